@@ -1,0 +1,3 @@
+//! The lab, from a shell.
+
+fn main() {}
