@@ -3,3 +3,13 @@
 //!
 //! Nothing here decides anything. The programs decide with pure functions over these types and
 //! hand the outcome back to be sent.
+
+pub mod cni;
+pub mod conf;
+pub mod node;
+
+/// The number in `rtm_protocol` of every route that Flatland installs, so that `ip route show
+/// proto 70` lists exactly ours and no sweep of ours ever touches another's.
+///
+/// It is free in the kernel's `include/uapi/linux/rtnetlink.h` and in iproute2's `rt_protos`.
+pub const ROUTE_PROTOCOL: u8 = 70;

@@ -1,0 +1,53 @@
+//! `CNI_ARGS`.
+
+use super::Error;
+use super::environment::invalid;
+
+/// `CNI_ARGS`: `KEY=value;KEY=value`. Unknown keys are kept, as `IgnoreUnknown` is near universal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Args(Vec<(String, String)>);
+
+impl Args {
+    /// Reads the value of `CNI_ARGS`. Code 4 names a part that is not `KEY=value`; empty parts
+    /// (`A=1;;B=2;`) are skipped, and only the first `=` separates.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        text.split(';')
+            .filter(|part| !part.is_empty())
+            .map(|part| match part.split_once('=') {
+                Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+                _ => Err(invalid(format!("CNI_ARGS: {part:?} is not KEY=value"))),
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The value of `key`, the last one if it is there twice.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let pair = self.0.iter().rev().find(|(name, _)| name == key);
+        pair.map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_kept_and_the_last_value_counts() {
+        let args = Args::parse("IgnoreUnknown=1;K8S_POD_NAME=web-0;X=a=b;;E=;X=c=d;").unwrap();
+        assert_eq!(args.get("K8S_POD_NAME"), Some("web-0"));
+        assert_eq!(args.get("X"), Some("c=d"));
+        assert_eq!(args.get("E"), Some(""));
+        assert_eq!(args.get("x"), None);
+        assert_eq!(Args::parse("").unwrap(), Args::default());
+    }
+
+    #[test]
+    fn a_part_that_is_no_pair_is_refused_by_name() {
+        for text in ["A=1;lonely", "=value"] {
+            let error = Args::parse(text).unwrap_err();
+            assert_eq!(error.code, 4);
+            assert!(error.msg.contains("CNI_ARGS"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What identifies a pod's interface, and the names the spec and the kernel allow.
+
+use std::fmt;
+
+use super::environment::invalid;
+use super::{Error, code};
+
+/// The longest container id and network name, in bytes: both become part of file names, which end
+/// at 255.
+const MAX_NAME: usize = 200;
+
+/// The longest interface name, in bytes: the kernel's `IFNAMSIZ` without the final zero.
+const MAX_INTERFACE: usize = 15;
+
+/// The key of everything that is kept for a pod: one interface of one container. Both parts are
+/// valid by construction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attachment {
+    container_id: String,
+    interface: String,
+}
+
+impl Attachment {
+    /// Refuses (code 4) a container id that does not start with an alphanumeric character followed
+    /// by alphanumerics, `_`, `.` or `-`, or is longer than 200 bytes; and an interface name the
+    /// kernel would refuse (`dev_valid_name` in net/core/dev.c: empty, over 15 bytes, `.`, `..`,
+    /// or holding `/`, `:` or white space) or not use as it is (`%` makes it a pattern, `all` and
+    /// `default` are no device's sysctl folder).
+    pub fn new(container_id: &str, interface: &str) -> Result<Self, Error> {
+        check_container_id(container_id).map_err(invalid)?;
+        check_interface(interface).map_err(invalid)?;
+        Ok(Self {
+            container_id: container_id.to_owned(),
+            interface: interface.to_owned(),
+        })
+    }
+
+    /// `CNI_CONTAINERID`.
+    pub fn container_id(&self) -> &str {
+        &self.container_id
+    }
+
+    /// `CNI_IFNAME`: the name inside the pod, 1 to 15 bytes.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+}
+
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.container_id, self.interface)
+    }
+}
+
+/// Refuses (code 7) what is no name of a network: it has the alphabet and the length of a
+/// container id, so that it is safe in a path and in a key.
+pub(crate) fn check_network(name: &str) -> Result<(), Error> {
+    check_name(name)
+        .map_err(|why| Error::new(code::INVALID_CONFIG, format!("network name {name:?} {why}")))
+}
+
+pub(super) fn check_container_id(id: &str) -> Result<(), String> {
+    check_name(id).map_err(|why| format!("CNI_CONTAINERID {id:?} {why}"))
+}
+
+fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.len() > MAX_NAME {
+        return Err("is longer than 200 bytes");
+    }
+    match name.as_bytes() {
+        [] => Err("is empty"),
+        [first, ..] if !first.is_ascii_alphanumeric() => {
+            Err("does not start with an ASCII letter or digit")
+        }
+        [_, rest @ ..] if !rest.iter().all(|byte| is_name_byte(*byte)) => {
+            Err("holds something other than ASCII letters, digits, \"_\", \".\" and \"-\"")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+pub(super) fn check_interface(name: &str) -> Result<(), String> {
+    let why = match name {
+        "" => "is empty",
+        "." | ".." | "all" | "default" => "is a reserved name",
+        _ if name.len() > MAX_INTERFACE => "is longer than 15 bytes",
+        _ if name.bytes().any(is_refused_in_interface) => {
+            "holds \"/\", \":\", \"%\" or white space"
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("CNI_IFNAME {name:?} {why}"))
+}
+
+/// The kernel's `isspace` (lib/ctype.c) is Latin-1's, byte by byte: 0xa0 counts, wherever in a
+/// UTF-8 character it stands.
+fn is_refused_in_interface(byte: u8) -> bool {
+    matches!(byte, b'/' | b':' | b'%' | b' ' | b'\t'..=b'\r' | 0xa0)
+}

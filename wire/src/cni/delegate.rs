@@ -1,0 +1,182 @@
+//! Calling another plugin (SPEC.md, section 4, "Plugin Delegation").
+
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Output, Stdio};
+use std::thread;
+
+use nix::errno::Errno;
+
+use super::{Call, Command, Error, Success, code};
+
+/// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
+const PIPE_ROOM: usize = 4096;
+
+/// How much of a plugin's unreadable output an error quotes, in characters.
+const QUOTED: usize = 200;
+
+/// A plugin found in `CNI_PATH`.
+#[derive(Debug)]
+pub struct Delegate {
+    path: PathBuf,
+    name: String,
+}
+
+impl Delegate {
+    /// Looks for an executable called `plugin` in the folders of `CNI_PATH`, in order. Code 7 if
+    /// the name holds a `/`, or nothing is found: the message lists the folders. Code 4 if there
+    /// is no `CNI_PATH`.
+    pub fn find(call: &Call, plugin: &str) -> Result<Self, Error> {
+        if plugin.is_empty() || plugin.contains('/') || plugin == "." || plugin == ".." {
+            let msg = format!("plugin type {plugin:?} is not the name of a file");
+            return Err(Error::new(code::INVALID_CONFIG, msg));
+        }
+        let folders = &call.environment.path;
+        if folders.is_empty() {
+            let msg = format!("CNI_PATH is missing: plugin {plugin} cannot be looked for");
+            return Err(Error::new(code::INVALID_ENVIRONMENT, msg));
+        }
+        let mut candidates = folders.iter().map(|folder| folder.join(plugin));
+        match candidates.find(|path| is_executable(path)) {
+            Some(path) => Ok(Self {
+                path,
+                name: plugin.to_owned(),
+            }),
+            None => Err(not_found(plugin, folders)),
+        }
+    }
+
+    /// Runs it with the caller's environment, `CNI_COMMAND` set to `command`, and the caller's own
+    /// configuration on its standard input. Its error is passed on with the plugin's name in the
+    /// message; what it writes to standard error goes to ours; death by signal, and output that is
+    /// not JSON, are code 5 and 6. Returns what it printed.
+    pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
+        let child = process::Command::new(&self.path)
+            .env("CNI_COMMAND", command.as_str())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|error| self.not_started(&error))?;
+        let output = converse(child, &call.stdin).map_err(|error| {
+            let msg = format!("{}: lost contact: {error}", self.name);
+            Error::new(code::IO, msg)
+        })?;
+        if output.status.success() {
+            Ok(output.stdout)
+        } else {
+            Err(self.failure(&output))
+        }
+    }
+
+    /// ADD, with the result parsed.
+    pub fn add(&self, call: &Call) -> Result<Success, Error> {
+        let printed = self.run(call, Command::Add)?;
+        let json = serde_json::from_slice(&printed).map_err(|_| {
+            let msg = format!("{} did not print a result: {}", self.name, quote(&printed));
+            Error::new(code::DECODING, msg)
+        })?;
+        Success::parse(&json, call.version).map_err(|error| error.within(&self.name))
+    }
+
+    /// DEL.
+    pub fn del(&self, call: &Call) -> Result<(), Error> {
+        self.run(call, Command::Del).map(drop)
+    }
+
+    fn not_started(&self, error: &io::Error) -> Error {
+        let msg = format!("cannot run {}: {error}", self.path.display());
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ETXTBSY) => Error::new(code::TRY_AGAIN, msg)
+                .advise("it is being written: install plugins by renaming them into place"),
+            Some(Errno::ENOENT) => Error::new(code::IO, msg)
+                .advise("the file is there: its interpreter or dynamic loader is not"),
+            Some(Errno::ENOEXEC) => Error::new(code::IO, msg)
+                .advise("install the plugin for this machine's architecture"),
+            Some(Errno::EACCES) => Error::new(code::IO, msg)
+                .advise("check its permissions, and that its file system is not mounted noexec"),
+            _ => Error::new(code::IO, msg),
+        }
+    }
+
+    fn failure(&self, output: &Output) -> Error {
+        if let Some(signal) = output.status.signal() {
+            let msg = format!("{} was killed by signal {signal}", self.name);
+            return Error::new(code::IO, msg);
+        }
+        if let Ok(error) = serde_json::from_slice::<Error>(&output.stdout) {
+            return error.within(&self.name);
+        }
+        let status = output.status.code().unwrap_or_default();
+        let printed = quote(&output.stdout);
+        let msg = format!(
+            "{} failed with exit status {status} and no error: {printed}",
+            self.name
+        );
+        Error::new(code::DECODING, msg)
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+fn not_found(plugin: &str, folders: &[PathBuf]) -> Error {
+    let list: Vec<_> = folders
+        .iter()
+        .map(|folder| folder.to_string_lossy())
+        .collect();
+    let msg = format!("plugin {plugin} is not in CNI_PATH ({})", list.join(", "));
+    let unusable = folders
+        .iter()
+        .map(|folder| folder.join(plugin))
+        .find(|path| path.exists());
+    let advice = match unusable {
+        Some(path) => format!("{} is not an executable file", path.display()),
+        None => "install it in one of these folders".to_owned(),
+    };
+    Error::new(code::INVALID_CONFIG, msg).advise(advice)
+}
+
+/// Writes `stdin`, reads all that the child prints, and waits for its end. A child that prints
+/// before it reads would block us both where the pipe cannot take all of `stdin` at once, so then
+/// a thread writes.
+fn converse(mut child: Child, stdin: &[u8]) -> io::Result<Output> {
+    let pipe = child.stdin.take();
+    let write = || match pipe {
+        // A child that does not care to read is none of our business.
+        Some(mut pipe) => pipe.write_all(stdin).or_else(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        }),
+        None => Ok(()),
+    };
+    if stdin.len() <= PIPE_ROOM {
+        // Errors are looked at after the wait: no child is left unreaped.
+        let written = write();
+        let output = child.wait_with_output()?;
+        return written.map(|()| output);
+    }
+    thread::scope(|scope| {
+        let writer = scope.spawn(write);
+        let output = child.wait_with_output()?;
+        let written = writer
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        written.map(|()| output)
+    })
+}
+
+/// The start of what a plugin printed, fit for one line of a message.
+fn quote(printed: &[u8]) -> String {
+    let text = String::from_utf8_lossy(printed);
+    if text.trim().is_empty() {
+        return "it printed nothing".to_owned();
+    }
+    let start: String = text.chars().take(QUOTED).collect();
+    let rest = if start.len() < text.len() { "..." } else { "" };
+    format!("it printed {start:?}{rest}")
+}

@@ -1,0 +1,24 @@
+//! The Container Network Interface, spec 0.3.1 to 1.1.0, as a plugin sees it and as a plugin that
+//! delegates to an IPAM plugin sees it.
+//!
+//! <https://github.com/containernetworking/cni/blob/spec-v1.1.0/SPEC.md>
+
+mod args;
+mod attachment;
+mod delegate;
+mod environment;
+mod error;
+mod program;
+mod result;
+mod version;
+
+pub use args::Args;
+pub use attachment::Attachment;
+use attachment::check_network;
+pub use delegate::Delegate;
+pub use environment::{Command, Environment};
+pub use error::{Error, code};
+pub use program::{Call, Program, run};
+pub(crate) use program::{network_of, version_of};
+pub use result::{Dns, Interface, IpConfig, Route, Success};
+pub use version::Version;

@@ -1,0 +1,78 @@
+//! The result of a successful ADD (SPEC.md, section 5, "ADD Success"), in one shape for every
+//! version: read from any, rendered for the one the runtime asked for.
+
+mod parse;
+mod render;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+use serde_json::{Map, Value};
+
+/// The result of ADD. IPAM plugins leave `interfaces` empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Success {
+    /// Interfaces made, on the host and in the sandbox.
+    pub interfaces: Vec<Interface>,
+    /// Addresses assigned.
+    pub ips: Vec<IpConfig>,
+    /// Routes inside the sandbox.
+    pub routes: Vec<Route>,
+    /// Name resolution, passed on.
+    pub dns: Dns,
+}
+
+/// One of `interfaces`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// Its hardware address, `aa:bb:cc:dd:ee:ff`.
+    pub mac: Option<String>,
+    /// Its MTU in bytes; rendered from 1.1.0 on.
+    pub mtu: Option<u32>,
+    /// The path of the network namespace it is in; `None` on the host.
+    pub sandbox: Option<String>,
+    /// `socketPath` and `pciID` and whatever else a plugin said of it, kept as they came.
+    pub other: Map<String, Value>,
+}
+
+/// One of `ips`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IpConfig {
+    /// The address with its mask.
+    pub address: IpNetwork,
+    /// The default gateway of its subnet.
+    pub gateway: Option<IpAddr>,
+    /// Index into [`Success::interfaces`].
+    pub interface: Option<usize>,
+}
+
+/// One of `routes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Where to.
+    pub dst: IpNet,
+    /// The next hop; `None` is on-link or the gateway of the address's family.
+    pub gw: Option<IpAddr>,
+    /// `mtu`, `advmss`, `priority`, `table`, `scope` of 1.1.0; rendered from there on.
+    pub other: Map<String, Value>,
+}
+
+/// `dns`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Dns {
+    /// Name servers, in order of preference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nameservers: Vec<String>,
+    /// The local domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Search domains, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<String>,
+    /// Resolver options.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+}

@@ -1,0 +1,95 @@
+//! From a result to JSON.
+
+use serde_json::{Map, Value};
+
+use super::{Dns, Interface, IpConfig, Route, Success};
+use crate::cni::Version;
+
+impl Success {
+    /// The JSON for `version`, `cniVersion` included: `version` in each of `ips` before 1.0.0, no
+    /// `mtu` and no route attributes before 1.1.0. What is empty is left out.
+    pub fn render(&self, version: Version) -> Value {
+        let mut json = Map::new();
+        json.insert("cniVersion".into(), version.as_str().into());
+        insert_list(&mut json, "interfaces", &self.interfaces, |interface| {
+            render_interface(interface, version)
+        });
+        insert_list(&mut json, "ips", &self.ips, |ip| render_ip(ip, version));
+        insert_list(&mut json, "routes", &self.routes, |route| {
+            render_route(route, version)
+        });
+        if self.dns != Dns::default() {
+            json.insert("dns".into(), render_dns(&self.dns));
+        }
+        json.into()
+    }
+}
+
+fn insert_list<T>(
+    json: &mut Map<String, Value>,
+    key: &str,
+    list: &[T],
+    render: impl Fn(&T) -> Map<String, Value>,
+) {
+    if !list.is_empty() {
+        json.insert(key.into(), list.iter().map(render).collect());
+    }
+}
+
+fn insert_some(json: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        json.insert(key.into(), value.into());
+    }
+}
+
+fn render_interface(interface: &Interface, version: Version) -> Map<String, Value> {
+    let mut json = Map::new();
+    json.insert("name".into(), interface.name.as_str().into());
+    insert_some(&mut json, "mac", interface.mac.as_deref());
+    if version >= Version::V1_1_0 {
+        insert_some(&mut json, "mtu", interface.mtu);
+    }
+    insert_some(&mut json, "sandbox", interface.sandbox.as_deref());
+    json.extend(interface.other.clone());
+    json
+}
+
+fn render_ip(ip: &IpConfig, version: Version) -> Map<String, Value> {
+    let mut json = Map::new();
+    if version < Version::V1_0_0 {
+        let family = if ip.address.is_ipv4() { "4" } else { "6" };
+        json.insert("version".into(), family.into());
+    }
+    json.insert("address".into(), ip.address.to_string().into());
+    insert_some(
+        &mut json,
+        "gateway",
+        ip.gateway.map(|gateway| gateway.to_string()),
+    );
+    insert_some(&mut json, "interface", ip.interface);
+    json
+}
+
+fn render_route(route: &Route, version: Version) -> Map<String, Value> {
+    let mut json = Map::new();
+    json.insert("dst".into(), route.dst.to_string().into());
+    insert_some(&mut json, "gw", route.gw.map(|gw| gw.to_string()));
+    if version >= Version::V1_1_0 {
+        json.extend(route.other.clone());
+    }
+    json
+}
+
+fn render_dns(dns: &Dns) -> Value {
+    let mut json = Map::new();
+    let mut list = |key: &str, values: &[String]| {
+        if !values.is_empty() {
+            json.insert(key.into(), values.into());
+        }
+    };
+    list("nameservers", &dns.nameservers);
+    list("search", &dns.search);
+    list("options", &dns.options);
+    insert_some(&mut json, "domain", dns.domain.as_deref());
+    json.into()
+}

@@ -1,0 +1,78 @@
+//! Versions of the CNI spec.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A version of the CNI spec that we speak. Ordered: a later one is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// 0.3.1: `interfaces`, and `version` in each of `ips`.
+    V0_3_1,
+    /// 0.4.0: CHECK and `prevResult`.
+    V0_4_0,
+    /// 1.0.0: `version` is gone from `ips`.
+    V1_0_0,
+    /// 1.1.0: GC, STATUS, `mtu` and route metrics in results.
+    V1_1_0,
+}
+
+impl Version {
+    /// Every version we speak, oldest first: the answer to VERSION.
+    pub const ALL: [Self; 4] = [Self::V0_3_1, Self::V0_4_0, Self::V1_0_0, Self::V1_1_0];
+
+    /// The newest version we speak.
+    pub const LATEST: Self = Self::V1_1_0;
+
+    /// As written in `cniVersion`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V0_3_1 => "0.3.1",
+            Self::V0_4_0 => "0.4.0",
+            Self::V1_0_0 => "1.0.0",
+            Self::V1_1_0 => "1.1.0",
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The version that could not be parsed: not one of [`Version::ALL`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("CNI version {0:?} is not one of 0.3.1, 0.4.0, 1.0.0, 1.1.0")]
+pub struct UnknownVersion(pub String);
+
+impl FromStr for Version {
+    type Err = UnknownVersion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|version| version.as_str() == text)
+            .ok_or_else(|| UnknownVersion(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_reads_back_as_written_and_order_is_age() {
+        for pair in Version::ALL.windows(2) {
+            assert!(pair[0] < pair[1]);
+        }
+        for version in Version::ALL {
+            assert_eq!(version.to_string().parse(), Ok(version));
+        }
+    }
+
+    #[test]
+    fn a_version_from_the_future_is_refused_by_name() {
+        let refused = "2.0.0".parse::<Version>().unwrap_err();
+        assert!(refused.to_string().contains("2.0.0"), "{refused}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Which pod CIDRs and subnet lengths make a network.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde_json::Value;
+
+use super::invalid;
+use super::section::Section;
+use crate::cni::Error;
+
+/// The subnet length where the configuration names none: 254 pods, or more than anyone can count.
+fn default_length(pod_cidr: &IpNet) -> u8 {
+    match pod_cidr {
+        IpNet::V4(_) => 24,
+        IpNet::V6(_) => 80,
+    }
+}
+
+/// The longest subnet: two addresses for pods beside the first and the last one.
+fn longest(pod_cidr: &IpNet) -> u8 {
+    pod_cidr.max_prefix_len() - 2
+}
+
+/// Where no pod can live, and what to call it.
+fn reserved() -> [(IpNet, &'static str); 9] {
+    let v4 = |a, b, c, d, length| IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length));
+    let v6 = |address: Ipv6Addr, length| IpNet::V6(Ipv6Net::new_assert(address, length));
+    [
+        (v4(0, 0, 0, 0, 8), "this host on this network (RFC 1122)"),
+        (v4(127, 0, 0, 0, 8), "loopback"),
+        (v4(169, 254, 0, 0, 16), "link-local"),
+        (v4(224, 0, 0, 0, 4), "multicast"),
+        (v4(255, 255, 255, 255, 32), "broadcast"),
+        (v6(Ipv6Addr::UNSPECIFIED, 127), "loopback"),
+        (
+            v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
+            "IPv4-mapped",
+        ),
+        (
+            v6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+            "link-local",
+        ),
+        (
+            v6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+            "multicast",
+        ),
+    ]
+}
+
+/// A list of prefixes without host bits.
+pub(super) fn prefixes(section: &Section<'_>, key: &str) -> Result<Vec<IpNet>, Error> {
+    let expected = "a prefix with its length, as 10.244.0.0/16";
+    let read = |value: &Value| value.as_str().and_then(|text| text.parse::<IpNet>().ok());
+    let prefixes = section.list(key, expected, read)?;
+    match prefixes.iter().find(|prefix| **prefix != prefix.trunc()) {
+        Some(prefix) => Err(
+            invalid(format!("{}: {prefix} has host bits", section.name(key)))
+                .advise(format!("write {}", prefix.trunc())),
+        ),
+        None => Ok(prefixes),
+    }
+}
+
+/// `podCIDRs`: one or two, of different families, where pods can live.
+pub(super) fn pod_cidrs(section: &Section<'_>) -> Result<Vec<IpNet>, Error> {
+    const KEY: &str = "podCIDRs";
+    let name = section.name(KEY);
+    let pod_cidrs = prefixes(section, KEY)?;
+    if pod_cidrs.is_empty() {
+        return Err(match section.get(KEY) {
+            Some(_) => invalid(format!("{name} is empty")),
+            None => section.missing(KEY),
+        });
+    }
+    for (position, pod_cidr) in pod_cidrs.iter().enumerate() {
+        let same_family = |other: &&IpNet| other.max_prefix_len() == pod_cidr.max_prefix_len();
+        if let Some(other) = pod_cidrs[..position].iter().find(same_family) {
+            let msg = format!("{name}: {other} and {pod_cidr} are of one family");
+            return Err(invalid(msg).advise("give one pod CIDR per family"));
+        }
+        let overlaps = |net: &IpNet| net.contains(pod_cidr) || pod_cidr.contains(net);
+        if let Some((net, what)) = reserved().into_iter().find(|(net, _)| overlaps(net)) {
+            let msg = format!("{name}: {pod_cidr} overlaps {net}, which is {what}");
+            return Err(invalid(msg).advise("choose a private prefix nothing else uses"));
+        }
+    }
+    Ok(pod_cidrs)
+}
+
+/// `subnetLengths`: one per pod CIDR, in their order.
+pub(super) fn subnet_lengths(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Result<Vec<u8>, Error> {
+    const KEY: &str = "subnetLengths";
+    let name = section.name(KEY);
+    let read = |value: &Value| value.as_u64().and_then(|length| u8::try_from(length).ok());
+    let lengths = match section.get(KEY) {
+        None => pod_cidrs.iter().map(default_length).collect(),
+        Some(_) => section.list(KEY, "a prefix length", read)?,
+    };
+    if lengths.len() != pod_cidrs.len() {
+        let (lengths, cidrs) = (lengths.len(), pod_cidrs.len());
+        let msg = format!("{name} has {lengths} entries, but podCIDRs has {cidrs}");
+        return Err(invalid(msg).advise("give one length per pod CIDR, in the same order"));
+    }
+    for (pod_cidr, length) in pod_cidrs.iter().zip(&lengths) {
+        let (shortest, longest) = (pod_cidr.prefix_len() + 1, longest(pod_cidr));
+        if shortest > longest {
+            let msg = format!("pod CIDR {pod_cidr} is too small to cut subnets from");
+            return Err(invalid(msg).advise(format!("it may be up to /{}", longest - 1)));
+        }
+        if !(shortest..=longest).contains(length) {
+            let msg = format!("{name}: /{length} does not fit pod CIDR {pod_cidr}");
+            return Err(invalid(msg).advise(format!("choose from {shortest} to {longest}")));
+        }
+    }
+    Ok(lengths)
+}

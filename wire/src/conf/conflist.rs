@@ -1,0 +1,134 @@
+//! The whole conflist, as `routed` reads it and installs it.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::{IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig, invalid};
+use crate::cni::{self, Error, Version, code};
+use crate::node::NodeName;
+
+/// A conflist that one `flatland` entry with `flatland-ipam` makes ours; checked whole.
+#[derive(Debug, Clone)]
+pub struct Conflist {
+    json: Value,
+    /// Where in `plugins` our entry is.
+    position: usize,
+    plugin: PluginConfig,
+    ipam: IpamConfig,
+}
+
+impl Conflist {
+    /// Reads a file. Code 5 if it cannot be read, 6 if it is not JSON (the message has line and
+    /// column), else as [`Conflist::parse`]; each message starts with the path.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read(path)
+            .map_err(|error| Error::new(code::IO, format!("cannot be read: {error}")));
+        text.and_then(|text| Self::parse(&text))
+            .map_err(|error| error.within(path.display()))
+    }
+
+    /// Checks the content of a conflist: versions that we speak, a valid name, exactly one
+    /// `flatland` entry, and in it everything that [`PluginConfig`] and [`IpamConfig`] check.
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        let json: Value = serde_json::from_slice(text)
+            .map_err(|error| Error::new(code::DECODING, format!("is not JSON: {error}")))?;
+        check_versions(&json)?;
+        let name = cni::network_of(&json)?;
+        let position = find_plugin(&json)?;
+        let entry = as_called(&json, &json["plugins"][position], &name);
+        check_ipam_type(&entry)?;
+        Ok(Self {
+            plugin: PluginConfig::parse(&entry)?,
+            ipam: IpamConfig::parse(&entry)?,
+            position,
+            json,
+        })
+    }
+
+    /// The network's name.
+    pub fn network(&self) -> &str {
+        &self.ipam.network
+    }
+
+    /// The `flatland` entry.
+    pub fn plugin(&self) -> &PluginConfig {
+        &self.plugin
+    }
+
+    /// Its `ipam` section.
+    pub fn ipam(&self) -> &IpamConfig {
+        &self.ipam
+    }
+
+    /// The copy that is installed on a node: `ipam.nodeName` and `nodeAddresses` set, all else as
+    /// it came and in the same order. The same input gives the same bytes.
+    pub fn with_node(&self, name: &NodeName, addresses: &[IpAddr]) -> String {
+        let mut json = self.json.clone();
+        let entry = &mut json["plugins"][self.position];
+        entry["ipam"]["nodeName"] = name.as_str().into();
+        entry["nodeAddresses"] = addresses.iter().map(IpAddr::to_string).collect();
+        format!("{json:#}\n")
+    }
+}
+
+/// The runtime takes the highest version it knows, so every one in the file has to be ours.
+fn check_versions(json: &Value) -> Result<(), Error> {
+    if !json.is_object() {
+        return Err(Error::new(code::DECODING, "is not a JSON object"));
+    }
+    cni::version_of(json)?;
+    let others = json.get("cniVersions").and_then(Value::as_array);
+    for other in others.into_iter().flatten() {
+        let is_ours = other
+            .as_str()
+            .is_some_and(|text| text.parse::<Version>().is_ok());
+        if !is_ours {
+            let versions = Version::ALL.map(Version::as_str).join(", ");
+            let msg = format!("cniVersions holds {other}, which is not supported");
+            return Err(Error::new(code::INCOMPATIBLE_VERSION, msg)
+                .advise(format!("list some of {versions}")));
+        }
+    }
+    Ok(())
+}
+
+fn find_plugin(json: &Value) -> Result<usize, Error> {
+    let Some(entries) = json.get("plugins").and_then(Value::as_array) else {
+        return Err(invalid("has no list \"plugins\"")
+            .advise("put the configuration of a single plugin into \"plugins\": [...]"));
+    };
+    let is_ours = |entry: &Value| entry.get("type").is_some_and(|kind| kind == PLUGIN_TYPE);
+    let mut ours = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| is_ours(entry));
+    match (ours.next(), ours.next()) {
+        (Some((position, _)), None) => Ok(position),
+        (None, _) => Err(invalid(format!("has no plugin of type {PLUGIN_TYPE:?}"))),
+        (Some(_), Some(_)) => Err(invalid(format!("has two plugins of type {PLUGIN_TYPE:?}"))),
+    }
+}
+
+/// The entry as a runtime hands it to the plugin: with the list's name and version.
+fn as_called(json: &Value, entry: &Value, name: &str) -> Value {
+    let mut called: Map<String, Value> = entry.as_object().cloned().unwrap_or_default();
+    called.insert("name".into(), name.into());
+    called.insert("cniVersion".into(), json["cniVersion"].clone());
+    called.into()
+}
+
+fn check_ipam_type(entry: &Value) -> Result<(), Error> {
+    match entry.pointer("/ipam/type").and_then(Value::as_str) {
+        Some(other) if other != IPAM_TYPE => {
+            let msg = format!("plugin {PLUGIN_TYPE:?} has ipam.type {other:?}");
+            Err(invalid(msg).advise(format!(
+                "write {IPAM_TYPE:?}: a node whose addresses another plugin hands out has no \
+                 subnet that could be routed to"
+            )))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+//! One of our sections of the configuration: typed access, and no unknown keys.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::invalid;
+use crate::cni::{Error, code};
+
+/// A JSON object of the configuration and the path of keys that leads to it.
+pub(super) struct Section<'a> {
+    path: &'static str,
+    fields: &'a Map<String, Value>,
+}
+
+impl<'a> Section<'a> {
+    /// `path` is empty for the plugin's entry itself, `ipam.etcd` for what is two levels down.
+    pub(super) fn new(path: &'static str, value: &'a Value) -> Result<Self, Error> {
+        match value {
+            Value::Object(fields) => Ok(Self { path, fields }),
+            _ if path.is_empty() => Err(invalid("the configuration is not a JSON object")),
+            _ => Err(invalid(format!("{path} is not a JSON object"))),
+        }
+    }
+
+    /// Refuses a key that is not `known` and suggests the one that was probably meant.
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Error> {
+        let unknown = |key: &&String| !known.contains(&key.as_str());
+        let Some(key) = self.fields.keys().find(unknown) else {
+            return Ok(());
+        };
+        let msg = format!("unknown key {}: {}", self.name(key), self.fields[key]);
+        let advice = match nearest(key, known) {
+            Some(meant) => format!("did you mean {meant:?}?"),
+            None => "remove it, or write what this version knows".to_owned(),
+        };
+        Err(Error::new(code::UNSUPPORTED_FIELD, msg).advise(advice))
+    }
+
+    /// The key with its path, as messages name it.
+    pub(super) fn name(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// The value; `null` is as good as absent.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.fields.get(key).filter(|value| !value.is_null())
+    }
+
+    /// Reads an optional value; `expected` says what it should have been.
+    pub(super) fn optional<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        self.get(key)
+            .map(|value| read(value).ok_or_else(|| self.wrong(key, value, expected)))
+            .transpose()
+    }
+
+    /// Reads a list, empty where the key is absent; the message names the item that is wrong.
+    pub(super) fn list<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
+        let read = |item| read(item).ok_or_else(|| self.wrong(key, item, expected));
+        match self.get(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items.iter().map(read).collect(),
+            Some(other) => Err(self.wrong(key, other, "a list")),
+        }
+    }
+
+    pub(super) fn string(&self, key: &str) -> Result<Option<String>, Error> {
+        self.optional(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A file. What a relative path means would depend on who reads it: a runtime or `routed`.
+    pub(super) fn file(&self, key: &str) -> Result<Option<PathBuf>, Error> {
+        self.optional(key, "an absolute path", |value| {
+            value
+                .as_str()
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        })
+    }
+
+    pub(super) fn wrong(&self, key: &str, found: &Value, expected: &str) -> Error {
+        invalid(format!("{}: {found} is not {expected}", self.name(key)))
+    }
+
+    /// The error for a required key that is not there.
+    pub(super) fn missing(&self, key: &str) -> Error {
+        let place = if self.path.is_empty() {
+            "the plugin's entry"
+        } else {
+            self.path
+        };
+        invalid(format!("{key} is missing in {place}"))
+    }
+}
+
+/// The known key within two typing errors, if there is one.
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let ranked = known
+        .iter()
+        .map(|candidate| (distance(key, candidate), *candidate));
+    let (errors, candidate) = ranked.min()?;
+    (errors <= 2 && errors < candidate.len()).then_some(candidate)
+}
+
+/// Levenshtein's distance; upper and lower case are the same.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, candidate) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *candidate);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_suggested_only_when_it_is_near() {
+        let known = ["podCIDRs", "subnetLengths", "etcd", "type"];
+        assert_eq!(nearest("podCidrs", &known), Some("podCIDRs"));
+        assert_eq!(nearest("podCIDR", &known), Some("podCIDRs"));
+        assert_eq!(nearest("subnetLenghts", &known), Some("subnetLengths"));
+        assert_eq!(nearest("vxlan", &known), None);
+        assert_eq!(nearest("", &known), None);
+    }
+
+    #[test]
+    fn the_distance_is_the_number_of_typing_errors() {
+        let cases = [
+            ("", "", 0),
+            ("mtu", "MTU", 0),
+            ("mtu", "", 3),
+            ("kitten", "sitting", 3),
+        ];
+        for (one, other, errors) in cases {
+            assert_eq!(distance(one, other), errors, "{one} {other}");
+            assert_eq!(distance(other, one), errors, "{other} {one}");
+        }
+    }
+}
