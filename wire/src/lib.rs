@@ -6,7 +6,10 @@
 
 pub mod cni;
 pub mod conf;
+pub mod netlink;
+pub mod netns;
 pub mod node;
+pub mod sysctl;
 
 /// The number in `rtm_protocol` of every route that Flatland installs, so that `ip route show
 /// proto 70` lists exactly ours and no sweep of ours ever touches another's.

@@ -1,0 +1,27 @@
+//! Netlink, blocking and batched: several requests in one datagram, one wait for all answers.
+//!
+//! Domain types go in and come out ([`Route`], [`Address`], ...); the packets stay inside. Every
+//! [`Request`] prints as the iproute2 command that would do the same, so that an error reads
+//! `ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70: No route to host`.
+
+mod address;
+mod attributes;
+mod error;
+mod link;
+mod monitor;
+mod neighbour;
+mod request;
+mod route;
+mod socket;
+mod transport;
+mod uplink;
+
+pub use address::{Address, Scope};
+pub use error::Error;
+pub use link::{InvalidMac, Ipv4Settings, Link, LinkChange, Mac, VethPair};
+pub use monitor::{Monitor, Topics};
+pub use neighbour::Neighbour;
+pub use request::Request;
+pub use route::{Route, RouteFilter, RouteKind};
+pub use socket::Socket;
+pub use uplink::Uplink;

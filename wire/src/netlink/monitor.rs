@@ -1,0 +1,130 @@
+//! Hearing that the kernel's tables changed.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use nix::libc::{
+    RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE,
+    RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
+};
+use nix::sys::socket::{setsockopt, sockopt};
+use rtnetlink::sys::{self, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::Error;
+use super::transport::{Messages, failed, retry};
+
+/// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
+/// counts it only when it is used.
+const KERNEL_BUFFER: usize = 8 * 1024 * 1024;
+
+/// Longer than any single event, of which only the type is looked at.
+const RECEIVE_BUFFER: usize = 16 * 1024;
+
+/// Some of the kernel's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Topics {
+    /// Links: made, deleted, up, down, renamed.
+    pub links: bool,
+    /// Addresses of both families.
+    pub addresses: bool,
+    /// Routes of both families, of every table and protocol.
+    pub routes: bool,
+}
+
+impl Topics {
+    /// Every table.
+    pub const ALL: Self = Self {
+        links: true,
+        addresses: true,
+        routes: true,
+    };
+
+    /// Whether it is at least one.
+    pub fn any(self) -> bool {
+        self.links || self.addresses || self.routes
+    }
+
+    fn groups(self) -> u32 {
+        let group = |wanted: bool, groups: i32| if wanted { groups.cast_unsigned() } else { 0 };
+        group(self.links, RTMGRP_LINK)
+            | group(self.addresses, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+            | group(self.routes, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
+    }
+
+    fn add(&mut self, message_type: u16) {
+        match message_type {
+            RTM_NEWLINK | RTM_DELLINK => self.links = true,
+            RTM_NEWADDR | RTM_DELADDR => self.addresses = true,
+            RTM_NEWROUTE | RTM_DELROUTE => self.routes = true,
+            _ => {}
+        }
+    }
+}
+
+/// A non-blocking subscription to the changes of some tables. It tells which tables changed, not
+/// how: whoever hears of a change lists the table again.
+///
+/// Its descriptor becomes readable with the next change, for `poll` or tokio's `AsyncFd`.
+#[derive(Debug)]
+pub struct Monitor {
+    socket: sys::Socket,
+    topics: Topics,
+    incoming: Vec<u8>,
+}
+
+impl Monitor {
+    /// Subscribes in the network namespace of the calling thread. Everything that changes from
+    /// here on is heard of: list the tables after this, not before.
+    pub fn open(topics: Topics) -> Result<Self, Error> {
+        let mut socket = sys::Socket::new(NETLINK_ROUTE).map_err(failed("open"))?;
+        socket
+            .set_non_blocking(true)
+            .map_err(failed("make non-blocking"))?;
+        // Only the machine's own root may go beyond net.core.rmem_max.
+        setsockopt(&socket, sockopt::RcvBufForce, &KERNEL_BUFFER)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &KERNEL_BUFFER))
+            .map_err(|errno| failed("enlarge the receive buffer")(errno.into()))?;
+        socket
+            .bind(&SocketAddr::new(0, topics.groups()))
+            .map_err(failed("subscribe"))?;
+        Ok(Self {
+            socket,
+            topics,
+            incoming: Vec::with_capacity(RECEIVE_BUFFER),
+        })
+    }
+
+    /// Reads everything that is there, without waiting, and tells which tables changed since the
+    /// last call. Where events were lost, every subscribed one did.
+    pub fn drain(&mut self) -> Result<Topics, Error> {
+        let mut changed = Topics::default();
+        loop {
+            let received = retry(|| {
+                self.incoming.clear();
+                self.socket.recv(&mut self.incoming, 0)
+            });
+            match received {
+                Ok(_) => Messages(&self.incoming)
+                    .filter_map(Result::ok)
+                    .for_each(|message| changed.add(message.message_type())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(changed),
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {
+                    changed = self.topics;
+                }
+                Err(error) => return Err(failed("receive")(error)),
+            }
+        }
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Monitor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}

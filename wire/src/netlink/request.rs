@@ -1,0 +1,106 @@
+//! What can be asked of the kernel.
+
+use std::fmt;
+
+use rtnetlink::LinkUnspec;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+
+use super::{Address, LinkChange, Neighbour, Route, VethPair};
+
+/// One change to the kernel's network state. It prints as the iproute2 command that would do the
+/// same; a link known by its index N reads `ifN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Makes a veth pair; it is an error if the host end exists.
+    AddVeth(VethPair),
+    /// Changes a link.
+    ///
+    /// In one message the kernel brings the link up before it applies the settings of IPv4 and
+    /// IPv6. What must hold from the first packet on goes into a change of its own, before.
+    ChangeLink {
+        /// Which link.
+        index: u32,
+        /// What to change.
+        change: LinkChange,
+    },
+    /// Deletes a link, and with a veth its other end.
+    DelLink {
+        /// Which link.
+        index: u32,
+    },
+    /// Deletes a link known by its name.
+    DelLinkNamed {
+        /// Which link.
+        name: String,
+    },
+    /// Adds an address; it is an error if the link has it.
+    AddAddress(Address),
+    /// Removes an address.
+    DelAddress(Address),
+    /// Adds a route; it is an error if there is one to the same prefix with the same metric.
+    AddRoute(Route),
+    /// Adds a route in place of the one to the same prefix with the same metric, if there is one,
+    /// at once: there is no moment without a route.
+    ///
+    /// A route to the same prefix with another metric stays. IPv4 replaces only the first route of
+    /// that prefix and metric, IPv6 prefers the one of the same next hop kind; whoever wants a
+    /// different metric deletes the old route afterwards.
+    ReplaceRoute(Route),
+    /// Removes a route that is just so.
+    DelRoute(Route),
+    /// Adds a permanent neighbour, or gives the one that is there this hardware address.
+    AddNeighbour(Neighbour),
+    /// Removes a neighbour.
+    DelNeighbour(Neighbour),
+}
+
+impl Request {
+    pub(super) fn message(&self) -> RouteNetlinkMessage {
+        use RouteNetlinkMessage as M;
+        match self {
+            Self::AddVeth(pair) => M::NewLink(pair.message()),
+            Self::ChangeLink { index, change } => M::SetLink(change.message(*index)),
+            Self::DelLink { index } => M::DelLink(LinkUnspec::new_with_index(*index).build()),
+            Self::DelLinkNamed { name } => M::DelLink(LinkUnspec::new_with_name(name).build()),
+            Self::AddAddress(address) => M::NewAddress(address.message()),
+            Self::DelAddress(address) => M::DelAddress(address.message()),
+            Self::AddRoute(route) | Self::ReplaceRoute(route) => M::NewRoute(route.message()),
+            Self::DelRoute(route) => M::DelRoute(route.delete_message()),
+            Self::AddNeighbour(neighbour) => M::NewNeighbour(neighbour.message()),
+            Self::DelNeighbour(neighbour) => M::DelNeighbour(neighbour.message()),
+        }
+    }
+
+    pub(super) fn flags(&self) -> u16 {
+        match self {
+            Self::AddVeth(_) => NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO,
+            Self::AddAddress(_) | Self::AddRoute(_) => NLM_F_CREATE | NLM_F_EXCL,
+            Self::ReplaceRoute(_) | Self::AddNeighbour(_) => NLM_F_CREATE | NLM_F_REPLACE,
+            Self::ChangeLink { .. }
+            | Self::DelLink { .. }
+            | Self::DelLinkNamed { .. }
+            | Self::DelAddress(_)
+            | Self::DelRoute(_)
+            | Self::DelNeighbour(_) => 0,
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddVeth(pair) => pair.fmt(f),
+            Self::ChangeLink { index, change } => write!(f, "ip link set if{index}{change}"),
+            Self::DelLink { index } => write!(f, "ip link del if{index}"),
+            Self::DelLinkNamed { name } => write!(f, "ip link del {name}"),
+            Self::AddAddress(address) => write!(f, "ip address add {address}"),
+            Self::DelAddress(address) => write!(f, "ip address del {address}"),
+            Self::AddRoute(route) => write!(f, "ip route add {route}"),
+            Self::ReplaceRoute(route) => write!(f, "ip route replace {route}"),
+            Self::DelRoute(route) => write!(f, "ip route del {route}"),
+            Self::AddNeighbour(neighbour) => write!(f, "ip neighbour replace {neighbour}"),
+            Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The socket that everything goes through.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use nix::errno::Errno;
+use rtnetlink::packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::LinkMessage;
+
+use super::transport::{Answer, Body, Transport};
+use super::{
+    Address, Error, Link, Neighbour, Request, Route, RouteFilter, VethPair, address, link,
+    neighbour, route,
+};
+
+/// Requests in one datagram. Every refusal takes room in the socket's receive buffer, and nobody
+/// reads before all of them are there: more than about 128 could overrun it.
+const BATCH: usize = 64;
+
+/// How often a listing that changed underneath is tried. The tables of a busy node change all the
+/// time, but a listing takes well under a millisecond.
+const LISTING_ATTEMPTS: u32 = 32;
+
+/// A blocking netlink socket. It stays in the network namespace of the thread that opened it,
+/// wherever it is used from.
+#[derive(Debug)]
+pub struct Socket {
+    transport: Transport,
+}
+
+impl Socket {
+    /// Opens a socket in the network namespace of the calling thread.
+    pub fn open() -> Result<Self, Error> {
+        Ok(Self {
+            transport: Transport::open()?,
+        })
+    }
+
+    /// Carries out every request, in order, and returns the failures, in order. The kernel carries
+    /// on after a request that it refuses.
+    ///
+    /// # Errors
+    /// Only where the socket fails, so that nobody knows what was carried out.
+    pub fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+        let mut failures = Vec::new();
+        for (number, batch) in requests.chunks(BATCH).enumerate() {
+            self.apply_batch(number * BATCH, batch, &mut failures, |_| {})?;
+        }
+        Ok(failures)
+    }
+
+    /// As [`Socket::apply`], with the first failure as the error.
+    pub fn apply_all(&mut self, requests: &[Request]) -> Result<(), Error> {
+        self.apply(requests)?.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Makes a veth pair and returns the indexes of its host end and of its peer, each in its own
+    /// namespace.
+    pub fn add_veth(&mut self, pair: &VethPair) -> Result<(u32, u32), Error> {
+        let mut failures = Vec::new();
+        let mut echo = None;
+        let request = Request::AddVeth(pair.clone());
+        self.apply_batch(
+            0,
+            std::slice::from_ref(&request),
+            &mut failures,
+            |payload| {
+                echo = Link::parse(payload).ok();
+            },
+        )?;
+        if let Some(failure) = failures.pop() {
+            return Err(failure);
+        }
+        // Kernels before 6.2 do not echo what they created.
+        let host = match echo {
+            Some(link) => Some(link),
+            None => self.link_by_name(&pair.name)?,
+        };
+        host.map(|host| (host.index, host.link.unwrap_or(host.index)))
+            .ok_or_else(|| Error::Refused {
+                index: 0,
+                request: request.to_string(),
+                errno: Errno::ENODEV,
+                message: Some("the link is gone again".to_owned()),
+            })
+    }
+
+    /// The link of that name, if there is one.
+    pub fn link_by_name(&mut self, name: &str) -> Result<Option<Link>, Error> {
+        self.link(
+            link::query(Some(name), 0),
+            &format_args!("ip link show {name}"),
+        )
+    }
+
+    /// The link of that index, if there is one.
+    pub fn link_by_index(&mut self, index: u32) -> Result<Option<Link>, Error> {
+        self.link(
+            link::query(None, index),
+            &format_args!("ip link show if{index}"),
+        )
+    }
+
+    /// All links.
+    pub fn links(&mut self) -> Result<Vec<Link>, Error> {
+        let query = RouteNetlinkMessage::GetLink(link::query(None, 0));
+        self.list(&query, &"ip link show", |payload| {
+            Link::parse(payload).map(Some)
+        })
+    }
+
+    /// The addresses of a link, or of all.
+    pub fn addresses(&mut self, link: Option<u32>) -> Result<Vec<Address>, Error> {
+        let query = RouteNetlinkMessage::GetAddress(address::query(link.unwrap_or(0)));
+        let wanted = |address: &Address| link.is_none_or(|link| link == address.link);
+        self.list(&query, &"ip address show", |payload| {
+            Ok(Address::parse(payload)?.filter(wanted))
+        })
+    }
+
+    /// The routes of the main table, of both families.
+    pub fn routes(&mut self, filter: RouteFilter) -> Result<Vec<Route>, Error> {
+        let query = RouteNetlinkMessage::GetRoute(filter.message());
+        self.list(&query, &"ip route show", |payload| {
+            Ok(Route::parse(payload)?.filter(|route| filter.matches(route)))
+        })
+    }
+
+    /// The permanent neighbours behind a link.
+    pub fn neighbours(&mut self, link: u32) -> Result<Vec<Neighbour>, Error> {
+        let query = RouteNetlinkMessage::GetNeighbour(neighbour::query(link));
+        self.list(
+            &query,
+            &format_args!("ip neighbour show dev if{link}"),
+            |payload| Ok(Neighbour::parse(payload)?.filter(|neighbour| neighbour.link == link)),
+        )
+    }
+
+    /// The route a packet of this host to `dst` would take: its link, its next hop, its source.
+    pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
+        let request = format!("ip route get {dst}");
+        let mut found = None;
+        self.get(
+            RouteNetlinkMessage::GetRoute(route::lookup(dst)),
+            &request,
+            |payload| {
+                found = Route::parse_lookup(payload)?;
+                Ok(())
+            },
+        )?;
+        found.ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it")))
+    }
+
+    fn link(&mut self, query: LinkMessage, request: &impl Display) -> Result<Option<Link>, Error> {
+        let mut found = None;
+        let outcome = self.get(RouteNetlinkMessage::GetLink(query), request, |payload| {
+            found = Some(Link::parse(payload)?);
+            Ok(())
+        });
+        match outcome {
+            Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),
+            outcome => outcome.map(|()| found),
+        }
+    }
+
+    /// Sends up to [`BATCH`] requests in one datagram, of which only the last asks for an answer:
+    /// refusals come unasked.
+    fn apply_batch(
+        &mut self,
+        offset: usize,
+        batch: &[Request],
+        failures: &mut Vec<Error>,
+        mut on_echo: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        let last = batch.len() - 1;
+        self.transport.begin();
+        for (index, request) in batch.iter().enumerate() {
+            let acknowledge = if index == last { NLM_F_ACK } else { 0 };
+            self.transport
+                .queue(request.message(), request.flags() | acknowledge);
+        }
+        let outcome = self.transport.exchange(|Answer { index, body, .. }| {
+            match body {
+                Body::Payload(payload) => {
+                    on_echo(payload);
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Body::Refused { errno, message } => {
+                    let request = batch[index].to_string();
+                    failures.push(Error::Refused {
+                        index: offset + index,
+                        request,
+                        errno,
+                        message,
+                    });
+                }
+                Body::Done => {}
+            }
+            Ok(if index == last {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        });
+        outcome.map_err(|failure| failure.of(&format_args!("{} and what follows", batch[0])))
+    }
+
+    /// Asks for one thing.
+    fn get(
+        &mut self,
+        query: RouteNetlinkMessage,
+        request: &impl Display,
+        mut on_payload: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), Error> {
+        let mut refused = None;
+        self.transport.begin();
+        self.transport.queue(query, 0);
+        let outcome = self.transport.exchange(|answer| {
+            match answer.body {
+                Body::Payload(payload) => on_payload(payload)?,
+                Body::Refused { errno, message } => refused = Some((errno, message)),
+                Body::Done => {}
+            }
+            Ok(ControlFlow::Break(()))
+        });
+        outcome.map_err(|failure| failure.of(request))?;
+        refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
+    }
+
+    /// Asks for all of a table, again where it changed meanwhile.
+    fn list<T>(
+        &mut self,
+        query: &RouteNetlinkMessage,
+        request: &impl Display,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Vec<T>, Error> {
+        for _ in 0..LISTING_ATTEMPTS {
+            if let Some(entries) = self.list_once(query.clone(), request, &decode)? {
+                return Ok(entries);
+            }
+        }
+        Err(Error::Interrupted {
+            request: request.to_string(),
+            attempts: LISTING_ATTEMPTS,
+        })
+    }
+
+    /// `None` where the table changed meanwhile.
+    fn list_once<T>(
+        &mut self,
+        query: RouteNetlinkMessage,
+        request: &impl Display,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Option<Vec<T>>, Error> {
+        let (mut entries, mut changed, mut refused) = (Vec::new(), false, None);
+        self.transport.begin();
+        self.transport.queue(query, NLM_F_DUMP);
+        let outcome = self.transport.exchange(|answer| {
+            changed |= answer.interrupted;
+            match answer.body {
+                Body::Payload(payload) => {
+                    entries.extend(decode(payload)?);
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Body::Refused { errno, message } => refused = Some((errno, message)),
+                Body::Done => {}
+            }
+            Ok(ControlFlow::Break(()))
+        });
+        outcome.map_err(|failure| failure.of(request))?;
+        match refused {
+            Some(refusal) => Err(refusal_of(request, refusal)),
+            None => Ok((!changed).then_some(entries)),
+        }
+    }
+}
+
+fn refusal_of(request: &impl Display, (errno, message): (Errno, Option<String>)) -> Error {
+    Error::Refused {
+        index: 0,
+        request: request.to_string(),
+        errno,
+        message,
+    }
+}

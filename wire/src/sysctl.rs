@@ -1,0 +1,42 @@
+//! Kernel settings under `/proc/sys`.
+//!
+//! Those under `net/` are the ones of the calling thread's network namespace.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// The value of a setting, named as in `net/ipv4/ip_forward`, without white space around it.
+pub fn read(name: &str) -> io::Result<String> {
+    let value = fs::read_to_string(path(name)).map_err(|error| explain(name, "read", &error))?;
+    Ok(value.trim().to_owned())
+}
+
+/// Sets a setting unless it has that value, and tells whether it had to.
+pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
+    if read(name)? == value {
+        return Ok(false);
+    }
+    let doing = format!("set to {value}");
+    fs::write(path(name), value).map_err(|error| explain(name, &doing, &error))?;
+    Ok(true)
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from("/proc/sys").join(name)
+}
+
+fn explain(name: &str, doing: &str, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => "; this kernel has no such setting",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; /proc/sys is read-only here: run privileged, or make the setting on the host"
+        }
+        io::ErrorKind::PermissionDenied => "; it takes root",
+        _ => "",
+    };
+    io::Error::new(
+        error.kind(),
+        format!("cannot {doing} the kernel setting {name}: {error}{advice}"),
+    )
+}
