@@ -54,7 +54,7 @@ impl fmt::Display for Attachment {
 
 /// Refuses (code 7) what is no name of a network: it has the alphabet and the length of a
 /// container id, so that it is safe in a path and in a key.
-pub(crate) fn check_network(name: &str) -> Result<(), Error> {
+pub(super) fn check_network(name: &str) -> Result<(), Error> {
     check_name(name)
         .map_err(|why| Error::new(code::INVALID_CONFIG, format!("network name {name:?} {why}")))
 }
@@ -100,4 +100,70 @@ pub(super) fn check_interface(name: &str) -> Result<(), String> {
 /// UTF-8 character it stands.
 fn is_refused_in_interface(byte: u8) -> bool {
     matches!(byte, b'/' | b':' | b'%' | b' ' | b'\t'..=b'\r' | 0xa0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_ids_have_the_alphabet_of_the_spec() {
+        let longest = "a".repeat(MAX_NAME);
+        for id in ["a", "0", "A-b_c.d", "9f8e", "cri-1.2", &longest] {
+            assert_eq!(Attachment::new(id, "eth0").unwrap().container_id(), id);
+        }
+        let too_long = "a".repeat(MAX_NAME + 1);
+        for id in [
+            "", "-a", ".", "..", "_a", "a/b", "a b", "a\n", "\u{e4}", "a\u{e4}", &too_long,
+        ] {
+            let error = Attachment::new(id, "eth0").unwrap_err();
+            assert_eq!(error.code, code::INVALID_ENVIRONMENT, "{id}");
+            assert!(error.msg.contains(&format!("{id:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn network_names_have_the_same_alphabet_and_are_an_error_of_the_configuration() {
+        assert_eq!(check_network("flatland-1.x"), Ok(()));
+        for name in ["", "..", "a/b", "-"] {
+            let error = check_network(name).unwrap_err();
+            assert_eq!(error.code, code::INVALID_CONFIG, "{name}");
+        }
+    }
+
+    #[test]
+    fn interface_names_are_those_the_kernel_takes_as_they_are() {
+        for name in [
+            "eth0",
+            "a",
+            "net1.100",
+            "...",
+            "-",
+            "fifteen-bytes-x",
+            "\u{e4}",
+            "alle",
+        ] {
+            assert_eq!(Attachment::new("c", name).unwrap().interface(), name);
+        }
+        // The UTF-8 of U+00E0 ends in 0xa0, which the kernel takes for a space.
+        for name in [
+            "",
+            ".",
+            "..",
+            "sixteen-bytes-xx",
+            "a/b",
+            "a:b",
+            "a b",
+            "a\tb",
+            "a\x0b",
+            "a\u{a0}",
+            "\u{e0}",
+            "eth%d",
+            "all",
+            "default",
+        ] {
+            let error = Attachment::new("c", name).unwrap_err();
+            assert_eq!(error.code, code::INVALID_ENVIRONMENT, "{name:?}");
+        }
+    }
 }

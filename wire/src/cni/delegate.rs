@@ -161,7 +161,7 @@ fn converse(mut child: Child, stdin: &[u8]) -> io::Result<Output> {
         return written.map(|()| output);
     }
     thread::scope(|scope| {
-        let writer = scope.spawn(write);
+        let writer = thread::Builder::new().spawn_scoped(scope, write)?;
         let output = child.wait_with_output()?;
         let written = writer
             .join()
@@ -180,3 +180,6 @@ fn quote(printed: &[u8]) -> String {
     let rest = if start.len() < text.len() { "..." } else { "" };
     format!("it printed {start:?}{rest}")
 }
+
+#[cfg(test)]
+mod tests;

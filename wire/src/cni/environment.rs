@@ -185,3 +185,6 @@ fn missing(names: &[&str]) -> Error {
     invalid(format!("environment {noun} {names} {verb} missing"))
         .advise("the runtime must set what SPEC.md, section 2, requires for its CNI_COMMAND")
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,6 +48,7 @@ pub struct Error {
     /// One of [`code`].
     pub code: u32,
     /// What failed, naming the node, subnet, address, interface or path.
+    #[serde(default)]
     pub msg: String,
     /// What to do about it; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -5,6 +5,7 @@
 
 mod args;
 mod attachment;
+mod call;
 mod delegate;
 mod environment;
 mod error;
@@ -14,11 +15,11 @@ mod version;
 
 pub use args::Args;
 pub use attachment::Attachment;
-use attachment::check_network;
+pub use call::Call;
+pub(crate) use call::{network_of, version_of};
 pub use delegate::Delegate;
 pub use environment::{Command, Environment};
 pub use error::{Error, code};
-pub use program::{Call, Program, run};
-pub(crate) use program::{network_of, version_of};
+pub use program::{Program, run};
 pub use result::{Dns, Interface, IpConfig, Route, Success};
 pub use version::Version;

@@ -7,52 +7,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Command, Environment, Error, Success, Version, check_network, code};
-
-/// One call of a plugin: what the runtime passed, checked for what every plugin needs.
-pub struct Call {
-    /// The environment.
-    pub environment: Environment,
-    /// Standard input as it came: what a delegated plugin is given.
-    pub stdin: Vec<u8>,
-    /// `cniVersion`: the version to answer in. A missing one means 0.1.0, which is refused.
-    pub version: Version,
-    /// `name`: the network, valid by the spec's alphabet (as a container id).
-    pub network: String,
-    /// The whole configuration, an object.
-    pub config: Value,
-}
-
-impl Call {
-    /// Checks what every plugin needs of its configuration: an object (code 6), a version that we
-    /// speak and in which the command exists (code 1), the name of a network (code 7).
-    pub fn new(environment: Environment, stdin: Vec<u8>) -> Result<Self, Error> {
-        let config = decode(&stdin)?;
-        Self::with_config(environment, stdin, config)
-    }
-
-    fn with_config(environment: Environment, stdin: Vec<u8>, config: Value) -> Result<Self, Error> {
-        let version = version_of(&config)?;
-        check_command(environment.command, version)?;
-        Ok(Self {
-            network: network_of(&config)?,
-            environment,
-            stdin,
-            version,
-            config,
-        })
-    }
-
-    /// The result of the plugin before this one, or of ADD; `None` where the runtime gave none.
-    pub fn prev_result(&self) -> Result<Option<Success>, Error> {
-        match self.config.get("prevResult") {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => Success::parse(value, self.version)
-                .map(Some)
-                .map_err(|error| error.within("prevResult")),
-        }
-    }
-}
+use super::call::{decode, version_of};
+use super::{Call, Command, Environment, Error, Success, Version, code};
 
 /// A CNI plugin. Verbs that it does not implement answer with code 4.
 pub trait Program {
@@ -154,22 +110,18 @@ fn serve(
         };
     }
     let environment = Environment::read(get);
-    let needs_input = matches!(&environment, Ok(env) if env.command != Command::Version);
+    let needs_config = matches!(&environment, Ok(env) if env.command != Command::Version);
     let mut stdin = Vec::new();
-    let read = if needs_input || (has_command && !input.is_terminal) {
-        input.reader.read_to_end(&mut stdin)
+    // Even where the environment is at fault the configuration tells which version to answer in.
+    let config = if needs_config || (has_command && !input.is_terminal) {
+        let read = input.reader.read_to_end(&mut stdin);
+        read.map_err(|error| unreadable(&error))
+            .and_then(|_| decode(&stdin))
     } else {
-        Ok(0)
+        decode(&[])
     };
-    let config = match read {
-        Ok(_) => decode(&stdin),
-        Err(error) => Err(unreadable(&error)),
-    };
-    let known = config
-        .as_ref()
-        .ok()
-        .and_then(|config| version_of(config).ok());
-    let version = known.unwrap_or(Version::LATEST);
+    let known = config.as_ref().map(version_of);
+    let version = known.ok().and_then(Result::ok).unwrap_or(Version::LATEST);
     let answer = environment.and_then(|env| answer(program, env, stdin, config, version));
     let mut outcome = match answer {
         Ok(Some(json)) => Outcome::json(&json, false),
@@ -182,6 +134,7 @@ fn serve(
     outcome
 }
 
+/// What goes to standard output, if anything does.
 fn answer(
     program: &dyn Program,
     environment: Environment,
@@ -190,25 +143,22 @@ fn answer(
     version: Version,
 ) -> Result<Option<Value>, Error> {
     let command = environment.command;
-    if command == Command::Version {
-        return Ok(Some(json!({
+    let call = || Call::with_config(environment, stdin, config?);
+    match command {
+        Command::Version => Ok(Some(json!({
             "cniVersion": version.as_str(),
             "supportedVersions": Version::ALL.map(Version::as_str),
-        })));
-    }
-    let call = Call::with_config(environment, stdin, config?)?;
-    match command {
+        }))),
         Command::Add => {
+            let call = call()?;
             let success = program.add(&call)?;
-            return Ok(Some(success.render(call.version)));
+            Ok(Some(success.render(call.version)))
         }
-        Command::Del => program.del(&call)?,
-        Command::Check => program.check(&call)?,
-        Command::Gc => program.gc(&call)?,
-        Command::Status => program.status(&call)?,
-        Command::Version => {}
+        Command::Del => program.del(&call()?).map(|()| None),
+        Command::Check => program.check(&call()?).map(|()| None),
+        Command::Gc => program.gc(&call()?).map(|()| None),
+        Command::Status => program.status(&call()?).map(|()| None),
     }
-    Ok(None)
 }
 
 fn asks_for_help(arguments: &[OsString]) -> bool {
@@ -231,64 +181,5 @@ fn unreadable(error: &io::Error) -> Error {
     Error::new(code::IO, msg)
 }
 
-fn decode(stdin: &[u8]) -> Result<Value, Error> {
-    let undecodable = |why: String| {
-        let msg = format!("the network configuration on standard input {why}");
-        Error::new(code::DECODING, msg)
-    };
-    match serde_json::from_slice(stdin) {
-        Ok(config @ Value::Object(_)) => Ok(config),
-        Ok(_) => Err(undecodable("is not a JSON object".into())),
-        Err(_) if stdin.trim_ascii().is_empty() => Err(undecodable("is empty".into())),
-        Err(error) => Err(undecodable(format!("is not JSON: {error}"))),
-    }
-}
-
-/// `cniVersion`. Where it is missing the spec's library assumes 0.1.0, which we do not speak.
-pub(crate) fn version_of(config: &Value) -> Result<Version, Error> {
-    let incompatible = |msg: String| {
-        let versions = Version::ALL.map(Version::as_str).join(", ");
-        Error::new(code::INCOMPATIBLE_VERSION, msg)
-            .advise(format!("set it to one of {versions} in the conflist"))
-    };
-    match config.get("cniVersion") {
-        None => Err(incompatible(
-            "cniVersion is missing, which means 0.1.0".into(),
-        )),
-        Some(Value::String(text)) => text
-            .parse()
-            .map_err(|_| incompatible(format!("cniVersion {text:?} is not supported"))),
-        Some(other) => {
-            let msg = format!("cniVersion {other} is not a string");
-            Err(Error::new(code::DECODING, msg))
-        }
-    }
-}
-
-/// `name`, checked.
-pub(crate) fn network_of(config: &Value) -> Result<String, Error> {
-    match config.get("name") {
-        None => {
-            let msg = "the network configuration has no \"name\"";
-            Err(Error::new(code::INVALID_CONFIG, msg))
-        }
-        Some(Value::String(name)) => check_network(name).map(|()| name.clone()),
-        Some(other) => {
-            let msg = format!("network name {other} is not a string");
-            Err(Error::new(code::DECODING, msg))
-        }
-    }
-}
-
-fn check_command(command: Command, version: Version) -> Result<(), Error> {
-    let since = match command {
-        Command::Check => Version::V0_4_0,
-        Command::Gc | Command::Status => Version::V1_1_0,
-        Command::Add | Command::Del | Command::Version => return Ok(()),
-    };
-    if version >= since {
-        return Ok(());
-    }
-    let msg = format!("cniVersion {version} has no CNI_COMMAND {command}: it came with {since}");
-    Err(Error::new(code::INCOMPATIBLE_VERSION, msg))
-}
+#[cfg(test)]
+mod tests;

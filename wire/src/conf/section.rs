@@ -46,9 +46,9 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value; `null` is as good as absent.
+    /// The value as it is: `null` is not absence, but a template that has gone wrong.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.fields.get(key).filter(|value| !value.is_null())
+        self.fields.get(key)
     }
 
     /// Reads an optional value; `expected` says what it should have been.

@@ -76,3 +76,6 @@ pub struct Dns {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

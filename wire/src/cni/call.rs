@@ -1,0 +1,119 @@
+//! One call of a plugin and what is checked before the plugin sees it.
+
+use serde_json::Value;
+
+use super::attachment::check_network;
+use super::{Command, Environment, Error, Success, Version, code};
+
+/// One call of a plugin: what the runtime passed, checked for what every plugin needs.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The environment.
+    pub environment: Environment,
+    /// Standard input as it came: what a delegated plugin is given.
+    pub stdin: Vec<u8>,
+    /// `cniVersion`: the version to answer in. A missing one means 0.1.0, which is refused.
+    pub version: Version,
+    /// `name`: the network, valid by the spec's alphabet (as a container id).
+    pub network: String,
+    /// The whole configuration, an object.
+    pub config: Value,
+}
+
+impl Call {
+    /// Checks what every plugin needs of its configuration: an object (code 6), a version that we
+    /// speak and in which the command exists (code 1), the name of a network (code 7).
+    pub fn new(environment: Environment, stdin: Vec<u8>) -> Result<Self, Error> {
+        let config = decode(&stdin)?;
+        Self::with_config(environment, stdin, config)
+    }
+
+    pub(super) fn with_config(
+        environment: Environment,
+        stdin: Vec<u8>,
+        config: Value,
+    ) -> Result<Self, Error> {
+        let version = version_of(&config)?;
+        check_command(environment.command, version)?;
+        Ok(Self {
+            network: network_of(&config)?,
+            environment,
+            stdin,
+            version,
+            config,
+        })
+    }
+
+    /// The result of the plugin before this one, or of ADD; `None` where the runtime gave none.
+    pub fn prev_result(&self) -> Result<Option<Success>, Error> {
+        match self.config.get("prevResult") {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => Success::parse(value, self.version)
+                .map(Some)
+                .map_err(|error| error.within("prevResult")),
+        }
+    }
+}
+
+/// Standard input as a JSON object, or code 6.
+pub(super) fn decode(stdin: &[u8]) -> Result<Value, Error> {
+    let undecodable = |why: String| {
+        let msg = format!("the network configuration on standard input {why}");
+        Error::new(code::DECODING, msg)
+    };
+    match serde_json::from_slice(stdin) {
+        Ok(config @ Value::Object(_)) => Ok(config),
+        Ok(_) => Err(undecodable("is not a JSON object".into())),
+        Err(_) if stdin.trim_ascii().is_empty() => Err(undecodable("is empty".into())),
+        Err(error) => Err(undecodable(format!("is not JSON: {error}"))),
+    }
+}
+
+/// `cniVersion`. Where it is missing the spec's library assumes 0.1.0, which we do not speak.
+pub(crate) fn version_of(config: &Value) -> Result<Version, Error> {
+    let incompatible = |msg: String| {
+        let versions = Version::ALL.map(Version::as_str).join(", ");
+        Error::new(code::INCOMPATIBLE_VERSION, msg)
+            .advise(format!("set it to one of {versions} in the conflist"))
+    };
+    match config.get("cniVersion") {
+        None => Err(incompatible(
+            "cniVersion is missing, which means 0.1.0".into(),
+        )),
+        Some(Value::String(text)) => text
+            .parse()
+            .map_err(|_| incompatible(format!("cniVersion {text:?} is not supported"))),
+        Some(other) => {
+            let msg = format!("cniVersion {other} is not a string");
+            Err(Error::new(code::DECODING, msg))
+        }
+    }
+}
+
+/// `name`, checked.
+pub(crate) fn network_of(config: &Value) -> Result<String, Error> {
+    match config.get("name") {
+        None => {
+            let msg = "the network configuration has no \"name\"";
+            Err(Error::new(code::INVALID_CONFIG, msg))
+        }
+        Some(Value::String(name)) => check_network(name).map(|()| name.clone()),
+        Some(other) => {
+            let msg = format!("network name {other} is not a string");
+            Err(Error::new(code::DECODING, msg))
+        }
+    }
+}
+
+fn check_command(command: Command, version: Version) -> Result<(), Error> {
+    let since = match command {
+        Command::Check => Version::V0_4_0,
+        Command::Gc | Command::Status => Version::V1_1_0,
+        Command::Add | Command::Del | Command::Version => return Ok(()),
+    };
+    if version >= since {
+        return Ok(());
+    }
+    let msg = format!("cniVersion {version} has no CNI_COMMAND {command}: it came with {since}");
+    Err(Error::new(code::INCOMPATIBLE_VERSION, msg))
+}

@@ -1,0 +1,263 @@
+//! Plugins made of a few lines of shell.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::super::{Args, Environment};
+use super::*;
+
+/// A file that is open for writing in any process cannot be run, and a child that another test
+/// starts holds our open files until it has called exec: so these tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Folder {
+    path: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self {
+            _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
+            path: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A folder with an executable file called `ipam`.
+    fn with(content: &str) -> Self {
+        let folder = Self::new();
+        folder.write(content, 0o755);
+        folder
+    }
+
+    fn with_script(body: &str) -> Self {
+        Self::with(&format!("#!/bin/sh\n{body}\n"))
+    }
+
+    fn write(&self, content: &str, mode: u32) {
+        let file = self.path.path().join("ipam");
+        fs::write(&file, content).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn call(&self) -> Call {
+        call_with_path(vec![self.path.path().to_owned()])
+    }
+
+    fn run(&self, command: Command) -> Result<Vec<u8>, Error> {
+        let call = self.call();
+        Delegate::find(&call, "ipam")?.run(&call, command)
+    }
+}
+
+fn call_with_path(path: Vec<PathBuf>) -> Call {
+    let environment = Environment {
+        command: Command::Add,
+        attachment: None,
+        netns: None,
+        args: Args::default(),
+        path,
+    };
+    let config = json!({"cniVersion": "1.0.0", "name": "blue"});
+    Call::new(environment, config.to_string().into_bytes()).unwrap()
+}
+
+#[test]
+fn it_gets_the_verb_our_environment_and_our_configuration() {
+    let folder = Folder::with_script(r#"echo "$CNI_COMMAND $PATH"; cat"#);
+    let printed = folder.run(Command::Del).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let config = String::from_utf8(folder.call().stdin).unwrap();
+    let expected = format!("DEL {path}\n{config}");
+    assert_eq!(String::from_utf8(printed).unwrap(), expected);
+}
+
+#[test]
+fn its_result_is_parsed() {
+    let folder = Folder::with_script(
+        r#"echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.1.2.3/24"}]}'"#,
+    );
+    let call = folder.call();
+    let success = Delegate::find(&call, "ipam").unwrap().add(&call).unwrap();
+    assert_eq!(success.ips[0].address.to_string(), "10.1.2.3/24");
+}
+
+#[test]
+fn del_does_not_care_what_it_prints() {
+    let folder = Folder::with_script("echo whatever");
+    let call = folder.call();
+    let delegate = Delegate::find(&call, "ipam").unwrap();
+    delegate.del(&call).unwrap();
+}
+
+#[test]
+fn a_configuration_larger_than_any_pipe_goes_through_to_one_that_prints_first() {
+    let folder = Folder::with_script("head -c 300000 /dev/zero; cat");
+    let mut call = folder.call();
+    call.stdin = vec![b' '; 1 << 20];
+    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let printed = delegate.run(&call, Command::Add).unwrap();
+    assert_eq!(printed.len(), 300_000 + (1 << 20));
+}
+
+#[test]
+fn one_that_does_not_read_its_configuration_is_no_error() {
+    let folder = Folder::with_script("exec <&-; echo {}");
+    for size in [10, PIPE_ROOM, PIPE_ROOM + 1, 1 << 20] {
+        let mut call = folder.call();
+        call.stdin = vec![b' '; size];
+        let delegate = Delegate::find(&call, "ipam").unwrap();
+        assert_eq!(
+            delegate.run(&call, Command::Add).unwrap(),
+            b"{}\n",
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn its_error_is_passed_on_under_its_name_with_its_own_code() {
+    let folder = Folder::with_script(
+        r#"echo '{"cniVersion": "1.0.0", "code": 11, "msg": "busy", "details": "wait"}'; exit 1"#,
+    );
+    let error = folder.run(Command::Add).unwrap_err();
+    assert_eq!(error, Error::new(11, "ipam: busy").advise("wait"));
+}
+
+#[test]
+fn a_failure_without_an_error_quotes_the_start_of_what_it_printed() {
+    let cases = [
+        (
+            "echo panic: everything is lost; exit 2",
+            "everything is lost",
+        ),
+        ("exit 2", "it printed nothing"),
+        ("echo '{}'; exit 2", "{}"),
+    ];
+    for (body, quoted) in cases {
+        let error = Folder::with_script(body).run(Command::Add).unwrap_err();
+        assert_eq!(error.code, code::DECODING, "{error}");
+        assert!(
+            error.msg.starts_with("ipam failed with exit status 2"),
+            "{error}"
+        );
+        assert!(error.msg.contains(quoted), "{error}");
+    }
+}
+
+#[test]
+fn a_result_that_is_none_is_code_6_and_quoted_but_not_at_length() {
+    let cases = [
+        ("echo hello", "hello"),
+        ("true", "it printed nothing"),
+        ("printf '\\377\\376'", "it printed"),
+        ("head -c 100000 /dev/zero | tr '\\0' x", "xxx\"..."),
+        ("echo []", "not a JSON object"),
+        (r#"echo '{"ips": [{}]}'"#, "ips[0].address"),
+    ];
+    for (body, quoted) in cases {
+        let folder = Folder::with_script(body);
+        let call = folder.call();
+        let error = Delegate::find(&call, "ipam")
+            .unwrap()
+            .add(&call)
+            .unwrap_err();
+        assert_eq!(error.code, code::DECODING, "{error}");
+        assert!(error.msg.starts_with("ipam"), "{error}");
+        assert!(error.msg.contains(quoted), "{error}");
+        assert!(error.msg.len() < 300, "{error}");
+    }
+}
+
+#[test]
+fn death_by_signal_is_code_5_whatever_it_printed() {
+    let folder = Folder::with_script("echo '{}'; kill -KILL $$");
+    let error = folder.run(Command::Add).unwrap_err();
+    assert_eq!(error, Error::new(code::IO, "ipam was killed by signal 9"));
+}
+
+#[test]
+fn a_file_that_cannot_be_run_is_named_with_the_reason() {
+    let cases = [
+        ("\u{7f}ELF nonsense", "architecture"),
+        ("#!/nonexistent/interpreter\n", "interpreter"),
+    ];
+    for (content, advice) in cases {
+        let folder = Folder::with(content);
+        let error = folder.run(Command::Add).unwrap_err();
+        assert_eq!(error.code, code::IO, "{error}");
+        let file = folder.path.path().join("ipam");
+        assert!(error.msg.contains(file.to_str().unwrap()), "{error}");
+        assert!(error.details.contains(advice), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_being_written_is_to_be_tried_again() {
+    let folder = Folder::with_script("echo {}");
+    let file = folder.path.path().join("ipam");
+    let writer = fs::OpenOptions::new().append(true).open(file).unwrap();
+    let error = folder.run(Command::Add).unwrap_err();
+    assert_eq!(error.code, code::TRY_AGAIN, "{error}");
+    drop(writer);
+    assert!(folder.run(Command::Add).is_ok());
+}
+
+#[test]
+fn the_first_executable_in_cni_path_is_taken() {
+    let empty = tempfile::tempdir().unwrap();
+    fs::create_dir(empty.path().join("ipam")).unwrap();
+    let folder = Folder::with_script("echo {}");
+    let call = call_with_path(vec![
+        PathBuf::from("/nonexistent"),
+        empty.path().to_owned(),
+        folder.path.path().to_owned(),
+    ]);
+    let delegate = Delegate::find(&call, "ipam").unwrap();
+    assert_eq!(delegate.path, folder.path.path().join("ipam"));
+}
+
+#[test]
+fn a_plugin_that_is_nowhere_is_code_7_with_the_folders() {
+    let call = call_with_path(vec!["/nonexistent/a".into(), "/nonexistent/b".into()]);
+    let error = Delegate::find(&call, "ipam").unwrap_err();
+    assert_eq!(error.code, code::INVALID_CONFIG);
+    assert!(
+        error.msg.contains("(/nonexistent/a, /nonexistent/b)"),
+        "{error}"
+    );
+    assert!(error.details.contains("install it"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_is_not_executable_is_pointed_at() {
+    let folder = Folder::new();
+    folder.write("#!/bin/sh\n", 0o644);
+    let error = Delegate::find(&folder.call(), "ipam").unwrap_err();
+    assert_eq!(error.code, code::INVALID_CONFIG);
+    assert!(
+        error.details.contains("is not an executable file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_type_that_is_no_file_name_is_code_7() {
+    let call = call_with_path(vec!["/".into()]);
+    for plugin in ["", ".", "..", "bin/sh", "/bin/sh"] {
+        let error = Delegate::find(&call, plugin).unwrap_err();
+        assert_eq!(error.code, code::INVALID_CONFIG);
+        assert!(error.msg.contains(&format!("{plugin:?}")), "{error}");
+    }
+}
+
+#[test]
+fn without_cni_path_it_is_the_environment_that_is_wrong() {
+    let error = Delegate::find(&call_with_path(Vec::new()), "ipam").unwrap_err();
+    assert_eq!(error.code, code::INVALID_ENVIRONMENT);
+    assert!(error.msg.contains("CNI_PATH"), "{error}");
+}

@@ -1,0 +1,292 @@
+//! Calls as a runtime makes them, without a process: environment and standard input in, both
+//! streams and the exit status out.
+
+use std::cell::RefCell;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const ADD: &[(&str, &str)] = &[
+    ("CNI_COMMAND", "ADD"),
+    ("CNI_CONTAINERID", "c1"),
+    ("CNI_NETNS", "/run/netns/c1"),
+    ("CNI_IFNAME", "eth0"),
+];
+
+/// Notes which verb it was called for, and fails when the configuration says so.
+#[derive(Default)]
+struct Recorder(RefCell<Vec<String>>);
+
+impl Recorder {
+    fn note(&self, verb: &str, call: &Call) -> Result<(), Error> {
+        self.0.borrow_mut().push(format!("{verb} {}", call.network));
+        match call.config.get("fail") {
+            Some(_) => Err(Error::new(code::TRY_AGAIN, "busy").advise("wait")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Program for Recorder {
+    fn add(&self, call: &Call) -> Result<Success, Error> {
+        self.note("add", call)?;
+        Ok(call.prev_result()?.unwrap_or_default())
+    }
+
+    fn del(&self, call: &Call) -> Result<(), Error> {
+        self.note("del", call)
+    }
+}
+
+fn call_with(
+    program: &Recorder,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+    stdin: &str,
+) -> Outcome {
+    let get = |name: &str| {
+        let found = variables.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| OsString::from(value))
+    };
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    let input = Input {
+        reader: stdin.as_bytes(),
+        is_terminal: false,
+    };
+    serve("thing 1.0", program, &arguments, get, input)
+}
+
+fn call(variables: &[(&str, &str)], stdin: &str) -> Outcome {
+    call_with(&Recorder::default(), variables, &[], stdin)
+}
+
+fn command(name: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut variables = ADD.to_vec();
+    variables[0].1 = name;
+    variables.push(("CNI_PATH", "/opt/cni/bin"));
+    variables
+}
+
+fn config(version: &str) -> String {
+    json!({"cniVersion": version, "name": "blue", "type": "flatland"}).to_string()
+}
+
+fn printed(outcome: &Outcome) -> Value {
+    let text = str::from_utf8(&outcome.stdout).unwrap();
+    assert_eq!(text.matches('\n').count(), 1, "{text}");
+    assert!(text.ends_with('\n'), "{text}");
+    serde_json::from_str(text).unwrap()
+}
+
+fn refused(outcome: &Outcome) -> Error {
+    assert!(outcome.failed);
+    serde_json::from_value(printed(outcome)).unwrap()
+}
+
+#[test]
+fn add_prints_the_result_in_the_version_of_the_request() {
+    for version in Version::ALL {
+        let outcome = call(ADD, &config(version.as_str()));
+        assert!(!outcome.failed);
+        assert_eq!(printed(&outcome), json!({"cniVersion": version.as_str()}));
+        assert!(outcome.stderr.is_empty());
+    }
+}
+
+#[test]
+fn del_prints_nothing_and_needs_no_namespace() {
+    let variables = [ADD[1], ADD[3], ("CNI_COMMAND", "DEL")];
+    let program = Recorder::default();
+    let outcome = call_with(&program, &variables, &[], &config("0.3.1"));
+    assert!(!outcome.failed && outcome.stdout.is_empty() && outcome.stderr.is_empty());
+    assert_eq!(*program.0.borrow(), ["del blue"]);
+}
+
+#[test]
+fn an_error_of_the_plugin_is_printed_in_the_version_of_the_request() {
+    let stdin = json!({"cniVersion": "0.4.0", "name": "blue", "fail": true}).to_string();
+    let outcome = call(ADD, &stdin);
+    let error = json!({"cniVersion": "0.4.0", "code": 11, "msg": "busy", "details": "wait"});
+    assert_eq!(printed(&outcome), error);
+    assert!(outcome.failed);
+}
+
+#[test]
+fn version_is_answered_in_the_version_asked_with_or_in_our_latest() {
+    let cases = [
+        (config("0.4.0"), "0.4.0"),
+        (json!({"cniVersion": "1.0.0"}).to_string(), "1.0.0"),
+        (config("0.2.0"), "1.1.0"),
+        (config("9.9.9"), "1.1.0"),
+        (String::new(), "1.1.0"),
+        ("garbage".to_owned(), "1.1.0"),
+    ];
+    for (stdin, version) in cases {
+        let outcome = call(&[("CNI_COMMAND", "VERSION")], &stdin);
+        let supported = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+        let answer = json!({"cniVersion": version, "supportedVersions": supported});
+        assert_eq!(printed(&outcome), answer, "{stdin}");
+        assert!(!outcome.failed);
+    }
+}
+
+#[test]
+fn a_verb_the_plugin_lacks_is_code_4_and_says_what_to_do() {
+    for (verb, advice) in [
+        ("CHECK", "disableCheck"),
+        ("GC", "disableGC"),
+        ("STATUS", "1.0.0"),
+    ] {
+        let error = refused(&call(&command(verb), &config("1.1.0")));
+        assert_eq!(error.code, code::INVALID_ENVIRONMENT);
+        let start = format!("CNI_COMMAND {verb} is not supported");
+        assert!(error.msg.starts_with(&start), "{error}");
+        assert!(error.details.contains(advice), "{error}");
+    }
+}
+
+#[test]
+fn a_verb_that_the_version_lacks_is_code_1() {
+    for (verb, version) in [("CHECK", "0.3.1"), ("GC", "1.0.0"), ("STATUS", "0.4.0")] {
+        let error = refused(&call(&command(verb), &config(version)));
+        assert_eq!(error.code, code::INCOMPATIBLE_VERSION);
+        assert!(
+            error.msg.contains(verb) && error.msg.contains(version),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn configurations_that_no_plugin_can_use_are_refused_before_it_is_called() {
+    let cases = [
+        ("", 6, "is empty"),
+        (" \n", 6, "is empty"),
+        ("{", 6, "line 1"),
+        ("[]", 6, "not a JSON object"),
+        (r#"{"name": "n"}"#, 1, "means 0.1.0"),
+        (r#"{"name": "n", "cniVersion": "0.2.0"}"#, 1, "0.2.0"),
+        (r#"{"name": "n", "cniVersion": ""}"#, 1, "cniVersion"),
+        (r#"{"name": "n", "cniVersion": 1}"#, 6, "cniVersion 1"),
+        (r#"{"cniVersion": "1.0.0"}"#, 7, "\"name\""),
+        (r#"{"name": "", "cniVersion": "1.0.0"}"#, 7, "is empty"),
+        (r#"{"name": 5, "cniVersion": "1.0.0"}"#, 6, "network name 5"),
+        (r#"{"name": "../x", "cniVersion": "1.0.0"}"#, 7, "../x"),
+        (r#"{"name": "a/b", "cniVersion": "1.0.0"}"#, 7, "a/b"),
+    ];
+    for (stdin, code, culprit) in cases {
+        let program = Recorder::default();
+        let error = refused(&call_with(&program, ADD, &[], stdin));
+        assert_eq!(error.code, code, "{stdin}: {error}");
+        assert!(error.to_string().contains(culprit), "{stdin}: {error}");
+        assert!(program.0.borrow().is_empty());
+    }
+}
+
+#[test]
+fn an_incompatible_version_names_the_ones_we_speak() {
+    let error = refused(&call(ADD, &config("0.2.0")));
+    assert!(
+        error.details.contains("0.3.1, 0.4.0, 1.0.0, 1.1.0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_invalid_environment_is_answered_in_the_version_of_the_configuration() {
+    let outcome = call(&[("CNI_COMMAND", "ADD")], &config("0.4.0"));
+    assert_eq!(printed(&outcome)["cniVersion"], "0.4.0");
+    assert_eq!(refused(&outcome).code, code::INVALID_ENVIRONMENT);
+}
+
+#[test]
+fn standard_input_that_cannot_be_read_is_code_5() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("torn"))
+        }
+    }
+    let get = |name: &str| {
+        let found = ADD.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| OsString::from(value))
+    };
+    let input = Input {
+        reader: Broken,
+        is_terminal: false,
+    };
+    let error = refused(&serve("", &Recorder::default(), &[], get, input));
+    assert_eq!(error.code, code::IO);
+    assert!(error.msg.contains("torn"), "{error}");
+}
+
+#[test]
+fn a_person_who_asks_is_told_what_it_is() {
+    for argument in ["--version", "--help", "-h", "-V"] {
+        let outcome = call_with(&Recorder::default(), &[], &[argument], "");
+        assert!(!outcome.failed);
+        let text = String::from_utf8(outcome.stdout).unwrap();
+        assert_eq!(
+            text,
+            "thing 1.0\nCNI versions: 0.3.1, 0.4.0, 1.0.0, 1.1.0\n"
+        );
+    }
+}
+
+#[test]
+fn a_person_who_just_runs_it_is_told_what_it_is_beside_the_error() {
+    for variables in [&[][..], &[("CNI_COMMAND", "")]] {
+        let outcome = call(variables, "");
+        assert!(outcome.stderr.starts_with(b"thing 1.0\n"));
+        let error = refused(&outcome);
+        assert_eq!(error.code, code::INVALID_ENVIRONMENT);
+        assert!(error.msg.contains("CNI_COMMAND"), "{error}");
+    }
+}
+
+#[test]
+fn arguments_mean_nothing_in_a_call_of_a_runtime() {
+    let outcome = call_with(&Recorder::default(), ADD, &["--help"], &config("1.0.0"));
+    assert_eq!(printed(&outcome), json!({"cniVersion": "1.0.0"}));
+}
+
+#[test]
+fn a_terminal_is_not_waited_for_when_nothing_is_needed_from_it() {
+    struct Untouchable;
+    impl Read for Untouchable {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("the terminal was read")
+        }
+    }
+    for (command, failed) in [("VERSION", false), ("ADD", true), ("NONSENSE", true)] {
+        let get = |name: &str| (name == "CNI_COMMAND").then(|| OsString::from(command));
+        let input = Input {
+            reader: Untouchable,
+            is_terminal: true,
+        };
+        let outcome = serve("", &Recorder::default(), &[], get, input);
+        assert_eq!(outcome.failed, failed, "{command}");
+    }
+}
+
+#[test]
+fn prev_result_is_read_in_its_own_version_or_refused_by_name() {
+    let with = |prev: Value| {
+        json!({"cniVersion": "1.0.0", "name": "blue", "prevResult": prev}).to_string()
+    };
+    let prev = json!({"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.1.2.3/24"}]});
+    let answer = json!({"cniVersion": "1.0.0", "ips": [{"address": "10.1.2.3/24"}]});
+    assert_eq!(printed(&call(ADD, &with(prev))), answer);
+    assert_eq!(
+        printed(&call(ADD, &with(Value::Null))),
+        json!({"cniVersion": "1.0.0"})
+    );
+
+    let error = refused(&call(ADD, &with(json!({"ips": [{"address": "nowhere"}]}))));
+    assert_eq!(error.code, code::DECODING);
+    assert!(
+        error.msg.starts_with("prevResult: ips[0].address"),
+        "{error}"
+    );
+}
