@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher13;
 
 use crate::cni::{Attachment, Error, code};
+use crate::netlink::Mac;
 
 /// The name of a node: an RFC 1123 subdomain, as Kubernetes requires of its nodes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,13 +103,13 @@ pub fn host_interface(network: &str, attachment: &Attachment) -> String {
 /// The hardware addresses of the host end and of the pod end: unicast, locally administered and
 /// administratively assigned (IEEE 802c: the second digit is 2), so that udev leaves them alone;
 /// never equal, because the lowest bit of the first digit tells them apart.
-pub fn macs(network: &str, attachment: &Attachment) -> ([u8; 6], [u8; 6]) {
+pub fn macs(network: &str, attachment: &Attachment) -> (Mac, Mac) {
     let digest = digest(network, attachment);
     let mac = |start: usize, mark: u8| {
         let mut mac = [0; 6];
         mac.copy_from_slice(&digest[start..start + 6]);
         mac[0] = (mac[0] & 0xe0) | mark;
-        mac
+        Mac(mac)
     };
     (mac(4, 0x02), mac(10, 0x12))
 }
@@ -233,13 +234,9 @@ mod tests {
     fn names_and_addresses_of_an_attachment_never_change_between_releases() {
         let eth0 = attachment("c1", "eth0");
         assert_eq!(host_interface("flatland", &eth0), "flatd9fa313d28e");
-        assert_eq!(
-            macs("flatland", &eth0),
-            (
-                [0x22, 0xe3, 0xeb, 0xe3, 0xdd, 0x59],
-                [0x72, 0x9f, 0x24, 0xf6, 0x90, 0x16]
-            )
-        );
+        let (host, pod) = macs("flatland", &eth0);
+        assert_eq!(host.to_string(), "22:e3:eb:e3:dd:59");
+        assert_eq!(pod.to_string(), "72:9f:24:f6:90:16");
     }
 
     #[test]
@@ -258,7 +255,7 @@ mod tests {
             assert_eq!(name.len(), 15);
             assert!(names.insert(name));
             let (host, pod) = macs(network, &attachment);
-            assert_eq!((host[0] & 0x1f, pod[0] & 0x1f), (0x02, 0x12));
+            assert_eq!((host.0[0] & 0x1f, pod.0[0] & 0x1f), (0x02, 0x12));
             assert!(addresses.insert(host) && addresses.insert(pod));
         }
     }

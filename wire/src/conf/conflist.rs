@@ -132,3 +132,6 @@ fn check_ipam_type(entry: &Value) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

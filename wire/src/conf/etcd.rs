@@ -128,3 +128,6 @@ fn check_prefix(section: &Section<'_>, prefix: &str) -> Result<(), Error> {
     let msg = format!("{}: {prefix:?} {why}", section.name("prefix"));
     Err(invalid(msg).advise(format!("write something like {DEFAULT_PREFIX:?}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,6 @@ fn node_name(section: &Section<'_>) -> Result<Option<String>, Error> {
     }
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests;

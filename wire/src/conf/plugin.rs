@@ -125,3 +125,6 @@ fn ipam_type(section: &Section<'_>) -> Result<String, Error> {
     })?
     .ok_or_else(|| ipam.missing("type"))
 }
+
+#[cfg(test)]
+mod tests;

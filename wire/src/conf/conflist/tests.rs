@@ -1,0 +1,185 @@
+//! Files as administrators write them, and the copy that a node gets.
+
+use serde_json::json;
+
+use super::*;
+
+const FILE: &str = r#"{
+  "cniVersion": "1.1.0",
+  "name": "flatland",
+  "zebra": {"b": 1, "a": [1.5, 10000000000, "\u00e4"]},
+  "plugins": [
+    {
+      "type": "flatland",
+      "mtu": 1400,
+      "ipam": {
+        "type": "flatland-ipam",
+        "podCIDRs": ["10.244.0.0/16"],
+        "etcd": {"endpoints": ["https://10.0.0.1:2379"]}
+      },
+      "ipMasq": true
+    },
+    {"type": "portmap", "capabilities": {"portMappings": true}, "snat": true}
+  ]
+}"#;
+
+/// The valid file with the value at `pointer` replaced; `"-"` removes it from its object.
+fn with(pointer: &str, value: Value) -> Vec<u8> {
+    let mut json: Value = serde_json::from_str(FILE).unwrap();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match json.pointer_mut(parent).unwrap() {
+        Value::Object(fields) if value == "-" => drop(fields.shift_remove(key)),
+        Value::Object(fields) => drop(fields.insert(key.to_owned(), value)),
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        other => panic!("{other} has no {key}"),
+    }
+    json.to_string().into_bytes()
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+#[test]
+fn both_sections_are_read_under_the_name_of_the_list() {
+    let conflist = Conflist::parse(FILE.as_bytes()).unwrap();
+    assert_eq!(conflist.network(), "flatland");
+    assert_eq!(conflist.ipam().network, "flatland");
+    assert_eq!(conflist.ipam().subnet_lengths, [24]);
+    assert!(conflist.plugin().ip_masq);
+    assert_eq!(conflist.plugin().mtu, 1400);
+}
+
+#[test]
+fn the_installed_copy_differs_only_in_the_node() {
+    let addresses = ["192.168.1.20".parse().unwrap(), "fd99::20".parse().unwrap()];
+    let copy = Conflist::parse(FILE.as_bytes())
+        .unwrap()
+        .with_node(&node("n1"), &addresses);
+    let expected = FILE
+        .replace(
+            r#"{"endpoints": ["https://10.0.0.1:2379"]}"#,
+            r#"{"endpoints": ["https://10.0.0.1:2379"]}, "nodeName": "n1""#,
+        )
+        .replace(
+            r#""ipMasq": true"#,
+            r#""ipMasq": true, "nodeAddresses": ["192.168.1.20", "fd99::20"]"#,
+        );
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    // As text: a comparison of objects would not see the order of their keys.
+    assert_eq!(copy, format!("{expected:#}\n"));
+}
+
+#[test]
+fn installing_is_stable_and_a_copy_can_be_read_and_installed_again() {
+    let addresses = ["192.168.1.20".parse().unwrap()];
+    let conflist = Conflist::parse(FILE.as_bytes()).unwrap();
+    let copy = conflist.with_node(&node("n1"), &addresses);
+    assert_eq!(conflist.with_node(&node("n1"), &addresses), copy);
+
+    let again = Conflist::parse(copy.as_bytes()).unwrap();
+    assert_eq!(again.ipam().node_name.as_deref(), Some("n1"));
+    assert_eq!(again.plugin().node_addresses, addresses);
+    assert_eq!(again.with_node(&node("n1"), &addresses), copy);
+    let moved = again.with_node(&node("n2"), &[]);
+    assert_eq!(moved, conflist.with_node(&node("n2"), &[]));
+}
+
+#[test]
+fn files_that_are_not_ours_are_refused_with_the_culprit() {
+    let entry = json!({"type": "flatland", "ipam": {"type": "flatland-ipam"}});
+    let cases = [
+        (with("/cniVersion", json!("-")), 1, "cniVersion is missing"),
+        (with("/cniVersion", json!("0.2.0")), 1, "0.2.0"),
+        (with("/cniVersions", json!(["1.0.0", "7.0.0"])), 1, "7.0.0"),
+        (with("/name", json!("-")), 7, "\"name\""),
+        (with("/name", json!("a b")), 7, "a b"),
+        (with("/plugins", json!("-")), 7, "no list \"plugins\""),
+        (with("/plugins", json!({})), 7, "no list \"plugins\""),
+        (
+            with("/plugins", json!([])),
+            7,
+            "no plugin of type \"flatland\"",
+        ),
+        (
+            with("/plugins/0/type", json!("bridge")),
+            7,
+            "no plugin of type \"flatland\"",
+        ),
+        (
+            with("/plugins/1", entry),
+            7,
+            "two plugins of type \"flatland\"",
+        ),
+        (with("/plugins/0/ipam", json!("-")), 7, "ipam is missing"),
+        (
+            with("/plugins/0/ipam/type", json!("-")),
+            7,
+            "type is missing in ipam",
+        ),
+        (
+            with("/plugins/0/ipam/type", json!("host-local")),
+            7,
+            "host-local",
+        ),
+        (with("/plugins/0/mut", json!(1400)), 2, "mut"),
+        (
+            with("/plugins/0/ipam/podCIDR", json!([])),
+            2,
+            "ipam.podCIDR",
+        ),
+        (
+            with("/plugins/0/ipam/etcd/ca", json!("")),
+            2,
+            "ipam.etcd.ca",
+        ),
+        (
+            with("/plugins/0/ipam/podCIDRs/0", json!("10.244.0.1/16")),
+            7,
+            "10.244.0.1/16",
+        ),
+        (b"[]".to_vec(), 6, "not a JSON object"),
+        (b"{\n  \"name\" 1}".to_vec(), 6, "line 2 column 10"),
+        (b"".to_vec(), 6, "line 1 column 0"),
+    ];
+    for (text, code, culprit) in cases {
+        let error = Conflist::parse(&text).expect_err(culprit);
+        assert_eq!(error.code, code, "{error}");
+        assert!(error.to_string().contains(culprit), "{error}");
+    }
+}
+
+#[test]
+fn versions_beside_the_first_are_taken_when_we_speak_them() {
+    let text = with("/cniVersions", json!(["0.3.1", "0.4.0", "1.0.0", "1.1.0"]));
+    assert!(Conflist::parse(&text).is_ok());
+}
+
+#[test]
+fn keys_of_other_plugins_and_of_the_list_are_none_of_our_business() {
+    for pointer in ["/plugins/1/whatever", "/whatever"] {
+        assert!(Conflist::parse(&with(pointer, json!(1))).is_ok());
+    }
+}
+
+#[test]
+fn messages_about_a_file_start_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("10-flatland.conflist");
+    let error = Conflist::read(&path).unwrap_err();
+    assert_eq!(error.code, code::IO);
+    assert!(
+        error
+            .msg
+            .starts_with(&format!("{}: cannot be read", path.display())),
+        "{error}"
+    );
+
+    fs::write(&path, "{").unwrap();
+    let error = Conflist::read(&path).unwrap_err();
+    assert_eq!(error.code, code::DECODING);
+    assert!(error.msg.starts_with(path.to_str().unwrap()), "{error}");
+
+    fs::write(&path, FILE).unwrap();
+    assert_eq!(Conflist::read(&path).unwrap().network(), "flatland");
+}

@@ -1,0 +1,249 @@
+//! Which pod CIDRs, subnet lengths and names make a network.
+
+use serde_json::json;
+
+use super::*;
+use crate::cni::code;
+
+/// A valid configuration with `change` merged into its `ipam`; `"-"` removes a key.
+fn with(change: &Value) -> Value {
+    let mut ipam = json!({"type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"]});
+    for (key, value) in change.as_object().unwrap() {
+        ipam[key] = value.clone();
+    }
+    ipam.as_object_mut()
+        .unwrap()
+        .retain(|_, value| *value != "-");
+    json!({"name": "blue", "type": "flatland", "whatever": 1, "ipam": ipam})
+}
+
+fn refused(change: &Value) -> Error {
+    IpamConfig::parse(&with(change)).expect_err(&change.to_string())
+}
+
+#[test]
+fn one_pod_cidr_is_enough() {
+    let expected = IpamConfig {
+        network: "blue".to_owned(),
+        pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
+        subnet_lengths: vec![24],
+        etcd: None,
+        node_name: None,
+    };
+    assert_eq!(IpamConfig::parse(&with(&json!({}))).unwrap(), expected);
+}
+
+#[test]
+fn every_key_is_read_and_the_order_of_families_is_kept() {
+    let ipam = IpamConfig::parse(&with(&json!({
+        "podCIDRs": ["fd00:10:244::/56", "10.244.0.0/16"],
+        "subnetLengths": [64, 26],
+        "etcd": {"endpoints": ["http://127.0.0.1:2379"]},
+        "nodeName": "n1",
+    })))
+    .unwrap();
+    let cidrs: Vec<String> = ipam.pod_cidrs.iter().map(IpNet::to_string).collect();
+    assert_eq!(cidrs, ["fd00:10:244::/56", "10.244.0.0/16"]);
+    assert_eq!(ipam.subnet_lengths, [64, 26]);
+    assert_eq!(ipam.etcd.unwrap().endpoints, ["http://127.0.0.1:2379"]);
+    assert_eq!(ipam.node_name.as_deref(), Some("n1"));
+}
+
+#[test]
+fn subnets_are_24_and_80_long_unless_configured() {
+    let both = json!({"podCIDRs": ["fd00::/48", "10.0.0.0/8"]});
+    assert_eq!(
+        IpamConfig::parse(&with(&both)).unwrap().subnet_lengths,
+        [80, 24]
+    );
+}
+
+#[test]
+fn pod_cidrs_where_no_pod_can_live_are_refused_by_name() {
+    let cases = [
+        (json!("-"), "podCIDRs is missing in ipam"),
+        (json!(null), "null is not a list"),
+        (json!([]), "ipam.podCIDRs is empty"),
+        (json!("10.0.0.0/8"), "is not a list"),
+        (json!(["10.0.0.0"]), "\"10.0.0.0\" is not a prefix"),
+        (json!(["10.0.0.0/33"]), "\"10.0.0.0/33\" is not a prefix"),
+        (json!(["10.0.0/8"]), "is not a prefix"),
+        (json!([["10.0.0.0/8"]]), "is not a prefix"),
+        (json!(["10.244.1.0/16"]), "10.244.1.0/16 has host bits"),
+        (json!(["fd00::1/64"]), "fd00::1/64 has host bits"),
+        (
+            json!(["10.0.0.0/16", "10.1.0.0/16"]),
+            "10.0.0.0/16 and 10.1.0.0/16 are of one family",
+        ),
+        (
+            json!(["fd00::/64", "10.0.0.0/16", "fd01::/64"]),
+            "fd00::/64 and fd01::/64",
+        ),
+        (json!(["0.0.0.0/0"]), "overlaps"),
+        (json!(["127.1.0.0/16"]), "loopback"),
+        (json!(["126.0.0.0/7"]), "loopback"),
+        (json!(["169.254.0.0/16"]), "link-local"),
+        (json!(["239.0.0.0/8"]), "multicast"),
+        (json!(["255.255.255.0/24"]), "broadcast"),
+        (json!(["::/0"]), "overlaps"),
+        (json!(["::/64"]), "loopback"),
+        (json!(["::ffff:10.0.0.0/104"]), "IPv4-mapped"),
+        (json!(["fe80::/64"]), "link-local"),
+        (json!(["ff00::/12"]), "multicast"),
+    ];
+    for (pod_cidrs, culprit) in cases {
+        let error = refused(&json!({"podCIDRs": pod_cidrs}));
+        assert_eq!(error.code, code::INVALID_CONFIG, "{pod_cidrs}");
+        assert!(error.msg.contains(culprit), "{pod_cidrs}: {error}");
+    }
+}
+
+#[test]
+fn host_bits_are_answered_with_the_prefix_that_was_meant() {
+    assert_eq!(
+        refused(&json!({"podCIDRs": ["10.244.1.0/16"]})).details,
+        "write 10.244.0.0/16"
+    );
+}
+
+#[test]
+fn the_shared_and_the_reserved_ranges_are_taken_as_clouds_use_them_for_pods() {
+    for pod_cidr in [
+        "100.64.0.0/10",
+        "240.0.0.0/8",
+        "198.18.0.0/15",
+        "2001:db8::/32",
+    ] {
+        assert!(
+            IpamConfig::parse(&with(&json!({"podCIDRs": [pod_cidr]}))).is_ok(),
+            "{pod_cidr}"
+        );
+    }
+}
+
+#[test]
+fn a_subnet_length_lies_between_its_pod_cidr_and_four_addresses() {
+    let cases = [
+        ("10.244.0.0/16", 17, true),
+        ("10.244.0.0/16", 30, true),
+        ("10.244.0.0/16", 16, false),
+        ("10.244.0.0/16", 31, false),
+        ("10.244.0.0/16", 0, false),
+        ("10.244.0.0/29", 30, true),
+        ("fd00::/64", 65, true),
+        ("fd00::/64", 126, true),
+        ("fd00::/64", 64, false),
+        ("fd00::/64", 127, false),
+    ];
+    for (pod_cidr, length, accepted) in cases {
+        let config = with(&json!({"podCIDRs": [pod_cidr], "subnetLengths": [length]}));
+        match IpamConfig::parse(&config) {
+            Ok(_) => assert!(accepted, "{pod_cidr} {length}"),
+            Err(error) => {
+                assert!(!accepted, "{error}");
+                assert_eq!(error.code, code::INVALID_CONFIG);
+                let culprit = format!("ipam.subnetLengths: /{length} does not fit");
+                assert!(
+                    error.msg.contains(&culprit) && error.msg.contains(pod_cidr),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_default_length_must_fit_too() {
+    let error = refused(&json!({"podCIDRs": ["10.244.0.0/24"]}));
+    assert!(
+        error
+            .msg
+            .contains("/24 does not fit pod CIDR 10.244.0.0/24"),
+        "{error}"
+    );
+    assert_eq!(error.details, "choose from 25 to 30");
+}
+
+#[test]
+fn a_pod_cidr_too_small_for_any_subnet_is_refused() {
+    for (pod_cidr, longest) in [
+        ("10.0.0.0/30", 29),
+        ("10.0.0.1/32", 29),
+        ("fd00::/126", 125),
+    ] {
+        let error = refused(&json!({"podCIDRs": [pod_cidr]}));
+        assert!(
+            error.msg.contains(&format!("{pod_cidr} is too small")),
+            "{error}"
+        );
+        assert_eq!(error.details, format!("it may be up to /{longest}"));
+    }
+}
+
+#[test]
+fn there_is_one_length_per_pod_cidr() {
+    let cases = [
+        (json!([]), "has 0 entries, but podCIDRs has 1"),
+        (json!([24, 80]), "has 2 entries, but podCIDRs has 1"),
+        (json!(24), "ipam.subnetLengths: 24 is not a list"),
+        (json!(["24"]), "\"24\" is not a prefix length"),
+        (json!([256]), "256 is not a prefix length"),
+        (json!([-1]), "-1 is not a prefix length"),
+        (json!(null), "null is not a list"),
+    ];
+    for (lengths, culprit) in cases {
+        let error = refused(&json!({"subnetLengths": lengths}));
+        assert_eq!(error.code, code::INVALID_CONFIG, "{lengths}");
+        assert!(error.msg.contains(culprit), "{error}");
+    }
+}
+
+#[test]
+fn other_values_that_make_no_sense_are_refused_by_name() {
+    let cases = [
+        (json!({"nodeName": "N1"}), "ipam.nodeName: node name \"N1\""),
+        (json!({"nodeName": 1}), "ipam.nodeName: 1 is not a string"),
+        (json!({"etcd": null}), "ipam.etcd is not a JSON object"),
+        (json!({"etcd": {}}), "endpoints is missing in ipam.etcd"),
+        (
+            json!({"type": "host-local"}),
+            "ipam.type is \"host-local\", not \"flatland-ipam\"",
+        ),
+        (json!({"type": "-"}), "type is missing in ipam"),
+    ];
+    for (change, culprit) in cases {
+        let error = refused(&change);
+        assert_eq!(error.code, code::INVALID_CONFIG, "{change}");
+        assert!(error.msg.contains(culprit), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
+    let error = refused(&json!({"podCidr": ["10.0.0.0/8"]}));
+    assert_eq!(error.code, code::UNSUPPORTED_FIELD);
+    assert_eq!(error.msg, "unknown key ipam.podCidr: [\"10.0.0.0/8\"]");
+    assert_eq!(error.details, "did you mean \"podCIDRs\"?");
+    assert!(!refused(&json!({"ranges": []})).details.contains("mean"));
+}
+
+#[test]
+fn without_a_name_or_a_section_there_is_no_network() {
+    let cases = [
+        (json!({"ipam": {}}), "\"name\""),
+        (json!({"name": "a/b", "ipam": {}}), "a/b"),
+        (
+            json!({"name": "blue"}),
+            "ipam is missing in the plugin's entry",
+        ),
+        (
+            json!({"name": "blue", "ipam": []}),
+            "ipam is not a JSON object",
+        ),
+    ];
+    for (config, culprit) in cases {
+        let error = IpamConfig::parse(&config).unwrap_err();
+        assert_eq!(error.code, code::INVALID_CONFIG, "{config}");
+        assert!(error.msg.contains(culprit), "{error}");
+    }
+}

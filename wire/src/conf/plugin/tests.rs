@@ -1,0 +1,175 @@
+//! The plugin's own keys, and those that others put beside them.
+
+use serde_json::json;
+
+use super::*;
+use crate::cni::code;
+
+/// A valid configuration with `change` merged into it; `"-"` removes a key.
+fn with(change: &Value) -> Value {
+    let mut json = json!({
+        "cniVersion": "1.1.0",
+        "name": "blue",
+        "type": "flatland",
+        "ipam": {"type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16", "fd00::/56"]},
+    });
+    for (key, value) in change.as_object().unwrap() {
+        json[key] = value.clone();
+    }
+    json.as_object_mut()
+        .unwrap()
+        .retain(|_, value| *value != "-");
+    json
+}
+
+#[test]
+fn everything_but_the_ipam_type_has_a_default() {
+    let expected = PluginConfig {
+        ip_masq: false,
+        non_masquerade_cidrs: Vec::new(),
+        mtu: 0,
+        node_addresses: Vec::new(),
+        ipam_type: "flatland-ipam".to_owned(),
+        dns: Dns::default(),
+    };
+    assert_eq!(PluginConfig::parse(&with(&json!({}))).unwrap(), expected);
+}
+
+#[test]
+fn every_key_is_read() {
+    let plugin = PluginConfig::parse(&with(&json!({
+        "ipMasq": true,
+        "nonMasqueradeCIDRs": ["192.168.0.0/16", "fd99::/16"],
+        "mtu": 1450,
+        "nodeAddresses": ["192.168.1.20", "fd99::20"],
+        "ipam": {"type": "host-local", "ranges": []},
+        "dns": {"nameservers": ["10.96.0.10"]},
+    })))
+    .unwrap();
+    assert!(plugin.ip_masq);
+    assert_eq!(plugin.mtu, 1450);
+    assert_eq!(plugin.ipam_type, "host-local");
+    assert_eq!(plugin.dns.nameservers, ["10.96.0.10"]);
+    let cidrs = ["192.168.0.0/16", "fd99::/16"].map(|text| text.parse::<IpNet>().unwrap());
+    assert_eq!(plugin.non_masquerade_cidrs, cidrs);
+    let addresses = ["192.168.1.20", "fd99::20"].map(|text| text.parse::<IpAddr>().unwrap());
+    assert_eq!(plugin.node_addresses, addresses);
+}
+
+#[test]
+fn keys_of_the_spec_and_of_runtimes_are_known() {
+    let config = with(&json!({
+        "args": {"cni": {"ips": ["10.1.1.1"]}},
+        "capabilities": {"mac": true},
+        "runtimeConfig": {"mac": "02:00:00:00:00:01"},
+        "prevResult": {},
+        "cni.dev/valid-attachments": [],
+        "cni.dev/whatever-comes": 1,
+        "cniVersions": ["1.0.0"],
+        "disableCheck": true,
+        "disableGC": true,
+        "loadOnlyInlinedPlugins": false,
+    }));
+    assert!(PluginConfig::parse(&config).is_ok());
+}
+
+#[test]
+fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
+    for (key, advice) in [
+        ("ipMasqs", "did you mean \"ipMasq\"?"),
+        ("MTU", "did you mean \"mtu\"?"),
+        ("nonMasqueradeCidr", "did you mean \"nonMasqueradeCIDRs\"?"),
+        ("bridge", "remove it"),
+    ] {
+        let error = PluginConfig::parse(&with(&json!({key: 7}))).unwrap_err();
+        assert_eq!(error.code, code::UNSUPPORTED_FIELD);
+        assert_eq!(error.msg, format!("unknown key {key}: 7"));
+        assert!(error.details.starts_with(advice), "{error}");
+    }
+}
+
+#[test]
+fn an_mtu_is_the_uplinks_or_one_that_the_families_can_live_with() {
+    let only_v4 = json!({"type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"]});
+    let other = json!({"type": "host-local"});
+    let both = with(&json!({}))["ipam"].clone();
+    let cases = [
+        (&both, json!(0), true),
+        (&both, json!(1280), true),
+        (&both, json!(65535), true),
+        (&both, json!(1279), false),
+        (&both, json!(65536), false),
+        (&only_v4, json!(576), true),
+        (&only_v4, json!(575), false),
+        (&only_v4, json!(1), false),
+        (&only_v4, json!(-1), false),
+        (&only_v4, json!(1500.5), false),
+        (&only_v4, json!("1500"), false),
+        (&only_v4, json!(null), false),
+        (&other, json!(600), true),
+    ];
+    for (ipam, mtu, accepted) in cases {
+        match PluginConfig::parse(&with(&json!({"ipam": ipam, "mtu": mtu}))) {
+            Ok(plugin) => {
+                assert!(accepted, "{mtu}");
+                assert_eq!(plugin.mtu, mtu);
+            }
+            Err(error) => {
+                assert!(!accepted, "{error}");
+                assert_eq!(error.code, code::INVALID_CONFIG);
+                assert!(error.msg.starts_with(&format!("mtu: {mtu}")), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_by_name() {
+    let cases = [
+        (
+            json!({"ipMasq": "yes"}),
+            "ipMasq: \"yes\" is not true or false",
+        ),
+        (
+            json!({"nonMasqueradeCIDRs": ["10.1.0.0/8"]}),
+            "nonMasqueradeCIDRs: 10.1.0.0/8",
+        ),
+        (json!({"nonMasqueradeCIDRs": "10.0.0.0/8"}), "is not a list"),
+        (json!({"nodeAddresses": ["n1"]}), "nodeAddresses: \"n1\""),
+        (
+            json!({"nodeAddresses": ["127.0.0.1"]}),
+            "nodeAddresses: \"127.0.0.1\"",
+        ),
+        (json!({"nodeAddresses": ["::"]}), "nodeAddresses: \"::\""),
+        (
+            json!({"nodeAddresses": ["224.0.0.1"]}),
+            "nodeAddresses: \"224.0.0.1\"",
+        ),
+        (
+            json!({"nodeAddresses": ["255.255.255.255"]}),
+            "nodeAddresses",
+        ),
+        (json!({"dns": null}), "dns is not a JSON object"),
+        (json!({"dns": {"search": "x"}}), "dns.search \"x\""),
+        (
+            json!({"ipam": "-"}),
+            "ipam is missing in the plugin's entry",
+        ),
+        (json!({"ipam": "host-local"}), "ipam is not a JSON object"),
+        (json!({"ipam": {}}), "type is missing in ipam"),
+        (json!({"ipam": {"type": ""}}), "ipam.type: \"\""),
+        (
+            json!({"ipam": {"type": "/bin/sh"}}),
+            "ipam.type: \"/bin/sh\"",
+        ),
+    ];
+    for (change, culprit) in cases {
+        let error = PluginConfig::parse(&with(&change)).expect_err(culprit);
+        assert!(
+            matches!(error.code, code::INVALID_CONFIG | code::DECODING),
+            "{error}"
+        );
+        assert!(error.msg.contains(culprit), "{change}: {error}");
+    }
+    assert!(PluginConfig::parse(&json!("text")).is_err());
+}
