@@ -78,4 +78,6 @@ pub struct Dns {
 }
 
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,136 @@
+//! Any result, through any version: what both can say survives.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cni::Version;
+
+/// What a version can say of a result: the rest is lost on the way.
+fn as_said_in(version: Version, mut success: Success) -> Success {
+    if version < Version::V1_1_0 {
+        success
+            .interfaces
+            .iter_mut()
+            .for_each(|interface| interface.mtu = None);
+        success
+            .routes
+            .iter_mut()
+            .for_each(|route| route.other.clear());
+    }
+    success
+}
+
+fn addresses() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        any::<[u8; 16]>().prop_map(IpAddr::from),
+    ]
+}
+
+fn networks() -> impl Strategy<Value = IpNetwork> {
+    let length = |address: IpAddr| 0..=if address.is_ipv4() { 32u8 } else { 128 };
+    addresses()
+        .prop_flat_map(move |address| (Just(address), length(address)))
+        .prop_map(|(address, length)| IpNetwork::new(address, length).unwrap())
+}
+
+fn prefixes() -> impl Strategy<Value = IpNet> {
+    networks().prop_map(|network| IpNet::new(network.ip(), network.prefix()).unwrap().trunc())
+}
+
+fn interfaces() -> impl Strategy<Value = Interface> {
+    let text = || proptest::option::of("[a-z:/]{1,8}");
+    let other = proptest::option::of("/[a-z]{1,8}");
+    (
+        "[a-z0-9]{1,15}",
+        text(),
+        any::<Option<u32>>(),
+        text(),
+        other,
+    )
+        .prop_map(|(name, mac, mtu, sandbox, socket)| Interface {
+            name,
+            mac,
+            mtu,
+            sandbox,
+            other: socket
+                .map(|path| ("socketPath".to_owned(), path.into()))
+                .into_iter()
+                .collect(),
+        })
+}
+
+fn ips(interfaces: usize) -> impl Strategy<Value = IpConfig> {
+    let interface = proptest::option::of(0..interfaces.max(1));
+    (networks(), proptest::option::of(addresses()), interface).prop_map(
+        move |(address, gateway, interface)| IpConfig {
+            address,
+            gateway,
+            interface: interface.filter(|_| interfaces > 0),
+        },
+    )
+}
+
+fn routes() -> impl Strategy<Value = Route> {
+    let other = proptest::option::of(any::<u32>());
+    (prefixes(), proptest::option::of(addresses()), other).prop_map(|(dst, gw, priority)| Route {
+        dst,
+        gw,
+        other: priority
+            .map(|value| ("priority".to_owned(), value.into()))
+            .into_iter()
+            .collect(),
+    })
+}
+
+fn dns() -> impl Strategy<Value = Dns> {
+    let texts = || proptest::collection::vec("[a-z.]{1,6}", 0..3);
+    let domain = proptest::option::of("[a-z.]{1,6}");
+    (texts(), domain, texts(), texts()).prop_map(|(nameservers, domain, search, options)| Dns {
+        nameservers,
+        domain,
+        search,
+        options,
+    })
+}
+
+fn results() -> impl Strategy<Value = Success> {
+    let interfaces = proptest::collection::vec(interfaces(), 0..4);
+    interfaces
+        .prop_flat_map(|interfaces| {
+            let ips = proptest::collection::vec(ips(interfaces.len()), 0..4);
+            let routes = proptest::collection::vec(routes(), 0..4);
+            (Just(interfaces), ips, routes, dns())
+        })
+        .prop_map(|(interfaces, ips, routes, dns)| Success {
+            interfaces,
+            ips,
+            routes,
+            dns,
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_result_reads_back_as_far_as_its_version_can_say_it(success in results()) {
+        for version in Version::ALL {
+            let json = success.render(version);
+            for assumed in Version::ALL {
+                let read = Success::parse(&json, assumed).unwrap();
+                prop_assert_eq!(read, as_said_in(version, success.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_goes_through_any_version_without_changing_what_both_can_say(
+        success in results()
+    ) {
+        for version in Version::ALL {
+            let through = Success::parse(&success.render(version), version).unwrap();
+            for other in Version::ALL.into_iter().filter(|other| *other <= version) {
+                prop_assert_eq!(through.render(other), success.render(other));
+            }
+        }
+    }
+}
