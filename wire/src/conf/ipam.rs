@@ -1,5 +1,7 @@
 //! The `ipam` section, when its type is `flatland-ipam`.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -7,6 +9,13 @@ use super::section::Section;
 use super::{EtcdConfig, IPAM_TYPE, cidr, invalid};
 use crate::cni::{self, Error};
 use crate::node::NodeName;
+
+/// Longer than a connection attempt to the address's last pod lives: Linux gives up on one 127 s
+/// after its first SYN (`tcp_syn_retries` in ip-sysctl.rst).
+const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(130);
+
+/// A day, in seconds.
+const GREATEST_COOL_DOWN: u64 = 86_400;
 
 /// What `flatland-ipam`, `routed` and the registry agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +30,9 @@ pub struct IpamConfig {
     pub etcd: Option<EtcdConfig>,
     /// This node's name, valid, where the configuration says it.
     pub node_name: Option<String>,
+    /// How long a freed address stays unused while there are others; 130 s where the
+    /// configuration does not say. At most a day.
+    pub cool_down: Duration,
 }
 
 impl IpamConfig {
@@ -44,7 +56,14 @@ impl IpamConfig {
                     .advise(format!("write {IPAM_TYPE:?}")));
             }
         }
-        section.refuse_unknown(&["type", "podCIDRs", "subnetLengths", "etcd", "nodeName"])?;
+        section.refuse_unknown(&[
+            "type",
+            "podCIDRs",
+            "subnetLengths",
+            "etcd",
+            "nodeName",
+            "coolDown",
+        ])?;
         let pod_cidrs = cidr::pod_cidrs(&section)?;
         Ok(Self {
             network,
@@ -52,6 +71,7 @@ impl IpamConfig {
             pod_cidrs,
             etcd: section.get("etcd").map(EtcdConfig::parse).transpose()?,
             node_name: node_name(&section)?,
+            cool_down: cool_down(&section)?,
         })
     }
 }
@@ -62,6 +82,16 @@ fn node_name(section: &Section<'_>) -> Result<Option<String>, Error> {
         NodeName::new(name).map_err(|error| error.within(section.name("nodeName")))?;
     }
     Ok(name)
+}
+
+fn cool_down(section: &Section<'_>) -> Result<Duration, Error> {
+    let expected = format!("a number of seconds from 0 to {GREATEST_COOL_DOWN}");
+    let seconds = section.optional("coolDown", &expected, |value| {
+        value
+            .as_u64()
+            .filter(|seconds| *seconds <= GREATEST_COOL_DOWN)
+    })?;
+    Ok(seconds.map_or(DEFAULT_COOL_DOWN, Duration::from_secs))
 }
 
 #[cfg(test)]

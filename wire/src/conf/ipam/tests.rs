@@ -29,6 +29,7 @@ fn one_pod_cidr_is_enough() {
         subnet_lengths: vec![24],
         etcd: None,
         node_name: None,
+        cool_down: Duration::from_secs(130),
     };
     assert_eq!(IpamConfig::parse(&with(&json!({}))).unwrap(), expected);
 }
@@ -40,6 +41,7 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
         "subnetLengths": [64, 26],
         "etcd": {"endpoints": ["http://127.0.0.1:2379"]},
         "nodeName": "n1",
+        "coolDown": 0,
     })))
     .unwrap();
     let cidrs: Vec<String> = ipam.pod_cidrs.iter().map(IpNet::to_string).collect();
@@ -47,6 +49,7 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
     assert_eq!(ipam.subnet_lengths, [64, 26]);
     assert_eq!(ipam.etcd.unwrap().endpoints, ["http://127.0.0.1:2379"]);
     assert_eq!(ipam.node_name.as_deref(), Some("n1"));
+    assert_eq!(ipam.cool_down, Duration::ZERO);
 }
 
 #[test]
@@ -203,6 +206,11 @@ fn other_values_that_make_no_sense_are_refused_by_name() {
     let cases = [
         (json!({"nodeName": "N1"}), "ipam.nodeName: node name \"N1\""),
         (json!({"nodeName": 1}), "ipam.nodeName: 1 is not a string"),
+        (
+            json!({"coolDown": -1}),
+            "ipam.coolDown: -1 is not a number of seconds from 0 to 86400",
+        ),
+        (json!({"coolDown": 86_401}), "ipam.coolDown: 86401 is not"),
         (json!({"etcd": null}), "ipam.etcd is not a JSON object"),
         (json!({"etcd": {}}), "endpoints is missing in ipam.etcd"),
         (
