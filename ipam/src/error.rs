@@ -1,0 +1,143 @@
+//! What can go wrong in the ledger, and what the runtime is told.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use wire::cni::{self, Attachment, code};
+
+/// A failure of the ledger. Nothing was changed, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried: "create", "read" ...
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file of ours holds something that we did not write.
+    #[error("{} is damaged: {why}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// ADD for an attachment that has an address.
+    #[error("attachment {attachment} already holds {address}")]
+    Held {
+        /// The attachment.
+        attachment: Attachment,
+        /// Its address, or one of them.
+        address: IpAddr,
+    },
+    /// Every address of the subnets is in use.
+    #[error("no address is free in {}{}", list(subnets), blocked(damaged))]
+    Exhausted {
+        /// The subnets.
+        subnets: Vec<IpNet>,
+        /// Files in the place of addresses that nobody can use because of them.
+        damaged: Vec<PathBuf>,
+    },
+    /// Another process has had the lock for too long.
+    #[error("another process has kept {} locked for {} s", .path.display(), .waited.as_secs())]
+    Busy {
+        /// The ledger's folder.
+        path: PathBuf,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// Some of the work was done, these parts of it were not.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Error>),
+}
+
+impl Error {
+    /// Wraps the error of a system call: `.map_err(Error::io("read", path))`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Nothing if `errors` is empty, else all of them as one.
+    pub(crate) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
+    fn code_and_advice(&self) -> (u32, &'static str) {
+        match self {
+            Self::Io { source, .. } => (code::IO, advice(source)),
+            Self::Damaged { .. } => (
+                code::DECODING,
+                "find out which pod has the address (ip route), delete that pod, then remove the file",
+            ),
+            Self::Held { .. } => (
+                code::ALREADY_ATTACHED,
+                "DEL the attachment first; nothing was changed",
+            ),
+            Self::Exhausted { .. } => (
+                code::NO_FREE_ADDRESS,
+                "delete pods that are not needed, or let the runtime run GC for those that are gone",
+            ),
+            Self::Busy { .. } => (
+                code::TRY_AGAIN,
+                "find it with lslocks, it may be stopped; then try again",
+            ),
+            Self::Several(errors) => errors.first().map_or((code::IO, ""), Self::code_and_advice),
+        }
+    }
+}
+
+impl From<Error> for cni::Error {
+    fn from(error: Error) -> Self {
+        let (code, advice) = error.code_and_advice();
+        Self::new(code, error.to_string()).advise(advice)
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that file system (df, df -i), then try again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "remount that file system writable, then try again",
+        io::ErrorKind::PermissionDenied => "run the plugin as root",
+        io::ErrorKind::Unsupported => "mount a tmpfs on /run, where it is to be on every node",
+        _ => "",
+    }
+}
+
+fn list(subnets: &[IpNet]) -> String {
+    subnets
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn blocked(damaged: &[PathBuf]) -> String {
+    if damaged.is_empty() {
+        return ": all are in use".to_owned();
+    }
+    let files: Vec<_> = damaged
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    format!(
+        ": all are in use or blocked by damaged files ({})",
+        files.join(", ")
+    )
+}

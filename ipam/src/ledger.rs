@@ -1,0 +1,180 @@
+//! The ledger of one network on one node: which attachment holds which address.
+//!
+//! No process keeps it. Whoever wants to change it locks the folder, for microseconds, and makes
+//! a few steps (see [`crate::disk`]) whose order is such that it can be cut between any two:
+//!
+//! - ADD: the attachment's link, then the address file, with all its content in one step.
+//! - DEL: the address file, in one step, to the freed ones; then the link.
+//!
+//! So an address is held exactly while its file is in `addresses`, whoever holds one can be found
+//! by the attachment's link, and a link without an address file means nothing.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use nix::fcntl::Flock;
+use wire::cni::Attachment;
+
+use crate::allocation::Allocation;
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::hints::Hints;
+use crate::lock;
+use crate::pool::{self, Choice};
+
+/// The ledger of one network.
+pub struct Ledger {
+    disk: Disk,
+}
+
+impl Ledger {
+    /// The ledger in the folder of `disk`, which is made if it is missing.
+    pub fn create(disk: Disk) -> Result<Self, Error> {
+        disk.make_folders()?;
+        Ok(Self { disk })
+    }
+
+    /// The ledger in the folder of `disk`, if there is one: otherwise no address is held.
+    pub fn existing(disk: Disk) -> Result<Option<Self>, Error> {
+        Ok(Disk::exists(disk.root())?.then_some(Self { disk }))
+    }
+
+    /// Waits until nobody else works on the ledger. Keep the session for no longer than it takes
+    /// to use it: everybody else waits for it.
+    pub fn lock(&self) -> Result<Session<'_>, Error> {
+        Ok(Session {
+            disk: &self.disk,
+            _lock: lock::folder(self.disk.root())?,
+        })
+    }
+
+    /// What a person should hear of, although no operation failed because of it.
+    pub fn warnings(&self) -> Vec<String> {
+        self.disk.warnings()
+    }
+}
+
+/// What ADD asks for.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// For each pod CIDR the node's subnets, in the order in which it came to own them.
+    pub pools: &'a [Vec<IpNet>],
+    /// How long an address stays unused after it was freed, while there are others.
+    pub cool_down: Duration,
+    /// The time since boot.
+    pub now: Duration,
+}
+
+/// The ledger while it is locked.
+pub struct Session<'a> {
+    pub(crate) disk: &'a Disk,
+    _lock: Flock<std::fs::File>,
+}
+
+impl<'a> Session<'a> {
+    /// Lets `attachment` hold one address of each of the request's pools, or none at all.
+    /// `describe` makes the content of the file of an address from that subnet.
+    pub fn hold(
+        &self,
+        attachment: &Attachment,
+        request: &Request<'_>,
+        describe: impl Fn(IpNet) -> Allocation,
+    ) -> Result<Vec<Choice>, Error> {
+        if let Some(&address) = self.held(attachment)?.first() {
+            return Err(Error::Held {
+                attachment: attachment.clone(),
+                address,
+            });
+        }
+        let pools = request.pools.iter();
+        let chosen = pools
+            .map(|pool| self.choose(pool, request))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut choices = Vec::with_capacity(chosen.len());
+        for (choice, hints) in chosen {
+            let allocation = describe(choice.subnet());
+            if let Err(error) = self.claim(attachment, &choice, &allocation) {
+                return Err(self.undo(attachment, request.now, error));
+            }
+            if let Err(error) = hints.take(&choice) {
+                // The address is claimed: the next one to look will pass over this hint.
+                self.disk.warn(error.to_string());
+            }
+            choices.push(choice);
+        }
+        Ok(choices)
+    }
+
+    /// The address that would be handed out next, without handing it out. If there seems to be
+    /// none the queues are written anew before that is believed.
+    fn choose(
+        &self,
+        subnets: &[IpNet],
+        request: &Request<'_>,
+    ) -> Result<(Choice, Hints<'a>), Error> {
+        for open in [Hints::open, Hints::rebuild] {
+            let mut opened = Vec::new();
+            let stocks = subnets.iter().map(|subnet| {
+                let mut hints = open(self.disk, subnet, request.now)?;
+                let stock = hints.stock(request.now)?;
+                opened.push((*subnet, hints));
+                Ok(stock)
+            });
+            if let Some(choice) = pool::choose(stocks, request.now, request.cool_down)? {
+                let chosen = opened
+                    .into_iter()
+                    .find(|(subnet, _)| *subnet == choice.subnet());
+                if let Some((_, hints)) = chosen {
+                    return Ok((choice, hints));
+                }
+            }
+        }
+        Err(Error::Exhausted {
+            subnets: subnets.to_vec(),
+            damaged: self.damaged(subnets)?,
+        })
+    }
+
+    /// Whether ADD would find an address in each of the request's pools.
+    pub fn could_hold(&self, request: &Request<'_>) -> Result<(), Error> {
+        request
+            .pools
+            .iter()
+            .try_for_each(|pool| self.choose(pool, request).map(drop))
+    }
+
+    fn claim(
+        &self,
+        attachment: &Attachment,
+        choice: &Choice,
+        allocation: &Allocation,
+    ) -> Result<(), Error> {
+        let address = choice.address();
+        self.disk.make_link(attachment, address)?;
+        self.disk.claim(address, allocation)?;
+        self.disk
+            .remove(&self.disk.freed().join(address.to_string()))
+    }
+
+    /// Gives back what an ADD got before it failed with `error`.
+    fn undo(&self, attachment: &Attachment, now: Duration, error: Error) -> Error {
+        match self.free(attachment, now) {
+            Ok(_) => error,
+            Err(second) => Error::Several(vec![error, second]),
+        }
+    }
+
+    fn damaged(&self, subnets: &[IpNet]) -> Result<Vec<PathBuf>, Error> {
+        let inventory = self.inventory()?;
+        let blocks = |address: &IpAddr| subnets.iter().any(|subnet| subnet.contains(address));
+        let damaged = inventory
+            .damaged
+            .iter()
+            .filter(|(address, _)| blocks(address));
+        Ok(damaged
+            .map(|(address, _)| self.disk.address(*address))
+            .collect())
+    }
+}

@@ -1,0 +1,140 @@
+//! What the ledger promises, case by case.
+
+use std::time::Duration;
+
+use crate::common::{COOL_DOWN, Node, START, ip, names, pod};
+use ipam::Error;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn addresses_come_in_order_and_an_attachment_has_one_of_each_family() {
+    let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
+    for (name, v4, v6) in [("a", "10.9.1.2", "fd00::2"), ("b", "10.9.1.3", "fd00::3")] {
+        assert_eq!(node.add(&pod(name), START).unwrap(), [ip(v4), ip(v6)]);
+    }
+    assert_eq!(
+        node.links(),
+        ["a@eth0.4", "a@eth0.6", "b@eth0.4", "b@eth0.6"]
+    );
+    assert_eq!(
+        names(&node.path("addresses")),
+        ["10.9.1.2", "10.9.1.3", "fd00::2", "fd00::3"]
+    );
+}
+
+#[test]
+fn a_second_add_names_the_address_and_changes_nothing() {
+    let node = Node::new(&[&["10.9.1.0/24"]]);
+    node.add(&pod("a"), START).unwrap();
+    let error = node.add(&pod("a"), START).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "attachment a/eth0 already holds 10.9.1.2"
+    );
+    assert_eq!(node.inventory().held.len(), 1);
+    assert_eq!(node.add(&pod("b"), START).unwrap(), [ip("10.9.1.3")]);
+}
+
+#[test]
+fn del_frees_everything_and_may_be_repeated_or_come_without_add() {
+    let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
+    assert_eq!(node.del(&pod("a"), START).unwrap().len(), 0);
+    assert!(!node.root().exists(), "DEL made a ledger");
+    let held = node.add(&pod("a"), START).unwrap();
+    assert_eq!(node.del(&pod("a"), START).unwrap(), held);
+    assert_eq!(node.del(&pod("a"), START).unwrap().len(), 0);
+    assert_eq!((node.inventory().held.len(), node.links()), (0, Vec::new()));
+}
+
+#[test]
+fn interfaces_of_one_container_are_attachments_of_their_own() {
+    let node = Node::new(&[&["10.9.1.0/24"]]);
+    let second = wire::cni::Attachment::new("a", "net@1.4").unwrap();
+    assert_eq!(node.add(&pod("a"), START).unwrap(), [ip("10.9.1.2")]);
+    assert_eq!(node.add(&second, START).unwrap(), [ip("10.9.1.3")]);
+    assert_eq!(node.del(&second, START).unwrap(), [ip("10.9.1.3")]);
+    assert_eq!(node.inventory().held.len(), 1);
+}
+
+#[test]
+fn a_freed_address_rests_until_there_is_no_other_that_does_not() {
+    // Five addresses, .2 to .6.
+    let node = Node::new(&[&["10.9.1.0/29"]]);
+    for name in ["a", "b", "c"] {
+        node.add(&pod(name), START).unwrap();
+    }
+    node.del(&pod("b"), START).unwrap();
+    node.del(&pod("a"), START + SECOND).unwrap();
+    let soon = START + 2 * SECOND;
+    let add = |name: &str, at| node.add(&pod(name), at).unwrap()[0];
+    assert_eq!(add("d", soon), ip("10.9.1.5"), "never used comes first");
+    assert_eq!(add("e", soon), ip("10.9.1.6"), "never used comes first");
+    assert_eq!(
+        add("f", soon),
+        ip("10.9.1.3"),
+        "then the one that has cooled longest"
+    );
+    node.del(&pod("d"), soon).unwrap();
+    let late = START + SECOND + COOL_DOWN;
+    assert_eq!(
+        add("g", late),
+        ip("10.9.1.2"),
+        "then the one that has cooled down"
+    );
+    assert_eq!(add("h", late), ip("10.9.1.5"), "then the only one there is");
+    let error = node.add(&pod("i"), late).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no address is free in 10.9.1.0/29: all are in use"
+    );
+}
+
+#[test]
+fn an_add_that_gets_only_one_family_gets_none() {
+    let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/126"]]);
+    node.add(&pod("a"), START).unwrap();
+    node.add(&pod("b"), START).unwrap();
+    let error = node.add(&pod("c"), START).unwrap_err();
+    assert!(matches!(&error, Error::Exhausted { subnets, .. } if subnets == &node.pools[1]));
+    assert_eq!((node.inventory().held.len(), node.links().len()), (4, 4));
+    node.del(&pod("a"), START).unwrap();
+    let again = node.add(&pod("c"), START).unwrap();
+    assert_eq!(
+        again,
+        [ip("10.9.1.4"), ip("fd00::2")],
+        "the failed ADD had used up an address"
+    );
+}
+
+#[test]
+fn addresses_of_a_subnet_that_is_not_owned_any_more_are_not_handed_out() {
+    let mut node = Node::new(&[&["10.9.1.0/29", "10.9.2.0/29"]]);
+    for number in 0..6 {
+        node.add(&pod(&format!("a{number}")), START).unwrap();
+    }
+    for number in 0..6 {
+        node.del(&pod(&format!("a{number}")), START).unwrap();
+    }
+    node.pools[0].remove(0);
+    for number in 0..5 {
+        let address = node.add(&pod(&format!("b{number}")), START).unwrap()[0];
+        assert!(node.pools[0][0].contains(&address), "{address}");
+    }
+    node.add(&pod("b5"), START).unwrap_err();
+}
+
+#[test]
+fn a_long_life_keeps_what_is_remembered_small() {
+    let node = Node::new(&[&["fd00::/80"]]);
+    for round in 0..6_000_u32 {
+        let now = START + round * SECOND;
+        node.add(&pod("a"), now).unwrap();
+        node.del(&pod("a"), now).unwrap();
+    }
+    assert!(names(&node.path("freed")).len() <= 1024);
+    let queue = std::fs::metadata(node.path("queues/fd00::-80"))
+        .unwrap()
+        .len();
+    assert!(queue < 4096 * 64, "{queue} bytes");
+}

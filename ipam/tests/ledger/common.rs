@@ -1,0 +1,197 @@
+//! A ledger in a folder of its own, and ways to stop what is done with it.
+
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ipam::{Allocation, Choice, Disk, Error, Inventory, Ledger, Request, Step, Watch};
+use ipnet::IpNet;
+use wire::cni::Attachment;
+
+/// The cool-down of all tests.
+pub(crate) const COOL_DOWN: Duration = Duration::from_secs(130);
+
+/// A time since boot to start from.
+pub(crate) const START: Duration = Duration::from_secs(10_000);
+
+/// What happens to an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nothing.
+    Done,
+    /// It is killed before its step of this number.
+    Cut(u32),
+    /// The disk is full from its step of this number on.
+    Full(u32),
+}
+
+impl Fate {
+    fn watch(self) -> Box<Watch> {
+        let count = Cell::new(0);
+        Box::new(move |step| {
+            let number = count.replace(count.get() + 1);
+            match self {
+                Self::Cut(at) if number >= at => Err(io::Error::other("killed here")),
+                Self::Full(at) if number >= at && needs_space(step) => {
+                    Err(io::ErrorKind::StorageFull.into())
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+fn needs_space(step: Step) -> bool {
+    use Step::{Append, Claim, Content, Folder, Link, Queue};
+    matches!(step, Folder | Content | Claim | Link | Append | Queue)
+}
+
+/// A node's ledger and the subnets that the node owns, per pod CIDR.
+pub(crate) struct Node {
+    scratch: tempfile::TempDir,
+    /// The subnets.
+    pub(crate) pools: Vec<Vec<IpNet>>,
+}
+
+impl Node {
+    /// A node with these subnets and an empty ledger.
+    pub(crate) fn new(pools: &[&[&str]]) -> Self {
+        let parse = |subnets: &&[&str]| subnets.iter().map(|it| it.parse().unwrap()).collect();
+        let pools = pools.iter().map(parse).collect();
+        Self {
+            scratch: scratch(),
+            pools,
+        }
+    }
+
+    /// The ledger's folder.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.scratch.path().join("net")
+    }
+
+    /// A path inside the ledger's folder.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root().join(relative)
+    }
+
+    /// The ledger, opened for an operation with this fate.
+    pub(crate) fn ledger(&self, fate: Fate) -> Result<Ledger, Error> {
+        Ledger::create(Disk::watched(self.root(), fate.watch()))
+    }
+
+    /// ADD.
+    pub(crate) fn add(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
+        self.add_with(who, now, Fate::Done)
+    }
+
+    /// ADD that meets its fate.
+    pub(crate) fn add_with(
+        &self,
+        who: &Attachment,
+        now: Duration,
+        fate: Fate,
+    ) -> Result<Vec<IpAddr>, Error> {
+        let request = Request {
+            pools: &self.pools,
+            cool_down: COOL_DOWN,
+            now,
+        };
+        let ledger = self.ledger(fate)?;
+        let choices = ledger
+            .lock()?
+            .hold(who, &request, |subnet| describe(who, subnet))?;
+        Ok(choices.iter().map(Choice::address).collect())
+    }
+
+    /// DEL.
+    pub(crate) fn del(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
+        self.del_with(who, now, Fate::Done)
+    }
+
+    /// DEL that meets its fate.
+    pub(crate) fn del_with(
+        &self,
+        who: &Attachment,
+        now: Duration,
+        fate: Fate,
+    ) -> Result<Vec<IpAddr>, Error> {
+        let disk = Disk::watched(self.root(), fate.watch());
+        match Ledger::existing(disk)? {
+            Some(ledger) => ledger.lock()?.free(who, now),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// All that is held.
+    pub(crate) fn inventory(&self) -> Inventory {
+        self.ledger(Fate::Done)
+            .unwrap()
+            .lock()
+            .unwrap()
+            .inventory()
+            .unwrap()
+    }
+
+    /// The names of the attachments' links.
+    pub(crate) fn links(&self) -> Vec<String> {
+        names(&self.path("attachments"))
+    }
+
+    /// When an address was freed, if it is among the freed ones.
+    pub(crate) fn freed_at(&self, address: IpAddr) -> Option<Duration> {
+        let metadata = fs::metadata(self.path("freed").join(address.to_string())).ok()?;
+        metadata
+            .modified()
+            .unwrap()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
+    }
+}
+
+/// A folder that goes with its owner: in memory, as /run is, where there is such a place.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    }
+    .unwrap()
+}
+
+/// What the file of an address says.
+pub(crate) fn describe(who: &Attachment, subnet: IpNet) -> Allocation {
+    Allocation {
+        container_id: who.container_id().to_owned(),
+        interface: who.interface().to_owned(),
+        subnet,
+        since: 1_700_000_000,
+        pod_namespace: None,
+        pod_name: None,
+        netns: None,
+        netns_inode: None,
+    }
+}
+
+/// An attachment for the pod of this name.
+pub(crate) fn pod(name: &str) -> Attachment {
+    Attachment::new(name, "eth0").unwrap()
+}
+
+/// The names in a folder, in order.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// An address.
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}

@@ -1,0 +1,199 @@
+//! What somebody else does to the ledger's files is named or repaired, and never the reason why an
+//! address has two owners.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use crate::common::{COOL_DOWN, Fate, Node, START, ip, names, pod};
+use ipam::{Disk, Error, Ledger, Request};
+use nix::sys::stat::Mode;
+
+fn node() -> Node {
+    Node::new(&[&["10.9.1.0/29"]])
+}
+
+/// What ADD tells people besides its result.
+fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
+    let ledger = Ledger::create(Disk::new(node.root())).unwrap();
+    let request = Request {
+        pools: &node.pools,
+        cool_down: COOL_DOWN,
+        now: START,
+    };
+    let describe = |subnet| crate::common::describe(&pod(name), subnet);
+    ledger
+        .lock()
+        .unwrap()
+        .hold(&pod(name), &request, describe)
+        .unwrap();
+    ledger.warnings()
+}
+
+#[test]
+fn an_address_file_that_names_nobody_blocks_the_address_and_is_reported() {
+    for (case, content) in [
+        ("empty", ""),
+        ("not JSON", "hello"),
+        ("half of it", r#"{"containerId":"a","interface":"et"#),
+        (
+            "impossible attachment",
+            r#"{"containerId":"../x","interface":"eth0","subnet":"10.9.1.0/29","since":1}"#,
+        ),
+    ] {
+        let node = node();
+        node.ledger(Fate::Done).unwrap();
+        let path = node.path("addresses/10.9.1.2");
+        fs::write(&path, content).unwrap();
+        let warnings = warnings_of_add(&node, "a");
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("addresses/10.9.1.2"),
+            "{warnings:?}"
+        );
+        assert_eq!(node.inventory().held[0].0, ip("10.9.1.3"), "{case}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content, "{case}");
+        assert_eq!(node.inventory().damaged[0].0, ip("10.9.1.2"), "{case}");
+        for name in ["b", "c", "d"] {
+            node.add(&pod(name), START).unwrap();
+        }
+        let error = node.add(&pod("e"), START).unwrap_err().to_string();
+        assert!(
+            error.contains("damaged") && error.contains("addresses/10.9.1.2"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_a_file_does_not_stop_anybody() {
+    let node = node();
+    node.ledger(Fate::Done).unwrap();
+    fs::create_dir(node.path("addresses/10.9.1.2")).unwrap();
+    symlink("/nowhere", node.path("addresses/10.9.1.3")).unwrap();
+    nix::unistd::mkfifo(&node.path("addresses/10.9.1.4"), Mode::S_IRWXU).unwrap();
+    fs::write(node.path("addresses/README"), "notes").unwrap();
+    let warnings = warnings_of_add(&node, "a");
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    let inventory = node.inventory();
+    assert_eq!(inventory.held[0].0, ip("10.9.1.5"));
+    assert_eq!(inventory.damaged.len(), 3);
+    assert_eq!(inventory.foreign, [node.path("addresses/README")]);
+}
+
+#[test]
+fn del_frees_an_address_whose_file_was_damaged_meanwhile() {
+    let node = node();
+    node.add(&pod("a"), START).unwrap();
+    fs::write(node.path("addresses/10.9.1.2"), "").unwrap();
+    let error = node.add(&pod("a"), START).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    assert_eq!(node.del(&pod("a"), START).unwrap(), [ip("10.9.1.2")]);
+    assert_eq!((node.inventory().damaged.len(), node.links().len()), (0, 0));
+    assert_eq!(node.freed_at(ip("10.9.1.2")), Some(START));
+}
+
+#[test]
+fn a_damaged_file_that_two_links_name_is_freed_by_the_last_of_them() {
+    let node = node();
+    node.add(&pod("a"), START).unwrap();
+    // As an ADD for b leaves it that is cut before it claims, or whoever copies files.
+    symlink("../addresses/10.9.1.2", node.path("attachments/b@eth0.4")).unwrap();
+    fs::write(node.path("addresses/10.9.1.2"), "?").unwrap();
+    assert_eq!(node.del(&pod("b"), START).unwrap().len(), 0);
+    assert_eq!(node.inventory().damaged.len(), 1);
+    assert_eq!(node.del(&pod("a"), START).unwrap(), [ip("10.9.1.2")]);
+    assert_eq!(node.inventory().damaged.len(), 0);
+}
+
+#[test]
+fn a_link_to_the_address_of_another_frees_nothing() {
+    let node = node();
+    node.add(&pod("a"), START).unwrap();
+    symlink("../addresses/10.9.1.2", node.path("attachments/b@eth0.4")).unwrap();
+    assert_eq!(node.del(&pod("b"), START).unwrap().len(), 0);
+    assert_eq!(node.links(), ["a@eth0.4"]);
+    assert_eq!(node.inventory().held.len(), 1);
+}
+
+#[test]
+fn a_link_that_names_no_address_is_replaced_by_a_search() {
+    for target in [
+        "/etc/passwd",
+        "../addresses/fd00::2",
+        "../addresses/x",
+        "10.9.1.2",
+    ] {
+        let node = node();
+        node.add(&pod("a"), START).unwrap();
+        let link = node.path("attachments/a@eth0.4");
+        fs::remove_file(&link).unwrap();
+        symlink(target, &link).unwrap();
+        let error = node.add(&pod("a"), START).unwrap_err();
+        assert!(matches!(error, Error::Held { .. }), "{target}: {error}");
+        assert_eq!(
+            node.del(&pod("a"), START).unwrap(),
+            [ip("10.9.1.2")],
+            "{target}"
+        );
+        assert!(node.links().is_empty(), "{target}");
+    }
+}
+
+#[test]
+fn foreign_files_among_the_freed_ones_are_reported_and_touched_ones_rest_anew() {
+    let node = node();
+    node.add(&pod("a"), START).unwrap();
+    node.del(&pod("a"), START).unwrap();
+    fs::write(
+        node.path("freed/10.9.1.2"),
+        "touched, so its time is that of a calendar",
+    )
+    .unwrap();
+    fs::write(node.path("freed/notes"), "").unwrap();
+    fs::remove_file(node.path("queues/10.9.1.0-29")).unwrap();
+    let warnings = warnings_of_add(&node, "b");
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("freed/notes"),
+        "{warnings:?}"
+    );
+    assert_eq!(node.freed_at(ip("10.9.1.2")), Some(START));
+    for name in ["c", "d", "e"] {
+        assert_ne!(node.add(&pod(name), START).unwrap(), [ip("10.9.1.2")]);
+    }
+    assert_eq!(node.add(&pod("f"), START).unwrap(), [ip("10.9.1.2")]);
+}
+
+#[test]
+fn an_address_file_that_somebody_removed_is_found_when_the_others_run_out() {
+    let node = node();
+    for name in ["a", "b", "c", "d", "e"] {
+        node.add(&pod(name), START).unwrap();
+    }
+    fs::remove_file(node.path("addresses/10.9.1.4")).unwrap();
+    assert_eq!(node.add(&pod("f"), START).unwrap(), [ip("10.9.1.4")]);
+}
+
+#[test]
+fn times_from_the_future_in_a_queue_do_not_block_it() {
+    let node = node();
+    for name in ["a", "b", "c", "d", "e"] {
+        node.add(&pod(name), START).unwrap();
+    }
+    node.del(&pod("a"), START).unwrap();
+    let queue = node.path("queues/10.9.1.0-29");
+    let text = fs::read_to_string(&queue).unwrap();
+    fs::write(&queue, text.replace(" 10000.0", " 99999.0")).unwrap();
+    let later = START + Duration::from_secs(1);
+    assert_eq!(node.add(&pod("f"), later).unwrap(), [ip("10.9.1.2")]);
+    assert!(names(&node.path("freed")).is_empty());
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_named() {
+    let node = node();
+    fs::create_dir(node.root()).unwrap();
+    fs::write(node.path("attachments"), "").unwrap();
+    for error in [node.add(&pod("a"), START), node.del(&pod("a"), START)].map(Result::unwrap_err) {
+        assert!(error.to_string().contains("net/attachments"), "{error}");
+    }
+}

@@ -1,0 +1,257 @@
+//! Random sequences of operations, each done or killed or out of space, on a damaged disk or not:
+//! no address has two owners, none is lost, and the order of reuse is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::common::{COOL_DOWN, Fate, Node, START, pod};
+use ipam::Error;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Fewer addresses than pods, in either family, and two subnets in one of them.
+const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
+const PODS: u8 = 8;
+const CAPACITY: usize = 6;
+const CASES: u32 = 300;
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Add(u8, Fate),
+    Del(u8, Fate),
+    Wait(u8),
+    LoseQueues,
+    TearQueues(u8),
+    GarbleQueues(u8),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        3 => Just(Fate::Done),
+        2 => (0..16_u32).prop_map(Fate::Cut),
+        1 => (0..16_u32).prop_map(Fate::Full),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Add(who, fate)),
+        10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Del(who, fate)),
+        5 => (0..150_u8).prop_map(Act::Wait),
+        1 => Just(Act::LoseQueues),
+        1 => (1..64_u8).prop_map(Act::TearQueues),
+        1 => any::<u8>().prop_map(Act::GarbleQueues),
+    ]
+}
+
+/// What has to be true, as far as it is known from outside.
+struct Model {
+    node: Node,
+    now: Duration,
+    /// What each pod was given and has not begun to give back.
+    held: BTreeMap<u8, Vec<IpAddr>>,
+    /// Pods whose last operation was cut: they may hold something or not.
+    unsure: BTreeSet<u8>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let node = Node::new(POOLS);
+        Self {
+            node,
+            now: START,
+            held: BTreeMap::new(),
+            unsure: BTreeSet::new(),
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Add(who, fate) => self.add(who, fate),
+            Act::Del(who, fate) => self.del(who, fate),
+            Act::Wait(seconds) => self.now += Duration::from_secs(seconds.into()),
+            Act::LoseQueues => self.each_queue(|path| fs::remove_file(path).unwrap()),
+            Act::TearQueues(bytes) => self.each_queue(|path| {
+                let torn = "x".repeat(bytes.into());
+                let mut file = OpenOptions::new().append(true).open(path).unwrap();
+                file.write_all(torn.as_bytes()).unwrap();
+            }),
+            Act::GarbleQueues(at) => self.each_queue(|path| {
+                let mut content = fs::read(path).unwrap();
+                let at = usize::from(at) % content.len();
+                content[at] = b'x';
+                fs::write(path, content).unwrap();
+            }),
+        }
+        self.check();
+    }
+
+    fn each_queue(&self, change: impl Fn(&std::path::Path)) {
+        let folder = self.node.path("queues");
+        let Ok(entries) = fs::read_dir(folder) else {
+            return;
+        };
+        entries.for_each(|entry| change(&entry.unwrap().path()));
+    }
+
+    fn add(&mut self, who: u8, fate: Fate) {
+        let before = self.taken();
+        let ready = self.ready();
+        match self.node.add_with(&name(who), self.now, fate) {
+            Ok(addresses) => {
+                assert_eq!(addresses.len(), POOLS.len());
+                assert!(
+                    !self.held.contains_key(&who),
+                    "{who} got a second set of addresses"
+                );
+                for address in &addresses {
+                    assert!(
+                        !before.contains_key(address),
+                        "{address} was handed out twice"
+                    );
+                    let choice = ready.iter().any(|it| it.is_ipv4() == address.is_ipv4());
+                    assert!(
+                        ready.contains(address) || !choice,
+                        "{address} is still hot: {ready:?}"
+                    );
+                }
+                self.held.insert(who, addresses);
+                self.unsure.remove(&who);
+            }
+            Err(Error::Held { address, .. }) => assert_eq!(before.get(&address), Some(&who)),
+            Err(Error::Exhausted { subnets, damaged }) => {
+                assert_eq!(damaged, Vec::<std::path::PathBuf>::new());
+                let family = |address: &&IpAddr| subnets[0].addr().is_ipv4() == address.is_ipv4();
+                assert_eq!(before.keys().filter(family).count(), CAPACITY);
+                assert_eq!(self.taken(), before, "a failed ADD changed something");
+            }
+            Err(error) => match fate {
+                Fate::Done => panic!("{error}"),
+                Fate::Full(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
+                Fate::Cut(_) if self.held.contains_key(&who) => {}
+                Fate::Cut(_) => drop(self.unsure.insert(who)),
+            },
+        }
+    }
+
+    fn del(&mut self, who: u8, fate: Fate) {
+        self.held.remove(&who);
+        match self.node.del_with(&name(who), self.now, fate) {
+            Ok(freed) => {
+                self.unsure.remove(&who);
+                for address in freed {
+                    assert_eq!(self.node.freed_at(address), Some(self.now), "{address}");
+                }
+            }
+            Err(error) => {
+                assert!(matches!(fate, Fate::Cut(_) | Fate::Full(_)), "{error}");
+                assert!(
+                    !self.node.root().is_dir() || matches!(fate, Fate::Cut(_)),
+                    "{error}"
+                );
+                self.unsure.insert(who);
+            }
+        }
+    }
+
+    /// Who holds which address, from the files.
+    fn taken(&self) -> BTreeMap<IpAddr, u8> {
+        let inventory = self.node.inventory();
+        assert!(
+            inventory.damaged.is_empty() && inventory.foreign.is_empty(),
+            "{inventory:?}"
+        );
+        let owner = |id: &str| id.strip_prefix("pod").unwrap().parse().unwrap();
+        let held = inventory.held.iter();
+        held.map(|(address, allocation)| (*address, owner(&allocation.container_id)))
+            .collect()
+    }
+
+    /// The free addresses that have cooled down or were never used.
+    fn ready(&self) -> BTreeSet<IpAddr> {
+        let taken = self.taken();
+        let subnets = self.node.pools.iter().flatten();
+        let addresses = subnets.flat_map(|subnet| {
+            let all = match subnet {
+                ipnet::IpNet::V4(net) => ipnet::Ipv4AddrRange::new(net.network(), net.broadcast())
+                    .map(IpAddr::from)
+                    .collect::<Vec<_>>(),
+                ipnet::IpNet::V6(net) => ipnet::Ipv6AddrRange::new(net.network(), net.broadcast())
+                    .map(IpAddr::from)
+                    .collect(),
+            };
+            all.into_iter()
+                .filter(|address| ipam::is_usable(subnet, *address))
+        });
+        let cooled = |address: &IpAddr| {
+            let freed = self.node.freed_at(*address);
+            freed.is_none_or(|at| self.now.saturating_sub(at) >= COOL_DOWN)
+        };
+        addresses
+            .filter(|address| !taken.contains_key(address))
+            .filter(cooled)
+            .collect()
+    }
+
+    fn check(&self) {
+        let taken = self.taken();
+        for (who, addresses) in &self.held {
+            for address in addresses {
+                assert_eq!(taken.get(address), Some(who), "{who} lost {address}");
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for (address, who) in &taken {
+            let known = self
+                .held
+                .get(who)
+                .is_some_and(|held| held.contains(address));
+            assert!(
+                known || self.unsure.contains(who),
+                "{who} holds {address} for ever"
+            );
+            assert!(
+                seen.insert((who, address.is_ipv4())),
+                "{who} holds two of a family"
+            );
+        }
+    }
+
+    /// All pods go; then every address has to be there again.
+    fn finish(mut self) {
+        for who in 0..PODS {
+            self.del(who, Fate::Done);
+        }
+        assert_eq!((self.taken().len(), self.node.links()), (0, Vec::new()));
+        let mut seen = BTreeSet::new();
+        for number in 0..CAPACITY {
+            let addresses = self
+                .node
+                .add(&pod(&format!("new{number}")), self.now)
+                .unwrap();
+            assert!(addresses.into_iter().all(|address| seen.insert(address)));
+        }
+        let error = self.node.add(&pod("one-too-many"), self.now).unwrap_err();
+        assert!(matches!(error, Error::Exhausted { .. }), "{error}");
+    }
+}
+
+fn name(who: u8) -> wire::cni::Attachment {
+    pod(&format!("pod{who}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: CASES, ..Default::default() })]
+
+    #[test]
+    fn no_sequence_of_operations_and_crashes_breaks_the_ledger(acts in vec(act(), 1..60)) {
+        let mut model = Model::new();
+        for act in acts {
+            model.act(act);
+        }
+        model.finish();
+    }
+}
