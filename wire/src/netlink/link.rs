@@ -189,8 +189,27 @@ impl fmt::Display for VethPair {
 }
 
 impl LinkChange {
-    pub(super) fn message(&self, index: u32) -> LinkMessage {
-        let mut change: LinkMessageBuilder<LinkUnspec> = LinkUnspec::new_with_index(index);
+    /// The message that does it, or two where it brings the link up and changes settings: within
+    /// a message the kernel brings the link up first (`do_setlink`), so that IPv6 would make the
+    /// address it is told not to make.
+    pub(super) fn messages(&self, index: u32) -> (LinkMessage, Option<LinkMessage>) {
+        let settings = self.per_family();
+        let mut change = self.own(index);
+        if settings.is_empty() {
+            return (change.build(), None);
+        }
+        let settings = LinkAttribute::AfSpecUnspec(settings);
+        if self.up == Some(true) {
+            let first = LinkUnspec::new_with_index(index).append_extra_attribute(settings);
+            return (first.build(), Some(change.build()));
+        }
+        change = change.append_extra_attribute(settings);
+        (change.build(), None)
+    }
+
+    /// What changes the link itself, not what IPv4 and IPv6 do with it.
+    fn own(&self, index: u32) -> LinkMessageBuilder<LinkUnspec> {
+        let mut change = LinkUnspec::new_with_index(index);
         change = match self.up {
             Some(true) => change.up(),
             Some(false) => change.down(),
@@ -208,11 +227,7 @@ impl LinkChange {
         if let Some(alias) = &self.alias {
             change = change.alias(alias.clone());
         }
-        let settings = self.per_family();
-        if !settings.is_empty() {
-            change = change.append_extra_attribute(LinkAttribute::AfSpecUnspec(settings));
-        }
-        change.build()
+        change
     }
 
     fn per_family(&self) -> Vec<AfSpecUnspec> {

@@ -14,10 +14,7 @@ use super::{Address, LinkChange, Neighbour, Route, VethPair};
 pub enum Request {
     /// Makes a veth pair; it is an error if the host end exists.
     AddVeth(VethPair),
-    /// Changes a link.
-    ///
-    /// In one message the kernel brings the link up before it applies the settings of IPv4 and
-    /// IPv6. What must hold from the first packet on goes into a change of its own, before.
+    /// Changes a link. Where that brings it up, its settings hold from the first packet on.
     ChangeLink {
         /// Which link.
         index: u32,
@@ -56,20 +53,31 @@ pub enum Request {
 }
 
 impl Request {
-    pub(super) fn message(&self) -> RouteNetlinkMessage {
+    /// The messages that do it, in order; most take one.
+    pub(super) fn messages(&self) -> impl Iterator<Item = RouteNetlinkMessage> {
         use RouteNetlinkMessage as M;
-        match self {
-            Self::AddVeth(pair) => M::NewLink(pair.message()),
-            Self::ChangeLink { index, change } => M::SetLink(change.message(*index)),
-            Self::DelLink { index } => M::DelLink(LinkUnspec::new_with_index(*index).build()),
-            Self::DelLinkNamed { name } => M::DelLink(LinkUnspec::new_with_name(name).build()),
-            Self::AddAddress(address) => M::NewAddress(address.message()),
-            Self::DelAddress(address) => M::DelAddress(address.message()),
-            Self::AddRoute(route) | Self::ReplaceRoute(route) => M::NewRoute(route.message()),
-            Self::DelRoute(route) => M::DelRoute(route.delete_message()),
-            Self::AddNeighbour(neighbour) => M::NewNeighbour(neighbour.message()),
-            Self::DelNeighbour(neighbour) => M::DelNeighbour(neighbour.message()),
-        }
+        let (first, second) = match self {
+            Self::AddVeth(pair) => (M::NewLink(pair.message()), None),
+            Self::ChangeLink { index, change } => {
+                let (first, second) = change.messages(*index);
+                (M::SetLink(first), second.map(M::SetLink))
+            }
+            Self::DelLink { index } => {
+                (M::DelLink(LinkUnspec::new_with_index(*index).build()), None)
+            }
+            Self::DelLinkNamed { name } => {
+                (M::DelLink(LinkUnspec::new_with_name(name).build()), None)
+            }
+            Self::AddAddress(address) => (M::NewAddress(address.message()), None),
+            Self::DelAddress(address) => (M::DelAddress(address.message()), None),
+            Self::AddRoute(route) | Self::ReplaceRoute(route) => {
+                (M::NewRoute(route.message()), None)
+            }
+            Self::DelRoute(route) => (M::DelRoute(route.delete_message()), None),
+            Self::AddNeighbour(neighbour) => (M::NewNeighbour(neighbour.message()), None),
+            Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
+        };
+        [first].into_iter().chain(second)
     }
 
     pub(super) fn flags(&self) -> u16 {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use nix::errno::Errno;
-use rtnetlink::packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP};
+use rtnetlink::packet_core::{DecodeError, NLM_F_DUMP};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
 
@@ -174,13 +174,15 @@ impl Socket {
         failures: &mut Vec<Error>,
         mut on_echo: impl FnMut(&[u8]),
     ) -> Result<(), Error> {
-        let last = batch.len() - 1;
+        let mut owners = Vec::with_capacity(BATCH);
         self.transport.begin();
         for (index, request) in batch.iter().enumerate() {
-            let acknowledge = if index == last { NLM_F_ACK } else { 0 };
-            self.transport
-                .queue(request.message(), request.flags() | acknowledge);
+            for message in request.messages() {
+                self.transport.queue(message, request.flags());
+                owners.push(index);
+            }
         }
+        self.transport.acknowledge();
         let outcome = self.transport.exchange(|Answer { index, body, .. }| {
             match body {
                 Body::Payload(payload) => {
@@ -188,9 +190,11 @@ impl Socket {
                     return Ok(ControlFlow::Continue(()));
                 }
                 Body::Refused { errno, message } => {
+                    let index = owners[index];
                     let request = batch[index].to_string();
+                    let index = offset + index;
                     failures.push(Error::Refused {
-                        index: offset + index,
+                        index,
                         request,
                         errno,
                         message,
@@ -198,7 +202,8 @@ impl Socket {
                 }
                 Body::Done => {}
             }
-            Ok(if index == last {
+            let last = index + 1 == owners.len();
+            Ok(if last {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())

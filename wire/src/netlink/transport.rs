@@ -9,9 +9,9 @@ use nix::libc::MSG_TRUNC;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::packet_core::{
-    DecodeError, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
-    NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
-    parse_i32, parse_string, parse_u32,
+    DecodeError, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLM_F_REQUEST,
+    NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NlasIterator, parse_i32, parse_string, parse_u32,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{self, protocols::NETLINK_ROUTE};
@@ -37,7 +37,7 @@ const EXPLANATION: u16 = 1;
 
 /// One of the kernel's messages in answer to a request.
 pub(super) struct Answer<'a> {
-    /// Position of the request in the exchange.
+    /// Position of the message it answers, in its exchange.
     pub(super) index: usize,
     /// The tables changed while they were being listed (`NLM_F_DUMP_INTR`).
     pub(super) interrupted: bool,
@@ -62,9 +62,12 @@ pub(super) enum Body<'a> {
 #[derive(Debug)]
 pub(super) struct Transport {
     socket: sys::Socket,
+    /// Sequence numbers of the exchange under way: its first, and the one after its last.
     first: u32,
     next: u32,
     outgoing: Vec<u8>,
+    /// Where the last message of `outgoing` starts.
+    last: usize,
     incoming: Vec<u8>,
 }
 
@@ -90,6 +93,7 @@ impl Transport {
             first: 1,
             next: 1,
             outgoing: Vec::with_capacity(SEND_BUFFER),
+            last: 0,
             incoming: Vec::with_capacity(RECEIVE_BUFFER),
         })
     }
@@ -100,17 +104,23 @@ impl Transport {
         self.first = self.next;
     }
 
-    /// Adds a request to the datagram that [`Transport::exchange`] sends.
+    /// Adds a message to the datagram that [`Transport::exchange`] sends.
     pub(super) fn queue(&mut self, message: RouteNetlinkMessage, flags: u16) {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
         header.sequence_number = self.next;
         let mut packet = NetlinkMessage::new(header, NetlinkPayload::from(message));
         packet.finalize();
-        let start = self.outgoing.len();
-        self.outgoing.resize(start + packet.buffer_len(), 0);
-        packet.serialize(&mut self.outgoing[start..]);
+        self.last = self.outgoing.len();
+        self.outgoing.resize(self.last + packet.buffer_len(), 0);
+        packet.serialize(&mut self.outgoing[self.last..]);
         self.next = self.next.wrapping_add(1);
+    }
+
+    /// Asks the kernel to confirm the message that was queued last.
+    pub(super) fn acknowledge(&mut self) {
+        let mut message = NetlinkBuffer::new(&mut self.outgoing[self.last..]);
+        message.set_flags(message.flags() | NLM_F_ACK);
     }
 
     /// Sends what was queued and hands every answer to `on_answer` until that says it was the

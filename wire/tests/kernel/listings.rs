@@ -1,0 +1,120 @@
+//! Long listings, and listings of tables that change meanwhile.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use wire::netlink::{LinkChange, Request, Route, RouteFilter, RouteKind, VethPair};
+
+use crate::support::{Joined, ip, joined, netns, pair};
+
+fn unreachable(number: u16, protocol: u8) -> Route {
+    let [high, low] = number.to_be_bytes();
+    let dst = format!("10.{high}.{low}.0/24").parse().unwrap();
+    Route {
+        protocol,
+        ..Route::new(dst, RouteKind::Unreachable)
+    }
+}
+
+#[test]
+fn only_our_routes_are_listed_among_thousands() {
+    const STATIC: u8 = 4;
+    let mut joined = joined();
+    let Joined { host_socket, .. } = &mut joined;
+    let ours: Vec<Route> = (0..10).map(|number| unreachable(number, 70)).collect();
+    let foreign = (1000..6000).map(|number| unreachable(number, STATIC));
+    let all: Vec<Request> = ours
+        .iter()
+        .cloned()
+        .chain(foreign)
+        .map(Request::AddRoute)
+        .collect();
+    assert!(host_socket.apply(&all).unwrap().is_empty());
+
+    assert_eq!(
+        host_socket
+            .routes(RouteFilter { protocol: Some(70) })
+            .unwrap(),
+        ours
+    );
+    let of_static = host_socket
+        .routes(RouteFilter {
+            protocol: Some(STATIC),
+        })
+        .unwrap();
+    assert_eq!(of_static.len(), 5000);
+}
+
+#[test]
+fn links_that_come_and_go_are_never_half_listed() {
+    let (host, pod) = (netns(), netns());
+    let mut socket = host.socket().unwrap();
+    let stable = 100;
+    for number in 0..stable {
+        let (name, peer_name) = (format!("stable{number}"), format!("eth{number}"));
+        socket
+            .add_veth(&VethPair {
+                name,
+                peer_name,
+                ..pair(&pod)
+            })
+            .unwrap();
+    }
+    let done = AtomicBool::new(false);
+
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut socket = host.socket().unwrap();
+            let (index, _) = socket
+                .add_veth(&VethPair {
+                    peer_name: "x0".into(),
+                    ..pair(&pod)
+                })
+                .unwrap();
+            let mut round = 0;
+            while !done.load(Ordering::Relaxed) {
+                let name = Some(format!("moving{round}"));
+                let change = LinkChange {
+                    name,
+                    ..LinkChange::default()
+                };
+                socket
+                    .apply_all(&[Request::ChangeLink { index, change }])
+                    .unwrap();
+                round += 1;
+            }
+        });
+        for _ in 0..50 {
+            let links = socket.links().unwrap();
+            let seen = links
+                .iter()
+                .filter(|link| link.name.starts_with("stable"))
+                .count();
+            assert_eq!(seen, stable);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_link_with_hundreds_of_names_does_not_spoil_the_listing() {
+    let host = netns();
+    let mut socket = host.socket().unwrap();
+    ip(&host, "link add bridge0 type bridge");
+    for number in 0..200 {
+        let name = format!("another-name-of-this-link-of-more-than-fifteen-bytes-{number:03}");
+        ip(
+            &host,
+            &format!("link property add dev bridge0 altname {name}"),
+        );
+    }
+
+    let links = socket.links().unwrap();
+
+    assert_eq!(links[1].name, "bridge0");
+    assert_eq!(links[1].kind.as_deref(), Some("bridge"));
+    assert_eq!(
+        socket.link_by_name("bridge0").unwrap().as_ref(),
+        Some(&links[1])
+    );
+}

@@ -1,0 +1,121 @@
+//! Network namespaces.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::Mode;
+use wire::netns::{Error, Netns};
+
+use crate::support::{ip, joined, netns};
+
+fn own() -> PathBuf {
+    fs::read_link("/proc/thread-self/ns/net").unwrap()
+}
+
+fn refusal(path: &Path) -> String {
+    Netns::open(path).unwrap_err().to_string()
+}
+
+#[test]
+fn work_happens_inside_and_the_caller_stays_where_it_is() {
+    let namespace = netns();
+    let before = own();
+
+    let inside = namespace.run(own).unwrap();
+
+    assert_eq!(
+        inside,
+        PathBuf::from(format!("net:[{}]", namespace.inode()))
+    );
+    assert_ne!(inside, before);
+    assert_eq!(own(), before);
+}
+
+#[test]
+fn a_panic_inside_reaches_the_caller_who_stays_where_it_is() {
+    let namespace = netns();
+    let before = own();
+
+    let panic = catch_unwind(AssertUnwindSafe(|| namespace.run(|| panic!("inside")))).unwrap_err();
+
+    assert_eq!(panic.downcast_ref(), Some(&"inside"));
+    assert_eq!(own(), before);
+}
+
+#[test]
+fn a_socket_belongs_to_the_namespace_whoever_uses_it() {
+    let joined = joined();
+
+    let names: Vec<String> = joined
+        .pod
+        .socket()
+        .unwrap()
+        .links()
+        .unwrap()
+        .into_iter()
+        .map(|link| link.name)
+        .collect();
+
+    assert_eq!(names, ["lo", "eth0"]);
+}
+
+#[test]
+fn a_namespace_outlives_its_path_while_it_is_held() {
+    let namespace = netns();
+
+    assert!(!namespace.path().exists() || namespace.path().starts_with("/proc"));
+    assert!(ip(&namespace, "link show").contains("lo"));
+}
+
+#[test]
+fn the_same_namespace_has_the_same_inode_by_every_path() {
+    let namespace = netns();
+
+    let inside = namespace
+        .run(|| Netns::open(Path::new("/proc/thread-self/ns/net")))
+        .unwrap();
+
+    assert_eq!(inside.unwrap().inode(), namespace.inode());
+    assert_ne!(netns().inode(), namespace.inode());
+}
+
+#[test]
+fn what_is_no_network_namespace_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    let missing = folder.path().join("missing");
+
+    let text = refusal(folder.path());
+    assert_eq!(
+        text,
+        format!(
+            "{} is no network namespace: it is a directory",
+            folder.path().display()
+        )
+    );
+    assert!(
+        refusal(&file).contains("it is an ordinary file"),
+        "{}",
+        refusal(&file)
+    );
+    assert!(
+        refusal(&fifo).contains("it is a special file"),
+        "{}",
+        refusal(&fifo)
+    );
+    let text = refusal(&missing);
+    assert!(text.contains("missing: No such file"), "{text}");
+    assert!(matches!(Netns::open(&missing), Err(Error::Open { .. })));
+}
+
+#[test]
+fn a_namespace_of_another_kind_is_refused_by_name() {
+    let text = refusal(Path::new("/proc/self/ns/uts"));
+
+    let start = "/proc/self/ns/uts is no network namespace: it is the namespace uts:[";
+    assert!(text.starts_with(start), "{text}");
+}

@@ -1,0 +1,424 @@
+//! Routes.
+
+use std::net::IpAddr;
+use std::slice;
+
+use nix::errno::Errno;
+use wire::netlink::{Address, Request, Route, RouteFilter, RouteKind, Socket};
+use wire::{ROUTE_PROTOCOL, sysctl};
+
+use crate::support::{Joined, ip, joined};
+
+/// A host with the addresses `192.168.1.10/24` and `fd00:1::10/64` on its end of a pair.
+fn host() -> (Joined, u32) {
+    let mut joined = joined();
+    let link = joined.host_end.index;
+    let v4 = Address::new(link, "192.168.1.10/24".parse().unwrap());
+    let v6 = Address {
+        no_dad: true,
+        ..Address::new(link, "fd00:1::10/64".parse().unwrap())
+    };
+    joined
+        .host_socket
+        .apply_all(&[Request::AddAddress(v4), Request::AddAddress(v6)])
+        .unwrap();
+    (joined, link)
+}
+
+fn unicast(dst: &str, via: Option<&str>, dev: u32) -> Route {
+    Route {
+        via: via.map(addr),
+        dev: Some(dev),
+        ..Route::new(dst.parse().unwrap(), RouteKind::Unicast)
+    }
+}
+
+fn unreachable(dst: &str) -> Route {
+    Route::new(dst.parse().unwrap(), RouteKind::Unreachable)
+}
+
+fn addr(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn ours(socket: &mut Socket) -> Vec<Route> {
+    socket
+        .routes(RouteFilter {
+            protocol: Some(ROUTE_PROTOCOL),
+        })
+        .unwrap()
+}
+
+#[test]
+fn an_added_route_is_listed_just_so_and_goes_again() {
+    let (mut joined, link) = host();
+    let Joined { host_socket, .. } = &mut joined;
+    let routes = [
+        unicast("10.1.20.0/24", Some("192.168.1.20"), link),
+        unicast("10.1.20.7/32", None, link),
+        Route {
+            src: Some(addr("192.168.1.10")),
+            ..unicast("10.1.20.7/32", None, link)
+        },
+        Route {
+            metric: Some(5),
+            ..unicast("10.1.20.0/24", Some("192.168.1.20"), link)
+        },
+        Route {
+            onlink: true,
+            ..unicast("10.1.20.0/24", Some("172.31.0.1"), link)
+        },
+        Route {
+            protocol: 71,
+            ..unicast("0.0.0.0/0", Some("192.168.1.1"), link)
+        },
+        unicast("10.1.20.0/24", Some("fd00:1::20"), link),
+        unicast("fd00:20::/80", Some("fd00:1::20"), link),
+        unicast("fd00:20::/80", Some("fe80::20"), link),
+        unicast("fd00:20::7/128", None, link),
+        Route {
+            src: Some(addr("fd00:1::10")),
+            ..unicast("fd00:20::7/128", None, link)
+        },
+        Route {
+            metric: Some(5),
+            ..unicast("fd00:20::/80", Some("fd00:1::20"), link)
+        },
+        Route {
+            onlink: true,
+            ..unicast("fd00:20::/80", Some("fe80::99"), link)
+        },
+        Route {
+            protocol: 71,
+            ..unicast("::/0", Some("fd00:1::1"), link)
+        },
+        unreachable("10.1.10.0/24"),
+        unreachable("fd00:10::/80"),
+        Route {
+            metric: Some(9),
+            ..unreachable("10.1.10.0/24")
+        },
+        Route {
+            metric: Some(9),
+            ..unreachable("fd00:10::/80")
+        },
+    ];
+
+    for route in routes {
+        let filter = RouteFilter {
+            protocol: Some(route.protocol),
+        };
+        host_socket
+            .apply_all(&[Request::AddRoute(route.clone())])
+            .unwrap();
+        assert_eq!(host_socket.routes(filter).unwrap(), slice::from_ref(&route));
+
+        host_socket
+            .apply_all(&[Request::ReplaceRoute(route.clone())])
+            .unwrap();
+        assert_eq!(host_socket.routes(filter).unwrap(), slice::from_ref(&route));
+
+        host_socket.apply_all(&[Request::DelRoute(route)]).unwrap();
+        assert_eq!(host_socket.routes(filter).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_route_is_not_added_twice() {
+    let (mut joined, link) = host();
+    let Joined { host_socket, .. } = &mut joined;
+
+    for route in [
+        unicast("10.1.20.0/24", Some("192.168.1.20"), link),
+        unicast("fd00:20::/80", Some("fd00:1::20"), link),
+    ] {
+        let add = Request::AddRoute(route);
+        let failures = host_socket.apply(&[add.clone(), add]).unwrap();
+        assert_eq!(failures.len(), 1);
+        assert_eq!(failures[0].errno(), Some(Errno::EEXIST));
+    }
+}
+
+#[test]
+fn a_replaced_route_leaves_only_the_new_one() {
+    let (mut joined, link) = host();
+    let Joined { host_socket, .. } = &mut joined;
+
+    for (old, new) in [
+        (
+            unicast("10.1.20.0/24", Some("192.168.1.20"), link),
+            unicast("10.1.20.0/24", Some("192.168.1.21"), link),
+        ),
+        (
+            unicast("10.1.20.0/24", Some("192.168.1.20"), link),
+            unreachable("10.1.20.0/24"),
+        ),
+        (
+            unreachable("10.1.20.0/24"),
+            unicast("10.1.20.0/24", Some("fd00:1::20"), link),
+        ),
+        (
+            unicast("fd00:20::/80", Some("fd00:1::20"), link),
+            unicast("fd00:20::/80", Some("fd00:1::21"), link),
+        ),
+        (
+            unicast("fd00:20::/80", Some("fd00:1::20"), link),
+            unreachable("fd00:20::/80"),
+        ),
+        (
+            unreachable("fd00:20::/80"),
+            unicast("fd00:20::/80", Some("fd00:1::20"), link),
+        ),
+    ] {
+        host_socket
+            .apply_all(&[Request::ReplaceRoute(old.clone())])
+            .unwrap();
+        host_socket
+            .apply_all(&[Request::ReplaceRoute(new.clone())])
+            .unwrap();
+        assert_eq!(
+            ours(host_socket),
+            slice::from_ref(&new),
+            "in place of {old}"
+        );
+        host_socket.apply_all(&[Request::DelRoute(new)]).unwrap();
+    }
+}
+
+#[test]
+fn replacing_with_another_metric_leaves_the_old_route() {
+    let (mut joined, link) = host();
+    let Joined { host_socket, .. } = &mut joined;
+
+    for (dst, via) in [
+        ("10.1.20.0/24", "192.168.1.20"),
+        ("fd00:20::/80", "fd00:1::20"),
+    ] {
+        let old = Route {
+            metric: Some(5),
+            ..unicast(dst, Some(via), link)
+        };
+        let new = Route {
+            metric: Some(6),
+            ..old.clone()
+        };
+        host_socket
+            .apply_all(&[
+                Request::ReplaceRoute(old.clone()),
+                Request::ReplaceRoute(new.clone()),
+            ])
+            .unwrap();
+        assert_eq!(ours(host_socket), [old.clone(), new.clone()]);
+        host_socket
+            .apply_all(&[Request::DelRoute(old), Request::DelRoute(new)])
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_multipath_route_never_equals_a_desired_one_and_can_be_deleted() {
+    let (mut joined, link) = host();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    for (dst, first, second) in [
+        ("10.1.20.0/24", "192.168.1.20", "192.168.1.21"),
+        ("fd00:20::/80", "fd00:1::20", "fd00:1::21"),
+    ] {
+        ip(
+            host,
+            &format!(
+                "route add {dst} proto 70 nexthop via {first} dev host0 nexthop via {second} dev host0"
+            ),
+        );
+
+        let listed = ours(host_socket);
+
+        let seen = Route {
+            kind: RouteKind::Multipath,
+            ..unicast(dst, Some(first), link)
+        };
+        assert_eq!(listed, slice::from_ref(&seen));
+        host_socket.apply_all(&[Request::DelRoute(seen)]).unwrap();
+        assert_eq!(ours(host_socket), []);
+    }
+}
+
+#[test]
+fn a_multipath_route_can_be_replaced() {
+    let (mut joined, link) = host();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    for (dst, first, second) in [
+        ("10.1.20.0/24", "192.168.1.20", "192.168.1.21"),
+        ("fd00:20::/80", "fd00:1::20", "fd00:1::21"),
+    ] {
+        ip(
+            host,
+            &format!(
+                "route add {dst} proto 70 nexthop via {first} dev host0 nexthop via {second} dev host0"
+            ),
+        );
+        let desired = unicast(dst, Some(first), link);
+
+        host_socket
+            .apply_all(&[Request::ReplaceRoute(desired.clone())])
+            .unwrap();
+
+        assert_eq!(ours(host_socket), slice::from_ref(&desired));
+        host_socket
+            .apply_all(&[Request::DelRoute(desired)])
+            .unwrap();
+    }
+}
+
+#[test]
+fn routes_that_we_never_ask_for_are_listed_as_other_and_can_be_deleted() {
+    let (mut joined, _) = host();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    for foreign in [
+        "blackhole 10.1.20.0/24",
+        "prohibit fd00:20::/80",
+        "10.1.20.0/24 dev host0 scope global",
+        "throw 10.1.20.0/24 metric 7",
+    ] {
+        ip(host, &format!("route add {foreign} proto 70"));
+
+        let listed = ours(host_socket);
+
+        assert_eq!(listed.len(), 1, "{foreign}");
+        assert_eq!(listed[0].kind, RouteKind::Other, "{foreign}");
+        host_socket
+            .apply_all(&[Request::DelRoute(listed[0].clone())])
+            .unwrap();
+        assert_eq!(ours(host_socket), [], "{foreign}");
+    }
+}
+
+#[test]
+fn routes_of_other_tables_and_protocols_are_left_out() {
+    let (mut joined, link) = host();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    ip(
+        host,
+        "route add 10.5.0.0/16 via 192.168.1.20 proto 70 table 100",
+    );
+    ip(
+        host,
+        "route add 10.5.0.0/16 via 192.168.1.20 proto 70 table 1000",
+    );
+    ip(host, "route add 10.6.0.0/16 via 192.168.1.20 proto static");
+    let own = unicast("10.1.20.0/24", Some("192.168.1.20"), link);
+    host_socket
+        .apply_all(&[Request::AddRoute(own.clone())])
+        .unwrap();
+
+    assert_eq!(ours(host_socket), slice::from_ref(&own));
+    let all = host_socket.routes(RouteFilter::default()).unwrap();
+    let of_static = all.iter().filter(|route| route.protocol == 4).count();
+    assert_eq!((of_static, all.contains(&own)), (1, true), "{all:?}");
+    assert!(
+        all.iter()
+            .all(|route| route.dst.to_string() != "10.5.0.0/16"),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn a_namespace_without_routes_lists_none() {
+    let mut socket = crate::support::netns().socket().unwrap();
+
+    assert_eq!(socket.routes(RouteFilter::default()).unwrap(), []);
+    assert_eq!(ours(&mut socket), []);
+}
+
+#[test]
+fn a_lookup_tells_link_next_hop_and_source() {
+    let (mut joined, link) = host();
+    let Joined { host_socket, .. } = &mut joined;
+    let routes = [
+        unicast("10.1.20.0/24", Some("192.168.1.20"), link),
+        unicast("fd00:20::/80", Some("fd00:1::20"), link),
+    ];
+    host_socket
+        .apply_all(&routes.map(Request::AddRoute))
+        .unwrap();
+
+    for (dst, via, src) in [
+        ("10.1.20.9", Some("192.168.1.20"), "192.168.1.10"),
+        ("192.168.1.77", None, "192.168.1.10"),
+        ("fd00:20::9", Some("fd00:1::20"), "fd00:1::10"),
+        ("fd00:1::77", None, "fd00:1::10"),
+    ] {
+        let found = host_socket.route_to(addr(dst)).unwrap();
+        assert_eq!(
+            (found.kind, found.dev),
+            (RouteKind::Unicast, Some(link)),
+            "{dst}"
+        );
+        assert_eq!(
+            (found.via, found.src),
+            (via.map(addr), Some(addr(src))),
+            "{dst}"
+        );
+    }
+}
+
+#[test]
+fn a_lookup_without_a_route_is_refused() {
+    let (mut joined, _) = host();
+    let Joined { host_socket, .. } = &mut joined;
+
+    let error = host_socket.route_to(addr("8.8.8.8")).unwrap_err();
+
+    assert_eq!(error.errno(), Some(Errno::ENETUNREACH));
+    assert_eq!(
+        error.to_string(),
+        "ip route get 8.8.8.8: Network is unreachable"
+    );
+}
+
+#[test]
+fn a_refusal_carries_the_kernels_own_words() {
+    let (mut joined, link) = host();
+    let Joined { host_socket, .. } = &mut joined;
+    let route = unicast("10.1.20.0/24", Some("172.31.0.1"), link);
+
+    let error = host_socket
+        .apply_all(&[Request::ReplaceRoute(route)])
+        .unwrap_err();
+
+    let text = error.to_string();
+    assert_eq!(
+        text,
+        "ip route replace 10.1.20.0/24 via 172.31.0.1 dev if2 proto 70: Network is unreachable: \
+         Nexthop has invalid gateway"
+    );
+}
+
+#[test]
+fn routes_through_a_link_are_gone_when_it_goes_down() {
+    let (mut joined, link) = host();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    let kept = unreachable("10.1.10.0/24");
+    let lost = unicast("10.1.20.0/24", Some("192.168.1.20"), link);
+    host_socket
+        .apply_all(&[Request::AddRoute(kept.clone()), Request::AddRoute(lost)])
+        .unwrap();
+
+    ip(host, "link set host0 down");
+
+    assert_eq!(ours(host_socket), [kept]);
+    let forwarding = host
+        .run(|| sysctl::read("net/ipv4/ip_forward"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(forwarding, "0", "a fresh namespace does not forward");
+}

@@ -1,0 +1,95 @@
+//! Network namespaces of a test's own. Nothing here touches the caller's.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+use wire::netlink::{Link, LinkChange, Mac, Request, Socket, VethPair};
+use wire::netns::Netns;
+
+/// A fresh network namespace, which is gone with the value.
+pub(crate) fn netns() -> Netns {
+    let made = thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET).expect("tests need root, or `unshare -Urn` around them");
+        Netns::open(Path::new("/proc/thread-self/ns/net")).unwrap()
+    });
+    made.join().unwrap()
+}
+
+/// A fresh network namespace with loopback up.
+pub(crate) fn netns_with_loopback() -> (Netns, Socket) {
+    let namespace = netns();
+    let mut socket = namespace.socket().unwrap();
+    bring_up(&mut socket, 1);
+    (namespace, socket)
+}
+
+pub(crate) fn bring_up(socket: &mut Socket, index: u32) {
+    let change = LinkChange {
+        up: Some(true),
+        ..LinkChange::default()
+    };
+    socket
+        .apply_all(&[Request::ChangeLink { index, change }])
+        .unwrap();
+}
+
+/// A pair called `host0` here and `eth0` there.
+pub(crate) fn pair(peer: &Netns) -> VethPair {
+    VethPair {
+        name: "host0".to_owned(),
+        mac: Mac([0x02, 0, 0, 0, 0, 0x01]),
+        mtu: 1450,
+        group: 0,
+        peer_name: "eth0".to_owned(),
+        peer_mac: Mac([0x02, 0, 0, 0, 0, 0x02]),
+        peer_netns: std::os::fd::AsRawFd::as_raw_fd(peer),
+    }
+}
+
+/// Two namespaces joined by a [`pair`] that is up: (host, its socket, host end), (pod, ...).
+pub(crate) struct Joined {
+    pub(crate) host: Netns,
+    pub(crate) host_socket: Socket,
+    pub(crate) host_end: Link,
+    pub(crate) pod: Netns,
+    pub(crate) pod_socket: Socket,
+    pub(crate) pod_end: Link,
+}
+
+pub(crate) fn joined() -> Joined {
+    let (host, mut host_socket) = netns_with_loopback();
+    let (pod, mut pod_socket) = netns_with_loopback();
+    let (host_index, pod_index) = host_socket.add_veth(&pair(&pod)).unwrap();
+    bring_up(&mut pod_socket, pod_index);
+    let host_end = host_socket.link_by_index(host_index).unwrap().unwrap();
+    let pod_end = pod_socket.link_by_index(pod_index).unwrap().unwrap();
+    Joined {
+        host,
+        host_socket,
+        host_end,
+        pod,
+        pod_socket,
+        pod_end,
+    }
+}
+
+/// Runs iproute2 inside, for what this project never does itself, and returns its output.
+pub(crate) fn ip(namespace: &Netns, arguments: &str) -> String {
+    let output = namespace
+        .run(|| {
+            Command::new("ip")
+                .args(arguments.split_whitespace())
+                .output()
+        })
+        .unwrap()
+        .unwrap();
+    let (stdout, stderr) = (output.stdout, output.stderr);
+    assert!(
+        output.status.success(),
+        "ip {arguments}: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+    String::from_utf8(stdout).unwrap()
+}
