@@ -1,14 +1,15 @@
 //! Other network namespaces, without ever moving the calling thread into one.
 
-use std::any::Any;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use netns_rs::NetNs;
+use nix::errno::Errno;
 use nix::sys::statfs::{NSFS_MAGIC, statfs};
 
 use crate::netlink::{self, Socket};
@@ -79,12 +80,18 @@ impl Netns {
             netns_rs::Error::OpenNsError(_, source) => open(source),
             other => open(io::Error::other(other.to_string())),
         })?;
-        // Reads `net:[4026531840]`; of another kind of namespace `mnt:[...]`.
-        let name = fs::read_link(format!("/proc/self/fd/{}", namespace.file().as_raw_fd()))
-            .map_err(open)?;
+        let metadata = namespace.file().metadata().map_err(open)?;
+        // Below /proc the name tells the kind, `net:[4026531840]` or `mnt:[...]`. That of a bind
+        // mount is just its path: there the kernel tells when the namespace is entered.
+        let name = fs::read_link(path).unwrap_or_default();
         let name = name.to_string_lossy();
-        let inode = inode(&name).ok_or_else(|| foreign(format!("the namespace {name}")))?;
-        Ok(Self { namespace, inode })
+        if name.ends_with(']') && !name.starts_with("net:[") {
+            return Err(foreign(format!("the namespace {name}")));
+        }
+        Ok(Self {
+            namespace,
+            inode: metadata.ino(),
+        })
     }
 
     /// The path it was opened at.
@@ -109,23 +116,35 @@ impl Netns {
     /// Does `work` inside it, on a thread of its own that ends with the work. A panic of the work
     /// goes on in the calling thread, which has not moved.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-        let inside = || -> Result<T, String> {
-            self.namespace.enter().map_err(|error| error.to_string())?;
+        let inside = || -> Result<T, netns_rs::Error> {
+            self.namespace.enter()?;
             Ok(work())
         };
-        let outcome: thread::Result<Result<T, String>> =
+        let outcome =
             thread::scope(
                 |scope| match thread::Builder::new().spawn_scoped(scope, inside) {
-                    Ok(thread) => thread.join(),
-                    Err(error) => Ok(Err(format!("cannot start a thread: {error}"))),
+                    Ok(thread) => Ok(thread.join()),
+                    Err(error) => Err(self.not_entered(format!("cannot start a thread: {error}"))),
                 },
-            );
+            )?;
         outcome
-            .unwrap_or_else(|panic: Box<dyn Any + Send>| panic::resume_unwind(panic))
-            .map_err(|why| Error::Enter {
-                path: self.path().to_owned(),
-                why,
+            .unwrap_or_else(|panic| panic::resume_unwind(panic))
+            .map_err(|error| match error {
+                netns_rs::Error::SetnsError(errno) if errno as i32 == Errno::EINVAL as i32 => {
+                    Error::Foreign {
+                        path: self.path().to_owned(),
+                        what: "a namespace of another kind".to_owned(),
+                    }
+                }
+                other => self.not_entered(other.to_string()),
             })
+    }
+
+    fn not_entered(&self, why: String) -> Error {
+        Error::Enter {
+            path: self.path().to_owned(),
+            why,
+        }
     }
 }
 
@@ -139,11 +158,6 @@ impl AsRawFd for Netns {
     fn as_raw_fd(&self) -> RawFd {
         self.namespace.file().as_raw_fd()
     }
-}
-
-/// The number in `net:[4026531840]`.
-fn inode(name: &str) -> Option<u64> {
-    name.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
 fn describe(path: &Path) -> String {
