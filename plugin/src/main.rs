@@ -1,3 +1,33 @@
-//! Under construction.
+//! `flatland`: the CNI plugin. A veth pair into the pod's network namespace and a host route to
+//! the pod; the addresses come from the IPAM plugin named in the configuration.
 
-fn main() {}
+mod add;
+mod del;
+mod failure;
+mod host;
+mod wiring;
+
+use std::process::ExitCode;
+
+use wire::cni::{Call, Error, Program, Success};
+
+const ABOUT: &str = "\
+CNI plugin of the Flatland pod network: one address per pod, routed, no NAT, no overlay, no bridge.
+A container runtime runs it, as configured in /etc/cni/net.d; by hand it needs the CNI_* variables
+and a network configuration on standard input (see README.md, \"Trying the plugin by hand\").";
+
+struct Flatland;
+
+impl Program for Flatland {
+    fn add(&self, call: &Call) -> Result<Success, Error> {
+        add::add(call)
+    }
+
+    fn del(&self, call: &Call) -> Result<(), Error> {
+        del::del(call)
+    }
+}
+
+fn main() -> ExitCode {
+    wire::cni::run(ABOUT, &Flatland)
+}

@@ -1,0 +1,27 @@
+//! Errors of the kernel, as CNI errors with advice.
+
+use nix::errno::Errno;
+use wire::cni::{self, code};
+use wire::netlink;
+
+/// A kernel request that failed while `doing` something, as a CNI error: what, where, and what to
+/// do about the causes that people can do something about.
+pub(crate) fn kernel(doing: &str, error: &netlink::Error) -> cni::Error {
+    let failed = cni::Error::new(code::IO, format!("{doing}: {error}"));
+    match error.errno() {
+        Some(Errno::EPERM | Errno::EACCES) => failed.advise(
+            "run as root: this takes CAP_NET_ADMIN on the node and in the pod's network namespace; \
+             if only IPv6 fails, it is disabled there (net.ipv6.conf.*.disable_ipv6)",
+        ),
+        Some(Errno::EOPNOTSUPP) => {
+            failed.advise("the kernel lacks veth or policy routing support: load the veth module")
+        }
+        _ => failed,
+    }
+}
+
+/// A pod's network namespace that cannot be opened or entered.
+pub(crate) fn namespace(error: &wire::netns::Error) -> cni::Error {
+    cni::Error::new(code::INVALID_ENVIRONMENT, error.to_string())
+        .advise("CNI_NETNS must be the path of the pod's network namespace, e.g. /run/netns/NAME")
+}

@@ -1,0 +1,65 @@
+//! What the plugin needs to know of the node, and the one setting it makes sure of.
+
+use std::net::IpAddr;
+
+use wire::cni::{Error, code};
+use wire::conf::PluginConfig;
+use wire::netlink::{Socket, Uplink};
+use wire::sysctl;
+
+/// The node, as far as a pod's wiring depends on it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// MTU of the pods' interfaces, in bytes.
+    pub(crate) mtu: u32,
+    /// The node's addresses, sources of what it sends to its pods. May be empty: then the kernel
+    /// chooses.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// Reads what the configuration leaves to the uplink. A node without one (a machine with no
+/// network) is fine as long as the configuration says the MTU.
+pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Node, Error> {
+    match Uplink::find(socket, &config.node_addresses) {
+        Ok(uplink) => Ok(Node {
+            mtu: if config.mtu == 0 {
+                uplink.mtu
+            } else {
+                config.mtu
+            },
+            addresses: uplink.addresses,
+        }),
+        Err(_) if config.mtu != 0 => Ok(Node {
+            mtu: config.mtu,
+            addresses: Vec::new(),
+        }),
+        Err(error) => Err(Error::new(
+            code::INVALID_CONFIG,
+            format!("cannot tell the pods' MTU from this node's uplink: {error}"),
+        )
+        .advise("set `mtu` in the flatland section of the conflist")),
+    }
+}
+
+/// Makes the node forward between its pods: all of it for IPv6, where the kernel has no setting
+/// for less. `routed` does the same; a node without `routed` needs it from here.
+pub(crate) fn enable_forwarding(addresses: &[IpAddr]) -> Result<(), Error> {
+    for (setting, v4) in [
+        ("net/ipv4/ip_forward", true),
+        ("net/ipv6/conf/all/forwarding", false),
+    ] {
+        if addresses.iter().any(|address| address.is_ipv4() == v4) {
+            sysctl::ensure(setting, "1").map_err(|error| {
+                Error::new(
+                    code::IO,
+                    format!("pods cannot reach each other: setting {setting}: {error}"),
+                )
+                .advise(format!(
+                    "set {} = 1 on this node",
+                    setting.replace('/', ".")
+                ))
+            })?;
+        }
+    }
+    Ok(())
+}

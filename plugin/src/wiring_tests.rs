@@ -1,0 +1,160 @@
+//! What each wiring comes to, in iproute2's words.
+
+use ipnetwork::IpNetwork;
+use wire::cni::{Attachment, Dns, IpConfig, Route, Success};
+use wire::netlink::Request;
+
+use super::{Wanted, Wiring};
+
+const LINK: u32 = 7;
+
+fn ipam(addresses: &[&str], routes: &[&str]) -> Success {
+    Success {
+        ips: addresses
+            .iter()
+            .map(|address| IpConfig {
+                address: address.parse().unwrap(),
+                gateway: None,
+                interface: None,
+            })
+            .collect(),
+        routes: routes
+            .iter()
+            .map(|dst| Route {
+                dst: dst.parse().unwrap(),
+                gw: None,
+                other: serde_json::Map::new(),
+            })
+            .collect(),
+        ..Success::default()
+    }
+}
+
+fn wiring(ipam: &Success) -> Wiring {
+    Wiring::new(&Wanted {
+        network: "flatland",
+        attachment: &Attachment::new("c1", "eth0").unwrap(),
+        ipam,
+        mtu: 1450,
+        node_addresses: &["192.168.1.11".parse().unwrap(), "fd00::11".parse().unwrap()],
+    })
+}
+
+fn commands(requests: &[Request]) -> Vec<String> {
+    requests.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_dual_stack_pod_gets_both_addresses_both_gateways_and_no_question_to_ask() {
+    let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
+    let mac = wiring.host_mac;
+
+    assert_eq!(
+        commands(&wiring.pod_requests(LINK)),
+        [
+            "ip link set if7 up".to_owned(),
+            "ip address add 10.244.7.3/32 dev if7".to_owned(),
+            "ip address add fd00:10:244:7::3/128 dev if7 nodad".to_owned(),
+            format!("ip neighbour replace 169.254.1.1 lladdr {mac} dev if7"),
+            "ip route add 169.254.1.1/32 dev if7 proto 70".to_owned(),
+            format!("ip neighbour replace fe80::1 lladdr {mac} dev if7"),
+            "ip route add 0.0.0.0/0 via 169.254.1.1 dev if7 proto 70".to_owned(),
+            "ip route add ::/0 via fe80::1 dev if7 proto 70".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn the_host_routes_each_address_to_the_pod_from_the_nodes_address_of_that_family() {
+    let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
+    let mac = wiring.pod_mac;
+    let commands = commands(&wiring.host_requests(LINK));
+
+    assert!(commands[0].contains("flatland c1/eth0"), "{}", commands[0]);
+    assert_eq!(
+        commands[1..],
+        [
+            format!("ip neighbour replace 10.244.7.3 lladdr {mac} dev if7"),
+            format!("ip neighbour replace fd00:10:244:7::3 lladdr {mac} dev if7"),
+            "ip route add 10.244.7.3/32 dev if7 proto 70 src 192.168.1.11".to_owned(),
+            "ip route add fd00:10:244:7::3/128 dev if7 proto 70 src fd00::11".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_pod_of_one_family_gets_nothing_of_the_other() {
+    for (address, absent) in [("10.244.7.3/24", "::"), ("fd00:10:244:7::3/80", ".")] {
+        let wiring = wiring(&ipam(&[address], &[]));
+        for command in commands(&wiring.pod_requests(LINK)) {
+            assert!(
+                !command
+                    .replace(&wiring.host_mac.to_string(), "")
+                    .contains(absent),
+                "{command}"
+            );
+        }
+        assert_eq!(
+            wiring.result("/run/netns/x", Dns::default()).routes.len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn the_routes_an_ipam_plugin_asks_for_lead_through_our_gateway_and_its_default_is_ours() {
+    let wiring = wiring(&ipam(
+        &["10.244.7.3/24"],
+        &["0.0.0.0/0", "10.96.0.0/12", "fd00:10:96::/112"],
+    ));
+    let routes: Vec<_> = wiring.result("/run/netns/x", Dns::default()).routes;
+
+    let dsts: Vec<String> = routes.iter().map(|route| route.dst.to_string()).collect();
+    assert_eq!(dsts, ["0.0.0.0/0", "10.96.0.0/12"]);
+    assert!(
+        routes
+            .iter()
+            .all(|route| route.gw == Some(super::GATEWAY_V4.into()))
+    );
+    assert!(
+        commands(&wiring.pod_requests(LINK))
+            .contains(&"ip route add 10.96.0.0/12 via 169.254.1.1 dev if7 proto 70".to_owned())
+    );
+}
+
+#[test]
+fn the_result_says_what_the_requests_make() {
+    let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
+    let result = wiring.result("/run/netns/x", Dns::default());
+
+    let [host, pod] = &result.interfaces[..] else {
+        panic!("{result:?}")
+    };
+    assert_eq!(
+        (host.sandbox.as_deref(), pod.sandbox.as_deref()),
+        (None, Some("/run/netns/x"))
+    );
+    assert_eq!(host.name, wiring.host_name);
+    assert_eq!(host.mac, Some(wiring.host_mac.to_string()));
+    assert_eq!(pod.mac, Some(wiring.pod_mac.to_string()));
+    assert_eq!((pod.name.as_str(), pod.mtu), ("eth0", Some(1450)));
+    let addresses: Vec<IpNetwork> = result.ips.iter().map(|ip| ip.address).collect();
+    assert_eq!(
+        addresses,
+        [
+            "10.244.7.3/32".parse().unwrap(),
+            "fd00:10:244:7::3/128".parse().unwrap()
+        ]
+    );
+    assert!(result.ips.iter().all(|ip| ip.interface == Some(1)));
+}
+
+#[test]
+fn both_ends_are_told_apart_by_mac_and_share_the_mtu() {
+    let wiring = wiring(&ipam(&["10.244.7.3/24"], &[]));
+    let pair = wiring.pair(3);
+
+    assert_eq!((pair.mtu, pair.peer_netns), (1450, 3));
+    assert_ne!(pair.mac, pair.peer_mac);
+    assert_eq!((pair.name.len(), pair.peer_name.as_str()), (15, "eth0"));
+}
