@@ -1,1 +1,37 @@
 //! Flatland's keys in etcd, and the code that reads and writes them.
+//!
+//! ```text
+//! <prefix>/<network>/config                      what all nodes agree on     [`Network`]
+//! <prefix>/<network>/nodes/<node>                next hops, machine id       [`NodeRecord`]
+//! <prefix>/<network>/subnets/<address>-<length>  who owns a subnet, for good [`Claim`]
+//! <prefix>/<network>/presence/<node>             `routed` is alive           [`Presence`]
+//! ```
+//!
+//! A claim never expires, and it is written only if it is absent, by a machine that holds its
+//! node's name, in the network it agreed to: so no two nodes ever own one subnet. Whether a node
+//! is alive is another matter and another key, on a lease.
+//!
+//! Decisions are pure (`protocol`, `pool`, `snapshot`); `etcd` and `local` carry them out.
+//! A network without an `etcd` section is one node, and its registry a file.
+
+mod error;
+mod etcd;
+mod files;
+mod keys;
+mod local;
+pub mod owned;
+mod policy;
+mod pool;
+mod presence;
+mod protocol;
+mod records;
+mod registry;
+mod snapshot;
+
+pub use error::Error;
+pub use policy::{Backoff, Policy};
+pub use presence::{PresenceHandle, PresenceState};
+pub use protocol::Registration;
+pub use records::{Claim, Network, NodeRecord, Presence};
+pub use registry::Registry;
+pub use snapshot::{Change, Event, MOST_REJECTED, Snapshot};

@@ -1,0 +1,281 @@
+//! What can go wrong with the registry, in words for the person who has to mend it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use wire::cni::{self, code};
+use wire::node::NodeName;
+
+use crate::records::{Network, NodeRecord};
+
+/// As many nodes are named in the error about a pod CIDR that is used up.
+const NODES_NAMED: usize = 5;
+
+/// What failed; [`Error::message`] names the culprit, [`Error::advice`] says what to do, `Display`
+/// gives both.
+#[derive(Debug)]
+pub enum Error {
+    /// No answer from etcd, for as long as one was waited for.
+    Unreachable {
+        /// Of the configuration.
+        endpoints: Vec<String>,
+        /// How long the operation tried.
+        within: Duration,
+        /// What the last try met.
+        why: String,
+    },
+    /// etcd answered, and the answer was no.
+    Refused {
+        /// The endpoint that answered.
+        endpoint: String,
+        /// etcd's own words.
+        why: String,
+        /// The client lacks a right, rather than etcd the means.
+        denied: bool,
+    },
+    /// The configuration of etcd cannot be used.
+    Config {
+        /// Which part: an endpoint or a file.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The conflist disagrees with what the other nodes agreed on.
+    Mismatch {
+        /// What this node's conflist says.
+        ours: Network,
+        /// What the registry says.
+        theirs: Network,
+        /// The key that says so.
+        key: String,
+    },
+    /// Every subnet of a pod CIDR is claimed.
+    Exhausted {
+        /// The pod CIDR.
+        pod_cidr: IpNet,
+        /// How many subnets it has.
+        total: u128,
+        /// How many of them each node owns.
+        by_node: BTreeMap<NodeName, usize>,
+    },
+    /// Other nodes were faster each time.
+    Contended {
+        /// The node that wanted a subnet.
+        node: NodeName,
+        /// How often it tried.
+        attempts: u32,
+    },
+    /// Another machine holds the node's name.
+    NodeTaken {
+        /// The name.
+        node: NodeName,
+        /// This machine.
+        ours: NodeRecord,
+        /// The machine that holds it.
+        theirs: NodeRecord,
+    },
+    /// The subnet belongs to another node.
+    NotOwned {
+        /// The subnet.
+        subnet: IpNet,
+        /// Who wanted to give it back.
+        node: NodeName,
+        /// Whose it is, where that can be read.
+        owner: Option<NodeName>,
+    },
+    /// A record in the registry that this operation needs cannot be read.
+    Corrupt {
+        /// The whole key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file of ours cannot be read for what it holds.
+    CorruptFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file or folder of ours cannot be read or written.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was attempted: "read", "write" and the like.
+        action: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            action,
+            source,
+        }
+    }
+
+    /// The code of [`wire::cni::code`] that tells a runtime about it.
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Refused { denied: false, .. }
+            | Self::Contended { .. } => code::TRY_AGAIN,
+            Self::Refused { denied: true, .. } | Self::Config { .. } | Self::NotOwned { .. } => {
+                code::INVALID_CONFIG
+            }
+            Self::Mismatch { .. } => code::NETWORK_MISMATCH,
+            Self::Exhausted { .. } => code::NO_FREE_ADDRESS,
+            Self::NodeTaken { .. } => code::NODE_NAME_TAKEN,
+            Self::Corrupt { .. } | Self::CorruptFile { .. } => code::DECODING,
+            Self::Io { .. } => code::IO,
+        }
+    }
+
+    /// What failed, naming the culprit.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Unreachable {
+                endpoints,
+                within,
+                why,
+            } => format!(
+                "etcd at {} did not answer within {} s: {why}",
+                endpoints.join(", "),
+                within.as_secs_f64()
+            ),
+            Self::Refused { endpoint, why, .. } => {
+                format!("etcd at {endpoint} refused the request: {why}")
+            }
+            Self::Config { what, why } => format!("{what} cannot be used for etcd: {why}"),
+            Self::Mismatch { ours, theirs, key } => format!(
+                "the conflist says {ours}, but the network's nodes agreed on {theirs} ({key})"
+            ),
+            Self::Exhausted {
+                pod_cidr,
+                total,
+                by_node,
+            } => format!(
+                "all {total} subnets of pod CIDR {pod_cidr} are claimed{}",
+                largest_owners(by_node)
+            ),
+            Self::Contended { node, attempts } => format!(
+                "other nodes claimed every subnet that node {node} tried, {attempts} times in a row"
+            ),
+            Self::NodeTaken { node, ours, theirs } => format!(
+                "node name {node} is held by {} and this is {}",
+                machine(theirs),
+                machine(ours)
+            ),
+            Self::NotOwned {
+                subnet,
+                node,
+                owner: Some(owner),
+            } => {
+                format!("subnet {subnet} belongs to node {owner}, not to {node}")
+            }
+            Self::NotOwned {
+                subnet,
+                node,
+                owner: None,
+            } => {
+                format!("subnet {subnet} does not belong to node {node}")
+            }
+            Self::Corrupt { key, why } => format!("the record {key} is unusable: {why}"),
+            Self::CorruptFile { path, why } => format!("{} is unusable: {why}", path.display()),
+            Self::Io {
+                path,
+                action,
+                source,
+            } => {
+                format!("cannot {action} {}: {source}", path.display())
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => {
+                "check that etcd runs, that this node reaches it, and the etcd section's endpoints and certificates"
+            }
+            Self::Refused { denied: true, .. } => {
+                "check the client certificate and etcd's roles: reads and writes below the prefix are needed"
+            }
+            Self::Refused { .. } => {
+                "check etcd's health with etcdctl endpoint status and alarm list"
+            }
+            Self::Config { .. } => "correct the etcd section of the conflist, or the file it names",
+            Self::Mismatch { .. } => {
+                "use the conflist of the other nodes, or another network name or prefix"
+            }
+            Self::Exhausted { .. } => {
+                "release the subnets of nodes that are gone, or plan a network with a larger pod CIDR"
+            }
+            Self::Contended { .. } => "try again when fewer nodes start at once",
+            Self::NodeTaken { .. } => {
+                "give one of the two machines another node name; a name is free to take over once the routed of its machine has stopped"
+            }
+            Self::NotOwned { .. } => "nothing was released",
+            Self::Corrupt { .. } => "look at it with etcdctl get, then repair or delete it",
+            Self::CorruptFile { .. } => "repair it, or move it away",
+            Self::Io { .. } => "check the folder's owner, free space and mount options",
+        }
+    }
+}
+
+fn machine(record: &NodeRecord) -> String {
+    let addresses: Vec<_> = record.addresses.iter().map(ToString::to_string).collect();
+    match addresses.as_slice() {
+        [] => format!("machine {} (no address known)", record.machine_id),
+        _ => format!("machine {} ({})", record.machine_id, addresses.join(", ")),
+    }
+}
+
+fn largest_owners(by_node: &BTreeMap<NodeName, usize>) -> String {
+    let mut owners: Vec<_> = by_node.iter().collect();
+    owners.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let named = owners.iter().take(NODES_NAMED);
+    let mut parts: Vec<_> = named
+        .map(|(node, count)| format!("{count} by {node}"))
+        .collect();
+    if let Some(others) = owners
+        .get(NODES_NAMED..)
+        .filter(|others| !others.is_empty())
+    {
+        let count: usize = others.iter().map(|(_, count)| **count).sum();
+        parts.push(format!("{count} by {} other nodes", others.len()));
+    }
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", parts.join(", "))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.message(), self.advice())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for cni::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.code(), error.message()).advise(error.advice())
+    }
+}

@@ -1,0 +1,158 @@
+//! Connections to etcd: which endpoint, with which certificates.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use wire::conf::EtcdConfig;
+
+use super::reason::{self, Failure};
+use crate::error::Error;
+use crate::policy::{Policy, random};
+
+/// How long an endpoint has to answer before the next one is asked as well (the idea of RFC 8305).
+const HEAD_START: Duration = Duration::from_millis(100);
+
+/// Makes connections. One connection goes to one endpoint: a balanced one would keep handing
+/// requests to a member that is gone.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    endpoints: Vec<String>,
+    ca_file: Option<PathBuf>,
+    identity: Option<(PathBuf, PathBuf)>,
+    policy: Policy,
+    probe: String,
+    made: AtomicU64,
+}
+
+/// A connection, shared by all requests until one of them fails on it.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) endpoint: String,
+    pub(super) number: u64,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {} to {}", self.number, self.endpoint)
+    }
+}
+
+impl Connector {
+    /// `probe` is the key that is read to see which of several endpoints answers.
+    pub(super) fn new(conf: &EtcdConfig, policy: &Policy, probe: String) -> Self {
+        Self {
+            endpoints: conf.endpoints.clone(),
+            ca_file: conf.ca_file.clone(),
+            identity: conf.cert_file.clone().zip(conf.key_file.clone()),
+            policy: *policy,
+            probe,
+            made: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
+    /// Chooses an endpoint: the only one, or the first that answers. The order is another one each
+    /// time, so that nodes spread over the members of the cluster.
+    pub(super) async fn connect(&self) -> Result<Session, Failure> {
+        let start = usize::try_from(random() % self.endpoints.len() as u64).unwrap_or(0);
+        let (later, first) = self.endpoints.split_at(start);
+        let mut candidates = Vec::new();
+        for endpoint in first.iter().chain(later) {
+            candidates.push((endpoint.clone(), self.client(endpoint).await?));
+        }
+        let (endpoint, client) = match candidates.len() {
+            1 => candidates.remove(0),
+            _ => self.race(candidates).await?,
+        };
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        Ok(Session {
+            client,
+            endpoint,
+            number,
+        })
+    }
+
+    async fn race(&self, candidates: Vec<(String, Client)>) -> Result<(String, Client), Failure> {
+        let mut tries = JoinSet::new();
+        let mut wait = Duration::ZERO;
+        for (endpoint, client) in candidates {
+            let (limit, probe) = (self.policy.request, self.probe.clone());
+            tries.spawn(async move {
+                sleep(wait).await;
+                let answer = timeout(limit, client.kv_client().get(probe, None)).await;
+                let failure = match answer {
+                    Ok(Ok(_)) => return Ok((endpoint, client)),
+                    Ok(Err(error)) => reason::failure(&endpoint, &error),
+                    Err(_) => Failure::Lost("no answer".to_owned()),
+                };
+                match failure {
+                    Failure::Lost(why) => Err(format!("{endpoint}: {why}")),
+                    // It does answer; what it has to say is for the request proper to report.
+                    Failure::Refused(_) | Failure::Compacted => Ok((endpoint, client)),
+                }
+            });
+            wait += HEAD_START;
+        }
+        let mut reasons = Vec::new();
+        while let Some(outcome) = tries.join_next().await {
+            match outcome {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(why)) => reasons.push(why),
+                Err(panic) => reasons.push(panic.to_string()),
+            }
+        }
+        reasons.sort_unstable();
+        Err(Failure::Lost(reasons.join(", ")))
+    }
+
+    /// A client for one endpoint. The library connects with its first request.
+    async fn client(&self, endpoint: &str) -> Result<Client, Failure> {
+        let mut options = ConnectOptions::new()
+            .with_connect_timeout(self.policy.connect)
+            .with_keep_alive(self.policy.keep_alive, self.policy.keep_alive_timeout)
+            // etcd cuts off clients that ask for a sign of life while no request is under way.
+            .with_keep_alive_while_idle(false)
+            .with_require_leader(true);
+        if endpoint.starts_with("https://") {
+            options = options.with_tls(self.tls()?);
+        }
+        Client::connect([endpoint], Some(options))
+            .await
+            .map_err(|error| {
+                let what = endpoint.to_owned();
+                Failure::from(Error::Config {
+                    what,
+                    why: reason::text(&error),
+                })
+            })
+    }
+
+    fn tls(&self) -> Result<TlsOptions, Error> {
+        let mut tls = TlsOptions::new();
+        tls = match &self.ca_file {
+            Some(file) => tls.ca_certificate(Certificate::from_pem(read(file)?)),
+            None => tls.with_native_roots(),
+        };
+        if let Some((certificate, key)) = &self.identity {
+            tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+        }
+        Ok(tls)
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(file).map_err(|error| Error::Config {
+        what: file.display().to_string(),
+        why: error.to_string(),
+    })
+}

@@ -1,0 +1,156 @@
+//! The registry in etcd.
+
+mod connect;
+mod follow;
+mod present;
+mod read;
+mod reason;
+mod write;
+
+use std::future::Future;
+use std::time::Duration;
+
+use etcd_client::Client;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use wire::conf::EtcdConfig;
+
+use crate::error::Error;
+use crate::keys::Keys;
+use crate::policy::{Patience, Policy};
+use crate::records::Network;
+use connect::{Connector, Session};
+use reason::Failure;
+
+/// Replies and watch responses may be this large, in bytes. The library's own limit of 4 MB is
+/// less than a page of records with the longest names.
+const LARGEST_REPLY: usize = 64 << 20;
+
+/// One network's keys in etcd, over one connection that is made anew when it fails.
+#[derive(Debug)]
+pub(crate) struct Etcd {
+    keys: Keys,
+    network: Network,
+    policy: Policy,
+    connector: Connector,
+    session: Mutex<Option<Session>>,
+}
+
+impl Etcd {
+    pub(crate) fn new(name: &str, conf: &EtcdConfig, network: &Network, policy: Policy) -> Self {
+        let keys = Keys::new(&conf.prefix, name);
+        Self {
+            connector: Connector::new(conf, &policy, keys.config()),
+            keys,
+            network: network.clone(),
+            policy,
+            session: Mutex::new(None),
+        }
+    }
+
+    /// Makes one request, over a new connection if there is none, and does not wait longer than
+    /// `limit` for it. After [`Failure::Lost`] the request may or may not have been carried out.
+    async fn once<T, R, F>(&self, limit: Duration, request: R) -> Result<T, Failure>
+    where
+        R: FnOnce(Client) -> F,
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let began = Instant::now();
+        let session = match timeout(limit, self.session()).await {
+            Ok(session) => session?,
+            Err(_) => {
+                return Err(Failure::Lost(
+                    "no endpoint accepted a connection".to_owned(),
+                ));
+            }
+        };
+        self.ask(&session, limit.saturating_sub(began.elapsed()), request)
+            .await
+    }
+
+    /// As [`Etcd::once`], over this connection.
+    async fn ask<T, R, F>(&self, on: &Session, limit: Duration, request: R) -> Result<T, Failure>
+    where
+        R: FnOnce(Client) -> F,
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let result = match timeout(limit, request(on.client.clone())).await {
+            Ok(result) => result.map_err(|error| reason::failure(&on.endpoint, &error)),
+            Err(_) => Err(Failure::Lost(format!(
+                "{} did not answer a request for {:.1} s",
+                on.endpoint,
+                limit.as_secs_f64()
+            ))),
+        };
+        if let Err(Failure::Lost(_)) = result {
+            self.give_up(on).await;
+        }
+        result
+    }
+
+    /// Makes a request that may be made twice, again and again for as long as the patience lasts.
+    async fn call<T, R, F>(&self, patience: &mut Patience, request: R) -> Result<T, Error>
+    where
+        R: Fn(Client) -> F,
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        loop {
+            let began = Instant::now();
+            match self
+                .once(patience.limit(self.policy.request), &request)
+                .await
+            {
+                Ok(value) => return Ok(value),
+                Err(failure) => self.retry(patience, began, failure).await?,
+            }
+        }
+    }
+
+    /// Pauses before a request that failed is made again; the error says why it is not.
+    async fn retry(
+        &self,
+        patience: &mut Patience,
+        began: Instant,
+        failure: Failure,
+    ) -> Result<(), Error> {
+        let why = match failure {
+            Failure::Refused(error) => return Err(*error),
+            Failure::Lost(why) => why,
+            Failure::Compacted => "the revision was compacted while it was read".to_owned(),
+        };
+        if patience.retry(began).await {
+            Ok(())
+        } else {
+            Err(self.unreachable(why))
+        }
+    }
+
+    fn unreachable(&self, why: String) -> Error {
+        Error::Unreachable {
+            endpoints: self.connector.endpoints().to_vec(),
+            within: self.policy.patience,
+            why,
+        }
+    }
+
+    async fn session(&self) -> Result<Session, Failure> {
+        let mut current = self.session.lock().await;
+        if let Some(session) = &*current {
+            return Ok(session.clone());
+        }
+        let session = self.connector.connect().await?;
+        Ok(current.insert(session).clone())
+    }
+
+    /// The next request makes a new connection, to another endpoint perhaps, and with the
+    /// certificates that are in the files by then.
+    async fn give_up(&self, session: &Session) {
+        let mut current = self.session.lock().await;
+        if current
+            .as_ref()
+            .is_some_and(|current| current.number == session.number)
+        {
+            *current = None;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Presence: a key on a lease that is kept alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep};
+use wire::node::NodeName;
+
+use super::Etcd;
+use super::read::kv;
+use super::reason::Failure;
+use crate::error::Error;
+use crate::presence::{PresenceHandle, PresenceState};
+use crate::records::{NodeRecord, Presence, read_value, write_value};
+
+/// A program that stops does not wait longer than this for etcd.
+const REVOKE: Duration = Duration::from_secs(2);
+
+struct Keeper {
+    etcd: Arc<Etcd>,
+    node: NodeName,
+    machine: String,
+    presence: Presence,
+    state: watch::Sender<PresenceState>,
+    lease: Option<i64>,
+}
+
+impl Etcd {
+    pub(crate) fn present(
+        self: Arc<Self>,
+        node: &NodeName,
+        machine: &str,
+        presence: Presence,
+    ) -> PresenceHandle {
+        let (state, states) = watch::channel(PresenceState::Starting);
+        let (stop, stopped) = oneshot::channel();
+        let mut keeper = Keeper {
+            etcd: self,
+            node: node.clone(),
+            machine: machine.to_owned(),
+            presence,
+            state,
+            lease: None,
+        };
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                _ = stopped => {}
+                () = keeper.run() => {}
+            }
+            keeper.revoke().await;
+        });
+        PresenceHandle::new(states, stop, task)
+    }
+}
+
+impl Keeper {
+    /// Lease after lease.
+    async fn run(&mut self) {
+        let mut failures = 0;
+        loop {
+            let state = match self.announce().await {
+                Ok((lease, ttl)) => {
+                    failures = 0;
+                    self.set(PresenceState::Present);
+                    self.keep(lease, ttl).await;
+                    self.lease = None;
+                    PresenceState::Lost {
+                        why: "the lease ran out".to_owned(),
+                    }
+                }
+                Err(state) => state,
+            };
+            self.set(state);
+            failures += 1;
+            sleep(self.etcd.policy.backoff.pause(failures)).await;
+        }
+    }
+
+    /// Writes the key on a new lease, if this machine holds the name; the lease and its length.
+    async fn announce(&mut self) -> Result<(i64, Duration), PresenceState> {
+        let limit = self.etcd.policy.request;
+        let revision = self.held().await?;
+        let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
+            .unwrap_or(i64::MAX)
+            .max(1);
+        let granted = self
+            .etcd
+            .once(limit, |client| async move {
+                client.lease_client().grant(seconds, None).await
+            })
+            .await?;
+        let lease = granted.id();
+        self.lease = Some(lease);
+        let put = PutOptions::new().with_lease(lease);
+        let (node, key) = (
+            self.etcd.keys.node(&self.node),
+            self.etcd.keys.presence(&self.node),
+        );
+        let txn = Txn::new()
+            .when([Compare::mod_revision(node, CompareOp::Equal, revision)])
+            .and_then([TxnOp::put(key, write_value(&self.presence), Some(put))]);
+        let reply = self
+            .etcd
+            .once(limit, |client| async move { kv(&client).txn(txn).await })
+            .await?;
+        if !reply.succeeded() {
+            return Err(PresenceState::Lost {
+                why: "the node's record just changed".to_owned(),
+            });
+        }
+        let ttl = u64::try_from(granted.ttl()).unwrap_or_default().max(1);
+        Ok((lease, Duration::from_secs(ttl)))
+    }
+
+    /// The revision of the node's record, if it is this machine's.
+    async fn held(&self) -> Result<i64, PresenceState> {
+        let key = self.etcd.keys.node(&self.node);
+        let asked = key.clone();
+        let reply = self
+            .etcd
+            .once(self.etcd.policy.request, |client| async move {
+                kv(&client).get(asked, None).await
+            })
+            .await?;
+        let refused = |why| Err(PresenceState::Refused { why });
+        let Some(record) = reply.kvs().first() else {
+            return refused(format!("node {} is not registered", self.node));
+        };
+        match read_value::<NodeRecord>(record.value()) {
+            Ok(theirs) if theirs.machine_id == self.machine => Ok(record.mod_revision()),
+            Ok(theirs) => {
+                let addresses = self.presence.address.into_iter().collect();
+                let ours = NodeRecord {
+                    addresses,
+                    machine_id: self.machine.clone(),
+                };
+                let node = self.node.clone();
+                refused(Error::NodeTaken { node, ours, theirs }.to_string())
+            }
+            Err(why) => refused(Error::Corrupt { key, why }.to_string()),
+        }
+    }
+
+    /// Renews the lease until it is lost.
+    async fn keep(&mut self, lease: i64, ttl: Duration) {
+        let backoff = self.etcd.policy.backoff;
+        let mut renewed = Instant::now();
+        let mut failures = 0;
+        loop {
+            let pause = if failures == 0 {
+                ttl / 3
+            } else {
+                backoff.pause(failures).min(ttl / 3)
+            };
+            sleep(pause).await;
+            let asked = Instant::now();
+            match self.renew(lease).await {
+                Ok(true) => {
+                    renewed = asked;
+                    failures = 0;
+                    self.set(PresenceState::Present);
+                }
+                Ok(false) => return,
+                Err(failure) => {
+                    failures += 1;
+                    if renewed.elapsed() > ttl {
+                        self.set(failure.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the lease still exists.
+    async fn renew(&self, lease: i64) -> Result<bool, Failure> {
+        let limit = self.etcd.policy.request;
+        let renew = |client: etcd_client::Client| async move {
+            match client.lease_client().keep_alive(lease).await {
+                Ok(_) => Ok(true),
+                Err(etcd_client::Error::LeaseKeepAliveError(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        self.etcd.once(limit, renew).await
+    }
+
+    /// Gives the lease back, and with it the key, unless another session has written it since.
+    async fn revoke(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let revoke =
+            |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
+        // If it cannot be reached, the lease runs out by itself.
+        if let Err(failure) = self.etcd.once(REVOKE, revoke).await {
+            tracing::debug!(node = %self.node, ?failure, "the presence was not withdrawn");
+        }
+    }
+
+    fn set(&self, state: PresenceState) {
+        self.state.send_if_modified(|current| {
+            let is_new = *current != state;
+            *current = state;
+            is_new
+        });
+    }
+}
+
+impl From<Failure> for PresenceState {
+    fn from(failure: Failure) -> Self {
+        let why = match failure {
+            Failure::Lost(why) => why,
+            Failure::Refused(error) => error.to_string(),
+            Failure::Compacted => "etcd compacted what was read".to_owned(),
+        };
+        Self::Lost { why }
+    }
+}

@@ -1,0 +1,87 @@
+//! What an error of the etcd library means, and the part of it that a person can use.
+
+use std::error::Error as StdError;
+
+use crate::error::Error;
+
+/// Why a request gave no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No answer. The request may or may not have been carried out; trying again may help.
+    Lost(String),
+    /// An answer, and it was no, or no request could be made: trying again does not help.
+    Refused(Box<Error>),
+    /// The revision that was asked for is no more.
+    Compacted,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(Box::new(error))
+    }
+}
+
+/// The gRPC status codes that tell one kind from another
+/// (<https://grpc.io/docs/guides/status-codes/>).
+mod status {
+    pub(super) const INVALID_ARGUMENT: i32 = 3;
+    pub(super) const NOT_FOUND: i32 = 5;
+    pub(super) const PERMISSION_DENIED: i32 = 7;
+    pub(super) const RESOURCE_EXHAUSTED: i32 = 8;
+    pub(super) const FAILED_PRECONDITION: i32 = 9;
+    pub(super) const OUT_OF_RANGE: i32 = 11;
+    pub(super) const UNIMPLEMENTED: i32 = 12;
+    pub(super) const UNAUTHENTICATED: i32 = 16;
+}
+
+/// What `error` of a request to `endpoint` means.
+pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
+    let refused = |denied| {
+        Failure::from(Error::Refused {
+            endpoint: endpoint.to_owned(),
+            why: text(error),
+            denied,
+        })
+    };
+    let etcd_client::Error::GRpcStatus(answer) = error else {
+        return Failure::Lost(text(error));
+    };
+    match answer.code() as i32 {
+        status::PERMISSION_DENIED | status::UNAUTHENTICATED => refused(true),
+        // "user name is empty": etcd has users, and we come without one.
+        status::INVALID_ARGUMENT => refused(answer.message().contains("user")),
+        status::OUT_OF_RANGE if answer.message().contains("compacted") => Failure::Compacted,
+        // "too many requests" passes, "database space exceeded" does not.
+        status::RESOURCE_EXHAUSTED if answer.message().contains("space") => refused(false),
+        status::NOT_FOUND
+        | status::FAILED_PRECONDITION
+        | status::OUT_OF_RANGE
+        | status::UNIMPLEMENTED => refused(false),
+        _ => Failure::Lost(text(error)),
+    }
+}
+
+/// The innermost cause: what the kernel, TLS or etcd said, without the layers between.
+pub(super) fn text(error: &etcd_client::Error) -> String {
+    match error {
+        etcd_client::Error::GRpcStatus(status) => {
+            innermost(status).unwrap_or_else(|| status.message().to_owned())
+        }
+        etcd_client::Error::TransportError(error) => {
+            innermost(error).unwrap_or_else(|| error.to_string())
+        }
+        other => other.to_string(),
+    }
+}
+
+fn innermost(error: &dyn StdError) -> Option<String> {
+    let mut cause = error.source()?;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Some(match cause.to_string().as_str() {
+        // What a time limit says of itself; no reader knows which.
+        "deadline has elapsed" | "Timeout expired" => "no connection in time".to_owned(),
+        text => text.to_owned(),
+    })
+}

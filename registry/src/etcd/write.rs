@@ -1,0 +1,168 @@
+//! Writing: names, claims and their return, each in a transaction that rests on what was read.
+
+use std::time::Duration;
+
+use etcd_client::{Compare, CompareOp, Txn, TxnOp};
+use ipnet::IpNet;
+use tokio::time::{Instant, sleep};
+use wire::node::NodeName;
+
+use super::Etcd;
+use super::read::kv;
+use super::reason::Failure;
+use crate::error::Error;
+use crate::policy::{Patience, random};
+use crate::protocol::{self, Commit, Me, Registration, Step, View, Want};
+use crate::records::{Claim, write_value};
+use crate::registry::Outcome;
+
+/// A node gives up after losing so many races in a row.
+const MOST_RACES: u32 = 50;
+
+impl Etcd {
+    /// Gets `me` what it wants. Two requests where nobody interferes, one more for each race lost:
+    /// the reply to a transaction that failed carries the new view.
+    pub(crate) async fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
+        let mut patience = Patience::new(&self.policy);
+        let mut view = self.view(me.node, &mut patience).await?;
+        let mut pending = Vec::new();
+        let mut registered = None;
+        for attempt in 0..MOST_RACES {
+            let outcome = |subnets, registration| Outcome {
+                subnets,
+                registration,
+                cluster: view.cluster,
+            };
+            let commit = match protocol::next(&view, me, want, &pending, attempt)? {
+                Step::Commit(commit) => commit,
+                Step::Done(subnets) => {
+                    return Ok(outcome(
+                        subnets,
+                        registered.unwrap_or(Registration::Unchanged),
+                    ));
+                }
+            };
+            let began = Instant::now();
+            match self.commit(me, &commit, &patience).await {
+                Ok(None) if commit.is_all => {
+                    return Ok(outcome(commit.outcome, commit.name.registration));
+                }
+                Ok(None) => {
+                    registered = Some(commit.name.registration);
+                    view = self.view(me.node, &mut patience).await?;
+                }
+                Ok(Some(newer)) => {
+                    view = newer;
+                    sleep(pause_after_race(attempt)).await;
+                }
+                Err(failure) => {
+                    // Whether it happened is not known: look, before anything else is tried.
+                    self.retry(&mut patience, began, failure).await?;
+                    pending.extend(commit.claims);
+                    registered = Some(commit.name.registration);
+                    view = self.view(me.node, &mut patience).await?;
+                }
+            }
+        }
+        Err(Error::Contended {
+            node: me.node.clone(),
+            attempts: MOST_RACES,
+        })
+    }
+
+    /// `None` when the commit was carried out, else the view as it is by now.
+    async fn commit(
+        &self,
+        me: Me<'_>,
+        commit: &Commit,
+        patience: &Patience,
+    ) -> Result<Option<View>, Failure> {
+        let txn = self.transaction(me, commit);
+        let limit = patience.limit(self.policy.request);
+        let reply = self
+            .once(limit, |client| async move { kv(&client).txn(txn).await })
+            .await?;
+        if reply.succeeded() {
+            return Ok(None);
+        }
+        self.view_of(me.node, &reply).await.map(Some)
+    }
+
+    /// The transaction that makes two claims of one subnet impossible, whatever happens between
+    /// reading and writing.
+    fn transaction(&self, me: Me<'_>, commit: &Commit) -> Txn {
+        let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
+        let absent = |key| Compare::create_revision(key, CompareOp::Equal, 0);
+        let mut conditions = vec![
+            unchanged(self.keys.config(), commit.network_revision),
+            unchanged(self.keys.node(me.node), commit.name.revision),
+        ];
+        if commit.name.needs_absence() {
+            conditions.push(absent(self.keys.presence(me.node)));
+        }
+        conditions.extend(
+            commit
+                .claims
+                .iter()
+                .map(|subnet| absent(self.keys.subnet(subnet))),
+        );
+
+        let record = commit.name.write.iter();
+        let mut writes: Vec<_> = record
+            .map(|record| TxnOp::put(self.keys.node(me.node), write_value(record), None))
+            .collect();
+        let claim = write_value(&Claim {
+            node: me.node.clone(),
+        });
+        writes.extend(
+            commit
+                .claims
+                .iter()
+                .map(|subnet| TxnOp::put(self.keys.subnet(subnet), claim.clone(), None)),
+        );
+        Txn::new()
+            .when(conditions)
+            .and_then(writes)
+            .or_else(self.view_reads(me.node))
+    }
+
+    pub(crate) async fn release(&self, node: &NodeName, subnet: &IpNet) -> Result<(), Error> {
+        let mut patience = Patience::new(&self.policy);
+        loop {
+            let revision = match self.claim_of(subnet, &mut patience).await? {
+                None => return Ok(()),
+                Some((revision, Some(owner))) if owner == *node => revision,
+                Some((_, owner)) => {
+                    return Err(Error::NotOwned {
+                        subnet: *subnet,
+                        node: node.clone(),
+                        owner,
+                    });
+                }
+            };
+            let key = self.keys.subnet(subnet);
+            let txn = Txn::new()
+                .when([Compare::mod_revision(
+                    key.clone(),
+                    CompareOp::Equal,
+                    revision,
+                )])
+                .and_then([TxnOp::delete(key, None)]);
+            let began = Instant::now();
+            let limit = patience.limit(self.policy.request);
+            match self
+                .once(limit, |client| async move { kv(&client).txn(txn).await })
+                .await
+            {
+                Ok(reply) if reply.succeeded() => return Ok(()),
+                Ok(_) => {}
+                Err(failure) => self.retry(&mut patience, began, failure).await?,
+            }
+        }
+    }
+}
+
+/// Grows with the races lost and is random, so that the losers do not meet again.
+fn pause_after_race(attempt: u32) -> Duration {
+    Duration::from_millis(random() % (10 << attempt.min(5)))
+}

@@ -1,0 +1,190 @@
+//! The names of our keys in etcd, in both directions.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use wire::node::NodeName;
+
+/// The keys of one network: everything under `<prefix>/<network>/`.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    base: String,
+}
+
+/// What one of our keys stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Key {
+    Config,
+    Node(NodeName),
+    Subnet(IpNet),
+    Presence(NodeName),
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: &str, network: &str) -> Self {
+        Self {
+            base: format!("{}/{network}/", prefix.trim_end_matches('/')),
+        }
+    }
+
+    /// What every key of the network starts with, the final `/` included.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn config(&self) -> String {
+        self.key(&Key::Config)
+    }
+
+    pub(crate) fn node(&self, node: &NodeName) -> String {
+        format!("{}nodes/{node}", self.base)
+    }
+
+    /// What every subnet's key starts with.
+    pub(crate) fn subnets(&self) -> String {
+        format!("{}subnets/", self.base)
+    }
+
+    pub(crate) fn subnet(&self, subnet: &IpNet) -> String {
+        self.key(&Key::Subnet(*subnet))
+    }
+
+    pub(crate) fn presence(&self, node: &NodeName) -> String {
+        format!("{}presence/{node}", self.base)
+    }
+
+    pub(crate) fn key(&self, key: &Key) -> String {
+        format!("{}{key}", self.base)
+    }
+
+    /// What follows the common start in a key as etcd has it.
+    pub(crate) fn name<'a>(&self, key: &'a [u8]) -> Cow<'a, str> {
+        String::from_utf8_lossy(key.strip_prefix(self.base.as_bytes()).unwrap_or(key))
+    }
+}
+
+impl FromStr for Key {
+    type Err = String;
+
+    /// Reads what follows `<prefix>/<network>/`; the error says what is wrong with it.
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name.split_once('/') {
+            None if name == "config" => Ok(Self::Config),
+            Some(("nodes", name)) => node(name).map(Self::Node),
+            Some(("presence", name)) => node(name).map(Self::Presence),
+            Some(("subnets", name)) => subnet(name).map(Self::Subnet),
+            _ => Err("this version knows no such key".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config => write!(f, "config"),
+            Self::Node(node) => write!(f, "nodes/{node}"),
+            Self::Subnet(subnet) => {
+                write!(f, "subnets/{}-{}", subnet.network(), subnet.prefix_len())
+            }
+            Self::Presence(node) => write!(f, "presence/{node}"),
+        }
+    }
+}
+
+fn node(name: &str) -> Result<NodeName, String> {
+    name.parse().map_err(|why| format!("{why}"))
+}
+
+/// Only the one spelling that we write ourselves is accepted: a second one would be a second key
+/// for the same subnet, and the claim transaction compares just one.
+fn subnet(name: &str) -> Result<IpNet, String> {
+    let malformed = || "the key is not of the form subnets/<address>-<length>".to_owned();
+    let (address, length) = name.rsplit_once('-').ok_or_else(malformed)?;
+    let subnet: IpNet = format!("{address}/{length}")
+        .parse()
+        .map_err(|_| malformed())?;
+    let canonical = subnet.trunc();
+    if Key::Subnet(canonical).to_string() == format!("subnets/{name}") {
+        Ok(canonical)
+    } else {
+        Err(format!(
+            "the key should be spelled {}",
+            Key::Subnet(canonical)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::new("/flatland", "blue")
+    }
+
+    #[test]
+    fn keys_are_spelled_as_documented() {
+        let node: NodeName = "node-1.example".parse().unwrap();
+        assert_eq!(keys().config(), "/flatland/blue/config");
+        assert_eq!(keys().node(&node), "/flatland/blue/nodes/node-1.example");
+        assert_eq!(
+            keys().presence(&node),
+            "/flatland/blue/presence/node-1.example"
+        );
+        let subnet = |text: &str| keys().subnet(&text.parse().unwrap());
+        assert_eq!(
+            subnet("10.244.7.0/24"),
+            "/flatland/blue/subnets/10.244.7.0-24"
+        );
+        assert_eq!(
+            subnet("fd00:10:244::/80"),
+            "/flatland/blue/subnets/fd00:10:244::-80"
+        );
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_the_prefix_makes_no_difference() {
+        assert_eq!(Keys::new("/flatland/", "blue").base(), keys().base());
+    }
+
+    #[test]
+    fn every_key_reads_back() {
+        let node: NodeName = "node-1".parse().unwrap();
+        for key in [
+            Key::Config,
+            Key::Node(node.clone()),
+            Key::Presence(node),
+            Key::Subnet("10.244.7.0/24".parse().unwrap()),
+            Key::Subnet("fd00:10:244::/80".parse().unwrap()),
+        ] {
+            let stored = keys().key(&key);
+            assert_eq!(keys().name(stored.as_bytes()).parse(), Ok(key));
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        for (name, part) in [
+            ("settings", "no such key"),
+            ("leases/x", "no such key"),
+            ("", "no such key"),
+            ("nodes/", ""),
+            ("nodes/a/b", ""),
+            ("nodes/UPPER_CASE", ""),
+            ("nodes/\u{fffd}", ""),
+            ("subnets/10.244.7.0", "of the form"),
+            ("subnets/10.244.7.0-33", "of the form"),
+            (
+                "subnets/10.244.7.1-24",
+                "should be spelled subnets/10.244.7.0-24",
+            ),
+            ("subnets/10.244.7.0-024", ""),
+            ("subnets/FD00::-80", "should be spelled subnets/fd00::-80"),
+        ] {
+            let why = name.parse::<Key>().unwrap_err();
+            assert!(why.contains(part), "{name}: {why}");
+        }
+    }
+}

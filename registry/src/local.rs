@@ -1,0 +1,176 @@
+//! The registry of a network that is one node: a file, no network service.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use wire::node::NodeName;
+
+use crate::error::Error;
+use crate::files;
+use crate::protocol::{self, Me, Registration, Step, View, Want};
+use crate::records::{Claim, Network, NodeRecord};
+use crate::registry::Outcome;
+use crate::snapshot::{Event, Snapshot};
+
+/// `registry.json` in the network's folder, and `registry.lock` beside it.
+#[derive(Debug)]
+pub(crate) struct Local {
+    folder: PathBuf,
+    network: Network,
+}
+
+/// The file's content: the records as etcd would have them, apart from presence.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Stored {
+    revision: i64,
+    config: Option<Network>,
+    #[serde(default)]
+    nodes: BTreeMap<NodeName, NodeRecord>,
+    #[serde(default)]
+    subnets: BTreeMap<IpNet, Claim>,
+}
+
+impl Local {
+    pub(crate) fn new(folder: &Path, network: &Network) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            network: network.clone(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("registry.json")
+    }
+
+    /// Runs `change` on the file's content while no other process can, and stores what it left,
+    /// unless that is what was there.
+    fn locked<T>(
+        &self,
+        change: impl FnOnce(&mut Stored) -> Result<(T, bool), Error>,
+    ) -> Result<T, Error> {
+        files::make_folder(&self.folder)?;
+        let _lock = files::lock(&self.folder.join("registry.lock"))?;
+        let mut stored: Stored = files::read(&self.path())?.unwrap_or_default();
+        let (value, changed) = change(&mut stored)?;
+        if changed {
+            stored.revision += 1;
+            files::write(&self.path(), &stored)?;
+        }
+        Ok(value)
+    }
+
+    pub(crate) fn agree(&self) -> Result<(), Error> {
+        self.locked(|stored| self.agree_in(stored).map(|changed| ((), changed)))
+    }
+
+    fn agree_in(&self, stored: &mut Stored) -> Result<bool, Error> {
+        match &stored.config {
+            None => {
+                stored.config = Some(self.network.clone());
+                Ok(true)
+            }
+            Some(theirs) if theirs.agrees_with(&self.network) => Ok(false),
+            Some(theirs) => Err(Error::Mismatch {
+                ours: self.network.clone(),
+                theirs: theirs.clone(),
+                key: self.path().display().to_string(),
+            }),
+        }
+    }
+
+    pub(crate) fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
+        self.locked(|stored| {
+            let agreed = self.agree_in(stored)?;
+            let view = self.view(stored, me.node);
+            let commit = match protocol::next(&view, me, want, &[], 0)? {
+                Step::Done(subnets) => {
+                    return Ok((outcome(subnets, Registration::Unchanged), agreed));
+                }
+                Step::Commit(commit) => commit,
+            };
+            if let Some(record) = commit.name.write {
+                stored.nodes.insert(me.node.clone(), record);
+            }
+            let claim = Claim {
+                node: me.node.clone(),
+            };
+            stored
+                .subnets
+                .extend(commit.claims.iter().map(|subnet| (*subnet, claim.clone())));
+            Ok((outcome(commit.outcome, commit.name.registration), true))
+        })
+    }
+
+    fn view(&self, stored: &Stored, node: &NodeName) -> View {
+        View {
+            network: self.network.clone(),
+            network_revision: 0,
+            node: stored.nodes.get(node).cloned(),
+            node_revision: 0,
+            is_present: false,
+            claims: stored
+                .subnets
+                .iter()
+                .map(|(subnet, claim)| (*subnet, Some(claim.node.clone())))
+                .collect(),
+            cluster: None,
+        }
+    }
+
+    pub(crate) fn release(&self, node: &NodeName, subnet: &IpNet) -> Result<(), Error> {
+        self.locked(|stored| match stored.subnets.get(subnet) {
+            None => Ok(((), false)),
+            Some(claim) if claim.node == *node => {
+                stored.subnets.remove(subnet);
+                Ok(((), true))
+            }
+            Some(claim) => Err(Error::NotOwned {
+                subnet: *subnet,
+                node: node.clone(),
+                owner: Some(claim.node.clone()),
+            }),
+        })
+    }
+
+    /// Says once all that there is.
+    pub(crate) fn follow(&self) -> mpsc::Receiver<Event> {
+        let (events, receiver) = mpsc::channel(1);
+        let first = match self.snapshot() {
+            Ok(snapshot) => Event::Reset(snapshot),
+            Err(error) => Event::Disconnected {
+                why: error.to_string(),
+            },
+        };
+        tokio::spawn(async move {
+            // A receiver that is gone already needs no event.
+            let _ = events.send(first).await;
+            events.closed().await;
+        });
+        receiver
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.locked(|stored| {
+            let stored = std::mem::take(stored);
+            let snapshot = Snapshot {
+                revision: stored.revision,
+                network: stored.config,
+                nodes: stored.nodes,
+                subnets: stored.subnets,
+                ..Snapshot::default()
+            };
+            Ok((snapshot, false))
+        })
+    }
+}
+
+fn outcome(subnets: Vec<IpNet>, registration: Registration) -> Outcome {
+    Outcome {
+        subnets,
+        registration,
+        cluster: None,
+    }
+}

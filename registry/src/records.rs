@@ -1,0 +1,348 @@
+//! The values of our keys. Fields that a newer version adds are skipped when an older one reads
+//! them.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use wire::conf::IpamConfig;
+use wire::node::NodeName;
+
+use crate::keys::Key;
+
+/// The longest value that is looked at, in bytes. Ours take a few hundred.
+const LONGEST_VALUE: usize = 16 * 1024;
+
+/// What all nodes of a network agree on: the value of `config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// The pod CIDRs, at most one per family, without host bits.
+    #[serde(rename = "podCIDRs")]
+    pub pod_cidrs: Vec<IpNet>,
+    /// The length of the subnets cut from each pod CIDR, in the same order.
+    #[serde(rename = "subnetLengths")]
+    pub subnet_lengths: Vec<u8>,
+}
+
+/// A node as its peers need to know it: the value of `nodes/<node>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRecord {
+    /// The addresses peers may use as next hop, best first. Empty until `routed` has run.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// `/etc/machine-id` of the machine that holds this name.
+    pub machine_id: String,
+}
+
+/// A subnet's owner: the value of `subnets/<address>-<length>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The node that owns the subnet.
+    pub node: NodeName,
+}
+
+/// A sign of life of a node's `routed`: the value of `presence/<node>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Presence {
+    /// Tells one run of `routed` from the next.
+    pub session: String,
+    /// The address people reach this node by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The version of Flatland that runs there.
+    #[serde(default)]
+    pub version: String,
+}
+
+/// One key with a value that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    Network(Network),
+    Node(NodeName, NodeRecord),
+    Subnet(IpNet, Claim),
+    Presence(NodeName, Presence),
+}
+
+impl Network {
+    /// The length of the subnets cut from `pod_cidr`; `None` when that is not one of ours.
+    pub fn subnet_length(&self, pod_cidr: &IpNet) -> Option<u8> {
+        self.pools()
+            .find(|(ours, _)| ours == pod_cidr)
+            .map(|(_, length)| length)
+    }
+
+    /// The pod CIDR that `subnet` is cut from; `None` when it lies in none or is of another
+    /// length.
+    pub fn pod_cidr_of(&self, subnet: &IpNet) -> Option<IpNet> {
+        self.pools()
+            .find(|(pod_cidr, length)| {
+                *length == subnet.prefix_len()
+                    && pod_cidr.contains(subnet)
+                    && subnet.addr() == subnet.network()
+            })
+            .map(|(pod_cidr, _)| pod_cidr)
+    }
+
+    /// Each pod CIDR with the length of its subnets.
+    pub fn pools(&self) -> impl Iterator<Item = (IpNet, u8)> {
+        self.pod_cidrs
+            .iter()
+            .copied()
+            .zip(self.subnet_lengths.iter().copied())
+    }
+
+    /// Whether both mean the same network; the order of the families does not matter.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let sorted = |network: &Self| {
+            let mut pools: Vec<_> = network.pools().collect();
+            pools.sort_unstable();
+            pools
+        };
+        sorted(self) == sorted(other)
+    }
+
+    /// What keeps this from being a network, if anything does.
+    fn flaw(&self) -> Option<String> {
+        if self.pod_cidrs.is_empty() {
+            return Some("it names no pod CIDR".to_owned());
+        }
+        if self.pod_cidrs.len() != self.subnet_lengths.len() {
+            return Some("it has not one subnet length per pod CIDR".to_owned());
+        }
+        let families = |ipv4: bool| {
+            self.pod_cidrs
+                .iter()
+                .filter(|cidr| cidr.addr().is_ipv4() == ipv4)
+                .count()
+        };
+        if families(true) > 1 || families(false) > 1 {
+            return Some("it has two pod CIDRs of one family".to_owned());
+        }
+        self.pools().find_map(|(cidr, length)| {
+            if cidr.addr() != cidr.network() {
+                Some(format!("pod CIDR {cidr} has host bits"))
+            } else if length < cidr.prefix_len() || length > cidr.max_prefix_len() {
+                Some(format!(
+                    "subnet length {length} does not fit pod CIDR {cidr}"
+                ))
+            } else {
+                None
+            }
+        })
+    }
+}
+
+impl From<&IpamConfig> for Network {
+    fn from(conf: &IpamConfig) -> Self {
+        Self {
+            pod_cidrs: conf.pod_cidrs.clone(),
+            subnet_lengths: conf.subnet_lengths.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (pod_cidr, length)) in self.pools().enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            write!(f, "{separator}{pod_cidr} in subnets of /{length}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Record {
+    /// Reads a key's name (what follows `<prefix>/<network>/`) and its value. Subnets are held
+    /// against `network`, once that is known. The error says what is wrong, without naming the
+    /// key.
+    pub(crate) fn read(network: Option<&Network>, key: Key, value: &[u8]) -> Result<Self, String> {
+        match key {
+            Key::Config => read_network(value).map(Self::Network),
+            Key::Node(node) => Ok(Self::Node(node, read_value(value)?)),
+            Key::Presence(node) => Ok(Self::Presence(node, read_value(value)?)),
+            Key::Subnet(subnet) => {
+                let claim = read_value(value)?;
+                match network {
+                    Some(network) if network.pod_cidr_of(&subnet).is_none() => Err(format!(
+                        "{subnet} is not a subnet of the network ({network})"
+                    )),
+                    _ => Ok(Self::Subnet(subnet, claim)),
+                }
+            }
+        }
+    }
+}
+
+/// Reads the value of `config`; the error says what is wrong with it.
+pub(crate) fn read_network(value: &[u8]) -> Result<Network, String> {
+    let network: Network = read_value(value)?;
+    match network.flaw() {
+        Some(flaw) => Err(flaw),
+        None => Ok(network),
+    }
+}
+
+/// Reads a value; the error says what is wrong with it.
+pub(crate) fn read_value<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
+    if value.len() > LONGEST_VALUE {
+        return Err(format!("the value is {} bytes long", value.len()));
+    }
+    serde_json::from_slice(value).map_err(|why| format!("the value cannot be read: {why}"))
+}
+
+/// A value as it is stored.
+pub(crate) fn write_value<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("records hold nothing that JSON cannot express")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(json: &str) -> Result<Network, String> {
+        read_network(json.as_bytes())
+    }
+
+    fn dual() -> Network {
+        network(r#"{"podCIDRs":["10.244.0.0/16","fd00:10:244::/56"],"subnetLengths":[24,80]}"#)
+            .unwrap()
+    }
+
+    #[test]
+    fn values_are_spelled_as_documented() {
+        let record = NodeRecord {
+            addresses: vec!["192.168.1.20".parse().unwrap()],
+            machine_id: "4f2a".to_owned(),
+        };
+        assert_eq!(
+            write_value(&record),
+            r#"{"addresses":["192.168.1.20"],"machineId":"4f2a"}"#
+        );
+        let claim = Claim {
+            node: "node-1".parse().unwrap(),
+        };
+        assert_eq!(write_value(&claim), r#"{"node":"node-1"}"#);
+        let presence = Presence {
+            session: "s".to_owned(),
+            address: None,
+            version: "0.1.0".to_owned(),
+        };
+        assert_eq!(
+            write_value(&presence),
+            r#"{"session":"s","version":"0.1.0"}"#
+        );
+        assert_eq!(
+            write_value(&dual()),
+            r#"{"podCIDRs":["10.244.0.0/16","fd00:10:244::/56"],"subnetLengths":[24,80]}"#
+        );
+    }
+
+    #[test]
+    fn fields_of_a_newer_version_are_skipped() {
+        let claim: Claim = read_value(br#"{"node":"node-1","since":17}"#).unwrap();
+        assert_eq!(claim.node.to_string(), "node-1");
+        let json = r#"{"podCIDRs":["10.0.0.0/8"],"subnetLengths":[24],"later":{}}"#;
+        assert_eq!(network(json).unwrap().subnet_lengths, [24]);
+    }
+
+    #[test]
+    fn a_network_that_makes_no_sense_is_refused() {
+        for (json, part) in [
+            (r#"{"podCIDRs":[],"subnetLengths":[]}"#, "no pod CIDR"),
+            (
+                r#"{"podCIDRs":["10.0.0.0/8"],"subnetLengths":[]}"#,
+                "one subnet length per",
+            ),
+            (
+                r#"{"podCIDRs":["10.0.0.1/8"],"subnetLengths":[24]}"#,
+                "host bits",
+            ),
+            (
+                r#"{"podCIDRs":["10.0.0.0/8"],"subnetLengths":[7]}"#,
+                "does not fit",
+            ),
+            (
+                r#"{"podCIDRs":["10.0.0.0/8"],"subnetLengths":[33]}"#,
+                "does not fit",
+            ),
+            (
+                r#"{"podCIDRs":["10.0.0.0/8","11.0.0.0/8"],"subnetLengths":[24,24]}"#,
+                "one family",
+            ),
+            (
+                r#"{"podCIDRs":["pod"],"subnetLengths":[24]}"#,
+                "cannot be read",
+            ),
+        ] {
+            let why = network(json).unwrap_err();
+            assert!(why.contains(part), "{json}: {why}");
+        }
+    }
+
+    #[test]
+    fn networks_agree_whatever_the_order_of_their_families() {
+        let mut other = dual();
+        other.pod_cidrs.reverse();
+        other.subnet_lengths.reverse();
+        assert!(dual().agrees_with(&other));
+        other.subnet_lengths[0] = 81;
+        assert!(!dual().agrees_with(&other));
+    }
+
+    #[test]
+    fn a_subnet_belongs_to_a_pod_cidr_only_at_the_agreed_length() {
+        let pod_cidr_of = |text: &str| dual().pod_cidr_of(&text.parse().unwrap());
+        assert_eq!(pod_cidr_of("10.244.3.0/24"), Some(dual().pod_cidrs[0]));
+        assert_eq!(pod_cidr_of("fd00:10:244::/80"), Some(dual().pod_cidrs[1]));
+        for outside in [
+            "10.244.3.0/25",
+            "10.245.3.0/24",
+            "10.244.3.1/24",
+            "10.244.0.0/16",
+        ] {
+            assert_eq!(pod_cidr_of(outside), None, "{outside}");
+        }
+    }
+
+    #[test]
+    fn records_that_do_not_parse_say_why() {
+        let long = format!(r#"{{"node":"{}"}}"#, "x".repeat(LONGEST_VALUE));
+        for (key, value, part) in [
+            ("subnets/10.244.3.0-24", "", "cannot be read"),
+            ("subnets/10.244.3.0-24", "{}", "node"),
+            (
+                "subnets/10.244.3.0-24",
+                r#"{"node":"UP PER"}"#,
+                "cannot be read",
+            ),
+            ("subnets/10.244.3.0-24", long.as_str(), "bytes long"),
+            (
+                "subnets/10.9.3.0-24",
+                r#"{"node":"a"}"#,
+                "not a subnet of the network",
+            ),
+            (
+                "subnets/10.244.0.0-20",
+                r#"{"node":"a"}"#,
+                "not a subnet of the network",
+            ),
+            (
+                "nodes/a",
+                r#"{"addresses":["x"],"machineId":"m"}"#,
+                "cannot be read",
+            ),
+            ("nodes/a", "\u{0}", "cannot be read"),
+            ("presence/a", "[]", "cannot be read"),
+            ("config", "{}", "cannot be read"),
+        ] {
+            let parsed = key.parse().unwrap();
+            let why = Record::read(Some(&dual()), parsed, value.as_bytes()).unwrap_err();
+            assert!(why.contains(part), "{key}: {why}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The registry of one network, wherever it is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use tokio::sync::mpsc;
+use wire::conf::IpamConfig;
+use wire::node::{self, NodeName};
+
+use crate::error::Error;
+use crate::etcd::Etcd;
+use crate::local::Local;
+use crate::policy::Policy;
+use crate::presence::PresenceHandle;
+use crate::protocol::{Me, Registration, Want};
+use crate::records::{Network, NodeRecord, Presence};
+use crate::snapshot::{Event, Snapshot};
+
+/// The registry of one network: in etcd, or for a single node in a file.
+#[derive(Debug)]
+pub struct Registry {
+    network: Network,
+    backend: Backend,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Etcd(Arc<Etcd>),
+    Local(Local),
+}
+
+/// What came of asking for a name and subnets.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) subnets: Vec<IpNet>,
+    pub(crate) registration: Registration,
+    pub(crate) cluster: Option<u64>,
+}
+
+impl Registry {
+    /// The registry that the configuration names, with the [`Policy`] of a program that somebody
+    /// waits for. Nothing is connected yet, so that this works while etcd is away.
+    pub fn open(conf: &IpamConfig) -> Result<Self, Error> {
+        Self::open_with(conf, &node::state_dir(&conf.network), Policy::default())
+    }
+
+    /// As [`Registry::open`], with the folder of the local registry and the policy given.
+    pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Result<Self, Error> {
+        let network = Network::from(conf);
+        let backend = match &conf.etcd {
+            Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(&conf.network, etcd, &network, policy))),
+            None => Backend::Local(Local::new(folder, &network)),
+        };
+        Ok(Self { network, backend })
+    }
+
+    /// The network as this node's conflist has it.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Whether this is the local registry: there is one node, and nobody else writes to it.
+    pub fn is_local(&self) -> bool {
+        matches!(self.backend, Backend::Local(_))
+    }
+
+    /// Makes sure that the network's nodes mean the same network: writes `config` if it is absent,
+    /// else compares. [`Error::Mismatch`] has both values. All that writes does this by itself.
+    pub async fn agree(&self) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.agree().await,
+            Backend::Local(local) => local.agree(),
+        }
+    }
+
+    /// Registers this machine as `node`; writes only what changed. [`Error::NodeTaken`] while
+    /// another machine of that name is present; once it is not, the name is taken over.
+    pub async fn register(
+        &self,
+        node: &NodeName,
+        record: &NodeRecord,
+    ) -> Result<Registration, Error> {
+        let me = Me {
+            node,
+            machine: &record.machine_id,
+            addresses: Some(&record.addresses),
+        };
+        Ok(self.acquire(me, Want::Name).await?.registration)
+    }
+
+    /// Claims one more subnet of `pod_cidr` for `node`, which `machine` must hold or may take: one
+    /// transaction that rests on `config`, on the node's record and on the subnet being free.
+    pub async fn claim(
+        &self,
+        node: &NodeName,
+        machine: &str,
+        pod_cidr: &IpNet,
+    ) -> Result<IpNet, Error> {
+        let me = Me {
+            node,
+            machine,
+            addresses: None,
+        };
+        let outcome = self.acquire(me, Want::Further { pod_cidr }).await?;
+        Ok(*outcome
+            .subnets
+            .first()
+            .expect("a further subnet was asked for"))
+    }
+
+    /// Gives a subnet back; nothing happens if nobody owns it. [`Error::NotOwned`] if another node
+    /// does.
+    pub async fn release(&self, node: &NodeName, subnet: &IpNet) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.release(node, subnet).await,
+            Backend::Local(local) => local.release(node, subnet),
+        }
+    }
+
+    /// The whole registry at one revision.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.snapshot().await,
+            Backend::Local(local) => local.snapshot(),
+        }
+    }
+
+    /// The registry and what happens to it, until the receiver is dropped. See [`Event`] for what
+    /// comes when. The local registry says all that it has once, or why it cannot be read.
+    pub fn follow(&self) -> mpsc::Receiver<Event> {
+        match &self.backend {
+            Backend::Etcd(etcd) => Arc::clone(etcd).follow(),
+            Backend::Local(local) => local.follow(),
+        }
+    }
+
+    /// Keeps the node's presence in the registry until the handle is stopped or dropped. The local
+    /// registry has none to keep.
+    pub fn present(&self, node: &NodeName, machine: &str, presence: Presence) -> PresenceHandle {
+        match &self.backend {
+            Backend::Etcd(etcd) => Arc::clone(etcd).present(node, machine, presence),
+            Backend::Local(_) => PresenceHandle::without_lease(),
+        }
+    }
+
+    pub(crate) async fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.acquire(me, want).await,
+            Backend::Local(local) => local.acquire(me, want),
+        }
+    }
+}
