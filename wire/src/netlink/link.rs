@@ -1,61 +1,16 @@
 //! Links: network interfaces.
 
 use std::fmt;
-use std::os::fd::RawFd;
-use std::str::FromStr;
 
-use rtnetlink::packet_core::{DecodeError, Emitable, ParseableParametrized};
+use nix::libc;
+use rtnetlink::packet_core::{DecodeError, Emitable, NlasIterator, parse_string, parse_u32};
 use rtnetlink::packet_route::link::{
-    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InetDevConf, InfoData, InfoVeth,
-    LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkInfo, LinkMessage,
+    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InetDevConf, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkHeader, LinkMessage,
 };
-use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::attributes::readable;
-
-/// A hardware address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mac(
-    /// Its bytes, in the order in which they are written.
-    pub [u8; 6],
-);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, byte) in self.0.iter().enumerate() {
-            let separator = if position == 0 { "" } else { ":" };
-            write!(f, "{separator}{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mac({self})")
-    }
-}
-
-/// Text that is no hardware address.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no hardware address: six pairs of hexadecimal digits joined by colons")]
-pub struct InvalidMac(String);
-
-impl FromStr for Mac {
-    type Err = InvalidMac;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let pair = |part: &str| {
-            let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-            u8::from_str_radix(part, 16).ok().filter(|_| digits)
-        };
-        let bytes: Option<Vec<u8>> = text.split(':').map(pair).collect();
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| InvalidMac(text.to_owned()))
-    }
-}
+use super::Mac;
 
 /// A link as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,30 +38,6 @@ pub struct Link {
     pub alias: Option<String>,
     /// The device group, 0 unless set.
     pub group: u32,
-}
-
-/// A veth pair whose peer is born in another network namespace, by one message.
-///
-/// The host end comes up in the same message. The peer cannot (its other half does not exist yet:
-/// `ENOTCONN`) and is brought up afterwards. The kernel takes no alias and no per-family settings
-/// while it creates a link: a [`LinkChange`] sets them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VethPair {
-    /// Name of the host end, in the namespace of the socket.
-    pub name: String,
-    /// Hardware address of the host end.
-    pub mac: Mac,
-    /// MTU of both ends, in bytes.
-    pub mtu: u32,
-    /// Device group of the host end; 0 is the group of everything else.
-    pub group: u32,
-    /// Name of the peer, in its own namespace.
-    pub peer_name: String,
-    /// Hardware address of the peer.
-    pub peer_mac: Mac,
-    /// The network namespace of the peer: a descriptor that must stay open until the request is
-    /// answered.
-    pub peer_netns: RawFd,
 }
 
 /// What to change of a link; what is `None` or unset stays as it is.
@@ -148,43 +79,6 @@ impl Ipv4Settings {
         settings.rp_filter = i32::from(self.strict_rp_filter);
         settings.forwarding = i32::from(self.forwarding);
         (settings != InetDevConf::default()).then_some(AfSpecInet::DevConfRequest(settings))
-    }
-}
-
-impl VethPair {
-    pub(super) fn message(&self) -> LinkMessage {
-        let peer = LinkUnspec::new_with_name(&self.peer_name)
-            .address(self.peer_mac.0.to_vec())
-            .mtu(self.mtu)
-            .setns_by_fd(self.peer_netns)
-            .build();
-        let mut pair = LinkVeth::new(&self.name, &self.peer_name)
-            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
-            .address(self.mac.0.to_vec())
-            .mtu(self.mtu)
-            .up();
-        if self.group != 0 {
-            pair = pair.link_group(self.group);
-        }
-        pair.build()
-    }
-}
-
-impl fmt::Display for VethPair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ip link add {} address {} mtu {}",
-            self.name, self.mac, self.mtu
-        )?;
-        if self.group != 0 {
-            write!(f, " group {}", self.group)?;
-        }
-        write!(
-            f,
-            " up type veth peer name {} address {} mtu {} netns /proc/self/fd/{}",
-            self.peer_name, self.peer_mac, self.mtu, self.peer_netns
-        )
     }
 }
 
@@ -299,30 +193,35 @@ impl Link {
             loopback: header.flags.contains(LinkFlags::Loopback),
             ..Self::default()
         };
-        let attributes = readable(payload, header.buffer_len(), |attribute| {
-            LinkAttribute::parse_with_param(attribute, header.interface_family)
-        });
-        for attribute in attributes {
-            link.read(attribute);
+        // A link says much more than this, in hundreds of numbers, which nobody here asks for.
+        for attribute in NlasIterator::new(&payload[header.buffer_len()..]) {
+            let attribute = attribute?;
+            link.read(attribute.kind(), attribute.value())?;
         }
         Ok(link)
     }
 
-    fn read(&mut self, attribute: LinkAttribute) {
-        match attribute {
-            LinkAttribute::IfName(name) => self.name = name,
-            LinkAttribute::Address(bytes) => self.mac = bytes.try_into().ok().map(Mac),
-            LinkAttribute::Mtu(mtu) => self.mtu = mtu,
-            LinkAttribute::Link(index) => self.link = Some(index),
-            LinkAttribute::IfAlias(alias) => self.alias = Some(alias),
-            LinkAttribute::Group(group) => self.group = group,
-            LinkAttribute::LinkInfo(infos) => {
-                self.kind = infos.iter().find_map(|info| match info {
-                    LinkInfo::Kind(kind) => Some(kind.to_string()),
-                    _ => None,
-                });
+    fn read(&mut self, kind: u16, value: &[u8]) -> Result<(), DecodeError> {
+        match kind {
+            libc::IFLA_IFNAME => self.name = parse_string(value)?,
+            libc::IFLA_ADDRESS => self.mac = value.try_into().ok().map(Mac),
+            libc::IFLA_MTU => self.mtu = parse_u32(value)?,
+            libc::IFLA_LINK => self.link = Some(parse_u32(value)?),
+            libc::IFLA_GROUP => self.group = parse_u32(value)?,
+            // Anybody may have written it, in any encoding.
+            libc::IFLA_IFALIAS => {
+                let text = String::from_utf8_lossy(value);
+                self.alias = Some(text.trim_end_matches('\0').to_owned());
+            }
+            libc::IFLA_LINKINFO => {
+                self.kind = NlasIterator::new(value)
+                    .map_while(Result::ok)
+                    .find(|info| info.kind() == libc::IFLA_INFO_KIND)
+                    .map(|info| parse_string(info.value()))
+                    .transpose()?;
             }
             _ => {}
         }
+        Ok(())
     }
 }

@@ -5,9 +5,11 @@
 //! `ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70: No route to host`.
 
 mod address;
+mod answer;
 mod attributes;
 mod error;
 mod link;
+mod mac;
 mod monitor;
 mod neighbour;
 mod request;
@@ -15,13 +17,16 @@ mod route;
 mod socket;
 mod transport;
 mod uplink;
+mod veth;
 
 pub use address::{Address, Scope};
 pub use error::Error;
-pub use link::{InvalidMac, Ipv4Settings, Link, LinkChange, Mac, VethPair};
+pub use link::{Ipv4Settings, Link, LinkChange};
+pub use mac::{InvalidMac, Mac};
 pub use monitor::{Monitor, Topics};
 pub use neighbour::Neighbour;
 pub use request::Request;
 pub use route::{Route, RouteFilter, RouteKind};
 pub use socket::Socket;
 pub use uplink::Uplink;
+pub use veth::VethPair;

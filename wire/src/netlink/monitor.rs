@@ -11,7 +11,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::sys::{self, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::Error;
-use super::transport::{Messages, failed, retry};
+use super::answer::Messages;
+use super::transport::{failed, retry};
 
 /// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
 /// counts it only when it is used.

@@ -9,7 +9,8 @@ use rtnetlink::packet_core::{DecodeError, NLM_F_DUMP};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
 
-use super::transport::{Answer, Body, Transport};
+use super::answer::{Answer, Body};
+use super::transport::Transport;
 use super::{
     Address, Error, Link, Neighbour, Request, Route, RouteFilter, VethPair, address, link,
     neighbour, route,
@@ -259,14 +260,20 @@ impl Socket {
         request: &impl Display,
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
     ) -> Result<Option<Vec<T>>, Error> {
-        let (mut entries, mut changed, mut refused) = (Vec::new(), false, None);
+        let (mut entries, mut changed, mut refused) = (Ok(Vec::new()), false, None);
         self.transport.begin();
         self.transport.queue(query, NLM_F_DUMP);
         let outcome = self.transport.exchange(|answer| {
             changed |= answer.interrupted;
             match answer.body {
                 Body::Payload(payload) => {
-                    entries.extend(decode(payload)?);
+                    // An entry that cannot be read fails the listing, but only at its end: while
+                    // one is under way the kernel begins no other on this socket.
+                    match (&mut entries, decode(payload)) {
+                        (Ok(entries), Ok(entry)) => entries.extend(entry),
+                        (Ok(_), Err(why)) => entries = Err(why),
+                        (Err(_), _) => {}
+                    }
                     return Ok(ControlFlow::Continue(()));
                 }
                 Body::Refused { errno, message } => refused = Some((errno, message)),
@@ -275,10 +282,11 @@ impl Socket {
             Ok(ControlFlow::Break(()))
         });
         outcome.map_err(|failure| failure.of(request))?;
-        match refused {
-            Some(refusal) => Err(refusal_of(request, refusal)),
-            None => Ok((!changed).then_some(entries)),
+        if let Some(refusal) = refused {
+            return Err(refusal_of(request, refusal));
         }
+        let entries = entries.map_err(|why| Error::malformed(request, &why))?;
+        Ok((!changed).then_some(entries))
     }
 }
 

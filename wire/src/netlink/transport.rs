@@ -1,22 +1,21 @@
-//! Datagrams to and from the kernel: sequence numbers, acknowledgements, errors.
+//! Datagrams to and from the kernel, and which answer belongs to which request.
 
 use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::libc::MSG_TRUNC;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::packet_core::{
-    DecodeError, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLM_F_REQUEST,
-    NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    NlasIterator, parse_i32, parse_string, parse_u32,
+    DecodeError, NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{self, protocols::NETLINK_ROUTE};
 
 use super::Error;
+use super::answer::{Answer, Messages};
 
 /// The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`), and a single
 /// message is longer than that only where a link has hundreds of names.
@@ -28,35 +27,6 @@ const SEND_BUFFER: usize = 8 * 1024;
 /// How long the kernel may take for an answer. It has answered by the time `send` returns; only a
 /// lost answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Length of `struct nlmsghdr`.
-const HEADER: usize = 16;
-
-/// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`.
-const EXPLANATION: u16 = 1;
-
-/// One of the kernel's messages in answer to a request.
-pub(super) struct Answer<'a> {
-    /// Position of the message it answers, in its exchange.
-    pub(super) index: usize,
-    /// The tables changed while they were being listed (`NLM_F_DUMP_INTR`).
-    pub(super) interrupted: bool,
-    /// What it says.
-    pub(super) body: Body<'a>,
-}
-
-/// What an answer says.
-pub(super) enum Body<'a> {
-    /// The request was carried out, or the listing is complete.
-    Done,
-    /// The request was refused.
-    Refused {
-        errno: Errno,
-        message: Option<String>,
-    },
-    /// What was asked for.
-    Payload(&'a [u8]),
-}
 
 /// A blocking rtnetlink socket that belongs to the network namespace it was opened in.
 #[derive(Debug)]
@@ -136,7 +106,7 @@ impl Transport {
             }
             for message in Messages(&self.incoming) {
                 let message = message?;
-                let Some(answer) = self.answer(&message)? else {
+                let Some(answer) = Answer::read(&message, self.first, self.next)? else {
                     continue;
                 };
                 if on_answer(answer)?.is_break() {
@@ -171,28 +141,6 @@ impl Transport {
         }
         Ok(sender.port_number() == 0)
     }
-
-    /// The message as an answer of this exchange; `None` where it belongs to an earlier one.
-    fn answer<'a>(
-        &self,
-        message: &NetlinkBuffer<&'a [u8]>,
-    ) -> Result<Option<Answer<'a>>, DecodeError> {
-        let index = message.sequence_number().wrapping_sub(self.first);
-        if index >= self.next.wrapping_sub(self.first) {
-            return Ok(None);
-        }
-        let payload = message.payload();
-        let body = match message.message_type() {
-            NLMSG_ERROR | NLMSG_DONE => verdict(message)?,
-            _ => Body::Payload(payload),
-        };
-        let interrupted = message.flags() & NLM_F_DUMP_INTR != 0;
-        Ok(Some(Answer {
-            index: index as usize,
-            interrupted,
-            body,
-        }))
-    }
 }
 
 /// Why an exchange failed as a whole.
@@ -223,65 +171,6 @@ impl Failure {
             Self::Malformed(why) => Error::malformed(request, &why),
         }
     }
-}
-
-/// The messages of a datagram.
-pub(super) struct Messages<'a>(pub(super) &'a [u8]);
-
-impl<'a> Iterator for Messages<'a> {
-    type Item = Result<NetlinkBuffer<&'a [u8]>, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let message = NetlinkBuffer::new_checked(self.0);
-        let length = message
-            .as_ref()
-            .map_or(self.0.len(), |message| message.length() as usize);
-        self.0 = self.0.get(align(length)..).unwrap_or_default();
-        Some(message)
-    }
-}
-
-/// Reads an `NLMSG_ERROR` (of which 0 is a success) or an `NLMSG_DONE`.
-fn verdict<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeError> {
-    let payload = message.payload();
-    // The kernel allows an NLMSG_DONE without a status.
-    let Some(status) = payload.get(..4) else {
-        return Ok(Body::Done);
-    };
-    let status = parse_i32(status)?;
-    if status == 0 {
-        return Ok(Body::Done);
-    }
-    let message = (message.flags() & NLM_F_ACK_TLVS != 0)
-        .then(|| explanation(message))
-        .flatten();
-    Ok(Body::Refused {
-        errno: Errno::from_raw(-status),
-        message,
-    })
-}
-
-/// The kernel's own words, which follow the status and, in an error, the refused request's header
-/// and, unless capped, its body.
-fn explanation(message: &NetlinkBuffer<&[u8]>) -> Option<String> {
-    let payload = message.payload();
-    let start = match message.message_type() {
-        NLMSG_DONE => 4,
-        _ if message.flags() & NLM_F_CAPPED != 0 => 4 + HEADER,
-        _ => 4 + align(parse_u32(payload.get(4..8)?).ok()? as usize),
-    };
-    NlasIterator::new(payload.get(start..)?)
-        .map_while(Result::ok)
-        .find(|attribute| attribute.kind() == EXPLANATION)
-        .and_then(|attribute| parse_string(attribute.value()).ok())
-}
-
-/// Netlink aligns messages and attributes to four bytes.
-fn align(length: usize) -> usize {
-    length.next_multiple_of(4)
 }
 
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> Error {

@@ -1,6 +1,6 @@
 //! Links, against the kernel.
 
-use crate::support::{Joined, joined, netns, pair};
+use crate::support::{Joined, ip, joined, netns, pair};
 use nix::errno::Errno;
 use wire::netlink::{Ipv4Settings, Link, LinkChange, Mac, Request, VethPair};
 use wire::sysctl;
@@ -32,6 +32,13 @@ fn a_veth_pair_is_born_in_two_namespaces() {
     assert_eq!(there.name, "eth0");
     assert_eq!(there.mac, Some(Mac([2, 0, 0, 0, 0, 2])));
     assert_eq!((there.mtu, there.up, there.group), (1450, false, 0));
+    for (namespace, name) in [(&host, "host0"), (&pod, "eth0")] {
+        let details = ip(namespace, &format!("-d link show dev {name}"));
+        assert!(
+            details.contains("numtxqueues 1 numrxqueues 1 "),
+            "{details}"
+        );
+    }
 }
 
 #[test]
