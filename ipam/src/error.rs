@@ -29,6 +29,12 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A file in a folder of ours that is not named like any of ours.
+    #[error("{} is not ours", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// ADD for an attachment that has an address.
     #[error("attachment {attachment} already holds {address}")]
     Held {
@@ -38,7 +44,7 @@ pub enum Error {
         address: IpAddr,
     },
     /// Every address of the subnets is in use.
-    #[error("no address is free in {}{}", list(subnets), blocked(damaged))]
+    #[error("{}", exhausted(subnets, damaged))]
     Exhausted {
         /// The subnets.
         subnets: Vec<IpNet>,
@@ -84,6 +90,7 @@ impl Error {
                 code::DECODING,
                 "find out which pod has the address (ip route), delete that pod, then remove the file",
             ),
+            Self::Foreign { .. } => (code::DECODING, "remove it, or find out who puts it there"),
             Self::Held { .. } => (
                 code::ALREADY_ATTACHED,
                 "DEL the attachment first; nothing was changed",
@@ -120,24 +127,18 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-fn list(subnets: &[IpNet]) -> String {
-    subnets
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn blocked(damaged: &[PathBuf]) -> String {
-    if damaged.is_empty() {
-        return ": all are in use".to_owned();
+fn exhausted(subnets: &[IpNet], damaged: &[PathBuf]) -> String {
+    let join = |names: Vec<String>| names.join(", ");
+    let subnets = join(subnets.iter().map(ToString::to_string).collect());
+    let files = join(
+        damaged
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+    );
+    match (subnets.is_empty(), files.is_empty()) {
+        (true, _) => "no address is free: this node owns no subnet".to_owned(),
+        (_, true) => format!("no address is free in {subnets}: all are in use"),
+        _ => format!("no address is free in {subnets}: all are in use or blocked by {files}"),
     }
-    let files: Vec<_> = damaged
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    format!(
-        ": all are in use or blocked by damaged files ({})",
-        files.join(", ")
-    )
 }

@@ -79,10 +79,12 @@ impl<'a> Hints<'a> {
                     freed.extend(freed_since(disk, address, now)?);
                 }
                 Ok(_) => {}
-                Err(_) => disk.warn(format!(
-                    "{} is not ours: remove it",
-                    disk.freed().join(name).display()
-                )),
+                Err(_) => disk.warn(
+                    Error::Foreign {
+                        path: disk.freed().join(name),
+                    }
+                    .to_string(),
+                ),
             }
         }
         freed.sort_by_key(|freed| (freed.at, freed.address));
@@ -209,7 +211,13 @@ fn freed_since(disk: &Disk, address: IpAddr, now: Duration) -> Result<Option<Fre
     };
     if at > now {
         // Not a time since boot: somebody touched the file. Count from now, to be safe.
-        disk.set_time(&disk.freed().join(address.to_string()), now)?;
+        match disk.set_time(&disk.freed().join(address.to_string()), now) {
+            Err(damage @ Error::Damaged { .. }) => {
+                disk.warn(damage.to_string());
+                return Ok(None);
+            }
+            result => result?,
+        }
     }
     Ok(Some(Freed {
         address,

@@ -1,22 +1,31 @@
-//! The ledger of a node: which attachment holds which address of the node's subnets.
+//! A node's addresses: the ledger of which attachment holds which, and the CNI plugin over it.
 //!
 //! A library, so that what else works on the ledger (`routed` sweeps it and shows it) does so by
 //! the same rules as the plugin.
 
+mod add;
 mod allocation;
+mod check;
+mod collect;
+mod del;
 mod disk;
 mod error;
+mod gc;
 mod hints;
 mod ledger;
 mod lock;
+mod plugin;
 mod pool;
 mod queue;
 mod release;
+mod status;
 mod steps;
+mod subnets;
 
 pub use allocation::Allocation;
 pub use disk::{Disk, Step, Watch};
 pub use error::Error;
 pub use ledger::{Ledger, Request, Session};
+pub use plugin::Plugin;
 pub use pool::{Choice, Freed, capacity, is_usable};
 pub use release::Inventory;

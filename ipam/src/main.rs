@@ -1,3 +1,17 @@
-//! Under construction.
+//! `flatland-ipam`: a CNI IPAM plugin that hands out addresses of the node's own subnets.
 
-fn main() {}
+use std::process::ExitCode;
+
+use ipam::Plugin;
+
+const ABOUT: &str = concat!(
+    "flatland-ipam ",
+    env!("CARGO_PKG_VERSION"),
+    ": hands out pod addresses from subnets that this node owns.\n",
+    "A CNI IPAM plugin: a container runtime calls it, with CNI_COMMAND in the environment and the\n",
+    "network configuration on standard input.",
+);
+
+fn main() -> ExitCode {
+    wire::cni::run(ABOUT, &Plugin::new())
+}

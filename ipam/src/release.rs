@@ -124,7 +124,12 @@ impl Session<'_> {
     /// Moves the file of `address` to the freed ones. The record for the queue comes first: if we
     /// are cut in between it is passed over, as the address is not free; the other way round the
     /// address would be forgotten.
-    fn put_back(&self, address: IpAddr, subnets: &[IpNet], now: Duration) -> Result<(), Error> {
+    pub(crate) fn put_back(
+        &self,
+        address: IpAddr,
+        subnets: &[IpNet],
+        now: Duration,
+    ) -> Result<(), Error> {
         self.disk.stamp(address, now)?;
         for subnet in subnets {
             if self

@@ -1,6 +1,7 @@
 //! A ledger in a folder of its own, and ways to stop what is done with it.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -118,11 +119,27 @@ impl Node {
         now: Duration,
         fate: Fate,
     ) -> Result<Vec<IpAddr>, Error> {
-        let disk = Disk::watched(self.root(), fate.watch());
-        match Ledger::existing(disk)? {
+        match self.existing(fate)? {
             Some(ledger) => ledger.lock()?.free(who, now),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// GC that meets its fate.
+    pub(crate) fn keep_only(
+        &self,
+        valid: &BTreeSet<Attachment>,
+        now: Duration,
+        fate: Fate,
+    ) -> Result<Vec<IpAddr>, Error> {
+        match self.existing(fate)? {
+            Some(ledger) => ledger.lock()?.keep_only(valid, now),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn existing(&self, fate: Fate) -> Result<Option<Ledger>, Error> {
+        Ledger::existing(Disk::watched(self.root(), fate.watch()))
     }
 
     /// All that is held.

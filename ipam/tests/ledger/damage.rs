@@ -58,7 +58,7 @@ fn an_address_file_that_names_nobody_blocks_the_address_and_is_reported() {
         }
         let error = node.add(&pod("e"), START).unwrap_err().to_string();
         assert!(
-            error.contains("damaged") && error.contains("addresses/10.9.1.2"),
+            error.contains("blocked") && error.contains("addresses/10.9.1.2"),
             "{error}"
         );
     }

@@ -16,12 +16,13 @@ use proptest::prelude::*;
 const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
 const PODS: u8 = 8;
 const CAPACITY: usize = 6;
-const CASES: u32 = 300;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Add(u8, Fate),
     Del(u8, Fate),
+    /// GC for the pods whose bit is set.
+    Keep(u8, Fate),
     Wait(u8),
     LoseQueues,
     TearQueues(u8),
@@ -40,6 +41,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Add(who, fate)),
         10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Del(who, fate)),
+        2 => (any::<u8>(), fate()).prop_map(|(pods, fate)| Act::Keep(pods, fate)),
         5 => (0..150_u8).prop_map(Act::Wait),
         1 => Just(Act::LoseQueues),
         1 => (1..64_u8).prop_map(Act::TearQueues),
@@ -72,6 +74,7 @@ impl Model {
         match act {
             Act::Add(who, fate) => self.add(who, fate),
             Act::Del(who, fate) => self.del(who, fate),
+            Act::Keep(pods, fate) => self.keep(pods, fate),
             Act::Wait(seconds) => self.now += Duration::from_secs(seconds.into()),
             Act::LoseQueues => self.each_queue(|path| fs::remove_file(path).unwrap()),
             Act::TearQueues(bytes) => self.each_queue(|path| {
@@ -153,6 +156,20 @@ impl Model {
                     "{error}"
                 );
                 self.unsure.insert(who);
+            }
+        }
+    }
+
+    fn keep(&mut self, pods: u8, fate: Fate) {
+        let valid: BTreeSet<u8> = (0..PODS).filter(|who| pods >> who & 1 == 1).collect();
+        let gone = (0..PODS).filter(|who| !valid.contains(who));
+        let held: Vec<u8> = gone.filter(|who| self.held.remove(who).is_some()).collect();
+        let names = valid.iter().map(|who| name(*who)).collect();
+        match self.node.keep_only(&names, self.now, fate) {
+            Ok(_) => self.unsure.retain(|who| valid.contains(who)),
+            Err(error) => {
+                assert!(matches!(fate, Fate::Cut(_)), "{error}");
+                self.unsure.extend(held);
             }
         }
     }
@@ -244,7 +261,7 @@ fn name(who: u8) -> wire::cni::Attachment {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: CASES, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn no_sequence_of_operations_and_crashes_breaks_the_ledger(acts in vec(act(), 1..60)) {

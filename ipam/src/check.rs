@@ -1,0 +1,137 @@
+//! CHECK: the attachment holds exactly the addresses that ADD gave it, from subnets of this node.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::cni::{Attachment, Call, Error, code};
+use wire::conf::IpamConfig;
+
+use crate::ledger::Ledger;
+use crate::plugin::{Plugin, report};
+use crate::subnets::Subnets;
+
+pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
+    let config = IpamConfig::parse(&call.config)?;
+    let attachment = call.environment.attachment()?;
+    let previous = call.prev_result()?.ok_or_else(|| {
+        Error::new(
+            code::INVALID_CONFIG,
+            "the network configuration has no prevResult",
+        )
+        .advise("CHECK needs the result of ADD")
+    })?;
+    let ours = |address: &IpAddr| config.pod_cidrs.iter().any(|cidr| cidr.contains(address));
+    let expected = previous
+        .ips
+        .iter()
+        .map(|ip| ip.address.ip())
+        .filter(ours)
+        .collect();
+    let owned = Subnets::new(plugin, &config)?.owned()?.concat();
+    compare(
+        attachment,
+        &expected,
+        &held(plugin, &config, attachment)?,
+        &owned,
+    )
+}
+
+fn held(
+    plugin: &Plugin,
+    config: &IpamConfig,
+    attachment: &Attachment,
+) -> Result<BTreeSet<IpAddr>, Error> {
+    let Some(ledger) = Ledger::existing(plugin.disk(&config.network))? else {
+        return Ok(BTreeSet::new());
+    };
+    let held = ledger.lock().and_then(|session| session.held(attachment));
+    report(&ledger);
+    Ok(held?.into_iter().collect())
+}
+
+fn compare(
+    attachment: &Attachment,
+    expected: &BTreeSet<IpAddr>,
+    held: &BTreeSet<IpAddr>,
+    owned: &[IpNet],
+) -> Result<(), Error> {
+    let advice = "delete the pod, so that its successor gets addresses anew";
+    let failed = |msg| Err(Error::new(code::CHECK_FAILED, msg).advise(advice));
+    if held != expected {
+        let (held, expected) = (list(held), list(expected));
+        return failed(format!(
+            "attachment {attachment} holds {held}, but ADD gave it {expected}"
+        ));
+    }
+    let strays = held
+        .iter()
+        .filter(|address| !owned.iter().any(|net| net.contains(*address)));
+    match strays.copied().collect::<BTreeSet<_>>() {
+        strays if strays.is_empty() => Ok(()),
+        strays => failed(format!(
+            "attachment {attachment} holds {}, which no subnet of this node contains",
+            list(&strays)
+        )),
+    }
+}
+
+fn list(addresses: &BTreeSet<IpAddr>) -> String {
+    if addresses.is_empty() {
+        return "no address".to_owned();
+    }
+    addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_to_be_the_same_and_from_our_subnets() {
+        let attachment = Attachment::new("a", "eth0").unwrap();
+        let owned: Vec<IpNet> = vec!["10.9.1.0/24".parse().unwrap(), "fd00::/80".parse().unwrap()];
+        let set = |list: &[&str]| list.iter().map(|it| it.parse().unwrap()).collect();
+        for (expected, held, culprit) in [
+            (
+                &["10.9.1.2", "fd00::2"][..],
+                &["10.9.1.2", "fd00::2"][..],
+                None,
+            ),
+            (
+                &["10.9.1.2"],
+                &[],
+                Some("holds no address, but ADD gave it 10.9.1.2"),
+            ),
+            (
+                &[],
+                &["10.9.1.2"],
+                Some("holds 10.9.1.2, but ADD gave it no address"),
+            ),
+            (
+                &["10.9.1.2"],
+                &["10.9.1.3"],
+                Some("holds 10.9.1.3, but ADD gave it 10.9.1.2"),
+            ),
+            (
+                &["10.9.2.2"],
+                &["10.9.2.2"],
+                Some("10.9.2.2, which no subnet of this node contains"),
+            ),
+        ] {
+            let result = compare(&attachment, &set(expected), &set(held), &owned);
+            match (result, culprit) {
+                (Ok(()), None) => {}
+                (Err(error), Some(culprit)) => {
+                    assert_eq!(error.code, code::CHECK_FAILED);
+                    assert!(error.msg.contains(culprit), "{error}");
+                }
+                (result, culprit) => panic!("{result:?} is not {culprit:?}"),
+            }
+        }
+    }
+}

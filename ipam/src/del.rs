@@ -1,0 +1,21 @@
+//! DEL: free what the attachment holds. Needs neither etcd nor the node's subnets nor a valid
+//! `ipam` section, and nothing that ADD would have left: a pod that cannot be deleted is worse
+//! than anything that could be wrong with those.
+
+use wire::cni::{Call, Error};
+
+use crate::ledger::Ledger;
+use crate::plugin::{Plugin, report, since_boot};
+
+pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
+    let attachment = call.environment.attachment()?;
+    let Some(ledger) = Ledger::existing(plugin.disk(&call.network))? else {
+        return Ok(());
+    };
+    let freed = ledger
+        .lock()
+        .and_then(|session| session.free(attachment, since_boot()?));
+    report(&ledger);
+    freed?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Many processes at once, and processes that are killed.
+
+use std::collections::BTreeSet;
+use std::process::Child;
+use std::time::Duration;
+
+use crate::sandbox::{Answer, Sandbox};
+
+const CROWD: usize = 300;
+
+fn wait(children: Vec<Child>) -> Vec<Answer> {
+    children
+        .into_iter()
+        .map(|child| child.wait_with_output().unwrap().into())
+        .collect()
+}
+
+#[test]
+fn a_crowd_of_processes_gets_different_addresses_and_leaves_nothing() {
+    let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[22, 80]);
+    let all = |verb: &str| {
+        let start = |number| sandbox.start(verb, &format!("pod{number}"), &sandbox.config);
+        wait((0..CROWD).map(start).collect())
+    };
+    let added = all("ADD");
+    let distinct: BTreeSet<String> = added.iter().flat_map(Answer::addresses).collect();
+    assert_eq!(distinct.len(), 2 * CROWD);
+    assert_eq!(sandbox.names("addresses").len(), 2 * CROWD);
+    for answer in all("DEL") {
+        assert!(answer.ok, "{answer:?}");
+    }
+    assert!(sandbox.names("addresses").is_empty() && sandbox.names("attachments").is_empty());
+}
+
+#[test]
+fn of_two_adds_for_one_attachment_one_wins_each_time() {
+    let sandbox = Sandbox::new(&["10.9.0.0/16"], &[24]);
+    for _ in 0..20 {
+        let both = (0..2)
+            .map(|_| sandbox.start("ADD", "a", &sandbox.config))
+            .collect();
+        let answers = wait(both);
+        let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.ok);
+        assert_eq!((won.len(), lost.len()), (1, 1), "{answers:?}");
+        assert_eq!(lost[0].code(), 100);
+        sandbox.del("a");
+    }
+}
+
+#[test]
+fn processes_that_are_killed_leave_nothing_that_del_does_not_free() {
+    let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[28, 124]);
+    for round in 0..200_u32 {
+        let verb = if round % 2 == 0 { "ADD" } else { "DEL" };
+        let pod = format!("pod{}", round / 2 % 20);
+        let mut child = sandbox.start(verb, &pod, &sandbox.config);
+        // Not to wait for something: to hit another instruction each time.
+        std::thread::sleep(Duration::from_micros(u64::from(round) * 97 % 4_000));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    for pod in 0..20 {
+        sandbox.del(&format!("pod{pod}"));
+    }
+    assert!(sandbox.names("addresses").is_empty() && sandbox.names("attachments").is_empty());
+    let addresses: BTreeSet<_> = (0..13)
+        .flat_map(|pod| sandbox.add(&format!("new{pod}")))
+        .collect();
+    assert_eq!(addresses.len(), 26);
+    assert_eq!(sandbox.call("ADD", "one-too-many").code(), 101);
+}

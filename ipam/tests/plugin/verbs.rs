@@ -1,0 +1,211 @@
+//! What each verb does.
+
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+
+fn dual() -> Sandbox {
+    Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[24, 80])
+}
+
+/// The configuration with these keys added.
+fn with(sandbox: &Sandbox, additions: &Value) -> Value {
+    let mut config = sandbox.config.clone();
+    for (key, value) in additions.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    config
+}
+
+#[test]
+fn add_gives_one_address_per_pod_cidr_and_says_which_subnet_it_is_from() {
+    let sandbox = dual();
+    let answer = sandbox.call("ADD", "a");
+    let addresses = answer.addresses();
+    assert!(
+        addresses[0].starts_with("10.9.") && addresses[0].ends_with(".2/24"),
+        "{answer:?}"
+    );
+    assert!(
+        addresses[1].starts_with("fd00:") && addresses[1].ends_with(":2/80"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.json["cniVersion"], "1.1.0");
+    assert_eq!(answer.stderr, "");
+    let keys: Vec<_> = answer.json["ips"][0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        ["address"],
+        "gateway and routes are not this plugin's business"
+    );
+}
+
+#[test]
+fn the_file_of_an_address_says_who_holds_it() {
+    let sandbox = dual();
+    let address = sandbox.add("a")[0].clone();
+    let (address, _) = address.split_once('/').unwrap();
+    let text = sandbox.shell(&format!("cat /run/flatland/net/addresses/{address}"));
+    let allocation: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(allocation["containerId"], "a");
+    assert_eq!(allocation["interface"], "eth0");
+    assert_eq!(allocation["podNamespace"], "default");
+    assert_eq!(allocation["podName"], "a");
+    assert_eq!(allocation["netns"], "/proc/self/ns/net");
+    assert!(
+        allocation["netnsInode"].is_u64() && allocation["since"].is_u64(),
+        "{text}"
+    );
+    let link = sandbox.shell("readlink /run/flatland/net/attachments/a@eth0.4");
+    assert_eq!(link.trim(), format!("../addresses/{address}"));
+}
+
+#[test]
+fn add_for_an_attachment_that_has_addresses_is_refused_and_changes_nothing() {
+    let sandbox = dual();
+    let first = sandbox.add("a");
+    let answer = sandbox.call("ADD", "a");
+    assert_eq!(answer.code(), 100);
+    let (address, _) = first[0].split_once('/').unwrap();
+    assert!(
+        answer.message().contains(address) && answer.message().contains("DEL"),
+        "{answer:?}"
+    );
+    assert_eq!(sandbox.names("addresses").len(), 2);
+}
+
+#[test]
+fn del_works_twice_without_state_and_without_a_valid_ipam_section() {
+    let sandbox = dual();
+    sandbox.del("never-seen");
+    sandbox.add("a");
+    sandbox.add("b");
+    sandbox.shell("rm -r /var/lib/flatland");
+    sandbox.del("a");
+    sandbox.del("a");
+    let answer = sandbox.call_with(
+        "DEL",
+        "b",
+        &with(&sandbox, &json!({"ipam": {"nonsense": 1}})),
+    );
+    assert!(answer.ok, "{answer:?}");
+    assert!(sandbox.names("addresses").is_empty() && sandbox.names("attachments").is_empty());
+}
+
+#[test]
+fn an_empty_subnet_ends_in_an_error_that_names_it_and_gives_back_the_other_family() {
+    let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/64"], &[24, 126]);
+    sandbox.add("a");
+    let subnet: IpNet = sandbox.add("b")[1].parse().unwrap();
+    let subnet = subnet.trunc().to_string();
+    let answer = sandbox.call("ADD", "c");
+    assert_eq!(answer.code(), 101);
+    assert!(
+        answer.message().contains(&subnet),
+        "{answer:?} does not name {subnet}"
+    );
+    assert_eq!(sandbox.names("addresses").len(), 4);
+    let status = sandbox.call("STATUS", "");
+    assert_eq!(status.code(), 50);
+    assert!(status.message().contains(&subnet), "{status:?}");
+    sandbox.del("a");
+    assert!(sandbox.call("STATUS", "").ok);
+    sandbox.add("c");
+}
+
+#[test]
+fn status_is_well_before_the_first_add() {
+    let answer = dual().call("STATUS", "");
+    assert!(answer.ok && answer.json.is_null(), "{answer:?}");
+}
+
+#[test]
+fn check_compares_the_ledger_with_the_result_of_add() {
+    let sandbox = dual();
+    // The interface plugin makes host addresses of them.
+    let ips = |addresses: &[String]| -> Value {
+        let host = |it: &String| match it.split_once('/').unwrap() {
+            (address, "24") => json!({"address": format!("{address}/32")}),
+            (address, _) => json!({"address": format!("{address}/128")}),
+        };
+        json!({"prevResult": {"cniVersion": "1.1.0", "ips": addresses.iter().map(host).collect::<Vec<_>>()}})
+    };
+    let (a, b) = (sandbox.add("a"), sandbox.add("b"));
+    let check = |pod, result: &Value| sandbox.call_with("CHECK", pod, &with(&sandbox, result));
+    assert!(check("a", &ips(&a)).ok);
+    assert_eq!(check("a", &ips(&b)).code(), 104);
+    assert_eq!(check("c", &ips(&a)).code(), 104);
+    assert_eq!(sandbox.call("CHECK", "a").code(), 7);
+    sandbox.del("a");
+    assert_eq!(check("a", &ips(&a)).code(), 104);
+}
+
+#[test]
+fn gc_frees_what_is_not_in_the_list_and_reports_what_it_does_not_understand() {
+    let sandbox = dual();
+    for pod in ["a", "b", "c"] {
+        sandbox.add(pod);
+    }
+    // As an operator, and an ADD that was cut, leave it.
+    sandbox.shell(
+        "cd /run/flatland/net/attachments; rm b@eth0.4; ln -s ../addresses/10.9.9.9 z@eth0.4",
+    );
+    let attachment = |id: &str| json!({"containerID": id, "ifname": "eth0"});
+    let list = |list: &[&str]| {
+        let list: Vec<_> = list.iter().map(|id| attachment(id)).collect();
+        with(&sandbox, &json!({"cni.dev/valid-attachments": list}))
+    };
+    let answer = sandbox.call_with("GC", "", &list(&["a", "unknown"]));
+    assert!(answer.ok, "{answer:?}");
+    assert_eq!(sandbox.names("attachments"), ["a@eth0.4", "a@eth0.6"]);
+    assert_eq!(sandbox.names("addresses").len(), 2);
+    assert_eq!(
+        sandbox.call("GC", "").code(),
+        7,
+        "a list that is missing is not an empty one"
+    );
+    sandbox
+        .shell("echo > /run/flatland/net/addresses/10.9.9.9; echo > /run/flatland/net/addresses/x");
+    let answer = sandbox.call_with("GC", "", &list(&[]));
+    let message = answer.message();
+    assert!(
+        message.contains("10.9.9.9") && message.contains("addresses/x"),
+        "{answer:?}"
+    );
+    assert_eq!(sandbox.names("addresses"), ["10.9.9.9", "x"]);
+    assert!(sandbox.names("attachments").is_empty());
+}
+
+#[test]
+fn version_lists_what_it_speaks() {
+    let answer = dual().call("VERSION", "");
+    assert_eq!(
+        answer.json["supportedVersions"],
+        json!(["0.3.1", "0.4.0", "1.0.0", "1.1.0"])
+    );
+}
+
+#[test]
+fn the_subnet_is_claimed_once_and_stays_over_a_reboot() {
+    let sandbox = dual();
+    let before = sandbox.add("a");
+    sandbox.shell("rm -r /run/flatland");
+    assert_eq!(
+        sandbox.add("b"),
+        before,
+        "the ledger is empty, the subnets are the same"
+    );
+}
+
+#[test]
+fn a_damaged_record_of_the_subnets_is_written_anew_and_reported() {
+    let sandbox = dual();
+    let before = sandbox.add("a");
+    sandbox.shell("echo '{' > /var/lib/flatland/net/subnets.json");
+    let answer = sandbox.call("ADD", "b");
+    let subnet = |address: &str| address.parse::<IpNet>().unwrap().trunc();
+    assert_eq!(subnet(&answer.addresses()[0]), subnet(&before[0]));
+    assert!(answer.stderr.contains("subnets.json"), "{answer:?}");
+    assert_eq!(sandbox.call("ADD", "c").stderr, "");
+}
