@@ -40,3 +40,26 @@ fn explain(name: &str, doing: &str, error: &io::Error) -> io::Error {
         format!("cannot {doing} the kernel setting {name}: {error}{advice}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_setting_and_says_what_to_do() {
+        for (kind, advice) in [
+            (
+                io::ErrorKind::ReadOnlyFilesystem,
+                "or make the setting on the host",
+            ),
+            (io::ErrorKind::PermissionDenied, "it takes root"),
+            (io::ErrorKind::NotFound, "this kernel has no such setting"),
+        ] {
+            let error = explain("net/ipv4/ip_forward", "set to 1", &kind.into());
+            assert_eq!(error.kind(), kind);
+            let text = error.to_string();
+            let start = "cannot set to 1 the kernel setting net/ipv4/ip_forward: ";
+            assert!(text.starts_with(start) && text.ends_with(advice), "{text}");
+        }
+    }
+}

@@ -15,6 +15,8 @@ mod neighbour;
 mod request;
 mod route;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod uplink;
 mod veth;

@@ -79,6 +79,7 @@ impl Socket {
             Some(link) => Some(link),
             None => self.link_by_name(&pair.name)?,
         };
+        // A kernel may leave out the index of the other end where it equals this one's.
         host.map(|host| (host.index, host.link.unwrap_or(host.index)))
             .ok_or_else(|| Error::Refused {
                 index: 0,

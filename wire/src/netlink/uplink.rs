@@ -115,3 +115,177 @@ fn usable(address: &Address) -> bool {
 fn ip(address: &Address) -> IpAddr {
     address.address.ip()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str) -> Link {
+        Link {
+            index,
+            name: name.to_owned(),
+            up: true,
+            mtu: 1500,
+            ..Link::default()
+        }
+    }
+
+    fn links() -> Vec<Link> {
+        vec![
+            Link {
+                loopback: true,
+                ..link(1, "lo")
+            },
+            link(2, "eth0"),
+            link(3, "eth1"),
+            Link {
+                up: false,
+                ..link(4, "eth2")
+            },
+            link(5, "flat0123456789a"),
+        ]
+    }
+
+    fn address(link: u32, address: &str) -> Address {
+        Address::new(link, address.parse().unwrap())
+    }
+
+    fn default_route(dst: &str, dev: u32, metric: Option<u32>, kind: RouteKind) -> Route {
+        Route {
+            dev: Some(dev),
+            metric,
+            ..Route::new(dst.parse().unwrap(), kind)
+        }
+    }
+
+    fn chosen(addresses: &[Address], routes: &[Route]) -> Result<String, String> {
+        choose(&links(), addresses, routes).map(|link| link.name.clone())
+    }
+
+    #[test]
+    fn the_default_route_decides() {
+        const V4: &str = "0.0.0.0/0";
+        const V6: &str = "::/0";
+        use RouteKind::{Multipath, Other, Unicast, Unreachable};
+        let eth0 = default_route(V4, 2, Some(100), Unicast);
+        for (routes, expected) in [
+            (vec![eth0.clone()], "eth0"),
+            (
+                vec![eth0.clone(), default_route(V4, 3, Some(50), Unicast)],
+                "eth1",
+            ),
+            (
+                vec![eth0.clone(), default_route(V4, 3, None, Unicast)],
+                "eth1",
+            ),
+            (
+                vec![default_route(V6, 3, None, Unicast), eth0.clone()],
+                "eth0",
+            ),
+            (vec![default_route(V6, 3, None, Unicast)], "eth1"),
+            (
+                vec![default_route(V4, 3, None, Multipath), eth0.clone()],
+                "eth1",
+            ),
+            (
+                vec![default_route(V4, 3, None, Unreachable), eth0.clone()],
+                "eth0",
+            ),
+            (
+                vec![default_route(V4, 3, None, Other), eth0.clone()],
+                "eth0",
+            ),
+            (
+                vec![default_route(V4, 4, None, Unicast), eth0.clone()],
+                "eth0",
+            ),
+            (
+                vec![default_route(V4, 1, None, Unicast), eth0.clone()],
+                "eth0",
+            ),
+            (
+                vec![default_route("10.0.0.0/8", 3, None, Unicast), eth0],
+                "eth0",
+            ),
+        ] {
+            assert_eq!(chosen(&[], &routes).as_deref(), Ok(expected), "{routes:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_default_route_the_only_link_with_an_address_is_taken() {
+        let addresses = [
+            address(1, "10.9.0.1/32"),
+            address(2, "fe80::2/64"),
+            address(3, "192.168.1.10/24"),
+            address(4, "192.168.2.10/24"),
+            Address {
+                temporary: true,
+                ..address(2, "fd00::2/64")
+            },
+            Address {
+                deprecated: true,
+                ..address(2, "fd00::3/64")
+            },
+            Address {
+                tentative: true,
+                ..address(2, "fd00::4/64")
+            },
+        ];
+
+        assert_eq!(chosen(&addresses, &[]).as_deref(), Ok("eth1"));
+    }
+
+    #[test]
+    fn without_a_choice_the_error_names_the_candidates() {
+        let addresses = [address(2, "192.168.1.10/24"), address(3, "192.168.2.10/24")];
+
+        let two = chosen(&addresses, &[]).unwrap_err();
+        let none = chosen(&[], &[]).unwrap_err();
+
+        assert_eq!(
+            two,
+            "there is no default route, and it could be any of eth0, eth1"
+        );
+        assert_eq!(
+            none,
+            "there is no default route and no link that is up with an address"
+        );
+    }
+
+    #[test]
+    fn the_first_hint_that_some_link_carries_decides() {
+        let addresses = [address(2, "192.168.1.10/24"), address(3, "fd00::3/64")];
+        let hints = ["10.0.0.1", "fd00::3", "192.168.1.10"].map(|text| text.parse().unwrap());
+
+        assert_eq!(with_address(&hints, &addresses), Some(3));
+        assert_eq!(with_address(&hints[..1], &addresses), None);
+        assert_eq!(with_address(&[], &addresses), None);
+    }
+
+    #[test]
+    fn only_addresses_that_peers_can_use_and_that_stay_are_listed() {
+        let addresses = [
+            address(2, "fd00::2/64"),
+            address(2, "fe80::2/64"),
+            address(3, "192.168.3.10/24"),
+            Address {
+                temporary: true,
+                ..address(2, "fd00::7/64")
+            },
+            Address {
+                permanent: false,
+                ..address(2, "192.168.1.11/24")
+            },
+            address(2, "192.168.1.10/24"),
+        ];
+
+        let uplink = Uplink::new(&link(2, "eth0"), &addresses);
+
+        let expected = ["192.168.1.11", "192.168.1.10", "fd00::2"];
+        assert_eq!(
+            uplink.addresses,
+            expected.map(|text| text.parse::<IpAddr>().unwrap())
+        );
+    }
+}

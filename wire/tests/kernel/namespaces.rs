@@ -3,7 +3,10 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use wire::netns::{Error, Netns};
 
@@ -110,6 +113,58 @@ fn what_is_no_network_namespace_is_refused_by_name() {
     let text = refusal(&missing);
     assert!(text.contains("missing: No such file"), "{text}");
     assert!(matches!(Netns::open(&missing), Err(Error::Open { .. })));
+}
+
+/// Mounts `namespace` of the calling thread on a file, in a mount namespace that is gone with the
+/// thread, and runs `test` on it.
+fn mounted(namespace: &str, test: impl FnOnce(&Path) + Send) {
+    let source = format!("/proc/thread-self/ns/{namespace}");
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("mounted");
+    fs::write(&target, "").unwrap();
+    let isolated = || {
+        let nothing = None::<&Path>;
+        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).unwrap();
+        mount(
+            nothing,
+            "/",
+            nothing,
+            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+            nothing,
+        )
+        .unwrap();
+        mount(
+            Some(Path::new(&source)),
+            &target,
+            nothing,
+            MsFlags::MS_BIND,
+            nothing,
+        )
+        .unwrap();
+        test(&target);
+    };
+    thread::scope(|scope| scope.spawn(isolated).join().unwrap());
+}
+
+#[test]
+fn a_mounted_namespace_is_opened_as_runtimes_pass_it() {
+    mounted("net", |path| {
+        let namespace = Netns::open(path).unwrap();
+
+        assert_eq!(own(), PathBuf::from(format!("net:[{}]", namespace.inode())));
+        assert_eq!(namespace.run(own).unwrap(), own());
+    });
+}
+
+#[test]
+fn a_mounted_namespace_of_another_kind_is_refused_before_anything_happens_inside() {
+    mounted("uts", |path| {
+        let refusal = Netns::open(path).and_then(|namespace| namespace.run(|| unreachable!()));
+
+        let text = refusal.unwrap_err().to_string();
+        let expected = "is no network namespace: it is a namespace of another kind";
+        assert_eq!(text, format!("{} {expected}", path.display()));
+    });
 }
 
 #[test]

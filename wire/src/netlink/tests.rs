@@ -1,0 +1,366 @@
+//! Every request, as text and as bytes.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+use proptest::prelude::*;
+use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+
+use super::*;
+
+const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+
+fn bytes(message: &RouteNetlinkMessage) -> Vec<u8> {
+    let mut packet = NetlinkMessage::from(message.clone());
+    packet.finalize();
+    let mut bytes = vec![0; packet.buffer_len()];
+    packet.serialize(&mut bytes);
+    bytes
+}
+
+/// What the kernel reads after the netlink header.
+fn payload(request: &Request) -> Vec<u8> {
+    bytes(&request.messages().last().unwrap()).split_off(16)
+}
+
+fn route(dst: &str) -> Route {
+    Route::new(dst.parse().unwrap(), RouteKind::Unicast)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn address(text: &str) -> Address {
+    Address::new(4, text.parse().unwrap())
+}
+
+fn every_request() -> Vec<(Request, &'static str)> {
+    [link_requests(), address_requests(), route_requests()].concat()
+}
+
+fn link_requests() -> Vec<(Request, &'static str)> {
+    let pair = VethPair {
+        name: "flat0123456789a".into(),
+        mac: MAC,
+        mtu: 1450,
+        group: 0,
+        peer_name: "eth0".into(),
+        peer_mac: Mac([2, 0, 0, 0, 0, 2]),
+        peer_netns: 7,
+    };
+    let grouped = VethPair {
+        group: 70,
+        ..pair.clone()
+    };
+    let everything = LinkChange {
+        up: Some(true),
+        mtu: Some(1400),
+        name: Some("eth1".into()),
+        group: Some(7),
+        alias: Some("default/web-0".into()),
+        ipv4: Ipv4Settings {
+            proxy_arp: true,
+            strict_rp_filter: true,
+            forwarding: true,
+        },
+        no_ipv6_link_local: true,
+    };
+    let down = LinkChange {
+        up: Some(false),
+        ..LinkChange::default()
+    };
+    vec![
+        (
+            Request::AddVeth(pair),
+            "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 up type veth \
+             peer name eth0 address 02:00:00:00:00:02 mtu 1450 netns /proc/self/fd/7",
+        ),
+        (
+            Request::AddVeth(grouped),
+            "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 group 70 up type veth \
+             peer name eth0 address 02:00:00:00:00:02 mtu 1450 netns /proc/self/fd/7",
+        ),
+        (
+            Request::ChangeLink {
+                index: 4,
+                change: everything,
+            },
+            "ip link set if4 up mtu 1400 name eth1 group 7 alias \"default/web-0\" \
+             proxy_arp=1 rp_filter=1 forwarding=1 addrgenmode none",
+        ),
+        (
+            Request::ChangeLink {
+                index: 4,
+                change: down,
+            },
+            "ip link set if4 down",
+        ),
+        (Request::DelLink { index: 4 }, "ip link del if4"),
+        (
+            Request::DelLinkNamed {
+                name: "flat0123456789a".into(),
+            },
+            "ip link del flat0123456789a",
+        ),
+    ]
+}
+
+fn address_requests() -> Vec<(Request, &'static str)> {
+    let quiet = Address {
+        no_dad: true,
+        no_prefix_route: true,
+        scope: Scope::Link,
+        ..address("fd00::7/64")
+    };
+    let odd = Address {
+        scope: Scope::Other(200),
+        ..address("10.1.10.7/24")
+    };
+    let neighbour = |address| Neighbour {
+        link: 4,
+        address: ip(address),
+        mac: MAC,
+    };
+    vec![
+        (
+            Request::AddAddress(address("10.1.10.7/32")),
+            "ip address add 10.1.10.7/32 dev if4",
+        ),
+        (
+            Request::AddAddress(quiet),
+            "ip address add fd00::7/64 dev if4 scope link nodad noprefixroute",
+        ),
+        (
+            Request::DelAddress(odd),
+            "ip address del 10.1.10.7/24 dev if4 scope 200",
+        ),
+        (
+            Request::AddNeighbour(neighbour("169.254.1.1")),
+            "ip neighbour replace 169.254.1.1 lladdr 02:00:00:00:00:01 dev if4",
+        ),
+        (
+            Request::DelNeighbour(neighbour("fe80::1")),
+            "ip neighbour del fe80::1 lladdr 02:00:00:00:00:01 dev if4",
+        ),
+    ]
+}
+
+fn route_requests() -> Vec<(Request, &'static str)> {
+    let gateway = Route {
+        via: Some(ip("192.168.1.20")),
+        dev: Some(4),
+        ..route("10.1.20.0/24")
+    };
+    let over_ipv6 = Route {
+        via: Some(ip("fd00::20")),
+        ..gateway.clone()
+    };
+    let to_pod = Route {
+        dev: Some(9),
+        src: Some(ip("192.168.1.10")),
+        ..route("10.1.10.7/32")
+    };
+    let onlink = Route {
+        metric: Some(5),
+        onlink: true,
+        ..gateway.clone()
+    };
+    let unreachable = Route {
+        kind: RouteKind::Unreachable,
+        ..route("fd00:10::/80")
+    };
+    vec![
+        (
+            Request::AddRoute(to_pod),
+            "ip route add 10.1.10.7/32 dev if9 proto 70 src 192.168.1.10",
+        ),
+        (
+            Request::ReplaceRoute(gateway),
+            "ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70",
+        ),
+        (
+            Request::ReplaceRoute(over_ipv6),
+            "ip route replace 10.1.20.0/24 via inet6 fd00::20 dev if4 proto 70",
+        ),
+        (
+            Request::ReplaceRoute(onlink),
+            "ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70 metric 5 onlink",
+        ),
+        (
+            Request::DelRoute(unreachable),
+            "ip route del unreachable fd00:10::/80 proto 70",
+        ),
+    ]
+}
+
+#[test]
+fn every_request_prints_as_the_command_that_does_the_same() {
+    for (request, expected) in every_request() {
+        assert_eq!(request.to_string(), expected);
+    }
+}
+
+#[test]
+fn every_request_reads_back_as_the_message_it_was() {
+    for (request, text) in every_request() {
+        for message in request.messages() {
+            let bytes = bytes(&message);
+            assert_eq!(
+                bytes.len() % 4,
+                0,
+                "{text}: messages follow each other in a datagram"
+            );
+            // A link's per-family settings are asked for in another form than they are told in.
+            if text.contains("proxy_arp") && matches!(message, RouteNetlinkMessage::SetLink(_)) {
+                continue;
+            }
+            let read = NetlinkMessage::deserialize(&bytes).unwrap();
+            assert_eq!(
+                read.payload,
+                NetlinkPayload::InnerMessage(message),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn settings_go_ahead_of_bringing_a_link_up() {
+    let settings = LinkChange {
+        no_ipv6_link_local: true,
+        ..LinkChange::default()
+    };
+    let messages = |up| {
+        let change = LinkChange {
+            up,
+            ..settings.clone()
+        };
+        Request::ChangeLink { index: 4, change }.messages().count()
+    };
+
+    assert_eq!([Some(true), Some(false), None].map(messages), [2, 1, 1]);
+}
+
+#[test]
+fn a_link_without_six_bytes_of_hardware_address_has_none() {
+    let mut header = vec![0; 16];
+    header[4] = 9;
+    let attribute = |kind: u8, value: &[u8]| {
+        let mut bytes = vec![4 + u8::try_from(value.len()).unwrap(), 0, kind, 0];
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let name = attribute(3, b"tun0\0");
+    let alias = attribute(20, b"\xff\xfe\0");
+    let message = [
+        header.clone(),
+        name.clone(),
+        attribute(1, &[1, 2, 3, 4]),
+        alias,
+    ]
+    .concat();
+
+    let link = Link::parse(&message).unwrap();
+
+    assert_eq!(
+        (link.index, link.name.as_str(), link.mac),
+        (9, "tun0", None)
+    );
+    assert_eq!(link.alias.as_deref(), Some("\u{fffd}\u{fffd}"));
+    assert!(Link::parse(&header[..15]).is_err());
+    assert!(Link::parse(&[header, vec![9, 0, 3, 0, 1]].concat()).is_err());
+}
+
+fn any_ip() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
+        any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits).into()),
+    ]
+}
+
+fn any_route() -> impl Strategy<Value = Route> {
+    let dst = (any_ip(), 0..=128u8).prop_map(|(ip, length)| {
+        let longest = if ip.is_ipv4() { 32 } else { 128 };
+        IpNet::new(ip, length.min(longest)).unwrap().trunc()
+    });
+    let hops = (
+        any::<Option<Ipv4Addr>>(),
+        any::<Option<Ipv6Addr>>(),
+        any::<bool>(),
+    );
+    let rest = (
+        1..9u32,
+        any::<u8>(),
+        prop::option::of(1..1000u32),
+        any::<bool>(),
+    );
+    (dst, hops, rest).prop_map(|(dst, (v4, v6, use_v6), (dev, protocol, metric, onlink))| {
+        let same_family = if dst.addr().is_ipv4() {
+            v4.map(IpAddr::V4)
+        } else {
+            v6.map(IpAddr::V6)
+        };
+        let via = if use_v6 {
+            v6.map(IpAddr::V6)
+        } else {
+            same_family
+        };
+        let src = same_family;
+        let kind = RouteKind::Unicast;
+        Route {
+            dst,
+            kind,
+            via,
+            dev: Some(dev),
+            src,
+            protocol,
+            metric,
+            onlink,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_route_reads_back_as_it_was(route in any_route()) {
+        let bytes = payload(&Request::AddRoute(route.clone()));
+        prop_assert_eq!(Route::parse(&bytes).unwrap(), Some(route));
+    }
+
+    #[test]
+    fn any_address_reads_back_as_it_was(
+        ip in any_ip().prop_filter("unicast", |ip| !ip.is_multicast()),
+        length in 0..=32u8,
+        no_dad: bool,
+        no_prefix_route: bool,
+    ) {
+        let new = Address::new(4, IpNetwork::new(ip, length).unwrap());
+        let address = Address { no_dad, no_prefix_route, ..new };
+        let bytes = payload(&Request::AddAddress(address.clone()));
+        // That it is permanent is the kernel's to say.
+        let expected = Address { permanent: false, ..address };
+        prop_assert_eq!(Address::parse(&bytes).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn any_neighbour_reads_back_as_it_was(address in any_ip(), mac: [u8; 6], link in 1..9u32) {
+        let neighbour = Neighbour { link, address, mac: Mac(mac) };
+        let bytes = payload(&Request::AddNeighbour(neighbour));
+        prop_assert_eq!(Neighbour::parse(&bytes).unwrap(), Some(neighbour));
+    }
+
+    #[test]
+    fn no_bytes_of_the_kernel_make_the_reading_panic(bytes: Vec<u8>) {
+        let _ = Link::parse(&bytes);
+        let _ = Address::parse(&bytes);
+        let _ = Route::parse(&bytes);
+        let _ = Neighbour::parse(&bytes);
+        for message in answer::Messages(&bytes).map_while(Result::ok) {
+            let _ = answer::Answer::read(&message, 0, u32::MAX);
+        }
+    }
+}
