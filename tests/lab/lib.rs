@@ -1,1 +1,33 @@
-//! A cluster of network namespaces on one machine.
+//! A cluster on one machine: a switch, nodes, etcd and pods made of namespaces, with the real
+//! binaries in them.
+//!
+//! Everything lives below one process that is pid 1 of a pid namespace of its own. When the
+//! [`Lab`] goes, by whatever way (drop, panic, kill -9 of the test), that process reads the end of
+//! its standard input and exits, and the kernel ends every process and namespace below it. Nothing
+//! appears in the caller's network or mounts. Without root it runs in a user namespace.
+
+mod cluster;
+mod command;
+mod daemon;
+mod error;
+mod etcd;
+mod families;
+mod machine;
+pub mod namespaces;
+mod node;
+mod pod;
+pub mod rootfs;
+mod runtime;
+mod wait;
+
+pub use cluster::{Builder, Lab};
+pub use command::Output;
+pub use daemon::Daemon;
+pub use error::{Error, Result};
+pub use etcd::Etcd;
+pub use families::Families;
+pub use machine::Machine;
+pub use node::Node;
+pub use pod::Pod;
+pub use runtime::{Attached, Runtime};
+pub use wait::{DEADLINE, wait_for, wait_until};

@@ -1,0 +1,329 @@
+//! Raising a lab.
+
+use std::io::Write;
+use std::process::{Child, Command};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::command::{enter, run};
+use crate::machine::Plug;
+use crate::namespaces::{child_of, own_path, start_holder};
+use crate::{Error, Etcd, Families, Machine, Node, Result, etcd};
+
+/// Host parts of addresses on the switch: nodes count from here, etcd from 2, strangers from 200.
+const FIRST_NODE: u8 = 11;
+const MOST_NODES: u8 = 180;
+
+/// What a lab is to be.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    nodes: u8,
+    etcd: u8,
+    families: Families,
+    mtu: u32,
+    default_route: bool,
+    keep: bool,
+}
+
+/// A running cluster.
+#[derive(Debug)]
+pub struct Lab {
+    builder: Builder,
+    nodes: Vec<Node>,
+    etcd: Vec<Etcd>,
+    pid: u32,
+    /// Its standard input keeps the lab.
+    init: Child,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            nodes: 1,
+            etcd: 1,
+            families: Families::default(),
+            mtu: 1500,
+            default_route: true,
+            keep: false,
+        }
+    }
+}
+
+impl Builder {
+    /// How many nodes, `n1` and up; at most 180.
+    #[must_use]
+    pub fn nodes(self, nodes: u8) -> Self {
+        Self {
+            nodes: nodes.min(MOST_NODES),
+            ..self
+        }
+    }
+
+    /// How many members etcd has; with none, each node is a network of its own.
+    #[must_use]
+    pub fn etcd(self, members: u8) -> Self {
+        Self {
+            etcd: members,
+            ..self
+        }
+    }
+
+    /// Which families pods have.
+    #[must_use]
+    pub fn families(self, families: Families) -> Self {
+        Self { families, ..self }
+    }
+
+    /// MTU of the nodes' interfaces in bytes.
+    #[must_use]
+    pub fn mtu(self, mtu: u32) -> Self {
+        Self { mtu, ..self }
+    }
+
+    /// Nodes without default routes.
+    #[must_use]
+    pub fn no_default_route(self) -> Self {
+        Self {
+            default_route: false,
+            ..self
+        }
+    }
+
+    /// Lets the lab live until somebody kills its pid 1.
+    #[must_use]
+    pub fn keep(self, keep: bool) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// Raises it: etcd answers, nodes are booted, nothing of Flatland runs yet.
+    pub fn start(self) -> Result<Lab> {
+        let mut init = Command::new(own_path()?);
+        init.arg("init").args(self.keep.then_some("--keep"));
+        let init = start_holder(init)?;
+        let pid = child_of(init.id())?;
+        let mut lab = Lab {
+            builder: self,
+            nodes: Vec::new(),
+            etcd: Vec::new(),
+            pid,
+            init,
+        };
+        lab.raise_switch()?;
+        lab.boot()?;
+        Ok(lab)
+    }
+
+    fn conflist(&self) -> Value {
+        let mut ipam = json!({ "type": "flatland-ipam", "podCIDRs": self.families.pod_cidrs() });
+        if self.etcd > 0 {
+            ipam["etcd"] = json!({ "endpoints": etcd::endpoints(self.etcd) });
+        }
+        json!({
+            "cniVersion": "1.0.0",
+            "name": "flatland",
+            "plugins": [{ "type": "flatland", "ipam": ipam }]
+        })
+    }
+
+    fn plug(&self, index: u8) -> Plug {
+        Plug {
+            host: FIRST_NODE + index,
+            mtu: self.mtu,
+            default_route: self.default_route,
+        }
+    }
+}
+
+impl Lab {
+    /// A lab to be described: one node, one etcd, both families.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Node `number`, counted from 1 as its name is.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn node(&self, number: usize) -> &Node {
+        &self.nodes[number - 1]
+    }
+
+    /// As [`Lab::node`], to be changed.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn node_mut(&mut self, number: usize) -> &mut Node {
+        &mut self.nodes[number - 1]
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The members of etcd.
+    pub fn etcd(&self) -> &[Etcd] {
+        &self.etcd
+    }
+
+    /// Its pid 1, as the caller sees it.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The conflist that nodes are booted with.
+    pub fn conflist(&self) -> Value {
+        self.builder.conflist()
+    }
+
+    /// Boots one more node.
+    pub fn add_node(&mut self) -> Result<&Node> {
+        let index = u8::try_from(self.nodes.len()).map_err(|_| Error::new("too many nodes"))?;
+        let node = self.boot_node(index)?;
+        self.connect(&node)?;
+        self.nodes.push(node);
+        Ok(&self.nodes[usize::from(index)])
+    }
+
+    /// A machine on the switch that is not of the cluster; `host` is 200 to 254.
+    pub fn add_stranger(&self, name: &str, host: u8) -> Result<Machine> {
+        let plug = Plug {
+            host,
+            mtu: self.builder.mtu,
+            default_route: false,
+        };
+        let machine = Machine::boot(self.pid, name, &plug, self.builder.keep)?;
+        self.connect(&machine)?;
+        Ok(machine)
+    }
+
+    /// Starts `routed` everywhere and waits until all nodes are ready.
+    pub fn start_routed(&self) -> Result {
+        for node in &self.nodes {
+            node.spawn_routed(&[])?;
+        }
+        self.nodes.iter().try_for_each(Node::wait_ready)
+    }
+
+    /// Waits until every node has a route to every other node's subnets.
+    pub fn wait_routes(&self) -> Result {
+        let families = self.builder.families.pod_cidrs().len();
+        let expected = (self.nodes.len() - 1) * families;
+        for node in &self.nodes {
+            crate::wait_until(
+                format!("{expected} peer routes on {}", node.name()),
+                crate::DEADLINE,
+                || {
+                    node.routes().is_ok_and(|routes| {
+                        routes
+                            .iter()
+                            .filter(|route| route.contains(" via "))
+                            .count()
+                            == expected
+                    })
+                },
+            )
+            .map_err(|error| error.doing(node.routed_log()))?;
+        }
+        Ok(())
+    }
+
+    /// A command in the lab's own namespaces, where the switch is.
+    pub fn run(&self, command: &[&str]) -> Result<String> {
+        run(enter(self.pid, None, command)?, b"")?.success()
+    }
+
+    /// The last lines of every `routed`, for the report of a test that failed.
+    fn show_logs(&self) {
+        let mut stderr = std::io::stderr();
+        for node in &self.nodes {
+            let log = node.routed_log();
+            let lines: Vec<&str> = log.lines().collect();
+            for line in &lines[lines.len().saturating_sub(20)..] {
+                let _ = writeln!(stderr, "{} routed: {line}", node.name());
+            }
+        }
+    }
+
+    fn boot(&mut self) -> Result {
+        let (pid, keep, members) = (self.pid, self.builder.keep, self.builder.etcd);
+        let lab = &*self;
+        // Machines boot side by side: most of it is waiting for processes to start.
+        let (etcd, nodes) = thread::scope(|scope| {
+            let etcd: Vec<_> = (0..members)
+                .map(|index| scope.spawn(move || Etcd::boot(pid, index, members, keep)))
+                .collect();
+            let nodes: Vec<_> = (0..self.builder.nodes)
+                .map(|index| scope.spawn(move || lab.boot_node(index)))
+                .collect();
+            (gather(etcd), gather(nodes))
+        });
+        (self.etcd, self.nodes) = (etcd?, nodes?);
+        for etcd in &self.etcd {
+            self.connect(etcd.machine())?;
+        }
+        for node in &self.nodes {
+            self.connect(node)?;
+        }
+        self.etcd.iter().try_for_each(Etcd::wait)
+    }
+
+    fn boot_node(&self, index: u8) -> Result<Node> {
+        let name = format!("n{}", index + 1);
+        let builder = &self.builder;
+        Node::boot(
+            self.pid,
+            &name,
+            &builder.plug(index),
+            &builder.conflist(),
+            builder.keep,
+        )
+        .map_err(|error| error.doing(format!("booting {name}")))
+    }
+
+    fn raise_switch(&self) -> Result {
+        let batch = "link set lo up\n\
+                     link add switch type bridge\n\
+                     address add 192.168.1.1/24 dev switch\n\
+                     address add fd00:192:168:1::1/64 dev switch nodad\n\
+                     link set switch up\n";
+        let command = enter(self.pid, None, ["ip", "-batch", "-"])?;
+        run(command, batch.as_bytes())?.success().map(drop)
+    }
+
+    /// Plugs a machine's cable into the switch.
+    fn connect(&self, machine: &Machine) -> Result {
+        self.run(&[
+            "ip",
+            "link",
+            "set",
+            machine.name(),
+            "master",
+            "switch",
+            "up",
+        ])
+        .map(drop)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.show_logs();
+        }
+        self.nodes.clear();
+        self.etcd.clear();
+        drop(self.init.stdin.take());
+        // Its end is the end of everything in the lab; waiting leaves no zombie behind.
+        let _ = self.init.wait();
+    }
+}
+
+fn gather<T>(threads: Vec<thread::ScopedJoinHandle<'_, Result<T>>>) -> Result<Vec<T>> {
+    let panicked = |_| Err(Error::new("a thread of the lab panicked"));
+    threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap_or_else(panicked))
+        .collect()
+}

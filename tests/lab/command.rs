@@ -1,0 +1,136 @@
+//! Running commands inside a lab, and finding the programs under test.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::{env, fs, thread};
+
+use crate::error::Doing;
+use crate::namespaces::own_path;
+use crate::{Error, Result};
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The command, for messages.
+    pub command: String,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Output {
+    /// Standard output of a command that must have succeeded.
+    pub fn success(self) -> Result<String> {
+        if self.status.success() {
+            return Ok(self.stdout);
+        }
+        Err(Error::new(format!(
+            "{}: {}\n{}{}",
+            self.command, self.status, self.stdout, self.stderr
+        )))
+    }
+}
+
+/// A command that runs where process `target` is, in `netns` (a path there) if one is given.
+pub(crate) fn enter<I, S>(target: u32, netns: Option<&Path>, command: I) -> Result<Command>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut enter = Command::new(own_path()?);
+    enter.args(["enter", "--target", &target.to_string()]);
+    if let Some(netns) = netns {
+        enter.arg("--netns").arg(netns);
+    }
+    enter.arg("--").args(command);
+    Ok(enter)
+}
+
+/// Runs a command to its end with `stdin` to read.
+pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<Output> {
+    let name = readable(&command);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .doing(&name)?;
+    let pipe = child.stdin.take();
+    let output = thread::scope(|scope| {
+        // A program that does not read what it is given is none of our business.
+        scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(stdin)));
+        child.wait_with_output()
+    })
+    .doing(&name)?;
+    Ok(Output {
+        command: name,
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// The command that is run inside, without how it gets there.
+fn readable(command: &Command) -> String {
+    let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    let inside = words
+        .iter()
+        .position(|word| word == "--")
+        .map_or(0, |index| index + 1);
+    words[inside..].join(" ")
+}
+
+/// A program that was built with the tests: in `FLATLAND_BIN_DIR`, or in the folder cargo put the
+/// running executable's siblings into.
+pub(crate) fn program_under_test(name: &str) -> Result<PathBuf> {
+    let folder = match env::var_os("FLATLAND_BIN_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => beside_own()?,
+    };
+    let path = folder.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::new(format!(
+        "{} is not there: run `cargo build --workspace` for the same target first, as `make test` \
+         does, or set FLATLAND_BIN_DIR",
+        path.display()
+    )))
+}
+
+/// `target/<triple>/<profile>`, where test executables are one folder further down.
+fn beside_own() -> Result<PathBuf> {
+    let own = env::current_exe().doing("finding the running executable")?;
+    let mut folder = own.parent().unwrap_or(Path::new("/"));
+    if folder.file_name() == Some("deps".as_ref()) {
+        folder = folder.parent().unwrap_or(folder);
+    }
+    Ok(folder.to_owned())
+}
+
+/// A program of Debian's etcd packages: from `FLATLAND_ETCD_DIR`, from where `make setup` unpacks
+/// them, or from PATH.
+pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/usr/bin");
+    let folders = env::var_os("FLATLAND_ETCD_DIR")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain([unpacked])
+        .chain(env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>());
+    let found = folders
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    found.ok_or_else(|| Error::new(format!("no {name} on this machine: run `make setup`")))
+}
+
+/// Copies a program, whole or not at all.
+pub(crate) fn install(program: &Path, to: &Path) -> Result {
+    let draft = to.with_extension("new");
+    fs::copy(program, &draft).doing(format!("copying {}", program.display()))?;
+    fs::rename(&draft, to).doing(to.display())
+}

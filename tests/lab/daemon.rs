@@ -1,0 +1,93 @@
+//! A program that runs in the background on a machine.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::error::Doing;
+use crate::namespaces::child_of;
+use crate::{DEADLINE, Result, wait_until};
+
+/// A running program. It ends with the lab at the latest.
+#[derive(Debug)]
+pub struct Daemon {
+    /// The process that entered the machine and waits for the program.
+    entered: Mutex<Child>,
+    pid: u32,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it; both its outputs are appended to `log`, and its standard input is kept open.
+    pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .doing(log.display())?;
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().doing(log.display())?)
+            .stderr(file)
+            .spawn()
+            .doing("starting a daemon")?;
+        let pid = child_of(child.id())?;
+        Ok(Self {
+            entered: Mutex::new(child),
+            pid,
+            log: log.to_owned(),
+        })
+    }
+
+    /// Its process id, as the caller sees it.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// All it has written, of every run with the same log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether it still runs.
+    pub fn running(&self) -> bool {
+        matches!(self.entered().try_wait(), Ok(None))
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result {
+        let pid = i32::try_from(self.pid).doing("process id")?;
+        match kill(Pid::from_raw(pid), signal) {
+            Err(Errno::ESRCH) => Ok(()),
+            outcome => outcome.doing(format!("sending {signal} to {pid}")),
+        }
+    }
+
+    /// Ends it with `signal` and waits until it is gone.
+    pub fn end(self, signal: Signal) -> Result {
+        self.signal(signal)?;
+        wait_until(
+            format!("end of process {} after {signal}", self.pid),
+            DEADLINE,
+            || !self.running(),
+        )
+    }
+
+    fn entered(&self) -> MutexGuard<'_, Child> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.running() && self.signal(Signal::SIGKILL).is_ok() {
+            // What was killed ends; waiting leaves no zombie behind.
+            let _ = self.entered().wait();
+        }
+    }
+}

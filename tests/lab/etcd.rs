@@ -1,0 +1,152 @@
+//! A member of the lab's etcd.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use nix::sys::signal::Signal;
+
+use crate::command::etcd_program;
+use crate::machine::{Machine, Plug};
+use crate::{DEADLINE, Daemon, Error, Result, wait_until};
+
+/// One member of the cluster, on a machine of its own.
+#[derive(Debug)]
+pub struct Etcd {
+    machine: Machine,
+    arguments: Vec<String>,
+    daemon: Mutex<Option<Daemon>>,
+}
+
+/// The address that member `index` (from 0) has on the switch.
+fn host(index: u8) -> u8 {
+    2 + index
+}
+
+fn url(index: u8, port: u16) -> String {
+    format!("http://192.168.1.{}:{port}", host(index))
+}
+
+/// The client URLs of a cluster of `members`.
+pub(crate) fn endpoints(members: u8) -> Vec<String> {
+    (0..members).map(|index| url(index, 2379)).collect()
+}
+
+impl Etcd {
+    /// Boots member `index` of `members` and starts it; [`Etcd::wait`] waits for it.
+    pub(crate) fn boot(lab: u32, index: u8, members: u8, keep: bool) -> Result<Self> {
+        let name = format!("etcd{}", index + 1);
+        let plug = Plug {
+            host: host(index),
+            mtu: 1500,
+            default_route: false,
+        };
+        let machine = Machine::boot(lab, &name, &plug, keep)?;
+        for program in ["etcd", "etcdctl"] {
+            machine.install(&etcd_program(program)?, &format!("/opt/{program}"))?;
+        }
+        let cluster: Vec<String> = (0..members)
+            .map(|index| format!("etcd{}={}", index + 1, url(index, 2380)))
+            .collect();
+        let arguments = [
+            ("name", name.clone()),
+            ("data-dir", "/var/lib/etcd".to_owned()),
+            (
+                "listen-client-urls",
+                format!("{},http://127.0.0.1:2379", url(index, 2379)),
+            ),
+            ("advertise-client-urls", url(index, 2379)),
+            ("listen-peer-urls", url(index, 2380)),
+            ("initial-advertise-peer-urls", url(index, 2380)),
+            ("initial-cluster", cluster.join(",")),
+            ("heartbeat-interval", "50".to_owned()),
+            ("election-timeout", "500".to_owned()),
+        ];
+        let etcd = Self {
+            machine,
+            arguments: arguments
+                .map(|(flag, value)| format!("--{flag}={value}"))
+                .to_vec(),
+            daemon: Mutex::new(None),
+        };
+        etcd.start()?;
+        Ok(etcd)
+    }
+
+    /// The machine it runs on.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Starts it; it need not answer yet.
+    pub fn start(&self) -> Result {
+        let mut command = vec!["/opt/etcd".to_owned()];
+        command.extend_from_slice(&self.arguments);
+        let daemon = self.machine.spawn("etcd", None, &command)?;
+        *self.daemon.lock().unwrap_or_else(PoisonError::into_inner) = Some(daemon);
+        Ok(())
+    }
+
+    /// Waits until it answers.
+    pub fn wait(&self) -> Result {
+        wait_until(
+            format!("answer of {}", self.machine.name()),
+            DEADLINE,
+            || {
+                self.ctl(&["--command-timeout=1s", "endpoint", "health"])
+                    .is_ok()
+            },
+        )
+        .map_err(|error| error.doing(self.log()))
+    }
+
+    /// Kills it, as a power cut would; its data stays.
+    pub fn stop(&self) -> Result {
+        let daemon = self
+            .daemon
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        daemon.map_or(Ok(()), |daemon| daemon.end(Signal::SIGKILL))
+    }
+
+    /// Stops it from answering without closing a connection; [`Etcd::resume`] lets it go on.
+    pub fn pause(&self) -> Result {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Ends a [`Etcd::pause`].
+    pub fn resume(&self) -> Result {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// Runs `etcdctl` with these arguments and returns what it printed.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = vec!["/opt/etcdctl"];
+        command.extend_from_slice(arguments);
+        let mut words = vec!["env", "ETCDCTL_API=3"];
+        words.extend_from_slice(&command);
+        self.machine.run(&words)
+    }
+
+    /// The keys below a prefix.
+    pub fn keys(&self, prefix: &str) -> Result<Vec<String>> {
+        let text = self.ctl(&["get", "--prefix", "--keys-only", prefix])?;
+        Ok(text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// What it has written to its log.
+    pub fn log(&self) -> String {
+        let log = self.machine.path(Path::new("/var/log/etcd.log"));
+        std::fs::read_to_string(log).unwrap_or_default()
+    }
+
+    fn signal(&self, signal: Signal) -> Result {
+        let daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = || Error::new(format!("{} does not run", self.machine.name()));
+        daemon.as_ref().ok_or_else(none)?.signal(signal)
+    }
+}

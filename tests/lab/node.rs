@@ -1,0 +1,167 @@
+//! A node: a machine with Flatland on it.
+
+use std::ops::Deref;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::command::program_under_test;
+use crate::machine::{Machine, Plug};
+use crate::runtime::{Target, execute};
+use crate::{DEADLINE, Daemon, Error, Output, Pod, Result, wait_until};
+
+/// Where the conflist is that `routed` is started with.
+const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
+/// Where `routed` installs it.
+const INSTALLED: &str = "/etc/cni/net.d/10-flatland.conflist";
+
+/// A node of the cluster. What every [`Machine`] can, it can too.
+#[derive(Debug)]
+pub struct Node {
+    machine: Machine,
+    conflist: String,
+    routed: Mutex<Option<Daemon>>,
+}
+
+impl Node {
+    /// Boots a node and installs the programs; nothing runs on it yet.
+    pub(crate) fn boot(
+        lab: u32,
+        name: &str,
+        plug: &Plug,
+        conflist: &Value,
+        keep: bool,
+    ) -> Result<Self> {
+        let machine = Machine::boot(lab, name, plug, keep)?;
+        for (program, path) in [
+            ("flatland", "/opt/cni/bin/flatland"),
+            ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
+            ("routed", "/opt/flatland/routed"),
+            ("lab", "/opt/flatland/lab"),
+        ] {
+            machine.install(&program_under_test(program)?, path)?;
+        }
+        let conflist = format!("{conflist:#}\n");
+        machine.write(CONFLIST, &conflist)?;
+        Ok(Self {
+            machine,
+            conflist,
+            routed: Mutex::new(None),
+        })
+    }
+
+    /// Starts `routed run` with more arguments, and does not wait for anything.
+    pub fn spawn_routed(&self, arguments: &[&str]) -> Result {
+        let mut command = vec!["/opt/flatland/routed", "run", "--conflist", CONFLIST];
+        command.extend_from_slice(arguments);
+        *self.routed() = Some(self.machine.spawn("routed", None, &command)?);
+        Ok(())
+    }
+
+    /// Starts `routed` and waits until the node is ready: its conflist is installed.
+    pub fn start_routed(&self) -> Result {
+        self.spawn_routed(&[])?;
+        self.wait_ready()
+    }
+
+    /// Waits until the conflist is installed.
+    pub fn wait_ready(&self) -> Result {
+        wait_until(format!("conflist on {}", self.name()), DEADLINE, || {
+            self.ready() || !self.routed_runs()
+        })
+        .and_then(|()| {
+            if self.ready() {
+                Ok(())
+            } else {
+                Err(Error::new("routed ended"))
+            }
+        })
+        .map_err(|error| error.doing(self.routed_log()))
+    }
+
+    /// Whether the conflist is installed.
+    pub fn ready(&self) -> bool {
+        self.machine.path(INSTALLED).exists()
+    }
+
+    /// Whether `routed` runs.
+    pub fn routed_runs(&self) -> bool {
+        self.routed().as_ref().is_some_and(Daemon::running)
+    }
+
+    /// Ends `routed` with a signal and waits until it is gone.
+    pub fn end_routed(&self, signal: Signal) -> Result {
+        let routed = self.routed().take();
+        routed.map_or(Ok(()), |routed| routed.end(signal))
+    }
+
+    /// What `routed` has logged, of all its runs.
+    pub fn routed_log(&self) -> String {
+        self.machine.read("/var/log/routed.log").unwrap_or_default()
+    }
+
+    /// Installs the conflist as an operator without `routed` would.
+    pub fn install_conflist(&self) -> Result {
+        self.machine.write(INSTALLED, &self.conflist)
+    }
+
+    /// The conflist the node was booted with.
+    pub fn conflist(&self) -> Value {
+        serde_json::from_str(&self.conflist).unwrap_or_default()
+    }
+
+    /// Replaces the conflist that `routed` is started with.
+    pub fn set_conflist(&mut self, conflist: &Value) -> Result {
+        self.conflist = format!("{conflist:#}\n");
+        self.machine.write(CONFLIST, &self.conflist)
+    }
+
+    /// A pod's namespace, not attached yet.
+    pub fn sandbox(&self, name: &str) -> Result<Pod<'_>> {
+        Pod::sandbox(&self.machine, name)
+    }
+
+    /// A pod, attached.
+    pub fn add_pod(&self, name: &str) -> Result<Pod<'_>> {
+        let mut pod = self.sandbox(name)?;
+        pod.attach()
+            .map_err(|error| error.doing(format!("adding {name} to {}", self.name())))?;
+        Ok(pod)
+    }
+
+    /// Runs a plugin by hand.
+    pub fn cni(
+        &self,
+        plugin: &str,
+        command: &str,
+        target: Target<'_>,
+        stdin: &str,
+    ) -> Result<Output> {
+        execute(&self.machine, plugin, command, target, stdin.as_bytes())
+    }
+
+    /// Our routes in the kernel, one a line, IPv4 first.
+    pub fn routes(&self) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for family in ["-4", "-6"] {
+            let text = self
+                .machine
+                .run(&["ip", family, "route", "show", "proto", "70"])?;
+            all.extend(text.lines().map(|line| line.trim().to_owned()));
+        }
+        Ok(all)
+    }
+
+    fn routed(&self) -> MutexGuard<'_, Option<Daemon>> {
+        self.routed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Node {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}

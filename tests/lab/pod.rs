@@ -1,0 +1,117 @@
+//! A pod: a network namespace on a node, attached through the node's conflist.
+
+use std::ffi::OsStr;
+use std::net::IpAddr;
+use std::path::Path;
+
+use wire::cni::Success;
+
+use crate::command::Output;
+use crate::runtime::{Attached, Target};
+use crate::{Daemon, Machine, Result, Runtime};
+
+/// A pod's network namespace, what a pause container holds, and its attachment.
+#[derive(Debug)]
+pub struct Pod<'a> {
+    machine: &'a Machine,
+    name: String,
+    netns: String,
+    attached: Option<Attached>,
+}
+
+impl<'a> Pod<'a> {
+    /// A namespace that is not attached to anything yet.
+    pub(crate) fn sandbox(machine: &'a Machine, name: &str) -> Result<Self> {
+        machine.run(&["ip", "netns", "add", name])?;
+        machine.run(&["ip", "-n", name, "link", "set", "lo", "up"])?;
+        Ok(Self {
+            machine,
+            name: name.to_owned(),
+            netns: format!("/run/netns/{name}"),
+            attached: None,
+        })
+    }
+
+    /// ADD, through the conflist in the node's /etc/cni/net.d.
+    pub fn attach(&mut self) -> Result {
+        let attached = Runtime::of(self.machine)?.add(self.target())?;
+        self.attached = Some(attached);
+        Ok(())
+    }
+
+    /// DEL, with the namespace still there, as a runtime calls it first.
+    pub fn detach(&self) -> Result {
+        Runtime::of(self.machine)?.del(self.target(), self.attached.as_ref())
+    }
+
+    /// DEL, and the namespace goes.
+    pub fn delete(self) -> Result {
+        self.detach()?;
+        self.machine
+            .run(&["ip", "netns", "del", &self.name])
+            .map(drop)
+    }
+
+    /// The namespace goes, nobody calls DEL.
+    pub fn vanish(self) -> Result {
+        self.machine
+            .run(&["ip", "netns", "del", &self.name])
+            .map(drop)
+    }
+
+    /// Its name, also its container id.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The node's machine.
+    pub fn machine(&self) -> &'a Machine {
+        self.machine
+    }
+
+    /// The path of its network namespace on the node.
+    pub fn netns(&self) -> &Path {
+        Path::new(&self.netns)
+    }
+
+    /// The identity its attachment has.
+    pub fn target(&self) -> Target<'_> {
+        Target {
+            container_id: &self.name,
+            netns: &self.netns,
+            interface: "eth0",
+            args: "",
+        }
+    }
+
+    /// The result of ADD.
+    ///
+    /// # Panics
+    /// If it is not attached.
+    pub fn result(&self) -> &Success {
+        &self.attached.as_ref().expect("the pod is attached").result
+    }
+
+    /// Its addresses, in the order of the result.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.result().ips.iter().map(|ip| ip.address.ip()).collect()
+    }
+
+    /// Runs a command inside that must succeed and returns what it printed.
+    pub fn run<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<String> {
+        self.run_any(command)?
+            .success()
+            .map_err(|error| error.doing(&self.name))
+    }
+
+    /// Runs a command inside, however it ends.
+    pub fn run_any<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<Output> {
+        self.machine.run_in(self.netns(), command)
+    }
+
+    /// Runs a command inside in the background.
+    pub fn spawn<S: AsRef<OsStr>>(&self, log: &str, command: &[S]) -> Result<Daemon> {
+        self.machine
+            .spawn(&format!("{}-{log}", self.name), Some(self.netns()), command)
+    }
+}
