@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::slice;
 
 use nix::errno::Errno;
 use rtnetlink::packet_core::{DecodeError, NLM_F_DUMP};
@@ -63,14 +64,8 @@ impl Socket {
         let mut failures = Vec::new();
         let mut echo = None;
         let request = Request::AddVeth(pair.clone());
-        self.apply_batch(
-            0,
-            std::slice::from_ref(&request),
-            &mut failures,
-            |payload| {
-                echo = Link::parse(payload).ok();
-            },
-        )?;
+        let on_echo = |payload: &[u8]| echo = Link::parse(payload).ok();
+        self.apply_batch(0, slice::from_ref(&request), &mut failures, on_echo)?;
         if let Some(failure) = failures.pop() {
             return Err(failure);
         }
