@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Installs what building, the tests and the demo need on a Debian 12 machine that has only Rust and
+# git: exactly what is missing, and nothing that starts a service. Says what it does; silent when
+# there is nothing to do. Run it as often as you like, as root or as a user who may use sudo.
+#
+#   tests/setup.sh [TARGET]
+#
+# Leaves the target triple to build for in target/tools/triple: TARGET if it is given, else this
+# machine's musl target (static programs), else, where that cannot be had, this machine's own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=target/tools
+
+say() { printf 'set-up: %s\n' "$*"; }
+die() {
+    printf 'set-up: %s\n' "$@" >&2
+    exit 1
+}
+
+missing=()
+# need PACKAGE COMMAND-OR-FILE: notes the Debian package if what we want of it is not here.
+need() {
+    case $2 in
+        /*) test -e "$2" ;;
+        *) command -v "$2" >/dev/null ;;
+    esac || missing+=("$1")
+}
+
+# The include folder that belongs to a protoc outside the Debian package is beside its bin folder.
+proto_include() {
+    local protoc beside
+    protoc=$(command -v protoc || echo /usr/bin/protoc)
+    beside=${protoc%/bin/*}/include/google/protobuf/descriptor.proto
+    if test -e "$beside"; then echo "$beside"; else echo /usr/include/google/protobuf/descriptor.proto; fi
+}
+
+check_packages() {
+    need make make
+    need gcc gcc
+    need libc6-dev /usr/include/stdio.h
+    need musl-tools musl-gcc
+    # etcd-client compiles etcd's protocol files, which import google/protobuf/*.proto.
+    need protobuf-compiler protoc
+    need libprotobuf-dev "$(proto_include)"
+    need iproute2 ip
+    need iputils-ping ping
+    need util-linux unshare
+    need util-linux nsenter
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        env DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        sudo env DEBIAN_FRONTEND=noninteractive "$@"
+    fi
+}
+
+can_be_root() { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
+
+updated=
+update_lists() {
+    [ -z "$updated" ] || return 0
+    say "refreshing the package lists"
+    # One broken third-party source must not stop us: what matters is whether the packages are found.
+    as_root apt-get -qq update || say "apt-get update had errors; going on with what it got"
+    updated=yes
+}
+
+install_packages() {
+    [ ${#missing[@]} -gt 0 ] || return 0
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    command -v apt-get >/dev/null || die \
+        "missing, by the names of the Debian packages: ${missing[*]}" \
+        "there is no apt-get here: install them with this system's package manager"
+    can_be_root || die \
+        "missing Debian packages: ${missing[*]}" \
+        "there is no sudo here: have root run apt-get install --no-install-recommends ${missing[*]}"
+    update_lists
+    say "installing ${missing[*]}"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"
+}
+
+has_etcd() {
+    test -x "$tools/usr/bin/etcd" || test -n "${FLATLAND_ETCD:-}" || command -v etcd >/dev/null
+}
+
+# The package is unpacked, not installed: installing it would start an etcd on this machine.
+fetch_etcd() {
+    ! has_etcd || return 0
+    command -v apt-get >/dev/null || die \
+        "etcd is missing and there is no apt-get to fetch it" \
+        "put an etcd 3.4 or later in PATH, or name it in FLATLAND_ETCD"
+    local work
+    work=$(mktemp -d "$PWD/$tools/etcd.XXXXXX")
+    # shellcheck disable=SC2064 # the folder's name is wanted as it is now
+    trap "rm -rf '$work'" EXIT
+    say "fetching etcd into $tools"
+    # Without package lists, or with old ones, the first attempt fails; what it says helps nobody.
+    if ! download_etcd "$work" 2>/dev/null; then
+        if can_be_root; then update_lists; fi
+        download_etcd "$work" || die \
+            "cannot fetch etcd: apt-get download etcd-server failed" \
+            "refresh the package lists as root (apt-get update), put an etcd 3.4 or later in PATH, or name one in FLATLAND_ETCD"
+    fi
+    dpkg -x "$work"/etcd-server_*.deb "$work"
+    "$work/usr/bin/etcd" --version >/dev/null
+    mkdir -p "$tools/usr/bin"
+    mv "$work/usr/bin/etcd" "$tools/usr/bin/etcd"
+}
+
+# apt's own unprivileged user cannot write here, and asking for it makes root's apt-get complain.
+download_etcd() { (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download etcd-server); }
+
+# add_rust KIND NAME: a rustup target or component. No rustup, no success.
+add_rust() {
+    command -v rustup >/dev/null || return 1
+    say "rustup $1 add $2"
+    rustup --quiet "$1" add "$2"
+}
+
+choose_target() {
+    local wanted=$1 sysroot host static triple
+    if ! { command -v rustc && command -v cargo; } >/dev/null; then
+        die "rustc and cargo are not in PATH: install Rust 1.88 or later, https://rustup.rs"
+    fi
+    { read -r sysroot && read -r host; } < <(rustc --print sysroot --print host-tuple) || die \
+        "this Rust is too old ($(rustc --version)): Flatland needs 1.88 or later"
+
+    test -e "$sysroot/bin/cargo-fmt" || add_rust component rustfmt || say "no rustfmt: make lint will fail"
+    test -e "$sysroot/bin/cargo-clippy" || add_rust component clippy || say "no clippy: make lint will fail"
+
+    static=${host/-gnu/-musl}
+    triple=${wanted:-$static}
+    if ! test -d "$sysroot/lib/rustlib/$triple" && ! add_rust target "$triple"; then
+        [ -z "$wanted" ] || die "Rust has no target $wanted here: rustup target add $wanted failed"
+        say "Rust's target $static cannot be had here: building dynamic programs for $host"
+        triple=$host
+    fi
+    [ "$(cat "$tools/triple" 2>/dev/null)" = "$triple" ] || echo "$triple" >"$tools/triple"
+}
+
+mkdir -p "$tools"
+check_packages
+install_packages
+fetch_etcd
+choose_target "${1:-}"
