@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
-use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, code};
+use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success};
 use wire::conf::IpamConfig;
 
 use crate::allocation::Allocation;
@@ -23,26 +23,22 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
     let subnets = Subnets::new(plugin, &config)?;
     subnets.claim_missing()?;
     let ledger = Ledger::create(plugin.disk(&config.network))?;
-    let choices = hold(&ledger, &subnets, attachment, &call.environment, netns);
+    let describe = describe(attachment, &call.environment, netns);
+    let choices = hold(&ledger, &subnets, attachment, describe);
     report(&ledger);
-    choices?
-        .iter()
-        .map(ip_config)
-        .collect::<Result<_, _>>()
-        .map(|ips| Success {
-            ips,
-            ..Success::default()
-        })
+    let ips = choices?.iter().map(ip_config).collect();
+    Ok(Success {
+        ips,
+        ..Success::default()
+    })
 }
 
 fn hold(
     ledger: &Ledger,
     subnets: &Subnets<'_>,
     attachment: &Attachment,
-    environment: &Environment,
-    netns: &Path,
+    describe: impl Fn(IpNet) -> Allocation,
 ) -> Result<Vec<Choice>, Error> {
-    let describe = |subnet| describe(attachment, environment, netns, subnet);
     let session = ledger.lock()?;
     // Read while the ledger is locked: a subnet that is given back is taken off the list under
     // the same lock, so that no address of it is handed out afterwards.
@@ -55,35 +51,36 @@ fn hold(
     Ok(session.hold(attachment, &request, describe)?)
 }
 
+/// What the file of an address from a subnet will say.
 fn describe(
     attachment: &Attachment,
     environment: &Environment,
     netns: &Path,
-    subnet: IpNet,
-) -> Allocation {
+) -> impl Fn(IpNet) -> Allocation {
     let arg = |key| environment.args.get(key).map(str::to_owned);
-    Allocation {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let (pod_namespace, pod_name) = (arg("K8S_POD_NAMESPACE"), arg("K8S_POD_NAME"));
+    let netns_inode = fs::metadata(netns).ok().map(|metadata| metadata.ino());
+    move |subnet| Allocation {
         container_id: attachment.container_id().to_owned(),
         interface: attachment.interface().to_owned(),
         subnet,
-        since: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs(),
-        pod_namespace: arg("K8S_POD_NAMESPACE"),
-        pod_name: arg("K8S_POD_NAME"),
+        since: now.as_secs(),
+        pod_namespace: pod_namespace.clone(),
+        pod_name: pod_name.clone(),
         netns: netns.to_str().map(str::to_owned),
-        netns_inode: fs::metadata(netns).ok().map(|metadata| metadata.ino()),
+        netns_inode,
     }
 }
 
-fn ip_config(choice: &Choice) -> Result<IpConfig, Error> {
-    let (address, subnet) = (choice.address(), choice.subnet());
-    let address = IpNetwork::new(address, subnet.prefix_len())
-        .map_err(|error| Error::new(code::IO, format!("{address} in {subnet}: {error}")))?;
-    Ok(IpConfig {
+fn ip_config(choice: &Choice) -> IpConfig {
+    let length = choice.subnet().prefix_len();
+    let address = IpNetwork::new(choice.address(), length).expect("as long as a subnet's");
+    IpConfig {
         address,
         gateway: None,
         interface: None,
-    })
+    }
 }

@@ -109,15 +109,10 @@ impl<'a> Subnets<'a> {
 
     fn late(&self) -> Error {
         let (node, seconds) = (&self.node, PATIENCE.as_secs());
-        let etcd = self
-            .config
-            .etcd
-            .as_ref()
-            .map(|etcd| etcd.endpoints.join(", "));
         let msg = format!("node {node} owns no subnet and could not claim one within {seconds} s");
-        Error::new(code::TRY_AGAIN, msg).advise(format!(
-            "check that etcd answers at {}",
-            etcd.unwrap_or_default()
-        ))
+        Error::new(code::TRY_AGAIN, msg).advise(match &self.config.etcd {
+            Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
+            None => format!("find out who holds the lock in {}", self.folder.display()),
+        })
     }
 }
