@@ -79,7 +79,8 @@ fn attach(
                 .pod
                 .apply_all(&wiring.pod_requests(pod_end))
                 .map_err(|error| kernel(&format!("wiring {attachment} inside the pod"), &error))
-        });
+        })
+        .and_then(|()| carry_packets(&mut sockets.host, host_end));
     match made {
         Ok(()) => Ok(wiring.result(&netns.path().to_string_lossy(), dns(config, addresses))),
         Err(error) => {
@@ -90,6 +91,15 @@ fn attach(
             Err(after_undoing(error, "taking the interface back", undone))
         }
     }
+}
+
+/// Makes the kernel notice now that the host end has a carrier. It would some milliseconds later,
+/// on a busy machine many, and would drop the pod's first packets until then. Being asked about
+/// the link is what makes it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
+fn carry_packets(host: &mut Socket, host_end: u32) -> Result<(), Error> {
+    host.link_by_index(host_end)
+        .map(drop)
+        .map_err(|error| kernel("asking for the host end", &error))
 }
 
 /// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use lab::{Lab, Result, wait_until, DEADLINE};
+use lab::{DEADLINE, Lab, Result, wait_until};
 
 fn links_here() -> String {
     let output = Command::new("ip").args(["-o", "link"]).output().unwrap();
@@ -13,11 +13,15 @@ fn links_here() -> String {
 
 #[test]
 fn machines_reach_each_other_over_the_switch_and_nothing_appears_here() -> Result {
-    let (links, mounts) = (links_here(), fs::read_to_string("/proc/self/mounts").unwrap());
+    let (links, mounts) = (
+        links_here(),
+        fs::read_to_string("/proc/self/mounts").unwrap(),
+    );
     let lab = Lab::builder().nodes(2).etcd(0).start()?;
 
     for address in lab.node(2).addresses() {
-        lab.node(1).run(&["ping", "-c1", "-W2", &address.to_string()])?;
+        lab.node(1)
+            .run(&["ping", "-c1", "-W2", &address.to_string()])?;
     }
     assert_eq!(lab.node(1).run(&["hostname"])?.trim(), "n1");
     lab.node(1).write("/run/only-here", "n1")?;
@@ -35,7 +39,9 @@ fn a_lab_that_is_dropped_leaves_no_process() -> Result {
     drop(lab);
 
     for pid in pids {
-        wait_until(format!("end of {pid}"), DEADLINE, || !Path::new(&format!("/proc/{pid}")).exists())?;
+        wait_until(format!("end of {pid}"), DEADLINE, || {
+            !Path::new(&format!("/proc/{pid}")).exists()
+        })?;
     }
     Ok(())
 }
@@ -51,12 +57,17 @@ fn a_panic_takes_its_lab_with_it() -> Result {
     let pid = receive.recv().unwrap();
 
     assert!(test.join().is_err());
-    wait_until(format!("end of {pid}"), DEADLINE, || !Path::new(&format!("/proc/{pid}")).exists())
+    wait_until(format!("end of {pid}"), DEADLINE, || {
+        !Path::new(&format!("/proc/{pid}")).exists()
+    })
 }
 
 #[test]
 fn two_labs_with_the_same_addresses_do_not_meet() -> Result {
-    let (one, two) = (Lab::builder().etcd(1).start()?, Lab::builder().etcd(1).start()?);
+    let (one, two) = (
+        Lab::builder().etcd(1).start()?,
+        Lab::builder().etcd(1).start()?,
+    );
     one.etcd()[0].ctl(&["put", "/x", "one"])?;
 
     assert_eq!(two.etcd()[0].keys("/x")?, Vec::<String>::new());

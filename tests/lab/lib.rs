@@ -29,5 +29,5 @@ pub use families::Families;
 pub use machine::Machine;
 pub use node::Node;
 pub use pod::Pod;
-pub use runtime::{Attached, Runtime};
+pub use runtime::{Attached, Runtime, Target};
 pub use wait::{DEADLINE, wait_for, wait_until};

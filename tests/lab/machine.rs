@@ -76,8 +76,7 @@ impl Machine {
             self.addresses[0], self.addresses[1]
         );
         if plug.default_route {
-            batch +=
-                "route add default via 192.168.1.1\nroute add default via fd00:192:168:1::1\n";
+            batch += "route add default via 192.168.1.1\nroute add default via fd00:192:168:1::1\n";
         }
         self.run_with(&["ip", "-batch", "-"], batch.as_bytes())?
             .success()
