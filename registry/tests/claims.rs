@@ -1,0 +1,332 @@
+//! Claims in a real etcd: nobody shares one, nobody loses one.
+
+mod support;
+
+use std::sync::Arc;
+
+use registry::{Error, Registration};
+use support::etcd::Etcd;
+use support::proxy::{Accident, Proxy};
+use support::{
+    MACHINE, OTHER_MACHINE, all_differ, conf, conf_of, net, node, open, presence, record, until,
+};
+use tokio::task::JoinSet;
+
+const V4: &str = "10.244.0.0/16";
+const V6: &str = "fd00:10:244::/56";
+
+#[tokio::test]
+async fn the_first_node_writes_the_config_and_others_agree() {
+    let etcd = Etcd::start();
+    let conf = conf(&[&etcd.endpoint()]);
+    open(&conf).agree().await.unwrap();
+    open(&conf).agree().await.unwrap();
+    let written = etcd.get("/flatland/blue/config").await.unwrap();
+    assert_eq!(
+        written,
+        r#"{"podCIDRs":["10.244.0.0/16","fd00:10:244::/56"],"subnetLengths":[24,80]}"#
+    );
+}
+
+#[tokio::test]
+async fn a_node_whose_conflist_says_otherwise_is_refused_with_both_values() {
+    let etcd = Etcd::start();
+    open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
+    let other = open(&conf_of(&[&etcd.endpoint()], &[("10.244.0.0/16", 25)]));
+    let name = node("a");
+    for error in [
+        other.agree().await.unwrap_err(),
+        other.claim(&name, MACHINE, &net(V4)).await.unwrap_err(),
+        other
+            .register(&name, &record(MACHINE, &[]))
+            .await
+            .map(drop)
+            .unwrap_err(),
+    ] {
+        assert_eq!(error.code(), 102);
+        let text = error.to_string();
+        for part in [
+            "10.244.0.0/16 in subnets of /25",
+            "/24, fd00:10:244::/56",
+            "/flatland/blue/config",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+    assert_eq!(etcd.keys("/flatland/").await, ["/flatland/blue/config"]);
+}
+
+#[tokio::test]
+async fn an_unreadable_config_is_named_and_left_alone() {
+    let etcd = Etcd::start();
+    etcd.put("/flatland/blue/config", "?").await;
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let error = registry
+        .claim(&node("a"), MACHINE, &net(V4))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), 6);
+    assert!(
+        error.to_string().contains("/flatland/blue/config"),
+        "{error}"
+    );
+    assert_eq!(etcd.get("/flatland/blue/config").await.unwrap(), "?");
+}
+
+#[tokio::test]
+async fn sixty_four_nodes_that_claim_at_once_own_different_subnets_of_both_families() {
+    let etcd = Etcd::start();
+    // Hardly more subnets than nodes, so that they do meet.
+    let conf = Arc::new(conf_of(
+        &[&etcd.endpoint()],
+        &[("10.244.0.0/17", 24), ("fd00::/73", 80)],
+    ));
+    let mut claimers = JoinSet::new();
+    for n in 0..64 {
+        let conf = Arc::clone(&conf);
+        claimers.spawn(async move {
+            let (registry, name) = (open(&conf), node(&format!("node-{n}")));
+            let mut subnets = Vec::new();
+            for pod_cidr in &conf.pod_cidrs {
+                subnets.push(registry.claim(&name, MACHINE, pod_cidr).await.unwrap());
+            }
+            subnets
+        });
+    }
+    let subnets: Vec<_> = claimers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(subnets.len(), 128);
+    assert!(all_differ(&subnets));
+    let requests = etcd.requests();
+    assert!(
+        requests <= 64 * 8,
+        "{requests} requests for 128 claims of 64 nodes"
+    );
+
+    let snapshot = open(&conf).snapshot().await.unwrap();
+    assert_eq!(snapshot.subnets.len(), 128);
+    assert!(snapshot.rejected.is_empty(), "{:?}", snapshot.rejected);
+}
+
+#[tokio::test]
+async fn a_claim_takes_two_requests_when_nobody_interferes() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    let before = etcd.requests();
+    registry.claim(&node("a"), MACHINE, &net(V6)).await.unwrap();
+    assert_eq!(etcd.requests() - before, 2);
+}
+
+#[tokio::test]
+async fn a_pod_cidr_that_is_used_up_says_by_whom() {
+    let etcd = Etcd::start();
+    let conf = conf_of(&[&etcd.endpoint()], &[("10.244.0.0/22", 24)]);
+    let registry = open(&conf);
+    let pod_cidr = &conf.pod_cidrs[0];
+    for name in ["a", "a", "a", "b"] {
+        registry
+            .claim(&node(name), MACHINE, pod_cidr)
+            .await
+            .unwrap();
+    }
+    let error = registry
+        .claim(&node("c"), MACHINE, pod_cidr)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), 101);
+    let text = error.to_string();
+    assert!(
+        text.contains("all 4 subnets of pod CIDR 10.244.0.0/22"),
+        "{text}"
+    );
+    assert!(text.contains("3 by a, 1 by b"), "{text}");
+}
+
+#[tokio::test]
+async fn what_lies_in_the_registry_unread_is_never_claimed_over() {
+    let etcd = Etcd::start();
+    let conf = conf_of(&[&etcd.endpoint()], &[("10.244.0.0/22", 24)]);
+    for (name, value) in [
+        ("10.244.0.0-24", "garbage"),
+        ("10.244.1.0-25", r#"{"node":"other-length"}"#),
+        ("10.244.2.0-24", r#"{"node":"b"}"#),
+    ] {
+        etcd.put(&format!("/flatland/blue/subnets/{name}"), value)
+            .await;
+    }
+    let registry = open(&conf);
+    let claimed = registry
+        .claim(&node("a"), MACHINE, &conf.pod_cidrs[0])
+        .await
+        .unwrap();
+    assert_eq!(claimed, net("10.244.3.0/24"));
+    registry
+        .claim(&node("a"), MACHINE, &conf.pod_cidrs[0])
+        .await
+        .unwrap_err();
+}
+
+/// Whether the lost claim had happened or not, the node ends with one subnet, and knows it.
+#[tokio::test]
+async fn a_claim_whose_answer_is_lost_is_found_again() {
+    for accident in [Accident::LoseAnswer, Accident::LoseRequest] {
+        let etcd = Etcd::start();
+        let proxy = Proxy::to(etcd.address()).await;
+        let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
+        proxy.arm("-24", accident);
+        let claiming = Arc::clone(&registry);
+        let claim =
+            tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
+        until("the accident", || async {
+            (!proxy.is_armed()).then_some(())
+        })
+        .await;
+        if accident == Accident::LoseAnswer {
+            until("the claim in etcd", || async {
+                (!etcd.keys("/flatland/blue/subnets/").await.is_empty()).then_some(())
+            })
+            .await;
+        }
+        proxy.cut();
+        let subnet = claim.await.unwrap().unwrap();
+        let owned: Vec<_> = registry
+            .snapshot()
+            .await
+            .unwrap()
+            .subnets
+            .into_keys()
+            .collect();
+        assert_eq!(owned, [subnet], "{accident:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_releases_what_it_owns_and_nothing_else() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let subnet = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    let error = registry.release(&node("b"), &subnet).await.unwrap_err();
+    assert!(matches!(error, Error::NotOwned { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("{subnet} belongs to node a")),
+        "{error}"
+    );
+    assert_eq!(registry.snapshot().await.unwrap().subnets.len(), 1);
+    registry.release(&node("a"), &subnet).await.unwrap();
+    registry.release(&node("a"), &subnet).await.unwrap();
+    assert_eq!(registry.snapshot().await.unwrap().subnets.len(), 0);
+}
+
+#[tokio::test]
+async fn a_release_whose_answer_is_lost_is_done_once() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
+    let subnet = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    let key = format!("/flatland/blue/subnets/{}-24", subnet.addr());
+    let releasing = Arc::clone(&registry);
+    // Only the transaction's condition has the key in this field (the third, of etcd's Compare).
+    let condition = format!(
+        "\u{1a}{}{key}",
+        char::from(u8::try_from(key.len()).unwrap())
+    );
+    proxy.arm(&condition, Accident::LoseAnswer);
+    let release = tokio::spawn(async move { releasing.release(&node("a"), &subnet).await });
+    until("the release", || async {
+        etcd.get(&key).await.is_none().then_some(())
+    })
+    .await;
+    proxy.cut();
+    release.await.unwrap().unwrap();
+    assert_eq!(etcd.get(&key).await, None);
+}
+
+#[tokio::test]
+async fn registering_writes_what_changed_and_only_that() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let name = node("a");
+    let first = record(MACHINE, &["192.168.1.20"]);
+    assert_eq!(
+        registry.register(&name, &first).await.unwrap(),
+        Registration::New
+    );
+    let revision = registry.snapshot().await.unwrap().revision;
+    assert_eq!(
+        registry.register(&name, &first).await.unwrap(),
+        Registration::Unchanged
+    );
+    assert_eq!(registry.snapshot().await.unwrap().revision, revision);
+    let moved = record(MACHINE, &["192.168.1.21", "fd00::21"]);
+    assert_eq!(
+        registry.register(&name, &moved).await.unwrap(),
+        Registration::Updated
+    );
+    assert_eq!(registry.snapshot().await.unwrap().nodes[&name], moved);
+}
+
+#[tokio::test]
+async fn two_machines_cannot_be_one_node() {
+    let etcd = Etcd::start();
+    let registry = Arc::new(open(&conf(&[&etcd.endpoint()])));
+    let name = node("a");
+    let ours = record(MACHINE, &["192.168.1.20"]);
+    let theirs = record(OTHER_MACHINE, &["192.168.1.99"]);
+    registry.register(&name, &ours).await.unwrap();
+    let subnet = registry.claim(&name, MACHINE, &net(V4)).await.unwrap();
+    let handle = registry.present(&name, MACHINE, presence("1"));
+    handle
+        .state()
+        .wait_for(|state| *state == registry::PresenceState::Present)
+        .await
+        .unwrap();
+
+    for error in [
+        registry
+            .register(&name, &theirs)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        registry
+            .claim(&name, OTHER_MACHINE, &net(V4))
+            .await
+            .map(drop)
+            .unwrap_err(),
+    ] {
+        assert_eq!(error.code(), 103);
+        for part in [MACHINE, OTHER_MACHINE, "192.168.1.20", "node name a"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    assert_eq!(registry.snapshot().await.unwrap().nodes[&name], ours);
+
+    handle.stop().await;
+    let taken = registry.register(&name, &theirs).await.unwrap();
+    assert_eq!(taken, Registration::TookOver { from: ours });
+    let snapshot = registry.snapshot().await.unwrap();
+    assert_eq!(snapshot.nodes[&name], theirs);
+    assert_eq!(
+        snapshot.subnets.keys().copied().collect::<Vec<_>>(),
+        [subnet]
+    );
+}
+
+#[tokio::test]
+async fn a_node_that_claims_before_it_registers_is_known_from_then_on() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    assert_eq!(
+        registry.snapshot().await.unwrap().nodes[&node("a")],
+        record(MACHINE, &[])
+    );
+    let known = record(MACHINE, &["192.168.1.20"]);
+    assert_eq!(
+        registry.register(&node("a"), &known).await.unwrap(),
+        Registration::Updated
+    );
+    registry.claim(&node("a"), MACHINE, &net(V6)).await.unwrap();
+    assert_eq!(registry.snapshot().await.unwrap().nodes[&node("a")], known);
+}

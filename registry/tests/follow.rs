@@ -1,0 +1,337 @@
+//! Following a real etcd through everything that interrupts it.
+
+mod support;
+
+use std::time::Duration;
+
+use registry::{Change, Claim, Event, Snapshot};
+use support::etcd::Etcd;
+use support::proxy::Proxy;
+use support::{MACHINE, changes, conf, event, net, node, open, record, reset};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, timeout};
+
+const SUBNET: &str = "/flatland/blue/subnets/10.244.1.0-24";
+const OTHER_SUBNET: &str = "/flatland/blue/subnets/10.244.2.0-24";
+
+fn claimed(subnet: &str, by: &str) -> Change {
+    Change::Subnet(net(subnet), Some(Claim { node: node(by) }))
+}
+
+/// An etcd in which the network is agreed on.
+async fn etcd() -> Etcd {
+    let etcd = Etcd::start();
+    open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
+    etcd
+}
+
+async fn disconnected(events: &mut Receiver<Event>) -> String {
+    match event(events).await {
+        Event::Disconnected { why } => why,
+        other => panic!("expected to be disconnected, got {other:?}"),
+    }
+}
+
+async fn connected(events: &mut Receiver<Event>) {
+    assert_eq!(event(events).await, Event::Connected);
+}
+
+/// Follows until the subnet is claimed by the node, through whatever comes.
+async fn follow_until(
+    snapshot: &mut Snapshot,
+    events: &mut Receiver<Event>,
+    subnet: &str,
+    by: &str,
+) {
+    while snapshot
+        .subnets
+        .get(&net(subnet))
+        .is_none_or(|claim| claim.node != node(by))
+    {
+        match event(events).await {
+            Event::Reset(fresh) => *snapshot = fresh,
+            Event::Changes { revision, changes } => snapshot.apply(revision, changes),
+            Event::Connected | Event::Disconnected { .. } => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_come_one_revision_at_a_time() {
+    let etcd = etcd().await;
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let mut events = registry.follow();
+    let before = reset(&mut events).await;
+    assert_eq!(before.network.as_ref(), Some(registry.network()));
+
+    registry
+        .register(&node("a"), &record(MACHINE, &["192.168.1.20"]))
+        .await
+        .unwrap();
+    let (revision, first) = changes(&mut events).await;
+    assert_eq!(revision, before.revision + 1);
+    assert_eq!(
+        first,
+        [Change::Node(
+            node("a"),
+            Some(record(MACHINE, &["192.168.1.20"]))
+        )]
+    );
+
+    // Claiming writes the record of a node that is not known in the same revision.
+    let subnet = registry
+        .claim(&node("b"), MACHINE, &net("10.244.0.0/16"))
+        .await
+        .unwrap();
+    let (_, mut both) = changes(&mut events).await;
+    both.sort_by_key(|change| matches!(change, Change::Subnet(..)));
+    assert_eq!(
+        both,
+        [
+            Change::Node(node("b"), Some(record(MACHINE, &[]))),
+            claimed(&subnet.to_string(), "b"),
+        ]
+    );
+
+    registry.release(&node("b"), &subnet).await.unwrap();
+    assert_eq!(changes(&mut events).await.1, [Change::Subnet(subnet, None)]);
+}
+
+#[tokio::test]
+async fn damaged_records_come_as_rejected_and_go_when_they_are_mended() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut snapshot = reset(&mut events).await;
+    let steps: [(&str, Option<&str>, usize, usize); 6] = [
+        (SUBNET, Some("garbage"), 0, 1),
+        (SUBNET, Some(r#"{"node":"a"}"#), 1, 0),
+        (SUBNET, Some("garbage again"), 0, 1),
+        (SUBNET, None, 0, 0),
+        (
+            "/flatland/blue/subnets/10.9.9.0-24",
+            Some(r#"{"node":"a"}"#),
+            0,
+            1,
+        ),
+        ("/flatland/blue/subnets/10.9.9.0-24", None, 0, 0),
+    ];
+    for (key, value, subnets, rejected) in steps {
+        match value {
+            Some(value) => drop(etcd.put(key, value).await),
+            None => etcd.delete(key).await,
+        }
+        let (revision, changes) = changes(&mut events).await;
+        snapshot.apply(revision, changes);
+        let found = (snapshot.subnets.len(), snapshot.rejected.len());
+        assert_eq!(found, (subnets, rejected), "{key} {value:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_of_etcd_is_one_outage_and_nothing_is_missed() {
+    let mut etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    reset(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    changes(&mut events).await;
+
+    etcd.stop();
+    let why = disconnected(&mut events).await;
+    assert!(why.contains(&etcd.endpoint()), "{why}");
+    let silent = timeout(Duration::from_secs(1), events.recv()).await;
+    assert!(
+        silent.is_err(),
+        "an outage is reported once, then came {silent:?}"
+    );
+    etcd.start_again();
+    connected(&mut events).await;
+
+    etcd.put(SUBNET, r#"{"node":"b"}"#).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [claimed("10.244.1.0/24", "b")]
+    );
+}
+
+#[tokio::test]
+async fn what_happens_while_the_connection_is_cut_comes_afterwards() {
+    let etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    reset(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    changes(&mut events).await;
+
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.put(OTHER_SUBNET, r#"{"node":"b"}"#).await;
+    etcd.delete(SUBNET).await;
+    proxy.resume();
+    connected(&mut events).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [claimed("10.244.2.0/24", "b")]
+    );
+    assert_eq!(
+        changes(&mut events).await.1,
+        [Change::Subnet(net("10.244.1.0/24"), None)]
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_is_noticed() {
+    let etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    reset(&mut events).await;
+    proxy.stall();
+    let began = Instant::now();
+    disconnected(&mut events).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "after {:?}",
+        began.elapsed()
+    );
+    proxy.resume();
+    connected(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [claimed("10.244.1.0/24", "a")]
+    );
+}
+
+#[tokio::test]
+async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
+    let etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    reset(&mut events).await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    etcd.put(OTHER_SUBNET, r#"{"node":"b"}"#).await;
+    etcd.delete(SUBNET).await;
+    etcd.compact().await;
+    proxy.resume();
+    connected(&mut events).await;
+    let snapshot = reset(&mut events).await;
+    assert_eq!(
+        snapshot.subnets.keys().copied().collect::<Vec<_>>(),
+        [net("10.244.2.0/24")]
+    );
+    etcd.put(SUBNET, r#"{"node":"c"}"#).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [claimed("10.244.1.0/24", "c")]
+    );
+}
+
+#[tokio::test]
+async fn compaction_under_a_watch_loses_nothing() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut snapshot = reset(&mut events).await;
+    for round in 0..50 {
+        etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
+        etcd.compact().await;
+    }
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n49").await;
+}
+
+/// A receiver that does not receive for long must neither block etcd nor miss the end.
+#[tokio::test]
+async fn a_slow_receiver_gets_everything_later() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut snapshot = reset(&mut events).await;
+    for round in 0..300 {
+        etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
+    }
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n299").await;
+}
+
+/// The same flags give the same cluster id: it takes more than that to notice.
+#[tokio::test]
+async fn an_etcd_that_lost_its_data_leads_to_a_fresh_snapshot() {
+    let mut etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    let mut snapshot = reset(&mut events).await;
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.stop();
+    etcd.start_empty();
+    for round in 0..10 {
+        etcd.put("/elsewhere", &round.to_string()).await;
+    }
+    proxy.resume();
+    connected(&mut events).await;
+    assert!(reset(&mut events).await.subnets.is_empty());
+}
+
+#[tokio::test]
+async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
+    let mut etcd = etcd().await;
+    etcd.stop();
+    let backup = etcd.back_up();
+    etcd.start_again();
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    reset(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    changes(&mut events).await;
+    etcd.stop();
+    disconnected(&mut events).await;
+    etcd.restore(&backup);
+    connected(&mut events).await;
+    assert!(reset(&mut events).await.subnets.is_empty());
+}
+
+#[tokio::test]
+async fn a_change_of_the_config_leads_to_a_fresh_snapshot() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    let mut snapshot = reset(&mut events).await;
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
+    let config = r#"{"podCIDRs":["10.244.0.0/16"],"subnetLengths":[25]}"#;
+    etcd.put("/flatland/blue/config", config).await;
+    let snapshot = reset(&mut events).await;
+    assert_eq!(snapshot.network.unwrap().subnet_lengths, [25]);
+    assert!(snapshot.subnets.is_empty());
+    assert_eq!(snapshot.rejected.len(), 1);
+}
+
+#[tokio::test]
+async fn following_starts_before_etcd_does() {
+    let mut etcd = etcd().await;
+    etcd.stop();
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let why = disconnected(&mut events).await;
+    assert!(why.contains("refused"), "{why}");
+    etcd.start_again();
+    connected(&mut events).await;
+    assert!(reset(&mut events).await.network.is_some());
+}
+
+#[tokio::test]
+async fn dropping_the_receiver_ends_the_watch() {
+    let etcd = etcd().await;
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let mut events = registry.follow();
+    reset(&mut events).await;
+    drop(events);
+    // Neither the task nor its connection keeps the runtime busy: a second follower starts afresh.
+    let mut events = registry.follow();
+    reset(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [claimed("10.244.1.0/24", "a")]
+    );
+}

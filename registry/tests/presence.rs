@@ -1,0 +1,135 @@
+//! Presence on leases of a real etcd.
+
+mod support;
+
+use std::time::Duration;
+
+use registry::{Change, PresenceHandle, PresenceState, Registry};
+use support::etcd::Etcd;
+use support::proxy::Proxy;
+use support::{
+    DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, node, open, presence, record, reset, until,
+};
+use tokio::time::timeout;
+
+const KEY: &str = "/flatland/blue/presence/a";
+
+async fn registered(endpoint: &str) -> Registry {
+    let registry = open(&conf(&[endpoint]));
+    registry
+        .register(&node("a"), &record(MACHINE, &["192.168.1.20"]))
+        .await
+        .unwrap();
+    registry
+}
+
+async fn until_state(handle: &PresenceHandle, wanted: impl FnMut(&PresenceState) -> bool) {
+    let mut state = handle.state();
+    let reached = timeout(DEADLINE, state.wait_for(wanted)).await;
+    reached
+        .expect("the state is reached in time")
+        .expect("the presence is kept");
+}
+
+async fn until_present(handle: &PresenceHandle) {
+    until_state(handle, |state| *state == PresenceState::Present).await;
+}
+
+#[tokio::test]
+async fn a_presence_outlives_its_lease_while_it_is_kept_and_goes_when_it_is_stopped() {
+    let etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let mut events = registry.follow();
+    reset(&mut events).await;
+    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    until_present(&handle).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [Change::Presence(node("a"), Some(presence("1")))]
+    );
+    let gone = timeout(Duration::from_secs(3), events.recv()).await;
+    assert!(gone.is_err(), "kept for three leases, but {gone:?}");
+    handle.stop().await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [Change::Presence(node("a"), None)]
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_presence_goes_too() {
+    let etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    until_present(&handle).await;
+    drop(handle);
+    until("the key to go", || async {
+        etcd.get(KEY).await.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_presence_that_ran_out_comes_back() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    let registry = registered(&proxy.endpoint()).await;
+    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    until_present(&handle).await;
+    proxy.stall();
+    until_state(&handle, |state| matches!(state, PresenceState::Lost { .. })).await;
+    until("the key to go", || async {
+        etcd.get(KEY).await.is_none().then_some(())
+    })
+    .await;
+    proxy.resume();
+    until_present(&handle).await;
+    assert!(etcd.get(KEY).await.is_some());
+}
+
+#[tokio::test]
+async fn a_presence_survives_a_restart_of_etcd() {
+    let mut etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    until_present(&handle).await;
+    etcd.stop();
+    until_state(&handle, |state| matches!(state, PresenceState::Lost { .. })).await;
+    etcd.start_again();
+    until_present(&handle).await;
+    until("the key", || async { etcd.get(KEY).await }).await;
+}
+
+#[tokio::test]
+async fn a_new_session_takes_the_key_over_and_the_old_one_does_not_take_it_away() {
+    let etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let old = registry.present(&node("a"), MACHINE, presence("1"));
+    until_present(&old).await;
+    let new = registry.present(&node("a"), MACHINE, presence("2"));
+    until_present(&new).await;
+    old.stop().await;
+    assert!(
+        etcd.get(KEY)
+            .await
+            .is_some_and(|value| value.contains(r#""session":"2""#))
+    );
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_hold_the_name_is_not_present_in_it() {
+    let etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let other = registry.present(&node("a"), OTHER_MACHINE, presence("1"));
+    until_state(&other, |state| match state {
+        PresenceState::Refused { why } => why.contains(MACHINE) && why.contains(OTHER_MACHINE),
+        _ => false,
+    })
+    .await;
+    assert_eq!(etcd.get(KEY).await, None);
+    let unknown = registry.present(&node("b"), MACHINE, presence("1"));
+    until_state(&unknown, |state| {
+        matches!(state, PresenceState::Refused { .. })
+    })
+    .await;
+}

@@ -1,0 +1,273 @@
+//! An etcd that lives as long as the test.
+
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use etcd_client::{Client, ConnectOptions, GetOptions};
+use tempfile::TempDir;
+
+use super::DEADLINE;
+
+/// A single-member etcd on loopback. It is killed when this is dropped.
+pub struct Etcd {
+    child: Option<Child>,
+    folder: TempDir,
+    client_port: u16,
+    peer_port: u16,
+    /// More arguments than every test needs.
+    arguments: Vec<String>,
+    scheme: &'static str,
+}
+
+impl Etcd {
+    /// Starts one, and waits until it serves.
+    pub fn start() -> Self {
+        Self::start_with("http", |_| Vec::new())
+    }
+
+    /// `arguments` gets a folder to put certificates in.
+    pub fn start_with(scheme: &'static str, arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = arguments(folder.path());
+        let mut etcd = Self {
+            child: None,
+            folder,
+            client_port: 0,
+            peer_port: 0,
+            arguments,
+            scheme,
+        };
+        // Another process may take a port between our asking for it and etcd's.
+        for _ in 0..5 {
+            (etcd.client_port, etcd.peer_port) = free_ports();
+            if etcd.spawn() {
+                return etcd;
+            }
+        }
+        panic!("etcd does not start: {}", etcd.log());
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.client_port))
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("{}://{}", self.scheme, self.address())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again with the data it had.
+    pub fn start_again(&mut self) {
+        assert!(self.spawn(), "etcd does not start again: {}", self.log());
+    }
+
+    /// Starts it again with no data.
+    pub fn start_empty(&mut self) {
+        fs::remove_dir_all(self.folder.path().join("data")).unwrap();
+        self.start_again();
+    }
+
+    /// Copies its data, for [`Etcd::restore`]. It must be stopped.
+    pub fn back_up(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(&self.folder.path().join("data"), &copy.path().join("data"));
+        copy
+    }
+
+    /// Starts it again with the data of a copy.
+    pub fn restore(&mut self, copy: &TempDir) {
+        let data = self.folder.path().join("data");
+        fs::remove_dir_all(&data).unwrap();
+        copy_all(&copy.path().join("data"), &data);
+        self.start_again();
+    }
+
+    /// A client that knows nothing of ours.
+    pub async fn client(&self) -> Client {
+        let options = ConnectOptions::new().with_timeout(DEADLINE);
+        Client::connect([self.endpoint()], Some(options))
+            .await
+            .unwrap()
+    }
+
+    pub async fn put(&self, key: &str, value: &str) -> i64 {
+        let reply = self
+            .client()
+            .await
+            .kv_client()
+            .put(key, value, None)
+            .await
+            .unwrap();
+        reply.header().unwrap().revision()
+    }
+
+    pub async fn delete(&self, key: &str) {
+        self.client()
+            .await
+            .kv_client()
+            .delete(key, None)
+            .await
+            .unwrap();
+    }
+
+    pub async fn get(&self, key: &str) -> Option<String> {
+        let reply = self
+            .client()
+            .await
+            .kv_client()
+            .get(key, None)
+            .await
+            .unwrap();
+        reply
+            .kvs()
+            .first()
+            .map(|kv| kv.value_str().unwrap().to_owned())
+    }
+
+    /// The names of all keys that start with `prefix`.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let options = GetOptions::new().with_prefix().with_keys_only();
+        let reply = self
+            .client()
+            .await
+            .kv_client()
+            .get(prefix, Some(options))
+            .await
+            .unwrap();
+        reply
+            .kvs()
+            .iter()
+            .map(|kv| kv.key_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Forgets all history up to now.
+    pub async fn compact(&self) {
+        let mut client = self.client().await.kv_client();
+        let now = client
+            .get("x", None)
+            .await
+            .unwrap()
+            .header()
+            .unwrap()
+            .revision();
+        client.compact(now, None).await.unwrap();
+    }
+
+    /// How many requests that read or write keys it has answered.
+    pub fn requests(&self) -> u64 {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.lines()
+            .filter(|line| line.starts_with("grpc_server_handled_total"))
+            .filter(|line| line.contains("etcdserverpb.KV"))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum()
+    }
+
+    fn spawn(&mut self) -> bool {
+        let client = format!("{}://127.0.0.1:{}", self.scheme, self.client_port);
+        let peer = format!("http://127.0.0.1:{}", self.peer_port);
+        let log = fs::File::create(self.folder.path().join("log")).unwrap();
+        let child = Command::new(binary())
+            .args([
+                "--name=one",
+                "--heartbeat-interval=20",
+                "--election-timeout=100",
+            ])
+            .args([
+                "--grpc-keepalive-min-time=100ms",
+                "--logger=zap",
+                "--log-level=warn",
+            ])
+            .arg(format!(
+                "--data-dir={}",
+                self.folder.path().join("data").display()
+            ))
+            .arg(format!("--listen-client-urls={client}"))
+            .arg(format!("--advertise-client-urls={client}"))
+            .arg(format!("--listen-peer-urls={peer}"))
+            .arg(format!("--initial-advertise-peer-urls={peer}"))
+            .arg(format!("--initial-cluster=one={peer}"))
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("etcd can be run");
+        self.child = Some(child);
+        let began = Instant::now();
+        while began.elapsed() < DEADLINE {
+            if TcpStream::connect(self.address()).is_ok() {
+                return true;
+            }
+            let child = self.child.as_mut().unwrap();
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// `FLATLAND_ETCD`, else what `make setup` unpacked, else the one in `PATH`.
+fn binary() -> PathBuf {
+    if let Some(path) = env::var_os("FLATLAND_ETCD") {
+        return path.into();
+    }
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/usr/bin/etcd");
+    if unpacked.exists() {
+        return unpacked;
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|folder| folder.join("etcd"))
+        .find(|candidate| candidate.exists())
+        .expect("no etcd to test with: run make setup, or set FLATLAND_ETCD")
+}
+
+fn free_ports() -> (u16, u16) {
+    let listeners = [0, 1].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let [client, peer] = listeners.map(|listener| listener.local_addr().unwrap().port());
+    (client, peer)
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_all(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

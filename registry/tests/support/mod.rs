@@ -1,0 +1,130 @@
+//! What the tests share: an etcd of their own, a proxy in front of it, and short names.
+#![allow(dead_code, unreachable_pub)] // Each test file is a crate that uses its part of it.
+
+pub mod etcd;
+pub mod proxy;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use registry::{Backoff, Change, Event, NodeRecord, Policy, Presence, Registry, Snapshot};
+use serde_json::json;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep, timeout};
+use wire::conf::IpamConfig;
+use wire::node::NodeName;
+
+/// Nothing a test waits for takes this long, not even on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+pub const MACHINE: &str = "0123456789abcdef0123456789abcdef";
+pub const OTHER_MACHINE: &str = "fedcba9876543210fedcba9876543210";
+
+/// A policy in which things happen soon.
+pub fn brisk() -> Policy {
+    Policy {
+        connect: Duration::from_secs(1),
+        request: Duration::from_secs(2),
+        patience: Duration::from_secs(10),
+        keep_alive: Duration::from_millis(300),
+        keep_alive_timeout: Duration::from_millis(300),
+        lease: Duration::from_secs(1),
+        backoff: Backoff {
+            first: Duration::from_millis(20),
+            most: Duration::from_millis(200),
+        },
+    }
+}
+
+/// A dual-stack network in the etcd at `endpoints`; the local registry if there are none.
+pub fn conf(endpoints: &[&str]) -> IpamConfig {
+    conf_of(
+        endpoints,
+        &[("10.244.0.0/16", 24), ("fd00:10:244::/56", 80)],
+    )
+}
+
+pub fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
+    let mut ipam = json!({
+        "type": "flatland-ipam",
+        "podCIDRs": pools.iter().map(|(cidr, _)| cidr).collect::<Vec<_>>(),
+        "subnetLengths": pools.iter().map(|(_, length)| length).collect::<Vec<_>>(),
+    });
+    if !endpoints.is_empty() {
+        ipam["etcd"] = json!({ "endpoints": endpoints });
+    }
+    let entry = json!({ "cniVersion": "1.0.0", "name": "blue", "type": "flatland", "ipam": ipam });
+    IpamConfig::parse(&entry).unwrap()
+}
+
+pub fn open(conf: &IpamConfig) -> Registry {
+    Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap()
+}
+
+pub fn node(name: &str) -> NodeName {
+    name.parse().unwrap()
+}
+
+pub fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+pub fn record(machine: &str, addresses: &[&str]) -> NodeRecord {
+    let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    NodeRecord {
+        addresses,
+        machine_id: machine.to_owned(),
+    }
+}
+
+pub fn presence(session: &str) -> Presence {
+    Presence {
+        session: session.to_owned(),
+        address: None,
+        version: "0".to_owned(),
+    }
+}
+
+/// Waits until `condition` gives something.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl Fn() -> F) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(began.elapsed() < DEADLINE, "waited in vain for {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The next event, which must come.
+pub async fn event(events: &mut Receiver<Event>) -> Event {
+    let event = timeout(DEADLINE, events.recv()).await;
+    event
+        .expect("an event comes in time")
+        .expect("following goes on")
+}
+
+/// The next event, which must be a reset.
+pub async fn reset(events: &mut Receiver<Event>) -> Snapshot {
+    match event(events).await {
+        Event::Reset(snapshot) => snapshot,
+        other => panic!("expected a reset, got {other:?}"),
+    }
+}
+
+/// The next event, which must be changes.
+pub async fn changes(events: &mut Receiver<Event>) -> (i64, Vec<Change>) {
+    match event(events).await {
+        Event::Changes { revision, changes } => (revision, changes),
+        other => panic!("expected changes, got {other:?}"),
+    }
+}
+
+pub fn all_differ(subnets: &[IpNet]) -> bool {
+    subnets.iter().collect::<BTreeSet<_>>().len() == subnets.len()
+}

@@ -1,0 +1,168 @@
+//! A TCP proxy that misbehaves as networks do.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// What happens to a request that contains the bytes it is armed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accident {
+    /// It arrives, and no answer comes back on its connection.
+    LoseAnswer,
+    /// It does not arrive, and nothing else on its connection does.
+    LoseRequest,
+}
+
+/// In front of one etcd. Ends when dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    listener: JoinHandle<()>,
+}
+
+struct Shared {
+    stalled: watch::Sender<bool>,
+    /// Connections of an older generation are cut.
+    generation: watch::Sender<u64>,
+    delay: watch::Sender<Duration>,
+    armed: Mutex<Option<(Vec<u8>, Accident)>>,
+}
+
+impl Proxy {
+    pub async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            stalled: watch::Sender::new(false),
+            generation: watch::Sender::new(0),
+            delay: watch::Sender::new(Duration::ZERO),
+            armed: Mutex::new(None),
+        });
+        let passed = Arc::clone(&shared);
+        let listener = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(serve(client, target, Arc::clone(&passed)));
+            }
+        });
+        Self {
+            address,
+            shared,
+            listener,
+        }
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Passes nothing on any more, and says nothing about it.
+    pub fn stall(&self) {
+        self.shared.stalled.send_replace(true);
+    }
+
+    pub fn resume(&self) {
+        self.shared.stalled.send_replace(false);
+    }
+
+    /// Answers take this much longer.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.delay.send_replace(delay);
+    }
+
+    /// Closes all connections; new ones are accepted.
+    pub fn cut(&self) {
+        self.shared
+            .generation
+            .send_modify(|generation| *generation += 1);
+    }
+
+    /// The next request that contains `bytes` has this accident.
+    pub fn arm(&self, bytes: &str, accident: Accident) {
+        *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), accident));
+    }
+
+    pub fn is_armed(&self) -> bool {
+        self.shared.armed.lock().unwrap().is_some()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+async fn serve(client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
+    let Ok(server) = TcpStream::connect(target).await else {
+        return;
+    };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let had_accident = watch::Sender::new(None);
+    let mut generation = shared.generation.subscribe();
+    let born = *generation.borrow_and_update();
+    tokio::select! {
+        () = requests(from_client, to_server, &shared, &had_accident) => {}
+        () = answers(from_server, to_client, &shared, &had_accident) => {}
+        _ = generation.wait_for(|now| *now != born) => {}
+    }
+}
+
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    shared: &Shared,
+    had_accident: &watch::Sender<Option<Accident>>,
+) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let bytes = &buffer[..length];
+        flowing(shared).await;
+        {
+            let mut armed = shared.armed.lock().unwrap();
+            let accident = armed
+                .as_ref()
+                .filter(|(part, _)| bytes.windows(part.len()).any(|window| window == part))
+                .map(|(_, accident)| *accident);
+            if accident.is_some() {
+                *armed = None;
+                had_accident.send_replace(accident);
+            }
+        }
+        let is_lost = *had_accident.borrow() == Some(Accident::LoseRequest);
+        if !is_lost && to.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    shared: &Shared,
+    had_accident: &watch::Sender<Option<Accident>>,
+) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        flowing(shared).await;
+        let delay = *shared.delay.borrow();
+        tokio::time::sleep(delay).await;
+        let is_lost = had_accident.borrow().is_some();
+        if !is_lost && to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn flowing(shared: &Shared) {
+    let mut stalled = shared.stalled.subscribe();
+    // The sender lives as long as `shared`.
+    let _ = stalled.wait_for(|stalled| !stalled).await;
+}
