@@ -71,30 +71,43 @@ pub async fn ensure(
     conf: &IpamConfig,
 ) -> Result<Owned, Error> {
     let _lock = lock(folder).await?;
-    let known = match Owned::load(folder) {
-        Ok(known) => known,
-        Err(error @ Error::CorruptFile { .. }) => {
-            tracing::warn!("{error}; it is written anew from the registry");
-            None
-        }
-        Err(error) => return Err(error),
+    let me = Me {
+        node,
+        machine,
+        addresses: None,
     };
-    let known = known.filter(|known| known.node == *node);
+    let known = match Owned::load(folder) {
+        Err(Error::CorruptFile { path, why }) => {
+            return mend(registry, folder, me, path, why).await;
+        }
+        known => known?.filter(|known| known.node == *node),
+    };
     if let Some(known) = known.as_ref().filter(|known| known.is_enough(node, conf)) {
         return Ok(known.clone());
     }
     let keep = known.map(|known| known.subnets).unwrap_or_default();
-    acquire(
-        registry,
-        folder,
-        Me {
-            node,
-            machine,
-            addresses: None,
-        },
-        &keep,
-    )
-    .await
+    acquire(registry, folder, me, &keep).await
+}
+
+/// Writes a damaged file anew from the registry.
+async fn mend(
+    registry: &Registry,
+    folder: &Path,
+    me: Me<'_>,
+    path: PathBuf,
+    why: String,
+) -> Result<Owned, Error> {
+    match acquire(registry, folder, me, &[]).await {
+        Ok(owned) => {
+            tracing::warn!("{} was unusable ({why}): written anew", path.display());
+            Ok(owned)
+        }
+        Err(error @ Error::Unreachable { .. }) => {
+            let why = format!("{why}; and it cannot be written anew: {}", error.message());
+            Err(Error::CorruptFile { path, why })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn acquire(

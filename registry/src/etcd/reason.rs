@@ -43,8 +43,21 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
             denied,
         })
     };
+    let lost = || {
+        let why = text(error);
+        // With TLS 1.3 a client certificate is refused after the handshake, and whether the alert
+        // is read before the connection is gone is a matter of luck.
+        let is_cut = ["closed", "reset", "pipe"]
+            .iter()
+            .any(|word| why.contains(word));
+        Failure::Lost(if is_cut && endpoint.starts_with("https://") {
+            format!("{why} (does etcd accept the client certificate?)")
+        } else {
+            why
+        })
+    };
     let etcd_client::Error::GRpcStatus(answer) = error else {
-        return Failure::Lost(text(error));
+        return lost();
     };
     match answer.code() as i32 {
         status::PERMISSION_DENIED | status::UNAUTHENTICATED => refused(true),
@@ -57,7 +70,7 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
         | status::FAILED_PRECONDITION
         | status::OUT_OF_RANGE
         | status::UNIMPLEMENTED => refused(false),
-        _ => Failure::Lost(text(error)),
+        _ => lost(),
     }
 }
 

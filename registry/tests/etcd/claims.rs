@@ -1,15 +1,13 @@
 //! Claims in a real etcd: nobody shares one, nobody loses one.
 
-mod support;
-
 use std::sync::Arc;
 
-use registry::{Error, Registration};
-use support::etcd::Etcd;
-use support::proxy::{Accident, Proxy};
-use support::{
+use crate::support::etcd::Etcd;
+use crate::support::proxy::{Accident, Proxy};
+use crate::support::{
     MACHINE, OTHER_MACHINE, all_differ, conf, conf_of, net, node, open, presence, record, until,
 };
+use registry::{Error, Registration};
 use tokio::task::JoinSet;
 
 const V4: &str = "10.244.0.0/16";

@@ -1,8 +1,6 @@
 //! What the tests share: an etcd of their own, a proxy in front of it, and short names.
-#![allow(dead_code, unreachable_pub)] // Each test file is a crate that uses its part of it.
-
-pub mod etcd;
-pub mod proxy;
+pub(crate) mod etcd;
+pub(crate) mod proxy;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -19,13 +17,13 @@ use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
 /// Nothing a test waits for takes this long, not even on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-pub const MACHINE: &str = "0123456789abcdef0123456789abcdef";
-pub const OTHER_MACHINE: &str = "fedcba9876543210fedcba9876543210";
+pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const OTHER_MACHINE: &str = "fedcba9876543210fedcba9876543210";
 
 /// A policy in which things happen soon.
-pub fn brisk() -> Policy {
+pub(crate) fn brisk() -> Policy {
     Policy {
         connect: Duration::from_secs(1),
         request: Duration::from_secs(2),
@@ -41,14 +39,14 @@ pub fn brisk() -> Policy {
 }
 
 /// A dual-stack network in the etcd at `endpoints`; the local registry if there are none.
-pub fn conf(endpoints: &[&str]) -> IpamConfig {
+pub(crate) fn conf(endpoints: &[&str]) -> IpamConfig {
     conf_of(
         endpoints,
         &[("10.244.0.0/16", 24), ("fd00:10:244::/56", 80)],
     )
 }
 
-pub fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
+pub(crate) fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
     let mut ipam = json!({
         "type": "flatland-ipam",
         "podCIDRs": pools.iter().map(|(cidr, _)| cidr).collect::<Vec<_>>(),
@@ -61,19 +59,19 @@ pub fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
     IpamConfig::parse(&entry).unwrap()
 }
 
-pub fn open(conf: &IpamConfig) -> Registry {
+pub(crate) fn open(conf: &IpamConfig) -> Registry {
     Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap()
 }
 
-pub fn node(name: &str) -> NodeName {
+pub(crate) fn node(name: &str) -> NodeName {
     name.parse().unwrap()
 }
 
-pub fn net(text: &str) -> IpNet {
+pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-pub fn record(machine: &str, addresses: &[&str]) -> NodeRecord {
+pub(crate) fn record(machine: &str, addresses: &[&str]) -> NodeRecord {
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     NodeRecord {
         addresses,
@@ -81,7 +79,7 @@ pub fn record(machine: &str, addresses: &[&str]) -> NodeRecord {
     }
 }
 
-pub fn presence(session: &str) -> Presence {
+pub(crate) fn presence(session: &str) -> Presence {
     Presence {
         session: session.to_owned(),
         address: None,
@@ -90,7 +88,10 @@ pub fn presence(session: &str) -> Presence {
 }
 
 /// Waits until `condition` gives something.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl Fn() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    condition: impl Fn() -> F,
+) -> T {
     let began = Instant::now();
     loop {
         if let Some(value) = condition().await {
@@ -102,7 +103,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl
 }
 
 /// The next event, which must come.
-pub async fn event(events: &mut Receiver<Event>) -> Event {
+pub(crate) async fn event(events: &mut Receiver<Event>) -> Event {
     let event = timeout(DEADLINE, events.recv()).await;
     event
         .expect("an event comes in time")
@@ -110,7 +111,7 @@ pub async fn event(events: &mut Receiver<Event>) -> Event {
 }
 
 /// The next event, which must be a reset.
-pub async fn reset(events: &mut Receiver<Event>) -> Snapshot {
+pub(crate) async fn reset(events: &mut Receiver<Event>) -> Snapshot {
     match event(events).await {
         Event::Reset(snapshot) => snapshot,
         other => panic!("expected a reset, got {other:?}"),
@@ -118,13 +119,13 @@ pub async fn reset(events: &mut Receiver<Event>) -> Snapshot {
 }
 
 /// The next event, which must be changes.
-pub async fn changes(events: &mut Receiver<Event>) -> (i64, Vec<Change>) {
+pub(crate) async fn changes(events: &mut Receiver<Event>) -> (i64, Vec<Change>) {
     match event(events).await {
         Event::Changes { revision, changes } => (revision, changes),
         other => panic!("expected changes, got {other:?}"),
     }
 }
 
-pub fn all_differ(subnets: &[IpNet]) -> bool {
+pub(crate) fn all_differ(subnets: &[IpNet]) -> bool {
     subnets.iter().collect::<BTreeSet<_>>().len() == subnets.len()
 }

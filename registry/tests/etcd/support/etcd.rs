@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::DEADLINE;
 
 /// A single-member etcd on loopback. It is killed when this is dropped.
-pub struct Etcd {
+pub(crate) struct Etcd {
     child: Option<Child>,
     folder: TempDir,
     client_port: u16,
@@ -26,12 +26,15 @@ pub struct Etcd {
 
 impl Etcd {
     /// Starts one, and waits until it serves.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with("http", |_| Vec::new())
     }
 
     /// `arguments` gets a folder to put certificates in.
-    pub fn start_with(scheme: &'static str, arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
+    pub(crate) fn start_with(
+        scheme: &'static str,
+        arguments: impl FnOnce(&Path) -> Vec<String>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let arguments = arguments(folder.path());
         let mut etcd = Self {
@@ -52,19 +55,19 @@ impl Etcd {
         panic!("etcd does not start: {}", etcd.log());
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.client_port))
     }
 
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("{}://{}", self.scheme, self.address())
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -72,25 +75,25 @@ impl Etcd {
     }
 
     /// Starts it again with the data it had.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         assert!(self.spawn(), "etcd does not start again: {}", self.log());
     }
 
     /// Starts it again with no data.
-    pub fn start_empty(&mut self) {
+    pub(crate) fn start_empty(&mut self) {
         fs::remove_dir_all(self.folder.path().join("data")).unwrap();
         self.start_again();
     }
 
     /// Copies its data, for [`Etcd::restore`]. It must be stopped.
-    pub fn back_up(&self) -> TempDir {
+    pub(crate) fn back_up(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
         copy_all(&self.folder.path().join("data"), &copy.path().join("data"));
         copy
     }
 
     /// Starts it again with the data of a copy.
-    pub fn restore(&mut self, copy: &TempDir) {
+    pub(crate) fn restore(&mut self, copy: &TempDir) {
         let data = self.folder.path().join("data");
         fs::remove_dir_all(&data).unwrap();
         copy_all(&copy.path().join("data"), &data);
@@ -98,14 +101,14 @@ impl Etcd {
     }
 
     /// A client that knows nothing of ours.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let options = ConnectOptions::new().with_timeout(DEADLINE);
         Client::connect([self.endpoint()], Some(options))
             .await
             .unwrap()
     }
 
-    pub async fn put(&self, key: &str, value: &str) -> i64 {
+    pub(crate) async fn put(&self, key: &str, value: &str) -> i64 {
         let reply = self
             .client()
             .await
@@ -116,7 +119,7 @@ impl Etcd {
         reply.header().unwrap().revision()
     }
 
-    pub async fn delete(&self, key: &str) {
+    pub(crate) async fn delete(&self, key: &str) {
         self.client()
             .await
             .kv_client()
@@ -125,7 +128,7 @@ impl Etcd {
             .unwrap();
     }
 
-    pub async fn get(&self, key: &str) -> Option<String> {
+    pub(crate) async fn get(&self, key: &str) -> Option<String> {
         let reply = self
             .client()
             .await
@@ -140,7 +143,7 @@ impl Etcd {
     }
 
     /// The names of all keys that start with `prefix`.
-    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
         let options = GetOptions::new().with_prefix().with_keys_only();
         let reply = self
             .client()
@@ -157,7 +160,7 @@ impl Etcd {
     }
 
     /// Forgets all history up to now.
-    pub async fn compact(&self) {
+    pub(crate) async fn compact(&self) {
         let mut client = self.client().await.kv_client();
         let now = client
             .get("x", None)
@@ -170,7 +173,7 @@ impl Etcd {
     }
 
     /// How many requests that read or write keys it has answered.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
         let mut text = String::new();

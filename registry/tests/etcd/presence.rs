@@ -1,15 +1,13 @@
 //! Presence on leases of a real etcd.
 
-mod support;
-
 use std::time::Duration;
 
-use registry::{Change, PresenceHandle, PresenceState, Registry};
-use support::etcd::Etcd;
-use support::proxy::Proxy;
-use support::{
+use crate::support::etcd::Etcd;
+use crate::support::proxy::Proxy;
+use crate::support::{
     DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, node, open, presence, record, reset, until,
 };
+use registry::{Change, PresenceHandle, PresenceState, Registry};
 use tokio::time::timeout;
 
 const KEY: &str = "/flatland/blue/presence/a";

@@ -1,13 +1,11 @@
 //! Following a real etcd through everything that interrupts it.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::etcd::Etcd;
+use crate::support::proxy::Proxy;
+use crate::support::{MACHINE, changes, conf, event, net, node, open, record, reset};
 use registry::{Change, Claim, Event, Snapshot};
-use support::etcd::Etcd;
-use support::proxy::Proxy;
-use support::{MACHINE, changes, conf, event, net, node, open, record, reset};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 

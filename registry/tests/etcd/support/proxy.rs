@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// What happens to a request that contains the bytes it is armed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accident {
+pub(crate) enum Accident {
     /// It arrives, and no answer comes back on its connection.
     LoseAnswer,
     /// It does not arrive, and nothing else on its connection does.
@@ -20,7 +20,7 @@ pub enum Accident {
 }
 
 /// In front of one etcd. Ends when dropped.
-pub struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     listener: JoinHandle<()>,
@@ -35,7 +35,7 @@ struct Shared {
 }
 
 impl Proxy {
-    pub async fn to(target: SocketAddr) -> Self {
+    pub(crate) async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -58,37 +58,37 @@ impl Proxy {
         }
     }
 
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Passes nothing on any more, and says nothing about it.
-    pub fn stall(&self) {
+    pub(crate) fn stall(&self) {
         self.shared.stalled.send_replace(true);
     }
 
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.shared.stalled.send_replace(false);
     }
 
     /// Answers take this much longer.
-    pub fn delay(&self, delay: Duration) {
+    pub(crate) fn delay(&self, delay: Duration) {
         self.shared.delay.send_replace(delay);
     }
 
     /// Closes all connections; new ones are accepted.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.shared
             .generation
             .send_modify(|generation| *generation += 1);
     }
 
     /// The next request that contains `bytes` has this accident.
-    pub fn arm(&self, bytes: &str, accident: Accident) {
+    pub(crate) fn arm(&self, bytes: &str, accident: Accident) {
         *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), accident));
     }
 
-    pub fn is_armed(&self) -> bool {
+    pub(crate) fn is_armed(&self) -> bool {
         self.shared.armed.lock().unwrap().is_some()
     }
 }

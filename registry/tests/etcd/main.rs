@@ -1,0 +1,12 @@
+//! The registry against a real etcd, each test with one of its own on loopback.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+mod both;
+mod claims;
+mod connection;
+mod follow;
+mod owned;
+mod presence;
+mod snapshots;
+mod support;

@@ -1,0 +1,259 @@
+//! What a node remembers of its own subnets, and how it comes to know.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::etcd::Etcd;
+use crate::support::{
+    MACHINE, OTHER_MACHINE, all_differ, brisk, conf, conf_of, net, node, open, presence, record,
+};
+use registry::owned::{self, Owned};
+use registry::{Error, Policy, Registry};
+use tokio::task::JoinSet;
+use wire::conf::IpamConfig;
+
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Result<Owned, Error> {
+    let registry = Registry::open_with(conf, folder, brisk()).unwrap();
+    owned::ensure(&registry, folder, &node(name), MACHINE, conf).await
+}
+
+/// An operation that gives up soon.
+fn impatient() -> Policy {
+    Policy {
+        patience: Duration::from_millis(300),
+        ..brisk()
+    }
+}
+
+#[tokio::test]
+async fn the_first_time_claims_one_subnet_of_each_family_and_the_next_asks_nobody() {
+    let etcd = Etcd::start();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("blue");
+    assert_eq!(Owned::load(&state).unwrap(), None);
+    let owned = ensure(&conf(&[&etcd.endpoint()]), &state, "a")
+        .await
+        .unwrap();
+    assert_eq!(owned.subnets.len(), 2);
+    assert!(net("10.244.0.0/16").contains(&owned.subnets[0]));
+    assert!(net("fd00:10:244::/56").contains(&owned.subnets[1]));
+    assert_eq!(Owned::load(&state).unwrap(), Some(owned.clone()));
+
+    let snapshot = open(&conf(&[&etcd.endpoint()])).snapshot().await.unwrap();
+    assert_eq!(owned.cluster, Some(snapshot.cluster));
+    assert_eq!(
+        snapshot.subnets.into_keys().collect::<Vec<_>>(),
+        owned.subnets
+    );
+
+    drop(etcd);
+    assert!(owned.is_enough(&node("a"), &conf(&[NOWHERE])));
+    assert_eq!(ensure(&conf(&[NOWHERE]), &state, "a").await.unwrap(), owned);
+}
+
+#[tokio::test]
+async fn a_new_node_needs_three_requests_at_most() {
+    let etcd = Etcd::start();
+    let folder = tempfile::tempdir().unwrap();
+    let before = etcd.requests();
+    ensure(&conf(&[&etcd.endpoint()]), folder.path(), "a")
+        .await
+        .unwrap();
+    let requests = etcd.requests() - before;
+    assert!(requests <= 3, "{requests} requests");
+}
+
+#[tokio::test]
+async fn many_at_once_on_one_node_claim_once() {
+    let etcd = Etcd::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let (conf, folder) = (conf(&[&etcd.endpoint()]), folder.path().to_owned());
+        tasks.spawn(async move { ensure(&conf, &folder, "a").await.unwrap() });
+    }
+    let all = tasks.join_all().await;
+    assert!(all.iter().all(|owned| *owned == all[0]));
+    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn many_nodes_at_once_own_different_subnets() {
+    let etcd = Etcd::start();
+    let mut tasks = JoinSet::new();
+    for n in 0..40 {
+        let conf = conf_of(
+            &[&etcd.endpoint()],
+            &[("10.244.0.0/18", 24), ("fd00::/72", 80)],
+        );
+        tasks.spawn(async move {
+            let folder = tempfile::tempdir().unwrap();
+            ensure(&conf, folder.path(), &format!("node-{n}"))
+                .await
+                .unwrap()
+                .subnets
+        });
+    }
+    let subnets: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(subnets.len(), 80);
+    assert!(all_differ(&subnets));
+}
+
+#[tokio::test]
+async fn a_lost_or_damaged_file_is_written_anew_from_the_claims_in_etcd() {
+    let etcd = Etcd::start();
+    let conf = conf(&[&etcd.endpoint()]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("subnets.json");
+    let owned = ensure(&conf, folder.path(), "a").await.unwrap();
+    for damage in [None, Some(""), Some("{\"node\":"), Some("[]")] {
+        match damage {
+            None => fs::remove_file(&file).unwrap(),
+            Some(text) => fs::write(&file, text).unwrap(),
+        }
+        assert_eq!(
+            ensure(&conf, folder.path(), "a").await.unwrap(),
+            owned,
+            "{damage:?}"
+        );
+        assert_eq!(Owned::load(folder.path()).unwrap(), Some(owned.clone()));
+    }
+    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_while_etcd_is_away_and_kept_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("subnets.json");
+    fs::write(&file, "{ half").unwrap();
+    let error = Owned::load(folder.path()).unwrap_err();
+    assert!(
+        error.to_string().contains(file.to_str().unwrap()),
+        "{error}"
+    );
+    let conf = conf(&[NOWHERE]);
+    let registry = Registry::open_with(&conf, folder.path(), impatient()).unwrap();
+    let error = owned::ensure(&registry, folder.path(), &node("a"), MACHINE, &conf).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), 6);
+    for part in [file.to_str().unwrap(), NOWHERE] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{ half");
+}
+
+#[tokio::test]
+async fn a_second_family_is_added_to_what_is_there() {
+    let etcd = Etcd::start();
+    let folder = tempfile::tempdir().unwrap();
+    let both = conf(&[&etcd.endpoint()]);
+    let owned = ensure(&both, folder.path(), "a").await.unwrap();
+    let half = Owned {
+        subnets: vec![owned.subnets[0]],
+        ..owned.clone()
+    };
+    half.store(folder.path()).unwrap();
+    assert!(!half.is_enough(&node("a"), &both));
+    assert_eq!(ensure(&both, folder.path(), "a").await.unwrap(), owned);
+}
+
+/// An etcd that lost its data gets back what only this node still knows.
+#[tokio::test]
+async fn claims_that_only_the_file_has_are_made_again_unless_another_node_has_them() {
+    let etcd = Etcd::start();
+    let conf = conf(&[&etcd.endpoint()]);
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs, outside) = (
+        net("10.244.7.0/24"),
+        net("10.244.8.0/24"),
+        net("10.9.9.0/24"),
+    );
+    etcd.put("/flatland/blue/subnets/10.244.8.0-24", r#"{"node":"b"}"#)
+        .await;
+    let known = Owned {
+        cluster: None,
+        node: node("a"),
+        subnets: vec![ours, theirs, outside],
+    };
+    known.store(folder.path()).unwrap();
+    let owned = ensure(&conf, folder.path(), "a").await.unwrap();
+    assert_eq!(owned.subnets.len(), 2, "{owned:?}");
+    assert_eq!(owned.subnets[0], ours);
+    let claims = etcd.keys("/flatland/blue/subnets/").await;
+    assert_eq!(claims.len(), 3, "{claims:?}");
+    let other = etcd.get("/flatland/blue/subnets/10.244.8.0-24").await;
+    assert_eq!(other.as_deref(), Some(r#"{"node":"b"}"#));
+}
+
+#[tokio::test]
+async fn a_file_of_another_node_name_is_not_believed() {
+    let etcd = Etcd::start();
+    let conf = conf(&[&etcd.endpoint()]);
+    let folder = tempfile::tempdir().unwrap();
+    let first = ensure(&conf, folder.path(), "a").await.unwrap();
+    assert!(!first.is_enough(&node("b"), &conf));
+    let second = ensure(&conf, folder.path(), "b").await.unwrap();
+    assert_eq!(second.node, node("b"));
+    assert!(all_differ(&[first.subnets, second.subnets].concat()));
+}
+
+#[tokio::test]
+async fn a_machine_whose_name_is_taken_claims_nothing_until_it_is_free() {
+    let etcd = Etcd::start();
+    let conf = conf(&[&etcd.endpoint()]);
+    let folder = tempfile::tempdir().unwrap();
+    let registry = open(&conf);
+    registry
+        .register(&node("a"), &record(OTHER_MACHINE, &["192.168.1.9"]))
+        .await
+        .unwrap();
+    let claimed = registry
+        .claim(&node("a"), OTHER_MACHINE, &conf.pod_cidrs[0])
+        .await
+        .unwrap();
+    let handle = registry.present(&node("a"), OTHER_MACHINE, presence("1"));
+    handle
+        .state()
+        .wait_for(|state| *state == registry::PresenceState::Present)
+        .await
+        .unwrap();
+    let error = ensure(&conf, folder.path(), "a").await.unwrap_err();
+    assert_eq!(error.code(), 103);
+    assert!(error.to_string().contains("192.168.1.9"), "{error}");
+    assert_eq!(Owned::load(folder.path()).unwrap(), None);
+
+    handle.stop().await;
+    let owned = ensure(&conf, folder.path(), "a").await.unwrap();
+    assert_eq!(owned.subnets[0], claimed);
+    assert_eq!(
+        registry.snapshot().await.unwrap().nodes[&node("a")].machine_id,
+        MACHINE
+    );
+}
+
+#[tokio::test]
+async fn a_single_node_needs_no_etcd() {
+    let folder = tempfile::tempdir().unwrap();
+    let owned = ensure(&conf(&[]), folder.path(), "a").await.unwrap();
+    assert_eq!(owned.cluster, None);
+    assert_eq!(owned.subnets.len(), 2);
+    fs::remove_file(folder.path().join("subnets.json")).unwrap();
+    assert_eq!(ensure(&conf(&[]), folder.path(), "a").await.unwrap(), owned);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let blocked = folder.path().join("file/blue");
+    let error = ensure(&conf(&[]), &blocked, "a").await.unwrap_err();
+    assert_eq!(error.code(), 5);
+    assert!(
+        error.to_string().contains(blocked.to_str().unwrap()),
+        "{error}"
+    );
+}
