@@ -16,6 +16,7 @@ mod machine;
 pub mod namespaces;
 mod node;
 mod pod;
+pub mod probe;
 pub mod rootfs;
 mod runtime;
 mod wait;

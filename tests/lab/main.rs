@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use lab::{Result, namespaces};
+use lab::probe::{self, Questions};
+use lab::{Error, Result, namespaces};
 
 /// A cluster of network namespaces on one machine, to try Flatland in.
 #[derive(Parser)]
@@ -50,6 +52,24 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
+    /// Tells every client, on TCP and UDP, the address it came from, until killed.
+    Serve {
+        /// The port to answer on.
+        #[arg(long, default_value_t = probe::PORT)]
+        port: u16,
+    },
+    /// Asks addresses where `lab serve` runs, by TCP, UDP and ping, and prints the answers as JSON.
+    Ask {
+        /// The port to ask on.
+        #[arg(long, default_value_t = probe::PORT)]
+        port: u16,
+        /// How long to wait for an answer of each kind, in milliseconds.
+        #[arg(long, default_value_t = probe::LIMIT_MS)]
+        limit_ms: u64,
+        /// Whom to ask.
+        #[arg(required = true)]
+        targets: Vec<IpAddr>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -75,5 +95,20 @@ fn run(command: Command) -> Result<ExitCode> {
             netns,
             command,
         } => namespaces::enter(target, netns.as_deref(), &command).map(ended),
+        Command::Serve { port } => probe::serve(port).map(|()| ExitCode::SUCCESS),
+        Command::Ask {
+            port,
+            limit_ms,
+            targets,
+        } => {
+            let answers = probe::ask(&Questions {
+                targets,
+                port,
+                limit_ms,
+            });
+            let text = serde_json::to_string(&answers).map_err(|e| Error::new(e.to_string()))?;
+            writeln!(io::stdout(), "{text}").map_err(|e| Error::new(e.to_string()))?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

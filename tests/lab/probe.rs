@@ -1,0 +1,125 @@
+//! Who reaches whom, and from which address: a server that tells each client how it saw it, and a
+//! client that asks many of them at once.
+
+mod ask;
+mod icmp;
+mod serve;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use ask::ask;
+pub use serve::serve;
+
+/// The TCP and UDP port that places answer on.
+pub const PORT: u16 = 7070;
+
+/// What [`serve`] writes to standard output once it listens.
+pub const LISTENING: &str = "listening";
+
+/// How long to wait for an answer, in milliseconds: a hundred times what a busy machine takes, and
+/// short enough that a test of what must not work stays quick.
+pub const LIMIT_MS: u64 = 2000;
+
+/// What to ask.
+#[derive(Debug, Clone)]
+pub struct Questions {
+    /// Whom.
+    pub targets: Vec<IpAddr>,
+    /// The TCP and UDP port to ask on.
+    pub port: u16,
+    /// How long to wait for an answer of each kind, in milliseconds.
+    pub limit_ms: u64,
+}
+
+impl Questions {
+    fn limit(&self) -> Duration {
+        Duration::from_millis(self.limit_ms)
+    }
+}
+
+/// What one target answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whom we asked.
+    pub target: IpAddr,
+    /// The round-trip time of an ICMP echo in microseconds, or why there is none.
+    pub ping: Result<u64, String>,
+    /// The address that the target's TCP server saw us come from.
+    pub tcp: Result<IpAddr, String>,
+    /// The address that the target's UDP server saw us come from.
+    pub udp: Result<IpAddr, String>,
+}
+
+impl Answer {
+    /// What is wrong, if not everything answered and saw one of the addresses `own`.
+    pub fn complaint(&self, own: &[IpAddr]) -> Option<String> {
+        let seen = |kind: &str, seen: &Result<IpAddr, String>| match seen {
+            Ok(address) if own.contains(address) => None,
+            Ok(address) => Some(format!("{kind} arrives from {address}")),
+            Err(why) => Some(format!("{kind}: {why}")),
+        };
+        let ping = self.ping.as_ref().err().map(|why| format!("ping: {why}"));
+        let all = [ping, seen("TCP", &self.tcp), seen("UDP", &self.udp)];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| format!("{}: {}", self.target, all.join(", ")))
+    }
+
+    /// Whether anything came back.
+    pub fn is_sign_of_life(&self) -> bool {
+        self.ping.is_ok() || self.tcp.is_ok() || self.udp.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::thread;
+
+    use super::*;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn the_answer_tells_the_address_that_was_seen() -> crate::Result {
+        let server = serve::Listening::on(0)?;
+        let port = server.port();
+        thread::spawn(move || server.answer());
+        let answers = ask(&Questions {
+            targets: vec![LOCALHOST],
+            port,
+            limit_ms: 5000,
+        });
+        assert_eq!(answers[0].tcp, Ok(LOCALHOST));
+        assert_eq!(answers[0].udp, Ok(LOCALHOST));
+        Ok(())
+    }
+
+    #[test]
+    fn an_address_that_is_not_ones_own_is_a_complaint() {
+        let [own, other] = ["10.0.0.1", "192.168.1.1"].map(|a| a.parse::<IpAddr>().unwrap());
+        let answer = Answer {
+            target: LOCALHOST,
+            ping: Ok(80),
+            tcp: Ok(own),
+            udp: Ok(own),
+        };
+        assert_eq!(answer.complaint(&[own]), None);
+        let translated = Answer {
+            tcp: Ok(other),
+            ..answer.clone()
+        };
+        let complaint = translated.complaint(&[own]).unwrap();
+        assert!(
+            complaint.contains("TCP arrives from 192.168.1.1"),
+            "{complaint}"
+        );
+        let lost = Answer {
+            ping: Err("no answer".into()),
+            ..answer
+        };
+        assert!(lost.complaint(&[own]).unwrap().contains("ping: no answer"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The client: asks many targets, each by TCP, UDP and ping.
+
+use std::io::{self, ErrorKind, Read as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::str;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use super::{Answer, Questions, icmp};
+
+/// How long to wait before a lost datagram is sent again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Asks every target and waits for what comes back, no longer than twice the questions' limit.
+///
+/// All are asked by TCP and UDP at once. Then those that answered are pinged one after the other,
+/// so that the times are the network's and not those of a busy processor; the others all at once,
+/// as that may take long.
+pub fn ask(questions: &Questions) -> Vec<Answer> {
+    let Questions { port, targets, .. } = questions;
+    let limit = questions.limit();
+    thread::scope(|scope| {
+        let ask = |&target: &IpAddr| {
+            let to = SocketAddr::new(target, *port);
+            (
+                target,
+                scope.spawn(move || tcp(to, limit)),
+                scope.spawn(move || udp(to, limit)),
+            )
+        };
+        let asked: Vec<_> = targets.iter().map(ask).collect();
+        let answered = asked.into_iter().map(|(target, tcp, udp)| Answer {
+            target,
+            ping: Err("not asked".to_owned()),
+            tcp: joined(tcp),
+            udp: joined(udp),
+        });
+        let mut answers: Vec<Answer> = answered.collect();
+        let (alive, silent): (Vec<_>, Vec<_>) = answers
+            .iter_mut()
+            .enumerate()
+            .partition(|(_, answer)| answer.is_sign_of_life());
+        let late = silent.into_iter().map(|(number, answer)| {
+            let target = answer.target;
+            (
+                answer,
+                scope.spawn(move || icmp::ping(target, number, limit)),
+            )
+        });
+        let late: Vec<_> = late.collect();
+        for (number, answer) in alive {
+            answer.ping = icmp::ping(answer.target, number, limit).map_err(|e| words(&e));
+        }
+        for (answer, ping) in late {
+            answer.ping = joined(ping);
+        }
+        answers
+    })
+}
+
+fn joined<T>(asking: ScopedJoinHandle<'_, io::Result<T>>) -> Result<T, String> {
+    let outcome = asking.join();
+    outcome
+        .unwrap_or_else(|_| Err(io::Error::other("the probe panicked")))
+        .map_err(|e| words(&e))
+}
+
+fn words(error: &io::Error) -> String {
+    if is_timeout(error) {
+        "no answer".to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
+fn tcp(to: SocketAddr, limit: Duration) -> io::Result<IpAddr> {
+    let mut stream = TcpStream::connect_timeout(&to, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    let mut seen = Vec::new();
+    stream.read_to_end(&mut seen)?;
+    address(&seen)
+}
+
+fn udp(to: SocketAddr, limit: Duration) -> io::Result<IpAddr> {
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(to)?;
+    socket.set_read_timeout(Some(AGAIN))?;
+    let deadline = Instant::now() + limit;
+    let mut reply = [0; 64];
+    loop {
+        match socket
+            .send(b"who am i")
+            .and_then(|_| socket.recv(&mut reply))
+        {
+            Ok(length) => return address(&reply[..length]),
+            Err(error) if !is_timeout(&error) || Instant::now() >= deadline => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+fn address(reply: &[u8]) -> io::Result<IpAddr> {
+    let text = str::from_utf8(reply).map_err(io::Error::other)?;
+    text.trim().parse().map_err(io::Error::other)
+}
+
+/// Whether nothing came within a socket's time limit, as opposed to bad news.
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,91 @@
+//! The server: tells each client the address it came from.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::{io, thread};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::LISTENING;
+use crate::Result;
+use crate::error::Doing;
+
+/// Answers on TCP and UDP port `port` until killed. Says [`LISTENING`] as soon as it would.
+pub fn serve(port: u16) -> Result {
+    let listening = Listening::on(port)?;
+    writeln!(io::stdout(), "{LISTENING}").doing("saying that it listens")?;
+    listening.answer();
+    Ok(())
+}
+
+/// Sockets of each family, as far as the kernel has them.
+pub(super) struct Listening {
+    tcp: Vec<TcpListener>,
+    udp: Vec<UdpSocket>,
+}
+
+impl Listening {
+    /// Binds TCP and UDP, IPv4 and IPv6. With `port` 0 all get the one that the kernel chose first.
+    pub(super) fn on(port: u16) -> Result<Self> {
+        let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let first = TcpListener::from(bind(v4, Type::STREAM, Protocol::TCP)?);
+        let port = first.local_addr().doing("the port that was chosen")?.port();
+        let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let mut udp = vec![UdpSocket::from(bind(v4, Type::DGRAM, Protocol::UDP)?)];
+        let mut tcp = vec![first];
+        let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        // A kernel without IPv6 has no such sockets: then nobody asks this way either.
+        if let Ok(socket) = bind(v6, Type::STREAM, Protocol::TCP) {
+            tcp.push(socket.into());
+            udp.push(bind(v6, Type::DGRAM, Protocol::UDP)?.into());
+        }
+        Ok(Self { tcp, udp })
+    }
+
+    #[cfg(test)]
+    pub(super) fn port(&self) -> u16 {
+        self.tcp[0].local_addr().unwrap().port()
+    }
+
+    /// Answers everyone, a thread for each socket.
+    pub(super) fn answer(self) {
+        thread::scope(|scope| {
+            for listener in self.tcp {
+                scope.spawn(move || {
+                    for mut stream in listener.incoming().flatten() {
+                        if let Ok(peer) = stream.peer_addr() {
+                            let _ = writeln!(stream, "{}", peer.ip());
+                        }
+                    }
+                });
+            }
+            for socket in self.udp {
+                scope.spawn(move || {
+                    loop {
+                        if let Ok((_, peer)) = socket.recv_from(&mut [0; 64]) {
+                            let _ = socket.send_to(peer.ip().to_string().as_bytes(), peer);
+                        }
+                    }
+                });
+            }
+        });
+    }
+}
+
+fn bind(address: SocketAddr, kind: Type, protocol: Protocol) -> Result<Socket> {
+    let bound = || -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if kind == Type::STREAM {
+            socket.set_reuse_address(true)?;
+        }
+        socket.bind(&address.into())?;
+        if kind == Type::STREAM {
+            socket.listen(128)?;
+        }
+        Ok(socket)
+    };
+    bound().doing(format_args!("listening on {address}"))
+}
