@@ -111,6 +111,14 @@ impl Wiring {
                 no_dad: address.is_ipv6(),
                 ..Address::new(link, IpNetwork::from(*address))
             }));
+            if address.is_ipv6() {
+                // The kernel adds the very same from a work queue (addrconf_dad_work), on a busy
+                // machine long after ADD, and drops what comes in for the pod until then.
+                requests.push(Request::AddRoute(Route {
+                    dev: Some(link),
+                    ..Route::new(IpNet::from(*address), RouteKind::Local)
+                }));
+            }
         }
         for gateway in self.gateways() {
             requests.push(Request::AddNeighbour(Neighbour {

@@ -55,6 +55,7 @@ fn a_dual_stack_pod_gets_both_addresses_both_gateways_and_no_question_to_ask() {
             "ip link set if7 up".to_owned(),
             "ip address add 10.244.7.3/32 dev if7".to_owned(),
             "ip address add fd00:10:244:7::3/128 dev if7 nodad".to_owned(),
+            "ip route add local fd00:10:244:7::3/128 dev if7 proto 70 table local".to_owned(),
             format!("ip neighbour replace 169.254.1.1 lladdr {mac} dev if7"),
             "ip route add 169.254.1.1/32 dev if7 proto 70".to_owned(),
             format!("ip neighbour replace fe80::1 lladdr {mac} dev if7"),

@@ -7,8 +7,11 @@ use std::process::Command;
 use lab::{DEADLINE, Lab, Result, wait_until};
 
 fn links_here() -> String {
-    let output = Command::new("ip").args(["-o", "link"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    let output = Command::new("ip")
+        .args(["-o", "link"])
+        .output()
+        .expect("ip runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]

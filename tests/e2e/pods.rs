@@ -84,7 +84,8 @@ fn a_pods_mac_addresses_routes_and_neighbours_are_what_the_result_says() -> Resu
     }
     for ip in &result.ips {
         let address = ip.address.ip().to_string();
-        let route = node.run(&["ip", "route", "show", &address])?;
+        let family = if ip.address.is_ipv4() { "-4" } else { "-6" };
+        let route = node.run(&["ip", family, "route", "show", &address])?;
         assert!(
             route.contains(&format!("dev {} proto 70", host.name)),
             "{route}"

@@ -12,6 +12,9 @@ use rtnetlink::packet_route::route::{
     RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia,
 };
 
+/// The number of the local table (`RT_TABLE_LOCAL` in include/uapi/linux/rtnetlink.h).
+const LOCAL_TABLE: u32 = 255;
+
 /// What a route does with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RouteKind {
@@ -19,6 +22,9 @@ pub enum RouteKind {
     Unicast,
     /// Refuses it, and tells the sender so.
     Unreachable,
+    /// Delivers it to this host. Belongs into the local table and is only ever added: listings are
+    /// of the main table.
+    Local,
     /// Sends it to one of several next hops. Only ever listed, with the first next hop.
     Multipath,
     /// Something else that Flatland never asks for (blackhole, local, an encapsulation, a scope
@@ -91,12 +97,16 @@ impl Route {
             .kind(match self.kind {
                 RouteKind::Unicast | RouteKind::Multipath => RouteType::Unicast,
                 RouteKind::Unreachable => RouteType::Unreachable,
+                RouteKind::Local => RouteType::Local,
                 RouteKind::Other => RouteType::Unspec,
             });
         if let Some(metric) = self.metric {
             builder = builder.priority(metric);
         }
-        if let (Some(dev), true) = (self.dev, self.kind == RouteKind::Unicast) {
+        if self.kind == RouteKind::Local {
+            builder = builder.table_id(LOCAL_TABLE);
+        }
+        if let (Some(dev), RouteKind::Unicast | RouteKind::Local) = (self.dev, self.kind) {
             builder = builder.output_interface(dev);
         }
         if self.onlink {
@@ -136,6 +146,7 @@ impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             RouteKind::Unreachable => f.write_str("unreachable ")?,
+            RouteKind::Local => f.write_str("local ")?,
             RouteKind::Unicast | RouteKind::Multipath | RouteKind::Other => {}
         }
         write!(f, "{}", self.dst)?;
@@ -159,6 +170,9 @@ impl fmt::Display for Route {
         }
         if self.onlink {
             f.write_str(" onlink")?;
+        }
+        if self.kind == RouteKind::Local {
+            f.write_str(" table local")?;
         }
         Ok(())
     }
