@@ -48,7 +48,9 @@ fn hold(
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
     };
-    Ok(session.hold(attachment, &request, describe)?)
+    let choices = session.hold(attachment, &request, describe);
+    drop(session);
+    choices.map_err(|error| ledger.explain(error).into())
 }
 
 /// What the file of an address from a subnet will say.

@@ -17,6 +17,7 @@ use crate::disk::Disk;
 use crate::error::Error;
 use crate::pool::{self, Choice, Freed, Stock};
 use crate::queue::{self, Header, LINE};
+use crate::truth::{Truth, report_damage};
 
 /// A queue with at least this many taken addresses at its front, and half of it taken, is written
 /// anew without them. So its size follows the number of free addresses, at a constant mean cost.
@@ -37,8 +38,15 @@ impl<'a> Hints<'a> {
     pub(crate) fn open(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
         match Self::read(disk, subnet)? {
             Some(hints) => Ok(hints),
-            None => Self::rebuild(disk, subnet, now),
+            None => Self::recover(disk, subnet, now),
         }
+    }
+
+    /// Replaces a queue that is lost, and reports what else is not as we left it.
+    fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
+        let truth = Truth::read(disk, now)?;
+        truth.report_damage(disk, subnet)?;
+        Self::rebuild(disk, subnet, &truth)
     }
 
     fn read(disk: &'a Disk, subnet: &IpNet) -> Result<Option<Self>, Error> {
@@ -70,34 +78,17 @@ impl<'a> Hints<'a> {
         }))
     }
 
-    /// Writes the queue anew from the address files and the freed ones.
-    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let mut freed = Vec::new();
-        for name in Disk::names(&disk.freed())? {
-            match name.parse() {
-                Ok(address) if pool::is_usable(subnet, address) => {
-                    freed.extend(freed_since(disk, address, now)?);
-                }
-                Ok(_) => {}
-                Err(_) => disk.warn(
-                    Error::Foreign {
-                        path: disk.freed().join(name),
-                    }
-                    .to_string(),
-                ),
-            }
-        }
-        freed.sort_by_key(|freed| (freed.at, freed.address));
+    /// Writes the queue anew.
+    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, truth: &Truth) -> Result<Self, Error> {
         let header = Header {
-            next: Some(pool::first(subnet)),
+            next: truth.unused(subnet),
             head: 0,
         };
-        write(disk, subnet, &header, &freed)?;
+        let lines: String = truth.freed(subnet).map(Freed::render).collect();
         let path = disk.queue(subnet);
-        Self::read(disk, subnet)?.ok_or_else(|| Error::Damaged {
-            path,
-            why: "it changes under our hands".to_owned(),
-        })
+        disk.replace(&path, &(header.render() + &lines))?;
+        let why = || "it changes under our hands".to_owned();
+        Self::read(disk, subnet)?.ok_or_else(|| Error::Damaged { path, why: why() })
     }
 
     /// What the subnet has to offer. Passes over hints that are not true any more.
@@ -105,7 +96,7 @@ impl<'a> Hints<'a> {
         let oldest = match self.oldest(now)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
-                *self = Self::rebuild(self.disk, &self.subnet, now)?;
+                *self = Self::recover(self.disk, &self.subnet, now)?;
                 match self.oldest(now)? {
                     Found::Freed(oldest) => oldest,
                     Found::Damage => None,
@@ -182,50 +173,11 @@ enum Found {
     Damage,
 }
 
-/// Whether there is a file for `address`. One that does not say who holds the address keeps it
-/// from being handed out, and somebody should know.
+/// Whether there is a file for `address`: against what was expected, so somebody should know if it
+/// is not one of ours.
 fn is_held(disk: &Disk, address: IpAddr) -> Result<bool, Error> {
     if !Disk::exists(&disk.address(address))? {
         return Ok(false);
     }
-    match disk.allocation(address) {
-        Ok(_) => {}
-        Err(damage @ Error::Damaged { .. }) => {
-            disk.warn(format!(
-                "{damage}; {address} is not handed out until the file is removed"
-            ));
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(true)
-}
-
-/// Since when `address`, of which there is a file among the freed ones, has been free. `None` if
-/// it is held: then the file is what a claim left that was cut before it removed it.
-fn freed_since(disk: &Disk, address: IpAddr, now: Duration) -> Result<Option<Freed>, Error> {
-    if is_held(disk, address)? {
-        return Ok(None);
-    }
-    let Some(at) = disk.freed_at(address)? else {
-        return Ok(None);
-    };
-    if at > now {
-        // Not a time since boot: somebody touched the file. Count from now, to be safe.
-        match disk.set_time(&disk.freed().join(address.to_string()), now) {
-            Err(damage @ Error::Damaged { .. }) => {
-                disk.warn(damage.to_string());
-                return Ok(None);
-            }
-            result => result?,
-        }
-    }
-    Ok(Some(Freed {
-        address,
-        at: at.min(now),
-    }))
-}
-
-fn write(disk: &Disk, subnet: &IpNet, header: &Header, freed: &[Freed]) -> Result<(), Error> {
-    let lines: String = freed.iter().map(Freed::render).collect();
-    disk.replace(&disk.queue(subnet), &(header.render() + &lines))
+    report_damage(disk, address).map(|()| true)
 }

@@ -10,7 +10,6 @@
 //! by the attachment's link, and a link without an address file means nothing.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -23,6 +22,8 @@ use crate::error::Error;
 use crate::hints::Hints;
 use crate::lock;
 use crate::pool::{self, Choice};
+use crate::release::Inventory;
+use crate::truth::Truth;
 
 /// The ledger of one network.
 pub struct Ledger {
@@ -48,6 +49,33 @@ impl Ledger {
             disk: &self.disk,
             _lock: lock::folder(self.disk.root())?,
         })
+    }
+
+    /// The error that a session ended with, once the session is over: that no address is free may
+    /// be because of files that are not ours, and finding them takes longer than others should
+    /// wait.
+    pub fn explain(&self, error: Error) -> Error {
+        let Error::Exhausted { subnets, .. } = error else {
+            return error;
+        };
+        match Inventory::read(&self.disk) {
+            Ok(inventory) => {
+                let damaged = inventory.damaged.into_iter().map(|(address, _)| address);
+                let blocks = |address: &IpAddr| subnets.iter().any(|net| net.contains(address));
+                let damaged = damaged
+                    .filter(blocks)
+                    .map(|it| self.disk.address(it))
+                    .collect();
+                Error::Exhausted { subnets, damaged }
+            }
+            Err(second) => Error::Several(vec![
+                Error::Exhausted {
+                    subnets,
+                    damaged: Vec::new(),
+                },
+                second,
+            ]),
+        }
     }
 
     /// What a person should hear of, although no operation failed because of it.
@@ -114,26 +142,17 @@ impl<'a> Session<'a> {
         subnets: &[IpNet],
         request: &Request<'_>,
     ) -> Result<(Choice, Hints<'a>), Error> {
-        for open in [Hints::open, Hints::rebuild] {
-            let mut opened = Vec::new();
-            let stocks = subnets.iter().map(|subnet| {
-                let mut hints = open(self.disk, subnet, request.now)?;
-                let stock = hints.stock(request.now)?;
-                opened.push((*subnet, hints));
-                Ok(stock)
-            });
-            if let Some(choice) = pool::choose(stocks, request.now, request.cool_down)? {
-                let chosen = opened
-                    .into_iter()
-                    .find(|(subnet, _)| *subnet == choice.subnet());
-                if let Some((_, hints)) = chosen {
-                    return Ok((choice, hints));
-                }
-            }
+        let now = request.now;
+        if let Some(found) = choose(subnets, request, |net| Hints::open(self.disk, net, now))? {
+            return Ok(found);
         }
-        Err(Error::Exhausted {
+        let truth = Truth::read(self.disk, now)?;
+        let found = choose(subnets, request, |net| {
+            Hints::rebuild(self.disk, net, &truth)
+        })?;
+        found.ok_or_else(|| Error::Exhausted {
             subnets: subnets.to_vec(),
-            damaged: self.damaged(subnets)?,
+            damaged: Vec::new(),
         })
     }
 
@@ -165,16 +184,26 @@ impl<'a> Session<'a> {
             Err(second) => Error::Several(vec![error, second]),
         }
     }
+}
 
-    fn damaged(&self, subnets: &[IpNet]) -> Result<Vec<PathBuf>, Error> {
-        let inventory = self.inventory()?;
-        let blocks = |address: &IpAddr| subnets.iter().any(|subnet| subnet.contains(address));
-        let damaged = inventory
-            .damaged
-            .iter()
-            .filter(|(address, _)| blocks(address));
-        Ok(damaged
-            .map(|(address, _)| self.disk.address(*address))
-            .collect())
-    }
+/// Chooses among `subnets`, whose queues `open` opens.
+fn choose<'a>(
+    subnets: &[IpNet],
+    request: &Request<'_>,
+    open: impl Fn(&IpNet) -> Result<Hints<'a>, Error>,
+) -> Result<Option<(Choice, Hints<'a>)>, Error> {
+    let mut opened = Vec::new();
+    let stocks = subnets.iter().map(|subnet| {
+        let mut hints = open(subnet)?;
+        let stock = hints.stock(request.now)?;
+        opened.push((*subnet, hints));
+        Ok(stock)
+    });
+    let choice = pool::choose(stocks, request.now, request.cool_down)?;
+    Ok(choice.and_then(|choice| {
+        let chosen = opened
+            .into_iter()
+            .find(|(subnet, _)| *subnet == choice.subnet());
+        chosen.map(|(_, hints)| (choice, hints))
+    }))
 }

@@ -21,6 +21,7 @@ mod release;
 mod status;
 mod steps;
 mod subnets;
+mod truth;
 
 pub use allocation::Allocation;
 pub use disk::{Disk, Step, Watch};

@@ -25,6 +25,28 @@ pub struct Inventory {
     pub foreign: Vec<PathBuf>,
 }
 
+impl Inventory {
+    /// Reads every file. Without a lock it may miss what comes and goes meanwhile.
+    pub(crate) fn read(disk: &Disk) -> Result<Self, Error> {
+        let mut inventory = Self::default();
+        for name in Disk::names(&disk.addresses())? {
+            let Ok(address) = name.parse::<IpAddr>() else {
+                inventory.foreign.push(disk.addresses().join(name));
+                continue;
+            };
+            match disk.allocation(address) {
+                Ok(Some(allocation)) => inventory.held.push((address, allocation)),
+                Ok(None) => {}
+                Err(error @ Error::Damaged { .. }) => inventory.damaged.push((address, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        inventory.held.sort_by_key(|(address, _)| *address);
+        inventory.damaged.sort_by_key(|(address, _)| *address);
+        Ok(inventory)
+    }
+}
+
 impl Session<'_> {
     /// Frees what `attachment` holds, as of `now` (time since boot). Does all that it can before
     /// it reports what it could not. Returns the addresses that it freed.
@@ -165,24 +187,9 @@ impl Session<'_> {
             .collect())
     }
 
-    /// Everything there is, read from disk.
+    /// Everything there is.
     pub fn inventory(&self) -> Result<Inventory, Error> {
-        let mut inventory = Inventory::default();
-        for name in Disk::names(&self.disk.addresses())? {
-            let Ok(address) = name.parse::<IpAddr>() else {
-                inventory.foreign.push(self.disk.addresses().join(name));
-                continue;
-            };
-            match self.disk.allocation(address) {
-                Ok(Some(allocation)) => inventory.held.push((address, allocation)),
-                Ok(None) => {}
-                Err(error @ Error::Damaged { .. }) => inventory.damaged.push((address, error)),
-                Err(error) => return Err(error),
-            }
-        }
-        inventory.held.sort_by_key(|(address, _)| *address);
-        inventory.damaged.sort_by_key(|(address, _)| *address);
-        Ok(inventory)
+        Inventory::read(self.disk)
     }
 }
 

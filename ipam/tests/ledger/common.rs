@@ -101,9 +101,9 @@ impl Node {
             now,
         };
         let ledger = self.ledger(fate)?;
-        let choices = ledger
-            .lock()?
-            .hold(who, &request, |subnet| describe(who, subnet))?;
+        let describe = |subnet| describe(who, subnet);
+        let choices = ledger.lock()?.hold(who, &request, describe);
+        let choices = choices.map_err(|error| ledger.explain(error))?;
         Ok(choices.iter().map(Choice::address).collect())
     }
 
