@@ -1,15 +1,19 @@
 //! Raising a lab.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::command::{enter, run};
 use crate::machine::Plug;
 use crate::namespaces::{child_of, own_path, start_holder};
-use crate::{Error, Etcd, Families, Machine, Node, Result, etcd};
+use crate::{Error, Etcd, Families, Kept, KeptPlace, Machine, Node, Result, etcd};
 
 /// Host parts of addresses on the switch: nodes count from here, etcd from 2, strangers from 200.
 const FIRST_NODE: u8 = 11;
@@ -23,7 +27,7 @@ pub struct Builder {
     families: Families,
     mtu: u32,
     default_route: bool,
-    keep: bool,
+    keep: Option<PathBuf>,
 }
 
 /// A running cluster.
@@ -45,7 +49,7 @@ impl Default for Builder {
             families: Families::default(),
             mtu: 1500,
             default_route: true,
-            keep: false,
+            keep: None,
         }
     }
 }
@@ -90,16 +94,29 @@ impl Builder {
         }
     }
 
-    /// Lets the lab live until somebody kills its pid 1.
+    /// Lets the lab live on after [`Lab::leave`], until it is taken down ([`Kept::take_down`]). It
+    /// is written down in `file`; an error if one that is still up is there already.
     #[must_use]
-    pub fn keep(self, keep: bool) -> Self {
-        Self { keep, ..self }
+    pub fn keep(self, file: PathBuf) -> Self {
+        Self {
+            keep: Some(file),
+            ..self
+        }
     }
 
     /// Raises it: etcd answers, nodes are booted, nothing of Flatland runs yet.
     pub fn start(self) -> Result<Lab> {
         let mut init = Command::new(own_path()?);
-        init.arg("init").args(self.keep.then_some("--keep"));
+        if let Some(file) = &self.keep {
+            if Kept::read(file)?.is_some() {
+                return Err(Error::new(
+                    "a demo is up already: `make demo-down` takes it down",
+                ));
+            }
+            // Ctrl-C is for the caller, who then has something to take down.
+            init.process_group(0);
+        }
+        init.arg("init").args(self.keep.as_ref().map(|_| "--keep"));
         let init = start_holder(init)?;
         let pid = child_of(init.id())?;
         let mut lab = Lab {
@@ -109,6 +126,7 @@ impl Builder {
             pid,
             init,
         };
+        lab.write_down(Vec::new())?;
         lab.raise_switch()?;
         lab.boot()?;
         Ok(lab)
@@ -193,7 +211,7 @@ impl Lab {
             mtu: self.builder.mtu,
             default_route: false,
         };
-        let machine = Machine::boot(self.pid, name, &plug, self.builder.keep)?;
+        let machine = Machine::boot(self.pid, name, &plug, self.kept())?;
         self.connect(&machine)?;
         Ok(machine)
     }
@@ -229,6 +247,23 @@ impl Lab {
         Ok(())
     }
 
+    /// Goes away and lets the lab live on: see [`Builder::keep`]. Only `places` can be entered.
+    pub fn leave(self, places: Vec<KeptPlace>) -> Result<Kept> {
+        let kept = self.write_down(places)?;
+        // Dropping it would end it.
+        std::mem::forget(self);
+        kept.ok_or_else(|| Error::new("this lab was not raised to be kept"))
+    }
+
+    fn write_down(&self, places: Vec<KeptPlace>) -> Result<Option<Kept>> {
+        let record = |file| Kept::record(file, self.pid, places);
+        self.builder.keep.as_deref().map(record).transpose()
+    }
+
+    fn kept(&self) -> bool {
+        self.builder.keep.is_some()
+    }
+
     /// A command in the lab's own namespaces, where the switch is.
     pub fn run(&self, command: &[&str]) -> Result<String> {
         run(enter(self.pid, None, command)?, b"")?.success()
@@ -247,7 +282,7 @@ impl Lab {
     }
 
     fn boot(&mut self) -> Result {
-        let (pid, keep, members) = (self.pid, self.builder.keep, self.builder.etcd);
+        let (pid, keep, members) = (self.pid, self.kept(), self.builder.etcd);
         let lab = &*self;
         // Machines boot side by side: most of it is waiting for processes to start.
         let (etcd, nodes) = thread::scope(|scope| {
@@ -277,7 +312,7 @@ impl Lab {
             &name,
             &builder.plug(index),
             &builder.conflist(),
-            builder.keep,
+            self.kept(),
         )
         .map_err(|error| error.doing(format!("booting {name}")))
     }
@@ -312,11 +347,15 @@ impl Drop for Lab {
         if thread::panicking() {
             self.show_logs();
         }
-        self.nodes.clear();
-        self.etcd.clear();
         drop(self.init.stdin.take());
+        if self.kept() {
+            let pid = i32::try_from(self.pid).map(Pid::from_raw);
+            let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
+        }
         // Its end is the end of everything in the lab; waiting leaves no zombie behind.
         let _ = self.init.wait();
+        self.nodes.clear();
+        self.etcd.clear();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which address families a lab runs.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::Error;
@@ -25,6 +26,25 @@ impl Families {
             Self::V4 => &BOTH[..1],
             Self::V6 => &BOTH[1..],
             Self::Dual => &BOTH,
+        }
+    }
+
+    /// Whether IPv4 is one of them.
+    pub fn v4(self) -> bool {
+        self != Self::V6
+    }
+
+    /// Whether IPv6 is one of them.
+    pub fn v6(self) -> bool {
+        self != Self::V4
+    }
+
+    /// Whether `address` is of one of them.
+    pub fn has(self, address: IpAddr) -> bool {
+        if address.is_ipv4() {
+            self.v4()
+        } else {
+            self.v6()
         }
     }
 }

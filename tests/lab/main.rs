@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 use lab::probe::{self, Questions};
-use lab::{Error, Result, namespaces};
+use lab::{Error, Families, Kept, Result, demo, namespaces};
 
 /// A cluster of network namespaces on one machine, to try Flatland in.
 #[derive(Parser)]
@@ -40,17 +40,38 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Runs a command where a process of a lab is.
+    /// Runs a command, by default a shell, in a node or a pod of the demo that is up.
     Enter {
-        /// The process to join, a machine's.
-        #[arg(long)]
-        target: u32,
-        /// A pod's network namespace, as a path on that machine.
-        #[arg(long)]
+        /// The node (n1) or the pod (n1/a).
+        #[arg(required_unless_present = "target")]
+        place: Option<String>,
+        /// Any process of a lab, instead of a place.
+        #[arg(long, conflicts_with = "place", requires = "command", hide = true)]
+        target: Option<u32>,
+        /// A network namespace, as a path where that process is.
+        #[arg(long, requires = "target", hide = true)]
         netns: Option<PathBuf>,
         /// The command.
-        #[arg(last = true, required = true)]
+        #[arg(last = true)]
         command: Vec<OsString>,
+    },
+    /// Raises a cluster on this machine and shows its nodes, its routes, and who reaches whom.
+    Demo {
+        /// How many nodes.
+        #[arg(long, default_value_t = 3, value_parser = value_parser!(u8).range(1..=180))]
+        nodes: u8,
+        /// How many pods on each node.
+        #[arg(long, default_value_t = 2, value_parser = value_parser!(u8).range(0..=200))]
+        pods: u8,
+        /// Address families: 4, 6 or dual.
+        #[arg(long, default_value = "dual")]
+        families: Families,
+        /// Leave it up.
+        #[arg(long)]
+        keep: bool,
+        /// Take down the one that was left up.
+        #[arg(long, exclusive = true)]
+        down: bool,
     },
     /// Tells every client, on TCP and UDP, the address it came from, until killed.
     Serve {
@@ -91,10 +112,27 @@ fn run(command: Command) -> Result<ExitCode> {
             namespaces::machine(&name, keep).map(|()| ExitCode::SUCCESS)
         }
         Command::Enter {
-            target,
+            target: Some(target),
             netns,
             command,
+            ..
         } => namespaces::enter(target, netns.as_deref(), &command).map(ended),
+        Command::Enter { place, command, .. } => {
+            enter_place(&place.unwrap_or_default(), command).map(ended)
+        }
+        Command::Demo { down: true, .. } => Kept::find()?.take_down().map(|()| ExitCode::SUCCESS),
+        Command::Demo {
+            nodes,
+            pods,
+            families,
+            keep,
+            ..
+        } => demo::demo(demo::Options {
+            nodes,
+            pods,
+            families,
+            keep,
+        }),
         Command::Serve { port } => probe::serve(port).map(|()| ExitCode::SUCCESS),
         Command::Ask {
             port,
@@ -111,4 +149,17 @@ fn run(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// A shell, or another command, in a place of the kept lab.
+fn enter_place(name: &str, command: Vec<OsString>) -> Result<ExitStatus> {
+    let kept = Kept::find()?;
+    let place = kept.place(name)?;
+    let mut words: Vec<OsString> = vec!["env".into(), "HOME=/root".into()];
+    if command.is_empty() {
+        let shell = ["sh", "bash"][usize::from(Path::new("/bin/bash").exists())];
+        words.extend([format!("PS1={name}# ").into(), shell.into()]);
+    }
+    words.extend(command);
+    namespaces::enter(place.target, place.netns.as_deref(), &words)
 }

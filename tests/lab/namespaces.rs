@@ -141,18 +141,22 @@ pub fn exit_code(status: ExitStatus) -> u8 {
 /// Starts a holder and waits until its namespaces are there. Its standard input is what keeps it.
 pub(crate) fn start_holder(mut command: Command) -> Result<std::process::Child> {
     let what = format!("{command:?}");
-    let mut child = command
+    // Not our own standard error: a lab that is kept would hold it open for ever.
+    let pipes = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .spawn()
-        .doing(&what)?;
+        .stderr(Stdio::piped());
+    let mut child = pipes.spawn().doing(&what)?;
     let mut word = [0; READY.len()];
     let stdout = child.stdout.as_mut();
     let ready = stdout.map(|pipe| pipe.read_exact(&mut word));
     if !matches!(ready, Some(Ok(()))) || word != *READY.as_bytes() {
-        let status = child.wait().doing(&what)?;
+        let output = child.wait_with_output().doing(&what)?;
+        let words = String::from_utf8_lossy(&output.stderr);
         return Err(Error::new(format!(
-            "{what} ended early, {status}: see what it wrote above"
+            "{what}: {}: {}",
+            output.status,
+            words.trim()
         )));
     }
     Ok(child)

@@ -1,0 +1,236 @@
+//! The matrix of who reaches whom, and what the receivers saw: text from what was asked.
+
+use super::survey::{Asked, Party};
+use super::table::{self, Cell, Paint, Style, WIDTH};
+
+/// The width of a column, with the space before it. Round trips over a second do not fit; they do
+/// not come up.
+const COLUMN: usize = 9;
+
+/// How many failures are explained; the matrix shows all of them.
+const EXPLAINED: usize = 12;
+
+/// A row for each sender, a column for each receiver; more columns than fit go below each other.
+pub(super) fn matrix(parties: &[Party], asked: &[Asked], ipv6: bool, paint: Paint) -> String {
+    let longest = parties
+        .iter()
+        .map(|party| party.name.len())
+        .max()
+        .unwrap_or_default();
+    let fits = (WIDTH.saturating_sub(longest + 2) / COLUMN.max(longest + 2)).max(1);
+    let columns: Vec<usize> = (0..parties.len()).collect();
+    let even = columns
+        .len()
+        .div_ceil(columns.len().div_ceil(fits).max(1))
+        .max(1);
+    let blocks = columns.chunks(even).map(|block| {
+        let mut rows = vec![heading(parties, block)];
+        rows.extend((0..parties.len()).map(|from| row(parties, asked, from, block, ipv6)));
+        table::render(&rows, paint)
+    });
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+fn heading(parties: &[Party], block: &[usize]) -> Vec<Cell> {
+    let name = |&to: &usize| Cell::right(Style::Name, format!("{:>6}", parties[to].name));
+    [Cell::new(Style::Aside, "from")]
+        .into_iter()
+        .chain(block.iter().map(name))
+        .collect()
+}
+
+fn row(parties: &[Party], asked: &[Asked], from: usize, block: &[usize], ipv6: bool) -> Vec<Cell> {
+    let cell = |&to: &usize| {
+        if from == to {
+            return Cell::right(Style::Aside, "·");
+        }
+        let mut answers = asked
+            .iter()
+            .filter(|one| (one.from, one.to, one.is_ipv6()) == (from, to, ipv6));
+        match answers.next() {
+            Some(Asked {
+                complaint: None,
+                answer,
+                ..
+            }) => Cell::right(
+                Style::Good,
+                answer.ping.as_ref().map_or(String::new(), |&t| time(t)),
+            ),
+            _ => Cell::right(Style::Bad, "✗"),
+        }
+    };
+    let name = Cell::new(Style::Name, &parties[from].name);
+    [name].into_iter().chain(block.iter().map(cell)).collect()
+}
+
+/// Microseconds in three digits and a unit.
+pub(super) fn time(micros: u64) -> String {
+    match micros {
+        0..1000 => format!("{micros} µs"),
+        1000..100_000 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
+        _ => format!("{} ms", micros / 1000),
+    }
+}
+
+/// What went wrong, in words, as far as that is readable.
+pub(super) fn complaints(parties: &[Party], asked: &[Asked]) -> Vec<String> {
+    let failed: Vec<&Asked> = asked.iter().filter(|one| one.complaint.is_some()).collect();
+    let words = failed.iter().take(EXPLAINED).map(|one| {
+        let (from, to) = (&parties[one.from].name, &parties[one.to].name);
+        format!(
+            "{from} to {to}: {}",
+            one.complaint.as_deref().unwrap_or_default()
+        )
+    });
+    let rest = failed.len().saturating_sub(EXPLAINED);
+    words
+        .chain((rest > 0).then(|| format!("and {rest} more")))
+        .collect()
+}
+
+/// One question of each kind in each family, to another node if there is one: the sender's own
+/// address, and the one that the receiver saw.
+pub(super) fn examples(parties: &[Party], asked: &[Asked]) -> Vec<Vec<Cell>> {
+    let aside = |text| Cell::new(Style::Aside, text);
+    let mut rows = vec![
+        ["sender", "its address", "receiver", "address it saw"]
+            .map(aside)
+            .to_vec(),
+    ];
+    for ipv6 in [false, true] {
+        for kind in [[true, true], [true, false], [false, true]] {
+            let ends = |one: &Asked| [&parties[one.from], &parties[one.to]];
+            let alike =
+                |one: &&Asked| one.is_ipv6() == ipv6 && ends(one).map(|party| party.is_pod) == kind;
+            let afar = |one: &&Asked| ends(one)[0].node != ends(one)[1].node;
+            let found = asked.iter().filter(alike).find(afar);
+            let found = found.or_else(|| asked.iter().find(alike));
+            rows.extend(found.map(|one| example(parties, one)));
+        }
+    }
+    rows
+}
+
+fn example(parties: &[Party], one: &Asked) -> Vec<Cell> {
+    let (from, to) = (&parties[one.from], &parties[one.to]);
+    let own = from
+        .addresses
+        .iter()
+        .find(|address| address.is_ipv6() == one.is_ipv6());
+    let style = if one.seen_as_itself(parties) {
+        Style::Good
+    } else {
+        Style::Bad
+    };
+    let seen = one
+        .answer
+        .tcp
+        .as_ref()
+        .map_or_else(Clone::clone, ToString::to_string);
+    vec![
+        Cell::new(Style::Name, &from.name),
+        Cell::new(
+            Style::Plain,
+            own.map(ToString::to_string).unwrap_or_default(),
+        ),
+        Cell::new(Style::Name, &to.name),
+        Cell::new(style, seen),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::probe::Answer;
+
+    fn parties(count: u8) -> Vec<Party> {
+        let party = |number| Party {
+            name: format!("n{number}/a"),
+            node: format!("n{number}"),
+            is_pod: true,
+            addresses: vec![IpAddr::from([10, 0, 0, number])],
+        };
+        (1..=count).map(party).collect()
+    }
+
+    fn asked(parties: &[Party], [from, to]: [usize; 2], seen: Result<IpAddr, String>) -> Asked {
+        let target = parties[to].addresses[0];
+        let answer = Answer {
+            target,
+            ping: Ok(42),
+            tcp: seen.clone(),
+            udp: seen,
+        };
+        let complaint = answer.complaint(&parties[from].addresses);
+        Asked {
+            from,
+            to,
+            answer,
+            complaint,
+        }
+    }
+
+    #[test]
+    fn who_answers_shows_a_time_and_who_does_not_shows_a_cross() {
+        let two = parties(2);
+        let well = asked(&two, [0, 1], Ok(two[0].addresses[0]));
+        let lost = asked(&two, [1, 0], Err("no answer".to_owned()));
+        let all = [well, lost];
+        let text = matrix(&two, &all, false, Paint::Nothing);
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows[1], ["n1/a", "·", "42", "µs"]);
+        assert_eq!(rows[2], ["n2/a", "✗", "·"]);
+        let words = complaints(&two, &all);
+        assert_eq!(
+            words,
+            ["n2/a to n1/a: 10.0.0.1: TCP: no answer, UDP: no answer"]
+        );
+    }
+
+    #[test]
+    fn who_is_seen_as_somebody_else_has_not_reached_anyone() {
+        let two = parties(2);
+        let translated = asked(&two, [0, 1], Ok(IpAddr::from([192, 168, 1, 11])));
+        assert!(!translated.seen_as_itself(&two));
+        let text = matrix(&two, &[translated], false, Paint::Nothing);
+        assert!(
+            text.lines().nth(1).is_some_and(|row| row.contains('✗')),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_wide_matrix_is_cut_into_blocks_that_fit() {
+        let many = parties(25);
+        let text = matrix(&many, &[], false, Paint::Nothing);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= WIDTH),
+            "{text}"
+        );
+        assert_eq!(text.matches("from").count(), 3);
+        for party in &many {
+            assert!(text.contains(&party.name), "{text}");
+        }
+    }
+
+    #[test]
+    fn complaints_are_counted_where_they_are_too_many_to_read() {
+        let two = parties(2);
+        let lost = (0..20).map(|_| asked(&two, [0, 1], Err("no answer".to_owned())));
+        let words = complaints(&two, &lost.collect::<Vec<_>>());
+        assert_eq!(words.len(), EXPLAINED + 1);
+        assert_eq!(words[EXPLAINED], "and 8 more");
+    }
+
+    #[test]
+    fn times_read_in_the_unit_that_fits() {
+        assert_eq!(time(42), "42 µs");
+        assert_eq!(time(1_250), "1.2 ms");
+        assert_eq!(time(250_000), "250 ms");
+    }
+}

@@ -1,0 +1,138 @@
+//! Labs that outlive whoever raised them: where they are written down, entered and ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Doing;
+use crate::namespaces::own_path;
+use crate::{DEADLINE, Error, Result, wait_until};
+
+/// A lab that stays up until it is taken down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its pid 1, as the caller sees it: everything ends with it.
+    pid: u32,
+    /// When that process started: another one may have its number one day.
+    started: u64,
+    /// What can be entered.
+    pub places: Vec<KeptPlace>,
+}
+
+/// A node or a pod of a kept lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptPlace {
+    /// `n1`, or `n1/a`.
+    pub name: String,
+    /// A process of the node.
+    pub target: u32,
+    /// A pod's network namespace, as a path of the node.
+    pub netns: Option<PathBuf>,
+}
+
+impl Kept {
+    /// Where the one kept lab of this build of `lab` is written down: beside the program.
+    pub fn file() -> Result<PathBuf> {
+        Ok(own_path()?.with_file_name("demo.json"))
+    }
+
+    /// The lab that is up. An error where none is.
+    pub fn find() -> Result<Self> {
+        let file = Self::file()?;
+        Self::read(&file)?.ok_or_else(|| Error::new("no demo is up: `make demo KEEP=1` raises one"))
+    }
+
+    /// The lab that is written down in `file`, if it is still up.
+    pub fn read(file: &Path) -> Result<Option<Self>> {
+        let Ok(text) = fs::read(file) else {
+            return Ok(None);
+        };
+        let kept: Self = serde_json::from_slice(&text).doing(file.display())?;
+        Ok(kept.is_up().then_some(kept))
+    }
+
+    /// Writes down in `file` the lab whose pid 1 is `pid`.
+    pub(crate) fn record(file: &Path, pid: u32, places: Vec<KeptPlace>) -> Result<Self> {
+        let started = started(pid).ok_or_else(|| Error::new("the lab's pid 1 has ended"))?;
+        let kept = Self {
+            pid,
+            started,
+            places,
+        };
+        let text = serde_json::to_vec_pretty(&kept).doing("writing the lab down")?;
+        fs::write(file, text).doing(file.display())?;
+        Ok(kept)
+    }
+
+    /// The place called `name`.
+    pub fn place(&self, name: &str) -> Result<&KeptPlace> {
+        self.places
+            .iter()
+            .find(|place| place.name == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = self
+                    .places
+                    .iter()
+                    .map(|place| place.name.as_str())
+                    .collect();
+                Error::new(format!("there is no {name}, but {}", names.join(", ")))
+            })
+    }
+
+    /// Ends it and everything in it.
+    pub fn take_down(&self) -> Result {
+        let pid = Pid::from_raw(i32::try_from(self.pid).doing("process id")?);
+        match kill(pid, Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => return Err(error).doing(format!("ending process {pid}")),
+        }
+        wait_until(format!("end of process {pid}"), DEADLINE, || !self.is_up())
+    }
+
+    fn is_up(&self) -> bool {
+        started(self.pid) == Some(self.started)
+    }
+}
+
+/// When a process started, in clock ticks since boot: field 22 of `/proc/pid/stat`. `None` if it
+/// has ended.
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name, which may hold spaces and brackets.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    (*fields.first()? != "Z").then(|| fields.get(19)?.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_lab_is_found_while_its_process_lives_and_not_afterwards() -> Result {
+        let folder = tempfile::tempdir().doing("a folder")?;
+        let file = folder.path().join("demo.json");
+        assert_eq!(Kept::read(&file)?, None);
+
+        let mut process = Command::new("sleep").arg("60").spawn().doing("sleep")?;
+        let place = KeptPlace {
+            name: "n1".into(),
+            target: process.id(),
+            netns: None,
+        };
+        let kept = Kept::record(&file, process.id(), vec![place])?;
+        assert_eq!(Kept::read(&file)?, Some(kept.clone()));
+        assert!(kept.place("n1").is_ok());
+        assert!(kept.place("n2").unwrap_err().to_string().contains("n1"));
+
+        kept.take_down()?;
+        assert_eq!(Kept::read(&file)?, None);
+        process.wait().doing("sleep").map(drop)
+    }
+}
