@@ -71,6 +71,7 @@ async fn a_new_node_needs_three_requests_at_most() {
 async fn many_at_once_on_one_node_claim_once() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
+    let before = etcd.requests();
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let (conf, folder) = (conf(&[&etcd.endpoint()]), folder.path().to_owned());
@@ -78,6 +79,7 @@ async fn many_at_once_on_one_node_claim_once() {
     }
     let all = tasks.join_all().await;
     assert!(all.iter().all(|owned| *owned == all[0]));
+    assert_eq!(etcd.requests() - before, 2, "one of them asks etcd");
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
 }
 
