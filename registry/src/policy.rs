@@ -95,13 +95,8 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new(policy: &Policy) -> Self {
-        Self::of(policy, policy.patience)
-    }
-
-    /// For an operation that was given less than the policy has.
-    pub(crate) fn of(policy: &Policy, left: Duration) -> Self {
         Self {
-            left,
+            left: policy.patience,
             failures: 0,
             backoff: policy.backoff,
         }

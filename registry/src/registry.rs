@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::sync::mpsc;
@@ -22,7 +21,6 @@ use crate::snapshot::{Event, Snapshot};
 #[derive(Debug)]
 pub struct Registry {
     network: Network,
-    policy: Policy,
     backend: Backend,
 }
 
@@ -54,11 +52,7 @@ impl Registry {
             Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(&conf.network, etcd, &network, policy))),
             None => Backend::Local(Local::new(folder, &network)),
         };
-        Ok(Self {
-            network,
-            policy,
-            backend,
-        })
+        Ok(Self { network, backend })
     }
 
     /// The network as this node's conflist has it.
@@ -92,10 +86,7 @@ impl Registry {
             machine: &record.machine_id,
             addresses: Some(&record.addresses),
         };
-        Ok(self
-            .acquire(me, Want::Name, self.policy.patience)
-            .await?
-            .registration)
+        Ok(self.acquire(me, Want::Name).await?.registration)
     }
 
     /// Claims one more subnet of `pod_cidr` for `node`, which `machine` must hold or may take: one
@@ -111,8 +102,7 @@ impl Registry {
             machine,
             addresses: None,
         };
-        let want = Want::Further { pod_cidr };
-        let outcome = self.acquire(me, want, self.policy.patience).await?;
+        let outcome = self.acquire(me, Want::Further { pod_cidr }).await?;
         Ok(*outcome
             .subnets
             .first()
@@ -154,19 +144,9 @@ impl Registry {
         }
     }
 
-    /// How this registry behaves in time.
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    pub(crate) async fn acquire(
-        &self,
-        me: Me<'_>,
-        want: Want<'_>,
-        patience: Duration,
-    ) -> Result<Outcome, Error> {
+    pub(crate) async fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.acquire(me, want, patience).await,
+            Backend::Etcd(etcd) => etcd.acquire(me, want).await,
             Backend::Local(local) => local.acquire(me, want),
         }
     }
