@@ -1,3 +1,79 @@
-//! Under construction.
+//! `routed` keeps one kernel route per peer subnet, and installs the conflist once the node's
+//! network works.
 
-fn main() {}
+mod chores;
+mod config;
+mod daemon;
+mod desired;
+mod dirty;
+mod error;
+mod failures;
+mod fib;
+mod file;
+mod forwarding;
+mod hold;
+mod lock;
+mod membership;
+mod memory;
+mod node;
+mod peers;
+mod plan;
+mod reconcile;
+mod report;
+mod verdict;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Cli, Command, Config, LogFormat, RunArgs};
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A terminal that cannot be written to is nobody to tell of it.
+            let _ = error.print();
+            let wrong = error.use_stderr();
+            return if wrong {
+                error::USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let Command::Run(args) = cli.command;
+    start_log(args.log_format);
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn run(args: RunArgs) -> Result<(), Error> {
+    let config = Config::read(args)?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(daemon::run(config))
+}
+
+/// The log goes to standard error; `RUST_LOG` chooses what of it, `info` unless set.
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,230 @@
+//! What a node needs besides its routes: that it forwards, that the registry knows its addresses,
+//! and, once all else works, that the container runtime finds the conflist.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use registry::owned::Owned;
+use registry::{Network, NodeRecord};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+use wire::node::MachineId;
+
+use crate::config::Config;
+use crate::desired::Link;
+use crate::fib::Netlink;
+use crate::membership::Wish;
+use crate::report::Said;
+use crate::verdict::list;
+use crate::{file, forwarding, node};
+
+/// How long peers are told addresses of a family of which this node has none any more.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The chores and how they stand.
+#[derive(Debug)]
+pub(crate) struct Chores {
+    config: Config,
+    network: Network,
+    machine: MachineId,
+    kernel: Netlink,
+    wishes: watch::Sender<Option<Wish>>,
+    /// Whether the registry was seen: before that, this node writes nothing there.
+    may_join: bool,
+    round: u64,
+    addresses: Vec<IpAddr>,
+    /// Since when peers are told an address that this node does not have any more.
+    vanished_at: Option<Instant>,
+    owned: Option<Owned>,
+    forwards: bool,
+    /// What the runtime has, as of the last look.
+    installed: Option<String>,
+    /// Whether it was installed, or found installed, at least once.
+    is_ready: bool,
+    no_address: Said,
+    overlap: Said,
+    no_forwarding: Said,
+    no_install: Said,
+}
+
+impl Chores {
+    /// Nothing is done yet.
+    pub(crate) fn new(
+        config: Config,
+        network: Network,
+        machine: MachineId,
+        wishes: watch::Sender<Option<Wish>>,
+    ) -> Self {
+        Self {
+            config,
+            network,
+            machine,
+            kernel: Netlink::default(),
+            wishes,
+            may_join: false,
+            round: 0,
+            addresses: Vec::new(),
+            vanished_at: None,
+            owned: None,
+            forwards: false,
+            installed: None,
+            is_ready: false,
+            no_address: Said::default(),
+            overlap: Said::default(),
+            no_forwarding: Said::default(),
+            no_install: Said::default(),
+        }
+    }
+
+    /// Looks at the node again: at its `links`, and whether it forwards if it `serves` a subnet.
+    /// Returns whether all is well; if not, try again.
+    pub(crate) fn look(&mut self, links: &[Link], serves: bool, now: Instant) -> bool {
+        self.installed = None;
+        self.check_overlap(links);
+        let forwards = !serves || self.see_to_forwarding();
+        self.find_addresses(now) && forwards
+    }
+
+    /// The registry was seen, and `lacks` something that this node has to put there (again).
+    pub(crate) fn registry_seen(&mut self, lacks: bool) {
+        self.may_join = true;
+        self.round += u64::from(lacks);
+        self.wish();
+    }
+
+    /// The registry has this node and its claims.
+    pub(crate) fn joined(&mut self, owned: Owned) {
+        if self.owned.as_ref() != Some(&owned) {
+            info!("node {} owns {}", owned.node, list(&owned.subnets));
+        }
+        self.owned = Some(owned);
+    }
+
+    /// Installs the conflist on a node whose routes are in the kernel, if all else is done too.
+    /// Returns whether that succeeded or has to wait for something else; if not, try again.
+    pub(crate) fn install(&mut self) -> bool {
+        let joined = self.owned.is_some();
+        if !(joined && self.forwards && !self.addresses.is_empty()) {
+            return true;
+        }
+        let (path, node) = (&self.config.installed, &self.config.node);
+        let text = self.config.conflist.with_node(node, &self.addresses);
+        if self.installed.as_ref() == Some(&text) {
+            return true;
+        }
+        let shown = path.display();
+        match file::replace(path, text.as_bytes()) {
+            Ok(changed) => {
+                if !self.is_ready {
+                    let state = if changed { "installed" } else { "in place" };
+                    info!("node {node} is ready for pods, {shown} is {state}");
+                } else if changed {
+                    info!("{shown} brought up to date");
+                }
+                self.is_ready = true;
+                self.no_install.clear();
+                self.installed = Some(text);
+                true
+            }
+            Err(why) => {
+                let text = format!("cannot install {shown}: {why}; the node is not ready for pods");
+                if self.no_install.is_news(&text) {
+                    error!("{text}");
+                }
+                false
+            }
+        }
+    }
+
+    fn check_overlap(&mut self, links: &[Link]) {
+        match node::overlap_with(links, &self.network) {
+            None => drop(self.overlap.clear()),
+            Some(overlap) => {
+                let text = overlap.to_string();
+                if self.overlap.is_news(&text) {
+                    error!("{text}");
+                }
+            }
+        }
+    }
+
+    fn see_to_forwarding(&mut self) -> bool {
+        match forwarding::ensure(&mut self.kernel, &self.network) {
+            Ok(changed) => {
+                if !changed.is_empty() {
+                    info!("forwarding switched on: {}", changed.join(", "));
+                }
+                self.no_forwarding.clear();
+                self.forwards = true;
+            }
+            Err(why) => {
+                let text = format!("this node does not forward packets for its pods: {why}");
+                if self.no_forwarding.is_news(&text) {
+                    error!("{text}");
+                }
+                self.forwards = false;
+            }
+        }
+        self.forwards
+    }
+
+    fn find_addresses(&mut self, now: Instant) -> bool {
+        let kernel = &mut self.kernel;
+        let (found, why) = match node::addresses(kernel, &self.config.hints, &self.network) {
+            Ok(found) => (found, None),
+            Err(why) => (Vec::new(), Some(why.to_string())),
+        };
+        let bridged = node::bridge(&self.addresses, &found);
+        let is_whole = !found.is_empty() && bridged == found;
+        if is_whole {
+            self.vanished_at = None;
+            self.no_address.clear();
+        } else {
+            self.tell_of_vanished(why);
+        }
+        let patient = now < *self.vanished_at.get_or_insert(now) + GRACE;
+        let told = if is_whole || patient || found.is_empty() {
+            bridged
+        } else {
+            found
+        };
+        if self.addresses != told {
+            info!("peers reach node {} by {}", self.config.node, list(&told));
+            self.addresses = told;
+            self.wish();
+        }
+        is_whole
+    }
+
+    fn tell_of_vanished(&mut self, why: Option<String>) {
+        let why = why.unwrap_or_else(|| "an address of this node is gone".to_owned());
+        if !self.no_address.is_news(&why) {
+            return;
+        }
+        if self.addresses.is_empty() {
+            error!("{why}; until then no peer can reach this node");
+        } else {
+            warn!("{why}; peers are told {} for now", list(&self.addresses));
+        }
+    }
+
+    fn wish(&self) {
+        if !self.may_join || self.addresses.is_empty() {
+            return;
+        }
+        let wish = Wish {
+            record: NodeRecord {
+                addresses: self.addresses.clone(),
+                machine_id: self.machine.as_str().to_owned(),
+            },
+            round: self.round,
+        };
+        self.wishes.send_if_modified(|current| {
+            let changed = current.as_ref() != Some(&wish);
+            if changed {
+                *current = Some(wish);
+            }
+            changed
+        });
+    }
+}

@@ -1,0 +1,246 @@
+//! What an administrator says on the command line and in the conflist, checked before anything
+//! happens.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use wire::cni;
+use wire::conf::Conflist;
+use wire::node::{self, NodeName};
+
+/// Keeps one kernel route per peer subnet on a Flatland node.
+#[derive(Debug, Parser)]
+#[command(name = "routed", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the daemon until SIGTERM or SIGINT.
+    ///
+    /// It registers this node, makes sure that it owns a subnet of every pod CIDR, keeps a route
+    /// to the subnets of its peers, and installs the conflist once pods can be served. When it
+    /// stops, routes, conflist and claims stay as they are: pods go on without it.
+    ///
+    /// Exit status: 0 after a signal, 64 for a wrong command line or conflist, 1 for any other
+    /// failure.
+    Run(RunArgs),
+}
+
+/// The flags of `routed run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The conflist that configures the network, outside of --cni-dir.
+    #[arg(long, value_name = "FILE")]
+    conflist: PathBuf,
+
+    /// This node's name; by default the conflist's ipam.nodeName, the environment's `NODE_NAME`,
+    /// or the host name.
+    #[arg(long, value_name = "NAME")]
+    node_name: Option<String>,
+
+    /// An address by which peers reach this node; several with commas or by repeating it. By
+    /// default those of the link with the default route.
+    #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
+    node_addresses: Vec<Addresses>,
+
+    /// Where the container runtime looks for conflists.
+    #[arg(long, value_name = "FOLDER", default_value = "/etc/cni/net.d")]
+    cni_dir: PathBuf,
+
+    /// How the log on standard error is written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object per line, for machines.
+    Json,
+}
+
+/// Addresses that commas separate; none if the text is empty, as an unset variable of a manifest
+/// is.
+#[derive(Debug, Clone)]
+struct Addresses(Vec<IpAddr>);
+
+impl FromStr for Addresses {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        parts.map(address).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text
+        .parse()
+        .map_err(|_| format!("{text:?} is no IP address"))?;
+    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let useless = address.is_loopback() || address.is_unspecified() || address.is_multicast();
+    if useless || broadcast || link_local {
+        return Err(format!("no peer can reach a node by {address}"));
+    }
+    Ok(address)
+}
+
+/// Everything the daemon needs to know, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The conflist.
+    pub(crate) conflist: Conflist,
+    /// Where the conflist is installed: a file of the same name in the runtime's folder.
+    pub(crate) installed: PathBuf,
+    /// This node.
+    pub(crate) node: NodeName,
+    /// The addresses that were given for it.
+    pub(crate) hints: Vec<IpAddr>,
+}
+
+impl Config {
+    /// Reads and checks what `args` say. The error is for the person who wrote them.
+    pub(crate) fn read(args: RunArgs) -> Result<Self, cni::Error> {
+        let conflist = Conflist::read(&args.conflist)?;
+        let name = installed_name(&args.conflist, &args.cni_dir)?;
+        let explicit = args.node_name.or_else(|| conflist.ipam().node_name.clone());
+        let mut hints = Vec::new();
+        for address in args
+            .node_addresses
+            .into_iter()
+            .flat_map(|addresses| addresses.0)
+        {
+            if !hints.contains(&address) {
+                hints.push(address);
+            }
+        }
+        Ok(Self {
+            node: node::node_name(explicit.as_deref())?,
+            installed: args.cni_dir.join(name),
+            hints,
+            conflist,
+        })
+    }
+}
+
+/// The source's own name, if a runtime would read it, and if the source is not what the runtime
+/// reads already: the node would be taken for ready before its network is.
+fn installed_name<'a>(source: &'a Path, cni_dir: &Path) -> Result<&'a OsStr, cni::Error> {
+    let refused = |msg: String, advice: &str| {
+        Err(cni::Error::new(cni::code::INVALID_CONFIG, msg).advise(advice))
+    };
+    let shown = source.display();
+    let is_list = source
+        .extension()
+        .is_some_and(|extension| extension == "conflist");
+    let Some(name) = source.file_name().filter(|_| is_list) else {
+        return refused(
+            format!("{shown} is not named like a conflist"),
+            "rename it to NAME.conflist: container runtimes read lists from no other files",
+        );
+    };
+    let folder = source.parent().map(fs::canonicalize).and_then(Result::ok);
+    if folder.is_some() && folder == fs::canonicalize(cni_dir).ok() {
+        return refused(
+            format!(
+                "{shown} is in {}, where the container runtime looks",
+                cni_dir.display()
+            ),
+            "keep it elsewhere, such as /etc/flatland: routed installs it once the network works",
+        );
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFLIST: &str = r#"{"cniVersion":"1.1.0","name":"flatland","plugins":[
+        {"type":"flatland","ipam":{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}}]}"#;
+
+    fn parse(args: &[&str]) -> Result<RunArgs, clap::Error> {
+        let all = ["routed", "run"].iter().chain(args);
+        Cli::try_parse_from(all).map(|cli| match cli.command {
+            Command::Run(args) => args,
+        })
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_come_by_commas_and_by_repetition_once_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("10-flatland.conflist");
+        fs::write(&source, CONFLIST).unwrap();
+        let args = parse(&[
+            "--conflist",
+            source.to_str().unwrap(),
+            "--node-name",
+            "n1",
+            "--node-address",
+            "192.168.1.1, fd00::1",
+            "--node-address",
+            "",
+            "--node-address",
+            "fd00::1,192.168.1.2",
+        ]);
+        let config = Config::read(args.unwrap()).unwrap();
+        let hints: Vec<_> = config.hints.iter().map(ToString::to_string).collect();
+        assert_eq!(hints, ["192.168.1.1", "fd00::1", "192.168.1.2"]);
+        assert_eq!(
+            config.installed,
+            Path::new("/etc/cni/net.d/10-flatland.conflist")
+        );
+        assert_eq!(config.node.as_str(), "n1");
+    }
+
+    #[test]
+    fn addresses_that_nobody_can_reach_are_refused() {
+        for bad in [
+            "127.0.0.1",
+            "::",
+            "ff02::1",
+            "255.255.255.255",
+            "fe80::1",
+            "n1",
+            "10.0.0.1/24",
+        ] {
+            let error = parse(&["--conflist", "x", "--node-address", bad]).unwrap_err();
+            assert!(error.to_string().contains(bad), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_the_runtime_would_miss_or_already_reads_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let name = |file: &Path| installed_name(file, folder.path()).map(OsStr::to_owned);
+        let error = name(&elsewhere.path().join("flatland.json")).unwrap_err();
+        assert!(error.msg.contains("flatland.json"), "{error}");
+        let error = name(&folder.path().join("10-flatland.conflist")).unwrap_err();
+        assert!(error.details.contains("/etc/flatland"), "{error}");
+        assert_eq!(
+            name(&elsewhere.path().join("a.conflist")).unwrap(),
+            "a.conflist"
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! The loop: everything that happens wakes it, one synchronous state machine decides.
+
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use registry::owned::Owned;
+use registry::{Backoff, Event, Network, Policy, Registry};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+use tracing::{error, info, warn};
+use wire::netlink::{Monitor, Topics};
+use wire::node::{MachineId, NodeName, run_dir, state_dir};
+
+use crate::chores::Chores;
+use crate::config::Config;
+use crate::error::Error;
+use crate::fib::{Kernel, Netlink};
+use crate::membership::{Membership, News, Wish};
+use crate::memory::Memory;
+use crate::reconcile::Reconciler;
+use crate::report::Said;
+use crate::{lock, node};
+
+/// Held by the one daemon of this node.
+const LOCK: &str = "/run/flatland/routed.lock";
+
+/// The least time from the end of one pass to the start of the next: a flood of events is met with
+/// few passes.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// A pass is followed by a rest so many times as long as it took, so that a flood never costs more
+/// than a fifth of a processor.
+const REST: u32 = 4;
+
+/// Between looks at everything, whatever was heard. Up to half of it is jitter.
+const RESYNC: Backoff = Backoff {
+    first: Duration::from_secs(60),
+    most: Duration::from_secs(60),
+};
+
+/// Between tries of what failed as a whole: the netlink socket, a setting, a file.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_millis(200),
+    most: Duration::from_secs(10),
+};
+
+/// As many events of the registry are taken in at once.
+const MOST_EVENTS: usize = 1_000;
+
+/// How long a stop waits for etcd to take note of it.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Runs until a signal.
+pub(crate) async fn run(config: Config) -> Result<(), Error> {
+    let _lock = lock::take(Path::new(LOCK))?;
+    // Subscribed first: what changes while all is read is heard of.
+    let mut monitor = subscribe()?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let conf = config.conflist.ipam().clone();
+    let folder = state_dir(&conf.network);
+    let registry = Arc::new(Registry::open_with(&conf, &folder, Policy::daemon())?);
+    let machine = MachineId::read()?;
+    let (wishes, to_fulfil) = watch::channel(None);
+    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes)?;
+    daemon.work(Instant::now());
+
+    let mut events = registry.follow();
+    let (told, mut news) = mpsc::channel(8);
+    let member = Membership::new(conf, folder, daemon.node.clone(), machine, registry);
+    let member = tokio::spawn(member.run(to_fulfil, told));
+
+    let signal = loop {
+        let mut wake = pin!(sleep_until(daemon.wake_at().into()));
+        tokio::select! {
+            _ = terminate.recv() => break "SIGTERM",
+            _ = interrupt.recv() => break "SIGINT",
+            event = events.recv() => {
+                daemon.heard(event.ok_or(Error::Ended("following the registry"))?);
+                let more = std::iter::from_fn(|| events.try_recv().ok());
+                more.take(MOST_EVENTS).for_each(|event| daemon.heard(event));
+            }
+            outcome = news.recv() => match outcome {
+                Some(News::Joined(owned)) => daemon.joined(owned),
+                Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
+                None => return Err(Error::Ended("joining the network")),
+            },
+            ready = monitor.readable_mut() => {
+                let mut ready = ready?;
+                let inner = ready.get_inner_mut();
+                // A route of one's own making is no news, however many there are to compare.
+                daemon.reconciler.kernel().hide_from(inner);
+                let topics = inner.drain();
+                ready.clear_ready();
+                match topics {
+                    Ok(topics) => daemon.kernel_changed(topics),
+                    Err(why) => {
+                        warn!("lost the kernel's events, subscribing anew: {why}");
+                        monitor = subscribe()?;
+                        daemon.kernel_changed(Topics::ALL);
+                    }
+                }
+            }
+            () = &mut wake => {}
+        }
+        daemon.work(Instant::now());
+    };
+
+    info!("stopping on {signal}: routes, conflist and claims stay as they are");
+    drop((daemon, news));
+    if timeout(FAREWELL, member).await.is_err() {
+        warn!("etcd did not take note in time; peers see this node as present for up to 30 s more");
+    }
+    Ok(())
+}
+
+/// The kernel's events from here on.
+#[allow(
+    deprecated,
+    reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
+)]
+fn subscribe() -> Result<AsyncFd<Monitor>, Error> {
+    let monitor = Monitor::open(Topics::ALL)?;
+    Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
+}
+
+/// The synchronous part: it is told what happened and when to work.
+struct Daemon {
+    node: NodeName,
+    folder: PathBuf,
+    reconciler: Reconciler<Netlink>,
+    memory: Memory,
+    chores: Chores,
+    /// No pass before this.
+    rested_at: Instant,
+    resync_at: Instant,
+    /// The chores are due at this time, if they are.
+    chores_at: Option<Instant>,
+    failed_passes: u32,
+    failed_chores: u32,
+    trouble: Said,
+    misnamed: Said,
+    is_settled: bool,
+}
+
+impl Daemon {
+    /// Looks at the node and takes up what an earlier daemon left.
+    fn begin(
+        config: Config,
+        machine: MachineId,
+        folder: &Path,
+        wishes: watch::Sender<Option<Wish>>,
+    ) -> Result<Self, Error> {
+        let network = Network::from(config.conflist.ipam());
+        let mut kernel = Netlink::default();
+        let links = kernel.links()?;
+        if let Some(overlap) = node::overlap_with(&links, &network) {
+            return Err(overlap.into());
+        }
+        node::warn_of_strangers(&config.hints, &links);
+        let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
+        let memory = Memory::recall(&run_dir(&name));
+        let (seen, held) = (memory.seen(), memory.held());
+        let reconciler = Reconciler::new(kernel, node.clone(), network.clone(), seen, held)?;
+        info!(
+            "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
+            env!("CARGO_PKG_VERSION"),
+            reconciler.count()
+        );
+        let now = Instant::now();
+        let mut daemon = Self {
+            node,
+            folder: folder.to_owned(),
+            reconciler,
+            memory,
+            chores: Chores::new(config, network, machine, wishes),
+            rested_at: now,
+            resync_at: now + RESYNC.pause(1),
+            chores_at: Some(now),
+            failed_passes: 0,
+            failed_chores: 0,
+            trouble: Said::default(),
+            misnamed: Said::default(),
+            is_settled: false,
+        };
+        if let Some(owned) = Owned::load(folder)? {
+            daemon.own(&owned);
+        }
+        Ok(daemon)
+    }
+
+    fn own(&mut self, owned: &Owned) {
+        if owned.node == self.node {
+            self.reconciler.own(&owned.subnets, owned.cluster);
+        } else {
+            let (folder, other) = (self.folder.display(), &owned.node);
+            let text = format!(
+                "{folder}/subnets.json is of node {other}, but this node is called {}; what \
+                 {other} owned is not served here",
+                self.node
+            );
+            if self.misnamed.is_news(&text) {
+                warn!("{text}");
+            }
+        }
+    }
+
+    /// Others of this node (`flatland-ipam`) claim and release subnets too; the file says so
+    /// before the registry does.
+    fn reload_owned(&mut self) {
+        match Owned::load(&self.folder) {
+            Ok(Some(owned)) => self.own(&owned),
+            Ok(None) => {}
+            Err(why) => warn!("{why}; going on with what was known"),
+        }
+    }
+
+    fn joined(&mut self, owned: Owned) {
+        self.own(&owned);
+        self.chores.joined(owned);
+        self.chores_at = Some(Instant::now());
+    }
+
+    fn heard(&mut self, event: Event) {
+        match event {
+            Event::Reset(view) => {
+                self.reload_owned();
+                let lacks = self.reconciler.reset(view);
+                self.memory.update(self.reconciler.peers(), true);
+                self.chores.registry_seen(lacks);
+            }
+            Event::Changes { revision, changes } => {
+                if self.reconciler.is_about_own(&changes) {
+                    self.reload_owned();
+                }
+                let lacks = self.reconciler.change(revision, changes);
+                self.memory.update(self.reconciler.peers(), false);
+                self.chores.registry_seen(lacks);
+            }
+            Event::Disconnected { why } => {
+                warn!("the registry is out of reach: {why}; routes stay, trying goes on");
+            }
+            Event::Connected => info!("the registry is back"),
+        }
+    }
+
+    fn kernel_changed(&mut self, topics: Topics) {
+        self.reconciler.kernel_changed(topics);
+    }
+
+    /// Does what is due.
+    fn work(&mut self, now: Instant) {
+        if now >= self.resync_at {
+            self.resync_at = now + RESYNC.pause(1);
+            self.chores_at.get_or_insert(now);
+            self.reconciler.resync();
+            self.memory.update(self.reconciler.peers(), true);
+        }
+        let retry = self.reconciler.retry_at().is_some_and(|at| at <= now);
+        if now >= self.rested_at && (retry || self.reconciler.is_dirty()) {
+            self.pass(now);
+        }
+        if self.chores_at.is_some_and(|at| at <= now) {
+            let links = self.reconciler.links();
+            let done = self.chores.look(links, self.reconciler.serves(), now);
+            self.chore_done(done, now);
+        }
+        let settled = self.reconciler.is_settled();
+        if settled && !self.is_settled {
+            self.is_settled = true;
+            info!("routes to peers in the kernel: {}", self.reconciler.count());
+        }
+        let may_install = self.chores_at.is_none_or(|at| at <= now);
+        if settled && may_install && !self.chores.install() {
+            self.chore_done(false, now);
+        }
+    }
+
+    fn pass(&mut self, now: Instant) {
+        let links = self.reconciler.links().to_vec();
+        match self.reconciler.pass(now) {
+            Ok(()) => {
+                self.failed_passes = 0;
+                self.trouble.clear();
+                let end = Instant::now();
+                self.rested_at = end + BREATH.max((end - now) * REST);
+            }
+            Err(why) => {
+                self.failed_passes += 1;
+                self.rested_at = now + PAUSES.pause(self.failed_passes);
+                let text = format!("the kernel's routes cannot be compared: {why}; trying again");
+                if self.trouble.is_news(&text) {
+                    error!("{text}");
+                }
+            }
+        }
+        if links != self.reconciler.links() {
+            self.chores_at = Some(now);
+        }
+    }
+
+    fn chore_done(&mut self, done: bool, now: Instant) {
+        self.failed_chores = if done { 0 } else { self.failed_chores + 1 };
+        self.chores_at = (!done).then(|| now + PAUSES.pause(self.failed_chores));
+    }
+
+    /// When to work next, if nothing happens before.
+    fn wake_at(&self) -> Instant {
+        let dirty = self.reconciler.is_dirty().then_some(self.rested_at);
+        let retry = self.reconciler.retry_at().map(|at| at.max(self.rested_at));
+        let due = [dirty, retry, self.chores_at].into_iter().flatten().min();
+        due.map_or(self.resync_at, |due| due.min(self.resync_at))
+    }
+}

@@ -1,0 +1,247 @@
+//! Against the real kernel, each test in a network namespace of its own.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::thread;
+
+use ipnet::IpNet;
+use nix::sched::{CloneFlags, unshare};
+use wire::netlink::{LinkChange, Mac, RouteKind, VethPair};
+
+use super::*;
+use crate::desired::Path;
+use crate::plan::{Desired, Scope};
+
+/// Runs a test in a network namespace that ends with it.
+fn in_namespace(test: impl FnOnce(&mut Netlink) + Send) {
+    let inside = || {
+        unshare(CloneFlags::CLONE_NEWNET)
+            .expect("this test makes a network namespace: run it as root, or under `unshare -Urn`");
+        test(&mut Netlink::default());
+    };
+    thread::scope(|scope| scope.spawn(inside).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+/// A link with a carrier and these addresses, by its index.
+fn make_link(kernel: &mut Netlink, name: &str, addresses: &[&str]) -> u32 {
+    let namespace = File::open("/proc/thread-self/ns/net").unwrap();
+    let pair = VethPair {
+        name: name.to_owned(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        mtu: 1500,
+        group: 0,
+        peer_name: format!("{name}-peer"),
+        peer_mac: Mac([2, 0, 0, 0, 0, 2]),
+        peer_netns: namespace.as_raw_fd(),
+    };
+    kernel
+        .with(|socket| {
+            let (index, peer) = socket.add_veth(&pair)?;
+            for index in [index, peer] {
+                let change = LinkChange {
+                    up: Some(true),
+                    ..LinkChange::default()
+                };
+                socket.apply_all(&[Request::ChangeLink { index, change }])?;
+            }
+            for address in addresses {
+                let address = Address {
+                    no_dad: address.contains(':'),
+                    ..Address::new(index, address.parse().unwrap())
+                };
+                socket.apply_all(&[Request::AddAddress(address)])?;
+            }
+            Ok(index)
+        })
+        .unwrap()
+}
+
+fn set_up(kernel: &mut Netlink, index: u32, up: bool) {
+    let change = LinkChange {
+        up: Some(up),
+        ..LinkChange::default()
+    };
+    kernel
+        .with(|socket| socket.apply_all(&[Request::ChangeLink { index, change }]))
+        .unwrap();
+}
+
+fn ask(kernel: &mut Netlink, request: Request) {
+    kernel.with(|socket| socket.apply_all(&[request])).unwrap();
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn via(gateway: &str, dev: u32) -> Path {
+    Path::Via {
+        gateway: gateway.parse().unwrap(),
+        dev,
+    }
+}
+
+/// One pass over everything: what was done and what was not.
+fn pass(kernel: &mut Netlink, desired: &Desired) -> Applied {
+    let actual = ours(kernel).unwrap();
+    carry_out(kernel, plan::diff(desired, &actual, &Scope::All)).unwrap()
+}
+
+fn is_in_sync(kernel: &mut Netlink, desired: &Desired) -> bool {
+    plan::diff(desired, &ours(kernel).unwrap(), &Scope::All).is_empty()
+}
+
+#[test]
+fn routes_of_both_families_come_stay_move_and_go() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
+        let mut desired = Desired::from([
+            (net("10.244.1.0/24"), Path::Unreachable),
+            (net("10.244.2.0/24"), via("192.168.1.2", eth0)),
+            (net("fd00:10:244:0:1::/80"), Path::Unreachable),
+            (net("fd00:10:244:0:2::/80"), via("fd00:1::2", eth0)),
+        ]);
+        let applied = pass(kernel, &desired);
+        assert_eq!(
+            (applied.done.len(), applied.failed.len()),
+            (4, 0),
+            "{:?}",
+            applied.failed
+        );
+        assert!(is_in_sync(kernel, &desired));
+        assert!(pass(kernel, &desired).done.is_empty());
+
+        desired.insert(net("10.244.2.0/24"), via("192.168.1.3", eth0));
+        desired.insert(net("fd00:10:244:0:2::/80"), via("fd00:1::3", eth0));
+        let moved = pass(kernel, &desired);
+        let is_replace = |step: &Step| matches!(step.change, Change::Replace { .. });
+        assert!(
+            moved.done.len() == 2 && moved.done.iter().all(is_replace),
+            "{moved:?}"
+        );
+        assert!(is_in_sync(kernel, &desired));
+
+        // A subnet that this node takes over from a peer.
+        desired.insert(net("10.244.2.0/24"), Path::Unreachable);
+        desired.insert(net("fd00:10:244:0:2::/80"), Path::Unreachable);
+        assert!(pass(kernel, &desired).failed.is_empty());
+        assert!(is_in_sync(kernel, &desired));
+
+        assert_eq!(pass(kernel, &Desired::new()).done.len(), 4);
+        assert!(ours(kernel).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn pods_and_foreign_routes_outlive_every_pass() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
+        let pod = |dst: &str| Route {
+            dev: Some(eth0),
+            ..Route::new(net(dst), RouteKind::Unicast)
+        };
+        let foreign = |dst: &str, gateway: &str| Route {
+            protocol: 4,
+            ..plan::route(net(dst), via(gateway, eth0))
+        };
+        let others = [
+            pod("10.244.1.5/32"),
+            pod("fd00:10:244:0:1::5/128"),
+            foreign("10.99.0.0/16", "192.168.1.9"),
+            foreign("fd00:99::/64", "fd00:1::9"),
+        ];
+        for route in &others {
+            ask(kernel, Request::AddRoute(route.clone()));
+        }
+        let desired = Desired::from([(net("10.244.2.0/24"), via("192.168.1.2", eth0))]);
+        pass(kernel, &desired);
+        pass(kernel, &Desired::new());
+        let left = kernel.routes(None).unwrap();
+        for route in others {
+            assert!(left.contains(&route), "{route} is gone");
+        }
+    });
+}
+
+#[test]
+fn a_foreign_route_in_the_way_is_named_and_left_alone() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
+        for (dst, foreign, wanted) in [
+            ("10.244.2.0/24", "192.168.1.9", "192.168.1.2"),
+            ("fd00:10:244:0:2::/80", "fd00:1::9", "fd00:1::2"),
+        ] {
+            let dst = net(dst);
+            let foreign = Route {
+                protocol: 4,
+                ..plan::route(dst, via(foreign, eth0))
+            };
+            ask(kernel, Request::AddRoute(foreign.clone()));
+            let desired = Desired::from([(dst, via(wanted, eth0))]);
+            let applied = pass(kernel, &desired);
+            assert!(applied.done.is_empty());
+            assert_eq!(applied.failed[0].1, Why::Conflict(foreign.clone()));
+            assert!(kernel.routes(None).unwrap().contains(&foreign));
+
+            // Without it ours gets in.
+            ask(kernel, Request::DelRoute(foreign));
+            assert!(pass(kernel, &desired).failed.is_empty());
+            assert!(is_in_sync(kernel, &desired));
+            pass(kernel, &Desired::new());
+        }
+    });
+}
+
+#[test]
+fn one_bad_route_does_not_keep_the_others_back() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24"]);
+        let mut desired: Desired = (0..200u8)
+            .map(|n| (net(&format!("10.244.{n}.0/24")), via("192.168.1.2", eth0)))
+            .collect();
+        // Its next hop is on no link.
+        desired.insert(net("10.244.77.0/24"), via("172.31.0.1", eth0));
+        let applied = pass(kernel, &desired);
+        assert_eq!((applied.done.len(), applied.failed.len()), (199, 1));
+        assert_eq!(applied.failed[0].0.dst, net("10.244.77.0/24"));
+        let Why::Refused(text) = &applied.failed[0].1 else {
+            panic!("{applied:?}")
+        };
+        assert!(text.contains("10.244.77.0/24"), "{text}");
+    });
+}
+
+#[test]
+fn a_link_that_flapped_gets_its_routes_back() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24"]);
+        let desired = Desired::from([(net("10.244.2.0/24"), via("192.168.1.2", eth0))]);
+        pass(kernel, &desired);
+        set_up(kernel, eth0, false);
+        assert!(ours(kernel).unwrap().is_empty());
+        set_up(kernel, eth0, true);
+        assert!(pass(kernel, &desired).failed.is_empty());
+        assert!(is_in_sync(kernel, &desired));
+    });
+}
+
+#[test]
+fn links_are_those_with_addresses_and_say_whether_they_are_up() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
+        make_link(kernel, "pod0", &[]);
+        let find = |kernel: &mut Netlink| -> Link {
+            let links = kernel.links().unwrap();
+            assert!(links.iter().all(|link| link.name != "pod0"), "{links:?}");
+            links.into_iter().find(|link| link.index == eth0).unwrap()
+        };
+        let link = find(kernel);
+        assert!(link.up && link.name == "eth0");
+        assert!(link.addresses.contains(&"fd00:1::1/64".parse().unwrap()));
+        set_up(kernel, eth0, false);
+        let link = find(kernel);
+        assert!(!link.up);
+        assert!(link.addresses.contains(&"192.168.1.1/24".parse().unwrap()));
+    });
+}

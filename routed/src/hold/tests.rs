@@ -1,0 +1,163 @@
+use registry::Claim;
+
+use super::*;
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+/// Cluster 7 at revision 100, with the claims `(node, subnet)`.
+fn registry(claims: &[(&str, &str)]) -> Snapshot {
+    let claims = claims
+        .iter()
+        .map(|(name, subnet)| (net(subnet), Claim { node: node(name) }));
+    Snapshot {
+        revision: 100,
+        cluster: 7,
+        network: Some(Network {
+            pod_cidrs: vec![net("10.244.0.0/16")],
+            subnet_lengths: vec![24],
+        }),
+        subnets: claims.collect(),
+        ..Snapshot::default()
+    }
+}
+
+const SEEN: Seen = Seen {
+    cluster: Some(7),
+    revision: 90,
+};
+const OWN: (&str, &str) = ("n1", "10.244.1.0/24");
+const PEER: (&str, &str) = ("n2", "10.244.2.0/24");
+
+fn verdict(seen: Seen, owned: &[&str], view: &Snapshot) -> Result<(), Distrust> {
+    let owned: Vec<_> = owned.iter().map(|subnet| net(subnet)).collect();
+    withdrawals_allowed(seen, &owned, &node("n1"), view)
+}
+
+#[test]
+fn the_registry_we_know_is_believed() {
+    for (seen, owned, view) in [
+        (SEEN, &["10.244.1.0/24"][..], registry(&[OWN, PEER])),
+        (SEEN, &["10.244.1.0/24"], registry(&[OWN])),
+        // The first start after an upgrade: nothing is remembered, but what is owned is there.
+        (Seen::default(), &["10.244.1.0/24"], registry(&[OWN, PEER])),
+        // The list of what is owned was lost, but the registry has it.
+        (Seen::default(), &[], registry(&[OWN, PEER])),
+        (
+            Seen {
+                cluster: Some(7),
+                revision: 100,
+            },
+            &["10.244.1.0/24"],
+            registry(&[OWN]),
+        ),
+    ] {
+        assert_eq!(verdict(seen, owned, &view), Ok(()), "{seen:?} {owned:?}");
+    }
+}
+
+#[test]
+fn another_an_older_or_an_emptied_registry_is_not_believed() {
+    let own = &["10.244.1.0/24"][..];
+    let missing = || Distrust::OwnClaimsMissing(vec![net("10.244.1.0/24")]);
+    let without_config = Snapshot {
+        network: None,
+        ..registry(&[OWN, PEER])
+    };
+    for (seen, owned, view, expected) in [
+        (SEEN, own, registry(&[]), missing()),
+        (SEEN, own, registry(&[PEER]), missing()),
+        // Somebody else has what we own.
+        (SEEN, own, registry(&[("n2", "10.244.1.0/24")]), missing()),
+        (SEEN, own, without_config, Distrust::NoConfig),
+        (
+            SEEN,
+            own,
+            Snapshot::default(),
+            Distrust::OtherCluster { before: 7, now: 0 },
+        ),
+        (
+            Seen {
+                cluster: Some(8),
+                revision: 0,
+            },
+            own,
+            registry(&[OWN, PEER]),
+            Distrust::OtherCluster { before: 8, now: 7 },
+        ),
+        (
+            Seen {
+                cluster: Some(7),
+                revision: 101,
+            },
+            own,
+            registry(&[OWN, PEER]),
+            Distrust::Older {
+                before: 101,
+                now: 100,
+            },
+        ),
+        (Seen::default(), &[], registry(&[PEER]), Distrust::NotJoined),
+        (Seen::default(), &[], registry(&[]), Distrust::NotJoined),
+    ] {
+        assert_eq!(
+            verdict(seen, owned, &view),
+            Err(expected),
+            "{seen:?} {owned:?}"
+        );
+    }
+}
+
+#[test]
+fn one_own_claim_of_two_is_not_enough() {
+    let owned = ["10.244.1.0/24", "10.244.9.0/24"];
+    let missing = Distrust::OwnClaimsMissing(vec![net("10.244.9.0/24")]);
+    assert_eq!(verdict(SEEN, &owned, &registry(&[OWN, PEER])), Err(missing));
+}
+
+fn path() -> Path {
+    Path::Via {
+        gateway: "192.168.1.2".parse().unwrap(),
+        dev: 2,
+    }
+}
+
+/// What remains held after a snapshot, of one route found at the start, one held before it, and
+/// both of them claimed or not.
+fn settled(claims: &[(&str, &str)], trusted: bool) -> Vec<String> {
+    let mut held = Held::default();
+    held.found(net("10.244.2.0/24"), path(), false);
+    held.found(net("10.244.3.0/24"), path(), true);
+    held.settle(&registry(claims), trusted);
+    held.all().map(|subnet| subnet.to_string()).collect()
+}
+
+#[test]
+fn a_believed_snapshot_lets_go_of_what_was_only_found() {
+    assert_eq!(settled(&[OWN], true), ["10.244.3.0/24"]);
+    assert_eq!(settled(&[OWN, PEER], true), ["10.244.3.0/24"]);
+    assert!(settled(&[OWN, ("n3", "10.244.3.0/24")], true).is_empty());
+}
+
+#[test]
+fn a_snapshot_that_is_not_believed_lets_go_only_of_what_it_claims() {
+    assert_eq!(settled(&[], false), ["10.244.2.0/24", "10.244.3.0/24"]);
+    assert_eq!(settled(&[PEER], false), ["10.244.3.0/24"]);
+}
+
+#[test]
+fn what_was_held_once_stays_held_when_the_registry_is_believed_again() {
+    let mut held = Held::default();
+    held.found(net("10.244.2.0/24"), path(), false);
+    held.settle(&registry(&[]), false);
+    held.settle(&registry(&[OWN]), true);
+    assert_eq!(held.firm().collect::<Vec<_>>(), [net("10.244.2.0/24")]);
+    assert_eq!(held.path(&net("10.244.2.0/24")), Some(path()));
+    held.release(&net("10.244.2.0/24"));
+    assert_eq!(held.all().count(), 0);
+}

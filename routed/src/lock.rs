@@ -1,0 +1,100 @@
+//! One `routed` per node: two of them would undo each other's routes for ever.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+/// Why the lock cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Another one holds it.
+    #[error(
+        "another routed runs on this node ({holder}, which holds {path}); stop that one first, or \
+         leave it to its work"
+    )]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// `pid N`, as far as the file tells.
+        holder: String,
+    },
+    /// The file cannot be opened or written.
+    #[error("cannot lock {path}: {source}")]
+    File {
+        /// The lock file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Takes the lock at `path` for as long as the returned value lives. The kernel lets go of it when
+/// the process ends, however it ends.
+pub(crate) fn take(path: &Path) -> Result<Flock<File>, Error> {
+    let failed = |source: io::Error| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(failed)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => sign(&mut lock).map(|()| lock).map_err(failed),
+        Err((file, Errno::EWOULDBLOCK)) => Err(Error::Held {
+            path: path.to_owned(),
+            holder: holder(file),
+        }),
+        Err((_, errno)) => Err(failed(errno.into())),
+    }
+}
+
+fn sign(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", process::id())
+}
+
+fn holder(mut file: File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => format!("pid {}", text.trim()),
+        _ => "pid unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flatland/routed.lock");
+        let _first = take(&path).unwrap();
+        let refused = take(&path).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("pid {}", process::id())),
+            "{refused}"
+        );
+        assert!(refused.contains("routed.lock"), "{refused}");
+    }
+
+    #[test]
+    fn the_lock_is_free_again_when_its_holder_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("routed.lock");
+        drop(take(&path).unwrap());
+        assert!(take(&path).is_ok());
+    }
+}

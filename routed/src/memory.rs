@@ -1,0 +1,200 @@
+//! What must survive a restart of the daemon, but not one of the node: how far the registry was
+//! seen, and which routes are held against it.
+//!
+//! Without it a wiped registry would be believed by the next start of the daemon, as soon as this
+//! node's own claims are back in it, and its peers' routes be withdrawn before they are back too.
+//! The file lives where the kernel's routes live: until the next boot.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tracing::{error, info, warn};
+
+use crate::file;
+use crate::hold::Seen;
+use crate::peers::Peers;
+use crate::report::Said;
+
+/// As many held subnets are named in the log.
+const MOST_NAMED: usize = 8;
+
+/// The file `routed.json` in a network's folder under `/run`, and what is in it.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    path: PathBuf,
+    content: Content,
+    trouble: Said,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Content {
+    /// The etcd cluster that was seen.
+    cluster: Option<u64>,
+    /// The revision at which it was last seen whole.
+    #[serde(default)]
+    revision: i64,
+    /// The subnets whose routes stay although the registry does not show their claims.
+    #[serde(default)]
+    held: BTreeSet<IpNet>,
+}
+
+impl Memory {
+    /// Reads the file in `folder`. One that is absent or broken remembers nothing.
+    pub(crate) fn recall(folder: &Path) -> Self {
+        let path = folder.join("routed.json");
+        let content = load(&path).unwrap_or_else(|why| {
+            warn!("{} is ignored: {why}", path.display());
+            Content::default()
+        });
+        Self {
+            path,
+            content,
+            trouble: Said::default(),
+        }
+    }
+
+    /// How far the registry was seen.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            cluster: self.content.cluster,
+            revision: self.content.revision,
+        }
+    }
+
+    /// The subnets that were held.
+    pub(crate) fn held(&self) -> &BTreeSet<IpNet> {
+        &self.content.held
+    }
+
+    /// Remembers what `peers` believes now, and says so when routes come to be held or are no
+    /// longer. The revision alone is reason to write only when the registry was seen whole.
+    pub(crate) fn update(&mut self, peers: &Peers, whole: bool) {
+        let held = peers.held();
+        if !whole && held == self.content.held {
+            return;
+        }
+        self.tell(peers, &held);
+        let seen = peers.seen();
+        let content = Content {
+            cluster: seen.cluster,
+            revision: seen.revision,
+            held,
+        };
+        if content == self.content {
+            return;
+        }
+        self.content = content;
+        let text = serde_json::to_vec(&self.content).map_err(io::Error::from);
+        match text.and_then(|text| file::replace(&self.path, &text)) {
+            Ok(_) => drop(self.trouble.clear()),
+            Err(why) => {
+                let text = format!("cannot write {}: {why}", self.path.display());
+                if self.trouble.is_news(&text) {
+                    error!("{text}; after a restart held routes would be taken for stale");
+                }
+            }
+        }
+    }
+
+    fn tell(&self, peers: &Peers, held: &BTreeSet<IpNet>) {
+        let added: Vec<_> = held.difference(&self.content.held).collect();
+        if !added.is_empty() {
+            let why = peers.distrust().map(ToString::to_string);
+            error!(
+                "{}: nothing is withdrawn on its word. The routes to {} stay until their nodes \
+                 claim them again. If those nodes are gone for good: stop routed, delete {} and \
+                 start it again",
+                why.unwrap_or_else(|| "the registry forgot claims".to_owned()),
+                few(&added),
+                self.path.display()
+            );
+        } else if held.is_empty() && !self.content.held.is_empty() {
+            info!("no route is held any more: every peer has claimed its subnets again");
+        }
+    }
+}
+
+fn load(path: &Path) -> io::Result<Content> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The first of them, and how many more there are.
+fn few(subnets: &[&IpNet]) -> String {
+    let named: Vec<_> = subnets
+        .iter()
+        .take(MOST_NAMED)
+        .map(ToString::to_string)
+        .collect();
+    match subnets.len().saturating_sub(MOST_NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::Path as Way;
+    use crate::plan::Desired;
+
+    fn peers(held: &[&str]) -> Peers {
+        let subnets = held.iter().map(|subnet| subnet.parse::<IpNet>().unwrap());
+        let found: Desired = subnets.map(|subnet| (subnet, Way::Unreachable)).collect();
+        let seen = Seen {
+            cluster: Some(7),
+            revision: 42,
+        };
+        let firm = found.keys().copied().collect();
+        Peers::new(seen, &found, &firm)
+    }
+
+    #[test]
+    fn what_was_held_and_seen_is_recalled() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut memory = Memory::recall(folder.path());
+        assert_eq!(memory.seen(), Seen::default());
+        let peers = peers(&["10.244.3.0/24"]);
+        memory.update(&peers, false);
+        let recalled = Memory::recall(folder.path());
+        assert_eq!(recalled.seen(), peers.seen());
+        assert_eq!(*recalled.held(), peers.held());
+    }
+
+    #[test]
+    fn a_later_revision_is_written_only_when_the_registry_was_seen_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut memory = Memory::recall(folder.path());
+        memory.update(&peers(&[]), false);
+        assert!(!memory.path.exists());
+        memory.update(&peers(&[]), true);
+        assert_eq!(Memory::recall(folder.path()).seen().revision, 42);
+    }
+
+    #[test]
+    fn a_broken_file_remembers_nothing_and_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("routed.json"), b"{").unwrap();
+        let mut memory = Memory::recall(folder.path());
+        assert!(memory.held().is_empty());
+        memory.update(&peers(&["10.244.3.0/24"]), false);
+        assert_eq!(Memory::recall(folder.path()).held().len(), 1);
+    }
+
+    #[test]
+    fn many_subnets_are_not_all_named() {
+        let all: Vec<IpNet> = (0..10)
+            .map(|n| format!("10.244.{n}.0/24").parse().unwrap())
+            .collect();
+        let all: Vec<_> = all.iter().collect();
+        assert!(few(&all).ends_with("10.244.7.0/24 and 2 more"));
+        assert_eq!(few(&all[..2]), "10.244.0.0/24, 10.244.1.0/24");
+    }
+}

@@ -1,0 +1,281 @@
+//! What the registry says of the peers, and what of it is believed. Pure: events go in, wishes
+//! come out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use registry::{Change, Snapshot};
+use wire::node::NodeName;
+
+use crate::desired::{self, Here, Path};
+use crate::hold::{self, Distrust, Held, Seen};
+use crate::plan::{Desired, Scope};
+use crate::report::{Kind, Line};
+use crate::verdict::{Explained, Verdict};
+
+/// The registry as this node believes it.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    view: Option<Snapshot>,
+    seen: Seen,
+    held: Held,
+    judged: BTreeMap<IpNet, Judged>,
+    /// Claims that went since the last report, by whom they were.
+    left: BTreeMap<IpNet, NodeName>,
+    distrust: Option<Distrust>,
+}
+
+#[derive(Debug)]
+struct Judged {
+    node: NodeName,
+    verdict: Verdict,
+}
+
+/// What an event means for this node.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    /// The subnets to judge again.
+    pub(crate) scope: Scope,
+    /// Whether the registry lacks something that this node should have put there.
+    pub(crate) rejoin: bool,
+}
+
+impl Peers {
+    /// Begins with what is remembered of the registry and with the peers' routes found in the
+    /// kernel, which stay until a complete snapshot tells which of them are stale.
+    pub(crate) fn new(seen: Seen, found: &Desired, firm: &BTreeSet<IpNet>) -> Self {
+        let mut held = Held::default();
+        for (subnet, path) in found {
+            held.found(*subnet, *path, firm.contains(subnet));
+        }
+        Self {
+            seen,
+            held,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there was a complete snapshot.
+    pub(crate) fn is_known(&self) -> bool {
+        self.view.is_some()
+    }
+
+    /// What is known of the registry.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Why the registry is not believed at the moment, if it is not.
+    pub(crate) fn distrust(&self) -> Option<&Distrust> {
+        self.distrust.as_ref()
+    }
+
+    /// The subnets held against the registry.
+    pub(crate) fn held(&self) -> BTreeSet<IpNet> {
+        self.held.firm().collect()
+    }
+
+    /// This node's claims are in the cluster `cluster` now.
+    pub(crate) fn joined(&mut self, cluster: Option<u64>) {
+        self.seen.cluster = cluster.or(self.seen.cluster);
+    }
+
+    /// Takes a complete snapshot. `desired` is what was wanted up to now.
+    pub(crate) fn reset(&mut self, view: Snapshot, here: Here<'_>, desired: &Desired) -> Effect {
+        if let Some(theirs) = view
+            .network
+            .as_ref()
+            .filter(|it| !it.agrees_with(here.network))
+        {
+            // Its claims mean something else. What was known before stays, whatever follows.
+            let (ours, theirs) = (here.network.clone(), theirs.clone());
+            self.distrust = Some(Distrust::OtherNetwork { ours, theirs });
+            return Effect {
+                scope: Scope::Only(BTreeSet::new()),
+                rejoin: true,
+            };
+        }
+        let verdict = hold::withdrawals_allowed(self.seen, here.owned, here.node, &view);
+        if verdict.is_err() {
+            let peers = desired
+                .iter()
+                .filter(|(_, path)| **path != Path::Unreachable);
+            for (subnet, path) in peers {
+                self.held.hold(*subnet, *path);
+            }
+        }
+        self.held.settle(&view, verdict.is_ok());
+        self.distrust = verdict.err();
+        self.seen.revision = view.revision;
+        let rejoin = lacks_ours(&view, here);
+        self.view = Some(view);
+        Effect {
+            scope: Scope::All,
+            rejoin,
+        }
+    }
+
+    /// Takes the changes of one revision.
+    pub(crate) fn change(
+        &mut self,
+        revision: i64,
+        changes: Vec<Change>,
+        here: Here<'_>,
+        desired: &Desired,
+    ) -> Effect {
+        let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
+        let Some(view) = self.view.as_mut().filter(|_| !is_foreign) else {
+            // Changes to a snapshot that was not taken cannot be understood.
+            return Effect {
+                scope: Scope::Only(BTreeSet::new()),
+                rejoin: false,
+            };
+        };
+        let (mut touched, mut gone) = (BTreeSet::new(), Vec::new());
+        let (mut ours, mut unreadable) = (false, false);
+        for change in &changes {
+            match change {
+                Change::Subnet(subnet, claim) => {
+                    touched.insert(*subnet);
+                    ours |= here.owned.contains(subnet);
+                    match claim {
+                        Some(claim) => {
+                            ours |= claim.node == *here.node;
+                            self.held.release(subnet);
+                        }
+                        None => gone.push(*subnet),
+                    }
+                }
+                Change::Node(node, _) => {
+                    ours |= node == here.node;
+                    touched.extend(claims_of(view, node));
+                }
+                Change::Rejected { .. } => (unreadable, ours) = (true, true),
+                Change::Presence(..) => {}
+            }
+        }
+        view.apply(revision, changes);
+        self.seen.revision = revision;
+        self.distrust = hold::withdrawals_allowed(self.seen, here.owned, here.node, view).err();
+        for subnet in gone {
+            match (&self.distrust, desired.get(&subnet)) {
+                (Some(_), Some(path @ Path::Via { .. })) => self.held.hold(subnet, *path),
+                _ => self.held.release(&subnet),
+            }
+        }
+        // A record that became unreadable has vanished from the view under another name.
+        let scope = if unreadable {
+            Scope::All
+        } else {
+            Scope::Only(touched)
+        };
+        Effect {
+            scope,
+            rejoin: ours && lacks_ours(view, here),
+        }
+    }
+
+    /// The way to `subnet`, judged anew; `current` is the one it has. News goes to `lines`.
+    pub(crate) fn wish(
+        &mut self,
+        subnet: IpNet,
+        here: Here<'_>,
+        current: Option<Path>,
+        lines: &mut Vec<Line>,
+    ) -> Option<Path> {
+        let Some(view) = &self.view else {
+            return self.held.path(&subnet);
+        };
+        let Some(claim) = view.subnets.get(&subnet) else {
+            if let Some(before) = self.judged.remove(&subnet) {
+                self.left.insert(subnet, before.node);
+            }
+            return if is_unreadable(view, subnet) {
+                current
+            } else {
+                self.held.path(&subnet)
+            };
+        };
+        let verdict = desired::judge(subnet, claim, view, here);
+        let wish = match &verdict {
+            Verdict::Route(path) => Some(*path),
+            Verdict::Refused(refusal) if refusal.is_pending() => current,
+            Verdict::Refused(_) | Verdict::Own => None,
+        };
+        let known = self
+            .judged
+            .get(&subnet)
+            .is_some_and(|before| before.verdict == verdict);
+        if let (Verdict::Refused(refusal), false) = (&verdict, known) {
+            let explained = Explained {
+                subnet,
+                peer: &claim.node,
+                refusal,
+                here,
+            };
+            lines.push(Line::new(Kind::Refused, explained.to_string()));
+        }
+        self.judged.insert(
+            subnet,
+            Judged {
+                node: claim.node.clone(),
+                verdict,
+            },
+        );
+        wish
+    }
+
+    /// Every subnet there is a claim to, was one to, or a held route.
+    pub(crate) fn subnets(&self) -> impl Iterator<Item = IpNet> {
+        let claimed = self.view.iter().flat_map(|view| view.subnets.keys());
+        claimed
+            .chain(self.judged.keys())
+            .copied()
+            .chain(self.held.all())
+    }
+
+    /// Whose subnet it is, or was until just now.
+    pub(crate) fn owner(&self, subnet: &IpNet) -> Option<&NodeName> {
+        self.judged
+            .get(subnet)
+            .map(|judged| &judged.node)
+            .or_else(|| self.left.get(subnet))
+    }
+
+    /// Whether the claim of `subnet` went since the last report.
+    pub(crate) fn has_left(&self, subnet: &IpNet) -> bool {
+        self.left.contains_key(subnet)
+    }
+
+    /// Everything was reported.
+    pub(crate) fn reported(&mut self) {
+        self.left.clear();
+    }
+
+    /// The records to be ignored, and why.
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.view.iter().flat_map(|view| &view.rejected)
+    }
+}
+
+fn claims_of(view: &Snapshot, node: &NodeName) -> Vec<IpNet> {
+    let claims = view.subnets.iter().filter(|(_, claim)| claim.node == *node);
+    claims.map(|(subnet, _)| *subnet).collect()
+}
+
+/// Whether the registry lacks what this node should have there, or gives this node a subnet that
+/// it does not know of.
+fn lacks_ours(view: &Snapshot, here: Here<'_>) -> bool {
+    let claimed = claims_of(view, here.node);
+    view.network.is_none()
+        || !view.nodes.contains_key(here.node)
+        || here.owned.iter().any(|subnet| !claimed.contains(subnet))
+        || claimed.iter().any(|subnet| !here.owned.contains(subnet))
+}
+
+/// Whether the registry has a key for the claim of `subnet` whose value cannot be read.
+fn is_unreadable(view: &Snapshot, subnet: IpNet) -> bool {
+    // As `registry` spells it.
+    let key = format!("subnets/{}-{}", subnet.network(), subnet.prefix_len());
+    view.rejected.contains_key(&key)
+}

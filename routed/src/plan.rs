@@ -1,0 +1,173 @@
+//! The difference between what the kernel holds and what it should hold, as requests in order.
+//!
+//! Pure. Only routes of ours are looked at: the caller hands in no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use wire::ROUTE_PROTOCOL;
+use wire::netlink::{Request, Route, RouteKind};
+
+use crate::desired::Path;
+
+/// What should be, by subnet.
+pub(crate) type Desired = BTreeMap<IpNet, Path>;
+
+/// What is, by destination. More than one route only where somebody else made routes under our
+/// protocol number, with other metrics.
+pub(crate) type Actual = BTreeMap<IpNet, Vec<Route>>;
+
+/// Which destinations to compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All that are desired or there.
+    All,
+    /// These.
+    Only(BTreeSet<IpNet>),
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The destination.
+    pub(crate) dst: IpNet,
+    /// What it does.
+    pub(crate) change: Change,
+    /// How the kernel is asked for it.
+    pub(crate) request: Request,
+}
+
+/// What a [`Step`] does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Makes a route, and fails where any other has its place.
+    Add(Route),
+    /// Puts a route in the place of one of ours, without a gap.
+    Replace {
+        /// The one that is there.
+        old: Route,
+        /// The one that takes its place.
+        new: Route,
+    },
+    /// Takes a route of ours away.
+    Remove(Route),
+}
+
+/// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
+/// the plugin's: they name a single address and have no gateway.
+pub(crate) fn is_ours(route: &Route) -> bool {
+    let to_pod = route.kind != RouteKind::Unreachable
+        && route.via.is_none()
+        && route.dst.prefix_len() == route.dst.max_prefix_len();
+    route.protocol == ROUTE_PROTOCOL && !to_pod
+}
+
+/// The route for `path`, as the kernel is asked for it and as it lists it.
+pub(crate) fn route(dst: IpNet, path: Path) -> Route {
+    match path {
+        Path::Unreachable => Route::new(dst, RouteKind::Unreachable),
+        Path::Via { gateway, dev } => Route {
+            via: Some(gateway),
+            dev: Some(dev),
+            ..Route::new(dst, RouteKind::Unicast)
+        },
+    }
+}
+
+/// The path of a route of ours; `None` for one that `routed` would not make.
+pub(crate) fn path(route: &Route) -> Option<Path> {
+    match (route.kind, route.via, route.dev) {
+        (RouteKind::Unreachable, ..) => Some(Path::Unreachable),
+        (RouteKind::Unicast, Some(gateway), Some(dev)) => Some(Path::Via { gateway, dev }),
+        _ => None,
+    }
+}
+
+/// What makes `actual` the same as `desired` within `scope`. Own subnets' routes come first, then
+/// what is new or moves, and what goes comes last, so that at no moment less is reachable than
+/// before.
+pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<Step> {
+    let mut steps: Vec<Step> = match scope {
+        Scope::All => {
+            let all: BTreeSet<_> = desired.keys().chain(actual.keys()).copied().collect();
+            all.into_iter()
+                .flat_map(|dst| steps_for(dst, desired, actual))
+                .collect()
+        }
+        Scope::Only(some) => some
+            .iter()
+            .flat_map(|dst| steps_for(*dst, desired, actual))
+            .collect(),
+    };
+    steps.sort_by_key(rank);
+    steps
+}
+
+fn rank(step: &Step) -> u8 {
+    match &step.change {
+        Change::Add(new) | Change::Replace { new, .. } if new.kind == RouteKind::Unreachable => 0,
+        Change::Add(_) | Change::Replace { .. } => 1,
+        Change::Remove(_) => 2,
+    }
+}
+
+fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<Step> {
+    let there = actual.get(&dst).map_or(&[][..], Vec::as_slice);
+    let Some(path) = desired.get(&dst) else {
+        return there.iter().map(remove).collect();
+    };
+    let wanted = route(dst, *path);
+    let in_place = there.iter().position(|route| same_place(route, &wanted));
+    let mut steps = Vec::new();
+    match in_place.map(|index| &there[index]) {
+        None => steps.push(add(wanted)),
+        Some(old) if *old == wanted => {}
+        Some(old) => steps.push(replace(old, wanted)),
+    }
+    let others = there
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| Some(*index) != in_place);
+    steps.extend(others.map(|(_, other)| remove(other)));
+    steps
+}
+
+/// A step that makes `new`.
+pub(crate) fn add(new: Route) -> Step {
+    Step {
+        dst: new.dst,
+        request: Request::AddRoute(new.clone()),
+        change: Change::Add(new),
+    }
+}
+
+fn replace(old: &Route, new: Route) -> Step {
+    let request = Request::ReplaceRoute(new.clone());
+    Step {
+        dst: new.dst,
+        request,
+        change: Change::Replace {
+            old: old.clone(),
+            new,
+        },
+    }
+}
+
+/// A step that takes `old` away.
+pub(crate) fn remove(old: &Route) -> Step {
+    let request = Request::DelRoute(old.clone());
+    Step {
+        dst: old.dst,
+        request,
+        change: Change::Remove(old.clone()),
+    }
+}
+
+/// Whether two routes have the same place in the kernel's table: only one of them can be made with
+/// `NLM_F_EXCL`, and each replaces the other.
+pub(crate) fn same_place(a: &Route, b: &Route) -> bool {
+    a.dst == b.dst && a.metric == b.metric
+}
+
+#[cfg(test)]
+mod tests;

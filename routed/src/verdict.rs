@@ -1,0 +1,192 @@
+//! What becomes of claims, in types and in words.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+use wire::node::NodeName;
+
+use crate::desired::{Here, Link, Path};
+
+/// What becomes of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// This node's own claim.
+    Own,
+    /// A peer's claim, with the way there.
+    Route(Path),
+    /// A peer's claim that gets no route.
+    Refused(Refusal),
+}
+
+/// Why a claim gets no route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The subnet is in none of the pod CIDRs.
+    OutsidePodCidrs,
+    /// The subnet does not have the length that the network agreed on.
+    WrongLength(u8),
+    /// A peer claims what this node owns.
+    OwnedHere(IpNet),
+    /// The registry has no node record, or no readable one, for the claim's node.
+    NoRecord,
+    /// The peer's record has no address yet: its `routed` has not run.
+    NotAnnounced,
+    /// The peer's record has no address of the subnet's family.
+    NoAddress,
+    /// None of the peer's addresses of the subnet's family can be a next hop.
+    NoNextHop(Vec<(IpAddr, Fault)>),
+}
+
+impl Refusal {
+    /// Whether the claim may be sound and only its peer's address is missing. Such a claim gets no
+    /// route, but takes away none either.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::NoRecord | Self::NotAnnounced)
+    }
+}
+
+/// Why an address cannot be a next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `0.0.0.0` or `::`.
+    Unspecified,
+    /// A loopback address.
+    Loopback,
+    /// A multicast address.
+    Multicast,
+    /// The broadcast address, or the first or last of a connected IPv4 prefix.
+    Broadcast,
+    /// A link-local IPv6 address: it says nothing about which link it is on.
+    LinkLocal,
+    /// An address of this very node.
+    OwnAddress,
+    /// Inside a pod CIDR: the way to it would lead over itself.
+    InPodCidr(IpNet),
+    /// On no link of this node.
+    NotConnected,
+    /// On a link that is down.
+    LinkDown(String),
+}
+
+impl Fault {
+    /// Whether the peer's record is to blame, rather than how the two nodes are connected.
+    pub(crate) fn is_bogus(&self) -> bool {
+        !matches!(self, Self::NotConnected | Self::LinkDown(_))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unspecified => f.write_str("the unspecified address"),
+            Self::Loopback => f.write_str("a loopback address"),
+            Self::Multicast => f.write_str("a multicast address"),
+            Self::Broadcast => f.write_str("a broadcast or network address"),
+            Self::LinkLocal => f.write_str("a link-local address, which names no link"),
+            Self::OwnAddress => f.write_str("an address of this node"),
+            Self::InPodCidr(cidr) => write!(f, "inside the pod CIDR {cidr}"),
+            Self::NotConnected => f.write_str("on no connected link"),
+            Self::LinkDown(name) => write!(f, "on {name}, which is down"),
+        }
+    }
+}
+
+/// A refusal in words, with what it takes to understand it.
+pub(crate) struct Explained<'a> {
+    /// The claimed subnet.
+    pub(crate) subnet: IpNet,
+    /// The peer that claims it.
+    pub(crate) peer: &'a NodeName,
+    /// Why it gets no route.
+    pub(crate) refusal: &'a Refusal,
+    /// This node's side.
+    pub(crate) here: Here<'a>,
+}
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            subnet,
+            peer,
+            refusal,
+            here,
+        } = self;
+        let node = here.node;
+        match refusal {
+            Refusal::OutsidePodCidrs => write!(
+                f,
+                "invalid claim: {peer} claims {subnet}, which is in none of the pod CIDRs {}",
+                list(&here.network.pod_cidrs)
+            ),
+            Refusal::WrongLength(length) => write!(
+                f,
+                "invalid claim: {peer} claims {subnet}, but subnets of this network are /{length}"
+            ),
+            Refusal::OwnedHere(own) => write!(
+                f,
+                "conflicting claim: {peer} claims {subnet}, but {node} owns {own}; one of the two \
+                 nodes must be drained and its claim released"
+            ),
+            Refusal::NoRecord => write!(
+                f,
+                "unknown peer: {peer} claims {subnet}, but the registry has no readable record of \
+                 its addresses; a route it had stays"
+            ),
+            Refusal::NotAnnounced => write!(
+                f,
+                "waiting for {peer}: it owns {subnet} but has not said by which address it is \
+                 reached; is its routed running?"
+            ),
+            Refusal::NoAddress => write!(
+                f,
+                "unreachable peer: {peer} has no address of the family of its subnet {subnet}; \
+                 give its routed one with --node-address"
+            ),
+            Refusal::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
+                write!(
+                    f,
+                    "invalid next hop: {peer} gives {} for {subnet}",
+                    faults(tried)
+                )
+            }
+            Refusal::NoNextHop(tried) => write!(
+                f,
+                "unreachable peer: {peer} gives {} for {subnet}, and {node} is connected to {}",
+                faults(tried),
+                connected(here.links, *subnet)
+            ),
+        }
+    }
+}
+
+fn faults(tried: &[(IpAddr, Fault)]) -> String {
+    let each: Vec<_> = tried
+        .iter()
+        .map(|(address, fault)| format!("{address} ({fault})"))
+        .collect();
+    each.join(", ")
+}
+
+fn connected(links: &[Link], subnet: IpNet) -> String {
+    let v4 = matches!(subnet, IpNet::V4(_));
+    let usable = |own: &&IpNetwork| own.is_ipv4() == v4 && !own.ip().is_loopback();
+    let each: Vec<_> = links
+        .iter()
+        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
+        .filter(|(_, own)| usable(own))
+        .map(|(link, own)| format!("{own} ({})", link.name))
+        .collect();
+    if each.is_empty() {
+        "nothing of that family".to_owned()
+    } else {
+        each.join(", ")
+    }
+}
+
+/// `a, b, c`.
+pub(crate) fn list<T: fmt::Display>(items: &[T]) -> String {
+    let each: Vec<_> = items.iter().map(ToString::to_string).collect();
+    each.join(", ")
+}
