@@ -45,8 +45,8 @@ check_packages() {
     need libprotobuf-dev "$(proto_include)"
     need iproute2 ip
     need iputils-ping ping
+    need procps sysctl
     need util-linux unshare
-    need util-linux nsenter
 }
 
 as_root() {
@@ -83,15 +83,17 @@ install_packages() {
 }
 
 has_etcd() {
-    test -x "$tools/usr/bin/etcd" || test -n "${FLATLAND_ETCD:-}" || command -v etcd >/dev/null
+    test -n "${FLATLAND_ETCD:-}" && return
+    test -x "$tools/usr/bin/etcd" && test -x "$tools/usr/bin/etcdctl" && return
+    command -v etcd >/dev/null && command -v etcdctl >/dev/null
 }
 
-# The package is unpacked, not installed: installing it would start an etcd on this machine.
+# The packages are unpacked, not installed: installing them would start an etcd on this machine.
 fetch_etcd() {
     ! has_etcd || return 0
     command -v apt-get >/dev/null || die \
         "etcd is missing and there is no apt-get to fetch it" \
-        "put an etcd 3.4 or later in PATH, or name it in FLATLAND_ETCD"
+        "put etcd 3.4 or later and etcdctl in PATH, or name etcd, with etcdctl beside it, in FLATLAND_ETCD"
     local work
     work=$(mktemp -d "$PWD/$tools/etcd.XXXXXX")
     # shellcheck disable=SC2064 # the folder's name is wanted as it is now
@@ -101,17 +103,18 @@ fetch_etcd() {
     if ! download_etcd "$work" 2>/dev/null; then
         if can_be_root; then update_lists; fi
         download_etcd "$work" || die \
-            "cannot fetch etcd: apt-get download etcd-server failed" \
-            "refresh the package lists as root (apt-get update), put an etcd 3.4 or later in PATH, or name one in FLATLAND_ETCD"
+            "cannot fetch etcd: apt-get download etcd-server etcd-client failed" \
+            "refresh the package lists as root (apt-get update), put etcd 3.4 or later and etcdctl in PATH, or name etcd, with etcdctl beside it, in FLATLAND_ETCD"
     fi
-    dpkg -x "$work"/etcd-server_*.deb "$work"
+    local package
+    for package in "$work"/*.deb; do dpkg -x "$package" "$work"; done
     "$work/usr/bin/etcd" --version >/dev/null
     mkdir -p "$tools/usr/bin"
-    mv "$work/usr/bin/etcd" "$tools/usr/bin/etcd"
+    mv "$work/usr/bin/etcdctl" "$work/usr/bin/etcd" "$tools/usr/bin/"
 }
 
 # apt's own unprivileged user cannot write here, and asking for it makes root's apt-get complain.
-download_etcd() { (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download etcd-server); }
+download_etcd() { (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download etcd-server etcd-client); }
 
 # add_rust KIND NAME: a rustup target or component. No rustup, no success.
 add_rust() {

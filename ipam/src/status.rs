@@ -23,7 +23,7 @@ fn could_add(plugin: &Plugin, call: &Call) -> Result<(), Error> {
     let subnets = Subnets::new(plugin, &config)?;
     if subnets.are_missing()? {
         // ADD would claim one first. Only etcd could tell whether it would get one.
-        return Ok(());
+        return subnets.refuse_overlap();
     }
     let Some(ledger) = Ledger::existing(plugin.disk(&config.network))? else {
         return Ok(());

@@ -11,7 +11,9 @@ use tokio::runtime;
 use tokio::time::timeout;
 use wire::cni::{Error, code};
 use wire::conf::IpamConfig;
+use wire::netlink::Socket;
 use wire::node::{NodeName, node_name};
+use wire::overlap::Overlap;
 
 use crate::plugin::{Plugin, tell};
 
@@ -80,7 +82,23 @@ impl<'a> Subnets<'a> {
         tracing::subscriber::with_default(log, || self.claim())
     }
 
+    /// Refuses to claim what packets could not find, because this node's own network is there too.
+    pub(crate) fn refuse_overlap(&self) -> Result<(), Error> {
+        let kernel = |error| {
+            Error::new(
+                code::IO,
+                format!("cannot list this node's addresses: {error}"),
+            )
+        };
+        let mut socket = Socket::open().map_err(kernel)?;
+        match Overlap::look(&mut socket, &self.config.pod_cidrs).map_err(kernel)? {
+            None => Ok(()),
+            Some(overlap) => Err(overlap.into()),
+        }
+    }
+
     fn claim(&self) -> Result<(), Error> {
+        self.refuse_overlap()?;
         let machine = self.plugin.machine_id()?;
         let policy = Policy {
             patience: ETCD_PATIENCE,

@@ -5,6 +5,7 @@ mod add;
 mod del;
 mod failure;
 mod host;
+mod status;
 mod wiring;
 
 use std::process::ExitCode;
@@ -25,6 +26,10 @@ impl Program for Flatland {
 
     fn del(&self, call: &Call) -> Result<(), Error> {
         del::del(call)
+    }
+
+    fn status(&self, call: &Call) -> Result<(), Error> {
+        status::status(call)
     }
 }
 

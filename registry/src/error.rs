@@ -69,6 +69,13 @@ pub enum Error {
         /// How often it tried.
         attempts: u32,
     },
+    /// Another process of this node is about to claim subnets, and is not done in time.
+    Busy {
+        /// The file that it has locked.
+        path: PathBuf,
+        /// How long this one waited.
+        within: Duration,
+    },
     /// Another machine holds the node's name.
     NodeTaken {
         /// The name.
@@ -126,7 +133,8 @@ impl Error {
         match self {
             Self::Unreachable { .. }
             | Self::Refused { denied: false, .. }
-            | Self::Contended { .. } => code::TRY_AGAIN,
+            | Self::Contended { .. }
+            | Self::Busy { .. } => code::TRY_AGAIN,
             Self::Refused { denied: true, .. } | Self::Config { .. } | Self::NotOwned { .. } => {
                 code::INVALID_CONFIG
             }
@@ -167,6 +175,11 @@ impl Error {
             ),
             Self::Contended { node, attempts } => format!(
                 "other nodes claimed every subnet that node {node} tried, {attempts} times in a row"
+            ),
+            Self::Busy { path, within } => format!(
+                "another process has been claiming subnets for this node for {} s and holds {}",
+                within.as_secs_f64(),
+                path.display()
             ),
             Self::NodeTaken { node, ours, theirs } => format!(
                 "node name {node} is held by {} and this is {}",
@@ -219,6 +232,7 @@ impl Error {
                 "release the subnets of nodes that are gone, or plan a network with a larger pod CIDR"
             }
             Self::Contended { .. } => "try again when fewer nodes start at once",
+            Self::Busy { .. } => "try again; it probably waits for etcd and will say why",
             Self::NodeTaken { .. } => {
                 "give one of the two machines another node name; a name is free to take over once the routed of its machine has stopped"
             }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,15 +63,27 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
 /// Waits until no other process, nor other part of this one, holds the lock. It is let go when the
 /// value is dropped, and by the kernel when the process dies.
 pub(crate) fn lock(path: &Path) -> Result<Flock<File>, Error> {
-    let file = OpenOptions::new()
+    Flock::lock(lockable(path)?, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| Error::io("lock", path)(errno.into()))
+}
+
+/// As [`lock`], but `None` instead of waiting.
+pub(crate) fn try_lock(path: &Path) -> Result<Option<Flock<File>>, Error> {
+    match Flock::lock(lockable(path)?, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(Error::io("lock", path)(errno.into())),
+    }
+}
+
+fn lockable(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(Error::io("open", path))?;
-    Flock::lock(file, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| Error::io("lock", path)(errno.into()))
+        .map_err(Error::io("open", path))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The subnets this node owns, as it remembers them across reboots and without etcd.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use nix::fcntl::Flock;
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
@@ -12,7 +15,10 @@ use crate::error::Error;
 use crate::files;
 use crate::protocol::{Me, Registration, Want};
 use crate::records::Network;
-use crate::registry::Registry;
+use crate::registry::{Outcome, Registry};
+
+/// flock(2) waits for ever or not at all.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The content of `subnets.json` in the network's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +65,8 @@ fn path(folder: &Path) -> PathBuf {
 
 /// Makes sure that `node` owns a subnet of each pod CIDR, and that the file in `folder` says which.
 ///
-/// The registry is asked only if the file does not say so already. Then the node's name is held
-/// (see [`Registry::register`]), claims that the registry has for the node are adopted, those that
-/// only the file has are made again unless another node has them by now, and what is missing is
-/// claimed. Several processes may do this at once; one of them does the work.
+/// The registry is asked only if the file does not say so already; then as [`renew`] does. Several
+/// processes may do this at once; one of them does the work.
 pub async fn ensure(
     registry: &Registry,
     folder: &Path,
@@ -70,104 +74,115 @@ pub async fn ensure(
     machine: &str,
     conf: &IpamConfig,
 ) -> Result<Owned, Error> {
-    let _lock = lock(folder).await?;
-    match Owned::load(folder) {
-        Ok(Some(known)) if known.is_enough(node, conf) => Ok(known),
-        known => ask(registry, folder, node, machine, known).await,
+    let known = || match Owned::load(folder) {
+        // Renewing deals with it.
+        Err(Error::CorruptFile { .. }) => Ok(None),
+        known => known.map(|known| known.filter(|known| known.is_enough(node, conf))),
+    };
+    if let Some(known) = known()? {
+        return Ok(known);
+    }
+    let (_lock, left) = lock(folder, registry.policy().patience).await?;
+    match known()? {
+        Some(known) => Ok(known),
+        None => renew_locked(registry, folder, node, machine, left).await,
     }
 }
 
-/// As [`ensure`], but the registry is asked whatever the file says: it may have been wiped or
-/// restored, or give this node a subnet that the file does not know of.
+/// Brings the file and the registry together, whatever the file says: the registry may have been
+/// wiped or restored, or give this node a subnet that the file does not know of.
+///
+/// The node's name is held (see [`Registry::register`]), claims that the registry has for the node
+/// are adopted, those that only the file has are made again unless another node has them by now,
+/// and what is missing is claimed. A damaged file is written anew; while the registry is away it
+/// stays as it is, and the error names it.
 pub async fn renew(
     registry: &Registry,
     folder: &Path,
     node: &NodeName,
     machine: &str,
 ) -> Result<Owned, Error> {
-    let _lock = lock(folder).await?;
-    ask(registry, folder, node, machine, Owned::load(folder)).await
+    let (_lock, left) = lock(folder, registry.policy().patience).await?;
+    renew_locked(registry, folder, node, machine, left).await
 }
 
-async fn ask(
+async fn renew_locked(
     registry: &Registry,
     folder: &Path,
     node: &NodeName,
     machine: &str,
-    known: Result<Option<Owned>, Error>,
+    patience: Duration,
 ) -> Result<Owned, Error> {
+    let (known, damage) = match Owned::load(folder) {
+        Ok(known) => (known.filter(|known| known.node == *node), None),
+        Err(Error::CorruptFile { path, why }) => (None, Some((path, why))),
+        Err(error) => return Err(error),
+    };
+    let keep = known.as_ref().map_or(&[][..], |known| &known.subnets);
     let me = Me {
         node,
         machine,
         addresses: None,
     };
-    let known = match known {
-        Err(Error::CorruptFile { path, why }) => {
-            return mend(registry, folder, me, path, why).await;
+    let outcome = match (
+        registry.acquire(me, Want::Subnets { keep }, patience).await,
+        damage,
+    ) {
+        (Ok(outcome), None) => outcome,
+        (Ok(outcome), Some((path, why))) => {
+            tracing::warn!("{} was unusable ({why}); written anew", path.display());
+            outcome
         }
-        known => known?.filter(|known| known.node == *node),
-    };
-    let keep = known.map(|known| known.subnets).unwrap_or_default();
-    acquire(registry, folder, me, &keep).await
-}
-
-/// Writes a damaged file anew from the registry.
-async fn mend(
-    registry: &Registry,
-    folder: &Path,
-    me: Me<'_>,
-    path: PathBuf,
-    why: String,
-) -> Result<Owned, Error> {
-    match acquire(registry, folder, me, &[]).await {
-        Ok(owned) => {
-            tracing::warn!("{} was unusable ({why}): written anew", path.display());
-            Ok(owned)
-        }
-        Err(error @ Error::Unreachable { .. }) => {
+        (Err(error @ Error::Unreachable { .. }), Some((path, why))) => {
             let why = format!("{why}; and it cannot be written anew: {}", error.message());
-            Err(Error::CorruptFile { path, why })
+            return Err(Error::CorruptFile { path, why });
         }
-        Err(error) => Err(error),
+        (Err(error), _) => return Err(error),
+    };
+    tell(node, &outcome, keep);
+    let owned = Owned {
+        cluster: outcome.cluster,
+        node: node.clone(),
+        subnets: outcome.subnets,
+    };
+    if known.as_ref() != Some(&owned) {
+        owned.store(folder)?;
     }
+    Ok(owned)
 }
 
-async fn acquire(
-    registry: &Registry,
-    folder: &Path,
-    me: Me<'_>,
-    keep: &[IpNet],
-) -> Result<Owned, Error> {
-    let outcome = registry.acquire(me, Want::Subnets { keep }).await?;
+/// Says what somebody should know about how the subnets were come by.
+fn tell(node: &NodeName, outcome: &Outcome, keep: &[IpNet]) {
     if let Registration::TookOver { from } = &outcome.registration {
-        let (node, gone) = (me.node, &from.machine_id);
+        let gone = &from.machine_id;
         tracing::warn!("took over the name and the subnets of node {node} from machine {gone}");
     }
     for lost in keep
         .iter()
         .filter(|subnet| !outcome.subnets.contains(subnet))
     {
-        tracing::warn!(
-            "subnet {lost} of node {} belongs to another node by now",
-            me.node
-        );
+        tracing::warn!("subnet {lost} does not belong to node {node} any more");
     }
-    let owned = Owned {
-        cluster: outcome.cluster,
-        node: me.node.clone(),
-        subnets: outcome.subnets,
-    };
-    owned.store(folder)?;
-    Ok(owned)
 }
 
-async fn lock(folder: &Path) -> Result<Flock<std::fs::File>, Error> {
+/// Waits for the lock, not longer than `patience`; with it comes what is left of that.
+async fn lock(folder: &Path, patience: Duration) -> Result<(Flock<File>, Duration), Error> {
     files::make_folder(folder)?;
     let path = folder.join("claim.lock");
-    // Another process may hold it while it waits for etcd: this must not stop other tasks.
-    tokio::task::spawn_blocking(move || files::lock(&path))
-        .await
-        .unwrap_or_else(|panic| Err(Error::io("lock", folder)(std::io::Error::other(panic))))
+    let began = Instant::now();
+    loop {
+        let left = patience.saturating_sub(began.elapsed());
+        match files::try_lock(&path)? {
+            Some(lock) => return Ok((lock, left)),
+            None if left.is_zero() => {
+                return Err(Error::Busy {
+                    path,
+                    within: patience,
+                });
+            }
+            None => sleep(LOOK_AGAIN.min(left)).await,
+        }
+    }
 }
 
 mod cluster {

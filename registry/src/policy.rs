@@ -95,8 +95,13 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new(policy: &Policy) -> Self {
+        Self::of(policy, policy.patience)
+    }
+
+    /// For an operation that was given less than the policy has.
+    pub(crate) fn of(policy: &Policy, left: Duration) -> Self {
         Self {
-            left: policy.patience,
+            left,
             failures: 0,
             backoff: policy.backoff,
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ use crate::snapshot::{Event, Snapshot};
 #[derive(Debug)]
 pub struct Registry {
     network: Network,
+    policy: Policy,
     backend: Backend,
 }
 
@@ -52,7 +54,11 @@ impl Registry {
             Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(&conf.network, etcd, &network, policy))),
             None => Backend::Local(Local::new(folder, &network)),
         };
-        Ok(Self { network, backend })
+        Ok(Self {
+            network,
+            policy,
+            backend,
+        })
     }
 
     /// The network as this node's conflist has it.
@@ -86,7 +92,10 @@ impl Registry {
             machine: &record.machine_id,
             addresses: Some(&record.addresses),
         };
-        Ok(self.acquire(me, Want::Name).await?.registration)
+        Ok(self
+            .acquire(me, Want::Name, self.policy.patience)
+            .await?
+            .registration)
     }
 
     /// Claims one more subnet of `pod_cidr` for `node`, which `machine` must hold or may take: one
@@ -102,7 +111,8 @@ impl Registry {
             machine,
             addresses: None,
         };
-        let outcome = self.acquire(me, Want::Further { pod_cidr }).await?;
+        let want = Want::Further { pod_cidr };
+        let outcome = self.acquire(me, want, self.policy.patience).await?;
         Ok(*outcome
             .subnets
             .first()
@@ -144,9 +154,19 @@ impl Registry {
         }
     }
 
-    pub(crate) async fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
+    /// How this registry behaves in time.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) async fn acquire(
+        &self,
+        me: Me<'_>,
+        want: Want<'_>,
+        patience: Duration,
+    ) -> Result<Outcome, Error> {
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.acquire(me, want).await,
+            Backend::Etcd(etcd) => etcd.acquire(me, want, patience).await,
             Backend::Local(local) => local.acquire(me, want),
         }
     }

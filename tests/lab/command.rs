@@ -113,19 +113,21 @@ fn beside_own() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// A program of Debian's etcd packages: from `FLATLAND_ETCD_DIR`, from where `make setup` unpacks
+/// A program of etcd's: beside the one that `FLATLAND_ETCD` names, from where `make setup` unpacks
 /// them, or from PATH.
 pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
+    let named = env::var_os("FLATLAND_ETCD").map(PathBuf::from);
+    let named = named.as_deref().and_then(Path::parent).map(Path::to_owned);
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/usr/bin");
-    let folders = env::var_os("FLATLAND_ETCD_DIR")
-        .map(PathBuf::from)
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = named
         .into_iter()
         .chain([unpacked])
-        .chain(env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>());
-    let found = folders
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file());
-    found.ok_or_else(|| Error::new(format!("no {name} on this machine: run `make setup`")))
+        .chain(env::split_paths(&path));
+    let mut programs = folders.map(|folder| folder.join(name));
+    programs
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::new(format!("no {name} on this machine: run `make setup`")))
 }
 
 /// Copies a program, whole or not at all.

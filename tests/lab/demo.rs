@@ -42,7 +42,7 @@ pub fn demo(options: Options) -> Result<ExitCode> {
 
     let cluster = Cluster::raise(&lab, options)?;
     report.nodes(&cluster, options.families)?;
-    report.pods(&cluster)?;
+    report.pods(&cluster, options.families)?;
     report.routes(&cluster, options.families)?;
 
     let ends = cluster.ends(options.families);

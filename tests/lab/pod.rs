@@ -39,6 +39,15 @@ impl<'a> Pod<'a> {
         Ok(())
     }
 
+    /// CHECK.
+    ///
+    /// # Panics
+    /// If it is not attached.
+    pub fn check(&self) -> Result {
+        let attached = self.attached.as_ref().expect("the pod is attached");
+        Runtime::of(self.machine)?.check(self.target(), attached)
+    }
+
     /// DEL, with the namespace still there, as a runtime calls it first.
     pub fn detach(&self) -> Result {
         Runtime::of(self.machine)?.del(self.target(), self.attached.as_ref())

@@ -76,19 +76,27 @@ pub fn compose(name: &str) -> Result {
     share(Path::new("/dev"), &root.join("dev"), false)?;
     mount_proc(&root.join("proc"))?;
     let sys = root.join("sys");
-    // A container that hides parts of /sys may not mount a fresh one.
-    mount(
-        Some("sysfs"),
-        &sys,
-        Some("sysfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    )
-    .or_else(|_| share(Path::new("/sys"), &sys, false))?;
+    // Twice, one on top of the other: `ip netns exec` takes the upper one away to mount one of the
+    // pod's, which in a user namespace the kernel grants only to who still sees another
+    // (mount_too_revealing() in fs/namespace.c).
+    mount_sys(&sys)?;
+    mount_sys(&sys)?;
 
     pivot_root(root, &root.join("old")).doing("changing the root")?;
     std::env::set_current_dir("/").doing("entering the new root")?;
     umount2("/old", MntFlags::MNT_DETACH).doing("leaving the old root")
+}
+
+fn mount_sys(sys: &Path) -> Result {
+    // A container that hides parts of /sys may not mount a fresh one.
+    mount(
+        Some("sysfs"),
+        sys,
+        Some("sysfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .or_else(|_| share(Path::new("/sys"), sys, false))
 }
 
 fn compose_etc(name: &str, etc: &Path) -> Result {

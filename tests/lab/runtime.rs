@@ -28,8 +28,8 @@ pub struct Attached {
     raw: Value,
 }
 
-/// What identifies one call.
-#[derive(Debug, Clone, Copy)]
+/// What identifies one call; all empty for the verbs that are about the network.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Target<'a> {
     /// `CNI_CONTAINERID`.
     pub container_id: &'a str,
@@ -98,6 +98,45 @@ impl<'a> Runtime<'a> {
         let previous = attached.map_or(Value::Null, |attached| attached.raw.clone());
         for plugin in self.plugins().rev() {
             self.call("DEL", plugin, target, &previous)?.success()?;
+        }
+        Ok(())
+    }
+
+    /// The same runtime, speaking another version of the spec.
+    #[must_use]
+    pub fn speaking(self, version: Version) -> Self {
+        Self { version, ..self }
+    }
+
+    /// CHECK through the chain.
+    pub fn check(&self, target: Target<'_>, attached: &Attached) -> Result {
+        for plugin in self.plugins() {
+            self.call("CHECK", plugin, target, &attached.raw)?
+                .success()?;
+        }
+        Ok(())
+    }
+
+    /// STATUS of every plugin.
+    pub fn status(&self) -> Result {
+        for plugin in self.plugins() {
+            self.call("STATUS", plugin, Target::default(), &Value::Null)?
+                .success()?;
+        }
+        Ok(())
+    }
+
+    /// GC by every plugin: only what is in `valid` stays.
+    pub fn gc(&self, valid: &[Target<'_>]) -> Result {
+        let valid: Vec<Value> = valid
+            .iter()
+            .map(|target| json!({ "containerID": target.container_id, "ifname": target.interface }))
+            .collect();
+        for plugin in self.plugins() {
+            let mut plugin = plugin.clone();
+            plugin.insert("cni.dev/valid-attachments".into(), json!(valid));
+            self.call("GC", &plugin, Target::default(), &Value::Null)?
+                .success()?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ pub mod conf;
 pub mod netlink;
 pub mod netns;
 pub mod node;
+pub mod overlap;
 pub mod sysctl;
 
 /// The number in `rtm_protocol` of every route that Flatland installs, so that `ip route show

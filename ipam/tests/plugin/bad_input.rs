@@ -42,6 +42,22 @@ fn configurations_that_are_wrong_are_refused_by_name() {
 }
 
 #[test]
+fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_never_claimed() {
+    let sandbox = Sandbox::with_network(&["10.9.0.0/16"], &[24]);
+    sandbox.shell("ip link set lo up; ip address add 10.9.3.1/24 dev lo");
+    let answer = sandbox.call("ADD", "a");
+    assert_eq!(answer.code(), 7);
+    for part in ["10.9.0.0/16", "10.9.3.1/24", "lo", "choose a pod CIDR"] {
+        assert!(answer.message().contains(part), "{answer:?}");
+    }
+    assert_eq!(sandbox.call("STATUS", "").code(), 50);
+    assert_eq!(traces(&sandbox), "");
+    sandbox.shell("ip address del 10.9.3.1/24 dev lo");
+    assert!(sandbox.call("STATUS", "").ok);
+    sandbox.add("a");
+}
+
+#[test]
 fn a_node_without_subnets_and_without_etcd_says_so_within_five_seconds() {
     let mut sandbox = node();
     // A listener that never answers.

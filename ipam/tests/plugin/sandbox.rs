@@ -17,6 +17,8 @@ const SETUP: &str = "
 /// The namespace; it lives as long as the process that reads from our pipe.
 pub(crate) struct Sandbox {
     holder: Child,
+    /// Which namespaces it has besides those of mounts and users.
+    more: &'static [&'static str],
     /// The network configuration of all calls.
     pub(crate) config: Value,
 }
@@ -71,14 +73,19 @@ impl From<Output> for Answer {
 impl Sandbox {
     /// A node with these pod CIDRs and subnet lengths, alone in its network.
     pub(crate) fn new(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
+        Self::with(pod_cidrs, lengths, &[])
+    }
+
+    /// A node with links and addresses of its own: at first a loopback link that is down.
+    pub(crate) fn with_network(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
+        Self::with(pod_cidrs, lengths, &["--net"])
+    }
+
+    fn with(pod_cidrs: &[&str], lengths: &[u8], more: &'static [&str]) -> Self {
         let mut holder = Command::new("unshare")
-            .args([
-                "--user",
-                "--map-root-user",
-                "--mount",
-                "--propagation",
-                "private",
-            ])
+            .args(["--user", "--map-root-user", "--mount"])
+            .args(["--propagation", "private"])
+            .args(more)
             .args(["sh", "-c", SETUP])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -95,7 +102,11 @@ impl Sandbox {
                 "nodeName": "n1",
             },
         });
-        Self { holder, config }
+        Self {
+            holder,
+            more,
+            config,
+        }
     }
 
     fn enter(&self, program: &str) -> Command {
@@ -103,6 +114,7 @@ impl Sandbox {
         command
             .args(["--user", "--mount", "--preserve-credentials", "--target"])
             .arg(self.holder.id().to_string())
+            .args(self.more)
             .arg(program);
         command
     }

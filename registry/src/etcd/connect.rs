@@ -98,7 +98,7 @@ impl Connector {
                 match failure {
                     Failure::Lost(why) => Err(format!("{endpoint}: {why}")),
                     // It does answer; what it has to say is for the request proper to report.
-                    Failure::Refused(_) | Failure::Compacted => Ok((endpoint, client)),
+                    Failure::Refused(_) | Failure::NotThere => Ok((endpoint, client)),
                 }
             });
             wait += HEAD_START;

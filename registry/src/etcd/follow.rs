@@ -101,14 +101,10 @@ impl Follower {
             let Err(end) = self.watch().await;
             let told = match end {
                 End::Closed => return,
-                End::Stale => {
-                    // etcd answers, and whoever waits for the news should not wait for an outage
-                    // that is over.
+                End::Stale | End::Failed(Failure::NotThere) => {
+                    // etcd answers: whoever waits for the news must not wait for an outage that
+                    // is over.
                     failures = 0;
-                    self.position = None;
-                    Ok(())
-                }
-                End::Failed(Failure::Compacted) => {
                     self.position = None;
                     Ok(())
                 }

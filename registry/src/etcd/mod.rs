@@ -116,7 +116,7 @@ impl Etcd {
         let why = match failure {
             Failure::Refused(error) => return Err(*error),
             Failure::Lost(why) => why,
-            Failure::Compacted => "the revision was compacted while it was read".to_owned(),
+            Failure::NotThere => "the revision was compacted while it was read".to_owned(),
         };
         if patience.retry(began).await {
             Ok(())

@@ -213,7 +213,7 @@ impl From<Failure> for PresenceState {
         let why = match failure {
             Failure::Lost(why) => why,
             Failure::Refused(error) => error.to_string(),
-            Failure::Compacted => "etcd compacted what was read".to_owned(),
+            Failure::NotThere => "etcd compacted what was read".to_owned(),
         };
         Self::Lost { why }
     }

@@ -306,7 +306,7 @@ impl Etcd {
     }
 
     /// Whether etcd's history still leads through `position`, so that what happened since can be
-    /// had by watching from there.
+    /// had by watching from there. [`Failure::NotThere`] means that it does not, too.
     pub(super) async fn has(&self, position: &Position) -> Result<bool, Failure> {
         if position.witnesses.is_empty() {
             return Ok(false);
@@ -324,22 +324,10 @@ impl Etcd {
             .once(self.policy.request, |client| async move {
                 kv(&client).txn(txn).await
             })
-            .await;
-        let reply = match reply {
-            Ok(reply) => reply,
-            // The position was compacted away, or lies in the future: not our history.
-            Err(Failure::Compacted) => return Ok(false),
-            Err(Failure::Refused(error))
-                if matches!(*error, Error::Refused { denied: false, .. }) =>
-            {
-                return Ok(false);
-            }
-            Err(failure) => return Err(failure),
-        };
-        let (cluster, revision) = place(reply.header());
+            .await?;
+        let (cluster, _) = place(reply.header());
         let mut found = gets(&reply).map(|get| get.kvs().first().map(KeyValue::mod_revision));
         Ok(cluster == position.cluster
-            && revision >= position.revision
             && position
                 .witnesses
                 .iter()

@@ -11,8 +11,8 @@ pub(crate) enum Failure {
     Lost(String),
     /// An answer, and it was no, or no request could be made: trying again does not help.
     Refused(Box<Error>),
-    /// The revision that was asked for is no more.
-    Compacted,
+    /// The revision that was asked for was compacted, or is not reached yet.
+    NotThere,
 }
 
 impl From<Error> for Failure {
@@ -63,13 +63,10 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
         status::PERMISSION_DENIED | status::UNAUTHENTICATED => refused(true),
         // "user name is empty": etcd has users, and we come without one.
         status::INVALID_ARGUMENT => refused(answer.message().contains("user")),
-        status::OUT_OF_RANGE if answer.message().contains("compacted") => Failure::Compacted,
+        status::OUT_OF_RANGE => Failure::NotThere,
         // "too many requests" passes, "database space exceeded" does not.
         status::RESOURCE_EXHAUSTED if answer.message().contains("space") => refused(false),
-        status::NOT_FOUND
-        | status::FAILED_PRECONDITION
-        | status::OUT_OF_RANGE
-        | status::UNIMPLEMENTED => refused(false),
+        status::NOT_FOUND | status::FAILED_PRECONDITION | status::UNIMPLEMENTED => refused(false),
         _ => lost(),
     }
 }

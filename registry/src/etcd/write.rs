@@ -22,8 +22,13 @@ const MOST_RACES: u32 = 50;
 impl Etcd {
     /// Gets `me` what it wants. Two requests where nobody interferes, one more for each race lost:
     /// the reply to a transaction that failed carries the new view.
-    pub(crate) async fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
-        let mut patience = Patience::new(&self.policy);
+    pub(crate) async fn acquire(
+        &self,
+        me: Me<'_>,
+        want: Want<'_>,
+        patience: Duration,
+    ) -> Result<Outcome, Error> {
+        let mut patience = Patience::of(&self.policy, patience);
         let mut view = self.view(me.node, &mut patience).await?;
         let mut pending = Vec::new();
         let mut registered = None;

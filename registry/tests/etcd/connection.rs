@@ -97,6 +97,24 @@ async fn one_endpoint_that_answers_is_enough() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_not_answered_is_made_again_elsewhere() {
+    let etcd = Etcd::start();
+    let proxies = [
+        Proxy::to(etcd.address()).await,
+        Proxy::to(etcd.address()).await,
+    ];
+    let endpoints = proxies.each_ref().map(Proxy::endpoint);
+    let registry = open(&conf(&[&endpoints[0], &endpoints[1]]));
+    registry.agree().await.unwrap();
+    // One of the two carries the connection.
+    for [silent, other] in [[0, 1], [1, 0]] {
+        proxies[silent].stall();
+        proxies[other].resume();
+        registry.agree().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn following_moves_on_to_another_endpoint() {
     let etcd = Etcd::start();
     let proxies = [

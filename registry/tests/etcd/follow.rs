@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Accident, Proxy};
 use crate::support::{MACHINE, changes, conf, event, net, node, open, record, reset};
 use registry::{Change, Claim, Event, Snapshot};
 use tokio::sync::mpsc::Receiver;
@@ -225,6 +225,28 @@ async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
         changes(&mut events).await.1,
         [claimed("10.244.1.0/24", "c")]
     );
+}
+
+#[tokio::test]
+async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
+    let etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    reset(&mut events).await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    // The end of the watched range: nothing else that is sent to resume has it.
+    proxy.arm("/flatland/blue0", Accident::Stall);
+    proxy.resume();
+    proxy.accident().await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    etcd.put(SUBNET, r#"{"node":"b"}"#).await;
+    etcd.compact().await;
+    proxy.resume();
+    connected(&mut events).await;
+    let snapshot = reset(&mut events).await;
+    assert_eq!(snapshot.subnets[&net("10.244.1.0/24")].node, node("b"));
 }
 
 #[tokio::test]

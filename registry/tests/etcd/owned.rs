@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::etcd::Etcd;
+use crate::support::proxy::Proxy;
 use crate::support::{
     MACHINE, OTHER_MACHINE, all_differ, brisk, conf, conf_of, net, node, open, presence, record,
+    until,
 };
 use registry::owned::{self, Owned};
 use registry::{Error, Policy, Registry};
@@ -71,6 +73,7 @@ async fn a_new_node_needs_three_requests_at_most() {
 async fn many_at_once_on_one_node_claim_once() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
+    let before = etcd.requests();
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let (conf, folder) = (conf(&[&etcd.endpoint()]), folder.path().to_owned());
@@ -78,6 +81,7 @@ async fn many_at_once_on_one_node_claim_once() {
     }
     let all = tasks.join_all().await;
     assert!(all.iter().all(|owned| *owned == all[0]));
+    assert_eq!(etcd.requests() - before, 2, "one of them asks etcd");
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
 }
 
@@ -101,49 +105,6 @@ async fn many_nodes_at_once_own_different_subnets() {
     let subnets: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
     assert_eq!(subnets.len(), 80);
     assert!(all_differ(&subnets));
-}
-
-#[tokio::test]
-async fn renewing_claims_again_what_a_wiped_registry_lost() {
-    let etcd = Etcd::start();
-    let conf = conf(&[&etcd.endpoint()]);
-    let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::open_with(&conf, folder.path(), brisk()).unwrap();
-    let owned = ensure(&conf, folder.path(), "a").await.unwrap();
-    for subnet in &owned.subnets {
-        registry.release(&node("a"), subnet).await.unwrap();
-    }
-    assert!(etcd.keys("/flatland/blue/subnets/").await.is_empty());
-
-    assert_eq!(ensure(&conf, folder.path(), "a").await.unwrap(), owned);
-    assert!(etcd.keys("/flatland/blue/subnets/").await.is_empty());
-    let renewed = owned::renew(&registry, folder.path(), &node("a"), MACHINE).await;
-    assert_eq!(renewed.unwrap(), owned);
-    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
-}
-
-#[tokio::test]
-async fn renewing_adopts_a_claim_that_the_file_does_not_know_of() {
-    let etcd = Etcd::start();
-    let conf = conf(&[&etcd.endpoint()]);
-    let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::open_with(&conf, folder.path(), brisk()).unwrap();
-    ensure(&conf, folder.path(), "a").await.unwrap();
-    let pod_cidr = net("10.244.0.0/16");
-    let more = registry
-        .claim(&node("a"), MACHINE, &pod_cidr)
-        .await
-        .unwrap();
-
-    let renewed = owned::renew(&registry, folder.path(), &node("a"), MACHINE).await;
-    assert!(renewed.unwrap().subnets.contains(&more));
-    assert!(
-        Owned::load(folder.path())
-            .unwrap()
-            .unwrap()
-            .subnets
-            .contains(&more)
-    );
 }
 
 #[tokio::test]
@@ -230,6 +191,56 @@ async fn claims_that_only_the_file_has_are_made_again_unless_another_node_has_th
     assert_eq!(claims.len(), 3, "{claims:?}");
     let other = etcd.get("/flatland/blue/subnets/10.244.8.0-24").await;
     assert_eq!(other.as_deref(), Some(r#"{"node":"b"}"#));
+}
+
+#[tokio::test]
+async fn renewing_brings_file_and_registry_together_though_the_file_is_enough() {
+    let etcd = Etcd::start();
+    let conf = conf(&[&etcd.endpoint()]);
+    let folder = tempfile::tempdir().unwrap();
+    let registry = open(&conf);
+    let owned = ensure(&conf, folder.path(), "a").await.unwrap();
+    let further = registry
+        .claim(&node("a"), MACHINE, &conf.pod_cidrs[0])
+        .await
+        .unwrap();
+    let lost = format!("/flatland/blue/subnets/{}-80", owned.subnets[1].addr());
+    etcd.delete(&lost).await;
+
+    assert_eq!(ensure(&conf, folder.path(), "a").await.unwrap(), owned);
+    let renewed = owned::renew(&registry, folder.path(), &node("a"), MACHINE)
+        .await
+        .unwrap();
+    let mut expected = [vec![further], owned.subnets].concat();
+    expected.sort_unstable();
+    assert_eq!(renewed.subnets, expected);
+    assert_eq!(etcd.get(&lost).await.as_deref(), Some(r#"{"node":"a"}"#));
+    assert_eq!(Owned::load(folder.path()).unwrap(), Some(renewed));
+}
+
+/// Who waits behind somebody who waits for etcd does not wait longer than for etcd.
+#[tokio::test]
+async fn waiting_for_another_process_has_an_end() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    proxy.stall();
+    let folder = tempfile::tempdir().unwrap();
+    let (slow, state) = (conf(&[&proxy.endpoint()]), folder.path().to_owned());
+    let first = tokio::spawn(async move { ensure(&slow, &state, "a").await });
+    let lock = folder.path().join("claim.lock");
+    until("the lock", || async { lock.exists().then_some(()) }).await;
+
+    let conf = conf(&[&etcd.endpoint()]);
+    let registry = Registry::open_with(&conf, folder.path(), impatient()).unwrap();
+    let error = owned::ensure(&registry, folder.path(), &node("a"), MACHINE, &conf).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), 11);
+    assert!(
+        error.to_string().contains(lock.to_str().unwrap()),
+        "{error}"
+    );
+    proxy.resume();
+    first.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Accident, Proxy};
 use crate::support::{
     DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, node, open, presence, record, reset, until,
 };
@@ -130,4 +130,22 @@ async fn a_machine_that_does_not_hold_the_name_is_not_present_in_it() {
         matches!(state, PresenceState::Refused { .. })
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_name_lost_meanwhile_is_noticed_before_the_key_is_written() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    let registry = registered(&proxy.endpoint()).await;
+    proxy.arm("\"session\"", Accident::Stall);
+    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    proxy.accident().await;
+    let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
+    etcd.put("/flatland/blue/nodes/a", &taken).await;
+    proxy.resume();
+    until_state(&handle, |state| {
+        matches!(state, PresenceState::Refused { .. })
+    })
+    .await;
+    assert_eq!(etcd.get(KEY).await, None);
 }

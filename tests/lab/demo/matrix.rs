@@ -88,8 +88,8 @@ pub(super) fn complaints(parties: &[Party], asked: &[Asked]) -> Vec<String> {
         .collect()
 }
 
-/// One question of each kind in each family, to another node if there is one: the sender's own
-/// address, and the one that the receiver saw.
+/// One question of each kind in each family: the sender's own address, and the one that the receiver
+/// saw. One that shows a translation, if any does; else one to another node, if there is one.
 pub(super) fn examples(parties: &[Party], asked: &[Asked]) -> Vec<Vec<Cell>> {
     let aside = |text| Cell::new(Style::Aside, text);
     let mut rows = vec![
@@ -103,8 +103,10 @@ pub(super) fn examples(parties: &[Party], asked: &[Asked]) -> Vec<Vec<Cell>> {
             let alike =
                 |one: &&Asked| one.is_ipv6() == ipv6 && ends(one).map(|party| party.is_pod) == kind;
             let afar = |one: &&Asked| ends(one)[0].node != ends(one)[1].node;
-            let found = asked.iter().filter(alike).find(afar);
-            let found = found.or_else(|| asked.iter().find(alike));
+            let translated = |one: &&Asked| one.answer.tcp.is_ok() && !one.seen_as_itself(parties);
+            let those = || asked.iter().filter(alike);
+            let found = those().find(translated).or_else(|| those().find(afar));
+            let found = found.or_else(|| those().next());
             rows.extend(found.map(|one| example(parties, one)));
         }
     }

@@ -63,39 +63,60 @@ impl Report {
             "Nodes",
             "ready: from the start of routed until its conflist is installed",
         )?;
-        let mut rows = vec![headings(&["node", "addresses", "subnets", "ready"])];
+        let mut rows = vec![headings(
+            families,
+            "node",
+            &["address", "subnet"],
+            &["ready"],
+        )];
         for (node, ready) in &cluster.nodes {
-            rows.push(vec![
-                Cell::new(Style::Name, node.name()),
-                Cell::new(Style::Plain, addresses(node, families)),
-                Cell::new(Style::Plain, subnets(node)?.join("  ")),
-                Cell::right(Style::Good, millis(*ready)),
-            ]);
+            let addresses = node
+                .addresses()
+                .iter()
+                .filter(|&&address| families.has(address));
+            let mut row = vec![Cell::new(Style::Name, node.name())];
+            row.extend(addresses.map(|address| Cell::new(Style::Plain, address.to_string())));
+            row.extend(
+                subnets(node)?
+                    .into_iter()
+                    .map(|subnet| Cell::new(Style::Plain, subnet)),
+            );
+            row.push(Cell::right(Style::Good, millis(*ready)));
+            rows.push(row);
         }
         self.table(&rows)
     }
 
-    pub(super) fn pods(&self, cluster: &Cluster<'_>) -> Result {
+    pub(super) fn pods(&self, cluster: &Cluster<'_>, families: Families) -> Result {
+        if cluster.pods.is_empty() {
+            return Ok(());
+        }
         self.section(
             "Pods",
-            "ADD: the whole call, as a container runtime would time it",
+            "ADD: the call of the plugin, with the way into the node's namespaces",
         )?;
-        let mut rows = vec![headings(&["pod", "addresses", "host end", "ADD"])];
+        let mut rows = vec![headings(
+            families,
+            "pod",
+            &["address"],
+            &["host end", "ADD"],
+        )];
         for (pod, add) in &cluster.pods {
-            let addresses: Vec<String> = pod.addresses().iter().map(ToString::to_string).collect();
-            let host_end = pod.result().interfaces.first();
-            rows.push(vec![
-                Cell::new(
-                    Style::Name,
-                    format!("{}/{}", pod.machine().name(), pod.name()),
-                ),
-                Cell::new(Style::Plain, addresses.join("  ")),
-                Cell::new(
-                    Style::Aside,
-                    host_end.map_or("", |interface| &interface.name),
-                ),
-                Cell::right(Style::Good, millis(*add)),
-            ]);
+            let name = format!("{}/{}", pod.machine().name(), pod.name());
+            let host_end = pod
+                .result()
+                .interfaces
+                .first()
+                .map_or("", |interface| &interface.name);
+            let mut row = vec![Cell::new(Style::Name, name)];
+            row.extend(
+                pod.addresses()
+                    .iter()
+                    .map(|a| Cell::new(Style::Plain, a.to_string())),
+            );
+            row.push(Cell::new(Style::Aside, host_end));
+            row.push(Cell::right(Style::Good, millis(*add)));
+            rows.push(row);
         }
         self.table(&rows)
     }
@@ -103,7 +124,7 @@ impl Report {
     pub(super) fn routes(&self, cluster: &Cluster<'_>, families: Families) -> Result {
         self.section(
             "Routes",
-            "as ip prints them; 70 is Flatland's protocol number",
+            "as ip prints them; 70 is the number of Flatland's routes",
         )?;
         for (node, _) in &cluster.nodes {
             for flag in [families.v4().then_some("-4"), families.v6().then_some("-6")] {
@@ -112,7 +133,9 @@ impl Report {
                 let prompt = self.paint.apply(Style::Name, &format!("{}#", node.name()));
                 writeln!(io::stdout(), "  {prompt} {}", command.join(" ")).doing("printing")?;
                 for line in node.run(&command)?.lines() {
-                    self.print(Style::Plain, &format!("  {}", line.trim_end()))?;
+                    let to_peer = line.contains(" via ");
+                    let style = if to_peer { Style::Plain } else { Style::Aside };
+                    self.print(style, &format!("  {}", line.trim_end()))?;
                 }
             }
         }
@@ -138,25 +161,23 @@ impl Report {
     }
 
     fn no_translation(&self, parties: &[Party], asked: &[Asked]) -> Result {
-        self.section(
-            "No NAT",
-            "the address that the receiver saw the sender come from",
-        )?;
-        self.table(&examples(parties, asked))?;
         let honest = asked
             .iter()
             .filter(|one| one.seen_as_itself(parties))
             .count();
-        let style = if honest == asked.len() {
+        let all = asked.len();
+        self.section(
+            "No NAT",
+            "from which address each receiver saw the sender come, for example:",
+        )?;
+        self.table(&examples(parties, asked))?;
+        let style = if honest == all {
             Style::Good
         } else {
             Style::Bad
         };
-        let all = asked.len();
-        self.print(
-            style,
-            &format!("  {honest} of {all} receivers saw the sender's own address"),
-        )
+        let text = format!("{honest} of {all} receivers saw the sender's own address");
+        self.print(style, &format!("  {text}, by TCP and by UDP"))
     }
 
     pub(super) fn timings(&self, cluster: &Cluster<'_>, total: Duration) -> Result {
@@ -174,9 +195,9 @@ impl Report {
         ];
         rows.extend(
             adds.get(adds.len() / 2)
-                .map(|&median| ("ADD, median", median)),
+                .map(|&median| ("ADD of a pod, median", median)),
         );
-        rows.push(("all of this demo", total));
+        rows.push(("all of this", total));
         let cells = rows.into_iter().map(|(what, time)| {
             vec![
                 Cell::new(Style::Plain, what),
@@ -212,32 +233,27 @@ fn named(what: &str, command: &str) -> Vec<Cell> {
     ]
 }
 
-fn headings(texts: &[&str]) -> Vec<Cell> {
-    let last = texts.len() - 1;
-    let cell = |(number, &text): (usize, &&str)| {
-        let align = if number == last {
-            Cell::right
-        } else {
-            Cell::new
-        };
-        align(Style::Aside, text)
-    };
-    texts.iter().enumerate().map(cell).collect()
+/// `first`, each of `columns` as wide as there are families, and `last`; the very last is a number.
+fn headings(families: Families, first: &str, columns: &[&str], last: &[&str]) -> Vec<Cell> {
+    let others = families.pod_cidrs().len() - 1;
+    let mut texts = vec![first];
+    for column in columns {
+        texts.push(column);
+        texts.extend(std::iter::repeat_n("", others));
+    }
+    texts.extend(last);
+    let mut cells: Vec<Cell> = texts
+        .iter()
+        .map(|text| Cell::new(Style::Aside, *text))
+        .collect();
+    if let Some(number) = cells.last_mut() {
+        *number = Cell::right(Style::Aside, texts[texts.len() - 1]);
+    }
+    cells
 }
 
 fn millis(duration: Duration) -> String {
     time(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
-}
-
-fn addresses(node: &Node, families: Families) -> String {
-    let shown = node
-        .addresses()
-        .iter()
-        .filter(|&&address| families.has(address));
-    shown
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("  ")
 }
 
 /// The node's own subnets: those it lets nobody else route to.

@@ -8,6 +8,7 @@ use std::process::{self, Child, Output, Stdio};
 use std::thread;
 
 use nix::errno::Errno;
+use serde_json::Value;
 
 use super::{Call, Command, Error, Success, code};
 
@@ -86,6 +87,46 @@ impl Delegate {
         self.run(call, Command::Del).map(drop)
     }
 
+    /// CHECK.
+    pub fn check(&self, call: &Call) -> Result<(), Error> {
+        self.run(call, Command::Check).map(drop)
+    }
+
+    /// STATUS. A plugin that does not know it has nothing to complain about, unless it does not
+    /// speak the version either: then its ADD would fail (code 50).
+    pub fn status(&self, call: &Call) -> Result<(), Error> {
+        match self.run(call, Command::Status) {
+            Err(error) if is_unknown_verb(&error) => self.speaks(call),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// GC. A plugin that does not know it keeps what it has.
+    pub fn gc(&self, call: &Call) -> Result<(), Error> {
+        match self.run(call, Command::Gc) {
+            Err(error) if is_unknown_verb(&error) => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Code 50 unless the plugin speaks the version of the call.
+    fn speaks(&self, call: &Call) -> Result<(), Error> {
+        let printed = self.run(call, Command::Version)?;
+        let answer: Value = serde_json::from_slice(&printed).unwrap_or_default();
+        let versions = &answer["supportedVersions"];
+        let version = call.version.as_str();
+        let spoken = versions.as_array().into_iter().flatten();
+        if spoken.into_iter().any(|spoken| spoken == version) {
+            return Ok(());
+        }
+        let msg = format!(
+            "plugin {} does not speak CNI {version}, only {versions}",
+            self.name
+        );
+        Err(Error::new(code::UNAVAILABLE, msg)
+            .advise("take it out of cniVersions in the conflist, or install a newer plugin"))
+    }
+
     fn not_started(&self, error: &io::Error) -> Error {
         let msg = format!("cannot run {}: {error}", self.path.display());
         match error.raw_os_error().map(Errno::from_raw) {
@@ -117,6 +158,15 @@ impl Delegate {
         );
         Error::new(code::DECODING, msg)
     }
+}
+
+/// How plugins answer a verb that is newer than they are: the spec's own library with an invalid
+/// environment or, when it looks for a container id first, with an unknown container.
+fn is_unknown_verb(error: &Error) -> bool {
+    matches!(
+        error.code,
+        code::INCOMPATIBLE_VERSION | code::UNKNOWN_CONTAINER | code::INVALID_ENVIRONMENT
+    )
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::until;
+
 /// What happens to a request that contains the bytes it is armed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accident {
@@ -17,6 +19,8 @@ pub(crate) enum Accident {
     LoseAnswer,
     /// It does not arrive, and nothing else on its connection does.
     LoseRequest,
+    /// It arrives when the proxy is resumed.
+    Stall,
 }
 
 /// In front of one etcd. Ends when dropped.
@@ -88,8 +92,24 @@ impl Proxy {
         *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), accident));
     }
 
-    pub(crate) fn is_armed(&self) -> bool {
-        self.shared.armed.lock().unwrap().is_some()
+    /// Waits until it has had it.
+    pub(crate) async fn accident(&self) {
+        until("the accident", || async {
+            self.shared.armed.lock().unwrap().is_none().then_some(())
+        })
+        .await;
+    }
+}
+
+impl Shared {
+    /// The accident that these bytes are to have.
+    fn accident(&self, bytes: &[u8]) -> Option<Accident> {
+        let armed = self.armed.lock().unwrap();
+        let (part, accident) = armed.as_ref()?;
+        bytes
+            .windows(part.len())
+            .any(|window| window == part)
+            .then_some(*accident)
     }
 }
 
@@ -125,16 +145,17 @@ async fn requests(
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let bytes = &buffer[..length];
         flowing(shared).await;
-        {
-            let mut armed = shared.armed.lock().unwrap();
-            let accident = armed
-                .as_ref()
-                .filter(|(part, _)| bytes.windows(part.len()).any(|window| window == part))
-                .map(|(_, accident)| *accident);
-            if accident.is_some() {
-                *armed = None;
-                had_accident.send_replace(accident);
+        match shared.accident(bytes) {
+            Some(Accident::Stall) => {
+                shared.stalled.send_replace(true);
+                shared.armed.lock().unwrap().take();
+                flowing(shared).await;
             }
+            Some(accident) => {
+                shared.armed.lock().unwrap().take();
+                had_accident.send_replace(Some(accident));
+            }
+            None => {}
         }
         let is_lost = *had_accident.borrow() == Some(Accident::LoseRequest);
         if !is_lost && to.write_all(bytes).await.is_err() {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::super::{Args, Environment};
+use super::super::{Args, Environment, Version};
 use super::*;
 
 /// A file that is open for writing in any process cannot be run, and a child that another test
@@ -260,4 +260,48 @@ fn without_cni_path_it_is_the_environment_that_is_wrong() {
     let error = Delegate::find(&call_with_path(Vec::new()), "ipam").unwrap_err();
     assert_eq!(error.code, code::INVALID_ENVIRONMENT);
     assert!(error.msg.contains("CNI_PATH"), "{error}");
+}
+
+/// What a plugin of Debian 12 answers to a verb it does not know.
+const OLD: &str = r#"case $CNI_COMMAND in
+    VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["0.4.0", "1.0.0"]}' ;;
+    *) echo '{"code": 3, "msg": "missing containerID"}'; exit 1 ;;
+esac"#;
+
+#[test]
+fn one_that_does_not_know_status_or_gc_has_nothing_to_complain_about() {
+    let folder = Folder::with_script(OLD);
+    let call = folder.call();
+    let delegate = Delegate::find(&call, "ipam").unwrap();
+    delegate.status(&call).unwrap();
+    delegate.gc(&call).unwrap();
+}
+
+#[test]
+fn one_whose_add_would_fail_because_of_the_version_is_not_ready() {
+    let folder = Folder::with_script(OLD);
+    let mut call = folder.call();
+    call.version = Version::V1_1_0;
+    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let error = delegate.status(&call).unwrap_err();
+    assert_eq!(error.code, code::UNAVAILABLE);
+    assert!(
+        error.msg.contains("ipam does not speak CNI 1.1.0"),
+        "{error}"
+    );
+    assert!(error.details.contains("cniVersions"), "{error}");
+}
+
+#[test]
+fn what_it_complains_about_is_passed_on() {
+    let folder = Folder::with_script(r#"echo '{"code": 50, "msg": "full"}'; exit 1"#);
+    let call = folder.call();
+    let delegate = Delegate::find(&call, "ipam").unwrap();
+    for error in [
+        delegate.status(&call),
+        delegate.gc(&call),
+        delegate.check(&call),
+    ] {
+        assert_eq!(error.unwrap_err(), Error::new(50, "ipam: full"));
+    }
 }

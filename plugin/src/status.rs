@@ -1,0 +1,51 @@
+//! STATUS: would an ADD succeed now?
+
+use wire::cni::{Call, Delegate, Error, code};
+use wire::conf::PluginConfig;
+use wire::netlink::Socket;
+
+use crate::failure::kernel;
+use crate::host;
+
+/// Does what an ADD does before it changes anything, and asks the IPAM plugin the same.
+pub(crate) fn status(call: &Call) -> Result<(), Error> {
+    could_add(call).map_err(unavailable)
+}
+
+fn could_add(call: &Call) -> Result<(), Error> {
+    let config = PluginConfig::parse(&call.config)?;
+    let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
+    host::describe(&mut host, &config)?;
+    Delegate::find(call, &config.ipam_type)?.status(call)
+}
+
+/// The two codes that STATUS has for runtimes; whatever else is wrong comes to the first of them.
+fn unavailable(error: Error) -> Error {
+    match error.code {
+        code::UNAVAILABLE | code::LIMITED_CONNECTIVITY => error,
+        _ => Error {
+            code: code::UNAVAILABLE,
+            ..error.within("ADD would fail")
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_would_fail_an_add_is_code_50_and_keeps_its_advice() {
+        for (code, expected, msg) in [
+            (code::INVALID_CONFIG, 50, "ADD would fail: no uplink"),
+            (code::UNAVAILABLE, 50, "no uplink"),
+            (code::LIMITED_CONNECTIVITY, 51, "no uplink"),
+        ] {
+            let error = unavailable(Error::new(code, "no uplink").advise("set `mtu`"));
+            assert_eq!(
+                (error.code, error.msg.as_str(), error.details.as_str()),
+                (expected, msg, "set `mtu`")
+            );
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Input that is wrong: the spec's error code, a message that names the culprit and says what to
+//! do, and nothing changed.
+
+use std::time::{Duration, Instant};
+
+use lab::{Lab, Node, Output, Result, Target};
+use serde_json::{Value, json};
+
+const POD: Target<'static> = Target {
+    container_id: "bad",
+    netns: "/run/netns/bad",
+    interface: "eth0",
+    args: "",
+};
+
+/// What must not change on a node.
+fn state(node: &Node) -> Result<String> {
+    let script =
+        "ip -o link; ip route; ip -6 route; find /run/flatland /var/lib/flatland -type f,l | sort";
+    Ok(node.run_with(&["sh", "-c", script], b"")?.stdout)
+}
+
+fn config() -> Value {
+    json!({
+        "cniVersion": "1.0.0", "name": "flatland", "type": "flatland",
+        "ipam": { "type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"] }
+    })
+}
+
+/// The code and the whole text of an error that was expected.
+fn refusal(output: &Output) -> (u64, String) {
+    assert!(!output.status.success(), "{output:?}");
+    let error: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+    let text = format!(
+        "{} | {}",
+        error["msg"].as_str().unwrap_or(""),
+        error["details"].as_str().unwrap_or("")
+    );
+    (error["code"].as_u64().unwrap_or_default(), text)
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_by_the_name_of_what_is_wrong() -> Result {
+    let lab = Lab::builder().etcd(0).start()?;
+    let node = lab.node(1);
+    let _pod = node.sandbox("bad")?;
+    let before = state(node)?;
+    let with = |pointer: &str, value: Value| {
+        let mut config = config();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        config.pointer_mut(parent).unwrap()[key] = value;
+        config.to_string()
+    };
+    let cases = [
+        ("{ \"cniVersion\": ".to_owned(), 6, "EOF"),
+        (with("/cniVersion", json!("0.1.0")), 1, "0.1.0"),
+        (with("/cniVersion", json!("9.0.0")), 1, "9.0.0"),
+        (with("/name", json!("no/slash")), 7, "no/slash"),
+        (with("/mtuu", json!(1400)), 2, "mtuu"),
+        (with("/mtu", json!(12)), 7, "12"),
+        (
+            with("/ipam", json!({ "type": "flatland-ipam" })),
+            7,
+            "podCIDRs",
+        ),
+        (with("/ipam/podCIDR", json!("10.0.0.0/8")), 2, "podCIDR"),
+        (
+            with("/ipam/podCIDRs", json!(["10.244.0.1/16"])),
+            7,
+            "10.244.0.0/16",
+        ),
+        (
+            with("/ipam/podCIDRs", json!(["10.244.0.0/16", "10.245.0.0/16"])),
+            7,
+            "10.245.0.0/16",
+        ),
+        (
+            with("/ipam/podCIDRs", json!(["127.0.0.0/8"])),
+            7,
+            "127.0.0.0/8",
+        ),
+        (with("/ipam/subnetLengths", json!([12])), 7, "12"),
+        (with("/ipam/subnetLengths", json!([31])), 7, "31"),
+        (
+            with("/ipam/subnetLengths", json!([24, 80])),
+            7,
+            "subnetLengths",
+        ),
+        (
+            with("/ipam/etcd", json!({ "endpoints": [] })),
+            7,
+            "endpoints",
+        ),
+        (
+            with("/ipam/etcd", json!({ "endpoints": ["10.0.0.1:2379"] })),
+            7,
+            "10.0.0.1:2379",
+        ),
+        (with("/ipam/type", json!("no-such-ipam")), 7, "no-such-ipam"),
+    ];
+    for (config, code, culprit) in cases {
+        let (said, text) = refusal(&node.cni("flatland", "ADD", POD, &config)?);
+        assert_eq!(
+            (said, text.contains(culprit)),
+            (code, true),
+            "{config}\n{text}"
+        );
+    }
+    assert_eq!(state(node)?, before);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_environment_is_refused_by_the_name_of_what_is_wrong() -> Result {
+    let lab = Lab::builder().etcd(0).start()?;
+    let node = lab.node(1);
+    let _pod = node.sandbox("bad")?;
+    node.write("/run/file", "")?;
+    let before = state(node)?;
+    let cases = [
+        (
+            Target {
+                container_id: "a b",
+                ..POD
+            },
+            "a b",
+        ),
+        (
+            Target {
+                container_id: "../x",
+                ..POD
+            },
+            "../x",
+        ),
+        (
+            Target {
+                container_id: "",
+                ..POD
+            },
+            "CNI_CONTAINERID",
+        ),
+        (
+            Target {
+                interface: "sixteen-letters-",
+                ..POD
+            },
+            "sixteen-letters-",
+        ),
+        (
+            Target {
+                interface: "a/b",
+                ..POD
+            },
+            "a/b",
+        ),
+        (
+            Target {
+                interface: "a b",
+                ..POD
+            },
+            "a b",
+        ),
+        (
+            Target {
+                interface: "",
+                ..POD
+            },
+            "CNI_IFNAME",
+        ),
+        (Target { netns: "", ..POD }, "CNI_NETNS"),
+        (
+            Target {
+                netns: "/run/netns/none",
+                ..POD
+            },
+            "/run/netns/none",
+        ),
+        (
+            Target {
+                netns: "/run/file",
+                ..POD
+            },
+            "/run/file is no network namespace",
+        ),
+        (
+            Target {
+                netns: "/proc/self/ns/mnt",
+                ..POD
+            },
+            "/proc/self/ns/mnt is no network namespace",
+        ),
+        (
+            Target {
+                args: "nonsense",
+                ..POD
+            },
+            "nonsense",
+        ),
+    ];
+    for (target, culprit) in cases {
+        let (code, text) = refusal(&node.cni("flatland", "ADD", target, &config().to_string())?);
+        assert_eq!(
+            (code, text.contains(culprit)),
+            (4, true),
+            "{target:?}\n{text}"
+        );
+    }
+    let unknown = node.cni("flatland", "FROB", POD, &config().to_string())?;
+    assert!(refusal(&unknown).1.contains("FROB"), "{unknown:?}");
+    assert_eq!(state(node)?, before);
+    Ok(())
+}
+
+#[test]
+fn a_node_without_a_subnet_and_without_etcd_says_so_within_five_seconds() -> Result {
+    let lab = Lab::builder().etcd(1).start()?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    lab.etcd()[0].stop()?;
+    let mut pod = node.sandbox("a")?;
+    let before = state(node)?;
+
+    let start = Instant::now();
+    let refused = pod.attach().unwrap_err().to_string();
+
+    // A second for the processes of a busy machine, on top of the five for etcd.
+    assert!(
+        start.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(refused.contains("\"code\":11"), "{refused}");
+    assert!(refused.contains("http://192.168.1.2:2379"), "{refused}");
+    assert_eq!(pod.run(&["ip", "-o", "link"])?.lines().count(), 1);
+    let links = |state: &str| state.lines().filter(|line| line.contains("link/")).count();
+    assert_eq!(links(&state(node)?), links(&before));
+    Ok(())
+}
+
+#[test]
+fn a_conflist_that_disagrees_with_the_network_is_refused_with_both_values() -> Result {
+    let mut lab = Lab::builder().nodes(2).start()?;
+    lab.node(1).install_conflist()?;
+    lab.node(1).add_pod("a")?;
+    let mut other = lab.conflist();
+    other["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.99.0.0/16"]);
+    lab.node_mut(2).set_conflist(&other)?;
+    let node = lab.node(2);
+    node.install_conflist()?;
+    let keys = lab.etcd()[0].keys("/flatland")?;
+
+    let refused = node.add_pod("b").unwrap_err().to_string();
+
+    assert!(refused.contains("\"code\":102"), "{refused}");
+    assert!(
+        refused.contains("10.99.0.0/16") && refused.contains("10.244.0.0/16"),
+        "{refused}"
+    );
+    assert_eq!(lab.etcd()[0].keys("/flatland")?, keys);
+    Ok(())
+}
+
+#[test]
+fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_refused() -> Result {
+    let mut lab = Lab::builder().start()?;
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["192.168.0.0/16"]);
+    lab.node_mut(1).set_conflist(&conflist)?;
+    let node = lab.node(1);
+
+    let output = node.run_with(
+        &[
+            "/opt/flatland/routed",
+            "run",
+            "--conflist",
+            "/etc/flatland/10-flatland.conflist",
+        ],
+        b"",
+    )?;
+
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(
+        output.stderr.contains("192.168.0.0/16") && output.stderr.contains("192.168.1."),
+        "{output:?}"
+    );
+    assert_eq!(lab.etcd()[0].keys("/flatland")?, Vec::<String>::new());
+    assert_eq!(node.routes()?, Vec::<String>::new());
+
+    node.install_conflist()?;
+    let refused = node.add_pod("a").unwrap_err().to_string();
+    assert!(
+        refused.contains("192.168.0.0/16") && refused.contains("192.168.1."),
+        "{refused}"
+    );
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Who reaches whom, and as whom: nobody rewrites an address on the way.
+
+use std::net::IpAddr;
+
+use lab::probe::{Answer, LISTENING};
+use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
+
+/// The program that answers and asks, as installed on nodes.
+const LAB: &str = "/opt/flatland/lab";
+
+/// Asks each of the targets and returns the answers as JSON.
+type Ask<'a> = dyn Fn(&[IpAddr]) -> Result<String> + 'a;
+
+/// Somewhere packets start and end: a pod or a node.
+struct Place<'a> {
+    name: String,
+    addresses: Vec<IpAddr>,
+    ask: Box<Ask<'a>>,
+    _server: Daemon,
+}
+
+fn words(targets: &[IpAddr]) -> Vec<String> {
+    let mut words = vec![LAB.to_owned(), "ask".to_owned()];
+    words.extend(targets.iter().map(ToString::to_string));
+    words
+}
+
+fn listening(server: &Daemon) -> Result {
+    wait_until("server that listens", DEADLINE, || {
+        server.log().contains(LISTENING)
+    })
+}
+
+fn at_pod<'a>(pod: &'a Pod<'a>) -> Result<Place<'a>> {
+    let server = pod.spawn("serve", &[LAB, "serve"])?;
+    listening(&server)?;
+    Ok(Place {
+        name: pod.name().to_owned(),
+        addresses: pod.addresses(),
+        ask: Box::new(|targets| pod.run(&words(targets))),
+        _server: server,
+    })
+}
+
+fn at_node(node: &lab::Node) -> Result<Place<'_>> {
+    let server = node.spawn("serve", None, &[LAB, "serve"])?;
+    listening(&server)?;
+    Ok(Place {
+        name: node.name().to_owned(),
+        addresses: node.addresses().to_vec(),
+        ask: Box::new(|targets| node.run(&words(targets))),
+        _server: server,
+    })
+}
+
+/// Everything that does not work, or works under another's address.
+fn complaints(places: &[Place<'_>]) -> Result<Vec<String>> {
+    let targets: Vec<IpAddr> = places
+        .iter()
+        .flat_map(|place| place.addresses.clone())
+        .collect();
+    let mut all = Vec::new();
+    for place in places {
+        let families = |target: &IpAddr| {
+            place
+                .addresses
+                .iter()
+                .any(|own| own.is_ipv4() == target.is_ipv4())
+        };
+        let targets: Vec<IpAddr> = targets.iter().copied().filter(families).collect();
+        let answers: Vec<Answer> =
+            serde_json::from_str(&(place.ask)(&targets)?).unwrap_or_default();
+        assert_eq!(answers.len(), targets.len());
+        for answer in answers {
+            // To itself a host talks from the address it talks to.
+            let complaint = answer.complaint(&place.addresses);
+            all.extend(complaint.map(|complaint| format!("{} to {complaint}", place.name)));
+        }
+    }
+    Ok(all)
+}
+
+fn everybody_reaches_everybody(families: Families) -> Result {
+    let lab = Lab::builder().nodes(3).families(families).start()?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    let mut pods = Vec::new();
+    for (node, names) in lab.nodes().iter().zip([["a", "b"], ["c", "d"], ["e", "f"]]) {
+        for name in names {
+            pods.push(node.add_pod(name)?);
+        }
+    }
+    let mut places = Vec::new();
+    for pod in &pods {
+        places.push(at_pod(pod)?);
+    }
+    for node in lab.nodes() {
+        places.push(at_node(node)?);
+    }
+
+    assert_eq!(complaints(&places)?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn pods_and_nodes_reach_each_other_without_nat_over_both_families() -> Result {
+    everybody_reaches_everybody(Families::Dual)
+}
+
+#[test]
+fn pods_and_nodes_reach_each_other_without_nat_over_ipv4_alone() -> Result {
+    everybody_reaches_everybody(Families::V4)
+}
+
+#[test]
+fn pods_and_nodes_reach_each_other_without_nat_over_ipv6_alone() -> Result {
+    everybody_reaches_everybody(Families::V6)
+}
+
+#[test]
+fn a_packet_to_a_pod_that_is_gone_fails_at_once() -> Result {
+    let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    let gone = lab.node(2).add_pod("gone")?;
+    let address = gone.addresses()[0].to_string();
+    gone.delete()?;
+    let pod = lab.node(1).add_pod("a")?;
+
+    let output = pod.run_any(&["ping", "-c1", "-W5", &address])?;
+
+    assert!(
+        output.stdout.contains("Destination Host Unreachable"),
+        "{output:?}"
+    );
+    Ok(())
+}

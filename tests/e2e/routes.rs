@@ -1,0 +1,216 @@
+//! The kernel's routes are exactly the ones that ought to be there, and other people's stay.
+
+use std::time::{Duration, Instant};
+
+use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
+use nix::sys::signal::Signal;
+
+fn raise(nodes: u8) -> Result<Lab> {
+    let lab = Lab::builder().nodes(nodes).families(Families::V4).start()?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    Ok(lab)
+}
+
+fn via(node: &Node, peer: &Node) -> Result<Option<String>> {
+    let hop = format!(" via {} ", peer.addresses()[0]);
+    Ok(node
+        .routes()?
+        .into_iter()
+        .find(|route| route.contains(&hop)))
+}
+
+fn destination(route: &str) -> &str {
+    route.split(' ').next().unwrap_or_default()
+}
+
+#[test]
+fn a_peers_subnet_is_routed_via_the_peers_address_and_the_own_subnet_is_unreachable() -> Result {
+    let lab = raise(2)?;
+    let claimed = lab.etcd()[0].keys("/flatland/flatland/subnets/")?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+
+    let route = via(one, two)?.unwrap_or_default();
+    assert!(route.ends_with("dev eth0"), "{route}");
+    let key = |subnet: &str| format!("/flatland/flatland/subnets/{}", subnet.replace('/', "-"));
+    assert!(
+        claimed.contains(&key(destination(&route))),
+        "{route} {claimed:?}"
+    );
+    let own = two
+        .routes()?
+        .into_iter()
+        .find(|route| route.starts_with("unreachable "));
+    assert_eq!(
+        own.as_deref().and_then(|own| own.split(' ').nth(1)),
+        Some(destination(&route))
+    );
+    Ok(())
+}
+
+#[test]
+fn a_route_that_somebody_deletes_or_changes_comes_back() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let route = via(one, two)?.unwrap_or_default();
+    let subnet = destination(&route).to_owned();
+
+    one.run(&["ip", "route", "del", &subnet])?;
+    wait_until("route after it was deleted", DEADLINE, || {
+        via(one, two).is_ok_and(|now| now.as_ref() == Some(&route))
+    })?;
+
+    one.run(&[
+        "ip",
+        "route",
+        "replace",
+        &subnet,
+        "via",
+        "192.168.1.1",
+        "proto",
+        "70",
+    ])?;
+    wait_until("route after it was changed", DEADLINE, || {
+        via(one, two).is_ok_and(|now| now.as_ref() == Some(&route))
+    })
+}
+
+#[test]
+fn a_link_that_goes_down_and_up_has_its_routes_back() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    one.run(&["ip", "link", "set", "eth0", "down"])?;
+    wait_until("routes gone with the link", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.is_none())
+    })?;
+
+    one.run(&["ip", "link", "set", "eth0", "up"])?;
+    wait_until("route after the link is back", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.is_some())
+    })
+}
+
+#[test]
+fn a_foreign_route_survives_everything() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let ours = via(one, two)?.unwrap_or_default();
+    let foreign = || one.run(&["ip", "route", "show", "proto", "static"]);
+    // One far from ours, one inside the pod CIDR that nobody has claimed.
+    one.run(&[
+        "ip",
+        "route",
+        "add",
+        "172.20.0.0/16",
+        "via",
+        "192.168.1.1",
+        "proto",
+        "static",
+    ])?;
+    one.run(&[
+        "ip",
+        "route",
+        "add",
+        "10.244.77.128/25",
+        "via",
+        "192.168.1.1",
+        "proto",
+        "static",
+    ])?;
+    let before = foreign()?;
+    assert_eq!(before.lines().count(), 2);
+
+    one.end_routed(Signal::SIGKILL)?;
+    one.run(&["ip", "route", "del", destination(&ours)])?;
+    one.start_routed()?;
+    wait_until("our route", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.is_some())
+    })?;
+    assert_eq!(foreign()?, before, "after a restart");
+
+    lab.etcd()[0].ctl(&[
+        "del",
+        "--prefix",
+        &format!(
+            "/flatland/flatland/subnets/{}",
+            destination(&ours).replace('/', "-")
+        ),
+    ])?;
+    wait_until("withdrawal", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.is_none())
+    })?;
+    assert_eq!(foreign()?, before, "after a withdrawal");
+
+    one.end_routed(Signal::SIGTERM)?;
+    assert_eq!(foreign()?, before, "after the end of routed");
+    Ok(())
+}
+
+#[test]
+fn routed_that_was_away_prunes_exactly_the_route_of_the_peer_that_left() -> Result {
+    let lab = raise(3)?;
+    let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
+    let (left, stays) = (via(one, two)?.unwrap_or_default(), via(one, three)?);
+    one.end_routed(Signal::SIGTERM)?;
+    two.end_routed(Signal::SIGTERM)?;
+    assert_eq!(
+        via(one, two)?.as_ref(),
+        Some(&left),
+        "routes stay when routed stops"
+    );
+
+    let key = format!(
+        "/flatland/flatland/subnets/{}",
+        destination(&left).replace('/', "-")
+    );
+    lab.etcd()[0].ctl(&["del", &key])?;
+    one.start_routed()?;
+
+    wait_until("pruning", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.is_none())
+    })?;
+    assert_eq!(via(one, three)?, stays);
+    Ok(())
+}
+
+#[test]
+fn a_claim_that_is_released_is_withdrawn_within_a_second() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    two.end_routed(Signal::SIGTERM)?;
+    let route = via(one, two)?.unwrap_or_default();
+    let key = format!(
+        "/flatland/flatland/subnets/{}",
+        destination(&route).replace('/', "-")
+    );
+
+    let start = Instant::now();
+    lab.etcd()[0].ctl(&["del", &key])?;
+    wait_until("withdrawal", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.is_none())
+    })?;
+
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_pods_own_route_is_not_touched_by_routed() -> Result {
+    let lab = raise(1)?;
+    let node = lab.node(1);
+    let pod = node.add_pod("a")?;
+    let address = pod.addresses()[0].to_string();
+    let before = node.run(&["ip", "route", "show", &address])?;
+
+    node.end_routed(Signal::SIGKILL)?;
+    node.start_routed()?;
+    node.run(&["ip", "route", "del", "unreachable", "10.244.0.0/16"])
+        .ok();
+
+    assert_eq!(node.run(&["ip", "route", "show", &address])?, before);
+    node.run(&["ping", "-c1", "-W2", &address]).map(drop)
+}

@@ -1,0 +1,114 @@
+//! A node's own networks that are in the way of the pods'.
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+
+use crate::cni::{self, code};
+use crate::netlink::{Error, Socket};
+
+/// A network of this node that shares addresses with a pod CIDR: packets to pods would be taken
+/// for packets to neighbours, or the other way round.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("pod CIDR {pod_cidr} overlaps {network}, a network this node is on (link {link})")]
+pub struct Overlap {
+    /// The pod CIDR.
+    pub pod_cidr: IpNet,
+    /// This node's address in that network, with its mask.
+    pub network: IpNetwork,
+    /// The link that has it.
+    pub link: String,
+}
+
+/// What to do about it.
+const ADVICE: &str = "choose a pod CIDR that no node, router or service uses";
+
+impl Overlap {
+    /// The first of `own`, this node's addresses with their masks and links, whose network shares
+    /// addresses with one of `pod_cidrs`.
+    pub fn find<'a>(
+        own: impl IntoIterator<Item = (&'a str, IpNetwork)>,
+        pod_cidrs: &[IpNet],
+    ) -> Option<Self> {
+        own.into_iter().find_map(|(link, network)| {
+            let pod_cidr = first_overlap(network, pod_cidrs)?;
+            Some(Self {
+                pod_cidr,
+                network,
+                link: link.to_owned(),
+            })
+        })
+    }
+
+    /// The first there is among the addresses that the kernel lists.
+    pub fn look(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Option<Self>, Error> {
+        let addresses = socket.addresses(None)?;
+        let found = addresses.iter().find_map(|own| {
+            let pod_cidr = first_overlap(own.address, pod_cidrs)?;
+            Some((pod_cidr, own))
+        });
+        let Some((pod_cidr, own)) = found else {
+            return Ok(None);
+        };
+        let link = socket.link_by_index(own.link)?;
+        Ok(Some(Self {
+            pod_cidr,
+            network: own.address,
+            link: link.map_or_else(|| format!("if{}", own.link), |link| link.name),
+        }))
+    }
+}
+
+fn first_overlap(own: IpNetwork, pod_cidrs: &[IpNet]) -> Option<IpNet> {
+    let own = IpNet::new_assert(own.network(), own.prefix());
+    let overlaps = |cidr: &&IpNet| cidr.contains(&own) || own.contains(*cidr);
+    pod_cidrs.iter().find(overlaps).copied()
+}
+
+impl From<Overlap> for cni::Error {
+    fn from(overlap: Overlap) -> Self {
+        Self::new(code::INVALID_CONFIG, overlap.to_string()).advise(ADVICE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlap_with_the_nodes_own_networks_is_found_in_both_directions() {
+        let pod_cidrs = ["10.244.0.0/16", "fd00:10:244::/56"].map(|cidr| cidr.parse().unwrap());
+        for (address, expected) in [
+            ("192.168.1.1/24", None),
+            ("10.244.3.1/24", Some("10.244.0.0/16")),
+            ("10.0.0.5/8", Some("10.244.0.0/16")),
+            ("10.244.9.9/32", Some("10.244.0.0/16")),
+            ("10.243.255.1/16", None),
+            ("fd00:10:244:7::1/64", Some("fd00:10:244::/56")),
+            ("fd00::1/8", Some("fd00:10:244::/56")),
+            ("fe80::1/64", None),
+            ("::1/128", None),
+        ] {
+            let found = Overlap::find([("eth0", address.parse().unwrap())], &pod_cidrs);
+            let pod_cidr = found.as_ref().map(|found| found.pod_cidr.to_string());
+            assert_eq!(pod_cidr.as_deref(), expected, "{address}");
+            let Some(found) = found else { continue };
+            let error = cni::Error::from(found);
+            assert_eq!(error.code, code::INVALID_CONFIG);
+            assert!(
+                error.msg.contains(address) && error.msg.contains("eth0"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_asked_for_addresses_and_the_name_of_the_link() {
+        let mut socket = Socket::open().unwrap();
+        assert_eq!(
+            Overlap::look(&mut socket, &["198.51.100.0/24".parse().unwrap()]).unwrap(),
+            None
+        );
+        let found = Overlap::look(&mut socket, &["127.0.0.0/8".parse().unwrap()]).unwrap();
+        assert_eq!(found.unwrap().link, "lo");
+    }
+}
