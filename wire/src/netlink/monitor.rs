@@ -10,9 +10,9 @@ use nix::libc::{
 use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::sys::{self, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::Error;
 use super::answer::Messages;
 use super::transport::{failed, retry};
+use super::{Error, Socket};
 
 /// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
 /// counts it only when it is used.
@@ -70,6 +70,8 @@ impl Topics {
 pub struct Monitor {
     socket: sys::Socket,
     topics: Topics,
+    /// The port of the socket whose changes are passed over.
+    ignored: Option<u32>,
     incoming: Vec<u8>,
 }
 
@@ -91,8 +93,15 @@ impl Monitor {
         Ok(Self {
             socket,
             topics,
+            ignored: None,
             incoming: Vec::with_capacity(RECEIVE_BUFFER),
         })
+    }
+
+    /// Passes over what is changed by request of `socket`, and of no other any more: whoever asks
+    /// for a change need not hear of it. What the kernel does by itself is told all the same.
+    pub fn ignore(&mut self, socket: &Socket) {
+        self.ignored = socket.port();
     }
 
     /// Reads everything that is there, without waiting, and tells which tables changed since the
@@ -107,6 +116,7 @@ impl Monitor {
             match received {
                 Ok(_) => Messages(&self.incoming)
                     .filter_map(Result::ok)
+                    .filter(|message| self.ignored != Some(message.port_number()))
                     .for_each(|message| changed.add(message.message_type())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(changed),
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {

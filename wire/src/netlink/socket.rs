@@ -40,6 +40,11 @@ impl Socket {
         })
     }
 
+    /// The number by which the kernel tells it from other netlink sockets; none before it was used.
+    pub(super) fn port(&self) -> Option<u32> {
+        self.transport.port()
+    }
+
     /// Carries out every request, in order, and returns the failures, in order. The kernel carries
     /// on after a request that it refuses.
     ///

@@ -68,6 +68,13 @@ impl Transport {
         })
     }
 
+    /// Its number in `nlmsg_pid`; 0, which is the kernel's, before it was bound.
+    pub(super) fn port(&self) -> Option<u32> {
+        let mut address = sys::SocketAddr::new(0, 0);
+        self.socket.get_address(&mut address).ok()?;
+        Some(address.port_number()).filter(|port| *port != 0)
+    }
+
     /// Starts a new exchange: from here on answers to earlier ones are stale.
     pub(super) fn begin(&mut self) {
         self.outgoing.clear();

@@ -53,6 +53,35 @@ fn each_change_is_told_once_under_its_topic() {
 }
 
 #[test]
+fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
+    let (namespace, mut socket) = netns_with_loopback();
+    let mut monitor = monitor(&namespace, Topics::ALL);
+
+    // A socket that was never used has no number yet, and must not be taken for the kernel.
+    monitor.ignore(&namespace.socket().unwrap());
+    add(&mut socket, 1);
+    assert!(monitor.drain().unwrap().routes);
+
+    monitor.ignore(&socket);
+    let replaced = Route {
+        metric: Some(7),
+        ..Route::new("fd00::/64".parse().unwrap(), RouteKind::Unreachable)
+    };
+    for request in [
+        Request::AddRoute(replaced.clone()),
+        Request::ReplaceRoute(replaced.clone()),
+        Request::DelRoute(replaced),
+    ] {
+        socket.apply_all(&[request]).unwrap();
+    }
+    add(&mut socket, 2);
+    assert_eq!(monitor.drain().unwrap(), Topics::default());
+
+    add(&mut namespace.socket().unwrap(), 3);
+    assert!(monitor.drain().unwrap().routes);
+}
+
+#[test]
 fn a_link_that_comes_up_is_told() {
     let namespace = netns();
     let mut monitor = monitor(&namespace, Topics::ALL);
