@@ -1,6 +1,7 @@
 //! ADD: one address per pod CIDR.
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,20 +12,23 @@ use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success};
 use wire::conf::IpamConfig;
 
 use crate::allocation::Allocation;
-use crate::ledger::{Ledger, Request};
+use crate::asked;
+use crate::ledger::Ledger;
 use crate::plugin::{Plugin, report, since_boot};
 use crate::pool::Choice;
+use crate::request::Request;
 use crate::subnets::Subnets;
 
 pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
+    let fixed = asked::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(plugin, &config)?;
     subnets.claim_missing()?;
     let ledger = Ledger::create(plugin.disk(&config.network))?;
     let describe = describe(attachment, &call.environment, netns);
-    let choices = hold(&ledger, &subnets, attachment, describe);
+    let choices = hold(&ledger, &subnets, &fixed, attachment, describe);
     report(&ledger);
     let ips = choices?.iter().map(ip_config).collect();
     Ok(Success {
@@ -36,6 +40,7 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
 fn hold(
     ledger: &Ledger,
     subnets: &Subnets<'_>,
+    fixed: &[IpAddr],
     attachment: &Attachment,
     describe: impl Fn(IpNet) -> Allocation,
 ) -> Result<Vec<Choice>, Error> {
@@ -45,6 +50,8 @@ fn hold(
     let pools = subnets.owned()?;
     let request = Request {
         pools: &pools,
+        exclude: &subnets.config.exclude,
+        fixed,
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
     };

@@ -8,6 +8,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::cni::{self, Attachment, code};
 
+use crate::request::Obstacle;
+
 /// A failure of the ledger. Nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,6 +52,14 @@ pub enum Error {
         subnets: Vec<IpNet>,
         /// Files in the place of addresses that nobody can use because of them.
         damaged: Vec<PathBuf>,
+    },
+    /// The address that ADD was asked for cannot be had.
+    #[error("address {address} cannot be had: {obstacle}")]
+    Unavailable {
+        /// The address.
+        address: IpAddr,
+        /// Why not.
+        obstacle: Obstacle,
     },
     /// Another process has had the lock for too long.
     #[error("another process has kept {} locked for {} s", .path.display(), .waited.as_secs())]
@@ -99,6 +109,7 @@ impl Error {
                 code::NO_FREE_ADDRESS,
                 "delete pods that are not needed, or let the runtime run GC for those that are gone",
             ),
+            Self::Unavailable { obstacle, .. } => (code::ADDRESS_UNAVAILABLE, obstacle.advice()),
             Self::Busy { .. } => (
                 code::TRY_AGAIN,
                 "find it with lslocks, it may be stopped; then try again",

@@ -17,6 +17,7 @@ use crate::disk::Disk;
 use crate::error::Error;
 use crate::pool::{self, Choice, Freed, Stock};
 use crate::queue::{self, Header, LINE};
+use crate::request::Request;
 use crate::truth::{Truth, report_damage};
 
 /// A queue with at least this many taken addresses at its front, and half of it taken, is written
@@ -92,12 +93,12 @@ impl<'a> Hints<'a> {
     }
 
     /// What the subnet has to offer. Passes over hints that are not true any more.
-    pub(crate) fn stock(&mut self, now: Duration) -> Result<Stock, Error> {
-        let oldest = match self.oldest(now)? {
+    pub(crate) fn stock(&mut self, request: &Request<'_>) -> Result<Stock, Error> {
+        let oldest = match self.oldest(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
-                *self = Self::recover(self.disk, &self.subnet, now)?;
-                match self.oldest(now)? {
+                *self = Self::recover(self.disk, &self.subnet, request.now)?;
+                match self.oldest(request)? {
                     Found::Freed(oldest) => oldest,
                     Found::Damage => None,
                 }
@@ -105,33 +106,37 @@ impl<'a> Hints<'a> {
         };
         Ok(Stock {
             subnet: self.subnet,
-            fresh: self.fresh()?,
+            fresh: self.fresh(request)?,
             oldest,
         })
     }
 
-    fn fresh(&mut self) -> Result<Option<IpAddr>, Error> {
-        while let Some(next) = self.header.next {
+    fn fresh(&mut self, request: &Request<'_>) -> Result<Option<IpAddr>, Error> {
+        let skip = |next| pool::skip(&self.subnet, next, request.exclude);
+        while let Some(next) = self.header.next.and_then(skip) {
             let held = is_held(self.disk, next)?;
             if !held && self.disk.freed_at(next)?.is_none() {
+                self.header.next = Some(next);
                 return Ok(Some(next));
             }
             self.header.next = pool::after(&self.subnet, next);
         }
+        self.header.next = None;
         Ok(None)
     }
 
-    fn oldest(&mut self, now: Duration) -> Result<Found, Error> {
+    fn oldest(&mut self, request: &Request<'_>) -> Result<Found, Error> {
         let mut line = [0; LINE];
         while self.header.head < self.records {
             let offset = queue::offset(self.header.head);
             self.file
                 .read_exact_at(&mut line, offset)
                 .map_err(Error::io("read", &self.path))?;
-            let Some(freed) = Freed::parse(&line).filter(|freed| freed.at <= now) else {
+            let Some(freed) = Freed::parse(&line).filter(|freed| freed.at <= request.now) else {
                 return Ok(Found::Damage);
             };
-            let usable = pool::is_usable(&self.subnet, freed.address);
+            let usable = pool::is_usable(&self.subnet, freed.address)
+                && !pool::is_excluded(freed.address, request.exclude);
             // Another time: it was taken and freed since, and has another record further back.
             if usable
                 && self.disk.freed_at(freed.address)? == Some(freed.at)
@@ -149,6 +154,7 @@ impl<'a> Hints<'a> {
         match choice {
             Choice::Fresh(subnet, address) => self.header.next = pool::after(subnet, *address),
             Choice::Again(..) => self.header.head += 1,
+            Choice::Named(..) => {}
         }
         let Header { head, next } = self.header;
         if head < COMPACT || head * 2 < self.records {

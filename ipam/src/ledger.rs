@@ -23,6 +23,7 @@ use crate::hints::Hints;
 use crate::lock;
 use crate::pool::{self, Choice};
 use crate::release::Inventory;
+use crate::request::{Obstacle, Request};
 use crate::truth::Truth;
 
 /// The ledger of one network.
@@ -84,17 +85,6 @@ impl Ledger {
     }
 }
 
-/// What ADD asks for.
-#[derive(Debug)]
-pub struct Request<'a> {
-    /// For each pod CIDR the node's subnets, in the order in which it came to own them.
-    pub pools: &'a [Vec<IpNet>],
-    /// How long an address stays unused after it was freed, while there are others.
-    pub cool_down: Duration,
-    /// The time since boot.
-    pub now: Duration,
-}
-
 /// The ledger while it is locked.
 pub struct Session<'a> {
     pub(crate) disk: &'a Disk,
@@ -118,7 +108,10 @@ impl<'a> Session<'a> {
         }
         let pools = request.pools.iter();
         let chosen = pools
-            .map(|pool| self.choose(pool, request))
+            .map(|pool| match request.fixed_of(pool) {
+                Some(address) => Ok((self.find(address, pool, request)?, None)),
+                None => self.choose(pool, request),
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let mut choices = Vec::with_capacity(chosen.len());
         for (choice, hints) in chosen {
@@ -126,7 +119,7 @@ impl<'a> Session<'a> {
             if let Err(error) = self.claim(attachment, &choice, &allocation) {
                 return Err(self.undo(attachment, request.now, error));
             }
-            if let Err(error) = hints.take(&choice) {
+            if let Some(Err(error)) = hints.map(|hints| hints.take(&choice)) {
                 // The address is claimed: the next one to look will pass over this hint.
                 self.disk.warn(error.to_string());
             }
@@ -135,25 +128,45 @@ impl<'a> Session<'a> {
         Ok(choices)
     }
 
+    /// That `address`, which was asked for by name, could be handed out. No hint leads to it, and
+    /// those that might will be passed over.
+    fn find(
+        &self,
+        address: IpAddr,
+        subnets: &[IpNet],
+        request: &Request<'_>,
+    ) -> Result<Choice, Error> {
+        let unavailable = |obstacle| Error::Unavailable { address, obstacle };
+        let subnet = request.subnet_of(address, subnets).map_err(unavailable)?;
+        match self.disk.allocation(address)? {
+            None => Ok(Choice::Named(subnet, address)),
+            Some(holder) => Err(unavailable(Obstacle::Held(Box::new(holder)))),
+        }
+    }
+
     /// The address that would be handed out next, without handing it out. If there seems to be
     /// none the queues are written anew before that is believed.
     fn choose(
         &self,
         subnets: &[IpNet],
         request: &Request<'_>,
-    ) -> Result<(Choice, Hints<'a>), Error> {
+    ) -> Result<(Choice, Option<Hints<'a>>), Error> {
         let now = request.now;
-        if let Some(found) = choose(subnets, request, |net| Hints::open(self.disk, net, now))? {
-            return Ok(found);
+        if let Some((choice, hints)) =
+            choose(subnets, request, |net| Hints::open(self.disk, net, now))?
+        {
+            return Ok((choice, Some(hints)));
         }
         let truth = Truth::read(self.disk, now)?;
         let found = choose(subnets, request, |net| {
             Hints::rebuild(self.disk, net, &truth)
         })?;
-        found.ok_or_else(|| Error::Exhausted {
+        let exhausted = || Error::Exhausted {
             subnets: subnets.to_vec(),
             damaged: Vec::new(),
-        })
+        };
+        let (choice, hints) = found.ok_or_else(exhausted)?;
+        Ok((choice, Some(hints)))
     }
 
     /// Whether ADD would find an address in each of the request's pools.
@@ -195,7 +208,7 @@ fn choose<'a>(
     let mut opened = Vec::new();
     let stocks = subnets.iter().map(|subnet| {
         let mut hints = open(subnet)?;
-        let stock = hints.stock(request.now)?;
+        let stock = hints.stock(request)?;
         opened.push((*subnet, hints));
         Ok(stock)
     });

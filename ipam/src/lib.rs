@@ -5,6 +5,7 @@
 
 mod add;
 mod allocation;
+mod asked;
 mod check;
 mod collect;
 mod del;
@@ -18,6 +19,7 @@ mod plugin;
 mod pool;
 mod queue;
 mod release;
+mod request;
 mod status;
 mod steps;
 mod subnets;
@@ -26,7 +28,8 @@ mod truth;
 pub use allocation::Allocation;
 pub use disk::{Disk, Step, Watch};
 pub use error::Error;
-pub use ledger::{Ledger, Request, Session};
+pub use ledger::{Ledger, Session};
 pub use plugin::Plugin;
 pub use pool::{Choice, Freed, capacity, is_usable};
 pub use release::Inventory;
+pub use request::{Obstacle, Request};

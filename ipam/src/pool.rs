@@ -41,6 +41,20 @@ pub(crate) fn after(subnet: &IpNet, address: IpAddr) -> Option<IpAddr> {
     (address < last(subnet)).then(|| self::address(subnet, number(address) + 1))
 }
 
+/// `address`, or the next after it that pods may have and that none of `exclude` contains.
+pub(crate) fn skip(subnet: &IpNet, address: IpAddr, exclude: &[IpNet]) -> Option<IpAddr> {
+    let mut next = address;
+    while let Some(net) = exclude.iter().find(|net| net.contains(&next)) {
+        next = after(subnet, net.broadcast())?;
+    }
+    Some(next)
+}
+
+/// Whether one of `exclude` contains `address`.
+pub(crate) fn is_excluded(address: IpAddr, exclude: &[IpNet]) -> bool {
+    exclude.iter().any(|net| net.contains(&address))
+}
+
 /// Whether a pod may have `address` from `subnet`.
 pub fn is_usable(subnet: &IpNet, address: IpAddr) -> bool {
     subnet.contains(&address) && (first(subnet)..=last(subnet)).contains(&address)
@@ -98,13 +112,15 @@ pub enum Choice {
     Fresh(IpNet, IpAddr),
     /// One that has been given back.
     Again(IpNet, Freed),
+    /// One that was asked for by name.
+    Named(IpNet, IpAddr),
 }
 
 impl Choice {
     /// The address.
     pub fn address(&self) -> IpAddr {
         match self {
-            Self::Fresh(_, address) => *address,
+            Self::Fresh(_, address) | Self::Named(_, address) => *address,
             Self::Again(_, freed) => freed.address,
         }
     }
@@ -112,7 +128,7 @@ impl Choice {
     /// The subnet it is from.
     pub fn subnet(&self) -> IpNet {
         match self {
-            Self::Fresh(subnet, _) | Self::Again(subnet, _) => *subnet,
+            Self::Fresh(subnet, _) | Self::Again(subnet, _) | Self::Named(subnet, _) => *subnet,
         }
     }
 }

@@ -3,8 +3,9 @@
 use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
-use crate::ledger::{Ledger, Request};
+use crate::ledger::Ledger;
 use crate::plugin::{Plugin, report, since_boot};
+use crate::request::Request;
 use crate::subnets::Subnets;
 
 pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
@@ -32,6 +33,8 @@ fn could_add(plugin: &Plugin, call: &Call) -> Result<(), Error> {
     let result = ledger.lock().and_then(|session| {
         let request = Request {
             pools: &pools,
+            exclude: &config.exclude,
+            fixed: &[],
             cool_down: config.cool_down,
             now: since_boot()?,
         };

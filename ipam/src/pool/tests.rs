@@ -139,6 +139,32 @@ fn a_large_subnet_comes_back_to_freed_addresses_after_a_window() {
 }
 
 #[test]
+fn excluded_addresses_are_skipped_a_block_at_a_time() {
+    let nets = |list: &[&str]| list.iter().copied().map(net).collect::<Vec<_>>();
+    for (subnet, from, exclude, expected) in [
+        ("10.244.1.0/24", "10.244.1.2", &[][..], Some("10.244.1.2")),
+        (
+            "10.244.1.0/24",
+            "10.244.1.2",
+            &["10.244.1.3/32"],
+            Some("10.244.1.2"),
+        ),
+        (
+            "10.244.1.0/24",
+            "10.244.1.2",
+            &["10.244.1.0/28", "10.244.1.16/32"],
+            Some("10.244.1.17"),
+        ),
+        ("10.244.1.0/24", "10.244.1.250", &["10.244.1.128/25"], None),
+        ("10.244.1.0/24", "10.244.1.2", &["10.244.0.0/20"], None),
+        ("fd00::/80", "fd00::2", &["fd00::/96"], Some("fd00::1:0:0")),
+    ] {
+        let found = skip(&net(subnet), ip(from), &nets(exclude));
+        assert_eq!(found, expected.map(ip), "{from} without {exclude:?}");
+    }
+}
+
+#[test]
 fn no_stock_is_looked_at_once_one_is_ready() {
     let ready = stock("10.244.1.0/24", Some("10.244.1.9"), None);
     let choice = choose([Ok(ready), Err("looked further")], NOW, COOL_DOWN);

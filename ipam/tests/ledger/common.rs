@@ -55,6 +55,8 @@ pub(crate) struct Node {
     scratch: tempfile::TempDir,
     /// The subnets.
     pub(crate) pools: Vec<Vec<IpNet>>,
+    /// Addresses that nobody gets.
+    pub(crate) exclude: Vec<IpNet>,
 }
 
 impl Node {
@@ -65,6 +67,7 @@ impl Node {
         Self {
             scratch: scratch(),
             pools,
+            exclude: Vec::new(),
         }
     }
 
@@ -85,18 +88,21 @@ impl Node {
 
     /// ADD.
     pub(crate) fn add(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.add_with(who, now, Fate::Done)
+        self.add_with(who, &[], now, Fate::Done)
     }
 
-    /// ADD that meets its fate.
+    /// ADD for these addresses that meets its fate.
     pub(crate) fn add_with(
         &self,
         who: &Attachment,
+        fixed: &[IpAddr],
         now: Duration,
         fate: Fate,
     ) -> Result<Vec<IpAddr>, Error> {
         let request = Request {
             pools: &self.pools,
+            exclude: &self.exclude,
+            fixed,
             cool_down: COOL_DOWN,
             now,
         };

@@ -17,6 +17,8 @@ fn node() -> Node {
 fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
     let ledger = Ledger::create(Disk::new(node.root())).unwrap();
     let request = Request {
+        exclude: &[],
+        fixed: &[],
         pools: &node.pools,
         cool_down: COOL_DOWN,
         now: START,

@@ -8,18 +8,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::common::{COOL_DOWN, Fate, Node, START, pod};
-use ipam::Error;
+use ipam::{Error, Obstacle};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Fewer addresses than pods, in either family, and two subnets in one of them.
 const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
+const EXCLUDE: &[&str] = &["10.9.0.11/32", "fd00::6/128"];
 const PODS: u8 = 8;
-const CAPACITY: usize = 6;
+const CAPACITY: usize = 5;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Add(u8, Fate),
+    /// ADD that names an address of one of the families.
+    Name(u8, u8, Fate),
     Del(u8, Fate),
     /// GC for the pods whose bit is set.
     Keep(u8, Fate),
@@ -40,6 +43,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Add(who, fate)),
+        3 => (0..PODS, 0..24_u8, fate()).prop_map(|(who, at, fate)| Act::Name(who, at, fate)),
         10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Del(who, fate)),
         2 => (any::<u8>(), fate()).prop_map(|(pods, fate)| Act::Keep(pods, fate)),
         5 => (0..150_u8).prop_map(Act::Wait),
@@ -61,7 +65,8 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let node = Node::new(POOLS);
+        let mut node = Node::new(POOLS);
+        node.exclude = EXCLUDE.iter().map(|net| net.parse().unwrap()).collect();
         Self {
             node,
             now: START,
@@ -72,7 +77,8 @@ impl Model {
 
     fn act(&mut self, act: Act) {
         match act {
-            Act::Add(who, fate) => self.add(who, fate),
+            Act::Add(who, fate) => self.add(who, &[], fate),
+            Act::Name(who, at, fate) => self.add(who, &[named(at)], fate),
             Act::Del(who, fate) => self.del(who, fate),
             Act::Keep(pods, fate) => self.keep(pods, fate),
             Act::Wait(seconds) => self.now += Duration::from_secs(seconds.into()),
@@ -100,10 +106,10 @@ impl Model {
         entries.for_each(|entry| change(&entry.unwrap().path()));
     }
 
-    fn add(&mut self, who: u8, fate: Fate) {
+    fn add(&mut self, who: u8, fixed: &[IpAddr], fate: Fate) {
         let before = self.taken();
         let ready = self.ready();
-        match self.node.add_with(&name(who), self.now, fate) {
+        match self.node.add_with(&name(who), fixed, self.now, fate) {
             Ok(addresses) => {
                 assert_eq!(addresses.len(), POOLS.len());
                 assert!(
@@ -117,10 +123,12 @@ impl Model {
                     );
                     let choice = ready.iter().any(|it| it.is_ipv4() == address.is_ipv4());
                     assert!(
-                        ready.contains(address) || !choice,
+                        ready.contains(address) || !choice || fixed.contains(address),
                         "{address} is still hot: {ready:?}"
                     );
+                    assert!(!self.node.exclude.iter().any(|net| net.contains(address)));
                 }
+                assert!(fixed.iter().all(|address| addresses.contains(address)));
                 self.held.insert(who, addresses);
                 self.unsure.remove(&who);
             }
@@ -129,6 +137,15 @@ impl Model {
                 assert_eq!(damaged, Vec::<std::path::PathBuf>::new());
                 let family = |address: &&IpAddr| subnets[0].addr().is_ipv4() == address.is_ipv4();
                 assert_eq!(before.keys().filter(family).count(), CAPACITY);
+                assert_eq!(self.taken(), before, "a failed ADD changed something");
+            }
+            Err(Error::Unavailable { address, obstacle }) => {
+                let held = matches!(obstacle, Obstacle::Held(_));
+                assert_eq!(
+                    (&[address][..], held),
+                    (fixed, before.contains_key(&address))
+                );
+                assert!(held || !ready.contains(&address), "{address}: {obstacle}");
                 assert_eq!(self.taken(), before, "a failed ADD changed something");
             }
             Err(error) => match fate {
@@ -207,8 +224,9 @@ impl Model {
             let freed = self.node.freed_at(*address);
             freed.is_none_or(|at| self.now.saturating_sub(at) >= COOL_DOWN)
         };
+        let excluded = |address: &IpAddr| self.node.exclude.iter().any(|it| it.contains(address));
         addresses
-            .filter(|address| !taken.contains_key(address))
+            .filter(|address| !excluded(address) && !taken.contains_key(address))
             .filter(cooled)
             .collect()
     }
@@ -258,6 +276,15 @@ impl Model {
 
 fn name(who: u8) -> wire::cni::Attachment {
     pod(&format!("pod{who}"))
+}
+
+/// An address in or near the subnets.
+fn named(at: u8) -> IpAddr {
+    if at < 16 {
+        IpAddr::from([10, 9, 0, at])
+    } else {
+        IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(at - 16)])
+    }
 }
 
 proptest! {

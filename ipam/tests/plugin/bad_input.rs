@@ -43,7 +43,7 @@ fn configurations_that_are_wrong_are_refused_by_name() {
 
 #[test]
 fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_never_claimed() {
-    let sandbox = Sandbox::with_network(&["10.9.0.0/16"], &[24]);
+    let sandbox = Sandbox::new(&["10.9.0.0/16"], &[24]);
     sandbox.shell("ip link set lo up; ip address add 10.9.3.1/24 dev lo");
     let answer = sandbox.call("ADD", "a");
     assert_eq!(answer.code(), 7);
@@ -59,7 +59,7 @@ fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_never_claimed() {
 
 #[test]
 fn a_node_without_subnets_and_without_etcd_says_so_within_five_seconds() {
-    let mut sandbox = node();
+    let mut sandbox = Sandbox::sharing_network(&["10.9.0.0/16"], &[24]);
     // A listener that never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());

@@ -71,14 +71,15 @@ impl From<Output> for Answer {
 }
 
 impl Sandbox {
-    /// A node with these pod CIDRs and subnet lengths, alone in its network.
+    /// A node with these pod CIDRs and subnet lengths, alone in its network. It has a loopback
+    /// link that is down, and no other.
     pub(crate) fn new(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
-        Self::with(pod_cidrs, lengths, &[])
+        Self::with(pod_cidrs, lengths, &["--net"])
     }
 
-    /// A node with links and addresses of its own: at first a loopback link that is down.
-    pub(crate) fn with_network(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
-        Self::with(pod_cidrs, lengths, &["--net"])
+    /// A node that reaches what the test listens on, and has this machine's addresses.
+    pub(crate) fn sharing_network(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
+        Self::with(pod_cidrs, lengths, &[])
     }
 
     fn with(pod_cidrs: &[&str], lengths: &[u8], more: &'static [&str]) -> Self {

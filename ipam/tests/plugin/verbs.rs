@@ -178,6 +178,64 @@ fn gc_frees_what_is_not_in_the_list_and_reports_what_it_does_not_understand() {
 }
 
 #[test]
+fn an_address_that_was_asked_for_is_given_or_the_error_says_who_has_it() {
+    let sandbox = dual();
+    let a = sandbox.add("a");
+    let (v4, v6) = (a[0].replace(".2/24", ".77"), a[1].replace(":2/80", ":77"));
+    let runtime = |ips: &[&str]| with(&sandbox, &json!({"runtimeConfig": {"ips": ips}}));
+    let answer = sandbox.call_with("ADD", "b", &runtime(&[&v4]));
+    assert_eq!(answer.addresses()[0], format!("{v4}/24"));
+    let args = with(&sandbox, &json!({"args": {"cni": {"ips": [v6]}}}));
+    let answer = sandbox.call_with("ADD", "c", &args);
+    assert_eq!(answer.addresses()[1], format!("{v6}/80"));
+    assert!(answer.addresses()[0].ends_with(".3/24"), "{answer:?}");
+
+    let both = runtime(&[&v4.replace(".77", ".78"), &v6]);
+    let answer = sandbox.call_with("ADD", "d", &both);
+    assert_eq!(answer.code(), 105);
+    assert!(
+        answer.message().contains(&v6) && answer.message().contains("(pod default/c)"),
+        "{answer:?}"
+    );
+    assert_eq!(sandbox.names("attachments").len(), 6);
+
+    for (asked, culprit) in [
+        ("10.200.0.1", "no subnet of this node"),
+        (&v4.replace(".77", ".1"), "the node's"),
+    ] {
+        let answer = sandbox.call_with("ADD", "d", &runtime(&[asked]));
+        assert_eq!(answer.code(), 105);
+        assert!(answer.message().contains(culprit), "{answer:?}");
+    }
+    sandbox.del("b");
+    let answer = sandbox.call_with("ADD", "b", &runtime(&[&v4]));
+    assert_eq!(
+        answer.addresses()[0],
+        format!("{v4}/24"),
+        "its own cool-down does not count"
+    );
+}
+
+#[test]
+fn excluded_addresses_are_not_handed_out_and_not_to_be_asked_for() {
+    let mut sandbox = dual();
+    let a = sandbox.add("a");
+    let excluded = a[0].replace(".2/24", ".0/29");
+    sandbox.config["ipam"]["exclude"] = json!([excluded]);
+    let b = sandbox.add("b");
+    assert!(b[0].ends_with(".8/24") && b[1].ends_with(":3/80"), "{b:?}");
+    let asked = excluded.replace(".0/29", ".5");
+    let answer = sandbox.call_with(
+        "ADD",
+        "c",
+        &with(&sandbox, &json!({"runtimeConfig": {"ips": [asked]}})),
+    );
+    assert_eq!(answer.code(), 105);
+    assert!(answer.message().contains(&excluded), "{answer:?}");
+    sandbox.del("a");
+}
+
+#[test]
 fn version_lists_what_it_speaks() {
     let answer = dual().call("VERSION", "");
     assert_eq!(

@@ -38,6 +38,8 @@ pub mod code {
     pub const NODE_NAME_TAKEN: u32 = 103;
     /// Ours: CHECK found the attachment other than ADD left it.
     pub const CHECK_FAILED: u32 = 104;
+    /// Ours: the address that was asked for cannot be had.
+    pub const ADDRESS_UNAVAILABLE: u32 = 105;
 }
 
 /// What went wrong, for the runtime (`code`) and for the person at 3 a.m.: `msg` says what failed

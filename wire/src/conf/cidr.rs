@@ -1,6 +1,6 @@
 //! Which pod CIDRs and subnet lengths make a network.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::Value;
@@ -52,13 +52,51 @@ fn reserved() -> [(IpNet, &'static str); 9] {
 pub(super) fn prefixes(section: &Section<'_>, key: &str) -> Result<Vec<IpNet>, Error> {
     let expected = "a prefix with its length, as 10.244.0.0/16";
     let read = |value: &Value| value.as_str().and_then(|text| text.parse::<IpNet>().ok());
-    let prefixes = section.list(key, expected, read)?;
+    without_host_bits(section, key, section.list(key, expected, read)?)
+}
+
+fn without_host_bits(
+    section: &Section<'_>,
+    key: &str,
+    prefixes: Vec<IpNet>,
+) -> Result<Vec<IpNet>, Error> {
     match prefixes.iter().find(|prefix| **prefix != prefix.trunc()) {
         Some(prefix) => Err(
             invalid(format!("{}: {prefix} has host bits", section.name(key)))
                 .advise(format!("write {}", prefix.trunc())),
         ),
         None => Ok(prefixes),
+    }
+}
+
+/// `exclude`: addresses and prefixes inside the pod CIDRs, merged where they touch.
+pub(super) fn exclude(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Result<Vec<IpNet>, Error> {
+    const KEY: &str = "exclude";
+    let name = section.name(KEY);
+    let expected = "an address or a prefix, as 10.244.0.7 or 10.244.1.0/28";
+    let read = |value: &Value| {
+        let text = value.as_str()?;
+        let address = text.parse::<IpAddr>().ok().map(IpNet::from);
+        address.or_else(|| text.parse().ok())
+    };
+    let exclude = without_host_bits(section, KEY, section.list(KEY, expected, read)?)?;
+    for prefix in &exclude {
+        if let Some(whole) = pod_cidrs.iter().find(|cidr| prefix.contains(*cidr)) {
+            let msg = format!("{name}: {prefix} leaves nothing of pod CIDR {whole}");
+            return Err(invalid(msg).advise("exclude less"));
+        }
+        if !pod_cidrs.iter().any(|cidr| cidr.contains(prefix)) {
+            return Err(
+                invalid(format!("{name}: {prefix} is in no pod CIDR")).advise("leave it out")
+            );
+        }
+    }
+    let merged = IpNet::aggregate(&exclude);
+    match pod_cidrs.iter().find(|cidr| merged.contains(cidr)) {
+        Some(whole) => Err(
+            invalid(format!("{name} leaves nothing of pod CIDR {whole}")).advise("exclude less"),
+        ),
+        None => Ok(merged),
     }
 }
 

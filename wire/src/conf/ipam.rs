@@ -30,6 +30,8 @@ pub struct IpamConfig {
     pub etcd: Option<EtcdConfig>,
     /// This node's name, valid, where the configuration says it.
     pub node_name: Option<String>,
+    /// Addresses that no pod gets: inside `pod_cidrs`, truncated, in order; none touches another.
+    pub exclude: Vec<IpNet>,
     /// How long a freed address stays unused while there are others; 130 s where the
     /// configuration does not say. At most a day.
     pub cool_down: Duration,
@@ -62,11 +64,13 @@ impl IpamConfig {
             "subnetLengths",
             "etcd",
             "nodeName",
+            "exclude",
             "coolDown",
         ])?;
         let pod_cidrs = cidr::pod_cidrs(&section)?;
         Ok(Self {
             network,
+            exclude: cidr::exclude(&section, &pod_cidrs)?,
             subnet_lengths: cidr::subnet_lengths(&section, &pod_cidrs)?,
             pod_cidrs,
             etcd: section.get("etcd").map(EtcdConfig::parse).transpose()?,

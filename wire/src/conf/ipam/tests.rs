@@ -29,6 +29,7 @@ fn one_pod_cidr_is_enough() {
         subnet_lengths: vec![24],
         etcd: None,
         node_name: None,
+        exclude: Vec::new(),
         cool_down: Duration::from_secs(130),
     };
     assert_eq!(IpamConfig::parse(&with(&json!({}))).unwrap(), expected);
@@ -41,6 +42,7 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
         "subnetLengths": [64, 26],
         "etcd": {"endpoints": ["http://127.0.0.1:2379"]},
         "nodeName": "n1",
+        "exclude": ["10.244.1.7", "10.244.0.0/25", "10.244.0.128/25", "fd00:10:244::/64"],
         "coolDown": 0,
     })))
     .unwrap();
@@ -49,6 +51,11 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
     assert_eq!(ipam.subnet_lengths, [64, 26]);
     assert_eq!(ipam.etcd.unwrap().endpoints, ["http://127.0.0.1:2379"]);
     assert_eq!(ipam.node_name.as_deref(), Some("n1"));
+    let exclude: Vec<String> = ipam.exclude.iter().map(IpNet::to_string).collect();
+    assert_eq!(
+        exclude,
+        ["10.244.0.0/24", "10.244.1.7/32", "fd00:10:244::/64"]
+    );
     assert_eq!(ipam.cool_down, Duration::ZERO);
 }
 
@@ -211,6 +218,30 @@ fn other_values_that_make_no_sense_are_refused_by_name() {
             "ipam.coolDown: -1 is not a number of seconds from 0 to 86400",
         ),
         (json!({"coolDown": 86_401}), "ipam.coolDown: 86401 is not"),
+        (
+            json!({"exclude": ["10.244.0.1/24"]}),
+            "ipam.exclude: 10.244.0.1/24 has host bits",
+        ),
+        (
+            json!({"exclude": ["10.244.0.0-10.244.0.9"]}),
+            "is not an address or a prefix",
+        ),
+        (
+            json!({"exclude": ["10.245.0.1"]}),
+            "ipam.exclude: 10.245.0.1/32 is in no pod CIDR",
+        ),
+        (
+            json!({"exclude": ["10.0.0.0/8"]}),
+            "10.0.0.0/8 leaves nothing of pod CIDR 10.244.0.0/16",
+        ),
+        (
+            json!({"exclude": ["10.244.0.0/17", "10.244.128.0/17"]}),
+            "ipam.exclude leaves nothing of pod CIDR 10.244.0.0/16",
+        ),
+        (
+            json!({"exclude": "10.244.0.1"}),
+            "ipam.exclude: \"10.244.0.1\" is not a list",
+        ),
         (json!({"etcd": null}), "ipam.etcd is not a JSON object"),
         (json!({"etcd": {}}), "endpoints is missing in ipam.etcd"),
         (
