@@ -2,8 +2,10 @@
 //! the pod; the addresses come from the IPAM plugin named in the configuration.
 
 mod add;
+mod check;
 mod del;
 mod failure;
+mod findings;
 mod host;
 mod status;
 mod wiring;
@@ -26,6 +28,10 @@ impl Program for Flatland {
 
     fn del(&self, call: &Call) -> Result<(), Error> {
         del::del(call)
+    }
+
+    fn check(&self, call: &Call) -> Result<(), Error> {
+        check::check(call)
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {

@@ -252,7 +252,8 @@ fn gateway_for(v4: bool) -> IpAddr {
     }
 }
 
-fn gateway_of(dst: &IpNet) -> IpAddr {
+/// The pod's gateway for the family of `dst`.
+pub(crate) fn gateway_of(dst: &IpNet) -> IpAddr {
     gateway_for(is_v4(dst))
 }
 

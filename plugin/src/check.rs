@@ -1,0 +1,121 @@
+//! CHECK: is the pod wired as ADD left it? Looks, compares, changes nothing.
+
+use std::net::IpAddr;
+
+use wire::cni::{Attachment, Call, Delegate, Error, Success, code};
+use wire::conf::PluginConfig;
+use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
+use wire::netns::Netns;
+use wire::sysctl;
+
+use crate::failure::{self, kernel};
+use crate::findings::{Expected, Observed, Side, findings};
+use crate::host;
+use crate::wiring::{Wanted, Wiring};
+
+/// Reports everything that is not as it should be, in one error.
+pub(crate) fn check(call: &Call) -> Result<(), Error> {
+    let config = PluginConfig::parse(&call.config)?;
+    let attachment = call.environment.attachment()?;
+    let previous = call.prev_result()?.ok_or_else(no_result)?;
+    let netns =
+        Netns::open(call.environment.netns()?).map_err(|error| failure::namespace(&error))?;
+    let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
+    let mut pod = netns.socket().map_err(|error| failure::namespace(&error))?;
+
+    let ours = belonging_to(attachment, previous);
+    let node = host::describe(&mut host, &config)?;
+    let wiring = Wiring::new(&Wanted {
+        network: &call.network,
+        attachment,
+        ipam: &ours,
+        mtu: node.mtu,
+        node_addresses: &node.addresses,
+    });
+    let expected = Expected::new(wiring, &ours);
+    let observed = observe(&expected.wiring, &mut host, &mut pod)
+        .map_err(|error| kernel(&format!("looking at {attachment}"), &error))?;
+    let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
+    verdict(attachment, findings(&expected, &observed), reserved)
+}
+
+fn no_result() -> Error {
+    Error::new(
+        code::INVALID_CONFIG,
+        "the network configuration has no prevResult",
+    )
+    .advise("CHECK needs the result of ADD")
+}
+
+/// The addresses of a result that are on our interface: a chain may have added other interfaces.
+fn belonging_to(attachment: &Attachment, mut result: Success) -> Success {
+    let ours = result.interfaces.iter().position(|interface| {
+        interface.sandbox.is_some() && interface.name == attachment.interface()
+    });
+    result
+        .ips
+        .retain(|ip| ip.interface.is_none() || ip.interface == ours);
+    result
+}
+
+fn observe(
+    wiring: &Wiring,
+    host: &mut Socket,
+    pod: &mut Socket,
+) -> Result<Observed, netlink::Error> {
+    let inside = Side {
+        routes: pod.routes(RouteFilter::default())?,
+        ..look(pod, &wiring.pod_name)?
+    };
+    let outside = Side {
+        routes: wiring
+            .addresses
+            .iter()
+            .filter_map(|address| leads(host, *address))
+            .collect(),
+        ..look(host, &wiring.host_name)?
+    };
+    let spoof_guard = format!("net/ipv4/conf/{}/rp_filter", wiring.host_name);
+    Ok(Observed {
+        inside,
+        outside,
+        spoof_guard: sysctl::read(&spoof_guard).is_ok_and(|value| value == "1"),
+    })
+}
+
+/// The link of that name and what is on it.
+fn look(socket: &mut Socket, name: &str) -> Result<Side, netlink::Error> {
+    let Some(link) = socket.link_by_name(name)? else {
+        return Ok(Side::default());
+    };
+    Ok(Side {
+        addresses: socket.addresses(Some(link.index))?,
+        neighbours: socket.neighbours(link.index)?,
+        link: Some(link),
+        ..Side::default()
+    })
+}
+
+/// Where the node sends a packet to this address: asked for, as the table may be long.
+fn leads(host: &mut Socket, address: IpAddr) -> Option<Route> {
+    let route = host.route_to(address).ok()?;
+    (route.kind == RouteKind::Unicast).then_some(route)
+}
+
+/// One error of all that was found, here and by the IPAM plugin.
+fn verdict(
+    attachment: &Attachment,
+    mut findings: Vec<String>,
+    reserved: Result<(), Error>,
+) -> Result<(), Error> {
+    if findings.is_empty() {
+        return reserved;
+    }
+    findings.extend(reserved.err().map(|error| error.to_string()));
+    let msg = format!(
+        "{attachment} is not as ADD left it: {}",
+        findings.join("; ")
+    );
+    Err(Error::new(code::CHECK_FAILED, msg)
+        .advise("delete the pod, so that its successor is wired anew"))
+}

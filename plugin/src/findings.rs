@@ -1,0 +1,216 @@
+//! What is wrong with a pod's wiring, as a pure comparison of what ADD would make with what is
+//! there. What ADD asks the kernel for is what is looked for, so that the two cannot drift apart.
+
+use wire::cni::Success;
+use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind};
+
+use crate::wiring::{self, Wiring};
+
+/// What ADD made, as the result of the whole chain has it: later plugins may have changed it.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    /// The wiring, with the MAC that the result states.
+    pub(crate) wiring: Wiring,
+    /// Destinations that the result still leads through our gateways.
+    destinations: Vec<ipnet::IpNet>,
+    /// MTUs that the result states; it does from CNI 1.1.0 on.
+    host_mtu: Option<u32>,
+    pod_mtu: Option<u32>,
+}
+
+/// What is there.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    /// In the pod.
+    pub(crate) inside: Side,
+    /// On the host; its routes are what a packet to each of the pod's addresses takes.
+    pub(crate) outside: Side,
+    /// Whether the host end has a strict `rp_filter`.
+    pub(crate) spoof_guard: bool,
+}
+
+/// One end of the pair and what hangs on it.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    /// The interface, if it is there.
+    pub(crate) link: Option<Link>,
+    /// Its addresses.
+    pub(crate) addresses: Vec<Address>,
+    /// Routes, not only its own.
+    pub(crate) routes: Vec<Route>,
+    /// Its permanent neighbours.
+    pub(crate) neighbours: Vec<Neighbour>,
+}
+
+impl Expected {
+    /// `wiring` is what ADD makes of the addresses in `result`.
+    pub(crate) fn new(mut wiring: Wiring, result: &Success) -> Self {
+        let stated = |name: &str, inside: bool| {
+            result.interfaces.iter().find(move |interface| {
+                interface.name == name && interface.sandbox.is_some() == inside
+            })
+        };
+        let pod = stated(&wiring.pod_name, true);
+        let mac = pod.and_then(|pod| pod.mac.as_deref()?.parse::<Mac>().ok());
+        let pod_mtu = pod.and_then(|pod| pod.mtu);
+        let host_mtu = stated(&wiring.host_name, false).and_then(|host| host.mtu);
+        wiring.pod_mac = mac.unwrap_or(wiring.pod_mac);
+        let ours = result
+            .routes
+            .iter()
+            .filter(|route| route.gw == Some(wiring::gateway_of(&route.dst)));
+        Self {
+            wiring,
+            destinations: ours.map(|route| route.dst).collect(),
+            host_mtu,
+            pod_mtu,
+        }
+    }
+
+    /// Whether a route inside the pod is still to be expected: to a destination, or to the gateway
+    /// of one.
+    fn keeps(&self, route: &Route) -> bool {
+        let serves =
+            |dst: &ipnet::IpNet| *dst == route.dst || wiring::gateway_of(dst) == route.dst.addr();
+        self.destinations.iter().any(serves)
+    }
+}
+
+/// Everything that is wrong, in words; nothing if nothing is.
+pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> {
+    let wiring = &expected.wiring;
+    let mut found = Vec::new();
+    let (inside, outside) = (&observed.inside, &observed.outside);
+    if let Some(link) = &inside.link {
+        let requests = wiring.pod_requests(link.index);
+        found.extend(requests.iter().filter_map(|request| match request {
+            Request::AddRoute(route) if !expected.keeps(route) => None,
+            request => inside.lacks(link, request),
+        }));
+        let what = format!("interface {} in the pod", wiring.pod_name);
+        found.extend(wrong_mac(&what, link, wiring.pod_mac));
+        found.extend(wrong_mtu(&what, link, expected.pod_mtu, wiring.mtu));
+    } else {
+        found.push(format!("interface {} in the pod is gone", wiring.pod_name));
+    }
+    if let Some(link) = &outside.link {
+        let requests = wiring.host_requests(link.index);
+        let lacking = requests
+            .iter()
+            .filter_map(|request| outside.lacks(link, request));
+        found.extend(lacking);
+        let what = format!("host interface {}", wiring.host_name);
+        if !link.up {
+            found.push(format!("{what} is down"));
+        }
+        found.extend(wrong_mac(&what, link, wiring.host_mac));
+        found.extend(wrong_mtu(&what, link, expected.host_mtu, wiring.mtu));
+        if !observed.spoof_guard {
+            found.push(format!(
+                "{what} lets the pod send from any address: rp_filter is not 1"
+            ));
+        }
+    } else {
+        found.push(format!("host interface {} is gone", wiring.host_name));
+    }
+    found.extend(strangers(inside.link.as_ref(), outside.link.as_ref()));
+    found
+}
+
+impl Side {
+    /// What is missing of that which the request makes.
+    fn lacks(&self, link: &Link, request: &Request) -> Option<String> {
+        match request {
+            Request::ChangeLink { change, .. } => changed_back(link, change),
+            Request::AddAddress(wanted) => self.lacks_address(link, wanted),
+            // The kernel's own, in a table that nobody else touches.
+            Request::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
+            Request::AddRoute(wanted) => self.lacks_route(link, wanted),
+            Request::AddNeighbour(wanted) => self.lacks_neighbour(link, wanted),
+            _ => None,
+        }
+    }
+
+    fn lacks_address(&self, link: &Link, wanted: &Address) -> Option<String> {
+        let there = |address: &Address| address.address == wanted.address;
+        let name = &link.name;
+        (!self.addresses.iter().any(there))
+            .then(|| format!("{name} does not have address {}", wanted.address))
+    }
+
+    fn lacks_route(&self, link: &Link, wanted: &Route) -> Option<String> {
+        let mut to_same = self.routes.iter().filter(|route| route.dst == wanted.dst);
+        let same = |route: &&Route| {
+            (route.kind, route.via, route.dev) == (wanted.kind, wanted.via, wanted.dev)
+        };
+        if to_same.clone().any(|route| same(&route)) {
+            return None;
+        }
+        let (dst, name) = (wanted.dst, &link.name);
+        Some(match to_same.next() {
+            None => format!("the route to {dst} through {name} is missing"),
+            Some(other) => {
+                format!("the route to {dst} does not lead through {name}: it is {other}")
+            }
+        })
+    }
+
+    fn lacks_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
+        let (address, name) = (wanted.address, &link.name);
+        let same = |neighbour: &&Neighbour| neighbour.address == address;
+        match self.neighbours.iter().find(same) {
+            Some(there) if there.mac == wanted.mac => None,
+            Some(other) => Some(format!(
+                "{name} sends what is for {address} to MAC {}, not {}",
+                other.mac, wanted.mac
+            )),
+            None => Some(format!("the neighbour {address} of {name} is missing")),
+        }
+    }
+}
+
+/// What is no longer as a change of the link made it.
+fn changed_back(link: &Link, change: &LinkChange) -> Option<String> {
+    let name = &link.name;
+    if change.up == Some(true) && !link.up {
+        return Some(format!("interface {name} in the pod is down"));
+    }
+    let alias = change.alias.as_deref()?;
+    match link.alias.as_deref() {
+        Some(there) if there == alias => None,
+        Some(other) => Some(format!("host interface {name} belongs to {other:?}")),
+        None => Some(format!("host interface {name} does not say whose it is")),
+    }
+}
+
+fn wrong_mac(what: &str, link: &Link, wanted: Mac) -> Option<String> {
+    let mac = link.mac.filter(|mac| *mac != wanted)?;
+    Some(format!("{what} has MAC {mac}, not {wanted}"))
+}
+
+/// Without a stated MTU a later plugin may have lowered it, and nobody would have told us.
+fn wrong_mtu(what: &str, link: &Link, stated: Option<u32>, wanted: u32) -> Option<String> {
+    let mtu = link.mtu;
+    match stated {
+        Some(stated) if mtu != stated => Some(format!("{what} has MTU {mtu}, not {stated}")),
+        None if mtu > wanted => Some(format!("{what} has MTU {mtu}, more than {wanted}")),
+        _ => None,
+    }
+}
+
+/// Two interfaces that are both there but are not the two ends of one pair.
+fn strangers(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
+    let (inside, outside) = (inside?, outside?);
+    // The kernel leaves the other end's index out where it equals the link's own.
+    let other_end = inside.link.unwrap_or(inside.index);
+    (other_end != outside.index).then(|| {
+        format!(
+            "interface {} in the pod is not the other end of {}",
+            inside.name, outside.name
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;

@@ -1,0 +1,265 @@
+//! Nothing to find after ADD, and one finding for each thing that breaks.
+
+use serde_json::json;
+use wire::cni::{Attachment, Dns, Success, Version};
+use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
+
+use super::{Expected, Observed, Side, findings};
+use crate::wiring::{Wanted, Wiring};
+
+const INSIDE: u32 = 2;
+const OUTSIDE: u32 = 7;
+
+/// A dual-stack pod with one route more than the defaults.
+fn wiring() -> Wiring {
+    let ipam = json!({
+        "ips": [{ "address": "10.244.7.3/24" }, { "address": "fd00:10:244:7::3/80" }],
+        "routes": [{ "dst": "10.96.0.0/12" }],
+    });
+    Wiring::new(&Wanted {
+        network: "flatland",
+        attachment: &Attachment::new("c1", "eth0").unwrap(),
+        ipam: &Success::parse(&ipam, Version::LATEST).unwrap(),
+        mtu: 1500,
+        node_addresses: &["192.168.1.11".parse().unwrap()],
+    })
+}
+
+/// What ADD's requests leave behind.
+fn made(requests: &[Request], link: Link) -> Side {
+    let mut side = Side {
+        link: Some(link),
+        ..Side::default()
+    };
+    for request in requests {
+        match request {
+            Request::AddAddress(address) => side.addresses.push(address.clone()),
+            Request::AddRoute(route) if route.kind != RouteKind::Local => {
+                side.routes.push(route.clone());
+            }
+            Request::AddNeighbour(neighbour) => side.neighbours.push(*neighbour),
+            _ => {}
+        }
+    }
+    side
+}
+
+fn after_add(wiring: &Wiring) -> Observed {
+    let link = |index, other, name: &str, mac| Link {
+        index,
+        link: Some(other),
+        name: name.to_owned(),
+        mac: Some(mac),
+        mtu: wiring.mtu,
+        up: true,
+        ..Link::default()
+    };
+    let inside = link(INSIDE, OUTSIDE, &wiring.pod_name, wiring.pod_mac);
+    let outside = Link {
+        alias: Some(wiring.alias.clone()),
+        ..link(OUTSIDE, INSIDE, &wiring.host_name, wiring.host_mac)
+    };
+    Observed {
+        inside: made(&wiring.pod_requests(INSIDE), inside),
+        outside: made(&wiring.host_requests(OUTSIDE), outside),
+        spoof_guard: true,
+    }
+}
+
+/// The result as the runtime hands it back, having spoken this version.
+fn result(wiring: &Wiring, version: Version) -> Success {
+    let rendered = wiring
+        .result("/run/netns/x", Dns::default())
+        .render(version);
+    Success::parse(&rendered, version).unwrap()
+}
+
+/// What is found after `change` to what ADD left and said.
+fn found(version: Version, change: impl FnOnce(&mut Observed, &mut Success)) -> Vec<String> {
+    let wiring = wiring();
+    let mut observed = after_add(&wiring);
+    let mut result = result(&wiring, version);
+    change(&mut observed, &mut result);
+    findings(&Expected::new(wiring, &result), &observed)
+}
+
+fn inside(observed: &mut Observed) -> &mut Link {
+    observed.inside.link.as_mut().unwrap()
+}
+
+fn outside(observed: &mut Observed) -> &mut Link {
+    observed.outside.link.as_mut().unwrap()
+}
+
+/// Takes the address of this family away, and puts the same with another mask there.
+fn remask(addresses: &mut [Address]) {
+    addresses[0].address = "10.244.7.3/24".parse().unwrap();
+}
+
+fn drop_route(routes: &mut Vec<Route>, dst: &str) {
+    routes.retain(|route| route.dst.to_string() != dst);
+}
+
+fn turn(routes: &mut [Route], dst: &str, via: &str) {
+    for route in routes {
+        if route.dst.to_string() == dst {
+            route.via = Some(via.parse().unwrap());
+            route.dev = Some(9);
+        }
+    }
+}
+
+fn drop_neighbour(neighbours: &mut Vec<Neighbour>, address: &str) {
+    neighbours.retain(|neighbour| neighbour.address.to_string() != address);
+}
+
+#[test]
+fn right_after_add_nothing_is_found_in_any_version() {
+    for version in Version::ALL {
+        assert_eq!(found(version, |_, _| {}), Vec::<String>::new(), "{version}");
+    }
+}
+
+#[test]
+fn each_thing_that_breaks_is_found_and_named() {
+    type Break = fn(&mut Observed, &mut Success);
+    let cases: [(Break, &str); 20] = [
+        (
+            |o, _| o.inside = Side::default(),
+            "interface eth0 in the pod is gone",
+        ),
+        (
+            |o, _| inside(o).up = false,
+            "interface eth0 in the pod is down",
+        ),
+        (
+            |o, _| inside(o).mtu = 1400,
+            "eth0 in the pod has MTU 1400, not 1500",
+        ),
+        (
+            |o, _| inside(o).mac = Some(Mac([2; 6])),
+            "eth0 in the pod has MAC 02:02",
+        ),
+        (
+            |o, _| inside(o).link = Some(9),
+            "eth0 in the pod is not the other end of flat",
+        ),
+        (
+            |o, _| o.inside.addresses.clear(),
+            "eth0 does not have address 10.244.7.3/32",
+        ),
+        (
+            |o, _| remask(&mut o.inside.addresses),
+            "eth0 does not have address 10.244.7.3/32",
+        ),
+        (
+            |o, _| drop_route(&mut o.inside.routes, "0.0.0.0/0"),
+            "the route to 0.0.0.0/0 through eth0 is missing",
+        ),
+        (
+            |o, _| drop_route(&mut o.inside.routes, "10.96.0.0/12"),
+            "the route to 10.96.0.0/12 through eth0 is missing",
+        ),
+        (
+            |o, _| drop_route(&mut o.inside.routes, "169.254.1.1/32"),
+            "the route to 169.254.1.1/32 through eth0 is missing",
+        ),
+        (
+            |o, _| turn(&mut o.inside.routes, "::/0", "fe80::9"),
+            "the route to ::/0 does not lead through eth0: it is ::/0 via fe80::9",
+        ),
+        (
+            |o, _| drop_neighbour(&mut o.inside.neighbours, "fe80::1"),
+            "the neighbour fe80::1 of eth0 is missing",
+        ),
+        (
+            |o, _| o.inside.neighbours[0].mac = Mac([2; 6]),
+            "eth0 sends what is for 169.254.1.1 to MAC 02:02:02:02:02:02, not",
+        ),
+        (|o, _| o.outside = Side::default(), "host interface flat"),
+        (|o, _| outside(o).up = false, "is down"),
+        (
+            |o, _| outside(o).alias = Some("flatland c2/eth0".into()),
+            "belongs to \"flatland c2/eth0\"",
+        ),
+        (
+            |o, _| drop_route(&mut o.outside.routes, "fd00:10:244:7::3/128"),
+            "the route to fd00:10:244:7::3/128 through flat",
+        ),
+        (
+            |o, _| turn(&mut o.outside.routes, "10.244.7.3/32", "192.168.1.1"),
+            "the route to 10.244.7.3/32 does not lead through flat",
+        ),
+        (
+            |o, _| drop_neighbour(&mut o.outside.neighbours, "10.244.7.3"),
+            "the neighbour 10.244.7.3 of flat",
+        ),
+        (|o, _| o.spoof_guard = false, "rp_filter is not 1"),
+    ];
+    for (change, expected) in cases {
+        let found = found(Version::V1_1_0, change);
+        assert!(
+            found.iter().any(|finding| finding.contains(expected)),
+            "{found:?} should say {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_later_plugin_changed_and_said_is_no_finding() {
+    type Change = fn(&mut Observed, &mut Success);
+    let cases: [Change; 5] = [
+        // tuning: MAC
+        |observed, result| {
+            inside(observed).mac = Some(Mac([2, 0, 0, 0, 0, 9]));
+            for neighbour in &mut observed.outside.neighbours {
+                neighbour.mac = Mac([2, 0, 0, 0, 0, 9]);
+            }
+            result.interfaces[1].mac = Some("02:00:00:00:00:09".into());
+        },
+        // tuning: MTU
+        |observed, result| {
+            inside(observed).mtu = 1400;
+            result.interfaces[1].mtu = Some(1400);
+        },
+        // route-override: no default route
+        |observed, result| {
+            drop_route(&mut observed.inside.routes, "0.0.0.0/0");
+            result.routes.retain(|route| route.dst.prefix_len() > 0);
+        },
+        // more interfaces, more addresses, more routes
+        |observed, result| {
+            let more = Address::new(INSIDE, "10.9.9.9/24".parse().unwrap());
+            observed.inside.addresses.push(more);
+            result.interfaces.push(result.interfaces[0].clone());
+        },
+        // every route of a family replaced
+        |observed, result| {
+            observed
+                .inside
+                .routes
+                .retain(|route| route.dst.addr().is_ipv6());
+            result.routes.retain(|route| route.dst.addr().is_ipv6());
+        },
+    ];
+    for (number, change) in cases.into_iter().enumerate() {
+        assert_eq!(
+            found(Version::V1_1_0, change),
+            Vec::<String>::new(),
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn before_1_1_0_a_lowered_mtu_may_be_a_later_plugins_and_a_raised_one_is_wrong() {
+    assert_eq!(
+        found(Version::V1_0_0, |observed, _| inside(observed).mtu = 1400),
+        Vec::<String>::new()
+    );
+    let found = found(Version::V1_0_0, |observed, _| outside(observed).mtu = 9000);
+    assert!(
+        found[0].contains("has MTU 9000, more than 1500"),
+        "{found:?}"
+    );
+}
