@@ -6,6 +6,7 @@ mod check;
 mod del;
 mod failure;
 mod findings;
+mod gc;
 mod host;
 mod status;
 mod wiring;
@@ -32,6 +33,10 @@ impl Program for Flatland {
 
     fn check(&self, call: &Call) -> Result<(), Error> {
         check::check(call)
+    }
+
+    fn gc(&self, call: &Call) -> Result<(), Error> {
+        gc::gc(call)
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {

@@ -244,6 +244,13 @@ pub(crate) fn alias(network: &str, attachment: &Attachment) -> String {
     format!("{network} {attachment}")
 }
 
+/// The attachment that an alias names, if it is one of this network.
+pub(crate) fn holder(network: &str, alias: &str) -> Option<Attachment> {
+    let attachment = alias.strip_prefix(network)?.strip_prefix(' ')?;
+    let (container_id, interface) = attachment.split_once('/')?;
+    Attachment::new(container_id, interface).ok()
+}
+
 fn gateway_for(v4: bool) -> IpAddr {
     if v4 {
         IpAddr::V4(GATEWAY_V4)

@@ -1,4 +1,4 @@
-//! STATUS and CHECK: what they say of a node and its pods.
+//! STATUS, CHECK and GC: what they say of a node and its pods, and what they change.
 
 use lab::{Lab, Result, Runtime, Target};
 use serde_json::json;
@@ -194,4 +194,35 @@ fn check_works_in_every_version_that_has_it() -> Result {
         runtime.del(pod.target(), Some(&attached))?;
     }
     Ok(())
+}
+
+#[test]
+fn gc_removes_what_the_runtime_does_not_know_and_nothing_else() -> Result {
+    let lab = lab()?;
+    let (node, runtime) = (lab.node(1), runtime(&lab)?);
+    let (kept, stale) = (node.add_pod("kept")?, node.add_pod("stale")?);
+    let mut conflist = lab.conflist();
+    conflist["name"] = json!("other");
+    conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.7.0.0/16"]);
+    let other = Runtime::with(node, conflist)?;
+    let neighbour = node.sandbox("neighbour")?;
+    other.add(neighbour.target())?;
+
+    runtime.gc(&[kept.target()])?;
+
+    kept.check()?;
+    let links = node.run(&["ip", "-o", "link", "show", "type", "veth"])?;
+    assert!(links.contains("alias flatland kept/eth0"), "{links}");
+    assert!(links.contains("alias other neighbour/eth0"), "{links}");
+    assert!(!links.contains("stale"), "{links}");
+    let routes = node.routes()?.join("\n");
+    let files = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
+    for address in stale.addresses() {
+        assert!(!routes.contains(&address.to_string()), "{routes}");
+        assert!(!files.contains(&address.to_string()), "{files}");
+    }
+    runtime.gc(&[kept.target()])?;
+    runtime.gc(&[])?;
+    assert_eq!(node.routes()?.len(), 1, "the other network's pod");
+    stale.detach()
 }

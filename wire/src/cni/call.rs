@@ -1,9 +1,14 @@
 //! One call of a plugin and what is checked before the plugin sees it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::attachment::check_network;
-use super::{Command, Environment, Error, Success, Version, code};
+use super::{Attachment, Command, Environment, Error, Success, Version, code};
+
+/// Where a runtime lists the attachments that GC is to keep.
+const VALID_ATTACHMENTS: &str = "cni.dev/valid-attachments";
 
 /// One call of a plugin: what the runtime passed, checked for what every plugin needs.
 #[derive(Debug, Clone)]
@@ -52,6 +57,12 @@ impl Call {
                 .map(Some)
                 .map_err(|error| error.within("prevResult")),
         }
+    }
+
+    /// The attachments that GC is to keep. The list may be empty, but it has to be there and to be
+    /// understood whole (code 7): an attachment that was overlooked would lose what it has.
+    pub fn valid_attachments(&self) -> Result<BTreeSet<Attachment>, Error> {
+        valid_attachments(&self.config)
     }
 }
 
@@ -116,4 +127,60 @@ fn check_command(command: Command, version: Version) -> Result<(), Error> {
     }
     let msg = format!("cniVersion {version} has no CNI_COMMAND {command}: it came with {since}");
     Err(Error::new(code::INCOMPATIBLE_VERSION, msg))
+}
+
+fn valid_attachments(config: &Value) -> Result<BTreeSet<Attachment>, Error> {
+    let invalid =
+        |why: String| Error::new(code::INVALID_CONFIG, format!("{VALID_ATTACHMENTS} {why}"));
+    let list = config
+        .get(VALID_ATTACHMENTS)
+        .ok_or_else(|| invalid("is missing".to_owned()))?;
+    let items = list
+        .as_array()
+        .ok_or_else(|| invalid("is not a list".to_owned()))?;
+    let read = |item: &Value| {
+        let text = |key| item.get(key).and_then(Value::as_str);
+        match (text("containerID"), text("ifname")) {
+            (Some(container_id), Some(interface)) => Attachment::new(container_id, interface),
+            _ => Err(invalid(format!(
+                "holds {item}, which lacks containerID or ifname"
+            ))),
+        }
+    };
+    items.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_attachments_to_keep_are_read_whole_or_not_at_all() {
+        let a = json!({"containerID": "a", "ifname": "eth0"});
+        let b = json!({"containerID": "b", "ifname": "eth0", "other": 1});
+        let valid = valid_attachments(&json!({VALID_ATTACHMENTS: [a, b]})).unwrap();
+        let expected = ["a", "b"].map(|id| Attachment::new(id, "eth0").unwrap());
+        assert_eq!(valid, BTreeSet::from(expected));
+        assert_eq!(
+            valid_attachments(&json!({VALID_ATTACHMENTS: []})).unwrap(),
+            BTreeSet::new()
+        );
+        for (config, culprit) in [
+            (json!({}), "is missing"),
+            (json!({VALID_ATTACHMENTS: null}), "is not a list"),
+            (
+                json!({VALID_ATTACHMENTS: [a, {"containerID": "b"}]}),
+                "lacks containerID or ifname",
+            ),
+            (
+                json!({VALID_ATTACHMENTS: [a, {"containerID": "../b", "ifname": "eth0"}]}),
+                "../b",
+            ),
+        ] {
+            let error = valid_attachments(&config).unwrap_err();
+            assert!(error.msg.contains(culprit), "{error}");
+        }
+    }
 }
