@@ -293,3 +293,6 @@ impl From<Error> for cni::Error {
         Self::new(error.code(), error.message()).advise(error.advice())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod follow;
 mod present;
 mod read;
 mod reason;
+mod view;
 mod write;
 
 use std::future::Future;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::support::etcd::Etcd;
-use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, record};
 use registry::{Event, Network, PresenceState, Registration, Registry};
 use wire::conf::IpamConfig;
+
+use crate::support::etcd::Etcd;
+use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, record};
 
 const POOLS: &[(&str, u8)] = &[("10.244.0.0/23", 24), ("fd00:10:244::/56", 80)];
 

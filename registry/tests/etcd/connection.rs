@@ -1,18 +1,16 @@
 //! Connections that fail: how soon, in which words, and what works all the same.
 
-use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use registry::{Event, Policy, Registry};
+use tokio::time::Instant;
+use wire::conf::IpamConfig;
 
 use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
-use crate::support::{MACHINE, changes, conf, net, node, open, reset};
-use registry::{Event, Policy, Registry};
-use serde_json::json;
-use tokio::time::Instant;
-use wire::conf::IpamConfig;
+use crate::support::{MACHINE, conf, net, node, open, reset};
 
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -23,7 +21,7 @@ async fn failure(conf: &IpamConfig) -> (registry::Error, Duration) {
 }
 
 /// The same for one that gives up sooner.
-async fn soon(conf: &IpamConfig) -> registry::Error {
+pub(crate) async fn soon(conf: &IpamConfig) -> registry::Error {
     let patience = Duration::from_secs(1);
     failure_with(
         conf,
@@ -153,170 +151,6 @@ async fn a_daemon_waits_for_a_slow_etcd() {
     proxy.delay(Duration::from_secs(3));
     let registry = Registry::open_with(&conf, Path::new("/nowhere"), Policy::daemon()).unwrap();
     registry.agree().await.unwrap();
-}
-
-/// A certificate authority and what it signed, made with the openssl program.
-struct Authority<'a>(&'a Path);
-
-impl Authority<'_> {
-    fn openssl(&self, arguments: &[&str]) {
-        let status = Command::new("openssl")
-            .args(arguments)
-            .current_dir(self.0)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("openssl can be run");
-        assert!(status.success(), "openssl {arguments:?}");
-    }
-
-    fn found(&self, name: &str) {
-        self.openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            &format!("/CN={name}"),
-            "-keyout",
-            &format!("{name}.key"),
-            "-out",
-            &format!("{name}.pem"),
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-        ]);
-    }
-
-    fn sign(&self, by: &str, name: &str) {
-        let extensions = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n";
-        fs::write(self.0.join("extensions"), extensions).unwrap();
-        self.openssl(&[
-            "req",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-subj",
-            &format!("/CN={name}"),
-            "-keyout",
-            &format!("{name}.key"),
-            "-out",
-            "request",
-        ]);
-        self.openssl(&[
-            "x509",
-            "-req",
-            "-in",
-            "request",
-            "-CA",
-            &format!("{by}.pem"),
-            "-CAkey",
-            &format!("{by}.key"),
-            "-CAcreateserial",
-            "-days",
-            "2",
-            "-extfile",
-            "extensions",
-            "-out",
-            &format!("{name}.pem"),
-        ]);
-    }
-}
-
-/// An etcd with TLS that asks for certificates of the authority `ours`; others are in its folder.
-fn secure_etcd() -> Etcd {
-    Etcd::start_with("https", |folder| {
-        let authority = Authority(folder);
-        authority.found("ours");
-        authority.found("theirs");
-        authority.sign("ours", "server");
-        authority.sign("ours", "client");
-        authority.sign("theirs", "stranger");
-        let file = |name: &str| folder.join(name).display().to_string();
-        vec![
-            format!("--cert-file={}", file("server.pem")),
-            format!("--key-file={}", file("server.key")),
-            format!("--trusted-ca-file={}", file("ours.pem")),
-            "--client-cert-auth".to_owned(),
-        ]
-    })
-}
-
-fn secure_conf(etcd: &Etcd, authority: &str, client: Option<&str>) -> IpamConfig {
-    let file = |name: String| etcd.folder().join(name).display().to_string();
-    let mut section = json!({
-        "endpoints": [etcd.endpoint()],
-        "caFile": file(format!("{authority}.pem")),
-    });
-    if let Some(client) = client {
-        section["certFile"] = file(format!("{client}.pem")).into();
-        section["keyFile"] = file(format!("{client}.key")).into();
-    }
-    let ipam = json!({
-        "type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"], "etcd": section,
-    });
-    let entry = json!({ "cniVersion": "1.0.0", "name": "blue", "type": "flatland", "ipam": ipam });
-    IpamConfig::parse(&entry).unwrap()
-}
-
-#[tokio::test]
-async fn certificates_work_and_wrong_ones_are_readable_errors() {
-    let etcd = secure_etcd();
-    open(&secure_conf(&etcd, "ours", Some("client")))
-        .agree()
-        .await
-        .unwrap();
-    for (authority, client, part) in [
-        ("theirs", Some("client"), "UnknownIssuer"),
-        ("ours", Some("stranger"), "certificate"),
-        ("ours", None, "certificate"),
-        ("ours", Some("lost"), "lost.pem"),
-        ("lost", Some("client"), "lost.pem"),
-    ] {
-        let error = soon(&secure_conf(&etcd, authority, client)).await;
-        assert!(
-            error
-                .message()
-                .to_lowercase()
-                .contains(&part.to_lowercase()),
-            "{error}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_replaced_certificate_is_used_from_the_next_connection_on() {
-    let mut etcd = secure_etcd();
-    let registry = open(&secure_conf(&etcd, "ours", Some("client")));
-    registry.agree().await.unwrap();
-    let mut events = registry.follow();
-    reset(&mut events).await;
-
-    // Everything is signed by a new authority of the same name.
-    etcd.stop();
-    let authority = Authority(etcd.folder());
-    authority.found("ours");
-    authority.sign("ours", "server");
-    authority.sign("ours", "client");
-    etcd.start_again();
-    registry
-        .claim(&node("a"), MACHINE, &net("10.244.0.0/16"))
-        .await
-        .unwrap();
-    loop {
-        match crate::support::event(&mut events).await {
-            Event::Connected => break,
-            Event::Disconnected { .. } => {}
-            other => panic!("expected to be connected again, got {other:?}"),
-        }
-    }
-    assert_eq!(changes(&mut events).await.1.len(), 2);
 }
 
 #[tokio::test]

@@ -2,40 +2,41 @@
 
 use std::time::Duration;
 
-use crate::support::etcd::Etcd;
-use crate::support::proxy::{Accident, Proxy};
-use crate::support::{MACHINE, changes, conf, event, net, node, open, record, reset};
 use registry::{Change, Claim, Event, Snapshot};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 
-const SUBNET: &str = "/flatland/blue/subnets/10.244.1.0-24";
-const OTHER_SUBNET: &str = "/flatland/blue/subnets/10.244.2.0-24";
+use crate::support::etcd::Etcd;
+use crate::support::proxy::Proxy;
+use crate::support::{MACHINE, changes, conf, event, net, node, open, record, reset};
 
-fn claimed(subnet: &str, by: &str) -> Change {
+pub(crate) const SUBNET: &str = "/flatland/blue/subnets/10.244.1.0-24";
+pub(crate) const OTHER_SUBNET: &str = "/flatland/blue/subnets/10.244.2.0-24";
+
+pub(crate) fn claimed(subnet: &str, by: &str) -> Change {
     Change::Subnet(net(subnet), Some(Claim { node: node(by) }))
 }
 
 /// An etcd in which the network is agreed on.
-async fn etcd() -> Etcd {
+pub(crate) async fn etcd() -> Etcd {
     let etcd = Etcd::start();
     open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
     etcd
 }
 
-async fn disconnected(events: &mut Receiver<Event>) -> String {
+pub(crate) async fn disconnected(events: &mut Receiver<Event>) -> String {
     match event(events).await {
         Event::Disconnected { why } => why,
         other => panic!("expected to be disconnected, got {other:?}"),
     }
 }
 
-async fn connected(events: &mut Receiver<Event>) {
+pub(crate) async fn connected(events: &mut Receiver<Event>) {
     assert_eq!(event(events).await, Event::Connected);
 }
 
 /// Follows until the subnet is claimed by the node, through whatever comes.
-async fn follow_until(
+pub(crate) async fn follow_until(
     snapshot: &mut Snapshot,
     events: &mut Receiver<Event>,
     subnet: &str,
@@ -198,133 +199,6 @@ async fn a_connection_that_falls_silent_is_noticed() {
         changes(&mut events).await.1,
         [claimed("10.244.1.0/24", "a")]
     );
-}
-
-#[tokio::test]
-async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
-    let etcd = etcd().await;
-    let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
-    reset(&mut events).await;
-    proxy.stall();
-    proxy.cut();
-    disconnected(&mut events).await;
-    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
-    etcd.put(OTHER_SUBNET, r#"{"node":"b"}"#).await;
-    etcd.delete(SUBNET).await;
-    etcd.compact().await;
-    proxy.resume();
-    connected(&mut events).await;
-    let snapshot = reset(&mut events).await;
-    assert_eq!(
-        snapshot.subnets.keys().copied().collect::<Vec<_>>(),
-        [net("10.244.2.0/24")]
-    );
-    etcd.put(SUBNET, r#"{"node":"c"}"#).await;
-    assert_eq!(
-        changes(&mut events).await.1,
-        [claimed("10.244.1.0/24", "c")]
-    );
-}
-
-#[tokio::test]
-async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
-    let etcd = etcd().await;
-    let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
-    reset(&mut events).await;
-    proxy.stall();
-    proxy.cut();
-    disconnected(&mut events).await;
-    // The end of the watched range: nothing else that is sent to resume has it.
-    proxy.arm("/flatland/blue0", Accident::Stall);
-    proxy.resume();
-    proxy.accident().await;
-    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
-    etcd.put(SUBNET, r#"{"node":"b"}"#).await;
-    etcd.compact().await;
-    proxy.resume();
-    connected(&mut events).await;
-    let snapshot = reset(&mut events).await;
-    assert_eq!(snapshot.subnets[&net("10.244.1.0/24")].node, node("b"));
-}
-
-#[tokio::test]
-async fn compaction_under_a_watch_loses_nothing() {
-    let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
-    let mut snapshot = reset(&mut events).await;
-    for round in 0..50 {
-        etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
-        etcd.compact().await;
-    }
-    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n49").await;
-}
-
-/// A receiver that does not receive for long must neither block etcd nor miss the end.
-#[tokio::test]
-async fn a_slow_receiver_gets_everything_later() {
-    let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
-    let mut snapshot = reset(&mut events).await;
-    for round in 0..300 {
-        etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
-    }
-    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n299").await;
-}
-
-/// The same flags give the same cluster id: it takes more than that to notice.
-#[tokio::test]
-async fn an_etcd_that_lost_its_data_leads_to_a_fresh_snapshot() {
-    let mut etcd = etcd().await;
-    let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
-    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
-    let mut snapshot = reset(&mut events).await;
-    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
-    proxy.stall();
-    proxy.cut();
-    disconnected(&mut events).await;
-    etcd.stop();
-    etcd.start_empty();
-    for round in 0..10 {
-        etcd.put("/elsewhere", &round.to_string()).await;
-    }
-    proxy.resume();
-    connected(&mut events).await;
-    assert!(reset(&mut events).await.subnets.is_empty());
-}
-
-#[tokio::test]
-async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
-    let mut etcd = etcd().await;
-    etcd.stop();
-    let backup = etcd.back_up();
-    etcd.start_again();
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
-    reset(&mut events).await;
-    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
-    changes(&mut events).await;
-    etcd.stop();
-    disconnected(&mut events).await;
-    etcd.restore(&backup);
-    connected(&mut events).await;
-    assert!(reset(&mut events).await.subnets.is_empty());
-}
-
-#[tokio::test]
-async fn a_change_of_the_config_leads_to_a_fresh_snapshot() {
-    let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
-    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
-    let mut snapshot = reset(&mut events).await;
-    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
-    let config = r#"{"podCIDRs":["10.244.0.0/16"],"subnetLengths":[25]}"#;
-    etcd.put("/flatland/blue/config", config).await;
-    let snapshot = reset(&mut events).await;
-    assert_eq!(snapshot.network.unwrap().subnet_lengths, [25]);
-    assert!(snapshot.subnets.is_empty());
-    assert_eq!(snapshot.rejected.len(), 1);
 }
 
 #[tokio::test]

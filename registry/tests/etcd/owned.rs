@@ -4,16 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use registry::owned::{self, Owned};
+use registry::{Error, Policy, Registry};
+use tokio::task::JoinSet;
+use wire::conf::IpamConfig;
+
 use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
 use crate::support::{
     MACHINE, OTHER_MACHINE, all_differ, brisk, conf, conf_of, net, node, open, presence, record,
     until,
 };
-use registry::owned::{self, Owned};
-use registry::{Error, Policy, Registry};
-use tokio::task::JoinSet;
-use wire::conf::IpamConfig;
 
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:9";

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use registry::{Change, PresenceHandle, PresenceState, Registry};
+use tokio::time::timeout;
+
 use crate::support::etcd::Etcd;
 use crate::support::proxy::{Accident, Proxy};
 use crate::support::{
     DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, node, open, presence, record, reset, until,
 };
-use registry::{Change, PresenceHandle, PresenceState, Registry};
-use tokio::time::timeout;
 
 const KEY: &str = "/flatland/blue/presence/a";
 

@@ -1,9 +1,10 @@
 //! Whole snapshots of a real etcd, large and damaged ones too.
 
-use crate::support::etcd::Etcd;
-use crate::support::{MACHINE, conf, conf_of, net, node, open, record};
 use etcd_client::{Txn, TxnOp};
 use ipnet::IpNet;
+
+use crate::support::etcd::Etcd;
+use crate::support::{MACHINE, conf, conf_of, net, node, open, record};
 
 const CONFIG: &str = r#"{"podCIDRs":["10.0.0.0/8"],"subnetLengths":[24]}"#;
 

@@ -1,0 +1,250 @@
+use super::*;
+
+const OURS: &str = "our-machine";
+const THEIRS: &str = "their-machine";
+
+fn name(text: &str) -> NodeName {
+    text.parse().unwrap()
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+/// Two families, four IPv4 subnets; node `a` is known and has claimed nothing.
+fn view(claims: &[(&str, &str)]) -> View {
+    View {
+        network: Network {
+            pod_cidrs: vec![net("10.0.0.0/22"), net("fd00::/64")],
+            subnet_lengths: vec![24, 80],
+        },
+        network_revision: 2,
+        node: Some(NodeRecord {
+            addresses: Vec::new(),
+            machine_id: OURS.to_owned(),
+        }),
+        node_revision: 3,
+        is_present: false,
+        claims: claims
+            .iter()
+            .map(|(subnet, node)| (net(subnet), Some(name(node))))
+            .collect(),
+        cluster: Some(1),
+    }
+}
+
+fn commit(view: &View, want: Want<'_>, pending: &[IpNet], attempt: u32) -> Commit {
+    let node = name("a");
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    match next(view, me, want, pending, attempt).unwrap() {
+        Step::Commit(commit) => commit,
+        Step::Done(subnets) => panic!("done with {subnets:?}"),
+    }
+}
+
+fn done(view: &View, want: Want<'_>, pending: &[IpNet]) -> Vec<IpNet> {
+    let node = name("a");
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    match next(view, me, want, pending, 0).unwrap() {
+        Step::Done(subnets) => subnets,
+        Step::Commit(commit) => panic!("not done: {commit:?}"),
+    }
+}
+
+#[test]
+fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
+    let node = name("a");
+    let address: IpAddr = "192.168.1.20".parse().unwrap();
+    let other: IpAddr = "192.168.1.21".parse().unwrap();
+    let record = |machine: &str, address| {
+        Some(NodeRecord {
+            addresses: vec![address],
+            machine_id: machine.to_owned(),
+        })
+    };
+    let rows = [
+        (None, false, None, Registration::New),
+        (record(OURS, address), true, None, Registration::Unchanged),
+        (
+            record(OURS, address),
+            true,
+            Some(vec![address]),
+            Registration::Unchanged,
+        ),
+        (
+            record(OURS, address),
+            true,
+            Some(vec![other]),
+            Registration::Updated,
+        ),
+        (
+            record(THEIRS, address),
+            false,
+            None,
+            Registration::TookOver {
+                from: record(THEIRS, address).unwrap(),
+            },
+        ),
+    ];
+    for (record, is_present, addresses, expected) in rows {
+        let seen = View {
+            node: record.clone(),
+            is_present,
+            ..view(&[])
+        };
+        let me = Me {
+            node: &node,
+            machine: OURS,
+            addresses: addresses.as_deref(),
+        };
+        let hold = hold(&seen, me).unwrap();
+        assert_eq!(hold.registration, expected);
+        assert_eq!(hold.write.is_none(), expected == Registration::Unchanged);
+        assert!(hold.write.is_none_or(|record| record.machine_id == OURS));
+        assert_eq!(hold.revision, seen.node_revision);
+    }
+    let taken = View {
+        node: record(THEIRS, address),
+        is_present: true,
+        ..view(&[])
+    };
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    assert!(matches!(hold(&taken, me), Err(Error::NodeTaken { .. })));
+}
+
+#[test]
+fn a_node_wants_one_subnet_of_each_family_and_no_more() {
+    let none = commit(&view(&[]), Want::Subnets { keep: &[] }, &[], 0);
+    assert_eq!(none.claims.len(), 2);
+    assert_eq!(none.outcome, none.claims);
+    let one = view(&[("fd00::/80", "a")]);
+    let half = commit(&one, Want::Subnets { keep: &[] }, &[], 0);
+    assert_eq!(half.claims.len(), 1);
+    assert_eq!(half.outcome, [half.claims[0], net("fd00::/80")]);
+    let both = view(&[
+        ("10.0.1.0/24", "a"),
+        ("10.0.2.0/24", "a"),
+        ("fd00::/80", "a"),
+    ]);
+    let owned = done(&both, Want::Subnets { keep: &[] }, &[]);
+    assert_eq!(
+        owned,
+        [net("10.0.1.0/24"), net("10.0.2.0/24"), net("fd00::/80")]
+    );
+}
+
+#[test]
+fn remembered_subnets_are_claimed_again_if_they_are_free_and_fit() {
+    let seen = view(&[("10.0.2.0/24", "b"), ("fd00::/80", "a")]);
+    let keep = [
+        net("10.0.1.0/24"),
+        net("10.0.2.0/24"),
+        net("10.9.0.0/24"),
+        net("fd00::/80"),
+    ];
+    let commit = commit(&seen, Want::Subnets { keep: &keep }, &[], 0);
+    assert_eq!(commit.claims, [net("10.0.1.0/24")]);
+    assert_eq!(commit.outcome, [net("10.0.1.0/24"), net("fd00::/80")]);
+}
+
+#[test]
+fn more_remembered_subnets_than_a_transaction_takes_are_claimed_in_several() {
+    let mut seen = view(&[("10.0.0.0/24", "a")]);
+    let pool = Pool::new(net("fd00::/64"), 80, []);
+    let keep: Vec<_> = (0..80)
+        .map(|n| pool.choose(&name("x"), n).unwrap())
+        .collect();
+    let mut commits = 0;
+    loop {
+        let commit = commit(&seen, Want::Subnets { keep: &keep }, &[], 0);
+        commits += 1;
+        seen.claims.extend(
+            commit
+                .claims
+                .iter()
+                .map(|subnet| (*subnet, Some(name("a")))),
+        );
+        if commit.is_all {
+            break;
+        }
+    }
+    assert_eq!(commits, 3);
+    assert!(keep.iter().all(|subnet| seen.is_owner(&name("a"), subnet)));
+}
+
+#[test]
+fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
+    let pod_cidr = net("10.0.0.0/22");
+    let further = Want::Further {
+        pod_cidr: &pod_cidr,
+    };
+    let first = commit(&view(&[]), further, &[], 0).claims[0];
+    let text = first.to_string();
+    assert_eq!(done(&view(&[(&text, "a")]), further, &[first]), [first]);
+    for attempt in 0..10 {
+        assert_eq!(
+            commit(&view(&[]), further, &[first], attempt).claims,
+            [first]
+        );
+        assert_ne!(
+            commit(&view(&[(&text, "b")]), further, &[first], attempt).claims,
+            [first]
+        );
+    }
+}
+
+#[test]
+fn claims_rest_on_what_was_read() {
+    let first = commit(&view(&[]), Want::Subnets { keep: &[] }, &[], 0);
+    assert_eq!((first.network_revision, first.name.revision), (2, 3));
+    assert!(!first.name.needs_absence());
+    let node = Some(NodeRecord {
+        addresses: Vec::new(),
+        machine_id: THEIRS.to_owned(),
+    });
+    let taken = View { node, ..view(&[]) };
+    assert!(commit(&taken, Want::Name, &[], 0).name.needs_absence());
+}
+
+#[test]
+fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
+    let mut seen = view(&[
+        ("10.0.0.0/24", "b"),
+        ("10.0.1.0/24", "b"),
+        ("10.0.2.0/24", "b"),
+    ]);
+    seen.claims.insert(net("10.0.3.0/24"), None);
+    let node = name("a");
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    let pod_cidr = net("10.0.0.0/22");
+    match next(
+        &seen,
+        me,
+        Want::Further {
+            pod_cidr: &pod_cidr,
+        },
+        &[],
+        0,
+    ) {
+        Err(Error::Exhausted { total, by_node, .. }) => {
+            assert_eq!((total, by_node[&name("b")]), (4, 3));
+        }
+        other => panic!("{other:?}"),
+    }
+}

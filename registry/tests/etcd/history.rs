@@ -1,0 +1,132 @@
+//! Following an etcd whose history was compacted, lost, restored or rewritten.
+
+use crate::follow::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
+use crate::support::proxy::{Accident, Proxy};
+use crate::support::{changes, conf, net, node, open, reset};
+
+#[tokio::test]
+async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
+    let etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    reset(&mut events).await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    etcd.put(OTHER_SUBNET, r#"{"node":"b"}"#).await;
+    etcd.delete(SUBNET).await;
+    etcd.compact().await;
+    proxy.resume();
+    connected(&mut events).await;
+    let snapshot = reset(&mut events).await;
+    assert_eq!(
+        snapshot.subnets.keys().copied().collect::<Vec<_>>(),
+        [net("10.244.2.0/24")]
+    );
+    etcd.put(SUBNET, r#"{"node":"c"}"#).await;
+    assert_eq!(
+        changes(&mut events).await.1,
+        [claimed("10.244.1.0/24", "c")]
+    );
+}
+
+#[tokio::test]
+async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
+    let etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    reset(&mut events).await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    // The end of the watched range: nothing else that is sent to resume has it.
+    proxy.arm("/flatland/blue0", Accident::Stall);
+    proxy.resume();
+    proxy.accident().await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    etcd.put(SUBNET, r#"{"node":"b"}"#).await;
+    etcd.compact().await;
+    proxy.resume();
+    connected(&mut events).await;
+    let snapshot = reset(&mut events).await;
+    assert_eq!(snapshot.subnets[&net("10.244.1.0/24")].node, node("b"));
+}
+
+#[tokio::test]
+async fn compaction_under_a_watch_loses_nothing() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut snapshot = reset(&mut events).await;
+    for round in 0..50 {
+        etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
+        etcd.compact().await;
+    }
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n49").await;
+}
+
+/// A receiver that does not receive for long must neither block etcd nor miss the end.
+#[tokio::test]
+async fn a_slow_receiver_gets_everything_later() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut snapshot = reset(&mut events).await;
+    for round in 0..300 {
+        etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
+    }
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n299").await;
+}
+
+/// The same flags give the same cluster id: it takes more than that to notice.
+#[tokio::test]
+async fn an_etcd_that_lost_its_data_leads_to_a_fresh_snapshot() {
+    let mut etcd = etcd().await;
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    let mut snapshot = reset(&mut events).await;
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.stop();
+    etcd.start_empty();
+    for round in 0..10 {
+        etcd.put("/elsewhere", &round.to_string()).await;
+    }
+    proxy.resume();
+    connected(&mut events).await;
+    assert!(reset(&mut events).await.subnets.is_empty());
+}
+
+#[tokio::test]
+async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
+    let mut etcd = etcd().await;
+    etcd.stop();
+    let backup = etcd.back_up();
+    etcd.start_again();
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    reset(&mut events).await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    changes(&mut events).await;
+    etcd.stop();
+    disconnected(&mut events).await;
+    etcd.restore(&backup);
+    connected(&mut events).await;
+    assert!(reset(&mut events).await.subnets.is_empty());
+}
+
+#[tokio::test]
+async fn a_change_of_the_config_leads_to_a_fresh_snapshot() {
+    let etcd = etcd().await;
+    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    let mut snapshot = reset(&mut events).await;
+    follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
+    let config = r#"{"podCIDRs":["10.244.0.0/16"],"subnetLengths":[25]}"#;
+    etcd.put("/flatland/blue/config", config).await;
+    let snapshot = reset(&mut events).await;
+    assert_eq!(snapshot.network.unwrap().subnet_lengths, [25]);
+    assert!(snapshot.subnets.is_empty());
+    assert_eq!(snapshot.rejected.len(), 1);
+}

@@ -1,0 +1,151 @@
+//! Claims and releases whose answer is lost, or that something overtakes.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use registry::Error;
+
+use crate::support::etcd::Etcd;
+use crate::support::proxy::{Accident, Proxy};
+use crate::support::{MACHINE, OTHER_MACHINE, conf, net, node, open, until};
+
+const V4: &str = "10.244.0.0/16";
+
+/// Whether the lost claim had happened or not, the node ends with one subnet, and knows it.
+#[tokio::test]
+async fn a_claim_whose_answer_is_lost_is_found_again() {
+    for accident in [Accident::LoseAnswer, Accident::LoseRequest] {
+        let etcd = Etcd::start();
+        let proxy = Proxy::to(etcd.address()).await;
+        let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
+        proxy.arm("-24", accident);
+        let claiming = Arc::clone(&registry);
+        let claim =
+            tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
+        proxy.accident().await;
+        if accident == Accident::LoseAnswer {
+            until("the claim in etcd", || async {
+                (!etcd.keys("/flatland/blue/subnets/").await.is_empty()).then_some(())
+            })
+            .await;
+        }
+        proxy.cut();
+        let subnet = claim.await.unwrap().unwrap();
+        let owned: Vec<_> = registry
+            .snapshot()
+            .await
+            .unwrap()
+            .subnets
+            .into_keys()
+            .collect();
+        assert_eq!(owned, [subnet], "{accident:?}");
+    }
+}
+
+/// Starts a claim, changes something in etcd after it has been read and before the transaction
+/// arrives, and returns what became of the claim.
+async fn claim_overtaken_by(etcd: &Etcd, changes: &[(&str, &str)]) -> Result<IpNet, Error> {
+    let proxy = Proxy::to(etcd.address()).await;
+    let registry = open(&conf(&[&proxy.endpoint()]));
+    proxy.arm("-24", Accident::Stall);
+    let claim = tokio::spawn(async move { registry.claim(&node("a"), MACHINE, &net(V4)).await });
+    proxy.accident().await;
+    for (name, value) in changes {
+        etcd.put(&format!("/flatland/blue/{name}"), value).await;
+    }
+    proxy.resume();
+    claim.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_does_not_happen_in_a_network_that_changed_meanwhile() {
+    let etcd = Etcd::start();
+    let config = r#"{"podCIDRs":["10.244.0.0/16"],"subnetLengths":[25]}"#;
+    let error = claim_overtaken_by(&etcd, &[("config", config)])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), 102);
+    assert!(etcd.keys("/flatland/blue/subnets/").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_claim_does_not_happen_in_a_name_that_another_machine_took_meanwhile() {
+    let etcd = Etcd::start();
+    let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
+    let session = r#"{"session":"1"}"#;
+    let changes = [("presence/a", session), ("nodes/a", taken.as_str())];
+    let error = claim_overtaken_by(&etcd, &changes).await.unwrap_err();
+    assert_eq!(error.code(), 103);
+    assert!(etcd.keys("/flatland/blue/subnets/").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_name_is_not_taken_over_from_a_machine_that_came_back_meanwhile() {
+    let etcd = Etcd::start();
+    let held = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
+    etcd.put("/flatland/blue/nodes/a", &held).await;
+    let error = claim_overtaken_by(&etcd, &[("presence/a", r#"{"session":"1"}"#)])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), 103);
+    assert_eq!(etcd.get("/flatland/blue/nodes/a").await, Some(held));
+    assert!(etcd.keys("/flatland/blue/subnets/").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_subnet_that_another_node_claimed_meanwhile_is_left_to_it() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let wanted = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    registry.release(&node("a"), &wanted).await.unwrap();
+    let name = format!("subnets/{}-24", wanted.addr());
+    let claimed = claim_overtaken_by(&etcd, &[(&name, r#"{"node":"b"}"#)])
+        .await
+        .unwrap();
+    assert_ne!(claimed, wanted);
+    let subnets = registry.snapshot().await.unwrap().subnets;
+    assert_eq!(subnets[&wanted].node, node("b"));
+    assert_eq!(subnets[&claimed].node, node("a"));
+}
+
+#[tokio::test]
+async fn a_release_whose_answer_is_lost_is_done_once() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
+    let subnet = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    let key = format!("/flatland/blue/subnets/{}-24", subnet.addr());
+    let releasing = Arc::clone(&registry);
+    // Only the transaction's condition has the key in this field (the third, of etcd's Compare).
+    let condition = format!(
+        "\u{1a}{}{key}",
+        char::from(u8::try_from(key.len()).unwrap())
+    );
+    proxy.arm(&condition, Accident::LoseAnswer);
+    let release = tokio::spawn(async move { releasing.release(&node("a"), &subnet).await });
+    until("the release", || async {
+        etcd.get(&key).await.is_none().then_some(())
+    })
+    .await;
+    proxy.cut();
+    release.await.unwrap().unwrap();
+    assert_eq!(etcd.get(&key).await, None);
+}
+
+/// Whoever comes first after a loss of all data writes the config again.
+#[tokio::test]
+async fn a_claim_overtaken_by_the_loss_of_all_data_happens_anew() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
+    proxy.arm("-24", Accident::Stall);
+    let claiming = Arc::clone(&registry);
+    let claim = tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
+    proxy.accident().await;
+    etcd.delete("/flatland/blue/config").await;
+    proxy.resume();
+    let subnet = claim.await.unwrap().unwrap();
+    let snapshot = registry.snapshot().await.unwrap();
+    assert_eq!(snapshot.network.as_ref(), Some(registry.network()));
+    assert_eq!(snapshot.subnets.into_keys().collect::<Vec<_>>(), [subnet]);
+}
