@@ -107,7 +107,8 @@ impl Local {
     fn view(&self, stored: &Stored, node: &NodeName) -> View {
         View {
             network: self.network.clone(),
-            network_revision: 0,
+            // It was just agreed on.
+            network_revision: 1,
             node: stored.nodes.get(node).cloned(),
             node_revision: 0,
             is_present: false,

@@ -32,7 +32,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
-            request: Duration::from_millis(2500),
+            request: Duration::from_secs(4),
             patience: Duration::from_secs(5),
             keep_alive: Duration::from_secs(6),
             keep_alive_timeout: Duration::from_secs(4),

@@ -20,9 +20,9 @@ const MOST_CLAIMS: usize = 32;
 /// The part of the registry, at one revision, that a node's decisions rest on.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    /// Agrees with this node's conflist: a view that does not is an error.
+    /// What this node's conflist says; a view of a registry that says otherwise is an error.
     pub(crate) network: Network,
-    /// The revision that `config` was last written at.
+    /// The revision that `config` was last written at; 0 when it does not exist.
     pub(crate) network_revision: i64,
     /// This node's record.
     pub(crate) node: Option<NodeRecord>,
@@ -67,7 +67,7 @@ pub(crate) enum Step {
 }
 
 /// Writes that must happen together, and only while the view they rest on holds: `config` and the
-/// node's record unchanged, each of `claims` absent.
+/// node's record unchanged, each of `claims` absent. A `config` that does not exist is written too.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Commit {
     pub(crate) network_revision: i64,
@@ -181,7 +181,7 @@ pub(crate) fn next(
             }
         }
     };
-    if claims.is_empty() && name.write.is_none() {
+    if claims.is_empty() && name.write.is_none() && view.network_revision != 0 {
         return Ok(Step::Done(outcome));
     }
     let is_all = claims.len() < MOST_CLAIMS;

@@ -20,45 +20,42 @@ use crate::records::{Claim, Network, read_network, read_value, write_value};
 const VIEW_PAGE: i64 = 5_000;
 
 impl Etcd {
-    /// Writes `config` if it is absent, and compares it with our own.
+    /// Writes `config` if it is absent, else compares it with our own.
     pub(crate) async fn agree(&self) -> Result<(), Error> {
         let mut patience = Patience::new(&self.policy);
-        let txn = self.with_config(vec![TxnOp::get(self.keys.config(), None)]);
         loop {
+            let key = self.keys.config();
+            let read = |client| {
+                let key = key.clone();
+                async move { kv(&client).get(key, None).await }
+            };
+            let reply = self.call(&mut patience, read).await?;
+            if let Some(config) = reply.kvs().first() {
+                return self.check_config(config).map(drop);
+            }
+            let txn = Txn::new()
+                .when([Compare::create_revision(key.clone(), CompareOp::Equal, 0)])
+                .and_then([self.config_put()]);
             let began = Instant::now();
             let limit = patience.limit(self.policy.request);
-            let txn = txn.clone();
-            let agreed = self
+            match self
                 .once(limit, |client| async move { kv(&client).txn(txn).await })
                 .await
-                .and_then(|reply| {
-                    let config = gets(&reply).next();
-                    self.check_config(config.as_ref().and_then(|config| config.kvs().first()))
-                });
-            match agreed {
-                Ok(_) => return Ok(()),
+            {
+                Ok(reply) if reply.succeeded() => return Ok(()),
+                Ok(_) => {}
                 Err(failure) => self.retry(&mut patience, began, failure).await?,
             }
         }
     }
 
-    /// Writes `config` if it is absent, then reads.
-    fn with_config(&self, reads: Vec<TxnOp>) -> Txn {
-        let config = self.keys.config();
-        let mut writes = vec![TxnOp::put(config.clone(), write_value(&self.network), None)];
-        writes.extend(reads.clone());
-        Txn::new()
-            .when([Compare::create_revision(config, CompareOp::Equal, 0)])
-            .and_then(writes)
-            .or_else(reads)
+    pub(super) fn config_put(&self) -> TxnOp {
+        TxnOp::put(self.keys.config(), write_value(&self.network), None)
     }
 
     /// The revision of `config`, if it agrees with ours.
-    fn check_config(&self, config: Option<&KeyValue>) -> Result<i64, Failure> {
+    fn check_config(&self, config: &KeyValue) -> Result<i64, Error> {
         let key = self.keys.config();
-        let Some(config) = config else {
-            return Err(Failure::Lost(format!("{key} was deleted meanwhile")));
-        };
         let theirs: Network = read_network(config.value()).map_err(|why| Error::Corrupt {
             key: key.clone(),
             why,
@@ -66,11 +63,11 @@ impl Etcd {
         if theirs.agrees_with(&self.network) {
             return Ok(config.mod_revision());
         }
-        Err(Failure::from(Error::Mismatch {
+        Err(Error::Mismatch {
             ours: self.network.clone(),
             theirs,
             key,
-        }))
+        })
     }
 
     /// What [`View`] is made of, as operations of a transaction.
@@ -87,13 +84,13 @@ impl Etcd {
         ]
     }
 
-    /// Agrees on the network and reads what `node` needs to decide: one request.
+    /// Reads what `node` needs to decide: one request, which costs etcd no write.
     pub(super) async fn view(
         &self,
         node: &NodeName,
         patience: &mut Patience,
     ) -> Result<View, Error> {
-        let txn = self.with_config(self.view_reads(node));
+        let txn = Txn::new().and_then(self.view_reads(node));
         loop {
             let began = Instant::now();
             let limit = patience.limit(self.policy.request);
@@ -112,7 +109,7 @@ impl Etcd {
         }
     }
 
-    /// The view in the reply to a transaction that read it, with the claims that found no place.
+    /// The view in the reply to a transaction that read it, with the claims that found no place in it.
     pub(super) async fn view_of(
         &self,
         node: &NodeName,
@@ -131,7 +128,10 @@ impl Etcd {
         let record = record.kvs().first();
         let mut view = View {
             network: self.network.clone(),
-            network_revision: self.check_config(config.kvs().first())?,
+            network_revision: match config.kvs().first() {
+                Some(config) => self.check_config(config)?,
+                None => 0,
+            },
             node: record
                 .map(|kv| read_value(kv.value()))
                 .transpose()

@@ -119,6 +119,9 @@ impl Etcd {
         let claim = write_value(&Claim {
             node: me.node.clone(),
         });
+        if commit.network_revision == 0 {
+            writes.push(self.config_put());
+        }
         writes.extend(
             commit
                 .claims

@@ -210,6 +210,14 @@ fn claims_rest_on_what_was_read() {
     let first = commit(&view(&[]), Want::Subnets { keep: &[] }, &[], 0);
     assert_eq!((first.network_revision, first.name.revision), (2, 3));
     assert!(!first.name.needs_absence());
+    let nobody_agreed = View {
+        network_revision: 0,
+        ..view(&[])
+    };
+    assert_eq!(
+        commit(&nobody_agreed, Want::Name, &[], 0).network_revision,
+        0
+    );
     let node = Some(NodeRecord {
         addresses: Vec::new(),
         machine_id: THEIRS.to_owned(),

@@ -59,15 +59,14 @@ async fn the_first_time_claims_one_subnet_of_each_family_and_the_next_asks_nobod
 }
 
 #[tokio::test]
-async fn a_new_node_needs_three_requests_at_most() {
+async fn a_new_node_needs_two_requests() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
     let before = etcd.requests();
     ensure(&conf(&[&etcd.endpoint()]), folder.path(), "a")
         .await
         .unwrap();
-    let requests = etcd.requests() - before;
-    assert!(requests <= 3, "{requests} requests");
+    assert_eq!(etcd.requests() - before, 2);
 }
 
 #[tokio::test]

@@ -35,7 +35,9 @@ impl Etcd {
         scheme: &'static str,
         arguments: impl FnOnce(&Path) -> Vec<String>,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where that can be had: a disk that others keep busy makes etcd slow.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        let folder = folder.unwrap();
         let arguments = arguments(folder.path());
         let mut etcd = Self {
             child: None,
