@@ -2,33 +2,17 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::command::{enter, run};
 use crate::machine::Plug;
 use crate::namespaces::{child_of, own_path, start_holder};
-use crate::{Error, Etcd, Families, Kept, KeptPlace, Machine, Node, Result, etcd};
-
-/// Host parts of addresses on the switch: nodes count from here, etcd from 2, strangers from 200.
-const FIRST_NODE: u8 = 11;
-const MOST_NODES: u8 = 180;
-
-/// What a lab is to be.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    nodes: u8,
-    etcd: u8,
-    families: Families,
-    mtu: u32,
-    default_route: bool,
-    keep: Option<PathBuf>,
-}
+use crate::{Builder, Error, Etcd, Kept, KeptPlace, Machine, Node, Result};
 
 /// A running cluster.
 #[derive(Debug)]
@@ -41,73 +25,16 @@ pub struct Lab {
     init: Child,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            nodes: 1,
-            etcd: 1,
-            families: Families::default(),
-            mtu: 1500,
-            default_route: true,
-            keep: None,
-        }
-    }
-}
-
-impl Builder {
-    /// How many nodes, `n1` and up; at most 180.
-    #[must_use]
-    pub fn nodes(self, nodes: u8) -> Self {
-        Self {
-            nodes: nodes.min(MOST_NODES),
-            ..self
-        }
+impl Lab {
+    /// A lab to be described: one node, one etcd, both families.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
-    /// How many members etcd has; with none, each node is a network of its own.
-    #[must_use]
-    pub fn etcd(self, members: u8) -> Self {
-        Self {
-            etcd: members,
-            ..self
-        }
-    }
-
-    /// Which families pods have.
-    #[must_use]
-    pub fn families(self, families: Families) -> Self {
-        Self { families, ..self }
-    }
-
-    /// MTU of the nodes' interfaces in bytes.
-    #[must_use]
-    pub fn mtu(self, mtu: u32) -> Self {
-        Self { mtu, ..self }
-    }
-
-    /// Nodes without default routes.
-    #[must_use]
-    pub fn no_default_route(self) -> Self {
-        Self {
-            default_route: false,
-            ..self
-        }
-    }
-
-    /// Lets the lab live on after [`Lab::leave`], until it is taken down ([`Kept::take_down`]). It
-    /// is written down in `file`; an error if one that is still up is there already.
-    #[must_use]
-    pub fn keep(self, file: PathBuf) -> Self {
-        Self {
-            keep: Some(file),
-            ..self
-        }
-    }
-
-    /// Raises it: etcd answers, nodes are booted, nothing of Flatland runs yet.
-    pub fn start(self) -> Result<Lab> {
+    /// Raises what `builder` describes.
+    pub(crate) fn raise(builder: Builder) -> Result<Self> {
         let mut init = Command::new(own_path()?);
-        if let Some(file) = &self.keep {
+        if let Some(file) = &builder.keep {
             if Kept::read(file)?.is_some() {
                 return Err(Error::new(
                     "a demo is up already: `make demo-down` takes it down",
@@ -116,11 +43,12 @@ impl Builder {
             // Ctrl-C is for the caller, who then has something to take down.
             init.process_group(0);
         }
-        init.arg("init").args(self.keep.as_ref().map(|_| "--keep"));
+        init.arg("init")
+            .args(builder.keep.as_ref().map(|_| "--keep"));
         let init = start_holder(init)?;
         let pid = child_of(init.id())?;
-        let mut lab = Lab {
-            builder: self,
+        let mut lab = Self {
+            builder,
             nodes: Vec::new(),
             etcd: Vec::new(),
             pid,
@@ -130,33 +58,6 @@ impl Builder {
         lab.raise_switch()?;
         lab.boot()?;
         Ok(lab)
-    }
-
-    fn conflist(&self) -> Value {
-        let mut ipam = json!({ "type": "flatland-ipam", "podCIDRs": self.families.pod_cidrs() });
-        if self.etcd > 0 {
-            ipam["etcd"] = json!({ "endpoints": etcd::endpoints(self.etcd) });
-        }
-        json!({
-            "cniVersion": "1.0.0",
-            "name": "flatland",
-            "plugins": [{ "type": "flatland", "ipam": ipam }]
-        })
-    }
-
-    fn plug(&self, index: u8) -> Plug {
-        Plug {
-            host: FIRST_NODE + index,
-            mtu: self.mtu,
-            default_route: self.default_route,
-        }
-    }
-}
-
-impl Lab {
-    /// A lab to be described: one node, one etcd, both families.
-    pub fn builder() -> Builder {
-        Builder::default()
     }
 
     /// Node `number`, counted from 1 as its name is.

@@ -6,6 +6,7 @@
 //! its standard input and exits, and the kernel ends every process and namespace below it. Nothing
 //! appears in the caller's network or mounts. Without root it runs in a user namespace.
 
+mod builder;
 mod cluster;
 mod command;
 mod daemon;
@@ -23,7 +24,8 @@ pub mod rootfs;
 mod runtime;
 mod wait;
 
-pub use cluster::{Builder, Lab};
+pub use builder::Builder;
+pub use cluster::Lab;
 pub use command::Output;
 pub use daemon::Daemon;
 pub use error::{Error, Result};
