@@ -13,17 +13,17 @@ const HEADER: usize = 16;
 const EXPLANATION: u16 = 1;
 
 /// One of the kernel's messages in answer to a request.
-pub(super) struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     /// Position of the message it answers, in its exchange.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// The tables changed while they were being listed (`NLM_F_DUMP_INTR`).
-    pub(super) interrupted: bool,
+    pub(crate) interrupted: bool,
     /// What it says.
-    pub(super) body: Body<'a>,
+    pub(crate) body: Body<'a>,
 }
 
 /// What an answer says.
-pub(super) enum Body<'a> {
+pub(crate) enum Body<'a> {
     /// The request was carried out, or the listing is complete.
     Done,
     /// The request was refused.
@@ -38,7 +38,7 @@ pub(super) enum Body<'a> {
 impl<'a> Answer<'a> {
     /// The message as an answer to one of the requests numbered from `first` up to but without
     /// `next`; `None` where it answers an earlier one, or nobody.
-    pub(super) fn read(
+    pub(crate) fn read(
         message: &NetlinkBuffer<&'a [u8]>,
         first: u32,
         next: u32,
@@ -61,7 +61,7 @@ impl<'a> Answer<'a> {
 }
 
 /// The messages of a datagram.
-pub(super) struct Messages<'a>(pub(super) &'a [u8]);
+pub(crate) struct Messages<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
     type Item = Result<NetlinkBuffer<&'a [u8]>, DecodeError>;

@@ -5,19 +5,21 @@
 //! `ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70: No route to host`.
 
 mod address;
-mod answer;
+pub(crate) mod answer;
 mod attributes;
 mod error;
 mod link;
 mod mac;
 mod monitor;
 mod neighbour;
+mod query;
 mod request;
 mod route;
 mod socket;
+mod subscription;
 #[cfg(test)]
 mod tests;
-mod transport;
+pub(crate) mod transport;
 mod uplink;
 mod veth;
 

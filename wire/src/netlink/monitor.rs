@@ -1,22 +1,15 @@
 //! Hearing that the kernel's tables changed.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::libc::{
     RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE,
     RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
 };
-use nix::sys::socket::{setsockopt, sockopt};
-use rtnetlink::sys::{self, SocketAddr, protocols::NETLINK_ROUTE};
+use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
-use super::answer::Messages;
-use super::transport::{failed, retry};
+use super::subscription::Subscription;
 use super::{Error, Socket};
-
-/// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
-/// counts it only when it is used.
-const KERNEL_BUFFER: usize = 8 * 1024 * 1024;
 
 /// Longer than any single event, of which only the type is looked at.
 const RECEIVE_BUFFER: usize = 16 * 1024;
@@ -68,74 +61,45 @@ impl Topics {
 /// Its descriptor becomes readable with the next change, for `poll` or tokio's `AsyncFd`.
 #[derive(Debug)]
 pub struct Monitor {
-    socket: sys::Socket,
+    subscription: Subscription,
     topics: Topics,
-    /// The port of the socket whose changes are passed over.
-    ignored: Option<u32>,
-    incoming: Vec<u8>,
 }
 
 impl Monitor {
     /// Subscribes in the network namespace of the calling thread. Everything that changes from
     /// here on is heard of: list the tables after this, not before.
     pub fn open(topics: Topics) -> Result<Self, Error> {
-        let mut socket = sys::Socket::new(NETLINK_ROUTE).map_err(failed("open"))?;
-        socket
-            .set_non_blocking(true)
-            .map_err(failed("make non-blocking"))?;
-        // Only the machine's own root may go beyond net.core.rmem_max.
-        setsockopt(&socket, sockopt::RcvBufForce, &KERNEL_BUFFER)
-            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &KERNEL_BUFFER))
-            .map_err(|errno| failed("enlarge the receive buffer")(errno.into()))?;
-        socket
-            .bind(&SocketAddr::new(0, topics.groups()))
-            .map_err(failed("subscribe"))?;
         Ok(Self {
-            socket,
+            subscription: Subscription::open(NETLINK_ROUTE, topics.groups(), RECEIVE_BUFFER)?,
             topics,
-            ignored: None,
-            incoming: Vec::with_capacity(RECEIVE_BUFFER),
         })
     }
 
     /// Passes over what is changed by request of `socket`, and of no other any more: whoever asks
     /// for a change need not hear of it. What the kernel does by itself is told all the same.
     pub fn ignore(&mut self, socket: &Socket) {
-        self.ignored = socket.port();
+        self.subscription.ignore(socket.port());
     }
 
     /// Reads everything that is there, without waiting, and tells which tables changed since the
     /// last call. Where events were lost, every subscribed one did.
     pub fn drain(&mut self) -> Result<Topics, Error> {
         let mut changed = Topics::default();
-        loop {
-            let received = retry(|| {
-                self.incoming.clear();
-                self.socket.recv(&mut self.incoming, 0)
-            });
-            match received {
-                Ok(_) => Messages(&self.incoming)
-                    .filter_map(Result::ok)
-                    .filter(|message| self.ignored != Some(message.port_number()))
-                    .for_each(|message| changed.add(message.message_type())),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(changed),
-                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {
-                    changed = self.topics;
-                }
-                Err(error) => return Err(failed("receive")(error)),
-            }
-        }
+        let lost = self
+            .subscription
+            .drain(|message| changed.add(message.message_type()))?;
+        Ok(if lost { self.topics } else { changed })
     }
 }
 
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.subscription.as_fd()
     }
 }
 
 impl AsRawFd for Monitor {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.subscription.as_raw_fd()
     }
 }

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::slice;
 
 use nix::errno::Errno;
-use rtnetlink::packet_core::{DecodeError, NLM_F_DUMP};
+use rtnetlink::packet_core::DecodeError;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
+use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::answer::{Answer, Body};
 use super::transport::Transport;
@@ -21,10 +22,6 @@ use super::{
 /// reads before all of them are there: more than about 128 could overrun it.
 const BATCH: usize = 64;
 
-/// How often a listing that changed underneath is tried. The tables of a busy node change all the
-/// time, but a listing takes well under a millisecond.
-const LISTING_ATTEMPTS: u32 = 32;
-
 /// A blocking netlink socket. It stays in the network namespace of the thread that opened it,
 /// wherever it is used from.
 #[derive(Debug)]
@@ -36,7 +33,7 @@ impl Socket {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, Error> {
         Ok(Self {
-            transport: Transport::open()?,
+            transport: Transport::open(NETLINK_ROUTE)?,
         })
     }
 
@@ -108,7 +105,7 @@ impl Socket {
     /// All links.
     pub fn links(&mut self) -> Result<Vec<Link>, Error> {
         let query = RouteNetlinkMessage::GetLink(link::query(None, 0));
-        self.list(&query, &"ip link show", |payload| {
+        self.transport.list(&query, &"ip link show", |payload| {
             Link::parse(payload).map(Some)
         })
     }
@@ -117,7 +114,7 @@ impl Socket {
     pub fn addresses(&mut self, link: Option<u32>) -> Result<Vec<Address>, Error> {
         let query = RouteNetlinkMessage::GetAddress(address::query(link.unwrap_or(0)));
         let wanted = |address: &Address| link.is_none_or(|link| link == address.link);
-        self.list(&query, &"ip address show", |payload| {
+        self.transport.list(&query, &"ip address show", |payload| {
             Ok(Address::parse(payload)?.filter(wanted))
         })
     }
@@ -125,7 +122,7 @@ impl Socket {
     /// The routes of the main table, of both families.
     pub fn routes(&mut self, filter: RouteFilter) -> Result<Vec<Route>, Error> {
         let query = RouteNetlinkMessage::GetRoute(filter.message());
-        self.list(&query, &"ip route show", |payload| {
+        self.transport.list(&query, &"ip route show", |payload| {
             Ok(Route::parse(payload)?.filter(|route| filter.matches(route)))
         })
     }
@@ -133,7 +130,7 @@ impl Socket {
     /// The permanent neighbours behind a link.
     pub fn neighbours(&mut self, link: u32) -> Result<Vec<Neighbour>, Error> {
         let query = RouteNetlinkMessage::GetNeighbour(neighbour::query(link));
-        self.list(
+        self.transport.list(
             &query,
             &format_args!("ip neighbour show dev if{link}"),
             |payload| Ok(Neighbour::parse(payload)?.filter(|neighbour| neighbour.link == link)),
@@ -144,7 +141,7 @@ impl Socket {
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
         let request = format!("ip route get {dst}");
         let mut found = None;
-        self.get(
+        self.transport.get(
             RouteNetlinkMessage::GetRoute(route::lookup(dst)),
             &request,
             |payload| {
@@ -157,10 +154,12 @@ impl Socket {
 
     fn link(&mut self, query: LinkMessage, request: &impl Display) -> Result<Option<Link>, Error> {
         let mut found = None;
-        let outcome = self.get(RouteNetlinkMessage::GetLink(query), request, |payload| {
-            found = Some(Link::parse(payload)?);
-            Ok(())
-        });
+        let outcome = self
+            .transport
+            .get(RouteNetlinkMessage::GetLink(query), request, |payload| {
+                found = Some(Link::parse(payload)?);
+                Ok(())
+            });
         match outcome {
             Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),
             outcome => outcome.map(|()| found),
@@ -212,90 +211,5 @@ impl Socket {
             })
         });
         outcome.map_err(|failure| failure.of(&format_args!("{} and what follows", batch[0])))
-    }
-
-    /// Asks for one thing.
-    fn get(
-        &mut self,
-        query: RouteNetlinkMessage,
-        request: &impl Display,
-        mut on_payload: impl FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), Error> {
-        let mut refused = None;
-        self.transport.begin();
-        self.transport.queue(query, 0);
-        let outcome = self.transport.exchange(|answer| {
-            match answer.body {
-                Body::Payload(payload) => on_payload(payload)?,
-                Body::Refused { errno, message } => refused = Some((errno, message)),
-                Body::Done => {}
-            }
-            Ok(ControlFlow::Break(()))
-        });
-        outcome.map_err(|failure| failure.of(request))?;
-        refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
-    }
-
-    /// Asks for all of a table, again where it changed meanwhile.
-    fn list<T>(
-        &mut self,
-        query: &RouteNetlinkMessage,
-        request: &impl Display,
-        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
-    ) -> Result<Vec<T>, Error> {
-        for _ in 0..LISTING_ATTEMPTS {
-            if let Some(entries) = self.list_once(query.clone(), request, &decode)? {
-                return Ok(entries);
-            }
-        }
-        Err(Error::Interrupted {
-            request: request.to_string(),
-            attempts: LISTING_ATTEMPTS,
-        })
-    }
-
-    /// `None` where the table changed meanwhile.
-    fn list_once<T>(
-        &mut self,
-        query: RouteNetlinkMessage,
-        request: &impl Display,
-        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
-    ) -> Result<Option<Vec<T>>, Error> {
-        let (mut entries, mut changed, mut refused) = (Ok(Vec::new()), false, None);
-        self.transport.begin();
-        self.transport.queue(query, NLM_F_DUMP);
-        let outcome = self.transport.exchange(|answer| {
-            changed |= answer.interrupted;
-            match answer.body {
-                Body::Payload(payload) => {
-                    // An entry that cannot be read fails the listing, but only at its end: while
-                    // one is under way the kernel begins no other on this socket.
-                    match (&mut entries, decode(payload)) {
-                        (Ok(entries), Ok(entry)) => entries.extend(entry),
-                        (Ok(_), Err(why)) => entries = Err(why),
-                        (Err(_), _) => {}
-                    }
-                    return Ok(ControlFlow::Continue(()));
-                }
-                Body::Refused { errno, message } => refused = Some((errno, message)),
-                Body::Done => {}
-            }
-            Ok(ControlFlow::Break(()))
-        });
-        outcome.map_err(|failure| failure.of(request))?;
-        if let Some(refusal) = refused {
-            return Err(refusal_of(request, refusal));
-        }
-        let entries = entries.map_err(|why| Error::malformed(request, &why))?;
-        Ok((!changed).then_some(entries))
-    }
-}
-
-fn refusal_of(request: &impl Display, (errno, message): (Errno, Option<String>)) -> Error {
-    Error::Refused {
-        index: 0,
-        request: request.to_string(),
-        errno,
-        message,
     }
 }

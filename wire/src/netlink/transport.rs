@@ -9,10 +9,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::packet_core::{
     DecodeError, NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
+    NetlinkPayload, NetlinkSerializable,
 };
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::sys::{self, protocols::NETLINK_ROUTE};
+use rtnetlink::sys;
 
 use super::Error;
 use super::answer::{Answer, Messages};
@@ -28,9 +27,9 @@ const SEND_BUFFER: usize = 8 * 1024;
 /// lost answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A blocking rtnetlink socket that belongs to the network namespace it was opened in.
+/// A blocking netlink socket that belongs to the network namespace it was opened in.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(crate) struct Transport {
     socket: sys::Socket,
     /// Sequence numbers of the exchange under way: its first, and the one after its last.
     first: u32,
@@ -43,9 +42,10 @@ pub(super) struct Transport {
 
 impl Transport {
     /// Neither bound nor connected: the kernel binds a netlink socket with its first datagram, and
-    /// where that goes unless told otherwise is the kernel.
-    pub(super) fn open() -> Result<Self, Error> {
-        let socket = sys::Socket::new(NETLINK_ROUTE).map_err(failed("open"))?;
+    /// where that goes unless told otherwise is the kernel. `family` is one of netlink's, such as
+    /// `NETLINK_ROUTE`.
+    pub(crate) fn open(family: isize) -> Result<Self, Error> {
+        let socket = sys::Socket::new(family).map_err(failed("open"))?;
         socket
             .set_ext_ack(true)
             .map_err(failed("ask for explained errors"))?;
@@ -69,24 +69,24 @@ impl Transport {
     }
 
     /// Its number in `nlmsg_pid`; 0, which is the kernel's, before it was bound.
-    pub(super) fn port(&self) -> Option<u32> {
+    pub(crate) fn port(&self) -> Option<u32> {
         let mut address = sys::SocketAddr::new(0, 0);
         self.socket.get_address(&mut address).ok()?;
         Some(address.port_number()).filter(|port| *port != 0)
     }
 
     /// Starts a new exchange: from here on answers to earlier ones are stale.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.outgoing.clear();
         self.first = self.next;
     }
 
     /// Adds a message to the datagram that [`Transport::exchange`] sends.
-    pub(super) fn queue(&mut self, message: RouteNetlinkMessage, flags: u16) {
+    pub(crate) fn queue<M: NetlinkSerializable>(&mut self, message: M, flags: u16) {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
         header.sequence_number = self.next;
-        let mut packet = NetlinkMessage::new(header, NetlinkPayload::from(message));
+        let mut packet = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
         packet.finalize();
         self.last = self.outgoing.len();
         self.outgoing.resize(self.last + packet.buffer_len(), 0);
@@ -95,14 +95,14 @@ impl Transport {
     }
 
     /// Asks the kernel to confirm the message that was queued last.
-    pub(super) fn acknowledge(&mut self) {
+    pub(crate) fn acknowledge(&mut self) {
         let mut message = NetlinkBuffer::new(&mut self.outgoing[self.last..]);
         message.set_flags(message.flags() | NLM_F_ACK);
     }
 
     /// Sends what was queued and hands every answer to `on_answer` until that says it was the
     /// last. Answers to earlier exchanges and messages of other programs are passed over.
-    pub(super) fn exchange(
+    pub(crate) fn exchange(
         &mut self,
         mut on_answer: impl FnMut(Answer<'_>) -> Result<ControlFlow<()>, DecodeError>,
     ) -> Result<(), Failure> {
@@ -151,7 +151,7 @@ impl Transport {
 }
 
 /// Why an exchange failed as a whole.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The socket failed.
     Socket(Error),
     /// An answer could not be read.
@@ -172,7 +172,7 @@ impl From<DecodeError> for Failure {
 
 impl Failure {
     /// The failure, as one of `request`.
-    pub(super) fn of(self, request: &impl ToString) -> Error {
+    pub(crate) fn of(self, request: &impl ToString) -> Error {
         match self {
             Self::Socket(error) => error,
             Self::Malformed(why) => Error::malformed(request, &why),
@@ -180,12 +180,12 @@ impl Failure {
     }
 }
 
-pub(super) fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Socket { doing, source }
 }
 
 /// Repeats a system call that a signal interrupted.
-pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -200,7 +200,9 @@ mod tests {
 
     use nix::sched::{CloneFlags, unshare};
     use rtnetlink::packet_core::NLMSG_ERROR;
+    use rtnetlink::packet_route::RouteNetlinkMessage;
     use rtnetlink::packet_route::link::LinkMessage;
+    use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
     use super::super::answer::Body;
     use super::*;
@@ -238,7 +240,7 @@ mod tests {
     #[test]
     fn answers_nobody_waited_for_are_passed_over() {
         isolated(|| {
-            let mut transport = Transport::open().unwrap();
+            let mut transport = Transport::open(NETLINK_ROUTE).unwrap();
             for _ in 0..3 {
                 queue_link(&mut transport, 4711);
                 transport.send().unwrap();
@@ -253,7 +255,7 @@ mod tests {
     #[test]
     fn answers_of_other_programs_are_passed_over() {
         isolated(|| {
-            let mut transport = Transport::open().unwrap();
+            let mut transport = Transport::open(NETLINK_ROUTE).unwrap();
             queue_link(&mut transport, 1);
             assert_eq!(outcome(&mut transport), "link");
             let mut own = sys::SocketAddr::new(0, 0);

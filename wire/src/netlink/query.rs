@@ -1,0 +1,102 @@
+//! Asking the kernel for one thing, or for all of a table.
+
+use std::fmt::Display;
+use std::ops::ControlFlow;
+
+use nix::errno::Errno;
+use rtnetlink::packet_core::{DecodeError, NLM_F_DUMP, NetlinkSerializable};
+
+use super::Error;
+use super::answer::Body;
+use super::transport::Transport;
+
+/// How often a listing that changed underneath is tried. The tables of a busy node change all the
+/// time, but a listing takes well under a millisecond.
+const LISTING_ATTEMPTS: u32 = 32;
+
+impl Transport {
+    /// Asks for one thing.
+    pub(crate) fn get(
+        &mut self,
+        query: impl NetlinkSerializable,
+        request: &impl Display,
+        mut on_payload: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), Error> {
+        let mut refused = None;
+        self.begin();
+        self.queue(query, 0);
+        let outcome = self.exchange(|answer| {
+            match answer.body {
+                Body::Payload(payload) => on_payload(payload)?,
+                Body::Refused { errno, message } => refused = Some((errno, message)),
+                Body::Done => {}
+            }
+            Ok(ControlFlow::Break(()))
+        });
+        outcome.map_err(|failure| failure.of(request))?;
+        refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
+    }
+
+    /// Asks for all of a table, again where it changed meanwhile.
+    pub(crate) fn list<T>(
+        &mut self,
+        query: &(impl NetlinkSerializable + Clone),
+        request: &impl Display,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Vec<T>, Error> {
+        for _ in 0..LISTING_ATTEMPTS {
+            if let Some(entries) = self.list_once(query.clone(), request, &decode)? {
+                return Ok(entries);
+            }
+        }
+        Err(Error::Interrupted {
+            request: request.to_string(),
+            attempts: LISTING_ATTEMPTS,
+        })
+    }
+
+    /// `None` where the table changed meanwhile.
+    fn list_once<T>(
+        &mut self,
+        query: impl NetlinkSerializable,
+        request: &impl Display,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Option<Vec<T>>, Error> {
+        let (mut entries, mut changed, mut refused) = (Ok(Vec::new()), false, None);
+        self.begin();
+        self.queue(query, NLM_F_DUMP);
+        let outcome = self.exchange(|answer| {
+            changed |= answer.interrupted;
+            match answer.body {
+                Body::Payload(payload) => {
+                    // An entry that cannot be read fails the listing, but only at its end: while
+                    // one is under way the kernel begins no other on this socket.
+                    match (&mut entries, decode(payload)) {
+                        (Ok(entries), Ok(entry)) => entries.extend(entry),
+                        (Ok(_), Err(why)) => entries = Err(why),
+                        (Err(_), _) => {}
+                    }
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Body::Refused { errno, message } => refused = Some((errno, message)),
+                Body::Done => {}
+            }
+            Ok(ControlFlow::Break(()))
+        });
+        outcome.map_err(|failure| failure.of(request))?;
+        if let Some(refusal) = refused {
+            return Err(refusal_of(request, refusal));
+        }
+        let entries = entries.map_err(|why| Error::malformed(request, &why))?;
+        Ok((!changed).then_some(entries))
+    }
+}
+
+fn refusal_of(request: &impl Display, (errno, message): (Errno, Option<String>)) -> Error {
+    Error::Refused {
+        index: 0,
+        request: request.to_string(),
+        errno,
+        message,
+    }
+}

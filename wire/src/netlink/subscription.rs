@@ -1,0 +1,90 @@
+//! Messages that the kernel sends unasked.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use nix::sys::socket::{setsockopt, sockopt};
+use rtnetlink::packet_core::NetlinkBuffer;
+use rtnetlink::sys::{self, SocketAddr};
+
+use super::Error;
+use super::answer::Messages;
+use super::transport::{failed, retry};
+
+/// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
+/// counts it only when it is used.
+const KERNEL_BUFFER: usize = 8 * 1024 * 1024;
+
+/// A non-blocking subscription to multicast groups of a netlink family.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    socket: sys::Socket,
+    /// The port of the socket whose changes are passed over.
+    ignored: Option<u32>,
+    incoming: Vec<u8>,
+}
+
+impl Subscription {
+    /// Subscribes in the network namespace of the calling thread, to the groups whose bits are
+    /// set. Of a message, and of the several that may come at once, up to `longest` bytes are seen.
+    pub(crate) fn open(family: isize, groups: u32, longest: usize) -> Result<Self, Error> {
+        let mut socket = sys::Socket::new(family).map_err(failed("open"))?;
+        socket
+            .set_non_blocking(true)
+            .map_err(failed("make non-blocking"))?;
+        // Only the machine's own root may go beyond net.core.rmem_max.
+        setsockopt(&socket, sockopt::RcvBufForce, &KERNEL_BUFFER)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &KERNEL_BUFFER))
+            .map_err(|errno| failed("enlarge the receive buffer")(errno.into()))?;
+        socket
+            .bind(&SocketAddr::new(0, groups))
+            .map_err(failed("subscribe"))?;
+        Ok(Self {
+            socket,
+            ignored: None,
+            incoming: Vec::with_capacity(longest),
+        })
+    }
+
+    /// Passes over what is changed by request of the socket of that port, and of no other any
+    /// more.
+    pub(crate) fn ignore(&mut self, port: Option<u32>) {
+        self.ignored = port;
+    }
+
+    /// Hands everything that is there to `on_message`, without waiting. Returns whether messages
+    /// were lost.
+    pub(crate) fn drain(
+        &mut self,
+        mut on_message: impl FnMut(&NetlinkBuffer<&[u8]>),
+    ) -> Result<bool, Error> {
+        let mut lost = false;
+        loop {
+            let received = retry(|| {
+                self.incoming.clear();
+                self.socket.recv(&mut self.incoming, 0)
+            });
+            match received {
+                Ok(_) => Messages(&self.incoming)
+                    .filter_map(Result::ok)
+                    .filter(|message| self.ignored != Some(message.port_number()))
+                    .for_each(|message| on_message(&message)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(lost),
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => lost = true,
+                Err(error) => return Err(failed("receive")(error)),
+            }
+        }
+    }
+}
+
+impl AsFd for Subscription {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Subscription {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
