@@ -87,7 +87,7 @@ async fn one_endpoint_that_answers_is_enough() {
         let began = Instant::now();
         registry.agree().await.unwrap();
         assert!(
-            began.elapsed() < Duration::from_secs(1),
+            began.elapsed() < Duration::from_secs(2),
             "{:?}",
             began.elapsed()
         );
