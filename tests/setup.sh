@@ -79,7 +79,7 @@ install_packages() {
         "there is no sudo here: have root run apt-get install --no-install-recommends ${missing[*]}"
     update_lists
     say "installing ${missing[*]}"
-    as_root apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 has_etcd() {

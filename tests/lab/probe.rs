@@ -75,26 +75,94 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::io::Write as _;
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
     use std::thread;
+    use std::time::Instant;
+
+    use nix::sched::{CloneFlags, unshare};
+    use wire::netlink::{LinkChange, Request, Socket};
+    use wire::sysctl;
 
     use super::*;
 
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    /// Runs `test` in a fresh network namespace with nothing but loopback.
+    fn alone<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+        let within = || {
+            unshare(CloneFlags::CLONE_NEWNET).expect("root, or `unshare -Urn` around the tests");
+            let up = Some(true);
+            let change = LinkChange {
+                up,
+                ..LinkChange::default()
+            };
+            let mut socket = Socket::open().unwrap();
+            let lo = Request::ChangeLink { index: 1, change };
+            socket.apply_all(&[lo]).unwrap();
+            test()
+        };
+        thread::scope(|scope| scope.spawn(within).join().unwrap())
+    }
+
     #[test]
-    fn the_answer_tells_the_address_that_was_seen() -> crate::Result {
-        let server = serve::Listening::on(0)?;
-        let port = server.port();
-        thread::spawn(move || server.answer());
-        let answers = ask(&Questions {
+    fn both_families_answer_with_the_address_that_was_seen() {
+        let targets = vec![LOCALHOST, Ipv6Addr::LOCALHOST.into()];
+        let answers = alone(|| {
+            let server = serve::Listening::on(PORT).unwrap();
+            thread::spawn(move || server.answer());
+            ask(&Questions {
+                targets: targets.clone(),
+                port: PORT,
+                limit_ms: 5000,
+            })
+        });
+        for (target, answer) in targets.iter().zip(answers) {
+            assert_eq!(answer.target, *target);
+            assert_eq!(answer.complaint(&[*target]), None);
+        }
+    }
+
+    #[test]
+    fn many_that_answer_but_no_ping_are_not_waited_for_one_by_one() {
+        const LIMIT_MS: u64 = 300;
+        let targets: Vec<IpAddr> = (1..=20)
+            .map(|n| Ipv4Addr::new(127, 0, 0, n).into())
+            .collect();
+        let (answers, took) = alone(|| {
+            sysctl::ensure("net/ipv4/icmp_echo_ignore_all", "1").unwrap();
+            let server = serve::Listening::on(PORT).unwrap();
+            thread::spawn(move || server.answer());
+            let start = Instant::now();
+            let answers = ask(&Questions {
+                targets,
+                port: PORT,
+                limit_ms: LIMIT_MS,
+            });
+            (answers, start.elapsed())
+        });
+        for answer in answers {
+            assert_eq!(answer.ping, Err("no answer".to_owned()));
+            assert!(answer.tcp.is_ok(), "{answer:?}");
+        }
+        // One by one they would take 20 limits.
+        assert!(took < Duration::from_millis(10 * LIMIT_MS), "{took:?}");
+    }
+
+    #[test]
+    fn a_server_that_never_stops_talking_does_not_hold_us_up() {
+        let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            while stream.write_all(b"chatter ").is_ok() {}
+        });
+        let questions = Questions {
             targets: vec![LOCALHOST],
             port,
-            limit_ms: 5000,
-        });
-        assert_eq!(answers[0].tcp, Ok(LOCALHOST));
-        assert_eq!(answers[0].udp, Ok(LOCALHOST));
-        Ok(())
+            limit_ms: 300,
+        };
+        assert!(ask(&questions)[0].tcp.is_err());
     }
 
     #[test]

@@ -11,11 +11,12 @@ use super::{Answer, Questions, icmp};
 /// How long to wait before a lost datagram is sent again.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// Asks every target and waits for what comes back, no longer than twice the questions' limit.
+/// Asks every target and waits for what comes back, no longer than three times the questions'
+/// limit, as long as pings that are answered are answered at once.
 ///
 /// All are asked by TCP and UDP at once. Then those that answered are pinged one after the other,
-/// so that the times are the network's and not those of a busy processor; the others all at once,
-/// as that may take long.
+/// so that the times are the network's and not those of a busy processor, until one keeps silent.
+/// The others are pinged all at once, as that may take long.
 pub fn ask(questions: &Questions) -> Vec<Answer> {
     let Questions { port, targets, .. } = questions;
     let limit = questions.limit();
@@ -36,22 +37,28 @@ pub fn ask(questions: &Questions) -> Vec<Answer> {
             udp: joined(udp),
         });
         let mut answers: Vec<Answer> = answered.collect();
-        let (alive, silent): (Vec<_>, Vec<_>) = answers
+        let (alive, mut rest): (Vec<_>, Vec<_>) = answers
             .iter_mut()
             .enumerate()
             .partition(|(_, answer)| answer.is_sign_of_life());
-        let late = silent.into_iter().map(|(number, answer)| {
+        let mut alive = alive.into_iter();
+        for (number, answer) in alive.by_ref() {
+            let ping = icmp::ping(answer.target, number, limit);
+            let silent = ping.as_ref().is_err_and(is_timeout);
+            answer.ping = ping.map_err(|e| words(&e));
+            if silent {
+                break;
+            }
+        }
+        rest.extend(alive);
+        let late = rest.into_iter().map(|(number, answer)| {
             let target = answer.target;
             (
                 answer,
                 scope.spawn(move || icmp::ping(target, number, limit)),
             )
         });
-        let late: Vec<_> = late.collect();
-        for (number, answer) in alive {
-            answer.ping = icmp::ping(answer.target, number, limit).map_err(|e| words(&e));
-        }
-        for (answer, ping) in late {
+        for (answer, ping) in late.collect::<Vec<_>>() {
             answer.ping = joined(ping);
         }
         answers
@@ -74,10 +81,22 @@ fn words(error: &io::Error) -> String {
 }
 
 fn tcp(to: SocketAddr, limit: Duration) -> io::Result<IpAddr> {
+    let deadline = Instant::now() + limit;
     let mut stream = TcpStream::connect_timeout(&to, limit)?;
-    stream.set_read_timeout(Some(limit))?;
     let mut seen = Vec::new();
-    stream.read_to_end(&mut seen)?;
+    let mut piece = [0; 64];
+    // Whatever else listens on the port may send a little at a time, or never stop.
+    while seen.len() < piece.len() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece)? {
+            0 => break,
+            length => seen.extend_from_slice(&piece[..length]),
+        }
+    }
     address(&seen)
 }
 

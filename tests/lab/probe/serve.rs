@@ -25,14 +25,11 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Binds TCP and UDP, IPv4 and IPv6. With `port` 0 all get the one that the kernel chose first.
+    /// Binds TCP and UDP, IPv4 and IPv6.
     pub(super) fn on(port: u16) -> Result<Self> {
         let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let first = TcpListener::from(bind(v4, Type::STREAM, Protocol::TCP)?);
-        let port = first.local_addr().doing("the port that was chosen")?.port();
-        let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let mut tcp = vec![TcpListener::from(bind(v4, Type::STREAM, Protocol::TCP)?)];
         let mut udp = vec![UdpSocket::from(bind(v4, Type::DGRAM, Protocol::UDP)?)];
-        let mut tcp = vec![first];
         let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         // A kernel without IPv6 has no such sockets: then nobody asks this way either.
         if let Ok(socket) = bind(v6, Type::STREAM, Protocol::TCP) {
@@ -40,11 +37,6 @@ impl Listening {
             udp.push(bind(v6, Type::DGRAM, Protocol::UDP)?.into());
         }
         Ok(Self { tcp, udp })
-    }
-
-    #[cfg(test)]
-    pub(super) fn port(&self) -> u16 {
-        self.tcp[0].local_addr().unwrap().port()
     }
 
     /// Answers everyone, a thread for each socket.
