@@ -46,6 +46,8 @@ check_packages() {
     need iproute2 ip
     need iputils-ping ping
     need procps sysctl
+    # Certificates for the tests of TLS.
+    need openssl openssl
     need util-linux unshare
 }
 
