@@ -48,6 +48,7 @@ check_packages() {
     need procps sysctl
     # Certificates for the tests of TLS.
     need openssl openssl
+    need strace strace
     need util-linux unshare
 }
 

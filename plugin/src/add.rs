@@ -52,6 +52,7 @@ fn attach(
         ipam: addresses,
         mtu: node.mtu,
         node_addresses: &node.addresses,
+        ipv6: node.ipv6,
     });
     if wiring.addresses.is_empty() {
         return Err(Error::new(
@@ -63,6 +64,7 @@ fn attach(
         )
         .advise("check the `ipam` section of the conflist: the pod would be reachable by nobody"));
     }
+    host::check_families(node, &wiring.addresses)?;
     host::enable_forwarding(&wiring.addresses)?;
 
     let pair = wiring.pair(netns.as_raw_fd());

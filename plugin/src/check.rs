@@ -31,6 +31,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         ipam: &ours,
         mtu: node.mtu,
         node_addresses: &node.addresses,
+        ipv6: node.ipv6,
     });
     let expected = Expected::new(wiring, &ours);
     let observed = observe(&expected.wiring, &mut host, &mut pod)

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use wire::cni::{Call, Delegate, Error};
 use wire::conf::PluginConfig;
-use wire::netlink::{Request, Socket};
+use wire::netlink::{Link, Request, Socket};
 use wire::node;
 
 use crate::failure::kernel;
@@ -21,10 +21,8 @@ pub(crate) fn del(call: &Call) -> Result<(), Error> {
     let link = host
         .link_by_name(&host_name)
         .map_err(|error| kernel(&doing(), &error))?;
-    // The name is a hash: an interface that is somebody else's by its alias is not ours to delete.
-    // One without an alias was left by an ADD that was cut short.
     let alias = wiring::alias(&call.network, attachment);
-    let ours = link.filter(|link| link.alias.as_ref().is_none_or(|holder| *holder == alias));
+    let ours = link.filter(|link| is_ours(link, &alias));
     if let Some(link) = ours {
         match host.apply_all(&[Request::DelLink { index: link.index }]) {
             // The namespace went while we looked, and took the pair with it.
@@ -33,4 +31,13 @@ pub(crate) fn del(call: &Call) -> Result<(), Error> {
         }
     }
     Delegate::find(call, &config.ipam_type)?.del(call)
+}
+
+/// The name is a hash: an interface that is somebody else's by its alias is not ours to delete. A
+/// pair without an alias was left by an ADD that was cut short.
+fn is_ours(link: &Link, alias: &str) -> bool {
+    match &link.alias {
+        Some(holder) => holder == alias,
+        None => link.kind.as_deref() == Some("veth"),
+    }
 }

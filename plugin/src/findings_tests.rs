@@ -22,6 +22,7 @@ fn wiring() -> Wiring {
         ipam: &Success::parse(&ipam, Version::LATEST).unwrap(),
         mtu: 1500,
         node_addresses: &["192.168.1.11".parse().unwrap()],
+        ipv6: true,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What the plugin needs to know of the node, and the one setting it makes sure of.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use wire::cni::{Error, code};
 use wire::conf::PluginConfig;
@@ -15,29 +16,48 @@ pub(crate) struct Node {
     /// The node's addresses, sources of what it sends to its pods. May be empty: then the kernel
     /// chooses.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Whether the pods' interfaces can have IPv6 at all.
+    pub(crate) ipv6: bool,
 }
+
+/// Below this MTU the kernel does no IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
+const LEAST_IPV6_MTU: u32 = 1280;
 
 /// Reads what the configuration leaves to the uplink. A node without one (a machine with no
 /// network) is fine as long as the configuration says the MTU.
 pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Node, Error> {
-    match Uplink::find(socket, &config.node_addresses) {
-        Ok(uplink) => Ok(Node {
-            mtu: if config.mtu == 0 {
-                uplink.mtu
-            } else {
-                config.mtu
-            },
-            addresses: uplink.addresses,
-        }),
-        Err(_) if config.mtu != 0 => Ok(Node {
-            mtu: config.mtu,
-            addresses: Vec::new(),
-        }),
-        Err(error) => Err(Error::new(
+    let (mtu, addresses) = match Uplink::find(socket, &config.node_addresses) {
+        Ok(uplink) if config.mtu == 0 => (uplink.mtu, uplink.addresses),
+        Ok(uplink) => (config.mtu, uplink.addresses),
+        Err(_) if config.mtu != 0 => (config.mtu, Vec::new()),
+        Err(error) => {
+            return Err(Error::new(
+                code::INVALID_CONFIG,
+                format!("cannot tell the pods' MTU from this node's uplink: {error}"),
+            )
+            .advise("set `mtu` in the flatland section of the conflist"));
+        }
+    };
+    Ok(Node {
+        mtu,
+        addresses,
+        ipv6: mtu >= LEAST_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
+    })
+}
+
+/// Refuses IPv6 addresses where they would be refused later, in the kernel's words.
+pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Error> {
+    match addresses.iter().find(|address| address.is_ipv6()) {
+        Some(address) if !node.ipv6 => Err(Error::new(
             code::INVALID_CONFIG,
-            format!("cannot tell the pods' MTU from this node's uplink: {error}"),
+            format!("the pod was given {address}, but its interface can have no IPv6"),
         )
-        .advise("set `mtu` in the flatland section of the conflist")),
+        .advise(format!(
+            "it takes a kernel with IPv6 and an MTU of at least {LEAST_IPV6_MTU} (here {}); or \
+             give the network no IPv6 pod CIDR",
+            node.mtu
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Wiring {
     pub(crate) addresses: Vec<IpAddr>,
     /// The node's own addresses: the source of what the node itself sends to the pod.
     pub(crate) node_addresses: Vec<IpAddr>,
+    /// Whether the kernel does IPv6 on the host end. Where it does not, it refuses settings of it.
+    pub(crate) ipv6: bool,
     /// Destinations an IPAM plugin wants routed besides the default, through our gateway too.
     pub(crate) extra_routes: Vec<IpNet>,
 }
@@ -59,6 +61,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) mtu: u32,
     /// The node's own addresses.
     pub(crate) node_addresses: &'a [IpAddr],
+    /// Whether the kernel does IPv6 on links of that MTU.
+    pub(crate) ipv6: bool,
 }
 
 impl Wiring {
@@ -74,6 +78,7 @@ impl Wiring {
             mtu: wanted.mtu,
             addresses: wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect(),
             node_addresses: wanted.node_addresses.to_vec(),
+            ipv6: wanted.ipv6,
             extra_routes: wanted
                 .ipam
                 .routes
@@ -152,7 +157,7 @@ impl Wiring {
             index: link,
             change: LinkChange {
                 alias: Some(self.alias.clone()),
-                no_ipv6_link_local: true,
+                no_ipv6_link_local: self.ipv6,
                 ipv4: Ipv4Settings {
                     proxy_arp: true,
                     strict_rp_filter: true,

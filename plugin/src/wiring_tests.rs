@@ -37,6 +37,7 @@ fn wiring(ipam: &Success) -> Wiring {
         ipam,
         mtu: 1450,
         node_addresses: &["192.168.1.11".parse().unwrap(), "fd00::11".parse().unwrap()],
+        ipv6: true,
     })
 }
 
@@ -158,4 +159,12 @@ fn both_ends_are_told_apart_by_mac_and_share_the_mtu() {
     assert_eq!((pair.mtu, pair.peer_netns), (1450, 3));
     assert_ne!(pair.mac, pair.peer_mac);
     assert_eq!((pair.name.len(), pair.peer_name.as_str()), (15, "eth0"));
+}
+
+#[test]
+fn where_there_is_no_ipv6_nothing_is_said_about_it() {
+    let mut wiring = wiring(&ipam(&["10.244.7.3/24"], &[]));
+    assert!(commands(&wiring.host_requests(LINK))[0].contains("addrgenmode"));
+    wiring.ipv6 = false;
+    assert!(!commands(&wiring.host_requests(LINK))[0].contains("addrgenmode"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lab::{Lab, Node, Pod, Result};
+use lab::{Lab, Pod, Result};
 use serde_json::Value;
 
 /// A node alone, with its claims in a local file.
@@ -14,27 +14,6 @@ fn lab() -> Result<Lab> {
 
 fn json(text: &str) -> Vec<Value> {
     serde_json::from_str(text).unwrap_or_default()
-}
-
-/// Everything on the node that an attachment could leave behind, as text to compare.
-fn traces(node: &Node) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for command in [
-        &["ip", "-o", "link"][..],
-        &["ip", "-4", "route", "show", "table", "all"],
-        &["ip", "-6", "route", "show", "table", "all"],
-        &["ip", "neigh", "show", "nud", "permanent"],
-        &[
-            "find",
-            "/run/flatland/flatland/addresses",
-            "/run/flatland/flatland/attachments",
-            "-type",
-            "f,l",
-        ],
-    ] {
-        all.push(node.run_with(command, b"")?.stdout);
-    }
-    Ok(all)
 }
 
 #[test]
@@ -101,15 +80,15 @@ fn after_del_nothing_is_left() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = traces(node)?;
+    let before = node.traces()?;
 
     let pod = node.add_pod("a")?;
-    assert_ne!(traces(node)?, before);
+    assert_ne!(node.traces()?, before);
     pod.detach()?;
     pod.detach()?;
     pod.vanish()?;
 
-    assert_eq!(traces(node)?, before);
+    assert_eq!(node.traces()?, before);
     Ok(())
 }
 
@@ -118,12 +97,12 @@ fn del_needs_no_namespace_no_result_and_no_state() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = traces(node)?;
+    let before = node.traces()?;
 
     let gone = node.add_pod("gone")?;
     node.run(&["ip", "netns", "del", "gone"])?;
     gone.detach()?;
-    assert_eq!(traces(node)?, before, "after the namespace went first");
+    assert_eq!(node.traces()?, before, "after the namespace went first");
 
     let mut forgotten = node.sandbox("forgotten")?;
     forgotten.attach()?;
@@ -135,7 +114,7 @@ fn del_needs_no_namespace_no_result_and_no_state() -> Result {
         },
         None,
     )?;
-    assert_eq!(traces(node)?[0], before[0], "after DEL without a result");
+    assert_eq!(node.traces()?[0], before[0], "after DEL without a result");
 
     node.run(&["rm", "-r", "/run/flatland/flatland"])?;
     forgotten.detach()?;
@@ -191,7 +170,7 @@ fn an_add_that_fails_half_way_takes_everything_back() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = traces(node)?;
+    let before = node.traces()?;
 
     let mut pod = node.sandbox("a")?;
     // With IPv6 off, the IPv6 address is refused after the pair and the IPv4 address are made.
@@ -199,7 +178,7 @@ fn an_add_that_fails_half_way_takes_everything_back() -> Result {
     let refused = pod.attach().unwrap_err().to_string();
 
     assert!(refused.contains("IPv6"), "{refused}");
-    assert_eq!(traces(node)?, before);
+    assert_eq!(node.traces()?, before);
     assert_eq!(
         pod.run(&["ip", "-o", "link"])?.lines().count(),
         1,
@@ -213,7 +192,7 @@ fn a_second_add_for_an_attachment_is_refused_and_harms_nothing() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let mut pod = node.add_pod("a")?;
-    let before = traces(node)?;
+    let before = node.traces()?;
     let address = pod.addresses()[0].to_string();
 
     let refused = pod.attach().unwrap_err().to_string();
@@ -222,7 +201,7 @@ fn a_second_add_for_an_attachment_is_refused_and_harms_nothing() -> Result {
         refused.contains("\"code\":100") && refused.contains("DEL"),
         "{refused}"
     );
-    assert_eq!(traces(node)?, before);
+    assert_eq!(node.traces()?, before);
     node.run(&["ping", "-c1", "-W2", &address]).map(drop)
 }
 
@@ -235,11 +214,11 @@ fn an_interface_that_exists_in_the_pod_is_refused_by_name() -> Result {
     pod.run(&[
         "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other",
     ])?;
-    let before = traces(node)?;
+    let before = node.traces()?;
 
     let refused = pod.attach().unwrap_err().to_string();
 
     assert!(refused.contains("eth0 exists already"), "{refused}");
-    assert_eq!(traces(node)?, before);
+    assert_eq!(node.traces()?, before);
     Ok(())
 }

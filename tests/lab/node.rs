@@ -153,6 +153,28 @@ impl Node {
         Ok(all)
     }
 
+    /// Everything on the node that an attachment could leave behind, as text to compare: links,
+    /// routes, neighbours, addresses held.
+    pub fn traces(&self) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for command in [
+            &["ip", "-o", "link"][..],
+            &["ip", "-4", "route", "show", "table", "all"],
+            &["ip", "-6", "route", "show", "table", "all"],
+            &["ip", "neigh", "show", "nud", "permanent"],
+            &[
+                "find",
+                "/run/flatland/flatland/addresses",
+                "/run/flatland/flatland/attachments",
+                "-type",
+                "f,l",
+            ],
+        ] {
+            all.push(self.machine.run_with(command, b"")?.stdout);
+        }
+        Ok(all)
+    }
+
     fn routed(&self) -> MutexGuard<'_, Option<Daemon>> {
         self.routed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,208 @@
+//! What goes wrong in practice: calls that overlap, that are cut short, that meet what is not
+//! theirs, on nodes without this or that.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use lab::{Lab, Node, Result, Runtime, Target};
+use serde_json::json;
+use wire::cni::Attachment;
+use wire::node::host_interface;
+
+/// A node alone, with its claims in a local file.
+fn lab() -> Result<Lab> {
+    let lab = Lab::builder().etcd(0).start()?;
+    lab.node(1).install_conflist()?;
+    // What the first pod leaves on a node, the next ones leave too.
+    lab.node(1).add_pod("first")?.delete()?;
+    Ok(lab)
+}
+
+/// Puts a script in place of the IPAM plugin, which it reaches as `$REAL`.
+fn wrap_ipam(node: &Node, script: &str) -> Result {
+    let install = "mv /opt/cni/bin/flatland-ipam /opt/cni/real && cat > /opt/cni/bin/flatland-ipam \
+                   && chmod +x /opt/cni/bin/flatland-ipam";
+    let script = format!("#!/bin/sh\nREAL=/opt/cni/real\n{script}\n");
+    node.run_with(&["sh", "-c", install], script.as_bytes())?
+        .success()
+        .map(drop)
+}
+
+#[test]
+fn of_two_adds_at_once_one_wins_and_the_other_harms_nothing() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    for round in 0..10 {
+        let pod = node.sandbox(&format!("p{round}"))?;
+        let runtime = Runtime::of(node)?;
+        let add = || runtime.add(pod.target());
+        let (one, two) = thread::scope(|scope| {
+            let (one, two) = (scope.spawn(add), scope.spawn(add));
+            (one.join().unwrap(), two.join().unwrap())
+        });
+        let (won, lost) = match (one, two) {
+            (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost.to_string()),
+            (one, two) => panic!("one of two has to win: {one:?}, {two:?}"),
+        };
+        assert!(lost.contains("\"code\":100"), "{lost}");
+        runtime.check(pod.target(), &won)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_add_that_is_killed_at_any_system_call_leaves_nothing_that_del_does_not_remove() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.sandbox("a")?;
+    let before = node.traces()?;
+    let runtime = Runtime::of(node)?;
+    node.run(&["mv", "/opt/cni/bin/flatland", "/opt/cni/whole"])?;
+    let script = "#!/bin/sh\n\
+                  [ $CNI_COMMAND = ADD ] || exec /opt/cni/whole\n\
+                  exec strace -qq -o /dev/null $(cat /run/cut) /opt/cni/whole\n";
+    node.write("/opt/cni/bin/flatland", script)?;
+    node.run(&["chmod", "+x", "/opt/cni/bin/flatland"])?;
+
+    // What reaches beyond the process: netlink, files, pipes, the IPAM plugin.
+    for call in ["sendto", "recvfrom", "open", "read", "write", "wait4"] {
+        for number in 1.. {
+            let cut = format!("{call}:signal=KILL:when={number}");
+            node.write("/run/cut", format!("-e trace={call} -e inject={cut}"))?;
+            let attached = runtime.add(pod.target());
+            runtime.del(pod.target(), None)?;
+            assert_eq!(node.traces()?, before, "cut at {cut}");
+            if attached.is_ok() {
+                assert!(number > 1, "no call of {call} was cut at");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_host_interface_that_is_somebody_elses_is_neither_taken_nor_deleted() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    for (kind, alias) in [("veth", "flatland other/eth0"), ("bridge", "")] {
+        let mut pod = node.sandbox(kind)?;
+        let attachment = Attachment::new(kind, "eth0").unwrap();
+        let name = host_interface("flatland", &attachment);
+        node.run(&["ip", "link", "add", &name, "type", kind])?;
+        node.run(&["ip", "link", "set", &name, "alias", alias])?;
+        let before = node.traces()?;
+
+        let refused = pod.attach().unwrap_err().to_string();
+
+        assert!(
+            refused.contains("\"code\":100") && refused.contains(&format!("{name} is taken")),
+            "{refused}"
+        );
+        assert!(refused.contains(alias), "{refused}");
+        pod.detach()?;
+        assert_eq!(node.traces()?, before);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_namespace_that_is_deleted_half_way_through_add_leaves_nothing_after_del() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let before = node.traces()?;
+    wrap_ipam(
+        node,
+        "[ $CNI_COMMAND = ADD ] && ip netns del $CNI_CONTAINERID\nexec $REAL",
+    )?;
+    let mut pod = node.sandbox("a")?;
+    // The plugin has the namespace open and may well succeed; then all goes with it.
+    let _ = pod.attach();
+    pod.detach()?;
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
+
+#[test]
+fn three_hundred_pods_come_and_go_sixteen_at_a_time_and_leave_nothing() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let before = node.traces()?;
+    let next = AtomicUsize::new(0);
+    let work = || -> Result {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= 300 {
+                return Ok(());
+            }
+            node.add_pod(&format!("p{number}"))?.delete()?;
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..16).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap())
+    })?;
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
+
+#[test]
+fn without_ipv6_on_the_node_ipv4_works_and_ipv6_is_refused_by_name() -> Result {
+    let mut lab = Lab::builder().etcd(0).start()?;
+    let off = ["all", "default"].map(|which| format!("net.ipv6.conf.{which}.disable_ipv6=1"));
+    for setting in &off {
+        lab.node(1).run(&["sysctl", "-qw", setting])?;
+    }
+    lab.node(1).install_conflist()?;
+    let mut pod = lab.node(1).sandbox("dual")?;
+    let refused = pod.attach().unwrap_err().to_string();
+    assert!(refused.contains("IPv6"), "{refused}");
+    drop(pod);
+
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.244.0.0/16"]);
+    lab.node_mut(1).set_conflist(&conflist)?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    node.run(&["rm", "-r", "/run/flatland", "/var/lib/flatland"])?;
+    let pod = node.sandbox("v4")?;
+    for setting in &off {
+        pod.run(&["sysctl", "-qw", setting])?;
+    }
+    let attached = Runtime::of(node)?.add(pod.target())?;
+    Runtime::of(node)?.check(pod.target(), &attached)?;
+    let address = attached.result.ips[0].address.ip().to_string();
+    node.run(&["ping", "-c1", "-W2", &address])?;
+    pod.detach()
+}
+
+#[test]
+fn an_mtu_too_small_for_ipv6_does_for_ipv4() -> Result {
+    let mut lab = Lab::builder().etcd(0).start()?;
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["mtu"] = json!(600);
+    conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.244.0.0/16"]);
+    lab.node_mut(1).set_conflist(&conflist)?;
+    lab.node(1).install_conflist()?;
+    let pod = lab.node(1).add_pod("a")?;
+    pod.check()
+}
+
+#[test]
+fn del_of_what_never_was_changes_nothing() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let before = node.traces()?;
+    let target = Target {
+        container_id: "never",
+        interface: "eth0",
+        ..Target::default()
+    };
+    for _ in 0..2 {
+        Runtime::of(node)?.del(target, None)?;
+    }
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
