@@ -154,7 +154,10 @@ fn installed_name<'a>(source: &'a Path, cni_dir: &Path) -> Result<&'a OsStr, cni
             "rename it to NAME.conflist: container runtimes read lists from no other files",
         );
     };
-    let folder = source.parent().map(fs::canonicalize).and_then(Result::ok);
+    let folder = source
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok();
     if folder.is_some() && folder == fs::canonicalize(cni_dir).ok() {
         return refused(
             format!(

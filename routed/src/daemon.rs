@@ -1,33 +1,25 @@
-//! The loop: everything that happens wakes it, one synchronous state machine decides.
+//! What the loop drives: it is told what happened and when to work. Nothing here waits.
 
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{Backoff, Event, Network, Policy, Registry};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep_until, timeout};
+use registry::{Backoff, Event, Network};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
+use wire::cni;
 use wire::netlink::{Monitor, Topics};
-use wire::node::{MachineId, NodeName, run_dir, state_dir};
+use wire::node::{MachineId, NodeName, run_dir};
 
 use crate::chores::Chores;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fib::{Kernel, Netlink};
-use crate::membership::{Membership, News, Wish};
+use crate::membership::Wish;
 use crate::memory::Memory;
+use crate::node;
 use crate::reconcile::Reconciler;
 use crate::report::Said;
-use crate::{lock, node};
-
-/// Held by the one daemon of this node.
-const LOCK: &str = "/run/flatland/routed.lock";
 
 /// The least time from the end of one pass to the start of the next: a flood of events is met with
 /// few passes.
@@ -49,89 +41,8 @@ const PAUSES: Backoff = Backoff {
     most: Duration::from_secs(10),
 };
 
-/// As many events of the registry are taken in at once.
-const MOST_EVENTS: usize = 1_000;
-
-/// How long a stop waits for etcd to take note of it.
-const FAREWELL: Duration = Duration::from_secs(3);
-
-/// Runs until a signal.
-pub(crate) async fn run(config: Config) -> Result<(), Error> {
-    let _lock = lock::take(Path::new(LOCK))?;
-    // Subscribed first: what changes while all is read is heard of.
-    let mut monitor = subscribe()?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-
-    let conf = config.conflist.ipam().clone();
-    let folder = state_dir(&conf.network);
-    let registry = Arc::new(Registry::open_with(&conf, &folder, Policy::daemon())?);
-    let machine = MachineId::read()?;
-    let (wishes, to_fulfil) = watch::channel(None);
-    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes)?;
-    daemon.work(Instant::now());
-
-    let mut events = registry.follow();
-    let (told, mut news) = mpsc::channel(8);
-    let member = Membership::new(conf, folder, daemon.node.clone(), machine, registry);
-    let member = tokio::spawn(member.run(to_fulfil, told));
-
-    let signal = loop {
-        let mut wake = pin!(sleep_until(daemon.wake_at().into()));
-        tokio::select! {
-            _ = terminate.recv() => break "SIGTERM",
-            _ = interrupt.recv() => break "SIGINT",
-            event = events.recv() => {
-                daemon.heard(event.ok_or(Error::Ended("following the registry"))?);
-                let more = std::iter::from_fn(|| events.try_recv().ok());
-                more.take(MOST_EVENTS).for_each(|event| daemon.heard(event));
-            }
-            outcome = news.recv() => match outcome {
-                Some(News::Joined(owned)) => daemon.joined(owned),
-                Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
-                None => return Err(Error::Ended("joining the network")),
-            },
-            ready = monitor.readable_mut() => {
-                let mut ready = ready?;
-                let inner = ready.get_inner_mut();
-                // A route of one's own making is no news, however many there are to compare.
-                daemon.reconciler.kernel().hide_from(inner);
-                let topics = inner.drain();
-                ready.clear_ready();
-                match topics {
-                    Ok(topics) => daemon.kernel_changed(topics),
-                    Err(why) => {
-                        warn!("lost the kernel's events, subscribing anew: {why}");
-                        monitor = subscribe()?;
-                        daemon.kernel_changed(Topics::ALL);
-                    }
-                }
-            }
-            () = &mut wake => {}
-        }
-        daemon.work(Instant::now());
-    };
-
-    info!("stopping on {signal}: routes, conflist and claims stay as they are");
-    drop((daemon, news));
-    if timeout(FAREWELL, member).await.is_err() {
-        warn!("etcd did not take note in time; peers see this node as present for up to 30 s more");
-    }
-    Ok(())
-}
-
-/// The kernel's events from here on.
-#[allow(
-    deprecated,
-    reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
-)]
-fn subscribe() -> Result<AsyncFd<Monitor>, Error> {
-    let monitor = Monitor::open(Topics::ALL)?;
-    Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
-}
-
-/// The synchronous part: it is told what happened and when to work.
-struct Daemon {
+/// The daemon of a node.
+pub(crate) struct Daemon {
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
@@ -151,7 +62,7 @@ struct Daemon {
 
 impl Daemon {
     /// Looks at the node and takes up what an earlier daemon left.
-    fn begin(
+    pub(crate) fn begin(
         config: Config,
         machine: MachineId,
         folder: &Path,
@@ -161,7 +72,7 @@ impl Daemon {
         let mut kernel = Netlink::default();
         let links = kernel.links()?;
         if let Some(overlap) = node::overlap_with(&links, &network) {
-            return Err(overlap.into());
+            return Err(cni::Error::from(overlap).into());
         }
         node::warn_of_strangers(&config.hints, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
@@ -195,6 +106,17 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// This node's name.
+    pub(crate) fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    /// Lets `monitor` pass over what the daemon itself changes: a route of one's own making is no
+    /// news, however many there are to compare.
+    pub(crate) fn hide_from(&self, monitor: &mut Monitor) {
+        self.reconciler.kernel().hide_from(monitor);
+    }
+
     fn own(&mut self, owned: &Owned) {
         if owned.node == self.node {
             self.reconciler.own(&owned.subnets, owned.cluster);
@@ -221,13 +143,15 @@ impl Daemon {
         }
     }
 
-    fn joined(&mut self, owned: Owned) {
+    /// The registry has this node and its claims.
+    pub(crate) fn joined(&mut self, owned: Owned) {
         self.own(&owned);
         self.chores.joined(owned);
         self.chores_at = Some(Instant::now());
     }
 
-    fn heard(&mut self, event: Event) {
+    /// Something happened in the registry.
+    pub(crate) fn heard(&mut self, event: Event) {
         match event {
             Event::Reset(view) => {
                 self.reload_owned();
@@ -250,12 +174,13 @@ impl Daemon {
         }
     }
 
-    fn kernel_changed(&mut self, topics: Topics) {
+    /// The kernel's tables changed.
+    pub(crate) fn kernel_changed(&mut self, topics: Topics) {
         self.reconciler.kernel_changed(topics);
     }
 
     /// Does what is due.
-    fn work(&mut self, now: Instant) {
+    pub(crate) fn work(&mut self, now: Instant) {
         if now >= self.resync_at {
             self.resync_at = now + RESYNC.pause(1);
             self.chores_at.get_or_insert(now);
@@ -311,7 +236,7 @@ impl Daemon {
     }
 
     /// When to work next, if nothing happens before.
-    fn wake_at(&self) -> Instant {
+    pub(crate) fn wake_at(&self) -> Instant {
         let dirty = self.reconciler.is_dirty().then_some(self.rested_at);
         let retry = self.reconciler.retry_at().map(|at| at.max(self.rested_at));
         let due = [dirty, retry, self.chores_at].into_iter().flatten().min();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use wire::{cni, netlink};
 
-use crate::{lock, node};
+use crate::lock;
 
 /// `EX_USAGE` (sysexits.h): somebody has to change the command line or the configuration.
 pub(crate) const USAGE: u8 = 64;
@@ -13,12 +13,12 @@ pub(crate) const USAGE: u8 = 64;
 /// Why the daemon cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The command line or the conflist is wrong.
+    /// The command line or the conflist is wrong, or does not fit this node.
     #[error(transparent)]
     Config(#[from] cni::Error),
-    /// A pod CIDR overlaps the node's own network.
+    /// This machine cannot say who it is.
     #[error(transparent)]
-    Overlap(#[from] node::Overlap),
+    Machine(cni::Error),
     /// The registry will not have this node with this conflist.
     #[error("{0}")]
     Hopeless(Box<registry::Error>),
@@ -49,8 +49,7 @@ impl Error {
     /// 64 for what only a change of the configuration mends, else 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(error) if error.code == cni::code::IO => ExitCode::FAILURE,
-            Self::Config(_) | Self::Overlap(_) | Self::Hopeless(_) => USAGE.into(),
+            Self::Config(_) | Self::Hopeless(_) => USAGE.into(),
             _ => ExitCode::FAILURE,
         }
     }

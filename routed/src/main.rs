@@ -20,6 +20,7 @@ mod peers;
 mod plan;
 mod reconcile;
 mod report;
+mod run;
 mod verdict;
 
 use std::io::{self, IsTerminal};
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     };
     let Command::Run(args) = cli.command;
     start_log(args.log_format);
-    match run(args) {
+    match serve(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -56,12 +57,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: RunArgs) -> Result<(), Error> {
+fn serve(args: RunArgs) -> Result<(), Error> {
     let config = Config::read(args)?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(daemon::run(config))
+        .block_on(run::run(config))
 }
 
 /// The log goes to standard error; `RUST_LOG` chooses what of it, `info` unless set.

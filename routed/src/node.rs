@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use registry::Network;
 use tracing::warn;
 use wire::netlink::{Error, Uplink};
+use wire::overlap::Overlap;
 
-use crate::desired::{Link, overlap};
+use crate::desired::Link;
 use crate::fib::Netlink;
 
 /// The addresses to tell peers: those that were given (`hints`), and for a family of the network
@@ -69,37 +69,12 @@ pub(crate) fn warn_of_strangers(hints: &[IpAddr], links: &[Link]) {
     }
 }
 
-/// A network of this node that shares addresses with a pod CIDR: packets to pods would be taken
-/// for packets to neighbours, or the other way round.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "pod CIDR {pod_cidr} overlaps {network}, a network this node is on (link {link}); choose a pod \
-     CIDR that no node, router or service uses"
-)]
-pub(crate) struct Overlap {
-    /// The pod CIDR.
-    pub(crate) pod_cidr: IpNet,
-    /// The address with its mask.
-    pub(crate) network: ipnetwork::IpNetwork,
-    /// The link that has it.
-    pub(crate) link: String,
-}
-
-/// The first overlap there is.
+/// The first of this node's networks that shares addresses with a pod CIDR.
 pub(crate) fn overlap_with(links: &[Link], network: &Network) -> Option<Overlap> {
     let own = links
         .iter()
-        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)));
-    own.flat_map(|(link, own)| network.pod_cidrs.iter().map(move |cidr| (link, own, cidr)))
-        .find(|(_, own, cidr)| {
-            let on_link = IpNet::new_assert(own.network(), own.prefix());
-            overlap(&on_link, cidr)
-        })
-        .map(|(link, own, cidr)| Overlap {
-            pod_cidr: *cidr,
-            network: *own,
-            link: link.name.clone(),
-        })
+        .flat_map(|link| link.addresses.iter().map(|own| (link.name.as_str(), *own)));
+    Overlap::find(own, &network.pod_cidrs)
 }
 
 #[cfg(test)]
@@ -167,33 +142,23 @@ mod tests {
     }
 
     #[test]
-    fn an_overlap_with_the_nodes_own_networks_is_found_in_both_directions() {
-        for (address, expected) in [
-            ("192.168.1.1/24", None),
-            ("10.244.3.1/24", Some("10.244.0.0/16")),
-            ("10.0.0.5/8", Some("10.244.0.0/16")),
-            ("10.244.9.9/32", Some("10.244.0.0/16")),
-            ("10.243.255.1/16", None),
-            ("fd00:10:244:7::1/64", Some("fd00:10:244::/56")),
-            ("fd00::1/8", Some("fd00:10:244::/56")),
-            ("fe80::1/64", None),
-            ("::1/128", None),
-        ] {
-            let link = Link {
-                index: 2,
-                name: "eth0".into(),
-                up: true,
-                addresses: vec![address.parse().unwrap()],
-            };
-            let found = overlap_with(&[link], &network());
-            assert_eq!(
-                found.as_ref().map(|f| f.pod_cidr.to_string()).as_deref(),
-                expected
-            );
-            if let Some(found) = found {
-                let text = found.to_string();
-                assert!(text.contains(address) && text.contains("eth0"), "{text}");
-            }
-        }
+    fn an_overlap_with_a_network_of_any_link_is_found() {
+        let link = |index, name: &str, address: &str| Link {
+            index,
+            name: name.to_owned(),
+            up: true,
+            addresses: vec![address.parse().unwrap()],
+        };
+        let mut links = vec![
+            link(1, "lo", "127.0.0.1/8"),
+            link(2, "eth0", "192.168.1.1/24"),
+        ];
+        assert_eq!(overlap_with(&links, &network()), None);
+        links.push(link(3, "cni0", "10.244.3.1/24"));
+        let found = overlap_with(&links, &network()).unwrap().to_string();
+        assert!(
+            found.contains("cni0") && found.contains("10.244.0.0/16"),
+            "{found}"
+        );
     }
 }

@@ -1,0 +1,105 @@
+//! The loop: everything that happens wakes it, and the synchronous [`Daemon`] decides.
+
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use registry::{Policy, Registry};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+use tracing::{info, warn};
+use wire::netlink::{Monitor, Topics};
+use wire::node::{MachineId, state_dir};
+
+use crate::config::Config;
+use crate::daemon::Daemon;
+use crate::error::Error;
+use crate::lock;
+use crate::membership::{Membership, News};
+
+/// Held by the one daemon of this node.
+const LOCK: &str = "/run/flatland/routed.lock";
+
+/// As many events of the registry are taken in at once.
+const MOST_EVENTS: usize = 1_000;
+
+/// How long a stop waits for etcd to take note of it.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Runs until a signal.
+pub(crate) async fn run(config: Config) -> Result<(), Error> {
+    let _lock = lock::take(Path::new(LOCK))?;
+    // Subscribed first: what changes while all is read is heard of.
+    let mut monitor = subscribe()?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let conf = config.conflist.ipam().clone();
+    let folder = state_dir(&conf.network);
+    let registry = Arc::new(Registry::open_with(&conf, &folder, Policy::daemon())?);
+    let machine = MachineId::read().map_err(Error::Machine)?;
+    let (wishes, to_fulfil) = watch::channel(None);
+    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes)?;
+    daemon.work(Instant::now());
+
+    let mut events = registry.follow();
+    let (told, mut news) = mpsc::channel(8);
+    let member = Membership::new(conf, folder, daemon.node().clone(), machine, registry);
+    let member = tokio::spawn(member.run(to_fulfil, told));
+
+    let signal = loop {
+        let mut wake = pin!(sleep_until(daemon.wake_at().into()));
+        tokio::select! {
+            _ = terminate.recv() => break "SIGTERM",
+            _ = interrupt.recv() => break "SIGINT",
+            event = events.recv() => {
+                daemon.heard(event.ok_or(Error::Ended("following the registry"))?);
+                let more = std::iter::from_fn(|| events.try_recv().ok());
+                more.take(MOST_EVENTS).for_each(|event| daemon.heard(event));
+            }
+            outcome = news.recv() => match outcome {
+                Some(News::Joined(owned)) => daemon.joined(owned),
+                Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
+                None => return Err(Error::Ended("joining the network")),
+            },
+            ready = monitor.readable_mut() => {
+                let mut ready = ready?;
+                let inner = ready.get_inner_mut();
+                daemon.hide_from(inner);
+                let topics = inner.drain();
+                ready.clear_ready();
+                match topics {
+                    Ok(topics) => daemon.kernel_changed(topics),
+                    Err(why) => {
+                        warn!("lost the kernel's events, subscribing anew: {why}");
+                        monitor = subscribe()?;
+                        daemon.kernel_changed(Topics::ALL);
+                    }
+                }
+            }
+            () = &mut wake => {}
+        }
+        daemon.work(Instant::now());
+    };
+
+    info!("stopping on {signal}: routes, conflist and claims stay as they are");
+    drop((daemon, news));
+    if timeout(FAREWELL, member).await.is_err() {
+        warn!("etcd did not take note in time; peers see this node as present for up to 30 s more");
+    }
+    Ok(())
+}
+
+/// The kernel's events from here on.
+#[allow(
+    deprecated,
+    reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
+)]
+fn subscribe() -> Result<AsyncFd<Monitor>, Error> {
+    let monitor = Monitor::open(Topics::ALL)?;
+    Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
+}
