@@ -128,6 +128,8 @@ fn a_foreign_route_survives_everything() -> Result {
     })?;
     assert_eq!(foreign()?, before, "after a restart");
 
+    // A node that is there would claim its subnet again at once.
+    two.end_routed(Signal::SIGTERM)?;
     lab.etcd()[0].ctl(&[
         "del",
         "--prefix",
