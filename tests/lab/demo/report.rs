@@ -161,6 +161,9 @@ impl Report {
     }
 
     fn no_translation(&self, parties: &[Party], asked: &[Asked]) -> Result {
+        if asked.is_empty() {
+            return Ok(());
+        }
         let honest = asked
             .iter()
             .filter(|one| one.seen_as_itself(parties))
