@@ -5,8 +5,9 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 
-# Where rustup puts cargo, for a shell that has not read its profile since.
-export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+# Where rustup puts cargo, for a shell that has not read its profile since; and where Debian keeps
+# sysctl, which is not in the PATH of a user who is not root.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin:/sbin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
 PROGRAMS := flatland flatland-ipam routed

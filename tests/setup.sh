@@ -12,6 +12,9 @@ cd "$(dirname "$0")/.."
 
 tools=target/tools
 
+# Debian keeps some of what we look for where only root's PATH leads.
+PATH=$PATH:/usr/sbin:/sbin
+
 say() { printf 'set-up: %s\n' "$*"; }
 die() {
     printf 'set-up: %s\n' "$@" >&2
