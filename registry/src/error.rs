@@ -59,6 +59,8 @@ pub enum Error {
         pod_cidr: IpNet,
         /// How many subnets it has.
         total: u128,
+        /// How many of them the conflist excludes whole.
+        excluded: u128,
         /// How many of them each node owns.
         by_node: BTreeMap<NodeName, usize>,
     },
@@ -168,11 +170,18 @@ impl Error {
             Self::Exhausted {
                 pod_cidr,
                 total,
+                excluded,
                 by_node,
-            } => format!(
-                "all {total} subnets of pod CIDR {pod_cidr} are claimed{}",
-                largest_owners(by_node)
-            ),
+            } => {
+                let or_excluded = match excluded {
+                    0 => String::new(),
+                    some => format!(" or excluded ({some} of them)"),
+                };
+                let owners = largest_owners(by_node);
+                format!(
+                    "all {total} subnets of pod CIDR {pod_cidr} are claimed{or_excluded}{owners}"
+                )
+            }
             Self::Contended { node, attempts } => format!(
                 "other nodes claimed every subnet that node {node} tried, {attempts} times in a row"
             ),

@@ -20,6 +20,7 @@ use crate::snapshot::{Event, Snapshot};
 pub(crate) struct Local {
     folder: PathBuf,
     network: Network,
+    exclude: Vec<IpNet>,
 }
 
 /// The file's content: the records as etcd would have them, apart from presence.
@@ -34,10 +35,11 @@ struct Stored {
 }
 
 impl Local {
-    pub(crate) fn new(folder: &Path, network: &Network) -> Self {
+    pub(crate) fn new(folder: &Path, network: &Network, exclude: &[IpNet]) -> Self {
         Self {
             folder: folder.to_owned(),
             network: network.clone(),
+            exclude: exclude.to_vec(),
         }
     }
 
@@ -117,22 +119,21 @@ impl Local {
                 .iter()
                 .map(|(subnet, claim)| (*subnet, Some(claim.node.clone())))
                 .collect(),
+            exclude: self.exclude.clone(),
             cluster: None,
         }
     }
 
-    pub(crate) fn release(&self, node: &NodeName, subnet: &IpNet) -> Result<(), Error> {
-        self.locked(|stored| match stored.subnets.get(subnet) {
-            None => Ok(((), false)),
-            Some(claim) if claim.node == *node => {
+    pub(crate) fn release(&self, me: Me<'_>, subnet: &IpNet) -> Result<(), Error> {
+        self.locked(|stored| {
+            let owner = stored.subnets.get(subnet);
+            let owner = owner.map(|claim| Some(claim.node.clone()));
+            let record = stored.nodes.get(me.node);
+            let may = protocol::may_release(me, subnet, owner.as_ref(), record)?;
+            if may {
                 stored.subnets.remove(subnet);
-                Ok(((), true))
             }
-            Some(claim) => Err(Error::NotOwned {
-                subnet: *subnet,
-                node: node.clone(),
-                owner: Some(claim.node.clone()),
-            }),
+            Ok(((), may))
         })
     }
 

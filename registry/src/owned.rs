@@ -1,5 +1,8 @@
 //! The subnets this node owns, as it remembers them across reboots and without etcd.
 
+mod change;
+pub mod shortage;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +20,8 @@ use crate::protocol::{Me, Registration, Want};
 use crate::records::Network;
 use crate::registry::{Outcome, Registry};
 
+pub use change::{further, give_back};
+
 /// flock(2) waits for ever or not at all.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -30,7 +35,8 @@ pub struct Owned {
     pub cluster: Option<u64>,
     /// The node that owns them.
     pub node: NodeName,
-    /// In order of the pod CIDRs, then of the address.
+    /// In the order in which the node came to own them; those that came together in order of the
+    /// pod CIDRs, then of the address.
     pub subnets: Vec<IpNet>,
 }
 
@@ -119,15 +125,20 @@ async fn renew_locked(
         Err(error) => return Err(error),
     };
     let keep = known.as_ref().map_or(&[][..], |known| &known.subnets);
+    let network = registry.network();
     let me = Me {
         node,
         machine,
         addresses: None,
     };
-    let outcome = match (
-        registry.acquire(me, Want::Subnets { keep }, patience).await,
-        damage,
-    ) {
+    let outcome = registry.acquire(me, Want::Subnets { keep }, patience).await;
+    let lacks = |pod_cidr: &&IpNet| {
+        let mut known = keep.iter();
+        !known.any(|subnet| network.pod_cidr_of(subnet) == Some(**pod_cidr))
+    };
+    let lacking: Vec<_> = network.pod_cidrs.iter().filter(lacks).copied().collect();
+    shortage::note(folder, &lacking, outcome.as_ref().err());
+    let outcome = match (outcome, damage) {
         (Ok(outcome), None) => outcome,
         (Ok(outcome), Some((path, why))) => {
             tracing::warn!("{} was unusable ({why}); written anew", path.display());
@@ -143,12 +154,19 @@ async fn renew_locked(
     let owned = Owned {
         cluster: outcome.cluster,
         node: node.clone(),
-        subnets: outcome.subnets,
+        subnets: in_order(keep, &outcome.subnets),
     };
     if known.as_ref() != Some(&owned) {
         owned.store(folder)?;
     }
     Ok(owned)
+}
+
+/// `owned`, those that were `known` before in the order they had, the new ones after them.
+fn in_order(known: &[IpNet], owned: &[IpNet]) -> Vec<IpNet> {
+    let before = known.iter().filter(|subnet| owned.contains(subnet));
+    let new = owned.iter().filter(|subnet| !known.contains(subnet));
+    before.chain(new).copied().collect()
 }
 
 /// Says what somebody should know about how the subnets were come by.

@@ -33,6 +33,8 @@ pub(crate) struct View {
     /// Every subnet's owner; `None` where the value cannot be read. Such a key is claimed all the
     /// same, as is one that is not a subnet of the network.
     pub(crate) claims: BTreeMap<IpNet, Option<NodeName>>,
+    /// What this node's conflist excludes: a subnet that lies in it whole is of no use.
+    pub(crate) exclude: Vec<IpNet>,
     /// The id of the etcd cluster; `None` for the local registry.
     pub(crate) cluster: Option<u64>,
 }
@@ -53,8 +55,12 @@ pub(crate) enum Want<'a> {
     Name,
     /// At least one subnet of each pod CIDR, and those of `keep` that nobody else has.
     Subnets { keep: &'a [IpNet] },
-    /// One more subnet of this pod CIDR.
-    Further { pod_cidr: &'a IpNet },
+    /// One more subnet of this pod CIDR: one that the registry has for the node besides the `known`
+    /// ones, else a free one. Without `known` it is a free one.
+    Further {
+        pod_cidr: &'a IpNet,
+        known: Option<&'a [IpNet]>,
+    },
 }
 
 /// What to do next.
@@ -172,9 +178,12 @@ pub(crate) fn next(
             let outcome = in_order(&view.network, owned.chain(&claims));
             (claims, outcome)
         }
-        Want::Further { pod_cidr } => {
-            if let Some(done) = pending.iter().find(|subnet| view.is_owner(me.node, subnet)) {
-                (Vec::new(), vec![*done])
+        Want::Further { pod_cidr, known } => {
+            let forgotten = known.and_then(|known| view.unknown(me.node, pod_cidr, known));
+            let mut done = pending.iter().copied();
+            let done = done.find(|subnet| view.is_owner(me.node, subnet));
+            if let Some(done) = done.or(forgotten) {
+                (Vec::new(), vec![done])
             } else {
                 let subnet = choose(view, me.node, pod_cidr, pending, attempt)?;
                 (vec![subnet], vec![subnet])
@@ -193,6 +202,37 @@ pub(crate) fn next(
         outcome,
         is_all,
     }))
+}
+
+/// Whether `me` gives back `subnet`, which is claimed by `owner` (`None` where that cannot be
+/// read); `record` is that of the node. There is nothing to do for a subnet that nobody claims.
+pub(crate) fn may_release(
+    me: Me<'_>,
+    subnet: &IpNet,
+    owner: Option<&Option<NodeName>>,
+    record: Option<&NodeRecord>,
+) -> Result<bool, Error> {
+    match (owner, record) {
+        (None, _) => Ok(false),
+        (Some(Some(owner)), Some(record))
+            if owner == me.node && record.machine_id != me.machine =>
+        {
+            Err(Error::NodeTaken {
+                node: me.node.clone(),
+                ours: NodeRecord {
+                    addresses: Vec::new(),
+                    machine_id: me.machine.to_owned(),
+                },
+                theirs: record.clone(),
+            })
+        }
+        (Some(Some(owner)), _) if owner == me.node => Ok(true),
+        (Some(owner), _) => Err(Error::NotOwned {
+            subnet: *subnet,
+            node: me.node.clone(),
+            owner: owner.clone(),
+        }),
+    }
 }
 
 fn missing(
@@ -234,13 +274,19 @@ fn choose(
             what: format!("pod CIDR {pod_cidr}"),
             why: format!("the network has {}", view.network),
         })?;
-    let pool = view.pool((*pod_cidr, length));
+    let excluded = view.exclude.iter().filter(|net| net.prefix_len() <= length);
+    let pool = Pool::new(
+        *pod_cidr,
+        length,
+        view.claims.keys().chain(excluded.clone()),
+    );
     let again = pending.iter().copied().find(|subnet| pool.is_free(subnet));
     again
         .or_else(|| pool.choose(node, attempt))
         .ok_or_else(|| Error::Exhausted {
             pod_cidr: *pod_cidr,
             total: pool.total(),
+            excluded: pool.total() - Pool::new(*pod_cidr, length, excluded).free(),
             by_node: view.owners(pod_cidr),
         })
 }
@@ -265,6 +311,15 @@ impl View {
         self.claims
             .get(subnet)
             .is_some_and(|owner| owner.as_ref() == Some(node))
+    }
+
+    /// A subnet of `pod_cidr` that belongs to `node` and is not among the `known` ones.
+    fn unknown(&self, node: &NodeName, pod_cidr: &IpNet, known: &[IpNet]) -> Option<IpNet> {
+        let of_this = |subnet: &&IpNet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr);
+        let mut owned = self.claims.keys().filter(of_this);
+        owned
+            .find(|subnet| self.is_owner(node, subnet) && !known.contains(subnet))
+            .copied()
     }
 
     fn owners(&self, pod_cidr: &IpNet) -> BTreeMap<NodeName, usize> {

@@ -51,8 +51,8 @@ impl Registry {
     pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Result<Self, Error> {
         let network = Network::from(conf);
         let backend = match &conf.etcd {
-            Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(&conf.network, etcd, &network, policy))),
-            None => Backend::Local(Local::new(folder, &network)),
+            Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(conf, etcd, &network, policy))),
+            None => Backend::Local(Local::new(folder, &network, &conf.exclude)),
         };
         Ok(Self {
             network,
@@ -111,7 +111,10 @@ impl Registry {
             machine,
             addresses: None,
         };
-        let want = Want::Further { pod_cidr };
+        let want = Want::Further {
+            pod_cidr,
+            known: None,
+        };
         let outcome = self.acquire(me, want, self.policy.patience).await?;
         Ok(*outcome
             .subnets
@@ -120,11 +123,21 @@ impl Registry {
     }
 
     /// Gives a subnet back; nothing happens if nobody owns it. [`Error::NotOwned`] if another node
-    /// does.
-    pub async fn release(&self, node: &NodeName, subnet: &IpNet) -> Result<(), Error> {
+    /// does, [`Error::NodeTaken`] if another machine has become `node`.
+    pub async fn release(
+        &self,
+        node: &NodeName,
+        machine: &str,
+        subnet: &IpNet,
+    ) -> Result<(), Error> {
+        let me = Me {
+            node,
+            machine,
+            addresses: None,
+        };
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.release(node, subnet).await,
-            Backend::Local(local) => local.release(node, subnet),
+            Backend::Etcd(etcd) => etcd.release(me, subnet).await,
+            Backend::Local(local) => local.release(me, subnet),
         }
     }
 

@@ -67,6 +67,7 @@ fn of_claims() -> Vec<(Error, u32, Vec<&'static str>)> {
     let exhausted = Error::Exhausted {
         pod_cidr: "10.244.0.0/16".parse().unwrap(),
         total: 256,
+        excluded: 0,
         by_node: (0..8).map(|n| (node(&format!("n{n}")), 9 - n)).collect(),
     };
     let used_up = vec![

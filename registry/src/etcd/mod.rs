@@ -12,9 +12,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use etcd_client::Client;
+use ipnet::IpNet;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
-use wire::conf::EtcdConfig;
+use wire::conf::{EtcdConfig, IpamConfig};
 
 use crate::error::Error;
 use crate::keys::Keys;
@@ -32,18 +33,25 @@ const LARGEST_REPLY: usize = 64 << 20;
 pub(crate) struct Etcd {
     keys: Keys,
     network: Network,
+    exclude: Vec<IpNet>,
     policy: Policy,
     connector: Connector,
     session: Mutex<Option<Session>>,
 }
 
 impl Etcd {
-    pub(crate) fn new(name: &str, conf: &EtcdConfig, network: &Network, policy: Policy) -> Self {
-        let keys = Keys::new(&conf.prefix, name);
+    pub(crate) fn new(
+        conf: &IpamConfig,
+        etcd: &EtcdConfig,
+        network: &Network,
+        policy: Policy,
+    ) -> Self {
+        let keys = Keys::new(&etcd.prefix, &conf.network);
         Self {
-            connector: Connector::new(conf, &policy, keys.config()),
+            connector: Connector::new(etcd, &policy, keys.config()),
             keys,
             network: network.clone(),
+            exclude: conf.exclude.clone(),
             policy,
             session: Mutex::new(None),
         }

@@ -14,10 +14,19 @@ use crate::error::Error;
 use crate::keys::Key;
 use crate::policy::Patience;
 use crate::protocol::View;
-use crate::records::{Claim, Network, read_network, read_value, write_value};
+use crate::records::{Claim, Network, NodeRecord, read_network, read_value, write_value};
 
 /// As many claims come with a view in one reply; there are more only in very large networks.
 const VIEW_PAGE: i64 = 5_000;
+
+/// What giving a subnet back rests on.
+pub(super) struct ClaimView {
+    /// The revision that the claim was written at, and its owner, where that can be read.
+    pub(super) claim: Option<(i64, Option<NodeName>)>,
+    /// The revision of the node's record; 0 when there is none.
+    pub(super) node_revision: i64,
+    pub(super) node: Option<NodeRecord>,
+}
 
 impl Etcd {
     /// Writes `config` if it is absent, else compares it with our own.
@@ -144,6 +153,7 @@ impl Etcd {
             node_revision: record.map_or(0, KeyValue::mod_revision),
             is_present: presence.count() > 0,
             claims: BTreeMap::new(),
+            exclude: self.exclude.clone(),
             cluster: Some(cluster),
         };
         self.add_claims(&mut view, claims.kvs());
@@ -168,22 +178,42 @@ impl Etcd {
         }
     }
 
-    /// The claim of one subnet: its revision and its owner, where that can be read.
+    /// The claim of one subnet and the record of one node, at one revision.
     pub(super) async fn claim_of(
         &self,
         subnet: &IpNet,
+        node: &NodeName,
         patience: &mut Patience,
-    ) -> Result<Option<(i64, Option<NodeName>)>, Error> {
-        let key = self.keys.subnet(subnet);
+    ) -> Result<ClaimView, Error> {
+        let reads = [
+            TxnOp::get(self.keys.subnet(subnet), None),
+            TxnOp::get(self.keys.node(node), None),
+        ];
+        let txn = Txn::new().and_then(reads);
         let reply = self
             .call(patience, |client| {
-                let key = key.clone();
-                async move { kv(&client).get(key, None).await }
+                let txn = txn.clone();
+                async move { kv(&client).txn(txn).await }
             })
             .await?;
-        Ok(reply.kvs().first().map(|kv| {
-            let claim: Option<Claim> = read_value(kv.value()).ok();
-            (kv.mod_revision(), claim.map(|claim| claim.node))
-        }))
+        let mut replies = gets(&reply);
+        let (claim, record) = (replies.next(), replies.next());
+        let claim = claim.as_ref().and_then(|claim| claim.kvs().first());
+        let record = record.as_ref().and_then(|record| record.kvs().first());
+        let corrupt = |why| Error::Corrupt {
+            key: self.keys.node(node),
+            why,
+        };
+        Ok(ClaimView {
+            claim: claim.map(|kv| {
+                let claim: Option<Claim> = read_value(kv.value()).ok();
+                (kv.mod_revision(), claim.map(|claim| claim.node))
+            }),
+            node_revision: record.map_or(0, KeyValue::mod_revision),
+            node: record
+                .map(|record| read_value(record.value()))
+                .transpose()
+                .map_err(corrupt)?,
+        })
     }
 }

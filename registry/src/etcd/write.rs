@@ -5,7 +5,6 @@ use std::time::Duration;
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use ipnet::IpNet;
 use tokio::time::{Instant, sleep};
-use wire::node::NodeName;
 
 use super::Etcd;
 use super::read::kv;
@@ -134,27 +133,24 @@ impl Etcd {
             .or_else(self.view_reads(me.node))
     }
 
-    pub(crate) async fn release(&self, node: &NodeName, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) async fn release(&self, me: Me<'_>, subnet: &IpNet) -> Result<(), Error> {
         let mut patience = Patience::new(&self.policy);
         loop {
-            let revision = match self.claim_of(subnet, &mut patience).await? {
-                None => return Ok(()),
-                Some((revision, Some(owner))) if owner == *node => revision,
-                Some((_, owner)) => {
-                    return Err(Error::NotOwned {
-                        subnet: *subnet,
-                        node: node.clone(),
-                        owner,
-                    });
-                }
+            let view = self.claim_of(subnet, me.node, &mut patience).await?;
+            let (revision, owner) = match &view.claim {
+                Some((revision, owner)) => (*revision, Some(owner)),
+                None => (0, None),
             };
+            if !protocol::may_release(me, subnet, owner, view.node.as_ref())? {
+                return Ok(());
+            }
+            let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
             let key = self.keys.subnet(subnet);
             let txn = Txn::new()
-                .when([Compare::mod_revision(
-                    key.clone(),
-                    CompareOp::Equal,
-                    revision,
-                )])
+                .when([
+                    unchanged(key.clone(), revision),
+                    unchanged(self.keys.node(me.node), view.node_revision),
+                ])
                 .and_then([TxnOp::delete(key, None)]);
             let began = Instant::now();
             let limit = patience.limit(self.policy.request);

@@ -29,6 +29,7 @@ fn view(claims: &[(&str, &str)]) -> View {
             .iter()
             .map(|(subnet, node)| (net(subnet), Some(name(node))))
             .collect(),
+        exclude: Vec::new(),
         cluster: Some(1),
     }
 }
@@ -189,6 +190,7 @@ fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
     let pod_cidr = net("10.0.0.0/22");
     let further = Want::Further {
         pod_cidr: &pod_cidr,
+        known: None,
     };
     let first = commit(&view(&[]), further, &[], 0).claims[0];
     let text = first.to_string();
@@ -203,6 +205,84 @@ fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
             [first]
         );
     }
+}
+
+#[test]
+fn a_claim_that_the_node_does_not_know_of_is_adopted_before_another_is_made() {
+    let pod_cidr = net("10.0.0.0/22");
+    let known = [net("10.0.1.0/24"), net("fd00::/80")];
+    let further = Want::Further {
+        pod_cidr: &pod_cidr,
+        known: Some(&known),
+    };
+    let seen = [
+        ("10.0.1.0/24", "a"),
+        ("10.0.2.0/24", "b"),
+        ("fd00::/80", "a"),
+        ("fd00:0:0:0:9::/80", "a"),
+    ];
+    let new = commit(&view(&seen), further, &[], 0).claims;
+    assert!([net("10.0.0.0/24"), net("10.0.3.0/24")].contains(&new[0]));
+    let more = [&seen[..], &[("10.0.3.0/24", "a")]].concat();
+    assert_eq!(done(&view(&more), further, &[]), [net("10.0.3.0/24")]);
+}
+
+#[test]
+fn a_subnet_that_is_excluded_whole_is_not_claimed() {
+    let pod_cidr = net("10.0.0.0/22");
+    let further = Want::Further {
+        pod_cidr: &pod_cidr,
+        known: None,
+    };
+    let mut seen = view(&[("10.0.3.0/24", "b")]);
+    seen.exclude = vec![
+        net("10.0.0.0/23"),
+        net("10.0.2.0/25"),
+        net("fd00::/65"),
+        net("10.0.3.0/24"),
+    ];
+    for attempt in 0..10 {
+        let claims = commit(&seen, further, &[], attempt).claims;
+        assert_eq!(claims, [net("10.0.2.0/24")], "part of it is of use");
+    }
+    seen.claims.insert(net("10.0.2.0/24"), Some(name("c")));
+    let node = name("a");
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    match next(&seen, me, further, &[], 0) {
+        Err(Error::Exhausted {
+            total, excluded, ..
+        }) => assert_eq!((total, excluded), (4, 3)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
+    let (node, subnet) = (name("a"), net("10.0.1.0/24"));
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    let record = |machine: &str| NodeRecord {
+        addresses: Vec::new(),
+        machine_id: machine.to_owned(),
+    };
+    let ours = record(OURS);
+    let (a, b) = (Some(name("a")), Some(name("b")));
+    assert!(!may_release(me, &subnet, None, Some(&ours)).unwrap());
+    assert!(may_release(me, &subnet, Some(&a), Some(&ours)).unwrap());
+    assert!(may_release(me, &subnet, Some(&a), None).unwrap());
+    for owner in [&b, &None] {
+        let refused = may_release(me, &subnet, Some(owner), Some(&ours));
+        assert!(matches!(refused, Err(Error::NotOwned { .. })), "{owner:?}");
+    }
+    let refused = may_release(me, &subnet, Some(&a), Some(&record(THEIRS)));
+    assert!(matches!(refused, Err(Error::NodeTaken { .. })));
 }
 
 #[test]
@@ -246,6 +326,7 @@ fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
         me,
         Want::Further {
             pod_cidr: &pod_cidr,
+            known: None,
         },
         &[],
         0,

@@ -67,10 +67,10 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
         7
     );
 
-    let denied = registry.release(&b, &first).await.unwrap_err();
+    let denied = registry.release(&b, MACHINE, &first).await.unwrap_err();
     assert!(denied.to_string().contains("belongs to node a"), "{denied}");
-    registry.release(&a, &first).await.unwrap();
-    registry.release(&a, &first).await.unwrap();
+    registry.release(&a, MACHINE, &first).await.unwrap();
+    registry.release(&a, MACHINE, &first).await.unwrap();
     assert_eq!(registry.claim(&b, MACHINE, &v4).await.unwrap(), first);
 
     let other = record(OTHER_MACHINE, &[]);

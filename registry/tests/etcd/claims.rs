@@ -169,7 +169,10 @@ async fn a_node_releases_what_it_owns_and_nothing_else() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let subnet = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
-    let error = registry.release(&node("b"), &subnet).await.unwrap_err();
+    let error = registry
+        .release(&node("b"), MACHINE, &subnet)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::NotOwned { .. }), "{error}");
     assert!(
         error
@@ -178,8 +181,14 @@ async fn a_node_releases_what_it_owns_and_nothing_else() {
         "{error}"
     );
     assert_eq!(registry.snapshot().await.unwrap().subnets.len(), 1);
-    registry.release(&node("a"), &subnet).await.unwrap();
-    registry.release(&node("a"), &subnet).await.unwrap();
+    registry
+        .release(&node("a"), MACHINE, &subnet)
+        .await
+        .unwrap();
+    registry
+        .release(&node("a"), MACHINE, &subnet)
+        .await
+        .unwrap();
     assert_eq!(registry.snapshot().await.unwrap().subnets.len(), 0);
 }
 

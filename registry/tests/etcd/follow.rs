@@ -92,7 +92,10 @@ async fn changes_come_one_revision_at_a_time() {
         ]
     );
 
-    registry.release(&node("b"), &subnet).await.unwrap();
+    registry
+        .release(&node("b"), MACHINE, &subnet)
+        .await
+        .unwrap();
     assert_eq!(changes(&mut events).await.1, [Change::Subnet(subnet, None)]);
 }
 

@@ -211,9 +211,8 @@ async fn renewing_brings_file_and_registry_together_though_the_file_is_enough() 
     let renewed = owned::renew(&registry, folder.path(), &node("a"), MACHINE)
         .await
         .unwrap();
-    let mut expected = [vec![further], owned.subnets].concat();
-    expected.sort_unstable();
-    assert_eq!(renewed.subnets, expected);
+    let expected = [owned.subnets, vec![further]].concat();
+    assert_eq!(renewed.subnets, expected, "what is new comes last");
     assert_eq!(etcd.get(&lost).await.as_deref(), Some(r#"{"node":"a"}"#));
     assert_eq!(Owned::load(folder.path()).unwrap(), Some(renewed));
 }

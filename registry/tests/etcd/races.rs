@@ -97,7 +97,10 @@ async fn a_subnet_that_another_node_claimed_meanwhile_is_left_to_it() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let wanted = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
-    registry.release(&node("a"), &wanted).await.unwrap();
+    registry
+        .release(&node("a"), MACHINE, &wanted)
+        .await
+        .unwrap();
     let name = format!("subnets/{}-24", wanted.addr());
     let claimed = claim_overtaken_by(&etcd, &[(&name, r#"{"node":"b"}"#)])
         .await
@@ -122,7 +125,8 @@ async fn a_release_whose_answer_is_lost_is_done_once() {
         char::from(u8::try_from(key.len()).unwrap())
     );
     proxy.arm(&condition, Accident::LoseAnswer);
-    let release = tokio::spawn(async move { releasing.release(&node("a"), &subnet).await });
+    let release =
+        tokio::spawn(async move { releasing.release(&node("a"), MACHINE, &subnet).await });
     until("the release", || async {
         etcd.get(&key).await.is_none().then_some(())
     })

@@ -1,0 +1,97 @@
+//! Why a node could not claim a subnet when it last tried, for those who must not ask etcd
+//! themselves: `shortage.json` in the network's folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::error::Error;
+use crate::files;
+
+/// For how long it is believed. Who keeps trying notes it anew before that.
+const FRESH: Duration = Duration::from_secs(120);
+
+fn path(folder: &Path) -> PathBuf {
+    folder.join("shortage.json")
+}
+
+/// Notes that no subnet of `pod_cidrs` can be claimed because of `why`, or that they can. The
+/// caller holds the lock of the folder. What cannot be noted is only logged: it changes nothing
+/// about what can be claimed.
+pub(super) fn note(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
+    if pod_cidrs.is_empty() {
+        return;
+    }
+    let mut known = recall(folder);
+    let before = known.len();
+    for pod_cidr in pod_cidrs {
+        match why {
+            Some(why) => drop(known.insert(*pod_cidr, why.message())),
+            None => drop(known.remove(pod_cidr)),
+        }
+    }
+    let path = path(folder);
+    let result = if !known.is_empty() {
+        files::write(&path, &known)
+    } else if before > 0 || path.exists() {
+        fs::remove_file(&path).map_err(Error::io("remove", &path))
+    } else {
+        Ok(())
+    };
+    if let Err(error) = result {
+        tracing::warn!("{error}");
+    }
+}
+
+/// The pod CIDRs of which this node could not claim a subnet when it last tried, not long ago, and
+/// why not. A file that cannot be read says nothing.
+pub fn recall(folder: &Path) -> BTreeMap<IpNet, String> {
+    let path = path(folder);
+    match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+        // From the future, if the clock was set back.
+        Ok(time) if time.elapsed().is_ok_and(|age| age < FRESH) => {}
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::warn!("cannot look at {}: {error}", path.display());
+            return BTreeMap::new();
+        }
+        _ => return BTreeMap::new(),
+    }
+    files::read(&path).ok().flatten().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_recalled_until_it_is_over_or_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let [v4, v6] = ["10.9.0.0/16", "fd00::/56"].map(|cidr| cidr.parse::<IpNet>().unwrap());
+        let why = Error::Exhausted {
+            pod_cidr: v4,
+            total: 4,
+            excluded: 0,
+            by_node: BTreeMap::new(),
+        };
+        assert!(recall(folder.path()).is_empty());
+        note(folder.path(), &[v4, v6], Some(&why));
+        assert_eq!(recall(folder.path())[&v4], why.message());
+        note(folder.path(), &[v4], None);
+        assert_eq!(recall(folder.path()).into_keys().collect::<Vec<_>>(), [v6]);
+
+        let file = fs::File::open(path(folder.path())).unwrap();
+        file.set_modified(SystemTime::now() - FRESH).unwrap();
+        assert!(recall(folder.path()).is_empty());
+        note(folder.path(), &[v6], None);
+        assert!(!path(folder.path()).exists());
+
+        fs::write(path(folder.path()), "{").unwrap();
+        assert!(recall(folder.path()).is_empty());
+    }
+}

@@ -1,0 +1,159 @@
+//! A node that claims further subnets and gives them back.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use crate::support::etcd::Etcd;
+use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, until};
+use ipnet::IpNet;
+use registry::owned::{self, Owned, shortage};
+use registry::{Error, Registry};
+use tokio::task::JoinSet;
+use wire::conf::IpamConfig;
+
+/// Four subnets of IPv4.
+const POD_CIDR: &str = "10.9.0.0/22";
+
+fn small(etcd: &Etcd) -> IpamConfig {
+    conf_of(&[&etcd.endpoint()], &[(POD_CIDR, 24), ("fd00::/64", 80)])
+}
+
+fn open(conf: &IpamConfig, folder: &Path) -> Registry {
+    Registry::open_with(conf, folder, brisk()).unwrap()
+}
+
+async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Owned {
+    let registry = open(conf, folder);
+    owned::ensure(&registry, folder, &node(name), MACHINE, conf)
+        .await
+        .unwrap()
+}
+
+async fn further(
+    conf: &IpamConfig,
+    folder: &Path,
+    name: &str,
+    seen: &[IpNet],
+) -> Result<Owned, Error> {
+    let (registry, pod_cidr) = (open(conf, folder), net(POD_CIDR));
+    owned::further(&registry, folder, &node(name), MACHINE, &pod_cidr, seen).await
+}
+
+async fn give_back(conf: &IpamConfig, folder: &Path, subnet: &IpNet) -> Result<bool, Error> {
+    let registry = open(conf, folder);
+    let let_go = |take_off: &dyn Fn() -> Result<(), Error>| take_off().map(|()| true);
+    owned::give_back(&registry, folder, &node("a"), MACHINE, subnet, let_go).await
+}
+
+#[tokio::test]
+async fn a_further_subnet_comes_behind_the_others_and_is_claimed_once_by_many() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let first = ensure(&conf, folder.path(), "a").await.subnets;
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let (conf, folder, seen) = (conf.clone(), folder.path().to_owned(), first.clone());
+        tasks.spawn(async move { further(&conf, &folder, "a", &seen).await.unwrap().subnets });
+    }
+    let all = tasks.join_all().await;
+    assert!(all.iter().all(|subnets| *subnets == all[0]), "{all:?}");
+    assert_eq!(all[0].len(), 3);
+    assert_eq!(all[0][..2], first, "what came first stays in front");
+    let (conf, folder) = (&conf, folder.path());
+    assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, all[0]);
+    let again = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
+    assert_eq!(again.unwrap().subnets, all[0], "renewing keeps the order");
+}
+
+#[tokio::test]
+async fn a_claim_whose_node_was_killed_before_it_took_note_is_adopted() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let first = ensure(&conf, folder.path(), "a").await.subnets;
+    let registry = open(&conf, folder.path());
+    let lost = registry.claim(&node("a"), MACHINE, &net(POD_CIDR)).await;
+    let found = further(&conf, folder.path(), "a", &first).await.unwrap();
+    assert_eq!(found.subnets.last(), Some(&lost.unwrap()));
+    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_again() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let mut seen = ensure(&conf, folder.path(), "a").await.subnets;
+    let other = tempfile::tempdir().unwrap();
+    let others = ensure(&conf, other.path(), "b").await.subnets;
+    for _ in 0..2 {
+        seen = further(&conf, folder.path(), "a", &seen)
+            .await
+            .unwrap()
+            .subnets;
+    }
+    let error = further(&conf, folder.path(), "a", &seen).await.unwrap_err();
+    assert_eq!(error.code(), 101);
+    for part in ["all 4 subnets", POD_CIDR, "3 by a", "1 by b"] {
+        assert!(error.message().contains(part), "{error}");
+    }
+    let noted = shortage::recall(folder.path());
+    assert_eq!(noted[&net(POD_CIDR)], error.message());
+    assert_eq!(noted.len(), 1, "the other family has enough");
+
+    let registry = open(&conf, other.path());
+    let b = node("b");
+    registry.release(&b, MACHINE, &others[0]).await.unwrap();
+    further(&conf, folder.path(), "a", &seen).await.unwrap();
+    assert!(shortage::recall(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_first_stays() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let (conf, folder) = (&conf, folder.path());
+    let first = ensure(conf, folder, "a").await.subnets;
+    let grown = further(conf, folder, "a", &first).await.unwrap().subnets;
+    let further = grown[2];
+    for stays in [&first[0], &first[1], &net("10.9.9.0/24")] {
+        assert!(!give_back(conf, folder, stays).await.unwrap(), "{stays}");
+    }
+
+    let registry = open(conf, folder);
+    let keep = |_: &dyn Fn() -> Result<(), Error>| Ok::<_, Error>(false);
+    let kept = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, keep).await;
+    assert!(!kept.unwrap(), "somebody uses it");
+    assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, grown);
+
+    let taken_off = Cell::new(None);
+    let let_go = |take_off: &dyn Fn() -> Result<(), Error>| {
+        take_off()?;
+        taken_off.set(Owned::load(folder)?);
+        Ok::<_, Error>(true)
+    };
+    let gone = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, let_go).await;
+    assert!(gone.unwrap());
+    assert_eq!(taken_off.take().unwrap().subnets, first);
+    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let (conf, folder) = (&conf, folder.path());
+    let first = ensure(conf, folder, "a").await.subnets;
+    let grown = further(conf, folder, "a", &first).await.unwrap().subnets;
+    let registry = open(conf, folder);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let taken = owned::renew(&registry, elsewhere.path(), &node("a"), OTHER_MACHINE).await;
+    assert_eq!(taken.unwrap().subnets.len(), 3);
+    let _present = registry.present(&node("a"), OTHER_MACHINE, presence("s1"));
+    until("the other machine's presence", || async {
+        let snapshot = registry.snapshot().await.unwrap();
+        snapshot.presence.get(&node("a")).cloned()
+    })
+    .await;
+    let error = give_back(conf, folder, &grown[2]).await.unwrap_err();
+    assert!(matches!(error, Error::NodeTaken { .. }), "{error}");
+    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 3);
+}
