@@ -52,6 +52,9 @@ check_packages() {
     # Certificates for the tests of TLS.
     need openssl openssl
     need strace strace
+    # The tests compare our packet filter rules with what these say of them.
+    need nftables nft
+    need iptables iptables-nft
     need util-linux unshare
 }
 

@@ -8,6 +8,7 @@ pub mod cni;
 pub mod conf;
 pub mod netlink;
 pub mod netns;
+pub mod nft;
 pub mod node;
 pub mod overlap;
 pub mod sysctl;

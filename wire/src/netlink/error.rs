@@ -13,7 +13,7 @@ pub enum Error {
     Refused {
         /// Position of the request in its batch.
         index: usize,
-        /// The request as the iproute2 command that would do the same.
+        /// The request as the command (of iproute2, or of nft) that would do the same.
         request: String,
         /// The kernel's reason.
         errno: Errno,
@@ -65,7 +65,7 @@ impl Error {
         }
     }
 
-    pub(super) fn malformed(request: &impl ToString, why: &DecodeError) -> Self {
+    pub(crate) fn malformed(request: &impl ToString, why: &DecodeError) -> Self {
         Self::Malformed {
             request: request.to_string(),
             why: why.to_string(),

@@ -16,7 +16,7 @@ mod query;
 mod request;
 mod route;
 mod socket;
-mod subscription;
+pub(crate) mod subscription;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transport;

@@ -68,6 +68,13 @@ impl Transport {
         })
     }
 
+    /// Makes room for datagrams of that many bytes, where this process may.
+    pub(crate) fn enlarge_send_buffer(&self, bytes: usize) {
+        // Only the machine's own root may go beyond net.core.wmem_max, which does for most.
+        let _ = setsockopt(&self.socket, sockopt::SndBufForce, &bytes)
+            .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &bytes));
+    }
+
     /// Its number in `nlmsg_pid`; 0, which is the kernel's, before it was bound.
     pub(crate) fn port(&self) -> Option<u32> {
         let mut address = sys::SocketAddr::new(0, 0);

@@ -9,6 +9,7 @@ mod listings;
 mod monitor;
 mod namespaces;
 mod neighbours;
+mod nft;
 mod routes;
 mod support;
 mod sysctls;

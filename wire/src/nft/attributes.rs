@@ -1,0 +1,126 @@
+//! Attributes as nftables has them: numbers are in network byte order.
+
+use rtnetlink::packet_core::{NLA_F_NESTED, NlasIterator};
+
+/// Length of `struct nlattr`.
+const HEADER: usize = 4;
+
+/// `NFTA_LIST_ELEM`: each item of a list is an attribute of that kind.
+pub(super) const ITEM: u16 = 1;
+
+/// Attributes to send, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Attributes(Vec<u8>);
+
+impl Attributes {
+    /// One more, of these bytes.
+    pub(super) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+        let length = u16::try_from(HEADER + value.len())
+            .expect("what is longer than an attribute can be is sent in portions");
+        self.0.extend(length.to_ne_bytes());
+        self.0.extend(kind.to_ne_bytes());
+        self.0.extend(value);
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        self
+    }
+
+    /// One more, a number of 32 bits.
+    pub(super) fn number(self, kind: u16, value: u32) -> Self {
+        self.bytes(kind, &value.to_be_bytes())
+    }
+
+    /// One more, a number of 64 bits.
+    pub(super) fn long(self, kind: u16, value: u64) -> Self {
+        self.bytes(kind, &value.to_be_bytes())
+    }
+
+    /// One more, a text.
+    pub(super) fn text(self, kind: u16, value: &str) -> Self {
+        self.bytes(kind, &[value.as_bytes(), &[0]].concat())
+    }
+
+    /// One more, made of others.
+    pub(super) fn nest(self, kind: u16, value: &Self) -> Self {
+        self.bytes(kind | NLA_F_NESTED, &value.0)
+    }
+
+    /// As they go over the wire.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Attributes that were received.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Received<'a>(pub(super) &'a [u8]);
+
+impl<'a> Received<'a> {
+    /// All of that kind, in order. What cannot be read ends them.
+    pub(super) fn all(self, kind: u16) -> impl Iterator<Item = Received<'a>> {
+        NlasIterator::new(self.0)
+            .map_while(Result::ok)
+            .filter(move |attribute| attribute.kind() == kind)
+            .map(|attribute| {
+                let end = usize::from(attribute.length());
+                Self(&attribute.into_inner()[HEADER..end])
+            })
+    }
+
+    /// The bytes of the first of that kind.
+    pub(super) fn bytes(self, kind: u16) -> Option<&'a [u8]> {
+        self.all(kind).next().map(|attribute| attribute.0)
+    }
+
+    /// A number of 32 bits.
+    pub(super) fn number(self, kind: u16) -> Option<u32> {
+        Some(u32::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
+    }
+
+    /// A number of 64 bits.
+    pub(super) fn long(self, kind: u16) -> Option<u64> {
+        Some(u64::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
+    }
+
+    /// A text.
+    pub(super) fn text(self, kind: u16) -> Option<&'a str> {
+        let bytes = self.bytes(kind)?;
+        std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
+    }
+
+    /// Those that an attribute is made of; none where it is missing.
+    pub(super) fn nested(self, kind: u16) -> Self {
+        Self(self.bytes(kind).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_can_be_read() {
+        let inner = Attributes::default().number(1, 7).long(2, 1 << 40);
+        let sent = Attributes::default()
+            .text(1, "flat")
+            .bytes(2, b"abcde")
+            .nest(3, &inner)
+            .number(2, 0);
+        let received = Received(sent.as_bytes());
+        assert_eq!(received.text(1), Some("flat"));
+        assert_eq!(received.bytes(2), Some(&b"abcde"[..]));
+        assert_eq!(received.all(2).count(), 2);
+        assert_eq!(received.nested(3).number(1), Some(7));
+        assert_eq!(received.nested(3).long(2), Some(1 << 40));
+        assert_eq!(received.number(4), None);
+        assert!(received.nested(4).bytes(1).is_none());
+    }
+
+    #[test]
+    fn what_is_cut_off_or_of_another_size_is_not_there() {
+        let sent = Attributes::default().number(1, 7).text(2, "flatland");
+        let bytes = sent.as_bytes();
+        let cut = Received(&bytes[..bytes.len() - 6]);
+        assert_eq!((cut.number(1), cut.text(2)), (Some(7), None));
+        assert_eq!(cut.long(1), None);
+    }
+}

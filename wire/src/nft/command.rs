@@ -1,0 +1,291 @@
+//! Changes to the kernel's tables.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
+
+use super::attributes::{Attributes, ITEM};
+use super::message::{Message, kind};
+use super::rule::Rule;
+use super::set::{Element, Set};
+use super::table::{Hook, POLICY, TableId};
+
+/// As many elements as surely fit into one attribute, of at most 64 KiB.
+pub(super) const MOST_ELEMENTS: usize = 1_000;
+
+/// As many elements are shown of a command.
+const MOST_SHOWN: usize = 3;
+
+/// `NFTA_TABLE_NAME`, and what it is called with sets, chains, rules and elements.
+pub(super) const TABLE: u16 = 1;
+
+/// `NFTA_SET_*`.
+pub(super) mod set {
+    pub(in super::super) const NAME: u16 = 2;
+    pub(in super::super) const FLAGS: u16 = 3;
+    pub(in super::super) const KEY_TYPE: u16 = 4;
+    pub(in super::super) const KEY_LENGTH: u16 = 5;
+    pub(in super::super) const ID: u16 = 10;
+
+    /// `NFT_SET_INTERVAL`.
+    pub(in super::super) const INTERVAL: u32 = 4;
+}
+
+/// `NFTA_SET_ELEM_LIST_*`, `NFTA_SET_ELEM_*`, `NFTA_DATA_VALUE`.
+pub(super) mod element {
+    pub(in super::super) const SET: u16 = 2;
+    pub(in super::super) const LIST: u16 = 3;
+    pub(in super::super) const KEY: u16 = 1;
+    pub(in super::super) const FLAGS: u16 = 3;
+    pub(in super::super) const VALUE: u16 = 1;
+
+    /// `NFT_SET_ELEM_INTERVAL_END`.
+    pub(in super::super) const END: u32 = 1;
+}
+
+/// `NFTA_CHAIN_*`, `NFTA_HOOK_*`.
+pub(super) mod chain {
+    pub(in super::super) const NAME: u16 = 3;
+    pub(in super::super) const HOOK: u16 = 4;
+    pub(in super::super) const POLICY: u16 = 5;
+    pub(in super::super) const TYPE: u16 = 7;
+    pub(in super::super) const HOOK_NUMBER: u16 = 1;
+    pub(in super::super) const PRIORITY: u16 = 2;
+}
+
+/// `NFTA_RULE_*`, and `NFTNL_UDATA_RULE_COMMENT` of libnftnl.
+pub(super) mod rule {
+    pub(in super::super) const CHAIN: u16 = 2;
+    pub(in super::super) const HANDLE: u16 = 3;
+    pub(in super::super) const EXPRESSIONS: u16 = 4;
+    pub(in super::super) const POSITION: u16 = 6;
+    pub(in super::super) const USER_DATA: u16 = 7;
+    pub(in super::super) const COMMENT: u8 = 0;
+}
+
+/// A change to a table. It prints as what nft would be told to do the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Makes a table, unless there is one of that name.
+    AddTable(TableId),
+    /// Deletes a table with all that is in it.
+    DelTable(TableId),
+    /// Makes a set, empty for now.
+    AddSet {
+        /// In which table.
+        table: TableId,
+        /// The set, of which the members do not matter.
+        set: Set,
+    },
+    /// Adds elements to a set; those that it has are passed over.
+    AddElements {
+        /// In which table.
+        table: TableId,
+        /// The name of the set.
+        set: String,
+        /// The elements, at most some thousand at once.
+        elements: Vec<Element>,
+    },
+    /// Takes elements out of a set; it is an error if one is missing.
+    DelElements {
+        /// In which table.
+        table: TableId,
+        /// The name of the set.
+        set: String,
+        /// The elements, at most some thousand at once.
+        elements: Vec<Element>,
+    },
+    /// Makes a chain that the kernel calls. It accepts what no rule drops.
+    AddChain {
+        /// In which table.
+        table: TableId,
+        /// The name of the chain.
+        chain: String,
+        /// Where it is called.
+        hook: Hook,
+    },
+    /// Adds a rule at the end of a chain, or before another rule.
+    AddRule {
+        /// In which table.
+        table: TableId,
+        /// In which chain.
+        chain: String,
+        /// The handle of the rule to put it before.
+        before: Option<u64>,
+        /// The rule.
+        rule: Rule,
+    },
+    /// Deletes a rule.
+    DelRule {
+        /// In which table.
+        table: TableId,
+        /// In which chain.
+        chain: String,
+        /// Its handle.
+        handle: u64,
+    },
+}
+
+impl Command {
+    /// The message that does it; `number` differs from that of every other command of the
+    /// transaction.
+    pub(super) fn message(&self, number: u32) -> Message {
+        let none = Attributes::default;
+        let (kind, table, attributes) = match self {
+            Self::AddTable(table) => (kind::NEW_TABLE, table, none()),
+            Self::DelTable(table) => (kind::DEL_TABLE, table, none()),
+            Self::AddSet { table, set } => (kind::NEW_SET, table, set_attributes(set, number)),
+            Self::AddElements {
+                table,
+                set,
+                elements,
+            } => (kind::NEW_ELEMENTS, table, list(set, elements)),
+            Self::DelElements {
+                table,
+                set,
+                elements,
+            } => (kind::DEL_ELEMENTS, table, list(set, elements)),
+            Self::AddChain { table, chain, hook } => {
+                (kind::NEW_CHAIN, table, chain_attributes(chain, hook))
+            }
+            Self::AddRule {
+                table,
+                chain,
+                before,
+                rule,
+            } => {
+                let in_chain = none().text(rule::CHAIN, chain);
+                let placed = match before {
+                    Some(handle) => in_chain.long(rule::POSITION, *handle),
+                    None => in_chain,
+                };
+                (kind::NEW_RULE, table, rule_attributes(placed, rule, table))
+            }
+            Self::DelRule {
+                table,
+                chain,
+                handle,
+            } => {
+                let in_chain = none().text(rule::CHAIN, chain);
+                (kind::DEL_RULE, table, in_chain.long(rule::HANDLE, *handle))
+            }
+        };
+        let attributes = attributes.text(TABLE, &table.name);
+        Message::new(kind, table.family, attributes)
+    }
+
+    pub(super) fn flags(&self) -> u16 {
+        match self {
+            Self::DelTable(_) | Self::DelElements { .. } | Self::DelRule { .. } => 0,
+            Self::AddRule { before: None, .. } => NLM_F_CREATE | NLM_F_APPEND,
+            _ => NLM_F_CREATE,
+        }
+    }
+}
+
+fn set_attributes(set: &Set, number: u32) -> Attributes {
+    let flags = if set.has_ranges() { set::INTERVAL } else { 0 };
+    Attributes::default()
+        .text(set::NAME, &set.name)
+        .number(set::FLAGS, flags)
+        .number(set::KEY_TYPE, set.version.type_number())
+        .number(set::KEY_LENGTH, set.version.length())
+        .number(set::ID, number)
+}
+
+fn list(set: &str, elements: &[Element]) -> Attributes {
+    let mut items = Attributes::default();
+    for element in elements {
+        let key = match element.address {
+            IpAddr::V4(v4) => Attributes::default().bytes(element::VALUE, &v4.octets()),
+            IpAddr::V6(v6) => Attributes::default().bytes(element::VALUE, &v6.octets()),
+        };
+        let item = Attributes::default().nest(element::KEY, &key);
+        let item = if element.is_end {
+            item.number(element::FLAGS, element::END)
+        } else {
+            item
+        };
+        items = items.nest(ITEM, &item);
+    }
+    Attributes::default()
+        .text(element::SET, set)
+        .nest(element::LIST, &items)
+}
+
+fn chain_attributes(name: &str, hook: &Hook) -> Attributes {
+    let place = Attributes::default()
+        .number(chain::HOOK_NUMBER, hook.number)
+        .number(chain::PRIORITY, hook.priority.cast_unsigned());
+    Attributes::default()
+        .text(chain::NAME, name)
+        .nest(chain::HOOK, &place)
+        .number(chain::POLICY, POLICY.code())
+        .text(chain::TYPE, &hook.kind)
+}
+
+fn rule_attributes(attributes: Attributes, rule: &Rule, table: &TableId) -> Attributes {
+    let mut expressions = Attributes::default();
+    for expression in rule.expressions(table.family) {
+        expressions = expressions.nest(ITEM, &expression.attributes());
+    }
+    let attributes = attributes.nest(rule::EXPRESSIONS, &expressions);
+    match &rule.comment {
+        Some(text) => attributes.bytes(rule::USER_DATA, &comment(text)),
+        None => attributes,
+    }
+}
+
+/// As nft and iptables-nft keep it: a type, a length, and the text with a zero at its end.
+fn comment(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len() + 1).expect("comments are short");
+    [&[rule::COMMENT, length], text.as_bytes(), &[0]].concat()
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |f: &mut fmt::Formatter<'_>, verb, table, set, elements: &[Element]| {
+            let shown = elements.iter().take(MOST_SHOWN);
+            let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
+            if elements.len() > MOST_SHOWN {
+                words.push(format!("... {} in all", elements.len()));
+            }
+            write!(f, "{verb} element {table} {set} {{ {} }}", words.join(", "))
+        };
+        match self {
+            Self::AddTable(table) => write!(f, "add table {table}"),
+            Self::DelTable(table) => write!(f, "delete table {table}"),
+            Self::AddSet { table, set } => write!(f, "add set {table} {}", set.name),
+            Self::AddElements {
+                table,
+                set,
+                elements,
+            } => show(f, "add", table, set, elements),
+            Self::DelElements {
+                table,
+                set,
+                elements,
+            } => show(f, "delete", table, set, elements),
+            Self::AddChain { table, chain, hook } => {
+                write!(f, "add chain {table} {chain} {{ {hook}; }}")
+            }
+            Self::AddRule {
+                table,
+                chain,
+                before,
+                rule,
+            } => match before {
+                Some(handle) => {
+                    write!(f, "insert rule {table} {chain} position {handle} {rule}")
+                }
+                None => write!(f, "add rule {table} {chain} {rule}"),
+            },
+            Self::DelRule {
+                table,
+                chain,
+                handle,
+            } => write!(f, "delete rule {table} {chain} handle {handle}"),
+        }
+    }
+}

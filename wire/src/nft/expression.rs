@@ -1,0 +1,288 @@
+//! The kernel's own little language, in which it keeps rules: each expression loads something into
+//! a register, or looks at what is in it.
+
+use super::attributes::{Attributes, Received};
+
+/// The one register we use (`NFT_REG_1`), and the one that verdicts go to (`NFT_REG_VERDICT`).
+const REGISTER: u32 = 1;
+const VERDICT_REGISTER: u32 = 0;
+
+/// `NFTA_EXPR_*`, `NFTA_DATA_*`, `NFTA_VERDICT_CODE`.
+const NAME: u16 = 1;
+const DATA: u16 = 2;
+const VALUE: u16 = 1;
+const VERDICT: u16 = 2;
+const CODE: u16 = 1;
+
+/// `NFT_PAYLOAD_NETWORK_HEADER`.
+const NETWORK_HEADER: u32 = 1;
+
+/// `NFT_LOOKUP_F_INV`.
+const INVERTED: u32 = 1;
+
+/// A step of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expression {
+    /// Loads what is known of the packet besides its contents (`NFT_META_*`).
+    Meta(u32),
+    /// Loads so many bytes of the network header.
+    Header {
+        /// From where on.
+        offset: u32,
+        /// How many.
+        length: u32,
+    },
+    /// Loads what the routes say of the packet's addresses.
+    Fib {
+        /// What to tell (`NFT_FIB_RESULT_*`).
+        result: u32,
+        /// What to look up (`NFTA_FIB_F_*`).
+        flags: u32,
+    },
+    /// Clears the bits of what was loaded that are not set here.
+    Mask(Vec<u8>),
+    /// Goes on if what was loaded begins with `value`, or if it does not.
+    Compare {
+        /// Whether it has to.
+        equal: bool,
+        /// The bytes.
+        value: Vec<u8>,
+    },
+    /// Goes on if what was loaded is in a set, or if it is not.
+    Lookup {
+        /// The set's name.
+        set: String,
+        /// Whether it has to be in there.
+        is_member: bool,
+    },
+    /// Counts packets and bytes.
+    Counter,
+    /// Gives the packet this node's own source address (`NF_NAT_RANGE_*`).
+    Masquerade {
+        /// How its port is chosen.
+        flags: u32,
+    },
+    /// Decides.
+    Verdict(Verdict),
+    /// Something that we never write, with its name, and what is known of it.
+    Other(String),
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on, as far as this chain is concerned.
+    Accept,
+    /// It is gone.
+    Drop,
+}
+
+impl Verdict {
+    /// `NF_DROP`, `NF_ACCEPT`.
+    pub(super) fn code(self) -> u32 {
+        match self {
+            Self::Drop => 0,
+            Self::Accept => 1,
+        }
+    }
+
+    /// `None` for what leads to other chains.
+    pub(super) fn of(code: u32) -> Option<Self> {
+        [Self::Drop, Self::Accept]
+            .into_iter()
+            .find(|verdict| verdict.code() == code)
+    }
+}
+
+impl Expression {
+    /// `NFTA_META_*`, `NFTA_PAYLOAD_*` and so on.
+    pub(super) fn attributes(&self) -> Attributes {
+        let data = |value: &[u8]| Attributes::default().bytes(VALUE, value);
+        let none = Attributes::default();
+        let (name, inner) = match self {
+            Self::Meta(key) => ("meta", none.number(1, REGISTER).number(2, *key)),
+            Self::Header { offset, length } => (
+                "payload",
+                none.number(1, REGISTER)
+                    .number(2, NETWORK_HEADER)
+                    .number(3, *offset)
+                    .number(4, *length),
+            ),
+            Self::Fib { result, flags } => (
+                "fib",
+                none.number(1, REGISTER)
+                    .number(2, *result)
+                    .number(3, *flags),
+            ),
+            Self::Mask(mask) => {
+                let length = u32::try_from(mask.len()).unwrap_or_default();
+                let registers = none.number(1, REGISTER).number(2, REGISTER);
+                let mask_and_flip = registers
+                    .number(3, length)
+                    .nest(4, &data(mask))
+                    .nest(5, &data(&vec![0; mask.len()]));
+                ("bitwise", mask_and_flip)
+            }
+            Self::Compare { equal, value } => (
+                "cmp",
+                none.number(1, REGISTER)
+                    .number(2, u32::from(!equal))
+                    .nest(3, &data(value)),
+            ),
+            Self::Lookup { set, is_member } => {
+                let flags = if *is_member { 0 } else { INVERTED };
+                let lookup = none.text(1, set).number(2, REGISTER);
+                ("lookup", lookup.number(5, flags))
+            }
+            Self::Counter => ("counter", none),
+            Self::Masquerade { flags } => ("masq", none.number(1, *flags)),
+            Self::Verdict(verdict) => {
+                let code = none.clone().number(CODE, verdict.code());
+                let decision = none.clone().nest(VERDICT, &code);
+                let register = none.number(1, VERDICT_REGISTER);
+                ("immediate", register.nest(2, &decision))
+            }
+            Self::Other(name) => (name.as_str(), none),
+        };
+        Attributes::default().text(NAME, name).nest(DATA, &inner)
+    }
+
+    /// What the kernel lists. What says more than we can understand is [`Expression::Other`].
+    pub(super) fn read(attributes: Received<'_>) -> Self {
+        let name = attributes.text(NAME).unwrap_or_default();
+        let inner = attributes.nested(DATA);
+        Self::understood(name, inner).unwrap_or_else(|| match name {
+            // What iptables-nft takes over from iptables: `NFTA_TARGET_NAME`, `NFTA_MATCH_NAME`.
+            "target" | "match" => {
+                Self::Other(format!("{name} {}", inner.text(1).unwrap_or_default()))
+            }
+            _ => Self::Other(name.to_owned()),
+        })
+    }
+
+    fn understood(name: &str, inner: Received<'_>) -> Option<Self> {
+        let is = |kind, expected| (inner.number(kind) == Some(expected)).then_some(());
+        let data = |kind| Some(inner.nested(kind).bytes(VALUE)?.to_vec());
+        Some(match name {
+            "meta" => {
+                is(1, REGISTER)?;
+                Self::Meta(inner.number(2)?)
+            }
+            "payload" => {
+                is(1, REGISTER)?;
+                is(2, NETWORK_HEADER)?;
+                let (offset, length) = (inner.number(3)?, inner.number(4)?);
+                Self::Header { offset, length }
+            }
+            "fib" => {
+                is(1, REGISTER)?;
+                let (result, flags) = (inner.number(2)?, inner.number(3)?);
+                Self::Fib { result, flags }
+            }
+            "bitwise" => {
+                is(1, REGISTER)?;
+                is(2, REGISTER)?;
+                // Kernels before 5.6 have one operation and do not name it: NFT_BITWISE_BOOL.
+                is(6, 0).or_else(|| inner.bytes(6).is_none().then_some(()))?;
+                let flips = data(5)?.iter().any(|byte| *byte != 0);
+                Self::Mask(data(4).filter(|_| !flips)?)
+            }
+            "cmp" => {
+                is(1, REGISTER)?;
+                let operation = inner.number(2).filter(|operation| *operation <= 1)?;
+                let (equal, value) = (operation == 0, data(3)?);
+                Self::Compare { equal, value }
+            }
+            "lookup" => {
+                is(2, REGISTER)?;
+                let set = inner.text(1)?.to_owned();
+                let is_member = inner.number(5).unwrap_or_default() & INVERTED == 0;
+                Self::Lookup { set, is_member }
+            }
+            "counter" => Self::Counter,
+            // 2 is the least port to choose.
+            "masq" if inner.bytes(2).is_none() => Self::Masquerade {
+                flags: inner.number(1).unwrap_or_default(),
+            },
+            "immediate" => {
+                is(1, VERDICT_REGISTER)?;
+                let code = inner.nested(2).nested(VERDICT).number(CODE)?;
+                Self::Verdict(Verdict::of(code)?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for expression in [
+            Expression::Meta(6),
+            Expression::Header {
+                offset: 12,
+                length: 4,
+            },
+            Expression::Fib {
+                result: 1,
+                flags: 41,
+            },
+            Expression::Mask(vec![255, 128, 0, 0]),
+            Expression::Compare {
+                equal: false,
+                value: b"flat".to_vec(),
+            },
+            Expression::Lookup {
+                set: "nodes4".to_owned(),
+                is_member: false,
+            },
+            Expression::Counter,
+            Expression::Masquerade { flags: 16 },
+            Expression::Verdict(Verdict::Accept),
+            Expression::Verdict(Verdict::Drop),
+            Expression::Other("queue".to_owned()),
+        ] {
+            let attributes = expression.attributes();
+            assert_eq!(
+                Expression::read(Received(attributes.as_bytes())),
+                expression
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_ours_is_something_else() {
+        let none = Attributes::default;
+        let data = none().bytes(VALUE, &[1]);
+        let jump = none().nest(VERDICT, &none().number(CODE, 0xffff_fffd));
+        for (name, inner, expected) in [
+            ("meta", none().number(1, 2).number(2, 6), "meta"),
+            ("meta", none().number(3, 1).number(2, 3), "meta"),
+            (
+                "cmp",
+                none().number(1, 1).number(2, 3).nest(3, &data),
+                "cmp",
+            ),
+            ("immediate", none().number(1, 0).nest(2, &jump), "immediate"),
+            (
+                "bitwise",
+                none()
+                    .number(1, 1)
+                    .number(2, 1)
+                    .nest(4, &data)
+                    .nest(5, &data),
+                "bitwise",
+            ),
+            ("target", none().text(1, "REJECT"), "target REJECT"),
+        ] {
+            let sent = none().text(NAME, name).nest(DATA, &inner);
+            assert_eq!(
+                Expression::read(Received(sent.as_bytes())),
+                Expression::Other(expected.to_owned())
+            );
+        }
+    }
+}

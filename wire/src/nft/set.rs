@@ -1,0 +1,288 @@
+//! Sets of addresses.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// A version of the Internet Protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Version {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
+    }
+
+    /// The number nft has for addresses of this version as a type (`TYPE_IPADDR`, `TYPE_IP6ADDR`
+    /// of its `datatype.h`); the kernel only keeps it.
+    pub(super) fn type_number(self) -> u32 {
+        match self {
+            Self::V4 => 7,
+            Self::V6 => 8,
+        }
+    }
+
+    /// Length of an address in bytes.
+    pub(super) fn length(self) -> u32 {
+        match self {
+            Self::V4 => 4,
+            Self::V6 => 16,
+        }
+    }
+
+    fn last(self) -> u128 {
+        match self {
+            Self::V4 => u32::MAX.into(),
+            Self::V6 => u128::MAX,
+        }
+    }
+
+    fn address(self, number: u128) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX)).into(),
+            Self::V6 => Ipv6Addr::from(number).into(),
+        }
+    }
+}
+
+/// A named set of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set {
+    /// Its name.
+    pub name: String,
+    /// What kind of addresses it holds.
+    pub version: Version,
+    /// Which.
+    pub members: Members,
+}
+
+/// What is in a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Members {
+    /// Single addresses: the kernel hashes them.
+    Addresses(BTreeSet<IpAddr>),
+    /// Whole ranges: the kernel keeps their borders sorted.
+    Ranges(Vec<Range>),
+}
+
+/// Consecutive addresses, first and last included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    first: u128,
+    last: u128,
+}
+
+/// What the kernel holds for a member: a single address, the beginning of a range, or the address
+/// after its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Element {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether it ends a range.
+    pub is_end: bool,
+}
+
+impl Set {
+    /// A set of single addresses: those of `addresses` that are of this version.
+    pub fn of_addresses(
+        name: &str,
+        version: Version,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Self {
+        let fitting = addresses.into_iter();
+        let fitting = fitting.filter(|address| Version::of(*address) == version);
+        Self {
+            name: name.to_owned(),
+            version,
+            members: Members::Addresses(fitting.collect()),
+        }
+    }
+
+    /// A set of all addresses of those of `prefixes` that are of this version. They may overlap.
+    pub fn of_prefixes<'a>(
+        name: &str,
+        version: Version,
+        prefixes: impl IntoIterator<Item = &'a IpNet>,
+    ) -> Self {
+        let fitting = prefixes.into_iter();
+        let fitting = fitting.filter(|prefix| Version::of(prefix.network()) == version);
+        let mut each: Vec<Range> = fitting.map(Range::of).collect();
+        each.sort_by_key(|range| range.first);
+        let mut merged: Vec<Range> = Vec::new();
+        for range in each {
+            match merged.last_mut() {
+                // The kernel refuses ranges that overlap.
+                Some(before) if range.first <= before.last.saturating_add(1) => {
+                    before.last = before.last.max(range.last);
+                }
+                _ => merged.push(range),
+            }
+        }
+        Self {
+            name: name.to_owned(),
+            version,
+            members: Members::Ranges(merged),
+        }
+    }
+
+    /// Whether its members are ranges.
+    pub(super) fn has_ranges(&self) -> bool {
+        matches!(self.members, Members::Ranges(_))
+    }
+
+    /// What the kernel holds for it.
+    pub fn elements(&self) -> BTreeSet<Element> {
+        let element = |address, is_end| Element { address, is_end };
+        match &self.members {
+            Members::Addresses(addresses) => addresses
+                .iter()
+                .map(|address| element(*address, false))
+                .collect(),
+            Members::Ranges(ranges) => ranges
+                .iter()
+                .flat_map(|range| {
+                    // A range up to the last address there is has no end.
+                    let after = (range.last < self.version.last())
+                        .then(|| element(self.version.address(range.last + 1), true));
+                    [element(self.version.address(range.first), false)]
+                        .into_iter()
+                        .chain(after)
+                })
+                .collect(),
+        }
+    }
+
+    fn words(&self) -> Vec<String> {
+        match &self.members {
+            Members::Addresses(addresses) => addresses.iter().map(ToString::to_string).collect(),
+            Members::Ranges(ranges) => ranges
+                .iter()
+                .map(|range| range.words(self.version))
+                .collect(),
+        }
+    }
+}
+
+impl Range {
+    fn of(prefix: &IpNet) -> Self {
+        Self {
+            first: number(prefix.network()),
+            last: number(prefix.broadcast()),
+        }
+    }
+
+    /// As nft has it: as a prefix where it is one.
+    fn words(self, version: Version) -> String {
+        let [first, last] = [self.first, self.last].map(|number| version.address(number));
+        if first == last {
+            return first.to_string();
+        }
+        let width = version.length() * 8;
+        // All ones below the prefix, in `first` zeros.
+        let host = self.first ^ self.last;
+        let is_prefix = host & host.wrapping_add(1) == 0 && self.first & host == 0;
+        if is_prefix {
+            format!("{first}/{}", width - host.count_ones())
+        } else {
+            format!("{first}-{last}")
+        }
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u32::from(v4).into(),
+        IpAddr::V6(v6) => v6.into(),
+    }
+}
+
+/// As in the listing of a table.
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.version {
+            Version::V4 => "ipv4_addr",
+            Version::V6 => "ipv6_addr",
+        };
+        write!(f, "\tset {} {{\n\t\ttype {kind}\n", self.name)?;
+        if self.has_ranges() {
+            f.write_str("\t\tflags interval\n")?;
+        }
+        let words = self.words();
+        if !words.is_empty() {
+            writeln!(f, "\t\telements = {{ {} }}", words.join(", "))?;
+        }
+        f.write_str("\t}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(version: Version, prefixes: &[&str]) -> Set {
+        let prefixes: Vec<IpNet> = prefixes.iter().map(|text| text.parse().unwrap()).collect();
+        Set::of_prefixes("s", version, &prefixes)
+    }
+
+    #[test]
+    fn prefixes_become_ranges_that_neither_overlap_nor_touch() {
+        use Version::{V4, V6};
+        for (version, prefixes, expected) in [
+            (V4, &[][..], ""),
+            (V4, &["10.244.0.0/16", "fd00::/8"], "10.244.0.0/16"),
+            (V4, &["10.244.0.0/16", "10.0.0.0/8"], "10.0.0.0/8"),
+            (V4, &["10.128.0.0/9", "10.0.0.0/9"], "10.0.0.0/8"),
+            (
+                V4,
+                &["224.0.0.0/4", "10.0.0.0/8", "11.0.0.0/9"],
+                "10.0.0.0-11.127.255.255, 224.0.0.0/4",
+            ),
+            (V4, &["192.0.2.7/32"], "192.0.2.7"),
+            (V4, &["0.0.0.0/0", "10.0.0.0/8"], "0.0.0.0/0"),
+            (V6, &["::/0"], "::/0"),
+            (
+                V6,
+                &["fe80::/10", "ff00::/8", "10.0.0.0/8"],
+                "fe80::/10, ff00::/8",
+            ),
+        ] {
+            let set = ranges(version, prefixes);
+            assert_eq!(set.words().join(", "), expected, "{prefixes:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_has_a_beginning_and_an_end_unless_it_goes_on_to_the_last_address() {
+        let shown = |set: &Set| -> Vec<String> {
+            let show = |e: &Element| format!("{}{}", e.address, if e.is_end { ")" } else { "" });
+            set.elements().iter().map(show).collect()
+        };
+        for (version, prefixes, expected) in [
+            (
+                Version::V4,
+                &["10.0.0.0/8", "240.0.0.0/4"][..],
+                &["10.0.0.0", "11.0.0.0)", "240.0.0.0"][..],
+            ),
+            (Version::V4, &["0.0.0.0/0"], &["0.0.0.0"]),
+            (
+                Version::V6,
+                &["fe80::/10", "ff00::/8"],
+                &["fe80::", "fec0::)", "ff00::"],
+            ),
+        ] {
+            assert_eq!(shown(&ranges(version, prefixes)), expected);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The socket that changes and lists tables.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use nix::errno::Errno;
+use rtnetlink::packet_core::DecodeError;
+use rtnetlink::sys::protocols::NETLINK_NETFILTER;
+
+use super::attributes::{Attributes, Received};
+use super::command::{Command, TABLE, chain, element, rule};
+use super::image::{self, BaseChain, ChainImage, FoundRule, Image, SetImage};
+use super::message::{self, Message, kind};
+use super::table::{Family, TableId};
+use crate::netlink::Error;
+use crate::netlink::answer::{Answer, Body};
+use crate::netlink::transport::Transport;
+
+/// A transaction is one datagram. So much holds the addresses of some hundred thousand nodes.
+const SEND_BUFFER: usize = 8 * 1024 * 1024;
+
+/// How often a table that changed underneath is read.
+const READING_ATTEMPTS: u32 = 32;
+
+/// `NFTA_GEN_ID`.
+const GENERATION: u16 = 1;
+
+/// A blocking nftables socket. It stays in the network namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct Socket {
+    transport: Transport,
+}
+
+impl Socket {
+    /// Opens a socket in the network namespace of the calling thread.
+    pub fn open() -> Result<Self, Error> {
+        let transport = Transport::open(NETLINK_NETFILTER)?;
+        transport.enlarge_send_buffer(SEND_BUFFER);
+        Ok(Self { transport })
+    }
+
+    /// The number by which the kernel tells it from other netlink sockets; none before it was used.
+    pub(super) fn port(&self) -> Option<u32> {
+        self.transport.port()
+    }
+
+    /// The number of the state that all tables together are in: every transaction of whomever
+    /// makes a new one.
+    pub fn generation(&mut self) -> Result<u32, Error> {
+        let query = Message::new(
+            kind::GET_GENERATION,
+            Family::Other(0),
+            Attributes::default(),
+        );
+        let mut found = None;
+        self.transport
+            .get(query, &"nft: get the generation", |payload| {
+                found = message::parts(payload).1.number(GENERATION);
+                Ok(())
+            })?;
+        let missing = || DecodeError::from("no number in it");
+        found.ok_or_else(|| Error::malformed(&"nft: get the generation", &missing()))
+    }
+
+    /// Carries out all commands in one transaction: all of them, at once, or none. If a
+    /// `generation` is given, only if the tables are still in it, and else
+    /// [`Error::Interrupted`].
+    ///
+    /// # Errors
+    /// The first command that the kernel refused, by its position.
+    pub fn apply(&mut self, commands: &[Command], generation: Option<u32>) -> Result<(), Error> {
+        if commands.is_empty() {
+            return Ok(());
+        }
+        self.transport.begin();
+        self.transport.queue(Message::begin(generation), 0);
+        for (number, command) in (1..).zip(commands) {
+            self.transport
+                .queue(command.message(number), command.flags());
+        }
+        self.transport.acknowledge();
+        self.transport.queue(Message::end(), 0);
+        let mut refused = None;
+        let outcome = self.transport.exchange(|Answer { index, body, .. }| {
+            // The opening is answered only if the whole transaction failed.
+            let is_last = index == 0 || index == commands.len();
+            if let Body::Refused { errno, message } = body {
+                refused.get_or_insert((index, errno, message));
+            }
+            Ok(if is_last {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        });
+        let first = &commands[0];
+        outcome.map_err(|failure| failure.of(&format_args!("nft {first} and what follows")))?;
+        match refused {
+            None => Ok(()),
+            Some((0, Errno::ERESTART, _)) => Err(Error::Interrupted {
+                request: format!("nft {first} and what follows"),
+                attempts: 1,
+            }),
+            Some((number, errno, message)) => {
+                let index = number.saturating_sub(1);
+                Err(Error::Refused {
+                    index,
+                    request: format!("nft {}", commands[index]),
+                    errno,
+                    message,
+                })
+            }
+        }
+    }
+
+    /// A whole table, if there is one, and the generation it is of.
+    pub fn table(&mut self, table: &TableId) -> Result<(Option<Image>, u32), Error> {
+        for _ in 0..READING_ATTEMPTS {
+            let before = self.generation()?;
+            let image = match self.read_table(table) {
+                // It went while it was read.
+                Err(error) if error.errno() == Some(Errno::ENOENT) => None,
+                outcome => outcome?,
+            };
+            if self.generation()? == before {
+                return Ok((image, before));
+            }
+        }
+        Err(Error::Interrupted {
+            request: format!("nft list table {table}"),
+            attempts: READING_ATTEMPTS,
+        })
+    }
+
+    /// A chain that the kernel calls; `None` if there is none such.
+    pub fn base_chain(&mut self, table: &TableId, name: &str) -> Result<Option<BaseChain>, Error> {
+        let attributes = in_table(table).text(chain::NAME, name);
+        let query = Message::new(kind::GET_CHAIN, table.family, attributes);
+        let mut found = None;
+        let request = format!("nft list chain {table} {name}");
+        let outcome = self.transport.get(query, &request, |payload| {
+            found = base_chain(payload);
+            Ok(())
+        });
+        match outcome {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
+            outcome => outcome.map(|()| found),
+        }
+    }
+
+    /// Every chain that the kernel calls, of all families. Takes time with the number of chains of
+    /// all kinds there are.
+    pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
+        let any = Family::Other(0);
+        let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
+        self.transport.list(&query, &"nft list chains", |payload| {
+            Ok(base_chain(payload))
+        })
+    }
+
+    /// The rules of a chain, in order; none if there is no such chain.
+    pub fn rules(&mut self, table: &TableId, chain: &str) -> Result<Vec<FoundRule>, Error> {
+        let attributes = in_table(table).text(rule::CHAIN, chain);
+        let query = Message::new(kind::GET_RULE, table.family, attributes);
+        let request = format!("nft list chain {table} {chain}");
+        // Kernels before 4.18 list the rules of other chains too.
+        let ours = |rule: &FoundRule| rule.chain == chain;
+        self.transport.list(&query, &request, |payload| {
+            let (_, attributes) = message::parts(payload);
+            let is_here = image::table_name(attributes) == table.name;
+            Ok(image::read_rule(attributes)
+                .filter(ours)
+                .filter(|_| is_here))
+        })
+    }
+
+    fn read_table(&mut self, table: &TableId) -> Result<Option<Image>, Error> {
+        let query = Message::new(kind::GET_TABLE, table.family, in_table(table));
+        let mut image = Image::default();
+        let request = format!("nft list table {table}");
+        self.transport.get(query, &request, |payload| {
+            let (_, attributes) = message::parts(payload);
+            image.flags = attributes.number(image::TABLE_FLAGS).unwrap_or_default();
+            image.size = attributes.number(image::TABLE_USE).unwrap_or_default();
+            Ok(())
+        })?;
+        image.sets = self.sets(table, &request)?;
+        image.chains = self.chains(table, &request)?;
+        let query = Message::new(kind::GET_RULE, table.family, in_table(table));
+        let rules = self.in_table(table, &query, &request, image::read_rule)?;
+        for rule in rules {
+            let Some(chain) = image.chains.get_mut(&rule.chain) else {
+                continue;
+            };
+            chain.rules.push((rule.expressions, rule.comment));
+        }
+        Ok(Some(image))
+    }
+
+    fn sets(
+        &mut self,
+        table: &TableId,
+        request: &String,
+    ) -> Result<BTreeMap<String, SetImage>, Error> {
+        let query = Message::new(kind::GET_SET, table.family, in_table(table));
+        let sets = self.in_table(table, &query, request, image::read_set)?;
+        let mut all: BTreeMap<_, _> = sets.into_iter().collect();
+        for (name, set) in &mut all {
+            let attributes = in_table(table).text(element::SET, name);
+            let query = Message::new(kind::GET_ELEMENTS, table.family, attributes);
+            let read = |attributes: Received<'_>| Some(image::read_elements(attributes));
+            let portions = self.in_table(table, &query, request, read)?;
+            set.elements = portions.into_iter().flatten().collect();
+        }
+        Ok(all)
+    }
+
+    fn chains(
+        &mut self,
+        table: &TableId,
+        request: &String,
+    ) -> Result<BTreeMap<String, ChainImage>, Error> {
+        let query = Message::new(kind::GET_CHAIN, table.family, in_table(table));
+        let chains = self.in_table(table, &query, request, image::read_chain)?;
+        Ok(chains.into_iter().collect())
+    }
+
+    /// What a listing has of a table: the kernel may list that of others too.
+    fn in_table<T>(
+        &mut self,
+        table: &TableId,
+        query: &Message,
+        request: &String,
+        read: impl Fn(Received<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
+        self.transport.list(query, request, |payload| {
+            let (family, attributes) = message::parts(payload);
+            let is_in = family == table.family && image::table_name(attributes) == table.name;
+            Ok(is_in.then(|| read(attributes)).flatten())
+        })
+    }
+}
+
+fn in_table(table: &TableId) -> Attributes {
+    Attributes::default().text(TABLE, &table.name)
+}
+
+fn base_chain(payload: &[u8]) -> Option<BaseChain> {
+    let (family, attributes) = message::parts(payload);
+    let (name, chain) = image::read_chain(attributes)?;
+    Some(BaseChain {
+        table: TableId::new(family, image::table_name(attributes)),
+        name,
+        hook: chain.hook?,
+        policy: chain.policy?,
+    })
+}

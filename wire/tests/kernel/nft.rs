@@ -1,0 +1,220 @@
+//! Tables of the packet filter, against the kernel and against what `nft` says of them.
+
+mod changes;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::process::Command;
+
+use ipnet::IpNet;
+use wire::netns::Netns;
+use wire::nft::{
+    Chain, End, Family, Hook, Rule, Set, Socket, Table, TableId, Term, Verdict, Version, Way,
+};
+
+use crate::support::netns;
+
+fn socket(namespace: &Netns) -> Socket {
+    namespace.run(Socket::open).unwrap().unwrap()
+}
+
+fn nft(namespace: &Netns, command: &str) -> String {
+    let run = || Command::new("nft").args(["--stateless", command]).output();
+    let output = namespace.run(run).unwrap().expect("nft is installed");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "nft {command}: {words}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Without the breaks of long lines.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+fn prefixes(texts: &[&str]) -> Vec<IpNet> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn id() -> TableId {
+    TableId::new(Family::Inet, "flatland")
+}
+
+fn link(way: Way, is: bool) -> Term {
+    let prefix = "flat".to_owned();
+    Term::Link { way, prefix, is }
+}
+
+fn member(end: End, version: Version, set: &str, is: bool) -> Term {
+    Term::Member {
+        end,
+        version,
+        set: set.to_owned(),
+        is,
+    }
+}
+
+/// A table with everything that can be said.
+fn everything() -> Table {
+    use Version::{V4, V6};
+    let nodes = addresses(&["192.168.1.12", "192.168.1.11", "fd00::11"]);
+    let near = prefixes(&["224.0.0.0/4", "10.0.0.0/8", "11.0.0.0/9", "192.0.2.1/32"]);
+    let accept = || Term::Verdict(Verdict::Accept);
+    Table {
+        id: id(),
+        sets: vec![
+            Set::of_addresses("nodes4", V4, nodes.clone()),
+            Set::of_prefixes("near4", V4, &near),
+            Set::of_addresses("nodes6", V6, nodes),
+            Set::of_prefixes("near6", V6, &prefixes(&["fe80::/10", "ff00::/8"])),
+            Set::of_prefixes("all6", V6, &prefixes(&["::/0"])),
+            Set::of_addresses("none", V6, []),
+        ],
+        chains: vec![
+            Chain {
+                name: "guard".to_owned(),
+                hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
+                rules: vec![
+                    Rule::new([link(Way::In, false), accept()]),
+                    Rule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
+                    Rule::new([Term::from("::/128".parse().unwrap()), accept()]),
+                    Rule::new([Term::NoWayBack, Term::Counter, Term::Verdict(Verdict::Drop)])
+                        .comment("no way back"),
+                ],
+            },
+            Chain {
+                name: "out".to_owned(),
+                hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
+                rules: vec![
+                    Rule::new([link(Way::Out, true), accept()]),
+                    Rule::new([
+                        member(End::Source, V4, "near4", true),
+                        member(End::Destination, V4, "nodes4", false),
+                        Term::Masquerade,
+                    ]),
+                    Rule::new([
+                        member(End::Source, V6, "near6", false),
+                        member(End::Destination, V6, "all6", true),
+                        Term::Masquerade,
+                    ]),
+                ],
+            },
+            Chain {
+                name: "through".to_owned(),
+                hook: Hook::new("filter", Hook::FORWARD, Hook::FILTER),
+                rules: vec![
+                    Rule::new([Term::to("10.128.0.0/9".parse().unwrap()), accept()]),
+                    Rule::new([Term::to("10.244.0.0/16".parse().unwrap()), accept()]),
+                    Rule::new([Term::to("192.0.2.1/32".parse().unwrap()), accept()]),
+                ],
+            },
+        ],
+    }
+}
+
+#[test]
+fn a_table_is_listed_by_nft_as_it_prints_and_by_the_kernel_as_its_image() {
+    let namespace = netns();
+    let mut socket = socket(&namespace);
+    let table = everything();
+
+    socket.apply(&table.replacement(), None).unwrap();
+
+    let listed = nft(&namespace, "list table inet flatland");
+    assert_eq!(words(&listed), words(&table.to_string()));
+    assert_eq!(socket.table(&id()).unwrap().0, Some(table.image()));
+}
+
+#[test]
+fn what_nft_makes_of_the_same_text_is_the_same() {
+    let namespace = netns();
+    let table = everything();
+    // A shorter load for prefixes at byte borders, which means the same, is all nft does otherwise.
+    let text = table.to_string().replace(
+        "ip daddr 10.244.0.0/16",
+        "ip daddr & 255.255.0.0 == 10.244.0.0",
+    );
+
+    nft(&namespace, &text);
+
+    let image = socket(&namespace).table(&id()).unwrap().0;
+    assert_eq!(image, Some(table.image()));
+}
+
+#[test]
+fn a_table_takes_the_place_of_whatever_was_there() {
+    let namespace = netns();
+    let mut socket = socket(&namespace);
+    nft(
+        &namespace,
+        "table inet flatland { flags dormant; set x { type mark; }; chain guard { drop; }; }",
+    );
+    let other = "table ip flatland {\n\tchain guard {\n\t}\n}\n";
+    nft(&namespace, other);
+
+    for _ in 0..2 {
+        socket.apply(&everything().replacement(), None).unwrap();
+        assert_eq!(socket.table(&id()).unwrap().0, Some(everything().image()));
+    }
+    assert_eq!(nft(&namespace, "list table ip flatland"), other);
+}
+
+#[test]
+fn whatever_somebody_changes_shows_in_the_image() {
+    for change in [
+        "add element inet flatland nodes4 { 192.168.1.13 }",
+        "delete element inet flatland nodes6 { fd00::11 }",
+        "add element inet flatland near4 { 172.16.0.0/12 }",
+        "flush set inet flatland nodes4",
+        "flush chain inet flatland out",
+        "flush table inet flatland",
+        "add rule inet flatland guard counter",
+        "insert rule inet flatland guard accept",
+        "add chain inet flatland guard { policy drop; }",
+        "add chain inet flatland other",
+        "add set inet flatland other { type mark; }",
+        "add counter inet flatland other",
+        "add table inet flatland { flags dormant; }",
+    ] {
+        let namespace = netns();
+        let mut socket = socket(&namespace);
+        socket.apply(&everything().replacement(), None).unwrap();
+
+        nft(&namespace, change);
+
+        let image = socket.table(&id()).unwrap().0.unwrap();
+        assert_ne!(image, everything().image(), "{change}");
+    }
+}
+
+#[test]
+fn a_table_that_is_not_there_is_not_an_error() {
+    let mut socket = socket(&netns());
+    assert_eq!(socket.table(&id()).unwrap().0, None);
+    assert_eq!(socket.base_chain(&id(), "guard").unwrap(), None);
+    assert_eq!(socket.rules(&id(), "guard").unwrap(), []);
+    assert_eq!(socket.base_chains().unwrap(), []);
+}
+
+#[test]
+fn thousands_of_elements_fit_into_one_transaction() {
+    let mut socket = socket(&netns());
+    let both = |n: u16| {
+        let [high, low] = n.to_be_bytes();
+        [
+            IpAddr::from([10, 0, high, low]),
+            IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, n]),
+        ]
+    };
+    let all: BTreeSet<IpAddr> = (0..5_000).flat_map(both).collect();
+    let mut table = everything();
+    table.sets[0] = Set::of_addresses("nodes4", Version::V4, all.clone());
+    table.sets[2] = Set::of_addresses("nodes6", Version::V6, all);
+
+    socket.apply(&table.replacement(), None).unwrap();
+
+    assert_eq!(socket.table(&id()).unwrap().0, Some(table.image()));
+}

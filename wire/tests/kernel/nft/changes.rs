@@ -1,0 +1,206 @@
+//! Transactions, and hearing of those of others.
+
+use std::collections::BTreeSet;
+
+use nix::errno::Errno;
+use wire::netlink::Error;
+use wire::nft::{
+    Command as Change, Element, End, Family, Hook, Monitor, News, Rule, TableId, Term, Verdict,
+    Version,
+};
+
+use super::{everything, id, member, nft, socket};
+use crate::support::netns;
+
+fn element(address: &str) -> Element {
+    Element {
+        address: address.parse().unwrap(),
+        is_end: false,
+    }
+}
+
+#[test]
+fn elements_come_and_go_one_by_one() {
+    let mut socket = socket(&netns());
+    socket.apply(&everything().replacement(), None).unwrap();
+    let (table, set) = (id(), "nodes4".to_owned());
+    let add = Change::AddElements {
+        table: table.clone(),
+        set: set.clone(),
+        elements: vec![element("192.168.1.13"), element("192.168.1.11")],
+    };
+    let remove = Change::DelElements {
+        table,
+        set,
+        elements: vec![element("192.168.1.12")],
+    };
+
+    socket.apply(&[add, remove.clone()], None).unwrap();
+
+    let image = socket.table(&id()).unwrap().0.unwrap();
+    let expected = ["192.168.1.11", "192.168.1.13"].map(element);
+    assert_eq!(image.sets["nodes4"].elements, BTreeSet::from(expected));
+    let error = socket.apply(&[remove], None).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::ENOENT));
+    let text = "nft delete element inet flatland nodes4 { 192.168.1.12 }";
+    assert!(error.to_string().starts_with(text), "{error}");
+}
+
+#[test]
+fn a_transaction_that_fails_changes_nothing_and_names_the_command() {
+    let mut socket = socket(&netns());
+    let mut table = everything();
+    table.chains[1].rules.insert(
+        1,
+        Rule::new([member(End::Source, Version::V4, "missing", true)]),
+    );
+    let commands = table.replacement();
+
+    let error = socket.apply(&commands, None).unwrap_err();
+
+    let Error::Refused { index, request, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(request, "nft add rule inet flatland out ip saddr @missing");
+    assert_eq!(format!("nft {}", commands[*index]), *request);
+    assert_eq!(socket.table(&id()).unwrap().0, None);
+}
+
+#[test]
+fn a_transaction_for_a_generation_that_is_over_changes_nothing() {
+    let namespace = netns();
+    let mut socket = socket(&namespace);
+    let generation = socket.generation().unwrap();
+    nft(&namespace, "add table ip other");
+
+    let stale = socket.apply(&everything().replacement(), Some(generation));
+    let now = socket.generation().unwrap();
+    assert_ne!(now, generation);
+    assert!(matches!(stale, Err(Error::Interrupted { .. })), "{stale:?}");
+    assert_eq!(socket.table(&id()).unwrap().0, None);
+
+    socket
+        .apply(&everything().replacement(), Some(now))
+        .unwrap();
+    let (image, generation) = socket.table(&id()).unwrap();
+    assert!(image.is_some() && generation == socket.generation().unwrap());
+}
+
+#[test]
+fn rules_are_added_to_and_deleted_from_a_chain_of_somebody_elses() {
+    let namespace = netns();
+    let mut socket = socket(&namespace);
+    nft(
+        &namespace,
+        "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; \
+         oifname wg0 accept; counter drop; }; chain x { drop; }; }",
+    );
+    let table = TableId::new(Family::Ip, "filter");
+    let found = socket.base_chain(&table, "FORWARD").unwrap().unwrap();
+    assert_eq!(found.policy, Verdict::Drop);
+    assert_eq!(found.hook, Hook::new("filter", Hook::FORWARD, Hook::FILTER));
+    assert_eq!(socket.base_chains().unwrap(), [found]);
+    let rules = socket.rules(&table, "FORWARD").unwrap();
+    let chain = "FORWARD".to_owned();
+    let add = |prefix: &str, before| Change::AddRule {
+        table: table.clone(),
+        chain: chain.clone(),
+        before,
+        rule: Rule::new([
+            Term::from(prefix.parse().unwrap()),
+            Term::Verdict(Verdict::Accept),
+        ])
+        .comment("mine"),
+    };
+    let remove = Change::DelRule {
+        table: table.clone(),
+        chain: chain.clone(),
+        handle: rules[0].handle,
+    };
+
+    let before = add("10.1.0.0/16", Some(rules[1].handle));
+    socket
+        .apply(&[before, add("10.2.0.0/16", None), remove], None)
+        .unwrap();
+
+    let listed = nft(&namespace, "list chain ip filter FORWARD");
+    let rules: Vec<&str> = listed.lines().skip(3).map(str::trim).collect();
+    let expected = [
+        "ip saddr 10.1.0.0/16 accept comment \"mine\"",
+        "counter drop",
+        "ip saddr 10.2.0.0/16 accept comment \"mine\"",
+    ];
+    assert_eq!(rules[..3], expected);
+    let comments = socket.rules(&table, "FORWARD").unwrap().into_iter();
+    let comments: Vec<_> = comments.map(|rule| rule.comment).collect();
+    let mine = Some("mine".to_owned());
+    assert_eq!(comments, [mine.clone(), None, mine]);
+}
+
+fn news(monitor: &mut Monitor) -> Vec<String> {
+    let mut all = Vec::new();
+    monitor
+        .drain(|news| {
+            all.push(match news {
+                News::Changed {
+                    family,
+                    table,
+                    chain,
+                    is_base,
+                } => {
+                    let base = if is_base { " (base)" } else { "" };
+                    format!("{family} {table} {}{base}", chain.unwrap_or("-"))
+                }
+                News::Committed { program, process } => {
+                    assert_ne!(process, 0);
+                    format!("by {program}")
+                }
+                News::Lost => "lost".to_owned(),
+            });
+        })
+        .unwrap();
+    all
+}
+
+#[test]
+fn changes_are_told_with_their_table_their_chain_and_who_made_them() {
+    let namespace = netns();
+    let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
+    assert_eq!(news(&mut monitor), [""; 0]);
+
+    nft(
+        &namespace,
+        "table ip t { set s { type mark; elements = { 1 }; }; chain c { accept; }; \
+         chain b { type filter hook forward priority 0; }; }",
+    );
+    let made = [
+        "ip t -",
+        "ip t c",
+        "ip t b (base)",
+        "ip t -",
+        "ip t -",
+        "ip t c",
+        "by nft",
+    ];
+    assert_eq!(news(&mut monitor), made);
+
+    nft(&namespace, "flush ruleset");
+    let told = news(&mut monitor);
+    assert!(told.contains(&"ip t b".to_owned()), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("by nft"));
+}
+
+#[test]
+fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
+    let namespace = netns();
+    let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
+    let mut socket = socket(&namespace);
+    socket.generation().unwrap();
+    monitor.ignore(&socket);
+
+    socket.apply(&everything().replacement(), None).unwrap();
+    assert_eq!(news(&mut monitor), [""; 0]);
+
+    nft(&namespace, "flush chain inet flatland out");
+    assert!(news(&mut monitor).contains(&"inet flatland out".to_owned()));
+}
