@@ -39,9 +39,9 @@ async fn further(
     owned::further(&registry, folder, &node(name), MACHINE, &pod_cidr, seen).await
 }
 
-async fn give_back(conf: &IpamConfig, folder: &Path, subnet: &IpNet) -> Result<bool, Error> {
+async fn give_back(conf: &IpamConfig, folder: &Path, subnet: &IpNet) -> Result<bool, Box<Error>> {
     let registry = open(conf, folder);
-    let let_go = |take_off: &dyn Fn() -> Result<(), Error>| take_off().map(|()| true);
+    let let_go = |take_off: &dyn Fn() -> Result<(), Error>| Ok(take_off().map(|()| true)?);
     owned::give_back(&registry, folder, &node("a"), MACHINE, subnet, let_go).await
 }
 
@@ -119,7 +119,7 @@ async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_
     }
 
     let registry = open(conf, folder);
-    let keep = |_: &dyn Fn() -> Result<(), Error>| Ok::<_, Error>(false);
+    let keep = |_: &dyn Fn() -> Result<(), Error>| Ok::<_, Box<Error>>(false);
     let kept = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, keep).await;
     assert!(!kept.unwrap(), "somebody uses it");
     assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, grown);
@@ -128,7 +128,7 @@ async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_
     let let_go = |take_off: &dyn Fn() -> Result<(), Error>| {
         take_off()?;
         taken_off.set(Owned::load(folder)?);
-        Ok::<_, Error>(true)
+        Ok::<_, Box<Error>>(true)
     };
     let gone = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, let_go).await;
     assert!(gone.unwrap());
@@ -154,6 +154,6 @@ async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
     })
     .await;
     let error = give_back(conf, folder, &grown[2]).await.unwrap_err();
-    assert!(matches!(error, Error::NodeTaken { .. }), "{error}");
+    assert!(matches!(*error, Error::NodeTaken { .. }), "{error}");
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 3);
 }
