@@ -13,6 +13,7 @@ use wire::conf::IpamConfig;
 
 use crate::allocation::Allocation;
 use crate::asked;
+use crate::claim::Claims;
 use crate::ledger::Ledger;
 use crate::plugin::{Plugin, report, since_boot};
 use crate::pool::Choice;
@@ -25,10 +26,18 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
     let netns = call.environment.netns()?;
     let fixed = asked::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(plugin, &config)?;
-    subnets.claim_missing()?;
+    let claims = Claims::new(&subnets);
+    claims.missing()?;
     let ledger = Ledger::create(plugin.disk(&config.network))?;
     let describe = describe(attachment, &call.environment, netns);
-    let choices = hold(&ledger, &subnets, &fixed, attachment, describe);
+    let choices = loop {
+        match hold(&ledger, &subnets, &fixed, attachment, &describe)? {
+            Err(error @ crate::Error::Exhausted { .. }) => {
+                grow(&subnets, &claims, &error).map_err(|why| no_more(&ledger, error, why))?;
+            }
+            choices => break choices,
+        }
+    };
     report(&ledger);
     let ips = choices?.iter().map(ip_config).collect();
     Ok(Success {
@@ -43,7 +52,7 @@ fn hold(
     fixed: &[IpAddr],
     attachment: &Attachment,
     describe: impl Fn(IpNet) -> Allocation,
-) -> Result<Vec<Choice>, Error> {
+) -> Result<Result<Vec<Choice>, crate::Error>, Error> {
     let session = ledger.lock()?;
     // Read while the ledger is locked: a subnet that is given back is taken off the list under
     // the same lock, so that no address of it is handed out afterwards.
@@ -55,9 +64,36 @@ fn hold(
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
     };
-    let choices = session.hold(attachment, &request, describe);
-    drop(session);
-    choices.map_err(|error| ledger.explain(error).into())
+    Ok(session.hold(attachment, &request, describe))
+}
+
+/// Claims a further subnet where the ones that the node owns are used up.
+fn grow(
+    subnets: &Subnets<'_>,
+    claims: &Claims<'_>,
+    exhausted: &crate::Error,
+) -> Result<(), Option<Error>> {
+    let crate::Error::Exhausted { subnets: seen, .. } = exhausted else {
+        return Err(None);
+    };
+    let pod_cidr = seen.first().and_then(|subnet| subnets.pod_cidr_of(subnet));
+    claims.further(&pod_cidr.ok_or(None)?, seen).map_err(Some)
+}
+
+/// That no address is free, and that it will stay so because of `why`.
+fn no_more(ledger: &Ledger, exhausted: crate::Error, why: Option<Error>) -> Error {
+    let exhausted = Error::from(ledger.explain(exhausted));
+    report(ledger);
+    match why {
+        None => exhausted,
+        Some(why) => {
+            let msg = format!(
+                "{}, and there is no further subnet: {}",
+                exhausted.msg, why.msg
+            );
+            Error::new(why.code, msg).advise(why.details)
+        }
+    }
 }
 
 /// What the file of an address from a subnet will say.

@@ -7,6 +7,7 @@ mod add;
 mod allocation;
 mod asked;
 mod check;
+mod claim;
 mod collect;
 mod del;
 mod disk;

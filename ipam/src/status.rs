@@ -1,8 +1,10 @@
 //! STATUS: would an ADD get an address now? Answered from what is on this node, without etcd.
 
+use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
+use crate::claim::refuse_overlap;
 use crate::ledger::Ledger;
 use crate::plugin::{Plugin, report, since_boot};
 use crate::request::Request;
@@ -22,17 +24,44 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
 fn could_add(plugin: &Plugin, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(plugin, &config)?;
-    if subnets.are_missing()? {
-        // ADD would claim one first. Only etcd could tell whether it would get one.
-        return subnets.refuse_overlap();
-    }
-    let Some(ledger) = Ledger::existing(plugin.disk(&config.network))? else {
-        return Ok(());
+    let pools = if subnets.are_missing()? {
+        refuse_overlap(&subnets)?;
+        // What cannot be read is written anew from the registry.
+        subnets.owned().unwrap_or_default()
+    } else {
+        subnets.owned()?
     };
-    let pools = subnets.owned()?;
+    for (at, pod_cidr) in config.pod_cidrs.iter().enumerate() {
+        let pool = pools.get(at).map_or(&[][..], Vec::as_slice);
+        let Some(shortage) = subnets.shortage_of(pod_cidr) else {
+            // Where no address is left ADD claims a subnet. Only etcd could tell whether it would
+            // get one, and nobody has heard that it would not.
+            continue;
+        };
+        could_hold(plugin, &config, pool).map_err(|error| {
+            let msg = format!("{}, and there is no further subnet: {shortage}", error.msg);
+            Error { msg, ..error }
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether an address of `pool`, the node's subnets of one pod CIDR, is free.
+fn could_hold(plugin: &Plugin, config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
+    let Some(ledger) = Ledger::existing(plugin.disk(&config.network))?.filter(|_| !pool.is_empty())
+    else {
+        return match pool {
+            [] => Err(crate::Error::Exhausted {
+                subnets: Vec::new(),
+                damaged: Vec::new(),
+            }
+            .into()),
+            _ => Ok(()),
+        };
+    };
     let result = ledger.lock().and_then(|session| {
         let request = Request {
-            pools: &pools,
+            pools: &[pool.to_vec()],
             exclude: &config.exclude,
             fixed: &[],
             cool_down: config.cool_down,

@@ -1,35 +1,23 @@
-//! Which subnets this node owns, and claiming those that it lacks.
+//! Which subnets this node owns, from what it remembers.
 
-use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ipnet::IpNet;
-use registry::owned::{self, Owned};
-use registry::{Network, Policy, Registry};
-use tokio::runtime;
-use tokio::time::timeout;
-use wire::cni::{Error, code};
+use registry::Network;
+use registry::owned::{Owned, shortage};
+use wire::cni::Error;
 use wire::conf::IpamConfig;
-use wire::netlink::Socket;
-use wire::node::{NodeName, node_name};
-use wire::overlap::Overlap;
+use wire::node::{MachineId, NodeName, node_name};
 
 use crate::plugin::{Plugin, tell};
-
-/// How long ADD waits for a subnet when the node owns none yet: for etcd, and for others who wait
-/// for etcd on behalf of this node.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long it waits for etcd alone; shorter, so that the error can say what was wrong with etcd.
-const ETCD_PATIENCE: Duration = Duration::from_millis(4500);
 
 /// The subnets of this node in one network.
 pub(crate) struct Subnets<'a> {
     pub(crate) config: &'a IpamConfig,
     plugin: &'a Plugin,
-    node: NodeName,
-    folder: PathBuf,
+    pub(crate) node: NodeName,
+    /// Where the node keeps which subnets it owns.
+    pub(crate) folder: PathBuf,
 }
 
 impl<'a> Subnets<'a> {
@@ -70,67 +58,19 @@ impl<'a> Subnets<'a> {
         }
     }
 
-    /// Claims a subnet of each pod CIDR of which the node owns none. Only then is etcd asked.
-    pub(crate) fn claim_missing(&self) -> Result<(), Error> {
-        if !self.are_missing()? {
-            return Ok(());
-        }
-        let log = tracing_subscriber::fmt()
-            .with_writer(io::stderr)
-            .with_ansi(false)
-            .finish();
-        tracing::subscriber::with_default(log, || self.claim())
+    /// The pod CIDR that `subnet` is cut from.
+    pub(crate) fn pod_cidr_of(&self, subnet: &IpNet) -> Option<IpNet> {
+        Network::from(self.config).pod_cidr_of(subnet)
     }
 
-    /// Refuses to claim what packets could not find, because this node's own network is there too.
-    pub(crate) fn refuse_overlap(&self) -> Result<(), Error> {
-        let kernel = |error| {
-            Error::new(
-                code::IO,
-                format!("cannot list this node's addresses: {error}"),
-            )
-        };
-        let mut socket = Socket::open().map_err(kernel)?;
-        match Overlap::look(&mut socket, &self.config.pod_cidrs).map_err(kernel)? {
-            None => Ok(()),
-            Some(overlap) => Err(overlap.into()),
-        }
+    /// Why no subnet of `pod_cidr` could be claimed when this node last tried, if that was not
+    /// long ago.
+    pub(crate) fn shortage_of(&self, pod_cidr: &IpNet) -> Option<String> {
+        shortage::recall(&self.folder).remove(pod_cidr)
     }
 
-    fn claim(&self) -> Result<(), Error> {
-        self.refuse_overlap()?;
-        let machine = self.plugin.machine_id()?;
-        let policy = Policy {
-            patience: ETCD_PATIENCE,
-            ..Policy::default()
-        };
-        let registry = Registry::open_with(self.config, &self.folder, policy)?;
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(code::IO, format!("cannot start a runtime: {error}")))?;
-        let ensure = owned::ensure(
-            &registry,
-            &self.folder,
-            &self.node,
-            machine.as_str(),
-            self.config,
-        );
-        let result = runtime.block_on(async { timeout(PATIENCE, ensure).await });
-        // One of its threads may still wait for the lock of another process; we do not.
-        runtime.shutdown_background();
-        match result {
-            Ok(result) => result.map(drop).map_err(Error::from),
-            Err(_) => Err(self.late()),
-        }
-    }
-
-    fn late(&self) -> Error {
-        let (node, seconds) = (&self.node, PATIENCE.as_secs());
-        let msg = format!("node {node} owns no subnet and could not claim one within {seconds} s");
-        Error::new(code::TRY_AGAIN, msg).advise(match &self.config.etcd {
-            Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
-            None => format!("find out who holds the lock in {}", self.folder.display()),
-        })
+    /// Which machine this is.
+    pub(crate) fn machine_id(&self) -> Result<MachineId, Error> {
+        self.plugin.machine_id()
     }
 }

@@ -94,24 +94,53 @@ fn del_works_twice_without_state_and_without_a_valid_ipam_section() {
 }
 
 #[test]
-fn an_empty_subnet_ends_in_an_error_that_names_it_and_gives_back_the_other_family() {
-    let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/64"], &[24, 126]);
+fn a_node_without_a_free_address_claims_a_further_subnet_until_there_is_none() {
+    // Two subnets of two addresses each, in one of the families.
+    let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/125"], &[24, 126]);
     sandbox.add("a");
-    let subnet: IpNet = sandbox.add("b")[1].parse().unwrap();
-    let subnet = subnet.trunc().to_string();
-    let answer = sandbox.call("ADD", "c");
+    let subnet = |answer: &[String]| answer[1].parse::<IpNet>().unwrap().trunc().to_string();
+    let first = subnet(&sandbox.add("b"));
+    assert!(sandbox.call("STATUS", "").ok, "ADD would claim another");
+    let second = subnet(&sandbox.add("c"));
+    assert_ne!(first, second);
+    assert_eq!(subnet(&sandbox.add("d")), second);
+
+    let answer = sandbox.call("ADD", "e");
     assert_eq!(answer.code(), 101);
-    assert!(
-        answer.message().contains(&subnet),
-        "{answer:?} does not name {subnet}"
-    );
-    assert_eq!(sandbox.names("addresses").len(), 4);
+    let parts = [
+        &first,
+        &second,
+        "all 2 subnets of pod CIDR fd00::/125",
+        "2 by n1",
+    ];
+    for part in parts {
+        assert!(answer.message().contains(part), "{answer:?} lacks {part}");
+    }
+    assert_eq!(sandbox.names("addresses").len(), 8);
     let status = sandbox.call("STATUS", "");
     assert_eq!(status.code(), 50);
-    assert!(status.message().contains(&subnet), "{status:?}");
+    assert!(status.message().contains("2 by n1"), "{status:?}");
+
     sandbox.del("a");
     assert!(sandbox.call("STATUS", "").ok);
-    sandbox.add("c");
+    assert_eq!(subnet(&sandbox.add("e")), first);
+}
+
+#[test]
+fn a_crowd_that_finds_no_address_claims_no_more_subnets_than_it_needs() {
+    let sandbox = Sandbox::new(&["10.9.0.0/16"], &[28]);
+    let start = |n| sandbox.start("ADD", &format!("pod{n}"), &sandbox.config);
+    let crowd: Vec<_> = (0..60).map(start).collect();
+    for child in crowd {
+        let answer = crate::sandbox::Answer::from(child.wait_with_output().unwrap());
+        assert!(answer.ok, "{answer:?}");
+    }
+    let owned = sandbox.shell("cat /var/lib/flatland/net/subnets.json");
+    let owned: Value = serde_json::from_str(&owned).unwrap();
+    assert_eq!(
+        owned["subnets"].as_array().unwrap().len(),
+        60_usize.div_ceil(13)
+    );
 }
 
 #[test]
