@@ -55,6 +55,7 @@ check_packages() {
     # The tests compare our packet filter rules with what these say of them.
     need nftables nft
     need iptables iptables-nft
+    need containernetworking-plugins /usr/lib/cni/host-local
     need util-linux unshare
 }
 

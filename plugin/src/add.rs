@@ -2,12 +2,15 @@
 
 use std::os::fd::AsRawFd;
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use wire::cni::{Call, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{self, Request, Socket};
+use wire::netlink::{self, Mac, Request, RouteFilter, Socket};
 use wire::netns::Netns;
+use wire::sysctl;
 
+use crate::asked;
 use crate::failure::{self, kernel};
 use crate::host::{self, Node};
 use crate::wiring::{Wanted, Wiring};
@@ -21,11 +24,15 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
         host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
         pod: netns.socket().map_err(|error| failure::namespace(&error))?,
     };
-    let node = host::describe(&mut sockets.host, &config)?;
+    let plan = Plan::new(call, &config, &mut sockets)?;
 
     let ipam = Delegate::find(call, &config.ipam_type)?;
     let addresses = ipam.add(call)?;
-    attach(call, &config, &node, &addresses, &netns, &mut sockets)
+    plan.wiring(&addresses)
+        .and_then(|wiring| {
+            make(&wiring, &netns, &mut sockets)?;
+            Ok(wiring.result(&netns.path().to_string_lossy(), dns(&config, &addresses)))
+        })
         .map_err(|error| after_undoing(error, "giving the addresses back", ipam.del(call)))
 }
 
@@ -35,64 +42,106 @@ struct Sockets {
     pod: Socket,
 }
 
-/// Everything between the IPAM plugin's answer and the result. Leaves no interface behind when it
-/// fails.
-fn attach(
-    call: &Call,
-    config: &PluginConfig,
-    node: &Node,
-    addresses: &Success,
-    netns: &Netns,
-    sockets: &mut Sockets,
-) -> Result<Success, Error> {
-    let attachment = call.environment.attachment()?;
-    let wiring = Wiring::new(&Wanted {
-        network: &call.network,
-        attachment,
-        ipam: addresses,
-        mtu: node.mtu,
-        node_addresses: &node.addresses,
-        ipv6: node.ipv6,
-    });
-    if wiring.addresses.is_empty() {
-        return Err(Error::new(
-            code::INVALID_CONFIG,
-            format!(
-                "IPAM plugin {:?} gave {attachment} no address",
-                config.ipam_type
-            ),
-        )
-        .advise("check the `ipam` section of the conflist: the pod would be reachable by nobody"));
-    }
-    host::check_families(node, &wiring.addresses)?;
-    host::enable_forwarding(&wiring.addresses)?;
+/// All that is known before the addresses are.
+struct Plan<'a> {
+    call: &'a Call,
+    config: &'a PluginConfig,
+    node: Node,
+    mac: Option<Mac>,
+    occupied: Vec<IpNet>,
+}
 
+impl<'a> Plan<'a> {
+    fn new(call: &'a Call, config: &'a PluginConfig, sockets: &mut Sockets) -> Result<Self, Error> {
+        let mac = asked::mac(call)?;
+        let routes = sockets.pod.routes(RouteFilter::default());
+        let routes = routes.map_err(|error| kernel("looking at the pod's routes", &error))?;
+        Ok(Self {
+            call,
+            config,
+            node: host::describe(&mut sockets.host, config)?,
+            mac,
+            occupied: routes.iter().map(|route| route.dst).collect(),
+        })
+    }
+
+    /// The wiring for what the IPAM plugin answered.
+    fn wiring(&self, addresses: &Success) -> Result<Wiring, Error> {
+        let attachment = self.call.environment.attachment()?;
+        let wiring = Wiring::new(&Wanted {
+            network: &self.call.network,
+            attachment,
+            ipam: addresses,
+            mtu: self.node.mtu,
+            node_addresses: &self.node.addresses,
+            ipv6: self.node.ipv6,
+            mac: self.mac,
+            settings: &self.config.sysctl,
+            occupied: &self.occupied,
+        });
+        if wiring.addresses.is_empty() {
+            let ipam = &self.config.ipam_type;
+            return Err(Error::new(
+                code::INVALID_CONFIG,
+                format!("IPAM plugin {ipam:?} gave {attachment} no address"),
+            )
+            .advise(
+                "check the `ipam` section of the conflist: the pod would be reachable by nobody",
+            ));
+        }
+        host::check_families(&self.node, &wiring.addresses)?;
+        Ok(wiring)
+    }
+}
+
+/// Makes what the wiring says, or nothing.
+fn make(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(), Error> {
+    host::enable_forwarding(&wiring.addresses)?;
     let pair = wiring.pair(netns.as_raw_fd());
     let (host_end, pod_end) = sockets
         .host
         .add_veth(&pair)
-        .map_err(|error| pair_refused(&wiring, &error, sockets))?;
-    let made = sockets
+        .map_err(|error| pair_refused(wiring, &error, sockets))?;
+    let alias = &wiring.alias;
+    sockets
         .host
         .apply_all(&wiring.host_requests(host_end))
-        .map_err(|error| kernel(&format!("wiring {attachment} on the host"), &error))
+        .map_err(|error| kernel(&format!("wiring {alias} on the host"), &error))
+        .and_then(|()| apply_settings(wiring, netns))
         .and_then(|()| {
             sockets
                 .pod
                 .apply_all(&wiring.pod_requests(pod_end))
-                .map_err(|error| kernel(&format!("wiring {attachment} inside the pod"), &error))
+                .map_err(|error| kernel(&format!("wiring {alias} inside the pod"), &error))
         })
-        .and_then(|()| carry_packets(&mut sockets.host, host_end));
-    match made {
-        Ok(()) => Ok(wiring.result(&netns.path().to_string_lossy(), dns(config, addresses))),
-        Err(error) => {
+        .and_then(|()| carry_packets(&mut sockets.host, host_end))
+        .map_err(|error| {
             let undone = sockets
                 .host
                 .apply_all(&[Request::DelLink { index: host_end }])
                 .map_err(|error| kernel("deleting the pair", &error));
-            Err(after_undoing(error, "taking the interface back", undone))
-        }
+            after_undoing(error, "taking the interface back", undone)
+        })
+}
+
+/// Settings of the pod's interface, which is not up yet.
+fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
+    if wiring.settings.is_empty() {
+        return Ok(());
     }
+    let apply = || -> Result<(), std::io::Error> {
+        for (path, value) in &wiring.settings {
+            sysctl::ensure(path, value)?;
+        }
+        Ok(())
+    };
+    netns
+        .run(apply)
+        .map_err(|error| failure::namespace(&error))?
+        .map_err(|error| {
+            Error::new(code::IO, format!("inside the pod: {error}"))
+                .advise("check `sysctl` in the flatland section of the conflist")
+        })
 }
 
 /// Makes the kernel notice now that the host end has a carrier. It would some milliseconds later,

@@ -8,6 +8,7 @@ use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
 use wire::sysctl;
 
+use crate::asked;
 use crate::failure::{self, kernel};
 use crate::findings::{Expected, Observed, Side, findings};
 use crate::host;
@@ -32,10 +33,17 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         mtu: node.mtu,
         node_addresses: &node.addresses,
         ipv6: node.ipv6,
+        mac: asked::mac(call)?,
+        settings: &config.sysctl,
+        // What they decided is in the result.
+        occupied: &[],
     });
     let expected = Expected::new(wiring, &ours);
-    let observed = observe(&expected.wiring, &mut host, &mut pod)
+    let mut observed = observe(&expected.wiring, &mut host, &mut pod)
         .map_err(|error| kernel(&format!("looking at {attachment}"), &error))?;
+    observed.settings = netns
+        .run(|| read_settings(&expected.wiring))
+        .map_err(|error| failure::namespace(&error))?;
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
     verdict(attachment, findings(&expected, &observed), reserved)
 }
@@ -81,7 +89,14 @@ fn observe(
         inside,
         outside,
         spoof_guard: sysctl::read(&spoof_guard).is_ok_and(|value| value == "1"),
+        settings: Vec::new(),
     })
+}
+
+/// Inside the pod's namespace.
+fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
+    let paths = wiring.settings.iter().map(|(path, _)| path);
+    paths.map(|path| sysctl::read(path).ok()).collect()
 }
 
 /// The link of that name and what is on it.

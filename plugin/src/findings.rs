@@ -1,6 +1,7 @@
 //! What is wrong with a pod's wiring, as a pure comparison of what ADD would make with what is
 //! there. What ADD asks the kernel for is what is looked for, so that the two cannot drift apart.
 
+use ipnet::IpNet;
 use wire::cni::Success;
 use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind};
 
@@ -12,7 +13,7 @@ pub(crate) struct Expected {
     /// The wiring, with the MAC that the result states.
     pub(crate) wiring: Wiring,
     /// Destinations that the result still leads through our gateways.
-    destinations: Vec<ipnet::IpNet>,
+    destinations: Vec<IpNet>,
     /// MTUs that the result states; it does from CNI 1.1.0 on.
     host_mtu: Option<u32>,
     pod_mtu: Option<u32>,
@@ -27,6 +28,8 @@ pub(crate) struct Observed {
     pub(crate) outside: Side,
     /// Whether the host end has a strict `rp_filter`.
     pub(crate) spoof_guard: bool,
+    /// The wiring's settings of the pod's interface, in its order, where they can be read.
+    pub(crate) settings: Vec<Option<String>>,
 }
 
 /// One end of the pair and what hangs on it.
@@ -67,12 +70,17 @@ impl Expected {
         }
     }
 
-    /// Whether a route inside the pod is still to be expected: to a destination, or to the gateway
-    /// of one.
-    fn keeps(&self, route: &Route) -> bool {
-        let serves =
-            |dst: &ipnet::IpNet| *dst == route.dst || wiring::gateway_of(dst) == route.dst.addr();
-        self.destinations.iter().any(serves)
+    /// Whether a route is still to be expected in a pod with these routes: one to a destination
+    /// that the result has, or the one to the gateway of such, unless they do without it.
+    fn keeps(&self, route: &Route, there: &[Route]) -> bool {
+        if self.destinations.contains(&route.dst) {
+            return true;
+        }
+        let needed = |dst: &IpNet| {
+            let onlink = |there: &Route| there.dst == *dst && there.onlink;
+            wiring::gateway_of(dst) == route.dst.addr() && !there.iter().any(onlink)
+        };
+        self.destinations.iter().any(needed)
     }
 }
 
@@ -84,12 +92,13 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
     if let Some(link) = &inside.link {
         let requests = wiring.pod_requests(link.index);
         found.extend(requests.iter().filter_map(|request| match request {
-            Request::AddRoute(route) if !expected.keeps(route) => None,
+            Request::AddRoute(route) if !expected.keeps(route, &inside.routes) => None,
             request => inside.lacks(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
         found.extend(wrong_mac(&what, link, wiring.pod_mac));
         found.extend(wrong_mtu(&what, link, expected.pod_mtu, wiring.mtu));
+        found.extend(wrong_settings(wiring, &observed.settings));
     } else {
         found.push(format!("interface {} in the pod is gone", wiring.pod_name));
     }
@@ -196,6 +205,21 @@ fn wrong_mtu(what: &str, link: &Link, stated: Option<u32>, wanted: u32) -> Optio
         None if mtu > wanted => Some(format!("{what} has MTU {mtu}, more than {wanted}")),
         _ => None,
     }
+}
+
+fn wrong_settings<'a>(
+    wiring: &'a Wiring,
+    there: &'a [Option<String>],
+) -> impl Iterator<Item = String> {
+    wiring
+        .settings
+        .iter()
+        .zip(there)
+        .filter_map(|((path, wanted), there)| match there {
+            Some(value) if value == wanted => None,
+            Some(value) => Some(format!("setting {path} is {value}, not {wanted}")),
+            None => Some(format!("setting {path} cannot be read")),
+        })
 }
 
 /// Two interfaces that are both there but are not the two ends of one pair.

@@ -23,6 +23,9 @@ fn wiring() -> Wiring {
         mtu: 1500,
         node_addresses: &["192.168.1.11".parse().unwrap()],
         ipv6: true,
+        mac: None,
+        settings: &[("net/ipv4/conf/IFNAME/arp_ignore".into(), "1".into())],
+        occupied: &[],
     })
 }
 
@@ -64,6 +67,7 @@ fn after_add(wiring: &Wiring) -> Observed {
         inside: made(&wiring.pod_requests(INSIDE), inside),
         outside: made(&wiring.host_requests(OUTSIDE), outside),
         spoof_guard: true,
+        settings: vec![Some("1".to_owned())],
     }
 }
 
@@ -124,7 +128,7 @@ fn right_after_add_nothing_is_found_in_any_version() {
 #[test]
 fn each_thing_that_breaks_is_found_and_named() {
     type Break = fn(&mut Observed, &mut Success);
-    let cases: [(Break, &str); 20] = [
+    let cases: [(Break, &str); 22] = [
         (
             |o, _| o.inside = Side::default(),
             "interface eth0 in the pod is gone",
@@ -196,6 +200,14 @@ fn each_thing_that_breaks_is_found_and_named() {
             "the neighbour 10.244.7.3 of flat",
         ),
         (|o, _| o.spoof_guard = false, "rp_filter is not 1"),
+        (
+            |o, _| o.settings = vec![Some("0".into())],
+            "setting net/ipv4/conf/eth0/arp_ignore is 0, not 1",
+        ),
+        (
+            |o, _| o.settings = vec![None],
+            "eth0/arp_ignore cannot be read",
+        ),
     ];
     for (change, expected) in cases {
         let found = found(Version::V1_1_0, change);
@@ -263,4 +275,15 @@ fn before_1_1_0_a_lowered_mtu_may_be_a_later_plugins_and_a_raised_one_is_wrong()
         found[0].contains("has MTU 9000, more than 1500"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_second_interface_is_not_expected_to_have_the_gateways_own_route() {
+    let found = found(Version::V1_1_0, |observed, _| {
+        drop_route(&mut observed.inside.routes, "169.254.1.1/32");
+        for route in &mut observed.inside.routes {
+            route.onlink = true;
+        }
+    });
+    assert_eq!(found, Vec::<String>::new());
 }

@@ -2,6 +2,7 @@
 //! the pod; the addresses come from the IPAM plugin named in the configuration.
 
 mod add;
+mod asked;
 mod check;
 mod del;
 mod failure;

@@ -12,7 +12,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipnetwork::IpNetwork;
 use wire::cni::{self, Attachment, Dns, Success};
 use wire::netlink::{
-    Address, Ipv4Settings, LinkChange, Mac, Neighbour, Request, Route, RouteKind, VethPair,
+    Address, Ipv4Settings, LinkChange, Mac, Neighbour, Request, Route, RouteKind, Rule, VethPair,
 };
 use wire::node;
 
@@ -22,6 +22,12 @@ pub(crate) const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// The pod's IPv6 gateway: link-local, the same in every pod.
 pub(crate) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// A further interface of a pod has the routes of its own addresses in table 7000 + its index.
+const FIRST_TABLE: u32 = 7000;
+
+/// Before the rules of the main table (32766) and those that other programs add before it.
+const RULE_PRIORITY: u32 = 7000;
 
 /// Everything about one pod's wiring that is decided before the kernel is touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +50,16 @@ pub(crate) struct Wiring {
     pub(crate) node_addresses: Vec<IpAddr>,
     /// Whether the kernel does IPv6 on the host end. Where it does not, it refuses settings of it.
     pub(crate) ipv6: bool,
-    /// Destinations an IPAM plugin wants routed besides the default, through our gateway too.
-    pub(crate) extra_routes: Vec<IpNet>,
+    /// The destinations of the pod's routes through its gateways.
+    pub(crate) destinations: Vec<IpNet>,
+    /// Gateways whose default route goes into a table of the interface's own, for what comes from
+    /// its addresses: another interface has the default route of the main table.
+    pub(crate) beside: Vec<IpAddr>,
+    /// Whether the pod has the IPv4 gateway already, behind another interface: a second route to
+    /// it would be refused.
+    pub(crate) gateway_elsewhere: bool,
+    /// Settings of the pod's interface: path below /proc/sys, value.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// What [`Wiring::new`] is made from.
@@ -63,29 +77,41 @@ pub(crate) struct Wanted<'a> {
     pub(crate) node_addresses: &'a [IpAddr],
     /// Whether the kernel does IPv6 on links of that MTU.
     pub(crate) ipv6: bool,
+    /// The MAC that the pod is to have instead of one of ours.
+    pub(crate) mac: Option<Mac>,
+    /// Settings of the pod's interface, which is called `IFNAME` in their paths.
+    pub(crate) settings: &'a [(String, String)],
+    /// Where the pod has routes to already, through other interfaces.
+    pub(crate) occupied: &'a [IpNet],
 }
 
 impl Wiring {
     /// The wiring for one attachment.
     pub(crate) fn new(wanted: &Wanted<'_>) -> Self {
         let (host_mac, pod_mac) = node::macs(wanted.network, wanted.attachment);
+        let pod_name = wanted.attachment.interface();
+        let addresses: Vec<IpAddr> = wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect();
+        let settings = wanted.settings.iter();
         Self {
             host_name: node::host_interface(wanted.network, wanted.attachment),
             host_mac,
-            pod_name: wanted.attachment.interface().to_owned(),
-            pod_mac,
+            pod_name: pod_name.to_owned(),
+            pod_mac: wanted.mac.unwrap_or(pod_mac),
             alias: alias(wanted.network, wanted.attachment),
             mtu: wanted.mtu,
-            addresses: wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect(),
             node_addresses: wanted.node_addresses.to_vec(),
             ipv6: wanted.ipv6,
-            extra_routes: wanted
-                .ipam
-                .routes
-                .iter()
-                .map(|route| route.dst.trunc())
-                .filter(|dst| dst.prefix_len() != 0)
+            destinations: destinations(wanted, &addresses),
+            beside: gateways(&addresses)
+                .filter(|gateway| wanted.occupied.contains(&everywhere(gateway.is_ipv4())))
                 .collect(),
+            gateway_elsewhere: wanted
+                .occupied
+                .contains(&IpNet::from(IpAddr::V4(GATEWAY_V4))),
+            settings: settings
+                .map(|(path, value)| (path.replace("IFNAME", pod_name), value.clone()))
+                .collect(),
+            addresses,
         }
     }
 
@@ -131,7 +157,7 @@ impl Wiring {
                 address: gateway,
                 mac: self.host_mac,
             }));
-            if gateway.is_ipv4() {
+            if gateway.is_ipv4() && !self.gateway_elsewhere {
                 // An IPv6 link-local gateway needs no route of its own: fe80::/64 is on every link.
                 requests.push(Request::AddRoute(Route {
                     dev: Some(link),
@@ -139,14 +165,36 @@ impl Wiring {
                 }));
             }
         }
-        for dst in self.destinations() {
-            requests.push(Request::AddRoute(Route {
-                via: Some(gateway_of(&dst)),
-                dev: Some(link),
-                ..unicast(dst)
+        for dst in &self.destinations {
+            requests.push(Request::AddRoute(self.through_gateway(*dst, link)));
+        }
+        for gateway in &self.beside {
+            let table = FIRST_TABLE + link;
+            let v4 = gateway.is_ipv4();
+            requests.push(Request::AddRouteIn {
+                table,
+                route: self.through_gateway(everywhere(v4), link),
+            });
+            let own = self.addresses.iter().filter(|own| own.is_ipv4() == v4);
+            requests.extend(own.map(|from| {
+                Request::AddRule(Rule {
+                    from: *from,
+                    table,
+                    priority: RULE_PRIORITY,
+                })
             }));
         }
         requests
+    }
+
+    /// A route of the pod's.
+    fn through_gateway(&self, dst: IpNet, link: u32) -> Route {
+        Route {
+            via: Some(gateway_of(&dst)),
+            dev: Some(link),
+            onlink: self.gateway_elsewhere && is_v4(&dst),
+            ..unicast(dst)
+        }
     }
 
     /// What is done on the host, where the host end has this index. Goes before
@@ -211,10 +259,11 @@ impl Wiring {
                 })
                 .collect(),
             routes: self
-                .destinations()
+                .destinations
+                .iter()
                 .map(|dst| cni::Route {
-                    dst,
-                    gw: Some(gateway_of(&dst)),
+                    dst: *dst,
+                    gw: Some(gateway_of(dst)),
                     other: serde_json::Map::new(),
                 })
                 .collect(),
@@ -224,24 +273,37 @@ impl Wiring {
 
     /// One gateway for each family the pod has an address of.
     fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        [true, false]
-            .into_iter()
-            .filter(|v4| {
-                self.addresses
-                    .iter()
-                    .any(|address| address.is_ipv4() == *v4)
-            })
-            .map(gateway_for)
+        gateways(&self.addresses)
     }
+}
 
-    /// The destinations of the pod's routes through its gateways, defaults first.
-    fn destinations(&self) -> impl Iterator<Item = IpNet> + '_ {
-        self.gateways().flat_map(|gateway| {
-            let v4 = gateway.is_ipv4();
-            let extra = self.extra_routes.iter().copied();
-            std::iter::once(everywhere(v4)).chain(extra.filter(move |dst| is_v4(dst) == v4))
-        })
+/// One gateway for each family there is an address of.
+fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
+    let has = |v4: bool| addresses.iter().any(|address| address.is_ipv4() == v4);
+    [true, false]
+        .into_iter()
+        .filter(move |v4| has(*v4))
+        .map(gateway_for)
+}
+
+/// Where the pod's routes through its gateways lead: everywhere, and where the IPAM plugin wants
+/// besides. A route that the pod has stays as it is: two default routes would make a lottery of
+/// every packet.
+fn destinations(wanted: &Wanted<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
+    let mut all = Vec::new();
+    for gateway in gateways(addresses) {
+        let v4 = gateway.is_ipv4();
+        all.push(everywhere(v4));
+        let extra = wanted.ipam.routes.iter().map(|route| route.dst.trunc());
+        all.extend(extra.filter(|dst| is_v4(dst) == v4));
     }
+    let mut seen = Vec::new();
+    all.retain(|dst| {
+        let fresh = !wanted.occupied.contains(dst) && !seen.contains(dst);
+        seen.push(*dst);
+        fresh
+    });
+    all
 }
 
 /// The alias of a host end: which attachment it belongs to.

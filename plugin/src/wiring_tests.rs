@@ -31,6 +31,12 @@ fn ipam(addresses: &[&str], routes: &[&str]) -> Success {
 }
 
 fn wiring(ipam: &Success) -> Wiring {
+    wiring_beside(ipam, &[])
+}
+
+/// The wiring of a pod that has these routes already.
+fn wiring_beside(ipam: &Success, occupied: &[&str]) -> Wiring {
+    let occupied: Vec<_> = occupied.iter().map(|dst| dst.parse().unwrap()).collect();
     Wiring::new(&Wanted {
         network: "flatland",
         attachment: &Attachment::new("c1", "eth0").unwrap(),
@@ -38,6 +44,9 @@ fn wiring(ipam: &Success) -> Wiring {
         mtu: 1450,
         node_addresses: &["192.168.1.11".parse().unwrap(), "fd00::11".parse().unwrap()],
         ipv6: true,
+        mac: None,
+        settings: &[],
+        occupied: &occupied,
     })
 }
 
@@ -167,4 +176,61 @@ fn where_there_is_no_ipv6_nothing_is_said_about_it() {
     assert!(commands(&wiring.host_requests(LINK))[0].contains("addrgenmode"));
     wiring.ipv6 = false;
     assert!(!commands(&wiring.host_requests(LINK))[0].contains("addrgenmode"));
+}
+
+#[test]
+fn a_second_interface_leaves_the_default_route_and_has_one_for_its_own_address_alone() {
+    let ipam = ipam(
+        &["10.244.7.3/24", "fd00:10:244:7::3/80"],
+        &["10.96.0.0/12", "10.97.0.0/16"],
+    );
+    let beside = wiring_beside(&ipam, &["0.0.0.0/0", "169.254.1.1/32", "10.97.0.0/16"]);
+
+    let made: Vec<String> = commands(&beside.pod_requests(LINK))
+        .into_iter()
+        .filter(|command| command.contains(" via ") || command.starts_with("ip rule"))
+        .collect();
+    assert_eq!(
+        made,
+        [
+            "ip route add 10.96.0.0/12 via 169.254.1.1 dev if7 proto 70 onlink",
+            "ip route add ::/0 via fe80::1 dev if7 proto 70",
+            "ip route add 0.0.0.0/0 via 169.254.1.1 dev if7 proto 70 onlink table 7007",
+            "ip rule add from 10.244.7.3 lookup 7007 priority 7000 protocol 70",
+        ]
+    );
+    let said = beside.result("/run/netns/x", Dns::default()).routes;
+    let said: Vec<String> = said.iter().map(|route| route.dst.to_string()).collect();
+    assert_eq!(said, ["10.96.0.0/12", "::/0"]);
+    let gateway = "ip route add 169.254.1.1/32 dev if7 proto 70".to_owned();
+    assert!(!commands(&beside.pod_requests(LINK)).contains(&gateway));
+    assert!(commands(&wiring(&ipam).pod_requests(LINK)).contains(&gateway));
+}
+
+#[test]
+fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
+    let ipam = ipam(&["10.244.7.3/24"], &[]);
+    let attachment = Attachment::new("c1", "eth0").unwrap();
+    let wiring = Wiring::new(&Wanted {
+        network: "flatland",
+        attachment: &attachment,
+        ipam: &ipam,
+        mtu: 1500,
+        node_addresses: &[],
+        ipv6: true,
+        mac: Some("02:00:00:00:00:07".parse().unwrap()),
+        settings: &[("net/ipv4/conf/IFNAME/arp_ignore".into(), "1".into())],
+        occupied: &[],
+    });
+    assert_eq!(wiring.pair(3).peer_mac.to_string(), "02:00:00:00:00:07");
+    let host = commands(&wiring.host_requests(LINK));
+    assert!(
+        host[1].contains("10.244.7.3 lladdr 02:00:00:00:00:07"),
+        "{}",
+        host[1]
+    );
+    assert_eq!(
+        wiring.settings,
+        [("net/ipv4/conf/eth0/arp_ignore".to_owned(), "1".to_owned())]
+    );
 }

@@ -1,6 +1,7 @@
 //! A node: a machine with Flatland on it.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::Signal;
@@ -139,6 +140,20 @@ impl Node {
         stdin: &str,
     ) -> Result<Output> {
         execute(&self.machine, plugin, command, target, stdin.as_bytes())
+    }
+
+    /// Puts plugins of Debian's containernetworking-plugins beside ours.
+    pub fn install_plugins(&self, plugins: &[&str]) -> Result {
+        for plugin in plugins {
+            let theirs = Path::new("/usr/lib/cni").join(plugin);
+            if !theirs.is_file() {
+                let missing = format!("no {} on this machine: run `make setup`", theirs.display());
+                return Err(Error::new(missing));
+            }
+            self.machine
+                .install(&theirs, &format!("/opt/cni/bin/{plugin}"))?;
+        }
+        Ok(())
     }
 
     /// Our routes in the kernel, one a line, IPv4 first.

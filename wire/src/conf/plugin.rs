@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "nodeAddresses",
     "ipam",
     "dns",
+    "sysctl",
     "type",
     "name",
     "cniVersion",
@@ -53,6 +54,9 @@ pub struct PluginConfig {
     pub ipam_type: String,
     /// Passed on in the result.
     pub dns: Dns,
+    /// Kernel settings of the pod's interface: path below /proc/sys, in which the interface is
+    /// `IFNAME`, and value.
+    pub sysctl: Vec<(String, String)>,
 }
 
 impl PluginConfig {
@@ -74,6 +78,7 @@ impl PluginConfig {
                 .map(Dns::parse)
                 .transpose()?
                 .unwrap_or_default(),
+            sysctl: sysctl(&section)?,
         })
     }
 }
@@ -107,6 +112,39 @@ fn has_ipv6(section: &Section<'_>) -> bool {
     texts
         .filter_map(Value::as_str)
         .any(|text| text.contains(':'))
+}
+
+/// Only what belongs to the pod's own interface: the rest of the pod is the runtime's.
+fn sysctl(section: &Section<'_>) -> Result<Vec<(String, String)>, Error> {
+    let expected = "an object of kernel settings and their values, both strings";
+    let settings = section.optional("sysctl", expected, Value::as_object)?;
+    let read = |(name, value): (&String, &Value)| {
+        let path = interface_setting(name).ok_or_else(|| {
+            let msg = format!("sysctl: {name:?} is no setting of the pod's interface");
+            invalid(msg).advise("write it as net.ipv4.conf.IFNAME.arp_filter, with IFNAME as it is")
+        })?;
+        match value.as_str() {
+            Some(value) if !value.is_empty() => Ok((path, value.to_owned())),
+            _ => Err(section.wrong("sysctl", value, "a string")),
+        }
+    };
+    settings.into_iter().flatten().map(read).collect()
+}
+
+/// `net.ipv4.conf.IFNAME.KEY`, with dots or slashes, as a path; also `ipv6` and `neigh`.
+fn interface_setting(name: &str) -> Option<String> {
+    let path = name.replace('.', "/");
+    let [net, family, folder, interface, key] = path.split('/').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let is_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let known = net == "net"
+        && matches!(family, "ipv4" | "ipv6")
+        && matches!(folder, "conf" | "neigh")
+        && interface == "IFNAME"
+        && !key.is_empty()
+        && key.bytes().all(is_key);
+    known.then_some(path)
 }
 
 fn node_address(value: &Value) -> Option<IpAddr> {

@@ -15,6 +15,7 @@ mod neighbour;
 mod query;
 mod request;
 mod route;
+mod rule;
 mod socket;
 pub(crate) mod subscription;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use monitor::{Monitor, Topics};
 pub use neighbour::Neighbour;
 pub use request::Request;
 pub use route::{Route, RouteFilter, RouteKind};
+pub use rule::Rule;
 pub use socket::Socket;
 pub use uplink::Uplink;
 pub use veth::VethPair;

@@ -6,7 +6,7 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, VethPair};
+use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that would do the
 /// same; a link known by its index N reads `ifN`.
@@ -44,6 +44,15 @@ pub enum Request {
     /// that prefix and metric, IPv6 prefers the one of the same next hop kind; whoever wants a
     /// different metric deletes the old route afterwards.
     ReplaceRoute(Route),
+    /// Adds a route to another table than the main one.
+    AddRouteIn {
+        /// The table's number, greater than 255.
+        table: u32,
+        /// The route.
+        route: Route,
+    },
+    /// Adds a rule that sends packets to a table.
+    AddRule(Rule),
     /// Removes a route that is just so.
     DelRoute(Route),
     /// Adds a permanent neighbour, or gives the one that is there this hardware address.
@@ -73,6 +82,8 @@ impl Request {
             Self::AddRoute(route) | Self::ReplaceRoute(route) => {
                 (M::NewRoute(route.message()), None)
             }
+            Self::AddRouteIn { table, route } => (M::NewRoute(route.message_in(*table)), None),
+            Self::AddRule(rule) => (M::NewRule(rule.message()), None),
             Self::DelRoute(route) => (M::DelRoute(route.delete_message()), None),
             Self::AddNeighbour(neighbour) => (M::NewNeighbour(neighbour.message()), None),
             Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
@@ -83,7 +94,10 @@ impl Request {
     pub(super) fn flags(&self) -> u16 {
         match self {
             Self::AddVeth(_) => NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO,
-            Self::AddAddress(_) | Self::AddRoute(_) => NLM_F_CREATE | NLM_F_EXCL,
+            Self::AddAddress(_)
+            | Self::AddRoute(_)
+            | Self::AddRouteIn { .. }
+            | Self::AddRule(_) => NLM_F_CREATE | NLM_F_EXCL,
             Self::ReplaceRoute(_) | Self::AddNeighbour(_) => NLM_F_CREATE | NLM_F_REPLACE,
             Self::ChangeLink { .. }
             | Self::DelLink { .. }
@@ -106,6 +120,8 @@ impl fmt::Display for Request {
             Self::DelAddress(address) => write!(f, "ip address del {address}"),
             Self::AddRoute(route) => write!(f, "ip route add {route}"),
             Self::ReplaceRoute(route) => write!(f, "ip route replace {route}"),
+            Self::AddRouteIn { table, route } => write!(f, "ip route add {route} table {table}"),
+            Self::AddRule(rule) => write!(f, "ip rule add {rule}"),
             Self::DelRoute(route) => write!(f, "ip route del {route}"),
             Self::AddNeighbour(neighbour) => write!(f, "ip neighbour replace {neighbour}"),
             Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),

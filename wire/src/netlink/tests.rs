@@ -174,6 +174,21 @@ fn route_requests() -> Vec<(Request, &'static str)> {
     };
     vec![
         (
+            Request::AddRouteIn {
+                table: 7004,
+                route: onlink.clone(),
+            },
+            "ip route add 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70 metric 5 onlink table 7004",
+        ),
+        (
+            Request::AddRule(Rule {
+                from: ip("fd00::7"),
+                table: 7004,
+                priority: 7000,
+            }),
+            "ip rule add -6 from fd00::7 lookup 7004 priority 7000 protocol 70",
+        ),
+        (
             Request::AddRoute(to_pod),
             "ip route add 10.1.10.7/32 dev if9 proto 70 src 192.168.1.10",
         ),

@@ -31,6 +31,7 @@ fn everything_but_the_ipam_type_has_a_default() {
         node_addresses: Vec::new(),
         ipam_type: "flatland-ipam".to_owned(),
         dns: Dns::default(),
+        sysctl: Vec::new(),
     };
     assert_eq!(PluginConfig::parse(&with(&json!({}))).unwrap(), expected);
 }
@@ -44,6 +45,7 @@ fn every_key_is_read() {
         "nodeAddresses": ["192.168.1.20", "fd99::20"],
         "ipam": {"type": "host-local", "ranges": []},
         "dns": {"nameservers": ["10.96.0.10"]},
+        "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "1", "net/ipv6/neigh/IFNAME/mcast_solicit": "2"},
     })))
     .unwrap();
     assert!(plugin.ip_masq);
@@ -54,6 +56,30 @@ fn every_key_is_read() {
     assert_eq!(plugin.non_masquerade_cidrs, cidrs);
     let addresses = ["192.168.1.20", "fd99::20"].map(|text| text.parse::<IpAddr>().unwrap());
     assert_eq!(plugin.node_addresses, addresses);
+    let settings = [
+        ("net/ipv4/conf/IFNAME/arp_ignore", "1"),
+        ("net/ipv6/neigh/IFNAME/mcast_solicit", "2"),
+    ];
+    let settings = settings.map(|(path, value)| (path.to_owned(), value.to_owned()));
+    assert_eq!(plugin.sysctl, settings);
+}
+
+#[test]
+fn only_settings_of_the_pods_interface_are_taken() {
+    for (name, value) in [
+        ("net.ipv4.ip_forward", json!("1")),
+        ("net.ipv4.conf.all.rp_filter", json!("1")),
+        ("net.ipv4.conf.eth0.rp_filter", json!("1")),
+        ("kernel.conf.conf.IFNAME.x", json!("1")),
+        ("net.ipv4.conf.IFNAME.", json!("1")),
+        ("net/ipv4/conf/IFNAME/../all/rp_filter", json!("1")),
+        ("net.ipv4.conf.IFNAME.arp_ignore", json!(1)),
+        ("net.ipv4.conf.IFNAME.arp_ignore", json!("")),
+    ] {
+        let error = PluginConfig::parse(&with(&json!({"sysctl": {name: value}}))).unwrap_err();
+        assert_eq!(error.code, code::INVALID_CONFIG, "{name}");
+        assert!(error.msg.starts_with("sysctl: "), "{error}");
+    }
 }
 
 #[test]

@@ -117,6 +117,14 @@ impl Route {
         message
     }
 
+    /// As [`Route::message`], for a table other than the main one.
+    pub(super) fn message_in(&self, table: u32) -> RouteMessage {
+        let mut message = self.message();
+        message.header.table = RouteHeader::RT_TABLE_UNSPEC;
+        message.attributes.push(RouteAttribute::Table(table));
+        message
+    }
+
     fn add_addresses(&self, message: &mut RouteMessage) {
         message.header.address_family = family(self.dst.addr());
         message.header.destination_prefix_length = self.dst.prefix_len();

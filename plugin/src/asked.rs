@@ -1,0 +1,124 @@
+//! The MAC that ADD is asked for.
+//!
+//! Three places say so, in this order, and the first that says anything counts:
+//! `runtimeConfig.mac`, which a runtime fills in for the capability `mac`; `args.cni.mac` of the
+//! configuration; `MAC` in `CNI_ARGS`.
+
+use serde_json::Value;
+use wire::cni::{Call, Error, code};
+use wire::netlink::Mac;
+
+/// The MAC that the pod is to have, if somebody wants one.
+pub(crate) fn mac(call: &Call) -> Result<Option<Mac>, Error> {
+    for pointer in ["/runtimeConfig/mac", "/args/cni/mac"] {
+        let name = pointer[1..].replace('/', ".");
+        match call.config.pointer(pointer) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) if text.is_empty() => {}
+            Some(Value::String(text)) => {
+                return check(&name, code::INVALID_CONFIG, text).map(Some);
+            }
+            Some(other) => {
+                let msg = format!("{name}: {other} is not a string");
+                return Err(Error::new(code::INVALID_CONFIG, msg));
+            }
+        }
+    }
+    match call.environment.args.get("MAC") {
+        None | Some("") => Ok(None),
+        Some(text) => check("MAC of CNI_ARGS", code::INVALID_ENVIRONMENT, text).map(Some),
+    }
+}
+
+/// The kernel takes no other for an interface (`is_valid_ether_addr`).
+fn check(name: &str, code: u32, text: &str) -> Result<Mac, Error> {
+    let mac: Mac = text
+        .parse()
+        .map_err(|error| Error::new(code, format!("{name}: {error}")))?;
+    if mac.0[0] & 1 == 1 || mac.0 == [0; 6] {
+        let msg = format!("{name}: {mac} is no interface's MAC");
+        return Err(Error::new(code, msg).advise("the first byte must be even, and not all zero"));
+    }
+    Ok(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wire::cni::{Args, Command, Environment};
+
+    use super::*;
+
+    fn asked(config: &Value, args: &str) -> Result<Option<String>, Error> {
+        let mut config = config.clone();
+        config["name"] = "net".into();
+        config["cniVersion"] = "1.1.0".into();
+        let environment = Environment {
+            command: Command::Status,
+            attachment: None,
+            netns: None,
+            args: Args::parse(args).unwrap(),
+            path: Vec::new(),
+        };
+        let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
+        Ok(mac(&call)?.map(|mac| mac.to_string()))
+    }
+
+    #[test]
+    fn the_first_place_that_names_one_counts() {
+        let runtime = json!({"mac": "02:00:00:00:00:01"});
+        let args = json!({"cni": {"mac": "02:00:00:00:00:02"}});
+        let argument = "MAC=02:00:00:00:00:03";
+        for (config, arguments, expected) in [
+            (json!({}), "", None),
+            (json!({"runtimeConfig": {"mac": ""}}), "MAC=", None),
+            (json!({}), argument, Some("02:00:00:00:00:03")),
+            (json!({"args": args}), argument, Some("02:00:00:00:00:02")),
+            (
+                json!({"args": args, "runtimeConfig": runtime}),
+                argument,
+                Some("02:00:00:00:00:01"),
+            ),
+        ] {
+            assert_eq!(
+                asked(&config, arguments).unwrap().as_deref(),
+                expected,
+                "{config}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_interface_can_have_is_refused_by_name() {
+        for (config, arguments, code, culprit) in [
+            (
+                json!({"runtimeConfig": {"mac": "nonsense"}}),
+                "",
+                7,
+                "runtimeConfig.mac: \"nonsense\"",
+            ),
+            (
+                json!({"args": {"cni": {"mac": 7}}}),
+                "",
+                7,
+                "args.cni.mac: 7 is not a string",
+            ),
+            (
+                json!({}),
+                "MAC=01:00:5e:00:00:01",
+                4,
+                "MAC of CNI_ARGS: 01:00:5e:00:00:01",
+            ),
+            (
+                json!({}),
+                "MAC=00:00:00:00:00:00",
+                4,
+                "00:00:00:00:00:00 is no interface's",
+            ),
+        ] {
+            let error = asked(&config, arguments).unwrap_err();
+            assert_eq!(error.code, code, "{error}");
+            assert!(error.msg.contains(culprit), "{error}");
+        }
+    }
+}
