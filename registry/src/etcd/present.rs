@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep};
 use wire::node::NodeName;
@@ -64,11 +64,9 @@ impl Keeper {
                 Ok((lease, ttl)) => {
                     failures = 0;
                     self.set(PresenceState::Present);
-                    self.keep(lease, ttl).await;
+                    let why = self.keep(lease, ttl).await.to_owned();
                     self.lease = None;
-                    PresenceState::Lost {
-                        why: "the lease ran out".to_owned(),
-                    }
+                    PresenceState::Lost { why }
                 }
                 Err(state) => state,
             };
@@ -143,8 +141,8 @@ impl Keeper {
         }
     }
 
-    /// Renews the lease until it is lost.
-    async fn keep(&mut self, lease: i64, ttl: Duration) {
+    /// Renews the lease until it or the key is lost; says which.
+    async fn keep(&mut self, lease: i64, ttl: Duration) -> &'static str {
         let backoff = self.etcd.policy.backoff;
         let mut renewed = Instant::now();
         let mut failures = 0;
@@ -157,12 +155,12 @@ impl Keeper {
             sleep(pause).await;
             let asked = Instant::now();
             match self.renew(lease).await {
-                Ok(true) => {
+                Ok(None) => {
                     renewed = asked;
                     failures = 0;
                     self.set(PresenceState::Present);
                 }
-                Ok(false) => return,
+                Ok(Some(why)) => return why,
                 Err(failure) => {
                     failures += 1;
                     if renewed.elapsed() > ttl {
@@ -173,8 +171,8 @@ impl Keeper {
         }
     }
 
-    /// Whether the lease still exists.
-    async fn renew(&self, lease: i64) -> Result<bool, Failure> {
+    /// `None` if the lease is renewed and the key is there, else what is lost.
+    async fn renew(&self, lease: i64) -> Result<Option<&'static str>, Failure> {
         let limit = self.etcd.policy.request;
         let renew = |client: etcd_client::Client| async move {
             match client.lease_client().keep_alive(lease).await {
@@ -183,7 +181,15 @@ impl Keeper {
                 Err(error) => Err(error),
             }
         };
-        self.etcd.once(limit, renew).await
+        if !self.etcd.once(limit, renew).await? {
+            return Ok(Some("the lease ran out"));
+        }
+        // Whoever deletes the network's keys leaves the lease alive.
+        let key = self.etcd.keys.presence(&self.node);
+        let count = GetOptions::new().with_count_only();
+        let look = |client| async move { kv(&client).get(key, Some(count)).await };
+        let found = self.etcd.once(limit, look).await?;
+        Ok((found.count() == 0).then_some("its key was deleted"))
     }
 
     /// Gives the lease back, and with it the key, unless another session has written it since.

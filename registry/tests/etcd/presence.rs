@@ -87,6 +87,16 @@ async fn a_presence_that_ran_out_comes_back() {
 }
 
 #[tokio::test]
+async fn a_presence_whose_key_somebody_deletes_comes_back() {
+    let etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    until_present(&handle).await;
+    etcd.delete(KEY).await;
+    until("the key", || async { etcd.get(KEY).await }).await;
+}
+
+#[tokio::test]
 async fn a_presence_survives_a_restart_of_etcd() {
     let mut etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
