@@ -200,7 +200,10 @@ impl Peers {
         let wish = match &verdict {
             Verdict::Route(path) => Some(*path),
             Verdict::Refused(refusal) if refusal.is_pending() => current,
-            Verdict::Refused(_) | Verdict::Own => None,
+            // A claim in this node's name that it does not know of is another machine's, until the
+            // registry has let this one join: a node under a wrong name takes no route away.
+            Verdict::Own => current,
+            Verdict::Refused(_) => None,
         };
         let known = self
             .judged

@@ -151,6 +151,20 @@ fn a_snapshot_brings_what_is_missing_and_prunes_exactly_what_is_stale() {
 }
 
 #[test]
+fn a_node_under_the_name_of_another_machine_takes_no_route_away() {
+    let to_the_other = Route {
+        via: Some([192, 168, 1, 9].into()),
+        ..route_to_peer(1)
+    };
+    let (kernel, mut reconciler) = start(&[to_the_other, route_to_peer(2)]);
+    reconciler.own(&[], None);
+    reconciler.reset(registry(10, &[2]));
+    pass(&mut reconciler);
+    assert_eq!(kernel.shown(), ["10.244.1.0/24 via 192.168.1.9", TO_N2]);
+    assert!(!reconciler.is_settled());
+}
+
+#[test]
 fn a_peer_that_joins_and_one_that_leaves_cost_no_listing() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2]));
