@@ -34,6 +34,7 @@ TARGET = $(shell cat target/tools/triple)
 # One target and one set of features for build, tests and lints: dependencies compile once.
 CARGO_FLAGS = --locked --workspace --target $(TARGET)
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
+DEMO = $(CARGO_TARGET_DIR)/$(TARGET)/demo
 
 # Tests make network namespaces. Whoever is not root gets the user namespace in which they may.
 ifneq ($(shell id -u),0)
@@ -67,13 +68,13 @@ build: setup
 
 ## demo: a cluster on this machine, in namespaces of its own: its nodes, routes, and who reaches whom
 demo: setup
-	@cargo build $(CARGO_FLAGS) --release --bins
-	@$(RELEASE)/lab demo --nodes '$(NODES)' --pods '$(PODS)' --families '$(FAMILIES)' $(if $(filter-out 0,$(KEEP)),--keep)
+	@cargo build $(CARGO_FLAGS) --profile demo --bins
+	@$(DEMO)/lab demo --nodes '$(NODES)' --pods '$(PODS)' --families '$(FAMILIES)' $(if $(filter-out 0,$(KEEP)),--keep)
 
 ## demo-down: take down what demo KEEP=1 left up
 demo-down:
-	@test -x $(RELEASE)/lab || { echo 'no demo was built here, so none is up' >&2; exit 1; }
-	@$(RELEASE)/lab demo --down
+	@test -x $(DEMO)/lab || { echo 'no demo was built here, so none is up' >&2; exit 1; }
+	@$(DEMO)/lab demo --down
 
 ## test: every test: units, protocol, end to end
 test: setup
