@@ -17,6 +17,7 @@
 mod error;
 mod etcd;
 mod files;
+mod forget;
 mod keys;
 mod local;
 pub mod owned;
@@ -29,6 +30,7 @@ mod registry;
 mod snapshot;
 
 pub use error::Error;
+pub use forget::{Forget, Forgotten};
 pub use policy::{Backoff, Policy};
 pub use presence::{PresenceHandle, PresenceState};
 pub use protocol::Registration;

@@ -10,6 +10,7 @@ use wire::node::NodeName;
 
 use crate::error::Error;
 use crate::files;
+use crate::forget::{Forget, Forgotten};
 use crate::protocol::{self, Me, Registration, Step, View, Want};
 use crate::records::{Claim, Network, NodeRecord};
 use crate::registry::Outcome;
@@ -134,6 +135,27 @@ impl Local {
                 stored.subnets.remove(subnet);
             }
             Ok(((), may))
+        })
+    }
+
+    pub(crate) fn forget(&self, node: &NodeName) -> Result<Forget, Error> {
+        self.locked(|stored| {
+            let record = stored.nodes.remove(node);
+            let claims = stored.subnets.iter();
+            let subnets: Vec<_> = claims
+                .filter(|(_, claim)| claim.node == *node)
+                .map(|(subnet, _)| *subnet)
+                .collect();
+            stored.subnets.retain(|_, claim| claim.node != *node);
+            if record.is_none() && subnets.is_empty() {
+                return Ok((Forget::Unknown, false));
+            }
+            let forgotten = Forgotten {
+                record,
+                presence: None,
+                subnets,
+            };
+            Ok((Forget::Done(forgotten), true))
         })
     }
 

@@ -20,7 +20,14 @@ use crate::protocol::{Me, Registration, Want};
 use crate::records::Network;
 use crate::registry::{Outcome, Registry};
 
-pub use change::{further, give_back};
+pub use change::{disown, further, give_back};
+
+/// Calls the function that it is given while nobody hands out addresses: what that takes off the
+/// file is not handed out afterwards, not even by who began before.
+pub type InPeace<'a> = &'a (dyn Fn(&dyn Fn() -> Result<(), Error>) -> Result<(), Error> + Sync);
+
+/// Where nobody hands out addresses from what is taken off the file without reading it again.
+const AT_ONCE: InPeace<'static> = &|change| change();
 
 /// flock(2) waits for ever or not at all.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -91,7 +98,7 @@ pub async fn ensure(
     let (_lock, left) = lock(folder, registry.policy().patience).await?;
     match known()? {
         Some(known) => Ok(known),
-        None => renew_locked(registry, folder, node, machine, left).await,
+        None => renew_locked(registry, folder, node, machine, left, AT_ONCE).await,
     }
 }
 
@@ -108,8 +115,19 @@ pub async fn renew(
     node: &NodeName,
     machine: &str,
 ) -> Result<Owned, Error> {
+    renew_in_peace(registry, folder, node, machine, AT_ONCE).await
+}
+
+/// As [`renew`], with subnets that are lost taken off the file [`InPeace`].
+pub async fn renew_in_peace(
+    registry: &Registry,
+    folder: &Path,
+    node: &NodeName,
+    machine: &str,
+    in_peace: InPeace<'_>,
+) -> Result<Owned, Error> {
     let (_lock, left) = lock(folder, registry.policy().patience).await?;
-    renew_locked(registry, folder, node, machine, left).await
+    renew_locked(registry, folder, node, machine, left, in_peace).await
 }
 
 async fn renew_locked(
@@ -118,6 +136,7 @@ async fn renew_locked(
     node: &NodeName,
     machine: &str,
     patience: Duration,
+    in_peace: InPeace<'_>,
 ) -> Result<Owned, Error> {
     let (known, damage) = match Owned::load(folder) {
         Ok(known) => (known.filter(|known| known.node == *node), None),
@@ -156,7 +175,9 @@ async fn renew_locked(
         node: node.clone(),
         subnets: in_order(keep, &outcome.subnets),
     };
-    if known.as_ref() != Some(&owned) {
+    if keep.iter().any(|subnet| !owned.subnets.contains(subnet)) {
+        in_peace(&|| owned.store(folder))?;
+    } else if known.as_ref() != Some(&owned) {
         owned.store(folder)?;
     }
     Ok(owned)

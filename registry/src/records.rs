@@ -57,6 +57,9 @@ pub struct Presence {
     /// The version of Flatland that runs there.
     #[serde(default)]
     pub version: String,
+    /// Since when it runs, in seconds since 1970 by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
 }
 
 /// One key with a value that could be read.

@@ -11,6 +11,7 @@ use wire::node::{self, NodeName};
 
 use crate::error::Error;
 use crate::etcd::Etcd;
+use crate::forget::Forget;
 use crate::local::Local;
 use crate::policy::Policy;
 use crate::presence::PresenceHandle;
@@ -138,6 +139,27 @@ impl Registry {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.release(me, subnet).await,
             Backend::Local(local) => local.release(me, subnet),
+        }
+    }
+
+    /// Takes all that `node` has: its record, its claims, its presence, so that everybody sees its
+    /// claims go. Unless `force`, nothing happens while the node is present. In one transaction as
+    /// long as it has up to 100 claims; may be repeated if it is cut between several.
+    pub async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.forget(node, force).await,
+            Backend::Local(local) => local.forget(node),
+        }
+    }
+
+    /// Shows all who follow the registry that nobody owns `subnet`, although they may have missed
+    /// how its claim went: claims it in the name of `node`, which must not be registered, and gives
+    /// it back. Returns `false`, and nothing happens, if somebody owns it or the node is
+    /// registered. May be repeated if it is cut in between.
+    pub async fn disclaim(&self, node: &NodeName, subnet: &IpNet) -> Result<bool, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.disclaim(node, subnet).await,
+            Backend::Local(_) => Ok(false),
         }
     }
 

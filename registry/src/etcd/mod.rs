@@ -2,6 +2,7 @@
 
 mod connect;
 mod follow;
+mod forget;
 mod present;
 mod read;
 mod reason;

@@ -1,11 +1,12 @@
 //! Growing and shrinking: what a node owns beyond one subnet of each pod CIDR.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use super::{Owned, lock, renew_locked, shortage};
+use super::{AT_ONCE, InPeace, Owned, lock, renew_locked, shortage};
 use crate::error::Error;
 use crate::protocol::{Me, Want};
 use crate::registry::Registry;
@@ -27,7 +28,7 @@ pub async fn further(
     let (_lock, left) = lock(folder, registry.policy().patience).await?;
     let known = Owned::load(folder)?.filter(|known| known.node == *node);
     let Some(mut known) = known else {
-        return renew_locked(registry, folder, node, machine, left).await;
+        return renew_locked(registry, folder, node, machine, left, AT_ONCE).await;
     };
     let network = registry.network();
     let is_new =
@@ -49,7 +50,7 @@ pub async fn further(
     let outcome = outcome?;
     if outcome.cluster != known.cluster {
         // It lacks the claims that the file has: bring all of them together.
-        return renew_locked(registry, folder, node, machine, left).await;
+        return renew_locked(registry, folder, node, machine, left, AT_ONCE).await;
     }
     known.subnets.extend(outcome.subnets);
     known.store(folder)?;
@@ -87,4 +88,27 @@ pub async fn give_back<E: From<Error>>(
     }
     registry.release(node, machine, subnet).await?;
     Ok(true)
+}
+
+/// Takes the `lost` subnets off the file in `folder`, [`InPeace`], because somebody else has them:
+/// needs no registry, and waits no longer than `patience` for other processes. Returns what the
+/// node owns then; `None` if it owned none of them.
+pub async fn disown(
+    folder: &Path,
+    node: &NodeName,
+    patience: Duration,
+    lost: impl Fn(&IpNet) -> bool,
+    in_peace: InPeace<'_>,
+) -> Result<Option<Owned>, Error> {
+    let (_lock, _) = lock(folder, patience).await?;
+    let Some(mut owned) = Owned::load(folder)?.filter(|owned| owned.node == *node) else {
+        return Ok(None);
+    };
+    let before = owned.subnets.len();
+    owned.subnets.retain(|subnet| !lost(subnet));
+    if owned.subnets.len() == before {
+        return Ok(None);
+    }
+    in_peace(&|| owned.store(folder))?;
+    Ok(Some(owned))
 }

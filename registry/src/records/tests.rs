@@ -26,6 +26,7 @@ fn values_are_spelled_as_documented() {
         session: "s".to_owned(),
         address: None,
         version: "0.1.0".to_owned(),
+        since: None,
     };
     assert_eq!(
         write_value(&presence),

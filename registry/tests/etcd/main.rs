@@ -6,6 +6,7 @@ mod both;
 mod claims;
 mod connection;
 mod follow;
+mod forget;
 mod growth;
 mod history;
 mod owned;

@@ -84,6 +84,7 @@ pub(crate) fn presence(session: &str) -> Presence {
         session: session.to_owned(),
         address: None,
         version: "0".to_owned(),
+        since: None,
     }
 }
 

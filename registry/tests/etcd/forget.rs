@@ -1,0 +1,144 @@
+//! Forgetting a node: everything of it, at once, and only while it is away.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use registry::owned::{self, Owned};
+use registry::{Change, Forget, PresenceState, Registration};
+use tokio::time::timeout;
+
+use crate::support::etcd::Etcd;
+use crate::support::{
+    DEADLINE, MACHINE, changes, conf, conf_of, net, node, open, presence, record, reset,
+};
+
+const V4: &str = "10.244.0.0/16";
+
+#[tokio::test]
+async fn all_that_a_forgotten_node_had_goes_in_one_revision_and_nothing_of_others() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let (a, b) = (node("a"), node("b"));
+    registry.register(&a, &record(MACHINE, &[])).await.unwrap();
+    let first = registry.claim(&a, MACHINE, &net(V4)).await.unwrap();
+    let second = registry.claim(&a, MACHINE, &net(V4)).await.unwrap();
+    let other = registry.claim(&b, MACHINE, &net(V4)).await.unwrap();
+    let mut events = registry.follow();
+    reset(&mut events).await;
+
+    let Forget::Done(gone) = registry.forget(&a, false).await.unwrap() else {
+        panic!("it is not present");
+    };
+    assert_eq!(gone.record, Some(record(MACHINE, &[])));
+    assert_eq!(gone.subnets.len(), 2);
+    let (_, seen) = changes(&mut events).await;
+    for change in [
+        Change::Node(a.clone(), None),
+        Change::Subnet(first, None),
+        Change::Subnet(second, None),
+    ] {
+        assert!(seen.contains(&change), "{change:?} in {seen:?}");
+    }
+    let left = registry.snapshot().await.unwrap();
+    assert_eq!(left.subnets.keys().collect::<Vec<_>>(), [&other]);
+    assert_eq!(registry.forget(&a, false).await.unwrap(), Forget::Unknown);
+}
+
+#[tokio::test]
+async fn a_node_that_is_present_is_forgotten_only_by_force() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let a = node("a");
+    registry.register(&a, &record(MACHINE, &[])).await.unwrap();
+    registry.claim(&a, MACHINE, &net(V4)).await.unwrap();
+    let handle = registry.present(&a, MACHINE, presence("1"));
+    let mut state = handle.state();
+    let present = state.wait_for(|state| *state == PresenceState::Present);
+    timeout(DEADLINE, present).await.unwrap().unwrap();
+    let before = registry.snapshot().await.unwrap();
+
+    let refused = registry.forget(&a, false).await.unwrap();
+    assert_eq!(refused, Forget::Present(Some(presence("1"))));
+    assert_eq!(registry.snapshot().await.unwrap(), before);
+
+    let forced = registry.forget(&a, true).await.unwrap();
+    assert!(matches!(forced, Forget::Done(gone) if gone.presence == Some(presence("1"))));
+    let keys = etcd.keys("/flatland/").await;
+    assert_eq!(keys, ["/flatland/blue/config"]);
+    // It may come back as if it were new.
+    let again = registry.register(&a, &record(MACHINE, &[])).await.unwrap();
+    assert_eq!(again, Registration::New);
+}
+
+#[tokio::test]
+async fn a_node_with_more_claims_than_a_transaction_holds_is_forgotten_whole() {
+    let etcd = Etcd::start();
+    let registry = open(&conf_of(&[&etcd.endpoint()], &[(V4, 24)]));
+    let a = node("a");
+    registry.agree().await.unwrap();
+    for third in 0..=255 {
+        let key = format!("/flatland/blue/subnets/10.244.{third}.0-24");
+        etcd.put(&key, r#"{"node":"a"}"#).await;
+    }
+
+    let Forget::Done(gone) = registry.forget(&a, false).await.unwrap() else {
+        panic!("it has claims");
+    };
+    assert_eq!(gone.subnets.len(), 256);
+    assert_eq!(etcd.keys("/flatland/").await, ["/flatland/blue/config"]);
+}
+
+#[tokio::test]
+async fn a_subnet_that_nobody_owns_is_shown_to_be_let_go() {
+    let etcd = Etcd::start();
+    let registry = open(&conf(&[&etcd.endpoint()]));
+    let (gone, subnet) = (node("gone"), net("10.244.3.0/24"));
+    registry.agree().await.unwrap();
+    let mut events = registry.follow();
+    reset(&mut events).await;
+
+    assert!(registry.disclaim(&gone, &subnet).await.unwrap());
+    let (_, first) = changes(&mut events).await;
+    assert!(matches!(&first[..], [Change::Subnet(it, Some(claim))]
+        if *it == subnet && claim.node == gone));
+    assert_eq!(changes(&mut events).await.1, [Change::Subnet(subnet, None)]);
+
+    let key = "/flatland/blue/subnets/10.244.3.0-24";
+    etcd.put(key, r#"{"node":"b"}"#).await;
+    assert!(!registry.disclaim(&gone, &subnet).await.unwrap());
+    assert!(etcd.get(key).await.is_some());
+}
+
+#[tokio::test]
+#[allow(
+    clippy::result_large_err,
+    reason = "the signature is that of owned::InPeace"
+)]
+async fn what_is_disowned_is_taken_off_the_file_in_peace() {
+    let folder = tempfile::tempdir().unwrap();
+    let subnets: Vec<IpNet> = vec![net("10.244.1.0/24"), net("10.244.2.0/24")];
+    let owned = Owned {
+        cluster: None,
+        node: node("a"),
+        subnets: subnets.clone(),
+    };
+    owned.store(folder.path()).unwrap();
+    let load = || Owned::load(folder.path()).unwrap().unwrap().subnets;
+    let lose = async |name: &str, lost: &[IpNet]| {
+        let in_peace: owned::InPeace<'_> = &|change| {
+            assert_eq!(load(), subnets);
+            change()
+        };
+        let lost = |subnet: &IpNet| lost.contains(subnet);
+        let patience = Duration::from_secs(1);
+        owned::disown(folder.path(), &node(name), patience, lost, in_peace)
+            .await
+            .unwrap()
+    };
+
+    assert_eq!(lose("b", &subnets).await, None);
+    assert_eq!(lose("a", &[net("10.244.3.0/24")]).await, None);
+    let left = lose("a", &subnets[..1]).await.unwrap();
+    assert_eq!(left.subnets, subnets[1..]);
+    assert_eq!(load(), subnets[1..]);
+}
