@@ -49,7 +49,7 @@ pub enum Error {
         /// What this node's conflist says.
         ours: Network,
         /// What the registry says.
-        theirs: Network,
+        theirs: Box<Network>,
         /// The key that says so.
         key: String,
     },
@@ -85,7 +85,7 @@ pub enum Error {
         /// This machine.
         ours: NodeRecord,
         /// The machine that holds it.
-        theirs: NodeRecord,
+        theirs: Box<NodeRecord>,
     },
     /// The subnet belongs to another node.
     NotOwned {

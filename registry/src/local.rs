@@ -78,7 +78,7 @@ impl Local {
             Some(theirs) if theirs.agrees_with(&self.network) => Ok(false),
             Some(theirs) => Err(Error::Mismatch {
                 ours: self.network.clone(),
-                theirs: theirs.clone(),
+                theirs: Box::new(theirs.clone()),
                 key: self.path().display().to_string(),
             }),
         }

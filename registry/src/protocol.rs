@@ -145,7 +145,7 @@ pub(crate) fn hold(view: &View, me: Me<'_>) -> Result<Hold, Error> {
             return Err(Error::NodeTaken {
                 node: me.node.clone(),
                 ours: wanted(&[]),
-                theirs: record.clone(),
+                theirs: Box::new(record.clone()),
             });
         }
     };
@@ -223,7 +223,7 @@ pub(crate) fn may_release(
                     addresses: Vec::new(),
                     machine_id: me.machine.to_owned(),
                 },
-                theirs: record.clone(),
+                theirs: Box::new(record.clone()),
             })
         }
         (Some(Some(owner)), _) if owner == me.node => Ok(true),

@@ -1,14 +1,16 @@
 //! What a node needs besides its routes: that it forwards, that the registry knows its addresses,
 //! and, once all else works, that the container runtime finds the conflist.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
-use wire::node::MachineId;
+use wire::node::{MachineId, NodeName};
 
 use crate::config::Config;
 use crate::desired::Link;
@@ -32,6 +34,8 @@ pub(crate) struct Chores {
     /// Whether the registry was seen: before that, this node writes nothing there.
     may_join: bool,
     round: u64,
+    /// What others have of this node's, as last seen.
+    lost: BTreeMap<IpNet, NodeName>,
     addresses: Vec<IpAddr>,
     /// Since when peers are told an address that this node does not have any more.
     vanished_at: Option<Instant>,
@@ -63,6 +67,7 @@ impl Chores {
             wishes,
             may_join: false,
             round: 0,
+            lost: BTreeMap::new(),
             addresses: Vec::new(),
             vanished_at: None,
             owned: None,
@@ -85,9 +90,11 @@ impl Chores {
         self.find_addresses(now) && forwards
     }
 
-    /// The registry was seen, and `lacks` something that this node has to put there (again).
-    pub(crate) fn registry_seen(&mut self, lacks: bool) {
+    /// The registry was seen, and `lacks` something that this node has to put there (again); it has
+    /// given `lost` to others.
+    pub(crate) fn registry_seen(&mut self, lacks: bool, lost: BTreeMap<IpNet, NodeName>) {
         self.may_join = true;
+        self.lost = lost;
         self.round += u64::from(lacks);
         self.wish();
     }
@@ -218,6 +225,7 @@ impl Chores {
                 machine_id: self.machine.as_str().to_owned(),
             },
             round: self.round,
+            lost: self.lost.clone(),
         };
         self.wishes.send_if_modified(|current| {
             let changed = current.as_ref() != Some(&wish);

@@ -12,6 +12,8 @@ use wire::cni;
 use wire::conf::Conflist;
 use wire::node::{self, NodeName};
 
+use crate::cli::forget::ForgetArgs;
+
 /// Keeps one kernel route per peer subnet on a Flatland node.
 #[derive(Debug, Parser)]
 #[command(name = "routed", version, arg_required_else_help = true)]
@@ -33,6 +35,14 @@ pub(crate) enum Command {
     /// Exit status: 0 after a signal, 64 for a wrong command line or conflist, 1 for any other
     /// failure.
     Run(RunArgs),
+    /// Releases all that a node owns: it is gone for good.
+    ///
+    /// Its record and its claims go, and every other node withdraws its routes to it. A node that
+    /// is present is refused. If the node comes back it claims anew.
+    ///
+    /// Exit status: 0 when it is forgotten, 75 while it is present, 64 for a wrong command line or
+    /// conflist, 1 for any other failure, and where nobody knows the node.
+    Forget(ForgetArgs),
 }
 
 /// The flags of `routed run`.
@@ -181,6 +191,7 @@ mod tests {
         let all = ["routed", "run"].iter().chain(args);
         Cli::try_parse_from(all).map(|cli| match cli.command {
             Command::Run(args) => args,
+            Command::Forget(args) => panic!("{args:?}"),
         })
     }
 

@@ -150,6 +150,11 @@ impl Daemon {
         self.chores_at = Some(Instant::now());
     }
 
+    /// Others have some of this node's subnets.
+    pub(crate) fn lost(&mut self, left: &Owned) {
+        self.own(left);
+    }
+
     /// Something happened in the registry.
     pub(crate) fn heard(&mut self, event: Event) {
         match event {
@@ -157,7 +162,7 @@ impl Daemon {
                 self.reload_owned();
                 let lacks = self.reconciler.reset(view);
                 self.memory.update(self.reconciler.peers(), true);
-                self.chores.registry_seen(lacks);
+                self.chores.registry_seen(lacks, self.reconciler.lost());
             }
             Event::Changes { revision, changes } => {
                 if self.reconciler.is_about_own(&changes) {
@@ -165,7 +170,7 @@ impl Daemon {
                 }
                 let lacks = self.reconciler.change(revision, changes);
                 self.memory.update(self.reconciler.peers(), false);
-                self.chores.registry_seen(lacks);
+                self.chores.registry_seen(lacks, self.reconciler.lost());
             }
             Event::Disconnected { why } => {
                 warn!("the registry is out of reach: {why}; routes stay, trying goes on");

@@ -131,15 +131,20 @@ pub(crate) fn withdrawals_allowed(
     Ok(())
 }
 
+/// Held subnets, and whose they were where that is known.
+pub(crate) type Owners = BTreeMap<IpNet, Option<NodeName>>;
+
 /// The routes that stay without a claim.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     routes: BTreeMap<IpNet, Hold>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Hold {
     path: Path,
+    /// Whose subnet it was, where that is known.
+    node: Option<NodeName>,
     /// Held only until the first complete snapshot tells what is stale.
     provisional: bool,
 }
@@ -147,25 +152,24 @@ struct Hold {
 impl Held {
     /// Holds what a start finds in the kernel, until the first snapshot. `firm` are the subnets
     /// that were already held when the daemon stopped.
-    pub(crate) fn found(&mut self, subnet: IpNet, path: Path, firm: bool) {
-        self.routes.insert(
-            subnet,
-            Hold {
-                path,
-                provisional: !firm,
-            },
-        );
+    pub(crate) fn found(&mut self, subnet: IpNet, path: Path, firm: &Owners) {
+        let hold = Hold {
+            path,
+            node: firm.get(&subnet).cloned().flatten(),
+            provisional: !firm.contains_key(&subnet),
+        };
+        self.routes.insert(subnet, hold);
     }
 
-    /// Holds a route whose claim vanished from a registry that is not believed.
-    pub(crate) fn hold(&mut self, subnet: IpNet, path: Path) {
-        self.routes.insert(
-            subnet,
-            Hold {
-                path,
-                provisional: false,
-            },
-        );
+    /// Holds a route whose claim, by `node`, vanished from a registry that is not believed.
+    pub(crate) fn hold(&mut self, subnet: IpNet, path: Path, node: Option<&NodeName>) {
+        let known = self.routes.remove(&subnet).and_then(|hold| hold.node);
+        let hold = Hold {
+            path,
+            node: node.cloned().or(known),
+            provisional: false,
+        };
+        self.routes.insert(subnet, hold);
     }
 
     /// Lets go of a subnet: its claim is there, or was deleted for good.
@@ -202,12 +206,11 @@ impl Held {
         self.routes.keys().copied()
     }
 
-    /// What is held beyond the first snapshot, in order.
-    pub(crate) fn firm(&self) -> impl Iterator<Item = IpNet> {
-        self.routes
-            .iter()
-            .filter(|(_, hold)| !hold.provisional)
-            .map(|(subnet, _)| *subnet)
+    /// What is held beyond the first snapshot.
+    pub(crate) fn firm(&self) -> Owners {
+        let firm = self.routes.iter().filter(|(_, hold)| !hold.provisional);
+        firm.map(|(subnet, hold)| (*subnet, hold.node.clone()))
+            .collect()
     }
 }
 

@@ -2,6 +2,7 @@
 //! network works.
 
 mod chores;
+mod cli;
 mod config;
 mod daemon;
 mod desired;
@@ -12,6 +13,7 @@ mod fib;
 mod file;
 mod forwarding;
 mod hold;
+mod ledger;
 mod lock;
 mod membership;
 mod memory;
@@ -23,7 +25,7 @@ mod report;
 mod run;
 mod verdict;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -46,7 +48,13 @@ fn main() -> ExitCode {
             };
         }
     };
-    let Command::Run(args) = cli.command;
+    match cli.command {
+        Command::Run(args) => daemon(args),
+        Command::Forget(args) => answer(cli::forget::run(&args)),
+    }
+}
+
+fn daemon(args: RunArgs) -> ExitCode {
     start_log(args.log_format);
     match serve(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,6 +63,20 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Prints what a command has to say.
+fn answer(result: Result<String, cli::Failure>) -> ExitCode {
+    let (written, status) = match result {
+        Ok(text) => (writeln!(io::stdout(), "{text}"), ExitCode::SUCCESS),
+        Err(failure) => (
+            writeln!(io::stderr(), "routed: {}", failure.text),
+            failure.status.into(),
+        ),
+    };
+    // Who does not read to the end (`| head`) knows that much.
+    drop(written);
+    status
 }
 
 fn serve(args: RunArgs) -> Result<(), Error> {

@@ -4,23 +4,27 @@
 //! wishes ([`Wish`]); the task makes it so, tries for as long as it takes, and tells what came of
 //! it ([`News`]).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ipnet::IpNet;
 use registry::owned::{self, Owned};
 use registry::{
     Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
     Registry,
 };
 use tokio::sync::{mpsc, watch};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
+use crate::ledger;
 use crate::report::Said;
+use crate::verdict::list;
 
 /// Between tries.
 const PAUSES: Backoff = Backoff {
@@ -35,6 +39,8 @@ pub(crate) struct Wish {
     pub(crate) record: NodeRecord,
     /// Counts the occasions on which the registry was seen to lack what it should have.
     pub(crate) round: u64,
+    /// Subnets that this node owned and that the registry has given to others, and to whom.
+    pub(crate) lost: BTreeMap<IpNet, NodeName>,
 }
 
 /// What came of a wish.
@@ -42,6 +48,8 @@ pub(crate) struct Wish {
 pub(crate) enum News {
     /// The registry has this node's record, and these are its claims.
     Joined(Owned),
+    /// Others have some of this node's subnets; it owns no more than these.
+    Lost(Owned),
     /// It never will as things are: somebody has to change the configuration.
     Hopeless(Error),
 }
@@ -55,9 +63,12 @@ pub(crate) struct Membership {
     registry: Arc<Registry>,
     /// The record that the registry was last asked to hold.
     record: Option<NodeRecord>,
+    /// When the daemon started, in seconds since 1970.
+    since: u64,
     has_joined: bool,
     presence: Option<(NodeRecord, PresenceHandle)>,
     trouble: Said,
+    stranded: Said,
 }
 
 impl Membership {
@@ -76,9 +87,13 @@ impl Membership {
             machine,
             registry,
             record: None,
+            since: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
             has_joined: false,
             presence: None,
             trouble: Said::default(),
+            stranded: Said::default(),
         }
     }
 
@@ -94,7 +109,7 @@ impl Membership {
                 continue;
             };
             let outcome = tokio::select! {
-                outcome = self.fulfil(&wish) => outcome,
+                outcome = self.fulfil(&wish, &news) => outcome,
                 // The new wish counts; what was begun is safe to leave at any point.
                 changed = wishes.changed() => {
                     if changed.is_err() {
@@ -113,8 +128,8 @@ impl Membership {
         }
     }
 
-    async fn fulfil(&mut self, wish: &Wish) -> News {
-        match self.join_at_last(wish).await {
+    async fn fulfil(&mut self, wish: &Wish, news: &mpsc::Sender<News>) -> News {
+        match self.join_at_last(wish, news).await {
             Ok(owned) => {
                 self.has_joined = true;
                 self.be_present(&wish.record).await;
@@ -124,7 +139,11 @@ impl Membership {
         }
     }
 
-    async fn join_at_last(&mut self, wish: &Wish) -> Result<Owned, Error> {
+    async fn join_at_last(
+        &mut self,
+        wish: &Wish,
+        news: &mpsc::Sender<News>,
+    ) -> Result<Owned, Error> {
         let before = self.record.replace(wish.record.clone());
         if before.is_some_and(|before| before != wish.record) {
             // A connection that began at an address which is gone only looks alive.
@@ -133,7 +152,7 @@ impl Membership {
         }
         let mut failures = 0;
         loop {
-            match self.join(wish).await {
+            match self.join(wish, news).await {
                 Ok(owned) => {
                     if self.trouble.clear() {
                         info!("node {} joined the network after all", self.node);
@@ -152,17 +171,99 @@ impl Membership {
         }
     }
 
-    async fn join(&self, wish: &Wish) -> Result<Owned, Error> {
-        let registration = self.registry.register(&self.node, &wish.record).await?;
-        if let Registration::TookOver { from } = registration {
-            warn!(
-                "took over the name and the subnets of node {} from machine {}, whose routed is \
-                 gone",
-                self.node, from.machine_id
-            );
+    async fn join(&mut self, wish: &Wish, news: &mpsc::Sender<News>) -> Result<Owned, Error> {
+        if !wish.lost.is_empty() {
+            for (subnet, owner) in &wish.lost {
+                let (node, text) = (&self.node, "hands out no more addresses from it");
+                error!("subnet {subnet} belongs to node {owner} now: node {node} {text}");
+            }
+            // Whatever else fails, nothing more is handed out from these.
+            self.disown(|subnet| wish.lost.contains_key(subnet), news)
+                .await?;
         }
-        let machine = self.machine.as_str();
-        owned::renew(&self.registry, &self.folder, &self.node, machine).await
+        let registration = match self.registry.register(&self.node, &wish.record).await {
+            Err(taken @ Error::NodeTaken { .. }) => {
+                // So are the subnets: the other machine hands out from them.
+                self.disown(|_| true, news).await?;
+                return Err(taken);
+            }
+            registration => registration?,
+        };
+        self.tell_of_registration(&registration, &wish.record)?;
+        let is_new = matches!(
+            registration,
+            Registration::New | Registration::TookOver { .. }
+        );
+        if let Some((_, before)) = self.presence.take_if(|_| is_new) {
+            // It went with the record.
+            before.stop().await;
+        }
+        let (machine, network) = (self.machine.as_str(), self.conf.network.as_str());
+        let in_peace: owned::InPeace<'_> = &|change| ledger::in_peace(network, change);
+        let owned =
+            owned::renew_in_peace(&self.registry, &self.folder, &self.node, machine, in_peace)
+                .await?;
+        self.tell_of_stranded(&owned);
+        Ok(owned)
+    }
+
+    /// Hands out no more addresses from the subnets that are `lost`. Needs no registry.
+    async fn disown(
+        &mut self,
+        lost: impl Fn(&IpNet) -> bool,
+        news: &mpsc::Sender<News>,
+    ) -> Result<(), Error> {
+        let network = self.conf.network.as_str();
+        let in_peace: owned::InPeace<'_> = &|change| ledger::in_peace(network, change);
+        let (folder, patience) = (&self.folder, Policy::default().patience);
+        let left = owned::disown(folder, &self.node, patience, lost, in_peace).await?;
+        if let Some(owned) = left {
+            self.tell_of_stranded(&owned);
+            // There is room: the loop takes news as they come. If not, it reads the file later.
+            drop(news.try_send(News::Lost(owned)));
+        }
+        Ok(())
+    }
+
+    fn tell_of_registration(
+        &self,
+        registration: &Registration,
+        record: &NodeRecord,
+    ) -> Result<(), Error> {
+        let node = &self.node;
+        match registration {
+            Registration::TookOver { from } => warn!(
+                "took over the name and the subnets of node {node} from machine {} ({}), whose \
+                 routed is gone; this is machine {} ({})",
+                from.machine_id,
+                list(&from.addresses),
+                record.machine_id,
+                list(&record.addresses)
+            ),
+            Registration::New => {
+                let known = Owned::load(&self.folder)?.filter(|owned| owned.node == *node);
+                if known.is_some_and(|owned| !owned.subnets.is_empty()) {
+                    warn!(
+                        "node {node} is not in the registry any more: it was forgotten, or etcd \
+                         lost its data; it registers anew and claims what it owned, as far as \
+                         nobody else has it"
+                    );
+                }
+            }
+            Registration::Unchanged | Registration::Updated => {}
+        }
+        Ok(())
+    }
+
+    fn tell_of_stranded(&mut self, owned: &Owned) {
+        match ledger::stranded(&self.conf.network, &owned.subnets) {
+            None => drop(self.stranded.clear()),
+            Some(text) => {
+                if self.stranded.is_news(&text) {
+                    error!("{text}");
+                }
+            }
+        }
     }
 
     async fn be_present(&mut self, record: &NodeRecord) {
@@ -180,6 +281,7 @@ impl Membership {
             session: session(),
             address: record.addresses.first().copied(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: Some(self.since),
         };
         let machine = self.machine.as_str();
         let handle = self.registry.present(&self.node, machine, presence);

@@ -5,7 +5,6 @@
 //! node's own claims are back in it, and its peers' routes be withdrawn before they are back too.
 //! The file lives where the kernel's routes live: until the next boot.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,9 +12,10 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
+use wire::node::NodeName;
 
 use crate::file;
-use crate::hold::Seen;
+use crate::hold::{Owners, Seen};
 use crate::peers::Peers;
 use crate::report::Said;
 
@@ -39,7 +39,7 @@ struct Content {
     revision: i64,
     /// The subnets whose routes stay although the registry does not show their claims.
     #[serde(default)]
-    held: BTreeSet<IpNet>,
+    held: Owners,
 }
 
 impl Memory {
@@ -66,7 +66,7 @@ impl Memory {
     }
 
     /// The subnets that were held.
-    pub(crate) fn held(&self) -> &BTreeSet<IpNet> {
+    pub(crate) fn held(&self) -> &Owners {
         &self.content.held
     }
 
@@ -100,20 +100,22 @@ impl Memory {
         }
     }
 
-    fn tell(&self, peers: &Peers, held: &BTreeSet<IpNet>) {
-        let added: Vec<_> = held.difference(&self.content.held).collect();
+    fn tell(&self, peers: &Peers, held: &Owners) {
+        let is_new = |(subnet, _): &(&IpNet, _)| !self.content.held.contains_key(subnet);
+        let added: Vec<_> = held.iter().filter(is_new).map(shown).collect();
         if !added.is_empty() {
             let why = peers.distrust().map(ToString::to_string);
             error!(
                 "{}: nothing is withdrawn on its word. The routes to {} stay until their nodes \
-                 claim them again. If those nodes are gone for good: stop routed, delete {} and \
-                 start it again",
+                 claim them again. Of nodes that are gone for good `routed forget` lets them go",
                 why.unwrap_or_else(|| "the registry forgot claims".to_owned()),
-                few(&added),
-                self.path.display()
+                few(&added)
             );
         } else if held.is_empty() && !self.content.held.is_empty() {
-            info!("no route is held any more: every peer has claimed its subnets again");
+            info!(
+                "no route is held any more: every peer has claimed its subnets again, or is \
+                 forgotten"
+            );
         }
     }
 }
@@ -126,13 +128,17 @@ fn load(path: &Path) -> io::Result<Content> {
     }
 }
 
+/// `10.244.3.0/24 (n3)`.
+fn shown((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
+    match node {
+        Some(node) => format!("{subnet} ({node})"),
+        None => subnet.to_string(),
+    }
+}
+
 /// The first of them, and how many more there are.
-fn few(subnets: &[&IpNet]) -> String {
-    let named: Vec<_> = subnets
-        .iter()
-        .take(MOST_NAMED)
-        .map(ToString::to_string)
-        .collect();
+fn few(subnets: &[String]) -> String {
+    let named = &subnets[..subnets.len().min(MOST_NAMED)];
     match subnets.len().saturating_sub(MOST_NAMED) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
@@ -152,7 +158,9 @@ mod tests {
             cluster: Some(7),
             revision: 42,
         };
-        let firm = found.keys().copied().collect();
+        let n3 = NodeName::new("n3").unwrap();
+        let firm = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
+        let firm = firm.collect();
         Peers::new(seen, &found, &firm)
     }
 
@@ -190,10 +198,7 @@ mod tests {
 
     #[test]
     fn many_subnets_are_not_all_named() {
-        let all: Vec<IpNet> = (0..10)
-            .map(|n| format!("10.244.{n}.0/24").parse().unwrap())
-            .collect();
-        let all: Vec<_> = all.iter().collect();
+        let all: Vec<_> = (0..10).map(|n| format!("10.244.{n}.0/24")).collect();
         assert!(few(&all).ends_with("10.244.7.0/24 and 2 more"));
         assert_eq!(few(&all[..2]), "10.244.0.0/24, 10.244.1.0/24");
     }

@@ -8,7 +8,7 @@ use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
 use crate::desired::{self, Here, Path};
-use crate::hold::{self, Distrust, Held, Seen};
+use crate::hold::{self, Distrust, Held, Owners, Seen};
 use crate::plan::{Desired, Scope};
 use crate::report::{Kind, Line};
 use crate::verdict::{Explained, Verdict};
@@ -43,10 +43,10 @@ pub(crate) struct Effect {
 impl Peers {
     /// Begins with what is remembered of the registry and with the peers' routes found in the
     /// kernel, which stay until a complete snapshot tells which of them are stale.
-    pub(crate) fn new(seen: Seen, found: &Desired, firm: &BTreeSet<IpNet>) -> Self {
+    pub(crate) fn new(seen: Seen, found: &Desired, firm: &Owners) -> Self {
         let mut held = Held::default();
         for (subnet, path) in found {
-            held.found(*subnet, *path, firm.contains(subnet));
+            held.found(*subnet, *path, firm);
         }
         Self {
             seen,
@@ -71,8 +71,8 @@ impl Peers {
     }
 
     /// The subnets held against the registry.
-    pub(crate) fn held(&self) -> BTreeSet<IpNet> {
-        self.held.firm().collect()
+    pub(crate) fn held(&self) -> Owners {
+        self.held.firm()
     }
 
     /// This node's claims are in the cluster `cluster` now.
@@ -101,7 +101,8 @@ impl Peers {
                 .iter()
                 .filter(|(_, path)| **path != Path::Unreachable);
             for (subnet, path) in peers {
-                self.held.hold(*subnet, *path);
+                let node = self.judged.get(subnet).map(|judged| &judged.node);
+                self.held.hold(*subnet, *path, node);
             }
         }
         self.held.settle(&view, verdict.is_ok());
@@ -159,7 +160,10 @@ impl Peers {
         self.distrust = hold::withdrawals_allowed(self.seen, here.owned, here.node, view).err();
         for subnet in gone {
             match (&self.distrust, desired.get(&subnet)) {
-                (Some(_), Some(path @ Path::Via { .. })) => self.held.hold(subnet, *path),
+                (Some(_), Some(path @ Path::Via { .. })) => {
+                    let node = self.judged.get(&subnet).map(|judged| &judged.node);
+                    self.held.hold(subnet, *path, node);
+                }
                 _ => self.held.release(&subnet),
             }
         }
@@ -226,6 +230,19 @@ impl Peers {
             },
         );
         wish
+    }
+
+    /// Those of `owned` that belong to another node than `node`, and to which.
+    pub(crate) fn owned_by_others(
+        &self,
+        owned: &[IpNet],
+        node: &NodeName,
+    ) -> BTreeMap<IpNet, NodeName> {
+        let claims = self.view.iter().flat_map(|view| &view.subnets);
+        claims
+            .filter(|(subnet, claim)| owned.contains(subnet) && claim.node != *node)
+            .map(|(subnet, claim)| (*subnet, claim.node.clone()))
+            .collect()
     }
 
     /// Every subnet there is a claim to, was one to, or a held route.

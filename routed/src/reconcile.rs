@@ -5,7 +5,7 @@ mod news;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::desired::{Here, Link, Path};
 use crate::dirty::Dirty;
 use crate::failures::Failures;
 use crate::fib::{self, Kernel};
-use crate::hold::Seen;
+use crate::hold::{Owners, Seen};
 use crate::peers::{Effect, Peers};
 use crate::plan::{self, Actual, Change as RouteChange, Desired, Scope, Step};
 use crate::report::{self, Line};
@@ -47,7 +47,7 @@ impl<K: Kernel> Reconciler<K> {
         node: NodeName,
         network: Network,
         seen: Seen,
-        firm: &BTreeSet<IpNet>,
+        firm: &Owners,
     ) -> Result<Self, Error> {
         let links = kernel.links()?;
         let actual = fib::ours(&mut kernel)?;
@@ -91,6 +91,11 @@ impl<K: Kernel> Reconciler<K> {
             }
             _ => false,
         })
+    }
+
+    /// What this node owned and the registry has given to others, and to whom.
+    pub(crate) fn lost(&self) -> BTreeMap<IpNet, NodeName> {
+        self.peers.owned_by_others(&self.owned, &self.node)
     }
 
     /// A complete snapshot of the registry came. Returns whether it lacks something that this node

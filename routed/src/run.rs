@@ -63,6 +63,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             }
             outcome = news.recv() => match outcome {
                 Some(News::Joined(owned)) => daemon.joined(owned),
+                Some(News::Lost(left)) => daemon.lost(&left),
                 Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
                 None => return Err(Error::Ended("joining the network")),
             },

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::command::program_under_test;
+use crate::error::Doing;
 use crate::machine::{Machine, Plug};
 use crate::runtime::{Target, execute};
 use crate::{DEADLINE, Daemon, Error, Output, Pod, Result, wait_until};
@@ -95,6 +96,33 @@ impl Node {
     pub fn end_routed(&self, signal: Signal) -> Result {
         let routed = self.routed().take();
         routed.map_or(Ok(()), |routed| routed.end(signal))
+    }
+
+    /// Runs another command of `routed`, however it ends.
+    pub fn routed_command(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = vec!["/opt/flatland/routed"];
+        command.extend_from_slice(arguments);
+        self.machine.run_with(&command, b"")
+    }
+
+    /// The subnets that the node's own file says it owns, as text.
+    pub fn owned(&self) -> Result<Vec<String>> {
+        let text = self
+            .machine
+            .read("/var/lib/flatland/flatland/subnets.json")?;
+        let json: Value = serde_json::from_str(&text).doing("subnets.json")?;
+        let subnets = json["subnets"].as_array().into_iter().flatten();
+        Ok(subnets
+            .filter_map(|subnet| Some(subnet.as_str()?.to_owned()))
+            .collect())
+    }
+
+    /// Waits until `routed` has logged `text`.
+    pub fn wait_log(&self, text: &str) -> Result {
+        wait_until(format!("{text:?} in the log"), DEADLINE, || {
+            self.routed_log().contains(text)
+        })
+        .map_err(|error| error.doing(self.routed_log()))
     }
 
     /// What `routed` has logged, of all its runs.

@@ -61,7 +61,7 @@ fn of_claims() -> Vec<(Error, u32, Vec<&'static str>)> {
     let subnet: IpNet = "10.244.3.0/24".parse().unwrap();
     let mismatch = Error::Mismatch {
         ours: network(24),
-        theirs: network(25),
+        theirs: Box::new(network(25)),
         key: "/flatland/blue/config".to_owned(),
     };
     let exhausted = Error::Exhausted {
@@ -83,7 +83,7 @@ fn of_claims() -> Vec<(Error, u32, Vec<&'static str>)> {
     let taken = Error::NodeTaken {
         node: node("node-1"),
         ours: record("m-1", "192.168.1.1"),
-        theirs: record("m-2", "192.168.1.2"),
+        theirs: Box::new(record("m-2", "192.168.1.2")),
     };
     let not_owned = |owner: Option<&str>| Error::NotOwned {
         subnet,

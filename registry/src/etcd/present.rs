@@ -135,6 +135,7 @@ impl Keeper {
                     machine_id: self.machine.clone(),
                 };
                 let node = self.node.clone();
+                let theirs = Box::new(theirs);
                 refused(Error::NodeTaken { node, ours, theirs }.to_string())
             }
             Err(why) => refused(Error::Corrupt { key, why }.to_string()),

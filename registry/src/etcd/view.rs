@@ -74,7 +74,7 @@ impl Etcd {
         }
         Err(Error::Mismatch {
             ours: self.network.clone(),
-            theirs,
+            theirs: Box::new(theirs),
             key,
         })
     }

@@ -110,10 +110,6 @@ async fn a_subnet_that_nobody_owns_is_shown_to_be_let_go() {
 }
 
 #[tokio::test]
-#[allow(
-    clippy::result_large_err,
-    reason = "the signature is that of owned::InPeace"
-)]
 async fn what_is_disowned_is_taken_off_the_file_in_peace() {
     let folder = tempfile::tempdir().unwrap();
     let subnets: Vec<IpNet> = vec![net("10.244.1.0/24"), net("10.244.2.0/24")];

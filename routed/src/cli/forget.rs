@@ -1,0 +1,194 @@
+//! `routed forget`: an operator says that a node is gone for good.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::Args;
+use ipnet::IpNet;
+use registry::{Forget, Presence, Registry};
+use wire::node::{NodeName, run_dir};
+
+use super::{Failure, Network, time, wait};
+use crate::hold::Owners;
+use crate::memory::Memory;
+use crate::verdict::list;
+
+/// `EX_TEMPFAIL` (sysexits.h): the node is present; stop it and try again.
+const PRESENT: u8 = 75;
+
+/// In whose name a subnet is let go whose node nobody knows any more.
+const NOBODY: &str = "forgotten";
+
+/// The flags of `routed forget`.
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    /// The node's name; or a subnet that nobody owns, to let go of the routes that nodes hold to
+    /// it since etcd lost its claim.
+    #[arg(value_name = "NODE|SUBNET")]
+    target: Target,
+
+    /// Forgets the node although it is present. Its running pods become unreachable until it
+    /// claims anew, which a node that is present does at once.
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    network: Network,
+}
+
+#[derive(Debug, Clone)]
+enum Target {
+    Node(NodeName),
+    Subnet(IpNet),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.contains('/') {
+            let node = NodeName::new(text).map_err(|error| error.to_string())?;
+            return Ok(Self::Node(node));
+        }
+        let subnet: IpNet = text.parse().map_err(|_| "it is no subnet".to_owned())?;
+        if subnet.trunc() == subnet {
+            Ok(Self::Subnet(subnet))
+        } else {
+            Err(format!("it has host bits; is {} meant?", subnet.trunc()))
+        }
+    }
+}
+
+/// Forgets, and says what is free now.
+pub(crate) fn run(args: &ForgetArgs) -> Result<String, Failure> {
+    let conflist = args.network.read()?;
+    let registry = Registry::open(conflist.ipam())?;
+    if registry.is_local() {
+        return Err(Failure::usage(format!(
+            "network {} has no etcd section: there are no other nodes",
+            conflist.network()
+        )));
+    }
+    wait(async {
+        match &args.target {
+            Target::Subnet(subnet) => let_go(&registry, subnet).await,
+            Target::Node(node) => {
+                let memory = Memory::recall(&run_dir(conflist.network()));
+                forget(&registry, node, args.force, memory.held()).await
+            }
+        }
+    })
+}
+
+async fn forget(
+    registry: &Registry,
+    node: &NodeName,
+    force: bool,
+    held: &Owners,
+) -> Result<String, Failure> {
+    let (mut subnets, is_known) = match registry.forget(node, force).await? {
+        Forget::Present(presence) => return Err(refusal(node, presence.as_ref())),
+        Forget::Done(gone) => (gone.subnets, true),
+        Forget::Unknown => (Vec::new(), false),
+    };
+    let is_of = |(_, owner): &(_, &Option<NodeName>)| owner.as_ref() == Some(node);
+    for (subnet, _) in held.iter().filter(is_of) {
+        if !subnets.contains(subnet) && registry.disclaim(node, subnet).await? {
+            subnets.push(*subnet);
+        }
+    }
+    if subnets.is_empty() && !is_known {
+        let known: Vec<_> = registry.snapshot().await?.nodes.into_keys().collect();
+        return Err(unknown(node, &known));
+    }
+    Ok(match subnets.as_slice() {
+        [] => format!("node {node} is forgotten; it owned no subnet"),
+        _ => format!("node {node} is forgotten; free again: {}", list(&subnets)),
+    })
+}
+
+async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<String, Failure> {
+    if registry.network().pod_cidr_of(subnet).is_none() {
+        return Err(Failure::usage(format!(
+            "{subnet} is not a subnet of the network ({})",
+            registry.network()
+        )));
+    }
+    let nobody = NodeName::new(NOBODY)?;
+    if registry.disclaim(&nobody, subnet).await? {
+        return Ok(format!("routes to {subnet} are let go"));
+    }
+    let snapshot = registry.snapshot().await?;
+    Err(Failure::usage(match snapshot.subnets.get(subnet) {
+        Some(claim) => format!(
+            "{subnet} belongs to node {0}; if that is gone for good: routed forget {0}",
+            claim.node
+        ),
+        None => format!("{subnet} is taken by a record that cannot be read; delete it first"),
+    }))
+}
+
+fn refusal(node: &NodeName, presence: Option<&Presence>) -> Failure {
+    let address = presence.and_then(|presence| presence.address);
+    let since = presence.and_then(|presence| presence.since);
+    let address = address.map(|address| format!(" at {address}"));
+    let since = since.map(|since| format!(" since {}", time::date(since)));
+    let text = format!(
+        "node {node} is present: its routed runs{}{}; stop it there first. --force forgets the \
+         node all the same: its running pods become unreachable until it claims anew",
+        address.unwrap_or_default(),
+        since.unwrap_or_default()
+    );
+    Failure::new(PRESENT, text)
+}
+
+fn unknown(node: &NodeName, known: &[impl fmt::Display]) -> Failure {
+    let known = match known {
+        [] => "it knows of no node".to_owned(),
+        _ => format!("it knows {}", list(known)),
+    };
+    Failure::new(
+        1,
+        format!("the registry has nothing of a node {node}; {known}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_and_subnets_are_told_apart() {
+        for (text, expected) in [
+            ("n1", Ok("Node(NodeName(\"n1\"))")),
+            ("10.244.3.0/24", Ok("Subnet(10.244.3.0/24)")),
+            ("10.244.3.1/24", Err("is 10.244.3.0/24 meant?")),
+            ("10.244.3/24", Err("no subnet")),
+            ("N_1", Err("N_1")),
+        ] {
+            let target: Result<Target, _> = text.parse();
+            match (target, expected) {
+                (Ok(target), Ok(expected)) => assert_eq!(format!("{target:?}"), expected),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+                (target, _) => panic!("{text}: {target:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_present_is_named_with_address_and_time() {
+        let presence = Presence {
+            session: "s".to_owned(),
+            address: Some("192.168.1.12".parse().unwrap()),
+            version: "0".to_owned(),
+            since: Some(0),
+        };
+        let node = NodeName::new("n2").unwrap();
+        let failure = refusal(&node, Some(&presence));
+        assert_eq!(failure.status, 75);
+        let start = "node n2 is present: its routed runs at 192.168.1.12 since 1970-01-01 00:00:00 \
+                     UTC; stop it there first. --force";
+        assert!(failure.text.starts_with(start), "{}", failure.text);
+        assert!(refusal(&node, None).text.contains("its routed runs; stop"));
+    }
+}

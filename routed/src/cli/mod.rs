@@ -1,0 +1,127 @@
+//! The commands beside the daemon: each prints what it has to say and ends.
+
+pub(crate) mod forget;
+mod time;
+
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use wire::cni;
+use wire::conf::Conflist;
+
+use crate::error::USAGE;
+
+/// Where runtimes look for conflists, and where `routed run` installs ours.
+const INSTALLED: &str = "/etc/cni/net.d";
+
+/// Which network a command is about.
+#[derive(Debug, Args)]
+pub(crate) struct Network {
+    /// The conflist that configures the network; by default the one that is installed in
+    /// /etc/cni/net.d.
+    #[arg(long, value_name = "FILE")]
+    conflist: Option<PathBuf>,
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit status.
+    pub(crate) status: u8,
+    /// What failed, and what to do about it.
+    pub(crate) text: String,
+}
+
+impl Failure {
+    fn new(status: u8, text: String) -> Self {
+        Self { status, text }
+    }
+
+    /// Somebody has to write something else.
+    fn usage(text: String) -> Self {
+        Self::new(USAGE, text)
+    }
+}
+
+impl From<cni::Error> for Failure {
+    fn from(error: cni::Error) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<registry::Error> for Failure {
+    fn from(error: registry::Error) -> Self {
+        Self::new(1, error.to_string())
+    }
+}
+
+impl Network {
+    /// Reads the conflist.
+    fn read(&self) -> Result<Conflist, Failure> {
+        match &self.conflist {
+            Some(path) => Ok(Conflist::read(path)?),
+            None => find(Path::new(INSTALLED)),
+        }
+    }
+}
+
+/// The one conflist of ours in `folder`.
+fn find(folder: &Path) -> Result<Conflist, Failure> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        let folder = folder.display();
+        Failure::usage(format!("cannot list {folder}: {error}; name a --conflist"))
+    })?;
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|it| it == "conflist"))
+        .filter_map(|path| Some((Conflist::read(&path).ok()?, path)))
+        .collect();
+    let folder = folder.display();
+    match (found.pop(), found.pop()) {
+        (Some((conflist, _)), None) => Ok(conflist),
+        (None, _) => Err(Failure::usage(format!(
+            "no conflist of Flatland in {folder}; name one with --conflist"
+        ))),
+        (Some((_, one)), Some((_, other))) => Err(Failure::usage(format!(
+            "{} and {} are both conflists of Flatland; name one with --conflist",
+            one.display(),
+            other.display()
+        ))),
+    }
+}
+
+/// Runs something that waits for the registry.
+fn wait<T>(task: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(1, format!("cannot wait for events: {error}")))?;
+    runtime.block_on(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = r#"{"cniVersion":"1.1.0","name":"flatland","plugins":[
+        {"type":"flatland","ipam":{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}}]}"#;
+    const OTHER: &str = r#"{"cniVersion":"1.1.0","name":"x","plugins":[{"type":"bridge"}]}"#;
+
+    #[test]
+    fn the_one_conflist_of_ours_is_found_and_two_have_to_be_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("00-other.conflist", OTHER);
+        let none = find(folder.path()).unwrap_err();
+        assert!(none.status == USAGE && none.text.contains("--conflist"));
+
+        write("10-flatland.conflist", OURS);
+        assert_eq!(find(folder.path()).unwrap().network(), "flatland");
+
+        write("20-flatland.conflist", OURS);
+        let both = find(folder.path()).unwrap_err().text;
+        assert!(both.contains("10-flatland") && both.contains("20-flatland"));
+    }
+}

@@ -1,0 +1,230 @@
+//! Nodes that an operator forgets.
+
+use std::time::{Duration, Instant};
+
+use lab::{DEADLINE, Lab, Node, Result, wait_until};
+use nix::sys::signal::Signal;
+
+fn raise(nodes: u8) -> Result<Lab> {
+    let lab = Lab::builder().nodes(nodes).start()?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    Ok(lab)
+}
+
+fn has_route(node: &Node, subnet: &str) -> bool {
+    let start = format!("{subnet} via");
+    node.routes()
+        .is_ok_and(|routes| routes.iter().any(|route| route.starts_with(&start)))
+}
+
+fn has_routes(node: &Node, subnets: &[String]) -> bool {
+    subnets.iter().any(|subnet| has_route(node, subnet))
+}
+
+/// The key of a claim.
+fn key(subnet: &str) -> String {
+    format!("/flatland/flatland/subnets/{}", subnet.replace('/', "-"))
+}
+
+#[test]
+fn a_node_that_is_gone_is_forgotten_and_every_peer_withdraws_its_routes_within_a_second() -> Result
+{
+    let lab = raise(3)?;
+    let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
+    let subnets = three.owned()?;
+    three.end_routed(Signal::SIGTERM)?;
+    assert!(has_routes(one, &subnets), "a stop withdraws nothing");
+
+    let start = Instant::now();
+    let said = one.routed_command(&["forget", "n3"])?.success()?;
+    wait_until("withdrawal", DEADLINE, || {
+        !has_routes(one, &subnets) && !has_routes(two, &subnets)
+    })?;
+
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(subnets.iter().all(|subnet| said.contains(subnet)), "{said}");
+    assert!(one.routed_log().contains("n3 left"), "{}", one.routed_log());
+    let keys = lab.etcd()[0].keys("/flatland/flatland/")?;
+    assert_eq!(keys.len(), 1 + 2 * 4, "{keys:?}");
+    Ok(())
+}
+
+#[test]
+fn a_node_that_is_present_is_refused_and_an_unknown_one_too() -> Result {
+    let lab = raise(2)?;
+    let before = lab.etcd()[0].keys("/flatland/flatland/")?;
+
+    let present = lab.node(1).routed_command(&["forget", "n2"])?;
+    assert_eq!(present.status.code(), Some(75));
+    for part in [
+        "192.168.1.12",
+        " since 20",
+        " UTC",
+        "--force",
+        "unreachable",
+    ] {
+        assert!(present.stderr.contains(part), "{}", present.stderr);
+    }
+    let unknown = lab.node(1).routed_command(&["forget", "n7"])?;
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(
+        unknown.stderr.contains("it knows n1, n2"),
+        "{}",
+        unknown.stderr
+    );
+
+    assert_eq!(lab.etcd()[0].keys("/flatland/flatland/")?, before);
+    Ok(())
+}
+
+#[test]
+fn a_node_that_is_forgotten_by_force_claims_its_subnets_again_and_is_present_again() -> Result {
+    let lab = raise(2)?;
+    let subnets = lab.node(2).owned()?;
+    let pod = lab.node(2).add_pod("a")?;
+
+    lab.node(1)
+        .routed_command(&["forget", "--force", "n2"])?
+        .success()?;
+    wait_until("the node's keys", DEADLINE, || {
+        let keys = lab.etcd()[0].keys("/flatland/flatland/");
+        keys.is_ok_and(|keys| {
+            keys.contains(&"/flatland/flatland/presence/n2".to_owned())
+                && subnets.iter().all(|subnet| keys.contains(&key(subnet)))
+        })
+    })
+    .map_err(|error| error.doing(lab.node(2).routed_log()))?;
+
+    lab.wait_routes()?;
+    for address in pod.addresses() {
+        lab.node(1)
+            .run(&["ping", "-c1", "-W2", &address.to_string()])?;
+    }
+    lab.node(2).wait_log("was forgotten")
+}
+
+#[test]
+fn a_forgotten_node_stops_handing_out_what_others_have_been_given() -> Result {
+    let lab = raise(2)?;
+    let two = lab.node(2);
+    let pod = two.add_pod("old")?;
+    let [v4, v6] = &two.owned()?[..] else {
+        panic!("two subnets");
+    };
+    two.end_routed(Signal::SIGTERM)?;
+    lab.node(1).routed_command(&["forget", "n2"])?.success()?;
+    lab.etcd()[0].ctl(&["put", &key(v4), r#"{"node":"n1"}"#])?;
+
+    two.spawn_routed(&[])?;
+    two.wait_log(&format!("{v4} belongs to node n1 now"))?;
+    wait_until("a new subnet", DEADLINE, || {
+        two.owned()
+            .is_ok_and(|owned| owned.len() == 2 && !owned.contains(v4) && owned.contains(v6))
+    })?;
+
+    let old = pod.addresses()[0];
+    two.wait_log(&format!("{old} (container old)"))?;
+    let new = two.add_pod("new")?;
+    let subnet: ipnet::IpNet = v4.parse().expect("a subnet");
+    assert!(
+        !subnet.contains(&new.addresses()[0]),
+        "{:?}",
+        new.addresses()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_forgotten_node_stops_handing_out_even_if_it_can_claim_nothing_else() -> Result {
+    let mut lab = Lab::builder().nodes(2).start()?;
+    let mut conflist = lab.conflist();
+    // Two subnets of each family, one for each node.
+    conflist["plugins"][0]["ipam"]["podCIDRs"] =
+        serde_json::json!(["10.244.0.0/23", "fd00:10:244::/79"]);
+    for number in [1, 2] {
+        lab.node_mut(number).set_conflist(&conflist)?;
+    }
+    lab.start_routed()?;
+    let two = lab.node(2);
+    let lost = two.owned()?;
+    two.end_routed(Signal::SIGTERM)?;
+    lab.node(1).routed_command(&["forget", "n2"])?.success()?;
+    for subnet in &lost {
+        lab.etcd()[0].ctl(&["put", &key(subnet), r#"{"node":"n1"}"#])?;
+    }
+
+    two.spawn_routed(&[])?;
+    wait_until("no subnet", DEADLINE, || {
+        two.owned().is_ok_and(|owned| owned.is_empty())
+    })
+    .map_err(|error| error.doing(two.routed_log()))?;
+
+    let refused = two.add_pod("a").map(drop).expect_err("there is no address");
+    assert!(refused.to_string().contains("are claimed"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn routes_held_since_etcd_was_emptied_are_let_go_by_forgetting_their_node() -> Result {
+    let lab = raise(3)?;
+    let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
+    let subnets = three.owned()?;
+    three.end_routed(Signal::SIGKILL)?;
+    lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/"])?;
+    for node in [one, two] {
+        node.wait_log("nothing is withdrawn on its word")?;
+        wait_until("own claims again", DEADLINE, || {
+            let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/");
+            keys.is_ok_and(|keys| keys.len() == 4)
+        })?;
+    }
+    assert!(
+        subnets
+            .iter()
+            .all(|it| has_route(one, it) && has_route(two, it))
+    );
+
+    let said = one.routed_command(&["forget", "n3"])?.success()?;
+    assert!(subnets.iter().all(|subnet| said.contains(subnet)), "{said}");
+    wait_until("withdrawal", DEADLINE, || {
+        !has_routes(one, &subnets) && !has_routes(two, &subnets)
+    })
+    .map_err(|error| error.doing(two.routed_log()))?;
+    lab.etcd()[0]
+        .keys("/flatland/flatland/subnets/")
+        .map(|keys| assert_eq!(keys.len(), 4, "{keys:?}"))
+}
+
+#[test]
+fn a_subnet_that_is_held_can_be_let_go_by_itself_and_one_that_is_owned_cannot() -> Result {
+    let lab = raise(2)?;
+    let subnets = lab.node(2).owned()?;
+    let refused = lab.node(1).routed_command(&["forget", &subnets[0]])?;
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(
+        refused.stderr.contains("belongs to node n2"),
+        "{}",
+        refused.stderr
+    );
+
+    lab.node(2).end_routed(Signal::SIGKILL)?;
+    lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/"])?;
+    lab.node(1).wait_log("nothing is withdrawn on its word")?;
+    wait_until("own claims again", DEADLINE, || {
+        let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/");
+        keys.is_ok_and(|keys| keys.len() == 2)
+    })?;
+    lab.node(1)
+        .routed_command(&["forget", &subnets[0]])?
+        .success()?;
+    wait_until("withdrawal", DEADLINE, || {
+        !has_route(lab.node(1), &subnets[0])
+    })?;
+    assert!(has_route(lab.node(1), &subnets[1]));
+    Ok(())
+}
