@@ -135,6 +135,7 @@ impl Config {
             .into_iter()
             .flat_map(|addresses| addresses.0)
         {
+            refuse_pods_address(address, &conflist)?;
             if !hints.contains(&address) {
                 hints.push(address);
             }
@@ -146,6 +147,17 @@ impl Config {
             conflist,
         })
     }
+}
+
+/// Peers give no route to a node that is where pods are: the way to it would lead over itself.
+fn refuse_pods_address(address: IpAddr, conflist: &Conflist) -> Result<(), cni::Error> {
+    let cidrs = &conflist.ipam().pod_cidrs;
+    let Some(cidr) = cidrs.iter().find(|cidr| cidr.contains(&address)) else {
+        return Ok(());
+    };
+    let msg = format!("node address {address} is inside the pod CIDR {cidr}");
+    Err(cni::Error::new(cni::code::INVALID_CONFIG, msg)
+        .advise("give the address by which other machines reach this node"))
 }
 
 /// The source's own name, if a runtime would read it, and if the source is not what the runtime
@@ -241,6 +253,22 @@ mod tests {
             let error = parse(&["--conflist", "x", "--node-address", bad]).unwrap_err();
             assert!(error.to_string().contains(bad), "{error}");
         }
+    }
+
+    #[test]
+    fn an_address_among_the_pods_is_refused_with_their_cidr() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("10-flatland.conflist");
+        fs::write(&source, CONFLIST).unwrap();
+        let flags = ["--conflist", source.to_str().unwrap(), "--node-address"];
+        let args = parse(&[&flags[..], &["10.244.1.1"]].concat()).unwrap();
+        let error = Config::read(args).unwrap_err();
+        assert_eq!(error.code, cni::code::INVALID_CONFIG);
+        assert!(
+            error
+                .msg
+                .contains("10.244.1.1 is inside the pod CIDR 10.244.0.0/16")
+        );
     }
 
     #[test]

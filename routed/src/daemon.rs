@@ -196,19 +196,18 @@ impl Daemon {
         if now >= self.rested_at && (retry || self.reconciler.is_dirty()) {
             self.pass(now);
         }
-        if self.chores_at.is_some_and(|at| at <= now) {
-            let links = self.reconciler.links();
-            let done = self.chores.look(links, self.reconciler.serves(), now);
-            self.chore_done(done, now);
-        }
+        let due = self.chores_at.is_some_and(|at| at <= now);
+        let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
+        let looked = !due || self.chores.look(links, serves, now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;
             info!("routes to peers in the kernel: {}", self.reconciler.count());
         }
-        let may_install = self.chores_at.is_none_or(|at| at <= now);
-        if settled && may_install && !self.chores.install() {
-            self.chore_done(false, now);
+        let may_install = settled && (due || self.chores_at.is_none());
+        let done = looked && (!may_install || self.chores.install());
+        if due || !done {
+            self.chore_done(done, now);
         }
     }
 
