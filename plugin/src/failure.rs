@@ -22,6 +22,14 @@ pub(crate) fn kernel(doing: &str, error: &netlink::Error) -> cni::Error {
 
 /// A pod's network namespace that cannot be opened or entered.
 pub(crate) fn namespace(error: &wire::netns::Error) -> cni::Error {
-    cni::Error::new(code::INVALID_ENVIRONMENT, error.to_string())
-        .advise("CNI_NETNS must be the path of the pod's network namespace, e.g. /run/netns/NAME")
+    use wire::netns::Error;
+    let advice = match error {
+        Error::Open { .. } | Error::Foreign { .. } => {
+            "CNI_NETNS must be the path of the pod's network namespace, e.g. /run/netns/NAME"
+        }
+        Error::Enter { .. } | Error::Socket { .. } => {
+            "run as root: entering a network namespace takes CAP_SYS_ADMIN"
+        }
+    };
+    cni::Error::new(code::INVALID_ENVIRONMENT, error.to_string()).advise(advice)
 }
