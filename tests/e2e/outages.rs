@@ -85,9 +85,15 @@ fn pods_need_no_process_of_ours() -> Result {
 fn a_change_made_while_etcd_was_silent_arrives_when_it_speaks_again() -> Result {
     let mut lab = raise()?;
     lab.etcd()[0].pause()?;
-    lab.etcd()[0].resume()?;
     lab.add_node()?;
-    lab.node(3).start_routed()?;
+    let three = lab.node(3);
+    three.spawn_routed(&[])?;
+    wait_until("routed that looks for etcd", DEADLINE, || {
+        three.routed_log().contains("peers reach node n3")
+    })?;
+    assert!(!three.ready());
+    lab.etcd()[0].resume()?;
+    three.wait_ready()?;
     lab.wait_routes()
 }
 

@@ -61,6 +61,10 @@ fn a_pods_mac_addresses_routes_and_neighbours_are_what_the_result_says() -> Resu
         assert_eq!(neighbours[0]["lladdr"], host.mac.as_deref().unwrap());
         assert_eq!(neighbours[0]["state"][0], "PERMANENT");
     }
+    let routes = json(&pod.run(&["ip", "-j", "-4", "route", "show"])?);
+    let shown: BTreeSet<&str> = routes.iter().filter_map(|it| it["dst"].as_str()).collect();
+    assert_eq!(shown, BTreeSet::from(["default", "169.254.1.1"]));
+    assert_eq!(result.routes.len(), 2, "one default route of each family");
     for ip in &result.ips {
         let address = ip.address.ip().to_string();
         let family = if ip.address.is_ipv4() { "-4" } else { "-6" };

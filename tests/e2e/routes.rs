@@ -149,6 +149,35 @@ fn a_foreign_route_survives_everything() -> Result {
 }
 
 #[test]
+fn a_foreign_route_in_the_place_of_ours_stays_and_is_told_of_and_ours_comes_after_it() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let ours = via(one, two)?.unwrap_or_default();
+    let subnet = destination(&ours);
+    let ip_route = |verb, more: &[&str]| {
+        one.run(&[&["ip", "route", verb, subnet][..], more].concat())
+            .map(drop)
+    };
+    one.end_routed(Signal::SIGKILL)?;
+    ip_route("del", &[])?;
+    ip_route("add", &["via", "192.168.1.1", "proto", "static"])?;
+    let there = one.run(&["ip", "route", "show", subnet])?;
+
+    one.start_routed()?;
+    wait_until("word of the foreign route", DEADLINE, || {
+        let told = |line: &str| line.contains(subnet) && line.contains("via 192.168.1.1 ");
+        one.routed_log().lines().any(told)
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    assert_eq!(one.run(&["ip", "route", "show", subnet])?, there);
+
+    ip_route("del", &[])?;
+    wait_until("our route in its place", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route.as_ref() == Some(&ours))
+    })
+}
+
+#[test]
 fn routed_that_was_away_prunes_exactly_the_route_of_the_peer_that_left() -> Result {
     let lab = raise(3)?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
@@ -207,12 +236,20 @@ fn a_pods_own_route_is_not_touched_by_routed() -> Result {
     let pod = node.add_pod("a")?;
     let address = pod.addresses()[0].to_string();
     let before = node.run(&["ip", "route", "show", &address])?;
+    let own = || -> Result<Option<String>> {
+        let mut routes = node.routes()?.into_iter();
+        Ok(routes.find(|route| route.starts_with("unreachable")))
+    };
+    let subnet = own()?.unwrap_or_default();
 
     node.end_routed(Signal::SIGKILL)?;
+    let words: Vec<&str> = subnet.split(' ').collect();
+    node.run(&[&["ip", "route", "del"][..], &words].concat())?;
     node.start_routed()?;
-    node.run(&["ip", "route", "del", "unreachable", "10.244.0.0/16"])
-        .ok();
 
+    wait_until("route of the own subnet", DEADLINE, || {
+        own().is_ok_and(|now| now.as_ref() == Some(&subnet))
+    })?;
     assert_eq!(node.run(&["ip", "route", "show", &address])?, before);
     node.run(&["ping", "-c1", "-W2", &address]).map(drop)
 }
