@@ -13,5 +13,6 @@ mod owned;
 mod presence;
 mod races;
 mod snapshots;
+mod stampede;
 mod support;
 mod tls;
