@@ -6,6 +6,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wire::cni;
@@ -66,6 +67,16 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/etc/cni/net.d")]
     cni_dir: PathBuf,
 
+    /// How long peers take this node for present after its routed was killed; as long, no other
+    /// machine can take over its name. 2 to 3600.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u16).range(2..=3600)
+    )]
+    presence_ttl: u16,
+
     /// How the log on standard error is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -121,6 +132,8 @@ pub(crate) struct Config {
     pub(crate) node: NodeName,
     /// The addresses that were given for it.
     pub(crate) hints: Vec<IpAddr>,
+    /// How long it counts as present after its last sign of life.
+    pub(crate) presence_ttl: Duration,
 }
 
 impl Config {
@@ -144,6 +157,7 @@ impl Config {
             node: node::node_name(explicit.as_deref())?,
             installed: args.cni_dir.join(name),
             hints,
+            presence_ttl: Duration::from_secs(args.presence_ttl.into()),
             conflist,
         })
     }

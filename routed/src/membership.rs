@@ -4,18 +4,17 @@
 //! wishes ([`Wish`]); the task makes it so, tries for as long as it takes, and tells what came of
 //! it ([`News`]).
 
+mod presence;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
-use std::process;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use registry::owned::{self, Owned};
 use registry::{
-    Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
-    Registry,
+    Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, Registration, Registry,
 };
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -58,6 +57,7 @@ pub(crate) enum News {
 pub(crate) struct Membership {
     conf: IpamConfig,
     folder: PathBuf,
+    policy: Policy,
     node: NodeName,
     machine: MachineId,
     registry: Arc<Registry>,
@@ -76,6 +76,7 @@ impl Membership {
     pub(crate) fn new(
         conf: IpamConfig,
         folder: PathBuf,
+        policy: Policy,
         node: NodeName,
         machine: MachineId,
         registry: Arc<Registry>,
@@ -83,6 +84,7 @@ impl Membership {
         Self {
             conf,
             folder,
+            policy,
             node,
             machine,
             registry,
@@ -147,7 +149,7 @@ impl Membership {
         let before = self.record.replace(wish.record.clone());
         if before.is_some_and(|before| before != wish.record) {
             // A connection that began at an address which is gone only looks alive.
-            let registry = Registry::open_with(&self.conf, &self.folder, Policy::daemon())?;
+            let registry = Registry::open_with(&self.conf, &self.folder, self.policy)?;
             self.registry = Arc::new(registry);
         }
         let mut failures = 0;
@@ -278,45 +280,19 @@ impl Membership {
             before.stop().await;
         }
         let presence = Presence {
-            session: session(),
+            session: presence::session(),
             address: record.addresses.first().copied(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: Some(self.since),
         };
         let machine = self.machine.as_str();
         let handle = self.registry.present(&self.node, machine, presence);
-        tokio::spawn(tell_of_presence(self.node.clone(), handle.state()));
+        tokio::spawn(presence::tell(self.node.clone(), handle.state()));
         self.presence = Some((record.clone(), handle));
     }
-}
-
-/// Tells one run of the daemon from the next.
-fn session() -> String {
-    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid");
-    uuid.map_or_else(|_| process::id().to_string(), |uuid| uuid.trim().to_owned())
 }
 
 /// Whether trying again is of no use until somebody changes the configuration.
 fn is_hopeless(error: &Error) -> bool {
     matches!(error, Error::Mismatch { .. } | Error::Config { .. })
-}
-
-/// Says when peers cannot see that this node is alive; ends with the presence.
-async fn tell_of_presence(node: NodeName, mut state: watch::Receiver<PresenceState>) {
-    let mut was_lost = false;
-    while state.changed().await.is_ok() {
-        match &*state.borrow_and_update() {
-            PresenceState::Present if was_lost => {
-                info!("node {node} is shown as present again");
-                was_lost = false;
-            }
-            PresenceState::Starting | PresenceState::Present => {}
-            PresenceState::Lost { why } | PresenceState::Refused { why } => {
-                if !was_lost {
-                    warn!("node {node} is not shown as present: {why}; its routes stay");
-                }
-                was_lost = true;
-            }
-        }
-    }
 }

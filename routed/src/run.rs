@@ -40,7 +40,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
     let conf = config.conflist.ipam().clone();
     let folder = state_dir(&conf.network);
-    let registry = Arc::new(Registry::open_with(&conf, &folder, Policy::daemon())?);
+    let policy = Policy {
+        lease: config.presence_ttl,
+        ..Policy::daemon()
+    };
+    let registry = Arc::new(Registry::open_with(&conf, &folder, policy)?);
     let machine = MachineId::read().map_err(Error::Machine)?;
     let (wishes, to_fulfil) = watch::channel(None);
     let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes)?;
@@ -48,7 +52,14 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
     let mut events = registry.follow();
     let (told, mut news) = mpsc::channel(8);
-    let member = Membership::new(conf, folder, daemon.node().clone(), machine, registry);
+    let member = Membership::new(
+        conf,
+        folder,
+        policy,
+        daemon.node().clone(),
+        machine,
+        registry,
+    );
     let member = tokio::spawn(member.run(to_fulfil, told));
 
     let signal = loop {
@@ -90,7 +101,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     info!("stopping on {signal}: routes, conflist and claims stay as they are");
     drop((daemon, news));
     if timeout(FAREWELL, member).await.is_err() {
-        warn!("etcd did not take note in time; peers see this node as present for up to 30 s more");
+        let seconds = policy.lease.as_secs();
+        warn!("etcd did not take note in time; this node counts as present for {seconds} s more");
     }
     Ok(())
 }

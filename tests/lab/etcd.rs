@@ -9,6 +9,9 @@ use crate::command::etcd_program;
 use crate::machine::{Machine, Plug};
 use crate::{DEADLINE, Daemon, Error, Result, wait_until};
 
+/// Where a member keeps its data.
+const DATA: &str = "/var/lib/etcd";
+
 /// One member of the cluster, on a machine of its own.
 #[derive(Debug)]
 pub struct Etcd {
@@ -49,7 +52,7 @@ impl Etcd {
             .collect();
         let arguments = [
             ("name", name.clone()),
-            ("data-dir", "/var/lib/etcd".to_owned()),
+            ("data-dir", DATA.to_owned()),
             (
                 "listen-client-urls",
                 format!("{},http://127.0.0.1:2379", url(index, 2379)),
@@ -107,6 +110,36 @@ impl Etcd {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         daemon.map_or(Ok(()), |daemon| daemon.end(Signal::SIGKILL))
+    }
+
+    /// Removes the data of a member that was stopped: it starts with nothing.
+    pub fn wipe(&self) -> Result {
+        self.machine.run(&["rm", "-rf", DATA]).map(drop)
+    }
+
+    /// Backs its data up into a file on its machine, as `etcdctl snapshot save` does.
+    pub fn save(&self, file: &str) -> Result {
+        self.ctl(&["snapshot", "save", file]).map(drop)
+    }
+
+    /// Restores a backup of [`Etcd::save`] into a member that was stopped, the only one.
+    pub fn restore(&self, file: &str) -> Result {
+        self.wipe()?;
+        let cluster = [
+            "--name=",
+            "--initial-cluster=",
+            "--initial-advertise-peer-urls=",
+        ];
+        let is_of_cluster = |word: &&String| cluster.iter().any(|flag| word.starts_with(flag));
+        let data = format!("--data-dir={DATA}");
+        let mut words = vec!["snapshot", "restore", file, &data];
+        words.extend(
+            self.arguments
+                .iter()
+                .filter(is_of_cluster)
+                .map(String::as_str),
+        );
+        self.ctl(&words).map(drop)
     }
 
     /// Stops it from answering without closing a connection; [`Etcd::resume`] lets it go on.

@@ -1,0 +1,98 @@
+//! Two machines cannot be one node.
+
+use lab::{DEADLINE, Lab, Node, Result, wait_until};
+use nix::sys::signal::Signal;
+
+const FIRST: &str = "11111111111111111111111111111111";
+const SECOND: &str = "22222222222222222222222222222222";
+
+/// Two machines that both think they are n1.
+fn twins() -> Result<Lab> {
+    let lab = Lab::builder().nodes(2).start()?;
+    for (node, id) in [(lab.node(1), FIRST), (lab.node(2), SECOND)] {
+        node.write("/etc/machine-id", format!("{id}\n"))?;
+    }
+    Ok(lab)
+}
+
+fn start_as_n1(node: &Node) -> Result {
+    node.spawn_routed(&["--node-name", "n1", "--presence-ttl", "3"])
+}
+
+fn wait_present(lab: &Lab) -> Result {
+    wait_until("presence", DEADLINE, || {
+        lab.etcd()[0]
+            .keys("/flatland/flatland/presence/")
+            .is_ok_and(|keys| !keys.is_empty())
+    })
+}
+
+#[test]
+fn a_second_machine_of_the_name_is_refused_while_the_first_is_present() -> Result {
+    let lab = twins()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    start_as_n1(one)?;
+    one.wait_ready()?;
+    wait_present(&lab)?;
+    let before = lab.etcd()[0].ctl(&["get", "--prefix", "/flatland/flatland/"])?;
+
+    start_as_n1(two)?;
+    two.wait_log("cannot join the network yet")?;
+    let log = two.routed_log();
+    for part in [
+        FIRST,
+        SECOND,
+        "192.168.1.11",
+        "192.168.1.12",
+        "node name n1",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    assert!(!two.ready() && two.owned().is_err());
+    let after = lab.etcd()[0].ctl(&["get", "--prefix", "/flatland/flatland/"])?;
+    assert_eq!(after, before);
+    Ok(())
+}
+
+#[test]
+fn a_machine_takes_over_a_name_once_the_first_is_gone_and_says_so() -> Result {
+    let lab = twins()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    start_as_n1(one)?;
+    one.wait_ready()?;
+    wait_present(&lab)?;
+    start_as_n1(two)?;
+    two.wait_log("cannot join the network yet")?;
+
+    // Its lease outlives it by three seconds.
+    one.end_routed(Signal::SIGKILL)?;
+    two.wait_ready()?;
+    let took = format!("took over the name and the subnets of node n1 from machine {FIRST}");
+    two.wait_log(&took)?;
+    two.wait_log("(192.168.1.11")?;
+    assert_eq!(two.owned()?, one.owned()?);
+    Ok(())
+}
+
+#[test]
+fn a_machine_whose_name_was_taken_over_hands_out_nothing_more() -> Result {
+    let lab = twins()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    start_as_n1(one)?;
+    one.wait_ready()?;
+    let pod = one.add_pod("old")?;
+    one.end_routed(Signal::SIGTERM)?;
+    start_as_n1(two)?;
+    two.wait_ready()?;
+    wait_present(&lab)?;
+
+    start_as_n1(one)?;
+    wait_until("nothing to hand out", DEADLINE, || {
+        one.owned().is_ok_and(|owned| owned.is_empty())
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    one.wait_log(&format!("{} (container old)", pod.addresses()[0]))?;
+    let refused = one.add_pod("new").map(drop).expect_err("the name is taken");
+    assert!(refused.to_string().contains(SECOND), "{refused}");
+    two.add_pod("new").map(drop)
+}
