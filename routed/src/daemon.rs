@@ -100,9 +100,8 @@ impl Daemon {
             misnamed: Said::default(),
             is_settled: false,
         };
-        if let Some(owned) = Owned::load(folder)? {
-            daemon.own(&owned);
-        }
+        // A damaged file stops nobody: the registry knows what it said, and joining writes it anew.
+        daemon.reload_owned();
         Ok(daemon)
     }
 

@@ -23,7 +23,7 @@ pub(crate) enum Error {
         holder: String,
     },
     /// The file cannot be opened or written.
-    #[error("cannot lock {path}: {source}")]
+    #[error("cannot lock {path}: {source}; run as root, with {path} on a writable file system")]
     File {
         /// The lock file.
         path: PathBuf,

@@ -68,6 +68,26 @@ fn routed_that_starts_without_etcd_keeps_the_routes_and_converges_once_etcd_is_b
 }
 
 #[test]
+fn routed_that_finds_its_list_of_subnets_damaged_has_it_from_the_registry() -> Result {
+    const LIST: &str = "/var/lib/flatland/flatland/subnets.json";
+    let lab = raise()?;
+    let one = lab.node(1);
+    let (list, routes) = (one.read(LIST)?, one.routes()?);
+    one.end_routed(Signal::SIGKILL)?;
+    one.write(LIST, "{")?;
+
+    one.spawn_routed(&[])?;
+    wait_until("list written anew", DEADLINE, || {
+        one.read(LIST).is_ok_and(|now| now == list) || !one.routed_runs()
+    })?;
+
+    assert!(one.routed_runs(), "{}", one.routed_log());
+    wait_until("the same routes as before", DEADLINE, || {
+        one.routes().is_ok_and(|now| now == routes)
+    })
+}
+
+#[test]
 fn pods_need_no_process_of_ours() -> Result {
     let lab = raise()?;
     let [one, two] = [lab.node(1), lab.node(2)];
