@@ -41,7 +41,7 @@ ifneq ($(shell id -u),0)
 IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link set lo up && exec "$$@"' sh
 endif
 
-.PHONY: help setup build demo demo-down test lint install clean
+.PHONY: help setup build demo demo-down bench test lint install clean
 
 ## help: this list
 help:
@@ -75,6 +75,11 @@ demo: setup
 demo-down:
 	@test -x $(DEMO)/lab || { echo 'no demo was built here, so none is up' >&2; exit 1; }
 	@$(DEMO)/lab demo --down
+
+## bench: contenders side by side in one run; figures also in target/bench
+bench: setup
+	@cargo build $(CARGO_FLAGS) --release --bins
+	@$(RELEASE)/bench
 
 ## test: every test: units, protocol, end to end
 test: setup

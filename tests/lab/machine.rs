@@ -149,7 +149,7 @@ impl Machine {
     }
 
     /// Copies a program of the caller's to a path of the machine.
-    pub(crate) fn install(&self, program: &Path, inside: &str) -> Result {
+    pub fn install(&self, program: &Path, inside: &str) -> Result {
         command::install(program, &self.path(inside))
     }
 }
