@@ -13,6 +13,7 @@ use wire::sysctl;
 use crate::asked;
 use crate::failure::{self, kernel};
 use crate::host::{self, Node};
+use crate::removal;
 use crate::wiring::{Wanted, Wiring};
 
 /// Attaches the pod and returns what was made.
@@ -98,10 +99,17 @@ impl<'a> Plan<'a> {
 fn make(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(), Error> {
     host::enable_forwarding(&wiring.addresses)?;
     let pair = wiring.pair(netns.as_raw_fd());
-    let (host_end, pod_end) = sockets
-        .host
-        .add_veth(&pair)
-        .map_err(|error| pair_refused(wiring, &error, sockets))?;
+    let (host_end, pod_end) = match sockets.host.add_veth(&pair) {
+        // The name may be that of an interface that has been removed and is not destroyed yet.
+        Err(error)
+            if error.errno() == Some(Errno::EEXIST)
+                && removal::destroy(&mut sockets.host).is_ok_and(|any| any) =>
+        {
+            sockets.host.add_veth(&pair)
+        }
+        outcome => outcome,
+    }
+    .map_err(|error| pair_refused(wiring, &error, sockets))?;
     let alias = &wiring.alias;
     sockets
         .host

@@ -225,9 +225,7 @@ fn wrong_settings<'a>(
 /// Two interfaces that are both there but are not the two ends of one pair.
 fn strangers(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
     let (inside, outside) = (inside?, outside?);
-    // The kernel leaves the other end's index out where it equals the link's own.
-    let other_end = inside.link.unwrap_or(inside.index);
-    (other_end != outside.index).then(|| {
+    (!wiring::is_pair(inside, outside)).then(|| {
         format!(
             "interface {} in the pod is not the other end of {}",
             inside.name, outside.name

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
-use wire::netlink::{Link, Request, Socket};
+use wire::netlink::{Link, Socket};
 use wire::node;
 
 use crate::failure::kernel;
-use crate::wiring;
+use crate::{removal, wiring};
 
 /// Removes the host ends of such attachments, their routes with them, and then lets the IPAM
 /// plugin give the addresses back. An interface that stays keeps all addresses: one of them is
@@ -19,11 +19,10 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let doing = "deleting the interfaces of pods that are gone";
     let links = host.links().map_err(|error| kernel(doing, &error))?;
-    let deletions: Vec<Request> = stale(&links, &call.network, &valid)
-        .map(|link| Request::DelLink { index: link.index })
-        .collect();
-    host.apply_all(&deletions)
-        .map_err(|error| kernel(doing, &error))?;
+    for link in stale(&links, &call.network, &valid) {
+        removal::withdraw(&mut host, link).map_err(|error| kernel(doing, &error))?;
+    }
+    removal::destroy(&mut host).map_err(|error| kernel(doing, &error))?;
     Delegate::find(call, &config.ipam_type)?.gc(call)
 }
 

@@ -9,6 +9,7 @@ mod failure;
 mod findings;
 mod gc;
 mod host;
+mod removal;
 mod status;
 mod wiring;
 
@@ -46,5 +47,8 @@ impl Program for Flatland {
 }
 
 fn main() -> ExitCode {
+    if removal::is_asked_for() {
+        return removal::run();
+    }
     wire::cni::run(ABOUT, &Flatland)
 }

@@ -12,7 +12,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipnetwork::IpNetwork;
 use wire::cni::{self, Attachment, Dns, Success};
 use wire::netlink::{
-    Address, Ipv4Settings, LinkChange, Mac, Neighbour, Request, Route, RouteKind, Rule, VethPair,
+    Address, Ipv4Settings, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind, Rule,
+    VethPair,
 };
 use wire::node;
 
@@ -316,6 +317,13 @@ pub(crate) fn holder(network: &str, alias: &str) -> Option<Attachment> {
     let attachment = alias.strip_prefix(network)?.strip_prefix(' ')?;
     let (container_id, interface) = attachment.split_once('/')?;
     Attachment::new(container_id, interface).ok()
+}
+
+/// Whether these are the two ends of one pair, each as seen in its own namespace.
+pub(crate) fn is_pair(one: &Link, other: &Link) -> bool {
+    // The kernel leaves the other end's index out where it equals the link's own.
+    let leads_to = |from: &Link, to: &Link| from.link.unwrap_or(from.index) == to.index;
+    leads_to(one, other) && leads_to(other, one)
 }
 
 fn gateway_for(v4: bool) -> IpAddr {

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use nix::errno::Errno;
 use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
+use wire::netlink::Request;
 use wire::node::{MachineId, NodeName};
 
 use crate::config::Config;
@@ -86,8 +88,22 @@ impl Chores {
     pub(crate) fn look(&mut self, links: &[Link], serves: bool, now: Instant) -> bool {
         self.installed = None;
         self.check_overlap(links);
+        self.destroy_removed();
         let forwards = !serves || self.see_to_forwarding();
         self.find_addresses(now) && forwards
+    }
+
+    /// Destroys interfaces that the plugin removed, where its own process for that was cut short.
+    fn destroy_removed(&mut self) {
+        let request = Request::DelLinkGroup {
+            group: wire::REMOVED_GROUP,
+        };
+        match self.kernel.with(|socket| socket.apply_all(&[request])) {
+            Err(error) if error.errno() != Some(Errno::ENODEV) => {
+                warn!("cannot destroy the interfaces of pods that are gone: {error}");
+            }
+            _ => {}
+        }
     }
 
     /// The registry was seen, and `lacks` something that this node has to put there (again); it has

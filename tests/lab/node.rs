@@ -197,8 +197,16 @@ impl Node {
     }
 
     /// Everything on the node that an attachment could leave behind, as text to compare: links,
-    /// routes, neighbours, addresses held.
+    /// routes, neighbours, addresses held. Interfaces that are removed and about to be destroyed
+    /// are waited for.
     pub fn traces(&self) -> Result<Vec<String>> {
+        let group = wire::REMOVED_GROUP.to_string();
+        wait_until("end of removed interfaces", DEADLINE, || {
+            let left = self
+                .machine
+                .run(&["ip", "-o", "link", "show", "group", &group]);
+            left.is_ok_and(|left| left.is_empty())
+        })?;
         let mut all = Vec::new();
         for command in [
             &["ip", "-o", "link"][..],

@@ -18,3 +18,8 @@ pub mod sysctl;
 ///
 /// It is free in the kernel's `include/uapi/linux/rtnetlink.h` and in iproute2's `rt_protos`.
 pub const ROUTE_PROTOCOL: u8 = 70;
+
+/// The device group of the host ends of pods that are gone, waiting to be destroyed together.
+/// Whatever is in it gets destroyed: the number reads "flat" in ASCII, so that nobody has chosen it
+/// for something else.
+pub const REMOVED_GROUP: u32 = 0x666c_6174;

@@ -183,6 +183,13 @@ pub(super) fn query(name: Option<&str>, index: u32) -> LinkMessage {
     message
 }
 
+/// Names all links of a group, for deleting them.
+pub(super) fn group(group: u32) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::Group(group));
+    message
+}
+
 impl Link {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, DecodeError> {
         let header = LinkHeader::parse(payload)?;

@@ -6,7 +6,7 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair};
+use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that would do the
 /// same; a link known by its index N reads `ifN`.
@@ -30,6 +30,12 @@ pub enum Request {
     DelLinkNamed {
         /// Which link.
         name: String,
+    },
+    /// Deletes every link of a device group in one go: what the kernel waits for while it takes a
+    /// link apart it waits for once. It is an error if there is none (`ENODEV`).
+    DelLinkGroup {
+        /// Which group; not 0, the group of everything that is in no other.
+        group: u32,
     },
     /// Adds an address; it is an error if the link has it.
     AddAddress(Address),
@@ -77,6 +83,7 @@ impl Request {
             Self::DelLinkNamed { name } => {
                 (M::DelLink(LinkUnspec::new_with_name(name).build()), None)
             }
+            Self::DelLinkGroup { group } => (M::DelLink(link::group(*group)), None),
             Self::AddAddress(address) => (M::NewAddress(address.message()), None),
             Self::DelAddress(address) => (M::DelAddress(address.message()), None),
             Self::AddRoute(route) | Self::ReplaceRoute(route) => {
@@ -102,6 +109,7 @@ impl Request {
             Self::ChangeLink { .. }
             | Self::DelLink { .. }
             | Self::DelLinkNamed { .. }
+            | Self::DelLinkGroup { .. }
             | Self::DelAddress(_)
             | Self::DelRoute(_)
             | Self::DelNeighbour(_) => 0,
@@ -116,6 +124,7 @@ impl fmt::Display for Request {
             Self::ChangeLink { index, change } => write!(f, "ip link set if{index}{change}"),
             Self::DelLink { index } => write!(f, "ip link del if{index}"),
             Self::DelLinkNamed { name } => write!(f, "ip link del {name}"),
+            Self::DelLinkGroup { group } => write!(f, "ip link del group {group}"),
             Self::AddAddress(address) => write!(f, "ip address add {address}"),
             Self::DelAddress(address) => write!(f, "ip address del {address}"),
             Self::AddRoute(route) => write!(f, "ip route add {route}"),

@@ -105,6 +105,7 @@ fn link_requests() -> Vec<(Request, &'static str)> {
             },
             "ip link del flat0123456789a",
         ),
+        (Request::DelLinkGroup { group: 70 }, "ip link del group 70"),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! Links, against the kernel.
 
+use std::slice;
+
 use crate::support::{Joined, ip, joined, netns, pair};
 use nix::errno::Errno;
 use wire::netlink::{Ipv4Settings, Link, LinkChange, Mac, Request, VethPair};
@@ -290,4 +292,36 @@ fn loopback_is_told_from_other_links() {
         .map(|l| (l.name.as_str(), l.loopback, l.up))
         .collect();
     assert_eq!(seen, [("lo", true, true), ("host0", false, true)]);
+}
+
+#[test]
+fn a_group_of_links_is_deleted_in_one_go_and_nothing_else() {
+    let (host, pods) = (netns(), [netns(), netns(), netns()]);
+    let mut socket = host.socket().unwrap();
+    for (number, pod) in pods.iter().enumerate() {
+        socket
+            .add_veth(&VethPair {
+                name: format!("host{number}"),
+                group: if number == 0 { 0 } else { 70 },
+                ..pair(pod)
+            })
+            .unwrap();
+    }
+    let request = Request::DelLinkGroup { group: 70 };
+
+    socket.apply_all(slice::from_ref(&request)).unwrap();
+
+    let names: Vec<String> = socket
+        .links()
+        .unwrap()
+        .into_iter()
+        .map(|link| link.name)
+        .collect();
+    assert!(names.contains(&"host0".to_owned()), "{names:?}");
+    assert!(
+        !names.contains(&"host1".to_owned()) && !names.contains(&"host2".to_owned()),
+        "{names:?}"
+    );
+    let error = socket.apply_all(slice::from_ref(&request)).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::ENODEV));
 }

@@ -1,0 +1,158 @@
+//! Taking interfaces away without waiting for the kernel.
+//!
+//! To destroy one veth pair the kernel waits 12 to 25 ms for everybody who could still be looking at
+//! it, under the lock that every other change of the network needs; to destroy twenty of them in
+//! one request it waits once. So DEL takes an interface down, which takes its routes and neighbours
+//! away at once, gives it another name and puts it into a group. The group is destroyed a moment
+//! later, by a process of ours that no runtime waits for, and by whoever else comes across it: GC,
+//! an ADD that needs the name, `routed`. Often the pod's namespace has gone by then and has taken
+//! its pair with it.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use wire::REMOVED_GROUP;
+use wire::netlink::{self, Link, LinkChange, Request, Socket};
+
+/// What we call ourselves with to destroy the group.
+const WORD: &str = "destroy-removed";
+
+/// How long the group gathers interfaces: much longer than a pod's namespace takes to go after DEL,
+/// and much shorter than anybody minds.
+const GATHERING: Duration = Duration::from_millis(200);
+
+/// Held while the group gathers. No network can have this name, as none starts with a dot.
+const FOLDER: &str = "/run/flatland";
+const LOCK: &str = ".removed.lock";
+
+/// Takes a link out of use: nothing reaches it or leaves it any more, and its name is free.
+pub(crate) fn withdraw(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
+    match socket.apply_all(&requests(link)) {
+        // The namespace went while we looked, and took the pair with it.
+        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
+        // What cannot be put away is destroyed here and now.
+        Err(_) => socket.apply_all(&[Request::DelLink { index: link.index }]),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Down first: kernels before 6.2 rename only what is down.
+fn requests(link: &Link) -> [Request; 2] {
+    let change = |change| Request::ChangeLink {
+        index: link.index,
+        change,
+    };
+    [
+        change(LinkChange {
+            up: Some(false),
+            ..LinkChange::default()
+        }),
+        change(LinkChange {
+            // A host end's name goes on with hexadecimal digits: this is nobody's.
+            name: Some(format!("flatx{}", link.index)),
+            group: Some(REMOVED_GROUP),
+            ..LinkChange::default()
+        }),
+    ]
+}
+
+/// Destroys what has been withdrawn, and waits for it. Tells whether there was anything.
+pub(crate) fn destroy(socket: &mut Socket) -> Result<bool, netlink::Error> {
+    let request = Request::DelLinkGroup {
+        group: REMOVED_GROUP,
+    };
+    match socket.apply_all(&[request]) {
+        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(false),
+        outcome => outcome.map(|()| true),
+    }
+}
+
+/// Sees to it that what has been withdrawn is destroyed soon, and does not wait for it unless there
+/// is no other way.
+pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
+    // The lock is free again before the process is started, which takes it itself.
+    let gathering = gather().map(|lock| lock.is_none());
+    // What they destroy afterwards includes what was withdrawn before now.
+    if gathering.is_ok_and(|gathering| gathering) || start().is_ok() {
+        return Ok(());
+    }
+    destroy(socket).map(drop)
+}
+
+/// The lock, unless somebody has it.
+fn gather() -> io::Result<Option<Flock<fs::File>>> {
+    fs::create_dir_all(FOLDER)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(Path::new(FOLDER).join(LOCK))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(errno.into()),
+    }
+}
+
+/// Starts the process that destroys the group: with nothing of ours that anybody could wait for,
+/// and in a process group of its own, so that it outlives whoever ends the runtime's.
+fn start() -> io::Result<()> {
+    Command::new("/proc/self/exe")
+        .arg(WORD)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map(drop)
+}
+
+/// Whether this is the process that destroys the group.
+pub(crate) fn is_asked_for() -> bool {
+    env::var_os("CNI_COMMAND").is_none() && env::args_os().nth(1).is_some_and(|word| word == WORD)
+}
+
+/// What that process does: gathers for a while, and destroys.
+pub(crate) fn run() -> ExitCode {
+    let Ok(Some(gathering)) = gather() else {
+        return ExitCode::SUCCESS;
+    };
+    thread::sleep(GATHERING);
+    // Whoever withdraws from here on starts another one.
+    drop(gathering);
+    match Socket::open().and_then(|mut socket| destroy(&mut socket)) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withdrawn_link_is_down_before_it_gives_up_its_name() {
+        let link = Link {
+            index: 9,
+            ..Link::default()
+        };
+        let commands = requests(&link).map(|request| request.to_string());
+        assert_eq!(
+            commands,
+            [
+                "ip link set if9 down",
+                "ip link set if9 name flatx9 group 1718378868",
+            ]
+        );
+    }
+}
