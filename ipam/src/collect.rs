@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use wire::cni::Attachment;
 
-use crate::disk::Disk;
+use crate::allocation::Allocation;
+use crate::disk::{Disk, family};
 use crate::error::Error;
 use crate::ledger::Session;
+use crate::release::target;
 
 impl Session<'_> {
     /// Frees what every attachment except those in `valid` holds, as of `now` (time since boot).
@@ -44,6 +46,27 @@ impl Session<'_> {
         errors.extend(left.damaged.into_iter().map(|(_, error)| error));
         errors.extend(left.foreign.into_iter().map(|path| Error::Foreign { path }));
         Error::all(errors).map(|()| freed)
+    }
+
+    /// Frees `address`, as of `now` (time since boot), if it is still held just as `allocation`
+    /// says: an attachment of the same name that came later is another. Returns whether it was.
+    pub fn free_stale(
+        &self,
+        address: IpAddr,
+        allocation: &Allocation,
+        now: Duration,
+    ) -> Result<bool, Error> {
+        if self.disk.allocation(address)?.as_ref() != Some(allocation) {
+            return Ok(false);
+        }
+        self.put_back(address, &[allocation.subnet], now)?;
+        if let Ok(attachment) = allocation.attachment() {
+            let link = self.disk.link(&attachment, family(address));
+            if target(&link) == Some(address) {
+                self.disk.remove(&link)?;
+            }
+        }
+        Ok(true)
     }
 
     fn linked_attachments(&self) -> Result<BTreeSet<Attachment>, Error> {

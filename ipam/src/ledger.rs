@@ -43,6 +43,10 @@ impl Ledger {
         Ok(Disk::exists(disk.root())?.then_some(Self { disk }))
     }
 
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// Waits until nobody else works on the ledger. Keep the session for no longer than it takes
     /// to use it: everybody else waits for it.
     pub fn lock(&self) -> Result<Session<'_>, Error> {
@@ -50,6 +54,21 @@ impl Ledger {
             disk: &self.disk,
             _lock: lock::folder(self.disk.root())?,
         })
+    }
+
+    /// As [`Ledger::lock`], but `None` instead of waiting.
+    pub fn try_lock(&self) -> Result<Option<Session<'_>>, Error> {
+        let lock = lock::try_folder(self.disk.root())?;
+        Ok(lock.map(|lock| Session {
+            disk: &self.disk,
+            _lock: lock,
+        }))
+    }
+
+    /// Everything there is, without keeping anybody waiting: what comes and goes meanwhile may be
+    /// missed.
+    pub fn inventory(&self) -> Result<Inventory, Error> {
+        Inventory::read(&self.disk)
     }
 
     /// The error that a session ended with, once the session is over: that no address is free may

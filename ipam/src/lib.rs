@@ -25,12 +25,14 @@ mod status;
 mod steps;
 mod subnets;
 mod truth;
+mod usage;
 
 pub use allocation::Allocation;
 pub use disk::{Disk, Step, Watch};
 pub use error::Error;
 pub use ledger::{Ledger, Session};
-pub use plugin::Plugin;
-pub use pool::{Choice, Freed, capacity, is_usable};
+pub use plugin::{Plugin, since_boot};
+pub use pool::{Choice, Freed, is_usable, usable};
 pub use release::Inventory;
 pub use request::{Obstacle, Request};
+pub use usage::Usage;

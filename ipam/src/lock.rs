@@ -25,6 +25,16 @@ pub(crate) fn folder(folder: &Path) -> Result<Flock<File>, Error> {
     }
 }
 
+/// As [`folder`], but `None` instead of waiting.
+pub(crate) fn try_folder(folder: &Path) -> Result<Option<Flock<File>>, Error> {
+    let file = File::open(folder).map_err(Error::io("open", folder))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(Error::io("lock", folder)(errno.into())),
+    }
+}
+
 /// `flock` has no time limit: a thread waits in it, and is left behind if it waits too long. Should
 /// it get the lock then, it finds nobody to give it to and drops it.
 fn wait(folder: &Path, file: File, patience: Duration) -> Result<Flock<File>, Error> {
@@ -64,7 +74,9 @@ mod tests {
             error.to_string().contains(scratch.path().to_str().unwrap()),
             "{error}"
         );
+        assert!(try_folder(scratch.path()).unwrap().is_none());
         drop(held);
+        assert!(try_folder(scratch.path()).unwrap().is_some());
     }
 
     #[test]

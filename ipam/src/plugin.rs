@@ -81,7 +81,7 @@ impl Program for Plugin {
 
 /// The time since boot, including what the machine slept; unlike the calendar it never jumps. Read
 /// it while the ledger is locked: what others have written by then is not from the future.
-pub(crate) fn since_boot() -> Result<Duration, crate::Error> {
+pub fn since_boot() -> Result<Duration, crate::Error> {
     clock_gettime(ClockId::CLOCK_BOOTTIME)
         .map(Duration::from)
         .map_err(|errno| crate::Error::io("read", Path::new("CLOCK_BOOTTIME"))(errno.into()))

@@ -60,9 +60,16 @@ pub fn is_usable(subnet: &IpNet, address: IpAddr) -> bool {
     subnet.contains(&address) && (first(subnet)..=last(subnet)).contains(&address)
 }
 
-/// How many addresses of `subnet` pods may have.
-pub fn capacity(subnet: &IpNet) -> u128 {
-    position(subnet, last(subnet)) + 1
+/// How many addresses of `subnet` pods may have if `exclude`, of which no two overlap, are left
+/// out.
+pub fn usable(subnet: &IpNet, exclude: &[IpNet]) -> u128 {
+    let (first, last) = (number(first(subnet)), number(last(subnet)));
+    let same_family = |net: &&IpNet| net.addr().is_ipv4() == subnet.addr().is_ipv4();
+    let excluded = exclude.iter().filter(same_family).map(|net| {
+        let (from, to) = (number(net.network()), number(net.broadcast()));
+        (to.min(last) + 1).saturating_sub(from.max(first))
+    });
+    last + 1 - first - excluded.sum::<u128>()
 }
 
 /// How many addresses that pods may have come before `address`.

@@ -194,7 +194,7 @@ impl Session<'_> {
 }
 
 /// The address that a link of ours names: one of the family that the link's own name ends in.
-fn target(link: &Path) -> Option<IpAddr> {
+pub(crate) fn target(link: &Path) -> Option<IpAddr> {
     let target = fs::read_link(link).ok()?;
     let address: IpAddr = target
         .strip_prefix("../addresses")

@@ -116,7 +116,8 @@ impl Daemon {
         self.reconciler.kernel().hide_from(monitor);
     }
 
-    fn own(&mut self, owned: &Owned) {
+    /// This node owns these subnets.
+    pub(crate) fn own(&mut self, owned: &Owned) {
         if owned.node == self.node {
             self.reconciler.own(&owned.subnets, owned.cluster);
         } else {

@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tracing::{info, warn};
 use wire::netlink::{Monitor, Topics};
-use wire::node::{MachineId, state_dir};
+use wire::node::{MachineId, run_dir, state_dir};
 
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::lock;
 use crate::membership::{Membership, News};
+use crate::steward::Steward;
 
 /// Held by the one daemon of this node.
 const LOCK: &str = "/run/flatland/routed.lock";
@@ -52,6 +53,10 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
     let mut events = registry.follow();
     let (told, mut news) = mpsc::channel(8);
+    let (grown, mut growth) = mpsc::channel(8);
+    let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
+    let steward = Steward::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
+    tokio::spawn(steward.run(grown));
     let member = Membership::new(
         conf,
         folder,
@@ -78,6 +83,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
                 None => return Err(Error::Ended("joining the network")),
             },
+            owned = growth.recv() => {
+                daemon.own(&owned.ok_or(Error::Ended("looking after the addresses"))?);
+            }
             ready = monitor.readable_mut() => {
                 let mut ready = ready?;
                 let inner = ready.get_inner_mut();

@@ -58,7 +58,7 @@ fn pods_never_get_the_network_the_node_or_the_broadcast_address() {
             (ip(from), ip(to)),
             "{subnet}"
         );
-        assert_eq!(capacity(&subnet), count, "{subnet}");
+        assert_eq!(usable(&subnet, &[]), count, "{subnet}");
         assert!(
             is_usable(&subnet, ip(from)) && is_usable(&subnet, ip(to)),
             "{subnet}"
@@ -161,6 +161,29 @@ fn excluded_addresses_are_skipped_a_block_at_a_time() {
     ] {
         let found = skip(&net(subnet), ip(from), &nets(exclude));
         assert_eq!(found, expected.map(ip), "{from} without {exclude:?}");
+    }
+}
+
+#[test]
+fn excluded_addresses_are_not_counted() {
+    let nets = |list: &[&str]| list.iter().copied().map(net).collect::<Vec<_>>();
+    for (subnet, exclude, count) in [
+        ("10.244.1.0/24", &["10.244.1.0/28"][..], 253 - 14),
+        (
+            "10.244.1.0/24",
+            &["10.244.1.9/32", "10.244.1.254/31", "10.244.2.0/24"],
+            251,
+        ),
+        ("10.244.1.0/24", &["10.244.1.0/31", "fd00::/80"], 253),
+        ("10.244.1.0/24", &["10.244.0.0/16"], 0),
+        ("fd00::/80", &["fd00::/96"], (1 << 48) - (1 << 32)),
+        ("fd00::/80", &["::/0"], 0),
+    ] {
+        assert_eq!(
+            usable(&net(subnet), &nets(exclude)),
+            count,
+            "{subnet} {exclude:?}"
+        );
     }
 }
 

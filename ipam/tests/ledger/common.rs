@@ -144,6 +144,19 @@ impl Node {
         }
     }
 
+    /// Gives a subnet back if it is empty. Returns with the outcome whether it was taken off the
+    /// list of the node's subnets, which may be so although the rest failed.
+    pub(crate) fn let_go(&self, subnet: &IpNet, fate: Fate) -> (Result<bool, Error>, bool) {
+        let done = Cell::new(false);
+        let take_off = || {
+            done.set(true);
+            Ok(())
+        };
+        let ledger = self.ledger(fate);
+        let result = ledger.and_then(|ledger| ledger.lock()?.let_go(subnet, take_off));
+        (result, done.get())
+    }
+
     fn existing(&self, fate: Fate) -> Result<Option<Ledger>, Error> {
         Ledger::existing(Disk::watched(self.root(), fate.watch()))
     }

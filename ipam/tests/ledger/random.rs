@@ -17,6 +17,9 @@ const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
 const EXCLUDE: &[&str] = &["10.9.0.11/32", "fd00::6/128"];
 const PODS: u8 = 8;
 const CAPACITY: usize = 5;
+/// A further subnet of the first family, and how many addresses it has.
+const FURTHER: &str = "10.9.0.16/30";
+const FURTHER_CAPACITY: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
@@ -26,6 +29,8 @@ enum Act {
     Del(u8, Fate),
     /// GC for the pods whose bit is set.
     Keep(u8, Fate),
+    Grow,
+    GiveBack(Fate),
     Wait(u8),
     LoseQueues,
     TearQueues(u8),
@@ -46,6 +51,8 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (0..PODS, 0..24_u8, fate()).prop_map(|(who, at, fate)| Act::Name(who, at, fate)),
         10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Del(who, fate)),
         2 => (any::<u8>(), fate()).prop_map(|(pods, fate)| Act::Keep(pods, fate)),
+        2 => Just(Act::Grow),
+        2 => fate().prop_map(Act::GiveBack),
         5 => (0..150_u8).prop_map(Act::Wait),
         1 => Just(Act::LoseQueues),
         1 => (1..64_u8).prop_map(Act::TearQueues),
@@ -81,6 +88,8 @@ impl Model {
             Act::Name(who, at, fate) => self.add(who, &[named(at)], fate),
             Act::Del(who, fate) => self.del(who, fate),
             Act::Keep(pods, fate) => self.keep(pods, fate),
+            Act::Grow => self.grow(),
+            Act::GiveBack(fate) => self.give_back(fate),
             Act::Wait(seconds) => self.now += Duration::from_secs(seconds.into()),
             Act::LoseQueues => self.each_queue(|path| fs::remove_file(path).unwrap()),
             Act::TearQueues(bytes) => self.each_queue(|path| {
@@ -136,7 +145,9 @@ impl Model {
             Err(Error::Exhausted { subnets, damaged }) => {
                 assert_eq!(damaged, Vec::<std::path::PathBuf>::new());
                 let family = |address: &&IpAddr| subnets[0].addr().is_ipv4() == address.is_ipv4();
-                assert_eq!(before.keys().filter(family).count(), CAPACITY);
+                let more = subnets[0].addr().is_ipv4() && self.has_grown();
+                let capacity = CAPACITY + if more { FURTHER_CAPACITY } else { 0 };
+                assert_eq!(before.keys().filter(family).count(), capacity);
                 assert_eq!(self.taken(), before, "a failed ADD changed something");
             }
             Err(Error::Unavailable { address, obstacle }) => {
@@ -175,6 +186,55 @@ impl Model {
                 self.unsure.insert(who);
             }
         }
+    }
+
+    fn grow(&mut self) {
+        if !self.has_grown() {
+            self.node.pools[0].push(FURTHER.parse().unwrap());
+        }
+    }
+
+    fn has_grown(&self) -> bool {
+        self.node.pools[0].len() > POOLS[0].len()
+    }
+
+    fn give_back(&mut self, fate: Fate) {
+        if !self.has_grown() {
+            return;
+        }
+        let subnet = FURTHER.parse().unwrap();
+        let is_used = self.used(&subnet) > 0;
+        let (result, taken_off) = self.node.let_go(&subnet, fate);
+        assert!(!(taken_off && is_used), "{subnet} is in use");
+        match result {
+            Ok(gone) => assert_eq!((gone, taken_off), (!is_used, !is_used)),
+            Err(error) => assert_ne!(fate, Fate::Done, "{error}"),
+        }
+        if taken_off {
+            self.node.pools[0].pop();
+        }
+    }
+
+    /// How many addresses of a subnet are held, as it counts them itself.
+    fn used(&self, subnet: &ipnet::IpNet) -> u64 {
+        let exclude = &self.node.exclude;
+        let ledger = self.node.ledger(Fate::Done).unwrap();
+        let usage = ledger
+            .usage(&[*subnet], exclude, COOL_DOWN, self.now)
+            .unwrap()[0];
+        let held = self
+            .taken()
+            .into_keys()
+            .filter(|it| subnet.contains(it))
+            .count();
+        let ready = self
+            .ready()
+            .into_iter()
+            .filter(|it| subnet.contains(it))
+            .count();
+        assert_eq!(usage.held, held as u64, "{usage:?}");
+        assert_eq!(usage.ready(), ready as u128, "{usage:?}");
+        usage.held
     }
 
     fn keep(&mut self, pods: u8, fate: Fate) {
@@ -261,6 +321,11 @@ impl Model {
             self.del(who, Fate::Done);
         }
         assert_eq!((self.taken().len(), self.node.links()), (0, Vec::new()));
+        self.give_back(Fate::Done);
+        assert!(!self.has_grown(), "an empty subnet stays");
+        for subnet in self.node.pools.concat() {
+            assert_eq!(self.used(&subnet), 0, "{subnet}");
+        }
         let mut seen = BTreeSet::new();
         for number in 0..CAPACITY {
             let addresses = self

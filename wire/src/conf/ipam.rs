@@ -14,8 +14,14 @@ use crate::node::NodeName;
 /// after its first SYN (`tcp_syn_retries` in ip-sysctl.rst).
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(130);
 
-/// A day, in seconds.
-const GREATEST_COOL_DOWN: u64 = 86_400;
+/// Longer than a job pauses that starts all its pods anew.
+const DEFAULT_GIVE_BACK_AFTER: Duration = Duration::from_secs(600);
+
+/// Longer than a runtime takes between removing a namespace and calling DEL.
+const DEFAULT_SWEEP_AFTER: Duration = Duration::from_secs(60);
+
+/// A day, in seconds: the longest of these times.
+const LONGEST: u64 = 86_400;
 
 /// What `flatland-ipam`, `routed` and the registry agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +41,12 @@ pub struct IpamConfig {
     /// How long a freed address stays unused while there are others; 130 s where the
     /// configuration does not say. At most a day.
     pub cool_down: Duration,
+    /// How long a subnet beyond the first of its pod CIDR stays empty before it is given back;
+    /// 600 s where the configuration does not say. At most a day.
+    pub give_back_after: Duration,
+    /// How long the namespace of an attachment has to be gone before its addresses are freed
+    /// although nobody called DEL; 60 s where the configuration does not say. At most a day.
+    pub sweep_after: Duration,
 }
 
 impl IpamConfig {
@@ -66,6 +78,8 @@ impl IpamConfig {
             "nodeName",
             "exclude",
             "coolDown",
+            "giveBackAfter",
+            "sweepAfter",
         ])?;
         let pod_cidrs = cidr::pod_cidrs(&section)?;
         Ok(Self {
@@ -75,7 +89,9 @@ impl IpamConfig {
             pod_cidrs,
             etcd: section.get("etcd").map(EtcdConfig::parse).transpose()?,
             node_name: node_name(&section)?,
-            cool_down: cool_down(&section)?,
+            cool_down: seconds(&section, "coolDown", DEFAULT_COOL_DOWN)?,
+            give_back_after: seconds(&section, "giveBackAfter", DEFAULT_GIVE_BACK_AFTER)?,
+            sweep_after: seconds(&section, "sweepAfter", DEFAULT_SWEEP_AFTER)?,
         })
     }
 }
@@ -88,14 +104,12 @@ fn node_name(section: &Section<'_>) -> Result<Option<String>, Error> {
     Ok(name)
 }
 
-fn cool_down(section: &Section<'_>) -> Result<Duration, Error> {
-    let expected = format!("a number of seconds from 0 to {GREATEST_COOL_DOWN}");
-    let seconds = section.optional("coolDown", &expected, |value| {
-        value
-            .as_u64()
-            .filter(|seconds| *seconds <= GREATEST_COOL_DOWN)
+fn seconds(section: &Section<'_>, key: &str, default: Duration) -> Result<Duration, Error> {
+    let expected = format!("a number of seconds from 0 to {LONGEST}");
+    let seconds = section.optional(key, &expected, |value| {
+        value.as_u64().filter(|seconds| *seconds <= LONGEST)
     })?;
-    Ok(seconds.map_or(DEFAULT_COOL_DOWN, Duration::from_secs))
+    Ok(seconds.map_or(default, Duration::from_secs))
 }
 
 #[cfg(test)]

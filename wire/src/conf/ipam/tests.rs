@@ -31,6 +31,8 @@ fn one_pod_cidr_is_enough() {
         node_name: None,
         exclude: Vec::new(),
         cool_down: Duration::from_secs(130),
+        give_back_after: Duration::from_secs(600),
+        sweep_after: Duration::from_secs(60),
     };
     assert_eq!(IpamConfig::parse(&with(&json!({}))).unwrap(), expected);
 }
@@ -44,6 +46,8 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
         "nodeName": "n1",
         "exclude": ["10.244.1.7", "10.244.0.0/25", "10.244.0.128/25", "fd00:10:244::/64"],
         "coolDown": 0,
+        "giveBackAfter": 5,
+        "sweepAfter": 86_400,
     })))
     .unwrap();
     let cidrs: Vec<String> = ipam.pod_cidrs.iter().map(IpNet::to_string).collect();
@@ -57,6 +61,8 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
         ["10.244.0.0/24", "10.244.1.7/32", "fd00:10:244::/64"]
     );
     assert_eq!(ipam.cool_down, Duration::ZERO);
+    assert_eq!(ipam.give_back_after, Duration::from_secs(5));
+    assert_eq!(ipam.sweep_after, Duration::from_secs(86_400));
 }
 
 #[test]

@@ -1,0 +1,300 @@
+//! Keeps house over the node's addresses: claims subnets before they are needed, gives back those
+//! that are not, and frees what gone pods left behind.
+//!
+//! A task of its own, because it waits for etcd. It looks when an address comes or goes, and every
+//! now and then. Everything it does is safe to leave at any point, and to repeat.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ipam::{Disk, Ledger, Usage, since_boot};
+use ipnet::IpNet;
+use registry::owned::{self, Owned};
+use registry::{Backoff, Network, Policy, Registry};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, sleep_until};
+use tracing::{info, warn};
+use wire::conf::IpamConfig;
+use wire::node::{MachineId, NodeName};
+
+use crate::growth::{Need, needs};
+use crate::report::Said;
+use crate::sweeper::Sweeper;
+use crate::verdict::list;
+use crate::watch::FolderWatch;
+
+/// The least time between two looks, and how much longer than a look it is: a storm of pods costs
+/// a tenth of a processor at most.
+const REST: Duration = Duration::from_millis(100);
+const REST_FACTOR: u32 = 10;
+
+/// The longest time between two looks.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Between tries to claim a subnet. Not longer than half the time for which a shortage is believed
+/// (`registry::owned::shortage`).
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+/// Whatever went wrong.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Who keeps house, and where.
+pub(crate) struct Steward {
+    conf: IpamConfig,
+    network: Network,
+    node: NodeName,
+    machine: MachineId,
+    /// Where the node keeps which subnets it owns.
+    folder: PathBuf,
+    /// The folder of the ledger.
+    ledger: PathBuf,
+    sweeper: Sweeper,
+    owned: Option<Owned>,
+    /// Since when subnets have been empty.
+    empty: BTreeMap<IpNet, Instant>,
+    /// Of which pod CIDRs no subnet could be claimed.
+    short: BTreeMap<IpNet, Shortage>,
+    trouble: Said,
+}
+
+#[derive(Debug, Default)]
+struct Shortage {
+    failures: u32,
+    retry_at: Option<Instant>,
+    said: Said,
+}
+
+impl Steward {
+    /// The steward of `node`, whose claims are remembered in `folder` and whose addresses are in
+    /// the folder `ledger`.
+    pub(crate) fn new(
+        conf: IpamConfig,
+        node: NodeName,
+        machine: MachineId,
+        folder: PathBuf,
+        ledger: PathBuf,
+    ) -> Self {
+        Self {
+            network: Network::from(&conf),
+            sweeper: Sweeper::new(&conf),
+            conf,
+            node,
+            machine,
+            folder,
+            ledger,
+            owned: None,
+            empty: BTreeMap::new(),
+            short: BTreeMap::new(),
+            trouble: Said::default(),
+        }
+    }
+
+    /// Keeps house for as long as somebody hears of it.
+    pub(crate) async fn run(mut self, news: mpsc::Sender<Owned>) {
+        let mut watch = FolderWatch::new(&self.ledger.join("addresses")).ok();
+        loop {
+            let began = Instant::now();
+            let next = match self.look(watch.as_ref(), &news).await {
+                Ok(next) => {
+                    self.trouble.clear();
+                    next
+                }
+                Err(why) => {
+                    let text = format!("cannot look after the addresses of this node: {why}");
+                    if self.trouble.is_news(&text) {
+                        warn!("{text}; trying again");
+                    }
+                    began + LOOK
+                }
+            };
+            if news.is_closed() {
+                return;
+            }
+            sleep(REST.max(began.elapsed() * REST_FACTOR)).await;
+            tokio::select! {
+                () = sleep_until(next.into()) => {}
+                true = heard(watch.as_mut()) => {}
+            }
+        }
+    }
+
+    /// Looks once, and does what is to be done. Returns when to look again at the latest.
+    async fn look(
+        &mut self,
+        watch: Option<&FolderWatch>,
+        news: &mpsc::Sender<Owned>,
+    ) -> Result<Instant, Failure> {
+        self.open()?;
+        if let Some(watch) = watch {
+            watch.renew()?;
+        }
+        let now = Instant::now();
+        let mut next = now + LOOK;
+        next = next.min(self.sweeper.sweep(&self.open()?, now)?);
+        self.tell(news).await?;
+        for pod_cidr in self.network.pod_cidrs.clone() {
+            while let Some(need) = self.needed(&pod_cidr, &mut next)? {
+                let done = match need {
+                    Need::Claim => self.claim(&pod_cidr, &mut next).await,
+                    Need::GiveBack(subnet) => self.give_back(&subnet).await?,
+                };
+                self.tell(news).await?;
+                if !done {
+                    break;
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// The ledger, which is made if it is missing.
+    fn open(&self) -> Result<Ledger, ipam::Error> {
+        Ledger::create(Disk::new(self.ledger.clone()))
+    }
+
+    /// Reads what the node owns, and tells of it if it is news: `flatland-ipam` claims too.
+    async fn tell(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), Failure> {
+        let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
+        if owned != self.owned {
+            self.owned.clone_from(&owned);
+            if let Some(owned) = owned {
+                // Nobody who hears it is the end of the daemon.
+                let _ = news.send(owned).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn needed(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> Result<Option<Need>, Failure> {
+        let pool = self.pool(pod_cidr);
+        let (exclude, cool_down) = (&self.conf.exclude, self.conf.cool_down);
+        let usage = self
+            .open()?
+            .usage(&pool, exclude, cool_down, since_boot()?)?;
+        let now = Instant::now();
+        self.note_empty(&usage, now, next);
+        let empty_for = |subnet: &IpNet| now - self.empty.get(subnet).copied().unwrap_or(now);
+        let need = needs(&usage, empty_for, self.conf.give_back_after);
+        if need != Some(Need::Claim) {
+            self.short.remove(pod_cidr);
+        }
+        Ok(need)
+    }
+
+    /// The node's subnets of one pod CIDR.
+    fn pool(&self, pod_cidr: &IpNet) -> Vec<IpNet> {
+        let subnets = self.owned.iter().flat_map(|owned| &owned.subnets);
+        subnets
+            .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
+            .copied()
+            .collect()
+    }
+
+    /// Notes since when subnets beyond the first are empty, and when they will have been for long
+    /// enough.
+    fn note_empty(&mut self, usage: &[Usage], now: Instant, next: &mut Instant) {
+        for usage in usage.iter().skip(1) {
+            if usage.held > 0 || usage.cooling > 0 {
+                self.empty.remove(&usage.subnet);
+                if usage.held == 0 {
+                    *next = (*next).min(now + usage.cool_in);
+                }
+                continue;
+            }
+            let since = *self.empty.entry(usage.subnet).or_insert(now);
+            let due = since + self.conf.give_back_after;
+            if due > now {
+                *next = (*next).min(due);
+            }
+        }
+    }
+
+    /// A registry for one claim: connections that are used once a day are not kept.
+    fn registry(&self) -> Result<Registry, Failure> {
+        let policy = Policy::default();
+        Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
+    }
+
+    /// Claims a further subnet, unless that failed a moment ago. Returns whether it did.
+    async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
+        let now = Instant::now();
+        let retry_at = self.short.get(pod_cidr).and_then(|short| short.retry_at);
+        if let Some(retry_at) = retry_at.filter(|at| *at > now) {
+            *next = (*next).min(retry_at);
+            return false;
+        }
+        let seen = self.pool(pod_cidr);
+        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
+        let result = match self.registry() {
+            Ok(registry) => owned::further(&registry, folder, node, machine, pod_cidr, &seen)
+                .await
+                .map_err(Failure::from),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(owned) => {
+                let new = owned.subnets.iter().filter(|subnet| !seen.contains(subnet));
+                let new: Vec<_> = new
+                    .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
+                    .copied()
+                    .collect();
+                info!(
+                    "few addresses are left: node {} now owns {} too",
+                    self.node,
+                    list(&new)
+                );
+                self.short.remove(pod_cidr);
+                !new.is_empty()
+            }
+            Err(why) => {
+                let short = self.short.entry(*pod_cidr).or_default();
+                short.failures += 1;
+                let retry_at = Instant::now() + PAUSES.pause(short.failures);
+                short.retry_at = Some(retry_at);
+                *next = (*next).min(retry_at);
+                let text = format!("few addresses are left in {}: {why}", list(&seen));
+                if short.said.is_news(&text) {
+                    warn!("{text}; trying again");
+                }
+                false
+            }
+        }
+    }
+
+    /// Gives an empty subnet back. Returns whether it was still empty.
+    async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, Failure> {
+        let ledger = self.ledger.clone();
+        let let_go = move |take_off: &dyn Fn() -> Result<(), registry::Error>| {
+            let ledger = Ledger::create(Disk::new(ledger))?;
+            let Some(session) = ledger.try_lock()? else {
+                // Somebody is about to take an address, perhaps of this subnet.
+                return Ok::<_, Failure>(false);
+            };
+            session.let_go(subnet, || Ok(take_off()?))
+        };
+        let registry = self.registry()?;
+        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
+        let done = owned::give_back(&registry, folder, node, machine, subnet, let_go).await?;
+        self.empty.remove(subnet);
+        if done {
+            info!(
+                "subnet {subnet} of node {} was empty for long enough and is given back",
+                self.node
+            );
+        }
+        Ok(done)
+    }
+}
+
+/// Whether the watch heard of something; without a watch nothing is ever heard.
+async fn heard(watch: Option<&mut FolderWatch>) -> bool {
+    match watch {
+        Some(watch) => watch.changed().await.is_ok(),
+        None => false,
+    }
+}

@@ -1,0 +1,130 @@
+//! Frees what pods hold that are gone without a DEL: looks at what is left of their namespaces,
+//! and carries out what [`crate::sweep`] decides.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use ipam::{Allocation, Ledger, since_boot};
+use tracing::{info, warn};
+use wire::conf::IpamConfig;
+use wire::netlink;
+use wire::node::host_interface;
+
+use crate::fib::Netlink;
+use crate::sweep::{Remains, Suspects, Verdict};
+
+/// The shortest and the longest time between two looks.
+const SOON: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Looks every now and then.
+#[derive(Debug)]
+pub(crate) struct Sweeper {
+    network: String,
+    grace: Duration,
+    kernel: Netlink,
+    suspects: Suspects,
+    next: Option<Instant>,
+}
+
+impl Sweeper {
+    /// Has not looked yet.
+    pub(crate) fn new(conf: &IpamConfig) -> Self {
+        Self {
+            network: conf.network.clone(),
+            grace: conf.sweep_after,
+            kernel: Netlink::default(),
+            suspects: Suspects::default(),
+            next: None,
+        }
+    }
+
+    /// Looks at all that `ledger` holds, if that is due at `now`, and frees what is to be freed.
+    /// Returns when to look again.
+    pub(crate) fn sweep(&mut self, ledger: &Ledger, now: Instant) -> Result<Instant, ipam::Error> {
+        if let Some(next) = self.next.filter(|next| *next > now) {
+            return Ok(next);
+        }
+        let held = ledger.inventory()?.held;
+        let (kernel, network) = (&mut self.kernel, &self.network);
+        let mut remains = |allocation: &Allocation| remains(kernel, network, allocation);
+        let verdicts = self.suspects.judge(held, &mut remains, now, self.grace);
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Free(address, allocation) => {
+                    let (who, netns) = (who(&allocation), netns(&allocation));
+                    if ledger
+                        .lock()?
+                        .free_stale(address, &allocation, since_boot()?)?
+                    {
+                        info!("{address} of {who} is freed: {netns} is gone, and no DEL came");
+                    }
+                }
+                Verdict::Tell(address, allocation) => warn!(
+                    "{address} of {} stays: {} is gone, but something keeps the namespace, as the \
+                     pod's interface {} is still there; find it with lsns -t net",
+                    who(&allocation),
+                    netns(&allocation),
+                    interface(&self.network, &allocation).unwrap_or_default()
+                ),
+            }
+        }
+        let wait = if self.suspects.are_there() {
+            self.grace / 2
+        } else {
+            self.grace
+        };
+        let next = now + wait.clamp(SOON, LOOK);
+        self.next = Some(next);
+        Ok(next)
+    }
+}
+
+/// What is left of the namespace of `allocation`. Where that cannot be told it is as good as there.
+fn remains(kernel: &mut Netlink, network: &str, allocation: &Allocation) -> Remains {
+    let Some(path) = &allocation.netns else {
+        return Remains::Namespace;
+    };
+    match fs::metadata(path) {
+        // Another namespace may have been given the same path.
+        Ok(found)
+            if allocation
+                .netns_inode
+                .is_none_or(|inode| inode == found.ino()) =>
+        {
+            return Remains::Namespace;
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Remains::Namespace,
+        _ => {}
+    }
+    let Some(interface) = interface(network, allocation) else {
+        return Remains::Namespace;
+    };
+    let link = |socket: &mut netlink::Socket| socket.link_by_name(&interface);
+    match kernel.with(link) {
+        Ok(None) => Remains::Nothing,
+        Ok(Some(_)) => Remains::Interface,
+        Err(_) => Remains::Namespace,
+    }
+}
+
+fn interface(network: &str, allocation: &Allocation) -> Option<String> {
+    let attachment = allocation.attachment().ok()?;
+    Some(host_interface(network, &attachment))
+}
+
+/// `attachment 5f2c/eth0 (pod default/web-0)`.
+fn who(allocation: &Allocation) -> String {
+    let (container, interface) = (&allocation.container_id, &allocation.interface);
+    let pod = match (&allocation.pod_namespace, &allocation.pod_name) {
+        (Some(namespace), Some(name)) => format!(" (pod {namespace}/{name})"),
+        _ => String::new(),
+    };
+    format!("attachment {container}/{interface}{pod}")
+}
+
+fn netns(allocation: &Allocation) -> &str {
+    allocation.netns.as_deref().unwrap_or("its namespace")
+}

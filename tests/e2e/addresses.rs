@@ -1,0 +1,211 @@
+//! A node's addresses: more of them when they run low, fewer when they are not needed, and back
+//! from pods that went without a DEL.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use lab::{DEADLINE, Lab, Node, Pod, Result, Runtime, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use wire::cni::Version;
+
+/// A lab whose conflist has these keys in its `ipam` section.
+fn raise(nodes: u8, ipam: &Value) -> Result<Lab> {
+    let mut lab = Lab::builder().nodes(nodes).start()?;
+    let mut conflist = lab.conflist();
+    for (key, value) in ipam.as_object().into_iter().flatten() {
+        conflist["plugins"][0]["ipam"][key] = value.clone();
+    }
+    for number in 1..=nodes.into() {
+        let mut own = conflist.clone();
+        let before = lab.node(number).conflist();
+        if let Some(name) = before.pointer("/plugins/0/ipam/nodeName") {
+            own["plugins"][0]["ipam"]["nodeName"] = name.clone();
+        }
+        lab.node_mut(number).set_conflist(&own)?;
+    }
+    Ok(lab)
+}
+
+/// The subnets of IPv4 that a node of the lab has claimed, as etcd says.
+fn claims(lab: &Lab) -> Result<BTreeSet<String>> {
+    let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/10.")?;
+    Ok(keys.into_iter().collect())
+}
+
+fn count(node: &Node, kind: &str) -> Result<usize> {
+    let routes = node.routes()?.into_iter();
+    let of_v4 = routes.filter(|route| route.contains(kind) && route.contains("10.244."));
+    Ok(of_v4.count())
+}
+
+fn wait_for(node: &Node, kind: &str, expected: usize) -> Result {
+    let what = format!("{expected} IPv4 routes ({kind}) on {}", node.name());
+    wait_until(what, DEADLINE, || {
+        count(node, kind).is_ok_and(|found| found == expected)
+    })
+    .map_err(|error| error.doing(node.routed_log()))
+}
+
+fn add(node: &Node, pods: std::ops::Range<usize>) -> Result<Vec<Pod<'_>>> {
+    pods.map(|pod| node.add_pod(&format!("p{pod}"))).collect()
+}
+
+#[test]
+fn a_node_grows_before_it_runs_dry_and_gives_back_what_stays_empty() -> Result {
+    // 13 addresses to a subnet.
+    let small = json!({"subnetLengths": [28, 80], "coolDown": 0, "giveBackAfter": 1});
+    let lab = raise(2, &small)?;
+    lab.start_routed()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    wait_for(two, " via ", 1)?;
+    let mut pods = add(one, 0..12)?;
+    wait_for(two, " via ", 2)?;
+    wait_for(one, "unreachable", 2)?;
+    assert_eq!(claims(&lab)?.len(), 3);
+
+    pods.extend(add(one, 12..15)?);
+    let elsewhere = two.add_pod("elsewhere")?;
+    for pod in [&pods[0], &pods[14]] {
+        for address in pod.addresses() {
+            elsewhere.run(&["ping", "-c1", "-W2", &address.to_string()])?;
+        }
+    }
+    assert_eq!(
+        lab.etcd()[0].keys("/flatland/flatland/subnets/fd")?.len(),
+        2
+    );
+
+    pods.into_iter().try_for_each(Pod::delete)?;
+    wait_for(one, "unreachable", 1)?;
+    wait_for(two, " via ", 1)?;
+    assert_eq!(claims(&lab)?.len(), 2);
+    assert!(
+        one.routed_log().contains("is given back"),
+        "{}",
+        one.routed_log()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_node_without_routed_grows_when_its_last_address_is_gone() -> Result {
+    let lab = raise(1, &json!({"subnetLengths": [29, 80]}))?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    let _first = add(node, 0..5)?;
+    assert_eq!(claims(&lab)?.len(), 1);
+    let _more = add(node, 5..6)?;
+    assert_eq!(claims(&lab)?.len(), 2);
+    node.spawn_routed(&[])?;
+    wait_for(node, "unreachable", 2)
+}
+
+#[test]
+fn a_pool_that_is_dry_says_who_has_claimed_it_and_status_knows() -> Result {
+    let dry = json!({"podCIDRs": ["10.244.0.0/28", "fd00:10:244::/56"], "subnetLengths": [29, 80]});
+    let lab = raise(2, &dry)?;
+    lab.start_routed()?;
+    let node = lab.node(1);
+    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
+    let _pods = add(node, 0..4)?;
+    wait_until("word of the shortage", DEADLINE, || {
+        node.routed_log().contains("few addresses are left")
+    })?;
+    runtime.status()?;
+    let _last = add(node, 4..5)?;
+
+    let status = runtime.status().unwrap_err().to_string();
+    let add = node.add_pod("one-too-many").unwrap_err().to_string();
+
+    assert!(add.contains("\"code\":101"), "{add}");
+    assert!(status.contains("\"code\":50"), "{status}");
+    for text in [add, status] {
+        let parts = [
+            "all 2 subnets of pod CIDR 10.244.0.0/28",
+            "1 by n1",
+            "1 by n2",
+        ];
+        for part in parts {
+            assert!(text.contains(part), "{text} lacks {part}");
+        }
+    }
+    Ok(())
+}
+
+/// The addresses that are held on a node.
+fn held(node: &Node) -> Result<BTreeSet<String>> {
+    let names = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
+    Ok(names.lines().map(str::to_owned).collect())
+}
+
+fn of(pod: &Pod<'_>) -> BTreeSet<String> {
+    pod.addresses().iter().map(ToString::to_string).collect()
+}
+
+fn wait_held(node: &Node, expected: &BTreeSet<String>) -> Result {
+    wait_until("addresses to be freed", DEADLINE, || {
+        held(node).is_ok_and(|held| held == *expected)
+    })
+    .map_err(|error| error.doing(node.routed_log()))
+}
+
+#[test]
+fn addresses_of_pods_that_went_without_del_are_freed_and_no_others() -> Result {
+    let lab = raise(1, &json!({"sweepAfter": 1}))?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let (stays, goes) = (node.add_pod("stays")?, node.add_pod("goes")?);
+    // One whose namespace is only hidden: a process is still inside.
+    let hidden = node.add_pod("hidden")?;
+    let inside = hidden.spawn("sleep", &["sleep", "1000"])?;
+    let kept = &of(&stays) | &of(&hidden);
+    goes.vanish()?;
+    hidden.vanish()?;
+    wait_held(node, &kept)?;
+    wait_until("word of the namespace that is kept", DEADLINE, || {
+        node.routed_log().contains("something keeps the namespace")
+    })?;
+    assert_eq!(held(node)?, kept);
+    assert!(
+        node.routed_log().contains("attachment goes/eth0"),
+        "{}",
+        node.routed_log()
+    );
+
+    inside.end(Signal::SIGKILL)?;
+    wait_held(node, &of(&stays))?;
+    let attachments = node.run(&["ls", "/run/flatland/flatland/attachments"])?;
+    assert_eq!(
+        attachments.lines().collect::<Vec<_>>(),
+        ["stays@eth0.4", "stays@eth0.6"]
+    );
+    stays.run(&["ip", "route", "get", "192.168.1.1"])?;
+    stays.delete()
+}
+
+#[test]
+fn what_leaked_while_routed_was_off_is_freed_when_it_is_back() -> Result {
+    let lab = raise(
+        1,
+        &json!({"sweepAfter": 1, "subnetLengths": [29, 80], "coolDown": 0}),
+    )?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    node.end_routed(Signal::SIGTERM)?;
+    // More pods than a subnet has addresses come and go, and the runtime forgets DEL each time.
+    for pod in 0..8 {
+        node.add_pod(&format!("p{pod}"))?.vanish()?;
+    }
+    let stays = node.add_pod("stays")?;
+    assert_eq!(held(node)?.len(), 18);
+
+    let began = Instant::now();
+    node.spawn_routed(&[])?;
+    wait_held(node, &of(&stays))?;
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "the grace period was kept"
+    );
+    stays.delete()
+}
