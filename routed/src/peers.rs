@@ -206,7 +206,7 @@ impl Peers {
             Verdict::Refused(refusal) if refusal.is_pending() => current,
             // A claim in this node's name that it does not know of is another machine's, until the
             // registry has let this one join: a node under a wrong name takes no route away.
-            Verdict::Own => current,
+            Verdict::Own => current.filter(|path| *path != Path::Unreachable),
             Verdict::Refused(_) => None,
         };
         let known = self
