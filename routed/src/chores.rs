@@ -106,6 +106,19 @@ impl Chores {
         }
     }
 
+    /// Whether `record`, the registry's of this node, is not what this node would have it say:
+    /// somebody else wrote it, and peers go by it.
+    pub(crate) fn is_wrong(&self, record: Option<&NodeRecord>) -> bool {
+        !self.addresses.is_empty() && record.is_some_and(|record| *record != self.record())
+    }
+
+    fn record(&self) -> NodeRecord {
+        NodeRecord {
+            addresses: self.addresses.clone(),
+            machine_id: self.machine.as_str().to_owned(),
+        }
+    }
+
     /// The registry was seen, and `lacks` something that this node has to put there (again); it has
     /// given `lost` to others.
     pub(crate) fn registry_seen(&mut self, lacks: bool, lost: BTreeMap<IpNet, NodeName>) {
@@ -236,10 +249,7 @@ impl Chores {
             return;
         }
         let wish = Wish {
-            record: NodeRecord {
-                addresses: self.addresses.clone(),
-                machine_id: self.machine.as_str().to_owned(),
-            },
+            record: self.record(),
             round: self.round,
             lost: self.lost.clone(),
         };

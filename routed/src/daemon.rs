@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{Backoff, Event, Network};
+use registry::{Backoff, Change, Event, Network};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::cni;
@@ -160,7 +160,8 @@ impl Daemon {
         match event {
             Event::Reset(view) => {
                 self.reload_owned();
-                let lacks = self.reconciler.reset(view);
+                let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
+                let lacks = self.reconciler.reset(view) || wrong;
                 self.memory.update(self.reconciler.peers(), true);
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
@@ -168,7 +169,13 @@ impl Daemon {
                 if self.reconciler.is_about_own(&changes) {
                     self.reload_owned();
                 }
-                let lacks = self.reconciler.change(revision, changes);
+                let wrong = changes.iter().any(|change| match change {
+                    Change::Node(node, record) => {
+                        *node == self.node && self.chores.is_wrong(record.as_ref())
+                    }
+                    _ => false,
+                });
+                let lacks = self.reconciler.change(revision, changes) || wrong;
                 self.memory.update(self.reconciler.peers(), false);
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }

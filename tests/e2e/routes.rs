@@ -178,6 +178,28 @@ fn a_foreign_route_in_the_place_of_ours_stays_and_is_told_of_and_ours_comes_afte
 }
 
 #[test]
+fn a_node_whose_record_somebody_overwrites_puts_it_right() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let ours = via(one, two)?;
+    let key = "/flatland/flatland/nodes/n2";
+    let right = lab.etcd()[0].ctl(&["get", key])?;
+    let wrong = right.replace("192.168.1.12", "192.168.1.77");
+    assert_ne!(right, wrong);
+
+    lab.etcd()[0].ctl(&["put", key, wrong.lines().nth(1).unwrap_or_default()])?;
+
+    wait_until("the right record", DEADLINE, || {
+        lab.etcd()[0]
+            .ctl(&["get", key])
+            .is_ok_and(|now| now == right)
+    })?;
+    wait_until("the way to where the node is", DEADLINE, || {
+        via(one, two).is_ok_and(|route| route == ours)
+    })
+}
+
+#[test]
 fn routed_that_was_away_prunes_exactly_the_route_of_the_peer_that_left() -> Result {
     let lab = raise(3)?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
