@@ -13,7 +13,9 @@ use wire::cni;
 use wire::conf::Conflist;
 use wire::node::{self, NodeName};
 
+use crate::cli::addresses::AddressesArgs;
 use crate::cli::forget::ForgetArgs;
+use crate::cli::subnets::SubnetsArgs;
 
 /// Keeps one kernel route per peer subnet on a Flatland node.
 #[derive(Debug, Parser)]
@@ -44,6 +46,14 @@ pub(crate) enum Command {
     /// Exit status: 0 when it is forgotten, 75 while it is present, 64 for a wrong command line or
     /// conflist, 1 for any other failure, and where nobody knows the node.
     Forget(ForgetArgs),
+    /// Shows which node owns which subnet, and how many are left.
+    ///
+    /// While etcd is away it shows this node's own subnets, and says on standard error why only
+    /// those.
+    Subnets(SubnetsArgs),
+    /// Shows how many addresses of this node's subnets are used, cooling and free, and who holds
+    /// them.
+    Addresses(AddressesArgs),
 }
 
 /// The flags of `routed run`.
@@ -217,7 +227,7 @@ mod tests {
         let all = ["routed", "run"].iter().chain(args);
         Cli::try_parse_from(all).map(|cli| match cli.command {
             Command::Run(args) => args,
-            Command::Forget(args) => panic!("{args:?}"),
+            Command::Forget(_) | Command::Subnets(_) | Command::Addresses(_) => unreachable!(),
         })
     }
 

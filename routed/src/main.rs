@@ -56,6 +56,8 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => daemon(args),
         Command::Forget(args) => answer(cli::forget::run(&args)),
+        Command::Subnets(args) => answer(cli::subnets::run(&args)),
+        Command::Addresses(args) => answer(cli::addresses::run(&args)),
     }
 }
 

@@ -1,13 +1,17 @@
 //! The commands beside the daemon: each prints what it has to say and ends.
 
+pub(crate) mod addresses;
 pub(crate) mod forget;
+pub(crate) mod subnets;
+mod table;
 mod time;
 
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 use wire::cni;
 use wire::conf::Conflist;
 
@@ -23,6 +27,15 @@ pub(crate) struct Network {
     /// /etc/cni/net.d.
     #[arg(long, value_name = "FILE")]
     conflist: Option<PathBuf>,
+}
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For machines: one JSON object.
+    Json,
 }
 
 /// Why a command did not do what it was asked to.
@@ -53,6 +66,12 @@ impl From<cni::Error> for Failure {
 
 impl From<registry::Error> for Failure {
     fn from(error: registry::Error) -> Self {
+        Self::new(1, error.to_string())
+    }
+}
+
+impl From<ipam::Error> for Failure {
+    fn from(error: ipam::Error) -> Self {
         Self::new(1, error.to_string())
     }
 }
@@ -90,6 +109,11 @@ fn find(folder: &Path) -> Result<Conflist, Failure> {
             other.display()
         ))),
     }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::new(1, format!("cannot be written as JSON: {error}")))
 }
 
 /// Runs something that waits for the registry.

@@ -1,6 +1,26 @@
 //! Times as people write them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 const DAY: u64 = 24 * 60 * 60;
+
+/// Seconds since 1970, by this machine's clock.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// `3h12m`, from seconds: the two largest units.
+pub(super) fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / DAY);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{}m", minutes % 60),
+        _ => format!("{days}d{}h", hours % 24),
+    }
+}
 
 /// `2026-11-21 05:38:18 UTC`, from seconds since 1970.
 pub(super) fn date(seconds: u64) -> String {
@@ -33,6 +53,19 @@ fn days_of(year: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_have_two_units() {
+        for (seconds, expected) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m0s"),
+            (11_520, "3h12m"),
+            (4 * DAY + 7 * 3600 + 59, "4d7h"),
+        ] {
+            assert_eq!(age(seconds), expected);
+        }
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

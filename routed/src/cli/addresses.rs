@@ -1,0 +1,290 @@
+//! `routed addresses`: which addresses of this node are used, and by whom. Asks nobody.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use clap::Args;
+use ipam::{Allocation, Disk, Inventory, Ledger, Usage};
+use ipnet::IpNet;
+use registry::owned::Owned;
+use serde::Serialize;
+use wire::conf::IpamConfig;
+use wire::node::{NodeName, run_dir, state_dir};
+
+use super::table::{Align, render, shorten};
+use super::{Failure, Format, Network, json, time};
+
+/// The flags of `routed addresses`.
+#[derive(Debug, Args)]
+pub(crate) struct AddressesArgs {
+    #[command(flatten)]
+    network: Network,
+
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Overview {
+    network: String,
+    node: Option<NodeName>,
+    subnets: Vec<Row>,
+    total: Totals,
+    addresses: Vec<Holder>,
+}
+
+/// How much is used of something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+struct Counts {
+    used: u64,
+    cooling: u64,
+    free: u128,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    subnet: IpNet,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Totals {
+    ipv4: Counts,
+    ipv6: Counts,
+}
+
+#[derive(Debug, Serialize)]
+struct Holder {
+    address: IpAddr,
+    /// Whether it is from a subnet that this node owns.
+    owned: bool,
+    #[serde(flatten)]
+    allocation: Allocation,
+}
+
+/// The table, or the JSON.
+pub(crate) fn run(args: &AddressesArgs) -> Result<String, Failure> {
+    let conflist = args.network.read()?;
+    let network = conflist.network();
+    let owned = Owned::load(&state_dir(network))?;
+    let (node, subnets) = match owned {
+        Some(owned) => (Some(owned.node), owned.subnets),
+        None => (None, Vec::new()),
+    };
+    let ledger = Ledger::existing(Disk::new(run_dir(network)))?;
+    let inventory = match &ledger {
+        Some(ledger) => ledger.inventory()?,
+        None => Inventory::default(),
+    };
+    for (_, why) in &inventory.damaged {
+        // Who does not read it sees the address counted as used.
+        drop(writeln!(io::stderr(), "routed: {why}"));
+    }
+    let rows = usage(ledger.as_ref(), &subnets, conflist.ipam())?;
+    let overview = Overview {
+        network: network.to_owned(),
+        node,
+        total: totals(&rows),
+        subnets: rows,
+        addresses: holders(inventory, &subnets),
+    };
+    match args.output {
+        Format::Json => json(&overview),
+        Format::Table => Ok(table(&overview, time::now())),
+    }
+}
+
+fn usage(
+    ledger: Option<&Ledger>,
+    subnets: &[IpNet],
+    conf: &IpamConfig,
+) -> Result<Vec<Row>, Failure> {
+    let row = |usage: &Usage| Row {
+        subnet: usage.subnet,
+        counts: Counts {
+            used: usage.held,
+            cooling: usage.cooling,
+            free: usage.ready(),
+        },
+    };
+    if let Some(ledger) = ledger {
+        let now = ipam::since_boot()?;
+        let usage = ledger.usage(subnets, &conf.exclude, conf.cool_down, now)?;
+        return Ok(usage.iter().map(row).collect());
+    }
+    let unused = |subnet: &IpNet| Row {
+        subnet: *subnet,
+        counts: Counts {
+            free: ipam::usable(subnet, &conf.exclude),
+            ..Counts::default()
+        },
+    };
+    Ok(subnets.iter().map(unused).collect())
+}
+
+fn totals(rows: &[Row]) -> Totals {
+    let mut totals = Totals::default();
+    for row in rows {
+        let total = match row.subnet {
+            IpNet::V4(_) => &mut totals.ipv4,
+            IpNet::V6(_) => &mut totals.ipv6,
+        };
+        total.used += row.counts.used;
+        total.cooling += row.counts.cooling;
+        total.free = total.free.saturating_add(row.counts.free);
+    }
+    totals
+}
+
+fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<Holder> {
+    let held = inventory.held.into_iter();
+    held.map(|(address, allocation)| Holder {
+        address,
+        owned: subnets.iter().any(|subnet| subnet.contains(&address)),
+        allocation,
+    })
+    .collect()
+}
+
+fn table(overview: &Overview, now: u64) -> String {
+    let left = |header| (header, Align::Left);
+    let right = |header| (header, Align::Right);
+    let counts = |name: String, counts: Counts| {
+        let Counts {
+            used,
+            cooling,
+            free,
+        } = counts;
+        vec![
+            name,
+            used.to_string(),
+            cooling.to_string(),
+            free.to_string(),
+        ]
+    };
+    let subnets = overview.subnets.iter();
+    let mut rows: Vec<_> = subnets
+        .map(|row| counts(row.subnet.to_string(), row.counts))
+        .collect();
+    let families = [("IPv4", overview.total.ipv4), ("IPv6", overview.total.ipv6)];
+    rows.extend(
+        families
+            .into_iter()
+            .filter(|(_, total)| *total != Counts::default())
+            .map(|(family, total)| counts(format!("{family} in total"), total)),
+    );
+    let holders: Vec<_> = overview
+        .addresses
+        .iter()
+        .map(|holder| {
+            let allocation = &holder.allocation;
+            let who = match (&allocation.pod_namespace, &allocation.pod_name) {
+                (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
+                _ => allocation.container_id.clone(),
+            };
+            let note = if holder.owned {
+                ""
+            } else {
+                "not of this node's subnets"
+            };
+            vec![
+                holder.address.to_string(),
+                shorten(&who),
+                allocation.interface.clone(),
+                time::age(now.saturating_sub(allocation.since)),
+                note.to_owned(),
+            ]
+        })
+        .collect();
+    let usage = [
+        left("SUBNET"),
+        right("USED"),
+        right("COOLING"),
+        right("FREE"),
+    ];
+    let held = [
+        left("ADDRESS"),
+        left("HOLDER"),
+        left("INTERFACE"),
+        right("AGE"),
+        left(""),
+    ];
+    format!("{}\n\n{}", render(&usage, &rows), render(&held, &holders))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(address: &str, pod: Option<&str>, owned: bool) -> Holder {
+        Holder {
+            address: address.parse().unwrap(),
+            owned,
+            allocation: Allocation {
+                container_id: "c1".to_owned(),
+                interface: "eth0".to_owned(),
+                subnet: "10.244.7.0/24".parse().unwrap(),
+                since: 1_000,
+                pod_namespace: pod.map(|_| "default".to_owned()),
+                pod_name: pod.map(ToOwned::to_owned),
+                netns: None,
+                netns_inode: None,
+            },
+        }
+    }
+
+    fn overview() -> Overview {
+        let row = |subnet: &str, used, cooling, free| Row {
+            subnet: subnet.parse().unwrap(),
+            counts: Counts {
+                used,
+                cooling,
+                free,
+            },
+        };
+        let subnets = vec![
+            row("10.244.7.0/24", 3, 1, 249),
+            row("10.244.9.0/24", 0, 2, 251),
+            row("fd00:10:244:7::/80", 3, 0, 281_474_976_710_651),
+        ];
+        Overview {
+            network: "flatland".to_owned(),
+            node: None,
+            total: totals(&subnets),
+            subnets,
+            addresses: vec![
+                holder("10.244.7.2", Some("web"), true),
+                holder("10.244.3.2", None, false),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_is_used_cooling_and_free_and_by_whom() {
+        let expected = "\
+SUBNET              USED  COOLING             FREE
+10.244.7.0/24          3        1              249
+10.244.9.0/24          0        2              251
+fd00:10:244:7::/80     3        0  281474976710651
+IPv4 in total          3        3              500
+IPv6 in total          3        0  281474976710651
+
+ADDRESS     HOLDER       INTERFACE    AGE
+10.244.7.2  default/web  eth0       1h40m
+10.244.3.2  c1           eth0       1h40m  not of this node's subnets";
+        assert_eq!(table(&overview(), 7_000), expected);
+    }
+
+    #[test]
+    fn the_json_says_the_same() {
+        let json: serde_json::Value =
+            serde_json::from_str(&json(&overview()).unwrap_or_default()).unwrap();
+        assert_eq!(json["subnets"][0]["cooling"], 1);
+        assert_eq!(json["total"]["ipv4"]["free"], 500);
+        assert_eq!(json["addresses"][0]["podName"], "web");
+        assert_eq!(json["addresses"][1]["owned"], false);
+    }
+}
