@@ -14,8 +14,8 @@ const VALUE: u16 = 1;
 const VERDICT: u16 = 2;
 const CODE: u16 = 1;
 
-/// `NFT_PAYLOAD_NETWORK_HEADER`.
-const NETWORK_HEADER: u32 = 1;
+/// `NFTA_MATCH_INFO`.
+const MATCH_INFO: u16 = 3;
 
 /// `NFT_LOOKUP_F_INV`.
 const INVERTED: u32 = 1;
@@ -25,8 +25,10 @@ const INVERTED: u32 = 1;
 pub enum Expression {
     /// Loads what is known of the packet besides its contents (`NFT_META_*`).
     Meta(u32),
-    /// Loads so many bytes of the network header.
+    /// Loads so many bytes of the packet.
     Header {
+        /// Of which part.
+        layer: Layer,
         /// From where on.
         offset: u32,
         /// How many.
@@ -64,8 +66,19 @@ pub enum Expression {
     },
     /// Decides.
     Verdict(Verdict),
+    /// A comment as iptables has them, before nft had its own.
+    Comment(String),
     /// Something that we never write, with its name, and what is known of it.
     Other(String),
+}
+
+/// A part of a packet (`NFT_PAYLOAD_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// The IP header.
+    Network = 1,
+    /// What follows it.
+    Transport = 2,
 }
 
 /// What becomes of a packet.
@@ -101,10 +114,14 @@ impl Expression {
         let none = Attributes::default();
         let (name, inner) = match self {
             Self::Meta(key) => ("meta", none.number(1, REGISTER).number(2, *key)),
-            Self::Header { offset, length } => (
+            Self::Header {
+                layer,
+                offset,
+                length,
+            } => (
                 "payload",
                 none.number(1, REGISTER)
-                    .number(2, NETWORK_HEADER)
+                    .number(2, *layer as u32)
                     .number(3, *offset)
                     .number(4, *length),
             ),
@@ -142,6 +159,10 @@ impl Expression {
                 let register = none.number(1, VERDICT_REGISTER);
                 ("immediate", register.nest(2, &decision))
             }
+            Self::Comment(text) => {
+                let info = none.text(1, "comment").text(MATCH_INFO, text);
+                ("match", info)
+            }
             Self::Other(name) => (name.as_str(), none),
         };
         Attributes::default().text(NAME, name).nest(DATA, &inner)
@@ -170,9 +191,13 @@ impl Expression {
             }
             "payload" => {
                 is(1, REGISTER)?;
-                is(2, NETWORK_HEADER)?;
-                let (offset, length) = (inner.number(3)?, inner.number(4)?);
-                Self::Header { offset, length }
+                let layers = [Layer::Network, Layer::Transport];
+                let base = inner.number(2)?;
+                Self::Header {
+                    layer: layers.into_iter().find(|layer| *layer as u32 == base)?,
+                    offset: inner.number(3)?,
+                    length: inner.number(4)?,
+                }
             }
             "fib" => {
                 is(1, REGISTER)?;
@@ -209,80 +234,15 @@ impl Expression {
                 let code = inner.nested(2).nested(VERDICT).number(CODE)?;
                 Self::Verdict(Verdict::of(code)?)
             }
+            // `struct xt_comment_info`: 256 bytes, zeros after the text.
+            "match" if inner.text(1) == Some("comment") => {
+                let info = inner.bytes(MATCH_INFO)?.split(|byte| *byte == 0).next()?;
+                Self::Comment(String::from_utf8(info.to_vec()).ok()?)
+            }
             _ => return None,
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read_again() {
-        for expression in [
-            Expression::Meta(6),
-            Expression::Header {
-                offset: 12,
-                length: 4,
-            },
-            Expression::Fib {
-                result: 1,
-                flags: 41,
-            },
-            Expression::Mask(vec![255, 128, 0, 0]),
-            Expression::Compare {
-                equal: false,
-                value: b"flat".to_vec(),
-            },
-            Expression::Lookup {
-                set: "nodes4".to_owned(),
-                is_member: false,
-            },
-            Expression::Counter,
-            Expression::Masquerade { flags: 16 },
-            Expression::Verdict(Verdict::Accept),
-            Expression::Verdict(Verdict::Drop),
-            Expression::Other("queue".to_owned()),
-        ] {
-            let attributes = expression.attributes();
-            assert_eq!(
-                Expression::read(Received(attributes.as_bytes())),
-                expression
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_not_quite_ours_is_something_else() {
-        let none = Attributes::default;
-        let data = none().bytes(VALUE, &[1]);
-        let jump = none().nest(VERDICT, &none().number(CODE, 0xffff_fffd));
-        for (name, inner, expected) in [
-            ("meta", none().number(1, 2).number(2, 6), "meta"),
-            ("meta", none().number(3, 1).number(2, 3), "meta"),
-            (
-                "cmp",
-                none().number(1, 1).number(2, 3).nest(3, &data),
-                "cmp",
-            ),
-            ("immediate", none().number(1, 0).nest(2, &jump), "immediate"),
-            (
-                "bitwise",
-                none()
-                    .number(1, 1)
-                    .number(2, 1)
-                    .nest(4, &data)
-                    .nest(5, &data),
-                "bitwise",
-            ),
-            ("target", none().text(1, "REJECT"), "target REJECT"),
-        ] {
-            let sent = none().text(NAME, name).nest(DATA, &inner);
-            assert_eq!(
-                Expression::read(Received(sent.as_bytes())),
-                Expression::Other(expected.to_owned())
-            );
-        }
-    }
-}
+mod tests;

@@ -70,7 +70,7 @@ pub struct FoundRule {
     pub handle: u64,
     /// Its steps.
     pub expressions: Vec<Expression>,
-    /// What is said of it.
+    /// What is said of it, in the way of nft or in that of iptables.
     pub comment: Option<String>,
 }
 
@@ -164,11 +164,19 @@ pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainImage
 /// A rule.
 pub(super) fn read_rule(attributes: Received<'_>) -> Option<FoundRule> {
     let steps = attributes.nested(rule::EXPRESSIONS).all(ITEM);
+    let expressions: Vec<_> = steps.map(Expression::read).collect();
+    let by_iptables = || {
+        expressions.iter().find_map(|step| match step {
+            Expression::Comment(text) => Some(text.clone()),
+            _ => None,
+        })
+    };
+    let by_nft = attributes.bytes(rule::USER_DATA).and_then(comment);
     Some(FoundRule {
         chain: attributes.text(rule::CHAIN)?.to_owned(),
         handle: attributes.long(rule::HANDLE)?,
-        expressions: steps.map(Expression::read).collect(),
-        comment: attributes.bytes(rule::USER_DATA).and_then(comment),
+        comment: by_nft.or_else(by_iptables),
+        expressions,
     })
 }
 

@@ -9,6 +9,7 @@ mod attributes;
 mod command;
 mod expression;
 mod image;
+mod mentions;
 mod message;
 mod monitor;
 mod rule;
@@ -17,8 +18,9 @@ mod socket;
 mod table;
 
 pub use command::Command;
-pub use expression::{Expression, Verdict};
+pub use expression::{Expression, Layer, Verdict};
 pub use image::{BaseChain, ChainImage, FoundRule, Image, SetImage};
+pub use mentions::prefixes;
 pub use monitor::{Monitor, News};
 pub use rule::{End, Rule, Term, Way};
 pub use set::{Element, Members, Range, Set, Version};

@@ -20,8 +20,7 @@ const GROUP: u32 = 1 << 6;
 /// The kernel puts what a transaction changed together, up to a page or the longest single change.
 const RECEIVE_BUFFER: usize = 128 * 1024;
 
-/// `NFTA_GEN_PROC_PID`, `NFTA_GEN_PROC_NAME`.
-const PROCESS: u16 = 2;
+/// `NFTA_GEN_PROC_NAME`.
 const PROGRAM: u16 = 3;
 
 /// A piece of news.
@@ -43,8 +42,6 @@ pub enum News<'a> {
     Committed {
         /// The program that made it.
         program: &'a str,
-        /// Its process number.
-        process: u32,
     },
     /// News was lost: everything may have changed.
     Lost,
@@ -91,7 +88,6 @@ fn tell(message: &NetlinkBuffer<&[u8]>, on_news: &mut impl FnMut(News<'_>)) {
     on_news(match kind {
         kind::NEW_GENERATION => News::Committed {
             program: attributes.text(PROGRAM).unwrap_or_default(),
-            process: attributes.number(PROCESS).unwrap_or_default(),
         },
         _ => News::Changed {
             family,

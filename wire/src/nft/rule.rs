@@ -1,18 +1,23 @@
 //! Rules, as a person would write them.
 
-use std::fmt;
+mod text;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::expression::{Expression, Verdict};
+use super::expression::{Expression, Layer, Verdict};
 use super::set::Version;
 use super::table::Family;
 
-/// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`.
+/// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
 const IN_NAME: u32 = 6;
 const OUT_NAME: u32 = 7;
 const PROTOCOL: u32 = 15;
+const TRANSPORT: u32 = 16;
+
+/// `IPPROTO_ICMPV6`.
+const ICMPV6: u8 = 58;
 
 /// `NFT_FIB_RESULT_OIF`; `NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT`.
 const FIB_LINK: u32 = 1;
@@ -60,6 +65,8 @@ pub enum Term {
         /// Whether it has to be in there, or must not.
         is: bool,
     },
+    /// The packet is an ICMP message for IPv6 of this type.
+    Icmpv6(u8),
     /// The way back to the packet's source is not the link it came from.
     NoWayBack,
     /// Counts.
@@ -129,6 +136,11 @@ impl Rule {
 }
 
 impl Term {
+    /// "I am a router": one of the two messages that change the receiver's routes (RFC 4861).
+    pub const ROUTER_ADVERTISEMENT: u8 = 134;
+    /// "Another router is better".
+    pub const REDIRECT: u8 = 137;
+
     /// A source address in that prefix.
     pub fn from(prefix: IpNet) -> Self {
         let end = End::Source;
@@ -145,6 +157,7 @@ impl Term {
         match self {
             Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
             Self::Member { version, .. } => Some(*version),
+            Self::Icmpv6(_) => Some(Version::V6),
             _ => None,
         }
     }
@@ -175,6 +188,16 @@ impl Term {
                 let (set, is_member) = (set.clone(), *is);
                 all.push(Expression::Lookup { set, is_member });
             }
+            Self::Icmpv6(kind) => all.extend([
+                Expression::Meta(TRANSPORT),
+                compare(true, vec![ICMPV6]),
+                Expression::Header {
+                    layer: Layer::Transport,
+                    offset: 0,
+                    length: 1,
+                },
+                compare(true, vec![*kind]),
+            ]),
             Self::NoWayBack => {
                 let (result, flags) = (FIB_LINK, FIB_SOURCE_BY_ITS_LINK);
                 all.push(Expression::Fib { result, flags });
@@ -202,7 +225,11 @@ impl End {
             Self::Source => source,
             Self::Destination => source + length,
         };
-        Expression::Header { offset, length }
+        Expression::Header {
+            layer: Layer::Network,
+            offset,
+            length,
+        }
     }
 }
 
@@ -214,61 +241,5 @@ fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
-}
-
-/// As in the listing of a table.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<_> = self.terms.iter().map(ToString::to_string).collect();
-        f.write_str(&words.join(" "))?;
-        match &self.comment {
-            Some(text) => write!(f, " comment \"{text}\""),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let not = |is: bool| if is { "" } else { "!= " };
-        let address = |version: Version, end: End| {
-            let version = match version {
-                Version::V4 => "ip",
-                Version::V6 => "ip6",
-            };
-            match end {
-                End::Source => format!("{version} saddr"),
-                End::Destination => format!("{version} daddr"),
-            }
-        };
-        match self {
-            Self::Link { way, prefix, is } => {
-                let key = match way {
-                    Way::In => "iifname",
-                    Way::Out => "oifname",
-                };
-                write!(f, "{key} {}\"{prefix}*\"", not(*is))
-            }
-            Self::Prefix { end, prefix } => {
-                let key = address(Version::of(prefix.network()), *end);
-                if prefix.prefix_len() == prefix.max_prefix_len() {
-                    write!(f, "{key} {}", prefix.network())
-                } else {
-                    write!(f, "{key} {prefix}")
-                }
-            }
-            Self::Member {
-                end,
-                version,
-                set,
-                is,
-            } => write!(f, "{} {}@{set}", address(*version, *end), not(*is)),
-            Self::NoWayBack => f.write_str("fib saddr . iif oif missing"),
-            Self::Counter => f.write_str("counter"),
-            Self::Masquerade => f.write_str("masquerade fully-random"),
-            Self::Verdict(Verdict::Accept) => f.write_str("accept"),
-            Self::Verdict(Verdict::Drop) => f.write_str("drop"),
-        }
     }
 }

@@ -158,20 +158,18 @@ impl Socket {
         })
     }
 
-    /// The rules of a chain, in order; none if there is no such chain.
-    pub fn rules(&mut self, table: &TableId, chain: &str) -> Result<Vec<FoundRule>, Error> {
-        let attributes = in_table(table).text(rule::CHAIN, chain);
+    /// The rules of a chain, or of all chains, in order; none if there is no such thing.
+    pub fn rules(&mut self, table: &TableId, chain: Option<&str>) -> Result<Vec<FoundRule>, Error> {
+        let attributes = match chain {
+            Some(chain) => in_table(table).text(rule::CHAIN, chain),
+            None => in_table(table),
+        };
         let query = Message::new(kind::GET_RULE, table.family, attributes);
-        let request = format!("nft list chain {table} {chain}");
+        let request = format!("nft list table {table}");
+        let mut rules = self.in_table(table, &query, &request, image::read_rule)?;
         // Kernels before 4.18 list the rules of other chains too.
-        let ours = |rule: &FoundRule| rule.chain == chain;
-        self.transport.list(&query, &request, |payload| {
-            let (_, attributes) = message::parts(payload);
-            let is_here = image::table_name(attributes) == table.name;
-            Ok(image::read_rule(attributes)
-                .filter(ours)
-                .filter(|_| is_here))
-        })
+        rules.retain(|rule| chain.is_none_or(|chain| rule.chain == chain));
+        Ok(rules)
     }
 
     fn read_table(&mut self, table: &TableId) -> Result<Option<Image>, Error> {
@@ -186,9 +184,7 @@ impl Socket {
         })?;
         image.sets = self.sets(table, &request)?;
         image.chains = self.chains(table, &request)?;
-        let query = Message::new(kind::GET_RULE, table.family, in_table(table));
-        let rules = self.in_table(table, &query, &request, image::read_rule)?;
-        for rule in rules {
+        for rule in self.rules(table, None)? {
             let Some(chain) = image.chains.get_mut(&rule.chain) else {
                 continue;
             };

@@ -79,6 +79,8 @@ fn everything() -> Table {
                 hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
                 rules: vec![
                     Rule::new([link(Way::In, false), accept()]),
+                    Rule::new([Term::Icmpv6(Term::REDIRECT), Term::Verdict(Verdict::Drop)]),
+                    Rule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
                     Rule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
                     Rule::new([Term::from("::/128".parse().unwrap()), accept()]),
                     Rule::new([Term::NoWayBack, Term::Counter, Term::Verdict(Verdict::Drop)])
@@ -195,7 +197,7 @@ fn a_table_that_is_not_there_is_not_an_error() {
     let mut socket = socket(&netns());
     assert_eq!(socket.table(&id()).unwrap().0, None);
     assert_eq!(socket.base_chain(&id(), "guard").unwrap(), None);
-    assert_eq!(socket.rules(&id(), "guard").unwrap(), []);
+    assert_eq!(socket.rules(&id(), Some("guard")).unwrap(), []);
     assert_eq!(socket.base_chains().unwrap(), []);
 }
 

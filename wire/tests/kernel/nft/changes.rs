@@ -100,7 +100,7 @@ fn rules_are_added_to_and_deleted_from_a_chain_of_somebody_elses() {
     assert_eq!(found.policy, Verdict::Drop);
     assert_eq!(found.hook, Hook::new("filter", Hook::FORWARD, Hook::FILTER));
     assert_eq!(socket.base_chains().unwrap(), [found]);
-    let rules = socket.rules(&table, "FORWARD").unwrap();
+    let rules = socket.rules(&table, Some("FORWARD")).unwrap();
     let chain = "FORWARD".to_owned();
     let add = |prefix: &str, before| Change::AddRule {
         table: table.clone(),
@@ -131,10 +131,62 @@ fn rules_are_added_to_and_deleted_from_a_chain_of_somebody_elses() {
         "ip saddr 10.2.0.0/16 accept comment \"mine\"",
     ];
     assert_eq!(rules[..3], expected);
-    let comments = socket.rules(&table, "FORWARD").unwrap().into_iter();
+    let comments = socket.rules(&table, Some("FORWARD")).unwrap().into_iter();
     let comments: Vec<_> = comments.map(|rule| rule.comment).collect();
     let mine = Some("mine".to_owned());
     assert_eq!(comments, [mine.clone(), None, mine]);
+}
+
+#[test]
+fn a_comment_is_found_however_the_rule_was_made() {
+    let namespace = netns();
+    let mut socket = socket(&namespace);
+    let iptables = |words: &[&str]| {
+        let run = || {
+            std::process::Command::new("iptables-nft")
+                .args(words)
+                .output()
+        };
+        let output = namespace.run(run).unwrap().expect("iptables is installed");
+        assert!(output.status.success(), "iptables {words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    iptables(&["-P", "FORWARD", "DROP"]);
+    iptables(&[
+        "-A",
+        "FORWARD",
+        "-s",
+        "10.244.0.0/16",
+        "-m",
+        "comment",
+        "--comment",
+        "pods",
+        "-j",
+        "ACCEPT",
+    ]);
+    let table = TableId::new(Family::Ip, "filter");
+    let rule = Rule::new([
+        Term::to("10.244.0.0/16".parse().unwrap()),
+        Term::Counter,
+        Term::Verdict(Verdict::Accept),
+    ]);
+    let add = Change::AddRule {
+        table: table.clone(),
+        chain: "FORWARD".to_owned(),
+        before: None,
+        rule: rule.comment("pods"),
+    };
+
+    socket.apply(&[add], None).unwrap();
+
+    let rules = socket.rules(&table, Some("FORWARD")).unwrap().into_iter();
+    let comments: Vec<_> = rules.map(|rule| rule.comment).collect();
+    assert_eq!(comments, [Some("pods".to_owned()), Some("pods".to_owned())]);
+    let listed = iptables(&["-S", "FORWARD"]);
+    assert_eq!(
+        listed.lines().last(),
+        Some("-A FORWARD -d 10.244.0.0/16 -m comment --comment pods -j ACCEPT")
+    );
 }
 
 fn news(monitor: &mut Monitor) -> Vec<String> {
@@ -151,10 +203,7 @@ fn news(monitor: &mut Monitor) -> Vec<String> {
                     let base = if is_base { " (base)" } else { "" };
                     format!("{family} {table} {}{base}", chain.unwrap_or("-"))
                 }
-                News::Committed { program, process } => {
-                    assert_ne!(process, 0);
-                    format!("by {program}")
-                }
+                News::Committed { program } => format!("by {program}"),
                 News::Lost => "lost".to_owned(),
             });
         })

@@ -1,0 +1,71 @@
+use super::*;
+
+#[test]
+fn what_is_written_is_read_again() {
+    for expression in [
+        Expression::Meta(6),
+        Expression::Header {
+            layer: Layer::Network,
+            offset: 12,
+            length: 4,
+        },
+        Expression::Fib {
+            result: 1,
+            flags: 41,
+        },
+        Expression::Mask(vec![255, 128, 0, 0]),
+        Expression::Compare {
+            equal: false,
+            value: b"flat".to_vec(),
+        },
+        Expression::Lookup {
+            set: "nodes4".to_owned(),
+            is_member: false,
+        },
+        Expression::Counter,
+        Expression::Masquerade { flags: 16 },
+        Expression::Verdict(Verdict::Accept),
+        Expression::Verdict(Verdict::Drop),
+        Expression::Comment("flat".to_owned()),
+        Expression::Other("queue".to_owned()),
+    ] {
+        let attributes = expression.attributes();
+        assert_eq!(
+            Expression::read(Received(attributes.as_bytes())),
+            expression
+        );
+    }
+}
+
+#[test]
+fn what_is_not_quite_ours_is_something_else() {
+    let none = Attributes::default;
+    let data = none().bytes(VALUE, &[1]);
+    let jump = none().nest(VERDICT, &none().number(CODE, 0xffff_fffd));
+    for (name, inner, expected) in [
+        ("meta", none().number(1, 2).number(2, 6), "meta"),
+        ("meta", none().number(3, 1).number(2, 3), "meta"),
+        (
+            "cmp",
+            none().number(1, 1).number(2, 3).nest(3, &data),
+            "cmp",
+        ),
+        ("immediate", none().number(1, 0).nest(2, &jump), "immediate"),
+        (
+            "bitwise",
+            none()
+                .number(1, 1)
+                .number(2, 1)
+                .nest(4, &data)
+                .nest(5, &data),
+            "bitwise",
+        ),
+        ("target", none().text(1, "REJECT"), "target REJECT"),
+    ] {
+        let sent = none().text(NAME, name).nest(DATA, &inner);
+        assert_eq!(
+            Expression::read(Received(sent.as_bytes())),
+            Expression::Other(expected.to_owned())
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! Rules as nft prints them.
+
+use std::fmt;
+
+use super::{End, Rule, Term, Way};
+use crate::nft::{Verdict, Version};
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.terms.iter().map(ToString::to_string).collect();
+        f.write_str(&words.join(" "))?;
+        match &self.comment {
+            Some(text) => write!(f, " comment \"{text}\""),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let not = |is: bool| if is { "" } else { "!= " };
+        let address = |version: Version, end: End| {
+            let version = match version {
+                Version::V4 => "ip",
+                Version::V6 => "ip6",
+            };
+            match end {
+                End::Source => format!("{version} saddr"),
+                End::Destination => format!("{version} daddr"),
+            }
+        };
+        match self {
+            Self::Link { way, prefix, is } => {
+                let key = match way {
+                    Way::In => "iifname",
+                    Way::Out => "oifname",
+                };
+                write!(f, "{key} {}\"{prefix}*\"", not(*is))
+            }
+            Self::Prefix { end, prefix } => {
+                let key = address(Version::of(prefix.network()), *end);
+                if prefix.prefix_len() == prefix.max_prefix_len() {
+                    write!(f, "{key} {}", prefix.network())
+                } else {
+                    write!(f, "{key} {prefix}")
+                }
+            }
+            Self::Member {
+                end,
+                version,
+                set,
+                is,
+            } => write!(f, "{} {}@{set}", address(*version, *end), not(*is)),
+            Self::Icmpv6(kind) => match *kind {
+                Self::ROUTER_ADVERTISEMENT => f.write_str("icmpv6 type nd-router-advert"),
+                Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
+                other => write!(f, "icmpv6 type {other}"),
+            },
+            Self::NoWayBack => f.write_str("fib saddr . iif oif missing"),
+            Self::Counter => f.write_str("counter"),
+            Self::Masquerade => f.write_str("masquerade fully-random"),
+            Self::Verdict(Verdict::Accept) => f.write_str("accept"),
+            Self::Verdict(Verdict::Drop) => f.write_str("drop"),
+        }
+    }
+}
