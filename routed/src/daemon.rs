@@ -15,6 +15,7 @@ use crate::chores::Chores;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fib::{Kernel, Netlink};
+use crate::firewall::{self, Firewall};
 use crate::membership::Wish;
 use crate::memory::Memory;
 use crate::node;
@@ -46,6 +47,7 @@ pub(crate) struct Daemon {
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
+    firewall: Firewall,
     memory: Memory,
     chores: Chores,
     /// No pass before this.
@@ -78,6 +80,12 @@ impl Daemon {
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
         let memory = Memory::recall(&run_dir(&name));
         let (seen, held) = (memory.seen(), memory.held());
+        let plugin = config.conflist.plugin();
+        let firewall = Firewall::new(firewall::Policy {
+            masquerade: plugin.ip_masq,
+            pod_cidrs: network.pod_cidrs.clone(),
+            direct: plugin.non_masquerade_cidrs.clone(),
+        });
         let reconciler = Reconciler::new(kernel, node.clone(), network.clone(), seen, held)?;
         info!(
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
@@ -89,6 +97,7 @@ impl Daemon {
             node,
             folder: folder.to_owned(),
             reconciler,
+            firewall,
             memory,
             chores: Chores::new(config, network, machine, wishes),
             rested_at: now,
@@ -120,6 +129,7 @@ impl Daemon {
     pub(crate) fn own(&mut self, owned: &Owned) {
         if owned.node == self.node {
             self.reconciler.own(&owned.subnets, owned.cluster);
+            self.firewall.own(&owned.subnets);
         } else {
             let (folder, other) = (self.folder.display(), &owned.node);
             let text = format!(
@@ -162,6 +172,9 @@ impl Daemon {
                 self.reload_owned();
                 let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
                 let lacks = self.reconciler.reset(view) || wrong;
+                let peers = self.reconciler.peers();
+                let is_believed = peers.distrust().is_none();
+                self.firewall.nodes(peers.addresses(), is_believed);
                 self.memory.update(self.reconciler.peers(), true);
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
@@ -175,7 +188,13 @@ impl Daemon {
                     }
                     _ => false,
                 });
+                let nodes = changed_nodes(&changes);
+                let had = self.reconciler.peers().addresses_of(&nodes);
                 let lacks = self.reconciler.change(revision, changes) || wrong;
+                let peers = self.reconciler.peers();
+                let is_believed = peers.distrust().is_none();
+                let have = peers.addresses_of(&nodes);
+                self.firewall.nodes_changed(&had, &have, is_believed);
                 self.memory.update(self.reconciler.peers(), false);
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
@@ -191,18 +210,25 @@ impl Daemon {
         self.reconciler.kernel_changed(topics);
     }
 
+    /// The packet filter, to be told of changes.
+    pub(crate) fn firewall(&mut self) -> &mut Firewall {
+        &mut self.firewall
+    }
+
     /// Does what is due.
     pub(crate) fn work(&mut self, now: Instant) {
         if now >= self.resync_at {
             self.resync_at = now + RESYNC.pause(1);
             self.chores_at.get_or_insert(now);
             self.reconciler.resync();
+            self.firewall.resync();
             self.memory.update(self.reconciler.peers(), true);
         }
         let retry = self.reconciler.retry_at().is_some_and(|at| at <= now);
         if now >= self.rested_at && (retry || self.reconciler.is_dirty()) {
             self.pass(now);
         }
+        self.firewall.work(now);
         let due = self.chores_at.is_some_and(|at| at <= now);
         let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
         let looked = !due || self.chores.look(links, serves, now);
@@ -211,7 +237,8 @@ impl Daemon {
             self.is_settled = true;
             info!("routes to peers in the kernel: {}", self.reconciler.count());
         }
-        let may_install = settled && (due || self.chores_at.is_none());
+        let may_install = settled && self.firewall.is_ready();
+        let may_install = may_install && (due || self.chores_at.is_none());
         let done = looked && (!may_install || self.chores.install());
         if due || !done {
             self.chore_done(done, now);
@@ -251,6 +278,16 @@ impl Daemon {
         let dirty = self.reconciler.is_dirty().then_some(self.rested_at);
         let retry = self.reconciler.retry_at().map(|at| at.max(self.rested_at));
         let due = [dirty, retry, self.chores_at].into_iter().flatten().min();
-        due.map_or(self.resync_at, |due| due.min(self.resync_at))
+        let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
+        sooner.min(self.firewall.wake_at())
     }
+}
+
+/// The nodes whose records changed.
+fn changed_nodes(changes: &[Change]) -> Vec<NodeName> {
+    let node = |change: &Change| match change {
+        Change::Node(node, _) => Some(node.clone()),
+        _ => None,
+    };
+    changes.iter().filter_map(node).collect()
 }

@@ -11,6 +11,7 @@ mod error;
 mod failures;
 mod fib;
 mod file;
+mod firewall;
 mod forwarding;
 mod growth;
 mod hold;

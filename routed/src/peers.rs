@@ -2,6 +2,7 @@
 //! come out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use registry::{Change, Snapshot};
@@ -270,6 +271,21 @@ impl Peers {
     /// Everything was reported.
     pub(crate) fn reported(&mut self) {
         self.left.clear();
+    }
+
+    /// The addresses of all nodes, this one among them.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let records = self.view.iter().flat_map(|view| view.nodes.values());
+        records.flat_map(|record| record.addresses.iter().copied())
+    }
+
+    /// The addresses of some nodes.
+    pub(crate) fn addresses_of(&self, nodes: &[NodeName]) -> Vec<IpAddr> {
+        let record = |node| self.view.as_ref()?.nodes.get(node);
+        let records = nodes.iter().filter_map(record);
+        records
+            .flat_map(|record| record.addresses.iter().copied())
+            .collect()
     }
 
     /// The records to be ignored, and why.

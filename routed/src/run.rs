@@ -18,6 +18,7 @@ use wire::node::{MachineId, run_dir, state_dir};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::error::Error;
+use crate::firewall::Watch;
 use crate::lock;
 use crate::membership::{Membership, News};
 use crate::steward::Steward;
@@ -36,6 +37,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let _lock = lock::take(Path::new(LOCK))?;
     // Subscribed first: what changes while all is read is heard of.
     let mut monitor = subscribe()?;
+    let mut watch = Watch::open();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -100,6 +102,10 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                         daemon.kernel_changed(Topics::ALL);
                     }
                 }
+            }
+            ready = watch.changed() => {
+                ready?;
+                watch.tell(daemon.firewall());
             }
             () = &mut wake => {}
         }

@@ -1,0 +1,227 @@
+use super::*;
+
+fn cidrs() -> Vec<IpNet> {
+    ["10.244.0.0/16", "fd00:10:244::/56"]
+        .map(|text| text.parse().unwrap())
+        .to_vec()
+}
+
+fn chain(table: TableId, name: &str, policy: Verdict) -> BaseChain {
+    BaseChain {
+        table,
+        name: name.to_owned(),
+        hook: Hook::new("filter", Hook::FORWARD, Hook::FILTER),
+        policy,
+    }
+}
+
+fn forward(policy: Verdict) -> BaseChain {
+    chain(iptables(Version::V4), CHAIN, policy)
+}
+
+fn rule(handle: u64, expressions: Vec<Expression>) -> FoundRule {
+    FoundRule {
+        chain: CHAIN.to_owned(),
+        handle,
+        expressions,
+        comment: None,
+    }
+}
+
+fn ours(handle: u64, term: &Term) -> FoundRule {
+    let terms = [term.clone(), Term::Counter, Term::Verdict(Verdict::Accept)];
+    FoundRule {
+        comment: Some(COMMENT.to_owned()),
+        ..rule(handle, Rule::new(terms).expressions(Family::Ip))
+    }
+}
+
+fn both() -> [FoundRule; 2] {
+    let cidr = cidrs()[0];
+    [ours(8, &Term::from(cidr)), ours(9, &Term::to(cidr))]
+}
+
+fn reject(handle: u64) -> FoundRule {
+    let target = Expression::Other("target REJECT".to_owned());
+    rule(handle, vec![Expression::Counter, target])
+}
+
+/// Drops what goes to one place.
+fn isolation(handle: u64) -> FoundRule {
+    let terms = [
+        Term::to("172.17.0.0/16".parse().unwrap()),
+        Term::Verdict(Verdict::Drop),
+    ];
+    rule(handle, Rule::new(terms).expressions(Family::Ip))
+}
+
+fn jump(handle: u64) -> FoundRule {
+    rule(handle, vec![Expression::Other("immediate".to_owned())])
+}
+
+fn planned(policy: Verdict, rules: &[FoundRule]) -> Vec<String> {
+    let commands = plan(&forward(policy), rules, &cidrs());
+    let words = commands.iter().map(ToString::to_string);
+    words
+        .map(|text| text.replace("rule ip filter FORWARD ", ""))
+        .collect()
+}
+
+const FROM: &str = "ip saddr 10.244.0.0/16 counter accept comment \"flatland: pods\"";
+const TO: &str = "ip daddr 10.244.0.0/16 counter accept comment \"flatland: pods\"";
+
+#[test]
+fn a_chain_that_drops_nothing_by_itself_is_left_alone() {
+    let accept = Verdict::Accept;
+    assert_eq!(planned(accept, &[]), [""; 0]);
+    assert_eq!(planned(accept, &[isolation(1), jump(2)]), [""; 0]);
+}
+
+#[test]
+fn pods_are_accepted_after_all_other_rules_where_the_policy_drops() {
+    let expected = [format!("add {FROM}"), format!("add {TO}")];
+    assert_eq!(planned(Verdict::Drop, &[isolation(1), jump(2)]), expected);
+}
+
+#[test]
+fn pods_are_accepted_right_before_the_rule_that_drops_everything() {
+    let log = Expression::Other("log".to_owned());
+    let walls = [
+        reject(5),
+        rule(5, vec![log, Expression::Verdict(Verdict::Drop)]),
+        rule(5, vec![Expression::Other("reject".to_owned())]),
+    ];
+    for wall in walls {
+        for policy in [Verdict::Accept, Verdict::Drop] {
+            let rules = [isolation(1), wall.clone(), jump(6)];
+            let insert = |text| format!("insert position 5 {text}");
+            assert_eq!(planned(policy, &rules), [FROM, TO].map(insert));
+        }
+    }
+}
+
+#[test]
+fn rules_that_are_in_place_stay() {
+    let [from, to] = both();
+    for rules in [
+        vec![from.clone(), to.clone()],
+        vec![from.clone(), jump(1), to.clone(), isolation(2)],
+        vec![jump(1), from, to, reject(2)],
+    ] {
+        assert_eq!(planned(Verdict::Drop, &rules), [""; 0]);
+    }
+}
+
+#[test]
+fn rules_that_came_behind_a_wall_or_are_not_quite_right_are_made_anew() {
+    let [from, to] = both();
+    let insert = |text| format!("insert position 2 {text}");
+    let delete = |handle| format!("delete handle {handle}");
+    assert_eq!(
+        planned(Verdict::Drop, &[from.clone(), reject(2), to.clone()]),
+        [insert(FROM), insert(TO), delete(8), delete(9)]
+    );
+    let other = ours(7, &Term::from("10.0.0.0/8".parse().unwrap()));
+    let add = |text| format!("add {text}");
+    assert_eq!(
+        planned(Verdict::Drop, &[other, to.clone()]),
+        [add(FROM), add(TO), delete(7), delete(9)]
+    );
+    let copied = FoundRule {
+        expressions: [
+            &from.expressions[..],
+            &[Expression::Comment(COMMENT.into())],
+        ]
+        .concat(),
+        ..from.clone()
+    };
+    assert_eq!(
+        planned(Verdict::Drop, &[copied, from, to]).len(),
+        5,
+        "what iptables-restore made of ours goes"
+    );
+}
+
+#[test]
+fn our_rules_go_with_the_reason_for_them() {
+    let [from, to] = both();
+    assert_eq!(
+        planned(Verdict::Accept, &[jump(1), from, to]),
+        ["delete handle 8", "delete handle 9"]
+    );
+}
+
+#[test]
+fn each_version_has_its_own_chain() {
+    let six = chain(iptables(Version::V6), CHAIN, Verdict::Drop);
+    let words: Vec<_> = plan(&six, &[], &cidrs())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(words.len(), 2);
+    assert!(
+        words[0].starts_with("add rule ip6 filter FORWARD ip6 saddr fd00:10:244::/56 "),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn others_are_chains_for_what_is_forwarded_that_are_neither_ours_nor_of_iptables() {
+    let inet = |name| TableId::new(Family::Inet, name);
+    for (table, name, expected) in [
+        (inet("filter"), "forward", true),
+        (inet("filter"), "FORWARD", true),
+        (iptables(Version::V4), "forward", true),
+        (iptables(Version::V6), "FORWARD", false),
+        (inet("flatland"), "forward", false),
+        (TableId::new(Family::Other(7), "filter"), "FORWARD", false),
+    ] {
+        let found = chain(table, name, Verdict::Drop);
+        assert_eq!(is_others(&found), expected, "{found:?}");
+    }
+    let mut input = chain(inet("filter"), "input", Verdict::Drop);
+    input.hook.number = 1;
+    assert!(!is_others(&input));
+}
+
+#[test]
+fn who_keeps_a_chain_that_drops_is_told_what_to_write_into_it() {
+    let filter = TableId::new(Family::Inet, "filter");
+    let found = chain(filter.clone(), CHAIN, Verdict::Drop);
+    let text = advice(&found, &[], &cidrs()).unwrap();
+    assert!(
+        text.starts_with("chain FORWARD of table inet filter drops")
+            && text.ends_with(
+                ": nft insert rule inet filter FORWARD ip saddr 10.244.0.0/16 accept && \
+                 nft insert rule inet filter FORWARD ip daddr 10.244.0.0/16 accept && \
+                 nft insert rule inet filter FORWARD ip6 saddr fd00:10:244::/56 accept && \
+                 nft insert rule inet filter FORWARD ip6 daddr fd00:10:244::/56 accept"
+            ),
+        "{text}"
+    );
+    let terms = cidrs()
+        .into_iter()
+        .flat_map(|cidr| [Term::from(cidr), Term::to(cidr)]);
+    let accepting: Vec<_> = terms
+        .map(|term| rule(1, Rule::new([term]).expressions(Family::Inet)))
+        .collect();
+    assert_eq!(advice(&found, &accepting, &cidrs()), None);
+    let text = advice(&found, &accepting[..3], &cidrs()).unwrap();
+    assert!(!text.contains("10.244") && text.contains("fd00"), "{text}");
+    let harmless = chain(filter, CHAIN, Verdict::Accept);
+    assert_eq!(advice(&harmless, &[isolation(1)], &cidrs()), None);
+}
+
+#[test]
+fn firewalld_is_told_in_its_own_words() {
+    let table = TableId::new(Family::Inet, "firewalld");
+    let found = chain(table, CHAIN, Verdict::Accept);
+    let text = advice(&found, &[reject(1)], &cidrs()).unwrap();
+    assert!(
+        text.contains(
+            "firewall-cmd --permanent --zone=trusted --add-source=10.244.0.0/16 \
+             --add-source=fd00:10:244::/56 && "
+        ) && text.ends_with(" && firewall-cmd --reload"),
+        "{text}"
+    );
+}

@@ -1,0 +1,191 @@
+//! iptables without nftables: it tells nobody of changes and takes orders from its own program
+//! alone. Where it has a table, its chain FORWARD is looked at again and again.
+
+mod plan;
+
+use std::fs;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use tracing::{info, warn};
+use wire::nft::Version;
+
+use self::plan::Plan;
+use super::forward::CHAIN;
+use crate::report::Said;
+
+/// How often a chain is looked at that would drop pods' packets without our rules.
+const CLOSELY: Duration = Duration::from_millis(800);
+
+/// How often it is looked whether there is such a chain.
+const LOOSELY: Duration = Duration::from_secs(5);
+
+/// Soon enough after somebody else was at work on the tables.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Exit status of iptables while somebody else is at work on the tables.
+const BUSY: i32 = 4;
+
+/// The chains of both versions.
+#[derive(Debug)]
+pub(super) struct Legacy {
+    chains: [Chain; 2],
+    look_at: Instant,
+}
+
+/// The chain of one version.
+#[derive(Debug)]
+struct Chain {
+    /// The file that lists this version's tables.
+    tables: &'static str,
+    /// The program that is surely the one without nftables, and the one that may be.
+    programs: [&'static str; 2],
+    /// Which of them it is, once that was found out.
+    program: Option<&'static str>,
+    pod_cidrs: Vec<IpNet>,
+    /// Whether it would drop pods' packets without our rules.
+    drops: bool,
+    said: Said,
+}
+
+/// Why a chain could not be looked at or put right.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("somebody else is at work on the tables of iptables")]
+    Busy,
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Legacy {
+    /// Nothing is known yet.
+    pub(super) fn new(pod_cidrs: &[IpNet], now: Instant) -> Self {
+        let chain = |version, tables, programs| Chain {
+            tables,
+            programs,
+            program: None,
+            pod_cidrs: pod_cidrs
+                .iter()
+                .filter(|cidr| Version::of(cidr.network()) == version)
+                .copied()
+                .collect(),
+            drops: false,
+            said: Said::default(),
+        };
+        let v4 = ["iptables-legacy", "iptables"];
+        let v6 = ["ip6tables-legacy", "ip6tables"];
+        Self {
+            chains: [
+                chain(Version::V4, "/proc/net/ip_tables_names", v4),
+                chain(Version::V6, "/proc/net/ip6_tables_names", v6),
+            ],
+            look_at: now,
+        }
+    }
+
+    /// When to look next.
+    pub(super) fn look_at(&self) -> Instant {
+        self.look_at
+    }
+
+    /// Looks, and puts right what is not.
+    pub(super) fn look(&mut self, now: Instant) {
+        let pauses = self.chains.each_mut().map(Chain::look);
+        self.look_at = now + pauses.into_iter().min().unwrap_or(LOOSELY);
+    }
+}
+
+impl Chain {
+    /// Returns after how long to look again.
+    fn look(&mut self) -> Duration {
+        if self.pod_cidrs.is_empty() || !self.has_table() {
+            self.drops = false;
+            self.said.clear();
+            return LOOSELY;
+        }
+        match self.put_right() {
+            Ok(()) => {
+                self.said.clear();
+                if self.drops { CLOSELY } else { LOOSELY }
+            }
+            Err(Error::Busy) => AGAIN,
+            Err(Error::Failed(why)) => {
+                if self.said.is_news(&why) {
+                    warn!("{why}");
+                }
+                LOOSELY
+            }
+        }
+    }
+
+    /// Asking iptables itself would make the table.
+    fn has_table(&self) -> bool {
+        fs::read_to_string(self.tables)
+            .is_ok_and(|names| names.lines().any(|name| name == "filter"))
+    }
+
+    fn put_right(&mut self) -> Result<(), Error> {
+        let program = self.program()?;
+        let listing = run(program, &["-S", CHAIN])?;
+        let Plan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);
+        for command in &commands {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            run(program, &words)?;
+        }
+        if !commands.is_empty() {
+            match (self.drops, drops) {
+                (true, true) => {
+                    warn!("our rules in chain {CHAIN} of {program} were changed: put back");
+                }
+                (false, true) => info!(
+                    "chain {CHAIN} of {program} drops what nobody accepts: pods are accepted there"
+                ),
+                (_, false) => info!(
+                    "chain {CHAIN} of {program} drops nothing any more: our rules there are gone"
+                ),
+            }
+        }
+        self.drops = drops;
+        Ok(())
+    }
+
+    fn program(&mut self) -> Result<&'static str, Error> {
+        if let Some(program) = self.program {
+            return Ok(program);
+        }
+        let is_legacy = |program: &&&'static str| {
+            run(program, &["-V"]).is_ok_and(|version| !version.contains("nf_tables"))
+        };
+        let [sure, _] = self.programs;
+        let found = self.programs.iter().find(is_legacy).copied();
+        self.program = found;
+        found.ok_or_else(|| {
+            Error::Failed(format!(
+                "iptables has a table here that only {sure} can show, and that program is missing: \
+                 if pods' packets are dropped, see what `{sure} -S {CHAIN}` says on the node, and \
+                 there let pods pass: {}",
+                plan::advice(sure, &self.pod_cidrs)
+            ))
+        })
+    }
+}
+
+fn run(program: &str, words: &[&str]) -> Result<String, Error> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::Failed(format!("{program} {}: {why}", words.join(" ")))
+    };
+    let output = Command::new(program)
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error: io::Error| failed(&error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    if output.status.code() == Some(BUSY) {
+        return Err(Error::Busy);
+    }
+    Err(failed(&String::from_utf8_lossy(&output.stderr).trim()))
+}

@@ -1,0 +1,170 @@
+//! The addresses of the network's nodes: where pods go under their own address.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::net::IpAddr;
+
+/// The addresses, and which of them changed since the kernel was last told.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    /// How many records have an address: one that moves to another node is in both for a while.
+    counts: BTreeMap<IpAddr, u32>,
+    /// Addresses that the registry does not show, kept as long as it is not believed.
+    held: BTreeSet<IpAddr>,
+    touched: BTreeSet<IpAddr>,
+    /// Whether the registry was seen.
+    is_known: bool,
+}
+
+impl Nodes {
+    /// Takes over what an earlier daemon left in the kernel, until the registry says otherwise.
+    pub(crate) fn found(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        if !self.is_known {
+            self.held.extend(addresses);
+        }
+    }
+
+    /// The registry was seen whole. Unless it `is_believed`, what was there stays besides.
+    pub(crate) fn reset(&mut self, addresses: impl Iterator<Item = IpAddr>, is_believed: bool) {
+        self.is_known = true;
+        let before: BTreeSet<IpAddr> = self.all().collect();
+        self.counts.clear();
+        for address in addresses.filter(is_of_a_node) {
+            *self.counts.entry(address).or_default() += 1;
+        }
+        self.held.clear();
+        if !is_believed {
+            let missing = before.iter().filter(|it| !self.counts.contains_key(it));
+            self.held = missing.copied().collect();
+        }
+        let after: BTreeSet<IpAddr> = self.all().collect();
+        self.touched.extend(before.symmetric_difference(&after));
+    }
+
+    /// Some records changed: all addresses they had, and all they have.
+    pub(crate) fn change(&mut self, had: &[IpAddr], have: &[IpAddr], is_believed: bool) {
+        for address in have.iter().filter(|it| is_of_a_node(it)) {
+            *self.counts.entry(*address).or_default() += 1;
+            self.touched.insert(*address);
+        }
+        for address in had {
+            let Some(count) = self.counts.get_mut(address) else {
+                continue;
+            };
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(address);
+                self.touched.insert(*address);
+                if !is_believed {
+                    self.held.insert(*address);
+                }
+            }
+        }
+    }
+
+    /// All addresses, some of them perhaps twice.
+    pub(crate) fn all(&self) -> impl Iterator<Item = IpAddr> {
+        self.counts.keys().chain(&self.held).copied()
+    }
+
+    /// Whether anything changed.
+    pub(crate) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// What came and what went since the last call.
+    pub(crate) fn take_touched(&mut self) -> (Vec<IpAddr>, Vec<IpAddr>) {
+        let touched = mem::take(&mut self.touched);
+        touched
+            .into_iter()
+            .partition(|it| self.counts.contains_key(it) || self.held.contains(it))
+    }
+}
+
+/// Whether pods may send to it as to a node. A record that says otherwise is not believed.
+fn is_of_a_node(address: &IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    !(is_link_local || address.is_loopback() || address.is_multicast() || address.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn told(nodes: &mut Nodes) -> String {
+        let (came, went) = nodes.take_touched();
+        let show = |sign: &str, all: Vec<IpAddr>| -> Vec<String> {
+            all.iter().map(|ip| format!("{sign}{ip}")).collect()
+        };
+        [show("+", came), show("-", went)].concat().join(" ")
+    }
+
+    fn reset(nodes: &mut Nodes, addresses: &[&str], is_believed: bool) {
+        nodes.reset(ips(addresses).into_iter(), is_believed);
+    }
+
+    #[test]
+    fn only_what_changed_is_told() {
+        let mut nodes = Nodes::default();
+        reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
+        assert_eq!(told(&mut nodes), "+10.0.0.1 +10.0.0.2");
+        nodes.change(&[], &ips(&["10.0.0.3", "fd00::3"]), true);
+        assert_eq!(told(&mut nodes), "+10.0.0.3 +fd00::3");
+        nodes.change(&ips(&["10.0.0.1"]), &ips(&["10.0.0.4"]), true);
+        assert_eq!(told(&mut nodes), "+10.0.0.4 -10.0.0.1");
+        reset(&mut nodes, &["10.0.0.2", "10.0.0.3", "10.0.0.5"], true);
+        assert_eq!(told(&mut nodes), "+10.0.0.5 -10.0.0.4 -fd00::3");
+        assert!(!nodes.is_touched());
+    }
+
+    #[test]
+    fn an_address_that_moves_from_one_node_to_another_stays() {
+        let mut nodes = Nodes::default();
+        reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
+        told(&mut nodes);
+        nodes.change(&ips(&["10.0.0.2"]), &ips(&["10.0.0.1"]), true);
+        assert_eq!(told(&mut nodes), "+10.0.0.1 -10.0.0.2");
+        nodes.change(&ips(&["10.0.0.1"]), &[], true);
+        assert_eq!(told(&mut nodes), "");
+        assert_eq!(nodes.all().collect::<Vec<_>>(), ips(&["10.0.0.1"]));
+    }
+
+    #[test]
+    fn what_an_earlier_daemon_left_stays_until_the_registry_is_seen() {
+        let mut nodes = Nodes::default();
+        nodes.found(ips(&["10.0.0.1", "10.0.0.2"]));
+        assert_eq!(nodes.all().count(), 2);
+        reset(&mut nodes, &["10.0.0.2", "10.0.0.3"], true);
+        assert_eq!(told(&mut nodes), "+10.0.0.3 -10.0.0.1");
+    }
+
+    #[test]
+    fn a_registry_that_is_not_believed_takes_nothing_away() {
+        let mut nodes = Nodes::default();
+        reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
+        told(&mut nodes);
+        reset(&mut nodes, &["10.0.0.1"], false);
+        assert_eq!(told(&mut nodes), "");
+        nodes.change(&ips(&["10.0.0.1"]), &ips(&["10.0.0.3"]), false);
+        assert_eq!(told(&mut nodes), "+10.0.0.1 +10.0.0.3");
+        assert_eq!(nodes.all().count(), 3);
+        reset(&mut nodes, &["10.0.0.3"], true);
+        assert_eq!(told(&mut nodes), "-10.0.0.1 -10.0.0.2");
+    }
+
+    #[test]
+    fn an_address_that_no_node_can_have_is_not_one() {
+        let mut nodes = Nodes::default();
+        let bogus = ["127.0.0.1", "0.0.0.0", "224.0.0.1", "fe80::1", "ff02::1"];
+        reset(&mut nodes, &bogus, true);
+        nodes.change(&ips(&bogus), &ips(&bogus), true);
+        assert_eq!(told(&mut nodes), "");
+    }
+}
