@@ -1,0 +1,8 @@
+//! The packet filter: who sees pods under which address, who cannot pretend to be another, and
+//! what becomes of it when others change it.
+
+mod forward;
+mod masquerade;
+mod repair;
+mod spoofing;
+mod support;
