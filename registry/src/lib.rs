@@ -20,6 +20,8 @@ mod files;
 mod forget;
 mod keys;
 mod local;
+#[cfg(test)]
+mod model;
 pub mod owned;
 mod policy;
 mod pool;
@@ -28,6 +30,7 @@ mod protocol;
 mod records;
 mod registry;
 mod snapshot;
+mod transaction;
 
 pub use error::Error;
 pub use forget::{Forget, Forgotten};

@@ -14,6 +14,7 @@ use crate::policy::{Patience, random};
 use crate::protocol::{self, Commit, Me, Registration, Step, View, Want};
 use crate::records::{Claim, write_value};
 use crate::registry::Outcome;
+use crate::transaction::{Condition, Write};
 
 /// A node gives up after losing so many races in a row.
 const MOST_RACES: u32 = 50;
@@ -92,41 +93,34 @@ impl Etcd {
         self.view_of(me.node, &reply).await.map(Some)
     }
 
-    /// The transaction that makes two claims of one subnet impossible, whatever happens between
-    /// reading and writing.
+    /// A reply that it failed carries the view as it is by then.
     fn transaction(&self, me: Me<'_>, commit: &Commit) -> Txn {
-        let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
-        let absent = |key| Compare::create_revision(key, CompareOp::Equal, 0);
-        let mut conditions = vec![
-            unchanged(self.keys.config(), commit.network_revision),
-            unchanged(self.keys.node(me.node), commit.name.revision),
-        ];
-        if commit.name.needs_absence() {
-            conditions.push(absent(self.keys.presence(me.node)));
-        }
-        conditions.extend(
-            commit
-                .claims
-                .iter()
-                .map(|subnet| absent(self.keys.subnet(subnet))),
-        );
-
-        let record = commit.name.write.iter();
-        let mut writes: Vec<_> = record
-            .map(|record| TxnOp::put(self.keys.node(me.node), write_value(record), None))
+        let conditions: Vec<_> = commit
+            .conditions(me.node)
+            .into_iter()
+            .map(|condition| match condition {
+                Condition::Unchanged(key, revision) => {
+                    Compare::mod_revision(self.keys.key(&key), CompareOp::Equal, revision)
+                }
+                Condition::Absent(key) => {
+                    Compare::create_revision(self.keys.key(&key), CompareOp::Equal, 0)
+                }
+            })
             .collect();
         let claim = write_value(&Claim {
             node: me.node.clone(),
         });
-        if commit.network_revision == 0 {
-            writes.push(self.config_put());
-        }
-        writes.extend(
-            commit
-                .claims
-                .iter()
-                .map(|subnet| TxnOp::put(self.keys.subnet(subnet), claim.clone(), None)),
-        );
+        let writes: Vec<_> = commit
+            .writes()
+            .into_iter()
+            .map(|write| match write {
+                Write::Config => self.config_put(),
+                Write::Node(record) => {
+                    TxnOp::put(self.keys.node(me.node), write_value(&record), None)
+                }
+                Write::Claim(subnet) => TxnOp::put(self.keys.subnet(&subnet), claim.clone(), None),
+            })
+            .collect();
         Txn::new()
             .when(conditions)
             .and_then(writes)
