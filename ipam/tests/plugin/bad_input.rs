@@ -105,14 +105,14 @@ fn a_full_disk_fails_add_cleanly_and_lets_del_free() {
 fn a_read_only_disk_fails_add_cleanly_and_del_only_where_there_is_something_to_free() {
     let sandbox = node();
     sandbox.add("a");
-    sandbox.shell("mount -o remount,ro /run");
+    sandbox.shell("mount -o remount,bind,ro /run");
     for verb in ["ADD", "DEL"] {
         let answer = sandbox.call(verb, if verb == "ADD" { "b" } else { "a" });
         assert_eq!(answer.code(), 5, "{answer:?}");
         assert!(answer.message().contains("remount"), "{answer:?}");
     }
     sandbox.del("b");
-    sandbox.shell("mount -o remount,rw /run");
+    sandbox.shell("mount -o remount,bind,rw /run");
     sandbox.del("a");
     assert!(sandbox.names("addresses").is_empty());
 }
