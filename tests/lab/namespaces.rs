@@ -69,12 +69,20 @@ pub fn machine(name: &str, keep: bool) -> Result {
     nix::unistd::sethostname(name).doing("setting the host name")?;
     rootfs::compose(name)?;
     no_dad()?;
+    no_forwarding()?;
     hold(keep)
 }
 
 /// Addresses are usable at once: nobody else can have them here.
 fn no_dad() -> Result {
     let setting = "/proc/sys/net/ipv6/conf/default/accept_dad";
+    fs::write(setting, "0").doing(setting)
+}
+
+/// A machine starts as one that forwards nothing, whatever the caller's does: the kernel lets IPv4
+/// inherit the caller's setting (`net.core.devconf_inherit_init_net`).
+fn no_forwarding() -> Result {
+    let setting = "/proc/sys/net/ipv4/ip_forward";
     fs::write(setting, "0").doing(setting)
 }
 
