@@ -87,6 +87,9 @@ enum Command {
         /// How long to wait for an answer of each kind, in milliseconds.
         #[arg(long, default_value_t = probe::LIMIT_MS)]
         limit_ms: u64,
+        /// Do not ping: what a service's address stands for answers no echo.
+        #[arg(long)]
+        no_ping: bool,
         /// Whom to ask.
         #[arg(required = true)]
         targets: Vec<IpAddr>,
@@ -137,12 +140,14 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Ask {
             port,
             limit_ms,
+            no_ping,
             targets,
         } => {
             let answers = probe::ask(&Questions {
                 targets,
                 port,
                 limit_ms,
+                ping: !no_ping,
             });
             let text = serde_json::to_string(&answers).map_err(|e| Error::new(e.to_string()))?;
             writeln!(io::stdout(), "{text}").map_err(|e| Error::new(e.to_string()))?;

@@ -32,6 +32,8 @@ pub struct Questions {
     pub port: u16,
     /// How long to wait for an answer of each kind, in milliseconds.
     pub limit_ms: u64,
+    /// Whether to ping them too.
+    pub ping: bool,
 }
 
 impl Questions {
@@ -115,6 +117,7 @@ mod tests {
                 targets: targets.clone(),
                 port: PORT,
                 limit_ms: 5000,
+                ping: true,
             })
         });
         for (target, answer) in targets.iter().zip(answers) {
@@ -138,6 +141,7 @@ mod tests {
                 targets,
                 port: PORT,
                 limit_ms: LIMIT_MS,
+                ping: true,
             });
             (answers, start.elapsed())
         });
@@ -161,6 +165,7 @@ mod tests {
             targets: vec![LOCALHOST],
             port,
             limit_ms: 300,
+            ping: true,
         };
         assert!(ask(&questions)[0].tcp.is_err());
     }

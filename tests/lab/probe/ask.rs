@@ -37,6 +37,9 @@ pub fn ask(questions: &Questions) -> Vec<Answer> {
             udp: joined(udp),
         });
         let mut answers: Vec<Answer> = answered.collect();
+        if !questions.ping {
+            return answers;
+        }
         let (alive, mut rest): (Vec<_>, Vec<_>) = answers
             .iter_mut()
             .enumerate()

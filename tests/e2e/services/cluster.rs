@@ -1,0 +1,135 @@
+//! Two nodes with kube-proxy's rules, pods that serve, pods that ask, and somebody outside.
+
+use std::net::IpAddr;
+
+use lab::probe::{Answer, LISTENING};
+use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Pod, Result, wait_until};
+
+use crate::service::{Endpoint, SERVICE_PORT, Service};
+use crate::{iptables, nftables};
+
+/// The program that answers and asks, as installed on nodes.
+const LAB: &str = "/opt/flatland/lab";
+
+/// How kube-proxy does it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mode {
+    Iptables,
+    Nftables,
+}
+
+/// Two nodes whose pods are masqueraded to the outside, ready.
+pub(crate) fn raise() -> Result<Lab> {
+    let mut lab = Lab::builder().nodes(2).families(Families::Dual).start()?;
+    for number in 1..=2 {
+        let mut conflist = lab.conflist();
+        conflist["plugins"][0]["ipMasq"] = true.into();
+        lab.node_mut(number).set_conflist(&conflist)?;
+    }
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    Ok(lab)
+}
+
+/// A pod that serves.
+pub(crate) struct Backend<'a> {
+    pub(crate) pod: Pod<'a>,
+    pub(crate) endpoint: Endpoint,
+    _server: Daemon,
+}
+
+/// Starts a pod that serves on node `number`.
+pub(crate) fn backend<'a>(lab: &'a Lab, number: usize, name: &str) -> Result<Backend<'a>> {
+    let node = lab.node(number);
+    let pod = node.add_pod(name)?;
+    let server = listening(pod.spawn("serve", &[LAB, "serve"])?)?;
+    let endpoint = Endpoint {
+        addresses: pod.addresses(),
+        node: node.name().to_owned(),
+    };
+    Ok(Backend {
+        pod,
+        endpoint,
+        _server: server,
+    })
+}
+
+/// A process of a machine that serves.
+pub(crate) fn host_backend(machine: &Machine) -> Result<(Endpoint, Daemon)> {
+    let server = listening(machine.spawn("serve", None, &[LAB, "serve"])?)?;
+    let endpoint = Endpoint {
+        addresses: machine.addresses().to_vec(),
+        node: machine.name().to_owned(),
+    };
+    Ok((endpoint, server))
+}
+
+fn listening(server: Daemon) -> Result<Daemon> {
+    wait_until("server that listens", DEADLINE, || {
+        server.log().contains(LISTENING)
+    })?;
+    Ok(server)
+}
+
+/// A machine beside the cluster that asks.
+pub(crate) fn outside(lab: &Lab) -> Result<Machine> {
+    let machine = lab.add_stranger("outside", 200)?;
+    let program = lab.node(1).path(LAB);
+    std::fs::copy(program, machine.path(LAB)).map_err(|error| Error::new(error.to_string()))?;
+    Ok(machine)
+}
+
+/// Puts the rules for these Services on both nodes.
+pub(crate) fn proxy(lab: &Lab, mode: Mode, services: &[Service]) -> Result {
+    lab.nodes().iter().try_for_each(|node| match mode {
+        Mode::Iptables => iptables::install(node, services),
+        Mode::Nftables => nftables::install(node, services),
+    })
+}
+
+/// Somebody who asks.
+#[derive(Clone, Copy)]
+pub(crate) enum Client<'a> {
+    Pod(&'a Pod<'a>),
+    Machine(&'a Machine),
+}
+
+impl Client<'_> {
+    fn run(&self, words: &[String]) -> Result<String> {
+        match self {
+            Self::Pod(pod) => pod.run(words),
+            Self::Machine(machine) => machine.run(words),
+        }
+    }
+
+    /// Its own addresses.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        match self {
+            Self::Pod(pod) => pod.addresses(),
+            Self::Machine(machine) => machine.addresses().to_vec(),
+        }
+    }
+
+    /// What became of asking each of these addresses on a port.
+    pub(crate) fn ask(&self, targets: &[IpAddr], port: u16) -> Result<Vec<Answer>> {
+        let mut words: Vec<String> = ["ask", "--no-ping", "--port"].map(str::to_owned).to_vec();
+        words.insert(0, LAB.to_owned());
+        words.push(port.to_string());
+        words.extend(targets.iter().map(ToString::to_string));
+        serde_json::from_str(&self.run(&words)?).map_err(|error| Error::new(error.to_string()))
+    }
+
+    /// The addresses under which the backends saw it, by TCP and by UDP, one for each target.
+    pub(crate) fn seen(&self, targets: &[IpAddr], port: u16) -> Result<Vec<IpAddr>> {
+        let seen = |answer: Answer| match (&answer.tcp, &answer.udp) {
+            (Ok(tcp), Ok(udp)) if tcp == udp => Ok(*tcp),
+            _ => Err(Error::new(format!("asked on port {port}: {answer:?}"))),
+        };
+        self.ask(targets, port)?.into_iter().map(seen).collect()
+    }
+
+    /// As [`Client::seen`], through the addresses of a Service.
+    pub(crate) fn seen_through(&self, service: &Service) -> Result<Vec<IpAddr>> {
+        self.seen(&service.addresses(), SERVICE_PORT)
+    }
+}

@@ -1,0 +1,131 @@
+//! A Service, as kube-proxy is told of it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use lab::probe::PORT;
+
+/// Where pods are.
+pub(crate) const POD_CIDRS: [&str; 2] = ["10.244.0.0/16", "fd00:10:244::/56"];
+
+/// Where Services are.
+pub(crate) const SERVICE_CIDRS: [&str; 2] = ["10.96.0.0/16", "fd00:10:96::/112"];
+
+/// The port that clients of a Service ask on. Its backends listen on the probe's.
+pub(crate) const SERVICE_PORT: u16 = 80;
+
+/// What kube-proxy's rules are written for: the mark of packets to be masqueraded, as kubelet and
+/// kube-proxy have it by default.
+pub(crate) const MASQUERADE_MARK: &str = "0x4000";
+
+/// How long a client stays with its backend, in seconds (`sessionAffinityConfig`'s default).
+pub(crate) const AFFINITY_SECONDS: u32 = 10_800;
+
+/// Protocols of every Service here.
+pub(crate) const PROTOCOLS: [&str; 2] = ["tcp", "udp"];
+
+/// Which addresses the rules are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    V4,
+    V6,
+}
+
+impl Version {
+    pub(crate) const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    fn has(self, address: IpAddr) -> bool {
+        address.is_ipv4() == (self == Self::V4)
+    }
+
+    /// This version's of two that are given IPv4 first.
+    pub(crate) fn of<T>(self, both: [T; 2]) -> T {
+        let [v4, v6] = both;
+        match self {
+            Self::V4 => v4,
+            Self::V6 => v6,
+        }
+    }
+}
+
+/// One backend: a pod, or a process of a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    /// Of each version.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The name of the node it is on.
+    pub(crate) node: String,
+}
+
+impl Endpoint {
+    pub(crate) fn address(&self, version: Version) -> IpAddr {
+        let mut addresses = self.addresses.iter();
+        *addresses
+            .find(|address| version.has(**address))
+            .expect("backends have addresses of both versions")
+    }
+
+    /// Where its port is, as rules write it.
+    pub(crate) fn socket(&self, version: Version) -> String {
+        match self.address(version) {
+            IpAddr::V4(address) => format!("{address}:{PORT}"),
+            IpAddr::V6(address) => format!("[{address}]:{PORT}"),
+        }
+    }
+}
+
+/// A Service of type `NodePort`.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// Its name, at most nine letters: chains are named after it.
+    pub(crate) name: &'static str,
+    /// Its addresses and its node port end with it.
+    pub(crate) number: u16,
+    /// Its backends.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// `externalTrafficPolicy: Local`.
+    pub(crate) local: bool,
+    /// `sessionAffinity: ClientIP`.
+    pub(crate) sticky: bool,
+}
+
+impl Service {
+    pub(crate) fn new(name: &'static str, number: u16, endpoints: &[&Endpoint]) -> Self {
+        Self {
+            name,
+            number,
+            endpoints: endpoints.iter().map(|&endpoint| endpoint.clone()).collect(),
+            local: false,
+            sticky: false,
+        }
+    }
+
+    /// Its `ClusterIP` of a version.
+    pub(crate) fn address(&self, version: Version) -> IpAddr {
+        let number = self.number;
+        match version {
+            Version::V4 => {
+                let [high, low] = number.to_be_bytes();
+                Ipv4Addr::new(10, 96, high, low).into()
+            }
+            Version::V6 => Ipv6Addr::new(0xfd00, 0x10, 0x96, 0, 0, 0, 0, number).into(),
+        }
+    }
+
+    /// Its `ClusterIP`s, IPv4 first.
+    pub(crate) fn addresses(&self) -> [IpAddr; 2] {
+        Version::BOTH.map(|version| self.address(version))
+    }
+
+    /// Its port on every node.
+    pub(crate) fn node_port(&self) -> u16 {
+        30_000 + self.number
+    }
+
+    /// Those of its backends that are on a node.
+    pub(crate) fn endpoints_on(&self, node: &str) -> Vec<usize> {
+        let all = self.endpoints.iter().enumerate();
+        all.filter(|(_, endpoint)| endpoint.node == node)
+            .map(|(index, _)| index)
+            .collect()
+    }
+}

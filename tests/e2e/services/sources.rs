@@ -1,0 +1,154 @@
+//! Which address a backend sees, by the way its client took.
+
+use std::net::IpAddr;
+
+use lab::probe::PORT;
+use lab::{Machine, Result};
+
+use crate::cluster::{Client, Mode, backend, host_backend, outside, proxy, raise};
+use crate::service::Service;
+
+/// Asks the node port of `service` on a node and compares what its backend saw.
+fn assert_seen_by_node_port(
+    who: &str,
+    client: Client<'_>,
+    node: &Machine,
+    service: &Service,
+    expected: &[IpAddr],
+) -> Result {
+    let seen = client
+        .seen(node.addresses(), service.node_port())
+        .map_err(|error| error.doing(format!("{who} to {} of {}", service.name, node.name())))?;
+    assert_eq!(
+        seen,
+        expected,
+        "{who} to {} of {}",
+        service.name,
+        node.name()
+    );
+    Ok(())
+}
+
+/// Through `ClusterIP`s: pods are themselves to pods and to nodes, nodes are themselves, a pod that
+/// asks a Service and is answered by itself has its node's address.
+fn cluster_ips(mode: Mode) -> Result {
+    let lab = raise()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (near, far) = (backend(&lab, 1, "near")?, backend(&lab, 2, "far")?);
+    let (host, _server) = host_backend(two)?;
+    let (here, there) = (one.add_pod("here")?, two.add_pod("there")?);
+    let services = [
+        Service::new("near", 1, &[&near.endpoint]),
+        Service::new("far", 2, &[&far.endpoint]),
+        Service::new("host", 3, &[&host]),
+    ];
+    proxy(&lab, mode, &services)?;
+
+    let clients = [
+        Client::Pod(&here),
+        Client::Pod(&there),
+        Client::Machine(one),
+        Client::Machine(two),
+    ];
+    for client in clients {
+        for service in &services {
+            let seen = client.seen_through(service)?;
+            assert_eq!(seen, client.addresses(), "{}", service.name);
+        }
+    }
+    // Hairpin: kube-proxy masquerades what would come back to its sender.
+    let seen = Client::Pod(&near.pod).seen_through(&services[0])?;
+    assert_eq!(seen, one.addresses(), "hairpin");
+    let seen = Client::Pod(&far.pod).seen_through(&services[1])?;
+    assert_eq!(seen, two.addresses(), "hairpin");
+    // A headless Service is its backends' own addresses.
+    for client in clients {
+        for backend in [&near, &far] {
+            let seen = client.seen(&backend.endpoint.addresses, PORT)?;
+            assert_eq!(seen, client.addresses(), "headless");
+        }
+    }
+    Ok(())
+}
+
+/// Through node ports: with `externalTrafficPolicy: Cluster` everybody has the address of the node
+/// that was asked; with `Local` those outside are themselves, and pods are as in the cluster.
+fn node_ports(mode: Mode) -> Result {
+    let lab = raise()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (near, far) = (backend(&lab, 1, "near")?, backend(&lab, 2, "far")?);
+    let (here, outside) = (one.add_pod("here")?, outside(&lab)?);
+    let services = [
+        Service::new("near", 1, &[&near.endpoint]),
+        Service::new("far", 2, &[&far.endpoint]),
+        Service {
+            local: true,
+            ..Service::new("local", 3, &[&near.endpoint])
+        },
+    ];
+    proxy(&lab, mode, &services)?;
+    let [near, far, local] = &services;
+
+    for (who, client) in [
+        ("outside", Client::Machine(&outside)),
+        ("a pod", Client::Pod(&here)),
+        ("node n1", Client::Machine(one)),
+        ("node n2", Client::Machine(two)),
+    ] {
+        for service in [near, far] {
+            for node in [one, two] {
+                assert_seen_by_node_port(who, client, node, service, node.addresses())?;
+            }
+        }
+    }
+
+    let stranger = Client::Machine(&outside);
+    assert_seen_by_node_port("outside", stranger, one, local, outside.addresses())?;
+    let pod = Client::Pod(&here);
+    assert_seen_by_node_port("a pod", pod, one, local, &here.addresses())?;
+    assert_seen_by_node_port("node n1", Client::Machine(one), one, local, one.addresses())?;
+    // No backend there: Kubernetes sends nobody on.
+    for answer in stranger.ask(two.addresses(), local.node_port())? {
+        assert!(!answer.is_sign_of_life(), "{answer:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn cluster_ips_by_iptables_show_pods_their_clients() -> Result {
+    cluster_ips(Mode::Iptables)
+}
+
+#[test]
+fn cluster_ips_by_nftables_show_pods_their_clients() -> Result {
+    cluster_ips(Mode::Nftables)
+}
+
+#[test]
+fn node_ports_by_iptables_follow_the_traffic_policy() -> Result {
+    node_ports(Mode::Iptables)
+}
+
+#[test]
+fn node_ports_by_nftables_follow_the_traffic_policy() -> Result {
+    node_ports(Mode::Nftables)
+}
+
+#[test]
+fn node_ports_on_loopback_reach_pods_here_and_elsewhere() -> Result {
+    let lab = raise()?;
+    let one = lab.node(1);
+    let (near, far) = (backend(&lab, 1, "near")?, backend(&lab, 2, "far")?);
+    let services = [
+        Service::new("near", 1, &[&near.endpoint]),
+        Service::new("far", 2, &[&far.endpoint]),
+    ];
+    proxy(&lab, Mode::Iptables, &services)?;
+
+    for service in &services {
+        let loopback = ["127.0.0.1".parse().expect("an address")];
+        let seen = Client::Machine(one).seen(&loopback, service.node_port())?;
+        assert_eq!(seen, one.addresses()[..1], "{}", service.name);
+    }
+    Ok(())
+}
