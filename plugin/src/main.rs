@@ -9,6 +9,7 @@ mod failure;
 mod findings;
 mod gc;
 mod host;
+mod make;
 mod removal;
 mod status;
 mod wiring;

@@ -35,21 +35,41 @@ const LOCK: &str = ".removed.lock";
 
 /// Takes a link out of use: nothing reaches it or leaves it any more, and its name is free.
 pub(crate) fn withdraw(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
-    match socket.apply_all(&requests(link)) {
-        // The namespace went while we looked, and took the pair with it.
+    // What cannot be put away is destroyed here and now.
+    put_away(socket, link.index).or_else(|_| delete(socket, link.index))
+}
+
+/// Undoes the making of a link: destroys it here and now, or, where the kernel does not let us,
+/// takes it out of use. If that fails as well, the error is that of the destruction, and whatever
+/// was routed to the link may be still.
+pub(crate) fn take_back(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+    delete(socket, link).or_else(|failure| {
+        put_away(socket, link).map_err(|_| failure)?;
+        // Nothing leads to it any more; whoever needs its name in the pod destroys it otherwise.
+        let _ = destroy_soon(socket);
+        Ok(())
+    })
+}
+
+fn put_away(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+    unless_gone(socket.apply_all(&requests(link)))
+}
+
+fn delete(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+    unless_gone(socket.apply_all(&[Request::DelLink { index: link }]))
+}
+
+/// The namespace may have gone while we looked, and have taken the pair with it.
+fn unless_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error> {
+    match outcome {
         Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
-        // What cannot be put away is destroyed here and now.
-        Err(_) => socket.apply_all(&[Request::DelLink { index: link.index }]),
-        Ok(()) => Ok(()),
+        outcome => outcome,
     }
 }
 
 /// Down first: kernels before 6.2 rename only what is down.
-fn requests(link: &Link) -> [Request; 2] {
-    let change = |change| Request::ChangeLink {
-        index: link.index,
-        change,
-    };
+fn requests(index: u32) -> [Request; 2] {
+    let change = |change| Request::ChangeLink { index, change };
     [
         change(LinkChange {
             up: Some(false),
@@ -57,7 +77,7 @@ fn requests(link: &Link) -> [Request; 2] {
         }),
         change(LinkChange {
             // A host end's name goes on with hexadecimal digits: this is nobody's.
-            name: Some(format!("flatx{}", link.index)),
+            name: Some(format!("flatx{index}")),
             group: Some(REMOVED_GROUP),
             ..LinkChange::default()
         }),
@@ -142,11 +162,7 @@ mod tests {
 
     #[test]
     fn a_withdrawn_link_is_down_before_it_gives_up_its_name() {
-        let link = Link {
-            index: 9,
-            ..Link::default()
-        };
-        let commands = requests(&link).map(|request| request.to_string());
+        let commands = requests(9).map(|request| request.to_string());
         assert_eq!(
             commands,
             [

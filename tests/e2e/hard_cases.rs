@@ -28,6 +28,28 @@ fn wrap_ipam(node: &Node, script: &str) -> Result {
         .map(drop)
 }
 
+/// A node on which system calls of the plugin's ADD are tampered with.
+struct Disturbed<'a>(&'a Node);
+
+impl<'a> Disturbed<'a> {
+    fn adds_of(node: &'a Node) -> Result<Self> {
+        node.run(&["mv", "/opt/cni/bin/flatland", "/opt/cni/whole"])?;
+        let script = "#!/bin/sh\n\
+                      [ $CNI_COMMAND = ADD ] || exec /opt/cni/whole\n\
+                      exec strace -qq -o /run/calls $(cat /run/disturb) /opt/cni/whole\n";
+        node.write("/opt/cni/bin/flatland", script)?;
+        node.run(&["chmod", "+x", "/opt/cni/bin/flatland"])?;
+        Ok(Self(node))
+    }
+
+    /// What strace's `inject` does to calls from now on: `CALL:HOW:when=NUMBER`.
+    fn by(&self, injection: &str) -> Result {
+        let (call, _) = injection.split_once(':').unwrap_or_default();
+        let words = format!("-e trace={call} -e inject={injection}");
+        self.0.write("/run/disturb", words)
+    }
+}
+
 #[test]
 fn of_two_adds_at_once_one_wins_and_the_other_harms_nothing() -> Result {
     let lab = lab()?;
@@ -57,18 +79,13 @@ fn an_add_that_is_killed_at_any_system_call_leaves_nothing_that_del_does_not_rem
     let pod = node.sandbox("a")?;
     let before = node.traces()?;
     let runtime = Runtime::of(node)?;
-    node.run(&["mv", "/opt/cni/bin/flatland", "/opt/cni/whole"])?;
-    let script = "#!/bin/sh\n\
-                  [ $CNI_COMMAND = ADD ] || exec /opt/cni/whole\n\
-                  exec strace -qq -o /dev/null $(cat /run/cut) /opt/cni/whole\n";
-    node.write("/opt/cni/bin/flatland", script)?;
-    node.run(&["chmod", "+x", "/opt/cni/bin/flatland"])?;
+    let disturb = Disturbed::adds_of(node)?;
 
     // What reaches beyond the process: netlink, files, pipes, the IPAM plugin.
     for call in ["sendto", "recvfrom", "open", "read", "write", "wait4"] {
         for number in 1.. {
             let cut = format!("{call}:signal=KILL:when={number}");
-            node.write("/run/cut", format!("-e trace={call} -e inject={cut}"))?;
+            disturb.by(&cut)?;
             let attached = runtime.add(pod.target());
             runtime.del(pod.target(), None)?;
             assert_eq!(node.traces()?, before, "cut at {cut}");
@@ -78,6 +95,69 @@ fn an_add_that_is_killed_at_any_system_call_leaves_nothing_that_del_does_not_rem
             }
         }
     }
+    Ok(())
+}
+
+#[test]
+fn an_add_that_cannot_take_back_what_it_made_keeps_the_addresses_until_del() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.sandbox("a")?;
+    let before = node.traces()?;
+    let runtime = Runtime::of(node)?;
+    let disturb = Disturbed::adds_of(node)?;
+
+    let mut routed = 0;
+    for first in 1.. {
+        // From this one on, no message reaches the kernel any more.
+        disturb.by(&format!("sendto:error=ENOBUFS:when={first}+"))?;
+        let Err(error) = runtime.add(pod.target()) else {
+            break;
+        };
+        let links = node.run(&["ip", "-o", "link"])?;
+        if links.contains("flat") {
+            let advice = "addresses stay reserved until DEL is called";
+            assert!(error.to_string().contains(advice), "{first}: {error}");
+        }
+        let held = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
+        for route in node.routes()? {
+            let address = route.split(' ').next().unwrap_or_default();
+            assert!(held.contains(address), "{first}: {route}, but only {held}");
+            routed += 1;
+        }
+        runtime.del(pod.target(), None)?;
+        assert_eq!(node.traces()?, before, "{first}");
+    }
+    assert!(routed > 0, "no ADD left a route");
+    Ok(())
+}
+
+#[test]
+fn an_interface_that_the_kernel_does_not_delete_is_taken_out_of_use() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.sandbox("a")?;
+    let before = node.traces()?;
+    let runtime = Runtime::of(node)?;
+    let disturb = Disturbed::adds_of(node)?;
+
+    let mut taken_back = 0;
+    for first in 1.. {
+        // The message that fails the ADD, and the one after it: from some point on the deletion.
+        disturb.by(&format!("sendto:error=ENOBUFS:when={first}..{}", first + 1))?;
+        let Err(error) = runtime.add(pod.target()) else {
+            break;
+        };
+        if error.to_string().contains("until DEL is called") {
+            runtime.del(pod.target(), None)?;
+        } else if error.to_string().contains("wiring") {
+            taken_back += 1;
+        }
+        assert_eq!(node.traces()?, before, "{first}: {error}");
+        let links = pod.run(&["ip", "-o", "link"])?;
+        assert!(!links.contains("eth0"), "{first}: {links}");
+    }
+    assert!(taken_back > 0, "no ADD failed after the pair was made");
     Ok(())
 }
 

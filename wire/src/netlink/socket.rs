@@ -1,6 +1,7 @@
 //! The socket that everything goes through.
 
 use std::fmt::Display;
+use std::io;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::slice;
@@ -62,6 +63,9 @@ impl Socket {
 
     /// Makes a veth pair and returns the indexes of its host end and of its peer, each in its own
     /// namespace.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] means that nothing was made; with any other, nobody knows.
     pub fn add_veth(&mut self, pair: &VethPair) -> Result<(u32, u32), Error> {
         let mut failures = Vec::new();
         let mut echo = None;
@@ -74,7 +78,7 @@ impl Socket {
         // Kernels before 6.2 do not echo what they created.
         let host = match echo {
             Some(link) => Some(link),
-            None => self.link_by_name(&pair.name)?,
+            None => self.link_by_name(&pair.name).map_err(unknown)?,
         };
         // A kernel may leave out the index of the other end where it equals this one's.
         host.map(|host| (host.index, host.link.unwrap_or(host.index)))
@@ -211,5 +215,13 @@ impl Socket {
             })
         });
         outcome.map_err(|failure| failure.of(&format_args!("{} and what follows", batch[0])))
+    }
+}
+
+/// The error of a look-up of something that was made: it does not say that nothing was.
+fn unknown(error: Error) -> Error {
+    Error::Socket {
+        doing: "find what was made",
+        source: io::Error::other(error),
     }
 }

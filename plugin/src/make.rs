@@ -1,0 +1,176 @@
+//! Making what a wiring says, in the kernel, or taking it back.
+
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use wire::cni::{Error, code};
+use wire::netlink::{self, Socket};
+use wire::netns::Netns;
+use wire::sysctl;
+
+use crate::failure::{self, kernel};
+use crate::host;
+use crate::removal;
+use crate::wiring::Wiring;
+
+/// One socket on each side of the pair.
+pub(crate) struct Sockets {
+    pub(crate) host: Socket,
+    pub(crate) pod: Socket,
+}
+
+/// Why a pod is not wired.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// Whether something may be in the kernel still: then its addresses are not free.
+    pub(crate) is_left: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            is_left: false,
+        }
+    }
+}
+
+/// Makes what the wiring says, or nothing, or says what it could not take back.
+pub(crate) fn make(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(), Failed> {
+    host::enable_forwarding(&wiring.addresses)?;
+    let (host_end, pod_end) = make_pair(wiring, netns, sockets)?;
+    connect(wiring, netns, sockets, host_end, pod_end).map_err(|error| {
+        match removal::take_back(&mut sockets.host, host_end) {
+            Ok(()) => error.into(),
+            Err(failure) => left_behind(error, wiring, &failure),
+        }
+    })
+}
+
+/// Makes the pair and returns the indexes of its ends.
+fn make_pair(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(u32, u32), Failed> {
+    let pair = wiring.pair(netns.as_raw_fd());
+    let made = match sockets.host.add_veth(&pair) {
+        // The name may be that of an interface that has been removed and is not destroyed yet.
+        Err(error)
+            if error.errno() == Some(Errno::EEXIST)
+                && removal::destroy(&mut sockets.host).is_ok_and(|any| any) =>
+        {
+            sockets.host.add_veth(&pair)
+        }
+        outcome => outcome,
+    };
+    made.map_err(|error| match error {
+        netlink::Error::Refused { .. } => pair_refused(wiring, &error, sockets).into(),
+        // The request may have been carried out.
+        _ => left_behind(pair_refused(wiring, &error, sockets), wiring, &error),
+    })
+}
+
+/// Wires the two ends of the pair.
+fn connect(
+    wiring: &Wiring,
+    netns: &Netns,
+    sockets: &mut Sockets,
+    host_end: u32,
+    pod_end: u32,
+) -> Result<(), Error> {
+    let Sockets { host, pod } = sockets;
+    let on_the_host = format!("wiring {} on the host", wiring.alias);
+    host.apply_all(&wiring.host_requests(host_end))
+        .map_err(|error| kernel(&on_the_host, &error))?;
+    apply_settings(wiring, netns)?;
+    pod.apply_all(&wiring.pod_requests(pod_end))
+        .map_err(|error| kernel(&format!("wiring {} inside the pod", wiring.alias), &error))?;
+    carry_packets(host, host_end)
+}
+
+/// The error of an ADD that could not take back what it had made. Its addresses stay reserved: one
+/// that is given to another pod while a route leads to this one would be two pods'.
+fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> Failed {
+    let (host_end, alias) = (&wiring.host_name, &wiring.alias);
+    let advice = format!(
+        "host interface {host_end} of {alias} may be left, with its routes, as taking it back \
+         failed too ({failure}): its addresses stay reserved until DEL is called"
+    );
+    Failed {
+        error: with_details(error, &advice),
+        is_left: true,
+    }
+}
+
+/// Settings of the pod's interface, which is not up yet.
+fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
+    if wiring.settings.is_empty() {
+        return Ok(());
+    }
+    let apply = || -> Result<(), std::io::Error> {
+        for (path, value) in &wiring.settings {
+            sysctl::ensure(path, value)?;
+        }
+        Ok(())
+    };
+    netns
+        .run(apply)
+        .map_err(|error| failure::namespace(&error))?
+        .map_err(|error| {
+            Error::new(code::IO, format!("inside the pod: {error}"))
+                .advise("check `sysctl` in the flatland section of the conflist")
+        })
+}
+
+/// Makes the kernel notice now that the host end has a carrier. It would some milliseconds later,
+/// on a busy machine many, and would drop the pod's first packets until then. Being asked about
+/// the link is what makes it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
+fn carry_packets(host: &mut Socket, host_end: u32) -> Result<(), Error> {
+    host.link_by_index(host_end)
+        .map(drop)
+        .map_err(|error| kernel("asking for the host end", &error))
+}
+
+/// Why the kernel did not make the pair: a name that is taken is told apart by who holds it.
+fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> Error {
+    let pod_name = &wiring.pod_name;
+    if error.errno() != Some(Errno::EEXIST) {
+        return kernel(
+            &format!("making the pair {} and {pod_name}", wiring.host_name),
+            error,
+        );
+    }
+    match sockets.host.link_by_name(&wiring.host_name) {
+        Ok(Some(holder)) if holder.alias.as_deref() == Some(&wiring.alias) => Error::new(
+            code::ALREADY_ATTACHED,
+            format!(
+                "{} is attached already, by host interface {}",
+                wiring.alias, holder.name
+            ),
+        )
+        .advise("call DEL first: an ADD that was cut short leaves this behind"),
+        Ok(Some(holder)) => Error::new(
+            code::ALREADY_ATTACHED,
+            format!(
+                "host interface {} is taken, by {}",
+                holder.name,
+                holder
+                    .alias
+                    .as_deref()
+                    .unwrap_or("something that is not Flatland's")
+            ),
+        )
+        .advise("delete the pod that holds it, or the interface if nothing uses it"),
+        _ => Error::new(
+            code::ALREADY_ATTACHED,
+            format!("interface {pod_name} exists already in the pod's network namespace"),
+        )
+        .advise("the runtime must ask for a name that is free, or call DEL for it first"),
+    }
+}
+
+/// The error, with more to say on what to do about it.
+pub(crate) fn with_details(error: Error, more: &str) -> Error {
+    let parts = [error.details.as_str(), more];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    let details = parts.collect::<Vec<_>>().join("; ");
+    error.advise(details)
+}
