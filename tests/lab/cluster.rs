@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::command::{enter, run};
+use crate::error::Doing;
 use crate::machine::Plug;
 use crate::namespaces::{child_of, own_path, start_holder};
 use crate::{Builder, Error, Etcd, Kept, KeptPlace, Machine, Node, Result};
@@ -96,6 +97,15 @@ impl Lab {
         self.builder.conflist()
     }
 
+    /// The conflist that is shipped, with nothing changed but where this lab's etcd is.
+    pub fn shipped_conflist(&self) -> Result<Value> {
+        let text = include_str!("../../conf/10-flatland.conflist");
+        let mut conflist: Value = serde_json::from_str(text).doing("the shipped conflist")?;
+        conflist["plugins"][0]["ipam"]["etcd"] =
+            self.conflist()["plugins"][0]["ipam"]["etcd"].take();
+        Ok(conflist)
+    }
+
     /// Boots one more node.
     pub fn add_node(&mut self) -> Result<&Node> {
         let index = u8::try_from(self.nodes.len()).map_err(|_| Error::new("too many nodes"))?;
@@ -113,6 +123,7 @@ impl Lab {
             default_route: false,
         };
         let machine = Machine::boot(self.pid, name, &plug, self.kept())?;
+        machine.install(&own_path()?, "/opt/flatland/lab")?;
         self.connect(&machine)?;
         Ok(machine)
     }

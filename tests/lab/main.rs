@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
 use clap::{Parser, Subcommand, value_parser};
-use lab::probe::{self, Questions};
+use lab::probe::{self, Direction, Questions};
 use lab::{Error, Families, Kept, Result, demo, namespaces};
 
 /// A cluster of network namespaces on one machine, to try Flatland in.
@@ -79,6 +79,28 @@ enum Command {
         #[arg(long, default_value_t = probe::PORT)]
         port: u16,
     },
+    /// Gives and takes as many bytes as each client asks for, until killed.
+    #[command(hide = true)]
+    ServeTransfers {
+        /// The TCP port.
+        #[arg(long, default_value_t = probe::PORT)]
+        port: u16,
+    },
+    /// Transfers bytes from or to where `lab serve-transfers` runs, and prints the microseconds.
+    #[command(hide = true)]
+    Transfer {
+        /// The TCP port.
+        #[arg(long, default_value_t = probe::PORT)]
+        port: u16,
+        /// Which way: down or up.
+        #[arg(long)]
+        direction: Direction,
+        /// How many.
+        #[arg(long)]
+        bytes: u64,
+        /// From or to whom.
+        target: IpAddr,
+    },
     /// Asks addresses where `lab serve` runs, by TCP, UDP and ping, and prints the answers as JSON.
     Ask {
         /// The port to ask on.
@@ -137,6 +159,18 @@ fn run(command: Command) -> Result<ExitCode> {
             keep,
         }),
         Command::Serve { port } => probe::serve(port).map(|()| ExitCode::SUCCESS),
+        Command::ServeTransfers { port } => {
+            probe::serve_transfers(port).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Transfer {
+            port,
+            direction,
+            bytes,
+            target,
+        } => {
+            let took = probe::transfer((target, port).into(), direction, bytes)?;
+            print(&took.as_micros().to_string())
+        }
         Command::Ask {
             port,
             limit_ms,
@@ -150,10 +184,14 @@ fn run(command: Command) -> Result<ExitCode> {
                 ping: !no_ping,
             });
             let text = serde_json::to_string(&answers).map_err(|e| Error::new(e.to_string()))?;
-            writeln!(io::stdout(), "{text}").map_err(|e| Error::new(e.to_string()))?;
-            Ok(ExitCode::SUCCESS)
+            print(&text)
         }
     }
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    writeln!(io::stdout(), "{text}").map_err(|e| Error::new(e.to_string()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A shell, or another command, in a place of the kept lab.

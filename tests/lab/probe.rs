@@ -1,9 +1,10 @@
 //! Who reaches whom, and from which address: a server that tells each client how it saw it, and a
-//! client that asks many of them at once.
+//! client that asks many of them at once. And how fast bytes get from one to the other.
 
 mod ask;
 mod icmp;
 mod serve;
+mod transfer;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ask::ask;
 pub use serve::serve;
+pub use transfer::{Direction, serve_transfers, transfer};
 
 /// The TCP and UDP port that places answer on.
 pub const PORT: u16 = 7070;

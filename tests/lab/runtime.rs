@@ -18,6 +18,8 @@ pub struct Runtime<'a> {
     machine: &'a Machine,
     conflist: Value,
     version: Version,
+    /// What the runtime has to say about the pod, by capability.
+    wishes: Map<String, Value>,
 }
 
 /// An attachment, as a runtime remembers it.
@@ -70,6 +72,7 @@ impl<'a> Runtime<'a> {
             machine,
             conflist,
             version,
+            wishes: Map::new(),
         })
     }
 
@@ -108,6 +111,35 @@ impl<'a> Runtime<'a> {
         Self { version, ..self }
     }
 
+    /// The same runtime, knowing the spec up to `newest`: of the versions that the conflist names it
+    /// speaks the newest one that it knows, as libcni 1.2 and later do.
+    pub fn knowing(self, newest: Version) -> Result<Self> {
+        let named = self.conflist["cniVersions"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let named = named.map(|version| version.as_str().unwrap_or_default().parse());
+        let named = named
+            .collect::<std::result::Result<Vec<Version>, _>>()
+            .doing("cniVersions of the conflist")?;
+        let known = named.into_iter().filter(|version| *version <= newest);
+        let version = known.fold(self.version, Version::max);
+        Ok(self.speaking(version))
+    }
+
+    /// The version that it speaks.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The same runtime, for a pod about which it has this to say: the members of `wishes`, each
+    /// for the plugins that have the capability of its name.
+    #[must_use]
+    pub fn wishing(self, wishes: &Value) -> Self {
+        let wishes = wishes.as_object().cloned().unwrap_or_default();
+        Self { wishes, ..self }
+    }
+
     /// CHECK through the chain.
     pub fn check(&self, target: Target<'_>, attached: &Attached) -> Result {
         for plugin in self.plugins() {
@@ -115,6 +147,13 @@ impl<'a> Runtime<'a> {
                 .success()?;
         }
         Ok(())
+    }
+
+    /// CHECK by every plugin of the chain, each however it ends: who was asked, and its answer.
+    pub fn check_each(&self, target: Target<'_>, attached: &Attached) -> Result<Vec<Output>> {
+        self.plugins()
+            .map(|plugin| self.call("CHECK", plugin, target, &attached.raw))
+            .collect()
     }
 
     /// STATUS of every plugin.
@@ -155,6 +194,10 @@ impl<'a> Runtime<'a> {
         if !previous.is_null() {
             config.insert("prevResult".into(), previous.clone());
         }
+        let heard = self.heard_by(plugin);
+        if !heard.is_empty() {
+            config.insert("runtimeConfig".into(), Value::Object(heard));
+        }
         let name = plugin
             .get("type")
             .and_then(Value::as_str)
@@ -166,6 +209,16 @@ impl<'a> Runtime<'a> {
             target,
             Value::Object(config).to_string().as_bytes(),
         )
+    }
+
+    /// What a plugin is told of the wishes.
+    fn heard_by(&self, plugin: &Map<String, Value>) -> Map<String, Value> {
+        let capabilities = plugin.get("capabilities");
+        let capable = |name: &str| capabilities.is_some_and(|all| all[name] == true);
+        let heard = self.wishes.iter().filter(|(name, _)| capable(name));
+        heard
+            .map(|(name, wish)| (name.clone(), wish.clone()))
+            .collect()
     }
 
     /// The entries of the conflist.
