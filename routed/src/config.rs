@@ -15,7 +15,9 @@ use wire::node::{self, NodeName};
 
 use crate::cli::addresses::AddressesArgs;
 use crate::cli::forget::ForgetArgs;
+use crate::cli::install::InstallArgs;
 use crate::cli::subnets::SubnetsArgs;
+use crate::cli::uninstall::UninstallArgs;
 
 /// Keeps one kernel route per peer subnet on a Flatland node.
 #[derive(Debug, Parser)]
@@ -54,6 +56,23 @@ pub(crate) enum Command {
     /// Shows how many addresses of this node's subnets are used, cooling and free, and who holds
     /// them.
     Addresses(AddressesArgs),
+    /// Puts the plugins where the container runtime looks for them, and lets the node forward.
+    ///
+    /// Each file is written whole beside the old one and takes its place at once: a plugin that
+    /// runs meanwhile is not disturbed. What is the same already is left alone.
+    ///
+    /// Exit status: 0 when all is in place, 64 for a wrong command line or conflist, 1 for any
+    /// other failure.
+    Install(InstallArgs),
+    /// Removes all that Flatland put on this node, and shows that nothing is left.
+    ///
+    /// Conflist, pods' interfaces, routes, packet filter rules, files and plugins go; what the
+    /// node owns in etcd stays until `routed forget` releases it, and kernel settings stay as they
+    /// are.
+    ///
+    /// Exit status: 0 when nothing is left, 75 while routed runs or pods are attached, 1 if
+    /// something could not be removed.
+    Uninstall(UninstallArgs),
 }
 
 /// The flags of `routed run`.
@@ -227,7 +246,7 @@ mod tests {
         let all = ["routed", "run"].iter().chain(args);
         Cli::try_parse_from(all).map(|cli| match cli.command {
             Command::Run(args) => args,
-            Command::Forget(_) | Command::Subnets(_) | Command::Addresses(_) => unreachable!(),
+            _ => unreachable!(),
         })
     }
 

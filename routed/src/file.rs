@@ -8,13 +8,18 @@ use std::path::Path;
 /// Everyone may read, the owner may write.
 const MODE: u32 = 0o644;
 
-/// Whether `path` came to hold `content`: `false` if it held just that already.
+/// As [`replace_with`], for everyone to read.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<bool> {
+    replace_with(path, content, MODE)
+}
+
+/// Whether `path` came to hold `content`, with these permissions: `false` if it did already.
 ///
 /// The content is written to a hidden file beside it, synced and renamed. Container runtimes read
 /// only names that end in `.conf`, `.conflist` or `.json`, so the hidden one ends in `.tmp`. One
 /// left behind by a crash is overwritten.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<bool> {
-    if is_already(path, content) {
+pub(crate) fn replace_with(path: &Path, content: &[u8], mode: u32) -> io::Result<bool> {
+    if is_already(path, content, mode) {
         return Ok(false);
     }
     let folder = path
@@ -27,7 +32,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<bool> {
     hidden.push(name);
     hidden.push(".tmp");
     let temporary = folder.join(hidden);
-    let written = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    let written = write(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         // The error that matters is the first one.
         let _ = fs::remove_file(&temporary);
@@ -37,13 +42,13 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
-fn is_already(path: &Path, content: &[u8]) -> bool {
+fn is_already(path: &Path, content: &[u8], mode: u32) -> bool {
     let is_plain = fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o777 == MODE);
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o777 == mode);
     is_plain && fs::read(path).is_ok_and(|there| there == content)
 }
 
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -51,10 +56,10 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(MODE)
+        .mode(mode)
         .open(path)?;
     // The mode given at creation is subject to the umask.
-    file.set_permissions(Permissions::from_mode(MODE))?;
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()
 }

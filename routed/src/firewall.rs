@@ -14,6 +14,7 @@ mod repair;
 mod ruleset;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod watch;
 
 use std::net::IpAddr;
@@ -31,6 +32,7 @@ use self::legacy::Legacy;
 use self::others::Others;
 use self::own::Own;
 pub(crate) use self::ruleset::Policy;
+pub(crate) use self::traces::{Trace, traces};
 pub(crate) use self::watch::Watch;
 use crate::report::Said;
 

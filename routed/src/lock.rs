@@ -8,6 +8,9 @@ use std::process;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+/// Held by the one daemon of this node.
+pub(crate) const PATH: &str = "/run/flatland/routed.lock";
+
 /// Why the lock cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {

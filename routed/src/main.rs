@@ -59,6 +59,8 @@ fn main() -> ExitCode {
         Command::Forget(args) => answer(cli::forget::run(&args)),
         Command::Subnets(args) => answer(cli::subnets::run(&args)),
         Command::Addresses(args) => answer(cli::addresses::run(&args)),
+        Command::Install(args) => answer(cli::install::run(&args)),
+        Command::Uninstall(args) => answer(cli::uninstall::run(&args)),
     }
 }
 

@@ -23,9 +23,6 @@ use crate::lock;
 use crate::membership::{Membership, News};
 use crate::steward::Steward;
 
-/// Held by the one daemon of this node.
-const LOCK: &str = "/run/flatland/routed.lock";
-
 /// As many events of the registry are taken in at once.
 const MOST_EVENTS: usize = 1_000;
 
@@ -34,7 +31,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Runs until a signal.
 pub(crate) async fn run(config: Config) -> Result<(), Error> {
-    let _lock = lock::take(Path::new(LOCK))?;
+    let _lock = lock::take(Path::new(lock::PATH))?;
     // Subscribed first: what changes while all is read is heard of.
     let mut monitor = subscribe()?;
     let mut watch = Watch::open();

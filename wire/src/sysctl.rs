@@ -4,33 +4,52 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
+
+const OWN: &str = "/proc/sys";
+
+/// Where a container has the host's settings if it was given them. Its own are read-only unless it
+/// is privileged, and runtimes refuse to mount anything else there.
+const MOUNTED: &str = "/host/proc/sys";
 
 /// The value of a setting, named as in `net/ipv4/ip_forward`, without white space around it.
 pub fn read(name: &str) -> io::Result<String> {
-    let value = fs::read_to_string(path(name)).map_err(|error| explain(name, "read", &error))?;
+    let path = Path::new(OWN).join(name);
+    let value = fs::read_to_string(path).map_err(|error| explain(name, "read", &error))?;
     Ok(value.trim().to_owned())
 }
 
-/// Sets a setting unless it has that value, and tells whether it had to.
+/// Sets a setting unless it has that value, and tells whether it had to. In a container it takes
+/// the host's `/proc/sys/net` at `/host/proc/sys/net`, or privileges.
 pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
     if read(name)? == value {
         return Ok(false);
     }
     let doing = format!("set to {value}");
-    fs::write(path(name), value).map_err(|error| explain(name, &doing, &error))?;
+    let written = match fs::write(Path::new(OWN).join(name), value) {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            write_mounted(name, value, error)
+        }
+        written => written,
+    };
+    written.map_err(|error| explain(name, &doing, &error))?;
     Ok(true)
 }
 
-fn path(name: &str) -> PathBuf {
-    PathBuf::from("/proc/sys").join(name)
+/// Sets it through the host's, if that is here; else the `first` error is what matters.
+fn write_mounted(name: &str, value: &str, first: io::Error) -> io::Result<()> {
+    match fs::write(Path::new(MOUNTED).join(name), value) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(first),
+        written => written,
+    }
 }
 
 fn explain(name: &str, doing: &str, error: &io::Error) -> io::Error {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "; this kernel has no such setting",
         io::ErrorKind::ReadOnlyFilesystem => {
-            "; /proc/sys is read-only here: run privileged, or make the setting on the host"
+            "; /proc/sys is read-only here: mount the host's /proc/sys/net at \
+             /host/proc/sys/net, or make the setting on the host"
         }
         io::ErrorKind::PermissionDenied => "; it takes root",
         _ => "",

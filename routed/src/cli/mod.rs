@@ -2,9 +2,11 @@
 
 pub(crate) mod addresses;
 pub(crate) mod forget;
+pub(crate) mod install;
 pub(crate) mod subnets;
 mod table;
 mod time;
+pub(crate) mod uninstall;
 
 use std::fs;
 use std::future::Future;

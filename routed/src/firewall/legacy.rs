@@ -97,7 +97,61 @@ impl Legacy {
     }
 }
 
+/// Rules of ours that a daemon left in a chain.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    program: &'static str,
+    /// What deletes them.
+    commands: Vec<Vec<String>>,
+}
+
+impl Rules {
+    /// The program that shows them.
+    pub(super) fn program(&self) -> &'static str {
+        self.program
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Deletes them.
+    pub(super) fn remove(&self) -> Result<(), String> {
+        self.carry_out().map_err(|error| error.to_string())
+    }
+
+    fn carry_out(&self) -> Result<(), Error> {
+        let mut commands = self.commands.iter();
+        commands.try_for_each(|words| run(self.program, words).map(drop))
+    }
+}
+
+/// What is left of ours in the chains of both versions; and of chains that cannot be looked at,
+/// why.
+pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
+    let (mut found, mut hidden) = (Vec::new(), Vec::new());
+    let [v4, v6] = Legacy::new(&[], Instant::now()).chains;
+    for mut chain in [v4, v6] {
+        match chain.rules() {
+            Ok(rules) => found.extend(rules),
+            Err(why) => hidden.push(why.to_string()),
+        }
+    }
+    (found, hidden)
+}
+
 impl Chain {
+    fn rules(&mut self) -> Result<Option<Rules>, Error> {
+        if !self.has_table() {
+            return Ok(None);
+        }
+        let program = self.program()?;
+        // Without pods none of our rules is wanted.
+        let Plan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
+        Ok((!commands.is_empty()).then_some(Rules { program, commands }))
+    }
+
     /// Returns after how long to look again.
     fn look(&mut self) -> Duration {
         if self.pod_cidrs.is_empty() || !self.has_table() {
@@ -130,9 +184,8 @@ impl Chain {
         let program = self.program()?;
         let listing = run(program, &["-S", CHAIN])?;
         let Plan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);
-        for command in &commands {
-            let words: Vec<&str> = command.iter().map(String::as_str).collect();
-            run(program, &words)?;
+        for words in &commands {
+            run(program, words)?;
         }
         if !commands.is_empty() {
             match (self.drops, drops) {
@@ -162,22 +215,31 @@ impl Chain {
         let found = self.programs.iter().find(is_legacy).copied();
         self.program = found;
         found.ok_or_else(|| {
+            let advice = if self.pod_cidrs.is_empty() {
+                String::new()
+            } else {
+                let pass = plan::advice(sure, &self.pod_cidrs);
+                format!(
+                    ": if pods' packets are dropped, see what `{sure} -S {CHAIN}` says on the \
+                     node, and there let pods pass: {pass}"
+                )
+            };
             Error::Failed(format!(
-                "iptables has a table here that only {sure} can show, and that program is missing: \
-                 if pods' packets are dropped, see what `{sure} -S {CHAIN}` says on the node, and \
-                 there let pods pass: {}",
-                plan::advice(sure, &self.pod_cidrs)
+                "iptables has a table here that only {sure} can show, and that program is \
+                 missing{advice}"
             ))
         })
     }
 }
 
-fn run(program: &str, words: &[&str]) -> Result<String, Error> {
+fn run<S: AsRef<str>>(program: &str, words: &[S]) -> Result<String, Error> {
+    let words = || words.iter().map(AsRef::as_ref);
     let failed = |why: &dyn std::fmt::Display| {
+        let words: Vec<&str> = words().collect();
         Error::Failed(format!("{program} {}: {why}", words.join(" ")))
     };
     let output = Command::new(program)
-        .args(words)
+        .args(words())
         .stdin(Stdio::null())
         .output()
         .map_err(|error: io::Error| failed(&error))?;

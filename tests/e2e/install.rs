@@ -1,0 +1,191 @@
+//! Putting Flatland on a node, and taking it off again.
+
+use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
+use nix::sys::signal::Signal;
+
+const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
+
+/// Everything that Flatland could leave on a node: kernel and files.
+fn state(node: &Node) -> Result<String> {
+    let commands: [&[&str]; 7] = [
+        &["ip", "-o", "link"],
+        &["ip", "-4", "route", "show", "table", "all"],
+        &["ip", "-6", "route", "show", "table", "all"],
+        &["ip", "neigh", "show", "nud", "permanent"],
+        &["nft", "--stateless", "list", "ruleset"],
+        &["find", "/run/flatland", "/var/lib/flatland", "/etc/cni"],
+        &["find", "/opt/cni/bin", "-type", "f"],
+    ];
+    let mut all = String::new();
+    for command in commands {
+        all += &node.run_with(command, b"")?.stdout;
+    }
+    Ok(all)
+}
+
+#[test]
+fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
+    let lab = Lab::builder().nodes(2).families(Families::Dual).start()?;
+    let node = lab.node(1);
+    let somebody =
+        "table inet somebody { chain forward { type filter hook forward priority 0; }; }";
+    for command in [
+        &[
+            "mv",
+            "/opt/cni/bin/flatland",
+            "/opt/cni/bin/flatland-ipam",
+            "/opt/flatland",
+        ][..],
+        &[
+            "ip",
+            "route",
+            "add",
+            "10.9.0.0/24",
+            "via",
+            "192.168.1.1",
+            "proto",
+            "static",
+        ],
+        &[
+            "ip", "link", "add", "flat0", "type", "veth", "peer", "name", "flat1",
+        ],
+        &["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"],
+        &["iptables-nft", "-P", "FORWARD", "DROP"],
+        &["iptables-legacy", "-P", "FORWARD", "DROP"],
+        &["nft", somebody],
+    ] {
+        node.run(command)?;
+    }
+    let before = state(node)?;
+    let install = ["install", "--conflist", CONFLIST];
+    let said = node.routed_command(&install)?.success()?;
+    assert_eq!(said.matches("installed").count(), 2, "{said}");
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    wait_until("rules in FORWARD", DEADLINE, || {
+        let listed = |program: &str| node.run(&[program, "-S", "FORWARD"]);
+        let has = |program| listed(program).is_ok_and(|it| it.contains("flatland: pods"));
+        has("iptables-nft") && has("iptables-legacy")
+    })?;
+    let pod = node.add_pod("a")?;
+    let gone = node.add_pod("b")?;
+    gone.delete()?;
+
+    let refused = node.routed_command(&["uninstall"])?;
+    assert_eq!(refused.status.code(), Some(75), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("another routed runs"),
+        "{}",
+        refused.stderr
+    );
+    node.end_routed(Signal::SIGTERM)?;
+    let with_all = state(node)?;
+    let preview = node
+        .routed_command(&["uninstall", "--dry-run"])?
+        .success()?;
+    for part in [
+        "conflist /etc/cni/net.d/10-flatland.conflist",
+        "(flatland a/eth0)",
+        "route to ",
+        "table inet flatland",
+        "2 rules in chain FORWARD of table ip filter",
+        "2 rules in chain FORWARD of iptables-legacy",
+        "folder /run/flatland",
+        "folder /var/lib/flatland",
+        "plugin /opt/cni/bin/flatland-ipam",
+    ] {
+        assert!(preview.contains(part), "{part}: {preview}");
+    }
+    let refused = node.routed_command(&["uninstall"])?;
+    assert_eq!(refused.status.code(), Some(75), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("1 pod is attached"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(state(node)?, with_all, "a refusal changes nothing");
+
+    pod.delete()?;
+    let said = node.routed_command(&["uninstall"])?.success()?;
+    assert!(said.contains("nothing of Flatland is left"), "{said}");
+    assert_eq!(state(node)?, before);
+    let said = node
+        .routed_command(&["uninstall", "--dry-run"])?
+        .success()?;
+    assert_eq!(said.trim(), "nothing of Flatland is on this node");
+    Ok(())
+}
+
+#[test]
+fn pods_do_not_hold_up_who_means_it() -> Result {
+    let lab = Lab::builder().nodes(1).etcd(0).start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let pod = node.add_pod("a")?;
+    node.end_routed(Signal::SIGTERM)?;
+
+    node.routed_command(&["uninstall", "--force"])?.success()?;
+
+    assert_eq!(node.routes()?, Vec::<String>::new());
+    let links = pod.run(&["ip", "-o", "link"])?;
+    assert!(!links.contains("eth0"), "{links}");
+    Ok(())
+}
+
+#[test]
+fn plugins_are_replaced_at_once_and_only_where_they_differ() -> Result {
+    let lab = Lab::builder().nodes(1).etcd(0).start()?;
+    let node = lab.node(1);
+    node.run(&["mkdir", "/opt/new"])?;
+    for plugin in ["flatland", "flatland-ipam"] {
+        let (old, new) = (
+            format!("/opt/cni/bin/{plugin}"),
+            format!("/opt/new/{plugin}"),
+        );
+        node.run(&["cp", &old, &new])?;
+    }
+    node.write("/opt/new/flatland", "a newer one")?;
+    let inode =
+        |plugin: &str| node.run(&["stat", "-c", "%i %a", &format!("/opt/cni/bin/{plugin}")]);
+    let ipam = inode("flatland-ipam")?;
+    let running = node.path("/opt/cni/bin/flatland");
+    let held = std::fs::File::open(&running).map_err(|error| lab::Error::new(error.to_string()))?;
+    let size = |file: &std::fs::File| file.metadata().map(|it| it.len()).unwrap_or_default();
+    let before = size(&held);
+
+    let install = ["install", "--conflist", CONFLIST, "--from", "/opt/new"];
+    let said = node.routed_command(&install)?.success()?;
+
+    assert!(said.contains("/opt/cni/bin/flatland installed"), "{said}");
+    assert!(
+        said.contains("/opt/cni/bin/flatland-ipam is the same already"),
+        "{said}"
+    );
+    assert_eq!(node.read("/opt/cni/bin/flatland")?, "a newer one");
+    assert_eq!(size(&held), before, "who runs the old one still has it");
+    assert_eq!(inode("flatland-ipam")?, ipam);
+    assert!(inode("flatland")?.ends_with(" 755\n"));
+    Ok(())
+}
+
+#[test]
+fn a_bad_conflist_or_a_missing_plugin_installs_nothing() -> Result {
+    let lab = Lab::builder().nodes(1).etcd(0).start()?;
+    let node = lab.node(1);
+    let before = state(node)?;
+    node.write("/tmp/bad.conflist", "{")?;
+    let bad = node.routed_command(&["install", "--conflist", "/tmp/bad.conflist"])?;
+    assert_eq!(bad.status.code(), Some(64), "{}", bad.stderr);
+    assert!(bad.stderr.contains("/tmp/bad.conflist"), "{}", bad.stderr);
+
+    let install = ["install", "--conflist", CONFLIST, "--from", "/opt/nowhere"];
+    let missing = node.routed_command(&install)?;
+    assert_eq!(missing.status.code(), Some(1), "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("/opt/nowhere/flatland"),
+        "{}",
+        missing.stderr
+    );
+    assert_eq!(state(node)?, before);
+    Ok(())
+}
