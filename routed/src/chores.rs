@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
@@ -110,6 +111,39 @@ impl Chores {
     /// somebody else wrote it, and peers go by it.
     pub(crate) fn is_wrong(&self, record: Option<&NodeRecord>) -> bool {
         !self.addresses.is_empty() && record.is_some_and(|record| *record != self.record())
+    }
+
+    /// By which addresses peers reach this node.
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// Whether the registry had this node and its claims, ever.
+    pub(crate) fn has_joined(&self) -> bool {
+        self.owned.is_some()
+    }
+
+    /// Whether the node forwards, as of the last look.
+    pub(crate) fn forwards(&self) -> bool {
+        self.forwards
+    }
+
+    /// Where the runtime finds the conflist, and whether it does, as of the last look.
+    pub(crate) fn installed(&self) -> (&Path, bool) {
+        let is_there = self.is_ready && self.no_install.current().is_none();
+        (&self.config.installed, is_there)
+    }
+
+    /// Why the node has no address, does not forward, has no conflist, or shares addresses with
+    /// the pods, in words.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        let all = [
+            &self.no_address,
+            &self.overlap,
+            &self.no_forwarding,
+            &self.no_install,
+        ];
+        all.into_iter().filter_map(Said::current)
     }
 
     fn record(&self) -> NodeRecord {

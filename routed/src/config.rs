@@ -2,8 +2,9 @@
 //! happens.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -106,9 +107,54 @@ pub(crate) struct RunArgs {
     )]
     presence_ttl: u16,
 
+    /// Where /healthz, /readyz and /metrics are served, or none.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "ROUTED_LISTEN",
+        default_value_t = Listen::DEFAULT
+    )]
+    listen: Listen,
+
     /// How the log on standard error is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
+}
+
+/// Where HTTP is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listen(Option<SocketAddr>);
+
+impl Listen {
+    const DEFAULT: Self = Self(Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9470)));
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    /// An empty text, as an unset variable of a manifest is, means the default.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self::DEFAULT),
+            "none" => Ok(Self(None)),
+            _ => text
+                .parse()
+                .map(|address| Self(Some(address)))
+                .map_err(|_| {
+                    "write an IP address and a port, as in 127.0.0.1:9470 or [::1]:9470, or none"
+                        .to_owned()
+                }),
+        }
+    }
 }
 
 /// How the log is written.
@@ -163,6 +209,8 @@ pub(crate) struct Config {
     pub(crate) hints: Vec<IpAddr>,
     /// How long it counts as present after its last sign of life.
     pub(crate) presence_ttl: Duration,
+    /// Where HTTP is served, if it is.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 impl Config {
@@ -187,6 +235,7 @@ impl Config {
             installed: args.cni_dir.join(name),
             hints,
             presence_ttl: Duration::from_secs(args.presence_ttl.into()),
+            listen: args.listen.0,
             conflist,
         })
     }

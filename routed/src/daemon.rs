@@ -1,10 +1,12 @@
 //! What the loop drives: it is told what happened and when to work. Nothing here waits.
 
+mod answers;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{Backoff, Change, Event, Network};
+use registry::{Backoff, Change, Event, Network, PresenceState};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::cni;
@@ -16,8 +18,10 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::fib::{Kernel, Netlink};
 use crate::firewall::{self, Firewall};
+use crate::journal::Journal;
 use crate::membership::Wish;
 use crate::memory::Memory;
+use crate::metrics::Timings;
 use crate::node;
 use crate::reconcile::Reconciler;
 use crate::report::Said;
@@ -44,12 +48,16 @@ const PAUSES: Backoff = Backoff {
 
 /// The daemon of a node.
 pub(crate) struct Daemon {
+    network: String,
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
     firewall: Firewall,
     memory: Memory,
     chores: Chores,
+    journal: Journal,
+    /// Whether there is one node, and the registry is a file.
+    is_local: bool,
     /// No pass before this.
     rested_at: Instant,
     resync_at: Instant,
@@ -69,6 +77,7 @@ impl Daemon {
         machine: MachineId,
         folder: &Path,
         wishes: watch::Sender<Option<Wish>>,
+        timings: Timings,
     ) -> Result<Self, Error> {
         let network = Network::from(config.conflist.ipam());
         let mut kernel = Netlink::default();
@@ -94,6 +103,9 @@ impl Daemon {
         );
         let now = Instant::now();
         let mut daemon = Self {
+            is_local: config.conflist.ipam().etcd.is_none(),
+            journal: Journal::new(timings),
+            network: name,
             node,
             folder: folder.to_owned(),
             reconciler,
@@ -157,12 +169,23 @@ impl Daemon {
     pub(crate) fn joined(&mut self, owned: Owned) {
         self.own(&owned);
         self.chores.joined(owned);
+        self.journal.join_why = None;
         self.chores_at = Some(Instant::now());
     }
 
     /// Others have some of this node's subnets.
     pub(crate) fn lost(&mut self, left: &Owned) {
         self.own(left);
+    }
+
+    /// This node cannot join the network, or renew its place in it, because of this.
+    pub(crate) fn delayed(&mut self, why: String) {
+        self.journal.join_why = Some(why);
+    }
+
+    /// Whether peers can see that this node is alive.
+    pub(crate) fn presence(&mut self, state: PresenceState) {
+        self.journal.presence = state;
     }
 
     /// Something happened in the registry.
@@ -176,6 +199,7 @@ impl Daemon {
                 let is_believed = peers.distrust().is_none();
                 self.firewall.nodes(peers.addresses(), is_believed);
                 self.memory.update(self.reconciler.peers(), true);
+                self.journal.seen(self.reconciler.peers());
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
             Event::Changes { revision, changes } => {
@@ -188,7 +212,7 @@ impl Daemon {
                     }
                     _ => false,
                 });
-                let nodes = changed_nodes(&changes);
+                let (nodes, seen) = (changed_nodes(&changes), seen_nodes(&changes));
                 let had = self.reconciler.peers().addresses_of(&nodes);
                 let lacks = self.reconciler.change(revision, changes) || wrong;
                 let peers = self.reconciler.peers();
@@ -196,12 +220,11 @@ impl Daemon {
                 let have = peers.addresses_of(&nodes);
                 self.firewall.nodes_changed(&had, &have, is_believed);
                 self.memory.update(self.reconciler.peers(), false);
+                self.journal.changed(&seen, self.reconciler.peers());
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
-            Event::Disconnected { why } => {
-                warn!("the registry is out of reach: {why}; routes stay, trying goes on");
-            }
-            Event::Connected => info!("the registry is back"),
+            Event::Disconnected { why } => self.journal.disconnected(why),
+            Event::Connected => self.journal.connected(),
         }
     }
 
@@ -229,6 +252,7 @@ impl Daemon {
             self.pass(now);
         }
         self.firewall.work(now);
+        self.journal.tell(now);
         let due = self.chores_at.is_some_and(|at| at <= now);
         let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
         let looked = !due || self.chores.look(links, serves, now);
@@ -252,10 +276,12 @@ impl Daemon {
                 self.failed_passes = 0;
                 self.trouble.clear();
                 let end = Instant::now();
+                self.journal.timings.passed(end - now);
                 self.rested_at = end + BREATH.max((end - now) * REST);
             }
             Err(why) => {
                 self.failed_passes += 1;
+                self.journal.timings.failed();
                 self.rested_at = now + PAUSES.pause(self.failed_passes);
                 let text = format!("the kernel's routes cannot be compared: {why}; trying again");
                 if self.trouble.is_news(&text) {
@@ -277,10 +303,21 @@ impl Daemon {
     pub(crate) fn wake_at(&self) -> Instant {
         let dirty = self.reconciler.is_dirty().then_some(self.rested_at);
         let retry = self.reconciler.retry_at().map(|at| at.max(self.rested_at));
-        let due = [dirty, retry, self.chores_at].into_iter().flatten().min();
+        let absence = self.journal.absences.due_at();
+        let due = [dirty, retry, self.chores_at, absence];
+        let due = due.into_iter().flatten().min();
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())
     }
+}
+
+/// The nodes that came, went, or showed a sign of life.
+fn seen_nodes(changes: &[Change]) -> Vec<NodeName> {
+    let node = |change: &Change| match change {
+        Change::Node(node, _) | Change::Presence(node, _) => Some(node.clone()),
+        _ => None,
+    };
+    changes.iter().filter_map(node).collect()
 }
 
 /// The nodes whose records changed.

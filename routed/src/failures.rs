@@ -59,6 +59,16 @@ impl Failures {
         });
     }
 
+    /// What failed, and why.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&IpNet, &Why)> {
+        self.by_dst.iter().map(|(dst, failure)| (dst, &failure.why))
+    }
+
+    /// Why this one failed, if it did.
+    pub(crate) fn of(&self, dst: &IpNet) -> Option<&Why> {
+        self.by_dst.get(dst).map(|failure| &failure.why)
+    }
+
     /// When to try again, if anything failed.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.by_dst.values().map(|failure| failure.retry_at).min()

@@ -93,6 +93,13 @@ impl Firewall {
         self.own.is_ready()
     }
 
+    /// What is wrong with it, in words.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        let own = self.trouble.current().into_iter();
+        own.chain(self.legacy.troubles())
+            .chain(self.others.advice())
+    }
+
     /// This node owns these subnets.
     pub(crate) fn own(&mut self, subnets: &[IpNet]) {
         self.own.own(subnets);

@@ -1,6 +1,8 @@
 //! `routed` keeps one kernel route per peer subnet, and installs the conflist once the node's
 //! network works.
 
+mod absence;
+mod asks;
 mod chores;
 mod cli;
 mod config;
@@ -15,19 +17,24 @@ mod firewall;
 mod forwarding;
 mod growth;
 mod hold;
+mod http;
+mod journal;
 mod ledger;
 mod lock;
 mod membership;
 mod memory;
+mod metrics;
 mod node;
 mod peers;
 mod plan;
 mod reconcile;
 mod report;
 mod run;
+mod status;
 mod steward;
 mod sweep;
 mod sweeper;
+mod time;
 mod verdict;
 mod watch;
 

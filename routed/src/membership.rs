@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ipnet::IpNet;
 use registry::owned::{self, Owned};
 use registry::{
-    Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, Registration, Registry,
+    Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
+    Registry,
 };
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -49,6 +50,10 @@ pub(crate) enum News {
     Joined(Owned),
     /// Others have some of this node's subnets; it owns no more than these.
     Lost(Owned),
+    /// Not yet, because of this. Trying goes on.
+    Delayed(String),
+    /// Whether peers can see that this node is alive.
+    Presence(PresenceState),
     /// It never will as things are: somebody has to change the configuration.
     Hopeless(Error),
 }
@@ -134,7 +139,7 @@ impl Membership {
         match self.join_at_last(wish, news).await {
             Ok(owned) => {
                 self.has_joined = true;
-                self.be_present(&wish.record).await;
+                self.be_present(&wish.record, news).await;
                 News::Joined(owned)
             }
             Err(error) => News::Hopeless(error),
@@ -163,8 +168,11 @@ impl Membership {
                 }
                 Err(error) if !self.has_joined && is_hopeless(&error) => return Err(error),
                 Err(error) => {
-                    if self.trouble.is_news(&error.to_string()) {
-                        warn!("node {} cannot join the network yet: {error}", self.node);
+                    let why = error.to_string();
+                    if self.trouble.is_news(&why) {
+                        warn!("node {} cannot join the network yet: {why}", self.node);
+                        // Without room there is newer news under way.
+                        drop(news.try_send(News::Delayed(why)));
                     }
                 }
             }
@@ -268,7 +276,7 @@ impl Membership {
         }
     }
 
-    async fn be_present(&mut self, record: &NodeRecord) {
+    async fn be_present(&mut self, record: &NodeRecord, news: &mpsc::Sender<News>) {
         if self
             .presence
             .as_ref()
@@ -287,7 +295,8 @@ impl Membership {
         };
         let machine = self.machine.as_str();
         let handle = self.registry.present(&self.node, machine, presence);
-        tokio::spawn(presence::tell(self.node.clone(), handle.state()));
+        let (node, state) = (self.node.clone(), handle.state());
+        tokio::spawn(presence::tell(node, state, news.clone()));
         self.presence = Some((record.clone(), handle));
     }
 }

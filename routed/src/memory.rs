@@ -70,6 +70,11 @@ impl Memory {
         &self.content.held
     }
 
+    /// Why it cannot be written, in words.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.trouble.current()
+    }
+
     /// Remembers what `peers` believes now, and says so when routes come to be held or are no
     /// longer. The revision alone is reason to write only when the registry was seen whole.
     pub(crate) fn update(&mut self, peers: &Peers, whole: bool) {

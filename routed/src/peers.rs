@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use registry::{Change, Snapshot};
+use registry::{Change, Presence, Snapshot};
 use wire::node::NodeName;
 
 use crate::desired::{self, Here, Path};
@@ -286,6 +286,30 @@ impl Peers {
         records
             .flat_map(|record| record.addresses.iter().copied())
             .collect()
+    }
+
+    /// Every claim with its node and what became of it.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (IpNet, &NodeName, &Verdict)> {
+        let all = self.judged.iter();
+        all.map(|(subnet, judged)| (*subnet, &judged.node, &judged.verdict))
+    }
+
+    /// Every registered node with its addresses.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&NodeName, &[IpAddr])> {
+        let records = self.view.iter().flat_map(|view| &view.nodes);
+        records.map(|(node, record)| (node, record.addresses.as_slice()))
+    }
+
+    /// Whether that node is registered.
+    pub(crate) fn is_registered(&self, node: &NodeName) -> bool {
+        self.view
+            .as_ref()
+            .is_some_and(|view| view.nodes.contains_key(node))
+    }
+
+    /// That node's sign of life, if it is present.
+    pub(crate) fn presence(&self, node: &NodeName) -> Option<&Presence> {
+        self.view.as_ref()?.presence.get(node)
     }
 
     /// The records to be ignored, and why.

@@ -21,7 +21,7 @@ use crate::fib::{self, Kernel};
 use crate::hold::{Owners, Seen};
 use crate::peers::{Effect, Peers};
 use crate::plan::{self, Actual, Change as RouteChange, Desired, Scope, Step};
-use crate::report::{self, Line};
+use crate::report::{self, Kind, Line};
 
 /// What `routed` knows and wants, and the kernel it wants it of.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Reconciler<K> {
     actual: Actual,
     failures: Failures,
     dirty: Dirty,
+    /// What became of routes since the start.
+    changes: BTreeMap<Kind, u64>,
 }
 
 impl<K: Kernel> Reconciler<K> {
@@ -68,6 +70,7 @@ impl<K: Kernel> Reconciler<K> {
             actual,
             failures: Failures::default(),
             dirty: Dirty::everything(),
+            changes: BTreeMap::new(),
         })
     }
 
@@ -197,6 +200,41 @@ impl<K: Kernel> Reconciler<K> {
         &self.peers
     }
 
+    /// The subnets this node owns.
+    pub(crate) fn owned(&self) -> &[IpNet] {
+        &self.owned
+    }
+
+    /// What the kernel should hold.
+    pub(crate) fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    /// What it holds, as of the last pass.
+    pub(crate) fn actual(&self) -> &Actual {
+        &self.actual
+    }
+
+    /// What could not be brought into it.
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.failures
+    }
+
+    /// How many routes came, moved, were put back and went since the start.
+    pub(crate) fn changes(&self) -> &BTreeMap<Kind, u64> {
+        &self.changes
+    }
+
+    /// This node's side of every judgement.
+    pub(crate) fn here(&self) -> Here<'_> {
+        Here {
+            node: &self.node,
+            network: &self.network,
+            owned: &self.owned,
+            links: &self.links,
+        }
+    }
+
     /// The kernel.
     pub(crate) fn kernel(&self) -> &K {
         &self.kernel
@@ -251,7 +289,9 @@ impl<K: Kernel> Reconciler<K> {
         }
         self.failures.keep_only(&failed, scope);
         for step in &applied.done {
-            lines.push(self.success(step, before.as_ref()));
+            let line = self.success(step, before.as_ref());
+            *self.changes.entry(line.kind()).or_default() += 1;
+            lines.push(line);
             record(&mut self.actual, step);
         }
         report::tell(&lines);

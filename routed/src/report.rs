@@ -31,10 +31,14 @@ pub(crate) enum Kind {
     Ignored,
     /// The kernel, or somebody else's route, is in the way.
     Failed,
+    /// A node's presence went.
+    Absent,
+    /// It is back.
+    Returned,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Added,
         Self::Moved,
         Self::Restored,
@@ -43,7 +47,25 @@ impl Kind {
         Self::Refused,
         Self::Ignored,
         Self::Failed,
+        Self::Absent,
+        Self::Returned,
     ];
+
+    /// Its name for machines.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Moved => "moved",
+            Self::Restored => "repaired",
+            Self::Withdrawn => "withdrawn",
+            Self::Pruned => "pruned",
+            Self::Refused => "refused",
+            Self::Ignored => "ignored",
+            Self::Failed => "failed",
+            Self::Absent => "absent",
+            Self::Returned => "returned",
+        }
+    }
 
     fn many(self) -> &'static str {
         match self {
@@ -55,6 +77,8 @@ impl Kind {
             Self::Refused => "claims without a route",
             Self::Ignored => "records in the registry ignored",
             Self::Failed => "routes could not be brought into the kernel",
+            Self::Absent => "nodes are absent",
+            Self::Returned => "nodes are present again",
         }
     }
 }
@@ -70,6 +94,11 @@ impl Line {
     /// A line of that kind.
     pub(crate) fn new(kind: Kind, text: String) -> Self {
         Self { kind, text }
+    }
+
+    /// What it is about.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 }
 
@@ -87,6 +116,11 @@ impl Said {
         is_news
     }
 
+    /// What was said last, if it is not over.
+    pub(crate) fn current(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
     /// It is over. Returns whether there was anything.
     pub(crate) fn clear(&mut self) -> bool {
         self.0.take().is_some()
@@ -99,7 +133,7 @@ pub(crate) fn tell(lines: &[Line]) {
         for text in summed_up(kind, lines) {
             match kind {
                 Kind::Failed => error!("{text}"),
-                Kind::Refused | Kind::Ignored | Kind::Restored => warn!("{text}"),
+                Kind::Refused | Kind::Ignored | Kind::Restored | Kind::Absent => warn!("{text}"),
                 _ => info!("{text}"),
             }
         }
@@ -144,7 +178,7 @@ pub(crate) fn way(route: &Route, links: &[Link]) -> String {
 }
 
 /// The link's name, or `if7` where it is not known.
-fn name_of(index: u32, links: &[Link]) -> String {
+pub(crate) fn name_of(index: u32, links: &[Link]) -> String {
     let link = links.iter().find(|link| link.index == index);
     link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
 }

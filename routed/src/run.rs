@@ -11,16 +11,19 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use wire::netlink::{Monitor, Topics};
 use wire::node::{MachineId, run_dir, state_dir};
 
+use crate::asks;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::firewall::Watch;
+use crate::http;
 use crate::lock;
 use crate::membership::{Membership, News};
+use crate::metrics::Timings;
 use crate::steward::Steward;
 
 /// As many events of the registry are taken in at once.
@@ -47,7 +50,18 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let registry = Arc::new(Registry::open_with(&conf, &folder, policy)?);
     let machine = MachineId::read().map_err(Error::Machine)?;
     let (wishes, to_fulfil) = watch::channel(None);
-    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes)?;
+    let (asker, mut questions) = asks::channel();
+    let timings = Timings::new();
+    let sources = http::Sources {
+        asker,
+        timings: timings.clone(),
+        conf: conf.clone(),
+        listen: config.listen,
+    };
+    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes, timings)?;
+    if let Err(why) = http::start(sources) {
+        error!("cannot serve HTTP: {why}; routes are kept all the same");
+    }
     daemon.work(Instant::now());
 
     let mut events = registry.follow();
@@ -79,6 +93,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             outcome = news.recv() => match outcome {
                 Some(News::Joined(owned)) => daemon.joined(owned),
                 Some(News::Lost(left)) => daemon.lost(&left),
+                Some(News::Delayed(why)) => daemon.delayed(why),
+                Some(News::Presence(state)) => daemon.presence(state),
                 Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
                 None => return Err(Error::Ended("joining the network")),
             },
@@ -100,6 +116,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                     }
                 }
             }
+            Some(ask) = questions.recv() => daemon.answer(ask),
             ready = watch.changed() => {
                 ready?;
                 watch.tell(daemon.firewall());
@@ -111,6 +128,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
     info!("stopping on {signal}: routes, conflist and claims stay as they are");
     drop((daemon, news));
+    // Whoever asks now is told that nobody is there. The next daemon makes it anew.
+    let _ = std::fs::remove_file(http::SOCKET);
     if timeout(FAREWELL, member).await.is_err() {
         let seconds = policy.lease.as_secs();
         warn!("etcd did not take note in time; this node counts as present for {seconds} s more");

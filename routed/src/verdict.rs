@@ -40,6 +40,21 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Its name for machines.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::OutsidePodCidrs | Self::WrongLength(_) => "invalid",
+            Self::OwnedHere(_) => "conflict",
+            Self::NoRecord => "unknown-peer",
+            Self::NotAnnounced => "not-announced",
+            Self::NoAddress => "no-address",
+            Self::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
+                "invalid-next-hop"
+            }
+            Self::NoNextHop(_) => "unreachable",
+        }
+    }
+
     /// Whether the claim may be sound and only its peer's address is missing. Such a claim gets no
     /// route, but takes away none either.
     pub(crate) fn is_pending(&self) -> bool {

@@ -12,7 +12,8 @@ use wire::conf::IpamConfig;
 use wire::node::{NodeName, run_dir, state_dir};
 
 use super::table::{Align, render, shorten};
-use super::{Failure, Format, Network, json, time};
+use super::{Failure, Format, Network, json};
+use crate::time;
 
 /// The flags of `routed addresses`.
 #[derive(Debug, Args)]

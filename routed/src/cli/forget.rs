@@ -8,9 +8,10 @@ use ipnet::IpNet;
 use registry::{Forget, Presence, Registry};
 use wire::node::{NodeName, run_dir};
 
-use super::{Failure, Network, time, wait};
+use super::{Failure, Network, wait};
 use crate::hold::Owners;
 use crate::memory::Memory;
+use crate::time;
 use crate::verdict::list;
 
 /// `EX_TEMPFAIL` (sysexits.h): the node is present; stop it and try again.

@@ -5,7 +5,6 @@ pub(crate) mod forget;
 pub(crate) mod install;
 pub(crate) mod subnets;
 mod table;
-mod time;
 pub(crate) mod uninstall;
 
 use std::fs;

@@ -90,6 +90,11 @@ impl Legacy {
         self.look_at
     }
 
+    /// What could not be put right, in words.
+    pub(super) fn troubles(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().filter_map(|chain| chain.said.current())
+    }
+
     /// Looks, and puts right what is not.
     pub(super) fn look(&mut self, now: Instant) {
         let pauses = self.chains.each_mut().map(Chain::look);

@@ -34,6 +34,11 @@ impl Others {
         tables.any(|known| known.family == family && known.name == table)
     }
 
+    /// What to tell those who keep chains that drop pods' packets.
+    pub(super) fn advice(&self) -> impl Iterator<Item = &str> {
+        self.advice.values().map(String::as_str)
+    }
+
     /// Looks at all of them and tells what is new.
     pub(super) fn look(&mut self, socket: &mut Socket) -> Result<(), Error> {
         let chains = socket.base_chains()?;

@@ -4,9 +4,11 @@ use std::fs;
 use std::process;
 
 use registry::PresenceState;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 use wire::node::NodeName;
+
+use super::News;
 
 /// Tells one run of the daemon from the next.
 pub(super) fn session() -> String {
@@ -15,10 +17,15 @@ pub(super) fn session() -> String {
 }
 
 /// Says when peers cannot see that this node is alive; ends with the presence.
-pub(super) async fn tell(node: NodeName, mut state: watch::Receiver<PresenceState>) {
+pub(super) async fn tell(
+    node: NodeName,
+    mut state: watch::Receiver<PresenceState>,
+    news: mpsc::Sender<News>,
+) {
     let mut was_lost = false;
-    while state.changed().await.is_ok() {
-        match &*state.borrow_and_update() {
+    loop {
+        let now = state.borrow_and_update().clone();
+        match &now {
             PresenceState::Present if was_lost => {
                 info!("node {node} is shown as present again");
                 was_lost = false;
@@ -30,6 +37,10 @@ pub(super) async fn tell(node: NodeName, mut state: watch::Receiver<PresenceStat
                 }
                 was_lost = true;
             }
+        }
+        // Nobody who hears it is the end of the daemon.
+        if news.send(News::Presence(now)).await.is_err() || state.changed().await.is_err() {
+            return;
         }
     }
 }

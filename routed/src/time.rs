@@ -5,14 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const DAY: u64 = 24 * 60 * 60;
 
 /// Seconds since 1970, by this machine's clock.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 
 /// `3h12m`, from seconds: the two largest units.
-pub(super) fn age(seconds: u64) -> String {
+pub(crate) fn age(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / DAY);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds}s"),
@@ -23,7 +23,7 @@ pub(super) fn age(seconds: u64) -> String {
 }
 
 /// `2026-11-21 05:38:18 UTC`, from seconds since 1970.
-pub(super) fn date(seconds: u64) -> String {
+pub(crate) fn date(seconds: u64) -> String {
     let (mut days, time) = (seconds / DAY, seconds % DAY);
     let mut year = 1970;
     while days >= days_of(year) {

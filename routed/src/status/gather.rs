@@ -1,0 +1,348 @@
+//! Puts together what is shown. Reads, and changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process;
+
+use ipnet::IpNet;
+use registry::PresenceState;
+use wire::node::NodeName;
+
+use super::readiness::Readiness;
+use super::{
+    Conflicts, NodeRow, NodeVerdict, Nodes, Registry, RouteRow, Routes, Status, Way, words,
+};
+use crate::chores::Chores;
+use crate::desired::{Link, Path};
+use crate::fib::Why;
+use crate::firewall::Firewall;
+use crate::hold::Owners;
+use crate::journal::Journal;
+use crate::plan;
+use crate::reconcile::Reconciler;
+use crate::report;
+use crate::verdict::{Explained, Refusal, Verdict};
+
+/// As many ignored records are shown.
+const MOST_IGNORED: usize = 20;
+
+/// Where everything is that is known.
+#[derive(Debug)]
+pub(crate) struct Gatherer<'a, K> {
+    pub(crate) network: &'a str,
+    pub(crate) node: &'a NodeName,
+    pub(crate) is_local: bool,
+    pub(crate) reconciler: &'a Reconciler<K>,
+    pub(crate) firewall: &'a Firewall,
+    pub(crate) chores: &'a Chores,
+    pub(crate) journal: &'a Journal,
+    /// What is wrong with other parts, in words.
+    pub(crate) troubles: Vec<&'a str>,
+}
+
+impl<K: crate::fib::Kernel> Gatherer<'_, K> {
+    /// How all is, but for what the server knows: `http` and `pods`.
+    pub(crate) fn status(&self) -> Status {
+        let routes = self.routes_in_numbers();
+        let missing = self.missing(routes.missing);
+        let (conflist, _) = self.chores.installed();
+        Status {
+            network: self.network.to_owned(),
+            node: self.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::id(),
+            since: self.journal.since,
+            troubles: self.troubles(&missing),
+            remarks: self.remarks(),
+            missing,
+            conflist: conflist.to_owned(),
+            addresses: self.chores.addresses().to_vec(),
+            subnets: self.reconciler.owned().to_vec(),
+            registry: self.registry(),
+            nodes: self.nodes_in_numbers(),
+            routes,
+            claims_without_route: self.refused_in_numbers(),
+            conflicts: self.conflicts(),
+            http: None,
+            pods: BTreeMap::new(),
+        }
+    }
+
+    /// Every node.
+    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+        let peers = self.reconciler.peers();
+        let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &Verdict)>> = BTreeMap::new();
+        for (subnet, node, verdict) in peers.verdicts() {
+            claims.entry(node).or_default().push((subnet, verdict));
+        }
+        let addresses: BTreeMap<_, _> = peers.nodes().collect();
+        let names: BTreeSet<_> = claims.keys().chain(addresses.keys()).copied().collect();
+        let row = |node: &NodeName| {
+            let claims = claims.get(node).map_or(&[][..], Vec::as_slice);
+            let presence = peers.presence(node);
+            let refusal =
+                |(subnet, verdict): &(IpNet, &Verdict)| self.refusal(*subnet, node, verdict);
+            let why: Vec<_> = claims.iter().filter_map(refusal).collect();
+            NodeRow {
+                node: node.clone(),
+                addresses: addresses
+                    .get(node)
+                    .map_or_else(Vec::new, |all| all.to_vec()),
+                present: (!self.is_local).then_some(presence.is_some()),
+                present_since: presence.and_then(|presence| presence.since),
+                absent_since: self.journal.absences.since(node),
+                version: presence.map(|presence| presence.version.clone()),
+                subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),
+                verdict: match () {
+                    () if node == self.node => NodeVerdict::Own,
+                    () if claims.is_empty() => NodeVerdict::NoSubnet,
+                    () if why.is_empty() => NodeVerdict::Routed,
+                    () => NodeVerdict::NotRouted,
+                },
+                why,
+            }
+        };
+        names.into_iter().map(row).collect()
+    }
+
+    /// Every route that should be, and every claim that has none.
+    pub(crate) fn routes(&self) -> Vec<RouteRow> {
+        let reconciler = self.reconciler;
+        let (peers, held) = (reconciler.peers(), reconciler.peers().held());
+        let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
+        for (subnet, path) in reconciler.desired() {
+            let failure = reconciler.failures().of(subnet);
+            let is_held = held.contains_key(subnet);
+            let distrust = || Some(peers.distrust()?.to_string()).filter(|_| is_held);
+            let row = RouteRow {
+                subnet: *subnet,
+                node: self.owner(subnet, &held),
+                desired: Some(way(*path, reconciler.links())),
+                held: is_held,
+                why: failure
+                    .map(|why| self.failure(subnet, why))
+                    .or_else(distrust),
+            };
+            rows.insert(*subnet, row);
+        }
+        for (subnet, node, verdict) in peers.verdicts() {
+            let why = self.refusal(subnet, node, verdict);
+            if let (false, Some(why)) = (rows.contains_key(&subnet), why) {
+                let row = RouteRow {
+                    subnet,
+                    node: Some(node.clone()),
+                    desired: None,
+                    held: false,
+                    why: Some(why),
+                };
+                rows.insert(subnet, row);
+            }
+        }
+        rows.into_values().collect()
+    }
+
+    fn owner(&self, subnet: &IpNet, held: &Owners) -> Option<NodeName> {
+        if self.reconciler.owned().contains(subnet) {
+            return Some(self.node.clone());
+        }
+        let known = self.reconciler.peers().owner(subnet).cloned();
+        known.or_else(|| held.get(subnet).cloned().flatten())
+    }
+
+    fn missing(&self, routes_missing: usize) -> Vec<String> {
+        let chores = self.chores;
+        let readiness = Readiness {
+            registry_seen: self.reconciler.peers().is_known(),
+            registry_why: self.journal.outage.as_ref().map(|(_, why)| why.as_str()),
+            has_joined: chores.has_joined(),
+            join_why: self.journal.join_why.as_deref(),
+            owns: self.reconciler.serves(),
+            has_address: !chores.addresses().is_empty(),
+            forwards: chores.forwards(),
+            is_filtered: self.firewall.is_ready(),
+            routes_missing,
+            is_installed: chores.installed().1,
+        };
+        readiness.missing()
+    }
+
+    fn troubles(&self, missing: &[String]) -> Vec<String> {
+        let (reconciler, journal) = (self.reconciler, self.journal);
+        let peers = reconciler.peers();
+        let mut all: Vec<String> = missing
+            .iter()
+            .map(|text| format!("not ready for pods: {text}"))
+            .collect();
+        let others = self.troubles.iter().copied();
+        let texts = others
+            .chain(self.chores.troubles())
+            .chain(self.firewall.troubles());
+        all.extend(texts.map(ToOwned::to_owned));
+        if let Some((since, why)) = &journal.outage {
+            let seconds = since.elapsed().as_secs();
+            all.push(format!(
+                "the registry has been out of reach for {seconds} s: {why}"
+            ));
+        }
+        let distrust = peers.distrust();
+        // Before it joined a node has no reason to believe any registry.
+        let distrust = distrust.filter(|_| self.chores.has_joined());
+        all.extend(distrust.map(|why| words::distrust(why, peers.held().len())));
+        if let PresenceState::Lost { why } | PresenceState::Refused { why } = &journal.presence {
+            all.push(format!("peers do not see that this node is alive: {why}"));
+        }
+        let is_told = missing.iter().any(|text| text.contains("joined"));
+        let join_why = journal.join_why.as_ref().filter(|_| !is_told);
+        all.extend(join_why.map(|why| format!("this node's place in the registry: {why}")));
+        for (subnet, owner) in reconciler.lost() {
+            all.push(format!(
+                "subnet {subnet} of this node belongs to node {owner} now"
+            ));
+        }
+        let failures = reconciler.failures().all();
+        all.extend(words::few(
+            failures.map(|(subnet, why)| self.failure(subnet, why)),
+            "more routes could not be brought into the kernel",
+        ));
+        all.extend(words::few(
+            self.refusals(false).map(|(_, text)| text),
+            "more claims have no route",
+        ));
+        all
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let peers = self.reconciler.peers();
+        let absent = self.journal.absences.all();
+        let absent = absent.filter(|(node, _)| *node != self.node);
+        let mut all = words::few(
+            absent.map(|(node, since)| words::absent(node, since)),
+            "more nodes are absent",
+        );
+        all.extend(words::few(
+            self.refusals(true).map(|(_, text)| text),
+            "more claims have no route yet",
+        ));
+        let ignored = peers.rejected();
+        all.extend(words::few(
+            ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),
+            "more records in the registry are ignored",
+        ));
+        all
+    }
+
+    fn registry(&self) -> Registry {
+        let (peers, journal) = (self.reconciler.peers(), self.journal);
+        let ignored = peers.rejected();
+        let shown = peers.rejected().take(MOST_IGNORED);
+        let outage = journal.outage.as_ref();
+        Registry {
+            local: self.is_local,
+            connected: outage.is_none() && peers.is_known(),
+            revision: peers.seen().revision,
+            lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
+            why: outage.map(|(_, why)| why.clone()),
+            distrust: peers.distrust().map(ToString::to_string),
+            held: peers.held(),
+            present: journal.presence == PresenceState::Present,
+            ignored: ignored.count(),
+            ignored_records: shown.map(|(key, why)| (key.clone(), why.clone())).collect(),
+        }
+    }
+
+    fn nodes_in_numbers(&self) -> Nodes {
+        let absent = self.journal.absences.all().len();
+        let all = self.reconciler.peers().nodes().count();
+        Nodes {
+            present: all.saturating_sub(absent),
+            absent,
+        }
+    }
+
+    fn routes_in_numbers(&self) -> Routes {
+        let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
+        let is_missing = |(subnet, path): &(&IpNet, &Path)| {
+            let wanted = plan::route(**subnet, **path);
+            let there = actual.get(*subnet);
+            !there.is_some_and(|routes| routes.contains(&wanted))
+        };
+        let changes = self.reconciler.changes().iter();
+        Routes {
+            desired: desired.len(),
+            actual: actual.values().map(Vec::len).sum(),
+            missing: desired.iter().filter(is_missing).count(),
+            changes: changes
+                .map(|(kind, count)| (kind.name().to_owned(), *count))
+                .collect(),
+        }
+    }
+
+    fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
+        let mut numbers = BTreeMap::new();
+        for (_, _, verdict) in self.reconciler.peers().verdicts() {
+            if let Verdict::Refused(refusal) = verdict {
+                *numbers.entry(refusal.name().to_owned()).or_default() += 1;
+            }
+        }
+        numbers
+    }
+
+    fn conflicts(&self) -> Conflicts {
+        let failures = self.reconciler.failures().all();
+        let routes = failures.filter(|(_, why)| matches!(why, Why::Conflict(_)));
+        let verdicts = self.reconciler.peers().verdicts();
+        let claims = verdicts
+            .filter(|(_, _, verdict)| matches!(verdict, Verdict::Refused(Refusal::OwnedHere(_))));
+        Conflicts {
+            routes: routes.count(),
+            claims: claims.count(),
+        }
+    }
+
+    /// The claims without a route: those whose peer is still to say something (`pending`), or the
+    /// others.
+    fn refusals(&self, pending: bool) -> impl Iterator<Item = (IpNet, String)> {
+        let verdicts = self.reconciler.peers().verdicts();
+        verdicts.filter_map(move |(subnet, node, verdict)| match verdict {
+            Verdict::Refused(refusal) if refusal.is_pending() == pending => {
+                Some((subnet, self.refusal(subnet, node, verdict)?))
+            }
+            _ => None,
+        })
+    }
+
+    fn refusal(&self, subnet: IpNet, peer: &NodeName, verdict: &Verdict) -> Option<String> {
+        let Verdict::Refused(refusal) = verdict else {
+            return None;
+        };
+        let here = self.reconciler.here();
+        let explained = Explained {
+            subnet,
+            peer,
+            refusal,
+            here,
+        };
+        Some(explained.to_string())
+    }
+
+    fn failure(&self, subnet: &IpNet, why: &Why) -> String {
+        let path = self.reconciler.desired().get(subnet);
+        let peer = self.reconciler.peers().owner(subnet);
+        match path {
+            Some(path) => {
+                let wanted = plan::route(*subnet, *path);
+                report::failure_line(&wanted, peer, why, self.reconciler.links())
+            }
+            None => format!("stale route to {subnet}: it cannot be withdrawn; trying again"),
+        }
+    }
+}
+
+fn way(path: Path, links: &[Link]) -> Way {
+    match path {
+        Path::Unreachable => Way::Unreachable,
+        Path::Via { gateway, dev } => Way::Via {
+            gateway,
+            dev: report::name_of(dev, links),
+        },
+    }
+}
