@@ -1,14 +1,22 @@
 //! GC: what is left of attachments that the runtime does not know any more.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
-use wire::netlink::{Link, Socket};
+use wire::host_end::is_unfinished;
+use wire::netlink::{self, Link, Socket};
 use wire::node;
 
 use crate::failure::kernel;
 use crate::{removal, wiring};
+
+/// How long a host end without an alias is looked at before it counts as left by an ADD that was
+/// cut short: a thousand times what an ADD takes to give it one. The runtime lets no ADD run during
+/// GC (SPEC.md, section 2, "Lifecycle & Ordering"), but another runtime may.
+const IN_THE_MAKING: Duration = Duration::from_secs(1);
 
 /// Removes the host ends of such attachments, their routes with them, and then lets the IPAM
 /// plugin give the addresses back. An interface that stays keeps all addresses: one of them is
@@ -22,12 +30,49 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     for link in stale(&links, &call.network, &valid) {
         removal::withdraw(&mut host, link).map_err(|error| kernel(doing, &error))?;
     }
+    withdraw_unfinished(&mut host, &links, &call.network, &valid)
+        .map_err(|error| kernel(doing, &error))?;
     removal::destroy(&mut host).map_err(|error| kernel(doing, &error))?;
     Delegate::find(call, &config.ipam_type)?.gc(call)
 }
 
+/// Removes the host ends that an ADD left before it had said for whom they are. Nobody can tell of
+/// which network they were; no attachment of any has use for them.
+fn withdraw_unfinished(
+    host: &mut Socket,
+    links: &[Link],
+    network: &str,
+    valid: &BTreeSet<Attachment>,
+) -> Result<(), netlink::Error> {
+    let before: BTreeSet<u32> = unfinished(links, network, valid).collect();
+    if before.is_empty() {
+        return Ok(());
+    }
+    thread::sleep(IN_THE_MAKING);
+    let now = host.links()?;
+    let left: BTreeSet<u32> = unfinished(&now, network, valid).collect();
+    let is_left = |link: &&Link| left.contains(&link.index) && before.contains(&link.index);
+    now.iter()
+        .filter(is_left)
+        .try_for_each(|link| removal::withdraw(host, link))
+}
+
+/// The indexes of host ends that do not say whose they are, but for those of valid attachments.
+fn unfinished(
+    links: &[Link],
+    network: &str,
+    valid: &BTreeSet<Attachment>,
+) -> impl Iterator<Item = u32> {
+    let names = valid.iter().map(|it| node::host_interface(network, it));
+    let names: BTreeSet<String> = names.collect();
+    let links = links.iter().filter(|link| is_unfinished(link));
+    links
+        .filter(move |link| !names.contains(&link.name))
+        .map(|link| link.index)
+}
+
 /// The host ends of this network whose attachment is not among the valid ones. Name and alias have
-/// to agree on whose it is; an interface without an alias is one that an ADD is making just now.
+/// to agree on whose it is.
 fn stale<'a>(
     links: &'a [Link],
     network: &'a str,
@@ -103,5 +148,29 @@ mod tests {
             let found = stale(&links, "flatland", &valid).count();
             assert_eq!(found == 1, expected, "{links:?}");
         }
+    }
+
+    #[test]
+    fn what_does_not_say_whose_it_is_is_unfinished_unless_it_is_a_valid_attachments() {
+        let bare = |container_id: &str, index| Link {
+            index,
+            alias: None,
+            mac: Some(node::macs("flatland", &attachment(container_id)).0),
+            kind: Some("veth".to_owned()),
+            ..host_end("flatland", container_id)
+        };
+        let foreign = Link {
+            mac: Some("02:00:00:00:00:01".parse().unwrap()),
+            ..bare("foreign", 4)
+        };
+        let links = [
+            bare("cut", 1),
+            bare("known", 2),
+            host_end("flatland", "whole"),
+            foreign,
+        ];
+        let valid = BTreeSet::from([attachment("known")]);
+        let found: Vec<u32> = unfinished(&links, "flatland", &valid).collect();
+        assert_eq!(found, [1]);
     }
 }

@@ -35,6 +35,7 @@ mod steward;
 mod sweep;
 mod sweeper;
 mod time;
+mod unfinished;
 mod verdict;
 mod watch;
 

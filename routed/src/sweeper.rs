@@ -1,5 +1,6 @@
 //! Frees what pods hold that are gone without a DEL: looks at what is left of their namespaces,
-//! and carries out what [`crate::sweep`] decides.
+//! and carries out what [`crate::sweep`] decides. Destroys host ends that an ADD left which was cut
+//! short, as [`crate::unfinished`] decides.
 
 use std::fs;
 use std::io;
@@ -7,17 +8,23 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use ipam::{Allocation, Ledger, since_boot};
+use nix::errno::Errno;
 use tracing::{info, warn};
 use wire::conf::IpamConfig;
-use wire::netlink;
+use wire::netlink::{self, Link, Request, Socket};
 use wire::node::host_interface;
 
 use crate::fib::Netlink;
 use crate::sweep::{Remains, Suspects, Verdict};
+use crate::unfinished::Unfinished;
 
 /// The shortest and the longest time between two looks.
 const SOON: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(30);
+
+/// The least time for which a host end has no alias before it counts as left by an ADD that was cut
+/// short: a thousand times what an ADD takes to give it one.
+const IN_THE_MAKING: Duration = Duration::from_secs(1);
 
 /// Looks every now and then.
 #[derive(Debug)]
@@ -26,6 +33,7 @@ pub(crate) struct Sweeper {
     grace: Duration,
     kernel: Netlink,
     suspects: Suspects,
+    unfinished: Unfinished,
     next: Option<Instant>,
 }
 
@@ -37,6 +45,7 @@ impl Sweeper {
             grace: conf.sweep_after,
             kernel: Netlink::default(),
             suspects: Suspects::default(),
+            unfinished: Unfinished::default(),
             next: None,
         }
     }
@@ -71,7 +80,10 @@ impl Sweeper {
                 ),
             }
         }
-        let wait = if self.suspects.are_there() {
+        if let Err(error) = self.destroy_unfinished(now) {
+            warn!("cannot destroy what ADDs left that were cut short: {error}");
+        }
+        let wait = if self.suspects.are_there() || self.unfinished.are_there() {
             self.grace / 2
         } else {
             self.grace
@@ -79,6 +91,28 @@ impl Sweeper {
         let next = now + wait.clamp(SOON, LOOK);
         self.next = Some(next);
         Ok(next)
+    }
+
+    /// Destroys host ends that say of no attachment that they are its, and have not for a while.
+    fn destroy_unfinished(&mut self, now: Instant) -> Result<(), netlink::Error> {
+        let links = self.kernel.with(Socket::links)?;
+        let grace = self.grace.max(IN_THE_MAKING);
+        let left = self.unfinished.judge(&links, now, grace);
+        let is_left = |link: &&Link| left.contains(&link.index);
+        for link in links.iter().filter(is_left) {
+            let request = Request::DelLink { index: link.index };
+            match self.kernel.with(|socket| socket.apply_all(&[request])) {
+                Err(error) if error.errno() == Some(Errno::ENODEV) => {}
+                outcome => {
+                    outcome?;
+                    info!(
+                        "interface {} is destroyed: its ADD was cut short",
+                        link.name
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -94,10 +94,27 @@ fn from_host(host: &str) -> Result<NodeName, Error> {
     })
 }
 
+/// What the names of host ends begin with.
+const HOST_END: &str = "flat";
+
 /// The host end's name: `flat` and 11 hexadecimal digits, 15 bytes in all.
 pub fn host_interface(network: &str, attachment: &Attachment) -> String {
     let digest = u128::from_be_bytes(digest(network, attachment));
-    format!("flat{:011x}", digest >> (128 - 11 * 4))
+    format!("{HOST_END}{:011x}", digest >> (128 - 11 * 4))
+}
+
+/// Whether a link of this name and hardware address is the host end of some attachment of some
+/// network. Both come from one hash, of which the name has the first 44 bits and the address those
+/// from the 33rd on, but for five: they have to agree on the seven that are left.
+pub fn is_host_end(name: &str, mac: Mac) -> bool {
+    let digits = name.strip_prefix(HOST_END).unwrap_or_default();
+    let is_hash = digits.len() == 11 && !digits.contains('+');
+    let hash = u64::from_str_radix(digits, 16).ok().filter(|_| is_hash);
+    let [first, second, ..] = mac.0;
+    hash.is_some_and(|hash| {
+        let expected = (hash >> 4 & 0xe0 | 0x02, hash & 0x0f);
+        expected == (u64::from(first), u64::from(second >> 4))
+    })
 }
 
 /// The hardware addresses of the host end and of the pod end: unicast, locally administered and
