@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::command::etcd_program;
+use crate::error::Doing;
 use crate::machine::{Machine, Plug};
 use crate::{DEADLINE, Daemon, Error, Result, wait_until};
 
@@ -82,8 +84,14 @@ impl Etcd {
 
     /// Starts it; it need not answer yet.
     pub fn start(&self) -> Result {
+        self.start_with(&[])
+    }
+
+    /// As [`Etcd::start`], with more flags; of one that is given twice the later counts.
+    pub fn start_with(&self, flags: &[&str]) -> Result {
         let mut command = vec!["/opt/etcd".to_owned()];
         command.extend_from_slice(&self.arguments);
+        command.extend(flags.iter().map(|&flag| flag.to_owned()));
         let daemon = self.machine.spawn("etcd", None, &command)?;
         *self.daemon.lock().unwrap_or_else(PoisonError::into_inner) = Some(daemon);
         Ok(())
@@ -150,6 +158,25 @@ impl Etcd {
     /// Ends a [`Etcd::pause`].
     pub fn resume(&self) -> Result {
         self.signal(Signal::SIGCONT)
+    }
+
+    /// Whether it leads the cluster, as it sees that itself.
+    pub fn leads(&self) -> Result<bool> {
+        let status = &self.status()?["Status"];
+        let (own, leader) = (&status["header"]["member_id"], &status["leader"]);
+        Ok(!own.is_null() && own == leader)
+    }
+
+    /// Forgets all history up to now: a watch cannot go on from before.
+    pub fn compact(&self) -> Result {
+        let revision = self.status()?["Status"]["header"]["revision"].to_string();
+        self.ctl(&["compact", &revision]).map(drop)
+    }
+
+    fn status(&self) -> Result<Value> {
+        let text = self.ctl(&["endpoint", "status", "--write-out=json"])?;
+        let members: Value = serde_json::from_str(&text).doing("endpoint status")?;
+        Ok(members[0].clone())
     }
 
     /// Runs `etcdctl` with these arguments and returns what it printed.

@@ -10,6 +10,7 @@ mod builder;
 mod cluster;
 mod command;
 mod daemon;
+pub mod delay;
 pub mod demo;
 mod error;
 mod etcd;

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, value_parser};
 use lab::probe::{self, Direction, Questions};
-use lab::{Error, Families, Kept, Result, demo, namespaces};
+use lab::{Error, Families, Kept, Result, delay, demo, namespaces};
 
 /// A cluster of network namespaces on one machine, to try Flatland in.
 #[derive(Parser)]
@@ -101,6 +102,19 @@ enum Command {
         /// From or to whom.
         target: IpAddr,
     },
+    /// Passes TCP connections on to a server and delays its answers, until killed.
+    #[command(hide = true)]
+    Delay {
+        /// Where to listen.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// The server.
+        #[arg(long)]
+        to: SocketAddr,
+        /// How much longer answers take.
+        #[arg(long)]
+        delay_ms: u64,
+    },
     /// Asks addresses where `lab serve` runs, by TCP, UDP and ping, and prints the answers as JSON.
     Ask {
         /// The port to ask on.
@@ -171,6 +185,11 @@ fn run(command: Command) -> Result<ExitCode> {
             let took = probe::transfer((target, port).into(), direction, bytes)?;
             print(&took.as_micros().to_string())
         }
+        Command::Delay {
+            listen,
+            to,
+            delay_ms,
+        } => delay::delay(listen, to, Duration::from_millis(delay_ms)).map(|()| ExitCode::SUCCESS),
         Command::Ask {
             port,
             limit_ms,

@@ -130,6 +130,25 @@ impl Node {
         self.machine.read("/var/log/routed.log").unwrap_or_default()
     }
 
+    /// How many lines of `routed`'s log contain `text`.
+    pub fn said(&self, text: &str) -> usize {
+        let log = self.routed_log();
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// What `routed` has in memory, in KiB (`VmRSS` in proc(5)).
+    pub fn routed_memory(&self) -> Result<u64> {
+        let routed = self.routed();
+        let none = || Error::new(format!("no routed on {}", self.name()));
+        let pid = routed.as_ref().ok_or_else(none)?.pid();
+        let status = format!("/proc/{pid}/status");
+        let text = std::fs::read_to_string(&status).doing(&status)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        size.and_then(|size| size.parse().ok())
+            .ok_or_else(|| Error::new(format!("no VmRSS in {status}")))
+    }
+
     /// Installs the conflist as an operator without `routed` would.
     pub fn install_conflist(&self) -> Result {
         self.machine.write(INSTALLED, &self.conflist)

@@ -1,0 +1,179 @@
+//! `routed` is killed, upgraded, or started before etcd.
+
+use lab::{DEADLINE, Lab, Result, wait_until};
+use nix::sys::signal::Signal;
+
+use crate::support::{raise, reach};
+
+#[test]
+fn routed_that_starts_without_etcd_keeps_the_routes_and_converges_once_etcd_is_back() -> Result {
+    let lab = raise(2)?;
+    let one = lab.node(1);
+    let routes = one.routes()?;
+    lab.etcd()[0].stop()?;
+    one.end_routed(Signal::SIGKILL)?;
+    one.spawn_routed(&[])?;
+    wait_until("word of the missing etcd", DEADLINE, || {
+        one.routed_log().contains("http://192.168.1.2:2379") || !one.routed_runs()
+    })?;
+
+    assert!(one.routed_runs(), "{}", one.routed_log());
+    assert_eq!(one.routes()?, routes);
+    let pod = one.add_pod("a")?;
+    let peer_route = routes
+        .iter()
+        .find(|route| route.contains(" via "))
+        .cloned()
+        .unwrap_or_default();
+    let subnet = peer_route.split(' ').next().unwrap_or_default().to_owned();
+    one.run(&["ip", "route", "del", &subnet])?;
+    lab.etcd()[0].start()?;
+
+    wait_until("route after etcd is back", DEADLINE, || {
+        one.routes().is_ok_and(|now| now.contains(&peer_route))
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    pod.delete()
+}
+
+#[test]
+fn routed_that_finds_its_list_of_subnets_damaged_has_it_from_the_registry() -> Result {
+    const LIST: &str = "/var/lib/flatland/flatland/subnets.json";
+    let lab = raise(2)?;
+    let one = lab.node(1);
+    let (list, routes) = (one.read(LIST)?, one.routes()?);
+    one.end_routed(Signal::SIGKILL)?;
+    one.write(LIST, "{")?;
+
+    one.spawn_routed(&[])?;
+    wait_until("list written anew", DEADLINE, || {
+        one.read(LIST).is_ok_and(|now| now == list) || !one.routed_runs()
+    })?;
+
+    assert!(one.routed_runs(), "{}", one.routed_log());
+    wait_until("the same routes as before", DEADLINE, || {
+        one.routes().is_ok_and(|now| now == routes)
+    })
+}
+
+#[test]
+fn pods_need_no_process_of_ours() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
+    for node in lab.nodes() {
+        node.end_routed(Signal::SIGKILL)?;
+    }
+    lab.etcd()[0].stop()?;
+
+    reach(&a, &b)?;
+    reach(&b, &a)
+}
+
+#[test]
+fn the_conflist_appears_only_when_the_node_has_its_network() -> Result {
+    let lab = Lab::builder().nodes(1).start()?;
+    let node = lab.node(1);
+    lab.etcd()[0].stop()?;
+    node.spawn_routed(&[])?;
+    wait_until("word of the missing etcd", DEADLINE, || {
+        node.routed_log().contains("192.168.1.2")
+    })?;
+    assert!(!node.ready() && node.routed_runs());
+
+    lab.etcd()[0].start()?;
+    node.wait_ready()?;
+    let installed = node.read("/etc/cni/net.d/10-flatland.conflist")?;
+    assert!(installed.contains("\"nodeName\": \"n1\""), "{installed}");
+    assert_eq!(
+        node.run(&["cat", "/proc/sys/net/ipv4/ip_forward"])?.trim(),
+        "1"
+    );
+    assert_eq!(
+        node.run(&["cat", "/proc/sys/net/ipv6/conf/all/forwarding"])?
+            .trim(),
+        "1"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_upgrade_loses_no_packet_and_touches_no_route() -> Result {
+    const MEMORY: &str = "/run/flatland/flatland/routed.json";
+    const LIST: &str = "/var/lib/flatland/flatland/subnets.json";
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
+    let routes = one.routes()?;
+    let monitor = one.spawn("monitor", None, &["ip", "-o", "monitor", "route"])?;
+    let mut traffic = Vec::new();
+    for address in b.addresses() {
+        let ping = ["ping", "-i", "0.01", &address.to_string()];
+        traffic.push(one.spawn(&format!("ping {address}"), Some(a.netns()), &ping)?);
+    }
+
+    for node in [one, two] {
+        node.end_routed(Signal::SIGTERM)?;
+        // As versions wrote them that knew less, and as ones will that know more.
+        let memory = node.read(MEMORY)?;
+        let cluster = memory.split(',').next().unwrap_or_default();
+        node.write(MEMORY, format!("{cluster},\"later\":[1]}}"))?;
+        let list = node.read(LIST)?;
+        node.write(LIST, list.replacen('{', "{\"later\": {},", 1))?;
+        let ready = node.said("is ready for pods");
+        node.start_routed()?;
+        wait_until("new routed", DEADLINE, || {
+            node.said("is ready for pods") > ready
+        })
+        .map_err(|error| error.doing(node.routed_log()))?;
+    }
+    lab.wait_routes()?;
+
+    for ping in traffic {
+        ping.signal(Signal::SIGINT)?;
+        wait_until("end of ping", DEADLINE, || !ping.running())?;
+        let log = ping.log();
+        let lost = lost(&log).unwrap_or(u32::MAX);
+        // The last one may still be under way.
+        assert!(lost <= 1, "{log}");
+    }
+    assert_eq!(one.routes()?, routes);
+    let ours = |line: &&str| line.contains("proto 70");
+    assert_eq!(monitor.log().lines().find(ours), None);
+    assert!(
+        !one.routed_log().contains("is ignored"),
+        "{}",
+        one.routed_log()
+    );
+    Ok(())
+}
+
+/// How many packets ping got no answer to, by its last words.
+fn lost(log: &str) -> Option<u32> {
+    let words = log
+        .lines()
+        .find(|line| line.contains("packets transmitted"))?;
+    let mut counts = words
+        .split(", ")
+        .filter_map(|part| part.split(' ').next()?.parse().ok());
+    let sent: u32 = counts.next()?;
+    sent.checked_sub(counts.next()?)
+}
+
+#[test]
+fn routed_that_is_killed_again_and_again_finds_its_routes_and_its_claims() -> Result {
+    let lab = raise(2)?;
+    let one = lab.node(1);
+    let (routes, owned) = (one.routes()?, one.owned()?);
+    for _ in 0..3 {
+        one.end_routed(Signal::SIGKILL)?;
+        one.start_routed()?;
+        assert_eq!(one.routes()?, routes);
+    }
+    wait_until("the same claims", DEADLINE, || {
+        let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/");
+        keys.is_ok_and(|keys| keys.len() == 4)
+    })?;
+    assert_eq!(one.owned()?, owned);
+    Ok(())
+}

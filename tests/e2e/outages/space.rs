@@ -1,0 +1,73 @@
+//! etcd has no space left: it answers what is read and refuses what is written.
+
+use lab::{DEADLINE, Etcd, Lab, Node, Result, wait_until};
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    AWAY, add_and_delete_pods, forget, is_present, join, wait_no_ways, wait_on, wait_ways,
+};
+
+/// In bytes. A member that starts takes a few hundred thousand of them.
+const QUOTA: &str = "--quota-backend-bytes=2097152";
+
+/// Writes until etcd has no space left.
+fn fill(etcd: &Etcd) -> Result {
+    let value = "x".repeat(100_000);
+    wait_until("alarm", DEADLINE, || {
+        let refused = etcd.ctl(&["put", "/filler", &value]).err();
+        refused.is_some_and(|why| why.to_string().contains("space exceeded"))
+    })
+}
+
+/// What an operator does about it.
+fn make_space(etcd: &Etcd) -> Result {
+    etcd.ctl(&["del", "/filler"])?;
+    etcd.compact()?;
+    etcd.ctl(&["defrag"])?;
+    etcd.ctl(&["alarm", "disarm"]).map(drop)
+}
+
+#[test]
+fn while_etcd_has_no_space_all_stays_as_it_is_and_a_new_node_joins_once_it_has() -> Result {
+    let mut lab = Lab::builder().nodes(3).start()?;
+    let etcd = &lab.etcd()[0];
+    etcd.stop()?;
+    etcd.start_with(&[QUOTA])?;
+    for node in lab.nodes() {
+        node.spawn_routed(&["--presence-ttl=2"])?;
+    }
+    lab.nodes().iter().try_for_each(Node::wait_ready)?;
+    lab.wait_routes()?;
+    fill(&lab.etcd()[0])?;
+    let routes = lab.node(1).routes()?;
+    join(&mut lab)?;
+    let [one, two, three, four] = [1, 2, 3, 4].map(|number| lab.node(number));
+    // It needs a lease, and gets none.
+    two.end_routed(Signal::SIGKILL)?;
+    two.spawn_routed(&["--presence-ttl=2"])?;
+    two.wait_log("is not shown as present")?;
+    four.wait_log("cannot join the network yet")?;
+    two.wait_log("space exceeded")?;
+    add_and_delete_pods(one, two.add_pod("old")?)?;
+    wait_on(two, "end of presence", || !is_present(&lab, two))?;
+    // Leases are renewed without space.
+    assert!(is_present(&lab, one) && !four.ready());
+    assert_eq!(one.routes()?, routes);
+
+    make_space(&lab.etcd()[0])?;
+    four.wait_ready()?;
+    wait_ways(one, four)?;
+    wait_on(two, "presence", || is_present(&lab, two))?;
+    three.end_routed(Signal::SIGTERM)?;
+    forget(one, three)?;
+    wait_no_ways(one, three)?;
+    for (node, text, times) in [
+        (two, "is not shown as present", 1),
+        (four, "cannot join the network yet", 1),
+        (one, AWAY, 0),
+        (two, AWAY, 0),
+    ] {
+        assert_eq!(node.said(text), times, "{}", node.routed_log());
+    }
+    Ok(())
+}
