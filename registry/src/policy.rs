@@ -51,6 +51,7 @@ impl Policy {
         Self {
             request: Duration::from_secs(15),
             patience: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(8),
             ..Self::default()
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp};
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use wire::node::NodeName;
 
 use super::Etcd;
@@ -25,6 +25,15 @@ struct Keeper {
     presence: Presence,
     state: watch::Sender<PresenceState>,
     lease: Option<i64>,
+}
+
+/// A lease, as etcd granted it.
+struct Grant {
+    lease: i64,
+    /// How long it lasts unless it is renewed.
+    ttl: Duration,
+    /// When it was asked for; it began no earlier.
+    asked: Instant,
 }
 
 impl Etcd {
@@ -61,10 +70,10 @@ impl Keeper {
         let mut failures = 0;
         loop {
             let state = match self.announce().await {
-                Ok((lease, ttl)) => {
+                Ok(grant) => {
                     failures = 0;
                     self.set(PresenceState::Present);
-                    let why = self.keep(lease, ttl).await.to_owned();
+                    let why = self.keep(grant).await.to_owned();
                     self.lease = None;
                     PresenceState::Lost { why }
                 }
@@ -76,13 +85,14 @@ impl Keeper {
         }
     }
 
-    /// Writes the key on a new lease, if this machine holds the name; the lease and its length.
-    async fn announce(&mut self) -> Result<(i64, Duration), PresenceState> {
+    /// Writes the key on a new lease, if this machine holds the name.
+    async fn announce(&mut self) -> Result<Grant, PresenceState> {
         let limit = self.etcd.policy.request;
         let revision = self.held().await?;
         let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
             .unwrap_or(i64::MAX)
             .max(1);
+        let asked = Instant::now();
         let granted = self
             .etcd
             .once(limit, |client| async move {
@@ -109,7 +119,11 @@ impl Keeper {
             });
         }
         let ttl = u64::try_from(granted.ttl()).unwrap_or_default().max(1);
-        Ok((lease, Duration::from_secs(ttl)))
+        Ok(Grant {
+            lease,
+            ttl: Duration::from_secs(ttl),
+            asked,
+        })
     }
 
     /// The revision of the node's record, if it is this machine's.
@@ -142,19 +156,24 @@ impl Keeper {
         }
     }
 
-    /// Renews the lease until it or the key is lost; says which.
-    async fn keep(&mut self, lease: i64, ttl: Duration) -> &'static str {
+    /// Renews the lease until it or the key is lost; says which. A third of its length passes from
+    /// one request to the next, or as long as the answer takes, if that is more.
+    async fn keep(&mut self, grant: Grant) -> &'static str {
+        let Grant {
+            lease,
+            ttl,
+            mut asked,
+        } = grant;
         let backoff = self.etcd.policy.backoff;
-        let mut renewed = Instant::now();
+        let mut renewed = asked;
         let mut failures = 0;
         loop {
-            let pause = if failures == 0 {
-                ttl / 3
+            if failures == 0 {
+                sleep_until(asked + ttl / 3).await;
             } else {
-                backoff.pause(failures).min(ttl / 3)
-            };
-            sleep(pause).await;
-            let asked = Instant::now();
+                sleep(backoff.pause(failures).min(ttl / 3)).await;
+            }
+            asked = Instant::now();
             match self.renew(lease).await {
                 Ok(None) => {
                     renewed = asked;
@@ -172,7 +191,8 @@ impl Keeper {
         }
     }
 
-    /// `None` if the lease is renewed and the key is there, else what is lost.
+    /// `None` if the lease is renewed and the key is there, else what is lost. Both are asked at
+    /// once: an etcd that is slow has to be asked the more often.
     async fn renew(&self, lease: i64) -> Result<Option<&'static str>, Failure> {
         let limit = self.etcd.policy.request;
         let renew = |client: etcd_client::Client| async move {
@@ -182,15 +202,17 @@ impl Keeper {
                 Err(error) => Err(error),
             }
         };
-        if !self.etcd.once(limit, renew).await? {
-            return Ok(Some("the lease ran out"));
-        }
         // Whoever deletes the network's keys leaves the lease alive.
         let key = self.etcd.keys.presence(&self.node);
         let count = GetOptions::new().with_count_only();
         let look = |client| async move { kv(&client).get(key, Some(count)).await };
-        let found = self.etcd.once(limit, look).await?;
-        Ok((found.count() == 0).then_some("its key was deleted"))
+        let renewal = Box::pin(self.etcd.once(limit, renew));
+        let look = Box::pin(self.etcd.once(limit, look));
+        let (is_renewed, found) = tokio::join!(renewal, look);
+        if !is_renewed? {
+            return Ok(Some("the lease ran out"));
+        }
+        Ok((found?.count() == 0).then_some("its key was deleted"))
     }
 
     /// Gives the lease back, and with it the key, unless another session has written it since.
