@@ -17,6 +17,9 @@ use wire::node::{self, NodeName};
 use crate::cli::addresses::AddressesArgs;
 use crate::cli::forget::ForgetArgs;
 use crate::cli::install::InstallArgs;
+use crate::cli::nodes::NodesArgs;
+use crate::cli::routes::RoutesArgs;
+use crate::cli::status::StatusArgs;
 use crate::cli::subnets::SubnetsArgs;
 use crate::cli::uninstall::UninstallArgs;
 
@@ -41,6 +44,27 @@ pub(crate) enum Command {
     /// Exit status: 0 after a signal, 64 for a wrong command line or conflist, 1 for any other
     /// failure.
     Run(RunArgs),
+    /// Says on one screen whether all is well on this node, and if not why.
+    ///
+    /// Asks the daemon. Where it does not run, the files and the kernel say what they can.
+    ///
+    /// Exit status: 0 if all is well, 1 if not, or if the daemon cannot be asked, 69 if it does
+    /// not run, 64 for a wrong command line.
+    Status(StatusArgs),
+    /// Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes
+    /// of them here.
+    ///
+    /// Asks the daemon. Where it does not run, the registry says what it can.
+    ///
+    /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
+    Nodes(NodesArgs),
+    /// Shows the routes that should be in the kernel against those that are.
+    ///
+    /// What should be is for the daemon to say. Where it does not run, only the kernel's are shown.
+    ///
+    /// Exit status: 0 if all are as they should be, 1 if not, or for any failure, 69 if the daemon
+    /// does not run, 64 for a wrong command line.
+    Routes(RoutesArgs),
     /// Releases all that a node owns: it is gone for good.
     ///
     /// Its record and its claims go, and every other node withdraws its routes to it. A node that

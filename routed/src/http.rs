@@ -5,6 +5,7 @@
 //! bounded: connections, the time that a request may take to come, and its size.
 
 mod answer;
+pub(crate) mod client;
 
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
@@ -27,8 +28,8 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
 
-pub(crate) use self::answer::Access;
-use self::answer::Answerer;
+pub(crate) use self::answer::usage;
+use self::answer::{Access, Answerer};
 use crate::asks::Asker;
 use crate::metrics::Timings;
 use crate::status::Http;

@@ -64,6 +64,9 @@ fn main() -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => daemon(args),
+        Command::Status(args) => answer(cli::status::run(&args)),
+        Command::Nodes(args) => answer(cli::nodes::run(&args)),
+        Command::Routes(args) => answer(cli::routes::run(&args)),
         Command::Forget(args) => answer(cli::forget::run(&args)),
         Command::Subnets(args) => answer(cli::subnets::run(&args)),
         Command::Addresses(args) => answer(cli::addresses::run(&args)),
@@ -84,9 +87,12 @@ fn daemon(args: RunArgs) -> ExitCode {
 }
 
 /// Prints what a command has to say.
-fn answer(result: Result<String, cli::Failure>) -> ExitCode {
-    let (written, status) = match result {
-        Ok(text) => (writeln!(io::stdout(), "{text}"), ExitCode::SUCCESS),
+fn answer(result: Result<impl Into<cli::Report>, cli::Failure>) -> ExitCode {
+    let (written, status) = match result.map(Into::into) {
+        Ok(report) => (
+            writeln!(io::stdout(), "{}", report.text),
+            report.status.into(),
+        ),
         Err(failure) => (
             writeln!(io::stderr(), "routed: {}", failure.text),
             failure.status.into(),

@@ -6,6 +6,7 @@ mod readiness;
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ use wire::node::NodeName;
 
 pub(crate) use self::gather::Gatherer;
 pub(crate) use crate::absence::Since;
+use crate::desired::{Link, Path};
+use crate::report;
 
 /// How the node and its `routed` are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,8 +170,20 @@ pub(crate) struct RouteRow {
     pub(crate) desired: Option<Way>,
     /// Whether it stays although the registry does not show its claim.
     pub(crate) held: bool,
+    /// What keeps it from the kernel, if anything does.
+    pub(crate) obstacle: Option<Obstacle>,
     /// Why there is none, or not the one that should be.
     pub(crate) why: Option<String>,
+}
+
+/// What keeps a route from the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Obstacle {
+    /// Somebody else's has its place.
+    Conflict,
+    /// The kernel refuses it.
+    Refused,
 }
 
 /// Where a route leads.
@@ -186,8 +201,21 @@ pub(crate) enum Way {
     },
 }
 
-impl std::fmt::Display for Way {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Way {
+    /// The way of `path`, over one of `links`.
+    pub(crate) fn of(path: Path, links: &[Link]) -> Self {
+        match path {
+            Path::Unreachable => Self::Unreachable,
+            Path::Via { gateway, dev } => Self::Via {
+                gateway,
+                dev: report::name_of(dev, links),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable => f.write_str("unreachable"),
             Self::Via { gateway, dev } => write!(f, "via {gateway} dev {dev}"),

@@ -222,6 +222,13 @@ fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result
         })
     })?;
     assert_eq!(get(node, "/readyz")?.0, 503);
+    let output = node.routed_command(&["status"])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        output.stderr.contains("has not turned for"),
+        "{}",
+        output.stderr
+    );
 
     node.write("/tmp/subnets.json", &content)?;
     wait_until("health", DEADLINE, || {

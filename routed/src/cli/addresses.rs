@@ -11,7 +11,8 @@ use serde::Serialize;
 use wire::conf::IpamConfig;
 use wire::node::{NodeName, run_dir, state_dir};
 
-use super::table::{Align, render, shorten};
+use super::screen::Screen;
+use super::table::{Align, Cell, render};
 use super::{Failure, Format, Network, json};
 use crate::time;
 
@@ -94,7 +95,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, Failure> {
     };
     match args.output {
         Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview, time::now())),
+        Format::Table => Ok(table(&overview, time::now(), Screen::of_stdout())),
     }
 }
 
@@ -150,7 +151,7 @@ fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<Holder> {
     .collect()
 }
 
-fn table(overview: &Overview, now: u64) -> String {
+fn table(overview: &Overview, now: u64, screen: Screen) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
     let counts = |name: String, counts: Counts| {
@@ -159,12 +160,14 @@ fn table(overview: &Overview, now: u64) -> String {
             cooling,
             free,
         } = counts;
-        vec![
+        [
             name,
             used.to_string(),
             cooling.to_string(),
             free.to_string(),
         ]
+        .map(Cell::from)
+        .to_vec()
     };
     let subnets = overview.subnets.iter();
     let mut rows: Vec<_> = subnets
@@ -191,13 +194,15 @@ fn table(overview: &Overview, now: u64) -> String {
             } else {
                 "not of this node's subnets"
             };
-            vec![
+            [
                 holder.address.to_string(),
-                shorten(&who),
+                who,
                 allocation.interface.clone(),
                 time::age(now.saturating_sub(allocation.since)),
                 note.to_owned(),
             ]
+            .map(Cell::from)
+            .to_vec()
         })
         .collect();
     let usage = [
@@ -213,7 +218,11 @@ fn table(overview: &Overview, now: u64) -> String {
         right("AGE"),
         left(""),
     ];
-    format!("{}\n\n{}", render(&usage, &rows), render(&held, &holders))
+    format!(
+        "{}\n\n{}",
+        render(&usage, &rows, screen),
+        render(&held, &holders, screen)
+    )
 }
 
 #[cfg(test)]
@@ -276,7 +285,7 @@ IPv6 in total          3        0  281474976710651
 ADDRESS     HOLDER       INTERFACE    AGE
 10.244.7.2  default/web  eth0       1h40m
 10.244.3.2  c1           eth0       1h40m  not of this node's subnets";
-        assert_eq!(table(&overview(), 7_000), expected);
+        assert_eq!(table(&overview(), 7_000, Screen::PIPE), expected);
     }
 
     #[test]

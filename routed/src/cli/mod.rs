@@ -3,6 +3,10 @@
 pub(crate) mod addresses;
 pub(crate) mod forget;
 pub(crate) mod install;
+pub(crate) mod nodes;
+pub(crate) mod routes;
+mod screen;
+pub(crate) mod status;
 pub(crate) mod subnets;
 mod table;
 pub(crate) mod uninstall;
@@ -13,10 +17,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wire::cni;
 use wire::conf::Conflist;
 
 use crate::error::USAGE;
+use crate::http::client;
 
 /// Where runtimes look for conflists, and where `routed run` installs ours.
 const INSTALLED: &str = "/etc/cni/net.d";
@@ -48,6 +54,19 @@ pub(crate) struct Failure {
     pub(crate) text: String,
 }
 
+/// What a command prints, and its exit status.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) status: u8,
+}
+
+impl From<String> for Report {
+    fn from(text: String) -> Self {
+        Self { text, status: 0 }
+    }
+}
+
 impl Failure {
     fn new(status: u8, text: String) -> Self {
         Self { status, text }
@@ -71,6 +90,12 @@ impl From<registry::Error> for Failure {
     }
 }
 
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        Self::new(1, error.to_string())
+    }
+}
+
 impl From<ipam::Error> for Failure {
     fn from(error: ipam::Error) -> Self {
         Self::new(1, error.to_string())
@@ -82,13 +107,13 @@ impl Network {
     fn read(&self) -> Result<Conflist, Failure> {
         match &self.conflist {
             Some(path) => Ok(Conflist::read(path)?),
-            None => find(Path::new(INSTALLED)),
+            None => find(Path::new(INSTALLED)).map(|(_, conflist)| conflist),
         }
     }
 }
 
 /// The one conflist of ours in `folder`.
-fn find(folder: &Path) -> Result<Conflist, Failure> {
+fn find(folder: &Path) -> Result<(PathBuf, Conflist), Failure> {
     let entries = fs::read_dir(folder).map_err(|error| {
         let folder = folder.display();
         Failure::usage(format!("cannot list {folder}: {error}; name a --conflist"))
@@ -100,7 +125,7 @@ fn find(folder: &Path) -> Result<Conflist, Failure> {
         .collect();
     let folder = folder.display();
     match (found.pop(), found.pop()) {
-        (Some((conflist, _)), None) => Ok(conflist),
+        (Some((conflist, path)), None) => Ok((path, conflist)),
         (None, _) => Err(Failure::usage(format!(
             "no conflist of Flatland in {folder}; name one with --conflist"
         ))),
@@ -110,6 +135,15 @@ fn find(folder: &Path) -> Result<Conflist, Failure> {
             other.display()
         ))),
     }
+}
+
+/// Asks the daemon of this node.
+fn daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| client::Error::Failed(error.to_string()))?;
+    runtime.block_on(client::get(page))
 }
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {
@@ -143,7 +177,7 @@ mod tests {
         assert!(none.status == USAGE && none.text.contains("--conflist"));
 
         write("10-flatland.conflist", OURS);
-        assert_eq!(find(folder.path()).unwrap().network(), "flatland");
+        assert_eq!(find(folder.path()).unwrap().1.network(), "flatland");
 
         write("20-flatland.conflist", OURS);
         let both = find(folder.path()).unwrap_err().text;

@@ -11,7 +11,8 @@ use registry::{Network as Agreed, Registry, Snapshot};
 use serde::Serialize;
 use wire::node::{NodeName, state_dir};
 
-use super::table::{Align, render, shorten};
+use super::screen::Screen;
+use super::table::{Align, Cell, render};
 use super::{Failure, Format, Network, json, wait};
 
 /// The flags of `routed subnets`.
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &SubnetsArgs) -> Result<String, Failure> {
     };
     match args.output {
         Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview)),
+        Format::Table => Ok(table(&overview, Screen::of_stdout())),
     }
 }
 
@@ -131,7 +132,7 @@ fn shares(network: &Agreed, rows: &[Row], is_complete: bool) -> Vec<Share> {
     network.pools().map(share).collect()
 }
 
-fn table(overview: &Overview) -> String {
+fn table(overview: &Overview, screen: Screen) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
     let columns = [
@@ -151,12 +152,14 @@ fn table(overview: &Overview) -> String {
             let present = row
                 .present
                 .map(|yes| if yes { "yes" } else { "no" }.to_owned());
-            vec![
+            [
                 row.subnet.to_string(),
-                shorten(row.node.as_str()),
+                row.node.to_string(),
                 address.map_or_else(unknown, ToString::to_string),
                 present.unwrap_or_else(unknown),
             ]
+            .map(Cell::from)
+            .to_vec()
         })
         .collect();
     let totals: Vec<_> = overview
@@ -164,13 +167,15 @@ fn table(overview: &Overview) -> String {
         .iter()
         .map(|share| {
             let number = |number: Option<u128>| number.map_or_else(unknown, |it| it.to_string());
-            vec![
+            [
                 share.pod_cidr.to_string(),
                 share.subnets.to_string(),
                 number(share.claimed),
                 number(share.claimed.map(|it| share.subnets.saturating_sub(it))),
                 number(share.claimed.map(|_| share.nodes.len() as u128)),
             ]
+            .map(Cell::from)
+            .to_vec()
         })
         .collect();
     let sums = [
@@ -180,7 +185,11 @@ fn table(overview: &Overview) -> String {
         right("FREE"),
         right("NODES"),
     ];
-    format!("{}\n\n{}", render(&columns, &rows), render(&sums, &totals))
+    format!(
+        "{}\n\n{}",
+        render(&columns, &rows, screen),
+        render(&sums, &totals, screen)
+    )
 }
 
 #[cfg(test)]
@@ -228,12 +237,12 @@ fd00:10:244:7::/80  n1    fd00::11      yes
 POD CIDR           SUBNETS  CLAIMED      FREE  NODES
 10.244.0.0/16          256        2       254      2
 fd00:10:244::/56  16777216        1  16777215      1";
-        assert_eq!(table(&overview(true)), expected);
+        assert_eq!(table(&overview(true), Screen::PIPE), expected);
     }
 
     #[test]
     fn what_only_the_registry_knows_is_left_open_without_it() {
-        let text = table(&overview(false));
+        let text = table(&overview(false), Screen::PIPE);
         assert!(
             text.contains("10.244.0.0/16          256        ?     ?      ?"),
             "{text}"

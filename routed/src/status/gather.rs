@@ -9,10 +9,11 @@ use wire::node::NodeName;
 
 use super::readiness::Readiness;
 use super::{
-    Conflicts, NodeRow, NodeVerdict, Nodes, Registry, RouteRow, Routes, Status, Way, words,
+    Conflicts, NodeRow, NodeVerdict, Nodes, Obstacle, Registry, RouteRow, Routes, Status, Way,
+    words,
 };
 use crate::chores::Chores;
-use crate::desired::{Link, Path};
+use crate::desired::Path;
 use crate::fib::Why;
 use crate::firewall::Firewall;
 use crate::hold::Owners;
@@ -116,8 +117,9 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
             let row = RouteRow {
                 subnet: *subnet,
                 node: self.owner(subnet, &held),
-                desired: Some(way(*path, reconciler.links())),
+                desired: Some(Way::of(*path, reconciler.links())),
                 held: is_held,
+                obstacle: failure.map(obstacle),
                 why: failure
                     .map(|why| self.failure(subnet, why))
                     .or_else(distrust),
@@ -132,6 +134,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
                     node: Some(node.clone()),
                     desired: None,
                     held: false,
+                    obstacle: None,
                     why: Some(why),
                 };
                 rows.insert(subnet, row);
@@ -337,12 +340,9 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
     }
 }
 
-fn way(path: Path, links: &[Link]) -> Way {
-    match path {
-        Path::Unreachable => Way::Unreachable,
-        Path::Via { gateway, dev } => Way::Via {
-            gateway,
-            dev: report::name_of(dev, links),
-        },
+fn obstacle(why: &Why) -> Obstacle {
+    match why {
+        Why::Conflict(_) => Obstacle::Conflict,
+        Why::Refused(_) => Obstacle::Refused,
     }
 }

@@ -1,0 +1,84 @@
+//! Who reads what a command prints: a terminal of some width, with colours or without, or a
+//! program, which gets everything and no colours.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use terminal_size::{Width, terminal_size_of};
+
+/// Where standard output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Screen {
+    /// How many characters fit a line, where it is a terminal.
+    pub(super) width: Option<usize>,
+    /// Whether colours are wanted.
+    pub(super) colours: bool,
+}
+
+/// What something means to the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Tone {
+    /// Nothing in particular.
+    #[default]
+    Plain,
+    /// All is well.
+    Good,
+    /// It may matter.
+    Doubtful,
+    /// It needs attention.
+    Bad,
+}
+
+impl Screen {
+    /// A program, or a file.
+    pub(super) const PIPE: Self = Self {
+        width: None,
+        colours: false,
+    };
+
+    /// Whoever reads standard output. <https://no-color.org>: a `NO_COLOR` that is not empty keeps
+    /// colours away, and so does a terminal that calls itself dumb.
+    pub(super) fn of_stdout() -> Self {
+        let stdout = io::stdout();
+        if !stdout.is_terminal() {
+            return Self::PIPE;
+        }
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            width: terminal_size_of(stdout).map(|(Width(width), _)| usize::from(width)),
+            colours: !is_set("NO_COLOR") && !is_dumb,
+        }
+    }
+
+    /// `text` in the colour of its tone.
+    pub(super) fn paint(self, text: &str, tone: Tone) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Good => 32,
+            Tone::Doubtful => 33,
+            Tone::Bad => 31,
+        };
+        if self.colours {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        let colourful = Screen {
+            width: Some(80),
+            colours: true,
+        };
+        assert_eq!(colourful.paint("x", Tone::Bad), "\u{1b}[31mx\u{1b}[0m");
+        assert_eq!(colourful.paint("x", Tone::Plain), "x");
+        assert_eq!(Screen::PIPE.paint("x", Tone::Bad), "x");
+    }
+}

@@ -1,0 +1,265 @@
+//! `routed status`, `routed nodes` and `routed routes`.
+
+use std::time::Duration;
+
+use lab::{DEADLINE, Families, Lab, Node, Output, Result, wait_for, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+fn raise(nodes: u8) -> Result<Lab> {
+    let lab = Lab::builder().nodes(nodes).families(Families::V4).start()?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    Ok(lab)
+}
+
+fn json(node: &Node, command: &str) -> Result<Value> {
+    let output = node.routed_command(&[command, "-o", "json"])?;
+    Ok(serde_json::from_str(&output.stdout).expect("JSON"))
+}
+
+/// Waits until `command` ends with `status` and prints all of `texts`.
+fn wait_said(node: &Node, command: &str, status: i32, texts: &[&str]) -> Result<Output> {
+    let mut last = None;
+    let said = wait_for(format!("{texts:?} of routed {command}"), DEADLINE, || {
+        let output = node.routed_command(&[command]).ok()?;
+        let is_said = texts.iter().all(|text| output.stdout.contains(text));
+        if output.status.code() == Some(status) && is_said {
+            return Some(output);
+        }
+        last = Some(output);
+        None
+    });
+    said.map_err(|error| error.doing(format!("{last:?}")))
+}
+
+fn put(lab: &Lab, key: &str, value: &str) -> Result {
+    let key = format!("/flatland/flatland/{key}");
+    lab.etcd()[0].ctl(&["put", &key, value]).map(drop)
+}
+
+/// What the first node says of the second's subnet.
+fn peer_subnet(node: &Node, peer: &Node) -> Result<String> {
+    let routes = json(node, "routes")?;
+    let mut all = routes["routes"].as_array().into_iter().flatten();
+    let of_peer = all.find(|route| route["node"] == peer.name());
+    let subnet = of_peer.and_then(|route| route["subnet"].as_str());
+    Ok(subnet.unwrap_or_default().to_owned())
+}
+
+#[test]
+fn one_screen_says_that_all_is_well() -> Result {
+    let lab = raise(2)?;
+    let one = lab.node(1);
+    let ready = "ready      yes, /etc/cni/net.d/10-flatland.conflist";
+    let output = wait_said(one, "status", 0, &["network flatland: well", ready])?;
+    let text = output.stdout;
+    assert!(
+        text.contains("\n  nodes      2 present, 0 absent\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  routes     2 wanted, 2 in the kernel, 0 missing;"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  pods       IPv4 0 used, 0 cooling, 253 free\n"),
+        "{text}"
+    );
+    assert!(
+        text.lines().count() <= 24 && !text.contains('\u{1b}'),
+        "{text}"
+    );
+    let status = json(one, "status")?;
+    assert_eq!(
+        (&status["running"], &status["well"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(status["http"]["address"], "127.0.0.1:9470");
+
+    let nodes = one.routed_command(&["nodes"])?.success()?;
+    let is_there = |node: &Node, verdict: &str| {
+        let mut lines = nodes.lines();
+        lines.any(|line| {
+            let words = [
+                node.name(),
+                &node.addresses()[0].to_string(),
+                "yes",
+                verdict,
+            ];
+            words.iter().all(|word| line.contains(word))
+        })
+    };
+    assert!(
+        is_there(one, "this node") && is_there(lab.node(2), "ok"),
+        "{nodes}"
+    );
+    let routes = one.routed_command(&["routes"])?.success()?;
+    assert!(
+        routes.contains("via 192.168.1.12 dev eth0  same    ok"),
+        "{routes}"
+    );
+    for text in [nodes, routes] {
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_foreign_route_and_an_outage_are_named_and_the_exit_status_says_so() -> Result {
+    let lab = raise(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let subnet = peer_subnet(one, two)?;
+    // Not ours, and quicker than we are: both changes come in one batch.
+    let batch = format!("route del {subnet}\nroute add {subnet} via 192.168.1.1 proto static\n");
+    wait_until("conflict", DEADLINE, || {
+        let made = one.run_with(&["ip", "-batch", "-"], batch.as_bytes());
+        made.is_ok()
+            && wait_for("state", Duration::from_secs(1), || {
+                let routes = json(one, "routes").ok()?;
+                let mut all = routes["routes"].as_array().into_iter().flatten();
+                all.any(|route| route["state"] == "conflict").then_some(())
+            })
+            .is_ok()
+    })?;
+    let output = wait_said(one, "routes", 1, &["conflict", "proto static"])?;
+    assert!(
+        output.stdout.contains("remove it to let this one in"),
+        "{}",
+        output.stdout
+    );
+    wait_said(
+        one,
+        "status",
+        1,
+        &["not well", "conflict with a route that somebody else made"],
+    )?;
+    one.run(&["ip", "route", "del", &subnet])?;
+    wait_said(one, "status", 0, &["well"])?;
+
+    lab.etcd()[0].stop()?;
+    wait_said(
+        one,
+        "status",
+        1,
+        &["not well", "the registry has been out of reach for"],
+    )?;
+    assert_eq!(json(one, "status")?["ready"], true);
+    Ok(())
+}
+
+#[test]
+fn a_gone_node_is_shown_and_told_of_once_and_withdraws_nothing() -> Result {
+    let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    one.start_routed()?;
+    two.spawn_routed(&["--presence-ttl", "2"])?;
+    two.wait_ready()?;
+    lab.wait_routes()?;
+    wait_said(one, "status", 0, &["2 present, 0 absent"])?;
+    let routes = one.routes()?;
+
+    two.end_routed(Signal::SIGKILL)?;
+    let remark = "node n2 has been absent since";
+    wait_said(
+        one,
+        "status",
+        0,
+        &["well, see the remarks", remark, "1 present, 1 absent"],
+    )?;
+    wait_said(one, "nodes", 0, &["no, "])?;
+    let told = |text: &str| one.routed_log().matches(text).count();
+    let patience = DEADLINE * 2;
+    wait_until("word in the log", patience, || {
+        told("node n2 is absent: ") == 1
+    })?;
+    assert_eq!(one.routes()?, routes, "nothing is withdrawn");
+
+    two.spawn_routed(&[])?;
+    wait_until("its return in the log", patience, || {
+        told("node n2 is present again, after ") == 1
+    })?;
+    wait_said(one, "status", 0, &["2 present, 0 absent"])?;
+    assert_eq!(told("node n2 is absent: "), 1);
+    assert_eq!(one.routes()?, routes);
+    Ok(())
+}
+
+#[test]
+fn a_peer_elsewhere_and_a_bad_record_are_named_here_and_once_in_the_log() -> Result {
+    let lab = raise(1)?;
+    let node = lab.node(1);
+    put(
+        &lab,
+        "nodes/n9",
+        r#"{"addresses":["172.31.0.9"],"machineId":"9"}"#,
+    )?;
+    put(&lab, "subnets/10.244.99.0-24", r#"{"node":"n9"}"#)?;
+    put(&lab, "nodes/n8", "what is this")?;
+
+    let verdict = "unreachable peer: n9 gives 172.31.0.9 (on no connected link) for \
+                   10.244.99.0/24, and n1 is connected to 192.168.1.11/24 (eth0)";
+    let ignored = "ignored nodes/n8 in the registry: the value cannot be read";
+    wait_said(node, "status", 1, &["not well", verdict, ignored])?;
+    let status = json(node, "status")?;
+    assert_eq!(status["claimsWithoutRoute"]["unreachable"], 1);
+    assert_eq!(status["registry"]["ignored"], 1);
+    wait_said(node, "nodes", 0, &["none, see below", verdict])?;
+    let routes = wait_said(node, "routes", 1, &["10.244.99.0/24", verdict])?.stdout;
+    let row = routes
+        .lines()
+        .find(|line| line.starts_with("10.244.99.0/24"));
+    assert!(row.is_some_and(|row| row.ends_with("none")), "{routes}");
+    let log = node.routed_log();
+    assert_eq!(log.matches(verdict).count(), 1, "{log}");
+    assert_eq!(log.matches(ignored).count(), 1, "{log}");
+
+    lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/flatland/nodes/n8"])?;
+    put(
+        &lab,
+        "nodes/n9",
+        r#"{"addresses":["192.168.1.99"],"machineId":"9"}"#,
+    )?;
+    wait_said(
+        node,
+        "status",
+        0,
+        &["well, see the remarks", "node n9 has been absent"],
+    )?;
+    wait_said(node, "routes", 0, &["via 192.168.1.99 dev eth0"]).map(drop)
+}
+
+#[test]
+fn without_the_daemon_each_command_says_so_and_what_can_be_seen_without_it() -> Result {
+    let lab = raise(2)?;
+    let one = lab.node(1);
+    one.end_routed(Signal::SIGKILL)?;
+    let not_running = "routed does not run on this node";
+    let goes_on = "10-flatland.conflist: the runtime goes on adding pods";
+    let output = wait_said(
+        one,
+        "status",
+        69,
+        &[not_running, goes_on, "2 in the kernel"],
+    )?;
+    assert!(
+        output.stdout.contains(&one.owned()?[0]),
+        "{}",
+        output.stdout
+    );
+    let status = json(one, "status")?;
+    assert_eq!(
+        (&status["running"], &status["routes"]),
+        (&false.into(), &2.into())
+    );
+
+    let routes = wait_said(one, "routes", 69, &["via 192.168.1.12 dev eth0"])?;
+    assert!(routes.stderr.contains(not_running), "{}", routes.stderr);
+    let nodes = wait_said(one, "nodes", 0, &["n1 ", "n2 "])?;
+    assert!(
+        nodes.stderr.contains("as the registry has it"),
+        "{}",
+        nodes.stderr
+    );
+    Ok(())
+}
