@@ -41,6 +41,9 @@ ifneq ($(shell id -u),0)
 IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link set lo up && exec "$$@"' sh
 endif
 
+# Container runtimes are for tests alone, and a large download.
+build demo bench lint: export WITHOUT_RUNTIMES := 1
+
 .PHONY: help setup build demo demo-down bench test lint install clean
 
 ## help: this list

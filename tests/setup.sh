@@ -5,6 +5,8 @@
 #
 #   tests/setup.sh [TARGET]
 #
+# With WITHOUT_RUNTIMES set it leaves out the container runtimes, which only tests need.
+#
 # Leaves the target triple to build for in target/tools/triple: TARGET if it is given, else this
 # machine's musl target (static programs), else, where that cannot be had, this machine's own.
 set -euo pipefail
@@ -98,33 +100,92 @@ has_etcd() {
     command -v etcd >/dev/null && command -v etcdctl >/dev/null
 }
 
+# download FOLDER PACKAGE...: fetches Debian packages into a folder, and installs nothing.
+download() {
+    local folder=$1
+    shift
+    # Without package lists, or with old ones, the first attempt fails; what it says helps nobody.
+    try_download "$folder" "$@" 2>/dev/null && return
+    if can_be_root; then update_lists; fi
+    try_download "$folder" "$@"
+}
+
+# apt's own unprivileged user cannot write here, and asking for it makes root's apt-get complain.
+try_download() { (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "${@:2}"); }
+
+# Makes the folder `work`, which goes when we do.
+make_work() {
+    work=$(mktemp -d "$PWD/$tools/work.XXXXXX")
+    # shellcheck disable=SC2064 # the folder's name is wanted as it is now
+    trap "rm -rf '$work'" EXIT
+}
+
 # The packages are unpacked, not installed: installing them would start an etcd on this machine.
 fetch_etcd() {
     ! has_etcd || return 0
     command -v apt-get >/dev/null || die \
         "etcd is missing and there is no apt-get to fetch it" \
         "put etcd 3.4 or later and etcdctl in PATH, or name etcd, with etcdctl beside it, in FLATLAND_ETCD"
-    local work
-    work=$(mktemp -d "$PWD/$tools/etcd.XXXXXX")
-    # shellcheck disable=SC2064 # the folder's name is wanted as it is now
-    trap "rm -rf '$work'" EXIT
+    local work package
+    make_work
     say "fetching etcd into $tools"
-    # Without package lists, or with old ones, the first attempt fails; what it says helps nobody.
-    if ! download_etcd "$work" 2>/dev/null; then
-        if can_be_root; then update_lists; fi
-        download_etcd "$work" || die \
-            "cannot fetch etcd: apt-get download etcd-server etcd-client failed" \
-            "refresh the package lists as root (apt-get update), put etcd 3.4 or later and etcdctl in PATH, or name etcd, with etcdctl beside it, in FLATLAND_ETCD"
-    fi
-    local package
+    download "$work" etcd-server etcd-client || die \
+        "cannot fetch etcd: apt-get download etcd-server etcd-client failed" \
+        "refresh the package lists as root (apt-get update), put etcd 3.4 or later and etcdctl in PATH, or name etcd, with etcdctl beside it, in FLATLAND_ETCD"
     for package in "$work"/*.deb; do dpkg -x "$package" "$work"; done
     "$work/usr/bin/etcd" --version >/dev/null
     mkdir -p "$tools/usr/bin"
     mv "$work/usr/bin/etcdctl" "$work/usr/bin/etcd" "$tools/usr/bin/"
+    rm -rf "$work"
 }
 
-# apt's own unprivileged user cannot write here, and asking for it makes root's apt-get complain.
-download_etcd() { (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download etcd-server etcd-client); }
+# The container runtimes of the tests, and what their images are made of.
+runtimes=(containerd podman conmon crun busybox-static)
+
+# Whether all of them start, with the libraries that are beside them and those of this machine.
+have_runtimes() {
+    local usr=$tools/runtimes/usr libraries program
+    libraries=$(printf '%s:' "$usr"/lib/*-linux-*)
+    for program in containerd ctr podman conmon crun; do
+        LD_LIBRARY_PATH=$libraries "$usr/bin/$program" --version >/dev/null 2>&1 || return
+    done
+    test -x "$usr/bin/busybox"
+}
+
+# What else apt-get would install with them: the libraries that this machine lacks.
+missing_libraries() {
+    apt-get -qq -s install --no-install-recommends "${runtimes[@]}" |
+        sed -n 's/^Inst \([^ ]*\) (.*/\1/p' | grep -vxF "$(printf '%s\n' "${runtimes[@]}")"
+}
+
+# Unpacked, not installed, for the same reason; the tests lay them over a node's /usr.
+fetch_runtimes() {
+    ! have_runtimes || return 0
+    command -v apt-get >/dev/null || die \
+        "there is no apt-get to fetch container runtimes for the tests: ${runtimes[*]}" \
+        "put Debian's packages, unpacked, into $tools/runtimes"
+    local work package folder libraries
+    make_work
+    say "fetching container runtimes into $tools"
+    download "$work" "${runtimes[@]}" || die \
+        "cannot fetch container runtimes: apt-get download ${runtimes[*]} failed" \
+        "refresh the package lists as root: apt-get update"
+    # Only now, as the package lists may have been missing.
+    mapfile -t libraries < <(missing_libraries)
+    test ${#libraries[@]} -eq 0 || download "$work" "${libraries[@]}"
+    for package in "$work"/*.deb; do dpkg -x "$package" "$work"; done
+    # As on a machine whose /bin and /lib are links into /usr.
+    for folder in bin sbin lib; do
+        test ! -d "$work/$folder" || cp -a "$work/$folder" "$work/usr/"
+    done
+    rm -rf "$tools/runtimes"
+    mkdir "$tools/runtimes"
+    mv "$work/usr" "$tools/runtimes/usr"
+    rm -rf "$work"
+    have_runtimes || die \
+        "Debian's container runtimes do not start: see what is missing with ldd $tools/runtimes/usr/bin/*" \
+        "these tests are made for Debian 12"
+}
 
 # add_rust KIND NAME: a rustup target or component. No rustup, no success.
 add_rust() {
@@ -158,4 +219,5 @@ mkdir -p "$tools"
 check_packages
 install_packages
 fetch_etcd
+test -n "${WITHOUT_RUNTIMES:-}" || fetch_runtimes
 choose_target "${1:-}"
