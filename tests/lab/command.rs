@@ -118,7 +118,7 @@ fn beside_own() -> Result<PathBuf> {
 pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
     let named = env::var_os("FLATLAND_ETCD").map(PathBuf::from);
     let named = named.as_deref().and_then(Path::parent).map(Path::to_owned);
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/usr/bin");
+    let unpacked = unpacked("usr/bin");
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = named
         .into_iter()
@@ -128,6 +128,12 @@ pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
     programs
         .find(|path| path.is_file())
         .ok_or_else(|| Error::new(format!("no {name} on this machine: run `make setup`")))
+}
+
+/// Where `make setup` unpacks programs of others.
+pub(crate) fn unpacked(folder: &str) -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools");
+    tools.join(folder)
 }
 
 /// Copies a program, whole or not at all.

@@ -9,6 +9,7 @@
 mod builder;
 mod cluster;
 mod command;
+pub mod containers;
 mod daemon;
 pub mod delay;
 pub mod demo;

@@ -9,6 +9,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::pivot_root;
 
 use crate::Result;
+use crate::command::unpacked;
 use crate::error::Doing;
 use crate::namespaces::mount_proc;
 
@@ -16,7 +17,7 @@ use crate::namespaces::mount_proc;
 const NEW_ROOT: &str = "/mnt";
 
 /// Folders that a machine has to itself.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "etc",
     "run",
     "tmp",
@@ -28,6 +29,7 @@ const OWN: [&str; 16] = [
     "usr",
     "opt/cni/bin",
     "opt/flatland",
+    "opt/runtimes",
     "etc/cni/net.d",
     "etc/flatland",
     "var/lib",
@@ -73,6 +75,10 @@ pub fn compose(name: &str) -> Result {
         }
     }
     compose_etc(name, &root.join("etc"))?;
+    let runtimes = unpacked("runtimes");
+    if runtimes.is_dir() {
+        share(&runtimes, &root.join("opt/runtimes"), true)?;
+    }
     share(Path::new("/dev"), &root.join("dev"), false)?;
     mount_proc(&root.join("proc"))?;
     let sys = root.join("sys");

@@ -1,0 +1,5 @@
+//! The shipped conflist under real container runtimes: Debian's containerd and podman.
+
+mod containerd;
+mod podman;
+mod support;

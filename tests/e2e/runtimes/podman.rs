@@ -1,0 +1,67 @@
+//! podman, with its networks by CNI.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use lab::containers::Podman;
+use lab::probe::PORT;
+use lab::{DEADLINE, Place, Result, wait_until};
+
+use crate::support::{SERVE, cluster, wait_back, wait_served};
+
+const NETWORK: &str = "--network=flatland";
+
+#[test]
+fn containers_of_podman_talk_across_nodes_and_have_host_ports() -> Result {
+    let lab = cluster(2)?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (on_one, on_two) = (Podman::set_up(one)?, Podman::set_up(two)?);
+    let before = [one.traces()?, two.traces()?];
+    let ports = ["--publish=8080:7070/tcp", "--publish=8080:7070/udp"];
+    let a = on_one.run("a", &[NETWORK, ports[0], ports[1]], &SERVE)?;
+    let b = on_two.run("b", &[NETWORK], &SERVE)?;
+    let (of_a, of_b) = (a.addresses()?, b.addresses()?);
+    assert_eq!((of_a.len(), of_b.len()), (2, 2));
+    wait_served(&a, &of_b)?;
+    wait_served(&b, &of_a)?;
+
+    assert_eq!(a.place().seen_by(&of_b, PORT)?, of_a);
+    assert_eq!(b.place().seen_by(&of_a, PORT)?, of_b);
+    let node = one.addresses();
+    assert_eq!(b.place().seen_by(node, 8080)?, of_b);
+    assert_eq!(Place::from(&**two).seen_by(node, 8080)?, two.addresses());
+    assert_eq!(Place::from(&**one).seen_by(node, 8080)?, node);
+    let localhost = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    assert_eq!(Place::from(&**one).seen_by(&localhost, 8080)?, node[..1]);
+
+    on_one.podman(&["rm", "--force", "--time=0", "a"])?;
+    on_two.podman(&["rm", "--force", "--time=0", "b"])?;
+    wait_back(one, &before[0])?;
+    wait_back(two, &before[1])?;
+    let rules = one.run(&["nft", "list", "ruleset"])?;
+    assert!(!rules.contains("CNI-DN-"), "{rules}");
+    Ok(())
+}
+
+#[test]
+fn an_application_that_restarts_keeps_its_pods_address() -> Result {
+    let lab = cluster(1)?;
+    let node = lab.node(1);
+    let podman = Podman::set_up(node)?;
+    let before = node.traces()?;
+    podman.create_pod("pod", &[NETWORK])?;
+    let app = podman.run("app", &["--pod=pod"], &SERVE)?;
+    let addresses = app.addresses()?;
+    let (attached, first) = (node.traces()?, app.pid());
+
+    podman.podman(&["restart", "--time=0", "app"])?;
+
+    let app = podman.container("app")?;
+    assert_ne!(app.pid(), first);
+    assert_eq!(app.addresses()?, addresses);
+    assert_eq!(node.traces()?, attached);
+    wait_until("answer at the same address", DEADLINE, || {
+        Place::from(&**node).seen_by(&addresses, PORT).is_ok()
+    })?;
+    podman.podman(&["pod", "rm", "--force", "--time=0", "pod"])?;
+    wait_back(node, &before)
+}

@@ -1,0 +1,105 @@
+//! Debian's container runtimes on a node: containerd and podman, with containers of an image that
+//! is made from busybox.
+
+mod containerd;
+mod image;
+mod podman;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::Doing;
+use crate::{Error, Machine, Place, Result};
+
+pub use containerd::{Containerd, Running};
+pub use podman::Podman;
+
+/// The image's name.
+const IMAGE: &str = "localhost/busybox:latest";
+/// The image on the node.
+const ARCHIVE: &str = "/opt/flatland/busybox.tar";
+/// What stands between the runtimes and crun.
+const CRUN: &str = "/opt/flatland/crun";
+/// The probes' program, the same for nodes and their containers.
+const LAB: &str = "/opt/flatland/lab";
+
+/// The cgroups are the machine's, not the lab's, so containers do without. Group 5, whose the
+/// terminals are, does not exist in the user namespace of somebody who is not root.
+const CRUN_SCRIPT: &str = r#"#!/bin/sh
+bundle=.
+for word; do
+    case $before in --bundle | -b) bundle=$word ;; esac
+    before=$word
+done
+test ! -e "$bundle/config.json" || sed -i 's/,"gid=5"//' "$bundle/config.json"
+exec /usr/bin/crun --cgroup-manager=disabled "$@"
+"#;
+
+/// A running container.
+#[derive(Debug)]
+pub struct Container<'a> {
+    machine: &'a Machine,
+    /// Its first process, as the machine's processes see it.
+    pid: u32,
+    netns: PathBuf,
+}
+
+impl<'a> Container<'a> {
+    fn new(machine: &'a Machine, pid: u32) -> Self {
+        Self {
+            machine,
+            pid,
+            netns: format!("/proc/{pid}/ns/net").into(),
+        }
+    }
+
+    /// Its first process, as the machine's processes see it.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its network namespace.
+    pub fn place(&self) -> Place<'_> {
+        Place::within(self.machine, &self.netns)
+    }
+
+    /// The addresses of its `eth0` that are not link-local, IPv4 first.
+    pub fn addresses(&self) -> Result<Vec<IpAddr>> {
+        let command = [
+            "ip", "-j", "address", "show", "dev", "eth0", "scope", "global",
+        ];
+        let text = self.machine.run_in(&self.netns, &command)?.success()?;
+        let links: Value = serde_json::from_str(&text).doing("addresses of eth0")?;
+        let infos = links.as_array().into_iter().flatten();
+        let infos = infos
+            .filter_map(|link| link["addr_info"].as_array())
+            .flatten();
+        // Those that are not asked for are there too, as empty objects.
+        let addresses = infos.filter_map(|info| info["local"].as_str());
+        addresses
+            .map(|address| address.parse().doing(address))
+            .collect()
+    }
+}
+
+/// Makes a node one that has Debian's runtimes installed, and an image for them.
+fn prepare(machine: &Machine) -> Result {
+    if !machine.path("/opt/runtimes/usr").is_dir() {
+        return Err(Error::new(
+            "no container runtimes on this machine: run `make setup`",
+        ));
+    }
+    let over_usr = "lowerdir=/opt/runtimes/usr:/usr";
+    machine.run(&["mount", "-t", "overlay", "overlay", "-o", over_usr, "/usr"])?;
+    // Runtimes keep locks in the one and look for controllers in the other: both are the caller's.
+    for folder in ["/dev/shm", "/sys/fs/cgroup"] {
+        machine.run(&["mount", "-t", "tmpfs", "tmpfs", folder])?;
+    }
+    machine.write(CRUN, CRUN_SCRIPT)?;
+    machine.run(&["chmod", "755", CRUN])?;
+    let busybox = machine.path(Path::new("/usr/bin/busybox"));
+    let busybox = std::fs::read(&busybox).doing(busybox.display())?;
+    machine.write(ARCHIVE, image::archive(&busybox)?)
+}
