@@ -1,6 +1,8 @@
 //! What is wrong with a pod's wiring, as a pure comparison of what ADD would make with what is
 //! there. What ADD asks the kernel for is what is looked for, so that the two cannot drift apart.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use wire::cni::Success;
 use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind};
@@ -12,6 +14,9 @@ use crate::wiring::{self, Wiring};
 pub(crate) struct Expected {
     /// The wiring, with the MAC that the result states.
     pub(crate) wiring: Wiring,
+    /// Whether a later plugin gave the pod another MAC. The kernel forgets the pod's neighbours then,
+    /// permanent ones too (`neigh_changeaddr`), and asks for them when it needs them.
+    has_other_mac: bool,
     /// Destinations that the result still leads through our gateways.
     destinations: Vec<IpNet>,
     /// MTUs that the result states; it does from CNI 1.1.0 on.
@@ -41,7 +46,7 @@ pub(crate) struct Side {
     pub(crate) addresses: Vec<Address>,
     /// Routes, not only its own.
     pub(crate) routes: Vec<Route>,
-    /// Its permanent neighbours.
+    /// Its neighbours.
     pub(crate) neighbours: Vec<Neighbour>,
 }
 
@@ -57,6 +62,7 @@ impl Expected {
         let mac = pod.and_then(|pod| pod.mac.as_deref()?.parse::<Mac>().ok());
         let pod_mtu = pod.and_then(|pod| pod.mtu);
         let host_mtu = stated(&wiring.host_name, false).and_then(|host| host.mtu);
+        let has_other_mac = mac.is_some_and(|mac| mac != wiring.pod_mac);
         wiring.pod_mac = mac.unwrap_or(wiring.pod_mac);
         let ours = result
             .routes
@@ -64,6 +70,7 @@ impl Expected {
             .filter(|route| route.gw == Some(wiring::gateway_of(&route.dst)));
         Self {
             wiring,
+            has_other_mac,
             destinations: ours.map(|route| route.dst).collect(),
             host_mtu,
             pod_mtu,
@@ -93,6 +100,11 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
         let requests = wiring.pod_requests(link.index);
         found.extend(requests.iter().filter_map(|request| match request {
             Request::AddRoute(route) if !expected.keeps(route, &inside.routes) => None,
+            Request::AddNeighbour(gateway)
+                if expected.has_other_mac && !inside.knows(gateway.address) =>
+            {
+                None
+            }
             request => inside.lacks(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
@@ -104,8 +116,10 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
     }
     if let Some(link) = &outside.link {
         let requests = wiring.host_requests(link.index);
+        let neighbours = wiring.acquaintance(link.index);
         let lacking = requests
             .iter()
+            .chain(&neighbours)
             .filter_map(|request| outside.lacks(link, request));
         found.extend(lacking);
         let what = format!("host interface {}", wiring.host_name);
@@ -164,11 +178,18 @@ impl Side {
         })
     }
 
+    fn knows(&self, address: IpAddr) -> bool {
+        let mut neighbours = self.neighbours.iter();
+        neighbours.any(|neighbour| neighbour.address == address)
+    }
+
     fn lacks_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
         let (address, name) = (wanted.address, &link.name);
         let same = |neighbour: &&Neighbour| neighbour.address == address;
         match self.neighbours.iter().find(same) {
             Some(there) if there.mac == wanted.mac => None,
+            // The neighbour itself said so, and may do so again.
+            Some(there) if !wanted.permanent && !there.permanent => None,
             Some(other) => Some(format!(
                 "{name} sends what is for {address} to MAC {}, not {}",
                 other.mac, wanted.mac

@@ -65,7 +65,10 @@ fn after_add(wiring: &Wiring) -> Observed {
     };
     Observed {
         inside: made(&wiring.pod_requests(INSIDE), inside),
-        outside: made(&wiring.host_requests(OUTSIDE), outside),
+        outside: made(
+            &[wiring.host_requests(OUTSIDE), wiring.acquaintance(OUTSIDE)].concat(),
+            outside,
+        ),
         spoof_guard: true,
         settings: vec![Some("1".to_owned())],
     }
@@ -128,7 +131,7 @@ fn right_after_add_nothing_is_found_in_any_version() {
 #[test]
 fn each_thing_that_breaks_is_found_and_named() {
     type Break = fn(&mut Observed, &mut Success);
-    let cases: [(Break, &str); 22] = [
+    let cases: [(Break, &str); 24] = [
         (
             |o, _| o.inside = Side::default(),
             "interface eth0 in the pod is gone",
@@ -199,6 +202,17 @@ fn each_thing_that_breaks_is_found_and_named() {
             |o, _| drop_neighbour(&mut o.outside.neighbours, "10.244.7.3"),
             "the neighbour 10.244.7.3 of flat",
         ),
+        (
+            |o, _| {
+                o.outside.neighbours[1].mac = Mac([2; 6]);
+                o.outside.neighbours[1].permanent = true;
+            },
+            "sends what is for fd00:10:244:7::3 to MAC 02:02:02:02:02:02, not",
+        ),
+        (
+            |o, _| o.outside.addresses.clear(),
+            "does not have address fe80::1/128",
+        ),
         (|o, _| o.spoof_guard = false, "rp_filter is not 1"),
         (
             |o, _| o.settings = vec![Some("0".into())],
@@ -219,15 +233,21 @@ fn each_thing_that_breaks_is_found_and_named() {
 }
 
 #[test]
+fn what_the_pod_itself_told_the_node_is_no_finding() {
+    let found = found(Version::V1_1_0, |observed, _| {
+        observed.outside.neighbours[0].mac = Mac([2; 6]);
+    });
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
 fn what_a_later_plugin_changed_and_said_is_no_finding() {
     type Change = fn(&mut Observed, &mut Success);
     let cases: [Change; 5] = [
-        // tuning: MAC
+        // tuning: MAC, with which the pod's neighbours go
         |observed, result| {
             inside(observed).mac = Some(Mac([2, 0, 0, 0, 0, 9]));
-            for neighbour in &mut observed.outside.neighbours {
-                neighbour.mac = Mac([2, 0, 0, 0, 0, 9]);
-            }
+            observed.inside.neighbours.clear();
             result.interfaces[1].mac = Some("02:00:00:00:00:09".into());
         },
         // tuning: MTU

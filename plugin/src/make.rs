@@ -77,12 +77,15 @@ fn connect(
     pod_end: u32,
 ) -> Result<(), Error> {
     let Sockets { host, pod } = sockets;
-    let on_the_host = format!("wiring {} on the host", wiring.alias);
+    let failed =
+        |place: &str, error: &_| kernel(&format!("wiring {} {place}", wiring.alias), error);
     host.apply_all(&wiring.host_requests(host_end))
-        .map_err(|error| kernel(&on_the_host, &error))?;
+        .map_err(|error| failed("on the host", &error))?;
     apply_settings(wiring, netns)?;
     pod.apply_all(&wiring.pod_requests(pod_end))
-        .map_err(|error| kernel(&format!("wiring {} inside the pod", wiring.alias), &error))?;
+        .map_err(|error| failed("inside the pod", &error))?;
+    host.apply_all(&wiring.acquaintance(host_end))
+        .map_err(|error| failed("on the host", &error))?;
     carry_packets(host, host_end)
 }
 

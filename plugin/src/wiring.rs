@@ -1,9 +1,10 @@
 //! What a pod's wiring looks like, as a pure function of the attachment and its addresses.
 //!
 //! In the pod: each address as a single host, a link-local gateway that is nobody's address, and a
-//! permanent neighbour for it. On the host: a route to each address and a permanent neighbour to
-//! the pod's MAC. Both ends know each other from the start: no ARP, no neighbour discovery, no
-//! duplicate address detection.
+//! permanent neighbour for it. On the host: a route to each address and a neighbour with the pod's
+//! MAC. Both ends know each other from the start: no ARP, no neighbour discovery, no duplicate
+//! address detection. A guest inside the pod that brings a network stack of its own knows nothing
+//! of that: it asks, is answered, and is believed what its own MAC is.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
@@ -11,11 +12,10 @@ use std::os::fd::RawFd;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipnetwork::IpNetwork;
 use wire::cni::{self, Attachment, Dns, Success};
-use wire::netlink::{
-    Address, Ipv4Settings, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind, Rule,
-    VethPair,
-};
+use wire::netlink::{Link, Mac, VethPair};
 use wire::node;
+
+mod requests;
 
 /// The pod's IPv4 gateway: link-local (RFC 3927), so it collides with nobody's address, and the
 /// same in every pod.
@@ -23,12 +23,6 @@ pub(crate) const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// The pod's IPv6 gateway: link-local, the same in every pod.
 pub(crate) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-
-/// A further interface of a pod has the routes of its own addresses in table 7000 + its index.
-const FIRST_TABLE: u32 = 7000;
-
-/// Before the rules of the main table (32766) and those that other programs add before it.
-const RULE_PRIORITY: u32 = 7000;
 
 /// Everything about one pod's wiring that is decided before the kernel is touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,113 +121,6 @@ impl Wiring {
             peer_mac: self.pod_mac,
             peer_netns: netns,
         }
-    }
-
-    /// What is done inside the pod, where its interface has this index.
-    pub(crate) fn pod_requests(&self, link: u32) -> Vec<Request> {
-        let mut requests = vec![Request::ChangeLink {
-            index: link,
-            change: LinkChange {
-                up: Some(true),
-                ..LinkChange::default()
-            },
-        }];
-        for address in &self.addresses {
-            requests.push(Request::AddAddress(Address {
-                no_dad: address.is_ipv6(),
-                ..Address::new(link, IpNetwork::from(*address))
-            }));
-            if address.is_ipv6() {
-                // The kernel adds the very same from a work queue (addrconf_dad_work), on a busy
-                // machine long after ADD, and drops what comes in for the pod until then.
-                requests.push(Request::AddRoute(Route {
-                    dev: Some(link),
-                    ..Route::new(IpNet::from(*address), RouteKind::Local)
-                }));
-            }
-        }
-        for gateway in self.gateways() {
-            requests.push(Request::AddNeighbour(Neighbour {
-                link,
-                address: gateway,
-                mac: self.host_mac,
-            }));
-            if gateway.is_ipv4() && !self.gateway_elsewhere {
-                // An IPv6 link-local gateway needs no route of its own: fe80::/64 is on every link.
-                requests.push(Request::AddRoute(Route {
-                    dev: Some(link),
-                    ..unicast(IpNet::from(gateway))
-                }));
-            }
-        }
-        for dst in &self.destinations {
-            requests.push(Request::AddRoute(self.through_gateway(*dst, link)));
-        }
-        for gateway in &self.beside {
-            let table = FIRST_TABLE + link;
-            let v4 = gateway.is_ipv4();
-            requests.push(Request::AddRouteIn {
-                table,
-                route: self.through_gateway(everywhere(v4), link),
-            });
-            let own = self.addresses.iter().filter(|own| own.is_ipv4() == v4);
-            requests.extend(own.map(|from| {
-                Request::AddRule(Rule {
-                    from: *from,
-                    table,
-                    priority: RULE_PRIORITY,
-                })
-            }));
-        }
-        requests
-    }
-
-    /// A route of the pod's.
-    fn through_gateway(&self, dst: IpNet, link: u32) -> Route {
-        Route {
-            via: Some(gateway_of(&dst)),
-            dev: Some(link),
-            onlink: self.gateway_elsewhere && is_v4(&dst),
-            ..unicast(dst)
-        }
-    }
-
-    /// What is done on the host, where the host end has this index. Goes before
-    /// [`Wiring::pod_requests`]: once the pod's end is up, the kernel would already have given the
-    /// host end a link-local address that nobody needs.
-    pub(crate) fn host_requests(&self, link: u32) -> Vec<Request> {
-        let mut requests = vec![Request::ChangeLink {
-            index: link,
-            change: LinkChange {
-                alias: Some(self.alias.clone()),
-                no_ipv6_link_local: self.ipv6,
-                ipv4: Ipv4Settings {
-                    proxy_arp: true,
-                    strict_rp_filter: true,
-                    ..Ipv4Settings::default()
-                },
-                ..LinkChange::default()
-            },
-        }];
-        for address in &self.addresses {
-            requests.push(Request::AddNeighbour(Neighbour {
-                link,
-                address: *address,
-                mac: self.pod_mac,
-            }));
-        }
-        for address in &self.addresses {
-            requests.push(Request::AddRoute(Route {
-                dev: Some(link),
-                src: self
-                    .node_addresses
-                    .iter()
-                    .copied()
-                    .find(|node| node.is_ipv4() == address.is_ipv4()),
-                ..unicast(IpNet::from(*address))
-            }));
-        }
-        requests
     }
 
     /// The result the runtime gets: exactly what the two batches make.
@@ -341,10 +228,6 @@ pub(crate) fn gateway_of(dst: &IpNet) -> IpAddr {
 
 fn is_v4(prefix: &IpNet) -> bool {
     matches!(prefix, IpNet::V4(_))
-}
-
-fn unicast(dst: IpNet) -> Route {
-    Route::new(dst, RouteKind::Unicast)
 }
 
 fn everywhere(v4: bool) -> IpNet {

@@ -78,18 +78,30 @@ fn a_dual_stack_pod_gets_both_addresses_both_gateways_and_no_question_to_ask() {
 #[test]
 fn the_host_routes_each_address_to_the_pod_from_the_nodes_address_of_that_family() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
-    let mac = wiring.pod_mac;
-    let commands = commands(&wiring.host_requests(LINK));
+    let made = commands(&wiring.host_requests(LINK));
 
-    assert!(commands[0].contains("flatland c1/eth0"), "{}", commands[0]);
+    assert!(made[0].contains("flatland c1/eth0"), "{}", made[0]);
     assert_eq!(
-        commands[1..],
+        made[1..],
         [
-            format!("ip neighbour replace 10.244.7.3 lladdr {mac} dev if7"),
-            format!("ip neighbour replace fd00:10:244:7::3 lladdr {mac} dev if7"),
-            "ip route add 10.244.7.3/32 dev if7 proto 70 src 192.168.1.11".to_owned(),
-            "ip route add fd00:10:244:7::3/128 dev if7 proto 70 src fd00::11".to_owned(),
+            "ip ntable change name arp_cache dev if7 proxy_delay 0",
+            "ip address add fe80::1/128 dev if7 nodad",
+            "ip route add 10.244.7.3/32 dev if7 proto 70 src 192.168.1.11",
+            "ip route add fd00:10:244:7::3/128 dev if7 proto 70 src fd00::11",
         ]
+    );
+}
+
+#[test]
+fn the_host_knows_the_pods_mac_and_lets_the_pod_change_it() {
+    let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
+    let known = |address: &str| {
+        let mac = wiring.pod_mac;
+        format!("ip neighbour replace {address} lladdr {mac} dev if7 nud reachable extern_learn")
+    };
+    assert_eq!(
+        commands(&wiring.acquaintance(LINK)),
+        [known("10.244.7.3"), known("fd00:10:244:7::3")]
     );
 }
 
@@ -105,6 +117,10 @@ fn a_pod_of_one_family_gets_nothing_of_the_other() {
                 "{command}"
             );
         }
+        let host = commands(&wiring.host_requests(LINK));
+        let has = |what: &str| host.iter().any(|command| command.contains(what));
+        let v4 = absent == "::";
+        assert_eq!((has("arp_cache"), has("fe80::1/128")), (v4, !v4));
         assert_eq!(
             wiring.result("/run/netns/x", Dns::default()).routes.len(),
             1
@@ -223,11 +239,11 @@ fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
         occupied: &[],
     });
     assert_eq!(wiring.pair(3).peer_mac.to_string(), "02:00:00:00:00:07");
-    let host = commands(&wiring.host_requests(LINK));
+    let known = commands(&wiring.acquaintance(LINK));
     assert!(
-        host[1].contains("10.244.7.3 lladdr 02:00:00:00:00:07"),
+        known[0].contains("10.244.7.3 lladdr 02:00:00:00:00:07"),
         "{}",
-        host[1]
+        known[0]
     );
     assert_eq!(
         wiring.settings,

@@ -1,18 +1,23 @@
-//! Permanent neighbour entries.
+//! Neighbour entries, and how soon ARP is answered on behalf of others.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rtnetlink::packet_core::{DecodeError, Emitable, ParseableParametrized};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourHeader, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourHeader, NeighbourMessage,
+    NeighbourState,
+};
+use rtnetlink::packet_route::neighbour_table::{
+    NeighbourTableAttribute, NeighbourTableMessage, NeighbourTableParameter,
 };
 
 use super::Mac;
 use super::attributes::readable;
 
-/// A permanent neighbour entry: the kernel neither asks for nor forgets this hardware address.
+/// A neighbour entry with a hardware address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Neighbour {
     /// Index of the link behind which the neighbour is.
@@ -21,17 +26,52 @@ pub struct Neighbour {
     pub address: IpAddr,
     /// Its hardware address.
     pub mac: Mac,
+    /// Whether the kernel neither asks for nor forgets nor ever changes it by itself. One that we
+    /// add and that is not permanent counts as just confirmed, and is exempt from the limits of the
+    /// neighbour table (`NTF_EXT_LEARNED`); an ARP or a neighbour advertisement of the neighbour
+    /// changes it, and the kernel forgets it when the link loses its carrier.
+    pub permanent: bool,
+}
+
+/// Sets the longest time for which a link holds back an ARP answer on behalf of another
+/// (`proxy_delay`).
+pub(super) fn set_proxy_delay(link: u32, delay: Duration) -> NeighbourTableMessage {
+    let mut message = NeighbourTableMessage::default();
+    message.header.family = family(false);
+    message.attributes = vec![
+        NeighbourTableAttribute::Name("arp_cache".to_owned()),
+        NeighbourTableAttribute::Parms(vec![
+            NeighbourTableParameter::Ifindex(link),
+            NeighbourTableParameter::ProxyDelay(milliseconds(delay)),
+        ]),
+    ];
+    message
+}
+
+/// In milliseconds, as the kernel counts them.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn family(ipv6: bool) -> AddressFamily {
+    if ipv6 {
+        AddressFamily::Inet6
+    } else {
+        AddressFamily::Inet
+    }
 }
 
 impl Neighbour {
     pub(super) fn message(&self) -> NeighbourMessage {
         let mut message = NeighbourMessage::default();
-        message.header.family = match self.address {
-            IpAddr::V4(_) => AddressFamily::Inet,
-            IpAddr::V6(_) => AddressFamily::Inet6,
-        };
+        message.header.family = family(self.address.is_ipv6());
         message.header.ifindex = self.link;
-        message.header.state = NeighbourState::Permanent;
+        message.header.state = if self.permanent {
+            NeighbourState::Permanent
+        } else {
+            message.header.flags = NeighbourFlags::ExtLearned;
+            NeighbourState::Reachable
+        };
         message.attributes = vec![
             NeighbourAttribute::Destination(self.address.into()),
             NeighbourAttribute::LinkLayerAddress(self.mac.0.to_vec()),
@@ -39,12 +79,17 @@ impl Neighbour {
         message
     }
 
-    /// `None` for an entry that is not permanent, or without a hardware address.
+    /// `None` for an entry without a hardware address that is believed.
     pub(super) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         let header = NeighbourHeader::parse(payload)?;
-        if header.state != NeighbourState::Permanent {
-            return Ok(None);
-        }
+        let permanent = match header.state {
+            NeighbourState::Permanent => true,
+            NeighbourState::Reachable
+            | NeighbourState::Stale
+            | NeighbourState::Delay
+            | NeighbourState::Probe => false,
+            _ => return Ok(None),
+        };
         let (mut address, mut mac) = (None, None);
         let attributes = readable(payload, header.buffer_len(), |attribute| {
             NeighbourAttribute::parse_with_param(attribute, header.family)
@@ -67,6 +112,7 @@ impl Neighbour {
             link: header.ifindex,
             address,
             mac,
+            permanent,
         }))
     }
 }
@@ -77,7 +123,11 @@ impl fmt::Display for Neighbour {
             f,
             "{} lladdr {} dev if{}",
             self.address, self.mac, self.link
-        )
+        )?;
+        if !self.permanent {
+            f.write_str(" nud reachable extern_learn")?;
+        }
+        Ok(())
     }
 }
 

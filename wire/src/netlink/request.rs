@@ -1,12 +1,13 @@
 //! What can be asked of the kernel.
 
 use std::fmt;
+use std::time::Duration;
 
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link};
+use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link, neighbour};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that would do the
 /// same; a link known by its index N reads `ifN`.
@@ -61,8 +62,16 @@ pub enum Request {
     AddRule(Rule),
     /// Removes a route that is just so.
     DelRoute(Route),
-    /// Adds a permanent neighbour, or gives the one that is there this hardware address.
+    /// Adds a neighbour, or gives the one that is there this hardware address.
     AddNeighbour(Neighbour),
+    /// Sets the longest time for which a link holds back an ARP answer on behalf of another, 0.8 s
+    /// unless set. Milliseconds count.
+    SetProxyDelay {
+        /// Which link.
+        link: u32,
+        /// How long.
+        delay: Duration,
+    },
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
 }
@@ -93,6 +102,10 @@ impl Request {
             Self::AddRule(rule) => (M::NewRule(rule.message()), None),
             Self::DelRoute(route) => (M::DelRoute(route.delete_message()), None),
             Self::AddNeighbour(neighbour) => (M::NewNeighbour(neighbour.message()), None),
+            Self::SetProxyDelay { link, delay } => {
+                let message = neighbour::set_proxy_delay(*link, *delay);
+                (M::SetNeighbourTable(message), None)
+            }
             Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
         };
         [first].into_iter().chain(second)
@@ -112,6 +125,7 @@ impl Request {
             | Self::DelLinkGroup { .. }
             | Self::DelAddress(_)
             | Self::DelRoute(_)
+            | Self::SetProxyDelay { .. }
             | Self::DelNeighbour(_) => 0,
         }
     }
@@ -133,6 +147,13 @@ impl fmt::Display for Request {
             Self::AddRule(rule) => write!(f, "ip rule add {rule}"),
             Self::DelRoute(route) => write!(f, "ip route del {route}"),
             Self::AddNeighbour(neighbour) => write!(f, "ip neighbour replace {neighbour}"),
+            Self::SetProxyDelay { link, delay } => {
+                let delay = neighbour::milliseconds(*delay);
+                write!(
+                    f,
+                    "ip ntable change name arp_cache dev if{link} proxy_delay {delay}"
+                )
+            }
             Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),
         }
     }

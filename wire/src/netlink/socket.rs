@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::DecodeError;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
+use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::answer::{Answer, Body};
@@ -131,7 +132,7 @@ impl Socket {
         })
     }
 
-    /// The permanent neighbours behind a link.
+    /// The neighbours behind a link whose hardware address the kernel believes to know.
     pub fn neighbours(&mut self, link: u32) -> Result<Vec<Neighbour>, Error> {
         let query = RouteNetlinkMessage::GetNeighbour(neighbour::query(link));
         self.transport.list(
@@ -143,16 +144,35 @@ impl Socket {
 
     /// The route a packet of this host to `dst` would take: its link, its next hop, its source.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
-        let request = format!("ip route get {dst}");
+        self.look_up(route::lookup(dst), &format!("ip route get {dst}"))
+    }
+
+    /// The link that has this address, if one has, without listing the addresses of all. Kernels
+    /// before 4.15 do not tell.
+    pub fn link_with(&mut self, address: IpAddr) -> Result<Option<Link>, Error> {
+        let request = format!("ip route get fibmatch {address}");
+        let local = match self.look_up(route::match_exactly(address), &request) {
+            Err(Error::Refused { .. }) => return Ok(None),
+            outcome => outcome?,
+        };
+        let Some(link) = local.dev.filter(|_| local.dst.addr() == address) else {
+            return Ok(None);
+        };
+        let there = self.addresses(Some(link))?;
+        if there.iter().any(|there| there.address.ip() == address) {
+            self.link_by_index(link)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn look_up(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
         let mut found = None;
-        self.transport.get(
-            RouteNetlinkMessage::GetRoute(route::lookup(dst)),
-            &request,
-            |payload| {
-                found = Route::parse_lookup(payload)?;
-                Ok(())
-            },
-        )?;
+        let query = RouteNetlinkMessage::GetRoute(query);
+        self.transport.get(query, &request, |payload| {
+            found = Route::parse_lookup(payload)?;
+            Ok(())
+        })?;
         found.ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it")))
     }
 

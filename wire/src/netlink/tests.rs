@@ -1,6 +1,7 @@
 //! Every request, as text and as bytes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
@@ -124,6 +125,7 @@ fn address_requests() -> Vec<(Request, &'static str)> {
         link: 4,
         address: ip(address),
         mac: MAC,
+        permanent: true,
     };
     vec![
         (
@@ -145,6 +147,21 @@ fn address_requests() -> Vec<(Request, &'static str)> {
         (
             Request::DelNeighbour(neighbour("fe80::1")),
             "ip neighbour del fe80::1 lladdr 02:00:00:00:00:01 dev if4",
+        ),
+        (
+            Request::AddNeighbour(Neighbour {
+                permanent: false,
+                ..neighbour("10.1.10.7")
+            }),
+            "ip neighbour replace 10.1.10.7 lladdr 02:00:00:00:00:01 dev if4 nud reachable \
+             extern_learn",
+        ),
+        (
+            Request::SetProxyDelay {
+                link: 4,
+                delay: Duration::from_millis(50),
+            },
+            "ip ntable change name arp_cache dev if4 proxy_delay 50",
         ),
     ]
 }
@@ -363,8 +380,13 @@ proptest! {
     }
 
     #[test]
-    fn any_neighbour_reads_back_as_it_was(address in any_ip(), mac: [u8; 6], link in 1..9u32) {
-        let neighbour = Neighbour { link, address, mac: Mac(mac) };
+    fn any_neighbour_reads_back_as_it_was(
+        address in any_ip(),
+        mac: [u8; 6],
+        link in 1..9u32,
+        permanent: bool,
+    ) {
+        let neighbour = Neighbour { link, address, mac: Mac(mac), permanent };
         let bytes = payload(&Request::AddNeighbour(neighbour));
         prop_assert_eq!(Neighbour::parse(&bytes).unwrap(), Some(neighbour));
     }

@@ -26,9 +26,15 @@ impl Uplink {
     /// # Errors
     /// [`Error::NoUplink`] lists the links to choose from.
     pub fn find(socket: &mut Socket, hints: &[IpAddr]) -> Result<Self, Error> {
-        let addresses = socket.addresses(None)?;
-        // With a hint there is no need to list the links and the routes, of which there may be
+        // With a hint there is no need to list addresses, links and routes, of which there may be
         // many thousand.
+        for hint in hints {
+            if let Some(link) = socket.link_with(*hint)? {
+                let addresses = socket.addresses(Some(link.index))?;
+                return Ok(Self::new(&link, &addresses));
+            }
+        }
+        let addresses = socket.addresses(None)?;
         if let Some(index) = with_address(hints, &addresses)
             && let Some(link) = socket.link_by_index(index)?
         {

@@ -1,5 +1,7 @@
 //! Neighbours.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 use wire::netlink::{Mac, Neighbour, Request};
 
@@ -15,12 +17,18 @@ fn an_added_neighbour_is_listed_just_so_and_goes_again() {
     } = &mut joined;
     let link = pod_end.index;
 
-    for address in ["169.254.1.1", "fe80::1"] {
+    for (address, permanent) in [
+        ("169.254.1.1", true),
+        ("fe80::1", true),
+        ("169.254.1.1", false),
+        ("fe80::1", false),
+    ] {
         let mac = Mac([2, 0, 0, 0, 0, 9]);
         let neighbour = Neighbour {
             link,
             address: address.parse().unwrap(),
             mac,
+            permanent,
         };
         pod_socket
             .apply_all(&[Request::AddNeighbour(neighbour)])
@@ -50,6 +58,7 @@ fn a_neighbour_that_is_there_gets_the_new_hardware_address() {
         link: pod_end.index,
         address: "10.0.0.9".parse().unwrap(),
         mac: Mac([2, 0, 0, 0, 0, 9]),
+        permanent: false,
     };
     let new = Neighbour {
         mac: Mac([2, 0, 0, 0, 0, 10]),
@@ -64,7 +73,7 @@ fn a_neighbour_that_is_there_gets_the_new_hardware_address() {
 }
 
 #[test]
-fn only_permanent_neighbours_of_the_link_are_listed() {
+fn neighbours_of_the_link_are_listed_whose_hardware_address_is_believed() {
     let mut joined = joined();
     let Joined {
         host,
@@ -72,29 +81,51 @@ fn only_permanent_neighbours_of_the_link_are_listed() {
         host_end,
         ..
     } = &mut joined;
-    ip(
-        host,
-        "neighbour add 10.0.0.9 lladdr 02:00:00:00:00:09 nud stale dev host0",
-    );
-    ip(
-        host,
-        "neighbour add 10.0.0.8 lladdr 02:00:00:00:00:08 nud permanent dev lo",
-    );
-    ip(
-        host,
-        "neighbour add 10.0.0.7 lladdr 02:00:00:00:00:07 nud permanent dev host0",
-    );
+    for (number, rest) in [
+        (6, "nud failed dev host0"),
+        (7, "lladdr 02:00:00:00:00:07 nud permanent dev host0"),
+        (8, "lladdr 02:00:00:00:00:08 nud permanent dev lo"),
+        (9, "lladdr 02:00:00:00:00:09 nud stale dev host0"),
+    ] {
+        ip(host, &format!("neighbour add 10.0.0.{number} {rest}"));
+    }
 
-    let neighbours = host_socket.neighbours(host_end.index).unwrap();
+    let mut neighbours = host_socket.neighbours(host_end.index).unwrap();
 
-    let mac = Mac([2, 0, 0, 0, 0, 7]);
-    let address = "10.0.0.7".parse().unwrap();
-    assert_eq!(
-        neighbours,
-        [Neighbour {
-            link: host_end.index,
-            address,
-            mac
-        }]
-    );
+    neighbours.sort_by_key(|neighbour| neighbour.address);
+    let neighbour = |number, permanent| Neighbour {
+        link: host_end.index,
+        address: [10, 0, 0, number].into(),
+        mac: Mac([2, 0, 0, 0, 0, number]),
+        permanent,
+    };
+    assert_eq!(neighbours, [neighbour(7, true), neighbour(9, false)]);
+}
+
+#[test]
+fn a_link_answers_arp_for_others_as_soon_as_it_is_told_to() {
+    let mut joined = joined();
+    let Joined {
+        host,
+        host_socket,
+        host_end,
+        ..
+    } = &mut joined;
+    let delays = |host: &_| {
+        ["host0", "lo"].map(|link| {
+            let listed = ip(host, &format!("ntable show dev {link} name arp_cache"));
+            let mut words = listed.split_whitespace();
+            words.find(|word| *word == "proxy_delay").unwrap();
+            words.next().unwrap().to_owned()
+        })
+    };
+    assert_eq!(delays(host), ["800", "800"]);
+
+    let request = Request::SetProxyDelay {
+        link: host_end.index,
+        delay: Duration::from_millis(20),
+    };
+    host_socket.apply_all(&[request]).unwrap();
+
+    assert_eq!(delays(host), ["20", "800"]);
 }

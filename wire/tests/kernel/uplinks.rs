@@ -54,3 +54,30 @@ fn a_host_without_addresses_has_no_uplink() {
          default route and no link that is up with an address); configure the node's address"
     );
 }
+
+#[test]
+fn a_link_is_found_by_an_address_that_it_has() {
+    let mut joined = joined();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    ip(host, "address add fd00:1::10/64 dev host0 nodad");
+    ip(host, "address add 192.168.1.10/24 dev host0");
+    ip(host, "address add 192.168.2.10/24 dev lo");
+    // What a route says is local without an address is nobody's.
+    ip(host, "route add local 192.168.3.0/24 dev host0");
+
+    for (address, expected) in [
+        ("192.168.1.10", Some("host0")),
+        ("fd00:1::10", Some("host0")),
+        ("192.168.2.10", Some("lo")),
+        ("192.168.1.11", None),
+        ("192.168.3.10", None),
+        ("fd00:1::11", None),
+        ("192.0.2.1", None),
+    ] {
+        let link = host_socket.link_with(address.parse().unwrap()).unwrap();
+        let name = link.as_ref().map(|link| link.name.as_str());
+        assert_eq!(name, expected, "{address}");
+    }
+}

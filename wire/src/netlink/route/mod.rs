@@ -9,7 +9,8 @@ use ipnet::IpNet;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
-    RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia,
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteVia,
 };
 
 /// The number of the local table (`RT_TABLE_LOCAL` in include/uapi/linux/rtnetlink.h).
@@ -212,6 +213,14 @@ pub(super) fn lookup(dst: IpAddr) -> RouteMessage {
     message
         .attributes
         .push(RouteAttribute::Destination(dst.into()));
+    message
+}
+
+/// Asks for the entry of the tables itself that a packet to `dst` would meet: for an address of this
+/// host, the one of the local table, which names the link that has it.
+pub(super) fn match_exactly(dst: IpAddr) -> RouteMessage {
+    let mut message = lookup(dst);
+    message.header.flags = RouteFlags::FibMatch;
     message
 }
 

@@ -1,0 +1,153 @@
+//! What the kernel is asked for, to make a wiring.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+use wire::netlink::{
+    Address, Ipv4Settings, LinkChange, Neighbour, Request, Route, RouteKind, Rule,
+};
+
+use super::{GATEWAY_V6, Wiring, everywhere, gateway_of, is_v4};
+
+/// A further interface of a pod has the routes of its own addresses in table 7000 + its index.
+const FIRST_TABLE: u32 = 7000;
+
+/// Before the rules of the main table (32766) and those that other programs add before it.
+const RULE_PRIORITY: u32 = 7000;
+
+impl Wiring {
+    /// What is done inside the pod, where its interface has this index.
+    pub(crate) fn pod_requests(&self, link: u32) -> Vec<Request> {
+        let mut requests = vec![Request::ChangeLink {
+            index: link,
+            change: LinkChange {
+                up: Some(true),
+                ..LinkChange::default()
+            },
+        }];
+        for address in &self.addresses {
+            requests.push(Request::AddAddress(Address {
+                no_dad: address.is_ipv6(),
+                ..Address::new(link, IpNetwork::from(*address))
+            }));
+            if address.is_ipv6() {
+                // The kernel adds the very same from a work queue (addrconf_dad_work), on a busy
+                // machine long after ADD, and drops what comes in for the pod until then.
+                requests.push(Request::AddRoute(Route {
+                    dev: Some(link),
+                    ..Route::new(IpNet::from(*address), RouteKind::Local)
+                }));
+            }
+        }
+        for gateway in self.gateways() {
+            requests.push(Request::AddNeighbour(Neighbour {
+                link,
+                address: gateway,
+                mac: self.host_mac,
+                permanent: true,
+            }));
+            if gateway.is_ipv4() && !self.gateway_elsewhere {
+                // An IPv6 link-local gateway needs no route of its own: fe80::/64 is on every link.
+                requests.push(Request::AddRoute(Route {
+                    dev: Some(link),
+                    ..unicast(IpNet::from(gateway))
+                }));
+            }
+        }
+        for dst in &self.destinations {
+            requests.push(Request::AddRoute(self.through_gateway(*dst, link)));
+        }
+        for gateway in &self.beside {
+            let table = FIRST_TABLE + link;
+            let v4 = gateway.is_ipv4();
+            requests.push(Request::AddRouteIn {
+                table,
+                route: self.through_gateway(everywhere(v4), link),
+            });
+            let own = self.addresses.iter().filter(|own| own.is_ipv4() == v4);
+            requests.extend(own.map(|from| {
+                Request::AddRule(Rule {
+                    from: *from,
+                    table,
+                    priority: RULE_PRIORITY,
+                })
+            }));
+        }
+        requests
+    }
+
+    /// A route of the pod's.
+    fn through_gateway(&self, dst: IpNet, link: u32) -> Route {
+        Route {
+            via: Some(gateway_of(&dst)),
+            dev: Some(link),
+            onlink: self.gateway_elsewhere && is_v4(&dst),
+            ..unicast(dst)
+        }
+    }
+
+    /// What is done on the host, where the host end has this index. Goes before
+    /// [`Wiring::pod_requests`]: once the pod's end is up, the kernel would already have given the
+    /// host end a link-local address that nobody needs.
+    pub(crate) fn host_requests(&self, link: u32) -> Vec<Request> {
+        let mut requests = vec![Request::ChangeLink {
+            index: link,
+            change: LinkChange {
+                alias: Some(self.alias.clone()),
+                no_ipv6_link_local: self.ipv6,
+                ipv4: Ipv4Settings {
+                    proxy_arp: true,
+                    strict_rp_filter: true,
+                    ..Ipv4Settings::default()
+                },
+                ..LinkChange::default()
+            },
+        }];
+        if self.addresses.iter().any(IpAddr::is_ipv4) {
+            // For a guest that asks for its gateway: the kernel would keep it waiting, as others on
+            // a link might want to answer first.
+            let delay = Duration::ZERO;
+            requests.push(Request::SetProxyDelay { link, delay });
+        }
+        if self.addresses.iter().any(IpAddr::is_ipv6) {
+            // IPv6 answers, and asks itself, only with a link-local address of the link's own.
+            let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));
+            requests.push(Request::AddAddress(Address {
+                no_dad: true,
+                ..Address::new(link, gateway)
+            }));
+        }
+        for address in &self.addresses {
+            requests.push(Request::AddRoute(Route {
+                dev: Some(link),
+                src: self
+                    .node_addresses
+                    .iter()
+                    .copied()
+                    .find(|node| node.is_ipv4() == address.is_ipv4()),
+                ..unicast(IpNet::from(*address))
+            }));
+        }
+        requests
+    }
+
+    /// The pod's MAC, as far as the host knows: until the pod says otherwise. Goes after
+    /// [`Wiring::pod_requests`]: what is not permanent the kernel forgets when it notices that the
+    /// host end came up without a carrier, which may be some time afterwards (`neigh_carrier_down`).
+    pub(crate) fn acquaintance(&self, link: u32) -> Vec<Request> {
+        let neighbour = |address: &IpAddr| Neighbour {
+            link,
+            address: *address,
+            mac: self.pod_mac,
+            permanent: false,
+        };
+        let neighbours = self.addresses.iter().map(neighbour);
+        neighbours.map(Request::AddNeighbour).collect()
+    }
+}
+
+fn unicast(dst: IpNet) -> Route {
+    Route::new(dst, RouteKind::Unicast)
+}
