@@ -55,6 +55,32 @@ impl Keys {
         format!("{}presence/{node}", self.base)
     }
 
+    /// What every key starts with that says how long a node has been absent. Not below
+    /// [`Keys::base`], where everybody follows what happens: only who counts looks at these. No
+    /// network's name has a colon.
+    pub(crate) fn absences(&self) -> String {
+        format!("{}:absent/", self.base.trim_end_matches('/'))
+    }
+
+    pub(crate) fn absence(&self, node: &NodeName) -> String {
+        format!("{}{node}", self.absences())
+    }
+
+    /// There for as long as no further node may be forgotten for its absence.
+    pub(crate) fn pause(&self) -> String {
+        format!("{}:forgot", self.base.trim_end_matches('/'))
+    }
+
+    /// What every node's key starts with.
+    pub(crate) fn nodes(&self) -> String {
+        format!("{}nodes/", self.base)
+    }
+
+    /// What the key of every presence starts with.
+    pub(crate) fn presences(&self) -> String {
+        format!("{}presence/", self.base)
+    }
+
     pub(crate) fn key(&self, key: &Key) -> String {
         format!("{}{key}", self.base)
     }
@@ -133,6 +159,11 @@ mod tests {
             keys().presence(&node),
             "/flatland/blue/presence/node-1.example"
         );
+        assert_eq!(
+            keys().absence(&node),
+            "/flatland/blue:absent/node-1.example"
+        );
+        assert_eq!(keys().pause(), "/flatland/blue:forgot");
         let subnet = |text: &str| keys().subnet(&text.parse().unwrap());
         assert_eq!(
             subnet("10.244.7.0/24"),

@@ -5,6 +5,8 @@
 //! <prefix>/<network>/nodes/<node>                next hops, machine id       [`NodeRecord`]
 //! <prefix>/<network>/subnets/<address>-<length>  who owns a subnet, for good [`Claim`]
 //! <prefix>/<network>/presence/<node>             `routed` is alive           [`Presence`]
+//! <prefix>/<network>:absent/<node>               it was not, for how long    [`Absent`]
+//! <prefix>/<network>:forgot                      one was forgotten just now
 //! ```
 //!
 //! A claim never expires, and it is written only if it is absent, by a machine that holds its
@@ -14,6 +16,7 @@
 //! Decisions are pure (`protocol`, `pool`, `snapshot`); `etcd` and `local` carry them out.
 //! A network without an `etcd` section is one node, and its registry a file.
 
+mod absence;
 mod error;
 mod etcd;
 mod files;
@@ -32,6 +35,7 @@ mod registry;
 mod snapshot;
 mod transaction;
 
+pub use absence::{Absent, Census};
 pub use error::Error;
 pub use forget::{Forget, Forgotten};
 pub use policy::{Backoff, Policy};

@@ -9,9 +9,10 @@ use tokio::sync::mpsc;
 use wire::conf::IpamConfig;
 use wire::node::{self, NodeName};
 
+use crate::absence::{Absent, Census};
 use crate::error::Error;
 use crate::etcd::Etcd;
-use crate::forget::Forget;
+use crate::forget::{Forget, Forgotten};
 use crate::local::Local;
 use crate::policy::Policy;
 use crate::presence::PresenceHandle;
@@ -149,6 +150,51 @@ impl Registry {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.forget(node, force).await,
             Backend::Local(local) => local.forget(node),
+        }
+    }
+
+    /// The present node whose name comes first. The local registry has none.
+    pub async fn first_present(&self) -> Result<Option<NodeName>, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.first_present().await,
+            Backend::Local(_) => Ok(None),
+        }
+    }
+
+    /// Who is present and who is absent. In the local registry nobody ever is.
+    pub async fn census(&self) -> Result<Census, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.census().await,
+            Backend::Local(_) => Ok(Census::default()),
+        }
+    }
+
+    /// Writes that so many seconds of the absence of `node` count, if all is as `absent` says; at
+    /// which revision, or `None` if nothing was written. It goes when the node is present.
+    pub async fn count_absence(
+        &self,
+        node: &NodeName,
+        absent: &Absent,
+        seconds: u64,
+    ) -> Result<Option<i64>, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.count_absence(node, absent, seconds).await,
+            Backend::Local(_) => Ok(None),
+        }
+    }
+
+    /// As [`Registry::forget`], if all is as `absent` says, and if nobody else was forgotten in
+    /// this way for as long as was said then; this time that is `pause`, in whole seconds. `None`
+    /// if the node was not forgotten.
+    pub async fn forget_absent(
+        &self,
+        node: &NodeName,
+        absent: &Absent,
+        pause: Duration,
+    ) -> Result<Option<Forgotten>, Error> {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.forget_absent(node, absent, pause).await,
+            Backend::Local(_) => Ok(None),
         }
     }
 

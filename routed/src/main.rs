@@ -14,6 +14,8 @@ mod failures;
 mod fib;
 mod file;
 mod firewall;
+mod forget_after;
+mod forgetter;
 mod forwarding;
 mod growth;
 mod hold;

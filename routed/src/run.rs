@@ -1,11 +1,12 @@
 //! The loop: everything that happens wakes it, and the synchronous [`Daemon`] decides.
 
+use std::iter;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use registry::{Policy, Registry};
+use registry::{Event, Policy, Registry};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::firewall::Watch;
+use crate::forgetter::Forgetter;
 use crate::http;
 use crate::lock;
 use crate::membership::{Membership, News};
@@ -70,6 +72,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
     let steward = Steward::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
     tokio::spawn(steward.run(grown));
+    let (interruptions, interrupted) = watch::channel(0);
+    Forgetter::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(
         conf,
         folder,
@@ -86,9 +90,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             _ = terminate.recv() => break "SIGTERM",
             _ = interrupt.recv() => break "SIGINT",
             event = events.recv() => {
-                daemon.heard(event.ok_or(Error::Ended("following the registry"))?);
-                let more = std::iter::from_fn(|| events.try_recv().ok());
-                more.take(MOST_EVENTS).for_each(|event| daemon.heard(event));
+                let first = event.ok_or(Error::Ended("following the registry"))?;
+                hear(&mut daemon, first, &mut events, &interruptions);
             }
             outcome = news.recv() => match outcome {
                 Some(News::Joined(owned)) => daemon.joined(owned),
@@ -135,6 +138,22 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         warn!("etcd did not take note in time; this node counts as present for {seconds} s more");
     }
     Ok(())
+}
+
+/// Lets the daemon hear `first` and what else has happened in the registry.
+fn hear(
+    daemon: &mut Daemon,
+    first: Event,
+    events: &mut mpsc::Receiver<Event>,
+    interruptions: &watch::Sender<u64>,
+) {
+    let more = iter::from_fn(|| events.try_recv().ok()).take(MOST_EVENTS);
+    for event in iter::once(first).chain(more) {
+        if !matches!(event, Event::Changes { .. }) {
+            interruptions.send_modify(|count| *count += 1);
+        }
+        daemon.heard(event);
+    }
 }
 
 /// The kernel's events from here on.

@@ -21,13 +21,20 @@ const MOST_CLAIMS: usize = 100;
 const PAGE: i64 = 5_000;
 
 /// What a node has in the registry, at one revision.
-struct Traces {
-    node_revision: i64,
+pub(super) struct Traces {
+    pub(super) node_revision: i64,
     /// 0 when the node is not present.
-    presence_revision: i64,
+    pub(super) presence_revision: i64,
     /// The claims, and the revisions they were made at.
-    claims: Vec<(IpNet, i64)>,
-    shown: Forgotten,
+    pub(super) claims: Vec<(IpNet, i64)>,
+    pub(super) shown: Forgotten,
+}
+
+impl Traces {
+    /// Whether one transaction can delete them all.
+    pub(super) fn fit_one(&self) -> bool {
+        self.claims.len() <= MOST_CLAIMS
+    }
 }
 
 impl Etcd {
@@ -55,11 +62,12 @@ impl Etcd {
                 None => forgotten = Some(traces.shown.clone()),
             }
             // What it left is seen in the next round, whether or not the reply came.
-            let txn = self.deletion(node, &traces, force);
+            let (conditions, deletes) = self.deletion(node, &traces, force);
+            let txn = Txn::new().when(conditions).and_then(deletes);
             let limit = patience.limit(self.policy.request);
             let reply = self.once(limit, |client| async move { kv(&client).txn(txn).await });
             match reply.await {
-                Ok(reply) if reply.succeeded() && traces.claims.len() <= MOST_CLAIMS => {
+                Ok(reply) if reply.succeeded() && traces.fit_one() => {
                     return Ok(forgotten.map_or(Forget::Unknown, Forget::Done));
                 }
                 Ok(_) => {}
@@ -70,7 +78,12 @@ impl Etcd {
 
     /// Deletes the claims, and with the last of them the rest, so that a node with more of them
     /// than one transaction can delete is known, and can be forgotten, until all are gone.
-    fn deletion(&self, node: &NodeName, traces: &Traces, force: bool) -> Txn {
+    pub(super) fn deletion(
+        &self,
+        node: &NodeName,
+        traces: &Traces,
+        force: bool,
+    ) -> (Vec<Compare>, Vec<TxnOp>) {
         let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
         let mut conditions = vec![unchanged(self.keys.node(node), traces.node_revision)];
         if !force {
@@ -81,14 +94,15 @@ impl Etcd {
             conditions.push(unchanged(self.keys.subnet(subnet), *revision));
             deletes.push(TxnOp::delete(self.keys.subnet(subnet), None));
         }
-        if traces.claims.len() <= MOST_CLAIMS {
+        if traces.fit_one() {
             deletes.push(TxnOp::delete(self.keys.node(node), None));
             deletes.push(TxnOp::delete(self.keys.presence(node), None));
+            deletes.push(TxnOp::delete(self.keys.absence(node), None));
         }
-        Txn::new().when(conditions).and_then(deletes)
+        (conditions, deletes)
     }
 
-    async fn traces(&self, node: &NodeName) -> Result<Traces, Failure> {
+    pub(super) async fn traces(&self, node: &NodeName) -> Result<Traces, Failure> {
         let claims = GetOptions::new().with_prefix().with_limit(PAGE);
         let txn = Txn::new().and_then([
             TxnOp::get(self.keys.node(node), None),

@@ -1,5 +1,6 @@
 //! The registry in etcd.
 
+mod absence;
 mod connect;
 mod follow;
 mod forget;

@@ -108,7 +108,11 @@ impl Keeper {
         );
         let txn = Txn::new()
             .when([Compare::mod_revision(node, CompareOp::Equal, revision)])
-            .and_then([TxnOp::put(key, write_value(&self.presence), Some(put))]);
+            .and_then([
+                TxnOp::put(key, write_value(&self.presence), Some(put)),
+                // Whoever counted its absence has to begin anew.
+                TxnOp::delete(self.etcd.keys.absence(&self.node), None),
+            ]);
         let reply = self
             .etcd
             .once(limit, |client| async move { kv(&client).txn(txn).await })

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
+mod absence;
 mod both;
 mod claims;
 mod connection;

@@ -1,12 +1,13 @@
 //! The `ipam` section, when its type is `flatland-ipam`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::section::Section;
-use super::{EtcdConfig, IPAM_TYPE, cidr, invalid};
+use super::{EtcdConfig, IPAM_TYPE, cidr, duration, invalid};
 use crate::cni::{self, Error};
 use crate::node::NodeName;
 
@@ -20,8 +21,13 @@ const DEFAULT_GIVE_BACK_AFTER: Duration = Duration::from_secs(600);
 /// Longer than a runtime takes between removing a namespace and calling DEL.
 const DEFAULT_SWEEP_AFTER: Duration = Duration::from_secs(60);
 
-/// A day, in seconds: the longest of these times.
-const LONGEST: u64 = 86_400;
+/// A day: the longest of these times.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The shortest and the longest time after which a node may be forgotten: tests want it short, and
+/// a year is as good as never.
+const FORGET_AFTER: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
 
 /// What `flatland-ipam`, `routed` and the registry agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +53,9 @@ pub struct IpamConfig {
     /// How long the namespace of an attachment has to be gone before its addresses are freed
     /// although nobody called DEL; 60 s where the configuration does not say. At most a day.
     pub sweep_after: Duration,
+    /// How long a node has to be absent before its peers forget it; `None` is never. A second to
+    /// 366 days, and only with `etcd`.
+    pub forget_after: Option<Duration>,
 }
 
 impl IpamConfig {
@@ -80,6 +89,7 @@ impl IpamConfig {
             "coolDown",
             "giveBackAfter",
             "sweepAfter",
+            "forgetAfter",
         ])?;
         let pod_cidrs = cidr::pod_cidrs(&section)?;
         Ok(Self {
@@ -92,6 +102,7 @@ impl IpamConfig {
             cool_down: seconds(&section, "coolDown", DEFAULT_COOL_DOWN)?,
             give_back_after: seconds(&section, "giveBackAfter", DEFAULT_GIVE_BACK_AFTER)?,
             sweep_after: seconds(&section, "sweepAfter", DEFAULT_SWEEP_AFTER)?,
+            forget_after: forget_after(&section)?,
         })
     }
 }
@@ -105,11 +116,27 @@ fn node_name(section: &Section<'_>) -> Result<Option<String>, Error> {
 }
 
 fn seconds(section: &Section<'_>, key: &str, default: Duration) -> Result<Duration, Error> {
-    let expected = format!("a number of seconds from 0 to {LONGEST}");
-    let seconds = section.optional(key, &expected, |value| {
-        value.as_u64().filter(|seconds| *seconds <= LONGEST)
+    let expected = format!(
+        "a number of seconds from 0 to {}, or a text such as \"10m\"",
+        LONGEST.as_secs()
+    );
+    let time = section.optional(key, &expected, |value| {
+        duration::read(value).filter(|time| *time <= LONGEST)
     })?;
-    Ok(seconds.map_or(default, Duration::from_secs))
+    Ok(time.unwrap_or(default))
+}
+
+fn forget_after(section: &Section<'_>) -> Result<Option<Duration>, Error> {
+    const KEY: &str = "forgetAfter";
+    let expected = "a time from \"1s\" to \"366d\", such as \"72h\", or a number of seconds";
+    let time = section.optional(KEY, expected, |value| {
+        duration::read(value).filter(|time| FORGET_AFTER.contains(time))
+    })?;
+    if time.is_some() && section.get("etcd").is_none() {
+        let msg = format!("{} is of no use without etcd", section.name(KEY));
+        return Err(invalid(msg).advise("remove it: without an etcd section there is one node"));
+    }
+    Ok(time)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod cidr;
 mod conflist;
+mod duration;
 mod etcd;
 mod ipam;
 mod plugin;

@@ -33,6 +33,7 @@ fn one_pod_cidr_is_enough() {
         cool_down: Duration::from_secs(130),
         give_back_after: Duration::from_secs(600),
         sweep_after: Duration::from_secs(60),
+        forget_after: None,
     };
     assert_eq!(IpamConfig::parse(&with(&json!({}))).unwrap(), expected);
 }
@@ -47,7 +48,8 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
         "exclude": ["10.244.1.7", "10.244.0.0/25", "10.244.0.128/25", "fd00:10:244::/64"],
         "coolDown": 0,
         "giveBackAfter": 5,
-        "sweepAfter": 86_400,
+        "sweepAfter": "24h",
+        "forgetAfter": "72h",
     })))
     .unwrap();
     let cidrs: Vec<String> = ipam.pod_cidrs.iter().map(IpNet::to_string).collect();
@@ -63,6 +65,7 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
     assert_eq!(ipam.cool_down, Duration::ZERO);
     assert_eq!(ipam.give_back_after, Duration::from_secs(5));
     assert_eq!(ipam.sweep_after, Duration::from_secs(86_400));
+    assert_eq!(ipam.forget_after, Some(Duration::from_secs(72 * 3_600)));
 }
 
 #[test]
@@ -224,6 +227,22 @@ fn other_values_that_make_no_sense_are_refused_by_name() {
             "ipam.coolDown: -1 is not a number of seconds from 0 to 86400",
         ),
         (json!({"coolDown": 86_401}), "ipam.coolDown: 86401 is not"),
+        (
+            json!({"coolDown": "2d"}),
+            "ipam.coolDown: \"2d\" is not a number of seconds",
+        ),
+        (
+            json!({"forgetAfter": "0s"}),
+            "ipam.forgetAfter: \"0s\" is not a time from \"1s\"",
+        ),
+        (
+            json!({"forgetAfter": "367d"}),
+            "ipam.forgetAfter: \"367d\" is not",
+        ),
+        (
+            json!({"forgetAfter": "72h"}),
+            "ipam.forgetAfter is of no use without etcd",
+        ),
         (
             json!({"exclude": ["10.244.0.1/24"]}),
             "ipam.exclude: 10.244.0.1/24 has host bits",

@@ -1,0 +1,201 @@
+//! Absence: how long each lasts is kept beside the network's keys, and may be reason to forget.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, PutOptions, Txn, TxnOp};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use wire::node::NodeName;
+
+use super::Etcd;
+use super::read::{gets, kv, place};
+use super::reason::Failure;
+use crate::absence::{Absent, Census};
+use crate::error::Error;
+use crate::forget::Forgotten;
+use crate::keys::Key;
+use crate::policy::Patience;
+use crate::records::{read_value, write_value};
+
+/// The value of the key that counts an absence: the fields of [`Absent`] of these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Count {
+    seconds: u64,
+    record: i64,
+}
+
+impl Etcd {
+    pub(crate) async fn first_present(&self) -> Result<Option<NodeName>, Error> {
+        let first = GetOptions::new()
+            .with_prefix()
+            .with_keys_only()
+            .with_limit(1);
+        let reply = self
+            .call(&mut Patience::new(&self.policy), |client| {
+                let (key, first) = (self.keys.presences(), first.clone());
+                async move { kv(&client).get(key, Some(first)).await }
+            })
+            .await?;
+        Ok(reply.kvs().first().and_then(|kv| self.node_of(kv)))
+    }
+
+    pub(crate) async fn census(&self) -> Result<Census, Error> {
+        let all = GetOptions::new().with_prefix();
+        let names = all.clone().with_keys_only();
+        let txn = Txn::new().and_then([
+            TxnOp::get(self.keys.nodes(), Some(names.clone())),
+            TxnOp::get(self.keys.presences(), Some(names)),
+            TxnOp::get(self.keys.absences(), Some(all)),
+        ]);
+        let reply = self
+            .call(&mut Patience::new(&self.policy), |client| {
+                let txn = txn.clone();
+                async move { kv(&client).txn(txn).await }
+            })
+            .await?;
+        let replies: Vec<_> = gets(&reply).collect();
+        let [records, presences, counts] = &replies[..] else {
+            return Err(self.unreachable("the reply is incomplete".to_owned()));
+        };
+        let prefix = self.keys.absences();
+        let name = |kv: &KeyValue| Some(kv.key().strip_prefix(prefix.as_bytes())?.to_vec());
+        let counts = counts.kvs().iter();
+        let counts: BTreeMap<_, _> = counts.filter_map(|kv| Some((name(kv)?, kv))).collect();
+        let present = presences.kvs().iter().filter_map(|kv| self.node_of(kv));
+        let present: BTreeSet<_> = present.collect();
+        let mut census = Census::default();
+        for record in records.kvs() {
+            let Some(node) = self.node_of(record) else {
+                continue;
+            };
+            if present.contains(&node) {
+                census.present += 1;
+                continue;
+            }
+            let count = counts.get(node.as_str().as_bytes());
+            census.absent.insert(node, absent(record, count.copied()));
+        }
+        Ok(census)
+    }
+
+    /// The node that a key is about.
+    fn node_of(&self, kv: &KeyValue) -> Option<NodeName> {
+        match self.keys.name(kv.key()).parse() {
+            Ok(Key::Node(node) | Key::Presence(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn count_absence(
+        &self,
+        node: &NodeName,
+        absent: &Absent,
+        seconds: u64,
+    ) -> Result<Option<i64>, Error> {
+        let record = absent.record;
+        let count = write_value(&Count { seconds, record });
+        let txn = Txn::new()
+            .when(self.is_still_absent(node, absent))
+            .and_then([TxnOp::put(self.keys.absence(node), count, None)]);
+        let reply = self
+            .once(self.policy.request, |client| async move {
+                kv(&client).txn(txn).await
+            })
+            .await;
+        match reply {
+            Ok(reply) if reply.succeeded() => Ok(Some(place(reply.header()).1)),
+            Err(Failure::Refused(error)) => Err(*error),
+            // Whether it was written shows at the next look.
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// The record, the absence and what was counted of it are as they were seen.
+    fn is_still_absent(&self, node: &NodeName, absent: &Absent) -> Vec<Compare> {
+        let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
+        vec![
+            unchanged(self.keys.node(node), absent.record),
+            unchanged(self.keys.presence(node), 0),
+            unchanged(self.keys.absence(node), absent.counted),
+        ]
+    }
+
+    pub(crate) async fn forget_absent(
+        &self,
+        node: &NodeName,
+        absent: &Absent,
+        pause: Duration,
+    ) -> Result<Option<Forgotten>, Error> {
+        let mut patience = Patience::new(&self.policy);
+        let mut forgotten: Option<Forgotten> = None;
+        loop {
+            let began = Instant::now();
+            match self.forget_step(node, absent, pause, &mut forgotten).await {
+                Ok(Some(is_done)) => return Ok(forgotten.filter(|_| is_done)),
+                Ok(None) => {}
+                Err(failure) => self.retry(&mut patience, began, failure).await?,
+            }
+        }
+    }
+
+    /// Deletes what one transaction can hold; whether all is done, or must not be; `None` if there
+    /// is more to delete.
+    async fn forget_step(
+        &self,
+        node: &NodeName,
+        absent: &Absent,
+        pause: Duration,
+        forgotten: &mut Option<Forgotten>,
+    ) -> Result<Option<bool>, Failure> {
+        let traces = self.traces(node).await?;
+        if traces.node_revision != absent.record || traces.presence_revision != 0 {
+            // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
+            let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
+            return Ok(Some(is_gone));
+        }
+        match forgotten {
+            Some(before) => before.add(&traces.shown),
+            None => *forgotten = Some(traces.shown.clone()),
+        }
+        let (mut conditions, mut writes) = self.deletion(node, &traces, false);
+        conditions.extend(self.is_still_absent(node, absent));
+        let is_last = traces.fit_one();
+        if is_last {
+            let lease = self.lease(pause).await?;
+            let key = self.keys.pause();
+            conditions.push(Compare::create_revision(key.clone(), CompareOp::Equal, 0));
+            let lease = PutOptions::new().with_lease(lease);
+            writes.push(TxnOp::put(key, node.as_str(), Some(lease)));
+        }
+        let txn = Txn::new().when(conditions).and_then(writes);
+        let reply = self
+            .once(self.policy.request, |client| async move {
+                kv(&client).txn(txn).await
+            })
+            .await?;
+        Ok((is_last || !reply.succeeded()).then_some(reply.succeeded()))
+    }
+
+    /// A lease of that length, in whole seconds.
+    async fn lease(&self, length: Duration) -> Result<i64, Failure> {
+        let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
+        let granted = self
+            .once(self.policy.request, |client| async move {
+                client.lease_client().grant(seconds, None).await
+            })
+            .await?;
+        Ok(granted.id())
+    }
+}
+
+/// What is known of a node that is absent, by its record and by what was counted.
+fn absent(record: &KeyValue, count: Option<&KeyValue>) -> Absent {
+    let read = count.and_then(|count| read_value::<Count>(count.value()).ok());
+    let is_of_this = |count: &Count| count.record == record.mod_revision();
+    Absent {
+        record: record.mod_revision(),
+        counted: count.map_or(0, KeyValue::mod_revision),
+        seconds: read.filter(is_of_this).map_or(0, |count| count.seconds),
+    }
+}

@@ -1,0 +1,234 @@
+//! Who is forgotten after which looks.
+
+use super::*;
+
+/// It is looked and written every second, a node is seen absent for a second at least, and two
+/// seconds lie between two that are forgotten.
+const TIMES: Times = Times {
+    after: Duration::from_secs(10),
+};
+
+/// What happens, in order.
+#[derive(Clone, Copy)]
+enum Step {
+    /// Some seconds pass, with a look at the end of each; these are absent of `ALL`.
+    Seconds(u64, &'static [&'static str]),
+    /// The registry was out of reach for a moment.
+    Outage,
+    /// A node was present for a moment.
+    Returns(&'static str),
+    /// A node's record was written anew.
+    Registers(&'static str),
+    /// Nobody looks for some seconds.
+    Blind(u64),
+    /// Another node counts from here on.
+    Handover,
+}
+
+const ALL: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// The registry and who looks at it.
+struct World {
+    now: Instant,
+    revision: i64,
+    interruptions: u64,
+    counts: BTreeMap<&'static str, (i64, u64)>,
+    records: BTreeMap<&'static str, i64>,
+    vigil: Vigil,
+    forgotten: Vec<(&'static str, u64)>,
+    second: u64,
+    too_many: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            now: Instant::now(),
+            revision: 100,
+            interruptions: 0,
+            counts: BTreeMap::new(),
+            records: ALL.into_iter().map(|node| (node, 7)).collect(),
+            vigil: Vigil::new(TIMES),
+            forgotten: Vec::new(),
+            second: 0,
+            too_many: false,
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.second += seconds;
+        self.now += Duration::from_secs(seconds);
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Seconds(seconds, absent) => {
+                for _ in 0..seconds {
+                    self.pass(1);
+                    self.look(absent);
+                }
+            }
+            Step::Outage => self.interruptions += 1,
+            Step::Returns(node) => drop(self.counts.remove(node)),
+            Step::Registers(node) => {
+                self.records.insert(node, 8);
+                // What was counted of another record does not count.
+                self.counts.entry(node).and_modify(|count| count.1 = 0);
+            }
+            Step::Blind(seconds) => self.pass(seconds),
+            Step::Handover => self.vigil = Vigil::new(TIMES),
+        }
+    }
+
+    fn census(&self, absent: &[&'static str]) -> Census {
+        let mut census = Census::default();
+        for (node, record) in &self.records {
+            if !absent.contains(node) {
+                census.present += 1;
+                continue;
+            }
+            let (counted, seconds) = self.counts.get(node).copied().unwrap_or_default();
+            let absent = Absent {
+                record: *record,
+                counted,
+                seconds,
+            };
+            census.absent.insert(NodeName::new(node).unwrap(), absent);
+        }
+        census
+    }
+
+    fn look(&mut self, absent: &[&'static str]) {
+        let (census, own) = (self.census(absent), NodeName::new("a").unwrap());
+        let decision = self.vigil.look(&census, &own, self.interruptions, self.now);
+        self.too_many = decision.too_many;
+        for (node, _, seconds) in decision.write {
+            self.revision += 1;
+            let name = ALL.into_iter().find(|name| *name == node.as_str()).unwrap();
+            self.counts.insert(name, (self.revision, seconds));
+            self.vigil.wrote(&node, seconds, self.revision);
+        }
+        if let Some((node, _, total)) = decision.forget {
+            assert!(total >= TIMES.after);
+            let name = ALL.into_iter().find(|name| *name == node.as_str()).unwrap();
+            self.records.remove(name);
+            self.vigil.pause(self.now + TIMES.pause());
+            self.forgotten.push((name, self.second));
+        }
+    }
+}
+
+#[test]
+fn a_node_is_forgotten_when_the_time_that_counts_of_its_absence_is_over() {
+    use Step::{Blind, Handover, Outage, Registers, Returns, Seconds};
+    let e: &[&str] = &["e"];
+    for (case, steps, expected) in [
+        // The first look only tells that it is absent.
+        ("absent all the time", vec![Seconds(20, e)], vec![("e", 11)]),
+        ("not quite", vec![Seconds(10, e)], vec![]),
+        (
+            "back in time",
+            vec![Seconds(9, e), Returns("e"), Seconds(5, &[])],
+            vec![],
+        ),
+        (
+            "back between two looks",
+            vec![Seconds(9, e), Returns("e"), Seconds(9, e)],
+            vec![],
+        ),
+        (
+            "registered between two looks",
+            vec![Seconds(9, e), Registers("e"), Seconds(9, e)],
+            vec![],
+        ),
+        (
+            "an outage, of which a second is lost",
+            vec![Seconds(9, e), Outage, Seconds(9, e)],
+            vec![("e", 12)],
+        ),
+        (
+            "an outage while nobody could look",
+            vec![Seconds(6, e), Outage, Blind(100), Seconds(9, e)],
+            vec![("e", 112)],
+        ),
+        (
+            "the one who counts slept",
+            vec![Seconds(6, e), Blind(100), Seconds(9, e)],
+            vec![("e", 112)],
+        ),
+        (
+            "somebody else goes on with the count, and looks for himself first",
+            vec![Seconds(11 - 2, e), Handover, Seconds(9, e)],
+            vec![("e", 12)],
+        ),
+        (
+            "it is long due, and an outage is just over",
+            vec![Seconds(10, e), Outage, Seconds(1, e)],
+            vec![],
+        ),
+        (
+            "most were away for a while",
+            vec![Seconds(6, e), Seconds(50, &["c", "d", "e"]), Seconds(9, e)],
+            vec![("e", 62)],
+        ),
+        (
+            "all but one are away",
+            vec![Seconds(99, &["b", "c", "d", "e"])],
+            vec![],
+        ),
+        (
+            "whoever looks is not judged",
+            vec![Seconds(99, &["a"])],
+            vec![],
+        ),
+    ] {
+        let mut world = World::new();
+        for step in steps {
+            world.take(step);
+        }
+        assert_eq!(world.forgotten, expected, "{case}");
+    }
+}
+
+#[test]
+fn one_at_a_time_is_forgotten_and_the_longest_gone_first() {
+    let mut world = World::new();
+    world.take(Step::Seconds(2, &["d"]));
+    world.take(Step::Seconds(20, &["c", "d"]));
+    assert_eq!(world.forgotten, [("d", 11), ("c", 13)]);
+
+    let mut world = World::new();
+    world.take(Step::Seconds(20, &["c", "d"]));
+    assert_eq!(
+        world.forgotten,
+        [("c", 11), ("d", 13)],
+        "by name if both are as long gone"
+    );
+}
+
+#[test]
+fn half_of_the_nodes_are_not_most() {
+    let mut world = World::new();
+    world.records.remove("e");
+    world.take(Step::Seconds(1, &["c", "d"]));
+    assert!(world.too_many);
+    world.take(Step::Seconds(1, &["d"]));
+    assert!(!world.too_many);
+}
+
+#[test]
+fn what_is_counted_is_written_every_now_and_then_and_never_lost_or_doubled() {
+    let mut world = World::new();
+    for second in 1..=9 {
+        world.take(Step::Seconds(1, &["e"]));
+        assert_eq!(world.counts["e"].1, second - 1);
+    }
+    let long = Times {
+        after: Duration::from_secs(72 * 3600),
+    };
+    let minutes = |time: Duration| time.as_secs() / 60;
+    assert_eq!(minutes(long.look()), 5);
+    assert_eq!(minutes(long.pause()), 10);
+    assert_eq!(minutes(long.step()), 216);
+    assert_eq!(minutes(long.vigil()), 10);
+}
