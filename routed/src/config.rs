@@ -15,6 +15,7 @@ use wire::conf::Conflist;
 use wire::node::{self, NodeName};
 
 use crate::cli::addresses::AddressesArgs;
+use crate::cli::doctor::DoctorArgs;
 use crate::cli::forget::ForgetArgs;
 use crate::cli::install::InstallArgs;
 use crate::cli::nodes::NodesArgs;
@@ -51,6 +52,15 @@ pub(crate) enum Command {
     /// Exit status: 0 if all is well, 1 if not, or if the daemon cannot be asked, 69 if it does
     /// not run, 64 for a wrong command line.
     Status(StatusArgs),
+    /// Examines whether this host can be a node, or why it is not a good one.
+    ///
+    /// Forwarding, firewalls, reverse path filters, systemd-networkd, NetworkManager, overlapping
+    /// networks, MTU, clock, etcd and its certificates: each with a verdict, the evidence, and what to do.
+    /// Works before routed ever ran, and changes nothing.
+    ///
+    /// Exit status: 0 if nothing is broken, 1 if something is, 64 for a wrong command line or
+    /// conflist.
+    Doctor(DoctorArgs),
     /// Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes
     /// of them here.
     ///

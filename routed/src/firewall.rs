@@ -12,6 +12,7 @@ mod others;
 mod own;
 mod repair;
 mod ruleset;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -32,6 +33,9 @@ use self::legacy::Legacy;
 use self::others::Others;
 use self::own::Own;
 pub(crate) use self::ruleset::Policy;
+#[cfg(test)]
+pub(crate) use self::survey::Wall;
+pub(crate) use self::survey::{Survey, survey};
 pub(crate) use self::traces::{Trace, traces};
 pub(crate) use self::watch::Watch;
 use crate::report::Said;

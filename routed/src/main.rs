@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod desired;
 mod dirty;
+mod doctor;
 mod error;
 mod failures;
 mod fib;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => daemon(args),
         Command::Status(args) => answer(cli::status::run(&args)),
+        Command::Doctor(args) => answer(cli::doctor::run(&args)),
         Command::Nodes(args) => answer(cli::nodes::run(&args)),
         Command::Routes(args) => answer(cli::routes::run(&args)),
         Command::Forget(args) => answer(cli::forget::run(&args)),

@@ -210,7 +210,7 @@ pub(crate) fn failure_line(
 }
 
 /// The protocol's name as iproute2 has it (`/etc/iproute2/rt_protos`), else its number.
-fn protocol(number: u8) -> String {
+pub(crate) fn protocol(number: u8) -> String {
     match number {
         2 => "kernel".to_owned(),
         3 => "boot".to_owned(),

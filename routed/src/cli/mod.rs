@@ -1,6 +1,7 @@
 //! The commands beside the daemon: each prints what it has to say and ends.
 
 pub(crate) mod addresses;
+pub(crate) mod doctor;
 pub(crate) mod forget;
 pub(crate) mod install;
 pub(crate) mod nodes;
@@ -103,6 +104,11 @@ impl From<ipam::Error> for Failure {
 }
 
 impl Network {
+    /// Whether somebody said which.
+    fn is_named(&self) -> bool {
+        self.conflist.is_some()
+    }
+
     /// Reads the conflist.
     fn read(&self) -> Result<Conflist, Failure> {
         match &self.conflist {

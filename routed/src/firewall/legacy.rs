@@ -132,6 +132,34 @@ impl Rules {
     }
 }
 
+/// A chain that would drop pods' packets.
+#[derive(Debug)]
+pub(super) struct Dropping {
+    /// The program that shows it.
+    pub(super) program: &'static str,
+    /// Whether rules of ours let pods pass.
+    pub(super) passes: bool,
+    /// What lets them, as commands for a shell.
+    pub(super) fix: String,
+}
+
+/// The chains of both versions that drop; and of those that cannot be looked at, why.
+pub(super) fn dropping(pod_cidrs: &[IpNet]) -> (Vec<Dropping>, Vec<String>) {
+    let (mut found, mut hidden) = (Vec::new(), Vec::new());
+    for mut chain in Legacy::new(pod_cidrs, Instant::now()).chains {
+        match chain.dropping() {
+            Ok(dropping) => found.extend(dropping),
+            Err(why) => hidden.push(why.to_string()),
+        }
+    }
+    (found, hidden)
+}
+
+/// What lets pods pass through the chain that `program` shows, as commands for a shell.
+pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
+    plan::advice(program, pod_cidrs)
+}
+
 /// What is left of ours in the chains of both versions; and of chains that cannot be looked at,
 /// why.
 pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
@@ -155,6 +183,19 @@ impl Chain {
         // Without pods none of our rules is wanted.
         let Plan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
         Ok((!commands.is_empty()).then_some(Rules { program, commands }))
+    }
+
+    fn dropping(&mut self) -> Result<Option<Dropping>, Error> {
+        if self.pod_cidrs.is_empty() || !self.has_table() {
+            return Ok(None);
+        }
+        let program = self.program()?;
+        let Plan { drops, commands } = plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
+        Ok(drops.then(|| Dropping {
+            program,
+            passes: commands.is_empty(),
+            fix: plan::advice(program, &self.pod_cidrs),
+        }))
     }
 
     /// Returns after how long to look again.

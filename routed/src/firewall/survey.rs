@@ -1,0 +1,106 @@
+//! What in the packet filter drops what pods send and get, for whoever examines the host. Changes
+//! nothing.
+
+use ipnet::IpNet;
+use wire::netlink::Error;
+use wire::nft::{Socket, TableId, Version};
+
+use super::forward::{self, CHAIN};
+use super::{legacy, ruleset};
+
+/// A chain that drops what none of its rules mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wall {
+    /// Its name, and who keeps it.
+    pub(crate) chain: String,
+    /// Whether pods pass all the same.
+    pub(crate) passes: bool,
+    /// What lets them.
+    pub(crate) fix: String,
+}
+
+/// What there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// Every chain that drops.
+    pub(crate) walls: Vec<Wall>,
+    /// Which chains could not be looked at, and why.
+    pub(crate) hidden: Vec<String>,
+    /// Whether our own table is there, and with it the guard against forged addresses.
+    pub(crate) is_guarded: bool,
+}
+
+/// Looks at all chains for what is forwarded.
+pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
+    let mut socket = Socket::open()?;
+    let mut walls = Vec::new();
+    for version in [Version::V4, Version::V6] {
+        walls.extend(of_iptables(&mut socket, version, pod_cidrs)?);
+    }
+    walls.extend(of_others(&mut socket, pod_cidrs)?);
+    let (dropping, hidden) = legacy::dropping(pod_cidrs);
+    walls.extend(dropping.into_iter().map(|found| Wall {
+        chain: format!("{CHAIN} of {}", found.program),
+        passes: found.passes,
+        fix: by_routed(&found.fix),
+    }));
+    Ok(Survey {
+        walls,
+        hidden,
+        is_guarded: socket.table(&ruleset::id())?.0.is_some(),
+    })
+}
+
+fn of_iptables(
+    socket: &mut Socket,
+    version: Version,
+    pod_cidrs: &[IpNet],
+) -> Result<Option<Wall>, Error> {
+    let table = forward::iptables(version);
+    let Some(chain) = socket.base_chain(&table, CHAIN)? else {
+        return Ok(None);
+    };
+    let rules = socket.rules(&table, Some(CHAIN))?;
+    if !forward::drops(&chain, &rules) {
+        return Ok(None);
+    }
+    let program = match version {
+        Version::V4 => "iptables",
+        Version::V6 => "ip6tables",
+    };
+    let own = pod_cidrs
+        .iter()
+        .filter(|cidr| Version::of(cidr.network()) == version);
+    let own: Vec<_> = own.copied().collect();
+    Ok((!own.is_empty()).then(|| Wall {
+        chain: chain_name(&table, CHAIN),
+        passes: forward::plan(&chain, &rules, &own).is_empty(),
+        fix: by_routed(&legacy::advice(program, &own)),
+    }))
+}
+
+fn of_others(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<Wall>, Error> {
+    let mut walls = Vec::new();
+    for chain in socket.base_chains()? {
+        if !forward::is_others(&chain) {
+            continue;
+        }
+        let rules = socket.rules(&chain.table, None)?;
+        if let Some(advice) = forward::advice(&chain, &rules, pod_cidrs) {
+            walls.push(Wall {
+                chain: chain_name(&chain.table, &chain.name),
+                passes: false,
+                fix: advice,
+            });
+        }
+    }
+    Ok(walls)
+}
+
+fn chain_name(table: &TableId, chain: &str) -> String {
+    format!("{chain} of table {table}")
+}
+
+fn by_routed(fix: &str) -> String {
+    format!("routed lets pods pass there while it runs; by hand: {fix}")
+}

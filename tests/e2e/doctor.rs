@@ -1,0 +1,314 @@
+//! `routed doctor`: every fault is really made, and found.
+
+use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
+use serde_json::{Value, json};
+
+const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
+
+/// The exit status and what is not well: check, verdict, evidence and fix.
+fn examine(node: &Node, arguments: &[&str]) -> Result<(Option<i32>, Vec<[String; 4]>)> {
+    let words = [&["doctor", "-o", "json"], arguments].concat();
+    let output = node.routed_command(&words)?;
+    let report: Value = serde_json::from_str(&output.stdout).expect(&output.stderr);
+    let findings = report["findings"].as_array().into_iter().flatten();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found = findings
+        .filter(|finding| finding["verdict"] != "ok")
+        .map(|finding| ["check", "verdict", "evidence", "fix"].map(|key| text(&finding[key])))
+        .collect();
+    Ok((output.status.code(), found))
+}
+
+/// The one thing that is not well.
+fn only(node: &Node, arguments: &[&str]) -> Result<(Option<i32>, [String; 4])> {
+    let (status, found) = examine(node, arguments)?;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    Ok((status, found.into_iter().next().unwrap_or_default()))
+}
+
+fn raise() -> Result<Lab> {
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let on = ["sysctl", "-qw", "net.ipv4.ip_forward=1"];
+    lab.node(1).run(&on)?;
+    Ok(lab)
+}
+
+#[test]
+fn a_sound_host_is_told_so_before_routed_ever_ran() -> Result {
+    let lab = raise()?;
+    let node = lab.node(1);
+    let services = ["--conflist", CONFLIST, "--service-cidr", "10.96.0.0/12"];
+    assert_eq!(examine(node, &services)?, (Some(0), vec![]));
+    let words = [&["doctor"], &services[..]].concat();
+    let text = node.routed_command(&words)?.success()?;
+    assert!(
+        text.contains("ok       etcd: http://192.168.1.2:2379 answers, at revision"),
+        "{text}"
+    );
+    assert!(
+        text.contains("ok       clock: the same as etcd's\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("\n0 broken, 0 warnings\n"), "{text}");
+
+    // Without a conflist the host is examined all the same.
+    let (status, found) = only(node, &[])?;
+    assert_eq!((status, found[1].as_str()), (Some(0), "unknown"));
+    assert!(found[3].contains("--conflist"), "{found:?}");
+    let missing = node.routed_command(&["doctor", "--conflist", "/none.conflist"])?;
+    assert_eq!(missing.status.code(), Some(64));
+    Ok(())
+}
+
+#[test]
+fn each_fault_of_a_host_is_found_alone_and_gone_when_it_is_mended() -> Result {
+    let lab = raise()?;
+    let node = lab.node(1);
+    let sound = ["--conflist", CONFLIST];
+    for (make, mend, check, verdict, evidence) in [
+        (
+            "sysctl -qw net.ipv4.ip_forward=0",
+            "sysctl -qw net.ipv4.ip_forward=1",
+            "forwarding",
+            "broken",
+            "net.ipv4.ip_forward = 0",
+        ),
+        (
+            "iptables-nft -P FORWARD DROP",
+            "iptables-nft -P FORWARD ACCEPT",
+            "FORWARD policy",
+            "broken",
+            "chain FORWARD of table ip filter drops",
+        ),
+        (
+            "nft add table inet mine && nft add chain inet mine through \
+             '{ type filter hook forward priority 0; policy drop; }'",
+            "nft delete table inet mine",
+            "FORWARD policy",
+            "broken",
+            "chain through of table inet mine drops",
+        ),
+        (
+            "sysctl -qw net.ipv4.conf.all.rp_filter=2",
+            "sysctl -qw net.ipv4.conf.all.rp_filter=0",
+            "rp_filter",
+            "warning",
+            "net.ipv4.conf.all.rp_filter = 2",
+        ),
+        (
+            "mkdir -p /run/systemd/netif",
+            "mkdir -p /etc/systemd/networkd.conf.d && printf \
+             '[Network]\\nManageForeignRoutes=no\\n' > /etc/systemd/networkd.conf.d/50-flatland.conf",
+            "systemd-networkd",
+            "broken",
+            "ManageForeignRoutes=yes (the default)",
+        ),
+        (
+            "mkdir -p /run/NetworkManager",
+            "mkdir -p /etc/NetworkManager/conf.d && printf \
+             '[keyfile]\\nunmanaged-devices=interface-name:flat*\\n' > \
+             /etc/NetworkManager/conf.d/flatland.conf",
+            "NetworkManager",
+            "warning",
+            "flat*",
+        ),
+        (
+            "ip address add 10.244.3.1/24 dev eth0",
+            "ip address del 10.244.3.1/24 dev eth0",
+            "overlapping CIDRs",
+            "broken",
+            "pod CIDR 10.244.0.0/16 and 10.244.3.1/24, a network of link eth0",
+        ),
+        (
+            "ip route add 10.244.99.0/24 via 192.168.1.1 proto static",
+            "ip route del 10.244.99.0/24",
+            "foreign routes",
+            "broken",
+            "10.244.99.0/24 via 192.168.1.1 dev eth0 proto static",
+        ),
+    ] {
+        node.run(&["sh", "-c", make])?;
+        let (status, found) = only(node, &sound)?;
+        assert_eq!(
+            (found[0].as_str(), found[1].as_str()),
+            (check, verdict),
+            "{found:?}"
+        );
+        assert!(found[2].contains(evidence), "{found:?}");
+        assert!(!found[3].is_empty(), "{found:?}");
+        assert_eq!(status, Some(i32::from(verdict == "broken")));
+        node.run(&["sh", "-c", mend])?;
+        assert_eq!(examine(node, &sound)?, (Some(0), vec![]), "after {mend}");
+    }
+    Ok(())
+}
+
+#[test]
+fn services_mtu_and_an_etcd_that_is_away_are_found() -> Result {
+    let lab = raise()?;
+    let node = lab.node(1);
+    let sound = ["--conflist", CONFLIST];
+    let services = [
+        &sound[..],
+        &["--service-cidr", "10.244.128.0/20,192.168.1.0/28"],
+    ]
+    .concat();
+    let (_, found) = only(node, &services)?;
+    for part in [
+        "pod CIDR 10.244.0.0/16 and service CIDR 10.244.128.0/20",
+        "service CIDR 192.168.1.0/28 and 192.168.1.11/24, a network of link eth0",
+    ] {
+        assert!(found[2].contains(part), "{found:?}");
+    }
+
+    let mut conflist = node.conflist();
+    conflist["plugins"][0]["mtu"] = 9000.into();
+    node.write("/tmp/10-large.conflist", conflist.to_string())?;
+    let (status, found) = only(node, &["--conflist", "/tmp/10-large.conflist"])?;
+    assert_eq!((status, found[0].as_str()), (Some(1), "MTU"));
+    assert_eq!(found[2], "the conflist says 9000, and eth0 carries 1500");
+
+    lab.etcd()[0].stop()?;
+    let (status, found) = examine(node, &sound)?;
+    assert_eq!(status, Some(1));
+    assert_eq!(
+        (found[0][0].as_str(), found[0][1].as_str()),
+        ("etcd", "broken")
+    );
+    assert!(
+        found[0][2].contains("192.168.1.2:2379 did not answer"),
+        "{found:?}"
+    );
+    assert_eq!(
+        (found[1][0].as_str(), found[1][1].as_str()),
+        ("clock", "unknown")
+    );
+    Ok(())
+}
+
+/// Two authorities and what they signed: `server`, `client`, and both `late`, out of date.
+const AUTHORITIES: &str = r"
+set -e
+mkdir /tmp/pki && cd /tmp/pki
+key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+for name in ours theirs; do
+    openssl req -x509 $key -days 2 -subj /CN=$name -keyout $name.key -out $name.pem
+done
+cat > conf <<'END'
+[ca]
+default_ca = it
+[it]
+new_certs_dir = .
+database = index
+serial = serial
+default_md = sha256
+policy = policy
+unique_subject = no
+x509_extensions = extensions
+[policy]
+commonName = supplied
+[extensions]
+subjectAltName = IP:192.168.1.2
+extendedKeyUsage = serverAuth,clientAuth
+END
+: > index
+echo 01 > serial
+sign() {
+    openssl req $key -subj /CN=$1 -keyout $1.key -out request
+    openssl ca -batch -config conf -cert ours.pem -keyfile ours.key -notext \
+        -startdate $2 -enddate $3 -in request -out $1.pem
+}
+sign server 20200101000000Z 20991231000000Z
+sign client 20200101000000Z 20991231000000Z
+sign late 20200101000000Z 20210101000000Z
+";
+
+#[test]
+fn etcd_s_certificates_are_examined_as_routed_will_meet_them() -> Result {
+    let lab = raise()?;
+    let (node, etcd) = (lab.node(1), lab.etcd()[0].machine());
+    etcd.run(&["sh", "-c", AUTHORITIES])?;
+    for name in [
+        "ours.pem",
+        "theirs.pem",
+        "client.pem",
+        "client.key",
+        "late.pem",
+        "late.key",
+    ] {
+        let path = format!("/tmp/pki/{name}");
+        node.write(format!("/tmp/{name}"), etcd.read(path)?)?;
+    }
+    let serve = |name: &str, port: u16| {
+        let words = format!(
+            "exec /opt/etcd --data-dir=/tmp/etcd-{name} --listen-client-urls=https://0.0.0.0:{port} \
+             --advertise-client-urls=https://192.168.1.2:{port} --listen-peer-urls=http://127.0.0.1:\
+             1{port} --initial-advertise-peer-urls=http://127.0.0.1:1{port} \
+             --initial-cluster=default=http://127.0.0.1:1{port} --cert-file=/tmp/pki/{name}.pem \
+             --key-file=/tmp/pki/{name}.key --trusted-ca-file=/tmp/pki/ours.pem --client-cert-auth"
+        );
+        etcd.spawn(name, None, &["sh", "-c", &words])
+    };
+    let (_sound, _late) = (serve("server", 2479)?, serve("late", 2579)?);
+
+    let with = |port: u16, authority: &str, client: &str| -> Result<_> {
+        let mut conflist = node.conflist();
+        conflist["plugins"][0]["ipam"]["etcd"] = json!({
+            "endpoints": [format!("https://192.168.1.2:{port}")],
+            "caFile": format!("/tmp/{authority}.pem"),
+            "certFile": format!("/tmp/{client}.pem"),
+            "keyFile": format!("/tmp/{client}.key"),
+        });
+        node.write("/tmp/10-tls.conflist", conflist.to_string())?;
+        examine(node, &["--conflist", "/tmp/10-tls.conflist"])
+    };
+    let mut seen = None;
+    wait_until("a sound etcd with TLS", DEADLINE, || {
+        seen = with(2479, "ours", "client").ok();
+        seen == Some((Some(0), vec![]))
+    })
+    .map_err(|error| error.doing(format!("{seen:#?}")))?;
+
+    for (port, authority, client, check, evidence, fix) in [
+        (
+            2479,
+            "theirs",
+            "client",
+            "etcd",
+            "UnknownIssuer",
+            "caFile is not the authority",
+        ),
+        (
+            2579,
+            "ours",
+            "client",
+            "etcd",
+            "expired",
+            "renew etcd's certificate",
+        ),
+        (
+            2479,
+            "ours",
+            "late",
+            "client certificate",
+            "/tmp/late.pem",
+            "renew it",
+        ),
+    ] {
+        let mut seen = None;
+        wait_until(format!("{check} with {evidence}"), DEADLINE, || {
+            seen = with(port, authority, client).ok();
+            seen.iter().any(|(status, found)| {
+                let is_it = |it: &[String; 4]| {
+                    it[0] == check
+                        && it[1] == "broken"
+                        && it[2].contains(evidence)
+                        && it[3].contains(fix)
+                };
+                *status == Some(1) && found.iter().any(is_it)
+            })
+        })
+        .map_err(|error| error.doing(format!("{seen:#?}")))?;
+    }
+    Ok(())
+}
