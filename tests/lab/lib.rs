@@ -23,6 +23,7 @@ mod node;
 mod place;
 mod pod;
 pub mod probe;
+pub mod raw;
 pub mod rootfs;
 mod runtime;
 mod wait;

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, value_parser};
 use lab::probe::{self, Direction, Questions};
+use lab::raw::{self, Word};
 use lab::{Error, Families, Kept, Result, delay, demo, namespaces};
+use wire::netlink::Mac;
 
 /// A cluster of network namespaces on one machine, to try Flatland in.
 #[derive(Parser)]
@@ -130,6 +132,32 @@ enum Command {
         #[arg(required = true)]
         targets: Vec<IpAddr>,
     },
+    /// Sends words by UDP in frames made by hand, from any address: FROM,TARGET,WORD each.
+    #[command(hide = true)]
+    Say {
+        #[arg(long, default_value = "eth0")]
+        interface: String,
+        /// The hardware address that the frames go to.
+        #[arg(long)]
+        to: Mac,
+        #[arg(required = true)]
+        what: Vec<Word>,
+    },
+    /// Says to everybody behind an interface that addresses are there.
+    #[command(hide = true)]
+    Claim {
+        #[arg(long, default_value = "eth0")]
+        interface: String,
+        #[arg(required = true)]
+        addresses: Vec<IpAddr>,
+    },
+    /// Prints the words that come in through an interface, or, without one, that get to a process,
+    /// and who sent them, until killed.
+    #[command(hide = true)]
+    Hear {
+        #[arg(long)]
+        interface: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -172,6 +200,24 @@ fn run(command: Command) -> Result<ExitCode> {
             families,
             keep,
         }),
+        Command::Say {
+            interface,
+            to,
+            what,
+        } => what
+            .iter()
+            .try_for_each(|word| raw::say(&interface, to, word))
+            .map(|()| ExitCode::SUCCESS),
+        Command::Claim {
+            interface,
+            addresses,
+        } => addresses
+            .iter()
+            .try_for_each(|address| raw::claim(&interface, *address))
+            .map(|()| ExitCode::SUCCESS),
+        Command::Hear { interface } => interface
+            .map_or_else(raw::listen, |interface| raw::hear(&interface))
+            .map(|()| ExitCode::SUCCESS),
         Command::Serve { port } => probe::serve(port).map(|()| ExitCode::SUCCESS),
         Command::ServeTransfers { port } => {
             probe::serve_transfers(port).map(|()| ExitCode::SUCCESS)

@@ -1,9 +1,12 @@
 //! Pods that send under addresses that are not theirs.
 
-use lab::{Families, Pod, Result};
+use std::net::{IpAddr, Ipv6Addr};
+
+use lab::raw::Word;
+use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
 use serde_json::json;
 
-use crate::support::{raise, reaches, run};
+use crate::support::{LAB, hear_in, hear_on, raise, reaches, run, say};
 
 /// How many packets the guard dropped for that reason.
 fn dropped(pod: &Pod<'_>, reason: &str) -> Result<u64> {
@@ -58,5 +61,160 @@ fn what_a_pod_sends_under_another_address_goes_nowhere() -> Result {
     let quiet = dropped(&a, FOREIGN)?;
     assert!(reaches(&a, &b) && reaches(&b, &a) && reaches(&a, &other));
     assert_eq!(dropped(&a, FOREIGN)?, quiet, "own addresses: {a_own:?}");
+    Ok(())
+}
+
+/// From each of the addresses to each of the targets of its family, with a word that starts so.
+fn words(from: &[IpAddr], targets: &[IpAddr], start: &str) -> Vec<Word> {
+    let mut all = Vec::new();
+    for from in from {
+        let same_family = |target: &&IpAddr| target.is_ipv4() == from.is_ipv4();
+        for target in targets.iter().filter(same_family) {
+            let (from, target) = (*from, *target);
+            let word = format!("{start}-{from}-{target}");
+            all.push(Word { from, target, word });
+        }
+    }
+    all
+}
+
+/// Waits until every one of the words was heard by somebody, and returns all that was heard.
+fn heard(words: &[Word], witnesses: &[Daemon]) -> Result<String> {
+    let all = || witnesses.iter().map(Daemon::log).collect::<String>();
+    let was_heard = |word: &Word| all().contains(&format!("{} {}\n", word.from, word.word));
+    wait_until("words that are allowed", DEADLINE, || {
+        words.iter().all(was_heard)
+    })
+    .map_err(|error| error.doing(all()))?;
+    Ok(all())
+}
+
+fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+#[test]
+fn frames_under_addresses_of_others_arrive_nowhere() -> Result {
+    let lab = raise(2, Families::Dual, &json!({}))?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b, c) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
+    let witnesses = [
+        hear_in(&b)?,
+        hear_in(&c)?,
+        hear_on(one, None)?,
+        hear_on(two, Some("eth0"))?,
+    ];
+    let others = [
+        b.addresses(),
+        c.addresses(),
+        one.addresses().to_vec(),
+        two.addresses().to_vec(),
+    ]
+    .concat();
+    let nobodys = addresses(&[
+        "10.244.255.77",
+        "203.0.113.7",
+        "127.0.0.1",
+        "169.254.1.1",
+        "fd00:10:244:ff::77",
+        "2001:db8::7",
+        "::1",
+    ]);
+    let foreign = words(&[&others[..], &nobodys].concat(), &others, "foreign");
+    let own = words(&a.addresses(), &others, "own");
+    let before = dropped(&a, FOREIGN)?;
+
+    say(&a, &foreign)?;
+    say(&a, &own)?;
+
+    let heard = heard(&own, &witnesses)?;
+    assert!(!heard.contains("foreign"), "{heard}");
+    let after = dropped(&a, FOREIGN)?;
+    // The kernel itself drops what comes from ::1, before any filter (`ip6_rcv_core`).
+    let counted = |word: &&Word| word.from != IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let expected = foreign.iter().filter(counted).count();
+    assert_eq!(usize::try_from(after - before), Ok(expected));
+    Ok(())
+}
+
+#[test]
+fn without_routed_the_kernel_drops_ipv4_under_addresses_of_others() -> Result {
+    let lab = Lab::builder().etcd(0).start()?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    let (a, c) = (node.add_pod("a")?, node.add_pod("c")?);
+    let witnesses = [hear_in(&c)?, hear_on(node, None)?];
+    let targets = [c.addresses()[0], node.addresses()[0]];
+    let foreign = addresses(&["10.244.255.77", "203.0.113.7", "127.0.0.1", "192.168.1.77"]);
+    let foreign = [&foreign[..], &targets].concat();
+    let own = &a.addresses()[..1];
+
+    for all in ["0", "1"] {
+        run(
+            node,
+            &format!("sysctl -qw net.ipv4.conf.all.rp_filter={all}"),
+        )?;
+        say(&a, &words(&foreign, &targets, "foreign"))?;
+        let own = words(own, &targets, &format!("own{all}"));
+        say(&a, &own)?;
+        let heard = heard(&own, &witnesses)?;
+        assert!(!heard.contains("foreign"), "{all}: {heard}");
+    }
+
+    // It is the setting of the host end that does it.
+    let host = &a.result().interfaces[0].name;
+    for setting in ["all", host] {
+        let setting = format!("net.ipv4.conf.{setting}.rp_filter=0");
+        run(node, &format!("sysctl -qw {setting}"))?;
+    }
+    let foreign = words(&foreign[..2], &targets, "foreign");
+    say(&a, &foreign)?;
+    heard(&foreign, &witnesses).map(drop)
+}
+
+#[test]
+fn what_a_pod_claims_of_addresses_by_arp_and_neighbour_discovery_nobody_believes() -> Result {
+    let lab = raise(2, Families::Dual, &json!({}))?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b, c) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
+    assert!(reaches(&b, &c) && reaches(&c, &b) && reaches(&c, &a) && reaches(&a, &b));
+    let host = &c.result().interfaces[0].name;
+    // Who is where, without how sure anybody is of it.
+    let known = || -> Result<Vec<String>> {
+        let of_host = one.run(&["ip", "neigh", "show", "dev", host])?;
+        let of_uplink = one.run(&["ip", "neigh", "show", "dev", "eth0"])?;
+        let inside = c.run(&["ip", "neigh"])?;
+        let lines = [of_host, of_uplink, inside].concat();
+        let mut lines: Vec<String> = lines
+            .lines()
+            .filter_map(|line| line.split_once(" lladdr "))
+            .map(|(who, rest)| format!("{who} {}", rest.get(..17).unwrap_or_default()))
+            .collect();
+        lines.sort();
+        Ok(lines)
+    };
+    let before = known()?;
+    let witnesses = [hear_in(&a)?, hear_in(&c)?];
+
+    let mut claim = vec![LAB.to_owned(), "claim".to_owned()];
+    let gateways = addresses(&["169.254.1.1", "fe80::1"]);
+    let claimed = [
+        &c.addresses()[..],
+        &b.addresses(),
+        one.addresses(),
+        &gateways,
+    ]
+    .concat();
+    claim.extend(claimed.iter().map(ToString::to_string));
+    for _ in 0..3 {
+        a.run(&claim)?;
+    }
+
+    let sent = words(&b.addresses(), &c.addresses(), "for-c");
+    say(&b, &sent)?;
+    let heard = heard(&sent, &witnesses[1..])?;
+    assert_eq!(witnesses[0].log().lines().count(), 1, "{heard}");
+    assert_eq!(known()?, before);
+    assert!(reaches(&b, &c) && reaches(&c, &b) && reaches(&c, &a) && reaches(&a, &b));
     Ok(())
 }

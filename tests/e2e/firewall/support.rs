@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use lab::probe::{Answer, LISTENING};
+use lab::raw::Word;
 use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Pod, Result, wait_until};
 use serde_json::Value;
 
@@ -51,6 +52,33 @@ pub(crate) fn serve_in(pod: &Pod<'_>) -> Result<Daemon> {
     let server = pod.spawn("serve", &[LAB, "serve"])?;
     listening(&server)?;
     Ok(server)
+}
+
+/// A witness of the words that come in through a pod's interface.
+pub(crate) fn hear_in(pod: &Pod<'_>) -> Result<Daemon> {
+    let witness = pod.spawn("hear", &[LAB, "hear", "--interface", "eth0"])?;
+    listening(&witness)?;
+    Ok(witness)
+}
+
+/// A witness of the words that come in through a machine's interface or, without one, that a process
+/// there gets.
+pub(crate) fn hear_on(machine: &Machine, interface: Option<&str>) -> Result<Daemon> {
+    let mut command = vec![LAB, "hear"];
+    if let Some(interface) = interface {
+        command.extend(["--interface", interface]);
+    }
+    let witness = machine.spawn("hear", None, &command)?;
+    listening(&witness)?;
+    Ok(witness)
+}
+
+/// Lets an attacker in a pod send words, past the pod's own network stack.
+pub(crate) fn say(pod: &Pod<'_>, words: &[Word]) -> Result {
+    let gateway = pod.result().interfaces[0].mac.clone().unwrap_or_default();
+    let mut command = vec![LAB.to_owned(), "say".to_owned(), "--to".to_owned(), gateway];
+    command.extend(words.iter().map(ToString::to_string));
+    pod.run(&command).map(drop)
 }
 
 fn listening(server: &Daemon) -> Result {
