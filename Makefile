@@ -36,15 +36,23 @@ CARGO_FLAGS = --locked --workspace --target $(TARGET)
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
 DEMO = $(CARGO_TARGET_DIR)/$(TARGET)/demo
 
+# As container images call what TARGET is for.
+ARCHITECTURE = $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(firstword $(subst -, ,$(TARGET)))))
+
 # Tests make network namespaces. Whoever is not root gets the user namespace in which they may.
 ifneq ($(shell id -u),0)
 IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link set lo up && exec "$$@"' sh
 endif
 
 # Container runtimes are for tests alone, and a large download.
-build demo bench lint: export WITHOUT_RUNTIMES := 1
+build image demo bench lint: export WITHOUT_RUNTIMES := 1
 
-.PHONY: help setup build demo demo-down bench test lint install clean
+# What is built: the commit, and whether there is more than that in the tree.
+VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+export FLATLAND_COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+IMAGE = localhost/flatland:$(VERSION)
+
+.PHONY: help setup build image demo demo-down bench test lint install clean
 
 ## help: this list
 help:
@@ -68,6 +76,26 @@ build: setup
 	    if LC_ALL=C readelf -lW "$$program" | grep INTERP >/dev/null; then linked=dynamic; fi; \
 	    printf 'dist/bin/%-14s %5d KiB  %s\n' "$$program" "$$(( $$(stat -c %s "$$program") / 1024 ))" "$$linked"; \
 	done
+
+## image: an OCI archive of the release programs, in dist; takes no container runtime and no registry
+image: build
+	@command -v buildah >/dev/null || { echo 'make image takes buildah: apt-get install buildah' >&2; exit 1; }
+	@rm -rf dist/flatland-image.tar target/image
+	@# Nothing is pulled, so there are no signatures to check; buildah insists on a policy.
+	@echo '{"default":[{"type":"insecureAcceptAnything"}]}' >target/policy.json
+	@export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs; \
+	policy=--signature-policy=target/policy.json; \
+	buildah build $$policy --quiet --format oci --timestamp 0 --platform linux/$(ARCHITECTURE) \
+	    --build-arg 'VERSION=$(VERSION)' --build-arg 'COMMIT=$(FLATLAND_COMMIT)' \
+	    --tag '$(IMAGE)' --file conf/Containerfile . >/dev/null; \
+	buildah push $$policy --quiet '$(IMAGE)' 'oci:target/image:$(IMAGE)'; \
+	buildah rmi '$(IMAGE)' >/dev/null
+	@# The same programs give the same archive, bit for bit.
+	@tar --create --file dist/flatland-image.tar --directory target/image --sort=name --mtime=@0 \
+	    --owner=0 --group=0 --numeric-owner --mode=a+rX,u+w,go-w blobs index.json oci-layout
+	@printf 'dist/flatland-image.tar %d KiB  %s for linux/%s\n' \
+	    "$$(( $$(stat -c %s dist/flatland-image.tar) / 1024 ))" '$(IMAGE)' '$(ARCHITECTURE)'
+	@echo 'load it on every node: ctr -n k8s.io images import flatland-image.tar'
 
 ## demo: a cluster on this machine, in namespaces of its own: its nodes, routes, and who reaches whom
 demo: setup

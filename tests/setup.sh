@@ -58,6 +58,8 @@ check_packages() {
     need nftables nft
     need iptables iptables-nft
     need containernetworking-plugins /usr/lib/cni/host-local
+    # Builds and checks the Kubernetes manifests; it needs no cluster.
+    need kubernetes-client kubectl
     need util-linux unshare
 }
 

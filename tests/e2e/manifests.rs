@@ -1,0 +1,173 @@
+//! The Kubernetes manifests: as kustomize builds them, against the types of the Kubernetes API, and
+//! what they say to each other.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Container, Namespace, Service, ServiceAccount};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
+use serde_json::Value;
+use wire::conf::Conflist;
+
+/// What can be built with kustomize, below `conf`.
+const KUSTOMIZATIONS: [&str; 8] = [
+    "kubernetes",
+    "kubernetes/etcd",
+    "overlays/chained",
+    "overlays/dual-stack",
+    "overlays/etcd-ipv6",
+    "overlays/etcd-three",
+    "overlays/ipv6",
+    "overlays/kubeadm-etcd",
+];
+
+fn conf(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../conf")
+        .join(path)
+}
+
+/// The objects in a stream of YAML documents.
+fn objects(text: &str) -> Vec<Value> {
+    let documents = serde_yaml_ng::Deserializer::from_str(text);
+    documents
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect()
+}
+
+fn file(path: &str) -> Vec<Value> {
+    objects(&std::fs::read_to_string(conf(path)).unwrap())
+}
+
+/// What `kubectl apply -k` would apply.
+fn build(path: &str) -> Vec<Value> {
+    let output = Command::new("kubectl")
+        .arg("kustomize")
+        .arg(conf(path))
+        .output();
+    let output = output.expect("kubectl is here: run `make setup`");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{path}: {errors}");
+    objects(&String::from_utf8(output.stdout).unwrap())
+}
+
+fn kind(object: &Value) -> &str {
+    object["kind"].as_str().unwrap_or_default()
+}
+
+/// The object as the API understands it; it must not say anything beyond that, which the API would
+/// drop or refuse.
+fn typed<T: DeserializeOwned + Serialize>(object: &Value) -> T {
+    let typed: T = serde_json::from_value(object.clone())
+        .unwrap_or_else(|error| panic!("{}: {error}", object["metadata"]["name"]));
+    assert_eq!(serde_json::to_value(&typed).unwrap(), *object);
+    typed
+}
+
+fn find<T: DeserializeOwned + Serialize>(objects: &[Value], wanted: &str, name: &str) -> T {
+    let is_it = |object: &&Value| kind(object) == wanted && object["metadata"]["name"] == name;
+    let mut all = objects.iter().filter(is_it);
+    typed(all.next().unwrap_or_else(|| panic!("no {wanted} {name}")))
+}
+
+#[test]
+fn every_object_is_what_the_kubernetes_api_knows_and_nothing_more() {
+    let built = KUSTOMIZATIONS.iter().flat_map(|path| build(path));
+    let files = ["kubernetes/flatland.yaml", "kubernetes/etcd.yaml"];
+    let files = files.iter().flat_map(|path| file(path));
+    let mut count = 0;
+    for object in built.chain(files) {
+        match kind(&object) {
+            "Namespace" => drop(typed::<Namespace>(&object)),
+            "ServiceAccount" => drop(typed::<ServiceAccount>(&object)),
+            "ConfigMap" => drop(typed::<ConfigMap>(&object)),
+            "DaemonSet" => drop(typed::<DaemonSet>(&object)),
+            "Service" => drop(typed::<Service>(&object)),
+            other => panic!("{other:?} is not expected: {object}"),
+        }
+        count += 1;
+    }
+    assert_eq!(count, 5 * 4 + 3 * 2 + 6);
+}
+
+#[test]
+fn every_conflist_is_one_that_the_programs_take() {
+    let with_conflist = KUSTOMIZATIONS
+        .iter()
+        .filter(|path| !path.contains("etcd-") && !path.ends_with("/etcd"));
+    for path in with_conflist {
+        let map: ConfigMap = find(&build(path), "ConfigMap", "flatland");
+        let data = map.data.unwrap();
+        let text = &data["10-flatland.conflist"];
+        let conflist =
+            Conflist::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(conflist.ipam().etcd.is_some(), "{path}");
+    }
+}
+
+fn endpoint(objects: &[Value]) -> String {
+    let map: ConfigMap = find(objects, "ConfigMap", "flatland");
+    let conflist = Conflist::parse(map.data.unwrap()["10-flatland.conflist"].as_bytes()).unwrap();
+    conflist.ipam().etcd.as_ref().unwrap().endpoints[0].clone()
+}
+
+#[test]
+fn the_conflist_leads_to_the_etcd_that_comes_with_it() {
+    for (flatland, etcd) in [
+        ("kubernetes", "kubernetes/etcd"),
+        ("overlays/dual-stack", "overlays/etcd-three"),
+        ("overlays/chained", "kubernetes/etcd"),
+        ("overlays/ipv6", "overlays/etcd-ipv6"),
+    ] {
+        let service: Service = find(&build(etcd), "Service", "etcd");
+        let spec = service.spec.unwrap();
+        let address = spec.cluster_ip.unwrap();
+        let address = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address
+        };
+        let port = spec.ports.unwrap()[0].port;
+        assert_eq!(
+            endpoint(&build(flatland)),
+            format!("https://{address}:{port}")
+        );
+    }
+}
+
+fn containers() -> [Container; 2] {
+    let set: DaemonSet = find(&file("kubernetes/flatland.yaml"), "DaemonSet", "routed");
+    let pod = set.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.host_network, Some(true));
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    [
+        pod.init_containers.unwrap().remove(0),
+        pod.containers.into_iter().next().unwrap(),
+    ]
+}
+
+#[test]
+fn no_container_of_ours_has_more_rights_than_it_needs() {
+    for container in containers() {
+        let rights = container.security_context.unwrap();
+        let capabilities = rights.capabilities.unwrap();
+        assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(capabilities.add, Some(vec!["NET_ADMIN".to_owned()]));
+        assert_eq!(rights.privileged, Some(false));
+        assert_eq!(rights.allow_privilege_escalation, Some(false));
+        assert_eq!(rights.read_only_root_filesystem, Some(true));
+    }
+}
+
+#[test]
+fn the_image_is_the_version_that_is_built() {
+    for container in containers() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            container.image.unwrap(),
+            format!("localhost/flatland:{version}")
+        );
+    }
+}
