@@ -5,7 +5,8 @@
 #
 #   tests/setup.sh [TARGET]
 #
-# With WITHOUT_RUNTIMES set it leaves out the container runtimes, which only tests need.
+# With WITHOUT_RUNTIMES set it leaves out the container runtimes, which only tests need; with
+# WITH_IMAGE set too, it has what builds the image.
 #
 # Leaves the target triple to build for in target/tools/triple: TARGET if it is given, else this
 # machine's musl target (static programs), else, where that cannot be had, this machine's own.
@@ -58,9 +59,12 @@ check_packages() {
     need nftables nft
     need iptables iptables-nft
     need containernetworking-plugins /usr/lib/cni/host-local
-    # Builds and checks the Kubernetes manifests; it needs no cluster.
-    need kubernetes-client kubectl
     need util-linux unshare
+    if test -z "${WITHOUT_RUNTIMES:-}"; then
+        # Builds and checks the Kubernetes manifests; it needs no cluster.
+        need kubernetes-client kubectl
+    fi
+    if test -z "${WITHOUT_RUNTIMES:-}" || test -n "${WITH_IMAGE:-}"; then need buildah buildah; fi
 }
 
 as_root() {

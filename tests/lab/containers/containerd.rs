@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use super::{ARCHIVE, CRUN, Container, IMAGE, prepare};
-use crate::{DEADLINE, Daemon, Machine, Result, wait_for, wait_until};
+use super::{ARCHIVE, CRUN, Container, HostContainer, IMAGE, prepare};
+use crate::{DEADLINE, Daemon, Machine, Output, Result, wait_for, wait_until};
 
 /// Without what kubelet talks to, which wants to know how the machine's cgroups are; and no layers on
 /// layers, so that the root may be of any kind.
@@ -37,7 +37,7 @@ impl<'a> Containerd<'a> {
             machine,
             _daemon: daemon,
         };
-        containerd.ctr(&["images", "import", SNAPSHOTTER, ARCHIVE])?;
+        containerd.import(ARCHIVE)?;
         Ok(containerd)
     }
 
@@ -56,6 +56,26 @@ impl<'a> Containerd<'a> {
     pub fn run_detached(&self, id: &str, command: &[&str]) -> Result<Container<'a>> {
         self.ctr(&words(&["--detach", "--cni"], id, command))?;
         self.container(id)
+    }
+
+    /// Imports an archive that is on the machine.
+    pub fn import(&self, archive: &str) -> Result {
+        self.ctr(&["images", "import", SNAPSHOTTER, archive])
+            .map(drop)
+    }
+
+    /// Runs a container of the machine's own network to its end.
+    pub fn finish(&self, container: &HostContainer) -> Result<Output> {
+        let words = host_words(container);
+        self.machine
+            .run_with(&[&["ctr"], &*refs(&words)].concat(), b"")
+    }
+
+    /// Starts a container of the machine's own network; it ends with what is returned, by a signal.
+    pub fn host(&self, container: &HostContainer) -> Result<Daemon> {
+        let words = host_words(container);
+        let command = [&["ctr"], &*refs(&words)].concat();
+        self.machine.spawn(&container.name, None, &command)
     }
 
     /// Kills the first process of a container.
@@ -102,6 +122,28 @@ impl<'a> Containerd<'a> {
 fn words<'w>(options: &[&'w str], id: &'w str, command: &[&'w str]) -> Vec<&'w str> {
     let run = ["run", SNAPSHOTTER, "--runc-binary", CRUN, "--mount", MOUNT];
     [&run, options, &[IMAGE, id], command].concat()
+}
+
+/// `ctr run`, for a container of the machine's own network.
+fn host_words(container: &HostContainer) -> Vec<String> {
+    let run = [
+        "run",
+        SNAPSHOTTER,
+        "--runc-binary",
+        CRUN,
+        "--rm",
+        "--net-host",
+        "--seccomp",
+    ];
+    let mut words = run.map(str::to_owned).to_vec();
+    words.extend(container.flags());
+    words.extend([container.image.clone(), container.name.clone()]);
+    words.extend_from_slice(&container.command);
+    words
+}
+
+fn refs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 /// A container, and the `ctr` that waits for its end.

@@ -2,6 +2,7 @@
 //! is made from busybox.
 
 mod containerd;
+mod host;
 mod image;
 mod podman;
 
@@ -14,6 +15,7 @@ use crate::error::Doing;
 use crate::{Error, Machine, Place, Result};
 
 pub use containerd::{Containerd, Running};
+pub use host::{HostContainer, Mount};
 pub use podman::Podman;
 
 /// The image's name.

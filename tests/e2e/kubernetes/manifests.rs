@@ -23,7 +23,7 @@ const KUSTOMIZATIONS: [&str; 8] = [
     "overlays/kubeadm-etcd",
 ];
 
-fn conf(path: &str) -> PathBuf {
+pub(crate) fn conf(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../conf")
         .join(path)
@@ -37,7 +37,7 @@ fn objects(text: &str) -> Vec<Value> {
         .collect()
 }
 
-fn file(path: &str) -> Vec<Value> {
+pub(crate) fn file(path: &str) -> Vec<Value> {
     objects(&std::fs::read_to_string(conf(path)).unwrap())
 }
 
@@ -66,7 +66,11 @@ fn typed<T: DeserializeOwned + Serialize>(object: &Value) -> T {
     typed
 }
 
-fn find<T: DeserializeOwned + Serialize>(objects: &[Value], wanted: &str, name: &str) -> T {
+pub(crate) fn find<T: DeserializeOwned + Serialize>(
+    objects: &[Value],
+    wanted: &str,
+    name: &str,
+) -> T {
     let is_it = |object: &&Value| kind(object) == wanted && object["metadata"]["name"] == name;
     let mut all = objects.iter().filter(is_it);
     typed(all.next().unwrap_or_else(|| panic!("no {wanted} {name}")))

@@ -1,0 +1,118 @@
+//! The very containers of the DaemonSet, with their mounts, capabilities and read-only root.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use lab::{DEADLINE, Error, Families, Lab, Node, Result, wait_until};
+use serde_json::Value;
+
+use crate::manifests::{file, find};
+use crate::node::{Kubelet, build_image};
+
+/// The manifest's conflist, but with the lab's etcd.
+fn conflist(lab: &Lab) -> Result<String> {
+    let map: ConfigMap = find(&file("kubernetes/flatland.yaml"), "ConfigMap", "flatland");
+    let text = &map.data.unwrap()["10-flatland.conflist"];
+    let mut conflist: Value =
+        serde_json::from_str(text).map_err(|error| Error::new(error.to_string()))?;
+    conflist["plugins"][0]["ipam"]["etcd"] = lab.conflist()["plugins"][0]["ipam"]["etcd"].take();
+    Ok(conflist.to_string())
+}
+
+/// What a probe of kubelet gets.
+fn probe(node: &Node, path: &str) -> Result<String> {
+    node.run(&[
+        "busybox",
+        "wget",
+        "-qO-",
+        &format!("http://127.0.0.1:9470{path}"),
+    ])
+}
+
+fn setting(node: &Node, name: &str) -> Result<String> {
+    let value = node.run(&["sysctl", "-n", name])?;
+    Ok(value.trim().to_owned())
+}
+
+#[test]
+fn the_daemonsets_containers_make_a_pod_network_and_roll_without_a_lost_packet() -> Result {
+    let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
+    let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
+    let image = build_image(lab.node(1), folder.path())?;
+    let conflist = conflist(&lab)?;
+    let kubelets = [
+        Kubelet::start(lab.node(1), &image, &conflist)?,
+        Kubelet::start(lab.node(2), &image, &conflist)?,
+    ];
+    let mut running = Vec::new();
+    for (node, kubelet) in lab.nodes().iter().zip(&kubelets) {
+        assert_eq!(setting(node, "net.ipv4.ip_forward")?, "0");
+        let said = kubelet.init()?.success()?;
+        assert!(
+            said.contains("/host/opt/cni/bin/flatland installed"),
+            "{said}"
+        );
+        assert_eq!(setting(node, "net.ipv4.ip_forward")?, "1", "{said}");
+        running.push(kubelet.main("routed-1")?);
+    }
+    for (node, client) in lab.nodes().iter().zip(&running) {
+        wait_until("a node that is ready", DEADLINE, || {
+            node.ready() && probe(node, "/readyz").is_ok()
+        })
+        .map_err(|error| error.doing(client.log()))?;
+        probe(node, "/healthz")?;
+    }
+    lab.wait_routes()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
+    let target = b.addresses()[0].to_string();
+    a.run(&["ping", "-c1", "-W5", &target])?;
+    b.run(&["ping", "-c1", "-W5", &a.addresses()[0].to_string()])?;
+
+    // A newer version takes the old one's place while packets flow.
+    let flow = a.spawn("ping", &["ping", "-i0.02", "-c200", &target])?;
+    for (kubelet, client) in kubelets.iter().zip(running.drain(..)) {
+        kubelet.end("routed-1", client)?;
+        kubelet.init()?.success()?;
+    }
+    for kubelet in &kubelets {
+        running.push(kubelet.main("routed-2")?);
+    }
+    for node in lab.nodes() {
+        wait_until("a second readiness", DEADLINE, || {
+            probe(node, "/readyz").is_ok()
+        })?;
+    }
+    wait_until("end of the flow", DEADLINE, || !flow.running())?;
+    let said = flow.log();
+    assert!(said.contains(" 0% packet loss"), "{said}");
+    assert!(said.contains("200 packets transmitted"), "{said}");
+    a.delete()?;
+    b.delete()
+}
+
+#[test]
+fn the_daemon_mends_what_it_needs_of_the_node_without_being_privileged() -> Result {
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
+    let image = build_image(lab.node(1), folder.path())?;
+    let node = lab.node(1);
+    let kubelet = Kubelet::start(node, &image, &conflist(&lab)?)?;
+    kubelet.init()?.success()?;
+    let client = kubelet.main("routed-1")?;
+    wait_until("a node that is ready", DEADLINE, || node.ready())
+        .map_err(|error| error.doing(client.log()))?;
+
+    node.run(&["nft", "flush", "ruleset"])?;
+    node.run(&["sysctl", "-qw", "net.ipv4.ip_forward=0"])?;
+
+    wait_until("our table", DEADLINE, || {
+        node.run(&["nft", "list", "table", "inet", "flatland"])
+            .is_ok()
+    })
+    .map_err(|error| error.doing(client.log()))?;
+    kubelet.end("routed-1", client)?;
+    let client = kubelet.main("routed-2")?;
+    wait_until("forwarding", DEADLINE, || {
+        setting(node, "net.ipv4.ip_forward").is_ok_and(|value| value == "1")
+    })
+    .map_err(|error| error.doing(client.log()))
+}

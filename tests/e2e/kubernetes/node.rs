@@ -1,0 +1,193 @@
+//! What kubelet does with the DaemonSet's pod, on a node of the lab.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Volume};
+use lab::containers::{Containerd, HostContainer, Mount};
+use lab::{Daemon, Error, Node, Output, Result};
+use serde_json::Value;
+
+use crate::manifests::{conf, file, find};
+
+/// Where the image is on a node.
+const ARCHIVE: &str = "/opt/flatland/flatland.tar";
+/// Where volumes are that are no part of the node.
+const VOLUMES: &str = "/var/lib/kubelet";
+
+/// The pod of the DaemonSet.
+pub(crate) fn pod() -> PodSpec {
+    let set: DaemonSet = find(&file("kubernetes/flatland.yaml"), "DaemonSet", "routed");
+    set.spec.unwrap().template.spec.unwrap()
+}
+
+/// Builds the image of the programs under test, as `make image` does, into `folder`.
+pub(crate) fn build_image(node: &Node, folder: &Path) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| Error::new(error.to_string());
+    fs::create_dir_all(folder.join("dist/bin")).map_err(failed)?;
+    for (program, path) in [
+        ("routed", "/opt/flatland/routed"),
+        ("flatland", "/opt/cni/bin/flatland"),
+        ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
+    ] {
+        let to = folder.join("dist/bin").join(program);
+        fs::copy(node.path(path), to).map_err(failed)?;
+    }
+    fs::write(
+        folder.join("policy.json"),
+        r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
+    )
+    .map_err(failed)?;
+    let image = pod().containers[0].image.clone().unwrap();
+    let archive = format!("oci-archive:image.tar:{image}");
+    let file = conf("Containerfile");
+    let build = ["build", "--timestamp=0", "--tag", &image, "--file"];
+    buildah(
+        folder,
+        &[&build[..], &[file.to_str().unwrap(), "."]].concat(),
+    )?;
+    buildah(folder, &["push", &image, &archive])?;
+    fs::read(folder.join("image.tar")).map_err(failed)
+}
+
+/// Runs buildah with storage of its own.
+fn buildah(folder: &Path, words: &[&str]) -> Result {
+    let (command, arguments) = words.split_first().unwrap();
+    let output = Command::new("buildah")
+        .current_dir(folder)
+        .env("BUILDAH_ISOLATION", "chroot")
+        .args(["--root=storage", "--runroot=run", "--storage-driver=vfs"])
+        .args([command, "--signature-policy=policy.json"])
+        .args(arguments)
+        .output()
+        .map_err(|error| Error::new(format!("buildah: {error}: run `make setup`")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(format!("buildah {command}: {said}")))
+}
+
+/// A node whose kubelet runs the DaemonSet's pod.
+pub(crate) struct Kubelet<'a> {
+    node: &'a Node,
+    containerd: Containerd<'a>,
+    pod: PodSpec,
+}
+
+impl<'a> Kubelet<'a> {
+    /// Starts the container runtime, with the image; and makes the volumes, with `conflist` as the
+    /// ConfigMap. There is nothing of Flatland on the node but that.
+    pub(crate) fn start(node: &'a Node, image: &[u8], conflist: &str) -> Result<Self> {
+        node.run(&["rm", "-r", "/opt/cni/bin", "/etc/cni"])?;
+        // Containers of the node's network have its resolver.
+        node.write("/etc/resolv.conf", "")?;
+        let containerd = Containerd::start(node)?;
+        node.write(ARCHIVE, image)?;
+        containerd.import(ARCHIVE)?;
+        let kubelet = Self {
+            node,
+            containerd,
+            pod: pod(),
+        };
+        for volume in kubelet.pod.volumes.iter().flatten() {
+            kubelet.make(volume, conflist)?;
+        }
+        Ok(kubelet)
+    }
+
+    /// As the volume's type says.
+    fn make(&self, volume: &Volume, conflist: &str) -> Result {
+        let source = source(volume);
+        if volume.config_map.is_some() {
+            self.node.run(&["mkdir", "-p", &source])?;
+            return self
+                .node
+                .write(format!("{source}/10-flatland.conflist"), conflist);
+        }
+        let kind = volume
+            .host_path
+            .as_ref()
+            .and_then(|path| path.type_.as_deref());
+        match kind {
+            Some("FileOrCreate") => self.node.run(&["touch", &source]).map(drop),
+            Some("File") => self.node.run(&["test", "-f", &source]).map(drop),
+            Some("Directory") => self.node.run(&["test", "-d", &source]).map(drop),
+            // A Secret that is optional is an empty folder.
+            _ => self.node.run(&["mkdir", "-p", &source]).map(drop),
+        }
+    }
+
+    /// Runs the init container to its end.
+    pub(crate) fn init(&self) -> Result<Output> {
+        let container = &self.pod.init_containers.as_ref().unwrap()[0];
+        self.containerd
+            .finish(&self.container(container, container.name.clone()))
+    }
+
+    /// Starts the main container, under a name that tells several runs apart.
+    pub(crate) fn main(&self, name: &str) -> Result<Daemon> {
+        self.containerd
+            .host(&self.container(&self.pod.containers[0], name.to_owned()))
+    }
+
+    /// Ends the main container as kubelet does.
+    pub(crate) fn end(&self, name: &str, client: Daemon) -> Result {
+        self.node
+            .run(&["ctr", "tasks", "kill", "--signal", "SIGTERM", name])?;
+        lab::wait_until("end of the container", lab::DEADLINE, || !client.running())
+            .map_err(|error| error.doing(client.log()))
+    }
+
+    fn container(&self, container: &Container, name: String) -> HostContainer {
+        let rights = container.security_context.clone().unwrap();
+        let volumes: Vec<&Volume> = self.pod.volumes.iter().flatten().collect();
+        let mounts = container.volume_mounts.iter().flatten().map(|mount| {
+            let volume = volumes
+                .iter()
+                .find(|volume| volume.name == mount.name)
+                .unwrap();
+            Mount {
+                source: source(volume),
+                target: mount.mount_path.clone(),
+                read_only: mount.read_only == Some(true),
+                follows: mount.mount_propagation.as_deref() == Some("HostToContainer"),
+            }
+        });
+        HostContainer {
+            name,
+            image: container.image.clone().unwrap(),
+            command: container.command.clone().unwrap(),
+            environment: container
+                .env
+                .iter()
+                .flatten()
+                .map(|env| self.value(env))
+                .collect(),
+            capabilities: rights.capabilities.unwrap().add.unwrap(),
+            read_only: rights.read_only_root_filesystem == Some(true),
+            mounts: mounts.collect(),
+        }
+    }
+
+    /// A variable of the downward API.
+    fn value(&self, variable: &EnvVar) -> (String, String) {
+        let from = serde_json::to_value(variable).unwrap();
+        let value = match &from["valueFrom"]["fieldRef"]["fieldPath"] {
+            Value::String(path) if path == "spec.nodeName" => self.node.name().to_owned(),
+            Value::String(path) if path == "status.hostIP" => self.node.addresses()[0].to_string(),
+            other => panic!("{}: {other}", variable.name),
+        };
+        (variable.name.clone(), value)
+    }
+}
+
+/// Where a volume is on the node.
+fn source(volume: &Volume) -> String {
+    volume.host_path.as_ref().map_or_else(
+        || format!("{VOLUMES}/{}", volume.name),
+        |host_path| host_path.path.clone(),
+    )
+}
