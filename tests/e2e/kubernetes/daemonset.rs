@@ -70,7 +70,7 @@ fn the_daemonsets_containers_make_a_pod_network_and_roll_without_a_lost_packet()
     // A newer version takes the old one's place while packets flow.
     let flow = a.spawn("ping", &["ping", "-i0.02", "-c200", &target])?;
     for (kubelet, client) in kubelets.iter().zip(running.drain(..)) {
-        kubelet.end("routed-1", client)?;
+        kubelet.end("routed-1", &client)?;
         kubelet.init()?.success()?;
     }
     for kubelet in &kubelets {
@@ -109,7 +109,7 @@ fn the_daemon_mends_what_it_needs_of_the_node_without_being_privileged() -> Resu
             .is_ok()
     })
     .map_err(|error| error.doing(client.log()))?;
-    kubelet.end("routed-1", client)?;
+    kubelet.end("routed-1", &client)?;
     let client = kubelet.main("routed-2")?;
     wait_until("forwarding", DEADLINE, || {
         setting(node, "net.ipv4.ip_forward").is_ok_and(|value| value == "1")

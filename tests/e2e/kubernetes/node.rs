@@ -134,7 +134,7 @@ impl<'a> Kubelet<'a> {
     }
 
     /// Ends the main container as kubelet does.
-    pub(crate) fn end(&self, name: &str, client: Daemon) -> Result {
+    pub(crate) fn end(&self, name: &str, client: &Daemon) -> Result {
         self.node
             .run(&["ctr", "tasks", "kill", "--signal", "SIGTERM", name])?;
         lab::wait_until("end of the container", lab::DEADLINE, || !client.running())
