@@ -11,7 +11,7 @@ use wire::node::NodeName;
 use crate::error::Error;
 use crate::files;
 use crate::forget::{Forget, Forgotten};
-use crate::protocol::{self, Me, Registration, Step, View, Want};
+use crate::protocol::{self, ClaimView, Claimed, Me, Registration, Step, Tried, View, Want};
 use crate::records::{Claim, Network, NodeRecord};
 use crate::registry::Outcome;
 use crate::snapshot::{Event, Snapshot};
@@ -88,7 +88,7 @@ impl Local {
         self.locked(|stored| {
             let agreed = self.agree_in(stored)?;
             let view = self.view(stored, me.node);
-            let commit = match protocol::next(&view, me, want, &[], 0)? {
+            let commit = match protocol::next(&view, me, want, &Tried::default())? {
                 Step::Done(subnets) => {
                     return Ok((outcome(subnets, Registration::Unchanged), agreed));
                 }
@@ -118,7 +118,7 @@ impl Local {
             claims: stored
                 .subnets
                 .iter()
-                .map(|(subnet, claim)| (*subnet, Some(claim.node.clone())))
+                .map(|(subnet, claim)| (*subnet, claimed(claim)))
                 .collect(),
             exclude: self.exclude.clone(),
             cluster: None,
@@ -127,10 +127,12 @@ impl Local {
 
     pub(crate) fn release(&self, me: Me<'_>, subnet: &IpNet) -> Result<(), Error> {
         self.locked(|stored| {
-            let owner = stored.subnets.get(subnet);
-            let owner = owner.map(|claim| Some(claim.node.clone()));
-            let record = stored.nodes.get(me.node);
-            let may = protocol::may_release(me, subnet, owner.as_ref(), record)?;
+            let view = ClaimView {
+                claim: stored.subnets.get(subnet).map(claimed),
+                node: stored.nodes.get(me.node).cloned(),
+                node_revision: 0,
+            };
+            let may = protocol::release(&view, me, subnet)?.is_some();
             if may {
                 stored.subnets.remove(subnet);
             }
@@ -188,6 +190,14 @@ impl Local {
             };
             Ok((snapshot, false))
         })
+    }
+}
+
+/// Nobody else writes between a look and what is done about it, so revisions do not matter.
+fn claimed(claim: &Claim) -> Claimed {
+    Claimed {
+        owner: Some(claim.node.clone()),
+        revision: 0,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::files;
 use crate::protocol::{Me, Registration, Want};
 use crate::records::Network;
-use crate::registry::{Outcome, Registry};
+use crate::registry::Registry;
 
 pub use change::{disown, further, give_back};
 
@@ -57,6 +57,13 @@ impl Owned {
     pub fn store(&self, folder: &Path) -> Result<(), Error> {
         files::make_folder(folder)?;
         files::write(&path(folder), self)
+    }
+
+    fn without_any(&self) -> Self {
+        Self {
+            subnets: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Whether `node` needs nothing of the registry to serve this network: a subnet of each pod
@@ -108,7 +115,8 @@ pub async fn ensure(
 /// The node's name is held (see [`Registry::register`]), claims that the registry has for the node
 /// are adopted, those that only the file has are made again unless another node has them by now,
 /// and what is missing is claimed. A damaged file is written anew; while the registry is away it
-/// stays as it is, and the error names it.
+/// stays as it is, and the error names it. What others have by now is taken off the file even if
+/// the name is taken or nothing can be claimed instead.
 pub async fn renew(
     registry: &Registry,
     folder: &Path,
@@ -144,43 +152,90 @@ async fn renew_locked(
         Err(error) => return Err(error),
     };
     let keep = known.as_ref().map_or(&[][..], |known| &known.subnets);
-    let network = registry.network();
     let me = Me {
         node,
         machine,
         addresses: None,
     };
-    let outcome = registry.acquire(me, Want::Subnets { keep }, patience).await;
-    let lacks = |pod_cidr: &&IpNet| {
-        let mut known = keep.iter();
-        !known.any(|subnet| network.pod_cidr_of(subnet) == Some(**pod_cidr))
-    };
-    let lacking: Vec<_> = network.pod_cidrs.iter().filter(lacks).copied().collect();
-    shortage::note(folder, &lacking, outcome.as_ref().err());
-    let outcome = match (outcome, damage) {
-        (Ok(outcome), None) => outcome,
-        (Ok(outcome), Some((path, why))) => {
-            tracing::warn!("{} was unusable ({why}); written anew", path.display());
-            outcome
+    let acquired = registry.acquire(me, Want::Subnets { keep }, patience).await;
+    shortage::note(
+        folder,
+        &lacking(registry.network(), keep),
+        acquired.as_ref().err(),
+    );
+    let (outcome, refusal) = match acquired {
+        Ok(outcome) => (outcome, None),
+        Err(taken @ Error::NodeTaken { .. }) => {
+            if let Some(known) = known.filter(|known| !known.subnets.is_empty()) {
+                // The other machine hands out from them.
+                bring_together(folder, Some(&known), &known.without_any(), in_peace)?;
+            }
+            return Err(taken);
         }
-        (Err(error @ Error::Unreachable { .. }), Some((path, why))) => {
-            let why = format!("{why}; and it cannot be written anew: {}", error.message());
-            return Err(Error::CorruptFile { path, why });
+        Err(exhausted @ Error::Exhausted { .. }) => {
+            // Whatever there is not, those that others have are not handed out from any more.
+            let kept = registry.acquire(me, Want::Kept { keep }, patience).await?;
+            (kept, Some(exhausted))
         }
-        (Err(error), _) => return Err(error),
+        Err(error) => return Err(naming(damage, error)),
     };
-    tell(node, &outcome, keep);
+    if let Some((path, why)) = damage {
+        tracing::warn!("{} was unusable ({why}); written anew", path.display());
+    }
+    if let Registration::TookOver { from } = &outcome.registration {
+        let gone = &from.machine_id;
+        tracing::warn!("took over the name and the subnets of node {node} from machine {gone}");
+    }
     let owned = Owned {
         cluster: outcome.cluster,
         node: node.clone(),
         subnets: in_order(keep, &outcome.subnets),
     };
-    if keep.iter().any(|subnet| !owned.subnets.contains(subnet)) {
-        in_peace(&|| owned.store(folder))?;
-    } else if known.as_ref() != Some(&owned) {
-        owned.store(folder)?;
+    bring_together(folder, known.as_ref(), &owned, in_peace)?;
+    refusal.map_or(Ok(owned), Err)
+}
+
+/// The pod CIDRs of which none of `subnets` is.
+fn lacking(network: &Network, subnets: &[IpNet]) -> Vec<IpNet> {
+    let pod_cidrs = network.pod_cidrs.iter().copied();
+    let of = |pod_cidr| move |subnet: &IpNet| network.pod_cidr_of(subnet) == Some(pod_cidr);
+    pod_cidrs
+        .filter(|pod_cidr| !subnets.iter().any(of(*pod_cidr)))
+        .collect()
+}
+
+/// The error that names the file too, if that is damaged and cannot be written anew either.
+fn naming(damage: Option<(PathBuf, String)>, error: Error) -> Error {
+    match (damage, error) {
+        (Some((path, why)), error @ Error::Unreachable { .. }) => {
+            let why = format!("{why}; and it cannot be written anew: {}", error.message());
+            Error::CorruptFile { path, why }
+        }
+        (_, error) => error,
     }
-    Ok(owned)
+}
+
+/// Writes down what the node owns, where that is not what was `known`, and says what it lost.
+fn bring_together(
+    folder: &Path,
+    known: Option<&Owned>,
+    owned: &Owned,
+    in_peace: InPeace<'_>,
+) -> Result<(), Error> {
+    let keep = known.map_or(&[][..], |known| &known.subnets);
+    let is_lost = |subnet: &&IpNet| !owned.subnets.contains(subnet);
+    let lost: Vec<_> = keep.iter().filter(is_lost).collect();
+    for subnet in &lost {
+        let node = &owned.node;
+        tracing::warn!("subnet {subnet} does not belong to node {node} any more");
+    }
+    if !lost.is_empty() {
+        in_peace(&|| owned.store(folder))
+    } else if known != Some(owned) {
+        owned.store(folder)
+    } else {
+        Ok(())
+    }
 }
 
 /// `owned`, those that were `known` before in the order they had, the new ones after them.
@@ -188,20 +243,6 @@ fn in_order(known: &[IpNet], owned: &[IpNet]) -> Vec<IpNet> {
     let before = known.iter().filter(|subnet| owned.contains(subnet));
     let new = owned.iter().filter(|subnet| !known.contains(subnet));
     before.chain(new).copied().collect()
-}
-
-/// Says what somebody should know about how the subnets were come by.
-fn tell(node: &NodeName, outcome: &Outcome, keep: &[IpNet]) {
-    if let Registration::TookOver { from } = &outcome.registration {
-        let gone = &from.machine_id;
-        tracing::warn!("took over the name and the subnets of node {node} from machine {gone}");
-    }
-    for lost in keep
-        .iter()
-        .filter(|subnet| !outcome.subnets.contains(subnet))
-    {
-        tracing::warn!("subnet {lost} does not belong to node {node} any more");
-    }
 }
 
 /// Waits for the lock, not longer than `patience`; with it comes what is left of that.

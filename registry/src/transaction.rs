@@ -1,48 +1,40 @@
-//! What a commit asks of the registry, before it is put into etcd's words.
+//! What is asked of the registry in one step, before it is put into etcd's words.
 
 use ipnet::IpNet;
 use wire::node::NodeName;
 
 use crate::keys::Key;
-use crate::protocol::Commit;
 use crate::records::NodeRecord;
+
+/// Writes that happen together, and only while all conditions hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transaction {
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) writes: Vec<Write>,
+}
 
 /// What a key must be like for anything to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Condition {
-    /// Last written at this revision; 0 for one that must not exist.
-    Unchanged(Key, i64),
-    /// Not there.
-    Absent(Key),
+pub(crate) struct Condition {
+    pub(crate) key: Key,
+    /// Last written at this revision; 0 for a key that must not exist.
+    pub(crate) revision: i64,
+}
+
+impl Condition {
+    pub(crate) fn new(key: Key, revision: i64) -> Self {
+        Self { key, revision }
+    }
 }
 
 /// What is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Write {
+    /// What this node's conflist says of the network.
     Config,
-    Node(NodeRecord),
-    Claim(IpNet),
-}
-
-impl Commit {
-    /// They make two claims of one subnet impossible, whatever happens between reading and writing.
-    pub(crate) fn conditions(&self, node: &NodeName) -> Vec<Condition> {
-        let mut conditions = vec![
-            Condition::Unchanged(Key::Config, self.network_revision),
-            Condition::Unchanged(Key::Node(node.clone()), self.name.revision),
-        ];
-        if self.name.needs_absence() {
-            conditions.push(Condition::Absent(Key::Presence(node.clone())));
-        }
-        let claims = self.claims.iter();
-        conditions.extend(claims.map(|subnet| Condition::Absent(Key::Subnet(*subnet))));
-        conditions
-    }
-
-    pub(crate) fn writes(&self) -> Vec<Write> {
-        let record = self.name.write.iter().cloned().map(Write::Node);
-        let config = (self.network_revision == 0).then_some(Write::Config);
-        let claims = self.claims.iter().copied().map(Write::Claim);
-        record.chain(config).chain(claims).collect()
-    }
+    Node(NodeName, NodeRecord),
+    Claim(IpNet, NodeName),
+    Delete(Key),
+    /// What was counted of a node's absence goes.
+    Uncount(NodeName),
 }

@@ -31,12 +31,13 @@ impl Etcd {
             .with_prefix()
             .with_keys_only()
             .with_limit(1);
-        let reply = self
-            .call(&mut Patience::new(&self.policy), |client| {
-                let (key, first) = (self.keys.presences(), first.clone());
-                async move { kv(&client).get(key, Some(first)).await }
-            })
-            .await?;
+        let look = async |limit| {
+            let (key, first) = (self.keys.presences(), first.clone());
+            let get = |client| async move { kv(&client).get(key, Some(first)).await };
+            self.once(limit, get).await
+        };
+        let mut patience = Patience::new(&self.policy);
+        let reply = self.persist(&mut patience, look).await?;
         Ok(reply.kvs().first().and_then(|kv| self.node_of(kv)))
     }
 
@@ -48,12 +49,9 @@ impl Etcd {
             TxnOp::get(self.keys.presences(), Some(names)),
             TxnOp::get(self.keys.absences(), Some(all)),
         ]);
-        let reply = self
-            .call(&mut Patience::new(&self.policy), |client| {
-                let txn = txn.clone();
-                async move { kv(&client).txn(txn).await }
-            })
-            .await?;
+        let mut patience = Patience::new(&self.policy);
+        let look = |limit| self.transaction(txn.clone(), limit);
+        let reply = self.persist(&mut patience, look).await?;
         let replies: Vec<_> = gets(&reply).collect();
         let [records, presences, counts] = &replies[..] else {
             return Err(self.unreachable("the reply is incomplete".to_owned()));
@@ -98,11 +96,7 @@ impl Etcd {
         let txn = Txn::new()
             .when(self.is_still_absent(node, absent))
             .and_then([TxnOp::put(self.keys.absence(node), count, None)]);
-        let reply = self
-            .once(self.policy.request, |client| async move {
-                kv(&client).txn(txn).await
-            })
-            .await;
+        let reply = self.transaction(txn, self.policy.request).await;
         match reply {
             Ok(reply) if reply.succeeded() => Ok(Some(place(reply.header()).1)),
             Err(Failure::Refused(error)) => Err(*error),
@@ -148,7 +142,7 @@ impl Etcd {
         pause: Duration,
         forgotten: &mut Option<Forgotten>,
     ) -> Result<Option<bool>, Failure> {
-        let traces = self.traces(node).await?;
+        let traces = self.traces(node, self.policy.request).await?;
         if traces.node_revision != absent.record || traces.presence_revision != 0 {
             // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
             let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
@@ -158,7 +152,7 @@ impl Etcd {
             Some(before) => before.add(&traces.shown),
             None => *forgotten = Some(traces.shown.clone()),
         }
-        let (mut conditions, mut writes) = self.deletion(node, &traces, false);
+        let (mut conditions, mut writes) = self.encode(&traces.deletion(node, false));
         conditions.extend(self.is_still_absent(node, absent));
         let is_last = traces.fit_one();
         if is_last {
@@ -169,11 +163,7 @@ impl Etcd {
             writes.push(TxnOp::put(key, node.as_str(), Some(lease)));
         }
         let txn = Txn::new().when(conditions).and_then(writes);
-        let reply = self
-            .once(self.policy.request, |client| async move {
-                kv(&client).txn(txn).await
-            })
-            .await?;
+        let reply = self.transaction(txn, self.policy.request).await?;
         Ok((is_last || !reply.succeeded()).then_some(reply.succeeded()))
     }
 

@@ -1,18 +1,20 @@
 //! Forgetting: what a node has in the registry goes, by an operator's word.
 
-use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, Txn, TxnOp};
+use std::time::Duration;
+
+use etcd_client::{GetOptions, KeyValue, Txn, TxnOp};
 use ipnet::IpNet;
-use tokio::time::Instant;
 use wire::node::NodeName;
 
 use super::Etcd;
-use super::read::{gets, kv, place};
+use super::read::{gets, place};
 use super::reason::Failure;
+use super::transact::Next;
 use crate::error::Error;
 use crate::forget::{Forget, Forgotten};
 use crate::keys::Key;
-use crate::policy::Patience;
-use crate::records::{Claim, read_value, write_value};
+use crate::records::{Claim, read_value};
+use crate::transaction::{Condition, Transaction, Write};
 
 /// A transaction deletes at most so many claims: etcd limits one to 128 conditions.
 const MOST_CLAIMS: usize = 100;
@@ -31,7 +33,28 @@ pub(super) struct Traces {
 }
 
 impl Traces {
-    /// Whether one transaction can delete them all.
+    /// Deletes the claims, and with the last of them the rest, so that a node with more of them
+    /// than one transaction can delete is known, and can be forgotten, until all are gone.
+    pub(super) fn deletion(&self, node: &NodeName, force: bool) -> Transaction {
+        let presence = Key::Presence(node.clone());
+        let record = Key::Node(node.clone());
+        let mut conditions = vec![Condition::new(record.clone(), self.node_revision)];
+        if !force {
+            conditions.push(Condition::new(presence.clone(), 0));
+        }
+        let mut writes = Vec::new();
+        for (subnet, revision) in self.claims.iter().take(MOST_CLAIMS) {
+            conditions.push(Condition::new(Key::Subnet(*subnet), *revision));
+            writes.push(Write::Delete(Key::Subnet(*subnet)));
+        }
+        if self.fit_one() {
+            writes.extend([Write::Delete(record), Write::Delete(presence)]);
+            writes.push(Write::Uncount(node.clone()));
+        }
+        Transaction { conditions, writes }
+    }
+
+    /// Whether one transaction deletes all of them.
     pub(super) fn fit_one(&self) -> bool {
         self.claims.len() <= MOST_CLAIMS
     }
@@ -39,81 +62,34 @@ impl Traces {
 
 impl Etcd {
     pub(crate) async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
-        let mut patience = Patience::new(&self.policy);
         let mut forgotten: Option<Forgotten> = None;
-        loop {
-            let began = Instant::now();
-            let traces = match self.traces(node).await {
-                Ok(traces) => traces,
-                Err(failure) => {
-                    self.retry(&mut patience, began, failure).await?;
-                    continue;
-                }
-            };
+        let decide = |traces: Traces| {
             let is_present = traces.presence_revision != 0;
             if is_present && !force {
-                return Ok(Forget::Present(traces.shown.presence));
+                return Ok(Next::Return(Forget::Present(traces.shown.presence)));
             }
             if traces.node_revision == 0 && !is_present && traces.claims.is_empty() {
-                return Ok(forgotten.map_or(Forget::Unknown, Forget::Done));
+                let forgotten = forgotten.take();
+                return Ok(Next::Return(
+                    forgotten.map_or(Forget::Unknown, Forget::Done),
+                ));
             }
-            match &mut forgotten {
-                Some(before) => before.add(&traces.shown),
-                None => forgotten = Some(traces.shown.clone()),
-            }
-            // What it left is seen in the next round, whether or not the reply came.
-            let (conditions, deletes) = self.deletion(node, &traces, force);
-            let txn = Txn::new().when(conditions).and_then(deletes);
-            let limit = patience.limit(self.policy.request);
-            let reply = self.once(limit, |client| async move { kv(&client).txn(txn).await });
-            match reply.await {
-                Ok(reply) if reply.succeeded() && traces.fit_one() => {
-                    return Ok(forgotten.map_or(Forget::Unknown, Forget::Done));
-                }
-                Ok(_) => {}
-                Err(failure) => self.retry(&mut patience, began, failure).await?,
-            }
-        }
+            let forgotten = forgotten.get_or_insert_default();
+            forgotten.add(&traces.shown);
+            let end = traces.fit_one().then(|| Forget::Done(forgotten.clone()));
+            Ok(Next::Commit(traces.deletion(node, force), end))
+        };
+        self.settle(|limit| self.traces(node, limit), decide).await
     }
 
-    /// Deletes the claims, and with the last of them the rest, so that a node with more of them
-    /// than one transaction can delete is known, and can be forgotten, until all are gone.
-    pub(super) fn deletion(
-        &self,
-        node: &NodeName,
-        traces: &Traces,
-        force: bool,
-    ) -> (Vec<Compare>, Vec<TxnOp>) {
-        let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
-        let mut conditions = vec![unchanged(self.keys.node(node), traces.node_revision)];
-        if !force {
-            conditions.push(unchanged(self.keys.presence(node), 0));
-        }
-        let mut deletes = Vec::new();
-        for (subnet, revision) in traces.claims.iter().take(MOST_CLAIMS) {
-            conditions.push(unchanged(self.keys.subnet(subnet), *revision));
-            deletes.push(TxnOp::delete(self.keys.subnet(subnet), None));
-        }
-        if traces.fit_one() {
-            deletes.push(TxnOp::delete(self.keys.node(node), None));
-            deletes.push(TxnOp::delete(self.keys.presence(node), None));
-            deletes.push(TxnOp::delete(self.keys.absence(node), None));
-        }
-        (conditions, deletes)
-    }
-
-    pub(super) async fn traces(&self, node: &NodeName) -> Result<Traces, Failure> {
+    pub(super) async fn traces(&self, node: &NodeName, limit: Duration) -> Result<Traces, Failure> {
         let claims = GetOptions::new().with_prefix().with_limit(PAGE);
         let txn = Txn::new().and_then([
             TxnOp::get(self.keys.node(node), None),
             TxnOp::get(self.keys.presence(node), None),
             TxnOp::get(self.keys.subnets(), Some(claims)),
         ]);
-        let reply = self
-            .once(self.policy.request, |client| async move {
-                kv(&client).txn(txn).await
-            })
-            .await?;
+        let reply = self.transaction(txn, limit).await?;
         let (_, revision) = place(reply.header());
         let mut replies = gets(&reply);
         let (Some(record), Some(presence), Some(mut page)) =
@@ -155,35 +131,26 @@ impl Etcd {
     }
 
     pub(crate) async fn disclaim(&self, node: &NodeName, subnet: &IpNet) -> Result<bool, Error> {
-        let mut patience = Patience::new(&self.policy);
-        loop {
-            let view = self.claim_of(subnet, node, &mut patience).await?;
-            let is_known = view.node_revision != 0;
-            let key = self.keys.subnet(subnet);
-            let (revision, write) = match view.claim {
-                None if is_known => return Ok(false),
-                None => {
-                    let claim = write_value(&Claim { node: node.clone() });
-                    (0, TxnOp::put(key.clone(), claim, None))
+        let key = Key::Subnet(*subnet);
+        let commit = |revision, write, end| {
+            let conditions = vec![
+                Condition::new(key.clone(), revision),
+                Condition::new(Key::Node(node.clone()), 0),
+            ];
+            let writes = vec![write];
+            Ok(Next::Commit(Transaction { conditions, writes }, end))
+        };
+        self.settle(
+            |limit| self.claim_of(subnet, node, limit),
+            |view| match view.claim {
+                _ if view.node_revision != 0 => Ok(Next::Return(false)),
+                None => commit(0, Write::Claim(*subnet, node.clone()), None),
+                Some(claim) if claim.is_by(node) => {
+                    commit(claim.revision, Write::Delete(key.clone()), Some(true))
                 }
-                Some((revision, Some(owner))) if owner == *node && !is_known => {
-                    (revision, TxnOp::delete(key.clone(), None))
-                }
-                Some(_) => return Ok(false),
-            };
-            let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
-            let conditions = [unchanged(key, revision), unchanged(self.keys.node(node), 0)];
-            let txn = Txn::new().when(conditions).and_then([write]);
-            let began = Instant::now();
-            let limit = patience.limit(self.policy.request);
-            match self
-                .once(limit, |client| async move { kv(&client).txn(txn).await })
-                .await
-            {
-                Ok(reply) if reply.succeeded() && revision != 0 => return Ok(true),
-                Ok(_) => {}
-                Err(failure) => self.retry(&mut patience, began, failure).await?,
-            }
-        }
+                Some(_) => Ok(Next::Return(false)),
+            },
+        )
+        .await
     }
 }

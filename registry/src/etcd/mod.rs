@@ -7,6 +7,7 @@ mod forget;
 mod present;
 mod read;
 mod reason;
+mod transact;
 mod view;
 mod write;
 
@@ -97,24 +98,6 @@ impl Etcd {
             self.give_up(on).await;
         }
         result
-    }
-
-    /// Makes a request that may be made twice, again and again for as long as the patience lasts.
-    async fn call<T, R, F>(&self, patience: &mut Patience, request: R) -> Result<T, Error>
-    where
-        R: Fn(Client) -> F,
-        F: Future<Output = Result<T, etcd_client::Error>>,
-    {
-        loop {
-            let began = Instant::now();
-            match self
-                .once(patience.limit(self.policy.request), &request)
-                .await
-            {
-                Ok(value) => return Ok(value),
-                Err(failure) => self.retry(patience, began, failure).await?,
-            }
-        }
     }
 
     /// Pauses before a request that failed is made again; the error says why it is not.

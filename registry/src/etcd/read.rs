@@ -6,7 +6,6 @@ use etcd_client::{
     Client, GetOptions, GetResponse, KeyValue, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse,
     TxnResponse,
 };
-use tokio::time::Instant;
 
 use super::reason::Failure;
 use super::{Etcd, LARGEST_REPLY};
@@ -84,13 +83,9 @@ impl Etcd {
 
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, Error> {
         let mut patience = Patience::new(&self.policy);
-        loop {
-            let began = Instant::now();
-            match self.read_all().await {
-                Ok((snapshot, _)) => return Ok(snapshot),
-                Err(failure) => self.retry(&mut patience, began, failure).await?,
-            }
-        }
+        let read = async |_| self.read_all().await;
+        let (snapshot, _) = self.persist(&mut patience, read).await?;
+        Ok(snapshot)
     }
 
     /// Everything at one revision, page by page.
@@ -152,11 +147,7 @@ impl Etcd {
             .map(|(key, _)| TxnOp::get(key.clone(), Some(then.clone())))
             .collect();
         let txn = Txn::new().and_then(reads);
-        let reply = self
-            .once(self.policy.request, |client| async move {
-                kv(&client).txn(txn).await
-            })
-            .await?;
+        let reply = self.transaction(txn, self.policy.request).await?;
         let (cluster, _) = place(reply.header());
         let mut found = gets(&reply).map(|get| get.kvs().first().map(KeyValue::mod_revision));
         Ok(cluster == position.cluster

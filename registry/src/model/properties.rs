@@ -2,8 +2,8 @@
 
 use stateright::Property;
 
-use super::machine::{Look, MACHINES, Machine, node_of};
-use super::store::{NODES, SUBNETS};
+use super::machine::{Aim, Look};
+use super::store::SUBNETS;
 use super::{Protocol, State, Without};
 
 pub(super) const SHARED: &str = "no two machines hand out from one subnet";
@@ -14,71 +14,91 @@ pub(super) const ROBBED: &str = "no name is taken from a machine that is present
 pub(super) fn all(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let mut all = vec![
         Property::always(HEARD, |_, state: &State| {
-            (0..MACHINES).all(|m| is_honest(state, m))
+            (0..state.machines.len()).all(|m| is_honest(state, m))
         }),
         Property::always(OVERWRITTEN, |_, state: &State| !state.overwritten),
         Property::always(ROBBED, |_, state: &State| !state.robbed),
         Property::sometimes(
-            "every subnet is claimed, by two nodes",
+            "the subnets are claimed by two nodes",
             |_, state: &State| {
-                state.store.claims.iter().all(Option::is_some)
-                    && state.store.claims[0] != state.store.claims[1]
-            },
-        ),
-        Property::sometimes(
-            "another machine takes over a name and its subnet",
-            |_, state: &State| {
-                state.store.holder(0) == Some(MACHINES - 1)
-                    && state.machines[MACHINES - 1].heard
-                    && state.machines[0].is_gone
+                state.store.owner(0).is_some()
+                    && state.store.owner(1).is_some()
+                    && state.store.owner(0) != state.store.owner(1)
             },
         ),
     ];
     if protocol.without == Without::Nothing {
         all.push(Property::always(
             "one look in peace brings file and registry together",
-            |_, state: &State| (0..MACHINES).all(|m| one_look_is_enough(state, m)),
+            |_, state: &State| (0..state.machines.len()).all(|m| one_look_is_enough(state, m)),
         ));
     }
-    if protocol.accidents.forgets > 0 {
-        all.push(Property::sometimes(
-            "the subnets of a forgotten node are claimed anew",
-            |model: &Protocol, state: &State| {
-                let forgot = state.left.forgets < model.accidents.forgets;
-                forgot
-                    && state.store.claims.iter().all(Option::is_some)
-                    && (0..NODES.len()).any(|node| state.store.holder(node).is_none())
-            },
-        ));
-    }
-    let is_calm = protocol.careful && protocol.accidents.restores == 0;
+    all.extend(reached(protocol));
+    let accidents = &protocol.accidents;
+    let is_calm = !protocol.careless && accidents.restores == 0 && accidents.outages == 0;
     all.push(if is_calm {
-        Property::always(SHARED, |_, state: &State| shared(state).is_empty())
+        Property::always(SHARED, |_, state: &State| !is_shared(state))
     } else {
         Property::sometimes(
             "two machines hand out from one subnet for a while",
-            |_, state: &State| !shared(state).is_empty(),
+            |_, state: &State| is_shared(state),
         )
     });
     all
 }
 
-/// The pairs of machines that hand out from one subnet.
-fn shared(state: &State) -> Vec<(usize, usize)> {
-    let users = |n: usize| (0..MACHINES).filter(move |m| state.machines[*m].file[n]);
-    (0..SUBNETS.len())
-        .flat_map(|n| {
-            users(n).flat_map(move |a| users(n).filter(move |b| a < *b).map(move |b| (a, b)))
-        })
-        .collect()
+/// What the model has to come to, or it shows nothing.
+fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
+    let mut reached = Vec::new();
+    let twin = |node| protocol.machines.iter().filter(|it| **it == node).count() > 1;
+    if twin(0) {
+        reached.push(Property::sometimes(
+            "another machine takes over a name and its subnet",
+            |_, state: &State| {
+                let last = state.machines.len() - 1;
+                state.store.holder(0) == Some(last)
+                    && state.machines[last].heard
+                    && !state.machines[0].is_on
+            },
+        ));
+    }
+    if protocol.accidents.forgets > 0 && protocol.machines.contains(&2) {
+        reached.push(Property::sometimes(
+            "the subnets of a forgotten node are claimed anew",
+            |model: &Protocol, state: &State| {
+                let forgot = state.left.forgets < model.accidents.forgets;
+                let unknown = |machine: &super::Machine| state.store.holder(machine.node).is_none();
+                forgot
+                    && (0..SUBNETS.len()).all(|n| state.store.owner(n).is_some())
+                    && state.machines.iter().any(unknown)
+            },
+        ));
+    }
+    if protocol.accidents.returns > 0 {
+        reached.push(Property::sometimes(
+            "what one node gave back another has",
+            |model: &Protocol, state: &State| {
+                let gave = state.left.returns < model.accidents.returns;
+                let users = state.machines.iter().map(super::Machine::hands_out);
+                gave && users.filter(|subnets| subnets.contains(&true)).count() == SUBNETS.len()
+            },
+        ));
+    }
+    reached
+}
+
+/// Two machines hand out from one subnet.
+fn is_shared(state: &State) -> bool {
+    let users = |n: usize| state.machines.iter().filter(move |it| it.hands_out()[n]);
+    (0..SUBNETS.len()).any(|n| users(n).count() > 1)
 }
 
 /// It has not looked since the registry changed under it, or the registry has all of its file. Two
 /// that share a subnet are thus never both honest: at least one of them has yet to look.
 fn is_honest(state: &State, m: usize) -> bool {
     let machine = &state.machines[m];
-    let owned = state.store.owned_by(node_of(m));
-    let holds = state.store.holder(node_of(m)) == Some(m);
+    let owned = state.store.owned_by(machine.node);
+    let holds = state.store.holder(machine.node) == Some(m);
     !machine.heard || (0..SUBNETS.len()).all(|n| !machine.file[n] || (owned[n] && holds))
 }
 
@@ -89,25 +109,26 @@ fn one_look_is_enough(state: &State, m: usize) -> bool {
     if !state.machines[m].is_on {
         return true;
     }
-    let mut alone = state.clone();
-    let claims = alone.store.claims;
-    alone.machines[m].crash();
-    alone.machines[m].look(m, &state.store);
-    while let Look::Asked(request) = alone.machines[m].look.clone() {
-        let done = alone.carry_out(m, &request, Without::Nothing);
-        let store = alone.store.clone();
-        alone.machines[m].answered(m, &request, done, &store);
+    let (mut machine, mut store) = (state.machines[m].clone(), state.store.clone());
+    let node = machine.node;
+    machine.crash();
+    machine.begin(m, Aim::Renew, &store);
+    while let Look::Asked(_, request, _) = machine.look.clone() {
+        let done = store.holds(node, &request, Without::Nothing);
+        if done {
+            store.write(node, m, &request, Without::Nothing);
+        }
+        machine.answered(m, done, &store);
     }
-    Machine::store(&mut alone.machines[m]);
-    let node = node_of(m);
-    let expected = if alone.store.holder(node) == Some(m) {
-        alone.store.owned_by(node)
+    machine.store();
+    let expected = if store.holder(node) == Some(m) {
+        store.owned_by(node)
     } else {
         Default::default()
     };
-    let kept = claims
-        .iter()
-        .zip(alone.store.claims)
-        .all(|(before, now)| before.is_none() || *before == now);
-    kept && alone.machines[m].file == expected
+    let kept = (0..SUBNETS.len()).all(|n| {
+        let before = state.store.owner(n);
+        before.is_none() || before == store.owner(n)
+    });
+    kept && machine.file == expected
 }

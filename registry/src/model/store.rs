@@ -7,11 +7,9 @@ use ipnet::IpNet;
 use wire::node::NodeName;
 
 use super::Without;
-use super::machine::machine_id;
-use crate::keys::Key;
-use crate::protocol::{Commit, View};
+use super::request::{ABSENT, Entry, Request};
+use crate::protocol::{ClaimView, Claimed, View};
 use crate::records::{Network, NodeRecord};
-use crate::transaction::{Condition, Write};
 
 /// The first two prefer the same subnet.
 pub(super) const NODES: [&str; 3] = ["b", "c", "a"];
@@ -30,17 +28,20 @@ static NETWORK: LazyLock<Network> = LazyLock::new(|| Network {
     subnet_lengths: vec![24],
 });
 
-pub(super) fn name(node: usize) -> NodeName {
-    NAMES[node].clone()
+pub(super) fn name(node: usize) -> &'static NodeName {
+    &NAMES[node]
 }
 
 pub(super) fn subnet(n: usize) -> IpNet {
     NETS[n]
 }
 
-fn number(subnet: IpNet) -> usize {
-    let first = self::subnet(0);
-    usize::from(subnet != first)
+pub(super) fn pod_cidr() -> &'static IpNet {
+    &NETWORK.pod_cidrs[0]
+}
+
+pub(super) fn number(subnet: IpNet) -> usize {
+    usize::from(subnet != NETS[0])
 }
 
 /// A set of subnets.
@@ -58,126 +59,146 @@ pub(super) fn list(set: Subnets) -> Vec<IpNet> {
     (0..set.len()).filter(|n| set[*n]).map(subnet).collect()
 }
 
-/// A node's record: the machine, and how often the key was written, which stands for its revision.
+/// What etcd has. Claims are by number of the node, records by number of the machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Store {
-    records: [Option<(usize, i64)>; NODES.len()],
-    written: [i64; NODES.len()],
+    records: [Entry<u8>; NODES.len()],
+    claims: [Entry<u8>; SUBNETS.len()],
     pub(super) present: [bool; NODES.len()],
-    pub(super) claims: [Option<usize>; SUBNETS.len()],
 }
 
-/// A transaction of the code's own, in a form that a state can hold.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Request {
-    revision: Option<i64>,
-    needs_absence: bool,
-    absent: Subnets,
-    writes_record: bool,
-    pub(super) claims: Subnets,
-    pub(super) outcome: Subnets,
-    pub(super) takes_over: bool,
+/// What one node's machines see of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Sight {
+    record: Entry<u8>,
+    claims: [Entry<u8>; SUBNETS.len()],
+    is_present: bool,
 }
 
-impl Request {
-    pub(super) fn of(node: usize, commit: &Commit) -> Self {
-        let mut request = Self {
-            revision: None,
-            needs_absence: false,
-            absent: Subnets::default(),
-            writes_record: false,
-            claims: Subnets::default(),
-            outcome: set(&commit.outcome),
-            takes_over: commit.name.needs_absence(),
-        };
-        for condition in commit.conditions(&name(node)) {
-            match condition {
-                Condition::Unchanged(Key::Node(_), revision) => request.revision = Some(revision),
-                Condition::Absent(Key::Presence(_)) => request.needs_absence = true,
-                Condition::Absent(Key::Subnet(subnet)) => request.absent[number(subnet)] = true,
-                // The network is agreed on before the model begins.
-                _ => {}
-            }
-        }
-        for write in commit.writes() {
-            match write {
-                Write::Node(_) => request.writes_record = true,
-                Write::Claim(subnet) => request.claims[number(subnet)] = true,
-                Write::Config => {}
-            }
-        }
-        request
-    }
-}
-
-impl Store {
-    pub(super) fn view(&self, node: usize) -> View {
-        let claims = self.claims.iter().enumerate();
-        let claims: BTreeMap<_, _> = claims
-            .filter_map(|(n, owner)| owner.map(|owner| (subnet(n), Some(name(owner)))))
-            .collect();
+impl Sight {
+    pub(super) fn view(&self) -> View {
+        let claims = (0..SUBNETS.len()).filter_map(|n| Some((subnet(n), self.claim(n)?)));
         View {
             network: NETWORK.clone(),
             network_revision: 1,
-            node: self.records[node].map(|(machine, _)| NodeRecord {
-                addresses: Vec::new(),
-                machine_id: machine_id(machine),
-            }),
-            node_revision: self.records[node].map_or(0, |(_, revision)| revision),
-            is_present: self.present[node],
-            claims,
+            node: self.record(),
+            node_revision: self.record.revision.into(),
+            is_present: self.is_present,
+            claims: claims.collect::<BTreeMap<_, _>>(),
             exclude: Vec::new(),
             cluster: Some(1),
         }
     }
 
+    pub(super) fn claim_view(&self, n: usize) -> ClaimView {
+        ClaimView {
+            claim: self.claim(n),
+            node: self.record(),
+            node_revision: self.record.revision.into(),
+        }
+    }
+
+    fn record(&self) -> Option<NodeRecord> {
+        self.record.value.map(|machine| NodeRecord {
+            addresses: Vec::new(),
+            machine_id: machine.to_string(),
+        })
+    }
+
+    fn claim(&self, n: usize) -> Option<Claimed> {
+        let Entry { value, revision } = self.claims[n];
+        Some(Claimed {
+            owner: Some(name(value?.into()).clone()),
+            revision: revision.into(),
+        })
+    }
+}
+
+impl Store {
+    pub(super) fn sight(&self, node: usize) -> Sight {
+        Sight {
+            record: self.records[node],
+            claims: self.claims,
+            is_present: self.present[node],
+        }
+    }
+
+    pub(super) fn owner(&self, n: usize) -> Option<usize> {
+        self.claims[n].value.map(usize::from)
+    }
+
     pub(super) fn holder(&self, node: usize) -> Option<usize> {
-        self.records[node].map(|(machine, _)| machine)
+        self.records[node].value.map(usize::from)
+    }
+
+    pub(super) fn owned_by(&self, node: usize) -> Subnets {
+        std::array::from_fn(|n| self.owner(n) == Some(node))
     }
 
     /// Whether the conditions of a request by `node` hold.
     pub(super) fn holds(&self, node: usize, request: &Request, without: Without) -> bool {
-        let revision = self.records[node].map_or(0, |(_, revision)| revision);
-        let same = request.revision.is_none_or(|before| before == revision);
+        let same = |before: Option<i8>, now: i8| before.is_none_or(|before| before == now);
+        let record = same(request.record, self.records[node].revision);
         let gone = !(request.needs_absence && self.present[node]);
-        let free = (0..SUBNETS.len()).all(|n| !request.absent[n] || self.claims[n].is_none());
-        (same || without == Without::SameRecord)
+        let claims = (0..SUBNETS.len()).all(|n| {
+            let absent = request.subnets[n] == Some(ABSENT) && without == Without::AbsentClaim;
+            absent || same(request.subnets[n], self.claims[n].revision)
+        });
+        (record || without == Without::SameRecord)
             && (gone || without == Without::AbsentPresence)
-            && (free || without == Without::AbsentClaim)
+            && claims
     }
 
     /// Writes what the request says; whether that overwrote the claim of another node.
-    pub(super) fn write(&mut self, node: usize, machine: usize, request: &Request) -> bool {
+    pub(super) fn write(
+        &mut self,
+        node: usize,
+        machine: usize,
+        request: &Request,
+        without: Without,
+    ) -> bool {
+        let small = |number: usize| u8::try_from(number).expect("a small model");
         if request.writes_record {
-            self.written[node] += 1;
-            self.records[node] = Some((machine, self.written[node]));
+            self.records[node].put(small(machine));
         }
         let mut overwritten = false;
-        for (claim, _) in self
-            .claims
-            .iter_mut()
-            .zip(request.claims)
-            .filter(|(_, put)| *put)
-        {
-            overwritten |= claim.is_some_and(|owner| owner != node);
-            *claim = Some(node);
+        for n in 0..SUBNETS.len() {
+            if request.deletes[n] {
+                self.claims[n].delete();
+            }
+            if request.claims[n] && (request.makes(n) || without != Without::Rewriting) {
+                overwritten |= self.owner(n).is_some_and(|owner| owner != node);
+                self.claims[n].put(small(node));
+            }
         }
         overwritten
     }
 
     pub(super) fn may_forget(&self, node: usize) -> bool {
-        let is_known = self.records[node].is_some() || self.claims.contains(&Some(node));
+        let is_known = self.holder(node).is_some() || self.owned_by(node).contains(&true);
         is_known && !self.present[node]
     }
 
     pub(super) fn forget(&mut self, node: usize) {
-        self.records[node] = None;
-        for claim in self.claims.iter_mut().filter(|claim| **claim == Some(node)) {
-            *claim = None;
+        self.records[node].delete();
+        for n in 0..SUBNETS.len() {
+            if self.owner(n) == Some(node) {
+                self.claims[n].delete();
+            }
         }
     }
 
-    pub(super) fn owned_by(&self, node: usize) -> Subnets {
-        self.claims.map(|owner| owner == Some(node))
+    /// Tells a request by `node` what happened to the keys that it rests on.
+    pub(super) fn tell(&self, node: usize, request: &mut Request) {
+        request.record = request.record.map(|it| self.records[node].settled(it));
+        for (condition, entry) in request.subnets.iter_mut().zip(&self.claims) {
+            *condition = condition.map(|it| entry.settled(it));
+        }
+    }
+
+    /// Begins to count anew, once every request was told.
+    pub(super) fn settle(&mut self) {
+        self.records.iter_mut().for_each(Entry::settle);
+        self.claims.iter_mut().for_each(Entry::settle);
     }
 }

@@ -47,6 +47,10 @@ pub async fn further(
     };
     let outcome = registry.acquire(me, want, left).await;
     shortage::note(folder, &[*pod_cidr], outcome.as_ref().err());
+    if let Err(Error::NodeTaken { .. }) = &outcome {
+        // The subnets went with the name: take them off the file.
+        return renew_locked(registry, folder, node, machine, left, AT_ONCE).await;
+    }
     let outcome = outcome?;
     if outcome.cluster != known.cluster {
         // It lacks the claims that the file has: bring all of them together.
@@ -62,7 +66,8 @@ pub async fn further(
 /// `let_go` makes sure that nobody on this node uses the subnet, and that nobody begins to before
 /// it has called the function it is given, which takes the subnet off the file in `folder`. It
 /// returns whether it did. Only then the claim goes. If the registry is out of reach at that
-/// point, the next [`super::renew`] adopts the claim again.
+/// point, or this is killed, the next [`super::renew`] adopts the claim again; a request that is
+/// still under way then comes too late.
 pub async fn give_back<E: From<Error>>(
     registry: &Registry,
     folder: &Path,

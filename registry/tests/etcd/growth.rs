@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use crate::support::etcd::Etcd;
+use crate::support::proxy::{Accident, Proxy};
 use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, until};
 use ipnet::IpNet;
 use registry::owned::{self, Owned, shortage};
@@ -156,4 +157,102 @@ async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
     let error = give_back(conf, folder, &grown[2]).await.unwrap_err();
     assert!(matches!(*error, Error::NodeTaken { .. }), "{error}");
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 3);
+}
+
+/// Gives `subnet` back in a process that is killed while its transaction is on its way.
+async fn give_back_and_die(conf: &IpamConfig, folder: &Path, subnet: IpNet, proxy: &Proxy) {
+    let key = format!("/flatland/blue/subnets/{}-24", subnet.addr());
+    // Only the transaction's condition has the key in this field (the third, of etcd's Compare).
+    let length = char::from(u8::try_from(key.len()).unwrap());
+    proxy.arm(&format!("\u{1a}{length}{key}"), Accident::Delay);
+    let (conf, folder) = (conf.clone(), folder.to_owned());
+    let process = tokio::spawn(async move { give_back(&conf, &folder, &subnet).await });
+    proxy.accident().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_release_that_arrives_when_the_node_has_its_subnet_again_does_not_happen() {
+    for renews in [true, false] {
+        let etcd = Etcd::start();
+        let proxy = Proxy::to(etcd.address()).await;
+        let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+        let (conf, folder) = (&conf, folder.path());
+        let slow = conf_of(&[&proxy.endpoint()], &[(POD_CIDR, 24), ("fd00::/64", 80)]);
+        let first = ensure(conf, folder, "a").await.subnets;
+        let grown = further(conf, folder, "a", &first).await.unwrap().subnets;
+        give_back_and_die(&slow, folder, grown[2], &proxy).await;
+        assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, first);
+
+        let again = if renews {
+            owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await
+        } else {
+            further(conf, folder, "a", &first).await
+        };
+        assert_eq!(again.unwrap().subnets, grown, "it is adopted");
+        let before = etcd.requests();
+        proxy.deliver();
+        until("the release", || async {
+            (etcd.requests() > before).then_some(())
+        })
+        .await;
+
+        let claims = open(conf, folder).snapshot().await.unwrap().subnets;
+        assert_eq!(claims[&grown[2]].node, node("a"));
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_arrives_late_but_before_the_node_looks_is_seen_by_it() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.address()).await;
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let (conf, folder) = (&conf, folder.path());
+    let slow = conf_of(&[&proxy.endpoint()], &[(POD_CIDR, 24), ("fd00::/64", 80)]);
+    let first = ensure(conf, folder, "a").await.subnets;
+    let grown = further(conf, folder, "a", &first).await.unwrap().subnets;
+    give_back_and_die(&slow, folder, grown[2], &proxy).await;
+    proxy.deliver();
+    until("the release", || async {
+        let claims = etcd.keys("/flatland/blue/subnets/").await;
+        (claims.len() == 2).then_some(())
+    })
+    .await;
+    let renewed = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
+    assert_eq!(renewed.unwrap().subnets, first);
+}
+
+#[tokio::test]
+async fn a_node_that_can_claim_nothing_keeps_nothing_that_others_have() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let (conf, folder) = (&conf, folder.path());
+    let owned = ensure(conf, folder, "a").await.subnets;
+    for third in 0..4 {
+        let key = format!("/flatland/blue/subnets/10.9.{third}.0-24");
+        etcd.put(&key, r#"{"node":"b"}"#).await;
+    }
+    let error = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
+    let error = error.unwrap_err();
+    assert!(error.message().contains("4 by b"), "{error}");
+    let left = Owned::load(folder).unwrap().unwrap().subnets;
+    assert_eq!(left, owned[1..], "the other family's is its own");
+}
+
+#[tokio::test]
+async fn a_machine_whose_name_is_taken_keeps_nothing() {
+    let etcd = Etcd::start();
+    let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
+    let (conf, folder) = (&conf, folder.path());
+    let owned = ensure(conf, folder, "a").await.subnets;
+    let theirs = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
+    etcd.put("/flatland/blue/nodes/a", &theirs).await;
+    etcd.put("/flatland/blue/presence/a", r#"{"session":"1"}"#)
+        .await;
+    let seen = owned.clone();
+    let error = further(conf, folder, "a", &seen).await.unwrap_err();
+    assert!(matches!(error, Error::NodeTaken { .. }), "{error}");
+    assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, []);
+    assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
 }

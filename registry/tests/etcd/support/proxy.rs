@@ -21,6 +21,8 @@ pub(crate) enum Accident {
     LoseRequest,
     /// It arrives when the proxy is resumed.
     Stall,
+    /// It alone arrives, when the proxy delivers it; whoever sent it may be gone by then.
+    Delay,
 }
 
 /// In front of one etcd. Ends when dropped.
@@ -35,6 +37,7 @@ struct Shared {
     /// Connections of an older generation are cut.
     generation: watch::Sender<u64>,
     delay: watch::Sender<Duration>,
+    delivered: watch::Sender<bool>,
     armed: Mutex<Option<(Vec<u8>, Accident)>>,
 }
 
@@ -46,6 +49,7 @@ impl Proxy {
             stalled: watch::Sender::new(false),
             generation: watch::Sender::new(0),
             delay: watch::Sender::new(Duration::ZERO),
+            delivered: watch::Sender::new(false),
             armed: Mutex::new(None),
         });
         let passed = Arc::clone(&shared);
@@ -73,6 +77,11 @@ impl Proxy {
 
     pub(crate) fn resume(&self) {
         self.shared.stalled.send_replace(false);
+    }
+
+    /// Passes on what was delayed.
+    pub(crate) fn deliver(&self) {
+        self.shared.delivered.send_replace(true);
     }
 
     /// Answers take this much longer.
@@ -150,6 +159,14 @@ async fn requests(
                 shared.stalled.send_replace(true);
                 shared.armed.lock().unwrap().take();
                 flowing(shared).await;
+            }
+            Some(Accident::Delay) => {
+                shared.armed.lock().unwrap().take();
+                let mut delivered = shared.delivered.subscribe();
+                // The sender lives as long as `shared`.
+                let _ = delivered.wait_for(|delivered| *delivered).await;
+                let _ = to.write_all(bytes).await;
+                return std::future::pending().await;
             }
             Some(accident) => {
                 shared.armed.lock().unwrap().take();

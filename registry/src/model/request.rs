@@ -1,0 +1,118 @@
+//! Transactions on their way, and the revisions that they rest on.
+
+use super::Without;
+use super::store::{SUBNETS, Subnets, number};
+use crate::keys::Key;
+use crate::transaction::{Transaction, Write};
+
+/// A key and the revision that it was last written at.
+///
+/// Revisions are counted for each key, and only as far as it matters: [`ABSENT`] if the key does
+/// not exist, [`PRESENT`] if it does; a write makes that one more, until [`Entry::settle`] has told
+/// every request on the way what it missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Entry<T> {
+    pub(super) value: Option<T>,
+    pub(super) revision: i8,
+}
+
+impl<T> Default for Entry<T> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            revision: ABSENT,
+        }
+    }
+}
+
+pub(super) const ABSENT: i8 = 0;
+const PRESENT: i8 = 1;
+/// Of a condition: that revision is gone and never comes back.
+const GONE: i8 = -1;
+
+impl<T> Entry<T> {
+    pub(super) fn put(&mut self, value: T) {
+        self.value = Some(value);
+        self.revision += 1;
+    }
+
+    pub(super) fn delete(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What a condition on this key has become.
+    pub(super) fn settled(&self, condition: i8) -> i8 {
+        match condition {
+            ABSENT => ABSENT,
+            same if same == self.revision => PRESENT,
+            _ => GONE,
+        }
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.revision = self.revision.min(PRESENT);
+    }
+}
+
+/// A transaction of the code's own, in a form that a state can hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Request {
+    pub(super) record: Option<i8>,
+    pub(super) needs_absence: bool,
+    pub(super) subnets: [Option<i8>; SUBNETS.len()],
+    pub(super) writes_record: bool,
+    pub(super) claims: Subnets,
+    pub(super) deletes: Subnets,
+}
+
+impl Request {
+    pub(super) fn of(transaction: &Transaction) -> Self {
+        let mut request = Self::default();
+        for condition in &transaction.conditions {
+            let revision = i8::try_from(condition.revision).expect("a revision of the model");
+            match condition.key {
+                Key::Node(_) => request.record = Some(revision),
+                Key::Presence(_) => request.needs_absence = true,
+                Key::Subnet(subnet) => request.subnets[number(subnet)] = Some(revision),
+                // The network is agreed on before the model begins.
+                Key::Config => {}
+            }
+        }
+        for write in &transaction.writes {
+            match write {
+                Write::Node(..) => request.writes_record = true,
+                Write::Claim(subnet, _) => request.claims[number(*subnet)] = true,
+                Write::Delete(Key::Subnet(subnet)) => request.deletes[number(*subnet)] = true,
+                Write::Delete(_) | Write::Config | Write::Uncount(_) => {}
+            }
+        }
+        request
+    }
+
+    /// Whether it makes this claim.
+    pub(super) fn makes(&self, n: usize) -> bool {
+        self.claims[n] && self.subnets[n] == Some(ABSENT)
+    }
+
+    /// In the place of one that is doomed: what it would have claimed is tried again first.
+    pub(super) fn hopeless(&self) -> Self {
+        let made: Subnets = std::array::from_fn(|n| self.makes(n));
+        Self {
+            record: Some(GONE),
+            subnets: made.map(|made| made.then_some(ABSENT)),
+            claims: made,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it takes the name from another machine.
+    pub(super) fn takes_over(&self) -> bool {
+        self.needs_absence
+    }
+
+    /// Whether it will never be carried out, whatever happens.
+    pub(super) fn is_doomed(&self, without: Without) -> bool {
+        let record = self.record == Some(GONE) && without != Without::SameRecord;
+        record || self.subnets.contains(&Some(GONE))
+    }
+}
