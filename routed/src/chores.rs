@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use wire::netlink::Request;
 use wire::node::{MachineId, NodeName};
 
+use crate::chain::Chain;
 use crate::config::Config;
 use crate::desired::Link;
 use crate::fib::Netlink;
@@ -48,6 +49,7 @@ pub(crate) struct Chores {
     installed: Option<String>,
     /// Whether it was installed, or found installed, at least once.
     is_ready: bool,
+    chain: Chain,
     no_address: Said,
     overlap: Said,
     no_forwarding: Said,
@@ -63,6 +65,7 @@ impl Chores {
         wishes: watch::Sender<Option<Wish>>,
     ) -> Self {
         Self {
+            chain: Chain::new(config.plugins.clone()),
             config,
             network,
             machine,
@@ -178,7 +181,8 @@ impl Chores {
             return true;
         }
         let (path, node) = (&self.config.installed, &self.config.node);
-        let text = self.config.conflist.with_node(node, &self.addresses);
+        let conflist = self.chain.known(&self.config.conflist);
+        let text = conflist.with_node(node, &self.addresses);
         if self.installed.as_ref() == Some(&text) {
             return true;
         }

@@ -131,6 +131,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/etc/cni/net.d")]
     cni_dir: PathBuf,
 
+    /// Where the plugins are: those that come after ours are asked what they know.
+    #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
+    cni_bin: PathBuf,
+
     /// How long peers take this node for present after its routed was killed; as long, no other
     /// machine can take over its name. 2 to 3600.
     #[arg(
@@ -237,6 +241,8 @@ pub(crate) struct Config {
     pub(crate) conflist: Conflist,
     /// Where the conflist is installed: a file of the same name in the runtime's folder.
     pub(crate) installed: PathBuf,
+    /// Where the plugins are.
+    pub(crate) plugins: PathBuf,
     /// This node.
     pub(crate) node: NodeName,
     /// The addresses that were given for it.
@@ -267,6 +273,7 @@ impl Config {
         Ok(Self {
             node: node::node_name(explicit.as_deref())?,
             installed: args.cni_dir.join(name),
+            plugins: args.cni_bin,
             hints,
             presence_ttl: Duration::from_secs(args.presence_ttl.into()),
             listen: args.listen.0,

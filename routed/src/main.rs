@@ -3,6 +3,7 @@
 
 mod absence;
 mod asks;
+mod chain;
 mod chores;
 mod cli;
 mod config;

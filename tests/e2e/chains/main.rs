@@ -6,3 +6,4 @@ mod host_ports;
 mod rate;
 mod support;
 mod tuning;
+mod versions;

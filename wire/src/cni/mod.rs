@@ -4,6 +4,7 @@
 //! <https://github.com/containernetworking/cni/blob/spec-v1.1.0/SPEC.md>
 
 mod args;
+mod ask;
 mod attachment;
 mod call;
 mod delegate;
@@ -14,6 +15,7 @@ mod result;
 mod version;
 
 pub use args::Args;
+pub use ask::versions_of;
 pub use attachment::Attachment;
 pub use call::Call;
 pub(crate) use call::{network_of, version_of};

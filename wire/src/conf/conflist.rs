@@ -1,5 +1,6 @@
 //! The whole conflist, as `routed` reads it and installs it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -61,6 +62,42 @@ impl Conflist {
     /// Its `ipam` section.
     pub fn ipam(&self) -> &IpamConfig {
         &self.ipam
+    }
+
+    /// The versions of the spec that it offers to runtimes, and of which each takes the newest that
+    /// it knows; the first is `cniVersion`, the one for runtimes that do not know the others.
+    pub fn versions(&self) -> Vec<Version> {
+        let others = self.json["cniVersions"].as_array().into_iter().flatten();
+        let all = [&self.json["cniVersion"]].into_iter().chain(others);
+        all.filter_map(|version| version.as_str()?.parse().ok())
+            .collect()
+    }
+
+    /// The types of the other plugins of the chain.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        let entries = self.json["plugins"].as_array().into_iter().flatten();
+        let others = entries
+            .enumerate()
+            .filter(|(position, _)| *position != self.position);
+        others.filter_map(|(_, entry)| entry["type"].as_str())
+    }
+
+    /// The same without some of the versions that it offers besides `cniVersion`.
+    #[must_use]
+    pub fn without(mut self, versions: &BTreeSet<Version>) -> Self {
+        let basic = self.json["cniVersion"].clone();
+        let is_left_out = |version: &Value| {
+            let parsed = version.as_str().and_then(|text| text.parse().ok());
+            *version != basic && parsed.is_some_and(|version| versions.contains(&version))
+        };
+        if let Some(offered) = self
+            .json
+            .get_mut("cniVersions")
+            .and_then(Value::as_array_mut)
+        {
+            offered.retain(|version| !is_left_out(version));
+        }
+        self
     }
 
     /// The copy that is installed on a node: `ipam.nodeName` and `nodeAddresses` set, all else as

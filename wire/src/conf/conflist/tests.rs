@@ -86,6 +86,38 @@ fn installing_is_stable_and_a_copy_can_be_read_and_installed_again() {
 }
 
 #[test]
+fn versions_that_are_left_out_are_not_offered_and_the_basic_one_stays() {
+    let file = json!({
+        "cniVersion": "1.0.0",
+        "cniVersions": ["0.4.0", "1.0.0", "1.1.0"],
+        "name": "flatland",
+        "plugins": [
+            { "type": "first" },
+            { "type": "flatland", "ipam": { "type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"] } },
+            { "type": "portmap" },
+        ],
+    });
+    let conflist = Conflist::parse(file.to_string().as_bytes()).unwrap();
+    assert_eq!(conflist.others().collect::<Vec<_>>(), ["first", "portmap"]);
+    let (oldest, basic, newest) = (Version::V0_4_0, Version::V1_0_0, Version::V1_1_0);
+    assert_eq!(conflist.versions(), [basic, oldest, basic, newest]);
+
+    let without = |versions: &[Version]| {
+        let conflist = conflist.clone();
+        conflist.without(&versions.iter().copied().collect())
+    };
+    let cut = without(&[basic, newest]);
+    assert_eq!(cut.versions(), [basic, oldest, basic]);
+    let copy = cut.with_node(&node("n1"), &[]);
+    let copy: Value = serde_json::from_str(&copy).unwrap();
+    assert_eq!(copy["cniVersions"], json!(["0.4.0", "1.0.0"]));
+    assert_eq!(
+        without(&[]).with_node(&node("n1"), &[]),
+        conflist.with_node(&node("n1"), &[])
+    );
+}
+
+#[test]
 fn files_that_are_not_ours_are_refused_with_the_culprit() {
     let entry = json!({"type": "flatland", "ipam": {"type": "flatland-ipam"}});
     let cases = [

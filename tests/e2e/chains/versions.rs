@@ -1,0 +1,54 @@
+//! Which version of the spec a runtime speaks with the shipped conflist. Runtimes that know 1.1.0
+//! are not in Debian 12: the lab's plays one, and chooses as libcni does.
+
+use lab::{Lab, Result, Runtime};
+use serde_json::Value;
+use wire::cni::Version;
+
+use crate::support::{Chained, cluster};
+
+const OLD: Version = Version::V1_0_0;
+const NEW: Version = Version::V1_1_0;
+
+#[test]
+fn plugins_that_know_only_1_0_work_under_runtimes_that_know_more() -> Result {
+    let lab = cluster(1)?;
+    let node = lab.node(1);
+    let unknown = "does not offer CNI 1.1.0, which is unknown to bandwidth and portmap";
+    node.wait_log(unknown)?;
+    for (knows, name) in [(OLD, "old"), (NEW, "new")] {
+        let runtime = Runtime::of(node)?.knowing(knows)?;
+        assert_eq!(runtime.version(), OLD);
+        Chained::add_by(runtime, node, name)?.delete()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn where_all_plugins_know_1_1_runtimes_that_do_get_status_and_gc() -> Result {
+    let mut lab = Lab::builder().start()?;
+    let mut conflist = lab.shipped_conflist()?;
+    if let Some(plugins) = conflist["plugins"].as_array_mut() {
+        plugins.retain(|plugin: &Value| plugin["type"] == "flatland");
+    }
+    lab.node_mut(1).set_conflist(&conflist)?;
+    lab.start_routed()?;
+    let node = lab.node(1);
+
+    let old = Runtime::of(node)?.knowing(OLD)?;
+    assert_eq!(old.version(), OLD);
+    Chained::add_by(old, node, "old")?.delete()?;
+    let before = node.traces()?;
+
+    let new = || Runtime::of(node)?.knowing(NEW);
+    assert_eq!(new()?.version(), NEW);
+    new()?.status()?;
+    let kept = Chained::add_by(new()?, node, "kept")?;
+    let forgotten = Chained::add_by(new()?, node, "forgotten")?;
+    new()?.gc(&[kept.pod.target()])?;
+    kept.check()?;
+    forgotten.check().unwrap_err();
+    kept.delete()?;
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
