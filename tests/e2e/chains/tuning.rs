@@ -10,6 +10,7 @@ use crate::support::{Chained, node_with, plain};
 fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
     let lab = node_with(&json!({
         "type": "tuning",
+        "mac": "02:00:00:00:00:07",
         "mtu": 1400,
         "allmulti": true,
         "sysctl": { "net.ipv4.conf.eth0.arp_filter": "1", "net.core.somaxconn": "500" },
@@ -21,7 +22,7 @@ fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
     let a = Chained::add(node, "a", &plain())?;
 
     let link = a.pod.run(&["ip", "-o", "link", "show", "eth0"])?;
-    for part in ["mtu 1400", "ALLMULTI"] {
+    for part in ["mtu 1400", "ALLMULTI", "02:00:00:00:00:07"] {
         assert!(link.contains(part), "{part}: {link}");
     }
     for (setting, value) in [
@@ -29,6 +30,10 @@ fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
         ("net.core.somaxconn", "500"),
     ] {
         assert_eq!(a.pod.run(&["sysctl", "-n", setting])?.trim(), value);
+    }
+    // The node takes the new MAC from the first that the pod says.
+    for address in node.addresses() {
+        a.pod.run(&["ping", "-c1", "-W5", &address.to_string()])?;
     }
     let _server = Place::from(&a.pod).serve(PORT)?;
     let seen = Place::from(&**node).seen_by(&a.addresses(), PORT)?;
