@@ -1,7 +1,7 @@
 //! The registry as one sees it: whole at one revision, then change by change.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use wire::node::NodeName;
@@ -12,8 +12,12 @@ use crate::records::{Claim, Network, NodeRecord, Presence, Record};
 /// As many unreadable records are kept by name; there may be more of them.
 pub const MOST_REJECTED: usize = 1_000;
 
-/// Names longer than this, in bytes, are shortened before they are kept.
-const LONGEST_NAME: usize = 512;
+/// As many subnets are known to have a claim that cannot be read; there may be more of them.
+const MOST_UNREADABLE: usize = 65_536;
+
+/// Names of rejected keys, and what is wrong with them, are shortened to so many bytes before they
+/// are kept.
+const LONGEST_TEXT: usize = 512;
 
 /// Everything the registry holds about one network, complete, as of one revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +38,11 @@ pub struct Snapshot {
     /// Keys that were ignored, as named below `<prefix>/<network>/`, and why; at most
     /// [`MOST_REJECTED`].
     pub rejected: BTreeMap<String, String>,
+    /// About how many more were ignored.
+    pub rejected_more: usize,
+    /// Subnets of the network that somebody has claimed with a value that cannot be read; at most
+    /// 65,536.
+    pub unreadable: BTreeSet<IpNet>,
 }
 
 /// What following the registry delivers.
@@ -89,9 +98,22 @@ impl Snapshot {
         }
     }
 
+    /// Whether `change` says of a record that it is ignored, and that was not known.
+    pub fn is_news(&self, change: &Change) -> bool {
+        match change {
+            Change::Rejected {
+                key,
+                why: Some(why),
+            } => self.rejected.get(key) != Some(why),
+            _ => false,
+        }
+    }
+
     fn change(&mut self, change: Change) {
-        if !self.rejected.is_empty() {
-            self.rejected.remove(change.key().as_ref());
+        let was_named =
+            !self.rejected.is_empty() && self.rejected.remove(change.key().as_ref()).is_some();
+        if let Some(subnet) = change.subnet().filter(|_| !self.unreadable.is_empty()) {
+            self.unreadable.remove(&subnet);
         }
         match change {
             Change::Node(node, record) => set(&mut self.nodes, node, record),
@@ -100,14 +122,34 @@ impl Snapshot {
             Change::Rejected { key, why } => {
                 match key.parse() {
                     Ok(Key::Node(node)) => set(&mut self.nodes, node, None),
-                    Ok(Key::Subnet(subnet)) => set(&mut self.subnets, subnet, None),
+                    Ok(Key::Subnet(subnet)) => {
+                        set(&mut self.subnets, subnet, None);
+                        self.note_unreadable(subnet, why.is_some());
+                    }
                     Ok(Key::Presence(node)) => set(&mut self.presence, node, None),
                     Ok(Key::Config) | Err(_) => {}
                 }
-                if let Some(why) = why.filter(|_| self.rejected.len() < MOST_REJECTED) {
-                    self.rejected.insert(key, why);
-                }
+                self.note_rejected(key, why, was_named);
             }
+        }
+    }
+
+    fn note_unreadable(&mut self, subnet: IpNet, is_there: bool) {
+        let network = self.network.as_ref();
+        let is_ours = network.is_none_or(|network| network.pod_cidr_of(&subnet).is_some());
+        if is_there && is_ours && self.unreadable.len() < MOST_UNREADABLE {
+            self.unreadable.insert(subnet);
+        }
+    }
+
+    fn note_rejected(&mut self, key: String, why: Option<String>, was_named: bool) {
+        match why {
+            Some(why) if self.rejected.len() < MOST_REJECTED => {
+                self.rejected.insert(key, why);
+            }
+            Some(_) => self.rejected_more += 1,
+            None if was_named => {}
+            None => self.rejected_more = self.rejected_more.saturating_sub(1),
         }
     }
 
@@ -125,6 +167,30 @@ impl Snapshot {
 }
 
 impl Change {
+    /// The subnet whose claim it is about.
+    pub fn subnet(&self) -> Option<IpNet> {
+        match self {
+            Self::Subnet(subnet, _) => Some(*subnet),
+            Self::Rejected { key, .. } => match key.parse() {
+                Ok(Key::Subnet(subnet)) => Some(subnet),
+                _ => None,
+            },
+            Self::Node(..) | Self::Presence(..) => None,
+        }
+    }
+
+    /// The node whose record it is about.
+    pub fn node(&self) -> Option<NodeName> {
+        match self {
+            Self::Node(node, _) => Some(node.clone()),
+            Self::Rejected { key, .. } => match key.parse() {
+                Ok(Key::Node(node)) => Some(node),
+                _ => None,
+            },
+            Self::Subnet(..) | Self::Presence(..) => None,
+        }
+    }
+
     /// What it means that the key called `name` now has `value`. Never asked about `config`.
     pub(crate) fn of_value(network: Option<&Network>, name: &str, value: &[u8]) -> Self {
         Self::put(
@@ -157,7 +223,7 @@ impl Change {
         };
         Self::Rejected {
             key: shorten(name),
-            why: Some(why),
+            why: Some(shorten(&why)),
         }
     }
 
@@ -183,10 +249,10 @@ fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
     }
 }
 
-fn shorten(name: &str) -> String {
-    match name.char_indices().find(|(at, _)| *at >= LONGEST_NAME) {
-        Some((end, _)) => format!("{}...", &name[..end]),
-        None => name.to_owned(),
+fn shorten(text: &str) -> String {
+    match text.char_indices().find(|(at, _)| *at >= LONGEST_TEXT) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

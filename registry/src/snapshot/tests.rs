@@ -108,13 +108,13 @@ fn applied_changes_equal_a_fresh_snapshot() {
 fn a_flood_of_nonsense_takes_bounded_memory() {
     let mut snapshot = Snapshot::default();
     for at in 0..3 * MOST_REJECTED {
-        snapshot.insert(&format!("{at}-{}", "x".repeat(4 * LONGEST_NAME)), b"");
+        snapshot.insert(&format!("{at}-{}", "x".repeat(4 * LONGEST_TEXT)), b"");
     }
     assert_eq!(snapshot.rejected.len(), MOST_REJECTED);
     assert!(
         snapshot
             .rejected
             .keys()
-            .all(|key| key.len() < 2 * LONGEST_NAME)
+            .all(|key| key.len() < 2 * LONGEST_TEXT)
     );
 }

@@ -15,6 +15,7 @@ const KNOWN: &[&str] = &[
     "nonMasqueradeCIDRs",
     "mtu",
     "nodeAddresses",
+    "crossSubnet",
     "ipam",
     "dns",
     "sysctl",
@@ -38,6 +39,16 @@ const LEAST_IPV6_MTU: u32 = 1280;
 /// The greatest MTU of a veth.
 const GREATEST_MTU: u32 = 65_535;
 
+/// What `routed` does about a peer that is on none of the node's links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrossSubnet {
+    /// It gets no route, and people are told.
+    #[default]
+    Report,
+    /// Its subnets follow the node's own route to its address: the routers know the pod CIDRs.
+    Gateway,
+}
+
 /// The `flatland` entry of a conflist, as the plugin gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
@@ -50,6 +61,8 @@ pub struct PluginConfig {
     /// The node's own addresses, written by `routed`: the source of what the node itself sends to
     /// its pods.
     pub node_addresses: Vec<IpAddr>,
+    /// What to do about peers on other network segments.
+    pub cross_subnet: CrossSubnet,
     /// The IPAM plugin to delegate to: a file name.
     pub ipam_type: String,
     /// Passed on in the result.
@@ -72,6 +85,9 @@ impl PluginConfig {
             non_masquerade_cidrs: cidr::prefixes(&section, "nonMasqueradeCIDRs")?,
             mtu: mtu(&section)?,
             node_addresses: section.list("nodeAddresses", "the address of a node", node_address)?,
+            cross_subnet: section
+                .optional("crossSubnet", "\"report\" or \"gateway\"", cross_subnet)?
+                .unwrap_or_default(),
             ipam_type: ipam_type(&section)?,
             dns: section
                 .get("dns")
@@ -145,6 +161,14 @@ fn interface_setting(name: &str) -> Option<String> {
         && !key.is_empty()
         && key.bytes().all(is_key);
     known.then_some(path)
+}
+
+fn cross_subnet(value: &Value) -> Option<CrossSubnet> {
+    match value.as_str()? {
+        "report" => Some(CrossSubnet::Report),
+        "gateway" => Some(CrossSubnet::Gateway),
+        _ => None,
+    }
 }
 
 fn node_address(value: &Value) -> Option<IpAddr> {

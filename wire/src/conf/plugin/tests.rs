@@ -29,6 +29,7 @@ fn everything_but_the_ipam_type_has_a_default() {
         non_masquerade_cidrs: Vec::new(),
         mtu: 0,
         node_addresses: Vec::new(),
+        cross_subnet: CrossSubnet::Report,
         ipam_type: "flatland-ipam".to_owned(),
         dns: Dns::default(),
         sysctl: Vec::new(),
@@ -43,6 +44,7 @@ fn every_key_is_read() {
         "nonMasqueradeCIDRs": ["192.168.0.0/16", "fd99::/16"],
         "mtu": 1450,
         "nodeAddresses": ["192.168.1.20", "fd99::20"],
+        "crossSubnet": "gateway",
         "ipam": {"type": "host-local", "ranges": []},
         "dns": {"nameservers": ["10.96.0.10"]},
         "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "1", "net/ipv6/neigh/IFNAME/mcast_solicit": "2"},
@@ -50,6 +52,7 @@ fn every_key_is_read() {
     .unwrap();
     assert!(plugin.ip_masq);
     assert_eq!(plugin.mtu, 1450);
+    assert_eq!(plugin.cross_subnet, CrossSubnet::Gateway);
     assert_eq!(plugin.ipam_type, "host-local");
     assert_eq!(plugin.dns.nameservers, ["10.96.0.10"]);
     let cidrs = ["192.168.0.0/16", "fd99::/16"].map(|text| text.parse::<IpNet>().unwrap());
@@ -62,6 +65,16 @@ fn every_key_is_read() {
     ];
     let settings = settings.map(|(path, value)| (path.to_owned(), value.to_owned()));
     assert_eq!(plugin.sysctl, settings);
+}
+
+#[test]
+fn what_to_do_about_other_segments_is_one_of_two_words() {
+    for wrong in [json!("router"), json!(""), json!(true), json!("Gateway")] {
+        let error = PluginConfig::parse(&with(&json!({"crossSubnet": wrong}))).unwrap_err();
+        assert_eq!(error.code, code::INVALID_CONFIG, "{wrong}");
+        let expected = r#"is not "report" or "gateway""#;
+        assert!(error.msg.contains(expected), "{error}");
+    }
 }
 
 #[test]
