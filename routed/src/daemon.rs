@@ -10,7 +10,7 @@ use registry::{Backoff, Change, Event, Network, PresenceState};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::cni;
-use wire::netlink::{Monitor, Topics};
+use wire::netlink::{Event as KernelEvent, Monitor};
 use wire::node::{MachineId, NodeName, run_dir};
 
 use crate::chores::Chores;
@@ -25,6 +25,7 @@ use crate::metrics::Timings;
 use crate::node;
 use crate::reconcile::Reconciler;
 use crate::report::Said;
+use crate::side::Side;
 
 /// The least time from the end of one pass to the start of the next: a flood of events is met with
 /// few passes.
@@ -95,7 +96,8 @@ impl Daemon {
             pod_cidrs: network.pod_cidrs.clone(),
             direct: plugin.non_masquerade_cidrs.clone(),
         });
-        let reconciler = Reconciler::new(kernel, node.clone(), network.clone(), seen, held)?;
+        let side = Side::new(node.clone(), network.clone(), plugin.cross_subnet);
+        let reconciler = Reconciler::new(kernel, side, seen, held)?;
         info!(
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
             env!("CARGO_PKG_VERSION"),
@@ -229,8 +231,8 @@ impl Daemon {
     }
 
     /// The kernel's tables changed.
-    pub(crate) fn kernel_changed(&mut self, topics: Topics) {
-        self.reconciler.kernel_changed(topics);
+    pub(crate) fn kernel_changed(&mut self, event: KernelEvent) {
+        self.reconciler.kernel_changed(event);
     }
 
     /// The packet filter, to be told of changes.

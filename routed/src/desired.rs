@@ -11,14 +11,24 @@ use ipnetwork::IpNetwork;
 use registry::{Claim, Network, Snapshot};
 use wire::node::NodeName;
 
-use crate::verdict::{Fault, Refusal, Verdict};
+use crate::detours::Detours;
+use crate::next_hop;
+use crate::verdict::{Refusal, Verdict};
 
 /// Where packets to a subnet go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
-    /// To a peer, by its address on a link of ours.
+    /// To a peer by its address on a link of ours, or to a gateway that leads there.
     Via {
-        /// The peer's address.
+        /// The peer's address, or the gateway's.
+        gateway: IpAddr,
+        /// The index of the link.
+        dev: u32,
+    },
+    /// As [`Path::Via`], through a gateway that is on the link although no address says so
+    /// (`onlink` in the route that leads there).
+    Onlink {
+        /// The gateway's address.
         gateway: IpAddr,
         /// The index of the link.
         dev: u32,
@@ -38,8 +48,12 @@ pub(crate) struct Link {
     /// Whether it is administratively up (`IFF_UP`). The kernel takes no route over a link that is
     /// not; the absence of a carrier it handles by itself.
     pub(crate) up: bool,
+    /// Whether it is up and has a carrier (`IFF_RUNNING`).
+    pub(crate) running: bool,
     /// The addresses on it, each with the prefix that is on link.
     pub(crate) addresses: Vec<IpNetwork>,
+    /// Those of them that peers may be told: neither temporary nor deprecated nor tentative.
+    pub(crate) lasting: Vec<IpAddr>,
 }
 
 /// This node's side of the judgement.
@@ -53,6 +67,8 @@ pub(crate) struct Here<'a> {
     pub(crate) owned: &'a [IpNet],
     /// This node's links.
     pub(crate) links: &'a [Link],
+    /// Its own ways to peers that are on none of its links, if it may take them.
+    pub(crate) detours: Option<&'a Detours>,
 }
 
 /// Judges one claim.
@@ -87,91 +103,7 @@ fn route_to_peer(
     if record.addresses.is_empty() {
         return Err(Refusal::NotAnnounced);
     }
-    let mut tried = Vec::new();
-    for address in same_family(subnet, &record.addresses) {
-        match next_hop(address, here) {
-            Ok(path) => return Ok(path),
-            Err(fault) => tried.push((address, fault)),
-        }
-    }
-    Err(if tried.is_empty() {
-        Refusal::NoAddress
-    } else {
-        Refusal::NoNextHop(tried)
-    })
-}
-
-fn same_family(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
-    let v4 = matches!(subnet, IpNet::V4(_));
-    addresses
-        .iter()
-        .copied()
-        .filter(move |address| address.is_ipv4() == v4)
-}
-
-/// The way to `gateway`: the up link whose on-link prefix holds it, the longest prefix first.
-fn next_hop(gateway: IpAddr, here: Here<'_>) -> Result<Path, Fault> {
-    if let Some(fault) = never_a_next_hop(gateway, here) {
-        return Err(fault);
-    }
-    let mut connected: Vec<(&Link, &IpNetwork)> = here
-        .links
-        .iter()
-        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
-        .filter(|(_, own)| !is_host(own) && own.contains(gateway))
-        .collect();
-    connected.sort_by_key(|(link, own)| (!link.up, u8::MAX - own.prefix(), link.index));
-    let (link, own) = connected.first().ok_or(Fault::NotConnected)?;
-    if !link.up {
-        return Err(Fault::LinkDown(link.name.clone()));
-    }
-    if is_edge(own, gateway) {
-        return Err(Fault::Broadcast);
-    }
-    Ok(Path::Via {
-        gateway,
-        dev: link.index,
-    })
-}
-
-fn never_a_next_hop(address: IpAddr, here: Here<'_>) -> Option<Fault> {
-    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    let own = || {
-        here.links
-            .iter()
-            .flat_map(|link| &link.addresses)
-            .any(|own| own.ip() == address)
-    };
-    if address.is_unspecified() {
-        Some(Fault::Unspecified)
-    } else if address.is_loopback() {
-        Some(Fault::Loopback)
-    } else if address.is_multicast() {
-        Some(Fault::Multicast)
-    } else if broadcast {
-        Some(Fault::Broadcast)
-    } else if link_local {
-        Some(Fault::LinkLocal)
-    } else if own() {
-        Some(Fault::OwnAddress)
-    } else {
-        let cidr = here
-            .network
-            .pod_cidrs
-            .iter()
-            .find(|cidr| cidr.contains(&address))?;
-        Some(Fault::InPodCidr(*cidr))
-    }
-}
-
-fn is_host(network: &IpNetwork) -> bool {
-    network.prefix() == if network.is_ipv4() { 32 } else { 128 }
-}
-
-/// The first and last address of an IPv4 prefix; both are usable on a /31 (RFC 3021).
-fn is_edge(own: &IpNetwork, address: IpAddr) -> bool {
-    own.is_ipv4() && own.prefix() < 31 && (own.network() == address || own.broadcast() == address)
+    next_hop::choose(subnet, &record.addresses, here)
 }
 
 /// Whether two prefixes share an address.

@@ -9,9 +9,11 @@ use crate::plan::Scope;
 pub(crate) struct Dirty {
     /// The links and their addresses.
     pub(crate) links: bool,
-    /// The kernel's routes.
+    /// The routes of others, where they are ways to peers.
+    pub(crate) detours: bool,
+    /// The kernel's routes, all of them.
     pub(crate) routes: bool,
-    /// The claims.
+    /// The claims, and the routes to what is claimed.
     pub(crate) claims: Scope,
 }
 
@@ -20,6 +22,7 @@ impl Dirty {
     pub(crate) const fn nothing() -> Self {
         Self {
             links: false,
+            detours: false,
             routes: false,
             claims: Scope::Only(BTreeSet::new()),
         }
@@ -29,6 +32,7 @@ impl Dirty {
     pub(crate) const fn everything() -> Self {
         Self {
             links: true,
+            detours: true,
             routes: true,
             claims: Scope::All,
         }
@@ -36,7 +40,8 @@ impl Dirty {
 
     /// Whether nothing has.
     pub(crate) fn is_nothing(&self) -> bool {
-        !self.links && !self.routes && self.claims == Scope::Only(BTreeSet::new())
+        let nothing_claimed = matches!(&self.claims, Scope::Only(some) if some.is_empty());
+        !(self.links || self.detours || self.routes) && nothing_claimed
     }
 
     /// These claims have, too.
@@ -46,5 +51,13 @@ impl Dirty {
             (claims, Scope::All) => *claims = Scope::All,
             (Scope::Only(claims), Scope::Only(more)) => claims.extend(more),
         }
+    }
+
+    /// So has what a pass that failed was to look at.
+    pub(crate) fn redo(&mut self, failed: Self) {
+        self.links |= failed.links;
+        self.detours |= failed.detours;
+        self.routes = true;
+        self.add(failed.claims);
     }
 }

@@ -69,6 +69,12 @@ impl Failures {
         self.by_dst.get(dst).map(|failure| &failure.why)
     }
 
+    /// Those that are to be tried again at `now`.
+    pub(crate) fn due(&self, now: Instant) -> impl Iterator<Item = IpNet> {
+        let due = self.by_dst.iter().filter(move |(_, it)| it.retry_at <= now);
+        due.map(|(dst, _)| *dst)
+    }
+
     /// When to try again, if anything failed.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.by_dst.values().map(|failure| failure.retry_at).min()

@@ -1,15 +1,19 @@
 //! The kernel's side: what it holds of ours, and how it is changed without harm to what others put
 //! there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use ipnetwork::IpNetwork;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use wire::ROUTE_PROTOCOL;
-use wire::netlink::{Address, Error, Monitor, Request, Route, RouteFilter, Socket};
+use wire::netlink::{Address, Error, Monitor, Request, Route, RouteFilter, RouteKind, Socket};
 
 use crate::desired::Link;
 use crate::plan::{self, Actual, Change, Step};
+
+/// As many routes are asked for one by one before all of them are listed.
+const FEW: usize = 32;
 
 /// What `routed` needs of a kernel.
 pub(crate) trait Kernel {
@@ -18,6 +22,10 @@ pub(crate) trait Kernel {
 
     /// The routes of the main table, of one protocol or of all.
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error>;
+
+    /// The route to exactly `dst` that decides for its first address; `None` where another one
+    /// does, or nobody can tell.
+    fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error>;
 
     /// Carries out requests in order, and goes on after one that fails. Returns the failures.
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error>;
@@ -58,22 +66,28 @@ impl Netlink {
 impl Kernel for Netlink {
     fn links(&mut self) -> Result<Vec<Link>, Error> {
         self.with(|socket| {
-            let mut by_link: BTreeMap<u32, Vec<IpNetwork>> = BTreeMap::new();
-            for Address { link, address, .. } in socket.addresses(None)? {
-                by_link.entry(link).or_default().push(address);
+            let mut by_link: BTreeMap<u32, Vec<Address>> = BTreeMap::new();
+            for address in socket.addresses(None)? {
+                by_link.entry(address.link).or_default().push(address);
             }
             // Asked for one by one: a node has few links with addresses, but hundreds of pods'.
             let mut links = Vec::new();
             for (index, addresses) in by_link {
-                if addresses.iter().all(is_link_local_v6) {
+                if addresses
+                    .iter()
+                    .all(|own| is_link_local_v6(own.address.ip()))
+                {
                     continue;
                 }
                 if let Some(link) = socket.link_by_index(index)? {
+                    let lasting = addresses.iter().filter(|address| address.is_lasting());
                     links.push(Link {
                         index,
                         name: link.name,
                         up: link.up,
-                        addresses,
+                        running: link.running,
+                        lasting: lasting.map(|own| own.address.ip()).collect(),
+                        addresses: addresses.iter().map(|own| own.address).collect(),
                     });
                 }
             }
@@ -85,26 +99,41 @@ impl Kernel for Netlink {
         self.with(|socket| socket.routes(RouteFilter { protocol }))
     }
 
+    fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {
+        let found = self.with(|socket| socket.route_matching(dst.network()))?;
+        Ok(found.filter(|route| route.dst == dst))
+    }
+
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
         self.with(|socket| socket.apply(requests))
     }
 }
 
-fn is_link_local_v6(address: &IpNetwork) -> bool {
-    matches!(address, IpNetwork::V6(v6) if v6.ip().is_unicast_link_local())
+/// Whether an address says nothing about which link it is on.
+pub(crate) fn is_link_local_v6(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// The routes that `routed` answers for.
-pub(crate) fn ours(kernel: &mut impl Kernel) -> Result<Actual, Error> {
-    let mut actual = Actual::new();
-    for route in kernel
-        .routes(Some(ROUTE_PROTOCOL))?
-        .into_iter()
-        .filter(plan::is_ours)
-    {
-        actual.entry(route.dst).or_default().push(route);
+/// The routes with our protocol number.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Those that `routed` answers for.
+    pub(crate) ours: Actual,
+    /// Those to pods of this node.
+    pub(crate) pods: BTreeMap<IpNet, Route>,
+}
+
+/// Lists the routes with our protocol number.
+pub(crate) fn list(kernel: &mut impl Kernel) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    for route in kernel.routes(Some(ROUTE_PROTOCOL))? {
+        if plan::is_to_pod(&route) {
+            listing.pods.insert(route.dst, route);
+        } else {
+            plan::of(&mut listing.ours, route.dst).push(route);
+        }
     }
-    Ok(actual)
+    Ok(listing)
 }
 
 /// What came of a plan.
@@ -151,24 +180,59 @@ pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Ap
     Ok(applied)
 }
 
-/// A replace takes the place of whatever route has the same prefix and metric. Where that may be
-/// somebody else's beside ours (`ip route append`), ours is deleted by name instead and the new
-/// one added only if the place is then free.
+/// A replace takes the place of the first route that has the same prefix and metric; of IPv6 next
+/// hops that share both, the place of them all. Where that may be somebody else's beside ours (`ip
+/// route append`), ours is deleted by name instead and the new one added only if the place is then
+/// free.
 fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Vec<Step>, Error> {
-    if !steps
-        .iter()
-        .any(|step| matches!(step.change, Change::Replace { .. }))
-    {
+    let doubtful = doubtful(kernel, &steps)?;
+    if doubtful.is_empty() {
         return Ok(steps);
     }
     let foreign = foreign(kernel)?;
-    let spare = |step: Step| match step.change {
-        Change::Replace { old, new } if occupant(&foreign, &new).is_some() => {
-            vec![plan::remove(&old), plan::add(new)]
+    let mut spared = Vec::with_capacity(steps.len());
+    for step in steps {
+        match step.change {
+            Change::Replace { old, .. } if is_shared(&old) => {
+                spared.push(plan::remove(&Route {
+                    kind: RouteKind::Unicast,
+                    ..old
+                }));
+                if let Request::ReplaceRoute(new) = step.request {
+                    spared.push(plan::add(new));
+                }
+            }
+            Change::Replace { old, new } if occupant(&foreign, &new).is_some() => {
+                spared.extend([plan::remove(&old), plan::add(new)]);
+            }
+            _ => spared.push(step),
         }
-        _ => vec![step],
+    }
+    Ok(spared)
+}
+
+/// The destinations of replaces that may hit somebody else's route. A few are asked for one by
+/// one, so that a peer that moves costs no listing.
+fn doubtful(kernel: &mut impl Kernel, steps: &[Step]) -> Result<BTreeSet<IpNet>, Error> {
+    let replaced = |step: &Step| match &step.change {
+        Change::Replace { old, .. } => Some(old.clone()),
+        _ => None,
     };
-    Ok(steps.into_iter().flat_map(spare).collect())
+    let replaced: Vec<Route> = steps.iter().filter_map(replaced).collect();
+    let mut doubtful = BTreeSet::new();
+    for old in &replaced {
+        let is_sure = replaced.len() <= FEW && kernel.route_for(old.dst)?.as_ref() == Some(old);
+        if !is_sure || is_shared(old) {
+            doubtful.insert(old.dst);
+        }
+    }
+    Ok(doubtful)
+}
+
+/// Whether some of its next hops may be somebody else's: the kernel makes one route of all IPv6
+/// next hops that have the same place, and lists it under the protocol of the first.
+fn is_shared(route: &Route) -> bool {
+    route.kind == RouteKind::Multipath && route.dst.addr().is_ipv6()
 }
 
 fn foreign(kernel: &mut impl Kernel) -> Result<Vec<Route>, Error> {
@@ -194,6 +258,11 @@ fn explain(
     error: &Error,
 ) -> Result<Why, Error> {
     if let (Change::Add(wanted), Some(Errno::EEXIST)) = (&step.change, error.errno()) {
+        let first = kernel.route_for(step.dst)?;
+        let is_foreign = |it: &Route| plan::same_place(it, wanted) && !plan::is_ours(it);
+        if let Some(route) = first.filter(is_foreign) {
+            return Ok(Why::Conflict(route));
+        }
         let routes = match known.take() {
             Some(routes) => routes,
             None => foreign(kernel)?,

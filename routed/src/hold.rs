@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use registry::{Network, Snapshot};
 use wire::node::NodeName;
 
+use crate::claims::Claims;
 use crate::desired::Path;
 use crate::verdict::list;
 
@@ -90,12 +91,14 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// Whether the absence of a claim in `view` is a reason to withdraw its route.
+/// Whether the absence of a claim in `view` is a reason to withdraw its route. `claims` are the
+/// ones in `view`, by node.
 pub(crate) fn withdrawals_allowed(
     seen: Seen,
     owned: &[IpNet],
     node: &NodeName,
     view: &Snapshot,
+    claims: &Claims,
 ) -> Result<(), Distrust> {
     if let Some(before) = seen.cluster.filter(|before| *before != view.cluster) {
         return Err(Distrust::OtherCluster {
@@ -125,7 +128,7 @@ pub(crate) fn withdrawals_allowed(
     if !missing.is_empty() {
         return Err(Distrust::OwnClaimsMissing(missing));
     }
-    if owned.is_empty() && !view.subnets.values().any(|claim| claim.node == *node) {
+    if owned.is_empty() && claims.of(node).next().is_none() {
         return Err(Distrust::NotJoined);
     }
     Ok(())
@@ -138,6 +141,8 @@ pub(crate) type Owners = BTreeMap<IpNet, Option<NodeName>>;
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     routes: BTreeMap<IpNet, Hold>,
+    /// Counts the changes of `routes`.
+    changes: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -158,11 +163,13 @@ impl Held {
             node: firm.get(&subnet).cloned().flatten(),
             provisional: !firm.contains_key(&subnet),
         };
+        self.changes += 1;
         self.routes.insert(subnet, hold);
     }
 
     /// Holds a route whose claim, by `node`, vanished from a registry that is not believed.
     pub(crate) fn hold(&mut self, subnet: IpNet, path: Path, node: Option<&NodeName>) {
+        self.changes += 1;
         let known = self.routes.remove(&subnet).and_then(|hold| hold.node);
         let hold = Hold {
             path,
@@ -174,7 +181,8 @@ impl Held {
 
     /// Lets go of a subnet: its claim is there, or was deleted for good.
     pub(crate) fn release(&mut self, subnet: &IpNet) {
-        self.routes.remove(subnet);
+        let was_there = self.routes.remove(subnet).is_some();
+        self.changes += u64::from(was_there);
     }
 
     /// A complete snapshot came: lets go of everything it claims, and of what was only held until
@@ -182,6 +190,7 @@ impl Held {
     /// without a claim, which are now to be withdrawn.
     pub(crate) fn settle(&mut self, view: &Snapshot, trusted: bool) -> Vec<IpNet> {
         let mut stale = Vec::new();
+        self.changes += 1;
         self.routes.retain(|subnet, hold| {
             if view.subnets.contains_key(subnet) {
                 return false;
@@ -194,6 +203,11 @@ impl Held {
             true
         });
         stale
+    }
+
+    /// A number that differs from an earlier one if anything changed since.
+    pub(crate) fn version(&self) -> u64 {
+        self.changes
     }
 
     /// The way to a held subnet.

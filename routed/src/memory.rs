@@ -27,6 +27,8 @@ const MOST_NAMED: usize = 8;
 pub(crate) struct Memory {
     path: PathBuf,
     content: Content,
+    /// What [`Peers::held_version`] was at the last update.
+    version: Option<u64>,
     trouble: Said,
 }
 
@@ -53,6 +55,7 @@ impl Memory {
         Self {
             path,
             content,
+            version: None,
             trouble: Said::default(),
         }
     }
@@ -78,6 +81,11 @@ impl Memory {
     /// Remembers what `peers` believes now, and says so when routes come to be held or are no
     /// longer. The revision alone is reason to write only when the registry was seen whole.
     pub(crate) fn update(&mut self, peers: &Peers, whole: bool) {
+        let version = Some(peers.held_version());
+        if !whole && version == self.version {
+            return;
+        }
+        self.version = version;
         let held = peers.held();
         if !whole && held == self.content.held {
             return;

@@ -1,13 +1,15 @@
 //! What the registry says of the peers, and what of it is believed. Pure: events go in, wishes
 //! come out.
 
+mod facts;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use ipnet::IpNet;
-use registry::{Change, Presence, Snapshot};
+use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
+use crate::claims::Claims;
 use crate::desired::{self, Here, Path};
 use crate::hold::{self, Distrust, Held, Owners, Seen};
 use crate::plan::{Desired, Scope};
@@ -18,6 +20,7 @@ use crate::verdict::{Explained, Verdict};
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     view: Option<Snapshot>,
+    claims: Claims,
     seen: Seen,
     held: Held,
     judged: BTreeMap<IpNet, Judged>,
@@ -76,6 +79,11 @@ impl Peers {
         self.held.firm()
     }
 
+    /// A number that differs from an earlier one if [`Peers::held`] may.
+    pub(crate) fn held_version(&self) -> u64 {
+        self.held.version()
+    }
+
     /// This node's claims are in the cluster `cluster` now.
     pub(crate) fn joined(&mut self, cluster: Option<u64>) {
         self.seen.cluster = cluster.or(self.seen.cluster);
@@ -96,7 +104,8 @@ impl Peers {
                 rejoin: true,
             };
         }
-        let verdict = hold::withdrawals_allowed(self.seen, here.owned, here.node, &view);
+        let claims = Claims::new(&view);
+        let verdict = hold::withdrawals_allowed(self.seen, here.owned, here.node, &view, &claims);
         if verdict.is_err() {
             let peers = desired
                 .iter()
@@ -109,7 +118,8 @@ impl Peers {
         self.held.settle(&view, verdict.is_ok());
         self.distrust = verdict.err();
         self.seen.revision = view.revision;
-        let rejoin = lacks_ours(&view, here);
+        let rejoin = lacks_ours(&view, &claims, here);
+        self.claims = claims;
         self.view = Some(view);
         Effect {
             scope: Scope::All,
@@ -133,50 +143,51 @@ impl Peers {
                 rejoin: false,
             };
         };
-        let (mut touched, mut gone) = (BTreeSet::new(), Vec::new());
-        let (mut ours, mut unreadable) = (false, false);
+        let (mut touched, mut gone, mut ours) = (BTreeSet::new(), Vec::new(), false);
         for change in &changes {
-            match change {
-                Change::Subnet(subnet, claim) => {
-                    touched.insert(*subnet);
-                    ours |= here.owned.contains(subnet);
-                    match claim {
-                        Some(claim) => {
-                            ours |= claim.node == *here.node;
-                            self.held.release(subnet);
-                        }
-                        None => gone.push(*subnet),
+            if let Change::Subnet(subnet, claim) = change {
+                match claim {
+                    Some(claim) => {
+                        ours |= claim.node == *here.node;
+                        self.held.release(subnet);
                     }
+                    None => gone.push(*subnet),
                 }
-                Change::Node(node, _) => {
-                    ours |= node == here.node;
-                    touched.extend(claims_of(view, node));
-                }
-                Change::Rejected { .. } => (unreadable, ours) = (true, true),
-                Change::Presence(..) => {}
             }
+            if let Some(node) = change.node() {
+                ours |= node == *here.node;
+                touched.extend(self.claims.of(&node));
+            }
+            touched.extend(change.subnet());
         }
+        let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
+        let before: Vec<_> = changes
+            .iter()
+            .filter_map(Change::subnet)
+            .map(claim)
+            .collect();
         view.apply(revision, changes);
+        for (subnet, before) in before {
+            ours |= here.owned.contains(&subnet);
+            self.claims
+                .change(subnet, before, view.subnets.get(&subnet));
+        }
         self.seen.revision = revision;
-        self.distrust = hold::withdrawals_allowed(self.seen, here.owned, here.node, view).err();
+        let (owned, node) = (here.owned, here.node);
+        let allowed = hold::withdrawals_allowed(self.seen, owned, node, view, &self.claims);
+        self.distrust = allowed.err();
         for subnet in gone {
             match (&self.distrust, desired.get(&subnet)) {
-                (Some(_), Some(path @ Path::Via { .. })) => {
+                (Some(_), Some(path)) if *path != Path::Unreachable => {
                     let node = self.judged.get(&subnet).map(|judged| &judged.node);
                     self.held.hold(subnet, *path, node);
                 }
                 _ => self.held.release(&subnet),
             }
         }
-        // A record that became unreadable has vanished from the view under another name.
-        let scope = if unreadable {
-            Scope::All
-        } else {
-            Scope::Only(touched)
-        };
         Effect {
-            scope,
-            rejoin: ours && lacks_ours(view, here),
+            scope: Scope::Only(touched),
+            rejoin: ours && lacks_ours(view, &self.claims, here),
         }
     }
 
@@ -195,7 +206,7 @@ impl Peers {
             if let Some(before) = self.judged.remove(&subnet) {
                 self.left.insert(subnet, before.node);
             }
-            return if is_unreadable(view, subnet) {
+            return if view.unreadable.contains(&subnet) {
                 current
             } else {
                 self.held.path(&subnet)
@@ -239,10 +250,11 @@ impl Peers {
         owned: &[IpNet],
         node: &NodeName,
     ) -> BTreeMap<IpNet, NodeName> {
-        let claims = self.view.iter().flat_map(|view| &view.subnets);
+        let claim = |subnet: &IpNet| Some((*subnet, self.view.as_ref()?.subnets.get(subnet)?));
+        let claims = owned.iter().filter_map(claim);
         claims
-            .filter(|(subnet, claim)| owned.contains(subnet) && claim.node != *node)
-            .map(|(subnet, claim)| (*subnet, claim.node.clone()))
+            .filter(|(_, claim)| claim.node != *node)
+            .map(|(subnet, claim)| (subnet, claim.node.clone()))
             .collect()
     }
 
@@ -272,70 +284,14 @@ impl Peers {
     pub(crate) fn reported(&mut self) {
         self.left.clear();
     }
-
-    /// The addresses of all nodes, this one among them.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        let records = self.view.iter().flat_map(|view| view.nodes.values());
-        records.flat_map(|record| record.addresses.iter().copied())
-    }
-
-    /// The addresses of some nodes.
-    pub(crate) fn addresses_of(&self, nodes: &[NodeName]) -> Vec<IpAddr> {
-        let record = |node| self.view.as_ref()?.nodes.get(node);
-        let records = nodes.iter().filter_map(record);
-        records
-            .flat_map(|record| record.addresses.iter().copied())
-            .collect()
-    }
-
-    /// Every claim with its node and what became of it.
-    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (IpNet, &NodeName, &Verdict)> {
-        let all = self.judged.iter();
-        all.map(|(subnet, judged)| (*subnet, &judged.node, &judged.verdict))
-    }
-
-    /// Every registered node with its addresses.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&NodeName, &[IpAddr])> {
-        let records = self.view.iter().flat_map(|view| &view.nodes);
-        records.map(|(node, record)| (node, record.addresses.as_slice()))
-    }
-
-    /// Whether that node is registered.
-    pub(crate) fn is_registered(&self, node: &NodeName) -> bool {
-        self.view
-            .as_ref()
-            .is_some_and(|view| view.nodes.contains_key(node))
-    }
-
-    /// That node's sign of life, if it is present.
-    pub(crate) fn presence(&self, node: &NodeName) -> Option<&Presence> {
-        self.view.as_ref()?.presence.get(node)
-    }
-
-    /// The records to be ignored, and why.
-    pub(crate) fn rejected(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.view.iter().flat_map(|view| &view.rejected)
-    }
-}
-
-fn claims_of(view: &Snapshot, node: &NodeName) -> Vec<IpNet> {
-    let claims = view.subnets.iter().filter(|(_, claim)| claim.node == *node);
-    claims.map(|(subnet, _)| *subnet).collect()
 }
 
 /// Whether the registry lacks what this node should have there, or gives this node a subnet that
 /// it does not know of.
-fn lacks_ours(view: &Snapshot, here: Here<'_>) -> bool {
-    let claimed = claims_of(view, here.node);
+fn lacks_ours(view: &Snapshot, claims: &Claims, here: Here<'_>) -> bool {
+    let claimed: Vec<_> = claims.of(here.node).collect();
     view.network.is_none()
         || !view.nodes.contains_key(here.node)
         || here.owned.iter().any(|subnet| !claimed.contains(subnet))
         || claimed.iter().any(|subnet| !here.owned.contains(subnet))
-}
-
-/// Whether the registry has a key for the claim of `subnet` whose value cannot be read.
-fn is_unreadable(view: &Snapshot, subnet: IpNet) -> bool {
-    // As `registry` spells it.
-    let key = format!("subnets/{}-{}", subnet.network(), subnet.prefix_len());
-    view.rejected.contains_key(&key)
 }

@@ -13,7 +13,7 @@ use crate::desired::Path;
 /// What should be, by subnet.
 pub(crate) type Desired = BTreeMap<IpNet, Path>;
 
-/// What is, by destination. More than one route only where somebody else made routes under our
+/// What is, by destination: `routed`'s own routes. More than one route only where somebody else made routes under our
 /// protocol number, with other metrics.
 pub(crate) type Actual = BTreeMap<IpNet, Vec<Route>>;
 
@@ -56,10 +56,15 @@ pub(crate) enum Change {
 /// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
 /// the plugin's: they name a single address and have no gateway.
 pub(crate) fn is_ours(route: &Route) -> bool {
-    let to_pod = route.kind != RouteKind::Unreachable
+    route.protocol == ROUTE_PROTOCOL && !is_to_pod(route)
+}
+
+/// Whether it is a pod's own route.
+pub(crate) fn is_to_pod(route: &Route) -> bool {
+    route.protocol == ROUTE_PROTOCOL
+        && route.kind != RouteKind::Unreachable
         && route.via.is_none()
-        && route.dst.prefix_len() == route.dst.max_prefix_len();
-    route.protocol == ROUTE_PROTOCOL && !to_pod
+        && route.dst.prefix_len() == route.dst.max_prefix_len()
 }
 
 /// The route for `path`, as the kernel is asked for it and as it lists it.
@@ -71,6 +76,10 @@ pub(crate) fn route(dst: IpNet, path: Path) -> Route {
             dev: Some(dev),
             ..Route::new(dst, RouteKind::Unicast)
         },
+        Path::Onlink { gateway, dev } => Route {
+            onlink: true,
+            ..route(dst, Path::Via { gateway, dev })
+        },
     }
 }
 
@@ -78,6 +87,9 @@ pub(crate) fn route(dst: IpNet, path: Path) -> Route {
 pub(crate) fn path(route: &Route) -> Option<Path> {
     match (route.kind, route.via, route.dev) {
         (RouteKind::Unreachable, ..) => Some(Path::Unreachable),
+        (RouteKind::Unicast, Some(gateway), Some(dev)) if route.onlink => {
+            Some(Path::Onlink { gateway, dev })
+        }
         (RouteKind::Unicast, Some(gateway), Some(dev)) => Some(Path::Via { gateway, dev }),
         _ => None,
     }
@@ -130,6 +142,27 @@ fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<Step> {
         .filter(|(index, _)| Some(*index) != in_place);
     steps.extend(others.map(|(_, other)| remove(other)));
     steps
+}
+
+/// Notes in `actual` that a step was taken.
+pub(crate) fn record(actual: &mut Actual, step: &Step) {
+    let routes = of(actual, step.dst);
+    match &step.change {
+        Change::Add(new) => routes.push(new.clone()),
+        Change::Replace { old, new } => {
+            routes.retain(|route| route != old);
+            routes.push(new.clone());
+        }
+        Change::Remove(old) => routes.retain(|route| route != old),
+    }
+    if routes.is_empty() {
+        actual.remove(&step.dst);
+    }
+}
+
+/// The routes to `dst`, to be changed. There is rarely more than one.
+pub(crate) fn of(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
+    actual.entry(dst).or_insert_with(|| Vec::with_capacity(1))
 }
 
 /// A step that makes `new`.

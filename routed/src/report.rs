@@ -259,7 +259,9 @@ mod tests {
             index: 4,
             name: "eth0".into(),
             up: true,
+            running: true,
             addresses: vec![],
+            lasting: vec![],
         }];
         let dst = "10.244.7.0/24".parse().unwrap();
         let mut wanted = Route::new(dst, RouteKind::Unicast);

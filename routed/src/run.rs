@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
-use wire::netlink::{Monitor, Topics};
+use wire::netlink::{Event, Monitor, Topics};
 use wire::node::{MachineId, run_dir, state_dir};
 
 use crate::asks;
@@ -108,15 +108,12 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 let mut ready = ready?;
                 let inner = ready.get_inner_mut();
                 daemon.hide_from(inner);
-                let topics = inner.drain();
+                let heard = inner.drain(|event| daemon.kernel_changed(event));
                 ready.clear_ready();
-                match topics {
-                    Ok(topics) => daemon.kernel_changed(topics),
-                    Err(why) => {
-                        warn!("lost the kernel's events, subscribing anew: {why}");
-                        monitor = subscribe()?;
-                        daemon.kernel_changed(Topics::ALL);
-                    }
+                if let Err(why) = heard {
+                    warn!("lost the kernel's events, subscribing anew: {why}");
+                    monitor = subscribe()?;
+                    daemon.kernel_changed(Event::Lost);
                 }
             }
             Some(ask) = questions.recv() => daemon.answer(ask),

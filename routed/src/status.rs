@@ -206,7 +206,7 @@ impl Way {
     pub(crate) fn of(path: Path, links: &[Link]) -> Self {
         match path {
             Path::Unreachable => Self::Unreachable,
-            Path::Via { gateway, dev } => Self::Via {
+            Path::Via { gateway, dev } | Path::Onlink { gateway, dev } => Self::Via {
                 gateway,
                 dev: report::name_of(dev, links),
             },

@@ -33,9 +33,9 @@ pub(crate) enum Refusal {
     NoRecord,
     /// The peer's record has no address yet: its `routed` has not run.
     NotAnnounced,
-    /// The peer's record has no address of the subnet's family.
+    /// The peer's record has no address that packets to the subnet could be sent to.
     NoAddress,
-    /// None of the peer's addresses of the subnet's family can be a next hop.
+    /// None of the peer's addresses can be a next hop.
     NoNextHop(Vec<(IpAddr, Fault)>),
 }
 
@@ -75,12 +75,16 @@ pub(crate) enum Fault {
     Broadcast,
     /// A link-local IPv6 address: it says nothing about which link it is on.
     LinkLocal,
+    /// One that no host has: reserved, or an IPv4 address written as an IPv6 one.
+    Reserved,
     /// An address of this very node.
     OwnAddress,
     /// Inside a pod CIDR: the way to it would lead over itself.
     InPodCidr(IpNet),
     /// On no link of this node.
     NotConnected,
+    /// On no link of this node, and none of its routes leads there through a gateway.
+    NoGateway,
     /// On a link that is down.
     LinkDown(String),
 }
@@ -88,7 +92,10 @@ pub(crate) enum Fault {
 impl Fault {
     /// Whether the peer's record is to blame, rather than how the two nodes are connected.
     pub(crate) fn is_bogus(&self) -> bool {
-        !matches!(self, Self::NotConnected | Self::LinkDown(_))
+        !matches!(
+            self,
+            Self::NotConnected | Self::NoGateway | Self::LinkDown(_)
+        )
     }
 }
 
@@ -100,9 +107,11 @@ impl fmt::Display for Fault {
             Self::Multicast => f.write_str("a multicast address"),
             Self::Broadcast => f.write_str("a broadcast or network address"),
             Self::LinkLocal => f.write_str("a link-local address, which names no link"),
+            Self::Reserved => f.write_str("an address that no host has"),
             Self::OwnAddress => f.write_str("an address of this node"),
             Self::InPodCidr(cidr) => write!(f, "inside the pod CIDR {cidr}"),
             Self::NotConnected => f.write_str("on no connected link"),
+            Self::NoGateway => f.write_str("on no connected link, and no route leads there"),
             Self::LinkDown(name) => write!(f, "on {name}, which is down"),
         }
     }
@@ -156,7 +165,7 @@ impl fmt::Display for Explained<'_> {
             ),
             Refusal::NoAddress => write!(
                 f,
-                "unreachable peer: {peer} has no address of the family of its subnet {subnet}; \
+                "unreachable peer: {peer} has no address for its subnet {subnet} of the other family; \
                  give its routed one with --node-address"
             ),
             Refusal::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
@@ -168,9 +177,10 @@ impl fmt::Display for Explained<'_> {
             }
             Refusal::NoNextHop(tried) => write!(
                 f,
-                "unreachable peer: {peer} gives {} for {subnet}, and {node} is connected to {}",
+                "unreachable peer: {peer} gives {} for {subnet}, and {node} is connected to {}{}",
                 faults(tried),
-                connected(here.links, *subnet)
+                connected(here.links, tried),
+                advice(tried)
             ),
         }
     }
@@ -184,9 +194,10 @@ fn faults(tried: &[(IpAddr, Fault)]) -> String {
     each.join(", ")
 }
 
-fn connected(links: &[Link], subnet: IpNet) -> String {
-    let v4 = matches!(subnet, IpNet::V4(_));
-    let usable = |own: &&IpNetwork| own.is_ipv4() == v4 && !own.ip().is_loopback();
+/// This node's networks of the families that were tried.
+fn connected(links: &[Link], tried: &[(IpAddr, Fault)]) -> String {
+    let is_tried = |v4: bool| tried.iter().any(|(address, _)| address.is_ipv4() == v4);
+    let usable = |own: &&IpNetwork| is_tried(own.is_ipv4()) && is_network(own);
     let each: Vec<_> = links
         .iter()
         .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
@@ -197,6 +208,22 @@ fn connected(links: &[Link], subnet: IpNet) -> String {
         "nothing of that family".to_owned()
     } else {
         each.join(", ")
+    }
+}
+
+fn is_network(own: &IpNetwork) -> bool {
+    let link_local = matches!(own, IpNetwork::V6(v6) if v6.ip().is_unicast_link_local());
+    !(own.ip().is_loopback() || link_local)
+}
+
+/// What an administrator can do about a peer on another segment.
+fn advice(tried: &[(IpAddr, Fault)]) -> &'static str {
+    let is_apart = |(_, fault): &(IpAddr, Fault)| *fault == Fault::NotConnected;
+    if tried.iter().any(is_apart) {
+        "; if the routers between the two know the pods' subnets, set \"crossSubnet\": \
+         \"gateway\" in the flatland section"
+    } else {
+        ""
     }
 }
 

@@ -1,7 +1,7 @@
 use registry::NodeRecord;
 
 use super::*;
-use crate::verdict::Explained;
+use crate::verdict::{Explained, Fault};
 
 fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
@@ -24,7 +24,9 @@ fn link(index: u32, name: &str, up: bool, addresses: &[&str]) -> Link {
         index,
         name: name.to_owned(),
         up,
+        running: up,
         addresses,
+        lasting: Vec::new(),
     }
 }
 
@@ -54,6 +56,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (Verdict, String) {
         network: &network,
         owned: &owned,
         links: &links,
+        detours: None,
     };
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let mut view = Snapshot::default();
@@ -198,7 +201,7 @@ fn a_peer_that_has_not_said_its_address_is_waited_for() {
     let (verdict, _) = verdict_on("10.244.7.0/24", &[]);
     assert_eq!(verdict, Verdict::Refused(Refusal::NotAnnounced));
     assert!(Refusal::NotAnnounced.is_pending() && Refusal::NoRecord.is_pending());
-    let (verdict, words) = verdict_on("10.244.7.0/24", &["fd00:1::2"]);
+    let (verdict, words) = verdict_on("fd00:10:244:0:7::/80", &["192.168.1.2"]);
     assert_eq!(verdict, Verdict::Refused(Refusal::NoAddress));
     assert!(words.contains("--node-address"), "{words}");
 }
@@ -211,6 +214,7 @@ fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
         network: &network,
         owned: &[],
         links: &links,
+        detours: None,
     };
     let judge = |name| {
         judge(
@@ -229,8 +233,10 @@ fn an_unreachable_peer_is_explained_with_both_sides_addresses() {
     let (_, words) = verdict_on("10.244.7.0/24", &["192.168.9.2", "fd00:9::2"]);
     assert_eq!(
         words,
-        "unreachable peer: n2 gives 192.168.9.2 (on no connected link) for 10.244.7.0/24, and n1 \
-         is connected to 192.168.1.1/24 (eth0), 192.168.1.129/25 (eth1), 172.16.0.1/30 (eth2), \
-         10.9.9.9/32 (vip), 172.16.0.8/31 (p2p)"
+        "unreachable peer: n2 gives 192.168.9.2 (on no connected link), fd00:9::2 (on no connected \
+         link) for 10.244.7.0/24, and n1 is connected to 192.168.1.1/24 (eth0), fd00:1::1/64 \
+         (eth0), 192.168.1.129/25 (eth1), 172.16.0.1/30 (eth2), 10.9.9.9/32 (vip), 172.16.0.8/31 \
+         (p2p); if the routers between the two know the pods' subnets, set \"crossSubnet\": \
+         \"gateway\" in the flatland section"
     );
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use ipnet::IpNet;
 use wire::netlink::{Error, Request, Route, RouteKind};
 
 use super::{Errno, Kernel};
@@ -131,6 +132,12 @@ impl Kernel for Twin {
         state.listings += usize::from(protocol.is_some());
         let wanted = |route: &&Route| protocol.is_none_or(|protocol| protocol == route.protocol);
         Ok(state.routes.iter().filter(wanted).cloned().collect())
+    }
+
+    fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {
+        let mut state = self.state.borrow_mut();
+        state.listen()?;
+        Ok(state.routes.iter().find(|route| route.dst == dst).cloned())
     }
 
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {

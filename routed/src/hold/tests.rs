@@ -36,7 +36,8 @@ const PEER: (&str, &str) = ("n2", "10.244.2.0/24");
 
 fn verdict(seen: Seen, owned: &[&str], view: &Snapshot) -> Result<(), Distrust> {
     let owned: Vec<_> = owned.iter().map(|subnet| net(subnet)).collect();
-    withdrawals_allowed(seen, &owned, &node("n1"), view)
+    let claims = Claims::new(view);
+    withdrawals_allowed(seen, &owned, &node("n1"), view, &claims)
 }
 
 #[test]

@@ -4,19 +4,18 @@ use wire::netlink::Route;
 
 use super::Reconciler;
 use crate::fib::Why;
-use crate::plan::{Actual, Change, Step};
+use crate::plan::{Change, Step};
 use crate::report::{self, Kind, Line};
 
 impl<K> Reconciler<K> {
-    /// What became of the kernel; `before` is what it held when it was last listed.
-    pub(super) fn success(&self, step: &Step, before: Option<&Actual>) -> Line {
+    /// What became of the kernel.
+    pub(super) fn success(&self, step: &Step) -> Line {
         let peer = self.peers.owner(&step.dst);
         let was_there = |route| {
-            before
-                .and_then(|before| before.get(&step.dst))
-                .is_some_and(|all| all.contains(route))
+            let before = self.before.get(&step.dst);
+            before.is_some_and(|all| all.contains(route))
         };
-        let line = |route| report::route_line(route, peer, &self.links);
+        let line = |route| report::route_line(route, peer, &self.side.links);
         match &step.change {
             Change::Add(new) if was_there(new) => Line::new(
                 Kind::Restored,
@@ -45,7 +44,7 @@ impl<K> Reconciler<K> {
     }
 
     fn way(&self, route: &Route) -> String {
-        let way = report::way(route, &self.links);
+        let way = report::way(route, &self.side.links);
         if way.is_empty() {
             " unreachable".to_owned()
         } else {
@@ -60,15 +59,7 @@ impl<K> Reconciler<K> {
         let peer = self.peers.owner(&step.dst);
         Line::new(
             Kind::Failed,
-            report::failure_line(route, peer, why, &self.links),
+            report::failure_line(route, peer, why, &self.side.links),
         )
     }
-}
-
-/// A record that counts for nothing.
-pub(super) fn ignored(key: &str, why: &str) -> Line {
-    Line::new(
-        Kind::Ignored,
-        format!("ignored {key} in the registry: {why}"),
-    )
 }

@@ -235,7 +235,6 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
 
     fn registry(&self) -> Registry {
         let (peers, journal) = (self.reconciler.peers(), self.journal);
-        let ignored = peers.rejected();
         let shown = peers.rejected().take(MOST_IGNORED);
         let outage = journal.outage.as_ref();
         Registry {
@@ -247,7 +246,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
             distrust: peers.distrust().map(ToString::to_string),
             held: peers.held(),
             present: journal.presence == PresenceState::Present,
-            ignored: ignored.count(),
+            ignored: peers.ignored(),
             ignored_records: shown.map(|(key, why)| (key.clone(), why.clone())).collect(),
         }
     }

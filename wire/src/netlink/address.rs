@@ -68,6 +68,12 @@ impl Address {
         }
     }
 
+    /// Whether peers can use it and may be told it, because it stays: of global scope, neither
+    /// temporary nor deprecated nor tentative.
+    pub fn is_lasting(&self) -> bool {
+        self.scope == Scope::Global && !(self.temporary || self.deprecated || self.tentative)
+    }
+
     pub(super) fn message(&self) -> AddressMessage {
         let prefix = self.address.prefix();
         let mut message = match self.address.ip() {

@@ -34,6 +34,8 @@ pub struct Link {
     /// The index of the link it hangs on (`IFLA_LINK`): of a veth, its other end, in the namespace
     /// of that end.
     pub link: Option<u32>,
+    /// The index of the bridge, bond or VRF it is a part of (`IFLA_MASTER`).
+    pub master: Option<u32>,
     /// Free text attached to it.
     pub alias: Option<String>,
     /// The device group, 0 unless set.
@@ -214,6 +216,7 @@ impl Link {
             libc::IFLA_ADDRESS => self.mac = value.try_into().ok().map(Mac),
             libc::IFLA_MTU => self.mtu = parse_u32(value)?,
             libc::IFLA_LINK => self.link = Some(parse_u32(value)?),
+            libc::IFLA_MASTER => self.master = Some(parse_u32(value)?),
             libc::IFLA_GROUP => self.group = parse_u32(value)?,
             // Anybody may have written it, in any encoding.
             libc::IFLA_IFALIAS => {

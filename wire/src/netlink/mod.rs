@@ -28,7 +28,7 @@ pub use address::{Address, Scope};
 pub use error::Error;
 pub use link::{Ipv4Settings, Link, LinkChange};
 pub use mac::{InvalidMac, Mac};
-pub use monitor::{Monitor, Topics};
+pub use monitor::{Event, Monitor, Topics};
 pub use neighbour::Neighbour;
 pub use request::Request;
 pub use route::{Route, RouteFilter, RouteKind};

@@ -1,17 +1,20 @@
-//! Hearing that the kernel's tables changed.
+//! Hearing what changes in the kernel's tables.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::libc::{
     RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE,
     RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
 };
+use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer};
+use rtnetlink::packet_route::link::LinkHeader;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::subscription::Subscription;
-use super::{Error, Socket};
+use super::{Address, Error, Route, Socket};
 
-/// Longer than any single event, of which only the type is looked at.
+/// Longer than any single event.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 
 /// Some of the kernel's tables.
@@ -21,7 +24,7 @@ pub struct Topics {
     pub links: bool,
     /// Addresses of both families.
     pub addresses: bool,
-    /// Routes of both families, of every table and protocol.
+    /// Routes of both families.
     pub routes: bool,
 }
 
@@ -33,36 +36,72 @@ impl Topics {
         routes: true,
     };
 
-    /// Whether it is at least one.
-    pub fn any(self) -> bool {
-        self.links || self.addresses || self.routes
-    }
-
     fn groups(self) -> u32 {
         let group = |wanted: bool, groups: i32| if wanted { groups.cast_unsigned() } else { 0 };
         group(self.links, RTMGRP_LINK)
             | group(self.addresses, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
             | group(self.routes, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
     }
+}
 
-    fn add(&mut self, message_type: u16) {
-        match message_type {
-            RTM_NEWLINK | RTM_DELLINK => self.links = true,
-            RTM_NEWADDR | RTM_DELADDR => self.addresses = true,
-            RTM_NEWROUTE | RTM_DELROUTE => self.routes = true,
-            _ => {}
-        }
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A link came, went, went up or down, or changed in another way.
+    Link {
+        /// Its index.
+        index: u32,
+    },
+    /// An address came, went or changed its state, such as to deprecated.
+    Address {
+        /// The index of the link.
+        link: u32,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A route of the main table came, into an empty place or behind others of the same.
+    RouteAdded(Route),
+    /// A route of the main table took the place of another, which is not told.
+    RouteReplaced(Route),
+    /// A route of the main table went. What goes with a link or an address, the kernel tells only
+    /// of IPv6 (`fib_flush`).
+    RouteRemoved(Route),
+    /// Events were lost, or cannot be read: anything may have changed.
+    Lost,
+}
+
+impl Event {
+    /// `None` for what is about no table of ours.
+    fn read(message: &NetlinkBuffer<&[u8]>) -> Option<Self> {
+        Self::parse(message).unwrap_or(Some(Self::Lost))
+    }
+
+    fn parse(message: &NetlinkBuffer<&[u8]>) -> Result<Option<Self>, DecodeError> {
+        let payload = message.payload();
+        Ok(match message.message_type() {
+            RTM_NEWLINK | RTM_DELLINK => Some(Self::Link {
+                index: LinkHeader::parse(payload)?.index,
+            }),
+            RTM_NEWADDR | RTM_DELADDR => Address::parse(payload)?.map(|found| Self::Address {
+                link: found.link,
+                address: found.address.ip(),
+            }),
+            RTM_NEWROUTE if message.flags() & NLM_F_REPLACE != 0 => {
+                Route::parse(payload)?.map(Self::RouteReplaced)
+            }
+            RTM_NEWROUTE => Route::parse(payload)?.map(Self::RouteAdded),
+            RTM_DELROUTE => Route::parse(payload)?.map(Self::RouteRemoved),
+            _ => None,
+        })
     }
 }
 
-/// A non-blocking subscription to the changes of some tables. It tells which tables changed, not
-/// how: whoever hears of a change lists the table again.
+/// A non-blocking subscription to the changes of some tables.
 ///
 /// Its descriptor becomes readable with the next change, for `poll` or tokio's `AsyncFd`.
 #[derive(Debug)]
 pub struct Monitor {
     subscription: Subscription,
-    topics: Topics,
 }
 
 impl Monitor {
@@ -71,7 +110,6 @@ impl Monitor {
     pub fn open(topics: Topics) -> Result<Self, Error> {
         Ok(Self {
             subscription: Subscription::open(NETLINK_ROUTE, topics.groups(), RECEIVE_BUFFER)?,
-            topics,
         })
     }
 
@@ -81,14 +119,18 @@ impl Monitor {
         self.subscription.ignore(socket.port());
     }
 
-    /// Reads everything that is there, without waiting, and tells which tables changed since the
-    /// last call. Where events were lost, every subscribed one did.
-    pub fn drain(&mut self) -> Result<Topics, Error> {
-        let mut changed = Topics::default();
-        let lost = self
-            .subscription
-            .drain(|message| changed.add(message.message_type()))?;
-        Ok(if lost { self.topics } else { changed })
+    /// Hands everything that changed since the last call to `on_event`, in order, without waiting.
+    /// [`Event::Lost`] comes where some of it is missing.
+    pub fn drain(&mut self, mut on_event: impl FnMut(Event)) -> Result<(), Error> {
+        let lost = self.subscription.drain(|message| {
+            if let Some(event) = Event::read(message) {
+                on_event(event);
+            }
+        })?;
+        if lost {
+            on_event(Event::Lost);
+        }
+        Ok(())
     }
 }
 

@@ -176,6 +176,26 @@ impl Socket {
         found.ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it")))
     }
 
+    /// The route of the main table that decides where a packet of this host to `dst` goes, as
+    /// listings have it. `None` where there is none, where a policy rule sends the packet to
+    /// another table, and on kernels before 4.13.
+    pub fn route_matching(&mut self, dst: IpAddr) -> Result<Option<Route>, Error> {
+        let request = format!("ip route get fibmatch {dst}");
+        let mut found = None;
+        let outcome = self.transport.get(
+            RouteNetlinkMessage::GetRoute(route::match_exactly(dst)),
+            &request,
+            |payload| {
+                found = Route::parse(payload)?;
+                Ok(())
+            },
+        );
+        match outcome {
+            Err(Error::Refused { .. }) => Ok(None),
+            outcome => outcome.map(|()| found),
+        }
+    }
+
     fn link(&mut self, query: LinkMessage, request: &impl Display) -> Result<Option<Link>, Error> {
         let mut found = None;
         let outcome = self

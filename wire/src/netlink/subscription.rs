@@ -65,10 +65,15 @@ impl Subscription {
                 self.socket.recv(&mut self.incoming, 0)
             });
             match received {
-                Ok(_) => Messages(&self.incoming)
-                    .filter_map(Result::ok)
-                    .filter(|message| self.ignored != Some(message.port_number()))
-                    .for_each(|message| on_message(&message)),
+                Ok(_) => {
+                    for message in Messages(&self.incoming) {
+                        match message {
+                            Ok(message) if self.ignored == Some(message.port_number()) => {}
+                            Ok(message) => on_message(&message),
+                            Err(_) => lost = true,
+                        }
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(lost),
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => lost = true,
                 Err(error) => return Err(failed("receive")(error)),

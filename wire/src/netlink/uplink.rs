@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Address, Error, Link, Route, RouteFilter, RouteKind, Scope, Socket};
+use super::{Address, Error, Link, Route, RouteFilter, RouteKind, Socket};
 
 /// The interface that carries this node's traffic to its peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Uplink {
     fn new(link: &Link, addresses: &[Address]) -> Self {
         let mut usable: Vec<IpAddr> = addresses
             .iter()
-            .filter(|a| a.link == link.index && usable(a))
+            .filter(|a| a.link == link.index && a.is_lasting())
             .map(ip)
             .collect();
         usable.sort_by_key(IpAddr::is_ipv6);
@@ -96,7 +96,11 @@ fn choose<'a>(
     }
     let candidates: Vec<&Link> = usable_links
         .into_iter()
-        .filter(|link| addresses.iter().any(|a| a.link == link.index && usable(a)))
+        .filter(|link| {
+            addresses
+                .iter()
+                .any(|a| a.link == link.index && a.is_lasting())
+        })
         .collect();
     match candidates[..] {
         [link] => Ok(link),
@@ -109,13 +113,6 @@ fn choose<'a>(
             ))
         }
     }
-}
-
-fn usable(address: &Address) -> bool {
-    address.scope == Scope::Global
-        && !address.temporary
-        && !address.deprecated
-        && !address.tentative
 }
 
 fn ip(address: &Address) -> IpAddr {

@@ -1,0 +1,92 @@
+//! The routes to this node's pods, which are the plugin's: what the kernel takes away with a node's
+//! address is put back. Pure.
+//!
+//! They name the node's address as the source of what the node itself sends (`src`). Where an
+//! address goes, the kernel removes all IPv4 routes that name it, and tells nobody
+//! (`fib_sync_down_addr`): the pods would be cut off.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::netlink::Route;
+
+use crate::desired::Link;
+
+/// The routes to pods, by destination.
+pub(crate) type Pods = BTreeMap<IpNet, Route>;
+
+/// What of `before` went with an address of this node, as it is to be put back: with another source
+/// address. `now` is what is there, `links` are the node's.
+pub(crate) fn cut_off(before: &Pods, now: &Pods, links: &[Link]) -> Vec<Route> {
+    let has = |address: IpAddr| {
+        let mut own = links.iter().flat_map(|link| &link.addresses);
+        own.any(|own| own.ip() == address)
+    };
+    let lost = before
+        .values()
+        .filter(|route| !now.contains_key(&route.dst))
+        .filter(|route| route.src.is_some_and(|src| !has(src)));
+    lost.map(|route| Route {
+        src: source(route.dst.addr().is_ipv4(), links),
+        ..route.clone()
+    })
+    .collect()
+}
+
+/// An address of this node to send from: one that stays, on a link that leads somewhere.
+fn source(v4: bool, links: &[Link]) -> Option<IpAddr> {
+    let useful = links.iter().filter(|link| link.up);
+    let mut all = useful.flat_map(|link| link.lasting.iter().copied());
+    all.find(|address| address.is_ipv4() == v4)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::netlink::RouteKind;
+
+    use super::*;
+
+    fn pods(routes: &[(&str, Option<&str>)]) -> Pods {
+        let route = |(dst, src): &(&str, Option<&str>)| Route {
+            dev: Some(7),
+            src: src.map(|src| src.parse().unwrap()),
+            ..Route::new(dst.parse().unwrap(), RouteKind::Unicast)
+        };
+        let routes = routes.iter().map(route);
+        routes.map(|route| (route.dst, route)).collect()
+    }
+
+    fn link(index: u32, up: bool, address: &str) -> Link {
+        let address: ipnetwork::IpNetwork = address.parse().unwrap();
+        Link {
+            index,
+            name: format!("eth{index}"),
+            up,
+            running: up,
+            addresses: vec![address],
+            lasting: vec![address.ip()],
+        }
+    }
+
+    #[test]
+    fn only_what_went_with_an_address_is_put_back_with_another() {
+        let before = pods(&[
+            ("10.244.1.2/32", Some("192.168.1.11")),
+            ("10.244.1.3/32", Some("192.168.1.12")),
+            ("10.244.1.4/32", None),
+            ("10.244.1.5/32", Some("192.168.1.11")),
+        ]);
+        let now = pods(&[("10.244.1.5/32", Some("192.168.1.11"))]);
+        let links = [
+            link(2, false, "172.16.0.1/24"),
+            link(3, true, "192.168.1.12/24"),
+        ];
+        let expected = pods(&[("10.244.1.2/32", Some("192.168.1.12"))]);
+        let expected: Vec<_> = expected.into_values().collect();
+        assert_eq!(cut_off(&before, &now, &links), expected);
+        let without_source = cut_off(&before, &now, &[]);
+        assert!(without_source.iter().all(|route| route.src.is_none()));
+        assert_eq!(without_source.len(), 2);
+    }
+}

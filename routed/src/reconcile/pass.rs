@@ -1,0 +1,172 @@
+//! One pass: what is dirty is looked at, and the kernel made to match.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::time::Instant;
+
+use ipnet::IpNet;
+use nix::errno::Errno;
+use wire::netlink::{Error, Request, Route};
+
+use super::Reconciler;
+use crate::desired::Path;
+use crate::detours::Detours;
+use crate::dirty::Dirty;
+use crate::fib::{self, Kernel};
+use crate::plan::{self, Change, Scope};
+use crate::pods;
+use crate::report::{self, Kind, Line};
+
+impl<K: Kernel> Reconciler<K> {
+    /// Makes the kernel match. After an error everything is as dirty as before.
+    pub(crate) fn pass(&mut self, now: Instant) -> Result<(), Error> {
+        let due: BTreeSet<IpNet> = self.failures.due(now).collect();
+        self.dirty.add(Scope::Only(due));
+        let dirty = mem::replace(&mut self.dirty, Dirty::nothing());
+        let result = self.try_pass(&dirty, now);
+        if result.is_err() {
+            self.dirty.redo(dirty);
+        }
+        result
+    }
+
+    fn try_pass(&mut self, dirty: &Dirty, now: Instant) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        let links_differ = dirty.links && self.look_at_links()?;
+        let detours_differ = (dirty.detours || dirty.links) && self.look_at_detours()?;
+        let claims = if links_differ || detours_differ {
+            &Scope::All
+        } else {
+            &dirty.claims
+        };
+        self.judge(claims, &mut lines);
+        report::tell(&mem::take(&mut lines));
+        if dirty.routes {
+            self.look_at_routes(&mut lines)?;
+        }
+        let scope = if dirty.routes { &Scope::All } else { claims };
+        self.put_right(scope, now, lines)
+    }
+
+    fn look_at_links(&mut self) -> Result<bool, Error> {
+        let links = self.kernel.links()?;
+        let differ = links != self.side.links;
+        self.side.links = links;
+        Ok(differ)
+    }
+
+    fn look_at_detours(&mut self) -> Result<bool, Error> {
+        let Some(known) = &mut self.side.detours else {
+            return Ok(false);
+        };
+        let detours = Detours::new(self.kernel.routes(None)?, &self.side.network.pod_cidrs);
+        let differ = detours != *known;
+        *known = detours;
+        Ok(differ)
+    }
+
+    /// Lists our routes, and puts those to pods back that went with an address.
+    fn look_at_routes(&mut self, lines: &mut Vec<Line>) -> Result<(), Error> {
+        let listing = fib::list(&mut self.kernel)?;
+        let mut before = mem::replace(&mut self.actual, listing.ours);
+        before.append(&mut self.before);
+        self.before = before;
+        let pods = mem::replace(&mut self.pods, listing.pods);
+        let cut_off = pods::cut_off(&pods, &self.pods, &self.side.links);
+        if !cut_off.is_empty() {
+            self.put_back(cut_off, lines)?;
+        }
+        Ok(())
+    }
+
+    fn put_back(&mut self, cut_off: Vec<Route>, lines: &mut Vec<Line>) -> Result<(), Error> {
+        let requests: Vec<_> = cut_off.iter().cloned().map(Request::AddRoute).collect();
+        let failures = self.kernel.apply(&requests)?;
+        let failed = |at: usize| {
+            let is_of =
+                |error: &&Error| matches!(error, Error::Refused { index, .. } if *index == at);
+            failures.iter().find(is_of)
+        };
+        for (at, route) in cut_off.into_iter().enumerate() {
+            match failed(at) {
+                None => {
+                    let text = format!(
+                        "route to pod {} put back: its source address is gone",
+                        route.dst.addr()
+                    );
+                    lines.push(Line::new(Kind::Restored, text));
+                    self.pods.insert(route.dst, route);
+                }
+                // The pod is gone, or has its route already.
+                Some(error)
+                    if matches!(
+                        error.errno(),
+                        Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
+                    ) => {}
+                Some(error) => lines.push(Line::new(Kind::Failed, error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the kernel's routes within `scope` the desired ones.
+    fn put_right(
+        &mut self,
+        scope: &Scope,
+        now: Instant,
+        mut lines: Vec<Line>,
+    ) -> Result<(), Error> {
+        let mut steps = plan::diff(&self.desired, &self.actual, scope);
+        if !self.peers.is_known() {
+            steps.retain(|step| !matches!(step.change, Change::Remove(_)));
+        }
+        let applied = if steps.is_empty() {
+            fib::Applied::default()
+        } else {
+            fib::carry_out(&mut self.kernel, steps)?
+        };
+        let mut failed = BTreeSet::new();
+        for (step, why) in applied.failed {
+            failed.insert(step.dst);
+            if self.failures.add(step.dst, why.clone(), now) {
+                lines.push(self.failure(&step, &why));
+            }
+        }
+        self.failures.keep_only(&failed, scope);
+        for step in &applied.done {
+            let line = self.success(step);
+            *self.changes.entry(line.kind()).or_default() += 1;
+            lines.push(line);
+            plan::record(&mut self.actual, step);
+        }
+        report::tell(&lines);
+        self.before.clear();
+        self.peers.reported();
+        Ok(())
+    }
+
+    /// Brings `desired` up to date.
+    fn judge(&mut self, scope: &Scope, lines: &mut Vec<Line>) {
+        let here = self.side.here();
+        let subnets: BTreeSet<IpNet> = match scope {
+            Scope::Only(some) => some.clone(),
+            Scope::All => {
+                let known = self.peers.subnets().chain(here.owned.iter().copied());
+                known.chain(self.desired.keys().copied()).collect()
+            }
+        };
+        for subnet in subnets {
+            let current = self.desired.get(&subnet).copied();
+            let wish = self.peers.wish(subnet, here, current, lines);
+            let wish = if here.owned.contains(&subnet) {
+                Some(Path::Unreachable)
+            } else {
+                wish
+            };
+            match wish {
+                Some(path) => self.desired.insert(subnet, path),
+                None => self.desired.remove(&subnet),
+            };
+        }
+    }
+}
