@@ -15,6 +15,9 @@ pub const MOST_REJECTED: usize = 1_000;
 /// As many subnets are known to have a claim that cannot be read; there may be more of them.
 const MOST_UNREADABLE: usize = 65_536;
 
+/// A node whose record gives more addresses than this is not believed.
+const MOST_ADDRESSES: usize = 64;
+
 /// Names of rejected keys, and what is wrong with them, are shortened to so many bytes before they
 /// are kept.
 const LONGEST_TEXT: usize = 512;
@@ -215,7 +218,13 @@ impl Change {
 
     fn put(name: &str, record: Result<Record, String>) -> Self {
         let why = match record {
-            Ok(Record::Node(node, record)) => return Self::Node(node, Some(record)),
+            Ok(Record::Node(node, record)) if record.addresses.len() <= MOST_ADDRESSES => {
+                return Self::Node(node, Some(record));
+            }
+            Ok(Record::Node(_, record)) => {
+                let count = record.addresses.len();
+                format!("it gives {count} addresses, more than {MOST_ADDRESSES}")
+            }
             Ok(Record::Subnet(subnet, claim)) => return Self::Subnet(subnet, Some(claim)),
             Ok(Record::Presence(node, presence)) => return Self::Presence(node, Some(presence)),
             Ok(Record::Network(_)) => "the network changed".to_owned(),

@@ -22,7 +22,7 @@ use crate::fib::Netlink;
 use crate::membership::Wish;
 use crate::report::Said;
 use crate::verdict::list;
-use crate::{file, forwarding, node};
+use crate::{file, forwarding, node, own_address};
 
 /// How long peers are told addresses of a family of which this node has none any more.
 const GRACE: Duration = Duration::from_secs(60);
@@ -93,8 +93,26 @@ impl Chores {
         self.installed = None;
         self.check_overlap(links);
         self.destroy_removed();
+        self.see_to_own_address(links);
         let forwards = !serves || self.see_to_forwarding();
         self.find_addresses(now) && forwards
+    }
+
+    /// Gives the node an IPv4 address of its own subnet if it has no other.
+    fn see_to_own_address(&mut self, links: &[Link]) {
+        let Some(owned) = &self.owned else {
+            return;
+        };
+        let (subnets, cidrs) = (&owned.subnets, &self.network.pod_cidrs);
+        match own_address::ensure(&mut self.kernel, links, subnets, cidrs) {
+            Ok(changed) => changed.iter().for_each(|change| {
+                info!("the node's own IPv4 address among its pods: {change}");
+            }),
+            Err(why) => {
+                let node = &self.config.node;
+                warn!("node {node} has no IPv4 address and cannot take one of its subnet: {why}");
+            }
+        }
     }
 
     /// Destroys interfaces that the plugin removed, where its own process for that was cut short.

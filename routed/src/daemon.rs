@@ -31,9 +31,11 @@ use crate::side::Side;
 /// few passes.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// A pass is followed by a rest so many times as long as it took, so that a flood never costs more
-/// than a fifth of a processor.
+/// A pass over all routes is followed by a rest from such passes, so many times as long as it took,
+/// so that a flood costs no more than a fraction of a processor; but not by a rest so long that
+/// somebody misses a route.
 const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_millis(80);
 
 /// Between looks at everything, whatever was heard. Up to half of it is jitter.
 const RESYNC: Backoff = Backoff {
@@ -59,7 +61,8 @@ pub(crate) struct Daemon {
     journal: Journal,
     /// Whether there is one node, and the registry is a file.
     is_local: bool,
-    /// No pass before this.
+    /// No pass before this, and none over all routes before `rested_at`.
+    breathed_at: Instant,
     rested_at: Instant,
     resync_at: Instant,
     /// The chores are due at this time, if they are.
@@ -114,6 +117,7 @@ impl Daemon {
             firewall,
             memory,
             chores: Chores::new(config, network, machine, wishes),
+            breathed_at: now,
             rested_at: now,
             resync_at: now + RESYNC.pause(1),
             chores_at: Some(now),
@@ -249,8 +253,7 @@ impl Daemon {
             self.firewall.resync();
             self.memory.update(self.reconciler.peers(), true);
         }
-        let retry = self.reconciler.retry_at().is_some_and(|at| at <= now);
-        if now >= self.rested_at && (retry || self.reconciler.is_dirty()) {
+        if self.pass_at().is_some_and(|at| at <= now) {
             self.pass(now);
         }
         self.firewall.work(now);
@@ -273,18 +276,22 @@ impl Daemon {
 
     fn pass(&mut self, now: Instant) {
         let links = self.reconciler.links().to_vec();
+        let is_over_all = self.reconciler.is_all_dirty();
         match self.reconciler.pass(now) {
             Ok(()) => {
                 self.failed_passes = 0;
                 self.trouble.clear();
                 let end = Instant::now();
                 self.journal.timings.passed(end - now);
-                self.rested_at = end + BREATH.max((end - now) * REST);
+                self.breathed_at = end + BREATH;
+                if is_over_all {
+                    self.rested_at = end + ((end - now) * REST).min(LONGEST_REST);
+                }
             }
             Err(why) => {
                 self.failed_passes += 1;
                 self.journal.timings.failed();
-                self.rested_at = now + PAUSES.pause(self.failed_passes);
+                self.breathed_at = now + PAUSES.pause(self.failed_passes);
                 let text = format!("the kernel's routes cannot be compared: {why}; trying again");
                 if self.trouble.is_news(&text) {
                     error!("{text}");
@@ -301,12 +308,23 @@ impl Daemon {
         self.chores_at = (!done).then(|| now + PAUSES.pause(self.failed_chores));
     }
 
+    /// When the next pass is due, if there is a reason for one.
+    fn pass_at(&self) -> Option<Instant> {
+        let retry = self
+            .reconciler
+            .retry_at()
+            .map(|at| at.max(self.breathed_at));
+        if self.reconciler.is_all_dirty() {
+            return Some(self.breathed_at.max(self.rested_at));
+        }
+        let dirty = self.reconciler.is_dirty().then_some(self.breathed_at);
+        dirty.into_iter().chain(retry).min()
+    }
+
     /// When to work next, if nothing happens before.
     pub(crate) fn wake_at(&self) -> Instant {
-        let dirty = self.reconciler.is_dirty().then_some(self.rested_at);
-        let retry = self.reconciler.retry_at().map(|at| at.max(self.rested_at));
         let absence = self.journal.absences.due_at();
-        let due = [dirty, retry, self.chores_at, absence];
+        let due = [self.pass_at(), self.chores_at, absence];
         let due = due.into_iter().flatten().min();
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())

@@ -44,6 +44,11 @@ impl Dirty {
         !(self.links || self.detours || self.routes) && nothing_claimed
     }
 
+    /// Whether so much has that the work grows with the number of peers.
+    pub(crate) fn is_all(&self) -> bool {
+        self.links || self.detours || self.routes || self.claims == Scope::All
+    }
+
     /// These claims have, too.
     pub(crate) fn add(&mut self, more: Scope) {
         match (&mut self.claims, more) {

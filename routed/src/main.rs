@@ -33,6 +33,7 @@ mod memory;
 mod metrics;
 mod next_hop;
 mod node;
+mod own_address;
 mod peers;
 mod plan;
 mod pods;

@@ -2,8 +2,8 @@
 //! address is put back. Pure.
 //!
 //! They name the node's address as the source of what the node itself sends (`src`). Where an
-//! address goes, the kernel removes all IPv4 routes that name it, and tells nobody
-//! (`fib_sync_down_addr`): the pods would be cut off.
+//! address goes, the kernel removes all IPv4 routes that name it (`fib_sync_down_addr`; before Linux
+//! 6.7 it tells nobody): the pods would be cut off.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,19 +19,21 @@ pub(crate) type Pods = BTreeMap<IpNet, Route>;
 /// What of `before` went with an address of this node, as it is to be put back: with another source
 /// address. `now` is what is there, `links` are the node's.
 pub(crate) fn cut_off(before: &Pods, now: &Pods, links: &[Link]) -> Vec<Route> {
-    let has = |address: IpAddr| {
-        let mut own = links.iter().flat_map(|link| &link.addresses);
-        own.any(|own| own.ip() == address)
-    };
     let lost = before
         .values()
         .filter(|route| !now.contains_key(&route.dst))
-        .filter(|route| route.src.is_some_and(|src| !has(src)));
+        .filter(|route| is_orphan(route, links));
     lost.map(|route| Route {
         src: source(route.dst.addr().is_ipv4(), links),
         ..route.clone()
     })
     .collect()
+}
+
+/// Whether a route names a source address that is on none of the node's links.
+pub(crate) fn is_orphan(route: &Route, links: &[Link]) -> bool {
+    let mut own = links.iter().flat_map(|link| &link.addresses);
+    route.src.is_some_and(|src| !own.any(|own| own.ip() == src))
 }
 
 /// An address of this node to send from: one that stays, on a link that leads somewhere.

@@ -158,6 +158,11 @@ impl<K: Kernel> Reconciler<K> {
         !self.dirty.is_nothing()
     }
 
+    /// Whether the next pass looks at all routes.
+    pub(crate) fn is_all_dirty(&self) -> bool {
+        self.dirty.is_all()
+    }
+
     /// When a pass is due although nothing happened: routes that failed are tried again.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.failures.retry_at()

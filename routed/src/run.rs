@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
-use wire::netlink::{Event, Monitor, Topics};
+use wire::netlink::{Event as KernelEvent, Monitor, Topics};
 use wire::node::{MachineId, run_dir, state_dir};
 
 use crate::asks;
@@ -113,7 +113,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 if let Err(why) = heard {
                     warn!("lost the kernel's events, subscribing anew: {why}");
                     monitor = subscribe()?;
-                    daemon.kernel_changed(Event::Lost);
+                    daemon.kernel_changed(KernelEvent::Lost);
                 }
             }
             Some(ask) = questions.recv() => daemon.answer(ask),

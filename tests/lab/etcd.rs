@@ -11,6 +11,9 @@ use crate::error::Doing;
 use crate::machine::{Machine, Plug};
 use crate::{DEADLINE, Daemon, Error, Result, wait_until};
 
+/// As many keys are put in one transaction; the requests stay below etcd's limit of 1.5 MiB.
+const LARGE: usize = 5_000;
+
 /// Where a member keeps its data.
 const DATA: &str = "/var/lib/etcd";
 
@@ -186,6 +189,28 @@ impl Etcd {
         let mut words = vec!["env", "ETCDCTL_API=3"];
         words.extend_from_slice(&command);
         self.machine.run(&words)
+    }
+
+    /// Starts it anew in a way that [`Etcd::put_all`] needs few transactions.
+    pub fn allow_large_transactions(&self) -> Result {
+        self.stop()?;
+        self.start_with(&[&format!("--max-txn-ops={LARGE}")])?;
+        self.wait()
+    }
+
+    /// Puts many keys without blanks in their values; see [`Etcd::allow_large_transactions`].
+    pub fn put_all(&self, records: &[(String, String)]) -> Result {
+        let command = ["env", "ETCDCTL_API=3", "/opt/etcdctl", "txn"];
+        for records in records.chunks(LARGE) {
+            let put = |(key, value): &(String, String)| format!("put {key} {value:?}\n");
+            let puts: String = records.iter().map(put).collect();
+            // No condition, what to do, what to do else.
+            let text = format!("\n{puts}\n\n");
+            self.machine
+                .run_with(&command, text.as_bytes())?
+                .success()?;
+        }
+        Ok(())
     }
 
     /// The keys below a prefix.

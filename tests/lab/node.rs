@@ -138,15 +138,28 @@ impl Node {
 
     /// What `routed` has in memory, in KiB (`VmRSS` in proc(5)).
     pub fn routed_memory(&self) -> Result<u64> {
+        self.routed_status("VmRSS:")
+    }
+
+    /// The most it ever had in memory, in KiB (`VmHWM` in proc(5)).
+    pub fn routed_peak_memory(&self) -> Result<u64> {
+        self.routed_status("VmHWM:")
+    }
+
+    /// Its process id, as the caller sees it.
+    pub fn routed_pid(&self) -> Result<u32> {
         let routed = self.routed();
         let none = || Error::new(format!("no routed on {}", self.name()));
-        let pid = routed.as_ref().ok_or_else(none)?.pid();
-        let status = format!("/proc/{pid}/status");
+        Ok(routed.as_ref().ok_or_else(none)?.pid())
+    }
+
+    fn routed_status(&self, key: &str) -> Result<u64> {
+        let status = format!("/proc/{}/status", self.routed_pid()?);
         let text = std::fs::read_to_string(&status).doing(&status)?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
         let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
         size.and_then(|size| size.parse().ok())
-            .ok_or_else(|| Error::new(format!("no VmRSS in {status}")))
+            .ok_or_else(|| Error::new(format!("no {key} in {status}")))
     }
 
     /// Installs the conflist as an operator without `routed` would.

@@ -4,7 +4,10 @@ use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 
 use crate::cni::{self, code};
-use crate::netlink::{Error, Socket};
+use crate::netlink::{Address, Error, Socket};
+
+/// The loopback link of every network namespace (`LOOPBACK_IFINDEX`).
+const LOOPBACK: u32 = 1;
 
 /// A network of this node that shares addresses with a pod CIDR: packets to pods would be taken
 /// for packets to neighbours, or the other way round.
@@ -29,6 +32,9 @@ impl Overlap {
         own: impl IntoIterator<Item = (&'a str, IpNetwork)>,
         pod_cidrs: &[IpNet],
     ) -> Option<Self> {
+        let own = own
+            .into_iter()
+            .filter(|(link, own)| *link != "lo" || !is_node_address(*own));
         own.into_iter().find_map(|(link, network)| {
             let pod_cidr = first_overlap(network, pod_cidrs)?;
             Some(Self {
@@ -42,7 +48,8 @@ impl Overlap {
     /// The first there is among the addresses that the kernel lists.
     pub fn look(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Option<Self>, Error> {
         let addresses = socket.addresses(None)?;
-        let found = addresses.iter().find_map(|own| {
+        let is_network = |own: &&Address| own.link != LOOPBACK || !is_node_address(own.address);
+        let found = addresses.iter().filter(is_network).find_map(|own| {
             let pod_cidr = first_overlap(own.address, pod_cidrs)?;
             Some((pod_cidr, own))
         });
@@ -56,6 +63,12 @@ impl Overlap {
             link: link.map_or_else(|| format!("if{}", own.link), |link| link.name),
         }))
     }
+}
+
+/// Whether it may be the address that `routed` gives a node which has no other, if it is on the
+/// loopback link: of one of its subnets the one that no pod gets.
+fn is_node_address(own: IpNetwork) -> bool {
+    own.is_ipv4() && own.prefix() == 32
 }
 
 fn first_overlap(own: IpNetwork, pod_cidrs: &[IpNet]) -> Option<IpNet> {
@@ -98,6 +111,19 @@ mod tests {
                 error.msg.contains(address) && error.msg.contains("eth0"),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_nodes_own_address_among_its_pods_is_no_network() {
+        let pod_cidrs = ["10.244.0.0/16".parse().unwrap()];
+        for (link, address, overlaps) in [
+            ("lo", "10.244.9.1/32", false),
+            ("lo", "10.244.9.1/24", true),
+            ("dummy0", "10.244.9.1/32", true),
+        ] {
+            let found = Overlap::find([(link, address.parse().unwrap())], &pod_cidrs);
+            assert_eq!(found.is_some(), overlaps, "{link} {address}");
         }
     }
 

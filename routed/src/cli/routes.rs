@@ -94,8 +94,9 @@ impl State {
 /// Asks the daemon what should be and the kernel what is.
 pub(crate) fn run(args: &RoutesArgs) -> Result<Report, Failure> {
     let mut kernel = Netlink::default();
-    let look =
-        |kernel: &mut Netlink| Ok::<_, wire::netlink::Error>((fib::ours(kernel)?, kernel.links()?));
+    let look = |kernel: &mut Netlink| {
+        Ok::<_, wire::netlink::Error>((fib::list(kernel)?.ours, kernel.links()?))
+    };
     let (actual, links) = look(&mut kernel).map_err(|why| Failure::new(1, why.to_string()))?;
     let (running, desired) = match daemon("/routes") {
         Ok(desired) => (true, desired),
@@ -229,6 +230,8 @@ mod tests {
             index: 4,
             name: "eth0".into(),
             up: true,
+            running: true,
+            lasting: Vec::new(),
             addresses: vec![],
         }]
     }

@@ -7,6 +7,7 @@ use wire::netlink::{Event, Route, RouteKind};
 use super::Reconciler;
 use crate::fib::{Kernel, is_link_local_v6};
 use crate::plan::{self, Scope};
+use crate::pods;
 
 impl<K: Kernel> Reconciler<K> {
     /// The kernel's tables changed. What comes and goes with pods is no reason for anything: their
@@ -31,7 +32,9 @@ impl<K: Kernel> Reconciler<K> {
                 self.pods.insert(route.dst, route);
             }
             Event::RouteRemoved(route) if plan::is_to_pod(&route) => {
-                self.pods.remove(&route.dst);
+                // It went with the pod, or with the address of this node that it names. Which of
+                // the two, the next listing shows; until then it is remembered.
+                self.dirty.routes |= pods::is_orphan(&route, &self.side.links);
             }
             Event::RouteAdded(route) => self.route_added(&route),
             Event::RouteRemoved(route) => self.route_removed(&route),

@@ -43,8 +43,8 @@ impl Alone {
                 .map(|(path, _)| path),
             ..Self::default()
         };
-        match fib::ours(&mut Netlink::default()) {
-            Ok(routes) => alone.routes = Some(routes.len()),
+        match fib::list(&mut Netlink::default()) {
+            Ok(routes) => alone.routes = Some(routes.ours.len()),
             Err(why) => alone.unknown.push(why.to_string()),
         }
         match network.read() {

@@ -277,3 +277,43 @@ fn a_peer_beyond_a_gateway_follows_the_nodes_own_route_to_it() {
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2]);
 }
+
+#[test]
+fn routes_to_pods_that_go_with_the_nodes_address_are_put_back() {
+    let pod = |n: u8, src: u8| Route {
+        dev: Some(2),
+        src: Some([192, 168, 1, src].into()),
+        ..Route::new(net(&format!("10.244.1.{n}/32")), RouteKind::Unicast)
+    };
+    let (kernel, mut reconciler) = start(&[pod(5, 1)]);
+    reconciler.reset(registry(10, &[]));
+    pass(&mut reconciler);
+    kernel.put(pod(6, 1));
+    reconciler.kernel_changed(Event::RouteAdded(pod(6, 1)));
+
+    // A pod that goes is gone; whatever goes with the address is not.
+    kernel.put(pod(7, 1));
+    reconciler.kernel_changed(Event::RouteAdded(pod(7, 1)));
+    kernel.take("10.244.1.7/32");
+    reconciler.kernel_changed(Event::RouteRemoved(pod(7, 1)));
+    reconciler.resync();
+    pass(&mut reconciler);
+    kernel.set_links(&eth0("192.168.1.8/24", true));
+    for n in [5, 6] {
+        kernel.take(&format!("10.244.1.{n}/32"));
+        reconciler.kernel_changed(Event::RouteRemoved(pod(n, 1)));
+    }
+    let address = "192.168.1.8".parse().unwrap();
+    reconciler.kernel_changed(Event::Address { link: 2, address });
+    pass(&mut reconciler);
+    let expected = ["10.244.1.5/32 foreign", "10.244.1.6/32 foreign"];
+    let shown = kernel.shown();
+    assert!(
+        shown.contains(&OWN_ROUTE.to_owned()) && shown.len() == 3,
+        "{shown:?}"
+    );
+    assert!(
+        expected.iter().all(|it| shown.contains(&(*it).to_owned())),
+        "{shown:?}"
+    );
+}

@@ -1,0 +1,57 @@
+//! Nodes with several links.
+
+use lab::{Families, Lab, Node, Result};
+
+use crate::support::{told, wait_way};
+
+/// A second cable of a node, to a switch that is another network.
+fn plug_in(lab: &Lab, node: &Node, address: &str) -> Result {
+    let cable = format!("{}b", node.name());
+    for words in [
+        &[
+            "link", "add", "eth1", "type", "veth", "peer", "name", &cable, "netns", "1",
+        ][..],
+        &["address", "add", address, "dev", "eth1"],
+        &["link", "set", "eth1", "up"],
+    ] {
+        node.run(&[&["ip"], words].concat())?;
+    }
+    lab.run(&["ip", "link", "set", &cable, "master", "second", "up"])
+        .map(drop)
+}
+
+#[test]
+fn a_peer_has_the_next_hop_of_a_link_that_works() -> Result {
+    let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
+    lab.run(&["ip", "link", "add", "second", "up", "type", "bridge"])?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    plug_in(&lab, one, "172.16.0.11/24")?;
+    plug_in(&lab, two, "172.16.0.12/24")?;
+    // A bridge of containers is a link with an address, too, but leads to no other machine.
+    two.run(&["ip", "link", "add", "docker0", "up", "type", "bridge"])?;
+    two.run(&["ip", "address", "add", "172.17.0.1/16", "dev", "docker0"])?;
+    lab.start_routed()?;
+    wait_way(one, two, "192.168.1.12 dev eth0")?;
+    let addresses = told(&lab, "n2")?;
+    assert!(
+        addresses.contains(&"172.16.0.12".to_owned()),
+        "{addresses:?}"
+    );
+    assert!(
+        !addresses.contains(&"172.17.0.1".to_owned()),
+        "{addresses:?}"
+    );
+
+    // Without a carrier, as if the cable was pulled; then the link down altogether.
+    lab.run(&["ip", "link", "set", "n1", "down"])?;
+    wait_way(one, two, "172.16.0.12 dev eth1")?;
+    lab.run(&["ip", "link", "set", "n1", "up"])?;
+    wait_way(one, two, "192.168.1.12 dev eth0")?;
+    one.run(&["ip", "link", "set", "eth0", "down"])?;
+    wait_way(one, two, "172.16.0.12 dev eth1")?;
+    let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
+    two.run(&["ip", "link", "set", "eth0", "down"])?;
+    wait_way(two, one, "172.16.0.11 dev eth1")?;
+    let target = b.addresses()[0].to_string();
+    a.run(&["ping", "-c1", "-W5", &target]).map(drop)
+}

@@ -1,0 +1,7 @@
+//! By which addresses nodes reach each other's pods.
+
+mod addresses;
+mod ipv6_only;
+mod links;
+mod segments;
+mod support;
