@@ -169,7 +169,7 @@ impl Membership {
                 Err(error) if !self.has_joined && is_hopeless(&error) => return Err(error),
                 Err(error) => {
                     let why = error.to_string();
-                    if self.trouble.is_news(&why) {
+                    if self.trouble.is_news(gist(&error, &why)) {
                         warn!("node {} cannot join the network yet: {why}", self.node);
                         // Without room there is newer news under way.
                         drop(news.try_send(News::Delayed(why)));
@@ -301,7 +301,53 @@ impl Membership {
     }
 }
 
+/// What tells one trouble from the next: an outage is one, although it looks different from try to
+/// try. `text` is all that there is to say of `error`.
+fn gist<'a>(error: &Error, text: &'a str) -> &'a str {
+    match error {
+        Error::Unreachable { .. } => "unreachable",
+        _ => text,
+    }
+}
+
 /// Whether trying again is of no use until somebody changes the configuration.
 fn is_hopeless(error: &Error) -> bool {
     matches!(error, Error::Mismatch { .. } | Error::Config { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreachable(why: &str) -> Error {
+        Error::Unreachable {
+            endpoints: vec!["http://192.168.1.2:2379".to_owned()],
+            within: Duration::from_secs(30),
+            why: why.to_owned(),
+        }
+    }
+
+    fn refused(why: &str) -> Error {
+        Error::Refused {
+            endpoint: "http://192.168.1.2:2379".to_owned(),
+            why: why.to_owned(),
+            denied: false,
+        }
+    }
+
+    #[test]
+    fn an_outage_is_told_of_once_and_another_trouble_again() {
+        let mut said = Said::default();
+        for (error, is_news) in [
+            (unreachable("connection refused"), true),
+            (unreachable("no connection in time"), false),
+            (refused("database space exceeded"), true),
+            (refused("database space exceeded"), false),
+            (refused("too many requests"), true),
+            (unreachable("connection refused"), true),
+        ] {
+            let text = error.to_string();
+            assert_eq!(said.is_news(gist(&error, &text)), is_news, "{text}");
+        }
+    }
 }

@@ -98,6 +98,13 @@ impl Node {
         routed.map_or(Ok(()), |routed| routed.end(signal))
     }
 
+    /// Sends `routed` a signal and waits for nothing.
+    pub fn signal_routed(&self, signal: Signal) -> Result {
+        let routed = self.routed();
+        let none = || Error::new(format!("no routed on {}", self.name()));
+        routed.as_ref().ok_or_else(none)?.signal(signal)
+    }
+
     /// Runs another command of `routed`, however it ends.
     pub fn routed_command(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = vec!["/opt/flatland/routed"];

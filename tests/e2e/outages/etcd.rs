@@ -1,10 +1,10 @@
 //! etcd is down, silent, restarted, again and again.
 
-use lab::{DEADLINE, Lab, Node, Result, wait_until};
+use lab::{DEADLINE, Result, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    AWAY, BACK, add_and_delete_pods, assert_said_once, forget, is_present, join, raise,
+    AWAY, BACK, add_and_delete_pods, assert_said_once, forget, is_present, join, raise, raise_with,
     wait_no_ways, wait_on, wait_said, wait_ways,
 };
 
@@ -26,12 +26,7 @@ fn a_change_made_while_etcd_was_silent_arrives_when_it_speaks_again() -> Result 
 
 #[test]
 fn without_etcd_pods_come_and_go_and_routes_stay_and_it_finds_all_as_it_was() -> Result {
-    let lab = Lab::builder().nodes(2).start()?;
-    for node in lab.nodes() {
-        node.spawn_routed(&["--presence-ttl=2"])?;
-    }
-    lab.nodes().iter().try_for_each(Node::wait_ready)?;
-    lab.wait_routes()?;
+    let lab = raise_with(2, &["--presence-ttl=2"])?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let routes = [one.routes()?, two.routes()?];
     let old = two.add_pod("old")?;

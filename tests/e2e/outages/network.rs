@@ -1,11 +1,10 @@
 //! The network between a node and the rest fails: packets vanish, or there is no carrier.
 
 use lab::{Lab, Node, Result};
-use nix::sys::signal::Signal;
 
 use crate::support::{
-    AWAY, BACK, add_and_delete_pods, assert_said_once, forget, is_present, join, raise, reach,
-    routes, wait_no_ways, wait_on, wait_said, wait_ways,
+    AWAY, BACK, add_and_delete_pods, assert_said_once, change, is_present, join, raise, raise_with,
+    reach, routes, wait_changed, wait_on, wait_said,
 };
 
 /// Nothing that etcd says reaches the node; it does not hear that nobody listens either.
@@ -19,27 +18,6 @@ fn cut_from_etcd(node: &Node) -> Result {
 
 fn mend(node: &Node) -> Result {
     node.run(&["nft", "delete", "table", "ip", "cut"]).map(drop)
-}
-
-/// While `one` hears nothing: a node joins, and another goes for good.
-fn change(lab: &mut Lab) -> Result {
-    join(lab)?;
-    let [two, three, four] = [lab.node(2), lab.node(3), lab.node(4)];
-    four.wait_ready()?;
-    three.end_routed(Signal::SIGTERM)?;
-    forget(two, three)?;
-    wait_ways(two, four)?;
-    wait_no_ways(two, three)
-}
-
-/// What [`change`] changed has arrived.
-fn wait_changed(lab: &Lab) -> Result {
-    let [one, three, four] = [lab.node(1), lab.node(3), lab.node(4)];
-    wait_ways(one, four)?;
-    wait_no_ways(one, three)?;
-    wait_ways(one, lab.node(2))?;
-    wait_on(one, "presence", || is_present(lab, one))?;
-    reach(&one.add_pod("a")?, &four.add_pod("b")?)
 }
 
 #[test]
@@ -93,12 +71,7 @@ fn a_watch_goes_on_through_a_compaction() -> Result {
 /// Cuts node 1 off for longer than its presence lasts, and mends it; nothing may be withdrawn
 /// meanwhile, by nobody.
 fn without_a_network(cut: impl Fn(&Lab) -> Result, mend: impl Fn(&Lab) -> Result) -> Result {
-    let mut lab = Lab::builder().nodes(3).start()?;
-    for node in lab.nodes() {
-        node.spawn_routed(&["--presence-ttl=2"])?;
-    }
-    lab.nodes().iter().try_for_each(Node::wait_ready)?;
-    lab.wait_routes()?;
+    let mut lab = raise_with(3, &["--presence-ttl=2"])?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (before, theirs) = (routes(one)?, routes(two)?);
     let (a, b) = (one.add_pod("a1")?, one.add_pod("b1")?);

@@ -3,7 +3,10 @@
 use lab::{DEADLINE, Lab, Result, wait_until};
 use nix::sys::signal::Signal;
 
-use crate::support::{raise, reach};
+use crate::support::{
+    AWAY, add_and_delete_pods, assert_said_once, change, is_present, raise, raise_with, reach,
+    routes, wait_changed, wait_said,
+};
 
 #[test]
 fn routed_that_starts_without_etcd_keeps_the_routes_and_converges_once_etcd_is_back() -> Result {
@@ -175,5 +178,44 @@ fn routed_that_is_killed_again_and_again_finds_its_routes_and_its_claims() -> Re
         keys.is_ok_and(|keys| keys.len() == 4)
     })?;
     assert_eq!(one.owned()?, owned);
+    Ok(())
+}
+
+#[test]
+fn routed_that_was_frozen_for_longer_than_its_presence_lasts_catches_up() -> Result {
+    let mut lab = raise_with(3, &["--presence-ttl=2"])?;
+    let one = lab.node(1);
+    let before = one.routes()?;
+    one.signal_routed(Signal::SIGSTOP)?;
+    wait_until("end of presence", DEADLINE, || !is_present(&lab, one))?;
+    add_and_delete_pods(one, lab.node(2).add_pod("old")?)?;
+    change(&mut lab)?;
+    let one = lab.node(1);
+    assert_eq!(one.routes()?, before);
+
+    one.signal_routed(Signal::SIGCONT)?;
+    wait_changed(&lab)
+}
+
+#[test]
+fn routed_that_starts_without_a_network_keeps_what_it_finds_until_there_is_one() -> Result {
+    let mut lab = raise(3)?;
+    let one = lab.node(1);
+    let before = routes(one)?;
+    one.end_routed(Signal::SIGKILL)?;
+    lab.unplug(one)?;
+    one.spawn_routed(&[])?;
+    wait_said(one, AWAY, 1)?;
+    assert_eq!(routes(one)?, before);
+    let (a, b) = (one.add_pod("a1")?, one.add_pod("b1")?);
+    reach(&a, &b)?;
+    a.delete()?;
+    b.delete()?;
+    change(&mut lab)?;
+    assert_eq!(routes(lab.node(1))?, before);
+
+    lab.plug(lab.node(1))?;
+    wait_changed(&lab)?;
+    assert_said_once(lab.node(1));
     Ok(())
 }

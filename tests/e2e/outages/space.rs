@@ -33,6 +33,7 @@ fn while_etcd_has_no_space_all_stays_as_it_is_and_a_new_node_joins_once_it_has()
     let etcd = &lab.etcd()[0];
     etcd.stop()?;
     etcd.start_with(&[QUOTA])?;
+    etcd.wait()?;
     for node in lab.nodes() {
         node.spawn_routed(&["--presence-ttl=2"])?;
     }

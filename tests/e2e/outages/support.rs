@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lab::{DEADLINE, Lab, Machine, Node, Pod, Result, wait_until};
+use nix::sys::signal::Signal;
 
 /// How long it takes at most until all is well after an outage, on a machine that is busy.
 pub(crate) const SECONDS: Duration = Duration::from_secs(15);
@@ -12,8 +13,16 @@ pub(crate) const AWAY: &str = "the registry is out of reach";
 pub(crate) const BACK: &str = "the registry is back";
 
 pub(crate) fn raise(nodes: u8) -> Result<Lab> {
+    raise_with(nodes, &[])
+}
+
+/// With flags for `routed run`.
+pub(crate) fn raise_with(nodes: u8, flags: &[&str]) -> Result<Lab> {
     let lab = Lab::builder().nodes(nodes).start()?;
-    lab.start_routed()?;
+    for node in lab.nodes() {
+        node.spawn_routed(flags)?;
+    }
+    lab.nodes().iter().try_for_each(Node::wait_ready)?;
     lab.wait_routes()?;
     Ok(lab)
 }
@@ -112,4 +121,25 @@ pub(crate) fn is_present(lab: &Lab, node: &Machine) -> bool {
     let key = format!("/flatland/flatland/presence/{}", node.name());
     let member = lab.etcd().iter().find_map(|etcd| etcd.keys(&key).ok());
     member.is_some_and(|keys| keys.contains(&key))
+}
+
+/// While node 1 hears nothing: a node joins, and another goes for good.
+pub(crate) fn change(lab: &mut Lab) -> Result {
+    join(lab)?;
+    let [two, three, four] = [lab.node(2), lab.node(3), lab.node(4)];
+    four.wait_ready()?;
+    three.end_routed(Signal::SIGTERM)?;
+    forget(two, three)?;
+    wait_ways(two, four)?;
+    wait_no_ways(two, three)
+}
+
+/// What [`change`] changed has arrived at node 1, and it is well.
+pub(crate) fn wait_changed(lab: &Lab) -> Result {
+    let [one, three, four] = [lab.node(1), lab.node(3), lab.node(4)];
+    wait_ways(one, four)?;
+    wait_no_ways(one, three)?;
+    wait_ways(one, lab.node(2))?;
+    wait_on(one, "presence", || is_present(lab, one))?;
+    reach(&one.add_pod("a")?, &four.add_pod("b")?)
 }
