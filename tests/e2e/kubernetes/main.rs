@@ -7,5 +7,6 @@
 )]
 
 mod daemonset;
+mod etcd;
 mod manifests;
 mod node;

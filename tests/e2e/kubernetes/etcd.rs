@@ -1,0 +1,161 @@
+//! The etcd that is shipped, with the certificates that are made for it, and one that others use too.
+
+use std::fs;
+use std::process::Command;
+
+use lab::{Error, Etcd, Families, Lab, Node, Result};
+use serde_json::json;
+
+use crate::manifests::conf;
+
+/// Where the files are, on nodes as the manifest has it.
+const FOLDER: &str = "/etc/flatland/etcd";
+const URL: &str = "https://192.168.1.2:2379";
+
+/// Runs the script that makes certificates, with `words`.
+fn certificates(words: &[&str]) -> Result<std::process::Output> {
+    let output = Command::new("sh")
+        .arg(conf("kubernetes/etcd/certificates.sh"))
+        .args(words)
+        .output();
+    output.map_err(|error| Error::new(error.to_string()))
+}
+
+/// Two nodes and an etcd that takes nobody without a certificate of ours.
+fn raise() -> Result<Lab> {
+    let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
+    let path = folder.path().to_str().unwrap();
+    let made = certificates(&["--folder", path, "10.96.23.79", "192.168.1.2"])?;
+    assert!(made.status.success(), "{made:?}");
+    let mut lab = Lab::builder().nodes(2).families(Families::V4).start()?;
+    let give = |machine: &lab::Machine, names: &[&str]| -> Result {
+        machine.run(&["mkdir", "-p", FOLDER])?;
+        for name in names {
+            let content = fs::read(folder.path().join(name));
+            let content = content.map_err(|error| Error::new(format!("{name}: {error}")))?;
+            machine.write(format!("{FOLDER}/{name}"), content)?;
+        }
+        Ok(())
+    };
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"]["etcd"] = json!({
+        "endpoints": [URL],
+        "caFile": format!("{FOLDER}/ca.crt"),
+        "certFile": format!("{FOLDER}/client.crt"),
+        "keyFile": format!("{FOLDER}/client.key"),
+    });
+    for number in [1, 2] {
+        lab.node_mut(number).set_conflist(&conflist)?;
+        give(lab.node(number), &["ca.crt", "client.crt", "client.key"])?;
+    }
+    let etcd = &lab.etcd()[0];
+    etcd.stop()?;
+    give(
+        etcd.machine(),
+        &[
+            "ca.crt",
+            "server.crt",
+            "server.key",
+            "client.crt",
+            "client.key",
+        ],
+    )?;
+    etcd.start_with(&[
+        &format!("--listen-client-urls={URL},http://127.0.0.1:2379"),
+        &format!("--advertise-client-urls={URL}"),
+        "--client-cert-auth",
+        &format!("--trusted-ca-file={FOLDER}/ca.crt"),
+        &format!("--cert-file={FOLDER}/server.crt"),
+        &format!("--key-file={FOLDER}/server.key"),
+    ])?;
+    etcd.wait()?;
+    Ok(lab)
+}
+
+/// `etcdctl` with a certificate.
+fn ctl(etcd: &Etcd, certificate: &str, words: &[&str]) -> Result<String> {
+    let [ca, own, key] = [
+        format!("--cacert={FOLDER}/ca.crt"),
+        format!("--cert={FOLDER}/{certificate}.crt"),
+        format!("--key={FOLDER}/{certificate}.key"),
+    ];
+    let endpoint = format!("--endpoints={URL}");
+    etcd.ctl(&[&[&*ca, &*own, &*key, &*endpoint][..], words].concat())
+}
+
+/// What docs/etcd.md has people type: the members' name stands for all who may do everything.
+fn switch_authentication_on(etcd: &Etcd) -> Result {
+    for words in [
+        "user add root --no-password",
+        "user grant-role root root",
+        "user add flatland-etcd-member --no-password",
+        "user grant-role flatland-etcd-member root",
+        "role add flatland",
+        "role grant-permission flatland --prefix=true readwrite /flatland/",
+        "user add flatland --no-password",
+        "user grant-role flatland flatland",
+        "auth enable",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        ctl(etcd, "server", &words)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_user_that_is_limited_to_the_prefix_is_all_that_it_takes() -> Result {
+    let lab = raise()?;
+    let etcd = &lab.etcd()[0];
+    ctl(etcd, "server", &["put", "/registry/secrets/x", "secret"])?;
+    switch_authentication_on(etcd)?;
+
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
+    a.run(&["ping", "-c1", "-W5", &b.addresses()[0].to_string()])?;
+    let subnets = |node: &Node| node.routed_command(&["subnets"])?.success();
+    assert!(subnets(one)?.contains("n2"), "{}", subnets(one)?);
+
+    let refused = |words: &[&str]| {
+        let error = ctl(etcd, "client", words).expect_err("it is not allowed");
+        assert!(error.to_string().contains("permission denied"), "{error}");
+    };
+    refused(&["get", "/registry/secrets/x"]);
+    refused(&["put", "/registry/secrets/x", "other"]);
+    refused(&["get", "--prefix", "/"]);
+    assert!(ctl(etcd, "server", &["get", "/registry/secrets/x"])?.contains("secret"));
+    Ok(())
+}
+
+#[test]
+fn the_authority_is_kept_when_certificates_are_made_again() -> Result {
+    let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
+    let path = folder.path().to_str().unwrap();
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert!(
+        certificates(&["--folder", path, "10.96.23.79"])?
+            .status
+            .success()
+    );
+    let (authority, server) = (read("ca.crt"), read("server.crt"));
+    assert!(
+        certificates(&["--folder", path, "10.96.23.79", "fd00::1"])?
+            .status
+            .success()
+    );
+    assert_eq!(read("ca.crt"), authority);
+    assert_ne!(read("server.crt"), server);
+
+    for (words, complaint) in [
+        (&["--folder", path][..], "name the addresses"),
+        (&["--folder", path, "etcd.example.com"], "is no IP address"),
+        (&["--fodler", path], "unknown flag --fodler"),
+    ] {
+        let refused = certificates(words)?;
+        assert_eq!(refused.status.code(), Some(64));
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains(complaint), "{said}");
+    }
+    Ok(())
+}
