@@ -5,7 +5,7 @@
 #
 #   tests/setup.sh [TARGET]
 #
-# With WITHOUT_RUNTIMES set it leaves out the container runtimes, which only tests need; with
+# With WITHOUT_RUNTIMES set it leaves out container runtimes and Prometheus, which only tests need; with
 # WITH_IMAGE set too, it has what builds the image.
 #
 # Leaves the target triple to build for in target/tools/triple: TARGET if it is given, else this
@@ -145,6 +145,21 @@ fetch_etcd() {
     rm -rf "$work"
 }
 
+# What reads our metrics and alert rules in the tests. Unpacked for the same reason.
+fetch_prometheus() {
+    ! test -x "$tools/usr/bin/promtool" || return 0
+    local work
+    make_work
+    say "fetching Prometheus into $tools"
+    download "$work" prometheus || die \
+        "cannot fetch Prometheus: apt-get download prometheus failed" \
+        "refresh the package lists as root (apt-get update), or put prometheus and promtool into $tools/usr/bin"
+    dpkg -x "$work"/prometheus_*.deb "$work"
+    mkdir -p "$tools/usr/bin"
+    mv "$work/usr/bin/prometheus" "$work/usr/bin/promtool" "$tools/usr/bin/"
+    rm -rf "$work"
+}
+
 # The container runtimes of the tests, and what their images are made of.
 runtimes=(containerd podman conmon crun busybox-static)
 
@@ -225,5 +240,8 @@ mkdir -p "$tools"
 check_packages
 install_packages
 fetch_etcd
-test -n "${WITHOUT_RUNTIMES:-}" || fetch_runtimes
+if test -z "${WITHOUT_RUNTIMES:-}"; then
+    fetch_prometheus
+    fetch_runtimes
+fi
 choose_target "${1:-}"

@@ -131,7 +131,7 @@ pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
 }
 
 /// Where `make setup` unpacks programs of others.
-pub(crate) fn unpacked(folder: &str) -> PathBuf {
+pub fn unpacked(folder: &str) -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools");
     tools.join(folder)
 }

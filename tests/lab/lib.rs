@@ -30,7 +30,7 @@ mod wait;
 
 pub use builder::Builder;
 pub use cluster::Lab;
-pub use command::Output;
+pub use command::{Output, unpacked};
 pub use daemon::Daemon;
 pub use error::{Error, Result};
 pub use etcd::Etcd;

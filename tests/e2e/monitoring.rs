@@ -1,0 +1,150 @@
+//! The alert rules and the dashboard, with a real Prometheus that scrapes a real node.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lab::{DEADLINE, Error, Families, Lab, Node, Result, unpacked, wait_for};
+use serde_json::Value;
+
+const CONFIG: &str = "\
+global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms }
+rule_files: [/etc/alerts.yaml]
+scrape_configs:
+  - job_name: routed
+    static_configs: [{ targets: ['127.0.0.1:9470'] }]
+";
+
+fn conf(name: &str) -> PathBuf {
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf/monitoring");
+    conf.join(name)
+}
+
+fn read(name: &str) -> Result<String> {
+    fs::read_to_string(conf(name)).map_err(|error| Error::new(format!("{name}: {error}")))
+}
+
+/// What Prometheus answers to a GET.
+fn ask(node: &Node, path: &str) -> Option<Value> {
+    let script = r#"exec 3<>/dev/tcp/127.0.0.1/9090 && printf "$0" >&3 && cat <&3"#;
+    let request = format!("GET /api/v1/{path} HTTP/1.0\\r\\n\\r\\n");
+    let answer = node.run(&["bash", "-c", script, &request]).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let answer: Value = serde_json::from_str(body).ok()?;
+    (answer["status"] == "success").then(|| answer["data"].clone())
+}
+
+/// A node, ready, and Prometheus on it, which has scraped it.
+fn scraped(lab: &Lab) -> Result<(&Node, lab::Daemon)> {
+    lab.start_routed()?;
+    let node = lab.node(1);
+    node.install(&unpacked("usr/bin/prometheus"), "/opt/prometheus")?;
+    node.write("/etc/prometheus.yaml", CONFIG)?;
+    node.write("/etc/alerts.yaml", read("alerts.yaml")?)?;
+    let prometheus = node.spawn(
+        "prometheus",
+        None,
+        &[
+            "/opt/prometheus",
+            "--config.file=/etc/prometheus.yaml",
+            "--storage.tsdb.path=/var/lib/prometheus",
+            "--web.listen-address=127.0.0.1:9090",
+        ],
+    )?;
+    wait_for("a scrape", DEADLINE, || {
+        let ready = ask(node, "query?query=flatland_ready")?;
+        (ready["result"][0]["value"][1] == "1").then_some(())
+    })
+    .map_err(|error| error.doing(prometheus.log()))?;
+    Ok((node, prometheus))
+}
+
+/// The names of our metrics in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    let ours = words.filter(|word| word.starts_with("flatland_"));
+    ours.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_that_alerts_and_dashboard_ask_for_is_there() -> Result {
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let (node, _prometheus) = scraped(&lab)?;
+    let known = ask(node, "label/__name__/values").unwrap_or_default();
+    let known: BTreeSet<String> = serde_json::from_value(known).unwrap_or_default();
+    let asked = &names(&read("alerts.yaml")?) | &names(&read("dashboard.json")?);
+    assert!(asked.len() > 10, "{asked:?}");
+    let missing: Vec<&String> = asked.difference(&known).collect();
+    assert!(missing.is_empty(), "{missing:?} of {known:?}");
+    Ok(())
+}
+
+#[test]
+fn every_query_is_one_that_prometheus_understands() -> Result {
+    let rules = Command::new(unpacked("usr/bin/promtool"))
+        .args(["check", "rules"])
+        .arg(conf("alerts.yaml"))
+        .output()
+        .map_err(|error| Error::new(format!("promtool: {error}: run `make setup`")))?;
+    assert!(rules.status.success(), "{rules:?}");
+
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let (node, _prometheus) = scraped(&lab)?;
+    let dashboard: Value = serde_json::from_str(&read("dashboard.json")?)
+        .map_err(|error| Error::new(error.to_string()))?;
+    let panels = dashboard["panels"].as_array().into_iter().flatten();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let mut count = 0;
+    for target in targets {
+        let query = target["expr"].as_str().unwrap_or_default();
+        let query = query.replace("$__rate_interval", "1m");
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_(),.".contains(&byte);
+        let encoded: String = query
+            .bytes()
+            .map(|byte| match byte {
+                byte if is_plain(byte) => char::from(byte).to_string(),
+                // Twice, as the request goes through printf.
+                byte => format!("%%{byte:02X}"),
+            })
+            .collect();
+        let answer = ask(node, &format!("query?query={encoded}"));
+        assert!(answer.is_some(), "{query}");
+        count += 1;
+    }
+    assert!(count >= 14, "{count}");
+    Ok(())
+}
+
+#[test]
+fn a_node_that_is_well_raises_no_alert_and_one_with_a_foreign_record_does() -> Result {
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let (node, prometheus) = scraped(&lab)?;
+    let state = |alert: &str| -> Option<String> {
+        let groups = ask(node, "rules")?;
+        let rules = groups["groups"][0]["rules"].as_array()?.clone();
+        let rule = rules.into_iter().find(|rule| rule["name"] == alert)?;
+        let is_evaluated = rule["health"] == "ok";
+        is_evaluated.then(|| rule["state"].as_str().unwrap_or_default().to_owned())
+    };
+    let alert = "FlatlandRecordsIgnored";
+    wait_for("an evaluation", DEADLINE, || {
+        state(alert).filter(|state| state == "inactive")
+    })
+    .map_err(|error| error.doing(prometheus.log()))?;
+    for quiet in [
+        "FlatlandRoutesMissing",
+        "FlatlandNodeNotReady",
+        "FlatlandConflict",
+    ] {
+        assert_eq!(state(quiet).as_deref(), Some("inactive"), "{quiet}");
+    }
+
+    lab.etcd()[0].ctl(&["put", "/flatland/flatland/subnets/nonsense", "{}"])?;
+
+    wait_for("a pending alert", DEADLINE, || {
+        state(alert).filter(|state| state == "pending")
+    })
+    .map_err(|error| error.doing(node.routed_log()))
+    .map(drop)
+}
