@@ -84,9 +84,9 @@ fn connect(
     apply_settings(wiring, netns)?;
     pod.apply_all(&wiring.pod_requests(pod_end))
         .map_err(|error| failed("inside the pod", &error))?;
+    carry_packets(host, host_end)?;
     host.apply_all(&wiring.acquaintance(host_end))
-        .map_err(|error| failed("on the host", &error))?;
-    carry_packets(host, host_end)
+        .map_err(|error| failed("on the host", &error))
 }
 
 /// The error of an ADD that could not take back what it had made. Its addresses stay reserved: one

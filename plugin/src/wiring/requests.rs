@@ -111,14 +111,6 @@ impl Wiring {
             let delay = Duration::ZERO;
             requests.push(Request::SetProxyDelay { link, delay });
         }
-        if self.addresses.iter().any(IpAddr::is_ipv6) {
-            // IPv6 answers, and asks itself, only with a link-local address of the link's own.
-            let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));
-            requests.push(Request::AddAddress(Address {
-                no_dad: true,
-                ..Address::new(link, gateway)
-            }));
-        }
         for address in &self.addresses {
             requests.push(Request::AddRoute(Route {
                 dev: Some(link),
@@ -133,9 +125,12 @@ impl Wiring {
         requests
     }
 
-    /// The pod's MAC, as far as the host knows: until the pod says otherwise. Goes after
-    /// [`Wiring::pod_requests`]: what is not permanent the kernel forgets when it notices that the
-    /// host end came up without a carrier, which may be some time afterwards (`neigh_carrier_down`).
+    /// What the host is told of the pod once it is there, where the host end has this index.
+    ///
+    /// Not before the pod's end is up: neighbours that are not permanent the kernel forgets when it
+    /// notices that the host end came up without a carrier, some time afterwards
+    /// (`neigh_carrier_down`). The IPv6 gateway's address comes last, as the kernel finishes it in
+    /// the background (`addrconf_dad_work`), under the lock that all of ADD needs too.
     pub(crate) fn acquaintance(&self, link: u32) -> Vec<Request> {
         let neighbour = |address: &IpAddr| Neighbour {
             link,
@@ -144,7 +139,16 @@ impl Wiring {
             permanent: false,
         };
         let neighbours = self.addresses.iter().map(neighbour);
-        neighbours.map(Request::AddNeighbour).collect()
+        let mut requests: Vec<Request> = neighbours.map(Request::AddNeighbour).collect();
+        if self.addresses.iter().any(IpAddr::is_ipv6) {
+            // IPv6 answers, and asks itself, only with a link-local address of the link's own.
+            let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));
+            requests.push(Request::AddAddress(Address {
+                no_dad: true,
+                ..Address::new(link, gateway)
+            }));
+        }
+        requests
     }
 }
 
