@@ -48,6 +48,18 @@ impl<'a> Disturbed<'a> {
         let words = format!("-e trace={call} -e inject={injection}");
         self.0.write("/run/disturb", words)
     }
+
+    /// Nothing: from now on its messages to the kernel are only listened to.
+    fn not_at_all(&self) -> Result {
+        self.0.write("/run/disturb", "-e trace=sendto")
+    }
+
+    /// The messages to the kernel of the last ADD, a line each.
+    fn messages(&self) -> Result<Vec<String>> {
+        let calls = self.0.read("/run/calls")?;
+        let messages = calls.lines().filter(|line| line.starts_with("sendto("));
+        Ok(messages.map(str::to_owned).collect())
+    }
 }
 
 #[test]
@@ -353,6 +365,49 @@ fn an_interface_that_was_put_away_and_not_destroyed_goes_with_the_next_call() ->
     put_away(node, "by-routed")?;
     node.start_routed()?;
     ended()
+}
+
+#[test]
+fn a_kernel_that_does_not_echo_what_it_made_is_asked_for_it() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.sandbox("a")?;
+    let runtime = Runtime::of(node)?;
+    let disturb = Disturbed::adds_of(node)?;
+    let asks =
+        |message: &String| message.contains("RTM_GETLINK") && message.contains("IFLA_IFNAME");
+
+    disturb.not_at_all()?;
+    let attached = runtime.add(pod.target())?;
+    runtime.del(pod.target(), Some(&attached))?;
+    let messages = disturb.messages()?;
+    assert!(!messages.iter().any(asks), "{messages:#?}");
+    let at = messages.iter().position(|it| it.contains("NLM_F_ECHO"));
+    let at = at.expect("ADD wants an echo");
+    let (_, length) = messages[at].split_once("nlmsg_len=").unwrap_or_default();
+    let length: u32 = length
+        .split(',')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .unwrap();
+
+    // The same message but for the flag: `struct nlmsghdr` with NLM_F_REQUEST, NLM_F_ACK,
+    // NLM_F_EXCL and NLM_F_CREATE.
+    let (kind, flags) = (nix::libc::RTM_NEWLINK, 0x605_u16);
+    let header = [
+        &length.to_ne_bytes()[..],
+        &kind.to_ne_bytes(),
+        &flags.to_ne_bytes(),
+    ]
+    .concat();
+    let header: String = header.iter().map(|byte| format!("{byte:02x}")).collect();
+    disturb.by(&format!("sendto:poke_enter=@arg2={header}:when={}", at + 1))?;
+    let attached = runtime.add(pod.target())?;
+
+    let messages = disturb.messages()?;
+    assert!(messages.iter().any(asks), "{messages:#?}");
+    runtime.check(pod.target(), &attached)
 }
 
 #[test]
