@@ -37,7 +37,11 @@ impl Delegate {
         let folders = &call.environment.path;
         if folders.is_empty() {
             let msg = format!("CNI_PATH is missing: plugin {plugin} cannot be looked for");
-            return Err(Error::new(code::INVALID_ENVIRONMENT, msg));
+            let error = Error::new(code::INVALID_ENVIRONMENT, msg);
+            return Err(error.advise(
+                "the runtime has to set it to the folders that hold plugins; by hand: \
+                 CNI_PATH=/opt/cni/bin",
+            ));
         }
         let mut candidates = folders.iter().map(|folder| folder.join(plugin));
         match candidates.find(|path| is_executable(path)) {
