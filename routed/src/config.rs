@@ -16,6 +16,7 @@ use wire::node::{self, NodeName};
 
 use crate::cli::addresses::AddressesArgs;
 use crate::cli::doctor::DoctorArgs;
+use crate::cli::explain::ExplainArgs;
 use crate::cli::forget::ForgetArgs;
 use crate::cli::install::InstallArgs;
 use crate::cli::nodes::NodesArgs;
@@ -61,6 +62,15 @@ pub(crate) enum Command {
     /// Exit status: 0 if nothing is broken, 1 if something is, 64 for a wrong command line or
     /// conflist.
     Doctor(DoctorArgs),
+    /// Walks the way of a packet between two pods, and names the link that is broken.
+    ///
+    /// One of the pods has to be on this node. Address, interface, claim, host route, forwarding,
+    /// firewalls, the route to the peer, its next hop: each with what was seen and what to do. It
+    /// sends a packet to the next hop, to see whether it answers, and changes nothing.
+    ///
+    /// Exit status: 0 if nothing is broken as far as this node can see, 1 if something is, 64 for
+    /// a wrong command line or conflist, and for pods that are not on this node.
+    Explain(ExplainArgs),
     /// Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes
     /// of them here.
     ///

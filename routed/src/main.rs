@@ -14,6 +14,7 @@ mod detours;
 mod dirty;
 mod doctor;
 mod error;
+mod explain;
 mod failures;
 mod fib;
 mod file;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         Command::Run(args) => daemon(args),
         Command::Status(args) => answer(cli::status::run(&args)),
         Command::Doctor(args) => answer(cli::doctor::run(&args)),
+        Command::Explain(args) => answer(cli::explain::run(&args)),
         Command::Nodes(args) => answer(cli::nodes::run(&args)),
         Command::Routes(args) => answer(cli::routes::run(&args)),
         Command::Forget(args) => answer(cli::forget::run(&args)),

@@ -2,6 +2,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod forget;
 pub(crate) mod install;
 pub(crate) mod nodes;

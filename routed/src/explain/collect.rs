@@ -1,0 +1,404 @@
+//! Collects the facts. Changes nothing; sends a packet to the next hop, to see whether it answers.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ipam::{Allocation, Disk, Ledger};
+use ipnet::IpNet;
+use nix::errno::Errno;
+use registry::owned::Owned;
+use registry::{NodeRecord, Registry};
+use wire::conf::IpamConfig;
+use wire::netlink;
+use wire::node::{NodeName, host_interface, run_dir, state_dir};
+use wire::sysctl;
+
+use super::{Answer, End, Facts, Here, Holder, Hop, Place, Route, There};
+use crate::desired::Link;
+use crate::fib::{Kernel, Netlink};
+use crate::http::client;
+use crate::status::{NodeRow, RouteRow};
+use crate::{firewall, ledger, report};
+
+/// How long the next hop has to answer. The kernel asks for a hardware address three times, a
+/// second apart.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Between looks at what became of that.
+const PACE: Duration = Duration::from_millis(50);
+
+/// The discard service (RFC 863): who has none of it answers with an ICMP error, which is an
+/// answer as well.
+const DISCARD: u16 = 9;
+
+/// Why there is nothing to explain, in words for who asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(String);
+
+/// Who owns what, and who is alive.
+struct View {
+    claims: Vec<(IpNet, NodeName)>,
+    nodes: BTreeMap<NodeName, Known>,
+}
+
+/// What is known of a node.
+#[derive(Clone, Default)]
+struct Known {
+    addresses: Vec<IpAddr>,
+    present: Option<bool>,
+}
+
+/// Everything about the way between two pods, given by address, by `NAMESPACE/NAME`, or by
+/// container id.
+pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts, Unusable> {
+    let unusable = |why: &dyn std::fmt::Display| Unusable(why.to_string());
+    let held = held(conf).map_err(|why| unusable(&why))?;
+    let [from, to] = addresses(pods, &held).map_err(Unusable)?;
+    let owned = Owned::load(&state_dir(&conf.network)).map_err(|why| unusable(&why))?;
+    let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
+    let view = view(conf).await;
+    let wanted: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
+    let mut kernel = Netlink::default();
+    let links = kernel.links().map_err(|why| unusable(&why))?;
+    let mut surroundings = Surroundings {
+        conf,
+        node: node.as_ref(),
+        owned: &owned,
+        held: &held,
+        view: &view,
+        wanted: wanted.as_deref(),
+        kernel: &mut kernel,
+        links: &links,
+    };
+    let ends = [
+        surroundings
+            .end(pods[0], from)
+            .map_err(|why| unusable(&why))?,
+        surroundings
+            .end(pods[1], to)
+            .map_err(|why| unusable(&why))?,
+    ];
+    let is_here = |end: &End| matches!(end.place, Place::Here(_));
+    if !ends.iter().any(is_here) {
+        let of = |end: &End| match &end.place {
+            Place::There(there) => format!("{} is on node {}", end.name, there.node),
+            _ => format!("{} is nowhere", end.name),
+        };
+        let (one, other) = (of(&ends[0]), of(&ends[1]));
+        let text = format!("neither pod is on this node: {one}, {other}; run it where one is");
+        return Err(Unusable(text));
+    }
+    let setting = if from.is_ipv4() {
+        "net/ipv4/ip_forward"
+    } else {
+        "net/ipv6/conf/all/forwarding"
+    };
+    Ok(Facts {
+        node,
+        ends,
+        forwarding: (
+            setting.to_owned(),
+            sysctl::read(setting).map_err(|why| why.to_string()),
+        ),
+        firewall: firewall::survey(&conf.pod_cidrs).map_err(|why| why.to_string()),
+    })
+}
+
+type Held = Vec<(IpAddr, Allocation)>;
+
+fn held(conf: &IpamConfig) -> Result<Held, ipam::Error> {
+    match Ledger::existing(Disk::new(run_dir(&conf.network)))? {
+        Some(ledger) => Ok(ledger.inventory()?.held),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// One address of each pod, both of one family: IPv4 where there is a choice.
+fn addresses(pods: [&str; 2], held: &Held) -> Result<[IpAddr; 2], String> {
+    let [from, to] = pods.map(|pod| candidates(pod, held));
+    let (from, to) = (from?, to?);
+    for v4 in [true, false] {
+        let of_family = |all: &[IpAddr]| all.iter().copied().find(|it| it.is_ipv4() == v4);
+        if let (Some(from), Some(to)) = (of_family(&from), of_family(&to)) {
+            return Ok([from, to]);
+        }
+    }
+    Err(format!(
+        "{} and {} have no address family in common",
+        pods[0], pods[1]
+    ))
+}
+
+fn candidates(pod: &str, held: &Held) -> Result<Vec<IpAddr>, String> {
+    if let Ok(address) = pod.parse() {
+        return Ok(vec![address]);
+    }
+    let is_it = |allocation: &Allocation| {
+        let name = allocation
+            .pod_namespace
+            .as_ref()
+            .zip(allocation.pod_name.as_ref());
+        let full = name.map(|(namespace, name)| format!("{namespace}/{name}"));
+        full.as_deref() == Some(pod) || allocation.container_id == pod
+    };
+    let found = held.iter().filter(|(_, allocation)| is_it(allocation));
+    let found: Vec<_> = found.map(|(address, _)| *address).collect();
+    if found.is_empty() {
+        return Err(format!(
+            "no pod or container {pod} has an address on this node: give an address, \
+             NAMESPACE/NAME or the container id; names are known only where the pod is"
+        ));
+    }
+    Ok(found)
+}
+
+/// As the registry has it now, or as the daemon last saw it.
+async fn view(conf: &IpamConfig) -> Result<View, String> {
+    let why = match Registry::open(conf) {
+        Ok(registry) => match registry.snapshot().await {
+            Ok(snapshot) => {
+                let known = |(node, record): (NodeName, NodeRecord)| {
+                    let known = Known {
+                        addresses: record.addresses,
+                        present: Some(snapshot.presence.contains_key(&node)),
+                    };
+                    (node, known)
+                };
+                return Ok(View {
+                    nodes: snapshot.nodes.into_iter().map(known).collect(),
+                    claims: snapshot
+                        .subnets
+                        .into_iter()
+                        .map(|(subnet, claim)| (subnet, claim.node))
+                        .collect(),
+                });
+            }
+            Err(why) => why.to_string(),
+        },
+        Err(why) => why.to_string(),
+    };
+    let nodes: Vec<NodeRow> = client::get("/nodes").await.map_err(|_| why)?;
+    let mut view = View {
+        claims: Vec::new(),
+        nodes: BTreeMap::new(),
+    };
+    for node in nodes {
+        let known = Known {
+            addresses: node.addresses,
+            // Whether it is alive now the registry alone could say.
+            present: None,
+        };
+        view.nodes.insert(node.node.clone(), known);
+        let claims = node.subnets.into_iter();
+        view.claims
+            .extend(claims.map(|subnet| (subnet, node.node.clone())));
+    }
+    Ok(view)
+}
+
+/// What the ends are looked at with.
+struct Surroundings<'a> {
+    conf: &'a IpamConfig,
+    node: Option<&'a NodeName>,
+    owned: &'a [IpNet],
+    held: &'a Held,
+    view: &'a Result<View, String>,
+    wanted: Option<&'a [RouteRow]>,
+    kernel: &'a mut Netlink,
+    links: &'a [Link],
+}
+
+impl Surroundings<'_> {
+    fn end(&mut self, name: &str, address: IpAddr) -> Result<End, netlink::Error> {
+        let claim = self.view.as_ref().map_err(Clone::clone).map(|view| {
+            let mut claims = view.claims.iter();
+            claims
+                .find(|(subnet, _)| subnet.contains(&address))
+                .cloned()
+        });
+        let held = self.held.iter().find(|(held, _)| *held == address);
+        let is_own = self.owned.iter().any(|subnet| subnet.contains(&address));
+        let claimant = claim
+            .as_ref()
+            .ok()
+            .and_then(|it| Some(it.as_ref()?.1.clone()));
+        let wanted = self.wanted_to(address);
+        let owner = claimant.or_else(|| wanted?.node.clone());
+        let place = if held.is_some() || is_own || (owner.is_some() && owner.as_ref() == self.node)
+        {
+            Place::Here(self.here(address, held.map(|(_, allocation)| allocation))?)
+        } else if let Some(node) = owner {
+            Place::There(Box::new(self.there(address, node)?))
+        } else {
+            Place::Nowhere
+        };
+        Ok(End {
+            name: name.to_owned(),
+            address,
+            claim,
+            place,
+        })
+    }
+
+    fn wanted_to(&self, address: IpAddr) -> Option<&RouteRow> {
+        let mut rows = self.wanted?.iter();
+        rows.find(|row| row.subnet.contains(&address))
+    }
+
+    fn here(
+        &mut self,
+        address: IpAddr,
+        allocation: Option<&Allocation>,
+    ) -> Result<Here, netlink::Error> {
+        let attachment = allocation.and_then(|it| Some((it, it.attachment().ok()?)));
+        let holder = match attachment {
+            Some((allocation, attachment)) => {
+                let interface = host_interface(&self.conf.network, &attachment);
+                let link = self.kernel.with(|socket| socket.link_by_name(&interface))?;
+                Some(Holder {
+                    who: ledger::holder(allocation),
+                    interface,
+                    state: link.map(|link| (link.up, link.running)),
+                })
+            }
+            None => None,
+        };
+        let routes = self.kernel.routes(None)?;
+        let route = routes
+            .iter()
+            .find(|route| route.dst == IpNet::from(address));
+        Ok(Here {
+            holder,
+            route: match route {
+                Some(route) => Some(self.route(route)?),
+                None => None,
+            },
+            owned: self.owned.to_vec(),
+        })
+    }
+
+    fn there(&mut self, address: IpAddr, node: NodeName) -> Result<There, netlink::Error> {
+        let taken = self.kernel.with(|socket| socket.route_to(address));
+        let hop = match &taken {
+            Ok(netlink::Route {
+                via: Some(via),
+                dev: Some(dev),
+                ..
+            }) => Some(self.hop(*via, *dev)?),
+            _ => None,
+        };
+        let taken = match taken {
+            Ok(route) => Ok(self.route(&route)?),
+            Err(why) => Err(match why.errno() {
+                Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => "no route".to_owned(),
+                _ => why.to_string(),
+            }),
+        };
+        let known = self.view.as_ref().ok();
+        let known = known.and_then(|view| view.nodes.get(&node).cloned());
+        let Known { addresses, present } = known.unwrap_or_default();
+        let wanted = self
+            .wanted
+            .is_some()
+            .then(|| match self.wanted_to(address) {
+                Some(row) => (row.desired.clone(), row.why.clone()),
+                None => (None, None),
+            });
+        Ok(There {
+            node,
+            addresses,
+            present,
+            wanted,
+            taken,
+            hop,
+        })
+    }
+
+    fn hop(&mut self, address: IpAddr, dev: u32) -> Result<Hop, netlink::Error> {
+        let link = self.kernel.with(|socket| socket.link_by_index(dev))?;
+        let is_up = link.as_ref().is_some_and(|link| link.up && link.running);
+        Ok(Hop {
+            address,
+            link: link.as_ref().map_or_else(
+                || report::name_of(dev, self.links),
+                |link| link.name.clone(),
+            ),
+            state: link.map(|link| (link.up, link.running)),
+            answer: if is_up {
+                self.knock(address, dev)?
+            } else {
+                Answer::Unresolved
+            },
+        })
+    }
+
+    /// Sends something and sees whether it is answered.
+    fn knock(&mut self, address: IpAddr, dev: u32) -> Result<Answer, netlink::Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let socket = knocker(address);
+        loop {
+            if let Ok(socket) = &socket {
+                let sent = socket.send(b"\0").map(drop);
+                let heard = sent.and_then(|()| socket.recv(&mut [0; 64]).map(drop));
+                let answered = heard.map_or_else(
+                    |error| error.kind() == io::ErrorKind::ConnectionRefused,
+                    |()| true,
+                );
+                if answered {
+                    return Ok(Answer::Alive);
+                }
+            }
+            let neighbours = self.kernel.with(|socket| socket.neighbours(dev))?;
+            let is_known = neighbours.iter().any(|it| it.address == address);
+            if Instant::now() > deadline {
+                return Ok(if is_known {
+                    Answer::Silent
+                } else {
+                    Answer::Unresolved
+                });
+            }
+            thread::sleep(PACE);
+        }
+    }
+
+    fn route(&mut self, route: &netlink::Route) -> Result<Route, netlink::Error> {
+        let dev = match route.dev {
+            Some(dev) => self.kernel.with(|socket| socket.link_by_index(dev))?,
+            None => None,
+        };
+        let dev = dev.map(|link| link.name);
+        let via = route
+            .via
+            .map(|via| format!(" via {via}"))
+            .unwrap_or_default();
+        let over = dev
+            .as_ref()
+            .map(|dev| format!(" dev {dev}"))
+            .unwrap_or_default();
+        let kind = match route.kind {
+            netlink::RouteKind::Unreachable => "unreachable ",
+            _ => "",
+        };
+        Ok(Route {
+            text: format!("{kind}{}{via}{over}", route.dst),
+            dev,
+            via: route.via,
+        })
+    }
+}
+
+fn knocker(address: IpAddr) -> io::Result<UdpSocket> {
+    let any: SocketAddr = if address.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect((address, DISCARD))?;
+    socket.set_read_timeout(Some(PACE))?;
+    Ok(socket)
+}
