@@ -9,6 +9,7 @@ use lab::{DEADLINE, Place, Result, wait_until};
 use crate::support::{SERVE, cluster, wait_back, wait_served};
 
 const NETWORK: &str = "--network=flatland";
+const MAC: &str = "02:00:00:00:00:07";
 
 #[test]
 fn containers_of_podman_talk_across_nodes_and_have_host_ports() -> Result {
@@ -63,5 +64,28 @@ fn an_application_that_restarts_keeps_its_pods_address() -> Result {
         Place::from(&**node).seen_by(&addresses, PORT).is_ok()
     })?;
     podman.podman(&["pod", "rm", "--force", "--time=0", "pod"])?;
+    wait_back(node, &before)
+}
+
+#[test]
+fn a_container_of_podman_has_the_address_and_the_mac_that_are_asked_for() -> Result {
+    let lab = cluster(1)?;
+    let node = lab.node(1);
+    let podman = Podman::set_up(node)?;
+    let before = node.traces()?;
+    let owned = node.owned()?;
+    let mut v4 = owned
+        .iter()
+        .filter_map(|subnet| subnet.strip_suffix(".0/24"));
+    let address = format!("{}.77", v4.next().expect("an IPv4 subnet"));
+    let flags = [format!("--ip={address}"), format!("--mac-address={MAC}")];
+
+    let a = podman.run("a", &[NETWORK, &flags[0], &flags[1]], &SERVE)?;
+
+    let addresses = a.addresses()?.into_iter();
+    assert_eq!(addresses.map(|own| own.to_string()).next(), Some(address));
+    let mac = podman.podman(&["exec", "a", "cat", "/sys/class/net/eth0/address"])?;
+    assert_eq!(mac.trim(), MAC);
+    podman.podman(&["rm", "--force", "--time=0", "a"])?;
     wait_back(node, &before)
 }
