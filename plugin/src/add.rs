@@ -1,10 +1,11 @@
 //! ADD: validate everything, then make things, and on failure take them back in reverse.
 
 use ipnet::IpNet;
-use wire::cni::{Call, Delegate, Error, Success, code};
+use wire::cni::{Call, Delegate, Dns, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{Mac, RouteFilter, Socket};
 use wire::netns::Netns;
+use wire::node;
 
 use crate::asked;
 use crate::failure::{self, kernel};
@@ -22,20 +23,22 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
         pod: netns.socket().map_err(|error| failure::namespace(&error))?,
     };
     let plan = Plan::new(call, &config, &mut sockets)?;
+    let previous = call.prev_result()?;
 
     let ipam = Delegate::find(call, &config.ipam_type)?;
-    let addresses = ipam.add(call)?;
+    let addresses = ipam
+        .add(call)
+        .map_err(|error| after_refusal(error, call, &ipam, &mut sockets))?;
     let attached = plan.attach(&addresses, &netns, &mut sockets);
-    attached.map_err(|Failed { error, is_left }| {
-        let freed = if is_left { Ok(()) } else { ipam.del(call) };
-        match freed {
-            Ok(()) => error,
-            Err(second) => {
-                let more = format!("giving the addresses back failed too: {second}");
-                with_details(error, &more)
+    attached
+        .map(|ours| following(previous, ours))
+        .map_err(|Failed { error, is_left }| {
+            if is_left {
+                error
+            } else {
+                after_freeing(error, ipam.del(call))
             }
-        }
-    })
+        })
 }
 
 /// All that is known before the addresses are.
@@ -105,10 +108,99 @@ impl<'a> Plan<'a> {
 
 /// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the
 /// configuration says.
-fn dns(config: &PluginConfig, addresses: &Success) -> wire::cni::Dns {
-    if addresses.dns == wire::cni::Dns::default() {
+fn dns(config: &PluginConfig, addresses: &Success) -> Dns {
+    if addresses.dns == Dns::default() {
         config.dns.clone()
     } else {
         addresses.dns.clone()
+    }
+}
+
+/// The result of the chain: what earlier plugins made, as it came, and what we made (SPEC.md,
+/// section 5, "ADD Success").
+fn following(previous: Option<Success>, ours: Success) -> Success {
+    let Some(mut all) = previous else {
+        return ours;
+    };
+    let first = all.interfaces.len();
+    all.interfaces.extend(ours.interfaces);
+    all.ips.extend(ours.ips.into_iter().map(|ip| IpConfig {
+        interface: ip.interface.map(|index| first + index),
+        ..ip
+    }));
+    all.routes.extend(ours.routes);
+    if all.dns == Dns::default() {
+        all.dns = ours.dns;
+    }
+    all
+}
+
+/// An ADD of the IPAM plugin that failed may have left something, which its DEL takes back (SPEC.md,
+/// section 4). Not where something of the attachment is there: that would give away the addresses
+/// of a pod that runs, whose ADD was called twice, or addresses that still have a route.
+fn after_refusal(error: Error, call: &Call, ipam: &Delegate, sockets: &mut Sockets) -> Error {
+    let attachment = call.environment.attachment();
+    let is_new = attachment.is_ok_and(|attachment| {
+        let host_name = node::host_interface(&call.network, attachment);
+        matches!(sockets.pod.link_by_name(attachment.interface()), Ok(None))
+            && matches!(sockets.host.link_by_name(&host_name), Ok(None))
+    });
+    if error.code == code::ALREADY_ATTACHED || !is_new {
+        return error;
+    }
+    after_freeing(error, ipam.del(call))
+}
+
+/// The error, with what went wrong in giving the addresses back added to it.
+fn after_freeing(error: Error, freed: Result<(), Error>) -> Error {
+    match freed {
+        Ok(()) => error,
+        Err(second) => {
+            let more = format!("giving the addresses back failed too: {second}");
+            with_details(error, &more)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wire::cni::Version;
+
+    use super::*;
+
+    fn result(interface: &str, address: &str, dns: &[&str]) -> Success {
+        let text = json!({
+            "cniVersion": "1.1.0",
+            "interfaces": [{ "name": "host" }, { "name": interface, "sandbox": "/run/netns/a" }],
+            "ips": [{ "address": address, "interface": 1 }],
+            "routes": [{ "dst": "0.0.0.0/0" }],
+            "dns": { "nameservers": dns },
+        });
+        Success::parse(&text, Version::V1_1_0).unwrap()
+    }
+
+    #[test]
+    fn what_earlier_plugins_made_stays_as_it_was_before_what_we_made() {
+        let earlier = result("net1", "10.7.0.2/24", &["10.7.0.1"]);
+        let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
+        let all = following(Some(earlier.clone()), ours.clone());
+        assert_eq!(all.interfaces[..2], earlier.interfaces);
+        assert_eq!(all.interfaces[2..], ours.interfaces);
+        assert_eq!(all.ips[0], earlier.ips[0]);
+        assert_eq!(
+            (all.ips[1].address, all.ips[1].interface),
+            (ours.ips[0].address, Some(3))
+        );
+        assert_eq!(all.routes.len(), 2);
+        assert_eq!(all.dns, earlier.dns);
+    }
+
+    #[test]
+    fn without_an_earlier_plugin_or_its_dns_ours_counts() {
+        let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
+        assert_eq!(following(None, ours.clone()), ours);
+        let earlier = result("net1", "10.7.0.2/24", &[]);
+        assert_eq!(following(Some(earlier), ours.clone()).dns, ours.dns);
     }
 }
