@@ -39,13 +39,23 @@ DEMO = $(CARGO_TARGET_DIR)/$(TARGET)/demo
 # As container images call what TARGET is for.
 ARCHITECTURE = $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(firstword $(subst -, ,$(TARGET)))))
 
+# A plugin, what it is for and its configuration, for the conformance suite.
+judge = --plugin $(1) --kind $(2) --config tests/conformance/configs/$(3).json
+DEBUG = $(CARGO_TARGET_DIR)/$(TARGET)/debug
+CONFORMANCE = $(DEBUG)/conformance \
+    $(call judge,$(DEBUG)/flatland,interface,flatland) \
+    $(call judge,/usr/lib/cni/ptp,interface,ptp) \
+    $(call judge,/usr/lib/cni/bridge,interface,bridge) \
+    $(call judge,$(DEBUG)/flatland-ipam,ipam,flatland) \
+    $(call judge,/usr/lib/cni/host-local,ipam,ptp)
+
 # Tests make network namespaces. Whoever is not root gets the user namespace in which they may.
 ifneq ($(shell id -u),0)
 IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link set lo up && exec "$$@"' sh
 endif
 
 # Container runtimes are for tests alone, and a large download.
-build image demo bench lint: export WITHOUT_RUNTIMES := 1
+build image demo bench conformance lint: export WITHOUT_RUNTIMES := 1
 image: export WITH_IMAGE := 1
 
 # What is built: the commit, and whether there is more than that in the tree.
@@ -53,7 +63,7 @@ VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1
 export FLATLAND_COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 IMAGE = localhost/flatland:$(VERSION)
 
-.PHONY: help setup build image demo demo-down bench test lint install clean
+.PHONY: help setup build image demo demo-down bench conformance test lint install clean
 
 ## help: this list
 help:
@@ -111,6 +121,11 @@ demo-down:
 bench: setup
 	@cargo build $(CARGO_FLAGS) --release --bins
 	@$(RELEASE)/bench
+
+## conformance: ours and Debian's CNI plugins side by side, by every requirement of the CNI spec
+conformance: setup
+	@cargo build $(CARGO_FLAGS) --bins
+	@$(CONFORMANCE) || test $$? -eq 1 # 1: a plugin fails a MUST, as those of others may
 
 ## test: every test: units, protocol, end to end
 test: setup

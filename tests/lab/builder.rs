@@ -109,6 +109,7 @@ impl Builder {
             host: FIRST_NODE + index,
             mtu: self.mtu,
             default_route: self.default_route,
+            plugins: None,
         }
     }
 }

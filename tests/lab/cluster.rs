@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::thread;
 
@@ -121,9 +122,29 @@ impl Lab {
             host,
             mtu: self.builder.mtu,
             default_route: false,
+            plugins: None,
         };
         let machine = Machine::boot(self.pid, name, &plug, self.kept())?;
         machine.install(&own_path()?, "/opt/flatland/lab")?;
+        self.connect(&machine)?;
+        Ok(machine)
+    }
+
+    /// A machine with default routes and, in /opt/cni/bin, the programs of a folder of the caller's,
+    /// and nothing of Flatland; `host` is 200 to 254.
+    pub(crate) fn add_plugin_machine(
+        &self,
+        name: &str,
+        host: u8,
+        plugins: &Path,
+    ) -> Result<Machine> {
+        let plug = Plug {
+            host,
+            mtu: self.builder.mtu,
+            default_route: true,
+            plugins: Some(plugins.to_owned()),
+        };
+        let machine = Machine::boot(self.pid, name, &plug, self.kept())?;
         self.connect(&machine)?;
         Ok(machine)
     }

@@ -87,7 +87,7 @@ fn readable(command: &Command) -> String {
 
 /// A program that was built with the tests: in `FLATLAND_BIN_DIR`, or in the folder cargo put the
 /// running executable's siblings into.
-pub(crate) fn program_under_test(name: &str) -> Result<PathBuf> {
+pub fn program_under_test(name: &str) -> Result<PathBuf> {
     let folder = match env::var_os("FLATLAND_BIN_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => beside_own()?,

@@ -47,6 +47,7 @@ impl Etcd {
             host: host(index),
             mtu: 1500,
             default_route: false,
+            plugins: None,
         };
         let machine = Machine::boot(lab, &name, &plug, keep)?;
         for program in ["etcd", "etcdctl"] {

@@ -9,6 +9,8 @@
 mod builder;
 mod cluster;
 mod command;
+#[path = "../conformance/mod.rs"]
+pub mod conformance;
 pub mod containers;
 mod daemon;
 pub mod delay;
@@ -30,7 +32,7 @@ mod wait;
 
 pub use builder::Builder;
 pub use cluster::Lab;
-pub use command::{Output, unpacked};
+pub use command::{Output, program_under_test, unpacked};
 pub use daemon::Daemon;
 pub use error::{Error, Result};
 pub use etcd::Etcd;

@@ -29,6 +29,8 @@ pub(crate) struct Plug {
     pub(crate) mtu: u32,
     /// Whether it has default routes through the switch.
     pub(crate) default_route: bool,
+    /// A folder of the caller's that is its folder of CNI plugins, read-only.
+    pub(crate) plugins: Option<PathBuf>,
 }
 
 impl Machine {
@@ -43,6 +45,9 @@ impl Machine {
         ];
         if keep {
             words.push("--keep".as_ref());
+        }
+        if let Some(plugins) = &plug.plugins {
+            words.extend(["--plugins".as_ref(), plugins.as_os_str()]);
         }
         let holder = start_holder(enter(lab, None, words)?)?;
         let pid = child_of(holder.id())?;

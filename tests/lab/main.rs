@@ -41,6 +41,8 @@ enum Command {
         #[arg(long)]
         name: String,
         #[arg(long)]
+        plugins: Option<PathBuf>,
+        #[arg(long)]
         keep: bool,
     },
     /// Runs a command, by default a shell, in a node or a pod of the demo that is up.
@@ -175,9 +177,11 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Init { keep } => namespaces::init(keep).map(ended),
         Command::Pid1 { keep } => namespaces::pid1(keep).map(|()| ExitCode::SUCCESS),
-        Command::Machine { name, keep } => {
-            namespaces::machine(&name, keep).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Machine {
+            name,
+            plugins,
+            keep,
+        } => namespaces::machine(&name, plugins.as_deref(), keep).map(|()| ExitCode::SUCCESS),
         Command::Enter {
             target: Some(target),
             netns,

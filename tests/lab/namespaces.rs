@@ -62,12 +62,12 @@ pub fn pid1(keep: bool) -> Result {
 }
 
 /// `lab machine`: the namespaces of one machine, which joins the lab it is started in.
-pub fn machine(name: &str, keep: bool) -> Result {
+pub fn machine(name: &str, plugins: Option<&Path>, keep: bool) -> Result {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS)
         .doing("making the machine's namespaces")?;
     make_private()?;
     nix::unistd::sethostname(name).doing("setting the host name")?;
-    rootfs::compose(name)?;
+    rootfs::compose(name, plugins)?;
     no_dad()?;
     no_forwarding()?;
     hold(keep)

@@ -54,8 +54,9 @@ const SHARED_ETC: [&str; 10] = [
     "localtime",
 ];
 
-/// Builds the root of the machine called `name` and moves the caller into it.
-pub fn compose(name: &str) -> Result {
+/// Builds the root of the machine called `name` and moves the caller into it. With `plugins`, that
+/// folder of the caller's is its folder of CNI plugins, read-only.
+pub fn compose(name: &str, plugins: Option<&Path>) -> Result {
     let root = Path::new(NEW_ROOT);
     let tmpfs = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("tmpfs"), root, Some("tmpfs"), tmpfs, Some("mode=755"))
@@ -78,6 +79,9 @@ pub fn compose(name: &str) -> Result {
     let runtimes = unpacked("runtimes");
     if runtimes.is_dir() {
         share(&runtimes, &root.join("opt/runtimes"), true)?;
+    }
+    if let Some(plugins) = plugins {
+        share(plugins, &root.join("opt/cni/bin"), true)?;
     }
     share(Path::new("/dev"), &root.join("dev"), false)?;
     mount_proc(&root.join("proc"))?;

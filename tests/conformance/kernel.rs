@@ -1,0 +1,96 @@
+//! What the kernel says of a namespace, by way of `ip`.
+
+use serde::Deserialize;
+
+use super::verdict::Judged;
+use crate::error::Doing;
+use crate::{Machine, Result};
+
+/// A link and its addresses.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Link {
+    /// Its name.
+    #[serde(rename = "ifname")]
+    pub(super) name: String,
+    /// Its hardware address.
+    #[serde(rename = "address", default)]
+    pub(super) mac: String,
+    /// In bytes.
+    pub(super) mtu: u64,
+    flags: Vec<String>,
+    #[serde(rename = "addr_info", default)]
+    addresses: Vec<Address>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Address {
+    #[serde(default)]
+    local: String,
+    #[serde(rename = "prefixlen", default)]
+    length: u8,
+    #[serde(default)]
+    scope: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Route {
+    dst: String,
+}
+
+impl Link {
+    /// Whether it is up.
+    pub(super) fn is_up(&self) -> bool {
+        self.flags.iter().any(|flag| flag == "UP")
+    }
+
+    /// Its addresses with their masks, without those of the link itself.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let global = self
+            .addresses
+            .iter()
+            .filter(|address| address.scope == "global");
+        global
+            .map(|address| format!("{}/{}", address.local, address.length))
+            .collect()
+    }
+}
+
+/// The links of the machine, or of a named namespace on it.
+pub(super) fn links(machine: &Machine, netns: Option<&str>) -> Judged<Vec<Link>> {
+    Ok(ask(machine, netns, &["addr"])?)
+}
+
+/// Where the namespace has routes to, in any table, with the length of the prefix.
+pub(super) fn destinations(machine: &Machine, netns: &str) -> Judged<Vec<String>> {
+    let mut all = Vec::new();
+    for (family, everywhere, length) in [("-4", "0.0.0.0/0", 32), ("-6", "::/0", 128)] {
+        let words = [family, "route", "show", "table", "all"];
+        let routes: Vec<Route> = ask(machine, Some(netns), &words)?;
+        all.extend(routes.into_iter().map(|route| match route.dst.as_str() {
+            "default" => everywhere.to_owned(),
+            host if !host.contains('/') => format!("{host}/{length}"),
+            prefix => prefix.to_owned(),
+        }));
+    }
+    Ok(all)
+}
+
+fn ask<T: for<'de> Deserialize<'de>>(
+    machine: &Machine,
+    netns: Option<&str>,
+    words: &[&str],
+) -> Result<Vec<T>> {
+    let mut command = vec!["ip", "-j"];
+    if let Some(netns) = netns {
+        command.extend(["-n", netns]);
+    }
+    command.extend(words);
+    let text = machine.run(&command)?;
+    // Older versions of `ip` print nothing where there is nothing.
+    let text = if text.trim().is_empty() {
+        "[]"
+    } else {
+        text.as_str()
+    };
+    serde_json::from_str(text).doing(format!("reading what {command:?} says: {text}"))
+}

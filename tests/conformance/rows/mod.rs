@@ -1,0 +1,147 @@
+//! The requirements.
+
+mod add;
+mod check;
+mod config;
+mod conventions;
+mod del;
+mod delegation;
+mod errors;
+mod gc;
+mod ipam;
+mod lifecycle;
+mod parameters;
+mod result;
+mod schema;
+mod status;
+mod version;
+
+use std::fmt;
+
+use super::spec::Spec;
+use super::stage::Stage;
+use super::subject::Kind;
+use super::verdict::Judged;
+
+/// How much a requirement binds (RFC 2119).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// MUST or MUST NOT, or a format that is defined.
+    Must,
+    /// SHOULD or SHOULD NOT.
+    Should,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+        })
+    }
+}
+
+/// A requirement of the spec.
+pub struct Row {
+    /// A short name that never changes.
+    pub id: &'static str,
+    /// The heading in SPEC.md or CONVENTIONS.md.
+    pub section: &'static str,
+    /// How much it binds.
+    pub level: Level,
+    /// What a plugin does that meets it.
+    pub text: &'static str,
+    /// Whom it binds.
+    pub(super) binds: &'static [Kind],
+    /// The first version of the spec that has it.
+    pub(super) since: Spec,
+    pub(super) check: Check,
+}
+
+/// Whether the plugin on this machine meets the requirement.
+type Check = fn(&Stage<'_>) -> Judged;
+
+const EVERY: &[Kind] = &[Kind::Interface, Kind::Ipam, Kind::Chained];
+const INTERFACE: &[Kind] = &[Kind::Interface];
+const IPAM: &[Kind] = &[Kind::Ipam];
+/// Those that are the first to be asked about an attachment.
+const FIRST: &[Kind] = &[Kind::Interface, Kind::Ipam];
+/// Those that runtimes call.
+const CALLED: &[Kind] = &[Kind::Interface, Kind::Chained];
+
+impl Row {
+    const fn must(
+        id: &'static str,
+        section: &'static str,
+        binds: &'static [Kind],
+        text: &'static str,
+        check: Check,
+    ) -> Self {
+        Self {
+            id,
+            section,
+            level: Level::Must,
+            text,
+            binds,
+            since: Spec::V0_3_0,
+            check,
+        }
+    }
+
+    const fn should(
+        id: &'static str,
+        section: &'static str,
+        binds: &'static [Kind],
+        text: &'static str,
+        check: Check,
+    ) -> Self {
+        Self {
+            level: Level::Should,
+            ..Self::must(id, section, binds, text, check)
+        }
+    }
+
+    const fn since(self, since: Spec) -> Self {
+        Self { since, ..self }
+    }
+}
+
+/// All requirements, in the order of the spec.
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    let groups: [&[Row]; 15] = [
+        config::ROWS,
+        parameters::ROWS,
+        add::ROWS,
+        del::ROWS,
+        check::ROWS,
+        status::ROWS,
+        version::ROWS,
+        gc::ROWS,
+        lifecycle::ROWS,
+        delegation::ROWS,
+        result::ROWS,
+        schema::ROWS,
+        ipam::ROWS,
+        errors::ROWS,
+        conventions::ROWS,
+    ];
+    groups.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own_and_a_text_that_fits() {
+        let mut seen = BTreeSet::new();
+        for row in all() {
+            assert!(seen.insert(row.id), "{} is there twice", row.id);
+            assert!(row.id.len() <= 24, "{}", row.id);
+            assert!(row.text.len() <= 72, "{}: {}", row.id, row.text.len());
+            assert!(!row.binds.is_empty(), "{}", row.id);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The plugin that is judged.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::Doing;
+use crate::{Error, Result, command};
+
+/// What a plugin is for: which requirements bind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// It makes an interface in the container.
+    Interface,
+    /// It is delegated to, and hands out addresses.
+    Ipam,
+    /// It adjusts an interface that an earlier plugin of the chain has made.
+    Chained,
+}
+
+/// A plugin, its configuration and the plugins that it delegates to.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// What it is called in the table.
+    pub name: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// The executable.
+    pub plugin: PathBuf,
+    /// Further executables that it needs: those it delegates to.
+    pub delegates: Vec<PathBuf>,
+    /// The plugin configuration object, with `name`; the suite fills in `cniVersion`.
+    pub config: Value,
+}
+
+impl Subject {
+    /// A plugin with its configuration. Where that names an IPAM plugin, and the plugin is not
+    /// itself one, it is looked for in `folder`, or beside the plugin.
+    pub fn new(kind: Kind, plugin: &Path, config: Value, folder: Option<&Path>) -> Result<Self> {
+        let name = plugin.file_name().unwrap_or_default().to_string_lossy();
+        if !config.is_object() || !config["name"].is_string() {
+            let what = format!("the configuration of {name} is no object with a \"name\"");
+            return Err(Error::new(what));
+        }
+        let folder = folder.or(plugin.parent()).unwrap_or(Path::new("."));
+        let delegates = match config["ipam"]["type"].as_str() {
+            Some(ipam) if kind != Kind::Ipam => vec![folder.join(ipam)],
+            _ => Vec::new(),
+        };
+        for program in delegates.iter().map(PathBuf::as_path).chain([plugin]) {
+            std::fs::metadata(program).doing(program.display())?;
+        }
+        Ok(Self {
+            name: name.into_owned(),
+            kind,
+            plugin: plugin.to_owned(),
+            delegates,
+            config,
+        })
+    }
+
+    /// Copies it and its delegates to a folder, which machines share.
+    pub(super) fn install(&self, folder: &Path) -> Result {
+        for program in self.delegates.iter().chain([&self.plugin]) {
+            let name = program.file_name().unwrap_or_default();
+            command::install(program, &folder.join(name))?;
+        }
+        Ok(())
+    }
+
+    /// The name of the IPAM plugin that it delegates to.
+    pub(super) fn ipam(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Ipam => None,
+            Kind::Interface | Kind::Chained => self.config["ipam"]["type"].as_str(),
+        }
+    }
+}

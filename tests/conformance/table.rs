@@ -1,0 +1,123 @@
+//! A table for people, and JSON for programs.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::report::Report;
+use super::rows::Level;
+use super::verdict::Verdict;
+
+/// How wide a column of verdicts is at least.
+const COLUMN: usize = 6;
+/// How wide a requirement is.
+const REQUIREMENT: usize = 24;
+
+/// Every row, plugins side by side, and how many rows each passes.
+pub fn table(reports: &[Report]) -> String {
+    let mut text = String::new();
+    let mut section = "";
+    let Some(first) = reports.first() else {
+        return text;
+    };
+    line(
+        &mut text,
+        "",
+        "",
+        reports.iter().map(|report| report.name.clone()),
+        reports,
+    );
+    for (at, (row, _)) in first.verdicts.iter().enumerate() {
+        if row.section != section {
+            section = row.section;
+            let _ = writeln!(text, "{section}");
+        }
+        let verdicts = reports
+            .iter()
+            .map(|report| word(&report.verdicts[at].1).to_owned());
+        line(&mut text, &row.level.to_string(), row.id, verdicts, reports);
+    }
+    text.push('\n');
+    for (level, name) in [(Level::Must, "MUST"), (Level::Should, "SHOULD")] {
+        let counts = reports.iter().map(|report| {
+            let (passed, judged) = report.count(level);
+            format!("{passed}/{judged}")
+        });
+        line(&mut text, name, "passed", counts, reports);
+    }
+    text
+}
+
+/// What failed, with the requirement and the evidence, and nothing if nothing did.
+pub fn details(reports: &[Report]) -> String {
+    let mut text = String::new();
+    for report in reports {
+        for (row, why) in report.failures() {
+            let (name, id, level) = (&report.name, row.id, row.level);
+            let _ = writeln!(
+                text,
+                "\n{name} fails {id} ({}, {level}): {}",
+                row.section, row.text
+            );
+            for line in why.lines() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+    }
+    text
+}
+
+/// Every row with its text, and each plugin's verdict with the evidence.
+pub fn json(reports: &[Report]) -> Value {
+    reports
+        .iter()
+        .map(|report| {
+            let rows: Vec<Value> = report
+                .verdicts
+                .iter()
+                .map(|(row, verdict)| {
+                    let why = match verdict {
+                        Verdict::Pass => None,
+                        Verdict::Fail(why) | Verdict::NotApplicable(why) => Some(why),
+                    };
+                    json!({
+                        "id": row.id, "section": row.section, "level": row.level.to_string(),
+                        "requirement": row.text, "outcome": outcome(verdict), "why": why,
+                    })
+                })
+                .collect();
+            json!({ "plugin": report.name, "conforms": report.conforms(), "rows": rows })
+        })
+        .collect()
+}
+
+fn line(
+    text: &mut String,
+    level: &str,
+    requirement: &str,
+    cells: impl Iterator<Item = String>,
+    reports: &[Report],
+) {
+    let mut line = format!("  {level:6}  {requirement:REQUIREMENT$}");
+    for (cell, report) in cells.zip(reports) {
+        let width = report.name.len().max(COLUMN);
+        let _ = write!(line, "  {cell:width$}");
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail(_) => "FAIL",
+        Verdict::NotApplicable(_) => "-",
+    }
+}
+
+fn outcome(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail(_) => "fail",
+        Verdict::NotApplicable(_) => "not applicable",
+    }
+}
