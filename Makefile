@@ -59,8 +59,10 @@ build image demo bench conformance lint: export WITHOUT_RUNTIMES := 1
 image: export WITH_IMAGE := 1
 
 # What is built: the commit, and whether there is more than that in the tree.
-VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-export FLATLAND_COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+COMMIT := $(or $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null),unknown)
+# Not for tests, which would be built anew for each commit.
+build image: export FLATLAND_VERSION := $(VERSION) ($(COMMIT))
 IMAGE = localhost/flatland:$(VERSION)
 
 .PHONY: help setup build image demo demo-down bench conformance test lint install clean
@@ -96,7 +98,7 @@ image: build
 	@export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs; \
 	policy=--signature-policy=target/policy.json; \
 	buildah build $$policy --quiet --format oci --timestamp 0 --platform linux/$(ARCHITECTURE) \
-	    --build-arg 'VERSION=$(VERSION)' --build-arg 'COMMIT=$(FLATLAND_COMMIT)' \
+	    --build-arg 'VERSION=$(VERSION)' --build-arg 'COMMIT=$(COMMIT)' \
 	    --tag '$(IMAGE)' --file conf/Containerfile . >/dev/null; \
 	buildah push $$policy --quiet '$(IMAGE)' 'oci:target/image:$(IMAGE)'; \
 	buildah rmi '$(IMAGE)' >/dev/null

@@ -4,13 +4,10 @@ use std::process::ExitCode;
 
 use ipam::Plugin;
 
-const ABOUT: &str = concat!(
-    "flatland-ipam ",
-    env!("CARGO_PKG_VERSION"),
-    ": hands out pod addresses from subnets that this node owns.\n",
-    "A CNI IPAM plugin: a container runtime calls it, with CNI_COMMAND in the environment and the\n",
-    "network configuration on standard input.",
-);
+const ABOUT: &str = "\
+flatland-ipam: hands out pod addresses from subnets that this node owns.
+A CNI IPAM plugin: a container runtime calls it, with CNI_COMMAND in the environment and the
+network configuration on standard input.";
 
 fn main() -> ExitCode {
     wire::cni::run(ABOUT, &Plugin::new())

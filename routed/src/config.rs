@@ -27,7 +27,7 @@ use crate::cli::uninstall::UninstallArgs;
 
 /// Keeps one kernel route per peer subnet on a Flatland node.
 #[derive(Debug, Parser)]
-#[command(name = "routed", version, arg_required_else_help = true)]
+#[command(name = "routed", version = wire::VERSION, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -103,7 +103,7 @@ impl Daemon {
         let reconciler = Reconciler::new(kernel, side, seen, held)?;
         info!(
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
-            env!("CARGO_PKG_VERSION"),
+            wire::VERSION,
             reconciler.count()
         );
         let now = Instant::now();

@@ -290,7 +290,7 @@ impl Membership {
         let presence = Presence {
             session: presence::session(),
             address: record.addresses.first().copied(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: wire::VERSION.to_owned(),
             since: Some(self.since),
         };
         let machine = self.machine.as_str();

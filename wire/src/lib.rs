@@ -14,6 +14,12 @@ pub mod node;
 pub mod overlap;
 pub mod sysctl;
 
+/// What `--version` says: the version, and in what `make build` made also the commit.
+pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// The number in `rtm_protocol` of every route that Flatland installs, so that `ip route show
 /// proto 70` lists exactly ours and no sweep of ours ever touches another's.
 ///

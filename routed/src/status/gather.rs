@@ -49,7 +49,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
         Status {
             network: self.network.to_owned(),
             node: self.node.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: wire::VERSION.to_owned(),
             pid: process::id(),
             since: self.journal.since,
             troubles: self.troubles(&missing),

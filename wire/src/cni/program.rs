@@ -42,7 +42,7 @@ fn unsupported(command: Command) -> Error {
 /// Serves one call: environment and standard input in, result or error JSON on standard output,
 /// exit status 0 or 1. VERSION is answered here.
 ///
-/// `about` says to a person what the program is, its version, and where its documentation is. It
+/// `about` says to a person what the program is and where its documentation is. With the version it
 /// goes to standard output for `--help` and `--version`, and to standard error, beside the error,
 /// where there is no `CNI_COMMAND`.
 pub fn run(about: &str, program: &dyn Program) -> ExitCode {
@@ -173,7 +173,8 @@ fn asks_for_help(arguments: &[OsString]) -> bool {
 
 fn introduction(about: &str) -> Vec<u8> {
     let versions = Version::ALL.map(Version::as_str).join(", ");
-    format!("{}\nCNI versions: {versions}\n", about.trim_end()).into_bytes()
+    let (about, version) = (about.trim_end(), crate::VERSION);
+    format!("{about}\nversion {version}\nCNI versions: {versions}\n").into_bytes()
 }
 
 fn unreadable(error: &io::Error) -> Error {
