@@ -227,9 +227,10 @@ fn a_person_who_asks_is_told_what_it_is() {
         let outcome = call_with(&Recorder::default(), &[], &[argument], "");
         assert!(!outcome.failed);
         let text = String::from_utf8(outcome.stdout).unwrap();
+        let version = crate::VERSION;
         assert_eq!(
             text,
-            "thing 1.0\nCNI versions: 0.3.1, 0.4.0, 1.0.0, 1.1.0\n"
+            format!("thing 1.0\nversion {version}\nCNI versions: 0.3.1, 0.4.0, 1.0.0, 1.1.0\n")
         );
     }
 }
