@@ -401,8 +401,11 @@ fn a_kernel_that_does_not_echo_what_it_made_is_asked_for_it() -> Result {
         &flags.to_ne_bytes(),
     ]
     .concat();
-    let header: String = header.iter().map(|byte| format!("{byte:02x}")).collect();
-    disturb.by(&format!("sendto:poke_enter=@arg2={header}:when={}", at + 1))?;
+    let header = u64::from_be_bytes(header.try_into().unwrap());
+    disturb.by(&format!(
+        "sendto:poke_enter=@arg2={header:016x}:when={}",
+        at + 1
+    ))?;
     let attached = runtime.add(pod.target())?;
 
     let messages = disturb.messages()?;
