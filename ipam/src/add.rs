@@ -27,8 +27,7 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
     let fixed = asked::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(plugin, &config)?;
     let claims = Claims::new(&subnets);
-    claims.missing()?;
-    let ledger = Ledger::create(plugin.disk(&config.network))?;
+    let ledger = settle(plugin, &subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
         match hold(&ledger, &subnets, &fixed, attachment, &describe)? {
@@ -44,6 +43,20 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
         ips,
         ..Success::default()
     })
+}
+
+/// Makes sure that there are subnets to hand out from, and that they are this node's.
+fn settle(plugin: &Plugin, subnets: &Subnets<'_>, claims: &Claims<'_>) -> Result<Ledger, Error> {
+    let has_asked = claims.missing()?;
+    let ledger = Ledger::create(plugin.disk(&subnets.config.network))?;
+    if !ledger.is_confirmed()? {
+        if !has_asked {
+            claims.confirm(&ledger)?;
+            claims.missing()?;
+        }
+        ledger.confirm();
+    }
+    Ok(ledger)
 }
 
 fn hold(

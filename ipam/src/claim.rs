@@ -1,4 +1,5 @@
-//! Claiming subnets: the one part of ADD that asks the registry, and only when no address is left.
+//! Claiming subnets: the one part of ADD that asks the registry. It does when no address is left,
+//! and once after each start of the machine.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,11 +13,18 @@ use wire::cni::{Error, code};
 use wire::netlink::Socket;
 use wire::overlap::Overlap;
 
+use crate::ledger::Ledger;
+use crate::lock;
+use crate::plugin::tell;
 use crate::subnets::Subnets;
 
 /// How long an ADD waits for subnets in all: for etcd, and for others who wait for etcd on behalf
 /// of this node.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the first ADD after a start of the machine waits to hear whether the subnets are still
+/// the node's.
+const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// How much sooner it gives up on etcd, so that the error can say what was wrong with etcd.
 const HEADROOM: Duration = Duration::from_millis(500);
@@ -36,10 +44,10 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Claims a subnet of each pod CIDR of which the node owns none.
-    pub(crate) fn missing(&self) -> Result<(), Error> {
+    /// Claims a subnet of each pod CIDR of which the node owns none; whether there were such.
+    pub(crate) fn missing(&self) -> Result<bool, Error> {
         if !self.subnets.are_missing()? {
-            return Ok(());
+            return Ok(false);
         }
         let Subnets {
             config,
@@ -49,7 +57,69 @@ impl<'a> Claims<'a> {
         } = self.subnets;
         self.ask(async |registry, machine| {
             owned::ensure(registry, folder, node, machine, config).await
-        })
+        })?;
+        Ok(true)
+    }
+
+    /// Takes subnets off the node's file that the registry has given to others, as it may have
+    /// while this machine was off: the node was forgotten, or its name taken over. A registry that
+    /// cannot be asked changes nothing, as long as ADD needs none.
+    pub(crate) fn confirm(&self, ledger: &Ledger) -> Result<(), Error> {
+        let Subnets {
+            config,
+            node,
+            folder,
+            ..
+        } = self.subnets;
+        if config.etcd.is_none() {
+            return Ok(());
+        }
+        let root = ledger.disk().root().to_owned();
+        let alone = |change: &dyn Fn() -> Result<(), registry::Error>| {
+            let _lock = lock::folder(&root).map_err(|error| registry::Error::Io {
+                path: folder.clone(),
+                action: "change the subnets in",
+                source: io::Error::other(error.to_string()),
+            })?;
+            change()
+        };
+        let short = Self {
+            subnets: self.subnets,
+            until: Instant::now() + CONFIRMATION,
+        };
+        let asked = logged(|| {
+            short.ask_in_time(async |registry, machine| {
+                owned::renew_in_peace(registry, folder, node, machine, &alone).await
+            })
+        });
+        match asked {
+            Ok(Ok(_)) => Ok(()),
+            // The file says what is left, and whoever needs more hears of it.
+            Ok(Err(registry::Error::Exhausted { .. } | registry::Error::NodeTaken { .. })) => {
+                Ok(())
+            }
+            // What it says may be wrong, and could not be put right.
+            Ok(Err(error @ (registry::Error::Io { .. } | registry::Error::CorruptFile { .. }))) => {
+                Err(error.into())
+            }
+            Ok(Err(error)) => {
+                self.go_on(&error.message());
+                Ok(())
+            }
+            Err(error) => {
+                self.go_on(&error.msg);
+                Ok(())
+            }
+        }
+    }
+
+    fn go_on(&self, why: &str) {
+        tell(&format!(
+            "cannot ask whether the subnets in {} are still those of node {}, and goes on with \
+             them: {why}",
+            self.subnets.folder.display(),
+            self.subnets.node
+        ));
     }
 
     /// Claims another subnet of `pod_cidr`, as those in `seen` are used up.
@@ -65,17 +135,15 @@ impl<'a> Claims<'a> {
         claim: impl AsyncFnOnce(&Registry, &str) -> Result<Owned, registry::Error>,
     ) -> Result<(), Error> {
         refuse_overlap(self.subnets)?;
-        let log = tracing_subscriber::fmt()
-            .with_writer(io::stderr)
-            .with_ansi(false)
-            .finish();
-        tracing::subscriber::with_default(log, || self.ask_in_time(claim))
+        let result = logged(|| self.ask_in_time(claim))?;
+        result.map(drop).map_err(Error::from)
     }
 
+    /// The error inside is the registry's, the one outside that it was not even asked.
     fn ask_in_time(
         &self,
         claim: impl AsyncFnOnce(&Registry, &str) -> Result<Owned, registry::Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<Result<Owned, registry::Error>, Error> {
         let left = self.until.saturating_duration_since(Instant::now());
         let policy = Policy {
             patience: left.saturating_sub(HEADROOM),
@@ -92,10 +160,7 @@ impl<'a> Claims<'a> {
         let result = runtime.block_on(async { timeout(left, claim).await });
         // One of its threads may still wait for a name to be resolved; we do not.
         runtime.shutdown_background();
-        match result {
-            Ok(result) => result.map(drop).map_err(Error::from),
-            Err(_) => Err(self.late()),
-        }
+        result.map_err(|_| self.late())
     }
 
     fn late(&self) -> Error {
@@ -112,6 +177,15 @@ impl<'a> Claims<'a> {
             None => format!("find out who holds the lock in {}", folder.display()),
         })
     }
+}
+
+/// Sends what the registry logs to where the runtime keeps it.
+fn logged<T>(work: impl FnOnce() -> T) -> T {
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(log, work)
 }
 
 /// Refuses to claim what packets could not find, because this node's own network is there too.

@@ -44,6 +44,8 @@ pub enum Step {
     Queue,
     /// Put it in the old one's place.
     Replace,
+    /// Mark the node's subnets as confirmed.
+    Confirm,
 }
 
 /// Called before each step; an error is the step's.
@@ -101,6 +103,11 @@ impl Disk {
     /// The folder of the queues of freed addresses, one per subnet.
     pub(crate) fn queues(&self) -> PathBuf {
         self.root.join("queues")
+    }
+
+    /// The mark that the node's subnets were confirmed. Like the rest it goes with a reboot.
+    pub(crate) fn confirmed(&self) -> PathBuf {
+        self.root.join("confirmed")
     }
 
     /// The file of an allocated address.

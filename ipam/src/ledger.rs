@@ -47,6 +47,19 @@ impl Ledger {
         &self.disk
     }
 
+    /// Whether the registry was asked, since this machine was started, if the node's subnets are
+    /// still its own; or could not be asked.
+    pub(crate) fn is_confirmed(&self) -> Result<bool, Error> {
+        Disk::exists(&self.disk.confirmed())
+    }
+
+    /// Notes that it was. If that cannot be noted, the next ADD asks again.
+    pub(crate) fn confirm(&self) {
+        if let Err(error) = self.disk.mark_confirmed() {
+            self.disk.warn(error.to_string());
+        }
+    }
+
     /// Waits until nobody else works on the ledger. Keep the session for no longer than it takes
     /// to use it: everybody else waits for it.
     pub fn lock(&self) -> Result<Session<'_>, Error> {

@@ -59,6 +59,16 @@ impl Disk {
         Ok(())
     }
 
+    /// Marks the node's subnets as confirmed.
+    pub(crate) fn mark_confirmed(&self) -> Result<(), Error> {
+        let path = self.confirmed();
+        self.step(Step::Confirm, "create", &path, || {
+            let mut new = OpenOptions::new();
+            new.write(true).create(true).mode(0o644).open(&path)
+        })?;
+        Ok(())
+    }
+
     /// Takes `address`: its file appears with all its content, or not at all.
     pub(crate) fn claim(&self, address: IpAddr, allocation: &Allocation) -> Result<(), Error> {
         let path = self.address(address);

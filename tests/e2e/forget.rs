@@ -231,3 +231,51 @@ fn a_subnet_that_is_held_can_be_let_go_by_itself_and_one_that_is_owned_cannot() 
     assert!(has_route(lab.node(1), &subnets[1]));
     Ok(())
 }
+
+/// What is in /run goes with a reboot; the conflist and the subnets stay.
+fn reboot(node: &Node) -> Result {
+    node.end_routed(Signal::SIGKILL)?;
+    node.run(&["rm", "-r", "/run/flatland"]).map(drop)
+}
+
+#[test]
+fn a_node_that_was_forgotten_while_it_was_off_asks_before_it_hands_out() -> Result {
+    let lab = raise(2)?;
+    let two = lab.node(2);
+    let lost = two.owned()?;
+    reboot(two)?;
+    lab.node(1)
+        .routed_command(&["forget", "--force", "n2"])?
+        .success()?;
+    for subnet in &lost {
+        lab.etcd()[0].ctl(&["put", &key(subnet), r#"{"node":"n1"}"#])?;
+    }
+
+    // The runtime is up before routed is.
+    let pod = two.add_pod("early")?;
+    for subnet in lost {
+        let subnet: ipnet::IpNet = subnet.parse().expect("a subnet");
+        let addresses = pod.addresses();
+        assert!(
+            !addresses.iter().any(|it| subnet.contains(it)),
+            "{addresses:?} of {subnet}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_node_that_cannot_ask_after_a_reboot_hands_out_from_what_it_had() -> Result {
+    let lab = raise(1)?;
+    let node = lab.node(1);
+    let owned = node.owned()?;
+    reboot(node)?;
+    lab.etcd()[0].stop()?;
+    node.add_pod("first")?;
+    assert_eq!(node.owned()?, owned);
+    // Only the first one asks.
+    let start = Instant::now();
+    node.add_pod("second")?;
+    assert!(start.elapsed() < Duration::from_secs(2));
+    Ok(())
+}
