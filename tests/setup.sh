@@ -60,6 +60,7 @@ check_packages() {
     need iptables iptables-nft
     need containernetworking-plugins /usr/lib/cni/host-local
     need util-linux unshare
+    need bsdutils script
     if test -z "${WITHOUT_RUNTIMES:-}"; then
         # Builds and checks the Kubernetes manifests; it needs no cluster.
         need kubernetes-client kubectl

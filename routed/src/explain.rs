@@ -3,6 +3,8 @@
 //! function of them.
 
 mod collect;
+mod knock;
+mod view;
 mod walk;
 
 use std::net::IpAddr;

@@ -57,7 +57,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Cli, Command, Config, LogFormat, RunArgs};
+use crate::cli::command::{Cli, Command};
+use crate::config::{Config, LogFormat, RunArgs};
 use crate::error::Error;
 
 fn main() -> ExitCode {

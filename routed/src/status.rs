@@ -2,6 +2,7 @@
 //! metrics. Made when somebody asks, from what the daemon knows anyway.
 
 mod gather;
+mod numbers;
 mod readiness;
 mod words;
 

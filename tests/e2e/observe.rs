@@ -241,6 +241,29 @@ fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result
 }
 
 #[test]
+fn who_says_too_much_or_nothing_keeps_nobody_else_waiting_for_long() -> Result {
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    // Told that it is too much, or cut off before it has said all of it.
+    let long = http(node, &format!("GET /healthz?{}", "x".repeat(20_000)));
+    assert!(long.is_err() || long.is_ok_and(|(status, _)| (400..500).contains(&status)));
+
+    // Twice as many silent connections as there is room for.
+    let silent = "for n in $(seq 32); do exec {fd}<>/dev/tcp/127.0.0.1/9470; done; echo open; cat";
+    let holder = node.spawn("silent", None, &["bash", "-c", silent])?;
+    wait_until("silent connections", DEADLINE, || {
+        holder.log().contains("open")
+    })?;
+    wait_until("health beside them", DEADLINE * 2, || {
+        get(node, "/healthz").is_ok_and(|(status, _)| status == 200)
+    })?;
+    // The command line has room of its own.
+    node.routed_command(&["status"])?.success()?;
+    holder.end(Signal::SIGKILL)
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_of_and_routes_are_kept_all_the_same() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let node = lab.node(1);

@@ -106,6 +106,34 @@ fn one_screen_says_that_all_is_well() -> Result {
 }
 
 #[test]
+fn a_terminal_gets_colours_and_lines_that_fit_and_a_pipe_neither() -> Result {
+    let lab = raise(2)?;
+    let one = lab.node(1);
+    let on_terminal = |columns: u16, variables: &str| -> Result<String> {
+        let command =
+            format!("stty rows 24 cols {columns}; {variables} /opt/flatland/routed routes");
+        let text = one.run(&["script", "-qec", &command, "/dev/null"])?;
+        Ok(text.replace('\r', ""))
+    };
+    let wide = on_terminal(200, "")?;
+    assert!(wide.contains("\u{1b}[32mok\u{1b}[0m"), "{wide:?}");
+    let plain = on_terminal(200, "NO_COLOR=1")?;
+    assert!(
+        !plain.contains('\u{1b}') && plain.contains("  ok"),
+        "{plain:?}"
+    );
+    let narrow = on_terminal(50, "NO_COLOR=1")?;
+    assert!(
+        narrow.lines().all(|line| line.chars().count() <= 50),
+        "{narrow}"
+    );
+    assert!(narrow.contains("..."), "{narrow}");
+    let piped = one.routed_command(&["routes"])?.success()?;
+    assert_eq!(piped.trim_end(), plain.trim_end());
+    Ok(())
+}
+
+#[test]
 fn a_foreign_route_and_an_outage_are_named_and_the_exit_status_says_so() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];

@@ -1,6 +1,7 @@
 //! The commands beside the daemon: each prints what it has to say and ends.
 
 pub(crate) mod addresses;
+pub(crate) mod command;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod forget;

@@ -1,56 +1,29 @@
 //! Collects the facts. Changes nothing; sends a packet to the next hop, to see whether it answers.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
 
 use ipam::{Allocation, Disk, Ledger};
 use ipnet::IpNet;
 use nix::errno::Errno;
 use registry::owned::Owned;
-use registry::{NodeRecord, Registry};
 use wire::conf::IpamConfig;
 use wire::netlink;
 use wire::node::{NodeName, host_interface, run_dir, state_dir};
 use wire::sysctl;
 
+use super::knock::knock;
+use super::view::{self, Known, View};
 use super::{Answer, End, Facts, Here, Holder, Hop, Place, Route, There};
 use crate::desired::Link;
 use crate::fib::{Kernel, Netlink};
 use crate::http::client;
-use crate::status::{NodeRow, RouteRow};
+use crate::status::RouteRow;
 use crate::{firewall, ledger, report};
-
-/// How long the next hop has to answer. The kernel asks for a hardware address three times, a
-/// second apart.
-const PATIENCE: Duration = Duration::from_secs(4);
-
-/// Between looks at what became of that.
-const PACE: Duration = Duration::from_millis(50);
-
-/// The discard service (RFC 863): who has none of it answers with an ICMP error, which is an
-/// answer as well.
-const DISCARD: u16 = 9;
 
 /// Why there is nothing to explain, in words for who asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unusable(String);
-
-/// Who owns what, and who is alive.
-struct View {
-    claims: Vec<(IpNet, NodeName)>,
-    nodes: BTreeMap<NodeName, Known>,
-}
-
-/// What is known of a node.
-#[derive(Clone, Default)]
-struct Known {
-    addresses: Vec<IpAddr>,
-    present: Option<bool>,
-}
 
 /// Everything about the way between two pods, given by address, by `NAMESPACE/NAME`, or by
 /// container id.
@@ -60,7 +33,7 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts,
     let [from, to] = addresses(pods, &held).map_err(Unusable)?;
     let owned = Owned::load(&state_dir(&conf.network)).map_err(|why| unusable(&why))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
-    let view = view(conf).await;
+    let view = view::look(conf).await;
     let wanted: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|why| unusable(&why))?;
@@ -154,50 +127,6 @@ fn candidates(pod: &str, held: &Held) -> Result<Vec<IpAddr>, String> {
         ));
     }
     Ok(found)
-}
-
-/// As the registry has it now, or as the daemon last saw it.
-async fn view(conf: &IpamConfig) -> Result<View, String> {
-    let why = match Registry::open(conf) {
-        Ok(registry) => match registry.snapshot().await {
-            Ok(snapshot) => {
-                let known = |(node, record): (NodeName, NodeRecord)| {
-                    let known = Known {
-                        addresses: record.addresses,
-                        present: Some(snapshot.presence.contains_key(&node)),
-                    };
-                    (node, known)
-                };
-                return Ok(View {
-                    nodes: snapshot.nodes.into_iter().map(known).collect(),
-                    claims: snapshot
-                        .subnets
-                        .into_iter()
-                        .map(|(subnet, claim)| (subnet, claim.node))
-                        .collect(),
-                });
-            }
-            Err(why) => why.to_string(),
-        },
-        Err(why) => why.to_string(),
-    };
-    let nodes: Vec<NodeRow> = client::get("/nodes").await.map_err(|_| why)?;
-    let mut view = View {
-        claims: Vec::new(),
-        nodes: BTreeMap::new(),
-    };
-    for node in nodes {
-        let known = Known {
-            addresses: node.addresses,
-            // Whether it is alive now the registry alone could say.
-            present: None,
-        };
-        view.nodes.insert(node.node.clone(), known);
-        let claims = node.subnets.into_iter();
-        view.claims
-            .extend(claims.map(|subnet| (subnet, node.node.clone())));
-    }
-    Ok(view)
 }
 
 /// What the ends are looked at with.
@@ -329,40 +258,11 @@ impl Surroundings<'_> {
             ),
             state: link.map(|link| (link.up, link.running)),
             answer: if is_up {
-                self.knock(address, dev)?
+                knock(self.kernel, address, dev)?
             } else {
                 Answer::Unresolved
             },
         })
-    }
-
-    /// Sends something and sees whether it is answered.
-    fn knock(&mut self, address: IpAddr, dev: u32) -> Result<Answer, netlink::Error> {
-        let deadline = Instant::now() + PATIENCE;
-        let socket = knocker(address);
-        loop {
-            if let Ok(socket) = &socket {
-                let sent = socket.send(b"\0").map(drop);
-                let heard = sent.and_then(|()| socket.recv(&mut [0; 64]).map(drop));
-                let answered = heard.map_or_else(
-                    |error| error.kind() == io::ErrorKind::ConnectionRefused,
-                    |()| true,
-                );
-                if answered {
-                    return Ok(Answer::Alive);
-                }
-            }
-            let neighbours = self.kernel.with(|socket| socket.neighbours(dev))?;
-            let is_known = neighbours.iter().any(|it| it.address == address);
-            if Instant::now() > deadline {
-                return Ok(if is_known {
-                    Answer::Silent
-                } else {
-                    Answer::Unresolved
-                });
-            }
-            thread::sleep(PACE);
-        }
     }
 
     fn route(&mut self, route: &netlink::Route) -> Result<Route, netlink::Error> {
@@ -389,16 +289,4 @@ impl Surroundings<'_> {
             via: route.via,
         })
     }
-}
-
-fn knocker(address: IpAddr) -> io::Result<UdpSocket> {
-    let any: SocketAddr = if address.is_ipv4() {
-        ([0, 0, 0, 0], 0).into()
-    } else {
-        ([0u16; 8], 0).into()
-    };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect((address, DISCARD))?;
-    socket.set_read_timeout(Some(PACE))?;
-    Ok(socket)
 }

@@ -8,12 +8,8 @@ use registry::PresenceState;
 use wire::node::NodeName;
 
 use super::readiness::Readiness;
-use super::{
-    Conflicts, NodeRow, NodeVerdict, Nodes, Obstacle, Registry, RouteRow, Routes, Status, Way,
-    words,
-};
+use super::{NodeRow, NodeVerdict, Obstacle, Registry, RouteRow, Status, Way, words};
 use crate::chores::Chores;
-use crate::desired::Path;
 use crate::fib::Why;
 use crate::firewall::Firewall;
 use crate::hold::Owners;
@@ -21,7 +17,7 @@ use crate::journal::Journal;
 use crate::plan;
 use crate::reconcile::Reconciler;
 use crate::report;
-use crate::verdict::{Explained, Refusal, Verdict};
+use crate::verdict::{Explained, Verdict};
 
 /// As many ignored records are shown.
 const MOST_IGNORED: usize = 20;
@@ -248,55 +244,6 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
             present: journal.presence == PresenceState::Present,
             ignored: peers.ignored(),
             ignored_records: shown.map(|(key, why)| (key.clone(), why.clone())).collect(),
-        }
-    }
-
-    fn nodes_in_numbers(&self) -> Nodes {
-        let absent = self.journal.absences.all().len();
-        let all = self.reconciler.peers().nodes().count();
-        Nodes {
-            present: all.saturating_sub(absent),
-            absent,
-        }
-    }
-
-    fn routes_in_numbers(&self) -> Routes {
-        let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
-        let is_missing = |(subnet, path): &(&IpNet, &Path)| {
-            let wanted = plan::route(**subnet, **path);
-            let there = actual.get(*subnet);
-            !there.is_some_and(|routes| routes.contains(&wanted))
-        };
-        let changes = self.reconciler.changes().iter();
-        Routes {
-            desired: desired.len(),
-            actual: actual.values().map(Vec::len).sum(),
-            missing: desired.iter().filter(is_missing).count(),
-            changes: changes
-                .map(|(kind, count)| (kind.name().to_owned(), *count))
-                .collect(),
-        }
-    }
-
-    fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
-        let mut numbers = BTreeMap::new();
-        for (_, _, verdict) in self.reconciler.peers().verdicts() {
-            if let Verdict::Refused(refusal) = verdict {
-                *numbers.entry(refusal.name().to_owned()).or_default() += 1;
-            }
-        }
-        numbers
-    }
-
-    fn conflicts(&self) -> Conflicts {
-        let failures = self.reconciler.failures().all();
-        let routes = failures.filter(|(_, why)| matches!(why, Why::Conflict(_)));
-        let verdicts = self.reconciler.peers().verdicts();
-        let claims = verdicts
-            .filter(|(_, _, verdict)| matches!(verdict, Verdict::Refused(Refusal::OwnedHere(_))));
-        Conflicts {
-            routes: routes.count(),
-            claims: claims.count(),
         }
     }
 

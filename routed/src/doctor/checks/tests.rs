@@ -1,5 +1,5 @@
 use super::*;
-use crate::doctor::{NetworkManager, Networkd};
+use crate::doctor::{Etcd, NetworkManager, Networkd};
 use crate::firewall::{Survey, Wall};
 
 fn setting(name: &str, value: &str) -> Setting {

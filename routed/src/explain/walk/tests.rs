@@ -1,5 +1,5 @@
 use super::*;
-use crate::explain::{Holder, Route};
+use crate::explain::{Answer, Holder, Hop, Route, There};
 use crate::firewall::{Survey, Wall};
 use crate::status::Way;
 use ipnet::IpNet;
