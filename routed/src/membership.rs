@@ -5,6 +5,7 @@
 //! it ([`News`]).
 
 mod presence;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,7 +25,6 @@ use wire::node::{MachineId, NodeName};
 
 use crate::ledger;
 use crate::report::Said;
-use crate::verdict::list;
 
 /// Between tries.
 const PAUSES: Backoff = Backoff {
@@ -169,7 +169,7 @@ impl Membership {
                 Err(error) if !self.has_joined && is_hopeless(&error) => return Err(error),
                 Err(error) => {
                     let why = error.to_string();
-                    if self.trouble.is_news(gist(&error, &why)) {
+                    if self.trouble.is_news(telling::gist(&error, &why)) {
                         warn!("node {} cannot join the network yet: {why}", self.node);
                         // Without room there is newer news under way.
                         drop(news.try_send(News::Delayed(why)));
@@ -199,7 +199,7 @@ impl Membership {
             }
             registration => registration?,
         };
-        self.tell_of_registration(&registration, &wish.record)?;
+        telling::registered(&self.node, &self.folder, &registration, &wish.record)?;
         let is_new = matches!(
             registration,
             Registration::New | Registration::TookOver { .. }
@@ -231,36 +231,6 @@ impl Membership {
             self.tell_of_stranded(&owned);
             // There is room: the loop takes news as they come. If not, it reads the file later.
             drop(news.try_send(News::Lost(owned)));
-        }
-        Ok(())
-    }
-
-    fn tell_of_registration(
-        &self,
-        registration: &Registration,
-        record: &NodeRecord,
-    ) -> Result<(), Error> {
-        let node = &self.node;
-        match registration {
-            Registration::TookOver { from } => warn!(
-                "took over the name and the subnets of node {node} from machine {} ({}), whose \
-                 routed is gone; this is machine {} ({})",
-                from.machine_id,
-                list(&from.addresses),
-                record.machine_id,
-                list(&record.addresses)
-            ),
-            Registration::New => {
-                let known = Owned::load(&self.folder)?.filter(|owned| owned.node == *node);
-                if known.is_some_and(|owned| !owned.subnets.is_empty()) {
-                    warn!(
-                        "node {node} is not in the registry any more: it was forgotten, or etcd \
-                         lost its data; it registers anew and claims what it owned, as far as \
-                         nobody else has it"
-                    );
-                }
-            }
-            Registration::Unchanged | Registration::Updated => {}
         }
         Ok(())
     }
@@ -301,53 +271,7 @@ impl Membership {
     }
 }
 
-/// What tells one trouble from the next: an outage is one, although it looks different from try to
-/// try. `text` is all that there is to say of `error`.
-fn gist<'a>(error: &Error, text: &'a str) -> &'a str {
-    match error {
-        Error::Unreachable { .. } => "unreachable",
-        _ => text,
-    }
-}
-
 /// Whether trying again is of no use until somebody changes the configuration.
 fn is_hopeless(error: &Error) -> bool {
     matches!(error, Error::Mismatch { .. } | Error::Config { .. })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn unreachable(why: &str) -> Error {
-        Error::Unreachable {
-            endpoints: vec!["http://192.168.1.2:2379".to_owned()],
-            within: Duration::from_secs(30),
-            why: why.to_owned(),
-        }
-    }
-
-    fn refused(why: &str) -> Error {
-        Error::Refused {
-            endpoint: "http://192.168.1.2:2379".to_owned(),
-            why: why.to_owned(),
-            denied: false,
-        }
-    }
-
-    #[test]
-    fn an_outage_is_told_of_once_and_another_trouble_again() {
-        let mut said = Said::default();
-        for (error, is_news) in [
-            (unreachable("connection refused"), true),
-            (unreachable("no connection in time"), false),
-            (refused("database space exceeded"), true),
-            (refused("database space exceeded"), false),
-            (refused("too many requests"), true),
-            (unreachable("connection refused"), true),
-        ] {
-            let text = error.to_string();
-            assert_eq!(said.is_news(gist(&error, &text)), is_news, "{text}");
-        }
-    }
 }

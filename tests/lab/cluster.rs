@@ -180,35 +180,6 @@ impl Lab {
         Ok(())
     }
 
-    /// Pulls a machine's cable out: its interface has no carrier.
-    pub fn unplug(&self, machine: &Machine) -> Result {
-        self.run(&["ip", "link", "set", machine.name(), "down"])
-            .map(drop)
-    }
-
-    /// Puts it back.
-    pub fn plug(&self, machine: &Machine) -> Result {
-        self.connect(machine)
-    }
-
-    /// Lets the switch drop all that goes to and comes from a machine, whose interface has carrier
-    /// as before; [`Lab::forward`] ends it.
-    pub fn block(&self, machine: &Machine) -> Result {
-        self.set_port(machine, "0")
-    }
-
-    /// Ends a [`Lab::block`].
-    pub fn forward(&self, machine: &Machine) -> Result {
-        self.set_port(machine, "3")
-    }
-
-    /// `BR_STATE_DISABLED` is 0, `BR_STATE_FORWARDING` 3 (`linux/if_bridge.h`).
-    fn set_port(&self, machine: &Machine, state: &str) -> Result {
-        let port = machine.name();
-        self.run(&["bridge", "link", "set", "dev", port, "state", state])
-            .map(drop)
-    }
-
     /// Goes away and lets the lab live on: see [`Builder::keep`]. Only `places` can be entered.
     pub fn leave(self, places: Vec<KeptPlace>) -> Result<Kept> {
         let kept = self.write_down(places)?;
@@ -290,7 +261,7 @@ impl Lab {
     }
 
     /// Plugs a machine's cable into the switch.
-    fn connect(&self, machine: &Machine) -> Result {
+    pub(crate) fn connect(&self, machine: &Machine) -> Result {
         self.run(&[
             "ip",
             "link",

@@ -7,6 +7,7 @@
 //! appears in the caller's network or mounts. Without root it runs in a user namespace.
 
 mod builder;
+mod cables;
 mod cluster;
 mod command;
 #[path = "../conformance/mod.rs"]
