@@ -120,8 +120,16 @@ impl Snapshot {
         }
         match change {
             Change::Node(node, record) => set(&mut self.nodes, node, record),
-            Change::Subnet(subnet, claim) => set(&mut self.subnets, subnet, claim),
-            Change::Presence(node, presence) => set(&mut self.presence, node, presence),
+            Change::Subnet(subnet, claim) => {
+                let claim = claim.map(|claim| Claim {
+                    node: self.shared(claim.node),
+                });
+                set(&mut self.subnets, subnet, claim);
+            }
+            Change::Presence(node, presence) => {
+                let node = self.shared(node);
+                set(&mut self.presence, node, presence);
+            }
             Change::Rejected { key, why } => {
                 match key.parse() {
                     Ok(Key::Node(node)) => set(&mut self.nodes, node, None),
@@ -135,6 +143,12 @@ impl Snapshot {
                 self.note_rejected(key, why, was_named);
             }
         }
+    }
+
+    /// The name as the node's record has it, so that all share its text.
+    fn shared(&self, node: NodeName) -> NodeName {
+        let known = self.nodes.get_key_value(&node);
+        known.map_or(node, |(known, _)| known.clone())
     }
 
     fn note_unreadable(&mut self, subnet: IpNet, is_there: bool) {

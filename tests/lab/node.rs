@@ -148,6 +148,11 @@ impl Node {
         self.routed_status("VmRSS:")
     }
 
+    /// What of that is its own, not the program's code and constants (`RssAnon` in proc(5)).
+    pub fn routed_own_memory(&self) -> Result<u64> {
+        self.routed_status("RssAnon:")
+    }
+
     /// The most it ever had in memory, in KiB (`VmHWM` in proc(5)).
     pub fn routed_peak_memory(&self) -> Result<u64> {
         self.routed_status("VmHWM:")

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher13;
@@ -12,10 +13,11 @@ use siphasher::sip128::SipHasher13;
 use crate::cni::{Attachment, Error, code};
 use crate::netlink::Mac;
 
-/// The name of a node: an RFC 1123 subdomain, as Kubernetes requires of its nodes.
+/// The name of a node: an RFC 1123 subdomain, as Kubernetes requires of its nodes. Clones share the
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NodeName(String);
+pub struct NodeName(Arc<str>);
 
 impl NodeName {
     /// The longest name, in bytes.
@@ -25,7 +27,7 @@ impl NodeName {
     /// digits and `-`, in parts that `.` separates and that start and end with a letter or digit.
     pub fn new(name: &str) -> Result<Self, Error> {
         if name.len() <= Self::MAX && name.split('.').all(is_label) {
-            return Ok(Self(name.to_owned()));
+            return Ok(Self(name.into()));
         }
         let msg = format!("node name {name:?} is not a lower-case RFC 1123 subdomain");
         Err(Error::new(code::INVALID_CONFIG, msg)
@@ -68,7 +70,7 @@ impl TryFrom<String> for NodeName {
 
 impl From<NodeName> for String {
     fn from(name: NodeName) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 

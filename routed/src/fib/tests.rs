@@ -245,3 +245,69 @@ fn links_are_those_with_addresses_and_say_whether_they_are_up() {
         assert!(link.addresses.contains(&"192.168.1.1/24".parse().unwrap()));
     });
 }
+
+#[test]
+fn a_foreign_ipv6_next_hop_beside_ours_survives_whatever_becomes_of_ours() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["fd00:1::1/64"]);
+        let dst = net("fd00:10:244:0:2::/80");
+        let foreign = Route {
+            protocol: 4,
+            ..plan::route(dst, via("fd00:1::9", eth0))
+        };
+        let survives = |kernel: &mut Netlink| {
+            let there = kernel.routes(None).unwrap();
+            there
+                .iter()
+                .any(|it| it.dst == dst && it.via == foreign.via && it.protocol == 4)
+        };
+        let desired = Desired::from([(dst, via("fd00:1::2", eth0))]);
+        pass(kernel, &desired);
+        // The kernel makes one route of both next hops, and lists it under the first one's protocol.
+        ip(&format!(
+            "-6 route append {dst} via fd00:1::9 dev eth0 proto static"
+        ));
+
+        let moved = Desired::from([(dst, via("fd00:1::3", eth0))]);
+        let applied = pass(kernel, &moved);
+        assert!(survives(kernel), "{:?}", kernel.routes(None));
+        assert!(
+            matches!(applied.failed[0].1, Why::Conflict(_)),
+            "{applied:?}"
+        );
+        pass(kernel, &Desired::new());
+        assert!(survives(kernel), "{:?}", kernel.routes(None));
+
+        ask(kernel, Request::DelRoute(foreign.clone()));
+        assert!(pass(kernel, &moved).failed.is_empty());
+        assert!(is_in_sync(kernel, &moved));
+    });
+}
+
+#[test]
+fn an_ipv4_route_of_somebody_elses_behind_ours_survives_a_moved_next_hop_of_either_family() {
+    in_namespace(|kernel| {
+        let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
+        let dst = net("10.244.2.0/24");
+        pass(kernel, &[(dst, via("192.168.1.2", eth0))].into());
+        ip(&format!(
+            "route append {dst} via 192.168.1.9 dev eth0 proto static"
+        ));
+        for gateway in ["192.168.1.3", "fd00:1::3", "192.168.1.4"] {
+            let desired = Desired::from([(dst, via(gateway, eth0))]);
+            let applied = pass(kernel, &desired);
+            assert!(applied.failed.is_empty(), "{applied:?}");
+            assert!(is_in_sync(kernel, &desired));
+            let there = kernel.routes(None).unwrap();
+            let foreign = there.iter().filter(|it| it.dst == dst && it.protocol == 4);
+            assert_eq!(foreign.count(), 1, "{there:?}");
+        }
+    });
+}
+
+/// Runs `ip` in the namespace of the test.
+fn ip(arguments: &str) {
+    let words = arguments.split(' ');
+    let status = std::process::Command::new("ip").args(words).status();
+    assert!(status.unwrap().success(), "ip {arguments}");
+}

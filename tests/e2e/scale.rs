@@ -1,0 +1,147 @@
+//! One node of five thousand: real records in a real etcd, real routes.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
+use nix::sys::signal::Signal;
+
+const PREFIX: &str = "/flatland/flatland";
+const PEERS: usize = 5_000;
+
+/// What `routed` may have in memory at any time beside the program itself, in KiB. The program is
+/// less than 8 MiB as it is released, and 16 as it is built for tests.
+const MOST_MEMORY: u64 = 12 * 1024;
+
+/// As long as many routes may take to come or go, on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+
+fn name(peer: usize) -> String {
+    format!("worker-{peer:04}.cluster.example")
+}
+
+fn subnet(peer: usize) -> String {
+    format!("10.{}.{}.0", peer / 256, peer % 256)
+}
+
+/// The records of a peer: its claim last, as it comes to be.
+fn records(peer: usize) -> Vec<(String, String)> {
+    let (name, address) = (
+        name(peer),
+        format!("172.16.{}.{}", peer / 200, peer % 200 + 1),
+    );
+    let node = format!(r#"{{"addresses":["{address}"],"machineId":"{peer:032x}"}}"#);
+    let presence = format!(
+        r#"{{"session":"{peer:016x}","address":"{address}","version":"0.1.0","since":1700000000}}"#
+    );
+    vec![
+        (format!("{PREFIX}/nodes/{name}"), node),
+        (format!("{PREFIX}/presence/{name}"), presence),
+        (
+            format!("{PREFIX}/subnets/{}-24", subnet(peer)),
+            format!(r#"{{"node":"{name}"}}"#),
+        ),
+    ]
+}
+
+/// A node, and the records of [`PEERS`] others on its link.
+fn raise() -> Result<Lab> {
+    let mut lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    lab.etcd()[0].allow_large_transactions()?;
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"]["podCIDRs"] = serde_json::json!(["10.0.0.0/8"]);
+    lab.node_mut(1).set_conflist(&conflist)?;
+    let node = lab.node(1);
+    node.run(&["ip", "address", "add", "172.16.255.254/16", "dev", "eth0"])?;
+    // What the network is, the first node says.
+    node.start_routed()?;
+    node.end_routed(Signal::SIGTERM)?;
+    let all: Vec<_> = (1..=PEERS).flat_map(records).collect();
+    lab.etcd()[0].put_all(&all)?;
+    Ok(lab)
+}
+
+fn peer_routes(node: &Node) -> Result<usize> {
+    let routes = node.routes()?;
+    Ok(routes
+        .iter()
+        .filter(|route| route.contains(" via 172.16."))
+        .count())
+}
+
+fn wait_peers(node: &Node, expected: usize) -> Result {
+    wait_until(format!("{expected} routes"), LONG, || {
+        peer_routes(node).is_ok_and(|there| there == expected)
+    })
+    .map_err(|error| error.doing(node.routed_log()))
+}
+
+/// The processor time that `routed` has used.
+fn used(node: &Node) -> Result<Duration> {
+    let text = fs::read_to_string(format!("/proc/{}/schedstat", node.routed_pid()?));
+    let text = text.unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
+    Ok(Duration::from_nanos(nanoseconds.unwrap_or_default()))
+}
+
+/// What `routed` had in memory at most beside the program itself, in KiB.
+fn most_memory(node: &Node) -> Result<u64> {
+    let program = node.routed_memory()? - node.routed_own_memory()?;
+    Ok(node.routed_peak_memory()? - program)
+}
+
+#[test]
+fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed() -> Result {
+    let lab = raise()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    wait_peers(node, PEERS)?;
+    let all = used(node)?;
+
+    // A route that somebody deletes.
+    let victim = format!("{}/24", subnet(77));
+    let delete = || -> Result<Duration> {
+        node.run(&["ip", "route", "del", &victim])?;
+        let start = Instant::now();
+        wait_until("deleted route", DEADLINE, || {
+            let shown = node.run(&["ip", "route", "show", &victim]);
+            shown.is_ok_and(|shown| !shown.is_empty())
+        })?;
+        Ok(start.elapsed())
+    };
+    let repairs = (0..10).map(|_| delete()).collect::<Result<Vec<_>>>()?;
+    let repair = used(node)?.saturating_sub(all) / 10;
+
+    // Another node joins.
+    let before = used(node)?;
+    lab.etcd()[0].put_all(&records(PEERS + 1))?;
+    wait_peers(node, PEERS + 1)?;
+    let join = used(node)?.saturating_sub(before);
+
+    // The link flaps.
+    let before = used(node)?;
+    node.run(&["ip", "link", "set", "eth0", "down"])?;
+    wait_peers(node, 0)?;
+    node.run(&["ip", "link", "set", "eth0", "up"])?;
+    wait_peers(node, PEERS + 1)?;
+    let flap = used(node)?.saturating_sub(before);
+
+    let memory = most_memory(node)?;
+    println!(
+        "start {all:?}, repair {repair:?}, join {join:?}, flap {flap:?} of processor time; deleted \
+         routes back after {repairs:?}; {memory} KiB"
+    );
+    // A busy machine may take longer, but not ten times in a row.
+    assert!(
+        repairs.iter().min() < Some(&Duration::from_millis(100)),
+        "{repairs:?}"
+    );
+    assert!(
+        repair < all / 8,
+        "{repair:?} for one route, {all:?} for all"
+    );
+    assert!(join < all / 20, "{join:?} for one node, {all:?} for all");
+    assert!(flap < Duration::from_secs(1), "{flap:?}");
+    assert!(memory < MOST_MEMORY, "{memory} KiB");
+    Ok(())
+}
