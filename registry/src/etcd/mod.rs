@@ -86,6 +86,7 @@ impl Etcd {
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
+        tracing::trace!(endpoint = on.endpoint, "asks etcd");
         let result = match timeout(limit, request(on.client.clone())).await {
             Ok(result) => result.map_err(|error| reason::failure(&on.endpoint, &error)),
             // Without the time, which differs from try to try: the same trouble is told of once.

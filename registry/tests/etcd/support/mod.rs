@@ -1,6 +1,7 @@
 //! What the tests share: an etcd of their own, a proxy in front of it, and short names.
 pub(crate) mod etcd;
 pub(crate) mod proxy;
+pub(crate) mod tally;
 
 use std::collections::BTreeSet;
 use std::future::Future;
