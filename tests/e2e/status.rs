@@ -106,6 +106,21 @@ fn one_screen_says_that_all_is_well() -> Result {
 }
 
 #[test]
+fn a_node_without_etcd_is_well_on_its_own() -> Result {
+    let lab = Lab::builder()
+        .nodes(1)
+        .etcd(0)
+        .families(Families::V4)
+        .start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let registry = "registry   a file of this node: there is no etcd section";
+    wait_said(node, "status", 0, &["network flatland: well\n", registry])?;
+    wait_said(node, "nodes", 0, &["n1 ", "this node"])?;
+    wait_said(node, "routes", 0, &["unreachable", "same"]).map(drop)
+}
+
+#[test]
 fn a_terminal_gets_colours_and_lines_that_fit_and_a_pipe_neither() -> Result {
     let lab = raise(2)?;
     let one = lab.node(1);

@@ -12,7 +12,7 @@ use super::{NodeRow, NodeVerdict, Obstacle, Registry, RouteRow, Status, Way, wor
 use crate::chores::Chores;
 use crate::fib::Why;
 use crate::firewall::Firewall;
-use crate::hold::Owners;
+use crate::hold::{Distrust, Owners};
 use crate::journal::Journal;
 use crate::plan;
 use crate::reconcile::Reconciler;
@@ -66,6 +66,9 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
 
     /// Every node.
     pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+        if self.is_local {
+            return vec![self.only_node()];
+        }
         let peers = self.reconciler.peers();
         let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &Verdict)>> = BTreeMap::new();
         for (subnet, node, verdict) in peers.verdicts() {
@@ -84,7 +87,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
                 addresses: addresses
                     .get(node)
                     .map_or_else(Vec::new, |all| all.to_vec()),
-                present: (!self.is_local).then_some(presence.is_some()),
+                present: Some(presence.is_some()),
                 present_since: presence.and_then(|presence| presence.since),
                 absent_since: self.journal.absences.since(node),
                 version: presence.map(|presence| presence.version.clone()),
@@ -101,6 +104,21 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
         names.into_iter().map(row).collect()
     }
 
+    /// This node, where there is no other.
+    fn only_node(&self) -> NodeRow {
+        NodeRow {
+            node: self.node.clone(),
+            addresses: self.chores.addresses().to_vec(),
+            present: None,
+            present_since: None,
+            absent_since: None,
+            version: Some(wire::VERSION.to_owned()),
+            subnets: self.reconciler.owned().to_vec(),
+            verdict: NodeVerdict::Own,
+            why: Vec::new(),
+        }
+    }
+
     /// Every route that should be, and every claim that has none.
     pub(crate) fn routes(&self) -> Vec<RouteRow> {
         let reconciler = self.reconciler;
@@ -109,7 +127,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
         for (subnet, path) in reconciler.desired() {
             let failure = reconciler.failures().of(subnet);
             let is_held = held.contains_key(subnet);
-            let distrust = || Some(peers.distrust()?.to_string()).filter(|_| is_held);
+            let distrust = || Some(self.distrust()?.to_string()).filter(|_| is_held);
             let row = RouteRow {
                 subnet: *subnet,
                 node: self.owner(subnet, &held),
@@ -147,6 +165,13 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
         known.or_else(|| held.get(subnet).cloned().flatten())
     }
 
+    /// Why the registry is not believed. A file of this node's own is read once, before the node is
+    /// in it, and nobody else writes there.
+    fn distrust(&self) -> Option<&Distrust> {
+        let why = self.reconciler.peers().distrust();
+        why.filter(|_| !self.is_local)
+    }
+
     fn missing(&self, routes_missing: usize) -> Vec<String> {
         let chores = self.chores;
         let readiness = Readiness {
@@ -182,7 +207,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
                 "the registry has been out of reach for {seconds} s: {why}"
             ));
         }
-        let distrust = peers.distrust();
+        let distrust = self.distrust();
         // Before it joined a node has no reason to believe any registry.
         let distrust = distrust.filter(|_| self.chores.has_joined());
         all.extend(distrust.map(|why| words::distrust(why, peers.held().len())));
@@ -239,7 +264,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
             revision: peers.seen().revision,
             lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
             why: outage.map(|(_, why)| why.clone()),
-            distrust: peers.distrust().map(ToString::to_string),
+            distrust: self.distrust().map(ToString::to_string),
             held: peers.held(),
             present: journal.presence == PresenceState::Present,
             ignored: peers.ignored(),
