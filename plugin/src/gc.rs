@@ -11,6 +11,7 @@ use wire::netlink::{self, Link, Socket};
 use wire::node;
 
 use crate::failure::kernel;
+use crate::make::with_details;
 use crate::{removal, wiring};
 
 /// How long a host end without an alias is looked at before it counts as left by an ADD that was
@@ -19,21 +20,41 @@ use crate::{removal, wiring};
 const IN_THE_MAKING: Duration = Duration::from_secs(1);
 
 /// Removes the host ends of such attachments, their routes with them, and then lets the IPAM
-/// plugin give the addresses back. An interface that stays keeps all addresses: one of them is
-/// still routed to it, and the next GC comes soon.
+/// plugin give the addresses back. What cannot be removed keeps its addresses, which are routed to
+/// it still; everything else goes all the same, and the error names what is left.
 pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let valid = call.valid_attachments()?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
-    let doing = "deleting the interfaces of pods that are gone";
-    let links = host.links().map_err(|error| kernel(doing, &error))?;
-    for link in stale(&links, &call.network, &valid) {
-        removal::withdraw(&mut host, link).map_err(|error| kernel(doing, &error))?;
+    let links = host.links();
+    let links = links.map_err(|error| kernel("looking for interfaces", &error))?;
+    let (mut kept, mut failures) = (Vec::new(), Vec::new());
+    for (link, holder) in stale(&links, &call.network, &valid) {
+        if let Err(error) = removal::withdraw(&mut host, link) {
+            let doing = format!("deleting host interface {} of {holder}", link.name);
+            failures.push(kernel(&doing, &error));
+            kept.push(holder);
+        }
     }
-    withdraw_unfinished(&mut host, &links, &call.network, &valid)
-        .map_err(|error| kernel(doing, &error))?;
-    removal::destroy(&mut host).map_err(|error| kernel(doing, &error))?;
-    Delegate::find(call, &config.ipam_type)?.gc(call)
+    let doing = "deleting what an ADD left that was cut short";
+    let unfinished = withdraw_unfinished(&mut host, &links, &call.network, &valid);
+    failures.extend(unfinished.err().map(|error| kernel(doing, &error)));
+    let doing = "destroying interfaces that are out of use";
+    let destroyed = removal::destroy(&mut host);
+    failures.extend(destroyed.err().map(|error| kernel(doing, &error)));
+    let freed =
+        Delegate::find(call, &config.ipam_type).and_then(|ipam| ipam.gc(&call.sparing(&kept)));
+    failures.extend(freed.err());
+    sum_up(failures)
+}
+
+/// The first failure, with the others in its details.
+fn sum_up(failures: Vec<Error>) -> Result<(), Error> {
+    let mut failures = failures.into_iter();
+    let Some(first) = failures.next() else {
+        return Ok(());
+    };
+    Err(failures.fold(first, |all, next| with_details(all, &next.to_string())))
 }
 
 /// Removes the host ends that an ADD left before it had said for whom they are. Nobody can tell of
@@ -71,21 +92,18 @@ fn unfinished(
         .map(|link| link.index)
 }
 
-/// The host ends of this network whose attachment is not among the valid ones. Name and alias have
-/// to agree on whose it is.
+/// The host ends of this network whose attachment is not among the valid ones, and the attachment.
+/// Name and alias have to agree on whose it is.
 fn stale<'a>(
     links: &'a [Link],
     network: &'a str,
     valid: &'a BTreeSet<Attachment>,
-) -> impl Iterator<Item = &'a Link> {
-    links.iter().filter(move |link| {
-        let holder = link
-            .alias
-            .as_deref()
-            .and_then(|alias| wiring::holder(network, alias));
-        holder.is_some_and(|holder| {
-            link.name == node::host_interface(network, &holder) && !valid.contains(&holder)
-        })
+) -> impl Iterator<Item = (&'a Link, Attachment)> {
+    links.iter().filter_map(move |link| {
+        let holder = wiring::holder(network, link.alias.as_deref()?)?;
+        let is_stale =
+            link.name == node::host_interface(network, &holder) && !valid.contains(&holder);
+        is_stale.then_some((link, holder))
     })
 }
 

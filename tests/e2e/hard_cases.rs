@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use lab::{DEADLINE, Lab, Node, Result, Runtime, Target, wait_until};
+use lab::{DEADLINE, Lab, Node, Pod, Result, Runtime, Target, wait_until};
 use serde_json::json;
 use wire::cni::{Attachment, Version};
 use wire::node::host_interface;
@@ -28,15 +28,21 @@ fn wrap_ipam(node: &Node, script: &str) -> Result {
         .map(drop)
 }
 
-/// A node on which system calls of the plugin's ADD are tampered with.
+/// A node on which system calls of the plugin are tampered with.
 struct Disturbed<'a>(&'a Node);
 
 impl<'a> Disturbed<'a> {
     fn adds_of(node: &'a Node) -> Result<Self> {
+        Self::calls_of(node, "ADD")
+    }
+
+    fn calls_of(node: &'a Node, verb: &str) -> Result<Self> {
         node.run(&["mv", "/opt/cni/bin/flatland", "/opt/cni/whole"])?;
-        let script = "#!/bin/sh\n\
-                      [ $CNI_COMMAND = ADD ] || exec /opt/cni/whole\n\
-                      exec strace -qq -o /run/calls $(cat /run/disturb) /opt/cni/whole\n";
+        let script = format!(
+            "#!/bin/sh\n\
+             [ $CNI_COMMAND = {verb} ] || exec /opt/cni/whole\n\
+             exec strace -qq -o /run/calls $(cat /run/disturb) /opt/cni/whole\n"
+        );
         node.write("/opt/cni/bin/flatland", script)?;
         node.run(&["chmod", "+x", "/opt/cni/bin/flatland"])?;
         Ok(Self(node))
@@ -54,7 +60,7 @@ impl<'a> Disturbed<'a> {
         self.0.write("/run/disturb", "-e trace=sendto")
     }
 
-    /// The messages to the kernel of the last ADD, a line each.
+    /// The messages to the kernel of the last such call, a line each.
     fn messages(&self) -> Result<Vec<String>> {
         let calls = self.0.read("/run/calls")?;
         let messages = calls.lines().filter(|line| line.starts_with("sendto("));
@@ -511,6 +517,36 @@ fn del_of_what_never_was_changes_nothing() -> Result {
     for _ in 0..2 {
         Runtime::of(node)?.del(target, None)?;
     }
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
+
+#[test]
+fn gc_removes_what_it_can_and_keeps_the_addresses_of_what_it_cannot() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let before = node.traces()?;
+    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
+    let pods = [node.add_pod("a")?, node.add_pod("b")?, node.add_pod("c")?];
+    let disturbed = Disturbed::calls_of(node, "GC")?;
+    // The first message lists the interfaces; the next two are to remove the first of them.
+    disturbed.by("sendto:error=EPERM:when=2..3")?;
+
+    let error = runtime.gc(&[]).expect_err("one cannot be removed");
+
+    let error = error.to_string();
+    let named = |pod: &&Pod<'_>| error.contains(&format!("{}/eth0", pod.name()));
+    assert_eq!(pods.iter().filter(named).count(), 1, "{error}");
+    for pod in &pods {
+        let address = pod.addresses()[0].to_string();
+        let held = format!("/run/flatland/flatland/addresses/{address}");
+        assert_eq!(node.path(held).exists(), named(&pod), "{}", pod.name());
+        let routes = node.routes()?;
+        let is_routed = routes.iter().any(|route| route.starts_with(&address));
+        assert_eq!(is_routed, named(&pod), "{routes:#?}");
+    }
+    disturbed.not_at_all()?;
+    runtime.gc(&[])?;
     assert_eq!(node.traces()?, before);
     Ok(())
 }

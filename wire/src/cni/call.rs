@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::attachment::check_network;
 use super::{Attachment, Command, Environment, Error, Success, Version, code};
@@ -63,6 +63,27 @@ impl Call {
     /// understood whole (code 7): an attachment that was overlooked would lose what it has.
     pub fn valid_attachments(&self) -> Result<BTreeSet<Attachment>, Error> {
         valid_attachments(&self.config)
+    }
+
+    /// The same GC with further attachments that are to stay, also for who is delegated to.
+    #[must_use]
+    pub fn sparing(&self, more: &[Attachment]) -> Self {
+        let mut call = self.clone();
+        if more.is_empty() {
+            return call;
+        }
+        let items = more.iter().map(|attachment| {
+            json!({
+                "containerID": attachment.container_id(),
+                "ifname": attachment.interface(),
+            })
+        });
+        let list = call.config.get_mut(VALID_ATTACHMENTS);
+        if let Some(list) = list.and_then(Value::as_array_mut) {
+            list.extend(items);
+        }
+        call.stdin = call.config.to_string().into_bytes();
+        call
     }
 }
 
@@ -152,9 +173,31 @@ fn valid_attachments(config: &Value) -> Result<BTreeSet<Attachment>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn attachments_that_are_spared_are_so_for_who_is_delegated_to() {
+        let config = json!({ "cniVersion": "1.1.0", "name": "n", VALID_ATTACHMENTS: [] });
+        let environment = |name: &str| match name {
+            "CNI_COMMAND" => Some("GC".into()),
+            "CNI_PATH" => Some("/opt/cni/bin".into()),
+            _ => None,
+        };
+        let environment = Environment::read(environment).unwrap();
+        let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
+        let more = Attachment::new("a", "eth0").unwrap();
+        let spared = call.sparing(std::slice::from_ref(&more));
+        assert_eq!(
+            spared.valid_attachments().unwrap(),
+            BTreeSet::from([more.clone()])
+        );
+        let passed_on = decode(&spared.stdin).unwrap();
+        assert_eq!(
+            valid_attachments(&passed_on).unwrap(),
+            BTreeSet::from([more])
+        );
+        assert_eq!(call.sparing(&[]).stdin, call.stdin);
+    }
 
     #[test]
     fn the_attachments_to_keep_are_read_whole_or_not_at_all() {
