@@ -6,8 +6,8 @@
 
 mod presence;
 mod telling;
+mod wish;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,10 +18,13 @@ use registry::{
     Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
     Registry,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
+
+pub(crate) use wish::Wish;
 
 use crate::ledger;
 use crate::report::Said;
@@ -31,17 +34,6 @@ const PAUSES: Backoff = Backoff {
     first: Duration::from_millis(500),
     most: Duration::from_secs(10),
 };
-
-/// What the registry is to say of this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wish {
-    /// The node's record.
-    pub(crate) record: NodeRecord,
-    /// Counts the occasions on which the registry was seen to lack what it should have.
-    pub(crate) round: u64,
-    /// Subnets that this node owned and that the registry has given to others, and to whom.
-    pub(crate) lost: BTreeMap<IpNet, NodeName>,
-}
 
 /// What came of a wish.
 #[derive(Debug)]
@@ -71,6 +63,8 @@ pub(crate) struct Membership {
     /// When the daemon started, in seconds since 1970.
     since: u64,
     has_joined: bool,
+    /// The wish that is being fulfilled was made once more.
+    again: Arc<Notify>,
     presence: Option<(NodeRecord, PresenceHandle)>,
     trouble: Said,
     stranded: Said,
@@ -98,6 +92,7 @@ impl Membership {
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
             has_joined: false,
+            again: Arc::default(),
             presence: None,
             trouble: Said::default(),
             stranded: Said::default(),
@@ -115,16 +110,8 @@ impl Membership {
             let Some(wish) = wishes.borrow_and_update().clone() else {
                 continue;
             };
-            let outcome = tokio::select! {
-                outcome = self.fulfil(&wish, &news) => outcome,
-                // The new wish counts; what was begun is safe to leave at any point.
-                changed = wishes.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                    wishes.mark_changed();
-                    continue;
-                }
+            let Some(outcome) = self.fulfil_or_leave(&wish, &mut wishes, &news).await else {
+                continue;
             };
             if news.send(outcome).await.is_err() {
                 break;
@@ -133,6 +120,38 @@ impl Membership {
         if let Some((_, handle)) = self.presence {
             handle.stop().await;
         }
+    }
+
+    /// Fulfils a wish. `None` if another took its place, or there can be none any more; what was
+    /// begun is safe to leave at any point. The same wish once more does not end what is under way:
+    /// this node's own doings come back as news of the registry, and what an answer says that is
+    /// just arriving (that the node was forgotten) nobody would hear again.
+    async fn fulfil_or_leave(
+        &mut self,
+        wish: &Wish,
+        wishes: &mut watch::Receiver<Option<Wish>>,
+        news: &mpsc::Sender<News>,
+    ) -> Option<News> {
+        let again = Arc::clone(&self.again);
+        let mut fulfil = Box::pin(self.fulfil(wish, news));
+        let mut is_asked_again = false;
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut fulfil => break Some(outcome),
+                changed = wishes.changed() => {
+                    changed.ok()?;
+                    is_asked_again = true;
+                    if wishes.borrow().as_ref().is_none_or(|newer| !newer.is_as(wish)) {
+                        break None;
+                    }
+                    again.notify_one();
+                }
+            }
+        };
+        if is_asked_again {
+            wishes.mark_changed();
+        }
+        outcome
     }
 
     async fn fulfil(&mut self, wish: &Wish, news: &mpsc::Sender<News>) -> News {
@@ -177,7 +196,9 @@ impl Membership {
                 }
             }
             failures += 1;
-            tokio::time::sleep(PAUSES.pause(failures)).await;
+            let pause = PAUSES.pause(failures);
+            // Being asked again means that the registry is there.
+            drop(timeout(pause, self.again.notified()).await);
         }
     }
 
