@@ -153,7 +153,8 @@ impl Registry {
         }
     }
 
-    /// The present node whose name comes first. The local registry has none.
+    /// Of the registered nodes that are present the one whose name comes first. The local registry
+    /// has none.
     pub async fn first_present(&self) -> Result<Option<NodeName>, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.first_present().await,

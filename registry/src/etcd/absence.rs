@@ -18,6 +18,10 @@ use crate::keys::Key;
 use crate::policy::Patience;
 use crate::records::{read_value, write_value};
 
+/// As many presences are looked at to find one of a registered node: keys that somebody else wrote
+/// stand in nobody's way.
+const MOST_STRAYS: i64 = 16;
+
 /// The value of the key that counts an absence: the fields of [`Absent`] of these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Count {
@@ -30,7 +34,7 @@ impl Etcd {
         let first = GetOptions::new()
             .with_prefix()
             .with_keys_only()
-            .with_limit(1);
+            .with_limit(MOST_STRAYS);
         let look = async |limit| {
             let (key, first) = (self.keys.presences(), first.clone());
             let get = |client| async move { kv(&client).get(key, Some(first)).await };
@@ -38,7 +42,19 @@ impl Etcd {
         };
         let mut patience = Patience::new(&self.policy);
         let reply = self.persist(&mut patience, look).await?;
-        Ok(reply.kvs().first().and_then(|kv| self.node_of(kv)))
+        let found: Vec<_> = reply
+            .kvs()
+            .iter()
+            .filter_map(|kv| self.node_of(kv))
+            .collect();
+        let count = GetOptions::new().with_count_only();
+        let read = |node| TxnOp::get(self.keys.node(node), Some(count.clone()));
+        let txn = Txn::new().and_then(found.iter().map(read).collect::<Vec<_>>());
+        let look = |limit| self.transaction(txn.clone(), limit);
+        let reply = self.persist(&mut patience, look).await?;
+        let registered = gets(&reply).map(|record| record.count() > 0);
+        let mut both = found.into_iter().zip(registered);
+        Ok(both.find_map(|(node, is_registered)| is_registered.then_some(node)))
     }
 
     pub(crate) async fn census(&self) -> Result<Census, Error> {

@@ -52,9 +52,12 @@ async fn a_census_tells_who_is_present_and_who_is_not() {
 
     let _a = one_of_two(&registry).await;
     etcd.put("/flatland/blue/nodes/UPPER_CASE", "{}").await;
-    etcd.put("/flatland/blue/presence/c", "{}").await;
+    for stray in ["0", "c", "UPPER_CASE"] {
+        let key = format!("/flatland/blue/presence/{stray}");
+        etcd.put(&key, "{}").await;
+    }
     let census = registry.census().await.unwrap();
-    assert_eq!(census.present, 1, "one that is not registered is no node");
+    assert_eq!(census.present, 1, "who is not registered is no node");
     assert_eq!(census.absent.keys().collect::<Vec<_>>(), [&node("b")]);
     assert_eq!(registry.first_present().await.unwrap(), Some(node("a")));
 }
