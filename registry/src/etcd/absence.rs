@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, PutOptions, Txn, TxnOp};
+use etcd_client::{Client, Compare, CompareOp, GetOptions, KeyValue, PutOptions, Txn, TxnOp};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 use wire::node::NodeName;
 
 use super::Etcd;
+use super::forget::Traces;
 use super::read::{gets, kv, place};
 use super::reason::Failure;
+use super::transact::Next;
 use crate::absence::{Absent, Census};
 use crate::error::Error;
 use crate::forget::Forgotten;
@@ -138,60 +139,51 @@ impl Etcd {
         pause: Duration,
     ) -> Result<Option<Forgotten>, Error> {
         let mut patience = Patience::new(&self.policy);
+        let grant = |limit| self.lease(pause, limit);
+        let lease = self.persist(&mut patience, grant).await?;
         let mut forgotten: Option<Forgotten> = None;
-        loop {
-            let began = Instant::now();
-            match self.forget_step(node, absent, pause, &mut forgotten).await {
-                Ok(Some(is_done)) => return Ok(forgotten.filter(|_| is_done)),
-                Ok(None) => {}
-                Err(failure) => self.retry(&mut patience, began, failure).await?,
+        let decide = |traces: Traces| {
+            if traces.node_revision != absent.record || traces.presence_revision != 0 {
+                // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
+                let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
+                return Ok(Next::Return(forgotten.take().filter(|_| is_gone)));
             }
-        }
-    }
-
-    /// Deletes what one transaction can hold; whether all is done, or must not be; `None` if there
-    /// is more to delete.
-    async fn forget_step(
-        &self,
-        node: &NodeName,
-        absent: &Absent,
-        pause: Duration,
-        forgotten: &mut Option<Forgotten>,
-    ) -> Result<Option<bool>, Failure> {
-        let traces = self.traces(node, self.policy.request).await?;
-        if traces.node_revision != absent.record || traces.presence_revision != 0 {
-            // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
-            let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
-            return Ok(Some(is_gone));
-        }
-        match forgotten {
-            Some(before) => before.add(&traces.shown),
-            None => *forgotten = Some(traces.shown.clone()),
-        }
-        let (mut conditions, mut writes) = self.encode(&traces.deletion(node, false));
-        conditions.extend(self.is_still_absent(node, absent));
-        let is_last = traces.fit_one();
-        if is_last {
-            let lease = self.lease(pause).await?;
-            let key = self.keys.pause();
-            conditions.push(Compare::create_revision(key.clone(), CompareOp::Equal, 0));
-            let lease = PutOptions::new().with_lease(lease);
-            writes.push(TxnOp::put(key, node.as_str(), Some(lease)));
-        }
-        let txn = Txn::new().when(conditions).and_then(writes);
-        let reply = self.transaction(txn, self.policy.request).await?;
-        Ok((is_last || !reply.succeeded()).then_some(reply.succeeded()))
-    }
-
-    /// A lease of that length, in whole seconds.
-    async fn lease(&self, length: Duration) -> Result<i64, Failure> {
-        let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
-        let granted = self
-            .once(self.policy.request, |client| async move {
-                client.lease_client().grant(seconds, None).await
+            let forgotten = forgotten.get_or_insert_default();
+            forgotten.add(&traces.shown);
+            let (mut conditions, mut writes) = self.encode(&traces.deletion(node, false));
+            conditions.extend(self.is_still_absent(node, absent));
+            let is_last = traces.fit_one();
+            if is_last {
+                let (condition, write) = self.pause(node, lease);
+                conditions.push(condition);
+                writes.push(write);
+            }
+            Ok(Next::Once {
+                conditions,
+                writes,
+                end: is_last.then(|| Some(forgotten.clone())),
+                otherwise: None,
             })
-            .await?;
-        Ok(granted.id())
+        };
+        self.settle(|limit| self.traces(node, limit), decide).await
+    }
+
+    /// That nobody else may be forgotten is noted for as long as the lease lasts, if it is not yet.
+    fn pause(&self, node: &NodeName, lease: i64) -> (Compare, TxnOp) {
+        let key = self.keys.pause();
+        let lease = PutOptions::new().with_lease(lease);
+        (
+            Compare::create_revision(key.clone(), CompareOp::Equal, 0),
+            TxnOp::put(key, node.as_str(), Some(lease)),
+        )
+    }
+
+    /// A lease of that length, in whole seconds. One that is not used runs out.
+    async fn lease(&self, length: Duration, limit: Duration) -> Result<i64, Failure> {
+        let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
+        let grant =
+            |client: Client| async move { client.lease_client().grant(seconds, None).await };
+        Ok(self.once(limit, grant).await?.id())
     }
 }
 

@@ -20,6 +20,14 @@ pub(super) enum Next<T> {
     Return(T),
     /// This is to be written. With a value that is the end of it, without there is more to do.
     Commit(Transaction, Option<T>),
+    /// As [`Next::Commit`], in etcd's words. If something else was written meanwhile, `otherwise`
+    /// is the end of it.
+    Once {
+        conditions: Vec<Compare>,
+        writes: Vec<TxnOp>,
+        end: Option<T>,
+        otherwise: T,
+    },
 }
 
 impl Etcd {
@@ -36,19 +44,30 @@ impl Etcd {
     {
         let mut patience = Patience::new(&self.policy);
         loop {
-            let (transaction, end) = match decide(self.persist(&mut patience, &look).await?)? {
-                Next::Return(value) => return Ok(value),
-                Next::Commit(transaction, end) => (transaction, end),
-            };
+            let ((conditions, writes), end, otherwise) =
+                match decide(self.persist(&mut patience, &look).await?)? {
+                    Next::Return(value) => return Ok(value),
+                    Next::Commit(transaction, end) => (self.encode(&transaction), end, None),
+                    Next::Once {
+                        conditions,
+                        writes,
+                        end,
+                        otherwise,
+                    } => ((conditions, writes), end, Some(otherwise)),
+                };
             let began = Instant::now();
-            match self.transact(&transaction, Vec::new(), &patience).await {
-                Ok(reply) if reply.succeeded() => {
-                    if let Some(value) = end {
-                        return Ok(value);
-                    }
+            let txn = Txn::new().when(conditions).and_then(writes);
+            let limit = patience.limit(self.policy.request);
+            let last = match self.transaction(txn, limit).await {
+                Ok(reply) if reply.succeeded() => end,
+                Ok(_) => otherwise,
+                Err(failure) => {
+                    self.retry(&mut patience, began, failure).await?;
+                    None
                 }
-                Ok(_) => {}
-                Err(failure) => self.retry(&mut patience, began, failure).await?,
+            };
+            if let Some(value) = last {
+                return Ok(value);
             }
         }
     }
