@@ -1,5 +1,6 @@
 //! CHECK: is the pod wired as ADD left it? Looks, compares, changes nothing.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use wire::cni::{Attachment, Call, Delegate, Error, Success, code};
@@ -73,7 +74,7 @@ fn observe(
     pod: &mut Socket,
 ) -> Result<Observed, netlink::Error> {
     let inside = Side {
-        routes: pod.routes(RouteFilter::default())?,
+        routes: routes_from(pod, &wiring.addresses)?,
         ..look(pod, &wiring.pod_name)?
     };
     let outside = Side {
@@ -84,11 +85,15 @@ fn observe(
             .collect(),
         ..look(host, &wiring.host_name)?
     };
-    let spoof_guard = format!("net/ipv4/conf/{}/rp_filter", wiring.host_name);
+    let is_on = |setting: &str| {
+        let path = format!("net/ipv4/conf/{}/{setting}", wiring.host_name);
+        sysctl::read(&path).is_ok_and(|value| value == "1")
+    };
     Ok(Observed {
         inside,
         outside,
-        spoof_guard: sysctl::read(&spoof_guard).is_ok_and(|value| value == "1"),
+        spoof_guard: is_on("rp_filter"),
+        proxy_arp: is_on("proxy_arp"),
         settings: Vec::new(),
     })
 }
@@ -110,6 +115,23 @@ fn look(socket: &mut Socket, name: &str) -> Result<Side, netlink::Error> {
         link: Some(link),
         ..Side::default()
     })
+}
+
+/// The routes of what the pod sends from its addresses: those of the main table, and of the tables
+/// that its rules lead to, where a later plugin such as `sbr` may have put them.
+fn routes_from(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
+    let mut routes = pod.routes(RouteFilter::default())?;
+    let rules = match pod.rules() {
+        // A kernel without policy routing.
+        Err(netlink::Error::Refused { .. }) => Vec::new(),
+        rules => rules?,
+    };
+    let ours = rules.iter().filter(|rule| addresses.contains(&rule.from));
+    let tables: BTreeSet<u32> = ours.map(|rule| rule.table).collect();
+    for table in tables {
+        routes.extend(pod.routes_of(table)?);
+    }
+    Ok(routes)
 }
 
 /// Where the node sends a packet to this address: asked for, as the table may be long.

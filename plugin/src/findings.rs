@@ -33,6 +33,8 @@ pub(crate) struct Observed {
     pub(crate) outside: Side,
     /// Whether the host end has a strict `rp_filter`.
     pub(crate) spoof_guard: bool,
+    /// Whether the host end answers ARP for the gateway.
+    pub(crate) proxy_arp: bool,
     /// The wiring's settings of the pod's interface, in its order, where they can be read.
     pub(crate) settings: Vec<Option<String>>,
 }
@@ -131,6 +133,11 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
         if !observed.spoof_guard {
             found.push(format!(
                 "{what} lets the pod send from any address: rp_filter is not 1"
+            ));
+        }
+        if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
+            found.push(format!(
+                "{what} does not answer a guest that asks for its gateway: proxy_arp is not 1"
             ));
         }
     } else {

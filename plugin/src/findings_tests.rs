@@ -70,6 +70,7 @@ fn after_add(wiring: &Wiring) -> Observed {
             outside,
         ),
         spoof_guard: true,
+        proxy_arp: true,
         settings: vec![Some("1".to_owned())],
     }
 }
@@ -128,102 +129,106 @@ fn right_after_add_nothing_is_found_in_any_version() {
     }
 }
 
+type Break = fn(&mut Observed, &mut Success);
+
+/// What breaks, and what is found then.
+const BREAKS: [(Break, &str); 25] = [
+    (
+        |o, _| o.inside = Side::default(),
+        "interface eth0 in the pod is gone",
+    ),
+    (
+        |o, _| inside(o).up = false,
+        "interface eth0 in the pod is down",
+    ),
+    (
+        |o, _| inside(o).mtu = 1400,
+        "eth0 in the pod has MTU 1400, not 1500",
+    ),
+    (
+        |o, _| inside(o).mac = Some(Mac([2; 6])),
+        "eth0 in the pod has MAC 02:02",
+    ),
+    (
+        |o, _| inside(o).link = Some(9),
+        "eth0 in the pod is not the other end of flat",
+    ),
+    (
+        |o, _| o.inside.addresses.clear(),
+        "eth0 does not have address 10.244.7.3/32",
+    ),
+    (
+        |o, _| remask(&mut o.inside.addresses),
+        "eth0 does not have address 10.244.7.3/32",
+    ),
+    (
+        |o, _| drop_route(&mut o.inside.routes, "0.0.0.0/0"),
+        "the route to 0.0.0.0/0 through eth0 is missing",
+    ),
+    (
+        |o, _| drop_route(&mut o.inside.routes, "10.96.0.0/12"),
+        "the route to 10.96.0.0/12 through eth0 is missing",
+    ),
+    (
+        |o, _| drop_route(&mut o.inside.routes, "169.254.1.1/32"),
+        "the route to 169.254.1.1/32 through eth0 is missing",
+    ),
+    (
+        |o, _| turn(&mut o.inside.routes, "::/0", "fe80::9"),
+        "the route to ::/0 does not lead through eth0: it is ::/0 via fe80::9",
+    ),
+    (
+        |o, _| drop_neighbour(&mut o.inside.neighbours, "fe80::1"),
+        "the neighbour fe80::1 of eth0 is missing",
+    ),
+    (
+        |o, _| o.inside.neighbours[0].mac = Mac([2; 6]),
+        "eth0 sends what is for 169.254.1.1 to MAC 02:02:02:02:02:02, not",
+    ),
+    (|o, _| o.outside = Side::default(), "host interface flat"),
+    (|o, _| outside(o).up = false, "is down"),
+    (
+        |o, _| outside(o).alias = Some("flatland c2/eth0".into()),
+        "belongs to \"flatland c2/eth0\"",
+    ),
+    (
+        |o, _| drop_route(&mut o.outside.routes, "fd00:10:244:7::3/128"),
+        "the route to fd00:10:244:7::3/128 through flat",
+    ),
+    (
+        |o, _| turn(&mut o.outside.routes, "10.244.7.3/32", "192.168.1.1"),
+        "the route to 10.244.7.3/32 does not lead through flat",
+    ),
+    (
+        |o, _| drop_neighbour(&mut o.outside.neighbours, "10.244.7.3"),
+        "the neighbour 10.244.7.3 of flat",
+    ),
+    (
+        |o, _| {
+            o.outside.neighbours[1].mac = Mac([2; 6]);
+            o.outside.neighbours[1].permanent = true;
+        },
+        "sends what is for fd00:10:244:7::3 to MAC 02:02:02:02:02:02, not",
+    ),
+    (
+        |o, _| o.outside.addresses.clear(),
+        "does not have address fe80::1/128",
+    ),
+    (|o, _| o.spoof_guard = false, "rp_filter is not 1"),
+    (|o, _| o.proxy_arp = false, "proxy_arp is not 1"),
+    (
+        |o, _| o.settings = vec![Some("0".into())],
+        "setting net/ipv4/conf/eth0/arp_ignore is 0, not 1",
+    ),
+    (
+        |o, _| o.settings = vec![None],
+        "eth0/arp_ignore cannot be read",
+    ),
+];
+
 #[test]
 fn each_thing_that_breaks_is_found_and_named() {
-    type Break = fn(&mut Observed, &mut Success);
-    let cases: [(Break, &str); 24] = [
-        (
-            |o, _| o.inside = Side::default(),
-            "interface eth0 in the pod is gone",
-        ),
-        (
-            |o, _| inside(o).up = false,
-            "interface eth0 in the pod is down",
-        ),
-        (
-            |o, _| inside(o).mtu = 1400,
-            "eth0 in the pod has MTU 1400, not 1500",
-        ),
-        (
-            |o, _| inside(o).mac = Some(Mac([2; 6])),
-            "eth0 in the pod has MAC 02:02",
-        ),
-        (
-            |o, _| inside(o).link = Some(9),
-            "eth0 in the pod is not the other end of flat",
-        ),
-        (
-            |o, _| o.inside.addresses.clear(),
-            "eth0 does not have address 10.244.7.3/32",
-        ),
-        (
-            |o, _| remask(&mut o.inside.addresses),
-            "eth0 does not have address 10.244.7.3/32",
-        ),
-        (
-            |o, _| drop_route(&mut o.inside.routes, "0.0.0.0/0"),
-            "the route to 0.0.0.0/0 through eth0 is missing",
-        ),
-        (
-            |o, _| drop_route(&mut o.inside.routes, "10.96.0.0/12"),
-            "the route to 10.96.0.0/12 through eth0 is missing",
-        ),
-        (
-            |o, _| drop_route(&mut o.inside.routes, "169.254.1.1/32"),
-            "the route to 169.254.1.1/32 through eth0 is missing",
-        ),
-        (
-            |o, _| turn(&mut o.inside.routes, "::/0", "fe80::9"),
-            "the route to ::/0 does not lead through eth0: it is ::/0 via fe80::9",
-        ),
-        (
-            |o, _| drop_neighbour(&mut o.inside.neighbours, "fe80::1"),
-            "the neighbour fe80::1 of eth0 is missing",
-        ),
-        (
-            |o, _| o.inside.neighbours[0].mac = Mac([2; 6]),
-            "eth0 sends what is for 169.254.1.1 to MAC 02:02:02:02:02:02, not",
-        ),
-        (|o, _| o.outside = Side::default(), "host interface flat"),
-        (|o, _| outside(o).up = false, "is down"),
-        (
-            |o, _| outside(o).alias = Some("flatland c2/eth0".into()),
-            "belongs to \"flatland c2/eth0\"",
-        ),
-        (
-            |o, _| drop_route(&mut o.outside.routes, "fd00:10:244:7::3/128"),
-            "the route to fd00:10:244:7::3/128 through flat",
-        ),
-        (
-            |o, _| turn(&mut o.outside.routes, "10.244.7.3/32", "192.168.1.1"),
-            "the route to 10.244.7.3/32 does not lead through flat",
-        ),
-        (
-            |o, _| drop_neighbour(&mut o.outside.neighbours, "10.244.7.3"),
-            "the neighbour 10.244.7.3 of flat",
-        ),
-        (
-            |o, _| {
-                o.outside.neighbours[1].mac = Mac([2; 6]);
-                o.outside.neighbours[1].permanent = true;
-            },
-            "sends what is for fd00:10:244:7::3 to MAC 02:02:02:02:02:02, not",
-        ),
-        (
-            |o, _| o.outside.addresses.clear(),
-            "does not have address fe80::1/128",
-        ),
-        (|o, _| o.spoof_guard = false, "rp_filter is not 1"),
-        (
-            |o, _| o.settings = vec![Some("0".into())],
-            "setting net/ipv4/conf/eth0/arp_ignore is 0, not 1",
-        ),
-        (
-            |o, _| o.settings = vec![None],
-            "eth0/arp_ignore cannot be read",
-        ),
-    ];
-    for (change, expected) in cases {
+    for (change, expected) in BREAKS {
         let found = found(Version::V1_1_0, change);
         assert!(
             found.iter().any(|finding| finding.contains(expected)),

@@ -4,6 +4,7 @@ mod checks;
 mod firewall;
 mod host_ports;
 mod rate;
+mod routing;
 mod support;
 mod tuning;
 mod versions;

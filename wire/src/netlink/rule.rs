@@ -3,8 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use rtnetlink::packet_core::{DecodeError, Emitable, Parseable};
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleHeader, RuleMessage};
+
+use super::attributes::readable;
 
 /// A rule for what comes from one address of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,32 @@ impl Rule {
             RuleAttribute::Protocol(crate::ROUTE_PROTOCOL.into()),
         ];
         message
+    }
+
+    /// A rule as listed; `None` for one that is about anything but a whole source address, or does
+    /// anything but name a table.
+    pub(super) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
+        let header = RuleHeader::parse(payload)?;
+        let (mut from, mut table, mut priority) = (None, u32::from(header.table), 0);
+        for attribute in readable(payload, header.buffer_len(), RuleAttribute::parse) {
+            match attribute {
+                RuleAttribute::Source(address) => from = Some(address),
+                RuleAttribute::Table(number) => table = number,
+                RuleAttribute::Priority(place) => priority = place,
+                RuleAttribute::Destination(_)
+                | RuleAttribute::Iifname(_)
+                | RuleAttribute::Oifname(_)
+                | RuleAttribute::FwMark(_) => return Ok(None),
+                _ => {}
+            }
+        }
+        let is_whole = |from: &IpAddr| header.src_len == if from.is_ipv4() { 32 } else { 128 };
+        let from = from.filter(|from| header.action == RuleAction::ToTable && is_whole(from));
+        Ok(from.map(|from| Self {
+            from,
+            table,
+            priority,
+        }))
     }
 }
 

@@ -11,12 +11,13 @@ use rtnetlink::packet_core::DecodeError;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::route::RouteMessage;
+use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::answer::{Answer, Body};
 use super::transport::Transport;
 use super::{
-    Address, Error, Link, Neighbour, Request, Route, RouteFilter, VethPair, address, link,
+    Address, Error, Link, Neighbour, Request, Route, RouteFilter, Rule, VethPair, address, link,
     neighbour, route,
 };
 
@@ -130,6 +131,20 @@ impl Socket {
         self.transport.list(&query, &"ip route show", |payload| {
             Ok(Route::parse(payload)?.filter(|route| filter.matches(route)))
         })
+    }
+
+    /// The routes of the table with that number, of both families; none where there is no such table.
+    pub fn routes_of(&mut self, table: u32) -> Result<Vec<Route>, Error> {
+        let query = RouteNetlinkMessage::GetRoute(route::query(table));
+        let request = format_args!("ip route show table {table}");
+        self.transport
+            .list(&query, &request, |payload| Route::parse_of(table, payload))
+    }
+
+    /// The policy rules for what comes from one address of this host.
+    pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
+        let query = RouteNetlinkMessage::GetRule(RuleMessage::default());
+        self.transport.list(&query, &"ip rule show", Rule::parse)
     }
 
     /// The neighbours behind a link whose hardware address the kernel believes to know.

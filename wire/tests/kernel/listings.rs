@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use wire::netlink::{LinkChange, Request, Route, RouteFilter, RouteKind, VethPair};
+use wire::netlink::{LinkChange, Request, Route, RouteFilter, RouteKind, Rule, VethPair};
 
-use crate::support::{Joined, ip, joined, netns, pair};
+use crate::support::{Joined, ip, joined, netns, netns_with_loopback, pair};
 
 fn unreachable(number: u16, protocol: u8) -> Route {
     let [high, low] = number.to_be_bytes();
@@ -117,4 +117,38 @@ fn a_link_with_hundreds_of_names_does_not_spoil_the_listing() {
         socket.link_by_name("bridge0").unwrap().as_ref(),
         Some(&links[1])
     );
+}
+
+#[test]
+fn another_table_is_listed_by_its_number_and_the_rules_that_lead_there() {
+    let (namespace, mut socket) = netns_with_loopback();
+    let rule = |from: &str, table| Rule {
+        from: from.parse().unwrap(),
+        table,
+        priority: 7000,
+    };
+    for (table, rules) in [
+        (100, [rule("10.1.0.1", 100), rule("fd00::1", 100)]),
+        (7001, [rule("10.1.0.2", 7001), rule("fd00::2", 7001)]),
+    ] {
+        assert_eq!(socket.routes_of(table).unwrap(), []);
+        let routes = ["10.2.0.0/16", "fd00:2::/32"]
+            .map(|dst| Route::new(dst.parse().unwrap(), RouteKind::Unreachable));
+        for route in routes.clone() {
+            let request = Request::AddRouteIn { table, route };
+            socket.apply_all(&[request]).unwrap();
+        }
+        socket.apply_all(&rules.map(Request::AddRule)).unwrap();
+        assert_eq!(socket.routes_of(table).unwrap(), routes);
+        for rule in rules {
+            assert!(socket.rules().unwrap().contains(&rule), "{rule}");
+        }
+    }
+    assert_eq!(socket.routes(RouteFilter::default()).unwrap(), []);
+    // Rules about anything else are not for what comes from an address.
+    ip(&namespace, "rule add from 10.3.0.0/16 lookup 100");
+    ip(&namespace, "rule add from 10.3.0.1 iif lo lookup 100");
+    ip(&namespace, "rule add from 10.3.0.1 unreachable");
+    ip(&namespace, "rule add fwmark 7 lookup 100");
+    assert_eq!(socket.rules().unwrap().len(), 4);
 }

@@ -205,6 +205,13 @@ impl RouteFilter {
     }
 }
 
+/// Asks for the routes of a table, of both families.
+pub(super) fn query(table: u32) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.attributes.push(RouteAttribute::Table(table));
+    message
+}
+
 /// Asks which route a packet to `dst` would take.
 pub(super) fn lookup(dst: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();

@@ -19,13 +19,21 @@ const IPV6_DEFAULT_METRIC: u32 = 1024;
 impl Route {
     /// A route as listed; `None` for what is not an IPv4 or IPv6 route of the main table.
     pub(in crate::netlink) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
+        Self::parse_of(RouteHeader::RT_TABLE_MAIN.into(), payload)
+    }
+
+    /// As [`Route::parse`], of the table with that number.
+    pub(in crate::netlink) fn parse_of(
+        wanted: u32,
+        payload: &[u8],
+    ) -> Result<Option<Self>, DecodeError> {
         let Some((mut route, header, table)) = Self::parse_any(payload)? else {
             return Ok(None);
         };
         if route.kind == RouteKind::Unicast && header.scope != route.natural_scope() {
             route.kind = RouteKind::Other;
         }
-        Ok((table == u32::from(RouteHeader::RT_TABLE_MAIN)).then_some(route))
+        Ok((table == wanted).then_some(route))
     }
 
     /// The answer to a [`lookup`]: its scope and table say nothing.
