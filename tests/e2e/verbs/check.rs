@@ -1,66 +1,12 @@
-//! STATUS, CHECK and GC: what they say of a node and its pods, and what they change.
+//! CHECK: what it finds when one thing of a pod's wiring is not as ADD left it.
 
-use lab::{Lab, Result, Runtime, Target};
-use serde_json::json;
-use wire::cni::Version;
+use lab::{Result, Target};
 
-/// A node alone, with its claims in a local file.
-fn lab() -> Result<Lab> {
-    let lab = Lab::builder().etcd(0).start()?;
-    lab.node(1).install_conflist()?;
-    Ok(lab)
-}
-
-/// A runtime that knows every verb.
-fn runtime(lab: &Lab) -> Result<Runtime<'_>> {
-    Ok(Runtime::of(lab.node(1))?.speaking(Version::V1_1_0))
-}
-
-#[test]
-fn status_is_fine_before_the_first_pod_and_after_it() -> Result {
-    let lab = lab()?;
-    runtime(&lab)?.status()?;
-    lab.node(1).add_pod("a")?;
-    runtime(&lab)?.status()
-}
-
-#[test]
-fn status_says_what_would_fail_an_add() -> Result {
-    let mut lab = Lab::builder().etcd(0).start()?;
-    let mut conflist = lab.conflist();
-    conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.244.0.0/28"]);
-    conflist["plugins"][0]["ipam"]["subnetLengths"] = json!([30]);
-    lab.node_mut(1).set_conflist(&conflist)?;
-    let lab = lab;
-    lab.node(1).install_conflist()?;
-    // A subnet of four addresses holds one or two pods; then the next subnet is claimed.
-    for number in 0.. {
-        if let Err(error) = lab.node(1).add_pod(&format!("p{number}")) {
-            assert!(number > 0, "{error}");
-            break;
-        }
-    }
-    let full = runtime(&lab)?.status().unwrap_err().to_string();
-    assert!(full.contains("\"code\":50"), "{full}");
-
-    lab.node(1).run(&["rm", "/opt/cni/bin/flatland-ipam"])?;
-    let missing = runtime(&lab)?.status().unwrap_err().to_string();
-    assert!(
-        missing.contains("\"code\":50") && missing.contains("flatland-ipam is not in CNI_PATH"),
-        "{missing}"
-    );
-    lab.node(1).run(&["ip", "link", "del", "eth0"])?;
-    let lonely = runtime(&lab)?.status().unwrap_err().to_string();
-    assert!(
-        lonely.contains("\"code\":50") && lonely.contains("uplink"),
-        "{lonely}"
-    );
-    Ok(())
-}
+use crate::support::{lab, runtime};
 
 /// One way to break a pod: a command on its node, where POD is the pod's name, HOST its host end, V4
 /// and V6 its addresses; and what CHECK says then.
-const BREAKS: [(&str, &[&str]); 16] = [
+const BREAKS: [(&str, &[&str]); 22] = [
     (
         "ip -n POD link del eth0",
         &[
@@ -104,6 +50,14 @@ const BREAKS: [(&str, &[&str]); 16] = [
         "ip -n POD neigh del 169.254.1.1 dev eth0",
         &["neighbour 169.254.1.1 of eth0 is missing"],
     ),
+    (
+        "ip -n POD -6 neigh del fe80::1 dev eth0",
+        &["neighbour fe80::1 of eth0 is missing"],
+    ),
+    (
+        "ip -n POD route del default; ip -n POD route add default dev eth0",
+        &["route to 0.0.0.0/0 does not lead through eth0"],
+    ),
     ("ip link set HOST down", &["HOST is down", "route to V4/32"]),
     (
         "ip link set HOST mtu 9000",
@@ -117,6 +71,25 @@ const BREAKS: [(&str, &[&str]); 16] = [
     (
         "ip neigh replace V4 lladdr 02:00:00:00:00:07 dev HOST",
         &["sends what is for V4 to MAC 02:00:00:00:00:07"],
+    ),
+    (
+        "ip neigh del V4 dev HOST; ip neigh del V6 dev HOST",
+        &[
+            "neighbour V4 of HOST is missing",
+            "neighbour V6 of HOST is missing",
+        ],
+    ),
+    (
+        "ip -6 address del fe80::1/128 dev HOST",
+        &["HOST does not have address fe80::1/128"],
+    ),
+    (
+        "ip link set HOST alias somebody",
+        &["host interface HOST belongs to"],
+    ),
+    (
+        "sysctl -qw net.ipv4.conf.HOST.proxy_arp=0",
+        &["proxy_arp is not 1"],
     ),
     (
         "sysctl -qw net.ipv4.conf.HOST.rp_filter=0",
@@ -181,48 +154,4 @@ fn check_finds_that_the_address_is_no_longer_reserved_or_the_namespace_is_gone()
     let gone = runtime.check(target, &attached).unwrap_err().to_string();
     assert!(gone.contains("/run/netns/a"), "{gone}");
     Ok(())
-}
-
-#[test]
-fn check_works_in_every_version_that_has_it() -> Result {
-    let lab = lab()?;
-    for version in [Version::V0_4_0, Version::V1_0_0, Version::V1_1_0] {
-        let runtime = Runtime::of(lab.node(1))?.speaking(version);
-        let pod = lab.node(1).sandbox(&format!("v{version}"))?;
-        let attached = runtime.add(pod.target())?;
-        runtime.check(pod.target(), &attached)?;
-        runtime.del(pod.target(), Some(&attached))?;
-    }
-    Ok(())
-}
-
-#[test]
-fn gc_removes_what_the_runtime_does_not_know_and_nothing_else() -> Result {
-    let lab = lab()?;
-    let (node, runtime) = (lab.node(1), runtime(&lab)?);
-    let (kept, stale) = (node.add_pod("kept")?, node.add_pod("stale")?);
-    let mut conflist = lab.conflist();
-    conflist["name"] = json!("other");
-    conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.7.0.0/16"]);
-    let other = Runtime::with(node, conflist)?;
-    let neighbour = node.sandbox("neighbour")?;
-    other.add(neighbour.target())?;
-
-    runtime.gc(&[kept.target()])?;
-
-    kept.check()?;
-    let links = node.run(&["ip", "-o", "link", "show", "type", "veth"])?;
-    assert!(links.contains("alias flatland kept/eth0"), "{links}");
-    assert!(links.contains("alias other neighbour/eth0"), "{links}");
-    assert!(!links.contains("stale"), "{links}");
-    let routes = node.routes()?.join("\n");
-    let files = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
-    for address in stale.addresses() {
-        assert!(!routes.contains(&address.to_string()), "{routes}");
-        assert!(!files.contains(&address.to_string()), "{files}");
-    }
-    runtime.gc(&[kept.target()])?;
-    runtime.gc(&[])?;
-    assert_eq!(node.routes()?.len(), 1, "the other network's pod");
-    stale.detach()
 }

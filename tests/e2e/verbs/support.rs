@@ -1,0 +1,45 @@
+//! A node alone, its runtime, and IPAM plugins of other people.
+
+use lab::{Lab, Node, Result, Runtime};
+use serde_json::{Value, json};
+use wire::cni::Version;
+
+/// A node alone, with its claims in a local file.
+pub(crate) fn lab() -> Result<Lab> {
+    let lab = Lab::builder().etcd(0).start()?;
+    lab.node(1).install_conflist()?;
+    Ok(lab)
+}
+
+/// A runtime that knows every verb.
+pub(crate) fn runtime(lab: &Lab) -> Result<Runtime<'_>> {
+    Ok(Runtime::of(lab.node(1))?.speaking(Version::V1_1_0))
+}
+
+/// A runtime that knows every verb, whose conflist has another IPAM plugin in place of ours.
+pub(crate) fn with_ipam<'a>(lab: &'a Lab, ipam: &Value) -> Result<Runtime<'a>> {
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"] = ipam.clone();
+    Ok(Runtime::with(lab.node(1), conflist)?.speaking(Version::V1_1_0))
+}
+
+/// Debian 12's host-local, which knows nothing after 1.0.0.
+pub(crate) fn host_local() -> Value {
+    json!({ "type": "host-local", "ranges": [[{ "subnet": "10.9.0.0/24" }]] })
+}
+
+/// The section of IPAM plugin `other`, see [`install_ipam`].
+pub(crate) fn other(lab: &Lab) -> Value {
+    let mut ipam = lab.conflist()["plugins"][0]["ipam"].clone();
+    ipam["type"] = json!("other");
+    ipam
+}
+
+/// Installs a script as IPAM plugin `other`, which does what ours does but for what the script says
+/// first.
+pub(crate) fn install_ipam(node: &Node, script: &str) -> Result {
+    let rename = r#"sed 's/"type":"other"/"type":"flatland-ipam"/'"#;
+    let script = format!("#!/bin/sh\n{script}\n{rename} | /opt/cni/bin/flatland-ipam\n");
+    node.write("/opt/cni/bin/other", script)?;
+    node.run(&["chmod", "+x", "/opt/cni/bin/other"]).map(drop)
+}

@@ -1,0 +1,121 @@
+//! Every verb in every version of the spec, with results of every version.
+
+use lab::{Pod, Result, Runtime};
+use serde_json::{Value, json};
+use wire::cni::{Success, Version};
+
+use crate::support::lab;
+
+/// Calls our plugin, the first of the chain, and returns what it printed.
+fn call(runtime: &Runtime<'_>, verb: &str, pod: &Pod<'_>, previous: &Value) -> Result<Value> {
+    let plugin = runtime.plugins().next().expect("a conflist has a plugin");
+    let output = runtime.call(verb, plugin, pod.target(), previous)?;
+    let printed = output.success()?;
+    Ok(serde_json::from_str(&printed).unwrap_or_default())
+}
+
+/// What is in a result of that version, and was in none before it or is in none after it.
+fn assert_shape(result: &Value, version: Version) {
+    assert_eq!(result["cniVersion"], version.as_str());
+    for ip in result["ips"].as_array().into_iter().flatten() {
+        let v4 = ip["address"].as_str().is_some_and(|it| it.contains('.'));
+        let family = if v4 { "4" } else { "6" };
+        let expected = (version < Version::V1_0_0).then(|| json!(family));
+        assert_eq!(ip.get("version"), expected.as_ref(), "{result}");
+        assert_eq!(ip["interface"], 1, "{result}");
+    }
+    for interface in result["interfaces"].as_array().into_iter().flatten() {
+        let mtu = (version >= Version::V1_1_0).then(|| json!(1500));
+        assert_eq!(interface.get("mtu"), mtu.as_ref(), "{result}");
+    }
+    let count = |list: &str| result[list].as_array().map_or(0, Vec::len);
+    assert_eq!((count("interfaces"), count("ips")), (2, 2), "{result}");
+}
+
+#[test]
+fn pods_come_are_checked_and_go_in_every_version_with_the_result_of_any() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.sandbox("a")?;
+    let before = {
+        node.add_pod("first")?.delete()?;
+        node.traces()?
+    };
+    for version in Version::ALL {
+        let runtime = Runtime::of(node)?.speaking(version);
+        for shape in Version::ALL.map(Some).into_iter().chain([None]) {
+            let made = call(&runtime, "ADD", &pod, &Value::Null)?;
+            assert_shape(&made, version);
+            let result = Success::parse(&made, version).expect("ADD printed a result");
+            let previous = shape.map_or(Value::Null, |shape| result.render(shape));
+
+            let checked = call(&runtime, "CHECK", &pod, &previous);
+            let case = format!("{version} with a result of {shape:?}: {checked:?}");
+            if version < Version::V0_4_0 {
+                let error = checked.unwrap_err().to_string();
+                assert!(error.contains("\"code\":1,"), "{case}");
+            } else if shape.is_none() {
+                let error = checked.unwrap_err().to_string();
+                assert!(error.contains("\"code\":7,"), "{case}");
+                assert!(error.contains("no prevResult"), "{case}");
+            } else {
+                assert!(checked.is_ok(), "{case}");
+            }
+
+            for _ in 0..2 {
+                call(&runtime, "DEL", &pod, &previous)?;
+                assert_eq!(node.traces()?, before, "{case}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_an_earlier_plugin_made_is_in_the_result_whatever_version_it_was_written_in() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let earlier = json!({
+        "interfaces": [{ "name": "net0", "sandbox": "/run/netns/a" }],
+        "ips": [{ "address": "10.99.0.2/24", "interface": 0 }],
+    });
+    let earlier = Success::parse(&earlier, Version::LATEST).expect("this is a result");
+    for version in Version::ALL {
+        let runtime = Runtime::of(node)?.speaking(version);
+        for shape in Version::ALL {
+            let pod = node.sandbox("a")?;
+            let made = call(&runtime, "ADD", &pod, &earlier.render(shape))?;
+            assert_eq!(made["cniVersion"], version.as_str());
+            let all = Success::parse(&made, version).expect("ADD printed a result");
+            assert_eq!(all.interfaces[..1], earlier.interfaces, "{version} {shape}");
+            assert_eq!(all.ips[..1], earlier.ips, "{version} {shape}");
+            assert_eq!(all.ips[1].interface, Some(2), "{version} {shape}");
+            if version >= Version::V0_4_0 {
+                call(&runtime, "CHECK", &pod, &made)?;
+            }
+            call(&runtime, "DEL", &pod, &made)?;
+            pod.vanish()?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn gc_and_status_are_there_from_1_1_0_on_and_refused_before() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.add_pod("a")?;
+    for version in Version::ALL {
+        let runtime = || Ok::<_, lab::Error>(Runtime::of(node)?.speaking(version));
+        for outcome in [runtime()?.status(), runtime()?.gc(&[pod.target()])] {
+            if version >= Version::V1_1_0 {
+                outcome?;
+            } else {
+                let error = outcome.unwrap_err().to_string();
+                assert!(error.contains("\"code\":1,"), "{version}: {error}");
+                assert!(error.contains("it came with 1.1.0"), "{version}: {error}");
+            }
+        }
+    }
+    pod.check()
+}
