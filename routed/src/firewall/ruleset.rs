@@ -13,6 +13,15 @@ const PODS: &str = "flat";
 /// addresses (RFC 3927, RFC 5771, RFC 4291), which no router passes on.
 const NEVER_OUTSIDE: [&str; 4] = ["169.254.0.0/16", "224.0.0.0/4", "fe80::/10", "ff00::/8"];
 
+/// How many neighbour solicitations from link-local addresses all pods of a node may send, a second
+/// and at once. Each makes the kernel remember one more neighbour; it forgets those of the last five
+/// seconds on no account (`neigh_forced_gc`), refuses new ones beyond 1,024 and begins to forget at
+/// 512. So many never come near that, and a guest sends one or two a minute.
+const SOLICITATIONS: Term = Term::Limit {
+    rate: 50,
+    burst: 100,
+};
+
 /// What the conflist says of the packet filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Policy {
@@ -87,8 +96,6 @@ fn spoof_guard() -> Chain {
     let accept = || Term::Verdict(Verdict::Accept);
     let drop = || [Term::Counter, Term::Verdict(Verdict::Drop)];
     let dropped = |term: Term| Rule::new([&[term][..], &drop()].concat());
-    let link_local = "fe80::/10".parse().map(Term::from);
-    let unspecified = "::/128".parse().map(Term::from);
     let mut rules = vec![
         Rule::new([link(Way::In, false), accept()]),
         // From a link-local address, which is beyond what routes can tell: a node that listens to
@@ -96,9 +103,19 @@ fn spoof_guard() -> Chain {
         dropped(Term::Icmpv6(Term::ROUTER_ADVERTISEMENT)).comment("pods are no routers"),
         dropped(Term::Icmpv6(Term::REDIRECT)).comment("pods are no routers"),
     ];
-    // Neighbour discovery, and what asks for an address: the kernel forwards neither.
-    let local = [link_local, unspecified].into_iter().flatten();
-    rules.extend(local.map(|term| Rule::new([term, accept()])));
+    if let Ok(link_local) = "fe80::/10".parse().map(Term::from) {
+        let solicits = Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION);
+        let advertises = Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT);
+        rules.extend([
+            Rule::new([link_local.clone(), solicits, SOLICITATIONS, accept()]),
+            Rule::new([link_local.clone(), advertises, accept()]),
+            // The node has no route back to such an address, so that nothing else has a use.
+            dropped(link_local).comment("only neighbour discovery, in measure"),
+        ]);
+    }
+    // What looks for a duplicate of an address: the kernel forwards none of it.
+    let unspecified = "::/128".parse().map(Term::from);
+    rules.extend(unspecified.map(|term| Rule::new([term, accept()])));
     rules.push(dropped(Term::NoWayBack).comment("not the pod's own address"));
     Chain {
         name: "spoof-guard".to_owned(),

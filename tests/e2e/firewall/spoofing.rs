@@ -1,6 +1,7 @@
 //! Pods that send under addresses that are not theirs.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Instant;
 
 use lab::raw::Word;
 use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
@@ -62,6 +63,31 @@ fn what_a_pod_sends_under_another_address_goes_nowhere() -> Result {
     assert!(reaches(&a, &b) && reaches(&b, &a) && reaches(&a, &other));
     assert_eq!(dropped(&a, FOREIGN)?, quiet, "own addresses: {a_own:?}");
     Ok(())
+}
+
+#[test]
+fn a_pod_cannot_fill_the_neighbour_table_from_link_local_addresses() -> Result {
+    const SOURCES: u16 = 400;
+    let lab = raise(1, Families::Dual, &json!({}))?;
+    let node = lab.node(1);
+    let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
+    let host = &a.result().interfaces[0].name;
+    let mut claim = vec![LAB.to_owned(), "claim".to_owned()];
+    claim.extend((1..=SOURCES).map(|number| format!("fe80::bad:{number:x}")));
+
+    let start = Instant::now();
+    a.run(&claim)?;
+    let seconds = start.elapsed().as_secs() + 1;
+
+    let known = run(node, &format!("ip -6 neigh show dev {host}"))?;
+    let known = known.lines().filter(|line| line.contains("fe80::bad"));
+    let known: u64 = known.map(|_| 1).sum();
+    assert!((1..=100 + 50 * seconds).contains(&known), "{known}");
+    let rest = dropped(&a, "only neighbour discovery, in measure")?;
+    assert!(rest >= u64::from(SOURCES) - known, "{rest}");
+    assert!(reaches(&a, &b) && reaches(&b, &a));
+    a.check()?;
+    b.check()
 }
 
 /// From each of the addresses to each of the targets of its family, with a word that starts so.

@@ -17,6 +17,10 @@ const CODE: u16 = 1;
 /// `NFTA_MATCH_INFO`.
 const MATCH_INFO: u16 = 3;
 
+/// `NFTA_LIMIT_UNIT` in seconds; `NFT_LIMIT_PKTS`.
+const PER_SECOND: u64 = 1;
+const LIMIT_PACKETS: u32 = 0;
+
 /// `NFT_LOOKUP_F_INV`.
 const INVERTED: u32 = 1;
 
@@ -59,6 +63,13 @@ pub enum Expression {
     },
     /// Counts packets and bytes.
     Counter,
+    /// Goes on for so many packets a second.
+    Limit {
+        /// How many in the long run.
+        rate: u64,
+        /// How many at once.
+        burst: u32,
+    },
     /// Gives the packet this node's own source address (`NF_NAT_RANGE_*`).
     Masquerade {
         /// How its port is chosen.
@@ -152,6 +163,13 @@ impl Expression {
                 ("lookup", lookup.number(5, flags))
             }
             Self::Counter => ("counter", none),
+            Self::Limit { rate, burst } => (
+                "limit",
+                none.long(1, *rate)
+                    .long(2, PER_SECOND)
+                    .number(3, *burst)
+                    .number(4, LIMIT_PACKETS),
+            ),
             Self::Masquerade { flags } => ("masq", none.number(1, *flags)),
             Self::Verdict(verdict) => {
                 let code = none.clone().number(CODE, verdict.code());
@@ -225,6 +243,14 @@ impl Expression {
                 Self::Lookup { set, is_member }
             }
             "counter" => Self::Counter,
+            "limit" => {
+                // Neither bytes instead of packets, nor what is over the limit.
+                is(4, LIMIT_PACKETS)?;
+                is(5, 0).or_else(|| inner.bytes(5).is_none().then_some(()))?;
+                (inner.long(2) == Some(PER_SECOND)).then_some(())?;
+                let (rate, burst) = (inner.long(1)?, inner.number(3)?);
+                Self::Limit { rate, burst }
+            }
             // 2 is the least port to choose.
             "masq" if inner.bytes(2).is_none() => Self::Masquerade {
                 flags: inner.number(1).unwrap_or_default(),

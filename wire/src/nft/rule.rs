@@ -69,6 +69,13 @@ pub enum Term {
     Icmpv6(u8),
     /// The way back to the packet's source is not the link it came from.
     NoWayBack,
+    /// No more than so many packets a second, of all that come to this term.
+    Limit {
+        /// How many in the long run.
+        rate: u64,
+        /// How many at once.
+        burst: u32,
+    },
     /// Counts.
     Counter,
     /// Gives the packet this node's own source address, and a source port that nobody can guess
@@ -136,6 +143,11 @@ impl Rule {
 }
 
 impl Term {
+    /// "Who has this address?", one of the two messages that make the receiver remember the sender
+    /// (RFC 4861).
+    pub const NEIGHBOUR_SOLICITATION: u8 = 135;
+    /// "I have".
+    pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
     /// "I am a router": one of the two messages that change the receiver's routes (RFC 4861).
     pub const ROUTER_ADVERTISEMENT: u8 = 134;
     /// "Another router is better".
@@ -203,6 +215,10 @@ impl Term {
                 all.push(Expression::Fib { result, flags });
                 // A whole register, although it is about one byte: as nft compares it.
                 all.push(compare(true, vec![0; 4]));
+            }
+            Self::Limit { rate, burst } => {
+                let (rate, burst) = (*rate, *burst);
+                all.push(Expression::Limit { rate, burst });
             }
             Self::Counter => all.push(Expression::Counter),
             Self::Masquerade => all.push(Expression::Masquerade {

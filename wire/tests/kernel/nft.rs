@@ -81,6 +81,13 @@ fn everything() -> Table {
                     Rule::new([link(Way::In, false), accept()]),
                     Rule::new([Term::Icmpv6(Term::REDIRECT), Term::Verdict(Verdict::Drop)]),
                     Rule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
+                    Rule::new([
+                        Term::from("fe80::/10".parse().unwrap()),
+                        Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION),
+                        Term::Limit { rate: 7, burst: 9 },
+                        accept(),
+                    ]),
+                    Rule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
                     Rule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
                     Rule::new([Term::from("::/128".parse().unwrap()), accept()]),
                     Rule::new([Term::NoWayBack, Term::Counter, Term::Verdict(Verdict::Drop)])

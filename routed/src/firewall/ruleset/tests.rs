@@ -14,7 +14,9 @@ const GUARD: &str = r#"	chain spoof-guard {
 		iifname != "flat*" accept
 		icmpv6 type nd-router-advert counter drop comment "pods are no routers"
 		icmpv6 type nd-redirect counter drop comment "pods are no routers"
-		ip6 saddr fe80::/10 accept
+		ip6 saddr fe80::/10 icmpv6 type nd-neighbor-solicit limit rate 50/second burst 100 packets accept
+		ip6 saddr fe80::/10 icmpv6 type nd-neighbor-advert accept
+		ip6 saddr fe80::/10 counter drop comment "only neighbour discovery, in measure"
 		ip6 saddr :: accept
 		fib saddr . iif oif missing counter drop comment "not the pod's own address"
 	}

@@ -23,6 +23,7 @@ fn what_is_written_is_read_again() {
             is_member: false,
         },
         Expression::Counter,
+        Expression::Limit { rate: 7, burst: 9 },
         Expression::Masquerade { flags: 16 },
         Expression::Verdict(Verdict::Accept),
         Expression::Verdict(Verdict::Drop),
@@ -42,6 +43,10 @@ fn what_is_not_quite_ours_is_something_else() {
     let none = Attributes::default;
     let data = none().bytes(VALUE, &[1]);
     let jump = none().nest(VERDICT, &none().number(CODE, 0xffff_fffd));
+    let limit = |unit, kind| {
+        let rate = none().long(1, 7).long(2, unit);
+        rate.number(3, 9).number(4, kind)
+    };
     for (name, inner, expected) in [
         ("meta", none().number(1, 2).number(2, 6), "meta"),
         ("meta", none().number(3, 1).number(2, 3), "meta"),
@@ -60,6 +65,10 @@ fn what_is_not_quite_ours_is_something_else() {
                 .nest(5, &data),
             "bitwise",
         ),
+        // Bytes, or an hour, or what is over the limit.
+        ("limit", limit(1, 1), "limit"),
+        ("limit", limit(3600, 0), "limit"),
+        ("limit", limit(1, 0).number(5, 1), "limit"),
         ("target", none().text(1, "REJECT"), "target REJECT"),
     ] {
         let sent = none().text(NAME, name).nest(DATA, &inner);

@@ -53,10 +53,15 @@ impl fmt::Display for Term {
             } => write!(f, "{} {}@{set}", address(*version, *end), not(*is)),
             Self::Icmpv6(kind) => match *kind {
                 Self::ROUTER_ADVERTISEMENT => f.write_str("icmpv6 type nd-router-advert"),
+                Self::NEIGHBOUR_SOLICITATION => f.write_str("icmpv6 type nd-neighbor-solicit"),
+                Self::NEIGHBOUR_ADVERTISEMENT => f.write_str("icmpv6 type nd-neighbor-advert"),
                 Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
                 other => write!(f, "icmpv6 type {other}"),
             },
             Self::NoWayBack => f.write_str("fib saddr . iif oif missing"),
+            Self::Limit { rate, burst } => {
+                write!(f, "limit rate {rate}/second burst {burst} packets")
+            }
             Self::Counter => f.write_str("counter"),
             Self::Masquerade => f.write_str("masquerade fully-random"),
             Self::Verdict(Verdict::Accept) => f.write_str("accept"),
