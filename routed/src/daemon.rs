@@ -37,10 +37,12 @@ const BREATH: Duration = Duration::from_millis(10);
 const REST: u32 = 4;
 const LONGEST_REST: Duration = Duration::from_millis(80);
 
-/// Between looks at everything, whatever was heard. Up to half of it is jitter.
+/// Between looks at everything, whatever was heard. Up to half of it is jitter. The kernel tells of
+/// every change, and of those it could not tell of; this is for what nobody thought of, and with
+/// thousands of peers it is most of what the daemon does at rest.
 const RESYNC: Backoff = Backoff {
-    first: Duration::from_secs(60),
-    most: Duration::from_secs(60),
+    first: Duration::from_secs(180),
+    most: Duration::from_secs(180),
 };
 
 /// Between tries of what failed as a whole: the netlink socket, a setting, a file.
