@@ -1,35 +1,46 @@
 //! ADD: validate everything, then make things, and on failure take them back in reverse.
 
 use ipnet::IpNet;
-use wire::cni::{Call, Delegate, Dns, Error, IpConfig, Success, code};
+use wire::cni::{Call, Command, Delegate, Dns, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{Mac, RouteFilter, Socket};
+use wire::netlink::{Mac, RouteFilter};
 use wire::netns::Netns;
 use wire::node;
 
 use crate::asked;
 use crate::failure::{self, kernel};
 use crate::host::{self, Node};
-use crate::make::{Failed, Sockets, make, with_details};
+use crate::make::{
+    Ends, Failed, Sockets, make, make_pair, remove_unclaimed, take_back, with_details,
+};
 use crate::wiring::{Wanted, Wiring};
 
-/// Attaches the pod and returns what was made.
+/// Attaches the pod and returns what was made. The IPAM plugin is a process of its own: the pair,
+/// which is the same whatever the addresses are, is made while it runs.
 pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let config = PluginConfig::parse(&call.config)?;
     let netns =
         Netns::open(call.environment.netns()?).map_err(|error| failure::namespace(&error))?;
-    let mut sockets = Sockets {
-        host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
-        pod: netns.socket().map_err(|error| failure::namespace(&error))?,
-    };
-    let plan = Plan::new(call, &config, &mut sockets)?;
+    let mac = asked::mac(call)?;
     let previous = call.prev_result()?;
-
     let ipam = Delegate::find(call, &config.ipam_type)?;
-    let addresses = ipam
-        .add(call)
-        .map_err(|error| after_refusal(error, call, &ipam, &mut sockets))?;
-    let attached = plan.attach(&addresses, &netns, &mut sockets);
+    let running = ipam.start(call, Command::Add)?;
+
+    let prepare = || Prepared::new(call, &config, &netns, mac);
+    let prepared = prepare();
+    let addresses = match running.result(call.version) {
+        Ok(addresses) => addresses,
+        Err(error) => return Err(refused(error, call, &ipam, &netns, prepared)),
+    };
+    let attached = match prepared {
+        // The IPAM plugin decides between two ADDs of one attachment: who has made a pair besides
+        // has lost, or was killed.
+        Err(failed) if failed.error.code == code::ALREADY_ATTACHED => remove_unclaimed(call)
+            .map_err(Failed::from)
+            .and_then(|()| prepare()),
+        prepared => prepared,
+    }
+    .and_then(|prepared| prepared.attach(&addresses));
     attached
         .map(|ours| following(previous, ours))
         .map_err(|Failed { error, is_left }| {
@@ -39,6 +50,77 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
                 after_freeing(error, ipam.del(call))
             }
         })
+}
+
+/// The error of an ADD to which the IPAM plugin gave no address, with everything taken back.
+fn refused(
+    error: Error,
+    call: &Call,
+    ipam: &Delegate,
+    netns: &Netns,
+    prepared: Result<Prepared<'_>, Failed>,
+) -> Error {
+    match prepared {
+        Ok(mut prepared) => {
+            let error = prepared.undo(error).error;
+            after_refusal(error, call, ipam, &mut prepared.sockets)
+        }
+        Err(failed) => {
+            let more = format!("making the interface failed too: {}", failed.error);
+            let error = with_details(error, &more);
+            match Sockets::open(netns) {
+                Ok(mut sockets) => after_refusal(error, call, ipam, &mut sockets),
+                Err(_) => error,
+            }
+        }
+    }
+}
+
+/// All that is there before the addresses are.
+struct Prepared<'a> {
+    plan: Plan<'a>,
+    netns: &'a Netns,
+    sockets: Sockets,
+    /// The wiring without addresses.
+    bare: Wiring,
+    ends: Ends,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        call: &'a Call,
+        config: &'a PluginConfig,
+        netns: &'a Netns,
+        mac: Option<Mac>,
+    ) -> Result<Self, Failed> {
+        let mut sockets = Sockets::open(netns)?;
+        let plan = Plan::new(call, config, &mut sockets, mac)?;
+        let bare = plan.wiring(&Success::default())?;
+        let ends = make_pair(&bare, netns, &mut sockets)?;
+        Ok(Self {
+            plan,
+            netns,
+            sockets,
+            bare,
+            ends,
+        })
+    }
+
+    /// Wires the pod with what the IPAM plugin answered.
+    fn attach(mut self, addresses: &Success) -> Result<Success, Failed> {
+        let wiring = match self.plan.checked(addresses) {
+            Ok(wiring) => wiring,
+            Err(error) => return Err(self.undo(error)),
+        };
+        make(&wiring, self.netns, &mut self.sockets, self.ends)?;
+        let sandbox = self.netns.path().to_string_lossy();
+        Ok(wiring.result(&sandbox, dns(self.plan.config, addresses)))
+    }
+
+    /// Takes the pair back because of `error`.
+    fn undo(&mut self, error: Error) -> Failed {
+        take_back(error, &self.bare, &mut self.sockets, self.ends)
+    }
 }
 
 /// All that is known before the addresses are.
@@ -51,8 +133,12 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(call: &'a Call, config: &'a PluginConfig, sockets: &mut Sockets) -> Result<Self, Error> {
-        let mac = asked::mac(call)?;
+    fn new(
+        call: &'a Call,
+        config: &'a PluginConfig,
+        sockets: &mut Sockets,
+        mac: Option<Mac>,
+    ) -> Result<Self, Error> {
         let routes = sockets.pod.routes(RouteFilter::default());
         let routes = routes.map_err(|error| kernel("looking at the pod's routes", &error))?;
         Ok(Self {
@@ -64,25 +150,11 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Wires the pod with what the IPAM plugin answered.
-    fn attach(
-        &self,
-        addresses: &Success,
-        netns: &Netns,
-        sockets: &mut Sockets,
-    ) -> Result<Success, Failed> {
-        let wiring = self.wiring(addresses)?;
-        make(&wiring, netns, sockets)?;
-        let sandbox = netns.path().to_string_lossy();
-        Ok(wiring.result(&sandbox, dns(self.config, addresses)))
-    }
-
     /// The wiring for what the IPAM plugin answered.
     fn wiring(&self, addresses: &Success) -> Result<Wiring, Error> {
-        let attachment = self.call.environment.attachment()?;
-        let wiring = Wiring::new(&Wanted {
+        Ok(Wiring::new(&Wanted {
             network: &self.call.network,
-            attachment,
+            attachment: self.call.environment.attachment()?,
             ipam: addresses,
             mtu: self.node.mtu,
             node_addresses: &self.node.addresses,
@@ -90,9 +162,15 @@ impl<'a> Plan<'a> {
             mac: self.mac,
             settings: &self.config.sysctl,
             occupied: &self.occupied,
-        });
+        }))
+    }
+
+    /// The wiring, if a pod can be reached by it.
+    fn checked(&self, addresses: &Success) -> Result<Wiring, Error> {
+        let wiring = self.wiring(addresses)?;
         if wiring.addresses.is_empty() {
             let ipam = &self.config.ipam_type;
+            let attachment = self.call.environment.attachment()?;
             return Err(Error::new(
                 code::INVALID_CONFIG,
                 format!("IPAM plugin {ipam:?} gave {attachment} no address"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wire::cni::{Call, Delegate, Error};
+use wire::cni::{Call, Command, Delegate, Error, Running};
 use wire::conf::PluginConfig;
 use wire::netlink::{Link, Socket};
 use wire::netns::Netns;
@@ -14,20 +14,26 @@ use crate::wiring::{self, is_pair};
 
 /// Detaches the pod. Its routes go first, at once and with the interface; only then are the
 /// addresses given back, so that none is handed out while a packet for it still finds the old pod.
+/// The IPAM plugin does that while the rest of the interface is cleared away.
 pub(crate) fn del(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let withdrawn = withdraw(call, &mut host)?;
-    let freed = Delegate::find(call, &config.ipam_type).and_then(|ipam| ipam.del(call));
-    if withdrawn {
-        removal::destroy_soon(&mut host)
-            .map_err(|error| kernel("destroying what was removed", &error))?;
-    }
-    freed
+    let ipam = Delegate::find(call, &config.ipam_type);
+    let running = ipam.as_ref().map(|ipam| ipam.start(call, Command::Del));
+    let cleared = match withdrawn {
+        Some(host_end) => clear_away(call, &mut host, &host_end),
+        None => Ok(()),
+    };
+    let freed = match running {
+        Ok(running) => running.and_then(Running::finish).map(drop),
+        Err(error) => Err(error.clone()),
+    };
+    cleared.and(freed)
 }
 
-/// Takes the pair out of use, if it is there.
-fn withdraw(call: &Call, host: &mut Socket) -> Result<bool, Error> {
+/// Takes the host end out of use, if it is there.
+fn withdraw(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     let attachment = call.environment.attachment()?;
     let name = node::host_interface(&call.network, attachment);
     let failed = |error| {
@@ -38,14 +44,19 @@ fn withdraw(call: &Call, host: &mut Socket) -> Result<bool, Error> {
     };
     let alias = wiring::alias(&call.network, attachment);
     let link = host.link_by_name(&name).map_err(failed)?;
-    let Some(host_end) = link.filter(|link| is_ours(link, &alias)) else {
-        return Ok(false);
-    };
-    removal::withdraw(host, &host_end).map_err(failed)?;
-    if let Some(netns) = &call.environment.netns {
-        clear(netns, attachment.interface(), &host_end);
+    let host_end = link.filter(|link| is_ours(link, &alias));
+    if let Some(host_end) = &host_end {
+        removal::withdraw(host, host_end).map_err(failed)?;
     }
-    Ok(true)
+    Ok(host_end)
+}
+
+/// What is left to do once nothing leads to the pod.
+fn clear_away(call: &Call, host: &mut Socket, host_end: &Link) -> Result<(), Error> {
+    if let Some(netns) = &call.environment.netns {
+        clear(netns, call.environment.attachment()?.interface(), host_end);
+    }
+    removal::destroy_soon(host).map_err(|error| kernel("destroying what was removed", &error))
 }
 
 /// Takes the pod's end out of the pod's sight. The namespace may be gone or going, and there may be

@@ -3,9 +3,10 @@
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use wire::cni::{Error, code};
+use wire::cni::{Call, Error, code};
 use wire::netlink::{self, Socket};
 use wire::netns::Netns;
+use wire::node;
 use wire::sysctl;
 
 use crate::failure::{self, kernel};
@@ -36,20 +37,67 @@ impl From<Error> for Failed {
     }
 }
 
-/// Makes what the wiring says, or nothing, or says what it could not take back.
-pub(crate) fn make(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(), Failed> {
-    host::enable_forwarding(&wiring.addresses)?;
-    let (host_end, pod_end) = make_pair(wiring, netns, sockets)?;
-    connect(wiring, netns, sockets, host_end, pod_end).map_err(|error| {
-        match removal::take_back(&mut sockets.host, host_end) {
-            Ok(()) => error.into(),
-            Err(failure) => left_behind(error, wiring, &failure),
-        }
-    })
+impl Sockets {
+    /// Opens both.
+    pub(crate) fn open(netns: &Netns) -> Result<Self, Error> {
+        Ok(Self {
+            host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
+            pod: netns.socket().map_err(|error| failure::namespace(&error))?,
+        })
+    }
 }
 
-/// Makes the pair and returns the indexes of its ends.
-fn make_pair(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(u32, u32), Failed> {
+/// The two ends of a pair: their indexes, each in its own namespace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    host: u32,
+    pod: u32,
+}
+
+/// Makes the rest of what the wiring says around its pair, or takes the pair back, or says what it
+/// could not take back.
+pub(crate) fn make(
+    wiring: &Wiring,
+    netns: &Netns,
+    sockets: &mut Sockets,
+    ends: Ends,
+) -> Result<(), Failed> {
+    host::enable_forwarding(&wiring.addresses)
+        .and_then(|()| connect(wiring, netns, sockets, ends))
+        .map_err(|error| take_back(error, wiring, sockets, ends))
+}
+
+/// Takes the pair back because of `error`, and says so if it could not.
+pub(crate) fn take_back(
+    error: Error,
+    wiring: &Wiring,
+    sockets: &mut Sockets,
+    ends: Ends,
+) -> Failed {
+    match removal::take_back(&mut sockets.host, ends.host) {
+        Ok(()) => error.into(),
+        Err(failure) => left_behind(error, wiring, &failure),
+    }
+}
+
+/// Removes a pair of this attachment that has no alias yet: no addresses have been found for it.
+pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
+    let name = node::host_interface(&call.network, call.environment.attachment()?);
+    let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
+    let mut host = Socket::open().map_err(failed)?;
+    let link = host.link_by_name(&name).map_err(failed)?;
+    match link.filter(|link| link.alias.is_none() && link.kind.as_deref() == Some("veth")) {
+        Some(link) => removal::take_back(&mut host, link.index).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// Makes the pair of a wiring, which does not depend on its addresses.
+pub(crate) fn make_pair(
+    wiring: &Wiring,
+    netns: &Netns,
+    sockets: &mut Sockets,
+) -> Result<Ends, Failed> {
     let pair = wiring.pair(netns.as_raw_fd());
     let made = match sockets.host.add_veth(&pair) {
         // The name may be that of an interface that has been removed and is not destroyed yet.
@@ -61,7 +109,8 @@ fn make_pair(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(u
         }
         outcome => outcome,
     };
-    made.map_err(|error| match error {
+    let ends = made.map(|(host, pod)| Ends { host, pod });
+    ends.map_err(|error| match error {
         netlink::Error::Refused { .. } => pair_refused(wiring, &error, sockets).into(),
         // The request may have been carried out.
         _ => left_behind(pair_refused(wiring, &error, sockets), wiring, &error),
@@ -69,23 +118,17 @@ fn make_pair(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets) -> Result<(u
 }
 
 /// Wires the two ends of the pair.
-fn connect(
-    wiring: &Wiring,
-    netns: &Netns,
-    sockets: &mut Sockets,
-    host_end: u32,
-    pod_end: u32,
-) -> Result<(), Error> {
+fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) -> Result<(), Error> {
     let Sockets { host, pod } = sockets;
     let failed =
         |place: &str, error: &_| kernel(&format!("wiring {} {place}", wiring.alias), error);
-    host.apply_all(&wiring.host_requests(host_end))
+    host.apply_all(&wiring.host_requests(ends.host))
         .map_err(|error| failed("on the host", &error))?;
     apply_settings(wiring, netns)?;
-    pod.apply_all(&wiring.pod_requests(pod_end))
+    pod.apply_all(&wiring.pod_requests(ends.pod))
         .map_err(|error| failed("inside the pod", &error))?;
-    carry_packets(host, host_end)?;
-    host.apply_all(&wiring.acquaintance(host_end))
+    carry_packets(host, ends.host)?;
+    host.apply_all(&wiring.acquaintance(ends.host))
         .map_err(|error| failed("on the host", &error))
 }
 

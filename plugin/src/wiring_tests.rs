@@ -54,6 +54,18 @@ fn commands(requests: &[Request]) -> Vec<String> {
     requests.iter().map(ToString::to_string).collect()
 }
 
+/// ADD makes it while the IPAM plugin runs.
+#[test]
+fn the_pair_is_the_same_whatever_the_addresses_are() {
+    let known = wiring(&ipam(
+        &["10.244.7.3/24", "fd00:10:244:7::3/80"],
+        &["10.0.0.0/8"],
+    ));
+    let unknown = wiring(&Success::default());
+
+    assert_eq!(known.pair(3), unknown.pair(3));
+}
+
 #[test]
 fn a_dual_stack_pod_gets_both_addresses_both_gateways_and_no_question_to_ask() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));

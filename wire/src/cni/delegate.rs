@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Output, Stdio};
+use std::process::{self, Child, ChildStdin, Output, Stdio};
 use std::thread;
 
 use nix::errno::Errno;
 use serde_json::Value;
 
-use super::{Call, Command, Error, Success, code};
+use super::{Call, Command, Error, Success, Version, code};
 
 /// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
 const PIPE_ROOM: usize = 4096;
@@ -23,6 +23,24 @@ const QUOTED: usize = 200;
 pub struct Delegate {
     path: PathBuf,
     name: String,
+}
+
+/// A plugin that runs. It has to be waited for: [`Running::finish`].
+#[derive(Debug)]
+#[must_use]
+pub struct Running<'a> {
+    plugin: &'a Delegate,
+    child: Child,
+    input: Input<'a>,
+}
+
+/// What a running plugin is to read.
+#[derive(Debug)]
+enum Input<'a> {
+    /// It is in the pipe, or could not be put there.
+    Written(io::Result<()>),
+    /// More than a pipe takes without a reader.
+    Waiting(Option<ChildStdin>, &'a [u8]),
 }
 
 impl Delegate {
@@ -53,37 +71,37 @@ impl Delegate {
         }
     }
 
-    /// Runs it with the caller's environment, `CNI_COMMAND` set to `command`, and the caller's own
-    /// configuration on its standard input. Its error is passed on with the plugin's name in the
-    /// message; what it writes to standard error goes to ours; death by signal, and output that is
-    /// not JSON, are code 5 and 6. Returns what it printed.
-    pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
-        let child = process::Command::new(&self.path)
+    /// Starts it with the caller's environment, `CNI_COMMAND` set to `command`, and the caller's own
+    /// configuration on its standard input. What it writes to standard error goes to ours.
+    pub fn start<'a>(&'a self, call: &'a Call, command: Command) -> Result<Running<'a>, Error> {
+        let mut child = process::Command::new(&self.path)
             .env("CNI_COMMAND", command.as_str())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .map_err(|error| self.not_started(&error))?;
-        let output = converse(child, &call.stdin).map_err(|error| {
-            let msg = format!("{}: lost contact: {error}", self.name);
-            Error::new(code::IO, msg)
-        })?;
-        if output.status.success() {
-            Ok(output.stdout)
+        let pipe = child.stdin.take();
+        let input = if call.stdin.len() <= PIPE_ROOM {
+            Input::Written(write(pipe, &call.stdin))
         } else {
-            Err(self.failure(&output))
-        }
+            Input::Waiting(pipe, &call.stdin)
+        };
+        Ok(Running {
+            plugin: self,
+            child,
+            input,
+        })
+    }
+
+    /// Runs it to its end: [`Delegate::start`] and [`Running::finish`].
+    pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
+        self.start(call, command)?.finish()
     }
 
     /// ADD, with the result parsed.
     pub fn add(&self, call: &Call) -> Result<Success, Error> {
-        let printed = self.run(call, Command::Add)?;
-        let json = serde_json::from_slice(&printed).map_err(|_| {
-            let msg = format!("{} did not print a result: {}", self.name, quote(&printed));
-            Error::new(code::DECODING, msg)
-        })?;
-        Success::parse(&json, call.version).map_err(|error| error.within(&self.name))
+        self.start(call, Command::Add)?.result(call.version)
     }
 
     /// DEL.
@@ -195,33 +213,66 @@ fn not_found(plugin: &str, folders: &[PathBuf]) -> Error {
     Error::new(code::INVALID_CONFIG, msg).advise(advice)
 }
 
-/// Writes `stdin`, reads all that the child prints, and waits for its end. A child that prints
-/// before it reads would block us both where the pipe cannot take all of `stdin` at once, so then
-/// a thread writes.
-fn converse(mut child: Child, stdin: &[u8]) -> io::Result<Output> {
-    let pipe = child.stdin.take();
-    let write = || match pipe {
-        // A child that does not care to read is none of our business.
-        Some(mut pipe) => pipe.write_all(stdin).or_else(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(error),
-        }),
-        None => Ok(()),
-    };
-    if stdin.len() <= PIPE_ROOM {
-        // Errors are looked at after the wait: no child is left unreaped.
-        let written = write();
-        let output = child.wait_with_output()?;
-        return written.map(|()| output);
+impl Running<'_> {
+    /// Waits for its end. Its error is passed on with the plugin's name in the message; death by
+    /// signal, and output that is not JSON, are code 5 and 6. Returns what it printed.
+    pub fn finish(self) -> Result<Vec<u8>, Error> {
+        let plugin = self.plugin;
+        let output = converse(self.child, self.input).map_err(|error| {
+            let msg = format!("{}: lost contact: {error}", plugin.name);
+            Error::new(code::IO, msg)
+        })?;
+        if output.status.success() {
+            Ok(output.stdout)
+        } else {
+            Err(plugin.failure(&output))
+        }
     }
+
+    /// Waits for its end and parses the result of ADD, which is of `version`.
+    pub fn result(self, version: Version) -> Result<Success, Error> {
+        let plugin = self.plugin;
+        let printed = self.finish()?;
+        let json = serde_json::from_slice(&printed).map_err(|_| {
+            let msg = format!(
+                "{} did not print a result: {}",
+                plugin.name,
+                quote(&printed)
+            );
+            Error::new(code::DECODING, msg)
+        })?;
+        Success::parse(&json, version).map_err(|error| error.within(&plugin.name))
+    }
+}
+
+/// Reads all that the child prints, and waits for its end. A child that prints before it reads
+/// would block us both where the pipe could not take all of its input at once, so then a thread
+/// writes.
+fn converse(child: Child, input: Input<'_>) -> io::Result<Output> {
+    let (pipe, stdin) = match input {
+        Input::Written(written) => {
+            // Errors are looked at after the wait: no child is left unreaped.
+            let output = child.wait_with_output()?;
+            return written.map(|()| output);
+        }
+        Input::Waiting(pipe, stdin) => (pipe, stdin),
+    };
     thread::scope(|scope| {
-        let writer = thread::Builder::new().spawn_scoped(scope, write)?;
+        let writer = thread::Builder::new().spawn_scoped(scope, || write(pipe, stdin))?;
         let output = child.wait_with_output()?;
         let written = writer
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         written.map(|()| output)
     })
+}
+
+/// A child that does not care to read is none of our business.
+fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
+    match pipe.map(|mut pipe| pipe.write_all(stdin)) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The start of what a plugin printed, fit for one line of a message.

@@ -19,7 +19,7 @@ pub use ask::versions_of;
 pub use attachment::Attachment;
 pub use call::Call;
 pub(crate) use call::{network_of, version_of};
-pub use delegate::Delegate;
+pub use delegate::{Delegate, Running};
 pub use environment::{Command, Environment};
 pub use error::{Error, code};
 pub use program::{Program, run};
