@@ -66,6 +66,7 @@ check_packages() {
         need kubernetes-client kubectl
     fi
     if test -z "${WITHOUT_RUNTIMES:-}" || test -n "${WITH_IMAGE:-}"; then need buildah buildah; fi
+    need iperf3 iperf3
 }
 
 as_root() {

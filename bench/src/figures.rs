@@ -1,79 +1,93 @@
-//! What was measured, and how a person reads it.
+//! What was measured.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Microseconds, from the start of a process to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A figure measured many times, in nanoseconds, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Samples(Vec<u64>);
+
+/// What a table shows of [`Samples`], in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spread {
-    pub(crate) min: u128,
-    pub(crate) median: u128,
-    pub(crate) p99: u128,
-    pub(crate) max: u128,
+    pub(crate) min: u64,
+    pub(crate) median: u64,
+    pub(crate) p99: u64,
+    pub(crate) max: u64,
 }
 
-/// One contender with so many addresses in use.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Row {
-    pub(crate) contender: String,
-    pub(crate) in_use: usize,
-    pub(crate) add: Spread,
-    pub(crate) del: Spread,
-}
+impl Samples {
+    /// The share of all samples that are not above the returned one, in percent.
+    pub(crate) fn percentile(&self, percent: usize) -> u64 {
+        let last = self.0.len().saturating_sub(1);
+        // The smallest sample that `percent` of all do not exceed (nearest rank).
+        let rank = (self.0.len() * percent).div_ceil(100).saturating_sub(1);
+        self.0.get(rank.min(last)).copied().unwrap_or_default()
+    }
 
-impl Spread {
-    /// The spread of at least one figure.
-    pub(crate) fn of(mut figures: Vec<Duration>) -> Self {
-        figures.sort_unstable();
-        let at = |share: usize| {
-            let index = (figures.len() * share / 100).min(figures.len().saturating_sub(1));
-            figures.get(index).map_or(0, Duration::as_micros)
-        };
-        Self {
-            min: at(0),
-            median: at(50),
-            p99: at(99),
-            max: at(100),
+    /// The middle one.
+    pub(crate) fn median(&self) -> u64 {
+        self.percentile(50)
+    }
+
+    /// Its spread.
+    pub(crate) fn spread(&self) -> Spread {
+        Spread {
+            min: self.percentile(0),
+            median: self.median(),
+            p99: self.percentile(99),
+            max: self.percentile(100),
         }
+    }
+
+    /// All, ascending.
+    pub(crate) fn sorted(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
-/// The rows as a table, each contender's medians also as a ratio to its own with the fewest
-/// addresses in use.
-pub(crate) fn table(rows: &[Row]) -> String {
-    let mut text = String::from(
-        "An address given out and taken back, microseconds from the start of the process to its end\n\n\
-         | contender | in use | ADD min | median | p99 | max | ratio | DEL min | median | p99 | max | ratio |\n\
-         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n",
-    );
-    for row in rows {
-        let first = rows
-            .iter()
-            .find(|other| other.contender == row.contender)
-            .unwrap_or(row);
-        let _ = write!(text, "| {} | {} ", row.contender, row.in_use);
-        for (spread, base) in [(row.add, first.add), (row.del, first.del)] {
-            let _ = write!(
-                text,
-                "| {} | {} | {} | {} | {} ",
-                spread.min,
-                spread.median,
-                spread.p99,
-                spread.max,
-                ratio(spread.median, base.median)
-            );
-        }
-        text.push_str("|\n");
+impl FromIterator<u64> for Samples {
+    fn from_iter<I: IntoIterator<Item = u64>>(samples: I) -> Self {
+        let mut samples: Vec<u64> = samples.into_iter().collect();
+        samples.sort_unstable();
+        Self(samples)
     }
-    text
 }
 
-/// `a / b` with two digits.
-fn ratio(a: u128, b: u128) -> String {
-    let hundredths = (a * 100 + b / 2) / b.max(1);
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+impl FromIterator<Duration> for Samples {
+    fn from_iter<I: IntoIterator<Item = Duration>>(samples: I) -> Self {
+        samples.into_iter().map(nanoseconds).collect()
+    }
+}
+
+/// A duration in nanoseconds; more than 584 years count as so many.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The number as one that can be divided: exact up to 2^53.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "figures are shown with three digits"
+)]
+pub(crate) fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// `a / b`, or nothing where there is no such ratio.
+pub(crate) fn ratio(a: u64, b: u64) -> Option<f64> {
+    (b != 0).then(|| float(a) / float(b))
+}
+
+/// How many a second, if `count` took `nanoseconds`.
+pub(crate) fn per_second(count: usize, nanoseconds: u64) -> f64 {
+    float(count as u64) * 1e9 / float(nanoseconds.max(1))
 }
 
 #[cfg(test)]
@@ -81,37 +95,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_is_read_off_the_sorted_figures() {
-        let figures = (1..=100).rev().map(Duration::from_micros).collect();
+    fn a_spread_is_read_off_the_sorted_samples() {
+        let samples: Samples = (1..=200).rev().map(Duration::from_nanos).collect();
 
-        let spread = Spread::of(figures);
-
-        assert_eq!(
-            (spread.min, spread.median, spread.p99, spread.max),
-            (1, 51, 100, 100)
-        );
+        let expected = Spread {
+            min: 1,
+            median: 100,
+            p99: 198,
+            max: 200,
+        };
+        assert_eq!(samples.spread(), expected);
     }
 
     #[test]
-    fn ratios_are_to_the_contenders_own_first_row() {
-        let spread = |median| Spread {
-            min: 1,
-            median,
-            p99: 1,
-            max: 1,
-        };
-        let row = |in_use, median| Row {
-            contender: "x".to_owned(),
-            in_use,
-            add: spread(median),
-            del: spread(median),
-        };
+    fn few_samples_have_percentiles_too() {
+        let one: Samples = [7].into_iter().collect();
+        let none = Samples::default();
 
-        let table = table(&[row(0, 200), row(250, 301)]);
+        assert_eq!((one.percentile(0), one.percentile(99)), (7, 7));
+        assert_eq!(none.percentile(50), 0);
+    }
 
-        assert!(
-            table.lines().last().unwrap().contains("| 1.51 |"),
-            "{table}"
-        );
+    #[test]
+    fn there_is_no_ratio_to_nothing() {
+        assert_eq!(ratio(3, 2), Some(1.5));
+        assert_eq!(ratio(3, 0), None);
     }
 }

@@ -1,44 +1,98 @@
-//! `make bench`: contenders side by side in one run, on a node of the lab.
+//! `make bench`: contenders side by side in one run, in a lab of their own.
 
-mod contender;
+mod cni;
+mod data;
 mod figures;
-mod ipam;
+mod plot;
+mod routed;
+mod table;
 
+use std::fs;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use lab::{Error, Lab, Result};
+use lab::{Error, Families, Lab, Node, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// Where the bench is on the node.
+use crate::routed::listen::Listener;
+use crate::routed::process::Usage;
+
+/// Where the bench is on a machine of the lab.
 const INSIDE: &str = "/opt/flatland/bench";
 
-/// Benchmarks Flatland against what people run today, side by side in one run.
+/// Benchmarks Flatland against what people run today and against the kernel's own floor, side by
+/// side in one run.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// How often each operation is timed.
-    #[arg(long, default_value_t = 200)]
-    rounds: usize,
-    /// Where the figures go, as JSON.
-    #[arg(long, default_value = "target/bench/ipam.json")]
-    json: PathBuf,
+    /// A fifth of the samples: two minutes instead of a quarter of an hour.
+    #[arg(long)]
+    quick: bool,
+    /// Only these parts.
+    #[arg(long, value_delimiter = ',', default_values_t = PARTS.map(str::to_owned))]
+    only: Vec<String>,
+    /// Where tables, figures (JSON) and plots (SVG) go.
+    #[arg(long, default_value = "target/bench")]
+    to: PathBuf,
     #[command(subcommand)]
     command: Option<Inside>,
 }
 
+/// What there is to measure, in the order of the run.
+const PARTS: [&str; 7] = [
+    "latency", "storms", "first", "starts", "joins", "paths", "present",
+];
+
+/// The parts that run on a machine of the lab; each prints its figures.
 #[derive(Subcommand)]
 enum Inside {
-    /// The part that runs on the node.
+    /// One operation after the other.
     #[command(hide = true)]
-    Inside,
+    Latency { rounds: usize },
+    /// Many operations at once.
+    #[command(hide = true)]
+    Storms { rounds: usize, seconds: u64 },
+    /// The cost with pods on the node.
+    #[command(hide = true)]
+    Present { rounds: usize, most: u16 },
+    /// The first packets of fresh pods.
+    #[command(hide = true)]
+    First { rounds: usize },
+    /// Peers in etcd.
+    #[command(hide = true)]
+    Fill { from: u32, to: u32 },
+    /// Peers that join, one every so many microseconds.
+    #[command(hide = true)]
+    Join { from: u32, to: u32, pace: u64 },
+    /// A start of `routed`.
+    #[command(hide = true)]
+    Start { peers: u32 },
+    /// When so many routes appear.
+    #[command(hide = true)]
+    Listen { count: usize },
+    /// What all `routed` here have used.
+    #[command(hide = true)]
+    Usage,
+    /// Echoes.
+    #[command(hide = true)]
+    Serve,
+    /// Counts what is echoed.
+    #[command(hide = true)]
+    Ask { server: IpAddr, seconds: u64 },
+    /// Whether somebody answers.
+    #[command(hide = true)]
+    Ping { target: IpAddr },
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command {
-        Some(Inside::Inside) => inside(cli.rounds),
+    let outcome = match &cli.command {
+        Some(part) => inside(part),
         None => outside(&cli),
     };
     match outcome {
@@ -50,28 +104,222 @@ fn main() -> ExitCode {
     }
 }
 
-/// Raises a node, runs the bench on it and prints what it found.
-fn outside(cli: &Cli) -> Result {
-    let lab = Lab::builder().etcd(0).start()?;
-    let node = lab.node(1);
-    let own = std::env::current_exe().map_err(|error| Error::new(error.to_string()))?;
-    node.install(&own, INSIDE)?;
-    node.install(contender::HOST_LOCAL.as_ref(), "/opt/cni/bin/host-local")?;
-    let rounds = cli.rounds.to_string();
-    let text = node.run(&[INSIDE, "--rounds", &rounds, "inside"])?;
-    let rows: Vec<figures::Row> =
-        serde_json::from_str(&text).map_err(|error| Error::new(format!("{error}: {text}")))?;
-    writeln!(io::stdout(), "{}", figures::table(&rows))
-        .map_err(|error| Error::new(error.to_string()))?;
-    if let Some(folder) = cli.json.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| Error::new(error.to_string()))?;
+fn inside(part: &Inside) -> Result {
+    match part {
+        Inside::Latency { rounds } => print(cni::latency::measure(
+            &cni::contender::Contender::all(),
+            *rounds,
+            0,
+        )),
+        Inside::Storms { rounds, seconds } => print(cni::storm::measure(*rounds, *seconds)),
+        Inside::Present { rounds, most } => print(cni::present::measure(*rounds, *most)),
+        Inside::First { rounds } => print(data::first::measure(*rounds)),
+        Inside::Fill { from, to } => print(routed::records::fill(*from, *to)),
+        Inside::Join { from, to, pace } => print(routed::records::join(
+            *from,
+            *to,
+            Duration::from_micros(*pace),
+        )),
+        Inside::Start { peers } => print(routed::start::measure(*peers)),
+        Inside::Listen { count } => listen(*count),
+        Inside::Usage => print(Usage::of_all("routed")),
+        Inside::Serve => data::probe::serve().map_err(said),
+        Inside::Ask { server, seconds } => {
+            let answers = data::probe::ask(*server, Duration::from_secs(*seconds));
+            print(answers.map_err(|error| error.to_string()))
+        }
+        Inside::Ping { target } => {
+            let answer = lab::probe::ping(*target, lab::DEADLINE);
+            print(answer.map_err(|why| format!("{target} does not answer: {why}")))
+        }
     }
-    std::fs::write(&cli.json, text)
-        .map_err(|error| Error::new(format!("{}: {error}", cli.json.display())))
 }
 
-fn inside(rounds: usize) -> Result {
-    let rows = ipam::measure(rounds).map_err(Error::new)?;
-    let text = serde_json::to_string(&rows).map_err(|error| Error::new(error.to_string()))?;
-    writeln!(io::stdout(), "{text}").map_err(|error| Error::new(error.to_string()))
+/// Says that it listens, and later what it heard.
+fn listen(count: usize) -> Result {
+    let listener = Listener::open().map_err(Error::new)?;
+    writeln!(io::stdout(), "listening").map_err(said)?;
+    print(listener.hear(count, 3 * lab::DEADLINE))
+}
+
+fn print<T: Serialize>(figures: std::result::Result<T, String>) -> Result {
+    let figures = figures.map_err(Error::new)?;
+    let text = serde_json::to_string(&figures).map_err(said)?;
+    writeln!(io::stdout(), "{text}").map_err(said)
+}
+
+fn said(error: impl std::fmt::Display) -> Error {
+    Error::new(error.to_string())
+}
+
+fn outside(cli: &Cli) -> Result {
+    fs::create_dir_all(&cli.to).map_err(said)?;
+    let mut report = table::Report::new(&cli.to);
+    report.say(&machine(cli.quick))?;
+    for part in &cli.only {
+        let say = writeln!(io::stderr(), "bench: {part} ...");
+        say.map_err(said)?;
+        match part.as_str() {
+            "latency" => latency(cli, &mut report)?,
+            "storms" => storms(cli, &mut report)?,
+            "first" => first(cli, &mut report)?,
+            "starts" => starts(cli, &mut report)?,
+            "joins" => joins(cli, &mut report)?,
+            "paths" => paths(cli, &mut report)?,
+            "present" => present(cli, &mut report)?,
+            other => {
+                let parts = PARTS.join(", ");
+                return Err(Error::new(format!("no part {other}; there are {parts}")));
+            }
+        }
+    }
+    report.write()
+}
+
+/// What all of it is measured on.
+fn machine(quick: bool) -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let count = processors
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    let model = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("", |model| model.trim_start_matches([':', ' ', '\t']));
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let samples = if quick {
+        " Few samples: `QUICK=1`."
+    } else {
+        ""
+    };
+    format!(
+        "{count} processors ({model}), Linux {}, load before the run {}.{samples}\n",
+        kernel.trim(),
+        load.split(' ').next().unwrap_or_default()
+    )
+}
+
+fn latency(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = pod_lab()?;
+    let rounds = if cli.quick { 40 } else { 200 };
+    let rows: Vec<cni::latency::Row> = run(lab.node(1), &["latency", &rounds.to_string()])?;
+    cni::report::latency(report, &rows)
+}
+
+fn storms(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = pod_lab()?;
+    let (rounds, seconds) = if cli.quick { ("1", "3") } else { ("3", "30") };
+    let storms: cni::storm::Storms = run(lab.node(1), &["storms", rounds, seconds])?;
+    cni::report::storms(report, &storms)
+}
+
+fn present(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = pod_lab()?;
+    let (rounds, most) = if cli.quick {
+        ("10", "1000")
+    } else {
+        ("60", "4000")
+    };
+    let rows: Vec<cni::latency::Row> = run(lab.node(1), &["present", rounds, most])?;
+    cni::report::present(report, &rows)
+}
+
+fn first(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = pod_lab()?;
+    let rounds = if cli.quick { "10" } else { "50" };
+    let rows: Vec<data::first::First> = run(lab.node(1), &["first", rounds])?;
+    data::report::first(report, &rows)
+}
+
+fn starts(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = wide_lab(1)?;
+    let (rounds, most) = if cli.quick { (1, 5000) } else { (3, 20_000) };
+    let (mut starts, mut there) = (Vec::new(), 0);
+    for peers in [100, 1000, 5000, 20_000_u32]
+        .into_iter()
+        .filter(|peers| *peers <= most)
+    {
+        let numbers = [there.to_string(), peers.to_string()];
+        lab.etcd()[0]
+            .machine()
+            .run(&[INSIDE, "fill", &numbers[0], &numbers[1]])?;
+        there = peers;
+        let start = || run(lab.node(1), &["start", &numbers[1]]);
+        starts.push((0..rounds).map(|_| start()).collect::<Result<Vec<_>>>()?);
+    }
+    routed::report::starts(report, &starts)
+}
+
+fn joins(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = wide_lab(routed::joins::NODES)?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    let (few, many) = if cli.quick { (20, 300) } else { (100, 1000) };
+    let mut joins = vec![routed::joins::measure(&lab, 0, few, 50_000)?];
+    joins.push(routed::joins::measure(
+        &lab,
+        few,
+        few + many,
+        1_000_000 / u64::from(many),
+    )?);
+    routed::report::joins(report, &joins)
+}
+
+fn paths(cli: &Cli, report: &mut table::Report) -> Result {
+    let (rounds, seconds) = if cli.quick { (1, 1) } else { (4, 2) };
+    data::report::paths(report, &data::lab::measure(rounds, seconds)?)
+}
+
+/// Nodes of a network that is large enough for 20,000 of them, with the bench on each.
+fn wide_lab(nodes: u8) -> Result<Lab> {
+    let mut lab = Lab::builder().nodes(nodes).families(Families::V4).start()?;
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"]["podCIDRs"] = serde_json::json!([routed::POD_CIDR]);
+    for number in 1..=usize::from(nodes) {
+        let node = lab.node_mut(number);
+        node.set_conflist(&conflist)?;
+        node.run(&["ip", "address", "add", routed::WIDE, "dev", "eth0"])?;
+        install(node)?;
+    }
+    install(lab.etcd()[0].machine())?;
+    Ok(lab)
+}
+
+/// One node with everybody's programs on it.
+fn pod_lab() -> Result<Lab> {
+    let lab = Lab::builder().families(Families::Dual).start()?;
+    let node = lab.node(1);
+    install(node)?;
+    node.install_plugins(&cni::contender::THEIRS)?;
+    // All of them need it; who comes first should not pay for it.
+    node.run(&[
+        "sysctl",
+        "-qw",
+        "net.ipv4.ip_forward=1",
+        "net.ipv6.conf.all.forwarding=1",
+    ])?;
+    Ok(lab)
+}
+
+/// Puts the bench and the floor on a machine.
+fn install(machine: &lab::Machine) -> Result {
+    let own = std::env::current_exe().map_err(said)?;
+    machine.install(&own, INSIDE)?;
+    let floor = own.with_file_name("floor");
+    machine.install(&floor, cni::contender::FLOOR)
+}
+
+/// Runs a part on a machine and reads its figures.
+fn run<T: DeserializeOwned>(node: &Node, arguments: &[&str]) -> Result<T> {
+    let mut command = vec![INSIDE];
+    command.extend_from_slice(arguments);
+    parse(&node.run(&command)?)
+}
+
+/// Reads figures.
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::new(format!("{error}: {text}")))
 }

@@ -6,6 +6,7 @@ mod icmp;
 mod serve;
 mod transfer;
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,6 +25,11 @@ pub const LISTENING: &str = "listening";
 /// How long to wait for an answer, in milliseconds: a hundred times what a busy machine takes, and
 /// short enough that a test of what must not work stays quick.
 pub const LIMIT_MS: u64 = 2000;
+
+/// The shortest of a few round-trip times of an ICMP echo to `target`, in microseconds.
+pub fn ping(target: IpAddr, limit: Duration) -> io::Result<u64> {
+    icmp::ping(target, 0, limit)
+}
 
 /// What to ask.
 #[derive(Debug, Clone)]

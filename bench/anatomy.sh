@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Takes an ADD and a DEL apart: which system calls, how long the kernel had each (perf trace), in
+# which order (strace -f -r), and what the processes cost without anybody watching. Needs root,
+# perf (Debian: linux-perf) and strace; everything happens in namespaces of its own.
+#
+#   bench/anatomy.sh [FOLDER OF THE PROGRAMS [WHERE THE TRACES GO]]
+set -euo pipefail
+
+bin=$(realpath "${1:-target/bench/bin}")
+out=${2:-target/bench/anatomy}
+mkdir -p "$out"
+out=$(realpath "$out")
+
+if [ -z "${INSIDE:-}" ]; then
+    INSIDE=yes exec unshare --net --mount --pid --fork --mount-proc "$0" "$bin" "$out"
+fi
+
+mount -t tmpfs none /run
+mkdir -p /run/netns /run/bin /run/state
+mount --bind /run/state /var/lib
+cp "$bin"/{flatland,flatland-ipam,floor} /run/bin
+ip link set lo up
+ip link add uplink type veth peer name switch
+ip address add 192.168.1.11/24 dev uplink
+ip link set switch up
+ip link set uplink up
+ip netns add pod
+ip -n pod link set lo up
+sysctl -qw net.ipv4.ip_forward=1
+
+cat >/run/config <<'CONFIG'
+{ "cniVersion": "1.0.0", "name": "anatomy", "type": "flatland", "nodeAddresses": ["192.168.1.11"],
+  "ipam": { "type": "flatland-ipam", "nodeName": "n1", "podCIDRs": ["10.244.0.0/16"] } }
+CONFIG
+export CNI_PATH=/run/bin CNI_CONTAINERID=pod CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0
+
+# call VERB COMMAND...: one call of the plugin by a command, with the network at rest before it.
+call() {
+    local verb=$1
+    shift
+    # What a DEL leaves to be done is done within this time.
+    sleep 0.4
+    CNI_COMMAND=$verb "$@" /run/bin/flatland </run/config >/run/result
+}
+
+both() {
+    call ADD "$@"
+    call DEL "$@"
+}
+
+both env # claims a subnet, makes folders
+for verb in ADD DEL; do
+    call "$verb" perf trace --summary --output "$out/${verb,,}.summary"
+done
+for verb in ADD DEL; do
+    call "$verb" strace -f -r -o "$out/${verb,,}.strace"
+done
+for verb in ADD DEL; do
+    # Pages, processor time and real time, of all processes of one call.
+    call "$verb" perf stat --event minor-faults,task-clock,context-switches --output "$out/${verb,,}.stat"
+done
+for verb in add del; do
+    printf '== %s: %s system calls\n' "${verb^^}" "$(grep -cE '^[0-9]+ +[0-9.]+ [a-z0-9_]+\(' "$out/$verb.strace")"
+    cat "$out/$verb.summary" "$out/$verb.stat"
+done

@@ -1,0 +1,301 @@
+//! Whom we time, called as a runtime calls it.
+
+use std::fs;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lab::probe;
+use serde_json::{Value, json};
+
+use super::host::Pod;
+
+/// Where the floor is on the node.
+pub(crate) const FLOOR: &str = "/opt/flatland/floor";
+/// Plugins of Debian's containernetworking-plugins.
+pub(crate) const THEIRS: [&str; 3] = ["ptp", "bridge", "host-local"];
+
+const PLUGINS: &str = "/opt/cni/bin";
+/// Of the node.
+const ADDRESSES: [&str; 2] = ["192.168.1.11", "fd00:192:168:1::11"];
+/// Where host-local keeps its files.
+const HOST_LOCAL: &str = "/run/host-local";
+/// How long a pod may take to answer a ping.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Somebody who attaches pods.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    /// What it is called in tables.
+    pub(crate) name: String,
+    /// Whether its pods have IPv6 besides IPv4.
+    pub(crate) dual: bool,
+    /// Sets its pods and addresses apart from those of the others.
+    number: u8,
+    how: How,
+}
+
+#[derive(Debug)]
+enum How {
+    /// A CNI plugin with its configuration.
+    Plugin(Box<Value>),
+    /// The floor.
+    Floor,
+}
+
+/// A call that succeeded.
+#[derive(Debug)]
+pub(crate) struct Called {
+    /// From the start of the process to its end.
+    pub(crate) elapsed: Duration,
+    /// What it printed.
+    pub(crate) printed: String,
+}
+
+impl Contender {
+    /// All of them; those of one family can be compared with each other.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for dual in [false, true] {
+            for kind in ["floor", "flatland", "ptp", "bridge"] {
+                let number = u8::try_from(all.len()).unwrap_or(u8::MAX);
+                all.push(Self::new(kind, dual, number));
+            }
+        }
+        all
+    }
+
+    /// Those of IPv4, and ours of both families.
+    pub(crate) fn few() -> Vec<Self> {
+        let mut all = Self::all();
+        all.retain(|contender| !contender.dual || contender.is_ours());
+        all
+    }
+
+    fn new(kind: &str, dual: bool, number: u8) -> Self {
+        let families = if dual { "dual stack" } else { "IPv4" };
+        let name = match kind {
+            "ptp" | "bridge" => format!("{kind} + host-local, {families}"),
+            _ => format!("{kind}, {families}"),
+        };
+        let network = format!("{kind}-{}", if dual { "dual" } else { "v4" });
+        let how = match kind {
+            "floor" => How::Floor,
+            "flatland" => How::Plugin(Box::new(ours(&network, dual, number))),
+            _ => How::Plugin(Box::new(theirs(kind, &network, dual, number))),
+        };
+        Self {
+            name,
+            dual,
+            number,
+            how,
+        }
+    }
+
+    /// Whether it is the project's own.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(&self.how, How::Plugin(config) if config["type"] == "flatland")
+    }
+
+    /// Whether it does nothing but change the kernel's state.
+    pub(crate) fn is_floor(&self) -> bool {
+        matches!(self.how, How::Floor)
+    }
+
+    /// One call, timed. `result` is what ADD printed, for DEL and CHECK.
+    pub(crate) fn call(&self, verb: &str, pod: &Pod, result: &str) -> Result<Called, String> {
+        match &self.how {
+            How::Floor => run(self.floor(verb, pod), b""),
+            How::Plugin(config) => {
+                let mut config = config.clone();
+                if !result.is_empty() {
+                    config["prevResult"] =
+                        serde_json::from_str(result).map_err(|error| error.to_string())?;
+                }
+                let kind = config["type"].as_str().unwrap_or_default();
+                let command = plugin(kind, verb, pod);
+                run(command, config.to_string().as_bytes())
+            }
+        }
+        .map_err(|why| format!("{} {verb} {}: {why}", self.name, pod.name))
+    }
+
+    fn floor(&self, verb: &str, pod: &Pod) -> Command {
+        let mut command = Command::new(FLOOR);
+        command.env_clear().arg(verb.to_lowercase());
+        command
+            .arg(pod.netns())
+            .arg(format!("floor{}x{}", self.number, pod.number));
+        if verb == "ADD" {
+            let addresses = self.floor_addresses(pod);
+            let pairs = ADDRESSES.iter().zip(addresses);
+            command.args(pairs.map(|(node, pod)| format!("{node},{pod}")));
+        }
+        command
+    }
+
+    fn floor_addresses(&self, pod: &Pod) -> Vec<IpAddr> {
+        let [high, low] = pod.number.to_be_bytes();
+        let v4 = IpAddr::from([10, 230 + self.number, high, low]);
+        let v6 = [0xfd00, 0x10, 0x230, self.number.into(), 0, 0, 0, pod.number].into();
+        if self.dual { vec![v4, v6] } else { vec![v4] }
+    }
+
+    /// Its pod's addresses, if they need not be asked for.
+    pub(crate) fn known_addresses(&self, pod: &Pod) -> Option<Vec<IpAddr>> {
+        self.is_floor().then(|| self.floor_addresses(pod))
+    }
+
+    /// Fails unless every address that the pod was given answers the node.
+    pub(crate) fn ping(&self, pod: &Pod, printed: &str) -> Result<(), String> {
+        let addresses = match self.known_addresses(pod) {
+            Some(addresses) => addresses,
+            None => addresses(printed)?,
+        };
+        let wanted = if self.dual { 2 } else { 1 };
+        if addresses.len() != wanted {
+            return Err(format!("{}: {addresses:?} is not {wanted}", self.name));
+        }
+        for address in addresses {
+            probe::ping(address, PATIENCE).map_err(|why| {
+                format!(
+                    "{} is not timed: its pod {address} is not to be pinged: {why}",
+                    self.name
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes addresses for pods that are not made: the IPAM plugin alone.
+    pub(crate) fn reserve(&self, pods: &[Pod]) -> Result<(), String> {
+        let How::Plugin(config) = &self.how else {
+            return Ok(());
+        };
+        if !self.is_ours() {
+            return fill_host_local(config, pods);
+        }
+        let stdin = config.to_string();
+        pods.iter().try_for_each(|pod| {
+            run(plugin("flatland-ipam", "ADD", pod), stdin.as_bytes()).map(drop)
+        })
+    }
+}
+
+fn ours(network: &str, dual: bool, number: u8) -> Value {
+    let (mut cidrs, mut lengths) = (vec![format!("10.{}.0.0/16", 230 + number)], vec![19]);
+    if dual {
+        cidrs.push(format!("fd00:10:{}::/56", 230 + u16::from(number)));
+        lengths.push(80);
+    }
+    // As `routed` installs it: with the node's name and addresses.
+    json!({
+        "cniVersion": "1.0.0", "name": network, "type": "flatland", "nodeAddresses": ADDRESSES,
+        "ipam": {
+            "type": "flatland-ipam", "nodeName": "n1", "podCIDRs": cidrs, "subnetLengths": lengths,
+            "etcd": { "endpoints": ["http://192.168.1.2:2379"] }
+        }
+    })
+}
+
+fn theirs(kind: &str, network: &str, dual: bool, number: u8) -> Value {
+    let mut ranges = vec![json!([{ "subnet": format!("10.{}.0.0/19", 230 + number) }])];
+    let mut routes = vec![json!({ "dst": "0.0.0.0/0" })];
+    if dual {
+        ranges.push(json!([{ "subnet": format!("fd00:10:{}::/80", 230 + u16::from(number)) }]));
+        routes.push(json!({ "dst": "::/0" }));
+    }
+    let mut config = json!({
+        "cniVersion": "1.0.0", "name": network, "type": kind, "mtu": 1500,
+        "ipam": { "type": "host-local", "dataDir": HOST_LOCAL, "ranges": ranges, "routes": routes }
+    });
+    if kind == "bridge" {
+        config["bridge"] = format!("bench{number}").into();
+        config["isGateway"] = true.into();
+    }
+    config
+}
+
+/// By ADD this would take minutes: its cost grows with each. These are the files it leaves.
+fn fill_host_local(config: &Value, pods: &[Pod]) -> Result<(), String> {
+    let folder = Path::new(HOST_LOCAL).join(config["name"].as_str().unwrap_or_default());
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let ranges = config["ipam"]["ranges"].as_array();
+    for (index, range) in ranges.into_iter().flatten().enumerate() {
+        let subnet = range[0]["subnet"].as_str().unwrap_or_default();
+        let network = subnet.split('/').next().unwrap_or_default();
+        let network: IpAddr = network
+            .parse()
+            .map_err(|_| format!("not a subnet: {subnet}"))?;
+        let mut last = network;
+        for pod in pods {
+            // The first one is the gateway's.
+            last = nth(network, pod.number + 2);
+            fs::write(
+                folder.join(last.to_string()),
+                format!("{}\r\neth0", pod.name),
+            )
+            .map_err(|error| error.to_string())?;
+        }
+        let note = folder.join(format!("last_reserved_ip.{index}"));
+        fs::write(note, last.to_string()).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn nth(network: IpAddr, number: u16) -> IpAddr {
+    match network {
+        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() + u32::from(number)).into()),
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() + u128::from(number)).into()),
+    }
+}
+
+/// The addresses in a result.
+pub(crate) fn addresses(printed: &str) -> Result<Vec<IpAddr>, String> {
+    let result: Value = serde_json::from_str(printed).map_err(|error| error.to_string())?;
+    let ips = result["ips"].as_array().into_iter().flatten();
+    ips.map(|ip| {
+        let text = ip["address"].as_str().unwrap_or_default();
+        let address = text.split('/').next().unwrap_or_default();
+        address
+            .parse()
+            .map_err(|_| format!("not an address: {text}"))
+    })
+    .collect()
+}
+
+fn plugin(kind: &str, verb: &str, pod: &Pod) -> Command {
+    let mut command = Command::new(format!("{PLUGINS}/{kind}"));
+    command
+        .env_clear()
+        .env("CNI_COMMAND", verb)
+        .env("CNI_CONTAINERID", &pod.name)
+        .env("CNI_NETNS", pod.netns())
+        .env("CNI_IFNAME", "eth0")
+        .env("CNI_PATH", PLUGINS)
+        // Where Debian's plugins look for programs that they run.
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
+}
+
+/// Runs a command with something to read, timed from its start to its end.
+fn run(mut command: Command, stdin: &[u8]) -> Result<Called, String> {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let start = Instant::now();
+    let mut child = pipes.spawn().map_err(|error| error.to_string())?;
+    if let Some(mut pipe) = child.stdin.take() {
+        pipe.write_all(stdin).map_err(|error| error.to_string())?;
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(|error| error.to_string())?;
+    let elapsed = start.elapsed();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        Ok(Called { elapsed, printed })
+    } else {
+        Err(format!("{}: {printed}", output.status))
+    }
+}

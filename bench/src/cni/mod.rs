@@ -1,0 +1,8 @@
+//! ADD, DEL and CHECK: what a container runtime waits for. Runs on a node of the lab.
+
+pub(crate) mod contender;
+pub(crate) mod host;
+pub(crate) mod latency;
+pub(crate) mod present;
+pub(crate) mod report;
+pub(crate) mod storm;

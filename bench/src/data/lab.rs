@@ -1,0 +1,203 @@
+//! Pairs of nodes, each with a network of its own kind, on one switch.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lab::{Daemon, Error, Families, Lab, Node, Pod, Result, wait_for};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::probe::Answers;
+use crate::figures::Samples;
+use crate::{INSIDE, parse};
+
+/// How long an iperf3 server may take to start.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One way from one place to another.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Path {
+    pub(crate) contender: String,
+    /// Whether it leads to another node.
+    pub(crate) across: bool,
+    /// Bits a second by TCP, of several runs.
+    pub(crate) throughput: Samples,
+    /// Medians of several runs, in nanoseconds.
+    pub(crate) median: Samples,
+    pub(crate) p99: Samples,
+    /// Connections a second, of several runs.
+    pub(crate) connections: Samples,
+}
+
+/// Who has which two nodes.
+const PAIRS: [&str; 4] = ["flatland", "ptp", "bridge", "host"];
+
+/// A place that packets come from or go to.
+enum Place<'a> {
+    Node(&'a Node),
+    Pod(Box<Pod<'a>>),
+}
+
+/// Measures every way `rounds` times, `seconds` each, all in turn.
+pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Vec<Path>> {
+    let lab = Lab::builder().nodes(8).families(Families::V4).start()?;
+    for (number, node) in lab.nodes().iter().enumerate() {
+        crate::install(node)?;
+        prepare(&lab, number / 2, number)?;
+    }
+    for number in [1, 2] {
+        lab.node(number).wait_ready()?;
+    }
+    let mut ways = Vec::new();
+    for (pair, contender) in PAIRS.iter().enumerate() {
+        let (here, there) = (lab.node(2 * pair + 1), lab.node(2 * pair + 2));
+        if *contender == "host" {
+            ways.push((*contender, true, Place::Node(here), Place::Node(there)));
+            continue;
+        }
+        ways.push((
+            *contender,
+            false,
+            Place::pod(here, "a")?,
+            Place::pod(here, "b")?,
+        ));
+        ways.push((
+            *contender,
+            true,
+            Place::pod(here, "c")?,
+            Place::pod(there, "d")?,
+        ));
+    }
+    let mut servers = Vec::new();
+    for (.., to) in &ways {
+        servers.push(to.spawn("serve", &[INSIDE, "serve"])?);
+        servers.push(to.spawn("iperf3", &["iperf3", "-s"])?);
+    }
+    let mut figures: Vec<[Vec<u64>; 4]> = ways.iter().map(|_| Default::default()).collect();
+    for _ in 0..rounds {
+        for ((name, _, from, to), figures) in ways.iter().zip(&mut figures) {
+            let sample = sample(from, to.address()?, seconds)
+                .map_err(|why| Error::new(format!("{name} is not timed: {why}")))?;
+            figures
+                .iter_mut()
+                .zip(sample)
+                .for_each(|(all, one)| all.push(one));
+        }
+    }
+    drop(servers);
+    let paths = ways
+        .iter()
+        .zip(figures)
+        .map(|((contender, across, ..), figures)| {
+            let [throughput, median, p99, connections] =
+                figures.map(|all| all.into_iter().collect());
+            Path {
+                contender: (*contender).to_owned(),
+                across: *across,
+                throughput,
+                median,
+                p99,
+                connections,
+            }
+        });
+    Ok(paths.collect())
+}
+
+/// Makes a node one of its pair.
+fn prepare(lab: &Lab, pair: usize, number: usize) -> Result {
+    let (kind, node) = (PAIRS[pair], &lab.nodes()[number]);
+    match kind {
+        "flatland" => return node.spawn_routed(&[]),
+        "host" => return Ok(()),
+        _ => {}
+    }
+    node.install_plugins(&crate::cni::contender::THEIRS)?;
+    node.run(&["sysctl", "-qw", "net.ipv4.ip_forward=1"])?;
+    let conflist = theirs(kind, number);
+    node.write("/etc/cni/net.d/10-theirs.conflist", conflist.to_string())?;
+    // What an operator, or a daemon that does nothing else, adds for the other one's pods.
+    let other = number ^ 1;
+    let via = lab.nodes()[other].addresses()[0].to_string();
+    node.run(&["ip", "route", "add", &subnet(other), "via", &via])
+        .map(drop)
+}
+
+fn subnet(number: usize) -> String {
+    format!("10.99.{number}.0/24")
+}
+
+fn theirs(kind: &str, number: usize) -> Value {
+    let mut plugin = json!({
+        "type": kind, "mtu": 1500,
+        "ipam": {
+            "type": "host-local", "dataDir": "/run/host-local", "ranges": [[{ "subnet": subnet(number) }]],
+            "routes": [{ "dst": "0.0.0.0/0" }]
+        }
+    });
+    if kind == "bridge" {
+        plugin["bridge"] = "pods".into();
+        plugin["isGateway"] = true.into();
+    }
+    json!({ "cniVersion": "1.0.0", "name": kind, "plugins": [plugin] })
+}
+
+/// Throughput in bits a second, median and p99 of a round trip in nanoseconds, connections a second.
+fn sample(from: &Place<'_>, to: IpAddr, seconds: u64) -> Result<[u64; 4]> {
+    let (to, seconds) = (to.to_string(), seconds.to_string());
+    // Of the smallest packets a second is enough.
+    let short = "1";
+    from.run(&[INSIDE, "ping", &to])?;
+    let iperf = ["iperf3", "-c", &to, "-t", &seconds, "-O", "1", "-J"];
+    let text = wait_for("iperf3 server", PATIENCE, || from.run(&iperf).ok())?;
+    let report: Value = parse(&text)?;
+    let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
+    let bits = bits.ok_or_else(|| Error::new(format!("iperf3 said {text}")))?;
+    let answers: Answers = parse(&from.run(&[INSIDE, "ask", &to, short])?)?;
+    let trips = &answers.round_trips;
+    Ok([
+        whole(bits),
+        trips.median(),
+        trips.percentile(99),
+        whole(answers.connections_per_second),
+    ])
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive rate"
+)]
+fn whole(figure: f64) -> u64 {
+    figure as u64
+}
+
+impl<'a> Place<'a> {
+    fn pod(node: &'a Node, name: &str) -> Result<Self> {
+        Ok(Self::Pod(Box::new(node.add_pod(name)?)))
+    }
+
+    fn address(&self) -> Result<IpAddr> {
+        let addresses = match self {
+            Self::Node(node) => node.addresses().to_vec(),
+            Self::Pod(pod) => pod.addresses(),
+        };
+        addresses
+            .first()
+            .copied()
+            .ok_or_else(|| Error::new("a place without an address"))
+    }
+
+    fn run(&self, command: &[&str]) -> Result<String> {
+        match self {
+            Self::Node(node) => node.run(command),
+            Self::Pod(pod) => pod.run(command),
+        }
+    }
+
+    fn spawn(&self, log: &str, command: &[&str]) -> Result<Daemon> {
+        match self {
+            Self::Node(node) => node.spawn(log, None, command),
+            Self::Pod(pod) => pod.spawn(log, command),
+        }
+    }
+}

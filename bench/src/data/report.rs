@@ -1,0 +1,86 @@
+//! What a person reads of packets.
+
+use lab::Result;
+
+use super::first::First;
+use super::lab::Path;
+use crate::figures::{Samples, float, ratio};
+use crate::table::{Report, Table, cells, times, us};
+
+/// First packets of fresh pods.
+pub(crate) fn first(report: &mut Report, rows: &[First]) -> Result {
+    report.keep("first", &rows);
+    let columns = ["contender", "min", "median", "p99", "max"];
+    let title = "From the end of ADD to the fresh pod's first answer to the node (milliseconds)";
+    let mut table = Table::new(title, &columns);
+    for row in rows {
+        table.row(
+            [row.contender.clone()]
+                .into_iter()
+                .chain(cells(row.answer.spread())),
+        );
+    }
+    report.table(&table)
+}
+
+/// Ways from pod to pod and from host to host.
+pub(crate) fn paths(report: &mut Report, paths: &[Path]) -> Result {
+    report.keep("paths", &paths);
+    for across in [false, true] {
+        let title = if across {
+            "Across nodes, through the switch (each figure also as a ratio to host to host)"
+        } else {
+            "On one node (each figure also as a ratio to the best of the others)"
+        };
+        let columns = [
+            "contender",
+            "TCP Gbit/s",
+            "ratio",
+            "round trip median us",
+            "ratio",
+            "p99 us",
+            "ratio",
+            "connections/s",
+            "ratio",
+        ];
+        let mut table = Table::new(title, &columns);
+        let there = || paths.iter().filter(|path| path.across == across);
+        for path in there() {
+            // Host to host is the limit across nodes; on one node there is none, but the others.
+            let base = |of: fn(&Path) -> &Samples, more_is_better: bool| {
+                let others = there().filter(|other| {
+                    if across {
+                        other.contender == "host"
+                    } else {
+                        other.contender != path.contender
+                    }
+                });
+                let medians = others.map(|other| of(other).median());
+                if more_is_better {
+                    medians.max()
+                } else {
+                    medians.min()
+                }
+            };
+            let mut row = vec![path.contender.clone()];
+            let gigabits = |bits: u64| format!("{:.2}", float(bits) / 1e9);
+            for (of, more, show) in [
+                (
+                    (|path| &path.throughput) as fn(&Path) -> &Samples,
+                    true,
+                    gigabits as fn(u64) -> String,
+                ),
+                (|path| &path.median, false, us),
+                (|path| &path.p99, false, us),
+                (|path| &path.connections, true, |rate| rate.to_string()),
+            ] {
+                let own = of(path).median();
+                row.push(show(own));
+                row.push(times(base(of, more).and_then(|base| ratio(own, base))));
+            }
+            table.row(row);
+        }
+        report.table(&table)?;
+    }
+    Ok(())
+}

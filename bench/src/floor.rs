@@ -1,0 +1,196 @@
+//! The floor: a process that changes the kernel's state as an ADD or a DEL of `flatland` does, by
+//! the same netlink code, and does nothing else. It reads no configuration, asks for no address
+//! and checks nothing.
+//!
+//! ```text
+//! floor add NETNS HOST-INTERFACE NODE-ADDRESS,POD-ADDRESS [NODE-ADDRESS,POD-ADDRESS]
+//! floor del NETNS HOST-INTERFACE
+//! floor nothing
+//! ```
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dlmalloc::GlobalDlmalloc;
+use ipnetwork::IpNetwork;
+use wire::netlink::{
+    Address, Ipv4Settings, LinkChange, Mac, Neighbour, Request, Route, RouteKind, Socket, VethPair,
+};
+use wire::netns::Netns;
+
+/// As in the programs that are measured against it.
+#[global_allocator]
+static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const HOST_MAC: Mac = Mac([0x02, 0xf1, 0, 0, 0, 1]);
+const POD_MAC: Mac = Mac([0x02, 0xf1, 0, 0, 0, 2]);
+const GATEWAY_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
+const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["nothing"] => Ok(()),
+        ["add", netns, host, pairs @ ..] => add(netns, host, pairs),
+        ["del", netns, host] => del(netns, host),
+        _ => Err("see the source for how to call this".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "floor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn add(netns: &str, host_name: &str, pairs: &[&str]) -> Outcome {
+    let pairs: Vec<(IpAddr, IpAddr)> = pairs
+        .iter()
+        .map(|text| pair(text))
+        .collect::<Outcome<_>>()?;
+    let netns = Netns::open(Path::new(netns))?;
+    let mut host = Socket::open()?;
+    let mut pod = netns.socket()?;
+    let (host_end, pod_end) = host.add_veth(&VethPair {
+        name: host_name.to_owned(),
+        mac: HOST_MAC,
+        mtu: 1500,
+        group: 0,
+        peer_name: "eth0".to_owned(),
+        peer_mac: POD_MAC,
+        peer_netns: netns.as_raw_fd(),
+    })?;
+    host.apply_all(&host_requests(host_name, host_end, &pairs))?;
+    pod.apply_all(&pod_requests(pod_end, &pairs))?;
+    let pods = pairs.iter().map(|(_, address)| *address);
+    let known: Vec<_> = pods
+        .map(|address| neighbour(host_end, address, POD_MAC, false))
+        .collect();
+    host.apply_all(&known)?;
+    host.link_by_index(host_end)?;
+    Ok(())
+}
+
+fn pair(text: &str) -> Outcome<(IpAddr, IpAddr)> {
+    let (node, pod) = text.split_once(',').ok_or("expected NODE,POD")?;
+    Ok((node.parse()?, pod.parse()?))
+}
+
+fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Request> {
+    let mut requests = vec![change(
+        link,
+        LinkChange {
+            alias: Some(format!("floor {name}/eth0")),
+            no_ipv6_link_local: true,
+            ipv4: Ipv4Settings {
+                proxy_arp: true,
+                strict_rp_filter: true,
+                ..Ipv4Settings::default()
+            },
+            ..LinkChange::default()
+        },
+    )];
+    if pairs.iter().any(|(_, address)| address.is_ipv4()) {
+        let delay = Duration::ZERO;
+        requests.push(Request::SetProxyDelay { link, delay });
+    }
+    if pairs.iter().any(|(_, address)| address.is_ipv6()) {
+        requests.push(Request::AddAddress(Address {
+            no_dad: true,
+            ..Address::new(link, IpNetwork::from(GATEWAY_V6))
+        }));
+    }
+    requests.extend(pairs.iter().map(|(node, address)| {
+        Request::AddRoute(Route {
+            dev: Some(link),
+            src: Some(*node),
+            ..Route::new((*address).into(), RouteKind::Unicast)
+        })
+    }));
+    requests
+}
+
+fn pod_requests(link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Request> {
+    let mut requests = vec![change(
+        link,
+        LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    )];
+    let through = |dst: &str, via: Option<IpAddr>| -> Option<Request> {
+        Some(Request::AddRoute(Route {
+            dev: Some(link),
+            via,
+            ..Route::new(dst.parse().ok()?, RouteKind::Unicast)
+        }))
+    };
+    for (_, address) in pairs {
+        requests.push(Request::AddAddress(Address {
+            no_dad: address.is_ipv6(),
+            ..Address::new(link, IpNetwork::from(*address))
+        }));
+        let gateway: IpAddr = if address.is_ipv4() {
+            GATEWAY_V4
+        } else {
+            requests.push(Request::AddRoute(Route {
+                dev: Some(link),
+                ..Route::new((*address).into(), RouteKind::Local)
+            }));
+            GATEWAY_V6
+        };
+        requests.push(neighbour(link, gateway, HOST_MAC, true));
+        if address.is_ipv4() {
+            requests.extend(through("169.254.1.1/32", None));
+            requests.extend(through("0.0.0.0/0", Some(gateway)));
+        } else {
+            requests.extend(through("::/0", Some(gateway)));
+        }
+    }
+    requests
+}
+
+fn neighbour(link: u32, address: IpAddr, mac: Mac, permanent: bool) -> Request {
+    Request::AddNeighbour(Neighbour {
+        link,
+        address,
+        mac,
+        permanent,
+    })
+}
+
+fn change(index: u32, change: LinkChange) -> Request {
+    Request::ChangeLink { index, change }
+}
+
+fn del(netns: &str, host_name: &str) -> Outcome {
+    let mut host = Socket::open()?;
+    withdraw(&mut host, host_name)?;
+    let mut pod = Netns::open(Path::new(netns))?.socket()?;
+    withdraw(&mut pod, "eth0")
+}
+
+/// Takes a link out of use; it is destroyed afterwards, with others.
+fn withdraw(socket: &mut Socket, name: &str) -> Outcome {
+    let link = socket.link_by_name(name)?.ok_or("no such link")?;
+    let down = LinkChange {
+        up: Some(false),
+        ..LinkChange::default()
+    };
+    let away = LinkChange {
+        name: Some(format!("flatx{}", link.index)),
+        group: Some(wire::REMOVED_GROUP),
+        ..LinkChange::default()
+    };
+    socket.apply_all(&[change(link.index, down), change(link.index, away)])?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Nodes join a running cluster.
+
+use std::collections::HashMap;
+
+use lab::{Lab, Result, wait_for};
+use serde::{Deserialize, Serialize};
+
+use super::listen::Seen;
+use super::process::Usage;
+use super::records::Joined;
+use crate::figures::Samples;
+use crate::{INSIDE, parse, said};
+
+/// How many nodes hear of it.
+pub(crate) const NODES: u8 = 20;
+
+/// Nodes that joined, and when the others knew.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Joins {
+    pub(crate) count: u32,
+    /// How long after the one before each of them joined, in microseconds.
+    pub(crate) pace_us: u64,
+    /// From before the transaction is sent until the route is in a node's kernel: all joins, all
+    /// nodes.
+    pub(crate) latency: Samples,
+    /// From before the first transaction is sent until the last route is in the last kernel, in
+    /// nanoseconds.
+    pub(crate) all: u64,
+    /// What the nodes' `routed` have used during it, and their memory after it.
+    pub(crate) usage: Usage,
+}
+
+/// Lets peers `from..to` join the cluster of `lab`.
+pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joins> {
+    let count = (to - from).to_string();
+    let listeners = lab
+        .nodes()
+        .iter()
+        .map(|node| {
+            let log = format!("listen{from}");
+            let listener = node.spawn(&log, None, &[INSIDE, "listen", &count])?;
+            wait_for("listener", lab::DEADLINE, || {
+                listener.log().starts_with("listening").then_some(())
+            })?;
+            Ok(listener)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let before = usage(lab)?;
+    let numbers = [from.to_string(), to.to_string(), pace_us.to_string()];
+    let [first, last, pace] = &numbers;
+    let machine = lab.etcd()[0].machine();
+    let joined: Vec<Joined> = parse(&machine.run(&[INSIDE, "join", first, last, pace])?)?;
+    let begin: HashMap<_, _> = joined
+        .iter()
+        .map(|joined| (joined.subnet.as_str(), joined.at))
+        .collect();
+    let mut latencies = Vec::new();
+    let mut end = 0;
+    for listener in &listeners {
+        lab::wait_until("end of a listener", 3 * lab::DEADLINE, || {
+            !listener.running()
+        })?;
+        let log = listener.log();
+        let seen: Vec<Seen> = parse(log.lines().nth(1).unwrap_or_default())?;
+        end = end.max(seen.last().map_or(0, |seen| seen.at));
+        latencies.extend(
+            seen.iter()
+                .filter_map(|seen| Some(seen.at - begin.get(seen.subnet.as_str())?)),
+        );
+    }
+    let after = usage(lab)?;
+    Ok(Joins {
+        count: to - from,
+        pace_us,
+        latency: latencies.into_iter().collect(),
+        all: end - joined.iter().map(|joined| joined.at).min().unwrap_or(end),
+        usage: Usage {
+            cpu_ms: after.cpu_ms - before.cpu_ms,
+            ..after
+        },
+    })
+}
+
+/// Of every `routed` in the lab.
+pub(crate) fn usage(lab: &Lab) -> Result<Usage> {
+    let own = std::env::current_exe().map_err(said)?;
+    parse(&lab.run(&[&own.to_string_lossy(), "usage"])?)
+}

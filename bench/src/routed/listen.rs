@@ -1,0 +1,161 @@
+//! When routes of ours reach the kernel, by the kernel's own events.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::time::{ClockId, clock_gettime};
+use rtnetlink::packet_core::NlasIterator;
+use rtnetlink::sys::protocols::NETLINK_ROUTE;
+use rtnetlink::sys::{Socket, SocketAddr};
+use serde::{Deserialize, Serialize};
+use std::os::fd::AsFd;
+
+use crate::figures::nanoseconds;
+
+/// From linux/rtnetlink.h.
+const RTM_NEWROUTE: u16 = 24;
+const RTMGRP_IPV4_ROUTE: u32 = 0x40;
+const RTN_UNICAST: u8 = 1;
+const RTA_DST: u16 = 1;
+const NETLINK_HEADER: usize = 16;
+const ROUTE_HEADER: usize = 12;
+/// Room for the events of 20,000 routes, should we be late.
+const BUFFER: usize = 64 * 1024 * 1024;
+
+/// A route that appeared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// Its destination without the length.
+    pub(crate) subnet: String,
+    /// Nanoseconds of `CLOCK_MONOTONIC`.
+    pub(crate) at: u64,
+}
+
+/// Hears of the IPv4 routes of ours that lead through a peer.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: Socket,
+}
+
+impl Listener {
+    /// Hears of all that appear from now on in this network namespace.
+    pub(crate) fn open() -> Result<Self, String> {
+        let words = |error: std::io::Error| error.to_string();
+        let mut socket = Socket::new(NETLINK_ROUTE).map_err(words)?;
+        socket.set_non_blocking(true).map_err(words)?;
+        let _ = setsockopt(&socket, sockopt::RcvBufForce, &BUFFER)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &BUFFER));
+        socket
+            .bind(&SocketAddr::new(0, RTMGRP_IPV4_ROUTE))
+            .map_err(words)?;
+        Ok(Self { socket })
+    }
+
+    /// Waits for `count` routes.
+    pub(crate) fn hear(&self, count: usize, patience: Duration) -> Result<Vec<Seen>, String> {
+        let (deadline, mut seen) = (Instant::now() + patience, Vec::with_capacity(count));
+        let mut datagram = Vec::with_capacity(64 * 1024);
+        while seen.len() < count {
+            datagram.clear();
+            match self.socket.recv(&mut datagram, 0) {
+                Ok(_) => {
+                    let at = now();
+                    seen.extend(subnets(&datagram).map(|subnet| (subnet, at)));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if Instant::now() > deadline {
+                        return Err(format!(
+                            "{} of {count} routes after {patience:?}",
+                            seen.len()
+                        ));
+                    }
+                    let mut readable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+                    poll(&mut readable, PollTimeout::from(100_u8))
+                        .map_err(|errno| errno.to_string())?;
+                }
+                Err(error) => return Err(format!("listening to the kernel: {error}")),
+            }
+        }
+        let seen = seen.into_iter().map(|(subnet, at)| Seen {
+            subnet: subnet.to_string(),
+            at,
+        });
+        Ok(seen.collect())
+    }
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) fn now() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| nanoseconds(Duration::from(time)))
+}
+
+/// The destinations of our new routes in a datagram of the kernel.
+fn subnets(mut datagram: &[u8]) -> impl Iterator<Item = Ipv4Addr> {
+    std::iter::from_fn(move || {
+        let length: [u8; 4] = datagram.get(..4)?.try_into().ok()?;
+        let length = usize::try_from(u32::from_ne_bytes(length)).ok()?;
+        let message = datagram
+            .get(..length)
+            .filter(|_| length >= NETLINK_HEADER)?;
+        datagram = datagram
+            .get(length.next_multiple_of(4)..)
+            .unwrap_or_default();
+        Some(subnet(message))
+    })
+    .flatten()
+}
+
+fn subnet(message: &[u8]) -> Option<Ipv4Addr> {
+    let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
+    let header = message.get(NETLINK_HEADER..NETLINK_HEADER + ROUTE_HEADER)?;
+    if kind != RTM_NEWROUTE || header[5] != wire::ROUTE_PROTOCOL || header[7] != RTN_UNICAST {
+        return None;
+    }
+    let attributes = NlasIterator::new(message.get(NETLINK_HEADER + ROUTE_HEADER..)?);
+    let dst = attributes
+        .map_while(Result::ok)
+        .find(|attribute| attribute.kind() == RTA_DST)?;
+    let octets: [u8; 4] = dst.value().try_into().ok()?;
+    Some(octets.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, protocol: u8) -> Vec<u8> {
+        let mut bytes = 36_u32.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend([2, 24, 0, 0, 254, protocol, 0, RTN_UNICAST, 0, 0, 0, 0]);
+        bytes.extend(8_u16.to_ne_bytes());
+        bytes.extend(RTA_DST.to_ne_bytes());
+        bytes.extend([10, 1, 2, 0]);
+        bytes
+    }
+
+    #[test]
+    fn routes_of_ours_are_found_among_others() {
+        let datagram = [
+            message(RTM_NEWROUTE, 3),
+            message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL),
+            message(RTM_NEWROUTE + 1, wire::ROUTE_PROTOCOL),
+            message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL),
+        ]
+        .concat();
+
+        let found: Vec<_> = subnets(&datagram).collect();
+
+        assert_eq!(found, [Ipv4Addr::new(10, 1, 2, 0); 2]);
+    }
+
+    #[test]
+    fn a_datagram_that_was_cut_off_ends_there() {
+        let datagram = message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL);
+
+        assert_eq!(subnets(&datagram[..30]).count(), 0);
+        assert_eq!(subnets(&[]).count(), 0);
+    }
+}
