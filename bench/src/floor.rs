@@ -75,8 +75,8 @@ fn add(netns: &str, host_name: &str, pairs: &[&str]) -> Outcome {
     let known: Vec<_> = pods
         .map(|address| neighbour(host_end, address, POD_MAC, false))
         .collect();
-    host.apply_all(&known)?;
     host.link_by_index(host_end)?;
+    host.apply_all(&known)?;
     Ok(())
 }
 
