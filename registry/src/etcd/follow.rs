@@ -66,18 +66,19 @@ impl Etcd {
         receiver
     }
 
-    /// Watches all our keys from `revision` on. Returns once etcd has confirmed it.
-    async fn watch(&self, session: &Session, revision: i64) -> Result<WatchStream, Failure> {
-        let base = self.keys.base().to_owned();
-        let options = WatchOptions::new()
-            .with_prefix()
-            .with_start_revision(revision);
+    /// Watches `key`, or what else the options say. Returns once etcd has confirmed it.
+    pub(super) async fn watch(
+        &self,
+        session: &Session,
+        key: String,
+        options: WatchOptions,
+    ) -> Result<WatchStream, Failure> {
         let limit = self.policy.request;
         self.ask(session, limit, |client| async move {
             let mut watch = client
                 .watch_client()
                 .max_decoding_message_size(LARGEST_REPLY);
-            let mut stream = watch.watch(base, Some(options)).await?;
+            let mut stream = watch.watch(key, Some(options)).await?;
             match stream.message().await? {
                 Some(reply) if reply.created() && !reply.canceled() => Ok(stream),
                 Some(reply) => Err(etcd_client::Error::WatchError(
@@ -136,7 +137,11 @@ impl Follower {
                 (position, Some(snapshot))
             }
         };
-        let mut stream = self.etcd.watch(&session, position.revision + 1).await?;
+        let base = self.etcd.keys.base().to_owned();
+        let options = WatchOptions::new()
+            .with_prefix()
+            .with_start_revision(position.revision + 1);
+        let mut stream = self.etcd.watch(&session, base, options).await?;
         if std::mem::take(&mut self.is_down) {
             self.send(Event::Connected).await?;
         }

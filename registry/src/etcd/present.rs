@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp};
+use etcd_client::{
+    Compare, CompareOp, EventType, GetOptions, PutOptions, Txn, TxnOp, WatchOptions, WatchStream,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use wire::node::NodeName;
@@ -34,6 +36,8 @@ struct Grant {
     ttl: Duration,
     /// When it was asked for; it began no earlier.
     asked: Instant,
+    /// What has happened to the key since before it was written; `None` if that cannot be had.
+    watch: Option<WatchStream>,
 }
 
 impl Etcd {
@@ -89,6 +93,7 @@ impl Keeper {
     async fn announce(&mut self) -> Result<Grant, PresenceState> {
         let limit = self.etcd.policy.request;
         let revision = self.held().await?;
+        let watch = self.watch().await.ok();
         let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
             .unwrap_or(i64::MAX)
             .max(1);
@@ -127,7 +132,15 @@ impl Keeper {
             lease,
             ttl: Duration::from_secs(ttl),
             asked,
+            watch,
         })
+    }
+
+    /// Watches the key: somebody who deletes it makes room for another machine.
+    async fn watch(&self) -> Result<WatchStream, Failure> {
+        let session = self.etcd.session().await?;
+        let key = self.etcd.keys.presence(&self.node);
+        self.etcd.watch(&session, key, WatchOptions::new()).await
     }
 
     /// The revision of the node's record, if it is this machine's.
@@ -161,21 +174,29 @@ impl Keeper {
     }
 
     /// Renews the lease until it or the key is lost; says which. A third of its length passes from
-    /// one request to the next, or as long as the answer takes, if that is more.
+    /// one request to the next, or as long as the answer takes, if that is more; and less if the
+    /// key is seen to go.
     async fn keep(&mut self, grant: Grant) -> &'static str {
         let Grant {
             lease,
             ttl,
             mut asked,
+            mut watch,
         } = grant;
         let backoff = self.etcd.policy.backoff;
         let mut renewed = asked;
         let mut failures = 0;
         loop {
-            if failures == 0 {
-                sleep_until(asked + ttl / 3).await;
-            } else {
-                sleep(backoff.pause(failures).min(ttl / 3)).await;
+            let next = match failures {
+                0 => asked + ttl / 3,
+                _ => Instant::now() + backoff.pause(failures).min(ttl / 3),
+            };
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = deleted(&mut watch) => {}
+            }
+            if watch.is_none() {
+                watch = self.watch().await.ok();
             }
             asked = Instant::now();
             match self.renew(lease).await {
@@ -239,6 +260,22 @@ impl Keeper {
             is_new
         });
     }
+}
+
+/// Returns when the key is seen to be deleted. A watch that ends is taken away.
+async fn deleted(watch: &mut Option<WatchStream>) {
+    while let Some(stream) = watch {
+        match stream.message().await {
+            Ok(Some(reply)) if !reply.canceled() => {
+                let mut events = reply.events().iter();
+                if events.any(|event| event.event_type() == EventType::Delete) {
+                    return;
+                }
+            }
+            _ => *watch = None,
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 impl From<Failure> for PresenceState {

@@ -1,14 +1,16 @@
 //! Presence on leases of a real etcd.
 
+use std::path::Path;
 use std::time::Duration;
 
-use registry::{Change, PresenceHandle, PresenceState, Registry};
+use registry::{Change, Policy, PresenceHandle, PresenceState, Registry};
 use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
 use crate::support::proxy::{Accident, Proxy};
 use crate::support::{
-    DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, node, open, presence, record, reset, until,
+    DEADLINE, MACHINE, OTHER_MACHINE, brisk, changes, conf, node, open, presence, record, reset,
+    until,
 };
 
 const KEY: &str = "/flatland/blue/presence/a";
@@ -87,9 +89,19 @@ async fn a_presence_that_ran_out_comes_back() {
 }
 
 #[tokio::test]
-async fn a_presence_whose_key_somebody_deletes_comes_back() {
+async fn a_presence_whose_key_somebody_deletes_comes_back_at_once() {
     let etcd = Etcd::start();
-    let registry = registered(&etcd.endpoint()).await;
+    let slow = Policy {
+        // A third of it, after which it would be renewed, is longer than the test waits.
+        lease: 4 * DEADLINE,
+        ..brisk()
+    };
+    let conf = conf(&[&etcd.endpoint()]);
+    let registry = Registry::open_with(&conf, Path::new("/nowhere"), slow).unwrap();
+    registry
+        .register(&node("a"), &record(MACHINE, &[]))
+        .await
+        .unwrap();
     let handle = registry.present(&node("a"), MACHINE, presence("1"));
     until_present(&handle).await;
     etcd.delete(KEY).await;
