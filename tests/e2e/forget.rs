@@ -140,6 +140,27 @@ fn a_forgotten_node_stops_handing_out_what_others_have_been_given() -> Result {
 }
 
 #[test]
+fn a_node_whose_claim_goes_to_another_while_it_runs_stops_handing_out_from_it() -> Result {
+    let lab = raise(2)?;
+    let two = lab.node(2);
+    let [lost, kept] = &two.owned()?[..] else {
+        panic!("two subnets");
+    };
+    lab.etcd()[0].ctl(&["put", &key(lost), r#"{"node":"n1"}"#])?;
+    wait_until("a new subnet", DEADLINE, || {
+        two.owned()
+            .is_ok_and(|owned| owned.len() == 2 && !owned.contains(lost) && owned.contains(kept))
+    })
+    .map_err(|error| error.doing(two.routed_log()))?;
+
+    two.wait_log(&format!("{lost} belongs to node n1 now"))?;
+    let subnet: ipnet::IpNet = lost.parse().expect("a subnet");
+    let new = two.add_pod("new")?;
+    assert!(!new.addresses().iter().any(|it| subnet.contains(it)));
+    Ok(())
+}
+
+#[test]
 fn a_forgotten_node_stops_handing_out_even_if_it_can_claim_nothing_else() -> Result {
     let mut lab = Lab::builder().nodes(2).start()?;
     let mut conflist = lab.conflist();

@@ -96,3 +96,26 @@ fn a_machine_whose_name_was_taken_over_hands_out_nothing_more() -> Result {
     assert!(refused.to_string().contains(SECOND), "{refused}");
     two.add_pod("new").map(drop)
 }
+
+#[test]
+fn a_machine_whose_name_is_taken_while_it_runs_hands_out_nothing_more() -> Result {
+    let lab = twins()?;
+    let one = lab.node(1);
+    start_as_n1(one)?;
+    one.wait_ready()?;
+    let pod = one.add_pod("old")?;
+    assert_eq!(one.owned()?.len(), 2);
+
+    // As a second machine writes it that came while the first's presence was gone.
+    let record = format!(r#"{{"addresses":["192.168.1.12"],"machineId":"{SECOND}"}}"#);
+    lab.etcd()[0].ctl(&["put", "/flatland/flatland/nodes/n1", &record])?;
+    wait_until("nothing to hand out", DEADLINE, || {
+        one.owned().is_ok_and(|owned| owned.is_empty())
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+
+    one.wait_log(&format!("{} (container old)", pod.addresses()[0]))?;
+    let refused = one.add_pod("new").map(drop).expect_err("the name is taken");
+    assert!(refused.to_string().contains(SECOND), "{refused}");
+    Ok(())
+}

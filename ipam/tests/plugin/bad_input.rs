@@ -26,6 +26,7 @@ fn configurations_that_are_wrong_are_refused_by_name() {
         (ipam("podCIDR", json!("10.9.0.0/16")), 2, "podCIDR"),
         (ipam("podCIDRs", json!(["10.9.0.1/16"])), 7, "10.9.0.1/16"),
         (ipam("subnetLengths", json!([31])), 7, "31"),
+        (ipam("subnetLengths", json!([32])), 7, "32"),
         (ipam("nodeName", json!("N 1")), 7, "N 1"),
         (ipam("coolDown", json!("long")), 7, "coolDown"),
         (ipam("type", json!("host-local")), 7, "host-local"),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
 mod bad_input;
+mod changes;
 mod crowd;
 mod sandbox;
 mod verbs;
