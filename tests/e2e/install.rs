@@ -96,6 +96,9 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
     ] {
         assert!(preview.contains(part), "{part}: {preview}");
     }
+    let preview = ["uninstall", "--dry-run", "-o", "json"];
+    let preview = node.routed_command(&preview)?.success()?;
+    assert!(preview.contains(r#""dryRun": true"#), "{preview}");
     let refused = node.routed_command(&["uninstall"])?;
     assert_eq!(refused.status.code(), Some(75), "{}", refused.stderr);
     assert!(

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use clap::Args;
 use ipnet::IpNet;
 use registry::{Forget, Presence, Registry};
+use serde::Serialize;
 use wire::node::{NodeName, run_dir};
 
-use super::{Failure, Network, wait};
+use super::{Failure, Format, Network, json, wait};
 use crate::hold::Owners;
 use crate::memory::Memory;
 use crate::time;
@@ -35,6 +36,29 @@ pub(crate) struct ForgetArgs {
 
     #[command(flatten)]
     network: Network,
+
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// What is gone.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    /// The node that is forgotten, if it was a node.
+    node: Option<NodeName>,
+    /// The subnets that are free, or to which no route is held any more.
+    subnets: Vec<IpNet>,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.node, self.subnets.as_slice()) {
+            (Some(node), []) => write!(f, "node {node} is forgotten; it owned no subnet"),
+            (Some(node), all) => write!(f, "node {node} is forgotten; free again: {}", list(all)),
+            (None, all) => write!(f, "routes to {} are let go", list(all)),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +94,7 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, Failure> {
             conflist.network()
         )));
     }
-    wait(async {
+    let outcome = wait(async {
         match &args.target {
             Target::Subnet(subnet) => let_go(&registry, subnet).await,
             Target::Node(node) => {
@@ -78,7 +102,11 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, Failure> {
                 forget(&registry, node, args.force, memory.held()).await
             }
         }
-    })
+    })?;
+    match args.output {
+        Format::Table => Ok(outcome.to_string()),
+        Format::Json => json(&outcome),
+    }
 }
 
 async fn forget(
@@ -86,7 +114,7 @@ async fn forget(
     node: &NodeName,
     force: bool,
     held: &Owners,
-) -> Result<String, Failure> {
+) -> Result<Outcome, Failure> {
     let (mut subnets, is_known) = match registry.forget(node, force).await? {
         Forget::Present(presence) => return Err(refusal(node, presence.as_ref())),
         Forget::Done(gone) => (gone.subnets, true),
@@ -102,13 +130,13 @@ async fn forget(
         let known: Vec<_> = registry.snapshot().await?.nodes.into_keys().collect();
         return Err(unknown(node, &known));
     }
-    Ok(match subnets.as_slice() {
-        [] => format!("node {node} is forgotten; it owned no subnet"),
-        _ => format!("node {node} is forgotten; free again: {}", list(&subnets)),
+    Ok(Outcome {
+        node: Some(node.clone()),
+        subnets,
     })
 }
 
-async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<String, Failure> {
+async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<Outcome, Failure> {
     if registry.network().pod_cidr_of(subnet).is_none() {
         return Err(Failure::usage(format!(
             "{subnet} is not a subnet of the network ({})",
@@ -117,7 +145,10 @@ async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<String, Failure> 
     }
     let nobody = NodeName::new(NOBODY)?;
     if registry.disclaim(&nobody, subnet).await? {
-        return Ok(format!("routes to {subnet} are let go"));
+        return Ok(Outcome {
+            node: None,
+            subnets: vec![*subnet],
+        });
     }
     let snapshot = registry.snapshot().await?;
     Err(Failure::usage(match snapshot.subnets.get(subnet) {

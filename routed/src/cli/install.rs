@@ -1,13 +1,15 @@
 //! `routed install`: puts the plugins where the container runtime looks for them, and prepares the
 //! node. What a `DaemonSet`'s init container runs.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 use wire::conf::{Conflist, EtcdConfig};
 
-use super::Failure;
+use super::{Failure, Format, json};
 use crate::fib::Netlink;
 use crate::{file, forwarding};
 
@@ -45,6 +47,40 @@ pub(crate) struct InstallArgs {
     /// HOST/etc/flatland/ca.crt.
     #[arg(long, value_name = "FOLDER", requires = "etcd_files")]
     host: Option<PathBuf>,
+
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    files: Vec<Installed>,
+    /// Kernel settings that were made.
+    settings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Installed {
+    path: PathBuf,
+    /// Whether it was another one before.
+    changed: bool,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = self.files.iter().map(|file| {
+            let state = if file.changed {
+                "installed"
+            } else {
+                "is the same already"
+            };
+            format!("{} {state}", file.path.display())
+        });
+        let lines: Vec<String> = files.chain(self.settings.iter().cloned()).collect();
+        f.write_str(&lines.join("\n"))
+    }
 }
 
 /// Does it, and says what it did.
@@ -67,12 +103,15 @@ pub(crate) fn run(args: &InstallArgs) -> Result<String, Failure> {
         .map(|file| Ok((file.read()?, file)))
         .map(|read: Result<_, Failure>| read.map(|(content, file)| (file, content)))
         .collect::<Result<_, _>>()?;
-    let mut done = Vec::new();
-    for (file, content) in &read {
-        done.push(file.write(content)?);
+    let files = read.iter().map(|(file, content)| file.write(content));
+    let outcome = Outcome {
+        files: files.collect::<Result<_, _>>()?,
+        settings: switch_forwarding_on(&conflist)?,
+    };
+    match args.output {
+        Format::Table => Ok(outcome.to_string()),
+        Format::Json => json(&outcome),
     }
-    done.extend(switch_forwarding_on(&conflist)?);
-    Ok(done.join("\n"))
 }
 
 /// A file to be copied.
@@ -96,13 +135,13 @@ impl File {
     }
 
     /// An ADD that runs meanwhile goes on with the file that it began with.
-    fn write(&self, content: &[u8]) -> Result<String, Failure> {
-        let to = self.to.display();
-        match file::replace_with(&self.to, content, self.mode) {
-            Ok(true) => Ok(format!("{to} installed")),
-            Ok(false) => Ok(format!("{to} is the same already")),
-            Err(error) => Err(Failure::new(1, format!("cannot install {to}: {error}"))),
-        }
+    fn write(&self, content: &[u8]) -> Result<Installed, Failure> {
+        let changed = file::replace_with(&self.to, content, self.mode).map_err(|error| {
+            let text = format!("cannot install {}: {error}", self.to.display());
+            Failure::new(1, text)
+        })?;
+        let path = self.to.clone();
+        Ok(Installed { path, changed })
     }
 }
 
@@ -147,6 +186,7 @@ mod tests {
             cni_bin: "/opt/cni/bin".into(),
             etcd_files: etcd_files.map(Into::into),
             host: etcd_files.map(|_| "/host".into()),
+            output: Format::Table,
         }
     }
 

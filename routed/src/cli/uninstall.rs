@@ -2,12 +2,14 @@
 
 mod trace;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use self::trace::{Place, Trace};
-use super::Failure;
+use super::{Failure, Format, json};
 use crate::lock;
 
 /// `EX_TEMPFAIL` (sysexits.h): the node is in use; take it out of use and try again.
@@ -31,6 +33,42 @@ pub(crate) struct UninstallArgs {
     /// Where the container runtime looks for plugins.
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
+
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// What was done, or would be.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    dry_run: bool,
+    /// What is gone, or would be.
+    removed: Vec<String>,
+    /// What cannot be looked at, and why.
+    hidden: Vec<String>,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doing = if self.dry_run {
+            "would remove"
+        } else {
+            "removed"
+        };
+        for removed in &self.removed {
+            writeln!(f, "{doing} {removed}")?;
+        }
+        for hidden in &self.hidden {
+            writeln!(f, "{hidden}")?;
+        }
+        f.write_str(match (self.dry_run, self.removed.is_empty()) {
+            (true, true) => "nothing of Flatland is on this node",
+            (true, false) => "nothing was removed: this was a dry run",
+            (false, _) => NOTHING_LEFT,
+        })
+    }
 }
 
 /// Does it, and says what it did.
@@ -39,27 +77,47 @@ pub(crate) fn run(args: &UninstallArgs) -> Result<String, Failure> {
         cni_dir: &args.cni_dir,
         cni_bin: &args.cni_bin,
     };
-    if args.dry_run {
-        return Ok(preview(&look(&place)?));
+    let outcome = if args.dry_run {
+        preview(&place)?
+    } else {
+        remove(&place, args.force)?
+    };
+    match args.output {
+        Format::Table => Ok(outcome.to_string()),
+        Format::Json => json(&outcome),
     }
+}
+
+fn preview(place: &Place<'_>) -> Result<Outcome, Failure> {
+    let (found, hidden) = look(place)?;
+    Ok(Outcome {
+        dry_run: true,
+        removed: found.iter().map(ToString::to_string).collect(),
+        hidden,
+    })
+}
+
+fn remove(place: &Place<'_>, force: bool) -> Result<Outcome, Failure> {
     let _lock = lock::take(Path::new(lock::PATH)).map_err(|error| in_use(&error))?;
-    let (found, _) = look(&place)?;
-    refuse_pods(&found, args.force)?;
-    let mut lines = Vec::new();
+    let (found, _) = look(place)?;
+    refuse_pods(&found, force)?;
+    let (mut removed, mut failures) = (Vec::new(), Vec::new());
     for trace in &found {
-        lines.push(match trace.remove() {
-            Ok(()) => format!("removed {trace}"),
-            Err(why) => format!("cannot remove {trace}: {why}"),
+        match trace.remove() {
+            Ok(()) => removed.push(trace.to_string()),
+            Err(why) => failures.push(format!("cannot remove {trace}: {why}")),
+        }
+    }
+    let (left, hidden) = look(place)?;
+    if left.is_empty() {
+        return Ok(Outcome {
+            dry_run: false,
+            removed,
+            hidden,
         });
     }
-    let (left, hidden) = look(&place)?;
-    lines.extend(left.iter().map(|trace| format!("still there: {trace}")));
-    lines.extend(hidden);
-    if !left.is_empty() {
-        return Err(Failure::new(1, lines.join("\n")));
-    }
-    lines.push(NOTHING_LEFT.to_owned());
-    Ok(lines.join("\n"))
+    failures.extend(left.iter().map(|trace| format!("still there: {trace}")));
+    Err(Failure::new(1, failures.join("\n")))
 }
 
 const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this program, and kernel \
@@ -68,17 +126,6 @@ const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this pr
 
 fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), Failure> {
     trace::look(place).map_err(|why| Failure::new(1, why))
-}
-
-fn preview((found, hidden): &(Vec<Trace>, Vec<String>)) -> String {
-    if found.is_empty() {
-        return "nothing of Flatland is on this node".to_owned();
-    }
-    let lines = found.iter().map(|trace| format!("would remove {trace}"));
-    lines
-        .chain(hidden.iter().cloned())
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 fn in_use(error: &lock::Error) -> Failure {
