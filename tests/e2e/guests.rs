@@ -62,13 +62,10 @@ fn both_ways(node: &Node, inside: &str, own: &[IpAddr], peer: &Pod<'_>) -> Resul
     Ok(())
 }
 
-#[test]
-fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> Result {
-    let lab = lab()?;
-    let node = lab.node(1);
-    let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
+/// A pod whose interface a guest shares under a MAC of its own, and has the addresses of.
+fn shared(pod: &Pod<'_>) -> Result {
     shell(
-        &pod,
+        pod,
         &format!(
             "ip netns add vm
              ip -n POD address flush dev eth0 scope global
@@ -76,7 +73,15 @@ fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> R
              ip -n POD link set vm0 netns vm"
         ),
     )?;
-    boot(&pod)?;
+    boot(pod)
+}
+
+#[test]
+fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
+    shared(&pod)?;
 
     both_ways(node, "vm", &pod.addresses(), &peer)?;
 
@@ -85,6 +90,31 @@ fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> R
         assert!(known.contains(OWN_MAC), "{known}");
     }
     Ok(())
+}
+
+#[test]
+fn without_a_route_towards_the_gateway_a_node_answers_guests_by_ipv6_and_with_one_by_both() -> Result
+{
+    let lab = lab()?;
+    let node = lab.node(1);
+    let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
+    for family in ["-4", "-6"] {
+        node.run(&["ip", family, "route", "flush", "default"])?;
+    }
+    shared(&pod)?;
+
+    for target in peer.addresses() {
+        let words = ["ip", "netns", "exec", "vm", "ping", "-c1", "-W2"];
+        let target_word = target.to_string();
+        let reached = node.run(&[&words[..], &[&target_word]].concat()).is_ok();
+        assert_eq!(reached, target.is_ipv6(), "{target}");
+    }
+
+    node.run(&["ip", "route", "add", "169.254.1.1", "dev", "lo"])?;
+    node.run(&[
+        "ip", "-n", "vm", "neigh", "flush", "dev", "vm0", "nud", "all",
+    ])?;
+    both_ways(node, "vm", &pod.addresses(), &peer)
 }
 
 /// A pod whose traffic is led into a guest's interface by traffic control, as micro-VMs have it:
