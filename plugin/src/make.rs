@@ -111,9 +111,9 @@ pub(crate) fn make_pair(
     };
     let ends = made.map(|(host, pod)| Ends { host, pod });
     ends.map_err(|error| match error {
-        netlink::Error::Refused { .. } => pair_refused(wiring, &error, sockets).into(),
+        netlink::Error::Refused { .. } => pair_refused(wiring, &error, sockets),
         // The request may have been carried out.
-        _ => left_behind(pair_refused(wiring, &error, sockets), wiring, &error),
+        _ => left_behind(pair_refused(wiring, &error, sockets).error, wiring, &error),
     })
 }
 
@@ -176,23 +176,20 @@ fn carry_packets(host: &mut Socket, host_end: u32) -> Result<(), Error> {
 }
 
 /// Why the kernel did not make the pair: a name that is taken is told apart by who holds it.
-fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> Error {
+fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> Failed {
     let pod_name = &wiring.pod_name;
     if error.errno() != Some(Errno::EEXIST) {
-        return kernel(
-            &format!("making the pair {} and {pod_name}", wiring.host_name),
-            error,
-        );
+        let doing = format!("making the pair {} and {pod_name}", wiring.host_name);
+        return kernel(&doing, error).into();
     }
-    match sockets.host.link_by_name(&wiring.host_name) {
-        Ok(Some(holder)) if holder.alias.as_deref() == Some(&wiring.alias) => Error::new(
-            code::ALREADY_ATTACHED,
-            format!(
-                "{} is attached already, by host interface {}",
-                wiring.alias, holder.name
-            ),
-        )
-        .advise("call DEL first: an ADD that was cut short leaves this behind"),
+    let error = match sockets.host.link_by_name(&wiring.host_name) {
+        // The addresses stay the pod's: an IPAM plugin may have given it the same ones again.
+        Ok(Some(holder)) if holder.alias.as_deref() == Some(&wiring.alias) => {
+            return Failed {
+                error: attached_already(wiring),
+                is_left: true,
+            };
+        }
         Ok(Some(holder)) => Error::new(
             code::ALREADY_ATTACHED,
             format!(
@@ -210,7 +207,15 @@ fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) 
             format!("interface {pod_name} exists already in the pod's network namespace"),
         )
         .advise("the runtime must ask for a name that is free, or call DEL for it first"),
-    }
+    };
+    error.into()
+}
+
+fn attached_already(wiring: &Wiring) -> Error {
+    let (alias, name) = (&wiring.alias, &wiring.host_name);
+    let msg = format!("{alias} is attached already, by host interface {name}");
+    Error::new(code::ALREADY_ATTACHED, msg)
+        .advise("call DEL first: an ADD that was cut short leaves this behind")
 }
 
 /// The error, with more to say on what to do about it.

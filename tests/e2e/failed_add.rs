@@ -87,6 +87,39 @@ fn whatever_the_ipam_plugin_answers_it_has_its_addresses_back_and_nothing_is_lef
 }
 
 #[test]
+fn a_second_add_does_not_free_what_the_pod_has_from_an_ipam_plugin_that_gives_it_again() -> Result {
+    let lab = Lab::builder().etcd(0).start()?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    node.add_pod("first")?.delete()?;
+    let mut pod = node.sandbox("a")?;
+    let before = node.traces()?;
+    node.run(&["mv", "/opt/cni/bin/flatland-ipam", "/opt/cni/real"])?;
+    node.run(&["cp", "/opt/cni/real", "/opt/cni/bin/flatland-ipam"])?;
+    let script = "#!/bin/sh\n\
+                  [ $CNI_COMMAND = ADD ] || exec /opt/cni/real\n\
+                  [ -s /run/given ] || /opt/cni/real > /run/given\n\
+                  cat /run/given\n";
+    node.write("/opt/cni/bin/flatland-ipam", script)?;
+
+    pod.attach()?;
+    let error = Runtime::of(node)?.add(pod.target()).unwrap_err();
+
+    let error = error.to_string();
+    assert!(
+        error.contains("\"code\":100") && error.contains("attached already"),
+        "{error}"
+    );
+    pod.check()?;
+    for address in pod.addresses() {
+        node.run(&["ping", "-c1", "-W5", &address.to_string()])?;
+    }
+    pod.detach()?;
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
+
+#[test]
 fn what_is_wrong_before_the_ipam_plugin_is_asked_never_reaches_it() -> Result {
     let lab = Lab::builder().etcd(0).start()?;
     let node = lab.node(1);
