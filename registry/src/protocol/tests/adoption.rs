@@ -1,0 +1,181 @@
+//! What the node or the registry had before: claimed again, adopted, or left alone.
+
+use super::*;
+
+#[test]
+fn remembered_subnets_are_claimed_again_if_they_are_free_and_fit() {
+    let seen = view(&[("10.0.2.0/24", "b"), ("fd00::/80", "a")]);
+    let keep = [
+        net("10.0.1.0/24"),
+        net("10.0.2.0/24"),
+        net("10.9.0.0/24"),
+        net("fd00::/80"),
+    ];
+    let commit = commit(&seen, Want::Subnets { keep: &keep }, &[], 0);
+    assert_eq!(commit.claims, [net("10.0.1.0/24")]);
+    assert_eq!(commit.outcome, [net("10.0.1.0/24"), net("fd00::/80")]);
+}
+
+#[test]
+fn a_claim_of_another_length_is_not_handed_out_from_and_keeps_others_off_what_it_overlaps() {
+    let seen = view(&[
+        ("10.0.0.0/23", "a"),
+        ("10.0.2.128/25", "a"),
+        ("fd00::/80", "a"),
+    ]);
+    let keep = [net("10.0.0.0/23"), net("10.0.2.0/24"), net("fd00::/80")];
+    let commit = commit(&seen, Want::Subnets { keep: &keep }, &[], 0);
+    assert_eq!(
+        (commit.claims, commit.adopted),
+        (vec![net("10.0.3.0/24")], vec![])
+    );
+    assert_eq!(commit.outcome, [net("10.0.3.0/24"), net("fd00::/80")]);
+}
+
+#[test]
+fn more_remembered_subnets_than_a_transaction_takes_are_claimed_in_several() {
+    let mut seen = view(&[]);
+    let pool = Pool::new(net("fd00::/64"), 80, []);
+    let keep: Vec<_> = (0..80)
+        .map(|n| pool.choose(&name("x"), n).unwrap())
+        .collect();
+    assert_eq!(commits_until_all(&mut seen, &keep), 3);
+    assert!(
+        keep.iter()
+            .all(|subnet| seen.claims[subnet].is_by(&name("a")))
+    );
+    let before = seen.clone();
+    assert_eq!(
+        commits_until_all(&mut seen, &[]),
+        3,
+        "as many are adopted if none is remembered"
+    );
+    for (subnet, claim) in &before.claims {
+        assert!(seen.claims[subnet].revision > claim.revision, "{subnet}");
+    }
+}
+
+/// How many commits bring together what the registry has and what the node remembers.
+fn commits_until_all(seen: &mut View, keep: &[IpNet]) -> usize {
+    let (mut tried, mut commits) = (Tried::default(), 0);
+    loop {
+        let commit = commit_after(seen, Want::Subnets { keep }, &tried);
+        let transaction = commit.transaction(&name("a"));
+        assert!(transaction.conditions.len() <= 128, "as many as etcd takes");
+        commits += 1;
+        for subnet in commit.written() {
+            let revision = seen.claims.get(&subnet).map_or(1, |it| it.revision + 1);
+            seen.claims.insert(subnet, claimed(Some("a"), revision));
+        }
+        tried.written.extend(commit.written());
+        if commit.is_all {
+            return commits;
+        }
+    }
+}
+
+#[test]
+fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
+    let pod_cidr = net("10.0.0.0/22");
+    let further = Want::Further {
+        pod_cidr: &pod_cidr,
+        known: None,
+    };
+    let first = commit(&view(&[]), further, &[], 0).claims[0];
+    let text = first.to_string();
+    let found = commit(&view(&[(&text, "a")]), further, &[first], 0);
+    assert_eq!((found.claims, found.adopted), (vec![], vec![(first, 10)]));
+    for attempt in 0..10 {
+        assert_eq!(
+            commit(&view(&[]), further, &[first], attempt).claims,
+            [first]
+        );
+        assert_ne!(
+            commit(&view(&[(&text, "b")]), further, &[first], attempt).claims,
+            [first]
+        );
+    }
+}
+
+#[test]
+fn a_claim_that_the_node_does_not_know_of_is_adopted_before_another_is_made() {
+    let pod_cidr = net("10.0.0.0/22");
+    let known = [net("10.0.1.0/24"), net("fd00::/80")];
+    let further = Want::Further {
+        pod_cidr: &pod_cidr,
+        known: Some(&known),
+    };
+    let seen = [
+        ("10.0.1.0/24", "a"),
+        ("10.0.2.0/24", "b"),
+        ("fd00::/80", "a"),
+        ("fd00:0:0:0:9::/80", "a"),
+    ];
+    let new = commit(&view(&seen), further, &[], 0).claims;
+    assert!([net("10.0.0.0/24"), net("10.0.3.0/24")].contains(&new[0]));
+    let more = [&seen[..], &[("10.0.3.0/24", "a")]].concat();
+    let found = commit(&view(&more), further, &[], 0);
+    assert_eq!(found.outcome, [net("10.0.3.0/24")]);
+    assert_eq!(
+        (found.claims, found.adopted),
+        (vec![], vec![(net("10.0.3.0/24"), 14)])
+    );
+}
+
+#[test]
+fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
+    let node = name("a");
+    let me = Me {
+        node: &node,
+        machine: OURS,
+        addresses: None,
+    };
+    let seen = view(&[
+        ("10.0.1.0/24", "a"),
+        ("10.0.2.0/24", "a"),
+        ("fd00::/80", "a"),
+    ]);
+    let given_back = net("10.0.2.0/24");
+    let claim = ClaimView {
+        claim: seen.claims.get(&given_back).cloned(),
+        node: seen.node.clone(),
+        node_revision: seen.node_revision,
+    };
+    let late = release(&claim, me, &given_back).unwrap().unwrap();
+    let rests_on = Condition::new(Key::Subnet(given_back), 11);
+    assert!(late.conditions.contains(&rests_on));
+
+    let keep = [net("10.0.1.0/24"), net("fd00::/80")];
+    let pod_cidr = net("10.0.0.0/22");
+    let further = Want::Further {
+        pod_cidr: &pod_cidr,
+        known: Some(&keep),
+    };
+    for want in [
+        Want::Subnets { keep: &keep },
+        Want::Kept { keep: &keep },
+        further,
+    ] {
+        let adoption = commit(&seen, want, &[], 0);
+        assert!(adoption.outcome.contains(&given_back));
+        let adoption = adoption.transaction(&node);
+        // So only one of the two happens, whichever comes first.
+        assert!(adoption.conditions.contains(&rests_on));
+        assert_eq!(
+            adoption.writes,
+            [Write::Claim(given_back, node.clone())],
+            "{want:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_kept_is_what_others_have_not_and_nothing_is_chosen() {
+    let seen = view(&[("10.0.1.0/24", "b"), ("10.0.3.0/24", "a")]);
+    let keep = [net("10.0.1.0/24"), net("10.0.2.0/24"), net("10.0.3.0/24")];
+    let kept = commit(&seen, Want::Kept { keep: &keep }, &[], 0);
+    assert_eq!(kept.claims, [net("10.0.2.0/24")]);
+    assert_eq!(kept.outcome, [net("10.0.2.0/24"), net("10.0.3.0/24")]);
+    let nothing = view(&[("10.0.1.0/24", "b")]);
+    assert_eq!(done(&nothing, Want::Kept { keep: &keep[..1] }), []);
+}
