@@ -1,19 +1,16 @@
 //! The node that contenders attach pods to.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use lab::{DEADLINE, wait_until};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount, umount};
 use nix::sched::{CloneFlags, unshare};
 use wire::netlink::{LinkChange, Request, Socket};
 
 const NAMESPACES: &str = "/run/netns";
-/// Held by the process of ours that destroys what DEL has taken out of use.
-const GATHERING: &str = "/run/flatland/.removed.lock";
 
 /// A pod's network namespace. It is used again and again: what is timed is not how it is made.
 #[derive(Debug)]
@@ -99,11 +96,13 @@ pub(crate) fn settle() -> Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
+/// Whether a process of ours gathers, or has gathered and destroys: it is started as
+/// `/proc/self/exe`, which names it.
 fn is_gathering() -> bool {
-    let Ok(file) = OpenOptions::new().write(true).open(GATHERING) else {
-        return false;
-    };
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err()
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut names =
+        processes.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
+    names.any(|name| name == "exe\n")
 }
 
 /// How many interfaces the node has.

@@ -70,12 +70,14 @@ pub(crate) fn measure(
                     }
                     results[index] = called.printed;
                 }
+                if *verb == "DEL" {
+                    settle()?;
+                }
                 if round > 0 {
                     measured[index][number].note(called.elapsed, &before, &after);
                 }
             }
         }
-        settle()?;
     }
     let mut rows = Vec::new();
     for (contender, verbs) in contenders.iter().zip(measured) {
