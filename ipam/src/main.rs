@@ -6,7 +6,7 @@ use dlmalloc::GlobalDlmalloc;
 use ipam::Plugin;
 
 /// musl's own allocator gives every page back at once and has it mapped anew for the next value,
-/// which is a quarter of what a process costs that lives for a millisecond (bench/README.md).
+/// which is a fifth of the processor time of an ADD (bench/README.md).
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
