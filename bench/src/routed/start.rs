@@ -38,8 +38,6 @@ pub(crate) struct Start {
     pub(crate) rested: Usage,
     /// From the start of `ip -batch` with the same routes to the last route.
     pub(crate) batch: u64,
-    /// From its first route to its last.
-    pub(crate) batch_kernel: u64,
 }
 
 /// Starts `routed` with so many peers in etcd, and `ip -batch` with the same routes after it.
@@ -66,7 +64,7 @@ pub(crate) fn measure(peers: u32) -> Result<Start, String> {
     let at = |seen: Option<&super::listen::Seen>| seen.map_or(0, |seen| seen.at);
     let (first, last) = (at(seen.first()) - begin, at(seen.last()) - begin);
     clean()?;
-    let (batch, batch_kernel) = batch(peers, count)?;
+    let batch = batch(peers, count)?;
     Ok(Start {
         peers,
         first,
@@ -75,12 +73,11 @@ pub(crate) fn measure(peers: u32) -> Result<Start, String> {
         then,
         rested,
         batch,
-        batch_kernel,
     })
 }
 
 /// What people would do by hand.
-fn batch(peers: u32, count: usize) -> Result<(u64, u64), String> {
+fn batch(peers: u32, count: usize) -> Result<u64, String> {
     let mut commands = String::new();
     for peer in (0..peers).map(Peer) {
         let (subnet, address) = (peer.subnet(), peer.address());
@@ -102,8 +99,7 @@ fn batch(peers: u32, count: usize) -> Result<(u64, u64), String> {
     let seen = listener.hear(count, PATIENCE)?;
     ip.wait().map_err(words)?;
     clean()?;
-    let at = |seen: Option<&super::listen::Seen>| seen.map_or(0, |seen| seen.at);
-    Ok((at(seen.last()) - begin, at(seen.last()) - at(seen.first())))
+    Ok(seen.last().map_or(0, |seen| seen.at) - begin)
 }
 
 /// A node without routes of ours that is not ready.
