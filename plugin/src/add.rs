@@ -1,19 +1,19 @@
 //! ADD: validate everything, then make things, and on failure take them back in reverse.
 
 use ipnet::IpNet;
-use wire::cni::{Call, Command, Delegate, Dns, Error, IpConfig, Success, code};
+use wire::cni::{Call, Command, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{Mac, RouteFilter};
 use wire::netns::Netns;
-use wire::node;
 
-use crate::asked;
+use crate::answer::{dns, following};
 use crate::failure::{self, kernel};
 use crate::host::{self, Node};
 use crate::make::{
     Ends, Failed, Sockets, make, make_pair, remove_unclaimed, take_back, with_details,
 };
 use crate::wiring::{Wanted, Wiring};
+use crate::{asked, unwind};
 
 /// Attaches the pod and returns what was made. The IPAM plugin is a process of its own: the pair,
 /// which is the same whatever the addresses are, is made while it runs.
@@ -28,9 +28,9 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
 
     let prepare = || Prepared::new(call, &config, &netns, mac);
     let prepared = prepare();
-    let addresses = match running.result(call.version) {
-        Ok(addresses) => addresses,
-        Err(error) => return Err(refused(error, call, &ipam, &netns, prepared)),
+    let given = match running.result(call.version) {
+        Ok(given) => given,
+        Err(error) => return Err(unwind::refused(undone(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
         // The IPAM plugin decides between two ADDs of one attachment: who has made a pair besides
@@ -40,38 +40,21 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
             .and_then(|()| prepare()),
         prepared => prepared,
     }
-    .and_then(|prepared| prepared.attach(&addresses));
-    attached
-        .map(|ours| following(previous, ours))
-        .map_err(|Failed { error, is_left }| {
-            if is_left {
-                error
-            } else {
-                after_freeing(error, ipam.del(call))
-            }
-        })
+    .and_then(|prepared| prepared.attach(&given));
+    match attached {
+        Ok(made) => Ok(following(previous, made)),
+        Err(Failed { error, is_left }) if is_left => Err(error),
+        Err(Failed { error, .. }) => Err(unwind::give_back(error, call, &ipam)),
+    }
 }
 
-/// The error of an ADD to which the IPAM plugin gave no address, with everything taken back.
-fn refused(
-    error: Error,
-    call: &Call,
-    ipam: &Delegate,
-    netns: &Netns,
-    prepared: Result<Prepared<'_>, Failed>,
-) -> Error {
+/// The error of the IPAM plugin, with all that was made while it ran taken back.
+fn undone(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error {
     match prepared {
-        Ok(mut prepared) => {
-            let error = prepared.undo(error).error;
-            after_refusal(error, call, ipam, &mut prepared.sockets)
-        }
+        Ok(mut prepared) => prepared.undo(error).error,
         Err(failed) => {
             let more = format!("making the interface failed too: {}", failed.error);
-            let error = with_details(error, &more);
-            match Sockets::open(netns) {
-                Ok(mut sockets) => after_refusal(error, call, ipam, &mut sockets),
-                Err(_) => error,
-            }
+            with_details(error, &more)
         }
     }
 }
@@ -181,104 +164,5 @@ impl<'a> Plan<'a> {
         }
         host::check_families(&self.node, &wiring.addresses)?;
         Ok(wiring)
-    }
-}
-
-/// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the
-/// configuration says.
-fn dns(config: &PluginConfig, addresses: &Success) -> Dns {
-    if addresses.dns == Dns::default() {
-        config.dns.clone()
-    } else {
-        addresses.dns.clone()
-    }
-}
-
-/// The result of the chain: what earlier plugins made, as it came, and what we made (SPEC.md,
-/// section 5, "ADD Success").
-fn following(previous: Option<Success>, ours: Success) -> Success {
-    let Some(mut all) = previous else {
-        return ours;
-    };
-    let first = all.interfaces.len();
-    all.interfaces.extend(ours.interfaces);
-    all.ips.extend(ours.ips.into_iter().map(|ip| IpConfig {
-        interface: ip.interface.map(|index| first + index),
-        ..ip
-    }));
-    all.routes.extend(ours.routes);
-    if all.dns == Dns::default() {
-        all.dns = ours.dns;
-    }
-    all
-}
-
-/// An ADD of the IPAM plugin that failed may have left something, which its DEL takes back (SPEC.md,
-/// section 4). Not where something of the attachment is there: that would give away the addresses
-/// of a pod that runs, whose ADD was called twice, or addresses that still have a route.
-fn after_refusal(error: Error, call: &Call, ipam: &Delegate, sockets: &mut Sockets) -> Error {
-    let attachment = call.environment.attachment();
-    let is_new = attachment.is_ok_and(|attachment| {
-        let host_name = node::host_interface(&call.network, attachment);
-        matches!(sockets.pod.link_by_name(attachment.interface()), Ok(None))
-            && matches!(sockets.host.link_by_name(&host_name), Ok(None))
-    });
-    if error.code == code::ALREADY_ATTACHED || !is_new {
-        return error;
-    }
-    after_freeing(error, ipam.del(call))
-}
-
-/// The error, with what went wrong in giving the addresses back added to it.
-fn after_freeing(error: Error, freed: Result<(), Error>) -> Error {
-    match freed {
-        Ok(()) => error,
-        Err(second) => {
-            let more = format!("giving the addresses back failed too: {second}");
-            with_details(error, &more)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use wire::cni::Version;
-
-    use super::*;
-
-    fn result(interface: &str, address: &str, dns: &[&str]) -> Success {
-        let text = json!({
-            "cniVersion": "1.1.0",
-            "interfaces": [{ "name": "host" }, { "name": interface, "sandbox": "/run/netns/a" }],
-            "ips": [{ "address": address, "interface": 1 }],
-            "routes": [{ "dst": "0.0.0.0/0" }],
-            "dns": { "nameservers": dns },
-        });
-        Success::parse(&text, Version::V1_1_0).unwrap()
-    }
-
-    #[test]
-    fn what_earlier_plugins_made_stays_as_it_was_before_what_we_made() {
-        let earlier = result("net1", "10.7.0.2/24", &["10.7.0.1"]);
-        let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
-        let all = following(Some(earlier.clone()), ours.clone());
-        assert_eq!(all.interfaces[..2], earlier.interfaces);
-        assert_eq!(all.interfaces[2..], ours.interfaces);
-        assert_eq!(all.ips[0], earlier.ips[0]);
-        assert_eq!(
-            (all.ips[1].address, all.ips[1].interface),
-            (ours.ips[0].address, Some(3))
-        );
-        assert_eq!(all.routes.len(), 2);
-        assert_eq!(all.dns, earlier.dns);
-    }
-
-    #[test]
-    fn without_an_earlier_plugin_or_its_dns_ours_counts() {
-        let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
-        assert_eq!(following(None, ours.clone()), ours);
-        let earlier = result("net1", "10.7.0.2/24", &[]);
-        assert_eq!(following(Some(earlier), ours.clone()).dns, ours.dns);
     }
 }

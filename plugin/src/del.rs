@@ -6,11 +6,10 @@ use wire::cni::{Call, Command, Delegate, Error, Running};
 use wire::conf::PluginConfig;
 use wire::netlink::{Link, Socket};
 use wire::netns::Netns;
-use wire::node;
 
 use crate::failure::kernel;
-use crate::removal;
-use crate::wiring::{self, is_pair};
+use crate::wiring::is_pair;
+use crate::{host, removal};
 
 /// Detaches the pod. Its routes go first, at once and with the interface; only then are the
 /// addresses given back, so that none is handed out while a packet for it still finds the old pod.
@@ -34,19 +33,11 @@ pub(crate) fn del(call: &Call) -> Result<(), Error> {
 
 /// Takes the host end out of use, if it is there.
 fn withdraw(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
-    let attachment = call.environment.attachment()?;
-    let name = node::host_interface(&call.network, attachment);
-    let failed = |error| {
-        kernel(
-            &format!("removing host interface {name} of {attachment}"),
-            &error,
-        )
-    };
-    let alias = wiring::alias(&call.network, attachment);
-    let link = host.link_by_name(&name).map_err(failed)?;
-    let host_end = link.filter(|link| is_ours(link, &alias));
-    if let Some(host_end) = &host_end {
-        removal::withdraw(host, host_end).map_err(failed)?;
+    let host_end = host::end_of(call, host)?;
+    if let Some(link) = &host_end {
+        let attachment = call.environment.attachment()?;
+        let doing = format!("removing host interface {} of {attachment}", link.name);
+        removal::withdraw(host, link).map_err(|error| kernel(&doing, &error))?;
     }
     Ok(host_end)
 }
@@ -71,14 +62,5 @@ fn clear(netns: &Path, interface: &str, host_end: &Link) {
     };
     if let Some(link) = pod_end(&mut pod) {
         let _ = removal::withdraw(&mut pod, &link);
-    }
-}
-
-/// The name is a hash: an interface that is somebody else's by its alias is not ours to delete. A
-/// pair without an alias was left by an ADD that was cut short.
-fn is_ours(link: &Link, alias: &str) -> bool {
-    match &link.alias {
-        Some(holder) => holder == alias,
-        None => link.kind.as_deref() == Some("veth"),
     }
 }

@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use wire::cni::{Error, code};
+use wire::cni::{Call, Error, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{Socket, Uplink};
-use wire::sysctl;
+use wire::netlink::{Link, Socket, Uplink};
+use wire::{node, sysctl};
+
+use crate::failure::kernel;
+use crate::wiring;
 
 /// The node, as far as a pod's wiring depends on it.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +62,22 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
         ))),
         _ => Ok(()),
     }
+}
+
+/// The host end of the attachment, if it is there. Its name is a hash: one that is somebody else's by
+/// its alias is not the attachment's. A pair without an alias was left by an ADD that was cut short.
+pub(crate) fn end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
+    let attachment = call.environment.attachment()?;
+    let name = node::host_interface(&call.network, attachment);
+    let link = host.link_by_name(&name).map_err(|error| {
+        let doing = format!("looking for host interface {name} of {attachment}");
+        kernel(&doing, &error)
+    })?;
+    let alias = wiring::alias(&call.network, attachment);
+    Ok(link.filter(|link| match &link.alias {
+        Some(holder) => *holder == alias,
+        None => link.kind.as_deref() == Some("veth"),
+    }))
 }
 
 /// Makes the node forward between its pods: all of it for IPv6, where the kernel has no setting

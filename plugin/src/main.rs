@@ -2,6 +2,7 @@
 //! the pod; the addresses come from the IPAM plugin named in the configuration.
 
 mod add;
+mod answer;
 mod asked;
 mod check;
 mod del;
@@ -12,6 +13,7 @@ mod host;
 mod make;
 mod removal;
 mod status;
+mod unwind;
 mod wiring;
 
 use std::process::ExitCode;

@@ -69,7 +69,7 @@ pub fn machine(name: &str, plugins: Option<&Path>, keep: bool) -> Result {
     nix::unistd::sethostname(name).doing("setting the host name")?;
     rootfs::compose(name, plugins)?;
     no_dad()?;
-    no_forwarding()?;
+    inherit_nothing()?;
     hold(keep)
 }
 
@@ -79,11 +79,15 @@ fn no_dad() -> Result {
     fs::write(setting, "0").doing(setting)
 }
 
-/// A machine starts as one that forwards nothing, whatever the caller's does: the kernel lets IPv4
-/// inherit the caller's setting (`net.core.devconf_inherit_init_net`).
-fn no_forwarding() -> Result {
-    let setting = "/proc/sys/net/ipv4/ip_forward";
-    fs::write(setting, "0").doing(setting)
+/// A machine starts as one that forwards nothing and has no opinion on where packets come from,
+/// whatever the caller's has: the kernel lets IPv4 inherit the caller's settings
+/// (`net.core.devconf_inherit_init_net`).
+fn inherit_nothing() -> Result {
+    for setting in ["ip_forward", "conf/all/rp_filter", "conf/default/rp_filter"] {
+        let setting = format!("/proc/sys/net/ipv4/{setting}");
+        fs::write(&setting, "0").doing(setting)?;
+    }
+    Ok(())
 }
 
 /// Says that all is ready and stays until nobody holds the other end of standard input; with

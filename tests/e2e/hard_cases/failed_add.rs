@@ -1,7 +1,9 @@
 //! An ADD that fails leaves nothing, whatever made it fail, and needs no DEL for it.
 
-use lab::{Lab, Node, Result, Runtime};
+use lab::{Node, Result, Runtime};
 use serde_json::{Value, json};
+
+use crate::support::{lab, wrap_ipam};
 
 /// What the IPAM plugin does in ADD when it has reserved the addresses, and what ADD says then.
 const BAD_ANSWERS: [(&str, &str); 14] = [
@@ -46,34 +48,29 @@ const BAD_ANSWERS: [(&str, &str); 14] = [
     ("kill -9 $$", "was killed by signal 9"),
 ];
 
-/// Puts a script before the IPAM plugin: its ADD reserves addresses, and then answers so.
+/// From now on the IPAM plugin writes down how it is called, and its ADD reserves addresses and then
+/// answers so.
 fn answer(node: &Node, answer: &str) -> Result {
     let script = format!(
-        "#!/bin/sh\n\
-         echo $CNI_COMMAND >> /run/verbs\n\
-         [ $CNI_COMMAND = ADD ] || exec /opt/cni/real\n\
-         /opt/cni/real > /dev/null || exit\n\
-         {answer}\n"
+        "echo $CNI_COMMAND >> /run/verbs\n\
+         [ $CNI_COMMAND = ADD ] || exec $REAL\n\
+         $REAL > /dev/null || exit\n\
+         {answer}"
     );
-    node.write("/opt/cni/bin/flatland-ipam", script)
+    node.write("/run/verbs", "")?;
+    wrap_ipam(node, &script)
 }
 
 #[test]
 fn whatever_the_ipam_plugin_answers_it_has_its_addresses_back_and_nothing_is_left() -> Result {
-    let lab = Lab::builder().etcd(0).start()?;
+    let lab = lab()?;
     let node = lab.node(1);
-    node.install_conflist()?;
-    node.add_pod("first")?.delete()?;
     let pod = node.sandbox("a")?;
     let before = node.traces()?;
     let inside = || pod.run(&["sh", "-c", "ip -o link; ip address; ip route; ip neigh"]);
     let inside_before = inside()?;
-    node.run(&["mv", "/opt/cni/bin/flatland-ipam", "/opt/cni/real"])?;
-    node.run(&["cp", "/opt/cni/real", "/opt/cni/bin/flatland-ipam"])?;
-
     for (bad, expected) in BAD_ANSWERS {
         answer(node, bad)?;
-        node.write("/run/verbs", "")?;
 
         let error = Runtime::of(node)?.add(pod.target()).unwrap_err();
 
@@ -87,50 +84,12 @@ fn whatever_the_ipam_plugin_answers_it_has_its_addresses_back_and_nothing_is_lef
 }
 
 #[test]
-fn a_second_add_does_not_free_what_the_pod_has_from_an_ipam_plugin_that_gives_it_again() -> Result {
-    let lab = Lab::builder().etcd(0).start()?;
-    let node = lab.node(1);
-    node.install_conflist()?;
-    node.add_pod("first")?.delete()?;
-    let mut pod = node.sandbox("a")?;
-    let before = node.traces()?;
-    node.run(&["mv", "/opt/cni/bin/flatland-ipam", "/opt/cni/real"])?;
-    node.run(&["cp", "/opt/cni/real", "/opt/cni/bin/flatland-ipam"])?;
-    let script = "#!/bin/sh\n\
-                  [ $CNI_COMMAND = ADD ] || exec /opt/cni/real\n\
-                  [ -s /run/given ] || /opt/cni/real > /run/given\n\
-                  cat /run/given\n";
-    node.write("/opt/cni/bin/flatland-ipam", script)?;
-
-    pod.attach()?;
-    let error = Runtime::of(node)?.add(pod.target()).unwrap_err();
-
-    let error = error.to_string();
-    assert!(
-        error.contains("\"code\":100") && error.contains("attached already"),
-        "{error}"
-    );
-    pod.check()?;
-    for address in pod.addresses() {
-        node.run(&["ping", "-c1", "-W5", &address.to_string()])?;
-    }
-    pod.detach()?;
-    assert_eq!(node.traces()?, before);
-    Ok(())
-}
-
-#[test]
 fn what_is_wrong_before_the_ipam_plugin_is_asked_never_reaches_it() -> Result {
-    let lab = Lab::builder().etcd(0).start()?;
+    let lab = lab()?;
     let node = lab.node(1);
-    node.install_conflist()?;
-    node.add_pod("first")?.delete()?;
     let pod = node.sandbox("a")?;
     let before = node.traces()?;
-    node.run(&["mv", "/opt/cni/bin/flatland-ipam", "/opt/cni/real"])?;
-    node.run(&["cp", "/opt/cni/real", "/opt/cni/bin/flatland-ipam"])?;
     answer(node, "exit 0")?;
-    node.write("/run/verbs", "")?;
 
     let cases: [(&str, Value, &str); 5] = [
         ("mtu", json!(-1), "mtu"),

@@ -1,0 +1,75 @@
+//! What ADD answers: what earlier plugins of the chain made, as it came, and what we made.
+
+use wire::cni::{Dns, IpConfig, Success};
+use wire::conf::PluginConfig;
+
+/// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the
+/// configuration says.
+pub(crate) fn dns(config: &PluginConfig, given: &Success) -> Dns {
+    if given.dns == Dns::default() {
+        config.dns.clone()
+    } else {
+        given.dns.clone()
+    }
+}
+
+/// The result of the chain so far (SPEC.md, section 5, "ADD Success").
+pub(crate) fn following(previous: Option<Success>, ours: Success) -> Success {
+    let Some(mut all) = previous else {
+        return ours;
+    };
+    let first = all.interfaces.len();
+    all.interfaces.extend(ours.interfaces);
+    all.ips.extend(ours.ips.into_iter().map(|ip| IpConfig {
+        interface: ip.interface.map(|index| first + index),
+        ..ip
+    }));
+    all.routes.extend(ours.routes);
+    if all.dns == Dns::default() {
+        all.dns = ours.dns;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wire::cni::Version;
+
+    use super::*;
+
+    fn result(interface: &str, address: &str, dns: &[&str]) -> Success {
+        let text = json!({
+            "cniVersion": "1.1.0",
+            "interfaces": [{ "name": "host" }, { "name": interface, "sandbox": "/run/netns/a" }],
+            "ips": [{ "address": address, "gateway": "169.254.1.1", "interface": 1 }],
+            "routes": [{ "dst": "0.0.0.0/0" }],
+            "dns": { "nameservers": dns },
+        });
+        Success::parse(&text, Version::V1_1_0).unwrap()
+    }
+
+    #[test]
+    fn what_earlier_plugins_made_stays_as_it_was_before_what_we_made() {
+        let earlier = result("net1", "10.7.0.2/24", &["10.7.0.1"]);
+        let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
+        let all = following(Some(earlier.clone()), ours.clone());
+        assert_eq!(all.interfaces[..2], earlier.interfaces);
+        assert_eq!(all.interfaces[2..], ours.interfaces);
+        assert_eq!(all.ips[0], earlier.ips[0]);
+        assert_eq!(
+            (all.ips[1].address, all.ips[1].interface),
+            (ours.ips[0].address, Some(3))
+        );
+        assert_eq!(all.routes.len(), 2);
+        assert_eq!(all.dns, earlier.dns);
+    }
+
+    #[test]
+    fn without_an_earlier_plugin_or_its_dns_ours_counts() {
+        let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
+        assert_eq!(following(None, ours.clone()), ours);
+        let earlier = result("net1", "10.7.0.2/24", &[]);
+        assert_eq!(following(Some(earlier), ours.clone()).dns, ours.dns);
+    }
+}

@@ -1,0 +1,93 @@
+//! What DEL leaves, and what becomes of it.
+
+use lab::{DEADLINE, Node, Result, Runtime, Target, wait_until};
+use wire::cni::Version;
+
+use crate::support::lab;
+
+/// A pod whose DEL was cut short after it had put the interface away, in the node's namespace and
+/// in the pod's.
+fn put_away(node: &Node, name: &str) -> Result {
+    let pod = node.add_pod(name)?;
+    let host = &pod.result().interfaces[0].name;
+    let group = wire::REMOVED_GROUP.to_string();
+    node.run(&["ip", "link", "set", host, "down"])?;
+    node.run(&["ip", "link", "set", host, "name", name, "group", &group])?;
+    Ok(())
+}
+
+fn left(node: &Node) -> Result<String> {
+    let group = wire::REMOVED_GROUP.to_string();
+    node.run(&["ip", "-o", "link", "show", "group", &group])
+}
+
+#[test]
+fn an_interface_that_was_put_away_and_not_destroyed_goes_with_the_next_call() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
+    let ended = || {
+        wait_until("end of removed interfaces", DEADLINE, || {
+            left(node).is_ok_and(|left| left.is_empty())
+        })
+    };
+
+    let other = node.add_pod("other")?;
+    put_away(node, "by-del")?;
+    assert!(!left(node)?.is_empty());
+    other.delete()?;
+    ended()?;
+
+    put_away(node, "by-gc")?;
+    runtime.gc(&[])?;
+    assert_eq!(left(node)?, "");
+
+    // Its end in the pod still has the name that the new one is to have.
+    let pod = node.add_pod("by-add")?;
+    let host = &pod.result().interfaces[0].name;
+    let group = wire::REMOVED_GROUP.to_string();
+    node.run(&["ip", "link", "set", host, "down"])?;
+    node.run(&["ip", "link", "set", host, "name", "x", "group", &group])?;
+    node.run(&["rm", "-r", "/run/flatland/flatland"])?;
+    let attached = runtime.add(pod.target())?;
+    runtime.check(pod.target(), &attached)?;
+
+    put_away(node, "by-routed")?;
+    node.start_routed()?;
+    ended()
+}
+
+#[test]
+fn after_del_the_pod_does_not_see_the_interface_and_may_have_it_again_at_once() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    for round in 0..5 {
+        let mut pod = node.sandbox(&format!("p{round}"))?;
+        for _ in 0..3 {
+            pod.attach()?;
+            pod.check()?;
+            pod.detach()?;
+            let links = pod.run(&["ip", "-o", "link"])?;
+            assert!(!links.contains("eth0"), "{links}");
+            assert_eq!(pod.run(&["ip", "-4", "route"])?, "");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn del_of_what_never_was_changes_nothing() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let before = node.traces()?;
+    let target = Target {
+        container_id: "never",
+        interface: "eth0",
+        ..Target::default()
+    };
+    for _ in 0..2 {
+        Runtime::of(node)?.del(target, None)?;
+    }
+    assert_eq!(node.traces()?, before);
+    Ok(())
+}
