@@ -55,7 +55,9 @@ CONFORMANCE = $(DEBUG)/conformance \
     $(call judge,/usr/lib/cni/ptp,interface,ptp) \
     $(call judge,/usr/lib/cni/bridge,interface,bridge) \
     $(call judge,$(DEBUG)/flatland-ipam,ipam,flatland) \
-    $(call judge,/usr/lib/cni/host-local,ipam,ptp)
+    $(call judge,/usr/lib/cni/host-local,ipam,ptp) \
+    $(call judge,/usr/lib/cni/tuning,chained,tuning) \
+    $(call judge,/usr/lib/cni/portmap,chained,portmap)
 
 # Tests make network namespaces. Whoever is not root gets the user namespace in which they may.
 ifneq ($(shell id -u),0)

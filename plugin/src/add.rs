@@ -6,7 +6,7 @@ use wire::conf::PluginConfig;
 use wire::netlink::{Mac, RouteFilter};
 use wire::netns::Netns;
 
-use crate::answer::{dns, following};
+use crate::answer::{answer, dns};
 use crate::failure::{self, kernel};
 use crate::host::{self, Node};
 use crate::make::{
@@ -42,7 +42,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     }
     .and_then(|prepared| prepared.attach(&given));
     match attached {
-        Ok(made) => Ok(following(previous, made)),
+        Ok(made) => Ok(answer(call.version, previous, made, &given)),
         Err(Failed { error, is_left }) if is_left => Err(error),
         Err(Failed { error, .. }) => Err(unwind::give_back(error, call, &ipam)),
     }

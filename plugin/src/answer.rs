@@ -1,7 +1,22 @@
 //! What ADD answers: what earlier plugins of the chain made, as it came, and what we made.
 
-use wire::cni::{Dns, IpConfig, Success};
+use wire::cni::{Dns, IpConfig, Success, Version};
 use wire::conf::PluginConfig;
+
+/// The result of the chain so far (SPEC.md, section 5, "ADD Success"). `given` is what the IPAM
+/// plugin answered, `made` what came of it.
+pub(crate) fn answer(
+    version: Version,
+    previous: Option<Success>,
+    made: Success,
+    given: &Success,
+) -> Success {
+    let ours = Success {
+        ips: ips(version, made.ips, &given.ips),
+        ..made
+    };
+    following(previous, ours)
+}
 
 /// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the
 /// configuration says.
@@ -13,8 +28,23 @@ pub(crate) fn dns(config: &PluginConfig, given: &Success) -> Dns {
     }
 }
 
-/// The result of the chain so far (SPEC.md, section 5, "ADD Success").
-pub(crate) fn following(previous: Option<Success>, ours: Success) -> Success {
+/// Before 1.0.0 the IPAM plugin's own, with its masks and gateways, and with the interface filled
+/// in (SPEC.md 0.4.0, "Result"). From then on the addresses that are assigned, which are single
+/// hosts: later plugins take whatever the mask covers for the pod, as `portmap` does when it
+/// masquerades what a pod sends to itself.
+fn ips(version: Version, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfig> {
+    if version >= Version::V1_0_0 {
+        return made;
+    }
+    let both = made.into_iter().zip(given.iter().cloned());
+    both.map(|(made, given)| IpConfig {
+        interface: made.interface,
+        ..given
+    })
+    .collect()
+}
+
+fn following(previous: Option<Success>, ours: Success) -> Success {
     let Some(mut all) = previous else {
         return ours;
     };
@@ -34,7 +64,6 @@ pub(crate) fn following(previous: Option<Success>, ours: Success) -> Success {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use wire::cni::Version;
 
     use super::*;
 
@@ -71,5 +100,32 @@ mod tests {
         assert_eq!(following(None, ours.clone()), ours);
         let earlier = result("net1", "10.7.0.2/24", &[]);
         assert_eq!(following(Some(earlier), ours.clone()).dns, ours.dns);
+    }
+
+    #[test]
+    fn before_1_0_0_the_ips_are_those_of_the_ipam_plugin_and_from_then_on_those_assigned() {
+        let made = result("eth0", "10.244.7.3/32", &[]);
+        for (gateway, interface) in [(Some("10.244.7.1"), None), (None, Some(7))] {
+            let given = Success {
+                ips: vec![IpConfig {
+                    address: "10.244.7.3/24".parse().unwrap(),
+                    gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+                    interface,
+                }],
+                ..Success::default()
+            };
+            for version in Version::ALL {
+                let ips = answer(version, None, made.clone(), &given).ips;
+                if version >= Version::V1_0_0 {
+                    assert_eq!(ips, made.ips, "{version}");
+                } else {
+                    let expected = IpConfig {
+                        interface: Some(1),
+                        ..given.ips[0].clone()
+                    };
+                    assert_eq!(ips, [expected], "{version}");
+                }
+            }
+        }
     }
 }

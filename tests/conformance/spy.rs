@@ -1,5 +1,5 @@
-//! A program in front of the IPAM plugin: it writes down how it is called, and calls the real one
-//! or fails as it is told to.
+//! A program in front of the IPAM plugin: it writes down how it is called, and calls the real one,
+//! changes its answer or fails as it is told to.
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ pub(super) struct Sighting {
     pub(super) environment: Vec<String>,
     /// Standard input.
     pub(super) stdin: String,
-    /// What the real plugin answered.
+    /// What it answered.
     pub(super) stdout: String,
 }
 
@@ -50,8 +50,9 @@ impl<'s> Spy<'s> {
              \x20   echo '{{\"cniVersion\": \"{version}\", \"code\": 142, \"msg\": \"told to fail\"}}'\n\
              \x20   exit 1\n\
              fi\n\
-             {PLUGINS}/{ipam} <\"$notes/stdin\" >\"$notes/stdout\"\n\
+             {PLUGINS}/{ipam} <\"$notes/stdin\" >\"$notes/answer\"\n\
              status=$?\n\
+             sed -f {FOLDER}/edit \"$notes/answer\" >\"$notes/stdout\"\n\
              cat \"$notes/stdout\"\n\
              exit $status\n",
             version = stage.version(),
@@ -59,7 +60,9 @@ impl<'s> Spy<'s> {
         // Written by a process of the machine, which is gone when the spy is first called: a script
         // that anybody has open for writing cannot be started.
         let path = format!("{FOLDER}/{ipam}");
-        let write = format!("mkdir -p {FOLDER} {NOTES} && cat >{path} && chmod 755 {path}");
+        let write = format!(
+            "mkdir -p {FOLDER} {NOTES} && : >{FOLDER}/edit && cat >{path} && chmod 755 {path}"
+        );
         let machine = &stage.machine;
         machine
             .run_with(&["sh", "-c", &write], script.as_bytes())?
@@ -77,6 +80,12 @@ impl<'s> Spy<'s> {
     pub(super) fn refuse(&self, command: &str) -> Judged {
         let path = format!("{FOLDER}/refuse-{command}");
         Ok(self.stage.machine.write(path, "")?)
+    }
+
+    /// From now on it changes what the real plugin answers by this `sed` script.
+    pub(super) fn edit(&self, script: &str) -> Judged {
+        let path = format!("{FOLDER}/edit");
+        Ok(self.stage.machine.write(path, script)?)
     }
 
     /// What it has seen, in order.
@@ -112,7 +121,7 @@ impl<'s> Spy<'s> {
 }
 
 impl Sighting {
-    /// What the real plugin answered, or the configuration that it was given, as JSON.
+    /// What it answered, or the configuration that it was given, as JSON.
     pub(super) fn json(text: &str) -> Judged<Value> {
         Ok(serde_json::from_str(text).doing(format!("reading {text}"))?)
     }

@@ -262,6 +262,7 @@ const WRONG: &[Wrong] = &[
         ways: &[
             ("chain-deaf", &["add-prev-result"]),
             ("quiet", &["delegate-stderr"]),
+            ("masks-own", &["result-of-ipam"]),
             ("route-made-up", &["result-routes"]),
             ("chatty", &["check-silent", "gc-silent"]),
         ],

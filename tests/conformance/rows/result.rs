@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{CALLED, EVERY, INTERFACE, Row};
 use crate::conformance::kernel::Link;
-use crate::conformance::pod::Pod;
 use crate::conformance::spec::Spec;
 use crate::conformance::spy::{Sighting, Spy};
 use crate::conformance::stage::Stage;
@@ -84,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         "result-of-ipam",
         OLDER,
         CALLED,
-        "lists the addresses that the IPAM plugin gave",
+        "gives ips and dns as the IPAM plugin did, but for interface",
         of_ipam,
     ),
 ];
@@ -254,29 +253,47 @@ fn routes(stage: &Stage<'_>) -> Judged {
     }
 }
 
+/// The IPAM plugin may have no opinion on name resolution: the spy gives it one.
+const WITH_DNS: &str = r#"
+    s/"dns": *{}/"none": {}/
+    s/"ips"/"dns": {"nameservers": ["10.1.0.3"]}, "ips"/
+"#;
+
 fn of_ipam(stage: &Stage<'_>) -> Judged {
-    let mut older = stage
-        .versions
-        .iter()
-        .filter(|version| **version < Spec::V1_0_0);
-    let Some(version) = older.next_back() else {
+    let older = stage.versions.iter();
+    let older: Vec<_> = older.filter(|version| **version < Spec::V1_0_0).collect();
+    if older.is_empty() {
         return skip("it announces none of these versions");
-    };
+    }
     let spy = Spy::install(stage)?;
-    let pod: Pod<'_> = stage.pod()?;
-    let answer = spy.watch(pod.call("ADD").speaking(*version)).run()?;
-    let listed = addresses(&answer.result()?);
-    let Some(seen) = spy.sightings()?.pop() else {
-        return fail(answer.tell("the IPAM plugin was not called"));
-    };
-    // Without masks: which one the interface has is up to the plugin that makes it.
-    let bare = |all: BTreeSet<String>| -> BTreeSet<String> {
-        let bare = |text: String| text.split('/').next().unwrap_or_default().to_owned();
-        all.into_iter().map(bare).collect()
-    };
-    let given = bare(addresses(&Sighting::json(&seen.stdout)?));
-    let listed = bare(listed);
-    ensure(listed == given, || {
-        answer.tell(&format!("the IPAM plugin gave {given:?}"))
-    })
+    spy.edit(WITH_DNS)?;
+    for version in older {
+        let pod = stage.pod()?;
+        let answer = spy.watch(pod.call("ADD").speaking(*version)).run()?;
+        let result = answer.result()?;
+        let Some(seen) = spy.sightings()?.pop() else {
+            return fail(answer.tell("the IPAM plugin was not called"));
+        };
+        let given = Sighting::json(&seen.stdout)?;
+        for (key, listed, given) in [
+            ("ips", ips_of(&result), ips_of(&given)),
+            ("dns", result["dns"].clone(), given["dns"].clone()),
+        ] {
+            ensure(listed == given, || {
+                answer.tell(&format!("the IPAM plugin gave {key} {given}"))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The `ips` of a result without their `interface`, which IPAM plugins leave to others.
+fn ips_of(result: &Value) -> Value {
+    let mut ips = result["ips"].clone();
+    for ip in ips.as_array_mut().into_iter().flatten() {
+        if let Some(ip) = ip.as_object_mut() {
+            ip.remove("interface");
+        }
+    }
+    ips
 }

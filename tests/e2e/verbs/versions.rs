@@ -1,10 +1,10 @@
 //! Every verb in every version of the spec, with results of every version.
 
-use lab::{Pod, Result, Runtime};
+use lab::{Lab, Pod, Result, Runtime};
 use serde_json::{Value, json};
 use wire::cni::{Success, Version};
 
-use crate::support::lab;
+use crate::support::{host_local, lab, with_ipam};
 
 /// Calls our plugin, the first of the chain, and returns what it printed.
 fn call(runtime: &Runtime<'_>, verb: &str, pod: &Pod<'_>, previous: &Value) -> Result<Value> {
@@ -66,6 +66,77 @@ fn pods_come_are_checked_and_go_in_every_version_with_the_result_of_any() -> Res
                 call(&runtime, "DEL", &pod, &previous)?;
                 assert_eq!(node.traces()?, before, "{case}");
             }
+        }
+    }
+    Ok(())
+}
+
+/// IPAM plugins, the newest version that each knows, and the `ips` that it gives by their masks and
+/// gateways.
+fn ipams(lab: &Lab) -> [(Value, Version, Value); 4] {
+    let addresses = |gateway: Option<&str>| {
+        let mut v4 = json!({ "address": "10.9.0.5/24" });
+        if let Some(gateway) = gateway {
+            v4["gateway"] = json!(gateway);
+        }
+        json!({ "type": "static", "addresses": [v4, { "address": "fd00:9::5/64" }] })
+    };
+    let (old, masks) = (Version::V1_0_0, json!([["24", null], ["64", null]]));
+    [
+        (
+            lab.conflist()["plugins"][0]["ipam"].clone(),
+            Version::LATEST,
+            json!([["24", null], ["80", null]]),
+        ),
+        (host_local(), old, json!([["24", "10.9.0.1"]])),
+        (addresses(None), old, masks),
+        // It wants its own gateway back in CHECK, which the pod has not from 1.0.0 on.
+        (
+            addresses(Some("10.9.0.1")),
+            Version::V0_4_0,
+            json!([["24", "10.9.0.1"], ["64", null]]),
+        ),
+    ]
+}
+
+/// The masks and gateways of a result's `ips`.
+fn masks(result: &Value) -> Value {
+    let ips = result["ips"].as_array().into_iter().flatten();
+    let masks = ips.map(|ip| {
+        let address = ip["address"].as_str().unwrap_or_default();
+        let (_, mask) = address.split_once('/').unwrap_or_default();
+        json!([mask, ip["gateway"]])
+    });
+    masks.collect()
+}
+
+#[test]
+fn before_1_0_0_the_ips_are_the_ipam_plugins_and_check_takes_them_in_every_version() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    node.install_plugins(&["host-local", "static"])?;
+    for (ipam, newest, given) in ipams(&lab) {
+        let known = || Version::ALL.into_iter().filter(|it| *it <= newest);
+        for version in known() {
+            let runtime = |version| Ok::<_, lab::Error>(with_ipam(&lab, &ipam)?.speaking(version));
+            let pod = node.sandbox("a")?;
+            let made = call(&runtime(version)?, "ADD", &pod, &Value::Null)?;
+            let masks = masks(&made);
+            if version < Version::V1_0_0 {
+                assert_eq!(masks, given, "{ipam} {version}");
+            } else {
+                let single = [["32", "169.254.1.1"], ["128", "fe80::1"]];
+                let single = given.as_array().map(|given| &single[..given.len()]);
+                assert_eq!(masks, json!(single), "{ipam} {version}");
+            }
+            let result = Success::parse(&made, version).expect("ADD printed a result");
+            for later in known().filter(|it| *it >= Version::V0_4_0) {
+                let converted = result.render(later);
+                call(&runtime(later)?, "CHECK", &pod, &converted)
+                    .map_err(|error| error.doing(format!("{ipam}, {version} as {later}")))?;
+            }
+            call(&runtime(version)?, "DEL", &pod, &made)?;
+            pod.vanish()?;
         }
     }
     Ok(())
