@@ -24,7 +24,7 @@ KEEP ?=
 TEST ?=
 ## QUICK: bench: 1 takes a fifth of the samples, in two minutes instead of a quarter of an hour
 QUICK ?=
-## ONLY: bench: only these parts, with commas: latency, storms, first, starts, joins, paths, present
+## ONLY: bench: only these parts, with commas: latency, storms, first, starts, joins, large, paths, present
 ONLY ?=
 ## PREFIX: install: routed goes to PREFIX/bin
 PREFIX ?= /usr/local

@@ -44,8 +44,8 @@ struct Cli {
 }
 
 /// What there is to measure, in the order of the run.
-const PARTS: [&str; 7] = [
-    "latency", "storms", "first", "starts", "joins", "paths", "present",
+const PARTS: [&str; 8] = [
+    "latency", "storms", "first", "starts", "joins", "large", "paths", "present",
 ];
 
 /// The parts that run on a machine of the lab; each prints its figures.
@@ -75,6 +75,12 @@ enum Inside {
     /// When so many routes appear.
     #[command(hide = true)]
     Listen { count: usize },
+    /// A link that flaps, until so many routes are back.
+    #[command(hide = true)]
+    Flap { routes: usize },
+    /// How many passes `routed` made.
+    #[command(hide = true)]
+    Passes,
     /// What all `routed` here have used.
     #[command(hide = true)]
     Usage,
@@ -122,6 +128,8 @@ fn inside(part: &Inside) -> Result {
         )),
         Inside::Start { peers } => print(routed::start::measure(*peers)),
         Inside::Listen { count } => listen(*count),
+        Inside::Flap { routes } => print(routed::watched::flap(*routes)),
+        Inside::Passes => print(routed::watched::count_passes()),
         Inside::Usage => print(Usage::of_all("routed")),
         Inside::Serve => data::probe::serve().map_err(said),
         Inside::Ask { server, seconds } => {
@@ -165,6 +173,7 @@ fn outside(cli: &Cli) -> Result {
             "first" => first(cli, &mut report)?,
             "starts" => starts(cli, &mut report)?,
             "joins" => joins(cli, &mut report)?,
+            "large" => large(cli, &mut report)?,
             "paths" => paths(cli, &mut report)?,
             "present" => present(cli, &mut report)?,
             other => {
@@ -266,6 +275,16 @@ fn joins(cli: &Cli, report: &mut table::Report) -> Result {
         1_000_000 / u64::from(many),
     )?);
     routed::report::joins(report, &joins)
+}
+
+fn large(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = wide_lab(1)?;
+    let peers = routed::large::PEERS.to_string();
+    lab.etcd()[0]
+        .machine()
+        .run(&[INSIDE, "fill", "0", &peers])?;
+    let large = routed::large::measure(&lab, cli.quick)?;
+    routed::report::large(report, &large)
 }
 
 fn paths(cli: &Cli, report: &mut table::Report) -> Result {

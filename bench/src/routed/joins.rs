@@ -75,7 +75,7 @@ pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joi
         latency: latencies.into_iter().collect(),
         all: end - joined.iter().map(|joined| joined.at).min().unwrap_or(end),
         usage: Usage {
-            cpu_ms: after.cpu_ms - before.cpu_ms,
+            cpu: after.cpu - before.cpu,
             ..after
         },
     })

@@ -1,15 +1,19 @@
-//! What processes have used, by /proc.
+//! What processes have used.
 
 use std::fs;
+use std::time::Duration;
 
-use nix::unistd::{SysconfVar, sysconf};
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+
+use crate::figures::nanoseconds;
 
 /// What one or several processes have used.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Usage {
-    /// Processor time in milliseconds, of all of them.
-    pub(crate) cpu_ms: u64,
+    /// Processor time in nanoseconds, of all threads of all of them, also of those that have ended.
+    pub(crate) cpu: u64,
     /// Memory in KiB that is there now, of the largest.
     pub(crate) resident: u64,
     /// Memory in KiB that was there at most, of the largest.
@@ -25,7 +29,7 @@ impl Usage {
             line.split_whitespace().next()?.parse().ok()
         };
         Ok(Self {
-            cpu_ms: cpu_ms(&read(pid, "stat")?).ok_or("/proc/PID/stat is not as expected")?,
+            cpu: cpu(pid)?,
             resident: kib("VmRSS:").unwrap_or_default(),
             peak: kib("VmHWM:").unwrap_or_default(),
         })
@@ -38,7 +42,7 @@ impl Usage {
         let mut sum = Self::default();
         for pid in pids.filter(|pid| read(*pid, "comm").is_ok_and(|comm| comm.trim() == name)) {
             let one = Self::of(pid)?;
-            sum.cpu_ms += one.cpu_ms;
+            sum.cpu += one.cpu;
             sum.resident = sum.resident.max(one.resident);
             sum.peak = sum.peak.max(one.peak);
         }
@@ -51,12 +55,13 @@ fn read(pid: u32, file: &str) -> Result<String, String> {
     fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
 }
 
-/// User and system time (`proc_pid_stat(5)`, fields 14 and 15). The name, field 2, may hold blanks.
-fn cpu_ms(stat: &str) -> Option<u64> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    let per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
-    Some(ticks * 1000 / u64::try_from(per_second).ok()?)
+/// User and system time (`clock_getcpuclockid(3)`): exact, where /proc/PID/stat counts in ticks of
+/// 10 ms.
+fn cpu(pid: u32) -> Result<u64, String> {
+    let number = i32::try_from(pid).map_err(|error| error.to_string())?;
+    let time = clock_getcpuclockid(Pid::from_raw(number)).and_then(ClockId::now);
+    let time = time.map_err(|errno| format!("processor time of process {pid}: {errno}"))?;
+    Ok(nanoseconds(Duration::from(time)))
 }
 
 #[cfg(test)]
@@ -64,10 +69,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_is_read_whatever_the_name_is() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 20 0 0 20 0 1 0 5 0 0";
-        assert_eq!(cpu_ms(stat), cpu_ms(&stat.replace("(a) b)", "(ab)")));
-        assert!(cpu_ms(stat).is_some_and(|ms| ms > 0));
-        assert_eq!(cpu_ms(""), None);
+    fn processor_time_and_memory_of_a_process_are_read() {
+        let own = || Usage::of(std::process::id()).unwrap();
+        let before = own();
+        assert!(before.resident > 0 && before.peak >= before.resident);
+        while own().cpu < before.cpu + 1_000_000 {}
+        assert!(Usage::of(u32::MAX).is_err());
     }
 }

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::listen::now;
 
-/// etcd's default for operations in a transaction is 128.
-const AT_ONCE: u32 = 60;
+/// etcd's default for operations in a transaction is 128, and each peer takes three.
+const AT_ONCE: usize = 40;
 
 /// A peer, by number.
 #[derive(Debug, Clone, Copy)]
@@ -57,16 +57,29 @@ impl Peer {
             ),
         ]
     }
+
+    /// Its sign of life, without a lease: it stays.
+    fn presence(self) -> TxnOp {
+        let number = self.0;
+        let presence = json!({
+            "session": format!("{number:016x}"),
+            "address": self.address(),
+            "version": "0.1.0",
+            "since": 1_700_000_000,
+        });
+        let key = format!("/flatland/flatland/presence/peer{number}");
+        TxnOp::put(key, presence.to_string(), None)
+    }
 }
 
-/// Makes peers, as many in a transaction as fit.
+/// Makes peers that are present, as many in a transaction as fit.
 pub(crate) fn fill(from: u32, to: u32) -> Result<(), String> {
     in_etcd(async |mut client| {
         let numbers: Vec<u32> = (from..to).collect();
-        for numbers in numbers.chunks(AT_ONCE as usize) {
-            let puts: Vec<TxnOp> = numbers
-                .iter()
-                .flat_map(|number| Peer(*number).puts())
+        for numbers in numbers.chunks(AT_ONCE) {
+            let peers = numbers.iter().map(|number| Peer(*number));
+            let puts: Vec<TxnOp> = peers
+                .flat_map(|peer| peer.puts().into_iter().chain([peer.presence()]))
                 .collect();
             client.txn(Txn::new().and_then(puts)).await.map_err(words)?;
         }

@@ -3,6 +3,7 @@
 use lab::Result;
 
 use super::joins::{Joins, NODES};
+use super::large::{Large, PEERS};
 use super::start::Start;
 use crate::figures::{Samples, float, ratio};
 use crate::plot::{Axis, Line, Plot};
@@ -20,7 +21,6 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
         "all to ip -batch",
         "first to last",
         "CPU to ready",
-        "CPU of 3 s rest",
         "MiB at most",
         "MiB at rest",
     ];
@@ -35,7 +35,6 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
         };
         let median = |of: fn(&Start) -> u64| runs.iter().map(of).collect::<Samples>().median();
         let (last, batch) = (median(|run| run.last), median(|run| run.batch));
-        let mib = |kib: u64| format!("{:.1}", float(kib) / 1024.0);
         table.row([
             peers.to_string(),
             ms(median(|run| run.first)),
@@ -44,8 +43,7 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
             ms(batch),
             times(ratio(last, batch)),
             ms(median(|run| run.last - run.first)),
-            median(|run| run.then.cpu_ms).to_string(),
-            median(|run| run.rested.cpu_ms - run.then.cpu_ms).to_string(),
+            ms(median(|run| run.then.cpu)),
             mib(median(|run| run.rested.peak)),
             mib(median(|run| run.rested.resident)),
         ]);
@@ -94,9 +92,48 @@ pub(crate) fn joins(report: &mut Report, joins: &[Joins]) -> Result {
             p99,
             max,
             ms(join.all),
-            (join.usage.cpu_ms / u64::from(NODES)).to_string(),
-            format!("{:.1}", float(join.usage.peak) / 1024.0),
+            ms(join.usage.cpu / u64::from(NODES)),
+            mib(join.usage.peak),
         ]);
     }
     report.table(&table)
+}
+
+/// One node of a large cluster.
+pub(crate) fn large(report: &mut Report, large: &Large) -> Result {
+    report.keep("large", large);
+    let mut table = Table::new(
+        &format!("routed, one node of {PEERS}"),
+        &["what", "figure", "unit"],
+    );
+    let mut row = |what: &str, figure: String, unit: &str| {
+        table.row([what.to_owned(), figure, unit.to_owned()]);
+    };
+    if let Some(rest) = &large.rest {
+        let percent = float(rest.cpu) * 100.0 / float(rest.time.max(1));
+        let seconds = rest.time / 1_000_000_000;
+        let what = format!(
+            "CPU at rest, over {seconds} s with {} looks at all routes",
+            rest.looks
+        );
+        row(&what, format!("{percent:.3}"), "%");
+    }
+    let joins = &large.joins;
+    let each = joins.usage.cpu / u64::from(joins.count.max(1));
+    row("CPU of a join", ms(each), "ms");
+    row("join, median", ms(joins.latency.median()), "ms");
+    row("join, p99", ms(joins.latency.percentile(99)), "ms");
+    let what = format!("link down and up, {} routes back", large.routes);
+    row(&format!("{what}, median"), ms(large.flaps.median()), "ms");
+    let longest = ms(large.flaps.percentile(100));
+    row(&format!("{what}, longest"), longest, "ms");
+    let flaps = u64::try_from(large.flaps.len().max(1)).unwrap_or(u64::MAX);
+    row("CPU of that", ms(large.flaps_cpu / flaps), "ms");
+    row("memory at most", mib(large.usage.peak), "MiB");
+    row("memory then", mib(large.usage.resident), "MiB");
+    report.table(&table)
+}
+
+fn mib(kib: u64) -> String {
+    format!("{:.1}", float(kib) / 1024.0)
 }

@@ -18,7 +18,7 @@ use super::records::Peer;
 
 /// How long 20,000 routes may take on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a daemon that has nothing to do is looked at.
+/// How long a daemon has to give back memory that it needed for its start alone.
 const REST: Duration = Duration::from_secs(3);
 const INSTALLED: &str = "/etc/cni/net.d/10-flatland.conflist";
 

@@ -1,0 +1,94 @@
+//! One node of a large cluster: what it costs at rest, when a peer joins, and when its link flaps.
+
+use std::thread;
+use std::time::Duration;
+
+use lab::{DEADLINE, Error, Lab, Node, Result, wait_until};
+use serde::{Deserialize, Serialize};
+
+use super::joins::{self, Joins};
+use super::listen::now;
+use super::process::Usage;
+use crate::figures::Samples;
+use crate::{INSIDE, parse};
+
+/// How many peers there are before more join.
+pub(crate) const PEERS: u32 = 5000;
+
+/// Longer than the longest time between two looks of `routed` at everything.
+const REST: Duration = Duration::from_secs(190);
+
+/// What was found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Large {
+    /// `None` in a quick run.
+    pub(crate) rest: Option<Rest>,
+    pub(crate) joins: Joins,
+    /// How many routes went and came with the link.
+    pub(crate) routes: usize,
+    /// From before the link goes down until the last route is back.
+    pub(crate) flaps: Samples,
+    /// Processor time of all flaps, in nanoseconds.
+    pub(crate) flaps_cpu: u64,
+    /// After all of it.
+    pub(crate) usage: Usage,
+}
+
+/// A node at which nothing happens.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    /// For how long, in nanoseconds.
+    pub(crate) time: u64,
+    /// How much processor time `routed` used meanwhile, in nanoseconds.
+    pub(crate) cpu: u64,
+    /// How many times it compared all routes with the kernel's.
+    pub(crate) looks: u64,
+}
+
+/// Starts `routed` on the only node of `lab`, with [`PEERS`] peers in etcd.
+pub(crate) fn measure(lab: &Lab, quick: bool) -> Result<Large> {
+    let node = lab.node(1);
+    node.start_routed()?;
+    let peers = PEERS as usize;
+    wait_until("all routes", 3 * DEADLINE, || {
+        let routes = node.routes();
+        routes.is_ok_and(|routes| routes.iter().filter(|it| it.contains(" via ")).count() == peers)
+    })?;
+    let rest = if quick { None } else { Some(rest(lab)?) };
+    let (joining, rounds) = if quick { (20, 5) } else { (100, 20) };
+    let joins = joins::measure(lab, PEERS, PEERS + joining, 50_000)?;
+    let routes = peers + joining as usize;
+    let before = joins::usage(lab)?;
+    let flap = |_| parse(&node.run(&[INSIDE, "flap", &routes.to_string()])?);
+    let flaps = (0..rounds).map(flap).collect::<Result<Vec<u64>>>()?;
+    let usage = joins::usage(lab)?;
+    Ok(Large {
+        rest,
+        joins,
+        routes,
+        flaps: flaps.into_iter().collect(),
+        flaps_cpu: usage.cpu - before.cpu,
+        usage,
+    })
+}
+
+fn rest(lab: &Lab) -> Result<Rest> {
+    let node = lab.node(1);
+    let before = passes(node)?;
+    let (begin, used) = (now(), joins::usage(lab)?.cpu);
+    thread::sleep(REST);
+    let rest = Rest {
+        cpu: joins::usage(lab)?.cpu - used,
+        time: now() - begin,
+        looks: passes(node)? - before,
+    };
+    if rest.looks == 0 {
+        let words = format!("routed did not compare its routes in {REST:?}: too short a rest");
+        return Err(Error::new(words));
+    }
+    Ok(rest)
+}
+
+fn passes(node: &Node) -> Result<u64> {
+    parse(&node.run(&[INSIDE, "passes"])?)
+}
