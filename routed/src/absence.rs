@@ -1,7 +1,7 @@
 //! Which nodes are absent: registered, but without the sign of life that their `routed` keeps in
 //! the registry. Absence is shown and told of, and changes nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(crate) struct Absences {
     by_node: BTreeMap<NodeName, Absence>,
+    /// Those that are still to be told of, by when: looked at each time that anything happens.
+    untold: BTreeSet<(Instant, NodeName)>,
 }
 
 /// Since when a node has been absent.
@@ -54,6 +56,7 @@ impl Absences {
         now: Now,
     ) -> Vec<Line> {
         let mut before = mem::take(&mut self.by_node);
+        self.untold.clear();
         let mut lines = Vec::new();
         for (node, is_present) in registered {
             let known = before.remove(node);
@@ -68,9 +71,23 @@ impl Absences {
                 },
                 tell_at: Some(now.instant + PATIENCE),
             });
-            self.by_node.insert(node.clone(), absence);
+            self.insert(node, absence);
         }
         lines
+    }
+
+    fn insert(&mut self, node: &NodeName, absence: Absence) {
+        self.untold
+            .extend(absence.tell_at.map(|at| (at, node.clone())));
+        self.by_node.insert(node.clone(), absence);
+    }
+
+    fn remove(&mut self, node: &NodeName) -> Option<Absence> {
+        let absence = self.by_node.remove(node)?;
+        if let Some(at) = absence.tell_at {
+            self.untold.remove(&(at, node.clone()));
+        }
+        Some(absence)
     }
 
     /// A node came, went, or was forgotten.
@@ -82,16 +99,17 @@ impl Absences {
         now: Now,
     ) -> Option<Line> {
         if is_registered && !is_present {
-            self.by_node.entry(node.clone()).or_insert(Absence {
-                since: Since {
+            if !self.by_node.contains_key(node) {
+                let since = Since {
                     seconds: now.clock,
                     or_longer: false,
-                },
-                tell_at: Some(now.instant + PATIENCE),
-            });
+                };
+                let tell_at = Some(now.instant + PATIENCE);
+                self.insert(node, Absence { since, tell_at });
+            }
             return None;
         }
-        let absence = self.by_node.remove(node)?;
+        let absence = self.remove(node)?;
         if is_registered {
             returned(node, &absence, now)
         } else {
@@ -102,25 +120,26 @@ impl Absences {
     /// What there is to tell of at `now`.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
         let mut lines = Vec::new();
-        for (node, absence) in &mut self.by_node {
-            if absence.tell_at.take_if(|at| *at <= now).is_some() {
-                lines.push(Line::new(
-                    Kind::Absent,
-                    format!(
-                        "node {node} is absent: its routed has stopped, or the node is gone or cut \
-                         off from etcd; its routes stay. If it is gone for good: routed forget \
-                         {node}"
-                    ),
-                ));
+        while self.untold.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, node)) = self.untold.pop_first()
+        {
+            if let Some(absence) = self.by_node.get_mut(&node) {
+                absence.tell_at = None;
             }
+            lines.push(Line::new(
+                Kind::Absent,
+                format!(
+                    "node {node} is absent: its routed has stopped, or the node is gone or cut off \
+                     from etcd; its routes stay. If it is gone for good: routed forget {node}"
+                ),
+            ));
         }
         lines
     }
 
     /// When there is something to tell of, if there will be.
     pub(crate) fn due_at(&self) -> Option<Instant> {
-        let all = self.by_node.values();
-        all.filter_map(|absence| absence.tell_at).min()
+        self.untold.first().map(|(at, _)| *at)
     }
 
     /// Since when a node has been absent, if it is.
