@@ -19,7 +19,7 @@ mod requests;
 
 /// The pod's IPv4 gateway: link-local (RFC 3927), so it collides with nobody's address, and the
 /// same in every pod.
-pub(crate) const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+pub(crate) const GATEWAY_V4: Ipv4Addr = wire::GATEWAY_V4;
 
 /// The pod's IPv6 gateway: link-local, the same in every pod.
 pub(crate) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);

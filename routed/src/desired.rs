@@ -33,10 +33,25 @@ pub(crate) enum Path {
         /// The index of the link.
         dev: u32,
     },
+    /// To whoever is on a link: of [`crate::guests::GATEWAY`] alone.
+    Link {
+        /// The index of the link.
+        dev: u32,
+    },
     /// Nowhere but to pods' own host routes: the route of a subnet this node owns. A packet to a
     /// pod that is gone fails at once instead of looping through the default gateway.
     Unreachable,
 }
+
+impl Path {
+    /// Whether it is the way to a peer.
+    pub(crate) fn is_to_peer(self) -> bool {
+        matches!(self, Self::Via { .. } | Self::Onlink { .. })
+    }
+}
+
+/// The index of the loopback link of every network namespace (`LOOPBACK_IFINDEX`).
+pub(crate) const LOOPBACK: u32 = 1;
 
 /// A link of this node that has addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]

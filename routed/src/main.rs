@@ -24,6 +24,7 @@ mod forget_after;
 mod forgetter;
 mod forwarding;
 mod growth;
+mod guests;
 mod hold;
 mod http;
 mod journal;

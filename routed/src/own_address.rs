@@ -10,11 +10,8 @@ use ipnet::{IpNet, Ipv4Net};
 use ipnetwork::{IpNetwork, Ipv4Network};
 use wire::netlink::{Address, Error, Request};
 
-use crate::desired::Link;
+use crate::desired::{LOOPBACK, Link};
 use crate::fib::Netlink;
-
-/// The loopback link of every network namespace (`LOOPBACK_IFINDEX`).
-const LOOPBACK: u32 = 1;
 
 /// Makes sure that the node has the address if it needs it, and only then. Returns what changed, in
 /// words.

@@ -107,9 +107,7 @@ impl Peers {
         let claims = Claims::new(&view);
         let verdict = hold::withdrawals_allowed(self.seen, here.owned, here.node, &view, &claims);
         if verdict.is_err() {
-            let peers = desired
-                .iter()
-                .filter(|(_, path)| **path != Path::Unreachable);
+            let peers = desired.iter().filter(|(_, path)| path.is_to_peer());
             for (subnet, path) in peers {
                 let node = self.judged.get(subnet).map(|judged| &judged.node);
                 self.held.hold(*subnet, *path, node);
@@ -178,7 +176,7 @@ impl Peers {
         self.distrust = allowed.err();
         for subnet in gone {
             match (&self.distrust, desired.get(&subnet)) {
-                (Some(_), Some(path)) if *path != Path::Unreachable => {
+                (Some(_), Some(path)) if path.is_to_peer() => {
                     let node = self.judged.get(&subnet).map(|judged| &judged.node);
                     self.held.hold(subnet, *path, node);
                 }
@@ -218,7 +216,7 @@ impl Peers {
             Verdict::Refused(refusal) if refusal.is_pending() => current,
             // A claim in this node's name that it does not know of is another machine's, until the
             // registry has let this one join: a node under a wrong name takes no route away.
-            Verdict::Own => current.filter(|path| *path != Path::Unreachable),
+            Verdict::Own => current.filter(|path| path.is_to_peer()),
             Verdict::Refused(_) => None,
         };
         let known = self

@@ -9,6 +9,7 @@ use wire::ROUTE_PROTOCOL;
 use wire::netlink::{Request, Route, RouteKind};
 
 use crate::desired::Path;
+use crate::guests::{self, GATEWAY};
 
 /// What should be, by subnet.
 pub(crate) type Desired = BTreeMap<IpNet, Path>;
@@ -54,7 +55,7 @@ pub(crate) enum Change {
 }
 
 /// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
-/// the plugin's: they name a single address and have no gateway.
+/// the plugin's: they name a single address, which is not the gateway's, and have no gateway.
 pub(crate) fn is_ours(route: &Route) -> bool {
     route.protocol == ROUTE_PROTOCOL && !is_to_pod(route)
 }
@@ -65,12 +66,14 @@ pub(crate) fn is_to_pod(route: &Route) -> bool {
         && route.kind != RouteKind::Unreachable
         && route.via.is_none()
         && route.dst.prefix_len() == route.dst.max_prefix_len()
+        && route.dst != GATEWAY
 }
 
 /// The route for `path`, as the kernel is asked for it and as it lists it.
 pub(crate) fn route(dst: IpNet, path: Path) -> Route {
     match path {
         Path::Unreachable => Route::new(dst, RouteKind::Unreachable),
+        Path::Link { dev } => guests::route(dst, dev),
         Path::Via { gateway, dev } => Route {
             via: Some(gateway),
             dev: Some(dev),
@@ -87,6 +90,7 @@ pub(crate) fn route(dst: IpNet, path: Path) -> Route {
 pub(crate) fn path(route: &Route) -> Option<Path> {
     match (route.kind, route.via, route.dev) {
         (RouteKind::Unreachable, ..) => Some(Path::Unreachable),
+        (RouteKind::Unicast, None, Some(dev)) if route.dst == GATEWAY => Some(Path::Link { dev }),
         (RouteKind::Unicast, Some(gateway), Some(dev)) if route.onlink => {
             Some(Path::Onlink { gateway, dev })
         }

@@ -20,6 +20,7 @@ use crate::dirty::Dirty;
 use crate::failures::Failures;
 use crate::fib::{self, Kernel, Listing};
 use crate::flood::{self, Flood, Ignored};
+use crate::guests::GATEWAY;
 use crate::hold::{Owners, Seen};
 use crate::peers::{Effect, Peers};
 use crate::plan::{self, Actual, Desired, Scope};
@@ -63,7 +64,7 @@ impl<K: Kernel> Reconciler<K> {
             .iter()
             .filter(|(dst, _)| pod_cidrs.iter().any(|cidr| cidr.contains(*dst)))
             .filter_map(|(dst, routes)| Some((*dst, routes.iter().find_map(plan::path)?)))
-            .filter(|(_, path)| *path != Path::Unreachable)
+            .filter(|(_, path)| path.is_to_peer())
             .collect();
         Ok(Self {
             kernel,
@@ -86,8 +87,8 @@ impl<K: Kernel> Reconciler<K> {
         if self.side.owned == subnets {
             return;
         }
-        let changed = self.side.owned.iter().chain(subnets).copied().collect();
-        self.dirty.add(Scope::Only(changed));
+        let changed = self.side.owned.iter().chain(subnets).chain([&GATEWAY]);
+        self.dirty.add(Scope::Only(changed.copied().collect()));
         self.side.owned = subnets.to_vec();
     }
 
@@ -188,7 +189,8 @@ impl<K: Kernel> Reconciler<K> {
 
     /// How many routes to peers there are.
     pub(crate) fn count(&self) -> usize {
-        self.actual.len().saturating_sub(self.side.owned.len())
+        let is_own = |dst: &&IpNet| **dst == GATEWAY || self.side.owned.contains(dst);
+        self.actual.keys().filter(|dst| !is_own(dst)).count()
     }
 
     /// What the registry says, as this node believes it.

@@ -8,6 +8,7 @@ use wire::node::NodeName;
 
 use crate::desired::Link;
 use crate::fib::Why;
+use crate::guests::GATEWAY;
 
 /// As many lines of a kind are written out; of more there is one that sums them up.
 const MOST_LINES: usize = 16;
@@ -160,6 +161,13 @@ pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link])
     let peer = peer.map(|peer| format!(" ({peer})")).unwrap_or_default();
     match route.kind {
         RouteKind::Unreachable => format!("unreachable route for own subnet {}", route.dst),
+        _ if route.dst == GATEWAY => {
+            format!(
+                "route to {} (pods' gateway){}",
+                route.dst,
+                way(route, links)
+            )
+        }
         _ => format!("route to {}{peer}{}", route.dst, way(route, links)),
     }
 }

@@ -193,6 +193,11 @@ pub(crate) enum Obstacle {
 pub(crate) enum Way {
     /// Nowhere but to the pods' own routes: of a subnet that this node owns.
     Unreachable,
+    /// To whoever is on a link: of the pods' gateway.
+    Link {
+        /// The link's name.
+        dev: String,
+    },
     /// To a peer.
     Via {
         /// Its address.
@@ -207,6 +212,9 @@ impl Way {
     pub(crate) fn of(path: Path, links: &[Link]) -> Self {
         match path {
             Path::Unreachable => Self::Unreachable,
+            Path::Link { dev } => Self::Link {
+                dev: report::name_of(dev, links),
+            },
             Path::Via { gateway, dev } | Path::Onlink { gateway, dev } => Self::Via {
                 gateway,
                 dev: report::name_of(dev, links),
@@ -219,6 +227,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable => f.write_str("unreachable"),
+            Self::Link { dev } => write!(f, "dev {dev}"),
             Self::Via { gateway, dev } => write!(f, "via {gateway} dev {dev}"),
         }
     }

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use lab::{Lab, Node, Pod, Result};
+use lab::{DEADLINE, Error, Families, Lab, Node, Pod, Result, wait_until};
+use nix::sys::signal::Signal;
 
 /// The hardware address of guests that have one of their own.
 const OWN_MAC: &str = "02:00:00:00:00:99";
@@ -92,15 +93,100 @@ fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> R
     Ok(())
 }
 
+/// A node without a default route, on which `routed` runs.
+fn without_default_route() -> Result<Lab> {
+    let lab = Lab::builder().etcd(0).no_default_route().start()?;
+    lab.start_routed()?;
+    Ok(lab)
+}
+
+/// The routes to the gateway of pods.
+fn to_gateway(node: &Node) -> Result<String> {
+    node.run(&["ip", "route", "show", "169.254.1.1"])
+}
+
 #[test]
-fn without_a_route_towards_the_gateway_a_node_answers_guests_by_ipv6_and_with_one_by_both() -> Result
-{
-    let lab = lab()?;
+fn routed_sees_to_it_that_guests_are_answered_where_there_is_no_default_route() -> Result {
+    let lab = without_default_route()?;
     let node = lab.node(1);
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
-    for family in ["-4", "-6"] {
-        node.run(&["ip", family, "route", "flush", "default"])?;
+    shared(&pod)?;
+
+    both_ways(node, "vm", &pod.addresses(), &peer)?;
+
+    let ours = to_gateway(node)?;
+    assert!(ours.contains("dev eth0 proto 70 "), "{ours}");
+    // The node's own addresses, which the pings are for, come back with the link.
+    node.run(&["sysctl", "-qw", "net.ipv6.conf.eth0.keep_addr_on_down=1"])?;
+    for command in ["ip route del 169.254.1.1", "ip link set eth0 down"] {
+        node.run(&command.split(' ').collect::<Vec<_>>())?;
+        node.run(&["ip", "link", "set", "eth0", "up"])?;
+        wait_until("route to the gateway", DEADLINE, || {
+            to_gateway(node).is_ok_and(|now| now == ours)
+        })
+        .map_err(|error| error.doing(node.routed_log()))?;
     }
+    node.run(&[
+        "ip", "-n", "vm", "neigh", "flush", "dev", "vm0", "nud", "all",
+    ])?;
+    both_ways(node, "vm", &pod.addresses(), &peer)
+}
+
+#[test]
+fn a_route_to_the_gateway_that_somebody_else_made_serves_as_well_and_stays() -> Result {
+    let lab = without_default_route()?;
+    let node = lab.node(1);
+    let ours = to_gateway(node)?;
+    node.run(&["ip", "route", "add", "169.254.1.1", "dev", "eth0"])?;
+    let both = to_gateway(node)?;
+    assert!(both.lines().count() == 2 && both.contains(&ours), "{both}");
+
+    node.end_routed(Signal::SIGTERM)?;
+    node.run(&["ip", "route", "del", "169.254.1.1", "proto", "70"])?;
+    node.start_routed()?;
+    wait_until("both routes", DEADLINE, || {
+        to_gateway(node).is_ok_and(|now| now == both)
+    })?;
+
+    assert_eq!(node.said("conflict"), 0, "{}", node.routed_log());
+    let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
+    shared(&pod)?;
+    both_ways(node, "vm", &pod.addresses(), &peer)
+}
+
+#[test]
+fn a_pod_that_sends_to_its_gateway_keeps_the_node_no_busier_than_with_any_other_packet() -> Result {
+    let lab = without_default_route()?;
+    let node = lab.node(1);
+    let pod = node.add_pod("a")?;
+    let forwarded = || -> Result<u64> {
+        let text = node.run(&["nstat", "-asz", "IpForwDatagrams"])?;
+        let word = text.split_whitespace().nth(2).unwrap_or_default();
+        word.parse().map_err(|_| Error::new(text.clone()))
+    };
+    let before = forwarded()?;
+
+    // Nobody answers.
+    let _ = pod.run(&["ping", "-c1", "-W1", "-t64", "169.254.1.1"]);
+
+    assert!(forwarded()? - before <= 1);
+    Ok(())
+}
+
+#[test]
+fn a_node_without_ipv4_pods_has_no_route_for_their_guests() -> Result {
+    let lab = Lab::builder().etcd(0).families(Families::V6).start()?;
+    lab.start_routed()?;
+    assert_eq!(to_gateway(lab.node(1))?, "");
+    Ok(())
+}
+
+#[test]
+fn without_routed_a_node_that_has_no_default_route_answers_guests_by_ipv6_alone() -> Result {
+    let lab = Lab::builder().etcd(0).no_default_route().start()?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
     shared(&pod)?;
 
     for target in peer.addresses() {
@@ -109,12 +195,7 @@ fn without_a_route_towards_the_gateway_a_node_answers_guests_by_ipv6_and_with_on
         let reached = node.run(&[&words[..], &[&target_word]].concat()).is_ok();
         assert_eq!(reached, target.is_ipv6(), "{target}");
     }
-
-    node.run(&["ip", "route", "add", "169.254.1.1", "dev", "lo"])?;
-    node.run(&[
-        "ip", "-n", "vm", "neigh", "flush", "dev", "vm0", "nud", "all",
-    ])?;
-    both_ways(node, "vm", &pod.addresses(), &peer)
+    Ok(())
 }
 
 /// A pod whose traffic is led into a guest's interface by traffic control, as micro-VMs have it:

@@ -59,7 +59,7 @@ fn one_screen_says_that_all_is_well() -> Result {
         "{text}"
     );
     assert!(
-        text.contains("\n  routes     2 wanted, 2 in the kernel, 0 missing;"),
+        text.contains("\n  routes     3 wanted, 3 in the kernel, 0 missing;"),
         "{text}"
     );
     assert!(
@@ -283,7 +283,7 @@ fn without_the_daemon_each_command_says_so_and_what_can_be_seen_without_it() -> 
         one,
         "status",
         69,
-        &[not_running, goes_on, "2 in the kernel"],
+        &[not_running, goes_on, "3 in the kernel"],
     )?;
     assert!(
         output.stdout.contains(&one.owned()?[0]),
@@ -293,7 +293,7 @@ fn without_the_daemon_each_command_says_so_and_what_can_be_seen_without_it() -> 
     let status = json(one, "status")?;
     assert_eq!(
         (&status["running"], &status["routes"]),
-        (&false.into(), &2.into())
+        (&false.into(), &3.into())
     );
 
     let routes = wait_said(one, "routes", 69, &["via 192.168.1.12 dev eth0"])?;

@@ -14,6 +14,8 @@ pub mod node;
 pub mod overlap;
 pub mod sysctl;
 
+use std::net::Ipv4Addr;
+
 /// What `--version` says: the version, and in what `make build` made also the commit.
 pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
     Some(version) => version,
@@ -25,6 +27,10 @@ pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
 ///
 /// It is free in the kernel's `include/uapi/linux/rtnetlink.h` and in iproute2's `rt_protos`.
 pub const ROUTE_PROTOCOL: u8 = 70;
+
+/// Where pods send IPv4 packets to: nobody has this address, and the host end of a pod's interface
+/// answers for it.
+pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// The device group of the host ends of pods that are gone, waiting to be destroyed together.
 /// Whatever is in it gets destroyed: the number reads "flat" in ASCII, so that nobody has chosen it

@@ -8,6 +8,7 @@ use wire::netlink::{Error, Request, Route, RouteKind};
 
 use super::{Errno, Kernel};
 use crate::desired::Link;
+use crate::guests::GATEWAY;
 use crate::plan;
 
 /// A handle to it; clones share what is behind.
@@ -55,12 +56,20 @@ impl Twin {
         self.state.borrow().listings
     }
 
-    /// Each route as `10.244.2.0/24 via 192.168.1.2`, sorted.
+    /// Each route as `10.244.2.0/24 via 192.168.1.2`, sorted; without those to the pods' gateway.
     pub(crate) fn shown(&self) -> Vec<String> {
         let state = self.state.borrow();
-        let mut shown: Vec<_> = state.routes.iter().map(show).collect();
+        let to_pods = state.routes.iter().filter(|route| route.dst != GATEWAY);
+        let mut shown: Vec<_> = to_pods.map(show).collect();
         shown.sort();
         shown
+    }
+
+    /// The routes to the pods' gateway.
+    pub(crate) fn to_gateway(&self) -> Vec<Route> {
+        let state = self.state.borrow();
+        let routes = state.routes.iter().filter(|route| route.dst == GATEWAY);
+        routes.cloned().collect()
     }
 }
 

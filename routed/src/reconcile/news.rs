@@ -4,6 +4,7 @@ use wire::netlink::Route;
 
 use super::Reconciler;
 use crate::fib::Why;
+use crate::guests::GATEWAY;
 use crate::plan::{Change, Step};
 use crate::report::{self, Kind, Line};
 
@@ -35,6 +36,10 @@ impl<K> Reconciler<K> {
                     Line::new(Kind::Withdrawn, text)
                 }
                 Some(_) => Line::new(Kind::Withdrawn, format!("{} withdrawn", line(old))),
+                None if step.dst == GATEWAY => {
+                    let text = format!("{} withdrawn: this node needs none", line(old));
+                    Line::new(Kind::Withdrawn, text)
+                }
                 None => {
                     let text = format!("stale {} withdrawn: no node claims it", line(old));
                     Line::new(Kind::Pruned, text)

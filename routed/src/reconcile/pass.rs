@@ -13,6 +13,7 @@ use crate::desired::Path;
 use crate::detours::Detours;
 use crate::dirty::Dirty;
 use crate::fib::{self, Kernel};
+use crate::guests::{self, GATEWAY};
 use crate::plan::{self, Change, Scope};
 use crate::pods;
 use crate::report::{self, Kind, Line};
@@ -152,16 +153,22 @@ impl<K: Kernel> Reconciler<K> {
             Scope::Only(some) => some.clone(),
             Scope::All => {
                 let known = self.peers.subnets().chain(here.owned.iter().copied());
-                known.chain(self.desired.keys().copied()).collect()
+                let known = known.chain(self.desired.keys().copied());
+                known.chain([GATEWAY]).collect()
             }
         };
         for subnet in subnets {
-            let current = self.desired.get(&subnet).copied();
-            let wish = self.peers.wish(subnet, here, current, lines);
-            let wish = if here.owned.contains(&subnet) {
-                Some(Path::Unreachable)
+            let wish = if subnet == GATEWAY {
+                guests::path(here)
             } else {
-                wish
+                let current = self.desired.get(&subnet).copied();
+                let wish = self.peers.wish(subnet, here, current, lines);
+                let is_own = here.owned.contains(&subnet);
+                if is_own {
+                    Some(Path::Unreachable)
+                } else {
+                    wish
+                }
             };
             match wish {
                 Some(path) => self.desired.insert(subnet, path),

@@ -12,6 +12,7 @@ use super::{NodeRow, NodeVerdict, Obstacle, Registry, RouteRow, Status, Way, wor
 use crate::chores::Chores;
 use crate::fib::Why;
 use crate::firewall::Firewall;
+use crate::guests::GATEWAY;
 use crate::hold::{Distrust, Owners};
 use crate::journal::Journal;
 use crate::plan;
@@ -158,7 +159,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
     }
 
     fn owner(&self, subnet: &IpNet, held: &Owners) -> Option<NodeName> {
-        if self.reconciler.owned().contains(subnet) {
+        if *subnet == GATEWAY || self.reconciler.owned().contains(subnet) {
             return Some(self.node.clone());
         }
         let known = self.reconciler.peers().owner(subnet).cloned();

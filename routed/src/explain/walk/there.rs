@@ -100,7 +100,7 @@ fn peers_route(walker: &mut Walker<'_>, end: &End, there: &There) {
 fn leads(route: &Route, way: &Way) -> bool {
     match way {
         Way::Via { gateway, dev } => route.via == Some(*gateway) && route.dev.as_ref() == Some(dev),
-        Way::Unreachable => false,
+        Way::Unreachable | Way::Link { .. } => false,
     }
 }
 

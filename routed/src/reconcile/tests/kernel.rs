@@ -1,6 +1,7 @@
 //! What the kernel does, and what it costs.
 
 use super::*;
+use crate::guests;
 
 #[test]
 fn a_peer_that_joins_and_one_that_leaves_cost_no_listing() {
@@ -54,6 +55,43 @@ fn a_link_that_flaps_gets_its_routes_back() {
     reconciler.kernel_changed(link_event());
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+}
+
+#[test]
+fn the_route_that_guests_need_is_in_nobodys_place_and_goes_with_the_last_ipv4_subnet() {
+    let foreign = Route {
+        protocol: 3,
+        dev: Some(2),
+        ..Route::new(GATEWAY, RouteKind::Unicast)
+    };
+    let (kernel, mut reconciler) = start(std::slice::from_ref(&foreign));
+    let ours = guests::route(GATEWAY, 2);
+    let both = [foreign, ours.clone()];
+    pass(&mut reconciler);
+    assert_eq!(kernel.to_gateway(), both, "before the registry is seen");
+    assert_eq!(reconciler.count(), 0);
+    assert!(reconciler.failures().all().next().is_none());
+
+    kernel.take(&GATEWAY.to_string());
+    kernel.put(both[0].clone());
+    reconciler.kernel_changed(Event::RouteRemoved(ours));
+    pass(&mut reconciler);
+    assert_eq!(kernel.to_gateway(), both, "after somebody deleted it");
+
+    reconciler.reset(registry(10, &[2]));
+    pass(&mut reconciler);
+    reconciler.reset(Snapshot::default());
+    pass(&mut reconciler);
+    assert_eq!(
+        reconciler.peers().held().len(),
+        1,
+        "n2's route alone is held"
+    );
+
+    reconciler.reset(registry(11, &[2]));
+    reconciler.own(&[], Some(7));
+    pass(&mut reconciler);
+    assert_eq!(kernel.to_gateway(), both[..1]);
 }
 
 #[test]
