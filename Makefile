@@ -26,7 +26,7 @@ TEST ?=
 QUICK ?=
 ## ONLY: bench: only these parts, with commas: latency, storms, first, starts, joins, large, paths, present
 ONLY ?=
-## PREFIX: install: routed goes to PREFIX/bin
+## PREFIX: install: routed goes to PREFIX/bin, man pages and completions to PREFIX/share
 PREFIX ?= /usr/local
 ## CNI_BIN: install: the folder of the CNI plugins
 CNI_BIN ?= /opt/cni/bin
@@ -65,7 +65,7 @@ IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link se
 endif
 
 # Container runtimes are for tests alone, and a large download.
-build image demo bench conformance lint: export WITHOUT_RUNTIMES := 1
+build image demo bench conformance docs lint: export WITHOUT_RUNTIMES := 1
 image: export WITH_IMAGE := 1
 
 # What is built: the commit, and whether there is more than that in the tree.
@@ -75,7 +75,7 @@ COMMIT := $(or $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2
 build image: export FLATLAND_VERSION := $(VERSION) ($(COMMIT))
 IMAGE = localhost/flatland:$(VERSION)
 
-.PHONY: help setup build image demo demo-down bench conformance test lint install clean
+.PHONY: help setup build image demo demo-down bench conformance docs test lint install clean
 
 ## help: this list
 help:
@@ -143,6 +143,10 @@ conformance: setup
 	@cargo build $(CARGO_FLAGS) --bins
 	@$(CONFORMANCE) || test $$? -eq 1 # 1: a plugin fails a MUST, as those of others may
 
+## docs: write anew what is made from the types: configuration reference, man pages, completions
+docs: setup
+	FLATLAND_WRITE_DOCS=1 cargo test $(CARGO_FLAGS) --quiet --bin routed cli::reference
+
 ## test: every test: units, protocol, end to end
 test: setup
 	cargo build $(CARGO_FLAGS) --all-targets
@@ -154,14 +158,17 @@ lint: setup
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 
-## install: the plugins into CNI_BIN, routed into PREFIX/bin; run make build first
+## install: the plugins into CNI_BIN, routed, man pages and completions into PREFIX; after make build
 install:
 	@$(foreach program,$(PROGRAMS),test -x dist/bin/$(program) || { echo 'dist/bin/$(program) is not there: run make build first' >&2; exit 1; };)
-	@install -d '$(DESTDIR)$(CNI_BIN)' '$(DESTDIR)$(PREFIX)/bin'
-	@place() { install -m 755 "dist/bin/$$1" "$$2/.$$1.new" && mv -f "$$2/.$$1.new" "$$2/$$1" && echo "$$2/$$1"; }; \
-	place flatland '$(DESTDIR)$(CNI_BIN)'; \
-	place flatland-ipam '$(DESTDIR)$(CNI_BIN)'; \
-	place routed '$(DESTDIR)$(PREFIX)/bin'
+	@place() { install -d "$$3" && install -m "$$1" "$$2" "$$3/.$$4.new" && mv -f "$$3/.$$4.new" "$$3/$$4" && echo "$$3/$$4"; }; \
+	share='$(DESTDIR)$(PREFIX)/share'; \
+	for plugin in flatland flatland-ipam; do place 755 "dist/bin/$$plugin" '$(DESTDIR)$(CNI_BIN)' "$$plugin"; done; \
+	place 755 dist/bin/routed '$(DESTDIR)$(PREFIX)/bin' routed; \
+	for page in docs/man/*.8; do place 644 "$$page" "$$share/man/man8" "$${page##*/}"; done; \
+	place 644 conf/completions/routed.bash "$$share/bash-completion/completions" routed; \
+	place 644 conf/completions/_routed "$$share/zsh/site-functions" _routed; \
+	place 644 conf/completions/routed.fish "$$share/fish/vendor_completions.d" routed.fish
 
 ## clean: everything that was built or fetched
 clean:

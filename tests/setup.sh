@@ -61,6 +61,8 @@ check_packages() {
     need containernetworking-plugins /usr/lib/cni/host-local
     need util-linux unshare
     need bsdutils script
+    # Man pages are looked over with it.
+    need groff-base groff
     if test -z "${WITHOUT_RUNTIMES:-}"; then
         # Builds and checks the Kubernetes manifests; it needs no cluster.
         need kubernetes-client kubectl

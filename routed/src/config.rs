@@ -26,8 +26,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
 
-    /// An address by which peers reach this node; several with commas or by repeating it. By
-    /// default those of the link with the default route.
+    /// An address by which peers reach this node; several with commas or by repeating it.
+    /// Of a family that is given there are no others. By default those of the links that lead to
+    /// other machines, first of the one with the default route.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
     node_addresses: Vec<Addresses>,
 

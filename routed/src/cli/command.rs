@@ -14,9 +14,27 @@ use super::subnets::SubnetsArgs;
 use super::uninstall::UninstallArgs;
 use crate::config::RunArgs;
 
+/// Where to begin, for who asks for help with everything.
+const BEGIN: &str = "\
+Where to begin:
+  routed doctor --conflist FILE  before routed runs: can this host be a node?
+  routed status                  when it runs: is all well, and if not why?
+  routed explain POD-A POD-B     which link between two pods is broken?
+
+Exit status: 0 all is well, 1 it is not, or something failed, 64 the command line or the conflist
+has to be changed, 69 routed does not run, 75 not now: what is in use has to be taken out of use
+first. Each command's own help says which of them it has.
+
+No colours where NO_COLOR is set, or where the output is not a terminal.";
+
 /// Keeps one kernel route per peer subnet on a Flatland node.
 #[derive(Debug, Parser)]
-#[command(name = "routed", version = wire::VERSION, arg_required_else_help = true)]
+#[command(
+    name = "routed",
+    version = wire::VERSION,
+    arg_required_else_help = true,
+    after_help = BEGIN
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -34,6 +52,10 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 after a signal, 64 for a wrong command line or conflist, 1 for any other
     /// failure.
+    #[command(after_help = "\
+Examples:
+  routed run --conflist /etc/flatland/10-flatland.conflist
+  routed run --conflist /etc/flatland/10-flatland.conflist --node-address 192.168.1.11,fd00::11")]
     Run(RunArgs),
     /// Says on one screen whether all is well on this node, and if not why.
     ///
@@ -41,6 +63,10 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 if all is well, 1 if not, or if the daemon cannot be asked, 69 if it does
     /// not run, 64 for a wrong command line.
+    #[command(after_help = "\
+Examples:
+  routed status
+  routed status -o json | jq -r .troubles[]")]
     Status(StatusArgs),
     /// Examines whether this host can be a node, or why it is not a good one.
     ///
@@ -50,6 +76,9 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 if nothing is broken, 1 if something is, 64 for a wrong command line or
     /// conflist.
+    #[command(after_help = "\
+Example:
+  routed doctor --conflist /etc/flatland/10-flatland.conflist --service-cidr 10.96.0.0/12")]
     Doctor(DoctorArgs),
     /// Walks the way of a packet between two pods, and names the link that is broken.
     ///
@@ -59,6 +88,10 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 if nothing is broken as far as this node can see, 1 if something is, 64 for
     /// a wrong command line or conflist, and for pods that are not on this node.
+    #[command(after_help = "\
+Examples:
+  routed explain default/web-0 10.244.58.7
+  routed explain 10.244.7.2 10.244.7.3")]
     Explain(ExplainArgs),
     /// Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes
     /// of them here.
@@ -66,6 +99,10 @@ pub(crate) enum Command {
     /// Asks the daemon. Where it does not run, the registry says what it can.
     ///
     /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
+    #[command(after_help = "\
+Examples:
+  routed nodes
+  routed nodes -o json")]
     Nodes(NodesArgs),
     /// Shows the routes that should be in the kernel against those that are.
     ///
@@ -73,6 +110,10 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 if all are as they should be, 1 if not, or for any failure, 69 if the daemon
     /// does not run, 64 for a wrong command line.
+    #[command(after_help = "\
+Examples:
+  routed routes
+  ip route show proto 70     # the same from the kernel alone")]
     Routes(RoutesArgs),
     /// Releases all that a node owns: it is gone for good.
     ///
@@ -81,14 +122,33 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 when it is forgotten, 75 while it is present, 64 for a wrong command line or
     /// conflist, 1 for any other failure, and where nobody knows the node.
+    #[command(after_help = "\
+Examples:
+  routed forget n3            # switch n3 off first
+  routed forget 10.244.9.0/24 # a subnet that nobody owns, and that nodes still have a route to")]
     Forget(ForgetArgs),
     /// Shows which node owns which subnet, and how many are left.
     ///
     /// While etcd is away it shows this node's own subnets, and says on standard error why only
     /// those.
+    ///
+    /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
+    #[command(after_help = "\
+Examples:
+  routed subnets
+  routed subnets -o json")]
     Subnets(SubnetsArgs),
     /// Shows how many addresses of this node's subnets are used, cooling and free, and who holds
     /// them.
+    ///
+    /// Reads this node's files, and asks neither daemon nor etcd. An address cools down when its pod
+    /// is gone, so that nobody who still sends to the old pod reaches a new one.
+    ///
+    /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
+    #[command(after_help = "\
+Examples:
+  routed addresses
+  routed addresses -o json")]
     Addresses(AddressesArgs),
     /// Puts the plugins where the container runtime looks for them, and lets the node forward.
     ///
@@ -97,6 +157,9 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 when all is in place, 64 for a wrong command line or conflist, 1 for any
     /// other failure.
+    #[command(after_help = "\
+Example:
+  routed install --conflist /etc/flatland/10-flatland.conflist --from dist/bin")]
     Install(InstallArgs),
     /// Removes all that Flatland put on this node, and shows that nothing is left.
     ///
@@ -105,6 +168,10 @@ pub(crate) enum Command {
     /// are.
     ///
     /// Exit status: 0 when nothing is left, 75 while routed runs or pods are attached, 1 if
-    /// something could not be removed.
+    /// something could not be removed, 64 for a wrong command line.
+    #[command(after_help = "\
+Examples:
+  routed uninstall --dry-run
+  routed uninstall")]
     Uninstall(UninstallArgs),
 }

@@ -7,6 +7,8 @@ pub(crate) mod explain;
 pub(crate) mod forget;
 pub(crate) mod install;
 pub(crate) mod nodes;
+#[cfg(test)]
+mod reference;
 pub(crate) mod routes;
 mod screen;
 pub(crate) mod status;

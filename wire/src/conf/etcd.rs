@@ -11,26 +11,34 @@ use crate::cni::Error;
 /// Where our keys live where the configuration does not say.
 const DEFAULT_PREFIX: &str = "/flatland";
 
-/// How to reach etcd, and where in it our keys are.
+/// How to reach etcd, and where in it our keys are: the `etcd` section of `ipam`.
+///
+/// What is said of its fields is also what people read of the keys, in docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EtcdConfig {
-    /// At least one `http://host:port` or `https://host:port`.
+    /// The members' URLs, at least one: `http://HOST:PORT` or `https://HOST:PORT`.
     pub endpoints: Vec<String>,
-    /// Who may have signed etcd's certificate; `None` is the system's roots. Like the other two
-    /// an absolute path, and only with `https` endpoints.
+    /// The certificate authority that signed etcd's certificate; by default the system's. Only
+    /// with `https` endpoints.
+    ///
+    /// Files are read anew for each connection: a certificate that is replaced takes no restart.
     pub ca_file: Option<PathBuf>,
-    /// The client's certificate; there if and only if `key_file` is.
+    /// This client's certificate. Takes `keyFile`.
     pub cert_file: Option<PathBuf>,
-    /// The key of `cert_file`.
+    /// The key of `certFile`. Takes `certFile`.
     pub key_file: Option<PathBuf>,
-    /// Starts with `/`, ends without; `/flatland` where the configuration does not say.
+    /// Where our keys live; each network has a folder of its own below it. Starts with `/`, and ends
+    /// without one.
     pub prefix: String,
 }
 
 impl EtcdConfig {
+    /// The keys of the section.
+    pub const KEYS: &[&str] = &["endpoints", "prefix", "caFile", "certFile", "keyFile"];
+
     pub(super) fn parse(value: &Value) -> Result<Self, Error> {
         let section = Section::new("ipam.etcd", value)?;
-        section.refuse_unknown(&["endpoints", "caFile", "certFile", "keyFile", "prefix"])?;
+        section.refuse_unknown(Self::KEYS)?;
         let etcd = Self {
             endpoints: section.list("endpoints", "a string", |value| {
                 value.as_str().map(str::to_owned)

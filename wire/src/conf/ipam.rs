@@ -29,36 +29,64 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 const FORGET_AFTER: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
 
-/// What `flatland-ipam`, `routed` and the registry agree on.
+/// What `flatland-ipam`, `routed` and the registry agree on: the `ipam` section of the `flatland`
+/// entry.
+///
+/// What is said of its fields is also what people read of the keys, in docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IpamConfig {
     /// The network's name: the `name` of the conflist.
     pub network: String,
-    /// One per address family, truncated.
+    /// The cluster-wide prefixes that pods get their addresses from; at most one of each family.
+    ///
+    /// They overlap neither the nodes' own network nor the service CIDR, and cannot be changed while
+    /// nodes own subnets of them.
     pub pod_cidrs: Vec<IpNet>,
-    /// The length of the subnets cut from each of `pod_cidrs`, in their order.
+    /// The prefix length of a node's subnets, one for each pod CIDR, in the same order. By default
+    /// 24 for IPv4 and 80 for IPv6.
+    ///
+    /// Each is longer than its pod CIDR's, and at most 30 or 126.
     pub subnet_lengths: Vec<u8>,
-    /// Where the registry is; `None` is a local file, for a single node.
+    /// How etcd is reached. Without it there is one node, and its claims are in a local file.
     pub etcd: Option<EtcdConfig>,
-    /// This node's name, valid, where the configuration says it.
+    /// This node's name: a lower-case RFC 1123 subdomain. Written by `routed` into the copy that it
+    /// installs; else the environment's `NODE_NAME`, else the host name.
     pub node_name: Option<String>,
-    /// Addresses that no pod gets: inside `pod_cidrs`, truncated, in order; none touches another.
+    /// Addresses and prefixes inside the pod CIDRs that no pod gets:
+    /// `["10.244.0.0/28", "10.244.9.7"]`.
+    ///
+    /// It may be changed while addresses are in use: pods that have one keep it.
     pub exclude: Vec<IpNet>,
-    /// How long a freed address stays unused while there are others; 130 s where the
-    /// configuration does not say. At most a day.
+    /// How long a freed address stays unused while there are others: connections to its last pod
+    /// have given up by then.
     pub cool_down: Duration,
-    /// How long a subnet beyond the first of its pod CIDR stays empty before it is given back;
-    /// 600 s where the configuration does not say. At most a day.
+    /// How long a further subnet of the node is empty before `routed` gives it back; the first of
+    /// each pod CIDR stays.
     pub give_back_after: Duration,
-    /// How long the namespace of an attachment has to be gone before its addresses are freed
-    /// although nobody called DEL; 60 s where the configuration does not say. At most a day.
+    /// How long a pod's namespace is gone before `routed` frees its addresses although no DEL came.
     pub sweep_after: Duration,
-    /// How long a node has to be absent before its peers forget it; `None` is never. A second to
-    /// 366 days, and only with `etcd`.
+    /// How long a node is absent, its `routed` without a sign of life, before its peers forget it,
+    /// as `routed forget` does: `"72h"`. By default never.
+    ///
+    /// For clusters whose nodes come and go. Takes etcd, and is the same on all nodes.
     pub forget_after: Option<Duration>,
 }
 
 impl IpamConfig {
+    /// The keys of the section.
+    pub const KEYS: &[&str] = &[
+        "type",
+        "podCIDRs",
+        "subnetLengths",
+        "etcd",
+        "exclude",
+        "coolDown",
+        "giveBackAfter",
+        "sweepAfter",
+        "forgetAfter",
+        "nodeName",
+    ];
+
     /// Reads it from a whole network configuration, as a plugin gets it on standard input: `name`
     /// and `ipam` are looked at, and nothing else.
     pub fn parse(config: &Value) -> Result<Self, Error> {
@@ -79,18 +107,7 @@ impl IpamConfig {
                     .advise(format!("write {IPAM_TYPE:?}")));
             }
         }
-        section.refuse_unknown(&[
-            "type",
-            "podCIDRs",
-            "subnetLengths",
-            "etcd",
-            "nodeName",
-            "exclude",
-            "coolDown",
-            "giveBackAfter",
-            "sweepAfter",
-            "forgetAfter",
-        ])?;
+        section.refuse_unknown(Self::KEYS)?;
         let pod_cidrs = cidr::pod_cidrs(&section)?;
         Ok(Self {
             network,

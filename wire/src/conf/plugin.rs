@@ -9,17 +9,8 @@ use super::section::Section;
 use super::{cidr, invalid};
 use crate::cni::{Dns, Error};
 
-/// The keys we know: ours, and those that the spec, a runtime or a wrapping plugin puts there.
-const KNOWN: &[&str] = &[
-    "ipMasq",
-    "nonMasqueradeCIDRs",
-    "mtu",
-    "nodeAddresses",
-    "crossSubnet",
-    "ipam",
-    "dns",
-    "sysctl",
-    "type",
+/// What the spec, a runtime or a wrapping plugin puts there.
+const OF_OTHERS: &[&str] = &[
     "name",
     "cniVersion",
     "cniVersions",
@@ -50,29 +41,53 @@ pub enum CrossSubnet {
 }
 
 /// The `flatland` entry of a conflist, as the plugin gets it.
+///
+/// What is said of its fields is also what people read of the keys, in docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
-    /// Masquerade what leaves the cluster.
+    /// Masquerade what pods send out of the cluster: it arrives from the node's address. Never what
+    /// they send to pods and nodes. Takes `routed`.
     pub ip_masq: bool,
-    /// Where pods go under their own address although it is outside the network; truncated.
+    /// Prefixes outside of the cluster that pods reach under their own addresses all the same;
+    /// whoever is there needs a route back.
     pub non_masquerade_cidrs: Vec<IpNet>,
-    /// The MTU of the pod's interface in bytes; 0 is the uplink's.
+    /// MTU of the pods' interfaces in bytes; 0 takes the uplink's. At least 1280 with IPv6.
     pub mtu: u32,
-    /// The node's own addresses, written by `routed`: the source of what the node itself sends to
-    /// its pods.
+    /// This node's addresses: where its uplink is, and the source of what the node sends to its own
+    /// pods. Written by `routed` into the copy that it installs; else those of the uplink.
     pub node_addresses: Vec<IpAddr>,
-    /// What to do about peers on other network segments.
+    /// What `routed` does about a peer on another network segment: `report` gives it no route and
+    /// says so, `gateway` leads its subnets through the node's own route to its address.
+    ///
+    /// `gateway` is for underlays whose routers know the pods' subnets.
     pub cross_subnet: CrossSubnet,
-    /// The IPAM plugin to delegate to: a file name.
+    /// The IPAM plugin's section. That of `flatland-ipam` is below; any other IPAM plugin works too.
+    ///
+    /// `routed` takes `flatland-ipam` only: a node whose addresses another plugin hands out has no
+    /// subnet that could be routed to.
     pub ipam_type: String,
-    /// Passed on in the result.
+    /// Passed on to the runtime as it is.
     pub dns: Dns,
-    /// Kernel settings of the pod's interface: path below /proc/sys, in which the interface is
-    /// `IFNAME`, and value.
+    /// Settings of the pod's interface, which is `IFNAME` in their names:
+    /// `{"net.ipv4.conf.IFNAME.arp_ignore": "1"}`.
     pub sysctl: Vec<(String, String)>,
 }
 
 impl PluginConfig {
+    /// The keys that are ours to explain. Known besides are those that the spec, a runtime or a
+    /// wrapping plugin puts there.
+    pub const KEYS: &[&str] = &[
+        "type",
+        "ipam",
+        "ipMasq",
+        "nonMasqueradeCIDRs",
+        "mtu",
+        "nodeAddresses",
+        "crossSubnet",
+        "dns",
+        "sysctl",
+    ];
+
     /// Reads it from the network configuration on standard input. Unknown keys are refused (typing
     /// errors), except those that the spec and the runtimes put there.
     pub fn parse(config: &Value) -> Result<Self, Error> {
@@ -104,7 +119,8 @@ fn refuse_unknown(config: &Value, section: &Section<'_>) -> Result<(), Error> {
     let reserved = fields
         .map(|(key, _)| key.as_str())
         .filter(|key| key.starts_with("cni.dev/"));
-    let known: Vec<&str> = KNOWN.iter().copied().chain(reserved).collect();
+    let ours = PluginConfig::KEYS.iter().chain(OF_OTHERS).copied();
+    let known: Vec<&str> = ours.chain(reserved).collect();
     section.refuse_unknown(&known)
 }
 

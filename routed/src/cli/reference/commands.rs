@@ -1,0 +1,88 @@
+//! The command line as Markdown.
+
+use clap::{Arg, Command, CommandFactory};
+
+use super::super::command::Cli;
+use super::markdown::cell;
+
+/// The whole command line, as it is in every installed program.
+pub(super) fn root() -> Command {
+    let mut root = Cli::command()
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true);
+    root.build();
+    root
+}
+
+pub(super) fn command(name: &str) -> Command {
+    root().find_subcommand(name).unwrap().clone()
+}
+
+/// A section for each command.
+pub(super) fn all() -> String {
+    let root = root();
+    let sections = root.get_subcommands().map(|command| {
+        let about = command.get_long_about().or(command.get_about()).unwrap();
+        let examples = command.get_after_help().unwrap().to_string();
+        let (title, examples) = examples.split_once('\n').unwrap();
+        format!(
+            "### routed {}\n\n{about}\n\n{}\n{title}\n\n```console\n{}\n```\n",
+            command.get_name(),
+            flags(command),
+            examples
+                .lines()
+                .map(|line| format!("# {}", line.trim_start()))
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    });
+    let text = sections.collect::<Vec<_>>().join("\n");
+    format!("\n{text}\n")
+}
+
+/// A row for each argument and flag.
+pub(super) fn flags(command: &Command) -> String {
+    let rows = command
+        .get_arguments()
+        .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
+        .map(row);
+    let head = "| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n";
+    head.to_owned() + &rows.collect::<String>()
+}
+
+fn row(argument: &Arg) -> String {
+    let environment = argument.get_env().map(|name| name.to_string_lossy());
+    let environment = environment.map(|name| format!("`{name}`"));
+    let takes_value = argument.get_action().takes_values();
+    let defaults = argument.get_default_values().iter();
+    let mut defaults = defaults.filter(|_| takes_value);
+    let default = match (defaults.next(), argument.is_required_set()) {
+        (Some(value), _) => format!("`{}`", value.to_string_lossy()),
+        (None, true) => "required".to_owned(),
+        (None, false) => String::new(),
+    };
+    let values = argument.get_possible_values();
+    let choice = values.iter().filter_map(|value| {
+        let help = value.get_help().filter(|_| takes_value)?;
+        Some(format!("`{}`: {help}", value.get_name()))
+    });
+    let help = argument.get_long_help().or(argument.get_help()).unwrap();
+    let meaning: Vec<_> = [help.to_string()].into_iter().chain(choice).collect();
+    format!(
+        "| `{}` | {} | {default} | {} |\n",
+        cell(&name(argument)),
+        environment.unwrap_or_default(),
+        cell(&meaning.join(". "))
+    )
+}
+
+/// `-o, --output <OUTPUT>`, as the program's own help has it.
+fn name(argument: &Arg) -> String {
+    let short = argument.get_short().map(|short| format!("-{short}, "));
+    let long = argument.get_long().map(|long| format!("--{long}"));
+    let takes_value = argument.get_action().takes_values();
+    let value = argument.get_value_names().filter(|_| takes_value);
+    let value = value.map(|names| names[0].to_string());
+    let parts = [long, value].into_iter().flatten();
+    short.unwrap_or_default() + &parts.collect::<Vec<_>>().join(" ")
+}

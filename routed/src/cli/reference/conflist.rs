@@ -1,0 +1,262 @@
+//! The keys of the conflist: what they mean is read from the source of the types, what they may be
+//! and are unless said from the parsers themselves.
+
+use serde_json::{Value, json};
+use syn::{Attribute, Expr, Fields, Item, Lit, Meta};
+use wire::cni;
+use wire::conf::{CrossSubnet, EtcdConfig, IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig};
+
+/// One of our sections of the conflist.
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) keys: Vec<Key>,
+}
+
+/// A key of a section.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    /// `required`, `none`, or the value as JSON in backquotes.
+    pub(super) default: String,
+    /// What it may be.
+    pub(super) values: String,
+    /// Paragraphs, the first of which is enough for who is in a hurry.
+    pub(super) meaning: Vec<String>,
+}
+
+impl Key {
+    /// What it is unless said, and what it may be.
+    pub(super) fn range(&self) -> String {
+        let default = match self.default.as_str() {
+            "required" => "Required".to_owned(),
+            value => format!("Default: {value}"),
+        };
+        format!("{default}. Value: {}.", self.values)
+    }
+}
+
+/// All of them, in the order in which they lie in each other.
+pub(super) fn sections() -> Vec<Section> {
+    let (plugin, ipam) = parse(&least()).unwrap();
+    let etcd = ipam.etcd.clone().unwrap();
+    let section = |name, path, keys: &[&'static str], source, defaults: Defaults| Section {
+        name,
+        keys: keys
+            .iter()
+            .map(|key| explained(path, key, &meanings(source), &defaults))
+            .collect(),
+    };
+    vec![
+        section(
+            "flatland",
+            "",
+            PluginConfig::KEYS,
+            include_str!("../../../../wire/src/conf/plugin.rs"),
+            of_plugin(plugin),
+        ),
+        section(
+            "flatland-ipam",
+            "/ipam",
+            IpamConfig::KEYS,
+            include_str!("../../../../wire/src/conf/ipam.rs"),
+            of_ipam(ipam),
+        ),
+        section(
+            "etcd",
+            "/ipam/etcd",
+            EtcdConfig::KEYS,
+            include_str!("../../../../wire/src/conf/etcd.rs"),
+            of_etcd(etcd),
+        ),
+    ]
+}
+
+/// A configuration that says no more than it has to, with every section.
+fn least() -> Value {
+    json!({
+        "cniVersion": "1.1.0", "name": "flatland", "type": PLUGIN_TYPE,
+        "ipam": {
+            "type": IPAM_TYPE, "podCIDRs": ["10.244.0.0/16", "fd00:10:244::/56"],
+            "etcd": { "endpoints": ["https://10.0.0.1:2379"] },
+        },
+    })
+}
+
+fn parse(config: &Value) -> Result<(PluginConfig, IpamConfig), cni::Error> {
+    Ok((PluginConfig::parse(config)?, IpamConfig::parse(config)?))
+}
+
+/// What each key is unless said; `null` where that is nothing.
+type Defaults = Vec<(&'static str, Value)>;
+
+// Taken apart whole, so that nobody forgets a field that is new.
+
+fn of_plugin(plugin: PluginConfig) -> Defaults {
+    let PluginConfig {
+        ip_masq,
+        non_masquerade_cidrs,
+        mtu,
+        node_addresses,
+        cross_subnet,
+        ipam_type: _,
+        dns: _,
+        sysctl,
+    } = plugin;
+    let cross_subnet = match cross_subnet {
+        CrossSubnet::Report => "report",
+        CrossSubnet::Gateway => "gateway",
+    };
+    vec![
+        ("ipMasq", json!(ip_masq)),
+        ("nonMasqueradeCIDRs", json!(non_masquerade_cidrs)),
+        ("mtu", json!(mtu)),
+        ("nodeAddresses", json!(node_addresses)),
+        ("crossSubnet", json!(cross_subnet)),
+        ("dns", json!({})),
+        ("sysctl", sysctl.into_iter().collect()),
+    ]
+}
+
+fn of_ipam(ipam: IpamConfig) -> Defaults {
+    let IpamConfig {
+        network: _,
+        pod_cidrs: _,
+        subnet_lengths,
+        etcd: _,
+        node_name,
+        exclude,
+        cool_down,
+        give_back_after,
+        sweep_after,
+        forget_after,
+    } = ipam;
+    vec![
+        ("subnetLengths", json!(subnet_lengths)),
+        ("etcd", Value::Null),
+        ("nodeName", json!(node_name)),
+        ("exclude", json!(exclude)),
+        ("coolDown", json!(cool_down.as_secs())),
+        ("giveBackAfter", json!(give_back_after.as_secs())),
+        ("sweepAfter", json!(sweep_after.as_secs())),
+        ("forgetAfter", json!(forget_after.map(|it| it.as_secs()))),
+    ]
+}
+
+fn of_etcd(etcd: EtcdConfig) -> Defaults {
+    let EtcdConfig {
+        endpoints: _,
+        ca_file,
+        cert_file,
+        key_file,
+        prefix,
+    } = etcd;
+    vec![
+        ("caFile", json!(ca_file)),
+        ("certFile", json!(cert_file)),
+        ("keyFile", json!(key_file)),
+        ("prefix", json!(prefix)),
+    ]
+}
+
+fn explained(
+    path: &str,
+    key: &'static str,
+    meanings: &[(String, Vec<String>)],
+    defaults: &Defaults,
+) -> Key {
+    let field = if key == "ipam" { "ipamtype" } else { key };
+    let is_it = |(name, _): &&(String, _)| name.eq_ignore_ascii_case(field);
+    let meaning = meanings.iter().find(is_it).map(|(_, text)| text.clone());
+    let meaning = match (key, path) {
+        ("type", "") => vec![format!("This plugin: `{PLUGIN_TYPE}`.")],
+        ("type", _) => vec![format!("This plugin: `{IPAM_TYPE}`.")],
+        _ => meaning.unwrap_or_else(|| panic!("no field has the key {key}")),
+    };
+    Key {
+        name: key,
+        default: default_of(path, key, defaults),
+        values: values_of(path, key),
+        meaning,
+    }
+}
+
+fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
+    let mut without = least();
+    let section = without.pointer_mut(path).unwrap().as_object_mut().unwrap();
+    section.remove(key);
+    // The interface plugin does not look at its own name, but nobody would call it without.
+    if parse(&without).is_err() || key == "type" {
+        return "required".to_owned();
+    }
+    let (_, value) = defaults.iter().find(|(name, _)| *name == key).unwrap();
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        Value::Object(fields) if fields.is_empty() => "none".to_owned(),
+        // JSON knows no list of lists here: what is unless said is said the same way.
+        value => {
+            let mut said = least();
+            said.pointer_mut(path).unwrap()[key] = value.clone();
+            assert_eq!(parse(&said).unwrap(), parse(&least()).unwrap(), "{key}");
+            format!("`{value}`")
+        }
+    }
+}
+
+/// The parser's own words for what it would have liked, from its answer to what nobody likes.
+fn values_of(path: &str, key: &str) -> String {
+    let ours = [("", PLUGIN_TYPE), ("/ipam", IPAM_TYPE)];
+    if let Some((_, name)) = ours.iter().find(|(at, _)| key == "type" && *at == path) {
+        return format!("`\"{name}\"`");
+    }
+    let mut wrong = least();
+    wrong.pointer_mut(path).unwrap()[key] = json!([{}]);
+    let error = parse(&wrong).unwrap_err().msg;
+    let (found, expected) = error
+        .split_once(" is not ")
+        .unwrap_or_else(|| panic!("{error}"));
+    let each = if found.ends_with(" {}") {
+        "a list; each of it "
+    } else {
+        ""
+    };
+    format!("{each}{expected}")
+}
+
+/// The name of each field of the source's public structure, without underscores, and what is said
+/// of it.
+fn meanings(source: &str) -> Vec<(String, Vec<String>)> {
+    let file = syn::parse_file(source).unwrap();
+    let structures = file.items.into_iter().filter_map(|item| match item {
+        Item::Struct(item) => Some(item.fields),
+        _ => None,
+    });
+    let fields = structures.flat_map(|fields| match fields {
+        Fields::Named(fields) => fields.named,
+        _ => panic!("the sections' fields have names"),
+    });
+    fields
+        .map(|field| {
+            let name = field.ident.unwrap().to_string().replace('_', "");
+            (name, paragraphs(&field.attrs))
+        })
+        .collect()
+}
+
+fn paragraphs(attributes: &[Attribute]) -> Vec<String> {
+    let lines = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(said) if said.path.is_ident("doc") => match &said.value {
+                Expr::Lit(literal) => match &literal.lit {
+                    Lit::Str(text) => Some(text.value().trim().to_owned()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    text.split("\n\n")
+        .map(|paragraph| paragraph.replace('\n', " "))
+        .collect()
+}
