@@ -122,16 +122,14 @@ impl<'s> Call<'s> {
 
     /// The call, to be made later.
     pub(super) fn prepare(self) -> Prepared {
-        let mut words: Vec<String> = ["timeout", LIMIT].map(str::to_owned).into();
+        let mut words: Vec<String> = ["/usr/bin/timeout", LIMIT].map(str::to_owned).into();
         if matches!(self.input, Input::Unreadable) {
-            words.extend(["sh", "-c", "exec \"$@\" < /", "sh"].map(str::to_owned));
+            words.extend(["/bin/sh", "-c", "exec \"$@\" < /", "sh"].map(str::to_owned));
         }
-        words.extend(["env", "-i"].map(str::to_owned));
-        let variables = self.variables.iter();
-        words.extend(variables.map(|(name, value)| format!("{name}={value}")));
         words.push(self.stage.plugin());
         Prepared {
             sent: self.summary(),
+            variables: self.variables,
             words,
             stdin: match self.input {
                 Input::Config => self.config.to_string(),
@@ -159,6 +157,8 @@ impl<'s> Call<'s> {
 /// A call that is ready to be made.
 pub(super) struct Prepared {
     sent: String,
+    /// All of its environment.
+    variables: BTreeMap<String, String>,
     words: Vec<String>,
     stdin: String,
 }
@@ -166,7 +166,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Makes it on a machine, however it ends.
     pub(super) fn run(self, machine: &Machine) -> Judged<Answer> {
-        let output = machine.run_with(&self.words, self.stdin.as_bytes())?;
+        let output = machine.run_knowing(&self.variables, &self.words, self.stdin.as_bytes())?;
         if output.status.code() == Some(TIMED_OUT) {
             return fail(format!("no end after {LIMIT} seconds\nsent: {}", self.sent));
         }

@@ -121,66 +121,63 @@ const WRONG: &[Wrong] = &[
     },
     Wrong {
         kind: Kind::Ipam,
-        ways: &[(
-            "on-stderr",
-            &[
-                "error-1",
-                "error-2",
-                "error-4",
-                "error-4-names",
-                "error-6",
-                "error-7",
-                "error-object",
-                "error-reserved",
-                "error-version",
-                "status-code",
-                "status-exhausted",
-            ],
-        )],
+        ways: &[
+            (
+                "on-stderr",
+                &[
+                    "error-1",
+                    "error-2",
+                    "error-4",
+                    "error-4-names",
+                    "error-6",
+                    "error-7",
+                    "error-object",
+                    "error-reserved",
+                    "error-version",
+                    "status-code",
+                    "status-exhausted",
+                ],
+            ),
+            (
+                "no-ips",
+                &[
+                    "check-after-add",
+                    "concurrent-add",
+                    "gc-by-ifname",
+                    "gc-frees",
+                    "gc-keeps",
+                    "ipam-address",
+                    "status-others-work",
+                ],
+            ),
+        ],
     },
     Wrong {
         kind: Kind::Ipam,
-        ways: &[(
-            "half-json",
-            &["version-input", "version-list", "version-prints"],
-        )],
+        ways: &[
+            (
+                "half-json",
+                &["version-input", "version-list", "version-prints"],
+            ),
+            ("del-once", &["del-twice", "del-unknown"]),
+        ],
     },
     Wrong {
         kind: Kind::Ipam,
-        ways: &[(
-            "no-ips",
-            &[
-                "check-after-add",
-                "concurrent-add",
-                "gc-by-ifname",
-                "gc-frees",
-                "gc-keeps",
-                "ipam-address",
-                "status-others-work",
-            ],
-        )],
-    },
-    Wrong {
-        kind: Kind::Ipam,
-        ways: &[("del-once", &["del-twice", "del-unknown"])],
-    },
-    Wrong {
-        kind: Kind::Ipam,
-        ways: &[(
-            "leaky",
-            &[
-                "check-reservation",
-                "del-environment",
-                "del-frees",
-                "del-netns-gone-frees",
-                "del-no-prev-result",
-                "status-others-work",
-            ],
-        )],
-    },
-    Wrong {
-        kind: Kind::Ipam,
-        ways: &[("gc-greedy", &["gc-by-ifname", "gc-frees", "gc-keeps"])],
+        ways: &[
+            (
+                "leaky",
+                &[
+                    "check-reservation",
+                    "del-environment",
+                    "del-frees",
+                    "del-netns-gone-frees",
+                    "del-no-prev-result",
+                    "status-others-work",
+                ],
+            ),
+            ("gc-greedy", &["gc-by-ifname", "gc-frees", "gc-keeps"]),
+        ],
     },
     Wrong {
         kind: Kind::Ipam,

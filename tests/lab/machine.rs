@@ -1,5 +1,6 @@
 //! One machine of a lab: namespaces, a root file system, one interface to the switch.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::IpAddr;
@@ -133,6 +134,18 @@ impl Machine {
     /// Runs a command with something to read, however it ends.
     pub fn run_with<S: AsRef<OsStr>>(&self, command: &[S], stdin: &[u8]) -> Result<Output> {
         command::run(enter(self.pid, None, command)?, stdin)
+    }
+
+    /// As [`Machine::run_with`], with these environment variables and no other.
+    pub(crate) fn run_knowing<S: AsRef<OsStr>>(
+        &self,
+        variables: &BTreeMap<String, String>,
+        command: &[S],
+        stdin: &[u8],
+    ) -> Result<Output> {
+        let mut enter = enter(self.pid, None, command)?;
+        enter.env_clear().envs(variables);
+        command::run(enter, stdin)
     }
 
     /// As [`Machine::run_with`], in the network namespace at `netns` (a path of the machine).
