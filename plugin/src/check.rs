@@ -7,12 +7,13 @@ use wire::cni::{Attachment, Call, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
-use wire::sysctl;
+use wire::{guard, sysctl};
 
 use crate::asked;
 use crate::failure::{self, kernel};
 use crate::findings::{Expected, Observed, Side, findings};
 use crate::host;
+use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wanted, Wiring};
 
 /// Reports everything that is not as it should be, in one error.
@@ -85,15 +86,24 @@ fn observe(
             .collect(),
         ..look(host, &wiring.host_name)?
     };
-    let is_on = |setting: &str| {
-        let path = format!("net/ipv4/conf/{}/{setting}", wiring.host_name);
-        sysctl::read(&path).is_ok_and(|value| value == "1")
+    let setting = |link: &str, name: &str| {
+        let value = sysctl::read(&format!("net/ipv4/conf/{link}/{name}")).ok()?;
+        value.parse().ok()
     };
+    let mut spoof_guard = SpoofGuard {
+        all: setting("all", "rp_filter"),
+        own: setting(&wiring.host_name, "rp_filter"),
+        is_filtered: false,
+    };
+    if !spoof_guard.is_strict() {
+        // Where the packet filter cannot be asked, it guards nothing.
+        spoof_guard.is_filtered = guard::is_there().unwrap_or_default();
+    }
     Ok(Observed {
         inside,
         outside,
-        spoof_guard: is_on("rp_filter"),
-        proxy_arp: is_on("proxy_arp"),
+        spoof_guard,
+        proxy_arp: setting(&wiring.host_name, "proxy_arp") == Some(1),
         settings: Vec::new(),
     })
 }

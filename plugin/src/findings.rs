@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use wire::cni::Success;
 use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind};
 
+use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{self, Wiring};
 
 /// What ADD made, as the result of the whole chain has it: later plugins may have changed it.
@@ -31,8 +32,8 @@ pub(crate) struct Observed {
     pub(crate) inside: Side,
     /// On the host; its routes are what a packet to each of the pod's addresses takes.
     pub(crate) outside: Side,
-    /// Whether the host end has a strict `rp_filter`.
-    pub(crate) spoof_guard: bool,
+    /// What keeps the pod from sending under addresses of others.
+    pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end answers ARP for the gateway.
     pub(crate) proxy_arp: bool,
     /// The wiring's settings of the pod's interface, in its order, where they can be read.
@@ -130,11 +131,7 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
         }
         found.extend(wrong_mac(&what, link, wiring.host_mac));
         found.extend(wrong_mtu(&what, link, expected.host_mtu, wiring.mtu));
-        if !observed.spoof_guard {
-            found.push(format!(
-                "{what} lets the pod send from any address: rp_filter is not 1"
-            ));
-        }
+        found.extend(observed.spoof_guard.finding(&link.name));
         if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
             found.push(format!(
                 "{what} does not answer a guest that asks for its gateway: proxy_arp is not 1"

@@ -5,6 +5,7 @@ use wire::cni::{Attachment, Dns, Success, Version};
 use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
 
 use super::{Expected, Observed, Side, findings};
+use crate::spoof_guard::GUARDED;
 use crate::wiring::{Wanted, Wiring};
 
 const INSIDE: u32 = 2;
@@ -69,7 +70,7 @@ fn after_add(wiring: &Wiring) -> Observed {
             &[wiring.host_requests(OUTSIDE), wiring.acquaintance(OUTSIDE)].concat(),
             outside,
         ),
-        spoof_guard: true,
+        spoof_guard: GUARDED,
         proxy_arp: true,
         settings: vec![Some("1".to_owned())],
     }
@@ -214,7 +215,10 @@ const BREAKS: [(Break, &str); 25] = [
         |o, _| o.outside.addresses.clear(),
         "does not have address fe80::1/128",
     ),
-    (|o, _| o.spoof_guard = false, "rp_filter is not 1"),
+    (
+        |o, _| o.spoof_guard.own = Some(0),
+        "lets the pod send from any address",
+    ),
     (|o, _| o.proxy_arp = false, "proxy_arp is not 1"),
     (
         |o, _| o.settings = vec![Some("0".into())],

@@ -12,6 +12,7 @@ mod gc;
 mod host;
 mod make;
 mod removal;
+mod spoof_guard;
 mod status;
 mod unwind;
 mod wiring;

@@ -6,6 +6,7 @@
 
 pub mod cni;
 pub mod conf;
+pub mod guard;
 pub mod host_end;
 pub mod netlink;
 pub mod netns;

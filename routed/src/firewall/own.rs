@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use tracing::{info, warn};
+use wire::guard;
 use wire::netlink::Error;
 use wire::nft::{Family, Image, Socket, Version};
 
@@ -66,7 +67,7 @@ impl Own {
 
     /// Whether it is that table.
     pub(super) fn is(family: Family, table: &str) -> bool {
-        let own = ruleset::id();
+        let own = guard::table();
         family == own.family && table == own.name
     }
 
@@ -108,7 +109,7 @@ impl Own {
     }
 
     fn compare(&mut self, socket: &mut Socket) -> Result<(), Error> {
-        let (found, generation) = socket.table(&ruleset::id())?;
+        let (found, generation) = socket.table(&guard::table())?;
         if !self.is_in_place {
             self.nodes.found(found.iter().flat_map(node_addresses));
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use wire::guard;
 use wire::nft::{Command, Element, Image, Table, TableId, Version};
 
 use super::ruleset::{self, Policy};
@@ -54,7 +55,7 @@ pub(super) fn node_commands(policy: &Policy, came: &[IpAddr], went: &[IpAddr]) -
             addresses.iter().filter(fits).map(element).collect()
         };
         let set = ruleset::nodes(version);
-        elements(&ruleset::id(), set, &fitting(came), &fitting(went))
+        elements(&guard::table(), set, &fitting(came), &fitting(went))
     };
     let versions = policy.masqueraded().into_iter();
     versions.flat_map(of_version).collect()

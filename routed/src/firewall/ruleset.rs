@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::nft::{Chain, End, Family, Hook, Rule, Set, Table, TableId, Term, Verdict, Version, Way};
+use wire::guard;
+use wire::nft::{Chain, End, Hook, Rule, Set, Table, Term, Verdict, Version, Way};
 
 /// What the names of the pods' interfaces on the node begin with (`wire::node::host_interface`).
 const PODS: &str = "flat";
@@ -56,11 +57,6 @@ impl Policy {
     }
 }
 
-/// The table's name.
-pub(crate) fn id() -> TableId {
-    TableId::new(Family::Inet, "flatland")
-}
-
 /// The name of the set of the nodes' addresses.
 pub(crate) fn nodes(version: Version) -> &'static str {
     match version {
@@ -74,7 +70,7 @@ pub(crate) fn nodes(version: Version) -> &'static str {
 /// It accepts no forwarded traffic: that would not help where another table drops it.
 pub(crate) fn ruleset(policy: &Policy, owned: &[IpNet], node_addresses: &[IpAddr]) -> Table {
     let mut table = Table {
-        id: id(),
+        id: guard::table(),
         sets: Vec::new(),
         chains: vec![spoof_guard()],
     };
@@ -118,7 +114,7 @@ fn spoof_guard() -> Chain {
     rules.extend(unspecified.map(|term| Rule::new([term, accept()])));
     rules.push(dropped(Term::NoWayBack).comment("not the pod's own address"));
     Chain {
-        name: "spoof-guard".to_owned(),
+        name: guard::CHAIN.to_owned(),
         hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
         rules,
     }

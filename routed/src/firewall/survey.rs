@@ -2,11 +2,12 @@
 //! nothing.
 
 use ipnet::IpNet;
+use wire::guard;
 use wire::netlink::Error;
 use wire::nft::{Socket, TableId, Version};
 
 use super::forward::{self, CHAIN};
-use super::{legacy, ruleset};
+use super::legacy;
 
 /// A chain that drops what none of its rules mentions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) struct Survey {
     pub(crate) walls: Vec<Wall>,
     /// Which chains could not be looked at, and why.
     pub(crate) hidden: Vec<String>,
-    /// Whether our own table is there, and with it the guard against forged addresses.
+    /// Whether our guard against forged addresses is there.
     pub(crate) is_guarded: bool,
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     Ok(Survey {
         walls,
         hidden,
-        is_guarded: socket.table(&ruleset::id())?.0.is_some(),
+        is_guarded: guard::is_there()?,
     })
 }
 

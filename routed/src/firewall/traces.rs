@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use wire::guard;
 use wire::netlink::Error;
 use wire::nft::{Command, Hook, Socket, TableId, Version};
 
 use super::forward::{self, CHAIN};
-use super::{legacy, ruleset};
+use super::legacy;
 
 /// Something of ours in the kernel's packet filter.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Trace {
 pub(crate) fn traces() -> Result<(Vec<Trace>, Vec<String>), Error> {
     let mut socket = Socket::open()?;
     let mut found = Vec::new();
-    let own = ruleset::id();
+    let own = guard::table();
     if socket.table(&own)?.0.is_some() {
         found.push(Trace::Table(own));
     }

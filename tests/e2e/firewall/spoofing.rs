@@ -21,14 +21,16 @@ fn dropped(pod: &Pod<'_>, reason: &str) -> Result<u64> {
     Ok(count.unwrap_or_default())
 }
 
+/// The setting that some distributions have, which makes that of the host ends a loose one.
+const LOOSE: &str = "sysctl -qw net.ipv4.conf.all.rp_filter=2";
+
 const FOREIGN: &str = "not the pod's own address";
 
 #[test]
 fn what_a_pod_sends_under_another_address_goes_nowhere() -> Result {
     let lab = raise(2, Families::Dual, &json!({}))?;
     let [one, two] = [lab.node(1), lab.node(2)];
-    // The setting that some distributions have, which makes that of the host ends a loose one.
-    run(one, "sysctl -qw net.ipv4.conf.all.rp_filter=2")?;
+    run(one, LOOSE)?;
     let (a, b, other) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
     let (a_own, b_own) = (a.addresses(), b.addresses());
 
@@ -123,6 +125,7 @@ fn addresses(texts: &[&str]) -> Vec<IpAddr> {
 fn frames_under_addresses_of_others_arrive_nowhere() -> Result {
     let lab = raise(2, Families::Dual, &json!({}))?;
     let [one, two] = [lab.node(1), lab.node(2)];
+    run(one, LOOSE)?;
     let (a, b, c) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
     let witnesses = [
         hear_in(&b)?,

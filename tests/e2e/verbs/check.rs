@@ -1,6 +1,7 @@
 //! CHECK: what it finds when one thing of a pod's wiring is not as ADD left it.
 
-use lab::{Result, Target};
+use lab::{DEADLINE, Result, Target, wait_until};
+use nix::sys::signal::Signal;
 
 use crate::support::{lab, runtime};
 
@@ -93,7 +94,7 @@ const BREAKS: [(&str, &[&str]); 22] = [
     ),
     (
         "sysctl -qw net.ipv4.conf.HOST.rp_filter=0",
-        &["rp_filter is not 1"],
+        &["HOST lets the pod send from any address: net.ipv4.conf.HOST.rp_filter is 0, and"],
     ),
 ];
 
@@ -129,6 +130,38 @@ fn check_passes_after_add_and_finds_each_thing_that_is_broken() -> Result {
         assert!(error.contains("\"code\":104"), "{error}");
     }
     Ok(())
+}
+
+#[test]
+fn what_a_loose_rp_filter_lets_pass_is_found_unless_the_packet_filter_drops_it() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let pod = node.add_pod("a")?;
+    let says = |expected: &str| -> Result {
+        let error = pod.check().expect_err("nothing guards").to_string();
+        assert!(error.contains(expected), "{error}");
+        Ok(())
+    };
+    let loose = "lets the pod send from any address: net.ipv4.conf.all.rp_filter is 2, and table \
+                 inet flatland";
+    node.run(&["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2"])?;
+    says(loose)?;
+
+    node.start_routed()?;
+    wait_until("packet filter", DEADLINE, || {
+        node.run(&["nft", "list", "chain", "inet", "flatland", "spoof-guard"])
+            .is_ok()
+    })?;
+    pod.check()?;
+    node.end_routed(Signal::SIGKILL)?;
+    pod.check()?;
+    let host = &pod.result().interfaces[0].name;
+    let setting = format!("net.ipv4.conf.{host}.rp_filter");
+    node.run(&["sysctl", "-qw", &format!("{setting}=0")])?;
+    says(&format!("setting {setting} is 0, not 1"))?;
+
+    node.run(&["nft", "flush", "table", "inet", "flatland"])?;
+    says(loose)
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(super) mod chain {
     pub(in super::super) const NAME: u16 = 3;
     pub(in super::super) const HOOK: u16 = 4;
     pub(in super::super) const POLICY: u16 = 5;
+    pub(in super::super) const USE: u16 = 6;
     pub(in super::super) const TYPE: u16 = 7;
     pub(in super::super) const HOOK_NUMBER: u16 = 1;
     pub(in super::super) const PRIORITY: u16 = 2;

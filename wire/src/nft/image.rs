@@ -59,6 +59,8 @@ pub struct BaseChain {
     pub hook: Hook,
     /// What becomes of what no rule decided on.
     pub policy: Verdict,
+    /// How many rules it has.
+    pub size: u32,
 }
 
 /// A rule as the kernel holds it.

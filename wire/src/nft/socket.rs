@@ -243,11 +243,13 @@ fn in_table(table: &TableId) -> Attributes {
 
 fn base_chain(payload: &[u8]) -> Option<BaseChain> {
     let (family, attributes) = message::parts(payload);
-    let (name, chain) = image::read_chain(attributes)?;
+    let (name, image) = image::read_chain(attributes)?;
     Some(BaseChain {
         table: TableId::new(family, image::table_name(attributes)),
         name,
-        hook: chain.hook?,
-        policy: chain.policy?,
+        hook: image.hook?,
+        policy: image.policy?,
+        // Nobody jumps to a chain that the kernel calls, so that its users are its rules.
+        size: attributes.number(chain::USE).unwrap_or_default(),
     })
 }

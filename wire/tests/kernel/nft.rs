@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use ipnet::IpNet;
+use wire::guard;
 use wire::netns::Netns;
 use wire::nft::{
     Chain, End, Family, Hook, Rule, Set, Socket, Table, TableId, Term, Verdict, Version, Way,
@@ -196,6 +197,29 @@ fn whatever_somebody_changes_shows_in_the_image() {
 
         let image = socket.table(&id()).unwrap().0.unwrap();
         assert_ne!(image, everything().image(), "{change}");
+    }
+}
+
+#[test]
+fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
+    let namespace = netns();
+    let is_there = || namespace.run(guard::is_there).unwrap().unwrap();
+    assert!(!is_there(), "no table");
+    for (change, expected) in [
+        ("add table inet flatland", false),
+        ("add chain inet flatland spoof-guard", false),
+        ("add rule inet flatland spoof-guard drop", false),
+        ("delete table inet flatland", false),
+        (
+            "table inet flatland { chain spoof-guard { \
+             type filter hook prerouting priority raw; drop; }; }",
+            true,
+        ),
+        ("add rule inet flatland spoof-guard accept", true),
+        ("flush chain inet flatland spoof-guard", false),
+    ] {
+        nft(&namespace, change);
+        assert_eq!(is_there(), expected, "after {change}");
     }
 }
 

@@ -12,6 +12,7 @@ fn chain(table: TableId, name: &str, policy: Verdict) -> BaseChain {
         name: name.to_owned(),
         hook: Hook::new("filter", Hook::FORWARD, Hook::FILTER),
         policy,
+        size: 0,
     }
 }
 
