@@ -44,8 +44,16 @@ struct Cli {
 }
 
 /// What there is to measure, in the order of the run.
-const PARTS: [&str; 8] = [
-    "latency", "storms", "first", "starts", "joins", "large", "paths", "present",
+const PARTS: [&str; 9] = [
+    "latency",
+    "addresses",
+    "storms",
+    "first",
+    "starts",
+    "joins",
+    "large",
+    "paths",
+    "present",
 ];
 
 /// The parts that run on a machine of the lab; each prints its figures.
@@ -54,6 +62,9 @@ enum Inside {
     /// One operation after the other.
     #[command(hide = true)]
     Latency { rounds: usize },
+    /// Addresses without pods.
+    #[command(hide = true)]
+    Addresses { rounds: usize },
     /// Many operations at once.
     #[command(hide = true)]
     Storms { rounds: usize, seconds: u64 },
@@ -117,6 +128,7 @@ fn inside(part: &Inside) -> Result {
             *rounds,
             0,
         )),
+        Inside::Addresses { rounds } => print(cni::addresses::measure(*rounds)),
         Inside::Storms { rounds, seconds } => print(cni::storm::measure(*rounds, *seconds)),
         Inside::Present { rounds, most } => print(cni::present::measure(*rounds, *most)),
         Inside::First { rounds } => print(data::first::measure(*rounds)),
@@ -169,6 +181,7 @@ fn outside(cli: &Cli) -> Result {
         say.map_err(said)?;
         match part.as_str() {
             "latency" => latency(cli, &mut report)?,
+            "addresses" => addresses(cli, &mut report)?,
             "storms" => storms(cli, &mut report)?,
             "first" => first(cli, &mut report)?,
             "starts" => starts(cli, &mut report)?,
@@ -216,6 +229,13 @@ fn latency(cli: &Cli, report: &mut table::Report) -> Result {
     let rounds = if cli.quick { 40 } else { 200 };
     let rows: Vec<cni::latency::Row> = run(lab.node(1), &["latency", &rounds.to_string()])?;
     cni::report::latency(report, &rows)
+}
+
+fn addresses(cli: &Cli, report: &mut table::Report) -> Result {
+    let lab = pod_lab()?;
+    let rounds = if cli.quick { "40" } else { "200" };
+    let addresses: cni::addresses::Addresses = run(lab.node(1), &["addresses", rounds])?;
+    cni::report::addresses(report, &addresses)
 }
 
 fn storms(cli: &Cli, report: &mut table::Report) -> Result {

@@ -1,23 +1,22 @@
 //! Whom we time, called as a runtime calls it.
 
 use std::fs;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use lab::probe;
 use serde_json::{Value, json};
 
 use super::host::Pod;
+use super::process::{Called, plugin, run};
 
 /// Where the floor is on the node.
 pub(crate) const FLOOR: &str = "/opt/flatland/floor";
 /// Plugins of Debian's containernetworking-plugins.
 pub(crate) const THEIRS: [&str; 3] = ["ptp", "bridge", "host-local"];
 
-const PLUGINS: &str = "/opt/cni/bin";
 /// Of the node.
 const ADDRESSES: [&str; 2] = ["192.168.1.11", "fd00:192:168:1::11"];
 /// Where host-local keeps its files.
@@ -45,15 +44,6 @@ enum How {
     Floor,
 }
 
-/// A call that succeeded.
-#[derive(Debug)]
-pub(crate) struct Called {
-    /// From the start of the process to its end.
-    pub(crate) elapsed: Duration,
-    /// What it printed.
-    pub(crate) printed: String,
-}
-
 impl Contender {
     /// All of them; those of one family can be compared with each other.
     pub(crate) fn all() -> Vec<Self> {
@@ -75,7 +65,7 @@ impl Contender {
     }
 
     fn new(kind: &str, dual: bool, number: u8) -> Self {
-        let families = if dual { "dual stack" } else { "IPv4" };
+        let families = families(dual);
         let name = match kind {
             "ptp" | "bridge" => format!("{kind} + host-local, {families}"),
             _ => format!("{kind}, {families}"),
@@ -92,6 +82,11 @@ impl Contender {
             number,
             how,
         }
+    }
+
+    /// The address families of its pods, in words.
+    pub(crate) fn families(&self) -> &'static str {
+        families(self.dual)
     }
 
     /// Whether it is the project's own.
@@ -169,19 +164,22 @@ impl Contender {
         Ok(())
     }
 
+    /// Its configuration, if it is a CNI plugin.
+    pub(crate) fn config(&self) -> Option<&Value> {
+        match &self.how {
+            How::Plugin(config) => Some(config),
+            How::Floor => None,
+        }
+    }
+
     /// Takes addresses for pods that are not made: the IPAM plugin alone.
     pub(crate) fn reserve(&self, pods: &[Pod]) -> Result<(), String> {
-        let How::Plugin(config) = &self.how else {
-            return Ok(());
-        };
-        if !self.is_ours() {
-            return fill_host_local(config, pods);
-        }
-        let stdin = config.to_string();
-        pods.iter().try_for_each(|pod| {
-            run(plugin("flatland-ipam", "ADD", pod), stdin.as_bytes()).map(drop)
-        })
+        self.config().map_or(Ok(()), |config| reserve(config, pods))
     }
+}
+
+fn families(dual: bool) -> &'static str {
+    if dual { "dual stack" } else { "IPv4" }
 }
 
 fn ours(network: &str, dual: bool, number: u8) -> Value {
@@ -216,6 +214,17 @@ fn theirs(kind: &str, network: &str, dual: bool, number: u8) -> Value {
         config["isGateway"] = true.into();
     }
     config
+}
+
+/// Takes addresses by the IPAM plugin of a configuration.
+pub(crate) fn reserve(config: &Value, pods: &[Pod]) -> Result<(), String> {
+    let ipam = config["ipam"]["type"].as_str().unwrap_or_default();
+    if ipam == "host-local" {
+        return fill_host_local(config, pods);
+    }
+    let stdin = config.to_string();
+    pods.iter()
+        .try_for_each(|pod| run(plugin(ipam, "ADD", pod), stdin.as_bytes()).map(drop))
 }
 
 /// By ADD this would take minutes: its cost grows with each. These are the files it leaves.
@@ -264,38 +273,4 @@ pub(crate) fn addresses(printed: &str) -> Result<Vec<IpAddr>, String> {
             .map_err(|_| format!("not an address: {text}"))
     })
     .collect()
-}
-
-fn plugin(kind: &str, verb: &str, pod: &Pod) -> Command {
-    let mut command = Command::new(format!("{PLUGINS}/{kind}"));
-    command
-        .env_clear()
-        .env("CNI_COMMAND", verb)
-        .env("CNI_CONTAINERID", &pod.name)
-        .env("CNI_NETNS", pod.netns())
-        .env("CNI_IFNAME", "eth0")
-        .env("CNI_PATH", PLUGINS)
-        // Where Debian's plugins look for programs that they run.
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    command
-}
-
-/// Runs a command with something to read, timed from its start to its end.
-fn run(mut command: Command, stdin: &[u8]) -> Result<Called, String> {
-    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let start = Instant::now();
-    let mut child = pipes.spawn().map_err(|error| error.to_string())?;
-    if let Some(mut pipe) = child.stdin.take() {
-        pipe.write_all(stdin).map_err(|error| error.to_string())?;
-    }
-    let output = child
-        .wait_with_output()
-        .map_err(|error| error.to_string())?;
-    let elapsed = start.elapsed();
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        Ok(Called { elapsed, printed })
-    } else {
-        Err(format!("{}: {printed}", output.status))
-    }
 }

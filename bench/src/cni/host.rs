@@ -22,12 +22,17 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
-    /// Makes its namespace.
-    pub(crate) fn make(group: &str, number: u16) -> Result<Self, String> {
-        let pod = Self {
+    /// One without a namespace.
+    pub(crate) fn unmade(group: &str, number: u16) -> Self {
+        Self {
             name: format!("{group}{number}"),
             number,
-        };
+        }
+    }
+
+    /// Makes its namespace.
+    pub(crate) fn make(group: &str, number: u16) -> Result<Self, String> {
+        let pod = Self::unmade(group, number);
         let path = pod.netns();
         fs::create_dir_all(NAMESPACES).map_err(|error| error.to_string())?;
         let isolated = thread::scope(|scope| scope.spawn(|| isolate(&path)).join());

@@ -2,6 +2,7 @@
 
 use lab::Result;
 
+use super::addresses::Addresses;
 use super::latency::{Row, VERBS};
 use super::storm::Storms;
 use crate::figures::{Samples, float, per_second, ratio};
@@ -58,6 +59,54 @@ pub(crate) fn latency(report: &mut Report, rows: &[Row]) -> Result {
         report.plot(&format!("latency-{}", verb.to_lowercase()), &plot.svg())?;
     }
     Ok(())
+}
+
+/// The IPAM plugins alone.
+pub(crate) fn addresses(report: &mut Report, addresses: &Addresses) -> Result {
+    report.keep("addresses", addresses);
+    let columns = [
+        "plugin",
+        "addresses in use",
+        "ADD min",
+        "median",
+        "p99",
+        "to none",
+        "DEL min",
+        "median",
+        "p99",
+        "to none",
+    ];
+    let mut table = Table::new(
+        "One more address, by those in use (the IPAM plugin alone, milliseconds)",
+        &columns,
+    );
+    for row in &addresses.rows {
+        let none = addresses
+            .rows
+            .iter()
+            .find(|other| other.plugin == row.plugin && other.in_use == 0);
+        let mut line = vec![row.plugin.clone(), row.in_use.to_string()];
+        for (own, none) in [
+            (&row.add, none.map(|none| &none.add)),
+            (&row.del, none.map(|none| &none.del)),
+        ] {
+            let [min, median, p99, _] = cells(own.spread());
+            let to_none = none.and_then(|none| ratio(own.median(), none.median()));
+            line.extend([min, median, p99, times(to_none)]);
+        }
+        table.row(line);
+    }
+    report.table(&table)?;
+    let columns = ["plugin", "addresses in use", "min", "median", "p99", "max"];
+    let mut table = Table::new(
+        "STATUS where no address is free, and no further subnet (milliseconds)",
+        &columns,
+    );
+    for full in &addresses.full {
+        let first = [full.plugin.clone(), full.in_use.to_string()];
+        table.row(first.into_iter().chain(cells(full.status.spread())));
+    }
+    report.table(&table)
 }
 
 /// Many at once.
