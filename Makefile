@@ -24,7 +24,7 @@ KEEP ?=
 TEST ?=
 ## QUICK: bench: 1 takes a fifth of the samples, in two minutes instead of a quarter of an hour
 QUICK ?=
-## ONLY: bench: only these parts, with commas: latency, storms, first, starts, joins, large, paths, present
+## ONLY: bench: only these parts, with commas: latency, addresses, storms, first, starts, joins, large, paths, present
 ONLY ?=
 ## PREFIX: install: routed goes to PREFIX/bin, man pages and completions to PREFIX/share
 PREFIX ?= /usr/local
@@ -40,7 +40,8 @@ CARGO_FLAGS = --locked --workspace --target $(TARGET)
 # The plugins are loaded where they were linked for: a process that lives for a millisecond would
 # spend a fifth of it on adapting itself to another place, most of that for code that it never runs
 # (bench/README.md). routed, which stays and listens to others, goes to a random one.
-AT_FIXED_PLACE = --config 'target.$(TARGET).rustflags=["-C","relocation-model=static"]'
+AS_PLUGIN = --profile plugin --config 'target.$(TARGET).rustflags=["-C","relocation-model=static"]'
+PLUGIN = $(CARGO_TARGET_DIR)/$(TARGET)/plugin
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
 DEMO = $(CARGO_TARGET_DIR)/$(TARGET)/demo
 
@@ -92,9 +93,9 @@ setup:
 ## build: the three release programs, in dist/bin
 build: setup
 	cargo build $(CARGO_FLAGS) --release --bin routed
-	cargo build $(CARGO_FLAGS) $(AT_FIXED_PLACE) --release --bin flatland --bin flatland-ipam
+	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland --bin flatland-ipam
 	@mkdir -p dist/bin
-	@install -m 755 $(addprefix $(RELEASE)/,$(PROGRAMS)) dist/bin/
+	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/routed dist/bin/
 	@cd dist/bin && for program in $(PROGRAMS); do \
 	    linked=static; \
 	    if LC_ALL=C readelf -lW "$$program" | grep INTERP >/dev/null; then linked=dynamic; fi; \
@@ -132,10 +133,10 @@ demo-down:
 
 ## bench: contenders side by side in one run; tables, figures and plots also in target/bench
 bench: build
-	@cargo build $(CARGO_FLAGS) $(AT_FIXED_PLACE) --release --bin floor
+	@cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin floor
 	@cargo build $(CARGO_FLAGS) --profile demo --bin bench --bin lab
 	@mkdir -p target/bench/bin
-	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(RELEASE)/floor $(DEMO)/bench $(DEMO)/lab target/bench/bin/
+	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(PLUGIN)/floor $(DEMO)/bench $(DEMO)/lab target/bench/bin/
 	@target/bench/bin/bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 ## conformance: ours and Debian's CNI plugins side by side, by every requirement of the CNI spec
