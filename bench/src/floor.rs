@@ -72,10 +72,8 @@ fn add(netns: &str, host_name: &str, pairs: &[&str]) -> Outcome {
     host.apply_all(&host_requests(host_name, host_end, &pairs))?;
     pod.apply_all(&pod_requests(pod_end, &pairs))?;
     let pods = pairs.iter().map(|(_, address)| *address);
-    let known: Vec<_> = pods
-        .map(|address| neighbour(host_end, address, POD_MAC, false))
-        .collect();
-    host.link_by_index(host_end)?;
+    let mut known = vec![Request::NoticeCarrier { link: host_end }];
+    known.extend(pods.map(|address| neighbour(host_end, address, POD_MAC, false)));
     host.apply_all(&known)?;
     Ok(())
 }
@@ -89,6 +87,7 @@ fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Reque
     let mut requests = vec![change(
         link,
         LinkChange {
+            up: Some(true),
             alias: Some(format!("floor {name}/eth0")),
             no_ipv6_link_local: true,
             ipv4: Ipv4Settings {

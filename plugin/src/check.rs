@@ -43,9 +43,11 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let expected = Expected::new(wiring, &ours);
     let mut observed = observe(&expected.wiring, &mut host, &mut pod)
         .map_err(|error| kernel(&format!("looking at {attachment}"), &error))?;
-    observed.settings = netns
-        .run(|| read_settings(&expected.wiring))
-        .map_err(|error| failure::namespace(&error))?;
+    if !expected.wiring.settings.is_empty() {
+        observed.settings = netns
+            .run(|| read_settings(&expected.wiring))
+            .map_err(|error| failure::namespace(&error))?;
+    }
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
     verdict(attachment, findings(&expected, &observed), reserved)
 }
@@ -74,9 +76,10 @@ fn observe(
     host: &mut Socket,
     pod: &mut Socket,
 ) -> Result<Observed, netlink::Error> {
+    let gateways: Vec<IpAddr> = wiring.gateways().collect();
     let inside = Side {
         routes: routes_from(pod, &wiring.addresses)?,
-        ..look(pod, &wiring.pod_name)?
+        ..look(pod, &wiring.pod_name, &gateways)?
     };
     let outside = Side {
         routes: wiring
@@ -84,7 +87,7 @@ fn observe(
             .iter()
             .filter_map(|address| leads(host, *address))
             .collect(),
-        ..look(host, &wiring.host_name)?
+        ..look(host, &wiring.host_name, &wiring.addresses)?
     };
     let setting = |link: &str, name: &str| {
         let value = sysctl::read(&format!("net/ipv4/conf/{link}/{name}")).ok()?;
@@ -114,14 +117,19 @@ fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
     paths.map(|path| sysctl::read(path).ok()).collect()
 }
 
-/// The link of that name and what is on it.
-fn look(socket: &mut Socket, name: &str) -> Result<Side, netlink::Error> {
+/// The link of that name, what is on it, and those of its neighbours that have one of these
+/// addresses.
+fn look(socket: &mut Socket, name: &str, neighbours: &[IpAddr]) -> Result<Side, netlink::Error> {
     let Some(link) = socket.link_by_name(name)? else {
         return Ok(Side::default());
     };
+    let mut known = Vec::new();
+    for address in neighbours {
+        known.extend(socket.neighbour(link.index, *address)?);
+    }
     Ok(Side {
         addresses: socket.addresses(Some(link.index))?,
-        neighbours: socket.neighbours(link.index)?,
+        neighbours: known,
         link: Some(link),
         ..Side::default()
     })

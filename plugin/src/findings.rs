@@ -49,7 +49,7 @@ pub(crate) struct Side {
     pub(crate) addresses: Vec<Address>,
     /// Routes, not only its own.
     pub(crate) routes: Vec<Route>,
-    /// Its neighbours.
+    /// Those of its neighbours that it should have.
     pub(crate) neighbours: Vec<Neighbour>,
 }
 
@@ -111,6 +111,9 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
             request => inside.lacks(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
+        if !link.up {
+            found.push(format!("{what} is down"));
+        }
         found.extend(wrong_mac(&what, link, wiring.pod_mac));
         found.extend(wrong_mtu(&what, link, expected.pod_mtu, wiring.mtu));
         found.extend(wrong_settings(wiring, &observed.settings));
@@ -206,9 +209,6 @@ impl Side {
 /// What is no longer as a change of the link made it.
 fn changed_back(link: &Link, change: &LinkChange) -> Option<String> {
     let name = &link.name;
-    if change.up == Some(true) && !link.up {
-        return Some(format!("interface {name} in the pod is down"));
-    }
     let alias = change.alias.as_deref()?;
     match link.alias.as_deref() {
         Some(there) if there == alias => None,

@@ -127,7 +127,6 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
     apply_settings(wiring, netns)?;
     pod.apply_all(&wiring.pod_requests(ends.pod))
         .map_err(|error| failed("inside the pod", &error))?;
-    carry_packets(host, ends.host)?;
     host.apply_all(&wiring.acquaintance(ends.host))
         .map_err(|error| failed("on the host", &error))
 }
@@ -164,15 +163,6 @@ fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
             Error::new(code::IO, format!("inside the pod: {error}"))
                 .advise("check `sysctl` in the flatland section of the conflist")
         })
-}
-
-/// Makes the kernel notice now that the host end has a carrier. It would some milliseconds later,
-/// on a busy machine many, and would drop the pod's first packets until then. Being asked about
-/// the link is what makes it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
-fn carry_packets(host: &mut Socket, host_end: u32) -> Result<(), Error> {
-    host.link_by_index(host_end)
-        .map(drop)
-        .map_err(|error| kernel("asking for the host end", &error))
 }
 
 /// Why the kernel did not make the pair: a name that is taken is told apart by who holds it.

@@ -160,7 +160,7 @@ impl Wiring {
     }
 
     /// One gateway for each family the pod has an address of.
-    fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    pub(crate) fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
         gateways(&self.addresses)
     }
 }

@@ -113,6 +113,7 @@ fn the_host_knows_the_pods_mac_and_lets_the_pod_change_it() {
     assert_eq!(
         commands(&wiring.acquaintance(LINK)),
         [
+            "ip link show if7".to_owned(),
             known("10.244.7.3"),
             known("fd00:10:244:7::3"),
             "ip address add fe80::1/128 dev if7 nodad".to_owned(),
@@ -257,9 +258,9 @@ fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
     assert_eq!(wiring.pair(3).peer_mac.to_string(), "02:00:00:00:00:07");
     let known = commands(&wiring.acquaintance(LINK));
     assert!(
-        known[0].contains("10.244.7.3 lladdr 02:00:00:00:00:07"),
+        known[1].contains("10.244.7.3 lladdr 02:00:00:00:00:07"),
         "{}",
-        known[0]
+        known[1]
     );
     assert_eq!(
         wiring.settings,

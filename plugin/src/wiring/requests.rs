@@ -89,12 +89,12 @@ impl Wiring {
     }
 
     /// What is done on the host, where the host end has this index. Goes before
-    /// [`Wiring::pod_requests`]: once the pod's end is up, the kernel would already have given the
-    /// host end a link-local address that nobody needs.
+    /// [`Wiring::pod_requests`]: until the pod's end is up nothing can come in.
     pub(crate) fn host_requests(&self, link: u32) -> Vec<Request> {
         let mut requests = vec![Request::ChangeLink {
             index: link,
             change: LinkChange {
+                up: Some(true),
                 alias: Some(self.alias.clone()),
                 no_ipv6_link_local: self.ipv6,
                 ipv4: Ipv4Settings {
@@ -139,7 +139,8 @@ impl Wiring {
             permanent: false,
         };
         let neighbours = self.addresses.iter().map(neighbour);
-        let mut requests: Vec<Request> = neighbours.map(Request::AddNeighbour).collect();
+        let mut requests = vec![Request::NoticeCarrier { link }];
+        requests.extend(neighbours.map(Request::AddNeighbour));
         if self.addresses.iter().any(IpAddr::is_ipv6) {
             // IPv6 answers, and asks itself, only with a link-local address of the link's own.
             let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));

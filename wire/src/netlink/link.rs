@@ -85,22 +85,34 @@ impl Ipv4Settings {
 }
 
 impl LinkChange {
-    /// The message that does it, or two where it brings the link up and changes settings: within
-    /// a message the kernel brings the link up first (`do_setlink`), so that IPv6 would make the
-    /// address it is told not to make.
+    /// The message that does it, or two where it brings the link up and changes something else:
+    /// that comes first. Within a message the kernel brings the link up before it applies settings
+    /// (`do_setlink`), so that IPv6 would make the address it is told not to make. And any change of
+    /// a link that is up has the kernel go through all IPv6 routes of the namespace, of which there
+    /// are several for each pod (`NETDEV_CHANGE`, `rt6_sync_down_dev`).
     pub(super) fn messages(&self, index: u32) -> (LinkMessage, Option<LinkMessage>) {
+        let up = || LinkUnspec::new_with_index(index).up().build();
+        let rest = Self {
+            up: self.up.filter(|up| !up),
+            ..self.clone()
+        };
+        if self.up != Some(true) {
+            (rest.message(index), None)
+        } else if rest == Self::default() {
+            (up(), None)
+        } else {
+            (rest.message(index), Some(up()))
+        }
+    }
+
+    fn message(&self, index: u32) -> LinkMessage {
+        let change = self.own(index);
         let settings = self.per_family();
-        let mut change = self.own(index);
         if settings.is_empty() {
-            return (change.build(), None);
+            return change.build();
         }
         let settings = LinkAttribute::AfSpecUnspec(settings);
-        if self.up == Some(true) {
-            let first = LinkUnspec::new_with_index(index).append_extra_attribute(settings);
-            return (first.build(), Some(change.build()));
-        }
-        change = change.append_extra_attribute(settings);
-        (change.build(), None)
+        change.append_extra_attribute(settings).build()
     }
 
     /// What changes the link itself, not what IPv4 and IPv6 do with it.

@@ -131,6 +131,17 @@ impl fmt::Display for Neighbour {
     }
 }
 
+/// Asks for one entry.
+pub(super) fn lookup(link: u32, address: IpAddr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = family(address.is_ipv6());
+    message.header.ifindex = link;
+    message
+        .attributes
+        .push(NeighbourAttribute::Destination(address.into()));
+    message
+}
+
 /// Asks for the entries of one link.
 pub(super) fn query(link: u32) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();

@@ -74,6 +74,13 @@ pub enum Request {
     },
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
+    /// Makes the kernel act now on a carrier that a link has got or lost. It would some milliseconds
+    /// later, on a busy machine many, and drops what is sent until then. Being asked about the link
+    /// is what makes it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
+    NoticeCarrier {
+        /// Which link.
+        link: u32,
+    },
 }
 
 impl Request {
@@ -107,6 +114,7 @@ impl Request {
                 (M::SetNeighbourTable(message), None)
             }
             Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
+            Self::NoticeCarrier { link } => (M::GetLink(link::query(None, *link)), None),
         };
         [first].into_iter().chain(second)
     }
@@ -126,7 +134,8 @@ impl Request {
             | Self::DelAddress(_)
             | Self::DelRoute(_)
             | Self::SetProxyDelay { .. }
-            | Self::DelNeighbour(_) => 0,
+            | Self::DelNeighbour(_)
+            | Self::NoticeCarrier { .. } => 0,
         }
     }
 }
@@ -155,6 +164,7 @@ impl fmt::Display for Request {
                 )
             }
             Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),
+            Self::NoticeCarrier { link } => write!(f, "ip link show if{link}"),
         }
     }
 }

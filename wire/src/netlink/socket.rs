@@ -157,14 +157,37 @@ impl Socket {
         )
     }
 
+    /// The neighbour behind a link that has this address, if the kernel believes to know its hardware
+    /// address: without the listing, for which the kernel goes through the neighbours of all links of
+    /// all namespaces.
+    pub fn neighbour(&mut self, link: u32, address: IpAddr) -> Result<Option<Neighbour>, Error> {
+        let request = format!("ip neighbour get {address} dev if{link}");
+        let mut found = None;
+        let query = RouteNetlinkMessage::GetNeighbour(neighbour::lookup(link, address));
+        let outcome = self.transport.get(query, &request, |payload| {
+            found = Neighbour::parse(payload)?;
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => Ok(found),
+            Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
+            // Kernels before 5.0 only list.
+            Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
+                let all = self.neighbours(link)?;
+                Ok(all.into_iter().find(|there| there.address == address))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The route a packet of this host to `dst` would take: its link, its next hop, its source.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
         self.look_up(route::lookup(dst), &format!("ip route get {dst}"))
     }
 
-    /// The link that has this address, if one has, without listing the addresses of all. Kernels
-    /// before 4.15 do not tell.
-    pub fn link_with(&mut self, address: IpAddr) -> Result<Option<Link>, Error> {
+    /// The link that has this address, if one has, with all of its addresses, without listing those
+    /// of other links. Kernels before 4.15 do not tell.
+    pub fn link_with(&mut self, address: IpAddr) -> Result<Option<(Link, Vec<Address>)>, Error> {
         let request = format!("ip route get fibmatch {address}");
         let local = match self.look_up(route::match_exactly(address), &request) {
             Err(Error::Refused { .. }) => return Ok(None),
@@ -175,7 +198,7 @@ impl Socket {
         };
         let there = self.addresses(Some(link))?;
         if there.iter().any(|there| there.address.ip() == address) {
-            self.link_by_index(link)
+            Ok(self.link_by_index(link)?.map(|link| (link, there)))
         } else {
             Ok(None)
         }

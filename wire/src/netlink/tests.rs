@@ -76,12 +76,12 @@ fn link_requests() -> Vec<(Request, &'static str)> {
     vec![
         (
             Request::AddVeth(pair),
-            "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 up type veth \
+            "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 type veth \
              peer name eth0 address 02:00:00:00:00:02 mtu 1450 netns /proc/self/fd/7",
         ),
         (
             Request::AddVeth(grouped),
-            "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 group 70 up type veth \
+            "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 group 70 type veth \
              peer name eth0 address 02:00:00:00:00:02 mtu 1450 netns /proc/self/fd/7",
         ),
         (
@@ -107,6 +107,7 @@ fn link_requests() -> Vec<(Request, &'static str)> {
             "ip link del flat0123456789a",
         ),
         (Request::DelLinkGroup { group: 70 }, "ip link del group 70"),
+        (Request::NoticeCarrier { link: 4 }, "ip link show if4"),
     ]
 }
 

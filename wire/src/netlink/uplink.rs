@@ -29,8 +29,7 @@ impl Uplink {
         // With a hint there is no need to list addresses, links and routes, of which there may be
         // many thousand.
         for hint in hints {
-            if let Some(link) = socket.link_with(*hint)? {
-                let addresses = socket.addresses(Some(link.index))?;
+            if let Some((link, addresses)) = socket.link_with(*hint)? {
                 return Ok(Self::new(&link, &addresses));
             }
         }

@@ -10,9 +10,8 @@ use super::Mac;
 
 /// A veth pair whose peer is born in another network namespace, by one message.
 ///
-/// The host end comes up in the same message. The peer cannot (its other half does not exist yet:
-/// `ENOTCONN`) and is brought up afterwards. The kernel takes no alias and no per-family settings
-/// while it creates a link: a [`LinkChange`] sets them.
+/// Both ends are down. The kernel takes no alias and no per-family settings while it creates a link:
+/// a [`LinkChange`](super::LinkChange) sets them, and brings the link up once they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VethPair {
     /// Name of the host end, in the namespace of the socket.
@@ -42,8 +41,7 @@ impl VethPair {
         let mut pair = one_queue(LinkVeth::new(&self.name, &self.peer_name))
             .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
             .address(self.mac.0.to_vec())
-            .mtu(self.mtu)
-            .up();
+            .mtu(self.mtu);
         if self.group != 0 {
             pair = pair.link_group(self.group);
         }
@@ -71,7 +69,7 @@ impl fmt::Display for VethPair {
         }
         write!(
             f,
-            " up type veth peer name {} address {} mtu {} netns /proc/self/fd/{}",
+            " type veth peer name {} address {} mtu {} netns /proc/self/fd/{}",
             self.peer_name, self.peer_mac, self.mtu, self.peer_netns
         )
     }

@@ -22,7 +22,7 @@ fn a_veth_pair_is_born_in_two_namespaces() {
     let here = socket.link_by_name("host0").unwrap().unwrap();
     assert_eq!(here.index, host_index);
     assert_eq!(here.mac, Some(Mac([2, 0, 0, 0, 0, 1])));
-    assert_eq!((here.mtu, here.up, here.group), (1450, true, 70));
+    assert_eq!((here.mtu, here.up, here.group), (1450, false, 70));
     assert_eq!(here.kind.as_deref(), Some("veth"));
     assert_eq!(here.link, Some(pod_index));
     let there = pod
@@ -189,29 +189,18 @@ fn a_link_brought_up_without_link_local_addresses_gets_none() {
     let mut host_socket = host.socket().unwrap();
     let mut pod_socket = pod.socket().unwrap();
     let (host_index, pod_index) = host_socket.add_veth(&pair(&pod)).unwrap();
-    let quiet = LinkChange {
+    let quiet_and_up = LinkChange {
+        up: Some(true),
         no_ipv6_link_local: true,
         ..LinkChange::default()
     };
-    let quiet_and_up = LinkChange {
-        up: Some(true),
-        ..quiet.clone()
-    };
 
-    let index = host_index;
-    host_socket
-        .apply_all(&[Request::ChangeLink {
-            index,
-            change: quiet,
-        }])
-        .unwrap();
-    let index = pod_index;
-    pod_socket
-        .apply_all(&[Request::ChangeLink {
-            index,
-            change: quiet_and_up,
-        }])
-        .unwrap();
+    for (socket, index) in [(&mut host_socket, host_index), (&mut pod_socket, pod_index)] {
+        let change = quiet_and_up.clone();
+        socket
+            .apply_all(&[Request::ChangeLink { index, change }])
+            .unwrap();
+    }
 
     assert!(
         host_socket

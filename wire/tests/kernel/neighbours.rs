@@ -34,11 +34,15 @@ fn an_added_neighbour_is_listed_just_so_and_goes_again() {
             .apply_all(&[Request::AddNeighbour(neighbour)])
             .unwrap();
         assert_eq!(pod_socket.neighbours(link).unwrap(), [neighbour]);
+        let asked = pod_socket.neighbour(link, neighbour.address).unwrap();
+        assert_eq!(asked, Some(neighbour));
 
         pod_socket
             .apply_all(&[Request::DelNeighbour(neighbour)])
             .unwrap();
         assert_eq!(pod_socket.neighbours(link).unwrap(), []);
+        let asked = pod_socket.neighbour(link, neighbour.address).unwrap();
+        assert_eq!(asked, None);
         let error = pod_socket
             .apply_all(&[Request::DelNeighbour(neighbour)])
             .unwrap_err();

@@ -62,6 +62,7 @@ pub(crate) fn joined() -> Joined {
     let (host, mut host_socket) = netns_with_loopback();
     let (pod, mut pod_socket) = netns_with_loopback();
     let (host_index, pod_index) = host_socket.add_veth(&pair(&pod)).unwrap();
+    bring_up(&mut host_socket, host_index);
     bring_up(&mut pod_socket, pod_index);
     let host_end = host_socket.link_by_index(host_index).unwrap().unwrap();
     let pod_end = pod_socket.link_by_index(pod_index).unwrap().unwrap();

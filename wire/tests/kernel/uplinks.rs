@@ -77,7 +77,7 @@ fn a_link_is_found_by_an_address_that_it_has() {
         ("192.0.2.1", None),
     ] {
         let link = host_socket.link_with(address.parse().unwrap()).unwrap();
-        let name = link.as_ref().map(|link| link.name.as_str());
+        let name = link.as_ref().map(|(link, _)| link.name.as_str());
         assert_eq!(name, expected, "{address}");
     }
 }
