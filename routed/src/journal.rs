@@ -57,7 +57,7 @@ impl Journal {
     pub(crate) fn seen(&mut self, peers: &Peers) {
         let nodes = peers.nodes().map(|(node, _)| node);
         let registered = nodes.map(|node| (node, peers.presence(node).is_some()));
-        report::tell(&self.absences.reset(registered, now()));
+        report::tell(self.absences.reset(registered, now()));
     }
 
     /// Something about these nodes changed in the registry.
@@ -69,13 +69,13 @@ impl Journal {
             let line = self.absences.change(node, is_registered, is_present, now());
             lines.extend(line);
         }
-        report::tell(&lines);
+        report::tell(lines);
     }
 
     /// Tells what is due.
     pub(crate) fn tell(&mut self, now: Instant) {
         if self.absences.due_at().is_some_and(|at| at <= now) {
-            report::tell(&self.absences.due(now));
+            report::tell(self.absences.due(now));
         }
     }
 }

@@ -18,9 +18,7 @@ use crate::file;
 use crate::hold::{Owners, Seen};
 use crate::peers::Peers;
 use crate::report::Said;
-
-/// As many held subnets are named in the log.
-const MOST_NAMED: usize = 8;
+use crate::verdict::few;
 
 /// The file `routed.json` in a network's folder under `/run`, and what is in it.
 #[derive(Debug)]
@@ -149,15 +147,6 @@ fn shown((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
     }
 }
 
-/// The first of them, and how many more there are.
-fn few(subnets: &[String]) -> String {
-    let named = &subnets[..subnets.len().min(MOST_NAMED)];
-    match subnets.len().saturating_sub(MOST_NAMED) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,12 +196,5 @@ mod tests {
         assert!(memory.held().is_empty());
         memory.update(&peers(&["10.244.3.0/24"]), false);
         assert_eq!(Memory::recall(folder.path()).held().len(), 1);
-    }
-
-    #[test]
-    fn many_subnets_are_not_all_named() {
-        let all: Vec<_> = (0..10).map(|n| format!("10.244.{n}.0/24")).collect();
-        assert!(few(&all).ends_with("10.244.7.0/24 and 2 more"));
-        assert_eq!(few(&all[..2]), "10.244.0.0/24, 10.244.1.0/24");
     }
 }

@@ -2,6 +2,7 @@
 //! come out.
 
 mod facts;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +10,12 @@ use ipnet::IpNet;
 use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
+pub(crate) use self::refused::Refused;
 use crate::claims::Claims;
 use crate::desired::{self, Here, Path};
 use crate::hold::{self, Distrust, Held, Owners, Seen};
 use crate::plan::{Desired, Scope};
-use crate::report::{Kind, Line};
-use crate::verdict::{Explained, Verdict};
+use crate::verdict::Verdict;
 
 /// The registry as this node believes it.
 #[derive(Debug, Default)]
@@ -189,13 +190,14 @@ impl Peers {
         }
     }
 
-    /// The way to `subnet`, judged anew; `current` is the one it has. News goes to `lines`.
+    /// The way to `subnet`, judged anew; `current` is the one it has. A claim that gets none for
+    /// a new reason goes to `refused`.
     pub(crate) fn wish(
         &mut self,
         subnet: IpNet,
         here: Here<'_>,
         current: Option<Path>,
-        lines: &mut Vec<Line>,
+        refused: &mut Refused,
     ) -> Option<Path> {
         let Some(view) = &self.view else {
             return self.held.path(&subnet);
@@ -223,14 +225,9 @@ impl Peers {
             .judged
             .get(&subnet)
             .is_some_and(|before| before.verdict == verdict);
-        if let (Verdict::Refused(refusal), false) = (&verdict, known) {
-            let explained = Explained {
-                subnet,
-                peer: &claim.node,
-                refusal,
-                here,
-            };
-            lines.push(Line::new(Kind::Refused, explained.to_string()));
+        if matches!(verdict, Verdict::Refused(_)) && !known {
+            let subnets = refused.entry(claim.node.clone()).or_default();
+            subnets.push(subnet);
         }
         self.judged.insert(
             subnet,

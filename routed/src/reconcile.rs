@@ -144,7 +144,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     fn take(&mut self, effect: Effect, ignored: &[Ignored]) -> bool {
-        report::tell(&self.ignored.tell(ignored, self.peers.ignored()));
+        report::tell(self.ignored.tell(ignored, self.peers.ignored()));
         self.dirty.add(effect.scope);
         effect.rejoin
     }

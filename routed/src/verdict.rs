@@ -55,6 +55,24 @@ impl Refusal {
         }
     }
 
+    /// Whether it is about the peer, whichever of its subnets is meant.
+    pub(crate) fn is_about_peer(&self) -> bool {
+        !matches!(
+            self,
+            Self::OutsidePodCidrs | Self::WrongLength(_) | Self::OwnedHere(_)
+        )
+    }
+
+    /// Whether who knows this one of a peer learns nothing from `other` about the same peer.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::NoNextHop(known), Self::NoNextHop(tried)) => {
+                self.name() == other.name() && tried.iter().all(|it| known.contains(it))
+            }
+            _ => self.is_about_peer() && self == other,
+        }
+    }
+
     /// Whether the claim may be sound and only its peer's address is missing. Such a claim gets no
     /// route, but takes away none either.
     pub(crate) fn is_pending(&self) -> bool {
@@ -119,11 +137,11 @@ impl fmt::Display for Fault {
 
 /// A refusal in words, with what it takes to understand it.
 pub(crate) struct Explained<'a> {
-    /// The claimed subnet.
-    pub(crate) subnet: IpNet,
-    /// The peer that claims it.
+    /// The claimed subnets.
+    pub(crate) subnets: &'a [IpNet],
+    /// The peer that claims them.
     pub(crate) peer: &'a NodeName,
-    /// Why it gets no route.
+    /// Why they get no route.
     pub(crate) refusal: &'a Refusal,
     /// This node's side.
     pub(crate) here: Here<'a>,
@@ -131,53 +149,48 @@ pub(crate) struct Explained<'a> {
 
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            subnet,
-            peer,
-            refusal,
-            here,
-        } = self;
-        let node = here.node;
+        let Self { peer, refusal, .. } = self;
+        let (here, node, subnets) = (self.here, self.here.node, few(self.subnets));
         match refusal {
             Refusal::OutsidePodCidrs => write!(
                 f,
-                "invalid claim: {peer} claims {subnet}, which is in none of the pod CIDRs {}",
+                "invalid claim: {peer} claims {subnets}, which is in none of the pod CIDRs {}",
                 list(&here.network.pod_cidrs)
             ),
             Refusal::WrongLength(length) => write!(
                 f,
-                "invalid claim: {peer} claims {subnet}, but subnets of this network are /{length}"
+                "invalid claim: {peer} claims {subnets}, but subnets of this network are /{length}"
             ),
             Refusal::OwnedHere(own) => write!(
                 f,
-                "conflicting claim: {peer} claims {subnet}, but {node} owns {own}; one of the two \
+                "conflicting claim: {peer} claims {subnets}, but {node} owns {own}; one of the two \
                  nodes must be drained and its claim released"
             ),
             Refusal::NoRecord => write!(
                 f,
-                "unknown peer: {peer} claims {subnet}, but the registry has no readable record of \
+                "unknown peer: {peer} claims {subnets}, but the registry has no readable record of \
                  its addresses; a route it had stays"
             ),
             Refusal::NotAnnounced => write!(
                 f,
-                "waiting for {peer}: it owns {subnet} but has not said by which address it is \
+                "waiting for {peer}: it owns {subnets} but has not said by which address it is \
                  reached; is its routed running?"
             ),
             Refusal::NoAddress => write!(
                 f,
-                "unreachable peer: {peer} has no address for its subnet {subnet} of the other family; \
-                 give its routed one with --node-address"
+                "unreachable peer: {peer} has no address of the family that {subnets} takes; give \
+                 its routed one with --node-address"
             ),
             Refusal::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
                 write!(
                     f,
-                    "invalid next hop: {peer} gives {} for {subnet}",
+                    "invalid next hop: {peer} gives {} for {subnets}",
                     faults(tried)
                 )
             }
             Refusal::NoNextHop(tried) => write!(
                 f,
-                "unreachable peer: {peer} gives {} for {subnet}, and {node} is connected to {}{}",
+                "unreachable peer: {peer} gives {} for {subnets}, and {node} is connected to {}{}",
                 faults(tried),
                 connected(here.links, tried),
                 advice(tried)
@@ -224,6 +237,18 @@ fn advice(tried: &[(IpAddr, Fault)]) -> &'static str {
          \"gateway\" in the flatland section"
     } else {
         ""
+    }
+}
+
+/// As many subnets are named in a line.
+const MOST_NAMED: usize = 8;
+
+/// The first of them, and how many more there are.
+pub(crate) fn few<T: fmt::Display>(items: &[T]) -> String {
+    let named = list(&items[..items.len().min(MOST_NAMED)]);
+    match items.len().saturating_sub(MOST_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

@@ -70,7 +70,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (Verdict, String) {
     let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, here);
     let words = match &verdict {
         Verdict::Refused(refusal) => Explained {
-            subnet: net(subnet),
+            subnets: &[net(subnet)],
             peer: &n2,
             refusal,
             here,

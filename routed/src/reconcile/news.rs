@@ -6,44 +6,45 @@ use super::Reconciler;
 use crate::fib::Why;
 use crate::guests::GATEWAY;
 use crate::plan::{Change, Step};
-use crate::report::{self, Kind, Line};
+use crate::report::{self, Kind};
 
 impl<K> Reconciler<K> {
-    /// What became of the kernel.
-    pub(super) fn success(&self, step: &Step) -> Line {
-        let peer = self.peers.owner(&step.dst);
+    /// What a step that was taken came to.
+    pub(super) fn outcome(&self, step: &Step) -> Kind {
         let was_there = |route| {
             let before = self.before.get(&step.dst);
             before.is_some_and(|all| all.contains(route))
         };
-        let line = |route| report::route_line(route, peer, &self.side.links);
         match &step.change {
-            Change::Add(new) if was_there(new) => Line::new(
-                Kind::Restored,
-                format!("{} put back: it was gone", line(new)),
-            ),
-            Change::Replace { old, new } if was_there(new) => {
-                let text = format!("{} put back: somebody made it{}", line(new), self.way(old));
-                Line::new(Kind::Restored, text)
+            Change::Add(new) | Change::Replace { new, .. } if was_there(new) => Kind::Restored,
+            Change::Add(_) => Kind::Added,
+            Change::Replace { .. } => Kind::Moved,
+            Change::Remove(_) if step.dst == GATEWAY => Kind::Withdrawn,
+            Change::Remove(_) if self.peers.owner(&step.dst).is_some() => Kind::Withdrawn,
+            Change::Remove(_) => Kind::Pruned,
+        }
+    }
+
+    /// The same in words.
+    pub(super) fn success(&self, step: &Step, outcome: Kind) -> String {
+        let peer = self.peers.owner(&step.dst);
+        let line = |route| report::route_line(route, peer, &self.side.links);
+        match (&step.change, outcome) {
+            (Change::Add(new), Kind::Restored) => format!("{} put back: it was gone", line(new)),
+            (Change::Add(new), _) => format!("{} added", line(new)),
+            (Change::Replace { old, new }, Kind::Restored) => {
+                format!("{} put back: somebody made it{}", line(new), self.way(old))
             }
-            Change::Add(new) => Line::new(Kind::Added, format!("{} added", line(new))),
-            Change::Replace { old, new } => {
-                Line::new(Kind::Moved, format!("{}: was{}", line(new), self.way(old)))
+            (Change::Replace { old, new }, _) => format!("{}: was{}", line(new), self.way(old)),
+            (Change::Remove(old), Kind::Pruned) => {
+                format!("stale {} withdrawn: no node claims it", line(old))
             }
-            Change::Remove(old) => match peer {
+            (Change::Remove(old), _) => match peer {
                 Some(peer) if self.peers.has_left(&step.dst) => {
-                    let text = format!("{peer} left: {} withdrawn", line(old));
-                    Line::new(Kind::Withdrawn, text)
+                    format!("{peer} left: {} withdrawn", line(old))
                 }
-                Some(_) => Line::new(Kind::Withdrawn, format!("{} withdrawn", line(old))),
-                None if step.dst == GATEWAY => {
-                    let text = format!("{} withdrawn: this node needs none", line(old));
-                    Line::new(Kind::Withdrawn, text)
-                }
-                None => {
-                    let text = format!("stale {} withdrawn: no node claims it", line(old));
-                    Line::new(Kind::Pruned, text)
-                }
+                Some(_) => format!("{} withdrawn", line(old)),
+                None => format!("{} withdrawn: this node needs none", line(old)),
             },
         }
     }
@@ -58,13 +59,10 @@ impl<K> Reconciler<K> {
     }
 
     /// What did not.
-    pub(super) fn failure(&self, step: &Step, why: &Why) -> Line {
+    pub(super) fn failure(&self, step: &Step, why: &Why) -> String {
         let (Change::Add(route) | Change::Replace { new: route, .. } | Change::Remove(route)) =
             &step.change;
         let peer = self.peers.owner(&step.dst);
-        Line::new(
-            Kind::Failed,
-            report::failure_line(route, peer, why, &self.side.links),
-        )
+        report::failure_line(route, peer, why, &self.side.links)
     }
 }

@@ -14,9 +14,10 @@ use crate::detours::Detours;
 use crate::dirty::Dirty;
 use crate::fib::{self, Kernel};
 use crate::guests::{self, GATEWAY};
+use crate::peers::Refused;
 use crate::plan::{self, Change, Scope};
 use crate::pods;
-use crate::report::{self, Kind, Line};
+use crate::report::{Kind, Lines};
 
 impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel match. After an error everything is as dirty as before.
@@ -32,7 +33,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     fn try_pass(&mut self, dirty: &Dirty, now: Instant) -> Result<(), Error> {
-        let mut lines = Vec::new();
+        let mut lines = Lines::default();
         let links_differ = dirty.links && self.look_at_links()?;
         let detours_differ = (dirty.detours || dirty.links) && self.look_at_detours()?;
         let claims = if links_differ || detours_differ {
@@ -41,7 +42,7 @@ impl<K: Kernel> Reconciler<K> {
             &dirty.claims
         };
         self.judge(claims, &mut lines);
-        report::tell(&mem::take(&mut lines));
+        mem::take(&mut lines).tell();
         if dirty.routes {
             self.look_at_routes(&mut lines)?;
         }
@@ -67,7 +68,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// Lists our routes, and puts those to pods back that went with an address.
-    fn look_at_routes(&mut self, lines: &mut Vec<Line>) -> Result<(), Error> {
+    fn look_at_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
         let listing = fib::list(&mut self.kernel)?;
         let mut before = mem::replace(&mut self.actual, listing.ours);
         before.append(&mut self.before);
@@ -80,7 +81,7 @@ impl<K: Kernel> Reconciler<K> {
         Ok(())
     }
 
-    fn put_back(&mut self, cut_off: Vec<Route>, lines: &mut Vec<Line>) -> Result<(), Error> {
+    fn put_back(&mut self, cut_off: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
         let requests: Vec<_> = cut_off.iter().cloned().map(Request::AddRoute).collect();
         let failures = self.kernel.apply(&requests)?;
         let failed = |at: usize| {
@@ -91,11 +92,10 @@ impl<K: Kernel> Reconciler<K> {
         for (at, route) in cut_off.into_iter().enumerate() {
             match failed(at) {
                 None => {
-                    let text = format!(
-                        "route to pod {} put back: its source address is gone",
-                        route.dst.addr()
-                    );
-                    lines.push(Line::new(Kind::Restored, text));
+                    lines.add(Kind::Restored, || {
+                        let pod = route.dst.addr();
+                        format!("route to pod {pod} put back: its source address is gone")
+                    });
                     self.pods.insert(route.dst, route);
                 }
                 // The pod is gone, or has its route already.
@@ -104,19 +104,14 @@ impl<K: Kernel> Reconciler<K> {
                         error.errno(),
                         Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
                     ) => {}
-                Some(error) => lines.push(Line::new(Kind::Failed, error.to_string())),
+                Some(error) => lines.add(Kind::Failed, || error.to_string()),
             }
         }
         Ok(())
     }
 
     /// Makes the kernel's routes within `scope` the desired ones.
-    fn put_right(
-        &mut self,
-        scope: &Scope,
-        now: Instant,
-        mut lines: Vec<Line>,
-    ) -> Result<(), Error> {
+    fn put_right(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
         let mut steps = plan::diff(&self.desired, &self.actual, scope);
         if !self.peers.is_known() {
             steps.retain(|step| !matches!(step.change, Change::Remove(_)));
@@ -130,25 +125,25 @@ impl<K: Kernel> Reconciler<K> {
         for (step, why) in applied.failed {
             failed.insert(step.dst);
             if self.failures.add(step.dst, why.clone(), now) {
-                lines.push(self.failure(&step, &why));
+                lines.add(Kind::Failed, || self.failure(&step, &why));
             }
         }
         self.failures.keep_only(&failed, scope);
         for step in &applied.done {
-            let line = self.success(step);
-            *self.changes.entry(line.kind()).or_default() += 1;
-            lines.push(line);
+            let kind = self.outcome(step);
+            *self.changes.entry(kind).or_default() += 1;
+            lines.add(kind, || self.success(step, kind));
             plan::record(&mut self.actual, step);
         }
-        report::tell(&lines);
+        lines.tell();
         self.before.clear();
         self.peers.reported();
         Ok(())
     }
 
     /// Brings `desired` up to date.
-    fn judge(&mut self, scope: &Scope, lines: &mut Vec<Line>) {
-        let here = self.side.here();
+    fn judge(&mut self, scope: &Scope, lines: &mut Lines) {
+        let (here, mut refused) = (self.side.here(), Refused::default());
         let subnets: BTreeSet<IpNet> = match scope {
             Scope::Only(some) => some.clone(),
             Scope::All => {
@@ -162,7 +157,7 @@ impl<K: Kernel> Reconciler<K> {
                 guests::path(here)
             } else {
                 let current = self.desired.get(&subnet).copied();
-                let wish = self.peers.wish(subnet, here, current, lines);
+                let wish = self.peers.wish(subnet, here, current, &mut refused);
                 let is_own = here.owned.contains(&subnet);
                 if is_own {
                     Some(Path::Unreachable)
@@ -175,5 +170,6 @@ impl<K: Kernel> Reconciler<K> {
                 None => self.desired.remove(&subnet),
             };
         }
+        self.peers.tell_refused(&refused, here, lines);
     }
 }

@@ -291,7 +291,7 @@ impl<K: crate::fib::Kernel> Gatherer<'_, K> {
         };
         let here = self.reconciler.here();
         let explained = Explained {
-            subnet,
+            subnets: &[subnet],
             peer,
             refusal,
             here,
