@@ -5,8 +5,8 @@
 #
 #   tests/setup.sh [TARGET]
 #
-# With WITHOUT_RUNTIMES set it leaves out container runtimes and Prometheus, which only tests need; with
-# WITH_IMAGE set too, it has what builds the image.
+# With WITHOUT_RUNTIMES set it leaves out container runtimes, Prometheus and firewalld, which only tests
+# need; with WITH_IMAGE set too, it has what builds the image.
 #
 # Leaves the target triple to build for in target/tools/triple: TARGET if it is given, else this
 # machine's musl target (static programs), else, where that cannot be had, this machine's own.
@@ -66,6 +66,12 @@ check_packages() {
     if test -z "${WITHOUT_RUNTIMES:-}"; then
         # Builds and checks the Kubernetes manifests; it needs no cluster.
         need kubernetes-client kubectl
+        # What firewalld consists of besides itself.
+        need python3 /usr/bin/python3
+        need python3-dbus /usr/lib/python3/dist-packages/dbus/__init__.py
+        need python3-gi /usr/lib/python3/dist-packages/gi/__init__.py
+        need python3-nftables /usr/lib/python3/dist-packages/nftables/__init__.py
+        need dbus-daemon dbus-daemon
     fi
     if test -z "${WITHOUT_RUNTIMES:-}" || test -n "${WITH_IMAGE:-}"; then need buildah buildah; fi
     need iperf3 iperf3
@@ -212,6 +218,23 @@ fetch_runtimes() {
         "these tests are made for Debian 12"
 }
 
+# A firewall to run beside ours in the tests. Unpacked for the same reason: it would take this machine
+# over.
+fetch_firewalld() {
+    ! test -x "$tools/firewalld/usr/sbin/firewalld" || return 0
+    local work package
+    make_work
+    say "fetching firewalld into $tools"
+    download "$work" firewalld python3-firewall || die \
+        "cannot fetch firewalld: apt-get download firewalld python3-firewall failed" \
+        "refresh the package lists as root (apt-get update), or unpack Debian's packages into $tools/firewalld"
+    for package in "$work"/*.deb; do dpkg -x "$package" "$work"; done
+    rm -rf "$tools/firewalld"
+    mkdir "$tools/firewalld"
+    mv "$work/usr" "$tools/firewalld/usr"
+    rm -rf "$work"
+}
+
 # add_rust KIND NAME: a rustup target or component. No rustup, no success.
 add_rust() {
     command -v rustup >/dev/null || return 1
@@ -247,5 +270,6 @@ fetch_etcd
 if test -z "${WITHOUT_RUNTIMES:-}"; then
     fetch_prometheus
     fetch_runtimes
+    fetch_firewalld
 fi
 choose_target "${1:-}"

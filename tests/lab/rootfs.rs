@@ -17,7 +17,7 @@ use crate::namespaces::mount_proc;
 const NEW_ROOT: &str = "/mnt";
 
 /// Folders that a machine has to itself.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "etc",
     "run",
     "tmp",
@@ -30,6 +30,7 @@ const OWN: [&str; 17] = [
     "opt/cni/bin",
     "opt/flatland",
     "opt/runtimes",
+    "opt/firewalld",
     "etc/cni/net.d",
     "etc/flatland",
     "var/lib",
@@ -76,9 +77,11 @@ pub fn compose(name: &str, plugins: Option<&Path>) -> Result {
         }
     }
     compose_etc(name, &root.join("etc"))?;
-    let runtimes = unpacked("runtimes");
-    if runtimes.is_dir() {
-        share(&runtimes, &root.join("opt/runtimes"), true)?;
+    for tool in ["runtimes", "firewalld"] {
+        let theirs = unpacked(tool);
+        if theirs.is_dir() {
+            share(&theirs, &root.join("opt").join(tool), true)?;
+        }
     }
     if let Some(plugins) = plugins {
         share(plugins, &root.join("opt/cni/bin"), true)?;

@@ -3,7 +3,7 @@
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 use serde_json::json;
 
-use crate::support::{back_within_a_second, load, raise, reaches, run};
+use crate::support::{back_within_a_second, load, raise, reaches, run, take_advice};
 
 fn cluster() -> Result<Lab> {
     raise(2, Families::Dual, &json!({}))
@@ -105,19 +105,6 @@ fn rules_that_were_saved_and_restored_do_not_pile_up() -> Result {
         })?;
     }
     Ok(())
-}
-
-/// Does what the log advises about a chain.
-fn take_advice(node: &Node, about: &str) -> Result {
-    let log = node.routed_log();
-    let line = log.lines().rfind(|line| line.contains(about));
-    let (_, advice) = line
-        .unwrap_or_default()
-        .split_once("accept them: ")
-        .unwrap_or_default();
-    advice
-        .split(" && ")
-        .try_for_each(|command| run(node, command).map(drop))
 }
 
 #[test]

@@ -140,3 +140,16 @@ pub(crate) fn load(machine: &Machine, rules: &str) -> Result {
     let output = machine.run_with(&["nft", "-f", "-"], rules.as_bytes())?;
     output.success().map(drop)
 }
+
+/// Does what the log advises about a chain.
+pub(crate) fn take_advice(node: &Node, about: &str) -> Result {
+    let log = node.routed_log();
+    let line = log.lines().rfind(|line| line.contains(about));
+    let (_, advice) = line
+        .unwrap_or_default()
+        .split_once("accept them: ")
+        .unwrap_or_default();
+    advice
+        .split(" && ")
+        .try_for_each(|command| run(node, command).map(drop))
+}

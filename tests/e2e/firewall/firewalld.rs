@@ -1,0 +1,51 @@
+//! A node whose administrator keeps firewalld: Debian's own, not rules that look like its.
+
+use lab::{DEADLINE, Families, Firewalld, Result, wait_until};
+use serde_json::json;
+
+use crate::support::{back_within_a_second, outside, raise, reaches, seen, table, take_advice};
+
+/// The chain in which firewalld rejects what none of its zones lets through.
+const CHAIN: &str = "chain filter_FORWARD of table inet firewalld";
+
+#[test]
+fn pods_pass_once_firewalld_was_told_what_the_log_says_and_after_each_reload() -> Result {
+    let lab = raise(2, Families::Dual, &json!({ "ipMasq": true }))?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b, c) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
+    let (stranger, _server) = outside(&lab, 200, one)?;
+    let pass = || reaches(&a, &b) && reaches(&b, &a) && reaches(&a, &c);
+    let own = table(one);
+    assert!(pass());
+
+    let mut firewalld = Firewalld::start(one)?;
+    let drops = format!("{CHAIN} drops");
+    wait_until("advice", DEADLINE, || one.routed_log().contains(&drops))
+        .map_err(|error| error.doing(one.routed_log()))?;
+    assert!(!reaches(&a, &b) && !reaches(&b, &a));
+    let doctor =
+        one.routed_command(&["doctor", "--conflist", "/etc/flatland/10-flatland.conflist"])?;
+    assert!(doctor.stdout.contains(&drops), "{}", doctor.stdout);
+
+    take_advice(one, &drops)?;
+    let passes = format!("{CHAIN} does not keep pods' packets back any more");
+    wait_until("word of the success", DEADLINE, || {
+        one.routed_log().contains(&passes)
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    assert!(pass());
+
+    for _ in 0..3 {
+        firewalld.reload()?;
+        back_within_a_second(one, "table after a reload", || table(one) == own)?;
+        back_within_a_second(one, "pods after a reload", pass)?;
+    }
+    // Pods are masqueraded as before, too.
+    assert_eq!(seen(&a, stranger.addresses())?, one.addresses());
+
+    firewalld.restart()?;
+    back_within_a_second(one, "table after a restart", || table(one) == own)?;
+    back_within_a_second(one, "pods after a restart", pass)?;
+    assert_eq!(seen(&a, stranger.addresses())?, one.addresses());
+    Ok(())
+}
