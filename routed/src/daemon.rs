@@ -13,6 +13,7 @@ use wire::cni;
 use wire::netlink::{Event as KernelEvent, Monitor};
 use wire::node::{MachineId, NodeName, run_dir};
 
+use crate::attached;
 use crate::chores::Chores;
 use crate::config::Config;
 use crate::error::Error;
@@ -57,6 +58,8 @@ pub(crate) struct Daemon {
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
+    /// For what the reconciler does not look at.
+    kernel: Netlink,
     firewall: Firewall,
     memory: Memory,
     chores: Chores,
@@ -73,6 +76,7 @@ pub(crate) struct Daemon {
     failed_chores: u32,
     trouble: Said,
     misnamed: Said,
+    unknown_pods: Said,
     is_settled: bool,
 }
 
@@ -116,6 +120,7 @@ impl Daemon {
             node,
             folder: folder.to_owned(),
             reconciler,
+            kernel: Netlink::default(),
             firewall,
             memory,
             chores: Chores::new(config, network, machine, wishes),
@@ -127,10 +132,12 @@ impl Daemon {
             failed_chores: 0,
             trouble: Said::default(),
             misnamed: Said::default(),
+            unknown_pods: Said::default(),
             is_settled: false,
         };
         // A damaged file stops nobody: the registry knows what it said, and joining writes it anew.
         daemon.reload_owned();
+        daemon.remember_pods();
         Ok(daemon)
     }
 
@@ -170,6 +177,22 @@ impl Daemon {
             Ok(Some(owned)) => self.own(&owned),
             Ok(None) => {}
             Err(why) => warn!("{why}; going on with what was known"),
+        }
+    }
+
+    /// Routes to pods that went while nobody looked come back.
+    fn remember_pods(&mut self) {
+        match attached::pods(&mut self.kernel, &self.network) {
+            Ok(pods) => {
+                self.reconciler.remember_pods(&pods);
+                self.unknown_pods.clear();
+            }
+            Err(why) => {
+                let text = format!("cannot tell which pods this node has: {why}");
+                if self.unknown_pods.is_news(&text) {
+                    warn!("{text}; routes to them that are gone stay so");
+                }
+            }
         }
     }
 
@@ -252,6 +275,7 @@ impl Daemon {
             self.resync_at = now + RESYNC.pause(1);
             self.chores_at.get_or_insert(now);
             self.reconciler.resync();
+            self.remember_pods();
             self.firewall.resync();
             self.memory.update(self.reconciler.peers(), true);
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
+
 use crate::plan::Scope;
 
 /// What has to be looked at again.
@@ -15,6 +17,8 @@ pub(crate) struct Dirty {
     pub(crate) routes: bool,
     /// The claims, and the routes to what is claimed.
     pub(crate) claims: Scope,
+    /// The routes to these pods, which are gone.
+    pub(crate) pods: BTreeSet<IpNet>,
 }
 
 impl Dirty {
@@ -25,6 +29,7 @@ impl Dirty {
             detours: false,
             routes: false,
             claims: Scope::Only(BTreeSet::new()),
+            pods: BTreeSet::new(),
         }
     }
 
@@ -35,13 +40,15 @@ impl Dirty {
             detours: true,
             routes: true,
             claims: Scope::All,
+            pods: BTreeSet::new(),
         }
     }
 
     /// Whether nothing has.
     pub(crate) fn is_nothing(&self) -> bool {
         let nothing_claimed = matches!(&self.claims, Scope::Only(some) if some.is_empty());
-        !(self.links || self.detours || self.routes) && nothing_claimed
+        let nothing_lost = self.pods.is_empty();
+        !(self.links || self.detours || self.routes) && nothing_claimed && nothing_lost
     }
 
     /// Whether so much has that the work grows with the number of peers.
@@ -64,5 +71,6 @@ impl Dirty {
         self.detours |= failed.detours;
         self.routes = true;
         self.add(failed.claims);
+        self.pods.extend(failed.pods);
     }
 }

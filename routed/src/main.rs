@@ -3,6 +3,7 @@
 
 mod absence;
 mod asks;
+mod attached;
 mod chain;
 mod chores;
 mod claims;

@@ -8,6 +8,7 @@ mod pass;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use ipnet::IpNet;
@@ -24,7 +25,7 @@ use crate::guests::GATEWAY;
 use crate::hold::{Owners, Seen};
 use crate::peers::{Effect, Peers};
 use crate::plan::{self, Actual, Desired, Scope};
-use crate::pods::Pods;
+use crate::pods::{self, Pods};
 use crate::report::{self, Kind};
 use crate::side::Side;
 
@@ -90,6 +91,19 @@ impl<K: Kernel> Reconciler<K> {
         let changed = self.side.owned.iter().chain(subnets).chain([&GATEWAY]);
         self.dirty.add(Scope::Only(changed.copied().collect()));
         self.side.owned = subnets.to_vec();
+    }
+
+    /// These addresses are of pods of this node, each with the index of its host end: routes to
+    /// them have to be there, although nobody saw them go.
+    pub(crate) fn remember_pods(&mut self, attached: &[(IpAddr, u32)]) {
+        for (address, host_end) in attached {
+            let route = pods::route(*address, *host_end, &self.side.links);
+            let known = self.pods.entry(route.dst).or_insert_with(|| route.clone());
+            if known.dev != route.dev {
+                *known = route;
+            }
+        }
+        self.dirty.routes = true;
     }
 
     /// Whether any of the changes is about a subnet that this node owns or comes to own.

@@ -20,6 +20,8 @@ pub(crate) struct Twin {
 #[derive(Debug, Default)]
 struct State {
     links: Vec<Link>,
+    /// The indexes of links without addresses that are up.
+    host_ends: Vec<u32>,
     routes: Vec<Route>,
     /// How many times all of ours were listed.
     listings: usize,
@@ -31,10 +33,14 @@ impl Twin {
     pub(crate) fn set_links(&self, links: &[Link]) {
         let mut state = self.state.borrow_mut();
         state.links = links.to_vec();
-        let is_up = |dev| links.iter().any(|link| link.up && Some(link.index) == dev);
-        state
-            .routes
-            .retain(|route| route.dev.is_none() || is_up(route.dev));
+        state.flush();
+    }
+
+    /// These host ends of pods are up, and no others.
+    pub(crate) fn set_host_ends(&self, indexes: &[u32]) {
+        let mut state = self.state.borrow_mut();
+        state.host_ends = indexes.to_vec();
+        state.flush();
     }
 
     pub(crate) fn put(&self, route: Route) {
@@ -87,6 +93,18 @@ fn show(route: &Route) -> String {
 }
 
 impl State {
+    /// What leads over a link that is not up goes.
+    fn flush(&mut self) {
+        let mut routes = std::mem::take(&mut self.routes);
+        routes.retain(|route| route.dev.is_none_or(|dev| self.is_up(dev)));
+        self.routes = routes;
+    }
+
+    fn is_up(&self, dev: u32) -> bool {
+        let mut links = self.links.iter();
+        self.host_ends.contains(&dev) || links.any(|link| link.index == dev && link.up)
+    }
+
     fn listen(&mut self) -> Result<(), Error> {
         if self.failures == 0 {
             return Ok(());
@@ -105,11 +123,7 @@ impl State {
         };
         match request {
             Request::AddRoute(new) | Request::ReplaceRoute(new) => {
-                let linked = self
-                    .links
-                    .iter()
-                    .any(|link| Some(link.index) == new.dev && link.up);
-                if new.dev.is_some() && !linked {
+                if new.dev.is_some_and(|dev| !self.is_up(dev)) {
                     return Err(Errno::ENETDOWN);
                 }
                 match (occupied(new, &self.routes), request) {

@@ -11,12 +11,14 @@ use crate::pods;
 
 impl<K: Kernel> Reconciler<K> {
     /// The kernel's tables changed. What comes and goes with pods is no reason for anything: their
-    /// links, their link-local addresses, their own routes.
+    /// links, their link-local addresses, and the routes that go with the links.
     pub(crate) fn kernel_changed(&mut self, event: Event) {
         match event {
-            Event::Link { index } => {
+            Event::Link { index, up } => {
                 if self.side.links.iter().any(|link| link.index == index) {
                     self.links_changed();
+                } else if !up {
+                    self.pods.retain(|_, route| route.dev != Some(index));
                 }
             }
             Event::Address { address, .. } => {
@@ -32,9 +34,13 @@ impl<K: Kernel> Reconciler<K> {
                 self.pods.insert(route.dst, route);
             }
             Event::RouteRemoved(route) if plan::is_to_pod(&route) => {
-                // It went with the pod, or with the address of this node that it names. Which of
-                // the two, the next listing shows; until then it is remembered.
-                self.dirty.routes |= pods::is_orphan(&route, &self.side.links);
+                if pods::is_orphan(&route, &self.side.links) {
+                    // It went with the address of this node that it names, and it was not alone.
+                    self.dirty.routes = true;
+                } else if self.pods.contains_key(&route.dst) {
+                    // The pod is still there: somebody deleted it.
+                    self.dirty.pods.insert(route.dst);
+                }
             }
             Event::RouteAdded(route) => self.route_added(&route),
             Event::RouteRemoved(route) => self.route_removed(&route),

@@ -45,6 +45,10 @@ impl<K: Kernel> Reconciler<K> {
         mem::take(&mut lines).tell();
         if dirty.routes {
             self.look_at_routes(&mut lines)?;
+        } else {
+            let lost = dirty.pods.iter().filter_map(|pod| self.pods.get(pod));
+            let lost = lost.map(|route| pods::sound(route, &self.side.links));
+            self.put_back(lost.collect(), &mut lines)?;
         }
         let scope = if dirty.routes { &Scope::All } else { claims };
         self.put_right(scope, now, lines)
@@ -67,34 +71,34 @@ impl<K: Kernel> Reconciler<K> {
         Ok(differ)
     }
 
-    /// Lists our routes, and puts those to pods back that went with an address.
+    /// Lists our routes, and puts those to pods back that went although the pods are there.
     fn look_at_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
         let listing = fib::list(&mut self.kernel)?;
         let mut before = mem::replace(&mut self.actual, listing.ours);
         before.append(&mut self.before);
         self.before = before;
         let pods = mem::replace(&mut self.pods, listing.pods);
-        let cut_off = pods::cut_off(&pods, &self.pods, &self.side.links);
-        if !cut_off.is_empty() {
-            self.put_back(cut_off, lines)?;
-        }
-        Ok(())
+        let lost = pods::lost(&pods, &self.pods, &self.side.links);
+        self.put_back(lost, lines)
     }
 
-    fn put_back(&mut self, cut_off: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
-        let requests: Vec<_> = cut_off.iter().cloned().map(Request::AddRoute).collect();
+    fn put_back(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let requests: Vec<_> = lost.iter().cloned().map(Request::AddRoute).collect();
         let failures = self.kernel.apply(&requests)?;
         let failed = |at: usize| {
             let is_of =
                 |error: &&Error| matches!(error, Error::Refused { index, .. } if *index == at);
             failures.iter().find(is_of)
         };
-        for (at, route) in cut_off.into_iter().enumerate() {
+        for (at, route) in lost.into_iter().enumerate() {
             match failed(at) {
                 None => {
                     lines.add(Kind::Restored, || {
                         let pod = route.dst.addr();
-                        format!("route to pod {pod} put back: its source address is gone")
+                        format!("route to pod {pod} put back: it was gone, or its source address")
                     });
                     self.pods.insert(route.dst, route);
                 }

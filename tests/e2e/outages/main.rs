@@ -4,6 +4,7 @@ mod certificates;
 mod etcd;
 mod members;
 mod network;
+mod pods;
 mod routed;
 mod slow;
 mod space;

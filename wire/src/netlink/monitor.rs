@@ -8,7 +8,7 @@ use nix::libc::{
     RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
 };
 use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer};
-use rtnetlink::packet_route::link::LinkHeader;
+use rtnetlink::packet_route::link::{LinkFlags, LinkHeader};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::subscription::Subscription;
@@ -51,6 +51,9 @@ pub enum Event {
     Link {
         /// Its index.
         index: u32,
+        /// Whether it is there and administratively up (`IFF_UP`). That it is not is told before
+        /// what goes with it.
+        up: bool,
     },
     /// An address came, went or changed its state, such as to deprecated.
     Address {
@@ -79,9 +82,13 @@ impl Event {
     fn parse(message: &NetlinkBuffer<&[u8]>) -> Result<Option<Self>, DecodeError> {
         let payload = message.payload();
         Ok(match message.message_type() {
-            RTM_NEWLINK | RTM_DELLINK => Some(Self::Link {
-                index: LinkHeader::parse(payload)?.index,
-            }),
+            kind @ (RTM_NEWLINK | RTM_DELLINK) => {
+                let header = LinkHeader::parse(payload)?;
+                Some(Self::Link {
+                    index: header.index,
+                    up: kind == RTM_NEWLINK && header.flags.contains(LinkFlags::Up),
+                })
+            }
             RTM_NEWADDR | RTM_DELADDR => Address::parse(payload)?.map(|found| Self::Address {
                 link: found.link,
                 address: found.address.ip(),

@@ -3,7 +3,9 @@
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use wire::netlink::{Address, Event, Monitor, Request, Route, RouteKind, Socket, Topics};
+use wire::netlink::{
+    Address, Event, LinkChange, Monitor, Request, Route, RouteKind, Socket, Topics,
+};
 use wire::netns::Netns;
 
 use crate::support::{bring_up, netns, netns_with_loopback};
@@ -116,13 +118,31 @@ fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
 }
 
 #[test]
-fn a_link_that_comes_up_is_told() {
+fn a_link_that_comes_up_or_goes_down_is_told() {
     let namespace = netns();
     let mut monitor = monitor(&namespace, Topics::ALL);
 
     bring_up(&mut namespace.socket().unwrap(), 1);
 
-    assert!(heard(&mut monitor).contains(&Event::Link { index: 1 }));
+    assert!(heard(&mut monitor).contains(&Event::Link { index: 1, up: true }));
+
+    let down = Request::ChangeLink {
+        index: 1,
+        change: LinkChange {
+            up: Some(false),
+            ..LinkChange::default()
+        },
+    };
+    namespace.socket().unwrap().apply_all(&[down]).unwrap();
+
+    let told = heard(&mut monitor);
+    assert_eq!(
+        told.first(),
+        Some(&Event::Link {
+            index: 1,
+            up: false
+        })
+    );
 }
 
 #[test]

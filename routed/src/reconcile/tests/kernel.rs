@@ -1,5 +1,7 @@
 //! What the kernel does, and what it costs.
 
+use std::net::IpAddr;
+
 use super::*;
 use crate::guests;
 
@@ -46,13 +48,13 @@ fn a_link_that_flaps_gets_its_routes_back() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
-    let link_event = || Event::Link { index: 2 };
+    let link_event = |up| Event::Link { index: 2, up };
     kernel.set_links(&eth0("192.168.1.1/24", false));
-    reconciler.kernel_changed(link_event());
+    reconciler.kernel_changed(link_event(false));
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE]);
     kernel.set_links(&eth0("192.168.1.1/24", true));
-    reconciler.kernel_changed(link_event());
+    reconciler.kernel_changed(link_event(true));
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
@@ -194,12 +196,19 @@ fn what_comes_and_goes_with_pods_is_no_reason_for_anything() {
         ..route_to_peer(99)
     };
     for event in [
-        Event::Link { index: 77 },
+        Event::Link {
+            index: 77,
+            up: true,
+        },
         Event::Address {
             link: 77,
             address: "fe80::7".parse().unwrap(),
         },
         Event::RouteAdded(pod.clone()),
+        Event::Link {
+            index: 77,
+            up: false,
+        },
         Event::RouteRemoved(pod),
         Event::RouteAdded(foreign.clone()),
         Event::RouteReplaced(foreign.clone()),
@@ -316,42 +325,86 @@ fn a_peer_beyond_a_gateway_follows_the_nodes_own_route_to_it() {
     assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2]);
 }
 
-#[test]
-fn routes_to_pods_that_go_with_the_nodes_address_are_put_back() {
-    let pod = |n: u8, src: u8| Route {
-        dev: Some(2),
+/// The route to 10.244.1.N, whose host end is link 70 + N, with 192.168.1.SRC as its source.
+fn pod(n: u8, src: u8) -> Route {
+    Route {
+        dev: Some(70 + u32::from(n)),
         src: Some([192, 168, 1, src].into()),
         ..Route::new(net(&format!("10.244.1.{n}/32")), RouteKind::Unicast)
-    };
+    }
+}
+
+/// A node with two pods of which only the first was there when the daemon started.
+fn with_pods() -> (Twin, Reconciler<Twin>) {
     let (kernel, mut reconciler) = start(&[pod(5, 1)]);
+    kernel.set_host_ends(&[75, 76]);
     reconciler.reset(registry(10, &[]));
     pass(&mut reconciler);
     kernel.put(pod(6, 1));
     reconciler.kernel_changed(Event::RouteAdded(pod(6, 1)));
+    (kernel, reconciler)
+}
 
-    // A pod that goes is gone; whatever goes with the address is not.
-    kernel.put(pod(7, 1));
-    reconciler.kernel_changed(Event::RouteAdded(pod(7, 1)));
-    kernel.take("10.244.1.7/32");
-    reconciler.kernel_changed(Event::RouteRemoved(pod(7, 1)));
-    reconciler.resync();
-    pass(&mut reconciler);
+const BOTH_PODS: [&str; 3] = [OWN_ROUTE, "10.244.1.5/32 foreign", "10.244.1.6/32 foreign"];
+
+#[test]
+fn routes_to_pods_that_go_with_the_nodes_address_are_put_back() {
+    let (kernel, mut reconciler) = with_pods();
     kernel.set_links(&eth0("192.168.1.8/24", true));
+    for n in [5, 6] {
+        kernel.take(&format!("10.244.1.{n}/32"));
+    }
+    // Of some the kernel tells, of others it does not.
+    reconciler.kernel_changed(Event::RouteRemoved(pod(6, 1)));
+    let address = "192.168.1.8".parse().unwrap();
+    reconciler.kernel_changed(Event::Address { link: 2, address });
+    pass(&mut reconciler);
+    assert_eq!(kernel.shown(), BOTH_PODS);
+}
+
+#[test]
+fn a_route_to_a_pod_that_somebody_deletes_is_put_back_without_a_listing() {
+    let (kernel, mut reconciler) = with_pods();
+    let listings = kernel.listings();
     for n in [5, 6] {
         kernel.take(&format!("10.244.1.{n}/32"));
         reconciler.kernel_changed(Event::RouteRemoved(pod(n, 1)));
     }
-    let address = "192.168.1.8".parse().unwrap();
-    reconciler.kernel_changed(Event::Address { link: 2, address });
     pass(&mut reconciler);
-    let expected = ["10.244.1.5/32 foreign", "10.244.1.6/32 foreign"];
-    let shown = kernel.shown();
-    assert!(
-        shown.contains(&OWN_ROUTE.to_owned()) && shown.len() == 3,
-        "{shown:?}"
-    );
-    assert!(
-        expected.iter().all(|it| shown.contains(&(*it).to_owned())),
-        "{shown:?}"
-    );
+    assert_eq!(kernel.shown(), BOTH_PODS);
+    assert_eq!(kernel.listings(), listings);
+}
+
+#[test]
+fn routes_to_pods_that_went_while_nobody_looked_are_put_back() {
+    let (kernel, mut reconciler) = with_pods();
+    for n in [5, 6] {
+        kernel.take(&format!("10.244.1.{n}/32"));
+    }
+    let attached = |n: u8| (IpAddr::from([10, 244, 1, n]), 70 + u32::from(n));
+    reconciler.remember_pods(&[attached(5), attached(6)]);
+    pass(&mut reconciler);
+    assert_eq!(kernel.shown(), BOTH_PODS);
+}
+
+#[test]
+fn the_route_to_a_pod_that_is_gone_stays_gone() {
+    let (kernel, mut reconciler) = with_pods();
+    kernel.set_host_ends(&[75]);
+    let gone = |index| Event::Link { index, up: false };
+    reconciler.kernel_changed(gone(76));
+    reconciler.kernel_changed(Event::RouteRemoved(pod(6, 1)));
+    assert!(!reconciler.is_dirty());
+    // Another pod gets the address meanwhile, on a host end of its own.
+    kernel.set_host_ends(&[75, 77]);
+    let another = Route {
+        dev: Some(77),
+        ..pod(6, 1)
+    };
+    kernel.put(another.clone());
+    reconciler.kernel_changed(Event::RouteAdded(another));
+    reconciler.remember_pods(&[(IpAddr::from([10, 244, 1, 5]), 75)]);
+    kernel.set_host_ends(&[77]);
+    pass(&mut reconciler);
+    assert_eq!(kernel.shown(), [OWN_ROUTE, "10.244.1.6/32 foreign"]);
 }
