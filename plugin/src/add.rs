@@ -3,8 +3,10 @@
 use ipnet::IpNet;
 use wire::cni::{Call, Command, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
+use wire::making::Making;
 use wire::netlink::{Mac, RouteFilter};
 use wire::netns::Netns;
+use wire::node;
 
 use crate::answer::{answer, dns};
 use crate::failure::{self, kernel};
@@ -24,6 +26,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let mac = asked::mac(call)?;
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;
+    let _making = begin(call)?;
     let running = ipam.start(call, Command::Add)?;
 
     let prepare = || Prepared::new(call, &config, &netns, mac);
@@ -33,8 +36,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
         Err(error) => return Err(unwind::refused(undone(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
-        // The IPAM plugin decides between two ADDs of one attachment: who has made a pair besides
-        // has lost, or was killed.
+        // An ADD that was killed may have left its pair.
         Err(failed) if failed.error.code == code::ALREADY_ATTACHED => remove_unclaimed(call)
             .map_err(Failed::from)
             .and_then(|()| prepare()),
@@ -46,6 +48,16 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
         Err(Failed { error, is_left }) if is_left => Err(error),
         Err(Failed { error, .. }) => Err(unwind::give_back(error, call, &ipam)),
     }
+}
+
+/// Makes this the only ADD of the attachment: two at once would take from each other what an IPAM
+/// plugin gives to both, or gives back what the other has.
+fn begin(call: &Call) -> Result<Making, Error> {
+    let attachment = call.environment.attachment()?;
+    Making::begin(&node::host_interface(&call.network, attachment)).ok_or_else(|| {
+        let msg = format!("another ADD of {attachment} is under way");
+        Error::new(code::TRY_AGAIN, msg).advise("a runtime calls one after the other")
+    })
 }
 
 /// The error of the IPAM plugin, with all that was made while it ran taken back.

@@ -1,9 +1,10 @@
-//! DEL: needs neither the namespace nor the result of ADD nor any state, and works twice.
+//! DEL: needs neither the namespace nor the result of ADD nor any state, nor more of the configuration
+//! than the IPAM plugin's name, and works twice.
 
 use std::path::Path;
 
 use wire::cni::{Call, Command, Delegate, Error, Running};
-use wire::conf::PluginConfig;
+use wire::conf;
 use wire::netlink::{Link, Socket};
 use wire::netns::Netns;
 
@@ -15,15 +16,11 @@ use crate::{host, removal};
 /// addresses given back, so that none is handed out while a packet for it still finds the old pod.
 /// The IPAM plugin does that while the rest of the interface is cleared away.
 pub(crate) fn del(call: &Call) -> Result<(), Error> {
-    let config = PluginConfig::parse(&call.config)?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let withdrawn = withdraw(call, &mut host)?;
-    let ipam = Delegate::find(call, &config.ipam_type);
+    let ipam = conf::ipam_of(&call.config).and_then(|ipam| Delegate::find(call, &ipam));
     let running = ipam.as_ref().map(|ipam| ipam.start(call, Command::Del));
-    let cleared = match withdrawn {
-        Some(host_end) => clear_away(call, &mut host, &host_end),
-        None => Ok(()),
-    };
+    let cleared = clear_away(call, &mut host, withdrawn.as_ref());
     let freed = match running {
         Ok(running) => running.and_then(Running::finish).map(drop),
         Err(error) => Err(error.clone()),
@@ -42,9 +39,10 @@ fn withdraw(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     Ok(host_end)
 }
 
-/// What is left to do once nothing leads to the pod.
-fn clear_away(call: &Call, host: &mut Socket, host_end: &Link) -> Result<(), Error> {
-    if let Some(netns) = &call.environment.netns {
+/// What is left to do once nothing leads to the pod. A DEL that was cut short may have withdrawn the
+/// host end and done nothing more.
+fn clear_away(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Result<(), Error> {
+    if let (Some(netns), Some(host_end)) = (&call.environment.netns, host_end) {
         clear(netns, call.environment.attachment()?.interface(), host_end);
     }
     removal::destroy_soon(host).map_err(|error| kernel("destroying what was removed", &error))

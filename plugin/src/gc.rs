@@ -8,15 +8,15 @@ use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
 use wire::host_end::is_unfinished;
 use wire::netlink::{self, Link, Socket};
-use wire::node;
+use wire::{making, node};
 
 use crate::failure::kernel;
 use crate::make::with_details;
 use crate::{removal, wiring};
 
 /// How long a host end without an alias is looked at before it counts as left by an ADD that was
-/// cut short: a thousand times what an ADD takes to give it one. The runtime lets no ADD run during
-/// GC (SPEC.md, section 2, "Lifecycle & Ordering"), but another runtime may.
+/// cut short, besides that no ADD is making it: an ADD takes it before it makes anything. The runtime
+/// lets no ADD run during GC (SPEC.md, section 2, "Lifecycle & Ordering"), but another runtime may.
 const IN_THE_MAKING: Duration = Duration::from_secs(1);
 
 /// Removes the host ends of such attachments, their routes with them, and then lets the IPAM
@@ -78,7 +78,8 @@ fn withdraw_unfinished(
         .try_for_each(|link| removal::withdraw(host, link))
 }
 
-/// The indexes of host ends that do not say whose they are, but for those of valid attachments.
+/// The indexes of host ends that do not say whose they are, but for those of valid attachments and
+/// of such as an ADD is making.
 fn unfinished(
     links: &[Link],
     network: &str,
@@ -88,7 +89,7 @@ fn unfinished(
     let names: BTreeSet<String> = names.collect();
     let links = links.iter().filter(|link| is_unfinished(link));
     links
-        .filter(move |link| !names.contains(&link.name))
+        .filter(move |link| !names.contains(&link.name) && !making::is_under_way(&link.name))
         .map(|link| link.index)
 }
 

@@ -11,6 +11,7 @@ use ipam::{Allocation, Ledger, since_boot};
 use nix::errno::Errno;
 use tracing::{info, warn};
 use wire::conf::IpamConfig;
+use wire::making;
 use wire::netlink::{self, Link, Request, Socket};
 use wire::node::host_interface;
 
@@ -98,7 +99,9 @@ impl Sweeper {
         let links = self.kernel.with(Socket::links)?;
         let grace = self.grace.max(IN_THE_MAKING);
         let left = self.unfinished.judge(&links, now, grace);
-        let is_left = |link: &&Link| left.contains(&link.index);
+        // An ADD may wait for its IPAM plugin, and that for others.
+        let is_left =
+            |link: &&Link| left.contains(&link.index) && !making::is_under_way(&link.name);
         for link in links.iter().filter(is_left) {
             let request = Request::DelLink { index: link.index };
             match self.kernel.with(|socket| socket.apply_all(&[request])) {

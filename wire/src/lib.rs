@@ -8,6 +8,7 @@ pub mod cni;
 pub mod conf;
 pub mod guard;
 pub mod host_end;
+pub mod making;
 pub mod netlink;
 pub mod netns;
 pub mod nft;

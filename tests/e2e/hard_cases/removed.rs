@@ -1,6 +1,7 @@
 //! What DEL leaves, and what becomes of it.
 
 use lab::{DEADLINE, Node, Result, Runtime, Target, wait_until};
+use serde_json::json;
 use wire::cni::Version;
 
 use crate::support::lab;
@@ -72,6 +73,39 @@ fn after_del_the_pod_does_not_see_the_interface_and_may_have_it_again_at_once() 
             assert_eq!(pod.run(&["ip", "-4", "route"])?, "");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn del_goes_by_a_conflist_that_add_refuses() -> Result {
+    let lab = lab()?;
+    let node = lab.node(1);
+    let before = node.traces()?;
+    let pod = node.add_pod("a")?;
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["mtuu"] = json!(1400);
+    conflist["plugins"][0]["sysctl"] = json!("nonsense");
+    let runtime = Runtime::with(node, conflist.clone())?;
+    let refused = runtime.add(pod.target()).expect_err("this is no conflist");
+    assert!(refused.to_string().contains("mtuu"), "{refused}");
+
+    runtime.del(pod.target(), None)?;
+
+    assert_eq!(node.traces()?, before);
+    // Without the IPAM plugin's name the interface goes, and the addresses stay reserved.
+    let pod = node.add_pod("b")?;
+    conflist["plugins"][0]["ipam"] = json!({});
+    let runtime = Runtime::with(node, conflist)?;
+    let failed = runtime.del(pod.target(), None).expect_err("no name");
+    assert!(
+        failed.to_string().contains("type is missing in ipam"),
+        "{failed}"
+    );
+    assert_eq!(node.routes()?, Vec::<String>::new());
+    let held = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
+    assert!(held.contains(&pod.addresses()[0].to_string()), "{held}");
+    pod.detach()?;
+    assert_eq!(node.traces()?, before);
     Ok(())
 }
 

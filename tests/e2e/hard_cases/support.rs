@@ -1,6 +1,7 @@
 //! A node on which things go wrong.
 
 use lab::{Lab, Node, Pod, Result, Runtime};
+use serde_json::{Value, json};
 
 /// A node alone, with its claims in a local file.
 pub(crate) fn lab() -> Result<Lab> {
@@ -19,6 +20,66 @@ pub(crate) fn wrap_ipam(node: &Node, script: &str) -> Result {
     node.run_with(&["sh", "-c", install], script.as_bytes())?
         .success()
         .map(drop)
+}
+
+/// Gives an attachment that has its addresses the same ones again, as IPAM plugins may.
+const GIVES_AGAIN: &str = "[ $CNI_COMMAND = ADD ] || exec $REAL\n\
+                           given=/run/given-$CNI_CONTAINERID\n\
+                           [ -s $given ] || $REAL > $given\n\
+                           cat $given";
+
+/// An IPAM plugin.
+pub(crate) struct Ipam {
+    /// The script in place of ours.
+    script: &'static str,
+    /// Its section of the conflist, unless it is ours.
+    section: Option<Value>,
+    /// What a second ADD says of an attachment that has its addresses.
+    pub(crate) refusal: &'static str,
+}
+
+/// IPAM plugins that refuse a second ADD, and such as give the same addresses again.
+pub(crate) fn ipams() -> [Ipam; 4] {
+    let ranges = json!([[{ "subnet": "10.9.0.0/24" }], [{ "subnet": "fd00:9::/64" }]]);
+    let addresses = json!([{ "address": "10.9.0.5/24" }, { "address": "fd00:9::5/64" }]);
+    let attached = "attached already, by host interface";
+    [
+        Ipam {
+            script: "exec $REAL",
+            section: None,
+            refusal: "a/eth0 already holds",
+        },
+        Ipam {
+            script: GIVES_AGAIN,
+            section: None,
+            refusal: attached,
+        },
+        Ipam {
+            script: "exec $REAL",
+            section: Some(json!({ "type": "host-local", "ranges": ranges })),
+            refusal: "duplicate allocation is not allowed",
+        },
+        Ipam {
+            script: "exec $REAL",
+            section: Some(json!({ "type": "static", "addresses": addresses })),
+            refusal: attached,
+        },
+    ]
+}
+
+/// A node alone with that IPAM plugin.
+pub(crate) fn node_with(ipam: &Ipam) -> Result<Lab> {
+    let mut lab = lab()?;
+    let mut conflist = lab.conflist();
+    if let Some(section) = &ipam.section {
+        conflist["plugins"][0]["ipam"] = section.clone();
+    }
+    lab.node_mut(1).set_conflist(&conflist)?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    node.install_plugins(&["host-local", "static"])?;
+    wrap_ipam(node, ipam.script)?;
+    Ok(lab)
 }
 
 /// A node on which system calls of the plugin are tampered with.

@@ -114,6 +114,12 @@ impl PluginConfig {
     }
 }
 
+/// The IPAM plugin that a `flatland` entry names, whatever else is in it: all that it takes to undo
+/// what was done by an entry that was right.
+pub fn ipam_of(entry: &Value) -> Result<String, Error> {
+    ipam_type(&Section::new("", entry)?)
+}
+
 fn refuse_unknown(config: &Value, section: &Section<'_>) -> Result<(), Error> {
     let fields = config.as_object().into_iter().flatten();
     let reserved = fields

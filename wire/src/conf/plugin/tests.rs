@@ -23,6 +23,14 @@ fn with(change: &Value) -> Value {
 }
 
 #[test]
+fn the_ipam_plugin_is_found_in_an_entry_that_is_wrong_otherwise() {
+    let entry = json!({ "type": "flatland", "mtu": "big", "typo": 1, "ipam": { "type": "x" } });
+    assert!(PluginConfig::parse(&entry).is_err());
+    assert_eq!(ipam_of(&entry).unwrap(), "x");
+    assert!(ipam_of(&json!({ "type": "flatland" })).is_err());
+}
+
+#[test]
 fn everything_but_the_ipam_type_has_a_default() {
     let expected = PluginConfig {
         ip_masq: false,
