@@ -181,15 +181,50 @@ impl Disk {
 
     /// The names in one of the folders; none if the folder is missing.
     pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        Self::each_name(folder, |name| names.push(name.to_owned()))?;
+        Ok(names)
+    }
+
+    /// Hands over the names in one of the folders, of which there may be thousands, one by one.
+    fn each_name(folder: &Path, mut on_name: impl FnMut(&str)) -> Result<(), Error> {
         let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(Error::io("list", folder))?,
         };
-        entries
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect::<io::Result<_>>()
-            .map_err(Error::io("list", folder))
+        for entry in entries {
+            let entry = entry.map_err(Error::io("list", folder))?;
+            on_name(&entry.file_name().to_string_lossy());
+        }
+        Ok(())
     }
+
+    /// The addresses that are held, in order.
+    pub(crate) fn held(&self) -> Result<Vec<IpAddr>, Error> {
+        self.held_where(|_| true)
+    }
+
+    /// The addresses that are held and of the family of `subnet`, in order.
+    pub(crate) fn held_like(&self, subnet: &IpNet) -> Result<Vec<IpAddr>, Error> {
+        self.held_where(|name| is_like(name, subnet))
+    }
+
+    fn held_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
+        let mut held = Vec::new();
+        Self::each_name(&self.addresses(), |name| {
+            if wanted(name) {
+                held.extend(name.parse::<IpAddr>());
+            }
+        })?;
+        held.sort_unstable();
+        Ok(held)
+    }
+}
+
+/// Whether the name of a file is an address of the family of `subnet`, if it is an address at all:
+/// only those of IPv6 have colons.
+pub(crate) fn is_like(name: &str, subnet: &IpNet) -> bool {
+    name.contains(':') != subnet.addr().is_ipv4()
 }
 
 /// How links name the family of `address`.

@@ -45,7 +45,7 @@ impl<'a> Hints<'a> {
 
     /// Replaces a queue that is lost, and reports what else is not as we left it.
     fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let truth = Truth::read(disk, now)?;
+        let truth = Truth::read(disk, subnet, now)?;
         truth.report_damage(disk, subnet)?;
         Self::rebuild(disk, subnet, &truth)
     }

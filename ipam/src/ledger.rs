@@ -189,14 +189,15 @@ impl<'a> Session<'a> {
         {
             return Ok((choice, Some(hints)));
         }
-        let truth = Truth::read(self.disk, now)?;
-        let found = choose(subnets, request, |net| {
-            Hints::rebuild(self.disk, net, &truth)
-        })?;
         let exhausted = || Error::Exhausted {
             subnets: subnets.to_vec(),
             damaged: Vec::new(),
         };
+        let first = subnets.first().ok_or_else(exhausted)?;
+        let truth = Truth::read(self.disk, first, now)?;
+        let found = choose(subnets, request, |net| {
+            Hints::rebuild(self.disk, net, &truth)
+        })?;
         let (choice, hints) = found.ok_or_else(exhausted)?;
         Ok((choice, Some(hints)))
     }

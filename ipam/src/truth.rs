@@ -7,26 +7,27 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, is_like};
 use crate::error::Error;
 use crate::pool::{self, Freed};
 
-/// All there is, by the names of the files alone: quick even where there are thousands.
+/// All there is of one family, by the names of the files alone: quick even where there are thousands.
 pub(crate) struct Truth {
-    held: HashSet<IpAddr>,
+    /// In order.
+    held: Vec<IpAddr>,
     freed: Vec<Freed>,
 }
 
 impl Truth {
-    /// Reads it, as of `now` (time since boot).
-    pub(crate) fn read(disk: &Disk, now: Duration) -> Result<Self, Error> {
-        let names = Disk::names(&disk.addresses())?;
-        let held: HashSet<_> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    /// Reads it for the family of `subnet`, as of `now` (time since boot).
+    pub(crate) fn read(disk: &Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
+        let held = disk.held_like(subnet)?;
         let mut freed = Vec::new();
-        for name in Disk::names(&disk.freed())? {
+        let names = Disk::names(&disk.freed())?;
+        for name in names.iter().filter(|name| is_like(name, subnet)) {
             match name.parse() {
                 // What a claim left that was cut before it removed it.
-                Ok(address) if held.contains(&address) => {}
+                Ok(address) if held.binary_search(&address).is_ok() => {}
                 Ok(address) => freed.extend(freed_since(disk, address, now)?),
                 Err(_) => disk.warn(
                     Error::Foreign {
@@ -52,7 +53,7 @@ impl Truth {
         let freed: HashSet<_> = self.freed(subnet).map(|freed| freed.address).collect();
         let mut next = Some(pool::first(subnet));
         while let Some(address) = next
-            && (self.held.contains(&address) || freed.contains(&address))
+            && (self.held.binary_search(&address).is_ok() || freed.contains(&address))
         {
             next = pool::after(subnet, address);
         }
@@ -61,10 +62,8 @@ impl Truth {
 
     /// Lets people know of the files that keep addresses of `subnet` without saying for whom.
     pub(crate) fn report_damage(&self, disk: &Disk, subnet: &IpNet) -> Result<(), Error> {
-        let mut held: Vec<_> = self.held.iter().filter(|it| subnet.contains(*it)).collect();
-        held.sort();
-        held.into_iter()
-            .try_for_each(|address| report_damage(disk, *address))
+        let mut held = self.held.iter().filter(|it| subnet.contains(*it));
+        held.try_for_each(|address| report_damage(disk, *address))
     }
 }
 

@@ -1,6 +1,5 @@
 //! How much of the node's subnets is in use: what growth is decided on, and what people ask.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -46,7 +45,7 @@ impl Ledger {
     ) -> Result<Vec<Usage>, Error> {
         let disk = self.disk();
         let mut usage: Vec<_> = subnets.iter().map(|net| unused(*net, exclude)).collect();
-        let held: HashSet<IpAddr> = addresses(&Disk::names(&disk.addresses())?).collect();
+        let held = disk.held()?;
         for address in &held {
             if let Some(usage) = of(&mut usage, *address, exclude) {
                 usage.held += 1;
@@ -58,7 +57,9 @@ impl Ledger {
             };
             // A time of the future was not written by us; the next ADD counts it from now.
             let age = disk.freed_at(address)?.map(|at| now.saturating_sub(at));
-            if let Some(age) = age.filter(|age| *age < cool_down && !held.contains(&address)) {
+            if let Some(age) =
+                age.filter(|age| *age < cool_down && held.binary_search(&address).is_err())
+            {
                 usage.cooling += 1;
                 usage.cool_in = usage.cool_in.max(cool_down.saturating_sub(age));
             }
@@ -77,8 +78,8 @@ impl Session<'_> {
         subnet: &IpNet,
         take_off: impl FnOnce() -> Result<(), E>,
     ) -> Result<bool, E> {
-        let names = Disk::names(&self.disk.addresses())?;
-        if addresses(&names).any(|address| subnet.contains(&address)) {
+        let held = self.disk.held()?;
+        if held.iter().any(|address| subnet.contains(address)) {
             return Ok(false);
         }
         take_off()?;

@@ -11,8 +11,8 @@ use crate::figures::Samples;
 /// How many addresses are in use while one more is given out and taken back.
 const IN_USE: [u16; 3] = [0, 250, 4000];
 
-/// How many addresses for pods a /20 has: all but the network's, the node's and broadcast.
-const OF_A_20: u16 = 4093;
+/// How many addresses for pods two /21 have: all but the networks', the node's and broadcast.
+const OF_TWO_21: u16 = 4090;
 
 /// What was measured.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,14 +87,14 @@ fn full(rounds: usize) -> Result<Vec<Full>, String> {
     let ours = Ipam::all("full").into_iter().filter(Ipam::is_ours);
     ours.map(|mut ipam| {
         ipam.narrow();
-        ipam.fill(OF_A_20)?;
+        ipam.fill(OF_TWO_21)?;
         // That there is no further subnet is known from when an ADD wanted one.
         ipam.refused("ADD")?;
         let calls = (0..=rounds).map(|_| ipam.refused("STATUS"));
         let calls = calls.skip(1).collect::<Result<Vec<_>, _>>()?;
         Ok(Full {
             plugin: ipam.name,
-            in_use: OF_A_20.into(),
+            in_use: OF_TWO_21.into(),
             status: calls.into_iter().map(|call| call.elapsed).collect(),
         })
     })
@@ -124,15 +124,15 @@ impl Ipam {
         self.kind == "flatland-ipam"
     }
 
-    /// Gives its network one subnet of 4,096 addresses of each family.
+    /// Gives its network two subnets of 2,048 addresses of each family, and no more.
     fn narrow(&mut self) {
         let cidrs = self.config["ipam"]["podCIDRs"].as_array_mut();
-        let mut lengths = Vec::new();
+        let mut lengths: Vec<u8> = Vec::new();
         for cidr in cidrs.into_iter().flatten() {
             let text = cidr.as_str().unwrap_or_default();
             let network = text.split('/').next().unwrap_or_default();
             let length = if text.contains(':') { 116 } else { 20 };
-            lengths.push(length);
+            lengths.push(length + 1);
             *cidr = format!("{network}/{length}").into();
         }
         self.config["ipam"]["subnetLengths"] = json!(lengths);
