@@ -43,6 +43,15 @@ CARGO_FLAGS = --locked --workspace --target $(TARGET)
 AS_PLUGIN = --profile plugin --config 'target.$(TARGET).rustflags=["-C","relocation-model=static"]'
 PLUGIN = $(CARGO_TARGET_DIR)/$(TARGET)/plugin
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
+
+# The other of the two processors is compiled for (ring has C) and linked with Debian's compiler.
+OTHER_x86_64 := aarch64
+OTHER_aarch64 := x86_64
+OTHER := $(OTHER_$(shell uname -m))
+export CC_$(OTHER)_unknown_linux_musl ?= $(OTHER)-linux-gnu-gcc
+export CARGO_TARGET_$(shell echo $(OTHER) | tr a-z A-Z)_UNKNOWN_LINUX_MUSL_LINKER ?= $(OTHER)-linux-gnu-gcc
+# Programs and image for it have a folder of their own.
+DIST = dist$(if $(filter $(OTHER)-%,$(TARGET)),/$(ARCHITECTURE))
 DEMO = $(CARGO_TARGET_DIR)/$(TARGET)/demo
 
 # As container images call what TARGET is for.
@@ -90,35 +99,36 @@ help:
 setup:
 	@tests/setup.sh $(if $(filter command,$(origin TARGET)),$(TARGET))
 
-## build: the three release programs, in dist/bin
+## build: the three release programs, in dist/bin; TARGET=aarch64-unknown-linux-musl: in dist/arm64/bin
 build: setup
 	cargo build $(CARGO_FLAGS) --release --bin routed
 	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland --bin flatland-ipam
-	@mkdir -p dist/bin
-	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/routed dist/bin/
-	@cd dist/bin && for program in $(PROGRAMS); do \
+	@mkdir -p $(DIST)/bin
+	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/routed $(DIST)/bin/
+	@cd $(DIST)/bin && for program in $(PROGRAMS); do \
 	    linked=static; \
 	    if LC_ALL=C readelf -lW "$$program" | grep INTERP >/dev/null; then linked=dynamic; fi; \
-	    printf 'dist/bin/%-14s %5d KiB  %s\n' "$$program" "$$(( $$(stat -c %s "$$program") / 1024 ))" "$$linked"; \
+	    machine=$$(LC_ALL=C readelf -hW "$$program" | sed -n 's/^ *Machine: *//p'); \
+	    printf '$(DIST)/bin/%-14s %5d KiB  %s  %s\n' "$$program" "$$(( $$(stat -c %s "$$program") / 1024 ))" "$$linked" "$$machine"; \
 	done
 
 ## image: an OCI archive of the release programs, in dist; takes no container runtime and no registry
 image: build
-	@rm -rf dist/flatland-image.tar target/image
+	@rm -rf $(DIST)/flatland-image.tar target/image
 	@# Nothing is pulled, so there are no signatures to check; buildah insists on a policy.
 	@echo '{"default":[{"type":"insecureAcceptAnything"}]}' >target/policy.json
 	@export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs; \
 	policy=--signature-policy=target/policy.json; \
 	buildah build $$policy --quiet --format oci --timestamp 0 --platform linux/$(ARCHITECTURE) \
-	    --build-arg 'VERSION=$(VERSION)' --build-arg 'COMMIT=$(COMMIT)' \
+	    --build-arg 'VERSION=$(VERSION)' --build-arg 'COMMIT=$(COMMIT)' --build-arg 'BIN=$(DIST)/bin' \
 	    --tag '$(IMAGE)' --file conf/Containerfile . >/dev/null; \
 	buildah push $$policy --quiet '$(IMAGE)' 'oci:target/image:$(IMAGE)'; \
 	buildah rmi '$(IMAGE)' >/dev/null
 	@# The same programs give the same archive, bit for bit.
-	@tar --create --file dist/flatland-image.tar --directory target/image --sort=name --mtime=@0 \
+	@tar --create --file $(DIST)/flatland-image.tar --directory target/image --sort=name --mtime=@0 \
 	    --owner=0 --group=0 --numeric-owner --mode=a+rX,u+w,go-w blobs index.json oci-layout
-	@printf 'dist/flatland-image.tar %d KiB  %s for linux/%s\n' \
-	    "$$(( $$(stat -c %s dist/flatland-image.tar) / 1024 ))" '$(IMAGE)' '$(ARCHITECTURE)'
+	@printf '$(DIST)/flatland-image.tar %d KiB  %s for linux/%s\n' \
+	    "$$(( $$(stat -c %s $(DIST)/flatland-image.tar) / 1024 ))" '$(IMAGE)' '$(ARCHITECTURE)'
 	@echo 'load it on every node: ctr -n k8s.io images import flatland-image.tar'
 
 ## demo: a cluster on this machine, in namespaces of its own: its nodes, routes, and who reaches whom

@@ -75,6 +75,24 @@ check_packages() {
     fi
     if test -z "${WITHOUT_RUNTIMES:-}" || test -n "${WITH_IMAGE:-}"; then need buildah buildah; fi
     need iperf3 iperf3
+    check_cross_compiler "$1"
+}
+
+# For the other of the two processors, if that is what is asked for.
+check_cross_compiler() {
+    local processor=${1%%-*}
+    case $processor in
+        "" | "$(uname -m)") ;;
+        aarch64)
+            need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+            need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h
+            ;;
+        x86_64)
+            need gcc-x86-64-linux-gnu x86_64-linux-gnu-gcc
+            need libc6-dev-amd64-cross /usr/x86_64-linux-gnu/include/stdio.h
+            ;;
+        *) die "Flatland is made for x86_64 and aarch64, not for $processor" ;;
+    esac
 }
 
 as_root() {
@@ -264,7 +282,7 @@ choose_target() {
 }
 
 mkdir -p "$tools"
-check_packages
+check_packages "${1:-}"
 install_packages
 fetch_etcd
 if test -z "${WITHOUT_RUNTIMES:-}"; then
