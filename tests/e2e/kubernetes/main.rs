@@ -6,6 +6,8 @@
     reason = "a manifest without what is looked for fails the test"
 )]
 
+mod api;
+mod apply;
 mod daemonset;
 mod etcd;
 mod manifests;

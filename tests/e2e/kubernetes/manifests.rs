@@ -12,7 +12,7 @@ use serde_json::Value;
 use wire::conf::Conflist;
 
 /// What can be built with kustomize, below `conf`.
-const KUSTOMIZATIONS: [&str; 8] = [
+pub(crate) const KUSTOMIZATIONS: [&str; 8] = [
     "kubernetes",
     "kubernetes/etcd",
     "overlays/chained",
@@ -57,13 +57,22 @@ fn kind(object: &Value) -> &str {
     object["kind"].as_str().unwrap_or_default()
 }
 
-/// The object as the API understands it; it must not say anything beyond that, which the API would
-/// drop or refuse.
+/// What the API would refuse in the object, or drop.
+pub(crate) fn flaw<T: DeserializeOwned + Serialize>(object: &Value) -> Option<String> {
+    let understood =
+        serde_json::from_value::<T>(object.clone()).and_then(|typed| serde_json::to_value(&typed));
+    let name = &object["metadata"]["name"];
+    match understood {
+        Ok(understood) if understood == *object => None,
+        Ok(understood) => Some(format!("{name}: {object} is understood as {understood}")),
+        Err(error) => Some(format!("{name}: {error}")),
+    }
+}
+
+/// The object as the API understands it; it says nothing beyond that.
 fn typed<T: DeserializeOwned + Serialize>(object: &Value) -> T {
-    let typed: T = serde_json::from_value(object.clone())
-        .unwrap_or_else(|error| panic!("{}: {error}", object["metadata"]["name"]));
-    assert_eq!(serde_json::to_value(&typed).unwrap(), *object);
-    typed
+    assert_eq!(flaw::<T>(object), None);
+    serde_json::from_value(object.clone()).unwrap()
 }
 
 pub(crate) fn find<T: DeserializeOwned + Serialize>(
