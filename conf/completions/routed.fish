@@ -39,54 +39,54 @@ complete -c routed -n "__fish_routed_needs_command" -f -a "install" -d 'Puts the
 complete -c routed -n "__fish_routed_needs_command" -f -a "uninstall" -d 'Removes all that Flatland put on this node, and shows that nothing is left'
 complete -c routed -n "__fish_routed_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c routed -n "__fish_routed_using_subcommand run" -l conflist -d 'The conflist that configures the network, outside of --cni-dir' -r -F
-complete -c routed -n "__fish_routed_using_subcommand run" -l node-name -d 'This node\'s name; by default the conflist\'s ipam.nodeName, the environment\'s `NODE_NAME`, or the host name' -r
-complete -c routed -n "__fish_routed_using_subcommand run" -l node-address -d 'An address by which peers reach this node; several with commas or by repeating it. Of a family that is given there are no others. By default those of the links that lead to other machines, first of the one with the default route' -r
+complete -c routed -n "__fish_routed_using_subcommand run" -l node-name -d 'This node\'s name' -r
+complete -c routed -n "__fish_routed_using_subcommand run" -l node-address -d 'An address by which peers reach this node; several with commas or by repeating it' -r
 complete -c routed -n "__fish_routed_using_subcommand run" -l cni-dir -d 'Where the container runtime looks for conflists' -r -F
 complete -c routed -n "__fish_routed_using_subcommand run" -l cni-bin -d 'Where the plugins are: those that come after ours are asked what they know' -r -F
-complete -c routed -n "__fish_routed_using_subcommand run" -l presence-ttl -d 'How long peers take this node for present after its routed was killed; as long, no other machine can take over its name. 2 to 3600' -r
+complete -c routed -n "__fish_routed_using_subcommand run" -l presence-ttl -d 'How long peers take this node for present after its routed was killed' -r
 complete -c routed -n "__fish_routed_using_subcommand run" -l listen -d 'Where /healthz, /readyz and /metrics are served, or none' -r
 complete -c routed -n "__fish_routed_using_subcommand run" -l log-format -d 'How the log on standard error is written' -r -f -a "text\t'A line for people'
 json\t'A JSON object per line, for machines'"
 complete -c routed -n "__fish_routed_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand status" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand status" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand status" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand doctor" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand doctor" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l service-cidr -d 'A prefix that the cluster\'s services get their addresses from; several with commas' -r
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l node-address -d 'The address by which peers reach this node, as for routed run; several with commas' -r
 complete -c routed -n "__fish_routed_using_subcommand doctor" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand explain" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand explain" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand explain" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand nodes" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand nodes" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand nodes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand nodes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand routes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand routes" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand forget" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand forget" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand forget" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
-complete -c routed -n "__fish_routed_using_subcommand forget" -l force -d 'Forgets the node although it is present. Its running pods become unreachable until it claims anew, which a node that is present does at once'
+complete -c routed -n "__fish_routed_using_subcommand forget" -l force -d 'Forgets the node although it is present'
 complete -c routed -n "__fish_routed_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand subnets" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand subnets" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand subnets" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand subnets" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand addresses" -l conflist -d 'The conflist that configures the network; by default the one that is installed in /etc/cni/net.d' -r -F
+complete -c routed -n "__fish_routed_using_subcommand addresses" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand addresses" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand addresses" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand install" -l conflist -d 'The conflist that configures the network. It is checked before anything else happens, and not installed: `routed run` does that, once the node\'s network works' -r -F
+complete -c routed -n "__fish_routed_using_subcommand install" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -l from -d 'Where the plugins are that are to be installed; by default the folder of this program' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -l cni-bin -d 'Where the container runtime looks for plugins' -r -F
-complete -c routed -n "__fish_routed_using_subcommand install" -l etcd-files -d 'Where the files for etcd are that the conflist names (caFile, certFile, keyFile), such as the folder that a Secret is mounted at. They are copied below --host' -r -F
-complete -c routed -n "__fish_routed_using_subcommand install" -l host -d 'Where the host\'s files are, for those that --etcd-files has: /etc/flatland/ca.crt goes to HOST/etc/flatland/ca.crt' -r -F
+complete -c routed -n "__fish_routed_using_subcommand install" -l etcd-files -d 'Where the files for etcd are that the conflist names (caFile, certFile, keyFile)' -r -F
+complete -c routed -n "__fish_routed_using_subcommand install" -l host -d 'Where the host\'s files are, for those that --etcd-files has' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'

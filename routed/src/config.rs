@@ -21,12 +21,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     conflist: PathBuf,
 
-    /// This node's name; by default the conflist's ipam.nodeName, the environment's `NODE_NAME`,
-    /// or the host name.
+    /// This node's name.
+    ///
+    /// By default the conflist's ipam.nodeName, the environment's NODE_NAME, or the host name.
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
 
     /// An address by which peers reach this node; several with commas or by repeating it.
+    ///
     /// Of a family that is given there are no others. By default those of the links that lead to
     /// other machines, first of the one with the default route.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
@@ -40,8 +42,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
 
-    /// How long peers take this node for present after its routed was killed; as long, no other
-    /// machine can take over its name. 2 to 3600.
+    /// How long peers take this node for present after its routed was killed.
+    ///
+    /// As long, no other machine can take over its name. 2 to 3600.
     #[arg(
         long,
         value_name = "SECONDS",

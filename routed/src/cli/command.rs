@@ -33,6 +33,7 @@ No colours where NO_COLOR is set, or where the output is not a terminal.";
     name = "routed",
     version = wire::VERSION,
     arg_required_else_help = true,
+    max_term_width = 100,
     after_help = BEGIN
 )]
 pub(crate) struct Cli {

@@ -11,8 +11,7 @@ use crate::explain::{Step, Unusable, collect, walk};
 /// The flags of `routed explain`.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A pod of this node or another: its address, or where it is on this node NAMESPACE/NAME or
-    /// the container's id.
+    /// A pod: its address, or where it is on this node NAMESPACE/NAME or the container's id.
     #[arg(value_name = "POD-A")]
     from: String,
 

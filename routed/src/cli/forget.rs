@@ -24,13 +24,16 @@ const NOBODY: &str = "forgotten";
 /// The flags of `routed forget`.
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
-    /// The node's name; or a subnet that nobody owns, to let go of the routes that nodes hold to
-    /// it since etcd lost its claim.
+    /// The node's name, or a subnet that nobody owns.
+    ///
+    /// The latter lets go of the routes that nodes hold to it since etcd lost its claim.
     #[arg(value_name = "NODE|SUBNET")]
     target: Target,
 
-    /// Forgets the node although it is present. Its running pods become unreachable until it
-    /// claims anew, which a node that is present does at once.
+    /// Forgets the node although it is present.
+    ///
+    /// Its running pods become unreachable until it claims anew, which a node that is present does at
+    /// once.
     #[arg(long)]
     force: bool,
 

@@ -25,8 +25,10 @@ const SECRET: u32 = 0o600;
 /// The flags of `routed install`.
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// The conflist that configures the network. It is checked before anything else happens, and
-    /// not installed: `routed run` does that, once the node's network works.
+    /// The conflist that configures the network.
+    ///
+    /// It is checked before anything else happens, and not installed: `routed run` does that, once
+    /// the node's network works.
     #[arg(long, value_name = "FILE")]
     conflist: PathBuf,
 
@@ -38,13 +40,15 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
 
-    /// Where the files for etcd are that the conflist names (caFile, certFile, keyFile), such as
-    /// the folder that a Secret is mounted at. They are copied below --host.
+    /// Where the files for etcd are that the conflist names (caFile, certFile, keyFile).
+    ///
+    /// Such as the folder that a Secret is mounted at. They are copied below --host.
     #[arg(long, value_name = "FOLDER", requires = "host")]
     etcd_files: Option<PathBuf>,
 
-    /// Where the host's files are, for those that --etcd-files has: /etc/flatland/ca.crt goes to
-    /// HOST/etc/flatland/ca.crt.
+    /// Where the host's files are, for those that --etcd-files has.
+    ///
+    /// /etc/flatland/ca.crt goes to FOLDER/etc/flatland/ca.crt.
     #[arg(long, value_name = "FOLDER", requires = "etcd_files")]
     host: Option<PathBuf>,
 

@@ -35,8 +35,9 @@ const INSTALLED: &str = "/etc/cni/net.d";
 /// Which network a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct Network {
-    /// The conflist that configures the network; by default the one that is installed in
-    /// /etc/cni/net.d.
+    /// The conflist that configures the network.
+    ///
+    /// By default the one that is installed in /etc/cni/net.d.
     #[arg(long, value_name = "FILE")]
     conflist: Option<PathBuf>,
 }

@@ -22,7 +22,8 @@ pub(super) fn list(section: &Section) -> String {
     format!("\n{text}\n")
 }
 
-/// A bar would end the cell.
+/// On one line, and without a bar, which would end the cell.
 pub(super) fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").replace('|', "\\|")
 }
