@@ -27,7 +27,7 @@ impl<'s> Pod<'s> {
         let id = format!("pod-{number}");
         // As `ip netns add` makes it, by fewer processes. Nobody else can have its addresses, and some
         // plugins wait seconds to be sure of that.
-        let script = "mkdir -p /run/netns && : >/run/netns/$1 && \
+        let script = "[ -d /run/netns ] || mkdir /run/netns; : >/run/netns/$1 && \
                       exec unshare --net=/run/netns/$1 sh -c '\
                       echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad && exec ip link set lo up'";
         stage.machine.run(&["sh", "-ec", script, "sh", &id])?;
