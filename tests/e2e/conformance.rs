@@ -83,7 +83,7 @@ fn plugins_of_others_are_judged_and_shown_side_by_side() -> Result {
 /// A plugin that is wrong in these ways, and the rows that it fails for each.
 struct Wrong {
     kind: Kind,
-    ways: &'static [(&'static str, &'static [&'static str])],
+    ways: &'static [(&'static str, &'static str)],
 }
 
 /// Ways that spoil different rows share a plugin.
@@ -92,31 +92,11 @@ const WRONG: &[Wrong] = &[
         kind: Kind::Ipam,
         ways: &[(
             "exit-zero",
-            &[
-                "add-environment",
-                "check-environment",
-                "check-no-prev-result",
-                "check-reservation",
-                "command-missing",
-                "command-of-version",
-                "command-unknown",
-                "del-environment",
-                "error-1",
-                "error-4",
-                "error-4-names",
-                "error-6",
-                "error-7",
-                "error-object",
-                "error-reserved",
-                "error-version",
-                "exit-failure",
-                "gc-by-ifname",
-                "gc-environment",
-                "id-alphabet",
-                "name-alphabet",
-                "name-required",
-                "version-refuses",
-            ],
+            "add-environment check-environment check-no-prev-result check-reservation \
+                 command-missing command-of-version command-unknown del-environment error-1 \
+                 error-4 error-4-names error-6 error-7 error-object error-reserved \
+                 error-version exit-failure gc-by-ifname gc-environment id-alphabet \
+                 name-alphabet name-required version-refuses",
         )],
     },
     Wrong {
@@ -124,42 +104,21 @@ const WRONG: &[Wrong] = &[
         ways: &[
             (
                 "on-stderr",
-                &[
-                    "error-1",
-                    "error-2",
-                    "error-4",
-                    "error-4-names",
-                    "error-6",
-                    "error-7",
-                    "error-object",
-                    "error-reserved",
-                    "error-version",
-                    "status-code",
-                    "status-exhausted",
-                ],
+                "error-1 error-2 error-4 error-4-names error-6 error-7 error-object \
+                 error-reserved error-version status-code status-exhausted",
             ),
             (
                 "no-ips",
-                &[
-                    "check-after-add",
-                    "concurrent-add",
-                    "gc-by-ifname",
-                    "gc-frees",
-                    "gc-keeps",
-                    "ipam-address",
-                    "status-others-work",
-                ],
+                "check-after-add concurrent-add gc-by-ifname gc-frees gc-keeps ipam-address \
+                 status-others-work",
             ),
         ],
     },
     Wrong {
         kind: Kind::Ipam,
         ways: &[
-            (
-                "half-json",
-                &["version-input", "version-list", "version-prints"],
-            ),
-            ("del-once", &["del-twice", "del-unknown"]),
+            ("half-json", "version-input version-list version-prints"),
+            ("del-once", "del-twice del-unknown"),
         ],
     },
     Wrong {
@@ -167,16 +126,10 @@ const WRONG: &[Wrong] = &[
         ways: &[
             (
                 "leaky",
-                &[
-                    "check-reservation",
-                    "del-environment",
-                    "del-frees",
-                    "del-netns-gone-frees",
-                    "del-no-prev-result",
-                    "status-others-work",
-                ],
+                "check-reservation del-environment del-frees del-netns-gone-frees \
+                 del-no-prev-result status-others-work",
             ),
-            ("gc-greedy", &["gc-by-ifname", "gc-frees", "gc-keeps"]),
+            ("gc-greedy", "gc-by-ifname gc-frees gc-keeps"),
         ],
     },
     Wrong {
@@ -184,48 +137,30 @@ const WRONG: &[Wrong] = &[
         ways: &[
             (
                 "code-99",
-                &[
-                    "error-1",
-                    "error-2",
-                    "error-4",
-                    "error-6",
-                    "error-7",
-                    "error-reserved",
-                    "status-code",
-                ],
+                "error-1 error-2 error-4 error-6 error-7 error-reserved status-code",
             ),
             (
                 "check-blind",
-                &[
-                    "check-environment",
-                    "check-no-prev-result",
-                    "check-reservation",
-                    "command-of-version",
-                    "gc-by-ifname",
-                ],
+                "check-environment check-no-prev-result check-reservation command-of-version \
+                 gc-by-ifname",
             ),
         ],
     },
     Wrong {
         kind: Kind::Ipam,
         ways: &[
-            ("no-version", &["result-version"]),
-            ("version-fixed", &["version-input"]),
-            ("version-made-up", &["version-list"]),
-            ("interfaces-too", &["ipam-no-interfaces"]),
-            ("tongue-tied", &["error-2", "error-4-names"]),
+            ("no-version", "result-version"),
+            ("version-fixed", "version-input"),
+            ("version-made-up", "version-list"),
+            ("interfaces-too", "ipam-no-interfaces"),
+            ("tongue-tied", "error-2 error-4-names"),
             (
                 "status-blind",
-                &["command-of-version", "status-code", "status-exhausted"],
+                "command-of-version status-code status-exhausted",
             ),
             (
                 "gc-idle",
-                &[
-                    "command-of-version",
-                    "gc-by-ifname",
-                    "gc-environment",
-                    "gc-frees",
-                ],
+                "command-of-version gc-by-ifname gc-environment gc-frees",
             ),
         ],
     },
@@ -233,35 +168,21 @@ const WRONG: &[Wrong] = &[
         kind: Kind::Interface,
         ways: &[(
             "path-deaf",
-            &[
-                "delegate-add",
-                "delegate-add-undone",
-                "delegate-check",
-                "delegate-check-error",
-                "delegate-config",
-                "delegate-del",
-                "delegate-del-error",
-                "delegate-del-gone",
-                "delegate-environment",
-                "delegate-gc",
-                "delegate-gc-error",
-                "delegate-path",
-                "delegate-status",
-                "delegate-status-error",
-                "delegate-stderr",
-                "gc-environment",
-                "result-of-ipam",
-            ],
+            "delegate-add delegate-add-undone delegate-check delegate-check-error \
+                 delegate-config delegate-del delegate-del-error delegate-del-gone \
+                 delegate-environment delegate-gc delegate-gc-error delegate-path \
+                 delegate-status delegate-status-error delegate-stderr gc-environment \
+                 result-of-ipam",
         )],
     },
     Wrong {
         kind: Kind::Interface,
         ways: &[
-            ("chain-deaf", &["add-prev-result"]),
-            ("quiet", &["delegate-stderr"]),
-            ("masks-own", &["result-of-ipam"]),
-            ("route-made-up", &["result-routes"]),
-            ("chatty", &["check-silent", "gc-silent"]),
+            ("chain-deaf", "add-prev-result"),
+            ("quiet", "delegate-stderr"),
+            ("masks-own", "result-of-ipam"),
+            ("route-made-up", "result-routes"),
+            ("chatty", "check-silent gc-silent"),
         ],
     },
 ];
@@ -292,7 +213,8 @@ fn a_plugin_that_is_wrong_on_purpose_fails_the_right_rows_and_no_other() -> Resu
         .collect::<Result<_>>()?;
     let mut differences = Vec::new();
     for (wrong, report) in WRONG.iter().zip(judge(&subjects)?) {
-        let expected = wrong.ways.iter().flat_map(|(_, rows)| rows.iter().copied());
+        let expected = wrong.ways.iter();
+        let expected = expected.flat_map(|(_, rows)| rows.split_whitespace());
         let (expected, failed) = (expected.collect::<BTreeSet<_>>(), failed(&report));
         if failed != expected {
             let missed: Vec<_> = expected.difference(&failed).collect();
