@@ -14,7 +14,6 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -32,6 +31,7 @@ pub(crate) use self::answer::usage;
 use self::answer::{Access, Answerer};
 use crate::asks::Asker;
 use crate::metrics::Timings;
+use crate::own_thread;
 use crate::status::Http;
 
 /// Where the command line asks the daemon. There is one of them on a node, whatever its network.
@@ -45,9 +45,6 @@ const REQUEST: Duration = Duration::from_secs(10);
 
 /// The largest request, in bytes.
 const LARGEST: usize = 8 * 1024;
-
-/// The stack of the thread, in bytes. A debug build takes more than a quarter of it.
-const STACK: usize = 512 * 1024;
 
 /// Between tries to listen.
 const PAUSES: Backoff = Backoff {
@@ -70,25 +67,18 @@ pub(crate) struct Sources {
 /// Starts the server, which ends with the program. Routes matter more: what it cannot do it tells
 /// of, and goes on.
 pub(crate) fn start(sources: Sources) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let listen = sources.listen;
     let http = listen.map(|address| Http { address, why: None });
     let http = Arc::new(Mutex::new(http));
     let answerer = Arc::new(Answerer::new(sources, Arc::clone(&http)));
-    let serve = move || {
-        runtime.block_on(async {
-            let socket = tokio::spawn(serve_socket(Arc::clone(&answerer)));
-            if let Some(address) = listen {
-                serve_address(address, &answerer, &http).await;
-            }
-            // Neither ends.
-            drop(socket.await);
-        });
-    };
-    let thread = thread::Builder::new().name("http".to_owned());
-    thread.stack_size(STACK).spawn(serve).map(drop)
+    own_thread::run("http", move || async move {
+        let socket = tokio::spawn(serve_socket(Arc::clone(&answerer)));
+        if let Some(address) = listen {
+            serve_address(address, &answerer, &http).await;
+        }
+        // Neither ends.
+        drop(socket.await);
+    })
 }
 
 async fn serve_address(

@@ -37,6 +37,7 @@ mod metrics;
 mod next_hop;
 mod node;
 mod own_address;
+mod own_thread;
 mod peers;
 mod plan;
 mod pods;

@@ -26,6 +26,7 @@ use crate::http;
 use crate::lock;
 use crate::membership::{Membership, News};
 use crate::metrics::Timings;
+use crate::own_thread;
 use crate::steward::Steward;
 
 /// As many events of the registry are taken in at once.
@@ -71,7 +72,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (grown, mut growth) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
     let steward = Steward::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
-    tokio::spawn(steward.run(grown));
+    own_thread::run("steward", move || steward.run(grown))?;
     let (interruptions, interrupted) = watch::channel(0);
     Forgetter::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(

@@ -1,9 +1,14 @@
 //! The routes to a node's pods, which the plugin makes: others take them away.
 
-use lab::{Node, Pod, Result};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use lab::{Lab, Node, Pod, Result};
 use nix::sys::signal::Signal;
 
 use crate::support::{raise, wait_on};
+
+const LEDGER: &str = "/run/flatland/flatland";
 
 /// The routes to the pod, as the node has them.
 fn routes_to(pod: &Pod<'_>, node: &Node) -> Result<Vec<String>> {
@@ -75,6 +80,47 @@ fn routes_to_pods_that_went_while_routed_was_away_are_back_when_it_is() -> Resul
         all == [2, 2]
     })?;
     answer(&[&a, &b], node)
+}
+
+#[test]
+fn while_somebody_keeps_the_ledger_locked_routes_are_repaired() -> Result {
+    let mut lab = Lab::builder().nodes(2).start()?;
+    let mut conflist = lab.conflist();
+    conflist["plugins"][0]["ipam"]["sweepAfter"] = 1.into();
+    lab.node_mut(1).set_conflist(&conflist)?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    let node = lab.node(1);
+    let _pod = node.add_pod("a")?;
+    let _stopped = node.spawn("flock", None, &["flock", LEDGER, "sleep", "1d"])?;
+    wait_on(node, "lock", || {
+        let taken = node.run(&["flock", "--nonblock", LEDGER, "true"]);
+        taken.is_err()
+    })?;
+    // Its address is to be freed, which takes the lock.
+    node.run(&["ip", "netns", "del", "a"])?;
+    let threads = format!("/proc/{}/task", node.routed_pid()?);
+    wait_on(node, "routed that waits for the lock", || {
+        let tasks = fs::read_dir(&threads).into_iter().flatten().flatten();
+        let mut names = tasks.map(|task| fs::read_to_string(task.path().join("comm")));
+        names.any(|name| name.is_ok_and(|name| name.trim() == "lock"))
+    })?;
+
+    let peer = lab.node(2).owned()?.swap_remove(0);
+    let begin = Instant::now();
+    node.run(&["ip", "route", "del", &peer])?;
+    wait_on(node, "route", || {
+        node.routes()
+            .is_ok_and(|routes| routes.iter().any(|route| route.starts_with(&peer)))
+    })?;
+
+    // It waits for twice as long.
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    Ok(())
 }
 
 #[test]
