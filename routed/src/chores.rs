@@ -1,10 +1,12 @@
 //! What a node needs besides its routes: that it forwards, that the registry knows its addresses,
 //! and, once all else works, that the container runtime finds the conflist.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -15,6 +17,7 @@ use tracing::{error, info, warn};
 use wire::netlink::Request;
 use wire::node::{MachineId, NodeName};
 
+use self::told::Told;
 use crate::chain::Chain;
 use crate::config::Config;
 use crate::desired::Link;
@@ -23,9 +26,6 @@ use crate::membership::Wish;
 use crate::report::Said;
 use crate::verdict::list;
 use crate::{file, forwarding, node, own_address};
-
-/// How long peers are told addresses of a family of which this node has none any more.
-const GRACE: Duration = Duration::from_secs(60);
 
 /// The chores and how they stand.
 #[derive(Debug)]
@@ -40,9 +40,7 @@ pub(crate) struct Chores {
     round: u64,
     /// What others have of this node's, as last seen.
     lost: BTreeMap<IpNet, NodeName>,
-    addresses: Vec<IpAddr>,
-    /// Since when peers are told an address that this node does not have any more.
-    vanished_at: Option<Instant>,
+    told: Told,
     owned: Option<Owned>,
     forwards: bool,
     /// What the runtime has, as of the last look.
@@ -50,7 +48,6 @@ pub(crate) struct Chores {
     /// Whether it was installed, or found installed, at least once.
     is_ready: bool,
     chain: Chain,
-    no_address: Said,
     overlap: Said,
     no_forwarding: Said,
     no_install: Said,
@@ -74,13 +71,11 @@ impl Chores {
             may_join: false,
             round: 0,
             lost: BTreeMap::new(),
-            addresses: Vec::new(),
-            vanished_at: None,
+            told: Told::default(),
             owned: None,
             forwards: false,
             installed: None,
             is_ready: false,
-            no_address: Said::default(),
             overlap: Said::default(),
             no_forwarding: Said::default(),
             no_install: Said::default(),
@@ -131,12 +126,12 @@ impl Chores {
     /// Whether `record`, the registry's of this node, is not what this node would have it say:
     /// somebody else wrote it, and peers go by it.
     pub(crate) fn is_wrong(&self, record: Option<&NodeRecord>) -> bool {
-        !self.addresses.is_empty() && record.is_some_and(|record| *record != self.record())
+        !self.addresses().is_empty() && record.is_some_and(|record| *record != self.record())
     }
 
     /// By which addresses peers reach this node.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+        self.told.addresses()
     }
 
     /// Whether the registry had this node and its claims, ever.
@@ -158,18 +153,14 @@ impl Chores {
     /// Why the node has no address, does not forward, has no conflist, or shares addresses with
     /// the pods, in words.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
-        let all = [
-            &self.no_address,
-            &self.overlap,
-            &self.no_forwarding,
-            &self.no_install,
-        ];
-        all.into_iter().filter_map(Said::current)
+        let others = [&self.overlap, &self.no_forwarding, &self.no_install];
+        let others = others.into_iter().filter_map(Said::current);
+        self.told.trouble().into_iter().chain(others)
     }
 
     fn record(&self) -> NodeRecord {
         NodeRecord {
-            addresses: self.addresses.clone(),
+            addresses: self.addresses().to_vec(),
             machine_id: self.machine.as_str().to_owned(),
         }
     }
@@ -195,12 +186,12 @@ impl Chores {
     /// Returns whether that succeeded or has to wait for something else; if not, try again.
     pub(crate) fn install(&mut self) -> bool {
         let joined = self.owned.is_some();
-        if !(joined && self.forwards && !self.addresses.is_empty()) {
+        if !(joined && self.forwards && !self.addresses().is_empty()) {
             return true;
         }
         let (path, node) = (&self.config.installed, &self.config.node);
         let conflist = self.chain.known(&self.config.conflist);
-        let text = conflist.with_node(node, &self.addresses);
+        let text = conflist.with_node(node, self.addresses());
         if self.installed.as_ref() == Some(&text) {
             return true;
         }
@@ -261,47 +252,20 @@ impl Chores {
     }
 
     fn find_addresses(&mut self, now: Instant) -> bool {
-        let kernel = &mut self.kernel;
-        let (found, why) = match node::addresses(kernel, &self.config.hints, &self.network) {
-            Ok(found) => (found, None),
-            Err(why) => (Vec::new(), Some(why.to_string())),
-        };
-        let bridged = node::bridge(&self.addresses, &found);
-        let is_whole = !found.is_empty() && bridged == found;
-        if is_whole {
-            self.vanished_at = None;
-            self.no_address.clear();
-        } else {
-            self.tell_of_vanished(why);
-        }
-        let patient = now < *self.vanished_at.get_or_insert(now) + GRACE;
-        let told = if is_whole || patient || found.is_empty() {
-            bridged
-        } else {
-            found
-        };
-        if self.addresses != told {
-            info!("peers reach node {} by {}", self.config.node, list(&told));
-            self.addresses = told;
+        let (config, network) = (&self.config, &self.network);
+        let found = node::addresses(&mut self.kernel, &config.hints, network);
+        let before = self.told.addresses().to_vec();
+        let is_whole = self.told.look(found.map_err(|why| why.to_string()), now);
+        if self.told.addresses() != before {
+            let told = list(self.told.addresses());
+            info!("peers reach node {} by {told}", self.config.node);
             self.wish();
         }
         is_whole
     }
 
-    fn tell_of_vanished(&mut self, why: Option<String>) {
-        let why = why.unwrap_or_else(|| "an address of this node is gone".to_owned());
-        if !self.no_address.is_news(&why) {
-            return;
-        }
-        if self.addresses.is_empty() {
-            error!("{why}; until then no peer can reach this node");
-        } else {
-            warn!("{why}; peers are told {} for now", list(&self.addresses));
-        }
-    }
-
     fn wish(&self) {
-        if !self.may_join || self.addresses.is_empty() {
+        if !self.may_join || self.addresses().is_empty() {
             return;
         }
         let wish = Wish {
