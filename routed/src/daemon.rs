@@ -1,14 +1,16 @@
 //! What the loop drives: it is told what happened and when to work. Nothing here waits.
 
 mod answers;
+mod news;
+mod passes;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{Backoff, Change, Event, Network, PresenceState};
+use registry::{Backoff, Network, PresenceState};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use wire::cni;
 use wire::netlink::{Event as KernelEvent, Monitor};
 use wire::node::{MachineId, NodeName, run_dir};
@@ -27,16 +29,6 @@ use crate::node;
 use crate::reconcile::Reconciler;
 use crate::report::Said;
 use crate::side::Side;
-
-/// The least time from the end of one pass to the start of the next: a flood of events is met with
-/// few passes.
-const BREATH: Duration = Duration::from_millis(10);
-
-/// A pass over all routes is followed by a rest from such passes, so many times as long as it took,
-/// so that a flood costs no more than a fraction of a processor; but not by a rest so long that
-/// somebody misses a route.
-const REST: u32 = 4;
-const LONGEST_REST: Duration = Duration::from_millis(80);
 
 /// Between looks at everything, whatever was heard. Up to half of it is jitter. The kernel tells of
 /// every change, and of those it could not tell of; this is for what nobody thought of, and with
@@ -219,46 +211,6 @@ impl Daemon {
         self.journal.presence = state;
     }
 
-    /// Something happened in the registry.
-    pub(crate) fn heard(&mut self, event: Event) {
-        match event {
-            Event::Reset(view) => {
-                self.reload_owned();
-                let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
-                let lacks = self.reconciler.reset(view) || wrong;
-                let peers = self.reconciler.peers();
-                let is_believed = peers.distrust().is_none();
-                self.firewall.nodes(peers.addresses(), is_believed);
-                self.memory.update(self.reconciler.peers(), true);
-                self.journal.seen(self.reconciler.peers());
-                self.chores.registry_seen(lacks, self.reconciler.lost());
-            }
-            Event::Changes { revision, changes } => {
-                if self.reconciler.is_about_own(&changes) {
-                    self.reload_owned();
-                }
-                let wrong = changes.iter().any(|change| match change {
-                    Change::Node(node, record) => {
-                        *node == self.node && self.chores.is_wrong(record.as_ref())
-                    }
-                    _ => false,
-                });
-                let (nodes, seen) = (changed_nodes(&changes), seen_nodes(&changes));
-                let had = self.reconciler.peers().addresses_of(&nodes);
-                let lacks = self.reconciler.change(revision, changes) || wrong;
-                let peers = self.reconciler.peers();
-                let is_believed = peers.distrust().is_none();
-                let have = peers.addresses_of(&nodes);
-                self.firewall.nodes_changed(&had, &have, is_believed);
-                self.memory.update(self.reconciler.peers(), false);
-                self.journal.changed(&seen, self.reconciler.peers());
-                self.chores.registry_seen(lacks, self.reconciler.lost());
-            }
-            Event::Disconnected { why } => self.journal.disconnected(why),
-            Event::Connected => self.journal.connected(),
-        }
-    }
-
     /// The kernel's tables changed.
     pub(crate) fn kernel_changed(&mut self, event: KernelEvent) {
         self.reconciler.kernel_changed(event);
@@ -300,51 +252,9 @@ impl Daemon {
         }
     }
 
-    fn pass(&mut self, now: Instant) {
-        let links = self.reconciler.links().to_vec();
-        let is_over_all = self.reconciler.is_all_dirty();
-        match self.reconciler.pass(now) {
-            Ok(()) => {
-                self.failed_passes = 0;
-                self.trouble.clear();
-                let end = Instant::now();
-                self.journal.timings.passed(end - now);
-                self.breathed_at = end + BREATH;
-                if is_over_all {
-                    self.rested_at = end + ((end - now) * REST).min(LONGEST_REST);
-                }
-            }
-            Err(why) => {
-                self.failed_passes += 1;
-                self.journal.timings.failed();
-                self.breathed_at = now + PAUSES.pause(self.failed_passes);
-                let text = format!("the kernel's routes cannot be compared: {why}; trying again");
-                if self.trouble.is_news(&text) {
-                    error!("{text}");
-                }
-            }
-        }
-        if links != self.reconciler.links() {
-            self.chores_at = Some(now);
-        }
-    }
-
     fn chore_done(&mut self, done: bool, now: Instant) {
         self.failed_chores = if done { 0 } else { self.failed_chores + 1 };
         self.chores_at = (!done).then(|| now + PAUSES.pause(self.failed_chores));
-    }
-
-    /// When the next pass is due, if there is a reason for one.
-    fn pass_at(&self) -> Option<Instant> {
-        let retry = self
-            .reconciler
-            .retry_at()
-            .map(|at| at.max(self.breathed_at));
-        if self.reconciler.is_all_dirty() {
-            return Some(self.breathed_at.max(self.rested_at));
-        }
-        let dirty = self.reconciler.is_dirty().then_some(self.breathed_at);
-        dirty.into_iter().chain(retry).min()
     }
 
     /// When to work next, if nothing happens before.
@@ -355,22 +265,4 @@ impl Daemon {
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())
     }
-}
-
-/// The nodes that came, went, or showed a sign of life.
-fn seen_nodes(changes: &[Change]) -> Vec<NodeName> {
-    let node = |change: &Change| match change {
-        Change::Node(node, _) | Change::Presence(node, _) => Some(node.clone()),
-        _ => None,
-    };
-    changes.iter().filter_map(node).collect()
-}
-
-/// The nodes whose records changed.
-fn changed_nodes(changes: &[Change]) -> Vec<NodeName> {
-    let node = |change: &Change| match change {
-        Change::Node(node, _) => Some(node.clone()),
-        _ => None,
-    };
-    changes.iter().filter_map(node).collect()
 }

@@ -4,6 +4,7 @@
 mod gather;
 mod numbers;
 mod readiness;
+mod troubles;
 mod words;
 
 use std::collections::BTreeMap;

@@ -1,8 +1,11 @@
 //! Keeps house over the node's addresses: claims subnets before they are needed, gives back those
 //! that are not, and frees what gone pods left behind.
 //!
-//! A task of its own, because it waits for etcd. It looks when an address comes or goes, and every
-//! now and then. Everything it does is safe to leave at any point, and to repeat.
+//! On a thread of its own, because it waits for etcd and for whoever works on the ledger. It looks
+//! when an address comes or goes, and every now and then. Everything it does is safe to leave at any
+//! point, and to repeat.
+
+mod subnets;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,18 +14,17 @@ use std::time::{Duration, Instant};
 
 use ipam::{Disk, Ledger, Usage, since_boot};
 use ipnet::IpNet;
-use registry::owned::{self, Owned};
-use registry::{Backoff, Network, Policy, Registry};
+use registry::Network;
+use registry::owned::Owned;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
-use tracing::{info, warn};
+use tracing::warn;
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
 use crate::growth::{Need, needs};
 use crate::report::Said;
 use crate::sweeper::Sweeper;
-use crate::verdict::list;
 use crate::watch::FolderWatch;
 
 /// The least time between two looks, and how much longer than a look it is: a storm of pods costs
@@ -32,13 +34,6 @@ const REST_FACTOR: u32 = 10;
 
 /// The longest time between two looks.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// Between tries to claim a subnet. Not longer than half the time for which a shortage is believed
-/// (`registry::owned::shortage`).
-const PAUSES: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(60),
-};
 
 /// Whatever went wrong.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -212,82 +207,6 @@ impl Steward {
                 *next = (*next).min(due);
             }
         }
-    }
-
-    /// A registry for one claim: connections that are used once a day are not kept.
-    fn registry(&self) -> Result<Registry, Failure> {
-        let policy = Policy::default();
-        Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
-    }
-
-    /// Claims a further subnet, unless that failed a moment ago. Returns whether it did.
-    async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
-        let now = Instant::now();
-        let retry_at = self.short.get(pod_cidr).and_then(|short| short.retry_at);
-        if let Some(retry_at) = retry_at.filter(|at| *at > now) {
-            *next = (*next).min(retry_at);
-            return false;
-        }
-        let seen = self.pool(pod_cidr);
-        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
-        let result = match self.registry() {
-            Ok(registry) => owned::further(&registry, folder, node, machine, pod_cidr, &seen)
-                .await
-                .map_err(Failure::from),
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(owned) => {
-                let new = owned.subnets.iter().filter(|subnet| !seen.contains(subnet));
-                let new: Vec<_> = new
-                    .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
-                    .copied()
-                    .collect();
-                info!(
-                    "few addresses are left: node {} now owns {} too",
-                    self.node,
-                    list(&new)
-                );
-                self.short.remove(pod_cidr);
-                !new.is_empty()
-            }
-            Err(why) => {
-                let short = self.short.entry(*pod_cidr).or_default();
-                short.failures += 1;
-                let retry_at = Instant::now() + PAUSES.pause(short.failures);
-                short.retry_at = Some(retry_at);
-                *next = (*next).min(retry_at);
-                let text = format!("few addresses are left in {}: {why}", list(&seen));
-                if short.said.is_news(&text) {
-                    warn!("{text}; trying again");
-                }
-                false
-            }
-        }
-    }
-
-    /// Gives an empty subnet back. Returns whether it was still empty.
-    async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, Failure> {
-        let ledger = self.ledger.clone();
-        let let_go = move |take_off: &dyn Fn() -> Result<(), registry::Error>| {
-            let ledger = Ledger::create(Disk::new(ledger))?;
-            let Some(session) = ledger.try_lock()? else {
-                // Somebody is about to take an address, perhaps of this subnet.
-                return Ok::<_, Failure>(false);
-            };
-            session.let_go(subnet, || Ok(take_off()?))
-        };
-        let registry = self.registry()?;
-        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
-        let done = owned::give_back(&registry, folder, node, machine, subnet, let_go).await?;
-        self.empty.remove(subnet);
-        if done {
-            info!(
-                "subnet {subnet} of node {} was empty for long enough and is given back",
-                self.node
-            );
-        }
-        Ok(done)
     }
 }
 

@@ -1,0 +1,105 @@
+use ipnet::IpNet;
+use wire::netlink::{Route, RouteKind};
+
+use super::*;
+use crate::desired::Link;
+use crate::plan::Actual;
+use crate::status::{Obstacle, RouteRow, Way};
+
+fn links() -> Vec<Link> {
+    vec![Link {
+        index: 4,
+        name: "eth0".into(),
+        up: true,
+        running: true,
+        lasting: Vec::new(),
+        addresses: vec![],
+    }]
+}
+
+fn subnet(number: u8) -> IpNet {
+    format!("10.244.{number}.0/24").parse().unwrap()
+}
+
+fn via(number: u8, last: u8) -> Route {
+    Route {
+        via: Some(format!("192.168.1.{last}").parse().unwrap()),
+        dev: Some(4),
+        ..Route::new(subnet(number), RouteKind::Unicast)
+    }
+}
+
+fn row(number: u8, desired: Option<u8>) -> RouteRow {
+    let gateway = |last: u8| format!("192.168.1.{last}").parse().unwrap();
+    RouteRow {
+        subnet: subnet(number),
+        node: NodeName::new(&format!("n{number}")).ok(),
+        desired: desired.map(|last| Way::Via {
+            gateway: gateway(last),
+            dev: "eth0".into(),
+        }),
+        held: false,
+        obstacle: None,
+        why: None,
+    }
+}
+
+#[test]
+fn every_way_to_differ_has_a_name() {
+    let held = RouteRow {
+        held: true,
+        ..row(2, Some(2))
+    };
+    let conflict = RouteRow {
+        obstacle: Some(Obstacle::Conflict),
+        ..row(5, Some(5))
+    };
+    let refused = RouteRow {
+        obstacle: Some(Obstacle::Refused),
+        ..row(6, Some(6))
+    };
+    let desired = vec![
+        row(1, Some(1)),
+        held,
+        row(3, Some(3)),
+        row(4, Some(4)),
+        conflict,
+        refused,
+        row(7, None),
+        row(8, None),
+    ];
+    let routes = [via(1, 1), via(2, 2), via(4, 9), via(8, 8), via(9, 9)];
+    let actual: Actual = routes.iter().map(|it| (it.dst, vec![it.clone()])).collect();
+    let states: Vec<_> = compare(desired, &actual, &links(), true)
+        .into_iter()
+        .map(|route| route.state)
+        .collect();
+    assert_eq!(
+        states,
+        [
+            State::Ok,
+            State::Held,
+            State::Missing,
+            State::Wrong,
+            State::Conflict,
+            State::Refused,
+            State::None,
+            State::Stale,
+            State::Stale,
+        ]
+    );
+    let alone = compare(Vec::new(), &actual, &links(), false);
+    assert!(alone.iter().all(|route| route.state == State::Unknown));
+}
+
+#[test]
+fn the_table_shows_what_is_the_same_once() {
+    let desired = vec![row(1, Some(1)), row(4, Some(4))];
+    let actual = [(subnet(1), vec![via(1, 1)])].into();
+    let text = table(&compare(desired, &actual, &links(), true), Screen::PIPE);
+    let expected = "\
+SUBNET         NODE  DESIRED                   ACTUAL  STATE
+10.244.1.0/24  n1    via 192.168.1.1 dev eth0  same    ok
+10.244.4.0/24  n4    via 192.168.1.4 dev eth0  none    missing";
+    assert_eq!(text, expected);
+}

@@ -1,0 +1,111 @@
+use std::collections::BTreeMap;
+
+use wire::node::NodeName;
+
+use super::*;
+use crate::status::{Conflicts, Http, Nodes, Registry, Routes};
+
+fn status() -> Status {
+    Status {
+        network: "flatland".into(),
+        node: NodeName::new("n1").unwrap(),
+        version: "0.1.0".into(),
+        pid: 12,
+        since: 1_000,
+        troubles: vec![],
+        remarks: vec![],
+        missing: vec![],
+        conflist: "/etc/cni/net.d/10-flatland.conflist".into(),
+        addresses: vec!["192.168.1.11".parse().unwrap()],
+        subnets: vec!["10.244.7.0/24".parse().unwrap()],
+        registry: Registry {
+            local: false,
+            connected: true,
+            revision: 42,
+            lag_seconds: 0.0,
+            why: None,
+            distrust: None,
+            held: BTreeMap::new(),
+            present: true,
+            ignored: 0,
+            ignored_records: BTreeMap::new(),
+        },
+        nodes: Nodes {
+            present: 3,
+            absent: 0,
+        },
+        routes: Routes {
+            desired: 3,
+            actual: 3,
+            missing: 0,
+            changes: [("repaired".to_owned(), 2)].into(),
+        },
+        claims_without_route: BTreeMap::new(),
+        conflicts: Conflicts::default(),
+        http: Some(Http {
+            address: "127.0.0.1:9470".parse().unwrap(),
+            why: None,
+        }),
+        pods: [(
+            "ipv4".to_owned(),
+            Usage {
+                used: 3,
+                cooling: 1,
+                free: 249,
+            },
+        )]
+        .into(),
+    }
+}
+
+#[test]
+fn one_screen_says_that_all_is_well() {
+    let expected = "\
+node n1 of network flatland: well
+  routed     0.1.0, pid 12, running for 3h12m
+  ready      yes, /etc/cni/net.d/10-flatland.conflist
+  addresses  192.168.1.11
+  subnets    10.244.7.0/24
+  registry   connected, revision 42
+  nodes      3 present, 0 absent
+  routes     3 wanted, 3 in the kernel, 0 missing; repaired 2 times
+  pods       IPv4 3 used, 1 cooling, 249 free
+  http       127.0.0.1:9470";
+    assert_eq!(screen(&status(), 12_520, Screen::PIPE), expected);
+}
+
+#[test]
+fn or_what_is_wrong_and_what_is_good_to_know() {
+    let mut status = status();
+    status.remarks.push("node n2 has been absent".into());
+    let text = screen(&status, 1_000, Screen::PIPE);
+    assert!(text.starts_with("node n1 of network flatland: well, see the remarks\n"));
+    assert!(
+        text.ends_with("\n\nremarks\n  - node n2 has been absent"),
+        "{text}"
+    );
+
+    status
+        .troubles
+        .push("the registry has been out of reach".into());
+    status.registry.connected = false;
+    let text = screen(&status, 1_000, Screen::PIPE);
+    assert!(text.starts_with("node n1 of network flatland: not well\n"));
+    assert!(
+        text.contains("\n  registry   not connected, revision 42\n"),
+        "{text}"
+    );
+    assert!(text.contains("\n\ntroubles\n  - the registry has been out of reach\n"));
+}
+
+#[test]
+fn what_the_daemon_says_survives_the_way_through_the_socket() {
+    let mut status = status();
+    let most = Usage {
+        free: u128::MAX,
+        ..Usage::default()
+    };
+    status.pods.insert("ipv6".into(), most);
+    let text = serde_json::to_vec(&status).unwrap();
+    assert_eq!(serde_json::from_slice::<Status>(&text).unwrap(), status);
+}
