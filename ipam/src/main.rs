@@ -11,9 +11,10 @@ use ipam::Plugin;
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 const ABOUT: &str = "\
-flatland-ipam: hands out pod addresses from subnets that this node owns.
-A CNI IPAM plugin: a container runtime calls it, with CNI_COMMAND in the environment and the
-network configuration on standard input.";
+CNI IPAM plugin of the Flatland pod network: hands out addresses of the subnets that this node owns.
+An interface plugin such as flatland runs it, with the CNI_* variables and the network configuration
+that it got from the container runtime.
+Exit status: 0, or 1 with an error as JSON on standard output. See also flatland-ipam(8).";
 
 fn main() -> ExitCode {
     wire::cni::run(ABOUT, &Plugin::new())

@@ -29,8 +29,11 @@ static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 const ABOUT: &str = "\
 CNI plugin of the Flatland pod network: one address per pod, routed, no NAT, no overlay, no bridge.
-A container runtime runs it, as configured in /etc/cni/net.d; by hand it needs the CNI_* variables
-and a network configuration on standard input (see README.md, \"Trying the plugin by hand\").";
+A container runtime runs it, as configured in /etc/cni/net.d. By hand it takes a network configuration
+on standard input and the CNI_* variables (see README.md, \"Trying the plugin by hand\"):
+  CNI_COMMAND=ADD CNI_CONTAINERID=blue CNI_NETNS=/run/netns/blue CNI_IFNAME=eth0 \\
+    CNI_PATH=/opt/cni/bin flatland < one.conf
+Exit status: 0, or 1 with an error as JSON on standard output. See also flatland(8).";
 
 struct Flatland;
 

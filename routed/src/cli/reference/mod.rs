@@ -35,7 +35,8 @@ fn what_is_written_from_the_types_is_what_the_types_say() {
     for page in ["README.md", "docs/configuration.md"] {
         files.push((page.to_owned(), filled_in(page, &sections)));
     }
-    let outdated: Vec<_> = files.iter().filter_map(settle).collect();
+    let mut outdated: Vec<_> = files.iter().filter_map(settle).collect();
+    outdated.extend(strangers(&files));
     assert!(
         outdated.is_empty(),
         "not as the types say: {}; run make docs, and commit what it changes",
@@ -55,6 +56,22 @@ fn settle((path, text): &File) -> Option<String> {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, text).unwrap();
     None
+}
+
+/// What lies among the made files and is none of them: the page of a command that is gone.
+fn strangers(files: &[File]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut strangers = Vec::new();
+    for folder in ["docs/man", "conf/completions"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let name = entry.unwrap().file_name();
+            let path = format!("{folder}/{}", name.to_str().unwrap());
+            if files.iter().all(|(made, _)| *made != path) {
+                strangers.push(format!("{path} (remove it)"));
+            }
+        }
+    }
+    strangers
 }
 
 /// The page with its made parts made anew.
