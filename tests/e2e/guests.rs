@@ -31,14 +31,14 @@ fn shell(pod: &Pod<'_>, lines: &str) -> Result<String> {
 }
 
 /// Gives the guest's interface vm0 in namespace `vm` the pod's addresses and routes, and nothing of
-/// its neighbours. It asks for each but once.
+/// its neighbours. It asks for each but once, and waits as long as a busy machine may take.
 fn boot(pod: &Pod<'_>) -> Result {
     shell(
         pod,
         "ip -n vm link set lo up
          ip -n vm link set vm0 up
-         ip -n vm ntable change name arp_cache dev vm0 mcast_probes 1
-         ip -n vm ntable change name ndisc_cache dev vm0 mcast_probes 1
+         ip -n vm ntable change name arp_cache dev vm0 mcast_probes 1 retrans 10000
+         ip -n vm ntable change name ndisc_cache dev vm0 mcast_probes 1 retrans 10000
          ip -n vm address add V4/32 dev vm0
          ip -n vm address add V6/128 dev vm0 nodad
          ip -n vm route add 169.254.1.1 dev vm0
@@ -53,12 +53,14 @@ fn boot(pod: &Pod<'_>) -> Result {
 fn both_ways(node: &Node, inside: &str, own: &[IpAddr], peer: &Pod<'_>) -> Result {
     for target in node.addresses().iter().chain(&peer.addresses()) {
         let target = target.to_string();
-        node.run(&["ip", "netns", "exec", inside, "ping", "-c1", "-W2", &target])?;
+        node.run(&[
+            "ip", "netns", "exec", inside, "ping", "-c1", "-W10", &target,
+        ])?;
     }
     for target in own {
         let target = target.to_string();
-        node.run(&["ping", "-c1", "-W2", &target])?;
-        peer.run(&["ping", "-c1", "-W2", &target])?;
+        node.run(&["ping", "-c1", "-W10", &target])?;
+        peer.run(&["ping", "-c1", "-W10", &target])?;
     }
     Ok(())
 }
@@ -262,7 +264,7 @@ fn neighbours_that_are_forgotten_on_either_side_are_found_again() -> Result {
     // From the node to the pod first, which has not said anything then.
     node.run(&["ip", "neigh", "flush", "dev", host, "nud", "all"])?;
     for address in pod.addresses() {
-        node.run(&["ping", "-c1", "-W2", &address.to_string()])?;
+        node.run(&["ping", "-c1", "-W10", &address.to_string()])?;
     }
     pod.check()?;
 
