@@ -8,8 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
-use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success};
+use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version};
 use wire::conf::IpamConfig;
+use wire::{GATEWAY_V4, GATEWAY_V6};
 
 use crate::allocation::Allocation;
 use crate::asked;
@@ -38,7 +39,10 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
         }
     };
     report(&ledger);
-    let ips = choices?.iter().map(ip_config).collect();
+    let ips = choices?
+        .iter()
+        .map(|choice| ip_config(choice, call))
+        .collect();
     Ok(Success {
         ips,
         ..Success::default()
@@ -133,12 +137,60 @@ fn describe(
     }
 }
 
-fn ip_config(choice: &Choice) -> IpConfig {
+/// Before 1.0.0 the plugin that asks answers with our `ips` as they are (SPEC.md 0.4.0, "Result"): so
+/// they say what gateway `flatland` gives its pods. Later plugins need it: `sbr` leaves a pod without
+/// a default route otherwise. Whoever else asks has gateways of its own.
+fn ip_config(choice: &Choice, call: &Call) -> IpConfig {
+    let is_passed_on = call.version < Version::V1_0_0 && call.config["type"] == "flatland";
+    let gateway = if choice.address().is_ipv4() {
+        IpAddr::V4(GATEWAY_V4)
+    } else {
+        IpAddr::V6(GATEWAY_V6)
+    };
     let length = choice.subnet().prefix_len();
     let address = IpNetwork::new(choice.address(), length).expect("as long as a subnet's");
     IpConfig {
         address,
-        gateway: None,
+        gateway: is_passed_on.then_some(gateway),
         interface: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn before_1_0_0_flatland_is_told_its_gateway_and_nobody_else() {
+        let addresses = ["10.244.7.3", "fd00:7::3"];
+        let subnets = ["10.244.7.0/24", "fd00:7::/80"];
+        let choices = addresses.iter().zip(subnets).map(|(address, subnet)| {
+            Choice::Named(subnet.parse().unwrap(), address.parse().unwrap())
+        });
+        let choices: Vec<_> = choices.collect();
+        for version in Version::ALL {
+            for plugin in ["flatland", "ptp"] {
+                let config = json!({ "cniVersion": version.as_str(), "name": "n", "type": plugin });
+                let variable = |name: &str| match name {
+                    "CNI_COMMAND" => Some("ADD".into()),
+                    "CNI_CONTAINERID" => Some("a".into()),
+                    "CNI_NETNS" => Some("/run/netns/a".into()),
+                    "CNI_IFNAME" => Some("eth0".into()),
+                    _ => None,
+                };
+                let environment = Environment::read(variable).unwrap();
+                let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
+                let ips = choices.iter().map(|choice| ip_config(choice, &call));
+                let gateways: Vec<_> = ips.filter_map(|ip| Some(ip.gateway?.to_string())).collect();
+                let expected: &[&str] = if version < Version::V1_0_0 && plugin == "flatland" {
+                    &["169.254.1.1", "fe80::1"]
+                } else {
+                    &[]
+                };
+                assert_eq!(gateways, expected, "{plugin} {version}");
+            }
+        }
     }
 }

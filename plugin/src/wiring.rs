@@ -22,7 +22,7 @@ mod requests;
 pub(crate) const GATEWAY_V4: Ipv4Addr = wire::GATEWAY_V4;
 
 /// The pod's IPv6 gateway: link-local, the same in every pod.
-pub(crate) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+pub(crate) const GATEWAY_V6: Ipv6Addr = wire::GATEWAY_V6;
 
 /// Everything about one pod's wiring that is decided before the kernel is touched.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ pub mod node;
 pub mod overlap;
 pub mod sysctl;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What `--version` says: the version, and in what `make build` made also the commit.
 pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
@@ -33,6 +33,9 @@ pub const ROUTE_PROTOCOL: u8 = 70;
 /// Where pods send IPv4 packets to: nobody has this address, and the host end of a pod's interface
 /// answers for it.
 pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+
+/// Where pods send IPv6 packets to: the host end of each pod's interface has this link-local address.
+pub const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 /// The device group of the host ends of pods that are gone, waiting to be destroyed together.
 /// Whatever is in it gets destroyed: the number reads "flat" in ASCII, so that nobody has chosen it

@@ -3,8 +3,9 @@
 
 use std::net::IpAddr;
 
-use lab::Result;
+use lab::{Node, Result, Runtime};
 use serde_json::json;
+use wire::cni::Version;
 
 use crate::support::{Chained, node_with, plain};
 
@@ -21,11 +22,17 @@ fn routes_that_sbr_moved_into_its_own_table_are_found_there() -> Result {
     let lab = node_with(&json!({ "type": "sbr" }))?;
     let node = lab.node(1);
     delete(Chained::add(node, "first", &plain())?)?;
+    for version in [Version::V0_4_0, Version::V1_0_0] {
+        moved_and_found(node, version)?;
+    }
+    Ok(())
+}
+
+/// Two pods come, meet and go in this version.
+fn moved_and_found(node: &Node, version: Version) -> Result {
     let before = node.traces()?;
-    let (a, peer) = (
-        Chained::add(node, "a", &plain())?,
-        Chained::add(node, "peer", &plain())?,
-    );
+    let add = |name| Chained::add_by(Runtime::of(node)?.speaking(version), node, name);
+    let (a, peer) = (add("a")?, add("peer")?);
     let main = a.pod.run(&["ip", "-4", "route", "show", "default"])?;
     assert_eq!(main, "", "sbr moves the default route");
     for (own, target) in a.addresses().iter().zip(&peer.addresses()) {

@@ -86,7 +86,7 @@ fn ipams(lab: &Lab) -> [(Value, Version, Value); 4] {
         (
             lab.conflist()["plugins"][0]["ipam"].clone(),
             Version::LATEST,
-            json!([["24", null], ["80", null]]),
+            json!([["24", "169.254.1.1"], ["80", "fe80::1"]]),
         ),
         (host_local(), old, json!([["24", "10.9.0.1"]])),
         (addresses(None), old, masks),
