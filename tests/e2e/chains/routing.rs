@@ -49,7 +49,7 @@ fn moved_and_found(node: &Node, version: Version) -> Result {
     let table = table.expect("sbr makes a rule").to_owned();
     a.pod
         .run(&["ip", "route", "del", "default", "table", &table])?;
-    let error = a.check_first().unwrap_err().to_string();
+    let error = a.check_first().expect_err("its route is gone").to_string();
     let missing = "the route to 0.0.0.0/0 through eth0 is missing";
     assert!(error.contains(missing), "{error}");
 
