@@ -173,23 +173,33 @@ fn change(index: u32, change: LinkChange) -> Request {
 
 fn del(netns: &str, host_name: &str) -> Outcome {
     let mut host = Socket::open()?;
-    withdraw(&mut host, host_name)?;
+    withdraw(&mut host, host_name, None)?;
     let mut pod = Netns::open(Path::new(netns))?.socket()?;
-    withdraw(&mut pod, "eth0")
+    withdraw(&mut pod, "eth0", Some("flatx"))
 }
 
-/// Takes a link out of use; it is destroyed afterwards, with others.
-fn withdraw(socket: &mut Socket, name: &str) -> Outcome {
+/// Takes a link out of use, by another name if it is to have one; it is destroyed afterwards, with
+/// others.
+fn withdraw(socket: &mut Socket, name: &str, hidden: Option<&str>) -> Outcome {
     let link = socket.link_by_name(name)?.ok_or("no such link")?;
-    let down = LinkChange {
-        up: Some(false),
-        ..LinkChange::default()
-    };
-    let away = LinkChange {
-        name: Some(format!("flatx{}", link.index)),
-        group: Some(wire::REMOVED_GROUP),
-        ..LinkChange::default()
-    };
-    socket.apply_all(&[change(link.index, down), change(link.index, away)])?;
+    let mut requests = vec![change(
+        link.index,
+        LinkChange {
+            up: Some(false),
+            group: Some(wire::REMOVED_GROUP),
+            ..LinkChange::default()
+        },
+    )];
+    requests.extend(hidden.map(|hidden| {
+        let name = Some(format!("{hidden}{}", link.index));
+        change(
+            link.index,
+            LinkChange {
+                name,
+                ..LinkChange::default()
+            },
+        )
+    }));
+    socket.apply_all(&requests)?;
     Ok(())
 }

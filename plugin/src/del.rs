@@ -59,6 +59,6 @@ fn clear(netns: &Path, interface: &str, host_end: &Link) {
         return;
     };
     if let Some(link) = pod_end(&mut pod) {
-        let _ = removal::withdraw(&mut pod, &link);
+        let _ = removal::hide(&mut pod, &link);
     }
 }

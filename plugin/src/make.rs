@@ -100,10 +100,11 @@ pub(crate) fn make_pair(
 ) -> Result<Ends, Failed> {
     let pair = wiring.pair(netns.as_raw_fd());
     let made = match sockets.host.add_veth(&pair) {
-        // The name may be that of an interface that has been removed and is not destroyed yet.
+        // The name may be that of an interface that has been removed and is not destroyed yet, or was
+        // so until just now.
         Err(error)
             if error.errno() == Some(Errno::EEXIST)
-                && removal::destroy(&mut sockets.host).is_ok_and(|any| any) =>
+                && removal::destroy(&mut sockets.host).is_ok() =>
         {
             sockets.host.add_veth(&pair)
         }

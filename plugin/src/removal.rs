@@ -3,10 +3,10 @@
 //! To destroy one veth pair the kernel waits 12 to 25 ms for everybody who could still be looking at
 //! it, under the lock that every other change of the network needs; to destroy twenty of them in
 //! one request it waits once. So DEL takes an interface down, which takes its routes and neighbours
-//! away at once, gives it another name and puts it into a group. The group is destroyed a moment
-//! later, by a process of ours that no runtime waits for, and by whoever else comes across it: GC,
-//! an ADD that needs the name, `routed`. Often the pod's namespace has gone by then and has taken
-//! its pair with it.
+//! away at once, and puts it into a group; the pod's end gets another name as well, as the pod may
+//! have an interface of that name again. The group is destroyed a moment later, by a process of ours
+//! that no runtime waits for, and by whoever else comes across it: GC, an ADD that needs the name,
+//! `routed`. Often the pod's namespace has gone by then and has taken its pair with it.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -33,10 +33,15 @@ const GATHERING: Duration = Duration::from_millis(200);
 const FOLDER: &str = "/run/flatland";
 const LOCK: &str = ".removed.lock";
 
-/// Takes a link out of use: nothing reaches it or leaves it any more, and its name is free.
+/// Takes a host end out of use: nothing reaches it or leaves it any more.
 pub(crate) fn withdraw(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
     // What cannot be put away is destroyed here and now.
     put_away(socket, link.index).or_else(|_| delete(socket, link.index))
+}
+
+/// Takes a pod's end out of use, and out of the pod's sight: its name is free.
+pub(crate) fn hide(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
+    unless_gone(socket.apply_all(&hidden(link.index)))
 }
 
 /// Undoes the making of a link: destroys it here and now, or, where the kernel does not let us,
@@ -52,7 +57,7 @@ pub(crate) fn take_back(socket: &mut Socket, link: u32) -> Result<(), netlink::E
 }
 
 fn put_away(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
-    unless_gone(socket.apply_all(&requests(link)))
+    unless_gone(socket.apply_all(&[gathered(link)]))
 }
 
 fn delete(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
@@ -67,31 +72,42 @@ fn unless_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error
     }
 }
 
-/// Down first: kernels before 6.2 rename only what is down.
-fn requests(index: u32) -> [Request; 2] {
-    let change = |change| Request::ChangeLink { index, change };
-    [
-        change(LinkChange {
+/// It keeps its name: the kernel waits for everybody who could be looking for the old one
+/// (`dev_change_name`), which takes longer than all the rest of a DEL does.
+fn gathered(index: u32) -> Request {
+    Request::ChangeLink {
+        index,
+        change: LinkChange {
             up: Some(false),
-            ..LinkChange::default()
-        }),
-        change(LinkChange {
-            // A host end's name goes on with hexadecimal digits: this is nobody's.
-            name: Some(format!("flatx{index}")),
             group: Some(REMOVED_GROUP),
             ..LinkChange::default()
-        }),
+        },
+    }
+}
+
+/// Down first: kernels before 6.2 rename only what is down.
+fn hidden(index: u32) -> [Request; 2] {
+    let renamed = LinkChange {
+        name: Some(format!("flatx{index}")),
+        ..LinkChange::default()
+    };
+    [
+        gathered(index),
+        Request::ChangeLink {
+            index,
+            change: renamed,
+        },
     ]
 }
 
-/// Destroys what has been withdrawn, and waits for it. Tells whether there was anything.
-pub(crate) fn destroy(socket: &mut Socket) -> Result<bool, netlink::Error> {
+/// Destroys what has been withdrawn, if there is anything, and waits for it.
+pub(crate) fn destroy(socket: &mut Socket) -> Result<(), netlink::Error> {
     let request = Request::DelLinkGroup {
         group: REMOVED_GROUP,
     };
     match socket.apply_all(&[request]) {
-        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(false),
-        outcome => outcome.map(|()| true),
+        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
+        outcome => outcome,
     }
 }
 
@@ -104,7 +120,7 @@ pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
     if gathering.is_ok_and(|gathering| gathering) || start().is_ok() {
         return Ok(());
     }
-    destroy(socket).map(drop)
+    destroy(socket)
 }
 
 /// The lock, unless somebody has it.
@@ -161,13 +177,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_withdrawn_link_is_down_before_it_gives_up_its_name() {
-        let commands = requests(9).map(|request| request.to_string());
+    fn a_link_is_down_before_it_gives_up_its_name() {
         assert_eq!(
-            commands,
+            hidden(9).map(|request| request.to_string()),
             [
-                "ip link set if9 down",
-                "ip link set if9 name flatx9 group 1718378868",
+                "ip link set if9 down group 1718378868",
+                "ip link set if9 name flatx9",
             ]
         );
     }

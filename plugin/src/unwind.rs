@@ -1,6 +1,7 @@
 //! What becomes of the addresses of an ADD that failed.
 
 use wire::cni::{Call, Delegate, Error, code};
+use wire::host_end::is_removed;
 use wire::netlink::Socket;
 
 use crate::failure::kernel;
@@ -25,7 +26,8 @@ pub(crate) fn refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
 pub(crate) fn give_back(error: Error, call: &Call, ipam: &Delegate) -> Error {
     let earlier = Socket::open()
         .map_err(|error| kernel("cannot reach the kernel", &error))
-        .and_then(|mut host| host::end_of(call, &mut host));
+        .and_then(|mut host| host::end_of(call, &mut host))
+        .map(|link| link.filter(|link| !is_removed(link)));
     let why = match earlier {
         Ok(None) => match ipam.del(call) {
             Ok(()) => return error,

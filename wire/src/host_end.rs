@@ -1,7 +1,12 @@
-//! Host ends of pods' interfaces that do not say yet whose they are.
+//! Host ends of pods' interfaces that do not say yet whose they are, and such as are out of use.
 
 use crate::netlink::Link;
-use crate::node;
+use crate::{REMOVED_GROUP, node};
+
+/// Whether DEL has taken this link out of use: it is down, and destroyed in a moment.
+pub fn is_removed(link: &Link) -> bool {
+    link.group == REMOVED_GROUP
+}
 
 /// Whether an ADD made this link, or is making it, and has not said for whom: a pair cannot be
 /// born with its alias. What stays so was left by an ADD that was cut short.
@@ -11,6 +16,7 @@ use crate::node;
 pub fn is_unfinished(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth")
         && link.alias.is_none()
+        && !is_removed(link)
         && link
             .mac
             .is_some_and(|mac| node::is_host_end(&link.name, mac))
@@ -39,7 +45,8 @@ mod tests {
             assert!(is_unfinished(&unfinished(&format!("c{number}"))));
         }
         let ours = unfinished("c1");
-        let cases: [(&str, Change); 8] = [
+        let cases: [(&str, Change); 9] = [
+            ("it is out of use", |link| link.group = REMOVED_GROUP),
             ("it has an alias", |link| link.alias = Some("x".into())),
             ("it is no veth", |link| link.kind = Some("dummy".into())),
             ("it is hardware", |link| link.kind = None),

@@ -12,8 +12,7 @@ fn put_away(node: &Node, name: &str) -> Result {
     let pod = node.add_pod(name)?;
     let host = &pod.result().interfaces[0].name;
     let group = wire::REMOVED_GROUP.to_string();
-    node.run(&["ip", "link", "set", host, "down"])?;
-    node.run(&["ip", "link", "set", host, "name", name, "group", &group])?;
+    node.run(&["ip", "link", "set", host, "down", "group", &group])?;
     Ok(())
 }
 
@@ -43,12 +42,11 @@ fn an_interface_that_was_put_away_and_not_destroyed_goes_with_the_next_call() ->
     runtime.gc(&[])?;
     assert_eq!(left(node)?, "");
 
-    // Its end in the pod still has the name that the new one is to have.
+    // Its ends still have the names that the new ones are to have.
     let pod = node.add_pod("by-add")?;
     let host = &pod.result().interfaces[0].name;
     let group = wire::REMOVED_GROUP.to_string();
-    node.run(&["ip", "link", "set", host, "down"])?;
-    node.run(&["ip", "link", "set", host, "name", "x", "group", &group])?;
+    node.run(&["ip", "link", "set", host, "down", "group", &group])?;
     node.run(&["rm", "-r", "/run/flatland/flatland"])?;
     let attached = runtime.add(pod.target())?;
     runtime.check(pod.target(), &attached)?;

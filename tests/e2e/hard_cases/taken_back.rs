@@ -66,6 +66,8 @@ fn a_kernel_that_does_not_echo_what_it_made_is_asked_for_it() -> Result {
     disturb.not_at_all()?;
     let attached = runtime.add(pod.target())?;
     runtime.del(pod.target(), Some(&attached))?;
+    // The next one is not to come across what this one leaves to be destroyed.
+    node.traces()?;
     let messages = disturb.messages()?;
     assert!(!messages.iter().any(asks), "{messages:#?}");
     let at = messages.iter().position(|it| it.contains("NLM_F_ECHO"));
