@@ -23,7 +23,7 @@ pub(crate) struct RunArgs {
 
     /// This node's name.
     ///
-    /// By default the conflist's ipam.nodeName, the environment's NODE_NAME, or the host name.
+    /// By default the conflist's ipam.nodeName, the environment's `NODE_NAME`, or the host name.
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
 
