@@ -18,6 +18,10 @@ const JOINS: usize = 20;
 /// less than 8 MiB as it is released, and 16 as it is built for tests.
 const MOST_MEMORY: u64 = 12 * 1024;
 
+/// Who uses no processor for so long has nothing to do: pauses between passes are shorter, and what is
+/// done now and then comes less often.
+const QUIET: Duration = Duration::from_millis(300);
+
 /// As long as many routes may take to come or go, on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -94,6 +98,19 @@ fn used(node: &Node) -> Result<Duration> {
     Ok(time.into())
 }
 
+/// Waits until `routed` has nothing to do any more. Returns the processor time that it has used.
+fn wait_quiet(node: &Node) -> Result<Duration> {
+    let (mut last, mut since) = (used(node)?, Instant::now());
+    wait_until("routed to have nothing to do", DEADLINE, || {
+        let now = used(node).unwrap_or_default();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        since.elapsed() > QUIET
+    })?;
+    Ok(last)
+}
+
 /// The processor time of each of [`JOINS`] peers that join a cluster of so many.
 fn join(lab: &Lab, there: usize) -> Result<Duration> {
     let node = lab.node(1);
@@ -117,14 +134,18 @@ fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed()
     let node = lab.node(1);
     node.start_routed()?;
     wait_peers(node, FEW)?;
+    wait_quiet(node)?;
     let join_few = join(&lab, FEW)?;
     node.end_routed(Signal::SIGTERM)?;
     grow(&lab, FEW + JOINS..PEERS)?;
     node.start_routed()?;
     wait_peers(node, PEERS)?;
-    let all = used(node)?;
+    let all = wait_quiet(node)?;
+
+    let join = join(&lab, PEERS)?;
 
     // A route that somebody deletes.
+    let before = used(node)?;
     let victim = format!("{}/24", subnet(77));
     let delete = || -> Result<Duration> {
         node.run(&["ip", "route", "del", &victim])?;
@@ -136,9 +157,7 @@ fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed()
         Ok(start.elapsed())
     };
     let repairs = (0..10).map(|_| delete()).collect::<Result<Vec<_>>>()?;
-    let repair = used(node)?.saturating_sub(all) / 10;
-
-    let join = join(&lab, PEERS)?;
+    let repair = used(node)?.saturating_sub(before) / 10;
 
     // The link flaps.
     let before = used(node)?;
@@ -158,14 +177,10 @@ fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed()
         repairs.iter().min() < Some(&Duration::from_millis(100)),
         "{repairs:?}"
     );
-    assert!(
-        repair < all / 8,
-        "{repair:?} for one route, {all:?} for all"
-    );
     // A hundred times the nodes: whatever is done for each of them would show.
     assert!(
-        join < 3 * join_few,
-        "a join costs {join:?} with {PEERS} nodes, {join_few:?} with {FEW}"
+        join.max(repair) < 3 * join_few,
+        "a join costs {join:?} with {PEERS} nodes, {join_few:?} with {FEW}; a repair {repair:?}"
     );
     assert!(flap < Duration::from_secs(1), "{flap:?}");
     assert!(memory < MOST_MEMORY, "{memory} KiB");
