@@ -167,7 +167,7 @@ pub(crate) fn run() -> ExitCode {
     // Whoever withdraws from here on starts another one.
     drop(gathering);
     match Socket::open().and_then(|mut socket| destroy(&mut socket)) {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
