@@ -143,10 +143,10 @@ demo-down:
 
 ## bench: contenders side by side in one run; tables, figures and plots also in target/bench
 bench: build
-	@cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin floor
+	@cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin floor --bin ledger
 	@cargo build $(CARGO_FLAGS) --profile demo --bin bench --bin lab
 	@mkdir -p target/bench/bin
-	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(PLUGIN)/floor $(DEMO)/bench $(DEMO)/lab target/bench/bin/
+	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(PLUGIN)/floor $(PLUGIN)/ledger $(DEMO)/bench $(DEMO)/lab target/bench/bin/
 	@target/bench/bin/bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 ## conformance: ours and Debian's CNI plugins side by side, by every requirement of the CNI spec

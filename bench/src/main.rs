@@ -343,12 +343,17 @@ fn pod_lab() -> Result<Lab> {
     Ok(lab)
 }
 
-/// Puts the bench and the floor on a machine.
+/// Puts the bench, and the programs that it compares with, on a machine.
 fn install(machine: &lab::Machine) -> Result {
     let own = std::env::current_exe().map_err(said)?;
     machine.install(&own, INSIDE)?;
-    let floor = own.with_file_name("floor");
-    machine.install(&floor, cni::contender::FLOOR)
+    for (name, to) in [
+        ("floor", cni::contender::FLOOR),
+        ("ledger", cni::addresses::LEDGER),
+    ] {
+        machine.install(&own.with_file_name(name), to)?;
+    }
+    Ok(())
 }
 
 /// Runs a part on a machine and reads its figures.

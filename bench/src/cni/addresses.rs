@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 
 use super::contender::{Contender, reserve};
 use super::host::Pod;
+use super::latency::Measured;
 use super::process::{Called, plugin, run, run_to_fail};
 use crate::figures::Samples;
 
 /// How many addresses are in use while one more is given out and taken back.
 const IN_USE: [u16; 3] = [0, 250, 4000];
+
+/// Where `ledger` is on the node: our IPAM plugin without anything that claims.
+pub(crate) const LEDGER: &str = "/opt/cni/bin/ledger";
 
 /// How many addresses for pods two /21 have: all but the networks', the node's and broadcast.
 const OF_TWO_21: u16 = 4090;
@@ -30,6 +34,9 @@ pub(crate) struct Row {
     pub(crate) in_use: usize,
     pub(crate) add: Samples,
     pub(crate) del: Samples,
+    /// Of an ADD, processor time, and pages that the kernel had to map one by one.
+    pub(crate) cpu: Samples,
+    pub(crate) faults: Samples,
 }
 
 /// One whose network is full: every address is in use, and there is no further subnet.
@@ -55,7 +62,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
     for in_use in IN_USE {
         for ipam in Ipam::all(&in_use.to_string()) {
             ipam.fill(in_use)?;
-            timed.push((in_use, ipam, Vec::new(), Vec::new()));
+            timed.push((in_use, ipam, Measured::default(), Measured::default()));
         }
     }
     let pod = Pod::unmade("one-more", 0);
@@ -63,18 +70,17 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
     for round in 0..=rounds {
         for turn in 0..count {
             let (_, ipam, adds, dels) = &mut timed[(turn + round) % count];
-            let (add, del) = (ipam.call("ADD", &pod)?, ipam.call("DEL", &pod)?);
-            if round > 0 {
-                adds.push(add.elapsed);
-                dels.push(del.elapsed);
-            }
+            adds.call(round > 0, || ipam.call("ADD", &pod))?;
+            dels.call(round > 0, || ipam.call("DEL", &pod))?;
         }
     }
     let rows = timed.into_iter().map(|(in_use, ipam, add, del)| Row {
         plugin: ipam.name,
         in_use: in_use.into(),
-        add: add.into_iter().collect(),
-        del: del.into_iter().collect(),
+        add: add.latency.into_iter().collect(),
+        del: del.latency.into_iter().collect(),
+        cpu: add.cpu.into_iter().collect(),
+        faults: add.faults.into_iter().collect(),
     });
     Ok(Addresses {
         rows: rows.collect(),
@@ -102,7 +108,8 @@ fn full(rounds: usize) -> Result<Vec<Full>, String> {
 }
 
 impl Ipam {
-    /// Those of the contenders, each once, with networks of this name.
+    /// Those of the contenders, each once, with networks of this name; and the ledger of each of ours,
+    /// which works in the same network after it.
     fn all(network: &str) -> Vec<Self> {
         let of = |contender: Contender| {
             let mut config = contender.config()?.clone();
@@ -117,7 +124,15 @@ impl Ipam {
         let mut all: Vec<Self> = Contender::all().into_iter().filter_map(of).collect();
         // What uses the same IPAM plugin in the same way differs by what is not asked here.
         all.dedup_by_key(|ipam| ipam.name.clone());
-        all
+        let alone = |ipam: Self| {
+            let ledger = ipam.is_ours().then(|| Self {
+                name: ipam.name.replace("flatland-ipam", "its ledger alone"),
+                kind: "ledger".to_owned(),
+                config: ipam.config.clone(),
+            });
+            [Some(ipam), ledger].into_iter().flatten()
+        };
+        all.into_iter().flat_map(alone).collect()
     }
 
     fn is_ours(&self) -> bool {
@@ -139,6 +154,10 @@ impl Ipam {
     }
 
     fn fill(&self, in_use: u16) -> Result<(), String> {
+        if self.kind == "ledger" {
+            // The plugin whose it is has filled it.
+            return Ok(());
+        }
         let pods: Vec<Pod> = (0..in_use).map(|pod| Pod::unmade("full", pod)).collect();
         reserve(&self.config, &pods)
     }

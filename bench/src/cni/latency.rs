@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
 use super::host::{Pod, settle};
+use super::process::Called;
 use crate::figures::Samples;
 
 /// What is called, in this order.
@@ -30,11 +31,12 @@ pub(crate) struct Row {
     pub(crate) faults: Samples,
 }
 
+/// What calls took.
 #[derive(Debug, Default)]
-struct Measured {
-    latency: Vec<Duration>,
-    cpu: Vec<u64>,
-    faults: Vec<u64>,
+pub(crate) struct Measured {
+    pub(crate) latency: Vec<Duration>,
+    pub(crate) cpu: Vec<u64>,
+    pub(crate) faults: Vec<u64>,
 }
 
 /// Times each verb of each contender `rounds` times with `pods` others on the node. In each round
@@ -60,9 +62,9 @@ pub(crate) fn measure(
                 if *verb == "CHECK" && contender.is_floor() {
                     continue;
                 }
-                let before = usage()?;
-                let called = contender.call(verb, pod, &results[index])?;
-                let after = usage()?;
+                let measured = &mut measured[index][number];
+                let called =
+                    measured.call(round > 0, || contender.call(verb, pod, &results[index]))?;
                 if *verb == "ADD" {
                     // What was timed worked: before the first figure counts, and with the last.
                     if round == 0 || round == rounds {
@@ -72,9 +74,6 @@ pub(crate) fn measure(
                 }
                 if *verb == "DEL" {
                     settle()?;
-                }
-                if round > 0 {
-                    measured[index][number].note(called.elapsed, &before, &after);
                 }
             }
         }
@@ -100,13 +99,24 @@ pub(crate) fn measure(
 }
 
 impl Measured {
-    fn note(&mut self, elapsed: Duration, before: &Usage, after: &Usage) {
-        let cpu = |usage: &Usage| (usage.user_time() + usage.system_time()).num_microseconds();
-        self.latency.push(elapsed);
-        self.cpu
-            .push(1000 * (cpu(after) - cpu(before)).unsigned_abs());
-        let faults = after.minor_page_faults() - before.minor_page_faults();
-        self.faults.push(faults.unsigned_abs());
+    /// Calls, and keeps what it took if that `counts`.
+    pub(crate) fn call(
+        &mut self,
+        counts: bool,
+        call: impl FnOnce() -> Result<Called, String>,
+    ) -> Result<Called, String> {
+        let before = usage()?;
+        let called = call()?;
+        let after = usage()?;
+        if counts {
+            let cpu = |usage: &Usage| (usage.user_time() + usage.system_time()).num_microseconds();
+            self.latency.push(called.elapsed);
+            self.cpu
+                .push(1000 * (cpu(&after) - cpu(&before)).unsigned_abs());
+            let faults = after.minor_page_faults() - before.minor_page_faults();
+            self.faults.push(faults.unsigned_abs());
+        }
+        Ok(called)
     }
 }
 

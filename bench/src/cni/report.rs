@@ -71,6 +71,8 @@ pub(crate) fn addresses(report: &mut Report, addresses: &Addresses) -> Result {
         "median",
         "p99",
         "to none",
+        "CPU",
+        "page faults",
         "DEL min",
         "median",
         "p99",
@@ -86,14 +88,14 @@ pub(crate) fn addresses(report: &mut Report, addresses: &Addresses) -> Result {
             .iter()
             .find(|other| other.plugin == row.plugin && other.in_use == 0);
         let mut line = vec![row.plugin.clone(), row.in_use.to_string()];
-        for (own, none) in [
-            (&row.add, none.map(|none| &none.add)),
-            (&row.del, none.map(|none| &none.del)),
-        ] {
+        let figures = |own: &Samples, none: Option<&Samples>| {
             let [min, median, p99, _] = cells(own.spread());
             let to_none = none.and_then(|none| ratio(own.median(), none.median()));
-            line.extend([min, median, p99, times(to_none)]);
-        }
+            [min, median, p99, times(to_none)]
+        };
+        line.extend(figures(&row.add, none.map(|none| &none.add)));
+        line.extend([ms(row.cpu.median()), row.faults.median().to_string()]);
+        line.extend(figures(&row.del, none.map(|none| &none.del)));
         table.row(line);
     }
     report.table(&table)?;
