@@ -22,7 +22,7 @@ FAMILIES ?= dual
 KEEP ?=
 ## TEST: test: run only the tests whose name contains this
 TEST ?=
-## QUICK: bench: 1 takes a fifth of the samples, in two minutes instead of a quarter of an hour
+## QUICK: bench: 1 takes a fifth of the samples, in a few minutes instead of twenty
 QUICK ?=
 ## ONLY: bench: only these parts, with commas: latency, addresses, storms, first, starts, joins, large, paths, present
 ONLY ?=

@@ -30,7 +30,7 @@ const INSIDE: &str = "/opt/flatland/bench";
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// A fifth of the samples: two minutes instead of a quarter of an hour.
+    /// A fifth of the samples: a few minutes instead of twenty.
     #[arg(long)]
     quick: bool,
     /// Only these parts.
