@@ -38,7 +38,7 @@ fn anchors_are_made_as_github_makes_them() {
     }
 }
 
-fn pages() -> Vec<PathBuf> {
+pub(crate) fn pages() -> Vec<PathBuf> {
     let folder = |path: &str| {
         fs::read_dir(file(path))
             .unwrap()

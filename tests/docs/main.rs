@@ -6,6 +6,7 @@
     reason = "helpers of tests, which may be outside of the test functions"
 )]
 
+mod commands;
 mod completions;
 mod links;
 mod manual;

@@ -1,0 +1,99 @@
+//! The commands that pages tell people to run are there, with the flags that they have there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::file;
+use crate::links::pages;
+
+#[test]
+fn every_command_of_routed_that_a_page_names_is_there() {
+    let known = commands();
+    assert!(known["forget"].contains("--force"));
+    let mut wrong = Vec::new();
+    let mut named = BTreeSet::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for line in code(&text) {
+            let Some(command) = called(&line, "routed ") else {
+                continue;
+            };
+            let words: Vec<_> = command.split_whitespace().collect();
+            let name = words[0].trim_end_matches(['.', ',', ';']);
+            // Messages that begin with the program's name.
+            if matches!(name, "does" | "cannot") {
+                continue;
+            }
+            named.insert(name.to_owned());
+            let flags = words.iter().filter(|word| word.starts_with("--"));
+            let mut flags = flags.map(|flag| flag.split('=').next().unwrap());
+            let is_there = known
+                .get(name)
+                .is_some_and(|known| flags.all(|flag| known.contains(flag)));
+            if !is_there {
+                wrong.push(format!("{}: {line}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(named.len() > 8, "only {named:?} were found");
+}
+
+#[test]
+fn every_target_of_make_that_a_page_names_is_there() {
+    let makefile = fs::read_to_string(file("Makefile")).unwrap();
+    let documented = makefile.lines().filter_map(|line| line.strip_prefix("## "));
+    let targets: BTreeSet<_> = documented
+        .filter_map(|line| Some(line.split_once(':')?.0))
+        .collect();
+    for page in pages() {
+        for line in code(&fs::read_to_string(&page).unwrap()) {
+            let Some(command) = called(&line, "make ") else {
+                continue;
+            };
+            let target = command.split_whitespace().next().unwrap();
+            assert!(targets.contains(target), "{}: {line}", page.display());
+        }
+    }
+}
+
+/// What comes after the program's name, where the line calls it.
+fn called<'a>(line: &'a str, program: &str) -> Option<&'a str> {
+    let line = line.trim_start_matches(['#', '$', ' ']);
+    let command = line.split(['|', '#', '&']).next().unwrap();
+    command
+        .strip_prefix(program)
+        .filter(|rest| !rest.trim().is_empty())
+}
+
+/// Lines of examples of a console, and what stands in backquotes.
+fn code(text: &str) -> Vec<String> {
+    let mut code = Vec::new();
+    for (position, part) in text.split("```").enumerate() {
+        if position % 2 == 0 {
+            let spans = part.split('`').skip(1).step_by(2);
+            code.extend(spans.map(|span| span.replace('\n', " ")));
+        } else if let Some(lines) = part.strip_prefix("console\n") {
+            let prompts = lines
+                .lines()
+                .filter(|line| line.trim().starts_with(['#', '$']));
+            code.extend(prompts.map(str::to_owned));
+        }
+    }
+    code
+}
+
+/// The commands and their flags, by the page that is made from the program.
+fn commands() -> BTreeMap<String, BTreeSet<String>> {
+    let page = fs::read_to_string(file("docs/configuration.md")).unwrap();
+    let sections = page.split("### routed ").skip(1);
+    sections
+        .map(|section| {
+            let (name, rest) = section.split_once('\n').unwrap();
+            let rows = rest.lines().filter_map(|line| line.strip_prefix("| `"));
+            let cells = rows.filter_map(|row| row.split('`').next());
+            let flags = cells.flat_map(str::split_whitespace).map(str::to_owned);
+            (name.to_owned(), flags.collect())
+        })
+        .collect()
+}
