@@ -129,7 +129,7 @@ pub(crate) fn list(kernel: &mut impl Kernel) -> Result<Listing, Error> {
     for route in kernel.routes(Some(ROUTE_PROTOCOL))? {
         if plan::is_to_pod(&route) {
             listing.pods.insert(route.dst, route);
-        } else {
+        } else if plan::is_ours(&route) {
             plan::of(&mut listing.ours, route.dst).push(route);
         }
     }

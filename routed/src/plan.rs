@@ -3,10 +3,11 @@
 //! Pure. Only routes of ours are looked at: the caller hands in no others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::ROUTE_PROTOCOL;
 use wire::netlink::{Request, Route, RouteKind};
+use wire::{GATEWAY_V4, GATEWAY_V6, ROUTE_PROTOCOL};
 
 use crate::desired::Path;
 use crate::guests::{self, GATEWAY};
@@ -57,7 +58,15 @@ pub(crate) enum Change {
 /// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
 /// the plugin's: they name a single address, which is not the gateway's, and have no gateway.
 pub(crate) fn is_ours(route: &Route) -> bool {
-    route.protocol == ROUTE_PROTOCOL && !is_to_pod(route)
+    route.protocol == ROUTE_PROTOCOL && !is_to_pod(route) && !is_within_pod(route)
+}
+
+/// Whether the plugin made it for a pod, inside of that pod: where a node is itself a pod of another
+/// network of ours, it has such routes, and they are not for it to change.
+pub(crate) fn is_within_pod(route: &Route) -> bool {
+    let is_through = |via| via == IpAddr::V4(GATEWAY_V4) || via == IpAddr::V6(GATEWAY_V6);
+    let is_to_gateway = route.dst == GATEWAY && route.metric.is_none();
+    route.protocol == ROUTE_PROTOCOL && (is_to_gateway || route.via.is_some_and(is_through))
 }
 
 /// Whether it is a pod's own route.

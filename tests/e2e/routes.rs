@@ -178,6 +178,33 @@ fn a_foreign_route_in_the_place_of_ours_stays_and_is_told_of_and_ours_comes_afte
 }
 
 #[test]
+fn a_node_that_is_itself_a_pod_keeps_its_gateway() -> Result {
+    let lab = Lab::builder().no_default_route().start()?;
+    let node = lab.node(1);
+    // As the plugin gives them to a pod.
+    for line in [
+        "-4 route add 169.254.1.1 dev eth0 proto 70",
+        "-4 route add default via 169.254.1.1 dev eth0 proto 70",
+        "-6 route add default via fe80::1 dev eth0 proto 70",
+    ] {
+        let words: Vec<_> = ["ip"].into_iter().chain(line.split(' ')).collect();
+        node.run(&words)?;
+    }
+    let given = node.routes()?;
+    assert_eq!(given.len(), 3);
+
+    // Ready is a node when what nobody claims is withdrawn.
+    node.start_routed()?;
+    let all = node.routes()?;
+    assert!(given.iter().all(|route| all.contains(route)), "{all:?}");
+
+    node.end_routed(Signal::SIGTERM)?;
+    node.routed_command(&["uninstall"])?.success()?;
+    assert_eq!(node.routes()?, given);
+    Ok(())
+}
+
+#[test]
 fn a_node_whose_record_somebody_overwrites_puts_it_right() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];

@@ -12,6 +12,7 @@ use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, node};
 
 use crate::cli::install::PLUGINS;
 use crate::firewall;
+use crate::plan;
 
 /// The folders of all networks: what dies with a reboot, and what does not.
 const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];
@@ -67,7 +68,8 @@ pub(super) fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), Strin
         protocol: Some(ROUTE_PROTOCOL),
     };
     let routes = socket.routes(filter).map_err(|error| error.to_string())?;
-    found.extend(routes.into_iter().map(Trace::Route));
+    let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
+    found.extend(routes.map(Trace::Route));
     let (traces, hidden) = firewall::traces().map_err(|error| error.to_string())?;
     found.extend(traces.into_iter().map(Trace::Filter));
     let folders = FOLDERS.map(PathBuf::from);

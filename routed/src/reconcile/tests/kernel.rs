@@ -97,6 +97,36 @@ fn the_route_that_guests_need_is_in_nobodys_place_and_goes_with_the_last_ipv4_su
 }
 
 #[test]
+fn a_node_that_is_itself_a_pod_keeps_the_routes_that_the_plugin_gave_it() {
+    let gateway = Route {
+        dev: Some(2),
+        ..Route::new(GATEWAY, RouteKind::Unicast)
+    };
+    let default = Route {
+        via: Some(wire::GATEWAY_V4.into()),
+        ..Route::new(net("0.0.0.0/0"), RouteKind::Unicast)
+    };
+    let default_v6 = Route {
+        via: Some(wire::GATEWAY_V6.into()),
+        ..Route::new(net("::/0"), RouteKind::Unicast)
+    };
+    let given = [gateway.clone(), default.clone(), default_v6];
+    let (kernel, mut reconciler) = start(&given);
+    reconciler.reset(registry(10, &[2]));
+    pass(&mut reconciler);
+    let ours = guests::route(GATEWAY, 2);
+    assert_eq!(kernel.to_gateway(), [gateway, ours]);
+    let defaults = [
+        "0.0.0.0/0 via 169.254.1.1 foreign",
+        "::/0 via fe80::1 foreign",
+    ];
+    assert_eq!(kernel.shown(), [defaults[0], OWN_ROUTE, TO_N2, defaults[1]]);
+
+    reconciler.kernel_changed(Event::RouteRemoved(default));
+    assert!(!reconciler.is_dirty(), "whose it is puts it back");
+}
+
+#[test]
 fn a_node_that_moves_to_another_network_gives_up_wrong_next_hops() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2]));
