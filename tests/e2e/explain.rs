@@ -152,8 +152,6 @@ fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
         "interface",
         &format!("{} is gone", ends[1]),
     )?;
-    one.run(&["ip", "route", "del", &address(&pods[2])])?;
-    wait_broken(one, routeless, &far, "host route", "there is none")?;
     one.run(&["ip", "route", "replace", &address(&pods[3]), "dev", "eth0"])?;
     wait_broken(one, astray, &far, "host route", "it leads elsewhere")?;
 
@@ -170,7 +168,11 @@ fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
         .and_then(|fix| fix.split(';').next());
     one.run(&["sh", "-c", fix.unwrap_or_default()])?;
     assert_eq!(broken(one, astray, &far)?.0, "");
-    Ok(())
+
+    // A route that is gone stays so only while routed does not run.
+    one.end_routed(Signal::SIGKILL)?;
+    one.run(&["ip", "route", "del", &address(&pods[2])])?;
+    wait_broken(one, routeless, &far, "host route", "there is none")
 }
 
 #[test]
