@@ -8,8 +8,8 @@
 # With WITHOUT_RUNTIMES set it leaves out container runtimes, Prometheus and firewalld, which only tests
 # need; with WITH_IMAGE set too, it has what builds the image.
 #
-# Leaves the target triple to build for in target/tools/triple: TARGET if it is given, else this
-# machine's musl target (static programs), else, where that cannot be had, this machine's own.
+# Without TARGET it leaves the target triple to build for in target/tools/triple: this machine's musl
+# target (static programs), or, where that cannot be had, this machine's own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -278,6 +278,8 @@ choose_target() {
         say "Rust's target $static cannot be had here: building dynamic programs for $host"
         triple=$host
     fi
+    # What is asked for once is not what to build for from then on.
+    if test -n "$wanted" && test -e "$tools/triple"; then return; fi
     [ "$(cat "$tools/triple" 2>/dev/null)" = "$triple" ] || echo "$triple" >"$tools/triple"
 }
 
