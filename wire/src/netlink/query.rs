@@ -18,7 +18,7 @@ impl Transport {
     /// Asks for one thing.
     pub(crate) fn get(
         &mut self,
-        query: impl NetlinkSerializable,
+        query: &impl NetlinkSerializable,
         request: &impl Display,
         mut on_payload: impl FnMut(&[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), Error> {
@@ -40,12 +40,12 @@ impl Transport {
     /// Asks for all of a table, again where it changed meanwhile.
     pub(crate) fn list<T>(
         &mut self,
-        query: &(impl NetlinkSerializable + Clone),
+        query: &impl NetlinkSerializable,
         request: &impl Display,
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
     ) -> Result<Vec<T>, Error> {
         for _ in 0..LISTING_ATTEMPTS {
-            if let Some(entries) = self.list_once(query.clone(), request, &decode)? {
+            if let Some(entries) = self.list_once(query, request, &decode)? {
                 return Ok(entries);
             }
         }
@@ -58,7 +58,7 @@ impl Transport {
     /// `None` where the table changed meanwhile.
     fn list_once<T>(
         &mut self,
-        query: impl NetlinkSerializable,
+        query: &impl NetlinkSerializable,
         request: &impl Display,
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
     ) -> Result<Option<Vec<T>>, Error> {

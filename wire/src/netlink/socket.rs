@@ -164,7 +164,7 @@ impl Socket {
         let request = format!("ip neighbour get {address} dev if{link}");
         let mut found = None;
         let query = RouteNetlinkMessage::GetNeighbour(neighbour::lookup(link, address));
-        let outcome = self.transport.get(query, &request, |payload| {
+        let outcome = self.transport.get(&query, &request, |payload| {
             found = Neighbour::parse(payload)?;
             Ok(())
         });
@@ -207,7 +207,7 @@ impl Socket {
     fn look_up(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
         let mut found = None;
         let query = RouteNetlinkMessage::GetRoute(query);
-        self.transport.get(query, &request, |payload| {
+        self.transport.get(&query, &request, |payload| {
             found = Route::parse_lookup(payload)?;
             Ok(())
         })?;
@@ -221,7 +221,7 @@ impl Socket {
         let request = format!("ip route get fibmatch {dst}");
         let mut found = None;
         let outcome = self.transport.get(
-            RouteNetlinkMessage::GetRoute(route::match_exactly(dst)),
+            &RouteNetlinkMessage::GetRoute(route::match_exactly(dst)),
             &request,
             |payload| {
                 found = Route::parse(payload)?;
@@ -236,12 +236,12 @@ impl Socket {
 
     fn link(&mut self, query: LinkMessage, request: &impl Display) -> Result<Option<Link>, Error> {
         let mut found = None;
-        let outcome = self
-            .transport
-            .get(RouteNetlinkMessage::GetLink(query), request, |payload| {
-                found = Some(Link::parse(payload)?);
-                Ok(())
-            });
+        let outcome =
+            self.transport
+                .get(&RouteNetlinkMessage::GetLink(query), request, |payload| {
+                    found = Some(Link::parse(payload)?);
+                    Ok(())
+                });
         match outcome {
             Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),
             outcome => outcome.map(|()| found),
@@ -261,7 +261,7 @@ impl Socket {
         self.transport.begin();
         for (index, request) in batch.iter().enumerate() {
             for message in request.messages() {
-                self.transport.queue(message, request.flags());
+                self.transport.queue(&message, request.flags());
                 owners.push(index);
             }
         }

@@ -54,7 +54,7 @@ impl Socket {
         );
         let mut found = None;
         self.transport
-            .get(query, &"nft: get the generation", |payload| {
+            .get(&query, &"nft: get the generation", |payload| {
                 found = message::parts(payload).1.number(GENERATION);
                 Ok(())
             })?;
@@ -73,13 +73,13 @@ impl Socket {
             return Ok(());
         }
         self.transport.begin();
-        self.transport.queue(Message::begin(generation), 0);
+        self.transport.queue(&Message::begin(generation), 0);
         for (number, command) in (1..).zip(commands) {
             self.transport
-                .queue(command.message(number), command.flags());
+                .queue(&command.message(number), command.flags());
         }
         self.transport.acknowledge();
-        self.transport.queue(Message::end(), 0);
+        self.transport.queue(&Message::end(), 0);
         let mut refused = None;
         let outcome = self.transport.exchange(|Answer { index, body, .. }| {
             // The opening is answered only if the whole transaction failed.
@@ -138,7 +138,7 @@ impl Socket {
         let query = Message::new(kind::GET_CHAIN, table.family, attributes);
         let mut found = None;
         let request = format!("nft list chain {table} {name}");
-        let outcome = self.transport.get(query, &request, |payload| {
+        let outcome = self.transport.get(&query, &request, |payload| {
             found = base_chain(payload);
             Ok(())
         });
@@ -176,7 +176,7 @@ impl Socket {
         let query = Message::new(kind::GET_TABLE, table.family, in_table(table));
         let mut image = Image::default();
         let request = format!("nft list table {table}");
-        self.transport.get(query, &request, |payload| {
+        self.transport.get(&query, &request, |payload| {
             let (_, attributes) = message::parts(payload);
             image.flags = attributes.number(image::TABLE_FLAGS).unwrap_or_default();
             image.size = attributes.number(image::TABLE_USE).unwrap_or_default();
