@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Takes an ADD and a DEL apart: which system calls, how long the kernel had each (perf trace), in
-# which order (strace -f -r), and what the processes cost without anybody watching. Needs root,
-# perf (Debian: linux-perf) and strace; everything happens in namespaces of its own.
+# which order (strace -f -r), and what the processes cost without anybody watching; and how long
+# fifty at once wait for which lock of the kernel's (perf lock). Needs root, perf (Debian: linux-perf)
+# and strace; everything happens in namespaces of its own.
 #
 #   bench/anatomy.sh [FOLDER OF THE PROGRAMS [WHERE THE TRACES GO]]
 set -euo pipefail
@@ -48,6 +49,16 @@ both() {
     call DEL "$@"
 }
 
+# storm VERB COMMAND...: fifty pods at once, all by one command.
+storm() {
+    local verb=$1
+    shift
+    CNI_COMMAND=$verb "$@" bash -c 'for pod in $(seq 50); do
+        CNI_CONTAINERID=pod$pod CNI_NETNS=/run/netns/pod$pod /run/bin/flatland </run/config >/dev/null &
+    done
+    wait'
+}
+
 both env # claims a subnet, makes folders
 for verb in ADD DEL; do
     call "$verb" perf trace --summary --output "$out/${verb,,}.summary"
@@ -59,7 +70,20 @@ for verb in ADD DEL; do
     # Pages, processor time and real time, of all processes of one call.
     call "$verb" perf stat --event minor-faults,task-clock,context-switches --output "$out/${verb,,}.stat"
 done
+for pod in $(seq 50); do
+    ip netns add "pod$pod"
+done
+for verb in ADD DEL; do
+    storm "$verb" env
+done
+sleep 0.4
+for verb in ADD DEL; do
+    storm "$verb" perf lock record --all-cpus --output "$out/${verb,,}.lock" 2>"$out/${verb,,}.perf"
+    perf lock contention --input "$out/${verb,,}.lock" >"$out/${verb,,}.contention" 2>&1
+done
 for verb in add del; do
     printf '== %s: %s system calls\n' "${verb^^}" "$(grep -cE '^[0-9]+ +[0-9.]+ [a-z0-9_]+\(' "$out/$verb.strace")"
     cat "$out/$verb.summary" "$out/$verb.stat"
+    echo 'fifty at once: locks that they waited for; RTNL is what netlink waits for'
+    head -6 "$out/$verb.contention"
 done

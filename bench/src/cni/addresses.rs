@@ -114,7 +114,8 @@ impl Ipam {
         let of = |contender: Contender| {
             let mut config = contender.config()?.clone();
             let kind = config["ipam"]["type"].as_str()?.to_owned();
-            config["name"] = format!("{kind}-{}-{network}", contender.families()).into();
+            let family = if contender.dual { "dual" } else { "v4" };
+            config["name"] = format!("{kind}-{family}-{network}").into();
             Some(Self {
                 name: format!("{kind}, {}", contender.families()),
                 kind,
