@@ -3,7 +3,7 @@
 //! shows what those cost a call that does not use them.
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dlmalloc::GlobalDlmalloc;
 use ipam::{Allocation, Disk, Ledger, Request, since_boot};
@@ -52,7 +52,7 @@ impl Program for WithoutClaims {
             container_id: attachment.container_id().to_owned(),
             interface: attachment.interface().to_owned(),
             subnet,
-            since: since.as_ref().map_or(0, |since| since.as_secs()),
+            since: since.as_ref().map_or(0, Duration::as_secs),
             pod_namespace: None,
             pod_name: None,
             netns: None,
