@@ -120,9 +120,7 @@ impl Contender {
     fn floor(&self, verb: &str, pod: &Pod) -> Command {
         let mut command = Command::new(FLOOR);
         command.env_clear().arg(verb.to_lowercase());
-        command
-            .arg(pod.netns())
-            .arg(format!("floor{}x{}", self.number, pod.number));
+        command.arg(pod.netns()).arg(pod.floor_link(self.number));
         if verb == "ADD" {
             let addresses = self.floor_addresses(pod);
             let pairs = ADDRESSES.iter().zip(addresses);
@@ -244,7 +242,7 @@ fn fill_host_local(config: &Value, pods: &[Pod]) -> Result<(), String> {
             last = nth(network, pod.number + 2);
             fs::write(
                 folder.join(last.to_string()),
-                format!("{}\r\neth0", pod.name),
+                format!("{}\r\neth0", pod.container()),
             )
             .map_err(|error| error.to_string())?;
         }

@@ -15,10 +15,12 @@ const NAMESPACES: &str = "/run/netns";
 /// A pod's network namespace. It is used again and again: what is timed is not how it is made.
 #[derive(Debug)]
 pub(crate) struct Pod {
-    /// Its name, also its container id.
+    /// Its name.
     pub(crate) name: String,
     /// Tells it from the others that one contender has.
     pub(crate) number: u16,
+    /// How many others had its namespace before it.
+    life: u32,
 }
 
 impl Pod {
@@ -27,7 +29,27 @@ impl Pod {
         Self {
             name: format!("{group}{number}"),
             number,
+            life: 0,
         }
+    }
+
+    /// Another pod in its namespace, which is the only thing that it has in common with it.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            number: self.number,
+            life: self.life + 1,
+        }
+    }
+
+    /// Its container id, which no other pod ever has.
+    pub(crate) fn container(&self) -> String {
+        format!("{}-{}", self.name, self.life)
+    }
+
+    /// The name of its host end, if the floor makes it.
+    pub(crate) fn floor_link(&self, contender: u8) -> String {
+        format!("fl{contender}x{}x{}", self.number, self.life)
     }
 
     /// Makes its namespace.

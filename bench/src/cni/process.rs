@@ -24,7 +24,7 @@ pub(crate) fn plugin(kind: &str, verb: &str, pod: &Pod) -> Command {
     command
         .env_clear()
         .env("CNI_COMMAND", verb)
-        .env("CNI_CONTAINERID", &pod.name)
+        .env("CNI_CONTAINERID", pod.container())
         .env("CNI_NETNS", pod.netns())
         .env("CNI_IFNAME", "eth0")
         .env("CNI_PATH", PLUGINS)

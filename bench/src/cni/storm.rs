@@ -196,18 +196,21 @@ fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<C
         .collect())
 }
 
-/// ADD and DEL of one pod, over and over, until `end`.
+/// ADD and DEL in one namespace, over and over, until `end`: of one pod after the other, as no
+/// runtime gives a container's id to another.
 fn come_and_go(
     contender: &Contender,
     pod: &Pod,
     end: Instant,
 ) -> Result<(Vec<u64>, Vec<u64>), String> {
     let (mut adds, mut dels) = (Vec::new(), Vec::new());
+    let mut pod = pod.successor();
     while Instant::now() < end {
-        let added = contender.call("ADD", pod, "")?;
+        let added = contender.call("ADD", &pod, "")?;
         adds.push(nanoseconds(added.elapsed));
-        let deleted = contender.call("DEL", pod, &added.printed)?;
+        let deleted = contender.call("DEL", &pod, &added.printed)?;
         dels.push(nanoseconds(deleted.elapsed));
+        pod = pod.successor();
     }
     Ok((adds, dels))
 }
