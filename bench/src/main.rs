@@ -127,6 +127,7 @@ fn inside(part: &Inside) -> Result {
             &cni::contender::Contender::all(),
             *rounds,
             0,
+            Duration::ZERO,
         )),
         Inside::Addresses { rounds } => print(cni::addresses::measure(*rounds)),
         Inside::Storms { rounds, seconds } => print(cni::storm::measure(*rounds, *seconds)),
@@ -250,7 +251,7 @@ fn present(cli: &Cli, report: &mut table::Report) -> Result {
     let (rounds, most) = if cli.quick {
         ("10", "1000")
     } else {
-        ("60", "4000")
+        ("40", "4000")
     };
     let rows: Vec<cni::latency::Row> = run(lab.node(1), &["present", rounds, most])?;
     cni::report::present(report, &rows)

@@ -1,6 +1,7 @@
 //! The node that contenders attach pods to.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -54,10 +55,24 @@ impl Pod {
 
     /// Makes its namespace.
     pub(crate) fn make(group: &str, number: u16) -> Result<Self, String> {
+        Self::make_by(group, number, without_dad)
+    }
+
+    /// Makes it as it is for pods of ours: nobody writes a setting in it. The kernel keeps each that was
+    /// used under one name with those of all other namespaces, and goes through them at every look-up.
+    pub(crate) fn make_untouched(group: &str, number: u16) -> Result<Self, String> {
+        Self::make_by(group, number, || Ok(()))
+    }
+
+    fn make_by(
+        group: &str,
+        number: u16,
+        settle_in: impl FnOnce() -> io::Result<()> + Send,
+    ) -> Result<Self, String> {
         let pod = Self::unmade(group, number);
         let path = pod.netns();
         fs::create_dir_all(NAMESPACES).map_err(|error| error.to_string())?;
-        let isolated = thread::scope(|scope| scope.spawn(|| isolate(&path)).join());
+        let isolated = thread::scope(|scope| scope.spawn(|| isolate(&path, settle_in)).join());
         isolated
             .unwrap_or_else(|_| Err("the thread panicked".to_owned()))
             .map_err(|why| format!("making {}: {why}", path.display()))?;
@@ -85,13 +100,17 @@ impl Pod {
     }
 }
 
+/// Else `ptp` and `bridge` wait a second or two for the kernel's look-out for duplicates.
+fn without_dad() -> io::Result<()> {
+    fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
+}
+
 /// Moves the calling thread into a fresh network namespace and keeps that at `path`.
-fn isolate(path: &Path) -> Result<(), String> {
+fn isolate(path: &Path, settle_in: impl FnOnce() -> io::Result<()>) -> Result<(), String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     File::create(path).map_err(|error| words(&error))?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(|error| words(&error))?;
-    // Else ptp and bridge wait a second or two for the kernel's look-out for duplicates.
-    fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").map_err(|error| words(&error))?;
+    settle_in().map_err(|error| words(&error))?;
     let up = Request::ChangeLink {
         index: 1,
         change: LinkChange {

@@ -1,6 +1,7 @@
 //! The cost with so many pods on the node.
 
 use std::thread;
+use std::time::Duration;
 
 use super::contender::Contender;
 use super::host::{Pod, settle};
@@ -9,6 +10,10 @@ use super::latency::{self, Row};
 /// How many pods are on the node, one after the other.
 pub(crate) const PODS: [u16; 4] = [0, 250, 1000, 4000];
 
+/// Before each call: the kernel does part of what one asks for afterwards, under the lock that the next
+/// one needs, and with thousands of interfaces for milliseconds.
+const REST: Duration = Duration::from_millis(20);
+
 /// Times all verbs of all contenders with ever more pods on the node.
 pub(crate) fn measure(rounds: usize, most: u16) -> Result<Vec<Row>, String> {
     let contenders = Contender::few();
@@ -16,7 +21,7 @@ pub(crate) fn measure(rounds: usize, most: u16) -> Result<Vec<Row>, String> {
     for pods in PODS.into_iter().filter(|pods| *pods <= most) {
         fill(&contenders, there..pods)?;
         there = pods;
-        rows.extend(latency::measure(&contenders, rounds, pods.into())?);
+        rows.extend(latency::measure(&contenders, rounds, pods.into(), REST)?);
     }
     Ok(rows)
 }
@@ -24,7 +29,9 @@ pub(crate) fn measure(rounds: usize, most: u16) -> Result<Vec<Row>, String> {
 /// Adds pods. The kernel sees one set of them, ours of IPv4, whoever is timed; their addresses are
 /// taken in everybody's books.
 fn fill(contenders: &[Contender], numbers: std::ops::Range<u16>) -> Result<(), String> {
-    let pods = Pod::make_all("full", numbers)?;
+    let pods = numbers
+        .map(|number| Pod::make_untouched("full", number))
+        .collect::<Result<Vec<_>, _>>()?;
     let Some((real, others)) = contenders.iter().position(Contender::is_ours).map(|ours| {
         (
             &contenders[ours],
