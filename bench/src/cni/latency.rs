@@ -1,6 +1,5 @@
 //! One operation after the other.
 
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -42,12 +41,11 @@ pub(crate) struct Measured {
 
 /// Times each verb of each contender `rounds` times with `pods` others on the node. In each round
 /// all of them take their turns, each round another begins, and a round before the first is not
-/// counted. `rest` goes before each call.
+/// counted.
 pub(crate) fn measure(
     contenders: &[Contender],
     rounds: usize,
     pods: usize,
-    rest: Duration,
 ) -> Result<Vec<Row>, String> {
     let sandboxes = contenders
         .iter()
@@ -64,7 +62,6 @@ pub(crate) fn measure(
                 if *verb == "CHECK" && contender.is_floor() {
                     continue;
                 }
-                thread::sleep(rest);
                 let measured = &mut measured[index][number];
                 let called =
                     measured.call(round > 0, || contender.call(verb, pod, &results[index]))?;

@@ -1,7 +1,6 @@
 //! The cost with so many pods on the node.
 
 use std::thread;
-use std::time::Duration;
 
 use super::contender::Contender;
 use super::host::{Pod, settle};
@@ -10,10 +9,6 @@ use super::latency::{self, Row};
 /// How many pods are on the node, one after the other.
 pub(crate) const PODS: [u16; 4] = [0, 250, 1000, 4000];
 
-/// Before each call: the kernel does part of what one asks for afterwards, under the lock that the next
-/// one needs, and with thousands of interfaces for milliseconds.
-const REST: Duration = Duration::from_millis(20);
-
 /// Times all verbs of all contenders with ever more pods on the node.
 pub(crate) fn measure(rounds: usize, most: u16) -> Result<Vec<Row>, String> {
     let contenders = Contender::few();
@@ -21,7 +16,7 @@ pub(crate) fn measure(rounds: usize, most: u16) -> Result<Vec<Row>, String> {
     for pods in PODS.into_iter().filter(|pods| *pods <= most) {
         fill(&contenders, there..pods)?;
         there = pods;
-        rows.extend(latency::measure(&contenders, rounds, pods.into(), REST)?);
+        rows.extend(latency::measure(&contenders, rounds, pods.into())?);
     }
     Ok(rows)
 }

@@ -1,6 +1,8 @@
 //! When routes of ours reach the kernel, by the kernel's own events.
 
+use std::io::Write;
 use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -86,6 +88,25 @@ impl Listener {
     }
 }
 
+/// Hands commands to `ip -batch`. Returns how long it takes from there until `count` routes have
+/// appeared, in nanoseconds.
+pub(crate) fn time_batch(commands: &str, count: usize, patience: Duration) -> Result<u64, String> {
+    let words = |error: std::io::Error| format!("ip -batch: {error}");
+    let listener = Listener::open()?;
+    let begin = now();
+    let mut ip = Command::new("ip")
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(words)?;
+    if let Some(mut pipe) = ip.stdin.take() {
+        pipe.write_all(commands.as_bytes()).map_err(words)?;
+    }
+    let seen = listener.hear(count, patience)?;
+    ip.wait().map_err(words)?;
+    Ok(seen.last().map_or(0, |seen| seen.at) - begin)
+}
+
 /// Nanoseconds of `CLOCK_MONOTONIC`.
 pub(crate) fn now() -> u64 {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| nanoseconds(Duration::from(time)))
@@ -118,7 +139,9 @@ fn subnet(message: &[u8]) -> Option<Ipv4Addr> {
         .map_while(Result::ok)
         .find(|attribute| attribute.kind() == RTA_DST)?;
     let octets: [u8; 4] = dst.value().try_into().ok()?;
-    Some(octets.into())
+    let subnet = Ipv4Addr::from(octets);
+    // The route to the pods' gateway leads through nobody.
+    (subnet != wire::GATEWAY_V4).then_some(subnet)
 }
 
 #[cfg(test)]
@@ -126,13 +149,17 @@ mod tests {
     use super::*;
 
     fn message(kind: u16, protocol: u8) -> Vec<u8> {
+        message_to([10, 1, 2, 0], kind, protocol)
+    }
+
+    fn message_to(dst: [u8; 4], kind: u16, protocol: u8) -> Vec<u8> {
         let mut bytes = 36_u32.to_ne_bytes().to_vec();
         bytes.extend(kind.to_ne_bytes());
         bytes.extend([0; 10]);
         bytes.extend([2, 24, 0, 0, 254, protocol, 0, RTN_UNICAST, 0, 0, 0, 0]);
         bytes.extend(8_u16.to_ne_bytes());
         bytes.extend(RTA_DST.to_ne_bytes());
-        bytes.extend([10, 1, 2, 0]);
+        bytes.extend(dst);
         bytes
     }
 
@@ -142,6 +169,11 @@ mod tests {
             message(RTM_NEWROUTE, 3),
             message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL),
             message(RTM_NEWROUTE + 1, wire::ROUTE_PROTOCOL),
+            message_to(
+                wire::GATEWAY_V4.octets(),
+                RTM_NEWROUTE,
+                wire::ROUTE_PROTOCOL,
+            ),
             message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL),
         ]
         .concat();

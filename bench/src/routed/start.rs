@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::listen::{Listener, now};
+use super::listen::{Listener, now, time_batch};
 use super::process::Usage;
 use super::records::Peer;
 
@@ -86,20 +85,9 @@ fn batch(peers: u32, count: usize) -> Result<u64, String> {
             "route add {subnet}/24 via {address} dev eth0 proto 70"
         );
     }
-    let listener = Listener::open()?;
-    let begin = now();
-    let mut ip = Command::new("ip")
-        .args(["-batch", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(words)?;
-    if let Some(mut pipe) = ip.stdin.take() {
-        pipe.write_all(commands.as_bytes()).map_err(words)?;
-    }
-    let seen = listener.hear(count, PATIENCE)?;
-    ip.wait().map_err(words)?;
+    let took = time_batch(&commands, count, PATIENCE)?;
     clean()?;
-    Ok(seen.last().map_or(0, |seen| seen.at) - begin)
+    Ok(took)
 }
 
 /// A node without routes of ours that is not ready.

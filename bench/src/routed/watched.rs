@@ -2,10 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::listen::{Listener, now};
+use super::listen::time_batch;
 
 /// A busy machine may take that long for all routes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,19 +29,5 @@ pub(crate) fn count_passes() -> Result<u64, String> {
 /// Takes the node's link down and up. Returns how long it takes until so many routes are back, in
 /// nanoseconds.
 pub(crate) fn flap(routes: usize) -> Result<u64, String> {
-    let listener = Listener::open()?;
-    let words = |error: std::io::Error| format!("ip -batch: {error}");
-    let begin = now();
-    let mut ip = Command::new("ip")
-        .args(["-batch", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(words)?;
-    if let Some(mut pipe) = ip.stdin.take() {
-        pipe.write_all(b"link set eth0 down\nlink set eth0 up\n")
-            .map_err(words)?;
-    }
-    let seen = listener.hear(routes, PATIENCE)?;
-    ip.wait().map_err(words)?;
-    Ok(seen.last().map_or(0, |seen| seen.at) - begin)
+    time_batch("link set eth0 down\nlink set eth0 up\n", routes, PATIENCE)
 }
