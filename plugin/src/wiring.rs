@@ -6,23 +6,16 @@
 //! address detection. A guest inside the pod that brings a network stack of its own knows nothing
 //! of that: it asks, is answered, and is believed what its own MAC is.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipnetwork::IpNetwork;
 use wire::cni::{self, Attachment, Dns, Success};
 use wire::netlink::{Link, Mac, VethPair};
-use wire::node;
+use wire::{GATEWAY_V4, GATEWAY_V6, node};
 
 mod requests;
-
-/// The pod's IPv4 gateway: link-local (RFC 3927), so it collides with nobody's address, and the
-/// same in every pod.
-pub(crate) const GATEWAY_V4: Ipv4Addr = wire::GATEWAY_V4;
-
-/// The pod's IPv6 gateway: link-local, the same in every pod.
-pub(crate) const GATEWAY_V6: Ipv6Addr = wire::GATEWAY_V6;
 
 /// Everything about one pod's wiring that is decided before the kernel is touched.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -158,7 +158,7 @@ fn the_routes_an_ipam_plugin_asks_for_lead_through_our_gateway_and_its_default_i
     assert!(
         routes
             .iter()
-            .all(|route| route.gw == Some(super::GATEWAY_V4.into()))
+            .all(|route| route.gw == Some(wire::GATEWAY_V4.into()))
     );
     assert!(
         commands(&wiring.pod_requests(LINK))

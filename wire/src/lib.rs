@@ -30,11 +30,12 @@ pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
 /// It is free in the kernel's `include/uapi/linux/rtnetlink.h` and in iproute2's `rt_protos`.
 pub const ROUTE_PROTOCOL: u8 = 70;
 
-/// Where pods send IPv4 packets to: nobody has this address, and the host end of a pod's interface
-/// answers for it.
+/// Where pods send IPv4 packets to, the same in every pod: link-local (RFC 3927), so that it collides
+/// with nobody's address. Nobody has it, and the host end of a pod's interface answers for it.
 pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
-/// Where pods send IPv6 packets to: the host end of each pod's interface has this link-local address.
+/// Where pods send IPv6 packets to, the same in every pod: the host end of each pod's interface has
+/// this link-local address.
 pub const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 /// The device group of the host ends of pods that are gone, waiting to be destroyed together.

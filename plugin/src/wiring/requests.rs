@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
+use wire::GATEWAY_V6;
 use wire::netlink::{
     Address, Ipv4Settings, LinkChange, Neighbour, Request, Route, RouteKind, Rule,
 };
 
-use super::{GATEWAY_V6, Wiring, everywhere, gateway_of, is_v4};
+use super::{Wiring, everywhere, gateway_of, is_v4};
 
 /// A further interface of a pod has the routes of its own addresses in table 7000 + its index.
 const FIRST_TABLE: u32 = 7000;
