@@ -1,5 +1,7 @@
 //! Two machines cannot be one node.
 
+use std::net::IpAddr;
+
 use lab::{DEADLINE, Lab, Node, Result, wait_until};
 use nix::sys::signal::Signal;
 
@@ -87,14 +89,20 @@ fn a_machine_whose_name_was_taken_over_hands_out_nothing_more() -> Result {
     wait_present(&lab)?;
 
     start_as_n1(one)?;
+    gives_way(one, pod.addresses()[0])?;
+    two.add_pod("new").map(drop)
+}
+
+/// The node whose name the second machine has names the pod that it strands, and adds no other.
+fn gives_way(one: &Node, stranded: IpAddr) -> Result {
     wait_until("nothing to hand out", DEADLINE, || {
         one.owned().is_ok_and(|owned| owned.is_empty())
     })
     .map_err(|error| error.doing(one.routed_log()))?;
-    one.wait_log(&format!("{} (container old)", pod.addresses()[0]))?;
+    one.wait_log(&format!("{stranded} (container old)"))?;
     let refused = one.add_pod("new").map(drop).expect_err("the name is taken");
     assert!(refused.to_string().contains(SECOND), "{refused}");
-    two.add_pod("new").map(drop)
+    Ok(())
 }
 
 #[test]
@@ -109,13 +117,5 @@ fn a_machine_whose_name_is_taken_while_it_runs_hands_out_nothing_more() -> Resul
     // As a second machine writes it that came while the first's presence was gone.
     let record = format!(r#"{{"addresses":["192.168.1.12"],"machineId":"{SECOND}"}}"#);
     lab.etcd()[0].ctl(&["put", "/flatland/flatland/nodes/n1", &record])?;
-    wait_until("nothing to hand out", DEADLINE, || {
-        one.owned().is_ok_and(|owned| owned.is_empty())
-    })
-    .map_err(|error| error.doing(one.routed_log()))?;
-
-    one.wait_log(&format!("{} (container old)", pod.addresses()[0]))?;
-    let refused = one.add_pod("new").map(drop).expect_err("the name is taken");
-    assert!(refused.to_string().contains(SECOND), "{refused}");
-    Ok(())
+    gives_way(one, pod.addresses()[0])
 }
