@@ -10,7 +10,8 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin:/sbin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-PROGRAMS := flatland flatland-ipam routed
+PLUGINS := flatland flatland-claim flatland-ipam
+PROGRAMS := $(PLUGINS) routed
 
 ## NODES: demo: how many nodes
 NODES ?= 3
@@ -39,7 +40,7 @@ TARGET = $(shell cat target/tools/triple)
 CARGO_FLAGS = --locked --workspace --target $(TARGET)
 # The plugins are loaded where they were linked for: a process that lives for a millisecond would
 # spend a fifth of it on adapting itself to another place, most of that for code that it never runs
-# (bench/README.md). routed, which stays and listens to others, goes to a random one.
+# (bench/README.md). What talks to others over the network, routed and flatland-claim, goes to a random one.
 AS_PLUGIN = --profile plugin --config 'target.$(TARGET).rustflags=["-C","relocation-model=static"]'
 PLUGIN = $(CARGO_TARGET_DIR)/$(TARGET)/plugin
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
@@ -99,12 +100,12 @@ help:
 setup:
 	@tests/setup.sh $(if $(filter command,$(origin TARGET)),$(TARGET))
 
-## build: the three release programs, in dist/bin; TARGET=aarch64-unknown-linux-musl: in dist/arm64/bin
+## build: the release programs, in dist/bin; TARGET=aarch64-unknown-linux-musl: in dist/arm64/bin
 build: setup
-	cargo build $(CARGO_FLAGS) --release --bin routed
+	cargo build $(CARGO_FLAGS) --release --bin routed --bin flatland-claim
 	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland --bin flatland-ipam
 	@mkdir -p $(DIST)/bin
-	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/routed $(DIST)/bin/
+	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/flatland-claim $(RELEASE)/routed $(DIST)/bin/
 	@cd $(DIST)/bin && for program in $(PROGRAMS); do \
 	    linked=static; \
 	    if LC_ALL=C readelf -lW "$$program" | grep INTERP >/dev/null; then linked=dynamic; fi; \
@@ -143,10 +144,10 @@ demo-down:
 
 ## bench: contenders side by side in one run; tables, figures and plots also in target/bench
 bench: build
-	@cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin floor --bin ledger
+	@cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin floor --bin one-file
 	@cargo build $(CARGO_FLAGS) --profile demo --bin bench --bin lab
 	@mkdir -p target/bench/bin
-	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(PLUGIN)/floor $(PLUGIN)/ledger $(DEMO)/bench $(DEMO)/lab target/bench/bin/
+	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(PLUGIN)/floor $(PLUGIN)/one-file $(DEMO)/bench $(DEMO)/lab target/bench/bin/
 	@target/bench/bin/bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 ## conformance: ours and Debian's CNI plugins side by side, by every requirement of the CNI spec
@@ -174,7 +175,7 @@ install:
 	@$(foreach program,$(PROGRAMS),test -x dist/bin/$(program) || { echo 'dist/bin/$(program) is not there: run make build first' >&2; exit 1; };)
 	@place() { install -d "$$3" && install -m "$$1" "$$2" "$$3/.$$4.new" && mv -f "$$3/.$$4.new" "$$3/$$4" && echo "$$3/$$4"; }; \
 	share='$(DESTDIR)$(PREFIX)/share'; \
-	for plugin in flatland flatland-ipam; do place 755 "dist/bin/$$plugin" '$(DESTDIR)$(CNI_BIN)' "$$plugin"; done; \
+	for plugin in $(PLUGINS); do place 755 "dist/bin/$$plugin" '$(DESTDIR)$(CNI_BIN)' "$$plugin"; done; \
 	place 755 dist/bin/routed '$(DESTDIR)$(PREFIX)/bin' routed; \
 	for page in docs/man/*.8; do place 644 "$$page" "$$share/man/man8" "$${page##*/}"; done; \
 	place 644 conf/completions/routed.bash "$$share/bash-completion/completions" routed; \

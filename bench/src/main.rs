@@ -127,7 +127,6 @@ fn inside(part: &Inside) -> Result {
             &cni::contender::Contender::all(),
             *rounds,
             0,
-            Duration::ZERO,
         )),
         Inside::Addresses { rounds } => print(cni::addresses::measure(*rounds)),
         Inside::Storms { rounds, seconds } => print(cni::storm::measure(*rounds, *seconds)),
@@ -350,7 +349,7 @@ fn install(machine: &lab::Machine) -> Result {
     machine.install(&own, INSIDE)?;
     for (name, to) in [
         ("floor", cni::contender::FLOOR),
-        ("ledger", cni::addresses::LEDGER),
+        ("one-file", cni::addresses::ONE_FILE),
     ] {
         machine.install(&own.with_file_name(name), to)?;
     }

@@ -14,21 +14,21 @@ use wire::{GATEWAY_V4, GATEWAY_V6};
 
 use crate::allocation::Allocation;
 use crate::asked;
-use crate::claim::Claims;
+use crate::claim::{Claim, Claims};
 use crate::ledger::Ledger;
-use crate::plugin::{Plugin, report, since_boot};
+use crate::plugin::{disk, report, since_boot};
 use crate::pool::Choice;
 use crate::request::Request;
 use crate::subnets::Subnets;
 
-pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
+pub(crate) fn run(claimer: &dyn Claim, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
     let fixed = asked::addresses(call, &config.pod_cidrs)?;
-    let subnets = Subnets::new(plugin, &config)?;
-    let claims = Claims::new(&subnets);
-    let ledger = settle(plugin, &subnets, &claims)?;
+    let subnets = Subnets::new(&config)?;
+    let claims = Claims::new(call, claimer, &subnets);
+    let ledger = settle(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
         match hold(&ledger, &subnets, &fixed, attachment, &describe)? {
@@ -50,12 +50,12 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<Success, Error> {
 }
 
 /// Makes sure that there are subnets to hand out from, and that they are this node's.
-fn settle(plugin: &Plugin, subnets: &Subnets<'_>, claims: &Claims<'_>) -> Result<Ledger, Error> {
+fn settle(subnets: &Subnets<'_>, claims: &Claims<'_>) -> Result<Ledger, Error> {
     let has_asked = claims.missing()?;
-    let ledger = Ledger::create(plugin.disk(&subnets.config.network))?;
+    let ledger = Ledger::create(disk(&subnets.config.network))?;
     if !ledger.is_confirmed()? {
         if !has_asked {
-            claims.confirm(&ledger)?;
+            claims.confirm()?;
             claims.missing()?;
         }
         ledger.confirm();
@@ -94,7 +94,8 @@ fn grow(
         return Err(None);
     };
     let pod_cidr = seen.first().and_then(|subnet| subnets.pod_cidr_of(subnet));
-    claims.further(&pod_cidr.ok_or(None)?, seen).map_err(Some)
+    let pod_cidr = pod_cidr.ok_or(None)?;
+    claims.further(pod_cidr, seen.clone()).map_err(Some)
 }
 
 /// That no address is free, and that it will stay so because of `why`.

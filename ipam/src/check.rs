@@ -8,10 +8,10 @@ use wire::cni::{Attachment, Call, Error, code};
 use wire::conf::IpamConfig;
 
 use crate::ledger::Ledger;
-use crate::plugin::{Plugin, report};
+use crate::plugin::{disk, report};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
+pub(crate) fn run(call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let previous = call.prev_result()?.ok_or_else(|| {
@@ -28,21 +28,12 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
         .map(|ip| ip.address.ip())
         .filter(ours)
         .collect();
-    let owned = Subnets::new(plugin, &config)?.owned()?.concat();
-    compare(
-        attachment,
-        &expected,
-        &held(plugin, &config, attachment)?,
-        &owned,
-    )
+    let owned = Subnets::new(&config)?.owned()?.concat();
+    compare(attachment, &expected, &held(&config, attachment)?, &owned)
 }
 
-fn held(
-    plugin: &Plugin,
-    config: &IpamConfig,
-    attachment: &Attachment,
-) -> Result<BTreeSet<IpAddr>, Error> {
-    let Some(ledger) = Ledger::existing(plugin.disk(&config.network))? else {
+fn held(config: &IpamConfig, attachment: &Attachment) -> Result<BTreeSet<IpAddr>, Error> {
+    let Some(ledger) = Ledger::existing(disk(&config.network))? else {
         return Ok(BTreeSet::new());
     };
     let held = ledger.lock().and_then(|session| session.held(attachment));

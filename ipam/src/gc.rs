@@ -3,11 +3,11 @@
 use wire::cni::{Call, Error};
 
 use crate::ledger::Ledger;
-use crate::plugin::{Plugin, report, since_boot};
+use crate::plugin::{disk, report, since_boot};
 
-pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
+pub(crate) fn run(call: &Call) -> Result<(), Error> {
     let valid = call.valid_attachments()?;
-    let Some(ledger) = Ledger::existing(plugin.disk(&call.network))? else {
+    let Some(ledger) = Ledger::existing(disk(&call.network))? else {
         return Ok(());
     };
     let freed = ledger

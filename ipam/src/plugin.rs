@@ -1,82 +1,50 @@
 //! The plugin: which verb does what, and where on this machine.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use wire::cni::{Call, Error, Program, Success};
-use wire::node::{self, MachineId};
+use wire::node::run_dir;
 
+use crate::claim::Claim;
 use crate::disk::Disk;
 use crate::ledger::Ledger;
 use crate::{add, check, del, gc, status};
 
 /// `flatland-ipam`.
 #[derive(Debug)]
-pub struct Plugin {
-    root: PathBuf,
+pub struct Plugin<C> {
+    /// Who claims subnets for it.
+    pub claimer: C,
 }
 
-impl Plugin {
-    /// The plugin on this machine.
-    pub fn new() -> Self {
-        Self::below(Path::new("/"))
-    }
-
-    /// The plugin with everything it reads and writes below `root`.
-    pub fn below(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-        }
-    }
-
-    fn below_root(&self, path: &Path) -> PathBuf {
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// Where the node keeps which subnets of `network` it owns.
-    pub(crate) fn state_dir(&self, network: &str) -> PathBuf {
-        self.below_root(&node::state_dir(network))
-    }
-
-    /// The folder of the ledger of `network`.
-    pub(crate) fn disk(&self, network: &str) -> Disk {
-        Disk::new(self.below_root(&node::run_dir(network)))
-    }
-
-    /// Which machine this is.
-    pub(crate) fn machine_id(&self) -> Result<MachineId, Error> {
-        MachineId::read_from(&self.root.join("etc/machine-id"))
-    }
-}
-
-impl Default for Plugin {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Program for Plugin {
+impl<C: Claim> Program for Plugin<C> {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        add::run(self, call)
+        add::run(&self.claimer, call)
     }
 
     fn del(&self, call: &Call) -> Result<(), Error> {
-        del::run(self, call)
+        del::run(call)
     }
 
     fn check(&self, call: &Call) -> Result<(), Error> {
-        check::run(self, call)
+        check::run(call)
     }
 
     fn gc(&self, call: &Call) -> Result<(), Error> {
-        gc::run(self, call)
+        gc::run(call)
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        status::run(self, call)
+        status::run(&self.claimer, call)
     }
+}
+
+/// The folder of the ledger of `network`.
+pub(crate) fn disk(network: &str) -> Disk {
+    Disk::new(run_dir(network))
 }
 
 /// The time since boot, including what the machine slept; unlike the calendar it never jumps. Read

@@ -4,14 +4,14 @@ use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
-use crate::claim::refuse_overlap;
+use crate::claim::Claim;
 use crate::ledger::Ledger;
-use crate::plugin::{Plugin, report, since_boot};
+use crate::plugin::{disk, report, since_boot};
 use crate::request::Request;
 use crate::subnets::Subnets;
 
-pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
-    could_add(plugin, call).map_err(|error| {
+pub(crate) fn run(claimer: &dyn Claim, call: &Call) -> Result<(), Error> {
+    could_add(claimer, call).map_err(|error| {
         let advice = [error.msg.as_str(), error.details.as_str()];
         let details = advice
             .into_iter()
@@ -21,11 +21,12 @@ pub(crate) fn run(plugin: &Plugin, call: &Call) -> Result<(), Error> {
     })
 }
 
-fn could_add(plugin: &Plugin, call: &Call) -> Result<(), Error> {
+fn could_add(claimer: &dyn Claim, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
-    let subnets = Subnets::new(plugin, &config)?;
+    let subnets = Subnets::new(&config)?;
     let pools = if subnets.are_missing()? {
-        refuse_overlap(&subnets)?;
+        claimer.is_there(call)?;
+        subnets.refuse_overlap()?;
         // What cannot be read is written anew from the registry.
         subnets.owned().unwrap_or_default()
     } else {
@@ -38,7 +39,7 @@ fn could_add(plugin: &Plugin, call: &Call) -> Result<(), Error> {
             // get one, and nobody has heard that it would not.
             continue;
         };
-        could_hold(plugin, &config, pool).map_err(|error| {
+        could_hold(&config, pool).map_err(|error| {
             let msg = format!("{}, and there is no further subnet: {shortage}", error.msg);
             Error { msg, ..error }
         })?;
@@ -47,9 +48,8 @@ fn could_add(plugin: &Plugin, call: &Call) -> Result<(), Error> {
 }
 
 /// Whether an address of `pool`, the node's subnets of one pod CIDR, is free.
-fn could_hold(plugin: &Plugin, config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
-    let Some(ledger) = Ledger::existing(plugin.disk(&config.network))?.filter(|_| !pool.is_empty())
-    else {
+fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
+    let Some(ledger) = Ledger::existing(disk(&config.network))?.filter(|_| !pool.is_empty()) else {
         return match pool {
             [] => Err(crate::Error::Exhausted {
                 subnets: Vec::new(),

@@ -5,30 +5,28 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use registry::Network;
 use registry::owned::{Owned, shortage};
-use wire::cni::Error;
+use wire::cni::{Error, code};
 use wire::conf::IpamConfig;
-use wire::node::{MachineId, NodeName, node_name};
+use wire::netlink::Socket;
+use wire::node::{NodeName, node_name, state_dir};
+use wire::overlap::Overlap;
 
-use crate::plugin::{Plugin, tell};
+use crate::plugin::tell;
 
 /// The subnets of this node in one network.
 pub(crate) struct Subnets<'a> {
     pub(crate) config: &'a IpamConfig,
-    plugin: &'a Plugin,
     pub(crate) node: NodeName,
     /// Where the node keeps which subnets it owns.
     pub(crate) folder: PathBuf,
 }
 
 impl<'a> Subnets<'a> {
-    pub(crate) fn new(plugin: &'a Plugin, config: &'a IpamConfig) -> Result<Self, Error> {
-        let node = node_name(config.node_name.as_deref())?;
-        let folder = plugin.state_dir(&config.network);
+    pub(crate) fn new(config: &'a IpamConfig) -> Result<Self, Error> {
         Ok(Self {
             config,
-            plugin,
-            node,
-            folder,
+            node: node_name(config.node_name.as_deref())?,
+            folder: state_dir(&config.network),
         })
     }
 
@@ -69,8 +67,16 @@ impl<'a> Subnets<'a> {
         shortage::recall(&self.folder).remove(pod_cidr)
     }
 
-    /// Which machine this is.
-    pub(crate) fn machine_id(&self) -> Result<MachineId, Error> {
-        self.plugin.machine_id()
+    /// Refuses to claim what packets could not find, because this node's own network is there too.
+    pub(crate) fn refuse_overlap(&self) -> Result<(), Error> {
+        let kernel = |error| {
+            let msg = format!("cannot list this node's addresses: {error}");
+            Error::new(code::IO, msg)
+        };
+        let mut socket = Socket::open().map_err(kernel)?;
+        match Overlap::look(&mut socket, &self.config.pod_cidrs).map_err(kernel)? {
+            None => Ok(()),
+            Some(overlap) => Err(overlap.into()),
+        }
     }
 }

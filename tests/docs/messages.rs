@@ -8,6 +8,7 @@ use crate::source::{self, Text};
 /// Files whose texts are answers to a question, with what to do beside them; and names of kernel
 /// requests, behind which stands what the kernel said.
 const NO_MESSAGES: &[&str] = &[
+    "ipam/src/claim_main.rs",
     "ipam/src/main.rs",
     "plugin/src/main.rs",
     "routed/src/cli/addresses.rs",

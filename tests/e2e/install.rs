@@ -34,6 +34,7 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
             "mv",
             "/opt/cni/bin/flatland",
             "/opt/cni/bin/flatland-ipam",
+            "/opt/cni/bin/flatland-claim",
             "/opt/flatland",
         ][..],
         &[
@@ -93,6 +94,7 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
         "folder /run/flatland",
         "folder /var/lib/flatland",
         "plugin /opt/cni/bin/flatland-ipam",
+        "plugin /opt/cni/bin/flatland-claim",
     ] {
         assert!(preview.contains(part), "{part}: {preview}");
     }
@@ -140,7 +142,7 @@ fn plugins_are_replaced_at_once_and_only_where_they_differ() -> Result {
     let lab = Lab::builder().nodes(1).etcd(0).start()?;
     let node = lab.node(1);
     node.run(&["mkdir", "/opt/new"])?;
-    for plugin in ["flatland", "flatland-ipam"] {
+    for plugin in ["flatland", "flatland-ipam", "flatland-claim"] {
         let (old, new) = (
             format!("/opt/cni/bin/{plugin}"),
             format!("/opt/new/{plugin}"),

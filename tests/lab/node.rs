@@ -39,6 +39,7 @@ impl Node {
         for (program, path) in [
             ("flatland", "/opt/cni/bin/flatland"),
             ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
+            ("flatland-claim", "/opt/cni/bin/flatland-claim"),
             ("routed", "/opt/flatland/routed"),
             ("lab", "/opt/flatland/lab"),
         ] {

@@ -12,8 +12,8 @@ use crate::figures::Samples;
 /// How many addresses are in use while one more is given out and taken back.
 const IN_USE: [u16; 3] = [0, 250, 4000];
 
-/// Where `ledger` is on the node: our IPAM plugin without anything that claims.
-pub(crate) const LEDGER: &str = "/opt/cni/bin/ledger";
+/// Where `one-file` is on the node: our IPAM plugin with all that claims linked in.
+pub(crate) const ONE_FILE: &str = "/opt/cni/bin/one-file";
 
 /// How many addresses for pods two /21 have: all but the networks', the node's and broadcast.
 const OF_TWO_21: u16 = 4090;
@@ -108,8 +108,8 @@ fn full(rounds: usize) -> Result<Vec<Full>, String> {
 }
 
 impl Ipam {
-    /// Those of the contenders, each once, with networks of this name; and the ledger of each of ours,
-    /// which works in the same network after it.
+    /// Those of the contenders, each once, with networks of this name; and each of ours in one file with
+    /// what claims, which works in the same network after it.
     fn all(network: &str) -> Vec<Self> {
         let of = |contender: Contender| {
             let mut config = contender.config()?.clone();
@@ -125,15 +125,17 @@ impl Ipam {
         let mut all: Vec<Self> = Contender::all().into_iter().filter_map(of).collect();
         // What uses the same IPAM plugin in the same way differs by what is not asked here.
         all.dedup_by_key(|ipam| ipam.name.clone());
-        let alone = |ipam: Self| {
-            let ledger = ipam.is_ours().then(|| Self {
-                name: ipam.name.replace("flatland-ipam", "its ledger alone"),
-                kind: "ledger".to_owned(),
+        let in_one_file = |ipam: Self| {
+            let other = ipam.is_ours().then(|| Self {
+                name: ipam
+                    .name
+                    .replace("flatland-ipam", "with the etcd client in it"),
+                kind: "one-file".to_owned(),
                 config: ipam.config.clone(),
             });
-            [Some(ipam), ledger].into_iter().flatten()
+            [Some(ipam), other].into_iter().flatten()
         };
-        all.into_iter().flat_map(alone).collect()
+        all.into_iter().flat_map(in_one_file).collect()
     }
 
     fn is_ours(&self) -> bool {
@@ -155,7 +157,7 @@ impl Ipam {
     }
 
     fn fill(&self, in_use: u16) -> Result<(), String> {
-        if self.kind == "ledger" {
+        if self.kind == "one-file" {
             // The plugin whose it is has filled it.
             return Ok(());
         }

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod changes;
+mod claim;
 mod crowd;
 mod sandbox;
 mod verbs;

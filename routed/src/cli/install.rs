@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use wire::conf::{Conflist, EtcdConfig};
+use wire::conf::{CLAIM_PROGRAM, Conflist, EtcdConfig, IPAM_TYPE, PLUGIN_TYPE};
 
 use super::{Failure, Format, json};
 use crate::fib::Netlink;
 use crate::{file, forwarding};
 
-/// The programs that container runtimes call.
-pub(super) const PLUGINS: [&str; 2] = ["flatland", "flatland-ipam"];
+/// The programs that container runtimes call, and one that the second of these does: it comes first, so
+/// that none is there without what it needs.
+pub(super) const PLUGINS: [&str; 3] = [CLAIM_PROGRAM, IPAM_TYPE, PLUGIN_TYPE];
 
 /// Everyone may run them.
 const PROGRAM: u32 = 0o755;

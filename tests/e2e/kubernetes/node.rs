@@ -31,6 +31,7 @@ pub(crate) fn build_image(node: &Node, folder: &Path) -> Result<Vec<u8>> {
         ("routed", "/opt/flatland/routed"),
         ("flatland", "/opt/cni/bin/flatland"),
         ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
+        ("flatland-claim", "/opt/cni/bin/flatland-claim"),
     ] {
         let to = folder.join("dist/bin").join(program);
         fs::copy(node.path(path), to).map_err(failed)?;

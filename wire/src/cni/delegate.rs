@@ -23,6 +23,8 @@ const QUOTED: usize = 200;
 pub struct Delegate {
     path: PathBuf,
     name: String,
+    /// It belongs to the plugin that runs it.
+    is_part: bool,
 }
 
 /// A plugin that runs. It has to be waited for: [`Running::finish`].
@@ -66,15 +68,37 @@ impl Delegate {
             Some(path) => Ok(Self {
                 path,
                 name: plugin.to_owned(),
+                is_part: false,
             }),
             None => Err(not_found(plugin, folders)),
         }
     }
 
+    /// As [`Delegate::find`], a program that belongs to the plugin which runs it: errors that it
+    /// reports are passed on as if they were that plugin's own.
+    pub fn part(call: &Call, program: &str) -> Result<Self, Error> {
+        let found = Self::find(call, program)?;
+        Ok(Self {
+            is_part: true,
+            ..found
+        })
+    }
+
     /// Starts it with the caller's environment, `CNI_COMMAND` set to `command`, and the caller's own
     /// configuration on its standard input. What it writes to standard error goes to ours.
     pub fn start<'a>(&'a self, call: &'a Call, command: Command) -> Result<Running<'a>, Error> {
+        self.start_with(call, command, &[])
+    }
+
+    /// As [`Delegate::start`], with arguments.
+    pub fn start_with<'a>(
+        &'a self,
+        call: &'a Call,
+        command: Command,
+        arguments: &[String],
+    ) -> Result<Running<'a>, Error> {
         let mut child = process::Command::new(&self.path)
+            .args(arguments)
             .env("CNI_COMMAND", command.as_str())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -169,8 +193,10 @@ impl Delegate {
             let msg = format!("{} was killed by signal {signal}", self.name);
             return Error::new(code::IO, msg);
         }
-        if let Ok(error) = serde_json::from_slice::<Error>(&output.stdout) {
-            return error.within(&self.name);
+        match serde_json::from_slice::<Error>(&output.stdout) {
+            Ok(error) if self.is_part => return error,
+            Ok(error) => return error.within(&self.name),
+            Err(_) => {}
         }
         let status = output.status.code().unwrap_or_default();
         let printed = quote(&output.stdout);

@@ -25,6 +25,9 @@ pub const PLUGIN_TYPE: &str = "flatland";
 /// The `type` of our IPAM plugin.
 pub const IPAM_TYPE: &str = "flatland-ipam";
 
+/// What our IPAM plugin runs to claim subnets: a program beside it.
+pub const CLAIM_PROGRAM: &str = "flatland-claim";
+
 fn invalid(msg: impl Into<String>) -> Error {
     Error::new(code::INVALID_CONFIG, msg)
 }

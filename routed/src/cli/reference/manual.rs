@@ -42,7 +42,8 @@ pub(super) fn pages(sections: &[Section]) -> Vec<File> {
         IPAM_TYPE,
         "CNI IPAM plugin of the Flatland pod network",
         "Hands out pods' addresses from subnets that the node owns, and claims a subnet of the pod \
-         CIDR where none is left. flatland(8) calls it.",
+         CIDR where none is left: to do so it runs flatland-claim, which is in the same folder. \
+         flatland(8) calls it.",
         &[("CONFIGURATION", ipam), ("THE ETCD SECTION", etcd)],
     ));
     pages

@@ -83,6 +83,7 @@ pub(super) fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), Strin
     found.extend(
         programs
             .into_iter()
+            .rev()
             .filter(|path| path.exists())
             .map(Trace::Program),
     );

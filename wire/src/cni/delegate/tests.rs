@@ -77,6 +77,25 @@ fn it_gets_the_verb_our_environment_and_our_configuration() {
 }
 
 #[test]
+fn a_part_gets_arguments_and_its_errors_are_the_plugins_own() {
+    let folder = Folder::with_script(
+        r#"[ "$1" = "a b" ] && exit 0; echo '{"code": 11, "msg": "no", "details": "why"}'; exit 1"#,
+    );
+    let call = folder.call();
+    let part = Delegate::part(&call, "ipam").unwrap();
+    let run = |argument: &str| {
+        let arguments = [argument.to_owned()];
+        part.start_with(&call, Command::Add, &arguments)?.finish()
+    };
+    run("a b").unwrap();
+    let error = run("a").unwrap_err();
+    let expected = Error::new(11, "no").advise("why");
+    assert_eq!(error.to_string(), expected.to_string());
+
+    assert!(Delegate::part(&call, "claim").is_err());
+}
+
+#[test]
 fn its_result_is_parsed() {
     let folder = Folder::with_script(
         r#"echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.1.2.3/24"}]}'"#,

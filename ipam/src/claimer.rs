@@ -1,0 +1,171 @@
+//! What `flatland-claim` does: asks the registry for an ADD of `flatland-ipam`.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use registry::owned::{self, Owned};
+use registry::{Policy, Registry};
+use tokio::runtime;
+use tokio::time::timeout;
+use wire::cni::{Call, Error, Program, Success, code};
+use wire::conf::IpamConfig;
+use wire::node::MachineId;
+
+use crate::claim::Claim;
+use crate::lock;
+use crate::subnets::Subnets;
+use crate::want::Want;
+
+/// How much sooner it gives up on etcd, so that the error can say what was wrong with etcd.
+const HEADROOM: Duration = Duration::from_millis(500);
+
+/// Who claims in this very process.
+#[derive(Debug)]
+pub struct Claimer;
+
+impl Claim for Claimer {
+    fn claim(&self, call: &Call, want: &Want, within: Duration) -> Result<(), Error> {
+        let config = IpamConfig::parse(&call.config)?;
+        let subnets = Subnets::new(&config)?;
+        let claiming = Claiming {
+            subnets: &subnets,
+            within,
+            until: Instant::now() + within,
+        };
+        let log = tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_ansi(false)
+            .finish();
+        // What the registry logs goes to where the runtime keeps it.
+        tracing::subscriber::with_default(log, || claiming.claim(want))
+    }
+
+    fn is_there(&self, _: &Call) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// `flatland-claim`: an ADD with what is wanted in its arguments.
+#[derive(Debug)]
+pub struct ClaimerProgram {
+    /// Its arguments, without its name.
+    pub arguments: Vec<String>,
+}
+
+impl Program for ClaimerProgram {
+    fn add(&self, call: &Call) -> Result<Success, Error> {
+        let (want, within) = Want::parse(&self.arguments)?;
+        Claimer.claim(call, &want, within)?;
+        Ok(Success::default())
+    }
+
+    fn del(&self, _: &Call) -> Result<(), Error> {
+        let msg = "flatland-claim claims subnets for an ADD and does nothing else";
+        Err(Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead"))
+    }
+}
+
+/// One claim.
+struct Claiming<'a> {
+    subnets: &'a Subnets<'a>,
+    within: Duration,
+    until: Instant,
+}
+
+impl Claiming<'_> {
+    fn claim(&self, want: &Want) -> Result<(), Error> {
+        let Subnets {
+            config,
+            node,
+            folder,
+        } = self.subnets;
+        let asked = match want {
+            Want::Confirmation => return self.confirm(),
+            Want::Missing => {
+                self.subnets.refuse_overlap()?;
+                self.ask(async |registry, machine| {
+                    owned::ensure(registry, folder, node, machine, config).await
+                })
+            }
+            Want::Further { pod_cidr, seen } => {
+                self.subnets.refuse_overlap()?;
+                self.ask(async |registry, machine| {
+                    owned::further(registry, folder, node, machine, pod_cidr, seen).await
+                })
+            }
+        };
+        asked?.map(drop).map_err(Error::from)
+    }
+
+    fn confirm(&self) -> Result<(), Error> {
+        let Subnets {
+            config,
+            node,
+            folder,
+        } = self.subnets;
+        let ledger = wire::node::run_dir(&config.network);
+        let alone = |change: &dyn Fn() -> Result<(), registry::Error>| {
+            let _lock = lock::folder(&ledger).map_err(|error| registry::Error::Io {
+                path: folder.clone(),
+                action: "change the subnets in",
+                source: io::Error::other(error.to_string()),
+            })?;
+            change()
+        };
+        let asked = self.ask(async |registry, machine| {
+            owned::renew_in_peace(registry, folder, node, machine, &alone).await
+        });
+        // That the registry was not asked, whatever the reason, is for a later ADD to try again.
+        let unasked = |msg| Err(Error::new(code::TRY_AGAIN, msg));
+        match asked {
+            Ok(Ok(_)) => Ok(()),
+            // The file says what is left, and whoever needs more hears of it.
+            Ok(Err(registry::Error::Exhausted { .. } | registry::Error::NodeTaken { .. })) => {
+                Ok(())
+            }
+            Ok(Err(error @ (registry::Error::Io { .. } | registry::Error::CorruptFile { .. }))) => {
+                Err(error.into())
+            }
+            Ok(Err(error)) => unasked(error.message()),
+            Err(error) => unasked(error.msg),
+        }
+    }
+
+    /// The error inside is the registry's, the one outside that it was not even asked.
+    fn ask(
+        &self,
+        claim: impl AsyncFnOnce(&Registry, &str) -> Result<Owned, registry::Error>,
+    ) -> Result<Result<Owned, registry::Error>, Error> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let policy = Policy {
+            patience: left.saturating_sub(HEADROOM),
+            ..Policy::default()
+        };
+        let Subnets { config, folder, .. } = self.subnets;
+        let machine = MachineId::read()?;
+        let registry = Registry::open_with(config, folder, policy)?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(code::IO, format!("cannot start a runtime: {error}")))?;
+        let claim = claim(&registry, machine.as_str());
+        let result = runtime.block_on(async { timeout(left, claim).await });
+        // One of its threads may still wait for a name to be resolved; we do not.
+        runtime.shutdown_background();
+        result.map_err(|_| self.late())
+    }
+
+    fn late(&self) -> Error {
+        let Subnets {
+            config,
+            node,
+            folder,
+        } = self.subnets;
+        let seconds = self.within.as_secs_f32();
+        let msg = format!("node {node} could not claim a subnet within {seconds:.0} s");
+        Error::new(code::TRY_AGAIN, msg).advise(match &config.etcd {
+            Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
+            None => format!("find out who holds the lock in {}", folder.display()),
+        })
+    }
+}

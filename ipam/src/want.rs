@@ -1,0 +1,118 @@
+//! What an ADD may want of the registry, and the arguments that tell `flatland-claim`.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use wire::cni::{Error, code};
+
+const MISSING: &str = "missing";
+const CONFIRMATION: &str = "confirmation";
+const FURTHER: &str = "further";
+
+/// What an ADD wants of the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// A subnet of each pod CIDR of which the node owns none.
+    Missing,
+    /// That the node's file says which subnets are its own, and no others. Where none are left for
+    /// it, that is no error.
+    Confirmation,
+    /// Another subnet.
+    Further {
+        /// Of this pod CIDR.
+        pod_cidr: IpNet,
+        /// The node's subnets of it, which are used up.
+        seen: Vec<IpNet>,
+    },
+}
+
+impl Want {
+    /// The arguments of `flatland-claim` that say so: how many milliseconds it has, what is wanted,
+    /// and of which subnets.
+    pub fn arguments(&self, within: Duration) -> Vec<String> {
+        let (name, subnets): (_, Vec<_>) = match self {
+            Self::Missing => (MISSING, Vec::new()),
+            Self::Confirmation => (CONFIRMATION, Vec::new()),
+            Self::Further { pod_cidr, seen } => {
+                let all = [pod_cidr].into_iter().chain(seen);
+                (FURTHER, all.map(ToString::to_string).collect())
+            }
+        };
+        let mut arguments = vec![within.as_millis().to_string(), name.to_owned()];
+        arguments.extend(subnets);
+        arguments
+    }
+
+    /// What [`Want::arguments`] says. Code 4 if it is nothing of the kind.
+    pub fn parse(arguments: &[String]) -> Result<(Self, Duration), Error> {
+        let wanted = || {
+            let [within, name, subnets @ ..] = arguments else {
+                return None;
+            };
+            let within = Duration::from_millis(within.parse().ok()?);
+            let subnets = subnets.iter().map(|subnet| subnet.parse());
+            let subnets: Vec<IpNet> = subnets.collect::<Result<_, _>>().ok()?;
+            let want = match (name.as_str(), subnets.as_slice()) {
+                (MISSING, []) => Self::Missing,
+                (CONFIRMATION, []) => Self::Confirmation,
+                (FURTHER, [pod_cidr, seen @ ..]) => Self::Further {
+                    pod_cidr: *pod_cidr,
+                    seen: seen.to_vec(),
+                },
+                _ => return None,
+            };
+            Some((want, within))
+        };
+        wanted().ok_or_else(|| {
+            let msg = format!("arguments {arguments:?} do not say what to claim");
+            Error::new(code::INVALID_ENVIRONMENT, msg)
+                .advise("flatland-ipam runs this program; both have to be of one version")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        let net = |text: &str| text.parse().unwrap();
+        let wants = [
+            Want::Missing,
+            Want::Confirmation,
+            Want::Further {
+                pod_cidr: net("10.244.0.0/16"),
+                seen: vec![net("10.244.3.0/24"), net("10.244.9.0/24")],
+            },
+            Want::Further {
+                pod_cidr: net("fd00:7::/56"),
+                seen: Vec::new(),
+            },
+        ];
+        for want in wants {
+            let within = Duration::from_millis(4321);
+            let arguments = want.arguments(within);
+            assert_eq!(Want::parse(&arguments).unwrap(), (want, within));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_claims_nothing() {
+        for arguments in [
+            "",
+            "5000",
+            "missing",
+            "5000 all",
+            "-1 missing",
+            "5000 missing 10.244.0.0/16",
+            "5000 further",
+            "5000 further 10.244.0.0",
+            "5000 further 10.244.0.0/16 more",
+        ] {
+            let arguments: Vec<_> = arguments.split_whitespace().map(str::to_owned).collect();
+            let error = Want::parse(&arguments).unwrap_err();
+            assert_eq!(error.code, code::INVALID_ENVIRONMENT, "{arguments:?}");
+        }
+    }
+}
