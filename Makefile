@@ -61,7 +61,7 @@ ARCHITECTURE = $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(firstword $(su
 # A plugin, what it is for and its configuration, for the conformance suite.
 judge = --plugin $(1) --kind $(2) --config tests/conformance/configs/$(3).json
 DEBUG = $(CARGO_TARGET_DIR)/$(TARGET)/debug
-CONFORMANCE = $(DEBUG)/conformance \
+CONFORMANCE = $(DEBUG)/conformance --with $(DEBUG)/flatland-claim \
     $(call judge,$(DEBUG)/flatland,interface,flatland) \
     $(call judge,/usr/lib/cni/ptp,interface,ptp) \
     $(call judge,/usr/lib/cni/bridge,interface,bridge) \

@@ -36,6 +36,9 @@ struct Cli {
     /// The folder of the IPAM plugin that a configuration names [default: the plugin's own].
     #[arg(long)]
     ipam: Option<PathBuf>,
+    /// A program that plugins run and that is no plugin; may be repeated.
+    #[arg(long)]
+    with: Vec<PathBuf>,
     /// How to print what came of it.
     #[arg(short, long, default_value = "table")]
     output: Output,
@@ -86,7 +89,7 @@ fn subjects(cli: &Cli) -> Result<Vec<Subject>> {
             let wrong = |why: String| Error::new(format!("{}: {why}", config.display()));
             let text = fs::read(config).map_err(|error| wrong(error.to_string()))?;
             let config = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-            Subject::new(*kind, plugin, config, cli.ipam.as_deref())
+            Subject::new(*kind, plugin, config, cli.ipam.as_deref())?.with(&cli.with)
         })
         .collect()
 }

@@ -27,7 +27,7 @@ pub struct Subject {
     pub kind: Kind,
     /// The executable.
     pub plugin: PathBuf,
-    /// Further executables that it needs: those it delegates to.
+    /// Further executables that it needs: those it delegates to, and what these run.
     pub delegates: Vec<PathBuf>,
     /// The plugin configuration object, with `name`; the suite fills in `cniVersion`.
     pub config: Value,
@@ -57,6 +57,15 @@ impl Subject {
             delegates,
             config,
         })
+    }
+
+    /// The same with further executables that it needs.
+    pub fn with(mut self, programs: &[PathBuf]) -> Result<Self> {
+        for program in programs {
+            std::fs::metadata(program).doing(program.display())?;
+        }
+        self.delegates.extend_from_slice(programs);
+        Ok(self)
     }
 
     /// Copies it and its delegates to a folder, which machines share.

@@ -30,7 +30,8 @@ fn ours(kind: Kind) -> Result<Subject> {
         Kind::Ipam => "flatland-ipam",
         Kind::Interface | Kind::Chained => "flatland",
     };
-    Subject::new(kind, &program_under_test(name)?, config("flatland")?, None)
+    let claim = program_under_test("flatland-claim")?;
+    Subject::new(kind, &program_under_test(name)?, config("flatland")?, None)?.with(&[claim])
 }
 
 fn debian(kind: Kind, name: &str, of: &str) -> Result<Subject> {
