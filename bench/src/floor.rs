@@ -74,6 +74,9 @@ fn add(netns: &str, host_name: &str, pairs: &[&str]) -> Outcome {
     let pods = pairs.iter().map(|(_, address)| *address);
     let mut known = vec![Request::NoticeCarrier { link: host_end }];
     known.extend(pods.map(|address| neighbour(host_end, address, POD_MAC, false)));
+    if pairs.iter().all(|(_, address)| address.is_ipv4()) {
+        known.push(Request::DelMulticastRoute { link: host_end });
+    }
     host.apply_all(&known)?;
     Ok(())
 }

@@ -70,7 +70,12 @@ enum Inside {
     Storms { rounds: usize, seconds: u64 },
     /// The cost with pods on the node.
     #[command(hide = true)]
-    Present { rounds: usize, most: u16 },
+    Present {
+        rounds: usize,
+        most: u16,
+        #[arg(long)]
+        dual: bool,
+    },
     /// The first packets of fresh pods.
     #[command(hide = true)]
     First { rounds: usize },
@@ -130,7 +135,9 @@ fn inside(part: &Inside) -> Result {
         )),
         Inside::Addresses { rounds } => print(cni::addresses::measure(*rounds)),
         Inside::Storms { rounds, seconds } => print(cni::storm::measure(*rounds, *seconds)),
-        Inside::Present { rounds, most } => print(cni::present::measure(*rounds, *most)),
+        Inside::Present { rounds, most, dual } => {
+            print(cni::present::measure(*rounds, *most, *dual))
+        }
         Inside::First { rounds } => print(data::first::measure(*rounds)),
         Inside::Fill { from, to } => print(routed::records::fill(*from, *to)),
         Inside::Join { from, to, pace } => print(routed::records::join(
@@ -246,13 +253,17 @@ fn storms(cli: &Cli, report: &mut table::Report) -> Result {
 }
 
 fn present(cli: &Cli, report: &mut table::Report) -> Result {
-    let lab = pod_lab()?;
     let (rounds, most) = if cli.quick {
         ("10", "1000")
     } else {
         ("40", "4000")
     };
-    let rows: Vec<cni::latency::Row> = run(lab.node(1), &["present", rounds, most])?;
+    let mut rows: Vec<cni::latency::Row> = Vec::new();
+    for families in [&[][..], &["--dual"]] {
+        let lab = pod_lab()?;
+        let part = [&["present", rounds, most][..], families].concat();
+        rows.extend(run::<Vec<_>>(lab.node(1), &part)?);
+    }
     cni::report::present(report, &rows)
 }
 
@@ -308,8 +319,8 @@ fn large(cli: &Cli, report: &mut table::Report) -> Result {
 }
 
 fn paths(cli: &Cli, report: &mut table::Report) -> Result {
-    let (rounds, seconds) = if cli.quick { (1, 1) } else { (4, 2) };
-    data::report::paths(report, &data::lab::measure(rounds, seconds)?)
+    let rounds = if cli.quick { 1 } else { 10 };
+    data::report::paths(report, &data::lab::measure(rounds)?)
 }
 
 /// Nodes of a network that is large enough for 20,000 of them, with the bench on each.

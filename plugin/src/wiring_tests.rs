@@ -138,6 +138,7 @@ fn a_pod_of_one_family_gets_nothing_of_the_other() {
         let has = |what: &str| host.iter().any(|command| command.contains(what));
         let v4 = absent == "::";
         assert_eq!((has("arp_cache"), has("fe80::1/128")), (v4, !v4));
+        assert_eq!(has("ip route del multicast ff00::/8 dev if7"), v4);
         assert_eq!(
             wiring.result("/run/netns/x", Dns::default()).routes.len(),
             1

@@ -38,8 +38,8 @@ enum Place<'a> {
     Pod(Box<Pod<'a>>),
 }
 
-/// Measures every way `rounds` times, `seconds` each, all in turn.
-pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Vec<Path>> {
+/// Measures every way `rounds` times, all in turn.
+pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
     let lab = Lab::builder().nodes(8).families(Families::V4).start()?;
     for (number, node) in lab.nodes().iter().enumerate() {
         crate::install(node)?;
@@ -73,10 +73,14 @@ pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Vec<Path>> {
         servers.push(to.spawn("serve", &[INSIDE, "serve"])?);
         servers.push(to.spawn("iperf3", &["iperf3", "-s"])?);
     }
+    for (.., from, _) in &ways {
+        // Or it runs out of ports: one is out of use for a minute after its connection.
+        from.run(&["sysctl", "-qw", "net.ipv4.tcp_tw_reuse=1"])?;
+    }
     let mut figures: Vec<[Vec<u64>; 4]> = ways.iter().map(|_| Default::default()).collect();
     for _ in 0..rounds {
         for ((name, _, from, to), figures) in ways.iter().zip(&mut figures) {
-            let sample = sample(from, to.address()?, seconds)
+            let sample = sample(from, to.address()?)
                 .map_err(|why| Error::new(format!("{name} is not timed: {why}")))?;
             figures
                 .iter_mut()
@@ -142,12 +146,13 @@ fn theirs(kind: &str, number: usize) -> Value {
 }
 
 /// Throughput in bits a second, median and p99 of a round trip in nanoseconds, connections a second.
-fn sample(from: &Place<'_>, to: IpAddr, seconds: u64) -> Result<[u64; 4]> {
-    let (to, seconds) = (to.to_string(), seconds.to_string());
-    // Of the smallest packets a second is enough.
+fn sample(from: &Place<'_>, to: IpAddr) -> Result<[u64; 4]> {
+    let to = to.to_string();
+    // Of each, in seconds: many short runs in turn are better than few long ones, as the machine has
+    // better and worse moments.
     let short = "1";
     from.run(&[INSIDE, "ping", &to])?;
-    let iperf = ["iperf3", "-c", &to, "-t", &seconds, "-O", "1", "-J"];
+    let iperf = ["iperf3", "-c", &to, "-t", short, "-O", "1", "-J"];
     let text = wait_for("iperf3 server", PATIENCE, || from.run(&iperf).ok())?;
     let report: Value = parse(&text)?;
     let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();

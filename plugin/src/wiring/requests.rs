@@ -149,6 +149,11 @@ impl Wiring {
                 no_dad: true,
                 ..Address::new(link, gateway)
             }));
+        } else if self.ipv6 {
+            // The kernel has these routes of all links in one list, which it goes through for each link
+            // that comes or goes: with thousands of pods that takes longer than all the rest. Nothing
+            // that IPv4 pods send to the node is for IPv6's multicast addresses.
+            requests.push(Request::DelMulticastRoute { link });
         }
         requests
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link, neighbour};
+use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link, neighbour, route};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that would do the
 /// same; a link known by its index N reads `ifN`.
@@ -62,6 +63,13 @@ pub enum Request {
     AddRule(Rule),
     /// Removes a route that is just so.
     DelRoute(Route),
+    /// Removes the route to `ff00::/8` that the kernel gives to each link with IPv6
+    /// (`addrconf_add_mroute`), without which nobody is heard who sends to a multicast address. It is
+    /// no error if there is none.
+    DelMulticastRoute {
+        /// Which link.
+        link: u32,
+    },
     /// Adds a neighbour, or gives the one that is there this hardware address.
     AddNeighbour(Neighbour),
     /// Sets the longest time for which a link holds back an ARP answer on behalf of another, 0.8 s
@@ -108,6 +116,7 @@ impl Request {
             Self::AddRouteIn { table, route } => (M::NewRoute(route.message_in(*table)), None),
             Self::AddRule(rule) => (M::NewRule(rule.message()), None),
             Self::DelRoute(route) => (M::DelRoute(route.delete_message()), None),
+            Self::DelMulticastRoute { link } => (M::DelRoute(route::multicast(*link)), None),
             Self::AddNeighbour(neighbour) => (M::NewNeighbour(neighbour.message()), None),
             Self::SetProxyDelay { link, delay } => {
                 let message = neighbour::set_proxy_delay(*link, *delay);
@@ -117,6 +126,11 @@ impl Request {
             Self::NoticeCarrier { link } => (M::GetLink(link::query(None, *link)), None),
         };
         [first].into_iter().chain(second)
+    }
+
+    /// Whether this refusal says that there was nothing to do.
+    pub(super) fn is_done(&self, errno: Errno) -> bool {
+        matches!(self, Self::DelMulticastRoute { .. }) && errno == Errno::ESRCH
     }
 
     pub(super) fn flags(&self) -> u16 {
@@ -133,6 +147,7 @@ impl Request {
             | Self::DelLinkGroup { .. }
             | Self::DelAddress(_)
             | Self::DelRoute(_)
+            | Self::DelMulticastRoute { .. }
             | Self::SetProxyDelay { .. }
             | Self::DelNeighbour(_)
             | Self::NoticeCarrier { .. } => 0,
@@ -155,6 +170,12 @@ impl fmt::Display for Request {
             Self::AddRouteIn { table, route } => write!(f, "ip route add {route} table {table}"),
             Self::AddRule(rule) => write!(f, "ip rule add {rule}"),
             Self::DelRoute(route) => write!(f, "ip route del {route}"),
+            Self::DelMulticastRoute { link } => {
+                write!(
+                    f,
+                    "ip route del multicast ff00::/8 dev if{link} table local"
+                )
+            }
             Self::AddNeighbour(neighbour) => write!(f, "ip neighbour replace {neighbour}"),
             Self::SetProxyDelay { link, delay } => {
                 let delay = neighbour::milliseconds(*delay);

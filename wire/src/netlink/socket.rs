@@ -272,6 +272,7 @@ impl Socket {
                     on_echo(payload);
                     return Ok(ControlFlow::Continue(()));
                 }
+                Body::Refused { errno, .. } if batch[owners[index]].is_done(errno) => {}
                 Body::Refused { errno, message } => {
                     let index = owners[index];
                     let request = batch[index].to_string();

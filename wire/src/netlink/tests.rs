@@ -108,6 +108,10 @@ fn link_requests() -> Vec<(Request, &'static str)> {
         ),
         (Request::DelLinkGroup { group: 70 }, "ip link del group 70"),
         (Request::NoticeCarrier { link: 4 }, "ip link show if4"),
+        (
+            Request::DelMulticastRoute { link: 4 },
+            "ip route del multicast ff00::/8 dev if4 table local",
+        ),
     ]
 }
 

@@ -422,3 +422,22 @@ fn routes_through_a_link_are_gone_when_it_goes_down() {
         .unwrap();
     assert_eq!(forwarding, "0", "a fresh namespace does not forward");
 }
+
+#[test]
+fn a_links_route_for_multicasts_goes_and_is_not_missed_a_second_time() {
+    let (mut joined, _) = host();
+    // To a link that the kernel itself gives none to.
+    let route = "ff00::/8 dev lo table local";
+    ip(
+        &joined.host,
+        &format!("-6 route add multicast {route} proto kernel"),
+    );
+    let request = Request::DelMulticastRoute { link: 1 };
+    for _ in 0..2 {
+        joined
+            .host_socket
+            .apply_all(slice::from_ref(&request))
+            .unwrap();
+        assert_eq!(ip(&joined.host, &format!("-6 route show {route}")), "");
+    }
+}

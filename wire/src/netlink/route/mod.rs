@@ -3,7 +3,7 @@
 mod read;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use rtnetlink::RouteMessageBuilder;
@@ -149,6 +149,17 @@ impl Route {
         }
         message
     }
+}
+
+/// The route of a link that multicasts of IPv6 come in by, for deleting.
+pub(super) fn multicast(link: u32) -> RouteMessage {
+    let prefix = IpNet::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0).into(), 8);
+    let route = Route {
+        dev: Some(link),
+        protocol: RouteProtocol::Kernel.into(),
+        ..Route::new(prefix, RouteKind::Unicast)
+    };
+    route.message_in(LOCAL_TABLE)
 }
 
 impl fmt::Display for Route {
