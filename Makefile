@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin:/sbin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-PLUGINS := flatland flatland-claim flatland-ipam
+PLUGINS := flatland-claim flatland-ipam flatland
 PROGRAMS := $(PLUGINS) routed
 
 ## NODES: demo: how many nodes

@@ -5,13 +5,13 @@
 use std::process::ExitCode;
 
 use dlmalloc::GlobalDlmalloc;
-use ipam::{Claimer, Plugin};
+use ipam::{InProcess, Plugin};
 
 /// As in the programs that are measured against it.
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    let plugin = Plugin { claimer: Claimer };
+    let plugin = Plugin { asker: InProcess };
     wire::cni::run("see the source for what this is", &plugin)
 }

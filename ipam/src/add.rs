@@ -14,20 +14,21 @@ use wire::{GATEWAY_V4, GATEWAY_V6};
 
 use crate::allocation::Allocation;
 use crate::asked;
-use crate::claim::{Claim, Claims};
+use crate::asker::Asker;
+use crate::claim::Claims;
 use crate::ledger::Ledger;
 use crate::plugin::{disk, report, since_boot};
 use crate::pool::Choice;
 use crate::request::Request;
 use crate::subnets::Subnets;
 
-pub(crate) fn run(claimer: &dyn Claim, call: &Call) -> Result<Success, Error> {
+pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
     let fixed = asked::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(&config)?;
-    let claims = Claims::new(call, claimer, &subnets);
+    let claims = Claims::new(call, asker, &subnets);
     let ledger = settle(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
@@ -54,11 +55,13 @@ fn settle(subnets: &Subnets<'_>, claims: &Claims<'_>) -> Result<Ledger, Error> {
     let has_asked = claims.missing()?;
     let ledger = Ledger::create(disk(&subnets.config.network))?;
     if !ledger.is_confirmed()? {
+        let is_settled = has_asked || claims.confirm()?;
         if !has_asked {
-            claims.confirm()?;
             claims.missing()?;
         }
-        ledger.confirm();
+        if is_settled {
+            ledger.confirm();
+        }
     }
     Ok(ledger)
 }

@@ -6,9 +6,10 @@
 mod add;
 mod allocation;
 mod asked;
+mod asker;
+mod asking;
 mod check;
 mod claim;
-mod claimer;
 mod collect;
 mod del;
 mod disk;
@@ -30,8 +31,8 @@ mod usage;
 mod want;
 
 pub use allocation::Allocation;
-pub use claim::{Claim, ClaimProgram};
-pub use claimer::{Claimer, ClaimerProgram};
+pub use asker::{Asker, ByProgram};
+pub use asking::{ClaimProgram, InProcess};
 pub use disk::{Disk, Step, Watch};
 pub use error::Error;
 pub use ledger::{Ledger, Session};

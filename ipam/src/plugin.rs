@@ -8,21 +8,21 @@ use nix::time::{ClockId, clock_gettime};
 use wire::cni::{Call, Error, Program, Success};
 use wire::node::run_dir;
 
-use crate::claim::Claim;
+use crate::asker::Asker;
 use crate::disk::Disk;
 use crate::ledger::Ledger;
 use crate::{add, check, del, gc, status};
 
 /// `flatland-ipam`.
 #[derive(Debug)]
-pub struct Plugin<C> {
-    /// Who claims subnets for it.
-    pub claimer: C,
+pub struct Plugin<A> {
+    /// Who asks the registry for it.
+    pub asker: A,
 }
 
-impl<C: Claim> Program for Plugin<C> {
+impl<A: Asker> Program for Plugin<A> {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        add::run(&self.claimer, call)
+        add::run(&self.asker, call)
     }
 
     fn del(&self, call: &Call) -> Result<(), Error> {
@@ -38,7 +38,7 @@ impl<C: Claim> Program for Plugin<C> {
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        status::run(&self.claimer, call)
+        status::run(&self.asker, call)
     }
 }
 

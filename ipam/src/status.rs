@@ -4,14 +4,14 @@ use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
-use crate::claim::Claim;
+use crate::asker::Asker;
 use crate::ledger::Ledger;
 use crate::plugin::{disk, report, since_boot};
 use crate::request::Request;
 use crate::subnets::Subnets;
 
-pub(crate) fn run(claimer: &dyn Claim, call: &Call) -> Result<(), Error> {
-    could_add(claimer, call).map_err(|error| {
+pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<(), Error> {
+    could_add(asker, call).map_err(|error| {
         let advice = [error.msg.as_str(), error.details.as_str()];
         let details = advice
             .into_iter()
@@ -21,11 +21,11 @@ pub(crate) fn run(claimer: &dyn Claim, call: &Call) -> Result<(), Error> {
     })
 }
 
-fn could_add(claimer: &dyn Claim, call: &Call) -> Result<(), Error> {
+fn could_add(asker: &dyn Asker, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(&config)?;
     let pools = if subnets.are_missing()? {
-        claimer.is_there(call)?;
+        asker.is_there(call)?;
         subnets.refuse_overlap()?;
         // What cannot be read is written anew from the registry.
         subnets.owned().unwrap_or_default()
@@ -34,7 +34,8 @@ fn could_add(claimer: &dyn Claim, call: &Call) -> Result<(), Error> {
     };
     for (at, pod_cidr) in config.pod_cidrs.iter().enumerate() {
         let pool = pools.get(at).map_or(&[][..], Vec::as_slice);
-        let Some(shortage) = subnets.shortage_of(pod_cidr) else {
+        let nobody_asks = || asker.is_there(call).err().map(|error| error.msg);
+        let Some(shortage) = subnets.shortage_of(pod_cidr).or_else(nobody_asks) else {
             // Where no address is left ADD claims a subnet. Only etcd could tell whether it would
             // get one, and nobody has heard that it would not.
             continue;

@@ -1,6 +1,7 @@
 //! Which subnets this node owns, from what it remembers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use registry::Network;
@@ -65,6 +66,16 @@ impl<'a> Subnets<'a> {
     /// long ago.
     pub(crate) fn shortage_of(&self, pod_cidr: &IpNet) -> Option<String> {
         shortage::recall(&self.folder).remove(pod_cidr)
+    }
+
+    /// That a claim took longer than `within`.
+    pub(crate) fn late(&self, within: Duration) -> Error {
+        let (node, seconds) = (&self.node, within.as_secs_f32());
+        let msg = format!("node {node} could not claim a subnet within {seconds:.0} s");
+        Error::new(code::TRY_AGAIN, msg).advise(match &self.config.etcd {
+            Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
+            None => format!("find out who holds the lock in {}", self.folder.display()),
+        })
     }
 
     /// Refuses to claim what packets could not find, because this node's own network is there too.

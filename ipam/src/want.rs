@@ -1,4 +1,5 @@
-//! What an ADD may want of the registry, and the arguments that tell `flatland-claim`.
+//! What an ADD may want of the registry, and the arguments that tell `flatland-claim`. While the two
+//! are replaced by others, one of them may be older than the other for a moment.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Want {
         arguments
     }
 
-    /// What [`Want::arguments`] says. Code 4 if it is nothing of the kind.
+    /// What [`Want::arguments`] says. Code 11 if it is nothing of the kind.
     pub fn parse(arguments: &[String]) -> Result<(Self, Duration), Error> {
         let wanted = || {
             let [within, name, subnets @ ..] = arguments else {
@@ -64,9 +65,12 @@ impl Want {
             Some((want, within))
         };
         wanted().ok_or_else(|| {
-            let msg = format!("arguments {arguments:?} do not say what to claim");
-            Error::new(code::INVALID_ENVIRONMENT, msg)
-                .advise("flatland-ipam runs this program; both have to be of one version")
+            let msg = format!(
+                "arguments {arguments:?} do not tell flatland-claim {} what to claim",
+                wire::VERSION
+            );
+            Error::new(code::TRY_AGAIN, msg)
+                .advise("flatland-ipam runs it; both have to be of one version: see --version")
         })
     }
 }
@@ -112,7 +116,7 @@ mod tests {
         ] {
             let arguments: Vec<_> = arguments.split_whitespace().map(str::to_owned).collect();
             let error = Want::parse(&arguments).unwrap_err();
-            assert_eq!(error.code, code::INVALID_ENVIRONMENT, "{arguments:?}");
+            assert_eq!(error.code, code::TRY_AGAIN, "{arguments:?}");
         }
     }
 }

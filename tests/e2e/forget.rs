@@ -300,3 +300,32 @@ fn a_node_that_cannot_ask_after_a_reboot_hands_out_from_what_it_had() -> Result 
     assert!(start.elapsed() < Duration::from_secs(2));
     Ok(())
 }
+
+#[test]
+fn a_node_whose_claiming_program_is_broken_goes_on_and_asks_once_it_works() -> Result {
+    let lab = raise(2)?;
+    let two = lab.node(2);
+    let lost = two.owned()?;
+    reboot(two)?;
+    let claim = "/opt/cni/bin/flatland-claim";
+    two.run(&["mv", claim, "/opt/flatland"])?;
+    two.write(claim, "#!/bin/sh\nkill -9 $$\n")?;
+    two.run(&["chmod", "+x", claim])?;
+    two.add_pod("first")?.delete()?;
+    assert_eq!(two.owned()?, lost);
+
+    two.run(&["mv", "/opt/flatland/flatland-claim", claim])?;
+    lab.node(1)
+        .routed_command(&["forget", "--force", "n2"])?
+        .success()?;
+    for subnet in &lost {
+        lab.etcd()[0].ctl(&["put", &key(subnet), r#"{"node":"n1"}"#])?;
+    }
+    two.add_pod("second")?;
+    let owned = two.owned()?;
+    assert!(
+        owned.iter().all(|subnet| !lost.contains(subnet)),
+        "{owned:?}"
+    );
+    Ok(())
+}

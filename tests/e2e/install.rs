@@ -60,7 +60,7 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
     let before = state(node)?;
     let install = ["install", "--conflist", CONFLIST];
     let said = node.routed_command(&install)?.success()?;
-    assert_eq!(said.matches("installed").count(), 2, "{said}");
+    assert_eq!(said.matches("installed").count(), 3, "{said}");
     lab.start_routed()?;
     lab.wait_routes()?;
     wait_until("rules in FORWARD", DEADLINE, || {
@@ -93,8 +93,8 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
         "2 rules in chain FORWARD of iptables-legacy",
         "folder /run/flatland",
         "folder /var/lib/flatland",
-        "plugin /opt/cni/bin/flatland-ipam",
-        "plugin /opt/cni/bin/flatland-claim",
+        "program /opt/cni/bin/flatland-ipam",
+        "program /opt/cni/bin/flatland-claim",
     ] {
         assert!(preview.contains(part), "{part}: {preview}");
     }

@@ -2,29 +2,68 @@
 
 use wire::cni::code;
 
-use crate::sandbox::{PROGRAMS, Sandbox};
+use crate::sandbox::Sandbox;
 
 fn node() -> Sandbox {
-    Sandbox::new(&["10.9.0.0/16"], &[24])
+    Sandbox::new(&["10.9.0.0/16"], &[29])
+}
+
+/// Has the plugin run in a folder of its own, after a script has put a program beside it, or not.
+fn part(sandbox: &mut Sandbox, script: &str) {
+    let script = format!(
+        "mkdir -p /run/programs && cd /run/programs && rm -f flatland-claim
+         [ -e flatland-ipam ] || {{ touch flatland-ipam; mount --bind {} flatland-ipam; }}
+         {script}",
+        env!("CARGO_BIN_EXE_flatland-ipam")
+    );
+    sandbox.shell(&script);
+    sandbox.program = "/run/programs/flatland-ipam";
 }
 
 #[test]
 fn only_who_has_to_claim_needs_it() {
     let mut sandbox = node();
-    sandbox.path = "/nowhere";
-    let status = sandbox.call("STATUS", "a");
-    assert_eq!(status.code(), u64::from(code::UNAVAILABLE));
-    for answer in [&status, &sandbox.call("ADD", "a")] {
-        let said = "flatland-claim is not in CNI_PATH (/nowhere)";
-        assert!(answer.message().contains(said), "{answer:?}");
-    }
+    let whole = sandbox.program;
+    let is_missed = |sandbox: &Sandbox| {
+        let status = sandbox.call("STATUS", "more");
+        assert_eq!(status.code(), u64::from(code::UNAVAILABLE));
+        for answer in [&status, &sandbox.call("ADD", "more")] {
+            let said = "flatland-claim is in none of /run/programs, /opt/cni/bin";
+            assert!(answer.message().contains(said), "{answer:?}");
+        }
+    };
+    part(&mut sandbox, "true");
+    is_missed(&sandbox);
 
-    sandbox.path = PROGRAMS;
+    sandbox.program = whole;
     sandbox.add("a");
-    sandbox.path = "/nowhere";
-    sandbox.add("b");
+    part(&mut sandbox, "true");
+    for pod in ["b", "c", "d", "e"] {
+        assert!(sandbox.call("STATUS", pod).ok);
+        sandbox.add(pod);
+    }
+    is_missed(&sandbox);
     sandbox.del("a");
-    assert!(sandbox.call("STATUS", "c").ok);
+}
+
+#[test]
+fn one_that_breaks_down_is_named() {
+    let mut sandbox = node();
+    for (script, said) in [
+        ("kill -9 $$", "flatland-claim was killed by signal 9"),
+        (
+            "echo no; exit 3",
+            "flatland-claim failed with exit status 3",
+        ),
+    ] {
+        let write = format!(
+            "printf '#!/bin/sh\n%s\n' '{script}' > /run/programs/flatland-claim && \
+             chmod +x /run/programs/flatland-claim"
+        );
+        part(&mut sandbox, &write);
+        let message = sandbox.call("ADD", "a").message();
+        assert!(message.contains(said), "{message}");
+    }
 }
 
 #[test]
@@ -46,8 +85,8 @@ fn what_it_is_not_told_to_claim_it_does_not() {
     let claim = env!("CARGO_BIN_EXE_flatland-claim");
     let call = "CNI_CONTAINERID=a CNI_IFNAME=eth0 CNI_NETNS=/proc/self/ns/net";
     for (verb, arguments, said) in [
-        ("ADD", "", "do not say what to claim"),
-        ("ADD", "1000 everything", "do not say what to claim"),
+        ("ADD", "", "what to claim"),
+        ("ADD", "1000 everything", "what to claim"),
         ("DEL", "1000 missing", "does nothing else"),
     ] {
         let script = format!(

@@ -14,13 +14,6 @@ const SETUP: &str = "
     read -r _ || true
 ";
 
-/// Where the plugin finds the one that claims for it.
-pub(crate) const PROGRAMS: &str = {
-    // Both are in one folder.
-    let (path, name) = (env!("CARGO_BIN_EXE_flatland-claim"), "/flatland-claim");
-    path.split_at(path.len() - name.len()).0
-};
-
 /// The namespace; it lives as long as the process that reads from our pipe.
 pub(crate) struct Sandbox {
     holder: Child,
@@ -28,8 +21,8 @@ pub(crate) struct Sandbox {
     more: &'static [&'static str],
     /// The network configuration of all calls.
     pub(crate) config: Value,
-    /// Where it finds other programs.
-    pub(crate) path: &'static str,
+    /// The plugin.
+    pub(crate) program: &'static str,
 }
 
 /// What a call left.
@@ -116,7 +109,7 @@ impl Sandbox {
             holder,
             more,
             config,
-            path: PROGRAMS,
+            program: env!("CARGO_BIN_EXE_flatland-ipam"),
         }
     }
 
@@ -147,14 +140,14 @@ impl Sandbox {
     /// Starts a call of a verb for a pod.
     pub(crate) fn start(&self, verb: &str, pod: &str, config: &Value) -> Child {
         let mut child = self
-            .enter(env!("CARGO_BIN_EXE_flatland-ipam"))
+            .enter(self.program)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("CNI_COMMAND", verb)
             .env("CNI_CONTAINERID", pod)
             .env("CNI_IFNAME", "eth0")
             .env("CNI_NETNS", "/proc/self/ns/net")
-            .env("CNI_PATH", self.path)
+            .env("CNI_PATH", "/opt/cni/bin")
             .env(
                 "CNI_ARGS",
                 format!("IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod}"),

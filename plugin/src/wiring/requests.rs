@@ -152,7 +152,8 @@ impl Wiring {
         } else if self.ipv6 {
             // The kernel has these routes of all links in one list, which it goes through for each link
             // that comes or goes: with thousands of pods that takes longer than all the rest. Nothing
-            // that IPv4 pods send to the node is for IPv6's multicast addresses.
+            // that IPv4 pods send to the node is for IPv6's multicast addresses. Kernels before 6.8 make
+            // the route later than this (see `NoticeCarrier`), and it stays.
             requests.push(Request::DelMulticastRoute { link });
         }
         requests

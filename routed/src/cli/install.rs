@@ -13,8 +13,8 @@ use super::{Failure, Format, json};
 use crate::fib::Netlink;
 use crate::{file, forwarding};
 
-/// The programs that container runtimes call, and one that the second of these does: it comes first, so
-/// that none is there without what it needs.
+/// The programs for container runtimes, those that others run first: none is there without what it
+/// runs.
 pub(super) const PLUGINS: [&str; 3] = [CLAIM_PROGRAM, IPAM_TYPE, PLUGIN_TYPE];
 
 /// Everyone may run them.

@@ -1,48 +1,25 @@
 //! Calling another plugin (SPEC.md, section 4, "Plugin Delegation").
 
-use std::io::{self, Write};
+use std::env;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, ChildStdin, Output, Stdio};
-use std::thread;
+use std::process::{self, Stdio};
 
 use nix::errno::Errno;
 use serde_json::Value;
 
-use super::{Call, Command, Error, Success, Version, code};
+use super::{Call, Command, Error, Success, code};
 
-/// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
-const PIPE_ROOM: usize = 4096;
+mod running;
 
-/// How much of a plugin's unreadable output an error quotes, in characters.
-const QUOTED: usize = 200;
+pub use running::Running;
 
-/// A plugin found in `CNI_PATH`.
+/// A plugin found in `CNI_PATH`, or a program that belongs to the plugin which runs it.
 #[derive(Debug)]
 pub struct Delegate {
     path: PathBuf,
     name: String,
-    /// It belongs to the plugin that runs it.
-    is_part: bool,
-}
-
-/// A plugin that runs. It has to be waited for: [`Running::finish`].
-#[derive(Debug)]
-#[must_use]
-pub struct Running<'a> {
-    plugin: &'a Delegate,
-    child: Child,
-    input: Input<'a>,
-}
-
-/// What a running plugin is to read.
-#[derive(Debug)]
-enum Input<'a> {
-    /// It is in the pipe, or could not be put there.
-    Written(io::Result<()>),
-    /// More than a pipe takes without a reader.
-    Waiting(Option<ChildStdin>, &'a [u8]),
 }
 
 impl Delegate {
@@ -63,24 +40,34 @@ impl Delegate {
                  CNI_PATH=/opt/cni/bin",
             ));
         }
-        let mut candidates = folders.iter().map(|folder| folder.join(plugin));
-        match candidates.find(|path| is_executable(path)) {
-            Some(path) => Ok(Self {
-                path,
-                name: plugin.to_owned(),
-                is_part: false,
-            }),
-            None => Err(not_found(plugin, folders)),
-        }
+        Self::first_in(folders, plugin).ok_or_else(|| {
+            let list = list(folders);
+            let msg = format!("plugin {plugin} is not in CNI_PATH ({list})");
+            not_found(msg, plugin, folders)
+        })
     }
 
-    /// As [`Delegate::find`], a program that belongs to the plugin which runs it: errors that it
-    /// reports are passed on as if they were that plugin's own.
-    pub fn part(call: &Call, program: &str) -> Result<Self, Error> {
-        let found = Self::find(call, program)?;
-        Ok(Self {
-            is_part: true,
-            ..found
+    /// Looks for a program that belongs to this one: in the folder of this program's file, where both
+    /// are of one version, then in `CNI_PATH`. Code 7 if it is in none of them.
+    pub fn beside(call: &Call, program: &str) -> Result<Self, Error> {
+        // Right also where the file was replaced since: only its name is spoiled then.
+        let own = env::current_exe().ok();
+        let own = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let more = call.environment.path.iter();
+        let more = more.filter(|folder| own.as_ref() != Some(*folder)).cloned();
+        let folders: Vec<_> = own.clone().into_iter().chain(more).collect();
+        Self::first_in(&folders, program).ok_or_else(|| {
+            let msg = format!("program {program} is in none of {}", list(&folders));
+            not_found(msg, program, &folders)
+        })
+    }
+
+    fn first_in(folders: &[PathBuf], name: &str) -> Option<Self> {
+        let mut candidates = folders.iter().map(|folder| folder.join(name));
+        let path = candidates.find(|path| is_executable(path))?;
+        Some(Self {
+            path,
+            name: name.to_owned(),
         })
     }
 
@@ -90,14 +77,13 @@ impl Delegate {
         self.start_with(call, command, &[])
     }
 
-    /// As [`Delegate::start`], with arguments.
-    pub fn start_with<'a>(
+    fn start_with<'a>(
         &'a self,
         call: &'a Call,
         command: Command,
         arguments: &[String],
     ) -> Result<Running<'a>, Error> {
-        let mut child = process::Command::new(&self.path)
+        let child = process::Command::new(&self.path)
             .args(arguments)
             .env("CNI_COMMAND", command.as_str())
             .stdin(Stdio::piped())
@@ -105,22 +91,20 @@ impl Delegate {
             .stderr(Stdio::inherit())
             .spawn()
             .map_err(|error| self.not_started(&error))?;
-        let pipe = child.stdin.take();
-        let input = if call.stdin.len() <= PIPE_ROOM {
-            Input::Written(write(pipe, &call.stdin))
-        } else {
-            Input::Waiting(pipe, &call.stdin)
-        };
-        Ok(Running {
-            plugin: self,
-            child,
-            input,
-        })
+        Ok(Running::new(&self.name, child, &call.stdin))
     }
 
     /// Runs it to its end: [`Delegate::start`] and [`Running::finish`].
     pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
         self.start(call, command)?.finish()
+    }
+
+    /// Runs a program that belongs to this one, with arguments and otherwise as this one was called.
+    /// The error outside is that it could not be run or broke down, the one inside is what it says.
+    pub fn ask(&self, call: &Call, arguments: &[String]) -> Result<Result<(), Error>, Error> {
+        self.start_with(call, call.environment.command, arguments)?
+            .wait()
+            .map(|answer| answer.map(drop))
     }
 
     /// ADD, with the result parsed.
@@ -187,25 +171,6 @@ impl Delegate {
             _ => Error::new(code::IO, msg),
         }
     }
-
-    fn failure(&self, output: &Output) -> Error {
-        if let Some(signal) = output.status.signal() {
-            let msg = format!("{} was killed by signal {signal}", self.name);
-            return Error::new(code::IO, msg);
-        }
-        match serde_json::from_slice::<Error>(&output.stdout) {
-            Ok(error) if self.is_part => return error,
-            Ok(error) => return error.within(&self.name),
-            Err(_) => {}
-        }
-        let status = output.status.code().unwrap_or_default();
-        let printed = quote(&output.stdout);
-        let msg = format!(
-            "{} failed with exit status {status} and no error: {printed}",
-            self.name
-        );
-        Error::new(code::DECODING, msg)
-    }
 }
 
 /// How plugins answer a verb that is newer than they are: the spec's own library with an invalid
@@ -222,94 +187,24 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-fn not_found(plugin: &str, folders: &[PathBuf]) -> Error {
-    let list: Vec<_> = folders
+fn list(folders: &[PathBuf]) -> String {
+    let folders: Vec<_> = folders
         .iter()
         .map(|folder| folder.to_string_lossy())
         .collect();
-    let msg = format!("plugin {plugin} is not in CNI_PATH ({})", list.join(", "));
+    folders.join(", ")
+}
+
+fn not_found(msg: String, name: &str, folders: &[PathBuf]) -> Error {
     let unusable = folders
         .iter()
-        .map(|folder| folder.join(plugin))
+        .map(|folder| folder.join(name))
         .find(|path| path.exists());
     let advice = match unusable {
         Some(path) => format!("{} is not an executable file", path.display()),
         None => "install it in one of these folders".to_owned(),
     };
     Error::new(code::INVALID_CONFIG, msg).advise(advice)
-}
-
-impl Running<'_> {
-    /// Waits for its end. Its error is passed on with the plugin's name in the message; death by
-    /// signal, and output that is not JSON, are code 5 and 6. Returns what it printed.
-    pub fn finish(self) -> Result<Vec<u8>, Error> {
-        let plugin = self.plugin;
-        let output = converse(self.child, self.input).map_err(|error| {
-            let msg = format!("{}: lost contact: {error}", plugin.name);
-            Error::new(code::IO, msg)
-        })?;
-        if output.status.success() {
-            Ok(output.stdout)
-        } else {
-            Err(plugin.failure(&output))
-        }
-    }
-
-    /// Waits for its end and parses the result of ADD, which is of `version`.
-    pub fn result(self, version: Version) -> Result<Success, Error> {
-        let plugin = self.plugin;
-        let printed = self.finish()?;
-        let json = serde_json::from_slice(&printed).map_err(|_| {
-            let msg = format!(
-                "{} did not print a result: {}",
-                plugin.name,
-                quote(&printed)
-            );
-            Error::new(code::DECODING, msg)
-        })?;
-        Success::parse(&json, version).map_err(|error| error.within(&plugin.name))
-    }
-}
-
-/// Reads all that the child prints, and waits for its end. A child that prints before it reads
-/// would block us both where the pipe could not take all of its input at once, so then a thread
-/// writes.
-fn converse(child: Child, input: Input<'_>) -> io::Result<Output> {
-    let (pipe, stdin) = match input {
-        Input::Written(written) => {
-            // Errors are looked at after the wait: no child is left unreaped.
-            let output = child.wait_with_output()?;
-            return written.map(|()| output);
-        }
-        Input::Waiting(pipe, stdin) => (pipe, stdin),
-    };
-    thread::scope(|scope| {
-        let writer = thread::Builder::new().spawn_scoped(scope, || write(pipe, stdin))?;
-        let output = child.wait_with_output()?;
-        let written = writer
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        written.map(|()| output)
-    })
-}
-
-/// A child that does not care to read is none of our business.
-fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
-    match pipe.map(|mut pipe| pipe.write_all(stdin)) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The start of what a plugin printed, fit for one line of a message.
-fn quote(printed: &[u8]) -> String {
-    let text = String::from_utf8_lossy(printed);
-    if text.trim().is_empty() {
-        return "it printed nothing".to_owned();
-    }
-    let start: String = text.chars().take(QUOTED).collect();
-    let rest = if start.len() < text.len() { "..." } else { "" };
-    format!("it printed {start:?}{rest}")
 }
 
 #[cfg(test)]

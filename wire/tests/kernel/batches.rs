@@ -153,6 +153,27 @@ fn the_first_refusal_is_the_error_of_a_whole_batch() {
 }
 
 #[test]
+fn what_is_gone_already_is_no_failure_and_hides_none() {
+    let mut joined = host();
+    let Joined {
+        host_socket,
+        host_end,
+        ..
+    } = &mut joined;
+    let link = host_end.index;
+    let gone = || Request::DelMulticastRoute { link: 1 };
+    let missing = || Request::DelRoute(route(2, GATEWAY, link));
+
+    let requests = [gone(), Request::AddRoute(route(1, GATEWAY, link)), gone()];
+    host_socket.apply_all(&requests).unwrap();
+    let listed = host_socket.routes(RouteFilter::default()).unwrap();
+    assert!(listed.contains(&route(1, GATEWAY, link)), "{listed:?}");
+
+    let failures = host_socket.apply(&[missing(), gone()]).unwrap();
+    assert_eq!(failures.iter().map(index).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
 fn two_sockets_work_at_once() {
     let mut joined = host();
     let Joined {

@@ -428,10 +428,7 @@ fn a_links_route_for_multicasts_goes_and_is_not_missed_a_second_time() {
     let (mut joined, _) = host();
     // To a link that the kernel itself gives none to.
     let route = "ff00::/8 dev lo table local";
-    ip(
-        &joined.host,
-        &format!("-6 route add multicast {route} proto kernel"),
-    );
+    ip(&joined.host, &format!("-6 route add multicast {route}"));
     let request = Request::DelMulticastRoute { link: 1 };
     for _ in 0..2 {
         joined

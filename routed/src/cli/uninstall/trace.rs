@@ -37,7 +37,7 @@ pub(super) enum Trace {
     Filter(firewall::Trace),
     /// State.
     Folder(PathBuf),
-    /// A plugin.
+    /// A plugin, or what belongs to one.
     Program(PathBuf),
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Trace {
             Self::Route(route) => write!(f, "route to {}", route.dst),
             Self::Filter(trace) => trace.fmt(f),
             Self::Folder(path) => write!(f, "folder {}", path.display()),
-            Self::Program(path) => write!(f, "plugin {}", path.display()),
+            Self::Program(path) => write!(f, "program {}", path.display()),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::super::{Args, Environment, Version};
+use super::running::PIPE_ROOM;
 use super::*;
 
 /// A file that is open for writing in any process cannot be run, and a child that another test
@@ -77,22 +78,41 @@ fn it_gets_the_verb_our_environment_and_our_configuration() {
 }
 
 #[test]
-fn a_part_gets_arguments_and_its_errors_are_the_plugins_own() {
+fn what_belongs_to_a_program_gets_arguments_and_its_errors_are_the_programs_own() {
     let folder = Folder::with_script(
-        r#"[ "$1" = "a b" ] && exit 0; echo '{"code": 11, "msg": "no", "details": "why"}'; exit 1"#,
+        r#"case $1 in
+            'a b') exit 0 ;;
+            no) echo '{"code": 11, "msg": "no", "details": "why"}'; exit 1 ;;
+            killed) echo '{"code": 11, "msg": "no"}'; kill -9 $$ ;;
+            *) echo what; exit 1 ;;
+        esac"#,
     );
     let call = folder.call();
-    let part = Delegate::part(&call, "ipam").unwrap();
-    let run = |argument: &str| {
-        let arguments = [argument.to_owned()];
-        part.start_with(&call, Command::Add, &arguments)?.finish()
-    };
-    run("a b").unwrap();
-    let error = run("a").unwrap_err();
+    let program = Delegate::beside(&call, "ipam").unwrap();
+    let ask = |argument: &str| program.ask(&call, &[argument.to_owned()]);
+    ask("a b").unwrap().unwrap();
+    let said = ask("no").unwrap().unwrap_err();
     let expected = Error::new(11, "no").advise("why");
-    assert_eq!(error.to_string(), expected.to_string());
+    assert_eq!(said.to_string(), expected.to_string());
+    for (argument, error) in [
+        ("killed", "killed by signal 9"),
+        ("odd", "it printed \"what"),
+    ] {
+        let broken = ask(argument).unwrap_err();
+        assert!(broken.to_string().contains(error), "{broken}");
+    }
+}
 
-    assert!(Delegate::part(&call, "claim").is_err());
+#[test]
+fn what_belongs_to_a_program_is_beside_it() {
+    let own = env::current_exe().unwrap();
+    let name = own.file_name().unwrap().to_str().unwrap();
+    let call = call_with_path(vec!["/nowhere".into()]);
+    assert_eq!(Delegate::beside(&call, name).unwrap().path, own);
+
+    let error = Delegate::beside(&call, "claim").unwrap_err().to_string();
+    let folders = format!("{}, /nowhere", own.parent().unwrap().display());
+    assert!(error.contains(&folders), "{error}");
 }
 
 #[test]

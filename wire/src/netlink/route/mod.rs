@@ -156,10 +156,13 @@ pub(super) fn multicast(link: u32) -> RouteMessage {
     let prefix = IpNet::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0).into(), 8);
     let route = Route {
         dev: Some(link),
-        protocol: RouteProtocol::Kernel.into(),
+        // Whatever it is: kernels before 5.11 say that it was made at boot.
+        protocol: RouteProtocol::Unspec.into(),
         ..Route::new(prefix, RouteKind::Unicast)
     };
-    route.message_in(LOCAL_TABLE)
+    let mut message = route.message_in(LOCAL_TABLE);
+    message.header.kind = RouteType::Multicast;
+    message
 }
 
 impl fmt::Display for Route {

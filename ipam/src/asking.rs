@@ -11,7 +11,7 @@ use wire::cni::{Call, Error, Program, Success, code};
 use wire::conf::IpamConfig;
 use wire::node::MachineId;
 
-use crate::claim::Claim;
+use crate::asker::Asker;
 use crate::lock;
 use crate::subnets::Subnets;
 use crate::want::Want;
@@ -19,15 +19,15 @@ use crate::want::Want;
 /// How much sooner it gives up on etcd, so that the error can say what was wrong with etcd.
 const HEADROOM: Duration = Duration::from_millis(500);
 
-/// Who claims in this very process.
+/// Asks in this very process.
 #[derive(Debug)]
-pub struct Claimer;
+pub struct InProcess;
 
-impl Claim for Claimer {
-    fn claim(&self, call: &Call, want: &Want, within: Duration) -> Result<(), Error> {
+impl Asker for InProcess {
+    fn ask(&self, call: &Call, want: &Want, within: Duration) -> Result<Result<(), Error>, Error> {
         let config = IpamConfig::parse(&call.config)?;
         let subnets = Subnets::new(&config)?;
-        let claiming = Claiming {
+        let asking = Asking {
             subnets: &subnets,
             within,
             until: Instant::now() + within,
@@ -37,7 +37,7 @@ impl Claim for Claimer {
             .with_ansi(false)
             .finish();
         // What the registry logs goes to where the runtime keeps it.
-        tracing::subscriber::with_default(log, || claiming.claim(want))
+        Ok(tracing::subscriber::with_default(log, || asking.run(want)))
     }
 
     fn is_there(&self, _: &Call) -> Result<(), Error> {
@@ -47,33 +47,49 @@ impl Claim for Claimer {
 
 /// `flatland-claim`: an ADD with what is wanted in its arguments.
 #[derive(Debug)]
-pub struct ClaimerProgram {
+pub struct ClaimProgram {
     /// Its arguments, without its name.
     pub arguments: Vec<String>,
 }
 
-impl Program for ClaimerProgram {
+impl Program for ClaimProgram {
     fn add(&self, call: &Call) -> Result<Success, Error> {
         let (want, within) = Want::parse(&self.arguments)?;
-        Claimer.claim(call, &want, within)?;
+        InProcess.ask(call, &want, within)??;
         Ok(Success::default())
     }
 
     fn del(&self, _: &Call) -> Result<(), Error> {
-        let msg = "flatland-claim claims subnets for an ADD and does nothing else";
-        Err(Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead"))
+        Err(nothing_else())
+    }
+
+    fn check(&self, _: &Call) -> Result<(), Error> {
+        Err(nothing_else())
+    }
+
+    fn gc(&self, _: &Call) -> Result<(), Error> {
+        Err(nothing_else())
+    }
+
+    fn status(&self, _: &Call) -> Result<(), Error> {
+        Err(nothing_else())
     }
 }
 
-/// One claim.
-struct Claiming<'a> {
+fn nothing_else() -> Error {
+    let msg = "flatland-claim claims subnets for an ADD and does nothing else";
+    Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead")
+}
+
+/// One question.
+struct Asking<'a> {
     subnets: &'a Subnets<'a>,
     within: Duration,
     until: Instant,
 }
 
-impl Claiming<'_> {
-    fn claim(&self, want: &Want) -> Result<(), Error> {
+impl Asking<'_> {
+    fn run(&self, want: &Want) -> Result<(), Error> {
         let Subnets {
             config,
             node,
@@ -115,7 +131,7 @@ impl Claiming<'_> {
         let asked = self.ask(async |registry, machine| {
             owned::renew_in_peace(registry, folder, node, machine, &alone).await
         });
-        // That the registry was not asked, whatever the reason, is for a later ADD to try again.
+        // Without an answer ADD goes on with what there is.
         let unasked = |msg| Err(Error::new(code::TRY_AGAIN, msg));
         match asked {
             Ok(Ok(_)) => Ok(()),
@@ -152,20 +168,6 @@ impl Claiming<'_> {
         let result = runtime.block_on(async { timeout(left, claim).await });
         // One of its threads may still wait for a name to be resolved; we do not.
         runtime.shutdown_background();
-        result.map_err(|_| self.late())
-    }
-
-    fn late(&self) -> Error {
-        let Subnets {
-            config,
-            node,
-            folder,
-        } = self.subnets;
-        let seconds = self.within.as_secs_f32();
-        let msg = format!("node {node} could not claim a subnet within {seconds:.0} s");
-        Error::new(code::TRY_AGAIN, msg).advise(match &config.etcd {
-            Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
-            None => format!("find out who holds the lock in {}", folder.display()),
-        })
+        result.map_err(|_| self.subnets.late(self.within))
     }
 }
