@@ -38,8 +38,8 @@ TARGET = $(shell cat target/tools/triple)
 
 # One target and one set of features for build, tests and lints: dependencies compile once.
 CARGO_FLAGS = --locked --workspace --target $(TARGET)
-# The plugins are loaded where they were linked for: a process that lives for a millisecond would
-# spend a fifth of it on adapting itself to another place, most of that for code that it never runs
+# The plugins are loaded where they were linked for, as those that are written in Go are: a process
+# that lives for a millisecond would spend 4 % of it on adapting itself to another place
 # (bench/README.md). What talks to others over the network, routed and flatland-claim, goes to a random one.
 AS_PLUGIN = --profile plugin --config 'target.$(TARGET).rustflags=["-C","relocation-model=static"]'
 PLUGIN = $(CARGO_TARGET_DIR)/$(TARGET)/plugin

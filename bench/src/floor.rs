@@ -108,6 +108,7 @@ fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Reque
     if pairs.iter().any(|(_, address)| address.is_ipv6()) {
         requests.push(Request::AddAddress(Address {
             no_dad: true,
+            no_prefix_route: true,
             ..Address::new(link, IpNetwork::from(GATEWAY_V6))
         }));
     }

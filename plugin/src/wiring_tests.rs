@@ -116,7 +116,7 @@ fn the_host_knows_the_pods_mac_and_lets_the_pod_change_it() {
             "ip link show if7".to_owned(),
             known("10.244.7.3"),
             known("fd00:10:244:7::3"),
-            "ip address add fe80::1/128 dev if7 nodad".to_owned(),
+            "ip address add fe80::1/128 dev if7 nodad noprefixroute".to_owned(),
         ]
     );
 }

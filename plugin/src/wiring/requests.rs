@@ -147,6 +147,8 @@ impl Wiring {
             let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));
             requests.push(Request::AddAddress(Address {
                 no_dad: true,
+                // It would be in one list with those of all other pods.
+                no_prefix_route: true,
                 ..Address::new(link, gateway)
             }));
         } else if self.ipv6 {
