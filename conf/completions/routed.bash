@@ -135,7 +135,7 @@ _routed() {
             return 0
             ;;
         routed__subcmd__doctor)
-            opts="-o -h --conflist --service-cidr --node-address --output --help"
+            opts="-o -h --conflist --service-cidr --node-address --cni-bin --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -150,6 +150,10 @@ _routed() {
                     return 0
                     ;;
                 --node-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cni-bin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

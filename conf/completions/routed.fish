@@ -55,6 +55,7 @@ complete -c routed -n "__fish_routed_using_subcommand status" -s h -l help -d 'P
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l service-cidr -d 'A prefix that the cluster\'s services get their addresses from; several with commas' -r
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l node-address -d 'The address by which peers reach this node, as for routed run; several with commas' -r
+complete -c routed -n "__fish_routed_using_subcommand doctor" -l cni-bin -d 'Where the container runtime looks for plugins' -r -F
 complete -c routed -n "__fish_routed_using_subcommand doctor" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -6,6 +6,7 @@ mod collect;
 mod etcd;
 mod network_manager;
 mod networkd;
+mod programs;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub(crate) use self::checks::examine;
 pub(crate) use self::collect::collect;
+pub(crate) use self::programs::Program;
 use crate::firewall::Survey;
 
 /// What comes of one check.
@@ -48,6 +50,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Facts {
     /// The pod CIDRs, or why there is no conflist.
     pub(crate) pod_cidrs: Result<Vec<IpNet>, String>,
+    /// The plugins, and what belongs to them.
+    pub(crate) programs: Vec<Program>,
     /// The service CIDRs, as far as they were given.
     pub(crate) service_cidrs: Vec<IpNet>,
     /// The kernel's settings that say whether it forwards.

@@ -74,6 +74,20 @@ fn each_fault_of_a_host_is_found_alone_and_gone_when_it_is_mended() -> Result {
             "net.ipv4.ip_forward = 0",
         ),
         (
+            "mv /opt/cni/bin/flatland-claim /tmp",
+            "mv /tmp/flatland-claim /opt/cni/bin",
+            "programs",
+            "broken",
+            "there is no /opt/cni/bin/flatland-claim",
+        ),
+        (
+            "mv /opt/cni/bin/flatland /tmp && cp /bin/true /opt/cni/bin/flatland",
+            "mv /tmp/flatland /opt/cni/bin",
+            "programs",
+            "broken",
+            "none of Flatland's: /opt/cni/bin/flatland",
+        ),
+        (
             "iptables-nft -P FORWARD DROP",
             "iptables-nft -P FORWARD ACCEPT",
             "FORWARD policy",

@@ -1,6 +1,7 @@
 //! `routed doctor`: can this host be a node, and if not why.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 use ipnet::IpNet;
@@ -23,6 +24,10 @@ pub(crate) struct DoctorArgs {
     /// The address by which peers reach this node, as for routed run; several with commas.
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     node_address: Vec<IpAddr>,
+
+    /// Where the container runtime looks for plugins.
+    #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
+    cni_bin: PathBuf,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
@@ -47,7 +52,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, Failure> {
     };
     let conflist = conflist.as_ref().map_err(Clone::clone);
     let services = args.service_cidr.iter().map(IpNet::trunc).collect();
-    let facts = wait(async { Ok(collect(conflist, services, &args.node_address).await) })?;
+    let facts =
+        wait(async { Ok(collect(conflist, services, &args.node_address, &args.cni_bin).await) })?;
     let findings = examine(&facts);
     let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
     let (broken, warnings) = (count(Verdict::Broken), count(Verdict::Warning));

@@ -7,15 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use wire::conf::{CLAIM_PROGRAM, Conflist, EtcdConfig, IPAM_TYPE, PLUGIN_TYPE};
+use wire::conf::{Conflist, EtcdConfig, PROGRAMS};
 
 use super::{Failure, Format, json};
 use crate::fib::Netlink;
 use crate::{file, forwarding};
-
-/// The programs for container runtimes, those that others run first: none is there without what it
-/// runs.
-pub(super) const PLUGINS: [&str; 3] = [CLAIM_PROGRAM, IPAM_TYPE, PLUGIN_TYPE];
 
 /// Everyone may run them.
 const PROGRAM: u32 = 0o755;
@@ -96,7 +92,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<String, Failure> {
         None => own_folder()?,
     };
     let files = files(args, conflist.ipam().etcd.as_ref());
-    let programs = PLUGINS.map(|name| File {
+    let programs = PROGRAMS.map(|name| File {
         from: from.join(name),
         to: args.cni_bin.join(name),
         mode: PROGRAM,

@@ -1,6 +1,7 @@
 //! Verdicts. Pure functions of the facts.
 
 mod etcd;
+mod programs;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,7 @@ const NETWORK_MANAGER_FIX: &str = "write \"[keyfile]\" and \
 
 /// All verdicts, in the order in which things matter.
 pub(crate) fn examine(facts: &Facts) -> Vec<Finding> {
-    let mut findings = vec![conflist(facts), forwarding(facts)];
+    let mut findings = vec![conflist(facts), programs::examine(facts), forwarding(facts)];
     findings.extend(firewall(facts));
     findings.extend([
         rp_filter(facts),

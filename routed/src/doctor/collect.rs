@@ -6,20 +6,22 @@ use std::path::Path;
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
-use wire::conf::Conflist;
+use wire::conf::{Conflist, PROGRAMS};
 use wire::netlink::{Error, Uplink};
 use wire::sysctl;
 
-use super::{Facts, Setting, etcd, network_manager, networkd};
+use super::{Facts, Setting, etcd, network_manager, networkd, programs};
 use crate::desired::Link;
 use crate::fib::{Kernel, Netlink};
 use crate::{firewall, report};
 
-/// Looks at this host, for the network of `conflist`, with the addresses that were given for it.
+/// Looks at this host, for the network of `conflist`, with the addresses that were given for
+/// it and the plugins in `cni_bin`.
 pub(crate) async fn collect(
     conflist: Result<&Conflist, String>,
     service_cidrs: Vec<IpNet>,
     hints: &[IpAddr],
+    cni_bin: &Path,
 ) -> Facts {
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|why| why.to_string());
@@ -32,6 +34,7 @@ pub(crate) async fn collect(
     forwarding.extend(v6.then(|| setting("net/ipv6/conf/all/forwarding")));
     let root = Path::new("/");
     Facts {
+        programs: programs::look(cni_bin, &PROGRAMS),
         service_cidrs,
         forwarding,
         firewall: firewall::survey(&known).map_err(|why| why.to_string()),

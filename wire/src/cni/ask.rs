@@ -1,4 +1,5 @@
-//! Asking a plugin which versions of the spec it knows (SPEC.md, section 3, "VERSION").
+//! Asking a plugin which versions of the spec it knows (SPEC.md, section 3, "VERSION"), and a program of
+//! ours which version it is.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -21,8 +22,24 @@ const LONGEST: u64 = 64 * 1024;
 /// Which of the versions that we speak the plugin at `path` knows. `None` if it cannot be run, or
 /// does not answer as the spec says within two seconds.
 pub fn versions_of(path: &Path) -> Option<BTreeSet<Version>> {
-    let mut child = Command::new(path)
-        .env("CNI_COMMAND", "VERSION")
+    let mut command = Command::new(path);
+    command.env("CNI_COMMAND", "VERSION");
+    parse(&printed_by(command, br#"{"cniVersion":"1.0.0"}"#)?)
+}
+
+/// Which version the program of ours at `path` says it is, as [`crate::VERSION`]. `None` if it cannot
+/// be run, or does not answer as ours do within two seconds.
+pub fn program_version(path: &Path) -> Option<String> {
+    let mut command = Command::new(path);
+    command.arg("--version").env_remove("CNI_COMMAND");
+    let printed = printed_by(command, b"")?;
+    let mut lines = std::str::from_utf8(&printed).ok()?.lines();
+    lines.find_map(|line| line.strip_prefix("version ").map(str::to_owned))
+}
+
+/// What it prints after it was given `input`.
+fn printed_by(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -30,7 +47,7 @@ pub fn versions_of(path: &Path) -> Option<BTreeSet<Version>> {
         .ok()?;
     if let Some(mut stdin) = child.stdin.take() {
         // A plugin that does not care to read is none of our business.
-        let _ = stdin.write_all(br#"{"cniVersion":"1.0.0"}"#);
+        let _ = stdin.write_all(input);
     }
     let (send, receive) = mpsc::channel();
     let stdout = child.stdout.take();
@@ -44,7 +61,7 @@ pub fn versions_of(path: &Path) -> Option<BTreeSet<Version>> {
     // It has said all it will, or takes too long. Waiting leaves no zombie behind.
     let _ = child.kill();
     let _ = child.wait();
-    parse(&printed.ok()??)
+    printed.ok()?
 }
 
 fn parse(printed: &[u8]) -> Option<BTreeSet<Version>> {
@@ -104,5 +121,20 @@ mod tests {
         assert_eq!(asked("silent", "exec sleep 600"), None);
         assert!(start.elapsed() < Duration::from_secs(60));
         assert_eq!(versions_of(&folder.path().join("missing")), None);
+    }
+
+    #[test]
+    fn a_program_of_ours_says_its_version_among_other_things() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        let said = |script: &str| {
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            program_version(&path)
+        };
+        let ours = r#"test "$1" = --version && printf 'What it is.\nversion 0.1.0 (abc)\nmore\n'"#;
+        assert_eq!(said(ours), Some("0.1.0 (abc)".to_owned()));
+        assert_eq!(said("echo true 9.1"), None);
+        assert_eq!(program_version(&folder.path().join("missing")), None);
     }
 }

@@ -15,7 +15,7 @@ mod result;
 mod version;
 
 pub use args::Args;
-pub use ask::versions_of;
+pub use ask::{program_version, versions_of};
 pub use attachment::Attachment;
 pub use call::Call;
 pub(crate) use call::{network_of, version_of};

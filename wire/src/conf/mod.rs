@@ -28,6 +28,10 @@ pub const IPAM_TYPE: &str = "flatland-ipam";
 /// What our IPAM plugin runs to claim subnets: a program beside it.
 pub const CLAIM_PROGRAM: &str = "flatland-claim";
 
+/// All that is in a container runtime's folder for plugins, those first that others run: whoever
+/// installs them in this order leaves none without what it runs.
+pub const PROGRAMS: [&str; 3] = [CLAIM_PROGRAM, IPAM_TYPE, PLUGIN_TYPE];
+
 fn invalid(msg: impl Into<String>) -> Error {
     Error::new(code::INVALID_CONFIG, msg)
 }

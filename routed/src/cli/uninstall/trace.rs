@@ -6,11 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use wire::conf::Conflist;
+use wire::conf::{Conflist, PROGRAMS};
 use wire::netlink::{Error, Link, Request, Route, RouteFilter, Socket};
 use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, node};
 
-use crate::cli::install::PLUGINS;
 use crate::firewall;
 use crate::plan;
 
@@ -79,7 +78,7 @@ pub(super) fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), Strin
             .filter(|path| has_content(path))
             .map(Trace::Folder),
     );
-    let programs = PLUGINS.map(|name| place.cni_bin.join(name));
+    let programs = PROGRAMS.map(|name| place.cni_bin.join(name));
     found.extend(
         programs
             .into_iter()

@@ -1,5 +1,9 @@
+use std::path::Path;
+
+use wire::conf::PROGRAMS;
+
 use super::*;
-use crate::doctor::{Etcd, NetworkManager, Networkd};
+use crate::doctor::{Etcd, NetworkManager, Networkd, Program};
 use crate::firewall::{Survey, Wall};
 
 fn setting(name: &str, value: &str) -> Setting {
@@ -10,7 +14,13 @@ fn setting(name: &str, value: &str) -> Setting {
 }
 
 fn sound() -> Facts {
+    let program = |name: &str| Program {
+        path: Path::new("/opt/cni/bin").join(name),
+        version: Some(wire::VERSION.to_owned()),
+        is_there: true,
+    };
     Facts {
+        programs: PROGRAMS.map(program).to_vec(),
         pod_cidrs: Ok(vec!["10.244.0.0/16".parse().unwrap()]),
         service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
         forwarding: vec![setting("net/ipv4/ip_forward", "1")],
@@ -35,7 +45,7 @@ fn sound() -> Facts {
 }
 
 /// What is not well after `change`, which is one thing at most.
-fn after(change: impl FnOnce(&mut Facts)) -> Option<Finding> {
+pub(super) fn after(change: impl FnOnce(&mut Facts)) -> Option<Finding> {
     let mut facts = sound();
     change(&mut facts);
     let mut findings = examine(&facts).into_iter();
@@ -45,7 +55,13 @@ fn after(change: impl FnOnce(&mut Facts)) -> Option<Finding> {
     found
 }
 
-fn says(found: Option<Finding>, check: &str, verdict: Verdict, evidence: &str, fix: &str) {
+pub(super) fn says(
+    found: Option<Finding>,
+    check: &str,
+    verdict: Verdict,
+    evidence: &str,
+    fix: &str,
+) {
     let found = found.expect("a finding");
     assert_eq!((found.check, found.verdict), (check, verdict), "{found:?}");
     assert!(found.evidence.contains(evidence), "{found:?}");
@@ -66,6 +82,7 @@ fn a_sound_host_has_nothing_to_mend() {
         checks,
         [
             "conflist",
+            "programs",
             "forwarding",
             "FORWARD policy",
             "rp_filter",
