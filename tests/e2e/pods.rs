@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use lab::{Lab, Pod, Result};
+use lab::{DEADLINE, Families, Lab, Pod, Result, wait_until};
+use nix::sys::utsname::uname;
 use serde_json::Value;
 
 /// A node alone, with its claims in a local file.
@@ -77,6 +78,48 @@ fn a_pods_mac_addresses_routes_and_neighbours_are_what_the_result_says() -> Resu
         assert_eq!(neighbours[0]["lladdr"], inside.mac.as_deref().unwrap());
     }
     Ok(())
+}
+
+#[test]
+fn the_nodes_ipv6_routes_grow_with_pods_of_ipv6_only() -> Result {
+    let lists = |families| -> Result<[Vec<String>; 2]> {
+        let lab = Lab::builder().etcd(0).families(families).start()?;
+        let node = lab.node(1);
+        node.install_conflist()?;
+        let pod = node.add_pod("a")?;
+        let host_end = pod.result().interfaces[0].name.clone();
+        let list = |table| -> Result<Vec<String>> {
+            let listed = node.run(&[
+                "ip", "-6", "route", "show", "table", table, "dev", &host_end,
+            ])?;
+            Ok(listed.lines().map(str::to_owned).collect())
+        };
+        wait_until("what the kernel does by itself", DEADLINE, || {
+            list("local").is_ok_and(|local| {
+                local.iter().any(|route| route.contains("ff00::/8"))
+                    != (families == Families::V4 && notices_carriers_when_asked())
+            })
+        })?;
+        Ok([list("main")?, list("local")?])
+    };
+    let [main, local] = lists(Families::V4)?;
+    assert_eq!(main, Vec::<String>::new());
+    assert!(local.len() <= 1, "{local:?}");
+    // The pod's own, and nothing for the host end itself.
+    let [main, local] = lists(Families::Dual)?;
+    assert_eq!(main.len(), 1, "{main:?}");
+    assert!(main[0].contains("proto 70"), "{main:?}");
+    assert_eq!(local.len(), 2, "{local:?}");
+    Ok(())
+}
+
+/// From Linux 6.8 the kernel acts on a carrier when it is asked about the link; before, later.
+fn notices_carriers_when_asked() -> bool {
+    let release = uname().expect("uname").release().to_owned();
+    let release = release.to_string_lossy();
+    let mut numbers = release.split(['.', '-']).map_while(|it| it.parse().ok());
+    let version: [u32; 2] = [numbers.next(), numbers.next()].map(Option::unwrap_or_default);
+    version >= [6, 8]
 }
 
 #[test]

@@ -67,8 +67,13 @@ pub enum Term {
     },
     /// The packet is an ICMP message for IPv6 of this type.
     Icmpv6(u8),
-    /// The way back to the packet's source is not the link it came from.
-    NoWayBack,
+    /// The packet is of this version of IP.
+    Of(Version),
+    /// The way back to the packet's source is the link it came from, or is not.
+    WayBack {
+        /// Whether it has to be, or must not.
+        is: bool,
+    },
     /// No more than so many packets a second, of all that come to this term.
     Limit {
         /// How many in the long run.
@@ -168,7 +173,7 @@ impl Term {
     fn version(&self) -> Option<Version> {
         match self {
             Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
-            Self::Member { version, .. } => Some(*version),
+            Self::Member { version, .. } | Self::Of(version) => Some(*version),
             Self::Icmpv6(_) => Some(Version::V6),
             _ => None,
         }
@@ -210,11 +215,13 @@ impl Term {
                 },
                 compare(true, vec![*kind]),
             ]),
-            Self::NoWayBack => {
+            // Its rule asks for it before the first term that is about one version.
+            Self::Of(_) => {}
+            Self::WayBack { is } => {
                 let (result, flags) = (FIB_LINK, FIB_SOURCE_BY_ITS_LINK);
                 all.push(Expression::Fib { result, flags });
-                // A whole register, although it is about one byte: as nft compares it.
-                all.push(compare(true, vec![0; 4]));
+                // A whole register, although it is about yes and no: as nft compares it.
+                all.push(compare(true, u32::from(*is).to_ne_bytes().to_vec()));
             }
             Self::Limit { rate, burst } => {
                 let (rate, burst) = (*rate, *burst);

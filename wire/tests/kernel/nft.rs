@@ -91,8 +91,14 @@ fn everything() -> Table {
                     Rule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
                     Rule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
                     Rule::new([Term::from("::/128".parse().unwrap()), accept()]),
-                    Rule::new([Term::NoWayBack, Term::Counter, Term::Verdict(Verdict::Drop)])
-                        .comment("no way back"),
+                    Rule::new([Term::Of(V4), Term::WayBack { is: true }, accept()]),
+                    Rule::new([Term::Of(V6), Term::WayBack { is: true }, accept()]),
+                    Rule::new([
+                        Term::WayBack { is: false },
+                        Term::Counter,
+                        Term::Verdict(Verdict::Drop),
+                    ])
+                    .comment("no way back"),
                 ],
             },
             Chain {

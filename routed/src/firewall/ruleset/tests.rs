@@ -12,6 +12,7 @@ fn text(policy: &Policy, owned: &[&str], nodes: &[&str]) -> String {
 const GUARD: &str = r#"	chain spoof-guard {
 		type filter hook prerouting priority raw; policy accept;
 		iifname != "flat*" accept
+		meta nfproto ipv4 fib saddr . iif oif exists accept
 		icmpv6 type nd-router-advert counter drop comment "pods are no routers"
 		icmpv6 type nd-redirect counter drop comment "pods are no routers"
 		ip6 saddr fe80::/10 icmpv6 type nd-neighbor-solicit limit rate 50/second burst 100 packets accept

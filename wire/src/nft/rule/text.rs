@@ -58,7 +58,12 @@ impl fmt::Display for Term {
                 Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
                 other => write!(f, "icmpv6 type {other}"),
             },
-            Self::NoWayBack => f.write_str("fib saddr . iif oif missing"),
+            Self::Of(Version::V4) => f.write_str("meta nfproto ipv4"),
+            Self::Of(Version::V6) => f.write_str("meta nfproto ipv6"),
+            Self::WayBack { is } => {
+                let word = if *is { "exists" } else { "missing" };
+                write!(f, "fib saddr . iif oif {word}")
+            }
             Self::Limit { rate, burst } => {
                 write!(f, "limit rate {rate}/second burst {burst} packets")
             }
