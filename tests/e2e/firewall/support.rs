@@ -20,7 +20,31 @@ pub(crate) fn raise(nodes: u8, families: Families, section: &Value) -> Result<La
     }
     lab.start_routed()?;
     lab.wait_routes()?;
+    if section["ipMasq"] == true {
+        wait_until("all of each node's table", DEADLINE, || {
+            lab.nodes().iter().all(|node| is_whole(&lab, node))
+        })?;
+    }
     Ok(lab)
+}
+
+/// Whether a node's table knows all nodes and the node's subnets: it is there, and the node ready,
+/// before they are.
+fn is_whole(lab: &Lab, node: &Node) -> bool {
+    let table = table(node);
+    let mut nodes = lab.nodes().iter().flat_map(|node| node.addresses());
+    let is_known = |address: &IpAddr| {
+        let set = if address.is_ipv4() {
+            "nodes4"
+        } else {
+            "nodes6"
+        };
+        !table.contains(set) || table.contains(&address.to_string())
+    };
+    let subnets = node.owned().unwrap_or_default();
+    !subnets.is_empty()
+        && nodes.all(is_known)
+        && subnets.iter().all(|subnet| table.contains(subnet))
 }
 
 /// Puts `section` into the `flatland` section of a node's conflist.
