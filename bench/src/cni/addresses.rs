@@ -7,6 +7,7 @@ use super::contender::{Contender, reserve};
 use super::host::Pod;
 use super::latency::Measured;
 use super::process::{Called, plugin, run, run_to_fail};
+use super::turns::order;
 use crate::figures::Samples;
 
 /// How many addresses are in use while one more is given out and taken back.
@@ -68,8 +69,8 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
     let pod = Pod::unmade("one-more", 0);
     let count = timed.len();
     for round in 0..=rounds {
-        for turn in 0..count {
-            let (_, ipam, adds, dels) = &mut timed[(turn + round) % count];
+        for index in order(round, count) {
+            let (_, ipam, adds, dels) = &mut timed[index];
             adds.call(round > 0, || ipam.call("ADD", &pod))?;
             dels.call(round > 0, || ipam.call("DEL", &pod))?;
         }

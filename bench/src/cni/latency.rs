@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::contender::Contender;
 use super::host::{Pod, settle};
 use super::process::Called;
+use super::turns::order;
 use crate::figures::Samples;
 
 /// What is called, in this order.
@@ -40,7 +41,7 @@ pub(crate) struct Measured {
 }
 
 /// Times each verb of each contender `rounds` times with `pods` others on the node. In each round
-/// all of them take their turns, each round another begins, and a round before the first is not
+/// all of them take their turns, in another order each time, and a round before the first is not
 /// counted.
 pub(crate) fn measure(
     contenders: &[Contender],
@@ -56,8 +57,7 @@ pub(crate) fn measure(
     for round in 0..=rounds {
         let mut results = vec![String::new(); contenders.len()];
         for (number, verb) in VERBS.iter().enumerate() {
-            for turn in 0..contenders.len() {
-                let index = (turn + round) % contenders.len();
+            for index in order(round, contenders.len()) {
                 let (contender, pod) = (&contenders[index], &sandboxes[index][0]);
                 if *verb == "CHECK" && contender.is_floor() {
                     continue;

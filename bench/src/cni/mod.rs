@@ -8,3 +8,4 @@ pub(crate) mod present;
 pub(crate) mod process;
 pub(crate) mod report;
 pub(crate) mod storm;
+mod turns;

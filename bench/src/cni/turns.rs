@@ -1,0 +1,42 @@
+//! Who comes when.
+
+/// All of `count` contenders once, in an order that is another in each round: nobody always comes after
+/// the same other, who may leave the processor's caches warm for him, or cold.
+pub(crate) fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    let steps: Vec<usize> = (1..=count)
+        .filter(|step| greatest_common_divisor(*step, count) == 1)
+        .collect();
+    let step = steps.get(round % steps.len().max(1)).copied().unwrap_or(1);
+    (0..count).map(move |turn| (round + turn * step) % count)
+}
+
+fn greatest_common_divisor(one: usize, other: usize) -> usize {
+    if other == 0 {
+        one
+    } else {
+        greatest_common_divisor(other, one % other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn everybody_comes_once_in_each_round_and_after_several_others() {
+        for count in [0, 1, 2, 4, 8, 18] {
+            let mut after = vec![BTreeSet::new(); count];
+            for round in 0..40 {
+                let order: Vec<_> = order(round, count).collect();
+                assert_eq!(BTreeSet::from_iter(&order).len(), count);
+                for pair in order.windows(2) {
+                    after[pair[1]].insert(pair[0]);
+                }
+            }
+            let least = after.iter().map(BTreeSet::len).min().unwrap_or_default();
+            assert!(least >= count.min(5) / 2, "{count}: {after:?}");
+        }
+    }
+}
