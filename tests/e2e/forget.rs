@@ -259,18 +259,24 @@ fn reboot(node: &Node) -> Result {
     node.run(&["rm", "-r", "/run/flatland"]).map(drop)
 }
 
+/// Has the second node forgotten, and its subnets given to the first.
+fn give_away(lab: &Lab, subnets: &[String]) -> Result {
+    lab.node(1)
+        .routed_command(&["forget", "--force", "n2"])?
+        .success()?;
+    for subnet in subnets {
+        lab.etcd()[0].ctl(&["put", &key(subnet), r#"{"node":"n1"}"#])?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_node_that_was_forgotten_while_it_was_off_asks_before_it_hands_out() -> Result {
     let lab = raise(2)?;
     let two = lab.node(2);
     let lost = two.owned()?;
     reboot(two)?;
-    lab.node(1)
-        .routed_command(&["forget", "--force", "n2"])?
-        .success()?;
-    for subnet in &lost {
-        lab.etcd()[0].ctl(&["put", &key(subnet), r#"{"node":"n1"}"#])?;
-    }
+    give_away(&lab, &lost)?;
 
     // The runtime is up before routed is.
     let pod = two.add_pod("early")?;
@@ -315,12 +321,7 @@ fn a_node_whose_claiming_program_is_broken_goes_on_and_asks_once_it_works() -> R
     assert_eq!(two.owned()?, lost);
 
     two.run(&["mv", "/opt/flatland/flatland-claim", claim])?;
-    lab.node(1)
-        .routed_command(&["forget", "--force", "n2"])?
-        .success()?;
-    for subnet in &lost {
-        lab.etcd()[0].ctl(&["put", &key(subnet), r#"{"node":"n1"}"#])?;
-    }
+    give_away(&lab, &lost)?;
     two.add_pod("second")?;
     let owned = two.owned()?;
     assert!(
