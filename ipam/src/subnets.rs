@@ -12,7 +12,7 @@ use wire::netlink::Socket;
 use wire::node::{NodeName, node_name, state_dir};
 use wire::overlap::Overlap;
 
-use crate::plugin::tell;
+use crate::runtime::tell;
 
 /// The subnets of this node in one network.
 pub(crate) struct Subnets<'a> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::disk::{Disk, is_like};
-use crate::error::Error;
-use crate::pool::{self, Freed};
+use crate::ledger::allocator::{self, Freed};
+use crate::ledger::disk::{Disk, is_like};
+use crate::ledger::error::Error;
 
 /// All there is of one family, by the names of the files alone: quick even where there are thousands.
 pub(crate) struct Truth {
@@ -45,17 +45,17 @@ impl Truth {
     pub(crate) fn freed(&self, subnet: &IpNet) -> impl Iterator<Item = &Freed> {
         self.freed
             .iter()
-            .filter(|freed| pool::is_usable(subnet, freed.address))
+            .filter(|freed| allocator::is_usable(subnet, freed.address))
     }
 
     /// The first address of `subnet` that is not held and was never freed.
     pub(crate) fn unused(&self, subnet: &IpNet) -> Option<IpAddr> {
         let freed: HashSet<_> = self.freed(subnet).map(|freed| freed.address).collect();
-        let mut next = Some(pool::first(subnet));
+        let mut next = Some(allocator::first(subnet));
         while let Some(address) = next
             && (self.held.binary_search(&address).is_ok() || freed.contains(&address))
         {
-            next = pool::after(subnet, address);
+            next = allocator::after(subnet, address);
         }
         next
     }

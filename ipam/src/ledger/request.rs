@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::allocation::Allocation;
-use crate::pool;
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator;
 
 /// What ADD asks for.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Request<'_> {
         let Some(subnet) = subnets.iter().find(|subnet| subnet.contains(&address)) else {
             return Err(Obstacle::Elsewhere(subnets.to_vec()));
         };
-        if !pool::is_usable(subnet, address) {
+        if !allocator::is_usable(subnet, address) {
             return Err(Obstacle::Reserved(*subnet));
         }
         match self.exclude.iter().find(|net| net.contains(&address)) {

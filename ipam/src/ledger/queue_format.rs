@@ -15,7 +15,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::pool::Freed;
+use crate::ledger::allocator::Freed;
 
 /// Bytes in a line, the newline included.
 pub(crate) const LINE: usize = 64;

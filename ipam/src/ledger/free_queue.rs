@@ -1,6 +1,6 @@
 //! Where to look for a free address of one subnet without looking at all of them.
 //!
-//! The queue file (see [`crate::queue`]) only hints: the truth is which address files there are.
+//! The queue file (see [`crate::ledger::queue_format`]) only hints: the truth is which address files there are.
 //! Each hint is checked before it is believed, and a queue that is lost or damaged is written
 //! anew from the truth. So an operation that was cut between the truth and the hint needs no
 //! repair: what it left is either found true or passed over.
@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::disk::Disk;
-use crate::error::Error;
-use crate::pool::{self, Choice, Freed, Stock};
-use crate::queue::{self, Header, LINE};
-use crate::request::Request;
-use crate::truth::{Truth, report_damage};
+use crate::ledger::allocator::{self, Choice, Freed, Stock};
+use crate::ledger::disk::Disk;
+use crate::ledger::error::Error;
+use crate::ledger::queue_format::{self, Header, LINE};
+use crate::ledger::request::Request;
+use crate::ledger::scan::{Truth, report_damage};
 
 /// A queue with at least this many taken addresses at its front, and half of it taken, is written
 /// anew without them. So its size follows the number of free addresses, at a constant mean cost.
@@ -59,13 +59,15 @@ impl<'a> Hints<'a> {
         let file = open.map_err(Error::io("open", &path))?;
         let length = file.metadata().map_err(Error::io("look at", &path))?.len();
         let mut line = [0; LINE];
-        let Some(records) = queue::records(length) else {
+        let Some(records) = queue_format::records(length) else {
             return Ok(None);
         };
         file.read_exact_at(&mut line, 0)
             .map_err(Error::io("read", &path))?;
         let header = Header::parse(&line).filter(|header| {
-            let usable = header.next.is_none_or(|next| pool::is_usable(subnet, next));
+            let usable = header
+                .next
+                .is_none_or(|next| allocator::is_usable(subnet, next));
             usable && header.head <= records
         });
         let subnet = *subnet;
@@ -112,14 +114,14 @@ impl<'a> Hints<'a> {
     }
 
     fn fresh(&mut self, request: &Request<'_>) -> Result<Option<IpAddr>, Error> {
-        let skip = |next| pool::skip(&self.subnet, next, request.exclude);
+        let skip = |next| allocator::skip(&self.subnet, next, request.exclude);
         while let Some(next) = self.header.next.and_then(skip) {
             let held = is_held(self.disk, next)?;
             if !held && self.disk.freed_at(next)?.is_none() {
                 self.header.next = Some(next);
                 return Ok(Some(next));
             }
-            self.header.next = pool::after(&self.subnet, next);
+            self.header.next = allocator::after(&self.subnet, next);
         }
         self.header.next = None;
         Ok(None)
@@ -128,15 +130,15 @@ impl<'a> Hints<'a> {
     fn oldest(&mut self, request: &Request<'_>) -> Result<Found, Error> {
         let mut line = [0; LINE];
         while self.header.head < self.records {
-            let offset = queue::offset(self.header.head);
+            let offset = queue_format::offset(self.header.head);
             self.file
                 .read_exact_at(&mut line, offset)
                 .map_err(Error::io("read", &self.path))?;
             let Some(freed) = Freed::parse(&line).filter(|freed| freed.at <= request.now) else {
                 return Ok(Found::Damage);
             };
-            let usable = pool::is_usable(&self.subnet, freed.address)
-                && !pool::is_excluded(freed.address, request.exclude);
+            let usable = allocator::is_usable(&self.subnet, freed.address)
+                && !allocator::is_excluded(freed.address, request.exclude);
             // Another time: it was taken and freed since, and has another record further back.
             if usable
                 && self.disk.freed_at(freed.address)? == Some(freed.at)
@@ -152,7 +154,7 @@ impl<'a> Hints<'a> {
     /// Moves on past `choice`, which has been claimed.
     pub(crate) fn take(mut self, choice: &Choice) -> Result<(), Error> {
         match choice {
-            Choice::Fresh(subnet, address) => self.header.next = pool::after(subnet, *address),
+            Choice::Fresh(subnet, address) => self.header.next = allocator::after(subnet, *address),
             Choice::Again(..) => self.header.head += 1,
             Choice::Named(..) => {}
         }
@@ -164,7 +166,7 @@ impl<'a> Hints<'a> {
         }
         let mut rest = vec![0; usize::try_from(self.records - head).unwrap_or(0) * LINE];
         self.file
-            .read_exact_at(&mut rest, queue::offset(head))
+            .read_exact_at(&mut rest, queue_format::offset(head))
             .map_err(Error::io("read", &self.path))?;
         let header = Header { next, head: 0 }.render();
         self.disk

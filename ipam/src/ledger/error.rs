@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::cni::{self, Attachment, code};
 
-use crate::request::Obstacle;
+use crate::ledger::request::Obstacle;
 
 /// A failure of the ledger. Nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]

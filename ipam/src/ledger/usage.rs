@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::disk::Disk;
-use crate::error::Error;
-use crate::ledger::{Ledger, Session};
-use crate::pool;
+use crate::ledger::disk::Disk;
+use crate::ledger::error::Error;
+use crate::ledger::{Ledger, Session, allocator};
 
 /// How much of one subnet is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +102,7 @@ fn addresses(names: &[String]) -> impl Iterator<Item = IpAddr> {
 fn unused(subnet: IpNet, exclude: &[IpNet]) -> Usage {
     Usage {
         subnet,
-        capacity: pool::usable(&subnet, exclude),
+        capacity: allocator::usable(&subnet, exclude),
         held: 0,
         cooling: 0,
         cool_in: Duration::ZERO,
@@ -115,6 +114,6 @@ fn unused(subnet: IpNet, exclude: &[IpNet]) -> Usage {
 fn of<'a>(usage: &'a mut [Usage], address: IpAddr, exclude: &[IpNet]) -> Option<&'a mut Usage> {
     let mut usage = usage.iter_mut();
     usage.find(|usage| {
-        pool::is_usable(&usage.subnet, address) && !pool::is_excluded(address, exclude)
+        allocator::is_usable(&usage.subnet, address) && !allocator::is_excluded(address, exclude)
     })
 }

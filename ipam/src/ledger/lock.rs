@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::error::Error;
+use crate::ledger::error::Error;
 
 /// Nobody keeps the lock for more than microseconds, except a process that was stopped.
 const PATIENCE: Duration = Duration::from_secs(10);

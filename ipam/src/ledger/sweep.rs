@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use wire::cni::Attachment;
 
-use crate::allocation::Allocation;
-use crate::disk::{Disk, family};
-use crate::error::Error;
 use crate::ledger::Session;
-use crate::release::target;
+use crate::ledger::allocation::Allocation;
+use crate::ledger::disk::{Disk, family};
+use crate::ledger::error::Error;
+use crate::ledger::release::target;
 
 impl Session<'_> {
     /// Frees what every attachment except those in `valid` holds, as of `now` (time since boot).

@@ -1,13 +1,28 @@
 //! The ledger of one network on one node: which attachment holds which address.
 //!
 //! No process keeps it. Whoever wants to change it locks the folder, for microseconds, and makes
-//! a few steps (see [`crate::disk`]) whose order is such that it can be cut between any two:
+//! a few steps (see [`crate::ledger::disk`]) whose order is such that it can be cut between any two:
 //!
 //! - ADD: the attachment's link, then the address file, with all its content in one step.
 //! - DEL: the address file, in one step, to the freed ones; then the link.
 //!
 //! So an address is held exactly while its file is in `addresses`, whoever holds one can be found
 //! by the attachment's link, and a link without an address file means nothing.
+
+pub(crate) mod allocation;
+pub(crate) mod allocator;
+pub(crate) mod disk;
+pub(crate) mod error;
+pub(crate) mod free_queue;
+pub(crate) mod inventory;
+pub(crate) mod lock;
+pub(crate) mod queue_format;
+pub(crate) mod release;
+pub(crate) mod request;
+pub(crate) mod scan;
+pub(crate) mod steps;
+pub(crate) mod sweep;
+pub(crate) mod usage;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,15 +31,14 @@ use ipnet::IpNet;
 use nix::fcntl::Flock;
 use wire::cni::Attachment;
 
-use crate::allocation::Allocation;
-use crate::disk::Disk;
-use crate::error::Error;
-use crate::hints::Hints;
-use crate::lock;
-use crate::pool::{self, Choice};
-use crate::release::Inventory;
-use crate::request::{Obstacle, Request};
-use crate::truth::Truth;
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator::Choice;
+use crate::ledger::disk::Disk;
+use crate::ledger::error::Error;
+use crate::ledger::free_queue::Hints;
+use crate::ledger::inventory::Inventory;
+use crate::ledger::request::{Obstacle, Request};
+use crate::ledger::scan::Truth;
 
 /// The ledger of one network.
 pub struct Ledger {
@@ -245,7 +259,7 @@ fn choose<'a>(
         opened.push((*subnet, hints));
         Ok(stock)
     });
-    let choice = pool::choose(stocks, request.now, request.cool_down)?;
+    let choice = allocator::choose(stocks, request.now, request.cool_down)?;
     Ok(choice.and_then(|choice| {
         let chosen = opened
             .into_iter()

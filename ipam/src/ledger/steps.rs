@@ -17,10 +17,10 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use wire::cni::Attachment;
 
-use crate::allocation::Allocation;
-use crate::disk::{Disk, Step, family, open_address};
-use crate::error::Error;
-use crate::pool::Freed;
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator::Freed;
+use crate::ledger::disk::{Disk, Step, family, open_address};
+use crate::ledger::error::Error;
 
 impl Disk {
     fn step<T>(

@@ -11,10 +11,10 @@ use wire::cni::{Call, Error, Program, Success, code};
 use wire::conf::IpamConfig;
 use wire::node::MachineId;
 
-use crate::asker::Asker;
-use crate::lock;
+use crate::claim::Asker;
+use crate::claim::request::Want;
+use crate::ledger::lock;
 use crate::subnets::Subnets;
-use crate::want::Want;
 
 /// How much sooner it gives up on etcd, so that the error can say what was wrong with etcd.
 const HEADROOM: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::*;
+use crate::ledger::allocator::*;
 
 const COOL_DOWN: Duration = Duration::from_secs(130);
 const NOW: Duration = Duration::from_secs(1000);

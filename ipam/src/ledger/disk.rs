@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use wire::cni::Attachment;
 
-use crate::allocation::Allocation;
-use crate::error::Error;
+use crate::ledger::allocation::Allocation;
+use crate::ledger::error::Error;
 
 /// One change of what is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
