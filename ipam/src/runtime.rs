@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use wire::node::run_dir;
+use wire::paths::run_dir;
 
 use crate::ledger::Ledger;
 use crate::ledger::disk::Disk;

@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipam::{Allocation, Disk, Ledger};
 use wire::netlink::{Link, Socket};
-use wire::node::{host_interface, run_dir};
+use wire::paths::run_dir;
+use wire::pod_link::host_interface;
 
 use crate::fib::Netlink;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipam::{Allocation, Disk, Ledger};
 use ipnet::IpNet;
 use registry::Error;
-use wire::node::run_dir;
+use wire::paths::run_dir;
 
 /// As many addresses are named in the log.
 const MOST_NAMED: usize = 8;

@@ -11,9 +11,9 @@ use ipam::{Allocation, Ledger, since_boot};
 use nix::errno::Errno;
 use tracing::{info, warn};
 use wire::conf::IpamConfig;
-use wire::making;
+use wire::add_lock;
 use wire::netlink::{self, Link, Request, Socket};
-use wire::node::host_interface;
+use wire::pod_link::host_interface;
 
 use crate::fib::Netlink;
 use crate::sweep::{Remains, Suspects, Verdict};

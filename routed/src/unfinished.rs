@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use wire::host_end::is_unfinished;
+use wire::pod_link::is_unfinished;
 use wire::netlink::Link;
 
 /// Host ends without an alias, and since when they have been seen so.
@@ -32,7 +32,7 @@ impl Unfinished {
 #[cfg(test)]
 mod tests {
     use wire::cni::Attachment;
-    use wire::node::{host_interface, macs};
+    use wire::pod_link::{host_interface, macs};
 
     use super::*;
 

@@ -119,7 +119,7 @@ impl Asking<'_> {
             node,
             folder,
         } = self.subnets;
-        let ledger = wire::node::run_dir(&config.network);
+        let ledger = wire::paths::run_dir(&config.network);
         let alone = |change: &dyn Fn() -> Result<(), registry::Error>| {
             let _lock = lock::folder(&ledger).map_err(|error| registry::Error::Io {
                 path: folder.clone(),

@@ -6,7 +6,7 @@
 //! another chain is told what to write into it.
 
 use ipnet::IpNet;
-use wire::guard;
+use wire::spoof_guard;
 use wire::nft::{
     BaseChain, Command, End, Expression, Family, FoundRule, Hook, Rule, TableId, Term, Verdict,
     Version, prefixes,

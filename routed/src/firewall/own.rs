@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use tracing::{info, warn};
-use wire::guard;
+use wire::spoof_guard;
 use wire::netlink::Error;
 use wire::nft::{Family, Image, Socket, Version};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::guard;
+use wire::spoof_guard;
 use wire::nft::{Command, Element, Image, Table, TableId, Version};
 
 use super::ruleset::{self, Policy};

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::guard;
+use wire::spoof_guard;
 use wire::nft::{Chain, End, Hook, Rule, Set, Table, Term, Verdict, Version, Way};
 
-/// What the names of the pods' interfaces on the node begin with (`wire::node::host_interface`).
+/// What the names of the pods' interfaces on the node begin with (`wire::pod_link::host_interface`).
 const PODS: &str = "flat";
 
 /// Where pods go under their own address whatever the conflist says: link-local and multicast

@@ -2,7 +2,7 @@
 //! nothing.
 
 use ipnet::IpNet;
-use wire::guard;
+use wire::spoof_guard;
 use wire::netlink::Error;
 use wire::nft::{Socket, TableId, Version};
 

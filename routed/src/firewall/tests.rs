@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
-use wire::guard;
+use wire::spoof_guard;
 use wire::nft::{Command, Family, Set, SetImage, TableId, Version};
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wire::guard;
+use wire::spoof_guard;
 use wire::netlink::Error;
 use wire::nft::{Command, Hook, Socket, TableId, Version};
 

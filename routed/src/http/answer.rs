@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use tracing::warn;
 use wire::conf::IpamConfig;
-use wire::node::run_dir;
+use wire::paths::run_dir;
 
 use super::Sources;
 use crate::asks::{Ask, Asker, Stuck};

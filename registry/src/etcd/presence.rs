@@ -10,11 +10,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use wire::node::NodeName;
 
-use super::Etcd;
-use super::read::kv;
-use super::reason::Failure;
 use crate::error::Error;
-use crate::presence::{PresenceHandle, PresenceState};
+use crate::etcd::Etcd;
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::kv;
+use crate::liveness::{PresenceHandle, PresenceState};
 use crate::records::{NodeRecord, Presence, read_value, write_value};
 
 /// A program that stops does not wait longer than this for etcd.

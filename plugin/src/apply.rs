@@ -6,13 +6,12 @@ use nix::errno::Errno;
 use wire::cni::{Call, Error, code};
 use wire::netlink::{self, Socket};
 use wire::netns::Netns;
-use wire::node;
+use wire::pod_link;
 use wire::sysctl;
 
-use crate::failure::{self, kernel};
-use crate::host;
-use crate::removal;
+use crate::error::{self, kernel};
 use crate::wiring::Wiring;
+use crate::{deferred_delete, node};
 
 /// One socket on each side of the pair.
 pub(crate) struct Sockets {
@@ -42,7 +41,7 @@ impl Sockets {
     pub(crate) fn open(netns: &Netns) -> Result<Self, Error> {
         Ok(Self {
             host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
-            pod: netns.socket().map_err(|error| failure::namespace(&error))?,
+            pod: netns.socket().map_err(|error| error::namespace(&error))?,
         })
     }
 }
@@ -62,7 +61,7 @@ pub(crate) fn make(
     sockets: &mut Sockets,
     ends: Ends,
 ) -> Result<(), Failed> {
-    host::enable_forwarding(&wiring.addresses)
+    node::enable_forwarding(&wiring.addresses)
         .and_then(|()| connect(wiring, netns, sockets, ends))
         .map_err(|error| take_back(error, wiring, sockets, ends))
 }
@@ -74,7 +73,7 @@ pub(crate) fn take_back(
     sockets: &mut Sockets,
     ends: Ends,
 ) -> Failed {
-    match removal::take_back(&mut sockets.host, ends.host) {
+    match deferred_delete::take_back(&mut sockets.host, ends.host) {
         Ok(()) => error.into(),
         Err(failure) => left_behind(error, wiring, &failure),
     }
@@ -82,12 +81,12 @@ pub(crate) fn take_back(
 
 /// Removes a pair of this attachment that has no alias yet: no addresses have been found for it.
 pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
-    let name = node::host_interface(&call.network, call.environment.attachment()?);
+    let name = pod_link::host_interface(&call.network, call.environment.attachment()?);
     let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
     let mut host = Socket::open().map_err(failed)?;
     let link = host.link_by_name(&name).map_err(failed)?;
     match link.filter(|link| link.alias.is_none() && link.kind.as_deref() == Some("veth")) {
-        Some(link) => removal::take_back(&mut host, link.index).map_err(failed),
+        Some(link) => deferred_delete::take_back(&mut host, link.index).map_err(failed),
         None => Ok(()),
     }
 }
@@ -104,7 +103,7 @@ pub(crate) fn make_pair(
         // so until just now.
         Err(error)
             if error.errno() == Some(Errno::EEXIST)
-                && removal::destroy(&mut sockets.host).is_ok() =>
+                && deferred_delete::destroy(&mut sockets.host).is_ok() =>
         {
             sockets.host.add_veth(&pair)
         }
@@ -159,7 +158,7 @@ fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
     };
     netns
         .run(apply)
-        .map_err(|error| failure::namespace(&error))?
+        .map_err(|error| error::namespace(&error))?
         .map_err(|error| {
             Error::new(code::IO, format!("inside the pod: {error}"))
                 .advise("check `sysctl` in the flatland section of the conflist")

@@ -259,5 +259,4 @@ fn strangers(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "findings_tests.rs"]
 mod tests;

@@ -9,7 +9,11 @@ use std::process::{self, Stdio};
 use nix::errno::Errno;
 use serde_json::Value;
 
-use super::{Call, Command, Error, Success, code};
+use crate::cni::Call;
+use crate::cni::Command;
+use crate::cni::Error;
+use crate::cni::Success;
+use crate::cni::code;
 
 mod running;
 

@@ -5,6 +5,7 @@
 
 mod name;
 mod release;
+pub(crate) mod transaction;
 mod view;
 
 use std::collections::BTreeSet;
@@ -16,8 +17,8 @@ use wire::node::NodeName;
 use crate::error::Error;
 use crate::keys::Key;
 use crate::pool::Pool;
+use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::Network;
-use crate::transaction::{Condition, Transaction, Write};
 
 pub use name::Registration;
 pub(crate) use name::{Hold, hold};
@@ -51,6 +52,14 @@ pub(crate) enum Want<'a> {
         pod_cidr: &'a IpNet,
         known: Option<&'a [IpNet]>,
     },
+}
+
+/// What came of asking for a name and subnets.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) subnets: Vec<IpNet>,
+    pub(crate) registration: Registration,
+    pub(crate) cluster: Option<u64>,
 }
 
 /// What became of what was committed before in the same operation.

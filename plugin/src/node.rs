@@ -6,9 +6,9 @@ use std::path::Path;
 use wire::cni::{Call, Error, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{Link, Socket, Uplink};
-use wire::{node, sysctl};
+use wire::{pod_link, sysctl};
 
-use crate::failure::kernel;
+use crate::error::kernel;
 use crate::wiring;
 
 /// The node, as far as a pod's wiring depends on it.
@@ -68,7 +68,7 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
 /// its alias is not the attachment's. A pair without an alias was left by an ADD that was cut short.
 pub(crate) fn end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     let attachment = call.environment.attachment()?;
-    let name = node::host_interface(&call.network, attachment);
+    let name = pod_link::host_interface(&call.network, attachment);
     let link = host.link_by_name(&name).map_err(|error| {
         let doing = format!("looking for host interface {name} of {attachment}");
         kernel(&doing, &error)

@@ -7,9 +7,9 @@ use etcd_client::{
     TxnResponse,
 };
 
-use super::reason::Failure;
-use super::{Etcd, LARGEST_REPLY};
 use crate::error::Error;
+use crate::etcd::error::Failure;
+use crate::etcd::{Etcd, LARGEST_REPLY};
 use crate::policy::Patience;
 use crate::snapshot::Snapshot;
 

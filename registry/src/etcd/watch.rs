@@ -6,10 +6,10 @@ use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::connect::Session;
-use super::read::Position;
-use super::reason::{self, Failure};
-use super::{Etcd, LARGEST_REPLY};
+use crate::etcd::connect::Session;
+use crate::etcd::error::{self, Failure};
+use crate::etcd::snapshot::Position;
+use crate::etcd::{Etcd, LARGEST_REPLY};
 use crate::keys::Key;
 use crate::records::Network;
 use crate::snapshot::{Change, Event};
@@ -153,7 +153,7 @@ impl Follower {
             let reply = match stream.message().await {
                 Ok(Some(reply)) => Ok(reply),
                 Ok(None) => Err(Failure::Lost("the watch ended".to_owned())),
-                Err(error) => Err(reason::failure(&session.endpoint, &error)),
+                Err(error) => Err(error::failure(&session.endpoint, &error)),
             };
             let passed_on = match reply {
                 Ok(reply) => self.pass_on(&mut position, &reply).await,

@@ -6,9 +6,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::expression::{Expression, Layer, Verdict};
-use super::set::Version;
-use super::table::Family;
+use crate::nft::expression::Expression;
+use crate::nft::expression::Layer;
+use crate::nft::expression::Verdict;
+use crate::nft::set::Version;
+use crate::nft::types::Family;
 
 /// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
 const IN_NAME: u32 = 6;

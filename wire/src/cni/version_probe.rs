@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Version;
+use crate::cni::Version;
 
 /// How long an answer may take: a thousand times what it takes.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -6,13 +6,13 @@ use std::time::Duration;
 use etcd_client::{Compare, CompareOp, Txn, TxnOp, TxnResponse};
 use tokio::time::Instant;
 
-use super::Etcd;
-use super::read::kv;
-use super::reason::Failure;
 use crate::error::Error;
+use crate::etcd::Etcd;
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::kv;
 use crate::policy::Patience;
+use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, write_value};
-use crate::transaction::{Condition, Transaction, Write};
 
 /// What comes of having looked.
 pub(super) enum Next<T> {

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::expression::{Expression, Layer};
-use super::rule::End;
+use crate::nft::expression::Expression;
+use crate::nft::expression::Layer;
+use crate::nft::rule::End;
 
 /// The prefixes that a rule compares a packet's addresses with.
 pub fn prefixes(expressions: &[Expression]) -> Vec<(End, IpNet)> {

@@ -3,11 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::attributes::{ITEM, Received};
-use super::command::{TABLE, chain, element, rule, set};
-use super::expression::{Expression, Verdict};
-use super::set::Element;
-use super::table::{Hook, POLICY, Table, TableId};
+use crate::nft::attributes::ITEM;
+use crate::nft::attributes::Received;
+use crate::nft::command::TABLE;
+use crate::nft::command::chain;
+use crate::nft::command::element;
+use crate::nft::command::rule;
+use crate::nft::command::set;
+use crate::nft::expression::Expression;
+use crate::nft::expression::Verdict;
+use crate::nft::set::Element;
+use crate::nft::table::Table;
+use crate::nft::types::Hook;
+use crate::nft::types::POLICY;
+use crate::nft::types::TableId;
 
 /// `NFTA_TABLE_FLAGS`, `NFTA_TABLE_USE`.
 pub(super) const TABLE_FLAGS: u16 = 2;
