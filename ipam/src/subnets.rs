@@ -9,8 +9,9 @@ use registry::owned::{Owned, shortage};
 use wire::cni::{Error, code};
 use wire::conf::IpamConfig;
 use wire::netlink::Socket;
-use wire::node::{NodeName, node_name, state_dir};
+use wire::node::{NodeName, node_name};
 use wire::overlap::Overlap;
+use wire::paths::state_dir;
 
 use crate::runtime::tell;
 
