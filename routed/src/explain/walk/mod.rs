@@ -23,7 +23,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn say(
+    fn push_step(
         &mut self,
         link: &'static str,
         verdict: Severity,
@@ -41,15 +41,15 @@ impl Walker<'_> {
     }
 
     fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.say(link, Severity::Ok, text);
+        self.push_step(link, Severity::Ok, text);
     }
 
     fn broken(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.say(link, Severity::Broken, text).fix = Some(fix.into());
+        self.push_step(link, Severity::Broken, text).fix = Some(fix.into());
     }
 
     fn unknown(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.say(link, Severity::Unknown, text).fix = Some(fix.into());
+        self.push_step(link, Severity::Unknown, text).fix = Some(fix.into());
     }
 }
 
