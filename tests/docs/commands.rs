@@ -1,4 +1,5 @@
-//! The commands that pages tell people to run are there, with the flags that they have there.
+//! The commands that pages name exist, with the flags that the pages give them, and so do the files
+//! of the repository that pages name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +8,7 @@ use crate::file;
 use crate::links::pages;
 
 #[test]
-fn every_command_of_routed_that_a_page_names_is_there() {
+fn commands_of_routed_in_pages_exist_with_their_flags() {
     let known = commands();
     assert!(known["forget"].contains("--force"));
     let mut wrong = Vec::new();
@@ -19,7 +20,11 @@ fn every_command_of_routed_that_a_page_names_is_there() {
                 continue;
             };
             let words: Vec<_> = command.split_whitespace().collect();
+            // `routed --version` has no command.
             let name = words[0].trim_end_matches(['.', ',', ';']);
+            if name == "--version" {
+                continue;
+            }
             // Messages that begin with the program's name.
             if matches!(name, "does" | "cannot") {
                 continue;
@@ -40,7 +45,7 @@ fn every_command_of_routed_that_a_page_names_is_there() {
 }
 
 #[test]
-fn every_target_of_make_that_a_page_names_is_there() {
+fn make_targets_in_pages_exist() {
     let makefile = fs::read_to_string(file("Makefile")).unwrap();
     let documented = makefile.lines().filter_map(|line| line.strip_prefix("## "));
     let targets: BTreeSet<_> = documented
@@ -57,16 +62,61 @@ fn every_target_of_make_that_a_page_names_is_there() {
     }
 }
 
-/// What comes after the program's name, where the line calls it.
+/// What follows the program's name, where the line calls it, on a node or in its pod
+/// (`kubectl exec ... -- /routed status`).
 fn called<'a>(line: &'a str, program: &str) -> Option<&'a str> {
     let line = line.trim_start_matches(['#', '$', ' ']);
     let command = line.split(['|', '#', '&']).next().unwrap();
+    let command = match command.split_once(" -- /") {
+        Some((kubectl, command)) if kubectl.starts_with("kubectl ") => command,
+        _ => command,
+    };
     command
         .strip_prefix(program)
         .filter(|rest| !rest.trim().is_empty())
 }
 
-/// Lines of examples of a console, and what stands in backquotes.
+#[test]
+fn files_of_the_repository_in_pages_exist() {
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        // What a changelog names may be gone.
+        if page.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        for path in code(&text).iter().flat_map(|line| files(line)) {
+            named += 1;
+            if !file(path).exists() {
+                missing.push(format!("{}: {path}", page.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(named > 20, "only {named} files were found");
+}
+
+/// The words that look like the path of a file or folder of the repository.
+fn files(line: &str) -> impl Iterator<Item = &str> {
+    const FOLDERS: [&str; 9] = [
+        "bench/",
+        "conf/",
+        "docs/",
+        "ipam/",
+        "plugin/",
+        "registry/",
+        "routed/",
+        "tests/",
+        "wire/",
+    ];
+    let words = line.split([' ', ',', ';', ':']);
+    let paths = words.filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)));
+    // With capitals and `*` for what is to be filled in, as in tests/NAME.
+    paths.filter(|path| !path.contains(|it: char| it == '*' || it == '<' || it.is_uppercase()))
+}
+
+/// The command lines of console examples, and the code spans of the text.
 fn code(text: &str) -> Vec<String> {
     let mut code = Vec::new();
     for (position, part) in text.split("```").enumerate() {
@@ -83,7 +133,7 @@ fn code(text: &str) -> Vec<String> {
     code
 }
 
-/// The commands and their flags, by the page that is made from the program.
+/// The commands and their flags, from the page that is generated from the program.
 fn commands() -> BTreeMap<String, BTreeSet<String>> {
     let page = fs::read_to_string(file("docs/configuration.md")).unwrap();
     let sections = page.split("### routed ").skip(1);
