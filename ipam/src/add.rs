@@ -12,21 +12,20 @@ use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version
 use wire::conf::IpamConfig;
 use wire::{GATEWAY_V4, GATEWAY_V6};
 
-use crate::allocation::Allocation;
-use crate::asked;
-use crate::asker::Asker;
-use crate::claim::Claims;
+use crate::claim::{Asker, Claims};
 use crate::ledger::Ledger;
-use crate::plugin::{disk, report, since_boot};
-use crate::pool::Choice;
-use crate::request::Request;
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator::Choice;
+use crate::ledger::request::Request;
+use crate::requested_ips;
+use crate::runtime::{disk, report, since_boot};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
-    let fixed = asked::addresses(call, &config.pod_cidrs)?;
+    let fixed = requested_ips::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(&config)?;
     let claims = Claims::new(call, asker, &subnets);
     let ledger = settle(&subnets, &claims)?;

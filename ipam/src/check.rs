@@ -8,7 +8,7 @@ use wire::cni::{Attachment, Call, Error, code};
 use wire::conf::IpamConfig;
 
 use crate::ledger::Ledger;
-use crate::plugin::{disk, report};
+use crate::runtime::{disk, report};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(call: &Call) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use wire::cni::{Call, Error};
 
 use crate::ledger::Ledger;
-use crate::plugin::{disk, report, since_boot};
+use crate::runtime::{disk, report, since_boot};
 
 pub(crate) fn run(call: &Call) -> Result<(), Error> {
     let valid = call.valid_attachments()?;

@@ -4,10 +4,10 @@ use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
-use crate::asker::Asker;
+use crate::claim::Asker;
 use crate::ledger::Ledger;
-use crate::plugin::{disk, report, since_boot};
-use crate::request::Request;
+use crate::ledger::request::Request;
+use crate::runtime::{disk, report, since_boot};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<(), Error> {

@@ -9,10 +9,11 @@ use registry::owned::{Owned, shortage};
 use wire::cni::{Error, code};
 use wire::conf::IpamConfig;
 use wire::netlink::Socket;
-use wire::node::{NodeName, node_name, state_dir};
+use wire::node::{NodeName, node_name};
 use wire::overlap::Overlap;
+use wire::paths::state_dir;
 
-use crate::plugin::tell;
+use crate::runtime::tell;
 
 /// The subnets of this node in one network.
 pub(crate) struct Subnets<'a> {

@@ -1,29 +1,28 @@
 //! ADD: validate everything, then make things, and on failure take them back in reverse.
 
 use ipnet::IpNet;
+use wire::add_lock::Making;
 use wire::cni::{Call, Command, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
-use wire::making::Making;
-use wire::netlink::{Mac, RouteFilter};
+use wire::netlink::{Mac, RouteFilter, Socket};
 use wire::netns::Netns;
-use wire::node;
+use wire::pod_link::{self, is_removed};
 
-use crate::answer::{answer, dns};
-use crate::failure::{self, kernel};
-use crate::host::{self, Node};
-use crate::make::{
+use crate::apply::{
     Ends, Failed, Sockets, make, make_pair, remove_unclaimed, take_back, with_details,
 };
+use crate::error::{self, kernel};
+use crate::node::{self, Node};
+use crate::requested_mac;
+use crate::result::{answer, dns};
 use crate::wiring::{Wanted, Wiring};
-use crate::{asked, unwind};
 
 /// Attaches the pod and returns what was made. The IPAM plugin is a process of its own: the pair,
 /// which is the same whatever the addresses are, is made while it runs.
 pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let config = PluginConfig::parse(&call.config)?;
-    let netns =
-        Netns::open(call.environment.netns()?).map_err(|error| failure::namespace(&error))?;
-    let mac = asked::mac(call)?;
+    let netns = Netns::open(call.environment.netns()?).map_err(|error| error::namespace(&error))?;
+    let mac = requested_mac::mac(call)?;
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;
     let _making = begin(call)?;
@@ -33,7 +32,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let prepared = prepare();
     let given = match running.result(call.version) {
         Ok(given) => given,
-        Err(error) => return Err(unwind::refused(undone(error, prepared), call, &ipam)),
+        Err(error) => return Err(refused(undone(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
         // An ADD that was killed may have left its pair.
@@ -46,7 +45,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     match attached {
         Ok(made) => Ok(answer(call.version, previous, made, &given)),
         Err(Failed { error, is_left }) if is_left => Err(error),
-        Err(Failed { error, .. }) => Err(unwind::give_back(error, call, &ipam)),
+        Err(Failed { error, .. }) => Err(give_back(error, call, &ipam)),
     }
 }
 
@@ -54,7 +53,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
 /// plugin gives to both, or gives back what the other has.
 fn begin(call: &Call) -> Result<Making, Error> {
     let attachment = call.environment.attachment()?;
-    Making::begin(&node::host_interface(&call.network, attachment)).ok_or_else(|| {
+    Making::begin(&pod_link::host_interface(&call.network, attachment)).ok_or_else(|| {
         let msg = format!("another ADD of {attachment} is under way");
         Error::new(code::TRY_AGAIN, msg).advise("a runtime calls one after the other")
     })
@@ -139,7 +138,7 @@ impl<'a> Plan<'a> {
         Ok(Self {
             call,
             config,
-            node: host::describe(&mut sockets.host, config)?,
+            node: node::describe(&mut sockets.host, config)?,
             mac,
             occupied: routes.iter().map(|route| route.dst).collect(),
         })
@@ -174,7 +173,40 @@ impl<'a> Plan<'a> {
                 "check the `ipam` section of the conflist: the pod would be reachable by nobody",
             ));
         }
-        host::check_families(&self.node, &wiring.addresses)?;
+        node::check_families(&self.node, &wiring.addresses)?;
         Ok(wiring)
     }
+}
+
+const STAY: &str = "its addresses stay reserved until DEL is called";
+
+/// The error of an ADD whose IPAM plugin refused it. That may have left something, which its DEL
+/// takes back (SPEC.md, section 4), unless it says that the attachment had its addresses before.
+fn refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
+    match error.code {
+        code::ALREADY_ATTACHED => error,
+        _ => give_back(error, call, ipam),
+    }
+}
+
+/// The error of an ADD that took back all it had made, once the IPAM plugin has its addresses back.
+///
+/// It keeps them where the attachment has an interface all the same: that is an earlier ADD's, of a
+/// pod that runs, and the IPAM plugin may have given this ADD the very addresses that the pod has.
+fn give_back(error: Error, call: &Call, ipam: &Delegate) -> Error {
+    let earlier = Socket::open()
+        .map_err(|error| kernel("cannot reach the kernel", &error))
+        .and_then(|mut host| node::end_of(call, &mut host))
+        .map(|link| link.filter(|link| !is_removed(link)));
+    let why = match earlier {
+        Ok(None) => match ipam.del(call) {
+            Ok(()) => return error,
+            Err(second) => format!("giving the addresses back failed too: {second}"),
+        },
+        Ok(Some(link)) => format!("host interface {} is an earlier ADD's: {STAY}", link.name),
+        Err(second) => {
+            format!("whether there was an earlier ADD cannot be told ({second}): {STAY}")
+        }
+    };
+    with_details(error, &why)
 }

@@ -7,27 +7,25 @@ use wire::cni::{Attachment, Call, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
-use wire::{guard, sysctl};
+use wire::{spoof_guard, sysctl};
 
-use crate::asked;
-use crate::failure::{self, kernel};
-use crate::findings::{Expected, Observed, Side, findings};
-use crate::host;
+use crate::drift::{Expected, Observed, Side, findings};
+use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wanted, Wiring};
+use crate::{node, requested_mac};
 
 /// Reports everything that is not as it should be, in one error.
 pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let previous = call.prev_result()?.ok_or_else(no_result)?;
-    let netns =
-        Netns::open(call.environment.netns()?).map_err(|error| failure::namespace(&error))?;
+    let netns = Netns::open(call.environment.netns()?).map_err(|error| error::namespace(&error))?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
-    let mut pod = netns.socket().map_err(|error| failure::namespace(&error))?;
+    let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
 
     let ours = belonging_to(attachment, previous);
-    let node = host::describe(&mut host, &config)?;
+    let node = node::describe(&mut host, &config)?;
     let wiring = Wiring::new(&Wanted {
         network: &call.network,
         attachment,
@@ -35,7 +33,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         mtu: node.mtu,
         node_addresses: &node.addresses,
         ipv6: node.ipv6,
-        mac: asked::mac(call)?,
+        mac: requested_mac::mac(call)?,
         settings: &config.sysctl,
         // What they decided is in the result.
         occupied: &[],
@@ -46,7 +44,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     if !expected.wiring.settings.is_empty() {
         observed.settings = netns
             .run(|| read_settings(&expected.wiring))
-            .map_err(|error| failure::namespace(&error))?;
+            .map_err(|error| error::namespace(&error))?;
     }
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
     verdict(attachment, findings(&expected, &observed), reserved)
@@ -100,7 +98,7 @@ fn observe(
     };
     if !spoof_guard.is_strict() {
         // Where the packet filter cannot be asked, it guards nothing.
-        spoof_guard.is_filtered = guard::is_there().unwrap_or_default();
+        spoof_guard.is_filtered = spoof_guard::is_there().unwrap_or_default();
     }
     Ok(Observed {
         inside,

@@ -8,9 +8,9 @@ use wire::conf;
 use wire::netlink::{Link, Socket};
 use wire::netns::Netns;
 
-use crate::failure::kernel;
+use crate::error::kernel;
 use crate::wiring::is_pair;
-use crate::{host, removal};
+use crate::{deferred_delete, node};
 
 /// Detaches the pod. Its routes go first, at once and with the interface; only then are the
 /// addresses given back, so that none is handed out while a packet for it still finds the old pod.
@@ -30,11 +30,11 @@ pub(crate) fn del(call: &Call) -> Result<(), Error> {
 
 /// Takes the host end out of use, if it is there.
 fn withdraw(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
-    let host_end = host::end_of(call, host)?;
+    let host_end = node::end_of(call, host)?;
     if let Some(link) = &host_end {
         let attachment = call.environment.attachment()?;
         let doing = format!("removing host interface {} of {attachment}", link.name);
-        removal::withdraw(host, link).map_err(|error| kernel(&doing, &error))?;
+        deferred_delete::withdraw(host, link).map_err(|error| kernel(&doing, &error))?;
     }
     Ok(host_end)
 }
@@ -45,7 +45,8 @@ fn clear_away(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Result
     if let (Some(netns), Some(host_end)) = (&call.environment.netns, host_end) {
         clear(netns, call.environment.attachment()?.interface(), host_end);
     }
-    removal::destroy_soon(host).map_err(|error| kernel("destroying what was removed", &error))
+    deferred_delete::destroy_soon(host)
+        .map_err(|error| kernel("destroying what was removed", &error))
 }
 
 /// Takes the pod's end out of the pod's sight. The namespace may be gone or going, and there may be
@@ -59,6 +60,6 @@ fn clear(netns: &Path, interface: &str, host_end: &Link) {
         return;
     };
     if let Some(link) = pod_end(&mut pod) {
-        let _ = removal::hide(&mut pod, &link);
+        let _ = deferred_delete::hide(&mut pod, &link);
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
-use wire::host_end::is_unfinished;
 use wire::netlink::{self, Link, Socket};
-use wire::{making, node};
+use wire::pod_link::is_unfinished;
+use wire::{add_lock, pod_link};
 
-use crate::failure::kernel;
-use crate::make::with_details;
-use crate::{removal, wiring};
+use crate::apply::with_details;
+use crate::error::kernel;
+use crate::{deferred_delete, wiring};
 
 /// How long a host end without an alias is looked at before it counts as left by an ADD that was
 /// cut short, besides that no ADD is making it: an ADD takes it before it makes anything. The runtime
@@ -30,7 +30,7 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let links = links.map_err(|error| kernel("looking for interfaces", &error))?;
     let (mut kept, mut failures) = (Vec::new(), Vec::new());
     for (link, holder) in stale(&links, &call.network, &valid) {
-        if let Err(error) = removal::withdraw(&mut host, link) {
+        if let Err(error) = deferred_delete::withdraw(&mut host, link) {
             let doing = format!("deleting host interface {} of {holder}", link.name);
             failures.push(kernel(&doing, &error));
             kept.push(holder);
@@ -40,7 +40,7 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let unfinished = withdraw_unfinished(&mut host, &links, &call.network, &valid);
     failures.extend(unfinished.err().map(|error| kernel(doing, &error)));
     let doing = "destroying interfaces that are out of use";
-    let destroyed = removal::destroy(&mut host);
+    let destroyed = deferred_delete::destroy(&mut host);
     failures.extend(destroyed.err().map(|error| kernel(doing, &error)));
     let freed =
         Delegate::find(call, &config.ipam_type).and_then(|ipam| ipam.gc(&call.sparing(&kept)));
@@ -75,7 +75,7 @@ fn withdraw_unfinished(
     let is_left = |link: &&Link| left.contains(&link.index) && before.contains(&link.index);
     now.iter()
         .filter(is_left)
-        .try_for_each(|link| removal::withdraw(host, link))
+        .try_for_each(|link| deferred_delete::withdraw(host, link))
 }
 
 /// The indexes of host ends that do not say whose they are, but for those of valid attachments and
@@ -85,11 +85,11 @@ fn unfinished(
     network: &str,
     valid: &BTreeSet<Attachment>,
 ) -> impl Iterator<Item = u32> {
-    let names = valid.iter().map(|it| node::host_interface(network, it));
+    let names = valid.iter().map(|it| pod_link::host_interface(network, it));
     let names: BTreeSet<String> = names.collect();
     let links = links.iter().filter(|link| is_unfinished(link));
     links
-        .filter(move |link| !names.contains(&link.name) && !making::is_under_way(&link.name))
+        .filter(move |link| !names.contains(&link.name) && !add_lock::is_under_way(&link.name))
         .map(|link| link.index)
 }
 
@@ -103,7 +103,7 @@ fn stale<'a>(
     links.iter().filter_map(move |link| {
         let holder = wiring::holder(network, link.alias.as_deref()?)?;
         let is_stale =
-            link.name == node::host_interface(network, &holder) && !valid.contains(&holder);
+            link.name == pod_link::host_interface(network, &holder) && !valid.contains(&holder);
         is_stale.then_some((link, holder))
     })
 }
@@ -119,7 +119,7 @@ mod tests {
     fn host_end(network: &str, container_id: &str) -> Link {
         let attachment = attachment(container_id);
         Link {
-            name: node::host_interface(network, &attachment),
+            name: pod_link::host_interface(network, &attachment),
             alias: Some(wiring::alias(network, &attachment)),
             ..Link::default()
         }
@@ -174,7 +174,7 @@ mod tests {
         let bare = |container_id: &str, index| Link {
             index,
             alias: None,
-            mac: Some(node::macs("flatland", &attachment(container_id)).0),
+            mac: Some(pod_link::macs("flatland", &attachment(container_id)).0),
             kind: Some("veth".to_owned()),
             ..host_end("flatland", container_id)
         };

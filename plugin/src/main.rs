@@ -2,19 +2,18 @@
 //! the pod; the addresses come from the IPAM plugin named in the configuration.
 
 mod add;
-mod answer;
-mod asked;
+mod apply;
 mod check;
+mod deferred_delete;
 mod del;
-mod failure;
-mod findings;
+mod drift;
+mod error;
 mod gc;
-mod host;
-mod make;
-mod removal;
+mod node;
+mod requested_mac;
+mod result;
 mod spoof_guard;
 mod status;
-mod unwind;
 mod wiring;
 
 use std::process::ExitCode;
@@ -60,8 +59,8 @@ impl Program for Flatland {
 }
 
 fn main() -> ExitCode {
-    if removal::is_asked_for() {
-        return removal::run();
+    if deferred_delete::is_asked_for() {
+        return deferred_delete::run();
     }
     wire::cni::run(ABOUT, &Flatland)
 }

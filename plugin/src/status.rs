@@ -4,8 +4,8 @@ use wire::cni::{Call, Delegate, Error, code};
 use wire::conf::PluginConfig;
 use wire::netlink::Socket;
 
-use crate::failure::kernel;
-use crate::host;
+use crate::error::kernel;
+use crate::node;
 
 /// Does what an ADD does before it changes anything, and asks the IPAM plugin the same.
 pub(crate) fn status(call: &Call) -> Result<(), Error> {
@@ -15,7 +15,7 @@ pub(crate) fn status(call: &Call) -> Result<(), Error> {
 fn could_add(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
-    host::describe(&mut host, &config)?;
+    node::describe(&mut host, &config)?;
     Delegate::find(call, &config.ipam_type)?.status(call)
 }
 

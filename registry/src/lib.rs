@@ -16,30 +16,25 @@
 //! Decisions are pure (`protocol`, `pool`, `snapshot`); `etcd` and `local` carry them out.
 //! A network without an `etcd` section is one node, and its registry a file.
 
-mod absence;
 mod error;
 mod etcd;
 mod files;
-mod forget;
 mod keys;
+mod liveness;
 mod local;
 #[cfg(test)]
 mod model;
 pub mod owned;
 mod policy;
 mod pool;
-mod presence;
 mod protocol;
 mod records;
 mod registry;
 mod snapshot;
-mod transaction;
 
-pub use absence::{Absent, Census};
 pub use error::Error;
-pub use forget::{Forget, Forgotten};
+pub use liveness::{Absent, Census, Forget, Forgotten, PresenceHandle, PresenceState};
 pub use policy::{Backoff, Policy};
-pub use presence::{PresenceHandle, PresenceState};
 pub use protocol::Registration;
 pub use records::{Claim, Network, NodeRecord, Presence};
 pub use registry::Registry;

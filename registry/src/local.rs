@@ -10,10 +10,11 @@ use wire::node::NodeName;
 
 use crate::error::Error;
 use crate::files;
-use crate::forget::{Forget, Forgotten};
-use crate::protocol::{self, ClaimView, Claimed, Me, Registration, Step, Tried, View, Want};
+use crate::liveness::{Forget, Forgotten};
+use crate::protocol::{
+    self, ClaimView, Claimed, Me, Outcome, Registration, Step, Tried, View, Want,
+};
 use crate::records::{Claim, Network, NodeRecord};
-use crate::registry::Outcome;
 use crate::snapshot::{Event, Snapshot};
 
 /// `registry.json` in the network's folder, and `registry.lock` beside it.

@@ -7,16 +7,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::mpsc;
 use wire::conf::IpamConfig;
-use wire::node::{self, NodeName};
+use wire::node::NodeName;
+use wire::paths::state_dir;
 
-use crate::absence::{Absent, Census};
 use crate::error::Error;
 use crate::etcd::Etcd;
-use crate::forget::{Forget, Forgotten};
+use crate::liveness::{Absent, Census, Forget, Forgotten, PresenceHandle};
 use crate::local::Local;
 use crate::policy::Policy;
-use crate::presence::PresenceHandle;
-use crate::protocol::{Me, Registration, Want};
+use crate::protocol::{Me, Outcome, Registration, Want};
 use crate::records::{Network, NodeRecord, Presence};
 use crate::snapshot::{Event, Snapshot};
 
@@ -34,19 +33,11 @@ enum Backend {
     Local(Local),
 }
 
-/// What came of asking for a name and subnets.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) subnets: Vec<IpNet>,
-    pub(crate) registration: Registration,
-    pub(crate) cluster: Option<u64>,
-}
-
 impl Registry {
     /// The registry that the configuration names, with the [`Policy`] of a program that somebody
     /// waits for. Nothing is connected yet, so that this works while etcd is away.
     pub fn open(conf: &IpamConfig) -> Result<Self, Error> {
-        Self::open_with(conf, &node::state_dir(&conf.network), Policy::default())
+        Self::open_with(conf, &state_dir(&conf.network), Policy::default())
     }
 
     /// As [`Registry::open`], with the folder of the local registry and the policy given.

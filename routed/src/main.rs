@@ -1,58 +1,28 @@
 //! `routed` keeps one kernel route per peer subnet, and installs the conflist once the node's
 //! network works.
 
-mod absence;
-mod asks;
-mod attached;
-mod chain;
-mod chores;
-mod claims;
+mod addresses;
+mod atomic_file;
 mod cli;
 mod config;
 mod daemon;
-mod desired;
-mod detours;
-mod dirty;
 mod doctor;
 mod error;
 mod explain;
-mod failures;
 mod fib;
-mod file;
 mod firewall;
-mod flood;
-mod forget_after;
-mod forgetter;
-mod forwarding;
-mod growth;
-mod guests;
-mod hold;
+mod host;
 mod http;
-mod journal;
-mod ledger;
+mod kernel;
 mod lock;
+mod log;
 mod membership;
-mod memory;
-mod metrics;
-mod next_hop;
-mod node;
-mod own_address;
-mod own_thread;
-mod peers;
-mod plan;
-mod pods;
 mod reconcile;
-mod report;
-mod run;
-mod side;
+mod rib;
 mod status;
-mod steward;
-mod sweep;
-mod sweeper;
+mod text;
+mod thread;
 mod time;
-mod unfinished;
-mod verdict;
-mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -126,7 +96,7 @@ fn serve(args: RunArgs) -> Result<(), Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(run::run(config))
+        .block_on(daemon::event_loop::run(config))
 }
 
 /// The log goes to standard error; `RUST_LOG` chooses what of it, `info` unless set.

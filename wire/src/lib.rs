@@ -4,16 +4,17 @@
 //! Nothing here decides anything. The programs decide with pure functions over these types and
 //! hand the outcome back to be sent.
 
+pub mod add_lock;
 pub mod cni;
 pub mod conf;
-pub mod guard;
-pub mod host_end;
-pub mod making;
 pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod node;
 pub mod overlap;
+pub mod paths;
+pub mod pod_link;
+pub mod spoof_guard;
 pub mod sysctl;
 
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -1,17 +1,15 @@
-//! Who a node is, and the names that follow from a network and an attachment without any look-up.
+//! Who a node is: its name, and the id of its machine.
 
 use std::env;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use siphasher::sip128::SipHasher13;
 
-use crate::cni::{Attachment, Error, code};
-use crate::netlink::Mac;
+use crate::cni::{Error, code};
 
 /// The name of a node: an RFC 1123 subdomain, as Kubernetes requires of its nodes. Clones share the
 /// text.
@@ -96,54 +94,6 @@ fn from_host(host: &str) -> Result<NodeName, Error> {
     })
 }
 
-/// What the names of host ends begin with.
-const HOST_END: &str = "flat";
-
-/// The host end's name: `flat` and 11 hexadecimal digits, 15 bytes in all.
-pub fn host_interface(network: &str, attachment: &Attachment) -> String {
-    let digest = u128::from_be_bytes(digest(network, attachment));
-    format!("{HOST_END}{:011x}", digest >> (128 - 11 * 4))
-}
-
-/// Whether a link of this name and hardware address is the host end of some attachment of some
-/// network. Both come from one hash, of which the name has the first 44 bits and the address those
-/// from the 33rd on, but for five: they have to agree on the seven that are left.
-pub fn is_host_end(name: &str, mac: Mac) -> bool {
-    let digits = name.strip_prefix(HOST_END).unwrap_or_default();
-    let is_hash = digits.len() == 11 && !digits.contains('+');
-    let hash = u64::from_str_radix(digits, 16).ok().filter(|_| is_hash);
-    let [first, second, ..] = mac.0;
-    hash.is_some_and(|hash| {
-        let expected = (hash >> 4 & 0xe0 | 0x02, hash & 0x0f);
-        expected == (u64::from(first), u64::from(second >> 4))
-    })
-}
-
-/// The hardware addresses of the host end and of the pod end: unicast, locally administered and
-/// administratively assigned (IEEE 802c: the second digit is 2), so that udev leaves them alone;
-/// never equal, because the lowest bit of the first digit tells them apart.
-pub fn macs(network: &str, attachment: &Attachment) -> (Mac, Mac) {
-    let digest = digest(network, attachment);
-    let mac = |start: usize, mark: u8| {
-        let mut mac = [0; 6];
-        mac.copy_from_slice(&digest[start..start + 6]);
-        mac[0] = (mac[0] & 0xe0) | mark;
-        Mac(mac)
-    };
-    (mac(4, 0x02), mac(10, 0x12))
-}
-
-/// `SipHash`-1-3 with 128 bits and fixed keys: every program, now and later, finds the same names.
-/// The parts hold no zero byte, so that no two attachments give the same input.
-fn digest(network: &str, attachment: &Attachment) -> [u8; 16] {
-    let parts = [network, attachment.container_id(), attachment.interface()];
-    let hasher = SipHasher13::new_with_keys(u64::from_be_bytes(*b"flatland"), 0);
-    hasher
-        .hash(parts.join("\0").as_bytes())
-        .as_u128()
-        .to_be_bytes()
-}
-
 /// What tells one machine from another: the content of `/etc/machine-id`, 32 hexadecimal digits
 /// (machine-id(5)).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -191,23 +141,9 @@ impl fmt::Display for MachineId {
     }
 }
 
-/// Where a network keeps what dies with a reboot, as the pods do.
-pub fn run_dir(network: &str) -> PathBuf {
-    Path::new("/run/flatland").join(network)
-}
-
-/// Where a network keeps what the node owns across reboots.
-pub fn state_dir(network: &str) -> PathBuf {
-    Path::new("/var/lib/flatland").join(network)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attachment(container_id: &str, interface: &str) -> Attachment {
-        Attachment::new(container_id, interface).unwrap()
-    }
 
     #[test]
     fn node_names_are_what_kubernetes_takes() {
@@ -250,36 +186,6 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_of_an_attachment_never_change_between_releases() {
-        let eth0 = attachment("c1", "eth0");
-        assert_eq!(host_interface("flatland", &eth0), "flatd9fa313d28e");
-        let (host, pod) = macs("flatland", &eth0);
-        assert_eq!(host.to_string(), "22:e3:eb:e3:dd:59");
-        assert_eq!(pod.to_string(), "72:9f:24:f6:90:16");
-    }
-
-    #[test]
-    fn each_attachment_of_each_network_has_names_and_addresses_of_its_own() {
-        let mut names = std::collections::HashSet::new();
-        let mut addresses = std::collections::HashSet::new();
-        for (network, id, interface) in [
-            ("a", "bc", "d"),
-            ("ab", "c", "d"),
-            ("a", "b", "cd"),
-            ("a", "bc", "e"),
-            ("b", "bc", "d"),
-        ] {
-            let attachment = attachment(id, interface);
-            let name = host_interface(network, &attachment);
-            assert_eq!(name.len(), 15);
-            assert!(names.insert(name));
-            let (host, pod) = macs(network, &attachment);
-            assert_eq!((host.0[0] & 0x1f, pod.0[0] & 0x1f), (0x02, 0x12));
-            assert!(addresses.insert(host) && addresses.insert(pod));
-        }
-    }
-
-    #[test]
     fn a_machine_id_is_read_and_what_is_none_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("machine-id");
@@ -298,11 +204,5 @@ mod tests {
                 code::INVALID_CONFIG
             );
         }
-    }
-
-    #[test]
-    fn folders_are_per_network() {
-        assert_eq!(run_dir("blue"), Path::new("/run/flatland/blue"));
-        assert_eq!(state_dir("blue"), Path::new("/var/lib/flatland/blue"));
     }
 }

@@ -9,13 +9,12 @@ use wire::node::NodeName;
 
 use super::Etcd;
 use super::forget::Traces;
-use super::read::{gets, kv, place};
-use super::reason::Failure;
-use super::transact::Next;
-use crate::absence::{Absent, Census};
 use crate::error::Error;
-use crate::forget::Forgotten;
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::{gets, kv, place};
+use crate::etcd::txn::Next;
 use crate::keys::Key;
+use crate::liveness::{Absent, Census, Forgotten};
 use crate::policy::Patience;
 use crate::records::{read_value, write_value};
 

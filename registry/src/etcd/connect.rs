@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wire::conf::EtcdConfig;
 
-use super::reason::{self, Failure};
 use crate::error::Error;
+use crate::etcd::error::{self, Failure};
 use crate::policy::{Policy, random};
 
 /// How long an endpoint has to answer before the next one is asked as well (the idea of RFC 8305).
@@ -92,7 +92,7 @@ impl Connector {
                 let answer = timeout(limit, client.kv_client().get(probe, None)).await;
                 let failure = match answer {
                     Ok(Ok(_)) => return Ok((endpoint, client)),
-                    Ok(Err(error)) => reason::failure(&endpoint, &error),
+                    Ok(Err(error)) => error::failure(&endpoint, &error),
                     Err(_) => Failure::Lost("no answer".to_owned()),
                 };
                 match failure {
@@ -132,7 +132,7 @@ impl Connector {
                 let what = endpoint.to_owned();
                 Failure::from(Error::Config {
                     what,
-                    why: reason::text(&error),
+                    why: error::text(&error),
                 })
             })
     }

@@ -7,14 +7,14 @@ use ipnet::IpNet;
 use wire::node::NodeName;
 
 use super::Etcd;
-use super::read::{gets, place};
-use super::reason::Failure;
-use super::transact::Next;
 use crate::error::Error;
-use crate::forget::{Forget, Forgotten};
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::{gets, place};
+use crate::etcd::txn::Next;
 use crate::keys::Key;
+use crate::liveness::{Forget, Forgotten};
+use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, read_value};
-use crate::transaction::{Condition, Transaction, Write};
 
 /// A transaction deletes at most so many claims: etcd limits one to 128 conditions.
 const MOST_CLAIMS: usize = 100;

@@ -2,13 +2,13 @@
 
 mod absence;
 mod connect;
-mod follow;
+mod error;
 mod forget;
-mod present;
-mod read;
-mod reason;
-mod transact;
+mod presence;
+mod snapshot;
+mod txn;
 mod view;
+mod watch;
 mod write;
 
 use std::future::Future;
@@ -25,7 +25,7 @@ use crate::keys::Keys;
 use crate::policy::{Patience, Policy};
 use crate::records::Network;
 use connect::{Connector, Session};
-use reason::Failure;
+use error::Failure;
 
 /// Replies and watch responses may be this large, in bytes. The library's own limit of 4 MB is
 /// less than a page of records with the longest names.
@@ -88,7 +88,7 @@ impl Etcd {
     {
         tracing::trace!(endpoint = on.endpoint, "asks etcd");
         let result = match timeout(limit, request(on.client.clone())).await {
-            Ok(result) => result.map_err(|error| reason::failure(&on.endpoint, &error)),
+            Ok(result) => result.map_err(|error| error::failure(&on.endpoint, &error)),
             // Without the time, which differs from try to try: the same trouble is told of once.
             Err(_) => Err(Failure::Lost(format!(
                 "{} did not answer a request in time",

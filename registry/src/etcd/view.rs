@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use wire::node::NodeName;
 
 use super::Etcd;
-use super::read::{gets, kv, place};
-use super::reason::Failure;
 use crate::error::Error;
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::{gets, kv, place};
 use crate::keys::Key;
 use crate::policy::Patience;
 use crate::protocol::{ClaimView, Claimed, View};

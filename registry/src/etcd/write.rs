@@ -6,14 +6,13 @@ use ipnet::IpNet;
 use tokio::time::{Instant, sleep};
 
 use super::Etcd;
-use super::reason::Failure;
-use super::transact::Next;
 use crate::error::Error;
+use crate::etcd::error::Failure;
+use crate::etcd::txn::Next;
 use crate::keys::Key;
 use crate::policy::{Patience, random};
-use crate::protocol::{self, Commit, Me, Registration, Step, Tried, View, Want};
-use crate::registry::Outcome;
-use crate::transaction::{Condition, Transaction, Write};
+use crate::protocol::transaction::{Condition, Transaction, Write};
+use crate::protocol::{self, Commit, Me, Outcome, Registration, Step, Tried, View, Want};
 
 /// A node gives up after losing so many races in a row.
 const MOST_RACES: u32 = 50;

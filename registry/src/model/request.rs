@@ -3,7 +3,7 @@
 use super::Without;
 use super::store::{SUBNETS, Subnets, number};
 use crate::keys::Key;
-use crate::transaction::{Transaction, Write};
+use crate::protocol::transaction::{Transaction, Write};
 
 /// A key and the revision that it was last written at.
 ///

@@ -2,8 +2,8 @@
 
 use stateright::{Checker, Model};
 
-use super::properties::{HEARD, OVERWRITTEN, ROBBED, SHARED};
-use super::{Accidents, Protocol, Without};
+use crate::model::properties::{HEARD, OVERWRITTEN, ROBBED, SHARED};
+use crate::model::{Accidents, Protocol, Without};
 
 /// Three nodes, of one machine each.
 const THREE: &[usize] = &[0, 1, 2];

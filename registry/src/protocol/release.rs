@@ -6,8 +6,8 @@ use super::name::taken;
 use super::{Claimed, Me};
 use crate::error::Error;
 use crate::keys::Key;
+use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::NodeRecord;
-use crate::transaction::{Condition, Transaction, Write};
 
 /// What giving a subnet back rests on, at one revision.
 #[derive(Debug, Clone)]

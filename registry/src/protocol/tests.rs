@@ -1,6 +1,6 @@
 mod adoption;
 
-use super::*;
+use crate::protocol::*;
 use crate::records::NodeRecord;
 
 const OURS: &str = "our-machine";

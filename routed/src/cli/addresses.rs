@@ -9,11 +9,12 @@ use ipnet::IpNet;
 use registry::owned::Owned;
 use serde::Serialize;
 use wire::conf::IpamConfig;
-use wire::node::{NodeName, run_dir, state_dir};
+use wire::node::NodeName;
+use wire::paths::{run_dir, state_dir};
 
-use super::screen::Screen;
 use super::table::{Align, Cell, render};
 use super::{Failure, Format, Network, json};
+use crate::cli::terminal::Screen;
 use crate::time;
 
 /// The flags of `routed addresses`.

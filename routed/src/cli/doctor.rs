@@ -7,8 +7,8 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::screen::{Screen, Tone};
 use super::{Failure, Format, Network, Report, json, wait};
+use crate::cli::terminal::{Screen, Tone};
 use crate::doctor::{Finding, Verdict, collect, examine};
 
 /// The flags of `routed doctor`.

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::screen::{Screen, Tone};
 use super::{Failure, Format, Network, Report, json, wait};
+use crate::cli::terminal::{Screen, Tone};
 use crate::doctor::Verdict;
 use crate::explain::{Step, Unusable, collect, walk};
 

@@ -7,13 +7,14 @@ use clap::Args;
 use ipnet::IpNet;
 use registry::{Forget, Presence, Registry};
 use serde::Serialize;
-use wire::node::{NodeName, run_dir};
+use wire::node::NodeName;
+use wire::paths::run_dir;
 
 use super::{Failure, Format, Network, json, wait};
-use crate::hold::Owners;
-use crate::memory::Memory;
+use crate::daemon::state_file::Memory;
+use crate::rib::held::Owners;
+use crate::text::list;
 use crate::time;
-use crate::verdict::list;
 
 /// `EX_TEMPFAIL` (sysexits.h): the node is present; stop it and try again.
 const PRESENT: u8 = 75;

@@ -10,8 +10,9 @@ use serde::Serialize;
 use wire::conf::{Conflist, EtcdConfig, PROGRAMS};
 
 use super::{Failure, Format, json};
-use crate::fib::Netlink;
-use crate::{file, forwarding};
+use crate::atomic_file;
+use crate::host::forwarding;
+use crate::kernel::Netlink;
 
 /// Everyone may run them.
 const PROGRAM: u32 = 0o755;
@@ -137,7 +138,7 @@ impl File {
 
     /// An ADD that runs meanwhile goes on with the file that it began with.
     fn write(&self, content: &[u8]) -> Result<Installed, Failure> {
-        let changed = file::replace_with(&self.to, content, self.mode).map_err(|error| {
+        let changed = atomic_file::replace_with(&self.to, content, self.mode).map_err(|error| {
             let text = format!("cannot install {}: {error}", self.to.display());
             Failure::new(1, text)
         })?;

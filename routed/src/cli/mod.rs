@@ -10,10 +10,10 @@ pub(crate) mod nodes;
 #[cfg(test)]
 mod reference;
 pub(crate) mod routes;
-mod screen;
 pub(crate) mod status;
 pub(crate) mod subnets;
 mod table;
+mod terminal;
 pub(crate) mod uninstall;
 
 use std::fs;

@@ -9,9 +9,9 @@ use registry::{Registry, Snapshot};
 use serde::Serialize;
 use wire::node::NodeName;
 
-use super::screen::{Screen, Tone};
 use super::table::{Align, Cell, render, with_reasons};
 use super::{Failure, Format, Network, daemon, json, wait};
+use crate::cli::terminal::{Screen, Tone};
 use crate::http::client;
 use crate::status::{NodeRow, NodeVerdict};
 use crate::time;

@@ -9,11 +9,12 @@ use ipnet::IpNet;
 use registry::owned::Owned;
 use registry::{Network as Agreed, Registry, Snapshot};
 use serde::Serialize;
-use wire::node::{NodeName, state_dir};
+use wire::node::NodeName;
+use wire::paths::state_dir;
 
-use super::screen::Screen;
 use super::table::{Align, Cell, render};
 use super::{Failure, Format, Network, json, wait};
+use crate::cli::terminal::Screen;
 
 /// The flags of `routed subnets`.
 #[derive(Debug, Args)]

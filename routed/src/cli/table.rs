@@ -1,6 +1,6 @@
 //! Tables that fit a terminal, and that programs get whole.
 
-use super::screen::{Screen, Tone};
+use crate::cli::terminal::{Screen, Tone};
 
 /// A column is not made narrower than this, in characters.
 const NARROWEST: usize = 8;

@@ -1,9 +1,9 @@
 //! What the daemon says when it is asked.
 
 use super::Daemon;
-use crate::asks::Ask;
-use crate::fib::Netlink;
+use crate::kernel::Netlink;
 use crate::status::Gatherer;
+use crate::status::query::Ask;
 
 impl Daemon {
     /// Answers a question. Whoever put it may have gone.

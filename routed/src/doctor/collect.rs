@@ -10,10 +10,11 @@ use wire::conf::{Conflist, PROGRAMS};
 use wire::netlink::{Error, Uplink};
 use wire::sysctl;
 
-use super::{Facts, Setting, etcd, network_manager, networkd, programs};
-use crate::desired::Link;
-use crate::fib::{Kernel, Netlink};
-use crate::{firewall, report};
+use super::checks::programs;
+use super::{Facts, Setting, etcd, network_manager, networkd};
+use crate::firewall;
+use crate::kernel::{Kernel, Link, Netlink};
+use crate::reconcile::messages;
 
 /// Looks at this host, for the network of `conflist`, with the addresses that were given for
 /// it and the plugins in `cni_bin`.
@@ -96,11 +97,11 @@ fn routes(kernel: &mut Netlink, links: &[Link]) -> Result<Vec<(IpNet, String)>, 
         if [wire::ROUTE_PROTOCOL, KERNEL].contains(&route.protocol) {
             continue;
         }
-        let way = report::way(&route, links);
+        let way = messages::way(&route, links);
         let text = format!(
             "{}{way} proto {}",
             route.dst,
-            report::protocol(route.protocol)
+            messages::protocol(route.protocol)
         );
         all.insert(route.dst, text);
     }

@@ -8,17 +8,20 @@ use nix::errno::Errno;
 use registry::owned::Owned;
 use wire::conf::IpamConfig;
 use wire::netlink;
-use wire::node::{NodeName, host_interface, run_dir, state_dir};
+use wire::node::NodeName;
+use wire::paths::{run_dir, state_dir};
+use wire::pod_link::host_interface;
 use wire::sysctl;
 
-use super::knock::knock;
-use super::view::{self, Known, View};
 use super::{Answer, End, Facts, Here, Holder, Hop, Place, Route, There};
-use crate::desired::Link;
-use crate::fib::{Kernel, Netlink};
+use crate::addresses::ledger;
+use crate::explain::ownership::{self, Known, View};
+use crate::explain::probe::knock;
+use crate::firewall;
 use crate::http::client;
+use crate::kernel::{Kernel, Link, Netlink};
+use crate::reconcile::messages;
 use crate::status::RouteRow;
-use crate::{firewall, ledger, report};
 
 /// Why there is nothing to explain, in words for who asked.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +36,7 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts,
     let [from, to] = addresses(pods, &held).map_err(Unusable)?;
     let owned = Owned::load(&state_dir(&conf.network)).map_err(|why| unusable(&why))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
-    let view = view::look(conf).await;
+    let view = ownership::look(conf).await;
     let wanted: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|why| unusable(&why))?;
@@ -253,7 +256,7 @@ impl Surroundings<'_> {
         Ok(Hop {
             address,
             link: link.as_ref().map_or_else(
-                || report::name_of(dev, self.links),
+                || messages::name_of(dev, self.links),
                 |link| link.name.clone(),
             ),
             state: link.map(|link| (link.up, link.running)),

@@ -6,11 +6,11 @@ use std::thread;
 
 use ipnet::IpNet;
 use nix::sched::{CloneFlags, unshare};
-use wire::netlink::{LinkChange, Mac, RouteKind, VethPair};
+use wire::netlink::{Address, LinkChange, Mac, RouteKind, VethPair};
 
 use super::*;
-use crate::desired::Path;
-use crate::plan::{Desired, Scope};
+use crate::kernel::{Link, Netlink};
+use crate::rib::path::{Desired, Path, Scope};
 
 /// Runs a test in a network namespace that ends with it.
 fn in_namespace(test: impl FnOnce(&mut Netlink) + Send) {

@@ -6,11 +6,11 @@
 //! another chain is told what to write into it.
 
 use ipnet::IpNet;
-use wire::guard;
 use wire::nft::{
     BaseChain, Command, End, Expression, Family, FoundRule, Hook, Rule, TableId, Term, Verdict,
     Version, prefixes,
 };
+use wire::spoof_guard;
 
 /// By this comment our rules in chains of others are known.
 pub(super) const COMMENT: &str = "flatland: pods";
@@ -119,7 +119,7 @@ pub(super) fn is_others(chain: &BaseChain) -> bool {
     let sees_pods = matches!(chain.table.family, Family::Ip | Family::Ip6 | Family::Inet);
     sees_pods
         && chain.hook.number == Hook::FORWARD
-        && chain.table != guard::table()
+        && chain.table != spoof_guard::table()
         && !is_iptables(&chain.table, &chain.name)
 }
 

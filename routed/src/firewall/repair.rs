@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::guard;
 use wire::nft::{Command, Element, Image, Table, TableId, Version};
+use wire::spoof_guard;
 
 use super::ruleset::{self, Policy};
 
@@ -55,7 +55,7 @@ pub(super) fn node_commands(policy: &Policy, came: &[IpAddr], went: &[IpAddr]) -
             addresses.iter().filter(fits).map(element).collect()
         };
         let set = ruleset::nodes(version);
-        elements(&guard::table(), set, &fitting(came), &fitting(went))
+        elements(&spoof_guard::table(), set, &fitting(came), &fitting(went))
     };
     let versions = policy.masqueraded().into_iter();
     versions.flat_map(of_version).collect()

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::guard;
 use wire::nft::{Chain, End, Hook, Rule, Set, Table, Term, Verdict, Version, Way};
+use wire::spoof_guard;
 
-/// What the names of the pods' interfaces on the node begin with (`wire::node::host_interface`).
+/// What the names of the pods' interfaces on the node begin with (`wire::pod_link::host_interface`).
 const PODS: &str = "flat";
 
 /// Where pods go under their own address whatever the conflist says: link-local and multicast
@@ -70,7 +70,7 @@ pub(crate) fn nodes(version: Version) -> &'static str {
 /// It accepts no forwarded traffic: that would not help where another table drops it.
 pub(crate) fn ruleset(policy: &Policy, owned: &[IpNet], node_addresses: &[IpAddr]) -> Table {
     let mut table = Table {
-        id: guard::table(),
+        id: spoof_guard::table(),
         sets: Vec::new(),
         chains: vec![spoof_guard()],
     };
@@ -116,7 +116,7 @@ fn spoof_guard() -> Chain {
     rules.extend(unspecified.map(|term| Rule::new([term, accept()])));
     rules.push(dropped(Term::WayBack { is: false }).comment("not the pod's own address"));
     Chain {
-        name: guard::CHAIN.to_owned(),
+        name: spoof_guard::CHAIN.to_owned(),
         hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
         rules,
     }

@@ -2,12 +2,12 @@
 //! nothing.
 
 use ipnet::IpNet;
-use wire::guard;
 use wire::netlink::Error;
 use wire::nft::{Socket, TableId, Version};
+use wire::spoof_guard;
 
 use super::forward::{self, CHAIN};
-use super::legacy;
+use crate::firewall::iptables_legacy;
 
 /// A chain that drops what none of its rules mentions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
         walls.extend(of_iptables(&mut socket, version, pod_cidrs)?);
     }
     walls.extend(of_others(&mut socket, pod_cidrs)?);
-    let (dropping, hidden) = legacy::dropping(pod_cidrs);
+    let (dropping, hidden) = iptables_legacy::dropping(pod_cidrs);
     walls.extend(dropping.into_iter().map(|found| Wall {
         chain: format!("{CHAIN} of {}", found.program),
         passes: found.passes,
@@ -48,7 +48,7 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     Ok(Survey {
         walls,
         hidden,
-        is_guarded: guard::is_there()?,
+        is_guarded: spoof_guard::is_there()?,
     })
 }
 
@@ -76,7 +76,7 @@ fn of_iptables(
     Ok((!own.is_empty()).then(|| Wall {
         chain: chain_name(&table, CHAIN),
         passes: forward::plan(&chain, &rules, &own).is_empty(),
-        fix: by_routed(&legacy::advice(program, &own)),
+        fix: by_routed(&iptables_legacy::advice(program, &own)),
     }))
 }
 

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
-use wire::guard;
 use wire::nft::{Command, Family, Set, SetImage, TableId, Version};
+use wire::spoof_guard;
 
 use super::*;
 
@@ -60,7 +60,10 @@ fn number(n: u16) -> IpAddr {
 }
 
 fn nodes_in_kernel() -> SetImage {
-    let (image, _) = Socket::open().unwrap().table(&guard::table()).unwrap();
+    let (image, _) = Socket::open()
+        .unwrap()
+        .table(&spoof_guard::table())
+        .unwrap();
     image.unwrap().sets["nodes4"].clone()
 }
 
@@ -131,14 +134,14 @@ fn a_table_that_is_deleted_is_back_after_one_pass() {
         firewall.nodes([number(1)].into_iter(), true);
         work(&mut firewall);
         let mut socket = Socket::open().unwrap();
-        let (before, _) = socket.table(&guard::table()).unwrap();
+        let (before, _) = socket.table(&spoof_guard::table()).unwrap();
 
-        let delete = Command::DelTable(guard::table());
+        let delete = Command::DelTable(spoof_guard::table());
         socket.apply(&[delete], None).unwrap();
         hear(&mut monitor, &mut firewall);
         work(&mut firewall);
 
-        assert_eq!(socket.table(&guard::table()).unwrap().0, before);
+        assert_eq!(socket.table(&spoof_guard::table()).unwrap().0, before);
     });
 }
 

@@ -9,15 +9,16 @@ use nix::errno::Errno;
 use wire::netlink::{Error, Request, Route};
 
 use super::Reconciler;
-use crate::desired::Path;
-use crate::detours::Detours;
-use crate::dirty::Dirty;
-use crate::fib::{self, Kernel};
-use crate::guests::{self, GATEWAY};
-use crate::peers::Refused;
-use crate::plan::{self, Change, Scope};
-use crate::pods;
-use crate::report::{Kind, Lines};
+use crate::fib;
+use crate::fib::plan::{self, Change};
+use crate::kernel::Kernel;
+use crate::log::{Kind, Lines};
+use crate::reconcile::dirty::Dirty;
+use crate::reconcile::pod_routes;
+use crate::rib::Refused;
+use crate::rib::cross_subnet::Detours;
+use crate::rib::guest_gateway::{self, GATEWAY};
+use crate::rib::path::{Path, Scope};
 
 impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel match. After an error everything is as dirty as before.
@@ -47,7 +48,7 @@ impl<K: Kernel> Reconciler<K> {
             self.look_at_routes(&mut lines)?;
         } else {
             let lost = dirty.pods.iter().filter_map(|pod| self.pods.get(pod));
-            let lost = lost.map(|route| pods::sound(route, &self.side.links));
+            let lost = lost.map(|route| pod_routes::sound(route, &self.side.links));
             self.put_back(lost.collect(), &mut lines)?;
         }
         let scope = if dirty.routes { &Scope::All } else { claims };
@@ -78,7 +79,7 @@ impl<K: Kernel> Reconciler<K> {
         before.append(&mut self.before);
         self.before = before;
         let pods = mem::replace(&mut self.pods, listing.pods);
-        let lost = pods::lost(&pods, &self.pods, &self.side.links);
+        let lost = pod_routes::lost(&pods, &self.pods, &self.side.links);
         self.put_back(lost, lines)
     }
 
@@ -158,7 +159,7 @@ impl<K: Kernel> Reconciler<K> {
         };
         for subnet in subnets {
             let wish = if subnet == GATEWAY {
-                guests::path(here)
+                guest_gateway::path(here)
             } else {
                 let current = self.desired.get(&subnet).copied();
                 let wish = self.peers.wish(subnet, here, current, &mut refused);

@@ -6,7 +6,7 @@ use wire::conf::CrossSubnet;
 use wire::netlink::{Event, Route, RouteKind};
 
 use super::*;
-use crate::fib::twin::Twin;
+use crate::fib::fake_kernel::Twin;
 
 const OWN: &str = "10.244.1.0/24";
 

@@ -4,11 +4,12 @@ use ipnet::IpNet;
 use registry::PresenceState;
 use wire::node::NodeName;
 
-use super::{Gatherer, words};
-use crate::fib::{Kernel, Why};
-use crate::plan;
-use crate::report;
-use crate::verdict::{Explained, Verdict};
+use super::{Gatherer, Since};
+use crate::fib::{Why, plan};
+use crate::kernel::Kernel;
+use crate::reconcile::messages;
+use crate::rib::held::Distrust;
+use crate::rib::verdict::{Explained, Verdict};
 
 impl<K: Kernel> Gatherer<'_, K> {
     pub(super) fn troubles(&self, missing: &[String]) -> Vec<String> {
@@ -29,10 +30,10 @@ impl<K: Kernel> Gatherer<'_, K> {
                 "the registry has been out of reach for {seconds} s: {why}"
             ));
         }
-        let distrust = self.distrust();
+        let distrusted = self.distrust();
         // Before it joined a node has no reason to believe any registry.
-        let distrust = distrust.filter(|_| self.chores.has_joined());
-        all.extend(distrust.map(|why| words::distrust(why, peers.held().len())));
+        let distrusted = distrusted.filter(|_| self.chores.has_joined());
+        all.extend(distrusted.map(|why| distrust(why, peers.held().len())));
         if let PresenceState::Lost { why } | PresenceState::Refused { why } = &journal.presence {
             all.push(format!("peers do not see that this node is alive: {why}"));
         }
@@ -45,11 +46,11 @@ impl<K: Kernel> Gatherer<'_, K> {
             ));
         }
         let failures = reconciler.failures().all();
-        all.extend(words::few(
+        all.extend(few(
             failures.map(|(subnet, why)| self.failure(subnet, why)),
             "more routes could not be brought into the kernel",
         ));
-        all.extend(words::few(
+        all.extend(few(
             self.refusals(false).map(|(_, text)| text),
             "more claims have no route",
         ));
@@ -58,18 +59,18 @@ impl<K: Kernel> Gatherer<'_, K> {
 
     pub(super) fn remarks(&self) -> Vec<String> {
         let peers = self.reconciler.peers();
-        let absent = self.journal.absences.all();
-        let absent = absent.filter(|(node, _)| *node != self.node);
-        let mut all = words::few(
-            absent.map(|(node, since)| words::absent(node, since)),
+        let absences = self.journal.absences.all();
+        let absences = absences.filter(|(node, _)| *node != self.node);
+        let mut all = few(
+            absences.map(|(node, since)| absent(node, since)),
             "more nodes are absent",
         );
-        all.extend(words::few(
+        all.extend(few(
             self.refusals(true).map(|(_, text)| text),
             "more claims have no route yet",
         ));
         let ignored = peers.rejected();
-        all.extend(words::few(
+        all.extend(few(
             ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),
             "more records in the registry are ignored",
         ));
@@ -113,9 +114,62 @@ impl<K: Kernel> Gatherer<'_, K> {
         match path {
             Some(path) => {
                 let wanted = plan::route(*subnet, *path);
-                report::failure_line(&wanted, peer, why, self.reconciler.links())
+                messages::failure_line(&wanted, peer, why, self.reconciler.links())
             }
             None => format!("stale route to {subnet}: it cannot be withdrawn; trying again"),
         }
+    }
+}
+
+/// As many of a kind are written out.
+const MOST: usize = 5;
+
+/// The first of them, and a line that says how many `more` there are.
+pub(super) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
+    let mut all = all.fuse();
+    let mut lines: Vec<_> = all.by_ref().take(MOST).collect();
+    match all.count() {
+        0 => {}
+        count => lines.push(format!("{count} {more}")),
+    }
+    lines
+}
+
+/// Why the registry is not believed.
+pub(super) fn distrust(why: &Distrust, held: usize) -> String {
+    format!("{why}: nothing is withdrawn on its word; routes held against it: {held}")
+}
+
+/// A node that shows no sign of life.
+pub(super) fn absent(node: &NodeName, since: Since) -> String {
+    let or_longer = if since.or_longer { " at least" } else { "" };
+    let date = crate::time::date(since.seconds);
+    format!("node {node} has been absent since{or_longer} {date}; its routes stay")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_of_a_kind_are_counted() {
+        let lines = |count: usize| few((0..count).map(|n| n.to_string()), "more things");
+        assert_eq!(lines(0).len(), 0);
+        assert_eq!(lines(5).len(), 5);
+        assert_eq!(lines(7)[4..], ["4", "2 more things"]);
+    }
+
+    #[test]
+    fn an_absence_says_since_when() {
+        let node = NodeName::new("n2").unwrap();
+        let since = |or_longer| Since {
+            seconds: 1_795_239_498,
+            or_longer,
+        };
+        assert_eq!(
+            absent(&node, since(false)),
+            "node n2 has been absent since 2026-11-21 05:38:18 UTC; its routes stay"
+        );
+        assert!(absent(&node, since(true)).contains("since at least 2026"));
     }
 }

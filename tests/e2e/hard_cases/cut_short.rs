@@ -5,7 +5,7 @@ use std::thread;
 use lab::{DEADLINE, Lab, Node, Result, Runtime, Target, wait_until};
 use serde_json::json;
 use wire::cni::{Attachment, Version};
-use wire::node::host_interface;
+use wire::pod_link::host_interface;
 
 use crate::support::{Case, Disturbed, lab, wrap_ipam};
 

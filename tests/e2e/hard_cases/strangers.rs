@@ -2,7 +2,7 @@
 
 use lab::Result;
 use wire::cni::Attachment;
-use wire::node::host_interface;
+use wire::pod_link::host_interface;
 
 use crate::support::{lab, wrap_ipam};
 

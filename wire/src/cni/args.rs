@@ -1,7 +1,7 @@
 //! `CNI_ARGS`.
 
 use super::Error;
-use super::environment::invalid;
+use super::error::invalid_environment;
 
 /// `CNI_ARGS`: `KEY=value;KEY=value`. Unknown keys are kept, as `IgnoreUnknown` is near universal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,7 +15,9 @@ impl Args {
             .filter(|part| !part.is_empty())
             .map(|part| match part.split_once('=') {
                 Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-                _ => Err(invalid(format!("CNI_ARGS: {part:?} is not KEY=value"))),
+                _ => Err(invalid_environment(format!(
+                    "CNI_ARGS: {part:?} is not KEY=value"
+                ))),
             })
             .collect::<Result<_, _>>()
             .map(Self)

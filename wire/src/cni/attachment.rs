@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::environment::invalid;
+use super::error::invalid_environment;
 use super::{Error, code};
 
 /// The longest container id and network name, in bytes: both become part of file names, which end
@@ -27,8 +27,8 @@ impl Attachment {
     /// or holding `/`, `:` or white space) or not use as it is (`%` makes it a pattern, `all` and
     /// `default` are no device's sysctl folder).
     pub fn new(container_id: &str, interface: &str) -> Result<Self, Error> {
-        check_container_id(container_id).map_err(invalid)?;
-        check_interface(interface).map_err(invalid)?;
+        check_container_id(container_id).map_err(invalid_environment)?;
+        check_interface(interface).map_err(invalid_environment)?;
         Ok(Self {
             container_id: container_id.to_owned(),
             interface: interface.to_owned(),

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::attachment::{check_container_id, check_interface};
-use super::{Args, Attachment, Error, code};
+use super::error::invalid_environment;
+use super::{Args, Attachment, Error};
 
 /// What the runtime asks for (`CNI_COMMAND`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl FromStr for Command {
         let known = Self::ALL.into_iter().find(|known| known.as_str() == text);
         known.ok_or_else(|| {
             let names = Self::ALL.map(Self::as_str).join(", ");
-            invalid(format!("CNI_COMMAND {text:?} is not one of {names}"))
+            invalid_environment(format!("CNI_COMMAND {text:?} is not one of {names}"))
         })
     }
 }
@@ -160,7 +161,7 @@ fn read_attachment(container_id: &OsString, interface: &OsString) -> Result<Atta
     let container_id = utf8("CNI_CONTAINERID", container_id)?;
     let interface = utf8("CNI_IFNAME", interface)?;
     match (check_container_id(container_id), check_interface(interface)) {
-        (Err(one), Err(other)) => Err(invalid(format!("{one}; {other}"))),
+        (Err(one), Err(other)) => Err(invalid_environment(format!("{one}; {other}"))),
         _ => Attachment::new(container_id, interface),
     }
 }
@@ -168,11 +169,7 @@ fn read_attachment(container_id: &OsString, interface: &OsString) -> Result<Atta
 fn utf8<'a>(name: &str, value: &'a OsString) -> Result<&'a str, Error> {
     value
         .to_str()
-        .ok_or_else(|| invalid(format!("{name} {} is not UTF-8", value.display())))
-}
-
-pub(super) fn invalid(msg: impl Into<String>) -> Error {
-    Error::new(code::INVALID_ENVIRONMENT, msg)
+        .ok_or_else(|| invalid_environment(format!("{name} {} is not UTF-8", value.display())))
 }
 
 fn missing(names: &[&str]) -> Error {
@@ -182,7 +179,7 @@ fn missing(names: &[&str]) -> Error {
         ("variables", "are")
     };
     let names = names.join(", ");
-    invalid(format!("environment {noun} {names} {verb} missing"))
+    invalid_environment(format!("environment {noun} {names} {verb} missing"))
         .advise("the runtime must set what SPEC.md, section 2, requires for its CNI_COMMAND")
 }
 

@@ -94,6 +94,11 @@ impl Error {
     }
 }
 
+/// An error of code 4: `msg` names the variable and what is wrong with it.
+pub(super) fn invalid_environment(msg: impl Into<String>) -> Error {
+    Error::new(code::INVALID_ENVIRONMENT, msg)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,6 @@
 //! <https://github.com/containernetworking/cni/blob/spec-v1.1.0/SPEC.md>
 
 mod args;
-mod ask;
 mod attachment;
 mod call;
 mod delegate;
@@ -13,9 +12,9 @@ mod error;
 mod program;
 mod result;
 mod version;
+mod version_probe;
 
 pub use args::Args;
-pub use ask::{program_version, versions_of};
 pub use attachment::Attachment;
 pub use call::Call;
 pub(crate) use call::{network_of, version_of};
@@ -25,3 +24,4 @@ pub use error::{Error, code};
 pub use program::{Program, run};
 pub use result::{Dns, Interface, IpConfig, Route, Success};
 pub use version::Version;
+pub use version_probe::{program_version, versions_of};

@@ -5,7 +5,6 @@
 //! `ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70: No route to host`.
 
 mod address;
-pub(crate) mod answer;
 mod attributes;
 mod error;
 mod link;
@@ -13,6 +12,7 @@ mod mac;
 mod monitor;
 mod neighbour;
 mod query;
+pub(crate) mod reply;
 mod request;
 mod route;
 mod rule;

@@ -7,8 +7,8 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::{DecodeError, NLM_F_DUMP, NetlinkSerializable};
 
 use super::Error;
-use super::answer::Body;
 use super::transport::Transport;
+use crate::netlink::reply::Body;
 
 /// How often a listing that changed underneath is tried. The tables of a busy node change all the
 /// time, but a listing takes well under a millisecond.

@@ -14,12 +14,13 @@ use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
-use super::answer::{Answer, Body};
 use super::transport::Transport;
 use super::{
     Address, Error, Link, Neighbour, Request, Route, RouteFilter, Rule, VethPair, address, link,
     neighbour, route,
 };
+use crate::netlink::reply::Answer;
+use crate::netlink::reply::Body;
 
 /// Requests in one datagram. Every refusal takes room in the socket's receive buffer, and nobody
 /// reads before all of them are there: more than about 128 could overrun it.

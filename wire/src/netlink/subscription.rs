@@ -8,8 +8,8 @@ use rtnetlink::packet_core::NetlinkBuffer;
 use rtnetlink::sys::{self, SocketAddr};
 
 use super::Error;
-use super::answer::Messages;
 use super::transport::{failed, retry};
+use crate::netlink::reply::Messages;
 
 /// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
 /// counts it only when it is used.

@@ -402,8 +402,8 @@ proptest! {
         let _ = Address::parse(&bytes);
         let _ = Route::parse(&bytes);
         let _ = Neighbour::parse(&bytes);
-        for message in answer::Messages(&bytes).map_while(Result::ok) {
-            let _ = answer::Answer::read(&message, 0, u32::MAX);
+        for message in reply::Messages(&bytes).map_while(Result::ok) {
+            let _ = reply::Answer::read(&message, 0, u32::MAX);
         }
     }
 }

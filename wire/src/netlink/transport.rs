@@ -14,7 +14,8 @@ use rtnetlink::packet_core::{
 use rtnetlink::sys;
 
 use super::Error;
-use super::answer::{Answer, Messages};
+use crate::netlink::reply::Answer;
+use crate::netlink::reply::Messages;
 
 /// The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`), and a single
 /// message is longer than that only where a link has hundreds of names.
@@ -229,8 +230,8 @@ mod tests {
     use rtnetlink::packet_route::link::LinkMessage;
     use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
-    use super::super::answer::Body;
     use super::*;
+    use crate::netlink::reply::Body;
 
     /// Runs `test` in a network namespace of its own.
     fn isolated(test: impl FnOnce() + Send + 'static) {

@@ -9,7 +9,7 @@ use super::attributes::{Attributes, ITEM};
 use super::message::{Message, kind};
 use super::rule::Rule;
 use super::set::{Element, Set};
-use super::table::{Hook, POLICY, TableId};
+use super::types::{Hook, POLICY, TableId};
 
 /// As many elements as surely fit into one attribute, of at most 64 KiB.
 pub(super) const MOST_ELEMENTS: usize = 1_000;

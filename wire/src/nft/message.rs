@@ -3,7 +3,7 @@
 use rtnetlink::packet_core::NetlinkSerializable;
 
 use super::attributes::{Attributes, Received};
-use super::table::Family;
+use super::types::Family;
 
 /// `NFNL_SUBSYS_NFTABLES`.
 const SUBSYSTEM: u16 = 10;

@@ -8,21 +8,23 @@
 mod attributes;
 mod command;
 mod expression;
-mod image;
-mod mentions;
+mod inspect;
+mod listing;
 mod message;
 mod monitor;
 mod rule;
 mod set;
 mod socket;
 mod table;
+mod types;
 
 pub use command::Command;
 pub use expression::{Expression, Layer, Verdict};
-pub use image::{BaseChain, ChainImage, FoundRule, Image, SetImage};
-pub use mentions::prefixes;
+pub use inspect::prefixes;
+pub use listing::{BaseChain, ChainImage, FoundRule, Image, SetImage};
 pub use monitor::{Monitor, News};
 pub use rule::{End, Rule, Term, Way};
 pub use set::{Element, Members, Range, Set, Version};
 pub use socket::Socket;
-pub use table::{Chain, Family, Hook, Table, TableId};
+pub use table::{Chain, Table};
+pub use types::{Family, Hook, TableId};

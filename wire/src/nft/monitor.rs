@@ -8,11 +8,11 @@ use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use super::Socket;
 use super::attributes::Received;
 use super::command::{chain, rule};
-use super::image::table_name;
 use super::message::{self, kind};
-use super::table::Family;
+use super::types::Family;
 use crate::netlink::Error;
 use crate::netlink::subscription::Subscription;
+use crate::nft::listing::table_name;
 
 /// The bit of `NFNLGRP_NFTABLES`.
 const GROUP: u32 = 1 << 6;

@@ -9,12 +9,18 @@ use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::attributes::{Attributes, Received};
 use super::command::{Command, TABLE, chain, element, rule};
-use super::image::{self, BaseChain, ChainImage, FoundRule, Image, SetImage};
 use super::message::{self, Message, kind};
-use super::table::{Family, TableId};
+use super::types::{Family, TableId};
 use crate::netlink::Error;
-use crate::netlink::answer::{Answer, Body};
+use crate::netlink::reply::Answer;
+use crate::netlink::reply::Body;
 use crate::netlink::transport::Transport;
+use crate::nft::listing::BaseChain;
+use crate::nft::listing::ChainImage;
+use crate::nft::listing::FoundRule;
+use crate::nft::listing::Image;
+use crate::nft::listing::SetImage;
+use crate::nft::listing::{self};
 
 /// A transaction is one datagram. So much holds the addresses of some hundred thousand nodes.
 const SEND_BUFFER: usize = 8 * 1024 * 1024;
@@ -166,7 +172,7 @@ impl Socket {
         };
         let query = Message::new(kind::GET_RULE, table.family, attributes);
         let request = format!("nft list table {table}");
-        let mut rules = self.in_table(table, &query, &request, image::read_rule)?;
+        let mut rules = self.in_table(table, &query, &request, listing::read_rule)?;
         // Kernels before 4.18 list the rules of other chains too.
         rules.retain(|rule| chain.is_none_or(|chain| rule.chain == chain));
         Ok(rules)
@@ -178,8 +184,8 @@ impl Socket {
         let request = format!("nft list table {table}");
         self.transport.get(&query, &request, |payload| {
             let (_, attributes) = message::parts(payload);
-            image.flags = attributes.number(image::TABLE_FLAGS).unwrap_or_default();
-            image.size = attributes.number(image::TABLE_USE).unwrap_or_default();
+            image.flags = attributes.number(listing::TABLE_FLAGS).unwrap_or_default();
+            image.size = attributes.number(listing::TABLE_USE).unwrap_or_default();
             Ok(())
         })?;
         image.sets = self.sets(table, &request)?;
@@ -199,12 +205,12 @@ impl Socket {
         request: &String,
     ) -> Result<BTreeMap<String, SetImage>, Error> {
         let query = Message::new(kind::GET_SET, table.family, in_table(table));
-        let sets = self.in_table(table, &query, request, image::read_set)?;
+        let sets = self.in_table(table, &query, request, listing::read_set)?;
         let mut all: BTreeMap<_, _> = sets.into_iter().collect();
         for (name, set) in &mut all {
             let attributes = in_table(table).text(element::SET, name);
             let query = Message::new(kind::GET_ELEMENTS, table.family, attributes);
-            let read = |attributes: Received<'_>| Some(image::read_elements(attributes));
+            let read = |attributes: Received<'_>| Some(listing::read_elements(attributes));
             let portions = self.in_table(table, &query, request, read)?;
             set.elements = portions.into_iter().flatten().collect();
         }
@@ -217,7 +223,7 @@ impl Socket {
         request: &String,
     ) -> Result<BTreeMap<String, ChainImage>, Error> {
         let query = Message::new(kind::GET_CHAIN, table.family, in_table(table));
-        let chains = self.in_table(table, &query, request, image::read_chain)?;
+        let chains = self.in_table(table, &query, request, listing::read_chain)?;
         Ok(chains.into_iter().collect())
     }
 
@@ -231,7 +237,7 @@ impl Socket {
     ) -> Result<Vec<T>, Error> {
         self.transport.list(query, request, |payload| {
             let (family, attributes) = message::parts(payload);
-            let is_in = family == table.family && image::table_name(attributes) == table.name;
+            let is_in = family == table.family && listing::table_name(attributes) == table.name;
             Ok(is_in.then(|| read(attributes)).flatten())
         })
     }
@@ -243,9 +249,9 @@ fn in_table(table: &TableId) -> Attributes {
 
 fn base_chain(payload: &[u8]) -> Option<BaseChain> {
     let (family, attributes) = message::parts(payload);
-    let (name, image) = image::read_chain(attributes)?;
+    let (name, image) = listing::read_chain(attributes)?;
     Some(BaseChain {
-        table: TableId::new(family, image::table_name(attributes)),
+        table: TableId::new(family, listing::table_name(attributes)),
         name,
         hook: image.hook?,
         policy: image.policy?,

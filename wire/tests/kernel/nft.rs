@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use ipnet::IpNet;
-use wire::guard;
 use wire::netns::Netns;
 use wire::nft::{
     Chain, End, Family, Hook, Rule, Set, Socket, Table, TableId, Term, Verdict, Version, Way,
 };
+use wire::spoof_guard;
 
 use crate::support::netns;
 
@@ -209,7 +209,7 @@ fn whatever_somebody_changes_shows_in_the_image() {
 #[test]
 fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
     let namespace = netns();
-    let is_there = || namespace.run(guard::is_there).unwrap().unwrap();
+    let is_there = || namespace.run(spoof_guard::is_there).unwrap().unwrap();
     assert!(!is_there(), "no table");
     for (change, expected) in [
         ("add table inet flatland", false),

@@ -1,6 +1,6 @@
 //! What the node or the registry had before: claimed again, adopted, or left alone.
 
-use super::*;
+use crate::protocol::tests::*;
 
 #[test]
 fn remembered_subnets_are_claimed_again_if_they_are_free_and_fit() {

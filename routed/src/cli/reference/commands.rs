@@ -3,7 +3,7 @@
 use clap::{Arg, Command, CommandFactory};
 
 use super::super::command::Cli;
-use super::markdown::cell;
+use super::cell;
 
 /// The command line as the installed program has it.
 pub(super) fn root() -> Command {

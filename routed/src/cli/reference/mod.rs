@@ -6,7 +6,6 @@
 mod commands;
 mod conflist;
 mod manual;
-mod markdown;
 
 use std::fs;
 use std::path::Path;
@@ -97,10 +96,26 @@ fn filled_in(path: &str, sections: &[Section]) -> String {
 fn made(name: &str, sections: &[Section]) -> String {
     let section = |name: &str| sections.iter().find(|section| section.name == name);
     match name.split_once(' ') {
-        Some((of, "in full")) => markdown::list(section(of).unwrap()),
+        Some((of, "in full")) => list(section(of).unwrap()),
         Some(("routed", "commands")) => commands::all(),
         _ => panic!("no generated part is called {name:?}"),
     }
+}
+
+/// A heading for each key, with its meaning, its default and its values below.
+fn list(section: &Section) -> String {
+    let keys = section.keys.iter().map(|key| {
+        let meaning = key.meaning.join("\n\n");
+        format!("#### {}\n\n{meaning}\n\n{}\n", key.name, key.range())
+    });
+    let text = keys.collect::<Vec<_>>().join("\n");
+    format!("\n{text}\n")
+}
+
+/// The text on one line, with bars escaped: a bar would end the cell of a table.
+fn cell(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").replace('|', "\\|")
 }
 
 fn completions() -> Vec<File> {

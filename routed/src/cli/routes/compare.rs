@@ -7,10 +7,10 @@ use serde::Serialize;
 use wire::netlink::Route;
 use wire::node::NodeName;
 
-use crate::cli::screen::Tone;
-use crate::desired::Link;
-use crate::plan::{self, Actual};
-use crate::report;
+use crate::cli::terminal::Tone;
+use crate::fib::plan::{self, Actual};
+use crate::kernel::Link;
+use crate::reconcile::messages;
 use crate::status::{Obstacle, RouteRow, Way};
 
 /// A route as it should be and as it is.
@@ -133,5 +133,5 @@ fn way(route: &Route, links: &[Link]) -> Option<Way> {
 
 fn shown(route: &Route, links: &[Link]) -> String {
     let text = way(route, links).map(|way| way.to_string());
-    text.unwrap_or_else(|| report::way(route, links).trim().to_owned())
+    text.unwrap_or_else(|| messages::way(route, links).trim().to_owned())
 }

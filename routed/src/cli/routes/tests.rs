@@ -2,8 +2,8 @@ use ipnet::IpNet;
 use wire::netlink::{Route, RouteKind};
 
 use super::*;
-use crate::desired::Link;
-use crate::plan::Actual;
+use crate::fib::plan::Actual;
+use crate::kernel::Link;
 use crate::status::{Obstacle, RouteRow, Way};
 
 fn links() -> Vec<Link> {

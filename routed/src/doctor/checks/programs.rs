@@ -1,8 +1,11 @@
 //! Verdicts on the programs that the container runtime runs.
 
+use std::path::{Path, PathBuf};
+
+use wire::cni::program_version;
+
 use super::{Facts, Finding, Verdict, finding};
-use crate::doctor::Program;
-use crate::verdict::list;
+use crate::text::list;
 
 const FIX: &str = "routed install puts all of them there, of one version; where the runtime looks for \
                    plugins elsewhere, name that folder with --cni-bin";
@@ -44,6 +47,27 @@ pub(super) fn examine(facts: &Facts) -> Finding {
     }
     let text = format!("{}, all {}", list(&paths(&|_| true)), wire::VERSION);
     finding(check, Verdict::Ok, text)
+}
+
+/// A program where it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    /// Which version it says it is. None where it does not say.
+    pub(crate) version: Option<String>,
+    pub(crate) is_there: bool,
+}
+
+/// Looks for programs of these names in `folder`.
+pub(crate) fn look(folder: &Path, names: &[&str]) -> Vec<Program> {
+    let paths = names.iter().map(|name| folder.join(name));
+    paths
+        .map(|path| Program {
+            version: program_version(&path),
+            is_there: path.exists(),
+            path,
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::*;
-use crate::guests;
+use crate::reconcile::tests::*;
+use crate::rib::guest_gateway;
 
 #[test]
 fn a_peer_that_joins_and_one_that_leaves_cost_no_listing() {
@@ -67,7 +67,7 @@ fn the_route_that_guests_need_is_in_nobodys_place_and_goes_with_the_last_ipv4_su
         ..Route::new(GATEWAY, RouteKind::Unicast)
     };
     let (kernel, mut reconciler) = start(std::slice::from_ref(&foreign));
-    let ours = guests::route(GATEWAY, 2);
+    let ours = guest_gateway::route(GATEWAY, 2);
     let both = [foreign, ours.clone()];
     pass(&mut reconciler);
     assert_eq!(kernel.to_gateway(), both, "before the registry is seen");
@@ -114,7 +114,7 @@ fn a_node_that_is_itself_a_pod_keeps_the_routes_that_the_plugin_gave_it() {
     let (kernel, mut reconciler) = start(&given);
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
-    let ours = guests::route(GATEWAY, 2);
+    let ours = guest_gateway::route(GATEWAY, 2);
     assert_eq!(kernel.to_gateway(), [gateway, ours]);
     let defaults = [
         "0.0.0.0/0 via 169.254.1.1 foreign",

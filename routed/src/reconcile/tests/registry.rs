@@ -1,6 +1,6 @@
 //! What the registry says, and what of it is believed.
 
-use super::*;
+use crate::reconcile::tests::*;
 
 #[test]
 fn before_the_first_snapshot_nothing_goes_and_the_own_subnet_is_served() {

@@ -7,9 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::super::{Args, Environment, Version};
-use super::running::PIPE_ROOM;
-use super::*;
+use crate::cni::Args;
+use crate::cni::Environment;
+use crate::cni::Version;
+use crate::cni::delegate::running::PIPE_ROOM;
+use crate::cni::delegate::*;
 
 /// A file that is open for writing in any process cannot be run, and a child that another test
 /// starts holds our open files until it has called exec: so these tests take turns.

@@ -1,0 +1,262 @@
+//! The ledger's folder: where things are, and what they say.
+//!
+//! A test can stop an operation before any [`Step`] that changes something ([`Disk::watched`]),
+//! which is what `kill -9` and a full disk do.
+
+use std::cell::RefCell;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ipnet::IpNet;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use wire::cni::Attachment;
+
+use crate::ledger::allocation::Allocation;
+use crate::ledger::error::Error;
+
+/// One change of what is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Make a folder.
+    Folder,
+    /// Write a file that has no name yet.
+    Content,
+    /// Give it its name: the address is taken.
+    Claim,
+    /// Make an attachment's link.
+    Link,
+    /// Remove a file or link.
+    Remove,
+    /// Note in an address file when it was freed.
+    Stamp,
+    /// Move an address file to the freed ones: the address is free.
+    Free,
+    /// Append to a queue.
+    Append,
+    /// Move a queue on.
+    Header,
+    /// Write a queue anew, beside the old one.
+    Queue,
+    /// Put it in the old one's place.
+    Replace,
+    /// Mark the node's subnets as confirmed.
+    Confirm,
+}
+
+/// Called before each step; an error is the step's.
+pub type Watch = dyn Fn(Step) -> io::Result<()>;
+
+/// More than we ever write into one file of an address.
+const MAX_CONTENT: u64 = 64 * 1024;
+
+/// The folder of one network's ledger.
+pub struct Disk {
+    root: PathBuf,
+    pub(crate) watch: Option<Box<Watch>>,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl Disk {
+    /// The ledger in `root`, which need not exist.
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            watch: None,
+            warnings: RefCell::default(),
+        }
+    }
+
+    /// As [`Disk::new`], with `watch` asked before each step.
+    pub fn watched(root: PathBuf, watch: Box<Watch>) -> Self {
+        Self {
+            watch: Some(watch),
+            ..Self::new(root)
+        }
+    }
+
+    /// The folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of the address files.
+    pub(crate) fn addresses(&self) -> PathBuf {
+        self.root.join("addresses")
+    }
+
+    /// The folder of the attachments' links.
+    pub(crate) fn attachments(&self) -> PathBuf {
+        self.root.join("attachments")
+    }
+
+    /// The folder of the address files that DEL leaves behind: who had the address last and, as
+    /// their modification time, how long after boot it was freed.
+    pub(crate) fn freed(&self) -> PathBuf {
+        self.root.join("freed")
+    }
+
+    /// The folder of the queues of freed addresses, one per subnet.
+    pub(crate) fn queues(&self) -> PathBuf {
+        self.root.join("queues")
+    }
+
+    /// The mark that the node's subnets were confirmed. Like the rest it goes with a reboot.
+    pub(crate) fn confirmed(&self) -> PathBuf {
+        self.root.join("confirmed")
+    }
+
+    /// The file of an allocated address.
+    pub(crate) fn address(&self, address: IpAddr) -> PathBuf {
+        self.addresses().join(address.to_string())
+    }
+
+    /// The queue of a subnet.
+    pub(crate) fn queue(&self, subnet: &IpNet) -> PathBuf {
+        self.queues()
+            .join(format!("{}-{}", subnet.addr(), subnet.prefix_len()))
+    }
+
+    /// The link of an attachment for an address family, `'4'` or `'6'`.
+    pub(crate) fn link(&self, attachment: &Attachment, family: char) -> PathBuf {
+        let (container, interface) = (attachment.container_id(), attachment.interface());
+        self.attachments()
+            .join(format!("{container}@{interface}.{family}"))
+    }
+
+    /// Keeps something that a person should hear of, although the operation goes on.
+    pub(crate) fn warn(&self, warning: String) {
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// What [`Disk::warn`] kept.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.take()
+    }
+
+    /// Whether there is anything in the place of `path`.
+    pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
+        match path.symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("look at", path)(error)),
+        }
+    }
+
+    /// What the file of `address` says; `None` if it is free.
+    pub(crate) fn allocation(&self, address: IpAddr) -> Result<Option<Allocation>, Error> {
+        let path = self.address(address);
+        let Some(file) = open_address(&path)? else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        file.take(MAX_CONTENT)
+            .read_to_end(&mut content)
+            .map_err(Error::io("read", &path))?;
+        Allocation::parse(&content)
+            .map(Some)
+            .map_err(|why| Error::Damaged { path, why })
+    }
+
+    /// When `address` was freed, as time since boot; `None` if it is not among the freed ones.
+    pub(crate) fn freed_at(&self, address: IpAddr) -> Result<Option<Duration>, Error> {
+        let path = self.freed().join(address.to_string());
+        match path
+            .symlink_metadata()
+            .and_then(|metadata| metadata.modified())
+        {
+            // Before 1970 is before boot.
+            Ok(time) => Ok(Some(
+                time.duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or_default(),
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &path)(error)),
+        }
+    }
+
+    /// The names in one of the folders; none if the folder is missing.
+    pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        Self::each_name(folder, |name| names.push(name.to_owned()))?;
+        Ok(names)
+    }
+
+    /// Hands over the names in one of the folders, of which there may be thousands, one by one.
+    fn each_name(folder: &Path, mut on_name: impl FnMut(&str)) -> Result<(), Error> {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(Error::io("list", folder))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(Error::io("list", folder))?;
+            on_name(&entry.file_name().to_string_lossy());
+        }
+        Ok(())
+    }
+
+    /// The addresses that are held, in order.
+    pub(crate) fn held(&self) -> Result<Vec<IpAddr>, Error> {
+        self.held_where(|_| true)
+    }
+
+    /// The addresses that are held and of the family of `subnet`, in order.
+    pub(crate) fn held_like(&self, subnet: &IpNet) -> Result<Vec<IpAddr>, Error> {
+        self.held_where(|name| is_like(name, subnet))
+    }
+
+    fn held_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
+        let mut held = Vec::new();
+        Self::each_name(&self.addresses(), |name| {
+            if wanted(name) {
+                held.extend(name.parse::<IpAddr>());
+            }
+        })?;
+        held.sort_unstable();
+        Ok(held)
+    }
+}
+
+/// Whether the name of a file is an address of the family of `subnet`, if it is an address at all:
+/// only those of IPv6 have colons.
+pub(crate) fn is_like(name: &str, subnet: &IpNet) -> bool {
+    name.contains(':') != subnet.addr().is_ipv4()
+}
+
+/// How links name the family of `address`.
+pub(crate) fn family(address: IpAddr) -> char {
+    if address.is_ipv4() { '4' } else { '6' }
+}
+
+/// Opens the file of an address, which ought to be a regular one.
+pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
+    // Without O_NONBLOCK a FIFO that somebody left here would stop us for ever.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+    let irregular = || Error::Damaged {
+        path: path.to_owned(),
+        why: "it is not a regular file".to_owned(),
+    };
+    let file = match OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+    {
+        Ok(file) => file,
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOENT) => return Ok(None),
+            // What open(2) says of a symbolic link and of a socket.
+            Some(Errno::ELOOP | Errno::ENXIO) => return Err(irregular()),
+            _ => return Err(Error::io("open", path)(error)),
+        },
+    };
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    if metadata.is_file() {
+        Ok(Some(file))
+    } else {
+        Err(irregular())
+    }
+}

@@ -1,0 +1,155 @@
+//! What can go wrong in the ledger, and what the runtime is told.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use wire::cni::{self, Attachment, code};
+
+use crate::ledger::request::Obstacle;
+
+/// A failure of the ledger. Nothing was changed, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried: "create", "read" ...
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file of ours holds something that we did not write.
+    #[error("{} is damaged: {why}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file in a folder of ours that is not named like any of ours.
+    #[error("{} is not ours", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// ADD for an attachment that has an address.
+    #[error("attachment {attachment} already holds {address}")]
+    Held {
+        /// The attachment.
+        attachment: Attachment,
+        /// Its address, or one of them.
+        address: IpAddr,
+    },
+    /// Every address of the subnets is in use.
+    #[error("{}", exhausted(subnets, damaged))]
+    Exhausted {
+        /// The subnets.
+        subnets: Vec<IpNet>,
+        /// Files in the place of addresses that nobody can use because of them.
+        damaged: Vec<PathBuf>,
+    },
+    /// The address that ADD was asked for cannot be had.
+    #[error("address {address} cannot be had: {obstacle}")]
+    Unavailable {
+        /// The address.
+        address: IpAddr,
+        /// Why not.
+        obstacle: Obstacle,
+    },
+    /// Another process has had the lock for too long.
+    #[error("another process has kept {} locked for {} s", .path.display(), .waited.as_secs())]
+    Busy {
+        /// The ledger's folder.
+        path: PathBuf,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// Some of the work was done, these parts of it were not.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Error>),
+}
+
+impl Error {
+    /// Wraps the error of a system call: `.map_err(Error::io("read", path))`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Nothing if `errors` is empty, else all of them as one.
+    pub(crate) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
+    fn code_and_advice(&self) -> (u32, &'static str) {
+        match self {
+            Self::Io { source, .. } => (code::IO, advice(source)),
+            Self::Damaged { .. } => (
+                code::DECODING,
+                "find out which pod has the address (ip route), delete that pod, then remove the file",
+            ),
+            Self::Foreign { .. } => (code::DECODING, "remove it, or find out who puts it there"),
+            Self::Held { .. } => (
+                code::ALREADY_ATTACHED,
+                "DEL the attachment first; nothing was changed",
+            ),
+            Self::Exhausted { .. } => (
+                code::NO_FREE_ADDRESS,
+                "delete pods that are not needed, or let the runtime run GC for those that are gone",
+            ),
+            Self::Unavailable { obstacle, .. } => (code::ADDRESS_UNAVAILABLE, obstacle.advice()),
+            Self::Busy { .. } => (
+                code::TRY_AGAIN,
+                "find it with lslocks, it may be stopped; then try again",
+            ),
+            Self::Several(errors) => errors.first().map_or((code::IO, ""), Self::code_and_advice),
+        }
+    }
+}
+
+impl From<Error> for cni::Error {
+    fn from(error: Error) -> Self {
+        let (code, advice) = error.code_and_advice();
+        Self::new(code, error.to_string()).advise(advice)
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that file system (df, df -i), then try again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "remount that file system writable, then try again",
+        io::ErrorKind::PermissionDenied => "run the plugin as root",
+        io::ErrorKind::Unsupported => "mount a tmpfs on /run, where it is to be on every node",
+        _ => "",
+    }
+}
+
+fn exhausted(subnets: &[IpNet], damaged: &[PathBuf]) -> String {
+    let join = |names: Vec<String>| names.join(", ");
+    let subnets = join(subnets.iter().map(ToString::to_string).collect());
+    let files = join(
+        damaged
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+    );
+    match (subnets.is_empty(), files.is_empty()) {
+        (true, _) => "no address is free: this node owns no subnet".to_owned(),
+        (_, true) => format!("no address is free in {subnets}: all are in use"),
+        _ => format!("no address is free in {subnets}: all are in use or blocked by {files}"),
+    }
+}

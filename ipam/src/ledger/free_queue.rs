@@ -1,0 +1,191 @@
+//! Where to look for a free address of one subnet without looking at all of them.
+//!
+//! The queue file (see [`crate::ledger::queue_format`]) only hints: the truth is which address files there are.
+//! Each hint is checked before it is believed, and a queue that is lost or damaged is written
+//! anew from the truth. So an operation that was cut between the truth and the hint needs no
+//! repair: what it left is either found true or passed over.
+
+use std::fs::File;
+use std::net::IpAddr;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::ledger::allocator::{self, Choice, Freed, Stock};
+use crate::ledger::disk::Disk;
+use crate::ledger::error::Error;
+use crate::ledger::queue_format::{self, Header, LINE};
+use crate::ledger::request::Request;
+use crate::ledger::scan::{Truth, report_damage};
+
+/// A queue with at least this many taken addresses at its front, and half of it taken, is written
+/// anew without them. So its size follows the number of free addresses, at a constant mean cost.
+const COMPACT: u64 = 1024;
+
+/// The open queue of one subnet.
+pub(crate) struct Hints<'a> {
+    disk: &'a Disk,
+    subnet: IpNet,
+    path: PathBuf,
+    file: File,
+    header: Header,
+    records: u64,
+}
+
+impl<'a> Hints<'a> {
+    /// Opens the queue of `subnet`; writes it if it is missing or damaged.
+    pub(crate) fn open(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
+        match Self::read(disk, subnet)? {
+            Some(hints) => Ok(hints),
+            None => Self::recover(disk, subnet, now),
+        }
+    }
+
+    /// Replaces a queue that is lost, and reports what else is not as we left it.
+    fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
+        let truth = Truth::read(disk, subnet, now)?;
+        truth.report_damage(disk, subnet)?;
+        Self::rebuild(disk, subnet, &truth)
+    }
+
+    fn read(disk: &'a Disk, subnet: &IpNet) -> Result<Option<Self>, Error> {
+        let path = disk.queue(subnet);
+        if !Disk::exists(&path)? {
+            return Ok(None);
+        }
+        let open = File::options().read(true).write(true).open(&path);
+        let file = open.map_err(Error::io("open", &path))?;
+        let length = file.metadata().map_err(Error::io("look at", &path))?.len();
+        let mut line = [0; LINE];
+        let Some(records) = queue_format::records(length) else {
+            return Ok(None);
+        };
+        file.read_exact_at(&mut line, 0)
+            .map_err(Error::io("read", &path))?;
+        let header = Header::parse(&line).filter(|header| {
+            let usable = header
+                .next
+                .is_none_or(|next| allocator::is_usable(subnet, next));
+            usable && header.head <= records
+        });
+        let subnet = *subnet;
+        Ok(header.map(|header| Self {
+            disk,
+            subnet,
+            path,
+            file,
+            header,
+            records,
+        }))
+    }
+
+    /// Writes the queue anew.
+    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, truth: &Truth) -> Result<Self, Error> {
+        let header = Header {
+            next: truth.unused(subnet),
+            head: 0,
+        };
+        let lines: String = truth.freed(subnet).map(Freed::render).collect();
+        let path = disk.queue(subnet);
+        disk.replace(&path, &(header.render() + &lines))?;
+        let why = || "it changes under our hands".to_owned();
+        Self::read(disk, subnet)?.ok_or_else(|| Error::Damaged { path, why: why() })
+    }
+
+    /// What the subnet has to offer. Passes over hints that are not true any more.
+    pub(crate) fn stock(&mut self, request: &Request<'_>) -> Result<Stock, Error> {
+        let oldest = match self.oldest(request)? {
+            Found::Freed(oldest) => oldest,
+            Found::Damage => {
+                *self = Self::recover(self.disk, &self.subnet, request.now)?;
+                match self.oldest(request)? {
+                    Found::Freed(oldest) => oldest,
+                    Found::Damage => None,
+                }
+            }
+        };
+        Ok(Stock {
+            subnet: self.subnet,
+            fresh: self.fresh(request)?,
+            oldest,
+        })
+    }
+
+    fn fresh(&mut self, request: &Request<'_>) -> Result<Option<IpAddr>, Error> {
+        let skip = |next| allocator::skip(&self.subnet, next, request.exclude);
+        while let Some(next) = self.header.next.and_then(skip) {
+            let held = is_held(self.disk, next)?;
+            if !held && self.disk.freed_at(next)?.is_none() {
+                self.header.next = Some(next);
+                return Ok(Some(next));
+            }
+            self.header.next = allocator::after(&self.subnet, next);
+        }
+        self.header.next = None;
+        Ok(None)
+    }
+
+    fn oldest(&mut self, request: &Request<'_>) -> Result<Found, Error> {
+        let mut line = [0; LINE];
+        while self.header.head < self.records {
+            let offset = queue_format::offset(self.header.head);
+            self.file
+                .read_exact_at(&mut line, offset)
+                .map_err(Error::io("read", &self.path))?;
+            let Some(freed) = Freed::parse(&line).filter(|freed| freed.at <= request.now) else {
+                return Ok(Found::Damage);
+            };
+            let usable = allocator::is_usable(&self.subnet, freed.address)
+                && !allocator::is_excluded(freed.address, request.exclude);
+            // Another time: it was taken and freed since, and has another record further back.
+            if usable
+                && self.disk.freed_at(freed.address)? == Some(freed.at)
+                && !is_held(self.disk, freed.address)?
+            {
+                return Ok(Found::Freed(Some(freed)));
+            }
+            self.header.head += 1;
+        }
+        Ok(Found::Freed(None))
+    }
+
+    /// Moves on past `choice`, which has been claimed.
+    pub(crate) fn take(mut self, choice: &Choice) -> Result<(), Error> {
+        match choice {
+            Choice::Fresh(subnet, address) => self.header.next = allocator::after(subnet, *address),
+            Choice::Again(..) => self.header.head += 1,
+            Choice::Named(..) => {}
+        }
+        let Header { head, next } = self.header;
+        if head < COMPACT || head * 2 < self.records {
+            return self
+                .disk
+                .write_header(&self.path, &self.file, &self.header.render());
+        }
+        let mut rest = vec![0; usize::try_from(self.records - head).unwrap_or(0) * LINE];
+        self.file
+            .read_exact_at(&mut rest, queue_format::offset(head))
+            .map_err(Error::io("read", &self.path))?;
+        let header = Header { next, head: 0 }.render();
+        self.disk
+            .replace(&self.path, &(header + &String::from_utf8_lossy(&rest)))
+    }
+}
+
+enum Found {
+    /// The address that has been free for longest, if there is any.
+    Freed(Option<Freed>),
+    /// A line that we did not write.
+    Damage,
+}
+
+/// Whether there is a file for `address`: against what was expected, so somebody should know if it
+/// is not one of ours.
+fn is_held(disk: &Disk, address: IpAddr) -> Result<bool, Error> {
+    if !Disk::exists(&disk.address(address))? {
+        return Ok(false);
+    }
+    report_damage(disk, address).map(|()| true)
+}

@@ -1,0 +1,269 @@
+//! The ledger of one network on one node: which attachment holds which address.
+//!
+//! No process keeps it. Whoever wants to change it locks the folder, for microseconds, and makes
+//! a few steps (see [`crate::ledger::disk`]) whose order is such that it can be cut between any two:
+//!
+//! - ADD: the attachment's link, then the address file, with all its content in one step.
+//! - DEL: the address file, in one step, to the freed ones; then the link.
+//!
+//! So an address is held exactly while its file is in `addresses`, whoever holds one can be found
+//! by the attachment's link, and a link without an address file means nothing.
+
+pub(crate) mod allocation;
+pub(crate) mod allocator;
+pub(crate) mod disk;
+pub(crate) mod error;
+pub(crate) mod free_queue;
+pub(crate) mod inventory;
+pub(crate) mod lock;
+pub(crate) mod queue_format;
+pub(crate) mod release;
+pub(crate) mod request;
+pub(crate) mod scan;
+pub(crate) mod steps;
+pub(crate) mod sweep;
+pub(crate) mod usage;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use nix::fcntl::Flock;
+use wire::cni::Attachment;
+
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator::Choice;
+use crate::ledger::disk::Disk;
+use crate::ledger::error::Error;
+use crate::ledger::free_queue::Hints;
+use crate::ledger::inventory::Inventory;
+use crate::ledger::request::{Obstacle, Request};
+use crate::ledger::scan::Truth;
+
+/// The ledger of one network.
+pub struct Ledger {
+    disk: Disk,
+}
+
+impl Ledger {
+    /// The ledger in the folder of `disk`, which is made if it is missing.
+    pub fn create(disk: Disk) -> Result<Self, Error> {
+        disk.make_folders()?;
+        Ok(Self { disk })
+    }
+
+    /// The ledger in the folder of `disk`, if there is one: otherwise no address is held.
+    pub fn existing(disk: Disk) -> Result<Option<Self>, Error> {
+        Ok(Disk::exists(disk.root())?.then_some(Self { disk }))
+    }
+
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Whether the registry was asked, since this machine was started, if the node's subnets are
+    /// still its own; or could not be asked.
+    pub(crate) fn is_confirmed(&self) -> Result<bool, Error> {
+        Disk::exists(&self.disk.confirmed())
+    }
+
+    /// Notes that it was. If that cannot be noted, the next ADD asks again.
+    pub(crate) fn confirm(&self) {
+        if let Err(error) = self.disk.mark_confirmed() {
+            self.disk.warn(error.to_string());
+        }
+    }
+
+    /// Waits until nobody else works on the ledger. Keep the session for no longer than it takes
+    /// to use it: everybody else waits for it.
+    pub fn lock(&self) -> Result<Session<'_>, Error> {
+        Ok(Session {
+            disk: &self.disk,
+            _lock: lock::folder(self.disk.root())?,
+        })
+    }
+
+    /// As [`Ledger::lock`], but `None` instead of waiting.
+    pub fn try_lock(&self) -> Result<Option<Session<'_>>, Error> {
+        let lock = lock::try_folder(self.disk.root())?;
+        Ok(lock.map(|lock| Session {
+            disk: &self.disk,
+            _lock: lock,
+        }))
+    }
+
+    /// Everything there is, without keeping anybody waiting: what comes and goes meanwhile may be
+    /// missed.
+    pub fn inventory(&self) -> Result<Inventory, Error> {
+        Inventory::read(&self.disk)
+    }
+
+    /// The error that a session ended with, once the session is over: that no address is free may
+    /// be because of files that are not ours, and finding them takes longer than others should
+    /// wait.
+    pub fn explain(&self, error: Error) -> Error {
+        let Error::Exhausted { subnets, .. } = error else {
+            return error;
+        };
+        match Inventory::read(&self.disk) {
+            Ok(inventory) => {
+                let damaged = inventory.damaged.into_iter().map(|(address, _)| address);
+                let blocks = |address: &IpAddr| subnets.iter().any(|net| net.contains(address));
+                let damaged = damaged
+                    .filter(blocks)
+                    .map(|it| self.disk.address(it))
+                    .collect();
+                Error::Exhausted { subnets, damaged }
+            }
+            Err(second) => Error::Several(vec![
+                Error::Exhausted {
+                    subnets,
+                    damaged: Vec::new(),
+                },
+                second,
+            ]),
+        }
+    }
+
+    /// What a person should hear of, although no operation failed because of it.
+    pub fn warnings(&self) -> Vec<String> {
+        self.disk.warnings()
+    }
+}
+
+/// The ledger while it is locked.
+pub struct Session<'a> {
+    pub(crate) disk: &'a Disk,
+    _lock: Flock<std::fs::File>,
+}
+
+impl<'a> Session<'a> {
+    /// Lets `attachment` hold one address of each of the request's pools, or none at all.
+    /// `describe` makes the content of the file of an address from that subnet.
+    pub fn hold(
+        &self,
+        attachment: &Attachment,
+        request: &Request<'_>,
+        describe: impl Fn(IpNet) -> Allocation,
+    ) -> Result<Vec<Choice>, Error> {
+        if let Some(&address) = self.held(attachment)?.first() {
+            return Err(Error::Held {
+                attachment: attachment.clone(),
+                address,
+            });
+        }
+        let pools = request.pools.iter();
+        let chosen = pools
+            .map(|pool| match request.fixed_of(pool) {
+                Some(address) => Ok((self.find(address, pool, request)?, None)),
+                None => self.choose(pool, request),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut choices = Vec::with_capacity(chosen.len());
+        for (choice, hints) in chosen {
+            let allocation = describe(choice.subnet());
+            if let Err(error) = self.claim(attachment, &choice, &allocation) {
+                return Err(self.undo(attachment, request.now, error));
+            }
+            if let Some(Err(error)) = hints.map(|hints| hints.take(&choice)) {
+                // The address is claimed: the next one to look will pass over this hint.
+                self.disk.warn(error.to_string());
+            }
+            choices.push(choice);
+        }
+        Ok(choices)
+    }
+
+    /// That `address`, which was asked for by name, could be handed out. No hint leads to it, and
+    /// those that might will be passed over.
+    fn find(
+        &self,
+        address: IpAddr,
+        subnets: &[IpNet],
+        request: &Request<'_>,
+    ) -> Result<Choice, Error> {
+        let unavailable = |obstacle| Error::Unavailable { address, obstacle };
+        let subnet = request.subnet_of(address, subnets).map_err(unavailable)?;
+        match self.disk.allocation(address)? {
+            None => Ok(Choice::Named(subnet, address)),
+            Some(holder) => Err(unavailable(Obstacle::Held(Box::new(holder)))),
+        }
+    }
+
+    /// The address that would be handed out next, without handing it out. If there seems to be
+    /// none the queues are written anew before that is believed.
+    fn choose(
+        &self,
+        subnets: &[IpNet],
+        request: &Request<'_>,
+    ) -> Result<(Choice, Option<Hints<'a>>), Error> {
+        let now = request.now;
+        if let Some((choice, hints)) =
+            choose(subnets, request, |net| Hints::open(self.disk, net, now))?
+        {
+            return Ok((choice, Some(hints)));
+        }
+        let exhausted = || Error::Exhausted {
+            subnets: subnets.to_vec(),
+            damaged: Vec::new(),
+        };
+        let first = subnets.first().ok_or_else(exhausted)?;
+        let truth = Truth::read(self.disk, first, now)?;
+        let found = choose(subnets, request, |net| {
+            Hints::rebuild(self.disk, net, &truth)
+        })?;
+        let (choice, hints) = found.ok_or_else(exhausted)?;
+        Ok((choice, Some(hints)))
+    }
+
+    /// Whether ADD would find an address in each of the request's pools.
+    pub fn could_hold(&self, request: &Request<'_>) -> Result<(), Error> {
+        request
+            .pools
+            .iter()
+            .try_for_each(|pool| self.choose(pool, request).map(drop))
+    }
+
+    fn claim(
+        &self,
+        attachment: &Attachment,
+        choice: &Choice,
+        allocation: &Allocation,
+    ) -> Result<(), Error> {
+        let address = choice.address();
+        self.disk.make_link(attachment, address)?;
+        self.disk.claim(address, allocation)?;
+        self.disk
+            .remove(&self.disk.freed().join(address.to_string()))
+    }
+
+    /// Gives back what an ADD got before it failed with `error`.
+    fn undo(&self, attachment: &Attachment, now: Duration, error: Error) -> Error {
+        match self.free(attachment, now) {
+            Ok(_) => error,
+            Err(second) => Error::Several(vec![error, second]),
+        }
+    }
+}
+
+/// Chooses among `subnets`, whose queues `open` opens.
+fn choose<'a>(
+    subnets: &[IpNet],
+    request: &Request<'_>,
+    open: impl Fn(&IpNet) -> Result<Hints<'a>, Error>,
+) -> Result<Option<(Choice, Hints<'a>)>, Error> {
+    let mut opened = Vec::new();
+    let stocks = subnets.iter().map(|subnet| {
+        let mut hints = open(subnet)?;
+        let stock = hints.stock(request)?;
+        opened.push((*subnet, hints));
+        Ok(stock)
+    });
+    let choice = allocator::choose(stocks, request.now, request.cool_down)?;
+    Ok(choice.and_then(|choice| {
+        let chosen = opened
+            .into_iter()
+            .find(|(subnet, _)| *subnet == choice.subnet());
+        chosen.map(|(_, hints)| (choice, hints))
+    }))
+}

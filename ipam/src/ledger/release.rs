@@ -1,0 +1,176 @@
+//! The ledger's other half: giving back, and looking at everything there is.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use wire::cni::Attachment;
+
+use crate::ledger::Session;
+use crate::ledger::allocator::Freed;
+use crate::ledger::disk::{Disk, family};
+use crate::ledger::error::Error;
+use crate::ledger::inventory::Inventory;
+
+impl Session<'_> {
+    /// Frees what `attachment` holds, as of `now` (time since boot). Does all that it can before
+    /// it reports what it could not. Returns the addresses that it freed.
+    pub fn free(&self, attachment: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
+        let mut freed = Vec::new();
+        let mut errors = Vec::new();
+        for family in ['4', '6'] {
+            let link = self.disk.link(attachment, family);
+            match self.free_linked(attachment, &link, now) {
+                Ok(addresses) => freed.extend(addresses),
+                Err(error) => errors.push(error),
+            }
+        }
+        Error::all(errors).map(|()| freed)
+    }
+
+    fn free_linked(
+        &self,
+        attachment: &Attachment,
+        link: &Path,
+        now: Duration,
+    ) -> Result<Vec<IpAddr>, Error> {
+        let mut freed = Vec::new();
+        for address in self.linked(attachment, link)? {
+            if self.release(attachment, address, link, now)? {
+                freed.push(address);
+            }
+        }
+        self.disk.remove(link)?;
+        Ok(freed)
+    }
+
+    /// The addresses that `attachment` holds.
+    pub fn held(&self, attachment: &Attachment) -> Result<Vec<IpAddr>, Error> {
+        let mut held = Vec::new();
+        for family in ['4', '6'] {
+            for address in self.linked(attachment, &self.disk.link(attachment, family))? {
+                let allocation = self.disk.allocation(address)?;
+                held.extend(
+                    allocation
+                        .filter(|it| it.is_of(attachment))
+                        .map(|_| address),
+                );
+            }
+        }
+        Ok(held)
+    }
+
+    /// The address that a link names. In the place of a link that names none, the addresses that
+    /// `attachment` holds by their own files: slow, but only after somebody damaged the link.
+    fn linked(&self, attachment: &Attachment, link: &Path) -> Result<Vec<IpAddr>, Error> {
+        if !Disk::exists(link)? {
+            return Ok(Vec::new());
+        }
+        if let Some(address) = target(link) {
+            return Ok(vec![address]);
+        }
+        self.disk.warn(format!(
+            "{} is damaged: it is not a link to an address",
+            link.display()
+        ));
+        let held = self.inventory()?.held.into_iter();
+        Ok(held
+            .filter(|(_, it)| it.is_of(attachment))
+            .map(|(address, _)| address)
+            .collect())
+    }
+
+    /// Frees `address` if `attachment`, whose link names it, is the one that holds it. A damaged
+    /// file is taken for its own if no other attachment's link names the address.
+    fn release(
+        &self,
+        attachment: &Attachment,
+        address: IpAddr,
+        link: &Path,
+        now: Duration,
+    ) -> Result<bool, Error> {
+        match self.disk.allocation(address) {
+            Ok(None) => Ok(false),
+            Ok(Some(allocation)) if !allocation.is_of(attachment) => Ok(false),
+            Ok(Some(allocation)) => {
+                self.put_back(address, &[allocation.subnet], now)?;
+                Ok(true)
+            }
+            Err(damage @ Error::Damaged { .. }) => {
+                self.disk.warn(damage.to_string());
+                if !self.disk.address(address).is_file() || self.is_linked(address, link)? {
+                    return Ok(false);
+                }
+                self.put_back(address, &self.queues_with(address)?, now)?;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves the file of `address` to the freed ones. The record for the queue comes first: if we
+    /// are cut in between it is passed over, as the address is not free; the other way round the
+    /// address would be forgotten.
+    pub(crate) fn put_back(
+        &self,
+        address: IpAddr,
+        subnets: &[IpNet],
+        now: Duration,
+    ) -> Result<(), Error> {
+        self.disk.stamp(address, now)?;
+        for subnet in subnets {
+            if self
+                .disk
+                .append(subnet, &Freed { address, at: now })
+                .is_err()
+            {
+                // A full disk must not keep an address from being freed. The next ADD writes
+                // the queue anew.
+                self.disk.remove(&self.disk.queue(subnet))?;
+            }
+        }
+        self.disk.free(address)
+    }
+
+    /// Whether a link other than `except` names `address`.
+    fn is_linked(&self, address: IpAddr, except: &Path) -> Result<bool, Error> {
+        let folder = self.disk.attachments();
+        let mut links = Disk::names(&folder)?
+            .into_iter()
+            .map(|name| folder.join(name));
+        Ok(links.any(|link| link != except && target(&link) == Some(address)))
+    }
+
+    /// The subnets with a queue that `address` may be in.
+    fn queues_with(&self, address: IpAddr) -> Result<Vec<IpNet>, Error> {
+        let names = Disk::names(&self.disk.queues())?;
+        let subnets = names
+            .iter()
+            .filter_map(|name| name.replace('-', "/").parse().ok());
+        Ok(subnets
+            .filter(|subnet: &IpNet| subnet.contains(&address))
+            .collect())
+    }
+
+    /// Everything there is.
+    pub fn inventory(&self) -> Result<Inventory, Error> {
+        Inventory::read(self.disk)
+    }
+}
+
+/// The address that a link of ours names: one of the family that the link's own name ends in.
+pub(crate) fn target(link: &Path) -> Option<IpAddr> {
+    let target = fs::read_link(link).ok()?;
+    let address: IpAddr = target
+        .strip_prefix("../addresses")
+        .ok()?
+        .to_str()?
+        .parse()
+        .ok()?;
+    let named = link.to_str()?.strip_suffix(family(address));
+    named
+        .is_some_and(|rest| rest.ends_with('.'))
+        .then_some(address)
+}

@@ -1,0 +1,135 @@
+//! What ADD asks of the ledger, and why it may not get an address that it asks for by name.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator;
+
+/// What ADD asks for.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// For each pod CIDR the node's subnets, in the order in which it came to own them.
+    pub pools: &'a [Vec<IpNet>],
+    /// Addresses that nobody gets.
+    pub exclude: &'a [IpNet],
+    /// Addresses that it has to be, at most one of each family; of the others any.
+    pub fixed: &'a [IpAddr],
+    /// How long an address stays unused after it was freed, while there are others.
+    pub cool_down: Duration,
+    /// The time since boot.
+    pub now: Duration,
+}
+
+impl Request<'_> {
+    /// The address that it has to be from `subnets`, which are of one family.
+    pub(crate) fn fixed_of(&self, subnets: &[IpNet]) -> Option<IpAddr> {
+        let family = subnets.first()?.addr().is_ipv4();
+        let mut fixed = self.fixed.iter().copied();
+        fixed.find(|address| address.is_ipv4() == family)
+    }
+
+    /// Which of `subnets` has `address` to give, whether or not it is free.
+    pub(crate) fn subnet_of(&self, address: IpAddr, subnets: &[IpNet]) -> Result<IpNet, Obstacle> {
+        let Some(subnet) = subnets.iter().find(|subnet| subnet.contains(&address)) else {
+            return Err(Obstacle::Elsewhere(subnets.to_vec()));
+        };
+        if !allocator::is_usable(subnet, address) {
+            return Err(Obstacle::Reserved(*subnet));
+        }
+        match self.exclude.iter().find(|net| net.contains(&address)) {
+            Some(net) => Err(Obstacle::Excluded(*net)),
+            None => Ok(*subnet),
+        }
+    }
+}
+
+/// Why an address that was asked for cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// No subnet of this node contains it; these are the node's.
+    Elsewhere(Vec<IpNet>),
+    /// It is the network's, the node's or the broadcast address of this subnet.
+    Reserved(IpNet),
+    /// The configuration excludes it, with all of this.
+    Excluded(IpNet),
+    /// Somebody has it.
+    Held(Box<Allocation>),
+}
+
+impl Obstacle {
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Elsewhere(_) => {
+                "ask for an address from a subnet of the node that the pod runs on, or for none"
+            }
+            Self::Reserved(_) | Self::Excluded(_) => "ask for another address, or for none",
+            Self::Held(_) => "delete that pod first, or ask for another address",
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elsewhere(subnets) => {
+                let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "it is in no subnet of this node ({})",
+                    subnets.join(", ")
+                )
+            }
+            Self::Reserved(subnet) => write!(
+                f,
+                "pods never get the network's, the node's and the broadcast address of {subnet}"
+            ),
+            Self::Excluded(net) => write!(f, "the configuration excludes {net}"),
+            Self::Held(holder) => {
+                let (container, interface) = (&holder.container_id, &holder.interface);
+                write!(f, "attachment {container}/{interface} holds it")?;
+                match (&holder.pod_namespace, &holder.pod_name) {
+                    (Some(namespace), Some(pod)) => write!(f, " (pod {namespace}/{pod})"),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_by_name_has_to_be_in_a_subnet_usable_and_not_excluded() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let subnets = [net("10.9.1.0/24"), net("10.9.7.0/24")];
+        let exclude = [net("10.9.7.16/28"), net("10.9.1.9/32")];
+        let request = Request {
+            pools: &[],
+            exclude: &exclude,
+            fixed: &[],
+            cool_down: Duration::ZERO,
+            now: Duration::ZERO,
+        };
+        for (address, expected) in [
+            ("10.9.1.2", Ok(subnets[0])),
+            ("10.9.7.254", Ok(subnets[1])),
+            ("10.9.2.2", Err(Obstacle::Elsewhere(subnets.to_vec()))),
+            ("fd00::2", Err(Obstacle::Elsewhere(subnets.to_vec()))),
+            ("10.9.1.0", Err(Obstacle::Reserved(subnets[0]))),
+            ("10.9.1.1", Err(Obstacle::Reserved(subnets[0]))),
+            ("10.9.7.255", Err(Obstacle::Reserved(subnets[1]))),
+            ("10.9.1.9", Err(Obstacle::Excluded(exclude[1]))),
+            ("10.9.7.31", Err(Obstacle::Excluded(exclude[0]))),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(request.subnet_of(address, &subnets), expected, "{address}");
+        }
+    }
+}

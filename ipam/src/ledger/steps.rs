@@ -1,0 +1,168 @@
+//! The single steps that change what is on disk.
+//!
+//! Each is one system call as far as others can see, so that an operation made of them can only be
+//! cut between two of them. Two look at more: what a claim writes has no name until it is claimed,
+//! and a queue is written beside the old one before it takes its place.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ipnet::IpNet;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
+use wire::cni::Attachment;
+
+use crate::ledger::allocation::Allocation;
+use crate::ledger::allocator::Freed;
+use crate::ledger::disk::{Disk, Step, family, open_address};
+use crate::ledger::error::Error;
+
+impl Disk {
+    fn step<T>(
+        &self,
+        step: Step,
+        action: &'static str,
+        path: &Path,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, Error> {
+        let watched = self.watch.as_ref().map_or(Ok(()), |watch| watch(step));
+        watched
+            .and_then(|()| change())
+            .map_err(Error::io(action, path))
+    }
+
+    /// Makes the folders that are missing.
+    pub(crate) fn make_folders(&self) -> Result<(), Error> {
+        let folders = [
+            self.addresses(),
+            self.attachments(),
+            self.freed(),
+            self.queues(),
+        ];
+        for folder in folders {
+            if !folder.is_dir() {
+                // Whatever the runtime's umask: others may read, nobody else may write.
+                let make = || {
+                    DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o755)
+                        .create(&folder)
+                };
+                self.step(Step::Folder, "create the folder", &folder, make)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the node's subnets as confirmed.
+    pub(crate) fn mark_confirmed(&self) -> Result<(), Error> {
+        let path = self.confirmed();
+        self.step(Step::Confirm, "create", &path, || {
+            let mut new = OpenOptions::new();
+            new.write(true).create(true).mode(0o644).open(&path)
+        })?;
+        Ok(())
+    }
+
+    /// Takes `address`: its file appears with all its content, or not at all.
+    pub(crate) fn claim(&self, address: IpAddr, allocation: &Allocation) -> Result<(), Error> {
+        let path = self.address(address);
+        let content = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .mode(0o644)
+                .custom_flags(OFlag::O_TMPFILE.bits())
+                .open(self.addresses())?;
+            file.write_all(allocation.render().as_bytes())?;
+            Ok(file)
+        };
+        let file = self.step(Step::Content, "create", &path, content)?;
+        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        self.step(Step::Claim, "create", &path, || {
+            let follow = AtFlags::AT_SYMLINK_FOLLOW;
+            Ok(linkat(
+                AT_FDCWD,
+                nameless.as_str(),
+                AT_FDCWD,
+                &path,
+                follow,
+            )?)
+        })
+    }
+
+    /// Lets the link of `attachment` name `address`.
+    pub(crate) fn make_link(&self, attachment: &Attachment, address: IpAddr) -> Result<(), Error> {
+        let path = self.link(attachment, family(address));
+        let target = Path::new("../addresses").join(address.to_string());
+        self.remove(&path)?;
+        self.step(Step::Link, "create", &path, || symlink(target, &path))
+    }
+
+    /// Removes `path`, which may be gone already.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+        if !Self::exists(path)? {
+            return Ok(());
+        }
+        self.step(Step::Remove, "remove", path, || {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Notes in the file of `address` that it is freed at `at`, before [`Disk::free`] frees it.
+    pub(crate) fn stamp(&self, address: IpAddr, at: Duration) -> Result<(), Error> {
+        let path = self.address(address);
+        self.set_time(&path, at)
+    }
+
+    /// Sets the time at which a file was freed.
+    pub(crate) fn set_time(&self, path: &Path, at: Duration) -> Result<(), Error> {
+        let Some(file) = open_address(path)? else {
+            return Ok(());
+        };
+        self.step(Step::Stamp, "set the time of", path, || {
+            file.set_modified(SystemTime::UNIX_EPOCH + at)
+        })
+    }
+
+    /// Frees `address`: in one step its file is with the freed ones.
+    pub(crate) fn free(&self, address: IpAddr) -> Result<(), Error> {
+        let path = self.address(address);
+        let freed = self.freed().join(address.to_string());
+        self.step(Step::Free, "free", &path, || fs::rename(&path, freed))
+    }
+
+    /// Appends to the queue of `subnet`, if there is one.
+    pub(crate) fn append(&self, subnet: &IpNet, freed: &Freed) -> Result<(), Error> {
+        let path = self.queue(subnet);
+        let append = || match OpenOptions::new().append(true).open(&path) {
+            Ok(mut file) => file.write_all(freed.render().as_bytes()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.step(Step::Append, "append to", &path, append)
+    }
+
+    /// Writes the first line of an open queue.
+    pub(crate) fn write_header(&self, path: &Path, file: &File, line: &str) -> Result<(), Error> {
+        self.step(Step::Header, "write", path, || {
+            file.write_all_at(line.as_bytes(), 0)
+        })
+    }
+
+    /// Puts a queue with `content` in the place of the one at `path`.
+    pub(crate) fn replace(&self, path: &Path, content: &str) -> Result<(), Error> {
+        let mut new = path.to_owned().into_os_string();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        self.step(Step::Queue, "write", &new, || fs::write(&new, content))?;
+        self.step(Step::Replace, "replace", path, || fs::rename(&new, path))
+    }
+}

@@ -1,0 +1,119 @@
+//! How much of the node's subnets is in use: what growth is decided on, and what people ask.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::ledger::disk::Disk;
+use crate::ledger::error::Error;
+use crate::ledger::{Ledger, Session, allocator};
+
+/// How much of one subnet is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// The subnet.
+    pub subnet: IpNet,
+    /// How many addresses pods may have of it, all in all.
+    pub capacity: u128,
+    /// How many of these are held, or kept by a file that does not say for whom.
+    pub held: u64,
+    /// How many are free, but not for as long as the cool-down is.
+    pub cooling: u64,
+    /// How long until the last of these has cooled down; zero if there is none.
+    pub cool_in: Duration,
+}
+
+impl Usage {
+    /// How many can be handed out without hurry.
+    pub fn ready(&self) -> u128 {
+        let not = u128::from(self.held) + u128::from(self.cooling);
+        self.capacity.saturating_sub(not)
+    }
+}
+
+impl Ledger {
+    /// How much of each of `subnets` is in use at `now` (time since boot). Nobody is kept waiting
+    /// for this: what comes and goes meanwhile may be missed.
+    pub fn usage(
+        &self,
+        subnets: &[IpNet],
+        exclude: &[IpNet],
+        cool_down: Duration,
+        now: Duration,
+    ) -> Result<Vec<Usage>, Error> {
+        let disk = self.disk();
+        let mut usage: Vec<_> = subnets.iter().map(|net| unused(*net, exclude)).collect();
+        let held = disk.held()?;
+        for address in &held {
+            if let Some(usage) = of(&mut usage, *address, exclude) {
+                usage.held += 1;
+            }
+        }
+        for address in addresses(&Disk::names(&disk.freed())?) {
+            let Some(usage) = of(&mut usage, address, exclude) else {
+                continue;
+            };
+            // A time of the future was not written by us; the next ADD counts it from now.
+            let age = disk.freed_at(address)?.map(|at| now.saturating_sub(at));
+            if let Some(age) =
+                age.filter(|age| *age < cool_down && held.binary_search(&address).is_err())
+            {
+                usage.cooling += 1;
+                usage.cool_in = usage.cool_in.max(cool_down.saturating_sub(age));
+            }
+        }
+        Ok(usage)
+    }
+}
+
+impl Session<'_> {
+    /// Lets go of `subnet`, if none of its addresses is held: `take_off` takes it off the list of
+    /// the node's subnets. ADD reads that list while the ledger is locked, as it is now, so nobody
+    /// is given an address of it from here on. What is remembered of its addresses goes too.
+    /// Returns whether it did.
+    pub fn let_go<E: From<Error>>(
+        &self,
+        subnet: &IpNet,
+        take_off: impl FnOnce() -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let held = self.disk.held()?;
+        if held.iter().any(|address| subnet.contains(address)) {
+            return Ok(false);
+        }
+        take_off()?;
+        for name in Disk::names(&self.disk.freed())? {
+            if name
+                .parse()
+                .is_ok_and(|address: IpAddr| subnet.contains(&address))
+            {
+                self.disk.remove(&self.disk.freed().join(name))?;
+            }
+        }
+        self.disk.remove(&self.disk.queue(subnet))?;
+        Ok(true)
+    }
+}
+
+fn addresses(names: &[String]) -> impl Iterator<Item = IpAddr> {
+    names.iter().filter_map(|name| name.parse().ok())
+}
+
+fn unused(subnet: IpNet, exclude: &[IpNet]) -> Usage {
+    Usage {
+        subnet,
+        capacity: allocator::usable(&subnet, exclude),
+        held: 0,
+        cooling: 0,
+        cool_in: Duration::ZERO,
+    }
+}
+
+/// The subnet that `address` is from. An address that has come to be excluded since it was handed
+/// out is in nobody's way.
+fn of<'a>(usage: &'a mut [Usage], address: IpAddr, exclude: &[IpNet]) -> Option<&'a mut Usage> {
+    let mut usage = usage.iter_mut();
+    usage.find(|usage| {
+        allocator::is_usable(&usage.subnet, address) && !allocator::is_excluded(address, exclude)
+    })
+}

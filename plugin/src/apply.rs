@@ -1,0 +1,217 @@
+//! Making what a wiring says, in the kernel, or taking it back.
+
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use wire::cni::{Call, Error, code};
+use wire::netlink::{self, Socket};
+use wire::netns::Netns;
+use wire::pod_link;
+use wire::sysctl;
+
+use crate::error::{self, kernel};
+use crate::wiring::Wiring;
+use crate::{deferred_delete, node};
+
+/// One socket on each side of the pair.
+pub(crate) struct Sockets {
+    pub(crate) host: Socket,
+    pub(crate) pod: Socket,
+}
+
+/// Why a pod is not wired.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// Whether something may be in the kernel still: then its addresses are not free.
+    pub(crate) is_left: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            is_left: false,
+        }
+    }
+}
+
+impl Sockets {
+    /// Opens both.
+    pub(crate) fn open(netns: &Netns) -> Result<Self, Error> {
+        Ok(Self {
+            host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
+            pod: netns.socket().map_err(|error| error::namespace(&error))?,
+        })
+    }
+}
+
+/// The two ends of a pair: their indexes, each in its own namespace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    host: u32,
+    pod: u32,
+}
+
+/// Makes the rest of what the wiring says around its pair, or takes the pair back, or says what it
+/// could not take back.
+pub(crate) fn make(
+    wiring: &Wiring,
+    netns: &Netns,
+    sockets: &mut Sockets,
+    ends: Ends,
+) -> Result<(), Failed> {
+    node::enable_forwarding(&wiring.addresses)
+        .and_then(|()| connect(wiring, netns, sockets, ends))
+        .map_err(|error| take_back(error, wiring, sockets, ends))
+}
+
+/// Takes the pair back because of `error`, and says so if it could not.
+pub(crate) fn take_back(
+    error: Error,
+    wiring: &Wiring,
+    sockets: &mut Sockets,
+    ends: Ends,
+) -> Failed {
+    match deferred_delete::take_back(&mut sockets.host, ends.host) {
+        Ok(()) => error.into(),
+        Err(failure) => left_behind(error, wiring, &failure),
+    }
+}
+
+/// Removes a pair of this attachment that has no alias yet: no addresses have been found for it.
+pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
+    let name = pod_link::host_interface(&call.network, call.environment.attachment()?);
+    let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
+    let mut host = Socket::open().map_err(failed)?;
+    let link = host.link_by_name(&name).map_err(failed)?;
+    match link.filter(|link| link.alias.is_none() && link.kind.as_deref() == Some("veth")) {
+        Some(link) => deferred_delete::take_back(&mut host, link.index).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// Makes the pair of a wiring, which does not depend on its addresses.
+pub(crate) fn make_pair(
+    wiring: &Wiring,
+    netns: &Netns,
+    sockets: &mut Sockets,
+) -> Result<Ends, Failed> {
+    let pair = wiring.pair(netns.as_raw_fd());
+    let made = match sockets.host.add_veth(&pair) {
+        // The name may be that of an interface that has been removed and is not destroyed yet, or was
+        // so until just now.
+        Err(error)
+            if error.errno() == Some(Errno::EEXIST)
+                && deferred_delete::destroy(&mut sockets.host).is_ok() =>
+        {
+            sockets.host.add_veth(&pair)
+        }
+        outcome => outcome,
+    };
+    let ends = made.map(|(host, pod)| Ends { host, pod });
+    ends.map_err(|error| match error {
+        netlink::Error::Refused { .. } => pair_refused(wiring, &error, sockets),
+        // The request may have been carried out.
+        _ => left_behind(pair_refused(wiring, &error, sockets).error, wiring, &error),
+    })
+}
+
+/// Wires the two ends of the pair.
+fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) -> Result<(), Error> {
+    let Sockets { host, pod } = sockets;
+    let failed =
+        |place: &str, error: &_| kernel(&format!("wiring {} {place}", wiring.alias), error);
+    host.apply_all(&wiring.host_requests(ends.host))
+        .map_err(|error| failed("on the host", &error))?;
+    apply_settings(wiring, netns)?;
+    pod.apply_all(&wiring.pod_requests(ends.pod))
+        .map_err(|error| failed("inside the pod", &error))?;
+    host.apply_all(&wiring.acquaintance(ends.host))
+        .map_err(|error| failed("on the host", &error))
+}
+
+/// The error of an ADD that could not take back what it had made. Its addresses stay reserved: one
+/// that is given to another pod while a route leads to this one would be two pods'.
+fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> Failed {
+    let (host_end, alias) = (&wiring.host_name, &wiring.alias);
+    let advice = format!(
+        "host interface {host_end} of {alias} may be left, with its routes, as taking it back \
+         failed too ({failure}): its addresses stay reserved until DEL is called"
+    );
+    Failed {
+        error: with_details(error, &advice),
+        is_left: true,
+    }
+}
+
+/// Settings of the pod's interface, which is not up yet.
+fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
+    if wiring.settings.is_empty() {
+        return Ok(());
+    }
+    let apply = || -> Result<(), std::io::Error> {
+        for (path, value) in &wiring.settings {
+            sysctl::ensure(path, value)?;
+        }
+        Ok(())
+    };
+    netns
+        .run(apply)
+        .map_err(|error| error::namespace(&error))?
+        .map_err(|error| {
+            Error::new(code::IO, format!("inside the pod: {error}"))
+                .advise("check `sysctl` in the flatland section of the conflist")
+        })
+}
+
+/// Why the kernel did not make the pair: a name that is taken is told apart by who holds it.
+fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> Failed {
+    let pod_name = &wiring.pod_name;
+    if error.errno() != Some(Errno::EEXIST) {
+        let doing = format!("making the pair {} and {pod_name}", wiring.host_name);
+        return kernel(&doing, error).into();
+    }
+    let error = match sockets.host.link_by_name(&wiring.host_name) {
+        // The addresses stay the pod's: an IPAM plugin may have given it the same ones again.
+        Ok(Some(holder)) if holder.alias.as_deref() == Some(&wiring.alias) => {
+            return Failed {
+                error: attached_already(wiring),
+                is_left: true,
+            };
+        }
+        Ok(Some(holder)) => Error::new(
+            code::ALREADY_ATTACHED,
+            format!(
+                "host interface {} is taken, by {}",
+                holder.name,
+                holder
+                    .alias
+                    .as_deref()
+                    .unwrap_or("something that is not Flatland's")
+            ),
+        )
+        .advise("delete the pod that holds it, or the interface if nothing uses it"),
+        _ => Error::new(
+            code::ALREADY_ATTACHED,
+            format!("interface {pod_name} exists already in the pod's network namespace"),
+        )
+        .advise("the runtime must ask for a name that is free, or call DEL for it first"),
+    };
+    error.into()
+}
+
+fn attached_already(wiring: &Wiring) -> Error {
+    let (alias, name) = (&wiring.alias, &wiring.host_name);
+    let msg = format!("{alias} is attached already, by host interface {name}");
+    Error::new(code::ALREADY_ATTACHED, msg)
+        .advise("call DEL first: an ADD that was cut short leaves this behind")
+}
+
+/// The error, with more to say on what to do about it.
+pub(crate) fn with_details(error: Error, more: &str) -> Error {
+    let parts = [error.details.as_str(), more];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    let details = parts.collect::<Vec<_>>().join("; ");
+    error.advise(details)
+}

@@ -1,0 +1,262 @@
+//! What is wrong with a pod's wiring, as a pure comparison of what ADD would make with what is
+//! there. What ADD asks the kernel for is what is looked for, so that the two cannot drift apart.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::cni::Success;
+use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind};
+
+use crate::spoof_guard::SpoofGuard;
+use crate::wiring::{self, Wiring};
+
+/// What ADD made, as the result of the whole chain has it: later plugins may have changed it.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    /// The wiring, with the MAC that the result states.
+    pub(crate) wiring: Wiring,
+    /// Whether a later plugin gave the pod another MAC. The kernel forgets the pod's neighbours then,
+    /// permanent ones too (`neigh_changeaddr`), and asks for them when it needs them.
+    has_other_mac: bool,
+    /// Destinations that the result still leads through our gateways.
+    destinations: Vec<IpNet>,
+    /// MTUs that the result states; it does from CNI 1.1.0 on.
+    host_mtu: Option<u32>,
+    pod_mtu: Option<u32>,
+}
+
+/// What is there.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    /// In the pod.
+    pub(crate) inside: Side,
+    /// On the host; its routes are what a packet to each of the pod's addresses takes.
+    pub(crate) outside: Side,
+    /// What keeps the pod from sending under addresses of others.
+    pub(crate) spoof_guard: SpoofGuard,
+    /// Whether the host end answers ARP for the gateway.
+    pub(crate) proxy_arp: bool,
+    /// The wiring's settings of the pod's interface, in its order, where they can be read.
+    pub(crate) settings: Vec<Option<String>>,
+}
+
+/// One end of the pair and what hangs on it.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    /// The interface, if it is there.
+    pub(crate) link: Option<Link>,
+    /// Its addresses.
+    pub(crate) addresses: Vec<Address>,
+    /// Routes, not only its own.
+    pub(crate) routes: Vec<Route>,
+    /// Those of its neighbours that it should have.
+    pub(crate) neighbours: Vec<Neighbour>,
+}
+
+impl Expected {
+    /// `wiring` is what ADD makes of the addresses in `result`.
+    pub(crate) fn new(mut wiring: Wiring, result: &Success) -> Self {
+        let stated = |name: &str, inside: bool| {
+            result.interfaces.iter().find(move |interface| {
+                interface.name == name && interface.sandbox.is_some() == inside
+            })
+        };
+        let pod = stated(&wiring.pod_name, true);
+        let mac = pod.and_then(|pod| pod.mac.as_deref()?.parse::<Mac>().ok());
+        let pod_mtu = pod.and_then(|pod| pod.mtu);
+        let host_mtu = stated(&wiring.host_name, false).and_then(|host| host.mtu);
+        let has_other_mac = mac.is_some_and(|mac| mac != wiring.pod_mac);
+        wiring.pod_mac = mac.unwrap_or(wiring.pod_mac);
+        let ours = result
+            .routes
+            .iter()
+            .filter(|route| route.gw == Some(wiring::gateway_of(&route.dst)));
+        Self {
+            wiring,
+            has_other_mac,
+            destinations: ours.map(|route| route.dst).collect(),
+            host_mtu,
+            pod_mtu,
+        }
+    }
+
+    /// Whether a route is still to be expected in a pod with these routes: one to a destination
+    /// that the result has, or the one to the gateway of such, unless they do without it.
+    fn keeps(&self, route: &Route, there: &[Route]) -> bool {
+        if self.destinations.contains(&route.dst) {
+            return true;
+        }
+        let needed = |dst: &IpNet| {
+            let onlink = |there: &Route| there.dst == *dst && there.onlink;
+            wiring::gateway_of(dst) == route.dst.addr() && !there.iter().any(onlink)
+        };
+        self.destinations.iter().any(needed)
+    }
+}
+
+/// Everything that is wrong, in words; nothing if nothing is.
+pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> {
+    let wiring = &expected.wiring;
+    let mut found = Vec::new();
+    let (inside, outside) = (&observed.inside, &observed.outside);
+    if let Some(link) = &inside.link {
+        let requests = wiring.pod_requests(link.index);
+        found.extend(requests.iter().filter_map(|request| match request {
+            Request::AddRoute(route) if !expected.keeps(route, &inside.routes) => None,
+            Request::AddNeighbour(gateway)
+                if expected.has_other_mac && !inside.knows(gateway.address) =>
+            {
+                None
+            }
+            request => inside.lacks(link, request),
+        }));
+        let what = format!("interface {} in the pod", wiring.pod_name);
+        if !link.up {
+            found.push(format!("{what} is down"));
+        }
+        found.extend(wrong_mac(&what, link, wiring.pod_mac));
+        found.extend(wrong_mtu(&what, link, expected.pod_mtu, wiring.mtu));
+        found.extend(wrong_settings(wiring, &observed.settings));
+    } else {
+        found.push(format!("interface {} in the pod is gone", wiring.pod_name));
+    }
+    if let Some(link) = &outside.link {
+        let requests = wiring.host_requests(link.index);
+        let neighbours = wiring.acquaintance(link.index);
+        let lacking = requests
+            .iter()
+            .chain(&neighbours)
+            .filter_map(|request| outside.lacks(link, request));
+        found.extend(lacking);
+        let what = format!("host interface {}", wiring.host_name);
+        if !link.up {
+            found.push(format!("{what} is down"));
+        }
+        found.extend(wrong_mac(&what, link, wiring.host_mac));
+        found.extend(wrong_mtu(&what, link, expected.host_mtu, wiring.mtu));
+        found.extend(observed.spoof_guard.finding(&link.name));
+        if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
+            found.push(format!(
+                "{what} does not answer a guest that asks for its gateway: proxy_arp is not 1"
+            ));
+        }
+    } else {
+        found.push(format!("host interface {} is gone", wiring.host_name));
+    }
+    found.extend(strangers(inside.link.as_ref(), outside.link.as_ref()));
+    found
+}
+
+impl Side {
+    /// What is missing of that which the request makes.
+    fn lacks(&self, link: &Link, request: &Request) -> Option<String> {
+        match request {
+            Request::ChangeLink { change, .. } => changed_back(link, change),
+            Request::AddAddress(wanted) => self.lacks_address(link, wanted),
+            // The kernel's own, in a table that nobody else touches.
+            Request::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
+            Request::AddRoute(wanted) => self.lacks_route(link, wanted),
+            Request::AddNeighbour(wanted) => self.lacks_neighbour(link, wanted),
+            _ => None,
+        }
+    }
+
+    fn lacks_address(&self, link: &Link, wanted: &Address) -> Option<String> {
+        let there = |address: &Address| address.address == wanted.address;
+        let name = &link.name;
+        (!self.addresses.iter().any(there))
+            .then(|| format!("{name} does not have address {}", wanted.address))
+    }
+
+    fn lacks_route(&self, link: &Link, wanted: &Route) -> Option<String> {
+        let mut to_same = self.routes.iter().filter(|route| route.dst == wanted.dst);
+        let same = |route: &&Route| {
+            (route.kind, route.via, route.dev) == (wanted.kind, wanted.via, wanted.dev)
+        };
+        if to_same.clone().any(|route| same(&route)) {
+            return None;
+        }
+        let (dst, name) = (wanted.dst, &link.name);
+        Some(match to_same.next() {
+            None => format!("the route to {dst} through {name} is missing"),
+            Some(other) => {
+                format!("the route to {dst} does not lead through {name}: it is {other}")
+            }
+        })
+    }
+
+    fn knows(&self, address: IpAddr) -> bool {
+        let mut neighbours = self.neighbours.iter();
+        neighbours.any(|neighbour| neighbour.address == address)
+    }
+
+    fn lacks_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
+        let (address, name) = (wanted.address, &link.name);
+        let same = |neighbour: &&Neighbour| neighbour.address == address;
+        match self.neighbours.iter().find(same) {
+            Some(there) if there.mac == wanted.mac => None,
+            // The neighbour itself said so, and may do so again.
+            Some(there) if !wanted.permanent && !there.permanent => None,
+            Some(other) => Some(format!(
+                "{name} sends what is for {address} to MAC {}, not {}",
+                other.mac, wanted.mac
+            )),
+            None => Some(format!("the neighbour {address} of {name} is missing")),
+        }
+    }
+}
+
+/// What is no longer as a change of the link made it.
+fn changed_back(link: &Link, change: &LinkChange) -> Option<String> {
+    let name = &link.name;
+    let alias = change.alias.as_deref()?;
+    match link.alias.as_deref() {
+        Some(there) if there == alias => None,
+        Some(other) => Some(format!("host interface {name} belongs to {other:?}")),
+        None => Some(format!("host interface {name} does not say whose it is")),
+    }
+}
+
+fn wrong_mac(what: &str, link: &Link, wanted: Mac) -> Option<String> {
+    let mac = link.mac.filter(|mac| *mac != wanted)?;
+    Some(format!("{what} has MAC {mac}, not {wanted}"))
+}
+
+/// Without a stated MTU a later plugin may have lowered it, and nobody would have told us.
+fn wrong_mtu(what: &str, link: &Link, stated: Option<u32>, wanted: u32) -> Option<String> {
+    let mtu = link.mtu;
+    match stated {
+        Some(stated) if mtu != stated => Some(format!("{what} has MTU {mtu}, not {stated}")),
+        None if mtu > wanted => Some(format!("{what} has MTU {mtu}, more than {wanted}")),
+        _ => None,
+    }
+}
+
+fn wrong_settings<'a>(
+    wiring: &'a Wiring,
+    there: &'a [Option<String>],
+) -> impl Iterator<Item = String> {
+    wiring
+        .settings
+        .iter()
+        .zip(there)
+        .filter_map(|((path, wanted), there)| match there {
+            Some(value) if value == wanted => None,
+            Some(value) => Some(format!("setting {path} is {value}, not {wanted}")),
+            None => Some(format!("setting {path} cannot be read")),
+        })
+}
+
+/// Two interfaces that are both there but are not the two ends of one pair.
+fn strangers(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
+    let (inside, outside) = (inside?, outside?);
+    (!wiring::is_pair(inside, outside)).then(|| {
+        format!(
+            "interface {} in the pod is not the other end of {}",
+            inside.name, outside.name
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

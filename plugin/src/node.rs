@@ -1,0 +1,104 @@
+//! What the plugin needs to know of the node, and the one setting it makes sure of.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use wire::cni::{Call, Error, code};
+use wire::conf::PluginConfig;
+use wire::netlink::{Link, Socket, Uplink};
+use wire::{pod_link, sysctl};
+
+use crate::error::kernel;
+use crate::wiring;
+
+/// The node, as far as a pod's wiring depends on it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// MTU of the pods' interfaces, in bytes.
+    pub(crate) mtu: u32,
+    /// The node's addresses, sources of what it sends to its pods. May be empty: then the kernel
+    /// chooses.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Whether the pods' interfaces can have IPv6 at all.
+    pub(crate) ipv6: bool,
+}
+
+/// Below this MTU the kernel does no IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
+const LEAST_IPV6_MTU: u32 = 1280;
+
+/// Reads what the configuration leaves to the uplink. A node without one (a machine with no
+/// network) is fine as long as the configuration says the MTU.
+pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Node, Error> {
+    let (mtu, addresses) = match Uplink::find(socket, &config.node_addresses) {
+        Ok(uplink) if config.mtu == 0 => (uplink.mtu, uplink.addresses),
+        Ok(uplink) => (config.mtu, uplink.addresses),
+        Err(_) if config.mtu != 0 => (config.mtu, Vec::new()),
+        Err(error) => {
+            return Err(Error::new(
+                code::INVALID_CONFIG,
+                format!("cannot tell the pods' MTU from this node's uplink: {error}"),
+            )
+            .advise("set `mtu` in the flatland section of the conflist"));
+        }
+    };
+    Ok(Node {
+        mtu,
+        addresses,
+        ipv6: mtu >= LEAST_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
+    })
+}
+
+/// Refuses IPv6 addresses where they would be refused later, in the kernel's words.
+pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Error> {
+    match addresses.iter().find(|address| address.is_ipv6()) {
+        Some(address) if !node.ipv6 => Err(Error::new(
+            code::INVALID_CONFIG,
+            format!("the pod was given {address}, but its interface can have no IPv6"),
+        )
+        .advise(format!(
+            "it takes a kernel with IPv6 and an MTU of at least {LEAST_IPV6_MTU} (here {}); or \
+             give the network no IPv6 pod CIDR",
+            node.mtu
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The host end of the attachment, if it is there. Its name is a hash: one that is somebody else's by
+/// its alias is not the attachment's. A pair without an alias was left by an ADD that was cut short.
+pub(crate) fn end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
+    let attachment = call.environment.attachment()?;
+    let name = pod_link::host_interface(&call.network, attachment);
+    let link = host.link_by_name(&name).map_err(|error| {
+        let doing = format!("looking for host interface {name} of {attachment}");
+        kernel(&doing, &error)
+    })?;
+    let alias = wiring::alias(&call.network, attachment);
+    Ok(link.filter(|link| match &link.alias {
+        Some(holder) => *holder == alias,
+        None => link.kind.as_deref() == Some("veth"),
+    }))
+}
+
+/// Makes the node forward between its pods: all of it for IPv6, where the kernel has no setting
+/// for less. `routed` does the same; a node without `routed` needs it from here.
+pub(crate) fn enable_forwarding(addresses: &[IpAddr]) -> Result<(), Error> {
+    for (setting, v4) in [
+        ("net/ipv4/ip_forward", true),
+        ("net/ipv6/conf/all/forwarding", false),
+    ] {
+        if addresses.iter().any(|address| address.is_ipv4() == v4) {
+            sysctl::ensure(setting, "1").map_err(|error| {
+                Error::new(
+                    code::IO,
+                    format!("pods cannot reach each other: setting {setting}: {error}"),
+                )
+                .advise(format!(
+                    "set {} = 1 on this node",
+                    setting.replace('/', ".")
+                ))
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! What a pod's wiring looks like, as a pure function of the attachment and its addresses.
+//!
+//! In the pod: each address as a single host, a link-local gateway that is nobody's address, and a
+//! permanent neighbour for it. On the host: a route to each address and a neighbour with the pod's
+//! MAC. Both ends know each other from the start: no ARP, no neighbour discovery, no duplicate
+//! address detection. A guest inside the pod that brings a network stack of its own knows nothing
+//! of that: it asks, is answered, and is believed what its own MAC is.
+
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnetwork::IpNetwork;
+use wire::cni::{self, Attachment, Dns, Success};
+use wire::netlink::{Link, Mac, VethPair};
+use wire::{GATEWAY_V4, GATEWAY_V6, pod_link};
+
+mod requests;
+
+/// Everything about one pod's wiring that is decided before the kernel is touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wiring {
+    /// The host end's name.
+    pub(crate) host_name: String,
+    /// The host end's MAC.
+    pub(crate) host_mac: Mac,
+    /// The interface's name inside the pod.
+    pub(crate) pod_name: String,
+    /// The MAC of the interface inside the pod.
+    pub(crate) pod_mac: Mac,
+    /// The host end's alias, for people and to tell a collision of names from a repeated ADD.
+    pub(crate) alias: String,
+    /// MTU of both ends, in bytes.
+    pub(crate) mtu: u32,
+    /// The pod's addresses, at most one of each family in the common case.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The node's own addresses: the source of what the node itself sends to the pod.
+    pub(crate) node_addresses: Vec<IpAddr>,
+    /// Whether the kernel does IPv6 on the host end. Where it does not, it refuses settings of it.
+    pub(crate) ipv6: bool,
+    /// The destinations of the pod's routes through its gateways.
+    pub(crate) destinations: Vec<IpNet>,
+    /// Gateways whose default route goes into a table of the interface's own, for what comes from
+    /// its addresses: another interface has the default route of the main table.
+    pub(crate) beside: Vec<IpAddr>,
+    /// Whether the pod has the IPv4 gateway already, behind another interface: a second route to
+    /// it would be refused.
+    pub(crate) gateway_elsewhere: bool,
+    /// Settings of the pod's interface: path below /proc/sys, value.
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+/// What [`Wiring::new`] is made from.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// The network's name.
+    pub(crate) network: &'a str,
+    /// The attachment.
+    pub(crate) attachment: &'a Attachment,
+    /// What the IPAM plugin answered.
+    pub(crate) ipam: &'a Success,
+    /// MTU of both ends, in bytes.
+    pub(crate) mtu: u32,
+    /// The node's own addresses.
+    pub(crate) node_addresses: &'a [IpAddr],
+    /// Whether the kernel does IPv6 on links of that MTU.
+    pub(crate) ipv6: bool,
+    /// The MAC that the pod is to have instead of one of ours.
+    pub(crate) mac: Option<Mac>,
+    /// Settings of the pod's interface, which is called `IFNAME` in their paths.
+    pub(crate) settings: &'a [(String, String)],
+    /// Where the pod has routes to already, through other interfaces.
+    pub(crate) occupied: &'a [IpNet],
+}
+
+impl Wiring {
+    /// The wiring for one attachment.
+    pub(crate) fn new(wanted: &Wanted<'_>) -> Self {
+        let (host_mac, pod_mac) = pod_link::macs(wanted.network, wanted.attachment);
+        let pod_name = wanted.attachment.interface();
+        let addresses: Vec<IpAddr> = wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect();
+        let settings = wanted.settings.iter();
+        Self {
+            host_name: pod_link::host_interface(wanted.network, wanted.attachment),
+            host_mac,
+            pod_name: pod_name.to_owned(),
+            pod_mac: wanted.mac.unwrap_or(pod_mac),
+            alias: alias(wanted.network, wanted.attachment),
+            mtu: wanted.mtu,
+            node_addresses: wanted.node_addresses.to_vec(),
+            ipv6: wanted.ipv6,
+            destinations: destinations(wanted, &addresses),
+            beside: gateways(&addresses)
+                .filter(|gateway| wanted.occupied.contains(&everywhere(gateway.is_ipv4())))
+                .collect(),
+            gateway_elsewhere: wanted
+                .occupied
+                .contains(&IpNet::from(IpAddr::V4(GATEWAY_V4))),
+            settings: settings
+                .map(|(path, value)| (path.replace("IFNAME", pod_name), value.clone()))
+                .collect(),
+            addresses,
+        }
+    }
+
+    /// The veth pair, the pod's end born in the network namespace behind `netns`.
+    pub(crate) fn pair(&self, netns: RawFd) -> VethPair {
+        VethPair {
+            name: self.host_name.clone(),
+            mac: self.host_mac,
+            mtu: self.mtu,
+            group: 0,
+            peer_name: self.pod_name.clone(),
+            peer_mac: self.pod_mac,
+            peer_netns: netns,
+        }
+    }
+
+    /// The result the runtime gets: exactly what the two batches make.
+    pub(crate) fn result(&self, sandbox: &str, dns: Dns) -> Success {
+        let interface = |name: &str, mac: Mac, sandbox: Option<&str>| cni::Interface {
+            name: name.to_owned(),
+            mac: Some(mac.to_string()),
+            mtu: Some(self.mtu),
+            sandbox: sandbox.map(str::to_owned),
+            ..cni::Interface::default()
+        };
+        Success {
+            interfaces: vec![
+                interface(&self.host_name, self.host_mac, None),
+                interface(&self.pod_name, self.pod_mac, Some(sandbox)),
+            ],
+            ips: self
+                .addresses
+                .iter()
+                .map(|address| cni::IpConfig {
+                    address: IpNetwork::from(*address),
+                    gateway: Some(gateway_for(address.is_ipv4())),
+                    interface: Some(1),
+                })
+                .collect(),
+            routes: self
+                .destinations
+                .iter()
+                .map(|dst| cni::Route {
+                    dst: *dst,
+                    gw: Some(gateway_of(dst)),
+                    other: serde_json::Map::new(),
+                })
+                .collect(),
+            dns,
+        }
+    }
+
+    /// One gateway for each family the pod has an address of.
+    pub(crate) fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        gateways(&self.addresses)
+    }
+}
+
+/// One gateway for each family there is an address of.
+fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
+    let has = |v4: bool| addresses.iter().any(|address| address.is_ipv4() == v4);
+    [true, false]
+        .into_iter()
+        .filter(move |v4| has(*v4))
+        .map(gateway_for)
+}
+
+/// Where the pod's routes through its gateways lead: everywhere, and where the IPAM plugin wants
+/// besides. A route that the pod has stays as it is: two default routes would make a lottery of
+/// every packet.
+fn destinations(wanted: &Wanted<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
+    let mut all = Vec::new();
+    for gateway in gateways(addresses) {
+        let v4 = gateway.is_ipv4();
+        all.push(everywhere(v4));
+        let extra = wanted.ipam.routes.iter().map(|route| route.dst.trunc());
+        all.extend(extra.filter(|dst| is_v4(dst) == v4));
+    }
+    let mut seen = Vec::new();
+    all.retain(|dst| {
+        let fresh = !wanted.occupied.contains(dst) && !seen.contains(dst);
+        seen.push(*dst);
+        fresh
+    });
+    all
+}
+
+/// The alias of a host end: which attachment it belongs to.
+pub(crate) fn alias(network: &str, attachment: &Attachment) -> String {
+    format!("{network} {attachment}")
+}
+
+/// The attachment that an alias names, if it is one of this network.
+pub(crate) fn holder(network: &str, alias: &str) -> Option<Attachment> {
+    let attachment = alias.strip_prefix(network)?.strip_prefix(' ')?;
+    let (container_id, interface) = attachment.split_once('/')?;
+    Attachment::new(container_id, interface).ok()
+}
+
+/// Whether these are the two ends of one pair, each as seen in its own namespace.
+pub(crate) fn is_pair(one: &Link, other: &Link) -> bool {
+    // The kernel leaves the other end's index out where it equals the link's own.
+    let leads_to = |from: &Link, to: &Link| from.link.unwrap_or(from.index) == to.index;
+    leads_to(one, other) && leads_to(other, one)
+}
+
+fn gateway_for(v4: bool) -> IpAddr {
+    if v4 {
+        IpAddr::V4(GATEWAY_V4)
+    } else {
+        IpAddr::V6(GATEWAY_V6)
+    }
+}
+
+/// The pod's gateway for the family of `dst`.
+pub(crate) fn gateway_of(dst: &IpNet) -> IpAddr {
+    gateway_for(is_v4(dst))
+}
+
+fn is_v4(prefix: &IpNet) -> bool {
+    matches!(prefix, IpNet::V4(_))
+}
+
+fn everywhere(v4: bool) -> IpNet {
+    if v4 {
+        IpNet::V4(Ipv4Net::default())
+    } else {
+        IpNet::V6(Ipv6Net::default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! Presence: a key on a lease that is kept alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{
+    Compare, CompareOp, EventType, GetOptions, PutOptions, Txn, TxnOp, WatchOptions, WatchStream,
+};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use wire::node::NodeName;
+
+use crate::error::Error;
+use crate::etcd::Etcd;
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::kv;
+use crate::liveness::{PresenceHandle, PresenceState};
+use crate::records::{NodeRecord, Presence, read_value, write_value};
+
+/// A program that stops does not wait longer than this for etcd.
+const REVOKE: Duration = Duration::from_secs(2);
+
+struct Keeper {
+    etcd: Arc<Etcd>,
+    node: NodeName,
+    machine: String,
+    presence: Presence,
+    state: watch::Sender<PresenceState>,
+    lease: Option<i64>,
+}
+
+/// A lease, as etcd granted it.
+struct Grant {
+    lease: i64,
+    /// How long it lasts unless it is renewed.
+    ttl: Duration,
+    /// When it was asked for; it began no earlier.
+    asked: Instant,
+    /// What has happened to the key since before it was written; `None` if that cannot be had.
+    watch: Option<WatchStream>,
+}
+
+impl Etcd {
+    pub(crate) fn present(
+        self: Arc<Self>,
+        node: &NodeName,
+        machine: &str,
+        presence: Presence,
+    ) -> PresenceHandle {
+        let (state, states) = watch::channel(PresenceState::Starting);
+        let (stop, stopped) = oneshot::channel();
+        let mut keeper = Keeper {
+            etcd: self,
+            node: node.clone(),
+            machine: machine.to_owned(),
+            presence,
+            state,
+            lease: None,
+        };
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                _ = stopped => {}
+                () = keeper.run() => {}
+            }
+            keeper.revoke().await;
+        });
+        PresenceHandle::new(states, stop, task)
+    }
+}
+
+impl Keeper {
+    /// Lease after lease.
+    async fn run(&mut self) {
+        let mut failures = 0;
+        loop {
+            let state = match self.announce().await {
+                Ok(grant) => {
+                    failures = 0;
+                    self.set(PresenceState::Present);
+                    let why = self.keep(grant).await.to_owned();
+                    self.lease = None;
+                    PresenceState::Lost { why }
+                }
+                Err(state) => state,
+            };
+            self.set(state);
+            failures += 1;
+            sleep(self.etcd.policy.backoff.pause(failures)).await;
+        }
+    }
+
+    /// Writes the key on a new lease, if this machine holds the name.
+    async fn announce(&mut self) -> Result<Grant, PresenceState> {
+        let limit = self.etcd.policy.request;
+        let revision = self.held().await?;
+        let watch = self.watch().await.ok();
+        let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
+            .unwrap_or(i64::MAX)
+            .max(1);
+        let asked = Instant::now();
+        let granted = self
+            .etcd
+            .once(limit, |client| async move {
+                client.lease_client().grant(seconds, None).await
+            })
+            .await?;
+        let lease = granted.id();
+        self.lease = Some(lease);
+        let put = PutOptions::new().with_lease(lease);
+        let (node, key) = (
+            self.etcd.keys.node(&self.node),
+            self.etcd.keys.presence(&self.node),
+        );
+        let txn = Txn::new()
+            .when([Compare::mod_revision(node, CompareOp::Equal, revision)])
+            .and_then([
+                TxnOp::put(key, write_value(&self.presence), Some(put)),
+                // Whoever counted its absence has to begin anew.
+                TxnOp::delete(self.etcd.keys.absence(&self.node), None),
+            ]);
+        let reply = self
+            .etcd
+            .once(limit, |client| async move { kv(&client).txn(txn).await })
+            .await?;
+        if !reply.succeeded() {
+            return Err(PresenceState::Lost {
+                why: "the node's record just changed".to_owned(),
+            });
+        }
+        let ttl = u64::try_from(granted.ttl()).unwrap_or_default().max(1);
+        Ok(Grant {
+            lease,
+            ttl: Duration::from_secs(ttl),
+            asked,
+            watch,
+        })
+    }
+
+    /// Watches the key: somebody who deletes it makes room for another machine.
+    async fn watch(&self) -> Result<WatchStream, Failure> {
+        let session = self.etcd.session().await?;
+        let key = self.etcd.keys.presence(&self.node);
+        self.etcd.watch(&session, key, WatchOptions::new()).await
+    }
+
+    /// The revision of the node's record, if it is this machine's.
+    async fn held(&self) -> Result<i64, PresenceState> {
+        let key = self.etcd.keys.node(&self.node);
+        let asked = key.clone();
+        let reply = self
+            .etcd
+            .once(self.etcd.policy.request, |client| async move {
+                kv(&client).get(asked, None).await
+            })
+            .await?;
+        let refused = |why| Err(PresenceState::Refused { why });
+        let Some(record) = reply.kvs().first() else {
+            return refused(format!("node {} is not registered", self.node));
+        };
+        match read_value::<NodeRecord>(record.value()) {
+            Ok(theirs) if theirs.machine_id == self.machine => Ok(record.mod_revision()),
+            Ok(theirs) => {
+                let addresses = self.presence.address.into_iter().collect();
+                let ours = NodeRecord {
+                    addresses,
+                    machine_id: self.machine.clone(),
+                };
+                let node = self.node.clone();
+                let theirs = Box::new(theirs);
+                refused(Error::NodeTaken { node, ours, theirs }.to_string())
+            }
+            Err(why) => refused(Error::Corrupt { key, why }.to_string()),
+        }
+    }
+
+    /// Renews the lease until it or the key is lost; says which. A third of its length passes from
+    /// one request to the next, or as long as the answer takes, if that is more; and less if the
+    /// key is seen to go.
+    async fn keep(&mut self, grant: Grant) -> &'static str {
+        let Grant {
+            lease,
+            ttl,
+            mut asked,
+            mut watch,
+        } = grant;
+        let backoff = self.etcd.policy.backoff;
+        let mut renewed = asked;
+        let mut failures = 0;
+        loop {
+            let next = match failures {
+                0 => asked + ttl / 3,
+                _ => Instant::now() + backoff.pause(failures).min(ttl / 3),
+            };
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = deleted(&mut watch) => {}
+            }
+            if watch.is_none() {
+                watch = self.watch().await.ok();
+            }
+            asked = Instant::now();
+            match self.renew(lease).await {
+                Ok(None) => {
+                    renewed = asked;
+                    failures = 0;
+                    self.set(PresenceState::Present);
+                }
+                Ok(Some(why)) => return why,
+                Err(failure) => {
+                    failures += 1;
+                    if renewed.elapsed() > ttl {
+                        self.set(failure.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// `None` if the lease is renewed and the key is there, else what is lost. Both are asked at
+    /// once: an etcd that is slow has to be asked the more often.
+    async fn renew(&self, lease: i64) -> Result<Option<&'static str>, Failure> {
+        let limit = self.etcd.policy.request;
+        let renew = |client: etcd_client::Client| async move {
+            match client.lease_client().keep_alive(lease).await {
+                Ok(_) => Ok(true),
+                Err(etcd_client::Error::LeaseKeepAliveError(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        // Whoever deletes the network's keys leaves the lease alive.
+        let key = self.etcd.keys.presence(&self.node);
+        let count = GetOptions::new().with_count_only();
+        let look = |client| async move { kv(&client).get(key, Some(count)).await };
+        let renewal = Box::pin(self.etcd.once(limit, renew));
+        let look = Box::pin(self.etcd.once(limit, look));
+        let (is_renewed, found) = tokio::join!(renewal, look);
+        if !is_renewed? {
+            return Ok(Some("the lease ran out"));
+        }
+        Ok((found?.count() == 0).then_some("its key was deleted"))
+    }
+
+    /// Gives the lease back, and with it the key, unless another session has written it since.
+    async fn revoke(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let revoke =
+            |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
+        // If it cannot be reached, the lease runs out by itself.
+        if let Err(failure) = self.etcd.once(REVOKE, revoke).await {
+            tracing::debug!(node = %self.node, ?failure, "the presence was not withdrawn");
+        }
+    }
+
+    fn set(&self, state: PresenceState) {
+        self.state.send_if_modified(|current| {
+            let is_new = *current != state;
+            *current = state;
+            is_new
+        });
+    }
+}
+
+/// Returns when the key is seen to be deleted. A watch that ends is taken away.
+async fn deleted(watch: &mut Option<WatchStream>) {
+    while let Some(stream) = watch {
+        match stream.message().await {
+            Ok(Some(reply)) if !reply.canceled() => {
+                let mut events = reply.events().iter();
+                if events.any(|event| event.event_type() == EventType::Delete) {
+                    return;
+                }
+            }
+            _ => *watch = None,
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+impl From<Failure> for PresenceState {
+    fn from(failure: Failure) -> Self {
+        let why = match failure {
+            Failure::Lost(why) => why,
+            Failure::Refused(error) => error.to_string(),
+            Failure::NotThere => "etcd compacted what was read".to_owned(),
+        };
+        Self::Lost { why }
+    }
+}

@@ -1,0 +1,170 @@
+//! Reading all there is, and recognising it later.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use etcd_client::{
+    Client, GetOptions, GetResponse, KeyValue, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse,
+    TxnResponse,
+};
+
+use crate::error::Error;
+use crate::etcd::error::Failure;
+use crate::etcd::{Etcd, LARGEST_REPLY};
+use crate::policy::Patience;
+use crate::snapshot::Snapshot;
+
+/// As many keys are read at once.
+const PAGE: i64 = 1_000;
+
+/// As many keys are remembered to tell later whether history was rewritten.
+const WITNESSES: usize = 8;
+
+/// A place in the history of one etcd, and how to recognise it.
+#[derive(Debug, Clone)]
+pub(super) struct Position {
+    pub(super) cluster: u64,
+    pub(super) revision: i64,
+    /// The latest keys that were written, with the revisions at which they were. An etcd that
+    /// came up from a backup or with nothing does not have them all.
+    pub(super) witnesses: VecDeque<(Vec<u8>, i64)>,
+}
+
+impl Position {
+    pub(super) fn wrote(&mut self, key: &[u8], revision: i64) {
+        self.erased(key);
+        self.witnesses.push_back((key.to_vec(), revision));
+        if self.witnesses.len() > WITNESSES {
+            self.witnesses.pop_front();
+        }
+    }
+
+    pub(super) fn erased(&mut self, key: &[u8]) {
+        self.witnesses.retain(|(other, _)| other != key);
+    }
+}
+
+pub(super) fn kv(client: &Client) -> KvClient {
+    client.kv_client().max_decoding_message_size(LARGEST_REPLY)
+}
+
+/// The end of the range of all keys that start with `prefix`, which ends with `/`.
+fn end_of(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+/// The cluster and the revision that a reply is of.
+pub(super) fn place(header: Option<&ResponseHeader>) -> (u64, i64) {
+    header.map_or((0, 0), |header| (header.cluster_id(), header.revision()))
+}
+
+impl Etcd {
+    /// The keys after `after` that start with `prefix`, as of `revision`.
+    pub(super) async fn page(
+        &self,
+        after: &[u8],
+        prefix: &str,
+        revision: i64,
+    ) -> Result<GetResponse, Failure> {
+        let mut from = after.to_vec();
+        from.push(0);
+        let options = GetOptions::new()
+            .with_range(end_of(prefix))
+            .with_limit(PAGE)
+            .with_revision(revision);
+        self.once(self.policy.request, |client| async move {
+            kv(&client).get(from, Some(options)).await
+        })
+        .await
+    }
+
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let mut patience = Patience::new(&self.policy);
+        let read = async |_| self.read_all().await;
+        let (snapshot, _) = self.persist(&mut patience, read).await?;
+        Ok(snapshot)
+    }
+
+    /// Everything at one revision, page by page.
+    pub(super) async fn read_all(&self) -> Result<(Snapshot, Position), Failure> {
+        let base = self.keys.base();
+        let from = base.to_owned();
+        let options = GetOptions::new().with_prefix().with_limit(PAGE);
+        let mut page = self
+            .once(self.policy.request, |client| async move {
+                kv(&client).get(from, Some(options)).await
+            })
+            .await?;
+        let (cluster, revision) = place(page.header());
+        let mut snapshot = Snapshot {
+            revision,
+            cluster,
+            ..Snapshot::default()
+        };
+        let mut written = BTreeMap::new();
+        loop {
+            for kv in page.kvs() {
+                snapshot.insert(&self.keys.name(kv.key()), kv.value());
+                written.insert(kv.mod_revision(), kv.key().to_vec());
+                if written.len() > WITNESSES {
+                    written.pop_first();
+                }
+            }
+            match page.kvs().last() {
+                Some(last) if page.more() => page = self.page(last.key(), base, revision).await?,
+                _ => break,
+            }
+        }
+        let witnesses = written
+            .into_iter()
+            .map(|(revision, key)| (key, revision))
+            .collect();
+        Ok((
+            snapshot,
+            Position {
+                cluster,
+                revision,
+                witnesses,
+            },
+        ))
+    }
+
+    /// Whether etcd's history still leads through `position`, so that what happened since can be
+    /// had by watching from there. [`Failure::NotThere`] means that it does not, too.
+    pub(super) async fn has(&self, position: &Position) -> Result<bool, Failure> {
+        if position.witnesses.is_empty() {
+            return Ok(false);
+        }
+        let then = GetOptions::new()
+            .with_revision(position.revision)
+            .with_keys_only();
+        let reads: Vec<_> = position
+            .witnesses
+            .iter()
+            .map(|(key, _)| TxnOp::get(key.clone(), Some(then.clone())))
+            .collect();
+        let txn = Txn::new().and_then(reads);
+        let reply = self.transaction(txn, self.policy.request).await?;
+        let (cluster, _) = place(reply.header());
+        let mut found = gets(&reply).map(|get| get.kvs().first().map(KeyValue::mod_revision));
+        Ok(cluster == position.cluster
+            && position
+                .witnesses
+                .iter()
+                .all(|(_, written)| found.next() == Some(Some(*written))))
+    }
+}
+
+/// The replies to the reads among a transaction's operations, in their order.
+pub(super) fn gets(reply: &TxnResponse) -> impl Iterator<Item = GetResponse> {
+    reply
+        .op_responses()
+        .into_iter()
+        .filter_map(|reply| match reply {
+            TxnOpResponse::Get(get) => Some(get),
+            _ => None,
+        })
+}

@@ -1,0 +1,142 @@
+//! Reading, deciding and writing, in one way for all that rests on what was read.
+
+use std::future::Future;
+use std::time::Duration;
+
+use etcd_client::{Compare, CompareOp, Txn, TxnOp, TxnResponse};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::etcd::Etcd;
+use crate::etcd::error::Failure;
+use crate::etcd::snapshot::kv;
+use crate::policy::Patience;
+use crate::protocol::transaction::{Condition, Transaction, Write};
+use crate::records::{Claim, write_value};
+
+/// What comes of having looked.
+pub(super) enum Next<T> {
+    /// Nothing is to be written.
+    Return(T),
+    /// This is to be written. With a value that is the end of it, without there is more to do.
+    Commit(Transaction, Option<T>),
+    /// As [`Next::Commit`], in etcd's words. If something else was written meanwhile, `otherwise`
+    /// is the end of it.
+    Once {
+        conditions: Vec<Compare>,
+        writes: Vec<TxnOp>,
+        end: Option<T>,
+        otherwise: T,
+    },
+}
+
+impl Etcd {
+    /// Looks, decides, and commits what was decided; all over again while something else was
+    /// written meanwhile, and when there is no answer, for as long as the patience lasts. What was
+    /// committed without an answer is seen by the next look.
+    pub(super) async fn settle<V, T, F>(
+        &self,
+        look: impl Fn(Duration) -> F,
+        mut decide: impl FnMut(V) -> Result<Next<T>, Error>,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<V, Failure>>,
+    {
+        let mut patience = Patience::new(&self.policy);
+        loop {
+            let ((conditions, writes), end, otherwise) =
+                match decide(self.persist(&mut patience, &look).await?)? {
+                    Next::Return(value) => return Ok(value),
+                    Next::Commit(transaction, end) => (self.encode(&transaction), end, None),
+                    Next::Once {
+                        conditions,
+                        writes,
+                        end,
+                        otherwise,
+                    } => ((conditions, writes), end, Some(otherwise)),
+                };
+            let began = Instant::now();
+            let txn = Txn::new().when(conditions).and_then(writes);
+            let limit = patience.limit(self.policy.request);
+            let last = match self.transaction(txn, limit).await {
+                Ok(reply) if reply.succeeded() => end,
+                Ok(_) => otherwise,
+                Err(failure) => {
+                    self.retry(&mut patience, began, failure).await?;
+                    None
+                }
+            };
+            if let Some(value) = last {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// Makes an attempt that may be made twice, again and again for as long as the patience lasts.
+    /// It is given how long it may take.
+    pub(super) async fn persist<T, F>(
+        &self,
+        patience: &mut Patience,
+        attempt: impl Fn(Duration) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        loop {
+            let began = Instant::now();
+            match attempt(patience.limit(self.policy.request)).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => self.retry(patience, began, failure).await?,
+            }
+        }
+    }
+
+    /// Commits once. The reply says whether it happened; if not it carries the answers to `reads`.
+    pub(super) async fn transact(
+        &self,
+        transaction: &Transaction,
+        reads: Vec<TxnOp>,
+        patience: &Patience,
+    ) -> Result<TxnResponse, Failure> {
+        let (conditions, writes) = self.encode(transaction);
+        let txn = Txn::new().when(conditions).and_then(writes).or_else(reads);
+        self.transaction(txn, patience.limit(self.policy.request))
+            .await
+    }
+
+    /// A transaction in etcd's words.
+    pub(super) fn encode(&self, transaction: &Transaction) -> (Vec<Compare>, Vec<TxnOp>) {
+        let compare = |condition: &Condition| {
+            let key = self.keys.key(&condition.key);
+            Compare::mod_revision(key, CompareOp::Equal, condition.revision)
+        };
+        let conditions = transaction.conditions.iter().map(compare);
+        let writes = transaction.writes.iter().map(|it| self.write(it));
+        (conditions.collect(), writes.collect())
+    }
+
+    /// Makes the request once.
+    pub(super) async fn transaction(
+        &self,
+        txn: Txn,
+        limit: Duration,
+    ) -> Result<TxnResponse, Failure> {
+        self.once(limit, |client| async move { kv(&client).txn(txn).await })
+            .await
+    }
+
+    fn write(&self, write: &Write) -> TxnOp {
+        match write {
+            Write::Config => TxnOp::put(self.keys.config(), write_value(&self.network), None),
+            Write::Node(node, record) => {
+                TxnOp::put(self.keys.node(node), write_value(record), None)
+            }
+            Write::Claim(subnet, node) => {
+                let claim = Claim { node: node.clone() };
+                TxnOp::put(self.keys.subnet(subnet), write_value(&claim), None)
+            }
+            Write::Delete(key) => TxnOp::delete(self.keys.key(key), None),
+            Write::Uncount(node) => TxnOp::delete(self.keys.absence(node), None),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Following: a snapshot, then what happens to it, through every kind of interruption.
+
+use std::sync::Arc;
+
+use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use crate::etcd::connect::Session;
+use crate::etcd::error::{self, Failure};
+use crate::etcd::snapshot::Position;
+use crate::etcd::{Etcd, LARGEST_REPLY};
+use crate::keys::Key;
+use crate::records::Network;
+use crate::snapshot::{Change, Event};
+
+/// As many events wait for the receiver; further ones wait in etcd.
+const QUEUE: usize = 64;
+
+struct Follower {
+    etcd: Arc<Etcd>,
+    events: mpsc::Sender<Event>,
+    /// How far the receiver has been told; `None` when it has to be told all.
+    position: Option<Position>,
+    /// What records are judged by; as in the last [`Event::Reset`].
+    network: Option<Network>,
+    is_down: bool,
+}
+
+/// Changes by revision.
+type News = Vec<(i64, Vec<Change>)>;
+
+/// Why a watch ended.
+enum End {
+    /// The receiver was dropped.
+    Closed,
+    /// What comes next cannot be told from what was told: start over.
+    Stale,
+    Failed(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Etcd {
+    /// Starts the task that follows; it ends when the receiver is dropped.
+    pub(crate) fn follow(self: Arc<Self>) -> mpsc::Receiver<Event> {
+        let (events, receiver) = mpsc::channel(QUEUE);
+        let closed = events.clone();
+        let follower = Follower {
+            etcd: self,
+            events,
+            position: None,
+            network: None,
+            is_down: false,
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = closed.closed() => {}
+                () = follower.run() => {}
+            }
+        });
+        receiver
+    }
+
+    /// Watches `key`, or what else the options say. Returns once etcd has confirmed it.
+    pub(super) async fn watch(
+        &self,
+        session: &Session,
+        key: String,
+        options: WatchOptions,
+    ) -> Result<WatchStream, Failure> {
+        let limit = self.policy.request;
+        self.ask(session, limit, |client| async move {
+            let mut watch = client
+                .watch_client()
+                .max_decoding_message_size(LARGEST_REPLY);
+            let mut stream = watch.watch(key, Some(options)).await?;
+            match stream.message().await? {
+                Some(reply) if reply.created() && !reply.canceled() => Ok(stream),
+                Some(reply) => Err(etcd_client::Error::WatchError(
+                    reply.cancel_reason().to_owned(),
+                )),
+                None => Err(etcd_client::Error::WatchError(
+                    "etcd ended the stream".to_owned(),
+                )),
+            }
+        })
+        .await
+    }
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let backoff = self.etcd.policy.backoff;
+        let mut failures = 0;
+        loop {
+            let began = Instant::now();
+            let Err(end) = self.watch().await;
+            let told = match end {
+                End::Closed => return,
+                End::Stale | End::Failed(Failure::NotThere) => {
+                    // etcd answers: whoever waits for the news must not wait for an outage that
+                    // is over.
+                    failures = 0;
+                    self.position = None;
+                    Ok(())
+                }
+                End::Failed(Failure::Lost(why)) => {
+                    let endpoints = self.etcd.connector.endpoints().join(", ");
+                    self.disconnected(format!("etcd at {endpoints}: {why}"))
+                        .await
+                }
+                End::Failed(Failure::Refused(error)) => self.disconnected(error.to_string()).await,
+            };
+            if told.is_err() {
+                return;
+            }
+            if began.elapsed() > backoff.most {
+                failures = 0;
+            }
+            failures += 1;
+            sleep(backoff.pause(failures)).await;
+        }
+    }
+
+    /// Catches up, then passes on what happens until something goes wrong.
+    async fn watch(&mut self) -> Result<std::convert::Infallible, End> {
+        let session = self.etcd.session().await?;
+        let (mut position, reset) = match &self.position {
+            Some(position) if self.etcd.has(position).await? => (position.clone(), None),
+            _ => {
+                let (snapshot, position) = self.etcd.read_all().await?;
+                (position, Some(snapshot))
+            }
+        };
+        let base = self.etcd.keys.base().to_owned();
+        let options = WatchOptions::new()
+            .with_prefix()
+            .with_start_revision(position.revision + 1);
+        let mut stream = self.etcd.watch(&session, base, options).await?;
+        if std::mem::take(&mut self.is_down) {
+            self.send(Event::Connected).await?;
+        }
+        if let Some(snapshot) = reset {
+            self.network.clone_from(&snapshot.network);
+            self.send(Event::Reset(snapshot)).await?;
+        }
+        loop {
+            let reply = match stream.message().await {
+                Ok(Some(reply)) => Ok(reply),
+                Ok(None) => Err(Failure::Lost("the watch ended".to_owned())),
+                Err(error) => Err(error::failure(&session.endpoint, &error)),
+            };
+            let passed_on = match reply {
+                Ok(reply) => self.pass_on(&mut position, &reply).await,
+                Err(failure) => {
+                    self.etcd.give_up(&session).await;
+                    Err(End::Failed(failure))
+                }
+            };
+            if let Err(end) = passed_on {
+                self.position = Some(position);
+                return Err(end);
+            }
+        }
+    }
+
+    async fn pass_on(&self, position: &mut Position, reply: &WatchResponse) -> Result<(), End> {
+        for (revision, changes) in self.news(position, reply)? {
+            self.send(Event::Changes { revision, changes }).await?;
+        }
+        Ok(())
+    }
+
+    /// What is new in `reply`, by revision; the position moves past it.
+    fn news(&self, position: &mut Position, reply: &WatchResponse) -> Result<News, End> {
+        let is_same = reply
+            .header()
+            .is_none_or(|header| header.cluster_id() == position.cluster);
+        if reply.canceled() || !is_same {
+            return Err(End::Stale);
+        }
+        let told = position.revision;
+        let mut news = News::new();
+        for event in reply.events() {
+            let Some(kv) = event.kv().filter(|kv| kv.mod_revision() > told) else {
+                continue;
+            };
+            let name = self.etcd.keys.name(kv.key());
+            if name.parse() == Ok(Key::Config) {
+                return Err(End::Stale);
+            }
+            position.revision = kv.mod_revision();
+            let change = match event.event_type() {
+                EventType::Put => {
+                    position.wrote(kv.key(), kv.mod_revision());
+                    Change::of_value(self.network.as_ref(), &name, kv.value())
+                }
+                EventType::Delete => {
+                    position.erased(kv.key());
+                    Change::of_absence(&name)
+                }
+            };
+            match news.last_mut() {
+                Some((revision, changes)) if *revision == kv.mod_revision() => changes.push(change),
+                _ => news.push((kv.mod_revision(), vec![change])),
+            }
+        }
+        Ok(news)
+    }
+
+    async fn disconnected(&mut self, why: String) -> Result<(), End> {
+        if std::mem::replace(&mut self.is_down, true) {
+            return Ok(());
+        }
+        self.send(Event::Disconnected { why }).await
+    }
+
+    async fn send(&self, event: Event) -> Result<(), End> {
+        self.events.send(event).await.map_err(|_| End::Closed)
+    }
+}

@@ -1,0 +1,269 @@
+//! What a node that needs its name or a subnet does next, given what it sees of the registry.
+//!
+//! These decisions are pure. Both registries carry them out the same way: read a [`View`], decide,
+//! commit what was decided if what it rests on still holds, else decide again on a new view.
+
+mod name;
+mod release;
+pub(crate) mod transaction;
+mod view;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::node::NodeName;
+
+use crate::error::Error;
+use crate::keys::Key;
+use crate::pool::Pool;
+use crate::protocol::transaction::{Condition, Transaction, Write};
+use crate::records::Network;
+
+pub use name::Registration;
+pub(crate) use name::{Hold, hold};
+pub(crate) use release::{ClaimView, release};
+pub(crate) use view::{Claimed, View};
+
+/// A transaction writes at most so many claims: etcd limits one to 128 operations.
+const MOST_CLAIMS: usize = 32;
+
+/// Who decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Me<'a> {
+    pub(crate) node: &'a NodeName,
+    pub(crate) machine: &'a str,
+    /// What the node's record shall say; `None` leaves it as it is.
+    pub(crate) addresses: Option<&'a [IpAddr]>,
+}
+
+/// What a node wants of the registry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Want<'a> {
+    /// Its name.
+    Name,
+    /// Those of `keep` that nobody else has, and those that the registry has for it.
+    Kept { keep: &'a [IpNet] },
+    /// As [`Want::Kept`], and at least one subnet of each pod CIDR.
+    Subnets { keep: &'a [IpNet] },
+    /// One more subnet of this pod CIDR: one that the registry has for the node besides the `known`
+    /// ones, else a free one. Without `known` it is a free one.
+    Further {
+        pod_cidr: &'a IpNet,
+        known: Option<&'a [IpNet]>,
+    },
+}
+
+/// What came of asking for a name and subnets.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) subnets: Vec<IpNet>,
+    pub(crate) registration: Registration,
+    pub(crate) cluster: Option<u64>,
+}
+
+/// What became of what was committed before in the same operation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tried {
+    /// Claims of which it is not known whether they happened: they are tried again before any
+    /// others, so that none is left behind.
+    pub(crate) pending: Vec<IpNet>,
+    /// Claims that were written, for sure.
+    pub(crate) written: Vec<IpNet>,
+    /// How many races were lost.
+    pub(crate) races: u32,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing: the node has what it wants. These subnets, in order of the pod CIDRs, then of the
+    /// address; for [`Want::Further`] the new one alone.
+    Done(Vec<IpNet>),
+    Commit(Commit),
+}
+
+/// Writes that must happen together, and only while the view they rest on holds: `config` and the
+/// node's record unchanged, each of `claims` absent, each of `adopted` unchanged. A `config` that
+/// does not exist is written too.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) network_revision: i64,
+    pub(crate) name: Hold,
+    pub(crate) claims: Vec<IpNet>,
+    /// Claims that the registry has for the node and the node does not know of, with their
+    /// revisions. They are written again before anything is handed out from them: this node may
+    /// have given them back with a request that is still under way, and its condition fails then.
+    pub(crate) adopted: Vec<(IpNet, i64)>,
+    /// What [`Step::Done`] would say once this is committed.
+    pub(crate) outcome: Vec<IpNet>,
+    /// Whether there is nothing more to commit after this.
+    pub(crate) is_all: bool,
+}
+
+impl Commit {
+    /// Its conditions make two claims of one subnet impossible, whatever happens between reading
+    /// and writing.
+    pub(crate) fn transaction(&self, node: &NodeName) -> Transaction {
+        let mut conditions = vec![
+            Condition::new(Key::Config, self.network_revision),
+            Condition::new(Key::Node(node.clone()), self.name.revision),
+        ];
+        if self.name.needs_absence() {
+            conditions.push(Condition::new(Key::Presence(node.clone()), 0));
+        }
+        let absent = self.claims.iter().map(|subnet| (*subnet, 0));
+        let claims: Vec<_> = absent.chain(self.adopted.iter().copied()).collect();
+        let record = self.name.write.iter().cloned();
+        let mut writes: Vec<_> = record
+            .map(|record| Write::Node(node.clone(), record))
+            .collect();
+        if self.network_revision == 0 {
+            writes.push(Write::Config);
+        }
+        for (subnet, revision) in claims {
+            conditions.push(Condition::new(Key::Subnet(subnet), revision));
+            writes.push(Write::Claim(subnet, node.clone()));
+        }
+        Transaction { conditions, writes }
+    }
+
+    /// The subnets whose keys it writes.
+    pub(crate) fn written(&self) -> impl Iterator<Item = IpNet> {
+        let adopted = self.adopted.iter().map(|(subnet, _)| *subnet);
+        self.claims.iter().copied().chain(adopted)
+    }
+}
+
+/// Decides what `me` does next.
+pub(crate) fn next(view: &View, me: Me<'_>, want: Want<'_>, tried: &Tried) -> Result<Step, Error> {
+    let name = hold(view, me)?;
+    let (claims, adopted, outcome) = match want {
+        Want::Name => Default::default(),
+        Want::Kept { keep } => all(view, me, keep, tried, again(view, keep)),
+        Want::Subnets { keep } => {
+            let claims = missing(view, me, again(view, keep), tried)?;
+            all(view, me, keep, tried, claims)
+        }
+        Want::Further { pod_cidr, known } => further(view, me, pod_cidr, known, tried)?,
+    };
+    let is_nothing = claims.is_empty() && adopted.is_empty();
+    if is_nothing && name.write.is_none() && view.network_revision != 0 {
+        return Ok(Step::Done(outcome));
+    }
+    Ok(Step::Commit(Commit {
+        network_revision: view.network_revision,
+        name,
+        is_all: claims.len() + adopted.len() < MOST_CLAIMS,
+        claims,
+        adopted,
+        outcome,
+    }))
+}
+
+/// What is claimed, what is adopted, and the outcome.
+type Plan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
+
+/// All that the registry has for the node, and `claims` besides.
+fn all(view: &View, me: Me<'_>, keep: &[IpNet], tried: &Tried, claims: BTreeSet<IpNet>) -> Plan {
+    let is_known = |subnet: &IpNet| keep.contains(subnet) || tried.written.contains(subnet);
+    let owned: Vec<_> = view.owned_by(me.node).collect();
+    let outcome = in_order(&view.network, owned.into_iter().chain(&claims));
+    let unknown = outcome.iter().filter(|subnet| !is_known(subnet));
+    let adopted = unknown.filter_map(|subnet| Some((*subnet, view.claims.get(subnet)?.revision)));
+    let room = MOST_CLAIMS.saturating_sub(claims.len());
+    let adopted = adopted.take(room).collect();
+    (claims.into_iter().collect(), adopted, outcome)
+}
+
+/// Those of `keep` that nobody has.
+fn again(view: &View, keep: &[IpNet]) -> BTreeSet<IpNet> {
+    let pools: Vec<Pool> = view.network.pools().map(|pool| view.pool(pool)).collect();
+    let is_free = |subnet: &&IpNet| pools.iter().any(|pool| pool.is_free(subnet));
+    let free = keep.iter().filter(is_free);
+    free.copied().take(MOST_CLAIMS).collect()
+}
+
+/// `claims`, and one subnet of each pod CIDR of which there would be none.
+fn missing(
+    view: &View,
+    me: Me<'_>,
+    mut claims: BTreeSet<IpNet>,
+    tried: &Tried,
+) -> Result<BTreeSet<IpNet>, Error> {
+    for pod_cidr in &view.network.pod_cidrs {
+        let is_of = |subnet: &IpNet| view.is_of(pod_cidr, subnet);
+        if !view.owned_by(me.node).any(is_of) && !claims.iter().any(is_of) {
+            claims.insert(choose(view, me.node, pod_cidr, tried)?);
+        }
+    }
+    Ok(claims)
+}
+
+fn further(
+    view: &View,
+    me: Me<'_>,
+    pod_cidr: &IpNet,
+    known: Option<&[IpNet]>,
+    tried: &Tried,
+) -> Result<Plan, Error> {
+    let owned = |subnet: &&IpNet| view.claims.get(subnet).is_some_and(|it| it.is_by(me.node));
+    let pending = tried.pending.iter().find(owned);
+    let forgotten = known.and_then(|known| {
+        let mut owned = view.owned_by(me.node);
+        owned.find(|subnet| view.is_of(pod_cidr, subnet) && !known.contains(subnet))
+    });
+    if let Some((subnet, claim)) = pending
+        .or(forgotten)
+        .and_then(|subnet| view.claims.get_key_value(subnet))
+    {
+        let adopted = vec![(*subnet, claim.revision)];
+        return Ok((Vec::new(), adopted, vec![*subnet]));
+    }
+    let subnet = choose(view, me.node, pod_cidr, tried)?;
+    Ok((vec![subnet], Vec::new(), vec![subnet]))
+}
+
+fn choose(view: &View, node: &NodeName, pod_cidr: &IpNet, tried: &Tried) -> Result<IpNet, Error> {
+    let length = view
+        .network
+        .subnet_length(pod_cidr)
+        .ok_or_else(|| Error::Config {
+            what: format!("pod CIDR {pod_cidr}"),
+            why: format!("the network has {}", view.network),
+        })?;
+    let excluded = view.exclude.iter().filter(|net| net.prefix_len() <= length);
+    let pool = Pool::new(
+        *pod_cidr,
+        length,
+        view.claims.keys().chain(excluded.clone()),
+    );
+    let mut pending = tried.pending.iter().copied();
+    let again = pending.find(|subnet| pool.is_free(subnet));
+    again
+        .or_else(|| pool.choose(node, tried.races))
+        .ok_or_else(|| Error::Exhausted {
+            pod_cidr: *pod_cidr,
+            total: pool.total(),
+            excluded: pool.total() - Pool::new(*pod_cidr, length, excluded).free(),
+            by_node: view.owners(pod_cidr),
+        })
+}
+
+/// Those that are subnets of the network, in order of the pod CIDRs, then of the address.
+fn in_order<'a>(network: &Network, subnets: impl Iterator<Item = &'a IpNet>) -> Vec<IpNet> {
+    let place = |subnet: &IpNet| {
+        let pod_cidr = network.pod_cidr_of(subnet)?;
+        network
+            .pod_cidrs
+            .iter()
+            .position(|other| *other == pod_cidr)
+    };
+    let placed: BTreeSet<_> = subnets
+        .filter_map(|subnet| place(subnet).map(|place| (place, *subnet)))
+        .collect();
+    placed.into_iter().map(|(_, subnet)| subnet).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Claims further subnets, and gives them back.
+
+use std::time::{Duration, Instant};
+
+use ipam::{Disk, Ledger};
+use ipnet::IpNet;
+use registry::owned;
+use registry::{Backoff, Policy, Registry};
+use tracing::{info, warn};
+
+use crate::addresses::{Failure, Steward};
+use crate::text::list;
+
+/// Between tries to claim a subnet. Not longer than half the time for which a shortage is believed
+/// (`registry::owned::shortage`).
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+impl Steward {
+    /// A registry for one claim: connections that are used once a day are not kept.
+    fn registry(&self) -> Result<Registry, Failure> {
+        let policy = Policy::default();
+        Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
+    }
+
+    /// Claims a further subnet, unless that failed a moment ago. Returns whether it did.
+    pub(super) async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
+        let now = Instant::now();
+        let retry_at = self.short.get(pod_cidr).and_then(|short| short.retry_at);
+        if let Some(retry_at) = retry_at.filter(|at| *at > now) {
+            *next = (*next).min(retry_at);
+            return false;
+        }
+        let seen = self.pool(pod_cidr);
+        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
+        let result = match self.registry() {
+            Ok(registry) => owned::further(&registry, folder, node, machine, pod_cidr, &seen)
+                .await
+                .map_err(Failure::from),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(owned) => {
+                let new = owned.subnets.iter().filter(|subnet| !seen.contains(subnet));
+                let new: Vec<_> = new
+                    .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
+                    .copied()
+                    .collect();
+                info!(
+                    "few addresses are left: node {} now owns {} too",
+                    self.node,
+                    list(&new)
+                );
+                self.short.remove(pod_cidr);
+                !new.is_empty()
+            }
+            Err(why) => {
+                let short = self.short.entry(*pod_cidr).or_default();
+                short.failures += 1;
+                let retry_at = Instant::now() + PAUSES.pause(short.failures);
+                short.retry_at = Some(retry_at);
+                *next = (*next).min(retry_at);
+                let text = format!("few addresses are left in {}: {why}", list(&seen));
+                if short.said.is_news(&text) {
+                    warn!("{text}; trying again");
+                }
+                false
+            }
+        }
+    }
+
+    /// Gives an empty subnet back. Returns whether it was still empty.
+    pub(super) async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, Failure> {
+        let ledger = self.ledger.clone();
+        let let_go = move |take_off: &dyn Fn() -> Result<(), registry::Error>| {
+            let ledger = Ledger::create(Disk::new(ledger))?;
+            let Some(session) = ledger.try_lock()? else {
+                // Somebody is about to take an address, perhaps of this subnet.
+                return Ok::<_, Failure>(false);
+            };
+            session.let_go(subnet, || Ok(take_off()?))
+        };
+        let registry = self.registry()?;
+        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
+        let done = owned::give_back(&registry, folder, node, machine, subnet, let_go).await?;
+        self.empty.remove(subnet);
+        if done {
+            info!(
+                "subnet {subnet} of node {} was empty for long enough and is given back",
+                self.node
+            );
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,224 @@
+//! What there may be of Flatland on a node, where it is found, and how it goes.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use wire::conf::{Conflist, PROGRAMS};
+use wire::netlink::{Error, Link, Request, Route, RouteFilter, Socket};
+use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
+
+use crate::fib::plan;
+use crate::firewall;
+
+/// The folders of all networks: what dies with a reboot, and what does not.
+const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];
+
+/// Where things are that others chose a place for.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) cni_dir: &'a Path,
+    pub(super) cni_bin: &'a Path,
+}
+
+/// Something of ours on the node.
+#[derive(Debug)]
+pub(super) enum Trace {
+    /// A conflist that a container runtime reads.
+    Conflist(PathBuf),
+    /// The host end of a pod's interface, or one out of use.
+    Interface(Link),
+    /// A route of ours, in the main table.
+    Route(Route),
+    /// In the packet filter.
+    Filter(firewall::Trace),
+    /// State.
+    Folder(PathBuf),
+    /// A plugin, or what belongs to one.
+    Program(PathBuf),
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflist(path) => write!(f, "conflist {}", path.display()),
+            Self::Interface(link) => {
+                let holder = link.alias.as_deref().unwrap_or("nobody's");
+                write!(f, "interface {} ({holder})", link.name)
+            }
+            Self::Route(route) => write!(f, "route to {}", route.dst),
+            Self::Filter(trace) => trace.fmt(f),
+            Self::Folder(path) => write!(f, "folder {}", path.display()),
+            Self::Program(path) => write!(f, "program {}", path.display()),
+        }
+    }
+}
+
+/// All there is, in the order in which it should go; and what cannot be looked at, with the reason.
+/// First the conflist, so that no pod comes meanwhile, and the plugins last: a DEL still works.
+pub(super) fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), String> {
+    let mut found: Vec<Trace> = conflists(place.cni_dir)?;
+    let mut socket = Socket::open().map_err(|error| error.to_string())?;
+    let links = socket.links().map_err(|error| error.to_string())?;
+    found.extend(links.into_iter().filter(is_ours).map(Trace::Interface));
+    let filter = RouteFilter {
+        protocol: Some(ROUTE_PROTOCOL),
+    };
+    let routes = socket.routes(filter).map_err(|error| error.to_string())?;
+    let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
+    found.extend(routes.map(Trace::Route));
+    let (traces, hidden) = firewall::traces().map_err(|error| error.to_string())?;
+    found.extend(traces.into_iter().map(Trace::Filter));
+    let folders = FOLDERS.map(PathBuf::from);
+    found.extend(
+        folders
+            .into_iter()
+            .filter(|path| has_content(path))
+            .map(Trace::Folder),
+    );
+    let programs = PROGRAMS.map(|name| place.cni_bin.join(name));
+    found.extend(
+        programs
+            .into_iter()
+            .rev()
+            .filter(|path| path.exists())
+            .map(Trace::Program),
+    );
+    Ok((found, hidden))
+}
+
+/// Whether there is more than the lock of the daemon, which whoever looks may hold himself.
+fn has_content(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder);
+    entries.is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "routed.lock"))
+    })
+}
+
+fn conflists(folder: &Path) -> Result<Vec<Trace>, String> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("cannot list {}: {error}", folder.display())),
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let ours = paths.filter(|path| Conflist::read(path).is_ok());
+    Ok(ours.map(Trace::Conflist).collect())
+}
+
+/// A host end says whose it is, and its name follows from that; one that does not say so yet has a
+/// name that nobody else would give to a veth.
+fn is_ours(link: &Link) -> bool {
+    if link.kind.as_deref() != Some("veth") {
+        return false;
+    }
+    let is_named = link.alias.as_deref().map_or_else(
+        || is_host_end(&link.name),
+        |alias| named_by(alias).as_deref() == Some(&link.name),
+    );
+    link.group == REMOVED_GROUP || is_named
+}
+
+/// `flat` and 11 hexadecimal digits.
+fn is_host_end(name: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let digits = name
+        .strip_prefix("flat")
+        .filter(|digits| digits.len() == 11);
+    digits.is_some_and(|digits| digits.bytes().all(is_digit))
+}
+
+/// The name of the host end whose alias this is: `NETWORK CONTAINER/INTERFACE`.
+fn named_by(alias: &str) -> Option<String> {
+    let (network, attachment) = alias.split_once(' ')?;
+    let (container_id, interface) = attachment.split_once('/')?;
+    let attachment = wire::cni::Attachment::new(container_id, interface).ok()?;
+    Some(pod_link::host_interface(network, &attachment))
+}
+
+impl Trace {
+    /// Whether it is a pod's.
+    pub(super) fn is_pod(&self) -> bool {
+        matches!(self, Self::Interface(link) if link.group != REMOVED_GROUP)
+    }
+
+    /// Takes it away. That it has gone meanwhile is as well.
+    pub(super) fn remove(&self) -> Result<(), String> {
+        let gone_is_well = |removed: io::Result<()>| match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
+            _ => Ok(()),
+        };
+        match self {
+            Self::Conflist(path) | Self::Program(path) => gone_is_well(fs::remove_file(path)),
+            Self::Folder(path) => gone_is_well(fs::remove_dir_all(path)),
+            Self::Interface(link) => ask(Request::DelLink { index: link.index }),
+            Self::Route(route) => ask(Request::DelRoute(route.clone())),
+            Self::Filter(trace) => trace.remove(),
+        }
+    }
+}
+
+/// Asks the kernel to remove something. What a pod's interface took with it is gone already.
+fn ask(request: Request) -> Result<(), String> {
+    let removed = Socket::open().and_then(|mut socket| socket.apply_all(&[request]));
+    let is_gone = |error: &Error| matches!(error.errno(), Some(Errno::ENODEV | Errno::ESRCH));
+    match removed {
+        Err(error) if !is_gone(&error) => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn veth(name: &str, alias: Option<&str>) -> Link {
+        Link {
+            name: name.to_owned(),
+            alias: alias.map(str::to_owned),
+            kind: Some("veth".to_owned()),
+            ..Link::default()
+        }
+    }
+
+    #[test]
+    fn only_host_ends_of_ours_are_ours() {
+        let name = "flatd9fa313d28e";
+        for (link, expected) in [
+            (veth(name, Some("flatland c1/eth0")), true),
+            (veth(name, None), true),
+            (veth(name, Some("flatland c2/eth0")), false),
+            (veth(name, Some("an uplink")), false),
+            (veth("eth0", Some("flatland c1/eth0")), false),
+            (veth("flat0", None), false),
+            (veth("flatd9fa313d28E", None), false),
+            (veth("flatline0000000", None), false),
+            (
+                Link {
+                    group: REMOVED_GROUP,
+                    ..veth("flatx7", None)
+                },
+                true,
+            ),
+            (
+                Link {
+                    kind: Some("dummy".into()),
+                    ..veth(name, None)
+                },
+                false,
+            ),
+            (
+                Link {
+                    kind: None,
+                    group: REMOVED_GROUP,
+                    ..veth("eth0", None)
+                },
+                false,
+            ),
+        ] {
+            assert_eq!(is_ours(&link), expected, "{link:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the registry says, on its way to everybody whom it concerns.
+
+use registry::{Change, Event};
+use wire::node::NodeName;
+
+use crate::daemon::Daemon;
+
+impl Daemon {
+    /// Something happened in the registry.
+    pub(crate) fn heard(&mut self, event: Event) {
+        match event {
+            Event::Reset(view) => {
+                self.reload_owned();
+                let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
+                let lacks = self.reconciler.reset(view) || wrong;
+                let peers = self.reconciler.peers();
+                let is_believed = peers.distrust().is_none();
+                self.firewall.nodes(peers.addresses(), is_believed);
+                self.memory.update(self.reconciler.peers(), true);
+                self.journal.seen(self.reconciler.peers());
+                self.chores.registry_seen(lacks, self.reconciler.lost());
+            }
+            Event::Changes { revision, changes } => {
+                if self.reconciler.is_about_own(&changes) {
+                    self.reload_owned();
+                }
+                let wrong = changes.iter().any(|change| match change {
+                    Change::Node(node, record) => {
+                        *node == self.node && self.chores.is_wrong(record.as_ref())
+                    }
+                    _ => false,
+                });
+                let (nodes, seen) = (changed_nodes(&changes), seen_nodes(&changes));
+                let had = self.reconciler.peers().addresses_of(&nodes);
+                let lacks = self.reconciler.change(revision, changes) || wrong;
+                let peers = self.reconciler.peers();
+                let is_believed = peers.distrust().is_none();
+                let have = peers.addresses_of(&nodes);
+                self.firewall.nodes_changed(&had, &have, is_believed);
+                self.memory.update(self.reconciler.peers(), false);
+                self.journal.changed(&seen, self.reconciler.peers());
+                self.chores.registry_seen(lacks, self.reconciler.lost());
+            }
+            Event::Disconnected { why } => self.journal.disconnected(why),
+            Event::Connected => self.journal.connected(),
+        }
+    }
+}
+
+/// The nodes that came, went, or showed a sign of life.
+fn seen_nodes(changes: &[Change]) -> Vec<NodeName> {
+    let node = |change: &Change| match change {
+        Change::Node(node, _) | Change::Presence(node, _) => Some(node.clone()),
+        _ => None,
+    };
+    changes.iter().filter_map(node).collect()
+}
+
+/// The nodes whose records changed.
+fn changed_nodes(changes: &[Change]) -> Vec<NodeName> {
+    let node = |change: &Change| match change {
+        Change::Node(node, _) => Some(node.clone()),
+        _ => None,
+    };
+    changes.iter().filter_map(node).collect()
+}

@@ -1,0 +1,182 @@
+//! A kernel in memory, for tests of what is above it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ipnet::IpNet;
+use wire::netlink::{Error, Request, Route, RouteKind};
+
+use crate::fib::{Errno, plan};
+use crate::kernel::{Kernel, Link};
+use crate::rib::guest_gateway::GATEWAY;
+
+/// A handle to it; clones share what is behind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Twin {
+    state: Rc<RefCell<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    links: Vec<Link>,
+    /// The indexes of links without addresses that are up.
+    host_ends: Vec<u32>,
+    routes: Vec<Route>,
+    /// How many times all of ours were listed.
+    listings: usize,
+    /// The socket fails this many times more.
+    failures: usize,
+}
+
+impl Twin {
+    pub(crate) fn set_links(&self, links: &[Link]) {
+        let mut state = self.state.borrow_mut();
+        state.links = links.to_vec();
+        state.flush();
+    }
+
+    /// These host ends of pods are up, and no others.
+    pub(crate) fn set_host_ends(&self, indexes: &[u32]) {
+        let mut state = self.state.borrow_mut();
+        state.host_ends = indexes.to_vec();
+        state.flush();
+    }
+
+    pub(crate) fn put(&self, route: Route) {
+        self.state.borrow_mut().routes.push(route);
+    }
+
+    pub(crate) fn take(&self, dst: &str) {
+        self.state
+            .borrow_mut()
+            .routes
+            .retain(|route| route.dst.to_string() != dst);
+    }
+
+    pub(crate) fn fail(&self, times: usize) {
+        self.state.borrow_mut().failures = times;
+    }
+
+    pub(crate) fn listings(&self) -> usize {
+        self.state.borrow().listings
+    }
+
+    /// Each route as `10.244.2.0/24 via 192.168.1.2`, sorted; without those to the pods' gateway.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        let state = self.state.borrow();
+        let to_pods = state.routes.iter().filter(|route| route.dst != GATEWAY);
+        let mut shown: Vec<_> = to_pods.map(show).collect();
+        shown.sort();
+        shown
+    }
+
+    /// The routes to the pods' gateway.
+    pub(crate) fn to_gateway(&self) -> Vec<Route> {
+        let state = self.state.borrow();
+        let routes = state.routes.iter().filter(|route| route.dst == GATEWAY);
+        routes.cloned().collect()
+    }
+}
+
+fn show(route: &Route) -> String {
+    let protocol = if plan::is_ours(route) {
+        String::new()
+    } else {
+        " foreign".to_owned()
+    };
+    match (route.kind, route.via) {
+        (RouteKind::Unreachable, _) => format!("{} unreachable{protocol}", route.dst),
+        (_, Some(via)) => format!("{} via {via}{protocol}", route.dst),
+        (_, None) => format!("{}{protocol}", route.dst),
+    }
+}
+
+impl State {
+    /// What leads over a link that is not up goes.
+    fn flush(&mut self) {
+        let mut routes = std::mem::take(&mut self.routes);
+        routes.retain(|route| route.dev.is_none_or(|dev| self.is_up(dev)));
+        self.routes = routes;
+    }
+
+    fn is_up(&self, dev: u32) -> bool {
+        let mut links = self.links.iter();
+        self.host_ends.contains(&dev) || links.any(|link| link.index == dev && link.up)
+    }
+
+    fn listen(&mut self) -> Result<(), Error> {
+        if self.failures == 0 {
+            return Ok(());
+        }
+        self.failures -= 1;
+        let source = std::io::ErrorKind::ConnectionReset.into();
+        Err(Error::Socket {
+            doing: "receive",
+            source,
+        })
+    }
+
+    fn carry_out(&mut self, request: &Request) -> Result<(), Errno> {
+        let occupied = |new: &Route, routes: &[Route]| {
+            routes.iter().position(|route| plan::same_place(route, new))
+        };
+        match request {
+            Request::AddRoute(new) | Request::ReplaceRoute(new) => {
+                if new.dev.is_some_and(|dev| !self.is_up(dev)) {
+                    return Err(Errno::ENETDOWN);
+                }
+                match (occupied(new, &self.routes), request) {
+                    (Some(_), Request::AddRoute(_)) => return Err(Errno::EEXIST),
+                    (Some(index), _) => self.routes[index] = new.clone(),
+                    (None, _) => self.routes.push(new.clone()),
+                }
+            }
+            Request::DelRoute(old) => {
+                let found = self.routes.iter().position(|route| route == old);
+                self.routes.remove(found.ok_or(Errno::ESRCH)?);
+            }
+            other => panic!("{other} is no request about a route"),
+        }
+        Ok(())
+    }
+}
+
+impl Kernel for Twin {
+    fn links(&mut self) -> Result<Vec<Link>, Error> {
+        let mut state = self.state.borrow_mut();
+        state.listen()?;
+        Ok(state.links.clone())
+    }
+
+    fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {
+        let mut state = self.state.borrow_mut();
+        state.listen()?;
+        state.listings += usize::from(protocol.is_some());
+        let wanted = |route: &&Route| protocol.is_none_or(|protocol| protocol == route.protocol);
+        Ok(state.routes.iter().filter(wanted).cloned().collect())
+    }
+
+    fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {
+        let mut state = self.state.borrow_mut();
+        state.listen()?;
+        Ok(state.routes.iter().find(|route| route.dst == dst).cloned())
+    }
+
+    fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+        let mut state = self.state.borrow_mut();
+        state.listen()?;
+        let mut failures = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            if let Err(errno) = state.carry_out(request) {
+                let request = request.to_string();
+                failures.push(Error::Refused {
+                    index,
+                    request,
+                    errno,
+                    message: None,
+                });
+            }
+        }
+        Ok(failures)
+    }
+}

@@ -1,0 +1,207 @@
+//! The difference between what the kernel holds and what it should hold, as requests in order.
+//!
+//! Pure. Only routes of ours are looked at: the caller hands in no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::netlink::{Request, Route, RouteKind};
+use wire::{GATEWAY_V4, GATEWAY_V6, ROUTE_PROTOCOL};
+
+use crate::rib::guest_gateway::{self, GATEWAY};
+use crate::rib::path::{Desired, Path, Scope};
+
+/// What is, by destination: `routed`'s own routes. More than one route only where somebody else made routes under our
+/// protocol number, with other metrics.
+pub(crate) type Actual = BTreeMap<IpNet, Vec<Route>>;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The destination.
+    pub(crate) dst: IpNet,
+    /// What it does.
+    pub(crate) change: Change,
+    /// How the kernel is asked for it.
+    pub(crate) request: Request,
+}
+
+/// What a [`Step`] does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Makes a route, and fails where any other has its place.
+    Add(Route),
+    /// Puts a route in the place of one of ours, without a gap.
+    Replace {
+        /// The one that is there.
+        old: Route,
+        /// The one that takes its place.
+        new: Route,
+    },
+    /// Takes a route of ours away.
+    Remove(Route),
+}
+
+/// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
+/// the plugin's: they name a single address, which is not the gateway's, and have no gateway.
+pub(crate) fn is_ours(route: &Route) -> bool {
+    route.protocol == ROUTE_PROTOCOL && !is_to_pod(route) && !is_within_pod(route)
+}
+
+/// Whether the plugin made it for a pod, inside of that pod: where a node is itself a pod of another
+/// network of ours, it has such routes, and they are not for it to change.
+pub(crate) fn is_within_pod(route: &Route) -> bool {
+    let is_through = |via| via == IpAddr::V4(GATEWAY_V4) || via == IpAddr::V6(GATEWAY_V6);
+    let is_to_gateway = route.dst == GATEWAY && route.metric.is_none();
+    route.protocol == ROUTE_PROTOCOL && (is_to_gateway || route.via.is_some_and(is_through))
+}
+
+/// Whether it is a pod's own route.
+pub(crate) fn is_to_pod(route: &Route) -> bool {
+    route.protocol == ROUTE_PROTOCOL
+        && route.kind != RouteKind::Unreachable
+        && route.via.is_none()
+        && route.dst.prefix_len() == route.dst.max_prefix_len()
+        && route.dst != GATEWAY
+}
+
+/// The route for `path`, as the kernel is asked for it and as it lists it.
+pub(crate) fn route(dst: IpNet, path: Path) -> Route {
+    match path {
+        Path::Unreachable => Route::new(dst, RouteKind::Unreachable),
+        Path::Link { dev } => guest_gateway::route(dst, dev),
+        Path::Via { gateway, dev } => Route {
+            via: Some(gateway),
+            dev: Some(dev),
+            ..Route::new(dst, RouteKind::Unicast)
+        },
+        Path::Onlink { gateway, dev } => Route {
+            onlink: true,
+            ..route(dst, Path::Via { gateway, dev })
+        },
+    }
+}
+
+/// The path of a route of ours; `None` for one that `routed` would not make.
+pub(crate) fn path(route: &Route) -> Option<Path> {
+    match (route.kind, route.via, route.dev) {
+        (RouteKind::Unreachable, ..) => Some(Path::Unreachable),
+        (RouteKind::Unicast, None, Some(dev)) if route.dst == GATEWAY => Some(Path::Link { dev }),
+        (RouteKind::Unicast, Some(gateway), Some(dev)) if route.onlink => {
+            Some(Path::Onlink { gateway, dev })
+        }
+        (RouteKind::Unicast, Some(gateway), Some(dev)) => Some(Path::Via { gateway, dev }),
+        _ => None,
+    }
+}
+
+/// What makes `actual` the same as `desired` within `scope`. Own subnets' routes come first, then
+/// what is new or moves, and what goes comes last, so that at no moment less is reachable than
+/// before.
+pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<Step> {
+    let mut steps: Vec<Step> = match scope {
+        Scope::All => {
+            let all: BTreeSet<_> = desired.keys().chain(actual.keys()).copied().collect();
+            all.into_iter()
+                .flat_map(|dst| steps_for(dst, desired, actual))
+                .collect()
+        }
+        Scope::Only(some) => some
+            .iter()
+            .flat_map(|dst| steps_for(*dst, desired, actual))
+            .collect(),
+    };
+    steps.sort_by_key(rank);
+    steps
+}
+
+fn rank(step: &Step) -> u8 {
+    match &step.change {
+        Change::Add(new) | Change::Replace { new, .. } if new.kind == RouteKind::Unreachable => 0,
+        Change::Add(_) | Change::Replace { .. } => 1,
+        Change::Remove(_) => 2,
+    }
+}
+
+fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<Step> {
+    let there = actual.get(&dst).map_or(&[][..], Vec::as_slice);
+    let Some(path) = desired.get(&dst) else {
+        return there.iter().map(remove).collect();
+    };
+    let wanted = route(dst, *path);
+    let in_place = there.iter().position(|route| same_place(route, &wanted));
+    let mut steps = Vec::new();
+    match in_place.map(|index| &there[index]) {
+        None => steps.push(add(wanted)),
+        Some(old) if *old == wanted => {}
+        Some(old) => steps.push(replace(old, wanted)),
+    }
+    let others = there
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| Some(*index) != in_place);
+    steps.extend(others.map(|(_, other)| remove(other)));
+    steps
+}
+
+/// Notes in `actual` that a step was taken.
+pub(crate) fn record(actual: &mut Actual, step: &Step) {
+    let routes = of(actual, step.dst);
+    match &step.change {
+        Change::Add(new) => routes.push(new.clone()),
+        Change::Replace { old, new } => {
+            routes.retain(|route| route != old);
+            routes.push(new.clone());
+        }
+        Change::Remove(old) => routes.retain(|route| route != old),
+    }
+    if routes.is_empty() {
+        actual.remove(&step.dst);
+    }
+}
+
+/// The routes to `dst`, to be changed. There is rarely more than one.
+pub(crate) fn of(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
+    actual.entry(dst).or_insert_with(|| Vec::with_capacity(1))
+}
+
+/// A step that makes `new`.
+pub(crate) fn add(new: Route) -> Step {
+    Step {
+        dst: new.dst,
+        request: Request::AddRoute(new.clone()),
+        change: Change::Add(new),
+    }
+}
+
+fn replace(old: &Route, new: Route) -> Step {
+    let request = Request::ReplaceRoute(new.clone());
+    Step {
+        dst: new.dst,
+        request,
+        change: Change::Replace {
+            old: old.clone(),
+            new,
+        },
+    }
+}
+
+/// A step that takes `old` away.
+pub(crate) fn remove(old: &Route) -> Step {
+    let request = Request::DelRoute(old.clone());
+    Step {
+        dst: old.dst,
+        request,
+        change: Change::Remove(old.clone()),
+    }
+}
+
+/// Whether two routes have the same place in the kernel's table: only one of them can be made with
+/// `NLM_F_EXCL`, and each replaces the other.
+pub(crate) fn same_place(a: &Route, b: &Route) -> bool {
+    a.dst == b.dst && a.metric == b.metric
+}
+
+#[cfg(test)]
+mod tests;

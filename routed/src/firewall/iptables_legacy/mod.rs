@@ -1,0 +1,299 @@
+//! iptables without nftables: it tells nobody of changes and takes orders from its own program
+//! alone. Where it has a table, its chain FORWARD is looked at again and again.
+
+pub(crate) mod plan;
+
+use std::fs;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use tracing::{info, warn};
+use wire::nft::Version;
+
+use self::plan::Plan;
+use crate::firewall::forward::CHAIN;
+use crate::log::Said;
+
+/// How often a chain is looked at that would drop pods' packets without our rules.
+const CLOSELY: Duration = Duration::from_millis(800);
+
+/// How often it is looked whether there is such a chain.
+const LOOSELY: Duration = Duration::from_secs(5);
+
+/// Soon enough after somebody else was at work on the tables.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Exit status of iptables while somebody else is at work on the tables.
+const BUSY: i32 = 4;
+
+/// The chains of both versions.
+#[derive(Debug)]
+pub(super) struct Legacy {
+    chains: [Chain; 2],
+    look_at: Instant,
+}
+
+/// The chain of one version.
+#[derive(Debug)]
+struct Chain {
+    /// The file that lists this version's tables.
+    tables: &'static str,
+    /// The program that is surely the one without nftables, and the one that may be.
+    programs: [&'static str; 2],
+    /// Which of them it is, once that was found out.
+    program: Option<&'static str>,
+    pod_cidrs: Vec<IpNet>,
+    /// Whether it would drop pods' packets without our rules.
+    drops: bool,
+    said: Said,
+}
+
+/// Why a chain could not be looked at or put right.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("somebody else is at work on the tables of iptables")]
+    Busy,
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Legacy {
+    /// Nothing is known yet.
+    pub(super) fn new(pod_cidrs: &[IpNet], now: Instant) -> Self {
+        let chain = |version, tables, programs| Chain {
+            tables,
+            programs,
+            program: None,
+            pod_cidrs: pod_cidrs
+                .iter()
+                .filter(|cidr| Version::of(cidr.network()) == version)
+                .copied()
+                .collect(),
+            drops: false,
+            said: Said::default(),
+        };
+        let v4 = ["iptables-legacy", "iptables"];
+        let v6 = ["ip6tables-legacy", "ip6tables"];
+        Self {
+            chains: [
+                chain(Version::V4, "/proc/net/ip_tables_names", v4),
+                chain(Version::V6, "/proc/net/ip6_tables_names", v6),
+            ],
+            look_at: now,
+        }
+    }
+
+    /// When to look next.
+    pub(super) fn look_at(&self) -> Instant {
+        self.look_at
+    }
+
+    /// What could not be put right, in words.
+    pub(super) fn troubles(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().filter_map(|chain| chain.said.current())
+    }
+
+    /// Looks, and puts right what is not.
+    pub(super) fn look(&mut self, now: Instant) {
+        let pauses = self.chains.each_mut().map(Chain::look);
+        self.look_at = now + pauses.into_iter().min().unwrap_or(LOOSELY);
+    }
+}
+
+/// Rules of ours that a daemon left in a chain.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    program: &'static str,
+    /// What deletes them.
+    commands: Vec<Vec<String>>,
+}
+
+impl Rules {
+    /// The program that shows them.
+    pub(super) fn program(&self) -> &'static str {
+        self.program
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Deletes them.
+    pub(super) fn remove(&self) -> Result<(), String> {
+        self.carry_out().map_err(|error| error.to_string())
+    }
+
+    fn carry_out(&self) -> Result<(), Error> {
+        let mut commands = self.commands.iter();
+        commands.try_for_each(|words| run(self.program, words).map(drop))
+    }
+}
+
+/// A chain that would drop pods' packets.
+#[derive(Debug)]
+pub(super) struct Dropping {
+    /// The program that shows it.
+    pub(super) program: &'static str,
+    /// Whether rules of ours let pods pass.
+    pub(super) passes: bool,
+    /// What lets them, as commands for a shell.
+    pub(super) fix: String,
+}
+
+/// The chains of both versions that drop; and of those that cannot be looked at, why.
+pub(super) fn dropping(pod_cidrs: &[IpNet]) -> (Vec<Dropping>, Vec<String>) {
+    let (mut found, mut hidden) = (Vec::new(), Vec::new());
+    for mut chain in Legacy::new(pod_cidrs, Instant::now()).chains {
+        match chain.dropping() {
+            Ok(dropping) => found.extend(dropping),
+            Err(why) => hidden.push(why.to_string()),
+        }
+    }
+    (found, hidden)
+}
+
+/// What lets pods pass through the chain that `program` shows, as commands for a shell.
+pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
+    plan::advice(program, pod_cidrs)
+}
+
+/// What is left of ours in the chains of both versions; and of chains that cannot be looked at,
+/// why.
+pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
+    let (mut found, mut hidden) = (Vec::new(), Vec::new());
+    let [v4, v6] = Legacy::new(&[], Instant::now()).chains;
+    for mut chain in [v4, v6] {
+        match chain.rules() {
+            Ok(rules) => found.extend(rules),
+            Err(why) => hidden.push(why.to_string()),
+        }
+    }
+    (found, hidden)
+}
+
+impl Chain {
+    fn rules(&mut self) -> Result<Option<Rules>, Error> {
+        if !self.has_table() {
+            return Ok(None);
+        }
+        let program = self.program()?;
+        // Without pods none of our rules is wanted.
+        let Plan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
+        Ok((!commands.is_empty()).then_some(Rules { program, commands }))
+    }
+
+    fn dropping(&mut self) -> Result<Option<Dropping>, Error> {
+        if self.pod_cidrs.is_empty() || !self.has_table() {
+            return Ok(None);
+        }
+        let program = self.program()?;
+        let Plan { drops, commands } = plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
+        Ok(drops.then(|| Dropping {
+            program,
+            passes: commands.is_empty(),
+            fix: plan::advice(program, &self.pod_cidrs),
+        }))
+    }
+
+    /// Returns after how long to look again.
+    fn look(&mut self) -> Duration {
+        if self.pod_cidrs.is_empty() || !self.has_table() {
+            self.drops = false;
+            self.said.clear();
+            return LOOSELY;
+        }
+        match self.put_right() {
+            Ok(()) => {
+                self.said.clear();
+                if self.drops { CLOSELY } else { LOOSELY }
+            }
+            Err(Error::Busy) => AGAIN,
+            Err(Error::Failed(why)) => {
+                if self.said.is_news(&why) {
+                    warn!("{why}");
+                }
+                LOOSELY
+            }
+        }
+    }
+
+    /// Asking iptables itself would make the table.
+    fn has_table(&self) -> bool {
+        fs::read_to_string(self.tables)
+            .is_ok_and(|names| names.lines().any(|name| name == "filter"))
+    }
+
+    fn put_right(&mut self) -> Result<(), Error> {
+        let program = self.program()?;
+        let listing = run(program, &["-S", CHAIN])?;
+        let Plan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);
+        for words in &commands {
+            run(program, words)?;
+        }
+        if !commands.is_empty() {
+            match (self.drops, drops) {
+                (true, true) => {
+                    warn!("our rules in chain {CHAIN} of {program} were changed: put back");
+                }
+                (false, true) => info!(
+                    "chain {CHAIN} of {program} drops what nobody accepts: pods are accepted there"
+                ),
+                (_, false) => info!(
+                    "chain {CHAIN} of {program} drops nothing any more: our rules there are gone"
+                ),
+            }
+        }
+        self.drops = drops;
+        Ok(())
+    }
+
+    fn program(&mut self) -> Result<&'static str, Error> {
+        if let Some(program) = self.program {
+            return Ok(program);
+        }
+        let is_legacy = |program: &&&'static str| {
+            run(program, &["-V"]).is_ok_and(|version| !version.contains("nf_tables"))
+        };
+        let [sure, _] = self.programs;
+        let found = self.programs.iter().find(is_legacy).copied();
+        self.program = found;
+        found.ok_or_else(|| {
+            let advice = if self.pod_cidrs.is_empty() {
+                String::new()
+            } else {
+                let pass = plan::advice(sure, &self.pod_cidrs);
+                format!(
+                    ": if pods' packets are dropped, see what `{sure} -S {CHAIN}` says on the \
+                     node, and there let pods pass: {pass}"
+                )
+            };
+            Error::Failed(format!(
+                "iptables has a table here that only {sure} can show, and that program is \
+                 missing{advice}"
+            ))
+        })
+    }
+}
+
+fn run<S: AsRef<str>>(program: &str, words: &[S]) -> Result<String, Error> {
+    let words = || words.iter().map(AsRef::as_ref);
+    let failed = |why: &dyn std::fmt::Display| {
+        let words: Vec<&str> = words().collect();
+        Error::Failed(format!("{program} {}: {why}", words.join(" ")))
+    };
+    let output = Command::new(program)
+        .args(words())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error: io::Error| failed(&error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    if output.status.code() == Some(BUSY) {
+        return Err(Error::Busy);
+    }
+    Err(failed(&String::from_utf8_lossy(&output.stderr).trim()))
+}

@@ -1,0 +1,86 @@
+//! The chains FORWARD that iptables keeps by way of nftables, which takes rules from anybody.
+
+use ipnet::IpNet;
+use tracing::{info, warn};
+use wire::netlink::Error;
+use wire::nft::{Command, Family, Hook, Socket, TableId, Version};
+
+use crate::firewall::forward::{self, CHAIN};
+
+/// The chains of the versions that pods have.
+#[derive(Debug)]
+pub(super) struct Iptables {
+    pod_cidrs: Vec<IpNet>,
+    chains: Vec<Chain>,
+}
+
+#[derive(Debug)]
+struct Chain {
+    table: TableId,
+    /// Whether rules of ours are there.
+    accepts: bool,
+}
+
+impl Iptables {
+    /// Nothing is known yet.
+    pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
+        let mut chains: Vec<Chain> = Vec::new();
+        for cidr in pod_cidrs {
+            chains.push(Chain {
+                table: forward::iptables(Version::of(cidr.network())),
+                accepts: false,
+            });
+        }
+        Self {
+            pod_cidrs: pod_cidrs.to_vec(),
+            chains,
+        }
+    }
+
+    /// Whether a change there, in that chain or of the whole table, matters.
+    pub(super) fn is_concerned(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
+        let is_in = |chain: &Chain| chain.table.family == family && chain.table.name == table;
+        chain.is_none_or(|chain| chain == CHAIN) && self.chains.iter().any(is_in)
+    }
+
+    /// Makes the chains let pods pass.
+    pub(super) fn put_right(&mut self, socket: &mut Socket) -> Result<(), Error> {
+        for chain in &mut self.chains {
+            chain.put_right(socket, &self.pod_cidrs)?;
+        }
+        Ok(())
+    }
+}
+
+impl Chain {
+    fn put_right(&mut self, socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<(), Error> {
+        let table = &self.table;
+        let generation = socket.generation()?;
+        let chain = socket.base_chain(table, CHAIN)?;
+        let Some(chain) = chain.filter(|chain| chain.hook.number == Hook::FORWARD) else {
+            self.accepts = false;
+            return Ok(());
+        };
+        let rules = socket.rules(table, Some(CHAIN))?;
+        let commands = forward::plan(&chain, &rules, pod_cidrs);
+        socket.apply(&commands, Some(generation))?;
+        let accepts = forward::drops(&chain, &rules);
+        let adds = |command: &Command| matches!(command, Command::AddRule { .. });
+        if commands.iter().any(adds) {
+            if self.accepts {
+                warn!("our rules in chain {CHAIN} of table {table} were changed: put right");
+            } else {
+                info!(
+                    "chain {CHAIN} of table {table} drops what nobody accepts: pods are accepted \
+                     there"
+                );
+            }
+        } else if !commands.is_empty() {
+            info!(
+                "chain {CHAIN} of table {table} drops nothing any more: our rules there are gone"
+            );
+        }
+        self.accepts = accepts;
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! What the packet filter leaves in the kernel when the daemon has ended.
+
+use std::fmt;
+
+use wire::netlink::Error;
+use wire::nft::{Command, Hook, Socket, TableId, Version};
+use wire::spoof_guard;
+
+use crate::firewall::forward::{self, CHAIN};
+use crate::firewall::iptables_legacy;
+
+/// Something of ours in the kernel's packet filter.
+#[derive(Debug)]
+pub(crate) enum Trace {
+    /// Our own table.
+    Table(TableId),
+    /// Rules of ours in a chain that iptables keeps by way of nftables.
+    Rules {
+        /// The chain's table.
+        table: TableId,
+        /// What deletes them.
+        commands: Vec<Command>,
+    },
+    /// Rules of ours in a chain that iptables keeps without nftables.
+    Legacy(iptables_legacy::Rules),
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => write!(f, "table {table}"),
+            Self::Rules { table, commands } => {
+                write!(
+                    f,
+                    "{} in chain {CHAIN} of table {table}",
+                    rules(commands.len())
+                )
+            }
+            Self::Legacy(found) => {
+                write!(
+                    f,
+                    "{} in chain {CHAIN} of {}",
+                    rules(found.count()),
+                    found.program()
+                )
+            }
+        }
+    }
+}
+
+/// `1 rule`, `2 rules`.
+fn rules(count: usize) -> String {
+    format!("{count} rule{}", if count == 1 { "" } else { "s" })
+}
+
+impl Trace {
+    /// Takes it away.
+    pub(crate) fn remove(&self) -> Result<(), String> {
+        let commands = match self {
+            Self::Table(table) => vec![Command::DelTable(table.clone())],
+            Self::Rules { commands, .. } => commands.clone(),
+            Self::Legacy(found) => return found.remove(),
+        };
+        let applied = Socket::open().and_then(|mut socket| socket.apply(&commands, None));
+        applied.map_err(|error| error.to_string())
+    }
+}
+
+/// All there is; and what cannot be looked at, with what to do about it.
+pub(crate) fn traces() -> Result<(Vec<Trace>, Vec<String>), Error> {
+    let mut socket = Socket::open()?;
+    let mut found = Vec::new();
+    let own = spoof_guard::table();
+    if socket.table(&own)?.0.is_some() {
+        found.push(Trace::Table(own));
+    }
+    for table in [Version::V4, Version::V6].map(forward::iptables) {
+        let chain = socket.base_chain(&table, CHAIN)?;
+        let Some(chain) = chain.filter(|chain| chain.hook.number == Hook::FORWARD) else {
+            continue;
+        };
+        let rules = socket.rules(&table, Some(CHAIN))?;
+        let commands = forward::plan(&chain, &rules, &[]);
+        if !commands.is_empty() {
+            found.push(Trace::Rules { table, commands });
+        }
+    }
+    let (legacy, hidden) = iptables_legacy::rules();
+    found.extend(legacy.into_iter().map(Trace::Legacy));
+    Ok((found, hidden))
+}

@@ -1,0 +1,146 @@
+//! Our own table, kept as it should be.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use tracing::{info, warn};
+use wire::netlink::Error;
+use wire::nft::{Family, Image, Socket, Version};
+use wire::spoof_guard;
+
+use crate::firewall::node_sets::Nodes;
+use crate::firewall::repair;
+use crate::firewall::ruleset::{self, Policy};
+use crate::log::Said;
+
+/// What is wanted of the table, and what is known of the kernel's.
+#[derive(Debug)]
+pub(super) struct Own {
+    policy: Policy,
+    owned: Vec<IpNet>,
+    nodes: Nodes,
+    /// Whether it has to be compared as a whole.
+    is_dirty: bool,
+    /// Whether it was in the kernel as it should be, ever.
+    is_in_place: bool,
+    /// Whether somebody may have changed it, and what program if that is known.
+    meddled: Option<String>,
+    meddling: Said,
+}
+
+impl Own {
+    /// Nothing is known yet.
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            owned: Vec::new(),
+            nodes: Nodes::default(),
+            is_dirty: true,
+            is_in_place: false,
+            meddled: None,
+            meddling: Said::default(),
+        }
+    }
+
+    /// Whether pods have of it what they need.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_in_place || !self.policy.masquerade
+    }
+
+    /// Whether the kernel's is not, or may not be, what is wanted.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.is_dirty || self.nodes.is_touched()
+    }
+
+    /// This node owns these subnets.
+    pub(super) fn own(&mut self, subnets: &[IpNet]) {
+        if self.owned != subnets {
+            self.owned = subnets.to_vec();
+            self.is_dirty = true;
+        }
+    }
+
+    /// The addresses of nodes.
+    pub(super) fn nodes(&mut self) -> &mut Nodes {
+        &mut self.nodes
+    }
+
+    /// Whether it is that table.
+    pub(super) fn is(family: Family, table: &str) -> bool {
+        let own = spoof_guard::table();
+        family == own.family && table == own.name
+    }
+
+    /// Somebody changed it, or may have.
+    pub(super) fn meddled(&mut self) {
+        self.is_dirty = true;
+        self.meddled.get_or_insert_default();
+    }
+
+    /// Who made the changes that were heard of.
+    pub(super) fn meddled_by(&mut self, program: &str) {
+        let unknown = self.meddled.as_mut().filter(|known| known.is_empty());
+        if let Some(culprit) = unknown {
+            program.clone_into(culprit);
+        }
+    }
+
+    /// Whatever was said of others may be said again.
+    pub(super) fn forgive(&mut self) {
+        self.meddling.clear();
+    }
+
+    /// Makes the kernel's what is wanted. A join costs one element, whatever else there is.
+    pub(super) fn put_right(&mut self, socket: &mut Socket) -> Result<(), Error> {
+        if self.is_dirty {
+            self.compare(socket)?;
+            self.is_dirty = false;
+            self.nodes.take_touched();
+        } else if self.nodes.is_touched() {
+            let (came, went) = self.nodes.take_touched();
+            let commands = repair::node_commands(&self.policy, &came, &went);
+            if let Err(why) = socket.apply(&commands, None) {
+                // Whatever is in there, it is not what it was taken for.
+                self.is_dirty = true;
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, socket: &mut Socket) -> Result<(), Error> {
+        let (found, generation) = socket.table(&spoof_guard::table())?;
+        if !self.is_in_place {
+            self.nodes.found(found.iter().flat_map(node_addresses));
+        }
+        let nodes: Vec<IpAddr> = self.nodes.all().collect();
+        let wanted = ruleset::ruleset(&self.policy, &self.owned, &nodes);
+        let commands = repair::repair(&wanted, found.as_ref());
+        socket.apply(&commands, Some(generation))?;
+        let table = &wanted.id;
+        if !self.is_in_place {
+            let state = if commands.is_empty() { "is" } else { "was put" };
+            info!("table {table} {state} in place, {}", self.policy.words());
+        } else if let Some(program) = self.meddled.as_deref().filter(|_| !commands.is_empty()) {
+            let program = if program.is_empty() {
+                "somebody"
+            } else {
+                program
+            };
+            let text = format!("table {table} was changed by {program}: put right");
+            if self.meddling.is_news(&text) {
+                warn!("{text}");
+            }
+        }
+        self.is_in_place = true;
+        self.meddled = None;
+        Ok(())
+    }
+}
+
+/// The addresses of nodes in a table that an earlier daemon left.
+fn node_addresses(image: &Image) -> impl Iterator<Item = IpAddr> {
+    let versions = [Version::V4, Version::V6].into_iter();
+    let sets = versions.filter_map(|version| image.sets.get(ruleset::nodes(version)));
+    sets.flat_map(|set| set.elements.iter().map(|element| element.address))
+}

@@ -1,0 +1,183 @@
+//! What the other plugins of the chain know of the CNI spec. A runtime takes the newest version that
+//! the conflist offers and it knows itself, and asks no plugin first: one that does not know that
+//! version fails every pod. So the installed conflist offers what all of them know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use tracing::{info, warn};
+use wire::cni::{Version, versions_of};
+use wire::conf::Conflist;
+
+use crate::log::Said;
+
+/// The plugins' answers. Each is asked again when its file has changed.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    folder: PathBuf,
+    answers: BTreeMap<String, (Stamp, BTreeSet<Version>)>,
+    said: Said,
+}
+
+/// What tells one file from another that takes its place.
+type Stamp = [u64; 4];
+
+impl Chain {
+    /// Plugins are in `folder`; nobody is asked yet.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            answers: BTreeMap::new(),
+            said: Said::default(),
+        }
+    }
+
+    /// The conflist as far as all plugins of the chain know what it offers. One that cannot be asked
+    /// is taken to know `cniVersion` alone: a runtime without STATUS and GC is better off than one
+    /// whose pods fail. One that we do not see at all is taken to know everything.
+    pub(crate) fn known(&mut self, conflist: &Conflist) -> Conflist {
+        let offered = conflist.versions();
+        let basic: BTreeSet<Version> = offered.first().copied().into_iter().collect();
+        let others = conflist.others();
+        let answers = others.filter_map(|name| Some((name.to_owned(), self.ask(name, &basic)?)));
+        let answers: BTreeMap<_, _> = answers.collect();
+        let unknown = unknown(&offered, &answers);
+        self.tell(conflist, &unknown);
+        conflist.clone().without(&unknown.into_keys().collect())
+    }
+
+    /// What a plugin knows, if it is there: `basic` if it does not answer.
+    fn ask(&mut self, name: &str, basic: &BTreeSet<Version>) -> Option<BTreeSet<Version>> {
+        // Runtimes refuse such a name.
+        if name.contains('/') {
+            return None;
+        }
+        let path = self.folder.join(name);
+        let stamp = stamp(&path).ok()?;
+        match self.answers.get(name) {
+            Some((asked, answer)) if *asked == stamp => return Some(answer.clone()),
+            _ => {}
+        }
+        let Some(answer) = versions_of(&path) else {
+            return Some(basic.clone());
+        };
+        let asked = (stamp, answer.clone());
+        self.answers.insert(name.to_owned(), asked);
+        Some(answer)
+    }
+
+    fn tell(&mut self, conflist: &Conflist, unknown: &BTreeMap<Version, Vec<String>>) {
+        let lines = unknown.iter().map(|(version, plugins)| {
+            let plugins = plugins.join(" and ");
+            if conflist.versions().first() == Some(version) {
+                format!("pods will fail: CNI {version}, the conflist's cniVersion, is unknown to {plugins}")
+            } else {
+                format!("the installed conflist does not offer CNI {version}, which is unknown to {plugins}")
+            }
+        });
+        let text = lines.collect::<Vec<_>>().join("; ");
+        if text.is_empty() {
+            if self.said.clear() {
+                info!("all plugins of the conflist know what it offers");
+            }
+        } else if self.said.is_news(&text) {
+            warn!("{text}: newer plugins help");
+        }
+    }
+}
+
+/// The versions that somebody does not know, and who.
+fn unknown(
+    offered: &[Version],
+    answers: &BTreeMap<String, BTreeSet<Version>>,
+) -> BTreeMap<Version, Vec<String>> {
+    let mut unknown: BTreeMap<Version, Vec<String>> = BTreeMap::new();
+    for version in offered.iter().collect::<BTreeSet<_>>() {
+        for (plugin, known) in answers {
+            if !known.contains(version) {
+                unknown.entry(*version).or_default().push(plugin.clone());
+            }
+        }
+    }
+    unknown
+}
+
+fn stamp(path: &Path) -> io::Result<Stamp> {
+    let file = fs::metadata(path)?;
+    Ok([
+        file.ino(),
+        file.size(),
+        file.mtime().cast_unsigned(),
+        file.ctime_nsec().cast_unsigned(),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const OLD: Version = Version::V1_0_0;
+    const NEW: Version = Version::V1_1_0;
+
+    fn conflist() -> Conflist {
+        let file = json!({
+            "cniVersion": "1.0.0",
+            "cniVersions": ["1.0.0", "1.1.0"],
+            "name": "flatland",
+            "plugins": [
+                { "type": "flatland", "ipam": { "type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"] } },
+                { "type": "portmap" },
+                { "type": "not-there" },
+                { "type": "../outside" },
+            ],
+        });
+        Conflist::parse(file.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_version_is_unknown_by_the_names_of_those_who_do_not_know_it() {
+        let answers = |all: &[(&str, &[Version])]| {
+            let all = all.iter();
+            all.map(|(name, known)| ((*name).to_owned(), known.iter().copied().collect()))
+                .collect()
+        };
+        let unknown = |all| unknown(&[OLD, OLD, NEW], &answers(all));
+        assert!(unknown(&[]).is_empty());
+        assert!(unknown(&[("portmap", &[OLD, NEW])]).is_empty());
+        let found = unknown(&[
+            ("portmap", &[OLD]),
+            ("tuning", &[OLD]),
+            ("sbr", &[OLD, NEW]),
+        ]);
+        let expected = vec!["portmap".to_owned(), "tuning".to_owned()];
+        assert_eq!(found, BTreeMap::from([(NEW, expected)]));
+    }
+
+    #[test]
+    fn a_plugin_is_asked_again_when_another_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let install = |script: &str| {
+            let script = format!("#!/bin/sh\n{script}\n");
+            let (draft, path) = (folder.path().join("new"), folder.path().join("portmap"));
+            fs::write(&draft, script).unwrap();
+            fs::set_permissions(&draft, Permissions::from_mode(0o755)).unwrap();
+            fs::rename(draft, path).unwrap();
+        };
+        let mut chain = Chain::new(folder.path().to_owned());
+        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD, NEW]);
+        install("exit 1");
+        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);
+        install(r#"echo '{"supportedVersions":["1.0.0"]}'"#);
+        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);
+        install(r#"echo '{"supportedVersions":["1.0.0","1.1.0"]}'"#);
+        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD, NEW]);
+    }
+}

@@ -1,0 +1,255 @@
+//! What is answered to whom.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use hyper::{Method, Response, StatusCode};
+use ipam::{Disk, Ledger, since_boot};
+use ipnet::IpNet;
+use serde::Serialize;
+use tracing::warn;
+use wire::conf::IpamConfig;
+use wire::paths::run_dir;
+
+use crate::http::Sources;
+use crate::status::health::Timings;
+use crate::status::query::{Ask, Asker, Stuck};
+use crate::status::{Http, Status, Usage, metrics};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever can reach the address: learns how this node is, and nothing about others.
+    Public,
+    /// Root of this node: learns everything.
+    Root,
+}
+
+/// A page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    Health,
+    Readiness,
+    Metrics,
+    Status,
+    Nodes,
+    Routes,
+}
+
+impl Page {
+    const ALL: [(&str, Self, Access); 6] = [
+        ("/healthz", Self::Health, Access::Public),
+        ("/readyz", Self::Readiness, Access::Public),
+        ("/metrics", Self::Metrics, Access::Public),
+        ("/status", Self::Status, Access::Root),
+        ("/nodes", Self::Nodes, Access::Root),
+        ("/routes", Self::Routes, Access::Root),
+    ];
+
+    /// The page of that path, or the status and the text for who gets none.
+    fn find(method: &Method, path: &str, access: Access) -> Result<Self, (StatusCode, String)> {
+        let shown = |needs: Access| needs == Access::Public || access == Access::Root;
+        let pages = || Self::ALL.iter().filter(|(_, _, needs)| shown(*needs));
+        let Some((_, page, _)) = pages().find(|(known, _, _)| *known == path) else {
+            let paths: Vec<_> = pages().map(|(path, _, _)| *path).collect();
+            let text = format!("there is no such page; there are {}", paths.join(", "));
+            return Err((StatusCode::NOT_FOUND, text));
+        };
+        if *method == Method::GET || *method == Method::HEAD {
+            return Ok(*page);
+        }
+        let text = format!("{path} is only read: GET or HEAD");
+        Err((StatusCode::METHOD_NOT_ALLOWED, text))
+    }
+}
+
+/// Has an answer to everything.
+pub(super) struct Answerer {
+    asker: Asker,
+    timings: Timings,
+    conf: IpamConfig,
+    http: Arc<Mutex<Option<Http>>>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Answerer {
+    /// `http` says how the serving goes.
+    pub(super) fn new(sources: Sources, http: Arc<Mutex<Option<Http>>>) -> Self {
+        Self {
+            asker: sources.asker,
+            timings: sources.timings,
+            conf: sources.conf,
+            http,
+        }
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(&self, method: &Method, path: &str, access: Access) -> Answer {
+        match Page::find(method, path, access) {
+            Ok(page) => self.page(page).await.unwrap_or_else(|stuck| {
+                response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{stuck}\n"))
+            }),
+            Err((status, text)) => response(status, TEXT, text + "\n"),
+        }
+    }
+
+    async fn page(&self, page: Page) -> Result<Answer, Stuck> {
+        let ok = StatusCode::OK;
+        Ok(match page {
+            Page::Health => {
+                self.asker.ask(Ask::Pulse).await?;
+                response(ok, TEXT, "ok\n".to_owned())
+            }
+            Page::Readiness => readiness(&self.asker.ask(Ask::Status).await?),
+            Page::Metrics => match metrics::render(&self.status().await?, &self.timings) {
+                Ok(text) => response(ok, metrics::CONTENT_TYPE, text),
+                Err(why) => response(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    TEXT,
+                    format!("metrics cannot be written: {why}\n"),
+                ),
+            },
+            Page::Status => json(&self.status().await?),
+            Page::Nodes => json(&self.asker.ask(Ask::Nodes).await?),
+            Page::Routes => json(&self.asker.ask(Ask::Routes).await?),
+        })
+    }
+
+    /// What the loop says, and what this side knows.
+    async fn status(&self) -> Result<Status, Stuck> {
+        let mut status = self.asker.ask(Ask::Status).await?;
+        status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|why| {
+            warn!("cannot count the addresses of this node: {why}");
+            BTreeMap::new()
+        });
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        status.http.clone_from(&http);
+        drop(http);
+        let why = status.http.as_ref().and_then(|http| http.why.clone());
+        status.troubles.extend(why);
+        Ok(status)
+    }
+}
+
+/// How much of `subnets` is in use, by family.
+pub(crate) fn usage(
+    conf: &IpamConfig,
+    subnets: &[IpNet],
+) -> Result<BTreeMap<String, Usage>, ipam::Error> {
+    let mut usage: BTreeMap<String, Usage> = BTreeMap::new();
+    let mut add = |subnet: &IpNet, more: Usage| {
+        let family = if subnet.addr().is_ipv4() {
+            "ipv4"
+        } else {
+            "ipv6"
+        };
+        let sum = usage.entry(family.to_owned()).or_default();
+        sum.used += more.used;
+        sum.cooling += more.cooling;
+        sum.free = sum.free.saturating_add(more.free);
+    };
+    match Ledger::existing(Disk::new(run_dir(&conf.network)))? {
+        Some(ledger) => {
+            let all = ledger.usage(subnets, &conf.exclude, conf.cool_down, since_boot()?)?;
+            for one in all {
+                let (used, cooling, free) = (one.held, one.cooling, one.ready());
+                add(
+                    &one.subnet,
+                    Usage {
+                        used,
+                        cooling,
+                        free,
+                    },
+                );
+            }
+        }
+        None => {
+            for subnet in subnets {
+                let free = ipam::usable(subnet, &conf.exclude);
+                add(
+                    subnet,
+                    Usage {
+                        free,
+                        ..Usage::default()
+                    },
+                );
+            }
+        }
+    }
+    Ok(usage)
+}
+
+fn readiness(status: &Status) -> Answer {
+    if status.missing.is_empty() {
+        return response(StatusCode::OK, TEXT, "ok\n".to_owned());
+    }
+    let text = status.missing.join("\n") + "\n";
+    response(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(text) => response(StatusCode::OK, JSON, text),
+        Err(why) => response(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            TEXT,
+            format!("cannot be written as JSON: {why}\n"),
+        ),
+    }
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static(content_type),
+    );
+    headers.insert(
+        CACHE_CONTROL,
+        hyper::header::HeaderValue::from_static("no-store"),
+    );
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_read_only_and_what_is_about_others_is_for_root() {
+        let find = |method: Method, path, access| {
+            Page::find(&method, path, access).map_err(|(status, _)| status.as_u16())
+        };
+        for (method, path, access, expected) in [
+            (Method::GET, "/healthz", Access::Public, Ok(Page::Health)),
+            (Method::HEAD, "/metrics", Access::Public, Ok(Page::Metrics)),
+            (Method::GET, "/readyz", Access::Root, Ok(Page::Readiness)),
+            (Method::GET, "/status", Access::Root, Ok(Page::Status)),
+            (Method::GET, "/status", Access::Public, Err(404)),
+            (Method::POST, "/status", Access::Public, Err(404)),
+            (Method::POST, "/healthz", Access::Public, Err(405)),
+            (Method::GET, "/", Access::Public, Err(404)),
+            (Method::GET, "/healthz/", Access::Public, Err(404)),
+        ] {
+            let name = format!("{method} {path}");
+            assert_eq!(find(method, path, access), expected, "{name}");
+        }
+        let (_, text) = Page::find(&Method::GET, "/x", Access::Public).unwrap_err();
+        assert!(
+            text.contains("/healthz") && !text.contains("/nodes"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! The kernel of the network namespace this program runs in, as `routed` needs it: its links and
+//! routes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+use wire::netlink::{Address, Error, Monitor, Request, Route, RouteFilter, Socket};
+
+/// The index of the loopback link of every network namespace (`LOOPBACK_IFINDEX`).
+pub(crate) const LOOPBACK: u32 = 1;
+
+/// A link of this node that has addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Its index.
+    pub(crate) index: u32,
+    /// Its name.
+    pub(crate) name: String,
+    /// Whether it is administratively up (`IFF_UP`). The kernel takes no route over a link that is
+    /// not; the absence of a carrier it handles by itself.
+    pub(crate) up: bool,
+    /// Whether it is up and has a carrier (`IFF_RUNNING`).
+    pub(crate) running: bool,
+    /// The addresses on it, each with the prefix that is on link.
+    pub(crate) addresses: Vec<IpNetwork>,
+    /// Those of them that peers may be told: neither temporary nor deprecated nor tentative.
+    pub(crate) lasting: Vec<IpAddr>,
+}
+
+/// What `routed` needs of a kernel.
+pub(crate) trait Kernel {
+    /// The links that have addresses.
+    fn links(&mut self) -> Result<Vec<Link>, Error>;
+
+    /// The routes of the main table, of one protocol or of all.
+    fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error>;
+
+    /// The route to exactly `dst` that decides for its first address; `None` where another one
+    /// does, or nobody can tell.
+    fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error>;
+
+    /// Carries out requests in order, and goes on after one that fails. Returns the failures.
+    fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error>;
+}
+
+/// The kernel of the network namespace this program runs in. A socket that failed is replaced by
+/// the next call, so that no answer of an abandoned request is taken for another's.
+#[derive(Debug, Default)]
+pub(crate) struct Netlink {
+    socket: Option<Socket>,
+}
+
+impl Netlink {
+    /// Lets `monitor` pass over what this changes.
+    pub(crate) fn hide_from(&self, monitor: &mut Monitor) {
+        if let Some(socket) = &self.socket {
+            monitor.ignore(socket);
+        }
+    }
+
+    /// Runs `call` on the socket.
+    pub(crate) fn with<T>(
+        &mut self,
+        call: impl FnOnce(&mut Socket) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => Socket::open()?,
+        };
+        let result = call(&mut socket);
+        if !matches!(result, Err(Error::Socket { .. } | Error::Malformed { .. })) {
+            self.socket = Some(socket);
+        }
+        result
+    }
+}
+
+impl Kernel for Netlink {
+    fn links(&mut self) -> Result<Vec<Link>, Error> {
+        self.with(|socket| {
+            let mut by_link: BTreeMap<u32, Vec<Address>> = BTreeMap::new();
+            for address in socket.addresses(None)? {
+                by_link.entry(address.link).or_default().push(address);
+            }
+            // Asked for one by one: a node has few links with addresses, but hundreds of pods'.
+            let mut links = Vec::new();
+            for (index, addresses) in by_link {
+                if addresses
+                    .iter()
+                    .all(|own| is_link_local_v6(own.address.ip()))
+                {
+                    continue;
+                }
+                if let Some(link) = socket.link_by_index(index)? {
+                    let lasting = addresses.iter().filter(|address| address.is_lasting());
+                    links.push(Link {
+                        index,
+                        name: link.name,
+                        up: link.up,
+                        running: link.running,
+                        lasting: lasting.map(|own| own.address.ip()).collect(),
+                        addresses: addresses.iter().map(|own| own.address).collect(),
+                    });
+                }
+            }
+            Ok(links)
+        })
+    }
+
+    fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {
+        self.with(|socket| socket.routes(RouteFilter { protocol }))
+    }
+
+    fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {
+        let found = self.with(|socket| socket.route_matching(dst.network()))?;
+        Ok(found.filter(|route| route.dst == dst))
+    }
+
+    fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+        self.with(|socket| socket.apply(requests))
+    }
+}
+
+/// Whether an address says nothing about which link it is on.
+pub(crate) fn is_link_local_v6(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}

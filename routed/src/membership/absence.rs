@@ -1,0 +1,233 @@
+//! Which nodes are absent: registered, but without the sign of life that their `routed` keeps in
+//! the registry. Absence is shown and told of, and changes nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use wire::node::NodeName;
+
+use crate::log::{Kind, Line};
+
+/// An absence shorter than this is not told of in the log: the `routed` of every node is restarted
+/// now and then, and of all of them in an upgrade.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The absent nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Absences {
+    by_node: BTreeMap<NodeName, Absence>,
+    /// Those that are still to be told of, by when: looked at each time that anything happens.
+    untold: BTreeSet<(Instant, NodeName)>,
+}
+
+/// Since when a node has been absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Since {
+    /// In seconds since 1970, by this node's clock.
+    pub(crate) seconds: u64,
+    /// Whether it was absent when this node looked first: it has been for longer.
+    pub(crate) or_longer: bool,
+}
+
+#[derive(Debug)]
+struct Absence {
+    since: Since,
+    /// When to tell of it; `None` once that is done.
+    tell_at: Option<Instant>,
+}
+
+/// What time it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// For waiting.
+    pub(crate) instant: Instant,
+    /// For people: seconds since 1970.
+    pub(crate) clock: u64,
+}
+
+impl Absences {
+    /// The registry was seen whole: these nodes are registered, each present or not.
+    pub(crate) fn reset<'a>(
+        &mut self,
+        registered: impl Iterator<Item = (&'a NodeName, bool)>,
+        now: Now,
+    ) -> Vec<Line> {
+        let mut before = mem::take(&mut self.by_node);
+        self.untold.clear();
+        let mut lines = Vec::new();
+        for (node, is_present) in registered {
+            let known = before.remove(node);
+            if is_present {
+                lines.extend(known.and_then(|absence| returned(node, &absence, now)));
+                continue;
+            }
+            let absence = known.unwrap_or(Absence {
+                since: Since {
+                    seconds: now.clock,
+                    or_longer: true,
+                },
+                tell_at: Some(now.instant + PATIENCE),
+            });
+            self.insert(node, absence);
+        }
+        lines
+    }
+
+    fn insert(&mut self, node: &NodeName, absence: Absence) {
+        self.untold
+            .extend(absence.tell_at.map(|at| (at, node.clone())));
+        self.by_node.insert(node.clone(), absence);
+    }
+
+    fn remove(&mut self, node: &NodeName) -> Option<Absence> {
+        let absence = self.by_node.remove(node)?;
+        if let Some(at) = absence.tell_at {
+            self.untold.remove(&(at, node.clone()));
+        }
+        Some(absence)
+    }
+
+    /// A node came, went, or was forgotten.
+    pub(crate) fn change(
+        &mut self,
+        node: &NodeName,
+        is_registered: bool,
+        is_present: bool,
+        now: Now,
+    ) -> Option<Line> {
+        if is_registered && !is_present {
+            if !self.by_node.contains_key(node) {
+                let since = Since {
+                    seconds: now.clock,
+                    or_longer: false,
+                };
+                let tell_at = Some(now.instant + PATIENCE);
+                self.insert(node, Absence { since, tell_at });
+            }
+            return None;
+        }
+        let absence = self.remove(node)?;
+        if is_registered {
+            returned(node, &absence, now)
+        } else {
+            None
+        }
+    }
+
+    /// What there is to tell of at `now`.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
+        let mut lines = Vec::new();
+        while self.untold.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, node)) = self.untold.pop_first()
+        {
+            if let Some(absence) = self.by_node.get_mut(&node) {
+                absence.tell_at = None;
+            }
+            lines.push(Line::new(
+                Kind::Absent,
+                format!(
+                    "node {node} is absent: its routed has stopped, or the node is gone or cut off \
+                     from etcd; its routes stay. If it is gone for good: routed forget {node}"
+                ),
+            ));
+        }
+        lines
+    }
+
+    /// When there is something to tell of, if there will be.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
+        self.untold.first().map(|(at, _)| *at)
+    }
+
+    /// Since when a node has been absent, if it is.
+    pub(crate) fn since(&self, node: &NodeName) -> Option<Since> {
+        self.by_node.get(node).map(|absence| absence.since)
+    }
+
+    /// The absent nodes.
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = (&NodeName, Since)> {
+        self.by_node.iter().map(|(node, it)| (node, it.since))
+    }
+}
+
+/// Who was not told of going is not told of coming.
+fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
+    let seconds = now.clock.saturating_sub(absence.since.seconds);
+    let text = format!("node {node} is present again, after {seconds} s");
+    let was_told = absence.tell_at.is_none();
+    was_told.then(|| Line::new(Kind::Returned, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str) -> NodeName {
+        NodeName::new(name).unwrap()
+    }
+
+    fn at(start: Instant, seconds: u64) -> Now {
+        Now {
+            instant: start + Duration::from_secs(seconds),
+            clock: 1_000 + seconds,
+        }
+    }
+
+    #[test]
+    fn a_restart_is_not_told_of_and_a_longer_absence_once_each_way() {
+        let (mut absences, start, n2) = (Absences::default(), Instant::now(), node("n2"));
+        assert_eq!(absences.change(&n2, true, false, at(start, 0)), None);
+        assert!(absences.due(at(start, 10).instant).is_empty());
+        assert_eq!(absences.change(&n2, true, true, at(start, 11)), None);
+        assert_eq!(absences.due_at(), None);
+
+        absences.change(&n2, true, false, at(start, 20));
+        let due = absences.due_at().unwrap();
+        assert_eq!(due, start + Duration::from_secs(20) + PATIENCE);
+        let lines = absences.due(due);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].kind(), Kind::Absent);
+        assert!(absences.due(due).is_empty(), "told already");
+        // The same thing again is no news.
+        absences.change(&n2, true, false, at(start, 60));
+        assert_eq!(absences.since(&n2).map(|since| since.seconds), Some(1_020));
+        let line = absences.change(&n2, true, true, at(start, 80)).unwrap();
+        assert_eq!(
+            line,
+            Line::new(
+                Kind::Returned,
+                "node n2 is present again, after 60 s".into()
+            )
+        );
+    }
+
+    #[test]
+    fn a_forgotten_node_is_absent_no_more_and_nothing_is_said() {
+        let (mut absences, start, n2) = (Absences::default(), Instant::now(), node("n2"));
+        absences.change(&n2, true, false, at(start, 0));
+        absences.due(at(start, 60).instant);
+        assert_eq!(absences.change(&n2, false, false, at(start, 61)), None);
+        assert_eq!(absences.all().len(), 0);
+    }
+
+    #[test]
+    fn who_was_absent_at_the_first_look_has_been_for_longer() {
+        let (mut absences, start) = (Absences::default(), Instant::now());
+        let [n2, n3] = [node("n2"), node("n3")];
+        absences.reset([(&n2, false), (&n3, false)].into_iter(), at(start, 0));
+        let since = Since {
+            seconds: 1_000,
+            or_longer: true,
+        };
+        assert_eq!(absences.since(&n2), Some(since));
+        absences.due(at(start, 60).instant);
+        let lines = absences.reset([(&n2, true), (&n3, false)].into_iter(), at(start, 90));
+        assert_eq!(lines.len(), 1, "n2 is back");
+        assert_eq!(absences.since(&n3), Some(since), "and n3 is not");
+        let lines = absences.reset([(&n2, true)].into_iter(), at(start, 99));
+        assert!(lines.is_empty(), "n3 was forgotten meanwhile");
+    }
+}

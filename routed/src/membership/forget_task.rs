@@ -1,0 +1,143 @@
+//! Forgets nodes that have been absent for long, where `forgetAfter` says so: looks at who is
+//! absent every now and then, and carries out what [`crate::membership::forget_after`] decides.
+//!
+//! Of all nodes the present one whose name comes first does it. Nothing depends on that: what is
+//! written and what is deleted rests, in one transaction, on what was seen.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use registry::{Absent, Backoff, Error, Registry};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::warn;
+use wire::conf::IpamConfig;
+use wire::node::NodeName;
+
+use crate::log::Said;
+use crate::membership::forget_after::{Times, Vigil};
+use crate::text::list;
+use crate::time::age;
+
+/// Looks for as long as the daemon runs.
+pub(crate) struct Forgetter {
+    node: NodeName,
+    registry: Arc<Registry>,
+    times: Times,
+    vigil: Vigil,
+    /// Counts the times at which the registry was out of reach, or had to be read anew.
+    interruptions: watch::Receiver<u64>,
+    trouble: Said,
+    restraint: Said,
+}
+
+impl Forgetter {
+    /// Starts it on behalf of `node`, if `conf` has a `forgetAfter`.
+    pub(crate) fn start(
+        conf: &IpamConfig,
+        node: &NodeName,
+        registry: &Arc<Registry>,
+        interruptions: watch::Receiver<u64>,
+    ) {
+        let Some(after) = conf.forget_after else {
+            return;
+        };
+        let times = Times { after };
+        let forgetter = Self {
+            node: node.clone(),
+            registry: Arc::clone(registry),
+            times,
+            vigil: Vigil::new(times),
+            interruptions,
+            trouble: Said::default(),
+            restraint: Said::default(),
+        };
+        tokio::spawn(forgetter.run());
+    }
+
+    /// Never ends.
+    async fn run(mut self) {
+        let look = self.times.look();
+        let pauses = Backoff {
+            first: look,
+            most: look,
+        };
+        loop {
+            sleep(pauses.pause(1)).await;
+            match self.look().await {
+                Ok(()) => drop(self.trouble.clear()),
+                // That is told of by who follows the registry.
+                Err(Error::Unreachable { .. }) => self.vigil.rest(),
+                Err(why) => {
+                    self.vigil.rest();
+                    let text = format!("absent nodes cannot be looked after (forgetAfter): {why}");
+                    if self.trouble.is_news(&text) {
+                        warn!("{text}; trying again");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
+        let interruptions = *self.interruptions.borrow_and_update();
+        if self.registry.first_present().await?.as_ref() != Some(&self.node) {
+            self.vigil.rest();
+            self.restraint.clear();
+            return Ok(());
+        }
+        let census = self.registry.census().await?;
+        let now = Instant::now();
+        let decision = self.vigil.look(&census, &self.node, interruptions, now);
+        self.tell_of_restraint(decision.too_many, census.present, census.absent.len());
+        if let Some((node, absent, total)) = decision.forget {
+            self.forget(&node, &absent, total).await?;
+        }
+        for (node, absent, seconds) in decision.write {
+            let written = self.registry.count_absence(&node, &absent, seconds).await?;
+            if let Some(revision) = written {
+                self.vigil.wrote(&node, seconds, revision);
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget(
+        &mut self,
+        node: &NodeName,
+        absent: &Absent,
+        total: Duration,
+    ) -> Result<(), Error> {
+        let pause = self.times.pause();
+        self.vigil.pause(Instant::now() + pause);
+        let forgotten = self.registry.forget_absent(node, absent, pause).await?;
+        if let Some(forgotten) = forgotten {
+            let free = match forgotten.subnets.as_slice() {
+                [] => "it owned no subnet".to_owned(),
+                subnets => format!("free again: {}", list(subnets)),
+            };
+            warn!(
+                "node {node} is forgotten: it was absent for {}, and forgetAfter is {}; {free}",
+                age(total.as_secs()),
+                age(self.times.after.as_secs())
+            );
+        }
+        Ok(())
+    }
+
+    fn tell_of_restraint(&mut self, too_many: bool, present: usize, absent: usize) {
+        if !too_many {
+            self.restraint.clear();
+            return;
+        }
+        // The numbers change with every node that comes or goes.
+        if self.restraint.is_news("too many") {
+            warn!(
+                "{absent} of {} nodes are absent: none is forgotten (forgetAfter), and the time \
+                 does not count, until more than half are present. Those that are gone for good: \
+                 routed forget NODE",
+                present + absent
+            );
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What has to be looked at again. However often something is marked, it is looked at once.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use crate::rib::path::Scope;
+
+/// What has to be looked at again.
+#[derive(Debug)]
+pub(crate) struct Dirty {
+    /// The links and their addresses.
+    pub(crate) links: bool,
+    /// The routes of others, where they are ways to peers.
+    pub(crate) detours: bool,
+    /// The kernel's routes, all of them.
+    pub(crate) routes: bool,
+    /// The claims, and the routes to what is claimed.
+    pub(crate) claims: Scope,
+    /// The routes to these pods, which are gone.
+    pub(crate) pods: BTreeSet<IpNet>,
+}
+
+impl Dirty {
+    /// Nothing has.
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            links: false,
+            detours: false,
+            routes: false,
+            claims: Scope::Only(BTreeSet::new()),
+            pods: BTreeSet::new(),
+        }
+    }
+
+    /// Everything has.
+    pub(crate) const fn everything() -> Self {
+        Self {
+            links: true,
+            detours: true,
+            routes: true,
+            claims: Scope::All,
+            pods: BTreeSet::new(),
+        }
+    }
+
+    /// Whether nothing has.
+    pub(crate) fn is_nothing(&self) -> bool {
+        let nothing_claimed = matches!(&self.claims, Scope::Only(some) if some.is_empty());
+        let nothing_lost = self.pods.is_empty();
+        !(self.links || self.detours || self.routes) && nothing_claimed && nothing_lost
+    }
+
+    /// Whether so much has that the work grows with the number of peers.
+    pub(crate) fn is_all(&self) -> bool {
+        self.links || self.detours || self.routes || self.claims == Scope::All
+    }
+
+    /// These claims have, too.
+    pub(crate) fn add(&mut self, more: Scope) {
+        match (&mut self.claims, more) {
+            (Scope::All, _) => {}
+            (claims, Scope::All) => *claims = Scope::All,
+            (Scope::Only(claims), Scope::Only(more)) => claims.extend(more),
+        }
+    }
+
+    /// So has what a pass that failed was to look at.
+    pub(crate) fn redo(&mut self, failed: Self) {
+        self.links |= failed.links;
+        self.detours |= failed.detours;
+        self.routes = true;
+        self.add(failed.claims);
+        self.pods.extend(failed.pods);
+    }
+}

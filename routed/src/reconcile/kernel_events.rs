@@ -1,0 +1,122 @@
+//! What the kernel tells: of routes of ours exactly what changed, of the rest that it did.
+
+use std::collections::BTreeSet;
+
+use wire::netlink::{Event, Route, RouteKind};
+
+use crate::fib::plan;
+use crate::kernel::{Kernel, is_link_local_v6};
+use crate::reconcile::{Reconciler, pod_routes};
+use crate::rib::path::Scope;
+
+impl<K: Kernel> Reconciler<K> {
+    /// The kernel's tables changed. What comes and goes with pods is no reason for anything: their
+    /// links, their link-local addresses, and the routes that go with the links.
+    pub(crate) fn kernel_changed(&mut self, event: Event) {
+        match event {
+            Event::Link { index, up } => {
+                if self.side.links.iter().any(|link| link.index == index) {
+                    self.links_changed();
+                } else if !up {
+                    self.pods.retain(|_, route| route.dev != Some(index));
+                }
+            }
+            Event::Address { address, .. } => {
+                if !is_link_local_v6(address) {
+                    self.links_changed();
+                }
+            }
+            Event::RouteAdded(route) if plan::is_to_pod(&route) => {
+                self.pods.insert(route.dst, route);
+            }
+            Event::RouteReplaced(route) if plan::is_to_pod(&route) => {
+                self.dirty.routes |= self.is_known(&route);
+                self.pods.insert(route.dst, route);
+            }
+            Event::RouteRemoved(route) if plan::is_to_pod(&route) => {
+                if pod_routes::is_orphan(&route, &self.side.links) {
+                    // It went with the address of this node that it names, and it was not alone.
+                    self.dirty.routes = true;
+                } else if self.pods.contains_key(&route.dst) {
+                    // The pod is still there: somebody deleted it.
+                    self.dirty.pods.insert(route.dst);
+                }
+            }
+            Event::RouteAdded(route) => self.route_added(&route),
+            Event::RouteRemoved(route) => self.route_removed(&route),
+            Event::RouteReplaced(route) => self.route_replaced(&route),
+            Event::Lost => self.resync(),
+        }
+    }
+
+    /// A link that goes down takes IPv4 routes with it silently (`fib_flush`), and so does an
+    /// address that goes: they are a reason to look at all routes too.
+    fn links_changed(&mut self) {
+        self.dirty.links = true;
+        self.dirty.routes = true;
+    }
+
+    fn route_added(&mut self, route: &Route) {
+        if !plan::is_ours(route) {
+            self.foreign_changed(route);
+        } else if matches!(route.kind, RouteKind::Unicast | RouteKind::Unreachable) {
+            self.meddled(route, |routes, route| {
+                routes.retain(|other| other != route);
+                routes.push(route.clone());
+            });
+        } else {
+            self.dirty.routes = true;
+        }
+    }
+
+    fn route_removed(&mut self, route: &Route) {
+        if !plan::is_ours(route) {
+            self.foreign_changed(route);
+            return;
+        }
+        let there = self.actual.get(&route.dst);
+        if there.is_some_and(|there| there.contains(route)) {
+            self.meddled(route, |routes, route| routes.retain(|other| other != route));
+        } else {
+            // One of several next hops, or an event that our own change overtook.
+            self.dirty.routes |= there.is_some();
+        }
+    }
+
+    /// The kernel does not tell what was replaced.
+    fn route_replaced(&mut self, route: &Route) {
+        if plan::is_ours(route) || self.is_known(route) {
+            self.dirty.routes = true;
+        } else {
+            self.foreign_changed(route);
+        }
+    }
+
+    fn is_known(&self, route: &Route) -> bool {
+        self.desired.contains_key(&route.dst) || self.actual.contains_key(&route.dst)
+    }
+
+    /// A route of somebody else's may have left the place of ours, and may be a way to peers.
+    fn foreign_changed(&mut self, route: &Route) {
+        self.dirty.detours |= self.side.detours.is_some();
+        if self.is_known(route) {
+            self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
+        }
+    }
+
+    /// Somebody changed a route of ours.
+    fn meddled(&mut self, route: &Route, edit: impl FnOnce(&mut Vec<Route>, &Route)) {
+        if self.dirty.routes {
+            // All are listed anyway.
+            return;
+        }
+        let routes = plan::of(&mut self.actual, route.dst);
+        let before = self.before.entry(route.dst);
+        before.or_insert_with(|| routes.clone());
+        edit(routes, route);
+        if routes.is_empty() {
+            self.actual.remove(&route.dst);
+        }
+        self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
+    }
+}

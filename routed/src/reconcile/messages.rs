@@ -1,0 +1,178 @@
+//! What the reconciler did, in words.
+
+use std::net::IpAddr;
+
+use wire::netlink::{Route, RouteKind};
+use wire::node::NodeName;
+
+use crate::fib::Why;
+use crate::fib::plan::{Change, Step};
+use crate::kernel::Link;
+use crate::log::Kind;
+use crate::reconcile::Reconciler;
+use crate::rib::guest_gateway::GATEWAY;
+
+impl<K> Reconciler<K> {
+    /// What a step that was taken came to.
+    pub(super) fn outcome(&self, step: &Step) -> Kind {
+        let was_there = |route| {
+            let before = self.before.get(&step.dst);
+            before.is_some_and(|all| all.contains(route))
+        };
+        match &step.change {
+            Change::Add(new) | Change::Replace { new, .. } if was_there(new) => Kind::Restored,
+            Change::Add(_) => Kind::Added,
+            Change::Replace { .. } => Kind::Moved,
+            Change::Remove(_) if step.dst == GATEWAY => Kind::Withdrawn,
+            Change::Remove(_) if self.peers.owner(&step.dst).is_some() => Kind::Withdrawn,
+            Change::Remove(_) => Kind::Pruned,
+        }
+    }
+
+    /// The same in words.
+    pub(super) fn success(&self, step: &Step, outcome: Kind) -> String {
+        let peer = self.peers.owner(&step.dst);
+        let line = |route| route_line(route, peer, &self.side.links);
+        match (&step.change, outcome) {
+            (Change::Add(new), Kind::Restored) => format!("{} put back: it was gone", line(new)),
+            (Change::Add(new), _) => format!("{} added", line(new)),
+            (Change::Replace { old, new }, Kind::Restored) => {
+                format!("{} put back: somebody made it{}", line(new), self.way(old))
+            }
+            (Change::Replace { old, new }, _) => format!("{}: was{}", line(new), self.way(old)),
+            (Change::Remove(old), Kind::Pruned) => {
+                format!("stale {} withdrawn: no node claims it", line(old))
+            }
+            (Change::Remove(old), _) => match peer {
+                Some(peer) if self.peers.has_left(&step.dst) => {
+                    format!("{peer} left: {} withdrawn", line(old))
+                }
+                Some(_) => format!("{} withdrawn", line(old)),
+                None => format!("{} withdrawn: this node needs none", line(old)),
+            },
+        }
+    }
+
+    fn way(&self, route: &Route) -> String {
+        let way = way(route, &self.side.links);
+        if way.is_empty() {
+            " unreachable".to_owned()
+        } else {
+            way
+        }
+    }
+
+    /// What did not.
+    pub(super) fn failure(&self, step: &Step, why: &Why) -> String {
+        let (Change::Add(route) | Change::Replace { new: route, .. } | Change::Remove(route)) =
+            &step.change;
+        let peer = self.peers.owner(&step.dst);
+        failure_line(route, peer, why, &self.side.links)
+    }
+}
+
+/// `route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0`.
+pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link]) -> String {
+    let peer = peer.map(|peer| format!(" ({peer})")).unwrap_or_default();
+    match route.kind {
+        RouteKind::Unreachable => format!("unreachable route for own subnet {}", route.dst),
+        _ if route.dst == GATEWAY => {
+            format!(
+                "route to {} (pods' gateway){}",
+                route.dst,
+                way(route, links)
+            )
+        }
+        _ => format!("route to {}{peer}{}", route.dst, way(route, links)),
+    }
+}
+
+/// ` via 192.168.1.2 dev eth0`.
+pub(crate) fn way(route: &Route, links: &[Link]) -> String {
+    let via = route
+        .via
+        .map(|via: IpAddr| format!(" via {via}"))
+        .unwrap_or_default();
+    let dev = route
+        .dev
+        .map(|index| format!(" dev {}", name_of(index, links)))
+        .unwrap_or_default();
+    format!("{via}{dev}")
+}
+
+/// The link's name, or `if7` where it is not known.
+pub(crate) fn name_of(index: u32, links: &[Link]) -> String {
+    let link = links.iter().find(|link| link.index == index);
+    link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
+}
+
+/// Why a route is not as it should be.
+pub(crate) fn failure_line(
+    wanted: &Route,
+    peer: Option<&NodeName>,
+    why: &Why,
+    links: &[Link],
+) -> String {
+    let wanted = route_line(wanted, peer, links);
+    match why {
+        Why::Refused(text) => format!("{wanted}: {text}; trying again"),
+        Why::Conflict(foreign) => {
+            let kind = match foreign.kind {
+                RouteKind::Unreachable => " unreachable",
+                _ => "",
+            };
+            format!(
+                "{wanted}: conflict with a route that somebody else made: {}{kind}{} proto {}; it \
+                 is left alone, remove it to let this one in",
+                foreign.dst,
+                way(foreign, links),
+                protocol(foreign.protocol)
+            )
+        }
+    }
+}
+
+/// The protocol's name as iproute2 has it (`/etc/iproute2/rt_protos`), else its number.
+pub(crate) fn protocol(number: u8) -> String {
+    match number {
+        2 => "kernel".to_owned(),
+        3 => "boot".to_owned(),
+        4 => "static".to_owned(),
+        9 => "ra".to_owned(),
+        12 => "bird".to_owned(),
+        16 => "dhcp".to_owned(),
+        186 => "bgp".to_owned(),
+        188 => "ospf".to_owned(),
+        196 => "openr".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_names_both_routes() {
+        let links = [Link {
+            index: 4,
+            name: "eth0".into(),
+            up: true,
+            running: true,
+            addresses: vec![],
+            lasting: vec![],
+        }];
+        let dst = "10.244.7.0/24".parse().unwrap();
+        let mut wanted = Route::new(dst, RouteKind::Unicast);
+        (wanted.via, wanted.dev) = (Some("192.168.1.2".parse().unwrap()), Some(4));
+        let mut foreign = wanted.clone();
+        (foreign.via, foreign.protocol) = (Some("192.168.1.254".parse().unwrap()), 4);
+        let peer = NodeName::new("n2").unwrap();
+        assert_eq!(
+            failure_line(&wanted, Some(&peer), &Why::Conflict(foreign), &links),
+            "route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0: conflict with a route that \
+             somebody else made: 10.244.7.0/24 via 192.168.1.254 dev eth0 proto static; it is \
+             left alone, remove it to let this one in"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! The routes to this node's pods, which are the plugin's: what goes while the pod stays is put back.
+//! Pure.
+//!
+//! They name the node's address as the source of what the node itself sends (`src`). Where an
+//! address goes, the kernel removes all IPv4 routes that name it (`fib_sync_down_addr`; before Linux
+//! 6.7 it tells nobody): the pods would be cut off.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::netlink::{Route, RouteKind};
+
+use crate::kernel::Link;
+
+/// The routes to pods, by destination.
+pub(crate) type Pods = BTreeMap<IpNet, Route>;
+
+/// What of `before` is gone, as it is to be put back: with another source address, if that is gone
+/// too. `now` is what is there, `links` are the node's.
+pub(crate) fn lost(before: &Pods, now: &Pods, links: &[Link]) -> Vec<Route> {
+    let lost = before
+        .values()
+        .filter(|route| !now.contains_key(&route.dst));
+    lost.map(|route| sound(route, links)).collect()
+}
+
+/// The route as it can be made: the kernel takes no source address that the node does not have.
+pub(crate) fn sound(route: &Route, links: &[Link]) -> Route {
+    let mut sound = route.clone();
+    if is_orphan(route, links) {
+        sound.src = source(route.dst.addr().is_ipv4(), links);
+    }
+    sound
+}
+
+/// The route to a pod with that address, whose host end has that index, as the plugin makes it.
+pub(crate) fn route(address: IpAddr, host_end: u32, links: &[Link]) -> Route {
+    Route {
+        dev: Some(host_end),
+        src: source(address.is_ipv4(), links),
+        ..Route::new(address.into(), RouteKind::Unicast)
+    }
+}
+
+/// Whether a route names a source address that is on none of the node's links.
+pub(crate) fn is_orphan(route: &Route, links: &[Link]) -> bool {
+    let mut own = links.iter().flat_map(|link| &link.addresses);
+    route.src.is_some_and(|src| !own.any(|own| own.ip() == src))
+}
+
+/// An address of this node to send from: one that stays, on a link that leads somewhere.
+fn source(v4: bool, links: &[Link]) -> Option<IpAddr> {
+    let useful = links.iter().filter(|link| link.up);
+    let mut all = useful.flat_map(|link| link.lasting.iter().copied());
+    all.find(|address| address.is_ipv4() == v4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pods(routes: &[(&str, Option<&str>)]) -> Pods {
+        let route = |(dst, src): &(&str, Option<&str>)| Route {
+            dev: Some(7),
+            src: src.map(|src| src.parse().unwrap()),
+            ..Route::new(dst.parse().unwrap(), RouteKind::Unicast)
+        };
+        let routes = routes.iter().map(route);
+        routes.map(|route| (route.dst, route)).collect()
+    }
+
+    fn link(index: u32, up: bool, address: &str) -> Link {
+        let address: ipnetwork::IpNetwork = address.parse().unwrap();
+        Link {
+            index,
+            name: format!("eth{index}"),
+            up,
+            running: up,
+            addresses: vec![address],
+            lasting: vec![address.ip()],
+        }
+    }
+
+    #[test]
+    fn what_went_with_an_address_is_put_back_with_another_and_the_rest_as_it_was() {
+        let before = pods(&[
+            ("10.244.1.2/32", Some("192.168.1.11")),
+            ("10.244.1.3/32", Some("192.168.1.12")),
+            ("10.244.1.4/32", None),
+            ("10.244.1.5/32", Some("192.168.1.11")),
+            ("fd00:10:244:1::2/128", None),
+        ]);
+        let now = pods(&[("10.244.1.5/32", Some("192.168.1.11"))]);
+        let links = [
+            link(2, false, "172.16.0.1/24"),
+            link(3, true, "192.168.1.12/24"),
+        ];
+        let expected = pods(&[
+            ("10.244.1.2/32", Some("192.168.1.12")),
+            ("10.244.1.3/32", Some("192.168.1.12")),
+            ("10.244.1.4/32", None),
+            ("fd00:10:244:1::2/128", None),
+        ]);
+        let expected: Vec<_> = expected.into_values().collect();
+        assert_eq!(lost(&before, &now, &links), expected);
+        let without_source = lost(&before, &now, &[]);
+        assert!(without_source.iter().all(|route| route.src.is_none()));
+        assert_eq!(without_source.len(), 4);
+    }
+}

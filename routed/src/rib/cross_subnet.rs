@@ -1,0 +1,163 @@
+//! This node's own ways to addresses that are on none of its links: the routes that others made.
+//! Pure.
+//!
+//! With `"crossSubnet": "gateway"` the subnets of a peer that is on no link of ours follow the
+//! route to its address, because the routers on the way know the pod CIDRs. What is taken for such
+//! a way is never a route of our own protocol and never leads into a pod CIDR: the way to a subnet
+//! would lead over itself.
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use wire::ROUTE_PROTOCOL;
+use wire::netlink::{Route, RouteKind};
+
+use crate::rib::path::Path;
+
+/// The metric of an IPv6 route that names none (`IP6_RT_PRIO_USER`); of IPv4 it is 0.
+const IPV6_METRIC: u32 = 1024;
+
+/// The routes of others, those that decide first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Detours {
+    routes: Vec<Route>,
+}
+
+impl Detours {
+    /// Sorts out the `routes` of the main table.
+    pub(crate) fn new(mut routes: Vec<Route>, pod_cidrs: &[IpNet]) -> Self {
+        let in_pods = |route: &Route| pod_cidrs.iter().any(|cidr| cidr.contains(&route.dst));
+        routes.retain(|route| route.protocol != ROUTE_PROTOCOL && !in_pods(route));
+        for route in &mut routes {
+            let into_pods = |via| pod_cidrs.iter().any(|cidr| cidr.contains(&via));
+            if route.via.is_some_and(into_pods) {
+                // It still decides, but leads nowhere.
+                route.kind = RouteKind::Other;
+            }
+        }
+        routes.sort_by_key(|route| (Reverse(route.dst.prefix_len()), metric(route)));
+        routes.shrink_to_fit();
+        Self { routes }
+    }
+
+    /// The way to `address`, as the kernel would choose it: the longest prefix, then the smallest
+    /// metric.
+    pub(crate) fn to(&self, address: IpAddr) -> Option<Path> {
+        let route = self.routes.iter().find(|it| it.dst.contains(&address))?;
+        let is_way = matches!(route.kind, RouteKind::Unicast | RouteKind::Multipath);
+        let dev = route.dev.filter(|_| is_way)?;
+        Some(match route.via {
+            Some(gateway) if route.onlink => Path::Onlink { gateway, dev },
+            Some(gateway) => Path::Via { gateway, dev },
+            None => Path::Via {
+                gateway: address,
+                dev,
+            },
+        })
+    }
+}
+
+fn metric(route: &Route) -> u32 {
+    let default = if route.dst.addr().is_ipv4() {
+        0
+    } else {
+        IPV6_METRIC
+    };
+    route.metric.unwrap_or(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD_CIDRS: [&str; 2] = ["10.244.0.0/16", "fd00:10:244::/56"];
+
+    /// A static route, as in `10.0.0.0/8 192.168.1.1 2`.
+    fn route(text: &str) -> Route {
+        let words: Vec<_> = text.split(' ').collect();
+        Route {
+            via: words[1].parse().ok(),
+            dev: words[2].parse().ok(),
+            protocol: 4,
+            ..Route::new(words[0].parse().unwrap(), RouteKind::Unicast)
+        }
+    }
+
+    fn detours(routes: Vec<Route>) -> Detours {
+        Detours::new(routes, &POD_CIDRS.map(|cidr| cidr.parse().unwrap()))
+    }
+
+    fn via(gateway: &str, dev: u32) -> Option<Path> {
+        let gateway = gateway.parse().ok()?;
+        Some(Path::Via { gateway, dev })
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_and_then_the_smallest_metric() {
+        let worse = Route {
+            metric: Some(100),
+            ..route("172.16.0.0/12 192.168.1.3 2")
+        };
+        let all = detours(vec![
+            route("0.0.0.0/0 192.168.1.1 2"),
+            worse,
+            route("172.16.0.0/12 192.168.1.2 2"),
+            route("172.16.9.0/24 - 3"),
+            route("::/0 fe80::1 2"),
+        ]);
+        for (address, expected) in [
+            ("8.8.8.8", via("192.168.1.1", 2)),
+            ("172.16.1.1", via("192.168.1.2", 2)),
+            ("172.16.9.9", via("172.16.9.9", 3)),
+            ("fd00:2::1", via("fe80::1", 2)),
+        ] {
+            assert_eq!(all.to(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_no_address_shows_on_the_link_stays_one() {
+        let onlink = Route {
+            onlink: true,
+            ..route("0.0.0.0/0 172.31.1.1 2")
+        };
+        let gateway = "172.31.1.1".parse().unwrap();
+        let expected = Some(Path::Onlink { gateway, dev: 2 });
+        assert_eq!(
+            detours(vec![onlink]).to("8.8.8.8".parse().unwrap()),
+            expected
+        );
+    }
+
+    #[test]
+    fn what_leads_nowhere_or_over_itself_is_no_way() {
+        let unreachable = Route {
+            kind: RouteKind::Unreachable,
+            ..route("172.16.0.0/12 - -")
+        };
+        let ours = Route {
+            protocol: ROUTE_PROTOCOL,
+            ..route("172.17.0.0/16 192.168.1.9 2")
+        };
+        let all = detours(vec![
+            unreachable,
+            ours,
+            route("172.20.0.0/16 10.244.3.1 2"),
+            route("172.21.0.0/16 fd00:10:244::1 2"),
+            route("10.244.3.0/24 192.168.1.7 2"),
+            route("10.0.0.0/8 192.168.1.1 2"),
+        ]);
+        for address in [
+            "172.16.1.1",
+            "172.17.0.1",
+            "172.20.0.1",
+            "172.21.0.1",
+            "8.8.8.8",
+        ] {
+            assert_eq!(all.to(address.parse().unwrap()), None, "{address}");
+        }
+        let beyond = "10.244.3.9".parse().unwrap();
+        assert_eq!(all.to(beyond), via("192.168.1.1", 2));
+    }
+}

@@ -1,0 +1,56 @@
+//! What the kernel should hold: a pure function of the registry's claims and this node's links.
+//!
+//! Every claim is judged by itself. Subnets of a network have one length per family and are
+//! aligned, so two valid claims can only overlap by being the same key, and the judgement of one
+//! never depends on another's: what a single join costs does not grow with the cluster.
+
+use ipnet::IpNet;
+use registry::{Claim, Snapshot};
+
+use crate::rib::local_node::Here;
+use crate::rib::next_hop;
+use crate::rib::path::Path;
+use crate::rib::verdict::{Refusal, Verdict};
+
+/// Judges one claim.
+pub(crate) fn judge(subnet: IpNet, claim: &Claim, view: &Snapshot, here: Here<'_>) -> Verdict {
+    if claim.node == *here.node {
+        return Verdict::Own;
+    }
+    match route_to_peer(subnet, claim, view, here) {
+        Ok(path) => Verdict::Route(path),
+        Err(refusal) => Verdict::Refused(refusal),
+    }
+}
+
+fn route_to_peer(
+    subnet: IpNet,
+    claim: &Claim,
+    view: &Snapshot,
+    here: Here<'_>,
+) -> Result<Path, Refusal> {
+    let (_, length) = here
+        .network
+        .pools()
+        .find(|(cidr, _)| cidr.contains(&subnet))
+        .ok_or(Refusal::OutsidePodCidrs)?;
+    if subnet.prefix_len() != length {
+        return Err(Refusal::WrongLength(length));
+    }
+    if let Some(own) = here.owned.iter().find(|own| overlap(own, &subnet)) {
+        return Err(Refusal::OwnedHere(*own));
+    }
+    let record = view.nodes.get(&claim.node).ok_or(Refusal::NoRecord)?;
+    if record.addresses.is_empty() {
+        return Err(Refusal::NotAnnounced);
+    }
+    next_hop::choose(subnet, &record.addresses, here)
+}
+
+/// Whether two prefixes share an address.
+pub(crate) fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(b) || b.contains(a)
+}
+
+#[cfg(test)]
+mod tests;

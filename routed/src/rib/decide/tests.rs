@@ -1,0 +1,244 @@
+use registry::{Network, NodeRecord};
+use wire::node::NodeName;
+
+use super::*;
+use crate::kernel::Link;
+use crate::rib::verdict::{Explained, Fault};
+
+fn node(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn network() -> Network {
+    Network {
+        pod_cidrs: vec![net("10.244.0.0/16"), net("fd00:10:244::/56")],
+        subnet_lengths: vec![24, 80],
+    }
+}
+
+fn link(index: u32, name: &str, up: bool, addresses: &[&str]) -> Link {
+    let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    Link {
+        index,
+        name: name.to_owned(),
+        up,
+        running: up,
+        addresses,
+        lasting: Vec::new(),
+    }
+}
+
+/// A node on 192.168.1.0/24, `fd00:1::/64` and, with a longer prefix inside it, 192.168.1.128/25.
+fn links() -> Vec<Link> {
+    vec![
+        link(1, "lo", true, &["127.0.0.1/8", "::1/128"]),
+        link(
+            2,
+            "eth0",
+            true,
+            &["192.168.1.1/24", "fd00:1::1/64", "fe80::1/64"],
+        ),
+        link(3, "eth1", true, &["192.168.1.129/25"]),
+        link(4, "eth2", false, &["172.16.0.1/30"]),
+        link(5, "vip", true, &["10.9.9.9/32"]),
+        link(6, "p2p", true, &["172.16.0.8/31"]),
+    ]
+}
+
+/// What becomes of n2's claim of `subnet` when its record has these addresses.
+fn verdict_on(subnet: &str, addresses: &[&str]) -> (Verdict, String) {
+    let (network, links, me, n2) = (network(), links(), node("n1"), node("n2"));
+    let owned = [net("10.244.12.0/24")];
+    let here = Here {
+        node: &me,
+        network: &network,
+        owned: &owned,
+        links: &links,
+        detours: None,
+    };
+    let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    let mut view = Snapshot::default();
+    view.nodes.insert(
+        n2.clone(),
+        NodeRecord {
+            addresses,
+            machine_id: String::new(),
+        },
+    );
+    let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, here);
+    let words = match &verdict {
+        Verdict::Refused(refusal) => Explained {
+            subnets: &[net(subnet)],
+            peer: &n2,
+            refusal,
+            here,
+        }
+        .to_string(),
+        _ => String::new(),
+    };
+    (verdict, words)
+}
+
+fn via(gateway: &str, dev: u32) -> Verdict {
+    Verdict::Route(Path::Via {
+        gateway: gateway.parse().unwrap(),
+        dev,
+    })
+}
+
+#[test]
+fn a_peer_is_reached_by_its_first_address_that_is_on_a_link_of_ours() {
+    for (subnet, addresses, expected) in [
+        ("10.244.7.0/24", &["192.168.1.2"][..], via("192.168.1.2", 2)),
+        (
+            "10.244.7.0/24",
+            &["192.168.1.2", "192.168.1.3"],
+            via("192.168.1.2", 2),
+        ),
+        (
+            "10.244.7.0/24",
+            &["192.168.9.2", "192.168.1.3"],
+            via("192.168.1.3", 2),
+        ),
+        (
+            "10.244.7.0/24",
+            &["fd00:1::2", "192.168.1.3"],
+            via("192.168.1.3", 2),
+        ),
+        // Both eth0 and eth1 hold it; the longer prefix is where the kernel would send it.
+        ("10.244.7.0/24", &["192.168.1.130"], via("192.168.1.130", 3)),
+        // A bridge that every node has under the same address is not the way to any of them.
+        (
+            "10.244.7.0/24",
+            &["192.168.1.1", "192.168.1.3"],
+            via("192.168.1.3", 2),
+        ),
+        ("10.244.7.0/24", &["172.16.0.9"], via("172.16.0.9", 6)),
+        (
+            "fd00:10:244:0:7::/80",
+            &["192.168.1.2", "fd00:1::2"],
+            via("fd00:1::2", 2),
+        ),
+        (
+            "fd00:10:244:0:7::/80",
+            &["fe80::2", "fd00:1::2"],
+            via("fd00:1::2", 2),
+        ),
+    ] {
+        assert_eq!(
+            verdict_on(subnet, addresses).0,
+            expected,
+            "{subnet} {addresses:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_a_next_hop_never_becomes_a_route() {
+    for (subnet, address, fault) in [
+        ("10.244.7.0/24", "0.0.0.0", Fault::Unspecified),
+        ("10.244.7.0/24", "127.0.0.1", Fault::Loopback),
+        ("10.244.7.0/24", "224.0.0.9", Fault::Multicast),
+        ("10.244.7.0/24", "255.255.255.255", Fault::Broadcast),
+        ("10.244.7.0/24", "192.168.1.0", Fault::Broadcast),
+        ("10.244.7.0/24", "192.168.1.255", Fault::Broadcast),
+        ("10.244.7.0/24", "192.168.1.1", Fault::OwnAddress),
+        ("10.244.7.0/24", "10.9.9.9", Fault::OwnAddress),
+        (
+            "10.244.7.0/24",
+            "10.244.7.1",
+            Fault::InPodCidr(net("10.244.0.0/16")),
+        ),
+        ("10.244.7.0/24", "192.168.2.2", Fault::NotConnected),
+        (
+            "10.244.7.0/24",
+            "172.16.0.2",
+            Fault::LinkDown("eth2".to_owned()),
+        ),
+        ("fd00:10:244:0:7::/80", "::", Fault::Unspecified),
+        ("fd00:10:244:0:7::/80", "::1", Fault::Loopback),
+        ("fd00:10:244:0:7::/80", "ff02::1", Fault::Multicast),
+        ("fd00:10:244:0:7::/80", "fe80::2", Fault::LinkLocal),
+        ("fd00:10:244:0:7::/80", "fd00:1::1", Fault::OwnAddress),
+        (
+            "fd00:10:244:0:7::/80",
+            "fd00:10:244::1",
+            Fault::InPodCidr(net("fd00:10:244::/56")),
+        ),
+        ("fd00:10:244:0:7::/80", "fd00:2::2", Fault::NotConnected),
+    ] {
+        let refusal = Refusal::NoNextHop(vec![(address.parse().unwrap(), fault)]);
+        let (verdict, words) = verdict_on(subnet, &[address]);
+        assert_eq!(verdict, Verdict::Refused(refusal), "{subnet} {address}");
+        for part in ["n2", subnet, address] {
+            assert!(words.contains(part), "{part} is not in {words:?}");
+        }
+    }
+}
+
+#[test]
+fn claims_that_are_no_subnets_of_the_network_are_refused() {
+    for (subnet, expected) in [
+        ("10.245.7.0/24", Refusal::OutsidePodCidrs),
+        ("0.0.0.0/0", Refusal::OutsidePodCidrs),
+        ("::/0", Refusal::OutsidePodCidrs),
+        ("10.244.0.0/16", Refusal::WrongLength(24)),
+        ("10.244.7.0/25", Refusal::WrongLength(24)),
+        ("10.244.7.1/32", Refusal::WrongLength(24)),
+        ("fd00:10:244::/64", Refusal::WrongLength(80)),
+        ("10.244.12.0/24", Refusal::OwnedHere(net("10.244.12.0/24"))),
+    ] {
+        let (verdict, words) = verdict_on(subnet, &["192.168.1.2", "fd00:1::2"]);
+        assert_eq!(verdict, Verdict::Refused(expected), "{subnet}");
+        assert!(words.contains("n2") && words.contains(subnet), "{words}");
+    }
+}
+
+#[test]
+fn a_peer_that_has_not_said_its_address_is_waited_for() {
+    let (verdict, _) = verdict_on("10.244.7.0/24", &[]);
+    assert_eq!(verdict, Verdict::Refused(Refusal::NotAnnounced));
+    assert!(Refusal::NotAnnounced.is_pending() && Refusal::NoRecord.is_pending());
+    let (verdict, words) = verdict_on("fd00:10:244:0:7::/80", &["192.168.1.2"]);
+    assert_eq!(verdict, Verdict::Refused(Refusal::NoAddress));
+    assert!(words.contains("--node-address"), "{words}");
+}
+
+#[test]
+fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
+    let (network, links, me) = (network(), links(), node("n1"));
+    let here = Here {
+        node: &me,
+        network: &network,
+        owned: &[],
+        links: &links,
+        detours: None,
+    };
+    let judge = |name| {
+        judge(
+            net("10.244.7.0/24"),
+            &Claim { node: node(name) },
+            &Snapshot::default(),
+            here,
+        )
+    };
+    assert_eq!(judge("n3"), Verdict::Refused(Refusal::NoRecord));
+    assert_eq!(judge("n1"), Verdict::Own);
+}
+
+#[test]
+fn an_unreachable_peer_is_explained_with_both_sides_addresses() {
+    let (_, words) = verdict_on("10.244.7.0/24", &["192.168.9.2", "fd00:9::2"]);
+    assert_eq!(
+        words,
+        "unreachable peer: n2 gives 192.168.9.2 (on no connected link), fd00:9::2 (on no connected \
+         link) for 10.244.7.0/24, and n1 is connected to 192.168.1.1/24 (eth0), fd00:1::1/64 \
+         (eth0), 192.168.1.129/25 (eth1), 172.16.0.1/30 (eth2), 10.9.9.9/32 (vip), 172.16.0.8/31 \
+         (p2p); if the routers between the two know the pods' subnets, set \"crossSubnet\": \
+         \"gateway\" in the flatland section"
+    );
+}

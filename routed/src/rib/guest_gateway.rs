@@ -1,0 +1,89 @@
+//! The route that guests' ARP needs. Pure.
+//!
+//! A guest with a network stack of its own, in a pod, asks for the pod's gateway. Host ends have
+//! `proxy_arp`, but the kernel answers only if the node has a route to what is asked for that leads
+//! through another link (`arp_process` and `arp_fwd_proxy` in net/ipv4/arp.c). A default route is
+//! one; a node without a default route needs this.
+//!
+//! It leads through an uplink, although nobody there has the address: over the loopback link every
+//! packet that a pod sends to its gateway would circle inside the node until its TTL ends.
+
+use ipnet::{IpNet, Ipv4Net};
+use wire::GATEWAY_V4;
+use wire::netlink::{Route, RouteKind};
+
+use crate::kernel::{LOOPBACK, Link};
+use crate::rib::local_node::Here;
+use crate::rib::path::Path;
+
+/// What guests ask for.
+pub(crate) const GATEWAY: IpNet = IpNet::V4(Ipv4Net::new_assert(GATEWAY_V4, 32));
+
+/// The largest there is: the route is in nobody's place, and whoever has a route to the same address
+/// is preferred, as a node is that is itself a pod.
+const METRIC: u32 = u32::MAX;
+
+/// The way to [`GATEWAY`], if this node has pods that need one and a link for it.
+pub(crate) fn path(here: Here<'_>) -> Option<Path> {
+    let has_pods = here.owned.iter().any(|subnet| subnet.addr().is_ipv4());
+    let usable = |link: &&Link| link.index != LOOPBACK && link.up;
+    let link = here.links.iter().find(usable).filter(|_| has_pods)?;
+    Some(Path::Link { dev: link.index })
+}
+
+/// The route for [`Path::Link`].
+pub(crate) fn route(dst: IpNet, dev: u32) -> Route {
+    Route {
+        dev: Some(dev),
+        metric: Some(METRIC),
+        ..Route::new(dst, RouteKind::Unicast)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use registry::Network;
+    use wire::node::NodeName;
+
+    use super::*;
+
+    fn link(index: u32, up: bool) -> Link {
+        Link {
+            index,
+            name: format!("if{index}"),
+            up,
+            running: up,
+            addresses: Vec::new(),
+            lasting: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn it_leads_through_the_first_uplink_that_is_up_where_there_are_ipv4_pods() {
+        let node = NodeName::new("n1").unwrap();
+        let network = Network {
+            pod_cidrs: Vec::new(),
+            subnet_lengths: Vec::new(),
+        };
+        let (v4, v6) = ("10.244.1.0/24", "fd00:10:244:1::/80");
+        for (case, owned, links, expected) in [
+            ("one", &[v6, v4][..], &[(1, true), (2, true)][..], Some(2)),
+            ("down", &[v4], &[(1, true), (2, false), (3, true)], Some(3)),
+            ("no uplink", &[v4], &[(1, true), (2, false)], None),
+            ("no subnet", &[], &[(1, true), (2, true)], None),
+            ("no IPv4", &[v6], &[(1, true), (2, true)], None),
+        ] {
+            let owned: Vec<IpNet> = owned.iter().map(|text| text.parse().unwrap()).collect();
+            let links: Vec<_> = links.iter().map(|(index, up)| link(*index, *up)).collect();
+            let here = Here {
+                node: &node,
+                network: &network,
+                owned: &owned,
+                links: &links,
+                detours: None,
+            };
+            let expected = expected.map(|dev| Path::Link { dev });
+            assert_eq!(path(here), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Records of the registry that count for nothing, in the log: each once, and many in few lines.
+
+use crate::log::{Kind, Line};
+
+/// As many are named one by one, until there are none any more.
+pub(crate) const MOST_NAMED: usize = 16;
+
+/// How much longer a flood has to be before it is told of again.
+const FACTOR: usize = 10;
+
+/// A record's key, and why it is ignored.
+pub(crate) type Ignored = (String, String);
+
+/// What was told of ignored records.
+#[derive(Debug, Default)]
+pub(crate) struct Flood {
+    named: usize,
+    /// Once so many are ignored, they are told of again.
+    next: usize,
+}
+
+impl Flood {
+    /// The lines about `news`, of which there may be more than [`MOST_NAMED`]; `total` are ignored
+    /// now.
+    pub(crate) fn tell(&mut self, news: &[Ignored], total: usize) -> Vec<Line> {
+        if total == 0 {
+            *self = Self::default();
+        }
+        let line = |text: String| Line::new(Kind::Ignored, text);
+        if self.named + news.len() <= MOST_NAMED {
+            self.named += news.len();
+            let each = |(key, why): &Ignored| line(format!("ignored {key} in the registry: {why}"));
+            return news.iter().map(each).collect();
+        }
+        self.named = MOST_NAMED;
+        match news.first() {
+            Some((key, why)) if total >= self.next => {
+                self.next = total * FACTOR;
+                let text = format!(
+                    "{total} records in the registry are ignored, among them {key}: {why}; \
+                     further ones are told of when there are ten times as many"
+                );
+                vec![line(text)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(count: usize) -> Vec<Ignored> {
+        let one = |n| (format!("x{n}"), "this version knows no such key".to_owned());
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn a_few_are_named_one_by_one() {
+        let mut flood = Flood::default();
+        assert_eq!(flood.tell(&news(3), 3).len(), 3);
+        assert_eq!(flood.tell(&news(13), 16).len(), 13);
+        assert!(flood.tell(&[], 16).is_empty());
+    }
+
+    #[test]
+    fn many_at_once_are_one_line() {
+        let lines = Flood::default().tell(&news(17), 100_000);
+        assert_eq!(lines.len(), 1);
+        assert!(format!("{lines:?}").contains("100000 records in the registry are ignored"));
+    }
+
+    #[test]
+    fn many_one_after_the_other_are_few_lines() {
+        let mut flood = Flood::default();
+        let lines = (1..=100_000).map(|total| flood.tell(&news(1), total).len());
+        assert_eq!(
+            lines.sum::<usize>(),
+            MOST_NAMED + 4,
+            "and at 17, 170, 1700, 17000"
+        );
+    }
+
+    #[test]
+    fn once_there_are_none_they_are_named_again() {
+        let mut flood = Flood::default();
+        flood.tell(&news(17), 100);
+        assert!(flood.tell(&news(1), 101).is_empty());
+        flood.tell(&[], 0);
+        assert_eq!(flood.tell(&news(1), 1).len(), 1);
+    }
+}

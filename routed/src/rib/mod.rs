@@ -1,0 +1,302 @@
+//! What the registry says of the peers, and what of it is believed. Pure: events go in, wishes
+//! come out.
+
+pub(crate) mod claim_index;
+pub(crate) mod cross_subnet;
+pub(crate) mod decide;
+pub(crate) mod guest_gateway;
+pub(crate) mod held;
+pub(crate) mod ignored_records;
+pub(crate) mod local_node;
+pub(crate) mod next_hop;
+pub(crate) mod path;
+pub(crate) mod queries;
+pub(crate) mod refusals;
+pub(crate) mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use registry::{Change, Snapshot};
+use wire::node::NodeName;
+
+pub(crate) use self::refusals::Refused;
+use crate::rib::claim_index::Claims;
+use crate::rib::held::{Distrust, Held, Owners, Seen};
+use crate::rib::local_node::Here;
+use crate::rib::path::{Desired, Path, Scope};
+use crate::rib::verdict::Verdict;
+
+/// The registry as this node believes it.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    view: Option<Snapshot>,
+    claims: Claims,
+    seen: Seen,
+    held: Held,
+    judged: BTreeMap<IpNet, Judged>,
+    /// Claims that went since the last report, by whom they were.
+    left: BTreeMap<IpNet, NodeName>,
+    distrust: Option<Distrust>,
+}
+
+#[derive(Debug)]
+struct Judged {
+    node: NodeName,
+    verdict: Verdict,
+}
+
+/// What an event means for this node.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    /// The subnets to judge again.
+    pub(crate) scope: Scope,
+    /// Whether the registry lacks something that this node should have put there.
+    pub(crate) rejoin: bool,
+}
+
+impl Peers {
+    /// Begins with what is remembered of the registry and with the peers' routes found in the
+    /// kernel, which stay until a complete snapshot tells which of them are stale.
+    pub(crate) fn new(seen: Seen, found: &Desired, firm: &Owners) -> Self {
+        let mut held = Held::default();
+        for (subnet, path) in found {
+            held.found(*subnet, *path, firm);
+        }
+        Self {
+            seen,
+            held,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there was a complete snapshot.
+    pub(crate) fn is_known(&self) -> bool {
+        self.view.is_some()
+    }
+
+    /// What is known of the registry.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Why the registry is not believed at the moment, if it is not.
+    pub(crate) fn distrust(&self) -> Option<&Distrust> {
+        self.distrust.as_ref()
+    }
+
+    /// The subnets held against the registry.
+    pub(crate) fn held(&self) -> Owners {
+        self.held.firm()
+    }
+
+    /// A number that differs from an earlier one if [`Peers::held`] may.
+    pub(crate) fn held_version(&self) -> u64 {
+        self.held.version()
+    }
+
+    /// This node's claims are in the cluster `cluster` now.
+    pub(crate) fn joined(&mut self, cluster: Option<u64>) {
+        self.seen.cluster = cluster.or(self.seen.cluster);
+    }
+
+    /// Takes a complete snapshot. `desired` is what was wanted up to now.
+    pub(crate) fn reset(&mut self, view: Snapshot, here: Here<'_>, desired: &Desired) -> Effect {
+        if let Some(theirs) = view
+            .network
+            .as_ref()
+            .filter(|it| !it.agrees_with(here.network))
+        {
+            // Its claims mean something else. What was known before stays, whatever follows.
+            let (ours, theirs) = (here.network.clone(), theirs.clone());
+            self.distrust = Some(Distrust::OtherNetwork { ours, theirs });
+            return Effect {
+                scope: Scope::Only(BTreeSet::new()),
+                rejoin: true,
+            };
+        }
+        let claims = Claims::new(&view);
+        let verdict = held::withdrawals_allowed(self.seen, here.owned, here.node, &view, &claims);
+        if verdict.is_err() {
+            let peers = desired.iter().filter(|(_, path)| path.is_to_peer());
+            for (subnet, path) in peers {
+                let node = self.judged.get(subnet).map(|judged| &judged.node);
+                self.held.hold(*subnet, *path, node);
+            }
+        }
+        self.held.settle(&view, verdict.is_ok());
+        self.distrust = verdict.err();
+        self.seen.revision = view.revision;
+        let rejoin = lacks_ours(&view, &claims, here);
+        self.claims = claims;
+        self.view = Some(view);
+        Effect {
+            scope: Scope::All,
+            rejoin,
+        }
+    }
+
+    /// Takes the changes of one revision.
+    pub(crate) fn change(
+        &mut self,
+        revision: i64,
+        changes: Vec<Change>,
+        here: Here<'_>,
+        desired: &Desired,
+    ) -> Effect {
+        let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
+        let Some(view) = self.view.as_mut().filter(|_| !is_foreign) else {
+            // Changes to a snapshot that was not taken cannot be understood.
+            return Effect {
+                scope: Scope::Only(BTreeSet::new()),
+                rejoin: false,
+            };
+        };
+        let (mut touched, mut gone, mut ours) = (BTreeSet::new(), Vec::new(), false);
+        for change in &changes {
+            if let Change::Subnet(subnet, claim) = change {
+                match claim {
+                    Some(claim) => {
+                        ours |= claim.node == *here.node;
+                        self.held.release(subnet);
+                    }
+                    None => gone.push(*subnet),
+                }
+            }
+            if let Some(node) = change.node() {
+                ours |= node == *here.node;
+                touched.extend(self.claims.of(&node));
+            }
+            touched.extend(change.subnet());
+        }
+        let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
+        let before: Vec<_> = changes
+            .iter()
+            .filter_map(Change::subnet)
+            .map(claim)
+            .collect();
+        view.apply(revision, changes);
+        for (subnet, before) in before {
+            ours |= here.owned.contains(&subnet);
+            self.claims
+                .change(subnet, before, view.subnets.get(&subnet));
+        }
+        self.seen.revision = revision;
+        let (owned, node) = (here.owned, here.node);
+        let allowed = held::withdrawals_allowed(self.seen, owned, node, view, &self.claims);
+        self.distrust = allowed.err();
+        for subnet in gone {
+            match (&self.distrust, desired.get(&subnet)) {
+                (Some(_), Some(path)) if path.is_to_peer() => {
+                    let node = self.judged.get(&subnet).map(|judged| &judged.node);
+                    self.held.hold(subnet, *path, node);
+                }
+                _ => self.held.release(&subnet),
+            }
+        }
+        Effect {
+            scope: Scope::Only(touched),
+            rejoin: ours && lacks_ours(view, &self.claims, here),
+        }
+    }
+
+    /// The way to `subnet`, judged anew; `current` is the one it has. A claim that gets none for
+    /// a new reason goes to `refused`.
+    pub(crate) fn wish(
+        &mut self,
+        subnet: IpNet,
+        here: Here<'_>,
+        current: Option<Path>,
+        refused: &mut Refused,
+    ) -> Option<Path> {
+        let Some(view) = &self.view else {
+            return self.held.path(&subnet);
+        };
+        let Some(claim) = view.subnets.get(&subnet) else {
+            if let Some(before) = self.judged.remove(&subnet) {
+                self.left.insert(subnet, before.node);
+            }
+            return if view.unreadable.contains(&subnet) {
+                current
+            } else {
+                self.held.path(&subnet)
+            };
+        };
+        let verdict = decide::judge(subnet, claim, view, here);
+        let wish = match &verdict {
+            Verdict::Route(path) => Some(*path),
+            Verdict::Refused(refusal) if refusal.is_pending() => current,
+            // A claim in this node's name that it does not know of is another machine's, until the
+            // registry has let this one join: a node under a wrong name takes no route away.
+            Verdict::Own => current.filter(|path| path.is_to_peer()),
+            Verdict::Refused(_) => None,
+        };
+        let known = self
+            .judged
+            .get(&subnet)
+            .is_some_and(|before| before.verdict == verdict);
+        if matches!(verdict, Verdict::Refused(_)) && !known {
+            let subnets = refused.entry(claim.node.clone()).or_default();
+            subnets.push(subnet);
+        }
+        self.judged.insert(
+            subnet,
+            Judged {
+                node: claim.node.clone(),
+                verdict,
+            },
+        );
+        wish
+    }
+
+    /// Those of `owned` that belong to another node than `node`, and to which.
+    pub(crate) fn owned_by_others(
+        &self,
+        owned: &[IpNet],
+        node: &NodeName,
+    ) -> BTreeMap<IpNet, NodeName> {
+        let claim = |subnet: &IpNet| Some((*subnet, self.view.as_ref()?.subnets.get(subnet)?));
+        let claims = owned.iter().filter_map(claim);
+        claims
+            .filter(|(_, claim)| claim.node != *node)
+            .map(|(subnet, claim)| (subnet, claim.node.clone()))
+            .collect()
+    }
+
+    /// Every subnet there is a claim to, was one to, or a held route.
+    pub(crate) fn subnets(&self) -> impl Iterator<Item = IpNet> {
+        let claimed = self.view.iter().flat_map(|view| view.subnets.keys());
+        claimed
+            .chain(self.judged.keys())
+            .copied()
+            .chain(self.held.all())
+    }
+
+    /// Whose subnet it is, or was until just now.
+    pub(crate) fn owner(&self, subnet: &IpNet) -> Option<&NodeName> {
+        self.judged
+            .get(subnet)
+            .map(|judged| &judged.node)
+            .or_else(|| self.left.get(subnet))
+    }
+
+    /// Whether the claim of `subnet` went since the last report.
+    pub(crate) fn has_left(&self, subnet: &IpNet) -> bool {
+        self.left.contains_key(subnet)
+    }
+
+    /// Everything was reported.
+    pub(crate) fn reported(&mut self) {
+        self.left.clear();
+    }
+}
+
+/// Whether the registry lacks what this node should have there, or gives this node a subnet that
+/// it does not know of.
+fn lacks_ours(view: &Snapshot, claims: &Claims, here: Here<'_>) -> bool {
+    let claimed: Vec<_> = claims.of(here.node).collect();
+    view.network.is_none()
+        || !view.nodes.contains_key(here.node)
+        || here.owned.iter().any(|subnet| !claimed.contains(subnet))
+        || claimed.iter().any(|subnet| !here.owned.contains(subnet))
+}

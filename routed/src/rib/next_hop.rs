@@ -1,0 +1,140 @@
+//! Which of a peer's addresses its packets are sent to. Pure.
+//!
+//! An IPv4 subnet is reached by the peer's IPv4 addresses before its IPv6 ones (RFC 5549: a route
+//! of one family may lead through a gateway of the other), and by one on a link that has a carrier
+//! before one on a link that has none. What is on no link of this node is reached through a
+//! gateway, where the administrator says that the gateways know the way.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+
+use crate::kernel::Link;
+use crate::rib::local_node::Here;
+use crate::rib::path::Path;
+use crate::rib::verdict::{Fault, Refusal};
+
+/// As many addresses of a peer are looked at; an honest one has a few.
+const MOST_ADDRESSES: usize = 16;
+
+/// The way to a peer that gives these `addresses` for `subnet`.
+pub(crate) fn choose(subnet: IpNet, addresses: &[IpAddr], here: Here<'_>) -> Result<Path, Refusal> {
+    let (mut tried, mut without_carrier) = (Vec::new(), None);
+    for address in candidates(subnet, addresses).take(MOST_ADDRESSES) {
+        match connected(address, here) {
+            Ok((path, link)) if link.running => return Ok(path),
+            Ok((path, _)) => without_carrier = without_carrier.or(Some(path)),
+            Err(fault) => tried.push((address, fault)),
+        }
+    }
+    if let Some(path) = without_carrier {
+        return Ok(path);
+    }
+    for (address, fault) in &mut tried {
+        let (Fault::NotConnected, Some(detours)) = (&fault, here.detours) else {
+            continue;
+        };
+        // RFC 3927: routers do not forward to these.
+        let is_local = matches!(address, IpAddr::V4(v4) if v4.is_link_local());
+        match detours.to(*address).filter(|_| !is_local) {
+            Some(path) => return Ok(path),
+            None => *fault = Fault::NoGateway,
+        }
+    }
+    Err(if tried.is_empty() {
+        Refusal::NoAddress
+    } else {
+        Refusal::NoNextHop(tried)
+    })
+}
+
+/// The addresses that packets to `subnet` can be sent to, its own family's first.
+fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
+    let v4 = subnet.addr().is_ipv4();
+    let of = move |family: bool| {
+        let all = addresses.iter().copied();
+        all.filter(move |address| address.is_ipv4() == family)
+    };
+    of(v4).chain(of(false).filter(move |_| v4))
+}
+
+/// The way to `address`: the link whose on-link prefix holds it, the longest prefix first, among
+/// equals one that has a carrier.
+fn connected(address: IpAddr, here: Here<'_>) -> Result<(Path, &Link), Fault> {
+    if let Some(fault) = never_a_next_hop(address, here) {
+        return Err(fault);
+    }
+    let (link, own) = here
+        .links
+        .iter()
+        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
+        .filter(|(_, own)| !is_host(own) && own.contains(address))
+        .min_by_key(|(link, own)| {
+            let shortness = u8::MAX - own.prefix();
+            (!link.up, shortness, !link.running, link.index)
+        })
+        .ok_or(Fault::NotConnected)?;
+    if !link.up {
+        return Err(Fault::LinkDown(link.name.clone()));
+    }
+    if is_edge(own, address) {
+        return Err(Fault::Broadcast);
+    }
+    let path = Path::Via {
+        gateway: address,
+        dev: link.index,
+    };
+    Ok((path, link))
+}
+
+fn never_a_next_hop(address: IpAddr, here: Here<'_>) -> Option<Fault> {
+    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    let own = || {
+        here.links
+            .iter()
+            .flat_map(|link| &link.addresses)
+            .any(|own| own.ip() == address)
+    };
+    if address.is_unspecified() {
+        Some(Fault::Unspecified)
+    } else if address.is_loopback() {
+        Some(Fault::Loopback)
+    } else if address.is_multicast() {
+        Some(Fault::Multicast)
+    } else if broadcast {
+        Some(Fault::Broadcast)
+    } else if link_local {
+        Some(Fault::LinkLocal)
+    } else if is_reserved(address) {
+        Some(Fault::Reserved)
+    } else if own() {
+        Some(Fault::OwnAddress)
+    } else {
+        let cidrs = &here.network.pod_cidrs;
+        let cidr = cidrs.iter().find(|cidr| cidr.contains(&address))?;
+        Some(Fault::InPodCidr(*cidr))
+    }
+}
+
+/// What no host has on any link: 0.0.0.0/8 and 240.0.0.0/4 (RFC 6890), and IPv4 addresses written
+/// as IPv6 ones.
+fn is_reserved(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.octets()[0] >= 240,
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().is_some(),
+    }
+}
+
+fn is_host(network: &IpNetwork) -> bool {
+    network.prefix() == if network.is_ipv4() { 32 } else { 128 }
+}
+
+/// The first and last address of an IPv4 prefix; both are usable on a /31 (RFC 3021).
+fn is_edge(own: &IpNetwork, address: IpAddr) -> bool {
+    own.is_ipv4() && own.prefix() < 31 && (own.network() == address || own.broadcast() == address)
+}
+
+#[cfg(test)]
+mod tests;

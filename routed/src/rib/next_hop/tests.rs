@@ -1,0 +1,155 @@
+//! What `desired` tests of a claim as a whole is not repeated here.
+
+use registry::Network;
+use wire::netlink::{Route, RouteKind};
+use wire::node::NodeName;
+
+use super::*;
+use crate::rib::cross_subnet::Detours;
+
+const V4: &str = "10.244.7.0/24";
+const V6: &str = "fd00:10:244:0:7::/80";
+
+fn link(index: u32, running: bool, addresses: &[&str]) -> Link {
+    Link {
+        index,
+        name: format!("eth{index}"),
+        up: true,
+        running,
+        addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        lasting: Vec::new(),
+    }
+}
+
+/// The way to a peer with these addresses from a node with these links, by gateway and link, or
+/// the faults of the addresses.
+fn way(
+    links: &[Link],
+    detours: Option<&Detours>,
+    subnet: &str,
+    addresses: &[&str],
+) -> Result<(String, u32), Vec<Fault>> {
+    let network = Network {
+        pod_cidrs: vec![
+            "10.244.0.0/16".parse().unwrap(),
+            "fd00:10:244::/56".parse().unwrap(),
+        ],
+        subnet_lengths: vec![24, 80],
+    };
+    let here = Here {
+        node: &NodeName::new("n1").unwrap(),
+        network: &network,
+        owned: &[],
+        links,
+        detours,
+    };
+    let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    match choose(subnet.parse().unwrap(), &addresses, here) {
+        Ok(Path::Via { gateway, dev }) => Ok((gateway.to_string(), dev)),
+        Ok(other) => panic!("{other:?}"),
+        Err(Refusal::NoNextHop(tried)) => Err(tried.into_iter().map(|(_, fault)| fault).collect()),
+        Err(_) => Err(Vec::new()),
+    }
+}
+
+fn via(gateway: &str, dev: u32) -> Result<(String, u32), Vec<Fault>> {
+    let gateway: IpAddr = gateway.parse().map_err(|_| Vec::new())?;
+    Ok((gateway.to_string(), dev))
+}
+
+#[test]
+fn ipv4_goes_by_ipv6_where_ipv4_leads_nowhere_and_never_the_other_way_round() {
+    let v6_only = [link(2, true, &["fd00:1::1/64"])];
+    let both = [link(2, true, &["192.168.1.1/24", "fd00:1::1/64"])];
+    for (links, subnet, addresses, expected) in [
+        (&v6_only[..], V4, &["fd00:1::2"][..], via("fd00:1::2", 2)),
+        (
+            &v6_only,
+            V4,
+            &["192.168.1.2", "fd00:1::2"],
+            via("fd00:1::2", 2),
+        ),
+        (
+            &both,
+            V4,
+            &["fd00:1::2", "192.168.1.2"],
+            via("192.168.1.2", 2),
+        ),
+        (&both, V4, &["172.16.0.2", "fd00:1::2"], via("fd00:1::2", 2)),
+        (&both, V4, &["fe80::2", "fd00:1::2"], via("fd00:1::2", 2)),
+        (
+            &both,
+            V6,
+            &["192.168.1.2", "fd00:1::2"],
+            via("fd00:1::2", 2),
+        ),
+        (&both, V6, &["192.168.1.2"], Err(vec![])),
+        (&v6_only, V4, &["fe80::2"], Err(vec![Fault::LinkLocal])),
+    ] {
+        assert_eq!(
+            way(links, None, subnet, addresses),
+            expected,
+            "{addresses:?}"
+        );
+    }
+}
+
+#[test]
+fn a_link_that_has_a_carrier_is_taken_before_one_that_has_none() {
+    let dead = link(2, false, &["192.168.1.1/24"]);
+    let other_network = link(3, true, &["172.16.0.1/24"]);
+    let same_network = link(4, true, &["192.168.1.3/24"]);
+    let peer = &["192.168.1.2", "172.16.0.2"];
+    for (links, expected) in [
+        (vec![dead.clone()], via("192.168.1.2", 2)),
+        (
+            vec![dead.clone(), other_network.clone()],
+            via("172.16.0.2", 3),
+        ),
+        (vec![dead.clone(), same_network], via("192.168.1.2", 4)),
+        (vec![other_network], via("172.16.0.2", 3)),
+    ] {
+        assert_eq!(way(&links, None, V4, peer), expected, "{links:?}");
+    }
+}
+
+#[test]
+fn gateways_are_taken_only_to_what_is_on_no_link_and_can_be_somewhere() {
+    let mut default = Route::new("0.0.0.0/0".parse().unwrap(), RouteKind::Unicast);
+    (default.via, default.dev, default.protocol) = ("192.168.1.254".parse().ok(), Some(2), 3);
+    let detours = Detours::new(vec![default], &[]);
+    let links = [link(2, true, &["192.168.1.1/24"])];
+    let router = via("192.168.1.254", 2);
+    for (addresses, expected) in [
+        (&["172.16.0.2"][..], router.clone()),
+        (&["172.16.0.2", "192.168.1.2"], via("192.168.1.2", 2)),
+        (&["127.0.0.1", "172.16.0.2"], router),
+        (&["fd00:2::2"], Err(vec![Fault::NoGateway])),
+        (&["127.0.0.1"], Err(vec![Fault::Loopback])),
+        (&["0.0.0.7"], Err(vec![Fault::Reserved])),
+        (&["240.0.0.1"], Err(vec![Fault::Reserved])),
+        (&["::ffff:172.16.0.2"], Err(vec![Fault::Reserved])),
+        (&["169.254.7.7"], Err(vec![Fault::NoGateway])),
+        (&["224.0.0.9"], Err(vec![Fault::Multicast])),
+        (&["192.168.1.1"], Err(vec![Fault::OwnAddress])),
+        (&["192.168.1.255"], Err(vec![Fault::Broadcast])),
+    ] {
+        assert_eq!(
+            way(&links, Some(&detours), V4, addresses),
+            expected,
+            "{addresses:?}"
+        );
+    }
+}
+
+#[test]
+fn of_many_addresses_only_the_first_are_looked_at() {
+    let links = [link(2, true, &["192.168.1.1/24"])];
+    let mut addresses: Vec<String> = (0..MOST_ADDRESSES)
+        .map(|n| format!("172.16.0.{n}"))
+        .collect();
+    addresses.push("192.168.1.2".to_owned());
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let faults = way(&links, None, V4, &addresses).unwrap_err();
+    assert_eq!(faults.len(), MOST_ADDRESSES);
+}

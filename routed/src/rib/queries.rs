@@ -1,0 +1,67 @@
+//! What others ask of the peers.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use registry::{Change, Presence};
+use wire::node::NodeName;
+
+use crate::rib::Peers;
+use crate::rib::verdict::Verdict;
+
+impl Peers {
+    /// The addresses of all nodes, this one among them.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let records = self.view.iter().flat_map(|view| view.nodes.values());
+        records.flat_map(|record| record.addresses.iter().copied())
+    }
+
+    /// The addresses of some nodes.
+    pub(crate) fn addresses_of(&self, nodes: &[NodeName]) -> Vec<IpAddr> {
+        let record = |node| self.view.as_ref()?.nodes.get(node);
+        let records = nodes.iter().filter_map(record);
+        records
+            .flat_map(|record| record.addresses.iter().copied())
+            .collect()
+    }
+
+    /// Every claim with its node and what became of it.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (IpNet, &NodeName, &Verdict)> {
+        let all = self.judged.iter();
+        all.map(|(subnet, judged)| (*subnet, &judged.node, &judged.verdict))
+    }
+
+    /// Every registered node with its addresses.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&NodeName, &[IpAddr])> {
+        let records = self.view.iter().flat_map(|view| &view.nodes);
+        records.map(|(node, record)| (node, record.addresses.as_slice()))
+    }
+
+    /// Whether that node is registered.
+    pub(crate) fn is_registered(&self, node: &NodeName) -> bool {
+        self.view
+            .as_ref()
+            .is_some_and(|view| view.nodes.contains_key(node))
+    }
+
+    /// That node's sign of life, if it is present.
+    pub(crate) fn presence(&self, node: &NodeName) -> Option<&Presence> {
+        self.view.as_ref()?.presence.get(node)
+    }
+
+    /// Whether `change` says of a record that it is ignored, and that was not known.
+    pub(crate) fn is_news(&self, change: &Change) -> bool {
+        self.view.as_ref().is_some_and(|view| view.is_news(change))
+    }
+
+    /// About how many records are ignored.
+    pub(crate) fn ignored(&self) -> usize {
+        let view = self.view.as_ref();
+        view.map_or(0, |view| view.rejected.len() + view.rejected_more)
+    }
+
+    /// Some of the records to be ignored, and why.
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.view.iter().flat_map(|view| &view.rejected)
+    }
+}

@@ -1,0 +1,151 @@
+//! Claims that get no route, told of once for each peer rather than once for each of its subnets.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use wire::node::NodeName;
+
+use crate::log::{Kind, Lines};
+use crate::rib::Peers;
+use crate::rib::local_node::Here;
+use crate::rib::verdict::{Explained, Refusal, Verdict};
+
+/// Claims that get no route for a new reason, by whom they are.
+pub(crate) type Refused = BTreeMap<NodeName, Vec<IpNet>>;
+
+impl Peers {
+    /// Says why these claims get no route.
+    pub(crate) fn tell_refused(&self, refused: &Refused, here: Here<'_>, lines: &mut Lines) {
+        for (peer, subnets) in refused {
+            for (subnets, refusal) in self.by_reason(peer, subnets) {
+                lines.add(Kind::Refused, || {
+                    let explained = Explained {
+                        subnets: &subnets,
+                        peer,
+                        refusal,
+                        here,
+                    };
+                    explained.to_string()
+                });
+            }
+        }
+    }
+
+    /// The reasons, and which subnets each is for; without what is known of the peer already by
+    /// other subnets of its.
+    fn by_reason(&self, peer: &NodeName, subnets: &[IpNet]) -> Vec<(Vec<IpNet>, &Refusal)> {
+        let mut reasons: Vec<(Vec<IpNet>, &Refusal)> = Vec::new();
+        for subnet in subnets {
+            let Some(refusal) = self.refusal(subnet) else {
+                continue;
+            };
+            let mut known = reasons.iter_mut();
+            if let Some((subnets, _)) = known.find(|(_, known)| known.covers(refusal)) {
+                subnets.push(*subnet);
+            } else {
+                reasons.push((vec![*subnet], refusal));
+            }
+        }
+        let others = self
+            .claims
+            .of(peer)
+            .filter(|other| !subnets.contains(other));
+        let known: Vec<_> = others.filter_map(|other| self.refusal(&other)).collect();
+        reasons.retain(|(_, refusal)| !known.iter().any(|known| known.covers(refusal)));
+        reasons
+    }
+
+    fn refusal(&self, subnet: &IpNet) -> Option<&Refusal> {
+        match self.judged.get(subnet).map(|judged| &judged.verdict) {
+            Some(Verdict::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use registry::{Claim, Network, NodeRecord, Snapshot};
+
+    use super::*;
+    use crate::rib::path::Desired;
+
+    const V4: &str = "10.244.2.0/24";
+    const V6: &str = "fd00:10:244:2::/80";
+    const MORE: &str = "10.244.3.0/24";
+    const WRONG: &str = "10.9.2.0/24";
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    /// What is told of n2, which has `addresses` and claims subnets in several steps.
+    fn told(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
+        let network = Network {
+            pod_cidrs: vec![net("10.244.0.0/16"), net("fd00:10:244::/56")],
+            subnet_lengths: vec![24, 80],
+        };
+        let [n1, n2] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
+        let here = Here {
+            node: &n1,
+            network: &network,
+            owned: &[],
+            links: &[],
+            detours: None,
+        };
+        let record = NodeRecord {
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            machine_id: String::new(),
+        };
+        let (mut peers, mut view) = (Peers::default(), Snapshot::default());
+        view.network = Some(network.clone());
+        view.nodes.insert(n2.clone(), record);
+        let step = |claimed: &&[&str]| {
+            let claimed = claimed.iter().map(|text| net(text));
+            view.subnets
+                .extend(claimed.map(|subnet| (subnet, Claim { node: n2.clone() })));
+            peers.reset(view.clone(), here, &Desired::new());
+            let mut refused = Refused::default();
+            for subnet in view.subnets.keys() {
+                peers.wish(*subnet, here, None, &mut refused);
+            }
+            let reasons = refused
+                .get(&n2)
+                .map(|subnets| peers.by_reason(&n2, subnets));
+            let shown = |(subnets, refusal): (Vec<IpNet>, &Refusal)| {
+                let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
+                format!("{} {}", refusal.name(), subnets.join(" "))
+            };
+            reasons.into_iter().flatten().map(shown).collect()
+        };
+        steps.iter().map(step).collect()
+    }
+
+    #[test]
+    fn a_peer_out_of_reach_is_told_of_once_whatever_it_claims_and_wrong_claims_each() {
+        let both = &["192.168.9.2", "fd00:9::2"][..];
+        let reached = format!("unreachable {V4} {V6}");
+        let wrong = format!("invalid {WRONG}");
+        for (addresses, steps, expected) in [
+            (both, &[&[V4, V6][..]][..], &[&[&*reached][..]][..]),
+            (
+                both,
+                &[&[V4], &[V6], &[MORE]],
+                &[&[&*format!("unreachable {V4}")], &[], &[]],
+            ),
+            (both, &[&[V4, V6], &[WRONG]], &[&[&*reached], &[&*wrong]]),
+            (
+                &[],
+                &[&[V4, V6]],
+                &[&[&*format!("not-announced {V4} {V6}")]],
+            ),
+            (
+                &both[..1],
+                &[&[V4, V6]],
+                &[&[&*format!("unreachable {V4}"), &*format!("no-address {V6}")]],
+            ),
+        ] {
+            assert_eq!(told(addresses, steps), expected, "{addresses:?} {steps:?}");
+        }
+    }
+}

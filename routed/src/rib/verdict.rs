@@ -1,0 +1,244 @@
+//! What becomes of claims, in types and in words.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+use wire::node::NodeName;
+
+use crate::kernel::Link;
+use crate::rib::local_node::Here;
+use crate::rib::path::Path;
+use crate::text::{few, list};
+
+/// What becomes of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// This node's own claim.
+    Own,
+    /// A peer's claim, with the way there.
+    Route(Path),
+    /// A peer's claim that gets no route.
+    Refused(Refusal),
+}
+
+/// Why a claim gets no route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The subnet is in none of the pod CIDRs.
+    OutsidePodCidrs,
+    /// The subnet does not have the length that the network agreed on.
+    WrongLength(u8),
+    /// A peer claims what this node owns.
+    OwnedHere(IpNet),
+    /// The registry has no node record, or no readable one, for the claim's node.
+    NoRecord,
+    /// The peer's record has no address yet: its `routed` has not run.
+    NotAnnounced,
+    /// The peer's record has no address that packets to the subnet could be sent to.
+    NoAddress,
+    /// None of the peer's addresses can be a next hop.
+    NoNextHop(Vec<(IpAddr, Fault)>),
+}
+
+impl Refusal {
+    /// Its name for machines.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::OutsidePodCidrs | Self::WrongLength(_) => "invalid",
+            Self::OwnedHere(_) => "conflict",
+            Self::NoRecord => "unknown-peer",
+            Self::NotAnnounced => "not-announced",
+            Self::NoAddress => "no-address",
+            Self::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
+                "invalid-next-hop"
+            }
+            Self::NoNextHop(_) => "unreachable",
+        }
+    }
+
+    /// Whether it is about the peer, whichever of its subnets is meant.
+    pub(crate) fn is_about_peer(&self) -> bool {
+        !matches!(
+            self,
+            Self::OutsidePodCidrs | Self::WrongLength(_) | Self::OwnedHere(_)
+        )
+    }
+
+    /// Whether who knows this one of a peer learns nothing from `other` about the same peer.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::NoNextHop(known), Self::NoNextHop(tried)) => {
+                self.name() == other.name() && tried.iter().all(|it| known.contains(it))
+            }
+            _ => self.is_about_peer() && self == other,
+        }
+    }
+
+    /// Whether the claim may be sound and only its peer's address is missing. Such a claim gets no
+    /// route, but takes away none either.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::NoRecord | Self::NotAnnounced)
+    }
+}
+
+/// Why an address cannot be a next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `0.0.0.0` or `::`.
+    Unspecified,
+    /// A loopback address.
+    Loopback,
+    /// A multicast address.
+    Multicast,
+    /// The broadcast address, or the first or last of a connected IPv4 prefix.
+    Broadcast,
+    /// A link-local IPv6 address: it says nothing about which link it is on.
+    LinkLocal,
+    /// One that no host has: reserved, or an IPv4 address written as an IPv6 one.
+    Reserved,
+    /// An address of this very node.
+    OwnAddress,
+    /// Inside a pod CIDR: the way to it would lead over itself.
+    InPodCidr(IpNet),
+    /// On no link of this node.
+    NotConnected,
+    /// On no link of this node, and none of its routes leads there through a gateway.
+    NoGateway,
+    /// On a link that is down.
+    LinkDown(String),
+}
+
+impl Fault {
+    /// Whether the peer's record is to blame, rather than how the two nodes are connected.
+    pub(crate) fn is_bogus(&self) -> bool {
+        !matches!(
+            self,
+            Self::NotConnected | Self::NoGateway | Self::LinkDown(_)
+        )
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unspecified => f.write_str("the unspecified address"),
+            Self::Loopback => f.write_str("a loopback address"),
+            Self::Multicast => f.write_str("a multicast address"),
+            Self::Broadcast => f.write_str("a broadcast or network address"),
+            Self::LinkLocal => f.write_str("a link-local address, which names no link"),
+            Self::Reserved => f.write_str("an address that no host has"),
+            Self::OwnAddress => f.write_str("an address of this node"),
+            Self::InPodCidr(cidr) => write!(f, "inside the pod CIDR {cidr}"),
+            Self::NotConnected => f.write_str("on no connected link"),
+            Self::NoGateway => f.write_str("on no connected link, and no route leads there"),
+            Self::LinkDown(name) => write!(f, "on {name}, which is down"),
+        }
+    }
+}
+
+/// A refusal in words, with what it takes to understand it.
+pub(crate) struct Explained<'a> {
+    /// The claimed subnets.
+    pub(crate) subnets: &'a [IpNet],
+    /// The peer that claims them.
+    pub(crate) peer: &'a NodeName,
+    /// Why they get no route.
+    pub(crate) refusal: &'a Refusal,
+    /// This node's side.
+    pub(crate) here: Here<'a>,
+}
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { peer, refusal, .. } = self;
+        let (here, node, subnets) = (self.here, self.here.node, few(self.subnets));
+        match refusal {
+            Refusal::OutsidePodCidrs => write!(
+                f,
+                "invalid claim: {peer} claims {subnets}, which is in none of the pod CIDRs {}",
+                list(&here.network.pod_cidrs)
+            ),
+            Refusal::WrongLength(length) => write!(
+                f,
+                "invalid claim: {peer} claims {subnets}, but subnets of this network are /{length}"
+            ),
+            Refusal::OwnedHere(own) => write!(
+                f,
+                "conflicting claim: {peer} claims {subnets}, but {node} owns {own}; one of the two \
+                 nodes must be drained and its claim released"
+            ),
+            Refusal::NoRecord => write!(
+                f,
+                "unknown peer: {peer} claims {subnets}, but the registry has no readable record of \
+                 its addresses; a route it had stays"
+            ),
+            Refusal::NotAnnounced => write!(
+                f,
+                "waiting for {peer}: it owns {subnets} but has not said by which address it is \
+                 reached; is its routed running?"
+            ),
+            Refusal::NoAddress => write!(
+                f,
+                "unreachable peer: {peer} has no address of the family that {subnets} takes; give \
+                 its routed one with --node-address"
+            ),
+            Refusal::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
+                write!(
+                    f,
+                    "invalid next hop: {peer} gives {} for {subnets}",
+                    faults(tried)
+                )
+            }
+            Refusal::NoNextHop(tried) => write!(
+                f,
+                "unreachable peer: {peer} gives {} for {subnets}, and {node} is connected to {}{}",
+                faults(tried),
+                connected(here.links, tried),
+                advice(tried)
+            ),
+        }
+    }
+}
+
+fn faults(tried: &[(IpAddr, Fault)]) -> String {
+    let each: Vec<_> = tried
+        .iter()
+        .map(|(address, fault)| format!("{address} ({fault})"))
+        .collect();
+    each.join(", ")
+}
+
+/// This node's networks of the families that were tried.
+fn connected(links: &[Link], tried: &[(IpAddr, Fault)]) -> String {
+    let is_tried = |v4: bool| tried.iter().any(|(address, _)| address.is_ipv4() == v4);
+    let usable = |own: &&IpNetwork| is_tried(own.is_ipv4()) && is_network(own);
+    let each: Vec<_> = links
+        .iter()
+        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
+        .filter(|(_, own)| usable(own))
+        .map(|(link, own)| format!("{own} ({})", link.name))
+        .collect();
+    if each.is_empty() {
+        "nothing of that family".to_owned()
+    } else {
+        each.join(", ")
+    }
+}
+
+fn is_network(own: &IpNetwork) -> bool {
+    let link_local = matches!(own, IpNetwork::V6(v6) if v6.ip().is_unicast_link_local());
+    !(own.ip().is_loopback() || link_local)
+}
+
+/// What an administrator can do about a peer on another segment.
+fn advice(tried: &[(IpAddr, Fault)]) -> &'static str {
+    let is_apart = |(_, fault): &(IpAddr, Fault)| *fault == Fault::NotConnected;
+    if tried.iter().any(is_apart) {
+        "; if the routers between the two know the pods' subnets, set \"crossSubnet\": \
+         \"gateway\" in the flatland section"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,269 @@
+//! Puts together what is shown. Reads, and changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process;
+
+use ipnet::IpNet;
+use registry::PresenceState;
+use wire::node::NodeName;
+
+use super::{Conflicts, Nodes, Routes};
+use crate::fib::{Why, plan};
+use crate::firewall::Firewall;
+use crate::host::Chores;
+use crate::kernel::Kernel;
+use crate::reconcile::Reconciler;
+use crate::rib::guest_gateway::GATEWAY;
+use crate::rib::held::{Distrust, Owners};
+use crate::rib::path::Path;
+use crate::rib::verdict::{Refusal, Verdict};
+use crate::status::health::Journal;
+use crate::status::readiness::Readiness;
+use crate::status::{NodeRow, NodeVerdict, Obstacle, Registry, RouteRow, Status, Way};
+
+/// As many ignored records are shown.
+const MOST_IGNORED: usize = 20;
+
+/// Where everything is that is known.
+#[derive(Debug)]
+pub(crate) struct Gatherer<'a, K> {
+    pub(crate) network: &'a str,
+    pub(crate) node: &'a NodeName,
+    pub(crate) is_local: bool,
+    pub(crate) reconciler: &'a Reconciler<K>,
+    pub(crate) firewall: &'a Firewall,
+    pub(crate) chores: &'a Chores,
+    pub(crate) journal: &'a Journal,
+    /// What is wrong with other parts, in words.
+    pub(crate) troubles: Vec<&'a str>,
+}
+
+impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
+    /// How all is, but for what the server knows: `http` and `pods`.
+    pub(crate) fn status(&self) -> Status {
+        let routes = self.routes_in_numbers();
+        let missing = self.missing(routes.missing);
+        let (conflist, _) = self.chores.installed();
+        Status {
+            network: self.network.to_owned(),
+            node: self.node.clone(),
+            version: wire::VERSION.to_owned(),
+            pid: process::id(),
+            since: self.journal.since,
+            troubles: self.troubles(&missing),
+            remarks: self.remarks(),
+            missing,
+            conflist: conflist.to_owned(),
+            addresses: self.chores.addresses().to_vec(),
+            subnets: self.reconciler.owned().to_vec(),
+            registry: self.registry(),
+            nodes: self.nodes_in_numbers(),
+            routes,
+            claims_without_route: self.refused_in_numbers(),
+            conflicts: self.conflicts(),
+            http: None,
+            pods: BTreeMap::new(),
+        }
+    }
+
+    /// Every node.
+    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+        if self.is_local {
+            return vec![self.only_node()];
+        }
+        let peers = self.reconciler.peers();
+        let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &Verdict)>> = BTreeMap::new();
+        for (subnet, node, verdict) in peers.verdicts() {
+            claims.entry(node).or_default().push((subnet, verdict));
+        }
+        let addresses: BTreeMap<_, _> = peers.nodes().collect();
+        let names: BTreeSet<_> = claims.keys().chain(addresses.keys()).copied().collect();
+        let row = |node: &NodeName| {
+            let claims = claims.get(node).map_or(&[][..], Vec::as_slice);
+            let presence = peers.presence(node);
+            let refusal =
+                |(subnet, verdict): &(IpNet, &Verdict)| self.refusal(*subnet, node, verdict);
+            let why: Vec<_> = claims.iter().filter_map(refusal).collect();
+            NodeRow {
+                node: node.clone(),
+                addresses: addresses
+                    .get(node)
+                    .map_or_else(Vec::new, |all| all.to_vec()),
+                present: Some(presence.is_some()),
+                present_since: presence.and_then(|presence| presence.since),
+                absent_since: self.journal.absences.since(node),
+                version: presence.map(|presence| presence.version.clone()),
+                subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),
+                verdict: match () {
+                    () if node == self.node => NodeVerdict::Own,
+                    () if claims.is_empty() => NodeVerdict::NoSubnet,
+                    () if why.is_empty() => NodeVerdict::Routed,
+                    () => NodeVerdict::NotRouted,
+                },
+                why,
+            }
+        };
+        names.into_iter().map(row).collect()
+    }
+
+    /// This node, where there is no other.
+    fn only_node(&self) -> NodeRow {
+        NodeRow {
+            node: self.node.clone(),
+            addresses: self.chores.addresses().to_vec(),
+            present: None,
+            present_since: None,
+            absent_since: None,
+            version: Some(wire::VERSION.to_owned()),
+            subnets: self.reconciler.owned().to_vec(),
+            verdict: NodeVerdict::Own,
+            why: Vec::new(),
+        }
+    }
+
+    /// Every route that should be, and every claim that has none.
+    pub(crate) fn routes(&self) -> Vec<RouteRow> {
+        let reconciler = self.reconciler;
+        let (peers, held) = (reconciler.peers(), reconciler.peers().held());
+        let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
+        for (subnet, path) in reconciler.desired() {
+            let failure = reconciler.failures().of(subnet);
+            let is_held = held.contains_key(subnet);
+            let distrust = || Some(self.distrust()?.to_string()).filter(|_| is_held);
+            let row = RouteRow {
+                subnet: *subnet,
+                node: self.owner(subnet, &held),
+                desired: Some(Way::of(*path, reconciler.links())),
+                held: is_held,
+                obstacle: failure.map(obstacle),
+                why: failure
+                    .map(|why| self.failure(subnet, why))
+                    .or_else(distrust),
+            };
+            rows.insert(*subnet, row);
+        }
+        for (subnet, node, verdict) in peers.verdicts() {
+            let why = self.refusal(subnet, node, verdict);
+            if let (false, Some(why)) = (rows.contains_key(&subnet), why) {
+                let row = RouteRow {
+                    subnet,
+                    node: Some(node.clone()),
+                    desired: None,
+                    held: false,
+                    obstacle: None,
+                    why: Some(why),
+                };
+                rows.insert(subnet, row);
+            }
+        }
+        rows.into_values().collect()
+    }
+
+    fn owner(&self, subnet: &IpNet, held: &Owners) -> Option<NodeName> {
+        if *subnet == GATEWAY || self.reconciler.owned().contains(subnet) {
+            return Some(self.node.clone());
+        }
+        let known = self.reconciler.peers().owner(subnet).cloned();
+        known.or_else(|| held.get(subnet).cloned().flatten())
+    }
+
+    /// Why the registry is not believed. A file of this node's own is read once, before the node is
+    /// in it, and nobody else writes there.
+    pub(super) fn distrust(&self) -> Option<&Distrust> {
+        let why = self.reconciler.peers().distrust();
+        why.filter(|_| !self.is_local)
+    }
+
+    fn missing(&self, routes_missing: usize) -> Vec<String> {
+        let chores = self.chores;
+        let readiness = Readiness {
+            registry_seen: self.reconciler.peers().is_known(),
+            registry_why: self.journal.outage.as_ref().map(|(_, why)| why.as_str()),
+            has_joined: chores.has_joined(),
+            join_why: self.journal.join_why.as_deref(),
+            owns: self.reconciler.serves(),
+            has_address: !chores.addresses().is_empty(),
+            forwards: chores.forwards(),
+            is_filtered: self.firewall.is_ready(),
+            routes_missing,
+            is_installed: chores.installed().1,
+        };
+        readiness.missing()
+    }
+
+    fn registry(&self) -> Registry {
+        let (peers, journal) = (self.reconciler.peers(), self.journal);
+        let shown = peers.rejected().take(MOST_IGNORED);
+        let outage = journal.outage.as_ref();
+        Registry {
+            local: self.is_local,
+            connected: outage.is_none() && peers.is_known(),
+            revision: peers.seen().revision,
+            lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
+            why: outage.map(|(_, why)| why.clone()),
+            distrust: self.distrust().map(ToString::to_string),
+            held: peers.held(),
+            present: journal.presence == PresenceState::Present,
+            ignored: peers.ignored(),
+            ignored_records: shown.map(|(key, why)| (key.clone(), why.clone())).collect(),
+        }
+    }
+}
+
+fn obstacle(why: &Why) -> Obstacle {
+    match why {
+        Why::Conflict(_) => Obstacle::Conflict,
+        Why::Refused(_) => Obstacle::Refused,
+    }
+}
+
+impl<K: Kernel> Gatherer<'_, K> {
+    pub(super) fn nodes_in_numbers(&self) -> Nodes {
+        let absent = self.journal.absences.all().len();
+        let all = self.reconciler.peers().nodes().count();
+        Nodes {
+            present: all.saturating_sub(absent),
+            absent,
+        }
+    }
+
+    pub(super) fn routes_in_numbers(&self) -> Routes {
+        let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
+        let is_missing = |(subnet, path): &(&IpNet, &Path)| {
+            let wanted = plan::route(**subnet, **path);
+            let there = actual.get(*subnet);
+            !there.is_some_and(|routes| routes.contains(&wanted))
+        };
+        let changes = self.reconciler.changes().iter();
+        Routes {
+            desired: desired.len(),
+            actual: actual.values().map(Vec::len).sum(),
+            missing: desired.iter().filter(is_missing).count(),
+            changes: changes
+                .map(|(kind, count)| (kind.name().to_owned(), *count))
+                .collect(),
+        }
+    }
+
+    pub(super) fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
+        let mut numbers = BTreeMap::new();
+        for (_, _, verdict) in self.reconciler.peers().verdicts() {
+            if let Verdict::Refused(refusal) = verdict {
+                *numbers.entry(refusal.name().to_owned()).or_default() += 1;
+            }
+        }
+        numbers
+    }
+
+    pub(super) fn conflicts(&self) -> Conflicts {
+        let failures = self.reconciler.failures().all();
+        let routes = failures.filter(|(_, why)| matches!(why, Why::Conflict(_)));
+        let verdicts = self.reconciler.peers().verdicts();
+        let claims = verdicts
+            .filter(|(_, _, verdict)| matches!(verdict, Verdict::Refused(Refusal::OwnedHere(_))));
+        Conflicts {
+            routes: routes.count(),
+            claims: claims.count(),
+        }
+    }
+}

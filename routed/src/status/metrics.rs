@@ -1,0 +1,229 @@
+//! Metrics, in the text format that Prometheus reads (`OpenMetrics` 1.0). What is counted along the
+//! way is in [`Timings`]; the rest is what [`Status`] says. No label has a value that grows with
+//! the cluster.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::status::Status;
+use crate::status::health::Timings;
+
+/// As `OpenMetrics` names its text format.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Labels = [(&'static str, String); 1];
+
+/// All metrics.
+pub(crate) fn render(status: &Status, timings: &Timings) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("flatland");
+    of_routes(&mut registry, status, timings);
+    of_registry(&mut registry, status);
+    of_node(&mut registry, status);
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+fn of_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
+    let routes = &status.routes;
+    gauges(
+        registry,
+        "routes",
+        "Routes that should be in the kernel, of ours that are, and that are not as they should",
+        "state",
+        [
+            ("desired", number(routes.desired)),
+            ("actual", number(routes.actual)),
+            ("missing", number(routes.missing)),
+            ("held", number(status.registry.held.len())),
+        ],
+    );
+    let changes = Family::<Labels, Counter>::default();
+    for change in ["added", "moved", "repaired", "withdrawn", "pruned"] {
+        let count = routes.changes.get(change).copied().unwrap_or_default();
+        let labels = [("change", change.to_owned())];
+        changes.get_or_create(&labels).inc_by(count);
+    }
+    let help =
+        "What became of routes; repaired are those that somebody else had removed or changed";
+    registry.register("route_changes", help, changes);
+    registry.register_with_unit(
+        "reconcile",
+        "How long it takes to compare the kernel's routes and to put them right",
+        Unit::Seconds,
+        timings.passes.clone(),
+    );
+    registry.register(
+        "reconcile_failures",
+        "How often the kernel's routes could not be compared",
+        timings.failed.clone(),
+    );
+    let reasons = [
+        "invalid",
+        "conflict",
+        "unknown-peer",
+        "not-announced",
+        "no-address",
+        "invalid-next-hop",
+        "unreachable",
+    ];
+    let claims = &status.claims_without_route;
+    let count = |reason| claims.get(reason).copied().unwrap_or_default();
+    gauges(
+        registry,
+        "claims_without_route",
+        "Claims of peers that get no route here, by reason",
+        "reason",
+        reasons.map(|reason| (reason, number(count(reason)))),
+    );
+    let conflicts = status.conflicts;
+    gauges(
+        registry,
+        "conflicts",
+        "Routes of others in the place of ours, and claims of others to what this node owns",
+        "kind",
+        [
+            ("route", number(conflicts.routes)),
+            ("claim", number(conflicts.claims)),
+        ],
+    );
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric is a floating-point number; revisions stay far below 2^53"
+)]
+fn of_registry(registry: &mut Registry, status: &Status) {
+    let seen = &status.registry;
+    gauge(
+        registry,
+        "registry_connected",
+        "Whether the registry is connected",
+        flag(seen.connected),
+    );
+    gauge(
+        registry,
+        "registry_believed",
+        "Whether routes are withdrawn on the registry's word",
+        flag(seen.distrust.is_none()),
+    );
+    gauge(
+        registry,
+        "registry_revision",
+        "The last revision of the registry that was seen",
+        seen.revision as f64,
+    );
+    let lag = Gauge::<f64, AtomicU64>::default();
+    lag.set(seen.lag_seconds);
+    registry.register_with_unit(
+        "registry_lag",
+        "How old what is known of the registry may be: time since the connection was lost",
+        Unit::Seconds,
+        lag,
+    );
+    gauge(
+        registry,
+        "registry_ignored_records",
+        "Records in the registry that are ignored",
+        number(seen.ignored),
+    );
+    gauges(
+        registry,
+        "nodes",
+        "Nodes of the network, by whether their routed shows signs of life",
+        "state",
+        [
+            ("present", number(status.nodes.present)),
+            ("absent", number(status.nodes.absent)),
+        ],
+    );
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric is a floating-point number, and IPv6 has more addresses than anybody counts"
+)]
+fn of_node(registry: &mut Registry, status: &Status) {
+    let version = [("version", status.version.clone())];
+    registry.register(
+        "build",
+        "The version that runs",
+        prometheus_client::metrics::info::Info::new(version),
+    );
+    gauge(
+        registry,
+        "ready",
+        "Whether pods can be served",
+        flag(status.missing.is_empty()),
+    );
+    gauge(
+        registry,
+        "present",
+        "Whether peers can see that this node is alive",
+        flag(status.registry.present),
+    );
+    gauge(
+        registry,
+        "troubles",
+        "What needs somebody's attention; routed status says it in words",
+        number(status.troubles.len()),
+    );
+    gauge(
+        registry,
+        "subnets",
+        "Subnets that this node owns",
+        number(status.subnets.len()),
+    );
+    let family = Family::<[(&'static str, String); 2], Gauge<f64, AtomicU64>>::default();
+    for (version, usage) in &status.pods {
+        for (state, count) in [
+            ("used", usage.used as f64),
+            ("cooling", usage.cooling as f64),
+            ("free", usage.free as f64),
+        ] {
+            let labels = [("family", version.clone()), ("state", state.to_owned())];
+            family.get_or_create(&labels).set(count);
+        }
+    }
+    let help = "Addresses of this node's subnets: held by pods, resting since a pod gave them \
+                back, and free";
+    registry.register("addresses", help, family);
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
+    let gauge = Gauge::<f64, AtomicU64>::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}
+
+fn gauges<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    values: [(&str, f64); N],
+) {
+    let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+    for (kind, value) in values {
+        family.get_or_create(&[(label, kind.to_owned())]).set(value);
+    }
+    registry.register(name, help, family);
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric is a floating-point number; nothing here is counted beyond 2^53"
+)]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}

@@ -1,0 +1,215 @@
+//! Calling another plugin (SPEC.md, section 4, "Plugin Delegation").
+
+use std::env;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Stdio};
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use crate::cni::Call;
+use crate::cni::Command;
+use crate::cni::Error;
+use crate::cni::Success;
+use crate::cni::code;
+
+mod running;
+
+pub use running::Running;
+
+/// A plugin found in `CNI_PATH`, or a program that belongs to the plugin which runs it.
+#[derive(Debug)]
+pub struct Delegate {
+    path: PathBuf,
+    name: String,
+}
+
+impl Delegate {
+    /// Looks for an executable called `plugin` in the folders of `CNI_PATH`, in order. Code 7 if
+    /// the name holds a `/`, or nothing is found: the message lists the folders. Code 4 if there
+    /// is no `CNI_PATH`.
+    pub fn find(call: &Call, plugin: &str) -> Result<Self, Error> {
+        if plugin.is_empty() || plugin.contains('/') || plugin == "." || plugin == ".." {
+            let msg = format!("plugin type {plugin:?} is not the name of a file");
+            return Err(Error::new(code::INVALID_CONFIG, msg));
+        }
+        let folders = &call.environment.path;
+        if folders.is_empty() {
+            let msg = format!("CNI_PATH is missing: plugin {plugin} cannot be looked for");
+            let error = Error::new(code::INVALID_ENVIRONMENT, msg);
+            return Err(error.advise(
+                "the runtime has to set it to the folders that hold plugins; by hand: \
+                 CNI_PATH=/opt/cni/bin",
+            ));
+        }
+        Self::first_in(folders, plugin).ok_or_else(|| {
+            let list = list(folders);
+            let msg = format!("plugin {plugin} is not in CNI_PATH ({list})");
+            not_found(msg, plugin, folders)
+        })
+    }
+
+    /// Looks for a program that belongs to this one: in the folder of this program's file, where both
+    /// are of one version, then in `CNI_PATH`. Code 7 if it is in none of them.
+    pub fn beside(call: &Call, program: &str) -> Result<Self, Error> {
+        // Right also where the file was replaced since: only its name is spoiled then.
+        let own = env::current_exe().ok();
+        let own = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let more = call.environment.path.iter();
+        let more = more.filter(|folder| own.as_ref() != Some(*folder)).cloned();
+        let folders: Vec<_> = own.clone().into_iter().chain(more).collect();
+        Self::first_in(&folders, program).ok_or_else(|| {
+            let msg = format!("program {program} is in none of {}", list(&folders));
+            not_found(msg, program, &folders)
+        })
+    }
+
+    fn first_in(folders: &[PathBuf], name: &str) -> Option<Self> {
+        let mut candidates = folders.iter().map(|folder| folder.join(name));
+        let path = candidates.find(|path| is_executable(path))?;
+        Some(Self {
+            path,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Starts it with the caller's environment, `CNI_COMMAND` set to `command`, and the caller's own
+    /// configuration on its standard input. What it writes to standard error goes to ours.
+    pub fn start<'a>(&'a self, call: &'a Call, command: Command) -> Result<Running<'a>, Error> {
+        self.start_with(call, command, &[])
+    }
+
+    fn start_with<'a>(
+        &'a self,
+        call: &'a Call,
+        command: Command,
+        arguments: &[String],
+    ) -> Result<Running<'a>, Error> {
+        let child = process::Command::new(&self.path)
+            .args(arguments)
+            .env("CNI_COMMAND", command.as_str())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|error| self.not_started(&error))?;
+        Ok(Running::new(&self.name, child, &call.stdin))
+    }
+
+    /// Runs it to its end: [`Delegate::start`] and [`Running::finish`].
+    pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
+        self.start(call, command)?.finish()
+    }
+
+    /// Runs a program that belongs to this one, with arguments and otherwise as this one was called.
+    /// The error outside is that it could not be run or broke down, the one inside is what it says.
+    pub fn ask(&self, call: &Call, arguments: &[String]) -> Result<Result<(), Error>, Error> {
+        self.start_with(call, call.environment.command, arguments)?
+            .wait()
+            .map(|answer| answer.map(drop))
+    }
+
+    /// ADD, with the result parsed.
+    pub fn add(&self, call: &Call) -> Result<Success, Error> {
+        self.start(call, Command::Add)?.result(call.version)
+    }
+
+    /// DEL.
+    pub fn del(&self, call: &Call) -> Result<(), Error> {
+        self.run(call, Command::Del).map(drop)
+    }
+
+    /// CHECK.
+    pub fn check(&self, call: &Call) -> Result<(), Error> {
+        self.run(call, Command::Check).map(drop)
+    }
+
+    /// STATUS. A plugin that does not know it has nothing to complain about, unless it does not
+    /// speak the version either: then its ADD would fail (code 50).
+    pub fn status(&self, call: &Call) -> Result<(), Error> {
+        match self.run(call, Command::Status) {
+            Err(error) if is_unknown_verb(&error) => self.speaks(call),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// GC. A plugin that does not know it keeps what it has.
+    pub fn gc(&self, call: &Call) -> Result<(), Error> {
+        match self.run(call, Command::Gc) {
+            Err(error) if is_unknown_verb(&error) => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Code 50 unless the plugin speaks the version of the call.
+    fn speaks(&self, call: &Call) -> Result<(), Error> {
+        let printed = self.run(call, Command::Version)?;
+        let answer: Value = serde_json::from_slice(&printed).unwrap_or_default();
+        let versions = &answer["supportedVersions"];
+        let version = call.version.as_str();
+        let spoken = versions.as_array().into_iter().flatten();
+        if spoken.into_iter().any(|spoken| spoken == version) {
+            return Ok(());
+        }
+        let msg = format!(
+            "plugin {} does not speak CNI {version}, only {versions}",
+            self.name
+        );
+        Err(Error::new(code::UNAVAILABLE, msg)
+            .advise("take it out of cniVersions in the conflist, or install a newer plugin"))
+    }
+
+    fn not_started(&self, error: &io::Error) -> Error {
+        let msg = format!("cannot run {}: {error}", self.path.display());
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ETXTBSY) => Error::new(code::TRY_AGAIN, msg)
+                .advise("it is being written: install plugins by renaming them into place"),
+            Some(Errno::ENOENT) => Error::new(code::IO, msg)
+                .advise("the file is there: its interpreter or dynamic loader is not"),
+            Some(Errno::ENOEXEC) => Error::new(code::IO, msg)
+                .advise("install the plugin for this machine's architecture"),
+            Some(Errno::EACCES) => Error::new(code::IO, msg)
+                .advise("check its permissions, and that its file system is not mounted noexec"),
+            _ => Error::new(code::IO, msg),
+        }
+    }
+}
+
+/// How plugins answer a verb that is newer than they are: the spec's own library with an invalid
+/// environment or, when it looks for a container id first, with an unknown container.
+fn is_unknown_verb(error: &Error) -> bool {
+    matches!(
+        error.code,
+        code::INCOMPATIBLE_VERSION | code::UNKNOWN_CONTAINER | code::INVALID_ENVIRONMENT
+    )
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+fn list(folders: &[PathBuf]) -> String {
+    let folders: Vec<_> = folders
+        .iter()
+        .map(|folder| folder.to_string_lossy())
+        .collect();
+    folders.join(", ")
+}
+
+fn not_found(msg: String, name: &str, folders: &[PathBuf]) -> Error {
+    let unusable = folders
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.exists());
+    let advice = match unusable {
+        Some(path) => format!("{} is not an executable file", path.display()),
+        None => "install it in one of these folders".to_owned(),
+    };
+    Error::new(code::INVALID_CONFIG, msg).advise(advice)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Asking a plugin which versions of the spec it knows (SPEC.md, section 3, "VERSION"), and a program of
+//! ours which version it is.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cni::Version;
+
+/// How long an answer may take: a thousand times what it takes.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest answer that is read, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// Which of the versions that we speak the plugin at `path` knows. `None` if it cannot be run, or
+/// does not answer as the spec says within two seconds.
+pub fn versions_of(path: &Path) -> Option<BTreeSet<Version>> {
+    let mut command = Command::new(path);
+    command.env("CNI_COMMAND", "VERSION");
+    parse(&printed_by(command, br#"{"cniVersion":"1.0.0"}"#)?)
+}
+
+/// Which version the program of ours at `path` says it is, as [`crate::VERSION`]. `None` if it cannot
+/// be run, or does not answer as ours do within two seconds.
+pub fn program_version(path: &Path) -> Option<String> {
+    let mut command = Command::new(path);
+    command.arg("--version").env_remove("CNI_COMMAND");
+    let printed = printed_by(command, b"")?;
+    let mut lines = std::str::from_utf8(&printed).ok()?.lines();
+    lines.find_map(|line| line.strip_prefix("version ").map(str::to_owned))
+}
+
+/// What it prints after it was given `input`.
+fn printed_by(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A plugin that does not care to read is none of our business.
+        let _ = stdin.write_all(input);
+    }
+    let (send, receive) = mpsc::channel();
+    let stdout = child.stdout.take();
+    thread::spawn(move || {
+        let mut printed = Vec::new();
+        let read = stdout.map(|stdout| stdout.take(LONGEST).read_to_end(&mut printed));
+        // Whoever waited may have lost patience.
+        let _ = send.send(read.map(|_| printed));
+    });
+    let printed = receive.recv_timeout(PATIENCE);
+    // It has said all it will, or takes too long. Waiting leaves no zombie behind.
+    let _ = child.kill();
+    let _ = child.wait();
+    printed.ok()?
+}
+
+fn parse(printed: &[u8]) -> Option<BTreeSet<Version>> {
+    let answer: Value = serde_json::from_slice(printed).ok()?;
+    let versions = answer.get("supportedVersions")?.as_array()?;
+    let known = versions
+        .iter()
+        .filter_map(|version| version.as_str()?.parse().ok());
+    Some(known.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn only_an_answer_as_the_spec_says_counts() {
+        let (old, new) = (Version::V1_0_0, Version::V1_1_0);
+        for (printed, expected) in [
+            (
+                r#"{"supportedVersions":["0.1.0","1.0.0"]}"#,
+                Some(vec![old]),
+            ),
+            (
+                r#"{"supportedVersions":["1.1.0","1.0.0","9.0.0"]}"#,
+                Some(vec![old, new]),
+            ),
+            (r#"{"supportedVersions":[]}"#, Some(vec![])),
+            (r#"{"code":4,"msg":"unknown CNI_COMMAND"}"#, None),
+            ("usage: portmap", None),
+            ("", None),
+        ] {
+            let expected = expected.map(BTreeSet::from_iter);
+            assert_eq!(parse(printed.as_bytes()), expected, "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_asked_and_one_that_keeps_silent_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = |name: &str, script: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            versions_of(&path)
+        };
+        let answer = r#"echo "{\"supportedVersions\":[\"1.0.0\"]}""#;
+        let known = Some(BTreeSet::from([Version::V1_0_0]));
+        let honest = format!("test $CNI_COMMAND = VERSION && grep -q cniVersion && {answer}");
+        assert_eq!(asked("honest", &honest), known);
+        assert_eq!(asked("fails", "exit 1"), None);
+        let start = Instant::now();
+        assert_eq!(asked("silent", "exec sleep 600"), None);
+        assert!(start.elapsed() < Duration::from_secs(60));
+        assert_eq!(versions_of(&folder.path().join("missing")), None);
+    }
+
+    #[test]
+    fn a_program_of_ours_says_its_version_among_other_things() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        let said = |script: &str| {
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            program_version(&path)
+        };
+        let ours = r#"test "$1" = --version && printf 'What it is.\nversion 0.1.0 (abc)\nmore\n'"#;
+        assert_eq!(said(ours), Some("0.1.0 (abc)".to_owned()));
+        assert_eq!(said("echo true 9.1"), None);
+        assert_eq!(program_version(&folder.path().join("missing")), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Rules, as a person would write them.
+
+mod text;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::nft::expression::Expression;
+use crate::nft::expression::Layer;
+use crate::nft::expression::Verdict;
+use crate::nft::set::Version;
+use crate::nft::types::Family;
+
+/// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
+const IN_NAME: u32 = 6;
+const OUT_NAME: u32 = 7;
+const PROTOCOL: u32 = 15;
+const TRANSPORT: u32 = 16;
+
+/// `IPPROTO_ICMPV6`.
+const ICMPV6: u8 = 58;
+
+/// `NFT_FIB_RESULT_OIF`; `NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT`.
+const FIB_LINK: u32 = 1;
+const FIB_SOURCE_BY_ITS_LINK: u32 = 1 | 8 | 32;
+
+/// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
+const FULLY_RANDOM: u32 = 16;
+
+/// A rule: what it is about, term by term, and what it does about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The terms.
+    pub terms: Vec<Term>,
+    /// What is said of it in listings; up to 127 bytes.
+    pub comment: Option<String>,
+}
+
+/// A condition or an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Term {
+    /// The packet comes or goes through a link whose name begins so.
+    Link {
+        /// Which of the two.
+        way: Way,
+        /// What the name begins with.
+        prefix: String,
+        /// Whether it has to, or must not.
+        is: bool,
+    },
+    /// An address of the packet is in a prefix.
+    Prefix {
+        /// Which of the two.
+        end: End,
+        /// The prefix.
+        prefix: IpNet,
+    },
+    /// An address of the packet is in a set.
+    Member {
+        /// Which of the two.
+        end: End,
+        /// What kind of addresses the set holds.
+        version: Version,
+        /// The set's name.
+        set: String,
+        /// Whether it has to be in there, or must not.
+        is: bool,
+    },
+    /// The packet is an ICMP message for IPv6 of this type.
+    Icmpv6(u8),
+    /// The packet is of this version of IP.
+    Of(Version),
+    /// The way back to the packet's source is the link it came from, or is not.
+    WayBack {
+        /// Whether it has to be, or must not.
+        is: bool,
+    },
+    /// No more than so many packets a second, of all that come to this term.
+    Limit {
+        /// How many in the long run.
+        rate: u64,
+        /// How many at once.
+        burst: u32,
+    },
+    /// Counts.
+    Counter,
+    /// Gives the packet this node's own source address, and a source port that nobody can guess
+    /// and that no other connection is likely to be given at the same time.
+    Masquerade,
+    /// Decides.
+    Verdict(Verdict),
+}
+
+/// Where a packet passes through a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Where it came in.
+    In,
+    /// Where it goes out.
+    Out,
+}
+
+/// One of a packet's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Where it is from.
+    Source,
+    /// Where it is to go.
+    Destination,
+}
+
+impl Rule {
+    /// A rule without a comment.
+    pub fn new(terms: impl Into<Vec<Term>>) -> Self {
+        Self {
+            terms: terms.into(),
+            comment: None,
+        }
+    }
+
+    /// With a comment.
+    #[must_use]
+    pub fn comment(self, text: &str) -> Self {
+        Self {
+            comment: Some(text.to_owned()),
+            ..self
+        }
+    }
+
+    /// As the kernel has it, in a table of that family.
+    pub fn expressions(&self, family: Family) -> Vec<Expression> {
+        // A table of both versions sees packets of either.
+        let mut asked = family != Family::Inet;
+        let mut all = Vec::new();
+        for term in &self.terms {
+            if let (Some(version), false) = (term.version(), asked) {
+                asked = true;
+                let protocol = match version {
+                    Version::V4 => Family::Ip,
+                    Version::V6 => Family::Ip6,
+                };
+                all.push(Expression::Meta(PROTOCOL));
+                all.push(compare(true, vec![protocol.number()]));
+            }
+            term.expressions(&mut all);
+        }
+        all
+    }
+}
+
+impl Term {
+    /// "Who has this address?", one of the two messages that make the receiver remember the sender
+    /// (RFC 4861).
+    pub const NEIGHBOUR_SOLICITATION: u8 = 135;
+    /// "I have".
+    pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+    /// "I am a router": one of the two messages that change the receiver's routes (RFC 4861).
+    pub const ROUTER_ADVERTISEMENT: u8 = 134;
+    /// "Another router is better".
+    pub const REDIRECT: u8 = 137;
+
+    /// A source address in that prefix.
+    pub fn from(prefix: IpNet) -> Self {
+        let end = End::Source;
+        Self::Prefix { end, prefix }
+    }
+
+    /// A destination address in that prefix.
+    pub fn to(prefix: IpNet) -> Self {
+        let end = End::Destination;
+        Self::Prefix { end, prefix }
+    }
+
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
+            Self::Member { version, .. } | Self::Of(version) => Some(*version),
+            Self::Icmpv6(_) => Some(Version::V6),
+            _ => None,
+        }
+    }
+
+    fn expressions(&self, all: &mut Vec<Expression>) {
+        match self {
+            Self::Link { way, prefix, is } => {
+                all.push(Expression::Meta(match way {
+                    Way::In => IN_NAME,
+                    Way::Out => OUT_NAME,
+                }));
+                all.push(compare(*is, prefix.clone().into_bytes()));
+            }
+            Self::Prefix { end, prefix } => {
+                all.push(end.load(Version::of(prefix.network())));
+                if prefix.prefix_len() < prefix.max_prefix_len() {
+                    all.push(Expression::Mask(octets(prefix.netmask())));
+                }
+                all.push(compare(true, octets(prefix.network())));
+            }
+            Self::Member {
+                end,
+                version,
+                set,
+                is,
+            } => {
+                all.push(end.load(*version));
+                let (set, is_member) = (set.clone(), *is);
+                all.push(Expression::Lookup { set, is_member });
+            }
+            Self::Icmpv6(kind) => all.extend([
+                Expression::Meta(TRANSPORT),
+                compare(true, vec![ICMPV6]),
+                Expression::Header {
+                    layer: Layer::Transport,
+                    offset: 0,
+                    length: 1,
+                },
+                compare(true, vec![*kind]),
+            ]),
+            // Its rule asks for it before the first term that is about one version.
+            Self::Of(_) => {}
+            Self::WayBack { is } => {
+                let (result, flags) = (FIB_LINK, FIB_SOURCE_BY_ITS_LINK);
+                all.push(Expression::Fib { result, flags });
+                // A whole register, although it is about yes and no: as nft compares it.
+                all.push(compare(true, u32::from(*is).to_ne_bytes().to_vec()));
+            }
+            Self::Limit { rate, burst } => {
+                let (rate, burst) = (*rate, *burst);
+                all.push(Expression::Limit { rate, burst });
+            }
+            Self::Counter => all.push(Expression::Counter),
+            Self::Masquerade => all.push(Expression::Masquerade {
+                flags: FULLY_RANDOM,
+            }),
+            Self::Verdict(verdict) => all.push(Expression::Verdict(*verdict)),
+        }
+    }
+}
+
+impl End {
+    /// RFC 791 section 3.1, RFC 8200 section 3.
+    fn load(self, version: Version) -> Expression {
+        let source = match version {
+            Version::V4 => 12,
+            Version::V6 => 8,
+        };
+        let length = version.length();
+        let offset = match self {
+            Self::Source => source,
+            Self::Destination => source + length,
+        };
+        Expression::Header {
+            layer: Layer::Network,
+            offset,
+            length,
+        }
+    }
+}
+
+fn compare(equal: bool, value: Vec<u8>) -> Expression {
+    Expression::Compare { equal, value }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}

@@ -1,0 +1,152 @@
+//! The veth pair of a pod: the host end's name and the hardware addresses, which follow from the
+//! network and the attachment without any look-up, and what the host end's state says.
+
+use siphasher::sip128::SipHasher13;
+
+use crate::REMOVED_GROUP;
+use crate::cni::Attachment;
+use crate::netlink::{Link, Mac};
+
+/// What the names of host ends begin with.
+const HOST_END: &str = "flat";
+
+/// The host end's name: `flat` and 11 hexadecimal digits, 15 bytes in all.
+pub fn host_interface(network: &str, attachment: &Attachment) -> String {
+    let digest = u128::from_be_bytes(digest(network, attachment));
+    format!("{HOST_END}{:011x}", digest >> (128 - 11 * 4))
+}
+
+/// Whether a link of this name and hardware address is the host end of some attachment of some
+/// network. Both come from one hash, of which the name has the first 44 bits and the address those
+/// from the 33rd on, but for five: they have to agree on the seven that are left.
+pub fn is_host_end(name: &str, mac: Mac) -> bool {
+    let digits = name.strip_prefix(HOST_END).unwrap_or_default();
+    let is_hash = digits.len() == 11 && !digits.contains('+');
+    let hash = u64::from_str_radix(digits, 16).ok().filter(|_| is_hash);
+    let [first, second, ..] = mac.0;
+    hash.is_some_and(|hash| {
+        let expected = (hash >> 4 & 0xe0 | 0x02, hash & 0x0f);
+        expected == (u64::from(first), u64::from(second >> 4))
+    })
+}
+
+/// The hardware addresses of the host end and of the pod end: unicast, locally administered and
+/// administratively assigned (IEEE 802c: the second digit is 2), so that udev leaves them alone;
+/// never equal, because the lowest bit of the first digit tells them apart.
+pub fn macs(network: &str, attachment: &Attachment) -> (Mac, Mac) {
+    let digest = digest(network, attachment);
+    let mac = |start: usize, mark: u8| {
+        let mut mac = [0; 6];
+        mac.copy_from_slice(&digest[start..start + 6]);
+        mac[0] = (mac[0] & 0xe0) | mark;
+        Mac(mac)
+    };
+    (mac(4, 0x02), mac(10, 0x12))
+}
+
+/// `SipHash`-1-3 with 128 bits and fixed keys: every program, now and later, finds the same names.
+/// The parts hold no zero byte, so that no two attachments give the same input.
+fn digest(network: &str, attachment: &Attachment) -> [u8; 16] {
+    let parts = [network, attachment.container_id(), attachment.interface()];
+    let hasher = SipHasher13::new_with_keys(u64::from_be_bytes(*b"flatland"), 0);
+    hasher
+        .hash(parts.join("\0").as_bytes())
+        .as_u128()
+        .to_be_bytes()
+}
+
+/// Whether DEL has taken this link out of use: it is down, and destroyed in a moment.
+pub fn is_removed(link: &Link) -> bool {
+    link.group == REMOVED_GROUP
+}
+
+/// Whether an ADD made this link, or is making it, and has not said for whom: a pair cannot be
+/// born with its alias. What stays so was left by an ADD that was cut short.
+///
+/// Nobody else's link passes: it has to be a veth without an alias, with a name as only we give
+/// them, and with a hardware address that goes with that name ([`is_host_end`]).
+pub fn is_unfinished(link: &Link) -> bool {
+    link.kind.as_deref() == Some("veth")
+        && link.alias.is_none()
+        && !is_removed(link)
+        && link.mac.is_some_and(|mac| is_host_end(&link.name, mac))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attachment(container_id: &str, interface: &str) -> Attachment {
+        Attachment::new(container_id, interface).unwrap()
+    }
+
+    #[test]
+    fn names_and_addresses_of_an_attachment_never_change_between_releases() {
+        let eth0 = attachment("c1", "eth0");
+        assert_eq!(host_interface("flatland", &eth0), "flatd9fa313d28e");
+        let (host, pod) = macs("flatland", &eth0);
+        assert_eq!(host.to_string(), "22:e3:eb:e3:dd:59");
+        assert_eq!(pod.to_string(), "72:9f:24:f6:90:16");
+    }
+
+    #[test]
+    fn each_attachment_of_each_network_has_names_and_addresses_of_its_own() {
+        let mut names = std::collections::HashSet::new();
+        let mut addresses = std::collections::HashSet::new();
+        for (network, id, interface) in [
+            ("a", "bc", "d"),
+            ("ab", "c", "d"),
+            ("a", "b", "cd"),
+            ("a", "bc", "e"),
+            ("b", "bc", "d"),
+        ] {
+            let attachment = attachment(id, interface);
+            let name = host_interface(network, &attachment);
+            assert_eq!(name.len(), 15);
+            assert!(names.insert(name));
+            let (host, pod) = macs(network, &attachment);
+            assert_eq!((host.0[0] & 0x1f, pod.0[0] & 0x1f), (0x02, 0x12));
+            assert!(addresses.insert(host) && addresses.insert(pod));
+        }
+    }
+
+    fn unfinished(container_id: &str) -> Link {
+        let attachment = Attachment::new(container_id, "eth0").unwrap();
+        Link {
+            name: host_interface("flatland", &attachment),
+            mac: Some(macs("flatland", &attachment).0),
+            kind: Some("veth".to_owned()),
+            ..Link::default()
+        }
+    }
+
+    type Change = fn(&mut Link);
+
+    #[test]
+    fn a_new_host_end_is_unfinished_and_what_is_anybody_elses_is_not() {
+        for number in 0..100 {
+            assert!(is_unfinished(&unfinished(&format!("c{number}"))));
+        }
+        let ours = unfinished("c1");
+        let cases: [(&str, Change); 9] = [
+            ("it is out of use", |link| link.group = REMOVED_GROUP),
+            ("it has an alias", |link| link.alias = Some("x".into())),
+            ("it is no veth", |link| link.kind = Some("dummy".into())),
+            ("it is hardware", |link| link.kind = None),
+            ("another name", |link| link.name = "veth0".into()),
+            ("a longer name", |link| link.name.push('0')),
+            ("no hexadecimal digits", |link| {
+                link.name = "flatx1234567890".into();
+            }),
+            ("no address", |link| link.mac = None),
+            ("another address", |link| {
+                link.mac = Some("22:53:eb:e3:dd:59".parse().unwrap());
+            }),
+        ];
+        for (case, change) in cases {
+            let mut link = ours.clone();
+            change(&mut link);
+            assert!(!is_unfinished(&link), "{case}: {link:?}");
+        }
+    }
+}
