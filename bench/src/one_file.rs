@@ -5,13 +5,15 @@
 use std::process::ExitCode;
 
 use dlmalloc::GlobalDlmalloc;
-use ipam::{InProcess, Plugin};
+use ipam::{DirectClient, Plugin};
 
 /// As in the programs that are measured against it.
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    let plugin = Plugin { asker: InProcess };
+    let plugin = Plugin {
+        asker: DirectClient,
+    };
     wire::cni::run("see the source for what this is", &plugin)
 }

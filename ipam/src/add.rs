@@ -12,22 +12,22 @@ use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version
 use wire::conf::IpamConfig;
 use wire::{GATEWAY_V4, GATEWAY_V6};
 
-use crate::claim::{Asker, Claims};
+use crate::claim::{AddClaims, ClaimClient};
 use crate::ledger::Ledger;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
-use crate::ledger::request::Request;
+use crate::ledger::request::AddressRequest;
 use crate::requested_ips;
 use crate::runtime::{disk, report, since_boot};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<Success, Error> {
+pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
     let fixed = requested_ips::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(&config)?;
-    let claims = Claims::new(call, asker, &subnets);
+    let claims = AddClaims::new(call, asker, &subnets);
     let ledger = settle(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
@@ -50,7 +50,7 @@ pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<Success, Error> {
 }
 
 /// Makes sure that there are subnets to hand out from, and that they are this node's.
-fn settle(subnets: &Subnets<'_>, claims: &Claims<'_>) -> Result<Ledger, Error> {
+fn settle(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error> {
     let has_asked = claims.missing()?;
     let ledger = Ledger::create(disk(&subnets.config.network))?;
     if !ledger.is_confirmed()? {
@@ -76,7 +76,7 @@ fn hold(
     // Read while the ledger is locked: a subnet that is given back is taken off the list under
     // the same lock, so that no address of it is handed out afterwards.
     let pools = subnets.owned()?;
-    let request = Request {
+    let request = AddressRequest {
         pools: &pools,
         exclude: &subnets.config.exclude,
         fixed,
@@ -89,7 +89,7 @@ fn hold(
 /// Claims a further subnet where the ones that the node owns are used up.
 fn grow(
     subnets: &Subnets<'_>,
-    claims: &Claims<'_>,
+    claims: &AddClaims<'_>,
     exhausted: &crate::Error,
 ) -> Result<(), Option<Error>> {
     let crate::Error::Exhausted { subnets: seen, .. } = exhausted else {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use dlmalloc::GlobalDlmalloc;
-use ipam::{ByProgram, Plugin};
+use ipam::{HelperClient, Plugin};
 
 /// musl's own allocator gives every page back at once and has it mapped anew for the next value,
 /// which is a fifth of the processor time of an ADD (bench/README.md).
@@ -17,6 +17,8 @@ that it got from the container runtime.
 Exit status: 0, or 1 with an error as JSON on standard output. See also flatland-ipam(8).";
 
 fn main() -> ExitCode {
-    let plugin = Plugin { asker: ByProgram };
+    let plugin = Plugin {
+        asker: HelperClient,
+    };
     wire::cni::run(ABOUT, &plugin)
 }

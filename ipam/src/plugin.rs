@@ -2,7 +2,7 @@
 
 use wire::cni::{Call, Error, Program, Success};
 
-use crate::claim::Asker;
+use crate::claim::ClaimClient;
 use crate::{add, check, del, gc, status};
 
 /// `flatland-ipam`.
@@ -12,7 +12,7 @@ pub struct Plugin<A> {
     pub asker: A,
 }
 
-impl<A: Asker> Program for Plugin<A> {
+impl<A: ClaimClient> Program for Plugin<A> {
     fn add(&self, call: &Call) -> Result<Success, Error> {
         add::run(&self.asker, call)
     }

@@ -4,13 +4,13 @@ use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
-use crate::claim::Asker;
+use crate::claim::ClaimClient;
 use crate::ledger::Ledger;
-use crate::ledger::request::Request;
+use crate::ledger::request::AddressRequest;
 use crate::runtime::{disk, report, since_boot};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<(), Error> {
+pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     could_add(asker, call).map_err(|error| {
         let advice = [error.msg.as_str(), error.details.as_str()];
         let details = advice
@@ -21,7 +21,7 @@ pub(crate) fn run(asker: &dyn Asker, call: &Call) -> Result<(), Error> {
     })
 }
 
-fn could_add(asker: &dyn Asker, call: &Call) -> Result<(), Error> {
+fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(&config)?;
     let pools = if subnets.are_missing()? {
@@ -61,7 +61,7 @@ fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
         };
     };
     let result = ledger.lock().and_then(|session| {
-        let request = Request {
+        let request = AddressRequest {
             pools: &[pool.to_vec()],
             exclude: &config.exclude,
             fixed: &[],

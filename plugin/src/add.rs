@@ -1,7 +1,7 @@
 //! ADD: validate everything, then make things, and on failure take them back in reverse.
 
 use ipnet::IpNet;
-use wire::add_lock::Making;
+use wire::add_lock::AddLock;
 use wire::cni::{Call, Command, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{Mac, RouteFilter, Socket};
@@ -51,9 +51,9 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
 
 /// Makes this the only ADD of the attachment: two at once would take from each other what an IPAM
 /// plugin gives to both, or gives back what the other has.
-fn begin(call: &Call) -> Result<Making, Error> {
+fn begin(call: &Call) -> Result<AddLock, Error> {
     let attachment = call.environment.attachment()?;
-    Making::begin(&pod_link::host_interface(&call.network, attachment)).ok_or_else(|| {
+    AddLock::begin(&pod_link::host_interface(&call.network, attachment)).ok_or_else(|| {
         let msg = format!("another ADD of {attachment} is under way");
         Error::new(code::TRY_AGAIN, msg).advise("a runtime calls one after the other")
     })
@@ -72,7 +72,7 @@ fn undone(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error {
 
 /// All that is there before the addresses are.
 struct Prepared<'a> {
-    plan: Plan<'a>,
+    plan: AddPlan<'a>,
     netns: &'a Netns,
     sockets: Sockets,
     /// The wiring without addresses.
@@ -88,7 +88,7 @@ impl<'a> Prepared<'a> {
         mac: Option<Mac>,
     ) -> Result<Self, Failed> {
         let mut sockets = Sockets::open(netns)?;
-        let plan = Plan::new(call, config, &mut sockets, mac)?;
+        let plan = AddPlan::new(call, config, &mut sockets, mac)?;
         let bare = plan.wiring(&Success::default())?;
         let ends = make_pair(&bare, netns, &mut sockets)?;
         Ok(Self {
@@ -118,7 +118,7 @@ impl<'a> Prepared<'a> {
 }
 
 /// All that is known before the addresses are.
-struct Plan<'a> {
+struct AddPlan<'a> {
     call: &'a Call,
     config: &'a PluginConfig,
     node: Node,
@@ -126,7 +126,7 @@ struct Plan<'a> {
     occupied: Vec<IpNet>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> AddPlan<'a> {
     fn new(
         call: &'a Call,
         config: &'a PluginConfig,

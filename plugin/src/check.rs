@@ -9,7 +9,7 @@ use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
 use wire::{spoof_guard, sysctl};
 
-use crate::drift::{Expected, Observed, Side, findings};
+use crate::drift::{Expected, LinkSide, Observed, findings};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wanted, Wiring};
@@ -75,11 +75,11 @@ fn observe(
     pod: &mut Socket,
 ) -> Result<Observed, netlink::Error> {
     let gateways: Vec<IpAddr> = wiring.gateways().collect();
-    let inside = Side {
+    let inside = LinkSide {
         routes: routes_from(pod, &wiring.addresses)?,
         ..look(pod, &wiring.pod_name, &gateways)?
     };
-    let outside = Side {
+    let outside = LinkSide {
         routes: wiring
             .addresses
             .iter()
@@ -117,19 +117,23 @@ fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
 
 /// The link of that name, what is on it, and those of its neighbours that have one of these
 /// addresses.
-fn look(socket: &mut Socket, name: &str, neighbours: &[IpAddr]) -> Result<Side, netlink::Error> {
+fn look(
+    socket: &mut Socket,
+    name: &str,
+    neighbours: &[IpAddr],
+) -> Result<LinkSide, netlink::Error> {
     let Some(link) = socket.link_by_name(name)? else {
-        return Ok(Side::default());
+        return Ok(LinkSide::default());
     };
     let mut known = Vec::new();
     for address in neighbours {
         known.extend(socket.neighbour(link.index, *address)?);
     }
-    Ok(Side {
+    Ok(LinkSide {
         addresses: socket.addresses(Some(link.index))?,
         neighbours: known,
         link: Some(link),
-        ..Side::default()
+        ..LinkSide::default()
     })
 }
 

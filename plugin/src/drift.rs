@@ -29,9 +29,9 @@ pub(crate) struct Expected {
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// In the pod.
-    pub(crate) inside: Side,
+    pub(crate) inside: LinkSide,
     /// On the host; its routes are what a packet to each of the pod's addresses takes.
-    pub(crate) outside: Side,
+    pub(crate) outside: LinkSide,
     /// What keeps the pod from sending under addresses of others.
     pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end answers ARP for the gateway.
@@ -42,7 +42,7 @@ pub(crate) struct Observed {
 
 /// One end of the pair and what hangs on it.
 #[derive(Debug, Default)]
-pub(crate) struct Side {
+pub(crate) struct LinkSide {
     /// The interface, if it is there.
     pub(crate) link: Option<Link>,
     /// Its addresses.
@@ -147,7 +147,7 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
     found
 }
 
-impl Side {
+impl LinkSide {
     /// What is missing of that which the request makes.
     fn lacks(&self, link: &Link, request: &Request) -> Option<String> {
         match request {

@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::files;
 use crate::liveness::{Forget, Forgotten};
 use crate::protocol::{
-    self, ClaimView, Claimed, Me, Outcome, Registration, Step, Tried, View, Want,
+    self, Acquired, Attempts, ClaimView, Claimant, Claimed, Goal, NextStep, Registration,
+    RegistryView,
 };
 use crate::records::{Claim, Network, NodeRecord};
 use crate::snapshot::{Event, Snapshot};
@@ -85,15 +86,15 @@ impl Local {
         }
     }
 
-    pub(crate) fn acquire(&self, me: Me<'_>, want: Want<'_>) -> Result<Outcome, Error> {
+    pub(crate) fn acquire(&self, me: Claimant<'_>, want: Goal<'_>) -> Result<Acquired, Error> {
         self.locked(|stored| {
             let agreed = self.agree_in(stored)?;
             let view = self.view(stored, me.node);
-            let commit = match protocol::next(&view, me, want, &Tried::default())? {
-                Step::Done(subnets) => {
+            let commit = match protocol::next(&view, me, want, &Attempts::default())? {
+                NextStep::Done(subnets) => {
                     return Ok((outcome(subnets, Registration::Unchanged), agreed));
                 }
-                Step::Commit(commit) => commit,
+                NextStep::Commit(commit) => commit,
             };
             if let Some(record) = commit.name.write {
                 stored.nodes.insert(me.node.clone(), record);
@@ -108,8 +109,8 @@ impl Local {
         })
     }
 
-    fn view(&self, stored: &Stored, node: &NodeName) -> View {
-        View {
+    fn view(&self, stored: &Stored, node: &NodeName) -> RegistryView {
+        RegistryView {
             network: self.network.clone(),
             // It was just agreed on.
             network_revision: 1,
@@ -126,7 +127,7 @@ impl Local {
         }
     }
 
-    pub(crate) fn release(&self, me: Me<'_>, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) fn release(&self, me: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
         self.locked(|stored| {
             let view = ClaimView {
                 claim: stored.subnets.get(subnet).map(claimed),
@@ -202,8 +203,8 @@ fn claimed(claim: &Claim) -> Claimed {
     }
 }
 
-fn outcome(subnets: Vec<IpNet>, registration: Registration) -> Outcome {
-    Outcome {
+fn outcome(subnets: Vec<IpNet>, registration: Registration) -> Acquired {
+    Acquired {
         subnets,
         registration,
         cluster: None,

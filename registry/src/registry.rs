@@ -15,7 +15,7 @@ use crate::etcd::Etcd;
 use crate::liveness::{Absent, Census, Forget, Forgotten, PresenceHandle};
 use crate::local::Local;
 use crate::policy::Policy;
-use crate::protocol::{Me, Outcome, Registration, Want};
+use crate::protocol::{Acquired, Claimant, Goal, Registration};
 use crate::records::{Network, NodeRecord, Presence};
 use crate::snapshot::{Event, Snapshot};
 
@@ -80,13 +80,13 @@ impl Registry {
         node: &NodeName,
         record: &NodeRecord,
     ) -> Result<Registration, Error> {
-        let me = Me {
+        let me = Claimant {
             node,
             machine: &record.machine_id,
             addresses: Some(&record.addresses),
         };
         Ok(self
-            .acquire(me, Want::Name, self.policy.patience)
+            .acquire(me, Goal::Name, self.policy.patience)
             .await?
             .registration)
     }
@@ -99,12 +99,12 @@ impl Registry {
         machine: &str,
         pod_cidr: &IpNet,
     ) -> Result<IpNet, Error> {
-        let me = Me {
+        let me = Claimant {
             node,
             machine,
             addresses: None,
         };
-        let want = Want::Further {
+        let want = Goal::Further {
             pod_cidr,
             known: None,
         };
@@ -123,7 +123,7 @@ impl Registry {
         machine: &str,
         subnet: &IpNet,
     ) -> Result<(), Error> {
-        let me = Me {
+        let me = Claimant {
             node,
             machine,
             addresses: None,
@@ -234,10 +234,10 @@ impl Registry {
 
     pub(crate) async fn acquire(
         &self,
-        me: Me<'_>,
-        want: Want<'_>,
+        me: Claimant<'_>,
+        want: Goal<'_>,
         patience: Duration,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Acquired, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.acquire(me, want, patience).await,
             Backend::Local(local) => local.acquire(me, want),

@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     /// Of a family that is given there are no others. By default those of the links that lead to
     /// other machines, first of the one with the default route.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
-    node_addresses: Vec<Addresses>,
+    node_addresses: Vec<AddressList>,
 
     /// Where the container runtime looks for conflists.
     #[arg(long, value_name = "FOLDER", default_value = "/etc/cni/net.d")]
@@ -115,9 +115,9 @@ pub(crate) enum LogFormat {
 /// Addresses that commas separate; none if the text is empty, as an unset variable of a manifest
 /// is.
 #[derive(Debug, Clone)]
-struct Addresses(Vec<IpAddr>);
+struct AddressList(Vec<IpAddr>);
 
-impl FromStr for Addresses {
+impl FromStr for AddressList {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -9,7 +9,7 @@ const MOST_LINES: usize = 16;
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum LineKind {
     /// A route came.
     Added,
     /// A route led elsewhere and now leads where it should.
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     Returned,
 }
 
-impl Kind {
+impl LineKind {
     /// Its name for machines.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -68,37 +68,37 @@ impl Kind {
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    kind: Kind,
+    kind: LineKind,
     text: String,
 }
 
 impl Line {
     /// A line of that kind.
-    pub(crate) fn new(kind: Kind, text: String) -> Self {
+    pub(crate) fn new(kind: LineKind, text: String) -> Self {
         Self { kind, text }
     }
 
     /// What it is about.
     #[cfg(test)]
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> LineKind {
         self.kind
     }
 }
 
 /// Lines to be told together. Where there are many of a kind, most of them are only counted.
 #[derive(Debug, Default)]
-pub(crate) struct Lines(BTreeMap<Kind, Few>);
+pub(crate) struct Lines(BTreeMap<LineKind, LimitedLines>);
 
 /// How many there are of a kind, and the first of them.
 #[derive(Debug, Default)]
-struct Few {
+struct LimitedLines {
     count: usize,
     texts: Vec<String>,
 }
 
 impl Lines {
     /// One more, of that kind; it is put into `words` only if somebody may read it.
-    pub(crate) fn add(&mut self, kind: Kind, words: impl FnOnce() -> String) {
+    pub(crate) fn add(&mut self, kind: LineKind, words: impl FnOnce() -> String) {
         let few = self.0.entry(kind).or_default();
         few.count += 1;
         if few.texts.len() < MOST_LINES {
@@ -111,8 +111,11 @@ impl Lines {
         for (kind, few) in &self.0 {
             for text in few.summed_up(*kind) {
                 match kind {
-                    Kind::Failed => error!("{text}"),
-                    Kind::Refused | Kind::Ignored | Kind::Restored | Kind::Absent => {
+                    LineKind::Failed => error!("{text}"),
+                    LineKind::Refused
+                    | LineKind::Ignored
+                    | LineKind::Restored
+                    | LineKind::Absent => {
                         warn!("{text}");
                     }
                     _ => info!("{text}"),
@@ -130,8 +133,8 @@ impl Extend<Line> for Lines {
     }
 }
 
-impl Few {
-    fn summed_up(&self, kind: Kind) -> Vec<String> {
+impl LimitedLines {
+    fn summed_up(&self, kind: LineKind) -> Vec<String> {
         match self.texts.first() {
             Some(first) if self.count > MOST_LINES => {
                 let (count, many) = (self.count, kind.many());
@@ -144,9 +147,9 @@ impl Few {
 
 /// A state of affairs that is told of when it comes or changes, not every time it is met.
 #[derive(Debug, Default)]
-pub(crate) struct Said(Option<String>);
+pub(crate) struct OnChange(Option<String>);
 
-impl Said {
+impl OnChange {
     /// Whether `text` differs from what was said last.
     pub(crate) fn is_news(&mut self, text: &str) -> bool {
         let is_news = self.0.as_deref() != Some(text);
@@ -178,7 +181,7 @@ pub(crate) fn tell(lines: Vec<Line>) {
 mod tests {
     use super::*;
 
-    fn shown(lines: &Lines, kind: Kind) -> Vec<String> {
+    fn shown(lines: &Lines, kind: LineKind) -> Vec<String> {
         let few = lines.0.get(&kind);
         few.map(|few| few.summed_up(kind)).unwrap_or_default()
     }
@@ -187,27 +190,27 @@ mod tests {
     fn up_to_sixteen_lines_of_a_kind_are_written_out() {
         let mut lines = Lines::default();
         for number in 0..16 {
-            lines.add(Kind::Added, || number.to_string());
+            lines.add(LineKind::Added, || number.to_string());
         }
-        assert_eq!(shown(&lines, Kind::Added).len(), 16);
-        assert!(shown(&lines, Kind::Withdrawn).is_empty());
+        assert_eq!(shown(&lines, LineKind::Added).len(), 16);
+        assert!(shown(&lines, LineKind::Withdrawn).is_empty());
     }
 
     #[test]
     fn more_are_summed_up_in_one_line_and_not_even_put_into_words() {
         let (mut lines, mut worded) = (Lines::default(), 0);
         for number in 0..5_000 {
-            lines.add(Kind::Added, || {
+            lines.add(LineKind::Added, || {
                 worded += 1;
                 format!("r{number}")
             });
         }
-        lines.extend([Line::new(Kind::Failed, "f".to_owned())]);
+        lines.extend([Line::new(LineKind::Failed, "f".to_owned())]);
         assert_eq!(
-            shown(&lines, Kind::Added),
+            shown(&lines, LineKind::Added),
             ["5000 routes added; the first: r0"]
         );
-        assert_eq!(shown(&lines, Kind::Failed), ["f"]);
+        assert_eq!(shown(&lines, LineKind::Failed), ["f"]);
         assert_eq!(worded, MOST_LINES);
     }
 }

@@ -75,7 +75,7 @@ fn daemon(args: RunArgs) -> ExitCode {
 }
 
 /// Prints what a command has to say.
-fn answer(result: Result<impl Into<cli::Report>, cli::Failure>) -> ExitCode {
+fn answer(result: Result<impl Into<cli::Report>, cli::CommandError>) -> ExitCode {
     let (written, status) = match result.map(Into::into) {
         Ok(report) => (
             writeln!(io::stdout(), "{}", report.text),

@@ -11,11 +11,11 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 /// The claim to be the only ADD of an attachment. Ends when it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Making {
+pub struct AddLock {
     _socket: Option<UnixDatagram>,
 }
 
-impl Making {
+impl AddLock {
     /// Begins to make the attachment with this host end; `None` while another process does. Where
     /// such sockets cannot be had, nobody is kept from anything.
     pub fn begin(host_end: &str) -> Option<Self> {
@@ -46,12 +46,12 @@ mod tests {
     fn only_one_makes_an_attachment_and_others_can_tell() {
         let (one, other) = ("flat-test-one", "flat-test-other");
         assert!(!is_under_way(one));
-        let making = Making::begin(one);
-        assert!(making.is_some() && Making::begin(one).is_none());
+        let making = AddLock::begin(one);
+        assert!(making.is_some() && AddLock::begin(one).is_none());
         assert!(is_under_way(one) && !is_under_way(other));
-        assert!(Making::begin(other).is_some());
+        assert!(AddLock::begin(other).is_some());
         drop(making);
         assert!(!is_under_way(one));
-        assert!(Making::begin(one).is_some());
+        assert!(AddLock::begin(one).is_some());
     }
 }

@@ -11,8 +11,8 @@ use wire::cni::{Call, Error, Program, Success, code};
 use wire::conf::IpamConfig;
 use wire::node::MachineId;
 
-use crate::claim::Asker;
-use crate::claim::request::Want;
+use crate::claim::ClaimClient;
+use crate::claim::request::ClaimRequest;
 use crate::ledger::lock;
 use crate::subnets::Subnets;
 
@@ -21,13 +21,18 @@ const HEADROOM: Duration = Duration::from_millis(500);
 
 /// Asks in this very process.
 #[derive(Debug)]
-pub struct InProcess;
+pub struct DirectClient;
 
-impl Asker for InProcess {
-    fn ask(&self, call: &Call, want: &Want, within: Duration) -> Result<Result<(), Error>, Error> {
+impl ClaimClient for DirectClient {
+    fn ask(
+        &self,
+        call: &Call,
+        want: &ClaimRequest,
+        within: Duration,
+    ) -> Result<Result<(), Error>, Error> {
         let config = IpamConfig::parse(&call.config)?;
         let subnets = Subnets::new(&config)?;
-        let asking = Asking {
+        let asking = ClaimCall {
             subnets: &subnets,
             within,
             until: Instant::now() + within,
@@ -54,8 +59,8 @@ pub struct ClaimProgram {
 
 impl Program for ClaimProgram {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        let (want, within) = Want::parse(&self.arguments)?;
-        InProcess.ask(call, &want, within)??;
+        let (want, within) = ClaimRequest::parse(&self.arguments)?;
+        DirectClient.ask(call, &want, within)??;
         Ok(Success::default())
     }
 
@@ -82,28 +87,28 @@ fn nothing_else() -> Error {
 }
 
 /// One question.
-struct Asking<'a> {
+struct ClaimCall<'a> {
     subnets: &'a Subnets<'a>,
     within: Duration,
     until: Instant,
 }
 
-impl Asking<'_> {
-    fn run(&self, want: &Want) -> Result<(), Error> {
+impl ClaimCall<'_> {
+    fn run(&self, want: &ClaimRequest) -> Result<(), Error> {
         let Subnets {
             config,
             node,
             folder,
         } = self.subnets;
         let asked = match want {
-            Want::Confirmation => return self.confirm(),
-            Want::Missing => {
+            ClaimRequest::Confirmation => return self.confirm(),
+            ClaimRequest::Missing => {
                 self.subnets.refuse_overlap()?;
                 self.ask(async |registry, machine| {
                     owned::ensure(registry, folder, node, machine, config).await
                 })
             }
-            Want::Further { pod_cidr, seen } => {
+            ClaimRequest::Further { pod_cidr, seen } => {
                 self.subnets.refuse_overlap()?;
                 self.ask(async |registry, machine| {
                     owned::further(registry, folder, node, machine, pod_cidr, seen).await

@@ -10,15 +10,20 @@ use ipnet::IpNet;
 use wire::cni::{Call, Delegate, Error, code};
 use wire::conf::CLAIM_PROGRAM;
 
-use crate::claim::request::Want;
+use crate::claim::request::ClaimRequest;
 use crate::runtime::tell;
 use crate::subnets::Subnets;
 
 /// Somebody who asks the registry on behalf of an ADD.
-pub trait Asker {
+pub trait ClaimClient {
     /// Asks for what is wanted, in the network of `call`, for `within` at most, and writes down what
     /// came of it. The error outside is that nobody could ask, the one inside is the answer.
-    fn ask(&self, call: &Call, want: &Want, within: Duration) -> Result<Result<(), Error>, Error>;
+    fn ask(
+        &self,
+        call: &Call,
+        want: &ClaimRequest,
+        within: Duration,
+    ) -> Result<Result<(), Error>, Error>;
 
     /// An error if nobody could ask.
     fn is_there(&self, call: &Call) -> Result<(), Error>;
@@ -28,10 +33,15 @@ pub trait Asker {
 /// rest of this plugin, and an ADD that finds a free address is quicker if that is in another file
 /// (bench/README.md).
 #[derive(Debug)]
-pub struct ByProgram;
+pub struct HelperClient;
 
-impl Asker for ByProgram {
-    fn ask(&self, call: &Call, want: &Want, within: Duration) -> Result<Result<(), Error>, Error> {
+impl ClaimClient for HelperClient {
+    fn ask(
+        &self,
+        call: &Call,
+        want: &ClaimRequest,
+        within: Duration,
+    ) -> Result<Result<(), Error>, Error> {
         Delegate::beside(call, CLAIM_PROGRAM)?.ask(call, &want.arguments(within))
     }
 
@@ -49,16 +59,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// The claims of one ADD.
-pub(crate) struct Claims<'a> {
+pub(crate) struct AddClaims<'a> {
     call: &'a Call,
-    asker: &'a dyn Asker,
+    asker: &'a dyn ClaimClient,
     subnets: &'a Subnets<'a>,
     until: Instant,
 }
 
-impl<'a> Claims<'a> {
+impl<'a> AddClaims<'a> {
     /// From now on its time is running.
-    pub(crate) fn new(call: &'a Call, asker: &'a dyn Asker, subnets: &'a Subnets<'a>) -> Self {
+    pub(crate) fn new(
+        call: &'a Call,
+        asker: &'a dyn ClaimClient,
+        subnets: &'a Subnets<'a>,
+    ) -> Self {
         Self {
             call,
             asker,
@@ -71,17 +85,17 @@ impl<'a> Claims<'a> {
     pub(crate) fn missing(&self) -> Result<bool, Error> {
         let are_missing = self.subnets.are_missing()?;
         if are_missing {
-            self.claim(&Want::Missing)?;
+            self.claim(&ClaimRequest::Missing)?;
         }
         Ok(are_missing)
     }
 
     /// Claims another subnet of `pod_cidr`, as those in `seen` are used up.
     pub(crate) fn further(&self, pod_cidr: IpNet, seen: Vec<IpNet>) -> Result<(), Error> {
-        self.claim(&Want::Further { pod_cidr, seen })
+        self.claim(&ClaimRequest::Further { pod_cidr, seen })
     }
 
-    fn claim(&self, want: &Want) -> Result<(), Error> {
+    fn claim(&self, want: &ClaimRequest) -> Result<(), Error> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(self.subnets.late(PATIENCE));
@@ -98,7 +112,9 @@ impl<'a> Claims<'a> {
         if self.subnets.config.etcd.is_none() {
             return Ok(true);
         }
-        let asked = self.asker.ask(self.call, &Want::Confirmation, CONFIRMATION);
+        let asked = self
+            .asker
+            .ask(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
         let (error, is_settled) = match asked {
             Ok(Ok(())) => return Ok(true),
             // What the file says may be wrong, and could not be put right.
@@ -128,13 +144,18 @@ mod tests {
     use super::*;
 
     /// Who answers as it is told to, and remembers what was wanted.
-    struct Told {
+    struct FakeClient {
         answer: Result<Result<(), u32>, u32>,
-        wanted: RefCell<Vec<Want>>,
+        wanted: RefCell<Vec<ClaimRequest>>,
     }
 
-    impl Asker for Told {
-        fn ask(&self, _: &Call, want: &Want, _: Duration) -> Result<Result<(), Error>, Error> {
+    impl ClaimClient for FakeClient {
+        fn ask(
+            &self,
+            _: &Call,
+            want: &ClaimRequest,
+            _: Duration,
+        ) -> Result<Result<(), Error>, Error> {
             self.wanted.borrow_mut().push(want.clone());
             let error = |code| Error::new(code, "why");
             self.answer
@@ -181,13 +202,13 @@ mod tests {
             (Err(code::IO), Some(false)),
             (Err(code::DECODING), Some(false)),
         ] {
-            let told = Told {
+            let told = FakeClient {
                 answer,
                 wanted: RefCell::default(),
             };
-            let outcome = Claims::new(&call, &told, &subnets).confirm();
+            let outcome = AddClaims::new(&call, &told, &subnets).confirm();
             assert_eq!(outcome.ok(), settled, "{answer:?}");
-            assert_eq!(*told.wanted.borrow(), [Want::Confirmation]);
+            assert_eq!(*told.wanted.borrow(), [ClaimRequest::Confirmation]);
         }
     }
 
@@ -196,13 +217,13 @@ mod tests {
         let call = call();
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
-        let told = Told {
+        let told = FakeClient {
             answer: Ok(Ok(())),
             wanted: RefCell::default(),
         };
-        let claims = Claims {
+        let claims = AddClaims {
             until: Instant::now(),
-            ..Claims::new(&call, &told, &subnets)
+            ..AddClaims::new(&call, &told, &subnets)
         };
         let error = claims.further(config.pod_cidrs[0], Vec::new()).unwrap_err();
         assert_eq!(error.code, code::TRY_AGAIN);

@@ -12,7 +12,7 @@ const FURTHER: &str = "further";
 
 /// What an ADD wants of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Want {
+pub enum ClaimRequest {
     /// A subnet of each pod CIDR of which the node owns none.
     Missing,
     /// That the node's file says which subnets are its own, and no others. Where none are left for
@@ -27,7 +27,7 @@ pub enum Want {
     },
 }
 
-impl Want {
+impl ClaimRequest {
     /// The arguments of `flatland-claim` that say so: how many milliseconds it has, what is wanted,
     /// and of which subnets.
     pub fn arguments(&self, within: Duration) -> Vec<String> {
@@ -44,7 +44,7 @@ impl Want {
         arguments
     }
 
-    /// What [`Want::arguments`] says. Code 11 if it is nothing of the kind.
+    /// What [`ClaimRequest::arguments`] says. Code 11 if it is nothing of the kind.
     pub fn parse(arguments: &[String]) -> Result<(Self, Duration), Error> {
         let wanted = || {
             let [within, name, subnets @ ..] = arguments else {
@@ -83,13 +83,13 @@ mod tests {
     fn what_is_said_is_understood() {
         let net = |text: &str| text.parse().unwrap();
         let wants = [
-            Want::Missing,
-            Want::Confirmation,
-            Want::Further {
+            ClaimRequest::Missing,
+            ClaimRequest::Confirmation,
+            ClaimRequest::Further {
                 pod_cidr: net("10.244.0.0/16"),
                 seen: vec![net("10.244.3.0/24"), net("10.244.9.0/24")],
             },
-            Want::Further {
+            ClaimRequest::Further {
                 pod_cidr: net("fd00:7::/56"),
                 seen: Vec::new(),
             },
@@ -97,7 +97,7 @@ mod tests {
         for want in wants {
             let within = Duration::from_millis(4321);
             let arguments = want.arguments(within);
-            assert_eq!(Want::parse(&arguments).unwrap(), (want, within));
+            assert_eq!(ClaimRequest::parse(&arguments).unwrap(), (want, within));
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
             "5000 further 10.244.0.0/16 more",
         ] {
             let arguments: Vec<_> = arguments.split_whitespace().map(str::to_owned).collect();
-            let error = Want::parse(&arguments).unwrap_err();
+            let error = ClaimRequest::parse(&arguments).unwrap_err();
             assert_eq!(error.code, code::TRY_AGAIN, "{arguments:?}");
         }
     }

@@ -103,7 +103,7 @@ pub struct Freed {
 
 /// What one subnet has to offer: of each kind the address that would be next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stock {
+pub(crate) struct NextAddresses {
     /// The subnet.
     pub subnet: IpNet,
     /// The first address that no pod ever had.
@@ -155,7 +155,7 @@ enum Rank {
 /// address freed less than `cool_down` before `now` is chosen only when there is no other. Asks
 /// for no more stocks than it needs; the first error among them ends the search.
 pub(crate) fn choose<E>(
-    stocks: impl IntoIterator<Item = Result<Stock, E>>,
+    stocks: impl IntoIterator<Item = Result<NextAddresses, E>>,
     now: Duration,
     cool_down: Duration,
 ) -> Result<Option<Choice>, E> {
@@ -174,7 +174,7 @@ pub(crate) fn choose<E>(
     Ok(best.map(|(_, choice)| choice))
 }
 
-fn rank(stock: &Stock, now: Duration, cool_down: Duration) -> Option<(Rank, Choice)> {
+fn rank(stock: &NextAddresses, now: Duration, cool_down: Duration) -> Option<(Rank, Choice)> {
     let subnet = stock.subnet;
     let fresh = stock.fresh.map(|address| {
         let inside = position(&subnet, address) < WINDOW;

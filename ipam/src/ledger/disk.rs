@@ -1,6 +1,6 @@
 //! The ledger's folder: where things are, and what they say.
 //!
-//! A test can stop an operation before any [`Step`] that changes something ([`Disk::watched`]),
+//! A test can stop an operation before any [`DiskStep`] that changes something ([`Disk::watched`]),
 //! which is what `kill -9` and a full disk do.
 
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ use crate::ledger::error::Error;
 
 /// One change of what is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum DiskStep {
     /// Make a folder.
     Folder,
     /// Write a file that has no name yet.
@@ -49,7 +49,7 @@ pub enum Step {
 }
 
 /// Called before each step; an error is the step's.
-pub type Watch = dyn Fn(Step) -> io::Result<()>;
+pub type StepHook = dyn Fn(DiskStep) -> io::Result<()>;
 
 /// More than we ever write into one file of an address.
 const MAX_CONTENT: u64 = 64 * 1024;
@@ -57,7 +57,7 @@ const MAX_CONTENT: u64 = 64 * 1024;
 /// The folder of one network's ledger.
 pub struct Disk {
     root: PathBuf,
-    pub(crate) watch: Option<Box<Watch>>,
+    pub(crate) watch: Option<Box<StepHook>>,
     warnings: RefCell<Vec<String>>,
 }
 
@@ -72,7 +72,7 @@ impl Disk {
     }
 
     /// As [`Disk::new`], with `watch` asked before each step.
-    pub fn watched(root: PathBuf, watch: Box<Watch>) -> Self {
+    pub fn watched(root: PathBuf, watch: Box<StepHook>) -> Self {
         Self {
             watch: Some(watch),
             ..Self::new(root)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::cni::{self, Attachment, code};
 
-use crate::ledger::request::Obstacle;
+use crate::ledger::request::Unavailable;
 
 /// A failure of the ledger. Nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum Error {
         /// The address.
         address: IpAddr,
         /// Why not.
-        obstacle: Obstacle,
+        obstacle: Unavailable,
     },
     /// Another process has had the lock for too long.
     #[error("another process has kept {} locked for {} s", .path.display(), .waited.as_secs())]

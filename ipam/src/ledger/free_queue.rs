@@ -13,19 +13,19 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::ledger::allocator::{self, Choice, Freed, Stock};
+use crate::ledger::allocator::{self, Choice, Freed, NextAddresses};
 use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
 use crate::ledger::queue_format::{self, Header, LINE};
-use crate::ledger::request::Request;
-use crate::ledger::scan::{Truth, report_damage};
+use crate::ledger::request::AddressRequest;
+use crate::ledger::scan::{DiskScan, report_damage};
 
 /// A queue with at least this many taken addresses at its front, and half of it taken, is written
 /// anew without them. So its size follows the number of free addresses, at a constant mean cost.
 const COMPACT: u64 = 1024;
 
 /// The open queue of one subnet.
-pub(crate) struct Hints<'a> {
+pub(crate) struct FreeQueue<'a> {
     disk: &'a Disk,
     subnet: IpNet,
     path: PathBuf,
@@ -34,7 +34,7 @@ pub(crate) struct Hints<'a> {
     records: u64,
 }
 
-impl<'a> Hints<'a> {
+impl<'a> FreeQueue<'a> {
     /// Opens the queue of `subnet`; writes it if it is missing or damaged.
     pub(crate) fn open(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
         match Self::read(disk, subnet)? {
@@ -45,7 +45,7 @@ impl<'a> Hints<'a> {
 
     /// Replaces a queue that is lost, and reports what else is not as we left it.
     fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let truth = Truth::read(disk, subnet, now)?;
+        let truth = DiskScan::read(disk, subnet, now)?;
         truth.report_damage(disk, subnet)?;
         Self::rebuild(disk, subnet, &truth)
     }
@@ -82,7 +82,7 @@ impl<'a> Hints<'a> {
     }
 
     /// Writes the queue anew.
-    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, truth: &Truth) -> Result<Self, Error> {
+    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, truth: &DiskScan) -> Result<Self, Error> {
         let header = Header {
             next: truth.unused(subnet),
             head: 0,
@@ -95,7 +95,7 @@ impl<'a> Hints<'a> {
     }
 
     /// What the subnet has to offer. Passes over hints that are not true any more.
-    pub(crate) fn stock(&mut self, request: &Request<'_>) -> Result<Stock, Error> {
+    pub(crate) fn stock(&mut self, request: &AddressRequest<'_>) -> Result<NextAddresses, Error> {
         let oldest = match self.oldest(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
@@ -106,14 +106,14 @@ impl<'a> Hints<'a> {
                 }
             }
         };
-        Ok(Stock {
+        Ok(NextAddresses {
             subnet: self.subnet,
             fresh: self.fresh(request)?,
             oldest,
         })
     }
 
-    fn fresh(&mut self, request: &Request<'_>) -> Result<Option<IpAddr>, Error> {
+    fn fresh(&mut self, request: &AddressRequest<'_>) -> Result<Option<IpAddr>, Error> {
         let skip = |next| allocator::skip(&self.subnet, next, request.exclude);
         while let Some(next) = self.header.next.and_then(skip) {
             let held = is_held(self.disk, next)?;
@@ -127,7 +127,7 @@ impl<'a> Hints<'a> {
         Ok(None)
     }
 
-    fn oldest(&mut self, request: &Request<'_>) -> Result<Found, Error> {
+    fn oldest(&mut self, request: &AddressRequest<'_>) -> Result<Found, Error> {
         let mut line = [0; LINE];
         while self.header.head < self.records {
             let offset = queue_format::offset(self.header.head);

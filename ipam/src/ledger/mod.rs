@@ -35,10 +35,10 @@ use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
 use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
-use crate::ledger::free_queue::Hints;
+use crate::ledger::free_queue::FreeQueue;
 use crate::ledger::inventory::Inventory;
-use crate::ledger::request::{Obstacle, Request};
-use crate::ledger::scan::Truth;
+use crate::ledger::request::{AddressRequest, Unavailable};
+use crate::ledger::scan::DiskScan;
 
 /// The ledger of one network.
 pub struct Ledger {
@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
     pub fn hold(
         &self,
         attachment: &Attachment,
-        request: &Request<'_>,
+        request: &AddressRequest<'_>,
         describe: impl Fn(IpNet) -> Allocation,
     ) -> Result<Vec<Choice>, Error> {
         if let Some(&address) = self.held(attachment)?.first() {
@@ -180,13 +180,13 @@ impl<'a> Session<'a> {
         &self,
         address: IpAddr,
         subnets: &[IpNet],
-        request: &Request<'_>,
+        request: &AddressRequest<'_>,
     ) -> Result<Choice, Error> {
         let unavailable = |obstacle| Error::Unavailable { address, obstacle };
         let subnet = request.subnet_of(address, subnets).map_err(unavailable)?;
         match self.disk.allocation(address)? {
             None => Ok(Choice::Named(subnet, address)),
-            Some(holder) => Err(unavailable(Obstacle::Held(Box::new(holder)))),
+            Some(holder) => Err(unavailable(Unavailable::Held(Box::new(holder)))),
         }
     }
 
@@ -195,11 +195,11 @@ impl<'a> Session<'a> {
     fn choose(
         &self,
         subnets: &[IpNet],
-        request: &Request<'_>,
-    ) -> Result<(Choice, Option<Hints<'a>>), Error> {
+        request: &AddressRequest<'_>,
+    ) -> Result<(Choice, Option<FreeQueue<'a>>), Error> {
         let now = request.now;
         if let Some((choice, hints)) =
-            choose(subnets, request, |net| Hints::open(self.disk, net, now))?
+            choose(subnets, request, |net| FreeQueue::open(self.disk, net, now))?
         {
             return Ok((choice, Some(hints)));
         }
@@ -208,16 +208,16 @@ impl<'a> Session<'a> {
             damaged: Vec::new(),
         };
         let first = subnets.first().ok_or_else(exhausted)?;
-        let truth = Truth::read(self.disk, first, now)?;
+        let truth = DiskScan::read(self.disk, first, now)?;
         let found = choose(subnets, request, |net| {
-            Hints::rebuild(self.disk, net, &truth)
+            FreeQueue::rebuild(self.disk, net, &truth)
         })?;
         let (choice, hints) = found.ok_or_else(exhausted)?;
         Ok((choice, Some(hints)))
     }
 
     /// Whether ADD would find an address in each of the request's pools.
-    pub fn could_hold(&self, request: &Request<'_>) -> Result<(), Error> {
+    pub fn could_hold(&self, request: &AddressRequest<'_>) -> Result<(), Error> {
         request
             .pools
             .iter()
@@ -249,9 +249,9 @@ impl<'a> Session<'a> {
 /// Chooses among `subnets`, whose queues `open` opens.
 fn choose<'a>(
     subnets: &[IpNet],
-    request: &Request<'_>,
-    open: impl Fn(&IpNet) -> Result<Hints<'a>, Error>,
-) -> Result<Option<(Choice, Hints<'a>)>, Error> {
+    request: &AddressRequest<'_>,
+    open: impl Fn(&IpNet) -> Result<FreeQueue<'a>, Error>,
+) -> Result<Option<(Choice, FreeQueue<'a>)>, Error> {
     let mut opened = Vec::new();
     let stocks = subnets.iter().map(|subnet| {
         let mut hints = open(subnet)?;

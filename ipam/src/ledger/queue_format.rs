@@ -21,7 +21,7 @@ use crate::ledger::allocator::Freed;
 pub(crate) const LINE: usize = 64;
 
 /// One line as it is on disk.
-pub(crate) type Line = [u8; LINE];
+pub(crate) type QueueLine = [u8; LINE];
 
 /// The first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Header {
     }
 
     /// Reads the line; `None` if it is not one.
-    pub(crate) fn parse(line: &Line) -> Option<Self> {
+    pub(crate) fn parse(line: &QueueLine) -> Option<Self> {
         let [key, next, head_key, head] = words(line)?;
         if (key, head_key) != ("next", "head") {
             return None;
@@ -71,7 +71,7 @@ impl Freed {
     }
 
     /// Reads the line; `None` if it is not one.
-    pub(crate) fn parse(line: &Line) -> Option<Self> {
+    pub(crate) fn parse(line: &QueueLine) -> Option<Self> {
         let [address, at] = words(line)?;
         let (seconds, nanoseconds) = at.split_once('.')?;
         if nanoseconds.len() != 9 {
@@ -96,7 +96,7 @@ pub(crate) fn records(length: u64) -> Option<u64> {
     (length.is_multiple_of(LINE as u64)).then(|| lines.checked_sub(1))?
 }
 
-fn words<const N: usize>(line: &Line) -> Option<[&str; N]> {
+fn words<const N: usize>(line: &QueueLine) -> Option<[&str; N]> {
     let line = str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     words.try_into().ok()
@@ -106,7 +106,7 @@ fn words<const N: usize>(line: &Line) -> Option<[&str; N]> {
 mod tests {
     use super::*;
 
-    fn line(text: &str) -> Line {
+    fn line(text: &str) -> QueueLine {
         text.as_bytes().try_into().unwrap()
     }
 

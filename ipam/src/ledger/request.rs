@@ -11,7 +11,7 @@ use crate::ledger::allocator;
 
 /// What ADD asks for.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub struct AddressRequest<'a> {
     /// For each pod CIDR the node's subnets, in the order in which it came to own them.
     pub pools: &'a [Vec<IpNet>],
     /// Addresses that nobody gets.
@@ -24,7 +24,7 @@ pub struct Request<'a> {
     pub now: Duration,
 }
 
-impl Request<'_> {
+impl AddressRequest<'_> {
     /// The address that it has to be from `subnets`, which are of one family.
     pub(crate) fn fixed_of(&self, subnets: &[IpNet]) -> Option<IpAddr> {
         let family = subnets.first()?.addr().is_ipv4();
@@ -33,15 +33,19 @@ impl Request<'_> {
     }
 
     /// Which of `subnets` has `address` to give, whether or not it is free.
-    pub(crate) fn subnet_of(&self, address: IpAddr, subnets: &[IpNet]) -> Result<IpNet, Obstacle> {
+    pub(crate) fn subnet_of(
+        &self,
+        address: IpAddr,
+        subnets: &[IpNet],
+    ) -> Result<IpNet, Unavailable> {
         let Some(subnet) = subnets.iter().find(|subnet| subnet.contains(&address)) else {
-            return Err(Obstacle::Elsewhere(subnets.to_vec()));
+            return Err(Unavailable::Elsewhere(subnets.to_vec()));
         };
         if !allocator::is_usable(subnet, address) {
-            return Err(Obstacle::Reserved(*subnet));
+            return Err(Unavailable::Reserved(*subnet));
         }
         match self.exclude.iter().find(|net| net.contains(&address)) {
-            Some(net) => Err(Obstacle::Excluded(*net)),
+            Some(net) => Err(Unavailable::Excluded(*net)),
             None => Ok(*subnet),
         }
     }
@@ -49,7 +53,7 @@ impl Request<'_> {
 
 /// Why an address that was asked for cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum Unavailable {
     /// No subnet of this node contains it; these are the node's.
     Elsewhere(Vec<IpNet>),
     /// It is the network's, the node's or the broadcast address of this subnet.
@@ -60,7 +64,7 @@ pub enum Obstacle {
     Held(Box<Allocation>),
 }
 
-impl Obstacle {
+impl Unavailable {
     /// What to do about it.
     pub(crate) fn advice(&self) -> &'static str {
         match self {
@@ -73,7 +77,7 @@ impl Obstacle {
     }
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Elsewhere(subnets) => {
@@ -110,7 +114,7 @@ mod tests {
         let net = |text: &str| text.parse::<IpNet>().unwrap();
         let subnets = [net("10.9.1.0/24"), net("10.9.7.0/24")];
         let exclude = [net("10.9.7.16/28"), net("10.9.1.9/32")];
-        let request = Request {
+        let request = AddressRequest {
             pools: &[],
             exclude: &exclude,
             fixed: &[],
@@ -120,13 +124,13 @@ mod tests {
         for (address, expected) in [
             ("10.9.1.2", Ok(subnets[0])),
             ("10.9.7.254", Ok(subnets[1])),
-            ("10.9.2.2", Err(Obstacle::Elsewhere(subnets.to_vec()))),
-            ("fd00::2", Err(Obstacle::Elsewhere(subnets.to_vec()))),
-            ("10.9.1.0", Err(Obstacle::Reserved(subnets[0]))),
-            ("10.9.1.1", Err(Obstacle::Reserved(subnets[0]))),
-            ("10.9.7.255", Err(Obstacle::Reserved(subnets[1]))),
-            ("10.9.1.9", Err(Obstacle::Excluded(exclude[1]))),
-            ("10.9.7.31", Err(Obstacle::Excluded(exclude[0]))),
+            ("10.9.2.2", Err(Unavailable::Elsewhere(subnets.to_vec()))),
+            ("fd00::2", Err(Unavailable::Elsewhere(subnets.to_vec()))),
+            ("10.9.1.0", Err(Unavailable::Reserved(subnets[0]))),
+            ("10.9.1.1", Err(Unavailable::Reserved(subnets[0]))),
+            ("10.9.7.255", Err(Unavailable::Reserved(subnets[1]))),
+            ("10.9.1.9", Err(Unavailable::Excluded(exclude[1]))),
+            ("10.9.7.31", Err(Unavailable::Excluded(exclude[0]))),
         ] {
             let address = address.parse().unwrap();
             assert_eq!(request.subnet_of(address, &subnets), expected, "{address}");

@@ -12,13 +12,13 @@ use crate::ledger::disk::{Disk, is_like};
 use crate::ledger::error::Error;
 
 /// All there is of one family, by the names of the files alone: quick even where there are thousands.
-pub(crate) struct Truth {
+pub(crate) struct DiskScan {
     /// In order.
     held: Vec<IpAddr>,
     freed: Vec<Freed>,
 }
 
-impl Truth {
+impl DiskScan {
     /// Reads it for the family of `subnet`, as of `now` (time since boot).
     pub(crate) fn read(disk: &Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
         let held = disk.held_like(subnet)?;

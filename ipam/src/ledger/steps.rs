@@ -19,13 +19,13 @@ use wire::cni::Attachment;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
-use crate::ledger::disk::{Disk, Step, family, open_address};
+use crate::ledger::disk::{Disk, DiskStep, family, open_address};
 use crate::ledger::error::Error;
 
 impl Disk {
     fn step<T>(
         &self,
-        step: Step,
+        step: DiskStep,
         action: &'static str,
         path: &Path,
         change: impl FnOnce() -> io::Result<T>,
@@ -53,7 +53,7 @@ impl Disk {
                         .mode(0o755)
                         .create(&folder)
                 };
-                self.step(Step::Folder, "create the folder", &folder, make)?;
+                self.step(DiskStep::Folder, "create the folder", &folder, make)?;
             }
         }
         Ok(())
@@ -62,7 +62,7 @@ impl Disk {
     /// Marks the node's subnets as confirmed.
     pub(crate) fn mark_confirmed(&self) -> Result<(), Error> {
         let path = self.confirmed();
-        self.step(Step::Confirm, "create", &path, || {
+        self.step(DiskStep::Confirm, "create", &path, || {
             let mut new = OpenOptions::new();
             new.write(true).create(true).mode(0o644).open(&path)
         })?;
@@ -81,9 +81,9 @@ impl Disk {
             file.write_all(allocation.render().as_bytes())?;
             Ok(file)
         };
-        let file = self.step(Step::Content, "create", &path, content)?;
+        let file = self.step(DiskStep::Content, "create", &path, content)?;
         let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
-        self.step(Step::Claim, "create", &path, || {
+        self.step(DiskStep::Claim, "create", &path, || {
             let follow = AtFlags::AT_SYMLINK_FOLLOW;
             Ok(linkat(
                 AT_FDCWD,
@@ -100,7 +100,7 @@ impl Disk {
         let path = self.link(attachment, family(address));
         let target = Path::new("../addresses").join(address.to_string());
         self.remove(&path)?;
-        self.step(Step::Link, "create", &path, || symlink(target, &path))
+        self.step(DiskStep::Link, "create", &path, || symlink(target, &path))
     }
 
     /// Removes `path`, which may be gone already.
@@ -108,7 +108,7 @@ impl Disk {
         if !Self::exists(path)? {
             return Ok(());
         }
-        self.step(Step::Remove, "remove", path, || {
+        self.step(DiskStep::Remove, "remove", path, || {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -127,7 +127,7 @@ impl Disk {
         let Some(file) = open_address(path)? else {
             return Ok(());
         };
-        self.step(Step::Stamp, "set the time of", path, || {
+        self.step(DiskStep::Stamp, "set the time of", path, || {
             file.set_modified(SystemTime::UNIX_EPOCH + at)
         })
     }
@@ -136,7 +136,7 @@ impl Disk {
     pub(crate) fn free(&self, address: IpAddr) -> Result<(), Error> {
         let path = self.address(address);
         let freed = self.freed().join(address.to_string());
-        self.step(Step::Free, "free", &path, || fs::rename(&path, freed))
+        self.step(DiskStep::Free, "free", &path, || fs::rename(&path, freed))
     }
 
     /// Appends to the queue of `subnet`, if there is one.
@@ -147,12 +147,12 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         };
-        self.step(Step::Append, "append to", &path, append)
+        self.step(DiskStep::Append, "append to", &path, append)
     }
 
     /// Writes the first line of an open queue.
     pub(crate) fn write_header(&self, path: &Path, file: &File, line: &str) -> Result<(), Error> {
-        self.step(Step::Header, "write", path, || {
+        self.step(DiskStep::Header, "write", path, || {
             file.write_all_at(line.as_bytes(), 0)
         })
     }
@@ -162,7 +162,9 @@ impl Disk {
         let mut new = path.to_owned().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
-        self.step(Step::Queue, "write", &new, || fs::write(&new, content))?;
-        self.step(Step::Replace, "replace", path, || fs::rename(&new, path))
+        self.step(DiskStep::Queue, "write", &new, || fs::write(&new, content))?;
+        self.step(DiskStep::Replace, "replace", path, || {
+            fs::rename(&new, path)
+        })
     }
 }

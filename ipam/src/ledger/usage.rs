@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, Session, allocator};
 
 /// How much of one subnet is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub struct SubnetUsage {
     /// The subnet.
     pub subnet: IpNet,
     /// How many addresses pods may have of it, all in all.
@@ -24,7 +24,7 @@ pub struct Usage {
     pub cool_in: Duration,
 }
 
-impl Usage {
+impl SubnetUsage {
     /// How many can be handed out without hurry.
     pub fn ready(&self) -> u128 {
         let not = u128::from(self.held) + u128::from(self.cooling);
@@ -41,7 +41,7 @@ impl Ledger {
         exclude: &[IpNet],
         cool_down: Duration,
         now: Duration,
-    ) -> Result<Vec<Usage>, Error> {
+    ) -> Result<Vec<SubnetUsage>, Error> {
         let disk = self.disk();
         let mut usage: Vec<_> = subnets.iter().map(|net| unused(*net, exclude)).collect();
         let held = disk.held()?;
@@ -99,8 +99,8 @@ fn addresses(names: &[String]) -> impl Iterator<Item = IpAddr> {
     names.iter().filter_map(|name| name.parse().ok())
 }
 
-fn unused(subnet: IpNet, exclude: &[IpNet]) -> Usage {
-    Usage {
+fn unused(subnet: IpNet, exclude: &[IpNet]) -> SubnetUsage {
+    SubnetUsage {
         subnet,
         capacity: allocator::usable(&subnet, exclude),
         held: 0,
@@ -111,7 +111,11 @@ fn unused(subnet: IpNet, exclude: &[IpNet]) -> Usage {
 
 /// The subnet that `address` is from. An address that has come to be excluded since it was handed
 /// out is in nobody's way.
-fn of<'a>(usage: &'a mut [Usage], address: IpAddr, exclude: &[IpNet]) -> Option<&'a mut Usage> {
+fn of<'a>(
+    usage: &'a mut [SubnetUsage],
+    address: IpAddr,
+    exclude: &[IpNet],
+) -> Option<&'a mut SubnetUsage> {
     let mut usage = usage.iter_mut();
     usage.find(|usage| {
         allocator::is_usable(&usage.subnet, address) && !allocator::is_excluded(address, exclude)

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ipam::{Allocation, Choice, Disk, Error, Inventory, Ledger, Request, Step, Watch};
+use ipam::{
+    AddressRequest, Allocation, Choice, Disk, DiskStep, Error, Inventory, Ledger, StepHook,
+};
 use ipnet::IpNet;
 use wire::cni::Attachment;
 
@@ -30,7 +32,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    fn watch(self) -> Box<Watch> {
+    fn watch(self) -> Box<StepHook> {
         let count = Cell::new(0);
         Box::new(move |step| {
             let number = count.replace(count.get() + 1);
@@ -45,8 +47,8 @@ impl Fate {
     }
 }
 
-fn needs_space(step: Step) -> bool {
-    use Step::{Append, Claim, Content, Folder, Link, Queue};
+fn needs_space(step: DiskStep) -> bool {
+    use DiskStep::{Append, Claim, Content, Folder, Link, Queue};
     matches!(step, Folder | Content | Claim | Link | Append | Queue)
 }
 
@@ -99,7 +101,7 @@ impl Node {
         now: Duration,
         fate: Fate,
     ) -> Result<Vec<IpAddr>, Error> {
-        let request = Request {
+        let request = AddressRequest {
             pools: &self.pools,
             exclude: &self.exclude,
             fixed,

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::common::{COOL_DOWN, Fate, Node, START, ip, names, pod};
-use ipam::{Disk, Error, Ledger, Request};
+use ipam::{AddressRequest, Disk, Error, Ledger};
 use nix::sys::stat::Mode;
 
 fn node() -> Node {
@@ -16,7 +16,7 @@ fn node() -> Node {
 /// What ADD tells people besides its result.
 fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
     let ledger = Ledger::create(Disk::new(node.root())).unwrap();
-    let request = Request {
+    let request = AddressRequest {
         exclude: &[],
         fixed: &[],
         pools: &node.pools,

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::common::{COOL_DOWN, Fate, Node, START, pod};
-use ipam::{Error, Obstacle};
+use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -151,7 +151,7 @@ impl Model {
                 assert_eq!(self.taken(), before, "a failed ADD changed something");
             }
             Err(Error::Unavailable { address, obstacle }) => {
-                let held = matches!(obstacle, Obstacle::Held(_));
+                let held = matches!(obstacle, Unavailable::Held(_));
                 assert_eq!(
                     (&[address][..], held),
                     (fixed, before.contains_key(&address))

@@ -4,7 +4,7 @@ use serde_json::json;
 use wire::cni::{Attachment, Dns, Success, Version};
 use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
 
-use super::{Expected, Observed, Side, findings};
+use super::{Expected, LinkSide, Observed, findings};
 use crate::spoof_guard::GUARDED;
 use crate::wiring::{Wanted, Wiring};
 
@@ -31,10 +31,10 @@ fn wiring() -> Wiring {
 }
 
 /// What ADD's requests leave behind.
-fn made(requests: &[Request], link: Link) -> Side {
-    let mut side = Side {
+fn made(requests: &[Request], link: Link) -> LinkSide {
+    let mut side = LinkSide {
         link: Some(link),
-        ..Side::default()
+        ..LinkSide::default()
     };
     for request in requests {
         match request {
@@ -135,7 +135,7 @@ type Break = fn(&mut Observed, &mut Success);
 /// What breaks, and what is found then.
 const BREAKS: [(Break, &str); 25] = [
     (
-        |o, _| o.inside = Side::default(),
+        |o, _| o.inside = LinkSide::default(),
         "interface eth0 in the pod is gone",
     ),
     (
@@ -186,7 +186,10 @@ const BREAKS: [(Break, &str); 25] = [
         |o, _| o.inside.neighbours[0].mac = Mac([2; 6]),
         "eth0 sends what is for 169.254.1.1 to MAC 02:02:02:02:02:02, not",
     ),
-    (|o, _| o.outside = Side::default(), "host interface flat"),
+    (
+        |o, _| o.outside = LinkSide::default(),
+        "host interface flat",
+    ),
     (|o, _| outside(o).up = false, "is down"),
     (
         |o, _| outside(o).alias = Some("flatland c2/eth0".into()),

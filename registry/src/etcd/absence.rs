@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 use super::Etcd;
-use super::forget::Traces;
+use super::forget::NodeFootprint;
 use crate::error::Error;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::{gets, kv, place};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
@@ -115,7 +115,7 @@ impl Etcd {
         let reply = self.transaction(txn, self.policy.request).await;
         match reply {
             Ok(reply) if reply.succeeded() => Ok(Some(place(reply.header()).1)),
-            Err(Failure::Refused(error)) => Err(*error),
+            Err(RequestError::Refused(error)) => Err(*error),
             // Whether it was written shows at the next look.
             Ok(_) | Err(_) => Ok(None),
         }
@@ -141,7 +141,7 @@ impl Etcd {
         let grant = |limit| self.lease(pause, limit);
         let lease = self.persist(&mut patience, grant).await?;
         let mut forgotten: Option<Forgotten> = None;
-        let decide = |traces: Traces| {
+        let decide = |traces: NodeFootprint| {
             if traces.node_revision != absent.record || traces.presence_revision != 0 {
                 // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
                 let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
@@ -178,7 +178,7 @@ impl Etcd {
     }
 
     /// A lease of that length, in whole seconds. One that is not used runs out.
-    async fn lease(&self, length: Duration, limit: Duration) -> Result<i64, Failure> {
+    async fn lease(&self, length: Duration, limit: Duration) -> Result<i64, RequestError> {
         let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
         let grant =
             |client: Client| async move { client.lease_client().grant(seconds, None).await };

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use wire::conf::EtcdConfig;
 
 use crate::error::Error;
-use crate::etcd::error::{self, Failure};
+use crate::etcd::error::{self, RequestError};
 use crate::policy::{Policy, random};
 
 /// How long an endpoint has to answer before the next one is asked as well (the idea of RFC 8305).
@@ -63,7 +63,7 @@ impl Connector {
 
     /// Chooses an endpoint: the only one, or the first that answers. The order is another one each
     /// time, so that nodes spread over the members of the cluster.
-    pub(super) async fn connect(&self) -> Result<Session, Failure> {
+    pub(super) async fn connect(&self) -> Result<Session, RequestError> {
         let start = usize::try_from(random() % self.endpoints.len() as u64).unwrap_or(0);
         let (later, first) = self.endpoints.split_at(start);
         let mut candidates = Vec::new();
@@ -82,7 +82,10 @@ impl Connector {
         })
     }
 
-    async fn race(&self, candidates: Vec<(String, Client)>) -> Result<(String, Client), Failure> {
+    async fn race(
+        &self,
+        candidates: Vec<(String, Client)>,
+    ) -> Result<(String, Client), RequestError> {
         let mut tries = JoinSet::new();
         let mut wait = Duration::ZERO;
         for (endpoint, client) in candidates {
@@ -93,12 +96,12 @@ impl Connector {
                 let failure = match answer {
                     Ok(Ok(_)) => return Ok((endpoint, client)),
                     Ok(Err(error)) => error::failure(&endpoint, &error),
-                    Err(_) => Failure::Lost("no answer".to_owned()),
+                    Err(_) => RequestError::Lost("no answer".to_owned()),
                 };
                 match failure {
-                    Failure::Lost(why) => Err(format!("{endpoint}: {why}")),
+                    RequestError::Lost(why) => Err(format!("{endpoint}: {why}")),
                     // It does answer; what it has to say is for the request proper to report.
-                    Failure::Refused(_) | Failure::NotThere => Ok((endpoint, client)),
+                    RequestError::Refused(_) | RequestError::NotThere => Ok((endpoint, client)),
                 }
             });
             wait += HEAD_START;
@@ -112,11 +115,11 @@ impl Connector {
             }
         }
         reasons.sort_unstable();
-        Err(Failure::Lost(reasons.join(", ")))
+        Err(RequestError::Lost(reasons.join(", ")))
     }
 
     /// A client for one endpoint. The library connects with its first request.
-    async fn client(&self, endpoint: &str) -> Result<Client, Failure> {
+    async fn client(&self, endpoint: &str) -> Result<Client, RequestError> {
         let mut options = ConnectOptions::new()
             .with_connect_timeout(self.policy.connect)
             .with_keep_alive(self.policy.keep_alive, self.policy.keep_alive_timeout)
@@ -130,7 +133,7 @@ impl Connector {
             .await
             .map_err(|error| {
                 let what = endpoint.to_owned();
-                Failure::from(Error::Config {
+                RequestError::from(Error::Config {
                     what,
                     why: error::text(&error),
                 })

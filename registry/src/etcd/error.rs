@@ -6,7 +6,7 @@ use crate::error::Error;
 
 /// Why a request gave no result.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum RequestError {
     /// No answer. The request may or may not have been carried out; trying again may help.
     Lost(String),
     /// An answer, and it was no, or no request could be made: trying again does not help.
@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     NotThere,
 }
 
-impl From<Error> for Failure {
+impl From<Error> for RequestError {
     fn from(error: Error) -> Self {
         Self::Refused(Box::new(error))
     }
@@ -35,9 +35,9 @@ mod status {
 }
 
 /// What `error` of a request to `endpoint` means.
-pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
+pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> RequestError {
     let refused = |denied| {
-        Failure::from(Error::Refused {
+        RequestError::from(Error::Refused {
             endpoint: endpoint.to_owned(),
             why: text(error),
             denied,
@@ -50,7 +50,7 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
         let is_cut = ["closed", "reset", "pipe"]
             .iter()
             .any(|word| why.contains(word));
-        Failure::Lost(if is_cut && endpoint.starts_with("https://") {
+        RequestError::Lost(if is_cut && endpoint.starts_with("https://") {
             format!("{why} (does etcd accept the client certificate?)")
         } else {
             why
@@ -63,7 +63,7 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> Failure {
         status::PERMISSION_DENIED | status::UNAUTHENTICATED => refused(true),
         // "user name is empty": etcd has users, and we come without one.
         status::INVALID_ARGUMENT => refused(answer.message().contains("user")),
-        status::OUT_OF_RANGE => Failure::NotThere,
+        status::OUT_OF_RANGE => RequestError::NotThere,
         // "too many requests" passes, "database space exceeded" does not.
         status::RESOURCE_EXHAUSTED if answer.message().contains("space") => refused(false),
         status::NOT_FOUND | status::FAILED_PRECONDITION | status::UNIMPLEMENTED => refused(false),

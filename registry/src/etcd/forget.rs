@@ -8,7 +8,7 @@ use wire::node::NodeName;
 
 use super::Etcd;
 use crate::error::Error;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::{gets, place};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
@@ -23,7 +23,7 @@ const MOST_CLAIMS: usize = 100;
 const PAGE: i64 = 5_000;
 
 /// What a node has in the registry, at one revision.
-pub(super) struct Traces {
+pub(super) struct NodeFootprint {
     pub(super) node_revision: i64,
     /// 0 when the node is not present.
     pub(super) presence_revision: i64,
@@ -32,7 +32,7 @@ pub(super) struct Traces {
     pub(super) shown: Forgotten,
 }
 
-impl Traces {
+impl NodeFootprint {
     /// Deletes the claims, and with the last of them the rest, so that a node with more of them
     /// than one transaction can delete is known, and can be forgotten, until all are gone.
     pub(super) fn deletion(&self, node: &NodeName, force: bool) -> Transaction {
@@ -63,7 +63,7 @@ impl Traces {
 impl Etcd {
     pub(crate) async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
         let mut forgotten: Option<Forgotten> = None;
-        let decide = |traces: Traces| {
+        let decide = |traces: NodeFootprint| {
             let is_present = traces.presence_revision != 0;
             if is_present && !force {
                 return Ok(Next::Return(Forget::Present(traces.shown.presence)));
@@ -82,7 +82,11 @@ impl Etcd {
         self.settle(|limit| self.traces(node, limit), decide).await
     }
 
-    pub(super) async fn traces(&self, node: &NodeName, limit: Duration) -> Result<Traces, Failure> {
+    pub(super) async fn traces(
+        &self,
+        node: &NodeName,
+        limit: Duration,
+    ) -> Result<NodeFootprint, RequestError> {
         let claims = GetOptions::new().with_prefix().with_limit(PAGE);
         let txn = Txn::new().and_then([
             TxnOp::get(self.keys.node(node), None),
@@ -95,7 +99,7 @@ impl Etcd {
         let (Some(record), Some(presence), Some(mut page)) =
             (replies.next(), replies.next(), replies.next())
         else {
-            return Err(Failure::Lost("the reply is incomplete".to_owned()));
+            return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };
         let (record, presence) = (record.kvs().first(), presence.kvs().first());
         let mut claims = Vec::new();
@@ -109,7 +113,7 @@ impl Etcd {
                 _ => break,
             }
         }
-        Ok(Traces {
+        Ok(NodeFootprint {
             node_revision: record.map_or(0, KeyValue::mod_revision),
             presence_revision: presence.map_or(0, KeyValue::mod_revision),
             shown: Forgotten {

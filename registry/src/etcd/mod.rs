@@ -25,7 +25,7 @@ use crate::keys::Keys;
 use crate::policy::{Patience, Policy};
 use crate::records::Network;
 use connect::{Connector, Session};
-use error::Failure;
+use error::RequestError;
 
 /// Replies and watch responses may be this large, in bytes. The library's own limit of 4 MB is
 /// less than a page of records with the longest names.
@@ -61,8 +61,8 @@ impl Etcd {
     }
 
     /// Makes one request, over a new connection if there is none, and does not wait longer than
-    /// `limit` for it. After [`Failure::Lost`] the request may or may not have been carried out.
-    async fn once<T, R, F>(&self, limit: Duration, request: R) -> Result<T, Failure>
+    /// `limit` for it. After [`RequestError::Lost`] the request may or may not have been carried out.
+    async fn once<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
     where
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
@@ -71,7 +71,7 @@ impl Etcd {
         let session = match timeout(limit, self.session()).await {
             Ok(session) => session?,
             Err(_) => {
-                return Err(Failure::Lost(
+                return Err(RequestError::Lost(
                     "no endpoint accepted a connection".to_owned(),
                 ));
             }
@@ -81,7 +81,12 @@ impl Etcd {
     }
 
     /// As [`Etcd::once`], over this connection.
-    async fn ask<T, R, F>(&self, on: &Session, limit: Duration, request: R) -> Result<T, Failure>
+    async fn ask<T, R, F>(
+        &self,
+        on: &Session,
+        limit: Duration,
+        request: R,
+    ) -> Result<T, RequestError>
     where
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
@@ -90,12 +95,12 @@ impl Etcd {
         let result = match timeout(limit, request(on.client.clone())).await {
             Ok(result) => result.map_err(|error| error::failure(&on.endpoint, &error)),
             // Without the time, which differs from try to try: the same trouble is told of once.
-            Err(_) => Err(Failure::Lost(format!(
+            Err(_) => Err(RequestError::Lost(format!(
                 "{} did not answer a request in time",
                 on.endpoint
             ))),
         };
-        if let Err(Failure::Lost(_)) = result {
+        if let Err(RequestError::Lost(_)) = result {
             self.give_up(on).await;
         }
         result
@@ -106,12 +111,12 @@ impl Etcd {
         &self,
         patience: &mut Patience,
         began: Instant,
-        failure: Failure,
+        failure: RequestError,
     ) -> Result<(), Error> {
         let why = match failure {
-            Failure::Refused(error) => return Err(*error),
-            Failure::Lost(why) => why,
-            Failure::NotThere => "the revision was compacted while it was read".to_owned(),
+            RequestError::Refused(error) => return Err(*error),
+            RequestError::Lost(why) => why,
+            RequestError::NotThere => "the revision was compacted while it was read".to_owned(),
         };
         if patience.retry(began).await {
             Ok(())
@@ -128,7 +133,7 @@ impl Etcd {
         }
     }
 
-    async fn session(&self) -> Result<Session, Failure> {
+    async fn session(&self) -> Result<Session, RequestError> {
         let mut current = self.session.lock().await;
         if let Some(session) = &*current {
             return Ok(session.clone());

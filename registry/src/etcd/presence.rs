@@ -12,7 +12,7 @@ use wire::node::NodeName;
 
 use crate::error::Error;
 use crate::etcd::Etcd;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::kv;
 use crate::liveness::{PresenceHandle, PresenceState};
 use crate::records::{NodeRecord, Presence, read_value, write_value};
@@ -20,7 +20,7 @@ use crate::records::{NodeRecord, Presence, read_value, write_value};
 /// A program that stops does not wait longer than this for etcd.
 const REVOKE: Duration = Duration::from_secs(2);
 
-struct Keeper {
+struct PresenceTask {
     etcd: Arc<Etcd>,
     node: NodeName,
     machine: String,
@@ -49,7 +49,7 @@ impl Etcd {
     ) -> PresenceHandle {
         let (state, states) = watch::channel(PresenceState::Starting);
         let (stop, stopped) = oneshot::channel();
-        let mut keeper = Keeper {
+        let mut keeper = PresenceTask {
             etcd: self,
             node: node.clone(),
             machine: machine.to_owned(),
@@ -68,7 +68,7 @@ impl Etcd {
     }
 }
 
-impl Keeper {
+impl PresenceTask {
     /// Lease after lease.
     async fn run(&mut self) {
         let mut failures = 0;
@@ -137,7 +137,7 @@ impl Keeper {
     }
 
     /// Watches the key: somebody who deletes it makes room for another machine.
-    async fn watch(&self) -> Result<WatchStream, Failure> {
+    async fn watch(&self) -> Result<WatchStream, RequestError> {
         let session = self.etcd.session().await?;
         let key = self.etcd.keys.presence(&self.node);
         self.etcd.watch(&session, key, WatchOptions::new()).await
@@ -218,7 +218,7 @@ impl Keeper {
 
     /// `None` if the lease is renewed and the key is there, else what is lost. Both are asked at
     /// once: an etcd that is slow has to be asked the more often.
-    async fn renew(&self, lease: i64) -> Result<Option<&'static str>, Failure> {
+    async fn renew(&self, lease: i64) -> Result<Option<&'static str>, RequestError> {
         let limit = self.etcd.policy.request;
         let renew = |client: etcd_client::Client| async move {
             match client.lease_client().keep_alive(lease).await {
@@ -278,12 +278,12 @@ async fn deleted(watch: &mut Option<WatchStream>) {
     std::future::pending::<()>().await;
 }
 
-impl From<Failure> for PresenceState {
-    fn from(failure: Failure) -> Self {
+impl From<RequestError> for PresenceState {
+    fn from(failure: RequestError) -> Self {
         let why = match failure {
-            Failure::Lost(why) => why,
-            Failure::Refused(error) => error.to_string(),
-            Failure::NotThere => "etcd compacted what was read".to_owned(),
+            RequestError::Lost(why) => why,
+            RequestError::Refused(error) => error.to_string(),
+            RequestError::NotThere => "etcd compacted what was read".to_owned(),
         };
         Self::Lost { why }
     }

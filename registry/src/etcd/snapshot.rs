@@ -8,7 +8,7 @@ use etcd_client::{
 };
 
 use crate::error::Error;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::{Etcd, LARGEST_REPLY};
 use crate::policy::Patience;
 use crate::snapshot::Snapshot;
@@ -68,7 +68,7 @@ impl Etcd {
         after: &[u8],
         prefix: &str,
         revision: i64,
-    ) -> Result<GetResponse, Failure> {
+    ) -> Result<GetResponse, RequestError> {
         let mut from = after.to_vec();
         from.push(0);
         let options = GetOptions::new()
@@ -89,7 +89,7 @@ impl Etcd {
     }
 
     /// Everything at one revision, page by page.
-    pub(super) async fn read_all(&self) -> Result<(Snapshot, Position), Failure> {
+    pub(super) async fn read_all(&self) -> Result<(Snapshot, Position), RequestError> {
         let base = self.keys.base();
         let from = base.to_owned();
         let options = GetOptions::new().with_prefix().with_limit(PAGE);
@@ -133,8 +133,8 @@ impl Etcd {
     }
 
     /// Whether etcd's history still leads through `position`, so that what happened since can be
-    /// had by watching from there. [`Failure::NotThere`] means that it does not, too.
-    pub(super) async fn has(&self, position: &Position) -> Result<bool, Failure> {
+    /// had by watching from there. [`RequestError::NotThere`] means that it does not, too.
+    pub(super) async fn has(&self, position: &Position) -> Result<bool, RequestError> {
         if position.witnesses.is_empty() {
             return Ok(false);
         }

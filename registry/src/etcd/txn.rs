@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::etcd::Etcd;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::kv;
 use crate::policy::Patience;
 use crate::protocol::transaction::{Condition, Transaction, Write};
@@ -40,7 +40,7 @@ impl Etcd {
         mut decide: impl FnMut(V) -> Result<Next<T>, Error>,
     ) -> Result<T, Error>
     where
-        F: Future<Output = Result<V, Failure>>,
+        F: Future<Output = Result<V, RequestError>>,
     {
         let mut patience = Patience::new(&self.policy);
         loop {
@@ -80,7 +80,7 @@ impl Etcd {
         attempt: impl Fn(Duration) -> F,
     ) -> Result<T, Error>
     where
-        F: Future<Output = Result<T, Failure>>,
+        F: Future<Output = Result<T, RequestError>>,
     {
         loop {
             let began = Instant::now();
@@ -97,7 +97,7 @@ impl Etcd {
         transaction: &Transaction,
         reads: Vec<TxnOp>,
         patience: &Patience,
-    ) -> Result<TxnResponse, Failure> {
+    ) -> Result<TxnResponse, RequestError> {
         let (conditions, writes) = self.encode(transaction);
         let txn = Txn::new().when(conditions).and_then(writes).or_else(reads);
         self.transaction(txn, patience.limit(self.policy.request))
@@ -120,7 +120,7 @@ impl Etcd {
         &self,
         txn: Txn,
         limit: Duration,
-    ) -> Result<TxnResponse, Failure> {
+    ) -> Result<TxnResponse, RequestError> {
         self.once(limit, |client| async move { kv(&client).txn(txn).await })
             .await
     }

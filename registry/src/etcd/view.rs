@@ -9,11 +9,11 @@ use wire::node::NodeName;
 
 use super::Etcd;
 use crate::error::Error;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::{gets, kv, place};
 use crate::keys::Key;
 use crate::policy::Patience;
-use crate::protocol::{ClaimView, Claimed, View};
+use crate::protocol::{ClaimView, Claimed, RegistryView};
 use crate::records::{Claim, Network, NodeRecord, read_network, read_value};
 
 /// As many claims come with a view in one reply; there are more only in very large networks.
@@ -21,7 +21,7 @@ const VIEW_PAGE: i64 = 5_000;
 
 impl Etcd {
     /// Whether `config` exists; it must be like ours then.
-    pub(super) async fn is_agreed(&self, limit: Duration) -> Result<bool, Failure> {
+    pub(super) async fn is_agreed(&self, limit: Duration) -> Result<bool, RequestError> {
         let key = self.keys.config();
         let get = |client| async move { kv(&client).get(key, None).await };
         let reply = self.once(limit, get).await?;
@@ -48,7 +48,7 @@ impl Etcd {
         })
     }
 
-    /// What [`View`] is made of, as operations of a transaction.
+    /// What [`RegistryView`] is made of, as operations of a transaction.
     pub(super) fn view_reads(&self, node: &NodeName) -> Vec<TxnOp> {
         let claims = GetOptions::new().with_prefix().with_limit(VIEW_PAGE);
         vec![
@@ -67,7 +67,7 @@ impl Etcd {
         &self,
         node: &NodeName,
         patience: &mut Patience,
-    ) -> Result<View, Error> {
+    ) -> Result<RegistryView, Error> {
         let look = async |limit| {
             let txn = Txn::new().and_then(self.view_reads(node));
             let reply = self.transaction(txn, limit).await?;
@@ -81,7 +81,7 @@ impl Etcd {
         &self,
         node: &NodeName,
         reply: &TxnResponse,
-    ) -> Result<View, Failure> {
+    ) -> Result<RegistryView, RequestError> {
         let mut replies = gets(reply);
         let (Some(config), Some(record), Some(presence), Some(claims)) = (
             replies.next(),
@@ -89,11 +89,11 @@ impl Etcd {
             replies.next(),
             replies.next(),
         ) else {
-            return Err(Failure::Lost("the reply is incomplete".to_owned()));
+            return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };
         let (cluster, revision) = place(reply.header());
         let (record, node_revision) = self.record_of(node, &record)?;
-        let mut view = View {
+        let mut view = RegistryView {
             network: self.network.clone(),
             network_revision: match config.kvs().first() {
                 Some(config) => self.check_config(config)?,
@@ -118,7 +118,7 @@ impl Etcd {
         Ok(view)
     }
 
-    fn add_claims(&self, view: &mut View, records: &[KeyValue]) {
+    fn add_claims(&self, view: &mut RegistryView, records: &[KeyValue]) {
         for record in records {
             if let Ok(Key::Subnet(subnet)) = self.keys.name(record.key()).parse() {
                 view.claims.insert(subnet, claimed(record));
@@ -132,7 +132,7 @@ impl Etcd {
         subnet: &IpNet,
         node: &NodeName,
         limit: Duration,
-    ) -> Result<ClaimView, Failure> {
+    ) -> Result<ClaimView, RequestError> {
         let reads = [
             TxnOp::get(self.keys.subnet(subnet), None),
             TxnOp::get(self.keys.node(node), None),
@@ -141,7 +141,7 @@ impl Etcd {
         let reply = self.transaction(txn, limit).await?;
         let mut replies = gets(&reply);
         let (Some(claim), Some(record)) = (replies.next(), replies.next()) else {
-            return Err(Failure::Lost("the reply is incomplete".to_owned()));
+            return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };
         let (node, node_revision) = self.record_of(node, &record)?;
         Ok(ClaimView {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::etcd::connect::Session;
-use crate::etcd::error::{self, Failure};
+use crate::etcd::error::{self, RequestError};
 use crate::etcd::snapshot::Position;
 use crate::etcd::{Etcd, LARGEST_REPLY};
 use crate::keys::Key;
@@ -28,19 +28,19 @@ struct Follower {
 }
 
 /// Changes by revision.
-type News = Vec<(i64, Vec<Change>)>;
+type ChangesByRevision = Vec<(i64, Vec<Change>)>;
 
 /// Why a watch ended.
-enum End {
+enum WatchEnd {
     /// The receiver was dropped.
     Closed,
     /// What comes next cannot be told from what was told: start over.
     Stale,
-    Failed(Failure),
+    Failed(RequestError),
 }
 
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
+impl From<RequestError> for WatchEnd {
+    fn from(failure: RequestError) -> Self {
         Self::Failed(failure)
     }
 }
@@ -72,7 +72,7 @@ impl Etcd {
         session: &Session,
         key: String,
         options: WatchOptions,
-    ) -> Result<WatchStream, Failure> {
+    ) -> Result<WatchStream, RequestError> {
         let limit = self.policy.request;
         self.ask(session, limit, |client| async move {
             let mut watch = client
@@ -101,20 +101,22 @@ impl Follower {
             let began = Instant::now();
             let Err(end) = self.watch().await;
             let told = match end {
-                End::Closed => return,
-                End::Stale | End::Failed(Failure::NotThere) => {
+                WatchEnd::Closed => return,
+                WatchEnd::Stale | WatchEnd::Failed(RequestError::NotThere) => {
                     // etcd answers: whoever waits for the news must not wait for an outage that
                     // is over.
                     failures = 0;
                     self.position = None;
                     Ok(())
                 }
-                End::Failed(Failure::Lost(why)) => {
+                WatchEnd::Failed(RequestError::Lost(why)) => {
                     let endpoints = self.etcd.connector.endpoints().join(", ");
                     self.disconnected(format!("etcd at {endpoints}: {why}"))
                         .await
                 }
-                End::Failed(Failure::Refused(error)) => self.disconnected(error.to_string()).await,
+                WatchEnd::Failed(RequestError::Refused(error)) => {
+                    self.disconnected(error.to_string()).await
+                }
             };
             if told.is_err() {
                 return;
@@ -128,7 +130,7 @@ impl Follower {
     }
 
     /// Catches up, then passes on what happens until something goes wrong.
-    async fn watch(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn watch(&mut self) -> Result<std::convert::Infallible, WatchEnd> {
         let session = self.etcd.session().await?;
         let (mut position, reset) = match &self.position {
             Some(position) if self.etcd.has(position).await? => (position.clone(), None),
@@ -152,14 +154,14 @@ impl Follower {
         loop {
             let reply = match stream.message().await {
                 Ok(Some(reply)) => Ok(reply),
-                Ok(None) => Err(Failure::Lost("the watch ended".to_owned())),
+                Ok(None) => Err(RequestError::Lost("the watch ended".to_owned())),
                 Err(error) => Err(error::failure(&session.endpoint, &error)),
             };
             let passed_on = match reply {
                 Ok(reply) => self.pass_on(&mut position, &reply).await,
                 Err(failure) => {
                     self.etcd.give_up(&session).await;
-                    Err(End::Failed(failure))
+                    Err(WatchEnd::Failed(failure))
                 }
             };
             if let Err(end) = passed_on {
@@ -169,7 +171,11 @@ impl Follower {
         }
     }
 
-    async fn pass_on(&self, position: &mut Position, reply: &WatchResponse) -> Result<(), End> {
+    async fn pass_on(
+        &self,
+        position: &mut Position,
+        reply: &WatchResponse,
+    ) -> Result<(), WatchEnd> {
         for (revision, changes) in self.news(position, reply)? {
             self.send(Event::Changes { revision, changes }).await?;
         }
@@ -177,22 +183,26 @@ impl Follower {
     }
 
     /// What is new in `reply`, by revision; the position moves past it.
-    fn news(&self, position: &mut Position, reply: &WatchResponse) -> Result<News, End> {
+    fn news(
+        &self,
+        position: &mut Position,
+        reply: &WatchResponse,
+    ) -> Result<ChangesByRevision, WatchEnd> {
         let is_same = reply
             .header()
             .is_none_or(|header| header.cluster_id() == position.cluster);
         if reply.canceled() || !is_same {
-            return Err(End::Stale);
+            return Err(WatchEnd::Stale);
         }
         let told = position.revision;
-        let mut news = News::new();
+        let mut news = ChangesByRevision::new();
         for event in reply.events() {
             let Some(kv) = event.kv().filter(|kv| kv.mod_revision() > told) else {
                 continue;
             };
             let name = self.etcd.keys.name(kv.key());
             if name.parse() == Ok(Key::Config) {
-                return Err(End::Stale);
+                return Err(WatchEnd::Stale);
             }
             position.revision = kv.mod_revision();
             let change = match event.event_type() {
@@ -213,14 +223,14 @@ impl Follower {
         Ok(news)
     }
 
-    async fn disconnected(&mut self, why: String) -> Result<(), End> {
+    async fn disconnected(&mut self, why: String) -> Result<(), WatchEnd> {
         if std::mem::replace(&mut self.is_down, true) {
             return Ok(());
         }
         self.send(Event::Disconnected { why }).await
     }
 
-    async fn send(&self, event: Event) -> Result<(), End> {
-        self.events.send(event).await.map_err(|_| End::Closed)
+    async fn send(&self, event: Event) -> Result<(), WatchEnd> {
+        self.events.send(event).await.map_err(|_| WatchEnd::Closed)
     }
 }

@@ -7,12 +7,14 @@ use tokio::time::{Instant, sleep};
 
 use super::Etcd;
 use crate::error::Error;
-use crate::etcd::error::Failure;
+use crate::etcd::error::RequestError;
 use crate::etcd::txn::Next;
 use crate::keys::Key;
 use crate::policy::{Patience, random};
 use crate::protocol::transaction::{Condition, Transaction, Write};
-use crate::protocol::{self, Commit, Me, Outcome, Registration, Step, Tried, View, Want};
+use crate::protocol::{
+    self, Acquired, Attempts, Claimant, Commit, Goal, NextStep, Registration, RegistryView,
+};
 
 /// A node gives up after losing so many races in a row.
 const MOST_RACES: u32 = 50;
@@ -41,24 +43,24 @@ impl Etcd {
     /// the reply to a transaction that failed carries the new view.
     pub(crate) async fn acquire(
         &self,
-        me: Me<'_>,
-        want: Want<'_>,
+        me: Claimant<'_>,
+        want: Goal<'_>,
         patience: Duration,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Acquired, Error> {
         let mut patience = Patience::of(&self.policy, patience);
         let mut view = self.view(me.node, &mut patience).await?;
-        let mut tried = Tried::default();
+        let mut tried = Attempts::default();
         let mut registered = None;
         for race in 0..MOST_RACES {
             tried.races = race;
-            let outcome = |subnets, registration| Outcome {
+            let outcome = |subnets, registration| Acquired {
                 subnets,
                 registration,
                 cluster: view.cluster,
             };
             let commit = match protocol::next(&view, me, want, &tried)? {
-                Step::Commit(commit) => commit,
-                Step::Done(subnets) => {
+                NextStep::Commit(commit) => commit,
+                NextStep::Done(subnets) => {
                     return Ok(outcome(
                         subnets,
                         registered.unwrap_or(Registration::Unchanged),
@@ -97,10 +99,10 @@ impl Etcd {
     /// `None` when the commit was carried out, else the view as it is by now.
     async fn commit(
         &self,
-        me: Me<'_>,
+        me: Claimant<'_>,
         commit: &Commit,
         patience: &Patience,
-    ) -> Result<Option<View>, Failure> {
+    ) -> Result<Option<RegistryView>, RequestError> {
         let (transaction, reads) = (commit.transaction(me.node), self.view_reads(me.node));
         let reply = self.transact(&transaction, reads, patience).await?;
         if reply.succeeded() {
@@ -109,7 +111,7 @@ impl Etcd {
         self.view_of(me.node, &reply).await.map(Some)
     }
 
-    pub(crate) async fn release(&self, me: Me<'_>, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) async fn release(&self, me: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
         self.settle(
             |limit| self.claim_of(subnet, me.node, limit),
             |view| {

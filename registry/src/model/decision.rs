@@ -7,7 +7,7 @@ use super::machine::{Aim, Look};
 use super::request::Request;
 use super::store::{Sight, Subnets, list, name, pod_cidr, set, subnet};
 use crate::error::Error;
-use crate::protocol::{self, Commit, Me, Step, Tried, Want};
+use crate::protocol::{self, Attempts, Claimant, Commit, Goal, NextStep};
 
 /// All that a decision depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,21 +38,21 @@ pub(super) fn of(situation: Situation) -> Look {
 
 fn decide(at: &Situation) -> Look {
     let (node, id) = (name(at.node), at.machine.to_string());
-    let me = Me {
+    let me = Claimant {
         node,
         machine: &id,
         addresses: None,
     };
     let file = list(at.file);
     let want = match at.aim {
-        Aim::Renew => Want::Subnets { keep: &file },
-        Aim::Grow => Want::Further {
+        Aim::Renew => Goal::Subnets { keep: &file },
+        Aim::Grow => Goal::Further {
             pod_cidr: pod_cidr(),
             known: Some(&file),
         },
         Aim::GiveBack(n) => return release(at, me, n),
     };
-    let tried = Tried {
+    let tried = Attempts {
         pending: list(at.pending),
         written: Vec::new(),
         races: at.races.into(),
@@ -63,7 +63,7 @@ fn decide(at: &Situation) -> Look {
         Err(Error::NodeTaken { .. }) => Look::Answered(Aim::Renew, Subnets::default()),
         Err(Error::Exhausted { .. }) if at.aim == Aim::Renew => {
             // Those that others have are not handed out from any more.
-            let want = Want::Kept { keep: &file };
+            let want = Goal::Kept { keep: &file };
             let kept = protocol::next(&at.sight.view(), me, want, &tried);
             carry(Aim::Renew, me, kept.expect("nothing is chosen"))
         }
@@ -72,18 +72,18 @@ fn decide(at: &Situation) -> Look {
     }
 }
 
-fn carry(aim: Aim, me: Me<'_>, step: Step) -> Look {
+fn carry(aim: Aim, me: Claimant<'_>, step: NextStep) -> Look {
     match step {
-        Step::Commit(commit) => {
+        NextStep::Commit(commit) => {
             assert!(commit.is_all, "there are two subnets");
             let Commit { outcome, .. } = &commit;
             Look::Asked(aim, Request::of(&commit.transaction(me.node)), set(outcome))
         }
-        Step::Done(subnets) => Look::Answered(aim, set(&subnets)),
+        NextStep::Done(subnets) => Look::Answered(aim, set(&subnets)),
     }
 }
 
-fn release(at: &Situation, me: Me<'_>, n: usize) -> Look {
+fn release(at: &Situation, me: Claimant<'_>, n: usize) -> Look {
     match protocol::release(&at.sight.claim_view(n), me, &subnet(n)) {
         Ok(Some(transaction)) => Look::Asked(at.aim, Request::of(&transaction), Subnets::default()),
         Ok(None) | Err(Error::NotOwned { .. } | Error::NodeTaken { .. }) => Look::Idle,

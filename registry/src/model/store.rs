@@ -8,7 +8,7 @@ use wire::node::NodeName;
 
 use super::Without;
 use super::request::{ABSENT, Entry, Request};
-use crate::protocol::{ClaimView, Claimed, View};
+use crate::protocol::{ClaimView, Claimed, RegistryView};
 use crate::records::{Network, NodeRecord};
 
 /// The first two prefer the same subnet.
@@ -76,9 +76,9 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn view(&self) -> View {
+    pub(super) fn view(&self) -> RegistryView {
         let claims = (0..SUBNETS.len()).filter_map(|n| Some((subnet(n), self.claim(n)?)));
-        View {
+        RegistryView {
             network: NETWORK.clone(),
             network_revision: 1,
             node: self.record(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use super::{AT_ONCE, InPeace, Owned, lock, renew_locked, shortage};
+use super::{AT_ONCE, Owned, UnderLedgerLock, lock, renew_locked, shortage};
 use crate::error::Error;
-use crate::protocol::{Me, Want};
+use crate::protocol::{Claimant, Goal};
 use crate::registry::Registry;
 
 /// Claims a further subnet of `pod_cidr` for a node to which those in `seen` are not enough, and
@@ -36,12 +36,12 @@ pub async fn further(
     if known.subnets.iter().any(is_new) {
         return Ok(known);
     }
-    let me = Me {
+    let me = Claimant {
         node,
         machine,
         addresses: None,
     };
-    let want = Want::Further {
+    let want = Goal::Further {
         pod_cidr,
         known: Some(&known.subnets),
     };
@@ -95,7 +95,7 @@ pub async fn give_back<E: From<Error>>(
     Ok(true)
 }
 
-/// Takes the `lost` subnets off the file in `folder`, [`InPeace`], because somebody else has them:
+/// Takes the `lost` subnets off the file in `folder`, [`UnderLedgerLock`], because somebody else has them:
 /// needs no registry, and waits no longer than `patience` for other processes. Returns what the
 /// node owns then; `None` if it owned none of them.
 pub async fn disown(
@@ -103,7 +103,7 @@ pub async fn disown(
     node: &NodeName,
     patience: Duration,
     lost: impl Fn(&IpNet) -> bool,
-    in_peace: InPeace<'_>,
+    in_peace: UnderLedgerLock<'_>,
 ) -> Result<Option<Owned>, Error> {
     let (_lock, _) = lock(folder, patience).await?;
     let Some(mut owned) = Owned::load(folder)?.filter(|owned| owned.node == *node) else {

@@ -16,7 +16,7 @@ use wire::node::NodeName;
 
 use crate::error::Error;
 use crate::files;
-use crate::protocol::{Me, Registration, Want};
+use crate::protocol::{Claimant, Goal, Registration};
 use crate::records::Network;
 use crate::registry::Registry;
 
@@ -24,10 +24,11 @@ pub use change::{disown, further, give_back};
 
 /// Calls the function that it is given while nobody hands out addresses: what that takes off the
 /// file is not handed out afterwards, not even by who began before.
-pub type InPeace<'a> = &'a (dyn Fn(&dyn Fn() -> Result<(), Error>) -> Result<(), Error> + Sync);
+pub type UnderLedgerLock<'a> =
+    &'a (dyn Fn(&dyn Fn() -> Result<(), Error>) -> Result<(), Error> + Sync);
 
 /// Where nobody hands out addresses from what is taken off the file without reading it again.
-const AT_ONCE: InPeace<'static> = &|change| change();
+const AT_ONCE: UnderLedgerLock<'static> = &|change| change();
 
 /// flock(2) waits for ever or not at all.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -126,13 +127,13 @@ pub async fn renew(
     renew_in_peace(registry, folder, node, machine, AT_ONCE).await
 }
 
-/// As [`renew`], with subnets that are lost taken off the file [`InPeace`].
+/// As [`renew`], with subnets that are lost taken off the file [`UnderLedgerLock`].
 pub async fn renew_in_peace(
     registry: &Registry,
     folder: &Path,
     node: &NodeName,
     machine: &str,
-    in_peace: InPeace<'_>,
+    in_peace: UnderLedgerLock<'_>,
 ) -> Result<Owned, Error> {
     let (_lock, left) = lock(folder, registry.policy().patience).await?;
     renew_locked(registry, folder, node, machine, left, in_peace).await
@@ -144,7 +145,7 @@ async fn renew_locked(
     node: &NodeName,
     machine: &str,
     patience: Duration,
-    in_peace: InPeace<'_>,
+    in_peace: UnderLedgerLock<'_>,
 ) -> Result<Owned, Error> {
     let (known, damage) = match Owned::load(folder) {
         Ok(known) => (known.filter(|known| known.node == *node), None),
@@ -152,12 +153,12 @@ async fn renew_locked(
         Err(error) => return Err(error),
     };
     let keep = known.as_ref().map_or(&[][..], |known| &known.subnets);
-    let me = Me {
+    let me = Claimant {
         node,
         machine,
         addresses: None,
     };
-    let acquired = registry.acquire(me, Want::Subnets { keep }, patience).await;
+    let acquired = registry.acquire(me, Goal::Subnets { keep }, patience).await;
     shortage::note(
         folder,
         &lacking(registry.network(), keep),
@@ -174,7 +175,7 @@ async fn renew_locked(
         }
         Err(exhausted @ Error::Exhausted { .. }) => {
             // Whatever there is not, those that others have are not handed out from any more.
-            let kept = registry.acquire(me, Want::Kept { keep }, patience).await?;
+            let kept = registry.acquire(me, Goal::Kept { keep }, patience).await?;
             (kept, Some(exhausted))
         }
         Err(error) => return Err(naming(damage, error)),
@@ -220,7 +221,7 @@ fn bring_together(
     folder: &Path,
     known: Option<&Owned>,
     owned: &Owned,
-    in_peace: InPeace<'_>,
+    in_peace: UnderLedgerLock<'_>,
 ) -> Result<(), Error> {
     let keep = known.map_or(&[][..], |known| &known.subnets);
     let is_lost = |subnet: &&IpNet| !owned.subnets.contains(subnet);

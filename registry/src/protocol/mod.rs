@@ -1,6 +1,6 @@
 //! What a node that needs its name or a subnet does next, given what it sees of the registry.
 //!
-//! These decisions are pure. Both registries carry them out the same way: read a [`View`], decide,
+//! These decisions are pure. Both registries carry them out the same way: read a [`RegistryView`], decide,
 //! commit what was decided if what it rests on still holds, else decide again on a new view.
 
 mod name;
@@ -21,16 +21,16 @@ use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::Network;
 
 pub use name::Registration;
-pub(crate) use name::{Hold, hold};
+pub(crate) use name::{NameHold, hold};
 pub(crate) use release::{ClaimView, release};
-pub(crate) use view::{Claimed, View};
+pub(crate) use view::{Claimed, RegistryView};
 
 /// A transaction writes at most so many claims: etcd limits one to 128 operations.
 const MOST_CLAIMS: usize = 32;
 
 /// Who decides.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Me<'a> {
+pub(crate) struct Claimant<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) machine: &'a str,
     /// What the node's record shall say; `None` leaves it as it is.
@@ -39,12 +39,12 @@ pub(crate) struct Me<'a> {
 
 /// What a node wants of the registry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Want<'a> {
+pub(crate) enum Goal<'a> {
     /// Its name.
     Name,
     /// Those of `keep` that nobody else has, and those that the registry has for it.
     Kept { keep: &'a [IpNet] },
-    /// As [`Want::Kept`], and at least one subnet of each pod CIDR.
+    /// As [`Goal::Kept`], and at least one subnet of each pod CIDR.
     Subnets { keep: &'a [IpNet] },
     /// One more subnet of this pod CIDR: one that the registry has for the node besides the `known`
     /// ones, else a free one. Without `known` it is a free one.
@@ -56,7 +56,7 @@ pub(crate) enum Want<'a> {
 
 /// What came of asking for a name and subnets.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct Acquired {
     pub(crate) subnets: Vec<IpNet>,
     pub(crate) registration: Registration,
     pub(crate) cluster: Option<u64>,
@@ -64,7 +64,7 @@ pub(crate) struct Outcome {
 
 /// What became of what was committed before in the same operation.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tried {
+pub(crate) struct Attempts {
     /// Claims of which it is not known whether they happened: they are tried again before any
     /// others, so that none is left behind.
     pub(crate) pending: Vec<IpNet>,
@@ -76,9 +76,9 @@ pub(crate) struct Tried {
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum NextStep {
     /// Nothing: the node has what it wants. These subnets, in order of the pod CIDRs, then of the
-    /// address; for [`Want::Further`] the new one alone.
+    /// address; for [`Goal::Further`] the new one alone.
     Done(Vec<IpNet>),
     Commit(Commit),
 }
@@ -89,13 +89,13 @@ pub(crate) enum Step {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Commit {
     pub(crate) network_revision: i64,
-    pub(crate) name: Hold,
+    pub(crate) name: NameHold,
     pub(crate) claims: Vec<IpNet>,
     /// Claims that the registry has for the node and the node does not know of, with their
     /// revisions. They are written again before anything is handed out from them: this node may
     /// have given them back with a request that is still under way, and its condition fails then.
     pub(crate) adopted: Vec<(IpNet, i64)>,
-    /// What [`Step::Done`] would say once this is committed.
+    /// What [`NextStep::Done`] would say once this is committed.
     pub(crate) outcome: Vec<IpNet>,
     /// Whether there is nothing more to commit after this.
     pub(crate) is_all: bool,
@@ -136,22 +136,27 @@ impl Commit {
 }
 
 /// Decides what `me` does next.
-pub(crate) fn next(view: &View, me: Me<'_>, want: Want<'_>, tried: &Tried) -> Result<Step, Error> {
+pub(crate) fn next(
+    view: &RegistryView,
+    me: Claimant<'_>,
+    want: Goal<'_>,
+    tried: &Attempts,
+) -> Result<NextStep, Error> {
     let name = hold(view, me)?;
     let (claims, adopted, outcome) = match want {
-        Want::Name => Default::default(),
-        Want::Kept { keep } => all(view, me, keep, tried, again(view, keep)),
-        Want::Subnets { keep } => {
+        Goal::Name => Default::default(),
+        Goal::Kept { keep } => all(view, me, keep, tried, again(view, keep)),
+        Goal::Subnets { keep } => {
             let claims = missing(view, me, again(view, keep), tried)?;
             all(view, me, keep, tried, claims)
         }
-        Want::Further { pod_cidr, known } => further(view, me, pod_cidr, known, tried)?,
+        Goal::Further { pod_cidr, known } => further(view, me, pod_cidr, known, tried)?,
     };
     let is_nothing = claims.is_empty() && adopted.is_empty();
     if is_nothing && name.write.is_none() && view.network_revision != 0 {
-        return Ok(Step::Done(outcome));
+        return Ok(NextStep::Done(outcome));
     }
-    Ok(Step::Commit(Commit {
+    Ok(NextStep::Commit(Commit {
         network_revision: view.network_revision,
         name,
         is_all: claims.len() + adopted.len() < MOST_CLAIMS,
@@ -162,10 +167,16 @@ pub(crate) fn next(view: &View, me: Me<'_>, want: Want<'_>, tried: &Tried) -> Re
 }
 
 /// What is claimed, what is adopted, and the outcome.
-type Plan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
+type ClaimPlan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
 
 /// All that the registry has for the node, and `claims` besides.
-fn all(view: &View, me: Me<'_>, keep: &[IpNet], tried: &Tried, claims: BTreeSet<IpNet>) -> Plan {
+fn all(
+    view: &RegistryView,
+    me: Claimant<'_>,
+    keep: &[IpNet],
+    tried: &Attempts,
+    claims: BTreeSet<IpNet>,
+) -> ClaimPlan {
     let is_known = |subnet: &IpNet| keep.contains(subnet) || tried.written.contains(subnet);
     let owned: Vec<_> = view.owned_by(me.node).collect();
     let outcome = in_order(&view.network, owned.into_iter().chain(&claims));
@@ -177,7 +188,7 @@ fn all(view: &View, me: Me<'_>, keep: &[IpNet], tried: &Tried, claims: BTreeSet<
 }
 
 /// Those of `keep` that nobody has.
-fn again(view: &View, keep: &[IpNet]) -> BTreeSet<IpNet> {
+fn again(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
     let pools: Vec<Pool> = view.network.pools().map(|pool| view.pool(pool)).collect();
     let is_free = |subnet: &&IpNet| pools.iter().any(|pool| pool.is_free(subnet));
     let free = keep.iter().filter(is_free);
@@ -186,10 +197,10 @@ fn again(view: &View, keep: &[IpNet]) -> BTreeSet<IpNet> {
 
 /// `claims`, and one subnet of each pod CIDR of which there would be none.
 fn missing(
-    view: &View,
-    me: Me<'_>,
+    view: &RegistryView,
+    me: Claimant<'_>,
     mut claims: BTreeSet<IpNet>,
-    tried: &Tried,
+    tried: &Attempts,
 ) -> Result<BTreeSet<IpNet>, Error> {
     for pod_cidr in &view.network.pod_cidrs {
         let is_of = |subnet: &IpNet| view.is_of(pod_cidr, subnet);
@@ -201,12 +212,12 @@ fn missing(
 }
 
 fn further(
-    view: &View,
-    me: Me<'_>,
+    view: &RegistryView,
+    me: Claimant<'_>,
     pod_cidr: &IpNet,
     known: Option<&[IpNet]>,
-    tried: &Tried,
-) -> Result<Plan, Error> {
+    tried: &Attempts,
+) -> Result<ClaimPlan, Error> {
     let owned = |subnet: &&IpNet| view.claims.get(subnet).is_some_and(|it| it.is_by(me.node));
     let pending = tried.pending.iter().find(owned);
     let forgotten = known.and_then(|known| {
@@ -224,7 +235,12 @@ fn further(
     Ok((vec![subnet], Vec::new(), vec![subnet]))
 }
 
-fn choose(view: &View, node: &NodeName, pod_cidr: &IpNet, tried: &Tried) -> Result<IpNet, Error> {
+fn choose(
+    view: &RegistryView,
+    node: &NodeName,
+    pod_cidr: &IpNet,
+    tried: &Attempts,
+) -> Result<IpNet, Error> {
     let length = view
         .network
         .subnet_length(pod_cidr)

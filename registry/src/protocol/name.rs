@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::{Me, View};
+use super::{Claimant, RegistryView};
 use crate::error::Error;
 use crate::records::NodeRecord;
 
 /// How the node holds its name. All that it writes rests on this, so that a machine which has lost
 /// the name can write nothing in that name any more, not even with a request sent before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hold {
+pub(crate) struct NameHold {
     /// The record's revision; 0 for a record that must not exist.
     pub(crate) revision: i64,
     /// The new record, where it changes.
@@ -33,7 +33,7 @@ pub enum Registration {
     },
 }
 
-impl Hold {
+impl NameHold {
     /// The other machine must not have come back meanwhile.
     pub(crate) fn needs_absence(&self) -> bool {
         matches!(self.registration, Registration::TookOver { .. })
@@ -41,7 +41,7 @@ impl Hold {
 }
 
 /// Decides how `me` comes to hold its name.
-pub(crate) fn hold(view: &View, me: Me<'_>) -> Result<Hold, Error> {
+pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Error> {
     let wanted = |addresses: &[IpAddr]| NodeRecord {
         addresses: me.addresses.unwrap_or(addresses).to_vec(),
         machine_id: me.machine.to_owned(),
@@ -64,7 +64,7 @@ pub(crate) fn hold(view: &View, me: Me<'_>) -> Result<Hold, Error> {
         ),
         Some(record) => return Err(taken(me, record)),
     };
-    Ok(Hold {
+    Ok(NameHold {
         revision: view.node_revision,
         write,
         registration,
@@ -72,7 +72,7 @@ pub(crate) fn hold(view: &View, me: Me<'_>) -> Result<Hold, Error> {
 }
 
 /// That another machine, which has registered `record`, is the node that `me` says it is.
-pub(super) fn taken(me: Me<'_>, record: &NodeRecord) -> Error {
+pub(super) fn taken(me: Claimant<'_>, record: &NodeRecord) -> Error {
     Error::NodeTaken {
         node: me.node.clone(),
         ours: NodeRecord {

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::name::taken;
-use super::{Claimed, Me};
+use super::{Claimant, Claimed};
 use crate::error::Error;
 use crate::keys::Key;
 use crate::protocol::transaction::{Condition, Transaction, Write};
@@ -26,7 +26,7 @@ pub(crate) struct ClaimView {
 /// [`super::Commit`].
 pub(crate) fn release(
     view: &ClaimView,
-    me: Me<'_>,
+    me: Claimant<'_>,
     subnet: &IpNet,
 ) -> Result<Option<Transaction>, Error> {
     let Some(claim) = &view.claim else {

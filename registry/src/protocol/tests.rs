@@ -15,8 +15,8 @@ fn net(text: &str) -> IpNet {
 }
 
 /// Two families, four IPv4 subnets; node `a` is known and has claimed nothing.
-fn view(claims: &[(&str, &str)]) -> View {
-    View {
+fn view(claims: &[(&str, &str)]) -> RegistryView {
+    RegistryView {
         network: Network {
             pod_cidrs: vec![net("10.0.0.0/22"), net("fd00::/64")],
             subnet_lengths: vec![24, 80],
@@ -43,41 +43,41 @@ fn claimed(node: Option<&str>, revision: i64) -> Claimed {
     Claimed { owner, revision }
 }
 
-fn tried(pending: &[IpNet], races: u32) -> Tried {
-    Tried {
+fn tried(pending: &[IpNet], races: u32) -> Attempts {
+    Attempts {
         pending: pending.to_vec(),
         races,
-        ..Tried::default()
+        ..Attempts::default()
     }
 }
 
-fn commit(view: &View, want: Want<'_>, pending: &[IpNet], races: u32) -> Commit {
+fn commit(view: &RegistryView, want: Goal<'_>, pending: &[IpNet], races: u32) -> Commit {
     commit_after(view, want, &tried(pending, races))
 }
 
-fn commit_after(view: &View, want: Want<'_>, tried: &Tried) -> Commit {
+fn commit_after(view: &RegistryView, want: Goal<'_>, tried: &Attempts) -> Commit {
     let node = name("a");
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
     match next(view, me, want, tried).unwrap() {
-        Step::Commit(commit) => commit,
-        Step::Done(subnets) => panic!("done with {subnets:?}"),
+        NextStep::Commit(commit) => commit,
+        NextStep::Done(subnets) => panic!("done with {subnets:?}"),
     }
 }
 
-fn done(view: &View, want: Want<'_>) -> Vec<IpNet> {
+fn done(view: &RegistryView, want: Goal<'_>) -> Vec<IpNet> {
     let node = name("a");
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next(view, me, want, &Tried::default()).unwrap() {
-        Step::Done(subnets) => subnets,
-        Step::Commit(commit) => panic!("not done: {commit:?}"),
+    match next(view, me, want, &Attempts::default()).unwrap() {
+        NextStep::Done(subnets) => subnets,
+        NextStep::Commit(commit) => panic!("not done: {commit:?}"),
     }
 }
 
@@ -117,12 +117,12 @@ fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
         ),
     ];
     for (record, is_present, addresses, expected) in rows {
-        let seen = View {
+        let seen = RegistryView {
             node: record.clone(),
             is_present,
             ..view(&[])
         };
-        let me = Me {
+        let me = Claimant {
             node: &node,
             machine: OURS,
             addresses: addresses.as_deref(),
@@ -133,12 +133,12 @@ fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
         assert!(hold.write.is_none_or(|record| record.machine_id == OURS));
         assert_eq!(hold.revision, seen.node_revision);
     }
-    let taken = View {
+    let taken = RegistryView {
         node: record(THEIRS, address),
         is_present: true,
         ..view(&[])
     };
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -148,12 +148,12 @@ fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
 
 #[test]
 fn a_node_wants_one_subnet_of_each_family_and_no_more() {
-    let none = commit(&view(&[]), Want::Subnets { keep: &[] }, &[], 0);
+    let none = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!(none.claims.len(), 2);
     assert_eq!(none.outcome, none.claims);
     let one = view(&[("fd00::/80", "a")]);
     let keep = [net("fd00::/80")];
-    let half = commit(&one, Want::Subnets { keep: &keep }, &[], 0);
+    let half = commit(&one, Goal::Subnets { keep: &keep }, &[], 0);
     assert_eq!(half.claims.len(), 1);
     assert_eq!(half.outcome, [half.claims[0], net("fd00::/80")]);
     let both = view(&[
@@ -162,7 +162,7 @@ fn a_node_wants_one_subnet_of_each_family_and_no_more() {
         ("fd00::/80", "a"),
     ]);
     let keep = [net("fd00::/80"), net("10.0.2.0/24"), net("10.0.1.0/24")];
-    let owned = done(&both, Want::Subnets { keep: &keep });
+    let owned = done(&both, Goal::Subnets { keep: &keep });
     assert_eq!(
         owned,
         [net("10.0.1.0/24"), net("10.0.2.0/24"), net("fd00::/80")]
@@ -172,7 +172,7 @@ fn a_node_wants_one_subnet_of_each_family_and_no_more() {
 #[test]
 fn a_subnet_that_is_excluded_whole_is_not_claimed() {
     let pod_cidr = net("10.0.0.0/22");
-    let further = Want::Further {
+    let further = Goal::Further {
         pod_cidr: &pod_cidr,
         known: None,
     };
@@ -190,12 +190,12 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
     seen.claims
         .insert(net("10.0.2.0/24"), claimed(Some("c"), 9));
     let node = name("a");
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next(&seen, me, further, &Tried::default()) {
+    match next(&seen, me, further, &Attempts::default()) {
         Err(Error::Exhausted {
             total, excluded, ..
         }) => assert_eq!((total, excluded), (4, 3)),
@@ -206,7 +206,7 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
 #[test]
 fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
     let (node, subnet) = (name("a"), net("10.0.1.0/24"));
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -245,23 +245,23 @@ fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
 
 #[test]
 fn claims_rest_on_what_was_read() {
-    let first = commit(&view(&[]), Want::Subnets { keep: &[] }, &[], 0);
+    let first = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!((first.network_revision, first.name.revision), (2, 3));
     assert!(!first.name.needs_absence());
-    let nobody_agreed = View {
+    let nobody_agreed = RegistryView {
         network_revision: 0,
         ..view(&[])
     };
     assert_eq!(
-        commit(&nobody_agreed, Want::Name, &[], 0).network_revision,
+        commit(&nobody_agreed, Goal::Name, &[], 0).network_revision,
         0
     );
     let node = Some(NodeRecord {
         addresses: Vec::new(),
         machine_id: THEIRS.to_owned(),
     });
-    let taken = View { node, ..view(&[]) };
-    assert!(commit(&taken, Want::Name, &[], 0).name.needs_absence());
+    let taken = RegistryView { node, ..view(&[]) };
+    assert!(commit(&taken, Goal::Name, &[], 0).name.needs_absence());
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
     ]);
     seen.claims.insert(net("10.0.3.0/24"), claimed(None, 9));
     let node = name("a");
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -282,11 +282,11 @@ fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
     match next(
         &seen,
         me,
-        Want::Further {
+        Goal::Further {
             pod_cidr: &pod_cidr,
             known: None,
         },
-        &Tried::default(),
+        &Attempts::default(),
     ) {
         Err(Error::Exhausted { total, by_node, .. }) => {
             assert_eq!((total, by_node[&name("b")]), (4, 3));

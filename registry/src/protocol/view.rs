@@ -10,7 +10,7 @@ use crate::records::{Network, NodeRecord};
 
 /// The part of the registry, at one revision, that a node's decisions rest on.
 #[derive(Debug, Clone)]
-pub(crate) struct View {
+pub(crate) struct RegistryView {
     /// What this node's conflist says; a view of a registry that says otherwise is an error.
     pub(crate) network: Network,
     /// The revision that `config` was last written at; 0 when it does not exist.
@@ -44,7 +44,7 @@ impl Claimed {
     }
 }
 
-impl View {
+impl RegistryView {
     /// The subnets that `node` has claimed, in order of the address.
     pub(super) fn owned_by(&self, node: &NodeName) -> impl Iterator<Item = &IpNet> {
         let claims = self.claims.iter();

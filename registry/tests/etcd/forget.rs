@@ -121,7 +121,7 @@ async fn what_is_disowned_is_taken_off_the_file_in_peace() {
     owned.store(folder.path()).unwrap();
     let load = || Owned::load(folder.path()).unwrap().unwrap().subnets;
     let lose = async |name: &str, lost: &[IpNet]| {
-        let in_peace: owned::InPeace<'_> = &|change| {
+        let in_peace: owned::UnderLedgerLock<'_> = &|change| {
             assert_eq!(load(), subnets);
             change()
         };

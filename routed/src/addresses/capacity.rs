@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use ipam::Usage;
+use ipam::SubnetUsage;
 use ipnet::IpNet;
 
 /// Less than this share of a subnet left is little...
@@ -28,17 +28,17 @@ pub(crate) enum Need {
 /// What a node needs whose subnets of one pod CIDR are `pool`, in the order in which it came to
 /// own them, and of which each has been empty for as long as `empty_for` says.
 pub(crate) fn needs(
-    pool: &[Usage],
+    pool: &[SubnetUsage],
     empty_for: impl Fn(&IpNet) -> Duration,
     give_back_after: Duration,
 ) -> Option<Need> {
     let (_first, further) = pool.split_first()?;
     let little = little(pool);
-    let ready: u128 = pool.iter().map(Usage::ready).sum();
+    let ready: u128 = pool.iter().map(SubnetUsage::ready).sum();
     if ready <= little {
         return Some(Need::Claim);
     }
-    let is_spare = |usage: &&Usage| {
+    let is_spare = |usage: &&SubnetUsage| {
         usage.held == 0
             && usage.cooling == 0
             && ready - usage.ready() > 2 * little
@@ -49,7 +49,7 @@ pub(crate) fn needs(
 }
 
 /// So few addresses are little. A subnet of a single address has none left only when it is held.
-fn little(pool: &[Usage]) -> u128 {
+fn little(pool: &[SubnetUsage]) -> u128 {
     let capacity = pool.iter().map(|usage| usage.capacity).max();
     let capacity = capacity.unwrap_or_default();
     (capacity / SHARE)
@@ -64,8 +64,8 @@ mod tests {
     const AFTER: Duration = Duration::from_secs(600);
 
     /// Subnet number `n` with so many addresses of a kind.
-    fn usage(n: u8, capacity: u128, held: u64, cooling: u64) -> Usage {
-        Usage {
+    fn usage(n: u8, capacity: u128, held: u64, cooling: u64) -> SubnetUsage {
+        SubnetUsage {
             subnet: format!("10.244.{n}.0/24").parse().unwrap(),
             capacity,
             held,
@@ -74,7 +74,7 @@ mod tests {
         }
     }
 
-    fn needed(pool: &[Usage], empty_for: u64) -> Option<Need> {
+    fn needed(pool: &[SubnetUsage], empty_for: u64) -> Option<Need> {
         needs(pool, |_| Duration::from_secs(empty_for), AFTER)
     }
 
@@ -144,7 +144,7 @@ mod tests {
             usage(2, 253, 0, 0),
             usage(3, 253, 0, 0),
         );
-        let back = |usage: Usage| Some(Need::GiveBack(usage.subnet));
+        let back = |usage: SubnetUsage| Some(Need::GiveBack(usage.subnet));
         for (case, pool, empty_for, expected) in [
             ("not yet", vec![first, second], 599, None),
             ("now", vec![first, second], 600, back(second)),

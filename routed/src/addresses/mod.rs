@@ -17,7 +17,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ipam::{Disk, Ledger, Usage, since_boot};
+use ipam::{Disk, Ledger, SubnetUsage, since_boot};
 use ipnet::IpNet;
 use registry::Network;
 use registry::owned::Owned;
@@ -30,7 +30,7 @@ use wire::node::{MachineId, NodeName};
 use crate::addresses::capacity::{Need, needs};
 use crate::addresses::folder_watch::FolderWatch;
 use crate::addresses::sweeper::Sweeper;
-use crate::log::Said;
+use crate::log::OnChange;
 
 /// The least time between two looks, and how much longer than a look it is: a storm of pods costs
 /// a tenth of a processor at most.
@@ -41,10 +41,10 @@ const REST_FACTOR: u32 = 10;
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Whatever went wrong.
-type Failure = Box<dyn Error + Send + Sync>;
+type AnyError = Box<dyn Error + Send + Sync>;
 
 /// Who keeps house, and where.
-pub(crate) struct Steward {
+pub(crate) struct AddressManager {
     conf: IpamConfig,
     network: Network,
     node: NodeName,
@@ -59,17 +59,17 @@ pub(crate) struct Steward {
     empty: BTreeMap<IpNet, Instant>,
     /// Of which pod CIDRs no subnet could be claimed.
     short: BTreeMap<IpNet, Shortage>,
-    trouble: Said,
+    trouble: OnChange,
 }
 
 #[derive(Debug, Default)]
 struct Shortage {
     failures: u32,
     retry_at: Option<Instant>,
-    said: Said,
+    said: OnChange,
 }
 
-impl Steward {
+impl AddressManager {
     /// The steward of `node`, whose claims are remembered in `folder` and whose addresses are in
     /// the folder `ledger`.
     pub(crate) fn new(
@@ -90,7 +90,7 @@ impl Steward {
             owned: None,
             empty: BTreeMap::new(),
             short: BTreeMap::new(),
-            trouble: Said::default(),
+            trouble: OnChange::default(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Steward {
         &mut self,
         watch: Option<&FolderWatch>,
         news: &mpsc::Sender<Owned>,
-    ) -> Result<Instant, Failure> {
+    ) -> Result<Instant, AnyError> {
         self.open()?;
         if let Some(watch) = watch {
             watch.renew()?;
@@ -158,7 +158,7 @@ impl Steward {
     }
 
     /// Reads what the node owns, and tells of it if it is news: `flatland-ipam` claims too.
-    async fn tell(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), Failure> {
+    async fn tell(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         if owned != self.owned {
             self.owned.clone_from(&owned);
@@ -170,7 +170,7 @@ impl Steward {
         Ok(())
     }
 
-    fn needed(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> Result<Option<Need>, Failure> {
+    fn needed(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> Result<Option<Need>, AnyError> {
         let pool = self.pool(pod_cidr);
         let (exclude, cool_down) = (&self.conf.exclude, self.conf.cool_down);
         let usage = self
@@ -197,7 +197,7 @@ impl Steward {
 
     /// Notes since when subnets beyond the first are empty, and when they will have been for long
     /// enough.
-    fn note_empty(&mut self, usage: &[Usage], now: Instant, next: &mut Instant) {
+    fn note_empty(&mut self, usage: &[SubnetUsage], now: Instant, next: &mut Instant) {
         for usage in usage.iter().skip(1) {
             if usage.held > 0 || usage.cooling > 0 {
                 self.empty.remove(&usage.subnet);

@@ -8,7 +8,7 @@ use registry::owned;
 use registry::{Backoff, Policy, Registry};
 use tracing::{info, warn};
 
-use crate::addresses::{Failure, Steward};
+use crate::addresses::{AddressManager, AnyError};
 use crate::text::list;
 
 /// Between tries to claim a subnet. Not longer than half the time for which a shortage is believed
@@ -18,9 +18,9 @@ const PAUSES: Backoff = Backoff {
     most: Duration::from_secs(60),
 };
 
-impl Steward {
+impl AddressManager {
     /// A registry for one claim: connections that are used once a day are not kept.
-    fn registry(&self) -> Result<Registry, Failure> {
+    fn registry(&self) -> Result<Registry, AnyError> {
         let policy = Policy::default();
         Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
     }
@@ -38,7 +38,7 @@ impl Steward {
         let result = match self.registry() {
             Ok(registry) => owned::further(&registry, folder, node, machine, pod_cidr, &seen)
                 .await
-                .map_err(Failure::from),
+                .map_err(AnyError::from),
             Err(error) => Err(error),
         };
         match result {
@@ -72,13 +72,13 @@ impl Steward {
     }
 
     /// Gives an empty subnet back. Returns whether it was still empty.
-    pub(super) async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, Failure> {
+    pub(super) async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, AnyError> {
         let ledger = self.ledger.clone();
         let let_go = move |take_off: &dyn Fn() -> Result<(), registry::Error>| {
             let ledger = Ledger::create(Disk::new(ledger))?;
             let Some(session) = ledger.try_lock()? else {
                 // Somebody is about to take an address, perhaps of this subnet.
-                return Ok::<_, Failure>(false);
+                return Ok::<_, AnyError>(false);
             };
             session.let_go(subnet, || Ok(take_off()?))
         };

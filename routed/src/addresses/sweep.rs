@@ -26,10 +26,10 @@ pub(crate) enum Remains {
 
 /// Attachments whose namespace is gone, and since when.
 #[derive(Debug, Default)]
-pub(crate) struct Suspects(BTreeMap<IpAddr, Suspect>);
+pub(crate) struct Suspects(BTreeMap<IpAddr, GoneAttachment>);
 
 #[derive(Debug)]
-struct Suspect {
+struct GoneAttachment {
     allocation: Allocation,
     remains: Remains,
     since: Instant,
@@ -38,7 +38,7 @@ struct Suspect {
 
 /// What to do about an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum SweepAction {
     /// Free it.
     Free(IpAddr, Allocation),
     /// Tell people that something keeps its namespace.
@@ -54,7 +54,7 @@ impl Suspects {
         mut remains: impl FnMut(&Allocation) -> Remains,
         now: Instant,
         grace: Duration,
-    ) -> Vec<Verdict> {
+    ) -> Vec<SweepAction> {
         let mut before = std::mem::take(&mut self.0);
         let mut verdicts = Vec::new();
         for (address, allocation) in held {
@@ -62,13 +62,16 @@ impl Suspects {
             if remains == Remains::Namespace {
                 continue;
             }
-            let same = |it: &Suspect| it.allocation == allocation && it.remains == remains;
-            let mut suspect = before.remove(&address).filter(same).unwrap_or(Suspect {
-                allocation,
-                remains,
-                since: now,
-                is_reported: false,
-            });
+            let same = |it: &GoneAttachment| it.allocation == allocation && it.remains == remains;
+            let mut suspect = before
+                .remove(&address)
+                .filter(same)
+                .unwrap_or(GoneAttachment {
+                    allocation,
+                    remains,
+                    since: now,
+                    is_reported: false,
+                });
             if now - suspect.since >= grace {
                 verdicts.extend(suspect.verdict(address));
             }
@@ -83,22 +86,22 @@ impl Suspects {
     }
 }
 
-impl Suspect {
-    fn verdict(&mut self, address: IpAddr) -> Option<Verdict> {
+impl GoneAttachment {
+    fn verdict(&mut self, address: IpAddr) -> Option<SweepAction> {
         if self.remains == Remains::Nothing {
-            return Some(Verdict::Free(address, self.allocation.clone()));
+            return Some(SweepAction::Free(address, self.allocation.clone()));
         }
         let is_news = !self.is_reported;
         self.is_reported = true;
-        is_news.then(|| Verdict::Tell(address, self.allocation.clone()))
+        is_news.then(|| SweepAction::Tell(address, self.allocation.clone()))
     }
 }
 
 /// Host ends without an alias, and since when they have been seen so.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(BTreeMap<u32, Instant>);
+pub(crate) struct OrphanLinks(BTreeMap<u32, Instant>);
 
-impl Unfinished {
+impl OrphanLinks {
     /// Judges the node's `links` at `now`. Returns the indexes of those that have been unfinished
     /// for `grace`.
     pub(crate) fn judge(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
@@ -138,7 +141,7 @@ mod tests {
     }
 
     /// The verdicts of looks at these seconds that find this container and this left of it.
-    fn looks(looks: &[(u64, &str, Remains)]) -> Vec<Vec<Verdict>> {
+    fn looks(looks: &[(u64, &str, Remains)]) -> Vec<Vec<SweepAction>> {
         let (mut suspects, start) = (Suspects::default(), Instant::now());
         let look = |(at, container, remains): &(u64, &str, Remains)| {
             let now = start + Duration::from_secs(*at);
@@ -151,8 +154,8 @@ mod tests {
     fn an_attachment_is_freed_when_nothing_of_it_is_left_for_the_whole_grace_period() {
         use Remains::{Interface, Namespace, Nothing};
         let (address, a) = held("a");
-        let free = vec![Verdict::Free(address, a.clone())];
-        let tell = vec![Verdict::Tell(address, a)];
+        let free = vec![SweepAction::Free(address, a.clone())];
+        let tell = vec![SweepAction::Tell(address, a)];
         let none = Vec::new;
         for (case, seen, expected) in [
             (
@@ -241,7 +244,7 @@ mod tests {
                 vec![],
             ),
         ] {
-            let (mut unfinished, start) = (Unfinished::default(), Instant::now());
+            let (mut unfinished, start) = (OrphanLinks::default(), Instant::now());
             let mut left = Vec::new();
             for (at, link) in looks {
                 let now = start + Duration::from_secs(at);

@@ -15,8 +15,8 @@ use wire::conf::IpamConfig;
 use wire::netlink::{self, Link, Request, Socket};
 use wire::pod_link::host_interface;
 
-use crate::addresses::sweep::Unfinished;
-use crate::addresses::sweep::{Remains, Suspects, Verdict};
+use crate::addresses::sweep::OrphanLinks;
+use crate::addresses::sweep::{Remains, Suspects, SweepAction};
 use crate::kernel::Netlink;
 
 /// The shortest and the longest time between two looks.
@@ -34,7 +34,7 @@ pub(crate) struct Sweeper {
     grace: Duration,
     kernel: Netlink,
     suspects: Suspects,
-    unfinished: Unfinished,
+    unfinished: OrphanLinks,
     next: Option<Instant>,
 }
 
@@ -46,7 +46,7 @@ impl Sweeper {
             grace: conf.sweep_after,
             kernel: Netlink::default(),
             suspects: Suspects::default(),
-            unfinished: Unfinished::default(),
+            unfinished: OrphanLinks::default(),
             next: None,
         }
     }
@@ -63,7 +63,7 @@ impl Sweeper {
         let verdicts = self.suspects.judge(held, &mut remains, now, self.grace);
         for verdict in verdicts {
             match verdict {
-                Verdict::Free(address, allocation) => {
+                SweepAction::Free(address, allocation) => {
                     let (who, netns) = (who(&allocation), netns(&allocation));
                     if ledger
                         .lock()?
@@ -72,7 +72,7 @@ impl Sweeper {
                         info!("{address} of {who} is freed: {netns} is gone, and no DEL came");
                     }
                 }
-                Verdict::Tell(address, allocation) => warn!(
+                SweepAction::Tell(address, allocation) => warn!(
                     "{address} of {} stays: {} is gone, but something keeps the namespace, as the \
                      pod's interface {} is still there; find it with lsns -t net",
                     who(&allocation),

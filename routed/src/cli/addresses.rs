@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::Args;
-use ipam::{Allocation, Disk, Inventory, Ledger, Usage};
+use ipam::{Allocation, Disk, Inventory, Ledger, SubnetUsage};
 use ipnet::IpNet;
 use registry::owned::Owned;
 use serde::Serialize;
@@ -13,8 +13,8 @@ use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 
 use super::table::{Align, Cell, render};
-use super::{Failure, Format, Network, json};
-use crate::cli::terminal::Screen;
+use super::{CommandError, Format, Network, json};
+use crate::cli::terminal::Terminal;
 use crate::time;
 
 /// The flags of `routed addresses`.
@@ -30,12 +30,12 @@ pub(crate) struct AddressesArgs {
 
 /// What is printed.
 #[derive(Debug, Serialize)]
-struct Overview {
+struct AddressesOutput {
     network: String,
     node: Option<NodeName>,
-    subnets: Vec<Row>,
+    subnets: Vec<AddressRow>,
     total: Totals,
-    addresses: Vec<Holder>,
+    addresses: Vec<AddressHolder>,
 }
 
 /// How much is used of something.
@@ -47,7 +47,7 @@ struct Counts {
 }
 
 #[derive(Debug, Serialize)]
-struct Row {
+struct AddressRow {
     subnet: IpNet,
     #[serde(flatten)]
     counts: Counts,
@@ -60,7 +60,7 @@ struct Totals {
 }
 
 #[derive(Debug, Serialize)]
-struct Holder {
+struct AddressHolder {
     address: IpAddr,
     /// Whether it is from a subnet that this node owns.
     owned: bool,
@@ -69,7 +69,7 @@ struct Holder {
 }
 
 /// The table, or the JSON.
-pub(crate) fn run(args: &AddressesArgs) -> Result<String, Failure> {
+pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let network = conflist.network();
     let owned = Owned::load(&state_dir(network))?;
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, Failure> {
         drop(writeln!(io::stderr(), "routed: {why}"));
     }
     let rows = usage(ledger.as_ref(), &subnets, conflist.ipam())?;
-    let overview = Overview {
+    let overview = AddressesOutput {
         network: network.to_owned(),
         node,
         total: totals(&rows),
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, Failure> {
     };
     match args.output {
         Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview, time::now(), Screen::of_stdout())),
+        Format::Table => Ok(table(&overview, time::now(), Terminal::of_stdout())),
     }
 }
 
@@ -104,8 +104,8 @@ fn usage(
     ledger: Option<&Ledger>,
     subnets: &[IpNet],
     conf: &IpamConfig,
-) -> Result<Vec<Row>, Failure> {
-    let row = |usage: &Usage| Row {
+) -> Result<Vec<AddressRow>, CommandError> {
+    let row = |usage: &SubnetUsage| AddressRow {
         subnet: usage.subnet,
         counts: Counts {
             used: usage.held,
@@ -118,7 +118,7 @@ fn usage(
         let usage = ledger.usage(subnets, &conf.exclude, conf.cool_down, now)?;
         return Ok(usage.iter().map(row).collect());
     }
-    let unused = |subnet: &IpNet| Row {
+    let unused = |subnet: &IpNet| AddressRow {
         subnet: *subnet,
         counts: Counts {
             free: ipam::usable(subnet, &conf.exclude),
@@ -128,7 +128,7 @@ fn usage(
     Ok(subnets.iter().map(unused).collect())
 }
 
-fn totals(rows: &[Row]) -> Totals {
+fn totals(rows: &[AddressRow]) -> Totals {
     let mut totals = Totals::default();
     for row in rows {
         let total = match row.subnet {
@@ -142,9 +142,9 @@ fn totals(rows: &[Row]) -> Totals {
     totals
 }
 
-fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<Holder> {
+fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<AddressHolder> {
     let held = inventory.held.into_iter();
-    held.map(|(address, allocation)| Holder {
+    held.map(|(address, allocation)| AddressHolder {
         address,
         owned: subnets.iter().any(|subnet| subnet.contains(&address)),
         allocation,
@@ -152,7 +152,7 @@ fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<Holder> {
     .collect()
 }
 
-fn table(overview: &Overview, now: u64, screen: Screen) -> String {
+fn table(overview: &AddressesOutput, now: u64, screen: Terminal) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
     let counts = |name: String, counts: Counts| {
@@ -230,8 +230,8 @@ fn table(overview: &Overview, now: u64, screen: Screen) -> String {
 mod tests {
     use super::*;
 
-    fn holder(address: &str, pod: Option<&str>, owned: bool) -> Holder {
-        Holder {
+    fn holder(address: &str, pod: Option<&str>, owned: bool) -> AddressHolder {
+        AddressHolder {
             address: address.parse().unwrap(),
             owned,
             allocation: Allocation {
@@ -247,8 +247,8 @@ mod tests {
         }
     }
 
-    fn overview() -> Overview {
-        let row = |subnet: &str, used, cooling, free| Row {
+    fn overview() -> AddressesOutput {
+        let row = |subnet: &str, used, cooling, free| AddressRow {
             subnet: subnet.parse().unwrap(),
             counts: Counts {
                 used,
@@ -261,7 +261,7 @@ mod tests {
             row("10.244.9.0/24", 0, 2, 251),
             row("fd00:10:244:7::/80", 3, 0, 281_474_976_710_651),
         ];
-        Overview {
+        AddressesOutput {
             network: "flatland".to_owned(),
             node: None,
             total: totals(&subnets),
@@ -286,7 +286,7 @@ IPv6 in total          3        0  281474976710651
 ADDRESS     HOLDER       INTERFACE    AGE
 10.244.7.2  default/web  eth0       1h40m
 10.244.3.2  c1           eth0       1h40m  not of this node's subnets";
-        assert_eq!(table(&overview(), 7_000, Screen::PIPE), expected);
+        assert_eq!(table(&overview(), 7_000, Terminal::PIPE), expected);
     }
 
     #[test]

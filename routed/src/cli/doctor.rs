@@ -7,9 +7,9 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::{Failure, Format, Network, Report, json, wait};
-use crate::cli::terminal::{Screen, Tone};
-use crate::doctor::{Finding, Verdict, collect, examine};
+use super::{CommandError, Format, Network, Report, json, wait};
+use crate::cli::terminal::{Terminal, Tone};
+use crate::doctor::{Finding, Severity, collect, examine};
 
 /// The flags of `routed doctor`.
 #[derive(Debug, Args)]
@@ -36,14 +36,14 @@ pub(crate) struct DoctorArgs {
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]
-struct Overview<'a> {
+struct DoctorOutput<'a> {
     broken: usize,
     warnings: usize,
     findings: &'a [Finding],
 }
 
 /// Examines this host.
-pub(crate) fn run(args: &DoctorArgs) -> Result<Report, Failure> {
+pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     let conflist = match args.network.read() {
         Ok(conflist) => Ok(conflist),
         // Somebody named it: it is to be read.
@@ -56,10 +56,10 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, Failure> {
         wait(async { Ok(collect(conflist, services, &args.node_address, &args.cni_bin).await) })?;
     let findings = examine(&facts);
     let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
-    let (broken, warnings) = (count(Verdict::Broken), count(Verdict::Warning));
+    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
     let text = match args.output {
-        Format::Table => screen(&findings, Screen::of_stdout()),
-        Format::Json => json(&Overview {
+        Format::Table => screen(&findings, Terminal::of_stdout()),
+        Format::Json => json(&DoctorOutput {
             broken,
             warnings,
             findings: &findings,
@@ -69,14 +69,14 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, Failure> {
     Ok(Report { text, status })
 }
 
-fn screen(findings: &[Finding], screen: Screen) -> String {
+fn screen(findings: &[Finding], screen: Terminal) -> String {
     let mut lines = Vec::new();
     for finding in findings {
         let (word, tone) = match finding.verdict {
-            Verdict::Ok => ("ok", Tone::Good),
-            Verdict::Warning => ("warning", Tone::Doubtful),
-            Verdict::Broken => ("broken", Tone::Bad),
-            Verdict::Unknown => ("unknown", Tone::Doubtful),
+            Severity::Ok => ("ok", Tone::Good),
+            Severity::Warning => ("warning", Tone::Doubtful),
+            Severity::Broken => ("broken", Tone::Bad),
+            Severity::Unknown => ("unknown", Tone::Doubtful),
         };
         let word = screen.paint(&format!("{word:<7}"), tone);
         let (check, evidence) = (finding.check, &finding.evidence);
@@ -84,7 +84,7 @@ fn screen(findings: &[Finding], screen: Screen) -> String {
         lines.extend(finding.fix.as_ref().map(|fix| format!("{:9}{fix}", "")));
     }
     let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
-    let (broken, warnings) = (count(Verdict::Broken), count(Verdict::Warning));
+    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
     lines.push(format!("\n{broken} broken, {warnings} warnings"));
     lines.join("\n")
 }
@@ -102,8 +102,8 @@ mod tests {
             fix: fix.map(Into::into),
         };
         let findings = [
-            finding("MTU", Verdict::Ok, None),
-            finding("etcd", Verdict::Broken, Some("start it")),
+            finding("MTU", Severity::Ok, None),
+            finding("etcd", Severity::Broken, Some("start it")),
         ];
         let expected = "\
 ok       MTU: as seen
@@ -111,6 +111,6 @@ broken   etcd: as seen
          start it
 
 1 broken, 0 warnings";
-        assert_eq!(screen(&findings, Screen::PIPE), expected);
+        assert_eq!(screen(&findings, Terminal::PIPE), expected);
     }
 }

@@ -3,10 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Failure, Format, Network, Report, json, wait};
-use crate::cli::terminal::{Screen, Tone};
-use crate::doctor::Verdict;
-use crate::explain::{Step, Unusable, collect, walk};
+use super::{CommandError, Format, Network, Report, json, wait};
+use crate::cli::terminal::{Terminal, Tone};
+use crate::doctor::Severity;
+use crate::explain::{PathStep, Unusable, collect, walk};
 
 /// The flags of `routed explain`.
 #[derive(Debug, Args)]
@@ -29,29 +29,29 @@ pub(crate) struct ExplainArgs {
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]
-struct Overview<'a> {
+struct ExplainOutput<'a> {
     from: &'a str,
     to: &'a str,
-    broken: Option<&'a Step>,
-    steps: &'a [Step],
+    broken: Option<&'a PathStep>,
+    steps: &'a [PathStep],
 }
 
-impl From<Unusable> for Failure {
+impl From<Unusable> for CommandError {
     fn from(why: Unusable) -> Self {
         Self::usage(why.to_string())
     }
 }
 
 /// Walks the way.
-pub(crate) fn run(args: &ExplainArgs) -> Result<Report, Failure> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     let conflist = args.network.read()?;
     let pods = [args.from.as_str(), args.to.as_str()];
     let facts = wait(async { Ok(collect(conflist.ipam(), pods).await?) })?;
     let steps = walk(&facts);
-    let broken = steps.iter().find(|step| step.verdict == Verdict::Broken);
+    let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
     let text = match args.output {
-        Format::Table => screen(&steps, broken, Screen::of_stdout()),
-        Format::Json => json(&Overview {
+        Format::Table => screen(&steps, broken, Terminal::of_stdout()),
+        Format::Json => json(&ExplainOutput {
             from: &args.from,
             to: &args.to,
             broken,
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, Failure> {
     Ok(Report { text, status })
 }
 
-fn screen(steps: &[Step], broken: Option<&Step>, screen: Screen) -> String {
+fn screen(steps: &[PathStep], broken: Option<&PathStep>, screen: Terminal) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut of = "";
     for step in steps {
@@ -71,9 +71,9 @@ fn screen(steps: &[Step], broken: Option<&Step>, screen: Screen) -> String {
             lines.push(of.to_owned());
         }
         let (word, tone) = match step.verdict {
-            Verdict::Ok => ("ok", Tone::Good),
-            Verdict::Broken => ("broken", Tone::Bad),
-            Verdict::Warning | Verdict::Unknown => ("unknown", Tone::Doubtful),
+            Severity::Ok => ("ok", Tone::Good),
+            Severity::Broken => ("broken", Tone::Bad),
+            Severity::Warning | Severity::Unknown => ("unknown", Tone::Doubtful),
         };
         let word = screen.paint(&format!("{word:<7}"), tone);
         lines.push(format!("  {word}  {}: {}", step.link, step.evidence));
@@ -94,8 +94,8 @@ fn screen(steps: &[Step], broken: Option<&Step>, screen: Screen) -> String {
 mod tests {
     use super::*;
 
-    fn step(of: &str, link: &'static str, verdict: Verdict, fix: Option<&str>) -> Step {
-        Step {
+    fn step(of: &str, link: &'static str, verdict: Severity, fix: Option<&str>) -> PathStep {
+        PathStep {
             of: of.into(),
             link,
             verdict,
@@ -107,8 +107,8 @@ mod tests {
     #[test]
     fn the_way_is_shown_link_by_link_and_the_broken_one_is_named() {
         let steps = [
-            step("default/a", "address", Verdict::Ok, None),
-            step("10.244.9.2", "route", Verdict::Broken, Some("mend it")),
+            step("default/a", "address", Severity::Ok, None),
+            step("10.244.9.2", "route", Severity::Broken, Some("mend it")),
         ];
         let expected = "\
 default/a
@@ -118,8 +118,8 @@ default/a
            mend it
 
 broken: route of 10.244.9.2";
-        assert_eq!(screen(&steps, Some(&steps[1]), Screen::PIPE), expected);
-        let text = screen(&steps[..1], None, Screen::PIPE);
+        assert_eq!(screen(&steps, Some(&steps[1]), Terminal::PIPE), expected);
+        let text = screen(&steps[..1], None, Terminal::PIPE);
         assert!(text.ends_with("\n\nnothing is broken, as far as this node can see"));
     }
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
-use super::{Failure, Format, Network, json, wait};
-use crate::daemon::state_file::Memory;
+use super::{CommandError, Format, Network, json, wait};
+use crate::daemon::state_file::StateFile;
 use crate::rib::held::Owners;
 use crate::text::list;
 use crate::time;
@@ -29,7 +29,7 @@ pub(crate) struct ForgetArgs {
     ///
     /// The latter lets go of the routes that nodes hold to it since etcd lost its claim.
     #[arg(value_name = "NODE|SUBNET")]
-    target: Target,
+    target: ForgetTarget,
 
     /// Forgets the node although it is present.
     ///
@@ -48,14 +48,14 @@ pub(crate) struct ForgetArgs {
 
 /// What is gone.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct ForgetOutput {
     /// The node that is forgotten, if it was a node.
     node: Option<NodeName>,
     /// The subnets that are free, or to which no route is held any more.
     subnets: Vec<IpNet>,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ForgetOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.node, self.subnets.as_slice()) {
             (Some(node), []) => write!(f, "node {node} is forgotten; it owned no subnet"),
@@ -66,12 +66,12 @@ impl fmt::Display for Outcome {
 }
 
 #[derive(Debug, Clone)]
-enum Target {
+enum ForgetTarget {
     Node(NodeName),
     Subnet(IpNet),
 }
 
-impl FromStr for Target {
+impl FromStr for ForgetTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -89,20 +89,20 @@ impl FromStr for Target {
 }
 
 /// Forgets, and says what is free now.
-pub(crate) fn run(args: &ForgetArgs) -> Result<String, Failure> {
+pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let registry = Registry::open(conflist.ipam())?;
     if registry.is_local() {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "network {} has no etcd section: there are no other nodes",
             conflist.network()
         )));
     }
     let outcome = wait(async {
         match &args.target {
-            Target::Subnet(subnet) => let_go(&registry, subnet).await,
-            Target::Node(node) => {
-                let memory = Memory::recall(&run_dir(conflist.network()));
+            ForgetTarget::Subnet(subnet) => let_go(&registry, subnet).await,
+            ForgetTarget::Node(node) => {
+                let memory = StateFile::recall(&run_dir(conflist.network()));
                 forget(&registry, node, args.force, memory.held()).await
             }
         }
@@ -118,7 +118,7 @@ async fn forget(
     node: &NodeName,
     force: bool,
     held: &Owners,
-) -> Result<Outcome, Failure> {
+) -> Result<ForgetOutput, CommandError> {
     let (mut subnets, is_known) = match registry.forget(node, force).await? {
         Forget::Present(presence) => return Err(refusal(node, presence.as_ref())),
         Forget::Done(gone) => (gone.subnets, true),
@@ -134,28 +134,28 @@ async fn forget(
         let known: Vec<_> = registry.snapshot().await?.nodes.into_keys().collect();
         return Err(unknown(node, &known));
     }
-    Ok(Outcome {
+    Ok(ForgetOutput {
         node: Some(node.clone()),
         subnets,
     })
 }
 
-async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<Outcome, Failure> {
+async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<ForgetOutput, CommandError> {
     if registry.network().pod_cidr_of(subnet).is_none() {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "{subnet} is not a subnet of the network ({})",
             registry.network()
         )));
     }
     let nobody = NodeName::new(NOBODY)?;
     if registry.disclaim(&nobody, subnet).await? {
-        return Ok(Outcome {
+        return Ok(ForgetOutput {
             node: None,
             subnets: vec![*subnet],
         });
     }
     let snapshot = registry.snapshot().await?;
-    Err(Failure::usage(match snapshot.subnets.get(subnet) {
+    Err(CommandError::usage(match snapshot.subnets.get(subnet) {
         Some(claim) => format!(
             "{subnet} belongs to node {0}; if that is gone for good: routed forget {0}",
             claim.node
@@ -164,7 +164,7 @@ async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<Outcome, Failure>
     }))
 }
 
-fn refusal(node: &NodeName, presence: Option<&Presence>) -> Failure {
+fn refusal(node: &NodeName, presence: Option<&Presence>) -> CommandError {
     let address = presence.and_then(|presence| presence.address);
     let since = presence.and_then(|presence| presence.since);
     let address = address.map(|address| format!(" at {address}"));
@@ -175,15 +175,15 @@ fn refusal(node: &NodeName, presence: Option<&Presence>) -> Failure {
         address.unwrap_or_default(),
         since.unwrap_or_default()
     );
-    Failure::new(PRESENT, text)
+    CommandError::new(PRESENT, text)
 }
 
-fn unknown(node: &NodeName, known: &[impl fmt::Display]) -> Failure {
+fn unknown(node: &NodeName, known: &[impl fmt::Display]) -> CommandError {
     let known = match known {
         [] => "it knows of no node".to_owned(),
         _ => format!("it knows {}", list(known)),
     };
-    Failure::new(
+    CommandError::new(
         1,
         format!("the registry has nothing of a node {node}; {known}"),
     )
@@ -202,7 +202,7 @@ mod tests {
             ("10.244.3/24", Err("no subnet")),
             ("N_1", Err("N_1")),
         ] {
-            let target: Result<Target, _> = text.parse();
+            let target: Result<ForgetTarget, _> = text.parse();
             match (target, expected) {
                 (Ok(target), Ok(expected)) => assert_eq!(format!("{target:?}"), expected),
                 (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),

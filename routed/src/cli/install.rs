@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use wire::conf::{Conflist, EtcdConfig, PROGRAMS};
 
-use super::{Failure, Format, json};
+use super::{CommandError, Format, json};
 use crate::atomic_file;
 use crate::host::forwarding;
 use crate::kernel::Netlink;
@@ -57,7 +57,7 @@ pub(crate) struct InstallArgs {
 
 /// What was done.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct InstallOutput {
     files: Vec<Installed>,
     /// Kernel settings that were made.
     settings: Vec<String>,
@@ -70,7 +70,7 @@ struct Installed {
     changed: bool,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for InstallOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files = self.files.iter().map(|file| {
             let state = if file.changed {
@@ -86,27 +86,27 @@ impl fmt::Display for Outcome {
 }
 
 /// Does it, and says what it did.
-pub(crate) fn run(args: &InstallArgs) -> Result<String, Failure> {
+pub(crate) fn run(args: &InstallArgs) -> Result<String, CommandError> {
     let conflist = Conflist::read(&args.conflist)?;
     let from = match &args.from {
         Some(from) => from.clone(),
         None => own_folder()?,
     };
     let files = files(args, conflist.ipam().etcd.as_ref());
-    let programs = PROGRAMS.map(|name| File {
+    let programs = PROGRAMS.map(|name| InstallFile {
         from: from.join(name),
         to: args.cni_bin.join(name),
         mode: PROGRAM,
     });
     // All are read before one is written: a newer plugin beside an older one is rather avoided.
-    let read: Vec<(File, Vec<u8>)> = files
+    let read: Vec<(InstallFile, Vec<u8>)> = files
         .into_iter()
         .chain(programs)
         .map(|file| Ok((file.read()?, file)))
-        .map(|read: Result<_, Failure>| read.map(|(content, file)| (file, content)))
+        .map(|read: Result<_, CommandError>| read.map(|(content, file)| (file, content)))
         .collect::<Result<_, _>>()?;
     let files = read.iter().map(|(file, content)| file.write(content));
-    let outcome = Outcome {
+    let outcome = InstallOutput {
         files: files.collect::<Result<_, _>>()?,
         settings: switch_forwarding_on(&conflist)?,
     };
@@ -118,14 +118,14 @@ pub(crate) fn run(args: &InstallArgs) -> Result<String, Failure> {
 
 /// A file to be copied.
 #[derive(Debug, PartialEq, Eq)]
-struct File {
+struct InstallFile {
     from: PathBuf,
     to: PathBuf,
     mode: u32,
 }
 
-impl File {
-    fn read(&self) -> Result<Vec<u8>, Failure> {
+impl InstallFile {
+    fn read(&self) -> Result<Vec<u8>, CommandError> {
         let why = match fs::read(&self.from) {
             Ok(content) if content.is_empty() => "it is empty".to_owned(),
             Ok(content) => return Ok(content),
@@ -133,14 +133,14 @@ impl File {
         };
         let from = self.from.display();
         let text = format!("cannot read {from}: {why}; nothing was installed");
-        Err(Failure::new(1, text))
+        Err(CommandError::new(1, text))
     }
 
     /// An ADD that runs meanwhile goes on with the file that it began with.
-    fn write(&self, content: &[u8]) -> Result<Installed, Failure> {
+    fn write(&self, content: &[u8]) -> Result<Installed, CommandError> {
         let changed = atomic_file::replace_with(&self.to, content, self.mode).map_err(|error| {
             let text = format!("cannot install {}: {error}", self.to.display());
-            Failure::new(1, text)
+            CommandError::new(1, text)
         })?;
         let path = self.to.clone();
         Ok(Installed { path, changed })
@@ -148,7 +148,7 @@ impl File {
 }
 
 /// The files for etcd, to where the host's own programs find them.
-fn files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<File> {
+fn files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<InstallFile> {
     let (Some(from), Some(host), Some(etcd)) = (&args.etcd_files, &args.host, etcd) else {
         return Vec::new();
     };
@@ -156,7 +156,7 @@ fn files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<File> {
     let named = named.into_iter().flatten();
     named
         .filter_map(|path| {
-            Some(File {
+            Some(InstallFile {
                 from: from.join(path.file_name()?),
                 to: host.join(path.strip_prefix("/").ok()?),
                 mode: SECRET,
@@ -165,16 +165,18 @@ fn files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<File> {
         .collect()
 }
 
-fn own_folder() -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::new(1, format!("cannot find this program's folder: {error}")))?;
+fn own_folder() -> Result<PathBuf, CommandError> {
+    let own = std::env::current_exe().map_err(|error| {
+        CommandError::new(1, format!("cannot find this program's folder: {error}"))
+    })?;
     Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
-fn switch_forwarding_on(conflist: &Conflist) -> Result<Vec<String>, Failure> {
+fn switch_forwarding_on(conflist: &Conflist) -> Result<Vec<String>, CommandError> {
     let network = conflist.ipam().into();
-    forwarding::ensure(&mut Netlink::default(), &network)
-        .map_err(|error| Failure::new(1, format!("the node does not forward packets: {error}")))
+    forwarding::ensure(&mut Netlink::default(), &network).map_err(|error| {
+        CommandError::new(1, format!("the node does not forward packets: {error}"))
+    })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub(crate) enum Format {
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     /// The exit status.
     pub(crate) status: u8,
     /// What failed, and what to do about it.
@@ -73,7 +73,7 @@ impl From<String> for Report {
     }
 }
 
-impl Failure {
+impl CommandError {
     fn new(status: u8, text: String) -> Self {
         Self { status, text }
     }
@@ -84,25 +84,25 @@ impl Failure {
     }
 }
 
-impl From<cni::Error> for Failure {
+impl From<cni::Error> for CommandError {
     fn from(error: cni::Error) -> Self {
         Self::usage(error.to_string())
     }
 }
 
-impl From<registry::Error> for Failure {
+impl From<registry::Error> for CommandError {
     fn from(error: registry::Error) -> Self {
         Self::new(1, error.to_string())
     }
 }
 
-impl From<client::Error> for Failure {
+impl From<client::Error> for CommandError {
     fn from(error: client::Error) -> Self {
         Self::new(1, error.to_string())
     }
 }
 
-impl From<ipam::Error> for Failure {
+impl From<ipam::Error> for CommandError {
     fn from(error: ipam::Error) -> Self {
         Self::new(1, error.to_string())
     }
@@ -115,7 +115,7 @@ impl Network {
     }
 
     /// Reads the conflist.
-    fn read(&self) -> Result<Conflist, Failure> {
+    fn read(&self) -> Result<Conflist, CommandError> {
         match &self.conflist {
             Some(path) => Ok(Conflist::read(path)?),
             None => find(Path::new(INSTALLED)).map(|(_, conflist)| conflist),
@@ -124,10 +124,10 @@ impl Network {
 }
 
 /// The one conflist of ours in `folder`.
-fn find(folder: &Path) -> Result<(PathBuf, Conflist), Failure> {
+fn find(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
     let entries = fs::read_dir(folder).map_err(|error| {
         let folder = folder.display();
-        Failure::usage(format!("cannot list {folder}: {error}; name a --conflist"))
+        CommandError::usage(format!("cannot list {folder}: {error}; name a --conflist"))
     })?;
     let mut found: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -137,10 +137,10 @@ fn find(folder: &Path) -> Result<(PathBuf, Conflist), Failure> {
     let folder = folder.display();
     match (found.pop(), found.pop()) {
         (Some((conflist, path)), None) => Ok((path, conflist)),
-        (None, _) => Err(Failure::usage(format!(
+        (None, _) => Err(CommandError::usage(format!(
             "no conflist of Flatland in {folder}; name one with --conflist"
         ))),
-        (Some((_, one)), Some((_, other))) => Err(Failure::usage(format!(
+        (Some((_, one)), Some((_, other))) => Err(CommandError::usage(format!(
             "{} and {} are both conflists of Flatland; name one with --conflist",
             one.display(),
             other.display()
@@ -157,17 +157,17 @@ fn daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
     runtime.block_on(client::get(page))
 }
 
-fn json(value: &impl Serialize) -> Result<String, Failure> {
+fn json(value: &impl Serialize) -> Result<String, CommandError> {
     serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::new(1, format!("cannot be written as JSON: {error}")))
+        .map_err(|error| CommandError::new(1, format!("cannot be written as JSON: {error}")))
 }
 
 /// Runs something that waits for the registry.
-fn wait<T>(task: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+fn wait<T>(task: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(1, format!("cannot wait for events: {error}")))?;
+        .map_err(|error| CommandError::new(1, format!("cannot wait for events: {error}")))?;
     runtime.block_on(task)
 }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 use wire::node::NodeName;
 
 use super::table::{Align, Cell, render, with_reasons};
-use super::{Failure, Format, Network, daemon, json, wait};
-use crate::cli::terminal::{Screen, Tone};
+use super::{CommandError, Format, Network, daemon, json, wait};
+use crate::cli::terminal::{Terminal, Tone};
 use crate::http::client;
 use crate::status::{NodeRow, NodeVerdict};
 use crate::time;
@@ -29,12 +29,12 @@ pub(crate) struct NodesArgs {
 
 /// What is printed.
 #[derive(Debug, Serialize)]
-struct Overview {
+struct NodesOutput {
     nodes: Vec<NodeRow>,
 }
 
 /// Asks the daemon, and the registry where it does not run.
-pub(crate) fn run(args: &NodesArgs) -> Result<String, Failure> {
+pub(crate) fn run(args: &NodesArgs) -> Result<String, CommandError> {
     let nodes = match daemon("/nodes") {
         Ok(nodes) => nodes,
         Err(why @ client::Error::NotRunning) => {
@@ -50,8 +50,8 @@ pub(crate) fn run(args: &NodesArgs) -> Result<String, Failure> {
         Err(why) => return Err(why.into()),
     };
     match args.output {
-        Format::Json => json(&Overview { nodes }),
-        Format::Table => Ok(table(&nodes, time::now(), Screen::of_stdout())),
+        Format::Json => json(&NodesOutput { nodes }),
+        Format::Table => Ok(table(&nodes, time::now(), Terminal::of_stdout())),
     }
 }
 
@@ -88,7 +88,7 @@ const COLUMNS: [(&str, Align); 5] = [
     ("ROUTE", Align::Left),
 ];
 
-fn table(nodes: &[NodeRow], now: u64, screen: Screen) -> String {
+fn table(nodes: &[NodeRow], now: u64, screen: Terminal) -> String {
     let rows: Vec<_> = nodes.iter().flat_map(|node| rows(node, now)).collect();
     let whys = nodes.iter().flat_map(|node| &node.why);
     with_reasons(render(&COLUMNS, &rows, screen), whys.map(String::as_str))
@@ -185,6 +185,6 @@ n2    192.168.1.11  no, > 2m0s  10.244.9.0/24  none, see below
 n3    192.168.1.11  yes, 1m0s   none           no subnet
 
 unreachable peer: n2 ...";
-        assert_eq!(table(&nodes, 1_060, Screen::PIPE), expected);
+        assert_eq!(table(&nodes, 1_060, Terminal::PIPE), expected);
     }
 }

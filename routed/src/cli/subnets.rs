@@ -13,8 +13,8 @@ use wire::node::NodeName;
 use wire::paths::state_dir;
 
 use super::table::{Align, Cell, render};
-use super::{Failure, Format, Network, json, wait};
-use crate::cli::terminal::Screen;
+use super::{CommandError, Format, Network, json, wait};
+use crate::cli::terminal::Terminal;
 
 /// The flags of `routed subnets`.
 #[derive(Debug, Args)]
@@ -30,17 +30,17 @@ pub(crate) struct SubnetsArgs {
 /// What is printed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Overview {
+struct SubnetsOutput {
     network: String,
     /// Whether the registry was there to ask; else only this node's own subnets are known.
     complete: bool,
-    subnets: Vec<Row>,
+    subnets: Vec<SubnetRow>,
     #[serde(rename = "podCIDRs")]
     pod_cidrs: Vec<Share>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Row {
+struct SubnetRow {
     subnet: IpNet,
     node: NodeName,
     addresses: Vec<IpAddr>,
@@ -61,7 +61,7 @@ struct Share {
 }
 
 /// The table, or the JSON.
-pub(crate) fn run(args: &SubnetsArgs) -> Result<String, Failure> {
+pub(crate) fn run(args: &SubnetsArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let network = conflist.network().to_owned();
     let registry = Registry::open(conflist.ipam())?;
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &SubnetsArgs) -> Result<String, Failure> {
             own(Owned::load(&state_dir(&network))?)
         }
     };
-    let overview = Overview {
+    let overview = SubnetsOutput {
         complete: snapshot.is_ok(),
         pod_cidrs: shares(registry.network(), &subnets, snapshot.is_ok()),
         network,
@@ -82,14 +82,14 @@ pub(crate) fn run(args: &SubnetsArgs) -> Result<String, Failure> {
     };
     match args.output {
         Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview, Screen::of_stdout())),
+        Format::Table => Ok(table(&overview, Terminal::of_stdout())),
     }
 }
 
-fn rows(snapshot: &Snapshot) -> Vec<Row> {
+fn rows(snapshot: &Snapshot) -> Vec<SubnetRow> {
     let claims = snapshot.subnets.iter();
     claims
-        .map(|(subnet, claim)| Row {
+        .map(|(subnet, claim)| SubnetRow {
             subnet: *subnet,
             node: claim.node.clone(),
             addresses: snapshot
@@ -101,10 +101,10 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
         .collect()
 }
 
-fn own(owned: Option<Owned>) -> Vec<Row> {
+fn own(owned: Option<Owned>) -> Vec<SubnetRow> {
     let own = |owned: Owned| {
         let node = owned.node;
-        let row = move |subnet| Row {
+        let row = move |subnet| SubnetRow {
             subnet,
             node: node.clone(),
             addresses: Vec::new(),
@@ -115,7 +115,7 @@ fn own(owned: Option<Owned>) -> Vec<Row> {
     owned.map_or_else(Vec::new, own)
 }
 
-fn shares(network: &Agreed, rows: &[Row], is_complete: bool) -> Vec<Share> {
+fn shares(network: &Agreed, rows: &[SubnetRow], is_complete: bool) -> Vec<Share> {
     let share = |(pod_cidr, length): (IpNet, u8)| {
         let mut nodes = BTreeMap::new();
         for row in rows.iter().filter(|row| pod_cidr.contains(&row.subnet)) {
@@ -133,7 +133,7 @@ fn shares(network: &Agreed, rows: &[Row], is_complete: bool) -> Vec<Share> {
     network.pools().map(share).collect()
 }
 
-fn table(overview: &Overview, screen: Screen) -> String {
+fn table(overview: &SubnetsOutput, screen: Terminal) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
     let columns = [
@@ -197,8 +197,8 @@ fn table(overview: &Overview, screen: Screen) -> String {
 mod tests {
     use super::*;
 
-    fn row(subnet: &str, node: &str, present: Option<bool>) -> Row {
-        Row {
+    fn row(subnet: &str, node: &str, present: Option<bool>) -> SubnetRow {
+        SubnetRow {
             subnet: subnet.parse().unwrap(),
             node: NodeName::new(node).unwrap(),
             addresses: vec!["192.168.1.11".parse().unwrap(), "fd00::11".parse().unwrap()],
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    fn overview(is_complete: bool) -> Overview {
+    fn overview(is_complete: bool) -> SubnetsOutput {
         let network = Agreed {
             pod_cidrs: vec![
                 "10.244.0.0/16".parse().unwrap(),
@@ -219,7 +219,7 @@ mod tests {
             row("10.244.9.0/24", "n2", Some(false)),
             row("fd00:10:244:7::/80", "n1", is_complete.then_some(true)),
         ];
-        Overview {
+        SubnetsOutput {
             network: "flatland".to_owned(),
             complete: is_complete,
             pod_cidrs: shares(&network, &subnets, is_complete),
@@ -238,12 +238,12 @@ fd00:10:244:7::/80  n1    fd00::11      yes
 POD CIDR           SUBNETS  CLAIMED      FREE  NODES
 10.244.0.0/16          256        2       254      2
 fd00:10:244::/56  16777216        1  16777215      1";
-        assert_eq!(table(&overview(true), Screen::PIPE), expected);
+        assert_eq!(table(&overview(true), Terminal::PIPE), expected);
     }
 
     #[test]
     fn what_only_the_registry_knows_is_left_open_without_it() {
-        let text = table(&overview(false), Screen::PIPE);
+        let text = table(&overview(false), Terminal::PIPE);
         assert!(
             text.contains("10.244.0.0/16          256        ?     ?      ?"),
             "{text}"

@@ -1,6 +1,6 @@
 //! Tables that fit a terminal, and that programs get whole.
 
-use crate::cli::terminal::{Screen, Tone};
+use crate::cli::terminal::{Terminal, Tone};
 
 /// A column is not made narrower than this, in characters.
 const NARROWEST: usize = 8;
@@ -43,7 +43,7 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// The rows below their headers, each column as wide as it has to be; on a terminal that is too
 /// narrow for that, the widest ones are cut.
-pub(super) fn render(columns: &[(&str, Align)], rows: &[Vec<Cell>], screen: Screen) -> String {
+pub(super) fn render(columns: &[(&str, Align)], rows: &[Vec<Cell>], screen: Terminal) -> String {
     let widths = widths(columns, rows, screen.width);
     let line = |cells: &mut dyn Iterator<Item = (&str, Tone)>| {
         let mut line = String::new();
@@ -130,19 +130,19 @@ mod tests {
             row(["fd00::/80", "12345", ""]),
         ];
         assert_eq!(
-            render(&COLUMNS, &rows, Screen::PIPE),
+            render(&COLUMNS, &rows, Terminal::PIPE),
             "SUBNET          USED  NODE\n\
              10.244.7.0/24      3  n1\n\
              fd00::/80      12345"
         );
-        assert_eq!(render(&COLUMNS, &[], Screen::PIPE), "SUBNET  USED  NODE");
+        assert_eq!(render(&COLUMNS, &[], Terminal::PIPE), "SUBNET  USED  NODE");
     }
 
     #[test]
     fn a_narrow_terminal_cuts_the_widest_and_a_pipe_gets_all() {
         let long = format!("{}.example.com", "n".repeat(60));
         let rows = [row(["10.244.7.0/24", "3", &long])];
-        let narrow = Screen {
+        let narrow = Terminal {
             width: Some(40),
             colours: false,
         };
@@ -155,8 +155,8 @@ mod tests {
             text.contains("10.244.7.0/24") && text.ends_with("nnn..."),
             "{text}"
         );
-        assert!(render(&COLUMNS, &rows, Screen::PIPE).ends_with(&long));
-        let hopeless = Screen {
+        assert!(render(&COLUMNS, &rows, Terminal::PIPE).ends_with(&long));
+        let hopeless = Terminal {
             width: Some(5),
             ..narrow
         };
@@ -167,7 +167,7 @@ mod tests {
     fn colours_take_no_room() {
         let cell = Cell::new("ok", Tone::Good);
         let rows = [vec![cell, "7".into(), "n1".into()]];
-        let colourful = Screen {
+        let colourful = Terminal {
             width: None,
             colours: true,
         };

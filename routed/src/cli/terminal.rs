@@ -8,7 +8,7 @@ use terminal_size::{Width, terminal_size_of};
 
 /// Where standard output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Screen {
+pub(crate) struct Terminal {
     /// How many characters fit a line, where it is a terminal.
     pub(super) width: Option<usize>,
     /// Whether colours are wanted.
@@ -29,7 +29,7 @@ pub(super) enum Tone {
     Bad,
 }
 
-impl Screen {
+impl Terminal {
     /// A program, or a file.
     pub(super) const PIPE: Self = Self {
         width: None,
@@ -73,12 +73,12 @@ mod tests {
 
     #[test]
     fn colours_are_for_terminals_that_want_them() {
-        let colourful = Screen {
+        let colourful = Terminal {
             width: Some(80),
             colours: true,
         };
         assert_eq!(colourful.paint("x", Tone::Bad), "\u{1b}[31mx\u{1b}[0m");
         assert_eq!(colourful.paint("x", Tone::Plain), "x");
-        assert_eq!(Screen::PIPE.paint("x", Tone::Bad), "x");
+        assert_eq!(Terminal::PIPE.paint("x", Tone::Bad), "x");
     }
 }

@@ -2,24 +2,24 @@
 
 use super::Daemon;
 use crate::kernel::Netlink;
-use crate::status::Gatherer;
-use crate::status::query::Ask;
+use crate::status::Collector;
+use crate::status::query::Query;
 
 impl Daemon {
     /// Answers a question. Whoever put it may have gone.
-    pub(crate) fn answer(&self, ask: Ask) {
+    pub(crate) fn answer(&self, ask: Query) {
         match ask {
-            Ask::Pulse(answer) => drop(answer.send(())),
-            Ask::Status(answer) => drop(answer.send(self.gatherer().status())),
-            Ask::Nodes(answer) => drop(answer.send(self.gatherer().nodes())),
-            Ask::Routes(answer) => drop(answer.send(self.gatherer().routes())),
+            Query::Pulse(answer) => drop(answer.send(())),
+            Query::Status(answer) => drop(answer.send(self.gatherer().status())),
+            Query::Nodes(answer) => drop(answer.send(self.gatherer().nodes())),
+            Query::Routes(answer) => drop(answer.send(self.gatherer().routes())),
         }
     }
 
-    fn gatherer(&self) -> Gatherer<'_, Netlink> {
+    fn gatherer(&self) -> Collector<'_, Netlink> {
         let said = [&self.trouble, &self.misnamed];
         let troubles = said.into_iter().filter_map(|said| said.current());
-        Gatherer {
+        Collector {
             network: &self.network,
             node: &self.node,
             is_local: self.is_local,

@@ -17,13 +17,13 @@ use wire::netlink::{Event as KernelEvent, Monitor, Topics};
 use wire::node::MachineId;
 use wire::paths::{run_dir, state_dir};
 
-use crate::addresses::Steward;
+use crate::addresses::AddressManager;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::error::Error;
-use crate::firewall::Watch;
-use crate::membership::forget_task::Forgetter;
-use crate::membership::{Membership, News};
+use crate::firewall::FirewallMonitor;
+use crate::membership::forget_task::ForgetTask;
+use crate::membership::{Membership, Outcome};
 use crate::status::health::Timings;
 use crate::status::query;
 use crate::{http, lock, thread};
@@ -39,7 +39,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let _lock = lock::take(Path::new(lock::PATH))?;
     // Subscribed first: what changes while all is read is heard of.
     let mut monitor = subscribe()?;
-    let mut watch = Watch::open();
+    let mut watch = FirewallMonitor::open();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -54,7 +54,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (wishes, to_fulfil) = watch::channel(None);
     let (asker, mut questions) = query::channel();
     let timings = Timings::new();
-    let sources = http::Sources {
+    let sources = http::PageSources {
         asker,
         timings: timings.clone(),
         conf: conf.clone(),
@@ -70,10 +70,10 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (told, mut news) = mpsc::channel(8);
     let (grown, mut growth) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
-    let steward = Steward::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
+    let steward = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
     thread::run("steward", move || steward.run(grown))?;
     let (interruptions, interrupted) = watch::channel(0);
-    Forgetter::start(&conf, daemon.node(), &registry, interrupted);
+    ForgetTask::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(
         conf,
         folder,
@@ -94,11 +94,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 hear(&mut daemon, first, &mut events, &interruptions);
             }
             outcome = news.recv() => match outcome {
-                Some(News::Joined(owned)) => daemon.joined(owned),
-                Some(News::Lost(left)) => daemon.lost(&left),
-                Some(News::Delayed(why)) => daemon.delayed(why),
-                Some(News::Presence(state)) => daemon.presence(state),
-                Some(News::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
+                Some(Outcome::Joined(owned)) => daemon.joined(owned),
+                Some(Outcome::Lost(left)) => daemon.lost(&left),
+                Some(Outcome::Delayed(why)) => daemon.delayed(why),
+                Some(Outcome::Presence(state)) => daemon.presence(state),
+                Some(Outcome::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
                 None => return Err(Error::Ended("joining the network")),
             },
             owned = growth.recv() => {

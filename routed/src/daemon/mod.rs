@@ -19,16 +19,16 @@ use wire::node::{MachineId, NodeName};
 use wire::paths::run_dir;
 
 use crate::config::Config;
-use crate::daemon::state_file::Memory;
+use crate::daemon::state_file::StateFile;
 use crate::error::Error;
 use crate::firewall::{self, Firewall};
-use crate::host::{Chores, addresses};
+use crate::host::{NodeSetup, addresses};
 use crate::kernel::{Kernel, Netlink};
-use crate::log::Said;
-use crate::membership::Wish;
+use crate::log::OnChange;
+use crate::membership::DesiredRegistration;
 use crate::reconcile::{Reconciler, live_pods};
-use crate::rib::local_node::Side;
-use crate::status::health::{Journal, Timings};
+use crate::rib::local_node::LocalNode;
+use crate::status::health::{Health, Timings};
 
 /// Between looks at everything, whatever was heard. Up to half of it is jitter. The kernel tells of
 /// every change, and of those it could not tell of; this is for what nobody thought of, and with
@@ -53,9 +53,9 @@ pub(crate) struct Daemon {
     /// For what the reconciler does not look at.
     kernel: Netlink,
     firewall: Firewall,
-    memory: Memory,
-    chores: Chores,
-    journal: Journal,
+    memory: StateFile,
+    chores: NodeSetup,
+    journal: Health,
     /// Whether there is one node, and the registry is a file.
     is_local: bool,
     /// No pass before this, and none over all routes before `rested_at`.
@@ -66,9 +66,9 @@ pub(crate) struct Daemon {
     chores_at: Option<Instant>,
     failed_passes: u32,
     failed_chores: u32,
-    trouble: Said,
-    misnamed: Said,
-    unknown_pods: Said,
+    trouble: OnChange,
+    misnamed: OnChange,
+    unknown_pods: OnChange,
     is_settled: bool,
 }
 
@@ -78,7 +78,7 @@ impl Daemon {
         config: Config,
         machine: MachineId,
         folder: &Path,
-        wishes: watch::Sender<Option<Wish>>,
+        wishes: watch::Sender<Option<DesiredRegistration>>,
         timings: Timings,
     ) -> Result<Self, Error> {
         let network = Network::from(config.conflist.ipam());
@@ -89,15 +89,15 @@ impl Daemon {
         }
         addresses::warn_of_strangers(&config.hints, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
-        let memory = Memory::recall(&run_dir(&name));
+        let memory = StateFile::recall(&run_dir(&name));
         let (seen, held) = (memory.seen(), memory.held());
         let plugin = config.conflist.plugin();
-        let firewall = Firewall::new(firewall::Policy {
+        let firewall = Firewall::new(firewall::FirewallConfig {
             masquerade: plugin.ip_masq,
             pod_cidrs: network.pod_cidrs.clone(),
             direct: plugin.non_masquerade_cidrs.clone(),
         });
-        let side = Side::new(node.clone(), network.clone(), plugin.cross_subnet);
+        let side = LocalNode::new(node.clone(), network.clone(), plugin.cross_subnet);
         let reconciler = Reconciler::new(kernel, side, seen, held)?;
         info!(
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
@@ -107,7 +107,7 @@ impl Daemon {
         let now = Instant::now();
         let mut daemon = Self {
             is_local: config.conflist.ipam().etcd.is_none(),
-            journal: Journal::new(timings),
+            journal: Health::new(timings),
             network: name,
             node,
             folder: folder.to_owned(),
@@ -115,16 +115,16 @@ impl Daemon {
             kernel: Netlink::default(),
             firewall,
             memory,
-            chores: Chores::new(config, network, machine, wishes),
+            chores: NodeSetup::new(config, network, machine, wishes),
             breathed_at: now,
             rested_at: now,
             resync_at: now + RESYNC.pause(1),
             chores_at: Some(now),
             failed_passes: 0,
             failed_chores: 0,
-            trouble: Said::default(),
-            misnamed: Said::default(),
-            unknown_pods: Said::default(),
+            trouble: OnChange::default(),
+            misnamed: OnChange::default(),
+            unknown_pods: OnChange::default(),
             is_settled: false,
         };
         // A damaged file stops nobody: the registry knows what it said, and joining writes it anew.

@@ -15,19 +15,19 @@ use tracing::{error, info, warn};
 use wire::node::NodeName;
 
 use crate::atomic_file;
-use crate::log::Said;
-use crate::rib::Peers;
-use crate::rib::held::{Owners, Seen};
+use crate::log::OnChange;
+use crate::rib::Rib;
+use crate::rib::held::{LastSeen, Owners};
 use crate::text::few;
 
 /// The file `routed.json` in a network's folder under `/run`, and what is in it.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct StateFile {
     path: PathBuf,
     content: Content,
-    /// What [`Peers::held_version`] was at the last update.
+    /// What [`Rib::held_version`] was at the last update.
     version: Option<u64>,
-    trouble: Said,
+    trouble: OnChange,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ struct Content {
     held: Owners,
 }
 
-impl Memory {
+impl StateFile {
     /// Reads the file in `folder`. One that is absent or broken remembers nothing.
     pub(crate) fn recall(folder: &Path) -> Self {
         let path = folder.join("routed.json");
@@ -54,13 +54,13 @@ impl Memory {
             path,
             content,
             version: None,
-            trouble: Said::default(),
+            trouble: OnChange::default(),
         }
     }
 
     /// How far the registry was seen.
-    pub(crate) fn seen(&self) -> Seen {
-        Seen {
+    pub(crate) fn seen(&self) -> LastSeen {
+        LastSeen {
             cluster: self.content.cluster,
             revision: self.content.revision,
         }
@@ -78,7 +78,7 @@ impl Memory {
 
     /// Remembers what `peers` believes now, and says so when routes come to be held or are no
     /// longer. The revision alone is reason to write only when the registry was seen whole.
-    pub(crate) fn update(&mut self, peers: &Peers, whole: bool) {
+    pub(crate) fn update(&mut self, peers: &Rib, whole: bool) {
         let version = Some(peers.held_version());
         if !whole && version == self.version {
             return;
@@ -111,7 +111,7 @@ impl Memory {
         }
     }
 
-    fn tell(&self, peers: &Peers, held: &Owners) {
+    fn tell(&self, peers: &Rib, held: &Owners) {
         let is_new = |(subnet, _): &(&IpNet, _)| !self.content.held.contains_key(subnet);
         let added: Vec<_> = held.iter().filter(is_new).map(shown).collect();
         if !added.is_empty() {
@@ -153,27 +153,27 @@ mod tests {
     use crate::rib::path::Desired;
     use crate::rib::path::Path as Way;
 
-    fn peers(held: &[&str]) -> Peers {
+    fn peers(held: &[&str]) -> Rib {
         let subnets = held.iter().map(|subnet| subnet.parse::<IpNet>().unwrap());
         let found: Desired = subnets.map(|subnet| (subnet, Way::Unreachable)).collect();
-        let seen = Seen {
+        let seen = LastSeen {
             cluster: Some(7),
             revision: 42,
         };
         let n3 = NodeName::new("n3").unwrap();
         let firm = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
         let firm = firm.collect();
-        Peers::new(seen, &found, &firm)
+        Rib::new(seen, &found, &firm)
     }
 
     #[test]
     fn what_was_held_and_seen_is_recalled() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = Memory::recall(folder.path());
-        assert_eq!(memory.seen(), Seen::default());
+        let mut memory = StateFile::recall(folder.path());
+        assert_eq!(memory.seen(), LastSeen::default());
         let peers = peers(&["10.244.3.0/24"]);
         memory.update(&peers, false);
-        let recalled = Memory::recall(folder.path());
+        let recalled = StateFile::recall(folder.path());
         assert_eq!(recalled.seen(), peers.seen());
         assert_eq!(*recalled.held(), peers.held());
     }
@@ -181,20 +181,20 @@ mod tests {
     #[test]
     fn a_later_revision_is_written_only_when_the_registry_was_seen_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = Memory::recall(folder.path());
+        let mut memory = StateFile::recall(folder.path());
         memory.update(&peers(&[]), false);
         assert!(!memory.path.exists());
         memory.update(&peers(&[]), true);
-        assert_eq!(Memory::recall(folder.path()).seen().revision, 42);
+        assert_eq!(StateFile::recall(folder.path()).seen().revision, 42);
     }
 
     #[test]
     fn a_broken_file_remembers_nothing_and_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("routed.json"), b"{").unwrap();
-        let mut memory = Memory::recall(folder.path());
+        let mut memory = StateFile::recall(folder.path());
         assert!(memory.held().is_empty());
         memory.update(&peers(&["10.244.3.0/24"]), false);
-        assert_eq!(Memory::recall(folder.path()).held().len(), 1);
+        assert_eq!(StateFile::recall(folder.path()).held().len(), 1);
     }
 }

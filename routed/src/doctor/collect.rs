@@ -11,7 +11,7 @@ use wire::netlink::{Error, Uplink};
 use wire::sysctl;
 
 use super::checks::programs;
-use super::{Facts, Setting, etcd, network_manager, networkd};
+use super::{HostFacts, Setting, etcd, network_manager, networkd};
 use crate::firewall;
 use crate::kernel::{Kernel, Link, Netlink};
 use crate::reconcile::messages;
@@ -23,7 +23,7 @@ pub(crate) async fn collect(
     service_cidrs: Vec<IpNet>,
     hints: &[IpAddr],
     cni_bin: &Path,
-) -> Facts {
+) -> HostFacts {
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|why| why.to_string());
     let pod_cidrs = conflist.clone().map(|it| it.ipam().pod_cidrs.clone());
@@ -34,7 +34,7 @@ pub(crate) async fn collect(
     forwarding.extend(v4.then(|| setting("net/ipv4/ip_forward")));
     forwarding.extend(v6.then(|| setting("net/ipv6/conf/all/forwarding")));
     let root = Path::new("/");
-    Facts {
+    HostFacts {
         programs: programs::look(cni_bin, &PROGRAMS),
         service_cidrs,
         forwarding,

@@ -21,16 +21,16 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
 use wire::conf::{EtcdConfig, IpamConfig};
 
-use super::Etcd;
+use super::EtcdFacts;
 
 /// For an endpoint to tell the time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Any failure, in words.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+type EtcdError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Asks it as `routed` would. `None` where the configuration has no etcd.
-pub(super) async fn look(conf: &IpamConfig) -> Option<Etcd> {
+pub(super) async fn look(conf: &IpamConfig) -> Option<EtcdFacts> {
     let etcd = conf.etcd.as_ref()?;
     let answer = match Registry::open(conf) {
         Ok(registry) => registry.snapshot().await,
@@ -48,7 +48,7 @@ pub(super) async fn look(conf: &IpamConfig) -> Option<Etcd> {
             break;
         }
     }
-    Some(Etcd {
+    Some(EtcdFacts {
         endpoints: etcd.endpoints.clone(),
         answer: answer.map_err(|why| (why.message(), why.advice().to_owned())),
         ahead,
@@ -58,7 +58,7 @@ pub(super) async fn look(conf: &IpamConfig) -> Option<Etcd> {
 
 /// How far the endpoint's clock is ahead, in seconds: etcd serves HTTP beside gRPC, and dates what
 /// it says.
-async fn clock(endpoint: &str, etcd: &EtcdConfig) -> Result<i64, Failure> {
+async fn clock(endpoint: &str, etcd: &EtcdConfig) -> Result<i64, EtcdError> {
     let uri: Uri = endpoint.parse()?;
     let is_tls = uri.scheme_str() == Some("https");
     let host = uri.host().ok_or("it names no host")?;
@@ -79,7 +79,7 @@ async fn clock(endpoint: &str, etcd: &EtcdConfig) -> Result<i64, Failure> {
     })
 }
 
-async fn date<S>(stream: S, host: &str) -> Result<SystemTime, Failure>
+async fn date<S>(stream: S, host: &str) -> Result<SystemTime, EtcdError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -96,7 +96,7 @@ where
     Ok(httpdate::parse_http_date(date.to_str()?)?)
 }
 
-fn client(etcd: &EtcdConfig) -> Result<ClientConfig, Failure> {
+fn client(etcd: &EtcdConfig) -> Result<ClientConfig, EtcdError> {
     let ca_file = etcd
         .ca_file
         .as_ref()
@@ -113,7 +113,7 @@ fn client(etcd: &EtcdConfig) -> Result<ClientConfig, Failure> {
     })
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, Failure> {
+fn roots(file: &Path) -> Result<RootCertStore, EtcdError> {
     let mut roots = RootCertStore::empty();
     for certificate in chain(file)? {
         roots.add(certificate)?;
@@ -121,7 +121,7 @@ fn roots(file: &Path) -> Result<RootCertStore, Failure> {
     Ok(roots)
 }
 
-fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, EtcdError> {
     let shown = |why: &dyn std::fmt::Display| format!("{}: {why}", file.display());
     let all = CertificateDer::pem_file_iter(file).map_err(|why| shown(&why))?;
     let all: Result<Vec<_>, _> = all.collect();
@@ -136,7 +136,7 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
 /// for etcd to judge: it need not be the authority that signed etcd's.
 fn certificate(etcd: &EtcdConfig) -> Option<Result<(), String>> {
     let (file, ca_file) = (etcd.cert_file.as_ref()?, etcd.ca_file.as_ref()?);
-    let verify = || -> Result<(), Failure> {
+    let verify = || -> Result<(), EtcdError> {
         let all = chain(file)?;
         let (own, between) = all.split_first().ok_or("it is empty")?;
         let provider = Arc::new(default_provider());

@@ -23,7 +23,7 @@ use crate::firewall::Survey;
 pub(crate) struct Finding {
     /// What was looked at.
     pub(crate) check: &'static str,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: Severity,
     /// What was found.
     pub(crate) evidence: String,
     /// What to do about it.
@@ -33,7 +33,7 @@ pub(crate) struct Finding {
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
+pub(crate) enum Severity {
     /// As it should be.
     Ok,
     /// It works, and may not in every case.
@@ -46,7 +46,7 @@ pub(crate) enum Verdict {
 
 /// What is known of the host. What could not be looked at has the reason instead.
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+pub(crate) struct HostFacts {
     /// The pod CIDRs, or why there is no conflist.
     pub(crate) pod_cidrs: Result<Vec<IpNet>, String>,
     /// The plugins, and what belongs to them.
@@ -72,7 +72,7 @@ pub(crate) struct Facts {
     /// The uplink's name and MTU, or why there is none.
     pub(crate) uplink: Result<(String, u32), String>,
     /// etcd, if the conflist has it.
-    pub(crate) etcd: Option<Etcd>,
+    pub(crate) etcd: Option<EtcdFacts>,
 }
 
 /// A setting of the kernel.
@@ -101,7 +101,7 @@ pub(crate) struct NetworkManager {
 
 /// What came of asking etcd.
 #[derive(Debug, Clone)]
-pub(crate) struct Etcd {
+pub(crate) struct EtcdFacts {
     pub(crate) endpoints: Vec<String>,
     /// The revision it has, or what failed and what to do.
     pub(crate) answer: Result<i64, (String, String)>,

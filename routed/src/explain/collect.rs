@@ -13,9 +13,12 @@ use wire::paths::{run_dir, state_dir};
 use wire::pod_link::host_interface;
 use wire::sysctl;
 
-use super::{Answer, End, Facts, Here, Holder, Hop, Place, Route, There};
+use super::{
+    AddressHolder, Endpoint, KernelRoute, LocalPod, NextHop, PathFacts, PodLocation, ProbeResult,
+    RemotePod,
+};
 use crate::addresses::ledger;
-use crate::explain::ownership::{self, Known, View};
+use crate::explain::ownership::{self, KnownNode, Ownership};
 use crate::explain::probe::knock;
 use crate::firewall;
 use crate::http::client;
@@ -30,7 +33,7 @@ pub(crate) struct Unusable(String);
 
 /// Everything about the way between two pods, given by address, by `NAMESPACE/NAME`, or by
 /// container id.
-pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts, Unusable> {
+pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFacts, Unusable> {
     let unusable = |why: &dyn std::fmt::Display| Unusable(why.to_string());
     let held = held(conf).map_err(|why| unusable(&why))?;
     let [from, to] = addresses(pods, &held).map_err(Unusable)?;
@@ -40,7 +43,7 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts,
     let wanted: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|why| unusable(&why))?;
-    let mut surroundings = Surroundings {
+    let mut surroundings = Context {
         conf,
         node: node.as_ref(),
         owned: &owned,
@@ -58,10 +61,10 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts,
             .end(pods[1], to)
             .map_err(|why| unusable(&why))?,
     ];
-    let is_here = |end: &End| matches!(end.place, Place::Here(_));
+    let is_here = |end: &Endpoint| matches!(end.place, PodLocation::Here(_));
     if !ends.iter().any(is_here) {
-        let of = |end: &End| match &end.place {
-            Place::There(there) => format!("{} is on node {}", end.name, there.node),
+        let of = |end: &Endpoint| match &end.place {
+            PodLocation::There(there) => format!("{} is on node {}", end.name, there.node),
             _ => format!("{} is nowhere", end.name),
         };
         let (one, other) = (of(&ends[0]), of(&ends[1]));
@@ -73,7 +76,7 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts,
     } else {
         "net/ipv6/conf/all/forwarding"
     };
-    Ok(Facts {
+    Ok(PathFacts {
         node,
         ends,
         forwarding: (
@@ -84,9 +87,9 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<Facts,
     })
 }
 
-type Held = Vec<(IpAddr, Allocation)>;
+type HeldAddresses = Vec<(IpAddr, Allocation)>;
 
-fn held(conf: &IpamConfig) -> Result<Held, ipam::Error> {
+fn held(conf: &IpamConfig) -> Result<HeldAddresses, ipam::Error> {
     match Ledger::existing(Disk::new(run_dir(&conf.network)))? {
         Some(ledger) => Ok(ledger.inventory()?.held),
         None => Ok(Vec::new()),
@@ -94,7 +97,7 @@ fn held(conf: &IpamConfig) -> Result<Held, ipam::Error> {
 }
 
 /// One address of each pod, both of one family: IPv4 where there is a choice.
-fn addresses(pods: [&str; 2], held: &Held) -> Result<[IpAddr; 2], String> {
+fn addresses(pods: [&str; 2], held: &HeldAddresses) -> Result<[IpAddr; 2], String> {
     let [from, to] = pods.map(|pod| candidates(pod, held));
     let (from, to) = (from?, to?);
     for v4 in [true, false] {
@@ -109,7 +112,7 @@ fn addresses(pods: [&str; 2], held: &Held) -> Result<[IpAddr; 2], String> {
     ))
 }
 
-fn candidates(pod: &str, held: &Held) -> Result<Vec<IpAddr>, String> {
+fn candidates(pod: &str, held: &HeldAddresses) -> Result<Vec<IpAddr>, String> {
     if let Ok(address) = pod.parse() {
         return Ok(vec![address]);
     }
@@ -133,19 +136,19 @@ fn candidates(pod: &str, held: &Held) -> Result<Vec<IpAddr>, String> {
 }
 
 /// What the ends are looked at with.
-struct Surroundings<'a> {
+struct Context<'a> {
     conf: &'a IpamConfig,
     node: Option<&'a NodeName>,
     owned: &'a [IpNet],
-    held: &'a Held,
-    view: &'a Result<View, String>,
+    held: &'a HeldAddresses,
+    view: &'a Result<Ownership, String>,
     wanted: Option<&'a [RouteRow]>,
     kernel: &'a mut Netlink,
     links: &'a [Link],
 }
 
-impl Surroundings<'_> {
-    fn end(&mut self, name: &str, address: IpAddr) -> Result<End, netlink::Error> {
+impl Context<'_> {
+    fn end(&mut self, name: &str, address: IpAddr) -> Result<Endpoint, netlink::Error> {
         let claim = self.view.as_ref().map_err(Clone::clone).map(|view| {
             let mut claims = view.claims.iter();
             claims
@@ -162,13 +165,13 @@ impl Surroundings<'_> {
         let owner = claimant.or_else(|| wanted?.node.clone());
         let place = if held.is_some() || is_own || (owner.is_some() && owner.as_ref() == self.node)
         {
-            Place::Here(self.here(address, held.map(|(_, allocation)| allocation))?)
+            PodLocation::Here(self.here(address, held.map(|(_, allocation)| allocation))?)
         } else if let Some(node) = owner {
-            Place::There(Box::new(self.there(address, node)?))
+            PodLocation::There(Box::new(self.there(address, node)?))
         } else {
-            Place::Nowhere
+            PodLocation::Nowhere
         };
-        Ok(End {
+        Ok(Endpoint {
             name: name.to_owned(),
             address,
             claim,
@@ -185,13 +188,13 @@ impl Surroundings<'_> {
         &mut self,
         address: IpAddr,
         allocation: Option<&Allocation>,
-    ) -> Result<Here, netlink::Error> {
+    ) -> Result<LocalPod, netlink::Error> {
         let attachment = allocation.and_then(|it| Some((it, it.attachment().ok()?)));
         let holder = match attachment {
             Some((allocation, attachment)) => {
                 let interface = host_interface(&self.conf.network, &attachment);
                 let link = self.kernel.with(|socket| socket.link_by_name(&interface))?;
-                Some(Holder {
+                Some(AddressHolder {
                     who: ledger::holder(allocation),
                     interface,
                     state: link.map(|link| (link.up, link.running)),
@@ -203,7 +206,7 @@ impl Surroundings<'_> {
         let route = routes
             .iter()
             .find(|route| route.dst == IpNet::from(address));
-        Ok(Here {
+        Ok(LocalPod {
             holder,
             route: match route {
                 Some(route) => Some(self.route(route)?),
@@ -213,7 +216,7 @@ impl Surroundings<'_> {
         })
     }
 
-    fn there(&mut self, address: IpAddr, node: NodeName) -> Result<There, netlink::Error> {
+    fn there(&mut self, address: IpAddr, node: NodeName) -> Result<RemotePod, netlink::Error> {
         let taken = self.kernel.with(|socket| socket.route_to(address));
         let hop = match &taken {
             Ok(netlink::Route {
@@ -232,7 +235,7 @@ impl Surroundings<'_> {
         };
         let known = self.view.as_ref().ok();
         let known = known.and_then(|view| view.nodes.get(&node).cloned());
-        let Known { addresses, present } = known.unwrap_or_default();
+        let KnownNode { addresses, present } = known.unwrap_or_default();
         let wanted = self
             .wanted
             .is_some()
@@ -240,7 +243,7 @@ impl Surroundings<'_> {
                 Some(row) => (row.desired.clone(), row.why.clone()),
                 None => (None, None),
             });
-        Ok(There {
+        Ok(RemotePod {
             node,
             addresses,
             present,
@@ -250,10 +253,10 @@ impl Surroundings<'_> {
         })
     }
 
-    fn hop(&mut self, address: IpAddr, dev: u32) -> Result<Hop, netlink::Error> {
+    fn hop(&mut self, address: IpAddr, dev: u32) -> Result<NextHop, netlink::Error> {
         let link = self.kernel.with(|socket| socket.link_by_index(dev))?;
         let is_up = link.as_ref().is_some_and(|link| link.up && link.running);
-        Ok(Hop {
+        Ok(NextHop {
             address,
             link: link.as_ref().map_or_else(
                 || messages::name_of(dev, self.links),
@@ -263,12 +266,12 @@ impl Surroundings<'_> {
             answer: if is_up {
                 knock(self.kernel, address, dev)?
             } else {
-                Answer::Unresolved
+                ProbeResult::Unresolved
             },
         })
     }
 
-    fn route(&mut self, route: &netlink::Route) -> Result<Route, netlink::Error> {
+    fn route(&mut self, route: &netlink::Route) -> Result<KernelRoute, netlink::Error> {
         let dev = match route.dev {
             Some(dev) => self.kernel.with(|socket| socket.link_by_index(dev))?,
             None => None,
@@ -286,7 +289,7 @@ impl Surroundings<'_> {
             netlink::RouteKind::Unreachable => "unreachable ",
             _ => "",
         };
-        Ok(Route {
+        Ok(KernelRoute {
             text: format!("{kind}{}{via}{over}", route.dst),
             dev,
             via: route.via,

@@ -15,17 +15,17 @@ use wire::node::NodeName;
 
 pub(crate) use self::collect::{Unusable, collect};
 pub(crate) use self::walk::walk;
-use crate::doctor::Verdict;
+use crate::doctor::Severity;
 use crate::firewall::Survey;
 
 /// One link of the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Step {
+pub(crate) struct PathStep {
     /// Whose it is: a pod, or this node.
     pub(crate) of: String,
     /// What it is.
     pub(crate) link: &'static str,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: Severity,
     /// What was seen.
     pub(crate) evidence: String,
     /// What to do about it.
@@ -34,10 +34,10 @@ pub(crate) struct Step {
 
 /// What is known.
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+pub(crate) struct PathFacts {
     /// This node's name, where it has one yet.
     pub(crate) node: Option<NodeName>,
-    pub(crate) ends: [End; 2],
+    pub(crate) ends: [Endpoint; 2],
     /// The setting that says whether this node forwards, and its value.
     pub(crate) forwarding: (String, Result<String, String>),
     /// What drops packets.
@@ -46,40 +46,40 @@ pub(crate) struct Facts {
 
 /// One of the two pods.
 #[derive(Debug, Clone)]
-pub(crate) struct End {
+pub(crate) struct Endpoint {
     /// As it was asked for.
     pub(crate) name: String,
     pub(crate) address: IpAddr,
     /// Who owns the subnet of its address; `None` where nobody does.
     pub(crate) claim: Result<Option<(IpNet, NodeName)>, String>,
-    pub(crate) place: Place,
+    pub(crate) place: PodLocation,
 }
 
 /// Where a pod is.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum PodLocation {
     /// On this node.
-    Here(Here),
+    Here(LocalPod),
     /// On another.
-    There(Box<There>),
+    There(Box<RemotePod>),
     /// Nobody knows.
     Nowhere,
 }
 
 /// A pod of this node.
 #[derive(Debug, Clone)]
-pub(crate) struct Here {
+pub(crate) struct LocalPod {
     /// Who holds its address.
-    pub(crate) holder: Option<Holder>,
+    pub(crate) holder: Option<AddressHolder>,
     /// What the kernel has for its address.
-    pub(crate) route: Option<Route>,
+    pub(crate) route: Option<KernelRoute>,
     /// The subnets that this node says it owns.
     pub(crate) owned: Vec<IpNet>,
 }
 
 /// Who holds an address.
 #[derive(Debug, Clone)]
-pub(crate) struct Holder {
+pub(crate) struct AddressHolder {
     /// In words.
     pub(crate) who: String,
     /// The name that the host end of its interface has to have.
@@ -90,7 +90,7 @@ pub(crate) struct Holder {
 
 /// A route of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Route {
+pub(crate) struct KernelRoute {
     /// The link it leads over.
     pub(crate) dev: Option<String>,
     pub(crate) via: Option<IpAddr>,
@@ -100,7 +100,7 @@ pub(crate) struct Route {
 
 /// A pod of another node.
 #[derive(Debug, Clone)]
-pub(crate) struct There {
+pub(crate) struct RemotePod {
     pub(crate) node: NodeName,
     /// Its addresses, where they are known.
     pub(crate) addresses: Vec<IpAddr>,
@@ -108,26 +108,26 @@ pub(crate) struct There {
     pub(crate) present: Option<bool>,
     /// Where its subnet should lead, and why nowhere, as the daemon of this node says; `None`
     /// where it does not run.
-    pub(crate) wanted: Option<(Option<crate::status::Way>, Option<String>)>,
+    pub(crate) wanted: Option<(Option<crate::status::RouteTarget>, Option<String>)>,
     /// What a packet to the pod does, or why it cannot be sent.
-    pub(crate) taken: Result<Route, String>,
+    pub(crate) taken: Result<KernelRoute, String>,
     /// The next hop, where the packet has one.
-    pub(crate) hop: Option<Hop>,
+    pub(crate) hop: Option<NextHop>,
 }
 
 /// The next hop.
 #[derive(Debug, Clone)]
-pub(crate) struct Hop {
+pub(crate) struct NextHop {
     pub(crate) address: IpAddr,
     pub(crate) link: String,
     /// Whether the link is up, and has a carrier.
     pub(crate) state: Option<(bool, bool)>,
-    pub(crate) answer: Answer,
+    pub(crate) answer: ProbeResult,
 }
 
 /// What comes of sending something to the next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum ProbeResult {
     /// It answered.
     Alive,
     /// Its hardware address is known, and it did not answer.

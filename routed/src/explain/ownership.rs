@@ -12,31 +12,31 @@ use crate::http::client;
 use crate::status::NodeRow;
 
 /// Who owns what, and who is alive.
-pub(super) struct View {
+pub(super) struct Ownership {
     pub(super) claims: Vec<(IpNet, NodeName)>,
-    pub(super) nodes: BTreeMap<NodeName, Known>,
+    pub(super) nodes: BTreeMap<NodeName, KnownNode>,
 }
 
 /// What is known of a node.
 #[derive(Clone, Default)]
-pub(super) struct Known {
+pub(super) struct KnownNode {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) present: Option<bool>,
 }
 
 /// As the registry has it now, or as the daemon last saw it.
-pub(super) async fn look(conf: &IpamConfig) -> Result<View, String> {
+pub(super) async fn look(conf: &IpamConfig) -> Result<Ownership, String> {
     let why = match Registry::open(conf) {
         Ok(registry) => match registry.snapshot().await {
             Ok(snapshot) => {
                 let known = |(node, record): (NodeName, NodeRecord)| {
-                    let known = Known {
+                    let known = KnownNode {
                         addresses: record.addresses,
                         present: Some(snapshot.presence.contains_key(&node)),
                     };
                     (node, known)
                 };
-                return Ok(View {
+                return Ok(Ownership {
                     nodes: snapshot.nodes.into_iter().map(known).collect(),
                     claims: snapshot
                         .subnets
@@ -50,12 +50,12 @@ pub(super) async fn look(conf: &IpamConfig) -> Result<View, String> {
         Err(why) => why.to_string(),
     };
     let nodes: Vec<NodeRow> = client::get("/nodes").await.map_err(|_| why)?;
-    let mut view = View {
+    let mut view = Ownership {
         claims: Vec::new(),
         nodes: BTreeMap::new(),
     };
     for node in nodes {
-        let known = Known {
+        let known = KnownNode {
             addresses: node.addresses,
             // Whether it is alive now the registry alone could say.
             present: None,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wire::netlink::Error;
 
-use crate::explain::Answer;
+use crate::explain::ProbeResult;
 use crate::kernel::Netlink;
 
 /// How long the next hop has to answer. The kernel asks for a hardware address three times, a
@@ -22,7 +22,7 @@ const PACE: Duration = Duration::from_millis(50);
 const DISCARD: u16 = 9;
 
 /// Sends something and sees whether it is answered.
-pub(super) fn knock(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<Answer, Error> {
+pub(super) fn knock(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<ProbeResult, Error> {
     let deadline = Instant::now() + PATIENCE;
     let socket = knocker(address);
     loop {
@@ -34,16 +34,16 @@ pub(super) fn knock(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<A
                 |()| true,
             );
             if answered {
-                return Ok(Answer::Alive);
+                return Ok(ProbeResult::Alive);
             }
         }
         let neighbours = kernel.with(|socket| socket.neighbours(dev))?;
         let is_known = neighbours.iter().any(|it| it.address == address);
         if Instant::now() > deadline {
             return Ok(if is_known {
-                Answer::Silent
+                ProbeResult::Silent
             } else {
-                Answer::Unresolved
+                ProbeResult::Unresolved
             });
         }
         thread::sleep(PACE);

@@ -12,7 +12,7 @@ use crate::rib::guest_gateway::GATEWAY;
 
 /// A handle to it; clones share what is behind.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Twin {
+pub(crate) struct FakeKernel {
     state: Rc<RefCell<State>>,
 }
 
@@ -28,7 +28,7 @@ struct State {
     failures: usize,
 }
 
-impl Twin {
+impl FakeKernel {
     pub(crate) fn set_links(&self, links: &[Link]) {
         let mut state = self.state.borrow_mut();
         state.links = links.to_vec();
@@ -141,7 +141,7 @@ impl State {
     }
 }
 
-impl Kernel for Twin {
+impl Kernel for FakeKernel {
     fn links(&mut self) -> Result<Vec<Link>, Error> {
         let mut state = self.state.borrow_mut();
         state.listen()?;

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use wire::ROUTE_PROTOCOL;
 use wire::netlink::{Error, Request, Route, RouteKind};
 
-use crate::fib::plan::{Actual, Change, Step};
+use crate::fib::plan::{Actual, PlanStep, RouteChange};
 use crate::kernel::Kernel;
 
 /// As many routes are asked for one by one before all of them are listed.
@@ -42,14 +42,14 @@ pub(crate) fn list(kernel: &mut impl Kernel) -> Result<Listing, Error> {
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     /// The steps that were taken.
-    pub(crate) done: Vec<Step>,
+    pub(crate) done: Vec<PlanStep>,
     /// Those that were not, and why.
-    pub(crate) failed: Vec<(Step, Why)>,
+    pub(crate) failed: Vec<(PlanStep, ApplyError)>,
 }
 
 /// Why a step was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum ApplyError {
     /// Somebody else's route has the place.
     Conflict(Route),
     /// The kernel refused.
@@ -58,7 +58,7 @@ pub(crate) enum Why {
 
 /// Takes the steps of a plan. A step that the kernel refuses does not keep the others back; an
 /// error means that none can be relied on.
-pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Applied, Error> {
+pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Applied, Error> {
     let steps = spare_foreign(kernel, steps)?;
     let requests: Vec<_> = steps.iter().map(|step| step.request.clone()).collect();
     let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
@@ -86,7 +86,7 @@ pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Ap
 /// hops that share both, the place of them all. Where that may be somebody else's beside ours (`ip
 /// route append`), ours is deleted by name instead and the new one added only if the place is then
 /// free.
-fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Vec<Step>, Error> {
+fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, Error> {
     let doubtful = doubtful(kernel, &steps)?;
     if doubtful.is_empty() {
         return Ok(steps);
@@ -95,7 +95,7 @@ fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Vec<Step>
     let mut spared = Vec::with_capacity(steps.len());
     for step in steps {
         match step.change {
-            Change::Replace { old, .. } if is_shared(&old) => {
+            RouteChange::Replace { old, .. } if is_shared(&old) => {
                 spared.push(plan::remove(&Route {
                     kind: RouteKind::Unicast,
                     ..old
@@ -104,7 +104,7 @@ fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Vec<Step>
                     spared.push(plan::add(new));
                 }
             }
-            Change::Replace { old, new } if occupant(&foreign, &new).is_some() => {
+            RouteChange::Replace { old, new } if occupant(&foreign, &new).is_some() => {
                 spared.extend([plan::remove(&old), plan::add(new)]);
             }
             _ => spared.push(step),
@@ -115,9 +115,9 @@ fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<Step>) -> Result<Vec<Step>
 
 /// The destinations of replaces that may hit somebody else's route. A few are asked for one by
 /// one, so that a peer that moves costs no listing.
-fn doubtful(kernel: &mut impl Kernel, steps: &[Step]) -> Result<BTreeSet<IpNet>, Error> {
-    let replaced = |step: &Step| match &step.change {
-        Change::Replace { old, .. } => Some(old.clone()),
+fn doubtful(kernel: &mut impl Kernel, steps: &[PlanStep]) -> Result<BTreeSet<IpNet>, Error> {
+    let replaced = |step: &PlanStep| match &step.change {
+        RouteChange::Replace { old, .. } => Some(old.clone()),
         _ => None,
     };
     let replaced: Vec<Route> = steps.iter().filter_map(replaced).collect();
@@ -148,22 +148,22 @@ fn occupant<'a>(foreign: &'a [Route], wanted: &Route) -> Option<&'a Route> {
 }
 
 /// A route over a link that went, went with it.
-fn is_gone_already(step: &Step, error: &Error) -> bool {
-    matches!(step.change, Change::Remove(_))
+fn is_gone_already(step: &PlanStep, error: &Error) -> bool {
+    matches!(step.change, RouteChange::Remove(_))
         && matches!(error.errno(), Some(Errno::ESRCH | Errno::ENODEV))
 }
 
 fn explain(
     kernel: &mut impl Kernel,
     known: &mut Option<Vec<Route>>,
-    step: &Step,
+    step: &PlanStep,
     error: &Error,
-) -> Result<Why, Error> {
-    if let (Change::Add(wanted), Some(Errno::EEXIST)) = (&step.change, error.errno()) {
+) -> Result<ApplyError, Error> {
+    if let (RouteChange::Add(wanted), Some(Errno::EEXIST)) = (&step.change, error.errno()) {
         let first = kernel.route_for(step.dst)?;
         let is_foreign = |it: &Route| plan::same_place(it, wanted) && !plan::is_ours(it);
         if let Some(route) = first.filter(is_foreign) {
-            return Ok(Why::Conflict(route));
+            return Ok(ApplyError::Conflict(route));
         }
         let routes = match known.take() {
             Some(routes) => routes,
@@ -172,10 +172,10 @@ fn explain(
         let conflict = occupant(&routes, wanted).cloned();
         *known = Some(routes);
         if let Some(route) = conflict {
-            return Ok(Why::Conflict(route));
+            return Ok(ApplyError::Conflict(route));
         }
     }
-    Ok(Why::Refused(error.to_string()))
+    Ok(ApplyError::Refused(error.to_string()))
 }
 
 #[cfg(test)]

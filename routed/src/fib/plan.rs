@@ -18,18 +18,18 @@ pub(crate) type Actual = BTreeMap<IpNet, Vec<Route>>;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct PlanStep {
     /// The destination.
     pub(crate) dst: IpNet,
     /// What it does.
-    pub(crate) change: Change,
+    pub(crate) change: RouteChange,
     /// How the kernel is asked for it.
     pub(crate) request: Request,
 }
 
-/// What a [`Step`] does.
+/// What a [`PathStep`] does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum RouteChange {
     /// Makes a route, and fails where any other has its place.
     Add(Route),
     /// Puts a route in the place of one of ours, without a gap.
@@ -99,8 +99,8 @@ pub(crate) fn path(route: &Route) -> Option<Path> {
 /// What makes `actual` the same as `desired` within `scope`. Own subnets' routes come first, then
 /// what is new or moves, and what goes comes last, so that at no moment less is reachable than
 /// before.
-pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<Step> {
-    let mut steps: Vec<Step> = match scope {
+pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<PlanStep> {
+    let mut steps: Vec<PlanStep> = match scope {
         Scope::All => {
             let all: BTreeSet<_> = desired.keys().chain(actual.keys()).copied().collect();
             all.into_iter()
@@ -116,15 +116,19 @@ pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<Ste
     steps
 }
 
-fn rank(step: &Step) -> u8 {
+fn rank(step: &PlanStep) -> u8 {
     match &step.change {
-        Change::Add(new) | Change::Replace { new, .. } if new.kind == RouteKind::Unreachable => 0,
-        Change::Add(_) | Change::Replace { .. } => 1,
-        Change::Remove(_) => 2,
+        RouteChange::Add(new) | RouteChange::Replace { new, .. }
+            if new.kind == RouteKind::Unreachable =>
+        {
+            0
+        }
+        RouteChange::Add(_) | RouteChange::Replace { .. } => 1,
+        RouteChange::Remove(_) => 2,
     }
 }
 
-fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<Step> {
+fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<PlanStep> {
     let there = actual.get(&dst).map_or(&[][..], Vec::as_slice);
     let Some(path) = desired.get(&dst) else {
         return there.iter().map(remove).collect();
@@ -146,15 +150,15 @@ fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<Step> {
 }
 
 /// Notes in `actual` that a step was taken.
-pub(crate) fn record(actual: &mut Actual, step: &Step) {
+pub(crate) fn record(actual: &mut Actual, step: &PlanStep) {
     let routes = of(actual, step.dst);
     match &step.change {
-        Change::Add(new) => routes.push(new.clone()),
-        Change::Replace { old, new } => {
+        RouteChange::Add(new) => routes.push(new.clone()),
+        RouteChange::Replace { old, new } => {
             routes.retain(|route| route != old);
             routes.push(new.clone());
         }
-        Change::Remove(old) => routes.retain(|route| route != old),
+        RouteChange::Remove(old) => routes.retain(|route| route != old),
     }
     if routes.is_empty() {
         actual.remove(&step.dst);
@@ -167,20 +171,20 @@ pub(crate) fn of(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
 }
 
 /// A step that makes `new`.
-pub(crate) fn add(new: Route) -> Step {
-    Step {
+pub(crate) fn add(new: Route) -> PlanStep {
+    PlanStep {
         dst: new.dst,
         request: Request::AddRoute(new.clone()),
-        change: Change::Add(new),
+        change: RouteChange::Add(new),
     }
 }
 
-fn replace(old: &Route, new: Route) -> Step {
+fn replace(old: &Route, new: Route) -> PlanStep {
     let request = Request::ReplaceRoute(new.clone());
-    Step {
+    PlanStep {
         dst: new.dst,
         request,
-        change: Change::Replace {
+        change: RouteChange::Replace {
             old: old.clone(),
             new,
         },
@@ -188,12 +192,12 @@ fn replace(old: &Route, new: Route) -> Step {
 }
 
 /// A step that takes `old` away.
-pub(crate) fn remove(old: &Route) -> Step {
+pub(crate) fn remove(old: &Route) -> PlanStep {
     let request = Request::DelRoute(old.clone());
-    Step {
+    PlanStep {
         dst: old.dst,
         request,
-        change: Change::Remove(old.clone()),
+        change: RouteChange::Remove(old.clone()),
     }
 }
 

@@ -115,7 +115,7 @@ fn routes_of_both_families_come_stay_move_and_go() {
         desired.insert(net("10.244.2.0/24"), via("192.168.1.3", eth0));
         desired.insert(net("fd00:10:244:0:2::/80"), via("fd00:1::3", eth0));
         let moved = pass(kernel, &desired);
-        let is_replace = |step: &Step| matches!(step.change, Change::Replace { .. });
+        let is_replace = |step: &PlanStep| matches!(step.change, RouteChange::Replace { .. });
         assert!(
             moved.done.len() == 2 && moved.done.iter().all(is_replace),
             "{moved:?}"
@@ -181,7 +181,7 @@ fn a_foreign_route_in_the_way_is_named_and_left_alone() {
             let desired = Desired::from([(dst, via(wanted, eth0))]);
             let applied = pass(kernel, &desired);
             assert!(applied.done.is_empty());
-            assert_eq!(applied.failed[0].1, Why::Conflict(foreign.clone()));
+            assert_eq!(applied.failed[0].1, ApplyError::Conflict(foreign.clone()));
             assert!(kernel.routes(None).unwrap().contains(&foreign));
 
             // Without it ours gets in.
@@ -205,7 +205,7 @@ fn one_bad_route_does_not_keep_the_others_back() {
         let applied = pass(kernel, &desired);
         assert_eq!((applied.done.len(), applied.failed.len()), (199, 1));
         assert_eq!(applied.failed[0].0.dst, net("10.244.77.0/24"));
-        let Why::Refused(text) = &applied.failed[0].1 else {
+        let ApplyError::Refused(text) = &applied.failed[0].1 else {
             panic!("{applied:?}")
         };
         assert!(text.contains("10.244.77.0/24"), "{text}");
@@ -272,7 +272,7 @@ fn a_foreign_ipv6_next_hop_beside_ours_survives_whatever_becomes_of_ours() {
         let applied = pass(kernel, &moved);
         assert!(survives(kernel), "{:?}", kernel.routes(None));
         assert!(
-            matches!(applied.failed[0].1, Why::Conflict(_)),
+            matches!(applied.failed[0].1, ApplyError::Conflict(_)),
             "{applied:?}"
         );
         pass(kernel, &Desired::new());

@@ -11,14 +11,14 @@ use crate::firewall::forward;
 
 /// What is known of them.
 #[derive(Debug)]
-pub(super) struct Others {
+pub(super) struct ForeignChains {
     pod_cidrs: Vec<IpNet>,
     tables: BTreeSet<TableId>,
     /// What was told of which chain.
     advice: BTreeMap<(TableId, String), String>,
 }
 
-impl Others {
+impl ForeignChains {
     /// Nothing is known yet.
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
         Self {

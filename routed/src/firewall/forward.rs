@@ -7,8 +7,8 @@
 
 use ipnet::IpNet;
 use wire::nft::{
-    BaseChain, Command, End, Expression, Family, FoundRule, Hook, Rule, TableId, Term, Verdict,
-    Version, prefixes,
+    AddressField, BaseChain, Command, Expression, Family, FoundRule, Hook, Rule, TableId, Term,
+    Verdict, Version, prefixes,
 };
 use wire::spoof_guard;
 
@@ -148,7 +148,7 @@ pub(super) fn advice(
                 let mut all = mentioned.iter();
                 all.any(|(theirs, prefix)| *theirs == end && prefix.contains(cidr))
             };
-            !(is_mentioned(End::Source) && is_mentioned(End::Destination))
+            !(is_mentioned(AddressField::Source) && is_mentioned(AddressField::Destination))
         })
         .collect();
     if missing.is_empty() {

@@ -9,24 +9,24 @@ use crate::firewall::forward::{self, CHAIN};
 
 /// The chains of the versions that pods have.
 #[derive(Debug)]
-pub(super) struct Iptables {
+pub(super) struct IptablesNft {
     pod_cidrs: Vec<IpNet>,
-    chains: Vec<Chain>,
+    chains: Vec<NftChain>,
 }
 
 #[derive(Debug)]
-struct Chain {
+struct NftChain {
     table: TableId,
     /// Whether rules of ours are there.
     accepts: bool,
 }
 
-impl Iptables {
+impl IptablesNft {
     /// Nothing is known yet.
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
-        let mut chains: Vec<Chain> = Vec::new();
+        let mut chains: Vec<NftChain> = Vec::new();
         for cidr in pod_cidrs {
-            chains.push(Chain {
+            chains.push(NftChain {
                 table: forward::iptables(Version::of(cidr.network())),
                 accepts: false,
             });
@@ -39,7 +39,7 @@ impl Iptables {
 
     /// Whether a change there, in that chain or of the whole table, matters.
     pub(super) fn is_concerned(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
-        let is_in = |chain: &Chain| chain.table.family == family && chain.table.name == table;
+        let is_in = |chain: &NftChain| chain.table.family == family && chain.table.name == table;
         chain.is_none_or(|chain| chain == CHAIN) && self.chains.iter().any(is_in)
     }
 
@@ -52,7 +52,7 @@ impl Iptables {
     }
 }
 
-impl Chain {
+impl NftChain {
     fn put_right(&mut self, socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<(), Error> {
         let table = &self.table;
         let generation = socket.generation()?;

@@ -11,7 +11,7 @@ use crate::firewall::iptables_legacy;
 
 /// Something of ours in the kernel's packet filter.
 #[derive(Debug)]
-pub(crate) enum Trace {
+pub(crate) enum FirewallLeftover {
     /// Our own table.
     Table(TableId),
     /// Rules of ours in a chain that iptables keeps by way of nftables.
@@ -25,7 +25,7 @@ pub(crate) enum Trace {
     Legacy(iptables_legacy::Rules),
 }
 
-impl fmt::Display for Trace {
+impl fmt::Display for FirewallLeftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Table(table) => write!(f, "table {table}"),
@@ -53,7 +53,7 @@ fn rules(count: usize) -> String {
     format!("{count} rule{}", if count == 1 { "" } else { "s" })
 }
 
-impl Trace {
+impl FirewallLeftover {
     /// Takes it away.
     pub(crate) fn remove(&self) -> Result<(), String> {
         let commands = match self {
@@ -67,12 +67,12 @@ impl Trace {
 }
 
 /// All there is; and what cannot be looked at, with what to do about it.
-pub(crate) fn traces() -> Result<(Vec<Trace>, Vec<String>), Error> {
+pub(crate) fn traces() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error> {
     let mut socket = Socket::open()?;
     let mut found = Vec::new();
     let own = spoof_guard::table();
     if socket.table(&own)?.0.is_some() {
-        found.push(Trace::Table(own));
+        found.push(FirewallLeftover::Table(own));
     }
     for table in [Version::V4, Version::V6].map(forward::iptables) {
         let chain = socket.base_chain(&table, CHAIN)?;
@@ -82,10 +82,10 @@ pub(crate) fn traces() -> Result<(Vec<Trace>, Vec<String>), Error> {
         let rules = socket.rules(&table, Some(CHAIN))?;
         let commands = forward::plan(&chain, &rules, &[]);
         if !commands.is_empty() {
-            found.push(Trace::Rules { table, commands });
+            found.push(FirewallLeftover::Rules { table, commands });
         }
     }
     let (legacy, hidden) = iptables_legacy::rules();
-    found.extend(legacy.into_iter().map(Trace::Legacy));
+    found.extend(legacy.into_iter().map(FirewallLeftover::Legacy));
     Ok((found, hidden))
 }

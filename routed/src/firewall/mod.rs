@@ -26,19 +26,19 @@ use nix::errno::Errno;
 use registry::Backoff;
 use tracing::error;
 use wire::netlink::Error;
-use wire::nft::{Monitor, News, Socket};
+use wire::nft::{Monitor, RulesetChange, Socket};
 
-use self::foreign_chains::Others;
-use self::iptables_legacy::Legacy;
-use self::iptables_nft::Iptables;
-pub(crate) use self::leftovers::{Trace, traces};
-pub(crate) use self::monitor::Watch;
-use self::own_table::Own;
-pub(crate) use self::ruleset::Policy;
+use self::foreign_chains::ForeignChains;
+use self::iptables_legacy::IptablesLegacy;
+use self::iptables_nft::IptablesNft;
+pub(crate) use self::leftovers::{FirewallLeftover, traces};
+pub(crate) use self::monitor::FirewallMonitor;
+use self::own_table::OwnTable;
+pub(crate) use self::ruleset::FirewallConfig;
 #[cfg(test)]
-pub(crate) use self::survey::Wall;
+pub(crate) use self::survey::BlockingChain;
 pub(crate) use self::survey::{Survey, survey};
-use crate::log::Said;
+use crate::log::OnChange;
 
 /// The least time from the end of one pass to the start of the next, and how many times as long as
 /// a pass took the rest after it is: a flood of changes never costs more than a fifth of a
@@ -60,34 +60,34 @@ const CALM: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Firewall {
     socket: Option<Socket>,
-    own: Own,
-    iptables: Iptables,
-    others: Others,
-    legacy: Legacy,
+    own: OwnTable,
+    iptables: IptablesNft,
+    others: ForeignChains,
+    legacy: IptablesLegacy,
     /// Whether the chains of iptables have to be looked at.
     is_iptables_dirty: bool,
     /// When to look at other chains for what is forwarded, if there is a reason.
     others_at: Option<Instant>,
     rested_at: Instant,
     failed_passes: u32,
-    trouble: Said,
+    trouble: OnChange,
 }
 
 impl Firewall {
     /// Nothing is known yet.
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: FirewallConfig) -> Self {
         let now = Instant::now();
         Self {
             socket: None,
-            iptables: Iptables::new(&policy.pod_cidrs),
-            others: Others::new(&policy.pod_cidrs),
-            legacy: Legacy::new(&policy.pod_cidrs, now),
-            own: Own::new(policy),
+            iptables: IptablesNft::new(&policy.pod_cidrs),
+            others: ForeignChains::new(&policy.pod_cidrs),
+            legacy: IptablesLegacy::new(&policy.pod_cidrs, now),
+            own: OwnTable::new(policy),
             is_iptables_dirty: true,
             others_at: Some(now),
             rested_at: now,
             failed_passes: 0,
-            trouble: Said::default(),
+            trouble: OnChange::default(),
         }
     }
 
@@ -128,15 +128,15 @@ impl Firewall {
     }
 
     /// Somebody changed something in the packet filter.
-    fn heard(&mut self, news: News<'_>) {
+    fn heard(&mut self, news: RulesetChange<'_>) {
         match news {
-            News::Changed {
+            RulesetChange::Changed {
                 family,
                 table,
                 chain,
                 is_base,
             } => {
-                if Own::is(family, table) {
+                if OwnTable::is(family, table) {
                     self.own.meddled();
                     return;
                 }
@@ -145,8 +145,8 @@ impl Firewall {
                     self.others_at.get_or_insert(Instant::now() + CALM);
                 }
             }
-            News::Committed { program } => self.own.meddled_by(program),
-            News::Lost => self.look_at_everything(),
+            RulesetChange::Committed { program } => self.own.meddled_by(program),
+            RulesetChange::Lost => self.look_at_everything(),
         }
     }
 

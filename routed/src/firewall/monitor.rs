@@ -6,15 +6,15 @@ use std::io;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
-use wire::nft::{Monitor, News};
+use wire::nft::{Monitor, RulesetChange};
 
 use crate::firewall::Firewall;
 
 /// The subscription; without one on a kernel that has no nftables.
 #[derive(Debug)]
-pub(crate) struct Watch(Option<AsyncFd<Monitor>>);
+pub(crate) struct FirewallMonitor(Option<AsyncFd<Monitor>>);
 
-impl Watch {
+impl FirewallMonitor {
     /// Subscribes. What changes from here on is heard of.
     pub(crate) fn open() -> Self {
         Self(subscribe().map_err(|why| warn!("{why}")).ok())
@@ -41,7 +41,7 @@ impl Watch {
         if let Err(why) = monitor.drain(|news| firewall.heard(news)) {
             warn!("lost the packet filter's events, subscribing anew: {why}");
             *self = Self::open();
-            firewall.heard(News::Lost);
+            firewall.heard(RulesetChange::Lost);
         }
     }
 }

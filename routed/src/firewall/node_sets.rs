@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// The addresses, and which of them changed since the kernel was last told.
 #[derive(Debug, Default)]
-pub(crate) struct Nodes {
+pub(crate) struct NodeSets {
     /// How many records have an address: one that moves to another node is in both for a while.
     counts: BTreeMap<IpAddr, u32>,
     /// Addresses that the registry does not show, kept as long as it is not believed.
@@ -16,7 +16,7 @@ pub(crate) struct Nodes {
     is_known: bool,
 }
 
-impl Nodes {
+impl NodeSets {
     /// Takes over what an earlier daemon left in the kernel, until the registry says otherwise.
     pub(crate) fn found(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
         if !self.is_known {
@@ -98,7 +98,7 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
-    fn told(nodes: &mut Nodes) -> String {
+    fn told(nodes: &mut NodeSets) -> String {
         let (came, went) = nodes.take_touched();
         let show = |sign: &str, all: Vec<IpAddr>| -> Vec<String> {
             all.iter().map(|ip| format!("{sign}{ip}")).collect()
@@ -106,13 +106,13 @@ mod tests {
         [show("+", came), show("-", went)].concat().join(" ")
     }
 
-    fn reset(nodes: &mut Nodes, addresses: &[&str], is_believed: bool) {
+    fn reset(nodes: &mut NodeSets, addresses: &[&str], is_believed: bool) {
         nodes.reset(ips(addresses).into_iter(), is_believed);
     }
 
     #[test]
     fn only_what_changed_is_told() {
-        let mut nodes = Nodes::default();
+        let mut nodes = NodeSets::default();
         reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
         assert_eq!(told(&mut nodes), "+10.0.0.1 +10.0.0.2");
         nodes.change(&[], &ips(&["10.0.0.3", "fd00::3"]), true);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_address_that_moves_from_one_node_to_another_stays() {
-        let mut nodes = Nodes::default();
+        let mut nodes = NodeSets::default();
         reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
         told(&mut nodes);
         nodes.change(&ips(&["10.0.0.2"]), &ips(&["10.0.0.1"]), true);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_an_earlier_daemon_left_stays_until_the_registry_is_seen() {
-        let mut nodes = Nodes::default();
+        let mut nodes = NodeSets::default();
         nodes.found(ips(&["10.0.0.1", "10.0.0.2"]));
         assert_eq!(nodes.all().count(), 2);
         reset(&mut nodes, &["10.0.0.2", "10.0.0.3"], true);
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_registry_that_is_not_believed_takes_nothing_away() {
-        let mut nodes = Nodes::default();
+        let mut nodes = NodeSets::default();
         reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
         told(&mut nodes);
         reset(&mut nodes, &["10.0.0.1"], false);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_address_that_no_node_can_have_is_not_one() {
-        let mut nodes = Nodes::default();
+        let mut nodes = NodeSets::default();
         let bogus = ["127.0.0.1", "0.0.0.0", "224.0.0.1", "fe80::1", "ff02::1"];
         reset(&mut nodes, &bogus, true);
         nodes.change(&ips(&bogus), &ips(&bogus), true);

@@ -5,40 +5,40 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, Image, Socket, Version};
+use wire::nft::{Family, Socket, TableListing, Version};
 use wire::spoof_guard;
 
-use crate::firewall::node_sets::Nodes;
+use crate::firewall::node_sets::NodeSets;
 use crate::firewall::repair;
-use crate::firewall::ruleset::{self, Policy};
-use crate::log::Said;
+use crate::firewall::ruleset::{self, FirewallConfig};
+use crate::log::OnChange;
 
 /// What is wanted of the table, and what is known of the kernel's.
 #[derive(Debug)]
-pub(super) struct Own {
-    policy: Policy,
+pub(super) struct OwnTable {
+    policy: FirewallConfig,
     owned: Vec<IpNet>,
-    nodes: Nodes,
+    nodes: NodeSets,
     /// Whether it has to be compared as a whole.
     is_dirty: bool,
     /// Whether it was in the kernel as it should be, ever.
     is_in_place: bool,
     /// Whether somebody may have changed it, and what program if that is known.
     meddled: Option<String>,
-    meddling: Said,
+    meddling: OnChange,
 }
 
-impl Own {
+impl OwnTable {
     /// Nothing is known yet.
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(policy: FirewallConfig) -> Self {
         Self {
             policy,
             owned: Vec::new(),
-            nodes: Nodes::default(),
+            nodes: NodeSets::default(),
             is_dirty: true,
             is_in_place: false,
             meddled: None,
-            meddling: Said::default(),
+            meddling: OnChange::default(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Own {
     }
 
     /// The addresses of nodes.
-    pub(super) fn nodes(&mut self) -> &mut Nodes {
+    pub(super) fn nodes(&mut self) -> &mut NodeSets {
         &mut self.nodes
     }
 
@@ -139,7 +139,7 @@ impl Own {
 }
 
 /// The addresses of nodes in a table that an earlier daemon left.
-fn node_addresses(image: &Image) -> impl Iterator<Item = IpAddr> {
+fn node_addresses(image: &TableListing) -> impl Iterator<Item = IpAddr> {
     let versions = [Version::V4, Version::V6].into_iter();
     let sets = versions.filter_map(|version| image.sets.get(ruleset::nodes(version)));
     sets.flat_map(|set| set.elements.iter().map(|element| element.address))

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::nft::{Command, Element, Image, Table, TableId, Version};
+use wire::nft::{Command, Element, Table, TableId, TableListing, Version};
 use wire::spoof_guard;
 
-use super::ruleset::{self, Policy};
+use super::ruleset::{self, FirewallConfig};
 
 /// As many elements are sent in one command.
 const PORTION: usize = 1_000;
 
 /// The commands, for one transaction. Where only addresses of nodes differ they are put right one
 /// by one; everything else takes a new table, in the old one's place.
-pub(crate) fn repair(wanted: &Table, found: Option<&Image>) -> Vec<Command> {
+pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Command> {
     let Some(found) = found else {
         return wanted.replacement();
     };
@@ -35,7 +35,7 @@ pub(crate) fn repair(wanted: &Table, found: Option<&Image>) -> Vec<Command> {
 }
 
 /// Without the elements that can be changed one by one.
-fn bare(mut image: Image) -> Image {
+fn bare(mut image: TableListing) -> TableListing {
     for set in image.sets.values_mut().filter(|set| set.flags == 0) {
         set.elements.clear();
     }
@@ -44,7 +44,11 @@ fn bare(mut image: Image) -> Image {
 
 /// The commands after which the sets of nodes have the addresses that came, and not those that
 /// went.
-pub(super) fn node_commands(policy: &Policy, came: &[IpAddr], went: &[IpAddr]) -> Vec<Command> {
+pub(super) fn node_commands(
+    policy: &FirewallConfig,
+    came: &[IpAddr],
+    went: &[IpAddr],
+) -> Vec<Command> {
     let of_version = |version| {
         let element = |address: &IpAddr| Element {
             address: *address,
@@ -81,8 +85,8 @@ mod tests {
 
     use super::*;
 
-    fn policy(masquerade: bool) -> Policy {
-        Policy {
+    fn policy(masquerade: bool) -> FirewallConfig {
+        FirewallConfig {
             masquerade,
             pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
             direct: vec![],
@@ -98,7 +102,7 @@ mod tests {
         ruleset::ruleset(&policy(true), &[own], &ips(nodes))
     }
 
-    fn words(wanted: &Table, found: Option<&Image>) -> Vec<String> {
+    fn words(wanted: &Table, found: Option<&TableListing>) -> Vec<String> {
         let commands = repair(wanted, found);
         commands.iter().map(ToString::to_string).collect()
     }
@@ -152,7 +156,7 @@ mod tests {
             address: address.parse().unwrap(),
             is_end: false,
         };
-        let changes: [fn(&mut Image); 5] = [
+        let changes: [fn(&mut TableListing); 5] = [
             |image| image.flags = 1,
             |image| image.size += 1,
             |image| drop(image.sets.remove("own4")),

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::nft::{Chain, End, Hook, Rule, Set, Table, Term, Verdict, Version, Way};
+use wire::nft::{AddressField, Chain, Direction, Hook, Rule, Set, Table, Term, Verdict, Version};
 use wire::spoof_guard;
 
 /// What the names of the pods' interfaces on the node begin with (`wire::pod_link::host_interface`).
@@ -25,7 +25,7 @@ const SOLICITATIONS: Term = Term::Limit {
 
 /// What the conflist says of the packet filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Policy {
+pub(crate) struct FirewallConfig {
     /// Whether what leaves the cluster is masqueraded.
     pub(crate) masquerade: bool,
     /// The network's pod CIDRs.
@@ -34,7 +34,7 @@ pub(crate) struct Policy {
     pub(crate) direct: Vec<IpNet>,
 }
 
-impl Policy {
+impl FirewallConfig {
     /// The versions of which packets are masqueraded.
     pub(super) fn masqueraded(&self) -> Vec<Version> {
         let has_pods = |version: &Version| {
@@ -68,7 +68,11 @@ pub(crate) fn nodes(version: Version) -> &'static str {
 /// The table of a node that owns these subnets. It does not grow with the number of pods.
 ///
 /// It accepts no forwarded traffic: that would not help where another table drops it.
-pub(crate) fn ruleset(policy: &Policy, owned: &[IpNet], node_addresses: &[IpAddr]) -> Table {
+pub(crate) fn ruleset(
+    policy: &FirewallConfig,
+    owned: &[IpNet],
+    node_addresses: &[IpAddr],
+) -> Table {
     let mut table = Table {
         id: spoof_guard::table(),
         sets: Vec::new(),
@@ -93,7 +97,7 @@ fn spoof_guard() -> Chain {
     let drop = || [Term::Counter, Term::Verdict(Verdict::Drop)];
     let dropped = |term: Term| Rule::new([&[term][..], &drop()].concat());
     let mut rules = vec![
-        Rule::new([link(Way::In, false), accept()]),
+        Rule::new([link(Direction::In, false), accept()]),
         // What is of IPv4 and in order, most of it all, needs no look at the rules for IPv6.
         Rule::new([Term::Of(Version::V4), Term::WayBack { is: true }, accept()]),
         // From a link-local address, which is beyond what routes can tell: a node that listens to
@@ -122,7 +126,12 @@ fn spoof_guard() -> Chain {
     }
 }
 
-fn sets(policy: &Policy, owned: &[IpNet], node_addresses: &[IpAddr], version: Version) -> [Set; 3] {
+fn sets(
+    policy: &FirewallConfig,
+    owned: &[IpNet],
+    node_addresses: &[IpAddr],
+    version: Version,
+) -> [Set; 3] {
     let [own, direct] = names(version);
     let never: Vec<IpNet> = NEVER_OUTSIDE
         .iter()
@@ -139,7 +148,7 @@ fn sets(policy: &Policy, owned: &[IpNet], node_addresses: &[IpAddr], version: Ve
 /// Services need no mention: who translates their addresses does it before this.
 fn to_outside(versions: &[Version]) -> Chain {
     let mut rules = vec![Rule::new([
-        link(Way::Out, true),
+        link(Direction::Out, true),
         Term::Verdict(Verdict::Accept),
     ])];
     for version in versions.iter().copied() {
@@ -151,9 +160,9 @@ fn to_outside(versions: &[Version]) -> Chain {
             is,
         };
         rules.push(Rule::new([
-            member(End::Source, own, true),
-            member(End::Destination, direct, false),
-            member(End::Destination, nodes(version), false),
+            member(AddressField::Source, own, true),
+            member(AddressField::Destination, direct, false),
+            member(AddressField::Destination, nodes(version), false),
             Term::Masquerade,
         ]));
     }
@@ -171,7 +180,7 @@ fn names(version: Version) -> [&'static str; 2] {
     }
 }
 
-fn link(way: Way, is: bool) -> Term {
+fn link(way: Direction, is: bool) -> Term {
     let prefix = PODS.to_owned();
     Term::Link { way, prefix, is }
 }

@@ -11,7 +11,7 @@ use crate::firewall::iptables_legacy;
 
 /// A chain that drops what none of its rules mentions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wall {
+pub(crate) struct BlockingChain {
     /// Its name, and who keeps it.
     pub(crate) chain: String,
     /// Whether pods pass all the same.
@@ -24,7 +24,7 @@ pub(crate) struct Wall {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// Every chain that drops.
-    pub(crate) walls: Vec<Wall>,
+    pub(crate) walls: Vec<BlockingChain>,
     /// Which chains could not be looked at, and why.
     pub(crate) hidden: Vec<String>,
     /// Whether our guard against forged addresses is there.
@@ -40,7 +40,7 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     }
     walls.extend(of_others(&mut socket, pod_cidrs)?);
     let (dropping, hidden) = iptables_legacy::dropping(pod_cidrs);
-    walls.extend(dropping.into_iter().map(|found| Wall {
+    walls.extend(dropping.into_iter().map(|found| BlockingChain {
         chain: format!("{CHAIN} of {}", found.program),
         passes: found.passes,
         fix: by_routed(&found.fix),
@@ -56,7 +56,7 @@ fn of_iptables(
     socket: &mut Socket,
     version: Version,
     pod_cidrs: &[IpNet],
-) -> Result<Option<Wall>, Error> {
+) -> Result<Option<BlockingChain>, Error> {
     let table = forward::iptables(version);
     let Some(chain) = socket.base_chain(&table, CHAIN)? else {
         return Ok(None);
@@ -73,14 +73,14 @@ fn of_iptables(
         .iter()
         .filter(|cidr| Version::of(cidr.network()) == version);
     let own: Vec<_> = own.copied().collect();
-    Ok((!own.is_empty()).then(|| Wall {
+    Ok((!own.is_empty()).then(|| BlockingChain {
         chain: chain_name(&table, CHAIN),
         passes: forward::plan(&chain, &rules, &own).is_empty(),
         fix: by_routed(&iptables_legacy::advice(program, &own)),
     }))
 }
 
-fn of_others(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<Wall>, Error> {
+fn of_others(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<BlockingChain>, Error> {
     let mut walls = Vec::new();
     for chain in socket.base_chains()? {
         if !forward::is_others(&chain) {
@@ -88,7 +88,7 @@ fn of_others(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<Wall>, Erro
         }
         let rules = socket.rules(&chain.table, None)?;
         if let Some(advice) = forward::advice(&chain, &rules, pod_cidrs) {
-            walls.push(Wall {
+            walls.push(BlockingChain {
                 chain: chain_name(&chain.table, &chain.name),
                 passes: false,
                 fix: advice,

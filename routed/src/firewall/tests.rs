@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
-use wire::nft::{Command, Family, Set, SetImage, TableId, Version};
+use wire::nft::{Command, Family, Set, SetListing, TableId, Version};
 use wire::spoof_guard;
 
 use super::*;
@@ -18,8 +18,8 @@ fn isolated(test: impl FnOnce() + Send + 'static) {
     isolated.join().unwrap();
 }
 
-fn policy() -> Policy {
-    Policy {
+fn policy() -> FirewallConfig {
+    FirewallConfig {
         masquerade: true,
         pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
         direct: vec![],
@@ -47,7 +47,7 @@ fn hear(monitor: &mut Monitor, firewall: &mut Firewall) -> usize {
     firewall.hide_from(monitor);
     monitor
         .drain(|news| {
-            changes += usize::from(matches!(news, News::Changed { .. }));
+            changes += usize::from(matches!(news, RulesetChange::Changed { .. }));
             firewall.heard(news);
         })
         .unwrap();
@@ -59,7 +59,7 @@ fn number(n: u16) -> IpAddr {
     Ipv4Addr::new(192, 168, high, low).into()
 }
 
-fn nodes_in_kernel() -> SetImage {
+fn nodes_in_kernel() -> SetListing {
     let (image, _) = Socket::open()
         .unwrap()
         .table(&spoof_guard::table())
@@ -67,9 +67,9 @@ fn nodes_in_kernel() -> SetImage {
     image.unwrap().sets["nodes4"].clone()
 }
 
-fn elements(addresses: impl IntoIterator<Item = IpAddr>) -> SetImage {
+fn elements(addresses: impl IntoIterator<Item = IpAddr>) -> SetListing {
     let set = Set::of_addresses("nodes4", Version::V4, addresses);
-    SetImage {
+    SetListing {
         elements: set.elements(),
         ..nodes_in_kernel()
     }
@@ -90,7 +90,9 @@ fn a_join_costs_one_element_however_many_nodes_there_are() {
 
         // Heard from outside: the firewall itself does not listen to what it does.
         let mut changes = 0;
-        let count = |news: News<'_>| changes += usize::from(matches!(news, News::Changed { .. }));
+        let count = |news: RulesetChange<'_>| {
+            changes += usize::from(matches!(news, RulesetChange::Changed { .. }))
+        };
         monitor.drain(count).unwrap();
         assert_eq!(changes, 2);
         let expected = (0..=5_000).filter(|n| *n != 1).map(number);
@@ -170,7 +172,7 @@ fn a_node_is_ready_once_its_pods_are_masqueraded() {
         work(&mut firewall);
         assert!(firewall.is_ready());
     });
-    let policy = Policy {
+    let policy = FirewallConfig {
         masquerade: false,
         ..policy()
     };

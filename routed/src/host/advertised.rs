@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
 use crate::host::addresses;
-use crate::log::Said;
+use crate::log::OnChange;
 use crate::text::list;
 
 /// How long peers are told addresses of a family of which this node has none any more.
@@ -14,14 +14,14 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// What peers are told.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Advertised {
     addresses: Vec<IpAddr>,
     /// Since when they are told an address that this node does not have any more.
     vanished_at: Option<Instant>,
-    trouble: Said,
+    trouble: OnChange,
 }
 
-impl Told {
+impl Advertised {
     /// The addresses.
     pub(super) fn addresses(&self) -> &[IpAddr] {
         &self.addresses
@@ -78,7 +78,7 @@ mod tests {
         };
         let (both, v6) = (ips(&["192.168.1.1", "fd00:1::1"]), ips(&["fd00:1::1"]));
         let bridged = ips(&["fd00:1::1", "192.168.1.1"]);
-        let mut told = Told::default();
+        let mut told = Advertised::default();
         for (second, found, expected, is_whole) in [
             (0, Ok(both.clone()), &both, true),
             // Nobody looked for long.

@@ -11,26 +11,26 @@ use tracing::{info, warn};
 use wire::cni::{Version, versions_of};
 use wire::conf::Conflist;
 
-use crate::log::Said;
+use crate::log::OnChange;
 
 /// The plugins' answers. Each is asked again when its file has changed.
 #[derive(Debug)]
-pub(crate) struct Chain {
+pub(crate) struct CniVersions {
     folder: PathBuf,
-    answers: BTreeMap<String, (Stamp, BTreeSet<Version>)>,
-    said: Said,
+    answers: BTreeMap<String, (FileStamp, BTreeSet<Version>)>,
+    said: OnChange,
 }
 
 /// What tells one file from another that takes its place.
-type Stamp = [u64; 4];
+type FileStamp = [u64; 4];
 
-impl Chain {
+impl CniVersions {
     /// Plugins are in `folder`; nobody is asked yet.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             answers: BTreeMap::new(),
-            said: Said::default(),
+            said: OnChange::default(),
         }
     }
 
@@ -104,7 +104,7 @@ fn unknown(
     unknown
 }
 
-fn stamp(path: &Path) -> io::Result<Stamp> {
+fn stamp(path: &Path) -> io::Result<FileStamp> {
     let file = fs::metadata(path)?;
     Ok([
         file.ino(),
@@ -170,7 +170,7 @@ mod tests {
             fs::set_permissions(&draft, Permissions::from_mode(0o755)).unwrap();
             fs::rename(draft, path).unwrap();
         };
-        let mut chain = Chain::new(folder.path().to_owned());
+        let mut chain = CniVersions::new(folder.path().to_owned());
         assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD, NEW]);
         install("exit 1");
         assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);

@@ -21,51 +21,51 @@ use tracing::{error, info, warn};
 use wire::netlink::Request;
 use wire::node::{MachineId, NodeName};
 
-use self::advertised::Told;
+use self::advertised::Advertised;
 use crate::atomic_file;
 use crate::config::Config;
-use crate::host::cni_versions::Chain;
+use crate::host::cni_versions::CniVersions;
 use crate::kernel::{Link, Netlink};
-use crate::log::Said;
-use crate::membership::Wish;
+use crate::log::OnChange;
+use crate::membership::DesiredRegistration;
 use crate::text::list;
 
 /// The chores and how they stand.
 #[derive(Debug)]
-pub(crate) struct Chores {
+pub(crate) struct NodeSetup {
     config: Config,
     network: Network,
     machine: MachineId,
     kernel: Netlink,
-    wishes: watch::Sender<Option<Wish>>,
+    wishes: watch::Sender<Option<DesiredRegistration>>,
     /// Whether the registry was seen: before that, this node writes nothing there.
     may_join: bool,
     round: u64,
     /// What others have of this node's, as last seen.
     lost: BTreeMap<IpNet, NodeName>,
-    told: Told,
+    told: Advertised,
     owned: Option<Owned>,
     forwards: bool,
     /// What the runtime has, as of the last look.
     installed: Option<String>,
     /// Whether it was installed, or found installed, at least once.
     is_ready: bool,
-    chain: Chain,
-    overlap: Said,
-    no_forwarding: Said,
-    no_install: Said,
+    chain: CniVersions,
+    overlap: OnChange,
+    no_forwarding: OnChange,
+    no_install: OnChange,
 }
 
-impl Chores {
+impl NodeSetup {
     /// Nothing is done yet.
     pub(crate) fn new(
         config: Config,
         network: Network,
         machine: MachineId,
-        wishes: watch::Sender<Option<Wish>>,
+        wishes: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
         Self {
-            chain: Chain::new(config.plugins.clone()),
+            chain: CniVersions::new(config.plugins.clone()),
             config,
             network,
             machine,
@@ -74,14 +74,14 @@ impl Chores {
             may_join: false,
             round: 0,
             lost: BTreeMap::new(),
-            told: Told::default(),
+            told: Advertised::default(),
             owned: None,
             forwards: false,
             installed: None,
             is_ready: false,
-            overlap: Said::default(),
-            no_forwarding: Said::default(),
-            no_install: Said::default(),
+            overlap: OnChange::default(),
+            no_forwarding: OnChange::default(),
+            no_install: OnChange::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Chores {
     /// the pods, in words.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
         let others = [&self.overlap, &self.no_forwarding, &self.no_install];
-        let others = others.into_iter().filter_map(Said::current);
+        let others = others.into_iter().filter_map(OnChange::current);
         self.told.trouble().into_iter().chain(others)
     }
 
@@ -271,7 +271,7 @@ impl Chores {
         if !self.may_join || self.addresses().is_empty() {
             return;
         }
-        let wish = Wish {
+        let wish = DesiredRegistration {
             record: self.record(),
             round: self.round,
             lost: self.lost.clone(),

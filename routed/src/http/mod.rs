@@ -31,7 +31,7 @@ pub(crate) use self::pages::usage;
 use self::pages::{Access, Answerer};
 use crate::status::Http;
 use crate::status::health::Timings;
-use crate::status::query::Asker;
+use crate::status::query::QueryClient;
 use crate::thread;
 
 /// Where the command line asks the daemon. There is one of them on a node, whatever its network.
@@ -53,9 +53,9 @@ const PAUSES: Backoff = Backoff {
 };
 
 /// What the server answers from.
-pub(crate) struct Sources {
+pub(crate) struct PageSources {
     /// The loop.
-    pub(crate) asker: Asker,
+    pub(crate) asker: QueryClient,
     /// What it counted.
     pub(crate) timings: Timings,
     /// Where the addresses of pods are.
@@ -66,7 +66,7 @@ pub(crate) struct Sources {
 
 /// Starts the server, which ends with the program. Routes matter more: what it cannot do it tells
 /// of, and goes on.
-pub(crate) fn start(sources: Sources) -> io::Result<()> {
+pub(crate) fn start(sources: PageSources) -> io::Result<()> {
     let listen = sources.listen;
     let http = listen.map(|address| Http { address, why: None });
     let http = Arc::new(Mutex::new(http));

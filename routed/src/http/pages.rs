@@ -14,10 +14,10 @@ use tracing::warn;
 use wire::conf::IpamConfig;
 use wire::paths::run_dir;
 
-use crate::http::Sources;
+use crate::http::PageSources;
 use crate::status::health::Timings;
-use crate::status::query::{Ask, Asker, Stuck};
-use crate::status::{Http, Status, Usage, metrics};
+use crate::status::query::{Query, QueryClient, Stuck};
+use crate::status::{AddressUsage, Http, Status, metrics};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -71,17 +71,17 @@ impl Page {
 
 /// Has an answer to everything.
 pub(super) struct Answerer {
-    asker: Asker,
+    asker: QueryClient,
     timings: Timings,
     conf: IpamConfig,
     http: Arc<Mutex<Option<Http>>>,
 }
 
-type Answer = Response<Full<Bytes>>;
+type PageResponse = Response<Full<Bytes>>;
 
 impl Answerer {
     /// `http` says how the serving goes.
-    pub(super) fn new(sources: Sources, http: Arc<Mutex<Option<Http>>>) -> Self {
+    pub(super) fn new(sources: PageSources, http: Arc<Mutex<Option<Http>>>) -> Self {
         Self {
             asker: sources.asker,
             timings: sources.timings,
@@ -91,7 +91,7 @@ impl Answerer {
     }
 
     /// Answers one request.
-    pub(super) async fn answer(&self, method: &Method, path: &str, access: Access) -> Answer {
+    pub(super) async fn answer(&self, method: &Method, path: &str, access: Access) -> PageResponse {
         match Page::find(method, path, access) {
             Ok(page) => self.page(page).await.unwrap_or_else(|stuck| {
                 response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{stuck}\n"))
@@ -100,14 +100,14 @@ impl Answerer {
         }
     }
 
-    async fn page(&self, page: Page) -> Result<Answer, Stuck> {
+    async fn page(&self, page: Page) -> Result<PageResponse, Stuck> {
         let ok = StatusCode::OK;
         Ok(match page {
             Page::Health => {
-                self.asker.ask(Ask::Pulse).await?;
+                self.asker.ask(Query::Pulse).await?;
                 response(ok, TEXT, "ok\n".to_owned())
             }
-            Page::Readiness => readiness(&self.asker.ask(Ask::Status).await?),
+            Page::Readiness => readiness(&self.asker.ask(Query::Status).await?),
             Page::Metrics => match metrics::render(&self.status().await?, &self.timings) {
                 Ok(text) => response(ok, metrics::CONTENT_TYPE, text),
                 Err(why) => response(
@@ -117,14 +117,14 @@ impl Answerer {
                 ),
             },
             Page::Status => json(&self.status().await?),
-            Page::Nodes => json(&self.asker.ask(Ask::Nodes).await?),
-            Page::Routes => json(&self.asker.ask(Ask::Routes).await?),
+            Page::Nodes => json(&self.asker.ask(Query::Nodes).await?),
+            Page::Routes => json(&self.asker.ask(Query::Routes).await?),
         })
     }
 
     /// What the loop says, and what this side knows.
     async fn status(&self) -> Result<Status, Stuck> {
-        let mut status = self.asker.ask(Ask::Status).await?;
+        let mut status = self.asker.ask(Query::Status).await?;
         status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|why| {
             warn!("cannot count the addresses of this node: {why}");
             BTreeMap::new()
@@ -142,9 +142,9 @@ impl Answerer {
 pub(crate) fn usage(
     conf: &IpamConfig,
     subnets: &[IpNet],
-) -> Result<BTreeMap<String, Usage>, ipam::Error> {
-    let mut usage: BTreeMap<String, Usage> = BTreeMap::new();
-    let mut add = |subnet: &IpNet, more: Usage| {
+) -> Result<BTreeMap<String, AddressUsage>, ipam::Error> {
+    let mut usage: BTreeMap<String, AddressUsage> = BTreeMap::new();
+    let mut add = |subnet: &IpNet, more: AddressUsage| {
         let family = if subnet.addr().is_ipv4() {
             "ipv4"
         } else {
@@ -162,7 +162,7 @@ pub(crate) fn usage(
                 let (used, cooling, free) = (one.held, one.cooling, one.ready());
                 add(
                     &one.subnet,
-                    Usage {
+                    AddressUsage {
                         used,
                         cooling,
                         free,
@@ -175,9 +175,9 @@ pub(crate) fn usage(
                 let free = ipam::usable(subnet, &conf.exclude);
                 add(
                     subnet,
-                    Usage {
+                    AddressUsage {
                         free,
-                        ..Usage::default()
+                        ..AddressUsage::default()
                     },
                 );
             }
@@ -186,7 +186,7 @@ pub(crate) fn usage(
     Ok(usage)
 }
 
-fn readiness(status: &Status) -> Answer {
+fn readiness(status: &Status) -> PageResponse {
     if status.missing.is_empty() {
         return response(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
@@ -194,7 +194,7 @@ fn readiness(status: &Status) -> Answer {
     response(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
 }
 
-fn json(value: &impl Serialize) -> Answer {
+fn json(value: &impl Serialize) -> PageResponse {
     match serde_json::to_vec(value) {
         Ok(text) => response(StatusCode::OK, JSON, text),
         Err(why) => response(
@@ -205,7 +205,11 @@ fn json(value: &impl Serialize) -> Answer {
     }
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> PageResponse {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-use crate::log::{Kind, Line};
+use crate::log::{Line, LineKind};
 
 /// An absence shorter than this is not told of in the log: the `routed` of every node is restarted
 /// now and then, and of all of them in an upgrade.
@@ -127,7 +127,7 @@ impl Absences {
                 absence.tell_at = None;
             }
             lines.push(Line::new(
-                Kind::Absent,
+                LineKind::Absent,
                 format!(
                     "node {node} is absent: its routed has stopped, or the node is gone or cut off \
                      from etcd; its routes stay. If it is gone for good: routed forget {node}"
@@ -158,7 +158,7 @@ fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
     let was_told = absence.tell_at.is_none();
-    was_told.then(|| Line::new(Kind::Returned, text))
+    was_told.then(|| Line::new(LineKind::Returned, text))
 }
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(due, start + Duration::from_secs(20) + PATIENCE);
         let lines = absences.due(due);
         assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].kind(), Kind::Absent);
+        assert_eq!(lines[0].kind(), LineKind::Absent);
         assert!(absences.due(due).is_empty(), "told already");
         // The same thing again is no news.
         absences.change(&n2, true, false, at(start, 60));
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(
             line,
             Line::new(
-                Kind::Returned,
+                LineKind::Returned,
                 "node n2 is present again, after 60 s".into()
             )
         );

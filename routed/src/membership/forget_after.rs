@@ -15,12 +15,12 @@ use wire::node::NodeName;
 
 /// The times that follow from `forgetAfter`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
+pub(crate) struct ForgetTimes {
     /// `forgetAfter`.
     pub(crate) after: Duration,
 }
 
-impl Times {
+impl ForgetTimes {
     /// The longest time between two looks.
     pub(crate) fn look(&self) -> Duration {
         (self.after / 100).clamp(Duration::from_secs(1), Duration::from_secs(300))
@@ -45,16 +45,16 @@ impl Times {
 
 /// What one node knows of the absences that it counts.
 #[derive(Debug)]
-pub(crate) struct Vigil {
-    times: Times,
-    last: Option<Look>,
+pub(crate) struct AbsenceTracker {
+    times: ForgetTimes,
+    last: Option<Observation>,
     watched: BTreeMap<NodeName, Watched>,
     /// Nobody is forgotten before.
     paused_until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Look {
+struct Observation {
     at: Instant,
     interruptions: u64,
 }
@@ -80,9 +80,9 @@ pub(crate) struct Decision {
     pub(crate) too_many: bool,
 }
 
-impl Vigil {
+impl AbsenceTracker {
     /// Has not looked yet.
-    pub(crate) fn new(times: Times) -> Self {
+    pub(crate) fn new(times: ForgetTimes) -> Self {
         Self {
             times,
             last: None,
@@ -107,7 +107,7 @@ impl Vigil {
         now: Instant,
     ) -> Decision {
         let too_many = census.present <= census.absent.len();
-        let this = Look {
+        let this = Observation {
             at: now,
             interruptions,
         };
@@ -145,7 +145,7 @@ impl Vigil {
     }
 
     /// The time between two looks, if it counts.
-    fn elapsed(&self, last: Look, this: Look) -> Option<Duration> {
+    fn elapsed(&self, last: Observation, this: Observation) -> Option<Duration> {
         let elapsed = this.at - last.at;
         let is_whole = last.interruptions == this.interruptions;
         (is_whole && elapsed <= self.times.look() * 3).then_some(elapsed)

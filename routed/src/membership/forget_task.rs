@@ -14,24 +14,24 @@ use tracing::warn;
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-use crate::log::Said;
-use crate::membership::forget_after::{Times, Vigil};
+use crate::log::OnChange;
+use crate::membership::forget_after::{AbsenceTracker, ForgetTimes};
 use crate::text::list;
 use crate::time::age;
 
 /// Looks for as long as the daemon runs.
-pub(crate) struct Forgetter {
+pub(crate) struct ForgetTask {
     node: NodeName,
     registry: Arc<Registry>,
-    times: Times,
-    vigil: Vigil,
+    times: ForgetTimes,
+    vigil: AbsenceTracker,
     /// Counts the times at which the registry was out of reach, or had to be read anew.
     interruptions: watch::Receiver<u64>,
-    trouble: Said,
-    restraint: Said,
+    trouble: OnChange,
+    restraint: OnChange,
 }
 
-impl Forgetter {
+impl ForgetTask {
     /// Starts it on behalf of `node`, if `conf` has a `forgetAfter`.
     pub(crate) fn start(
         conf: &IpamConfig,
@@ -42,15 +42,15 @@ impl Forgetter {
         let Some(after) = conf.forget_after else {
             return;
         };
-        let times = Times { after };
+        let times = ForgetTimes { after };
         let forgetter = Self {
             node: node.clone(),
             registry: Arc::clone(registry),
             times,
-            vigil: Vigil::new(times),
+            vigil: AbsenceTracker::new(times),
             interruptions,
-            trouble: Said::default(),
-            restraint: Said::default(),
+            trouble: OnChange::default(),
+            restraint: OnChange::default(),
         };
         tokio::spawn(forgetter.run());
     }

@@ -1,8 +1,8 @@
 //! This node's own place in the registry: its record, its claims, its presence.
 //!
 //! A task of its own, because it waits for etcd and the loop never does. The loop says what it
-//! wishes ([`Wish`]); the task makes it so, tries for as long as it takes, and tells what came of
-//! it ([`News`]).
+//! wishes ([`DesiredRegistration`]); the task makes it so, tries for as long as it takes, and tells what came of
+//! it ([`Outcome`]).
 
 pub(crate) mod absence;
 pub(crate) mod forget_after;
@@ -26,10 +26,10 @@ use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
-pub(crate) use registration::Wish;
+pub(crate) use registration::DesiredRegistration;
 
 use crate::addresses::ledger;
-use crate::log::Said;
+use crate::log::OnChange;
 
 /// Between tries.
 const PAUSES: Backoff = Backoff {
@@ -39,7 +39,7 @@ const PAUSES: Backoff = Backoff {
 
 /// What came of a wish.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum Outcome {
     /// The registry has this node's record, and these are its claims.
     Joined(Owned),
     /// Others have some of this node's subnets; it owns no more than these.
@@ -68,8 +68,8 @@ pub(crate) struct Membership {
     /// The wish that is being fulfilled was made once more.
     again: Arc<Notify>,
     presence: Option<(NodeRecord, PresenceHandle)>,
-    trouble: Said,
-    stranded: Said,
+    trouble: OnChange,
+    stranded: OnChange,
 }
 
 impl Membership {
@@ -96,8 +96,8 @@ impl Membership {
             has_joined: false,
             again: Arc::default(),
             presence: None,
-            trouble: Said::default(),
-            stranded: Said::default(),
+            trouble: OnChange::default(),
+            stranded: OnChange::default(),
         }
     }
 
@@ -105,8 +105,8 @@ impl Membership {
     /// presence.
     pub(crate) async fn run(
         mut self,
-        mut wishes: watch::Receiver<Option<Wish>>,
-        news: mpsc::Sender<News>,
+        mut wishes: watch::Receiver<Option<DesiredRegistration>>,
+        news: mpsc::Sender<Outcome>,
     ) {
         while wishes.changed().await.is_ok() {
             let Some(wish) = wishes.borrow_and_update().clone() else {
@@ -130,10 +130,10 @@ impl Membership {
     /// just arriving (that the node was forgotten) nobody would hear again.
     async fn fulfil_or_leave(
         &mut self,
-        wish: &Wish,
-        wishes: &mut watch::Receiver<Option<Wish>>,
-        news: &mpsc::Sender<News>,
-    ) -> Option<News> {
+        wish: &DesiredRegistration,
+        wishes: &mut watch::Receiver<Option<DesiredRegistration>>,
+        news: &mpsc::Sender<Outcome>,
+    ) -> Option<Outcome> {
         let again = Arc::clone(&self.again);
         let mut fulfil = Box::pin(self.fulfil(wish, news));
         let mut is_asked_again = false;
@@ -156,21 +156,25 @@ impl Membership {
         outcome
     }
 
-    async fn fulfil(&mut self, wish: &Wish, news: &mpsc::Sender<News>) -> News {
+    async fn fulfil(
+        &mut self,
+        wish: &DesiredRegistration,
+        news: &mpsc::Sender<Outcome>,
+    ) -> Outcome {
         match self.join_at_last(wish, news).await {
             Ok(owned) => {
                 self.has_joined = true;
                 self.be_present(&wish.record, news).await;
-                News::Joined(owned)
+                Outcome::Joined(owned)
             }
-            Err(error) => News::Hopeless(error),
+            Err(error) => Outcome::Hopeless(error),
         }
     }
 
     async fn join_at_last(
         &mut self,
-        wish: &Wish,
-        news: &mpsc::Sender<News>,
+        wish: &DesiredRegistration,
+        news: &mpsc::Sender<Outcome>,
     ) -> Result<Owned, Error> {
         let before = self.record.replace(wish.record.clone());
         if before.is_some_and(|before| before != wish.record) {
@@ -193,7 +197,7 @@ impl Membership {
                     if self.trouble.is_news(registration::gist(&error, &why)) {
                         warn!("node {} cannot join the network yet: {why}", self.node);
                         // Without room there is newer news under way.
-                        drop(news.try_send(News::Delayed(why)));
+                        drop(news.try_send(Outcome::Delayed(why)));
                     }
                 }
             }
@@ -204,7 +208,11 @@ impl Membership {
         }
     }
 
-    async fn join(&mut self, wish: &Wish, news: &mpsc::Sender<News>) -> Result<Owned, Error> {
+    async fn join(
+        &mut self,
+        wish: &DesiredRegistration,
+        news: &mpsc::Sender<Outcome>,
+    ) -> Result<Owned, Error> {
         if !wish.lost.is_empty() {
             for (subnet, owner) in &wish.lost {
                 let (node, text) = (&self.node, "hands out no more addresses from it");
@@ -232,7 +240,7 @@ impl Membership {
             before.stop().await;
         }
         let (machine, network) = (self.machine.as_str(), self.conf.network.as_str());
-        let in_peace: owned::InPeace<'_> = &|change| ledger::in_peace(network, change);
+        let in_peace: owned::UnderLedgerLock<'_> = &|change| ledger::in_peace(network, change);
         let owned =
             owned::renew_in_peace(&self.registry, &self.folder, &self.node, machine, in_peace)
                 .await?;
@@ -244,16 +252,16 @@ impl Membership {
     async fn disown(
         &mut self,
         lost: impl Fn(&IpNet) -> bool,
-        news: &mpsc::Sender<News>,
+        news: &mpsc::Sender<Outcome>,
     ) -> Result<(), Error> {
         let network = self.conf.network.as_str();
-        let in_peace: owned::InPeace<'_> = &|change| ledger::in_peace(network, change);
+        let in_peace: owned::UnderLedgerLock<'_> = &|change| ledger::in_peace(network, change);
         let (folder, patience) = (&self.folder, Policy::default().patience);
         let left = owned::disown(folder, &self.node, patience, lost, in_peace).await?;
         if let Some(owned) = left {
             self.tell_of_stranded(&owned);
             // There is room: the loop takes news as they come. If not, it reads the file later.
-            drop(news.try_send(News::Lost(owned)));
+            drop(news.try_send(Outcome::Lost(owned)));
         }
         Ok(())
     }
@@ -269,7 +277,7 @@ impl Membership {
         }
     }
 
-    async fn be_present(&mut self, record: &NodeRecord, news: &mpsc::Sender<News>) {
+    async fn be_present(&mut self, record: &NodeRecord, news: &mpsc::Sender<Outcome>) {
         if self
             .presence
             .as_ref()

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 use wire::node::NodeName;
 
-use super::News;
+use super::Outcome;
 
 /// Tells one run of the daemon from the next.
 pub(super) fn session() -> String {
@@ -20,7 +20,7 @@ pub(super) fn session() -> String {
 pub(super) async fn tell(
     node: NodeName,
     mut state: watch::Receiver<PresenceState>,
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<Outcome>,
 ) {
     let mut was_lost = false;
     loop {
@@ -39,7 +39,7 @@ pub(super) async fn tell(
             }
         }
         // Nobody who hears it is the end of the daemon.
-        if news.send(News::Presence(now)).await.is_err() || state.changed().await.is_err() {
+        if news.send(Outcome::Presence(now)).await.is_err() || state.changed().await.is_err() {
             return;
         }
     }

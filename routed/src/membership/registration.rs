@@ -54,7 +54,7 @@ pub(super) fn gist<'a>(error: &Error, text: &'a str) -> &'a str {
 
 /// What the registry is to say of this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct DesiredRegistration {
     /// The node's record.
     pub(crate) record: NodeRecord,
     /// Counts the occasions on which the registry was seen to lack what it should have.
@@ -63,7 +63,7 @@ pub(crate) struct Wish {
     pub(crate) lost: BTreeMap<IpNet, NodeName>,
 }
 
-impl Wish {
+impl DesiredRegistration {
     /// Whether what it asks for is the same, whenever it was asked.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         self.record == other.record && self.lost == other.lost
@@ -75,7 +75,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::log::Said;
+    use crate::log::OnChange;
 
     fn unreachable(why: &str) -> Error {
         Error::Unreachable {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_told_of_once_and_another_trouble_again() {
-        let mut said = Said::default();
+        let mut said = OnChange::default();
         for (error, is_news) in [
             (unreachable("connection refused"), true),
             (unreachable("no connection in time"), false),
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_wish_is_the_same_whenever_it_is_made_but_not_for_another_record_or_loss() {
-        let wish = Wish {
+        let wish = DesiredRegistration {
             record: NodeRecord {
                 addresses: Vec::new(),
                 machine_id: "0123456789abcdef0123456789abcdef".to_owned(),

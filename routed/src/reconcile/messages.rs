@@ -5,45 +5,51 @@ use std::net::IpAddr;
 use wire::netlink::{Route, RouteKind};
 use wire::node::NodeName;
 
-use crate::fib::Why;
-use crate::fib::plan::{Change, Step};
+use crate::fib::ApplyError;
+use crate::fib::plan::{PlanStep, RouteChange};
 use crate::kernel::Link;
-use crate::log::Kind;
+use crate::log::LineKind;
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 
 impl<K> Reconciler<K> {
     /// What a step that was taken came to.
-    pub(super) fn outcome(&self, step: &Step) -> Kind {
+    pub(super) fn outcome(&self, step: &PlanStep) -> LineKind {
         let was_there = |route| {
             let before = self.before.get(&step.dst);
             before.is_some_and(|all| all.contains(route))
         };
         match &step.change {
-            Change::Add(new) | Change::Replace { new, .. } if was_there(new) => Kind::Restored,
-            Change::Add(_) => Kind::Added,
-            Change::Replace { .. } => Kind::Moved,
-            Change::Remove(_) if step.dst == GATEWAY => Kind::Withdrawn,
-            Change::Remove(_) if self.peers.owner(&step.dst).is_some() => Kind::Withdrawn,
-            Change::Remove(_) => Kind::Pruned,
+            RouteChange::Add(new) | RouteChange::Replace { new, .. } if was_there(new) => {
+                LineKind::Restored
+            }
+            RouteChange::Add(_) => LineKind::Added,
+            RouteChange::Replace { .. } => LineKind::Moved,
+            RouteChange::Remove(_) if step.dst == GATEWAY => LineKind::Withdrawn,
+            RouteChange::Remove(_) if self.peers.owner(&step.dst).is_some() => LineKind::Withdrawn,
+            RouteChange::Remove(_) => LineKind::Pruned,
         }
     }
 
     /// The same in words.
-    pub(super) fn success(&self, step: &Step, outcome: Kind) -> String {
+    pub(super) fn success(&self, step: &PlanStep, outcome: LineKind) -> String {
         let peer = self.peers.owner(&step.dst);
         let line = |route| route_line(route, peer, &self.side.links);
         match (&step.change, outcome) {
-            (Change::Add(new), Kind::Restored) => format!("{} put back: it was gone", line(new)),
-            (Change::Add(new), _) => format!("{} added", line(new)),
-            (Change::Replace { old, new }, Kind::Restored) => {
+            (RouteChange::Add(new), LineKind::Restored) => {
+                format!("{} put back: it was gone", line(new))
+            }
+            (RouteChange::Add(new), _) => format!("{} added", line(new)),
+            (RouteChange::Replace { old, new }, LineKind::Restored) => {
                 format!("{} put back: somebody made it{}", line(new), self.way(old))
             }
-            (Change::Replace { old, new }, _) => format!("{}: was{}", line(new), self.way(old)),
-            (Change::Remove(old), Kind::Pruned) => {
+            (RouteChange::Replace { old, new }, _) => {
+                format!("{}: was{}", line(new), self.way(old))
+            }
+            (RouteChange::Remove(old), LineKind::Pruned) => {
                 format!("stale {} withdrawn: no node claims it", line(old))
             }
-            (Change::Remove(old), _) => match peer {
+            (RouteChange::Remove(old), _) => match peer {
                 Some(peer) if self.peers.has_left(&step.dst) => {
                     format!("{peer} left: {} withdrawn", line(old))
                 }
@@ -63,9 +69,10 @@ impl<K> Reconciler<K> {
     }
 
     /// What did not.
-    pub(super) fn failure(&self, step: &Step, why: &Why) -> String {
-        let (Change::Add(route) | Change::Replace { new: route, .. } | Change::Remove(route)) =
-            &step.change;
+    pub(super) fn failure(&self, step: &PlanStep, why: &ApplyError) -> String {
+        let (RouteChange::Add(route)
+        | RouteChange::Replace { new: route, .. }
+        | RouteChange::Remove(route)) = &step.change;
         let peer = self.peers.owner(&step.dst);
         failure_line(route, peer, why, &self.side.links)
     }
@@ -110,13 +117,13 @@ pub(crate) fn name_of(index: u32, links: &[Link]) -> String {
 pub(crate) fn failure_line(
     wanted: &Route,
     peer: Option<&NodeName>,
-    why: &Why,
+    why: &ApplyError,
     links: &[Link],
 ) -> String {
     let wanted = route_line(wanted, peer, links);
     match why {
-        Why::Refused(text) => format!("{wanted}: {text}; trying again"),
-        Why::Conflict(foreign) => {
+        ApplyError::Refused(text) => format!("{wanted}: {text}; trying again"),
+        ApplyError::Conflict(foreign) => {
             let kind = match foreign.kind {
                 RouteKind::Unreachable => " unreachable",
                 _ => "",
@@ -169,7 +176,7 @@ mod tests {
         (foreign.via, foreign.protocol) = (Some("192.168.1.254".parse().unwrap()), 4);
         let peer = NodeName::new("n2").unwrap();
         assert_eq!(
-            failure_line(&wanted, Some(&peer), &Why::Conflict(foreign), &links),
+            failure_line(&wanted, Some(&peer), &ApplyError::Conflict(foreign), &links),
             "route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0: conflict with a route that \
              somebody else made: 10.244.7.0/24 via 192.168.1.254 dev eth0 proto static; it is \
              left alone, remove it to let this one in"

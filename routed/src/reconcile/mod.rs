@@ -23,34 +23,34 @@ use wire::node::NodeName;
 use crate::fib::plan::{self, Actual};
 use crate::fib::{self, Listing};
 use crate::kernel::{Kernel, Link};
-use crate::log::{self, Kind};
+use crate::log::{self, LineKind};
 use crate::reconcile::dirty::Dirty;
-use crate::reconcile::pod_routes::Pods;
-use crate::reconcile::retries::Failures;
+use crate::reconcile::pod_routes::PodRoutes;
+use crate::reconcile::retries::Retries;
 use crate::rib::guest_gateway::GATEWAY;
-use crate::rib::held::{Owners, Seen};
-use crate::rib::ignored_records::{self, Flood, Ignored};
-use crate::rib::local_node::{Here, Side};
+use crate::rib::held::{LastSeen, Owners};
+use crate::rib::ignored_records::{self, Ignored, IgnoredRecords};
+use crate::rib::local_node::{LocalNode, LocalView};
 use crate::rib::path::{Desired, Path, Scope};
-use crate::rib::{Effect, Peers};
+use crate::rib::{Effect, Rib};
 
 /// What `routed` knows and wants, and the kernel it wants it of.
 #[derive(Debug)]
 pub(crate) struct Reconciler<K> {
     kernel: K,
-    side: Side,
-    peers: Peers,
+    side: LocalNode,
+    peers: Rib,
     desired: Desired,
     /// What the kernel holds: listed, and since then kept up with what it tells.
     actual: Actual,
     /// What it held before somebody changed it, since the last pass.
     before: Actual,
-    pods: Pods,
-    ignored: Flood,
-    failures: Failures,
+    pods: PodRoutes,
+    ignored: IgnoredRecords,
+    failures: Retries,
     dirty: Dirty,
     /// What became of routes since the start.
-    changes: BTreeMap<Kind, u64>,
+    changes: BTreeMap<LineKind, u64>,
 }
 
 impl<K: Kernel> Reconciler<K> {
@@ -59,8 +59,8 @@ impl<K: Kernel> Reconciler<K> {
     /// subnets that were held against the registry before.
     pub(crate) fn new(
         mut kernel: K,
-        mut side: Side,
-        seen: Seen,
+        mut side: LocalNode,
+        seen: LastSeen,
         firm: &Owners,
     ) -> Result<Self, Error> {
         side.links = kernel.links()?;
@@ -75,13 +75,13 @@ impl<K: Kernel> Reconciler<K> {
         Ok(Self {
             kernel,
             side,
-            peers: Peers::new(seen, &found, firm),
+            peers: Rib::new(seen, &found, firm),
             desired: found,
             actual,
             before: Actual::new(),
             pods,
-            ignored: Flood::default(),
-            failures: Failures::default(),
+            ignored: IgnoredRecords::default(),
+            failures: Retries::default(),
             dirty: Dirty::everything(),
             changes: BTreeMap::new(),
         })
@@ -213,7 +213,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// What the registry says, as this node believes it.
-    pub(crate) fn peers(&self) -> &Peers {
+    pub(crate) fn peers(&self) -> &Rib {
         &self.peers
     }
 
@@ -233,17 +233,17 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// What could not be brought into it.
-    pub(crate) fn failures(&self) -> &Failures {
+    pub(crate) fn failures(&self) -> &Retries {
         &self.failures
     }
 
     /// How many routes came, moved, were put back and went since the start.
-    pub(crate) fn changes(&self) -> &BTreeMap<Kind, u64> {
+    pub(crate) fn changes(&self) -> &BTreeMap<LineKind, u64> {
         &self.changes
     }
 
     /// This node's side of every judgement.
-    pub(crate) fn here(&self) -> Here<'_> {
+    pub(crate) fn here(&self) -> LocalView<'_> {
         self.side.here()
     }
 

@@ -10,13 +10,13 @@ use wire::netlink::{Error, Request, Route};
 
 use super::Reconciler;
 use crate::fib;
-use crate::fib::plan::{self, Change};
+use crate::fib::plan::{self, RouteChange};
 use crate::kernel::Kernel;
-use crate::log::{Kind, Lines};
+use crate::log::{LineKind, Lines};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
 use crate::rib::Refused;
-use crate::rib::cross_subnet::Detours;
+use crate::rib::cross_subnet::CrossSubnetRoutes;
 use crate::rib::guest_gateway::{self, GATEWAY};
 use crate::rib::path::{Path, Scope};
 
@@ -66,7 +66,8 @@ impl<K: Kernel> Reconciler<K> {
         let Some(known) = &mut self.side.detours else {
             return Ok(false);
         };
-        let detours = Detours::new(self.kernel.routes(None)?, &self.side.network.pod_cidrs);
+        let detours =
+            CrossSubnetRoutes::new(self.kernel.routes(None)?, &self.side.network.pod_cidrs);
         let differ = detours != *known;
         *known = detours;
         Ok(differ)
@@ -97,7 +98,7 @@ impl<K: Kernel> Reconciler<K> {
         for (at, route) in lost.into_iter().enumerate() {
             match failed(at) {
                 None => {
-                    lines.add(Kind::Restored, || {
+                    lines.add(LineKind::Restored, || {
                         let pod = route.dst.addr();
                         format!("route to pod {pod} put back: it was gone, or its source address")
                     });
@@ -109,7 +110,7 @@ impl<K: Kernel> Reconciler<K> {
                         error.errno(),
                         Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
                     ) => {}
-                Some(error) => lines.add(Kind::Failed, || error.to_string()),
+                Some(error) => lines.add(LineKind::Failed, || error.to_string()),
             }
         }
         Ok(())
@@ -119,7 +120,7 @@ impl<K: Kernel> Reconciler<K> {
     fn put_right(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
         let mut steps = plan::diff(&self.desired, &self.actual, scope);
         if !self.peers.is_known() {
-            steps.retain(|step| !matches!(step.change, Change::Remove(_)));
+            steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));
         }
         let applied = if steps.is_empty() {
             fib::Applied::default()
@@ -130,7 +131,7 @@ impl<K: Kernel> Reconciler<K> {
         for (step, why) in applied.failed {
             failed.insert(step.dst);
             if self.failures.add(step.dst, why.clone(), now) {
-                lines.add(Kind::Failed, || self.failure(&step, &why));
+                lines.add(LineKind::Failed, || self.failure(&step, &why));
             }
         }
         self.failures.keep_only(&failed, scope);

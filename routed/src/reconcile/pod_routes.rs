@@ -14,11 +14,11 @@ use wire::netlink::{Route, RouteKind};
 use crate::kernel::Link;
 
 /// The routes to pods, by destination.
-pub(crate) type Pods = BTreeMap<IpNet, Route>;
+pub(crate) type PodRoutes = BTreeMap<IpNet, Route>;
 
 /// What of `before` is gone, as it is to be put back: with another source address, if that is gone
 /// too. `now` is what is there, `links` are the node's.
-pub(crate) fn lost(before: &Pods, now: &Pods, links: &[Link]) -> Vec<Route> {
+pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[Link]) -> Vec<Route> {
     let lost = before
         .values()
         .filter(|route| !now.contains_key(&route.dst));
@@ -60,7 +60,7 @@ fn source(v4: bool, links: &[Link]) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn pods(routes: &[(&str, Option<&str>)]) -> Pods {
+    fn pods(routes: &[(&str, Option<&str>)]) -> PodRoutes {
         let route = |(dst, src): &(&str, Option<&str>)| Route {
             dev: Some(7),
             src: src.map(|src| src.parse().unwrap()),

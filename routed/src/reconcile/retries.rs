@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use registry::Backoff;
 
-use crate::fib::Why;
+use crate::fib::ApplyError;
 use crate::rib::path::Scope;
 
 /// Between tries. Whatever may help (a link that comes up, a route that goes) is an event and leads
@@ -19,27 +19,27 @@ const PAUSES: Backoff = Backoff {
 
 /// The failures, by destination.
 #[derive(Debug, Default)]
-pub(crate) struct Failures {
-    by_dst: BTreeMap<IpNet, Failure>,
+pub(crate) struct Retries {
+    by_dst: BTreeMap<IpNet, FailedStep>,
 }
 
 #[derive(Debug)]
-struct Failure {
-    why: Why,
+struct FailedStep {
+    why: ApplyError,
     count: u32,
     retry_at: Instant,
 }
 
-impl Failures {
+impl Retries {
     /// One more failure. Returns whether it is news.
-    pub(crate) fn add(&mut self, dst: IpNet, why: Why, now: Instant) -> bool {
+    pub(crate) fn add(&mut self, dst: IpNet, why: ApplyError, now: Instant) -> bool {
         let known = self.by_dst.remove(&dst);
         let is_news = known.as_ref().is_none_or(|known| known.why != why);
         let count = known.map_or(1, |known| known.count.saturating_add(1));
         let retry_at = now + PAUSES.pause(count);
         self.by_dst.insert(
             dst,
-            Failure {
+            FailedStep {
                 why,
                 count,
                 retry_at,
@@ -60,12 +60,12 @@ impl Failures {
     }
 
     /// What failed, and why.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&IpNet, &Why)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&IpNet, &ApplyError)> {
         self.by_dst.iter().map(|(dst, failure)| (dst, &failure.why))
     }
 
     /// Why this one failed, if it did.
-    pub(crate) fn of(&self, dst: &IpNet) -> Option<&Why> {
+    pub(crate) fn of(&self, dst: &IpNet) -> Option<&ApplyError> {
         self.by_dst.get(dst).map(|failure| &failure.why)
     }
 
@@ -89,13 +89,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn refused(text: &str) -> Why {
-        Why::Refused(text.to_owned())
+    fn refused(text: &str) -> ApplyError {
+        ApplyError::Refused(text.to_owned())
     }
 
     #[test]
     fn the_same_reason_is_news_once() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
+        let (mut failures, now) = (Retries::default(), Instant::now());
         let a = dst("10.244.1.0/24");
         assert!(failures.add(a, refused("no route to host"), now));
         assert!(!failures.add(a, refused("no route to host"), now));
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_succeeds_is_forgotten_and_what_was_not_tried_is_not() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
+        let (mut failures, now) = (Retries::default(), Instant::now());
         let (a, b) = (dst("10.244.1.0/24"), dst("10.244.2.0/24"));
         failures.add(a, refused("x"), now);
         failures.add(b, refused("x"), now);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_next_try_comes_later_each_time() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
+        let (mut failures, now) = (Retries::default(), Instant::now());
         let a = dst("10.244.1.0/24");
         failures.add(a, refused("x"), now);
         assert!(failures.retry_at().unwrap() <= now + PAUSES.first);

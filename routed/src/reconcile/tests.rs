@@ -6,7 +6,7 @@ use wire::conf::CrossSubnet;
 use wire::netlink::{Event, Route, RouteKind};
 
 use super::*;
-use crate::fib::fake_kernel::Twin;
+use crate::fib::fake_kernel::FakeKernel;
 
 const OWN: &str = "10.244.1.0/24";
 
@@ -81,10 +81,10 @@ fn released(n: u8) -> Change {
 }
 
 /// A node on eth0 that owns [`OWN`], with what a daemon before it left in the kernel.
-fn start(left_behind: &[Route]) -> (Twin, Reconciler<Twin>) {
+fn start(left_behind: &[Route]) -> (FakeKernel, Reconciler<FakeKernel>) {
     start_with(
         left_behind,
-        Seen {
+        LastSeen {
             cluster: Some(7),
             revision: 0,
         },
@@ -92,20 +92,24 @@ fn start(left_behind: &[Route]) -> (Twin, Reconciler<Twin>) {
     )
 }
 
-fn start_with(left_behind: &[Route], seen: Seen, firm: &[&str]) -> (Twin, Reconciler<Twin>) {
-    let kernel = Twin::default();
+fn start_with(
+    left_behind: &[Route],
+    seen: LastSeen,
+    firm: &[&str],
+) -> (FakeKernel, Reconciler<FakeKernel>) {
+    let kernel = FakeKernel::default();
     kernel.set_links(&eth0("192.168.1.1/24", true));
     for route in left_behind {
         kernel.put(route.clone());
     }
     let firm = firm.iter().map(|subnet| (net(subnet), None)).collect();
-    let side = Side::new(node("n1"), network(), CrossSubnet::Report);
+    let side = LocalNode::new(node("n1"), network(), CrossSubnet::Report);
     let mut reconciler = Reconciler::new(kernel.clone(), side, seen, &firm).unwrap();
     reconciler.own(&[net(OWN)], Some(7));
     (kernel, reconciler)
 }
 
-fn pass(reconciler: &mut Reconciler<Twin>) {
+fn pass(reconciler: &mut Reconciler<FakeKernel>) {
     assert!(reconciler.is_dirty());
     reconciler.pass(Instant::now()).unwrap();
     assert!(!reconciler.is_dirty());

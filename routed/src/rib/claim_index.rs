@@ -8,9 +8,9 @@ use wire::node::NodeName;
 
 /// The claims by node.
 #[derive(Debug, Default)]
-pub(crate) struct Claims(BTreeSet<(NodeName, IpNet)>);
+pub(crate) struct ClaimIndex(BTreeSet<(NodeName, IpNet)>);
 
-impl Claims {
+impl ClaimIndex {
     /// The claims of a snapshot.
     pub(crate) fn new(view: &Snapshot) -> Self {
         let claims = view.subnets.iter();
@@ -52,7 +52,7 @@ mod tests {
         }
     }
 
-    fn of(claims: &Claims, node: &str) -> Vec<String> {
+    fn of(claims: &ClaimIndex, node: &str) -> Vec<String> {
         let node = claim(node).node;
         claims.of(&node).map(|it| it.to_string()).collect()
     }
@@ -68,7 +68,7 @@ mod tests {
         ] {
             view.subnets.insert(subnet.parse().unwrap(), claim(node));
         }
-        let mut claims = Claims::new(&view);
+        let mut claims = ClaimIndex::new(&view);
         assert_eq!(
             of(&claims, "n1"),
             ["0.0.0.0/0", "10.244.1.0/24", "fd00::/80"]

@@ -20,11 +20,11 @@ const IPV6_METRIC: u32 = 1024;
 
 /// The routes of others, those that decide first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Detours {
+pub(crate) struct CrossSubnetRoutes {
     routes: Vec<Route>,
 }
 
-impl Detours {
+impl CrossSubnetRoutes {
     /// Sorts out the `routes` of the main table.
     pub(crate) fn new(mut routes: Vec<Route>, pod_cidrs: &[IpNet]) -> Self {
         let in_pods = |route: &Route| pod_cidrs.iter().any(|cidr| cidr.contains(&route.dst));
@@ -84,8 +84,8 @@ mod tests {
         }
     }
 
-    fn detours(routes: Vec<Route>) -> Detours {
-        Detours::new(routes, &POD_CIDRS.map(|cidr| cidr.parse().unwrap()))
+    fn detours(routes: Vec<Route>) -> CrossSubnetRoutes {
+        CrossSubnetRoutes::new(routes, &POD_CIDRS.map(|cidr| cidr.parse().unwrap()))
     }
 
     fn via(gateway: &str, dev: u32) -> Option<Path> {

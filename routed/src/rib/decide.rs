@@ -7,19 +7,24 @@
 use ipnet::IpNet;
 use registry::{Claim, Snapshot};
 
-use crate::rib::local_node::Here;
+use crate::rib::local_node::LocalView;
 use crate::rib::next_hop;
 use crate::rib::path::Path;
-use crate::rib::verdict::{Refusal, Verdict};
+use crate::rib::verdict::{ClaimVerdict, Refusal};
 
 /// Judges one claim.
-pub(crate) fn judge(subnet: IpNet, claim: &Claim, view: &Snapshot, here: Here<'_>) -> Verdict {
+pub(crate) fn judge(
+    subnet: IpNet,
+    claim: &Claim,
+    view: &Snapshot,
+    here: LocalView<'_>,
+) -> ClaimVerdict {
     if claim.node == *here.node {
-        return Verdict::Own;
+        return ClaimVerdict::Own;
     }
     match route_to_peer(subnet, claim, view, here) {
-        Ok(path) => Verdict::Route(path),
-        Err(refusal) => Verdict::Refused(refusal),
+        Ok(path) => ClaimVerdict::Route(path),
+        Err(refusal) => ClaimVerdict::Refused(refusal),
     }
 }
 
@@ -27,7 +32,7 @@ fn route_to_peer(
     subnet: IpNet,
     claim: &Claim,
     view: &Snapshot,
-    here: Here<'_>,
+    here: LocalView<'_>,
 ) -> Result<Path, Refusal> {
     let (_, length) = here
         .network

@@ -13,7 +13,7 @@ use wire::GATEWAY_V4;
 use wire::netlink::{Route, RouteKind};
 
 use crate::kernel::{LOOPBACK, Link};
-use crate::rib::local_node::Here;
+use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 
 /// What guests ask for.
@@ -24,7 +24,7 @@ pub(crate) const GATEWAY: IpNet = IpNet::V4(Ipv4Net::new_assert(GATEWAY_V4, 32))
 const METRIC: u32 = u32::MAX;
 
 /// The way to [`GATEWAY`], if this node has pods that need one and a link for it.
-pub(crate) fn path(here: Here<'_>) -> Option<Path> {
+pub(crate) fn path(here: LocalView<'_>) -> Option<Path> {
     let has_pods = here.owned.iter().any(|subnet| subnet.addr().is_ipv4());
     let usable = |link: &&Link| link.index != LOOPBACK && link.up;
     let link = here.links.iter().find(usable).filter(|_| has_pods)?;
@@ -75,7 +75,7 @@ mod tests {
         ] {
             let owned: Vec<IpNet> = owned.iter().map(|text| text.parse().unwrap()).collect();
             let links: Vec<_> = links.iter().map(|(index, up)| link(*index, *up)).collect();
-            let here = Here {
+            let here = LocalView {
                 node: &node,
                 network: &network,
                 owned: &owned,

@@ -16,13 +16,13 @@ use ipnet::IpNet;
 use registry::{Network, Snapshot};
 use wire::node::NodeName;
 
-use crate::rib::claim_index::Claims;
+use crate::rib::claim_index::ClaimIndex;
 use crate::rib::path::Path;
 use crate::text::list;
 
 /// What this node knows of the registry from before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct LastSeen {
     /// The etcd cluster that our claims are in.
     pub(crate) cluster: Option<u64>,
     /// The highest revision seen of it.
@@ -94,11 +94,11 @@ impl fmt::Display for Distrust {
 /// Whether the absence of a claim in `view` is a reason to withdraw its route. `claims` are the
 /// ones in `view`, by node.
 pub(crate) fn withdrawals_allowed(
-    seen: Seen,
+    seen: LastSeen,
     owned: &[IpNet],
     node: &NodeName,
     view: &Snapshot,
-    claims: &Claims,
+    claims: &ClaimIndex,
 ) -> Result<(), Distrust> {
     if let Some(before) = seen.cluster.filter(|before| *before != view.cluster) {
         return Err(Distrust::OtherCluster {
@@ -139,14 +139,14 @@ pub(crate) type Owners = BTreeMap<IpNet, Option<NodeName>>;
 
 /// The routes that stay without a claim.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
-    routes: BTreeMap<IpNet, Hold>,
+pub(crate) struct HeldRoutes {
+    routes: BTreeMap<IpNet, HeldRoute>,
     /// Counts the changes of `routes`.
     changes: u64,
 }
 
 #[derive(Debug, Clone)]
-struct Hold {
+struct HeldRoute {
     path: Path,
     /// Whose subnet it was, where that is known.
     node: Option<NodeName>,
@@ -154,11 +154,11 @@ struct Hold {
     provisional: bool,
 }
 
-impl Held {
+impl HeldRoutes {
     /// Holds what a start finds in the kernel, until the first snapshot. `firm` are the subnets
     /// that were already held when the daemon stopped.
     pub(crate) fn found(&mut self, subnet: IpNet, path: Path, firm: &Owners) {
-        let hold = Hold {
+        let hold = HeldRoute {
             path,
             node: firm.get(&subnet).cloned().flatten(),
             provisional: !firm.contains_key(&subnet),
@@ -171,7 +171,7 @@ impl Held {
     pub(crate) fn hold(&mut self, subnet: IpNet, path: Path, node: Option<&NodeName>) {
         self.changes += 1;
         let known = self.routes.remove(&subnet).and_then(|hold| hold.node);
-        let hold = Hold {
+        let hold = HeldRoute {
             path,
             node: node.cloned().or(known),
             provisional: false,

@@ -1,6 +1,6 @@
 //! Records of the registry that count for nothing, in the log: each once, and many in few lines.
 
-use crate::log::{Kind, Line};
+use crate::log::{Line, LineKind};
 
 /// As many are named one by one, until there are none any more.
 pub(crate) const MOST_NAMED: usize = 16;
@@ -13,20 +13,20 @@ pub(crate) type Ignored = (String, String);
 
 /// What was told of ignored records.
 #[derive(Debug, Default)]
-pub(crate) struct Flood {
+pub(crate) struct IgnoredRecords {
     named: usize,
     /// Once so many are ignored, they are told of again.
     next: usize,
 }
 
-impl Flood {
+impl IgnoredRecords {
     /// The lines about `news`, of which there may be more than [`MOST_NAMED`]; `total` are ignored
     /// now.
     pub(crate) fn tell(&mut self, news: &[Ignored], total: usize) -> Vec<Line> {
         if total == 0 {
             *self = Self::default();
         }
-        let line = |text: String| Line::new(Kind::Ignored, text);
+        let line = |text: String| Line::new(LineKind::Ignored, text);
         if self.named + news.len() <= MOST_NAMED {
             self.named += news.len();
             let each = |(key, why): &Ignored| line(format!("ignored {key} in the registry: {why}"));
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_few_are_named_one_by_one() {
-        let mut flood = Flood::default();
+        let mut flood = IgnoredRecords::default();
         assert_eq!(flood.tell(&news(3), 3).len(), 3);
         assert_eq!(flood.tell(&news(13), 16).len(), 13);
         assert!(flood.tell(&[], 16).is_empty());
@@ -66,14 +66,14 @@ mod tests {
 
     #[test]
     fn many_at_once_are_one_line() {
-        let lines = Flood::default().tell(&news(17), 100_000);
+        let lines = IgnoredRecords::default().tell(&news(17), 100_000);
         assert_eq!(lines.len(), 1);
         assert!(format!("{lines:?}").contains("100000 records in the registry are ignored"));
     }
 
     #[test]
     fn many_one_after_the_other_are_few_lines() {
-        let mut flood = Flood::default();
+        let mut flood = IgnoredRecords::default();
         let lines = (1..=100_000).map(|total| flood.tell(&news(1), total).len());
         assert_eq!(
             lines.sum::<usize>(),
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn once_there_are_none_they_are_named_again() {
-        let mut flood = Flood::default();
+        let mut flood = IgnoredRecords::default();
         flood.tell(&news(17), 100);
         assert!(flood.tell(&news(1), 101).is_empty());
         flood.tell(&[], 0);

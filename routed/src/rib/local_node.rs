@@ -6,11 +6,11 @@ use wire::conf::CrossSubnet;
 use wire::node::NodeName;
 
 use crate::kernel::Link;
-use crate::rib::cross_subnet::Detours;
+use crate::rib::cross_subnet::CrossSubnetRoutes;
 
 /// What this node is and has.
 #[derive(Debug)]
-pub(crate) struct Side {
+pub(crate) struct LocalNode {
     /// Its name.
     pub(crate) node: NodeName,
     /// The network.
@@ -20,10 +20,10 @@ pub(crate) struct Side {
     /// Its links that have addresses.
     pub(crate) links: Vec<Link>,
     /// Its own ways beyond them, if it may take them.
-    pub(crate) detours: Option<Detours>,
+    pub(crate) detours: Option<CrossSubnetRoutes>,
 }
 
-impl Side {
+impl LocalNode {
     /// A node of which only the configuration is known.
     pub(crate) fn new(node: NodeName, network: Network, cross_subnet: CrossSubnet) -> Self {
         Self {
@@ -31,13 +31,13 @@ impl Side {
             network,
             owned: Vec::new(),
             links: Vec::new(),
-            detours: (cross_subnet == CrossSubnet::Gateway).then(Detours::default),
+            detours: (cross_subnet == CrossSubnet::Gateway).then(CrossSubnetRoutes::default),
         }
     }
 
     /// What a judgement needs of it.
-    pub(crate) fn here(&self) -> Here<'_> {
-        Here {
+    pub(crate) fn here(&self) -> LocalView<'_> {
+        LocalView {
             node: &self.node,
             network: &self.network,
             owned: &self.owned,
@@ -49,7 +49,7 @@ impl Side {
 
 /// This node's side of the judgement.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Here<'a> {
+pub(crate) struct LocalView<'a> {
     /// This node.
     pub(crate) node: &'a NodeName,
     /// The network.
@@ -59,5 +59,5 @@ pub(crate) struct Here<'a> {
     /// This node's links.
     pub(crate) links: &'a [Link],
     /// Its own ways to peers that are on none of its links, if it may take them.
-    pub(crate) detours: Option<&'a Detours>,
+    pub(crate) detours: Option<&'a CrossSubnetRoutes>,
 }

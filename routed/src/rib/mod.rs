@@ -21,29 +21,29 @@ use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
 pub(crate) use self::refusals::Refused;
-use crate::rib::claim_index::Claims;
-use crate::rib::held::{Distrust, Held, Owners, Seen};
-use crate::rib::local_node::Here;
+use crate::rib::claim_index::ClaimIndex;
+use crate::rib::held::{Distrust, HeldRoutes, LastSeen, Owners};
+use crate::rib::local_node::LocalView;
 use crate::rib::path::{Desired, Path, Scope};
-use crate::rib::verdict::Verdict;
+use crate::rib::verdict::ClaimVerdict;
 
 /// The registry as this node believes it.
 #[derive(Debug, Default)]
-pub(crate) struct Peers {
+pub(crate) struct Rib {
     view: Option<Snapshot>,
-    claims: Claims,
-    seen: Seen,
-    held: Held,
-    judged: BTreeMap<IpNet, Judged>,
+    claims: ClaimIndex,
+    seen: LastSeen,
+    held: HeldRoutes,
+    judged: BTreeMap<IpNet, JudgedClaim>,
     /// Claims that went since the last report, by whom they were.
     left: BTreeMap<IpNet, NodeName>,
     distrust: Option<Distrust>,
 }
 
 #[derive(Debug)]
-struct Judged {
+struct JudgedClaim {
     node: NodeName,
-    verdict: Verdict,
+    verdict: ClaimVerdict,
 }
 
 /// What an event means for this node.
@@ -55,11 +55,11 @@ pub(crate) struct Effect {
     pub(crate) rejoin: bool,
 }
 
-impl Peers {
+impl Rib {
     /// Begins with what is remembered of the registry and with the peers' routes found in the
     /// kernel, which stay until a complete snapshot tells which of them are stale.
-    pub(crate) fn new(seen: Seen, found: &Desired, firm: &Owners) -> Self {
-        let mut held = Held::default();
+    pub(crate) fn new(seen: LastSeen, found: &Desired, firm: &Owners) -> Self {
+        let mut held = HeldRoutes::default();
         for (subnet, path) in found {
             held.found(*subnet, *path, firm);
         }
@@ -76,7 +76,7 @@ impl Peers {
     }
 
     /// What is known of the registry.
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> LastSeen {
         self.seen
     }
 
@@ -90,7 +90,7 @@ impl Peers {
         self.held.firm()
     }
 
-    /// A number that differs from an earlier one if [`Peers::held`] may.
+    /// A number that differs from an earlier one if [`Rib::held`] may.
     pub(crate) fn held_version(&self) -> u64 {
         self.held.version()
     }
@@ -101,7 +101,12 @@ impl Peers {
     }
 
     /// Takes a complete snapshot. `desired` is what was wanted up to now.
-    pub(crate) fn reset(&mut self, view: Snapshot, here: Here<'_>, desired: &Desired) -> Effect {
+    pub(crate) fn reset(
+        &mut self,
+        view: Snapshot,
+        here: LocalView<'_>,
+        desired: &Desired,
+    ) -> Effect {
         if let Some(theirs) = view
             .network
             .as_ref()
@@ -115,7 +120,7 @@ impl Peers {
                 rejoin: true,
             };
         }
-        let claims = Claims::new(&view);
+        let claims = ClaimIndex::new(&view);
         let verdict = held::withdrawals_allowed(self.seen, here.owned, here.node, &view, &claims);
         if verdict.is_err() {
             let peers = desired.iter().filter(|(_, path)| path.is_to_peer());
@@ -141,7 +146,7 @@ impl Peers {
         &mut self,
         revision: i64,
         changes: Vec<Change>,
-        here: Here<'_>,
+        here: LocalView<'_>,
         desired: &Desired,
     ) -> Effect {
         let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
@@ -205,7 +210,7 @@ impl Peers {
     pub(crate) fn wish(
         &mut self,
         subnet: IpNet,
-        here: Here<'_>,
+        here: LocalView<'_>,
         current: Option<Path>,
         refused: &mut Refused,
     ) -> Option<Path> {
@@ -224,24 +229,24 @@ impl Peers {
         };
         let verdict = decide::judge(subnet, claim, view, here);
         let wish = match &verdict {
-            Verdict::Route(path) => Some(*path),
-            Verdict::Refused(refusal) if refusal.is_pending() => current,
+            ClaimVerdict::Route(path) => Some(*path),
+            ClaimVerdict::Refused(refusal) if refusal.is_pending() => current,
             // A claim in this node's name that it does not know of is another machine's, until the
             // registry has let this one join: a node under a wrong name takes no route away.
-            Verdict::Own => current.filter(|path| path.is_to_peer()),
-            Verdict::Refused(_) => None,
+            ClaimVerdict::Own => current.filter(|path| path.is_to_peer()),
+            ClaimVerdict::Refused(_) => None,
         };
         let known = self
             .judged
             .get(&subnet)
             .is_some_and(|before| before.verdict == verdict);
-        if matches!(verdict, Verdict::Refused(_)) && !known {
+        if matches!(verdict, ClaimVerdict::Refused(_)) && !known {
             let subnets = refused.entry(claim.node.clone()).or_default();
             subnets.push(subnet);
         }
         self.judged.insert(
             subnet,
-            Judged {
+            JudgedClaim {
                 node: claim.node.clone(),
                 verdict,
             },
@@ -293,7 +298,7 @@ impl Peers {
 
 /// Whether the registry lacks what this node should have there, or gives this node a subnet that
 /// it does not know of.
-fn lacks_ours(view: &Snapshot, claims: &Claims, here: Here<'_>) -> bool {
+fn lacks_ours(view: &Snapshot, claims: &ClaimIndex, here: LocalView<'_>) -> bool {
     let claimed: Vec<_> = claims.of(here.node).collect();
     view.network.is_none()
         || !view.nodes.contains_key(here.node)

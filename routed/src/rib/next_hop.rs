@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 
 use crate::kernel::Link;
-use crate::rib::local_node::Here;
+use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 use crate::rib::verdict::{Fault, Refusal};
 
@@ -19,7 +19,11 @@ use crate::rib::verdict::{Fault, Refusal};
 const MOST_ADDRESSES: usize = 16;
 
 /// The way to a peer that gives these `addresses` for `subnet`.
-pub(crate) fn choose(subnet: IpNet, addresses: &[IpAddr], here: Here<'_>) -> Result<Path, Refusal> {
+pub(crate) fn choose(
+    subnet: IpNet,
+    addresses: &[IpAddr],
+    here: LocalView<'_>,
+) -> Result<Path, Refusal> {
     let (mut tried, mut without_carrier) = (Vec::new(), None);
     for address in candidates(subnet, addresses).take(MOST_ADDRESSES) {
         match connected(address, here) {
@@ -61,7 +65,7 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
 
 /// The way to `address`: the link whose on-link prefix holds it, the longest prefix first, among
 /// equals one that has a carrier.
-fn connected(address: IpAddr, here: Here<'_>) -> Result<(Path, &Link), Fault> {
+fn connected(address: IpAddr, here: LocalView<'_>) -> Result<(Path, &Link), Fault> {
     if let Some(fault) = never_a_next_hop(address, here) {
         return Err(fault);
     }
@@ -88,7 +92,7 @@ fn connected(address: IpAddr, here: Here<'_>) -> Result<(Path, &Link), Fault> {
     Ok((path, link))
 }
 
-fn never_a_next_hop(address: IpAddr, here: Here<'_>) -> Option<Fault> {
+fn never_a_next_hop(address: IpAddr, here: LocalView<'_>) -> Option<Fault> {
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     let own = || {

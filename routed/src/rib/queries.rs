@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use registry::{Change, Presence};
 use wire::node::NodeName;
 
-use crate::rib::Peers;
-use crate::rib::verdict::Verdict;
+use crate::rib::Rib;
+use crate::rib::verdict::ClaimVerdict;
 
-impl Peers {
+impl Rib {
     /// The addresses of all nodes, this one among them.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let records = self.view.iter().flat_map(|view| view.nodes.values());
@@ -26,7 +26,7 @@ impl Peers {
     }
 
     /// Every claim with its node and what became of it.
-    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (IpNet, &NodeName, &Verdict)> {
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (IpNet, &NodeName, &ClaimVerdict)> {
         let all = self.judged.iter();
         all.map(|(subnet, judged)| (*subnet, &judged.node, &judged.verdict))
     }

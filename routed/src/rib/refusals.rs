@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use crate::log::{Kind, Lines};
-use crate::rib::Peers;
-use crate::rib::local_node::Here;
-use crate::rib::verdict::{Explained, Refusal, Verdict};
+use crate::log::{LineKind, Lines};
+use crate::rib::Rib;
+use crate::rib::local_node::LocalView;
+use crate::rib::verdict::{ClaimVerdict, Explained, Refusal};
 
 /// Claims that get no route for a new reason, by whom they are.
 pub(crate) type Refused = BTreeMap<NodeName, Vec<IpNet>>;
 
-impl Peers {
+impl Rib {
     /// Says why these claims get no route.
-    pub(crate) fn tell_refused(&self, refused: &Refused, here: Here<'_>, lines: &mut Lines) {
+    pub(crate) fn tell_refused(&self, refused: &Refused, here: LocalView<'_>, lines: &mut Lines) {
         for (peer, subnets) in refused {
             for (subnets, refusal) in self.by_reason(peer, subnets) {
-                lines.add(Kind::Refused, || {
+                lines.add(LineKind::Refused, || {
                     let explained = Explained {
                         subnets: &subnets,
                         peer,
@@ -57,7 +57,7 @@ impl Peers {
 
     fn refusal(&self, subnet: &IpNet) -> Option<&Refusal> {
         match self.judged.get(subnet).map(|judged| &judged.verdict) {
-            Some(Verdict::Refused(refusal)) => Some(refusal),
+            Some(ClaimVerdict::Refused(refusal)) => Some(refusal),
             _ => None,
         }
     }
@@ -86,7 +86,7 @@ mod tests {
             subnet_lengths: vec![24, 80],
         };
         let [n1, n2] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
-        let here = Here {
+        let here = LocalView {
             node: &n1,
             network: &network,
             owned: &[],
@@ -97,7 +97,7 @@ mod tests {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             machine_id: String::new(),
         };
-        let (mut peers, mut view) = (Peers::default(), Snapshot::default());
+        let (mut peers, mut view) = (Rib::default(), Snapshot::default());
         view.network = Some(network.clone());
         view.nodes.insert(n2.clone(), record);
         let step = |claimed: &&[&str]| {

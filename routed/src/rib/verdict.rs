@@ -8,13 +8,13 @@ use ipnetwork::IpNetwork;
 use wire::node::NodeName;
 
 use crate::kernel::Link;
-use crate::rib::local_node::Here;
+use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 use crate::text::{few, list};
 
 /// What becomes of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ClaimVerdict {
     /// This node's own claim.
     Own,
     /// A peer's claim, with the way there.
@@ -147,7 +147,7 @@ pub(crate) struct Explained<'a> {
     /// Why they get no route.
     pub(crate) refusal: &'a Refusal,
     /// This node's side.
-    pub(crate) here: Here<'a>,
+    pub(crate) here: LocalView<'a>,
 }
 
 impl fmt::Display for Explained<'_> {

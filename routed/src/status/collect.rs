@@ -7,38 +7,40 @@ use ipnet::IpNet;
 use registry::PresenceState;
 use wire::node::NodeName;
 
-use super::{Conflicts, Nodes, Routes};
-use crate::fib::{Why, plan};
+use super::{Conflicts, NodeCounts, RouteCounts};
+use crate::fib::{ApplyError, plan};
 use crate::firewall::Firewall;
-use crate::host::Chores;
+use crate::host::NodeSetup;
 use crate::kernel::Kernel;
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 use crate::rib::held::{Distrust, Owners};
 use crate::rib::path::Path;
-use crate::rib::verdict::{Refusal, Verdict};
-use crate::status::health::Journal;
+use crate::rib::verdict::{ClaimVerdict, Refusal};
+use crate::status::health::Health;
 use crate::status::readiness::Readiness;
-use crate::status::{NodeRow, NodeVerdict, Obstacle, Registry, RouteRow, Status, Way};
+use crate::status::{
+    NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status,
+};
 
 /// As many ignored records are shown.
 const MOST_IGNORED: usize = 20;
 
 /// Where everything is that is known.
 #[derive(Debug)]
-pub(crate) struct Gatherer<'a, K> {
+pub(crate) struct Collector<'a, K> {
     pub(crate) network: &'a str,
     pub(crate) node: &'a NodeName,
     pub(crate) is_local: bool,
     pub(crate) reconciler: &'a Reconciler<K>,
     pub(crate) firewall: &'a Firewall,
-    pub(crate) chores: &'a Chores,
-    pub(crate) journal: &'a Journal,
+    pub(crate) chores: &'a NodeSetup,
+    pub(crate) journal: &'a Health,
     /// What is wrong with other parts, in words.
     pub(crate) troubles: Vec<&'a str>,
 }
 
-impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
+impl<K: crate::kernel::Kernel> Collector<'_, K> {
     /// How all is, but for what the server knows: `http` and `pods`.
     pub(crate) fn status(&self) -> Status {
         let routes = self.routes_in_numbers();
@@ -72,7 +74,7 @@ impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
             return vec![self.only_node()];
         }
         let peers = self.reconciler.peers();
-        let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &Verdict)>> = BTreeMap::new();
+        let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &ClaimVerdict)>> = BTreeMap::new();
         for (subnet, node, verdict) in peers.verdicts() {
             claims.entry(node).or_default().push((subnet, verdict));
         }
@@ -82,7 +84,7 @@ impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
             let claims = claims.get(node).map_or(&[][..], Vec::as_slice);
             let presence = peers.presence(node);
             let refusal =
-                |(subnet, verdict): &(IpNet, &Verdict)| self.refusal(*subnet, node, verdict);
+                |(subnet, verdict): &(IpNet, &ClaimVerdict)| self.refusal(*subnet, node, verdict);
             let why: Vec<_> = claims.iter().filter_map(refusal).collect();
             NodeRow {
                 node: node.clone(),
@@ -133,7 +135,7 @@ impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
             let row = RouteRow {
                 subnet: *subnet,
                 node: self.owner(subnet, &held),
-                desired: Some(Way::of(*path, reconciler.links())),
+                desired: Some(RouteTarget::of(*path, reconciler.links())),
                 held: is_held,
                 obstacle: failure.map(obstacle),
                 why: failure
@@ -191,11 +193,11 @@ impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
         readiness.missing()
     }
 
-    fn registry(&self) -> Registry {
+    fn registry(&self) -> RegistryStatus {
         let (peers, journal) = (self.reconciler.peers(), self.journal);
         let shown = peers.rejected().take(MOST_IGNORED);
         let outage = journal.outage.as_ref();
-        Registry {
+        RegistryStatus {
             local: self.is_local,
             connected: outage.is_none() && peers.is_known(),
             revision: peers.seen().revision,
@@ -210,24 +212,24 @@ impl<K: crate::kernel::Kernel> Gatherer<'_, K> {
     }
 }
 
-fn obstacle(why: &Why) -> Obstacle {
+fn obstacle(why: &ApplyError) -> RouteObstacle {
     match why {
-        Why::Conflict(_) => Obstacle::Conflict,
-        Why::Refused(_) => Obstacle::Refused,
+        ApplyError::Conflict(_) => RouteObstacle::Conflict,
+        ApplyError::Refused(_) => RouteObstacle::Refused,
     }
 }
 
-impl<K: Kernel> Gatherer<'_, K> {
-    pub(super) fn nodes_in_numbers(&self) -> Nodes {
+impl<K: Kernel> Collector<'_, K> {
+    pub(super) fn nodes_in_numbers(&self) -> NodeCounts {
         let absent = self.journal.absences.all().len();
         let all = self.reconciler.peers().nodes().count();
-        Nodes {
+        NodeCounts {
             present: all.saturating_sub(absent),
             absent,
         }
     }
 
-    pub(super) fn routes_in_numbers(&self) -> Routes {
+    pub(super) fn routes_in_numbers(&self) -> RouteCounts {
         let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
         let is_missing = |(subnet, path): &(&IpNet, &Path)| {
             let wanted = plan::route(**subnet, **path);
@@ -235,7 +237,7 @@ impl<K: Kernel> Gatherer<'_, K> {
             !there.is_some_and(|routes| routes.contains(&wanted))
         };
         let changes = self.reconciler.changes().iter();
-        Routes {
+        RouteCounts {
             desired: desired.len(),
             actual: actual.values().map(Vec::len).sum(),
             missing: desired.iter().filter(is_missing).count(),
@@ -248,7 +250,7 @@ impl<K: Kernel> Gatherer<'_, K> {
     pub(super) fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
         let mut numbers = BTreeMap::new();
         for (_, _, verdict) in self.reconciler.peers().verdicts() {
-            if let Verdict::Refused(refusal) = verdict {
+            if let ClaimVerdict::Refused(refusal) = verdict {
                 *numbers.entry(refusal.name().to_owned()).or_default() += 1;
             }
         }
@@ -257,10 +259,11 @@ impl<K: Kernel> Gatherer<'_, K> {
 
     pub(super) fn conflicts(&self) -> Conflicts {
         let failures = self.reconciler.failures().all();
-        let routes = failures.filter(|(_, why)| matches!(why, Why::Conflict(_)));
+        let routes = failures.filter(|(_, why)| matches!(why, ApplyError::Conflict(_)));
         let verdicts = self.reconciler.peers().verdicts();
-        let claims = verdicts
-            .filter(|(_, _, verdict)| matches!(verdict, Verdict::Refused(Refusal::OwnedHere(_))));
+        let claims = verdicts.filter(|(_, _, verdict)| {
+            matches!(verdict, ClaimVerdict::Refused(Refusal::OwnedHere(_)))
+        });
         Conflicts {
             routes: routes.count(),
             claims: claims.count(),

@@ -10,7 +10,7 @@ use wire::node::NodeName;
 
 use crate::log;
 use crate::membership::absence::{Absences, Now};
-use crate::rib::Peers;
+use crate::rib::Rib;
 
 /// Upper bounds for the duration of a pass, in seconds.
 const BUCKETS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5];
@@ -44,7 +44,7 @@ impl Timings {
 
 /// The notes.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub(crate) struct Health {
     /// When the daemon started, in seconds since 1970.
     pub(crate) since: u64,
     /// Since when the registry is out of reach, and why; `None` while it is not.
@@ -59,7 +59,7 @@ pub(crate) struct Journal {
     pub(crate) timings: Timings,
 }
 
-impl Journal {
+impl Health {
     /// An empty one.
     pub(crate) fn new(timings: Timings) -> Self {
         Self {
@@ -85,14 +85,14 @@ impl Journal {
     }
 
     /// The registry was seen whole.
-    pub(crate) fn seen(&mut self, peers: &Peers) {
+    pub(crate) fn seen(&mut self, peers: &Rib) {
         let nodes = peers.nodes().map(|(node, _)| node);
         let registered = nodes.map(|node| (node, peers.presence(node).is_some()));
         log::tell(self.absences.reset(registered, now()));
     }
 
     /// Something about these nodes changed in the registry.
-    pub(crate) fn changed(&mut self, nodes: &[NodeName], peers: &Peers) {
+    pub(crate) fn changed(&mut self, nodes: &[NodeName], peers: &Rib) {
         let mut lines = Vec::new();
         for node in nodes {
             let is_present = peers.presence(node).is_some();

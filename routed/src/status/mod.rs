@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-pub(crate) use self::collect::Gatherer;
+pub(crate) use self::collect::Collector;
 use crate::kernel::Link;
 pub(crate) use crate::membership::absence::Since;
 use crate::reconcile::messages;
@@ -46,22 +46,22 @@ pub(crate) struct Status {
     pub(crate) addresses: Vec<IpAddr>,
     /// The subnets it owns.
     pub(crate) subnets: Vec<IpNet>,
-    pub(crate) registry: Registry,
-    pub(crate) nodes: Nodes,
-    pub(crate) routes: Routes,
+    pub(crate) registry: RegistryStatus,
+    pub(crate) nodes: NodeCounts,
+    pub(crate) routes: RouteCounts,
     /// Claims without a route, by the kind of reason.
     pub(crate) claims_without_route: BTreeMap<String, usize>,
     pub(crate) conflicts: Conflicts,
     /// Where HTTP is served; absent where it is not to be.
     pub(crate) http: Option<Http>,
     /// How much of the node's subnets is in use, by family.
-    pub(crate) pods: BTreeMap<String, Usage>,
+    pub(crate) pods: BTreeMap<String, AddressUsage>,
 }
 
 /// The registry as this node sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Registry {
+pub(crate) struct RegistryStatus {
     /// Whether it is a file of this node rather than etcd.
     pub(crate) local: bool,
     pub(crate) connected: bool,
@@ -85,14 +85,14 @@ pub(crate) struct Registry {
 
 /// How many nodes there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Nodes {
+pub(crate) struct NodeCounts {
     pub(crate) present: usize,
     pub(crate) absent: usize,
 }
 
 /// How many routes there are, those of this node's own subnets among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Routes {
+pub(crate) struct RouteCounts {
     /// That should be in the kernel.
     pub(crate) desired: usize,
     /// Of ours that are in the kernel.
@@ -122,7 +122,7 @@ pub(crate) struct Http {
 
 /// How many addresses of this node's subnets are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Usage {
+pub(crate) struct AddressUsage {
     pub(crate) used: u64,
     pub(crate) cooling: u64,
     pub(crate) free: u128,
@@ -171,11 +171,11 @@ pub(crate) struct RouteRow {
     /// Whose subnet it is, where that is known.
     pub(crate) node: Option<NodeName>,
     /// The way it should lead, if there should be a route.
-    pub(crate) desired: Option<Way>,
+    pub(crate) desired: Option<RouteTarget>,
     /// Whether it stays although the registry does not show its claim.
     pub(crate) held: bool,
     /// What keeps it from the kernel, if anything does.
-    pub(crate) obstacle: Option<Obstacle>,
+    pub(crate) obstacle: Option<RouteObstacle>,
     /// Why there is none, or not the one that should be.
     pub(crate) why: Option<String>,
 }
@@ -183,7 +183,7 @@ pub(crate) struct RouteRow {
 /// What keeps a route from the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Obstacle {
+pub(crate) enum RouteObstacle {
     /// Somebody else's has its place.
     Conflict,
     /// The kernel refuses it.
@@ -193,7 +193,7 @@ pub(crate) enum Obstacle {
 /// Where a route leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Way {
+pub(crate) enum RouteTarget {
     /// Nowhere but to the pods' own routes: of a subnet that this node owns.
     Unreachable,
     /// To whoever is on a link: of the pods' gateway.
@@ -210,7 +210,7 @@ pub(crate) enum Way {
     },
 }
 
-impl Way {
+impl RouteTarget {
     /// The way of `path`, over one of `links`.
     pub(crate) fn of(path: Path, links: &[Link]) -> Self {
         match path {
@@ -226,7 +226,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for RouteTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable => f.write_str("unreachable"),

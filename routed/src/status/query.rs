@@ -16,7 +16,7 @@ const MOST: usize = 16;
 
 /// A question, and where its answer goes.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum Query {
     /// Whether the loop turns.
     Pulse(oneshot::Sender<()>),
     /// How all is.
@@ -39,24 +39,24 @@ pub(crate) struct Stuck(Duration);
 
 /// Puts questions.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker {
-    questions: mpsc::Sender<Ask>,
+pub(crate) struct QueryClient {
+    questions: mpsc::Sender<Query>,
     patience: Duration,
 }
 
 /// Both ends.
-pub(crate) fn channel() -> (Asker, mpsc::Receiver<Ask>) {
+pub(crate) fn channel() -> (QueryClient, mpsc::Receiver<Query>) {
     let (questions, receiver) = mpsc::channel(MOST);
-    let asker = Asker {
+    let asker = QueryClient {
         questions,
         patience: PATIENCE,
     };
     (asker, receiver)
 }
 
-impl Asker {
+impl QueryClient {
     /// Puts the question that `about` makes and waits for the answer.
-    pub(crate) async fn ask<T>(&self, about: fn(oneshot::Sender<T>) -> Ask) -> Result<T, Stuck> {
+    pub(crate) async fn ask<T>(&self, about: fn(oneshot::Sender<T>) -> Query) -> Result<T, Stuck> {
         let began = Instant::now();
         let stuck = |_| Stuck(began.elapsed());
         let (answer, answered) = oneshot::channel();
@@ -75,8 +75,8 @@ mod tests {
     #[tokio::test]
     async fn a_loop_that_does_not_turn_is_not_waited_for_forever() {
         let (mut asker, mut questions) = channel();
-        let (answer, turned) = tokio::join!(asker.ask(Ask::Pulse), async {
-            let Some(Ask::Pulse(answer)) = questions.recv().await else {
+        let (answer, turned) = tokio::join!(asker.ask(Query::Pulse), async {
+            let Some(Query::Pulse(answer)) = questions.recv().await else {
                 panic!("no question");
             };
             answer.send(())
@@ -84,9 +84,9 @@ mod tests {
         assert_eq!((answer, turned), (Ok(()), Ok(())));
 
         asker.patience = Duration::from_millis(10);
-        let stuck = asker.ask(Ask::Pulse).await.unwrap_err();
+        let stuck = asker.ask(Query::Pulse).await.unwrap_err();
         assert!(stuck.to_string().contains("has not turned"), "{stuck}");
         drop(questions);
-        assert!(asker.ask(Ask::Pulse).await.is_err());
+        assert!(asker.ask(Query::Pulse).await.is_err());
     }
 }

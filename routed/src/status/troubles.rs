@@ -4,14 +4,14 @@ use ipnet::IpNet;
 use registry::PresenceState;
 use wire::node::NodeName;
 
-use super::{Gatherer, Since};
-use crate::fib::{Why, plan};
+use super::{Collector, Since};
+use crate::fib::{ApplyError, plan};
 use crate::kernel::Kernel;
 use crate::reconcile::messages;
 use crate::rib::held::Distrust;
-use crate::rib::verdict::{Explained, Verdict};
+use crate::rib::verdict::{ClaimVerdict, Explained};
 
-impl<K: Kernel> Gatherer<'_, K> {
+impl<K: Kernel> Collector<'_, K> {
     pub(super) fn troubles(&self, missing: &[String]) -> Vec<String> {
         let (reconciler, journal) = (self.reconciler, self.journal);
         let peers = reconciler.peers();
@@ -82,7 +82,7 @@ impl<K: Kernel> Gatherer<'_, K> {
     fn refusals(&self, pending: bool) -> impl Iterator<Item = (IpNet, String)> {
         let verdicts = self.reconciler.peers().verdicts();
         verdicts.filter_map(move |(subnet, node, verdict)| match verdict {
-            Verdict::Refused(refusal) if refusal.is_pending() == pending => {
+            ClaimVerdict::Refused(refusal) if refusal.is_pending() == pending => {
                 Some((subnet, self.refusal(subnet, node, verdict)?))
             }
             _ => None,
@@ -93,9 +93,9 @@ impl<K: Kernel> Gatherer<'_, K> {
         &self,
         subnet: IpNet,
         peer: &NodeName,
-        verdict: &Verdict,
+        verdict: &ClaimVerdict,
     ) -> Option<String> {
-        let Verdict::Refused(refusal) = verdict else {
+        let ClaimVerdict::Refused(refusal) = verdict else {
             return None;
         };
         let here = self.reconciler.here();
@@ -108,7 +108,7 @@ impl<K: Kernel> Gatherer<'_, K> {
         Some(explained.to_string())
     }
 
-    pub(super) fn failure(&self, subnet: &IpNet, why: &Why) -> String {
+    pub(super) fn failure(&self, subnet: &IpNet, why: &ApplyError) -> String {
         let path = self.reconciler.desired().get(subnet);
         let peer = self.reconciler.peers().owner(subnet);
         match path {

@@ -65,13 +65,13 @@ struct Input<R> {
 
 /// What a call leaves behind.
 #[derive(Debug, Default)]
-struct Outcome {
+struct CallOutcome {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     failed: bool,
 }
 
-impl Outcome {
+impl CallOutcome {
     fn json(value: &Value, failed: bool) -> Self {
         Self {
             stdout: format!("{value}\n").into_bytes(),
@@ -101,12 +101,12 @@ fn serve(
     arguments: &[OsString],
     get: impl Fn(&str) -> Option<OsString>,
     mut input: Input<impl Read>,
-) -> Outcome {
+) -> CallOutcome {
     let has_command = get("CNI_COMMAND").is_some_and(|command| !command.is_empty());
     if !has_command && asks_for_help(arguments) {
-        return Outcome {
+        return CallOutcome {
             stdout: introduction(about),
-            ..Outcome::default()
+            ..CallOutcome::default()
         };
     }
     let environment = Environment::read(get);
@@ -124,9 +124,9 @@ fn serve(
     let version = known.ok().and_then(Result::ok).unwrap_or(Version::LATEST);
     let answer = environment.and_then(|env| answer(program, env, stdin, config, version));
     let mut outcome = match answer {
-        Ok(Some(json)) => Outcome::json(&json, false),
-        Ok(None) => Outcome::default(),
-        Err(error) => Outcome::json(&error.render(version), true),
+        Ok(Some(json)) => CallOutcome::json(&json, false),
+        Ok(None) => CallOutcome::default(),
+        Err(error) => CallOutcome::json(&error.render(version), true),
     };
     if !has_command {
         outcome.stderr = introduction(about);

@@ -13,7 +13,7 @@ const HEADER: usize = 16;
 const EXPLANATION: u16 = 1;
 
 /// One of the kernel's messages in answer to a request.
-pub(crate) struct Answer<'a> {
+pub(crate) struct Reply<'a> {
     /// Position of the message it answers, in its exchange.
     pub(crate) index: usize,
     /// The tables changed while they were being listed (`NLM_F_DUMP_INTR`).
@@ -35,7 +35,7 @@ pub(crate) enum Body<'a> {
     Payload(&'a [u8]),
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Reply<'a> {
     /// The message as an answer to one of the requests numbered from `first` up to but without
     /// `next`; `None` where it answers an earlier one, or nobody.
     pub(crate) fn read(
@@ -159,9 +159,9 @@ mod tests {
     /// What a message says as an answer to the requests 10 to 12.
     fn read(bytes: &[u8]) -> String {
         let message = Messages(bytes).next().unwrap().unwrap();
-        match Answer::read(&message, 10, 13).unwrap() {
+        match Reply::read(&message, 10, 13).unwrap() {
             None => "none".to_owned(),
-            Some(Answer {
+            Some(Reply {
                 index,
                 interrupted,
                 body,
@@ -225,7 +225,7 @@ mod tests {
         let bytes = message(NLMSG_DONE, 0, 1, &[]);
         let message = Messages(&bytes).next().unwrap().unwrap();
 
-        let answer = Answer::read(&message, u32::MAX - 1, 2).unwrap().unwrap();
+        let answer = Reply::read(&message, u32::MAX - 1, 2).unwrap().unwrap();
 
         assert_eq!(answer.index, 3);
     }

@@ -19,8 +19,8 @@ use super::{
     Address, Error, Link, Neighbour, Request, Route, RouteFilter, Rule, VethPair, address, link,
     neighbour, route,
 };
-use crate::netlink::reply::Answer;
 use crate::netlink::reply::Body;
+use crate::netlink::reply::Reply;
 
 /// Requests in one datagram. Every refusal takes room in the socket's receive buffer, and nobody
 /// reads before all of them are there: more than about 128 could overrun it.
@@ -267,7 +267,7 @@ impl Socket {
             }
         }
         self.transport.acknowledge();
-        let outcome = self.transport.exchange(|Answer { index, body, .. }| {
+        let outcome = self.transport.exchange(|Reply { index, body, .. }| {
             match body {
                 Body::Payload(payload) => {
                     on_echo(payload);

@@ -403,7 +403,7 @@ proptest! {
         let _ = Route::parse(&bytes);
         let _ = Neighbour::parse(&bytes);
         for message in reply::Messages(&bytes).map_while(Result::ok) {
-            let _ = reply::Answer::read(&message, 0, u32::MAX);
+            let _ = reply::Reply::read(&message, 0, u32::MAX);
         }
     }
 }

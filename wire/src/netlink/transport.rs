@@ -14,8 +14,8 @@ use rtnetlink::packet_core::{
 use rtnetlink::sys;
 
 use super::Error;
-use crate::netlink::reply::Answer;
 use crate::netlink::reply::Messages;
+use crate::netlink::reply::Reply;
 
 /// The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`), and a single
 /// message is longer than that only where a link has hundreds of names.
@@ -122,16 +122,16 @@ impl Transport {
     /// last. Answers to earlier exchanges and messages of other programs are passed over.
     pub(crate) fn exchange(
         &mut self,
-        mut on_answer: impl FnMut(Answer<'_>) -> Result<ControlFlow<()>, DecodeError>,
-    ) -> Result<(), Failure> {
+        mut on_answer: impl FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
+    ) -> Result<(), ExchangeError> {
         self.converse(&mut on_answer)
     }
 
     /// Not generic, as there would be a copy of it for each kind of request.
     fn converse(
         &mut self,
-        on_answer: &mut dyn FnMut(Answer<'_>) -> Result<ControlFlow<()>, DecodeError>,
-    ) -> Result<(), Failure> {
+        on_answer: &mut dyn FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
+    ) -> Result<(), ExchangeError> {
         self.send()?;
         loop {
             if !self.receive()? {
@@ -139,7 +139,7 @@ impl Transport {
             }
             for message in Messages(&self.incoming) {
                 let message = message?;
-                let Some(answer) = Answer::read(&message, self.first, self.next)? else {
+                let Some(answer) = Reply::read(&message, self.first, self.next)? else {
                     continue;
                 };
                 if on_answer(answer)?.is_break() {
@@ -159,7 +159,7 @@ impl Transport {
     }
 
     /// Whether a datagram of the kernel was received; what others send is dropped.
-    fn receive(&mut self) -> Result<bool, Failure> {
+    fn receive(&mut self) -> Result<bool, ExchangeError> {
         let (length, sender) = retry(|| {
             self.incoming.clear();
             self.socket.recv_from(&mut self.incoming, MSG_TRUNC)
@@ -177,26 +177,26 @@ impl Transport {
 }
 
 /// Why an exchange failed as a whole.
-pub(crate) enum Failure {
+pub(crate) enum ExchangeError {
     /// The socket failed.
     Socket(Error),
     /// An answer could not be read.
     Malformed(DecodeError),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ExchangeError {
     fn from(error: Error) -> Self {
         Self::Socket(error)
     }
 }
 
-impl From<DecodeError> for Failure {
+impl From<DecodeError> for ExchangeError {
     fn from(error: DecodeError) -> Self {
         Self::Malformed(error)
     }
 }
 
-impl Failure {
+impl ExchangeError {
     /// The failure, as one of `request`.
     pub(crate) fn of(self, request: &impl ToString) -> Error {
         match self {

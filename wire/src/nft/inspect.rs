@@ -6,10 +6,10 @@ use ipnet::IpNet;
 
 use crate::nft::expression::Expression;
 use crate::nft::expression::Layer;
-use crate::nft::rule::End;
+use crate::nft::rule::AddressField;
 
 /// The prefixes that a rule compares a packet's addresses with.
-pub fn prefixes(expressions: &[Expression]) -> Vec<(End, IpNet)> {
+pub fn prefixes(expressions: &[Expression]) -> Vec<(AddressField, IpNet)> {
     let starts = 0..expressions.len();
     starts
         .filter_map(|start| prefix(&expressions[start..]))
@@ -17,7 +17,7 @@ pub fn prefixes(expressions: &[Expression]) -> Vec<(End, IpNet)> {
 }
 
 /// The prefix that the first expressions are about, if they are about one.
-fn prefix(expressions: &[Expression]) -> Option<(End, IpNet)> {
+fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     let [
         Expression::Header {
             layer: Layer::Network,
@@ -30,10 +30,10 @@ fn prefix(expressions: &[Expression]) -> Option<(End, IpNet)> {
         return None;
     };
     let (end, is_v4) = match offset {
-        12 => (End::Source, true),
-        16 => (End::Destination, true),
-        8 => (End::Source, false),
-        24 => (End::Destination, false),
+        12 => (AddressField::Source, true),
+        16 => (AddressField::Destination, true),
+        8 => (AddressField::Source, false),
+        24 => (AddressField::Destination, false),
         _ => return None,
     };
     // nft loads whole bytes only, as many as matter.
@@ -86,7 +86,10 @@ mod tests {
             ];
             assert_eq!(
                 prefixes(&Rule::new(terms).expressions(Family::Inet)),
-                [(End::Source, prefix), (End::Destination, prefix)]
+                [
+                    (AddressField::Source, prefix),
+                    (AddressField::Destination, prefix)
+                ]
             );
         }
     }

@@ -24,20 +24,20 @@ pub(super) const TABLE_USE: u16 = 3;
 
 /// A table as the kernel holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Image {
+pub struct TableListing {
     /// Such as that it is switched off (`NFT_TABLE_F_*`); none with ours.
     pub flags: u32,
     /// How many things are in it, of all kinds.
     pub size: u32,
     /// Its sets, by name.
-    pub sets: BTreeMap<String, SetImage>,
+    pub sets: BTreeMap<String, SetListing>,
     /// Its chains, by name.
-    pub chains: BTreeMap<String, ChainImage>,
+    pub chains: BTreeMap<String, ChainListing>,
 }
 
 /// A set as the kernel holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetImage {
+pub struct SetListing {
     /// What kind of set (`NFT_SET_*`).
     pub flags: u32,
     /// What nft takes the elements for.
@@ -48,7 +48,7 @@ pub struct SetImage {
 
 /// A chain as the kernel holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainImage {
+pub struct ChainListing {
     /// Where the kernel calls it; none for a chain that others jump to.
     pub hook: Option<Hook>,
     /// What becomes of what no rule decided on.
@@ -87,9 +87,9 @@ pub struct FoundRule {
 
 impl Table {
     /// What the kernel holds once the table is as it should be.
-    pub fn image(&self) -> Image {
+    pub fn image(&self) -> TableListing {
         let sets = self.sets.iter().map(|set| {
-            let image = SetImage {
+            let image = SetListing {
                 flags: if set.has_ranges() { set::INTERVAL } else { 0 },
                 key_type: set.version.type_number(),
                 elements: set.elements(),
@@ -99,7 +99,7 @@ impl Table {
         let chains = self.chains.iter().map(|chain| {
             let rules = chain.rules.iter();
             let steps = |rule: &super::Rule| rule.expressions(self.id.family);
-            let image = ChainImage {
+            let image = ChainListing {
                 hook: Some(chain.hook.clone()),
                 policy: Some(POLICY),
                 rules: rules
@@ -108,7 +108,7 @@ impl Table {
             };
             (chain.name.clone(), image)
         });
-        Image {
+        TableListing {
             flags: 0,
             size: u32::try_from(self.sets.len() + self.chains.len()).unwrap_or(u32::MAX),
             sets: sets.collect(),
@@ -123,8 +123,8 @@ pub(super) fn table_name(attributes: Received<'_>) -> &str {
 }
 
 /// A set, without its elements.
-pub(super) fn read_set(attributes: Received<'_>) -> Option<(String, SetImage)> {
-    let image = SetImage {
+pub(super) fn read_set(attributes: Received<'_>) -> Option<(String, SetListing)> {
+    let image = SetListing {
         flags: attributes.number(set::FLAGS).unwrap_or_default(),
         key_type: attributes.number(set::KEY_TYPE)?,
         elements: BTreeSet::new(),
@@ -154,7 +154,7 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
 }
 
 /// A chain, without its rules.
-pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainImage)> {
+pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainListing)> {
     let place = attributes.nested(chain::HOOK);
     let hook = place.number(chain::HOOK_NUMBER).map(|number| Hook {
         kind: attributes.text(chain::TYPE).unwrap_or_default().to_owned(),
@@ -164,7 +164,7 @@ pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainImage
             .unwrap_or_default()
             .cast_signed(),
     });
-    let image = ChainImage {
+    let image = ChainListing {
         hook,
         policy: attributes.number(chain::POLICY).and_then(Verdict::of),
         rules: Vec::new(),

@@ -25,7 +25,7 @@ const PROGRAM: u16 = 3;
 
 /// A piece of news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News<'a> {
+pub enum RulesetChange<'a> {
     /// Something of a table was made, changed or deleted.
     Changed {
         /// Which packets the table sees.
@@ -69,27 +69,27 @@ impl Monitor {
     }
 
     /// Tells everything that is there, without waiting.
-    pub fn drain(&mut self, mut on_news: impl FnMut(News<'_>)) -> Result<(), Error> {
+    pub fn drain(&mut self, mut on_news: impl FnMut(RulesetChange<'_>)) -> Result<(), Error> {
         let lost = self
             .subscription
             .drain(|message| tell(message, &mut on_news))?;
         if lost {
-            on_news(News::Lost);
+            on_news(RulesetChange::Lost);
         }
         Ok(())
     }
 }
 
-fn tell(message: &NetlinkBuffer<&[u8]>, on_news: &mut impl FnMut(News<'_>)) {
+fn tell(message: &NetlinkBuffer<&[u8]>, on_news: &mut impl FnMut(RulesetChange<'_>)) {
     let Some(kind) = message::kind_of(message.message_type()) else {
         return;
     };
     let (family, attributes) = message::parts(message.payload());
     on_news(match kind {
-        kind::NEW_GENERATION => News::Committed {
+        kind::NEW_GENERATION => RulesetChange::Committed {
             program: attributes.text(PROGRAM).unwrap_or_default(),
         },
-        _ => News::Changed {
+        _ => RulesetChange::Changed {
             family,
             table: table_name(attributes),
             chain: chain_name(kind, attributes),

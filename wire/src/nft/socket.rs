@@ -12,14 +12,14 @@ use super::command::{Command, TABLE, chain, element, rule};
 use super::message::{self, Message, kind};
 use super::types::{Family, TableId};
 use crate::netlink::Error;
-use crate::netlink::reply::Answer;
 use crate::netlink::reply::Body;
+use crate::netlink::reply::Reply;
 use crate::netlink::transport::Transport;
 use crate::nft::listing::BaseChain;
-use crate::nft::listing::ChainImage;
+use crate::nft::listing::ChainListing;
 use crate::nft::listing::FoundRule;
-use crate::nft::listing::Image;
-use crate::nft::listing::SetImage;
+use crate::nft::listing::SetListing;
+use crate::nft::listing::TableListing;
 use crate::nft::listing::{self};
 
 /// A transaction is one datagram. So much holds the addresses of some hundred thousand nodes.
@@ -87,7 +87,7 @@ impl Socket {
         self.transport.acknowledge();
         self.transport.queue(&Message::end(), 0);
         let mut refused = None;
-        let outcome = self.transport.exchange(|Answer { index, body, .. }| {
+        let outcome = self.transport.exchange(|Reply { index, body, .. }| {
             // The opening is answered only if the whole transaction failed.
             let is_last = index == 0 || index == commands.len();
             if let Body::Refused { errno, message } = body {
@@ -120,7 +120,7 @@ impl Socket {
     }
 
     /// A whole table, if there is one, and the generation it is of.
-    pub fn table(&mut self, table: &TableId) -> Result<(Option<Image>, u32), Error> {
+    pub fn table(&mut self, table: &TableId) -> Result<(Option<TableListing>, u32), Error> {
         for _ in 0..READING_ATTEMPTS {
             let before = self.generation()?;
             let image = match self.read_table(table) {
@@ -178,9 +178,9 @@ impl Socket {
         Ok(rules)
     }
 
-    fn read_table(&mut self, table: &TableId) -> Result<Option<Image>, Error> {
+    fn read_table(&mut self, table: &TableId) -> Result<Option<TableListing>, Error> {
         let query = Message::new(kind::GET_TABLE, table.family, in_table(table));
-        let mut image = Image::default();
+        let mut image = TableListing::default();
         let request = format!("nft list table {table}");
         self.transport.get(&query, &request, |payload| {
             let (_, attributes) = message::parts(payload);
@@ -203,7 +203,7 @@ impl Socket {
         &mut self,
         table: &TableId,
         request: &String,
-    ) -> Result<BTreeMap<String, SetImage>, Error> {
+    ) -> Result<BTreeMap<String, SetListing>, Error> {
         let query = Message::new(kind::GET_SET, table.family, in_table(table));
         let sets = self.in_table(table, &query, request, listing::read_set)?;
         let mut all: BTreeMap<_, _> = sets.into_iter().collect();
@@ -221,7 +221,7 @@ impl Socket {
         &mut self,
         table: &TableId,
         request: &String,
-    ) -> Result<BTreeMap<String, ChainImage>, Error> {
+    ) -> Result<BTreeMap<String, ChainListing>, Error> {
         let query = Message::new(kind::GET_CHAIN, table.family, in_table(table));
         let chains = self.in_table(table, &query, request, listing::read_chain)?;
         Ok(chains.into_iter().collect())

@@ -9,7 +9,8 @@ use std::process::Command;
 use ipnet::IpNet;
 use wire::netns::Netns;
 use wire::nft::{
-    Chain, End, Family, Hook, Rule, Set, Socket, Table, TableId, Term, Verdict, Version, Way,
+    AddressField, Chain, Direction, Family, Hook, Rule, Set, Socket, Table, TableId, Term, Verdict,
+    Version,
 };
 use wire::spoof_guard;
 
@@ -44,12 +45,12 @@ fn id() -> TableId {
     TableId::new(Family::Inet, "flatland")
 }
 
-fn link(way: Way, is: bool) -> Term {
+fn link(way: Direction, is: bool) -> Term {
     let prefix = "flat".to_owned();
     Term::Link { way, prefix, is }
 }
 
-fn member(end: End, version: Version, set: &str, is: bool) -> Term {
+fn member(end: AddressField, version: Version, set: &str, is: bool) -> Term {
     Term::Member {
         end,
         version,
@@ -79,7 +80,7 @@ fn everything() -> Table {
                 name: "guard".to_owned(),
                 hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
                 rules: vec![
-                    Rule::new([link(Way::In, false), accept()]),
+                    Rule::new([link(Direction::In, false), accept()]),
                     Rule::new([Term::Icmpv6(Term::REDIRECT), Term::Verdict(Verdict::Drop)]),
                     Rule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
                     Rule::new([
@@ -105,15 +106,15 @@ fn everything() -> Table {
                 name: "out".to_owned(),
                 hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
                 rules: vec![
-                    Rule::new([link(Way::Out, true), accept()]),
+                    Rule::new([link(Direction::Out, true), accept()]),
                     Rule::new([
-                        member(End::Source, V4, "near4", true),
-                        member(End::Destination, V4, "nodes4", false),
+                        member(AddressField::Source, V4, "near4", true),
+                        member(AddressField::Destination, V4, "nodes4", false),
                         Term::Masquerade,
                     ]),
                     Rule::new([
-                        member(End::Source, V6, "near6", false),
-                        member(End::Destination, V6, "all6", true),
+                        member(AddressField::Source, V6, "near6", false),
+                        member(AddressField::Destination, V6, "all6", true),
                         Term::Masquerade,
                     ]),
                 ],

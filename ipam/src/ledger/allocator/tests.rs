@@ -23,15 +23,15 @@ fn freed(address: &str, seconds_ago: u64) -> Freed {
     }
 }
 
-fn stock(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) -> Stock {
-    Stock {
+fn stock(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) -> NextAddresses {
+    NextAddresses {
         subnet: net(subnet),
         fresh: fresh.map(ip),
         oldest: oldest.into(),
     }
 }
 
-fn chosen(stocks: &[Stock]) -> Option<IpAddr> {
+fn chosen(stocks: &[NextAddresses]) -> Option<IpAddr> {
     let stocks = stocks.iter().copied().map(Ok::<_, Infallible>);
     choose(stocks, NOW, COOL_DOWN)
         .unwrap()

@@ -11,7 +11,7 @@ fn remembered_subnets_are_claimed_again_if_they_are_free_and_fit() {
         net("10.9.0.0/24"),
         net("fd00::/80"),
     ];
-    let commit = commit(&seen, Want::Subnets { keep: &keep }, &[], 0);
+    let commit = commit(&seen, Goal::Subnets { keep: &keep }, &[], 0);
     assert_eq!(commit.claims, [net("10.0.1.0/24")]);
     assert_eq!(commit.outcome, [net("10.0.1.0/24"), net("fd00::/80")]);
 }
@@ -24,7 +24,7 @@ fn a_claim_of_another_length_is_not_handed_out_from_and_keeps_others_off_what_it
         ("fd00::/80", "a"),
     ]);
     let keep = [net("10.0.0.0/23"), net("10.0.2.0/24"), net("fd00::/80")];
-    let commit = commit(&seen, Want::Subnets { keep: &keep }, &[], 0);
+    let commit = commit(&seen, Goal::Subnets { keep: &keep }, &[], 0);
     assert_eq!(
         (commit.claims, commit.adopted),
         (vec![net("10.0.3.0/24")], vec![])
@@ -56,10 +56,10 @@ fn more_remembered_subnets_than_a_transaction_takes_are_claimed_in_several() {
 }
 
 /// How many commits bring together what the registry has and what the node remembers.
-fn commits_until_all(seen: &mut View, keep: &[IpNet]) -> usize {
-    let (mut tried, mut commits) = (Tried::default(), 0);
+fn commits_until_all(seen: &mut RegistryView, keep: &[IpNet]) -> usize {
+    let (mut tried, mut commits) = (Attempts::default(), 0);
     loop {
-        let commit = commit_after(seen, Want::Subnets { keep }, &tried);
+        let commit = commit_after(seen, Goal::Subnets { keep }, &tried);
         let transaction = commit.transaction(&name("a"));
         assert!(transaction.conditions.len() <= 128, "as many as etcd takes");
         commits += 1;
@@ -77,7 +77,7 @@ fn commits_until_all(seen: &mut View, keep: &[IpNet]) -> usize {
 #[test]
 fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
     let pod_cidr = net("10.0.0.0/22");
-    let further = Want::Further {
+    let further = Goal::Further {
         pod_cidr: &pod_cidr,
         known: None,
     };
@@ -101,7 +101,7 @@ fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
 fn a_claim_that_the_node_does_not_know_of_is_adopted_before_another_is_made() {
     let pod_cidr = net("10.0.0.0/22");
     let known = [net("10.0.1.0/24"), net("fd00::/80")];
-    let further = Want::Further {
+    let further = Goal::Further {
         pod_cidr: &pod_cidr,
         known: Some(&known),
     };
@@ -125,7 +125,7 @@ fn a_claim_that_the_node_does_not_know_of_is_adopted_before_another_is_made() {
 #[test]
 fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
     let node = name("a");
-    let me = Me {
+    let me = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -147,13 +147,13 @@ fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
 
     let keep = [net("10.0.1.0/24"), net("fd00::/80")];
     let pod_cidr = net("10.0.0.0/22");
-    let further = Want::Further {
+    let further = Goal::Further {
         pod_cidr: &pod_cidr,
         known: Some(&keep),
     };
     for want in [
-        Want::Subnets { keep: &keep },
-        Want::Kept { keep: &keep },
+        Goal::Subnets { keep: &keep },
+        Goal::Kept { keep: &keep },
         further,
     ] {
         let adoption = commit(&seen, want, &[], 0);
@@ -173,9 +173,9 @@ fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
 fn what_is_kept_is_what_others_have_not_and_nothing_is_chosen() {
     let seen = view(&[("10.0.1.0/24", "b"), ("10.0.3.0/24", "a")]);
     let keep = [net("10.0.1.0/24"), net("10.0.2.0/24"), net("10.0.3.0/24")];
-    let kept = commit(&seen, Want::Kept { keep: &keep }, &[], 0);
+    let kept = commit(&seen, Goal::Kept { keep: &keep }, &[], 0);
     assert_eq!(kept.claims, [net("10.0.2.0/24")]);
     assert_eq!(kept.outcome, [net("10.0.2.0/24"), net("10.0.3.0/24")]);
     let nothing = view(&[("10.0.1.0/24", "b")]);
-    assert_eq!(done(&nothing, Want::Kept { keep: &keep[..1] }), []);
+    assert_eq!(done(&nothing, Goal::Kept { keep: &keep[..1] }), []);
 }

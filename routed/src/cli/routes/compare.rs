@@ -11,11 +11,11 @@ use crate::cli::terminal::Tone;
 use crate::fib::plan::{self, Actual};
 use crate::kernel::Link;
 use crate::reconcile::messages;
-use crate::status::{Obstacle, RouteRow, Way};
+use crate::status::{RouteObstacle, RouteRow, RouteTarget};
 
 /// A route as it should be and as it is.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Compared {
+pub(super) struct ComparedRoute {
     pub(super) subnet: IpNet,
     pub(super) node: Option<NodeName>,
     pub(super) desired: Option<String>,
@@ -77,7 +77,7 @@ pub(super) fn compare(
     actual: &Actual,
     links: &[Link],
     known: bool,
-) -> Vec<Compared> {
+) -> Vec<ComparedRoute> {
     let mut wanted: BTreeMap<IpNet, RouteRow> =
         desired.into_iter().map(|row| (row.subnet, row)).collect();
     let subnets: BTreeSet<IpNet> = wanted.keys().chain(actual.keys()).copied().collect();
@@ -93,7 +93,7 @@ pub(super) fn compare(
             Some(row) => (row.node, row.desired, row.why),
             None => (None, None, None),
         };
-        Compared {
+        ComparedRoute {
             subnet,
             node,
             desired: desired.map(|way| way.to_string()),
@@ -106,7 +106,7 @@ pub(super) fn compare(
 }
 
 fn state(row: &RouteRow, there: &[Route], links: &[Link]) -> State {
-    let is_there = |way: &Way| {
+    let is_there = |way: &RouteTarget| {
         let mut ways = there.iter().filter_map(|route| self::way(route, links));
         ways.any(|found| found == *way)
     };
@@ -120,15 +120,15 @@ fn state(row: &RouteRow, there: &[Route], links: &[Link]) -> State {
                 State::Ok
             }
         }
-        (Some(_), Some(Obstacle::Conflict)) => State::Conflict,
-        (Some(_), Some(Obstacle::Refused)) => State::Refused,
+        (Some(_), Some(RouteObstacle::Conflict)) => State::Conflict,
+        (Some(_), Some(RouteObstacle::Refused)) => State::Refused,
         (Some(_), None) if there.is_empty() => State::Missing,
         (Some(_), None) => State::Wrong,
     }
 }
 
-fn way(route: &Route, links: &[Link]) -> Option<Way> {
-    plan::path(route).map(|path| Way::of(path, links))
+fn way(route: &Route, links: &[Link]) -> Option<RouteTarget> {
+    plan::path(route).map(|path| RouteTarget::of(path, links))
 }
 
 fn shown(route: &Route, links: &[Link]) -> String {

@@ -8,11 +8,11 @@ use clap::Args;
 use serde::Serialize;
 use wire::node::NodeName;
 
-use self::compare::{Compared, State, compare};
+use self::compare::{ComparedRoute, State, compare};
 use crate::cli::status::NOT_RUNNING;
 use crate::cli::table::{Align, Cell, render, with_reasons};
-use crate::cli::terminal::Screen;
-use crate::cli::{Failure, Format, Report, daemon, json};
+use crate::cli::terminal::Terminal;
+use crate::cli::{CommandError, Format, Report, daemon, json};
 use crate::fib;
 use crate::http::client;
 use crate::kernel::{Kernel, Netlink};
@@ -27,19 +27,19 @@ pub(crate) struct RoutesArgs {
 
 /// What is printed.
 #[derive(Debug, Serialize)]
-struct Overview {
+struct RoutesOutput {
     /// Whether the daemon was there to say what should be.
     running: bool,
-    routes: Vec<Compared>,
+    routes: Vec<ComparedRoute>,
 }
 
 /// Asks the daemon what should be and the kernel what is.
-pub(crate) fn run(args: &RoutesArgs) -> Result<Report, Failure> {
+pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     let mut kernel = Netlink::default();
     let look = |kernel: &mut Netlink| {
         Ok::<_, wire::netlink::Error>((fib::list(kernel)?.ours, kernel.links()?))
     };
-    let (actual, links) = look(&mut kernel).map_err(|why| Failure::new(1, why.to_string()))?;
+    let (actual, links) = look(&mut kernel).map_err(|why| CommandError::new(1, why.to_string()))?;
     let (running, desired) = match daemon("/routes") {
         Ok(desired) => (true, desired),
         Err(why @ client::Error::NotRunning) => {
@@ -60,8 +60,8 @@ pub(crate) fn run(args: &RoutesArgs) -> Result<Report, Failure> {
         NOT_RUNNING
     };
     let text = match args.output {
-        Format::Json => json(&Overview { running, routes })?,
-        Format::Table => table(&routes, Screen::of_stdout()),
+        Format::Json => json(&RoutesOutput { running, routes })?,
+        Format::Table => table(&routes, Terminal::of_stdout()),
     };
     Ok(Report { text, status })
 }
@@ -74,13 +74,13 @@ const COLUMNS: [(&str, Align); 5] = [
     ("STATE", Align::Left),
 ];
 
-fn table(routes: &[Compared], screen: Screen) -> String {
+fn table(routes: &[ComparedRoute], screen: Terminal) -> String {
     let rows: Vec<_> = routes.iter().map(row).collect();
     let whys = routes.iter().filter_map(|route| route.why.as_deref());
     with_reasons(render(&COLUMNS, &rows, screen), whys)
 }
 
-fn row(route: &Compared) -> Vec<Cell> {
+fn row(route: &ComparedRoute) -> Vec<Cell> {
     let (state, tone) = route.state.words();
     let actual = match (&route.desired, route.actual.as_slice()) {
         (_, []) => "none".to_owned(),

@@ -4,7 +4,7 @@ use wire::netlink::{Route, RouteKind};
 use super::*;
 use crate::fib::plan::Actual;
 use crate::kernel::Link;
-use crate::status::{Obstacle, RouteRow, Way};
+use crate::status::{RouteObstacle, RouteRow, RouteTarget};
 
 fn links() -> Vec<Link> {
     vec![Link {
@@ -34,7 +34,7 @@ fn row(number: u8, desired: Option<u8>) -> RouteRow {
     RouteRow {
         subnet: subnet(number),
         node: NodeName::new(&format!("n{number}")).ok(),
-        desired: desired.map(|last| Way::Via {
+        desired: desired.map(|last| RouteTarget::Via {
             gateway: gateway(last),
             dev: "eth0".into(),
         }),
@@ -51,11 +51,11 @@ fn every_way_to_differ_has_a_name() {
         ..row(2, Some(2))
     };
     let conflict = RouteRow {
-        obstacle: Some(Obstacle::Conflict),
+        obstacle: Some(RouteObstacle::Conflict),
         ..row(5, Some(5))
     };
     let refused = RouteRow {
-        obstacle: Some(Obstacle::Refused),
+        obstacle: Some(RouteObstacle::Refused),
         ..row(6, Some(6))
     };
     let desired = vec![
@@ -96,7 +96,7 @@ fn every_way_to_differ_has_a_name() {
 fn the_table_shows_what_is_the_same_once() {
     let desired = vec![row(1, Some(1)), row(4, Some(4))];
     let actual = [(subnet(1), vec![via(1, 1)])].into();
-    let text = table(&compare(desired, &actual, &links(), true), Screen::PIPE);
+    let text = table(&compare(desired, &actual, &links(), true), Terminal::PIPE);
     let expected = "\
 SUBNET         NODE  DESIRED                   ACTUAL  STATE
 10.244.1.0/24  n1    via 192.168.1.1 dev eth0  same    ok

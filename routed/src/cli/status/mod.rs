@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde::Serialize;
 
-use self::offline::Alone;
-use crate::cli::terminal::{Screen, Tone};
-use crate::cli::{Failure, Format, Network, Report, daemon, json};
+use self::offline::Offline;
+use crate::cli::terminal::{Terminal, Tone};
+use crate::cli::{CommandError, Format, Network, Report, daemon, json};
 use crate::http::client;
-use crate::status::{Status, Usage};
+use crate::status::{AddressUsage, Status};
 use crate::text::list;
 use crate::time;
 
@@ -31,7 +31,7 @@ pub(crate) struct StatusArgs {
 
 /// What is printed as JSON where the daemon answers.
 #[derive(Debug, Serialize)]
-struct Overview<'a> {
+struct StatusOutput<'a> {
     running: bool,
     well: bool,
     ready: bool,
@@ -40,7 +40,7 @@ struct Overview<'a> {
 }
 
 /// Asks the daemon; without it, looks for itself.
-pub(crate) fn run(args: &StatusArgs) -> Result<Report, Failure> {
+pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
     let status: Status = match daemon("/status") {
         Ok(status) => status,
         Err(client::Error::NotRunning) => return without(args),
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, Failure> {
     };
     let well = status.troubles.is_empty();
     let text = match args.output {
-        Format::Table => screen(&status, time::now(), Screen::of_stdout()),
-        Format::Json => json(&Overview {
+        Format::Table => screen(&status, time::now(), Terminal::of_stdout()),
+        Format::Json => json(&StatusOutput {
             running: true,
             well,
             ready: status.missing.is_empty(),
@@ -60,17 +60,17 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, Failure> {
     Ok(Report { text, status })
 }
 
-fn without(args: &StatusArgs) -> Result<Report, Failure> {
-    let alone = Alone::look(&args.network);
+fn without(args: &StatusArgs) -> Result<Report, CommandError> {
+    let alone = Offline::look(&args.network);
     let text = match args.output {
-        Format::Table => alone.screen(Screen::of_stdout()),
+        Format::Table => alone.screen(Terminal::of_stdout()),
         Format::Json => json(&alone)?,
     };
     let status = NOT_RUNNING;
     Ok(Report { text, status })
 }
 
-fn screen(status: &Status, now: u64, screen: Screen) -> String {
+fn screen(status: &Status, now: u64, screen: Terminal) -> String {
     let verdict = match (status.troubles.is_empty(), status.remarks.is_empty()) {
         (true, true) => screen.paint("well", Tone::Good),
         (true, false) => screen.paint("well", Tone::Good) + ", see the remarks",
@@ -170,12 +170,12 @@ fn nodes(status: &Status) -> String {
 }
 
 /// `IPv4: 3 used, 0 cooling, 250 free; IPv6: ...`
-fn pods(usage: &std::collections::BTreeMap<String, Usage>) -> String {
+fn pods(usage: &std::collections::BTreeMap<String, AddressUsage>) -> String {
     let each: Vec<_> = usage
         .iter()
         .map(|(family, usage)| {
             let family = family.replace("ip", "IP");
-            let Usage {
+            let AddressUsage {
                 used,
                 cooling,
                 free,

@@ -10,18 +10,18 @@ use wire::node::NodeName;
 use wire::paths::state_dir;
 
 use crate::cli::status::{append, or_none, pods};
-use crate::cli::terminal::{Screen, Tone};
+use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{INSTALLED, Network};
 use crate::fib;
 use crate::http::usage;
 use crate::kernel::Netlink;
-use crate::status::Usage;
+use crate::status::AddressUsage;
 use crate::text::list;
 
 /// What the kernel and the files say.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Alone {
+pub(super) struct Offline {
     running: bool,
     well: bool,
     network: Option<String>,
@@ -31,12 +31,12 @@ pub(super) struct Alone {
     subnets: Vec<IpNet>,
     /// How many routes of ours are in the kernel, where it can be asked.
     routes: Option<usize>,
-    pods: BTreeMap<String, Usage>,
+    pods: BTreeMap<String, AddressUsage>,
     /// What could not be looked at, and why.
     unknown: Vec<String>,
 }
 
-impl Alone {
+impl Offline {
     /// Looks. What cannot be seen is left open.
     pub(super) fn look(network: &Network) -> Self {
         let mut alone = Self {
@@ -70,7 +70,7 @@ impl Alone {
     }
 
     /// For people.
-    pub(super) fn screen(&self, screen: Screen) -> String {
+    pub(super) fn screen(&self, screen: Terminal) -> String {
         let verdict = screen.paint("routed does not run on this node", Tone::Bad);
         let mut text = match (&self.node, &self.network) {
             (Some(node), Some(network)) => format!("node {node} of network {network}: {verdict}"),
@@ -103,12 +103,12 @@ mod tests {
 
     #[test]
     fn what_is_known_is_shown_and_what_is_not_is_left_open() {
-        let alone = Alone {
+        let alone = Offline {
             network: Some("flatland".into()),
             routes: Some(3),
-            ..Alone::default()
+            ..Offline::default()
         };
-        let text = alone.screen(Screen::PIPE);
+        let text = alone.screen(Terminal::PIPE);
         assert!(
             text.starts_with("network flatland: routed does not run"),
             "{text}"
@@ -118,7 +118,7 @@ mod tests {
             text.contains("\n  conflist   none in /etc/cni/net.d:"),
             "{text}"
         );
-        let nothing = Alone::default().screen(Screen::PIPE);
+        let nothing = Offline::default().screen(Terminal::PIPE);
         assert!(nothing.starts_with("routed does not run on this node\n"));
     }
 }

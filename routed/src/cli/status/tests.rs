@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use wire::node::NodeName;
 
 use super::*;
-use crate::status::{Conflicts, Http, Nodes, Registry, Routes};
+use crate::status::{Conflicts, Http, NodeCounts, RegistryStatus, RouteCounts};
 
 fn status() -> Status {
     Status {
@@ -18,7 +18,7 @@ fn status() -> Status {
         conflist: "/etc/cni/net.d/10-flatland.conflist".into(),
         addresses: vec!["192.168.1.11".parse().unwrap()],
         subnets: vec!["10.244.7.0/24".parse().unwrap()],
-        registry: Registry {
+        registry: RegistryStatus {
             local: false,
             connected: true,
             revision: 42,
@@ -30,11 +30,11 @@ fn status() -> Status {
             ignored: 0,
             ignored_records: BTreeMap::new(),
         },
-        nodes: Nodes {
+        nodes: NodeCounts {
             present: 3,
             absent: 0,
         },
-        routes: Routes {
+        routes: RouteCounts {
             desired: 3,
             actual: 3,
             missing: 0,
@@ -48,7 +48,7 @@ fn status() -> Status {
         }),
         pods: [(
             "ipv4".to_owned(),
-            Usage {
+            AddressUsage {
                 used: 3,
                 cooling: 1,
                 free: 249,
@@ -71,14 +71,14 @@ node n1 of network flatland: well
   routes     3 wanted, 3 in the kernel, 0 missing; repaired 2 times
   pods       IPv4 3 used, 1 cooling, 249 free
   http       127.0.0.1:9470";
-    assert_eq!(screen(&status(), 12_520, Screen::PIPE), expected);
+    assert_eq!(screen(&status(), 12_520, Terminal::PIPE), expected);
 }
 
 #[test]
 fn or_what_is_wrong_and_what_is_good_to_know() {
     let mut status = status();
     status.remarks.push("node n2 has been absent".into());
-    let text = screen(&status, 1_000, Screen::PIPE);
+    let text = screen(&status, 1_000, Terminal::PIPE);
     assert!(text.starts_with("node n1 of network flatland: well, see the remarks\n"));
     assert!(
         text.ends_with("\n\nremarks\n  - node n2 has been absent"),
@@ -89,7 +89,7 @@ fn or_what_is_wrong_and_what_is_good_to_know() {
         .troubles
         .push("the registry has been out of reach".into());
     status.registry.connected = false;
-    let text = screen(&status, 1_000, Screen::PIPE);
+    let text = screen(&status, 1_000, Terminal::PIPE);
     assert!(text.starts_with("node n1 of network flatland: not well\n"));
     assert!(
         text.contains("\n  registry   not connected, revision 42\n"),
@@ -101,9 +101,9 @@ fn or_what_is_wrong_and_what_is_good_to_know() {
 #[test]
 fn what_the_daemon_says_survives_the_way_through_the_socket() {
     let mut status = status();
-    let most = Usage {
+    let most = AddressUsage {
         free: u128::MAX,
-        ..Usage::default()
+        ..AddressUsage::default()
     };
     status.pods.insert("ipv6".into(), most);
     let text = serde_json::to_vec(&status).unwrap();

@@ -18,14 +18,14 @@ const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];
 
 /// Where things are that others chose a place for.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct SearchPaths<'a> {
     pub(super) cni_dir: &'a Path,
     pub(super) cni_bin: &'a Path,
 }
 
 /// Something of ours on the node.
 #[derive(Debug)]
-pub(super) enum Trace {
+pub(super) enum Leftover {
     /// A conflist that a container runtime reads.
     Conflist(PathBuf),
     /// The host end of a pod's interface, or one out of use.
@@ -33,14 +33,14 @@ pub(super) enum Trace {
     /// A route of ours, in the main table.
     Route(Route),
     /// In the packet filter.
-    Filter(firewall::Trace),
+    Filter(firewall::FirewallLeftover),
     /// State.
     Folder(PathBuf),
     /// A plugin, or what belongs to one.
     Program(PathBuf),
 }
 
-impl fmt::Display for Trace {
+impl fmt::Display for Leftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflist(path) => write!(f, "conflist {}", path.display()),
@@ -58,25 +58,25 @@ impl fmt::Display for Trace {
 
 /// All there is, in the order in which it should go; and what cannot be looked at, with the reason.
 /// First the conflist, so that no pod comes meanwhile, and the plugins last: a DEL still works.
-pub(super) fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), String> {
-    let mut found: Vec<Trace> = conflists(place.cni_dir)?;
+pub(super) fn look(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), String> {
+    let mut found: Vec<Leftover> = conflists(place.cni_dir)?;
     let mut socket = Socket::open().map_err(|error| error.to_string())?;
     let links = socket.links().map_err(|error| error.to_string())?;
-    found.extend(links.into_iter().filter(is_ours).map(Trace::Interface));
+    found.extend(links.into_iter().filter(is_ours).map(Leftover::Interface));
     let filter = RouteFilter {
         protocol: Some(ROUTE_PROTOCOL),
     };
     let routes = socket.routes(filter).map_err(|error| error.to_string())?;
     let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
-    found.extend(routes.map(Trace::Route));
+    found.extend(routes.map(Leftover::Route));
     let (traces, hidden) = firewall::traces().map_err(|error| error.to_string())?;
-    found.extend(traces.into_iter().map(Trace::Filter));
+    found.extend(traces.into_iter().map(Leftover::Filter));
     let folders = FOLDERS.map(PathBuf::from);
     found.extend(
         folders
             .into_iter()
             .filter(|path| has_content(path))
-            .map(Trace::Folder),
+            .map(Leftover::Folder),
     );
     let programs = PROGRAMS.map(|name| place.cni_bin.join(name));
     found.extend(
@@ -84,7 +84,7 @@ pub(super) fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), Strin
             .into_iter()
             .rev()
             .filter(|path| path.exists())
-            .map(Trace::Program),
+            .map(Leftover::Program),
     );
     Ok((found, hidden))
 }
@@ -97,7 +97,7 @@ fn has_content(folder: &Path) -> bool {
     })
 }
 
-fn conflists(folder: &Path) -> Result<Vec<Trace>, String> {
+fn conflists(folder: &Path) -> Result<Vec<Leftover>, String> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -105,7 +105,7 @@ fn conflists(folder: &Path) -> Result<Vec<Trace>, String> {
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let ours = paths.filter(|path| Conflist::read(path).is_ok());
-    Ok(ours.map(Trace::Conflist).collect())
+    Ok(ours.map(Leftover::Conflist).collect())
 }
 
 /// A host end says whose it is, and its name follows from that; one that does not say so yet has a
@@ -138,7 +138,7 @@ fn named_by(alias: &str) -> Option<String> {
     Some(pod_link::host_interface(network, &attachment))
 }
 
-impl Trace {
+impl Leftover {
     /// Whether it is a pod's.
     pub(super) fn is_pod(&self) -> bool {
         matches!(self, Self::Interface(link) if link.group != REMOVED_GROUP)

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use self::leftovers::{Place, Trace};
-use crate::cli::{Failure, Format, json};
+use self::leftovers::{Leftover, SearchPaths};
+use crate::cli::{CommandError, Format, json};
 use crate::lock;
 
 /// `EX_TEMPFAIL` (sysexits.h): the node is in use; take it out of use and try again.
@@ -42,7 +42,7 @@ pub(crate) struct UninstallArgs {
 /// What was done, or would be.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Outcome {
+struct UninstallOutput {
     dry_run: bool,
     /// What is gone, or would be.
     removed: Vec<String>,
@@ -50,7 +50,7 @@ struct Outcome {
     hidden: Vec<String>,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for UninstallOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doing = if self.dry_run {
             "would remove"
@@ -72,8 +72,8 @@ impl fmt::Display for Outcome {
 }
 
 /// Does it, and says what it did.
-pub(crate) fn run(args: &UninstallArgs) -> Result<String, Failure> {
-    let place = Place {
+pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
+    let place = SearchPaths {
         cni_dir: &args.cni_dir,
         cni_bin: &args.cni_bin,
     };
@@ -88,16 +88,16 @@ pub(crate) fn run(args: &UninstallArgs) -> Result<String, Failure> {
     }
 }
 
-fn preview(place: &Place<'_>) -> Result<Outcome, Failure> {
+fn preview(place: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
     let (found, hidden) = look(place)?;
-    Ok(Outcome {
+    Ok(UninstallOutput {
         dry_run: true,
         removed: found.iter().map(ToString::to_string).collect(),
         hidden,
     })
 }
 
-fn remove(place: &Place<'_>, force: bool) -> Result<Outcome, Failure> {
+fn remove(place: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
     let _lock = lock::take(Path::new(lock::PATH)).map_err(|error| in_use(&error))?;
     let (found, _) = look(place)?;
     refuse_pods(&found, force)?;
@@ -110,39 +110,39 @@ fn remove(place: &Place<'_>, force: bool) -> Result<Outcome, Failure> {
     }
     let (left, hidden) = look(place)?;
     if left.is_empty() {
-        return Ok(Outcome {
+        return Ok(UninstallOutput {
             dry_run: false,
             removed,
             hidden,
         });
     }
     failures.extend(left.iter().map(|trace| format!("still there: {trace}")));
-    Err(Failure::new(1, failures.join("\n")))
+    Err(CommandError::new(1, failures.join("\n")))
 }
 
 const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this program, and kernel \
                             settings such as ip_forward\nwhat the node owns in etcd stays its own: \
                             `routed forget NODE` on another node releases it";
 
-fn look(place: &Place<'_>) -> Result<(Vec<Trace>, Vec<String>), Failure> {
-    leftovers::look(place).map_err(|why| Failure::new(1, why))
+fn look(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
+    leftovers::look(place).map_err(|why| CommandError::new(1, why))
 }
 
-fn in_use(error: &lock::Error) -> Failure {
+fn in_use(error: &lock::Error) -> CommandError {
     let status = match error {
         lock::Error::Held { .. } => IN_USE,
         lock::Error::File { .. } => 1,
     };
-    Failure::new(status, error.to_string())
+    CommandError::new(status, error.to_string())
 }
 
 /// Running pods are reason to stop.
-fn refuse_pods(found: &[Trace], force: bool) -> Result<(), Failure> {
+fn refuse_pods(found: &[Leftover], force: bool) -> Result<(), CommandError> {
     let pods = found.iter().filter(|trace| trace.is_pod()).count();
     if pods == 0 || force {
         return Ok(());
     }
-    Err(Failure::new(
+    Err(CommandError::new(
         IN_USE,
         format!(
             "{} attached on this node and would lose the network; move pods away first (kubectl \

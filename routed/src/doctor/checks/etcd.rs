@@ -1,7 +1,7 @@
 //! What is said of etcd, of certificates and of the clock.
 
 use super::finding;
-use crate::doctor::{Etcd, Facts, Finding, Verdict};
+use crate::doctor::{EtcdFacts, Finding, HostFacts, Severity};
 
 /// Clocks that differ by more than so many seconds make logs hard to compare.
 const APART: u64 = 5;
@@ -10,10 +10,10 @@ const APART: u64 = 5;
 const FAR_APART: u64 = 300;
 
 /// Reachability, certificates and clock; none where the conflist has no etcd.
-pub(super) fn examine(facts: &Facts) -> Vec<Finding> {
+pub(super) fn examine(facts: &HostFacts) -> Vec<Finding> {
     let Some(etcd) = &facts.etcd else {
         return match facts.pod_cidrs {
-            Ok(_) => vec![finding("etcd", Verdict::Ok, "none: there is one node")],
+            Ok(_) => vec![finding("etcd", Severity::Ok, "none: there is one node")],
             Err(_) => Vec::new(),
         };
     };
@@ -23,17 +23,17 @@ pub(super) fn examine(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-fn reachability(etcd: &Etcd) -> Finding {
+fn reachability(etcd: &EtcdFacts) -> Finding {
     let check = "etcd";
     let endpoints = etcd.endpoints.join(", ");
     match &etcd.answer {
         Ok(revision) => finding(
             check,
-            Verdict::Ok,
+            Severity::Ok,
             format!("{endpoints} answers, at revision {revision}"),
         ),
         Err((why, advice)) => {
-            finding(check, Verdict::Broken, why.clone()).fix(tls_advice(why).unwrap_or(advice))
+            finding(check, Severity::Broken, why.clone()).fix(tls_advice(why).unwrap_or(advice))
         }
     }
 }
@@ -57,23 +57,23 @@ fn tls_advice(why: &str) -> Option<&str> {
     }
 }
 
-fn certificate(etcd: &Etcd) -> Option<Finding> {
+fn certificate(etcd: &EtcdFacts) -> Option<Finding> {
     let check = "client certificate";
     Some(match etcd.certificate.as_ref()? {
-        Ok(()) => finding(check, Verdict::Ok, "valid today"),
-        Err(why) => finding(check, Verdict::Broken, why.clone())
+        Ok(()) => finding(check, Severity::Ok, "valid today"),
+        Err(why) => finding(check, Severity::Broken, why.clone())
             .fix("renew it: etcd refuses it, and routed reads the new file when it connects anew"),
     })
 }
 
-fn clock(etcd: &Etcd) -> Finding {
+fn clock(etcd: &EtcdFacts) -> Finding {
     let check = "clock";
     let ahead = match &etcd.ahead {
         Ok(ahead) => *ahead,
         Err(why) => {
             return finding(
                 check,
-                Verdict::Unknown,
+                Severity::Unknown,
                 format!("etcd's is not known: {why}"),
             );
         }
@@ -88,10 +88,10 @@ fn clock(etcd: &Etcd) -> Finding {
     let fix =
         "let a time service (chrony, systemd-timesyncd) set the clocks of this host and etcd's";
     if seconds <= APART {
-        finding(check, Verdict::Ok, text)
+        finding(check, Severity::Ok, text)
     } else if seconds <= FAR_APART {
-        finding(check, Verdict::Warning, text).fix(fix)
+        finding(check, Severity::Warning, text).fix(fix)
     } else {
-        finding(check, Verdict::Broken, text).fix(fix)
+        finding(check, Severity::Broken, text).fix(fix)
     }
 }

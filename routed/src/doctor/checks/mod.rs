@@ -7,7 +7,7 @@ mod tests;
 
 use ipnet::IpNet;
 
-use crate::doctor::{Facts, Finding, Setting, Verdict};
+use crate::doctor::{Finding, HostFacts, Setting, Severity};
 use crate::rib::decide::overlap;
 use crate::text::list;
 
@@ -21,7 +21,7 @@ const NETWORK_MANAGER_FIX: &str = "write \"[keyfile]\" and \
                                    reload";
 
 /// All verdicts, in the order in which things matter.
-pub(crate) fn examine(facts: &Facts) -> Vec<Finding> {
+pub(crate) fn examine(facts: &HostFacts) -> Vec<Finding> {
     let mut findings = vec![conflist(facts), programs::examine(facts), forwarding(facts)];
     findings.extend(firewall(facts));
     findings.extend([
@@ -36,7 +36,7 @@ pub(crate) fn examine(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-fn finding(check: &'static str, verdict: Verdict, evidence: impl Into<String>) -> Finding {
+fn finding(check: &'static str, verdict: Severity, evidence: impl Into<String>) -> Finding {
     Finding {
         check,
         verdict,
@@ -54,29 +54,29 @@ impl Finding {
     }
 }
 
-fn conflist(facts: &Facts) -> Finding {
+fn conflist(facts: &HostFacts) -> Finding {
     let check = "conflist";
     match &facts.pod_cidrs {
-        Ok(cidrs) => finding(check, Verdict::Ok, format!("pod CIDRs {}", list(cidrs))),
-        Err(why) => finding(check, Verdict::Unknown, why.clone())
+        Ok(cidrs) => finding(check, Severity::Ok, format!("pod CIDRs {}", list(cidrs))),
+        Err(why) => finding(check, Severity::Unknown, why.clone())
             .fix("name one with --conflist: what depends on pod CIDRs and etcd is left out"),
     }
 }
 
-fn forwarding(facts: &Facts) -> Finding {
+fn forwarding(facts: &HostFacts) -> Finding {
     let check = "forwarding";
     let shown: Vec<_> = facts.forwarding.iter().map(shown).collect();
     let evidence = list(&shown);
     let off = |setting: &&Setting| setting.value.as_deref() != Ok("1");
     let off: Vec<_> = facts.forwarding.iter().filter(off).collect();
     if off.is_empty() {
-        return finding(check, Verdict::Ok, evidence);
+        return finding(check, Severity::Ok, evidence);
     }
     let commands: Vec<_> = off
         .iter()
         .map(|setting| format!("sysctl -w {}=1", setting.name.replace('/', ".")))
         .collect();
-    finding(check, Verdict::Broken, evidence).fix(format!(
+    finding(check, Severity::Broken, evidence).fix(format!(
         "routed switches it on when it starts and can write /proc/sys; by hand: {}, and the same in \
          /etc/sysctl.d if something switches it off again",
         commands.join(" && ")
@@ -92,13 +92,13 @@ fn shown(setting: &Setting) -> String {
 }
 
 /// One for each chain that drops.
-fn firewall(facts: &Facts) -> Vec<Finding> {
+fn firewall(facts: &HostFacts) -> Vec<Finding> {
     let check = "FORWARD policy";
     let survey = match &facts.firewall {
         Ok(survey) => survey,
         Err(why) => {
             return vec![
-                finding(check, Verdict::Unknown, why.clone())
+                finding(check, Severity::Unknown, why.clone())
                     .fix("run as root, on a kernel with nf_tables"),
             ];
         }
@@ -107,19 +107,19 @@ fn firewall(facts: &Facts) -> Vec<Finding> {
         let chain = &wall.chain;
         if wall.passes {
             let text = format!("chain {chain} drops, and rules in it let pods pass");
-            finding(check, Verdict::Ok, text)
+            finding(check, Severity::Ok, text)
         } else {
             let text = format!("chain {chain} drops what pods send and get");
-            finding(check, Verdict::Broken, text).fix(wall.fix.clone())
+            finding(check, Severity::Broken, text).fix(wall.fix.clone())
         }
     });
     let hidden = survey.hidden.iter();
-    let hidden = hidden.map(|why| finding(check, Verdict::Unknown, why.clone()));
+    let hidden = hidden.map(|why| finding(check, Severity::Unknown, why.clone()));
     let all: Vec<_> = walls.chain(hidden).collect();
     if all.is_empty() {
         return vec![finding(
             check,
-            Verdict::Ok,
+            Severity::Ok,
             "no chain drops what is forwarded",
         )];
     }
@@ -127,14 +127,14 @@ fn firewall(facts: &Facts) -> Vec<Finding> {
 }
 
 /// The kernel takes the larger of the setting of all links and of the one (ip-sysctl.rst).
-fn rp_filter(facts: &Facts) -> Finding {
+fn rp_filter(facts: &HostFacts) -> Finding {
     let check = "rp_filter";
     let value = |setting: &Setting| setting.value.as_ref().ok()?.parse::<u8>().ok();
     let Some((all, links)) = facts.rp_filter.split_first() else {
-        return finding(check, Verdict::Unknown, "nothing is known of it");
+        return finding(check, Severity::Unknown, "nothing is known of it");
     };
     let Some(of_all) = value(all) else {
-        return finding(check, Verdict::Unknown, shown(all));
+        return finding(check, Severity::Unknown, shown(all));
     };
     let strict: Vec<_> = links
         .iter()
@@ -148,7 +148,7 @@ fn rp_filter(facts: &Facts) -> Finding {
     if of_all == 2 && !is_guarded {
         return finding(
             check,
-            Verdict::Warning,
+            Severity::Warning,
             format!(
                 "{}: it is loose on all links, and pods can forge addresses",
                 shown(all)
@@ -161,7 +161,7 @@ fn rp_filter(facts: &Facts) -> Finding {
     }
     if strict.len() > 1 {
         let text = format!("strict on {}", strict.join(", "));
-        return finding(check, Verdict::Warning, text).fix(
+        return finding(check, Severity::Warning, text).fix(
             "packets of peers that come in by another link than the way back to them are dropped: \
              where nodes have several links in common, make it loose on these (2)",
         );
@@ -170,13 +170,13 @@ fn rp_filter(facts: &Facts) -> Finding {
         Some(link) => format!("{}; strict on {link}", shown(all)),
         None => shown(all),
     };
-    finding(check, Verdict::Ok, text)
+    finding(check, Severity::Ok, text)
 }
 
-fn networkd(facts: &Facts) -> Finding {
+fn networkd(facts: &HostFacts) -> Finding {
     let check = "systemd-networkd";
     let Some(networkd) = &facts.networkd else {
-        return finding(check, Verdict::Ok, "does not run");
+        return finding(check, Severity::Ok, "does not run");
     };
     let said = networkd.said_in.as_ref();
     let said = said.map_or("the default".to_owned(), |path| path.display().to_string());
@@ -188,25 +188,25 @@ fn networkd(facts: &Facts) -> Finding {
     let text = format!("runs with ManageForeignRoutes={value} ({said})");
     if networkd.manages_foreign_routes {
         let text = format!("{text}: it takes away pods' routes when it configures a link anew");
-        finding(check, Verdict::Broken, text).fix(NETWORKD_FIX)
+        finding(check, Severity::Broken, text).fix(NETWORKD_FIX)
     } else {
-        finding(check, Verdict::Ok, text)
+        finding(check, Severity::Ok, text)
     }
 }
 
-fn network_manager(facts: &Facts) -> Finding {
+fn network_manager(facts: &HostFacts) -> Finding {
     let check = "NetworkManager";
     match &facts.network_manager {
-        None => finding(check, Verdict::Ok, "does not run"),
+        None => finding(check, Severity::Ok, "does not run"),
         Some(manager) => match &manager.said_in {
             Some(path) => finding(
                 check,
-                Verdict::Ok,
+                Severity::Ok,
                 format!("runs, and leaves flat* alone ({})", path.display()),
             ),
             None => finding(
                 check,
-                Verdict::Warning,
+                Severity::Warning,
                 "runs, and no file tells it to leave the interfaces of pods (flat*) alone",
             )
             .fix(NETWORK_MANAGER_FIX),
@@ -214,11 +214,11 @@ fn network_manager(facts: &Facts) -> Finding {
     }
 }
 
-fn overlapping(facts: &Facts) -> Finding {
+fn overlapping(facts: &HostFacts) -> Finding {
     let check = "overlapping CIDRs";
     let networks = match &facts.networks {
         Ok(networks) => networks,
-        Err(why) => return finding(check, Verdict::Unknown, why.clone()),
+        Err(why) => return finding(check, Severity::Unknown, why.clone()),
     };
     let pods = facts.pod_cidrs.as_deref().unwrap_or_default();
     let pods = pods.iter().map(|cidr| ("pod CIDR", *cidr));
@@ -239,7 +239,7 @@ fn overlapping(facts: &Facts) -> Finding {
         }
     }
     if !found.is_empty() {
-        return finding(check, Verdict::Broken, found.join("; "))
+        return finding(check, Severity::Broken, found.join("; "))
             .fix("choose pod and service CIDRs that no node, router or each other uses");
     }
     let hint = if services.is_empty() {
@@ -249,39 +249,41 @@ fn overlapping(facts: &Facts) -> Finding {
     };
     let compared = ranges.iter().map(|(_, cidr)| cidr).collect::<Vec<_>>();
     let text = format!("none with {}{hint}", list(&compared));
-    finding(check, Verdict::Ok, text)
+    finding(check, Severity::Ok, text)
 }
 
 /// A route inside a pod CIDR is more specific than a peer's, or in its place.
-fn foreign_routes(facts: &Facts) -> Finding {
+fn foreign_routes(facts: &HostFacts) -> Finding {
     let check = "foreign routes";
     let routes = match &facts.routes {
         Ok(routes) => routes,
-        Err(why) => return finding(check, Verdict::Unknown, why.clone()),
+        Err(why) => return finding(check, Severity::Unknown, why.clone()),
     };
     let pods = facts.pod_cidrs.as_deref().unwrap_or_default();
     let takes_pods = |dst: &IpNet| pods.iter().any(|cidr| cidr.contains(dst));
     let found = routes.iter().filter(|(dst, _)| takes_pods(dst));
     let found: Vec<_> = found.map(|(_, text)| text.as_str()).collect();
     if found.is_empty() {
-        return finding(check, Verdict::Ok, "none leads into a pod CIDR");
+        return finding(check, Severity::Ok, "none leads into a pod CIDR");
     }
-    finding(check, Verdict::Broken, found.join("; ")).fix(
+    finding(check, Severity::Broken, found.join("; ")).fix(
         "they take packets to pods elsewhere: remove what made them, such as another pod network \
          of this node, and then the routes (ip route del)",
     )
 }
 
-fn mtu(facts: &Facts) -> Finding {
+fn mtu(facts: &HostFacts) -> Finding {
     let check = "MTU";
     match (&facts.uplink, facts.mtu) {
-        (Err(why), 0) => finding(check, Verdict::Broken, why.clone())
+        (Err(why), 0) => finding(check, Severity::Broken, why.clone())
             .fix("give the node's address with --node-address, or an \"mtu\" in the conflist"),
-        (Err(why), mtu) => finding(check, Verdict::Unknown, format!("mtu {mtu}, but {why}")),
-        (Ok((link, uplink)), 0) => finding(check, Verdict::Ok, format!("{uplink}, that of {link}")),
+        (Err(why), mtu) => finding(check, Severity::Unknown, format!("mtu {mtu}, but {why}")),
+        (Ok((link, uplink)), 0) => {
+            finding(check, Severity::Ok, format!("{uplink}, that of {link}"))
+        }
         (Ok((link, uplink)), mtu) if mtu > *uplink => finding(
             check,
-            Verdict::Broken,
+            Severity::Broken,
             format!("the conflist says {mtu}, and {link} carries {uplink}"),
         )
         .fix(format!(
@@ -289,7 +291,7 @@ fn mtu(facts: &Facts) -> Finding {
         )),
         (Ok((link, uplink)), mtu) => finding(
             check,
-            Verdict::Ok,
+            Severity::Ok,
             format!("{mtu} of the conflist, {uplink} of {link}"),
         ),
     }

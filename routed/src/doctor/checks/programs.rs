@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use wire::cni::program_version;
 
-use super::{Facts, Finding, Verdict, finding};
+use super::{Finding, HostFacts, Severity, finding};
 use crate::text::list;
 
 const FIX: &str = "routed install puts all of them there, of one version; where the runtime looks for \
                    plugins elsewhere, name that folder with --cni-bin";
 
 /// All are there, can be run, and are of this program's version.
-pub(super) fn examine(facts: &Facts) -> Finding {
+pub(super) fn examine(facts: &HostFacts) -> Finding {
     let check = "programs";
     let all = &facts.programs;
     let paths = |is: &dyn Fn(&Program) -> bool| -> Vec<String> {
@@ -23,7 +23,7 @@ pub(super) fn examine(facts: &Facts) -> Finding {
     let missing = paths(&|program| !program.is_there);
     if !missing.is_empty() {
         let text = format!("there is no {}", list(&missing));
-        return finding(check, Verdict::Broken, text).fix(FIX);
+        return finding(check, Severity::Broken, text).fix(FIX);
     }
     let silent = paths(&|program| program.version.is_none());
     if !silent.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn examine(facts: &Facts) -> Finding {
             "cannot be run, or are none of Flatland's: {}",
             list(&silent)
         );
-        return finding(check, Verdict::Broken, text).fix(FIX);
+        return finding(check, Severity::Broken, text).fix(FIX);
     }
     let others = all
         .iter()
@@ -43,10 +43,10 @@ pub(super) fn examine(facts: &Facts) -> Finding {
     let others: Vec<String> = others.collect();
     if !others.is_empty() {
         let text = format!("{}, and routed is {}", list(&others), wire::VERSION);
-        return finding(check, Verdict::Warning, text).fix(FIX);
+        return finding(check, Severity::Warning, text).fix(FIX);
     }
     let text = format!("{}, all {}", list(&paths(&|_| true)), wire::VERSION);
-    finding(check, Verdict::Ok, text)
+    finding(check, Severity::Ok, text)
 }
 
 /// A program where it is looked for.
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_missing_broken_or_of_another_version_is_named() {
-        let (broken, path) = (Verdict::Broken, "/opt/cni/bin/flatland-claim");
+        let (broken, path) = (Severity::Broken, "/opt/cni/bin/flatland-claim");
         let found = after(|facts| facts.programs[0].is_there = false);
         says(
             found,
@@ -90,6 +90,12 @@ mod tests {
         says(found, "programs", broken, path, "routed install");
         let found = after(|facts| facts.programs[0].version = Some("0.0.1 (a)".to_owned()));
         let text = format!("{path} is 0.0.1 (a), and routed is ");
-        says(found, "programs", Verdict::Warning, &text, "routed install");
+        says(
+            found,
+            "programs",
+            Severity::Warning,
+            &text,
+            "routed install",
+        );
     }
 }

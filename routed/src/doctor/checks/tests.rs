@@ -3,8 +3,8 @@ use std::path::Path;
 use wire::conf::PROGRAMS;
 
 use super::*;
-use crate::doctor::{Etcd, NetworkManager, Networkd, Program};
-use crate::firewall::{Survey, Wall};
+use crate::doctor::{EtcdFacts, NetworkManager, Networkd, Program};
+use crate::firewall::{BlockingChain, Survey};
 
 fn setting(name: &str, value: &str) -> Setting {
     Setting {
@@ -13,13 +13,13 @@ fn setting(name: &str, value: &str) -> Setting {
     }
 }
 
-fn sound() -> Facts {
+fn sound() -> HostFacts {
     let program = |name: &str| Program {
         path: Path::new("/opt/cni/bin").join(name),
         version: Some(wire::VERSION.to_owned()),
         is_there: true,
     };
-    Facts {
+    HostFacts {
         programs: PROGRAMS.map(program).to_vec(),
         pod_cidrs: Ok(vec!["10.244.0.0/16".parse().unwrap()]),
         service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
@@ -35,7 +35,7 @@ fn sound() -> Facts {
         routes: Ok(vec![("0.0.0.0/0".parse().unwrap(), "default".into())]),
         mtu: 0,
         uplink: Ok(("eth0".into(), 1500)),
-        etcd: Some(Etcd {
+        etcd: Some(EtcdFacts {
             endpoints: vec!["https://192.168.1.2:2379".into()],
             answer: Ok(42),
             ahead: Ok(0),
@@ -45,12 +45,12 @@ fn sound() -> Facts {
 }
 
 /// What is not well after `change`, which is one thing at most.
-pub(super) fn after(change: impl FnOnce(&mut Facts)) -> Option<Finding> {
+pub(super) fn after(change: impl FnOnce(&mut HostFacts)) -> Option<Finding> {
     let mut facts = sound();
     change(&mut facts);
     let mut findings = examine(&facts).into_iter();
-    let found = findings.find(|finding| finding.verdict != Verdict::Ok);
-    let another = findings.find(|finding| finding.verdict != Verdict::Ok);
+    let found = findings.find(|finding| finding.verdict != Severity::Ok);
+    let another = findings.find(|finding| finding.verdict != Severity::Ok);
     assert_eq!(another, None);
     found
 }
@@ -58,7 +58,7 @@ pub(super) fn after(change: impl FnOnce(&mut Facts)) -> Option<Finding> {
 pub(super) fn says(
     found: Option<Finding>,
     check: &str,
-    verdict: Verdict,
+    verdict: Severity,
     evidence: &str,
     fix: &str,
 ) {
@@ -102,15 +102,21 @@ fn a_sound_host_has_nothing_to_mend() {
 fn forwarding_that_is_off_is_broken() {
     let found = after(|facts| facts.forwarding[0].value = Ok("0".into()));
     let fix = "sysctl -w net.ipv4.ip_forward=1";
-    says(found, "forwarding", Verdict::Broken, "ip_forward = 0", fix);
+    says(found, "forwarding", Severity::Broken, "ip_forward = 0", fix);
     let found = after(|facts| facts.forwarding[0].value = Err("no such setting".into()));
-    says(found, "forwarding", Verdict::Broken, "no such setting", fix);
+    says(
+        found,
+        "forwarding",
+        Severity::Broken,
+        "no such setting",
+        fix,
+    );
 }
 
 #[test]
 fn a_chain_that_drops_is_broken_unless_pods_pass() {
     let wall = |passes| Survey {
-        walls: vec![Wall {
+        walls: vec![BlockingChain {
             chain: "FORWARD of table ip filter".into(),
             passes,
             fix: "iptables -A".into(),
@@ -121,7 +127,7 @@ fn a_chain_that_drops_is_broken_unless_pods_pass() {
     says(
         found,
         "FORWARD policy",
-        Verdict::Broken,
+        Severity::Broken,
         "FORWARD of table ip filter drops",
         "iptables -A",
     );
@@ -134,7 +140,7 @@ fn a_chain_that_drops_is_broken_unless_pods_pass() {
     says(
         found,
         "FORWARD policy",
-        Verdict::Unknown,
+        Severity::Unknown,
         "only iptables-legacy",
         "",
     );
@@ -142,7 +148,7 @@ fn a_chain_that_drops_is_broken_unless_pods_pass() {
     says(
         found,
         "FORWARD policy",
-        Verdict::Unknown,
+        Severity::Unknown,
         "not permitted",
         "root",
     );
@@ -150,11 +156,11 @@ fn a_chain_that_drops_is_broken_unless_pods_pass() {
 
 #[test]
 fn a_loose_rp_filter_wants_the_guard_and_a_strict_one_a_single_link() {
-    let loose = |facts: &mut Facts| facts.rp_filter[0].value = Ok("2".into());
+    let loose = |facts: &mut HostFacts| facts.rp_filter[0].value = Ok("2".into());
     says(
         after(loose),
         "rp_filter",
-        Verdict::Warning,
+        Severity::Warning,
         "all.rp_filter = 2",
         "routed's packet filter",
     );
@@ -175,7 +181,7 @@ fn a_loose_rp_filter_wants_the_guard_and_a_strict_one_a_single_link() {
     says(
         found,
         "rp_filter",
-        Verdict::Warning,
+        Severity::Warning,
         "strict on eth0, eth1",
         "loose",
     );
@@ -194,7 +200,7 @@ fn networkd_that_takes_routes_away_is_broken() {
     says(
         found,
         "systemd-networkd",
-        Verdict::Broken,
+        Severity::Broken,
         evidence,
         "ManageForeignRoutes=no",
     );
@@ -212,7 +218,7 @@ fn network_manager_should_be_told_to_spare_pods() {
     says(
         found,
         "NetworkManager",
-        Verdict::Warning,
+        Severity::Warning,
         "flat*",
         "unmanaged-devices",
     );
@@ -226,13 +232,13 @@ fn network_manager_should_be_told_to_spare_pods() {
 fn overlaps_of_pods_services_and_nodes_are_broken() {
     let check = "overlapping CIDRs";
     let pods = |cidr: &'static str| {
-        move |facts: &mut Facts| facts.pod_cidrs = Ok(vec![cidr.parse().unwrap()])
+        move |facts: &mut HostFacts| facts.pod_cidrs = Ok(vec![cidr.parse().unwrap()])
     };
     let found = after(pods("192.168.0.0/16"));
     says(
         found,
         check,
-        Verdict::Broken,
+        Severity::Broken,
         "192.168.1.11/24, a network of link eth0",
         "choose",
     );
@@ -240,7 +246,7 @@ fn overlaps_of_pods_services_and_nodes_are_broken() {
     says(
         found,
         check,
-        Verdict::Broken,
+        Severity::Broken,
         "and service CIDR 10.96.0.0/12",
         "choose",
     );
@@ -248,7 +254,7 @@ fn overlaps_of_pods_services_and_nodes_are_broken() {
     says(
         found,
         check,
-        Verdict::Broken,
+        Severity::Broken,
         "service CIDR 192.168.1.0/28 and",
         "choose",
     );
@@ -261,7 +267,7 @@ fn a_foreign_route_into_a_pod_cidr_is_broken_and_one_around_it_is_not() {
     says(
         found,
         "foreign routes",
-        Verdict::Broken,
+        Severity::Broken,
         "10.244.9.0/24 proto static",
         "ip route del",
     );
@@ -274,18 +280,24 @@ fn an_mtu_that_the_uplink_does_not_carry_is_broken() {
     says(
         found,
         "MTU",
-        Verdict::Broken,
+        Severity::Broken,
         "says 9000, and eth0 carries 1500",
         "1500 or less",
     );
     assert_eq!(after(|facts| facts.mtu = 1400), None);
     let found = after(|facts| facts.uplink = Err("no uplink".into()));
-    says(found, "MTU", Verdict::Broken, "no uplink", "--node-address");
+    says(
+        found,
+        "MTU",
+        Severity::Broken,
+        "no uplink",
+        "--node-address",
+    );
 }
 
 #[test]
 fn etcd_s_answer_certificates_and_clock_are_told_apart() {
-    fn etcd(facts: &mut Facts) -> &mut Etcd {
+    fn etcd(facts: &mut HostFacts) -> &mut EtcdFacts {
         facts.etcd.as_mut().expect("etcd")
     }
     for (why, fix) in [
@@ -303,21 +315,21 @@ fn etcd_s_answer_certificates_and_clock_are_told_apart() {
         let found = after(|facts| {
             etcd(facts).answer = Err((why.into(), "check that etcd runs".into()));
         });
-        says(found, "etcd", Verdict::Broken, why, fix);
+        says(found, "etcd", Severity::Broken, why, fix);
     }
     let found = after(|facts| etcd(facts).certificate = Some(Err("client.pem: expired".into())));
     says(
         found,
         "client certificate",
-        Verdict::Broken,
+        Severity::Broken,
         "client.pem: expired",
         "renew it",
     );
     for (ahead, expected) in [
         (5, None),
-        (-6, Some((Verdict::Warning, "6 s ahead of etcd's"))),
-        (300, Some((Verdict::Warning, "300 s behind etcd's"))),
-        (301, Some((Verdict::Broken, "301 s behind etcd's"))),
+        (-6, Some((Severity::Warning, "6 s ahead of etcd's"))),
+        (300, Some((Severity::Warning, "300 s behind etcd's"))),
+        (301, Some((Severity::Broken, "301 s behind etcd's"))),
     ] {
         let found = after(|facts| etcd(facts).ahead = Ok(ahead));
         match expected {
@@ -337,7 +349,7 @@ fn without_a_conflist_the_host_is_examined_all_the_same() {
     says(
         found,
         "conflist",
-        Verdict::Unknown,
+        Severity::Unknown,
         "no conflist",
         "--conflist",
     );

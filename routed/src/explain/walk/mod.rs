@@ -5,11 +5,11 @@ mod tests;
 
 mod remote_pod;
 
-use crate::doctor::Verdict;
-use crate::explain::{End, Facts, Here, Place, Step};
+use crate::doctor::Severity;
+use crate::explain::{Endpoint, LocalPod, PathFacts, PathStep, PodLocation};
 
 /// Every link of the way from the first pod to the second and back, as far as it is this node's.
-pub(crate) fn walk(facts: &Facts) -> Vec<Step> {
+pub(crate) fn walk(facts: &PathFacts) -> Vec<PathStep> {
     let [from, to] = &facts.ends;
     let mut steps = end(from, facts);
     steps.extend(this_node(facts));
@@ -19,12 +19,17 @@ pub(crate) fn walk(facts: &Facts) -> Vec<Step> {
 
 struct Walker<'a> {
     of: &'a str,
-    steps: Vec<Step>,
+    steps: Vec<PathStep>,
 }
 
 impl Walker<'_> {
-    fn say(&mut self, link: &'static str, verdict: Verdict, text: impl Into<String>) -> &mut Step {
-        self.steps.push(Step {
+    fn say(
+        &mut self,
+        link: &'static str,
+        verdict: Severity,
+        text: impl Into<String>,
+    ) -> &mut PathStep {
+        self.steps.push(PathStep {
             of: self.of.to_owned(),
             link,
             verdict,
@@ -36,30 +41,30 @@ impl Walker<'_> {
     }
 
     fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.say(link, Verdict::Ok, text);
+        self.say(link, Severity::Ok, text);
     }
 
     fn broken(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.say(link, Verdict::Broken, text).fix = Some(fix.into());
+        self.say(link, Severity::Broken, text).fix = Some(fix.into());
     }
 
     fn unknown(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.say(link, Verdict::Unknown, text).fix = Some(fix.into());
+        self.say(link, Severity::Unknown, text).fix = Some(fix.into());
     }
 }
 
-fn end(end: &End, facts: &Facts) -> Vec<Step> {
+fn end(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
     let mut walker = Walker {
         of: &end.name,
         steps: Vec::new(),
     };
     match &end.place {
-        Place::Here(here) => {
+        PodLocation::Here(here) => {
             attachment(&mut walker, end, here);
             own_claim(&mut walker, end, here, facts);
             host_route(&mut walker, end, here);
         }
-        Place::There(there) => {
+        PodLocation::There(there) => {
             remote_pod::walk(&mut walker, end, there);
             let others = facts.ends.iter().find(|other| other.name != end.name);
             let back = others.map_or("", |other| other.name.as_str());
@@ -67,7 +72,7 @@ fn end(end: &End, facts: &Facts) -> Vec<Step> {
             let text = format!("how it goes on there only node {} can see", there.node);
             walker.unknown("the peer's side", text, format!("run there: {command}"));
         }
-        Place::Nowhere => {
+        PodLocation::Nowhere => {
             let text = match &end.claim {
                 Ok(_) => format!("no node owns a subnet with {}", end.address),
                 Err(why) => format!("whose {} is cannot be told: {why}", end.address),
@@ -83,7 +88,7 @@ fn end(end: &End, facts: &Facts) -> Vec<Step> {
     walker.steps
 }
 
-fn attachment(walker: &mut Walker<'_>, end: &End, here: &Here) {
+fn attachment(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod) {
     let Some(holder) = &here.holder else {
         walker.broken(
             "address",
@@ -116,7 +121,7 @@ fn attachment(walker: &mut Walker<'_>, end: &End, here: &Here) {
     }
 }
 
-fn own_claim(walker: &mut Walker<'_>, end: &End, here: &Here, facts: &Facts) {
+fn own_claim(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod, facts: &PathFacts) {
     let subnet_here = here.owned.iter().find(|own| own.contains(&end.address));
     match (&end.claim, subnet_here) {
         (Ok(Some((subnet, owner))), _) if Some(owner) != facts.node.as_ref() => walker.broken(
@@ -145,7 +150,7 @@ fn own_claim(walker: &mut Walker<'_>, end: &End, here: &Here, facts: &Facts) {
     }
 }
 
-fn host_route(walker: &mut Walker<'_>, end: &End, here: &Here) {
+fn host_route(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod) {
     let link = "host route";
     let Some(holder) = &here.holder else {
         return;
@@ -164,7 +169,7 @@ fn host_route(walker: &mut Walker<'_>, end: &End, here: &Here) {
     }
 }
 
-fn this_node(facts: &Facts) -> Vec<Step> {
+fn this_node(facts: &PathFacts) -> Vec<PathStep> {
     let mut walker = Walker {
         of: "this node",
         steps: Vec::new(),

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use crate::explain::walk::Walker;
-use crate::explain::{Answer, End, Hop, Route, There};
-use crate::status::Way;
+use crate::explain::{Endpoint, KernelRoute, NextHop, ProbeResult, RemotePod};
+use crate::status::RouteTarget;
 
 /// As far as this node can see.
-pub(super) fn walk(walker: &mut Walker<'_>, end: &End, there: &There) {
+pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
     peers_claim(walker, end, there);
     peers_route(walker, end, there);
     if let Some(hop) = &there.hop {
@@ -15,7 +15,7 @@ pub(super) fn walk(walker: &mut Walker<'_>, end: &End, there: &There) {
     }
 }
 
-fn peers_claim(walker: &mut Walker<'_>, end: &End, there: &There) {
+fn peers_claim(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
     let node = &there.node;
     match &end.claim {
         Ok(Some((subnet, owner))) => walker.ok("claim", format!("node {owner} owns {subnet}")),
@@ -50,7 +50,7 @@ fn peers_claim(walker: &mut Walker<'_>, end: &End, there: &There) {
     }
 }
 
-fn peers_route(walker: &mut Walker<'_>, end: &End, there: &There) {
+fn peers_route(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
     let link = "route";
     let taken = match &there.taken {
         Ok(route) => route.text.clone(),
@@ -97,15 +97,17 @@ fn peers_route(walker: &mut Walker<'_>, end: &End, there: &There) {
     }
 }
 
-fn leads(route: &Route, way: &Way) -> bool {
+fn leads(route: &KernelRoute, way: &RouteTarget) -> bool {
     match way {
-        Way::Via { gateway, dev } => route.via == Some(*gateway) && route.dev.as_ref() == Some(dev),
-        Way::Unreachable | Way::Link { .. } => false,
+        RouteTarget::Via { gateway, dev } => {
+            route.via == Some(*gateway) && route.dev.as_ref() == Some(dev)
+        }
+        RouteTarget::Unreachable | RouteTarget::Link { .. } => false,
     }
 }
 
-fn next_hop(walker: &mut Walker<'_>, hop: &Hop, there: &There) {
-    let Hop { address, link, .. } = hop;
+fn next_hop(walker: &mut Walker<'_>, hop: &NextHop, there: &RemotePod) {
+    let NextHop { address, link, .. } = hop;
     match hop.state {
         Some((true, true)) => {}
         Some((false, _)) => {
@@ -132,13 +134,13 @@ fn next_hop(walker: &mut Walker<'_>, hop: &Hop, there: &There) {
     }
     let node = &there.node;
     match hop.answer {
-        Answer::Alive => walker.ok("next hop", format!("{address} answers on {link}")),
-        Answer::Silent => walker.unknown(
+        ProbeResult::Alive => walker.ok("next hop", format!("{address} answers on {link}")),
+        ProbeResult::Silent => walker.unknown(
             "next hop",
             format!("the hardware address of {address} is known on {link}, but nothing answered"),
             format!("a firewall of node {node} may keep the answer back: ping {address}"),
         ),
-        Answer::Unresolved => walker.broken(
+        ProbeResult::Unresolved => walker.broken(
             "next hop",
             format!("nobody on {link} answers for {address}, {} of node {node}", asked(*address)),
             format!(

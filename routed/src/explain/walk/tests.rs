@@ -1,7 +1,7 @@
 use super::*;
-use crate::explain::{Answer, Holder, Hop, Route, There};
-use crate::firewall::{Survey, Wall};
-use crate::status::Way;
+use crate::explain::{AddressHolder, KernelRoute, NextHop, ProbeResult, RemotePod};
+use crate::firewall::{BlockingChain, Survey};
+use crate::status::RouteTarget;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
@@ -13,17 +13,17 @@ fn subnet(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-fn route(dev: &str, via: Option<&str>) -> Route {
-    Route {
+fn route(dev: &str, via: Option<&str>) -> KernelRoute {
+    KernelRoute {
         dev: Some(dev.into()),
         via: via.map(|via| via.parse().unwrap()),
         text: format!("over {dev}"),
     }
 }
 
-fn here() -> Here {
-    Here {
-        holder: Some(Holder {
+fn here() -> LocalPod {
+    LocalPod {
+        holder: Some(AddressHolder {
             who: "pod default/a".into(),
             interface: "flat1".into(),
             state: Some((true, true)),
@@ -33,43 +33,43 @@ fn here() -> Here {
     }
 }
 
-fn there() -> There {
-    There {
+fn there() -> RemotePod {
+    RemotePod {
         node: node("n2"),
         addresses: vec!["192.168.1.12".parse().unwrap()],
         present: Some(true),
         wanted: Some((
-            Some(Way::Via {
+            Some(RouteTarget::Via {
                 gateway: "192.168.1.12".parse().unwrap(),
                 dev: "eth0".into(),
             }),
             None,
         )),
         taken: Ok(route("eth0", Some("192.168.1.12"))),
-        hop: Some(Hop {
+        hop: Some(NextHop {
             address: "192.168.1.12".parse().unwrap(),
             link: "eth0".into(),
             state: Some((true, true)),
-            answer: Answer::Alive,
+            answer: ProbeResult::Alive,
         }),
     }
 }
 
-fn facts() -> Facts {
-    Facts {
+fn facts() -> PathFacts {
+    PathFacts {
         node: Some(node("n1")),
         ends: [
-            End {
+            Endpoint {
                 name: "default/a".into(),
                 address: "10.244.7.2".parse().unwrap(),
                 claim: Ok(Some((subnet("10.244.7.0/24"), node("n1")))),
-                place: Place::Here(here()),
+                place: PodLocation::Here(here()),
             },
-            End {
+            Endpoint {
                 name: "10.244.9.2".into(),
                 address: "10.244.9.2".parse().unwrap(),
                 claim: Ok(Some((subnet("10.244.9.0/24"), node("n2")))),
-                place: Place::There(Box::new(there())),
+                place: PodLocation::There(Box::new(there())),
             },
         ],
         forwarding: ("net/ipv4/ip_forward".into(), Ok("1".into())),
@@ -78,36 +78,36 @@ fn facts() -> Facts {
 }
 
 /// The links that are broken after `change`.
-fn broken(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
+fn broken(change: impl FnOnce(&mut PathFacts)) -> Vec<&'static str> {
     let mut facts = facts();
     change(&mut facts);
     let steps = walk(&facts).into_iter();
-    let broken = steps.filter(|step| step.verdict == Verdict::Broken);
+    let broken = steps.filter(|step| step.verdict == Severity::Broken);
     broken
         .inspect(|step| assert!(step.fix.is_some(), "{step:?}"))
         .map(|step| step.link)
         .collect()
 }
 
-fn here_of(facts: &mut Facts) -> &mut Here {
+fn here_of(facts: &mut PathFacts) -> &mut LocalPod {
     match &mut facts.ends[0].place {
-        Place::Here(here) => here,
+        PodLocation::Here(here) => here,
         _ => unreachable!("the first pod is here"),
     }
 }
 
-fn holder_of(facts: &mut Facts) -> &mut Holder {
+fn holder_of(facts: &mut PathFacts) -> &mut AddressHolder {
     here_of(facts).holder.as_mut().expect("a holder")
 }
 
-fn there_of(facts: &mut Facts) -> &mut There {
+fn there_of(facts: &mut PathFacts) -> &mut RemotePod {
     match &mut facts.ends[1].place {
-        Place::There(there) => there,
+        PodLocation::There(there) => there,
         _ => unreachable!("the second pod is there"),
     }
 }
 
-fn hop_of(facts: &mut Facts) -> &mut Hop {
+fn hop_of(facts: &mut PathFacts) -> &mut NextHop {
     there_of(facts).hop.as_mut().expect("a next hop")
 }
 
@@ -133,10 +133,10 @@ fn the_whole_way_is_walked_and_what_only_the_peer_can_see_is_left_to_it() {
     );
     let (last, rest) = steps.split_last().unwrap();
     assert!(
-        rest.iter().all(|step| step.verdict == Verdict::Ok),
+        rest.iter().all(|step| step.verdict == Severity::Ok),
         "{rest:#?}"
     );
-    assert_eq!(last.verdict, Verdict::Unknown);
+    assert_eq!(last.verdict, Severity::Unknown);
     let fix = last.fix.as_deref().unwrap_or_default();
     assert!(fix.contains("routed explain 10.244.9.2 default/a"), "{fix}");
 }
@@ -154,7 +154,7 @@ fn each_link_of_a_pod_of_this_node_is_found_broken_alone() {
     let other = Ok(Some((subnet("10.244.7.0/24"), node("n3"))));
     assert_eq!(broken(|facts| facts.ends[0].claim = other), ["claim"]);
     assert_eq!(broken(|facts| here_of(facts).owned.clear()), ["claim"]);
-    let unowned = |facts: &mut Facts| {
+    let unowned = |facts: &mut PathFacts| {
         here_of(facts).owned.clear();
         facts.ends[0].claim = Ok(None);
     };
@@ -173,7 +173,7 @@ fn each_link_of_this_node_is_found_broken_alone() {
         broken(|facts| facts.forwarding.1 = Ok("0".into())),
         ["forwarding"]
     );
-    let wall = |passes| Wall {
+    let wall = |passes| BlockingChain {
         chain: "FORWARD".into(),
         passes,
         fix: "let them".into(),
@@ -200,9 +200,9 @@ fn each_link_to_a_pod_of_another_node_is_found_broken_alone() {
     );
     let other = || Ok(route("eth0", Some("192.168.1.1")));
     assert_eq!(broken(|facts| there_of(facts).taken = other()), ["route"]);
-    let alone = |facts: &mut Facts| there_of(facts).wanted = None;
+    let alone = |facts: &mut PathFacts| there_of(facts).wanted = None;
     assert_eq!(broken(alone), [""; 0], "it leads to the peer");
-    let alone_and_astray = |facts: &mut Facts| {
+    let alone_and_astray = |facts: &mut PathFacts| {
         there_of(facts).wanted = None;
         there_of(facts).taken = other();
     };
@@ -211,11 +211,11 @@ fn each_link_to_a_pod_of_another_node_is_found_broken_alone() {
         assert_eq!(broken(|facts| hop_of(facts).state = state), ["next hop"]);
     }
     assert_eq!(
-        broken(|facts| hop_of(facts).answer = Answer::Unresolved),
+        broken(|facts| hop_of(facts).answer = ProbeResult::Unresolved),
         ["next hop"]
     );
     assert_eq!(
-        broken(|facts| hop_of(facts).answer = Answer::Silent),
+        broken(|facts| hop_of(facts).answer = ProbeResult::Silent),
         [""; 0]
     );
     assert_eq!(
@@ -226,13 +226,13 @@ fn each_link_to_a_pod_of_another_node_is_found_broken_alone() {
 
 #[test]
 fn an_address_that_nobody_owns_breaks_the_claim_unless_nobody_can_be_asked() {
-    let nowhere = |facts: &mut Facts| {
-        facts.ends[1].place = Place::Nowhere;
+    let nowhere = |facts: &mut PathFacts| {
+        facts.ends[1].place = PodLocation::Nowhere;
         facts.ends[1].claim = Ok(None);
     };
     assert_eq!(broken(nowhere), ["claim"]);
-    let unasked = |facts: &mut Facts| {
-        facts.ends[1].place = Place::Nowhere;
+    let unasked = |facts: &mut PathFacts| {
+        facts.ends[1].place = PodLocation::Nowhere;
         facts.ends[1].claim = Err("etcd is away".into());
     };
     assert_eq!(broken(unasked), [""; 0]);

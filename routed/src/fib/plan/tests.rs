@@ -22,7 +22,7 @@ fn actual(routes: &[Route]) -> Actual {
 }
 
 /// A kernel's table: one route per prefix and metric, `EXCL` and `REPLACE` as the kernel has them.
-fn apply(steps: &[Step], table: &mut Vec<Route>) {
+fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
     for step in steps {
         match &step.request {
             Request::AddRoute(new) => {
@@ -62,9 +62,9 @@ fn a_moved_next_hop_is_replaced_at_once() {
     let request = Request::ReplaceRoute(new.clone());
     assert_eq!(
         steps,
-        [Step {
+        [PlanStep {
             dst,
-            change: Change::Replace { old, new },
+            change: RouteChange::Replace { old, new },
             request
         }]
     );

@@ -12,9 +12,9 @@ use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::nft::Version;
 
-use self::plan::Plan;
+use self::plan::LegacyPlan;
 use crate::firewall::forward::CHAIN;
-use crate::log::Said;
+use crate::log::OnChange;
 
 /// How often a chain is looked at that would drop pods' packets without our rules.
 const CLOSELY: Duration = Duration::from_millis(800);
@@ -30,14 +30,14 @@ const BUSY: i32 = 4;
 
 /// The chains of both versions.
 #[derive(Debug)]
-pub(super) struct Legacy {
-    chains: [Chain; 2],
+pub(super) struct IptablesLegacy {
+    chains: [LegacyChain; 2],
     look_at: Instant,
 }
 
 /// The chain of one version.
 #[derive(Debug)]
-struct Chain {
+struct LegacyChain {
     /// The file that lists this version's tables.
     tables: &'static str,
     /// The program that is surely the one without nftables, and the one that may be.
@@ -47,7 +47,7 @@ struct Chain {
     pod_cidrs: Vec<IpNet>,
     /// Whether it would drop pods' packets without our rules.
     drops: bool,
-    said: Said,
+    said: OnChange,
 }
 
 /// Why a chain could not be looked at or put right.
@@ -59,10 +59,10 @@ enum Error {
     Failed(String),
 }
 
-impl Legacy {
+impl IptablesLegacy {
     /// Nothing is known yet.
     pub(super) fn new(pod_cidrs: &[IpNet], now: Instant) -> Self {
-        let chain = |version, tables, programs| Chain {
+        let chain = |version, tables, programs| LegacyChain {
             tables,
             programs,
             program: None,
@@ -72,7 +72,7 @@ impl Legacy {
                 .copied()
                 .collect(),
             drops: false,
-            said: Said::default(),
+            said: OnChange::default(),
         };
         let v4 = ["iptables-legacy", "iptables"];
         let v6 = ["ip6tables-legacy", "ip6tables"];
@@ -97,7 +97,7 @@ impl Legacy {
 
     /// Looks, and puts right what is not.
     pub(super) fn look(&mut self, now: Instant) {
-        let pauses = self.chains.each_mut().map(Chain::look);
+        let pauses = self.chains.each_mut().map(LegacyChain::look);
         self.look_at = now + pauses.into_iter().min().unwrap_or(LOOSELY);
     }
 }
@@ -146,7 +146,7 @@ pub(super) struct Dropping {
 /// The chains of both versions that drop; and of those that cannot be looked at, why.
 pub(super) fn dropping(pod_cidrs: &[IpNet]) -> (Vec<Dropping>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
-    for mut chain in Legacy::new(pod_cidrs, Instant::now()).chains {
+    for mut chain in IptablesLegacy::new(pod_cidrs, Instant::now()).chains {
         match chain.dropping() {
             Ok(dropping) => found.extend(dropping),
             Err(why) => hidden.push(why.to_string()),
@@ -164,7 +164,7 @@ pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
 /// why.
 pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
-    let [v4, v6] = Legacy::new(&[], Instant::now()).chains;
+    let [v4, v6] = IptablesLegacy::new(&[], Instant::now()).chains;
     for mut chain in [v4, v6] {
         match chain.rules() {
             Ok(rules) => found.extend(rules),
@@ -174,14 +174,14 @@ pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
     (found, hidden)
 }
 
-impl Chain {
+impl LegacyChain {
     fn rules(&mut self) -> Result<Option<Rules>, Error> {
         if !self.has_table() {
             return Ok(None);
         }
         let program = self.program()?;
         // Without pods none of our rules is wanted.
-        let Plan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
+        let LegacyPlan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
         Ok((!commands.is_empty()).then_some(Rules { program, commands }))
     }
 
@@ -190,7 +190,8 @@ impl Chain {
             return Ok(None);
         }
         let program = self.program()?;
-        let Plan { drops, commands } = plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
+        let LegacyPlan { drops, commands } =
+            plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
         Ok(drops.then(|| Dropping {
             program,
             passes: commands.is_empty(),
@@ -229,7 +230,7 @@ impl Chain {
     fn put_right(&mut self) -> Result<(), Error> {
         let program = self.program()?;
         let listing = run(program, &["-S", CHAIN])?;
-        let Plan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);
+        let LegacyPlan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);
         for words in &commands {
             run(program, words)?;
         }

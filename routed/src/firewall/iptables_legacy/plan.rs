@@ -6,7 +6,7 @@ use crate::firewall::forward::{CHAIN, COMMENT};
 
 /// What a chain needs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct LegacyPlan {
     /// Whether it would drop pods' packets without our rules.
     pub(super) drops: bool,
     /// The words of the commands, in order.
@@ -15,7 +15,7 @@ pub(super) struct Plan {
 
 /// Our rules stand at the end of a chain whose policy drops, or right before the rule that drops
 /// everything, and nowhere else.
-pub(super) fn plan(listing: &str, pod_cidrs: &[IpNet]) -> Plan {
+pub(super) fn plan(listing: &str, pod_cidrs: &[IpNet]) -> LegacyPlan {
     let append = format!("-A {CHAIN} ");
     let rules: Vec<&str> = listing
         .lines()
@@ -52,7 +52,7 @@ pub(super) fn plan(listing: &str, pod_cidrs: &[IpNet]) -> Plan {
             commands.push([place, words].concat());
         }
     }
-    Plan { drops, commands }
+    LegacyPlan { drops, commands }
 }
 
 /// What to do by hand, as commands for a shell.
@@ -98,7 +98,7 @@ mod tests {
     fn planned(policy: &str, rules: &[&str]) -> (bool, Vec<String>) {
         let policy = format!("-P FORWARD {policy}");
         let listing = [vec![policy], words("-A FORWARD", rules)].concat();
-        let Plan { drops, commands } =
+        let LegacyPlan { drops, commands } =
             plan(&listing.join("\n"), &["10.244.0.0/16".parse().unwrap()]);
         (drops, commands.iter().map(|words| listed(words)).collect())
     }

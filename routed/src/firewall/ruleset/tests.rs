@@ -4,7 +4,7 @@ fn nets(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn text(policy: &Policy, owned: &[&str], nodes: &[&str]) -> String {
+fn text(policy: &FirewallConfig, owned: &[&str], nodes: &[&str]) -> String {
     let nodes: Vec<IpAddr> = nodes.iter().map(|text| text.parse().unwrap()).collect();
     ruleset(policy, &nets(owned), &nodes).to_string()
 }
@@ -25,7 +25,7 @@ const GUARD: &str = r#"	chain spoof-guard {
 
 #[test]
 fn pods_of_both_families_are_masqueraded_to_the_outside() {
-    let policy = Policy {
+    let policy = FirewallConfig {
         masquerade: true,
         pod_cidrs: nets(&["10.244.0.0/16", "fd00:10:244::/56"]),
         direct: nets(&["10.96.0.0/12", "10.0.0.0/8", "192.0.2.0/24"]),
@@ -90,7 +90,7 @@ fn pods_of_both_families_are_masqueraded_to_the_outside() {
 
 #[test]
 fn a_family_without_a_pod_cidr_has_no_rules() {
-    let policy = Policy {
+    let policy = FirewallConfig {
         masquerade: true,
         pod_cidrs: nets(&["fd00:10:244::/56"]),
         direct: nets(&["10.96.0.0/12"]),
@@ -105,7 +105,7 @@ fn a_family_without_a_pod_cidr_has_no_rules() {
 
 #[test]
 fn without_masquerading_only_the_guard_is_left() {
-    let policy = Policy {
+    let policy = FirewallConfig {
         masquerade: false,
         pod_cidrs: nets(&["10.244.0.0/16"]),
         direct: vec![],

@@ -4,7 +4,7 @@ use super::*;
 
 /// It is looked and written every second, a node is seen absent for a second at least, and two
 /// seconds lie between two that are forgotten.
-const TIMES: Times = Times {
+const TIMES: ForgetTimes = ForgetTimes {
     after: Duration::from_secs(10),
 };
 
@@ -34,7 +34,7 @@ struct World {
     interruptions: u64,
     counts: BTreeMap<&'static str, (i64, u64)>,
     records: BTreeMap<&'static str, i64>,
-    vigil: Vigil,
+    vigil: AbsenceTracker,
     forgotten: Vec<(&'static str, u64)>,
     second: u64,
     too_many: bool,
@@ -48,7 +48,7 @@ impl World {
             interruptions: 0,
             counts: BTreeMap::new(),
             records: ALL.into_iter().map(|node| (node, 7)).collect(),
-            vigil: Vigil::new(TIMES),
+            vigil: AbsenceTracker::new(TIMES),
             forgotten: Vec::new(),
             second: 0,
             too_many: false,
@@ -76,7 +76,7 @@ impl World {
                 self.counts.entry(node).and_modify(|count| count.1 = 0);
             }
             Step::Blind(seconds) => self.pass(seconds),
-            Step::Handover => self.vigil = Vigil::new(TIMES),
+            Step::Handover => self.vigil = AbsenceTracker::new(TIMES),
         }
     }
 
@@ -223,7 +223,7 @@ fn what_is_counted_is_written_every_now_and_then_and_never_lost_or_doubled() {
         world.take(Step::Seconds(1, &["e"]));
         assert_eq!(world.counts["e"].1, second - 1);
     }
-    let long = Times {
+    let long = ForgetTimes {
         after: Duration::from_secs(72 * 3600),
     };
     let minutes = |time: Duration| time.as_secs() / 60;

@@ -320,11 +320,11 @@ fn default_route(n: u8) -> Route {
 
 #[test]
 fn a_peer_beyond_a_gateway_follows_the_nodes_own_route_to_it() {
-    let kernel = Twin::default();
+    let kernel = FakeKernel::default();
     kernel.set_links(&eth0("192.168.1.1/24", true));
     kernel.put(default_route(254));
-    let side = Side::new(node("n1"), network(), CrossSubnet::Gateway);
-    let (seen, firm) = (Seen::default(), Owners::new());
+    let side = LocalNode::new(node("n1"), network(), CrossSubnet::Gateway);
+    let (seen, firm) = (LastSeen::default(), Owners::new());
     let mut reconciler = Reconciler::new(kernel.clone(), side, seen, &firm).unwrap();
     reconciler.own(&[net(OWN)], Some(7));
     let mut view = registry(10, &[2, 3]);
@@ -365,7 +365,7 @@ fn pod(n: u8, src: u8) -> Route {
 }
 
 /// A node with two pods of which only the first was there when the daemon started.
-fn with_pods() -> (Twin, Reconciler<Twin>) {
+fn with_pods() -> (FakeKernel, Reconciler<FakeKernel>) {
     let (kernel, mut reconciler) = start(&[pod(5, 1)]);
     kernel.set_host_ends(&[75, 76]);
     reconciler.reset(registry(10, &[]));

@@ -161,7 +161,7 @@ fn another_networks_registry_brings_nothing_and_takes_nothing() {
 #[test]
 fn what_was_held_before_a_restart_is_held_after_it() {
     let left = [route_to_peer(2), route_to_peer(3)];
-    let seen = Seen {
+    let seen = LastSeen {
         cluster: Some(7),
         revision: 5,
     };

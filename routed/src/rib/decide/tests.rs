@@ -50,10 +50,10 @@ fn links() -> Vec<Link> {
 }
 
 /// What becomes of n2's claim of `subnet` when its record has these addresses.
-fn verdict_on(subnet: &str, addresses: &[&str]) -> (Verdict, String) {
+fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
     let (network, links, me, n2) = (network(), links(), node("n1"), node("n2"));
     let owned = [net("10.244.12.0/24")];
-    let here = Here {
+    let here = LocalView {
         node: &me,
         network: &network,
         owned: &owned,
@@ -71,7 +71,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (Verdict, String) {
     );
     let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, here);
     let words = match &verdict {
-        Verdict::Refused(refusal) => Explained {
+        ClaimVerdict::Refused(refusal) => Explained {
             subnets: &[net(subnet)],
             peer: &n2,
             refusal,
@@ -83,8 +83,8 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (Verdict, String) {
     (verdict, words)
 }
 
-fn via(gateway: &str, dev: u32) -> Verdict {
-    Verdict::Route(Path::Via {
+fn via(gateway: &str, dev: u32) -> ClaimVerdict {
+    ClaimVerdict::Route(Path::Via {
         gateway: gateway.parse().unwrap(),
         dev,
     })
@@ -173,7 +173,11 @@ fn what_cannot_be_a_next_hop_never_becomes_a_route() {
     ] {
         let refusal = Refusal::NoNextHop(vec![(address.parse().unwrap(), fault)]);
         let (verdict, words) = verdict_on(subnet, &[address]);
-        assert_eq!(verdict, Verdict::Refused(refusal), "{subnet} {address}");
+        assert_eq!(
+            verdict,
+            ClaimVerdict::Refused(refusal),
+            "{subnet} {address}"
+        );
         for part in ["n2", subnet, address] {
             assert!(words.contains(part), "{part} is not in {words:?}");
         }
@@ -193,7 +197,7 @@ fn claims_that_are_no_subnets_of_the_network_are_refused() {
         ("10.244.12.0/24", Refusal::OwnedHere(net("10.244.12.0/24"))),
     ] {
         let (verdict, words) = verdict_on(subnet, &["192.168.1.2", "fd00:1::2"]);
-        assert_eq!(verdict, Verdict::Refused(expected), "{subnet}");
+        assert_eq!(verdict, ClaimVerdict::Refused(expected), "{subnet}");
         assert!(words.contains("n2") && words.contains(subnet), "{words}");
     }
 }
@@ -201,17 +205,17 @@ fn claims_that_are_no_subnets_of_the_network_are_refused() {
 #[test]
 fn a_peer_that_has_not_said_its_address_is_waited_for() {
     let (verdict, _) = verdict_on("10.244.7.0/24", &[]);
-    assert_eq!(verdict, Verdict::Refused(Refusal::NotAnnounced));
+    assert_eq!(verdict, ClaimVerdict::Refused(Refusal::NotAnnounced));
     assert!(Refusal::NotAnnounced.is_pending() && Refusal::NoRecord.is_pending());
     let (verdict, words) = verdict_on("fd00:10:244:0:7::/80", &["192.168.1.2"]);
-    assert_eq!(verdict, Verdict::Refused(Refusal::NoAddress));
+    assert_eq!(verdict, ClaimVerdict::Refused(Refusal::NoAddress));
     assert!(words.contains("--node-address"), "{words}");
 }
 
 #[test]
 fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
     let (network, links, me) = (network(), links(), node("n1"));
-    let here = Here {
+    let here = LocalView {
         node: &me,
         network: &network,
         owned: &[],
@@ -226,8 +230,8 @@ fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
             here,
         )
     };
-    assert_eq!(judge("n3"), Verdict::Refused(Refusal::NoRecord));
-    assert_eq!(judge("n1"), Verdict::Own);
+    assert_eq!(judge("n3"), ClaimVerdict::Refused(Refusal::NoRecord));
+    assert_eq!(judge("n1"), ClaimVerdict::Own);
 }
 
 #[test]

@@ -27,16 +27,16 @@ fn registry(claims: &[(&str, &str)]) -> Snapshot {
     }
 }
 
-const SEEN: Seen = Seen {
+const SEEN: LastSeen = LastSeen {
     cluster: Some(7),
     revision: 90,
 };
 const OWN: (&str, &str) = ("n1", "10.244.1.0/24");
 const PEER: (&str, &str) = ("n2", "10.244.2.0/24");
 
-fn verdict(seen: Seen, owned: &[&str], view: &Snapshot) -> Result<(), Distrust> {
+fn verdict(seen: LastSeen, owned: &[&str], view: &Snapshot) -> Result<(), Distrust> {
     let owned: Vec<_> = owned.iter().map(|subnet| net(subnet)).collect();
-    let claims = Claims::new(view);
+    let claims = ClaimIndex::new(view);
     withdrawals_allowed(seen, &owned, &node("n1"), view, &claims)
 }
 
@@ -46,11 +46,15 @@ fn the_registry_we_know_is_believed() {
         (SEEN, &["10.244.1.0/24"][..], registry(&[OWN, PEER])),
         (SEEN, &["10.244.1.0/24"], registry(&[OWN])),
         // The first start after an upgrade: nothing is remembered, but what is owned is there.
-        (Seen::default(), &["10.244.1.0/24"], registry(&[OWN, PEER])),
-        // The list of what is owned was lost, but the registry has it.
-        (Seen::default(), &[], registry(&[OWN, PEER])),
         (
-            Seen {
+            LastSeen::default(),
+            &["10.244.1.0/24"],
+            registry(&[OWN, PEER]),
+        ),
+        // The list of what is owned was lost, but the registry has it.
+        (LastSeen::default(), &[], registry(&[OWN, PEER])),
+        (
+            LastSeen {
                 cluster: Some(7),
                 revision: 100,
             },
@@ -83,7 +87,7 @@ fn another_an_older_or_an_emptied_registry_is_not_believed() {
             Distrust::OtherCluster { before: 7, now: 0 },
         ),
         (
-            Seen {
+            LastSeen {
                 cluster: Some(8),
                 revision: 0,
             },
@@ -92,7 +96,7 @@ fn another_an_older_or_an_emptied_registry_is_not_believed() {
             Distrust::OtherCluster { before: 8, now: 7 },
         ),
         (
-            Seen {
+            LastSeen {
                 cluster: Some(7),
                 revision: 101,
             },
@@ -103,8 +107,13 @@ fn another_an_older_or_an_emptied_registry_is_not_believed() {
                 now: 100,
             },
         ),
-        (Seen::default(), &[], registry(&[PEER]), Distrust::NotJoined),
-        (Seen::default(), &[], registry(&[]), Distrust::NotJoined),
+        (
+            LastSeen::default(),
+            &[],
+            registry(&[PEER]),
+            Distrust::NotJoined,
+        ),
+        (LastSeen::default(), &[], registry(&[]), Distrust::NotJoined),
     ] {
         assert_eq!(
             verdict(seen, owned, &view),
@@ -131,7 +140,7 @@ fn path() -> Path {
 /// What remains held after a snapshot, of one route found at the start, one held before it, and
 /// both of them claimed or not.
 fn settled(claims: &[(&str, &str)], trusted: bool) -> Vec<String> {
-    let mut held = Held::default();
+    let mut held = HeldRoutes::default();
     let firm = [(net("10.244.3.0/24"), None)].into();
     held.found(net("10.244.2.0/24"), path(), &firm);
     held.found(net("10.244.3.0/24"), path(), &firm);
@@ -154,7 +163,7 @@ fn a_snapshot_that_is_not_believed_lets_go_only_of_what_it_claims() {
 
 #[test]
 fn what_was_held_once_stays_held_when_the_registry_is_believed_again() {
-    let mut held = Held::default();
+    let mut held = HeldRoutes::default();
     held.found(net("10.244.2.0/24"), path(), &Owners::new());
     held.settle(&registry(&[]), false);
     held.settle(&registry(&[OWN]), true);
@@ -167,7 +176,7 @@ fn what_was_held_once_stays_held_when_the_registry_is_believed_again() {
 #[test]
 fn whose_a_held_subnet_was_is_remembered_as_long_as_it_is_held() {
     let (subnet, n2) = (net("10.244.2.0/24"), NodeName::new("n2").unwrap());
-    let mut held = Held::default();
+    let mut held = HeldRoutes::default();
     held.hold(subnet, path(), Some(&n2));
     held.hold(subnet, path(), None);
     assert_eq!(held.firm(), [(subnet, Some(n2))].into());

@@ -5,7 +5,7 @@ use wire::netlink::{Route, RouteKind};
 use wire::node::NodeName;
 
 use super::*;
-use crate::rib::cross_subnet::Detours;
+use crate::rib::cross_subnet::CrossSubnetRoutes;
 
 const V4: &str = "10.244.7.0/24";
 const V6: &str = "fd00:10:244:0:7::/80";
@@ -25,7 +25,7 @@ fn link(index: u32, running: bool, addresses: &[&str]) -> Link {
 /// the faults of the addresses.
 fn way(
     links: &[Link],
-    detours: Option<&Detours>,
+    detours: Option<&CrossSubnetRoutes>,
     subnet: &str,
     addresses: &[&str],
 ) -> Result<(String, u32), Vec<Fault>> {
@@ -36,7 +36,7 @@ fn way(
         ],
         subnet_lengths: vec![24, 80],
     };
-    let here = Here {
+    let here = LocalView {
         node: &NodeName::new("n1").unwrap(),
         network: &network,
         owned: &[],
@@ -117,7 +117,7 @@ fn a_link_that_has_a_carrier_is_taken_before_one_that_has_none() {
 fn gateways_are_taken_only_to_what_is_on_no_link_and_can_be_somewhere() {
     let mut default = Route::new("0.0.0.0/0".parse().unwrap(), RouteKind::Unicast);
     (default.via, default.dev, default.protocol) = ("192.168.1.254".parse().ok(), Some(2), 3);
-    let detours = Detours::new(vec![default], &[]);
+    let detours = CrossSubnetRoutes::new(vec![default], &[]);
     let links = [link(2, true, &["192.168.1.1/24"])];
     let router = via("192.168.1.254", 2);
     for (addresses, expected) in [

@@ -19,12 +19,12 @@ const QUOTED: usize = 200;
 pub struct Running<'a> {
     name: &'a str,
     child: Child,
-    input: Input<'a>,
+    input: DelegateInput<'a>,
 }
 
 /// What a running plugin is to read.
 #[derive(Debug)]
-enum Input<'a> {
+enum DelegateInput<'a> {
     /// It is in the pipe, or could not be put there.
     Written(io::Result<()>),
     /// More than a pipe takes without a reader.
@@ -36,9 +36,9 @@ impl<'a> Running<'a> {
     pub(super) fn new(name: &'a str, mut child: Child, stdin: &'a [u8]) -> Self {
         let pipe = child.stdin.take();
         let input = if stdin.len() <= PIPE_ROOM {
-            Input::Written(write(pipe, stdin))
+            DelegateInput::Written(write(pipe, stdin))
         } else {
-            Input::Waiting(pipe, stdin)
+            DelegateInput::Waiting(pipe, stdin)
         };
         Self { name, child, input }
     }
@@ -87,14 +87,14 @@ impl<'a> Running<'a> {
 /// Reads all that the child prints, and waits for its end. A child that prints before it reads
 /// would block us both where the pipe could not take all of its input at once, so then a thread
 /// writes.
-fn converse(child: Child, input: Input<'_>) -> io::Result<Output> {
+fn converse(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     let (pipe, stdin) = match input {
-        Input::Written(written) => {
+        DelegateInput::Written(written) => {
             // Errors are looked at after the wait: no child is left unreaped.
             let output = child.wait_with_output()?;
             return written.map(|()| output);
         }
-        Input::Waiting(pipe, stdin) => (pipe, stdin),
+        DelegateInput::Waiting(pipe, stdin) => (pipe, stdin),
     };
     thread::scope(|scope| {
         let writer = thread::Builder::new().spawn_scoped(scope, || write(pipe, stdin))?;

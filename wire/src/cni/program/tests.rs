@@ -44,7 +44,7 @@ fn call_with(
     variables: &[(&str, &str)],
     arguments: &[&str],
     stdin: &str,
-) -> Outcome {
+) -> CallOutcome {
     let get = |name: &str| {
         let found = variables.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| OsString::from(value))
@@ -57,7 +57,7 @@ fn call_with(
     serve("thing 1.0", program, &arguments, get, input)
 }
 
-fn call(variables: &[(&str, &str)], stdin: &str) -> Outcome {
+fn call(variables: &[(&str, &str)], stdin: &str) -> CallOutcome {
     call_with(&Recorder::default(), variables, &[], stdin)
 }
 
@@ -72,14 +72,14 @@ fn config(version: &str) -> String {
     json!({"cniVersion": version, "name": "blue", "type": "flatland"}).to_string()
 }
 
-fn printed(outcome: &Outcome) -> Value {
+fn printed(outcome: &CallOutcome) -> Value {
     let text = str::from_utf8(&outcome.stdout).unwrap();
     assert_eq!(text.matches('\n').count(), 1, "{text}");
     assert!(text.ends_with('\n'), "{text}");
     serde_json::from_str(text).unwrap()
 }
 
-fn refused(outcome: &Outcome) -> Error {
+fn refused(outcome: &CallOutcome) -> Error {
     assert!(outcome.failed);
     serde_json::from_value(printed(outcome)).unwrap()
 }

@@ -43,7 +43,7 @@ pub enum Term {
     /// The packet comes or goes through a link whose name begins so.
     Link {
         /// Which of the two.
-        way: Way,
+        way: Direction,
         /// What the name begins with.
         prefix: String,
         /// Whether it has to, or must not.
@@ -52,14 +52,14 @@ pub enum Term {
     /// An address of the packet is in a prefix.
     Prefix {
         /// Which of the two.
-        end: End,
+        end: AddressField,
         /// The prefix.
         prefix: IpNet,
     },
     /// An address of the packet is in a set.
     Member {
         /// Which of the two.
-        end: End,
+        end: AddressField,
         /// What kind of addresses the set holds.
         version: Version,
         /// The set's name.
@@ -94,7 +94,7 @@ pub enum Term {
 
 /// Where a packet passes through a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// Where it came in.
     In,
     /// Where it goes out.
@@ -103,7 +103,7 @@ pub enum Way {
 
 /// One of a packet's addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum AddressField {
     /// Where it is from.
     Source,
     /// Where it is to go.
@@ -162,13 +162,13 @@ impl Term {
 
     /// A source address in that prefix.
     pub fn from(prefix: IpNet) -> Self {
-        let end = End::Source;
+        let end = AddressField::Source;
         Self::Prefix { end, prefix }
     }
 
     /// A destination address in that prefix.
     pub fn to(prefix: IpNet) -> Self {
-        let end = End::Destination;
+        let end = AddressField::Destination;
         Self::Prefix { end, prefix }
     }
 
@@ -185,8 +185,8 @@ impl Term {
         match self {
             Self::Link { way, prefix, is } => {
                 all.push(Expression::Meta(match way {
-                    Way::In => IN_NAME,
-                    Way::Out => OUT_NAME,
+                    Direction::In => IN_NAME,
+                    Direction::Out => OUT_NAME,
                 }));
                 all.push(compare(*is, prefix.clone().into_bytes()));
             }
@@ -238,7 +238,7 @@ impl Term {
     }
 }
 
-impl End {
+impl AddressField {
     /// RFC 791 section 3.1, RFC 8200 section 3.
     fn load(self, version: Version) -> Expression {
         let source = match version {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{End, Rule, Term, Way};
+use super::{AddressField, Direction, Rule, Term};
 use crate::nft::{Verdict, Version};
 
 impl fmt::Display for Rule {
@@ -19,21 +19,21 @@ impl fmt::Display for Rule {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let not = |is: bool| if is { "" } else { "!= " };
-        let address = |version: Version, end: End| {
+        let address = |version: Version, end: AddressField| {
             let version = match version {
                 Version::V4 => "ip",
                 Version::V6 => "ip6",
             };
             match end {
-                End::Source => format!("{version} saddr"),
-                End::Destination => format!("{version} daddr"),
+                AddressField::Source => format!("{version} saddr"),
+                AddressField::Destination => format!("{version} daddr"),
             }
         };
         match self {
             Self::Link { way, prefix, is } => {
                 let key = match way {
-                    Way::In => "iifname",
-                    Way::Out => "oifname",
+                    Direction::In => "iifname",
+                    Direction::Out => "oifname",
                 };
                 write!(f, "{key} {}\"{prefix}*\"", not(*is))
             }

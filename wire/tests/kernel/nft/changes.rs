@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 use wire::netlink::Error;
 use wire::nft::{
-    Command as Change, Element, End, Family, Hook, Monitor, News, Rule, TableId, Term, Verdict,
-    Version,
+    AddressField, Command as Change, Element, Family, Hook, Monitor, Rule, RulesetChange, TableId,
+    Term, Verdict, Version,
 };
 
 use super::{everything, id, member, nft, socket};
@@ -52,7 +52,7 @@ fn a_transaction_that_fails_changes_nothing_and_names_the_command() {
     let mut table = everything();
     table.chains[1].rules.insert(
         1,
-        Rule::new([member(End::Source, Version::V4, "missing", true)]),
+        Rule::new([member(AddressField::Source, Version::V4, "missing", true)]),
     );
     let commands = table.replacement();
 
@@ -194,7 +194,7 @@ fn news(monitor: &mut Monitor) -> Vec<String> {
     monitor
         .drain(|news| {
             all.push(match news {
-                News::Changed {
+                RulesetChange::Changed {
                     family,
                     table,
                     chain,
@@ -203,8 +203,8 @@ fn news(monitor: &mut Monitor) -> Vec<String> {
                     let base = if is_base { " (base)" } else { "" };
                     format!("{family} {table} {}{base}", chain.unwrap_or("-"))
                 }
-                News::Committed { program } => format!("by {program}"),
-                News::Lost => "lost".to_owned(),
+                RulesetChange::Committed { program } => format!("by {program}"),
+                RulesetChange::Lost => "lost".to_owned(),
             });
         })
         .unwrap();
