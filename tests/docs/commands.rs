@@ -1,5 +1,4 @@
-//! The commands that pages name exist, with the flags that the pages give them, and so do the files
-//! of the repository that pages name.
+//! The commands that pages name exist, with the flags that the pages give them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -76,48 +75,8 @@ fn called<'a>(line: &'a str, program: &str) -> Option<&'a str> {
         .filter(|rest| !rest.trim().is_empty())
 }
 
-#[test]
-fn files_of_the_repository_in_pages_exist() {
-    let mut missing = Vec::new();
-    let mut named = 0;
-    for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
-        // What a changelog names may be gone.
-        if page.ends_with("CHANGELOG.md") {
-            continue;
-        }
-        for path in code(&text).iter().flat_map(|line| files(line)) {
-            named += 1;
-            if !file(path).exists() {
-                missing.push(format!("{}: {path}", page.display()));
-            }
-        }
-    }
-    assert!(missing.is_empty(), "{}", missing.join("\n"));
-    assert!(named > 20, "only {named} files were found");
-}
-
-/// The words that look like the path of a file or folder of the repository.
-fn files(line: &str) -> impl Iterator<Item = &str> {
-    const FOLDERS: [&str; 9] = [
-        "bench/",
-        "conf/",
-        "docs/",
-        "ipam/",
-        "plugin/",
-        "registry/",
-        "routed/",
-        "tests/",
-        "wire/",
-    ];
-    let words = line.split([' ', ',', ';', ':']);
-    let paths = words.filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)));
-    // With capitals and `*` for what is to be filled in, as in tests/NAME.
-    paths.filter(|path| !path.contains(|it: char| it == '*' || it == '<' || it.is_uppercase()))
-}
-
 /// The command lines of console examples, and the code spans of the text.
-fn code(text: &str) -> Vec<String> {
+pub(crate) fn code(text: &str) -> Vec<String> {
     let mut code = Vec::new();
     for (position, part) in text.split("```").enumerate() {
         if position % 2 == 0 {

@@ -5,6 +5,7 @@
 
 mod commands;
 mod completions;
+mod files;
 mod links;
 mod manual;
 mod messages;
