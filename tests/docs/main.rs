@@ -1,13 +1,11 @@
-//! What is written for people is true: links lead somewhere, every message is explained, and man
+//! The documentation is true: links, commands and files exist, every message is explained, and man
 //! pages and completions work.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which may be outside of the test functions"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic too")]
 
 mod commands;
 mod completions;
+mod files;
 mod links;
 mod manual;
 mod messages;

@@ -1,12 +1,12 @@
-//! docs/operations.md explains every message, and every code.
+//! docs/messages.md explains every message, and every code.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use crate::source::{self, Text};
 
-/// Files whose texts are answers to a question, with what to do beside them; and names of kernel
-/// requests, behind which stands what the kernel said.
+/// Files without messages that need an explanation: their texts answer a question and say what to do,
+/// or name a kernel request, after which the kernel's own error is printed.
 const NO_MESSAGES: &[&str] = &[
     "ipam/src/claim_main.rs",
     "ipam/src/main.rs",
@@ -16,18 +16,18 @@ const NO_MESSAGES: &[&str] = &[
     "routed/src/cli/doctor.rs",
     "routed/src/cli/explain.rs",
     "routed/src/cli/nodes.rs",
-    "routed/src/cli/routes.rs",
-    "routed/src/cli/screen.rs",
+    "routed/src/cli/routes/",
     "routed/src/cli/status",
     "routed/src/cli/subnets.rs",
     "routed/src/cli/table.rs",
+    "routed/src/cli/terminal.rs",
     "routed/src/doctor",
     "routed/src/explain",
-    "routed/src/fib/twin.rs",
-    "routed/src/firewall/legacy/plan.rs",
+    "routed/src/fib/fake_kernel.rs",
+    "routed/src/firewall/iptables_legacy/plan.rs",
     "routed/src/firewall/ruleset.rs",
     "routed/src/firewall/survey.rs",
-    "routed/src/metrics.rs",
+    "routed/src/status/metrics.rs",
     "wire/src/netlink/neighbour.rs",
     "wire/src/netlink/request.rs",
     "wire/src/netlink/rule.rs",
@@ -38,7 +38,7 @@ const NO_MESSAGES: &[&str] = &[
     "wire/src/nft",
 ];
 
-/// Beginnings of texts that nobody has to look up: commands that are printed as advice, formats.
+/// Beginnings of texts that need no explanation: commands that are printed as advice, formats.
 const SELF_EVIDENT: &[&str] = &[
     "… --new-policy",
     "… --policy",
@@ -50,8 +50,8 @@ const SELF_EVIDENT: &[&str] = &[
 ];
 
 #[test]
-fn every_message_is_explained_and_nothing_else() {
-    let page = fs::read_to_string(crate::file("docs/operations.md")).unwrap();
+fn messages_page_explains_every_message_and_no_other() {
+    let page = fs::read_to_string(crate::file("docs/messages.md")).unwrap();
     let explained = explained(&page);
     let texts = source::texts();
     let covers = |entry: &String, text: &Text| text.text.contains(entry.trim_matches('…').trim());
@@ -63,7 +63,7 @@ fn every_message_is_explained_and_nothing_else() {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/operations.md does not explain:\n{}",
+        "docs/messages.md does not explain:\n{}",
         missing.join("\n")
     );
     let stale: Vec<_> = explained
@@ -72,13 +72,13 @@ fn every_message_is_explained_and_nothing_else() {
         .collect();
     assert!(
         stale.is_empty(),
-        "docs/operations.md explains what nobody says:\n{}",
+        "docs/messages.md explains messages that no program has:\n{}",
         stale.join("\n")
     );
 }
 
 #[test]
-fn what_is_left_out_is_there() {
+fn lists_of_exceptions_name_only_what_exists() {
     let texts = source::texts();
     for left_out in NO_MESSAGES {
         let is_there = texts.iter().any(|text| text.file.starts_with(left_out));
@@ -91,8 +91,8 @@ fn what_is_left_out_is_there() {
 }
 
 #[test]
-fn every_error_code_is_explained_and_nothing_else() {
-    let page = fs::read_to_string(crate::file("docs/operations.md")).unwrap();
+fn messages_page_explains_every_error_code_and_no_other() {
+    let page = fs::read_to_string(crate::file("docs/messages.md")).unwrap();
     let (_, codes) = page.split_once("## CNI error codes").unwrap();
     let (codes, _) = codes.split_once("\n## ").unwrap();
     let rows = codes.lines().filter_map(|line| line.strip_prefix("| "));
@@ -103,12 +103,12 @@ fn every_error_code_is_explained_and_nothing_else() {
 }
 
 fn is_message(text: &Text) -> bool {
-    let is_no_message = NO_MESSAGES.iter().any(|file| text.file.starts_with(file))
+    let is_exempt = NO_MESSAGES.iter().any(|file| text.file.starts_with(file))
         || SELF_EVIDENT.iter().any(|it| text.text.starts_with(it));
-    !is_no_message && words(&text.text) >= 3
+    !is_exempt && words(&text.text) >= 3
 }
 
-/// How many words of a language there are, and not of a path or a placeholder.
+/// The number of words, without paths and placeholders.
 fn words(text: &str) -> usize {
     let is_word = |word: &&str| word.chars().filter(|it| it.is_alphabetic()).count() >= 2;
     text.split_whitespace().filter(is_word).count()

@@ -3,19 +3,15 @@
 use clap::{Arg, Command, CommandFactory};
 
 use super::super::command::Cli;
-use super::markdown::cell;
+use super::cell;
 
-/// The whole command line, as it is in every installed program.
+/// The command line as the installed program has it.
 pub(super) fn root() -> Command {
     let mut root = Cli::command()
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true);
     root.build();
     root
-}
-
-pub(super) fn command(name: &str) -> Command {
-    root().find_subcommand(name).unwrap().clone()
 }
 
 /// A section for each command.
@@ -41,7 +37,7 @@ pub(super) fn all() -> String {
 }
 
 /// A row for each argument and flag.
-pub(super) fn flags(command: &Command) -> String {
+fn flags(command: &Command) -> String {
     let rows = command
         .get_arguments()
         .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
@@ -76,7 +72,7 @@ fn row(argument: &Arg) -> String {
     )
 }
 
-/// `-o, --output <OUTPUT>`, as the program's own help has it.
+/// `-o, --output OUTPUT`, nearly as the program's own help writes it.
 fn name(argument: &Arg) -> String {
     let short = argument.get_short().map(|short| format!("-{short}, "));
     let long = argument.get_long().map(|long| format!("--{long}"));

@@ -1,5 +1,5 @@
-//! The keys of the conflist: what they mean is read from the source of the types, what they may be
-//! and are unless said from the parsers themselves.
+//! The keys of the conflist. Their meaning is read from the doc comments of the types; their values
+//! and defaults are read from the parsers themselves.
 
 use serde_json::{Value, json};
 use syn::{Attribute, Expr, Fields, Item, Lit, Meta};
@@ -17,14 +17,14 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     /// `required`, `none`, or the value as JSON in backquotes.
     pub(super) default: String,
-    /// What it may be.
+    /// Which values the parser accepts.
     pub(super) values: String,
-    /// Paragraphs, the first of which is enough for who is in a hurry.
+    /// The paragraphs of the doc comment; the first one is a summary.
     pub(super) meaning: Vec<String>,
 }
 
 impl Key {
-    /// What it is unless said, and what it may be.
+    /// The default, and the values.
     pub(super) fn range(&self) -> String {
         let default = match self.default.as_str() {
             "required" => "Required".to_owned(),
@@ -34,7 +34,7 @@ impl Key {
     }
 }
 
-/// All of them, in the order in which they lie in each other.
+/// All sections, from the outermost to the innermost.
 pub(super) fn sections() -> Vec<Section> {
     let (plugin, ipam) = parse(&least()).unwrap();
     let etcd = ipam.etcd.clone().unwrap();
@@ -70,7 +70,7 @@ pub(super) fn sections() -> Vec<Section> {
     ]
 }
 
-/// A configuration that says no more than it has to, with every section.
+/// The smallest valid configuration that has every section.
 fn least() -> Value {
     json!({
         "cniVersion": "1.1.0", "name": "flatland", "type": PLUGIN_TYPE,
@@ -85,10 +85,10 @@ fn parse(config: &Value) -> Result<(PluginConfig, IpamConfig), cni::Error> {
     Ok((PluginConfig::parse(config)?, IpamConfig::parse(config)?))
 }
 
-/// What each key is unless said; `null` where that is nothing.
+/// The default of each key; `null` where there is none.
 type Defaults = Vec<(&'static str, Value)>;
 
-// Taken apart whole, so that nobody forgets a field that is new.
+// Destructured without `..`, so that a new field does not compile until it is listed here.
 
 fn of_plugin(plugin: PluginConfig) -> Defaults {
     let PluginConfig {
@@ -183,7 +183,7 @@ fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
     let mut without = least();
     let section = without.pointer_mut(path).unwrap().as_object_mut().unwrap();
     section.remove(key);
-    // The interface plugin does not look at its own name, but nobody would call it without.
+    // The interface plugin does not read its own name, but no runtime calls it without one.
     if parse(&without).is_err() || key == "type" {
         return "required".to_owned();
     }
@@ -192,7 +192,7 @@ fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
         Value::Null => "none".to_owned(),
         Value::Array(list) if list.is_empty() => "none".to_owned(),
         Value::Object(fields) if fields.is_empty() => "none".to_owned(),
-        // JSON knows no list of lists here: what is unless said is said the same way.
+        // Writing the default down must not change what the parser returns.
         value => {
             let mut said = least();
             said.pointer_mut(path).unwrap()[key] = value.clone();
@@ -202,7 +202,7 @@ fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
     }
 }
 
-/// The parser's own words for what it would have liked, from its answer to what nobody likes.
+/// The parser's own description of valid values, taken from its error for an invalid one.
 fn values_of(path: &str, key: &str) -> String {
     let ours = [("", PLUGIN_TYPE), ("/ipam", IPAM_TYPE)];
     if let Some((_, name)) = ours.iter().find(|(at, _)| key == "type" && *at == path) {
@@ -222,8 +222,8 @@ fn values_of(path: &str, key: &str) -> String {
     format!("{each}{expected}")
 }
 
-/// The name of each field of the source's public structure, without underscores, and what is said
-/// of it.
+/// The name of each field of the source's public structure, without underscores, and the paragraphs
+/// of its doc comment.
 fn meanings(source: &str) -> Vec<(String, Vec<String>)> {
     let file = syn::parse_file(source).unwrap();
     let structures = file.items.into_iter().filter_map(|item| match item {

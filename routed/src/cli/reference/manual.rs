@@ -60,7 +60,7 @@ fn of_command(command: clap::Command) -> File {
         .render(&mut text)
         .unwrap();
     let text = String::from_utf8(text).unwrap();
-    // What clap calls everything that stands after the flags.
+    // clap calls everything after the flags EXTRA.
     (path(&name), text.replace(".SH EXTRA", ".SH NOTES"))
 }
 
@@ -116,7 +116,7 @@ fn path(name: &str) -> String {
     format!("docs/man/{name}.{CHAPTER}")
 }
 
-/// Markdown's backquotes are of no use on a terminal.
+/// The text without Markdown's backquotes, which mean nothing on a terminal.
 fn plain(text: &str) -> String {
     text.replace('`', "")
 }

@@ -1,12 +1,11 @@
-//! What is written from the types and not by hand: docs/configuration.md, tables of README.md,
-//! man pages and completions. `make docs` writes them; the test here finds them outdated.
+//! What is generated from the types and not written by hand: parts of docs/configuration.md, man
+//! pages and completions. `make docs` writes them; the test here fails where they are outdated.
 //!
-//! Nothing of it is in the programs.
+//! None of this is compiled into the programs.
 
 mod commands;
 mod conflist;
 mod manual;
-mod markdown;
 
 use std::fs;
 use std::path::Path;
@@ -17,35 +16,39 @@ use clap_complete::{Generator, Shell};
 use super::command::Cli;
 use conflist::Section;
 
+/// The page that is written by hand around the generated parts.
+const CONFIGURATION: &str = "docs/configuration.md";
+
 /// With this in the environment the files are written instead of compared.
 const WRITE: &str = "FLATLAND_WRITE_DOCS";
 
-/// A file below the repository's root, and all that is to be in it.
+/// The path of a file below the repository's root, and its whole content.
 type File = (String, String);
 
-/// What follows this line up to [`END`] is made here: the name says what.
+/// What stands between this line and [`END`] is generated; a name behind it says what it is.
 const BEGIN: &str = "<!-- made by make docs: ";
 const END: &str = "<!-- end of what make docs made -->";
 
 #[test]
-fn what_is_written_from_the_types_is_what_the_types_say() {
+fn generated_pages_from_types_are_up_to_date() {
     let sections = conflist::sections();
     let mut files = manual::pages(&sections);
     files.extend(completions());
-    for page in ["README.md", "docs/configuration.md"] {
-        files.push((page.to_owned(), filled_in(page, &sections)));
-    }
-    let mut outdated: Vec<_> = files.iter().filter_map(settle).collect();
-    outdated.extend(strangers(&files));
+    files.push((
+        CONFIGURATION.to_owned(),
+        filled_in(CONFIGURATION, &sections),
+    ));
+    let mut outdated: Vec<_> = files.iter().filter_map(write_or_compare).collect();
+    outdated.extend(unexpected(&files));
     assert!(
         outdated.is_empty(),
-        "not as the types say: {}; run make docs, and commit what it changes",
+        "outdated: {}; run make docs, and commit what it changes",
         outdated.join(", ")
     );
 }
 
-/// Writes the file, or says that it is not as it should be.
-fn settle((path, text): &File) -> Option<String> {
+/// Writes the file, or returns its path if its content is outdated.
+fn write_or_compare((path, text): &File) -> Option<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     if fs::read_to_string(&file).ok().as_ref() == Some(text) {
         return None;
@@ -58,23 +61,24 @@ fn settle((path, text): &File) -> Option<String> {
     None
 }
 
-/// What lies among the made files and is none of them: the page of a command that is gone.
-fn strangers(files: &[File]) -> Vec<String> {
+/// Files in the generated folders that are not generated (any more), such as the page of a command
+/// that was removed.
+fn unexpected(files: &[File]) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut strangers = Vec::new();
+    let mut unexpected = Vec::new();
     for folder in ["docs/man", "conf/completions"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let name = entry.unwrap().file_name();
             let path = format!("{folder}/{}", name.to_str().unwrap());
             if files.iter().all(|(made, _)| *made != path) {
-                strangers.push(format!("{path} (remove it)"));
+                unexpected.push(format!("{path} (remove it)"));
             }
         }
     }
-    strangers
+    unexpected
 }
 
-/// The page with its made parts made anew.
+/// The page with its generated parts replaced by what the types say now.
 fn filled_in(path: &str, sections: &[Section]) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     let page = fs::read_to_string(&file).unwrap();
@@ -92,12 +96,26 @@ fn filled_in(path: &str, sections: &[Section]) -> String {
 fn made(name: &str, sections: &[Section]) -> String {
     let section = |name: &str| sections.iter().find(|section| section.name == name);
     match name.split_once(' ') {
-        Some((of, "in short")) => markdown::table(section(of).unwrap()),
-        Some((of, "in full")) => markdown::list(section(of).unwrap()),
-        Some(("routed", "flags of run")) => commands::flags(&commands::command("run")),
+        Some((of, "in full")) => list(section(of).unwrap()),
         Some(("routed", "commands")) => commands::all(),
-        _ => panic!("nobody makes {name:?}"),
+        _ => panic!("no generated part is called {name:?}"),
     }
+}
+
+/// A heading for each key, with its meaning, its default and its values below.
+fn list(section: &Section) -> String {
+    let keys = section.keys.iter().map(|key| {
+        let meaning = key.meaning.join("\n\n");
+        format!("#### {}\n\n{meaning}\n\n{}\n", key.name, key.range())
+    });
+    let text = keys.collect::<Vec<_>>().join("\n");
+    format!("\n{text}\n")
+}
+
+/// The text on one line, with bars escaped: a bar would end the cell of a table.
+fn cell(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").replace('|', "\\|")
 }
 
 fn completions() -> Vec<File> {
