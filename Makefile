@@ -78,6 +78,7 @@ endif
 # Container runtimes are for tests alone, and a large download.
 build image demo bench conformance docs lint: export WITHOUT_RUNTIMES := 1
 image: export WITH_IMAGE := 1
+lint: export WITH_DENY := 1
 
 # What is built: the commit, and whether there is more than that in the tree.
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -165,10 +166,12 @@ test: setup
 	@$(IN_NAMESPACE) true || { echo 'make test needs root, or a kernel that lets users make user namespaces' >&2; exit 1; }
 	$(IN_NAMESPACE) cargo test $(CARGO_FLAGS) $(TEST)
 
-## lint: format check and clippy
+## lint: format check, clippy, and licences, sources and versions of dependencies (deny.toml)
 lint: setup
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	target/tools/bin/cargo-deny --offline --locked --target $(TARGET) check \
+	    -D unmatched-skip -D unnecessary-skip licenses sources bans
 
 ## install: the plugins into CNI_BIN, routed, man pages and completions into PREFIX; after make build
 install:

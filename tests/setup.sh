@@ -6,7 +6,8 @@
 #   tests/setup.sh [TARGET]
 #
 # With WITHOUT_RUNTIMES set it leaves out container runtimes, Prometheus and firewalld, which only tests
-# need; with WITH_IMAGE set too, it has what builds the image.
+# need; with WITH_IMAGE set too, it has what builds the image; with WITH_DENY set, it has cargo-deny,
+# which only the lints need.
 #
 # Without TARGET it leaves the target triple to build for in target/tools/triple: this machine's musl
 # target (static programs), or, where that cannot be had, this machine's own.
@@ -283,6 +284,23 @@ choose_target() {
     [ "$(cat "$tools/triple" 2>/dev/null)" = "$triple" ] || echo "$triple" >"$tools/triple"
 }
 
+# Checks our dependencies against deny.toml, whose keys belong to this version.
+cargo_deny=0.20.2
+
+# Built without optimisation, which takes a minute or two; its one check takes a second.
+build_cargo_deny() {
+    [ "$("$tools/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $cargo_deny" ] || return 0
+    local work
+    make_work
+    say "building cargo-deny $cargo_deny into $tools, a minute or two"
+    CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_STRIP=true \
+        cargo install --quiet --locked --debug --no-default-features --no-track --force \
+        --target-dir "$work" --root "$tools" --version "$cargo_deny" cargo-deny || die \
+        "cannot build cargo-deny $cargo_deny: cargo install failed" \
+        "make lint checks the dependencies with it: see that crates.io can be reached, or put a cargo-deny $cargo_deny into $tools/bin"
+    rm -rf "$work"
+}
+
 mkdir -p "$tools"
 check_packages "${1:-}"
 install_packages
@@ -293,3 +311,4 @@ if test -z "${WITHOUT_RUNTIMES:-}"; then
     fetch_firewalld
 fi
 choose_target "${1:-}"
+if test -n "${WITH_DENY:-}"; then build_cargo_deny; fi

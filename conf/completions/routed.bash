@@ -95,7 +95,7 @@ _routed() {
 
     case "${cmd}" in
         routed)
-            opts="-h -V --help --version run status doctor explain nodes routes forget subnets addresses install uninstall help"
+            opts="-h -V --help --version run status nodes routes subnets addresses doctor explain forget install uninstall help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -225,7 +225,7 @@ _routed() {
             return 0
             ;;
         routed__subcmd__help)
-            opts="run status doctor explain nodes routes forget subnets addresses install uninstall help"
+            opts="run status nodes routes subnets addresses doctor explain forget install uninstall help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

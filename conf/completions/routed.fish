@@ -27,16 +27,16 @@ end
 complete -c routed -n "__fish_routed_needs_command" -s h -l help -d 'Print help'
 complete -c routed -n "__fish_routed_needs_command" -s V -l version -d 'Print version'
 complete -c routed -n "__fish_routed_needs_command" -f -a "run" -d 'Runs the daemon until SIGTERM or SIGINT'
-complete -c routed -n "__fish_routed_needs_command" -f -a "status" -d 'Says on one screen whether all is well on this node, and if not why'
-complete -c routed -n "__fish_routed_needs_command" -f -a "doctor" -d 'Examines whether this host can be a node, or why it is not a good one'
-complete -c routed -n "__fish_routed_needs_command" -f -a "explain" -d 'Walks the way of a packet between two pods, and names the link that is broken'
-complete -c routed -n "__fish_routed_needs_command" -f -a "nodes" -d 'Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes of them here'
-complete -c routed -n "__fish_routed_needs_command" -f -a "routes" -d 'Shows the routes that should be in the kernel against those that are'
-complete -c routed -n "__fish_routed_needs_command" -f -a "forget" -d 'Releases all that a node owns: it is gone for good'
+complete -c routed -n "__fish_routed_needs_command" -f -a "status" -d 'Shows on one screen whether this node works, and if not, why'
+complete -c routed -n "__fish_routed_needs_command" -f -a "nodes" -d 'Shows every node: addresses, subnets, and whether it is alive'
+complete -c routed -n "__fish_routed_needs_command" -f -a "routes" -d 'Compares the desired routes with those in the kernel'
 complete -c routed -n "__fish_routed_needs_command" -f -a "subnets" -d 'Shows which node owns which subnet, and how many are left'
-complete -c routed -n "__fish_routed_needs_command" -f -a "addresses" -d 'Shows how many addresses of this node\'s subnets are used, cooling and free, and who holds them'
-complete -c routed -n "__fish_routed_needs_command" -f -a "install" -d 'Puts the plugins where the container runtime looks for them, and lets the node forward'
-complete -c routed -n "__fish_routed_needs_command" -f -a "uninstall" -d 'Removes all that Flatland put on this node, and shows that nothing is left'
+complete -c routed -n "__fish_routed_needs_command" -f -a "addresses" -d 'Shows used, cooling and free addresses of this node, and their pods'
+complete -c routed -n "__fish_routed_needs_command" -f -a "doctor" -d 'Checks whether this host can be a node, and says what to change'
+complete -c routed -n "__fish_routed_needs_command" -f -a "explain" -d 'Follows a packet from one pod to another, and names the broken link'
+complete -c routed -n "__fish_routed_needs_command" -f -a "forget" -d 'Releases the subnets of a node that is gone for good'
+complete -c routed -n "__fish_routed_needs_command" -f -a "install" -d 'Installs the CNI plugins on this node, and turns forwarding on'
+complete -c routed -n "__fish_routed_needs_command" -f -a "uninstall" -d 'Removes everything that Flatland put on this node'
 complete -c routed -n "__fish_routed_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c routed -n "__fish_routed_using_subcommand run" -l conflist -d 'The conflist that configures the network, outside of --cni-dir' -r -F
 complete -c routed -n "__fish_routed_using_subcommand run" -l node-name -d 'This node\'s name' -r
@@ -52,6 +52,21 @@ complete -c routed -n "__fish_routed_using_subcommand status" -l conflist -d 'Th
 complete -c routed -n "__fish_routed_using_subcommand status" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routed -n "__fish_routed_using_subcommand nodes" -l conflist -d 'The conflist that configures the network' -r -F
+complete -c routed -n "__fish_routed_using_subcommand nodes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
+json\t'For machines: one JSON object'"
+complete -c routed -n "__fish_routed_using_subcommand nodes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routed -n "__fish_routed_using_subcommand routes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
+json\t'For machines: one JSON object'"
+complete -c routed -n "__fish_routed_using_subcommand routes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routed -n "__fish_routed_using_subcommand subnets" -l conflist -d 'The conflist that configures the network' -r -F
+complete -c routed -n "__fish_routed_using_subcommand subnets" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
+json\t'For machines: one JSON object'"
+complete -c routed -n "__fish_routed_using_subcommand subnets" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routed -n "__fish_routed_using_subcommand addresses" -l conflist -d 'The conflist that configures the network' -r -F
+complete -c routed -n "__fish_routed_using_subcommand addresses" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
+json\t'For machines: one JSON object'"
+complete -c routed -n "__fish_routed_using_subcommand addresses" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l service-cidr -d 'A prefix that the cluster\'s services get their addresses from; several with commas' -r
 complete -c routed -n "__fish_routed_using_subcommand doctor" -l node-address -d 'The address by which peers reach this node, as for routed run; several with commas' -r
@@ -63,26 +78,11 @@ complete -c routed -n "__fish_routed_using_subcommand explain" -l conflist -d 'T
 complete -c routed -n "__fish_routed_using_subcommand explain" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand nodes" -l conflist -d 'The conflist that configures the network' -r -F
-complete -c routed -n "__fish_routed_using_subcommand nodes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
-json\t'For machines: one JSON object'"
-complete -c routed -n "__fish_routed_using_subcommand nodes" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand routes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
-json\t'For machines: one JSON object'"
-complete -c routed -n "__fish_routed_using_subcommand routes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand forget" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand forget" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand forget" -l force -d 'Forgets the node although it is present'
 complete -c routed -n "__fish_routed_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand subnets" -l conflist -d 'The conflist that configures the network' -r -F
-complete -c routed -n "__fish_routed_using_subcommand subnets" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
-json\t'For machines: one JSON object'"
-complete -c routed -n "__fish_routed_using_subcommand subnets" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand addresses" -l conflist -d 'The conflist that configures the network' -r -F
-complete -c routed -n "__fish_routed_using_subcommand addresses" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
-json\t'For machines: one JSON object'"
-complete -c routed -n "__fish_routed_using_subcommand addresses" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand install" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -l from -d 'Where the plugins are that are to be installed; by default the folder of this program' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -l cni-bin -d 'Where the container runtime looks for plugins' -r -F
@@ -98,15 +98,15 @@ json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l dry-run -d 'Shows what would be removed, and removes nothing'
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l force -d 'Removes all although pods are attached; they have no network then'
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "run" -d 'Runs the daemon until SIGTERM or SIGINT'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "status" -d 'Says on one screen whether all is well on this node, and if not why'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "doctor" -d 'Examines whether this host can be a node, or why it is not a good one'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "explain" -d 'Walks the way of a packet between two pods, and names the link that is broken'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "nodes" -d 'Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes of them here'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "routes" -d 'Shows the routes that should be in the kernel against those that are'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "forget" -d 'Releases all that a node owns: it is gone for good'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "subnets" -d 'Shows which node owns which subnet, and how many are left'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "addresses" -d 'Shows how many addresses of this node\'s subnets are used, cooling and free, and who holds them'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "install" -d 'Puts the plugins where the container runtime looks for them, and lets the node forward'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "uninstall" -d 'Removes all that Flatland put on this node, and shows that nothing is left'
-complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status doctor explain nodes routes forget subnets addresses install uninstall help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "run" -d 'Runs the daemon until SIGTERM or SIGINT'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "status" -d 'Shows on one screen whether this node works, and if not, why'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "nodes" -d 'Shows every node: addresses, subnets, and whether it is alive'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "routes" -d 'Compares the desired routes with those in the kernel'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "subnets" -d 'Shows which node owns which subnet, and how many are left'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "addresses" -d 'Shows used, cooling and free addresses of this node, and their pods'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "doctor" -d 'Checks whether this host can be a node, and says what to change'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "explain" -d 'Follows a packet from one pod to another, and names the broken link'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "forget" -d 'Releases the subnets of a node that is gone for good'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "install" -d 'Installs the CNI plugins on this node, and turns forwarding on'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "uninstall" -d 'Removes everything that Flatland put on this node'
+complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -18,7 +18,7 @@ use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
 use crate::ledger::request::AddressRequest;
 use crate::requested_ips;
-use crate::runtime::{disk, report, since_boot};
+use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error> {
@@ -28,17 +28,18 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error
     let fixed = requested_ips::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(&config)?;
     let claims = AddClaims::new(call, asker, &subnets);
-    let ledger = settle(&subnets, &claims)?;
+    let ledger = ensure_subnets(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
-        match hold(&ledger, &subnets, &fixed, attachment, &describe)? {
+        match allocate(&ledger, &subnets, &fixed, attachment, &describe)? {
             Err(error @ crate::Error::Exhausted { .. }) => {
-                grow(&subnets, &claims, &error).map_err(|why| no_more(&ledger, error, why))?;
+                claim_further(&subnets, &claims, &error)
+                    .map_err(|why| exhausted_because(&ledger, error, why))?;
             }
             choices => break choices,
         }
     };
-    report(&ledger);
+    log_warnings(&ledger);
     let ips = choices?
         .iter()
         .map(|choice| ip_config(choice, call))
@@ -50,13 +51,13 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error
 }
 
 /// Makes sure that there are subnets to hand out from, and that they are this node's.
-fn settle(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error> {
-    let has_asked = claims.missing()?;
-    let ledger = Ledger::create(disk(&subnets.config.network))?;
+fn ensure_subnets(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error> {
+    let has_asked = claims.claim_missing()?;
+    let ledger = Ledger::create(ledger_disk(&subnets.config.network))?;
     if !ledger.is_confirmed()? {
         let is_settled = has_asked || claims.confirm()?;
         if !has_asked {
-            claims.missing()?;
+            claims.claim_missing()?;
         }
         if is_settled {
             ledger.confirm();
@@ -65,7 +66,7 @@ fn settle(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error
     Ok(ledger)
 }
 
-fn hold(
+fn allocate(
     ledger: &Ledger,
     subnets: &Subnets<'_>,
     fixed: &[IpAddr],
@@ -83,11 +84,11 @@ fn hold(
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
     };
-    Ok(session.hold(attachment, &request, describe))
+    Ok(session.allocate(attachment, &request, describe))
 }
 
 /// Claims a further subnet where the ones that the node owns are used up.
-fn grow(
+fn claim_further(
     subnets: &Subnets<'_>,
     claims: &AddClaims<'_>,
     exhausted: &crate::Error,
@@ -97,13 +98,13 @@ fn grow(
     };
     let pod_cidr = seen.first().and_then(|subnet| subnets.pod_cidr_of(subnet));
     let pod_cidr = pod_cidr.ok_or(None)?;
-    claims.further(pod_cidr, seen.clone()).map_err(Some)
+    claims.claim_further(pod_cidr, seen.clone()).map_err(Some)
 }
 
 /// That no address is free, and that it will stay so because of `why`.
-fn no_more(ledger: &Ledger, exhausted: crate::Error, why: Option<Error>) -> Error {
-    let exhausted = Error::from(ledger.explain(exhausted));
-    report(ledger);
+fn exhausted_because(ledger: &Ledger, exhausted: crate::Error, why: Option<Error>) -> Error {
+    let exhausted = Error::from(ledger.with_context(exhausted));
+    log_warnings(ledger);
     match why {
         None => exhausted,
         Some(why) => {

@@ -8,7 +8,7 @@ use wire::cni::{Attachment, Call, Error, code};
 use wire::conf::IpamConfig;
 
 use crate::ledger::Ledger;
-use crate::runtime::{disk, report};
+use crate::runtime::{ledger_disk, log_warnings};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(call: &Call) -> Result<(), Error> {
@@ -33,11 +33,11 @@ pub(crate) fn run(call: &Call) -> Result<(), Error> {
 }
 
 fn held(config: &IpamConfig, attachment: &Attachment) -> Result<BTreeSet<IpAddr>, Error> {
-    let Some(ledger) = Ledger::existing(disk(&config.network))? else {
+    let Some(ledger) = Ledger::existing(ledger_disk(&config.network))? else {
         return Ok(BTreeSet::new());
     };
     let held = ledger.lock().and_then(|session| session.held(attachment));
-    report(&ledger);
+    log_warnings(&ledger);
     Ok(held?.into_iter().collect())
 }
 

@@ -3,17 +3,17 @@
 use wire::cni::{Call, Error};
 
 use crate::ledger::Ledger;
-use crate::runtime::{disk, report, since_boot};
+use crate::runtime::{ledger_disk, log_warnings, since_boot};
 
 pub(crate) fn run(call: &Call) -> Result<(), Error> {
     let valid = call.valid_attachments()?;
-    let Some(ledger) = Ledger::existing(disk(&call.network))? else {
+    let Some(ledger) = Ledger::existing(ledger_disk(&call.network))? else {
         return Ok(());
     };
     let freed = ledger
         .lock()
-        .and_then(|session| session.keep_only(&valid, since_boot()?));
-    report(&ledger);
+        .and_then(|session| session.retain_only(&valid, since_boot()?));
+    log_warnings(&ledger);
     freed?;
     Ok(())
 }

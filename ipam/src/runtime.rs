@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 use crate::ledger::disk::Disk;
 
 /// The folder of the ledger of `network`.
-pub(crate) fn disk(network: &str) -> Disk {
+pub(crate) fn ledger_disk(network: &str) -> Disk {
     Disk::new(run_dir(network))
 }
 
@@ -24,12 +24,12 @@ pub fn since_boot() -> Result<Duration, crate::Error> {
 }
 
 /// Tells whoever reads the runtime's log what did not fail and is not right either.
-pub(crate) fn tell(warning: &str) {
+pub(crate) fn warn(warning: &str) {
     // That nobody listens there changes no result.
     let _ = writeln!(io::stderr(), "flatland-ipam: {warning}");
 }
 
 /// Tells what the ledger has to say besides its results.
-pub(crate) fn report(ledger: &Ledger) {
-    ledger.warnings().iter().for_each(|warning| tell(warning));
+pub(crate) fn log_warnings(ledger: &Ledger) {
+    ledger.warnings().iter().for_each(|warning| warn(warning));
 }

@@ -7,7 +7,7 @@ use wire::conf::IpamConfig;
 use crate::claim::ClaimClient;
 use crate::ledger::Ledger;
 use crate::ledger::request::AddressRequest;
-use crate::runtime::{disk, report, since_boot};
+use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
@@ -25,7 +25,7 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(&config)?;
     let pools = if subnets.are_missing()? {
-        asker.is_there(call)?;
+        asker.check_available(call)?;
         subnets.refuse_overlap()?;
         // What cannot be read is written anew from the registry.
         subnets.owned().unwrap_or_default()
@@ -34,7 +34,7 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     };
     for (at, pod_cidr) in config.pod_cidrs.iter().enumerate() {
         let pool = pools.get(at).map_or(&[][..], Vec::as_slice);
-        let nobody_asks = || asker.is_there(call).err().map(|error| error.msg);
+        let nobody_asks = || asker.check_available(call).err().map(|error| error.msg);
         let Some(shortage) = subnets.shortage_of(pod_cidr).or_else(nobody_asks) else {
             // Where no address is left ADD claims a subnet. Only etcd could tell whether it would
             // get one, and nobody has heard that it would not.
@@ -50,7 +50,8 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
 
 /// Whether an address of `pool`, the node's subnets of one pod CIDR, is free.
 fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
-    let Some(ledger) = Ledger::existing(disk(&config.network))?.filter(|_| !pool.is_empty()) else {
+    let Some(ledger) = Ledger::existing(ledger_disk(&config.network))?.filter(|_| !pool.is_empty())
+    else {
         return match pool {
             [] => Err(crate::Error::Exhausted {
                 subnets: Vec::new(),
@@ -68,8 +69,8 @@ fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
             cool_down: config.cool_down,
             now: since_boot()?,
         };
-        session.could_hold(&request)
+        session.has_free_address(&request)
     });
-    report(&ledger);
+    log_warnings(&ledger);
     Ok(result?)
 }

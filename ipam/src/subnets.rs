@@ -13,7 +13,7 @@ use wire::node::{NodeName, node_name};
 use wire::overlap::Overlap;
 use wire::paths::state_dir;
 
-use crate::runtime::tell;
+use crate::runtime::warn;
 
 /// The subnets of this node in one network.
 pub(crate) struct Subnets<'a> {
@@ -49,9 +49,11 @@ impl<'a> Subnets<'a> {
     /// what it holds is as good as none: the registry knows better.
     pub(crate) fn are_missing(&self) -> Result<bool, Error> {
         match Owned::load(&self.folder) {
-            Ok(owned) => Ok(!owned.is_some_and(|owned| owned.is_enough(&self.node, self.config))),
+            Ok(owned) => {
+                Ok(!owned.is_some_and(|owned| owned.has_all_families(&self.node, self.config)))
+            }
             Err(error @ registry::Error::CorruptFile { .. }) => {
-                tell(&error.to_string());
+                warn(&error.to_string());
                 Ok(true)
             }
             Err(error) => Err(error.into()),
@@ -66,11 +68,11 @@ impl<'a> Subnets<'a> {
     /// Why no subnet of `pod_cidr` could be claimed when this node last tried, if that was not
     /// long ago.
     pub(crate) fn shortage_of(&self, pod_cidr: &IpNet) -> Option<String> {
-        shortage::recall(&self.folder).remove(pod_cidr)
+        shortage::read(&self.folder).remove(pod_cidr)
     }
 
     /// That a claim took longer than `within`.
-    pub(crate) fn late(&self, within: Duration) -> Error {
+    pub(crate) fn timed_out(&self, within: Duration) -> Error {
         let (node, seconds) = (&self.node, within.as_secs_f32());
         let msg = format!("node {node} could not claim a subnet within {seconds:.0} s");
         Error::new(code::TRY_AGAIN, msg).advise(match &self.config.etcd {
@@ -86,7 +88,7 @@ impl<'a> Subnets<'a> {
             Error::new(code::IO, msg)
         };
         let mut socket = Socket::open().map_err(kernel)?;
-        match Overlap::look(&mut socket, &self.config.pod_cidrs).map_err(kernel)? {
+        match Overlap::find_in_kernel(&mut socket, &self.config.pod_cidrs).map_err(kernel)? {
             None => Ok(()),
             Some(overlap) => Err(overlap.into()),
         }

@@ -9,7 +9,7 @@ use wire::netns::Netns;
 use wire::pod_link::{self, is_removed};
 
 use crate::apply::{
-    Ends, Failed, Sockets, make, make_pair, remove_unclaimed, take_back, with_details,
+    Ends, Failed, Sockets, apply, make_pair, remove_pair, remove_unclaimed, with_details,
 };
 use crate::error::{self, kernel};
 use crate::node::{self, Node};
@@ -25,14 +25,14 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let mac = requested_mac::mac(call)?;
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;
-    let _making = begin(call)?;
+    let _making = lock_attachment(call)?;
     let running = ipam.start(call, Command::Add)?;
 
     let prepare = || Prepared::new(call, &config, &netns, mac);
     let prepared = prepare();
     let given = match running.result(call.version) {
         Ok(given) => given,
-        Err(error) => return Err(refused(undone(error, prepared), call, &ipam)),
+        Err(error) => return Err(refused(roll_back_pair(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
         // An ADD that was killed may have left its pair.
@@ -45,24 +45,24 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     match attached {
         Ok(made) => Ok(answer(call.version, previous, made, &given)),
         Err(Failed { error, is_left }) if is_left => Err(error),
-        Err(Failed { error, .. }) => Err(give_back(error, call, &ipam)),
+        Err(Failed { error, .. }) => Err(release_addresses(error, call, &ipam)),
     }
 }
 
 /// Makes this the only ADD of the attachment: two at once would take from each other what an IPAM
 /// plugin gives to both, or gives back what the other has.
-fn begin(call: &Call) -> Result<AddLock, Error> {
+fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
     let attachment = call.environment.attachment()?;
-    AddLock::begin(&pod_link::host_interface(&call.network, attachment)).ok_or_else(|| {
+    AddLock::acquire(&pod_link::host_interface_name(&call.network, attachment)).ok_or_else(|| {
         let msg = format!("another ADD of {attachment} is under way");
         Error::new(code::TRY_AGAIN, msg).advise("a runtime calls one after the other")
     })
 }
 
 /// The error of the IPAM plugin, with all that was made while it ran taken back.
-fn undone(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error {
+fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error {
     match prepared {
-        Ok(mut prepared) => prepared.undo(error).error,
+        Ok(mut prepared) => prepared.roll_back(error).error,
         Err(failed) => {
             let more = format!("making the interface failed too: {}", failed.error);
             with_details(error, &more)
@@ -104,16 +104,16 @@ impl<'a> Prepared<'a> {
     fn attach(mut self, addresses: &Success) -> Result<Success, Failed> {
         let wiring = match self.plan.checked(addresses) {
             Ok(wiring) => wiring,
-            Err(error) => return Err(self.undo(error)),
+            Err(error) => return Err(self.roll_back(error)),
         };
-        make(&wiring, self.netns, &mut self.sockets, self.ends)?;
+        apply(&wiring, self.netns, &mut self.sockets, self.ends)?;
         let sandbox = self.netns.path().to_string_lossy();
         Ok(wiring.result(&sandbox, dns(self.plan.config, addresses)))
     }
 
     /// Takes the pair back because of `error`.
-    fn undo(&mut self, error: Error) -> Failed {
-        take_back(error, &self.bare, &mut self.sockets, self.ends)
+    fn roll_back(&mut self, error: Error) -> Failed {
+        remove_pair(error, &self.bare, &mut self.sockets, self.ends)
     }
 }
 
@@ -185,7 +185,7 @@ const STAY: &str = "its addresses stay reserved until DEL is called";
 fn refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
     match error.code {
         code::ALREADY_ATTACHED => error,
-        _ => give_back(error, call, ipam),
+        _ => release_addresses(error, call, ipam),
     }
 }
 
@@ -193,10 +193,10 @@ fn refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
 ///
 /// It keeps them where the attachment has an interface all the same: that is an earlier ADD's, of a
 /// pod that runs, and the IPAM plugin may have given this ADD the very addresses that the pod has.
-fn give_back(error: Error, call: &Call, ipam: &Delegate) -> Error {
+fn release_addresses(error: Error, call: &Call, ipam: &Delegate) -> Error {
     let earlier = Socket::open()
         .map_err(|error| kernel("cannot reach the kernel", &error))
-        .and_then(|mut host| node::end_of(call, &mut host))
+        .and_then(|mut host| node::host_end_of(call, &mut host))
         .map(|link| link.filter(|link| !is_removed(link)));
     let why = match earlier {
         Ok(None) => match ipam.del(call) {

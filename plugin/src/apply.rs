@@ -55,7 +55,7 @@ pub(crate) struct Ends {
 
 /// Makes the rest of what the wiring says around its pair, or takes the pair back, or says what it
 /// could not take back.
-pub(crate) fn make(
+pub(crate) fn apply(
     wiring: &Wiring,
     netns: &Netns,
     sockets: &mut Sockets,
@@ -63,17 +63,17 @@ pub(crate) fn make(
 ) -> Result<(), Failed> {
     node::enable_forwarding(&wiring.addresses)
         .and_then(|()| connect(wiring, netns, sockets, ends))
-        .map_err(|error| take_back(error, wiring, sockets, ends))
+        .map_err(|error| remove_pair(error, wiring, sockets, ends))
 }
 
 /// Takes the pair back because of `error`, and says so if it could not.
-pub(crate) fn take_back(
+pub(crate) fn remove_pair(
     error: Error,
     wiring: &Wiring,
     sockets: &mut Sockets,
     ends: Ends,
 ) -> Failed {
-    match deferred_delete::take_back(&mut sockets.host, ends.host) {
+    match deferred_delete::delete_now(&mut sockets.host, ends.host) {
         Ok(()) => error.into(),
         Err(failure) => left_behind(error, wiring, &failure),
     }
@@ -81,12 +81,12 @@ pub(crate) fn take_back(
 
 /// Removes a pair of this attachment that has no alias yet: no addresses have been found for it.
 pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
-    let name = pod_link::host_interface(&call.network, call.environment.attachment()?);
+    let name = pod_link::host_interface_name(&call.network, call.environment.attachment()?);
     let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
     let mut host = Socket::open().map_err(failed)?;
     let link = host.link_by_name(&name).map_err(failed)?;
     match link.filter(|link| link.alias.is_none() && link.kind.as_deref() == Some("veth")) {
-        Some(link) => deferred_delete::take_back(&mut host, link.index).map_err(failed),
+        Some(link) => deferred_delete::delete_now(&mut host, link.index).map_err(failed),
         None => Ok(()),
     }
 }
@@ -127,7 +127,7 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
     apply_settings(wiring, netns)?;
     pod.apply_all(&wiring.pod_requests(ends.pod))
         .map_err(|error| failed("inside the pod", &error))?;
-    host.apply_all(&wiring.acquaintance(ends.host))
+    host.apply_all(&wiring.neighbour_requests(ends.host))
         .map_err(|error| failed("on the host", &error))
 }
 

@@ -9,7 +9,7 @@ use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
 use wire::{spoof_guard, sysctl};
 
-use crate::drift::{Expected, LinkSide, Observed, findings};
+use crate::drift::{Expected, LinkSide, Observed, compare};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wanted, Wiring};
@@ -47,7 +47,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
             .map_err(|error| error::namespace(&error))?;
     }
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
-    verdict(attachment, findings(&expected, &observed), reserved)
+    verdict(attachment, compare(&expected, &observed), reserved)
 }
 
 fn no_result() -> Error {
@@ -76,16 +76,16 @@ fn observe(
 ) -> Result<Observed, netlink::Error> {
     let gateways: Vec<IpAddr> = wiring.gateways().collect();
     let inside = LinkSide {
-        routes: routes_from(pod, &wiring.addresses)?,
-        ..look(pod, &wiring.pod_name, &gateways)?
+        routes: routes_from_pod(pod, &wiring.addresses)?,
+        ..observe_link(pod, &wiring.pod_name, &gateways)?
     };
     let outside = LinkSide {
         routes: wiring
             .addresses
             .iter()
-            .filter_map(|address| leads(host, *address))
+            .filter_map(|address| route_to(host, *address))
             .collect(),
-        ..look(host, &wiring.host_name, &wiring.addresses)?
+        ..observe_link(host, &wiring.host_name, &wiring.addresses)?
     };
     let setting = |link: &str, name: &str| {
         let value = sysctl::read(&format!("net/ipv4/conf/{link}/{name}")).ok()?;
@@ -98,7 +98,7 @@ fn observe(
     };
     if !spoof_guard.is_strict() {
         // Where the packet filter cannot be asked, it guards nothing.
-        spoof_guard.is_filtered = spoof_guard::is_there().unwrap_or_default();
+        spoof_guard.is_filtered = spoof_guard::is_installed().unwrap_or_default();
     }
     Ok(Observed {
         inside,
@@ -117,7 +117,7 @@ fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
 
 /// The link of that name, what is on it, and those of its neighbours that have one of these
 /// addresses.
-fn look(
+fn observe_link(
     socket: &mut Socket,
     name: &str,
     neighbours: &[IpAddr],
@@ -139,7 +139,7 @@ fn look(
 
 /// The routes of what the pod sends from its addresses: those of the main table, and of the tables
 /// that its rules lead to, where a later plugin such as `sbr` may have put them.
-fn routes_from(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
+fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
     let mut routes = pod.routes(RouteFilter::default())?;
     let rules = match pod.rules() {
         // A kernel without policy routing.
@@ -155,7 +155,7 @@ fn routes_from(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, net
 }
 
 /// Where the node sends a packet to this address: asked for, as the table may be long.
-fn leads(host: &mut Socket, address: IpAddr) -> Option<Route> {
+fn route_to(host: &mut Socket, address: IpAddr) -> Option<Route> {
     let route = host.route_to(address).ok()?;
     (route.kind == RouteKind::Unicast).then_some(route)
 }

@@ -34,38 +34,38 @@ const FOLDER: &str = "/run/flatland";
 const LOCK: &str = ".removed.lock";
 
 /// Takes a host end out of use: nothing reaches it or leaves it any more.
-pub(crate) fn withdraw(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
+pub(crate) fn disable(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
     // What cannot be put away is destroyed here and now.
-    put_away(socket, link.index).or_else(|_| delete(socket, link.index))
+    move_to_group(socket, link.index).or_else(|_| delete(socket, link.index))
 }
 
 /// Takes a pod's end out of use, and out of the pod's sight: its name is free.
 pub(crate) fn hide(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
-    unless_gone(socket.apply_all(&hidden(link.index)))
+    ignore_gone(socket.apply_all(&hide_requests(link.index)))
 }
 
 /// Undoes the making of a link: destroys it here and now, or, where the kernel does not let us,
 /// takes it out of use. If that fails as well, the error is that of the destruction, and whatever
 /// was routed to the link may be still.
-pub(crate) fn take_back(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+pub(crate) fn delete_now(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
     delete(socket, link).or_else(|failure| {
-        put_away(socket, link).map_err(|_| failure)?;
+        move_to_group(socket, link).map_err(|_| failure)?;
         // Nothing leads to it any more; whoever needs its name in the pod destroys it otherwise.
         let _ = destroy_soon(socket);
         Ok(())
     })
 }
 
-fn put_away(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
-    unless_gone(socket.apply_all(&[gathered(link)]))
+fn move_to_group(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+    ignore_gone(socket.apply_all(&[add_to_group(link)]))
 }
 
 fn delete(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
-    unless_gone(socket.apply_all(&[Request::DelLink { index: link }]))
+    ignore_gone(socket.apply_all(&[Request::DelLink { index: link }]))
 }
 
 /// The namespace may have gone while we looked, and have taken the pair with it.
-fn unless_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error> {
+fn ignore_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error> {
     match outcome {
         Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
         outcome => outcome,
@@ -74,7 +74,7 @@ fn unless_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error
 
 /// It keeps its name: the kernel waits for everybody who could be looking for the old one
 /// (`dev_change_name`), which takes longer than all the rest of a DEL does.
-fn gathered(index: u32) -> Request {
+fn add_to_group(index: u32) -> Request {
     Request::ChangeLink {
         index,
         change: LinkChange {
@@ -86,13 +86,13 @@ fn gathered(index: u32) -> Request {
 }
 
 /// Down first: kernels before 6.2 rename only what is down.
-fn hidden(index: u32) -> [Request; 2] {
+fn hide_requests(index: u32) -> [Request; 2] {
     let renamed = LinkChange {
         name: Some(format!("flatx{index}")),
         ..LinkChange::default()
     };
     [
-        gathered(index),
+        add_to_group(index),
         Request::ChangeLink {
             index,
             change: renamed,
@@ -115,16 +115,16 @@ pub(crate) fn destroy(socket: &mut Socket) -> Result<(), netlink::Error> {
 /// is no other way.
 pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
     // The lock is free again before the process is started, which takes it itself.
-    let gathering = gather().map(|lock| lock.is_none());
+    let gathering = try_lock().map(|lock| lock.is_none());
     // What they destroy afterwards includes what was withdrawn before now.
-    if gathering.is_ok_and(|gathering| gathering) || start().is_ok() {
+    if gathering.is_ok_and(|gathering| gathering) || spawn_helper().is_ok() {
         return Ok(());
     }
     destroy(socket)
 }
 
 /// The lock, unless somebody has it.
-fn gather() -> io::Result<Option<Flock<fs::File>>> {
+fn try_lock() -> io::Result<Option<Flock<fs::File>>> {
     fs::create_dir_all(FOLDER)?;
     let file = OpenOptions::new()
         .create(true)
@@ -140,7 +140,7 @@ fn gather() -> io::Result<Option<Flock<fs::File>>> {
 
 /// Starts the process that destroys the group: with nothing of ours that anybody could wait for,
 /// and in a process group of its own, so that it outlives whoever ends the runtime's.
-fn start() -> io::Result<()> {
+fn spawn_helper() -> io::Result<()> {
     Command::new("/proc/self/exe")
         .arg(WORD)
         .env_clear()
@@ -154,13 +154,13 @@ fn start() -> io::Result<()> {
 }
 
 /// Whether this is the process that destroys the group.
-pub(crate) fn is_asked_for() -> bool {
+pub(crate) fn is_helper_call() -> bool {
     env::var_os("CNI_COMMAND").is_none() && env::args_os().nth(1).is_some_and(|word| word == WORD)
 }
 
 /// What that process does: gathers for a while, and destroys.
 pub(crate) fn run() -> ExitCode {
-    let Ok(Some(gathering)) = gather() else {
+    let Ok(Some(gathering)) = try_lock() else {
         return ExitCode::SUCCESS;
     };
     thread::sleep(GATHERING);
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_link_is_down_before_it_gives_up_its_name() {
         assert_eq!(
-            hidden(9).map(|request| request.to_string()),
+            hide_requests(9).map(|request| request.to_string()),
             [
                 "ip link set if9 down group 1718378868",
                 "ip link set if9 name flatx9",

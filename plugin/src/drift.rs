@@ -95,7 +95,7 @@ impl Expected {
 }
 
 /// Everything that is wrong, in words; nothing if nothing is.
-pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> {
+pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     let wiring = &expected.wiring;
     let mut found = Vec::new();
     let (inside, outside) = (&observed.inside, &observed.outside);
@@ -122,7 +122,7 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
     }
     if let Some(link) = &outside.link {
         let requests = wiring.host_requests(link.index);
-        let neighbours = wiring.acquaintance(link.index);
+        let neighbours = wiring.neighbour_requests(link.index);
         let lacking = requests
             .iter()
             .chain(&neighbours)
@@ -143,7 +143,10 @@ pub(crate) fn findings(expected: &Expected, observed: &Observed) -> Vec<String> 
     } else {
         found.push(format!("host interface {} is gone", wiring.host_name));
     }
-    found.extend(strangers(inside.link.as_ref(), outside.link.as_ref()));
+    found.extend(foreign_addresses(
+        inside.link.as_ref(),
+        outside.link.as_ref(),
+    ));
     found
 }
 
@@ -151,7 +154,7 @@ impl LinkSide {
     /// What is missing of that which the request makes.
     fn lacks(&self, link: &Link, request: &Request) -> Option<String> {
         match request {
-            Request::ChangeLink { change, .. } => changed_back(link, change),
+            Request::ChangeLink { change, .. } => check_back_route(link, change),
             Request::AddAddress(wanted) => self.lacks_address(link, wanted),
             // The kernel's own, in a table that nobody else touches.
             Request::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
@@ -207,7 +210,7 @@ impl LinkSide {
 }
 
 /// What is no longer as a change of the link made it.
-fn changed_back(link: &Link, change: &LinkChange) -> Option<String> {
+fn check_back_route(link: &Link, change: &LinkChange) -> Option<String> {
     let name = &link.name;
     let alias = change.alias.as_deref()?;
     match link.alias.as_deref() {
@@ -248,7 +251,7 @@ fn wrong_settings<'a>(
 }
 
 /// Two interfaces that are both there but are not the two ends of one pair.
-fn strangers(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
+fn foreign_addresses(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
     let (inside, outside) = (inside?, outside?);
     (!wiring::is_pair(inside, outside)).then(|| {
         format!(

@@ -30,26 +30,26 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let links = links.map_err(|error| kernel("looking for interfaces", &error))?;
     let (mut kept, mut failures) = (Vec::new(), Vec::new());
     for (link, holder) in stale(&links, &call.network, &valid) {
-        if let Err(error) = deferred_delete::withdraw(&mut host, link) {
+        if let Err(error) = deferred_delete::disable(&mut host, link) {
             let doing = format!("deleting host interface {} of {holder}", link.name);
             failures.push(kernel(&doing, &error));
             kept.push(holder);
         }
     }
     let doing = "deleting what an ADD left that was cut short";
-    let unfinished = withdraw_unfinished(&mut host, &links, &call.network, &valid);
+    let unfinished = remove_unfinished(&mut host, &links, &call.network, &valid);
     failures.extend(unfinished.err().map(|error| kernel(doing, &error)));
     let doing = "destroying interfaces that are out of use";
     let destroyed = deferred_delete::destroy(&mut host);
     failures.extend(destroyed.err().map(|error| kernel(doing, &error)));
-    let freed =
-        Delegate::find(call, &config.ipam_type).and_then(|ipam| ipam.gc(&call.sparing(&kept)));
+    let freed = Delegate::find(call, &config.ipam_type)
+        .and_then(|ipam| ipam.gc(&call.with_more_valid(&kept)));
     failures.extend(freed.err());
-    sum_up(failures)
+    combine(failures)
 }
 
 /// The first failure, with the others in its details.
-fn sum_up(failures: Vec<Error>) -> Result<(), Error> {
+fn combine(failures: Vec<Error>) -> Result<(), Error> {
     let mut failures = failures.into_iter();
     let Some(first) = failures.next() else {
         return Ok(());
@@ -59,7 +59,7 @@ fn sum_up(failures: Vec<Error>) -> Result<(), Error> {
 
 /// Removes the host ends that an ADD left before it had said for whom they are. Nobody can tell of
 /// which network they were; no attachment of any has use for them.
-fn withdraw_unfinished(
+fn remove_unfinished(
     host: &mut Socket,
     links: &[Link],
     network: &str,
@@ -75,7 +75,7 @@ fn withdraw_unfinished(
     let is_left = |link: &&Link| left.contains(&link.index) && before.contains(&link.index);
     now.iter()
         .filter(is_left)
-        .try_for_each(|link| deferred_delete::withdraw(host, link))
+        .try_for_each(|link| deferred_delete::disable(host, link))
 }
 
 /// The indexes of host ends that do not say whose they are, but for those of valid attachments and
@@ -85,11 +85,13 @@ fn unfinished(
     network: &str,
     valid: &BTreeSet<Attachment>,
 ) -> impl Iterator<Item = u32> {
-    let names = valid.iter().map(|it| pod_link::host_interface(network, it));
+    let names = valid
+        .iter()
+        .map(|it| pod_link::host_interface_name(network, it));
     let names: BTreeSet<String> = names.collect();
     let links = links.iter().filter(|link| is_unfinished(link));
     links
-        .filter(move |link| !names.contains(&link.name) && !add_lock::is_under_way(&link.name))
+        .filter(move |link| !names.contains(&link.name) && !add_lock::is_held(&link.name))
         .map(|link| link.index)
 }
 
@@ -102,8 +104,8 @@ fn stale<'a>(
 ) -> impl Iterator<Item = (&'a Link, Attachment)> {
     links.iter().filter_map(move |link| {
         let holder = wiring::holder(network, link.alias.as_deref()?)?;
-        let is_stale =
-            link.name == pod_link::host_interface(network, &holder) && !valid.contains(&holder);
+        let is_stale = link.name == pod_link::host_interface_name(network, &holder)
+            && !valid.contains(&holder);
         is_stale.then_some((link, holder))
     })
 }
@@ -119,7 +121,7 @@ mod tests {
     fn host_end(network: &str, container_id: &str) -> Link {
         let attachment = attachment(container_id);
         Link {
-            name: pod_link::host_interface(network, &attachment),
+            name: pod_link::host_interface_name(network, &attachment),
             alias: Some(wiring::alias(network, &attachment)),
             ..Link::default()
         }
@@ -174,7 +176,7 @@ mod tests {
         let bare = |container_id: &str, index| Link {
             index,
             alias: None,
-            mac: Some(pod_link::macs("flatland", &attachment(container_id)).0),
+            mac: Some(pod_link::mac_addresses("flatland", &attachment(container_id)).0),
             kind: Some("veth".to_owned()),
             ..host_end("flatland", container_id)
         };

@@ -59,7 +59,7 @@ impl Program for Flatland {
 }
 
 fn main() -> ExitCode {
-    if deferred_delete::is_asked_for() {
+    if deferred_delete::is_helper_call() {
         return deferred_delete::run();
     }
     wire::cni::run(ABOUT, &Flatland)

@@ -66,9 +66,9 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
 
 /// The host end of the attachment, if it is there. Its name is a hash: one that is somebody else's by
 /// its alias is not the attachment's. A pair without an alias was left by an ADD that was cut short.
-pub(crate) fn end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
+pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     let attachment = call.environment.attachment()?;
-    let name = pod_link::host_interface(&call.network, attachment);
+    let name = pod_link::host_interface_name(&call.network, attachment);
     let link = host.link_by_name(&name).map_err(|error| {
         let doing = format!("looking for host interface {name} of {attachment}");
         kernel(&doing, &error)

@@ -90,7 +90,7 @@ impl Local {
         self.locked(|stored| {
             let agreed = self.agree_in(stored)?;
             let view = self.view(stored, me.node);
-            let commit = match protocol::next(&view, me, want, &Attempts::default())? {
+            let commit = match protocol::next_step(&view, me, want, &Attempts::default())? {
                 NextStep::Done(subnets) => {
                     return Ok((outcome(subnets, Registration::Unchanged), agreed));
                 }
@@ -164,7 +164,7 @@ impl Local {
     }
 
     /// Says once all that there is.
-    pub(crate) fn follow(&self) -> mpsc::Receiver<Event> {
+    pub(crate) fn watch(&self) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(1);
         let first = match self.snapshot() {
             Ok(snapshot) => Event::Reset(snapshot),

@@ -211,16 +211,21 @@ impl Registry {
 
     /// The registry and what happens to it, until the receiver is dropped. See [`Event`] for what
     /// comes when. The local registry says all that it has once, or why it cannot be read.
-    pub fn follow(&self) -> mpsc::Receiver<Event> {
+    pub fn watch(&self) -> mpsc::Receiver<Event> {
         match &self.backend {
-            Backend::Etcd(etcd) => Arc::clone(etcd).follow(),
-            Backend::Local(local) => local.follow(),
+            Backend::Etcd(etcd) => Arc::clone(etcd).watch_loop(),
+            Backend::Local(local) => local.watch(),
         }
     }
 
     /// Keeps the node's presence in the registry until the handle is stopped or dropped. The local
     /// registry has none to keep.
-    pub fn present(&self, node: &NodeName, machine: &str, presence: Presence) -> PresenceHandle {
+    pub fn keep_presence(
+        &self,
+        node: &NodeName,
+        machine: &str,
+        presence: Presence,
+    ) -> PresenceHandle {
         match &self.backend {
             Backend::Etcd(etcd) => Arc::clone(etcd).present(node, machine, presence),
             Backend::Local(_) => PresenceHandle::without_lease(),

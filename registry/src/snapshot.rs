@@ -102,7 +102,7 @@ impl Snapshot {
     }
 
     /// Whether `change` says of a record that it is ignored, and that was not known.
-    pub fn is_news(&self, change: &Change) -> bool {
+    pub fn is_new_rejection(&self, change: &Change) -> bool {
         match change {
             Change::Rejected {
                 key,

@@ -1,7 +1,6 @@
 //! What ends the daemon.
 
 use std::io;
-use std::process::ExitCode;
 
 use wire::{cni, netlink};
 
@@ -47,10 +46,10 @@ impl From<registry::Error> for Error {
 
 impl Error {
     /// 64 for what only a change of the configuration mends, else 1.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Hopeless(_) => USAGE.into(),
-            _ => ExitCode::FAILURE,
+            Self::Config(_) | Self::Hopeless(_) => USAGE,
+            _ => 1,
         }
     }
 }

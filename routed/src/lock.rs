@@ -37,7 +37,7 @@ pub(crate) enum Error {
 
 /// Takes the lock at `path` for as long as the returned value lives. The kernel lets go of it when
 /// the process ends, however it ends.
-pub(crate) fn take(path: &Path) -> Result<Flock<File>, Error> {
+pub(crate) fn acquire(path: &Path) -> Result<Flock<File>, Error> {
     let failed = |source: io::Error| Error::File {
         path: path.to_owned(),
         source,
@@ -53,7 +53,7 @@ pub(crate) fn take(path: &Path) -> Result<Flock<File>, Error> {
         .open(path)
         .map_err(failed)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(mut lock) => sign(&mut lock).map(|()| lock).map_err(failed),
+        Ok(mut lock) => write_pid(&mut lock).map(|()| lock).map_err(failed),
         Err((file, Errno::EWOULDBLOCK)) => Err(Error::Held {
             path: path.to_owned(),
             holder: holder(file),
@@ -62,7 +62,7 @@ pub(crate) fn take(path: &Path) -> Result<Flock<File>, Error> {
     }
 }
 
-fn sign(file: &mut File) -> io::Result<()> {
+fn write_pid(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", process::id())
@@ -84,8 +84,8 @@ mod tests {
     fn the_second_is_told_who_the_first_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flatland/routed.lock");
-        let _first = take(&path).unwrap();
-        let refused = take(&path).unwrap_err().to_string();
+        let _first = acquire(&path).unwrap();
+        let refused = acquire(&path).unwrap_err().to_string();
         assert!(
             refused.contains(&format!("pid {}", process::id())),
             "{refused}"
@@ -97,7 +97,7 @@ mod tests {
     fn the_lock_is_free_again_when_its_holder_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("routed.lock");
-        drop(take(&path).unwrap());
-        assert!(take(&path).is_ok());
+        drop(acquire(&path).unwrap());
+        assert!(acquire(&path).is_ok());
     }
 }

@@ -107,9 +107,9 @@ impl Lines {
     }
 
     /// Writes them, kind by kind.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn emit(&self) {
         for (kind, few) in &self.0 {
-            for text in few.summed_up(*kind) {
+            for text in few.summarised(*kind) {
                 match kind {
                     LineKind::Failed => error!("{text}"),
                     LineKind::Refused
@@ -134,7 +134,7 @@ impl Extend<Line> for Lines {
 }
 
 impl LimitedLines {
-    fn summed_up(&self, kind: LineKind) -> Vec<String> {
+    fn summarised(&self, kind: LineKind) -> Vec<String> {
         match self.texts.first() {
             Some(first) if self.count > MOST_LINES => {
                 let (count, many) = (self.count, kind.many());
@@ -151,7 +151,7 @@ pub(crate) struct OnChange(Option<String>);
 
 impl OnChange {
     /// Whether `text` differs from what was said last.
-    pub(crate) fn is_news(&mut self, text: &str) -> bool {
+    pub(crate) fn changed(&mut self, text: &str) -> bool {
         let is_news = self.0.as_deref() != Some(text);
         if is_news {
             self.0 = Some(text.to_owned());
@@ -171,10 +171,10 @@ impl OnChange {
 }
 
 /// Writes the lines, in order within each kind.
-pub(crate) fn tell(lines: Vec<Line>) {
+pub(crate) fn emit_lines(lines: Vec<Line>) {
     let mut all = Lines::default();
     all.extend(lines);
-    all.tell();
+    all.emit();
 }
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
 
     fn shown(lines: &Lines, kind: LineKind) -> Vec<String> {
         let few = lines.0.get(&kind);
-        few.map(|few| few.summed_up(kind)).unwrap_or_default()
+        few.map(|few| few.summarised(kind)).unwrap_or_default()
     }
 
     #[test]

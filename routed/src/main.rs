@@ -24,91 +24,38 @@ mod text;
 mod thread;
 mod time;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
-use crate::cli::command::{Cli, Command};
-use crate::config::{Config, LogFormat, RunArgs};
-use crate::error::Error;
+use crate::cli::command::Cli;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A terminal that cannot be written to is nobody to tell of it.
-            let _ = error.print();
-            let wrong = error.use_stderr();
-            return if wrong {
-                error::USAGE.into()
-            } else {
-                ExitCode::SUCCESS
-            };
+            let status = if error.use_stderr() { error::USAGE } else { 0 };
+            return ended(error.print(), status);
         }
     };
-    match cli.command {
-        Command::Run(args) => daemon(args),
-        Command::Status(args) => answer(cli::status::run(&args)),
-        Command::Doctor(args) => answer(cli::doctor::run(&args)),
-        Command::Explain(args) => answer(cli::explain::run(&args)),
-        Command::Nodes(args) => answer(cli::nodes::run(&args)),
-        Command::Routes(args) => answer(cli::routes::run(&args)),
-        Command::Forget(args) => answer(cli::forget::run(&args)),
-        Command::Subnets(args) => answer(cli::subnets::run(&args)),
-        Command::Addresses(args) => answer(cli::addresses::run(&args)),
-        Command::Install(args) => answer(cli::install::run(&args)),
-        Command::Uninstall(args) => answer(cli::uninstall::run(&args)),
-    }
-}
-
-fn daemon(args: RunArgs) -> ExitCode {
-    start_log(args.log_format);
-    match serve(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            error.exit_code()
-        }
-    }
-}
-
-/// Prints what a command has to say.
-fn answer(result: Result<impl Into<cli::Report>, cli::CommandError>) -> ExitCode {
-    let (written, status) = match result.map(Into::into) {
-        Ok(report) => (
-            writeln!(io::stdout(), "{}", report.text),
-            report.status.into(),
+    match cli.command.run() {
+        Ok(report) => ended(print(io::stdout(), "", &report.text), report.status),
+        Err(failure) => ended(
+            print(io::stderr(), "routed: ", &failure.text),
+            failure.status,
         ),
-        Err(failure) => (
-            writeln!(io::stderr(), "routed: {}", failure.text),
-            failure.status.into(),
-        ),
-    };
-    // Who does not read to the end (`| head`) knows that much.
-    drop(written);
-    status
-}
-
-fn serve(args: RunArgs) -> Result<(), Error> {
-    let config = Config::read(args)?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(daemon::event_loop::run(config))
-}
-
-/// The log goes to standard error; `RUST_LOG` chooses what of it, `info` unless set.
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
     }
+}
+
+fn print(mut to: impl Write, prefix: &str, text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "{prefix}{text}")
+}
+
+/// The exit status is the same if the reader closed its end early (`| head`).
+fn ended(_written: io::Result<()>, status: u8) -> ExitCode {
+    status.into()
 }

@@ -2,9 +2,53 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use lab::{DEADLINE, Lab, Result, wait_until};
+use tempfile::TempDir;
+
+/// A `lab` of its own, with its own place to write down the demo that stays up. Its end is the
+/// demo's.
+struct Demo {
+    folder: TempDir,
+}
+
+impl Demo {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::copy(env!("CARGO_BIN_EXE_lab"), folder.path().join("lab")).expect("a copy of lab");
+        Self { folder }
+    }
+
+    fn lab(&self, arguments: &[&str]) -> Output {
+        let programs = Path::new(env!("CARGO_BIN_EXE_lab")).parent();
+        Command::new(self.folder.path().join("lab"))
+            .env("FLATLAND_BIN_DIR", programs.expect("a folder"))
+            .args(arguments)
+            .output()
+            .expect("lab runs")
+    }
+
+    /// What `lab` prints; it has to succeed.
+    fn text(&self, arguments: &[&str]) -> String {
+        let output = self.lab(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {text}{errors}");
+        text
+    }
+
+    /// Types a line in a shell on a node.
+    fn types(&self, node: &str, line: &str) -> String {
+        self.text(&["enter", node, "--", "sh", "-c", line])
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.lab(&["demo", "--down"]);
+    }
+}
 
 fn links_here() -> String {
     let output = Command::new("ip")
@@ -89,4 +133,48 @@ fn an_etcd_that_is_stopped_keeps_its_data_and_one_of_three_may_be_missing() -> R
     lab.etcd()[2].wait()?;
     assert_eq!(lab.etcd()[2].keys("/x")?, ["/x"]);
     Ok(())
+}
+
+#[test]
+fn demo_ends_with_queries_to_routed_that_can_be_typed_on_its_nodes() {
+    let demo = Demo::new();
+    let text = demo.text(&["demo", "--nodes=2", "--pods=1", "--families=dual", "--keep"]);
+    let after = |start: &str| {
+        let line = text.lines().find_map(|line| line.split_once(start));
+        line.map(|(_, rest)| rest.to_owned())
+            .unwrap_or_else(|| panic!("no {start:?} in {text}"))
+    };
+    for part in [
+        "\n  n1# routed status\n  node n1 of network flatland: well\n",
+        "\n  n1# routed explain n1/a 10.244.",
+        "\n  nothing is broken, as far as this node can see\n",
+        "/lab enter n1/a\n",
+        "make demo-down\n",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    for line in text.lines().filter(|line| !line.contains("/lab enter ")) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+
+    assert!(demo.types("n1", "routed status").contains(": well"));
+    let explained = demo.types(
+        "n1",
+        &format!("routed explain {}", after("routed explain ")),
+    );
+    assert!(explained.contains("is held by pod n1/a\n"), "{explained}");
+    let back = demo.types("n2", &after("run there: "));
+    assert!(back.contains("is held by pod n2/a\n"), "{back}");
+    assert!(demo.types("n1/a", "ip -o link").contains("eth0"));
+
+    demo.text(&["demo", "--down"]);
+    assert!(!demo.lab(&["enter", "n1", "--", "true"]).status.success());
+}
+
+#[test]
+fn demo_of_one_pod_says_how_to_see_more() {
+    let text = Demo::new().text(&["demo", "--nodes=1", "--pods=1", "--families=6"]);
+    assert!(text.contains("node n1 of network flatland: well"), "{text}");
+    assert!(!text.contains("routed explain"), "{text}");
+    assert!(text.contains("make demo KEEP=1\n"), "{text}");
 }

@@ -1,14 +1,18 @@
 //! `lab demo`: a cluster on this machine, shown to a person.
 
 mod cluster;
+mod ending;
 mod matrix;
 mod report;
 mod survey;
 mod table;
 
+use std::env;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::error::Doing;
+use crate::namespaces::own_path;
 use crate::{Families, Kept, Lab, Result};
 use cluster::Cluster;
 use report::Report;
@@ -26,8 +30,15 @@ pub struct Options {
     pub keep: bool,
 }
 
-/// Raises the cluster, lets everyone ask everyone, prints what came of it. Failure if anybody did
-/// not reach anybody, or was seen as somebody else.
+/// The `lab` program, as one types it in the current folder.
+fn lab_program() -> Result<String> {
+    let own = own_path()?;
+    let here = env::current_dir().doing("finding the current folder")?;
+    Ok(own.strip_prefix(here).unwrap_or(&own).display().to_string())
+}
+
+/// Raises the cluster, lets everyone ask everyone, and prints the answers. Failure if one party does
+/// not reach another, or is seen with a foreign address, or if `routed` finds something broken.
 pub fn demo(options: Options) -> Result<ExitCode> {
     let start = Instant::now();
     let report = Report::to_stdout();
@@ -54,14 +65,20 @@ pub fn demo(options: Options) -> Result<ExitCode> {
     let parties: Vec<_> = ends.iter().map(|end| end.party.clone()).collect();
     let well = report.reach(&parties, &asked)?;
     report.timings(&cluster, start.elapsed())?;
+    let mut works = true;
+    for query in ending::queries(&parties) {
+        works &= report.query(&query, &query.run(lab.nodes())?)?;
+    }
 
     if options.keep {
         let places = ends.iter().map(survey::End::place).collect();
         servers.into_iter().for_each(std::mem::forget);
         drop((ends, cluster));
-        report.left_up(&lab.leave(places)?)?;
+        lab.leave(places)?;
     }
-    Ok(if well {
+    let program = options.keep.then(lab_program).transpose()?;
+    report.closing(&ending::hints(program.as_deref(), &parties))?;
+    Ok(if well && works {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -263,11 +263,21 @@ fn print(text: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The caller's PATH, with the folder of `routed` and `lab` on nodes before it, and those that only
+/// root's PATH leads to after it.
+fn search_path() -> OsString {
+    let own = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let mut path = OsString::from("PATH=/opt/flatland:");
+    path.push(own);
+    path.push(":/usr/sbin:/sbin");
+    path
+}
+
 /// A shell, or another command, in a place of the kept lab.
 fn enter_place(name: &str, command: Vec<OsString>) -> Result<ExitStatus> {
     let kept = Kept::find()?;
     let place = kept.place(name)?;
-    let mut words: Vec<OsString> = vec!["env".into(), "HOME=/root".into()];
+    let mut words: Vec<OsString> = vec!["env".into(), "HOME=/root".into(), search_path()];
     if command.is_empty() {
         let shell = ["sh", "bash"][usize::from(Path::new("/bin/bash").exists())];
         words.extend([format!("PS1={name}# ").into(), shell.into()]);

@@ -16,6 +16,7 @@ pub struct Pod<'a> {
     machine: &'a Machine,
     name: String,
     netns: String,
+    args: String,
     attached: Option<Attached>,
 }
 
@@ -28,8 +29,16 @@ impl<'a> Pod<'a> {
             machine,
             name: name.to_owned(),
             netns: format!("/run/netns/{name}"),
+            args: String::new(),
             attached: None,
         })
+    }
+
+    /// The same, with a name in Kubernetes: in `CNI_ARGS`, as runtimes pass it.
+    #[must_use]
+    pub fn named(self, namespace: &str, name: &str) -> Self {
+        let args = format!("IgnoreUnknown=1;K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name}");
+        Self { args, ..self }
     }
 
     /// ADD, through the conflist in the node's /etc/cni/net.d.
@@ -89,7 +98,7 @@ impl<'a> Pod<'a> {
             container_id: &self.name,
             netns: &self.netns,
             interface: "eth0",
-            args: "",
+            args: &self.args,
         }
     }
 

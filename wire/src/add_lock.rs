@@ -18,7 +18,7 @@ pub struct AddLock {
 impl AddLock {
     /// Begins to make the attachment with this host end; `None` while another process does. Where
     /// such sockets cannot be had, nobody is kept from anything.
-    pub fn begin(host_end: &str) -> Option<Self> {
+    pub fn acquire(host_end: &str) -> Option<Self> {
         match address(host_end).and_then(|name| UnixDatagram::bind_addr(&name)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
             bound => Some(Self {
@@ -29,7 +29,7 @@ impl AddLock {
 }
 
 /// Whether an ADD is making the attachment with this host end.
-pub fn is_under_way(host_end: &str) -> bool {
+pub fn is_held(host_end: &str) -> bool {
     let knock = || UnixDatagram::unbound()?.connect_addr(&address(host_end)?);
     knock().is_ok()
 }
@@ -45,13 +45,13 @@ mod tests {
     #[test]
     fn only_one_makes_an_attachment_and_others_can_tell() {
         let (one, other) = ("flat-test-one", "flat-test-other");
-        assert!(!is_under_way(one));
-        let making = AddLock::begin(one);
-        assert!(making.is_some() && AddLock::begin(one).is_none());
-        assert!(is_under_way(one) && !is_under_way(other));
-        assert!(AddLock::begin(other).is_some());
+        assert!(!is_held(one));
+        let making = AddLock::acquire(one);
+        assert!(making.is_some() && AddLock::acquire(one).is_none());
+        assert!(is_held(one) && !is_held(other));
+        assert!(AddLock::acquire(other).is_some());
         drop(making);
-        assert!(!is_under_way(one));
-        assert!(AddLock::begin(one).is_some());
+        assert!(!is_held(one));
+        assert!(AddLock::acquire(one).is_some());
     }
 }

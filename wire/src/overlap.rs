@@ -46,7 +46,7 @@ impl Overlap {
     }
 
     /// The first there is among the addresses that the kernel lists.
-    pub fn look(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Option<Self>, Error> {
+    pub fn find_in_kernel(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Option<Self>, Error> {
         let addresses = socket.addresses(None)?;
         let is_network = |own: &&Address| own.link != LOOPBACK || !is_node_address(own.address);
         let found = addresses.iter().filter(is_network).find_map(|own| {
@@ -131,10 +131,11 @@ mod tests {
     fn the_kernel_is_asked_for_addresses_and_the_name_of_the_link() {
         let mut socket = Socket::open().unwrap();
         assert_eq!(
-            Overlap::look(&mut socket, &["198.51.100.0/24".parse().unwrap()]).unwrap(),
+            Overlap::find_in_kernel(&mut socket, &["198.51.100.0/24".parse().unwrap()]).unwrap(),
             None
         );
-        let found = Overlap::look(&mut socket, &["127.0.0.0/8".parse().unwrap()]).unwrap();
+        let found =
+            Overlap::find_in_kernel(&mut socket, &["127.0.0.0/8".parse().unwrap()]).unwrap();
         assert_eq!(found.unwrap().link, "lo");
     }
 }

@@ -11,7 +11,7 @@ use crate::netlink::{Link, Mac};
 const HOST_END: &str = "flat";
 
 /// The host end's name: `flat` and 11 hexadecimal digits, 15 bytes in all.
-pub fn host_interface(network: &str, attachment: &Attachment) -> String {
+pub fn host_interface_name(network: &str, attachment: &Attachment) -> String {
     let digest = u128::from_be_bytes(digest(network, attachment));
     format!("{HOST_END}{:011x}", digest >> (128 - 11 * 4))
 }
@@ -19,7 +19,7 @@ pub fn host_interface(network: &str, attachment: &Attachment) -> String {
 /// Whether a link of this name and hardware address is the host end of some attachment of some
 /// network. Both come from one hash, of which the name has the first 44 bits and the address those
 /// from the 33rd on, but for five: they have to agree on the seven that are left.
-pub fn is_host_end(name: &str, mac: Mac) -> bool {
+pub fn is_host_interface(name: &str, mac: Mac) -> bool {
     let digits = name.strip_prefix(HOST_END).unwrap_or_default();
     let is_hash = digits.len() == 11 && !digits.contains('+');
     let hash = u64::from_str_radix(digits, 16).ok().filter(|_| is_hash);
@@ -33,7 +33,7 @@ pub fn is_host_end(name: &str, mac: Mac) -> bool {
 /// The hardware addresses of the host end and of the pod end: unicast, locally administered and
 /// administratively assigned (IEEE 802c: the second digit is 2), so that udev leaves them alone;
 /// never equal, because the lowest bit of the first digit tells them apart.
-pub fn macs(network: &str, attachment: &Attachment) -> (Mac, Mac) {
+pub fn mac_addresses(network: &str, attachment: &Attachment) -> (Mac, Mac) {
     let digest = digest(network, attachment);
     let mac = |start: usize, mark: u8| {
         let mut mac = [0; 6];
@@ -64,12 +64,14 @@ pub fn is_removed(link: &Link) -> bool {
 /// born with its alias. What stays so was left by an ADD that was cut short.
 ///
 /// Nobody else's link passes: it has to be a veth without an alias, with a name as only we give
-/// them, and with a hardware address that goes with that name ([`is_host_end`]).
+/// them, and with a hardware address that goes with that name ([`is_host_interface`]).
 pub fn is_unfinished(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth")
         && link.alias.is_none()
         && !is_removed(link)
-        && link.mac.is_some_and(|mac| is_host_end(&link.name, mac))
+        && link
+            .mac
+            .is_some_and(|mac| is_host_interface(&link.name, mac))
 }
 
 #[cfg(test)]
@@ -83,8 +85,8 @@ mod tests {
     #[test]
     fn names_and_addresses_of_an_attachment_never_change_between_releases() {
         let eth0 = attachment("c1", "eth0");
-        assert_eq!(host_interface("flatland", &eth0), "flatd9fa313d28e");
-        let (host, pod) = macs("flatland", &eth0);
+        assert_eq!(host_interface_name("flatland", &eth0), "flatd9fa313d28e");
+        let (host, pod) = mac_addresses("flatland", &eth0);
         assert_eq!(host.to_string(), "22:e3:eb:e3:dd:59");
         assert_eq!(pod.to_string(), "72:9f:24:f6:90:16");
     }
@@ -101,10 +103,10 @@ mod tests {
             ("b", "bc", "d"),
         ] {
             let attachment = attachment(id, interface);
-            let name = host_interface(network, &attachment);
+            let name = host_interface_name(network, &attachment);
             assert_eq!(name.len(), 15);
             assert!(names.insert(name));
-            let (host, pod) = macs(network, &attachment);
+            let (host, pod) = mac_addresses(network, &attachment);
             assert_eq!((host.0[0] & 0x1f, pod.0[0] & 0x1f), (0x02, 0x12));
             assert!(addresses.insert(host) && addresses.insert(pod));
         }
@@ -113,8 +115,8 @@ mod tests {
     fn unfinished(container_id: &str) -> Link {
         let attachment = Attachment::new(container_id, "eth0").unwrap();
         Link {
-            name: host_interface("flatland", &attachment),
-            mac: Some(macs("flatland", &attachment).0),
+            name: host_interface_name("flatland", &attachment),
+            mac: Some(mac_addresses("flatland", &attachment).0),
             kind: Some("veth".to_owned()),
             ..Link::default()
         }

@@ -14,7 +14,7 @@ pub fn table() -> TableId {
 
 /// Whether the guard is there, in the network namespace of the calling thread. It stays when `routed`
 /// ends.
-pub fn is_there() -> Result<bool, Error> {
+pub fn is_installed() -> Result<bool, Error> {
     let chain = Socket::open()?.base_chain(&table(), CHAIN)?;
     Ok(chain.is_some_and(|chain| chain.size > 0))
 }

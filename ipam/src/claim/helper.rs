@@ -24,7 +24,7 @@ const HEADROOM: Duration = Duration::from_millis(500);
 pub struct DirectClient;
 
 impl ClaimClient for DirectClient {
-    fn ask(
+    fn request(
         &self,
         call: &Call,
         want: &ClaimRequest,
@@ -45,7 +45,7 @@ impl ClaimClient for DirectClient {
         Ok(tracing::subscriber::with_default(log, || asking.run(want)))
     }
 
-    fn is_there(&self, _: &Call) -> Result<(), Error> {
+    fn check_available(&self, _: &Call) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -60,7 +60,7 @@ pub struct ClaimProgram {
 impl Program for ClaimProgram {
     fn add(&self, call: &Call) -> Result<Success, Error> {
         let (want, within) = ClaimRequest::parse(&self.arguments)?;
-        DirectClient.ask(call, &want, within)??;
+        DirectClient.request(call, &want, within)??;
         Ok(Success::default())
     }
 
@@ -111,7 +111,7 @@ impl ClaimCall<'_> {
             ClaimRequest::Further { pod_cidr, seen } => {
                 self.subnets.refuse_overlap()?;
                 self.ask(async |registry, machine| {
-                    owned::further(registry, folder, node, machine, pod_cidr, seen).await
+                    owned::claim_further(registry, folder, node, machine, pod_cidr, seen).await
                 })
             }
         };
@@ -134,7 +134,7 @@ impl ClaimCall<'_> {
             change()
         };
         let asked = self.ask(async |registry, machine| {
-            owned::renew_in_peace(registry, folder, node, machine, &alone).await
+            owned::renew_under_lock(registry, folder, node, machine, &alone).await
         });
         // Without an answer ADD goes on with what there is.
         let unasked = |msg| Err(Error::new(code::TRY_AGAIN, msg));
@@ -173,6 +173,6 @@ impl ClaimCall<'_> {
         let result = runtime.block_on(async { timeout(left, claim).await });
         // One of its threads may still wait for a name to be resolved; we do not.
         runtime.shutdown_background();
-        result.map_err(|_| self.subnets.late(self.within))
+        result.map_err(|_| self.subnets.timed_out(self.within))
     }
 }

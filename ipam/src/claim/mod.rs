@@ -11,14 +11,14 @@ use wire::cni::{Call, Delegate, Error, code};
 use wire::conf::CLAIM_PROGRAM;
 
 use crate::claim::request::ClaimRequest;
-use crate::runtime::tell;
+use crate::runtime::warn;
 use crate::subnets::Subnets;
 
 /// Somebody who asks the registry on behalf of an ADD.
 pub trait ClaimClient {
     /// Asks for what is wanted, in the network of `call`, for `within` at most, and writes down what
     /// came of it. The error outside is that nobody could ask, the one inside is the answer.
-    fn ask(
+    fn request(
         &self,
         call: &Call,
         want: &ClaimRequest,
@@ -26,7 +26,7 @@ pub trait ClaimClient {
     ) -> Result<Result<(), Error>, Error>;
 
     /// An error if nobody could ask.
-    fn is_there(&self, call: &Call) -> Result<(), Error>;
+    fn check_available(&self, call: &Call) -> Result<(), Error>;
 }
 
 /// Asks by a program of its own, `flatland-claim`. What talks to etcd is twice as much code as all the
@@ -36,17 +36,17 @@ pub trait ClaimClient {
 pub struct HelperClient;
 
 impl ClaimClient for HelperClient {
-    fn ask(
+    fn request(
         &self,
         call: &Call,
         want: &ClaimRequest,
         within: Duration,
     ) -> Result<Result<(), Error>, Error> {
-        Delegate::beside(call, CLAIM_PROGRAM)?.ask(call, &want.arguments(within))
+        Delegate::find_helper(call, CLAIM_PROGRAM)?.run_helper(call, &want.arguments(within))
     }
 
-    fn is_there(&self, call: &Call) -> Result<(), Error> {
-        Delegate::beside(call, CLAIM_PROGRAM).map(drop)
+    fn check_available(&self, call: &Call) -> Result<(), Error> {
+        Delegate::find_helper(call, CLAIM_PROGRAM).map(drop)
     }
 }
 
@@ -82,7 +82,7 @@ impl<'a> AddClaims<'a> {
     }
 
     /// Claims a subnet of each pod CIDR of which the node owns none; whether there were such.
-    pub(crate) fn missing(&self) -> Result<bool, Error> {
+    pub(crate) fn claim_missing(&self) -> Result<bool, Error> {
         let are_missing = self.subnets.are_missing()?;
         if are_missing {
             self.claim(&ClaimRequest::Missing)?;
@@ -91,16 +91,16 @@ impl<'a> AddClaims<'a> {
     }
 
     /// Claims another subnet of `pod_cidr`, as those in `seen` are used up.
-    pub(crate) fn further(&self, pod_cidr: IpNet, seen: Vec<IpNet>) -> Result<(), Error> {
+    pub(crate) fn claim_further(&self, pod_cidr: IpNet, seen: Vec<IpNet>) -> Result<(), Error> {
         self.claim(&ClaimRequest::Further { pod_cidr, seen })
     }
 
     fn claim(&self, want: &ClaimRequest) -> Result<(), Error> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(self.subnets.late(PATIENCE));
+            return Err(self.subnets.timed_out(PATIENCE));
         }
-        self.asker.ask(self.call, want, left)?
+        self.asker.request(self.call, want, left)?
     }
 
     /// Takes subnets off the node's file that the registry has given to others, as it may have
@@ -114,7 +114,7 @@ impl<'a> AddClaims<'a> {
         }
         let asked = self
             .asker
-            .ask(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
+            .request(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
         let (error, is_settled) = match asked {
             Ok(Ok(())) => return Ok(true),
             // What the file says may be wrong, and could not be put right.
@@ -122,7 +122,7 @@ impl<'a> AddClaims<'a> {
             Ok(Err(error)) => (error, true),
             Err(error) => (error, false),
         };
-        tell(&format!(
+        warn(&format!(
             "cannot ask whether the subnets in {} are still those of node {}, and goes on with \
              them: {}",
             self.subnets.folder.display(),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     impl ClaimClient for FakeClient {
-        fn ask(
+        fn request(
             &self,
             _: &Call,
             want: &ClaimRequest,
@@ -163,7 +163,7 @@ mod tests {
                 .map_err(error)
         }
 
-        fn is_there(&self, _: &Call) -> Result<(), Error> {
+        fn check_available(&self, _: &Call) -> Result<(), Error> {
             Ok(())
         }
     }
@@ -225,7 +225,9 @@ mod tests {
             until: Instant::now(),
             ..AddClaims::new(&call, &told, &subnets)
         };
-        let error = claims.further(config.pod_cidrs[0], Vec::new()).unwrap_err();
+        let error = claims
+            .claim_further(config.pod_cidrs[0], Vec::new())
+            .unwrap_err();
         assert_eq!(error.code, code::TRY_AGAIN);
         assert!(error.msg.contains("within 5 s"), "{error}");
         assert_eq!(*told.wanted.borrow(), []);

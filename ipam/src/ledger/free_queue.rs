@@ -46,7 +46,7 @@ impl<'a> FreeQueue<'a> {
     /// Replaces a queue that is lost, and reports what else is not as we left it.
     fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
         let truth = DiskScan::read(disk, subnet, now)?;
-        truth.report_damage(disk, subnet)?;
+        truth.warn_of_damage(disk, subnet)?;
         Self::rebuild(disk, subnet, &truth)
     }
 
@@ -96,11 +96,11 @@ impl<'a> FreeQueue<'a> {
 
     /// What the subnet has to offer. Passes over hints that are not true any more.
     pub(crate) fn stock(&mut self, request: &AddressRequest<'_>) -> Result<NextAddresses, Error> {
-        let oldest = match self.oldest(request)? {
+        let oldest = match self.longest_freed(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
                 *self = Self::recover(self.disk, &self.subnet, request.now)?;
-                match self.oldest(request)? {
+                match self.longest_freed(request)? {
                     Found::Freed(oldest) => oldest,
                     Found::Damage => None,
                 }
@@ -108,12 +108,12 @@ impl<'a> FreeQueue<'a> {
         };
         Ok(NextAddresses {
             subnet: self.subnet,
-            fresh: self.fresh(request)?,
+            fresh: self.next_unused(request)?,
             oldest,
         })
     }
 
-    fn fresh(&mut self, request: &AddressRequest<'_>) -> Result<Option<IpAddr>, Error> {
+    fn next_unused(&mut self, request: &AddressRequest<'_>) -> Result<Option<IpAddr>, Error> {
         let skip = |next| allocator::skip(&self.subnet, next, request.exclude);
         while let Some(next) = self.header.next.and_then(skip) {
             let held = is_held(self.disk, next)?;
@@ -127,7 +127,7 @@ impl<'a> FreeQueue<'a> {
         Ok(None)
     }
 
-    fn oldest(&mut self, request: &AddressRequest<'_>) -> Result<Found, Error> {
+    fn longest_freed(&mut self, request: &AddressRequest<'_>) -> Result<Found, Error> {
         let mut line = [0; LINE];
         while self.header.head < self.records {
             let offset = queue_format::offset(self.header.head);
@@ -152,7 +152,7 @@ impl<'a> FreeQueue<'a> {
     }
 
     /// Moves on past `choice`, which has been claimed.
-    pub(crate) fn take(mut self, choice: &Choice) -> Result<(), Error> {
+    pub(crate) fn advance_past(mut self, choice: &Choice) -> Result<(), Error> {
         match choice {
             Choice::Fresh(subnet, address) => self.header.next = allocator::after(subnet, *address),
             Choice::Again(..) => self.header.head += 1,

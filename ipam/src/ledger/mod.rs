@@ -1,7 +1,7 @@
 //! The ledger of one network on one node: which attachment holds which address.
 //!
 //! No process keeps it. Whoever wants to change it locks the folder, for microseconds, and makes
-//! a few steps (see [`crate::ledger::disk`]) whose order is such that it can be cut between any two:
+//! a few steps (see [`crate::ledger::ledger_disk`]) whose order is such that it can be cut between any two:
 //!
 //! - ADD: the attachment's link, then the address file, with all its content in one step.
 //! - DEL: the address file, in one step, to the freed ones; then the link.
@@ -101,7 +101,7 @@ impl Ledger {
     /// The error that a session ended with, once the session is over: that no address is free may
     /// be because of files that are not ours, and finding them takes longer than others should
     /// wait.
-    pub fn explain(&self, error: Error) -> Error {
+    pub fn with_context(&self, error: Error) -> Error {
         let Error::Exhausted { subnets, .. } = error else {
             return error;
         };
@@ -140,7 +140,7 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Lets `attachment` hold one address of each of the request's pools, or none at all.
     /// `describe` makes the content of the file of an address from that subnet.
-    pub fn hold(
+    pub fn allocate(
         &self,
         attachment: &Attachment,
         request: &AddressRequest<'_>,
@@ -156,16 +156,16 @@ impl<'a> Session<'a> {
         let chosen = pools
             .map(|pool| match request.fixed_of(pool) {
                 Some(address) => Ok((self.find(address, pool, request)?, None)),
-                None => self.choose(pool, request),
+                None => self.choose_each(pool, request),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut choices = Vec::with_capacity(chosen.len());
         for (choice, hints) in chosen {
             let allocation = describe(choice.subnet());
             if let Err(error) = self.claim(attachment, &choice, &allocation) {
-                return Err(self.undo(attachment, request.now, error));
+                return Err(self.roll_back(attachment, request.now, error));
             }
-            if let Some(Err(error)) = hints.map(|hints| hints.take(&choice)) {
+            if let Some(Err(error)) = hints.map(|hints| hints.advance_past(&choice)) {
                 // The address is claimed: the next one to look will pass over this hint.
                 self.disk.warn(error.to_string());
             }
@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
 
     /// The address that would be handed out next, without handing it out. If there seems to be
     /// none the queues are written anew before that is believed.
-    fn choose(
+    fn choose_each(
         &self,
         subnets: &[IpNet],
         request: &AddressRequest<'_>,
@@ -217,11 +217,11 @@ impl<'a> Session<'a> {
     }
 
     /// Whether ADD would find an address in each of the request's pools.
-    pub fn could_hold(&self, request: &AddressRequest<'_>) -> Result<(), Error> {
+    pub fn has_free_address(&self, request: &AddressRequest<'_>) -> Result<(), Error> {
         request
             .pools
             .iter()
-            .try_for_each(|pool| self.choose(pool, request).map(drop))
+            .try_for_each(|pool| self.choose_each(pool, request).map(drop))
     }
 
     fn claim(
@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
     }
 
     /// Gives back what an ADD got before it failed with `error`.
-    fn undo(&self, attachment: &Attachment, now: Duration, error: Error) -> Error {
+    fn roll_back(&self, attachment: &Attachment, now: Duration, error: Error) -> Error {
         match self.free(attachment, now) {
             Ok(_) => error,
             Err(second) => Error::Several(vec![error, second]),

@@ -95,7 +95,7 @@ impl Session<'_> {
             Ok(None) => Ok(false),
             Ok(Some(allocation)) if !allocation.is_of(attachment) => Ok(false),
             Ok(Some(allocation)) => {
-                self.put_back(address, &[allocation.subnet], now)?;
+                self.free_address(address, &[allocation.subnet], now)?;
                 Ok(true)
             }
             Err(damage @ Error::Damaged { .. }) => {
@@ -103,7 +103,7 @@ impl Session<'_> {
                 if !self.disk.address(address).is_file() || self.is_linked(address, link)? {
                     return Ok(false);
                 }
-                self.put_back(address, &self.queues_with(address)?, now)?;
+                self.free_address(address, &self.queues_with(address)?, now)?;
                 Ok(true)
             }
             Err(error) => Err(error),
@@ -113,7 +113,7 @@ impl Session<'_> {
     /// Moves the file of `address` to the freed ones. The record for the queue comes first: if we
     /// are cut in between it is passed over, as the address is not free; the other way round the
     /// address would be forgotten.
-    pub(crate) fn put_back(
+    pub(crate) fn free_address(
         &self,
         address: IpAddr,
         subnets: &[IpNet],

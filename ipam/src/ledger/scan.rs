@@ -61,7 +61,7 @@ impl DiskScan {
     }
 
     /// Lets people know of the files that keep addresses of `subnet` without saying for whom.
-    pub(crate) fn report_damage(&self, disk: &Disk, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) fn warn_of_damage(&self, disk: &Disk, subnet: &IpNet) -> Result<(), Error> {
         let mut held = self.held.iter().filter(|it| subnet.contains(*it));
         held.try_for_each(|address| report_damage(disk, *address))
     }

@@ -17,7 +17,7 @@ impl Session<'_> {
     /// Frees what every attachment except those in `valid` holds, as of `now` (time since boot).
     /// Does all that it can before it reports what it could not: files that do not say who holds
     /// an address, among others. Returns the addresses that it freed.
-    pub fn keep_only(
+    pub fn retain_only(
         &self,
         valid: &BTreeSet<Attachment>,
         now: Duration,
@@ -31,7 +31,7 @@ impl Session<'_> {
             {
                 continue;
             }
-            match self.put_back(address, &[allocation.subnet], now) {
+            match self.free_address(address, &[allocation.subnet], now) {
                 Ok(()) => freed.push(address),
                 Err(error) => errors.push(error),
             }
@@ -59,7 +59,7 @@ impl Session<'_> {
         if self.disk.allocation(address)?.as_ref() != Some(allocation) {
             return Ok(false);
         }
-        self.put_back(address, &[allocation.subnet], now)?;
+        self.free_address(address, &[allocation.subnet], now)?;
         if let Ok(attachment) = allocation.attachment() {
             let link = self.disk.link(&attachment, family(address));
             if target(&link) == Some(address) {

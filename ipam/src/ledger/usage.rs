@@ -26,7 +26,7 @@ pub struct SubnetUsage {
 
 impl SubnetUsage {
     /// How many can be handed out without hurry.
-    pub fn ready(&self) -> u128 {
+    pub fn available(&self) -> u128 {
         let not = u128::from(self.held) + u128::from(self.cooling);
         self.capacity.saturating_sub(not)
     }
@@ -72,7 +72,7 @@ impl Session<'_> {
     /// the node's subnets. ADD reads that list while the ledger is locked, as it is now, so nobody
     /// is given an address of it from here on. What is remembered of its addresses goes too.
     /// Returns whether it did.
-    pub fn let_go<E: From<Error>>(
+    pub fn release_subnet<E: From<Error>>(
         &self,
         subnet: &IpNet,
         take_off: impl FnOnce() -> Result<(), E>,

@@ -110,8 +110,8 @@ impl Node {
         };
         let ledger = self.ledger(fate)?;
         let describe = |subnet| describe(who, subnet);
-        let choices = ledger.lock()?.hold(who, &request, describe);
-        let choices = choices.map_err(|error| ledger.explain(error))?;
+        let choices = ledger.lock()?.allocate(who, &request, describe);
+        let choices = choices.map_err(|error| ledger.with_context(error))?;
         Ok(choices.iter().map(Choice::address).collect())
     }
 
@@ -141,7 +141,7 @@ impl Node {
         fate: Fate,
     ) -> Result<Vec<IpAddr>, Error> {
         match self.existing(fate)? {
-            Some(ledger) => ledger.lock()?.keep_only(valid, now),
+            Some(ledger) => ledger.lock()?.retain_only(valid, now),
             None => Ok(Vec::new()),
         }
     }
@@ -155,7 +155,7 @@ impl Node {
             Ok(())
         };
         let ledger = self.ledger(fate);
-        let result = ledger.and_then(|ledger| ledger.lock()?.let_go(subnet, take_off));
+        let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, take_off));
         (result, done.get())
     }
 

@@ -27,7 +27,7 @@ fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
     ledger
         .lock()
         .unwrap()
-        .hold(&pod(name), &request, describe)
+        .allocate(&pod(name), &request, describe)
         .unwrap();
     ledger.warnings()
 }

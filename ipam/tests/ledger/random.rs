@@ -233,7 +233,7 @@ impl Model {
             .filter(|it| subnet.contains(it))
             .count();
         assert_eq!(usage.held, held as u64, "{usage:?}");
-        assert_eq!(usage.ready(), ready as u128, "{usage:?}");
+        assert_eq!(usage.available(), ready as u128, "{usage:?}");
         usage.held
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use wire::cni::{Attachment, Dns, Success, Version};
 use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
 
-use super::{Expected, LinkSide, Observed, findings};
+use super::{Expected, LinkSide, Observed, compare};
 use crate::spoof_guard::GUARDED;
 use crate::wiring::{Wanted, Wiring};
 
@@ -67,7 +67,11 @@ fn after_add(wiring: &Wiring) -> Observed {
     Observed {
         inside: made(&wiring.pod_requests(INSIDE), inside),
         outside: made(
-            &[wiring.host_requests(OUTSIDE), wiring.acquaintance(OUTSIDE)].concat(),
+            &[
+                wiring.host_requests(OUTSIDE),
+                wiring.neighbour_requests(OUTSIDE),
+            ]
+            .concat(),
             outside,
         ),
         spoof_guard: GUARDED,
@@ -90,7 +94,7 @@ fn found(version: Version, change: impl FnOnce(&mut Observed, &mut Success)) -> 
     let mut observed = after_add(&wiring);
     let mut result = result(&wiring, version);
     change(&mut observed, &mut result);
-    findings(&Expected::new(wiring, &result), &observed)
+    compare(&Expected::new(wiring, &result), &observed)
 }
 
 fn inside(observed: &mut Observed) -> &mut Link {

@@ -76,12 +76,12 @@ pub(crate) struct Wanted<'a> {
 impl Wiring {
     /// The wiring for one attachment.
     pub(crate) fn new(wanted: &Wanted<'_>) -> Self {
-        let (host_mac, pod_mac) = pod_link::macs(wanted.network, wanted.attachment);
+        let (host_mac, pod_mac) = pod_link::mac_addresses(wanted.network, wanted.attachment);
         let pod_name = wanted.attachment.interface();
         let addresses: Vec<IpAddr> = wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect();
         let settings = wanted.settings.iter();
         Self {
-            host_name: pod_link::host_interface(wanted.network, wanted.attachment),
+            host_name: pod_link::host_interface_name(wanted.network, wanted.attachment),
             host_mac,
             pod_name: pod_name.to_owned(),
             pod_mac: wanted.mac.unwrap_or(pod_mac),

@@ -132,7 +132,7 @@ impl Wiring {
     /// notices that the host end came up without a carrier, some time afterwards
     /// (`neigh_carrier_down`). The IPv6 gateway's address comes last, as the kernel finishes it in
     /// the background (`addrconf_dad_work`), under the lock that all of ADD needs too.
-    pub(crate) fn acquaintance(&self, link: u32) -> Vec<Request> {
+    pub(crate) fn neighbour_requests(&self, link: u32) -> Vec<Request> {
         let neighbour = |address: &IpAddr| Neighbour {
             link,
             address: *address,

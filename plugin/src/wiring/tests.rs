@@ -111,7 +111,7 @@ fn the_host_knows_the_pods_mac_and_lets_the_pod_change_it() {
         format!("ip neighbour replace {address} lladdr {mac} dev if7 nud reachable extern_learn")
     };
     assert_eq!(
-        commands(&wiring.acquaintance(LINK)),
+        commands(&wiring.neighbour_requests(LINK)),
         [
             "ip link show if7".to_owned(),
             known("10.244.7.3"),
@@ -133,7 +133,7 @@ fn a_pod_of_one_family_gets_nothing_of_the_other() {
                 "{command}"
             );
         }
-        let host = [wiring.host_requests(LINK), wiring.acquaintance(LINK)].concat();
+        let host = [wiring.host_requests(LINK), wiring.neighbour_requests(LINK)].concat();
         let host = commands(&host);
         let has = |what: &str| host.iter().any(|command| command.contains(what));
         let v4 = absent == "::";
@@ -257,7 +257,7 @@ fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
         occupied: &[],
     });
     assert_eq!(wiring.pair(3).peer_mac.to_string(), "02:00:00:00:00:07");
-    let known = commands(&wiring.acquaintance(LINK));
+    let known = commands(&wiring.neighbour_requests(LINK));
     assert!(
         known[1].contains("10.244.7.3 lladdr 02:00:00:00:00:07"),
         "{}",

@@ -11,7 +11,7 @@ use super::Etcd;
 use super::forget::NodeFootprint;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
-use crate::etcd::snapshot::{gets, kv, place};
+use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
 use crate::liveness::{Absent, Census, Forgotten};
@@ -38,10 +38,10 @@ impl Etcd {
         let look = async |limit| {
             let (key, first) = (self.keys.presences(), first.clone());
             let get = |client| async move { kv(&client).get(key, Some(first)).await };
-            self.once(limit, get).await
+            self.with_session(limit, get).await
         };
         let mut patience = Patience::new(&self.policy);
-        let reply = self.persist(&mut patience, look).await?;
+        let reply = self.retry_idempotent(&mut patience, look).await?;
         let found: Vec<_> = reply
             .kvs()
             .iter()
@@ -51,8 +51,8 @@ impl Etcd {
         let read = |node| TxnOp::get(self.keys.node(node), Some(count.clone()));
         let txn = Txn::new().and_then(found.iter().map(read).collect::<Vec<_>>());
         let look = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.persist(&mut patience, look).await?;
-        let registered = gets(&reply).map(|record| record.count() > 0);
+        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let registered = get_replies(&reply).map(|record| record.count() > 0);
         let mut both = found.into_iter().zip(registered);
         Ok(both.find_map(|(node, is_registered)| is_registered.then_some(node)))
     }
@@ -67,8 +67,8 @@ impl Etcd {
         ]);
         let mut patience = Patience::new(&self.policy);
         let look = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.persist(&mut patience, look).await?;
-        let replies: Vec<_> = gets(&reply).collect();
+        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let replies: Vec<_> = get_replies(&reply).collect();
         let [records, presences, counts] = &replies[..] else {
             return Err(self.unreachable("the reply is incomplete".to_owned()));
         };
@@ -114,7 +114,7 @@ impl Etcd {
             .and_then([TxnOp::put(self.keys.absence(node), count, None)]);
         let reply = self.transaction(txn, self.policy.request).await;
         match reply {
-            Ok(reply) if reply.succeeded() => Ok(Some(place(reply.header()).1)),
+            Ok(reply) if reply.succeeded() => Ok(Some(position_of(reply.header()).1)),
             Err(RequestError::Refused(error)) => Err(*error),
             // Whether it was written shows at the next look.
             Ok(_) | Err(_) => Ok(None),
@@ -139,7 +139,7 @@ impl Etcd {
     ) -> Result<Option<Forgotten>, Error> {
         let mut patience = Patience::new(&self.policy);
         let grant = |limit| self.lease(pause, limit);
-        let lease = self.persist(&mut patience, grant).await?;
+        let lease = self.retry_idempotent(&mut patience, grant).await?;
         let mut forgotten: Option<Forgotten> = None;
         let decide = |traces: NodeFootprint| {
             if traces.node_revision != absent.record || traces.presence_revision != 0 {
@@ -164,7 +164,8 @@ impl Etcd {
                 otherwise: None,
             })
         };
-        self.settle(|limit| self.traces(node, limit), decide).await
+        self.read_decide_commit(|limit| self.footprint(node, limit), decide)
+            .await
     }
 
     /// That nobody else may be forgotten is noted for as long as the lease lasts, if it is not yet.
@@ -182,7 +183,7 @@ impl Etcd {
         let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
         let grant =
             |client: Client| async move { client.lease_client().grant(seconds, None).await };
-        Ok(self.once(limit, grant).await?.id())
+        Ok(self.with_session(limit, grant).await?.id())
     }
 }
 

@@ -9,7 +9,7 @@ use wire::node::NodeName;
 use super::Etcd;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
-use crate::etcd::snapshot::{gets, place};
+use crate::etcd::snapshot::{get_replies, position_of};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
 use crate::liveness::{Forget, Forgotten};
@@ -79,10 +79,11 @@ impl Etcd {
             let end = traces.fit_one().then(|| Forget::Done(forgotten.clone()));
             Ok(Next::Commit(traces.deletion(node, force), end))
         };
-        self.settle(|limit| self.traces(node, limit), decide).await
+        self.read_decide_commit(|limit| self.footprint(node, limit), decide)
+            .await
     }
 
-    pub(super) async fn traces(
+    pub(super) async fn footprint(
         &self,
         node: &NodeName,
         limit: Duration,
@@ -94,8 +95,8 @@ impl Etcd {
             TxnOp::get(self.keys.subnets(), Some(claims)),
         ]);
         let reply = self.transaction(txn, limit).await?;
-        let (_, revision) = place(reply.header());
-        let mut replies = gets(&reply);
+        let (_, revision) = position_of(reply.header());
+        let mut replies = get_replies(&reply);
         let (Some(record), Some(presence), Some(mut page)) =
             (replies.next(), replies.next(), replies.next())
         else {
@@ -144,7 +145,7 @@ impl Etcd {
             let writes = vec![write];
             Ok(Next::Commit(Transaction { conditions, writes }, end))
         };
-        self.settle(
+        self.read_decide_commit(
             |limit| self.claim_of(subnet, node, limit),
             |view| match view.claim {
                 _ if view.node_revision != 0 => Ok(Next::Return(false)),

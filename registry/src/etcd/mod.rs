@@ -62,7 +62,7 @@ impl Etcd {
 
     /// Makes one request, over a new connection if there is none, and does not wait longer than
     /// `limit` for it. After [`RequestError::Lost`] the request may or may not have been carried out.
-    async fn once<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
+    async fn with_session<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
     where
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
@@ -76,12 +76,12 @@ impl Etcd {
                 ));
             }
         };
-        self.ask(&session, limit.saturating_sub(began.elapsed()), request)
+        self.request(&session, limit.saturating_sub(began.elapsed()), request)
             .await
     }
 
-    /// As [`Etcd::once`], over this connection.
-    async fn ask<T, R, F>(
+    /// As [`Etcd::with_session`], over this connection.
+    async fn request<T, R, F>(
         &self,
         on: &Session,
         limit: Duration,
@@ -101,13 +101,13 @@ impl Etcd {
             ))),
         };
         if let Err(RequestError::Lost(_)) = result {
-            self.give_up(on).await;
+            self.drop_session(on).await;
         }
         result
     }
 
     /// Pauses before a request that failed is made again; the error says why it is not.
-    async fn retry(
+    async fn pause_before_retry(
         &self,
         patience: &mut Patience,
         began: Instant,
@@ -144,7 +144,7 @@ impl Etcd {
 
     /// The next request makes a new connection, to another endpoint perhaps, and with the
     /// certificates that are in the files by then.
-    async fn give_up(&self, session: &Session) {
+    async fn drop_session(&self, session: &Session) {
         let mut current = self.session.lock().await;
         if current
             .as_ref()

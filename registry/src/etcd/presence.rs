@@ -92,7 +92,7 @@ impl PresenceTask {
     /// Writes the key on a new lease, if this machine holds the name.
     async fn announce(&mut self) -> Result<Grant, PresenceState> {
         let limit = self.etcd.policy.request;
-        let revision = self.held().await?;
+        let revision = self.own_record_revision().await?;
         let watch = self.watch().await.ok();
         let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
             .unwrap_or(i64::MAX)
@@ -100,7 +100,7 @@ impl PresenceTask {
         let asked = Instant::now();
         let granted = self
             .etcd
-            .once(limit, |client| async move {
+            .with_session(limit, |client| async move {
                 client.lease_client().grant(seconds, None).await
             })
             .await?;
@@ -120,7 +120,7 @@ impl PresenceTask {
             ]);
         let reply = self
             .etcd
-            .once(limit, |client| async move { kv(&client).txn(txn).await })
+            .with_session(limit, |client| async move { kv(&client).txn(txn).await })
             .await?;
         if !reply.succeeded() {
             return Err(PresenceState::Lost {
@@ -144,12 +144,12 @@ impl PresenceTask {
     }
 
     /// The revision of the node's record, if it is this machine's.
-    async fn held(&self) -> Result<i64, PresenceState> {
+    async fn own_record_revision(&self) -> Result<i64, PresenceState> {
         let key = self.etcd.keys.node(&self.node);
         let asked = key.clone();
         let reply = self
             .etcd
-            .once(self.etcd.policy.request, |client| async move {
+            .with_session(self.etcd.policy.request, |client| async move {
                 kv(&client).get(asked, None).await
             })
             .await?;
@@ -231,8 +231,8 @@ impl PresenceTask {
         let key = self.etcd.keys.presence(&self.node);
         let count = GetOptions::new().with_count_only();
         let look = |client| async move { kv(&client).get(key, Some(count)).await };
-        let renewal = Box::pin(self.etcd.once(limit, renew));
-        let look = Box::pin(self.etcd.once(limit, look));
+        let renewal = Box::pin(self.etcd.with_session(limit, renew));
+        let look = Box::pin(self.etcd.with_session(limit, look));
         let (is_renewed, found) = tokio::join!(renewal, look);
         if !is_renewed? {
             return Ok(Some("the lease ran out"));
@@ -248,7 +248,7 @@ impl PresenceTask {
         let revoke =
             |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
         // If it cannot be reached, the lease runs out by itself.
-        if let Err(failure) = self.etcd.once(REVOKE, revoke).await {
+        if let Err(failure) = self.etcd.with_session(REVOKE, revoke).await {
             tracing::debug!(node = %self.node, ?failure, "the presence was not withdrawn");
         }
     }

@@ -57,7 +57,7 @@ fn end_of(prefix: &str) -> Vec<u8> {
 }
 
 /// The cluster and the revision that a reply is of.
-pub(super) fn place(header: Option<&ResponseHeader>) -> (u64, i64) {
+pub(super) fn position_of(header: Option<&ResponseHeader>) -> (u64, i64) {
     header.map_or((0, 0), |header| (header.cluster_id(), header.revision()))
 }
 
@@ -75,7 +75,7 @@ impl Etcd {
             .with_range(end_of(prefix))
             .with_limit(PAGE)
             .with_revision(revision);
-        self.once(self.policy.request, |client| async move {
+        self.with_session(self.policy.request, |client| async move {
             kv(&client).get(from, Some(options)).await
         })
         .await
@@ -84,7 +84,7 @@ impl Etcd {
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, Error> {
         let mut patience = Patience::new(&self.policy);
         let read = async |_| self.read_all().await;
-        let (snapshot, _) = self.persist(&mut patience, read).await?;
+        let (snapshot, _) = self.retry_idempotent(&mut patience, read).await?;
         Ok(snapshot)
     }
 
@@ -94,11 +94,11 @@ impl Etcd {
         let from = base.to_owned();
         let options = GetOptions::new().with_prefix().with_limit(PAGE);
         let mut page = self
-            .once(self.policy.request, |client| async move {
+            .with_session(self.policy.request, |client| async move {
                 kv(&client).get(from, Some(options)).await
             })
             .await?;
-        let (cluster, revision) = place(page.header());
+        let (cluster, revision) = position_of(page.header());
         let mut snapshot = Snapshot {
             revision,
             cluster,
@@ -134,7 +134,7 @@ impl Etcd {
 
     /// Whether etcd's history still leads through `position`, so that what happened since can be
     /// had by watching from there. [`RequestError::NotThere`] means that it does not, too.
-    pub(super) async fn has(&self, position: &Position) -> Result<bool, RequestError> {
+    pub(super) async fn is_in_history(&self, position: &Position) -> Result<bool, RequestError> {
         if position.witnesses.is_empty() {
             return Ok(false);
         }
@@ -148,8 +148,9 @@ impl Etcd {
             .collect();
         let txn = Txn::new().and_then(reads);
         let reply = self.transaction(txn, self.policy.request).await?;
-        let (cluster, _) = place(reply.header());
-        let mut found = gets(&reply).map(|get| get.kvs().first().map(KeyValue::mod_revision));
+        let (cluster, _) = position_of(reply.header());
+        let mut found =
+            get_replies(&reply).map(|get| get.kvs().first().map(KeyValue::mod_revision));
         Ok(cluster == position.cluster
             && position
                 .witnesses
@@ -159,7 +160,7 @@ impl Etcd {
 }
 
 /// The replies to the reads among a transaction's operations, in their order.
-pub(super) fn gets(reply: &TxnResponse) -> impl Iterator<Item = GetResponse> {
+pub(super) fn get_replies(reply: &TxnResponse) -> impl Iterator<Item = GetResponse> {
     reply
         .op_responses()
         .into_iter()

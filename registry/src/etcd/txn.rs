@@ -34,7 +34,7 @@ impl Etcd {
     /// Looks, decides, and commits what was decided; all over again while something else was
     /// written meanwhile, and when there is no answer, for as long as the patience lasts. What was
     /// committed without an answer is seen by the next look.
-    pub(super) async fn settle<V, T, F>(
+    pub(super) async fn read_decide_commit<V, T, F>(
         &self,
         look: impl Fn(Duration) -> F,
         mut decide: impl FnMut(V) -> Result<Next<T>, Error>,
@@ -45,7 +45,7 @@ impl Etcd {
         let mut patience = Patience::new(&self.policy);
         loop {
             let ((conditions, writes), end, otherwise) =
-                match decide(self.persist(&mut patience, &look).await?)? {
+                match decide(self.retry_idempotent(&mut patience, &look).await?)? {
                     Next::Return(value) => return Ok(value),
                     Next::Commit(transaction, end) => (self.encode(&transaction), end, None),
                     Next::Once {
@@ -62,7 +62,8 @@ impl Etcd {
                 Ok(reply) if reply.succeeded() => end,
                 Ok(_) => otherwise,
                 Err(failure) => {
-                    self.retry(&mut patience, began, failure).await?;
+                    self.pause_before_retry(&mut patience, began, failure)
+                        .await?;
                     None
                 }
             };
@@ -74,7 +75,7 @@ impl Etcd {
 
     /// Makes an attempt that may be made twice, again and again for as long as the patience lasts.
     /// It is given how long it may take.
-    pub(super) async fn persist<T, F>(
+    pub(super) async fn retry_idempotent<T, F>(
         &self,
         patience: &mut Patience,
         attempt: impl Fn(Duration) -> F,
@@ -86,7 +87,7 @@ impl Etcd {
             let began = Instant::now();
             match attempt(patience.limit(self.policy.request)).await {
                 Ok(value) => return Ok(value),
-                Err(failure) => self.retry(patience, began, failure).await?,
+                Err(failure) => self.pause_before_retry(patience, began, failure).await?,
             }
         }
     }
@@ -121,7 +122,7 @@ impl Etcd {
         txn: Txn,
         limit: Duration,
     ) -> Result<TxnResponse, RequestError> {
-        self.once(limit, |client| async move { kv(&client).txn(txn).await })
+        self.with_session(limit, |client| async move { kv(&client).txn(txn).await })
             .await
     }
 

@@ -10,7 +10,7 @@ use wire::node::NodeName;
 use super::Etcd;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
-use crate::etcd::snapshot::{gets, kv, place};
+use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::keys::Key;
 use crate::policy::Patience;
 use crate::protocol::{ClaimView, Claimed, RegistryView};
@@ -24,7 +24,7 @@ impl Etcd {
     pub(super) async fn is_agreed(&self, limit: Duration) -> Result<bool, RequestError> {
         let key = self.keys.config();
         let get = |client| async move { kv(&client).get(key, None).await };
-        let reply = self.once(limit, get).await?;
+        let reply = self.with_session(limit, get).await?;
         match reply.kvs().first() {
             Some(config) => Ok(self.check_config(config).map(|_| true)?),
             None => Ok(false),
@@ -73,7 +73,7 @@ impl Etcd {
             let reply = self.transaction(txn, limit).await?;
             self.view_of(node, &reply).await
         };
-        self.persist(patience, look).await
+        self.retry_idempotent(patience, look).await
     }
 
     /// The view in the reply to a transaction that read it, with the claims that found no place in it.
@@ -82,7 +82,7 @@ impl Etcd {
         node: &NodeName,
         reply: &TxnResponse,
     ) -> Result<RegistryView, RequestError> {
-        let mut replies = gets(reply);
+        let mut replies = get_replies(reply);
         let (Some(config), Some(record), Some(presence), Some(claims)) = (
             replies.next(),
             replies.next(),
@@ -91,7 +91,7 @@ impl Etcd {
         ) else {
             return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };
-        let (cluster, revision) = place(reply.header());
+        let (cluster, revision) = position_of(reply.header());
         let (record, node_revision) = self.record_of(node, &record)?;
         let mut view = RegistryView {
             network: self.network.clone(),
@@ -139,7 +139,7 @@ impl Etcd {
         ];
         let txn = Txn::new().and_then(reads);
         let reply = self.transaction(txn, limit).await?;
-        let mut replies = gets(&reply);
+        let mut replies = get_replies(&reply);
         let (Some(claim), Some(record)) = (replies.next(), replies.next()) else {
             return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };

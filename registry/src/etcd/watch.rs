@@ -47,7 +47,7 @@ impl From<RequestError> for WatchEnd {
 
 impl Etcd {
     /// Starts the task that follows; it ends when the receiver is dropped.
-    pub(crate) fn follow(self: Arc<Self>) -> mpsc::Receiver<Event> {
+    pub(crate) fn watch_loop(self: Arc<Self>) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(QUEUE);
         let closed = events.clone();
         let follower = Follower {
@@ -74,7 +74,7 @@ impl Etcd {
         options: WatchOptions,
     ) -> Result<WatchStream, RequestError> {
         let limit = self.policy.request;
-        self.ask(session, limit, |client| async move {
+        self.request(session, limit, |client| async move {
             let mut watch = client
                 .watch_client()
                 .max_decoding_message_size(LARGEST_REPLY);
@@ -133,7 +133,7 @@ impl Follower {
     async fn watch(&mut self) -> Result<std::convert::Infallible, WatchEnd> {
         let session = self.etcd.session().await?;
         let (mut position, reset) = match &self.position {
-            Some(position) if self.etcd.has(position).await? => (position.clone(), None),
+            Some(position) if self.etcd.is_in_history(position).await? => (position.clone(), None),
             _ => {
                 let (snapshot, position) = self.etcd.read_all().await?;
                 (position, Some(snapshot))
@@ -158,9 +158,9 @@ impl Follower {
                 Err(error) => Err(error::failure(&session.endpoint, &error)),
             };
             let passed_on = match reply {
-                Ok(reply) => self.pass_on(&mut position, &reply).await,
+                Ok(reply) => self.forward(&mut position, &reply).await,
                 Err(failure) => {
-                    self.etcd.give_up(&session).await;
+                    self.etcd.drop_session(&session).await;
                     Err(WatchEnd::Failed(failure))
                 }
             };
@@ -171,19 +171,19 @@ impl Follower {
         }
     }
 
-    async fn pass_on(
+    async fn forward(
         &self,
         position: &mut Position,
         reply: &WatchResponse,
     ) -> Result<(), WatchEnd> {
-        for (revision, changes) in self.news(position, reply)? {
+        for (revision, changes) in self.changes_in(position, reply)? {
             self.send(Event::Changes { revision, changes }).await?;
         }
         Ok(())
     }
 
     /// What is new in `reply`, by revision; the position moves past it.
-    fn news(
+    fn changes_in(
         &self,
         position: &mut Position,
         reply: &WatchResponse,

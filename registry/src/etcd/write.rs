@@ -26,7 +26,7 @@ impl Etcd {
             conditions: vec![Condition::new(Key::Config, 0)],
             writes: vec![Write::Config],
         };
-        self.settle(
+        self.read_decide_commit(
             |limit| self.is_agreed(limit),
             |is_agreed| {
                 Ok(if is_agreed {
@@ -58,7 +58,7 @@ impl Etcd {
                 registration,
                 cluster: view.cluster,
             };
-            let commit = match protocol::next(&view, me, want, &tried)? {
+            let commit = match protocol::next_step(&view, me, want, &tried)? {
                 NextStep::Commit(commit) => commit,
                 NextStep::Done(subnets) => {
                     return Ok(outcome(
@@ -83,7 +83,8 @@ impl Etcd {
                 }
                 Err(failure) => {
                     // Whether it happened is not known: look, before anything else is tried.
-                    self.retry(&mut patience, began, failure).await?;
+                    self.pause_before_retry(&mut patience, began, failure)
+                        .await?;
                     tried.pending.extend(commit.claims);
                     registered = Some(commit.name.registration);
                     view = self.view(me.node, &mut patience).await?;
@@ -112,7 +113,7 @@ impl Etcd {
     }
 
     pub(crate) async fn release(&self, me: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
-        self.settle(
+        self.read_decide_commit(
             |limit| self.claim_of(subnet, me.node, limit),
             |view| {
                 let transaction = protocol::release(&view, me, subnet)?;

@@ -57,14 +57,14 @@ fn decide(at: &Situation) -> Look {
         written: Vec::new(),
         races: at.races.into(),
     };
-    match protocol::next(&at.sight.view(), me, want, &tried) {
+    match protocol::next_step(&at.sight.view(), me, want, &tried) {
         Ok(step) => carry(at.aim, me, step),
         // Another machine has the name, and the subnets with it.
         Err(Error::NodeTaken { .. }) => Look::Answered(Aim::Renew, Subnets::default()),
         Err(Error::Exhausted { .. }) if at.aim == Aim::Renew => {
             // Those that others have are not handed out from any more.
             let want = Goal::Kept { keep: &file };
-            let kept = protocol::next(&at.sight.view(), me, want, &tried);
+            let kept = protocol::next_step(&at.sight.view(), me, want, &tried);
             carry(Aim::Renew, me, kept.expect("nothing is chosen"))
         }
         Err(Error::Exhausted { .. }) => Look::Idle,

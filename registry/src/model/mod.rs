@@ -1,7 +1,7 @@
 //! The claim protocol under a model checker: every order of steps, growing and giving back, killed
 //! processes, lost replies, reboots, take-over and forgetting.
 //!
-//! The decisions and the transactions are the code's own ([`crate::protocol::next`],
+//! The decisions and the transactions are the code's own ([`crate::protocol::next_step`],
 //! [`crate::protocol::Commit`], [`crate::protocol::release`]); the model has an etcd that carries them
 //! out, and a network that does not, or does so late. There are two subnets.
 //!

@@ -8,7 +8,7 @@ use crate::protocol::transaction::{Transaction, Write};
 /// A key and the revision that it was last written at.
 ///
 /// Revisions are counted for each key, and only as far as it matters: [`ABSENT`] if the key does
-/// not exist, [`PRESENT`] if it does; a write makes that one more, until [`Entry::settle`] has told
+/// not exist, [`PRESENT`] if it does; a write makes that one more, until [`Entry::read_decide_commit`] has told
 /// every request on the way what it missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Entry<T> {

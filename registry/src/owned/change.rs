@@ -17,7 +17,7 @@ use crate::registry::Registry;
 ///
 /// A claim that the registry has for the node already and the file lacks, as a process leaves it
 /// that is killed in the middle of this, is adopted before another is made.
-pub async fn further(
+pub async fn claim_further(
     registry: &Registry,
     folder: &Path,
     node: &NodeName,
@@ -46,7 +46,7 @@ pub async fn further(
         known: Some(&known.subnets),
     };
     let outcome = registry.acquire(me, want, left).await;
-    shortage::note(folder, &[*pod_cidr], outcome.as_ref().err());
+    shortage::record(folder, &[*pod_cidr], outcome.as_ref().err());
     if let Err(Error::NodeTaken { .. }) = &outcome {
         // The subnets went with the name: take them off the file.
         return renew_locked(registry, folder, node, machine, left, AT_ONCE).await;

@@ -20,7 +20,7 @@ use crate::protocol::{Claimant, Goal, Registration};
 use crate::records::Network;
 use crate::registry::Registry;
 
-pub use change::{disown, further, give_back};
+pub use change::{claim_further, disown, give_back};
 
 /// Calls the function that it is given while nobody hands out addresses: what that takes off the
 /// file is not handed out afterwards, not even by who began before.
@@ -60,7 +60,7 @@ impl Owned {
         files::write(&path(folder), self)
     }
 
-    fn without_any(&self) -> Self {
+    fn empty(&self) -> Self {
         Self {
             subnets: Vec::new(),
             ..self.clone()
@@ -69,7 +69,7 @@ impl Owned {
 
     /// Whether `node` needs nothing of the registry to serve this network: a subnet of each pod
     /// CIDR is there.
-    pub fn is_enough(&self, node: &NodeName, conf: &IpamConfig) -> bool {
+    pub fn has_all_families(&self, node: &NodeName, conf: &IpamConfig) -> bool {
         let network = Network::from(conf);
         self.node == *node
             && network.pod_cidrs.iter().all(|pod_cidr| {
@@ -98,7 +98,7 @@ pub async fn ensure(
     let known = || match Owned::load(folder) {
         // Renewing deals with it.
         Err(Error::CorruptFile { .. }) => Ok(None),
-        known => known.map(|known| known.filter(|known| known.is_enough(node, conf))),
+        known => known.map(|known| known.filter(|known| known.has_all_families(node, conf))),
     };
     if let Some(known) = known()? {
         return Ok(known);
@@ -124,11 +124,11 @@ pub async fn renew(
     node: &NodeName,
     machine: &str,
 ) -> Result<Owned, Error> {
-    renew_in_peace(registry, folder, node, machine, AT_ONCE).await
+    renew_under_lock(registry, folder, node, machine, AT_ONCE).await
 }
 
 /// As [`renew`], with subnets that are lost taken off the file [`UnderLedgerLock`].
-pub async fn renew_in_peace(
+pub async fn renew_under_lock(
     registry: &Registry,
     folder: &Path,
     node: &NodeName,
@@ -159,7 +159,7 @@ async fn renew_locked(
         addresses: None,
     };
     let acquired = registry.acquire(me, Goal::Subnets { keep }, patience).await;
-    shortage::note(
+    shortage::record(
         folder,
         &lacking(registry.network(), keep),
         acquired.as_ref().err(),
@@ -169,7 +169,7 @@ async fn renew_locked(
         Err(taken @ Error::NodeTaken { .. }) => {
             if let Some(known) = known.filter(|known| !known.subnets.is_empty()) {
                 // The other machine hands out from them.
-                bring_together(folder, Some(&known), &known.without_any(), in_peace)?;
+                reconcile_file(folder, Some(&known), &known.empty(), in_peace)?;
             }
             return Err(taken);
         }
@@ -178,7 +178,7 @@ async fn renew_locked(
             let kept = registry.acquire(me, Goal::Kept { keep }, patience).await?;
             (kept, Some(exhausted))
         }
-        Err(error) => return Err(naming(damage, error)),
+        Err(error) => return Err(with_damaged_file(damage, error)),
     };
     if let Some((path, why)) = damage {
         tracing::warn!("{} was unusable ({why}); written anew", path.display());
@@ -192,7 +192,7 @@ async fn renew_locked(
         node: node.clone(),
         subnets: in_order(keep, &outcome.subnets),
     };
-    bring_together(folder, known.as_ref(), &owned, in_peace)?;
+    reconcile_file(folder, known.as_ref(), &owned, in_peace)?;
     refusal.map_or(Ok(owned), Err)
 }
 
@@ -206,7 +206,7 @@ fn lacking(network: &Network, subnets: &[IpNet]) -> Vec<IpNet> {
 }
 
 /// The error that names the file too, if that is damaged and cannot be written anew either.
-fn naming(damage: Option<(PathBuf, String)>, error: Error) -> Error {
+fn with_damaged_file(damage: Option<(PathBuf, String)>, error: Error) -> Error {
     match (damage, error) {
         (Some((path, why)), error @ Error::Unreachable { .. }) => {
             let why = format!("{why}; and it cannot be written anew: {}", error.message());
@@ -217,7 +217,7 @@ fn naming(damage: Option<(PathBuf, String)>, error: Error) -> Error {
 }
 
 /// Writes down what the node owns, where that is not what was `known`, and says what it lost.
-fn bring_together(
+fn reconcile_file(
     folder: &Path,
     known: Option<&Owned>,
     owned: &Owned,

@@ -22,11 +22,11 @@ fn path(folder: &Path) -> PathBuf {
 /// Notes that no subnet of `pod_cidrs` can be claimed because of `why`, or that they can. The
 /// caller holds the lock of the folder. What cannot be noted is only logged: it changes nothing
 /// about what can be claimed.
-pub(super) fn note(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
+pub(super) fn record(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
     if pod_cidrs.is_empty() {
         return;
     }
-    let mut known = recall(folder);
+    let mut known = read(folder);
     let before = known.len();
     for pod_cidr in pod_cidrs {
         match why {
@@ -49,7 +49,7 @@ pub(super) fn note(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
 
 /// The pod CIDRs of which this node could not claim a subnet when it last tried, not long ago, and
 /// why not. A file that cannot be read says nothing.
-pub fn recall(folder: &Path) -> BTreeMap<IpNet, String> {
+pub fn read(folder: &Path) -> BTreeMap<IpNet, String> {
     let path = path(folder);
     match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
         // From the future, if the clock was set back.
@@ -79,19 +79,19 @@ mod tests {
             excluded: 0,
             by_node: BTreeMap::new(),
         };
-        assert!(recall(folder.path()).is_empty());
-        note(folder.path(), &[v4, v6], Some(&why));
-        assert_eq!(recall(folder.path())[&v4], why.message());
-        note(folder.path(), &[v4], None);
-        assert_eq!(recall(folder.path()).into_keys().collect::<Vec<_>>(), [v6]);
+        assert!(read(folder.path()).is_empty());
+        record(folder.path(), &[v4, v6], Some(&why));
+        assert_eq!(read(folder.path())[&v4], why.message());
+        record(folder.path(), &[v4], None);
+        assert_eq!(read(folder.path()).into_keys().collect::<Vec<_>>(), [v6]);
 
         let file = fs::File::open(path(folder.path())).unwrap();
         file.set_modified(SystemTime::now() - FRESH).unwrap();
-        assert!(recall(folder.path()).is_empty());
-        note(folder.path(), &[v6], None);
+        assert!(read(folder.path()).is_empty());
+        record(folder.path(), &[v6], None);
         assert!(!path(folder.path()).exists());
 
         fs::write(path(folder.path()), "{").unwrap();
-        assert!(recall(folder.path()).is_empty());
+        assert!(read(folder.path()).is_empty());
     }
 }

@@ -136,7 +136,7 @@ impl Commit {
 }
 
 /// Decides what `me` does next.
-pub(crate) fn next(
+pub(crate) fn next_step(
     view: &RegistryView,
     me: Claimant<'_>,
     want: Goal<'_>,
@@ -145,12 +145,12 @@ pub(crate) fn next(
     let name = hold(view, me)?;
     let (claims, adopted, outcome) = match want {
         Goal::Name => Default::default(),
-        Goal::Kept { keep } => all(view, me, keep, tried, again(view, keep)),
+        Goal::Kept { keep } => claim_all(view, me, keep, tried, reclaimable(view, keep)),
         Goal::Subnets { keep } => {
-            let claims = missing(view, me, again(view, keep), tried)?;
-            all(view, me, keep, tried, claims)
+            let claims = with_missing(view, me, reclaimable(view, keep), tried)?;
+            claim_all(view, me, keep, tried, claims)
         }
-        Goal::Further { pod_cidr, known } => further(view, me, pod_cidr, known, tried)?,
+        Goal::Further { pod_cidr, known } => claim_further(view, me, pod_cidr, known, tried)?,
     };
     let is_nothing = claims.is_empty() && adopted.is_empty();
     if is_nothing && name.write.is_none() && view.network_revision != 0 {
@@ -170,7 +170,7 @@ pub(crate) fn next(
 type ClaimPlan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
 
 /// All that the registry has for the node, and `claims` besides.
-fn all(
+fn claim_all(
     view: &RegistryView,
     me: Claimant<'_>,
     keep: &[IpNet],
@@ -188,7 +188,7 @@ fn all(
 }
 
 /// Those of `keep` that nobody has.
-fn again(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
+fn reclaimable(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
     let pools: Vec<Pool> = view.network.pools().map(|pool| view.pool(pool)).collect();
     let is_free = |subnet: &&IpNet| pools.iter().any(|pool| pool.is_free(subnet));
     let free = keep.iter().filter(is_free);
@@ -196,7 +196,7 @@ fn again(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
 }
 
 /// `claims`, and one subnet of each pod CIDR of which there would be none.
-fn missing(
+fn with_missing(
     view: &RegistryView,
     me: Claimant<'_>,
     mut claims: BTreeSet<IpNet>,
@@ -211,7 +211,7 @@ fn missing(
     Ok(claims)
 }
 
-fn further(
+fn claim_further(
     view: &RegistryView,
     me: Claimant<'_>,
     pod_cidr: &IpNet,

@@ -62,7 +62,7 @@ fn commit_after(view: &RegistryView, want: Goal<'_>, tried: &Attempts) -> Commit
         machine: OURS,
         addresses: None,
     };
-    match next(view, me, want, tried).unwrap() {
+    match next_step(view, me, want, tried).unwrap() {
         NextStep::Commit(commit) => commit,
         NextStep::Done(subnets) => panic!("done with {subnets:?}"),
     }
@@ -75,7 +75,7 @@ fn done(view: &RegistryView, want: Goal<'_>) -> Vec<IpNet> {
         machine: OURS,
         addresses: None,
     };
-    match next(view, me, want, &Attempts::default()).unwrap() {
+    match next_step(view, me, want, &Attempts::default()).unwrap() {
         NextStep::Done(subnets) => subnets,
         NextStep::Commit(commit) => panic!("not done: {commit:?}"),
     }
@@ -195,7 +195,7 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
         machine: OURS,
         addresses: None,
     };
-    match next(&seen, me, further, &Attempts::default()) {
+    match next_step(&seen, me, further, &Attempts::default()) {
         Err(Error::Exhausted {
             total, excluded, ..
         }) => assert_eq!((total, excluded), (4, 3)),
@@ -279,7 +279,7 @@ fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
         addresses: None,
     };
     let pod_cidr = net("10.0.0.0/22");
-    match next(
+    match next_step(
         &seen,
         me,
         Goal::Further {

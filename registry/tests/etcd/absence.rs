@@ -13,7 +13,7 @@ const V4: &str = "10.244.0.0/16";
 const PAUSE: Duration = Duration::from_secs(2);
 
 async fn present(registry: &Registry, node: &NodeName) -> PresenceHandle {
-    let handle = registry.present(node, MACHINE, presence("1"));
+    let handle = registry.keep_presence(node, MACHINE, presence("1"));
     let mut state = handle.state();
     let present = state.wait_for(|state| *state == PresenceState::Present);
     timeout(DEADLINE, present).await.unwrap().unwrap();

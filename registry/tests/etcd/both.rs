@@ -80,12 +80,9 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
     let snapshot = registry.snapshot().await.unwrap();
     assert_eq!(snapshot.nodes[&a], other);
     assert_eq!(snapshot.subnets.len(), 3);
-    assert_eq!(
-        crate::support::reset(&mut registry.follow()).await,
-        snapshot
-    );
+    assert_eq!(crate::support::reset(&mut registry.watch()).await, snapshot);
 
-    let handle = registry.present(&a, OTHER_MACHINE, presence("1"));
+    let handle = registry.keep_presence(&a, OTHER_MACHINE, presence("1"));
     handle
         .state()
         .wait_for(|state| *state == PresenceState::Present)
@@ -133,7 +130,7 @@ async fn the_local_registry_is_in_a_file_that_is_named_when_it_is_damaged() {
         error.to_string().contains(file.to_str().unwrap()),
         "{error}"
     );
-    let why = match crate::support::event(&mut open().follow()).await {
+    let why = match crate::support::event(&mut open().watch()).await {
         Event::Disconnected { why } => why,
         other => panic!("expected the reason, got {other:?}"),
     };
@@ -146,7 +143,7 @@ async fn following_the_local_registry_says_it_once_and_stays() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
     registry.agree().await.unwrap();
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     crate::support::reset(&mut events).await;
     let quiet = tokio::time::timeout(std::time::Duration::from_millis(300), events.recv()).await;
     assert!(quiet.is_err(), "{quiet:?}");

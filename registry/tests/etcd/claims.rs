@@ -225,7 +225,7 @@ async fn two_machines_cannot_be_one_node() {
     let theirs = record(OTHER_MACHINE, &["192.168.1.99"]);
     registry.register(&name, &ours).await.unwrap();
     let subnet = registry.claim(&name, MACHINE, &net(V4)).await.unwrap();
-    let handle = registry.present(&name, MACHINE, presence("1"));
+    let handle = registry.keep_presence(&name, MACHINE, presence("1"));
     handle
         .state()
         .wait_for(|state| *state == registry::PresenceState::Present)

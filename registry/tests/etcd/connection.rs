@@ -120,7 +120,7 @@ async fn following_moves_on_to_another_endpoint() {
         Proxy::to(etcd.address()).await,
     ];
     let endpoints = proxies.each_ref().map(Proxy::endpoint);
-    let mut events = open(&conf(&[&endpoints[0], &endpoints[1]])).follow();
+    let mut events = open(&conf(&[&endpoints[0], &endpoints[1]])).watch();
     reset(&mut events).await;
     for proxy in &proxies {
         for other in &proxies {

@@ -59,7 +59,7 @@ pub(crate) async fn follow_until(
 async fn changes_come_one_revision_at_a_time() {
     let etcd = etcd().await;
     let registry = open(&conf(&[&etcd.endpoint()]));
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     let before = reset(&mut events).await;
     assert_eq!(before.network.as_ref(), Some(registry.network()));
 
@@ -102,7 +102,7 @@ async fn changes_come_one_revision_at_a_time() {
 #[tokio::test]
 async fn damaged_records_come_as_rejected_and_go_when_they_are_mended() {
     let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let mut snapshot = reset(&mut events).await;
     let steps: [(&str, Option<&str>, usize, usize); 6] = [
         (SUBNET, Some("garbage"), 0, 1),
@@ -132,7 +132,7 @@ async fn damaged_records_come_as_rejected_and_go_when_they_are_mended() {
 #[tokio::test]
 async fn a_restart_of_etcd_is_one_outage_and_nothing_is_missed() {
     let mut etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     reset(&mut events).await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     changes(&mut events).await;
@@ -159,7 +159,7 @@ async fn a_restart_of_etcd_is_one_outage_and_nothing_is_missed() {
 async fn what_happens_while_the_connection_is_cut_comes_afterwards() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    let mut events = open(&conf(&[&proxy.endpoint()])).watch();
     reset(&mut events).await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     changes(&mut events).await;
@@ -185,7 +185,7 @@ async fn what_happens_while_the_connection_is_cut_comes_afterwards() {
 async fn a_connection_that_falls_silent_is_noticed() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    let mut events = open(&conf(&[&proxy.endpoint()])).watch();
     reset(&mut events).await;
     proxy.stall();
     let began = Instant::now();
@@ -208,7 +208,7 @@ async fn a_connection_that_falls_silent_is_noticed() {
 async fn following_starts_before_etcd_does() {
     let mut etcd = etcd().await;
     etcd.stop();
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let why = disconnected(&mut events).await;
     assert!(why.contains("refused"), "{why}");
     etcd.start_again();
@@ -220,11 +220,11 @@ async fn following_starts_before_etcd_does() {
 async fn dropping_the_receiver_ends_the_watch() {
     let etcd = etcd().await;
     let registry = open(&conf(&[&etcd.endpoint()]));
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     reset(&mut events).await;
     drop(events);
     // Neither the task nor its connection keeps the runtime busy: a second follower starts afresh.
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     reset(&mut events).await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     assert_eq!(

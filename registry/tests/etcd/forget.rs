@@ -23,7 +23,7 @@ async fn all_that_a_forgotten_node_had_goes_in_one_revision_and_nothing_of_other
     let first = registry.claim(&a, MACHINE, &net(V4)).await.unwrap();
     let second = registry.claim(&a, MACHINE, &net(V4)).await.unwrap();
     let other = registry.claim(&b, MACHINE, &net(V4)).await.unwrap();
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     reset(&mut events).await;
 
     let Forget::Done(gone) = registry.forget(&a, false).await.unwrap() else {
@@ -51,7 +51,7 @@ async fn a_node_that_is_present_is_forgotten_only_by_force() {
     let a = node("a");
     registry.register(&a, &record(MACHINE, &[])).await.unwrap();
     registry.claim(&a, MACHINE, &net(V4)).await.unwrap();
-    let handle = registry.present(&a, MACHINE, presence("1"));
+    let handle = registry.keep_presence(&a, MACHINE, presence("1"));
     let mut state = handle.state();
     let present = state.wait_for(|state| *state == PresenceState::Present);
     timeout(DEADLINE, present).await.unwrap().unwrap();
@@ -94,7 +94,7 @@ async fn a_subnet_that_nobody_owns_is_shown_to_be_let_go() {
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (gone, subnet) = (node("gone"), net("10.244.3.0/24"));
     registry.agree().await.unwrap();
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     reset(&mut events).await;
 
     assert!(registry.disclaim(&gone, &subnet).await.unwrap());

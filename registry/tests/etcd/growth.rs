@@ -37,7 +37,7 @@ async fn further(
     seen: &[IpNet],
 ) -> Result<Owned, Error> {
     let (registry, pod_cidr) = (open(conf, folder), net(POD_CIDR));
-    owned::further(&registry, folder, &node(name), MACHINE, &pod_cidr, seen).await
+    owned::claim_further(&registry, folder, &node(name), MACHINE, &pod_cidr, seen).await
 }
 
 async fn give_back(conf: &IpamConfig, folder: &Path, subnet: &IpNet) -> Result<bool, Box<Error>> {
@@ -96,7 +96,7 @@ async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_aga
     for part in ["all 4 subnets", POD_CIDR, "3 by a", "1 by b"] {
         assert!(error.message().contains(part), "{error}");
     }
-    let noted = shortage::recall(folder.path());
+    let noted = shortage::read(folder.path());
     assert_eq!(noted[&net(POD_CIDR)], error.message());
     assert_eq!(noted.len(), 1, "the other family has enough");
 
@@ -104,7 +104,7 @@ async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_aga
     let b = node("b");
     registry.release(&b, MACHINE, &others[0]).await.unwrap();
     further(&conf, folder.path(), "a", &seen).await.unwrap();
-    assert!(shortage::recall(folder.path()).is_empty());
+    assert!(shortage::read(folder.path()).is_empty());
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
     let elsewhere = tempfile::tempdir().unwrap();
     let taken = owned::renew(&registry, elsewhere.path(), &node("a"), OTHER_MACHINE).await;
     assert_eq!(taken.unwrap().subnets.len(), 3);
-    let _present = registry.present(&node("a"), OTHER_MACHINE, presence("s1"));
+    let _present = registry.keep_presence(&node("a"), OTHER_MACHINE, presence("s1"));
     until("the other machine's presence", || async {
         let snapshot = registry.snapshot().await.unwrap();
         snapshot.presence.get(&node("a")).cloned()

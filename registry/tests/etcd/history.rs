@@ -8,7 +8,7 @@ use crate::support::{changes, conf, net, node, open, reset};
 async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    let mut events = open(&conf(&[&proxy.endpoint()])).watch();
     reset(&mut events).await;
     proxy.stall();
     proxy.cut();
@@ -35,7 +35,7 @@ async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
 async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    let mut events = open(&conf(&[&proxy.endpoint()])).watch();
     reset(&mut events).await;
     proxy.stall();
     proxy.cut();
@@ -56,7 +56,7 @@ async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
 #[tokio::test]
 async fn compaction_under_a_watch_loses_nothing() {
     let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let mut snapshot = reset(&mut events).await;
     for round in 0..50 {
         etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
@@ -69,7 +69,7 @@ async fn compaction_under_a_watch_loses_nothing() {
 #[tokio::test]
 async fn a_slow_receiver_gets_everything_later() {
     let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let mut snapshot = reset(&mut events).await;
     for round in 0..300 {
         etcd.put(SUBNET, &format!(r#"{{"node":"n{round}"}}"#)).await;
@@ -82,7 +82,7 @@ async fn a_slow_receiver_gets_everything_later() {
 async fn an_etcd_that_lost_its_data_leads_to_a_fresh_snapshot() {
     let mut etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
-    let mut events = open(&conf(&[&proxy.endpoint()])).follow();
+    let mut events = open(&conf(&[&proxy.endpoint()])).watch();
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     let mut snapshot = reset(&mut events).await;
     follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;
@@ -105,7 +105,7 @@ async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
     etcd.stop();
     let backup = etcd.back_up();
     etcd.start_again();
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     reset(&mut events).await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     changes(&mut events).await;
@@ -119,7 +119,7 @@ async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
 #[tokio::test]
 async fn a_change_of_the_config_leads_to_a_fresh_snapshot() {
     let etcd = etcd().await;
-    let mut events = open(&conf(&[&etcd.endpoint()])).follow();
+    let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     let mut snapshot = reset(&mut events).await;
     follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "a").await;

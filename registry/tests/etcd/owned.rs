@@ -54,7 +54,7 @@ async fn the_first_time_claims_one_subnet_of_each_family_and_the_next_asks_nobod
     );
 
     drop(etcd);
-    assert!(owned.is_enough(&node("a"), &conf(&[NOWHERE])));
+    assert!(owned.has_all_families(&node("a"), &conf(&[NOWHERE])));
     assert_eq!(ensure(&conf(&[NOWHERE]), &state, "a").await.unwrap(), owned);
 }
 
@@ -161,7 +161,7 @@ async fn a_second_family_is_added_to_what_is_there() {
         ..owned.clone()
     };
     half.store(folder.path()).unwrap();
-    assert!(!half.is_enough(&node("a"), &both));
+    assert!(!half.has_all_families(&node("a"), &both));
     assert_eq!(ensure(&both, folder.path(), "a").await.unwrap(), owned);
 }
 
@@ -248,7 +248,7 @@ async fn a_file_of_another_node_name_is_not_believed() {
     let conf = conf(&[&etcd.endpoint()]);
     let folder = tempfile::tempdir().unwrap();
     let first = ensure(&conf, folder.path(), "a").await.unwrap();
-    assert!(!first.is_enough(&node("b"), &conf));
+    assert!(!first.has_all_families(&node("b"), &conf));
     let second = ensure(&conf, folder.path(), "b").await.unwrap();
     assert_eq!(second.node, node("b"));
     assert!(all_differ(&[first.subnets, second.subnets].concat()));
@@ -268,7 +268,7 @@ async fn a_machine_whose_name_is_taken_claims_nothing_until_it_is_free() {
         .claim(&node("a"), OTHER_MACHINE, &conf.pod_cidrs[0])
         .await
         .unwrap();
-    let handle = registry.present(&node("a"), OTHER_MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), OTHER_MACHINE, presence("1"));
     handle
         .state()
         .wait_for(|state| *state == registry::PresenceState::Present)

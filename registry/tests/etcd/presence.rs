@@ -40,9 +40,9 @@ async fn until_present(handle: &PresenceHandle) {
 async fn a_presence_outlives_its_lease_while_it_is_kept_and_goes_when_it_is_stopped() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     reset(&mut events).await;
-    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     until_present(&handle).await;
     assert_eq!(
         changes(&mut events).await.1,
@@ -61,7 +61,7 @@ async fn a_presence_outlives_its_lease_while_it_is_kept_and_goes_when_it_is_stop
 async fn a_dropped_presence_goes_too() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
-    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     until_present(&handle).await;
     drop(handle);
     until("the key to go", || async {
@@ -75,7 +75,7 @@ async fn a_presence_that_ran_out_comes_back() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = registered(&proxy.endpoint()).await;
-    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     until_present(&handle).await;
     proxy.stall();
     until_state(&handle, |state| matches!(state, PresenceState::Lost { .. })).await;
@@ -102,7 +102,7 @@ async fn a_presence_whose_key_somebody_deletes_comes_back_at_once() {
         .register(&node("a"), &record(MACHINE, &[]))
         .await
         .unwrap();
-    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     until_present(&handle).await;
     etcd.delete(KEY).await;
     until("the key", || async { etcd.get(KEY).await }).await;
@@ -112,7 +112,7 @@ async fn a_presence_whose_key_somebody_deletes_comes_back_at_once() {
 async fn a_presence_survives_a_restart_of_etcd() {
     let mut etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
-    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     until_present(&handle).await;
     etcd.stop();
     until_state(&handle, |state| matches!(state, PresenceState::Lost { .. })).await;
@@ -125,9 +125,9 @@ async fn a_presence_survives_a_restart_of_etcd() {
 async fn a_new_session_takes_the_key_over_and_the_old_one_does_not_take_it_away() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
-    let old = registry.present(&node("a"), MACHINE, presence("1"));
+    let old = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     until_present(&old).await;
-    let new = registry.present(&node("a"), MACHINE, presence("2"));
+    let new = registry.keep_presence(&node("a"), MACHINE, presence("2"));
     until_present(&new).await;
     old.stop().await;
     assert!(
@@ -141,14 +141,14 @@ async fn a_new_session_takes_the_key_over_and_the_old_one_does_not_take_it_away(
 async fn a_machine_that_does_not_hold_the_name_is_not_present_in_it() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
-    let other = registry.present(&node("a"), OTHER_MACHINE, presence("1"));
+    let other = registry.keep_presence(&node("a"), OTHER_MACHINE, presence("1"));
     until_state(&other, |state| match state {
         PresenceState::Refused { why } => why.contains(MACHINE) && why.contains(OTHER_MACHINE),
         _ => false,
     })
     .await;
     assert_eq!(etcd.get(KEY).await, None);
-    let unknown = registry.present(&node("b"), MACHINE, presence("1"));
+    let unknown = registry.keep_presence(&node("b"), MACHINE, presence("1"));
     until_state(&unknown, |state| {
         matches!(state, PresenceState::Refused { .. })
     })
@@ -161,7 +161,7 @@ async fn a_name_lost_meanwhile_is_noticed_before_the_key_is_written() {
     let proxy = Proxy::to(etcd.address()).await;
     let registry = registered(&proxy.endpoint()).await;
     proxy.arm("\"session\"", Accident::Stall);
-    let handle = registry.present(&node("a"), MACHINE, presence("1"));
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     proxy.accident().await;
     let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
     etcd.put("/flatland/blue/nodes/a", &taken).await;

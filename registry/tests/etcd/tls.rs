@@ -152,7 +152,7 @@ async fn a_replaced_certificate_is_used_from_the_next_connection_on() {
     let mut etcd = secure_etcd();
     let registry = open(&secure_conf(&etcd, "ours", Some("client")));
     registry.agree().await.unwrap();
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     reset(&mut events).await;
 
     // Everything is signed by a new authority of the same name.

@@ -34,14 +34,14 @@ pub(crate) fn needs(
 ) -> Option<Need> {
     let (_first, further) = pool.split_first()?;
     let little = little(pool);
-    let ready: u128 = pool.iter().map(SubnetUsage::ready).sum();
+    let ready: u128 = pool.iter().map(SubnetUsage::available).sum();
     if ready <= little {
         return Some(Need::Claim);
     }
     let is_spare = |usage: &&SubnetUsage| {
         usage.held == 0
             && usage.cooling == 0
-            && ready - usage.ready() > 2 * little
+            && ready - usage.available() > 2 * little
             && empty_for(&usage.subnet) >= give_back_after
     };
     let spare = further.iter().rev().find(is_spare)?;

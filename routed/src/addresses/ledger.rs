@@ -12,7 +12,10 @@ use wire::paths::run_dir;
 const MOST_NAMED: usize = 8;
 
 /// Makes a change while no address of `network` is handed out: see [`registry::owned::InPeace`].
-pub(crate) fn in_peace(network: &str, change: &dyn Fn() -> Result<(), Error>) -> Result<(), Error> {
+pub(crate) fn under_ledger_lock(
+    network: &str,
+    change: &dyn Fn() -> Result<(), Error>,
+) -> Result<(), Error> {
     let folder = run_dir(network);
     let locked = |error: ipam::Error| Error::Io {
         path: folder.clone(),
@@ -35,10 +38,10 @@ pub(crate) fn stranded(network: &str, owned: &[IpNet]) -> Option<String> {
             tracing::warn!("cannot tell which pods have addresses: {why}");
             None
         })?;
-    tell_of(&inventory.held, owned)
+    log_stranded(&inventory.held, owned)
 }
 
-fn tell_of(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String> {
+fn log_stranded(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String> {
     let is_stranded = |address: &IpAddr| !owned.iter().any(|subnet| subnet.contains(address));
     let stranded: Vec<_> = held
         .iter()
@@ -89,13 +92,13 @@ mod tests {
     fn pods_with_addresses_of_lost_subnets_are_named() {
         let owned = ["10.244.1.0/24".parse().unwrap()];
         let mine = held("10.244.1.2", None);
-        assert_eq!(tell_of(std::slice::from_ref(&mine), &owned), None);
+        assert_eq!(log_stranded(std::slice::from_ref(&mine), &owned), None);
         let all = [
             mine,
             held("10.244.3.2", Some("web")),
             held("10.244.3.3", None),
         ];
-        let text = tell_of(&all, &owned).unwrap();
+        let text = log_stranded(&all, &owned).unwrap();
         assert!(
             text.contains("more: 10.244.3.2 (pod default/web), 10.244.3.3 (container c1); peers"),
             "{text}"
@@ -107,6 +110,6 @@ mod tests {
         let all: Vec<_> = (1..=10)
             .map(|n| held(&format!("10.244.3.{n}"), None))
             .collect();
-        assert!(tell_of(&all, &[]).unwrap().contains("and 2 more;"));
+        assert!(log_stranded(&all, &[]).unwrap().contains("and 2 more;"));
     }
 }

@@ -99,14 +99,14 @@ impl AddressManager {
         let mut watch = FolderWatch::new(&self.ledger.join("addresses")).ok();
         loop {
             let began = Instant::now();
-            let next = match self.look(watch.as_ref(), &news).await {
+            let next = match self.check(watch.as_ref(), &news).await {
                 Ok(next) => {
                     self.trouble.clear();
                     next
                 }
                 Err(why) => {
                     let text = format!("cannot look after the addresses of this node: {why}");
-                    if self.trouble.is_news(&text) {
+                    if self.trouble.changed(&text) {
                         warn!("{text}; trying again");
                     }
                     began + LOOK
@@ -118,13 +118,13 @@ impl AddressManager {
             sleep(REST.max(began.elapsed() * REST_FACTOR)).await;
             tokio::select! {
                 () = sleep_until(next.into()) => {}
-                true = heard(watch.as_mut()) => {}
+                true = folder_changed(watch.as_mut()) => {}
             }
         }
     }
 
     /// Looks once, and does what is to be done. Returns when to look again at the latest.
-    async fn look(
+    async fn check(
         &mut self,
         watch: Option<&FolderWatch>,
         news: &mpsc::Sender<Owned>,
@@ -136,14 +136,14 @@ impl AddressManager {
         let now = Instant::now();
         let mut next = now + LOOK;
         next = next.min(self.sweeper.sweep(&self.open()?, now)?);
-        self.tell(news).await?;
+        self.log_failure(news).await?;
         for pod_cidr in self.network.pod_cidrs.clone() {
             while let Some(need) = self.needed(&pod_cidr, &mut next)? {
                 let done = match need {
                     Need::Claim => self.claim(&pod_cidr, &mut next).await,
                     Need::GiveBack(subnet) => self.give_back(&subnet).await?,
                 };
-                self.tell(news).await?;
+                self.log_failure(news).await?;
                 if !done {
                     break;
                 }
@@ -158,7 +158,7 @@ impl AddressManager {
     }
 
     /// Reads what the node owns, and tells of it if it is news: `flatland-ipam` claims too.
-    async fn tell(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
+    async fn log_failure(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         if owned != self.owned {
             self.owned.clone_from(&owned);
@@ -216,7 +216,7 @@ impl AddressManager {
 }
 
 /// Whether the watch heard of something; without a watch nothing is ever heard.
-async fn heard(watch: Option<&mut FolderWatch>) -> bool {
+async fn folder_changed(watch: Option<&mut FolderWatch>) -> bool {
     match watch {
         Some(watch) => watch.changed().await.is_ok(),
         None => false,

@@ -36,7 +36,7 @@ impl AddressManager {
         let seen = self.pool(pod_cidr);
         let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
         let result = match self.registry() {
-            Ok(registry) => owned::further(&registry, folder, node, machine, pod_cidr, &seen)
+            Ok(registry) => owned::claim_further(&registry, folder, node, machine, pod_cidr, &seen)
                 .await
                 .map_err(AnyError::from),
             Err(error) => Err(error),
@@ -63,7 +63,7 @@ impl AddressManager {
                 short.retry_at = Some(retry_at);
                 *next = (*next).min(retry_at);
                 let text = format!("few addresses are left in {}: {why}", list(&seen));
-                if short.said.is_news(&text) {
+                if short.said.changed(&text) {
                     warn!("{text}; trying again");
                 }
                 false
@@ -80,7 +80,7 @@ impl AddressManager {
                 // Somebody is about to take an address, perhaps of this subnet.
                 return Ok::<_, AnyError>(false);
             };
-            session.let_go(subnet, || Ok(take_off()?))
+            session.release_subnet(subnet, || Ok(take_off()?))
         };
         let registry = self.registry()?;
         let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());

@@ -48,7 +48,7 @@ pub(crate) enum SweepAction {
 impl Suspects {
     /// Judges all that is held at `now`, of which `remains` tells what is left. Who is judged the
     /// same for `grace` long, without a look in between that says otherwise, gets a verdict.
-    pub(crate) fn judge(
+    pub(crate) fn observe(
         &mut self,
         held: Vec<(IpAddr, Allocation)>,
         mut remains: impl FnMut(&Allocation) -> Remains,
@@ -145,7 +145,7 @@ mod tests {
         let (mut suspects, start) = (Suspects::default(), Instant::now());
         let look = |(at, container, remains): &(u64, &str, Remains)| {
             let now = start + Duration::from_secs(*at);
-            suspects.judge(vec![held(container)], |_| *remains, now, GRACE)
+            suspects.observe(vec![held(container)], |_| *remains, now, GRACE)
         };
         looks.iter().map(look).collect()
     }
@@ -206,22 +206,22 @@ mod tests {
     fn without_a_grace_period_the_first_look_decides() {
         let mut suspects = Suspects::default();
         let nothing = |_: &Allocation| Remains::Nothing;
-        let verdicts = suspects.judge(vec![held("a")], nothing, Instant::now(), Duration::ZERO);
+        let verdicts = suspects.observe(vec![held("a")], nothing, Instant::now(), Duration::ZERO);
         assert_eq!(verdicts.len(), 1);
         assert!(suspects.are_there());
-        suspects.judge(Vec::new(), nothing, Instant::now(), Duration::ZERO);
+        suspects.observe(Vec::new(), nothing, Instant::now(), Duration::ZERO);
         assert!(!suspects.are_there());
     }
 
     use wire::cni::Attachment;
-    use wire::pod_link::{host_interface, macs};
+    use wire::pod_link::{host_interface_name, mac_addresses};
 
     fn link(index: u32, alias: Option<&str>) -> Link {
         let attachment = Attachment::new("c1", "eth0").unwrap();
         Link {
             index,
-            name: host_interface("flatland", &attachment),
-            mac: Some(macs("flatland", &attachment).0),
+            name: host_interface_name("flatland", &attachment),
+            mac: Some(mac_addresses("flatland", &attachment).0),
             kind: Some("veth".to_owned()),
             alias: alias.map(str::to_owned),
             ..Link::default()

@@ -1,6 +1,6 @@
 //! Frees what pods hold that are gone without a DEL: looks at what is left of their namespaces,
-//! and carries out what [`crate::addresses::sweep`] decides. Destroys host ends that an ADD left which was cut
-//! short, as [`crate::addresses::sweep`] decides.
+//! and carries out what [`crate::node_addresses::sweep`] decides. Destroys host ends that an ADD left which was cut
+//! short, as [`crate::node_addresses::sweep`] decides.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use wire::add_lock;
 use wire::conf::IpamConfig;
 use wire::netlink::{self, Link, Request, Socket};
-use wire::pod_link::host_interface;
+use wire::pod_link::host_interface_name;
 
 use crate::addresses::sweep::OrphanLinks;
 use crate::addresses::sweep::{Remains, Suspects, SweepAction};
@@ -60,11 +60,11 @@ impl Sweeper {
         let held = ledger.inventory()?.held;
         let (kernel, network) = (&mut self.kernel, &self.network);
         let mut remains = |allocation: &Allocation| remains(kernel, network, allocation);
-        let verdicts = self.suspects.judge(held, &mut remains, now, self.grace);
+        let verdicts = self.suspects.observe(held, &mut remains, now, self.grace);
         for verdict in verdicts {
             match verdict {
                 SweepAction::Free(address, allocation) => {
-                    let (who, netns) = (who(&allocation), netns(&allocation));
+                    let (who, netns) = (describe_holder(&allocation), netns(&allocation));
                     if ledger
                         .lock()?
                         .free_stale(address, &allocation, since_boot()?)?
@@ -75,13 +75,13 @@ impl Sweeper {
                 SweepAction::Tell(address, allocation) => warn!(
                     "{address} of {} stays: {} is gone, but something keeps the namespace, as the \
                      pod's interface {} is still there; find it with lsns -t net",
-                    who(&allocation),
+                    describe_holder(&allocation),
                     netns(&allocation),
                     interface(&self.network, &allocation).unwrap_or_default()
                 ),
             }
         }
-        if let Err(error) = self.destroy_unfinished(now) {
+        if let Err(error) = self.destroy_orphans(now) {
             warn!("cannot destroy what ADDs left that were cut short: {error}");
         }
         let wait = if self.suspects.are_there() || self.unfinished.are_there() {
@@ -95,13 +95,12 @@ impl Sweeper {
     }
 
     /// Destroys host ends that say of no attachment that they are its, and have not for a while.
-    fn destroy_unfinished(&mut self, now: Instant) -> Result<(), netlink::Error> {
+    fn destroy_orphans(&mut self, now: Instant) -> Result<(), netlink::Error> {
         let links = self.kernel.with(Socket::links)?;
         let grace = self.grace.max(IN_THE_MAKING);
         let left = self.unfinished.judge(&links, now, grace);
         // An ADD may wait for its IPAM plugin, and that for others.
-        let is_left =
-            |link: &&Link| left.contains(&link.index) && !add_lock::is_under_way(&link.name);
+        let is_left = |link: &&Link| left.contains(&link.index) && !add_lock::is_held(&link.name);
         for link in links.iter().filter(is_left) {
             let request = Request::DelLink { index: link.index };
             match self.kernel.with(|socket| socket.apply_all(&[request])) {
@@ -149,11 +148,11 @@ fn remains(kernel: &mut Netlink, network: &str, allocation: &Allocation) -> Rema
 
 fn interface(network: &str, allocation: &Allocation) -> Option<String> {
     let attachment = allocation.attachment().ok()?;
-    Some(host_interface(network, &attachment))
+    Some(host_interface_name(network, &attachment))
 }
 
 /// `attachment 5f2c/eth0 (pod default/web-0)`.
-fn who(allocation: &Allocation) -> String {
+fn describe_holder(allocation: &Allocation) -> String {
     let (container, interface) = (&allocation.container_id, &allocation.interface);
     let pod = match (&allocation.pod_namespace, &allocation.pod_name) {
         (Some(namespace), Some(name)) => format!(" (pod {namespace}/{name})"),

@@ -110,7 +110,7 @@ fn usage(
         counts: Counts {
             used: usage.held,
             cooling: usage.cooling,
-            free: usage.ready(),
+            free: usage.available(),
         },
     };
     if let Some(ledger) = ledger {

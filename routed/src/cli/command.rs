@@ -1,25 +1,30 @@
-//! The command line.
+//! The command line: what there is to type, and what each command runs.
+//!
+//! A new command is a file beside this one with its flags and a `run`, a variant of [`Command`]
+//! below the other commands of its group, and an arm of [`Command::run`].
 
 use clap::{Parser, Subcommand};
 
-use super::addresses::AddressesArgs;
-use super::doctor::DoctorArgs;
-use super::explain::ExplainArgs;
-use super::forget::ForgetArgs;
-use super::install::InstallArgs;
-use super::nodes::NodesArgs;
-use super::routes::RoutesArgs;
-use super::status::StatusArgs;
-use super::subnets::SubnetsArgs;
-use super::uninstall::UninstallArgs;
+use super::addresses::{self, AddressesArgs};
+use super::doctor::{self, DoctorArgs};
+use super::explain::{self, ExplainArgs};
+use super::forget::{self, ForgetArgs};
+use super::install::{self, InstallArgs};
+use super::nodes::{self, NodesArgs};
+use super::routes::{self, RoutesArgs};
+use super::status::{self, StatusArgs};
+use super::subnets::{self, SubnetsArgs};
+use super::uninstall::{self, UninstallArgs};
+use super::{CommandError, Report, help, run};
 use crate::config::RunArgs;
 
-/// Where to begin, for who asks for help with everything.
-const BEGIN: &str = "\
+/// What follows the list of commands.
+const AFTER_HELP: &str = "\
 Where to begin:
   routed doctor --conflist FILE  before routed runs: can this host be a node?
-  routed status                  when it runs: is all well, and if not why?
+  routed status                  while it runs: does this node work?
   routed explain POD-A POD-B     which link between two pods is broken?
+  routed COMMAND --help          the flags of a command, with examples
 
 Exit status: 0 all is well, 1 it is not, or something failed, 64 the command line or the conflist
 has to be changed, 69 routed does not run, 75 not now: what is in use has to be taken out of use
@@ -34,7 +39,8 @@ No colours where NO_COLOR is set, or where the output is not a terminal.";
     version = wire::VERSION,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = BEGIN
+    help_template = help::template::<Command>(),
+    after_help = AFTER_HELP
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -42,14 +48,33 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to do.
+impl Command {
+    /// Runs the command: what it has to say, or why it did not do what it was asked to.
+    pub(crate) fn run(self) -> Result<Report, CommandError> {
+        match self {
+            Self::Run(args) => run::run(args),
+            Self::Status(args) => status::run(&args),
+            Self::Nodes(args) => nodes::run(&args).map(Report::from),
+            Self::Routes(args) => routes::run(&args),
+            Self::Subnets(args) => subnets::run(&args).map(Report::from),
+            Self::Addresses(args) => addresses::run(&args).map(Report::from),
+            Self::Doctor(args) => doctor::run(&args),
+            Self::Explain(args) => explain::run(&args),
+            Self::Forget(args) => forget::run(&args).map(Report::from),
+            Self::Install(args) => install::run(&args).map(Report::from),
+            Self::Uninstall(args) => uninstall::run(&args).map(Report::from),
+        }
+    }
+}
+
+/// What to do. The help lists the commands in this order, under the headings of [`help::GROUPS`].
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs the daemon until SIGTERM or SIGINT.
     ///
     /// It registers this node, makes sure that it owns a subnet of every pod CIDR, keeps a route
-    /// to the subnets of its peers, and installs the conflist once pods can be served. When it
-    /// stops, routes, conflist and claims stay as they are: pods go on without it.
+    /// to each subnet of its peers, and installs the conflist once pods can start. When it stops,
+    /// routes, conflist and claims stay as they are: pods keep running without it.
     ///
     /// Exit status: 0 after a signal, 64 for a wrong command line or conflist, 1 for any other
     /// failure.
@@ -58,46 +83,21 @@ Examples:
   routed run --conflist /etc/flatland/10-flatland.conflist
   routed run --conflist /etc/flatland/10-flatland.conflist --node-address 192.168.1.11,fd00::11")]
     Run(RunArgs),
-    /// Says on one screen whether all is well on this node, and if not why.
+    /// Shows on one screen whether this node works, and if not, why.
     ///
-    /// Asks the daemon. Where it does not run, the files and the kernel say what they can.
+    /// Asks the daemon. If it does not run, the answer comes from this node's files and the kernel.
     ///
-    /// Exit status: 0 if all is well, 1 if not, or if the daemon cannot be asked, 69 if it does
+    /// Exit status: 0 if the node works, 1 if not, or if the daemon does not answer, 69 if it does
     /// not run, 64 for a wrong command line.
     #[command(after_help = "\
 Examples:
   routed status
   routed status -o json | jq -r .troubles[]")]
     Status(StatusArgs),
-    /// Examines whether this host can be a node, or why it is not a good one.
+    /// Shows every node: addresses, subnets, and whether it is alive.
     ///
-    /// Forwarding, firewalls, reverse path filters, systemd-networkd, NetworkManager, overlapping
-    /// networks, MTU, clock, etcd and its certificates: each with a verdict, what was seen, and
-    /// what to do. Works before routed ever ran, and changes nothing.
-    ///
-    /// Exit status: 0 if nothing is broken, 1 if something is, 64 for a wrong command line or
-    /// conflist.
-    #[command(after_help = "\
-Example:
-  routed doctor --conflist /etc/flatland/10-flatland.conflist --service-cidr 10.96.0.0/12")]
-    Doctor(DoctorArgs),
-    /// Walks the way of a packet between two pods, and names the link that is broken.
-    ///
-    /// One of the pods has to be on this node. Address, interface, claim, host route, forwarding,
-    /// firewalls, the route to the peer, its next hop: each with what was seen and what to do. It
-    /// sends a packet to the next hop, to see whether it answers, and changes nothing.
-    ///
-    /// Exit status: 0 if nothing is broken as far as this node can see, 1 if something is, 64 for
-    /// a wrong command line or conflist, and for pods that are not on this node.
-    #[command(after_help = "\
-Examples:
-  routed explain default/web-0 10.244.58.7
-  routed explain 10.244.7.2 10.244.7.3")]
-    Explain(ExplainArgs),
-    /// Shows every node: its addresses, whether its routed is alive, its subnets, and what becomes
-    /// of them here.
-    ///
-    /// Asks the daemon. Where it does not run, the registry says what it can.
+    /// Also which route leads to each subnet from here, or why none does. Asks the daemon. If it
+    /// does not run, the answer comes from the registry.
     ///
     /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
     #[command(after_help = "\
@@ -105,9 +105,9 @@ Examples:
   routed nodes
   routed nodes -o json")]
     Nodes(NodesArgs),
-    /// Shows the routes that should be in the kernel against those that are.
+    /// Compares the desired routes with those in the kernel.
     ///
-    /// What should be is for the daemon to say. Where it does not run, only the kernel's are shown.
+    /// The daemon knows the desired routes. If it does not run, only those in the kernel are shown.
     ///
     /// Exit status: 0 if all are as they should be, 1 if not, or for any failure, 69 if the daemon
     /// does not run, 64 for a wrong command line.
@@ -116,22 +116,9 @@ Examples:
   routed routes
   ip route show proto 70     # the same from the kernel alone")]
     Routes(RoutesArgs),
-    /// Releases all that a node owns: it is gone for good.
-    ///
-    /// Its record and its claims go, and every other node withdraws its routes to it. A node that
-    /// is present is refused. If the node comes back it claims anew.
-    ///
-    /// Exit status: 0 when it is forgotten, 75 while it is present, 64 for a wrong command line or
-    /// conflist, 1 for any other failure, and where nobody knows the node.
-    #[command(after_help = "\
-Examples:
-  routed forget n3            # switch n3 off first
-  routed forget 10.244.9.0/24 # a subnet that nobody owns, and that nodes still have a route to")]
-    Forget(ForgetArgs),
     /// Shows which node owns which subnet, and how many are left.
     ///
-    /// While etcd is away it shows this node's own subnets, and says on standard error why only
-    /// those.
+    /// Without etcd it shows this node's own subnets, and the reason on standard error.
     ///
     /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
     #[command(after_help = "\
@@ -139,11 +126,10 @@ Examples:
   routed subnets
   routed subnets -o json")]
     Subnets(SubnetsArgs),
-    /// Shows how many addresses of this node's subnets are used, cooling and free, and who holds
-    /// them.
+    /// Shows used, cooling and free addresses of this node, and their pods.
     ///
-    /// Reads this node's files, and asks neither daemon nor etcd. An address cools down when its pod
-    /// is gone, so that nobody who still sends to the old pod reaches a new one.
+    /// Reads this node's files, and asks neither daemon nor etcd. An address cools down after its
+    /// pod is gone: a late packet to the old pod must not reach a new one.
     ///
     /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
     #[command(after_help = "\
@@ -151,10 +137,47 @@ Examples:
   routed addresses
   routed addresses -o json")]
     Addresses(AddressesArgs),
-    /// Puts the plugins where the container runtime looks for them, and lets the node forward.
+    /// Checks whether this host can be a node, and says what to change.
     ///
-    /// Each file is written whole beside the old one and takes its place at once: a plugin that
-    /// runs meanwhile is not disturbed. What is the same already is left alone.
+    /// Forwarding, firewalls, reverse path filters, systemd-networkd, NetworkManager, overlapping
+    /// networks, MTU, clock, etcd and its certificates: each with a verdict, what was seen, and
+    /// what to do. Works before routed has ever run, and changes nothing.
+    ///
+    /// Exit status: 0 if nothing is broken, 1 if something is, 64 for a wrong command line or
+    /// conflist.
+    #[command(after_help = "\
+Example:
+  routed doctor --conflist /etc/flatland/10-flatland.conflist --service-cidr 10.96.0.0/12")]
+    Doctor(DoctorArgs),
+    /// Follows a packet from one pod to another, and names the broken link.
+    ///
+    /// One of the pods has to be on this node. Address, interface, claim, host route, forwarding,
+    /// firewalls, the route to the peer, its next hop: each with what was seen and what to do. It
+    /// sends a packet to the next hop to see whether it answers, and changes nothing.
+    ///
+    /// Exit status: 0 if nothing is broken as far as this node can see, 1 if something is, 64 for
+    /// a wrong command line or conflist, and for pods that are not on this node.
+    #[command(after_help = "\
+Examples:
+  routed explain default/web-0 10.244.58.7
+  routed explain 10.244.7.2 10.244.7.3")]
+    Explain(ExplainArgs),
+    /// Releases the subnets of a node that is gone for good.
+    ///
+    /// Its record and its claims go, and every other node withdraws its routes to it. A node that
+    /// is present is refused. If the node comes back it claims new subnets.
+    ///
+    /// Exit status: 0 when it is forgotten, 75 while it is present, 64 for a wrong command line or
+    /// conflist, 1 for any other failure, and if there is no such node.
+    #[command(after_help = "\
+Examples:
+  routed forget n3            # switch n3 off first
+  routed forget 10.244.9.0/24 # a subnet without owner that nodes still have a route to")]
+    Forget(ForgetArgs),
+    /// Installs the CNI plugins on this node, and turns forwarding on.
+    ///
+    /// Each file is written beside the old one and then takes its place in one step: a plugin that
+    /// runs at that moment is not disturbed. Files that are the same already stay as they are.
     ///
     /// Exit status: 0 when all is in place, 64 for a wrong command line or conflist, 1 for any
     /// other failure.
@@ -162,11 +185,11 @@ Examples:
 Example:
   routed install --conflist /etc/flatland/10-flatland.conflist --from dist/bin")]
     Install(InstallArgs),
-    /// Removes all that Flatland put on this node, and shows that nothing is left.
+    /// Removes everything that Flatland put on this node.
     ///
-    /// Conflist, pods' interfaces, routes, packet filter rules, files and plugins go; what the
-    /// node owns in etcd stays until `routed forget` releases it, and kernel settings stay as they
-    /// are.
+    /// Conflist, pods' interfaces, routes, packet filter rules, files and plugins go, and it shows
+    /// that nothing is left. What the node owns in etcd stays until `routed forget` releases it;
+    /// kernel settings stay as they are.
     ///
     /// Exit status: 0 when nothing is left, 75 while routed runs or pods are attached, 1 if
     /// something could not be removed, 64 for a wrong command line.
@@ -175,4 +198,58 @@ Examples:
   routed uninstall --dry-run
   routed uninstall")]
     Uninstall(UninstallArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::help::GROUPS;
+    use super::*;
+
+    fn help() -> String {
+        Cli::command().render_help().to_string()
+    }
+
+    #[test]
+    fn help_lists_every_command_once_below_its_heading() {
+        let text = help();
+        let (list, _) = text.split_once("\nOptions:\n").expect(&text);
+        let mut listed = Vec::new();
+        let mut titles = Vec::new();
+        for line in list.lines().skip_while(|line| *line != "Run:") {
+            match line.strip_prefix("  ").and_then(|it| it.split_once(' ')) {
+                Some((name, _)) => listed.push(name.to_owned()),
+                None => titles.extend(line.strip_suffix(':').map(str::to_owned)),
+            }
+        }
+        let root = Cli::command();
+        let declared = root.get_subcommands().map(|it| it.get_name().to_owned());
+        assert_eq!(listed, declared.collect::<Vec<_>>(), "{text}");
+        assert_eq!(titles, GROUPS.map(|(title, _)| title), "{text}");
+        assert!(listed[0] == GROUPS[0].1, "{text}");
+    }
+
+    #[test]
+    fn command_list_fits_a_terminal_of_80_columns() {
+        let text = help();
+        let (list, _) = text.split_once("\nExit status:").expect(&text);
+        for line in list.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_keeps_usage_options_and_what_comes_after() {
+        let text = help();
+        for part in [
+            "Keeps one kernel route per peer subnet",
+            "\n\nUsage: routed <COMMAND>\n\nRun:\n  run ",
+            "\n\nOptions:\n  -h, --help ",
+            "--version",
+            "\n\nWhere to begin:\n",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+    }
 }

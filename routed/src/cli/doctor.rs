@@ -58,7 +58,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
     let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
     let text = match args.output {
-        Format::Table => screen(&findings, Terminal::of_stdout()),
+        Format::Table => render(&findings, Terminal::of_stdout()),
         Format::Json => json(&DoctorOutput {
             broken,
             warnings,
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
-fn screen(findings: &[Finding], screen: Terminal) -> String {
+fn render(findings: &[Finding], screen: Terminal) -> String {
     let mut lines = Vec::new();
     for finding in findings {
         let (word, tone) = match finding.verdict {
@@ -111,6 +111,6 @@ broken   etcd: as seen
          start it
 
 1 broken, 0 warnings";
-        assert_eq!(screen(&findings, Terminal::PIPE), expected);
+        assert_eq!(render(&findings, Terminal::PIPE), expected);
     }
 }

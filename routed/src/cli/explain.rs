@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     let steps = walk(&facts);
     let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
     let text = match args.output {
-        Format::Table => screen(&steps, broken, Terminal::of_stdout()),
+        Format::Table => render(&steps, broken, Terminal::of_stdout()),
         Format::Json => json(&ExplainOutput {
             from: &args.from,
             to: &args.to,
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
-fn screen(steps: &[PathStep], broken: Option<&PathStep>, screen: Terminal) -> String {
+fn render(steps: &[PathStep], broken: Option<&PathStep>, screen: Terminal) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut of = "";
     for step in steps {
@@ -118,8 +118,8 @@ default/a
            mend it
 
 broken: route of 10.244.9.2";
-        assert_eq!(screen(&steps, Some(&steps[1]), Terminal::PIPE), expected);
-        let text = screen(&steps[..1], None, Terminal::PIPE);
+        assert_eq!(render(&steps, Some(&steps[1]), Terminal::PIPE), expected);
+        let text = render(&steps[..1], None, Terminal::PIPE);
         assert!(text.ends_with("\n\nnothing is broken, as far as this node can see"));
     }
 }

@@ -100,9 +100,9 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
     }
     let outcome = wait(async {
         match &args.target {
-            ForgetTarget::Subnet(subnet) => let_go(&registry, subnet).await,
+            ForgetTarget::Subnet(subnet) => release_claims(&registry, subnet).await,
             ForgetTarget::Node(node) => {
-                let memory = StateFile::recall(&run_dir(conflist.network()));
+                let memory = StateFile::load_state(&run_dir(conflist.network()));
                 forget(&registry, node, args.force, memory.held()).await
             }
         }
@@ -140,7 +140,7 @@ async fn forget(
     })
 }
 
-async fn let_go(registry: &Registry, subnet: &IpNet) -> Result<ForgetOutput, CommandError> {
+async fn release_claims(registry: &Registry, subnet: &IpNet) -> Result<ForgetOutput, CommandError> {
     if registry.network().pod_cidr_of(subnet).is_none() {
         return Err(CommandError::usage(format!(
             "{subnet} is not a subnet of the network ({})",

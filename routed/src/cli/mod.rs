@@ -5,11 +5,13 @@ pub(crate) mod command;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod forget;
+mod help;
 pub(crate) mod install;
 pub(crate) mod nodes;
 #[cfg(test)]
 mod reference;
 pub(crate) mod routes;
+mod run;
 pub(crate) mod status;
 pub(crate) mod subnets;
 mod table;
@@ -56,11 +58,11 @@ pub(crate) enum Format {
 pub(crate) struct CommandError {
     /// The exit status.
     pub(crate) status: u8,
-    /// What failed, and what to do about it.
+    /// What failed, and what to do about it; empty if the daemon's log says it.
     pub(crate) text: String,
 }
 
-/// What a command prints, and its exit status.
+/// What a command prints (nothing if empty), and its exit status.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) text: String,

@@ -36,7 +36,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Runs until a signal.
 pub(crate) async fn run(config: Config) -> Result<(), Error> {
-    let _lock = lock::take(Path::new(lock::PATH))?;
+    let _lock = lock::acquire(Path::new(lock::PATH))?;
     // Subscribed first: what changes while all is read is heard of.
     let mut monitor = subscribe()?;
     let mut watch = FirewallMonitor::open();
@@ -64,9 +64,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     if let Err(why) = http::start(sources) {
         error!("cannot serve HTTP: {why}; routes are kept all the same");
     }
-    daemon.work(Instant::now());
+    daemon.run_due(Instant::now());
 
-    let mut events = registry.follow();
+    let mut events = registry.watch();
     let (told, mut news) = mpsc::channel(8);
     let (grown, mut growth) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
@@ -91,7 +91,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             _ = interrupt.recv() => break "SIGINT",
             event = events.recv() => {
                 let first = event.ok_or(Error::Ended("following the registry"))?;
-                hear(&mut daemon, first, &mut events, &interruptions);
+                run_until_signal(&mut daemon, first, &mut events, &interruptions);
             }
             outcome = news.recv() => match outcome {
                 Some(Outcome::Joined(owned)) => daemon.joined(owned),
@@ -102,7 +102,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 None => return Err(Error::Ended("joining the network")),
             },
             owned = growth.recv() => {
-                daemon.own(&owned.ok_or(Error::Ended("looking after the addresses"))?);
+                daemon.set_owned(&owned.ok_or(Error::Ended("looking after the addresses"))?);
             }
             ready = monitor.readable_mut() => {
                 let mut ready = ready?;
@@ -119,11 +119,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             Some(ask) = questions.recv() => daemon.answer(ask),
             ready = watch.changed() => {
                 ready?;
-                watch.tell(daemon.firewall());
+                watch.drain(daemon.firewall());
             }
             () = &mut wake => {}
         }
-        daemon.work(Instant::now());
+        daemon.run_due(Instant::now());
     };
 
     info!("stopping on {signal}: routes, conflist and claims stay as they are");
@@ -138,7 +138,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 }
 
 /// Lets the daemon hear `first` and what else has happened in the registry.
-fn hear(
+fn run_until_signal(
     daemon: &mut Daemon,
     first: Event,
     events: &mut mpsc::Receiver<Event>,
@@ -149,7 +149,7 @@ fn hear(
         if !matches!(event, Event::Changes { .. }) {
             interruptions.send_modify(|count| *count += 1);
         }
-        daemon.heard(event);
+        daemon.handle(event);
     }
 }
 

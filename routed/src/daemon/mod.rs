@@ -87,9 +87,9 @@ impl Daemon {
         if let Some(overlap) = addresses::overlap_with(&links, &network) {
             return Err(cni::Error::from(overlap).into());
         }
-        addresses::warn_of_strangers(&config.hints, &links);
+        addresses::warn_of_foreign_hints(&config.hints, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
-        let memory = StateFile::recall(&run_dir(&name));
+        let memory = StateFile::load_state(&run_dir(&name));
         let (seen, held) = (memory.seen(), memory.held());
         let plugin = config.conflist.plugin();
         let firewall = Firewall::new(firewall::FirewallConfig {
@@ -145,10 +145,10 @@ impl Daemon {
     }
 
     /// This node owns these subnets.
-    pub(crate) fn own(&mut self, owned: &Owned) {
+    pub(crate) fn set_owned(&mut self, owned: &Owned) {
         if owned.node == self.node {
-            self.reconciler.own(&owned.subnets, owned.cluster);
-            self.firewall.own(&owned.subnets);
+            self.reconciler.set_owned(&owned.subnets, owned.cluster);
+            self.firewall.set_owned(&owned.subnets);
         } else {
             let (folder, other) = (self.folder.display(), &owned.node);
             let text = format!(
@@ -156,7 +156,7 @@ impl Daemon {
                  {other} owned is not served here",
                 self.node
             );
-            if self.misnamed.is_news(&text) {
+            if self.misnamed.changed(&text) {
                 warn!("{text}");
             }
         }
@@ -166,7 +166,7 @@ impl Daemon {
     /// before the registry does.
     fn reload_owned(&mut self) {
         match Owned::load(&self.folder) {
-            Ok(Some(owned)) => self.own(&owned),
+            Ok(Some(owned)) => self.set_owned(&owned),
             Ok(None) => {}
             Err(why) => warn!("{why}; going on with what was known"),
         }
@@ -181,7 +181,7 @@ impl Daemon {
             }
             Err(why) => {
                 let text = format!("cannot tell which pods this node has: {why}");
-                if self.unknown_pods.is_news(&text) {
+                if self.unknown_pods.changed(&text) {
                     warn!("{text}; routes to them that are gone stay so");
                 }
             }
@@ -190,7 +190,7 @@ impl Daemon {
 
     /// The registry has this node and its claims.
     pub(crate) fn joined(&mut self, owned: Owned) {
-        self.own(&owned);
+        self.set_owned(&owned);
         self.chores.joined(owned);
         self.journal.join_why = None;
         self.chores_at = Some(Instant::now());
@@ -198,7 +198,7 @@ impl Daemon {
 
     /// Others have some of this node's subnets.
     pub(crate) fn lost(&mut self, left: &Owned) {
-        self.own(left);
+        self.set_owned(left);
     }
 
     /// This node cannot join the network, or renew its place in it, because of this.
@@ -222,23 +222,23 @@ impl Daemon {
     }
 
     /// Does what is due.
-    pub(crate) fn work(&mut self, now: Instant) {
+    pub(crate) fn run_due(&mut self, now: Instant) {
         if now >= self.resync_at {
             self.resync_at = now + RESYNC.pause(1);
             self.chores_at.get_or_insert(now);
             self.reconciler.resync();
             self.remember_pods();
             self.firewall.resync();
-            self.memory.update(self.reconciler.peers(), true);
+            self.memory.update(self.reconciler.rib(), true);
         }
         if self.pass_at().is_some_and(|at| at <= now) {
             self.pass(now);
         }
-        self.firewall.work(now);
-        self.journal.tell(now);
+        self.firewall.run_due(now);
+        self.journal.log_due(now);
         let due = self.chores_at.is_some_and(|at| at <= now);
         let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
-        let looked = !due || self.chores.look(links, serves, now);
+        let looked = !due || self.chores.check(links, serves, now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;

@@ -37,7 +37,7 @@ impl Daemon {
                 self.journal.timings.failed();
                 self.breathed_at = now + PAUSES.pause(self.failed_passes);
                 let text = format!("the kernel's routes cannot be compared: {why}; trying again");
-                if self.trouble.is_news(&text) {
+                if self.trouble.changed(&text) {
                     error!("{text}");
                 }
             }

@@ -7,17 +7,17 @@ use crate::daemon::Daemon;
 
 impl Daemon {
     /// Something happened in the registry.
-    pub(crate) fn heard(&mut self, event: Event) {
+    pub(crate) fn handle(&mut self, event: Event) {
         match event {
             Event::Reset(view) => {
                 self.reload_owned();
                 let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
                 let lacks = self.reconciler.reset(view) || wrong;
-                let peers = self.reconciler.peers();
+                let peers = self.reconciler.rib();
                 let is_believed = peers.distrust().is_none();
                 self.firewall.nodes(peers.addresses(), is_believed);
-                self.memory.update(self.reconciler.peers(), true);
-                self.journal.seen(self.reconciler.peers());
+                self.memory.update(self.reconciler.rib(), true);
+                self.journal.registry_seen(self.reconciler.rib());
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
             Event::Changes { revision, changes } => {
@@ -31,14 +31,14 @@ impl Daemon {
                     _ => false,
                 });
                 let (nodes, seen) = (changed_nodes(&changes), seen_nodes(&changes));
-                let had = self.reconciler.peers().addresses_of(&nodes);
+                let had = self.reconciler.rib().addresses_of(&nodes);
                 let lacks = self.reconciler.change(revision, changes) || wrong;
-                let peers = self.reconciler.peers();
+                let peers = self.reconciler.rib();
                 let is_believed = peers.distrust().is_none();
                 let have = peers.addresses_of(&nodes);
                 self.firewall.nodes_changed(&had, &have, is_believed);
-                self.memory.update(self.reconciler.peers(), false);
-                self.journal.changed(&seen, self.reconciler.peers());
+                self.memory.update(self.reconciler.rib(), false);
+                self.journal.nodes_changed(&seen, self.reconciler.rib());
                 self.chores.registry_seen(lacks, self.reconciler.lost());
             }
             Event::Disconnected { why } => self.journal.disconnected(why),

@@ -44,7 +44,7 @@ struct Content {
 
 impl StateFile {
     /// Reads the file in `folder`. One that is absent or broken remembers nothing.
-    pub(crate) fn recall(folder: &Path) -> Self {
+    pub(crate) fn load_state(folder: &Path) -> Self {
         let path = folder.join("routed.json");
         let content = load(&path).unwrap_or_else(|why| {
             warn!("{} is ignored: {why}", path.display());
@@ -88,8 +88,8 @@ impl StateFile {
         if !whole && held == self.content.held {
             return;
         }
-        self.tell(peers, &held);
-        let seen = peers.seen();
+        self.log_change(peers, &held);
+        let seen = peers.last_seen();
         let content = Content {
             cluster: seen.cluster,
             revision: seen.revision,
@@ -104,14 +104,14 @@ impl StateFile {
             Ok(_) => drop(self.trouble.clear()),
             Err(why) => {
                 let text = format!("cannot write {}: {why}", self.path.display());
-                if self.trouble.is_news(&text) {
+                if self.trouble.changed(&text) {
                     error!("{text}; after a restart held routes would be taken for stale");
                 }
             }
         }
     }
 
-    fn tell(&self, peers: &Rib, held: &Owners) {
+    fn log_change(&self, peers: &Rib, held: &Owners) {
         let is_new = |(subnet, _): &(&IpNet, _)| !self.content.held.contains_key(subnet);
         let added: Vec<_> = held.iter().filter(is_new).map(shown).collect();
         if !added.is_empty() {
@@ -169,32 +169,32 @@ mod tests {
     #[test]
     fn what_was_held_and_seen_is_recalled() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = StateFile::recall(folder.path());
+        let mut memory = StateFile::load_state(folder.path());
         assert_eq!(memory.seen(), LastSeen::default());
         let peers = peers(&["10.244.3.0/24"]);
         memory.update(&peers, false);
-        let recalled = StateFile::recall(folder.path());
-        assert_eq!(recalled.seen(), peers.seen());
+        let recalled = StateFile::load_state(folder.path());
+        assert_eq!(recalled.seen(), peers.last_seen());
         assert_eq!(*recalled.held(), peers.held());
     }
 
     #[test]
     fn a_later_revision_is_written_only_when_the_registry_was_seen_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = StateFile::recall(folder.path());
+        let mut memory = StateFile::load_state(folder.path());
         memory.update(&peers(&[]), false);
         assert!(!memory.path.exists());
         memory.update(&peers(&[]), true);
-        assert_eq!(StateFile::recall(folder.path()).seen().revision, 42);
+        assert_eq!(StateFile::load_state(folder.path()).seen().revision, 42);
     }
 
     #[test]
     fn a_broken_file_remembers_nothing_and_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("routed.json"), b"{").unwrap();
-        let mut memory = StateFile::recall(folder.path());
+        let mut memory = StateFile::load_state(folder.path());
         assert!(memory.held().is_empty());
         memory.update(&peers(&["10.244.3.0/24"]), false);
-        assert_eq!(StateFile::recall(folder.path()).held().len(), 1);
+        assert_eq!(StateFile::load_state(folder.path()).held().len(), 1);
     }
 }

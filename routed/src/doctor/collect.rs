@@ -35,13 +35,13 @@ pub(crate) async fn collect(
     forwarding.extend(v6.then(|| setting("net/ipv6/conf/all/forwarding")));
     let root = Path::new("/");
     HostFacts {
-        programs: programs::look(cni_bin, &PROGRAMS),
+        programs: programs::find_programs(cni_bin, &PROGRAMS),
         service_cidrs,
         forwarding,
         firewall: firewall::survey(&known).map_err(|why| why.to_string()),
         rp_filter: rp_filter(links.as_deref().unwrap_or_default()),
-        networkd: networkd::look(root),
-        network_manager: network_manager::look(root),
+        networkd: networkd::inspect(root),
+        network_manager: network_manager::inspect(root),
         networks: links.as_deref().map(networks).map_err(Clone::clone),
         routes: routes(&mut kernel, links.as_deref().unwrap_or_default())
             .map_err(|why| why.to_string()),
@@ -51,7 +51,7 @@ pub(crate) async fn collect(
             .map(|uplink| (uplink.name, uplink.mtu))
             .map_err(|why| why.to_string()),
         etcd: match &conflist {
-            Ok(conflist) => etcd::look(conflist.ipam()).await,
+            Ok(conflist) => etcd::probe(conflist.ipam()).await,
             Err(_) => None,
         },
         pod_cidrs,

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 type EtcdError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Asks it as `routed` would. `None` where the configuration has no etcd.
-pub(super) async fn look(conf: &IpamConfig) -> Option<EtcdFacts> {
+pub(super) async fn probe(conf: &IpamConfig) -> Option<EtcdFacts> {
     let etcd = conf.etcd.as_ref()?;
     let answer = match Registry::open(conf) {
         Ok(registry) => registry.snapshot().await,

@@ -19,7 +19,7 @@ const FOLDERS: [&str; 3] = [
 const MAIN: &str = "etc/NetworkManager/NetworkManager.conf";
 
 /// Looks below `root`. `None` where it does not run.
-pub(super) fn look(root: &Path) -> Option<NetworkManager> {
+pub(super) fn inspect(root: &Path) -> Option<NetworkManager> {
     if !root.join(RUNS).exists() {
         return None;
     }
@@ -30,7 +30,7 @@ pub(super) fn look(root: &Path) -> Option<NetworkManager> {
     });
     let mut files: Vec<PathBuf> = [root.join(MAIN)].into_iter().chain(in_folders).collect();
     files.sort();
-    let says = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| spares_pods(&text));
+    let says = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| ignores_pod_links(&text));
     let said_in = files.into_iter().find(says);
     let outside = |path: PathBuf| Path::new("/").join(path.strip_prefix(root).unwrap_or(&path));
     Some(NetworkManager {
@@ -39,7 +39,7 @@ pub(super) fn look(root: &Path) -> Option<NetworkManager> {
 }
 
 /// Whether a file tells it to manage no interface whose name begins as those of pods do.
-fn spares_pods(text: &str) -> bool {
+fn ignores_pod_links(text: &str) -> bool {
     let mut section = String::new();
     let mut spared = false;
     let mut matches = false;
@@ -91,7 +91,7 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(spares_pods(text), expected, "{text}");
+            assert_eq!(ignores_pod_links(text), expected, "{text}");
         }
     }
 
@@ -99,14 +99,14 @@ mod tests {
     fn it_is_only_asked_about_where_it_runs() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        assert_eq!(look(root), None);
+        assert_eq!(inspect(root), None);
         fs::create_dir_all(root.join(RUNS)).unwrap();
-        assert_eq!(look(root).unwrap().said_in, None);
+        assert_eq!(inspect(root).unwrap().said_in, None);
         fs::create_dir_all(root.join(FOLDERS[0])).unwrap();
         let text = "[keyfile]\nunmanaged-devices=interface-name:flat*\n";
         fs::write(root.join(FOLDERS[0]).join("flatland.conf"), text).unwrap();
         assert_eq!(
-            look(root).unwrap().said_in.as_deref(),
+            inspect(root).unwrap().said_in.as_deref(),
             Some(Path::new("/etc/NetworkManager/conf.d/flatland.conf"))
         );
     }

@@ -19,7 +19,7 @@ const FOLDERS: [&str; 4] = [
 ];
 
 /// Looks below `root`. `None` where it does not run.
-pub(super) fn look(root: &Path) -> Option<Networkd> {
+pub(super) fn inspect(root: &Path) -> Option<Networkd> {
     if !root.join(RUNS).exists() {
         return None;
     }
@@ -106,20 +106,20 @@ mod tests {
     fn drop_ins_override_and_the_host_s_own_hide_those_of_packages() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        assert_eq!(look(root), None, "it does not run");
+        assert_eq!(inspect(root), None, "it does not run");
 
         fs::create_dir_all(root.join(RUNS)).unwrap();
-        let default = look(root).unwrap();
+        let default = inspect(root).unwrap();
         assert!(default.manages_foreign_routes && default.said_in.is_none());
 
         let no = "[Network]\nManageForeignRoutes=no\n";
         let yes = "[Network]\nManageForeignRoutes=yes\n";
         write(root, "usr/lib/systemd/networkd.conf.d/50-flatland.conf", no);
-        assert!(!look(root).unwrap().manages_foreign_routes);
+        assert!(!inspect(root).unwrap().manages_foreign_routes);
         write(root, "etc/systemd/networkd.conf", yes);
-        assert!(!look(root).unwrap().manages_foreign_routes);
+        assert!(!inspect(root).unwrap().manages_foreign_routes);
         write(root, "etc/systemd/networkd.conf.d/50-flatland.conf", yes);
-        let found = look(root).unwrap();
+        let found = inspect(root).unwrap();
         assert!(found.manages_foreign_routes);
         let path = "/etc/systemd/networkd.conf.d/50-flatland.conf";
         assert_eq!(found.said_in.as_deref(), Some(Path::new(path)));

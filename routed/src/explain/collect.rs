@@ -10,7 +10,7 @@ use wire::conf::IpamConfig;
 use wire::netlink;
 use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
-use wire::pod_link::host_interface;
+use wire::pod_link::host_interface_name;
 use wire::sysctl;
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::addresses::ledger;
 use crate::explain::ownership::{self, KnownNode, Ownership};
-use crate::explain::probe::knock;
+use crate::explain::probe::probe;
 use crate::firewall;
 use crate::http::client;
 use crate::kernel::{Kernel, Link, Netlink};
@@ -39,7 +39,7 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     let [from, to] = addresses(pods, &held).map_err(Unusable)?;
     let owned = Owned::load(&state_dir(&conf.network)).map_err(|why| unusable(&why))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
-    let view = ownership::look(conf).await;
+    let view = ownership::read(conf).await;
     let wanted: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|why| unusable(&why))?;
@@ -55,10 +55,10 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     };
     let ends = [
         surroundings
-            .end(pods[0], from)
+            .endpoint(pods[0], from)
             .map_err(|why| unusable(&why))?,
         surroundings
-            .end(pods[1], to)
+            .endpoint(pods[1], to)
             .map_err(|why| unusable(&why))?,
     ];
     let is_here = |end: &Endpoint| matches!(end.place, PodLocation::Here(_));
@@ -148,7 +148,7 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn end(&mut self, name: &str, address: IpAddr) -> Result<Endpoint, netlink::Error> {
+    fn endpoint(&mut self, name: &str, address: IpAddr) -> Result<Endpoint, netlink::Error> {
         let claim = self.view.as_ref().map_err(Clone::clone).map(|view| {
             let mut claims = view.claims.iter();
             claims
@@ -165,9 +165,9 @@ impl Context<'_> {
         let owner = claimant.or_else(|| wanted?.node.clone());
         let place = if held.is_some() || is_own || (owner.is_some() && owner.as_ref() == self.node)
         {
-            PodLocation::Here(self.here(address, held.map(|(_, allocation)| allocation))?)
+            PodLocation::Here(self.local_pod(address, held.map(|(_, allocation)| allocation))?)
         } else if let Some(node) = owner {
-            PodLocation::There(Box::new(self.there(address, node)?))
+            PodLocation::There(Box::new(self.remote_pod(address, node)?))
         } else {
             PodLocation::Nowhere
         };
@@ -184,7 +184,7 @@ impl Context<'_> {
         rows.find(|row| row.subnet.contains(&address))
     }
 
-    fn here(
+    fn local_pod(
         &mut self,
         address: IpAddr,
         allocation: Option<&Allocation>,
@@ -192,7 +192,7 @@ impl Context<'_> {
         let attachment = allocation.and_then(|it| Some((it, it.attachment().ok()?)));
         let holder = match attachment {
             Some((allocation, attachment)) => {
-                let interface = host_interface(&self.conf.network, &attachment);
+                let interface = host_interface_name(&self.conf.network, &attachment);
                 let link = self.kernel.with(|socket| socket.link_by_name(&interface))?;
                 Some(AddressHolder {
                     who: ledger::holder(allocation),
@@ -216,14 +216,14 @@ impl Context<'_> {
         })
     }
 
-    fn there(&mut self, address: IpAddr, node: NodeName) -> Result<RemotePod, netlink::Error> {
+    fn remote_pod(&mut self, address: IpAddr, node: NodeName) -> Result<RemotePod, netlink::Error> {
         let taken = self.kernel.with(|socket| socket.route_to(address));
         let hop = match &taken {
             Ok(netlink::Route {
                 via: Some(via),
                 dev: Some(dev),
                 ..
-            }) => Some(self.hop(*via, *dev)?),
+            }) => Some(self.next_hop(*via, *dev)?),
             _ => None,
         };
         let taken = match taken {
@@ -253,7 +253,7 @@ impl Context<'_> {
         })
     }
 
-    fn hop(&mut self, address: IpAddr, dev: u32) -> Result<NextHop, netlink::Error> {
+    fn next_hop(&mut self, address: IpAddr, dev: u32) -> Result<NextHop, netlink::Error> {
         let link = self.kernel.with(|socket| socket.link_by_index(dev))?;
         let is_up = link.as_ref().is_some_and(|link| link.up && link.running);
         Ok(NextHop {
@@ -264,7 +264,7 @@ impl Context<'_> {
             ),
             state: link.map(|link| (link.up, link.running)),
             answer: if is_up {
-                knock(self.kernel, address, dev)?
+                probe(self.kernel, address, dev)?
             } else {
                 ProbeResult::Unresolved
             },

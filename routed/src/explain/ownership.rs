@@ -25,7 +25,7 @@ pub(super) struct KnownNode {
 }
 
 /// As the registry has it now, or as the daemon last saw it.
-pub(super) async fn look(conf: &IpamConfig) -> Result<Ownership, String> {
+pub(super) async fn read(conf: &IpamConfig) -> Result<Ownership, String> {
     let why = match Registry::open(conf) {
         Ok(registry) => match registry.snapshot().await {
             Ok(snapshot) => {

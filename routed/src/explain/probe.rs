@@ -22,9 +22,9 @@ const PACE: Duration = Duration::from_millis(50);
 const DISCARD: u16 = 9;
 
 /// Sends something and sees whether it is answered.
-pub(super) fn knock(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<ProbeResult, Error> {
+pub(super) fn probe(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<ProbeResult, Error> {
     let deadline = Instant::now() + PATIENCE;
-    let socket = knocker(address);
+    let socket = probe_socket(address);
     loop {
         if let Ok(socket) = &socket {
             let sent = socket.send(b"\0").map(drop);
@@ -50,7 +50,7 @@ pub(super) fn knock(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<P
     }
 }
 
-fn knocker(address: IpAddr) -> io::Result<UdpSocket> {
+fn probe_socket(address: IpAddr) -> io::Result<UdpSocket> {
     let any: SocketAddr = if address.is_ipv4() {
         ([0, 0, 0, 0], 0).into()
     } else {

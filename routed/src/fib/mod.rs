@@ -26,7 +26,7 @@ pub(crate) struct Listing {
 }
 
 /// Lists the routes with our protocol number.
-pub(crate) fn list(kernel: &mut impl Kernel) -> Result<Listing, Error> {
+pub(crate) fn list_own(kernel: &mut impl Kernel) -> Result<Listing, Error> {
     let mut listing = Listing::default();
     for route in kernel.routes(Some(ROUTE_PROTOCOL))? {
         if plan::is_to_pod(&route) {
@@ -58,8 +58,8 @@ pub(crate) enum ApplyError {
 
 /// Takes the steps of a plan. A step that the kernel refuses does not keep the others back; an
 /// error means that none can be relied on.
-pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Applied, Error> {
-    let steps = spare_foreign(kernel, steps)?;
+pub(crate) fn apply(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Applied, Error> {
+    let steps = protect_foreign(kernel, steps)?;
     let requests: Vec<_> = steps.iter().map(|step| step.request.clone()).collect();
     let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
     for error in kernel.apply(&requests)? {
@@ -74,7 +74,7 @@ pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Resul
             None => applied.done.push(step),
             Some(error) if is_gone_already(&step, &error) => applied.done.push(step),
             Some(error) => {
-                let why = explain(kernel, &mut foreign, &step, &error)?;
+                let why = why_refused(kernel, &mut foreign, &step, &error)?;
                 applied.failed.push((step, why));
             }
         }
@@ -86,8 +86,8 @@ pub(crate) fn carry_out(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Resul
 /// hops that share both, the place of them all. Where that may be somebody else's beside ours (`ip
 /// route append`), ours is deleted by name instead and the new one added only if the place is then
 /// free.
-fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, Error> {
-    let doubtful = doubtful(kernel, &steps)?;
+fn protect_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, Error> {
+    let doubtful = maybe_foreign(kernel, &steps)?;
     if doubtful.is_empty() {
         return Ok(steps);
     }
@@ -115,7 +115,7 @@ fn spare_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec<P
 
 /// The destinations of replaces that may hit somebody else's route. A few are asked for one by
 /// one, so that a peer that moves costs no listing.
-fn doubtful(kernel: &mut impl Kernel, steps: &[PlanStep]) -> Result<BTreeSet<IpNet>, Error> {
+fn maybe_foreign(kernel: &mut impl Kernel, steps: &[PlanStep]) -> Result<BTreeSet<IpNet>, Error> {
     let replaced = |step: &PlanStep| match &step.change {
         RouteChange::Replace { old, .. } => Some(old.clone()),
         _ => None,
@@ -153,7 +153,7 @@ fn is_gone_already(step: &PlanStep, error: &Error) -> bool {
         && matches!(error.errno(), Some(Errno::ESRCH | Errno::ENODEV))
 }
 
-fn explain(
+fn why_refused(
     kernel: &mut impl Kernel,
     known: &mut Option<Vec<Route>>,
     step: &PlanStep,

@@ -84,12 +84,12 @@ fn via(gateway: &str, dev: u32) -> Path {
 
 /// One pass over everything: what was done and what was not.
 fn pass(kernel: &mut Netlink, desired: &Desired) -> Applied {
-    let actual = list(kernel).unwrap().ours;
-    carry_out(kernel, plan::diff(desired, &actual, &Scope::All)).unwrap()
+    let actual = list_own(kernel).unwrap().ours;
+    apply(kernel, plan::diff(desired, &actual, &Scope::All)).unwrap()
 }
 
 fn is_in_sync(kernel: &mut Netlink, desired: &Desired) -> bool {
-    plan::diff(desired, &list(kernel).unwrap().ours, &Scope::All).is_empty()
+    plan::diff(desired, &list_own(kernel).unwrap().ours, &Scope::All).is_empty()
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn routes_of_both_families_come_stay_move_and_go() {
         assert!(is_in_sync(kernel, &desired));
 
         assert_eq!(pass(kernel, &Desired::new()).done.len(), 4);
-        assert!(list(kernel).unwrap().ours.is_empty());
+        assert!(list_own(kernel).unwrap().ours.is_empty());
     });
 }
 
@@ -219,7 +219,7 @@ fn a_link_that_flapped_gets_its_routes_back() {
         let desired = Desired::from([(net("10.244.2.0/24"), via("192.168.1.2", eth0))]);
         pass(kernel, &desired);
         set_up(kernel, eth0, false);
-        assert!(list(kernel).unwrap().ours.is_empty());
+        assert!(list_own(kernel).unwrap().ours.is_empty());
         set_up(kernel, eth0, true);
         assert!(pass(kernel, &desired).failed.is_empty());
         assert!(is_in_sync(kernel, &desired));

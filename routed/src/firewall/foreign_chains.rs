@@ -40,7 +40,7 @@ impl ForeignChains {
     }
 
     /// Looks at all of them and tells what is new.
-    pub(super) fn look(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn survey_chains(&mut self, socket: &mut Socket) -> Result<(), Error> {
         let chains = socket.base_chains()?;
         let mut tables = BTreeSet::new();
         let mut advice = BTreeMap::new();

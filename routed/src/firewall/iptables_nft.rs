@@ -44,16 +44,16 @@ impl IptablesNft {
     }
 
     /// Makes the chains let pods pass.
-    pub(super) fn put_right(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
         for chain in &mut self.chains {
-            chain.put_right(socket, &self.pod_cidrs)?;
+            chain.reconcile_chain(socket, &self.pod_cidrs)?;
         }
         Ok(())
     }
 }
 
 impl NftChain {
-    fn put_right(&mut self, socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<(), Error> {
+    fn reconcile_chain(&mut self, socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<(), Error> {
         let table = &self.table;
         let generation = socket.generation()?;
         let chain = socket.base_chain(table, CHAIN)?;

@@ -67,7 +67,7 @@ impl FirewallLeftover {
 }
 
 /// All there is; and what cannot be looked at, with what to do about it.
-pub(crate) fn traces() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error> {
+pub(crate) fn leftovers() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error> {
     let mut socket = Socket::open()?;
     let mut found = Vec::new();
     let own = spoof_guard::table();

@@ -31,7 +31,7 @@ use wire::nft::{Monitor, RulesetChange, Socket};
 use self::foreign_chains::ForeignChains;
 use self::iptables_legacy::IptablesLegacy;
 use self::iptables_nft::IptablesNft;
-pub(crate) use self::leftovers::{FirewallLeftover, traces};
+pub(crate) use self::leftovers::{FirewallLeftover, leftovers};
 pub(crate) use self::monitor::FirewallMonitor;
 use self::own_table::OwnTable;
 pub(crate) use self::ruleset::FirewallConfig;
@@ -105,8 +105,8 @@ impl Firewall {
     }
 
     /// This node owns these subnets.
-    pub(crate) fn own(&mut self, subnets: &[IpNet]) {
-        self.own.own(subnets);
+    pub(crate) fn set_owned(&mut self, subnets: &[IpNet]) {
+        self.own.set_owned(subnets);
     }
 
     /// The registry was seen whole, with these addresses of nodes. Unless it `is_believed`, those
@@ -128,7 +128,7 @@ impl Firewall {
     }
 
     /// Somebody changed something in the packet filter.
-    fn heard(&mut self, news: RulesetChange<'_>) {
+    fn ruleset_changed(&mut self, news: RulesetChange<'_>) {
         match news {
             RulesetChange::Changed {
                 family,
@@ -136,8 +136,8 @@ impl Firewall {
                 chain,
                 is_base,
             } => {
-                if OwnTable::is(family, table) {
-                    self.own.meddled();
+                if OwnTable::is_own_table(family, table) {
+                    self.own.changed_externally();
                     return;
                 }
                 self.is_iptables_dirty |= self.iptables.is_concerned(family, table, chain);
@@ -145,19 +145,19 @@ impl Firewall {
                     self.others_at.get_or_insert(Instant::now() + CALM);
                 }
             }
-            RulesetChange::Committed { program } => self.own.meddled_by(program),
-            RulesetChange::Lost => self.look_at_everything(),
+            RulesetChange::Committed { program } => self.own.note_changed_by(program),
+            RulesetChange::Lost => self.recheck_all(),
         }
     }
 
     /// Looks at everything again in the next pass, whatever was heard.
     pub(crate) fn resync(&mut self) {
-        self.look_at_everything();
-        self.own.forgive();
+        self.recheck_all();
+        self.own.reset_warnings();
     }
 
-    fn look_at_everything(&mut self) {
-        self.own.meddled();
+    fn recheck_all(&mut self) {
+        self.own.changed_externally();
         self.is_iptables_dirty = true;
         self.others_at = Some(Instant::now());
     }
@@ -178,9 +178,9 @@ impl Firewall {
     }
 
     /// Does what is due.
-    pub(crate) fn work(&mut self, now: Instant) {
+    pub(crate) fn run_due(&mut self, now: Instant) {
         if now >= self.legacy.look_at() {
-            self.legacy.look(now);
+            self.legacy.read_rules(now);
         }
         if self.pass_at().is_none_or(|pass_at| now < pass_at) {
             return;
@@ -198,7 +198,7 @@ impl Firewall {
                 self.failed_passes += 1;
                 self.rested_at = now + PAUSES.pause(self.failed_passes);
                 let text = self.explain(&why);
-                if self.trouble.is_news(&text) {
+                if self.trouble.changed(&text) {
                     error!("{text}");
                 }
             }
@@ -212,9 +212,9 @@ impl Firewall {
             None => Socket::open()?,
         };
         let outcomes = [
-            self.own.put_right(&mut socket),
-            self.see_to_iptables(&mut socket),
-            self.see_to_others(&mut socket, now),
+            self.own.reconcile(&mut socket),
+            self.reconcile_iptables(&mut socket),
+            self.survey_foreign_chains(&mut socket, now),
         ];
         let outcome = outcomes.into_iter().find(Result::is_err).unwrap_or(Ok(()));
         if !matches!(outcome, Err(Error::Socket { .. } | Error::Malformed { .. })) {
@@ -223,17 +223,17 @@ impl Firewall {
         outcome
     }
 
-    fn see_to_iptables(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    fn reconcile_iptables(&mut self, socket: &mut Socket) -> Result<(), Error> {
         if self.is_iptables_dirty {
-            self.iptables.put_right(socket)?;
+            self.iptables.reconcile(socket)?;
             self.is_iptables_dirty = false;
         }
         Ok(())
     }
 
-    fn see_to_others(&mut self, socket: &mut Socket, now: Instant) -> Result<(), Error> {
+    fn survey_foreign_chains(&mut self, socket: &mut Socket, now: Instant) -> Result<(), Error> {
         if self.others_at.is_some_and(|at| at <= now) {
-            self.others.look(socket)?;
+            self.others.survey_chains(socket)?;
             self.others_at = None;
         }
         Ok(())

@@ -32,16 +32,16 @@ impl FirewallMonitor {
     }
 
     /// Tells the firewall all that is there.
-    pub(crate) fn tell(&mut self, firewall: &mut Firewall) {
+    pub(crate) fn drain(&mut self, firewall: &mut Firewall) {
         let Some(monitor) = &mut self.0 else {
             return;
         };
         let monitor = monitor.get_mut();
         firewall.hide_from(monitor);
-        if let Err(why) = monitor.drain(|news| firewall.heard(news)) {
+        if let Err(why) = monitor.drain(|news| firewall.ruleset_changed(news)) {
             warn!("lost the packet filter's events, subscribing anew: {why}");
             *self = Self::open();
-            firewall.heard(RulesetChange::Lost);
+            firewall.ruleset_changed(RulesetChange::Lost);
         }
     }
 }

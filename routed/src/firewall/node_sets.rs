@@ -18,7 +18,7 @@ pub(crate) struct NodeSets {
 
 impl NodeSets {
     /// Takes over what an earlier daemon left in the kernel, until the registry says otherwise.
-    pub(crate) fn found(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+    pub(crate) fn adopt(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
         if !self.is_known {
             self.held.extend(addresses);
         }
@@ -68,12 +68,12 @@ impl NodeSets {
     }
 
     /// Whether anything changed.
-    pub(crate) fn is_touched(&self) -> bool {
+    pub(crate) fn has_changes(&self) -> bool {
         !self.touched.is_empty()
     }
 
     /// What came and what went since the last call.
-    pub(crate) fn take_touched(&mut self) -> (Vec<IpAddr>, Vec<IpAddr>) {
+    pub(crate) fn take_changes(&mut self) -> (Vec<IpAddr>, Vec<IpAddr>) {
         let touched = mem::take(&mut self.touched);
         touched
             .into_iter()
@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn told(nodes: &mut NodeSets) -> String {
-        let (came, went) = nodes.take_touched();
+        let (came, went) = nodes.take_changes();
         let show = |sign: &str, all: Vec<IpAddr>| -> Vec<String> {
             all.iter().map(|ip| format!("{sign}{ip}")).collect()
         };
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(told(&mut nodes), "+10.0.0.4 -10.0.0.1");
         reset(&mut nodes, &["10.0.0.2", "10.0.0.3", "10.0.0.5"], true);
         assert_eq!(told(&mut nodes), "+10.0.0.5 -10.0.0.4 -fd00::3");
-        assert!(!nodes.is_touched());
+        assert!(!nodes.has_changes());
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_an_earlier_daemon_left_stays_until_the_registry_is_seen() {
         let mut nodes = NodeSets::default();
-        nodes.found(ips(&["10.0.0.1", "10.0.0.2"]));
+        nodes.adopt(ips(&["10.0.0.1", "10.0.0.2"]));
         assert_eq!(nodes.all().count(), 2);
         reset(&mut nodes, &["10.0.0.2", "10.0.0.3"], true);
         assert_eq!(told(&mut nodes), "+10.0.0.3 -10.0.0.1");

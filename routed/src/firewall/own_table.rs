@@ -49,11 +49,11 @@ impl OwnTable {
 
     /// Whether the kernel's is not, or may not be, what is wanted.
     pub(super) fn is_dirty(&self) -> bool {
-        self.is_dirty || self.nodes.is_touched()
+        self.is_dirty || self.nodes.has_changes()
     }
 
     /// This node owns these subnets.
-    pub(super) fn own(&mut self, subnets: &[IpNet]) {
+    pub(super) fn set_owned(&mut self, subnets: &[IpNet]) {
         if self.owned != subnets {
             self.owned = subnets.to_vec();
             self.is_dirty = true;
@@ -66,19 +66,19 @@ impl OwnTable {
     }
 
     /// Whether it is that table.
-    pub(super) fn is(family: Family, table: &str) -> bool {
+    pub(super) fn is_own_table(family: Family, table: &str) -> bool {
         let own = spoof_guard::table();
         family == own.family && table == own.name
     }
 
     /// Somebody changed it, or may have.
-    pub(super) fn meddled(&mut self) {
+    pub(super) fn changed_externally(&mut self) {
         self.is_dirty = true;
         self.meddled.get_or_insert_default();
     }
 
     /// Who made the changes that were heard of.
-    pub(super) fn meddled_by(&mut self, program: &str) {
+    pub(super) fn note_changed_by(&mut self, program: &str) {
         let unknown = self.meddled.as_mut().filter(|known| known.is_empty());
         if let Some(culprit) = unknown {
             program.clone_into(culprit);
@@ -86,18 +86,18 @@ impl OwnTable {
     }
 
     /// Whatever was said of others may be said again.
-    pub(super) fn forgive(&mut self) {
+    pub(super) fn reset_warnings(&mut self) {
         self.meddling.clear();
     }
 
     /// Makes the kernel's what is wanted. A join costs one element, whatever else there is.
-    pub(super) fn put_right(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
         if self.is_dirty {
             self.compare(socket)?;
             self.is_dirty = false;
-            self.nodes.take_touched();
-        } else if self.nodes.is_touched() {
-            let (came, went) = self.nodes.take_touched();
+            self.nodes.take_changes();
+        } else if self.nodes.has_changes() {
+            let (came, went) = self.nodes.take_changes();
             let commands = repair::node_commands(&self.policy, &came, &went);
             if let Err(why) = socket.apply(&commands, None) {
                 // Whatever is in there, it is not what it was taken for.
@@ -111,7 +111,7 @@ impl OwnTable {
     fn compare(&mut self, socket: &mut Socket) -> Result<(), Error> {
         let (found, generation) = socket.table(&spoof_guard::table())?;
         if !self.is_in_place {
-            self.nodes.found(found.iter().flat_map(node_addresses));
+            self.nodes.adopt(found.iter().flat_map(node_addresses));
         }
         let nodes: Vec<IpAddr> = self.nodes.all().collect();
         let wanted = ruleset::ruleset(&self.policy, &self.owned, &nodes);
@@ -128,7 +128,7 @@ impl OwnTable {
                 program
             };
             let text = format!("table {table} was changed by {program}: put right");
-            if self.meddling.is_news(&text) {
+            if self.meddling.changed(&text) {
                 warn!("{text}");
             }
         }

@@ -15,7 +15,7 @@ const PORTION: usize = 1_000;
 /// by one; everything else takes a new table, in the old one's place.
 pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Command> {
     let Some(found) = found else {
-        return wanted.replacement();
+        return wanted.replace_commands();
     };
     let image = wanted.image();
     if *found == image {
@@ -31,7 +31,7 @@ pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Comman
         });
         return changes.collect();
     }
-    wanted.replacement()
+    wanted.replace_commands()
 }
 
 /// Without the elements that can be changed one by one.
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_table_that_is_missing_is_made() {
         let wanted = table(&["192.168.1.1"]);
-        assert_eq!(repair(&wanted, None), wanted.replacement());
+        assert_eq!(repair(&wanted, None), wanted.replace_commands());
     }
 
     #[test]
@@ -170,11 +170,11 @@ mod tests {
         for change in changes {
             let mut found = wanted.image();
             change(&mut found);
-            assert_eq!(repair(&wanted, Some(&found)), wanted.replacement());
+            assert_eq!(repair(&wanted, Some(&found)), wanted.replace_commands());
         }
         let mut found = wanted.image();
         let own = found.sets.get_mut("own4").unwrap();
         own.elements.insert(end("10.0.0.0"));
-        assert_eq!(repair(&wanted, Some(&found)), wanted.replacement());
+        assert_eq!(repair(&wanted, Some(&found)), wanted.replace_commands());
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     Ok(Survey {
         walls,
         hidden,
-        is_guarded: spoof_guard::is_there()?,
+        is_guarded: spoof_guard::is_installed()?,
     })
 }
 

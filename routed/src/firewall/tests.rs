@@ -28,7 +28,7 @@ fn policy() -> FirewallConfig {
 
 fn firewall() -> Firewall {
     let mut firewall = Firewall::new(policy());
-    firewall.own(&["10.244.7.0/24".parse().unwrap()]);
+    firewall.set_owned(&["10.244.7.0/24".parse().unwrap()]);
     firewall
 }
 
@@ -37,7 +37,7 @@ fn work(firewall: &mut Firewall) {
     let mut now = Instant::now();
     while let Some(due) = firewall.pass_at() {
         now = now.max(due);
-        firewall.work(now);
+        firewall.run_due(now);
     }
 }
 
@@ -48,7 +48,7 @@ fn hear(monitor: &mut Monitor, firewall: &mut Firewall) -> usize {
     monitor
         .drain(|news| {
             changes += usize::from(matches!(news, RulesetChange::Changed { .. }));
-            firewall.heard(news);
+            firewall.ruleset_changed(news);
         })
         .unwrap();
     changes
@@ -111,7 +111,7 @@ fn what_others_do_to_their_own_tables_costs_nothing() {
         other.chains.clear();
 
         let mut socket = Socket::open().unwrap();
-        socket.apply(&other.replacement(), None).unwrap();
+        socket.apply(&other.replace_commands(), None).unwrap();
 
         assert!(hear(&mut monitor, &mut firewall) > 0);
         assert_eq!(firewall.pass_at(), None);

@@ -16,7 +16,7 @@ const MOST_TOLD: usize = 16;
 /// The addresses to tell peers: those that were given (`hints`), and for a family that has none
 /// among them, all that can be a next hop, those of the link that carries this node's traffic
 /// first.
-pub(crate) fn addresses(
+pub(crate) fn node_addresses(
     kernel: &mut Netlink,
     hints: &[IpAddr],
     network: &Network,
@@ -40,7 +40,7 @@ pub(crate) fn addresses(
 
 /// The addresses that stay, of links that lead to other machines.
 fn next_hops(links: &[wire::netlink::Link], addresses: &[Address]) -> Vec<IpAddr> {
-    let outward = links.iter().filter(|link| leads_outward(link, links));
+    let outward = links.iter().filter(|link| is_uplink_candidate(link, links));
     let lasting = |index| move |own: &&Address| own.link == index && own.is_lasting();
     let of = |link: &wire::netlink::Link| addresses.iter().filter(lasting(link.index));
     let mut all: Vec<_> = outward.flat_map(of).map(|own| own.address.ip()).collect();
@@ -50,7 +50,7 @@ fn next_hops(links: &[wire::netlink::Link], addresses: &[Address]) -> Vec<IpAddr
 
 /// Whether other machines may be on the link: not if it is made for traffic inside this one, as a
 /// bridge of containers is, nor if it is a tunnel, which carries only what its own rules let in.
-fn leads_outward(link: &wire::netlink::Link, all: &[wire::netlink::Link]) -> bool {
+fn is_uplink_candidate(link: &wire::netlink::Link, all: &[wire::netlink::Link]) -> bool {
     let is_inner = |kind: &str| matches!(kind, "veth" | "tun");
     let has_cable = || {
         let mut ports = all.iter().filter(|port| port.master == Some(link.index));
@@ -97,7 +97,7 @@ fn choose(hints: &[IpAddr], found: &[IpAddr], network: &Network) -> Vec<IpAddr> 
 /// What to tell peers when `told` is what they know and `found` is what there is: a family that
 /// has no address at all any more keeps the ones it had. A link that flaps loses its IPv6
 /// addresses for a moment, and peers would give up their routes to this node for that.
-pub(crate) fn bridge(told: &[IpAddr], found: &[IpAddr]) -> Vec<IpAddr> {
+pub(crate) fn keep_missing_family(told: &[IpAddr], found: &[IpAddr]) -> Vec<IpAddr> {
     let vanished = |address: &&IpAddr| !found.iter().any(|f| f.is_ipv4() == address.is_ipv4());
     found
         .iter()
@@ -107,7 +107,7 @@ pub(crate) fn bridge(told: &[IpAddr], found: &[IpAddr]) -> Vec<IpAddr> {
 }
 
 /// Says which of the given addresses this node does not have.
-pub(crate) fn warn_of_strangers(hints: &[IpAddr], links: &[Link]) {
+pub(crate) fn warn_of_foreign_hints(hints: &[IpAddr], links: &[Link]) {
     for hint in hints {
         let has = |link: &Link| link.addresses.iter().any(|own| own.ip() == *hint);
         if !links.iter().any(has) {

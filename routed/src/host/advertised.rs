@@ -34,28 +34,28 @@ impl Advertised {
 
     /// These were `found` on the node, or none, because of something. Returns whether that is all
     /// that peers are told; if not, look again.
-    pub(super) fn look(&mut self, found: Result<Vec<IpAddr>, String>, now: Instant) -> bool {
+    pub(super) fn update(&mut self, found: Result<Vec<IpAddr>, String>, now: Instant) -> bool {
         let (found, why) = match found {
             Ok(found) => (found, None),
             Err(why) => (Vec::new(), Some(why)),
         };
-        let bridged = addresses::bridge(&self.addresses, &found);
+        let bridged = addresses::keep_missing_family(&self.addresses, &found);
         if !found.is_empty() && bridged == found {
             self.vanished_at = None;
             self.trouble.clear();
             self.addresses = found;
             return true;
         }
-        self.tell_of_vanished(why);
+        self.log_missing(why);
         let is_patient = now < *self.vanished_at.get_or_insert(now) + GRACE;
         let is_kept = is_patient || found.is_empty();
         self.addresses = if is_kept { bridged } else { found };
         false
     }
 
-    fn tell_of_vanished(&mut self, why: Option<String>) {
+    fn log_missing(&mut self, why: Option<String>) {
         let why = why.unwrap_or_else(|| "an address of this node is gone".to_owned());
-        if !self.trouble.is_news(&why) {
+        if !self.trouble.changed(&why) {
             return;
         }
         if self.addresses.is_empty() {
@@ -90,7 +90,7 @@ mod tests {
             (999, Err("no uplink".to_owned()), &v6, false),
         ] {
             let now = start + Duration::from_secs(second);
-            let looked = told.look(found, now);
+            let looked = told.update(found, now);
             assert_eq!(
                 (told.addresses(), looked),
                 (&**expected, is_whole),
@@ -98,6 +98,6 @@ mod tests {
             );
         }
         assert_eq!(told.trouble(), Some("no uplink"));
-        assert!(told.look(Ok(both), start) && told.trouble().is_none());
+        assert!(told.update(Ok(both), start) && told.trouble().is_none());
     }
 }

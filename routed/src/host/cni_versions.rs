@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use tracing::{info, warn};
-use wire::cni::{Version, versions_of};
+use wire::cni::{Version, supported_versions};
 use wire::conf::Conflist;
 
 use crate::log::OnChange;
@@ -37,19 +37,22 @@ impl CniVersions {
     /// The conflist as far as all plugins of the chain know what it offers. One that cannot be asked
     /// is taken to know `cniVersion` alone: a runtime without STATUS and GC is better off than one
     /// whose pods fail. One that we do not see at all is taken to know everything.
-    pub(crate) fn known(&mut self, conflist: &Conflist) -> Conflist {
+    pub(crate) fn restrict(&mut self, conflist: &Conflist) -> Conflist {
         let offered = conflist.versions();
         let basic: BTreeSet<Version> = offered.first().copied().into_iter().collect();
         let others = conflist.others();
-        let answers = others.filter_map(|name| Some((name.to_owned(), self.ask(name, &basic)?)));
+        let answers =
+            others.filter_map(|name| Some((name.to_owned(), self.versions_of(name, &basic)?)));
         let answers: BTreeMap<_, _> = answers.collect();
         let unknown = unknown(&offered, &answers);
-        self.tell(conflist, &unknown);
-        conflist.clone().without(&unknown.into_keys().collect())
+        self.log_unknown(conflist, &unknown);
+        conflist
+            .clone()
+            .without_versions(&unknown.into_keys().collect())
     }
 
     /// What a plugin knows, if it is there: `basic` if it does not answer.
-    fn ask(&mut self, name: &str, basic: &BTreeSet<Version>) -> Option<BTreeSet<Version>> {
+    fn versions_of(&mut self, name: &str, basic: &BTreeSet<Version>) -> Option<BTreeSet<Version>> {
         // Runtimes refuse such a name.
         if name.contains('/') {
             return None;
@@ -60,7 +63,7 @@ impl CniVersions {
             Some((asked, answer)) if *asked == stamp => return Some(answer.clone()),
             _ => {}
         }
-        let Some(answer) = versions_of(&path) else {
+        let Some(answer) = supported_versions(&path) else {
             return Some(basic.clone());
         };
         let asked = (stamp, answer.clone());
@@ -68,7 +71,7 @@ impl CniVersions {
         Some(answer)
     }
 
-    fn tell(&mut self, conflist: &Conflist, unknown: &BTreeMap<Version, Vec<String>>) {
+    fn log_unknown(&mut self, conflist: &Conflist, unknown: &BTreeMap<Version, Vec<String>>) {
         let lines = unknown.iter().map(|(version, plugins)| {
             let plugins = plugins.join(" and ");
             if conflist.versions().first() == Some(version) {
@@ -82,7 +85,7 @@ impl CniVersions {
             if self.said.clear() {
                 info!("all plugins of the conflist know what it offers");
             }
-        } else if self.said.is_news(&text) {
+        } else if self.said.changed(&text) {
             warn!("{text}: newer plugins help");
         }
     }
@@ -171,13 +174,13 @@ mod tests {
             fs::rename(draft, path).unwrap();
         };
         let mut chain = CniVersions::new(folder.path().to_owned());
-        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD, NEW]);
+        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD, NEW]);
         install("exit 1");
-        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD]);
         install(r#"echo '{"supportedVersions":["1.0.0"]}'"#);
-        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);
-        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD]);
         install(r#"echo '{"supportedVersions":["1.0.0","1.1.0"]}'"#);
-        assert_eq!(chain.known(&conflist()).versions(), [OLD, OLD, NEW]);
+        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD, NEW]);
     }
 }

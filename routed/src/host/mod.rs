@@ -43,7 +43,7 @@ pub(crate) struct NodeSetup {
     round: u64,
     /// What others have of this node's, as last seen.
     lost: BTreeMap<IpNet, NodeName>,
-    told: Advertised,
+    advertised: Advertised,
     owned: Option<Owned>,
     forwards: bool,
     /// What the runtime has, as of the last look.
@@ -74,7 +74,7 @@ impl NodeSetup {
             may_join: false,
             round: 0,
             lost: BTreeMap::new(),
-            told: Advertised::default(),
+            advertised: Advertised::default(),
             owned: None,
             forwards: false,
             installed: None,
@@ -87,17 +87,17 @@ impl NodeSetup {
 
     /// Looks at the node again: at its `links`, and whether it forwards if it `serves` a subnet.
     /// Returns whether all is well; if not, try again.
-    pub(crate) fn look(&mut self, links: &[Link], serves: bool, now: Instant) -> bool {
+    pub(crate) fn check(&mut self, links: &[Link], serves: bool, now: Instant) -> bool {
         self.installed = None;
         self.check_overlap(links);
         self.destroy_removed();
-        self.see_to_own_address(links);
-        let forwards = !serves || self.see_to_forwarding();
-        self.find_addresses(now) && forwards
+        self.ensure_own_address(links);
+        let forwards = !serves || self.ensure_forwarding();
+        self.update_addresses(now) && forwards
     }
 
     /// Gives the node an IPv4 address of its own subnet if it has no other.
-    fn see_to_own_address(&mut self, links: &[Link]) {
+    fn ensure_own_address(&mut self, links: &[Link]) {
         let Some(owned) = &self.owned else {
             return;
         };
@@ -134,7 +134,7 @@ impl NodeSetup {
 
     /// By which addresses peers reach this node.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
-        self.told.addresses()
+        self.advertised.addresses()
     }
 
     /// Whether the registry had this node and its claims, ever.
@@ -158,7 +158,7 @@ impl NodeSetup {
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
         let others = [&self.overlap, &self.no_forwarding, &self.no_install];
         let others = others.into_iter().filter_map(OnChange::current);
-        self.told.trouble().into_iter().chain(others)
+        self.advertised.trouble().into_iter().chain(others)
     }
 
     fn record(&self) -> NodeRecord {
@@ -174,7 +174,7 @@ impl NodeSetup {
         self.may_join = true;
         self.lost = lost;
         self.round += u64::from(lacks);
-        self.wish();
+        self.request_registration();
     }
 
     /// The registry has this node and its claims.
@@ -193,7 +193,7 @@ impl NodeSetup {
             return true;
         }
         let (path, node) = (&self.config.installed, &self.config.node);
-        let conflist = self.chain.known(&self.config.conflist);
+        let conflist = self.chain.restrict(&self.config.conflist);
         let text = conflist.with_node(node, self.addresses());
         if self.installed.as_ref() == Some(&text) {
             return true;
@@ -214,7 +214,7 @@ impl NodeSetup {
             }
             Err(why) => {
                 let text = format!("cannot install {shown}: {why}; the node is not ready for pods");
-                if self.no_install.is_news(&text) {
+                if self.no_install.changed(&text) {
                     error!("{text}");
                 }
                 false
@@ -227,14 +227,14 @@ impl NodeSetup {
             None => drop(self.overlap.clear()),
             Some(overlap) => {
                 let text = overlap.to_string();
-                if self.overlap.is_news(&text) {
+                if self.overlap.changed(&text) {
                     error!("{text}");
                 }
             }
         }
     }
 
-    fn see_to_forwarding(&mut self) -> bool {
+    fn ensure_forwarding(&mut self) -> bool {
         match forwarding::ensure(&mut self.kernel, &self.network) {
             Ok(changed) => {
                 if !changed.is_empty() {
@@ -245,7 +245,7 @@ impl NodeSetup {
             }
             Err(why) => {
                 let text = format!("this node does not forward packets for its pods: {why}");
-                if self.no_forwarding.is_news(&text) {
+                if self.no_forwarding.changed(&text) {
                     error!("{text}");
                 }
                 self.forwards = false;
@@ -254,20 +254,22 @@ impl NodeSetup {
         self.forwards
     }
 
-    fn find_addresses(&mut self, now: Instant) -> bool {
+    fn update_addresses(&mut self, now: Instant) -> bool {
         let (config, network) = (&self.config, &self.network);
-        let found = addresses::addresses(&mut self.kernel, &config.hints, network);
-        let before = self.told.addresses().to_vec();
-        let is_whole = self.told.look(found.map_err(|why| why.to_string()), now);
-        if self.told.addresses() != before {
-            let told = list(self.told.addresses());
+        let found = addresses::node_addresses(&mut self.kernel, &config.hints, network);
+        let before = self.advertised.addresses().to_vec();
+        let is_whole = self
+            .advertised
+            .update(found.map_err(|why| why.to_string()), now);
+        if self.advertised.addresses() != before {
+            let told = list(self.advertised.addresses());
             info!("peers reach node {} by {told}", self.config.node);
-            self.wish();
+            self.request_registration();
         }
         is_whole
     }
 
-    fn wish(&self) {
+    fn request_registration(&self) {
         if !self.may_join || self.addresses().is_empty() {
             return;
         }

@@ -37,12 +37,12 @@ pub(crate) enum Error {
 
 /// Asks for a page of JSON.
 pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Error> {
-    let asked = timeout(PATIENCE, ask(Path::new(SOCKET), path)).await;
+    let asked = timeout(PATIENCE, request(Path::new(SOCKET), path)).await;
     let body = asked.map_err(|_| Error::Failed("no answer in time".to_owned()))??;
     serde_json::from_slice(&body).map_err(failed)
 }
 
-async fn ask(socket: &Path, path: &str) -> Result<Bytes, Error> {
+async fn request(socket: &Path, path: &str) -> Result<Bytes, Error> {
     let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await

@@ -109,7 +109,7 @@ async fn serve_address(
     info!("HTTP on {address}: /healthz, /readyz, /metrics");
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
-        let place = place(&room).await;
+        let place = acquire_slot(&room).await;
         match listener.accept().await {
             Ok((stream, _)) => serve(stream, answerer, Access::Public, place),
             Err(why) => pause_after(&why).await,
@@ -127,7 +127,7 @@ async fn serve_socket(answerer: Arc<Answerer>) {
     };
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
-        let place = place(&room).await;
+        let place = acquire_slot(&room).await;
         match listener.accept().await {
             Ok((stream, _)) => serve(stream, &answerer, Access::Root, place),
             Err(why) => pause_after(&why).await,
@@ -146,7 +146,7 @@ fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn place(room: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+async fn acquire_slot(room: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     let place = Arc::clone(room).acquire_owned().await;
     place.expect("nobody closes it")
 }

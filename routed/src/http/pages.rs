@@ -104,10 +104,10 @@ impl Answerer {
         let ok = StatusCode::OK;
         Ok(match page {
             Page::Health => {
-                self.asker.ask(Query::Pulse).await?;
+                self.asker.query(Query::Pulse).await?;
                 response(ok, TEXT, "ok\n".to_owned())
             }
-            Page::Readiness => readiness(&self.asker.ask(Query::Status).await?),
+            Page::Readiness => readiness(&self.asker.query(Query::Status).await?),
             Page::Metrics => match metrics::render(&self.status().await?, &self.timings) {
                 Ok(text) => response(ok, metrics::CONTENT_TYPE, text),
                 Err(why) => response(
@@ -117,14 +117,14 @@ impl Answerer {
                 ),
             },
             Page::Status => json(&self.status().await?),
-            Page::Nodes => json(&self.asker.ask(Query::Nodes).await?),
-            Page::Routes => json(&self.asker.ask(Query::Routes).await?),
+            Page::Nodes => json(&self.asker.query(Query::Nodes).await?),
+            Page::Routes => json(&self.asker.query(Query::Routes).await?),
         })
     }
 
     /// What the loop says, and what this side knows.
     async fn status(&self) -> Result<Status, Stuck> {
-        let mut status = self.asker.ask(Query::Status).await?;
+        let mut status = self.asker.query(Query::Status).await?;
         status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|why| {
             warn!("cannot count the addresses of this node: {why}");
             BTreeMap::new()
@@ -159,7 +159,7 @@ pub(crate) fn usage(
         Some(ledger) => {
             let all = ledger.usage(subnets, &conf.exclude, conf.cool_down, since_boot()?)?;
             for one in all {
-                let (used, cooling, free) = (one.held, one.cooling, one.ready());
+                let (used, cooling, free) = (one.held, one.cooling, one.available());
                 add(
                     &one.subnet,
                     AddressUsage {

@@ -92,14 +92,14 @@ impl AbsenceTracker {
     }
 
     /// A look failed, or it is for another node to look.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.last = None;
         self.watched.clear();
     }
 
     /// Takes in a look at `now`; `interruptions` counts the times at which the registry was out of
     /// reach. Node `own`, which looks, is never judged.
-    pub(crate) fn look(
+    pub(crate) fn observe(
         &mut self,
         census: &Census,
         own: &NodeName,

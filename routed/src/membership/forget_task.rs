@@ -64,14 +64,14 @@ impl ForgetTask {
         };
         loop {
             sleep(pauses.pause(1)).await;
-            match self.look().await {
+            match self.check().await {
                 Ok(()) => drop(self.trouble.clear()),
                 // That is told of by who follows the registry.
-                Err(Error::Unreachable { .. }) => self.vigil.rest(),
+                Err(Error::Unreachable { .. }) => self.vigil.restart(),
                 Err(why) => {
-                    self.vigil.rest();
+                    self.vigil.restart();
                     let text = format!("absent nodes cannot be looked after (forgetAfter): {why}");
-                    if self.trouble.is_news(&text) {
+                    if self.trouble.changed(&text) {
                         warn!("{text}; trying again");
                     }
                 }
@@ -79,17 +79,17 @@ impl ForgetTask {
         }
     }
 
-    async fn look(&mut self) -> Result<(), Error> {
+    async fn check(&mut self) -> Result<(), Error> {
         let interruptions = *self.interruptions.borrow_and_update();
         if self.registry.first_present().await?.as_ref() != Some(&self.node) {
-            self.vigil.rest();
+            self.vigil.restart();
             self.restraint.clear();
             return Ok(());
         }
         let census = self.registry.census().await?;
         let now = Instant::now();
-        let decision = self.vigil.look(&census, &self.node, interruptions, now);
-        self.tell_of_restraint(decision.too_many, census.present, census.absent.len());
+        let decision = self.vigil.observe(&census, &self.node, interruptions, now);
+        self.log_restraint(decision.too_many, census.present, census.absent.len());
         if let Some((node, absent, total)) = decision.forget {
             self.forget(&node, &absent, total).await?;
         }
@@ -125,13 +125,13 @@ impl ForgetTask {
         Ok(())
     }
 
-    fn tell_of_restraint(&mut self, too_many: bool, present: usize, absent: usize) {
+    fn log_restraint(&mut self, too_many: bool, present: usize, absent: usize) {
         if !too_many {
             self.restraint.clear();
             return;
         }
         // The numbers change with every node that comes or goes.
-        if self.restraint.is_news("too many") {
+        if self.restraint.changed("too many") {
             warn!(
                 "{absent} of {} nodes are absent: none is forgotten (forgetAfter), and the time \
                  does not count, until more than half are present. Those that are gone for good: \

@@ -112,7 +112,10 @@ impl Membership {
             let Some(wish) = wishes.borrow_and_update().clone() else {
                 continue;
             };
-            let Some(outcome) = self.fulfil_or_leave(&wish, &mut wishes, &news).await else {
+            let Some(outcome) = self
+                .register_unless_replaced(&wish, &mut wishes, &news)
+                .await
+            else {
                 continue;
             };
             if news.send(outcome).await.is_err() {
@@ -128,14 +131,14 @@ impl Membership {
     /// begun is safe to leave at any point. The same wish once more does not end what is under way:
     /// this node's own doings come back as news of the registry, and what an answer says that is
     /// just arriving (that the node was forgotten) nobody would hear again.
-    async fn fulfil_or_leave(
+    async fn register_unless_replaced(
         &mut self,
         wish: &DesiredRegistration,
         wishes: &mut watch::Receiver<Option<DesiredRegistration>>,
         news: &mpsc::Sender<Outcome>,
     ) -> Option<Outcome> {
         let again = Arc::clone(&self.again);
-        let mut fulfil = Box::pin(self.fulfil(wish, news));
+        let mut fulfil = Box::pin(self.register(wish, news));
         let mut is_asked_again = false;
         let outcome = loop {
             tokio::select! {
@@ -143,7 +146,7 @@ impl Membership {
                 changed = wishes.changed() => {
                     changed.ok()?;
                     is_asked_again = true;
-                    if wishes.borrow().as_ref().is_none_or(|newer| !newer.is_as(wish)) {
+                    if wishes.borrow().as_ref().is_none_or(|newer| !newer.is_same(wish)) {
                         break None;
                     }
                     again.notify_one();
@@ -156,22 +159,22 @@ impl Membership {
         outcome
     }
 
-    async fn fulfil(
+    async fn register(
         &mut self,
         wish: &DesiredRegistration,
         news: &mpsc::Sender<Outcome>,
     ) -> Outcome {
-        match self.join_at_last(wish, news).await {
+        match self.join_with_retries(wish, news).await {
             Ok(owned) => {
                 self.has_joined = true;
-                self.be_present(&wish.record, news).await;
+                self.start_presence(&wish.record, news).await;
                 Outcome::Joined(owned)
             }
             Err(error) => Outcome::Hopeless(error),
         }
     }
 
-    async fn join_at_last(
+    async fn join_with_retries(
         &mut self,
         wish: &DesiredRegistration,
         news: &mpsc::Sender<Outcome>,
@@ -194,7 +197,7 @@ impl Membership {
                 Err(error) if !self.has_joined && is_hopeless(&error) => return Err(error),
                 Err(error) => {
                     let why = error.to_string();
-                    if self.trouble.is_news(registration::gist(&error, &why)) {
+                    if self.trouble.changed(registration::gist(&error, &why)) {
                         warn!("node {} cannot join the network yet: {why}", self.node);
                         // Without room there is newer news under way.
                         drop(news.try_send(Outcome::Delayed(why)));
@@ -230,7 +233,7 @@ impl Membership {
             }
             registration => registration?,
         };
-        registration::registered(&self.node, &self.folder, &registration, &wish.record)?;
+        registration::log_registration(&self.node, &self.folder, &registration, &wish.record)?;
         let is_new = matches!(
             registration,
             Registration::New | Registration::TookOver { .. }
@@ -240,11 +243,12 @@ impl Membership {
             before.stop().await;
         }
         let (machine, network) = (self.machine.as_str(), self.conf.network.as_str());
-        let in_peace: owned::UnderLedgerLock<'_> = &|change| ledger::in_peace(network, change);
+        let in_peace: owned::UnderLedgerLock<'_> =
+            &|change| ledger::under_ledger_lock(network, change);
         let owned =
-            owned::renew_in_peace(&self.registry, &self.folder, &self.node, machine, in_peace)
+            owned::renew_under_lock(&self.registry, &self.folder, &self.node, machine, in_peace)
                 .await?;
-        self.tell_of_stranded(&owned);
+        self.log_stranded(&owned);
         Ok(owned)
     }
 
@@ -255,29 +259,30 @@ impl Membership {
         news: &mpsc::Sender<Outcome>,
     ) -> Result<(), Error> {
         let network = self.conf.network.as_str();
-        let in_peace: owned::UnderLedgerLock<'_> = &|change| ledger::in_peace(network, change);
+        let in_peace: owned::UnderLedgerLock<'_> =
+            &|change| ledger::under_ledger_lock(network, change);
         let (folder, patience) = (&self.folder, Policy::default().patience);
         let left = owned::disown(folder, &self.node, patience, lost, in_peace).await?;
         if let Some(owned) = left {
-            self.tell_of_stranded(&owned);
+            self.log_stranded(&owned);
             // There is room: the loop takes news as they come. If not, it reads the file later.
             drop(news.try_send(Outcome::Lost(owned)));
         }
         Ok(())
     }
 
-    fn tell_of_stranded(&mut self, owned: &Owned) {
+    fn log_stranded(&mut self, owned: &Owned) {
         match ledger::stranded(&self.conf.network, &owned.subnets) {
             None => drop(self.stranded.clear()),
             Some(text) => {
-                if self.stranded.is_news(&text) {
+                if self.stranded.changed(&text) {
                     error!("{text}");
                 }
             }
         }
     }
 
-    async fn be_present(&mut self, record: &NodeRecord, news: &mpsc::Sender<Outcome>) {
+    async fn start_presence(&mut self, record: &NodeRecord, news: &mpsc::Sender<Outcome>) {
         if self
             .presence
             .as_ref()
@@ -295,9 +300,9 @@ impl Membership {
             since: Some(self.since),
         };
         let machine = self.machine.as_str();
-        let handle = self.registry.present(&self.node, machine, presence);
+        let handle = self.registry.keep_presence(&self.node, machine, presence);
         let (node, state) = (self.node.clone(), handle.state());
-        tokio::spawn(presence::tell(node, state, news.clone()));
+        tokio::spawn(presence::report_state(node, state, news.clone()));
         self.presence = Some((record.clone(), handle));
     }
 }

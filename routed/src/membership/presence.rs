@@ -17,7 +17,7 @@ pub(super) fn session() -> String {
 }
 
 /// Says when peers cannot see that this node is alive; ends with the presence.
-pub(super) async fn tell(
+pub(super) async fn report_state(
     node: NodeName,
     mut state: watch::Receiver<PresenceState>,
     news: mpsc::Sender<Outcome>,

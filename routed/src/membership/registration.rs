@@ -13,7 +13,7 @@ use crate::text::list;
 
 /// Says what somebody should know about how `node`, whose claims are remembered in `folder`, came
 /// to hold its name.
-pub(super) fn registered(
+pub(super) fn log_registration(
     node: &NodeName,
     folder: &Path,
     registration: &Registration,
@@ -65,7 +65,7 @@ pub(crate) struct DesiredRegistration {
 
 impl DesiredRegistration {
     /// Whether what it asks for is the same, whenever it was asked.
-    pub(super) fn is_as(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         self.record == other.record && self.lost == other.lost
     }
 }
@@ -105,7 +105,7 @@ mod tests {
             (unreachable("connection refused"), true),
         ] {
             let text = error.to_string();
-            assert_eq!(said.is_news(gist(&error, &text)), is_news, "{text}");
+            assert_eq!(said.changed(gist(&error, &text)), is_news, "{text}");
         }
     }
 
@@ -121,15 +121,15 @@ mod tests {
         };
         let mut later = wish.clone();
         later.round = 2;
-        assert!(later.is_as(&wish));
+        assert!(later.is_same(&wish));
 
         let mut moved = wish.clone();
         moved.record.addresses = vec!["192.168.1.11".parse().unwrap()];
-        assert!(!moved.is_as(&wish));
+        assert!(!moved.is_same(&wish));
 
         let mut poorer = wish.clone();
         let other = NodeName::new("n2").unwrap();
         poorer.lost.insert("10.244.7.0/24".parse().unwrap(), other);
-        assert!(!poorer.is_as(&wish));
+        assert!(!poorer.is_same(&wish));
     }
 }

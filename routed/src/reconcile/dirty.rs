@@ -66,7 +66,7 @@ impl Dirty {
     }
 
     /// So has what a pass that failed was to look at.
-    pub(crate) fn redo(&mut self, failed: Self) {
+    pub(crate) fn merge_failed(&mut self, failed: Self) {
         self.links |= failed.links;
         self.detours |= failed.detours;
         self.routes = true;

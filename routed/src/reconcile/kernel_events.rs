@@ -15,7 +15,7 @@ impl<K: Kernel> Reconciler<K> {
     pub(crate) fn kernel_changed(&mut self, event: Event) {
         match event {
             Event::Link { index, up } => {
-                if self.side.links.iter().any(|link| link.index == index) {
+                if self.local_node.links.iter().any(|link| link.index == index) {
                     self.links_changed();
                 } else if !up {
                     self.pods.retain(|_, route| route.dev != Some(index));
@@ -34,7 +34,7 @@ impl<K: Kernel> Reconciler<K> {
                 self.pods.insert(route.dst, route);
             }
             Event::RouteRemoved(route) if plan::is_to_pod(&route) => {
-                if pod_routes::is_orphan(&route, &self.side.links) {
+                if pod_routes::is_orphan(&route, &self.local_node.links) {
                     // It went with the address of this node that it names, and it was not alone.
                     self.dirty.routes = true;
                 } else if self.pods.contains_key(&route.dst) {
@@ -60,7 +60,7 @@ impl<K: Kernel> Reconciler<K> {
         if !plan::is_ours(route) {
             self.foreign_changed(route);
         } else if matches!(route.kind, RouteKind::Unicast | RouteKind::Unreachable) {
-            self.meddled(route, |routes, route| {
+            self.changed_externally(route, |routes, route| {
                 routes.retain(|other| other != route);
                 routes.push(route.clone());
             });
@@ -76,7 +76,7 @@ impl<K: Kernel> Reconciler<K> {
         }
         let there = self.actual.get(&route.dst);
         if there.is_some_and(|there| there.contains(route)) {
-            self.meddled(route, |routes, route| routes.retain(|other| other != route));
+            self.changed_externally(route, |routes, route| routes.retain(|other| other != route));
         } else {
             // One of several next hops, or an event that our own change overtook.
             self.dirty.routes |= there.is_some();
@@ -98,14 +98,14 @@ impl<K: Kernel> Reconciler<K> {
 
     /// A route of somebody else's may have left the place of ours, and may be a way to peers.
     fn foreign_changed(&mut self, route: &Route) {
-        self.dirty.detours |= self.side.detours.is_some();
+        self.dirty.detours |= self.local_node.cross_subnet.is_some();
         if self.is_known(route) {
             self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
         }
     }
 
     /// Somebody changed a route of ours.
-    fn meddled(&mut self, route: &Route, edit: impl FnOnce(&mut Vec<Route>, &Route)) {
+    fn changed_externally(&mut self, route: &Route, edit: impl FnOnce(&mut Vec<Route>, &Route)) {
         if self.dirty.routes {
             // All are listed anyway.
             return;

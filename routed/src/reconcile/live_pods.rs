@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ipam::{Allocation, Disk, Ledger};
 use wire::netlink::{Link, Socket};
 use wire::paths::run_dir;
-use wire::pod_link::host_interface;
+use wire::pod_link::host_interface_name;
 
 use crate::kernel::Netlink;
 
@@ -50,7 +50,7 @@ fn attached(
         .collect();
     let host_end = |allocation: &Allocation| {
         let attachment = allocation.attachment().ok()?;
-        let link = by_name.get(&*host_interface(network, &attachment))?;
+        let link = by_name.get(&*host_interface_name(network, &attachment))?;
         let is_its = link.alias.as_deref() == Some(&*format!("{network} {attachment}"));
         (link.up && is_its).then_some(link.index)
     };
@@ -85,7 +85,7 @@ mod tests {
         let attachment = Attachment::new("c1", "eth0").unwrap();
         Link {
             index: 7,
-            name: host_interface("flatland", &attachment),
+            name: host_interface_name("flatland", &attachment),
             alias: Some("flatland c1/eth0".to_owned()),
             up: true,
             ..Link::default()

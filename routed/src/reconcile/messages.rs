@@ -26,15 +26,15 @@ impl<K> Reconciler<K> {
             RouteChange::Add(_) => LineKind::Added,
             RouteChange::Replace { .. } => LineKind::Moved,
             RouteChange::Remove(_) if step.dst == GATEWAY => LineKind::Withdrawn,
-            RouteChange::Remove(_) if self.peers.owner(&step.dst).is_some() => LineKind::Withdrawn,
+            RouteChange::Remove(_) if self.rib.owner(&step.dst).is_some() => LineKind::Withdrawn,
             RouteChange::Remove(_) => LineKind::Pruned,
         }
     }
 
     /// The same in words.
     pub(super) fn success(&self, step: &PlanStep, outcome: LineKind) -> String {
-        let peer = self.peers.owner(&step.dst);
-        let line = |route| route_line(route, peer, &self.side.links);
+        let peer = self.rib.owner(&step.dst);
+        let line = |route| route_line(route, peer, &self.local_node.links);
         match (&step.change, outcome) {
             (RouteChange::Add(new), LineKind::Restored) => {
                 format!("{} put back: it was gone", line(new))
@@ -50,7 +50,7 @@ impl<K> Reconciler<K> {
                 format!("stale {} withdrawn: no node claims it", line(old))
             }
             (RouteChange::Remove(old), _) => match peer {
-                Some(peer) if self.peers.has_left(&step.dst) => {
+                Some(peer) if self.rib.has_left(&step.dst) => {
                     format!("{peer} left: {} withdrawn", line(old))
                 }
                 Some(_) => format!("{} withdrawn", line(old)),
@@ -60,7 +60,7 @@ impl<K> Reconciler<K> {
     }
 
     fn way(&self, route: &Route) -> String {
-        let way = way(route, &self.side.links);
+        let way = way(route, &self.local_node.links);
         if way.is_empty() {
             " unreachable".to_owned()
         } else {
@@ -73,8 +73,8 @@ impl<K> Reconciler<K> {
         let (RouteChange::Add(route)
         | RouteChange::Replace { new: route, .. }
         | RouteChange::Remove(route)) = &step.change;
-        let peer = self.peers.owner(&step.dst);
-        failure_line(route, peer, why, &self.side.links)
+        let peer = self.rib.owner(&step.dst);
+        failure_line(route, peer, why, &self.local_node.links)
     }
 }
 

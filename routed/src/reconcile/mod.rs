@@ -38,8 +38,8 @@ use crate::rib::{Effect, Rib};
 #[derive(Debug)]
 pub(crate) struct Reconciler<K> {
     kernel: K,
-    side: LocalNode,
-    peers: Rib,
+    local_node: LocalNode,
+    rib: Rib,
     desired: Desired,
     /// What the kernel holds: listed, and since then kept up with what it tells.
     actual: Actual,
@@ -47,7 +47,7 @@ pub(crate) struct Reconciler<K> {
     before: Actual,
     pods: PodRoutes,
     ignored: IgnoredRecords,
-    failures: Retries,
+    retries: Retries,
     dirty: Dirty,
     /// What became of routes since the start.
     changes: BTreeMap<LineKind, u64>,
@@ -64,7 +64,7 @@ impl<K: Kernel> Reconciler<K> {
         firm: &Owners,
     ) -> Result<Self, Error> {
         side.links = kernel.links()?;
-        let Listing { ours: actual, pods } = fib::list(&mut kernel)?;
+        let Listing { ours: actual, pods } = fib::list_own(&mut kernel)?;
         let pod_cidrs = &side.network.pod_cidrs;
         let found: Desired = actual
             .iter()
@@ -74,35 +74,40 @@ impl<K: Kernel> Reconciler<K> {
             .collect();
         Ok(Self {
             kernel,
-            side,
-            peers: Rib::new(seen, &found, firm),
+            local_node: side,
+            rib: Rib::new(seen, &found, firm),
             desired: found,
             actual,
             before: Actual::new(),
             pods,
             ignored: IgnoredRecords::default(),
-            failures: Retries::default(),
+            retries: Retries::default(),
             dirty: Dirty::everything(),
             changes: BTreeMap::new(),
         })
     }
 
     /// This node owns these subnets, claimed in that etcd cluster.
-    pub(crate) fn own(&mut self, subnets: &[IpNet], cluster: Option<u64>) {
-        self.peers.joined(cluster);
-        if self.side.owned == subnets {
+    pub(crate) fn set_owned(&mut self, subnets: &[IpNet], cluster: Option<u64>) {
+        self.rib.joined(cluster);
+        if self.local_node.owned == subnets {
             return;
         }
-        let changed = self.side.owned.iter().chain(subnets).chain([&GATEWAY]);
+        let changed = self
+            .local_node
+            .owned
+            .iter()
+            .chain(subnets)
+            .chain([&GATEWAY]);
         self.dirty.add(Scope::Only(changed.copied().collect()));
-        self.side.owned = subnets.to_vec();
+        self.local_node.owned = subnets.to_vec();
     }
 
     /// These addresses are of pods of this node, each with the index of its host end: routes to
     /// them have to be there, although nobody saw them go.
     pub(crate) fn remember_pods(&mut self, attached: &[(IpAddr, u32)]) {
         for (address, host_end) in attached {
-            let route = pod_routes::route(*address, *host_end, &self.side.links);
+            let route = pod_routes::route(*address, *host_end, &self.local_node.links);
             let known = self.pods.entry(route.dst).or_insert_with(|| route.clone());
             if known.dev != route.dev {
                 *known = route;
@@ -115,10 +120,10 @@ impl<K: Kernel> Reconciler<K> {
     pub(crate) fn is_about_own(&self, changes: &[Change]) -> bool {
         changes.iter().any(|change| match change {
             Change::Subnet(subnet, claim) => {
-                self.side.owned.contains(subnet)
+                self.local_node.owned.contains(subnet)
                     || claim
                         .as_ref()
-                        .is_some_and(|claim| claim.node == self.side.node)
+                        .is_some_and(|claim| claim.node == self.local_node.node)
             }
             _ => false,
         })
@@ -126,25 +131,22 @@ impl<K: Kernel> Reconciler<K> {
 
     /// What this node owned and the registry has given to others, and to whom.
     pub(crate) fn lost(&self) -> BTreeMap<IpNet, NodeName> {
-        self.peers
-            .owned_by_others(&self.side.owned, &self.side.node)
+        self.rib
+            .owned_by_others(&self.local_node.owned, &self.local_node.node)
     }
 
     /// A complete snapshot of the registry came. Returns whether it lacks something that this node
     /// should have put there.
     pub(crate) fn reset(&mut self, view: Snapshot) -> bool {
-        let known: BTreeSet<String> = self.peers.rejected().map(|(key, _)| key.clone()).collect();
-        let here = self.side.here();
-        let effect = self.peers.reset(view, here, &self.desired);
-        let news = self
-            .peers
-            .rejected()
-            .filter(|(key, _)| !known.contains(*key));
+        let known: BTreeSet<String> = self.rib.rejected().map(|(key, _)| key.clone()).collect();
+        let here = self.local_node.view();
+        let effect = self.rib.reset(view, here, &self.desired);
+        let news = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
         let news: Vec<Ignored> = news
             .map(|(key, why)| (key.clone(), why.clone()))
             .take(ignored_records::MOST_NAMED + 1)
             .collect();
-        self.take(effect, &news)
+        self.apply_effect(effect, &news)
     }
 
     /// The registry changed. Returns as [`Reconciler::reset`].
@@ -153,17 +155,17 @@ impl<K: Kernel> Reconciler<K> {
             Change::Rejected {
                 key,
                 why: Some(why),
-            } if self.peers.is_news(change) => Some((key.clone(), why.clone())),
+            } if self.rib.is_new_rejection(change) => Some((key.clone(), why.clone())),
             _ => None,
         });
         let news: Vec<Ignored> = news.take(ignored_records::MOST_NAMED + 1).collect();
-        let here = self.side.here();
-        let effect = self.peers.change(revision, changes, here, &self.desired);
-        self.take(effect, &news)
+        let here = self.local_node.view();
+        let effect = self.rib.change(revision, changes, here, &self.desired);
+        self.apply_effect(effect, &news)
     }
 
-    fn take(&mut self, effect: Effect, ignored: &[Ignored]) -> bool {
-        log::tell(self.ignored.tell(ignored, self.peers.ignored()));
+    fn apply_effect(&mut self, effect: Effect, ignored: &[Ignored]) -> bool {
+        log::emit_lines(self.ignored.log_lines(ignored, self.rib.ignored()));
         self.dirty.add(effect.scope);
         effect.rejoin
     }
@@ -185,7 +187,7 @@ impl<K: Kernel> Reconciler<K> {
 
     /// When a pass is due although nothing happened: routes that failed are tried again.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.failures.retry_at()
+        self.retries.retry_at()
     }
 
     /// Whether pods can be served: the registry was seen whole, what it says is in the kernel as
@@ -197,29 +199,29 @@ impl<K: Kernel> Reconciler<K> {
                 .get(subnet)
                 .is_some_and(|routes| routes.contains(&wanted))
         };
-        let served = self.serves() && self.side.owned.iter().all(is_in);
-        self.peers.is_known() && !self.is_dirty() && served
+        let served = self.serves() && self.local_node.owned.iter().all(is_in);
+        self.rib.is_known() && !self.is_dirty() && served
     }
 
     /// Whether this node owns a subnet.
     pub(crate) fn serves(&self) -> bool {
-        !self.side.owned.is_empty()
+        !self.local_node.owned.is_empty()
     }
 
     /// How many routes to peers there are.
     pub(crate) fn count(&self) -> usize {
-        let is_own = |dst: &&IpNet| **dst == GATEWAY || self.side.owned.contains(dst);
+        let is_own = |dst: &&IpNet| **dst == GATEWAY || self.local_node.owned.contains(dst);
         self.actual.keys().filter(|dst| !is_own(dst)).count()
     }
 
     /// What the registry says, as this node believes it.
-    pub(crate) fn peers(&self) -> &Rib {
-        &self.peers
+    pub(crate) fn rib(&self) -> &Rib {
+        &self.rib
     }
 
     /// The subnets this node owns.
     pub(crate) fn owned(&self) -> &[IpNet] {
-        &self.side.owned
+        &self.local_node.owned
     }
 
     /// What the kernel should hold.
@@ -234,7 +236,7 @@ impl<K: Kernel> Reconciler<K> {
 
     /// What could not be brought into it.
     pub(crate) fn failures(&self) -> &Retries {
-        &self.failures
+        &self.retries
     }
 
     /// How many routes came, moved, were put back and went since the start.
@@ -243,8 +245,8 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// This node's side of every judgement.
-    pub(crate) fn here(&self) -> LocalView<'_> {
-        self.side.here()
+    pub(crate) fn local_view(&self) -> LocalView<'_> {
+        self.local_node.view()
     }
 
     /// The kernel.
@@ -254,6 +256,6 @@ impl<K: Kernel> Reconciler<K> {
 
     /// This node's links that have addresses, as of the last pass.
     pub(crate) fn links(&self) -> &[Link] {
-        &self.side.links
+        &self.local_node.links
     }
 }

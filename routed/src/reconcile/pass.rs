@@ -23,68 +23,71 @@ use crate::rib::path::{Path, Scope};
 impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel match. After an error everything is as dirty as before.
     pub(crate) fn pass(&mut self, now: Instant) -> Result<(), Error> {
-        let due: BTreeSet<IpNet> = self.failures.due(now).collect();
+        let due: BTreeSet<IpNet> = self.retries.due(now).collect();
         self.dirty.add(Scope::Only(due));
         let dirty = mem::replace(&mut self.dirty, Dirty::nothing());
         let result = self.try_pass(&dirty, now);
         if result.is_err() {
-            self.dirty.redo(dirty);
+            self.dirty.merge_failed(dirty);
         }
         result
     }
 
     fn try_pass(&mut self, dirty: &Dirty, now: Instant) -> Result<(), Error> {
         let mut lines = Lines::default();
-        let links_differ = dirty.links && self.look_at_links()?;
-        let detours_differ = (dirty.detours || dirty.links) && self.look_at_detours()?;
+        let links_differ = dirty.links && self.read_links()?;
+        let detours_differ = (dirty.detours || dirty.links) && self.read_cross_subnet()?;
         let claims = if links_differ || detours_differ {
             &Scope::All
         } else {
             &dirty.claims
         };
         self.judge(claims, &mut lines);
-        mem::take(&mut lines).tell();
+        mem::take(&mut lines).emit();
         if dirty.routes {
-            self.look_at_routes(&mut lines)?;
+            self.read_routes(&mut lines)?;
         } else {
             let lost = dirty.pods.iter().filter_map(|pod| self.pods.get(pod));
-            let lost = lost.map(|route| pod_routes::sound(route, &self.side.links));
-            self.put_back(lost.collect(), &mut lines)?;
+            let lost =
+                lost.map(|route| pod_routes::with_valid_source(route, &self.local_node.links));
+            self.restore_pod_routes(lost.collect(), &mut lines)?;
         }
         let scope = if dirty.routes { &Scope::All } else { claims };
-        self.put_right(scope, now, lines)
+        self.apply_diff(scope, now, lines)
     }
 
-    fn look_at_links(&mut self) -> Result<bool, Error> {
+    fn read_links(&mut self) -> Result<bool, Error> {
         let links = self.kernel.links()?;
-        let differ = links != self.side.links;
-        self.side.links = links;
+        let differ = links != self.local_node.links;
+        self.local_node.links = links;
         Ok(differ)
     }
 
-    fn look_at_detours(&mut self) -> Result<bool, Error> {
-        let Some(known) = &mut self.side.detours else {
+    fn read_cross_subnet(&mut self) -> Result<bool, Error> {
+        let Some(known) = &mut self.local_node.cross_subnet else {
             return Ok(false);
         };
-        let detours =
-            CrossSubnetRoutes::new(self.kernel.routes(None)?, &self.side.network.pod_cidrs);
+        let detours = CrossSubnetRoutes::new(
+            self.kernel.routes(None)?,
+            &self.local_node.network.pod_cidrs,
+        );
         let differ = detours != *known;
         *known = detours;
         Ok(differ)
     }
 
     /// Lists our routes, and puts those to pods back that went although the pods are there.
-    fn look_at_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
-        let listing = fib::list(&mut self.kernel)?;
+    fn read_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
+        let listing = fib::list_own(&mut self.kernel)?;
         let mut before = mem::replace(&mut self.actual, listing.ours);
         before.append(&mut self.before);
         self.before = before;
         let pods = mem::replace(&mut self.pods, listing.pods);
-        let lost = pod_routes::lost(&pods, &self.pods, &self.side.links);
-        self.put_back(lost, lines)
+        let lost = pod_routes::lost(&pods, &self.pods, &self.local_node.links);
+        self.restore_pod_routes(lost, lines)
     }
 
-    fn put_back(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
+    fn restore_pod_routes(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
         if lost.is_empty() {
             return Ok(());
         }
@@ -117,43 +120,43 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// Makes the kernel's routes within `scope` the desired ones.
-    fn put_right(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
+    fn apply_diff(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
         let mut steps = plan::diff(&self.desired, &self.actual, scope);
-        if !self.peers.is_known() {
+        if !self.rib.is_known() {
             steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));
         }
         let applied = if steps.is_empty() {
             fib::Applied::default()
         } else {
-            fib::carry_out(&mut self.kernel, steps)?
+            fib::apply(&mut self.kernel, steps)?
         };
         let mut failed = BTreeSet::new();
         for (step, why) in applied.failed {
             failed.insert(step.dst);
-            if self.failures.add(step.dst, why.clone(), now) {
+            if self.retries.add(step.dst, why.clone(), now) {
                 lines.add(LineKind::Failed, || self.failure(&step, &why));
             }
         }
-        self.failures.keep_only(&failed, scope);
+        self.retries.retain_only(&failed, scope);
         for step in &applied.done {
             let kind = self.outcome(step);
             *self.changes.entry(kind).or_default() += 1;
             lines.add(kind, || self.success(step, kind));
             plan::record(&mut self.actual, step);
         }
-        lines.tell();
+        lines.emit();
         self.before.clear();
-        self.peers.reported();
+        self.rib.reported();
         Ok(())
     }
 
     /// Brings `desired` up to date.
     fn judge(&mut self, scope: &Scope, lines: &mut Lines) {
-        let (here, mut refused) = (self.side.here(), Refused::default());
+        let (here, mut refused) = (self.local_node.view(), Refused::default());
         let subnets: BTreeSet<IpNet> = match scope {
             Scope::Only(some) => some.clone(),
             Scope::All => {
-                let known = self.peers.subnets().chain(here.owned.iter().copied());
+                let known = self.rib.subnets().chain(here.owned.iter().copied());
                 let known = known.chain(self.desired.keys().copied());
                 known.chain([GATEWAY]).collect()
             }
@@ -163,7 +166,7 @@ impl<K: Kernel> Reconciler<K> {
                 guest_gateway::path(here)
             } else {
                 let current = self.desired.get(&subnet).copied();
-                let wish = self.peers.wish(subnet, here, current, &mut refused);
+                let wish = self.rib.decide(subnet, here, current, &mut refused);
                 let is_own = here.owned.contains(&subnet);
                 if is_own {
                     Some(Path::Unreachable)
@@ -176,6 +179,6 @@ impl<K: Kernel> Reconciler<K> {
                 None => self.desired.remove(&subnet),
             };
         }
-        self.peers.tell_refused(&refused, here, lines);
+        self.rib.add_refused_lines(&refused, here, lines);
     }
 }

@@ -22,11 +22,11 @@ pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[Link]) -> Vec<R
     let lost = before
         .values()
         .filter(|route| !now.contains_key(&route.dst));
-    lost.map(|route| sound(route, links)).collect()
+    lost.map(|route| with_valid_source(route, links)).collect()
 }
 
 /// The route as it can be made: the kernel takes no source address that the node does not have.
-pub(crate) fn sound(route: &Route, links: &[Link]) -> Route {
+pub(crate) fn with_valid_source(route: &Route, links: &[Link]) -> Route {
     let mut sound = route.clone();
     if is_orphan(route, links) {
         sound.src = source(route.dst.addr().is_ipv4(), links);

@@ -49,7 +49,7 @@ impl Retries {
     }
 
     /// Forgets what was tried (`scope`) and did not fail (`failed`) this time.
-    pub(crate) fn keep_only(&mut self, failed: &BTreeSet<IpNet>, scope: &Scope) {
+    pub(crate) fn retain_only(&mut self, failed: &BTreeSet<IpNet>, scope: &Scope) {
         self.by_dst.retain(|dst, _| {
             failed.contains(dst)
                 || match scope {
@@ -108,10 +108,10 @@ mod tests {
         let (a, b) = (dst("10.244.1.0/24"), dst("10.244.2.0/24"));
         failures.add(a, refused("x"), now);
         failures.add(b, refused("x"), now);
-        failures.keep_only(&BTreeSet::new(), &Scope::Only([a].into()));
+        failures.retain_only(&BTreeSet::new(), &Scope::Only([a].into()));
         assert!(failures.add(a, refused("x"), now));
         assert!(!failures.add(b, refused("x"), now));
-        failures.keep_only(&BTreeSet::new(), &Scope::All);
+        failures.retain_only(&BTreeSet::new(), &Scope::All);
         assert_eq!(failures.retry_at(), None);
     }
 

@@ -105,7 +105,7 @@ fn start_with(
     let firm = firm.iter().map(|subnet| (net(subnet), None)).collect();
     let side = LocalNode::new(node("n1"), network(), CrossSubnet::Report);
     let mut reconciler = Reconciler::new(kernel.clone(), side, seen, &firm).unwrap();
-    reconciler.own(&[net(OWN)], Some(7));
+    reconciler.set_owned(&[net(OWN)], Some(7));
     (kernel, reconciler)
 }
 

@@ -157,7 +157,7 @@ struct HeldRoute {
 impl HeldRoutes {
     /// Holds what a start finds in the kernel, until the first snapshot. `firm` are the subnets
     /// that were already held when the daemon stopped.
-    pub(crate) fn found(&mut self, subnet: IpNet, path: Path, firm: &Owners) {
+    pub(crate) fn adopt(&mut self, subnet: IpNet, path: Path, firm: &Owners) {
         let hold = HeldRoute {
             path,
             node: firm.get(&subnet).cloned().flatten(),
@@ -188,7 +188,7 @@ impl HeldRoutes {
     /// A complete snapshot came: lets go of everything it claims, and of what was only held until
     /// it came (`trusted`), or holds on to that too (not `trusted`). Returns the subnets let go
     /// without a claim, which are now to be withdrawn.
-    pub(crate) fn settle(&mut self, view: &Snapshot, trusted: bool) -> Vec<IpNet> {
+    pub(crate) fn release_confirmed(&mut self, view: &Snapshot, trusted: bool) -> Vec<IpNet> {
         let mut stale = Vec::new();
         self.changes += 1;
         self.routes.retain(|subnet, hold| {
@@ -221,7 +221,7 @@ impl HeldRoutes {
     }
 
     /// What is held beyond the first snapshot.
-    pub(crate) fn firm(&self) -> Owners {
+    pub(crate) fn persistent(&self) -> Owners {
         let firm = self.routes.iter().filter(|(_, hold)| !hold.provisional);
         firm.map(|(subnet, hold)| (*subnet, hold.node.clone()))
             .collect()

@@ -22,7 +22,7 @@ pub(crate) struct IgnoredRecords {
 impl IgnoredRecords {
     /// The lines about `news`, of which there may be more than [`MOST_NAMED`]; `total` are ignored
     /// now.
-    pub(crate) fn tell(&mut self, news: &[Ignored], total: usize) -> Vec<Line> {
+    pub(crate) fn log_lines(&mut self, news: &[Ignored], total: usize) -> Vec<Line> {
         if total == 0 {
             *self = Self::default();
         }
@@ -59,14 +59,14 @@ mod tests {
     #[test]
     fn a_few_are_named_one_by_one() {
         let mut flood = IgnoredRecords::default();
-        assert_eq!(flood.tell(&news(3), 3).len(), 3);
-        assert_eq!(flood.tell(&news(13), 16).len(), 13);
-        assert!(flood.tell(&[], 16).is_empty());
+        assert_eq!(flood.log_lines(&news(3), 3).len(), 3);
+        assert_eq!(flood.log_lines(&news(13), 16).len(), 13);
+        assert!(flood.log_lines(&[], 16).is_empty());
     }
 
     #[test]
     fn many_at_once_are_one_line() {
-        let lines = IgnoredRecords::default().tell(&news(17), 100_000);
+        let lines = IgnoredRecords::default().log_lines(&news(17), 100_000);
         assert_eq!(lines.len(), 1);
         assert!(format!("{lines:?}").contains("100000 records in the registry are ignored"));
     }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn many_one_after_the_other_are_few_lines() {
         let mut flood = IgnoredRecords::default();
-        let lines = (1..=100_000).map(|total| flood.tell(&news(1), total).len());
+        let lines = (1..=100_000).map(|total| flood.log_lines(&news(1), total).len());
         assert_eq!(
             lines.sum::<usize>(),
             MOST_NAMED + 4,
@@ -85,9 +85,9 @@ mod tests {
     #[test]
     fn once_there_are_none_they_are_named_again() {
         let mut flood = IgnoredRecords::default();
-        flood.tell(&news(17), 100);
-        assert!(flood.tell(&news(1), 101).is_empty());
-        flood.tell(&[], 0);
-        assert_eq!(flood.tell(&news(1), 1).len(), 1);
+        flood.log_lines(&news(17), 100);
+        assert!(flood.log_lines(&news(1), 101).is_empty());
+        flood.log_lines(&[], 0);
+        assert_eq!(flood.log_lines(&news(1), 1).len(), 1);
     }
 }

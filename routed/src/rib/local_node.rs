@@ -20,7 +20,7 @@ pub(crate) struct LocalNode {
     /// Its links that have addresses.
     pub(crate) links: Vec<Link>,
     /// Its own ways beyond them, if it may take them.
-    pub(crate) detours: Option<CrossSubnetRoutes>,
+    pub(crate) cross_subnet: Option<CrossSubnetRoutes>,
 }
 
 impl LocalNode {
@@ -31,18 +31,18 @@ impl LocalNode {
             network,
             owned: Vec::new(),
             links: Vec::new(),
-            detours: (cross_subnet == CrossSubnet::Gateway).then(CrossSubnetRoutes::default),
+            cross_subnet: (cross_subnet == CrossSubnet::Gateway).then(CrossSubnetRoutes::default),
         }
     }
 
     /// What a judgement needs of it.
-    pub(crate) fn here(&self) -> LocalView<'_> {
+    pub(crate) fn view(&self) -> LocalView<'_> {
         LocalView {
             node: &self.node,
             network: &self.network,
             owned: &self.owned,
             links: &self.links,
-            detours: self.detours.as_ref(),
+            detours: self.cross_subnet.as_ref(),
         }
     }
 }

@@ -61,7 +61,7 @@ impl Rib {
     pub(crate) fn new(seen: LastSeen, found: &Desired, firm: &Owners) -> Self {
         let mut held = HeldRoutes::default();
         for (subnet, path) in found {
-            held.found(*subnet, *path, firm);
+            held.adopt(*subnet, *path, firm);
         }
         Self {
             seen,
@@ -76,7 +76,7 @@ impl Rib {
     }
 
     /// What is known of the registry.
-    pub(crate) fn seen(&self) -> LastSeen {
+    pub(crate) fn last_seen(&self) -> LastSeen {
         self.seen
     }
 
@@ -87,7 +87,7 @@ impl Rib {
 
     /// The subnets held against the registry.
     pub(crate) fn held(&self) -> Owners {
-        self.held.firm()
+        self.held.persistent()
     }
 
     /// A number that differs from an earlier one if [`Rib::held`] may.
@@ -129,7 +129,7 @@ impl Rib {
                 self.held.hold(*subnet, *path, node);
             }
         }
-        self.held.settle(&view, verdict.is_ok());
+        self.held.release_confirmed(&view, verdict.is_ok());
         self.distrust = verdict.err();
         self.seen.revision = view.revision;
         let rejoin = lacks_ours(&view, &claims, here);
@@ -207,7 +207,7 @@ impl Rib {
 
     /// The way to `subnet`, judged anew; `current` is the one it has. A claim that gets none for
     /// a new reason goes to `refused`.
-    pub(crate) fn wish(
+    pub(crate) fn decide(
         &mut self,
         subnet: IpNet,
         here: LocalView<'_>,

@@ -50,8 +50,10 @@ impl Rib {
     }
 
     /// Whether `change` says of a record that it is ignored, and that was not known.
-    pub(crate) fn is_news(&self, change: &Change) -> bool {
-        self.view.as_ref().is_some_and(|view| view.is_news(change))
+    pub(crate) fn is_new_rejection(&self, change: &Change) -> bool {
+        self.view
+            .as_ref()
+            .is_some_and(|view| view.is_new_rejection(change))
     }
 
     /// About how many records are ignored.

@@ -15,7 +15,12 @@ pub(crate) type Refused = BTreeMap<NodeName, Vec<IpNet>>;
 
 impl Rib {
     /// Says why these claims get no route.
-    pub(crate) fn tell_refused(&self, refused: &Refused, here: LocalView<'_>, lines: &mut Lines) {
+    pub(crate) fn add_refused_lines(
+        &self,
+        refused: &Refused,
+        here: LocalView<'_>,
+        lines: &mut Lines,
+    ) {
         for (peer, subnets) in refused {
             for (subnets, refusal) in self.by_reason(peer, subnets) {
                 lines.add(LineKind::Refused, || {
@@ -107,7 +112,7 @@ mod tests {
             peers.reset(view.clone(), here, &Desired::new());
             let mut refused = Refused::default();
             for subnet in view.subnets.keys() {
-                peers.wish(*subnet, here, None, &mut refused);
+                peers.decide(*subnet, here, None, &mut refused);
             }
             let reasons = refused
                 .get(&n2)

@@ -53,7 +53,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
             pid: process::id(),
             since: self.journal.since,
             troubles: self.troubles(&missing),
-            remarks: self.remarks(),
+            remarks: self.notices(),
             missing,
             conflist: conflist.to_owned(),
             addresses: self.chores.addresses().to_vec(),
@@ -73,7 +73,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         if self.is_local {
             return vec![self.only_node()];
         }
-        let peers = self.reconciler.peers();
+        let peers = self.reconciler.rib();
         let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &ClaimVerdict)>> = BTreeMap::new();
         for (subnet, node, verdict) in peers.verdicts() {
             claims.entry(node).or_default().push((subnet, verdict));
@@ -126,7 +126,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
     /// Every route that should be, and every claim that has none.
     pub(crate) fn routes(&self) -> Vec<RouteRow> {
         let reconciler = self.reconciler;
-        let (peers, held) = (reconciler.peers(), reconciler.peers().held());
+        let (peers, held) = (reconciler.rib(), reconciler.rib().held());
         let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
         for (subnet, path) in reconciler.desired() {
             let failure = reconciler.failures().of(subnet);
@@ -165,21 +165,21 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         if *subnet == GATEWAY || self.reconciler.owned().contains(subnet) {
             return Some(self.node.clone());
         }
-        let known = self.reconciler.peers().owner(subnet).cloned();
+        let known = self.reconciler.rib().owner(subnet).cloned();
         known.or_else(|| held.get(subnet).cloned().flatten())
     }
 
     /// Why the registry is not believed. A file of this node's own is read once, before the node is
     /// in it, and nobody else writes there.
     pub(super) fn distrust(&self) -> Option<&Distrust> {
-        let why = self.reconciler.peers().distrust();
+        let why = self.reconciler.rib().distrust();
         why.filter(|_| !self.is_local)
     }
 
     fn missing(&self, routes_missing: usize) -> Vec<String> {
         let chores = self.chores;
         let readiness = Readiness {
-            registry_seen: self.reconciler.peers().is_known(),
+            registry_seen: self.reconciler.rib().is_known(),
             registry_why: self.journal.outage.as_ref().map(|(_, why)| why.as_str()),
             has_joined: chores.has_joined(),
             join_why: self.journal.join_why.as_deref(),
@@ -194,13 +194,13 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
     }
 
     fn registry(&self) -> RegistryStatus {
-        let (peers, journal) = (self.reconciler.peers(), self.journal);
+        let (peers, journal) = (self.reconciler.rib(), self.journal);
         let shown = peers.rejected().take(MOST_IGNORED);
         let outage = journal.outage.as_ref();
         RegistryStatus {
             local: self.is_local,
             connected: outage.is_none() && peers.is_known(),
-            revision: peers.seen().revision,
+            revision: peers.last_seen().revision,
             lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
             why: outage.map(|(_, why)| why.clone()),
             distrust: self.distrust().map(ToString::to_string),
@@ -222,7 +222,7 @@ fn obstacle(why: &ApplyError) -> RouteObstacle {
 impl<K: Kernel> Collector<'_, K> {
     pub(super) fn nodes_in_numbers(&self) -> NodeCounts {
         let absent = self.journal.absences.all().len();
-        let all = self.reconciler.peers().nodes().count();
+        let all = self.reconciler.rib().nodes().count();
         NodeCounts {
             present: all.saturating_sub(absent),
             absent,
@@ -249,7 +249,7 @@ impl<K: Kernel> Collector<'_, K> {
 
     pub(super) fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
         let mut numbers = BTreeMap::new();
-        for (_, _, verdict) in self.reconciler.peers().verdicts() {
+        for (_, _, verdict) in self.reconciler.rib().verdicts() {
             if let ClaimVerdict::Refused(refusal) = verdict {
                 *numbers.entry(refusal.name().to_owned()).or_default() += 1;
             }
@@ -260,7 +260,7 @@ impl<K: Kernel> Collector<'_, K> {
     pub(super) fn conflicts(&self) -> Conflicts {
         let failures = self.reconciler.failures().all();
         let routes = failures.filter(|(_, why)| matches!(why, ApplyError::Conflict(_)));
-        let verdicts = self.reconciler.peers().verdicts();
+        let verdicts = self.reconciler.rib().verdicts();
         let claims = verdicts.filter(|(_, _, verdict)| {
             matches!(verdict, ClaimVerdict::Refused(Refusal::OwnedHere(_)))
         });

@@ -85,14 +85,14 @@ impl Health {
     }
 
     /// The registry was seen whole.
-    pub(crate) fn seen(&mut self, peers: &Rib) {
+    pub(crate) fn registry_seen(&mut self, peers: &Rib) {
         let nodes = peers.nodes().map(|(node, _)| node);
         let registered = nodes.map(|node| (node, peers.presence(node).is_some()));
-        log::tell(self.absences.reset(registered, now()));
+        log::emit_lines(self.absences.reset(registered, now()));
     }
 
     /// Something about these nodes changed in the registry.
-    pub(crate) fn changed(&mut self, nodes: &[NodeName], peers: &Rib) {
+    pub(crate) fn nodes_changed(&mut self, nodes: &[NodeName], peers: &Rib) {
         let mut lines = Vec::new();
         for node in nodes {
             let is_present = peers.presence(node).is_some();
@@ -100,13 +100,13 @@ impl Health {
             let line = self.absences.change(node, is_registered, is_present, now());
             lines.extend(line);
         }
-        log::tell(lines);
+        log::emit_lines(lines);
     }
 
     /// Tells what is due.
-    pub(crate) fn tell(&mut self, now: Instant) {
+    pub(crate) fn log_due(&mut self, now: Instant) {
         if self.absences.due_at().is_some_and(|at| at <= now) {
-            log::tell(self.absences.due(now));
+            log::emit_lines(self.absences.due(now));
         }
     }
 }

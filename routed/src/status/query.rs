@@ -56,7 +56,10 @@ pub(crate) fn channel() -> (QueryClient, mpsc::Receiver<Query>) {
 
 impl QueryClient {
     /// Puts the question that `about` makes and waits for the answer.
-    pub(crate) async fn ask<T>(&self, about: fn(oneshot::Sender<T>) -> Query) -> Result<T, Stuck> {
+    pub(crate) async fn query<T>(
+        &self,
+        about: fn(oneshot::Sender<T>) -> Query,
+    ) -> Result<T, Stuck> {
         let began = Instant::now();
         let stuck = |_| Stuck(began.elapsed());
         let (answer, answered) = oneshot::channel();
@@ -75,7 +78,7 @@ mod tests {
     #[tokio::test]
     async fn a_loop_that_does_not_turn_is_not_waited_for_forever() {
         let (mut asker, mut questions) = channel();
-        let (answer, turned) = tokio::join!(asker.ask(Query::Pulse), async {
+        let (answer, turned) = tokio::join!(asker.query(Query::Pulse), async {
             let Some(Query::Pulse(answer)) = questions.recv().await else {
                 panic!("no question");
             };
@@ -84,9 +87,9 @@ mod tests {
         assert_eq!((answer, turned), (Ok(()), Ok(())));
 
         asker.patience = Duration::from_millis(10);
-        let stuck = asker.ask(Query::Pulse).await.unwrap_err();
+        let stuck = asker.query(Query::Pulse).await.unwrap_err();
         assert!(stuck.to_string().contains("has not turned"), "{stuck}");
         drop(questions);
-        assert!(asker.ask(Query::Pulse).await.is_err());
+        assert!(asker.query(Query::Pulse).await.is_err());
     }
 }

@@ -14,7 +14,7 @@ use crate::rib::verdict::{ClaimVerdict, Explained};
 impl<K: Kernel> Collector<'_, K> {
     pub(super) fn troubles(&self, missing: &[String]) -> Vec<String> {
         let (reconciler, journal) = (self.reconciler, self.journal);
-        let peers = reconciler.peers();
+        let peers = reconciler.rib();
         let mut all: Vec<String> = missing
             .iter()
             .map(|text| format!("not ready for pods: {text}"))
@@ -57,8 +57,8 @@ impl<K: Kernel> Collector<'_, K> {
         all
     }
 
-    pub(super) fn remarks(&self) -> Vec<String> {
-        let peers = self.reconciler.peers();
+    pub(super) fn notices(&self) -> Vec<String> {
+        let peers = self.reconciler.rib();
         let absences = self.journal.absences.all();
         let absences = absences.filter(|(node, _)| *node != self.node);
         let mut all = few(
@@ -80,7 +80,7 @@ impl<K: Kernel> Collector<'_, K> {
     /// The claims without a route: those whose peer is still to say something (`pending`), or the
     /// others.
     fn refusals(&self, pending: bool) -> impl Iterator<Item = (IpNet, String)> {
-        let verdicts = self.reconciler.peers().verdicts();
+        let verdicts = self.reconciler.rib().verdicts();
         verdicts.filter_map(move |(subnet, node, verdict)| match verdict {
             ClaimVerdict::Refused(refusal) if refusal.is_pending() == pending => {
                 Some((subnet, self.refusal(subnet, node, verdict)?))
@@ -98,7 +98,7 @@ impl<K: Kernel> Collector<'_, K> {
         let ClaimVerdict::Refused(refusal) = verdict else {
             return None;
         };
-        let here = self.reconciler.here();
+        let here = self.reconciler.local_view();
         let explained = Explained {
             subnets: &[subnet],
             peer,
@@ -110,7 +110,7 @@ impl<K: Kernel> Collector<'_, K> {
 
     pub(super) fn failure(&self, subnet: &IpNet, why: &ApplyError) -> String {
         let path = self.reconciler.desired().get(subnet);
-        let peer = self.reconciler.peers().owner(subnet);
+        let peer = self.reconciler.rib().owner(subnet);
         match path {
             Some(path) => {
                 let wanted = plan::route(*subnet, *path);

@@ -5,7 +5,7 @@ use std::thread;
 use lab::{DEADLINE, Lab, Node, Result, Runtime, Target, wait_until};
 use serde_json::json;
 use wire::cni::{Attachment, Version};
-use wire::pod_link::host_interface;
+use wire::pod_link::host_interface_name;
 
 use crate::support::{Case, Disturbed, lab, wrap_ipam};
 
@@ -34,7 +34,7 @@ fn cut_before_the_alias(
     let runtime = Runtime::of(node)?;
     let attachment = Attachment::new(target.container_id, target.interface);
     let attachment = attachment.expect("a sandbox has a valid name");
-    let name = host_interface("flatland", &attachment);
+    let name = host_interface_name("flatland", &attachment);
     for number in 1.. {
         disturb.by(&format!("sendto:signal=KILL:when={number}"))?;
         assert!(runtime.add(target).is_err(), "{number}: nothing to kill");
@@ -156,7 +156,7 @@ fn the_sweep_leaves_an_add_alone_whose_ipam_plugin_takes_its_time() -> Result {
     let wait = "while [ $CNI_COMMAND-$CNI_CONTAINERID = ADD-slow ] && [ ! -e /run/go ]; do sleep 0.1; done";
     wrap_ipam(node, &format!("{wait}\nexec $REAL"))?;
     let attachment = Attachment::new("slow", "eth0").expect("a valid name");
-    let slow_end = host_interface("flatland", &attachment);
+    let slow_end = host_interface_name("flatland", &attachment);
     let attached = thread::scope(|scope| {
         let add = scope.spawn(|| runtime.add(slow.target()));
         wait_until("host end", DEADLINE, || {

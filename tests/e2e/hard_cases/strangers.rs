@@ -2,7 +2,7 @@
 
 use lab::Result;
 use wire::cni::Attachment;
-use wire::pod_link::host_interface;
+use wire::pod_link::host_interface_name;
 
 use crate::support::{lab, wrap_ipam};
 
@@ -13,7 +13,7 @@ fn a_host_interface_that_is_somebody_elses_is_neither_taken_nor_deleted() -> Res
     for (kind, alias) in [("veth", "flatland other/eth0"), ("bridge", "")] {
         let mut pod = node.sandbox(kind)?;
         let attachment = Attachment::new(kind, "eth0").unwrap();
-        let name = host_interface("flatland", &attachment);
+        let name = host_interface_name("flatland", &attachment);
         node.run(&["ip", "link", "add", &name, "type", kind])?;
         node.run(&["ip", "link", "set", &name, "alias", alias])?;
         let before = node.traces()?;

@@ -29,7 +29,8 @@ impl<'a> Cluster<'a> {
         let mut pods = Vec::new();
         for (node, _) in &nodes {
             for name in names(options.pods) {
-                let mut pod = node.sandbox(&name)?;
+                // The demo calls a pod `n1/a`. So does routed, which takes it for NAMESPACE/NAME.
+                let mut pod = node.sandbox(&name)?.named(node.name(), &name);
                 let start = Instant::now();
                 pod.attach()
                     .map_err(|error| error.doing(format!("{}/{name}", node.name())))?;

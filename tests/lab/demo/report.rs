@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::Options;
 use super::cluster::Cluster;
+use super::ending::{Hints, Query};
 use super::matrix::{complaints, examples, matrix, time};
 use super::survey::{Asked, Party};
 use super::table::{self, Cell, Paint, Style};
 use crate::error::Doing;
-use crate::namespaces::own_path;
-use crate::{Families, Kept, Node, Result};
+use crate::{Families, Node, Output, Result};
 
 /// The demo's standard output.
 pub(super) struct Report {
@@ -121,22 +121,24 @@ impl Report {
         self.table(&rows)
     }
 
+    /// The routes of the first node: those of the others are of the same kinds.
     pub(super) fn routes(&self, cluster: &Cluster<'_>, families: Families) -> Result {
+        let Some((node, _)) = cluster.nodes.first() else {
+            return Ok(());
+        };
         self.section(
-            "Routes",
-            "as ip prints them; 70 is the number of Flatland's routes",
+            &format!("Routes of {}", node.name()),
+            "as ip prints them; 70 is the protocol number of Flatland's routes",
         )?;
-        for (node, _) in &cluster.nodes {
-            for flag in [families.v4().then_some("-4"), families.v6().then_some("-6")] {
-                let Some(flag) = flag else { continue };
-                let command = ["ip", flag, "route", "show", "proto", "70"];
-                let prompt = self.paint.apply(Style::Name, &format!("{}#", node.name()));
-                writeln!(io::stdout(), "  {prompt} {}", command.join(" ")).doing("printing")?;
-                for line in node.run(&command)?.lines() {
-                    let to_peer = line.contains(" via ");
-                    let style = if to_peer { Style::Plain } else { Style::Aside };
-                    self.print(style, &format!("  {}", line.trim_end()))?;
-                }
+        for flag in [families.v4().then_some("-4"), families.v6().then_some("-6")] {
+            let Some(flag) = flag else { continue };
+            let command = ["ip", flag, "route", "show", "proto", "70"];
+            let prompt = self.paint.apply(Style::Name, &format!("{}#", node.name()));
+            writeln!(io::stdout(), "  {prompt} {}", command.join(" ")).doing("printing")?;
+            for line in node.run(&command)?.lines() {
+                let to_peer = line.contains(" via ");
+                let style = if to_peer { Style::Plain } else { Style::Aside };
+                self.print(style, &format!("  {}", line.trim_end()))?;
             }
         }
         Ok(())
@@ -200,7 +202,7 @@ impl Report {
             adds.get(adds.len() / 2)
                 .map(|&median| ("ADD of a pod, median", median)),
         );
-        rows.push(("all of this", total));
+        rows.push(("everything up to here", total));
         let cells = rows.into_iter().map(|(what, time)| {
             vec![
                 Cell::new(Style::Plain, what),
@@ -210,30 +212,34 @@ impl Report {
         self.table(&cells.collect::<Vec<_>>())
     }
 
-    pub(super) fn left_up(&self, kept: &Kept) -> Result {
-        let own = own_path()?;
-        let here = std::env::current_dir().doing("finding the current folder")?;
-        let lab = own.strip_prefix(here).unwrap_or(&own).display();
-        self.section("It stays up", "")?;
-        let first = |is_pod: bool| {
-            let mut names = kept.places.iter().map(|place| &place.name);
-            names.find(|name| name.contains('/') == is_pod)
-        };
-        let mut rows = Vec::new();
-        for (what, name) in [("enter a node", first(false)), ("enter a pod", first(true))] {
-            let command = name.map(|name| format!("{lab} enter {name}"));
-            rows.extend(command.map(|command| named(what, &command)));
+    /// What `routed` answers to a query, below a prompt. Whether it found all as it should be.
+    pub(super) fn query(&self, query: &Query, output: &Output) -> Result<bool> {
+        self.section(query.heading, query.aside)?;
+        let prompt = self.paint.apply(Style::Name, &format!("{}#", query.node));
+        writeln!(io::stdout(), "  {prompt} {}", query.text()).doing("printing")?;
+        for line in output.stdout.lines() {
+            self.print(Style::Plain, format!("  {line}").trim_end())?;
         }
-        rows.push(named("take it down", "make demo-down"));
-        self.table(&rows)
+        for line in output.stderr.lines() {
+            self.print(Style::Bad, &format!("  {line}"))?;
+        }
+        let works = output.status.success();
+        if !works {
+            self.print(Style::Bad, &format!("  ✗ {}", output.status))?;
+        }
+        Ok(works)
     }
-}
 
-fn named(what: &str, command: &str) -> Vec<Cell> {
-    vec![
-        Cell::new(Style::Aside, what),
-        Cell::new(Style::Name, command),
-    ]
+    pub(super) fn closing(&self, hints: &Hints) -> Result {
+        self.section(hints.heading, "")?;
+        let rows = hints.rows.iter().map(|(what, command)| {
+            vec![
+                Cell::new(Style::Aside, *what),
+                Cell::new(Style::Name, command),
+            ]
+        });
+        self.table(&rows.collect::<Vec<_>>())
+    }
 }
 
 /// `first`, each of `columns` as wide as there are families, and `last`; the very last is a number.

@@ -67,7 +67,7 @@ impl Call {
 
     /// The same GC with further attachments that are to stay, also for who is delegated to.
     #[must_use]
-    pub fn sparing(&self, more: &[Attachment]) -> Self {
+    pub fn with_more_valid(&self, more: &[Attachment]) -> Self {
         let mut call = self.clone();
         if more.is_empty() {
             return call;
@@ -186,7 +186,7 @@ mod tests {
         let environment = Environment::read(environment).unwrap();
         let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
         let more = Attachment::new("a", "eth0").unwrap();
-        let spared = call.sparing(std::slice::from_ref(&more));
+        let spared = call.with_more_valid(std::slice::from_ref(&more));
         assert_eq!(
             spared.valid_attachments().unwrap(),
             BTreeSet::from([more.clone()])
@@ -196,7 +196,7 @@ mod tests {
             valid_attachments(&passed_on).unwrap(),
             BTreeSet::from([more])
         );
-        assert_eq!(call.sparing(&[]).stdin, call.stdin);
+        assert_eq!(call.with_more_valid(&[]).stdin, call.stdin);
     }
 
     #[test]

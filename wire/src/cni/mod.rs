@@ -24,4 +24,4 @@ pub use error::{Error, code};
 pub use program::{Program, run};
 pub use result::{Dns, Interface, IpConfig, Route, Success};
 pub use version::Version;
-pub use version_probe::{program_version, versions_of};
+pub use version_probe::{program_version, supported_versions};

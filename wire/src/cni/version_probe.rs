@@ -21,7 +21,7 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Which of the versions that we speak the plugin at `path` knows. `None` if it cannot be run, or
 /// does not answer as the spec says within two seconds.
-pub fn versions_of(path: &Path) -> Option<BTreeSet<Version>> {
+pub fn supported_versions(path: &Path) -> Option<BTreeSet<Version>> {
     let mut command = Command::new(path);
     command.env("CNI_COMMAND", "VERSION");
     parse(&printed_by(command, br#"{"cniVersion":"1.0.0"}"#)?)
@@ -110,7 +110,7 @@ mod tests {
             let path = folder.path().join(name);
             fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-            versions_of(&path)
+            supported_versions(&path)
         };
         let answer = r#"echo "{\"supportedVersions\":[\"1.0.0\"]}""#;
         let known = Some(BTreeSet::from([Version::V1_0_0]));
@@ -120,7 +120,7 @@ mod tests {
         let start = Instant::now();
         assert_eq!(asked("silent", "exec sleep 600"), None);
         assert!(start.elapsed() < Duration::from_secs(60));
-        assert_eq!(versions_of(&folder.path().join("missing")), None);
+        assert_eq!(supported_versions(&folder.path().join("missing")), None);
     }
 
     #[test]

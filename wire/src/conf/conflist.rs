@@ -84,7 +84,7 @@ impl Conflist {
 
     /// The same without some of the versions that it offers besides `cniVersion`.
     #[must_use]
-    pub fn without(mut self, versions: &BTreeSet<Version>) -> Self {
+    pub fn without_versions(mut self, versions: &BTreeSet<Version>) -> Self {
         let basic = self.json["cniVersion"].clone();
         let is_left_out = |version: &Value| {
             let parsed = version.as_str().and_then(|text| text.parse().ok());

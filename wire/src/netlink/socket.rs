@@ -183,7 +183,7 @@ impl Socket {
 
     /// The route a packet of this host to `dst` would take: its link, its next hop, its source.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
-        self.look_up(route::lookup(dst), &format!("ip route get {dst}"))
+        self.look_up(route::lookup_message(dst), &format!("ip route get {dst}"))
     }
 
     /// The link that has this address, if one has, with all of its addresses, without listing those

@@ -8,7 +8,7 @@ use rtnetlink::packet_core::NetlinkBuffer;
 use rtnetlink::sys::{self, SocketAddr};
 
 use super::Error;
-use super::transport::{failed, retry};
+use super::transport::{failed, retry_interrupted};
 use crate::netlink::reply::Messages;
 
 /// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
@@ -60,7 +60,7 @@ impl Subscription {
     ) -> Result<bool, Error> {
         let mut lost = false;
         loop {
-            let received = retry(|| {
+            let received = retry_interrupted(|| {
                 self.incoming.clear();
                 self.socket.recv(&mut self.incoming, 0)
             });

@@ -150,7 +150,8 @@ impl Transport {
     }
 
     fn send(&self) -> Result<(), Error> {
-        let sent = retry(|| self.socket.send(&self.outgoing, 0)).map_err(failed("send"))?;
+        let sent =
+            retry_interrupted(|| self.socket.send(&self.outgoing, 0)).map_err(failed("send"))?;
         if sent == self.outgoing.len() {
             Ok(())
         } else {
@@ -160,7 +161,7 @@ impl Transport {
 
     /// Whether a datagram of the kernel was received; what others send is dropped.
     fn receive(&mut self) -> Result<bool, ExchangeError> {
-        let (length, sender) = retry(|| {
+        let (length, sender) = retry_interrupted(|| {
             self.incoming.clear();
             self.socket.recv_from(&mut self.incoming, MSG_TRUNC)
         })
@@ -211,7 +212,7 @@ pub(crate) fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> Error {
 }
 
 /// Repeats a system call that a signal interrupted.
-pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

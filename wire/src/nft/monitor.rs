@@ -72,7 +72,7 @@ impl Monitor {
     pub fn drain(&mut self, mut on_news: impl FnMut(RulesetChange<'_>)) -> Result<(), Error> {
         let lost = self
             .subscription
-            .drain(|message| tell(message, &mut on_news))?;
+            .drain(|message| report_change(message, &mut on_news))?;
         if lost {
             on_news(RulesetChange::Lost);
         }
@@ -80,7 +80,7 @@ impl Monitor {
     }
 }
 
-fn tell(message: &NetlinkBuffer<&[u8]>, on_news: &mut impl FnMut(RulesetChange<'_>)) {
+fn report_change(message: &NetlinkBuffer<&[u8]>, on_news: &mut impl FnMut(RulesetChange<'_>)) {
     let Some(kind) = message::kind_of(message.message_type()) else {
         return;
     };

@@ -31,7 +31,7 @@ pub struct Chain {
 
 impl Table {
     /// What makes the table so, whatever there was, if it is done in one transaction.
-    pub fn replacement(&self) -> Vec<Command> {
+    pub fn replace_commands(&self) -> Vec<Command> {
         let table = || self.id.clone();
         // One that is not there cannot be deleted.
         let mut all = vec![

@@ -138,7 +138,7 @@ fn a_table_is_listed_by_nft_as_it_prints_and_by_the_kernel_as_its_image() {
     let mut socket = socket(&namespace);
     let table = everything();
 
-    socket.apply(&table.replacement(), None).unwrap();
+    socket.apply(&table.replace_commands(), None).unwrap();
 
     let listed = nft(&namespace, "list table inet flatland");
     assert_eq!(words(&listed), words(&table.to_string()));
@@ -173,7 +173,9 @@ fn a_table_takes_the_place_of_whatever_was_there() {
     nft(&namespace, other);
 
     for _ in 0..2 {
-        socket.apply(&everything().replacement(), None).unwrap();
+        socket
+            .apply(&everything().replace_commands(), None)
+            .unwrap();
         assert_eq!(socket.table(&id()).unwrap().0, Some(everything().image()));
     }
     assert_eq!(nft(&namespace, "list table ip flatland"), other);
@@ -198,7 +200,9 @@ fn whatever_somebody_changes_shows_in_the_image() {
     ] {
         let namespace = netns();
         let mut socket = socket(&namespace);
-        socket.apply(&everything().replacement(), None).unwrap();
+        socket
+            .apply(&everything().replace_commands(), None)
+            .unwrap();
 
         nft(&namespace, change);
 
@@ -210,7 +214,7 @@ fn whatever_somebody_changes_shows_in_the_image() {
 #[test]
 fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
     let namespace = netns();
-    let is_there = || namespace.run(spoof_guard::is_there).unwrap().unwrap();
+    let is_there = || namespace.run(spoof_guard::is_installed).unwrap().unwrap();
     assert!(!is_there(), "no table");
     for (change, expected) in [
         ("add table inet flatland", false),
@@ -254,7 +258,7 @@ fn thousands_of_elements_fit_into_one_transaction() {
     table.sets[0] = Set::of_addresses("nodes4", Version::V4, all.clone());
     table.sets[2] = Set::of_addresses("nodes6", Version::V6, all);
 
-    socket.apply(&table.replacement(), None).unwrap();
+    socket.apply(&table.replace_commands(), None).unwrap();
 
     assert_eq!(socket.table(&id()).unwrap().0, Some(table.image()));
 }

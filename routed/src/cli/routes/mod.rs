@@ -37,7 +37,7 @@ struct RoutesOutput {
 pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     let mut kernel = Netlink::default();
     let look = |kernel: &mut Netlink| {
-        Ok::<_, wire::netlink::Error>((fib::list(kernel)?.ours, kernel.links()?))
+        Ok::<_, wire::netlink::Error>((fib::list_own(kernel)?.ours, kernel.links()?))
     };
     let (actual, links) = look(&mut kernel).map_err(|why| CommandError::new(1, why.to_string()))?;
     let (running, desired) = match daemon("/routes") {

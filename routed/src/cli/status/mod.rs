@@ -48,7 +48,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
     };
     let well = status.troubles.is_empty();
     let text = match args.output {
-        Format::Table => screen(&status, time::now(), Terminal::of_stdout()),
+        Format::Table => render(&status, time::now(), Terminal::of_stdout()),
         Format::Json => json(&StatusOutput {
             running: true,
             well,
@@ -61,16 +61,16 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
 }
 
 fn without(args: &StatusArgs) -> Result<Report, CommandError> {
-    let alone = Offline::look(&args.network);
+    let alone = Offline::collect(&args.network);
     let text = match args.output {
-        Format::Table => alone.screen(Terminal::of_stdout()),
+        Format::Table => alone.render(Terminal::of_stdout()),
         Format::Json => json(&alone)?,
     };
     let status = NOT_RUNNING;
     Ok(Report { text, status })
 }
 
-fn screen(status: &Status, now: u64, screen: Terminal) -> String {
+fn render(status: &Status, now: u64, screen: Terminal) -> String {
     let verdict = match (status.troubles.is_empty(), status.remarks.is_empty()) {
         (true, true) => screen.paint("well", Tone::Good),
         (true, false) => screen.paint("well", Tone::Good) + ", see the remarks",

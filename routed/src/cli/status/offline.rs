@@ -38,14 +38,14 @@ pub(super) struct Offline {
 
 impl Offline {
     /// Looks. What cannot be seen is left open.
-    pub(super) fn look(network: &Network) -> Self {
+    pub(super) fn collect(network: &Network) -> Self {
         let mut alone = Self {
             conflist: crate::cli::find(Path::new(INSTALLED))
                 .ok()
                 .map(|(path, _)| path),
             ..Self::default()
         };
-        match fib::list(&mut Netlink::default()) {
+        match fib::list_own(&mut Netlink::default()) {
             Ok(routes) => alone.routes = Some(routes.ours.len()),
             Err(why) => alone.unknown.push(why.to_string()),
         }
@@ -70,7 +70,7 @@ impl Offline {
     }
 
     /// For people.
-    pub(super) fn screen(&self, screen: Terminal) -> String {
+    pub(super) fn render(&self, screen: Terminal) -> String {
         let verdict = screen.paint("routed does not run on this node", Tone::Bad);
         let mut text = match (&self.node, &self.network) {
             (Some(node), Some(network)) => format!("node {node} of network {network}: {verdict}"),
@@ -108,7 +108,7 @@ mod tests {
             routes: Some(3),
             ..Offline::default()
         };
-        let text = alone.screen(Terminal::PIPE);
+        let text = alone.render(Terminal::PIPE);
         assert!(
             text.starts_with("network flatland: routed does not run"),
             "{text}"
@@ -118,7 +118,7 @@ mod tests {
             text.contains("\n  conflist   none in /etc/cni/net.d:"),
             "{text}"
         );
-        let nothing = Offline::default().screen(Terminal::PIPE);
+        let nothing = Offline::default().render(Terminal::PIPE);
         assert!(nothing.starts_with("routed does not run on this node\n"));
     }
 }

@@ -71,14 +71,14 @@ node n1 of network flatland: well
   routes     3 wanted, 3 in the kernel, 0 missing; repaired 2 times
   pods       IPv4 3 used, 1 cooling, 249 free
   http       127.0.0.1:9470";
-    assert_eq!(screen(&status(), 12_520, Terminal::PIPE), expected);
+    assert_eq!(render(&status(), 12_520, Terminal::PIPE), expected);
 }
 
 #[test]
 fn or_what_is_wrong_and_what_is_good_to_know() {
     let mut status = status();
     status.remarks.push("node n2 has been absent".into());
-    let text = screen(&status, 1_000, Terminal::PIPE);
+    let text = render(&status, 1_000, Terminal::PIPE);
     assert!(text.starts_with("node n1 of network flatland: well, see the remarks\n"));
     assert!(
         text.ends_with("\n\nremarks\n  - node n2 has been absent"),
@@ -89,7 +89,7 @@ fn or_what_is_wrong_and_what_is_good_to_know() {
         .troubles
         .push("the registry has been out of reach".into());
     status.registry.connected = false;
-    let text = screen(&status, 1_000, Terminal::PIPE);
+    let text = render(&status, 1_000, Terminal::PIPE);
     assert!(text.starts_with("node n1 of network flatland: not well\n"));
     assert!(
         text.contains("\n  registry   not connected, revision 42\n"),

@@ -58,7 +58,9 @@ impl fmt::Display for Leftover {
 
 /// All there is, in the order in which it should go; and what cannot be looked at, with the reason.
 /// First the conflist, so that no pod comes meanwhile, and the plugins last: a DEL still works.
-pub(super) fn look(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), String> {
+pub(super) fn find_leftovers(
+    place: &SearchPaths<'_>,
+) -> Result<(Vec<Leftover>, Vec<String>), String> {
     let mut found: Vec<Leftover> = conflists(place.cni_dir)?;
     let mut socket = Socket::open().map_err(|error| error.to_string())?;
     let links = socket.links().map_err(|error| error.to_string())?;
@@ -69,7 +71,7 @@ pub(super) fn look(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String
     let routes = socket.routes(filter).map_err(|error| error.to_string())?;
     let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
     found.extend(routes.map(Leftover::Route));
-    let (traces, hidden) = firewall::traces().map_err(|error| error.to_string())?;
+    let (traces, hidden) = firewall::leftovers().map_err(|error| error.to_string())?;
     found.extend(traces.into_iter().map(Leftover::Filter));
     let folders = FOLDERS.map(PathBuf::from);
     found.extend(
@@ -135,7 +137,7 @@ fn named_by(alias: &str) -> Option<String> {
     let (network, attachment) = alias.split_once(' ')?;
     let (container_id, interface) = attachment.split_once('/')?;
     let attachment = wire::cni::Attachment::new(container_id, interface).ok()?;
-    Some(pod_link::host_interface(network, &attachment))
+    Some(pod_link::host_interface_name(network, &attachment))
 }
 
 impl Leftover {

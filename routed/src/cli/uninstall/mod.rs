@@ -89,7 +89,7 @@ pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
 }
 
 fn preview(place: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
-    let (found, hidden) = look(place)?;
+    let (found, hidden) = check_unused(place)?;
     Ok(UninstallOutput {
         dry_run: true,
         removed: found.iter().map(ToString::to_string).collect(),
@@ -98,8 +98,8 @@ fn preview(place: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
 }
 
 fn remove(place: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
-    let _lock = lock::take(Path::new(lock::PATH)).map_err(|error| in_use(&error))?;
-    let (found, _) = look(place)?;
+    let _lock = lock::acquire(Path::new(lock::PATH)).map_err(|error| in_use(&error))?;
+    let (found, _) = check_unused(place)?;
     refuse_pods(&found, force)?;
     let (mut removed, mut failures) = (Vec::new(), Vec::new());
     for trace in &found {
@@ -108,7 +108,7 @@ fn remove(place: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, Comma
             Err(why) => failures.push(format!("cannot remove {trace}: {why}")),
         }
     }
-    let (left, hidden) = look(place)?;
+    let (left, hidden) = check_unused(place)?;
     if left.is_empty() {
         return Ok(UninstallOutput {
             dry_run: false,
@@ -124,8 +124,8 @@ const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this pr
                             settings such as ip_forward\nwhat the node owns in etcd stays its own: \
                             `routed forget NODE` on another node releases it";
 
-fn look(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
-    leftovers::look(place).map_err(|why| CommandError::new(1, why))
+fn check_unused(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
+    leftovers::find_leftovers(place).map_err(|why| CommandError::new(1, why))
 }
 
 fn in_use(error: &lock::Error) -> CommandError {

@@ -59,7 +59,7 @@ pub(crate) struct Program {
 }
 
 /// Looks for programs of these names in `folder`.
-pub(crate) fn look(folder: &Path, names: &[&str]) -> Vec<Program> {
+pub(crate) fn find_programs(folder: &Path, names: &[&str]) -> Vec<Program> {
     let paths = names.iter().map(|name| folder.join(name));
     paths
         .map(|path| Program {

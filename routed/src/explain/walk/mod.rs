@@ -23,7 +23,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn say(
+    fn push_step(
         &mut self,
         link: &'static str,
         verdict: Severity,
@@ -41,15 +41,15 @@ impl Walker<'_> {
     }
 
     fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.say(link, Severity::Ok, text);
+        self.push_step(link, Severity::Ok, text);
     }
 
     fn broken(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.say(link, Severity::Broken, text).fix = Some(fix.into());
+        self.push_step(link, Severity::Broken, text).fix = Some(fix.into());
     }
 
     fn unknown(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.say(link, Severity::Unknown, text).fix = Some(fix.into());
+        self.push_step(link, Severity::Unknown, text).fix = Some(fix.into());
     }
 }
 
@@ -66,10 +66,11 @@ fn end(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
         }
         PodLocation::There(there) => {
             remote_pod::walk(&mut walker, end, there);
-            let others = facts.ends.iter().find(|other| other.name != end.name);
-            let back = others.map_or("", |other| other.name.as_str());
-            let command = format!("routed explain {} {back}", end.name);
-            let text = format!("how it goes on there only node {} can see", there.node);
+            // By address: a pod's name is known only on its node.
+            let [one, other] = facts.ends.each_ref().map(|end| end.address);
+            let back = if one == end.address { other } else { one };
+            let command = format!("routed explain {} {back}", end.address);
+            let text = format!("only node {} can see the rest of the way", there.node);
             walker.unknown("the peer's side", text, format!("run there: {command}"));
         }
         PodLocation::Nowhere => {

@@ -96,7 +96,7 @@ impl IptablesLegacy {
     }
 
     /// Looks, and puts right what is not.
-    pub(super) fn look(&mut self, now: Instant) {
+    pub(super) fn read_rules(&mut self, now: Instant) {
         let pauses = self.chains.each_mut().map(LegacyChain::look);
         self.look_at = now + pauses.into_iter().min().unwrap_or(LOOSELY);
     }
@@ -206,14 +206,14 @@ impl LegacyChain {
             self.said.clear();
             return LOOSELY;
         }
-        match self.put_right() {
+        match self.reconcile() {
             Ok(()) => {
                 self.said.clear();
                 if self.drops { CLOSELY } else { LOOSELY }
             }
             Err(Error::Busy) => AGAIN,
             Err(Error::Failed(why)) => {
-                if self.said.is_news(&why) {
+                if self.said.changed(&why) {
                     warn!("{why}");
                 }
                 LOOSELY
@@ -227,7 +227,7 @@ impl LegacyChain {
             .is_ok_and(|names| names.lines().any(|name| name == "filter"))
     }
 
-    fn put_right(&mut self) -> Result<(), Error> {
+    fn reconcile(&mut self) -> Result<(), Error> {
         let program = self.program()?;
         let listing = run(program, &["-S", CHAIN])?;
         let LegacyPlan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);

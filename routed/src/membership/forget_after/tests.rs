@@ -100,7 +100,9 @@ impl World {
 
     fn look(&mut self, absent: &[&'static str]) {
         let (census, own) = (self.census(absent), NodeName::new("a").unwrap());
-        let decision = self.vigil.look(&census, &own, self.interruptions, self.now);
+        let decision = self
+            .vigil
+            .observe(&census, &own, self.interruptions, self.now);
         self.too_many = decision.too_many;
         for (node, _, seconds) in decision.write {
             self.revision += 1;

@@ -84,14 +84,10 @@ fn the_route_that_guests_need_is_in_nobodys_place_and_goes_with_the_last_ipv4_su
     pass(&mut reconciler);
     reconciler.reset(Snapshot::default());
     pass(&mut reconciler);
-    assert_eq!(
-        reconciler.peers().held().len(),
-        1,
-        "n2's route alone is held"
-    );
+    assert_eq!(reconciler.rib().held().len(), 1, "n2's route alone is held");
 
     reconciler.reset(registry(11, &[2]));
-    reconciler.own(&[], Some(7));
+    reconciler.set_owned(&[], Some(7));
     pass(&mut reconciler);
     assert_eq!(kernel.to_gateway(), both[..1]);
 }
@@ -326,7 +322,7 @@ fn a_peer_beyond_a_gateway_follows_the_nodes_own_route_to_it() {
     let side = LocalNode::new(node("n1"), network(), CrossSubnet::Gateway);
     let (seen, firm) = (LastSeen::default(), Owners::new());
     let mut reconciler = Reconciler::new(kernel.clone(), side, seen, &firm).unwrap();
-    reconciler.own(&[net(OWN)], Some(7));
+    reconciler.set_owned(&[net(OWN)], Some(7));
     let mut view = registry(10, &[2, 3]);
     view.nodes.insert(node("n3"), record("172.16.0.3"));
     reconciler.reset(view);

@@ -47,7 +47,7 @@ fn a_node_under_the_name_of_another_machine_takes_no_route_away() {
         ..route_to_peer(1)
     };
     let (kernel, mut reconciler) = start(&[to_the_other, route_to_peer(2)]);
-    reconciler.own(&[], None);
+    reconciler.set_owned(&[], None);
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), ["10.244.1.0/24 via 192.168.1.9", TO_N2]);
@@ -85,7 +85,7 @@ fn an_emptied_registry_withdraws_nothing_until_peers_are_back_and_leave() {
     );
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
-    assert_eq!(reconciler.peers().held().len(), 2);
+    assert_eq!(reconciler.rib().held().len(), 2);
 
     // Own claims are back, peers are not: a snapshot that passes every check changes nothing.
     assert!(!reconciler.reset(registry(12, &[])));
@@ -125,7 +125,7 @@ fn a_restored_backup_withdraws_nothing() {
     assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
     assert!(
         reconciler
-            .peers()
+            .rib()
             .held()
             .into_keys()
             .eq([net("10.244.3.0/24")])
@@ -212,10 +212,10 @@ fn a_subnet_that_the_node_gains_and_loses_changes_its_route() {
         reconciler.change(11, vec![Change::Subnet(more, Some(claim))]),
         "not ours yet"
     );
-    reconciler.own(&[net(OWN), more], Some(7));
+    reconciler.set_owned(&[net(OWN), more], Some(7));
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE, "10.244.8.0/24 unreachable"]);
-    reconciler.own(&[net(OWN)], Some(7));
+    reconciler.set_owned(&[net(OWN)], Some(7));
     assert!(!reconciler.change(12, vec![released(8)]));
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE]);

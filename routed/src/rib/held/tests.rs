@@ -142,9 +142,9 @@ fn path() -> Path {
 fn settled(claims: &[(&str, &str)], trusted: bool) -> Vec<String> {
     let mut held = HeldRoutes::default();
     let firm = [(net("10.244.3.0/24"), None)].into();
-    held.found(net("10.244.2.0/24"), path(), &firm);
-    held.found(net("10.244.3.0/24"), path(), &firm);
-    held.settle(&registry(claims), trusted);
+    held.adopt(net("10.244.2.0/24"), path(), &firm);
+    held.adopt(net("10.244.3.0/24"), path(), &firm);
+    held.release_confirmed(&registry(claims), trusted);
     held.all().map(|subnet| subnet.to_string()).collect()
 }
 
@@ -164,10 +164,10 @@ fn a_snapshot_that_is_not_believed_lets_go_only_of_what_it_claims() {
 #[test]
 fn what_was_held_once_stays_held_when_the_registry_is_believed_again() {
     let mut held = HeldRoutes::default();
-    held.found(net("10.244.2.0/24"), path(), &Owners::new());
-    held.settle(&registry(&[]), false);
-    held.settle(&registry(&[OWN]), true);
-    assert_eq!(held.firm(), [(net("10.244.2.0/24"), None)].into());
+    held.adopt(net("10.244.2.0/24"), path(), &Owners::new());
+    held.release_confirmed(&registry(&[]), false);
+    held.release_confirmed(&registry(&[OWN]), true);
+    assert_eq!(held.persistent(), [(net("10.244.2.0/24"), None)].into());
     assert_eq!(held.path(&net("10.244.2.0/24")), Some(path()));
     held.release(&net("10.244.2.0/24"));
     assert_eq!(held.all().count(), 0);
@@ -179,5 +179,5 @@ fn whose_a_held_subnet_was_is_remembered_as_long_as_it_is_held() {
     let mut held = HeldRoutes::default();
     held.hold(subnet, path(), Some(&n2));
     held.hold(subnet, path(), None);
-    assert_eq!(held.firm(), [(subnet, Some(n2))].into());
+    assert_eq!(held.persistent(), [(subnet, Some(n2))].into());
 }

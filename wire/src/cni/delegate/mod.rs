@@ -53,7 +53,7 @@ impl Delegate {
 
     /// Looks for a program that belongs to this one: in the folder of this program's file, where both
     /// are of one version, then in `CNI_PATH`. Code 7 if it is in none of them.
-    pub fn beside(call: &Call, program: &str) -> Result<Self, Error> {
+    pub fn find_helper(call: &Call, program: &str) -> Result<Self, Error> {
         // Right also where the file was replaced since: only its name is spoiled then.
         let own = env::current_exe().ok();
         let own = own.as_deref().and_then(Path::parent).map(Path::to_owned);
@@ -105,7 +105,11 @@ impl Delegate {
 
     /// Runs a program that belongs to this one, with arguments and otherwise as this one was called.
     /// The error outside is that it could not be run or broke down, the one inside is what it says.
-    pub fn ask(&self, call: &Call, arguments: &[String]) -> Result<Result<(), Error>, Error> {
+    pub fn run_helper(
+        &self,
+        call: &Call,
+        arguments: &[String],
+    ) -> Result<Result<(), Error>, Error> {
         self.start_with(call, call.environment.command, arguments)?
             .wait()
             .map(|answer| answer.map(drop))

@@ -55,7 +55,7 @@ impl<'a> Running<'a> {
         let name = self.name;
         let printed = self.finish()?;
         let json = serde_json::from_slice(&printed).map_err(|_| {
-            let msg = format!("{name} did not print a result: {}", quote(&printed));
+            let msg = format!("{name} did not print a result: {}", excerpt(&printed));
             Error::new(code::DECODING, msg)
         })?;
         Success::parse(&json, version).map_err(|error| error.within(name))
@@ -78,7 +78,7 @@ impl<'a> Running<'a> {
             return Ok(Err(error));
         }
         let status = output.status.code().unwrap_or_default();
-        let printed = quote(&output.stdout);
+        let printed = excerpt(&output.stdout);
         let msg = format!("{name} failed with exit status {status} and no error: {printed}");
         Err(Error::new(code::DECODING, msg))
     }
@@ -115,7 +115,7 @@ fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
 }
 
 /// The start of what a plugin printed, fit for one line of a message.
-fn quote(printed: &[u8]) -> String {
+fn excerpt(printed: &[u8]) -> String {
     let text = String::from_utf8_lossy(printed);
     if text.trim().is_empty() {
         return "it printed nothing".to_owned();

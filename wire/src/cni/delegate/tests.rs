@@ -90,8 +90,8 @@ fn what_belongs_to_a_program_gets_arguments_and_its_errors_are_the_programs_own(
         esac"#,
     );
     let call = folder.call();
-    let program = Delegate::beside(&call, "ipam").unwrap();
-    let ask = |argument: &str| program.ask(&call, &[argument.to_owned()]);
+    let program = Delegate::find_helper(&call, "ipam").unwrap();
+    let ask = |argument: &str| program.run_helper(&call, &[argument.to_owned()]);
     ask("a b").unwrap().unwrap();
     let said = ask("no").unwrap().unwrap_err();
     let expected = Error::new(11, "no").advise("why");
@@ -110,9 +110,11 @@ fn what_belongs_to_a_program_is_beside_it() {
     let own = env::current_exe().unwrap();
     let name = own.file_name().unwrap().to_str().unwrap();
     let call = call_with_path(vec!["/nowhere".into()]);
-    assert_eq!(Delegate::beside(&call, name).unwrap().path, own);
+    assert_eq!(Delegate::find_helper(&call, name).unwrap().path, own);
 
-    let error = Delegate::beside(&call, "claim").unwrap_err().to_string();
+    let error = Delegate::find_helper(&call, "claim")
+        .unwrap_err()
+        .to_string();
     let folders = format!("{}, /nowhere", own.parent().unwrap().display());
     assert!(error.contains(&folders), "{error}");
 }

@@ -104,7 +104,7 @@ fn versions_that_are_left_out_are_not_offered_and_the_basic_one_stays() {
 
     let without = |versions: &[Version]| {
         let conflist = conflist.clone();
-        conflist.without(&versions.iter().copied().collect())
+        conflist.without_versions(&versions.iter().copied().collect())
     };
     let cut = without(&[basic, newest]);
     assert_eq!(cut.versions(), [basic, oldest, basic]);

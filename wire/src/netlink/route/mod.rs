@@ -227,7 +227,7 @@ pub(super) fn query(table: u32) -> RouteMessage {
 }
 
 /// Asks which route a packet to `dst` would take.
-pub(super) fn lookup(dst: IpAddr) -> RouteMessage {
+pub(super) fn lookup_message(dst: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = family(dst);
     message.header.destination_prefix_length = if dst.is_ipv4() { 32 } else { 128 };
@@ -240,7 +240,7 @@ pub(super) fn lookup(dst: IpAddr) -> RouteMessage {
 /// Asks for the entry of the tables itself that a packet to `dst` would meet: for an address of this
 /// host, the one of the local table, which names the link that has it.
 pub(super) fn match_exactly(dst: IpAddr) -> RouteMessage {
-    let mut message = lookup(dst);
+    let mut message = lookup_message(dst);
     message.header.flags = RouteFlags::FibMatch;
     message
 }

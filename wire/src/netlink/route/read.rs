@@ -36,7 +36,7 @@ impl Route {
         Ok((table == wanted).then_some(route))
     }
 
-    /// The answer to a [`lookup`]: its scope and table say nothing.
+    /// The answer to a [`lookup_message`]: its scope and table say nothing.
     pub(in crate::netlink) fn parse_lookup(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         Ok(Self::parse_any(payload)?.map(|(route, ..)| route))
     }

@@ -22,7 +22,9 @@ fn element(address: &str) -> Element {
 #[test]
 fn elements_come_and_go_one_by_one() {
     let mut socket = socket(&netns());
-    socket.apply(&everything().replacement(), None).unwrap();
+    socket
+        .apply(&everything().replace_commands(), None)
+        .unwrap();
     let (table, set) = (id(), "nodes4".to_owned());
     let add = Change::AddElements {
         table: table.clone(),
@@ -54,7 +56,7 @@ fn a_transaction_that_fails_changes_nothing_and_names_the_command() {
         1,
         Rule::new([member(AddressField::Source, Version::V4, "missing", true)]),
     );
-    let commands = table.replacement();
+    let commands = table.replace_commands();
 
     let error = socket.apply(&commands, None).unwrap_err();
 
@@ -73,14 +75,14 @@ fn a_transaction_for_a_generation_that_is_over_changes_nothing() {
     let generation = socket.generation().unwrap();
     nft(&namespace, "add table ip other");
 
-    let stale = socket.apply(&everything().replacement(), Some(generation));
+    let stale = socket.apply(&everything().replace_commands(), Some(generation));
     let now = socket.generation().unwrap();
     assert_ne!(now, generation);
     assert!(matches!(stale, Err(Error::Interrupted { .. })), "{stale:?}");
     assert_eq!(socket.table(&id()).unwrap().0, None);
 
     socket
-        .apply(&everything().replacement(), Some(now))
+        .apply(&everything().replace_commands(), Some(now))
         .unwrap();
     let (image, generation) = socket.table(&id()).unwrap();
     assert!(image.is_some() && generation == socket.generation().unwrap());
@@ -247,7 +249,9 @@ fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
     socket.generation().unwrap();
     monitor.ignore(&socket);
 
-    socket.apply(&everything().replacement(), None).unwrap();
+    socket
+        .apply(&everything().replace_commands(), None)
+        .unwrap();
     assert_eq!(news(&mut monitor), [""; 0]);
 
     nft(&namespace, "flush chain inet flatland out");
