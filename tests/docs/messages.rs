@@ -15,6 +15,7 @@ const NO_MESSAGES: &[&str] = &[
     "routed/src/cli/command.rs",
     "routed/src/cli/doctor.rs",
     "routed/src/cli/explain.rs",
+    "routed/src/cli/help.rs",
     "routed/src/cli/nodes.rs",
     "routed/src/cli/routes.rs",
     "routed/src/cli/screen.rs",

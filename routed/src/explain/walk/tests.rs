@@ -138,7 +138,10 @@ fn the_whole_way_is_walked_and_what_only_the_peer_can_see_is_left_to_it() {
     );
     assert_eq!(last.verdict, Verdict::Unknown);
     let fix = last.fix.as_deref().unwrap_or_default();
-    assert!(fix.contains("routed explain 10.244.9.2 10.244.7.2"), "{fix}");
+    assert!(
+        fix.contains("routed explain 10.244.9.2 10.244.7.2"),
+        "{fix}"
+    );
 }
 
 #[test]
