@@ -7,8 +7,8 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::{CommandError, Format, NetworkArgs, Report, block_on, json};
-use crate::cli::terminal::{Terminal, Tone};
+use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
+use crate::cli::terminal::Terminal;
 use crate::doctor::{CheckContext, Finding, Severity, run_all};
 
 /// The flags of `routed doctor`.
@@ -54,8 +54,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     let services = args.service_cidr.iter().map(IpNet::trunc).collect();
     let context = CheckContext::read(conflist, services, &args.node_address, &args.cni_bin);
     let findings = block_on(async { Ok(run_all(&context).await) })?;
-    let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
-    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
+    let [broken, warnings] = counts(&findings);
     let text = match args.output {
         Format::Table => render(&findings, Terminal::of_stdout()),
         Format::Json => json(&DoctorOutput {
@@ -68,22 +67,21 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
+/// How many findings are broken, and how many are warnings.
+fn counts(findings: &[Finding]) -> [usize; 2] {
+    [Severity::Broken, Severity::Warning]
+        .map(|verdict| findings.iter().filter(|it| it.verdict == verdict).count())
+}
+
 fn render(findings: &[Finding], terminal: Terminal) -> String {
     let mut lines = Vec::new();
     for finding in findings {
-        let (word, tone) = match finding.verdict {
-            Severity::Ok => ("ok", Tone::Good),
-            Severity::Warning => ("warning", Tone::Doubtful),
-            Severity::Broken => ("broken", Tone::Bad),
-            Severity::Unknown => ("unknown", Tone::Doubtful),
-        };
-        let word = terminal.paint(&format!("{word:<7}"), tone);
+        let word = verdict(finding.verdict, terminal);
         let (check, evidence) = (finding.check, &finding.evidence);
         lines.push(format!("{word}  {check}: {evidence}"));
         lines.extend(finding.fix.as_ref().map(|fix| format!("{:9}{fix}", "")));
     }
-    let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
-    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
+    let [broken, warnings] = counts(findings);
     lines.push(format!("\n{broken} broken, {warnings} warnings"));
     lines.join("\n")
 }

@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, Format, NetworkArgs, Report, block_on, json};
+use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
 use crate::explain::{ExplainError, PathStep, explain};
@@ -70,12 +70,7 @@ fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> 
             of = &step.of;
             lines.push(of.to_owned());
         }
-        let (word, tone) = match step.verdict {
-            Severity::Ok => ("ok", Tone::Good),
-            Severity::Broken => ("broken", Tone::Bad),
-            Severity::Warning | Severity::Unknown => ("unknown", Tone::Doubtful),
-        };
-        let word = terminal.paint(&format!("{word:<7}"), tone);
+        let word = verdict(step.verdict, terminal);
         lines.push(format!("  {word}  {}: {}", step.link, step.evidence));
         lines.extend(step.fix.as_ref().map(|fix| format!("{:11}{fix}", "")));
     }

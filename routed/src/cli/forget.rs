@@ -10,14 +10,11 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
-use super::{CommandError, Format, NetworkArgs, block_on, json};
+use super::{CommandError, Format, IN_USE, NetworkArgs, block_on, json};
 use crate::daemon::state_file::StateFile;
 use crate::rib::held::Owners;
 use crate::text::list;
 use crate::time;
-
-/// `EX_TEMPFAIL` (sysexits.h): the node is present; stop it and try again.
-const NODE_PRESENT: u8 = 75;
 
 /// The node name for releasing a subnet whose owner is not known any more.
 const UNKNOWN_OWNER: &str = "forgotten";
@@ -175,7 +172,7 @@ fn refusal(node: &NodeName, presence: Option<&Presence>) -> CommandError {
         address.unwrap_or_default(),
         since.unwrap_or_default()
     );
-    CommandError::new(NODE_PRESENT, text)
+    CommandError::new(IN_USE, text)
 }
 
 fn unknown(node: &NodeName, known: &[impl fmt::Display]) -> CommandError {

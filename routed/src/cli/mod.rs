@@ -30,11 +30,19 @@ use tokio::runtime::{self, Runtime};
 use wire::cni;
 use wire::conf::Conflist;
 
+use self::terminal::{Terminal, Tone};
+use crate::doctor::Severity;
 use crate::error::USAGE;
 use crate::http::client;
 
 /// Where container runtimes look for conflists, and where `routed run` installs ours.
 const CONFLIST_FOLDER: &str = "/etc/cni/net.d";
+
+/// Exit status `EX_UNAVAILABLE` (sysexits.h): the daemon does not run.
+const NOT_RUNNING: u8 = 69;
+
+/// Exit status `EX_TEMPFAIL` (sysexits.h): the node is in use; take it out of use and try again.
+const IN_USE: u8 = 75;
 
 /// Which network a command is about.
 #[derive(Debug, Args)]
@@ -156,6 +164,17 @@ fn find_conflist(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
 fn query_daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
     let runtime = runtime().map_err(|error| client::Error::Failed(error.to_string()))?;
     runtime.block_on(client::get(page))
+}
+
+/// The word for a verdict, in its colour, padded to the longest one.
+fn verdict(verdict: Severity, terminal: Terminal) -> String {
+    let (word, tone) = match verdict {
+        Severity::Ok => ("ok", Tone::Good),
+        Severity::Warning => ("warning", Tone::Doubtful),
+        Severity::Broken => ("broken", Tone::Bad),
+        Severity::Unknown => ("unknown", Tone::Doubtful),
+    };
+    terminal.paint(&format!("{word:<7}"), tone)
 }
 
 fn json(value: &impl Serialize) -> Result<String, CommandError> {

@@ -13,3 +13,4 @@ mod tls;
 pub(crate) use self::checks::run_all;
 pub(crate) use self::context::CheckContext;
 pub(crate) use self::finding::{Finding, Severity};
+pub(crate) use self::setting::Setting;

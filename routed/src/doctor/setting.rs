@@ -4,15 +4,15 @@ use wire::sysctl;
 
 /// A kernel setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// Its path below `/proc/sys`, such as `net/ipv4/ip_forward`.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its value, or why it could not be read.
-    pub(super) value: Result<String, String>,
+    pub(crate) value: Result<String, String>,
 }
 
 impl Setting {
-    pub(super) fn read(name: &str) -> Self {
+    pub(crate) fn read(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             value: sysctl::read(name).map_err(|error| error.to_string()),
@@ -20,7 +20,7 @@ impl Setting {
     }
 
     /// The name with dots, as sysctl(8) takes it.
-    pub(super) fn dotted(&self) -> String {
+    pub(crate) fn dotted(&self) -> String {
         self.name.replace('/', ".")
     }
 

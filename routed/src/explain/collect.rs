@@ -12,7 +12,6 @@ use wire::netlink;
 use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 use wire::pod_link::host_interface_name;
-use wire::sysctl;
 
 use super::facts::{
     AddressHolder, DesiredRoute, Endpoint, KernelRoute, LinkState, LocalPod, NextHop, PathFacts,
@@ -21,6 +20,7 @@ use super::facts::{
 use super::ownership::{self, KnownNode, Ownership};
 use super::probe::probe;
 use crate::addresses::ledger;
+use crate::doctor::Setting;
 use crate::firewall;
 use crate::http::client;
 use crate::kernel::{Kernel, Link, Netlink};
@@ -78,10 +78,7 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     Ok(PathFacts {
         node,
         ends,
-        forwarding: (
-            setting.to_owned(),
-            sysctl::read(setting).map_err(|error| error.to_string()),
-        ),
+        forwarding: Setting::read(setting),
         firewall: firewall::survey(&conf.pod_cidrs).map_err(|error| error.to_string()),
     })
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
+use crate::doctor::Setting;
 use crate::firewall::Survey;
 use crate::status::RouteTarget;
 
@@ -14,8 +15,8 @@ pub(super) struct PathFacts {
     /// This node's name, if it has one yet.
     pub(super) node: Option<NodeName>,
     pub(super) ends: [Endpoint; 2],
-    /// The kernel setting for forwarding, and its value.
-    pub(super) forwarding: (String, Result<String, String>),
+    /// The kernel setting for forwarding.
+    pub(super) forwarding: Setting,
     /// The chains of the packet filter that drop forwarded packets.
     pub(super) firewall: Result<Survey, String>,
 }

@@ -9,10 +9,9 @@ use serde::Serialize;
 use wire::node::NodeName;
 
 use self::compare::{ComparedRoute, RouteState, compare};
-use crate::cli::status::NOT_RUNNING;
 use crate::cli::table::{Align, Cell, render, with_reasons};
 use crate::cli::terminal::Terminal;
-use crate::cli::{CommandError, Format, Report, json, query_daemon};
+use crate::cli::{CommandError, Format, NOT_RUNNING, Report, json, query_daemon};
 use crate::fib;
 use crate::http::client;
 use crate::kernel::{Kernel, Netlink};

@@ -9,14 +9,11 @@ use serde::Serialize;
 
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{CommandError, Format, NetworkArgs, Report, json, query_daemon};
+use crate::cli::{CommandError, Format, NOT_RUNNING, NetworkArgs, Report, json, query_daemon};
 use crate::http::client;
 use crate::status::{AddressUsage, Status};
 use crate::text::list;
 use crate::time;
-
-/// `EX_UNAVAILABLE` (sysexits.h): the daemon does not run.
-pub(super) const NOT_RUNNING: u8 = 69;
 
 /// The flags of `routed status`.
 #[derive(Debug, Args)]

@@ -9,11 +9,8 @@ use clap::Args;
 use serde::Serialize;
 
 use self::leftovers::{Leftover, SearchPaths};
-use crate::cli::{CommandError, Format, json};
+use crate::cli::{CommandError, Format, IN_USE, json};
 use crate::lock;
-
-/// `EX_TEMPFAIL` (sysexits.h): the node is in use; take it out of use and try again.
-const IN_USE: u8 = 75;
 
 /// The flags of `routed uninstall`.
 #[derive(Debug, Args)]

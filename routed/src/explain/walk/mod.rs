@@ -40,33 +40,26 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn push_step(
-        &mut self,
-        link: &'static str,
-        verdict: Severity,
-        text: impl Into<String>,
-    ) -> &mut PathStep {
+    fn push(&mut self, link: &'static str, verdict: Severity, text: String, fix: Option<String>) {
         self.steps.push(PathStep {
             of: self.of.to_owned(),
             link,
             verdict,
-            evidence: text.into(),
-            fix: None,
+            evidence: text,
+            fix,
         });
-        let last = self.steps.len() - 1;
-        &mut self.steps[last]
     }
 
     fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.push_step(link, Severity::Ok, text);
+        self.push(link, Severity::Ok, text.into(), None);
     }
 
     fn broken(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.push_step(link, Severity::Broken, text).fix = Some(fix.into());
+        self.push(link, Severity::Broken, text.into(), Some(fix.into()));
     }
 
     fn unknown(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.push_step(link, Severity::Unknown, text).fix = Some(fix.into());
+        self.push(link, Severity::Unknown, text.into(), Some(fix.into()));
     }
 }
 
@@ -84,8 +77,8 @@ fn endpoint(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
         PodLocation::Remote(pod) => {
             remote_pod::walk(&mut walker, end, pod);
             // By address: the name of a pod is known only on its node.
-            let [one, other] = facts.ends.each_ref().map(|end| end.address);
-            let back = if one == end.address { other } else { one };
+            let [from, to] = facts.ends.each_ref().map(|end| end.address);
+            let back = if from == end.address { to } else { from };
             let command = format!("routed explain {} {back}", end.address);
             let text = format!("only node {} can see the rest of the path", pod.node);
             walker.unknown("the peer's side", text, format!("run there: {command}"));
@@ -193,26 +186,23 @@ fn this_node(facts: &PathFacts) -> Vec<PathStep> {
         of: "this node",
         steps: Vec::new(),
     };
-    let (name, value) = &facts.forwarding;
-    let dotted = name.replace('/', ".");
+    let (name, value) = (facts.forwarding.dotted(), &facts.forwarding.value);
     match value {
-        Ok(value) if value == "1" => walker.ok("forwarding", format!("{dotted} = 1")),
+        Ok(value) if value == "1" => walker.ok("forwarding", format!("{name} = 1")),
         Ok(value) => walker.broken(
             "forwarding",
-            format!("{dotted} = {value}: this node forwards nothing"),
-            format!("sysctl -w {dotted}=1; routed does that within a minute"),
+            format!("{name} = {value}: this node forwards nothing"),
+            format!("sysctl -w {name}=1; routed does that within a minute"),
         ),
         Err(error) => walker.unknown("forwarding", error, "see routed doctor"),
     }
     match &facts.firewall {
         Ok(survey) => {
-            let blocking = survey.walls.iter().filter(|it| !it.passes);
-            let before = walker.steps.len();
-            for found in blocking {
+            for found in survey.walls.iter().filter(|it| !it.passes) {
                 let text = format!("chain {} drops packets to and from pods", found.chain);
                 walker.broken("firewall", text, &found.fix);
             }
-            if walker.steps.len() == before {
+            if survey.walls.iter().all(|it| it.passes) {
                 walker.ok("firewall", "no chain drops packets to and from pods");
             }
         }

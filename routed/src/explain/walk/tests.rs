@@ -1,4 +1,5 @@
 use super::*;
+use crate::doctor::Setting;
 use crate::explain::facts::{
     AddressHolder, DesiredRoute, KernelRoute, NextHop, ProbeResult, RemotePod,
 };
@@ -74,7 +75,10 @@ fn facts() -> PathFacts {
                 location: PodLocation::Remote(Box::new(remote_pod())),
             },
         ],
-        forwarding: ("net/ipv4/ip_forward".into(), Ok("1".into())),
+        forwarding: Setting {
+            name: "net/ipv4/ip_forward".into(),
+            value: Ok("1".into()),
+        },
         firewall: Ok(Survey::default()),
     }
 }
@@ -172,7 +176,7 @@ fn broken_link_of_a_local_pod_is_the_only_finding() {
 #[test]
 fn broken_link_of_this_node_is_the_only_finding() {
     assert_eq!(
-        broken(|facts| facts.forwarding.1 = Ok("0".into())),
+        broken(|facts| facts.forwarding.value = Ok("0".into())),
         ["forwarding"]
     );
     let chain = |passes| BlockingChain {
