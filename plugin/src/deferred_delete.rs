@@ -23,11 +23,11 @@ use wire::file_lock::{self, FileLock};
 use wire::netlink::{self, Link, LinkChange, Request, Socket};
 
 /// What we call ourselves with to destroy the group.
-const WORD: &str = "destroy-removed";
+const HELPER_ARGUMENT: &str = "destroy-removed";
 
 /// How long the group gathers interfaces: much longer than a pod's namespace takes to go after DEL,
 /// and much shorter than anybody minds.
-const GATHERING: Duration = Duration::from_millis(200);
+const GATHER_TIME: Duration = Duration::from_millis(200);
 
 /// Held while the group gathers. No network can have this name, as none starts with a dot.
 const FOLDER: &str = "/run/flatland";
@@ -133,7 +133,7 @@ fn try_lock() -> io::Result<Option<FileLock>> {
 /// and in a process group of its own, so that it outlives whoever ends the runtime's.
 fn spawn_helper() -> io::Result<()> {
     Command::new("/proc/self/exe")
-        .arg(WORD)
+        .arg(HELPER_ARGUMENT)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::null())
@@ -146,7 +146,10 @@ fn spawn_helper() -> io::Result<()> {
 
 /// Whether this is the process that destroys the group.
 pub(crate) fn is_helper_call() -> bool {
-    env::var_os("CNI_COMMAND").is_none() && env::args_os().nth(1).is_some_and(|word| word == WORD)
+    env::var_os("CNI_COMMAND").is_none()
+        && env::args_os()
+            .nth(1)
+            .is_some_and(|word| word == HELPER_ARGUMENT)
 }
 
 /// What that process does: gathers for a while, and destroys.
@@ -154,7 +157,7 @@ pub(crate) fn run() -> ExitCode {
     let Ok(Some(gathering)) = try_lock() else {
         return ExitCode::SUCCESS;
     };
-    thread::sleep(GATHERING);
+    thread::sleep(GATHER_TIME);
     // Whoever withdraws from here on starts another one.
     drop(gathering);
     match Socket::open().and_then(|mut socket| destroy(&mut socket)) {

@@ -163,7 +163,7 @@ impl Delegate {
     /// speak the version either: then its ADD would fail (code 50).
     pub fn status(&self, call: &Call) -> Result<(), Error> {
         match self.run(call, Command::Status) {
-            Err(error) if is_unknown_verb(&error) => self.speaks(call),
+            Err(error) if is_unknown_verb(&error) => self.check_version(call),
             outcome => outcome.map(drop),
         }
     }
@@ -177,7 +177,7 @@ impl Delegate {
     }
 
     /// Code 50 unless the plugin speaks the version of the call.
-    fn speaks(&self, call: &Call) -> Result<(), Error> {
+    fn check_version(&self, call: &Call) -> Result<(), Error> {
         let printed = self.run(call, Command::Version)?;
         let answer: Value = serde_json::from_slice(&printed).unwrap_or_default();
         let versions = &answer["supportedVersions"];

@@ -8,10 +8,10 @@ use std::thread;
 use crate::cni::{Error, Success, Version, code};
 
 /// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
-pub(super) const PIPE_ROOM: usize = 4096;
+pub(super) const PIPE_CAPACITY: usize = 4096;
 
 /// How much of a plugin's unreadable output an error quotes, in characters.
-const QUOTED: usize = 200;
+const MAX_QUOTED_CHARS: usize = 200;
 
 /// A plugin that runs. It has to be waited for: [`Running::finish`].
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl<'a> Running<'a> {
     /// A plugin of this name that has just been started, and what it is to read.
     pub(super) fn new(name: &'a str, mut child: Child, stdin: &'a [u8]) -> Self {
         let pipe = child.stdin.take();
-        let input = if stdin.len() <= PIPE_ROOM {
+        let input = if stdin.len() <= PIPE_CAPACITY {
             DelegateInput::Written(write(pipe, stdin))
         } else {
             DelegateInput::Waiting(pipe, stdin)
@@ -77,7 +77,7 @@ impl<'a> Running<'a> {
     /// error on its standard output.
     pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
-        let output = converse(self.child, self.input)
+        let output = communicate(self.child, self.input)
             .map_err(|error| Error::new(code::IO, format!("{name}: lost contact: {error}")))?;
         if output.status.success() {
             return Ok(Exit::Success(output.stdout));
@@ -99,7 +99,7 @@ impl<'a> Running<'a> {
 /// Reads all that the child prints, and waits for its end. A child that prints before it reads
 /// would block us both where the pipe could not take all of its input at once, so then a thread
 /// writes.
-fn converse(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
+fn communicate(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     let (pipe, stdin) = match input {
         DelegateInput::Written(written) => {
             // Errors are looked at after the wait: no child is left unreaped.
@@ -132,7 +132,7 @@ fn excerpt(printed: &[u8]) -> String {
     if text.trim().is_empty() {
         return "it printed nothing".to_owned();
     }
-    let start: String = text.chars().take(QUOTED).collect();
+    let start: String = text.chars().take(MAX_QUOTED_CHARS).collect();
     let rest = if start.len() < text.len() { "..." } else { "" };
     format!("it printed {start:?}{rest}")
 }

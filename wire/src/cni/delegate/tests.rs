@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::cni::Args;
 use crate::cni::Environment;
 use crate::cni::Version;
-use crate::cni::delegate::running::PIPE_ROOM;
+use crate::cni::delegate::running::PIPE_CAPACITY;
 use crate::cni::delegate::*;
 
 /// A file that is open for writing in any process cannot be run, and a child that another test
@@ -154,7 +154,7 @@ fn a_configuration_larger_than_any_pipe_goes_through_to_one_that_prints_first() 
 #[test]
 fn one_that_does_not_read_its_configuration_is_no_error() {
     let folder = Folder::with_script("exec <&-; echo {}");
-    for size in [10, PIPE_ROOM, PIPE_ROOM + 1, 1 << 20] {
+    for size in [10, PIPE_CAPACITY, PIPE_CAPACITY + 1, 1 << 20] {
         let mut call = folder.call();
         call.stdin = vec![b' '; size];
         let delegate = Delegate::find(&call, "ipam").unwrap();
