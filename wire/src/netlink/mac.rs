@@ -1,4 +1,4 @@
-//! Hardware addresses.
+//! Hardware (MAC) addresses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// Text that is no hardware address.
+/// Text that is not a hardware address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no hardware address: six pairs of hexadecimal digits joined by colons")]
 pub struct InvalidMac(String);

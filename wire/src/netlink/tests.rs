@@ -1,4 +1,4 @@
-//! Every request, as text and as bytes.
+//! Every request: its text and its bytes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -251,7 +251,7 @@ fn every_request_reads_back_as_the_message_it_was() {
                 0,
                 "{text}: messages follow each other in a datagram"
             );
-            // A link's per-family settings are asked for in another form than they are told in.
+            // The kernel lists a link's per-family settings in another form than requests have.
             if text.contains("proxy_arp") && matches!(message, RouteNetlinkMessage::SetLink(_)) {
                 continue;
             }
@@ -379,7 +379,7 @@ proptest! {
         let new = Address::new(4, IpNetwork::new(ip, length).unwrap());
         let address = Address { no_dad, no_prefix_route, ..new };
         let bytes = payload(&Request::AddAddress(address.clone()));
-        // That it is permanent is the kernel's to say.
+        // The kernel sets the permanent flag.
         let expected = Address { permanent: false, ..address };
         prop_assert_eq!(Address::parse(&bytes).unwrap(), Some(expected));
     }
