@@ -1,4 +1,4 @@
-//! Who a node is: its name, and the id of its machine.
+//! The identity of a node: its name and its machine id.
 
 use std::env;
 use std::fmt;
@@ -21,8 +21,8 @@ impl NodeName {
     /// The longest name, in bytes.
     pub const MAX: usize = 253;
 
-    /// Refuses (code 7) what is empty, longer than 253 bytes, or not made of lower-case letters,
-    /// digits and `-`, in parts that `.` separates and that start and end with a letter or digit.
+    /// Checks that the name has 1 to 253 bytes, in parts separated by `.` that consist of lower-case
+    /// letters, digits and `-` and start and end with a letter or digit; else code 7.
     pub fn new(name: &str) -> Result<Self, Error> {
         if name.len() <= Self::MAX && name.split('.').all(is_label) {
             return Ok(Self(name.into()));
@@ -72,8 +72,8 @@ impl From<NodeName> for String {
     }
 }
 
-/// This node's name: `explicit` (a flag, the conflist), else the environment's `NODE_NAME`, else
-/// the host name in lower case.
+/// This node's name: `explicit` (from a flag or the conflist), else the environment variable
+/// `NODE_NAME`, else the host name in lower case.
 pub fn node_name(explicit: Option<&str>) -> Result<NodeName, Error> {
     if let Some(name) = explicit {
         return NodeName::new(name);
@@ -94,8 +94,7 @@ fn from_host(host: &str) -> Result<NodeName, Error> {
     })
 }
 
-/// What tells one machine from another: the content of `/etc/machine-id`, 32 hexadecimal digits
-/// (machine-id(5)).
+/// The id of a machine: the content of `/etc/machine-id`, 32 hexadecimal digits (machine-id(5)).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MachineId(String);

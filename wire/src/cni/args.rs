@@ -1,15 +1,16 @@
-//! `CNI_ARGS`.
+//! The environment variable `CNI_ARGS`.
 
 use super::Error;
 use super::error::invalid_environment;
 
-/// `CNI_ARGS`: `KEY=value;KEY=value`. Unknown keys are kept, as `IgnoreUnknown` is near universal.
+/// `CNI_ARGS`: `KEY=value;KEY=value`. Unknown keys are accepted, as runtimes nearly always set
+/// `IgnoreUnknown`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Args(Vec<(String, String)>);
 
 impl Args {
-    /// Reads the value of `CNI_ARGS`. Code 4 names a part that is not `KEY=value`; empty parts
-    /// (`A=1;;B=2;`) are skipped, and only the first `=` separates.
+    /// Parses the value of `CNI_ARGS`. A part that is not `KEY=value` is an error (code 4) that names
+    /// it; empty parts (`A=1;;B=2;`) are skipped, and a value may contain `=`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         text.split(';')
             .filter(|part| !part.is_empty())
@@ -23,7 +24,7 @@ impl Args {
             .map(Self)
     }
 
-    /// The value of `key`, the last one if it is there twice.
+    /// The value of `key`; the last one if it occurs twice.
     pub fn get(&self, key: &str) -> Option<&str> {
         let pair = self.0.iter().rev().find(|(name, _)| name == key);
         pair.map(|(_, value)| value.as_str())

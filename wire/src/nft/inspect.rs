@@ -1,4 +1,4 @@
-//! What rules of others are about.
+//! Finds the prefixes in other programs' rules.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,7 +16,7 @@ pub fn prefixes(expressions: &[Expression]) -> Vec<(AddressField, IpNet)> {
         .collect()
 }
 
-/// The prefix that the first expressions are about, if they are about one.
+/// The prefix that the first expressions compare with, if they do so.
 fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     let [
         Expression::Header {
@@ -29,14 +29,14 @@ fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     else {
         return None;
     };
-    let (end, is_v4) = match offset {
+    let (field, is_v4) = match offset {
         12 => (AddressField::Source, true),
         16 => (AddressField::Destination, true),
         8 => (AddressField::Source, false),
         24 => (AddressField::Destination, false),
         _ => return None,
     };
-    // nft loads whole bytes only, as many as matter.
+    // nft loads only the bytes that it compares.
     let all = u8::try_from(length.checked_mul(8)?).ok()?;
     let (ones, rest) = match rest {
         [Expression::Mask(mask), rest @ ..] => (ones(mask)?, rest),
@@ -50,10 +50,10 @@ fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     } else {
         Ipv6Addr::from(padded::<16>(value)?).into()
     };
-    Some((end, IpNet::new(address, ones).ok()?))
+    Some((field, IpNet::new(address, ones).ok()?))
 }
 
-/// How many ones a mask begins with, if nothing but zeros follow.
+/// The number of leading ones of a mask; `None` if ones follow later.
 fn ones(mask: &[u8]) -> Option<u8> {
     let leading = mask.iter().position(|byte| *byte != 0xff);
     let full = leading.unwrap_or(mask.len());

@@ -1,4 +1,4 @@
-//! A plugin that runs, and what passes between it and us.
+//! A running plugin: its input, output and exit status.
 
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -7,13 +7,13 @@ use std::thread;
 
 use crate::cni::{Error, Success, Version, code};
 
-/// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
+/// What a new pipe takes without a reader under any pipe limits of the user: one page.
 pub(super) const PIPE_CAPACITY: usize = 4096;
 
-/// How much of a plugin's unreadable output an error quotes, in characters.
+/// How much of a plugin's invalid output an error quotes, in characters.
 const MAX_QUOTED_CHARS: usize = 200;
 
-/// A plugin that runs. It has to be waited for: [`Running::finish`].
+/// A running plugin. Call [`Running::finish`] or [`Running::result`] to wait for it.
 #[derive(Debug)]
 #[must_use]
 pub struct Running<'a> {
@@ -22,26 +22,26 @@ pub struct Running<'a> {
     input: DelegateInput<'a>,
 }
 
-/// How a plugin ended that was not killed.
+/// How a plugin exited.
 #[derive(Debug)]
 pub(super) enum Exit {
     /// What it printed to standard output.
     Success(Vec<u8>),
-    /// The CNI error that it printed.
+    /// The CNI error that it printed to standard output.
     Failure(Error),
 }
 
-/// What a running plugin is to read.
+/// The input of a running plugin.
 #[derive(Debug)]
 enum DelegateInput<'a> {
-    /// It is in the pipe, or could not be put there.
+    /// It was written to the pipe, or failed to.
     Written(io::Result<()>),
-    /// More than a pipe takes without a reader.
+    /// It is longer than a pipe takes without a reader.
     Waiting(Option<ChildStdin>, &'a [u8]),
 }
 
 impl<'a> Running<'a> {
-    /// A plugin of this name that has just been started, and what it is to read.
+    /// A plugin that has just been started, and its input.
     pub(super) fn new(name: &'a str, mut child: Child, stdin: &'a [u8]) -> Self {
         let pipe = child.stdin.take();
         let input = if stdin.len() <= PIPE_CAPACITY {
@@ -52,8 +52,8 @@ impl<'a> Running<'a> {
         Self { name, child, input }
     }
 
-    /// Waits for its end. Its error is passed on with the plugin's name in the message; death by
-    /// signal, and output that is not JSON, are code 5 and 6. Returns what it printed.
+    /// Waits for its exit and returns its standard output. Its error is passed on with the plugin's
+    /// name in the message; death by signal is code 5, output that is not JSON code 6.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
         let name = self.name;
         match self.wait()? {
@@ -62,7 +62,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Waits for its end and parses the result of ADD, which is of `version`.
+    /// Waits for its exit and parses the result of ADD, which has `version`.
     pub fn result(self, version: Version) -> Result<Success, Error> {
         let name = self.name;
         let printed = self.finish()?;
@@ -73,7 +73,7 @@ impl<'a> Running<'a> {
         Success::parse(&json, version).map_err(|error| error.within(name))
     }
 
-    /// Waits for its end. Code 5 if it was killed or contact was lost, 6 if it failed without a CNI
+    /// Waits for its exit. Code 5 if it was killed or contact was lost, 6 if it failed without a CNI
     /// error on its standard output.
     pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
@@ -96,13 +96,12 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Reads all that the child prints, and waits for its end. A child that prints before it reads
-/// would block us both where the pipe could not take all of its input at once, so then a thread
-/// writes.
+/// Reads the output of the child and waits for its exit. Long input is written by a thread: a child
+/// that prints before it reads would otherwise block both of us.
 fn communicate(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     let (pipe, stdin) = match input {
         DelegateInput::Written(written) => {
-            // Errors are looked at after the wait: no child is left unreaped.
+            // Checked after the wait, so that no child is left unreaped.
             let output = child.wait_with_output()?;
             return written.map(|()| output);
         }
@@ -118,7 +117,7 @@ fn communicate(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     })
 }
 
-/// A child that does not care to read is none of our business.
+/// Writes the input. It is no error if the child does not read it.
 fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
     match pipe.map(|mut pipe| pipe.write_all(stdin)) {
         Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -126,7 +125,7 @@ fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The start of what a plugin printed, fit for one line of a message.
+/// The start of the output, for one line of a message.
 fn excerpt(printed: &[u8]) -> String {
     let text = String::from_utf8_lossy(printed);
     if text.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! Plugins made of a few lines of shell.
+//! Tests with plugins that are shell scripts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,8 +13,8 @@ use crate::cni::Version;
 use crate::cni::delegate::running::PIPE_CAPACITY;
 use crate::cni::delegate::*;
 
-/// A file that is open for writing in any process cannot be run, and a child that another test
-/// starts holds our open files until it has called exec: so these tests take turns.
+/// These tests run one after the other: a file that any process has open for writing cannot be run,
+/// and a child of another test holds our open files until it calls exec.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Folder {
@@ -309,7 +309,7 @@ fn without_cni_path_it_is_the_environment_that_is_wrong() {
     assert!(error.msg.contains("CNI_PATH"), "{error}");
 }
 
-/// What a plugin of Debian 12 answers to a verb it does not know.
+/// The reply of a plugin of Debian 12 to an unknown verb.
 const OLD: &str = r#"case $CNI_COMMAND in
     VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["0.4.0", "1.0.0"]}' ;;
     *) echo '{"code": 3, "msg": "missing containerID"}'; exit 1 ;;

@@ -1,12 +1,12 @@
-//! Any result, through any version: what both can say survives.
+//! Property tests: a result survives any version as far as both versions have its fields.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::cni::Version;
 
-/// What a version can say of a result: the rest is lost on the way.
-fn as_said_in(version: Version, mut success: Success) -> Success {
+/// The result without the fields that a version lacks.
+fn reduced_to(version: Version, mut success: Success) -> Success {
     if version < Version::V1_1_0 {
         success
             .interfaces
@@ -117,7 +117,7 @@ proptest! {
             let json = success.render(version);
             for assumed in Version::ALL {
                 let read = Success::parse(&json, assumed).unwrap();
-                prop_assert_eq!(read, as_said_in(version, success.clone()));
+                prop_assert_eq!(read, reduced_to(version, success.clone()));
             }
         }
     }

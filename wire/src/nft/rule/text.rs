@@ -1,4 +1,4 @@
-//! Rules as nft prints them.
+//! Rules and terms as nft prints them.
 
 use std::fmt;
 
