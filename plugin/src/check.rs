@@ -1,4 +1,4 @@
-//! CHECK: is the pod wired as ADD left it? Looks, compares, changes nothing.
+//! CHECK: compares the wiring of a pod with what ADD made. It changes nothing.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wiring, WiringInput};
 use crate::{node, requested_mac};
 
-/// Reports everything that is not as it should be, in one error.
+/// Reports all differences in one error.
 pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
@@ -35,7 +35,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         ipv6: node.ipv6,
         mac: requested_mac::mac(call)?,
         settings: &config.sysctl,
-        // What they decided is in the result.
+        // Their effect on ADD is in the result.
         existing_routes: &[],
     });
     let expected = Expected::new(wiring, &ours);
@@ -58,7 +58,7 @@ fn no_result() -> Error {
     .advise("CHECK needs the result of ADD")
 }
 
-/// The addresses of a result that are on our interface: a chain may have added other interfaces.
+/// The result with only the addresses on our interface: a chain may have added other interfaces.
 fn on_interface(attachment: &Attachment, mut result: Success) -> Success {
     let ours = result.interfaces.iter().position(|interface| {
         interface.sandbox.is_some() && interface.name == attachment.interface()
@@ -97,7 +97,7 @@ fn observe(
         is_filtered: false,
     };
     if !spoof_guard.is_strict() {
-        // Where the packet filter cannot be asked, it guards nothing.
+        // If nftables cannot be queried, the guard counts as missing.
         spoof_guard.is_filtered = spoof_guard::is_installed().unwrap_or_default();
     }
     Ok(Observed {
@@ -109,14 +109,13 @@ fn observe(
     })
 }
 
-/// Inside the pod's namespace.
+/// Reads the settings of the pod's interface; runs in the pod's namespace.
 fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
     let paths = wiring.settings.iter().map(|(path, _)| path);
     paths.map(|path| sysctl::read(path).ok()).collect()
 }
 
-/// The link of that name, what is on it, and those of its neighbours that have one of these
-/// addresses.
+/// The link with that name, its addresses, and its neighbours with the given addresses.
 fn observe_link(
     socket: &mut Socket,
     name: &str,
@@ -125,20 +124,20 @@ fn observe_link(
     let Some(link) = socket.link_by_name(name)? else {
         return Ok(LinkState::default());
     };
-    let mut known = Vec::new();
+    let mut found = Vec::new();
     for address in neighbours {
-        known.extend(socket.neighbour(link.index, *address)?);
+        found.extend(socket.neighbour(link.index, *address)?);
     }
     Ok(LinkState {
         addresses: socket.addresses(Some(link.index))?,
-        neighbours: known,
+        neighbours: found,
         link: Some(link),
         ..LinkState::default()
     })
 }
 
-/// The routes of what the pod sends from its addresses: those of the main table, and of the tables
-/// that its rules lead to, where a later plugin such as `sbr` may have put them.
+/// The routes for packets from the pod's addresses: those of the main table, and of the tables that
+/// policy rules select, where a later plugin such as `sbr` may have moved them.
 fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
     let mut routes = pod.routes(RouteFilter::default())?;
     let rules = match pod.rules() {
@@ -154,13 +153,13 @@ fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>,
     Ok(routes)
 }
 
-/// Where the node sends a packet to this address: asked for, as the table may be long.
+/// The route of the node to this address, by look-up, as the table may be long.
 fn route_to(host: &mut Socket, address: IpAddr) -> Option<Route> {
     let route = host.route_to(address).ok()?;
     (route.kind == RouteKind::Unicast).then_some(route)
 }
 
-/// One error of all that was found, here and by the IPAM plugin.
+/// One error for all findings and the error of the IPAM plugin.
 fn combine_findings(
     attachment: &Attachment,
     mut findings: Vec<String>,

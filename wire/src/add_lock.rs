@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_makes_an_attachment_and_others_can_tell() {
+    fn add_lock_is_exclusive_and_visible() {
         let (one, other) = ("flat-test-one", "flat-test-other");
         assert!(!is_held(one));
         let held = AddLock::acquire(one);

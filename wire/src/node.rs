@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn node_names_are_what_kubernetes_takes() {
+    fn node_name_is_an_rfc_1123_subdomain() {
         let long = format!("{}a", "a.".repeat(126));
         for name in ["n1", "node-1.example.com", "10", "a", &long] {
             assert_eq!(NodeName::new(name).unwrap().to_string(), name);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_name_in_json_is_checked_when_it_is_read() {
+    fn node_name_in_json_is_checked() {
         assert_eq!(
             serde_json::to_string(&NodeName::new("n1").unwrap()).unwrap(),
             "\"n1\""
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_name_comes_first_and_the_host_name_is_taken_in_lower_case() {
+    fn explicit_name_wins_and_host_name_is_lower_cased() {
         assert_eq!(node_name(Some("n1")).unwrap().as_str(), "n1");
         assert!(node_name(Some("")).is_err());
         assert_eq!(
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_id_is_read_and_what_is_none_is_refused() {
+    fn machine_id_is_read_and_invalid_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("machine-id");
         let error = MachineId::read_from(&path).unwrap_err();

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overlap_with_the_nodes_own_networks_is_found_in_both_directions() {
+    fn overlap_is_found_in_both_directions() {
         let pod_cidrs = ["10.244.0.0/16", "fd00:10:244::/56"].map(|cidr| cidr.parse().unwrap());
         for (address, expected) in [
             ("192.168.1.1/24", None),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nodes_own_address_among_its_pods_is_no_network() {
+    fn host_address_on_loopback_is_no_overlap() {
         let pod_cidrs = ["10.244.0.0/16".parse().unwrap()];
         for (link, address, overlaps) in [
             ("lo", "10.244.9.1/32", false),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_asked_for_addresses_and_the_name_of_the_link() {
+    fn overlap_in_kernel_names_the_link() {
         let mut socket = Socket::open().unwrap();
         assert_eq!(
             Overlap::find_in_kernel(&mut socket, &["198.51.100.0/24".parse().unwrap()]).unwrap(),

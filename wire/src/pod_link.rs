@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_of_an_attachment_never_change_between_releases() {
+    fn names_and_macs_are_the_same_in_every_release() {
         let eth0 = attachment("c1", "eth0");
         assert_eq!(host_interface_name("flatland", &eth0), "flatd9fa313d28e");
         let (host, pod) = mac_addresses("flatland", &eth0);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attachment_of_each_network_has_names_and_addresses_of_its_own() {
+    fn names_and_macs_differ_between_attachments() {
         let mut names = std::collections::HashSet::new();
         let mut addresses = std::collections::HashSet::new();
         for (network, id, interface) in [
@@ -125,7 +125,7 @@ mod tests {
     type Change = fn(&mut Link);
 
     #[test]
-    fn a_new_host_end_is_unfinished_and_what_is_anybody_elses_is_not() {
+    fn only_our_veth_without_alias_is_an_orphan() {
         for number in 0..100 {
             assert!(is_orphan(&orphan(&format!("c{number}"))));
         }

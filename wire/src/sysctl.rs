@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_names_the_setting_and_says_what_to_do() {
+    fn failure_names_the_setting_and_gives_advice() {
         for (kind, advice) in [
             (
                 io::ErrorKind::ReadOnlyFilesystem,

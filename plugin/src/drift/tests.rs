@@ -128,7 +128,7 @@ fn drop_neighbour(neighbours: &mut Vec<Neighbour>, address: &str) {
 }
 
 #[test]
-fn right_after_add_nothing_is_found_in_any_version() {
+fn check_right_after_add_finds_nothing() {
     for version in Version::ALL {
         assert_eq!(found(version, |_, _| {}), Vec::<String>::new(), "{version}");
     }
@@ -235,7 +235,7 @@ const BREAKS: [(Break, &str); 25] = [
 ];
 
 #[test]
-fn each_thing_that_breaks_is_found_and_named() {
+fn each_change_is_found_and_named() {
     for (change, expected) in BREAKS {
         let found = found(Version::V1_1_0, change);
         assert!(
@@ -246,7 +246,7 @@ fn each_thing_that_breaks_is_found_and_named() {
 }
 
 #[test]
-fn what_the_pod_itself_told_the_node_is_no_finding() {
+fn mac_advertised_by_the_pod_is_no_finding() {
     let found = found(Version::V1_1_0, |observed, _| {
         observed.host.neighbours[0].mac = Mac([2; 6]);
     });
@@ -254,7 +254,7 @@ fn what_the_pod_itself_told_the_node_is_no_finding() {
 }
 
 #[test]
-fn what_a_later_plugin_changed_and_said_is_no_finding() {
+fn change_stated_by_a_later_plugin_is_no_finding() {
     type Change = fn(&mut Observed, &mut Success);
     let cases: [Change; 5] = [
         // tuning: MAC, with which the pod's neighbours go
@@ -298,7 +298,7 @@ fn what_a_later_plugin_changed_and_said_is_no_finding() {
 }
 
 #[test]
-fn before_1_1_0_a_lowered_mtu_may_be_a_later_plugins_and_a_raised_one_is_wrong() {
+fn before_1_1_0_only_a_raised_mtu_is_a_finding() {
     assert_eq!(
         found(Version::V1_0_0, |observed, _| inside(observed).mtu = 1400),
         Vec::<String>::new()
@@ -311,7 +311,7 @@ fn before_1_1_0_a_lowered_mtu_may_be_a_later_plugins_and_a_raised_one_is_wrong()
 }
 
 #[test]
-fn a_second_interface_is_not_expected_to_have_the_gateways_own_route() {
+fn second_interface_needs_no_route_to_the_gateway() {
     let found = found(Version::V1_1_0, |observed, _| {
         drop_route(&mut observed.pod.routes, "169.254.1.1/32");
         for route in &mut observed.pod.routes {

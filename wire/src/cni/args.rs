@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_kept_and_the_last_value_counts() {
+    fn last_value_of_a_repeated_key_counts() {
         let args = Args::parse("IgnoreUnknown=1;K8S_POD_NAME=web-0;X=a=b;;E=;X=c=d;").unwrap();
         assert_eq!(args.get("K8S_POD_NAME"), Some("web-0"));
         assert_eq!(args.get("X"), Some("c=d"));
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_no_pair_is_refused_by_name() {
+    fn part_without_equals_sign_is_refused_and_named() {
         for text in ["A=1;lonely", "=value"] {
             let error = Args::parse(text).unwrap_err();
             assert_eq!(error.code, 4);

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn container_ids_have_the_alphabet_of_the_spec() {
+    fn container_id_has_the_alphabet_of_the_spec() {
         let longest = "a".repeat(MAX_NAME);
         for id in ["a", "0", "A-b_c.d", "9f8e", "cri-1.2", &longest] {
             assert_eq!(Attachment::new(id, "eth0").unwrap().container_id(), id);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn network_names_have_the_same_alphabet_and_are_an_error_of_the_configuration() {
+    fn invalid_network_name_is_a_configuration_error() {
         assert_eq!(check_network("flatland-1.x"), Ok(()));
         for name in ["", "..", "a/b", "-"] {
             let error = check_network(name).unwrap_err();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_names_are_those_the_kernel_takes_as_they_are() {
+    fn interface_name_is_one_that_the_kernel_accepts() {
         for name in [
             "eth0",
             "a",

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attachments_that_are_spared_are_so_for_who_is_delegated_to() {
+    fn additional_valid_attachments_reach_the_delegate() {
         let config = json!({ "cniVersion": "1.1.0", "name": "n", VALID_ATTACHMENTS: [] });
         let environment = |name: &str| match name {
             "CNI_COMMAND" => Some("GC".into()),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attachments_to_keep_are_read_whole_or_not_at_all() {
+    fn invalid_entry_makes_valid_attachments_an_error() {
         let a = json!({"containerID": "a", "ifname": "eth0"});
         let b = json!({"containerID": "b", "ifname": "eth0", "other": 1});
         let valid = valid_attachments(&json!({VALID_ATTACHMENTS: [a, b]})).unwrap();

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_reads_back_as_rendered_with_and_without_advice() {
+    fn error_parses_back_with_and_without_details() {
         let plain = Error::new(code::IO, "cannot read /etc/x");
         for error in [plain.clone(), plain.advise("make it readable")] {
             let json = error.render(Version::V0_4_0);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_message_and_advice() {
+    fn error_text_is_message_and_details() {
         let error = Error::new(code::IO, "no route").within("n1");
         assert_eq!(error.to_string(), "n1: no route");
         assert_eq!(error.advise("add one").to_string(), "n1: no route: add one");

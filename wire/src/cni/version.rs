@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_version_reads_back_as_written_and_order_is_age() {
+    fn version_parses_back_and_later_is_greater() {
         for pair in Version::ALL.windows(2) {
             assert!(pair[0] < pair[1]);
         }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_from_the_future_is_refused_by_name() {
+    fn unknown_version_is_refused_and_named() {
         let refused = "2.0.0".parse::<Version>().unwrap_err();
         assert!(refused.to_string().contains("2.0.0"), "{refused}");
     }

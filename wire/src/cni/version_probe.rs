@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_as_the_spec_says_counts() {
+    fn version_reply_outside_the_spec_is_none() {
         let (old, new) = (Version::V1_0_0, Version::V1_1_0);
         for (printed, expected) in [
             (
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_is_asked_and_one_that_keeps_silent_is_not_waited_for() {
+    fn silent_plugin_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let probe = |name: &str, script: &str| {
             let path = folder.path().join(name);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_ours_says_its_version_among_other_things() {
+    fn version_line_is_found_in_the_output_of_our_program() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("program");
         let version_of = |script: &str| {

@@ -37,7 +37,7 @@ pub enum Error {
         why: String,
     },
     /// The kernel's tables changed during every attempt to list them (`NLM_F_DUMP_INTR`).
-    #[error("{request}: changed under each of {attempts} attempts to read it; try again")]
+    #[error("{request}: changed during each of {attempts} attempts to read it; try again")]
     Interrupted {
         /// The request that was interrupted.
         request: String,

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hardware_address_reads_as_it_is_written() {
+    fn mac_reads_back_as_written() {
         let mac: Mac = "02:0A:00:ff:1b:07".parse().unwrap();
 
         assert_eq!(mac, Mac([0x02, 0x0a, 0x00, 0xff, 0x1b, 0x07]));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hardware_address_is_refused() {
+    fn invalid_mac_is_refused() {
         for text in [
             "",
             "02",

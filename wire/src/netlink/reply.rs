@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read() {
+    fn replies_are_parsed() {
         const CAPPED: u16 = NLM_F_CAPPED | NLM_F_ACK_TLVS;
         let body = ECHO_OF_REQUEST as usize - HEADER;
         let capped = [status(-17, 0), extended_text("No.")].concat();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_apart_where_their_numbers_wrap() {
+    fn reply_is_matched_when_sequence_numbers_wrap() {
         let bytes = message(NLMSG_DONE, 0, 1, &[]);
         let message = Messages(&bytes).next().unwrap().unwrap();
 
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_is_cut_into_its_messages() {
+    fn datagram_is_split_into_messages() {
         let datagram = [message(24, 0, 1, &[1; 5]), message(24, 0, 2, &[]), vec![]].concat();
 
         let numbers: Vec<u32> = Messages(&datagram)
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_ends_the_datagram_with_an_error() {
+    fn invalid_message_ends_the_datagram_with_an_error() {
         let whole = message(24, 0, 1, &[1; 8]);
         for broken in [&whole[..20], &whole[..3], &[0; 16]] {
             let datagram = [&whole, broken].concat();

@@ -304,7 +304,7 @@ impl Socket {
 /// that nothing was created.
 fn uncertain(error: Error) -> Error {
     Error::Socket {
-        doing: "find what was made",
+        doing: "find the created link",
         source: io::Error::other(error),
     }
 }

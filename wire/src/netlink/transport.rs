@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_nobody_waited_for_are_passed_over() {
+    fn replies_to_earlier_exchanges_are_ignored() {
         isolated(|| {
             let mut transport = Transport::open(NETLINK_ROUTE).unwrap();
             for _ in 0..3 {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_other_programs_are_passed_over() {
+    fn messages_of_other_programs_are_ignored() {
         isolated(|| {
             let mut transport = Transport::open(NETLINK_ROUTE).unwrap();
             queue_link(&mut transport, 1);

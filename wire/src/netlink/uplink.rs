@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_route_decides() {
+    fn uplink_is_the_link_of_the_best_default_route() {
         const V4: &str = "0.0.0.0/0";
         const V6: &str = "::/0";
         use RouteKind::{Multipath, Other, Unicast, Unreachable};
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_default_route_the_only_link_with_an_address_is_taken() {
+    fn uplink_without_default_route_is_the_only_link_with_address() {
         let addresses = [
             address(1, "10.9.0.1/32"),
             address(2, "fe80::2/64"),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_choice_the_error_names_the_candidates() {
+    fn ambiguous_uplink_error_names_the_candidates() {
         let addresses = [address(2, "192.168.1.10/24"), address(3, "192.168.2.10/24")];
 
         let two = chosen(&addresses, &[]).unwrap_err();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_hint_that_some_link_carries_decides() {
+    fn first_configured_address_on_a_link_selects_the_uplink() {
         let addresses = [address(2, "192.168.1.10/24"), address(3, "fd00::3/64")];
         let wanted = ["10.0.0.1", "fd00::3", "192.168.1.10"].map(|text| text.parse().unwrap());
 
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_that_peers_can_use_and_that_stay_are_listed() {
+    fn uplink_lists_only_lasting_global_addresses() {
         let addresses = [
             address(2, "fd00::2/64"),
             address(2, "fe80::2/64"),

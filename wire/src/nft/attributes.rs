@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_can_be_read() {
+    fn attributes_parse_back_to_what_was_sent() {
         let inner = Attributes::default().number(1, 7).long(2, 1 << 40);
         let sent = Attributes::default()
             .text(1, "flat")
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_of_another_size_is_not_there() {
+    fn truncated_or_wrongly_sized_attribute_is_absent() {
         let sent = Attributes::default().number(1, 7).text(2, "flatland");
         let bytes = sent.as_bytes();
         let cut = Received(&bytes[..bytes.len() - 6]);

@@ -75,7 +75,7 @@ mod tests {
     use crate::nft::{Family, Rule, Term, Verdict};
 
     #[test]
-    fn what_we_write_is_found() {
+    fn prefixes_of_our_own_rules_are_found() {
         for text in ["10.244.0.0/16", "10.128.0.0/9", "10.1.2.3/32", "fe80::/10"] {
             let prefix: IpNet = text.parse().unwrap();
             let terms = [
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn shorter_loads_are_understood_and_what_is_no_prefix_is_passed_over() {
+    fn short_loads_are_prefixes_and_other_matches_are_skipped() {
         let load = |offset, length| Expression::Header {
             layer: Layer::Network,
             offset,

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comment_is_found_among_other_data() {
+    fn comment_is_found_among_other_user_data() {
         for (data, expected) in [
             (&b"\x00\x05flat\x00"[..], Some("flat")),
             (b"\x01\x02ab\x00\x05flat\x00", Some("flat")),

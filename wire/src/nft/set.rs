@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_become_ranges_that_neither_overlap_nor_touch() {
+    fn prefixes_are_merged_into_disjoint_ranges() {
         use Version::{V4, V6};
         for (version, prefixes, expected) in [
             (V4, &[][..], ""),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_has_a_beginning_and_an_end_unless_it_goes_on_to_the_last_address() {
+    fn range_to_the_last_address_has_no_end_element() {
         let shown = |set: &Set| -> Vec<String> {
             let show = |e: &Element| format!("{}{}", e.address, if e.is_end { ")" } else { "" });
             set.elements().iter().map(show).collect()

@@ -141,7 +141,7 @@ fn everything() -> Table {
 }
 
 #[test]
-fn a_table_is_listed_by_nft_as_it_prints_and_by_the_kernel_as_its_image() {
+fn table_is_listed_by_nft_and_kernel_as_expected() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     let table = everything();
@@ -157,7 +157,7 @@ fn a_table_is_listed_by_nft_as_it_prints_and_by_the_kernel_as_its_image() {
 }
 
 #[test]
-fn what_nft_makes_of_the_same_text_is_the_same() {
+fn table_loaded_by_nft_equals_ours() {
     let namespace = netns();
     let table = everything();
     // A shorter load for prefixes at byte borders, which means the same, is all nft does otherwise.
@@ -173,7 +173,7 @@ fn what_nft_makes_of_the_same_text_is_the_same() {
 }
 
 #[test]
-fn a_table_takes_the_place_of_whatever_was_there() {
+fn table_replaces_whatever_was_there() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     nft(
@@ -196,7 +196,7 @@ fn a_table_takes_the_place_of_whatever_was_there() {
 }
 
 #[test]
-fn whatever_somebody_changes_shows_in_the_image() {
+fn every_external_change_shows_in_the_listing() {
     for change in [
         "add element inet flatland nodes4 { 192.168.1.13 }",
         "delete element inet flatland nodes6 { fd00::11 }",
@@ -226,7 +226,7 @@ fn whatever_somebody_changes_shows_in_the_image() {
 }
 
 #[test]
-fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
+fn spoof_guard_needs_a_base_chain_with_rules() {
     let namespace = netns();
     let is_there = || namespace.run(spoof_guard::is_installed).unwrap().unwrap();
     assert!(!is_there(), "no table");
@@ -249,7 +249,7 @@ fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
 }
 
 #[test]
-fn a_table_that_is_not_there_is_not_an_error() {
+fn missing_table_is_none() {
     let mut socket = socket(&netns());
     assert_eq!(socket.table(&id()).unwrap().0, None);
     assert_eq!(socket.base_chain(&id(), "guard").unwrap(), None);

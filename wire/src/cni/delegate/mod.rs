@@ -66,7 +66,7 @@ impl Delegate {
         }
         let folders = &call.environment.path;
         if folders.is_empty() {
-            let msg = format!("CNI_PATH is missing: plugin {plugin} cannot be looked for");
+            let msg = format!("CNI_PATH is missing: cannot search for plugin {plugin}");
             let error = Error::new(code::INVALID_ENVIRONMENT, msg);
             return Err(error.advise(
                 "the runtime has to set it to the folders that hold plugins; by hand: \

@@ -112,7 +112,7 @@ fn results() -> impl Strategy<Value = Success> {
 
 proptest! {
     #[test]
-    fn a_result_reads_back_as_far_as_its_version_can_say_it(success in results()) {
+    fn result_parses_back_without_fields_its_version_lacks(success in results()) {
         for version in Version::ALL {
             let json = success.render(version);
             for assumed in Version::ALL {
@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn a_result_goes_through_any_version_without_changing_what_both_can_say(
+    fn result_through_another_version_keeps_common_fields(
         success in results()
     ) {
         for version in Version::ALL {

@@ -67,7 +67,7 @@ pub enum Term {
         /// Whether it must be a member, or must not.
         is: bool,
     },
-    /// The packet is an ICMPv6 message of this type.
+    /// The packet is an `ICMPv6` message of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.
     IpVersion(Version),
