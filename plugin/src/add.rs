@@ -1,4 +1,4 @@
-//! ADD: validate everything, then make things, and on failure take them back in reverse.
+//! ADD: validates everything, runs the IPAM plugin, wires the pod, and on failure rolls back in reverse.
 
 use ipnet::IpNet;
 use wire::add_lock::AddLock;
@@ -9,48 +9,51 @@ use wire::netns::Netns;
 use wire::pod_link::{self, is_removed};
 
 use crate::apply::{
-    Ends, Failed, Sockets, apply, make_pair, remove_pair, remove_unclaimed, with_details,
+    Ends, Sockets, WiringFailure, apply, make_pair, remove_pair, remove_unclaimed, with_details,
 };
 use crate::error::{self, kernel};
 use crate::node::{self, Node};
 use crate::requested_mac;
-use crate::result::{answer, dns};
-use crate::wiring::{Wanted, Wiring};
+use crate::result::{chain_result, dns};
+use crate::wiring::{Wiring, WiringInput};
 
-/// Attaches the pod and returns what was made. The IPAM plugin is a process of its own: the pair,
-/// which is the same whatever the addresses are, is made while it runs.
+/// Attaches the pod and returns the result. The veth pair does not depend on the addresses: it is
+/// created while the IPAM plugin runs.
 pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let config = PluginConfig::parse(&call.config)?;
     let netns = Netns::open(call.environment.netns()?).map_err(|error| error::namespace(&error))?;
     let mac = requested_mac::mac(call)?;
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;
-    let _making = lock_attachment(call)?;
+    let _lock = lock_attachment(call)?;
     let running = ipam.start(call, Command::Add)?;
 
     let prepare = || Prepared::new(call, &config, &netns, mac);
     let prepared = prepare();
     let given = match running.result(call.version) {
         Ok(given) => given,
-        Err(error) => return Err(refused(roll_back_pair(error, prepared), call, &ipam)),
+        Err(error) => return Err(ipam_refused(roll_back_pair(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
-        // An ADD that was killed may have left its pair.
+        // An ADD that was killed may have left this pair.
         Err(failed) if failed.error.code == code::ALREADY_ATTACHED => remove_unclaimed(call)
-            .map_err(Failed::from)
+            .map_err(WiringFailure::from)
             .and_then(|()| prepare()),
         prepared => prepared,
     }
     .and_then(|prepared| prepared.attach(&given));
     match attached {
-        Ok(made) => Ok(answer(call.version, previous, made, &given)),
-        Err(Failed { error, is_left }) if is_left => Err(error),
-        Err(Failed { error, .. }) => Err(release_addresses(error, call, &ipam)),
+        Ok(made) => Ok(chain_result(call.version, previous, made, &given)),
+        Err(WiringFailure {
+            error,
+            may_remain: is_left,
+        }) if is_left => Err(error),
+        Err(WiringFailure { error, .. }) => Err(release_addresses(error, call, &ipam)),
     }
 }
 
-/// Makes this the only ADD of the attachment: two at once would take from each other what an IPAM
-/// plugin gives to both, or gives back what the other has.
+/// Locks the attachment for this ADD. The IPAM plugin may give two concurrent ADDs the same addresses:
+/// the rollback of one would free those of the other.
 fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
     let attachment = call.environment.attachment()?;
     AddLock::acquire(&pod_link::host_interface_name(&call.network, attachment)).ok_or_else(|| {
@@ -59,8 +62,8 @@ fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
     })
 }
 
-/// The error of the IPAM plugin, with all that was made while it ran taken back.
-fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error {
+/// Rolls back what was created while the IPAM plugin ran, because of its `error`.
+fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, WiringFailure>) -> Error {
     match prepared {
         Ok(mut prepared) => prepared.roll_back(error).error,
         Err(failed) => {
@@ -70,7 +73,7 @@ fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error
     }
 }
 
-/// All that is there before the addresses are.
+/// What is created before the addresses are known.
 struct Prepared<'a> {
     plan: AddPlan<'a>,
     netns: &'a Netns,
@@ -86,7 +89,7 @@ impl<'a> Prepared<'a> {
         config: &'a PluginConfig,
         netns: &'a Netns,
         mac: Option<Mac>,
-    ) -> Result<Self, Failed> {
+    ) -> Result<Self, WiringFailure> {
         let mut sockets = Sockets::open(netns)?;
         let plan = AddPlan::new(call, config, &mut sockets, mac)?;
         let bare = plan.wiring(&Success::default())?;
@@ -100,8 +103,8 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// Wires the pod with what the IPAM plugin answered.
-    fn attach(mut self, addresses: &Success) -> Result<Success, Failed> {
+    /// Wires the pod with the addresses of the IPAM plugin.
+    fn attach(mut self, addresses: &Success) -> Result<Success, WiringFailure> {
         let wiring = match self.plan.checked(addresses) {
             Ok(wiring) => wiring,
             Err(error) => return Err(self.roll_back(error)),
@@ -111,19 +114,19 @@ impl<'a> Prepared<'a> {
         Ok(wiring.result(&sandbox, dns(self.plan.config, addresses)))
     }
 
-    /// Takes the pair back because of `error`.
-    fn roll_back(&mut self, error: Error) -> Failed {
+    /// Removes the pair because of `error`.
+    fn roll_back(&mut self, error: Error) -> WiringFailure {
         remove_pair(error, &self.bare, &mut self.sockets, self.ends)
     }
 }
 
-/// All that is known before the addresses are.
+/// The inputs of the wiring that are known before the addresses.
 struct AddPlan<'a> {
     call: &'a Call,
     config: &'a PluginConfig,
     node: Node,
     mac: Option<Mac>,
-    occupied: Vec<IpNet>,
+    existing_routes: Vec<IpNet>,
 }
 
 impl<'a> AddPlan<'a> {
@@ -140,13 +143,13 @@ impl<'a> AddPlan<'a> {
             config,
             node: node::describe(&mut sockets.host, config)?,
             mac,
-            occupied: routes.iter().map(|route| route.dst).collect(),
+            existing_routes: routes.iter().map(|route| route.dst).collect(),
         })
     }
 
-    /// The wiring for what the IPAM plugin answered.
+    /// The wiring for the result of the IPAM plugin.
     fn wiring(&self, addresses: &Success) -> Result<Wiring, Error> {
-        Ok(Wiring::new(&Wanted {
+        Ok(Wiring::new(&WiringInput {
             network: &self.call.network,
             attachment: self.call.environment.attachment()?,
             ipam: addresses,
@@ -155,11 +158,11 @@ impl<'a> AddPlan<'a> {
             ipv6: self.node.ipv6,
             mac: self.mac,
             settings: &self.config.sysctl,
-            occupied: &self.occupied,
+            existing_routes: &self.existing_routes,
         }))
     }
 
-    /// The wiring, if a pod can be reached by it.
+    /// As [`AddPlan::wiring`], with a check of the addresses.
     fn checked(&self, addresses: &Success) -> Result<Wiring, Error> {
         let wiring = self.wiring(addresses)?;
         if wiring.addresses.is_empty() {
@@ -170,7 +173,7 @@ impl<'a> AddPlan<'a> {
                 format!("IPAM plugin {ipam:?} gave {attachment} no address"),
             )
             .advise(
-                "check the `ipam` section of the conflist: the pod would be reachable by nobody",
+                "check the `ipam` section of the conflist: without an address the pod is unreachable",
             ));
         }
         node::check_families(&self.node, &wiring.addresses)?;
@@ -178,21 +181,21 @@ impl<'a> AddPlan<'a> {
     }
 }
 
-const STAY: &str = "its addresses stay reserved until DEL is called";
+const ADDRESSES_STAY: &str = "its addresses stay reserved until DEL is called";
 
-/// The error of an ADD whose IPAM plugin refused it. That may have left something, which its DEL
-/// takes back (SPEC.md, section 4), unless it says that the attachment had its addresses before.
-fn refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
+/// The error of an ADD whose IPAM plugin failed. Its DEL removes what it may have left (SPEC.md,
+/// section 4), unless the attachment had its addresses before this ADD.
+fn ipam_refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
     match error.code {
         code::ALREADY_ATTACHED => error,
         _ => release_addresses(error, call, ipam),
     }
 }
 
-/// The error of an ADD that took back all it had made, once the IPAM plugin has its addresses back.
+/// Frees the addresses of an ADD that was rolled back, because of `error`.
 ///
-/// It keeps them where the attachment has an interface all the same: that is an earlier ADD's, of a
-/// pod that runs, and the IPAM plugin may have given this ADD the very addresses that the pod has.
+/// They stay reserved if the attachment has an interface: an earlier ADD made it for a running pod,
+/// and the IPAM plugin may have returned the addresses of that pod.
 fn release_addresses(error: Error, call: &Call, ipam: &Delegate) -> Error {
     let earlier = Socket::open()
         .map_err(|error| kernel("cannot reach the kernel", &error))
@@ -203,9 +206,12 @@ fn release_addresses(error: Error, call: &Call, ipam: &Delegate) -> Error {
             Ok(()) => return error,
             Err(second) => format!("giving the addresses back failed too: {second}"),
         },
-        Ok(Some(link)) => format!("host interface {} is an earlier ADD's: {STAY}", link.name),
+        Ok(Some(link)) => format!(
+            "host interface {} is an earlier ADD's: {ADDRESSES_STAY}",
+            link.name
+        ),
         Err(second) => {
-            format!("whether there was an earlier ADD cannot be told ({second}): {STAY}")
+            format!("cannot check for an earlier ADD ({second}): {ADDRESSES_STAY}")
         }
     };
     with_details(error, &why)

@@ -1,4 +1,4 @@
-//! Making what a wiring says, in the kernel, or taking it back.
+//! Applies a wiring to the kernel, and rolls it back on failure.
 
 use std::os::fd::AsRawFd;
 
@@ -19,25 +19,25 @@ pub(crate) struct Sockets {
     pub(crate) pod: Socket,
 }
 
-/// Why a pod is not wired.
+/// Why wiring a pod failed.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(crate) struct WiringFailure {
     pub(crate) error: Error,
-    /// Whether something may be in the kernel still: then its addresses are not free.
-    pub(crate) is_left: bool,
+    /// Whether links or routes may remain in the kernel: then the addresses must stay reserved.
+    pub(crate) may_remain: bool,
 }
 
-impl From<Error> for Failed {
+impl From<Error> for WiringFailure {
     fn from(error: Error) -> Self {
         Self {
             error,
-            is_left: false,
+            may_remain: false,
         }
     }
 }
 
 impl Sockets {
-    /// Opens both.
+    /// Opens both sockets.
     pub(crate) fn open(netns: &Netns) -> Result<Self, Error> {
         Ok(Self {
             host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
@@ -53,33 +53,34 @@ pub(crate) struct Ends {
     pod: u32,
 }
 
-/// Makes the rest of what the wiring says around its pair, or takes the pair back, or says what it
-/// could not take back.
+/// Configures the pair as the wiring says. On failure it removes the pair; the error says if that
+/// failed too.
 pub(crate) fn apply(
     wiring: &Wiring,
     netns: &Netns,
     sockets: &mut Sockets,
     ends: Ends,
-) -> Result<(), Failed> {
+) -> Result<(), WiringFailure> {
     node::enable_forwarding(&wiring.addresses)
         .and_then(|()| connect(wiring, netns, sockets, ends))
         .map_err(|error| remove_pair(error, wiring, sockets, ends))
 }
 
-/// Takes the pair back because of `error`, and says so if it could not.
+/// Removes the pair because of `error`; the returned error says if that failed.
 pub(crate) fn remove_pair(
     error: Error,
     wiring: &Wiring,
     sockets: &mut Sockets,
     ends: Ends,
-) -> Failed {
+) -> WiringFailure {
     match deferred_delete::delete_now(&mut sockets.host, ends.host) {
         Ok(()) => error.into(),
         Err(failure) => left_behind(error, wiring, &failure),
     }
 }
 
-/// Removes a pair of this attachment that has no alias yet: no addresses have been found for it.
+/// Removes a pair of this attachment without an alias: an interrupted ADD has left it, before it had
+/// addresses.
 pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
     let name = pod_link::host_interface_name(&call.network, call.environment.attachment()?);
     let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
@@ -91,16 +92,16 @@ pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
     }
 }
 
-/// Makes the pair of a wiring, which does not depend on its addresses.
+/// Creates the pair of a wiring, which does not depend on the addresses.
 pub(crate) fn make_pair(
     wiring: &Wiring,
     netns: &Netns,
     sockets: &mut Sockets,
-) -> Result<Ends, Failed> {
+) -> Result<Ends, WiringFailure> {
     let pair = wiring.pair(netns.as_raw_fd());
     let made = match sockets.host.add_veth(&pair) {
-        // The name may be that of an interface that has been removed and is not destroyed yet, or was
-        // so until just now.
+        // The name may belong to an interface that DEL has taken out of use and that is not deleted
+        // yet, or was deleted just now.
         Err(error)
             if error.errno() == Some(Errno::EEXIST)
                 && deferred_delete::destroy(&mut sockets.host).is_ok() =>
@@ -112,12 +113,12 @@ pub(crate) fn make_pair(
     let ends = made.map(|(host, pod)| Ends { host, pod });
     ends.map_err(|error| match error {
         netlink::Error::Refused { .. } => pair_refused(wiring, &error, sockets),
-        // The request may have been carried out.
+        // The request may have been applied.
         _ => left_behind(pair_refused(wiring, &error, sockets).error, wiring, &error),
     })
 }
 
-/// Wires the two ends of the pair.
+/// Configures the two ends of the pair.
 fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) -> Result<(), Error> {
     let Sockets { host, pod } = sockets;
     let failed =
@@ -131,21 +132,21 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
         .map_err(|error| failed("on the host", &error))
 }
 
-/// The error of an ADD that could not take back what it had made. Its addresses stay reserved: one
-/// that is given to another pod while a route leads to this one would be two pods'.
-fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> Failed {
+/// The error of an ADD that could not roll back. Its addresses stay reserved: another pod must not get
+/// an address that is still routed to this one.
+fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> WiringFailure {
     let (host_end, alias) = (&wiring.host_name, &wiring.alias);
     let advice = format!(
-        "host interface {host_end} of {alias} may be left, with its routes, as taking it back \
+        "host interface {host_end} of {alias} may be left, with its routes, as removing it \
          failed too ({failure}): its addresses stay reserved until DEL is called"
     );
-    Failed {
+    WiringFailure {
         error: with_details(error, &advice),
-        is_left: true,
+        may_remain: true,
     }
 }
 
-/// Settings of the pod's interface, which is not up yet.
+/// Applies the settings of the pod's interface, before it is up.
 fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
     if wiring.settings.is_empty() {
         return Ok(());
@@ -165,19 +166,19 @@ fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
         })
 }
 
-/// Why the kernel did not make the pair: a name that is taken is told apart by who holds it.
-fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> Failed {
+/// The error for a pair that the kernel refused to create; if a name is taken, it names the holder.
+fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> WiringFailure {
     let pod_name = &wiring.pod_name;
     if error.errno() != Some(Errno::EEXIST) {
         let doing = format!("making the pair {} and {pod_name}", wiring.host_name);
         return kernel(&doing, error).into();
     }
     let error = match sockets.host.link_by_name(&wiring.host_name) {
-        // The addresses stay the pod's: an IPAM plugin may have given it the same ones again.
+        // The addresses stay reserved: the IPAM plugin may have returned the same ones again.
         Ok(Some(holder)) if holder.alias.as_deref() == Some(&wiring.alias) => {
-            return Failed {
+            return WiringFailure {
                 error: attached_already(wiring),
-                is_left: true,
+                may_remain: true,
             };
         }
         Ok(Some(holder)) => Error::new(
@@ -205,10 +206,10 @@ fn attached_already(wiring: &Wiring) -> Error {
     let (alias, name) = (&wiring.alias, &wiring.host_name);
     let msg = format!("{alias} is attached already, by host interface {name}");
     Error::new(code::ALREADY_ATTACHED, msg)
-        .advise("call DEL first: an ADD that was cut short leaves this behind")
+        .advise("call DEL first: an interrupted ADD leaves this behind")
 }
 
-/// The error, with more to say on what to do about it.
+/// The error with `more` appended to its details.
 pub(crate) fn with_details(error: Error, more: &str) -> Error {
     let parts = [error.details.as_str(), more];
     let parts = parts.into_iter().filter(|part| !part.is_empty());

@@ -1,4 +1,4 @@
-//! CHECK: is the pod wired as ADD left it? Looks, compares, changes nothing.
+//! CHECK: compares the wiring of a pod with what ADD made. It changes nothing.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,13 +9,13 @@ use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
 use wire::{spoof_guard, sysctl};
 
-use crate::drift::{Expected, LinkSide, Observed, compare};
+use crate::drift::{Expected, LinkState, Observed, compare};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
-use crate::wiring::{Wanted, Wiring};
+use crate::wiring::{Wiring, WiringInput};
 use crate::{node, requested_mac};
 
-/// Reports everything that is not as it should be, in one error.
+/// Reports all differences in one error.
 pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
@@ -24,9 +24,9 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
 
-    let ours = belonging_to(attachment, previous);
+    let ours = on_interface(attachment, previous);
     let node = node::describe(&mut host, &config)?;
-    let wiring = Wiring::new(&Wanted {
+    let wiring = Wiring::new(&WiringInput {
         network: &call.network,
         attachment,
         ipam: &ours,
@@ -35,8 +35,8 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         ipv6: node.ipv6,
         mac: requested_mac::mac(call)?,
         settings: &config.sysctl,
-        // What they decided is in the result.
-        occupied: &[],
+        // Their effect on ADD is in the result.
+        existing_routes: &[],
     });
     let expected = Expected::new(wiring, &ours);
     let mut observed = observe(&expected.wiring, &mut host, &mut pod)
@@ -47,7 +47,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
             .map_err(|error| error::namespace(&error))?;
     }
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
-    verdict(attachment, compare(&expected, &observed), reserved)
+    combine_findings(attachment, compare(&expected, &observed), reserved)
 }
 
 fn no_result() -> Error {
@@ -58,8 +58,8 @@ fn no_result() -> Error {
     .advise("CHECK needs the result of ADD")
 }
 
-/// The addresses of a result that are on our interface: a chain may have added other interfaces.
-fn belonging_to(attachment: &Attachment, mut result: Success) -> Success {
+/// The result with only the addresses on our interface: a chain may have added other interfaces.
+fn on_interface(attachment: &Attachment, mut result: Success) -> Success {
     let ours = result.interfaces.iter().position(|interface| {
         interface.sandbox.is_some() && interface.name == attachment.interface()
     });
@@ -75,11 +75,11 @@ fn observe(
     pod: &mut Socket,
 ) -> Result<Observed, netlink::Error> {
     let gateways: Vec<IpAddr> = wiring.gateways().collect();
-    let inside = LinkSide {
+    let inside = LinkState {
         routes: routes_from_pod(pod, &wiring.addresses)?,
         ..observe_link(pod, &wiring.pod_name, &gateways)?
     };
-    let outside = LinkSide {
+    let outside = LinkState {
         routes: wiring
             .addresses
             .iter()
@@ -97,48 +97,47 @@ fn observe(
         is_filtered: false,
     };
     if !spoof_guard.is_strict() {
-        // Where the packet filter cannot be asked, it guards nothing.
+        // If nftables cannot be queried, the guard counts as missing.
         spoof_guard.is_filtered = spoof_guard::is_installed().unwrap_or_default();
     }
     Ok(Observed {
-        inside,
-        outside,
+        pod: inside,
+        host: outside,
         spoof_guard,
         proxy_arp: setting(&wiring.host_name, "proxy_arp") == Some(1),
         settings: Vec::new(),
     })
 }
 
-/// Inside the pod's namespace.
+/// Reads the settings of the pod's interface; runs in the pod's namespace.
 fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
     let paths = wiring.settings.iter().map(|(path, _)| path);
     paths.map(|path| sysctl::read(path).ok()).collect()
 }
 
-/// The link of that name, what is on it, and those of its neighbours that have one of these
-/// addresses.
+/// The link with that name, its addresses, and its neighbours with the given addresses.
 fn observe_link(
     socket: &mut Socket,
     name: &str,
     neighbours: &[IpAddr],
-) -> Result<LinkSide, netlink::Error> {
+) -> Result<LinkState, netlink::Error> {
     let Some(link) = socket.link_by_name(name)? else {
-        return Ok(LinkSide::default());
+        return Ok(LinkState::default());
     };
-    let mut known = Vec::new();
+    let mut found = Vec::new();
     for address in neighbours {
-        known.extend(socket.neighbour(link.index, *address)?);
+        found.extend(socket.neighbour(link.index, *address)?);
     }
-    Ok(LinkSide {
+    Ok(LinkState {
         addresses: socket.addresses(Some(link.index))?,
-        neighbours: known,
+        neighbours: found,
         link: Some(link),
-        ..LinkSide::default()
+        ..LinkState::default()
     })
 }
 
-/// The routes of what the pod sends from its addresses: those of the main table, and of the tables
-/// that its rules lead to, where a later plugin such as `sbr` may have put them.
+/// The routes for packets from the pod's addresses: those of the main table, and of the tables that
+/// policy rules select, where a later plugin such as `sbr` may have moved them.
 fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
     let mut routes = pod.routes(RouteFilter::default())?;
     let rules = match pod.rules() {
@@ -154,14 +153,14 @@ fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>,
     Ok(routes)
 }
 
-/// Where the node sends a packet to this address: asked for, as the table may be long.
+/// The route of the node to this address, by look-up, as the table may be long.
 fn route_to(host: &mut Socket, address: IpAddr) -> Option<Route> {
     let route = host.route_to(address).ok()?;
     (route.kind == RouteKind::Unicast).then_some(route)
 }
 
-/// One error of all that was found, here and by the IPAM plugin.
-fn verdict(
+/// One error for all findings and the error of the IPAM plugin.
+fn combine_findings(
     attachment: &Attachment,
     mut findings: Vec<String>,
     reserved: Result<(), Error>,

@@ -1,15 +1,14 @@
-//! Taking interfaces away without waiting for the kernel.
+//! Deferred deletion of veth pairs: DEL does not wait for the kernel.
 //!
-//! To destroy one veth pair the kernel waits 12 to 25 ms for everybody who could still be looking at
-//! it, under the lock that every other change of the network needs; to destroy twenty of them in
-//! one request it waits once. So DEL takes an interface down, which takes its routes and neighbours
-//! away at once, and puts it into a group; the pod's end gets another name as well, as the pod may
-//! have an interface of that name again. The group is destroyed a moment later, by a process of ours
-//! that no runtime waits for, and by whoever else comes across it: GC, an ADD that needs the name,
-//! `routed`. Often the pod's namespace has gone by then and has taken its pair with it.
+//! To delete one veth pair the kernel waits 12 to 25 ms for an RCU grace period, under the RTNL lock
+//! that all other network changes need; for twenty pairs in one request it waits once. So DEL takes
+//! the link down, which removes its routes and neighbours at once, and moves it to a device group; the
+//! pod's end is renamed too, as the pod may get an interface of that name again. A helper process that
+//! no runtime waits for deletes the group shortly afterwards; so do GC, an ADD that needs the name,
+//! and `routed`. Often the pod's namespace is gone by then, and the pair with it.
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -18,39 +17,39 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use wire::REMOVED_GROUP;
+use wire::file_lock::{self, FileLock};
 use wire::netlink::{self, Link, LinkChange, Request, Socket};
 
-/// What we call ourselves with to destroy the group.
-const WORD: &str = "destroy-removed";
+/// The argument of the helper process that deletes the group.
+const HELPER_ARGUMENT: &str = "destroy-removed";
 
-/// How long the group gathers interfaces: much longer than a pod's namespace takes to go after DEL,
-/// and much shorter than anybody minds.
-const GATHERING: Duration = Duration::from_millis(200);
+/// How long the helper gathers links before it deletes the group: much longer than a pod's namespace
+/// lives after DEL.
+const GATHER_TIME: Duration = Duration::from_millis(200);
 
-/// Held while the group gathers. No network can have this name, as none starts with a dot.
+/// The lock that the helper holds while it gathers. It cannot collide with the folder of a network, as
+/// no network name starts with a dot.
 const FOLDER: &str = "/run/flatland";
 const LOCK: &str = ".removed.lock";
 
-/// Takes a host end out of use: nothing reaches it or leaves it any more.
+/// Takes a host end out of use: it passes no packets any more.
 pub(crate) fn disable(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
-    // What cannot be put away is destroyed here and now.
+    // A link that cannot be moved to the group is deleted at once.
     move_to_group(socket, link.index).or_else(|_| delete(socket, link.index))
 }
 
-/// Takes a pod's end out of use, and out of the pod's sight: its name is free.
+/// Takes a pod's end out of use and renames it, so that its name is free.
 pub(crate) fn hide(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
     ignore_gone(socket.apply_all(&hide_requests(link.index)))
 }
 
-/// Undoes the making of a link: destroys it here and now, or, where the kernel does not let us,
-/// takes it out of use. If that fails as well, the error is that of the destruction, and whatever
-/// was routed to the link may be still.
+/// Rolls back the creation of a link: deletes it at once or, if that fails, takes it out of use. If
+/// that fails as well, the error is that of the deletion, and routes to the link may remain.
 pub(crate) fn delete_now(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
     delete(socket, link).or_else(|failure| {
         move_to_group(socket, link).map_err(|_| failure)?;
-        // Nothing leads to it any more; whoever needs its name in the pod destroys it otherwise.
+        // No route leads to it any more. If this fails, the ADD that needs its name deletes it.
         let _ = destroy_soon(socket);
         Ok(())
     })
@@ -64,7 +63,7 @@ fn delete(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
     ignore_gone(socket.apply_all(&[Request::DelLink { index: link }]))
 }
 
-/// The namespace may have gone while we looked, and have taken the pair with it.
+/// The namespace may be gone meanwhile, and the pair with it.
 fn ignore_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error> {
     match outcome {
         Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
@@ -72,8 +71,8 @@ fn ignore_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error
     }
 }
 
-/// It keeps its name: the kernel waits for everybody who could be looking for the old one
-/// (`dev_change_name`), which takes longer than all the rest of a DEL does.
+/// It keeps its name: renaming waits for an RCU grace period (`dev_change_name`), which takes longer
+/// than the rest of DEL.
 fn add_to_group(index: u32) -> Request {
     Request::ChangeLink {
         index,
@@ -85,7 +84,7 @@ fn add_to_group(index: u32) -> Request {
     }
 }
 
-/// Down first: kernels before 6.2 rename only what is down.
+/// Down first: kernels before 6.2 rename only links that are down.
 fn hide_requests(index: u32) -> [Request; 2] {
     let renamed = LinkChange {
         name: Some(format!("flatx{index}")),
@@ -100,7 +99,7 @@ fn hide_requests(index: u32) -> [Request; 2] {
     ]
 }
 
-/// Destroys what has been withdrawn, if there is anything, and waits for it.
+/// Deletes the group, if it has links, and waits for it.
 pub(crate) fn destroy(socket: &mut Socket) -> Result<(), netlink::Error> {
     let request = Request::DelLinkGroup {
         group: REMOVED_GROUP,
@@ -111,38 +110,28 @@ pub(crate) fn destroy(socket: &mut Socket) -> Result<(), netlink::Error> {
     }
 }
 
-/// Sees to it that what has been withdrawn is destroyed soon, and does not wait for it unless there
-/// is no other way.
+/// Has the group deleted soon by a helper process, or deletes it and waits if none can be started.
 pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
-    // The lock is free again before the process is started, which takes it itself.
-    let gathering = try_lock().map(|lock| lock.is_none());
-    // What they destroy afterwards includes what was withdrawn before now.
-    if gathering.is_ok_and(|gathering| gathering) || spawn_helper().is_ok() {
+    // The lock is released again before the helper starts, which takes it itself.
+    let is_gathering = try_lock().is_ok_and(|lock| lock.is_none());
+    // A helper that is still gathering will delete our links too.
+    if is_gathering || spawn_helper().is_ok() {
         return Ok(());
     }
     destroy(socket)
 }
 
-/// The lock, unless somebody has it.
-fn try_lock() -> io::Result<Option<Flock<fs::File>>> {
+/// The lock; `None` while a helper holds it.
+fn try_lock() -> io::Result<Option<FileLock>> {
     fs::create_dir_all(FOLDER)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(Path::new(FOLDER).join(LOCK))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
-    }
+    FileLock::try_lock(file_lock::open(&Path::new(FOLDER).join(LOCK), 0o644)?)
 }
 
-/// Starts the process that destroys the group: with nothing of ours that anybody could wait for,
-/// and in a process group of its own, so that it outlives whoever ends the runtime's.
+/// Starts the helper process: without our open files, which a runtime could wait for, and in a new
+/// process group, so that it survives the end of the runtime's.
 fn spawn_helper() -> io::Result<()> {
     Command::new("/proc/self/exe")
-        .arg(WORD)
+        .arg(HELPER_ARGUMENT)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::null())
@@ -153,19 +142,22 @@ fn spawn_helper() -> io::Result<()> {
         .map(drop)
 }
 
-/// Whether this is the process that destroys the group.
+/// Whether this is the helper process.
 pub(crate) fn is_helper_call() -> bool {
-    env::var_os("CNI_COMMAND").is_none() && env::args_os().nth(1).is_some_and(|word| word == WORD)
+    env::var_os("CNI_COMMAND").is_none()
+        && env::args_os()
+            .nth(1)
+            .is_some_and(|argument| argument == HELPER_ARGUMENT)
 }
 
-/// What that process does: gathers for a while, and destroys.
+/// The helper process: gathers links for a while and deletes the group.
 pub(crate) fn run() -> ExitCode {
-    let Ok(Some(gathering)) = try_lock() else {
+    let Ok(Some(lock)) = try_lock() else {
         return ExitCode::SUCCESS;
     };
-    thread::sleep(GATHERING);
-    // Whoever withdraws from here on starts another one.
-    drop(gathering);
+    thread::sleep(GATHER_TIME);
+    // A DEL from here on starts another helper.
+    drop(lock);
     match Socket::open().and_then(|mut socket| destroy(&mut socket)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -177,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_down_before_it_gives_up_its_name() {
+    fn link_is_down_before_it_is_renamed() {
         assert_eq!(
             hide_requests(9).map(|request| request.to_string()),
             [

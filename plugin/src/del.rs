@@ -1,5 +1,7 @@
-//! DEL: needs neither the namespace nor the result of ADD nor any state, nor more of the configuration
-//! than the IPAM plugin's name, and works twice.
+//! DEL: takes the pod's interface out of use and frees its addresses.
+//!
+//! It needs no namespace, no result of ADD, no state, and of the configuration only the name of the
+//! IPAM plugin. It can be repeated.
 
 use std::path::Path;
 
@@ -12,23 +14,23 @@ use crate::error::kernel;
 use crate::wiring::is_pair;
 use crate::{deferred_delete, node};
 
-/// Detaches the pod. Its routes go first, at once and with the interface; only then are the
-/// addresses given back, so that none is handed out while a packet for it still finds the old pod.
-/// The IPAM plugin does that while the rest of the interface is cleared away.
+/// Detaches the pod. The routes go first, with the interface; only then are the addresses freed, so
+/// that no address is allocated again while packets for it still reach the old pod. The IPAM plugin
+/// runs while the rest of the interface is removed.
 pub(crate) fn del(call: &Call) -> Result<(), Error> {
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
-    let withdrawn = disable_host_end(call, &mut host)?;
+    let disabled = disable_host_end(call, &mut host)?;
     let ipam = conf::ipam_of(&call.config).and_then(|ipam| Delegate::find(call, &ipam));
     let running = ipam.as_ref().map(|ipam| ipam.start(call, Command::Del));
-    let cleared = finish_removal(call, &mut host, withdrawn.as_ref());
+    let finished = finish_removal(call, &mut host, disabled.as_ref());
     let freed = match running {
         Ok(running) => running.and_then(Running::finish).map(drop),
         Err(error) => Err(error.clone()),
     };
-    cleared.and(freed)
+    finished.and(freed)
 }
 
-/// Takes the host end out of use, if it is there.
+/// Takes the host end out of use, if it exists.
 fn disable_host_end(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     let host_end = node::host_end_of(call, host)?;
     if let Some(link) = &host_end {
@@ -39,18 +41,18 @@ fn disable_host_end(call: &Call, host: &mut Socket) -> Result<Option<Link>, Erro
     Ok(host_end)
 }
 
-/// What is left to do once nothing leads to the pod. A DEL that was cut short may have withdrawn the
-/// host end and done nothing more.
+/// The rest of DEL, once no route leads to the pod. It runs even without a host end, as an interrupted
+/// DEL may have disabled it and done no more.
 fn finish_removal(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Result<(), Error> {
     if let (Some(netns), Some(host_end)) = (&call.environment.netns, host_end) {
         hide_pod_end(netns, call.environment.attachment()?.interface(), host_end);
     }
     deferred_delete::destroy_soon(host)
-        .map_err(|error| kernel("destroying what was removed", &error))
+        .map_err(|error| kernel("deleting interfaces that are out of use", &error))
 }
 
-/// Takes the pod's end out of the pod's sight. The namespace may be gone or going, and there may be
-/// another one at its path by now; whatever fails here, the end goes with the host end in a moment.
+/// Renames the pod's end, so that its name is free. The namespace may be gone, or another one may be at
+/// its path. Failures are ignored: the pod's end is deleted with the host end shortly.
 fn hide_pod_end(netns: &Path, interface: &str, host_end: &Link) {
     let pod_end = |pod: &mut Socket| {
         let link = pod.link_by_name(interface).ok()??;

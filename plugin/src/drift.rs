@@ -1,5 +1,5 @@
-//! What is wrong with a pod's wiring, as a pure comparison of what ADD would make with what is
-//! there. What ADD asks the kernel for is what is looked for, so that the two cannot drift apart.
+//! Drift of a pod's wiring: a pure comparison of what ADD would make with what the kernel has. It looks
+//! for the results of the very requests of ADD, so that ADD and CHECK cannot differ.
 
 use std::net::IpAddr;
 
@@ -10,51 +10,51 @@ use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, R
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{self, Wiring};
 
-/// What ADD made, as the result of the whole chain has it: later plugins may have changed it.
+/// The expected wiring, with the changes of later plugins that the result of the chain states.
 #[derive(Debug)]
 pub(crate) struct Expected {
     /// The wiring, with the MAC that the result states.
     pub(crate) wiring: Wiring,
-    /// Whether a later plugin gave the pod another MAC. The kernel forgets the pod's neighbours then,
-    /// permanent ones too (`neigh_changeaddr`), and asks for them when it needs them.
+    /// Whether a later plugin gave the pod another MAC. The kernel then removes the neighbours of the
+    /// interface, permanent ones too (`neigh_changeaddr`), and resolves them again when needed.
     has_other_mac: bool,
-    /// Destinations that the result still leads through our gateways.
+    /// Destinations that the result still routes through our gateways.
     destinations: Vec<IpNet>,
-    /// MTUs that the result states; it does from CNI 1.1.0 on.
+    /// MTUs in the result, from CNI 1.1.0 on.
     host_mtu: Option<u32>,
     pod_mtu: Option<u32>,
 }
 
-/// What is there.
+/// The actual state.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
-    /// In the pod.
-    pub(crate) inside: LinkSide,
-    /// On the host; its routes are what a packet to each of the pod's addresses takes.
-    pub(crate) outside: LinkSide,
-    /// What keeps the pod from sending under addresses of others.
+    /// The interface in the pod.
+    pub(crate) pod: LinkState,
+    /// The host end; its routes are the results of a look-up for each of the pod's addresses.
+    pub(crate) host: LinkState,
+    /// What drops packets with a source address that is not the pod's.
     pub(crate) spoof_guard: SpoofGuard,
-    /// Whether the host end answers ARP for the gateway.
+    /// Whether the host end replies to ARP for the gateway.
     pub(crate) proxy_arp: bool,
-    /// The wiring's settings of the pod's interface, in its order, where they can be read.
+    /// The settings of the pod's interface, in the order of the wiring; `None` if unreadable.
     pub(crate) settings: Vec<Option<String>>,
 }
 
-/// One end of the pair and what hangs on it.
+/// One end of the pair with its addresses, routes and neighbours.
 #[derive(Debug, Default)]
-pub(crate) struct LinkSide {
-    /// The interface, if it is there.
+pub(crate) struct LinkState {
+    /// The interface, if it exists.
     pub(crate) link: Option<Link>,
     /// Its addresses.
     pub(crate) addresses: Vec<Address>,
-    /// Routes, not only its own.
+    /// Routes, also through other links.
     pub(crate) routes: Vec<Route>,
-    /// Those of its neighbours that it should have.
+    /// Its neighbours among the expected addresses.
     pub(crate) neighbours: Vec<Neighbour>,
 }
 
 impl Expected {
-    /// `wiring` is what ADD makes of the addresses in `result`.
+    /// `wiring` is what ADD makes from the addresses in `result`.
     pub(crate) fn new(mut wiring: Wiring, result: &Success) -> Self {
         let stated = |name: &str, inside: bool| {
             result.interfaces.iter().find(move |interface| {
@@ -80,35 +80,35 @@ impl Expected {
         }
     }
 
-    /// Whether a route is still to be expected in a pod with these routes: one to a destination
-    /// that the result has, or the one to the gateway of such, unless they do without it.
-    fn keeps(&self, route: &Route, there: &[Route]) -> bool {
+    /// Whether the pod, which has the routes `existing`, must have this route: it leads to a destination
+    /// in the result, or to the gateway of one that is not on-link.
+    fn expects_route(&self, route: &Route, existing: &[Route]) -> bool {
         if self.destinations.contains(&route.dst) {
             return true;
         }
         let needed = |dst: &IpNet| {
-            let onlink = |there: &Route| there.dst == *dst && there.onlink;
-            wiring::gateway_of(dst) == route.dst.addr() && !there.iter().any(onlink)
+            let onlink = |other: &Route| other.dst == *dst && other.onlink;
+            wiring::gateway_of(dst) == route.dst.addr() && !existing.iter().any(onlink)
         };
         self.destinations.iter().any(needed)
     }
 }
 
-/// Everything that is wrong, in words; nothing if nothing is.
+/// All differences, in words.
 pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     let wiring = &expected.wiring;
     let mut found = Vec::new();
-    let (inside, outside) = (&observed.inside, &observed.outside);
+    let (inside, outside) = (&observed.pod, &observed.host);
     if let Some(link) = &inside.link {
         let requests = wiring.pod_requests(link.index);
         found.extend(requests.iter().filter_map(|request| match request {
-            Request::AddRoute(route) if !expected.keeps(route, &inside.routes) => None,
+            Request::AddRoute(route) if !expected.expects_route(route, &inside.routes) => None,
             Request::AddNeighbour(gateway)
-                if expected.has_other_mac && !inside.knows(gateway.address) =>
+                if expected.has_other_mac && !inside.has_neighbour(gateway.address) =>
             {
                 None
             }
-            request => inside.lacks(link, request),
+            request => inside.missing(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
         if !link.up {
@@ -126,7 +126,7 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
         let lacking = requests
             .iter()
             .chain(&neighbours)
-            .filter_map(|request| outside.lacks(link, request));
+            .filter_map(|request| outside.missing(link, request));
         found.extend(lacking);
         let what = format!("host interface {}", wiring.host_name);
         if !link.up {
@@ -137,41 +137,38 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
         found.extend(observed.spoof_guard.finding(&link.name));
         if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
             found.push(format!(
-                "{what} does not answer a guest that asks for its gateway: proxy_arp is not 1"
+                "{what} does not reply to ARP for the gateway: proxy_arp is not 1"
             ));
         }
     } else {
         found.push(format!("host interface {} is gone", wiring.host_name));
     }
-    found.extend(foreign_addresses(
-        inside.link.as_ref(),
-        outside.link.as_ref(),
-    ));
+    found.extend(not_a_pair(inside.link.as_ref(), outside.link.as_ref()));
     found
 }
 
-impl LinkSide {
-    /// What is missing of that which the request makes.
-    fn lacks(&self, link: &Link, request: &Request) -> Option<String> {
+impl LinkState {
+    /// What is missing of the effect of a request of ADD.
+    fn missing(&self, link: &Link, request: &Request) -> Option<String> {
         match request {
-            Request::ChangeLink { change, .. } => check_back_route(link, change),
-            Request::AddAddress(wanted) => self.lacks_address(link, wanted),
-            // The kernel's own, in a table that nobody else touches.
+            Request::ChangeLink { change, .. } => wrong_alias(link, change),
+            Request::AddAddress(wanted) => self.missing_address(link, wanted),
+            // The kernel adds it too, in a table that other programs do not change.
             Request::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
-            Request::AddRoute(wanted) => self.lacks_route(link, wanted),
-            Request::AddNeighbour(wanted) => self.lacks_neighbour(link, wanted),
+            Request::AddRoute(wanted) => self.missing_route(link, wanted),
+            Request::AddNeighbour(wanted) => self.missing_neighbour(link, wanted),
             _ => None,
         }
     }
 
-    fn lacks_address(&self, link: &Link, wanted: &Address) -> Option<String> {
+    fn missing_address(&self, link: &Link, wanted: &Address) -> Option<String> {
         let there = |address: &Address| address.address == wanted.address;
         let name = &link.name;
         (!self.addresses.iter().any(there))
             .then(|| format!("{name} does not have address {}", wanted.address))
     }
 
-    fn lacks_route(&self, link: &Link, wanted: &Route) -> Option<String> {
+    fn missing_route(&self, link: &Link, wanted: &Route) -> Option<String> {
         let mut to_same = self.routes.iter().filter(|route| route.dst == wanted.dst);
         let same = |route: &&Route| {
             (route.kind, route.via, route.dev) == (wanted.kind, wanted.via, wanted.dev)
@@ -188,17 +185,17 @@ impl LinkSide {
         })
     }
 
-    fn knows(&self, address: IpAddr) -> bool {
+    fn has_neighbour(&self, address: IpAddr) -> bool {
         let mut neighbours = self.neighbours.iter();
         neighbours.any(|neighbour| neighbour.address == address)
     }
 
-    fn lacks_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
+    fn missing_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
         let (address, name) = (wanted.address, &link.name);
         let same = |neighbour: &&Neighbour| neighbour.address == address;
         match self.neighbours.iter().find(same) {
             Some(there) if there.mac == wanted.mac => None,
-            // The neighbour itself said so, and may do so again.
+            // The neighbour has advertised another address itself.
             Some(there) if !wanted.permanent && !there.permanent => None,
             Some(other) => Some(format!(
                 "{name} sends what is for {address} to MAC {}, not {}",
@@ -209,14 +206,14 @@ impl LinkSide {
     }
 }
 
-/// What is no longer as a change of the link made it.
-fn check_back_route(link: &Link, change: &LinkChange) -> Option<String> {
+/// Whether the link has another alias than the change sets.
+fn wrong_alias(link: &Link, change: &LinkChange) -> Option<String> {
     let name = &link.name;
     let alias = change.alias.as_deref()?;
     match link.alias.as_deref() {
         Some(there) if there == alias => None,
         Some(other) => Some(format!("host interface {name} belongs to {other:?}")),
-        None => Some(format!("host interface {name} does not say whose it is")),
+        None => Some(format!("host interface {name} has no alias")),
     }
 }
 
@@ -225,7 +222,7 @@ fn wrong_mac(what: &str, link: &Link, wanted: Mac) -> Option<String> {
     Some(format!("{what} has MAC {mac}, not {wanted}"))
 }
 
-/// Without a stated MTU a later plugin may have lowered it, and nobody would have told us.
+/// Before 1.1.0 the result has no MTU: a later plugin may have lowered it.
 fn wrong_mtu(what: &str, link: &Link, stated: Option<u32>, wanted: u32) -> Option<String> {
     let mtu = link.mtu;
     match stated {
@@ -250,8 +247,8 @@ fn wrong_settings<'a>(
         })
 }
 
-/// Two interfaces that are both there but are not the two ends of one pair.
-fn foreign_addresses(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
+/// Whether both interfaces exist but are not the two ends of one pair.
+fn not_a_pair(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
     let (inside, outside) = (inside?, outside?);
     (!wiring::is_pair(inside, outside)).then(|| {
         format!(

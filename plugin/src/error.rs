@@ -1,11 +1,11 @@
-//! Errors of the kernel, as CNI errors with advice.
+//! Turns errors of netlink and network namespaces into CNI errors with advice.
 
 use nix::errno::Errno;
 use wire::cni::{self, code};
 use wire::netlink;
 
-/// A kernel request that failed while `doing` something, as a CNI error: what, where, and what to
-/// do about the causes that people can do something about.
+/// The CNI error of a netlink operation that failed while `doing` something, with advice if there is
+/// something to do about the cause.
 pub(crate) fn kernel(doing: &str, error: &netlink::Error) -> cni::Error {
     let failed = cni::Error::new(code::IO, format!("{doing}: {error}"));
     match error.errno() {
@@ -20,7 +20,7 @@ pub(crate) fn kernel(doing: &str, error: &netlink::Error) -> cni::Error {
     }
 }
 
-/// A pod's network namespace that cannot be opened or entered.
+/// The CNI error of a pod's network namespace that cannot be opened or entered.
 pub(crate) fn namespace(error: &wire::netns::Error) -> cni::Error {
     use wire::netns::Error;
     let advice = match error {

@@ -1,4 +1,4 @@
-//! GC: what is left of attachments that the runtime does not know any more.
+//! GC: removes the host ends and addresses of attachments that the runtime no longer knows.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Link, Socket};
-use wire::pod_link::is_unfinished;
+use wire::pod_link::is_orphan;
 use wire::{add_lock, pod_link};
 
 use crate::apply::with_details;
 use crate::error::kernel;
 use crate::{deferred_delete, wiring};
 
-/// How long a host end without an alias is looked at before it counts as left by an ADD that was
-/// cut short, besides that no ADD is making it: an ADD takes it before it makes anything. The runtime
-/// lets no ADD run during GC (SPEC.md, section 2, "Lifecycle & Ordering"), but another runtime may.
-const IN_THE_MAKING: Duration = Duration::from_secs(1);
+/// How long a host end must exist without an alias, and without the lock of an ADD, before it counts
+/// as an orphan. A runtime runs no ADD during GC (SPEC.md, section 2, "Lifecycle & Ordering"), but
+/// another runtime may.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Removes the host ends of such attachments, their routes with them, and then lets the IPAM
-/// plugin give the addresses back. What cannot be removed keeps its addresses, which are routed to
-/// it still; everything else goes all the same, and the error names what is left.
+/// Removes the host ends of stale attachments with their routes, then runs GC of the IPAM plugin. A
+/// host end that cannot be removed keeps its addresses, which are still routed to it; the rest is
+/// removed all the same, and the error names what is left.
 pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let valid = call.valid_attachments()?;
@@ -36,10 +36,10 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
             kept.push(holder);
         }
     }
-    let doing = "deleting what an ADD left that was cut short";
-    let unfinished = remove_unfinished(&mut host, &links, &call.network, &valid);
-    failures.extend(unfinished.err().map(|error| kernel(doing, &error)));
-    let doing = "destroying interfaces that are out of use";
+    let doing = "deleting host interfaces that an interrupted ADD left";
+    let removed = remove_orphans(&mut host, &links, &call.network, &valid);
+    failures.extend(removed.err().map(|error| kernel(doing, &error)));
+    let doing = "deleting interfaces that are out of use";
     let destroyed = deferred_delete::destroy(&mut host);
     failures.extend(destroyed.err().map(|error| kernel(doing, &error)));
     let freed = Delegate::find(call, &config.ipam_type)
@@ -57,46 +57,47 @@ fn combine(failures: Vec<Error>) -> Result<(), Error> {
     Err(failures.fold(first, |all, next| with_details(all, &next.to_string())))
 }
 
-/// Removes the host ends that an ADD left before it had said for whom they are. Nobody can tell of
-/// which network they were; no attachment of any has use for them.
-fn remove_unfinished(
+/// Removes orphans: host ends that an ADD left before it set their alias. Their network is unknown, but
+/// no attachment uses them.
+fn remove_orphans(
     host: &mut Socket,
     links: &[Link],
     network: &str,
     valid: &BTreeSet<Attachment>,
 ) -> Result<(), netlink::Error> {
-    let before: BTreeSet<u32> = unfinished(links, network, valid).collect();
+    let before: BTreeSet<u32> = orphans(links, network, valid).collect();
     if before.is_empty() {
         return Ok(());
     }
-    thread::sleep(IN_THE_MAKING);
+    thread::sleep(SETTLE_TIME);
     let now = host.links()?;
-    let left: BTreeSet<u32> = unfinished(&now, network, valid).collect();
-    let is_left = |link: &&Link| left.contains(&link.index) && before.contains(&link.index);
+    let after: BTreeSet<u32> = orphans(&now, network, valid).collect();
+    let is_orphan_still =
+        |link: &&Link| after.contains(&link.index) && before.contains(&link.index);
     now.iter()
-        .filter(is_left)
+        .filter(is_orphan_still)
         .try_for_each(|link| deferred_delete::disable(host, link))
 }
 
-/// The indexes of host ends that do not say whose they are, but for those of valid attachments and
-/// of such as an ADD is making.
-fn unfinished(
+/// The indexes of host ends without an alias, except those of valid attachments and those that an ADD
+/// is creating.
+fn orphans(
     links: &[Link],
     network: &str,
     valid: &BTreeSet<Attachment>,
 ) -> impl Iterator<Item = u32> {
     let names = valid
         .iter()
-        .map(|it| pod_link::host_interface_name(network, it));
+        .map(|attachment| pod_link::host_interface_name(network, attachment));
     let names: BTreeSet<String> = names.collect();
-    let links = links.iter().filter(|link| is_unfinished(link));
+    let links = links.iter().filter(|link| is_orphan(link));
     links
         .filter(move |link| !names.contains(&link.name) && !add_lock::is_held(&link.name))
         .map(|link| link.index)
 }
 
-/// The host ends of this network whose attachment is not among the valid ones, and the attachment.
-/// Name and alias have to agree on whose it is.
+/// The host ends of this network whose attachment is not valid, with the attachment. Name and alias
+/// must both match it.
 fn stale<'a>(
     links: &'a [Link],
     network: &'a str,
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_networks_own_interfaces_of_unknown_attachments_are_stale() {
+    fn only_host_ends_of_unknown_attachments_are_stale() {
         let valid = BTreeSet::from([attachment("known")]);
         let gone = host_end("flatland", "gone");
         for (link, expected) in [
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_say_whose_it_is_is_unfinished_unless_it_is_a_valid_attachments() {
+    fn host_end_without_alias_or_valid_attachment_is_orphan() {
         let bare = |container_id: &str, index| Link {
             index,
             alias: None,
@@ -191,7 +192,7 @@ mod tests {
             foreign,
         ];
         let valid = BTreeSet::from([attachment("known")]);
-        let found: Vec<u32> = unfinished(&links, "flatland", &valid).collect();
+        let found: Vec<u32> = orphans(&links, "flatland", &valid).collect();
         assert_eq!(found, [1]);
     }
 }

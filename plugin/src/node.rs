@@ -1,4 +1,4 @@
-//! What the plugin needs to know of the node, and the one setting it makes sure of.
+//! The node: MTU, addresses and IPv6 support for the pods, and IP forwarding.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,23 +11,22 @@ use wire::{pod_link, sysctl};
 use crate::error::kernel;
 use crate::wiring;
 
-/// The node, as far as a pod's wiring depends on it.
+/// The properties of the node that a pod's wiring depends on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     /// MTU of the pods' interfaces, in bytes.
     pub(crate) mtu: u32,
-    /// The node's addresses, sources of what it sends to its pods. May be empty: then the kernel
-    /// chooses.
+    /// The node's addresses: the source of what it sends to its pods. If empty, the kernel chooses.
     pub(crate) addresses: Vec<IpAddr>,
-    /// Whether the pods' interfaces can have IPv6 at all.
+    /// Whether the pods' interfaces can have IPv6.
     pub(crate) ipv6: bool,
 }
 
-/// Below this MTU the kernel does no IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
-const LEAST_IPV6_MTU: u32 = 1280;
+/// Below this MTU, in bytes, the kernel disables IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
+const MIN_IPV6_MTU: u32 = 1280;
 
-/// Reads what the configuration leaves to the uplink. A node without one (a machine with no
-/// network) is fine as long as the configuration says the MTU.
+/// Reads the values that the configuration does not set from the uplink. A node without an uplink is
+/// fine if the configuration sets the MTU.
 pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Node, Error> {
     let (mtu, addresses) = match Uplink::find(socket, &config.node_addresses) {
         Ok(uplink) if config.mtu == 0 => (uplink.mtu, uplink.addresses),
@@ -44,11 +43,12 @@ pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Nod
     Ok(Node {
         mtu,
         addresses,
-        ipv6: mtu >= LEAST_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
+        ipv6: mtu >= MIN_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
     })
 }
 
-/// Refuses IPv6 addresses where they would be refused later, in the kernel's words.
+/// Refuses IPv6 addresses if the pod's interface cannot have them: the kernel's error would come later
+/// and say less.
 pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Error> {
     match addresses.iter().find(|address| address.is_ipv6()) {
         Some(address) if !node.ipv6 => Err(Error::new(
@@ -56,7 +56,7 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
             format!("the pod was given {address}, but its interface can have no IPv6"),
         )
         .advise(format!(
-            "it takes a kernel with IPv6 and an MTU of at least {LEAST_IPV6_MTU} (here {}); or \
+            "it takes a kernel with IPv6 and an MTU of at least {MIN_IPV6_MTU} (here {}); or \
              give the network no IPv6 pod CIDR",
             node.mtu
         ))),
@@ -64,8 +64,8 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
     }
 }
 
-/// The host end of the attachment, if it is there. Its name is a hash: one that is somebody else's by
-/// its alias is not the attachment's. A pair without an alias was left by an ADD that was cut short.
+/// The host end of the attachment, if it exists. Its name is a hash, so that the alias must name the
+/// attachment too. A veth without an alias was left by an ADD that was interrupted.
 pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     let attachment = call.environment.attachment()?;
     let name = pod_link::host_interface_name(&call.network, attachment);
@@ -80,8 +80,8 @@ pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>
     }))
 }
 
-/// Makes the node forward between its pods: all of it for IPv6, where the kernel has no setting
-/// for less. `routed` does the same; a node without `routed` needs it from here.
+/// Enables IP forwarding, for IPv6 on all links, as the kernel has no narrower setting. `routed` does
+/// the same; a node without `routed` needs it from here.
 pub(crate) fn enable_forwarding(addresses: &[IpAddr]) -> Result<(), Error> {
     for (setting, v4) in [
         ("net/ipv4/ip_forward", true),

@@ -1,14 +1,13 @@
-//! The MAC that ADD is asked for.
+//! The MAC address that an ADD requests for the pod.
 //!
-//! Three places say so, in this order, and the first that says anything counts:
-//! `runtimeConfig.mac`, which a runtime fills in for the capability `mac`; `args.cni.mac` of the
-//! configuration; `MAC` in `CNI_ARGS`.
+//! The first of three places that has one counts: `runtimeConfig.mac` (which a runtime sets for the
+//! capability `mac`), `args.cni.mac` of the configuration, and `MAC` in `CNI_ARGS`.
 
 use serde_json::Value;
 use wire::cni::{Call, Error, code};
 use wire::netlink::Mac;
 
-/// The MAC that the pod is to have, if somebody wants one.
+/// The requested MAC address, if there is one.
 pub(crate) fn mac(call: &Call) -> Result<Option<Mac>, Error> {
     for pointer in ["/runtimeConfig/mac", "/args/cni/mac"] {
         let name = pointer[1..].replace('/', ".");
@@ -30,7 +29,7 @@ pub(crate) fn mac(call: &Call) -> Result<Option<Mac>, Error> {
     }
 }
 
-/// The kernel takes no other for an interface (`is_valid_ether_addr`).
+/// Checks what the kernel requires of an interface (`is_valid_ether_addr`).
 fn check(name: &str, code: u32, text: &str) -> Result<Mac, Error> {
     let mac: Mac = text
         .parse()
@@ -49,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    fn asked(config: &Value, args: &str) -> Result<Option<String>, Error> {
+    fn requested(config: &Value, args: &str) -> Result<Option<String>, Error> {
         let mut config = config.clone();
         config["name"] = "net".into();
         config["cniVersion"] = "1.1.0".into();
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_place_that_names_one_counts() {
+    fn first_place_with_a_mac_counts() {
         let runtime = json!({"mac": "02:00:00:00:00:01"});
         let args = json!({"cni": {"mac": "02:00:00:00:00:02"}});
         let argument = "MAC=02:00:00:00:00:03";
@@ -81,7 +80,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                asked(&config, arguments).unwrap().as_deref(),
+                requested(&config, arguments).unwrap().as_deref(),
                 expected,
                 "{config}"
             );
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_interface_can_have_is_refused_by_name() {
+    fn invalid_mac_request_is_refused_and_named() {
         for (config, arguments, code, culprit) in [
             (
                 json!({"runtimeConfig": {"mac": "nonsense"}}),
@@ -116,7 +115,7 @@ mod tests {
                 "00:00:00:00:00:00 is no interface's",
             ),
         ] {
-            let error = asked(&config, arguments).unwrap_err();
+            let error = requested(&config, arguments).unwrap_err();
             assert_eq!(error.code, code, "{error}");
             assert!(error.msg.contains(culprit), "{error}");
         }

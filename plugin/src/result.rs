@@ -1,11 +1,12 @@
-//! What ADD answers: what earlier plugins of the chain made, as it came, and what we made.
+//! The result of ADD: that of the previous plugins of the chain, with our interfaces, addresses and
+//! routes added.
 
 use wire::cni::{Dns, IpConfig, Success, Version};
 use wire::conf::PluginConfig;
 
-/// The result of the chain so far (SPEC.md, section 5, "ADD Success"). `given` is what the IPAM
-/// plugin answered, `made` what came of it.
-pub(crate) fn answer(
+/// The result of the chain so far (SPEC.md, section 5, "ADD Success"). `given` is the result of the
+/// IPAM plugin, `made` what we created from it.
+pub(crate) fn chain_result(
     version: Version,
     previous: Option<Success>,
     made: Success,
@@ -15,11 +16,11 @@ pub(crate) fn answer(
         ips: ips(version, made.ips, &given.ips),
         ..made
     };
-    following(previous, ours)
+    append_to(previous, ours)
 }
 
-/// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the
-/// configuration says.
+/// The DNS settings in the result: those of the IPAM plugin if it has any, else those of the
+/// configuration.
 pub(crate) fn dns(config: &PluginConfig, given: &Success) -> Dns {
     if given.dns == Dns::default() {
         config.dns.clone()
@@ -28,10 +29,10 @@ pub(crate) fn dns(config: &PluginConfig, given: &Success) -> Dns {
     }
 }
 
-/// Before 1.0.0 the IPAM plugin's own, with its masks and gateways, and with the interface filled
-/// in (SPEC.md 0.4.0, "Result"). From then on the addresses that are assigned, which are single
-/// hosts: later plugins take whatever the mask covers for the pod, as `portmap` does when it
-/// masquerades what a pod sends to itself.
+/// `ips` of the result. Before 1.0.0 they are those of the IPAM plugin, with its masks and gateways,
+/// and with the interface filled in (SPEC.md 0.4.0, "Result"). From 1.0.0 on they are the assigned
+/// addresses, with host masks: later plugins treat the whole mask as the pod, as `portmap` does when
+/// it masquerades what a pod sends to itself.
 fn ips(version: Version, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfig> {
     if version >= Version::V1_0_0 {
         return made;
@@ -44,7 +45,7 @@ fn ips(version: Version, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfi
     .collect()
 }
 
-fn following(previous: Option<Success>, ours: Success) -> Success {
+fn append_to(previous: Option<Success>, ours: Success) -> Success {
     let Some(mut all) = previous else {
         return ours;
     };
@@ -79,10 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn what_earlier_plugins_made_stays_as_it_was_before_what_we_made() {
+    fn result_of_earlier_plugins_comes_first_unchanged() {
         let earlier = result("net1", "10.7.0.2/24", &["10.7.0.1"]);
         let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
-        let all = following(Some(earlier.clone()), ours.clone());
+        let all = append_to(Some(earlier.clone()), ours.clone());
         assert_eq!(all.interfaces[..2], earlier.interfaces);
         assert_eq!(all.interfaces[2..], ours.interfaces);
         assert_eq!(all.ips[0], earlier.ips[0]);
@@ -95,15 +96,15 @@ mod tests {
     }
 
     #[test]
-    fn without_an_earlier_plugin_or_its_dns_ours_counts() {
+    fn our_dns_counts_without_that_of_an_earlier_plugin() {
         let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
-        assert_eq!(following(None, ours.clone()), ours);
+        assert_eq!(append_to(None, ours.clone()), ours);
         let earlier = result("net1", "10.7.0.2/24", &[]);
-        assert_eq!(following(Some(earlier), ours.clone()).dns, ours.dns);
+        assert_eq!(append_to(Some(earlier), ours.clone()).dns, ours.dns);
     }
 
     #[test]
-    fn before_1_0_0_the_ips_are_those_of_the_ipam_plugin_and_from_then_on_those_assigned() {
+    fn result_ips_are_those_of_ipam_before_1_0_0() {
         let made = result("eth0", "10.244.7.3/32", &[]);
         for (gateway, interface) in [(Some("10.244.7.1"), None), (None, Some(7))] {
             let given = Success {
@@ -115,7 +116,7 @@ mod tests {
                 ..Success::default()
             };
             for version in Version::ALL {
-                let ips = answer(version, None, made.clone(), &given).ips;
+                let ips = chain_result(version, None, made.clone(), &given).ips;
                 if version >= Version::V1_0_0 {
                     assert_eq!(ips, made.ips, "{version}");
                 } else {

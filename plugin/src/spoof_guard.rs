@@ -1,45 +1,47 @@
-//! What keeps a pod from sending IPv4 packets under addresses of others.
+//! CHECK of the spoof guard: `rp_filter` of the host end, or the nftables chain of `routed`, must drop
+//! IPv4 packets from the pod with a source address of another.
 
-/// The settings of the host end, and the packet filter.
+/// The `rp_filter` settings and the nftables chain.
 #[derive(Debug, Default)]
 pub(crate) struct SpoofGuard {
     /// `net.ipv4.conf.all.rp_filter`, if it can be read.
     pub(crate) all: Option<u8>,
-    /// The host end's own, which ADD makes strict (1).
+    /// The setting of the host end, which ADD makes strict (1).
     pub(crate) own: Option<u8>,
-    /// Whether `routed`'s guard is in the packet filter, where the settings do not guard.
+    /// Whether the nftables chain of `routed` is installed; looked up only if the settings do not
+    /// suffice.
     pub(crate) is_filtered: bool,
 }
 
 impl SpoofGuard {
-    /// The setting in force: the kernel takes the larger of the two. 0 is no filter, 1 a strict one, 2
-    /// a loose one (Documentation/networking/ip-sysctl.rst).
-    fn in_force(&self) -> u8 {
+    /// The effective setting: the larger of the two. 0 is no filter, 1 strict, 2 loose
+    /// (Documentation/networking/ip-sysctl.rst).
+    fn effective(&self) -> u8 {
         self.all.max(self.own).unwrap_or_default()
     }
 
-    /// Whether the settings guard, and do it alone.
+    /// Whether the settings suffice without the nftables chain.
     pub(crate) fn is_strict(&self) -> bool {
-        self.in_force() == 1
+        self.effective() == 1
     }
 
-    /// What is wrong with it, if anything is.
+    /// What is wrong, if anything.
     pub(crate) fn finding(&self, host_end: &str) -> Option<String> {
         let own = self.own.unwrap_or_default();
         if !self.is_strict() && !self.is_filtered {
-            let in_force = self.in_force();
-            let link = if in_force > own { "all" } else { host_end };
+            let effective = self.effective();
+            let link = if effective > own { "all" } else { host_end };
             return Some(format!(
                 "host interface {host_end} lets the pod send from any address: \
-                 net.ipv4.conf.{link}.rp_filter is {in_force}, and table inet flatland, by which \
-                 routed would keep it from that, is not there"
+                 net.ipv4.conf.{link}.rp_filter is {effective}, and nftables table inet flatland, \
+                 with which routed drops such packets, is missing"
             ));
         }
         (own != 1).then(|| format!("setting net.ipv4.conf.{host_end}.rp_filter is {own}, not 1"))
     }
 }
 
-/// As ADD leaves it on a node without `routed`.
+/// The state after ADD on a node without `routed`.
 #[cfg(test)]
 pub(crate) const GUARDED: SpoofGuard = SpoofGuard {
     all: Some(0),
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_larger_setting_counts_and_the_packet_filter_makes_up_for_it() {
+    fn larger_rp_filter_counts_and_nftables_chain_suffices() {
         let any = "host interface flat1 lets the pod send from any address: net.ipv4.conf.";
         let changed = "setting net.ipv4.conf.flat1.rp_filter is ";
         for (all, own, unfiltered, filtered) in [
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_guards_nothing() {
+    fn unreadable_settings_are_a_finding() {
         assert!(SpoofGuard::default().finding("flat1").is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! STATUS: would an ADD succeed now?
+//! STATUS: checks whether an ADD would succeed.
 
 use wire::cni::{Call, Delegate, Error, code};
 use wire::conf::PluginConfig;
@@ -7,7 +7,7 @@ use wire::netlink::Socket;
 use crate::error::kernel;
 use crate::node;
 
-/// Does what an ADD does before it changes anything, and asks the IPAM plugin the same.
+/// Does the checks of an ADD without changing anything, and runs STATUS of the IPAM plugin.
 pub(crate) fn status(call: &Call) -> Result<(), Error> {
     could_add(call).map_err(unavailable)
 }
@@ -19,7 +19,7 @@ fn could_add(call: &Call) -> Result<(), Error> {
     Delegate::find(call, &config.ipam_type)?.status(call)
 }
 
-/// The two codes that STATUS has for runtimes; whatever else is wrong comes to the first of them.
+/// STATUS has two codes: 51 is kept, all other errors become 50.
 fn unavailable(error: Error) -> Error {
     match error.code {
         code::UNAVAILABLE | code::LIMITED_CONNECTIVITY => error,
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_would_fail_an_add_is_code_50_and_keeps_its_advice() {
+    fn status_error_is_code_50_and_keeps_its_advice() {
         for (code, expected, msg) in [
             (code::INVALID_CONFIG, 50, "ADD would fail: no uplink"),
             (code::UNAVAILABLE, 50, "no uplink"),

@@ -1,14 +1,14 @@
-//! Which attachments an ADD is making at this moment, as every process of the node can tell.
+//! The lock of an ADD: at most one ADD per attachment, visible to all processes of the node.
 //!
-//! An ADD has a socket with the host end's name, in the abstract namespace of UNIX sockets (unix(7)),
-//! for as long as it works. The name is the network namespace's, as host ends are, and the kernel
-//! frees it when the process ends, however it does.
+//! While it runs, an ADD holds an abstract UNIX socket (unix(7)) named after the host end. Like host
+//! ends, abstract names belong to a network namespace, and the kernel frees the name when the process
+//! ends in any way.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// The claim to be the only ADD of an attachment. Ends when it is dropped.
+/// The lock of one attachment. Dropping it releases it.
 #[derive(Debug)]
 #[must_use]
 pub struct AddLock {
@@ -16,8 +16,8 @@ pub struct AddLock {
 }
 
 impl AddLock {
-    /// Begins to make the attachment with this host end; `None` while another process does. Where
-    /// such sockets cannot be had, nobody is kept from anything.
+    /// Locks the attachment with this host end; `None` while another process holds the lock. If such
+    /// sockets cannot be created, the lock is always granted.
     pub fn acquire(host_end: &str) -> Option<Self> {
         match address(host_end).and_then(|name| UnixDatagram::bind_addr(&name)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
@@ -28,10 +28,10 @@ impl AddLock {
     }
 }
 
-/// Whether an ADD is making the attachment with this host end.
+/// Whether an ADD holds the lock of the attachment with this host end.
 pub fn is_held(host_end: &str) -> bool {
-    let knock = || UnixDatagram::unbound()?.connect_addr(&address(host_end)?);
-    knock().is_ok()
+    let connect = || UnixDatagram::unbound()?.connect_addr(&address(host_end)?);
+    connect().is_ok()
 }
 
 fn address(host_end: &str) -> io::Result<SocketAddr> {
@@ -43,14 +43,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_makes_an_attachment_and_others_can_tell() {
+    fn add_lock_is_exclusive_and_visible() {
         let (one, other) = ("flat-test-one", "flat-test-other");
         assert!(!is_held(one));
-        let making = AddLock::acquire(one);
-        assert!(making.is_some() && AddLock::acquire(one).is_none());
+        let held = AddLock::acquire(one);
+        assert!(held.is_some() && AddLock::acquire(one).is_none());
         assert!(is_held(one) && !is_held(other));
         assert!(AddLock::acquire(other).is_some());
-        drop(making);
+        drop(held);
         assert!(!is_held(one));
         assert!(AddLock::acquire(one).is_some());
     }

@@ -1,4 +1,4 @@
-//! Other network namespaces, without ever moving the calling thread into one.
+//! Network namespaces of pods. Work in one runs on a thread of its own: the calling thread never moves.
 
 use std::fs;
 use std::io;
@@ -14,46 +14,46 @@ use nix::sys::statfs::{NSFS_MAGIC, statfs};
 
 use crate::netlink::{self, Socket};
 
-/// A network namespace, held open: it exists for at least as long as this does.
+/// An open network namespace. It exists at least as long as this value.
 #[derive(Debug)]
 pub struct Netns {
     namespace: NetNs,
     inode: u64,
 }
 
-/// A network namespace that could not be used.
+/// Why a network namespace cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The path could not be opened.
     #[error("cannot open the network namespace {}: {source}", path.display())]
     Open {
-        /// Which path.
+        /// The path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The path leads to something else.
+    /// The path is not a network namespace.
     #[error("{} is no network namespace: it is {what}", path.display())]
     Foreign {
-        /// Which path.
+        /// The path.
         path: PathBuf,
         /// What it is.
         what: String,
     },
-    /// The namespace could not be entered, which takes `CAP_SYS_ADMIN`.
+    /// The namespace could not be entered. It takes `CAP_SYS_ADMIN`.
     #[error("cannot enter the network namespace {}: {why}", path.display())]
     Enter {
-        /// Which path.
+        /// The path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         why: String,
     },
     /// The netlink socket could not be opened inside.
     #[error("in the network namespace {}: {source}", path.display())]
     Socket {
-        /// Which path.
+        /// The path.
         path: PathBuf,
-        /// What failed.
+        /// The error of the socket.
         source: netlink::Error,
     },
 }
@@ -69,7 +69,7 @@ impl Netns {
             path: path.to_owned(),
             what,
         };
-        // Before it is opened: opening a FIFO would wait for ever.
+        // Checked before opening: opening a FIFO would block.
         let kind = statfs(path)
             .map_err(|errno| open(errno.into()))?
             .filesystem_type();
@@ -81,8 +81,8 @@ impl Netns {
             other => open(io::Error::other(other.to_string())),
         })?;
         let metadata = namespace.file().metadata().map_err(open)?;
-        // Below /proc the name tells the kind, `net:[4026531840]` or `mnt:[...]`. That of a bind
-        // mount is just its path: there the kernel tells when the namespace is entered.
+        // Below /proc the link's target has the kind, `net:[4026531840]` or `mnt:[...]`. A bind mount is
+        // not a link: there the kernel refuses a namespace of another kind on entering.
         let name = fs::read_link(path).unwrap_or_default();
         let name = name.to_string_lossy();
         if name.ends_with(']') && !name.starts_with("net:[") {
@@ -99,8 +99,7 @@ impl Netns {
         self.namespace.path()
     }
 
-    /// Its inode number, the same for every path to it, which no other namespace has while this
-    /// one exists.
+    /// Its inode number: the same for every path to it, and unique while it exists.
     pub fn inode(&self) -> u64 {
         self.inode
     }
@@ -113,8 +112,8 @@ impl Netns {
         })
     }
 
-    /// Does `work` inside it, on a thread of its own that ends with the work. A panic of the work
-    /// goes on in the calling thread, which has not moved.
+    /// Runs `work` inside it on a new thread that ends with the work. A panic of the work continues in
+    /// the calling thread, which stays in its namespace.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
         let inside = || -> Result<T, netns_rs::Error> {
             self.namespace.enter()?;

@@ -1,4 +1,4 @@
-//! Who a node is: its name, and the id of its machine.
+//! The identity of a node: its name and its machine id.
 
 use std::env;
 use std::fmt;
@@ -21,8 +21,8 @@ impl NodeName {
     /// The longest name, in bytes.
     pub const MAX: usize = 253;
 
-    /// Refuses (code 7) what is empty, longer than 253 bytes, or not made of lower-case letters,
-    /// digits and `-`, in parts that `.` separates and that start and end with a letter or digit.
+    /// Checks that the name has 1 to 253 bytes, in parts separated by `.` that consist of lower-case
+    /// letters, digits and `-` and start and end with a letter or digit; else code 7.
     pub fn new(name: &str) -> Result<Self, Error> {
         if name.len() <= Self::MAX && name.split('.').all(is_label) {
             return Ok(Self(name.into()));
@@ -72,8 +72,8 @@ impl From<NodeName> for String {
     }
 }
 
-/// This node's name: `explicit` (a flag, the conflist), else the environment's `NODE_NAME`, else
-/// the host name in lower case.
+/// This node's name: `explicit` (from a flag or the conflist), else the environment variable
+/// `NODE_NAME`, else the host name in lower case.
 pub fn node_name(explicit: Option<&str>) -> Result<NodeName, Error> {
     if let Some(name) = explicit {
         return NodeName::new(name);
@@ -94,8 +94,7 @@ fn from_host(host: &str) -> Result<NodeName, Error> {
     })
 }
 
-/// What tells one machine from another: the content of `/etc/machine-id`, 32 hexadecimal digits
-/// (machine-id(5)).
+/// The id of a machine: the content of `/etc/machine-id`, 32 hexadecimal digits (machine-id(5)).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MachineId(String);
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn node_names_are_what_kubernetes_takes() {
+    fn node_name_is_an_rfc_1123_subdomain() {
         let long = format!("{}a", "a.".repeat(126));
         for name in ["n1", "node-1.example.com", "10", "a", &long] {
             assert_eq!(NodeName::new(name).unwrap().to_string(), name);
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_name_in_json_is_checked_when_it_is_read() {
+    fn node_name_in_json_is_checked() {
         assert_eq!(
             serde_json::to_string(&NodeName::new("n1").unwrap()).unwrap(),
             "\"n1\""
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_name_comes_first_and_the_host_name_is_taken_in_lower_case() {
+    fn explicit_name_wins_and_host_name_is_lower_cased() {
         assert_eq!(node_name(Some("n1")).unwrap().as_str(), "n1");
         assert!(node_name(Some("")).is_err());
         assert_eq!(
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_id_is_read_and_what_is_none_is_refused() {
+    fn machine_id_is_read_and_invalid_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("machine-id");
         let error = MachineId::read_from(&path).unwrap_err();

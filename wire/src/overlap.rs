@@ -1,4 +1,4 @@
-//! A node's own networks that are in the way of the pods'.
+//! Overlaps between the node's own networks and the pod CIDRs.
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
@@ -9,8 +9,8 @@ use crate::netlink::{Address, Error, Socket};
 /// The loopback link of every network namespace (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 
-/// A network of this node that shares addresses with a pod CIDR: packets to pods would be taken
-/// for packets to neighbours, or the other way round.
+/// A network of this node that shares addresses with a pod CIDR: packets to pods would go to
+/// neighbours, or the other way round.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("pod CIDR {pod_cidr} overlaps {network}, a network this node is on (link {link})")]
 pub struct Overlap {
@@ -18,16 +18,16 @@ pub struct Overlap {
     pub pod_cidr: IpNet,
     /// This node's address in that network, with its mask.
     pub network: IpNetwork,
-    /// The link that has it.
+    /// The link with that address.
     pub link: String,
 }
 
-/// What to do about it.
+/// The advice in the error.
 const ADVICE: &str = "choose a pod CIDR that no node, router or service uses";
 
 impl Overlap {
-    /// The first of `own`, this node's addresses with their masks and links, whose network shares
-    /// addresses with one of `pod_cidrs`.
+    /// The first overlap between `own`, this node's addresses with their masks and links, and
+    /// `pod_cidrs`.
     pub fn find<'a>(
         own: impl IntoIterator<Item = (&'a str, IpNetwork)>,
         pod_cidrs: &[IpNet],
@@ -45,7 +45,7 @@ impl Overlap {
         })
     }
 
-    /// The first there is among the addresses that the kernel lists.
+    /// The first overlap with the addresses that the kernel lists.
     pub fn find_in_kernel(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Option<Self>, Error> {
         let addresses = socket.addresses(None)?;
         let is_network = |own: &&Address| own.link != LOOPBACK || !is_node_address(own.address);
@@ -65,8 +65,8 @@ impl Overlap {
     }
 }
 
-/// Whether it may be the address that `routed` gives a node which has no other, if it is on the
-/// loopback link: of one of its subnets the one that no pod gets.
+/// Whether an address on the loopback link may be the one that `routed` adds on a node without an IPv4
+/// address: the address of its subnet that no pod gets.
 fn is_node_address(own: IpNetwork) -> bool {
     own.is_ipv4() && own.prefix() == 32
 }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overlap_with_the_nodes_own_networks_is_found_in_both_directions() {
+    fn overlap_is_found_in_both_directions() {
         let pod_cidrs = ["10.244.0.0/16", "fd00:10:244::/56"].map(|cidr| cidr.parse().unwrap());
         for (address, expected) in [
             ("192.168.1.1/24", None),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nodes_own_address_among_its_pods_is_no_network() {
+    fn host_address_on_loopback_is_no_overlap() {
         let pod_cidrs = ["10.244.0.0/16".parse().unwrap()];
         for (link, address, overlaps) in [
             ("lo", "10.244.9.1/32", false),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_asked_for_addresses_and_the_name_of_the_link() {
+    fn overlap_in_kernel_names_the_link() {
         let mut socket = Socket::open().unwrap();
         assert_eq!(
             Overlap::find_in_kernel(&mut socket, &["198.51.100.0/24".parse().unwrap()]).unwrap(),

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where a network keeps what dies with a reboot, as the pods do.
+/// State that ends with a reboot, as pods do.
 pub fn run_dir(network: &str) -> PathBuf {
     Path::new("/run/flatland").join(network)
 }
 
-/// Where a network keeps what the node owns across reboots.
+/// State that survives reboots: the subnets that the node owns.
 pub fn state_dir(network: &str) -> PathBuf {
     Path::new("/var/lib/flatland").join(network)
 }

@@ -1,5 +1,5 @@
-//! The veth pair of a pod: the host end's name and the hardware addresses, which follow from the
-//! network and the attachment without any look-up, and what the host end's state says.
+//! The veth pair of a pod: the name of the host interface and the MAC addresses, which are hashes of
+//! network and attachment, and the states of a host interface (removed, orphan).
 
 use siphasher::sip128::SipHasher13;
 
@@ -7,7 +7,7 @@ use crate::REMOVED_GROUP;
 use crate::cni::Attachment;
 use crate::netlink::{Link, Mac};
 
-/// What the names of host ends begin with.
+/// Prefix of the names of host ends.
 const HOST_END: &str = "flat";
 
 /// The host end's name: `flat` and 11 hexadecimal digits, 15 bytes in all.
@@ -16,9 +16,9 @@ pub fn host_interface_name(network: &str, attachment: &Attachment) -> String {
     format!("{HOST_END}{:011x}", digest >> (128 - 11 * 4))
 }
 
-/// Whether a link of this name and hardware address is the host end of some attachment of some
-/// network. Both come from one hash, of which the name has the first 44 bits and the address those
-/// from the 33rd on, but for five: they have to agree on the seven that are left.
+/// Whether a link with this name and hardware address is a host end of any attachment of any network.
+/// Both come from one hash: the name has bits 1 to 44, the address has bits 33 to 80 without five of
+/// them, so that seven bits are in both and must agree.
 pub fn is_host_interface(name: &str, mac: Mac) -> bool {
     let digits = name.strip_prefix(HOST_END).unwrap_or_default();
     let is_hash = digits.len() == 11 && !digits.contains('+');
@@ -30,9 +30,9 @@ pub fn is_host_interface(name: &str, mac: Mac) -> bool {
     })
 }
 
-/// The hardware addresses of the host end and of the pod end: unicast, locally administered and
-/// administratively assigned (IEEE 802c: the second digit is 2), so that udev leaves them alone;
-/// never equal, because the lowest bit of the first digit tells them apart.
+/// The hardware addresses of the host end and the pod end. They are unicast, locally administered and
+/// administratively assigned (IEEE 802c: the second digit is 2), so that udev does not change them.
+/// They differ in the lowest bit of the first digit.
 pub fn mac_addresses(network: &str, attachment: &Attachment) -> (Mac, Mac) {
     let digest = digest(network, attachment);
     let mac = |start: usize, mark: u8| {
@@ -44,8 +44,8 @@ pub fn mac_addresses(network: &str, attachment: &Attachment) -> (Mac, Mac) {
     (mac(4, 0x02), mac(10, 0x12))
 }
 
-/// `SipHash`-1-3 with 128 bits and fixed keys: every program, now and later, finds the same names.
-/// The parts hold no zero byte, so that no two attachments give the same input.
+/// `SipHash`-1-3 with 128 bits and fixed keys, so that all programs of all releases find the same
+/// names. The parts contain no zero byte: different attachments give different input.
 fn digest(network: &str, attachment: &Attachment) -> [u8; 16] {
     let parts = [network, attachment.container_id(), attachment.interface()];
     let hasher = SipHasher13::new_with_keys(u64::from_be_bytes(*b"flatland"), 0);
@@ -55,17 +55,17 @@ fn digest(network: &str, attachment: &Attachment) -> [u8; 16] {
         .to_be_bytes()
 }
 
-/// Whether DEL has taken this link out of use: it is down, and destroyed in a moment.
+/// Whether DEL has taken this link out of use: it is down and about to be deleted.
 pub fn is_removed(link: &Link) -> bool {
     link.group == REMOVED_GROUP
 }
 
-/// Whether an ADD made this link, or is making it, and has not said for whom: a pair cannot be
-/// born with its alias. What stays so was left by an ADD that was cut short.
+/// Whether this is a host end without an alias. Either an ADD is creating it (a veth cannot be created
+/// with its alias), or an ADD that was interrupted has left it: an orphan.
 ///
-/// Nobody else's link passes: it has to be a veth without an alias, with a name as only we give
-/// them, and with a hardware address that goes with that name ([`is_host_interface`]).
-pub fn is_unfinished(link: &Link) -> bool {
+/// Links of other programs do not match: it must be a veth without an alias, with a name and a
+/// hardware address that agree ([`is_host_interface`]).
+pub fn is_orphan(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth")
         && link.alias.is_none()
         && !is_removed(link)
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_of_an_attachment_never_change_between_releases() {
+    fn names_and_macs_are_the_same_in_every_release() {
         let eth0 = attachment("c1", "eth0");
         assert_eq!(host_interface_name("flatland", &eth0), "flatd9fa313d28e");
         let (host, pod) = mac_addresses("flatland", &eth0);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attachment_of_each_network_has_names_and_addresses_of_its_own() {
+    fn names_and_macs_differ_between_attachments() {
         let mut names = std::collections::HashSet::new();
         let mut addresses = std::collections::HashSet::new();
         for (network, id, interface) in [
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    fn unfinished(container_id: &str) -> Link {
+    fn orphan(container_id: &str) -> Link {
         let attachment = Attachment::new(container_id, "eth0").unwrap();
         Link {
             name: host_interface_name("flatland", &attachment),
@@ -125,11 +125,11 @@ mod tests {
     type Change = fn(&mut Link);
 
     #[test]
-    fn a_new_host_end_is_unfinished_and_what_is_anybody_elses_is_not() {
+    fn only_our_veth_without_alias_is_an_orphan() {
         for number in 0..100 {
-            assert!(is_unfinished(&unfinished(&format!("c{number}"))));
+            assert!(is_orphan(&orphan(&format!("c{number}"))));
         }
-        let ours = unfinished("c1");
+        let ours = orphan("c1");
         let cases: [(&str, Change); 9] = [
             ("it is out of use", |link| link.group = REMOVED_GROUP),
             ("it has an alias", |link| link.alias = Some("x".into())),
@@ -148,7 +148,7 @@ mod tests {
         for (case, change) in cases {
             let mut link = ours.clone();
             change(&mut link);
-            assert!(!is_unfinished(&link), "{case}: {link:?}");
+            assert!(!is_orphan(&link), "{case}: {link:?}");
         }
     }
 }

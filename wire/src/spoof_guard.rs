@@ -1,19 +1,19 @@
-//! The guard against forged addresses, which `routed` keeps in the packet filter: what a pod sends
-//! under an address that does not lead back to it is dropped, IPv4 and IPv6.
+//! The spoof guard: the nftables chain of `routed` that drops packets from a pod with a source address
+//! that is not the pod's (IPv4 and IPv6).
 
 use crate::netlink::Error;
 use crate::nft::{Family, Socket, TableId};
 
-/// The chain of our table that is the guard.
+/// The name of the chain.
 pub const CHAIN: &str = "spoof-guard";
 
-/// Our table of the packet filter.
+/// Flatland's nftables table.
 pub fn table() -> TableId {
     TableId::new(Family::Inet, "flatland")
 }
 
-/// Whether the guard is there, in the network namespace of the calling thread. It stays when `routed`
-/// ends.
+/// Whether the guard is installed in the network namespace of the calling thread. It stays when
+/// `routed` ends.
 pub fn is_installed() -> Result<bool, Error> {
     let chain = Socket::open()?.base_chain(&table(), CHAIN)?;
     Ok(chain.is_some_and(|chain| chain.size > 0))

@@ -1,32 +1,32 @@
-//! Kernel settings under `/proc/sys`.
+//! Kernel settings (sysctls) under `/proc/sys`.
 //!
-//! Those under `net/` are the ones of the calling thread's network namespace.
+//! Those under `net/` belong to the network namespace of the calling thread.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-const OWN: &str = "/proc/sys";
+const PROC_SYS: &str = "/proc/sys";
 
-/// Where a container has the host's settings if it was given them. Its own are read-only unless it
-/// is privileged, and runtimes refuse to mount anything else there.
-const MOUNTED: &str = "/host/proc/sys";
+/// Where a container may have the host's settings mounted. Its own `/proc/sys` is read-only unless it
+/// is privileged, and runtimes refuse to mount anything over it.
+const HOST_PROC_SYS: &str = "/host/proc/sys";
 
-/// The value of a setting, named as in `net/ipv4/ip_forward`, without white space around it.
+/// The value of a setting, trimmed. `name` is a path such as `net/ipv4/ip_forward`.
 pub fn read(name: &str) -> io::Result<String> {
-    let path = Path::new(OWN).join(name);
+    let path = Path::new(PROC_SYS).join(name);
     let value = fs::read_to_string(path).map_err(|error| explain(name, "read", &error))?;
     Ok(value.trim().to_owned())
 }
 
-/// Sets a setting unless it has that value, and tells whether it had to. In a container it takes
-/// the host's `/proc/sys/net` at `/host/proc/sys/net`, or privileges.
+/// Gives a setting this value; returns whether it had another one. In a container this needs the
+/// host's `/proc/sys/net` mounted at `/host/proc/sys/net`, or privileges.
 pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
     if read(name)? == value {
         return Ok(false);
     }
     let doing = format!("set to {value}");
-    let written = match fs::write(Path::new(OWN).join(name), value) {
+    let written = match fs::write(Path::new(PROC_SYS).join(name), value) {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
             write_mounted(name, value, error)
         }
@@ -36,9 +36,9 @@ pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Sets it through the host's, if that is here; else the `first` error is what matters.
+/// Sets it through the mount of the host's settings; without the mount it returns the `first` error.
 fn write_mounted(name: &str, value: &str, first: io::Error) -> io::Result<()> {
-    match fs::write(Path::new(MOUNTED).join(name), value) {
+    match fs::write(Path::new(HOST_PROC_SYS).join(name), value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(first),
         written => written,
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_names_the_setting_and_says_what_to_do() {
+    fn failure_names_the_setting_and_gives_advice() {
         for (kind, advice) in [
             (
                 io::ErrorKind::ReadOnlyFilesystem,

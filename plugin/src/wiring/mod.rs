@@ -1,10 +1,11 @@
-//! What a pod's wiring looks like, as a pure function of the attachment and its addresses.
+//! The wiring of a pod (veth pair, addresses, routes, neighbours), as a pure function of the attachment
+//! and its addresses.
 //!
-//! In the pod: each address as a single host, a link-local gateway that is nobody's address, and a
-//! permanent neighbour for it. On the host: a route to each address and a neighbour with the pod's
-//! MAC. Both ends know each other from the start: no ARP, no neighbour discovery, no duplicate
-//! address detection. A guest inside the pod that brings a network stack of its own knows nothing
-//! of that: it asks, is answered, and is believed what its own MAC is.
+//! In the pod: each address with a host mask, a link-local gateway, and a permanent neighbour entry for
+//! it. On the host: a route to each address, and a neighbour entry with the pod's MAC. Both ends know
+//! each other from the start: no ARP, no neighbour discovery, no duplicate address detection. A virtual
+//! machine inside the pod has its own network stack, without these entries: it resolves the gateway,
+//! gets a reply, and the host learns its MAC.
 
 use std::net::IpAddr;
 use std::os::fd::RawFd;
@@ -17,7 +18,7 @@ use wire::{GATEWAY_V4, GATEWAY_V6, pod_link};
 
 mod requests;
 
-/// Everything about one pod's wiring that is decided before the kernel is touched.
+/// The wiring of one pod, decided before the kernel is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wiring {
     /// The host end's name.
@@ -28,7 +29,8 @@ pub(crate) struct Wiring {
     pub(crate) pod_name: String,
     /// The MAC of the interface inside the pod.
     pub(crate) pod_mac: Mac,
-    /// The host end's alias, for people and to tell a collision of names from a repeated ADD.
+    /// The host end's alias: it names the attachment, to distinguish a collision of names from a
+    /// repeated ADD.
     pub(crate) alias: String,
     /// MTU of both ends, in bytes.
     pub(crate) mtu: u32,
@@ -36,65 +38,69 @@ pub(crate) struct Wiring {
     pub(crate) addresses: Vec<IpAddr>,
     /// The node's own addresses: the source of what the node itself sends to the pod.
     pub(crate) node_addresses: Vec<IpAddr>,
-    /// Whether the kernel does IPv6 on the host end. Where it does not, it refuses settings of it.
+    /// Whether the kernel supports IPv6 on the host end; if not, it refuses IPv6 settings.
     pub(crate) ipv6: bool,
     /// The destinations of the pod's routes through its gateways.
     pub(crate) destinations: Vec<IpNet>,
-    /// Gateways whose default route goes into a table of the interface's own, for what comes from
-    /// its addresses: another interface has the default route of the main table.
-    pub(crate) beside: Vec<IpAddr>,
-    /// Whether the pod has the IPv4 gateway already, behind another interface: a second route to
-    /// it would be refused.
-    pub(crate) gateway_elsewhere: bool,
+    /// Gateways whose default route goes into a separate table, for packets from this interface's
+    /// addresses: another interface has the default route of the main table.
+    pub(crate) source_routed: Vec<IpAddr>,
+    /// Whether the pod has a route to the IPv4 gateway through another interface already: the kernel
+    /// would refuse a second one.
+    pub(crate) gateway_on_other_link: bool,
     /// Settings of the pod's interface: path below /proc/sys, value.
     pub(crate) settings: Vec<(String, String)>,
 }
 
-/// What [`Wiring::new`] is made from.
+/// The input of [`Wiring::new`].
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct WiringInput<'a> {
     /// The network's name.
     pub(crate) network: &'a str,
     /// The attachment.
     pub(crate) attachment: &'a Attachment,
-    /// What the IPAM plugin answered.
+    /// The result of the IPAM plugin.
     pub(crate) ipam: &'a Success,
     /// MTU of both ends, in bytes.
     pub(crate) mtu: u32,
     /// The node's own addresses.
     pub(crate) node_addresses: &'a [IpAddr],
-    /// Whether the kernel does IPv6 on links of that MTU.
+    /// Whether the kernel supports IPv6 on links with that MTU.
     pub(crate) ipv6: bool,
-    /// The MAC that the pod is to have instead of one of ours.
+    /// The requested MAC of the pod; `None` for the derived one.
     pub(crate) mac: Option<Mac>,
-    /// Settings of the pod's interface, which is called `IFNAME` in their paths.
+    /// Settings of the pod's interface, whose name in the paths is `IFNAME`.
     pub(crate) settings: &'a [(String, String)],
-    /// Where the pod has routes to already, through other interfaces.
-    pub(crate) occupied: &'a [IpNet],
+    /// Destinations to which the pod has routes already, through other interfaces.
+    pub(crate) existing_routes: &'a [IpNet],
 }
 
 impl Wiring {
     /// The wiring for one attachment.
-    pub(crate) fn new(wanted: &Wanted<'_>) -> Self {
-        let (host_mac, pod_mac) = pod_link::mac_addresses(wanted.network, wanted.attachment);
-        let pod_name = wanted.attachment.interface();
-        let addresses: Vec<IpAddr> = wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect();
-        let settings = wanted.settings.iter();
+    pub(crate) fn new(input: &WiringInput<'_>) -> Self {
+        let (host_mac, pod_mac) = pod_link::mac_addresses(input.network, input.attachment);
+        let pod_name = input.attachment.interface();
+        let addresses: Vec<IpAddr> = input.ipam.ips.iter().map(|ip| ip.address.ip()).collect();
+        let settings = input.settings.iter();
         Self {
-            host_name: pod_link::host_interface_name(wanted.network, wanted.attachment),
+            host_name: pod_link::host_interface_name(input.network, input.attachment),
             host_mac,
             pod_name: pod_name.to_owned(),
-            pod_mac: wanted.mac.unwrap_or(pod_mac),
-            alias: alias(wanted.network, wanted.attachment),
-            mtu: wanted.mtu,
-            node_addresses: wanted.node_addresses.to_vec(),
-            ipv6: wanted.ipv6,
-            destinations: destinations(wanted, &addresses),
-            beside: gateways(&addresses)
-                .filter(|gateway| wanted.occupied.contains(&everywhere(gateway.is_ipv4())))
+            pod_mac: input.mac.unwrap_or(pod_mac),
+            alias: alias(input.network, input.attachment),
+            mtu: input.mtu,
+            node_addresses: input.node_addresses.to_vec(),
+            ipv6: input.ipv6,
+            destinations: destinations(input, &addresses),
+            source_routed: gateways(&addresses)
+                .filter(|gateway| {
+                    input
+                        .existing_routes
+                        .contains(&default_destination(gateway.is_ipv4()))
+                })
                 .collect(),
-            gateway_elsewhere: wanted
-                .occupied
+            gateway_on_other_link: input
+                .existing_routes
                 .contains(&IpNet::from(IpAddr::V4(GATEWAY_V4))),
             settings: settings
                 .map(|(path, value)| (path.replace("IFNAME", pod_name), value.clone()))
@@ -103,7 +109,7 @@ impl Wiring {
         }
     }
 
-    /// The veth pair, the pod's end born in the network namespace behind `netns`.
+    /// The veth pair, with the pod's end in the network namespace of `netns`.
     pub(crate) fn pair(&self, netns: RawFd) -> VethPair {
         VethPair {
             name: self.host_name.clone(),
@@ -116,7 +122,7 @@ impl Wiring {
         }
     }
 
-    /// The result the runtime gets: exactly what the two batches make.
+    /// The result for the runtime: exactly what the requests make.
     pub(crate) fn result(&self, sandbox: &str, dns: Dns) -> Success {
         let interface = |name: &str, mac: Mac, sandbox: Option<&str>| cni::Interface {
             name: name.to_owned(),
@@ -152,13 +158,13 @@ impl Wiring {
         }
     }
 
-    /// One gateway for each family the pod has an address of.
+    /// One gateway for each family in which the pod has an address.
     pub(crate) fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
         gateways(&self.addresses)
     }
 }
 
-/// One gateway for each family there is an address of.
+/// One gateway for each family in which there is an address.
 fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
     let has = |v4: bool| addresses.iter().any(|address| address.is_ipv4() == v4);
     [true, false]
@@ -167,32 +173,32 @@ fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
         .map(gateway_for)
 }
 
-/// Where the pod's routes through its gateways lead: everywhere, and where the IPAM plugin wants
-/// besides. A route that the pod has stays as it is: two default routes would make a lottery of
-/// every packet.
-fn destinations(wanted: &Wanted<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
+/// The destinations of the pod's routes through its gateways: the default route and the routes of the
+/// IPAM plugin. Destinations to which the pod has a route already are left out: with two default routes
+/// the choice would be arbitrary.
+fn destinations(input: &WiringInput<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
     let mut all = Vec::new();
     for gateway in gateways(addresses) {
         let v4 = gateway.is_ipv4();
-        all.push(everywhere(v4));
-        let extra = wanted.ipam.routes.iter().map(|route| route.dst.trunc());
+        all.push(default_destination(v4));
+        let extra = input.ipam.routes.iter().map(|route| route.dst.trunc());
         all.extend(extra.filter(|dst| is_v4(dst) == v4));
     }
     let mut seen = Vec::new();
     all.retain(|dst| {
-        let fresh = !wanted.occupied.contains(dst) && !seen.contains(dst);
+        let fresh = !input.existing_routes.contains(dst) && !seen.contains(dst);
         seen.push(*dst);
         fresh
     });
     all
 }
 
-/// The alias of a host end: which attachment it belongs to.
+/// The alias of a host end, which names its attachment.
 pub(crate) fn alias(network: &str, attachment: &Attachment) -> String {
     format!("{network} {attachment}")
 }
 
-/// The attachment that an alias names, if it is one of this network.
+/// The attachment that an alias names, if it is of this network.
 pub(crate) fn holder(network: &str, alias: &str) -> Option<Attachment> {
     let attachment = alias.strip_prefix(network)?.strip_prefix(' ')?;
     let (container_id, interface) = attachment.split_once('/')?;
@@ -201,7 +207,7 @@ pub(crate) fn holder(network: &str, alias: &str) -> Option<Attachment> {
 
 /// Whether these are the two ends of one pair, each as seen in its own namespace.
 pub(crate) fn is_pair(one: &Link, other: &Link) -> bool {
-    // The kernel leaves the other end's index out where it equals the link's own.
+    // The kernel leaves out the other end's index if it equals the link's own.
     let leads_to = |from: &Link, to: &Link| from.link.unwrap_or(from.index) == to.index;
     leads_to(one, other) && leads_to(other, one)
 }
@@ -223,7 +229,7 @@ fn is_v4(prefix: &IpNet) -> bool {
     matches!(prefix, IpNet::V4(_))
 }
 
-fn everywhere(v4: bool) -> IpNet {
+fn default_destination(v4: bool) -> IpNet {
     if v4 {
         IpNet::V4(Ipv4Net::default())
     } else {

@@ -1,4 +1,4 @@
-//! What the kernel is asked for, to make a wiring.
+//! The netlink requests that make a wiring.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use wire::netlink::{
     Address, Ipv4Settings, LinkChange, Neighbour, Request, Route, RouteKind, Rule,
 };
 
-use super::{Wiring, everywhere, gateway_of, is_v4};
+use super::{Wiring, default_destination, gateway_of, is_v4};
 
-/// A further interface of a pod has the routes of its own addresses in table 7000 + its index.
+/// The routes for the addresses of a further interface are in table 7000 + the index of the interface.
 const FIRST_TABLE: u32 = 7000;
 
-/// Before the rules of the main table (32766) and those that other programs add before it.
+/// Before the rule of the main table (32766) and those that other programs usually add before it.
 const RULE_PRIORITY: u32 = 7000;
 
 impl Wiring {
-    /// What is done inside the pod, where its interface has this index.
+    /// The requests inside the pod, whose interface has the index `link`.
     pub(crate) fn pod_requests(&self, link: u32) -> Vec<Request> {
         let mut requests = vec![Request::ChangeLink {
             index: link,
@@ -34,8 +34,8 @@ impl Wiring {
                 ..Address::new(link, IpNetwork::from(*address))
             }));
             if address.is_ipv6() {
-                // The kernel adds the very same from a work queue (addrconf_dad_work), on a busy
-                // machine long after ADD, and drops what comes in for the pod until then.
+                // The kernel adds the same route from a work queue (addrconf_dad_work), on a busy
+                // machine long after ADD, and drops packets to the pod until then.
                 requests.push(Request::AddRoute(Route {
                     dev: Some(link),
                     ..Route::new(IpNet::from(*address), RouteKind::Local)
@@ -49,8 +49,8 @@ impl Wiring {
                 mac: self.host_mac,
                 permanent: true,
             }));
-            if gateway.is_ipv4() && !self.gateway_elsewhere {
-                // An IPv6 link-local gateway needs no route of its own: fe80::/64 is on every link.
+            if gateway.is_ipv4() && !self.gateway_on_other_link {
+                // An IPv6 link-local gateway needs no route: fe80::/64 is on every link.
                 requests.push(Request::AddRoute(Route {
                     dev: Some(link),
                     ..unicast(IpNet::from(gateway))
@@ -60,12 +60,12 @@ impl Wiring {
         for dst in &self.destinations {
             requests.push(Request::AddRoute(self.through_gateway(*dst, link)));
         }
-        for gateway in &self.beside {
+        for gateway in &self.source_routed {
             let table = FIRST_TABLE + link;
             let v4 = gateway.is_ipv4();
             requests.push(Request::AddRouteIn {
                 table,
-                route: self.through_gateway(everywhere(v4), link),
+                route: self.through_gateway(default_destination(v4), link),
             });
             let own = self.addresses.iter().filter(|own| own.is_ipv4() == v4);
             requests.extend(own.map(|from| {
@@ -79,18 +79,18 @@ impl Wiring {
         requests
     }
 
-    /// A route of the pod's.
+    /// A route in the pod through our gateway.
     fn through_gateway(&self, dst: IpNet, link: u32) -> Route {
         Route {
             via: Some(gateway_of(&dst)),
             dev: Some(link),
-            onlink: self.gateway_elsewhere && is_v4(&dst),
+            onlink: self.gateway_on_other_link && is_v4(&dst),
             ..unicast(dst)
         }
     }
 
-    /// What is done on the host, where the host end has this index. Goes before
-    /// [`Wiring::pod_requests`]: until the pod's end is up nothing can come in.
+    /// The requests on the host, where the host end has the index `link`. They come before
+    /// [`Wiring::pod_requests`]: until the pod's end is up, no packets can come in.
     pub(crate) fn host_requests(&self, link: u32) -> Vec<Request> {
         let mut requests = vec![Request::ChangeLink {
             index: link,
@@ -107,8 +107,8 @@ impl Wiring {
             },
         }];
         if self.addresses.iter().any(IpAddr::is_ipv4) {
-            // For a guest that asks for its gateway: the kernel would keep it waiting, as others on
-            // a link might want to answer first.
+            // For a virtual machine in the pod that resolves its gateway: by default the kernel delays
+            // the proxy ARP reply, as other hosts on a link might reply first.
             let delay = Duration::ZERO;
             requests.push(Request::SetProxyDelay { link, delay });
         }
@@ -126,12 +126,12 @@ impl Wiring {
         requests
     }
 
-    /// What the host is told of the pod once it is there, where the host end has this index.
+    /// The requests on the host once the pod's end is up; the host end has the index `link`.
     ///
-    /// Not before the pod's end is up: neighbours that are not permanent the kernel forgets when it
-    /// notices that the host end came up without a carrier, some time afterwards
-    /// (`neigh_carrier_down`). The IPv6 gateway's address comes last, as the kernel finishes it in
-    /// the background (`addrconf_dad_work`), under the lock that all of ADD needs too.
+    /// Not before: some time after the host end came up without a carrier, the kernel removes its
+    /// neighbours that are not permanent (`neigh_carrier_down`). The IPv6 gateway's address comes last,
+    /// as the kernel finishes it in the background (`addrconf_dad_work`), under the lock that ADD needs
+    /// too.
     pub(crate) fn neighbour_requests(&self, link: u32) -> Vec<Request> {
         let neighbour = |address: &IpAddr| Neighbour {
             link,
@@ -143,19 +143,19 @@ impl Wiring {
         let mut requests = vec![Request::NoticeCarrier { link }];
         requests.extend(neighbours.map(Request::AddNeighbour));
         if self.addresses.iter().any(IpAddr::is_ipv6) {
-            // IPv6 answers, and asks itself, only with a link-local address of the link's own.
+            // Neighbour discovery needs a link-local address on the link.
             let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));
             requests.push(Request::AddAddress(Address {
                 no_dad: true,
-                // It would be in one list with those of all other pods.
+                // The kernel keeps the prefix routes of all links in one list.
                 no_prefix_route: true,
                 ..Address::new(link, gateway)
             }));
         } else if self.ipv6 {
-            // The kernel has these routes of all links in one list, which it goes through for each link
-            // that comes or goes: with thousands of pods that takes longer than all the rest. Nothing
-            // that IPv4 pods send to the node is for IPv6's multicast addresses. Kernels before 6.8 make
-            // the route later than this (see `NoticeCarrier`), and it stays.
+            // The kernel keeps these routes of all links in one list, which it walks for each link that is
+            // added or removed: with thousands of pods that takes longer than all the rest. IPv4 pods send
+            // no IPv6 multicast. Kernels before 6.8 add the route later than this (see `NoticeCarrier`),
+            // so that it stays.
             requests.push(Request::DelMulticastRoute { link });
         }
         requests

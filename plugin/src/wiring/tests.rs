@@ -4,7 +4,7 @@ use ipnetwork::IpNetwork;
 use wire::cni::{Attachment, Dns, IpConfig, Route, Success};
 use wire::netlink::Request;
 
-use super::{Wanted, Wiring};
+use super::{Wiring, WiringInput};
 
 const LINK: u32 = 7;
 
@@ -37,7 +37,7 @@ fn wiring(ipam: &Success) -> Wiring {
 /// The wiring of a pod that has these routes already.
 fn wiring_beside(ipam: &Success, occupied: &[&str]) -> Wiring {
     let occupied: Vec<_> = occupied.iter().map(|dst| dst.parse().unwrap()).collect();
-    Wiring::new(&Wanted {
+    Wiring::new(&WiringInput {
         network: "flatland",
         attachment: &Attachment::new("c1", "eth0").unwrap(),
         ipam,
@@ -46,7 +46,7 @@ fn wiring_beside(ipam: &Success, occupied: &[&str]) -> Wiring {
         ipv6: true,
         mac: None,
         settings: &[],
-        occupied: &occupied,
+        existing_routes: &occupied,
     })
 }
 
@@ -56,7 +56,7 @@ fn commands(requests: &[Request]) -> Vec<String> {
 
 /// ADD makes it while the IPAM plugin runs.
 #[test]
-fn the_pair_is_the_same_whatever_the_addresses_are() {
+fn pair_does_not_depend_on_the_addresses() {
     let known = wiring(&ipam(
         &["10.244.7.3/24", "fd00:10:244:7::3/80"],
         &["10.0.0.0/8"],
@@ -67,7 +67,7 @@ fn the_pair_is_the_same_whatever_the_addresses_are() {
 }
 
 #[test]
-fn a_dual_stack_pod_gets_both_addresses_both_gateways_and_no_question_to_ask() {
+fn dual_stack_pod_gets_both_addresses_and_gateways() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
     let mac = wiring.host_mac;
 
@@ -88,7 +88,7 @@ fn a_dual_stack_pod_gets_both_addresses_both_gateways_and_no_question_to_ask() {
 }
 
 #[test]
-fn the_host_routes_each_address_to_the_pod_from_the_nodes_address_of_that_family() {
+fn host_route_source_is_the_node_address_of_the_family() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
     let made = commands(&wiring.host_requests(LINK));
 
@@ -104,7 +104,7 @@ fn the_host_routes_each_address_to_the_pod_from_the_nodes_address_of_that_family
 }
 
 #[test]
-fn the_host_knows_the_pods_mac_and_lets_the_pod_change_it() {
+fn host_neighbour_of_the_pod_is_not_permanent() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
     let known = |address: &str| {
         let mac = wiring.pod_mac;
@@ -122,7 +122,7 @@ fn the_host_knows_the_pods_mac_and_lets_the_pod_change_it() {
 }
 
 #[test]
-fn a_pod_of_one_family_gets_nothing_of_the_other() {
+fn single_stack_pod_gets_nothing_of_the_other_family() {
     for (address, absent) in [("10.244.7.3/24", "::"), ("fd00:10:244:7::3/80", ".")] {
         let wiring = wiring(&ipam(&[address], &[]));
         for command in commands(&wiring.pod_requests(LINK)) {
@@ -147,7 +147,7 @@ fn a_pod_of_one_family_gets_nothing_of_the_other() {
 }
 
 #[test]
-fn the_routes_an_ipam_plugin_asks_for_lead_through_our_gateway_and_its_default_is_ours() {
+fn ipam_routes_lead_through_our_gateway() {
     let wiring = wiring(&ipam(
         &["10.244.7.3/24"],
         &["0.0.0.0/0", "10.96.0.0/12", "fd00:10:96::/112"],
@@ -168,7 +168,7 @@ fn the_routes_an_ipam_plugin_asks_for_lead_through_our_gateway_and_its_default_i
 }
 
 #[test]
-fn the_result_says_what_the_requests_make() {
+fn result_matches_the_requests() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
     let result = wiring.result("/run/netns/x", Dns::default());
 
@@ -195,7 +195,7 @@ fn the_result_says_what_the_requests_make() {
 }
 
 #[test]
-fn both_ends_are_told_apart_by_mac_and_share_the_mtu() {
+fn ends_differ_in_mac_and_share_the_mtu() {
     let wiring = wiring(&ipam(&["10.244.7.3/24"], &[]));
     let pair = wiring.pair(3);
 
@@ -205,7 +205,7 @@ fn both_ends_are_told_apart_by_mac_and_share_the_mtu() {
 }
 
 #[test]
-fn where_there_is_no_ipv6_nothing_is_said_about_it() {
+fn without_ipv6_there_are_no_ipv6_requests() {
     let mut wiring = wiring(&ipam(&["10.244.7.3/24"], &[]));
     assert!(commands(&wiring.host_requests(LINK))[0].contains("addrgenmode"));
     wiring.ipv6 = false;
@@ -213,7 +213,7 @@ fn where_there_is_no_ipv6_nothing_is_said_about_it() {
 }
 
 #[test]
-fn a_second_interface_leaves_the_default_route_and_has_one_for_its_own_address_alone() {
+fn second_interface_has_its_default_route_in_own_table() {
     let ipam = ipam(
         &["10.244.7.3/24", "fd00:10:244:7::3/80"],
         &["10.96.0.0/12", "10.97.0.0/16"],
@@ -242,10 +242,10 @@ fn a_second_interface_leaves_the_default_route_and_has_one_for_its_own_address_a
 }
 
 #[test]
-fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
+fn requested_mac_is_used_on_both_sides() {
     let ipam = ipam(&["10.244.7.3/24"], &[]);
     let attachment = Attachment::new("c1", "eth0").unwrap();
-    let wiring = Wiring::new(&Wanted {
+    let wiring = Wiring::new(&WiringInput {
         network: "flatland",
         attachment: &attachment,
         ipam: &ipam,
@@ -254,7 +254,7 @@ fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
         ipv6: true,
         mac: Some("02:00:00:00:00:07".parse().unwrap()),
         settings: &[("net/ipv4/conf/IFNAME/arp_ignore".into(), "1".into())],
-        occupied: &[],
+        existing_routes: &[],
     });
     assert_eq!(wiring.pair(3).peer_mac.to_string(), "02:00:00:00:00:07");
     let known = commands(&wiring.neighbour_requests(LINK));

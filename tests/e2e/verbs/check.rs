@@ -142,8 +142,8 @@ fn what_a_loose_rp_filter_lets_pass_is_found_unless_the_packet_filter_drops_it()
         assert!(error.contains(expected), "{error}");
         Ok(())
     };
-    let loose = "lets the pod send from any address: net.ipv4.conf.all.rp_filter is 2, and table \
-                 inet flatland";
+    let loose = "lets the pod send from any address: net.ipv4.conf.all.rp_filter is 2, and \
+                 nftables table inet flatland";
     node.run(&["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2"])?;
     says(loose)?;
 

@@ -1,15 +1,16 @@
-//! `CNI_ARGS`.
+//! The environment variable `CNI_ARGS`.
 
 use super::Error;
 use super::error::invalid_environment;
 
-/// `CNI_ARGS`: `KEY=value;KEY=value`. Unknown keys are kept, as `IgnoreUnknown` is near universal.
+/// `CNI_ARGS`: `KEY=value;KEY=value`. Unknown keys are accepted, as runtimes nearly always set
+/// `IgnoreUnknown`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Args(Vec<(String, String)>);
 
 impl Args {
-    /// Reads the value of `CNI_ARGS`. Code 4 names a part that is not `KEY=value`; empty parts
-    /// (`A=1;;B=2;`) are skipped, and only the first `=` separates.
+    /// Parses the value of `CNI_ARGS`. A part that is not `KEY=value` is an error (code 4) that names
+    /// it; empty parts (`A=1;;B=2;`) are skipped, and a value may contain `=`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         text.split(';')
             .filter(|part| !part.is_empty())
@@ -23,7 +24,7 @@ impl Args {
             .map(Self)
     }
 
-    /// The value of `key`, the last one if it is there twice.
+    /// The value of `key`; the last one if it occurs twice.
     pub fn get(&self, key: &str) -> Option<&str> {
         let pair = self.0.iter().rev().find(|(name, _)| name == key);
         pair.map(|(_, value)| value.as_str())
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_kept_and_the_last_value_counts() {
+    fn last_value_of_a_repeated_key_counts() {
         let args = Args::parse("IgnoreUnknown=1;K8S_POD_NAME=web-0;X=a=b;;E=;X=c=d;").unwrap();
         assert_eq!(args.get("K8S_POD_NAME"), Some("web-0"));
         assert_eq!(args.get("X"), Some("c=d"));
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_no_pair_is_refused_by_name() {
+    fn part_without_equals_sign_is_refused_and_named() {
         for text in ["A=1;lonely", "=value"] {
             let error = Args::parse(text).unwrap_err();
             assert_eq!(error.code, 4);

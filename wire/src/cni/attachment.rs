@@ -1,19 +1,18 @@
-//! What identifies a pod's interface, and the names the spec and the kernel allow.
+//! The attachment (container id and interface name) that identifies a pod's interface, and name checks.
 
 use std::fmt;
 
 use super::error::invalid_environment;
 use super::{Error, code};
 
-/// The longest container id and network name, in bytes: both become part of file names, which end
-/// at 255.
+/// The longest container id and network name, in bytes: both become part of file names, which have at
+/// most 255.
 const MAX_NAME: usize = 200;
 
-/// The longest interface name, in bytes: the kernel's `IFNAMSIZ` without the final zero.
+/// The longest interface name, in bytes: `IFNAMSIZ` of the kernel without the final zero.
 const MAX_INTERFACE: usize = 15;
 
-/// The key of everything that is kept for a pod: one interface of one container. Both parts are
-/// valid by construction.
+/// One interface of one container: the key of all state of a pod. Both parts are valid.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attachment {
     container_id: String,
@@ -21,11 +20,11 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Refuses (code 4) a container id that does not start with an alphanumeric character followed
-    /// by alphanumerics, `_`, `.` or `-`, or is longer than 200 bytes; and an interface name the
-    /// kernel would refuse (`dev_valid_name` in net/core/dev.c: empty, over 15 bytes, `.`, `..`,
-    /// or holding `/`, `:` or white space) or not use as it is (`%` makes it a pattern, `all` and
-    /// `default` are no device's sysctl folder).
+    /// Checks both names; errors have code 4. A container id has at most 200 bytes and starts with an
+    /// alphanumeric character, followed by alphanumerics, `_`, `.` or `-`. An interface name is one
+    /// that the kernel accepts (`dev_valid_name` in net/core/dev.c: 1 to 15 bytes, not `.` or `..`,
+    /// without `/`, `:` and white space) and uses as it is (`%` would make it a pattern, `all` and
+    /// `default` are sysctl folders).
     pub fn new(container_id: &str, interface: &str) -> Result<Self, Error> {
         check_container_id(container_id).map_err(invalid_environment)?;
         check_interface(interface).map_err(invalid_environment)?;
@@ -52,8 +51,8 @@ impl fmt::Display for Attachment {
     }
 }
 
-/// Refuses (code 7) what is no name of a network: it has the alphabet and the length of a
-/// container id, so that it is safe in a path and in a key.
+/// Checks a network name (code 7). It has the alphabet and length of a container id, so that it is
+/// safe in paths and keys.
 pub(super) fn check_network(name: &str) -> Result<(), Error> {
     check_name(name)
         .map_err(|why| Error::new(code::INVALID_CONFIG, format!("network name {name:?} {why}")))
@@ -96,8 +95,8 @@ pub(super) fn check_interface(name: &str) -> Result<(), String> {
     Err(format!("CNI_IFNAME {name:?} {why}"))
 }
 
-/// The kernel's `isspace` (lib/ctype.c) is Latin-1's, byte by byte: 0xa0 counts, wherever in a
-/// UTF-8 character it stands.
+/// The kernel's `isspace` (lib/ctype.c) checks bytes as Latin-1: 0xa0 counts even inside a UTF-8
+/// character.
 fn is_refused_in_interface(byte: u8) -> bool {
     matches!(byte, b'/' | b':' | b'%' | b' ' | b'\t'..=b'\r' | 0xa0)
 }
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn container_ids_have_the_alphabet_of_the_spec() {
+    fn container_id_has_the_alphabet_of_the_spec() {
         let longest = "a".repeat(MAX_NAME);
         for id in ["a", "0", "A-b_c.d", "9f8e", "cri-1.2", &longest] {
             assert_eq!(Attachment::new(id, "eth0").unwrap().container_id(), id);
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn network_names_have_the_same_alphabet_and_are_an_error_of_the_configuration() {
+    fn invalid_network_name_is_a_configuration_error() {
         assert_eq!(check_network("flatland-1.x"), Ok(()));
         for name in ["", "..", "a/b", "-"] {
             let error = check_network(name).unwrap_err();
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_names_are_those_the_kernel_takes_as_they_are() {
+    fn interface_name_is_one_that_the_kernel_accepts() {
         for name in [
             "eth0",
             "a",

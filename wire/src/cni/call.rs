@@ -1,4 +1,4 @@
-//! One call of a plugin and what is checked before the plugin sees it.
+//! One call of a plugin: environment and configuration, with the checks that every plugin needs.
 
 use std::collections::BTreeSet;
 
@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 use super::attachment::check_network;
 use super::{Attachment, Command, Environment, Error, Success, Version, code};
 
-/// Where a runtime lists the attachments that GC is to keep.
+/// The key under which a runtime lists the attachments that GC keeps.
 const VALID_ATTACHMENTS: &str = "cni.dev/valid-attachments";
 
-/// One call of a plugin: what the runtime passed, checked for what every plugin needs.
+/// One call of a plugin, checked.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The environment.
     pub environment: Environment,
-    /// Standard input as it came: what a delegated plugin is given.
+    /// Standard input as it came; a delegated plugin gets the same.
     pub stdin: Vec<u8>,
-    /// `cniVersion`: the version to answer in. A missing one means 0.1.0, which is refused.
+    /// `cniVersion`: the version of the reply. A missing one means 0.1.0, which is refused.
     pub version: Version,
-    /// `name`: the network, valid by the spec's alphabet (as a container id).
+    /// `name`: the network's name, in the spec's alphabet.
     pub network: String,
     /// The whole configuration, an object.
     pub config: Value,
 }
 
 impl Call {
-    /// Checks what every plugin needs of its configuration: an object (code 6), a version that we
-    /// speak and in which the command exists (code 1), the name of a network (code 7).
+    /// Checks that the configuration is an object (code 6), has a supported version in which the
+    /// command exists (code 1), and a valid network name (code 7).
     pub fn new(environment: Environment, stdin: Vec<u8>) -> Result<Self, Error> {
         let config = decode(&stdin)?;
         Self::with_config(environment, stdin, config)
@@ -49,7 +49,7 @@ impl Call {
         })
     }
 
-    /// The result of the plugin before this one, or of ADD; `None` where the runtime gave none.
+    /// The result of the previous plugin, or of ADD; `None` if the runtime gave none.
     pub fn prev_result(&self) -> Result<Option<Success>, Error> {
         match self.config.get("prevResult") {
             None | Some(Value::Null) => Ok(None),
@@ -59,13 +59,13 @@ impl Call {
         }
     }
 
-    /// The attachments that GC is to keep. The list may be empty, but it has to be there and to be
-    /// understood whole (code 7): an attachment that was overlooked would lose what it has.
+    /// The attachments that GC keeps. The list may be empty, but must be there and valid as a whole
+    /// (code 7): GC would remove an attachment that was overlooked.
     pub fn valid_attachments(&self) -> Result<BTreeSet<Attachment>, Error> {
         valid_attachments(&self.config)
     }
 
-    /// The same GC with further attachments that are to stay, also for who is delegated to.
+    /// The same GC call with more attachments to keep, also in the input of a delegated plugin.
     #[must_use]
     pub fn with_more_valid(&self, more: &[Attachment]) -> Self {
         let mut call = self.clone();
@@ -101,7 +101,7 @@ pub(super) fn decode(stdin: &[u8]) -> Result<Value, Error> {
     }
 }
 
-/// `cniVersion`. Where it is missing the spec's library assumes 0.1.0, which we do not speak.
+/// `cniVersion`. If it is missing, the spec's library assumes 0.1.0, which we do not support.
 pub(crate) fn version_of(config: &Value) -> Result<Version, Error> {
     let incompatible = |msg: String| {
         let versions = Version::ALL.map(Version::as_str).join(", ");
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attachments_that_are_spared_are_so_for_who_is_delegated_to() {
+    fn additional_valid_attachments_reach_the_delegate() {
         let config = json!({ "cniVersion": "1.1.0", "name": "n", VALID_ATTACHMENTS: [] });
         let environment = |name: &str| match name {
             "CNI_COMMAND" => Some("GC".into()),
@@ -186,12 +186,12 @@ mod tests {
         let environment = Environment::read(environment).unwrap();
         let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
         let more = Attachment::new("a", "eth0").unwrap();
-        let spared = call.with_more_valid(std::slice::from_ref(&more));
+        let extended = call.with_more_valid(std::slice::from_ref(&more));
         assert_eq!(
-            spared.valid_attachments().unwrap(),
+            extended.valid_attachments().unwrap(),
             BTreeSet::from([more.clone()])
         );
-        let passed_on = decode(&spared.stdin).unwrap();
+        let passed_on = decode(&extended.stdin).unwrap();
         assert_eq!(
             valid_attachments(&passed_on).unwrap(),
             BTreeSet::from([more])
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attachments_to_keep_are_read_whole_or_not_at_all() {
+    fn invalid_entry_makes_valid_attachments_an_error() {
         let a = json!({"containerID": "a", "ifname": "eth0"});
         let b = json!({"containerID": "b", "ifname": "eth0", "other": 1});
         let valid = valid_attachments(&json!({VALID_ATTACHMENTS: [a, b]})).unwrap();

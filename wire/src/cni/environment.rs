@@ -1,4 +1,4 @@
-//! What a runtime passes in the environment (SPEC.md, section 2, "CNI Parameters").
+//! The environment variables of a CNI call (SPEC.md, section 2, "CNI Parameters").
 
 use std::env;
 use std::ffi::OsString;
@@ -10,20 +10,20 @@ use super::attachment::{check_container_id, check_interface};
 use super::error::invalid_environment;
 use super::{Args, Attachment, Error};
 
-/// What the runtime asks for (`CNI_COMMAND`).
+/// The command of a call (`CNI_COMMAND`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Attach a container to the network.
+    /// Attaches a container to the network.
     Add,
-    /// Detach it; also of a container that is long gone.
+    /// Detaches a container, which may be gone.
     Del,
-    /// Is the attachment as ADD left it?
+    /// Checks that the attachment is as ADD left it.
     Check,
-    /// Remove every attachment that is not in `cni.dev/valid-attachments`.
+    /// Removes every attachment that is not in `cni.dev/valid-attachments`.
     Gc,
-    /// Would an ADD succeed now?
+    /// Checks whether an ADD would succeed.
     Status,
-    /// Which versions of the spec does the plugin speak?
+    /// Returns the supported versions of the spec.
     Version,
 }
 
@@ -49,7 +49,7 @@ impl Command {
         }
     }
 
-    /// The variables that must be there and not empty.
+    /// The variables that must be set and not empty.
     fn required(self) -> &'static [&'static str] {
         match self {
             Self::Add | Self::Check => &["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
@@ -82,11 +82,11 @@ impl FromStr for Command {
     }
 }
 
-/// The environment of one call. Which parts must be there depends on the command: the accessors
-/// give code 4 and the variable's name where one is missing.
+/// The environment of one call. The command decides which parts are required: the accessors return
+/// code 4 with the name of a missing variable.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// What to do.
+    /// The command.
     pub command: Command,
     /// The attachment; `None` for GC, STATUS and VERSION.
     pub attachment: Option<Attachment>,
@@ -94,12 +94,12 @@ pub struct Environment {
     pub netns: Option<PathBuf>,
     /// `CNI_ARGS`; empty for GC, STATUS and VERSION.
     pub args: Args,
-    /// `CNI_PATH`: where delegated plugins are looked for, in order. Required by GC.
+    /// `CNI_PATH`: the folders to search for delegated plugins, in order. Required by GC.
     pub path: Vec<PathBuf>,
 }
 
 impl Environment {
-    /// Reads and validates the variables the command needs, all of them before anything is done.
+    /// Reads and validates all variables that the command needs.
     pub fn from_process() -> Result<Self, Error> {
         Self::read(|name| env::var_os(name))
     }
@@ -156,7 +156,7 @@ impl Environment {
     }
 }
 
-/// Both variables are looked at before either is refused: the spec wants all invalid ones named.
+/// Checks both variables, as the spec wants all invalid ones named.
 fn read_attachment(container_id: &OsString, interface: &OsString) -> Result<Attachment, Error> {
     let container_id = utf8("CNI_CONTAINERID", container_id)?;
     let interface = utf8("CNI_IFNAME", interface)?;

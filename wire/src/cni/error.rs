@@ -1,15 +1,15 @@
-//! The error a plugin prints on its standard output (SPEC.md, section 5, "Error").
+//! CNI errors, which a plugin prints on standard output (SPEC.md, section 5, "Error"), and their codes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Version;
 
-/// Error codes: 1 to 99 are the spec's, from 100 on ours.
+/// Error codes: 1 to 99 are defined by the spec, from 100 on by Flatland.
 pub mod code {
-    /// The runtime asked for a CNI version the plugin does not speak.
+    /// The plugin does not support the requested CNI version.
     pub const INCOMPATIBLE_VERSION: u32 = 1;
-    /// The configuration holds a field or value that the plugin does not know.
+    /// The configuration has a field or value that the plugin does not know.
     pub const UNSUPPORTED_FIELD: u32 = 2;
     /// The container is unknown or does not exist any more.
     pub const UNKNOWN_CONTAINER: u32 = 3;
@@ -25,25 +25,25 @@ pub mod code {
     pub const TRY_AGAIN: u32 = 11;
     /// STATUS: the plugin cannot service ADD requests.
     pub const UNAVAILABLE: u32 = 50;
-    /// STATUS: as 50, and containers already attached may have limited connectivity.
+    /// STATUS: as 50, and attached containers may have limited connectivity.
     pub const LIMITED_CONNECTIVITY: u32 = 51;
 
     /// Ours: the attachment already holds an address or an interface.
     pub const ALREADY_ATTACHED: u32 = 100;
-    /// Ours: no address is free in the subnets of this node, and none is to be claimed.
+    /// Ours: no address is free in this node's subnets, and no further subnet can be claimed.
     pub const NO_FREE_ADDRESS: u32 = 101;
-    /// Ours: the conflist disagrees with what the network's other nodes have agreed on.
+    /// Ours: the conflist contradicts the network parameters in the registry.
     pub const NETWORK_MISMATCH: u32 = 102;
     /// Ours: another machine holds this node's name.
     pub const NODE_NAME_TAKEN: u32 = 103;
-    /// Ours: CHECK found the attachment other than ADD left it.
+    /// Ours: CHECK found that the attachment is not as ADD left it.
     pub const CHECK_FAILED: u32 = 104;
-    /// Ours: the address that was asked for cannot be had.
+    /// Ours: the requested address is not available.
     pub const ADDRESS_UNAVAILABLE: u32 = 105;
 }
 
-/// What went wrong, for the runtime (`code`) and for the person at 3 a.m.: `msg` says what failed
-/// and names the culprit, `details` says what to do about it.
+/// A CNI error: `code` for the runtime; `msg` says what failed and names the culprit, `details` says
+/// what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{msg}{}{details}", if .details.is_empty() { "" } else { ": " })]
 pub struct Error {
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// The same error with advice on what to do about it.
+    /// The same error with `details`.
     #[must_use]
     pub fn advise(mut self, details: impl Into<String>) -> Self {
         self.details = details.into();
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_reads_back_as_rendered_with_and_without_advice() {
+    fn error_parses_back_with_and_without_details() {
         let plain = Error::new(code::IO, "cannot read /etc/x");
         for error in [plain.clone(), plain.advise("make it readable")] {
             let json = error.render(Version::V0_4_0);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_message_and_advice() {
+    fn error_text_is_message_and_details() {
         let error = Error::new(code::IO, "no route").within("n1");
         assert_eq!(error.to_string(), "n1: no route");
         assert_eq!(error.advise("add one").to_string(), "n1: no route: add one");

@@ -1,5 +1,5 @@
-//! The Container Network Interface, spec 0.3.1 to 1.1.0, as a plugin sees it and as a plugin that
-//! delegates to an IPAM plugin sees it.
+//! The Container Network Interface (CNI), spec 0.3.1 to 1.1.0, for a plugin and for a plugin that
+//! delegates to an IPAM plugin.
 //!
 //! <https://github.com/containernetworking/cni/blob/spec-v1.1.0/SPEC.md>
 
@@ -18,7 +18,7 @@ pub use args::Args;
 pub use attachment::Attachment;
 pub use call::Call;
 pub(crate) use call::{network_of, version_of};
-pub use delegate::{Delegate, Running};
+pub use delegate::{Delegate, HelperOutcome, Running};
 pub use environment::{Command, Environment};
 pub use error::{Error, code};
 pub use program::{Program, run};

@@ -1,4 +1,4 @@
-//! The frame of a plugin's `main`: read, dispatch, print.
+//! The main function of a CNI plugin: reads the call, dispatches it to the verb, prints the result.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::call::{decode, version_of};
 use super::{Call, Command, Environment, Error, Success, Version, code};
 
-/// A CNI plugin. Verbs that it does not implement answer with code 4.
+/// A CNI plugin. Verbs that it does not implement return code 4.
 pub trait Program {
     /// ADD.
     fn add(&self, call: &Call) -> Result<Success, Error>;
@@ -39,12 +39,12 @@ fn unsupported(command: Command) -> Error {
     Error::new(code::INVALID_ENVIRONMENT, msg)
 }
 
-/// Serves one call: environment and standard input in, result or error JSON on standard output,
-/// exit status 0 or 1. VERSION is answered here.
+/// Serves one call: reads the environment and standard input, prints the result or error as JSON on
+/// standard output, and returns exit status 0 or 1. It handles VERSION itself.
 ///
-/// `about` says to a person what the program is and where its documentation is. With the version it
-/// goes to standard output for `--help` and `--version`, and to standard error, beside the error,
-/// where there is no `CNI_COMMAND`.
+/// `about` describes the program and names its documentation. It is printed with the version to
+/// standard output for `--help` and `--version`, and to standard error, beside the error, if
+/// `CNI_COMMAND` is missing.
 pub fn run(about: &str, program: &dyn Program) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let stdin = io::stdin();
@@ -59,11 +59,11 @@ pub fn run(about: &str, program: &dyn Program) -> ExitCode {
 /// Where the configuration comes from.
 struct Input<R> {
     reader: R,
-    /// A person types it: do not wait for what is not needed.
+    /// It is a terminal: it is read only if the input is needed.
     is_terminal: bool,
 }
 
-/// What a call leaves behind.
+/// The output and status of a call.
 #[derive(Debug, Default)]
 struct CallOutcome {
     stdout: Vec<u8>,
@@ -80,9 +80,9 @@ impl CallOutcome {
         }
     }
 
-    /// Each stream in one write, so that nobody reads half an answer.
+    /// Writes each stream at once, so that a reader never sees half of it.
     fn emit(self) -> ExitCode {
-        // Standard error is for people: that nobody listens there changes no result.
+        // A closed standard error does not change the result.
         let _ = io::stderr().write_all(&self.stderr);
         let written = io::stdout()
             .write_all(&self.stdout)
@@ -112,7 +112,7 @@ fn serve(
     let environment = Environment::read(get);
     let needs_config = matches!(&environment, Ok(env) if env.command != Command::Version);
     let mut stdin = Vec::new();
-    // Even where the environment is at fault the configuration tells which version to answer in.
+    // Read even if the environment is invalid: the error has the version of the configuration.
     let config = if needs_config || (has_command && !input.is_terminal) {
         let read = input.reader.read_to_end(&mut stdin);
         read.map_err(|error| unreadable(&error))
@@ -122,8 +122,8 @@ fn serve(
     };
     let known = config.as_ref().map(version_of);
     let version = known.ok().and_then(Result::ok).unwrap_or(Version::LATEST);
-    let answer = environment.and_then(|env| answer(program, env, stdin, config, version));
-    let mut outcome = match answer {
+    let reply = environment.and_then(|env| dispatch(program, env, stdin, config, version));
+    let mut outcome = match reply {
         Ok(Some(json)) => CallOutcome::json(&json, false),
         Ok(None) => CallOutcome::default(),
         Err(error) => CallOutcome::json(&error.render(version), true),
@@ -134,8 +134,8 @@ fn serve(
     outcome
 }
 
-/// What goes to standard output, if anything does.
-fn answer(
+/// Calls the verb; returns the JSON for standard output, if any.
+fn dispatch(
     program: &dyn Program,
     environment: Environment,
     stdin: Vec<u8>,
@@ -162,13 +162,13 @@ fn answer(
 }
 
 fn asks_for_help(arguments: &[OsString]) -> bool {
-    let is_question = |argument: &OsString| {
+    let is_help_flag = |argument: &OsString| {
         matches!(
             argument.to_str(),
             Some("--help" | "-h" | "--version" | "-V")
         )
     };
-    arguments.iter().any(is_question)
+    arguments.iter().any(is_help_flag)
 }
 
 fn introduction(about: &str) -> Vec<u8> {

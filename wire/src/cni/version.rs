@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A version of the CNI spec that we speak. Ordered: a later one is greater.
+/// A supported version of the CNI spec. Later versions are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// 0.3.1: `interfaces`, and `version` in each of `ips`.
@@ -17,10 +17,10 @@ pub enum Version {
 }
 
 impl Version {
-    /// Every version we speak, oldest first: the answer to VERSION.
+    /// All supported versions, oldest first: the reply to VERSION.
     pub const ALL: [Self; 4] = [Self::V0_3_1, Self::V0_4_0, Self::V1_0_0, Self::V1_1_0];
 
-    /// The newest version we speak.
+    /// The newest supported version.
     pub const LATEST: Self = Self::V1_1_0;
 
     /// As written in `cniVersion`.
@@ -40,7 +40,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The version that could not be parsed: not one of [`Version::ALL`].
+/// A version that is not one of [`Version::ALL`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("CNI version {0:?} is not one of 0.3.1, 0.4.0, 1.0.0, 1.1.0")]
 pub struct UnknownVersion(pub String);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_version_reads_back_as_written_and_order_is_age() {
+    fn version_parses_back_and_later_is_greater() {
         for pair in Version::ALL.windows(2) {
             assert!(pair[0] < pair[1]);
         }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_from_the_future_is_refused_by_name() {
+    fn unknown_version_is_refused_and_named() {
         let refused = "2.0.0".parse::<Version>().unwrap_err();
         assert!(refused.to_string().contains("2.0.0"), "{refused}");
     }

@@ -1,5 +1,5 @@
-//! Asking a plugin which versions of the spec it knows (SPEC.md, section 3, "VERSION"), and a program of
-//! ours which version it is.
+//! Runs a plugin to get the versions of the spec that it supports (SPEC.md, section 3, "VERSION"), or a
+//! Flatland program to get its version.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -13,32 +13,32 @@ use serde_json::Value;
 
 use crate::cni::Version;
 
-/// How long an answer may take: a thousand times what it takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a program may take; a thousand times the usual time.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest answer that is read, in bytes.
-const LONGEST: u64 = 64 * 1024;
+/// The most output that is read, in bytes.
+const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// Which of the versions that we speak the plugin at `path` knows. `None` if it cannot be run, or
-/// does not answer as the spec says within two seconds.
+/// The versions that both we and the plugin at `path` support. `None` if it cannot be run, or does not
+/// reply as the spec requires within two seconds.
 pub fn supported_versions(path: &Path) -> Option<BTreeSet<Version>> {
     let mut command = Command::new(path);
     command.env("CNI_COMMAND", "VERSION");
-    parse(&printed_by(command, br#"{"cniVersion":"1.0.0"}"#)?)
+    parse(&output_of(command, br#"{"cniVersion":"1.0.0"}"#)?)
 }
 
-/// Which version the program of ours at `path` says it is, as [`crate::VERSION`]. `None` if it cannot
-/// be run, or does not answer as ours do within two seconds.
+/// The version of the Flatland program at `path`, in the form of [`crate::VERSION`]. `None` if it
+/// cannot be run, or does not print one within two seconds.
 pub fn program_version(path: &Path) -> Option<String> {
     let mut command = Command::new(path);
     command.arg("--version").env_remove("CNI_COMMAND");
-    let printed = printed_by(command, b"")?;
+    let printed = output_of(command, b"")?;
     let mut lines = std::str::from_utf8(&printed).ok()?.lines();
     lines.find_map(|line| line.strip_prefix("version ").map(str::to_owned))
 }
 
-/// What it prints after it was given `input`.
-fn printed_by(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
+/// The standard output of a command that gets `input`; `None` after [`PROBE_TIMEOUT`].
+fn output_of(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -46,19 +46,19 @@ fn printed_by(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
         .spawn()
         .ok()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A plugin that does not care to read is none of our business.
+        // A plugin need not read its input.
         let _ = stdin.write_all(input);
     }
     let (send, receive) = mpsc::channel();
     let stdout = child.stdout.take();
     thread::spawn(move || {
         let mut printed = Vec::new();
-        let read = stdout.map(|stdout| stdout.take(LONGEST).read_to_end(&mut printed));
-        // Whoever waited may have lost patience.
+        let read = stdout.map(|stdout| stdout.take(MAX_OUTPUT).read_to_end(&mut printed));
+        // The receiver is gone after a time-out.
         let _ = send.send(read.map(|_| printed));
     });
-    let printed = receive.recv_timeout(PATIENCE);
-    // It has said all it will, or takes too long. Waiting leaves no zombie behind.
+    let printed = receive.recv_timeout(PROBE_TIMEOUT);
+    // It has closed its output or takes too long. Waiting leaves no zombie behind.
     let _ = child.kill();
     let _ = child.wait();
     printed.ok()?
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_as_the_spec_says_counts() {
+    fn version_reply_outside_the_spec_is_none() {
         let (old, new) = (Version::V1_0_0, Version::V1_1_0);
         for (printed, expected) in [
             (
@@ -104,9 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_is_asked_and_one_that_keeps_silent_is_not_waited_for() {
+    fn silent_plugin_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let asked = |name: &str, script: &str| {
+        let probe = |name: &str, script: &str| {
             let path = folder.path().join(name);
             fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -114,27 +114,27 @@ mod tests {
         };
         let answer = r#"echo "{\"supportedVersions\":[\"1.0.0\"]}""#;
         let known = Some(BTreeSet::from([Version::V1_0_0]));
-        let honest = format!("test $CNI_COMMAND = VERSION && grep -q cniVersion && {answer}");
-        assert_eq!(asked("honest", &honest), known);
-        assert_eq!(asked("fails", "exit 1"), None);
+        let correct = format!("test $CNI_COMMAND = VERSION && grep -q cniVersion && {answer}");
+        assert_eq!(probe("correct", &correct), known);
+        assert_eq!(probe("fails", "exit 1"), None);
         let start = Instant::now();
-        assert_eq!(asked("silent", "exec sleep 600"), None);
+        assert_eq!(probe("silent", "exec sleep 600"), None);
         assert!(start.elapsed() < Duration::from_secs(60));
         assert_eq!(supported_versions(&folder.path().join("missing")), None);
     }
 
     #[test]
-    fn a_program_of_ours_says_its_version_among_other_things() {
+    fn version_line_is_found_in_the_output_of_our_program() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("program");
-        let said = |script: &str| {
+        let version_of = |script: &str| {
             fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
             program_version(&path)
         };
         let ours = r#"test "$1" = --version && printf 'What it is.\nversion 0.1.0 (abc)\nmore\n'"#;
-        assert_eq!(said(ours), Some("0.1.0 (abc)".to_owned()));
-        assert_eq!(said("echo true 9.1"), None);
+        assert_eq!(version_of(ours), Some("0.1.0 (abc)".to_owned()));
+        assert_eq!(version_of("echo true 9.1"), None);
         assert_eq!(program_version(&folder.path().join("missing")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Which pod CIDRs and subnet lengths make a network.
+//! Checks of `podCIDRs`, `subnetLengths`, `exclude` and other lists of prefixes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +9,7 @@ use super::invalid;
 use super::section::Section;
 use crate::cni::Error;
 
-/// The subnet length where the configuration names none: 254 pods, or more than anyone can count.
+/// The default subnet length: 254 addresses for IPv4, 2^48 for IPv6.
 fn default_length(pod_cidr: &IpNet) -> u8 {
     match pod_cidr {
         IpNet::V4(_) => 24,
@@ -17,12 +17,12 @@ fn default_length(pod_cidr: &IpNet) -> u8 {
     }
 }
 
-/// The longest subnet: two addresses for pods beside the first and the last one.
-fn longest(pod_cidr: &IpNet) -> u8 {
+/// The greatest subnet length: two addresses for pods, besides the first and the last.
+fn max_subnet_length(pod_cidr: &IpNet) -> u8 {
     pod_cidr.max_prefix_len() - 2
 }
 
-/// Where no pod can live, and what to call it.
+/// Prefixes that pods cannot use, with their names.
 fn reserved() -> [(IpNet, &'static str); 9] {
     let v4 = |a, b, c, d, length| IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length));
     let v6 = |address: Ipv6Addr, length| IpNet::V6(Ipv6Net::new_assert(address, length));
@@ -48,7 +48,7 @@ fn reserved() -> [(IpNet, &'static str); 9] {
     ]
 }
 
-/// A list of prefixes without host bits.
+/// Reads a list of prefixes without host bits.
 pub(super) fn prefixes(section: &Section<'_>, key: &str) -> Result<Vec<IpNet>, Error> {
     let expected = "a prefix with its length, as 10.244.0.0/16";
     let read = |value: &Value| value.as_str().and_then(|text| text.parse::<IpNet>().ok());
@@ -69,7 +69,7 @@ fn without_host_bits(
     }
 }
 
-/// `exclude`: addresses and prefixes inside the pod CIDRs, merged where they touch.
+/// `exclude`: addresses and prefixes inside the pod CIDRs, aggregated.
 pub(super) fn exclude(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Result<Vec<IpNet>, Error> {
     const KEY: &str = "exclude";
     let name = section.name(KEY);
@@ -100,7 +100,7 @@ pub(super) fn exclude(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Result<Vec<
     }
 }
 
-/// `podCIDRs`: one or two, of different families, where pods can live.
+/// `podCIDRs`: one or two, of different families, outside of the reserved prefixes.
 pub(super) fn pod_cidrs(section: &Section<'_>) -> Result<Vec<IpNet>, Error> {
     const KEY: &str = "podCIDRs";
     let name = section.name(KEY);
@@ -141,7 +141,7 @@ pub(super) fn subnet_lengths(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Resu
         return Err(invalid(msg).advise("give one length per pod CIDR, in the same order"));
     }
     for (pod_cidr, length) in pod_cidrs.iter().zip(&lengths) {
-        let (shortest, longest) = (pod_cidr.prefix_len() + 1, longest(pod_cidr));
+        let (shortest, longest) = (pod_cidr.prefix_len() + 1, max_subnet_length(pod_cidr));
         if shortest > longest {
             let msg = format!("pod CIDR {pod_cidr} is too small to cut subnets from");
             return Err(invalid(msg).advise(format!("it may be up to /{}", longest - 1)));

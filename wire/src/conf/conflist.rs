@@ -1,4 +1,4 @@
-//! The whole conflist, as `routed` reads it and installs it.
+//! The whole conflist, as `routed` reads, checks and installs it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,11 +11,11 @@ use super::{IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig, invalid};
 use crate::cni::{self, Error, Version, code};
 use crate::node::NodeName;
 
-/// A conflist that one `flatland` entry with `flatland-ipam` makes ours; checked whole.
+/// A checked conflist with exactly one `flatland` entry, which uses `flatland-ipam`.
 #[derive(Debug, Clone)]
 pub struct Conflist {
     json: Value,
-    /// Where in `plugins` our entry is.
+    /// The index of the `flatland` entry in `plugins`.
     position: usize,
     plugin: PluginConfig,
     ipam: IpamConfig,
@@ -23,7 +23,7 @@ pub struct Conflist {
 
 impl Conflist {
     /// Reads a file. Code 5 if it cannot be read, 6 if it is not JSON (the message has line and
-    /// column), else as [`Conflist::parse`]; each message starts with the path.
+    /// column); other errors are those of [`Conflist::parse`]. Each message starts with the path.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read(path)
             .map_err(|error| Error::new(code::IO, format!("cannot be read: {error}")));
@@ -31,15 +31,15 @@ impl Conflist {
             .map_err(|error| error.within(path.display()))
     }
 
-    /// Checks the content of a conflist: versions that we speak, a valid name, exactly one
-    /// `flatland` entry, and in it everything that [`PluginConfig`] and [`IpamConfig`] check.
+    /// Parses a conflist. It must have supported versions, a valid name, exactly one `flatland` entry,
+    /// and in it what [`PluginConfig`] and [`IpamConfig`] require.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let json: Value = serde_json::from_slice(text)
             .map_err(|error| Error::new(code::DECODING, format!("is not JSON: {error}")))?;
         check_versions(&json)?;
         let name = cni::network_of(&json)?;
         let position = find_plugin(&json)?;
-        let entry = as_called(&json, &json["plugins"][position], &name);
+        let entry = as_plugin_input(&json, &json["plugins"][position], &name);
         check_ipam_type(&entry)?;
         Ok(Self {
             plugin: PluginConfig::parse(&entry)?,
@@ -64,8 +64,8 @@ impl Conflist {
         &self.ipam
     }
 
-    /// The versions of the spec that it offers to runtimes, and of which each takes the newest that
-    /// it knows; the first is `cniVersion`, the one for runtimes that do not know the others.
+    /// The versions of the spec that it offers; a runtime takes the newest that it knows. The first is
+    /// `cniVersion`, for runtimes that do not know `cniVersions`.
     pub fn versions(&self) -> Vec<Version> {
         let others = self.json["cniVersions"].as_array().into_iter().flatten();
         let all = [&self.json["cniVersion"]].into_iter().chain(others);
@@ -82,7 +82,7 @@ impl Conflist {
         others.filter_map(|(_, entry)| entry["type"].as_str())
     }
 
-    /// The same without some of the versions that it offers besides `cniVersion`.
+    /// The same conflist without these versions in `cniVersions`; `cniVersion` stays.
     #[must_use]
     pub fn without_versions(mut self, versions: &BTreeSet<Version>) -> Self {
         let basic = self.json["cniVersion"].clone();
@@ -100,8 +100,8 @@ impl Conflist {
         self
     }
 
-    /// The copy that is installed on a node: `ipam.nodeName` and `nodeAddresses` set, all else as
-    /// it came and in the same order. The same input gives the same bytes.
+    /// The copy to install on a node: with `ipam.nodeName` and `nodeAddresses`, all else unchanged and
+    /// in the same order. The same input gives the same bytes.
     pub fn with_node(&self, name: &NodeName, addresses: &[IpAddr]) -> String {
         let mut json = self.json.clone();
         let entry = &mut json["plugins"][self.position];
@@ -111,7 +111,7 @@ impl Conflist {
     }
 }
 
-/// The runtime takes the highest version it knows, so every one in the file has to be ours.
+/// A runtime takes the highest version that it knows, so that all versions must be supported.
 fn check_versions(json: &Value) -> Result<(), Error> {
     if !json.is_object() {
         return Err(Error::new(code::DECODING, "is not a JSON object"));
@@ -149,12 +149,12 @@ fn find_plugin(json: &Value) -> Result<usize, Error> {
     }
 }
 
-/// The entry as a runtime hands it to the plugin: with the list's name and version.
-fn as_called(json: &Value, entry: &Value, name: &str) -> Value {
-    let mut called: Map<String, Value> = entry.as_object().cloned().unwrap_or_default();
-    called.insert("name".into(), name.into());
-    called.insert("cniVersion".into(), json["cniVersion"].clone());
-    called.into()
+/// The entry as a runtime passes it to the plugin: with the name and version of the list.
+fn as_plugin_input(json: &Value, entry: &Value, name: &str) -> Value {
+    let mut input: Map<String, Value> = entry.as_object().cloned().unwrap_or_default();
+    input.insert("name".into(), name.into());
+    input.insert("cniVersion".into(), json["cniVersion"].clone());
+    input.into()
 }
 
 fn check_ipam_type(entry: &Value) -> Result<(), Error> {

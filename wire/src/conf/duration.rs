@@ -1,14 +1,14 @@
-//! Times, as people write them in the configuration.
+//! Durations in the configuration: seconds, or a text such as `"72h"`.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// The units, the longest first, and their lengths in seconds.
+/// The units and their lengths in seconds, in descending order.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Reads `130`, in seconds, or a text such as `"72h"` or `"1d12h"`: whole numbers with the units
-/// d, h, m and s, each at most once, the longest first.
+/// Reads a number of seconds, or a text such as `"72h"` or `"1d12h"`: whole numbers with the units d,
+/// h, m and s, each at most once and in this order.
 pub(super) fn read(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(seconds) => seconds.as_u64()?,
@@ -24,7 +24,7 @@ fn parse(text: &str) -> Option<u64> {
         let Some((number, after)) = rest.split_once(unit) else {
             continue;
         };
-        // u64's own parser takes a sign.
+        // The parser of u64 would accept a sign.
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_seconds_or_numbers_with_units() {
+    fn duration_is_seconds_or_numbers_with_units() {
         for (value, expected) in [
             (json!(0), Some(0)),
             (json!(130), Some(130)),

@@ -1,4 +1,4 @@
-//! The `etcd` section of `ipam`: where the registry is.
+//! The `etcd` section of `ipam`: how to reach the registry.
 
 use std::path::PathBuf;
 
@@ -8,27 +8,27 @@ use super::invalid;
 use super::section::Section;
 use crate::cni::Error;
 
-/// Where our keys live where the configuration does not say.
+/// The default prefix of our keys.
 const DEFAULT_PREFIX: &str = "/flatland";
 
-/// How to reach etcd, and where in it our keys are: the `etcd` section of `ipam`.
+/// How to reach etcd, and the prefix of our keys: the `etcd` section of `ipam`.
 ///
-/// What is said of its fields is also what people read of the keys, in docs/configuration.md.
+/// The comments of the fields are also the descriptions of the keys in docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EtcdConfig {
     /// The members' URLs, at least one: `http://HOST:PORT` or `https://HOST:PORT`.
     pub endpoints: Vec<String>,
-    /// The certificate authority that signed etcd's certificate; by default the system's. Only
+    /// The certificate authority that signed etcd's certificate; by default those of the system. Only
     /// with `https` endpoints.
     ///
-    /// Files are read anew for each connection: a certificate that is replaced takes no restart.
+    /// Files are read again for each connection: replacing a certificate takes no restart.
     pub ca_file: Option<PathBuf>,
-    /// This client's certificate. Takes `keyFile`.
+    /// This client's certificate. Requires `keyFile`.
     pub cert_file: Option<PathBuf>,
-    /// The key of `certFile`. Takes `certFile`.
+    /// The key of `certFile`. Requires `certFile`.
     pub key_file: Option<PathBuf>,
-    /// Where our keys live; each network has a folder of its own below it. Starts with `/`, and ends
-    /// without one.
+    /// The prefix of our keys; each network has its own keys below it. It starts with `/` and does not
+    /// end with one.
     pub prefix: String,
 }
 
@@ -100,7 +100,7 @@ impl EtcdConfig {
     }
 }
 
-/// The port is asked for because the client library would take 80 or 443, not etcd's 2379.
+/// The port is required: the client library would default to 80 or 443, not to etcd's 2379.
 fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
     let rest = ["https://", "http://"]
         .iter()

@@ -1,4 +1,4 @@
-//! The `ipam` section, when its type is `flatland-ipam`.
+//! The `ipam` section of type `flatland-ipam`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,35 +11,33 @@ use super::{EtcdConfig, IPAM_TYPE, cidr, duration, invalid};
 use crate::cni::{self, Error};
 use crate::node::NodeName;
 
-/// Longer than a connection attempt to the address's last pod lives: Linux gives up on one 127 s
-/// after its first SYN (`tcp_syn_retries` in ip-sysctl.rst).
+/// Longer than a connection attempt to the previous pod lasts: Linux gives up 127 s after the first SYN
+/// (`tcp_syn_retries` in ip-sysctl.rst).
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(130);
 
-/// Longer than a job pauses that starts all its pods anew.
+/// Longer than the pause of a job that restarts all its pods.
 const DEFAULT_GIVE_BACK_AFTER: Duration = Duration::from_secs(600);
 
-/// Longer than a runtime takes between removing a namespace and calling DEL.
+/// Longer than a runtime takes from removing a namespace to calling DEL.
 const DEFAULT_SWEEP_AFTER: Duration = Duration::from_secs(60);
 
-/// A day: the longest of these times.
-const LONGEST: Duration = Duration::from_secs(86_400);
+/// A day: the maximum of these times.
+const MAX_TIME: Duration = Duration::from_secs(86_400);
 
-/// The shortest and the longest time after which a node may be forgotten: tests want it short, and
-/// a year is as good as never.
-const FORGET_AFTER: RangeInclusive<Duration> =
+/// The range of `forgetAfter`: tests need short times, and a year is practically never.
+const FORGET_AFTER_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
 
-/// What `flatland-ipam`, `routed` and the registry agree on: the `ipam` section of the `flatland`
-/// entry.
+/// The `ipam` section of the `flatland` entry, for `flatland-ipam`, `routed` and the registry.
 ///
-/// What is said of its fields is also what people read of the keys, in docs/configuration.md.
+/// The comments of the fields are also the descriptions of the keys in docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IpamConfig {
     /// The network's name: the `name` of the conflist.
     pub network: String,
     /// The cluster-wide prefixes that pods get their addresses from; at most one of each family.
     ///
-    /// They overlap neither the nodes' own network nor the service CIDR, and cannot be changed while
+    /// They must not overlap the nodes' own network or the service CIDR, and cannot be changed while
     /// nodes own subnets of them.
     pub pod_cidrs: Vec<IpNet>,
     /// The prefix length of a node's subnets, one for each pod CIDR, in the same order. By default
@@ -47,28 +45,28 @@ pub struct IpamConfig {
     ///
     /// Each is longer than its pod CIDR's, and at most 30 or 126.
     pub subnet_lengths: Vec<u8>,
-    /// How etcd is reached. Without it there is one node, and its claims are in a local file.
+    /// How to reach etcd. Without it there is one node, whose claims are in a local file.
     pub etcd: Option<EtcdConfig>,
     /// This node's name: a lower-case RFC 1123 subdomain. Written by `routed` into the copy that it
-    /// installs; else the environment's `NODE_NAME`, else the host name.
+    /// installs; by default the environment variable `NODE_NAME`, else the host name.
     pub node_name: Option<String>,
     /// Addresses and prefixes inside the pod CIDRs that no pod gets:
     /// `["10.244.0.0/28", "10.244.9.7"]`.
     ///
-    /// It may be changed while addresses are in use: pods that have one keep it.
+    /// It may be changed while addresses are in use: pods keep an address that they have.
     pub exclude: Vec<IpNet>,
-    /// How long a freed address stays unused while there are others: connections to its last pod
-    /// have given up by then.
+    /// How long a freed address is not reused while others are free, so that connections to its
+    /// previous pod have given up by then.
     pub cool_down: Duration,
-    /// How long a further subnet of the node is empty before `routed` gives it back; the first of
-    /// each pod CIDR stays.
+    /// How long a further subnet of the node must be empty before `routed` gives it back; the first
+    /// subnet of each pod CIDR stays.
     pub give_back_after: Duration,
-    /// How long a pod's namespace is gone before `routed` frees its addresses although no DEL came.
+    /// How long a pod's namespace must be gone before `routed` frees its addresses without a DEL.
     pub sweep_after: Duration,
-    /// How long a node is absent, its `routed` without a sign of life, before its peers forget it,
-    /// as `routed forget` does: `"72h"`. By default never.
+    /// How long a node must be absent (no presence of its `routed`) before its peers forget it, as
+    /// `routed forget` does: `"72h"`. By default never.
     ///
-    /// For clusters whose nodes come and go. Takes etcd, and is the same on all nodes.
+    /// For clusters whose nodes come and go. Requires etcd, and must be the same on all nodes.
     pub forget_after: Option<Duration>,
 }
 
@@ -87,8 +85,8 @@ impl IpamConfig {
         "nodeName",
     ];
 
-    /// Reads it from a whole network configuration, as a plugin gets it on standard input: `name`
-    /// and `ipam` are looked at, and nothing else.
+    /// Parses `name` and `ipam` of a whole network configuration, as a plugin gets it on standard
+    /// input.
     pub fn parse(config: &Value) -> Result<Self, Error> {
         let network = cni::network_of(config)?;
         let entry = Section::new("", config)?;
@@ -135,10 +133,10 @@ fn node_name(section: &Section<'_>) -> Result<Option<String>, Error> {
 fn seconds(section: &Section<'_>, key: &str, default: Duration) -> Result<Duration, Error> {
     let expected = format!(
         "a number of seconds from 0 to {}, or a text such as \"10m\"",
-        LONGEST.as_secs()
+        MAX_TIME.as_secs()
     );
     let time = section.optional(key, &expected, |value| {
-        duration::read(value).filter(|time| *time <= LONGEST)
+        duration::read(value).filter(|time| *time <= MAX_TIME)
     })?;
     Ok(time.unwrap_or(default))
 }
@@ -147,7 +145,7 @@ fn forget_after(section: &Section<'_>) -> Result<Option<Duration>, Error> {
     const KEY: &str = "forgetAfter";
     let expected = "a time from \"1s\" to \"366d\", such as \"72h\", or a number of seconds";
     let time = section.optional(KEY, expected, |value| {
-        duration::read(value).filter(|time| FORGET_AFTER.contains(time))
+        duration::read(value).filter(|time| FORGET_AFTER_RANGE.contains(time))
     })?;
     if time.is_some() && section.get("etcd").is_none() {
         let msg = format!("{} is of no use without etcd", section.name(KEY));

@@ -1,8 +1,8 @@
-//! What an administrator writes: the conflist and, in it, the sections that are ours.
+//! The configuration: the conflist, with the sections of `flatland` and `flatland-ipam`.
 //!
-//! The plugins get their part of it from the runtime as JSON ([`PluginConfig::parse`],
-//! [`IpamConfig::parse`]); `routed` reads the whole file ([`Conflist`]). Both check everything:
-//! an unknown key is code 2, a wrong value code 7, and the message names the key.
+//! The plugins get their entry from the runtime as JSON ([`PluginConfig::parse`],
+//! [`IpamConfig::parse`]); `routed` reads the whole file ([`Conflist`]). Both check everything: an
+//! unknown key is code 2, a wrong value code 7, and the message names the key.
 
 mod cidr;
 mod conflist;
@@ -25,11 +25,11 @@ pub const PLUGIN_TYPE: &str = "flatland";
 /// The `type` of our IPAM plugin.
 pub const IPAM_TYPE: &str = "flatland-ipam";
 
-/// What our IPAM plugin runs to claim subnets: a program beside it.
+/// The helper program that our IPAM plugin runs to claim subnets, in the same folder.
 pub const CLAIM_PROGRAM: &str = "flatland-claim";
 
-/// All that is in a container runtime's folder for plugins, those first that others run: whoever
-/// installs them in this order leaves none without what it runs.
+/// All programs in a container runtime's plugin folder, in the order of installation: a program comes
+/// before those that run it.
 pub const PROGRAMS: [&str; 3] = [CLAIM_PROGRAM, IPAM_TYPE, PLUGIN_TYPE];
 
 fn invalid(msg: impl Into<String>) -> Error {

@@ -9,8 +9,8 @@ use super::section::Section;
 use super::{cidr, invalid};
 use crate::cni::{Dns, Error};
 
-/// What the spec, a runtime or a wrapping plugin puts there.
-const OF_OTHERS: &[&str] = &[
+/// Keys that the spec, a runtime or a wrapping plugin adds.
+const FOREIGN_KEYS: &[&str] = &[
     "name",
     "cniVersion",
     "cniVersions",
@@ -23,50 +23,49 @@ const OF_OTHERS: &[&str] = &[
     "loadOnlyInlinedPlugins",
 ];
 
-/// The least MTU of IPv4 that any host must take (RFC 791), and of IPv6 (RFC 8200).
-const LEAST_MTU: u32 = 576;
-const LEAST_IPV6_MTU: u32 = 1280;
+/// The smallest MTU for IPv4 (every host must accept it, RFC 791) and for IPv6 (RFC 8200), in bytes.
+const MIN_MTU: u32 = 576;
+const MIN_IPV6_MTU: u32 = 1280;
 
-/// The greatest MTU of a veth.
-const GREATEST_MTU: u32 = 65_535;
+/// The greatest MTU of a veth, in bytes.
+const MAX_MTU: u32 = 65_535;
 
-/// What `routed` does about a peer that is on none of the node's links.
+/// How `routed` routes to a peer that is on none of the node's links (`crossSubnet`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CrossSubnet {
-    /// It gets no route, and people are told.
+    /// No route; the peer is reported in logs, status and metrics.
     #[default]
     Report,
-    /// Its subnets follow the node's own route to its address: the routers know the pod CIDRs.
+    /// Its subnets are routed like the node's own route to its address: the routers know the pod CIDRs.
     Gateway,
 }
 
 /// The `flatland` entry of a conflist, as the plugin gets it.
 ///
-/// What is said of its fields is also what people read of the keys, in docs/configuration.md.
+/// The comments of the fields are also the descriptions of the keys in docs/configuration.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
     /// Masquerade what pods send out of the cluster: it arrives from the node's address. Never what
     /// they send to pods and nodes. Takes `routed`.
     pub ip_masq: bool,
-    /// Prefixes outside of the cluster that pods reach under their own addresses all the same;
-    /// whoever is there needs a route back.
+    /// Prefixes outside of the cluster that pods reach with their own addresses all the same; the hosts
+    /// there need a route back.
     pub non_masquerade_cidrs: Vec<IpNet>,
     /// MTU of the pods' interfaces in bytes; 0 takes the uplink's. At least 1280 with IPv6.
     pub mtu: u32,
-    /// This node's addresses: where its uplink is, and the source of what the node sends to its own
-    /// pods. Written by `routed` into the copy that it installs; else those of the uplink.
+    /// This node's addresses: they select the uplink, and are the source of what the node sends to its
+    /// own pods. Written by `routed` into the copy that it installs; by default those of the uplink.
     pub node_addresses: Vec<IpAddr>,
-    /// What `routed` does about a peer on another network segment: `report` gives it no route and
-    /// says so, `gateway` leads its subnets through the node's own route to its address.
+    /// How `routed` routes to a peer on another network segment: `report` adds no route and reports the
+    /// peer, `gateway` routes its subnets like the node's own route to its address.
     ///
     /// `gateway` is for underlays whose routers know the pods' subnets.
     pub cross_subnet: CrossSubnet,
-    /// The IPAM plugin's section. That of `flatland-ipam` is below; any other IPAM plugin works too.
+    /// The section of the IPAM plugin. That of `flatland-ipam` is below; other IPAM plugins work too.
     ///
-    /// `routed` takes `flatland-ipam` only: a node whose addresses another plugin hands out has no
-    /// subnet that could be routed to.
+    /// `routed` accepts `flatland-ipam` only: with another plugin the node has no subnet to route to.
     pub ipam_type: String,
-    /// Passed on to the runtime as it is.
+    /// Passed on to the runtime unchanged.
     pub dns: Dns,
     /// Settings of the pod's interface, which is `IFNAME` in their names:
     /// `{"net.ipv4.conf.IFNAME.arp_ignore": "1"}`.
@@ -74,8 +73,7 @@ pub struct PluginConfig {
 }
 
 impl PluginConfig {
-    /// The keys that are ours to explain. Known besides are those that the spec, a runtime or a
-    /// wrapping plugin puts there.
+    /// The keys of Flatland. Those that the spec, a runtime or a wrapping plugin adds are known too.
     pub const KEYS: &[&str] = &[
         "type",
         "ipam",
@@ -88,8 +86,8 @@ impl PluginConfig {
         "sysctl",
     ];
 
-    /// Reads it from the network configuration on standard input. Unknown keys are refused (typing
-    /// errors), except those that the spec and the runtimes put there.
+    /// Parses the network configuration of a call. Unknown keys are refused as typing errors, except
+    /// those that the spec and runtimes add.
     pub fn parse(config: &Value) -> Result<Self, Error> {
         let section = Section::new("", config)?;
         refuse_unknown(config, &section)?;
@@ -114,8 +112,8 @@ impl PluginConfig {
     }
 }
 
-/// The IPAM plugin that a `flatland` entry names, whatever else is in it: all that it takes to undo
-/// what was done by an entry that was right.
+/// The IPAM plugin that a `flatland` entry names; the rest of the entry may be invalid. DEL needs no
+/// more.
 pub fn ipam_of(entry: &Value) -> Result<String, Error> {
     ipam_type(&Section::new("", entry)?)
 }
@@ -125,25 +123,25 @@ fn refuse_unknown(config: &Value, section: &Section<'_>) -> Result<(), Error> {
     let reserved = fields
         .map(|(key, _)| key.as_str())
         .filter(|key| key.starts_with("cni.dev/"));
-    let ours = PluginConfig::KEYS.iter().chain(OF_OTHERS).copied();
+    let ours = PluginConfig::KEYS.iter().chain(FOREIGN_KEYS).copied();
     let known: Vec<&str> = ours.chain(reserved).collect();
     section.refuse_unknown(&known)
 }
 
 fn mtu(section: &Section<'_>) -> Result<u32, Error> {
-    let expected = format!("0 (the uplink's) or from {LEAST_MTU} to {GREATEST_MTU}");
+    let expected = format!("0 (the uplink's) or from {MIN_MTU} to {MAX_MTU}");
     let read = |value: &Value| value.as_u64().and_then(|mtu| u32::try_from(mtu).ok());
-    let in_range = |mtu: &u32| *mtu == 0 || (LEAST_MTU..=GREATEST_MTU).contains(mtu);
+    let in_range = |mtu: &u32| *mtu == 0 || (MIN_MTU..=MAX_MTU).contains(mtu);
     let mtu = section.optional("mtu", &expected, |value| read(value).filter(in_range))?;
     let mtu = mtu.unwrap_or_default();
-    if (1..LEAST_IPV6_MTU).contains(&mtu) && has_ipv6(section) {
+    if (1..MIN_IPV6_MTU).contains(&mtu) && has_ipv6(section) {
         let msg = format!("mtu: {mtu} is too small for the IPv6 pod CIDR");
-        return Err(invalid(msg).advise(format!("IPv6 needs at least {LEAST_IPV6_MTU}")));
+        return Err(invalid(msg).advise(format!("IPv6 needs at least {MIN_IPV6_MTU}")));
     }
     Ok(mtu)
 }
 
-/// Whether the pod CIDRs, if it is our IPAM, hold one of IPv6. Their own check is elsewhere.
+/// Whether the pod CIDRs of `flatland-ipam` include an IPv6 one. They are checked elsewhere.
 fn has_ipv6(section: &Section<'_>) -> bool {
     let pod_cidrs = section.get("ipam").and_then(|ipam| ipam.get("podCIDRs"));
     let texts = pod_cidrs.and_then(Value::as_array).into_iter().flatten();
@@ -152,7 +150,7 @@ fn has_ipv6(section: &Section<'_>) -> bool {
         .any(|text| text.contains(':'))
 }
 
-/// Only what belongs to the pod's own interface: the rest of the pod is the runtime's.
+/// `sysctl`: only settings of the pod's interface; the runtime is responsible for the rest of the pod.
 fn sysctl(section: &Section<'_>) -> Result<Vec<(String, String)>, Error> {
     let expected = "an object of kernel settings and their values, both strings";
     let settings = section.optional("sysctl", expected, Value::as_object)?;
@@ -169,7 +167,7 @@ fn sysctl(section: &Section<'_>) -> Result<Vec<(String, String)>, Error> {
     settings.into_iter().flatten().map(read).collect()
 }
 
-/// `net.ipv4.conf.IFNAME.KEY`, with dots or slashes, as a path; also `ipv6` and `neigh`.
+/// The path of `net.ipv4.conf.IFNAME.KEY`, written with dots or slashes; also `ipv6` and `neigh`.
 fn interface_setting(name: &str) -> Option<String> {
     let path = name.replace('.', "/");
     let [net, family, folder, interface, key] = path.split('/').collect::<Vec<_>>()[..] else {

@@ -1,4 +1,4 @@
-//! One of our sections of the configuration: typed access, and no unknown keys.
+//! A section of the configuration: typed access to its keys, and errors for unknown ones.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 use super::invalid;
 use crate::cni::{Error, code};
 
-/// A JSON object of the configuration and the path of keys that leads to it.
+/// A JSON object of the configuration, and its path of keys.
 pub(super) struct Section<'a> {
     path: &'static str,
     fields: &'a Map<String, Value>,
 }
 
 impl<'a> Section<'a> {
-    /// `path` is empty for the plugin's entry itself, `ipam.etcd` for what is two levels down.
+    /// `path` is empty for the plugin's entry itself; two levels down it is for example `ipam.etcd`.
     pub(super) fn new(path: &'static str, value: &'a Value) -> Result<Self, Error> {
         match value {
             Value::Object(fields) => Ok(Self { path, fields }),
@@ -23,7 +23,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Refuses a key that is not `known` and suggests the one that was probably meant.
+    /// Refuses a key that is not `known`, and suggests the nearest known one.
     pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Error> {
         let unknown = |key: &&String| !known.contains(&key.as_str());
         let Some(key) = self.fields.keys().find(unknown) else {
@@ -31,13 +31,13 @@ impl<'a> Section<'a> {
         };
         let msg = format!("unknown key {}: {}", self.name(key), self.fields[key]);
         let advice = match nearest(key, known) {
-            Some(meant) => format!("did you mean {meant:?}?"),
-            None => "remove it, or write what this version knows".to_owned(),
+            Some(known) => format!("did you mean {known:?}?"),
+            None => "remove it, or use a key that this version knows".to_owned(),
         };
         Err(Error::new(code::UNSUPPORTED_FIELD, msg).advise(advice))
     }
 
-    /// The key with its path, as messages name it.
+    /// The key with its path, for messages.
     pub(super) fn name(&self, key: &str) -> String {
         if self.path.is_empty() {
             key.to_owned()
@@ -46,12 +46,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value as it is: `null` is not absence, but a template that has gone wrong.
+    /// The value as it is. `null` does not count as absent: it comes from a broken template.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         self.fields.get(key)
     }
 
-    /// Reads an optional value; `expected` says what it should have been.
+    /// Reads an optional value; the error says that it is not `expected`.
     pub(super) fn optional<T>(
         &self,
         key: &str,
@@ -63,7 +63,7 @@ impl<'a> Section<'a> {
             .transpose()
     }
 
-    /// Reads a list, empty where the key is absent; the message names the item that is wrong.
+    /// Reads a list, empty if the key is absent; the error names the wrong item.
     pub(super) fn list<T>(
         &self,
         key: &str,
@@ -82,7 +82,7 @@ impl<'a> Section<'a> {
         self.optional(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
-    /// A file. What a relative path means would depend on who reads it: a runtime or `routed`.
+    /// A file, by absolute path: runtimes and `routed` have different working directories.
     pub(super) fn file(&self, key: &str) -> Result<Option<PathBuf>, Error> {
         self.optional(key, "an absolute path", |value| {
             value
@@ -96,7 +96,7 @@ impl<'a> Section<'a> {
         invalid(format!("{}: {found} is not {expected}", self.name(key)))
     }
 
-    /// The error for a required key that is not there.
+    /// The error for a missing required key.
     pub(super) fn missing(&self, key: &str) -> Error {
         let place = if self.path.is_empty() {
             "the plugin's entry"
@@ -107,7 +107,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The known key within two typing errors, if there is one.
+/// The nearest known key, if it is within two typing errors.
 fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let ranked = known
         .iter()
@@ -116,7 +116,7 @@ fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     (errors <= 2 && errors < candidate.len()).then_some(candidate)
 }
 
-/// Levenshtein's distance; upper and lower case are the same.
+/// The Levenshtein distance, ignoring case.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.to_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_key_is_suggested_only_when_it_is_near() {
+    fn unknown_key_within_two_errors_gets_a_suggestion() {
         let known = ["podCIDRs", "subnetLengths", "etcd", "type"];
         assert_eq!(nearest("podCidrs", &known), Some("podCIDRs"));
         assert_eq!(nearest("podCIDR", &known), Some("podCIDRs"));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_is_the_number_of_typing_errors() {
+    fn distance_is_the_number_of_typing_errors() {
         let cases = [
             ("", "", 0),
             ("mtu", "MTU", 0),

@@ -1,4 +1,4 @@
-//! Addresses of links.
+//! IP addresses of links.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,14 +12,14 @@ use rtnetlink::packet_route::address::{
 
 use super::attributes::readable;
 
-/// How far an address means anything (`RT_SCOPE_*`).
+/// The scope of an address (`RT_SCOPE_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Everywhere.
+    /// Valid everywhere.
     Global,
-    /// On the link.
+    /// Valid on the link.
     Link,
-    /// Inside this host.
+    /// Valid inside this host.
     Host,
     /// Another of the kernel's numbers.
     Other(u8),
@@ -36,15 +36,15 @@ pub struct Address {
     pub link: u32,
     /// The address with its mask.
     pub address: IpNetwork,
-    /// How far it means anything. IPv6 derives it from the address, whatever is asked for.
+    /// Its scope. For IPv6 the kernel derives it from the address and ignores what is requested.
     pub scope: Scope,
-    /// IPv6: used at once, without looking for a duplicate first (`IFA_F_NODAD`).
+    /// IPv6: usable at once, without duplicate address detection (`IFA_F_NODAD`).
     pub no_dad: bool,
-    /// Brings no route to its subnet (`IFA_F_NOPREFIXROUTE`).
+    /// The kernel adds no route to its prefix (`IFA_F_NOPREFIXROUTE`).
     pub no_prefix_route: bool,
-    /// Never expires. Everything we add is permanent.
+    /// Never expires. All addresses that Flatland adds are permanent.
     pub permanent: bool,
-    /// IPv6: a random one that will be replaced (`IFA_F_TEMPORARY`, RFC 8981).
+    /// IPv6: a privacy address, random and replaced from time to time (`IFA_F_TEMPORARY`, RFC 8981).
     pub temporary: bool,
     /// Not to be used for new connections any more.
     pub deprecated: bool,
@@ -53,7 +53,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// A permanent address as this project adds it: its scope from the address, the rest unset.
+    /// A permanent address as Flatland adds it: its scope follows from the address, the rest is unset.
     pub fn new(link: u32, address: IpNetwork) -> Self {
         Self {
             link,
@@ -68,8 +68,8 @@ impl Address {
         }
     }
 
-    /// Whether peers can use it and may be told it, because it stays: of global scope, neither
-    /// temporary nor deprecated nor tentative.
+    /// Whether it can be advertised to peers: it has global scope, and is neither temporary nor
+    /// deprecated nor tentative.
     pub fn is_lasting(&self) -> bool {
         self.scope == Scope::Global && !(self.temporary || self.deprecated || self.tentative)
     }
@@ -96,7 +96,7 @@ impl Address {
         message
     }
 
-    /// `None` for what carries no address of a family we know.
+    /// `None` if the message has no IPv4 or IPv6 address.
     pub(super) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         let header = AddressHeader::parse(payload)?;
         let (mut local, mut remote) = (None, None);
@@ -109,7 +109,7 @@ impl Address {
                 _ => {}
             }
         }
-        // On a point-to-point link IFA_ADDRESS is the other end's.
+        // On a point-to-point link IFA_ADDRESS is the address of the other end.
         let Some(ip) = local.or(remote) else {
             return Ok(None);
         };
@@ -151,14 +151,14 @@ impl fmt::Display for Address {
     }
 }
 
-/// Asks for the addresses of one link, or, with 0, for all.
+/// Requests the addresses of one link, or of all links if `link` is 0.
 pub(super) fn query(link: u32) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.index = link;
     message
 }
 
-/// The scope the kernel derives for IPv6, and iproute2 for IPv4.
+/// The scope that the kernel derives for IPv6, and iproute2 for IPv4.
 fn natural_scope(ip: IpAddr) -> Scope {
     match ip {
         _ if ip.is_loopback() => Scope::Host,

@@ -1,11 +1,11 @@
-//! Reading a kernel message attribute by attribute.
+//! Parsing the attributes of a netlink message.
 
 use rtnetlink::packet_core::{DecodeError, NlaBuffer, NlasIterator};
 
-/// What `parse` makes of each attribute after a header of `header_length` bytes.
+/// Parses each attribute after a header of `header_length` bytes.
 ///
-/// A message carries dozens of attributes of which we need a handful. One that cannot be read (a
-/// later kernel's, a stranger's driver's) is left out, so that it cannot fail a whole listing.
+/// Attributes that cannot be parsed (of a newer kernel or an unknown driver) are skipped, so that
+/// they do not fail a whole listing; only a few of dozens are needed.
 pub(super) fn readable<'a, A>(
     payload: &'a [u8],
     header_length: usize,

@@ -1,4 +1,4 @@
-//! What can go wrong between this program and the kernel.
+//! Errors of netlink operations.
 
 use std::io;
 
@@ -13,38 +13,38 @@ pub enum Error {
     Refused {
         /// Position of the request in its batch.
         index: usize,
-        /// The request as the command (of iproute2, or of nft) that would do the same.
+        /// The request, as the iproute2 or nft command that does the same.
         request: String,
         /// The kernel's reason.
         errno: Errno,
-        /// The kernel's own words (extended acknowledgement), where it gave any.
+        /// The text of the kernel's extended acknowledgement, if it gave one.
         message: Option<String>,
     },
     /// The netlink socket itself failed.
     #[error("netlink socket: cannot {doing}: {source}")]
     Socket {
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The kernel's answer could not be read.
+    /// The kernel's reply could not be parsed.
     #[error("{request}: the kernel's answer cannot be read: {why}")]
     Malformed {
-        /// The request that was answered.
+        /// The request.
         request: String,
-        /// What is wrong with the answer.
+        /// What is wrong with the reply.
         why: String,
     },
     /// The kernel's tables changed during every attempt to list them (`NLM_F_DUMP_INTR`).
-    #[error("{request}: changed under each of {attempts} attempts to read it; try again")]
+    #[error("{request}: changed during each of {attempts} attempts to read it; try again")]
     Interrupted {
         /// The request that was interrupted.
         request: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// No interface can be said to carry this node's traffic.
+    /// The uplink cannot be determined.
     #[error(
         "cannot tell which interface carries this node's traffic to its peers ({why}); \
          configure the node's address"
@@ -56,7 +56,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kernel's error number, where it was the kernel that failed.
+    /// The kernel's error number, if the kernel returned one.
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Refused { errno, .. } => Some(*errno),

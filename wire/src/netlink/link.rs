@@ -1,4 +1,4 @@
-//! Links: network interfaces.
+//! Links (network interfaces): how they are listed and changed.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct Link {
     pub index: u32,
     /// Its name, 1 to 15 bytes.
     pub name: String,
-    /// Its hardware address, unless it has none or one that is not six bytes long.
+    /// Its hardware address; `None` if it has none, or one that is not six bytes long.
     pub mac: Option<Mac>,
     /// The largest packet it carries, in bytes.
     pub mtu: u32,
@@ -29,20 +29,20 @@ pub struct Link {
     pub running: bool,
     /// Whether it is the loopback link.
     pub loopback: bool,
-    /// Its type: `veth`, `bridge`, ...; hardware has none.
+    /// Its type: `veth`, `bridge`, ...; `None` for hardware.
     pub kind: Option<String>,
-    /// The index of the link it hangs on (`IFLA_LINK`): of a veth, its other end, in the namespace
-    /// of that end.
+    /// The index of its lower link (`IFLA_LINK`): for a veth the other end, in the namespace of that
+    /// end.
     pub link: Option<u32>,
-    /// The index of the bridge, bond or VRF it is a part of (`IFLA_MASTER`).
+    /// The index of the bridge, bond or VRF that it belongs to (`IFLA_MASTER`).
     pub master: Option<u32>,
-    /// Free text attached to it.
+    /// Its alias: free text.
     pub alias: Option<String>,
-    /// The device group, 0 unless set.
+    /// The device group; 0 is the default.
     pub group: u32,
 }
 
-/// What to change of a link; what is `None` or unset stays as it is.
+/// Changes of a link; what is `None` or unset stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkChange {
     /// Brings it up or down.
@@ -57,20 +57,21 @@ pub struct LinkChange {
     pub alias: Option<String>,
     /// Settings of IPv4.
     pub ipv4: Ipv4Settings,
-    /// Lets IPv6 make no link-local address by itself, neither now nor when the link comes up.
+    /// The kernel adds no IPv6 link-local address by itself, neither now nor when the link comes up.
     pub no_ipv6_link_local: bool,
 }
 
-/// Settings under `net.ipv4.conf.<link>` that netlink sets with no sysctl file.
+/// Settings under `net.ipv4.conf.<link>` that netlink can set without a sysctl file.
 ///
 /// They can only be switched on: the message builder leaves out zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ipv4Settings {
-    /// `proxy_arp`: answers ARP for every address this host has another route to.
+    /// `proxy_arp`: replies to ARP for every address that this host has a route to through another
+    /// link.
     pub proxy_arp: bool,
-    /// `rp_filter=1`: drops packets whose source is not reached back through this link.
+    /// `rp_filter=1`: drops packets if the route back to their source is not through this link.
     pub strict_rp_filter: bool,
-    /// `forwarding`: routes packets that come in here.
+    /// `forwarding`: forwards packets that come in through this link.
     pub forwarding: bool,
 }
 
@@ -85,11 +86,11 @@ impl Ipv4Settings {
 }
 
 impl LinkChange {
-    /// The message that does it, or two where it brings the link up and changes something else:
-    /// that comes first. Within a message the kernel brings the link up before it applies settings
-    /// (`do_setlink`), so that IPv6 would make the address it is told not to make. And any change of
-    /// a link that is up has the kernel go through all IPv6 routes of the namespace, of which there
-    /// are several for each pod (`NETDEV_CHANGE`, `rt6_sync_down_dev`).
+    /// One message, or two if the change brings the link up and changes something else: the other
+    /// changes come first. Within one message the kernel brings the link up before it applies settings
+    /// (`do_setlink`), so that IPv6 would still add a link-local address. And for any change of a link
+    /// that is up the kernel walks all IPv6 routes of the namespace, several per pod
+    /// (`NETDEV_CHANGE`, `rt6_sync_down_dev`).
     pub(super) fn messages(&self, index: u32) -> (LinkMessage, Option<LinkMessage>) {
         let up = || LinkUnspec::new_with_index(index).up().build();
         let rest = Self {
@@ -106,7 +107,7 @@ impl LinkChange {
     }
 
     fn message(&self, index: u32) -> LinkMessage {
-        let change = self.own(index);
+        let change = self.device_change(index);
         let settings = self.per_family();
         if settings.is_empty() {
             return change.build();
@@ -115,8 +116,8 @@ impl LinkChange {
         change.append_extra_attribute(settings).build()
     }
 
-    /// What changes the link itself, not what IPv4 and IPv6 do with it.
-    fn own(&self, index: u32) -> LinkMessageBuilder<LinkUnspec> {
+    /// The changes of the link itself, without per-family settings.
+    fn device_change(&self, index: u32) -> LinkMessageBuilder<LinkUnspec> {
         let mut change = LinkUnspec::new_with_index(index);
         change = match self.up {
             Some(true) => change.up(),
@@ -183,8 +184,8 @@ impl fmt::Display for LinkChange {
     }
 }
 
-/// Asks for one link by name or index, or, with neither, for all of them; without statistics,
-/// which are most of a link's message.
+/// Requests one link by name or index, or all links with neither. It leaves out statistics, which
+/// are most of a link's message.
 pub(super) fn query(name: Option<&str>, index: u32) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
@@ -197,7 +198,7 @@ pub(super) fn query(name: Option<&str>, index: u32) -> LinkMessage {
     message
 }
 
-/// Names all links of a group, for deleting them.
+/// Selects all links of a group, to delete them.
 pub(super) fn group(group: u32) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes.push(LinkAttribute::Group(group));
@@ -214,7 +215,7 @@ impl Link {
             loopback: header.flags.contains(LinkFlags::Loopback),
             ..Self::default()
         };
-        // A link says much more than this, in hundreds of numbers, which nobody here asks for.
+        // Only these attributes are parsed: a link has hundreds of other numbers.
         for attribute in NlasIterator::new(&payload[header.buffer_len()..]) {
             let attribute = attribute?;
             link.read(attribute.kind(), attribute.value())?;
@@ -230,7 +231,7 @@ impl Link {
             libc::IFLA_LINK => self.link = Some(parse_u32(value)?),
             libc::IFLA_MASTER => self.master = Some(parse_u32(value)?),
             libc::IFLA_GROUP => self.group = parse_u32(value)?,
-            // Anybody may have written it, in any encoding.
+            // Other programs may have written it in any encoding.
             libc::IFLA_IFALIAS => {
                 let text = String::from_utf8_lossy(value);
                 self.alias = Some(text.trim_end_matches('\0').to_owned());

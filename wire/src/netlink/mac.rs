@@ -1,4 +1,4 @@
-//! Hardware addresses.
+//! Hardware (MAC) addresses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// Text that is no hardware address.
+/// Text that is not a hardware address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no hardware address: six pairs of hexadecimal digits joined by colons")]
 pub struct InvalidMac(String);
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hardware_address_reads_as_it_is_written() {
+    fn mac_reads_back_as_written() {
         let mac: Mac = "02:0A:00:ff:1b:07".parse().unwrap();
 
         assert_eq!(mac, Mac([0x02, 0x0a, 0x00, 0xff, 0x1b, 0x07]));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hardware_address_is_refused() {
+    fn invalid_mac_is_refused() {
         for text in [
             "",
             "02",

@@ -1,4 +1,4 @@
-//! Hearing what changes in the kernel's tables.
+//! Events for changes of links, addresses and routes (rtnetlink multicast groups).
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -14,13 +14,13 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use super::subscription::Subscription;
 use super::{Address, Error, Route, Socket};
 
-/// Longer than any single event.
+/// In bytes; longer than any single event.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 
-/// Some of the kernel's tables.
+/// Which kinds of events to subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Topics {
-    /// Links: made, deleted, up, down, renamed.
+    /// Links: created, deleted, up, down, renamed.
     pub links: bool,
     /// Addresses of both families.
     pub addresses: bool,
@@ -29,7 +29,7 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Every table.
+    /// All kinds.
     pub const ALL: Self = Self {
         links: true,
         addresses: true,
@@ -44,37 +44,37 @@ impl Topics {
     }
 }
 
-/// One change.
+/// A change in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A link came, went, went up or down, or changed in another way.
+    /// A link was created, deleted, brought up or down, or changed in another way.
     Link {
         /// Its index.
         index: u32,
-        /// Whether it is there and administratively up (`IFF_UP`). That it is not is told before
-        /// what goes with it.
+        /// Whether it exists and is administratively up (`IFF_UP`). The event for a link that goes
+        /// down comes before the events for what the kernel removes with it.
         up: bool,
     },
-    /// An address came, went or changed its state, such as to deprecated.
+    /// An address was added, removed or changed its state, for example to deprecated.
     Address {
         /// The index of the link.
         link: u32,
         /// The address.
         address: IpAddr,
     },
-    /// A route of the main table came, into an empty place or behind others of the same.
+    /// A route was added to the main table, possibly beside others to the same prefix.
     RouteAdded(Route),
-    /// A route of the main table took the place of another, which is not told.
+    /// A route of the main table replaced another one, for which there is no event.
     RouteReplaced(Route),
-    /// A route of the main table went. What goes with a link or an address, the kernel tells only
-    /// of IPv6 (`fib_flush`).
+    /// A route of the main table was removed. For routes that go with a link or an address the kernel
+    /// sends this event for IPv6 only (`fib_flush`).
     RouteRemoved(Route),
-    /// Events were lost, or cannot be read: anything may have changed.
+    /// Events were lost or cannot be parsed: anything may have changed.
     Lost,
 }
 
 impl Event {
-    /// `None` for what is about no table of ours.
+    /// `None` for messages of other kinds.
     fn read(message: &NetlinkBuffer<&[u8]>) -> Option<Self> {
         Self::parse(message).unwrap_or(Some(Self::Lost))
     }
@@ -103,7 +103,7 @@ impl Event {
     }
 }
 
-/// A non-blocking subscription to the changes of some tables.
+/// A non-blocking subscription to changes.
 ///
 /// Its descriptor becomes readable with the next change, for `poll` or tokio's `AsyncFd`.
 #[derive(Debug)]
@@ -112,22 +112,22 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Subscribes in the network namespace of the calling thread. Everything that changes from
-    /// here on is heard of: list the tables after this, not before.
+    /// Subscribes in the network namespace of the calling thread. List the tables after this call,
+    /// not before, so that no change is missed.
     pub fn open(topics: Topics) -> Result<Self, Error> {
         Ok(Self {
             subscription: Subscription::open(NETLINK_ROUTE, topics.groups(), RECEIVE_BUFFER)?,
         })
     }
 
-    /// Passes over what is changed by request of `socket`, and of no other any more: whoever asks
-    /// for a change need not hear of it. What the kernel does by itself is told all the same.
+    /// Skips events for changes made through `socket`, and only through it (a later call replaces
+    /// it). Changes that the kernel makes by itself are still reported.
     pub fn ignore(&mut self, socket: &Socket) {
         self.subscription.ignore(socket.port());
     }
 
-    /// Hands everything that changed since the last call to `on_event`, in order, without waiting.
-    /// [`Event::Lost`] comes where some of it is missing.
+    /// Passes all changes since the last call to `on_event`, in order, without waiting, and
+    /// [`Event::Lost`] at the end if some are missing.
     pub fn drain(&mut self, mut on_event: impl FnMut(Event)) -> Result<(), Error> {
         let lost = self.subscription.drain(|message| {
             if let Some(event) = Event::read(message) {

@@ -1,4 +1,4 @@
-//! Neighbour entries, and how soon ARP is answered on behalf of others.
+//! Neighbour entries (ARP and neighbour discovery), and the delay of proxy ARP.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,21 +20,20 @@ use super::attributes::readable;
 /// A neighbour entry with a hardware address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Neighbour {
-    /// Index of the link behind which the neighbour is.
+    /// Index of the link on which the neighbour is.
     pub link: u32,
     /// Its address.
     pub address: IpAddr,
     /// Its hardware address.
     pub mac: Mac,
-    /// Whether the kernel neither asks for nor forgets nor ever changes it by itself. One that we
-    /// add and that is not permanent counts as just confirmed, and is exempt from the limits of the
-    /// neighbour table (`NTF_EXT_LEARNED`); an ARP or a neighbour advertisement of the neighbour
-    /// changes it, and the kernel forgets it when the link loses its carrier.
+    /// A permanent entry is never probed, changed or removed by the kernel. Another entry that we add
+    /// counts as just confirmed, and is exempt from the limits of the neighbour table
+    /// (`NTF_EXT_LEARNED`); an ARP message or neighbour advertisement from the neighbour changes it,
+    /// and the kernel removes it when the link loses its carrier.
     pub permanent: bool,
 }
 
-/// Sets the longest time for which a link holds back an ARP answer on behalf of another
-/// (`proxy_delay`).
+/// Sets the longest time for which a link delays a proxy ARP reply (`proxy_delay`).
 pub(super) fn set_proxy_delay(link: u32, delay: Duration) -> NeighbourTableMessage {
     let mut message = NeighbourTableMessage::default();
     message.header.family = family(false);
@@ -79,7 +78,7 @@ impl Neighbour {
         message
     }
 
-    /// `None` for an entry without a hardware address that is believed.
+    /// `None` for an entry without a valid hardware address.
     pub(super) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         let header = NeighbourHeader::parse(payload)?;
         let permanent = match header.state {
@@ -131,7 +130,7 @@ impl fmt::Display for Neighbour {
     }
 }
 
-/// Asks for one entry.
+/// Requests one entry.
 pub(super) fn lookup(link: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
     message.header.family = family(address.is_ipv6());
@@ -142,10 +141,11 @@ pub(super) fn lookup(link: u32, address: IpAddr) -> NeighbourMessage {
     message
 }
 
-/// Asks for the entries of one link.
+/// Requests the entries of one link.
 pub(super) fn query(link: u32) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    // With strict checks the kernel takes the link as an attribute, and refuses it in the header.
+    // With strict checks (NETLINK_GET_STRICT_CHK) the kernel takes the link as an attribute and refuses
+    // it in the header.
     message.attributes.push(NeighbourAttribute::IfIndex(link));
     message
 }

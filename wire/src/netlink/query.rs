@@ -1,4 +1,4 @@
-//! Asking the kernel for one thing, or for all of a table.
+//! Queries: one object (get), or all entries of a table (list).
 
 use std::fmt::Display;
 use std::ops::ControlFlow;
@@ -10,12 +10,12 @@ use super::Error;
 use super::transport::Transport;
 use crate::netlink::reply::Body;
 
-/// How often a listing that changed underneath is tried. The tables of a busy node change all the
-/// time, but a listing takes well under a millisecond.
+/// How often a listing is attempted while the table keeps changing. The tables of a busy node change
+/// all the time, but a listing takes well under a millisecond.
 const LISTING_ATTEMPTS: u32 = 32;
 
 impl Transport {
-    /// Asks for one thing.
+    /// Requests one object.
     pub(crate) fn get(
         &mut self,
         query: &impl NetlinkSerializable,
@@ -33,11 +33,11 @@ impl Transport {
             }
             Ok(ControlFlow::Break(()))
         });
-        outcome.map_err(|failure| failure.of(request))?;
+        outcome.map_err(|failure| failure.into_error(request))?;
         refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
     }
 
-    /// Asks for all of a table, again where it changed meanwhile.
+    /// Lists a table, again if it changed meanwhile.
     pub(crate) fn list<T>(
         &mut self,
         query: &impl NetlinkSerializable,
@@ -55,7 +55,7 @@ impl Transport {
         })
     }
 
-    /// `None` where the table changed meanwhile.
+    /// `None` if the table changed meanwhile.
     fn list_once<T>(
         &mut self,
         query: &impl NetlinkSerializable,
@@ -69,8 +69,8 @@ impl Transport {
             changed |= answer.interrupted;
             match answer.body {
                 Body::Payload(payload) => {
-                    // An entry that cannot be read fails the listing, but only at its end: while
-                    // one is under way the kernel begins no other on this socket.
+                    // An entry that cannot be parsed fails the listing, but only at its end: the
+                    // kernel starts no other listing on this socket before.
                     match (&mut entries, decode(payload)) {
                         (Ok(entries), Ok(entry)) => entries.extend(entry),
                         (Ok(_), Err(why)) => entries = Err(why),
@@ -83,7 +83,7 @@ impl Transport {
             }
             Ok(ControlFlow::Break(()))
         });
-        outcome.map_err(|failure| failure.of(request))?;
+        outcome.map_err(|failure| failure.into_error(request))?;
         if let Some(refusal) = refused {
             return Err(refusal_of(request, refusal));
         }

@@ -1,4 +1,4 @@
-//! What the kernel answers: acknowledgements, refusals in its own words, contents.
+//! Replies of the kernel: acknowledgements, errors with their extended text, and payload.
 
 use nix::errno::Errno;
 use rtnetlink::packet_core::{
@@ -12,32 +12,32 @@ const HEADER: usize = 16;
 /// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`.
 const EXPLANATION: u16 = 1;
 
-/// One of the kernel's messages in answer to a request.
+/// A message in which the kernel replies to a request.
 pub(crate) struct Reply<'a> {
-    /// Position of the message it answers, in its exchange.
+    /// The position of the request in its exchange.
     pub(crate) index: usize,
-    /// The tables changed while they were being listed (`NLM_F_DUMP_INTR`).
+    /// The table changed while it was being listed (`NLM_F_DUMP_INTR`).
     pub(crate) interrupted: bool,
-    /// What it says.
+    /// The content.
     pub(crate) body: Body<'a>,
 }
 
-/// What an answer says.
+/// The content of a reply.
 pub(crate) enum Body<'a> {
-    /// The request was carried out, or the listing is complete.
+    /// The request was applied, or the listing is complete.
     Done,
     /// The request was refused.
     Refused {
         errno: Errno,
         message: Option<String>,
     },
-    /// What was asked for.
+    /// What was requested.
     Payload(&'a [u8]),
 }
 
 impl<'a> Reply<'a> {
-    /// The message as an answer to one of the requests numbered from `first` up to but without
-    /// `next`; `None` where it answers an earlier one, or nobody.
+    /// Reads a message as the reply to a request with a sequence number from `first` up to, but not
+    /// including, `next`; `None` if it belongs to none of them.
     pub(crate) fn read(
         message: &NetlinkBuffer<&'a [u8]>,
         first: u32,
@@ -48,7 +48,7 @@ impl<'a> Reply<'a> {
             return Ok(None);
         }
         let body = match message.message_type() {
-            NLMSG_ERROR | NLMSG_DONE => verdict(message)?,
+            NLMSG_ERROR | NLMSG_DONE => parse_status(message)?,
             _ => Body::Payload(message.payload()),
         };
         let interrupted = message.flags() & NLM_F_DUMP_INTR != 0;
@@ -79,8 +79,8 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// Reads an `NLMSG_ERROR` (of which 0 is a success) or an `NLMSG_DONE`.
-fn verdict<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeError> {
+/// Reads an `NLMSG_ERROR` (in which 0 is success) or an `NLMSG_DONE`.
+fn parse_status<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeError> {
     let payload = message.payload();
     // The kernel allows an NLMSG_DONE without a status.
     let Some(status) = payload.get(..4) else {
@@ -99,8 +99,8 @@ fn verdict<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeError> 
     })
 }
 
-/// The kernel's own words, which follow the status and, in an error, the refused request's header
-/// and, unless capped, its body.
+/// The text of the extended acknowledgement. It follows the status and, in an error, the header of
+/// the refused request and, unless capped, its body.
 fn explanation(message: &NetlinkBuffer<&[u8]>) -> Option<String> {
     let payload = message.payload();
     let start = match message.message_type() {
@@ -137,8 +137,8 @@ mod tests {
         bytes
     }
 
-    /// The kernel's extended acknowledgement: an offset, which we pass over, and its words.
-    fn words(text: &str) -> Vec<u8> {
+    /// The kernel's extended acknowledgement: an offset, which is skipped, and the text.
+    fn extended_text(text: &str) -> Vec<u8> {
         let mut bytes = [8u16.to_ne_bytes(), 2u16.to_ne_bytes(), [0; 2], [0; 2]].concat();
         let length = u16::try_from(4 + text.len() + 1).unwrap();
         bytes.extend(length.to_ne_bytes());
@@ -156,7 +156,7 @@ mod tests {
         bytes
     }
 
-    /// What a message says as an answer to the requests 10 to 12.
+    /// Reads a message as a reply to the requests 10 to 12.
     fn read(bytes: &[u8]) -> String {
         let message = Messages(bytes).next().unwrap().unwrap();
         match Reply::read(&message, 10, 13).unwrap() {
@@ -177,12 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read() {
+    fn replies_are_parsed() {
         const CAPPED: u16 = NLM_F_CAPPED | NLM_F_ACK_TLVS;
         let body = ECHO_OF_REQUEST as usize - HEADER;
-        let capped = [status(-17, 0), words("No.")].concat();
-        let whole = [status(-17, body), words("No.")].concat();
-        let done = [(-2i32).to_ne_bytes().to_vec(), words("Gone.")].concat();
+        let capped = [status(-17, 0), extended_text("No.")].concat();
+        let whole = [status(-17, body), extended_text("No.")].concat();
+        let done = [(-2i32).to_ne_bytes().to_vec(), extended_text("Gone.")].concat();
         for (bytes, expected) in [
             (
                 message(NLMSG_ERROR, NLM_F_CAPPED, 10, &status(0, 0)),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_apart_where_their_numbers_wrap() {
+    fn reply_is_matched_when_sequence_numbers_wrap() {
         let bytes = message(NLMSG_DONE, 0, 1, &[]);
         let message = Messages(&bytes).next().unwrap().unwrap();
 
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_is_cut_into_its_messages() {
+    fn datagram_is_split_into_messages() {
         let datagram = [message(24, 0, 1, &[1; 5]), message(24, 0, 2, &[]), vec![]].concat();
 
         let numbers: Vec<u32> = Messages(&datagram)
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_ends_the_datagram_with_an_error() {
+    fn invalid_message_ends_the_datagram_with_an_error() {
         let whole = message(24, 0, 1, &[1; 8]);
         for broken in [&whole[..20], &whole[..3], &[0; 16]] {
             let datagram = [&whole, broken].concat();

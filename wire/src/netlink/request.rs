@@ -1,4 +1,4 @@
-//! What can be asked of the kernel.
+//! Requests that change the network state of the kernel.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link, neighbour, route};
 
-/// One change to the kernel's network state. It prints as the iproute2 command that would do the
-/// same; a link known by its index N reads `ifN`.
+/// One change to the kernel's network state. It prints as the iproute2 command that does the same;
+/// a link known by its index N reads `ifN`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Makes a veth pair; it is an error if the host end exists.
+    /// Creates a veth pair; it is an error if the host end exists.
     AddVeth(VethPair),
-    /// Changes a link. Where that brings it up, its settings hold from the first packet on.
+    /// Changes a link. If that brings it up, the settings apply before the first packet.
     ChangeLink {
         /// Which link.
         index: u32,
         /// What to change.
         change: LinkChange,
     },
-    /// Deletes a link, and with a veth its other end.
+    /// Deletes a link; with a veth also its other end.
     DelLink {
         /// Which link.
         index: u32,
@@ -33,26 +33,25 @@ pub enum Request {
         /// Which link.
         name: String,
     },
-    /// Deletes every link of a device group in one go: what the kernel waits for while it takes a
-    /// link apart it waits for once. It is an error if there is none (`ENODEV`).
+    /// Deletes all links of a device group at once, so that the kernel waits once for all of them. It
+    /// is an error if there is none (`ENODEV`).
     DelLinkGroup {
-        /// Which group; not 0, the group of everything that is in no other.
+        /// The group; not 0, which is the default group of all links.
         group: u32,
     },
-    /// Adds an address; it is an error if the link has it.
+    /// Adds an address; it is an error if the link has it already.
     AddAddress(Address),
     /// Removes an address.
     DelAddress(Address),
     /// Adds a route; it is an error if there is one to the same prefix with the same metric.
     AddRoute(Route),
-    /// Adds a route in place of the one to the same prefix with the same metric, if there is one,
-    /// at once: there is no moment without a route.
+    /// Adds a route, or atomically replaces the one with the same prefix and metric: there is no
+    /// moment without a route.
     ///
-    /// A route to the same prefix with another metric stays. IPv4 replaces only the first route of
-    /// that prefix and metric, IPv6 prefers the one of the same next hop kind; whoever wants a
-    /// different metric deletes the old route afterwards.
+    /// A route to the same prefix with another metric stays; delete it afterwards. IPv4 replaces only
+    /// the first route of that prefix and metric, IPv6 prefers the one with the same kind of next hop.
     ReplaceRoute(Route),
-    /// Adds a route to another table than the main one.
+    /// Adds a route to a table other than the main one.
     AddRouteIn {
         /// The table's number, greater than 255.
         table: u32,
@@ -61,19 +60,19 @@ pub enum Request {
     },
     /// Adds a rule that sends packets to a table.
     AddRule(Rule),
-    /// Removes a route that is just so.
+    /// Removes a route that has exactly these properties.
     DelRoute(Route),
-    /// Removes the route to `ff00::/8` that the kernel gives to each link with IPv6
-    /// (`addrconf_add_mroute`), without which nobody is heard who sends to a multicast address. It is
-    /// no error if there is none.
+    /// Removes the route to `ff00::/8` that the kernel adds for each link with IPv6
+    /// (`addrconf_add_mroute`), without which the node receives no multicast from the link. It is no
+    /// error if there is none.
     DelMulticastRoute {
         /// Which link.
         link: u32,
     },
-    /// Adds a neighbour, or gives the one that is there this hardware address.
+    /// Adds a neighbour, or changes the hardware address of an existing one.
     AddNeighbour(Neighbour),
-    /// Sets the longest time for which a link holds back an ARP answer on behalf of another, 0.8 s
-    /// unless set. Milliseconds count.
+    /// Sets the longest time for which a link delays a proxy ARP reply (default 0.8 s), with a
+    /// resolution of a millisecond.
     SetProxyDelay {
         /// Which link.
         link: u32,
@@ -82,9 +81,9 @@ pub enum Request {
     },
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
-    /// Makes the kernel act now on a carrier that a link has got or lost. It would some milliseconds
-    /// later, on a busy machine many, and drops what is sent until then. Being asked about the link
-    /// is what makes it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
+    /// Makes the kernel process a carrier change of a link now. Otherwise it does so some milliseconds
+    /// later, on a busy machine many, and drops what is sent until then. A request for the link
+    /// triggers it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
     NoticeCarrier {
         /// Which link.
         link: u32,
@@ -92,7 +91,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// The messages that do it, in order; most take one.
+    /// Its messages, in order; most requests have one.
     pub(super) fn messages(&self) -> impl Iterator<Item = RouteNetlinkMessage> {
         use RouteNetlinkMessage as M;
         let (first, second) = match self {
@@ -128,7 +127,7 @@ impl Request {
         [first].into_iter().chain(second)
     }
 
-    /// Whether this refusal says that there was nothing to do.
+    /// Whether this error means that there was nothing to do.
     pub(super) fn is_done(&self, errno: Errno) -> bool {
         matches!(self, Self::DelMulticastRoute { .. }) && errno == Errno::ESRCH
     }

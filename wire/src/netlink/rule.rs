@@ -1,4 +1,4 @@
-//! Policy rules: which table a packet is looked up in.
+//! Policy routing rules: which table a packet is looked up in (ip-rule(8)).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,14 +9,14 @@ use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleHeader, RuleM
 
 use super::attributes::readable;
 
-/// A rule for what comes from one address of this host.
+/// A rule for packets from one address of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// The source address.
     pub from: IpAddr,
-    /// The table to look the packet up in.
+    /// The number of the routing table.
     pub table: u32,
-    /// Its place among the rules, the smallest first; the main table has 32766.
+    /// Rules are evaluated in ascending order; the rule of the main table has 32766.
     pub priority: u32,
 }
 
@@ -37,8 +37,8 @@ impl Rule {
         message
     }
 
-    /// A rule as listed; `None` for one that is about anything but a whole source address, or does
-    /// anything but name a table.
+    /// A rule as listed; `None` for one that matches anything but a whole source address, or has
+    /// another action than a table look-up.
     pub(super) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         let header = RuleHeader::parse(payload)?;
         let (mut from, mut table, mut priority) = (None, u32::from(header.table), 0);
@@ -46,7 +46,7 @@ impl Rule {
             match attribute {
                 RuleAttribute::Source(address) => from = Some(address),
                 RuleAttribute::Table(number) => table = number,
-                RuleAttribute::Priority(place) => priority = place,
+                RuleAttribute::Priority(number) => priority = number,
                 RuleAttribute::Destination(_)
                 | RuleAttribute::Iifname(_)
                 | RuleAttribute::Oifname(_)

@@ -1,4 +1,4 @@
-//! The socket that everything goes through.
+//! The rtnetlink socket: applies requests and lists links, addresses, routes, rules, neighbours.
 
 use std::fmt::Display;
 use std::io;
@@ -22,12 +22,12 @@ use super::{
 use crate::netlink::reply::Body;
 use crate::netlink::reply::Reply;
 
-/// Requests in one datagram. Every refusal takes room in the socket's receive buffer, and nobody
-/// reads before all of them are there: more than about 128 could overrun it.
+/// Requests in one datagram. All refusals wait in the socket's receive buffer until the datagram is
+/// processed: more than about 128 could overrun it.
 const BATCH: usize = 64;
 
-/// A blocking netlink socket. It stays in the network namespace of the thread that opened it,
-/// wherever it is used from.
+/// A blocking netlink socket. It belongs to the network namespace of the thread that opened it, even
+/// if a thread in another namespace uses it.
 #[derive(Debug)]
 pub struct Socket {
     transport: Transport,
@@ -41,16 +41,16 @@ impl Socket {
         })
     }
 
-    /// The number by which the kernel tells it from other netlink sockets; none before it was used.
+    /// Its netlink port; `None` before its first use.
     pub(super) fn port(&self) -> Option<u32> {
         self.transport.port()
     }
 
-    /// Carries out every request, in order, and returns the failures, in order. The kernel carries
-    /// on after a request that it refuses.
+    /// Applies all requests in order and returns the failures in order. The kernel goes on after a
+    /// request that it refuses.
     ///
     /// # Errors
-    /// Only where the socket fails, so that nobody knows what was carried out.
+    /// Only if the socket fails: then it is unknown which requests were applied.
     pub fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
         let mut failures = Vec::new();
         for (number, batch) in requests.chunks(BATCH).enumerate() {
@@ -59,16 +59,16 @@ impl Socket {
         Ok(failures)
     }
 
-    /// As [`Socket::apply`], with the first failure as the error.
+    /// As [`Socket::apply`], but returns the first failure as the error.
     pub fn apply_all(&mut self, requests: &[Request]) -> Result<(), Error> {
         self.apply(requests)?.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Makes a veth pair and returns the indexes of its host end and of its peer, each in its own
+    /// Creates a veth pair and returns the indexes of its host end and of its peer, each in its own
     /// namespace.
     ///
     /// # Errors
-    /// [`Error::Refused`] means that nothing was made; with any other, nobody knows.
+    /// [`Error::Refused`] means that nothing was created; after other errors that is unknown.
     pub fn add_veth(&mut self, pair: &VethPair) -> Result<(u32, u32), Error> {
         let mut failures = Vec::new();
         let mut echo = None;
@@ -81,9 +81,9 @@ impl Socket {
         // Kernels before 6.2 do not echo what they created.
         let host = match echo {
             Some(link) => Some(link),
-            None => self.link_by_name(&pair.name).map_err(unknown)?,
+            None => self.link_by_name(&pair.name).map_err(uncertain)?,
         };
-        // A kernel may leave out the index of the other end where it equals this one's.
+        // The kernel may leave out the index of the other end if both indexes are equal.
         host.map(|host| (host.index, host.link.unwrap_or(host.index)))
             .ok_or_else(|| Error::Refused {
                 index: 0,
@@ -93,7 +93,7 @@ impl Socket {
             })
     }
 
-    /// The link of that name, if there is one.
+    /// The link with that name, if it exists.
     pub fn link_by_name(&mut self, name: &str) -> Result<Option<Link>, Error> {
         self.link(
             link::query(Some(name), 0),
@@ -101,7 +101,7 @@ impl Socket {
         )
     }
 
-    /// The link of that index, if there is one.
+    /// The link with that index, if it exists.
     pub fn link_by_index(&mut self, index: u32) -> Result<Option<Link>, Error> {
         self.link(
             link::query(None, index),
@@ -117,7 +117,7 @@ impl Socket {
         })
     }
 
-    /// The addresses of a link, or of all.
+    /// The addresses of one link, or of all links.
     pub fn addresses(&mut self, link: Option<u32>) -> Result<Vec<Address>, Error> {
         let query = RouteNetlinkMessage::GetAddress(address::query(link.unwrap_or(0)));
         let wanted = |address: &Address| link.is_none_or(|link| link == address.link);
@@ -134,7 +134,7 @@ impl Socket {
         })
     }
 
-    /// The routes of the table with that number, of both families; none where there is no such table.
+    /// The routes of the table with that number, of both families; empty if there is no such table.
     pub fn routes_of(&mut self, table: u32) -> Result<Vec<Route>, Error> {
         let query = RouteNetlinkMessage::GetRoute(route::query(table));
         let request = format_args!("ip route show table {table}");
@@ -142,13 +142,13 @@ impl Socket {
             .list(&query, &request, |payload| Route::parse_of(table, payload))
     }
 
-    /// The policy rules for what comes from one address of this host.
+    /// The policy rules that match a single source address of this host.
     pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
         let query = RouteNetlinkMessage::GetRule(RuleMessage::default());
         self.transport.list(&query, &"ip rule show", Rule::parse)
     }
 
-    /// The neighbours behind a link whose hardware address the kernel believes to know.
+    /// The neighbours on a link that have a valid hardware address.
     pub fn neighbours(&mut self, link: u32) -> Result<Vec<Neighbour>, Error> {
         let query = RouteNetlinkMessage::GetNeighbour(neighbour::query(link));
         self.transport.list(
@@ -158,9 +158,8 @@ impl Socket {
         )
     }
 
-    /// The neighbour behind a link that has this address, if the kernel believes to know its hardware
-    /// address: without the listing, for which the kernel goes through the neighbours of all links of
-    /// all namespaces.
+    /// The neighbour on a link with this address, if it has a valid hardware address. This avoids the
+    /// listing, for which the kernel walks the neighbours of all links in all namespaces.
     pub fn neighbour(&mut self, link: u32, address: IpAddr) -> Result<Option<Neighbour>, Error> {
         let request = format!("ip neighbour get {address} dev if{link}");
         let mut found = None;
@@ -172,40 +171,42 @@ impl Socket {
         match outcome {
             Ok(()) => Ok(found),
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
-            // Kernels before 5.0 only list.
+            // Kernels before 5.0 have no single look-up.
             Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
                 let all = self.neighbours(link)?;
-                Ok(all.into_iter().find(|there| there.address == address))
+                Ok(all
+                    .into_iter()
+                    .find(|neighbour| neighbour.address == address))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The route a packet of this host to `dst` would take: its link, its next hop, its source.
+    /// The route that a packet from this host to `dst` takes: its link, next hop and source address.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
-        self.look_up(route::lookup_message(dst), &format!("ip route get {dst}"))
+        self.lookup_route(route::lookup_message(dst), &format!("ip route get {dst}"))
     }
 
-    /// The link that has this address, if one has, with all of its addresses, without listing those
-    /// of other links. Kernels before 4.15 do not tell.
+    /// The link that has this address, with all of its addresses; `None` if no link has it. It does
+    /// not list other links' addresses. Kernels before 4.15 always give `None`.
     pub fn link_with(&mut self, address: IpAddr) -> Result<Option<(Link, Vec<Address>)>, Error> {
         let request = format!("ip route get fibmatch {address}");
-        let local = match self.look_up(route::match_exactly(address), &request) {
+        let local = match self.lookup_route(route::match_exactly(address), &request) {
             Err(Error::Refused { .. }) => return Ok(None),
             outcome => outcome?,
         };
         let Some(link) = local.dev.filter(|_| local.dst.addr() == address) else {
             return Ok(None);
         };
-        let there = self.addresses(Some(link))?;
-        if there.iter().any(|there| there.address.ip() == address) {
-            Ok(self.link_by_index(link)?.map(|link| (link, there)))
+        let addresses = self.addresses(Some(link))?;
+        if addresses.iter().any(|found| found.address.ip() == address) {
+            Ok(self.link_by_index(link)?.map(|link| (link, addresses)))
         } else {
             Ok(None)
         }
     }
 
-    fn look_up(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
+    fn lookup_route(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
         let mut found = None;
         let query = RouteNetlinkMessage::GetRoute(query);
         self.transport.get(&query, &request, |payload| {
@@ -215,9 +216,9 @@ impl Socket {
         found.ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it")))
     }
 
-    /// The route of the main table that decides where a packet of this host to `dst` goes, as
-    /// listings have it. `None` where there is none, where a policy rule sends the packet to
-    /// another table, and on kernels before 4.13.
+    /// The entry of the main table that a packet from this host to `dst` matches, as in a listing.
+    /// `None` if there is none, if a policy rule sends the packet to another table, and on kernels
+    /// before 4.13.
     pub fn route_matching(&mut self, dst: IpAddr) -> Result<Option<Route>, Error> {
         let request = format!("ip route get fibmatch {dst}");
         let mut found = None;
@@ -249,8 +250,8 @@ impl Socket {
         }
     }
 
-    /// Sends up to [`BATCH`] requests in one datagram, of which only the last asks for an answer:
-    /// refusals come unasked.
+    /// Sends up to [`BATCH`] requests in one datagram. Only the last requests an acknowledgement: the
+    /// kernel always reports refusals.
     fn apply_batch(
         &mut self,
         offset: usize,
@@ -294,14 +295,16 @@ impl Socket {
                 ControlFlow::Continue(())
             })
         });
-        outcome.map_err(|failure| failure.of(&format_args!("{} and what follows", batch[0])))
+        outcome
+            .map_err(|failure| failure.into_error(&format_args!("{} and what follows", batch[0])))
     }
 }
 
-/// The error of a look-up of something that was made: it does not say that nothing was.
-fn unknown(error: Error) -> Error {
+/// The error of looking up what was just created. It must not be [`Error::Refused`], which would mean
+/// that nothing was created.
+fn uncertain(error: Error) -> Error {
     Error::Socket {
-        doing: "find what was made",
+        doing: "find the created link",
         source: io::Error::other(error),
     }
 }

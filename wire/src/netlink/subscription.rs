@@ -1,4 +1,4 @@
-//! Messages that the kernel sends unasked.
+//! Netlink multicast: a socket that receives the events of some groups.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -11,28 +11,28 @@ use super::Error;
 use super::transport::{failed, retry_interrupted};
 use crate::netlink::reply::Messages;
 
-/// Room for the events of some ten thousand routes that somebody else changes at once. The kernel
-/// counts it only when it is used.
+/// In bytes: room for the events of some ten thousand routes that another program changes at once.
+/// The kernel allocates it only as it is used.
 const KERNEL_BUFFER: usize = 8 * 1024 * 1024;
 
 /// A non-blocking subscription to multicast groups of a netlink family.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     socket: sys::Socket,
-    /// The port of the socket whose changes are passed over.
+    /// The port of the socket whose changes are skipped.
     ignored: Option<u32>,
     incoming: Vec<u8>,
 }
 
 impl Subscription {
-    /// Subscribes in the network namespace of the calling thread, to the groups whose bits are
-    /// set. Of a message, and of the several that may come at once, up to `longest` bytes are seen.
-    pub(crate) fn open(family: isize, groups: u32, longest: usize) -> Result<Self, Error> {
+    /// Subscribes in the network namespace of the calling thread to the groups whose bits are set.
+    /// `buffer` is the longest datagram in bytes; one may hold several messages.
+    pub(crate) fn open(family: isize, groups: u32, buffer: usize) -> Result<Self, Error> {
         let mut socket = sys::Socket::new(family).map_err(failed("open"))?;
         socket
             .set_non_blocking(true)
             .map_err(failed("make non-blocking"))?;
-        // Only the machine's own root may go beyond net.core.rmem_max.
+        // Beyond net.core.rmem_max only root of the initial user namespace may go.
         setsockopt(&socket, sockopt::RcvBufForce, &KERNEL_BUFFER)
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &KERNEL_BUFFER))
             .map_err(|errno| failed("enlarge the receive buffer")(errno.into()))?;
@@ -42,18 +42,17 @@ impl Subscription {
         Ok(Self {
             socket,
             ignored: None,
-            incoming: Vec::with_capacity(longest),
+            incoming: Vec::with_capacity(buffer),
         })
     }
 
-    /// Passes over what is changed by request of the socket of that port, and of no other any
-    /// more.
+    /// Skips changes made through the socket with that port, and only that one.
     pub(crate) fn ignore(&mut self, port: Option<u32>) {
         self.ignored = port;
     }
 
-    /// Hands everything that is there to `on_message`, without waiting. Returns whether messages
-    /// were lost.
+    /// Passes all pending messages to `on_message` without waiting. Returns whether messages were
+    /// lost.
     pub(crate) fn drain(
         &mut self,
         mut on_message: impl FnMut(&NetlinkBuffer<&[u8]>),

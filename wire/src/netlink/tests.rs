@@ -1,4 +1,4 @@
-//! Every request, as text and as bytes.
+//! Every request: its text and its bytes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -235,14 +235,14 @@ fn route_requests() -> Vec<(Request, &'static str)> {
 }
 
 #[test]
-fn every_request_prints_as_the_command_that_does_the_same() {
+fn request_prints_as_the_iproute2_command() {
     for (request, expected) in every_request() {
         assert_eq!(request.to_string(), expected);
     }
 }
 
 #[test]
-fn every_request_reads_back_as_the_message_it_was() {
+fn request_bytes_parse_back_to_the_same_message() {
     for (request, text) in every_request() {
         for message in request.messages() {
             let bytes = bytes(&message);
@@ -251,7 +251,7 @@ fn every_request_reads_back_as_the_message_it_was() {
                 0,
                 "{text}: messages follow each other in a datagram"
             );
-            // A link's per-family settings are asked for in another form than they are told in.
+            // The kernel lists a link's per-family settings in another form than requests have.
             if text.contains("proxy_arp") && matches!(message, RouteNetlinkMessage::SetLink(_)) {
                 continue;
             }
@@ -266,7 +266,7 @@ fn every_request_reads_back_as_the_message_it_was() {
 }
 
 #[test]
-fn settings_go_ahead_of_bringing_a_link_up() {
+fn settings_are_sent_before_link_up() {
     let settings = LinkChange {
         no_ipv6_link_local: true,
         ..LinkChange::default()
@@ -283,7 +283,7 @@ fn settings_go_ahead_of_bringing_a_link_up() {
 }
 
 #[test]
-fn a_link_without_six_bytes_of_hardware_address_has_none() {
+fn link_address_of_other_length_is_none() {
     let mut header = vec![0; 16];
     header[4] = 9;
     let attribute = |kind: u8, value: &[u8]| {
@@ -364,13 +364,13 @@ fn any_route() -> impl Strategy<Value = Route> {
 
 proptest! {
     #[test]
-    fn any_route_reads_back_as_it_was(route in any_route()) {
+    fn any_route_parses_back_to_itself(route in any_route()) {
         let bytes = payload(&Request::AddRoute(route.clone()));
         prop_assert_eq!(Route::parse(&bytes).unwrap(), Some(route));
     }
 
     #[test]
-    fn any_address_reads_back_as_it_was(
+    fn any_address_parses_back_to_itself(
         ip in any_ip().prop_filter("unicast", |ip| !ip.is_multicast()),
         length in 0..=32u8,
         no_dad: bool,
@@ -379,13 +379,13 @@ proptest! {
         let new = Address::new(4, IpNetwork::new(ip, length).unwrap());
         let address = Address { no_dad, no_prefix_route, ..new };
         let bytes = payload(&Request::AddAddress(address.clone()));
-        // That it is permanent is the kernel's to say.
+        // The kernel sets the permanent flag.
         let expected = Address { permanent: false, ..address };
         prop_assert_eq!(Address::parse(&bytes).unwrap(), Some(expected));
     }
 
     #[test]
-    fn any_neighbour_reads_back_as_it_was(
+    fn any_neighbour_parses_back_to_itself(
         address in any_ip(),
         mac: [u8; 6],
         link in 1..9u32,
@@ -397,7 +397,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_of_the_kernel_make_the_reading_panic(bytes: Vec<u8>) {
+    fn parsing_any_bytes_never_panics(bytes: Vec<u8>) {
         let _ = Link::parse(&bytes);
         let _ = Address::parse(&bytes);
         let _ = Route::parse(&bytes);

@@ -1,4 +1,4 @@
-//! Datagrams to and from the kernel, and which answer belongs to which request.
+//! Netlink datagrams: sends requests and matches replies by sequence number.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -17,22 +17,22 @@ use super::Error;
 use crate::netlink::reply::Messages;
 use crate::netlink::reply::Reply;
 
-/// The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`), and a single
-/// message is longer than that only where a link has hundreds of names.
+/// In bytes. The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`); a single
+/// message is longer only if a link has hundreds of alternative names.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 
-/// Room for a full batch of routes.
+/// In bytes: room for a full batch of routes.
 const SEND_BUFFER: usize = 8 * 1024;
 
-/// How long the kernel may take for an answer. It has answered by the time `send` returns; only a
-/// lost answer takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for a reply. The kernel has replied by the time `send` returns, so that this only
+/// ends the wait for a lost reply.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A blocking netlink socket that belongs to the network namespace it was opened in.
+/// A blocking netlink socket. It belongs to the network namespace it was opened in.
 #[derive(Debug)]
 pub(crate) struct Transport {
     socket: sys::Socket,
-    /// Sequence numbers of the exchange under way: its first, and the one after its last.
+    /// Sequence numbers of the current exchange: the first, and the one after the last.
     first: u32,
     next: u32,
     outgoing: Vec<u8>,
@@ -42,9 +42,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Neither bound nor connected: the kernel binds a netlink socket with its first datagram, and
-    /// where that goes unless told otherwise is the kernel. `family` is one of netlink's, such as
-    /// `NETLINK_ROUTE`.
+    /// Opens a socket of a netlink family such as `NETLINK_ROUTE`. It needs no bind or connect: the
+    /// kernel binds it with the first datagram, whose default destination is the kernel.
     pub(crate) fn open(family: isize) -> Result<Self, Error> {
         let socket = sys::Socket::new(family).map_err(failed("open"))?;
         socket
@@ -53,11 +52,11 @@ impl Transport {
         socket
             .set_cap_ack(true)
             .map_err(failed("ask for short errors"))?;
-        // Kernels before 4.20 have no strict checks. Without them a listing is longer, not wrong:
-        // what they are to leave out is left out here as well.
+        // Kernels before 4.20 have no strict checks. Their listings are longer, not wrong: the filters
+        // are applied here as well.
         let _ = socket.set_netlink_get_strict_chk(true);
-        let patience = TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
-        setsockopt(&socket, sockopt::ReceiveTimeout, &patience)
+        let timeout = TimeVal::new(REPLY_TIMEOUT.as_secs().cast_signed(), 0);
+        setsockopt(&socket, sockopt::ReceiveTimeout, &timeout)
             .map_err(|errno| failed("set a timeout")(errno.into()))?;
         Ok(Self {
             socket,
@@ -69,34 +68,35 @@ impl Transport {
         })
     }
 
-    /// Makes room for datagrams of that many bytes, where this process may.
+    /// Allows datagrams of that many bytes, as far as this process may.
     pub(crate) fn enlarge_send_buffer(&self, bytes: usize) {
-        // Only the machine's own root may go beyond net.core.wmem_max, which does for most.
+        // Beyond net.core.wmem_max, which is mostly enough, only root of the initial user namespace
+        // may go.
         let _ = setsockopt(&self.socket, sockopt::SndBufForce, &bytes)
             .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &bytes));
     }
 
-    /// Its number in `nlmsg_pid`; 0, which is the kernel's, before it was bound.
+    /// Its port (`nlmsg_pid`); `None` before it is bound.
     pub(crate) fn port(&self) -> Option<u32> {
         let mut address = sys::SocketAddr::new(0, 0);
         self.socket.get_address(&mut address).ok()?;
         Some(address.port_number()).filter(|port| *port != 0)
     }
 
-    /// Starts a new exchange: from here on answers to earlier ones are stale.
+    /// Starts a new exchange: replies to earlier ones are ignored from now on.
     pub(crate) fn begin(&mut self) {
         self.outgoing.clear();
         self.first = self.next;
     }
 
-    /// Adds a message to the datagram that [`Transport::exchange`] sends. It is not copied before: what
-    /// copies any message of rtnetlink's, with links of all kinds, is a twentieth of the plugin.
+    /// Adds a message to the datagram that [`Transport::exchange`] sends. It takes a reference because
+    /// the code that clones rtnetlink's messages would be a twentieth of the plugin's size.
     pub(crate) fn queue(&mut self, message: &impl NetlinkSerializable, flags: u16) {
         let payload = self.frame(message.message_type(), flags, message.buffer_len());
         message.serialize(payload);
     }
 
-    /// Makes room for the content of one more message, of so many bytes.
+    /// Appends a message header and space for `content` bytes.
     fn frame(&mut self, message_type: u16, flags: u16, content: usize) -> &mut [u8] {
         let mut header = NetlinkHeader::default();
         let length = header.buffer_len() + content;
@@ -112,23 +112,23 @@ impl Transport {
         &mut message[header.buffer_len()..]
     }
 
-    /// Asks the kernel to confirm the message that was queued last.
+    /// Requests an acknowledgement for the message that was queued last.
     pub(crate) fn acknowledge(&mut self) {
         let mut message = NetlinkBuffer::new(&mut self.outgoing[self.last..]);
         message.set_flags(message.flags() | NLM_F_ACK);
     }
 
-    /// Sends what was queued and hands every answer to `on_answer` until that says it was the
-    /// last. Answers to earlier exchanges and messages of other programs are passed over.
+    /// Sends the queued messages and passes every reply to `on_answer` until that returns `Break`.
+    /// Replies to earlier exchanges and messages of other programs are ignored.
     pub(crate) fn exchange(
         &mut self,
         mut on_answer: impl FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
     ) -> Result<(), ExchangeError> {
-        self.converse(&mut on_answer)
+        self.exchange_dyn(&mut on_answer)
     }
 
-    /// Not generic, as there would be a copy of it for each kind of request.
-    fn converse(
+    /// Not generic: that would compile a copy for each kind of request.
+    fn exchange_dyn(
         &mut self,
         on_answer: &mut dyn FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
     ) -> Result<(), ExchangeError> {
@@ -159,7 +159,7 @@ impl Transport {
         }
     }
 
-    /// Whether a datagram of the kernel was received; what others send is dropped.
+    /// Whether the received datagram is from the kernel; those of other senders are dropped.
     fn receive(&mut self) -> Result<bool, ExchangeError> {
         let (length, sender) = retry_interrupted(|| {
             self.incoming.clear();
@@ -181,7 +181,7 @@ impl Transport {
 pub(crate) enum ExchangeError {
     /// The socket failed.
     Socket(Error),
-    /// An answer could not be read.
+    /// A reply could not be parsed.
     Malformed(DecodeError),
 }
 
@@ -198,8 +198,8 @@ impl From<DecodeError> for ExchangeError {
 }
 
 impl ExchangeError {
-    /// The failure, as one of `request`.
-    pub(crate) fn of(self, request: &impl ToString) -> Error {
+    /// The error for `request`.
+    pub(crate) fn into_error(self, request: &impl ToString) -> Error {
         match self {
             Self::Socket(error) => error,
             Self::Malformed(why) => Error::malformed(request, &why),
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use crate::netlink::reply::Body;
 
-    /// Runs `test` in a network namespace of its own.
+    /// Runs `test` in a new network namespace.
     fn isolated(test: impl FnOnce() + Send + 'static) {
         let isolated = thread::spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).unwrap();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_nobody_waited_for_are_passed_over() {
+    fn replies_to_earlier_exchanges_are_ignored() {
         isolated(|| {
             let mut transport = Transport::open(NETLINK_ROUTE).unwrap();
             for _ in 0..3 {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_other_programs_are_passed_over() {
+    fn messages_of_other_programs_are_ignored() {
         isolated(|| {
             let mut transport = Transport::open(NETLINK_ROUTE).unwrap();
             queue_link(&mut transport, 1);

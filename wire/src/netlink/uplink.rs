@@ -1,4 +1,4 @@
-//! Which interface carries this node's traffic.
+//! The uplink: the interface that carries this node's traffic to its peers.
 
 use std::net::IpAddr;
 
@@ -13,28 +13,28 @@ pub struct Uplink {
     pub name: String,
     /// Its MTU, in bytes.
     pub mtu: u32,
-    /// Its addresses that peers can use and that stay: permanent or leased ones of global scope,
-    /// neither temporary nor deprecated nor tentative. IPv4 first, else in the kernel's order.
+    /// Its addresses that peers can use ([`Address::is_lasting`]), permanent or leased. IPv4 first,
+    /// otherwise in the kernel's order.
     pub addresses: Vec<IpAddr>,
 }
 
 impl Uplink {
-    /// The link that carries one of the `hints` (this node's configured addresses, tried in
-    /// order); else the default route's, IPv4's before IPv6's; else the only link that is up and
+    /// The link that has one of `node_addresses` (this node's configured addresses, tried in order);
+    /// else the link of the default route, IPv4's before IPv6's; else the only link that is up and
     /// has an address of global scope.
     ///
     /// # Errors
     /// [`Error::NoUplink`] lists the links to choose from.
-    pub fn find(socket: &mut Socket, hints: &[IpAddr]) -> Result<Self, Error> {
-        // With a hint there is no need to list addresses, links and routes, of which there may be
-        // many thousand.
-        for hint in hints {
-            if let Some((link, addresses)) = socket.link_with(*hint)? {
+    pub fn find(socket: &mut Socket, node_addresses: &[IpAddr]) -> Result<Self, Error> {
+        // A configured address saves listing addresses, links and routes, of which there may be many
+        // thousand.
+        for address in node_addresses {
+            if let Some((link, addresses)) = socket.link_with(*address)? {
                 return Ok(Self::new(&link, &addresses));
             }
         }
         let addresses = socket.addresses(None)?;
-        if let Some(index) = with_address(hints, &addresses)
+        if let Some(index) = with_address(node_addresses, &addresses)
             && let Some(link) = socket.link_by_index(index)?
         {
             return Ok(Self::new(&link, &addresses));
@@ -62,14 +62,14 @@ impl Uplink {
     }
 }
 
-fn with_address(hints: &[IpAddr], addresses: &[Address]) -> Option<u32> {
-    hints
+fn with_address(node_addresses: &[IpAddr], addresses: &[Address]) -> Option<u32> {
+    node_addresses
         .iter()
-        .find_map(|hint| addresses.iter().find(|a| ip(a) == *hint))
+        .find_map(|wanted| addresses.iter().find(|a| ip(a) == *wanted))
         .map(|a| a.link)
 }
 
-/// The link to take without a hint, or why there is none.
+/// The link to take without a configured address, or why there is none.
 fn choose<'a>(
     links: &'a [Link],
     addresses: &[Address],
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_route_decides() {
+    fn uplink_is_the_link_of_the_best_default_route() {
         const V4: &str = "0.0.0.0/0";
         const V6: &str = "::/0";
         use RouteKind::{Multipath, Other, Unicast, Unreachable};
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_default_route_the_only_link_with_an_address_is_taken() {
+    fn uplink_without_default_route_is_the_only_link_with_address() {
         let addresses = [
             address(1, "10.9.0.1/32"),
             address(2, "fe80::2/64"),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_choice_the_error_names_the_candidates() {
+    fn ambiguous_uplink_error_names_the_candidates() {
         let addresses = [address(2, "192.168.1.10/24"), address(3, "192.168.2.10/24")];
 
         let two = chosen(&addresses, &[]).unwrap_err();
@@ -256,17 +256,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_hint_that_some_link_carries_decides() {
+    fn first_configured_address_on_a_link_selects_the_uplink() {
         let addresses = [address(2, "192.168.1.10/24"), address(3, "fd00::3/64")];
-        let hints = ["10.0.0.1", "fd00::3", "192.168.1.10"].map(|text| text.parse().unwrap());
+        let wanted = ["10.0.0.1", "fd00::3", "192.168.1.10"].map(|text| text.parse().unwrap());
 
-        assert_eq!(with_address(&hints, &addresses), Some(3));
-        assert_eq!(with_address(&hints[..1], &addresses), None);
+        assert_eq!(with_address(&wanted, &addresses), Some(3));
+        assert_eq!(with_address(&wanted[..1], &addresses), None);
         assert_eq!(with_address(&[], &addresses), None);
     }
 
     #[test]
-    fn only_addresses_that_peers_can_use_and_that_stay_are_listed() {
+    fn uplink_lists_only_lasting_global_addresses() {
         let addresses = [
             address(2, "fd00::2/64"),
             address(2, "fe80::2/64"),

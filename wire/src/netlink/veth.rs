@@ -1,4 +1,4 @@
-//! Pairs of virtual Ethernet links.
+//! Veth pairs: how one is created, with its peer in another network namespace.
 
 use std::fmt;
 use std::os::fd::RawFd;
@@ -8,10 +8,10 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 
 use super::Mac;
 
-/// A veth pair whose peer is born in another network namespace, by one message.
+/// A veth pair that one message creates, with the peer in another network namespace.
 ///
-/// Both ends are down. The kernel takes no alias and no per-family settings while it creates a link:
-/// a [`LinkChange`](super::LinkChange) sets them, and brings the link up once they hold.
+/// Both ends are down at first. The kernel takes no alias and no per-family settings while it
+/// creates a link: a [`LinkChange`](super::LinkChange) sets them and then brings the link up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VethPair {
     /// Name of the host end, in the namespace of the socket.
@@ -20,13 +20,13 @@ pub struct VethPair {
     pub mac: Mac,
     /// MTU of both ends, in bytes.
     pub mtu: u32,
-    /// Device group of the host end; 0 is the group of everything else.
+    /// Device group of the host end; 0 is the default group.
     pub group: u32,
     /// Name of the peer, in its own namespace.
     pub peer_name: String,
     /// Hardware address of the peer.
     pub peer_mac: Mac,
-    /// The network namespace of the peer: a descriptor that must stay open until the request is
+    /// The network namespace of the peer. This descriptor must stay open until the kernel has
     /// answered.
     pub peer_netns: RawFd,
 }
@@ -49,9 +49,9 @@ impl VethPair {
     }
 }
 
-/// A veth would get a queue per processor and direction, each with an entry in sysfs: nearly half
-/// of the time it takes to make one with two processors, and many times that with sixty-four. It
-/// is of use to XDP alone: a veth sends without a lock and receives on the sender's processor.
+/// One queue per direction. By default a veth gets one per CPU and direction, each with an entry in
+/// sysfs, which takes nearly half of the time to create a veth on two CPUs, and many times that on
+/// 64. Only XDP would use them: a veth sends without a lock and receives on the sender's CPU.
 fn one_queue<T>(link: LinkMessageBuilder<T>) -> LinkMessageBuilder<T> {
     link.append_extra_attribute(LinkAttribute::NumTxQueues(1))
         .append_extra_attribute(LinkAttribute::NumRxQueues(1))

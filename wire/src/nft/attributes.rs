@@ -1,11 +1,11 @@
-//! Attributes as nftables has them: numbers are in network byte order.
+//! Netlink attributes of nftables, whose numbers are in network byte order.
 
 use rtnetlink::packet_core::{NLA_F_NESTED, NlasIterator};
 
 /// Length of `struct nlattr`.
 const HEADER: usize = 4;
 
-/// `NFTA_LIST_ELEM`: each item of a list is an attribute of that kind.
+/// `NFTA_LIST_ELEM`: the kind of each item of a list.
 pub(super) const ITEM: u16 = 1;
 
 /// Attributes to send, in order.
@@ -13,10 +13,10 @@ pub(super) const ITEM: u16 = 1;
 pub(super) struct Attributes(Vec<u8>);
 
 impl Attributes {
-    /// One more, of these bytes.
+    /// Appends bytes.
     pub(super) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
         let length = u16::try_from(HEADER + value.len())
-            .expect("what is longer than an attribute can be is sent in portions");
+            .expect("longer values are sent in several attributes");
         self.0.extend(length.to_ne_bytes());
         self.0.extend(kind.to_ne_bytes());
         self.0.extend(value);
@@ -24,27 +24,27 @@ impl Attributes {
         self
     }
 
-    /// One more, a number of 32 bits.
+    /// Appends a 32-bit number.
     pub(super) fn number(self, kind: u16, value: u32) -> Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 
-    /// One more, a number of 64 bits.
+    /// Appends a 64-bit number.
     pub(super) fn long(self, kind: u16, value: u64) -> Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 
-    /// One more, a text.
+    /// Appends a text.
     pub(super) fn text(self, kind: u16, value: &str) -> Self {
         self.bytes(kind, &[value.as_bytes(), &[0]].concat())
     }
 
-    /// One more, made of others.
+    /// Appends nested attributes.
     pub(super) fn nest(self, kind: u16, value: &Self) -> Self {
         self.bytes(kind | NLA_F_NESTED, &value.0)
     }
 
-    /// As they go over the wire.
+    /// The encoded attributes.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -55,7 +55,7 @@ impl Attributes {
 pub(super) struct Received<'a>(pub(super) &'a [u8]);
 
 impl<'a> Received<'a> {
-    /// All of that kind, in order. What cannot be read ends them.
+    /// All attributes of that kind, in order. The list ends at the first that cannot be parsed.
     pub(super) fn all(self, kind: u16) -> impl Iterator<Item = Received<'a>> {
         NlasIterator::new(self.0)
             .map_while(Result::ok)
@@ -66,17 +66,17 @@ impl<'a> Received<'a> {
             })
     }
 
-    /// The bytes of the first of that kind.
+    /// The bytes of the first attribute of that kind.
     pub(super) fn bytes(self, kind: u16) -> Option<&'a [u8]> {
         self.all(kind).next().map(|attribute| attribute.0)
     }
 
-    /// A number of 32 bits.
+    /// A 32-bit number.
     pub(super) fn number(self, kind: u16) -> Option<u32> {
         Some(u32::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
     }
 
-    /// A number of 64 bits.
+    /// A 64-bit number.
     pub(super) fn long(self, kind: u16) -> Option<u64> {
         Some(u64::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
     }
@@ -87,7 +87,7 @@ impl<'a> Received<'a> {
         std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
     }
 
-    /// Those that an attribute is made of; none where it is missing.
+    /// Nested attributes; empty if the attribute is missing.
     pub(super) fn nested(self, kind: u16) -> Self {
         Self(self.bytes(kind).unwrap_or_default())
     }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_can_be_read() {
+    fn attributes_parse_back_to_what_was_sent() {
         let inner = Attributes::default().number(1, 7).long(2, 1 << 40);
         let sent = Attributes::default()
             .text(1, "flat")
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_of_another_size_is_not_there() {
+    fn truncated_or_wrongly_sized_attribute_is_absent() {
         let sent = Attributes::default().number(1, 7).text(2, "flatland");
         let bytes = sent.as_bytes();
         let cut = Received(&bytes[..bytes.len() - 6]);

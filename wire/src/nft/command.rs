@@ -1,4 +1,4 @@
-//! Changes to the kernel's tables.
+//! Commands of an nftables transaction: add and delete tables, sets, chains and rules.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,13 +11,13 @@ use super::rule::Rule;
 use super::set::{Element, Set};
 use super::types::{Hook, POLICY, TableId};
 
-/// As many elements as surely fit into one attribute, of at most 64 KiB.
-pub(super) const MOST_ELEMENTS: usize = 1_000;
+/// Elements per command: this many surely fit into one attribute, which holds at most 64 KiB.
+pub(super) const MAX_ELEMENTS: usize = 1_000;
 
-/// As many elements are shown of a command.
-const MOST_SHOWN: usize = 3;
+/// Elements that the text of a command shows.
+const MAX_SHOWN_ELEMENTS: usize = 3;
 
-/// `NFTA_TABLE_NAME`, and what it is called with sets, chains, rules and elements.
+/// `NFTA_TABLE_NAME`; sets, chains, rules and elements have the same number for their table.
 pub(super) const TABLE: u16 = 1;
 
 /// `NFTA_SET_*`.
@@ -65,52 +65,52 @@ pub(super) mod rule {
     pub(in super::super) const COMMENT: u8 = 0;
 }
 
-/// A change to a table. It prints as what nft would be told to do the same.
+/// A change to a table. It prints as the nft command that does the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Makes a table, unless there is one of that name.
+    /// Creates a table unless it exists.
     AddTable(TableId),
-    /// Deletes a table with all that is in it.
+    /// Deletes a table with its content.
     DelTable(TableId),
-    /// Makes a set, empty for now.
+    /// Creates an empty set.
     AddSet {
-        /// In which table.
+        /// The table.
         table: TableId,
-        /// The set, of which the members do not matter.
+        /// The set; its members are ignored.
         set: Set,
     },
-    /// Adds elements to a set; those that it has are passed over.
+    /// Adds elements to a set; existing ones are ignored.
     AddElements {
-        /// In which table.
+        /// The table.
         table: TableId,
         /// The name of the set.
         set: String,
-        /// The elements, at most some thousand at once.
+        /// The elements, at most about a thousand.
         elements: Vec<Element>,
     },
-    /// Takes elements out of a set; it is an error if one is missing.
+    /// Removes elements from a set; it is an error if one is missing.
     DelElements {
-        /// In which table.
+        /// The table.
         table: TableId,
         /// The name of the set.
         set: String,
-        /// The elements, at most some thousand at once.
+        /// The elements, at most about a thousand.
         elements: Vec<Element>,
     },
-    /// Makes a chain that the kernel calls. It accepts what no rule drops.
+    /// Creates a base chain with policy accept.
     AddChain {
-        /// In which table.
+        /// The table.
         table: TableId,
         /// The name of the chain.
         chain: String,
-        /// Where it is called.
+        /// Its hook.
         hook: Hook,
     },
     /// Adds a rule at the end of a chain, or before another rule.
     AddRule {
-        /// In which table.
+        /// The table.
         table: TableId,
-        /// In which chain.
+        /// The chain.
         chain: String,
         /// The handle of the rule to put it before.
         before: Option<u64>,
@@ -119,9 +119,9 @@ pub enum Command {
     },
     /// Deletes a rule.
     DelRule {
-        /// In which table.
+        /// The table.
         table: TableId,
-        /// In which chain.
+        /// The chain.
         chain: String,
         /// Its handle.
         handle: u64,
@@ -129,8 +129,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The message that does it; `number` differs from that of every other command of the
-    /// transaction.
+    /// Its message; `number` is unique within the transaction.
     pub(super) fn message(&self, number: u32) -> Message {
         let none = Attributes::default;
         let (kind, table, attributes) = match self {
@@ -238,7 +237,7 @@ fn rule_attributes(attributes: Attributes, rule: &Rule, table: &TableId) -> Attr
     }
 }
 
-/// As nft and iptables-nft keep it: a type, a length, and the text with a zero at its end.
+/// The user data of a comment, as nft and iptables-nft write it: type, length, zero-terminated text.
 fn comment(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len() + 1).expect("comments are short");
     [&[rule::COMMENT, length], text.as_bytes(), &[0]].concat()
@@ -247,9 +246,9 @@ fn comment(text: &str) -> Vec<u8> {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = |f: &mut fmt::Formatter<'_>, verb, table, set, elements: &[Element]| {
-            let shown = elements.iter().take(MOST_SHOWN);
+            let shown = elements.iter().take(MAX_SHOWN_ELEMENTS);
             let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
-            if elements.len() > MOST_SHOWN {
+            if elements.len() > MAX_SHOWN_ELEMENTS {
                 words.push(format!("... {} in all", elements.len()));
             }
             write!(f, "{verb} element {table} {set} {{ {} }}", words.join(", "))

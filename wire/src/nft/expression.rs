@@ -1,9 +1,9 @@
-//! The kernel's own little language, in which it keeps rules: each expression loads something into
-//! a register, or looks at what is in it.
+//! nftables expressions, of which rules consist in the kernel: each loads a value into a register, or
+//! tests what was loaded.
 
 use super::attributes::{Attributes, Received};
 
-/// The one register we use (`NFT_REG_1`), and the one that verdicts go to (`NFT_REG_VERDICT`).
+/// The only data register that we use (`NFT_REG_1`), and the verdict register (`NFT_REG_VERDICT`).
 const REGISTER: u32 = 1;
 const VERDICT_REGISTER: u32 = 0;
 
@@ -24,80 +24,80 @@ const LIMIT_PACKETS: u32 = 0;
 /// `NFT_LOOKUP_F_INV`.
 const INVERTED: u32 = 1;
 
-/// A step of a rule.
+/// An expression of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression {
-    /// Loads what is known of the packet besides its contents (`NFT_META_*`).
+    /// Loads metadata of the packet (`NFT_META_*`).
     Meta(u32),
-    /// Loads so many bytes of the packet.
+    /// Loads bytes of the packet.
     Header {
-        /// Of which part.
+        /// From this header.
         layer: Layer,
-        /// From where on.
+        /// Offset in bytes.
         offset: u32,
         /// How many.
         length: u32,
     },
-    /// Loads what the routes say of the packet's addresses.
+    /// Loads the result of a route look-up.
     Fib {
-        /// What to tell (`NFT_FIB_RESULT_*`).
+        /// What to load (`NFT_FIB_RESULT_*`).
         result: u32,
         /// What to look up (`NFTA_FIB_F_*`).
         flags: u32,
     },
-    /// Clears the bits of what was loaded that are not set here.
+    /// Clears the loaded bits that are not set here.
     Mask(Vec<u8>),
-    /// Goes on if what was loaded begins with `value`, or if it does not.
+    /// Matches if the loaded value begins with `value`, or if it does not.
     Compare {
-        /// Whether it has to.
+        /// Whether it must begin with it, or must not.
         equal: bool,
         /// The bytes.
         value: Vec<u8>,
     },
-    /// Goes on if what was loaded is in a set, or if it is not.
+    /// Matches if the loaded value is in a set, or if it is not.
     Lookup {
         /// The set's name.
         set: String,
-        /// Whether it has to be in there.
+        /// Whether it must be a member, or must not.
         is_member: bool,
     },
     /// Counts packets and bytes.
     Counter,
-    /// Goes on for so many packets a second.
+    /// Matches this many packets a second.
     Limit {
-        /// How many in the long run.
+        /// Packets a second in the long run.
         rate: u64,
-        /// How many at once.
+        /// Packets at once.
         burst: u32,
     },
-    /// Gives the packet this node's own source address (`NF_NAT_RANGE_*`).
+    /// Masquerades: sets this node's address as the source (`NF_NAT_RANGE_*`).
     Masquerade {
-        /// How its port is chosen.
+        /// How the source port is chosen.
         flags: u32,
     },
-    /// Decides.
+    /// Ends the rule with a verdict.
     Verdict(Verdict),
-    /// A comment as iptables has them, before nft had its own.
+    /// A comment in the way of iptables (an `xt_comment` match).
     Comment(String),
-    /// Something that we never write, with its name, and what is known of it.
+    /// An expression that we never write: its name and, for xtables matches and targets, theirs.
     Other(String),
 }
 
-/// A part of a packet (`NFT_PAYLOAD_*`).
+/// A header of a packet (`NFT_PAYLOAD_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     /// The IP header.
     Network = 1,
-    /// What follows it.
+    /// The transport header.
     Transport = 2,
 }
 
-/// What becomes of a packet.
+/// The verdict on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on, as far as this chain is concerned.
+    /// The packet passes this chain.
     Accept,
-    /// It is gone.
+    /// The packet is dropped.
     Drop,
 }
 
@@ -110,7 +110,7 @@ impl Verdict {
         }
     }
 
-    /// `None` for what leads to other chains.
+    /// `None` for jumps to other chains.
     pub(super) fn of(code: u32) -> Option<Self> {
         [Self::Drop, Self::Accept]
             .into_iter()
@@ -119,7 +119,7 @@ impl Verdict {
 }
 
 impl Expression {
-    /// `NFTA_META_*`, `NFTA_PAYLOAD_*` and so on.
+    /// Encodes it: `NFTA_META_*`, `NFTA_PAYLOAD_*` and so on.
     pub(super) fn attributes(&self) -> Attributes {
         let data = |value: &[u8]| Attributes::default().bytes(VALUE, value);
         let none = Attributes::default();
@@ -145,11 +145,11 @@ impl Expression {
             Self::Mask(mask) => {
                 let length = u32::try_from(mask.len()).unwrap_or_default();
                 let registers = none.number(1, REGISTER).number(2, REGISTER);
-                let mask_and_flip = registers
+                let mask_and_xor = registers
                     .number(3, length)
                     .nest(4, &data(mask))
                     .nest(5, &data(&vec![0; mask.len()]));
-                ("bitwise", mask_and_flip)
+                ("bitwise", mask_and_xor)
             }
             Self::Compare { equal, value } => (
                 "cmp",
@@ -186,12 +186,12 @@ impl Expression {
         Attributes::default().text(NAME, name).nest(DATA, &inner)
     }
 
-    /// What the kernel lists. What says more than we can understand is [`Expression::Other`].
+    /// Parses it. An expression with more than the known attributes is [`Expression::Other`].
     pub(super) fn read(attributes: Received<'_>) -> Self {
         let name = attributes.text(NAME).unwrap_or_default();
         let inner = attributes.nested(DATA);
-        Self::understood(name, inner).unwrap_or_else(|| match name {
-            // What iptables-nft takes over from iptables: `NFTA_TARGET_NAME`, `NFTA_MATCH_NAME`.
+        Self::parse_known(name, inner).unwrap_or_else(|| match name {
+            // xtables extensions of iptables-nft: `NFTA_TARGET_NAME`, `NFTA_MATCH_NAME`.
             "target" | "match" => {
                 Self::Other(format!("{name} {}", inner.text(1).unwrap_or_default()))
             }
@@ -199,7 +199,7 @@ impl Expression {
         })
     }
 
-    fn understood(name: &str, inner: Received<'_>) -> Option<Self> {
+    fn parse_known(name: &str, inner: Received<'_>) -> Option<Self> {
         let is = |kind, expected| (inner.number(kind) == Some(expected)).then_some(());
         let data = |kind| Some(inner.nested(kind).bytes(VALUE)?.to_vec());
         Some(match name {
@@ -227,8 +227,8 @@ impl Expression {
                 is(2, REGISTER)?;
                 // Kernels before 5.6 have one operation and do not name it: NFT_BITWISE_BOOL.
                 is(6, 0).or_else(|| inner.bytes(6).is_none().then_some(()))?;
-                let flips = data(5)?.iter().any(|byte| *byte != 0);
-                Self::Mask(data(4).filter(|_| !flips)?)
+                let has_xor = data(5)?.iter().any(|byte| *byte != 0);
+                Self::Mask(data(4).filter(|_| !has_xor)?)
             }
             "cmp" => {
                 is(1, REGISTER)?;
@@ -244,14 +244,14 @@ impl Expression {
             }
             "counter" => Self::Counter,
             "limit" => {
-                // Neither bytes instead of packets, nor what is over the limit.
+                // Not a limit of bytes, and not one that matches what exceeds it.
                 is(4, LIMIT_PACKETS)?;
                 is(5, 0).or_else(|| inner.bytes(5).is_none().then_some(()))?;
                 (inner.long(2) == Some(PER_SECOND)).then_some(())?;
                 let (rate, burst) = (inner.long(1)?, inner.number(3)?);
                 Self::Limit { rate, burst }
             }
-            // 2 is the least port to choose.
+            // Attribute 2 is NFTA_MASQ_REG_PROTO_MIN, the lowest source port.
             "masq" if inner.bytes(2).is_none() => Self::Masquerade {
                 flags: inner.number(1).unwrap_or_default(),
             },

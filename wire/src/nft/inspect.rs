@@ -1,4 +1,4 @@
-//! What rules of others are about.
+//! Finds the prefixes in other programs' rules.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,7 +16,7 @@ pub fn prefixes(expressions: &[Expression]) -> Vec<(AddressField, IpNet)> {
         .collect()
 }
 
-/// The prefix that the first expressions are about, if they are about one.
+/// The prefix that the first expressions compare with, if they do so.
 fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     let [
         Expression::Header {
@@ -29,14 +29,14 @@ fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     else {
         return None;
     };
-    let (end, is_v4) = match offset {
+    let (field, is_v4) = match offset {
         12 => (AddressField::Source, true),
         16 => (AddressField::Destination, true),
         8 => (AddressField::Source, false),
         24 => (AddressField::Destination, false),
         _ => return None,
     };
-    // nft loads whole bytes only, as many as matter.
+    // nft loads only the bytes that it compares.
     let all = u8::try_from(length.checked_mul(8)?).ok()?;
     let (ones, rest) = match rest {
         [Expression::Mask(mask), rest @ ..] => (ones(mask)?, rest),
@@ -50,10 +50,10 @@ fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
     } else {
         Ipv6Addr::from(padded::<16>(value)?).into()
     };
-    Some((end, IpNet::new(address, ones).ok()?))
+    Some((field, IpNet::new(address, ones).ok()?))
 }
 
-/// How many ones a mask begins with, if nothing but zeros follow.
+/// The number of leading ones of a mask; `None` if ones follow later.
 fn ones(mask: &[u8]) -> Option<u8> {
     let leading = mask.iter().position(|byte| *byte != 0xff);
     let full = leading.unwrap_or(mask.len());
@@ -75,7 +75,7 @@ mod tests {
     use crate::nft::{Family, Rule, Term, Verdict};
 
     #[test]
-    fn what_we_write_is_found() {
+    fn prefixes_of_our_own_rules_are_found() {
         for text in ["10.244.0.0/16", "10.128.0.0/9", "10.1.2.3/32", "fe80::/10"] {
             let prefix: IpNet = text.parse().unwrap();
             let terms = [
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn shorter_loads_are_understood_and_what_is_no_prefix_is_passed_over() {
+    fn short_loads_are_prefixes_and_other_matches_are_skipped() {
         let load = |offset, length| Expression::Header {
             layer: Layer::Network,
             offset,

@@ -1,4 +1,4 @@
-//! Tables as the kernel holds them.
+//! nftables tables as the kernel lists them, and what it should list for a desired table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,12 +22,12 @@ use crate::nft::types::TableId;
 pub(super) const TABLE_FLAGS: u16 = 2;
 pub(super) const TABLE_USE: u16 = 3;
 
-/// A table as the kernel holds it.
+/// A table as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TableListing {
-    /// Such as that it is switched off (`NFT_TABLE_F_*`); none with ours.
+    /// Flags such as dormant (`NFT_TABLE_F_*`); 0 for ours.
     pub flags: u32,
-    /// How many things are in it, of all kinds.
+    /// The number of objects in it, of all kinds.
     pub size: u32,
     /// Its sets, by name.
     pub sets: BTreeMap<String, SetListing>,
@@ -35,78 +35,78 @@ pub struct TableListing {
     pub chains: BTreeMap<String, ChainListing>,
 }
 
-/// A set as the kernel holds it.
+/// A set as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetListing {
-    /// What kind of set (`NFT_SET_*`).
+    /// Its flags (`NFT_SET_*`).
     pub flags: u32,
-    /// What nft takes the elements for.
+    /// nft's data type of the elements.
     pub key_type: u32,
     /// The elements.
     pub elements: BTreeSet<Element>,
 }
 
-/// A chain as the kernel holds it.
+/// A chain as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainListing {
-    /// Where the kernel calls it; none for a chain that others jump to.
+    /// Its hook; `None` for a chain that other chains jump to.
     pub hook: Option<Hook>,
-    /// What becomes of what no rule decided on.
+    /// The verdict on packets that no rule decides on.
     pub policy: Option<Verdict>,
-    /// Its rules, in order: steps and comment.
+    /// Its rules, in order: expressions and comment.
     pub rules: Vec<(Vec<Expression>, Option<String>)>,
 }
 
-/// A chain that the kernel calls, without its rules.
+/// A base chain, without its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseChain {
-    /// In which table.
+    /// Its table.
     pub table: TableId,
     /// Its name.
     pub name: String,
-    /// Where it is called.
+    /// Its hook.
     pub hook: Hook,
-    /// What becomes of what no rule decided on.
+    /// The verdict on packets that no rule decides on.
     pub policy: Verdict,
-    /// How many rules it has.
+    /// The number of its rules.
     pub size: u32,
 }
 
-/// A rule as the kernel holds it.
+/// A rule as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundRule {
     /// In which chain.
     pub chain: String,
-    /// What it is known by.
+    /// Its handle.
     pub handle: u64,
-    /// Its steps.
+    /// Its expressions.
     pub expressions: Vec<Expression>,
-    /// What is said of it, in the way of nft or in that of iptables.
+    /// Its comment, as nft or iptables writes it.
     pub comment: Option<String>,
 }
 
 impl Table {
-    /// What the kernel holds once the table is as it should be.
-    pub fn image(&self) -> TableListing {
+    /// What the kernel lists if the table is as desired.
+    pub fn expected_listing(&self) -> TableListing {
         let sets = self.sets.iter().map(|set| {
-            let image = SetListing {
+            let listing = SetListing {
                 flags: if set.has_ranges() { set::INTERVAL } else { 0 },
                 key_type: set.version.type_number(),
                 elements: set.elements(),
             };
-            (set.name.clone(), image)
+            (set.name.clone(), listing)
         });
         let chains = self.chains.iter().map(|chain| {
             let rules = chain.rules.iter();
-            let steps = |rule: &super::Rule| rule.expressions(self.id.family);
-            let image = ChainListing {
+            let expressions = |rule: &super::Rule| rule.expressions(self.id.family);
+            let listing = ChainListing {
                 hook: Some(chain.hook.clone()),
                 policy: Some(POLICY),
                 rules: rules
-                    .map(|rule| (steps(rule), rule.comment.clone()))
+                    .map(|rule| (expressions(rule), rule.comment.clone()))
                     .collect(),
             };
-            (chain.name.clone(), image)
+            (chain.name.clone(), listing)
         });
         TableListing {
             flags: 0,
@@ -117,22 +117,22 @@ impl Table {
     }
 }
 
-/// The name of the table that something is in.
+/// The name of the table that an object belongs to.
 pub(super) fn table_name(attributes: Received<'_>) -> &str {
     attributes.text(TABLE).unwrap_or_default()
 }
 
-/// A set, without its elements.
+/// Parses a set, without its elements.
 pub(super) fn read_set(attributes: Received<'_>) -> Option<(String, SetListing)> {
-    let image = SetListing {
+    let listing = SetListing {
         flags: attributes.number(set::FLAGS).unwrap_or_default(),
         key_type: attributes.number(set::KEY_TYPE)?,
         elements: BTreeSet::new(),
     };
-    Some((attributes.text(set::NAME)?.to_owned(), image))
+    Some((attributes.text(set::NAME)?.to_owned(), listing))
 }
 
-/// Elements of a set. Those that cannot be read are not ours and left out.
+/// Parses elements of a set. Those that cannot be parsed are not ours and are left out.
 pub(super) fn read_elements(attributes: Received<'_>) -> Vec<Element> {
     let items = attributes.nested(element::LIST);
     let read = |item: Received<'_>| {
@@ -140,9 +140,9 @@ pub(super) fn read_elements(attributes: Received<'_>) -> Vec<Element> {
             address: address(item.nested(element::KEY).bytes(element::VALUE)?)?,
             is_end: item.number(element::FLAGS).unwrap_or_default() & element::END != 0,
         };
-        // nft marks so that nothing before the first range is in the set.
-        let is_mark = element.is_end && element.address.is_unspecified();
-        (!is_mark).then_some(element)
+        // nft adds an end element at address 0 if the first range does not start there.
+        let is_start_marker = element.is_end && element.address.is_unspecified();
+        (!is_start_marker).then_some(element)
     };
     items.all(ITEM).filter_map(read).collect()
 }
@@ -153,31 +153,33 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
     v4.map(IpAddr::from).or(v6.map(IpAddr::from)).ok()
 }
 
-/// A chain, without its rules.
+/// Parses a chain, without its rules.
 pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainListing)> {
-    let place = attributes.nested(chain::HOOK);
-    let hook = place.number(chain::HOOK_NUMBER).map(|number| Hook {
-        kind: attributes.text(chain::TYPE).unwrap_or_default().to_owned(),
-        number,
-        priority: place
-            .number(chain::PRIORITY)
-            .unwrap_or_default()
-            .cast_signed(),
-    });
-    let image = ChainListing {
+    let hook_attributes = attributes.nested(chain::HOOK);
+    let hook = hook_attributes
+        .number(chain::HOOK_NUMBER)
+        .map(|number| Hook {
+            kind: attributes.text(chain::TYPE).unwrap_or_default().to_owned(),
+            number,
+            priority: hook_attributes
+                .number(chain::PRIORITY)
+                .unwrap_or_default()
+                .cast_signed(),
+        });
+    let listing = ChainListing {
         hook,
         policy: attributes.number(chain::POLICY).and_then(Verdict::of),
         rules: Vec::new(),
     };
-    Some((attributes.text(chain::NAME)?.to_owned(), image))
+    Some((attributes.text(chain::NAME)?.to_owned(), listing))
 }
 
-/// A rule.
+/// Parses a rule.
 pub(super) fn read_rule(attributes: Received<'_>) -> Option<FoundRule> {
     let steps = attributes.nested(rule::EXPRESSIONS).all(ITEM);
     let expressions: Vec<_> = steps.map(Expression::read).collect();
     let by_iptables = || {
-        expressions.iter().find_map(|step| match step {
+        expressions.iter().find_map(|expression| match expression {
             Expression::Comment(text) => Some(text.clone()),
             _ => None,
         })
@@ -191,8 +193,7 @@ pub(super) fn read_rule(attributes: Received<'_>) -> Option<FoundRule> {
     })
 }
 
-/// The comment among what nft keeps with a rule: types, lengths and values of a byte, a byte and
-/// so many bytes.
+/// The comment in the user data of a rule: records of type (one byte), length (one byte) and value.
 fn comment(mut data: &[u8]) -> Option<String> {
     loop {
         let [kind, length, rest @ ..] = data else {
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comment_is_found_among_other_data() {
+    fn comment_is_found_among_other_user_data() {
         for (data, expected) in [
             (&b"\x00\x05flat\x00"[..], Some("flat")),
             (b"\x01\x02ab\x00\x05flat\x00", Some("flat")),

@@ -49,7 +49,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// One of [`kind`].
+    /// A message of one [`kind`].
     pub(super) fn new(kind: u16, family: Family, attributes: Attributes) -> Self {
         Self {
             kind: SUBSYSTEM << 8 | kind,
@@ -59,7 +59,7 @@ impl Message {
         }
     }
 
-    /// Opens a transaction, which fails unless the tables are of this generation, if one is given.
+    /// Opens a transaction. If a generation is given, the transaction fails unless it is current.
     pub(super) fn begin(generation: Option<u32>) -> Self {
         let attributes = Attributes::default();
         Self::of_batch(
@@ -102,12 +102,12 @@ impl NetlinkSerializable for Message {
     }
 }
 
-/// One of [`kind`], if a message of that type is of nftables at all.
+/// The [`kind`] of a message type; `None` if it is not of nftables.
 pub(super) fn kind_of(message_type: u16) -> Option<u16> {
     (message_type >> 8 == SUBSYSTEM).then_some(message_type & 0xff)
 }
 
-/// The family and the attributes of a message's payload.
+/// The family and the attributes in a message's payload.
 pub(super) fn parts(payload: &[u8]) -> (Family, Received<'_>) {
     let family = payload.first().copied().unwrap_or_default();
     let attributes = payload.get(HEADER..).unwrap_or_default();

@@ -1,9 +1,8 @@
-//! The kernel's packet filter, nftables, without the program `nft`.
+//! nftables over netlink, without the program `nft`.
 //!
-//! What is wanted is said as a person would write it ([`Table`], [`Rule`], [`Term`]) and prints as
-//! `nft --stateless list table` would print it. [`Table::replace_commands`] makes the kernel hold that;
-//! [`Table::image`] is what the kernel then lists ([`Socket::table`]), so that the two can be
-//! compared.
+//! A desired [`Table`] has rules made of [`Term`]s and prints as `nft --stateless list table` does.
+//! [`Table::replace_commands`] installs it; [`Table::expected_listing`] is what the kernel then lists
+//! ([`Socket::table`]), so that the two can be compared.
 
 mod attributes;
 mod command;

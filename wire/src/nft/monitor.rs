@@ -1,4 +1,4 @@
-//! Hearing that somebody changed a table.
+//! Events for changes of the nftables ruleset.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -17,33 +17,33 @@ use crate::nft::listing::table_name;
 /// The bit of `NFNLGRP_NFTABLES`.
 const GROUP: u32 = 1 << 6;
 
-/// The kernel puts what a transaction changed together, up to a page or the longest single change.
+/// In bytes. The kernel groups the changes of a transaction, up to a page or the longest single change.
 const RECEIVE_BUFFER: usize = 128 * 1024;
 
 /// `NFTA_GEN_PROC_NAME`.
 const PROGRAM: u16 = 3;
 
-/// A piece of news.
+/// An event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RulesetChange<'a> {
-    /// Something of a table was made, changed or deleted.
+    /// Something in a table was created, changed or deleted.
     Changed {
-        /// Which packets the table sees.
+        /// The family of the table.
         family: Family,
         /// The table.
         table: &'a str,
-        /// The chain, if it is or is in one.
+        /// The chain that changed, or whose rule changed.
         chain: Option<&'a str>,
-        /// Whether it is a chain that the kernel calls, made or changed. Of a chain that was
-        /// deleted the kernel does not say.
+        /// Whether it is a base chain that was created or changed. The kernel does not say this of
+        /// deleted chains.
         is_base: bool,
     },
-    /// That was all of a transaction.
+    /// The end of a transaction.
     Committed {
         /// The program that made it.
         program: &'a str,
     },
-    /// News was lost: everything may have changed.
+    /// Events were lost: anything may have changed.
     Lost,
 }
 
@@ -56,36 +56,36 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Subscribes in the network namespace of the calling thread. Everything that changes from
-    /// here on is heard of: list tables after this, not before.
+    /// Subscribes in the network namespace of the calling thread. List tables after this call, not
+    /// before, so that no change is missed.
     pub fn open() -> Result<Self, Error> {
         let subscription = Subscription::open(NETLINK_NETFILTER, GROUP, RECEIVE_BUFFER)?;
         Ok(Self { subscription })
     }
 
-    /// Passes over what is changed by request of `socket`, and of no other any more.
+    /// Skips changes made through `socket`, and only through it.
     pub fn ignore(&mut self, socket: &Socket) {
         self.subscription.ignore(socket.port());
     }
 
-    /// Tells everything that is there, without waiting.
-    pub fn drain(&mut self, mut on_news: impl FnMut(RulesetChange<'_>)) -> Result<(), Error> {
+    /// Passes all pending events to `on_change`, without waiting.
+    pub fn drain(&mut self, mut on_change: impl FnMut(RulesetChange<'_>)) -> Result<(), Error> {
         let lost = self
             .subscription
-            .drain(|message| report_change(message, &mut on_news))?;
+            .drain(|message| report_change(message, &mut on_change))?;
         if lost {
-            on_news(RulesetChange::Lost);
+            on_change(RulesetChange::Lost);
         }
         Ok(())
     }
 }
 
-fn report_change(message: &NetlinkBuffer<&[u8]>, on_news: &mut impl FnMut(RulesetChange<'_>)) {
+fn report_change(message: &NetlinkBuffer<&[u8]>, on_change: &mut impl FnMut(RulesetChange<'_>)) {
     let Some(kind) = message::kind_of(message.message_type()) else {
         return;
     };
     let (family, attributes) = message::parts(message.payload());
-    on_news(match kind {
+    on_change(match kind {
         kind::NEW_GENERATION => RulesetChange::Committed {
             program: attributes.text(PROGRAM).unwrap_or_default(),
         },

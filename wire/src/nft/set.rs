@@ -1,4 +1,4 @@
-//! Sets of addresses.
+//! nftables sets of addresses and address ranges.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +16,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// That of an address.
+    /// The version of an address.
     pub fn of(address: IpAddr) -> Self {
         if address.is_ipv4() {
             Self::V4
@@ -25,8 +25,8 @@ impl Version {
         }
     }
 
-    /// The number nft has for addresses of this version as a type (`TYPE_IPADDR`, `TYPE_IP6ADDR`
-    /// of its `datatype.h`); the kernel only keeps it.
+    /// The number of nft's data type for these addresses (`TYPE_IPADDR`, `TYPE_IP6ADDR` of its
+    /// `datatype.h`); the kernel only stores it.
     pub(super) fn type_number(self) -> u32 {
         match self {
             Self::V4 => 7,
@@ -62,18 +62,18 @@ impl Version {
 pub struct Set {
     /// Its name.
     pub name: String,
-    /// What kind of addresses it holds.
+    /// The version of its addresses.
     pub version: Version,
-    /// Which.
+    /// Its members.
     pub members: Members,
 }
 
-/// What is in a set.
+/// The members of a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Members {
-    /// Single addresses: the kernel hashes them.
+    /// Single addresses, in a hash table.
     Addresses(BTreeSet<IpAddr>),
-    /// Whole ranges: the kernel keeps their borders sorted.
+    /// Ranges, in a sorted structure of their borders.
     Ranges(Vec<Range>),
 }
 
@@ -84,8 +84,8 @@ pub struct Range {
     last: u128,
 }
 
-/// What the kernel holds for a member: a single address, the beginning of a range, or the address
-/// after its last.
+/// An element in the kernel: a single address, the start of a range, or the address after the end of
+/// a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Element {
     /// The address.
@@ -95,7 +95,7 @@ pub struct Element {
 }
 
 impl Set {
-    /// A set of single addresses: those of `addresses` that are of this version.
+    /// A set of single addresses. Those of the other version are left out.
     pub fn of_addresses(
         name: &str,
         version: Version,
@@ -110,7 +110,7 @@ impl Set {
         }
     }
 
-    /// A set of all addresses of those of `prefixes` that are of this version. They may overlap.
+    /// A set of prefixes, which may overlap. Those of the other version are left out.
     pub fn of_prefixes<'a>(
         name: &str,
         version: Version,
@@ -123,7 +123,7 @@ impl Set {
         let mut merged: Vec<Range> = Vec::new();
         for range in each {
             match merged.last_mut() {
-                // The kernel refuses ranges that overlap.
+                // The kernel refuses overlapping ranges.
                 Some(before) if range.first <= before.last.saturating_add(1) => {
                     before.last = before.last.max(range.last);
                 }
@@ -142,7 +142,7 @@ impl Set {
         matches!(self.members, Members::Ranges(_))
     }
 
-    /// What the kernel holds for it.
+    /// Its elements in the kernel.
     pub fn elements(&self) -> BTreeSet<Element> {
         let element = |address, is_end| Element { address, is_end };
         match &self.members {
@@ -153,7 +153,7 @@ impl Set {
             Members::Ranges(ranges) => ranges
                 .iter()
                 .flat_map(|range| {
-                    // A range up to the last address there is has no end.
+                    // A range up to the last address of the family has no end element.
                     let after = (range.last < self.version.last())
                         .then(|| element(self.version.address(range.last + 1), true));
                     [element(self.version.address(range.first), false)]
@@ -183,14 +183,14 @@ impl Range {
         }
     }
 
-    /// As nft has it: as a prefix where it is one.
+    /// As nft prints it: as a prefix if it is one.
     fn words(self, version: Version) -> String {
         let [first, last] = [self.first, self.last].map(|number| version.address(number));
         if first == last {
             return first.to_string();
         }
         let width = version.length() * 8;
-        // All ones below the prefix, in `first` zeros.
+        // The host bits: all ones in `last`, all zeros in `first`.
         let host = self.first ^ self.last;
         let is_prefix = host & host.wrapping_add(1) == 0 && self.first & host == 0;
         if is_prefix {
@@ -208,7 +208,7 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// As in the listing of a table.
+/// Prints as in the listing of a table.
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.version {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_become_ranges_that_neither_overlap_nor_touch() {
+    fn prefixes_are_merged_into_disjoint_ranges() {
         use Version::{V4, V6};
         for (version, prefixes, expected) in [
             (V4, &[][..], ""),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_has_a_beginning_and_an_end_unless_it_goes_on_to_the_last_address() {
+    fn range_to_the_last_address_has_no_end_element() {
         let shown = |set: &Set| -> Vec<String> {
             let show = |e: &Element| format!("{}{}", e.address, if e.is_end { ")" } else { "" });
             set.elements().iter().map(show).collect()

@@ -1,4 +1,4 @@
-//! The socket that changes and lists tables.
+//! The nftables socket: applies transactions and lists tables, chains and rules.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -22,10 +22,11 @@ use crate::nft::listing::SetListing;
 use crate::nft::listing::TableListing;
 use crate::nft::listing::{self};
 
-/// A transaction is one datagram. So much holds the addresses of some hundred thousand nodes.
+/// In bytes. A transaction is one datagram; this is enough for the addresses of some hundred thousand
+/// nodes.
 const SEND_BUFFER: usize = 8 * 1024 * 1024;
 
-/// How often a table that changed underneath is read.
+/// How often reading a table is attempted while it keeps changing.
 const READING_ATTEMPTS: u32 = 32;
 
 /// `NFTA_GEN_ID`.
@@ -45,13 +46,12 @@ impl Socket {
         Ok(Self { transport })
     }
 
-    /// The number by which the kernel tells it from other netlink sockets; none before it was used.
+    /// Its netlink port; `None` before its first use.
     pub(super) fn port(&self) -> Option<u32> {
         self.transport.port()
     }
 
-    /// The number of the state that all tables together are in: every transaction of whomever
-    /// makes a new one.
+    /// The generation of the ruleset: every transaction of any program increments it.
     pub fn generation(&mut self) -> Result<u32, Error> {
         let query = Message::new(
             kind::GET_GENERATION,
@@ -68,12 +68,11 @@ impl Socket {
         found.ok_or_else(|| Error::malformed(&"nft: get the generation", &missing()))
     }
 
-    /// Carries out all commands in one transaction: all of them, at once, or none. If a
-    /// `generation` is given, only if the tables are still in it, and else
-    /// [`Error::Interrupted`].
+    /// Applies all commands in one atomic transaction. If a `generation` is given and is no longer
+    /// current, nothing changes and the error is [`Error::Interrupted`].
     ///
     /// # Errors
-    /// The first command that the kernel refused, by its position.
+    /// The first command that the kernel refused, with its position.
     pub fn apply(&mut self, commands: &[Command], generation: Option<u32>) -> Result<(), Error> {
         if commands.is_empty() {
             return Ok(());
@@ -88,7 +87,7 @@ impl Socket {
         self.transport.queue(&Message::end(), 0);
         let mut refused = None;
         let outcome = self.transport.exchange(|Reply { index, body, .. }| {
-            // The opening is answered only if the whole transaction failed.
+            // The kernel replies to the begin message only if the whole transaction failed.
             let is_last = index == 0 || index == commands.len();
             if let Body::Refused { errno, message } = body {
                 refused.get_or_insert((index, errno, message));
@@ -100,7 +99,8 @@ impl Socket {
             })
         });
         let first = &commands[0];
-        outcome.map_err(|failure| failure.of(&format_args!("nft {first} and what follows")))?;
+        outcome
+            .map_err(|failure| failure.into_error(&format_args!("nft {first} and what follows")))?;
         match refused {
             None => Ok(()),
             Some((0, Errno::ERESTART, _)) => Err(Error::Interrupted {
@@ -119,17 +119,17 @@ impl Socket {
         }
     }
 
-    /// A whole table, if there is one, and the generation it is of.
+    /// A whole table, if it exists, and the generation it was read from.
     pub fn table(&mut self, table: &TableId) -> Result<(Option<TableListing>, u32), Error> {
         for _ in 0..READING_ATTEMPTS {
             let before = self.generation()?;
-            let image = match self.read_table(table) {
-                // It went while it was read.
+            let listing = match self.read_table(table) {
+                // It was deleted while it was being read.
                 Err(error) if error.errno() == Some(Errno::ENOENT) => None,
                 outcome => outcome?,
             };
             if self.generation()? == before {
-                return Ok((image, before));
+                return Ok((listing, before));
             }
         }
         Err(Error::Interrupted {
@@ -138,7 +138,7 @@ impl Socket {
         })
     }
 
-    /// A chain that the kernel calls; `None` if there is none such.
+    /// A base chain; `None` if it does not exist.
     pub fn base_chain(&mut self, table: &TableId, name: &str) -> Result<Option<BaseChain>, Error> {
         let attributes = in_table(table).text(chain::NAME, name);
         let query = Message::new(kind::GET_CHAIN, table.family, attributes);
@@ -154,8 +154,7 @@ impl Socket {
         }
     }
 
-    /// Every chain that the kernel calls, of all families. Takes time with the number of chains of
-    /// all kinds there are.
+    /// All base chains of all families. The time grows with the number of chains of any kind.
     pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
         let any = Family::Other(0);
         let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
@@ -164,7 +163,7 @@ impl Socket {
         })
     }
 
-    /// The rules of a chain, or of all chains, in order; none if there is no such thing.
+    /// The rules of a chain, or of all chains of the table, in order; empty if it does not exist.
     pub fn rules(&mut self, table: &TableId, chain: Option<&str>) -> Result<Vec<FoundRule>, Error> {
         let attributes = match chain {
             Some(chain) => in_table(table).text(rule::CHAIN, chain),
@@ -180,23 +179,23 @@ impl Socket {
 
     fn read_table(&mut self, table: &TableId) -> Result<Option<TableListing>, Error> {
         let query = Message::new(kind::GET_TABLE, table.family, in_table(table));
-        let mut image = TableListing::default();
+        let mut listed = TableListing::default();
         let request = format!("nft list table {table}");
         self.transport.get(&query, &request, |payload| {
             let (_, attributes) = message::parts(payload);
-            image.flags = attributes.number(listing::TABLE_FLAGS).unwrap_or_default();
-            image.size = attributes.number(listing::TABLE_USE).unwrap_or_default();
+            listed.flags = attributes.number(listing::TABLE_FLAGS).unwrap_or_default();
+            listed.size = attributes.number(listing::TABLE_USE).unwrap_or_default();
             Ok(())
         })?;
-        image.sets = self.sets(table, &request)?;
-        image.chains = self.chains(table, &request)?;
+        listed.sets = self.sets(table, &request)?;
+        listed.chains = self.chains(table, &request)?;
         for rule in self.rules(table, None)? {
-            let Some(chain) = image.chains.get_mut(&rule.chain) else {
+            let Some(chain) = listed.chains.get_mut(&rule.chain) else {
                 continue;
             };
             chain.rules.push((rule.expressions, rule.comment));
         }
-        Ok(Some(image))
+        Ok(Some(listed))
     }
 
     fn sets(
@@ -211,8 +210,8 @@ impl Socket {
             let attributes = in_table(table).text(element::SET, name);
             let query = Message::new(kind::GET_ELEMENTS, table.family, attributes);
             let read = |attributes: Received<'_>| Some(listing::read_elements(attributes));
-            let portions = self.in_table(table, &query, request, read)?;
-            set.elements = portions.into_iter().flatten().collect();
+            let messages = self.in_table(table, &query, request, read)?;
+            set.elements = messages.into_iter().flatten().collect();
         }
         Ok(all)
     }
@@ -227,7 +226,7 @@ impl Socket {
         Ok(chains.into_iter().collect())
     }
 
-    /// What a listing has of a table: the kernel may list that of others too.
+    /// The entries of a listing that belong to `table`; the kernel may list those of other tables too.
     fn in_table<T>(
         &mut self,
         table: &TableId,
@@ -249,13 +248,13 @@ fn in_table(table: &TableId) -> Attributes {
 
 fn base_chain(payload: &[u8]) -> Option<BaseChain> {
     let (family, attributes) = message::parts(payload);
-    let (name, image) = listing::read_chain(attributes)?;
+    let (name, chain_listing) = listing::read_chain(attributes)?;
     Some(BaseChain {
         table: TableId::new(family, listing::table_name(attributes)),
         name,
-        hook: image.hook?,
-        policy: image.policy?,
-        // Nobody jumps to a chain that the kernel calls, so that its users are its rules.
+        hook: chain_listing.hook?,
+        policy: chain_listing.policy?,
+        // No rule jumps to a base chain, so that its use count is the number of its rules.
         size: attributes.number(chain::USE).unwrap_or_default(),
     })
 }

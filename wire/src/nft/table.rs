@@ -1,39 +1,39 @@
-//! Tables: what is wanted, whole.
+//! A desired nftables table, and the commands that install it.
 
 use std::fmt;
 
-use super::command::{Command, MOST_ELEMENTS};
+use super::command::{Command, MAX_ELEMENTS};
 use super::rule::Rule;
 use super::set::{Element, Set};
 use super::types::{Hook, TableId};
 
-/// A table as it should be.
+/// A desired table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What it is known by.
+    /// Its family and name.
     pub id: TableId,
     /// Its sets.
     pub sets: Vec<Set>,
-    /// Its chains, each of which is called by the kernel. They accept what no rule of theirs drops.
+    /// Its chains: base chains with policy accept.
     pub chains: Vec<Chain>,
 }
 
-/// A chain as it should be.
+/// A desired chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
     /// Its name.
     pub name: String,
-    /// Where the kernel calls it.
+    /// Its hook.
     pub hook: Hook,
     /// Its rules, in order.
     pub rules: Vec<Rule>,
 }
 
 impl Table {
-    /// What makes the table so, whatever there was, if it is done in one transaction.
+    /// The commands of one transaction that replaces the table, whatever there was before.
     pub fn replace_commands(&self) -> Vec<Command> {
         let table = || self.id.clone();
-        // One that is not there cannot be deleted.
+        // A table that does not exist cannot be deleted, so it is created first.
         let mut all = vec![
             Command::AddTable(table()),
             Command::DelTable(table()),
@@ -45,12 +45,12 @@ impl Table {
                 set: Set::clone(set),
             });
             let elements: Vec<Element> = set.elements().into_iter().collect();
-            let add = |portion: &[Element]| Command::AddElements {
+            let add = |chunk: &[Element]| Command::AddElements {
                 table: table(),
                 set: set.name.clone(),
-                elements: portion.to_vec(),
+                elements: chunk.to_vec(),
             };
-            all.extend(elements.chunks(MOST_ELEMENTS).map(add));
+            all.extend(elements.chunks(MAX_ELEMENTS).map(add));
         }
         for chain in &self.chains {
             let (name, hook) = (chain.name.clone(), chain.hook.clone());
@@ -70,7 +70,7 @@ impl Table {
     }
 }
 
-/// As `nft --stateless list table` prints it, but for the breaks of long lines.
+/// Prints as `nft --stateless list table` does, without breaking long lines.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "table {} {{", self.id)?;

@@ -1,10 +1,10 @@
-//! What tables and chains are known by, and where the kernel calls a chain.
+//! Families, table names and hooks of nftables.
 
 use std::fmt;
 
 use super::expression::Verdict;
 
-/// Which packets a table sees (`NFPROTO_*`).
+/// The family of a table (`NFPROTO_*`): which packets it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// IPv4.
@@ -13,7 +13,7 @@ pub enum Family {
     Ip6,
     /// Both.
     Inet,
-    /// Another of the kernel's numbers; 0 is all of them.
+    /// Another number of the kernel; 0 means all families.
     Other(u8),
 }
 
@@ -36,31 +36,31 @@ impl Family {
     }
 }
 
-/// What a table is known by.
+/// The identity of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableId {
-    /// Which packets it sees.
+    /// Its family.
     pub family: Family,
     /// Its name.
     pub name: String,
 }
 
 impl TableId {
-    /// The table of that name.
+    /// The table with that name.
     pub fn new(family: Family, name: &str) -> Self {
         let name = name.to_owned();
         Self { family, name }
     }
 }
 
-/// Where, and in which order, the kernel calls a chain.
+/// The hook of a base chain: where, and in which order, the kernel calls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// What the chain is for: `filter` or `nat`.
+    /// The type of the chain: `filter` or `nat`.
     pub kind: String,
-    /// Where on a packet's way it is called (`NF_INET_*`).
+    /// The hook number (`NF_INET_*`).
     pub number: u32,
-    /// Lower ones are called before.
+    /// Chains with a lower priority are called first.
     pub priority: i32,
 }
 
@@ -72,14 +72,14 @@ impl Hook {
     /// See [`Hook::PREROUTING`].
     pub const POSTROUTING: u32 = 4;
 
-    /// `NF_IP_PRI_RAW`: before the kernel looks for a packet's connection.
+    /// `NF_IP_PRI_RAW`: before connection tracking.
     pub const RAW: i32 = -300;
     /// `NF_IP_PRI_FILTER`.
     pub const FILTER: i32 = 0;
     /// `NF_IP_PRI_NAT_SRC`.
     pub const SOURCE_NAT: i32 = 100;
 
-    /// A chain of that kind, there, in that order.
+    /// A hook.
     pub fn new(kind: &str, number: u32, priority: i32) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -126,5 +126,5 @@ impl fmt::Display for Hook {
     }
 }
 
-/// What the kernel does with a packet that no rule decided on.
+/// The policy of our base chains: what happens to a packet that no rule decides on.
 pub(super) const POLICY: Verdict = Verdict::Accept;

@@ -10,7 +10,7 @@ fn address(link: u32, address: &str) -> Address {
 }
 
 #[test]
-fn an_added_address_is_listed_just_so_and_goes_again() {
+fn added_address_is_listed_unchanged_and_removed() {
     let mut joined = joined();
     let Joined {
         pod_socket,
@@ -64,7 +64,7 @@ fn an_added_address_is_listed_just_so_and_goes_again() {
 }
 
 #[test]
-fn an_address_is_not_added_twice() {
+fn adding_an_address_twice_is_refused() {
     let mut joined = joined();
     let Joined {
         pod_socket,
@@ -85,7 +85,7 @@ fn an_address_is_not_added_twice() {
 }
 
 #[test]
-fn the_addresses_of_one_link_leave_out_those_of_others() {
+fn addresses_of_one_link_exclude_others() {
     let mut joined = joined();
     let Joined {
         host_socket,
@@ -108,7 +108,7 @@ fn the_addresses_of_one_link_leave_out_those_of_others() {
 }
 
 #[test]
-fn temporary_deprecated_and_leased_addresses_are_told_apart() {
+fn address_flags_are_parsed() {
     let mut joined = joined();
     let Joined {
         host,

@@ -42,12 +42,12 @@ fn index(error: &Error) -> usize {
 }
 
 #[test]
-fn an_empty_batch_does_nothing() {
+fn empty_batch_does_nothing() {
     assert!(host().host_socket.apply(&[]).unwrap().is_empty());
 }
 
 #[test]
-fn three_bad_routes_among_a_thousand_are_reported_and_the_rest_is_there() {
+fn bad_routes_in_a_batch_are_reported_and_rest_applied() {
     const BAD: [u16; 3] = [500, 501, 575];
     let mut joined = host();
     let Joined {
@@ -88,7 +88,7 @@ fn three_bad_routes_among_a_thousand_are_reported_and_the_rest_is_there() {
 }
 
 #[test]
-fn a_thousand_refusals_are_all_reported() {
+fn thousand_refusals_are_all_reported() {
     let mut joined = host();
     let Joined {
         host_socket,
@@ -113,7 +113,7 @@ fn a_thousand_refusals_are_all_reported() {
 }
 
 #[test]
-fn the_last_of_a_datagram_may_be_refused() {
+fn refusal_of_the_last_request_is_reported() {
     let mut joined = host();
     let Joined {
         host_socket,
@@ -134,7 +134,7 @@ fn the_last_of_a_datagram_may_be_refused() {
 }
 
 #[test]
-fn the_first_refusal_is_the_error_of_a_whole_batch() {
+fn apply_all_returns_the_first_refusal() {
     let mut joined = host();
     let Joined {
         host_socket,
@@ -153,7 +153,7 @@ fn the_first_refusal_is_the_error_of_a_whole_batch() {
 }
 
 #[test]
-fn what_is_gone_already_is_no_failure_and_hides_none() {
+fn missing_multicast_route_is_no_failure() {
     let mut joined = host();
     let Joined {
         host_socket,

@@ -8,7 +8,7 @@ use wire::netlink::{Ipv4Settings, Link, LinkChange, Mac, Request, VethPair};
 use wire::sysctl;
 
 #[test]
-fn a_veth_pair_is_born_in_two_namespaces() {
+fn veth_pair_is_created_in_two_namespaces() {
     let (host, pod) = (netns(), netns());
     let mut socket = host.socket().unwrap();
 
@@ -44,7 +44,7 @@ fn a_veth_pair_is_born_in_two_namespaces() {
 }
 
 #[test]
-fn a_pair_whose_name_is_taken_is_refused_and_nothing_is_made() {
+fn pair_with_taken_name_is_refused_entirely() {
     let (host, pod) = (netns(), netns());
     let mut socket = host.socket().unwrap();
     socket.add_veth(&pair(&pod)).unwrap();
@@ -77,7 +77,7 @@ fn a_pair_whose_name_is_taken_is_refused_and_nothing_is_made() {
 }
 
 #[test]
-fn a_pair_whose_peer_name_is_taken_is_refused_and_nothing_is_made() {
+fn pair_with_taken_peer_name_is_refused_entirely() {
     let (host, pod) = (netns(), netns());
     let mut socket = host.socket().unwrap();
     socket.add_veth(&pair(&pod)).unwrap();
@@ -94,7 +94,7 @@ fn a_pair_whose_peer_name_is_taken_is_refused_and_nothing_is_made() {
 }
 
 #[test]
-fn every_change_of_a_link_arrives() {
+fn every_link_change_is_applied() {
     let mut joined = joined();
     let Joined {
         host_socket,
@@ -133,7 +133,7 @@ fn every_change_of_a_link_arrives() {
 }
 
 #[test]
-fn settings_of_ipv4_reach_the_kernel_and_no_other_setting_changes() {
+fn ipv4_settings_change_no_other_setting() {
     const NAMES: [&str; 5] = [
         "proxy_arp",
         "rp_filter",
@@ -184,7 +184,7 @@ fn settings_of_ipv4_reach_the_kernel_and_no_other_setting_changes() {
 }
 
 #[test]
-fn a_link_brought_up_without_link_local_addresses_gets_none() {
+fn link_up_without_link_local_address_gets_none() {
     let (host, pod) = (netns(), netns());
     let mut host_socket = host.socket().unwrap();
     let mut pod_socket = pod.socket().unwrap();
@@ -217,7 +217,7 @@ fn a_link_brought_up_without_link_local_addresses_gets_none() {
 }
 
 #[test]
-fn a_deleted_link_takes_its_other_end_along() {
+fn deleting_a_veth_deletes_its_peer() {
     let mut joined = joined();
     let Joined {
         host_socket,
@@ -238,7 +238,7 @@ fn a_deleted_link_takes_its_other_end_along() {
 }
 
 #[test]
-fn a_link_is_deleted_by_its_name_once() {
+fn link_is_deleted_by_name_once() {
     let mut joined = joined();
     let Joined { host_socket, .. } = &mut joined;
     let delete = Request::DelLinkNamed {
@@ -255,7 +255,7 @@ fn a_link_is_deleted_by_its_name_once() {
 }
 
 #[test]
-fn links_that_are_not_there_are_none() {
+fn missing_link_is_none() {
     let mut socket = netns().socket().unwrap();
 
     assert_eq!(socket.link_by_name("nothing0").unwrap(), None);
@@ -270,7 +270,7 @@ fn links_that_are_not_there_are_none() {
 }
 
 #[test]
-fn loopback_is_told_from_other_links() {
+fn loopback_is_recognised() {
     let mut joined = joined();
     let Joined { host_socket, .. } = &mut joined;
 
@@ -284,7 +284,7 @@ fn loopback_is_told_from_other_links() {
 }
 
 #[test]
-fn a_group_of_links_is_deleted_in_one_go_and_nothing_else() {
+fn group_deletion_deletes_only_its_links() {
     let (host, pods) = (netns(), [netns(), netns(), netns()]);
     let mut socket = host.socket().unwrap();
     for (number, pod) in pods.iter().enumerate() {

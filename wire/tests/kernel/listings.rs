@@ -46,7 +46,7 @@ fn only_our_routes_are_listed_among_thousands() {
 }
 
 #[test]
-fn links_that_come_and_go_are_never_half_listed() {
+fn link_listing_during_changes_is_complete() {
     let (host, pod) = (netns(), netns());
     let mut socket = host.socket().unwrap();
     let stable = 100;
@@ -97,7 +97,7 @@ fn links_that_come_and_go_are_never_half_listed() {
 }
 
 #[test]
-fn a_link_with_hundreds_of_names_does_not_spoil_the_listing() {
+fn link_with_hundreds_of_alternative_names_is_listed() {
     let host = netns();
     let mut socket = host.socket().unwrap();
     ip(&host, "link add bridge0 type bridge");
@@ -120,7 +120,7 @@ fn a_link_with_hundreds_of_names_does_not_spoil_the_listing() {
 }
 
 #[test]
-fn another_table_is_listed_by_its_number_and_the_rules_that_lead_there() {
+fn other_table_and_its_rules_are_listed() {
     let (namespace, mut socket) = netns_with_loopback();
     let rule = |from: &str, table| Rule {
         from: from.parse().unwrap(),

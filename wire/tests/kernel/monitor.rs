@@ -37,7 +37,7 @@ fn add(socket: &mut Socket, third: u8) {
 }
 
 #[test]
-fn nothing_changed_is_told_without_waiting() {
+fn drain_without_changes_returns_at_once() {
     let mut monitor = monitor(&netns(), Topics::ALL);
 
     assert!(!readable(&monitor));
@@ -45,7 +45,7 @@ fn nothing_changed_is_told_without_waiting() {
 }
 
 #[test]
-fn each_change_is_told_once_with_what_it_is_about() {
+fn each_change_is_one_event() {
     let (namespace, mut socket) = netns_with_loopback();
     let mut monitor = monitor(&namespace, Topics::ALL);
 
@@ -76,7 +76,7 @@ fn each_change_is_told_once_with_what_it_is_about() {
 }
 
 #[test]
-fn a_route_of_another_table_is_not_told() {
+fn route_of_other_table_is_no_event() {
     let (namespace, mut socket) = netns_with_loopback();
     let mut monitor = monitor(&namespace, Topics::ALL);
 
@@ -89,7 +89,7 @@ fn a_route_of_another_table_is_not_told() {
 }
 
 #[test]
-fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
+fn changes_of_ignored_socket_are_skipped() {
     let (namespace, mut socket) = netns_with_loopback();
     let mut monitor = monitor(&namespace, Topics::ALL);
 
@@ -118,7 +118,7 @@ fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
 }
 
 #[test]
-fn a_link_that_comes_up_or_goes_down_is_told() {
+fn link_up_and_down_are_events() {
     let namespace = netns();
     let mut monitor = monitor(&namespace, Topics::ALL);
 
@@ -146,7 +146,7 @@ fn a_link_that_comes_up_or_goes_down_is_told() {
 }
 
 #[test]
-fn other_topics_are_not_told() {
+fn topics_without_subscription_are_no_events() {
     let namespace = netns();
     let topics = Topics {
         links: true,
@@ -161,7 +161,7 @@ fn other_topics_are_not_told() {
 }
 
 #[test]
-fn lost_events_are_told_after_those_that_were_not() {
+fn lost_event_comes_after_received_ones() {
     let namespace = netns();
     let mut monitor = monitor(&namespace, Topics::ALL);
     let mut socket = namespace.socket().unwrap();

@@ -21,7 +21,7 @@ fn refusal(path: &Path) -> String {
 }
 
 #[test]
-fn work_happens_inside_and_the_caller_stays_where_it_is() {
+fn work_runs_inside_and_caller_does_not_move() {
     let namespace = netns();
     let before = own();
 
@@ -36,7 +36,7 @@ fn work_happens_inside_and_the_caller_stays_where_it_is() {
 }
 
 #[test]
-fn a_panic_inside_reaches_the_caller_who_stays_where_it_is() {
+fn panic_inside_reaches_the_caller() {
     let namespace = netns();
     let before = own();
 
@@ -47,7 +47,7 @@ fn a_panic_inside_reaches_the_caller_who_stays_where_it_is() {
 }
 
 #[test]
-fn a_socket_belongs_to_the_namespace_whoever_uses_it() {
+fn socket_belongs_to_the_namespace_it_was_opened_in() {
     let joined = joined();
 
     let names: Vec<String> = joined
@@ -64,7 +64,7 @@ fn a_socket_belongs_to_the_namespace_whoever_uses_it() {
 }
 
 #[test]
-fn a_namespace_outlives_its_path_while_it_is_held() {
+fn open_namespace_outlives_its_path() {
     let namespace = netns();
 
     assert!(!namespace.path().exists() || namespace.path().starts_with("/proc"));
@@ -72,7 +72,7 @@ fn a_namespace_outlives_its_path_while_it_is_held() {
 }
 
 #[test]
-fn the_same_namespace_has_the_same_inode_by_every_path() {
+fn namespace_has_the_same_inode_by_every_path() {
     let namespace = netns();
 
     let inside = namespace
@@ -84,7 +84,7 @@ fn the_same_namespace_has_the_same_inode_by_every_path() {
 }
 
 #[test]
-fn what_is_no_network_namespace_is_refused_by_name() {
+fn path_that_is_no_network_namespace_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -147,7 +147,7 @@ fn mounted(namespace: &str, test: impl FnOnce(&Path) + Send) {
 }
 
 #[test]
-fn a_mounted_namespace_is_opened_as_runtimes_pass_it() {
+fn bind_mounted_namespace_is_opened() {
     mounted("net", |path| {
         let namespace = Netns::open(path).unwrap();
 
@@ -157,7 +157,7 @@ fn a_mounted_namespace_is_opened_as_runtimes_pass_it() {
 }
 
 #[test]
-fn a_mounted_namespace_of_another_kind_is_refused_before_anything_happens_inside() {
+fn bind_mounted_other_namespace_is_refused_before_work() {
     mounted("uts", |path| {
         let refusal = Netns::open(path).and_then(|namespace| namespace.run(|| unreachable!()));
 
@@ -168,7 +168,7 @@ fn a_mounted_namespace_of_another_kind_is_refused_before_anything_happens_inside
 }
 
 #[test]
-fn a_namespace_of_another_kind_is_refused_by_name() {
+fn namespace_of_other_kind_is_refused_and_named() {
     let text = refusal(Path::new("/proc/self/ns/uts"));
 
     let start = "/proc/self/ns/uts is no network namespace: it is the namespace uts:[";

@@ -8,7 +8,7 @@ use wire::netlink::{Mac, Neighbour, Request};
 use crate::support::{Joined, ip, joined};
 
 #[test]
-fn an_added_neighbour_is_listed_just_so_and_goes_again() {
+fn added_neighbour_is_listed_unchanged_and_removed() {
     let mut joined = joined();
     let Joined {
         pod_socket,
@@ -51,7 +51,7 @@ fn an_added_neighbour_is_listed_just_so_and_goes_again() {
 }
 
 #[test]
-fn a_neighbour_that_is_there_gets_the_new_hardware_address() {
+fn adding_existing_neighbour_updates_its_mac() {
     let mut joined = joined();
     let Joined {
         pod_socket,
@@ -77,7 +77,7 @@ fn a_neighbour_that_is_there_gets_the_new_hardware_address() {
 }
 
 #[test]
-fn neighbours_of_the_link_are_listed_whose_hardware_address_is_believed() {
+fn only_valid_neighbours_of_the_link_are_listed() {
     let mut joined = joined();
     let Joined {
         host,
@@ -107,7 +107,7 @@ fn neighbours_of_the_link_are_listed_whose_hardware_address_is_believed() {
 }
 
 #[test]
-fn a_link_answers_arp_for_others_as_soon_as_it_is_told_to() {
+fn proxy_arp_replies_after_the_configured_delay() {
     let mut joined = joined();
     let Joined {
         host,

@@ -92,10 +92,18 @@ fn everything() -> Table {
                     Rule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
                     Rule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
                     Rule::new([Term::from("::/128".parse().unwrap()), accept()]),
-                    Rule::new([Term::Of(V4), Term::WayBack { is: true }, accept()]),
-                    Rule::new([Term::Of(V6), Term::WayBack { is: true }, accept()]),
                     Rule::new([
-                        Term::WayBack { is: false },
+                        Term::IpVersion(V4),
+                        Term::ReversePath { is: true },
+                        accept(),
+                    ]),
+                    Rule::new([
+                        Term::IpVersion(V6),
+                        Term::ReversePath { is: true },
+                        accept(),
+                    ]),
+                    Rule::new([
+                        Term::ReversePath { is: false },
                         Term::Counter,
                         Term::Verdict(Verdict::Drop),
                     ])
@@ -133,7 +141,7 @@ fn everything() -> Table {
 }
 
 #[test]
-fn a_table_is_listed_by_nft_as_it_prints_and_by_the_kernel_as_its_image() {
+fn table_is_listed_by_nft_and_kernel_as_expected() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     let table = everything();
@@ -142,11 +150,14 @@ fn a_table_is_listed_by_nft_as_it_prints_and_by_the_kernel_as_its_image() {
 
     let listed = nft(&namespace, "list table inet flatland");
     assert_eq!(words(&listed), words(&table.to_string()));
-    assert_eq!(socket.table(&id()).unwrap().0, Some(table.image()));
+    assert_eq!(
+        socket.table(&id()).unwrap().0,
+        Some(table.expected_listing())
+    );
 }
 
 #[test]
-fn what_nft_makes_of_the_same_text_is_the_same() {
+fn table_loaded_by_nft_equals_ours() {
     let namespace = netns();
     let table = everything();
     // A shorter load for prefixes at byte borders, which means the same, is all nft does otherwise.
@@ -158,11 +169,11 @@ fn what_nft_makes_of_the_same_text_is_the_same() {
     nft(&namespace, &text);
 
     let image = socket(&namespace).table(&id()).unwrap().0;
-    assert_eq!(image, Some(table.image()));
+    assert_eq!(image, Some(table.expected_listing()));
 }
 
 #[test]
-fn a_table_takes_the_place_of_whatever_was_there() {
+fn table_replaces_whatever_was_there() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     nft(
@@ -176,13 +187,16 @@ fn a_table_takes_the_place_of_whatever_was_there() {
         socket
             .apply(&everything().replace_commands(), None)
             .unwrap();
-        assert_eq!(socket.table(&id()).unwrap().0, Some(everything().image()));
+        assert_eq!(
+            socket.table(&id()).unwrap().0,
+            Some(everything().expected_listing())
+        );
     }
     assert_eq!(nft(&namespace, "list table ip flatland"), other);
 }
 
 #[test]
-fn whatever_somebody_changes_shows_in_the_image() {
+fn every_external_change_shows_in_the_listing() {
     for change in [
         "add element inet flatland nodes4 { 192.168.1.13 }",
         "delete element inet flatland nodes6 { fd00::11 }",
@@ -207,12 +221,12 @@ fn whatever_somebody_changes_shows_in_the_image() {
         nft(&namespace, change);
 
         let image = socket.table(&id()).unwrap().0.unwrap();
-        assert_ne!(image, everything().image(), "{change}");
+        assert_ne!(image, everything().expected_listing(), "{change}");
     }
 }
 
 #[test]
-fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
+fn spoof_guard_needs_a_base_chain_with_rules() {
     let namespace = netns();
     let is_there = || namespace.run(spoof_guard::is_installed).unwrap().unwrap();
     assert!(!is_there(), "no table");
@@ -235,7 +249,7 @@ fn the_guard_is_there_where_its_chain_is_called_and_has_rules() {
 }
 
 #[test]
-fn a_table_that_is_not_there_is_not_an_error() {
+fn missing_table_is_none() {
     let mut socket = socket(&netns());
     assert_eq!(socket.table(&id()).unwrap().0, None);
     assert_eq!(socket.base_chain(&id(), "guard").unwrap(), None);
@@ -260,5 +274,8 @@ fn thousands_of_elements_fit_into_one_transaction() {
 
     socket.apply(&table.replace_commands(), None).unwrap();
 
-    assert_eq!(socket.table(&id()).unwrap().0, Some(table.image()));
+    assert_eq!(
+        socket.table(&id()).unwrap().0,
+        Some(table.expected_listing())
+    );
 }

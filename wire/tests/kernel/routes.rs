@@ -50,7 +50,7 @@ fn ours(socket: &mut Socket) -> Vec<Route> {
 }
 
 #[test]
-fn an_added_route_is_listed_just_so_and_goes_again() {
+fn added_route_is_listed_unchanged_and_removed() {
     let (mut joined, link) = host();
     let Joined { host_socket, .. } = &mut joined;
     let routes = [
@@ -124,7 +124,7 @@ fn an_added_route_is_listed_just_so_and_goes_again() {
 }
 
 #[test]
-fn a_route_is_not_added_twice() {
+fn adding_a_route_twice_is_refused() {
     let (mut joined, link) = host();
     let Joined { host_socket, .. } = &mut joined;
 
@@ -140,7 +140,7 @@ fn a_route_is_not_added_twice() {
 }
 
 #[test]
-fn a_replaced_route_leaves_only_the_new_one() {
+fn replaced_route_is_gone() {
     let (mut joined, link) = host();
     let Joined { host_socket, .. } = &mut joined;
 
@@ -186,7 +186,7 @@ fn a_replaced_route_leaves_only_the_new_one() {
 }
 
 #[test]
-fn replacing_with_another_metric_leaves_the_old_route() {
+fn replacing_with_other_metric_keeps_the_old_route() {
     let (mut joined, link) = host();
     let Joined { host_socket, .. } = &mut joined;
 
@@ -216,7 +216,7 @@ fn replacing_with_another_metric_leaves_the_old_route() {
 }
 
 #[test]
-fn a_multipath_route_never_equals_a_desired_one_and_can_be_deleted() {
+fn multipath_route_is_distinct_and_can_be_deleted() {
     let (mut joined, link) = host();
     let Joined {
         host, host_socket, ..
@@ -245,7 +245,7 @@ fn a_multipath_route_never_equals_a_desired_one_and_can_be_deleted() {
 }
 
 #[test]
-fn a_multipath_route_can_be_replaced() {
+fn multipath_route_can_be_replaced() {
     let (mut joined, link) = host();
     let Joined {
         host, host_socket, ..
@@ -274,7 +274,7 @@ fn a_multipath_route_can_be_replaced() {
 }
 
 #[test]
-fn routes_that_we_never_ask_for_are_listed_as_other_and_can_be_deleted() {
+fn routes_of_other_types_are_listed_and_can_be_deleted() {
     let (mut joined, _) = host();
     let Joined {
         host, host_socket, ..
@@ -330,7 +330,7 @@ fn routes_of_other_tables_and_protocols_are_left_out() {
 }
 
 #[test]
-fn a_namespace_without_routes_lists_none() {
+fn namespace_without_routes_lists_none() {
     let mut socket = crate::support::netns().socket().unwrap();
 
     assert_eq!(socket.routes(RouteFilter::default()).unwrap(), []);
@@ -338,7 +338,7 @@ fn a_namespace_without_routes_lists_none() {
 }
 
 #[test]
-fn a_lookup_tells_link_next_hop_and_source() {
+fn lookup_returns_link_next_hop_and_source() {
     let (mut joined, link) = host();
     let Joined { host_socket, .. } = &mut joined;
     let routes = [
@@ -370,7 +370,7 @@ fn a_lookup_tells_link_next_hop_and_source() {
 }
 
 #[test]
-fn a_lookup_without_a_route_is_refused() {
+fn lookup_without_a_route_is_refused() {
     let (mut joined, _) = host();
     let Joined { host_socket, .. } = &mut joined;
 
@@ -384,7 +384,7 @@ fn a_lookup_without_a_route_is_refused() {
 }
 
 #[test]
-fn a_refusal_carries_the_kernels_own_words() {
+fn refusal_has_the_extended_acknowledgement() {
     let (mut joined, link) = host();
     let Joined { host_socket, .. } = &mut joined;
     let route = unicast("10.1.20.0/24", Some("172.31.0.1"), link);
@@ -402,7 +402,7 @@ fn a_refusal_carries_the_kernels_own_words() {
 }
 
 #[test]
-fn routes_through_a_link_are_gone_when_it_goes_down() {
+fn link_down_removes_its_routes() {
     let (mut joined, link) = host();
     let Joined {
         host, host_socket, ..
@@ -424,7 +424,7 @@ fn routes_through_a_link_are_gone_when_it_goes_down() {
 }
 
 #[test]
-fn a_links_route_for_multicasts_goes_and_is_not_missed_a_second_time() {
+fn multicast_route_is_removed_and_again_without_error() {
     let (mut joined, _) = host();
     // To a link that the kernel itself gives none to.
     let route = "ff00::/8 dev lo table local";

@@ -9,7 +9,7 @@ use crate::support::netns;
 const FORWARD: &str = "net/ipv4/ip_forward";
 
 #[test]
-fn a_setting_is_set_once_and_only_inside() {
+fn setting_is_set_once_and_only_in_the_namespace() {
     let namespace = netns();
     let outside = sysctl::read(FORWARD).unwrap();
 
@@ -27,7 +27,7 @@ fn a_setting_is_set_once_and_only_inside() {
 }
 
 #[test]
-fn a_setting_that_does_not_exist_is_named() {
+fn missing_setting_is_named() {
     let error = sysctl::ensure("net/ipv4/no_such_setting", "1").unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -39,7 +39,7 @@ fn a_setting_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_value_that_the_kernel_refuses_is_named() {
+fn refused_value_is_named() {
     let refused = netns().run(|| sysctl::ensure(FORWARD, "perhaps")).unwrap();
 
     let text = refused.unwrap_err().to_string();

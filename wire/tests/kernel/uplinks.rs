@@ -5,7 +5,7 @@ use wire::netlink::Uplink;
 use crate::support::{Joined, ip, joined};
 
 #[test]
-fn the_link_with_the_hinted_address_is_the_uplink() {
+fn link_with_the_configured_address_is_the_uplink() {
     let mut joined = joined();
     let Joined {
         host,
@@ -29,7 +29,7 @@ fn the_link_with_the_hinted_address_is_the_uplink() {
 }
 
 #[test]
-fn the_default_route_tells_the_uplink() {
+fn link_of_the_default_route_is_the_uplink() {
     let mut joined = joined();
     let Joined {
         host, host_socket, ..
@@ -42,7 +42,7 @@ fn the_default_route_tells_the_uplink() {
 }
 
 #[test]
-fn a_host_without_addresses_has_no_uplink() {
+fn host_without_addresses_has_no_uplink() {
     let mut joined = joined();
     let Joined { host_socket, .. } = &mut joined;
 
@@ -56,7 +56,7 @@ fn a_host_without_addresses_has_no_uplink() {
 }
 
 #[test]
-fn a_link_is_found_by_an_address_that_it_has() {
+fn link_is_found_by_its_address() {
     let mut joined = joined();
     let Joined {
         host, host_socket, ..

@@ -1,4 +1,4 @@
-//! Calling another plugin (SPEC.md, section 4, "Plugin Delegation").
+//! Delegation: finding and running another plugin (SPEC.md, section 4, "Plugin Delegation").
 
 use std::env;
 use std::io;
@@ -17,9 +17,38 @@ use crate::cni::code;
 
 mod running;
 
+use running::Exit;
 pub use running::Running;
 
-/// A plugin found in `CNI_PATH`, or a program that belongs to the plugin which runs it.
+/// How a request to a helper program ended.
+#[derive(Debug)]
+#[must_use]
+pub enum HelperOutcome {
+    /// The helper did what was requested.
+    Done,
+    /// The helper ran, and this is the error that it returned.
+    Refused(Error),
+    /// The helper could not be run, was killed, or printed something unreadable.
+    NoAnswer(Error),
+}
+
+impl HelperOutcome {
+    /// The error, whichever it is.
+    pub fn into_result(self) -> Result<(), Error> {
+        match self {
+            Self::Done => Ok(()),
+            Self::Refused(error) | Self::NoAnswer(error) => Err(error),
+        }
+    }
+}
+
+impl From<Result<(), Error>> for HelperOutcome {
+    fn from(answer: Result<(), Error>) -> Self {
+        answer.map_or_else(Self::Refused, |()| Self::Done)
+    }
+}
+
+/// A plugin in `CNI_PATH`, or a helper program of the calling plugin.
 #[derive(Debug)]
 pub struct Delegate {
     path: PathBuf,
@@ -27,9 +56,9 @@ pub struct Delegate {
 }
 
 impl Delegate {
-    /// Looks for an executable called `plugin` in the folders of `CNI_PATH`, in order. Code 7 if
-    /// the name holds a `/`, or nothing is found: the message lists the folders. Code 4 if there
-    /// is no `CNI_PATH`.
+    /// Searches the folders of `CNI_PATH`, in order, for an executable called `plugin`. Code 7 if the
+    /// name contains a `/` or nothing is found (the message lists the folders), code 4 without
+    /// `CNI_PATH`.
     pub fn find(call: &Call, plugin: &str) -> Result<Self, Error> {
         if plugin.is_empty() || plugin.contains('/') || plugin == "." || plugin == ".." {
             let msg = format!("plugin type {plugin:?} is not the name of a file");
@@ -37,7 +66,7 @@ impl Delegate {
         }
         let folders = &call.environment.path;
         if folders.is_empty() {
-            let msg = format!("CNI_PATH is missing: plugin {plugin} cannot be looked for");
+            let msg = format!("CNI_PATH is missing: cannot search for plugin {plugin}");
             let error = Error::new(code::INVALID_ENVIRONMENT, msg);
             return Err(error.advise(
                 "the runtime has to set it to the folders that hold plugins; by hand: \
@@ -51,10 +80,10 @@ impl Delegate {
         })
     }
 
-    /// Looks for a program that belongs to this one: in the folder of this program's file, where both
-    /// are of one version, then in `CNI_PATH`. Code 7 if it is in none of them.
+    /// Searches for a helper program: in the folder of this executable, where both have the same
+    /// version, then in `CNI_PATH`. Code 7 if it is in none of them.
     pub fn find_helper(call: &Call, program: &str) -> Result<Self, Error> {
-        // Right also where the file was replaced since: only its name is spoiled then.
+        // Correct even if the file was replaced since: that changes only the file name.
         let own = env::current_exe().ok();
         let own = own.as_deref().and_then(Path::parent).map(Path::to_owned);
         let more = call.environment.path.iter();
@@ -75,8 +104,8 @@ impl Delegate {
         })
     }
 
-    /// Starts it with the caller's environment, `CNI_COMMAND` set to `command`, and the caller's own
-    /// configuration on its standard input. What it writes to standard error goes to ours.
+    /// Starts it with our environment, `CNI_COMMAND` set to `command`, and our configuration on its
+    /// standard input. It shares our standard error.
     pub fn start<'a>(&'a self, call: &'a Call, command: Command) -> Result<Running<'a>, Error> {
         self.start_with(call, command, &[])
     }
@@ -98,21 +127,21 @@ impl Delegate {
         Ok(Running::new(&self.name, child, &call.stdin))
     }
 
-    /// Runs it to its end: [`Delegate::start`] and [`Running::finish`].
+    /// [`Delegate::start`] and [`Running::finish`].
     pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
         self.start(call, command)?.finish()
     }
 
-    /// Runs a program that belongs to this one, with arguments and otherwise as this one was called.
-    /// The error outside is that it could not be run or broke down, the one inside is what it says.
-    pub fn run_helper(
-        &self,
-        call: &Call,
-        arguments: &[String],
-    ) -> Result<Result<(), Error>, Error> {
-        self.start_with(call, call.environment.command, arguments)?
-            .wait()
-            .map(|answer| answer.map(drop))
+    /// Runs a helper program with arguments, our environment and our configuration.
+    pub fn run_helper(&self, call: &Call, arguments: &[String]) -> HelperOutcome {
+        match self
+            .start_with(call, call.environment.command, arguments)
+            .and_then(Running::wait)
+        {
+            Ok(Exit::Success(_)) => HelperOutcome::Done,
+            Ok(Exit::Failure(error)) => HelperOutcome::Refused(error),
+            Err(error) => HelperOutcome::NoAnswer(error),
+        }
     }
 
     /// ADD, with the result parsed.
@@ -130,16 +159,16 @@ impl Delegate {
         self.run(call, Command::Check).map(drop)
     }
 
-    /// STATUS. A plugin that does not know it has nothing to complain about, unless it does not
-    /// speak the version either: then its ADD would fail (code 50).
+    /// STATUS. A plugin without STATUS counts as ready, unless it does not support the version either:
+    /// then its ADD would fail (code 50).
     pub fn status(&self, call: &Call) -> Result<(), Error> {
         match self.run(call, Command::Status) {
-            Err(error) if is_unknown_verb(&error) => self.speaks(call),
+            Err(error) if is_unknown_verb(&error) => self.check_version(call),
             outcome => outcome.map(drop),
         }
     }
 
-    /// GC. A plugin that does not know it keeps what it has.
+    /// GC. It is no error if the plugin has no GC.
     pub fn gc(&self, call: &Call) -> Result<(), Error> {
         match self.run(call, Command::Gc) {
             Err(error) if is_unknown_verb(&error) => Ok(()),
@@ -147,14 +176,14 @@ impl Delegate {
         }
     }
 
-    /// Code 50 unless the plugin speaks the version of the call.
-    fn speaks(&self, call: &Call) -> Result<(), Error> {
+    /// Code 50 unless the plugin supports the version of the call.
+    fn check_version(&self, call: &Call) -> Result<(), Error> {
         let printed = self.run(call, Command::Version)?;
-        let answer: Value = serde_json::from_slice(&printed).unwrap_or_default();
-        let versions = &answer["supportedVersions"];
+        let reply: Value = serde_json::from_slice(&printed).unwrap_or_default();
+        let versions = &reply["supportedVersions"];
         let version = call.version.as_str();
-        let spoken = versions.as_array().into_iter().flatten();
-        if spoken.into_iter().any(|spoken| spoken == version) {
+        let supported = versions.as_array().into_iter().flatten();
+        if supported.into_iter().any(|supported| supported == version) {
             return Ok(());
         }
         let msg = format!(
@@ -181,8 +210,8 @@ impl Delegate {
     }
 }
 
-/// How plugins answer a verb that is newer than they are: the spec's own library with an invalid
-/// environment or, when it looks for a container id first, with an unknown container.
+/// Whether the plugin is older than the verb. The spec's own library then reports an invalid
+/// environment or, if it checks the container id first, an unknown container.
 fn is_unknown_verb(error: &Error) -> bool {
     matches!(
         error.code,

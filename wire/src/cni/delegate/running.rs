@@ -1,4 +1,4 @@
-//! A plugin that runs, and what passes between it and us.
+//! A running plugin: its input, output and exit status.
 
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -7,13 +7,13 @@ use std::thread;
 
 use crate::cni::{Error, Success, Version, code};
 
-/// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
-pub(super) const PIPE_ROOM: usize = 4096;
+/// What a new pipe takes without a reader under any pipe limits of the user: one page.
+pub(super) const PIPE_CAPACITY: usize = 4096;
 
-/// How much of a plugin's unreadable output an error quotes, in characters.
-const QUOTED: usize = 200;
+/// How much of a plugin's invalid output an error quotes, in characters.
+const MAX_QUOTED_CHARS: usize = 200;
 
-/// A plugin that runs. It has to be waited for: [`Running::finish`].
+/// A running plugin. Call [`Running::finish`] or [`Running::result`] to wait for it.
 #[derive(Debug)]
 #[must_use]
 pub struct Running<'a> {
@@ -22,20 +22,29 @@ pub struct Running<'a> {
     input: DelegateInput<'a>,
 }
 
-/// What a running plugin is to read.
+/// How a plugin exited.
+#[derive(Debug)]
+pub(super) enum Exit {
+    /// What it printed to standard output.
+    Success(Vec<u8>),
+    /// The CNI error that it printed to standard output.
+    Failure(Error),
+}
+
+/// The input of a running plugin.
 #[derive(Debug)]
 enum DelegateInput<'a> {
-    /// It is in the pipe, or could not be put there.
+    /// It was written to the pipe, or failed to.
     Written(io::Result<()>),
-    /// More than a pipe takes without a reader.
+    /// It is longer than a pipe takes without a reader.
     Waiting(Option<ChildStdin>, &'a [u8]),
 }
 
 impl<'a> Running<'a> {
-    /// A plugin of this name that has just been started, and what it is to read.
+    /// A plugin that has just been started, and its input.
     pub(super) fn new(name: &'a str, mut child: Child, stdin: &'a [u8]) -> Self {
         let pipe = child.stdin.take();
-        let input = if stdin.len() <= PIPE_ROOM {
+        let input = if stdin.len() <= PIPE_CAPACITY {
             DelegateInput::Written(write(pipe, stdin))
         } else {
             DelegateInput::Waiting(pipe, stdin)
@@ -43,14 +52,17 @@ impl<'a> Running<'a> {
         Self { name, child, input }
     }
 
-    /// Waits for its end. Its error is passed on with the plugin's name in the message; death by
-    /// signal, and output that is not JSON, are code 5 and 6. Returns what it printed.
+    /// Waits for its exit and returns its standard output. Its error is passed on with the plugin's
+    /// name in the message; death by signal is code 5, output that is not JSON code 6.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
         let name = self.name;
-        self.wait()?.map_err(|error| error.within(name))
+        match self.wait()? {
+            Exit::Success(printed) => Ok(printed),
+            Exit::Failure(error) => Err(error.within(name)),
+        }
     }
 
-    /// Waits for its end and parses the result of ADD, which is of `version`.
+    /// Waits for its exit and parses the result of ADD, which has `version`.
     pub fn result(self, version: Version) -> Result<Success, Error> {
         let name = self.name;
         let printed = self.finish()?;
@@ -61,21 +73,21 @@ impl<'a> Running<'a> {
         Success::parse(&json, version).map_err(|error| error.within(name))
     }
 
-    /// Waits for its end and returns what it printed. The error outside is that it broke down, which
-    /// is code 5 or 6; the one inside is what it says.
-    pub(super) fn wait(self) -> Result<Result<Vec<u8>, Error>, Error> {
+    /// Waits for its exit. Code 5 if it was killed or contact was lost, 6 if it failed without a CNI
+    /// error on its standard output.
+    pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
-        let output = converse(self.child, self.input)
+        let output = communicate(self.child, self.input)
             .map_err(|error| Error::new(code::IO, format!("{name}: lost contact: {error}")))?;
         if output.status.success() {
-            return Ok(Ok(output.stdout));
+            return Ok(Exit::Success(output.stdout));
         }
         if let Some(signal) = output.status.signal() {
             let msg = format!("{name} was killed by signal {signal}");
             return Err(Error::new(code::IO, msg));
         }
         if let Ok(error) = serde_json::from_slice(&output.stdout) {
-            return Ok(Err(error));
+            return Ok(Exit::Failure(error));
         }
         let status = output.status.code().unwrap_or_default();
         let printed = excerpt(&output.stdout);
@@ -84,13 +96,12 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Reads all that the child prints, and waits for its end. A child that prints before it reads
-/// would block us both where the pipe could not take all of its input at once, so then a thread
-/// writes.
-fn converse(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
+/// Reads the output of the child and waits for its exit. Long input is written by a thread: a child
+/// that prints before it reads would otherwise block both of us.
+fn communicate(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     let (pipe, stdin) = match input {
         DelegateInput::Written(written) => {
-            // Errors are looked at after the wait: no child is left unreaped.
+            // Checked after the wait, so that no child is left unreaped.
             let output = child.wait_with_output()?;
             return written.map(|()| output);
         }
@@ -106,7 +117,7 @@ fn converse(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     })
 }
 
-/// A child that does not care to read is none of our business.
+/// Writes the input. It is no error if the child does not read it.
 fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
     match pipe.map(|mut pipe| pipe.write_all(stdin)) {
         Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -114,13 +125,13 @@ fn write(pipe: Option<ChildStdin>, stdin: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The start of what a plugin printed, fit for one line of a message.
+/// The start of the output, for one line of a message.
 fn excerpt(printed: &[u8]) -> String {
     let text = String::from_utf8_lossy(printed);
     if text.trim().is_empty() {
         return "it printed nothing".to_owned();
     }
-    let start: String = text.chars().take(QUOTED).collect();
+    let start: String = text.chars().take(MAX_QUOTED_CHARS).collect();
     let rest = if start.len() < text.len() { "..." } else { "" };
     format!("it printed {start:?}{rest}")
 }

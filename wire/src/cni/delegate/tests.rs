@@ -1,4 +1,4 @@
-//! Plugins made of a few lines of shell.
+//! Tests with plugins that are shell scripts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use crate::cni::Args;
 use crate::cni::Environment;
 use crate::cni::Version;
-use crate::cni::delegate::running::PIPE_ROOM;
+use crate::cni::delegate::running::PIPE_CAPACITY;
 use crate::cni::delegate::*;
 
-/// A file that is open for writing in any process cannot be run, and a child that another test
-/// starts holds our open files until it has called exec: so these tests take turns.
+/// These tests run one after the other: a file that any process has open for writing cannot be run,
+/// and a child of another test holds our open files until it calls exec.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Folder {
@@ -70,7 +70,7 @@ fn call_with_path(path: Vec<PathBuf>) -> Call {
 }
 
 #[test]
-fn it_gets_the_verb_our_environment_and_our_configuration() {
+fn delegate_gets_verb_environment_and_configuration() {
     let folder = Folder::with_script(r#"echo "$CNI_COMMAND $PATH"; cat"#);
     let printed = folder.run(Command::Del).unwrap();
     let path = std::env::var("PATH").unwrap();
@@ -80,7 +80,7 @@ fn it_gets_the_verb_our_environment_and_our_configuration() {
 }
 
 #[test]
-fn what_belongs_to_a_program_gets_arguments_and_its_errors_are_the_programs_own() {
+fn helper_gets_arguments_and_its_error_is_unprefixed() {
     let folder = Folder::with_script(
         r#"case $1 in
             'a b') exit 0 ;;
@@ -91,22 +91,26 @@ fn what_belongs_to_a_program_gets_arguments_and_its_errors_are_the_programs_own(
     );
     let call = folder.call();
     let program = Delegate::find_helper(&call, "ipam").unwrap();
-    let ask = |argument: &str| program.run_helper(&call, &[argument.to_owned()]);
-    ask("a b").unwrap().unwrap();
-    let said = ask("no").unwrap().unwrap_err();
+    let run = |argument: &str| program.run_helper(&call, &[argument.to_owned()]);
+    assert!(matches!(run("a b"), HelperOutcome::Done));
+    let HelperOutcome::Refused(refusal) = run("no") else {
+        panic!("the error of the helper is missing");
+    };
     let expected = Error::new(11, "no").advise("why");
-    assert_eq!(said.to_string(), expected.to_string());
+    assert_eq!(refusal.to_string(), expected.to_string());
     for (argument, error) in [
         ("killed", "killed by signal 9"),
         ("odd", "it printed \"what"),
     ] {
-        let broken = ask(argument).unwrap_err();
-        assert!(broken.to_string().contains(error), "{broken}");
+        let HelperOutcome::NoAnswer(failure) = run(argument) else {
+            panic!("{argument} counts as an answer");
+        };
+        assert!(failure.to_string().contains(error), "{failure}");
     }
 }
 
 #[test]
-fn what_belongs_to_a_program_is_beside_it() {
+fn helper_is_found_beside_the_executable() {
     let own = env::current_exe().unwrap();
     let name = own.file_name().unwrap().to_str().unwrap();
     let call = call_with_path(vec!["/nowhere".into()]);
@@ -120,7 +124,7 @@ fn what_belongs_to_a_program_is_beside_it() {
 }
 
 #[test]
-fn its_result_is_parsed() {
+fn delegate_result_is_parsed() {
     let folder = Folder::with_script(
         r#"echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.1.2.3/24"}]}'"#,
     );
@@ -130,7 +134,7 @@ fn its_result_is_parsed() {
 }
 
 #[test]
-fn del_does_not_care_what_it_prints() {
+fn del_ignores_the_output_of_the_delegate() {
     let folder = Folder::with_script("echo whatever");
     let call = folder.call();
     let delegate = Delegate::find(&call, "ipam").unwrap();
@@ -138,7 +142,7 @@ fn del_does_not_care_what_it_prints() {
 }
 
 #[test]
-fn a_configuration_larger_than_any_pipe_goes_through_to_one_that_prints_first() {
+fn large_configuration_reaches_delegate_that_prints_first() {
     let folder = Folder::with_script("head -c 300000 /dev/zero; cat");
     let mut call = folder.call();
     call.stdin = vec![b' '; 1 << 20];
@@ -148,9 +152,9 @@ fn a_configuration_larger_than_any_pipe_goes_through_to_one_that_prints_first() 
 }
 
 #[test]
-fn one_that_does_not_read_its_configuration_is_no_error() {
+fn delegate_that_reads_no_input_is_no_error() {
     let folder = Folder::with_script("exec <&-; echo {}");
-    for size in [10, PIPE_ROOM, PIPE_ROOM + 1, 1 << 20] {
+    for size in [10, PIPE_CAPACITY, PIPE_CAPACITY + 1, 1 << 20] {
         let mut call = folder.call();
         call.stdin = vec![b' '; size];
         let delegate = Delegate::find(&call, "ipam").unwrap();
@@ -163,7 +167,7 @@ fn one_that_does_not_read_its_configuration_is_no_error() {
 }
 
 #[test]
-fn its_error_is_passed_on_under_its_name_with_its_own_code() {
+fn delegate_error_keeps_its_code_and_gets_its_name() {
     let folder = Folder::with_script(
         r#"echo '{"cniVersion": "1.0.0", "code": 11, "msg": "busy", "details": "wait"}'; exit 1"#,
     );
@@ -172,7 +176,7 @@ fn its_error_is_passed_on_under_its_name_with_its_own_code() {
 }
 
 #[test]
-fn a_failure_without_an_error_quotes_the_start_of_what_it_printed() {
+fn failure_without_cni_error_quotes_the_output() {
     let cases = [
         (
             "echo panic: everything is lost; exit 2",
@@ -193,7 +197,7 @@ fn a_failure_without_an_error_quotes_the_start_of_what_it_printed() {
 }
 
 #[test]
-fn a_result_that_is_none_is_code_6_and_quoted_but_not_at_length() {
+fn invalid_result_is_code_6_with_a_short_quote() {
     let cases = [
         ("echo hello", "hello"),
         ("true", "it printed nothing"),
@@ -217,14 +221,14 @@ fn a_result_that_is_none_is_code_6_and_quoted_but_not_at_length() {
 }
 
 #[test]
-fn death_by_signal_is_code_5_whatever_it_printed() {
+fn death_by_signal_is_code_5_despite_output() {
     let folder = Folder::with_script("echo '{}'; kill -KILL $$");
     let error = folder.run(Command::Add).unwrap_err();
     assert_eq!(error, Error::new(code::IO, "ipam was killed by signal 9"));
 }
 
 #[test]
-fn a_file_that_cannot_be_run_is_named_with_the_reason() {
+fn file_that_cannot_run_is_named_with_the_reason() {
     let cases = [
         ("\u{7f}ELF nonsense", "architecture"),
         ("#!/nonexistent/interpreter\n", "interpreter"),
@@ -240,7 +244,7 @@ fn a_file_that_cannot_be_run_is_named_with_the_reason() {
 }
 
 #[test]
-fn a_file_that_is_being_written_is_to_be_tried_again() {
+fn file_being_written_is_try_again() {
     let folder = Folder::with_script("echo {}");
     let file = folder.path.path().join("ipam");
     let writer = fs::OpenOptions::new().append(true).open(file).unwrap();
@@ -251,7 +255,7 @@ fn a_file_that_is_being_written_is_to_be_tried_again() {
 }
 
 #[test]
-fn the_first_executable_in_cni_path_is_taken() {
+fn first_executable_in_cni_path_is_taken() {
     let empty = tempfile::tempdir().unwrap();
     fs::create_dir(empty.path().join("ipam")).unwrap();
     let folder = Folder::with_script("echo {}");
@@ -265,7 +269,7 @@ fn the_first_executable_in_cni_path_is_taken() {
 }
 
 #[test]
-fn a_plugin_that_is_nowhere_is_code_7_with_the_folders() {
+fn missing_plugin_is_code_7_with_the_folders() {
     let call = call_with_path(vec!["/nonexistent/a".into(), "/nonexistent/b".into()]);
     let error = Delegate::find(&call, "ipam").unwrap_err();
     assert_eq!(error.code, code::INVALID_CONFIG);
@@ -277,7 +281,7 @@ fn a_plugin_that_is_nowhere_is_code_7_with_the_folders() {
 }
 
 #[test]
-fn a_plugin_that_is_not_executable_is_pointed_at() {
+fn plugin_without_execute_permission_is_named() {
     let folder = Folder::new();
     folder.write("#!/bin/sh\n", 0o644);
     let error = Delegate::find(&folder.call(), "ipam").unwrap_err();
@@ -289,7 +293,7 @@ fn a_plugin_that_is_not_executable_is_pointed_at() {
 }
 
 #[test]
-fn a_type_that_is_no_file_name_is_code_7() {
+fn type_that_is_no_file_name_is_code_7() {
     let call = call_with_path(vec!["/".into()]);
     for plugin in ["", ".", "..", "bin/sh", "/bin/sh"] {
         let error = Delegate::find(&call, plugin).unwrap_err();
@@ -299,20 +303,20 @@ fn a_type_that_is_no_file_name_is_code_7() {
 }
 
 #[test]
-fn without_cni_path_it_is_the_environment_that_is_wrong() {
+fn missing_cni_path_is_code_4() {
     let error = Delegate::find(&call_with_path(Vec::new()), "ipam").unwrap_err();
     assert_eq!(error.code, code::INVALID_ENVIRONMENT);
     assert!(error.msg.contains("CNI_PATH"), "{error}");
 }
 
-/// What a plugin of Debian 12 answers to a verb it does not know.
+/// The reply of a plugin of Debian 12 to an unknown verb.
 const OLD: &str = r#"case $CNI_COMMAND in
     VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["0.4.0", "1.0.0"]}' ;;
     *) echo '{"code": 3, "msg": "missing containerID"}'; exit 1 ;;
 esac"#;
 
 #[test]
-fn one_that_does_not_know_status_or_gc_has_nothing_to_complain_about() {
+fn plugin_without_status_and_gc_succeeds() {
     let folder = Folder::with_script(OLD);
     let call = folder.call();
     let delegate = Delegate::find(&call, "ipam").unwrap();
@@ -321,7 +325,7 @@ fn one_that_does_not_know_status_or_gc_has_nothing_to_complain_about() {
 }
 
 #[test]
-fn one_whose_add_would_fail_because_of_the_version_is_not_ready() {
+fn status_of_plugin_without_the_version_is_code_50() {
     let folder = Folder::with_script(OLD);
     let mut call = folder.call();
     call.version = Version::V1_1_0;
@@ -336,7 +340,7 @@ fn one_whose_add_would_fail_because_of_the_version_is_not_ready() {
 }
 
 #[test]
-fn what_it_complains_about_is_passed_on() {
+fn errors_of_status_gc_and_check_are_passed_on() {
     let folder = Folder::with_script(r#"echo '{"code": 50, "msg": "full"}'; exit 1"#);
     let call = folder.call();
     let delegate = Delegate::find(&call, "ipam").unwrap();

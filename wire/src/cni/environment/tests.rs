@@ -32,7 +32,7 @@ fn with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static 
 }
 
 #[test]
-fn a_full_environment_is_read() {
+fn full_environment_is_read() {
     for command in ["ADD", "DEL", "CHECK"] {
         let environment = read(command, FULL).unwrap();
         assert_eq!(environment.command.to_string(), command);
@@ -48,7 +48,7 @@ fn a_full_environment_is_read() {
 }
 
 #[test]
-fn all_that_is_missing_is_named_at_once() {
+fn all_missing_variables_are_named_at_once() {
     let attachment = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"];
     let cases: [(&str, &[&str], &[&str]); 6] = [
         ("ADD", &attachment, &attachment),
@@ -73,7 +73,7 @@ fn all_that_is_missing_is_named_at_once() {
 }
 
 #[test]
-fn verbs_without_an_attachment_do_not_look_at_one() {
+fn verbs_without_attachment_ignore_its_variables() {
     let odd = [
         ("CNI_CONTAINERID", "/"),
         ("CNI_ARGS", "odd"),
@@ -89,7 +89,7 @@ fn verbs_without_an_attachment_do_not_look_at_one() {
 }
 
 #[test]
-fn invalid_values_are_refused_under_the_name_of_their_variable() {
+fn invalid_value_is_refused_with_its_variable_name() {
     let cases = [
         ("CNI_CONTAINERID", "a/b"),
         ("CNI_IFNAME", "eth 0"),
@@ -110,7 +110,7 @@ fn invalid_values_are_refused_under_the_name_of_their_variable() {
 }
 
 #[test]
-fn what_is_not_utf8_is_refused_by_name() {
+fn non_utf8_value_is_refused_with_its_variable_name() {
     let error = Environment::read(|name| match name {
         "CNI_COMMAND" => Some("DEL".into()),
         _ => Some(OsString::from_vec(vec![b'c', 0xff])),
@@ -121,7 +121,7 @@ fn what_is_not_utf8_is_refused_by_name() {
 }
 
 #[test]
-fn an_unknown_command_is_refused_with_the_known_ones() {
+fn unknown_command_error_lists_the_known_ones() {
     for command in ["add", "ADD ", "UPDATE"] {
         let error = read(command, FULL).unwrap_err();
         assert_eq!(error.code, 4);

@@ -104,7 +104,7 @@ fn del_prints_nothing_and_needs_no_namespace() {
 }
 
 #[test]
-fn an_error_of_the_plugin_is_printed_in_the_version_of_the_request() {
+fn plugin_error_has_the_version_of_the_request() {
     let stdin = json!({"cniVersion": "0.4.0", "name": "blue", "fail": true}).to_string();
     let outcome = call(ADD, &stdin);
     let error = json!({"cniVersion": "0.4.0", "code": 11, "msg": "busy", "details": "wait"});
@@ -113,7 +113,7 @@ fn an_error_of_the_plugin_is_printed_in_the_version_of_the_request() {
 }
 
 #[test]
-fn version_is_answered_in_the_version_asked_with_or_in_our_latest() {
+fn version_reply_has_the_request_version_or_the_latest() {
     let cases = [
         (config("0.4.0"), "0.4.0"),
         (json!({"cniVersion": "1.0.0"}).to_string(), "1.0.0"),
@@ -132,7 +132,7 @@ fn version_is_answered_in_the_version_asked_with_or_in_our_latest() {
 }
 
 #[test]
-fn a_verb_the_plugin_lacks_is_code_4_and_says_what_to_do() {
+fn verb_missing_in_the_plugin_is_code_4_with_advice() {
     for (verb, advice) in [
         ("CHECK", "disableCheck"),
         ("GC", "disableGC"),
@@ -147,7 +147,7 @@ fn a_verb_the_plugin_lacks_is_code_4_and_says_what_to_do() {
 }
 
 #[test]
-fn a_verb_that_the_version_lacks_is_code_1() {
+fn verb_missing_in_the_version_is_code_1() {
     for (verb, version) in [("CHECK", "0.3.1"), ("GC", "1.0.0"), ("STATUS", "0.4.0")] {
         let error = refused(&call(&command(verb), &config(version)));
         assert_eq!(error.code, code::INCOMPATIBLE_VERSION);
@@ -159,7 +159,7 @@ fn a_verb_that_the_version_lacks_is_code_1() {
 }
 
 #[test]
-fn configurations_that_no_plugin_can_use_are_refused_before_it_is_called() {
+fn invalid_configuration_is_refused_before_the_plugin_runs() {
     let cases = [
         ("", 6, "is empty"),
         (" \n", 6, "is empty"),
@@ -185,7 +185,7 @@ fn configurations_that_no_plugin_can_use_are_refused_before_it_is_called() {
 }
 
 #[test]
-fn an_incompatible_version_names_the_ones_we_speak() {
+fn incompatible_version_error_lists_the_supported_ones() {
     let error = refused(&call(ADD, &config("0.2.0")));
     assert!(
         error.details.contains("0.3.1, 0.4.0, 1.0.0, 1.1.0"),
@@ -194,14 +194,14 @@ fn an_incompatible_version_names_the_ones_we_speak() {
 }
 
 #[test]
-fn an_invalid_environment_is_answered_in_the_version_of_the_configuration() {
+fn environment_error_has_the_version_of_the_configuration() {
     let outcome = call(&[("CNI_COMMAND", "ADD")], &config("0.4.0"));
     assert_eq!(printed(&outcome)["cniVersion"], "0.4.0");
     assert_eq!(refused(&outcome).code, code::INVALID_ENVIRONMENT);
 }
 
 #[test]
-fn standard_input_that_cannot_be_read_is_code_5() {
+fn unreadable_standard_input_is_code_5() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -222,7 +222,7 @@ fn standard_input_that_cannot_be_read_is_code_5() {
 }
 
 #[test]
-fn a_person_who_asks_is_told_what_it_is() {
+fn help_flag_prints_the_introduction() {
     for argument in ["--version", "--help", "-h", "-V"] {
         let outcome = call_with(&Recorder::default(), &[], &[argument], "");
         assert!(!outcome.failed);
@@ -236,7 +236,7 @@ fn a_person_who_asks_is_told_what_it_is() {
 }
 
 #[test]
-fn a_person_who_just_runs_it_is_told_what_it_is_beside_the_error() {
+fn run_without_command_prints_error_and_introduction() {
     for variables in [&[][..], &[("CNI_COMMAND", "")]] {
         let outcome = call(variables, "");
         assert!(outcome.stderr.starts_with(b"thing 1.0\n"));
@@ -247,13 +247,13 @@ fn a_person_who_just_runs_it_is_told_what_it_is_beside_the_error() {
 }
 
 #[test]
-fn arguments_mean_nothing_in_a_call_of_a_runtime() {
+fn arguments_are_ignored_in_a_runtime_call() {
     let outcome = call_with(&Recorder::default(), ADD, &["--help"], &config("1.0.0"));
     assert_eq!(printed(&outcome), json!({"cniVersion": "1.0.0"}));
 }
 
 #[test]
-fn a_terminal_is_not_waited_for_when_nothing_is_needed_from_it() {
+fn terminal_is_not_read_when_no_input_is_needed() {
     struct Untouchable;
     impl Read for Untouchable {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -272,7 +272,7 @@ fn a_terminal_is_not_waited_for_when_nothing_is_needed_from_it() {
 }
 
 #[test]
-fn prev_result_is_read_in_its_own_version_or_refused_by_name() {
+fn prev_result_is_parsed_in_its_own_version() {
     let with = |prev: Value| {
         json!({"cniVersion": "1.0.0", "name": "blue", "prevResult": prev}).to_string()
     };

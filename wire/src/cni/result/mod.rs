@@ -1,5 +1,5 @@
-//! The result of a successful ADD (SPEC.md, section 5, "ADD Success"), in one shape for every
-//! version: read from any, rendered for the one the runtime asked for.
+//! The result of a successful ADD (SPEC.md, section 5, "ADD Success"): one type for all versions,
+//! parsed from any and rendered for the version of the request.
 
 mod parse;
 mod render;
@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 /// The result of ADD. IPAM plugins leave `interfaces` empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Success {
-    /// Interfaces made, on the host and in the sandbox.
+    /// The created interfaces, on the host and in the sandbox.
     pub interfaces: Vec<Interface>,
-    /// Addresses assigned.
+    /// The assigned addresses.
     pub ips: Vec<IpConfig>,
     /// Routes inside the sandbox.
     pub routes: Vec<Route>,
-    /// Name resolution, passed on.
+    /// DNS settings, passed on.
     pub dns: Dns,
 }
 
@@ -32,9 +32,9 @@ pub struct Interface {
     pub mac: Option<String>,
     /// Its MTU in bytes; rendered from 1.1.0 on.
     pub mtu: Option<u32>,
-    /// The path of the network namespace it is in; `None` on the host.
+    /// The path of its network namespace; `None` on the host.
     pub sandbox: Option<String>,
-    /// `socketPath` and `pciID` and whatever else a plugin said of it, kept as they came.
+    /// Other fields, such as `socketPath` and `pciID`, unchanged.
     pub other: Map<String, Value>,
 }
 
@@ -52,11 +52,11 @@ pub struct IpConfig {
 /// One of `routes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Where to.
+    /// The destination.
     pub dst: IpNet,
-    /// The next hop; `None` is on-link or the gateway of the address's family.
+    /// The next hop; `None` means on-link or the gateway of the address of that family.
     pub gw: Option<IpAddr>,
-    /// `mtu`, `advmss`, `priority`, `table`, `scope` of 1.1.0; rendered from there on.
+    /// `mtu`, `advmss`, `priority`, `table`, `scope` of 1.1.0; rendered from 1.1.0 on.
     pub other: Map<String, Value>,
 }
 

@@ -1,4 +1,4 @@
-//! From JSON to a result. Every message names the place: `ips[1].address`.
+//! Parses the JSON of a result. Every error names the place: `ips[1].address`.
 
 use std::net::IpAddr;
 
@@ -10,12 +10,11 @@ use super::{Dns, Interface, IpConfig, Route, Success};
 use crate::cni::{Error, Version, code};
 
 impl Success {
-    /// Reads a result of any version we speak, by its own `cniVersion` or, where it has none, as
-    /// `assumed` (the version of the configuration). Code 6 names what is wrong with it.
+    /// Parses a result of any supported version: that of its `cniVersion` or, without one, `assumed`
+    /// (the version of the configuration). Errors have code 6.
     ///
-    /// Lenient where plugins are: `null` and an empty string are as good as absent, unknown fields
-    /// of the result and of `ips` are dropped, and fields that a later version brought are taken
-    /// when they are there.
+    /// It accepts what plugins print: `null` and an empty string count as absent, unknown fields of
+    /// the result and of `ips` are dropped, and fields of later versions are read.
     pub fn parse(value: &Value, assumed: Version) -> Result<Self, Error> {
         let result = Object::new(String::new(), value)?;
         let version = result_version(&result, assumed)?;
@@ -45,7 +44,7 @@ impl Success {
 }
 
 impl Dns {
-    /// Reads `dns`, of a result or of a configuration.
+    /// Parses `dns` of a result or of a configuration.
     pub(crate) fn parse(value: &Value) -> Result<Self, Error> {
         let dns = Object::new("dns".to_owned(), value)?;
         Ok(Self {
@@ -57,7 +56,7 @@ impl Dns {
     }
 }
 
-/// 0.3.0 has the result of 0.3.1; older ones have no list of addresses.
+/// 0.3.0 has the result of 0.3.1; older versions have no list of addresses.
 fn result_version(result: &Object<'_>, assumed: Version) -> Result<Version, Error> {
     match result.string("cniVersion")? {
         None => Ok(assumed),
@@ -93,7 +92,7 @@ fn parse_ip(ip: &Object<'_>, version: Version) -> Result<IpConfig, Error> {
     })?;
     if version < Version::V1_0_0 {
         let family = if address.addr().is_ipv4() { "4" } else { "6" };
-        if ip.string("version")?.is_some_and(|said| said != family) {
+        if ip.string("version")?.is_some_and(|stated| stated != family) {
             return Err(ip.wrong("version", "the family of its address"));
         }
     }
@@ -115,7 +114,7 @@ fn parse_route(route: &Object<'_>) -> Result<Route, Error> {
     })
 }
 
-/// `10.1.2.3/24`, host bits kept. No other notation, as in the spec's library.
+/// `10.1.2.3/24` with its host bits; no other notation, as in the spec's library.
 fn prefix(text: &str) -> Option<IpNet> {
     text.parse().ok()
 }
@@ -124,7 +123,7 @@ fn undecodable(what: impl Into<String>) -> Error {
     Error::new(code::DECODING, what)
 }
 
-/// A JSON object and where it stands.
+/// A JSON object and its place in the result.
 struct Object<'a> {
     place: String,
     fields: &'a Map<String, Value>,

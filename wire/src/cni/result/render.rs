@@ -1,4 +1,4 @@
-//! From a result to JSON.
+//! Renders a result as JSON.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,8 @@ use super::{Dns, Interface, IpConfig, Route, Success};
 use crate::cni::Version;
 
 impl Success {
-    /// The JSON for `version`, `cniVersion` included: `version` in each of `ips` before 1.0.0, no
-    /// `mtu` and no route attributes before 1.1.0. What is empty is left out.
+    /// The JSON for `version`, with `cniVersion`. Each of `ips` has `version` before 1.0.0; `mtu` and
+    /// route attributes are left out before 1.1.0, and empty fields always.
     pub fn render(&self, version: Version) -> Value {
         let mut json = Map::new();
         json.insert("cniVersion".into(), version.as_str().into());

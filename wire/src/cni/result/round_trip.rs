@@ -1,12 +1,12 @@
-//! Any result, through any version: what both can say survives.
+//! Property tests: a result survives any version as far as both versions have its fields.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::cni::Version;
 
-/// What a version can say of a result: the rest is lost on the way.
-fn as_said_in(version: Version, mut success: Success) -> Success {
+/// The result without the fields that a version lacks.
+fn reduced_to(version: Version, mut success: Success) -> Success {
     if version < Version::V1_1_0 {
         success
             .interfaces
@@ -112,18 +112,18 @@ fn results() -> impl Strategy<Value = Success> {
 
 proptest! {
     #[test]
-    fn a_result_reads_back_as_far_as_its_version_can_say_it(success in results()) {
+    fn result_parses_back_without_fields_its_version_lacks(success in results()) {
         for version in Version::ALL {
             let json = success.render(version);
             for assumed in Version::ALL {
                 let read = Success::parse(&json, assumed).unwrap();
-                prop_assert_eq!(read, as_said_in(version, success.clone()));
+                prop_assert_eq!(read, reduced_to(version, success.clone()));
             }
         }
     }
 
     #[test]
-    fn a_result_goes_through_any_version_without_changing_what_both_can_say(
+    fn result_through_another_version_keeps_common_fields(
         success in results()
     ) {
         for version in Version::ALL {

@@ -85,20 +85,20 @@ fn rendered(version: &str) -> Value {
 }
 
 #[test]
-fn each_version_is_rendered_as_its_spec_has_it() {
+fn result_is_rendered_as_each_spec_version_requires() {
     for version in Version::ALL {
         assert_eq!(example().render(version), rendered(version.as_str()));
     }
 }
 
 #[test]
-fn what_is_empty_is_left_out() {
+fn empty_fields_are_left_out() {
     let json = Success::default().render(Version::V1_0_0);
     assert_eq!(json, json!({"cniVersion": "1.0.0"}));
 }
 
 #[test]
-fn null_and_empty_text_are_as_good_as_absent() {
+fn null_and_empty_text_count_as_absent() {
     let json = json!({
         "cniVersion": "",
         "interfaces": [{"name": "br0", "mac": "", "sandbox": "", "mtu": null}],
@@ -120,13 +120,13 @@ fn null_and_empty_text_are_as_good_as_absent() {
 }
 
 #[test]
-fn results_of_0_3_0_are_those_of_0_3_1() {
+fn result_of_0_3_0_is_parsed_as_0_3_1() {
     let json = json!({"cniVersion": "0.3.0", "ips": [{"version": "4", "address": "10.1.0.5/16"}]});
     assert_eq!(Success::parse(&json, Version::V1_1_0).unwrap().ips.len(), 1);
 }
 
 #[test]
-fn a_route_is_kept_without_host_bits_and_with_what_else_was_said_of_it() {
+fn route_loses_host_bits_and_keeps_other_fields() {
     let json = json!({"routes": [{"dst": "10.1.2.3/16", "table": 7}]});
     let success = Success::parse(&json, Version::V1_1_0).unwrap();
     assert_eq!(success.routes[0].dst.to_string(), "10.1.0.0/16");
@@ -134,7 +134,7 @@ fn a_route_is_kept_without_host_bits_and_with_what_else_was_said_of_it() {
 }
 
 #[test]
-fn a_field_that_1_0_0_abolished_means_nothing_from_then_on() {
+fn ip_version_field_is_ignored_from_1_0_0_on() {
     let ip = |version: &str| json!({"cniVersion": version, "ips": [{"address": "10.1.0.5/16", "version": "6"}]});
     for (version, accepted) in [
         ("0.3.1", false),
@@ -148,7 +148,7 @@ fn a_field_that_1_0_0_abolished_means_nothing_from_then_on() {
 }
 
 #[test]
-fn what_is_wrong_with_a_result_is_named() {
+fn invalid_result_error_names_the_place() {
     let cases = [
         (json!([]), "not a JSON object"),
         (json!({"cniVersion": 1}), "cniVersion 1 is not a string"),
@@ -212,7 +212,7 @@ fn what_is_wrong_with_a_result_is_named() {
 }
 
 #[test]
-fn a_result_of_a_version_we_do_not_speak_is_code_1() {
+fn result_of_unsupported_version_is_code_1() {
     for version in ["0.2.0", "2.0.0"] {
         let error: Error =
             Success::parse(&json!({"cniVersion": version}), Version::LATEST).unwrap_err();

@@ -41,7 +41,7 @@ fn node(name: &str) -> NodeName {
 }
 
 #[test]
-fn both_sections_are_read_under_the_name_of_the_list() {
+fn conflist_name_applies_to_both_sections() {
     let conflist = Conflist::parse(FILE.as_bytes()).unwrap();
     assert_eq!(conflist.network(), "flatland");
     assert_eq!(conflist.ipam().network, "flatland");
@@ -51,7 +51,7 @@ fn both_sections_are_read_under_the_name_of_the_list() {
 }
 
 #[test]
-fn the_installed_copy_differs_only_in_the_node() {
+fn installed_copy_differs_only_in_the_node() {
     let addresses = ["192.168.1.20".parse().unwrap(), "fd99::20".parse().unwrap()];
     let copy = Conflist::parse(FILE.as_bytes())
         .unwrap()
@@ -71,7 +71,7 @@ fn the_installed_copy_differs_only_in_the_node() {
 }
 
 #[test]
-fn installing_is_stable_and_a_copy_can_be_read_and_installed_again() {
+fn installed_copy_can_be_installed_again_unchanged() {
     let addresses = ["192.168.1.20".parse().unwrap()];
     let conflist = Conflist::parse(FILE.as_bytes()).unwrap();
     let copy = conflist.with_node(&node("n1"), &addresses);
@@ -86,7 +86,7 @@ fn installing_is_stable_and_a_copy_can_be_read_and_installed_again() {
 }
 
 #[test]
-fn versions_that_are_left_out_are_not_offered_and_the_basic_one_stays() {
+fn removed_versions_are_gone_and_cni_version_stays() {
     let file = json!({
         "cniVersion": "1.0.0",
         "cniVersions": ["0.4.0", "1.0.0", "1.1.0"],
@@ -118,7 +118,7 @@ fn versions_that_are_left_out_are_not_offered_and_the_basic_one_stays() {
 }
 
 #[test]
-fn files_that_are_not_ours_are_refused_with_the_culprit() {
+fn invalid_conflist_error_names_the_culprit() {
     let entry = json!({"type": "flatland", "ipam": {"type": "flatland-ipam"}});
     let cases = [
         (with("/cniVersion", json!("-")), 1, "cniVersion is missing"),
@@ -182,20 +182,20 @@ fn files_that_are_not_ours_are_refused_with_the_culprit() {
 }
 
 #[test]
-fn versions_beside_the_first_are_taken_when_we_speak_them() {
+fn cni_versions_must_all_be_supported() {
     let text = with("/cniVersions", json!(["0.3.1", "0.4.0", "1.0.0", "1.1.0"]));
     assert!(Conflist::parse(&text).is_ok());
 }
 
 #[test]
-fn keys_of_other_plugins_and_of_the_list_are_none_of_our_business() {
+fn keys_of_list_and_other_plugins_are_not_checked() {
     for pointer in ["/plugins/1/whatever", "/whatever"] {
         assert!(Conflist::parse(&with(pointer, json!(1))).is_ok());
     }
 }
 
 #[test]
-fn messages_about_a_file_start_with_its_path() {
+fn conflist_file_errors_start_with_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("10-flatland.conflist");
     let error = Conflist::read(&path).unwrap_err();

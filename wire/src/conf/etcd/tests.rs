@@ -20,7 +20,7 @@ fn with(change: &Value) -> Value {
 }
 
 #[test]
-fn endpoints_alone_are_enough() {
+fn etcd_section_with_only_endpoints_is_valid() {
     for endpoint in [
         "https://10.0.0.1:2379",
         "http://127.0.0.1:2379",
@@ -60,7 +60,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn what_cannot_reach_etcd_is_refused_by_name() {
+fn invalid_etcd_values_are_refused_and_named() {
     let cases = [
         (
             json!({"endpoints": null}),
@@ -128,7 +128,7 @@ fn what_cannot_reach_etcd_is_refused_by_name() {
 }
 
 #[test]
-fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
+fn unknown_key_is_code_2_with_a_suggestion() {
     let error = EtcdConfig::parse(&with(&json!({"cafile": "/ca"}))).unwrap_err();
     assert_eq!(error.code, code::UNSUPPORTED_FIELD);
     assert_eq!(error.msg, "unknown key ipam.etcd.cafile: \"/ca\"");

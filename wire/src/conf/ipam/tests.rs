@@ -39,7 +39,7 @@ fn one_pod_cidr_is_enough() {
 }
 
 #[test]
-fn every_key_is_read_and_the_order_of_families_is_kept() {
+fn every_key_is_read_and_family_order_is_kept() {
     let ipam = IpamConfig::parse(&with(&json!({
         "podCIDRs": ["fd00:10:244::/56", "10.244.0.0/16"],
         "subnetLengths": [64, 26],
@@ -69,7 +69,7 @@ fn every_key_is_read_and_the_order_of_families_is_kept() {
 }
 
 #[test]
-fn subnets_are_24_and_80_long_unless_configured() {
+fn default_subnet_lengths_are_24_and_80() {
     let both = json!({"podCIDRs": ["fd00::/48", "10.0.0.0/8"]});
     assert_eq!(
         IpamConfig::parse(&with(&both)).unwrap().subnet_lengths,
@@ -78,7 +78,7 @@ fn subnets_are_24_and_80_long_unless_configured() {
 }
 
 #[test]
-fn pod_cidrs_where_no_pod_can_live_are_refused_by_name() {
+fn pod_cidr_in_reserved_range_is_refused() {
     let cases = [
         (json!("-"), "podCIDRs is missing in ipam"),
         (json!(null), "null is not a list"),
@@ -118,7 +118,7 @@ fn pod_cidrs_where_no_pod_can_live_are_refused_by_name() {
 }
 
 #[test]
-fn host_bits_are_answered_with_the_prefix_that_was_meant() {
+fn host_bits_error_suggests_the_prefix() {
     assert_eq!(
         refused(&json!({"podCIDRs": ["10.244.1.0/16"]})).details,
         "write 10.244.0.0/16"
@@ -126,7 +126,7 @@ fn host_bits_are_answered_with_the_prefix_that_was_meant() {
 }
 
 #[test]
-fn the_shared_and_the_reserved_ranges_are_taken_as_clouds_use_them_for_pods() {
+fn shared_and_class_e_ranges_are_accepted() {
     for pod_cidr in [
         "100.64.0.0/10",
         "240.0.0.0/8",
@@ -141,7 +141,7 @@ fn the_shared_and_the_reserved_ranges_are_taken_as_clouds_use_them_for_pods() {
 }
 
 #[test]
-fn a_subnet_length_lies_between_its_pod_cidr_and_four_addresses() {
+fn subnet_length_out_of_range_is_refused() {
     let cases = [
         ("10.244.0.0/16", 17, true),
         ("10.244.0.0/16", 30, true),
@@ -172,7 +172,7 @@ fn a_subnet_length_lies_between_its_pod_cidr_and_four_addresses() {
 }
 
 #[test]
-fn the_default_length_must_fit_too() {
+fn default_subnet_length_must_fit_the_pod_cidr() {
     let error = refused(&json!({"podCIDRs": ["10.244.0.0/24"]}));
     assert!(
         error
@@ -184,7 +184,7 @@ fn the_default_length_must_fit_too() {
 }
 
 #[test]
-fn a_pod_cidr_too_small_for_any_subnet_is_refused() {
+fn pod_cidr_too_small_for_subnets_is_refused() {
     for (pod_cidr, longest) in [
         ("10.0.0.0/30", 29),
         ("10.0.0.1/32", 29),
@@ -200,7 +200,7 @@ fn a_pod_cidr_too_small_for_any_subnet_is_refused() {
 }
 
 #[test]
-fn there_is_one_length_per_pod_cidr() {
+fn number_of_lengths_must_match_pod_cidrs() {
     let cases = [
         (json!([]), "has 0 entries, but podCIDRs has 1"),
         (json!([24, 80]), "has 2 entries, but podCIDRs has 1"),
@@ -218,7 +218,7 @@ fn there_is_one_length_per_pod_cidr() {
 }
 
 #[test]
-fn other_values_that_make_no_sense_are_refused_by_name() {
+fn other_invalid_values_are_refused_and_named() {
     let cases = [
         (json!({"nodeName": "N1"}), "ipam.nodeName: node name \"N1\""),
         (json!({"nodeName": 1}), "ipam.nodeName: 1 is not a string"),
@@ -283,7 +283,7 @@ fn other_values_that_make_no_sense_are_refused_by_name() {
 }
 
 #[test]
-fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
+fn unknown_key_is_code_2_with_a_suggestion() {
     let error = refused(&json!({"podCidr": ["10.0.0.0/8"]}));
     assert_eq!(error.code, code::UNSUPPORTED_FIELD);
     assert_eq!(error.msg, "unknown key ipam.podCidr: [\"10.0.0.0/8\"]");
@@ -292,7 +292,7 @@ fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
 }
 
 #[test]
-fn without_a_name_or_a_section_there_is_no_network() {
+fn missing_name_or_ipam_section_is_refused() {
     let cases = [
         (json!({"ipam": {}}), "\"name\""),
         (json!({"name": "a/b", "ipam": {}}), "a/b"),

@@ -23,7 +23,7 @@ fn with(change: &Value) -> Value {
 }
 
 #[test]
-fn the_ipam_plugin_is_found_in_an_entry_that_is_wrong_otherwise() {
+fn ipam_type_is_read_from_an_invalid_entry() {
     let entry = json!({ "type": "flatland", "mtu": "big", "typo": 1, "ipam": { "type": "x" } });
     assert!(PluginConfig::parse(&entry).is_err());
     assert_eq!(ipam_of(&entry).unwrap(), "x");
@@ -76,7 +76,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn what_to_do_about_other_segments_is_one_of_two_words() {
+fn cross_subnet_is_report_or_gateway() {
     for wrong in [json!("router"), json!(""), json!(true), json!("Gateway")] {
         let error = PluginConfig::parse(&with(&json!({"crossSubnet": wrong}))).unwrap_err();
         assert_eq!(error.code, code::INVALID_CONFIG, "{wrong}");
@@ -86,7 +86,7 @@ fn what_to_do_about_other_segments_is_one_of_two_words() {
 }
 
 #[test]
-fn only_settings_of_the_pods_interface_are_taken() {
+fn sysctl_outside_the_pod_interface_is_refused() {
     for (name, value) in [
         ("net.ipv4.ip_forward", json!("1")),
         ("net.ipv4.conf.all.rp_filter", json!("1")),
@@ -104,7 +104,7 @@ fn only_settings_of_the_pods_interface_are_taken() {
 }
 
 #[test]
-fn keys_of_the_spec_and_of_runtimes_are_known() {
+fn keys_of_spec_and_runtimes_are_accepted() {
     let config = with(&json!({
         "args": {"cni": {"ips": ["10.1.1.1"]}},
         "capabilities": {"mac": true},
@@ -121,7 +121,7 @@ fn keys_of_the_spec_and_of_runtimes_are_known() {
 }
 
 #[test]
-fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
+fn unknown_key_is_code_2_with_a_suggestion() {
     for (key, advice) in [
         ("ipMasqs", "did you mean \"ipMasq\"?"),
         ("MTU", "did you mean \"mtu\"?"),
@@ -136,7 +136,7 @@ fn an_unknown_key_is_code_2_with_its_value_and_the_one_that_was_meant() {
 }
 
 #[test]
-fn an_mtu_is_the_uplinks_or_one_that_the_families_can_live_with() {
+fn mtu_below_the_minimum_of_a_family_is_refused() {
     let only_v4 = json!({"type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"]});
     let other = json!({"type": "host-local"});
     let both = with(&json!({}))["ipam"].clone();
@@ -171,7 +171,7 @@ fn an_mtu_is_the_uplinks_or_one_that_the_families_can_live_with() {
 }
 
 #[test]
-fn values_that_make_no_sense_are_refused_by_name() {
+fn invalid_values_are_refused_and_named() {
     let cases = [
         (
             json!({"ipMasq": "yes"}),

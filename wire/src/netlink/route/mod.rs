@@ -1,4 +1,4 @@
-//! Routes of the main table.
+//! Routes: how they are added, replaced, deleted and looked up.
 
 mod read;
 
@@ -16,47 +16,46 @@ use rtnetlink::packet_route::route::{
 /// The number of the local table (`RT_TABLE_LOCAL` in include/uapi/linux/rtnetlink.h).
 const LOCAL_TABLE: u32 = 255;
 
-/// What a route does with a packet.
+/// The type of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RouteKind {
-    /// Sends it on.
+    /// Forwards packets.
     Unicast,
-    /// Refuses it, and tells the sender so.
+    /// Rejects packets with an ICMP error.
     Unreachable,
-    /// Delivers it to this host. Belongs into the local table and is only ever added: listings are
-    /// of the main table.
+    /// Delivers packets to this host. It belongs to the local table and is only ever added: listings
+    /// are of the main table.
     Local,
-    /// Sends it to one of several next hops. Only ever listed, with the first next hop.
+    /// Forwards to one of several next hops. Only ever listed, with the first next hop.
     Multipath,
-    /// Something else that Flatland never asks for (blackhole, local, an encapsulation, a scope
-    /// other than the natural one). Only ever listed.
+    /// A type that Flatland never adds (blackhole, local, an encapsulation, an unusual scope). Only
+    /// ever listed.
     Other,
 }
 
 /// A route of the main table.
 ///
-/// A listed route equals the one that was added: what the kernel fills in by itself (the scope,
-/// IPv6's default metric, `dev lo` of an unreachable IPv6 route) is left out again. The scope is
-/// no choice: `link` where nothing but a device is given, as iproute2 does.
+/// A listed route equals the one that was added: values that the kernel fills in (the scope, IPv6's
+/// default metric, `dev lo` of an unreachable IPv6 route) are removed again. The scope follows from
+/// the rest: `link` if there is only a device, as in iproute2.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Route {
-    /// Where to.
+    /// The destination.
     pub dst: IpNet,
-    /// What happens to a packet.
+    /// Its type.
     pub kind: RouteKind,
-    /// The next hop; for an IPv4 destination it may be an IPv6 one (RFC 5549).
+    /// The next hop; an IPv4 destination may have an IPv6 next hop (RFC 5549).
     pub via: Option<IpAddr>,
-    /// Index of the link. A route that is to be compared with listed ones must name it: the kernel
-    /// fills it in.
+    /// Index of the link. To compare a route with listed ones, set it: the kernel fills it in.
     pub dev: Option<u32>,
-    /// The source address of this host's own packets.
+    /// The source address of this host's own packets that take the route.
     pub src: Option<IpAddr>,
-    /// Who installed it (`rtm_protocol`), [`crate::ROUTE_PROTOCOL`] for ours.
+    /// The program that added it (`rtm_protocol`); [`crate::ROUTE_PROTOCOL`] for ours.
     pub protocol: u8,
-    /// Which of several routes to one prefix wins, the smallest. `None` is the kernel's default, 0
-    /// for IPv4 and 1024 for IPv6, and never written as a number.
+    /// Among routes to the same prefix the smallest metric wins. `None` is the kernel's default (0 for
+    /// IPv4, 1024 for IPv6), which is never written as a number.
     pub metric: Option<u32>,
-    /// Takes the next hop to be on the link, whatever the addresses say.
+    /// Treats the next hop as directly reachable on the link, whatever its address.
     pub onlink: bool,
 }
 
@@ -68,7 +67,7 @@ pub struct RouteFilter {
 }
 
 impl Route {
-    /// A route with our protocol number and nothing but a destination, to be filled in.
+    /// A route with our protocol number, a destination and a type; the rest is unset.
     pub fn new(dst: IpNet, kind: RouteKind) -> Self {
         Self {
             dst,
@@ -140,8 +139,8 @@ impl Route {
         attributes.extend(self.src.map(|src| RouteAttribute::PrefSource(src.into())));
     }
 
-    /// As [`Route::message`], for deleting. A route we would never add is found by its prefix,
-    /// metric and protocol, whatever else it says.
+    /// As [`Route::message`], for deletion. A route of a type that we never add is selected by its
+    /// prefix, metric and protocol only.
     pub(super) fn delete_message(&self) -> RouteMessage {
         let mut message = self.message();
         if matches!(self.kind, RouteKind::Multipath | RouteKind::Other) {
@@ -151,12 +150,12 @@ impl Route {
     }
 }
 
-/// The route of a link that multicasts of IPv6 come in by, for deleting.
+/// The IPv6 multicast route of a link, for deletion.
 pub(super) fn multicast(link: u32) -> RouteMessage {
     let prefix = IpNet::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0).into(), 8);
     let route = Route {
         dev: Some(link),
-        // Whatever it is: kernels before 5.11 say that it was made at boot.
+        // Any protocol: kernels before 5.11 give it RTPROT_BOOT.
         protocol: RouteProtocol::Unspec.into(),
         ..Route::new(prefix, RouteKind::Unicast)
     };
@@ -202,8 +201,8 @@ impl fmt::Display for Route {
 }
 
 impl RouteFilter {
-    /// Asks for the routes of both families. The kernel filters by table and protocol where it
-    /// checks strictly; an older one returns everything.
+    /// Requests the routes of both families. The kernel filters by table and protocol if it has strict
+    /// checks; an older one returns all routes.
     pub(super) fn message(self) -> RouteMessage {
         let mut message = RouteMessage::default();
         message.header.table = RouteHeader::RT_TABLE_MAIN;
@@ -219,14 +218,14 @@ impl RouteFilter {
     }
 }
 
-/// Asks for the routes of a table, of both families.
+/// Requests the routes of a table, of both families.
 pub(super) fn query(table: u32) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.attributes.push(RouteAttribute::Table(table));
     message
 }
 
-/// Asks which route a packet to `dst` would take.
+/// Looks up the route of a packet to `dst`.
 pub(super) fn lookup_message(dst: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = family(dst);
@@ -237,8 +236,8 @@ pub(super) fn lookup_message(dst: IpAddr) -> RouteMessage {
     message
 }
 
-/// Asks for the entry of the tables itself that a packet to `dst` would meet: for an address of this
-/// host, the one of the local table, which names the link that has it.
+/// Looks up the table entry that a packet to `dst` matches (`RTM_F_FIB_MATCH`). For an address of this
+/// host that is the entry of the local table, which names the link that has the address.
 pub(super) fn match_exactly(dst: IpAddr) -> RouteMessage {
     let mut message = lookup_message(dst);
     message.header.flags = RouteFlags::FibMatch;

@@ -1,4 +1,4 @@
-//! Reading routes as the kernel lists them.
+//! Parsing routes from the kernel.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,11 +13,11 @@ use rtnetlink::packet_route::route::{
 use super::{Route, RouteKind};
 use crate::netlink::attributes::readable;
 
-/// The metric the kernel gives an IPv6 route that asks for none (`IP6_RT_PRIO_USER`).
+/// The metric that the kernel gives an IPv6 route without one (`IP6_RT_PRIO_USER`).
 const IPV6_DEFAULT_METRIC: u32 = 1024;
 
 impl Route {
-    /// A route as listed; `None` for what is not an IPv4 or IPv6 route of the main table.
+    /// A route as listed; `None` if it is not an IPv4 or IPv6 route of the main table.
     pub(in crate::netlink) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         Self::parse_of(RouteHeader::RT_TABLE_MAIN.into(), payload)
     }
@@ -36,7 +36,7 @@ impl Route {
         Ok((table == wanted).then_some(route))
     }
 
-    /// The answer to a [`lookup_message`]: its scope and table say nothing.
+    /// The reply to a [`lookup_message`]; its scope and table have no meaning.
     pub(in crate::netlink) fn parse_lookup(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         Ok(Self::parse_any(payload)?.map(|(route, ..)| route))
     }
@@ -98,7 +98,7 @@ impl Route {
         }
     }
 
-    /// Leaves out what the kernel filled in by itself.
+    /// Removes the values that the kernel fills in by itself.
     fn leave_out_defaults(&mut self) {
         let default_metric = if self.dst.addr().is_ipv4() {
             0

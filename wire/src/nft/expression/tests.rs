@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_is_written_is_read_again() {
+fn expression_parses_back_to_itself() {
     for expression in [
         Expression::Meta(6),
         Expression::Header {
@@ -39,7 +39,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn what_is_not_quite_ours_is_something_else() {
+fn expression_with_unknown_attributes_is_other() {
     let none = Attributes::default;
     let data = none().bytes(VALUE, &[1]);
     let jump = none().nest(VERDICT, &none().number(CODE, 0xffff_fffd));

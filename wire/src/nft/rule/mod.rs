@@ -1,4 +1,4 @@
-//! Rules, as a person would write them.
+//! nftables rules made of terms, and their translation to kernel expressions.
 
 mod text;
 
@@ -22,91 +22,92 @@ const TRANSPORT: u32 = 16;
 const ICMPV6: u8 = 58;
 
 /// `NFT_FIB_RESULT_OIF`; `NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT`.
-const FIB_LINK: u32 = 1;
-const FIB_SOURCE_BY_ITS_LINK: u32 = 1 | 8 | 32;
+const FIB_OIF: u32 = 1;
+const FIB_SADDR_IIF_PRESENT: u32 = 1 | 8 | 32;
 
 /// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
 const FULLY_RANDOM: u32 = 16;
 
-/// A rule: what it is about, term by term, and what it does about it.
+/// A rule: conditions and actions, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The terms.
     pub terms: Vec<Term>,
-    /// What is said of it in listings; up to 127 bytes.
+    /// Its comment in listings; up to 127 bytes.
     pub comment: Option<String>,
 }
 
 /// A condition or an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
-    /// The packet comes or goes through a link whose name begins so.
+    /// The packet comes in or goes out through a link whose name begins with `prefix`.
     Link {
-        /// Which of the two.
+        /// Incoming or outgoing link.
         way: Direction,
-        /// What the name begins with.
+        /// The start of the name.
         prefix: String,
-        /// Whether it has to, or must not.
+        /// Whether it must, or must not.
         is: bool,
     },
     /// An address of the packet is in a prefix.
     Prefix {
-        /// Which of the two.
+        /// Source or destination.
         end: AddressField,
         /// The prefix.
         prefix: IpNet,
     },
     /// An address of the packet is in a set.
     Member {
-        /// Which of the two.
+        /// Source or destination.
         end: AddressField,
-        /// What kind of addresses the set holds.
+        /// The version of the addresses in the set.
         version: Version,
         /// The set's name.
         set: String,
-        /// Whether it has to be in there, or must not.
+        /// Whether it must be a member, or must not.
         is: bool,
     },
-    /// The packet is an ICMP message for IPv6 of this type.
+    /// The packet is an `ICMPv6` message of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.
-    Of(Version),
-    /// The way back to the packet's source is the link it came from, or is not.
-    WayBack {
-        /// Whether it has to be, or must not.
+    IpVersion(Version),
+    /// The route back to the packet's source is through the link that the packet came from, or is not
+    /// (reverse path filter).
+    ReversePath {
+        /// Whether it must be, or must not.
         is: bool,
     },
-    /// No more than so many packets a second, of all that come to this term.
+    /// Limits the packets a second that pass this term.
     Limit {
-        /// How many in the long run.
+        /// Packets a second in the long run.
         rate: u64,
-        /// How many at once.
+        /// Packets at once.
         burst: u32,
     },
-    /// Counts.
+    /// Counts packets and bytes.
     Counter,
-    /// Gives the packet this node's own source address, and a source port that nobody can guess
-    /// and that no other connection is likely to be given at the same time.
+    /// Masquerades: sets this node's address as the source, and a random source port, which cannot be
+    /// guessed and is unlikely to collide with another new connection.
     Masquerade,
-    /// Decides.
+    /// Ends the rule with a verdict.
     Verdict(Verdict),
 }
 
-/// Where a packet passes through a link.
+/// The direction of a packet through a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Where it came in.
+    /// Incoming.
     In,
-    /// Where it goes out.
+    /// Outgoing.
     Out,
 }
 
 /// One of a packet's addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressField {
-    /// Where it is from.
+    /// The source address.
     Source,
-    /// Where it is to go.
+    /// The destination address.
     Destination,
 }
 
@@ -128,14 +129,15 @@ impl Rule {
         }
     }
 
-    /// As the kernel has it, in a table of that family.
+    /// Its kernel expressions, in a table of that family.
     pub fn expressions(&self, family: Family) -> Vec<Expression> {
-        // A table of both versions sees packets of either.
-        let mut asked = family != Family::Inet;
+        // A table of family inet sees packets of both versions: check it before the first term that
+        // depends on the version.
+        let mut is_version_checked = family != Family::Inet;
         let mut all = Vec::new();
         for term in &self.terms {
-            if let (Some(version), false) = (term.version(), asked) {
-                asked = true;
+            if let (Some(version), false) = (term.version(), is_version_checked) {
+                is_version_checked = true;
                 let protocol = match version {
                     Version::V4 => Family::Ip,
                     Version::V6 => Family::Ip6,
@@ -150,14 +152,14 @@ impl Rule {
 }
 
 impl Term {
-    /// "Who has this address?", one of the two messages that make the receiver remember the sender
-    /// (RFC 4861).
+    /// Neighbour solicitation: one of the two messages that update the receiver's neighbour table (RFC
+    /// 4861).
     pub const NEIGHBOUR_SOLICITATION: u8 = 135;
-    /// "I have".
+    /// Neighbour advertisement.
     pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
-    /// "I am a router": one of the two messages that change the receiver's routes (RFC 4861).
+    /// Router advertisement: one of the two messages that change the receiver's routes (RFC 4861).
     pub const ROUTER_ADVERTISEMENT: u8 = 134;
-    /// "Another router is better".
+    /// Redirect.
     pub const REDIRECT: u8 = 137;
 
     /// A source address in that prefix.
@@ -175,7 +177,7 @@ impl Term {
     fn version(&self) -> Option<Version> {
         match self {
             Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
-            Self::Member { version, .. } | Self::Of(version) => Some(*version),
+            Self::Member { version, .. } | Self::IpVersion(version) => Some(*version),
             Self::Icmpv6(_) => Some(Version::V6),
             _ => None,
         }
@@ -217,12 +219,12 @@ impl Term {
                 },
                 compare(true, vec![*kind]),
             ]),
-            // Its rule asks for it before the first term that is about one version.
-            Self::Of(_) => {}
-            Self::WayBack { is } => {
-                let (result, flags) = (FIB_LINK, FIB_SOURCE_BY_ITS_LINK);
+            // `Rule::expressions` has added the check.
+            Self::IpVersion(_) => {}
+            Self::ReversePath { is } => {
+                let (result, flags) = (FIB_OIF, FIB_SADDR_IIF_PRESENT);
                 all.push(Expression::Fib { result, flags });
-                // A whole register, although it is about yes and no: as nft compares it.
+                // nft compares a whole register, although the value is a boolean.
                 all.push(compare(true, u32::from(*is).to_ne_bytes().to_vec()));
             }
             Self::Limit { rate, burst } => {

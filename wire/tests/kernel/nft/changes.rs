@@ -20,7 +20,7 @@ fn element(address: &str) -> Element {
 }
 
 #[test]
-fn elements_come_and_go_one_by_one() {
+fn elements_are_added_and_removed_singly() {
     let mut socket = socket(&netns());
     socket
         .apply(&everything().replace_commands(), None)
@@ -49,7 +49,7 @@ fn elements_come_and_go_one_by_one() {
 }
 
 #[test]
-fn a_transaction_that_fails_changes_nothing_and_names_the_command() {
+fn failed_transaction_changes_nothing_and_names_command() {
     let mut socket = socket(&netns());
     let mut table = everything();
     table.chains[1].rules.insert(
@@ -69,7 +69,7 @@ fn a_transaction_that_fails_changes_nothing_and_names_the_command() {
 }
 
 #[test]
-fn a_transaction_for_a_generation_that_is_over_changes_nothing() {
+fn transaction_of_old_generation_changes_nothing() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     let generation = socket.generation().unwrap();
@@ -89,7 +89,7 @@ fn a_transaction_for_a_generation_that_is_over_changes_nothing() {
 }
 
 #[test]
-fn rules_are_added_to_and_deleted_from_a_chain_of_somebody_elses() {
+fn rules_of_a_foreign_chain_are_added_and_deleted() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     nft(
@@ -140,7 +140,7 @@ fn rules_are_added_to_and_deleted_from_a_chain_of_somebody_elses() {
 }
 
 #[test]
-fn a_comment_is_found_however_the_rule_was_made() {
+fn comment_of_nft_and_iptables_rules_is_found() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     let iptables = |words: &[&str]| {
@@ -214,7 +214,7 @@ fn news(monitor: &mut Monitor) -> Vec<String> {
 }
 
 #[test]
-fn changes_are_told_with_their_table_their_chain_and_who_made_them() {
+fn change_event_has_table_chain_and_program() {
     let namespace = netns();
     let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
     assert_eq!(news(&mut monitor), [""; 0]);
@@ -242,7 +242,7 @@ fn changes_are_told_with_their_table_their_chain_and_who_made_them() {
 }
 
 #[test]
-fn what_an_ignored_socket_changes_is_not_told_and_what_others_do_is() {
+fn changes_of_ignored_socket_are_skipped() {
     let namespace = netns();
     let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
     let mut socket = socket(&namespace);
