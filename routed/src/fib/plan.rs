@@ -43,6 +43,17 @@ pub(crate) enum RouteChange {
     Remove(Route),
 }
 
+impl PlanStep {
+    /// The route that the step makes, or the one that it removes.
+    pub(crate) fn route(&self) -> &Route {
+        match &self.change {
+            RouteChange::Add(route)
+            | RouteChange::Replace { new: route, .. }
+            | RouteChange::Remove(route) => route,
+        }
+    }
+}
+
 /// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
 /// the plugin's: they name a single address, which is not the gateway's, and have no gateway.
 pub(crate) fn is_ours(route: &Route) -> bool {

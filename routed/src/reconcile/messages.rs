@@ -8,7 +8,7 @@ use wire::node::NodeName;
 use crate::fib::ApplyError;
 use crate::fib::plan::{PlanStep, RouteChange};
 use crate::kernel::Link;
-use crate::log::LineKind;
+use crate::log::{Line, LineKind};
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 
@@ -32,10 +32,10 @@ impl<K> Reconciler<K> {
     }
 
     /// The same in words.
-    pub(super) fn success(&self, step: &PlanStep, outcome: LineKind) -> String {
+    pub(super) fn success(&self, step: &PlanStep, outcome: LineKind) -> Line {
         let peer = self.rib.owner(&step.dst);
         let line = |route| route_line(route, peer, &self.local_node.links);
-        match (&step.change, outcome) {
+        let text = match (&step.change, outcome) {
             (RouteChange::Add(new), LineKind::Restored) => {
                 format!("{} put back: it was gone", line(new))
             }
@@ -56,7 +56,16 @@ impl<K> Reconciler<K> {
                 Some(_) => format!("{} withdrawn", line(old)),
                 None => format!("{} withdrawn: this node needs none", line(old)),
             },
-        }
+        };
+        self.line(step, outcome, text)
+    }
+
+    fn line(&self, step: &PlanStep, kind: LineKind, text: String) -> Line {
+        let route = self.way(step.route());
+        Line::new(kind, text)
+            .peer(self.rib.owner(&step.dst))
+            .subnet(step.dst)
+            .route(route.trim_start())
     }
 
     fn way(&self, route: &Route) -> String {
@@ -69,12 +78,11 @@ impl<K> Reconciler<K> {
     }
 
     /// What did not.
-    pub(super) fn failure(&self, step: &PlanStep, why: &ApplyError) -> String {
-        let (RouteChange::Add(route)
-        | RouteChange::Replace { new: route, .. }
-        | RouteChange::Remove(route)) = &step.change;
-        let peer = self.rib.owner(&step.dst);
-        failure_line(route, peer, why, &self.local_node.links)
+    pub(super) fn failure(&self, step: &PlanStep, why: &ApplyError) -> Line {
+        let (peer, links) = (self.rib.owner(&step.dst), &self.local_node.links);
+        let text = failure_line(step.route(), peer, why, links);
+        let line = self.line(step, LineKind::Failed, text);
+        line.error(reason(why, links))
     }
 }
 
@@ -120,17 +128,24 @@ pub(crate) fn failure_line(
     why: &ApplyError,
     links: &[Link],
 ) -> String {
-    let wanted = route_line(wanted, peer, links);
+    let (wanted, reason) = (route_line(wanted, peer, links), reason(why, links));
     match why {
-        ApplyError::Refused(text) => format!("{wanted}: {text}; trying again"),
+        ApplyError::Refused(_) => format!("{wanted}: {reason}; trying again"),
+        ApplyError::Conflict(_) => format!("{wanted}: {reason}"),
+    }
+}
+
+fn reason(why: &ApplyError, links: &[Link]) -> String {
+    match why {
+        ApplyError::Refused(text) => text.clone(),
         ApplyError::Conflict(foreign) => {
             let kind = match foreign.kind {
                 RouteKind::Unreachable => " unreachable",
                 _ => "",
             };
             format!(
-                "{wanted}: conflict with a route that somebody else made: {}{kind}{} proto {}; it \
-                 is left alone, remove it to let this one in",
+                "conflict with a route that somebody else made: {}{kind}{} proto {}; it is left \
+                 alone, remove it to let this one in",
                 foreign.dst,
                 way(foreign, links),
                 protocol(foreign.protocol)

@@ -12,7 +12,7 @@ use super::Reconciler;
 use crate::fib;
 use crate::fib::plan::{self, RouteChange};
 use crate::kernel::Kernel;
-use crate::log::{LineKind, Lines};
+use crate::log::{Line, LineKind, Lines};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
 use crate::rib::Refused;
@@ -103,7 +103,10 @@ impl<K: Kernel> Reconciler<K> {
                 None => {
                     lines.add(LineKind::Restored, || {
                         let pod = route.dst.addr();
-                        format!("route to pod {pod} put back: it was gone, or its source address")
+                        let text = format!(
+                            "route to pod {pod} put back: it was gone, or its source address"
+                        );
+                        Line::new(LineKind::Restored, text).pod(pod)
                     });
                     self.pods.insert(route.dst, route);
                 }
@@ -113,7 +116,11 @@ impl<K: Kernel> Reconciler<K> {
                         error.errno(),
                         Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
                     ) => {}
-                Some(error) => lines.add(LineKind::Failed, || error.to_string()),
+                Some(error) => lines.add(LineKind::Failed, || {
+                    Line::new(LineKind::Failed, error.to_string())
+                        .pod(route.dst.addr())
+                        .error(error)
+                }),
             }
         }
         Ok(())

@@ -26,10 +26,12 @@ impl IgnoredRecords {
         if total == 0 {
             *self = Self::default();
         }
-        let line = |text: String| Line::new(LineKind::Ignored, text);
         if self.named + news.len() <= MOST_NAMED {
             self.named += news.len();
-            let each = |(key, why): &Ignored| line(format!("ignored {key} in the registry: {why}"));
+            let each = |(key, why): &Ignored| {
+                let text = format!("ignored {key} in the registry: {why}");
+                Line::new(LineKind::Ignored, text).key(key).error(why)
+            };
             return news.iter().map(each).collect();
         }
         self.named = MOST_NAMED;
@@ -40,7 +42,7 @@ impl IgnoredRecords {
                     "{total} records in the registry are ignored, among them {key}: {why}; \
                      further ones are told of when there are ten times as many"
                 );
-                vec![line(text)]
+                vec![Line::new(LineKind::Ignored, text)]
             }
             _ => Vec::new(),
         }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use crate::log::{LineKind, Lines};
+use crate::log::{Line, LineKind, Lines};
 use crate::rib::Rib;
 use crate::rib::local_node::LocalView;
 use crate::rib::verdict::{ClaimVerdict, Explained, Refusal};
+use crate::text::list;
 
 /// Claims that get no route for a new reason, by whom they are.
 pub(crate) type Refused = BTreeMap<NodeName, Vec<IpNet>>;
@@ -30,7 +31,10 @@ impl Rib {
                         refusal,
                         here,
                     };
-                    explained.to_string()
+                    Line::new(LineKind::Refused, explained.to_string())
+                        .peer(Some(peer))
+                        .subnet(list(&subnets))
+                        .error(refusal.name())
                 });
             }
         }
