@@ -5,10 +5,10 @@ use std::io;
 use std::thread;
 
 /// The stack, in bytes. A debug build takes more than a quarter of it.
-const STACK: usize = 1024 * 1024;
+const STACK_SIZE: usize = 1024 * 1024;
 
 /// Runs what `work` makes on a thread that ends with the program.
-pub(crate) fn run<F: Future>(
+pub(crate) fn spawn<F: Future>(
     name: &str,
     work: impl FnOnce() -> F + Send + 'static,
 ) -> io::Result<()> {
@@ -17,5 +17,5 @@ pub(crate) fn run<F: Future>(
         .build()?;
     let run = move || drop(runtime.block_on(async { work().await }));
     let thread = thread::Builder::new().name(name.to_owned());
-    thread.stack_size(STACK).spawn(run).map(drop)
+    thread.stack_size(STACK_SIZE).spawn(run).map(drop)
 }

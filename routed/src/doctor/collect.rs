@@ -101,7 +101,7 @@ fn routes(kernel: &mut Netlink, links: &[Link]) -> Result<Vec<(IpNet, String)>, 
         let text = format!(
             "{}{way} proto {}",
             route.dst,
-            messages::protocol(route.protocol)
+            messages::protocol_name(route.protocol)
         );
         all.insert(route.dst, text);
     }

@@ -259,7 +259,7 @@ impl Context<'_> {
         Ok(NextHop {
             address,
             link: link.as_ref().map_or_else(
-                || messages::name_of(dev, self.links),
+                || messages::link_name(dev, self.links),
                 |link| link.name.clone(),
             ),
             state: link.map(|link| (link.up, link.running)),

@@ -104,7 +104,7 @@ impl State {
         self.host_ends.contains(&dev) || links.any(|link| link.index == dev && link.up)
     }
 
-    fn listen(&mut self) -> Result<(), Error> {
+    fn fail_if_due(&mut self) -> Result<(), Error> {
         if self.failures == 0 {
             return Ok(());
         }
@@ -116,9 +116,9 @@ impl State {
         })
     }
 
-    fn carry_out(&mut self, request: &Request) -> Result<(), Errno> {
+    fn apply_one(&mut self, request: &Request) -> Result<(), Errno> {
         let occupied = |new: &Route, routes: &[Route]| {
-            routes.iter().position(|route| plan::same_place(route, new))
+            routes.iter().position(|route| plan::same_key(route, new))
         };
         match request {
             Request::AddRoute(new) | Request::ReplaceRoute(new) => {
@@ -144,13 +144,13 @@ impl State {
 impl Kernel for FakeKernel {
     fn links(&mut self) -> Result<Vec<Link>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         Ok(state.links.clone())
     }
 
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         state.listings += usize::from(protocol.is_some());
         let wanted = |route: &&Route| protocol.is_none_or(|protocol| protocol == route.protocol);
         Ok(state.routes.iter().filter(wanted).cloned().collect())
@@ -158,16 +158,16 @@ impl Kernel for FakeKernel {
 
     fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         Ok(state.routes.iter().find(|route| route.dst == dst).cloned())
     }
 
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         let mut failures = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            if let Err(errno) = state.carry_out(request) {
+            if let Err(errno) = state.apply_one(request) {
                 let request = request.to_string();
                 failures.push(Error::Refused {
                     index,

@@ -14,7 +14,7 @@ use crate::fib::plan::{Actual, PlanStep, RouteChange};
 use crate::kernel::Kernel;
 
 /// As many routes are asked for one by one before all of them are listed.
-const FEW: usize = 32;
+const MAX_SINGLE_LOOKUPS: usize = 32;
 
 /// The routes with our protocol number.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub(crate) fn list_own(kernel: &mut impl Kernel) -> Result<Listing, Error> {
         if plan::is_to_pod(&route) {
             listing.pods.insert(route.dst, route);
         } else if plan::is_ours(&route) {
-            plan::of(&mut listing.ours, route.dst).push(route);
+            plan::routes_mut(&mut listing.ours, route.dst).push(route);
         }
     }
     Ok(listing)
@@ -74,7 +74,7 @@ pub(crate) fn apply(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Ap
             None => applied.done.push(step),
             Some(error) if is_gone_already(&step, &error) => applied.done.push(step),
             Some(error) => {
-                let why = why_refused(kernel, &mut foreign, &step, &error)?;
+                let why = apply_error(kernel, &mut foreign, &step, &error)?;
                 applied.failed.push((step, why));
             }
         }
@@ -87,7 +87,7 @@ pub(crate) fn apply(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Ap
 /// route append`), ours is deleted by name instead and the new one added only if the place is then
 /// free.
 fn protect_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, Error> {
-    let doubtful = maybe_foreign(kernel, &steps)?;
+    let doubtful = maybe_foreign_dsts(kernel, &steps)?;
     if doubtful.is_empty() {
         return Ok(steps);
     }
@@ -115,7 +115,10 @@ fn protect_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec
 
 /// The destinations of replaces that may hit somebody else's route. A few are asked for one by
 /// one, so that a peer that moves costs no listing.
-fn maybe_foreign(kernel: &mut impl Kernel, steps: &[PlanStep]) -> Result<BTreeSet<IpNet>, Error> {
+fn maybe_foreign_dsts(
+    kernel: &mut impl Kernel,
+    steps: &[PlanStep],
+) -> Result<BTreeSet<IpNet>, Error> {
     let replaced = |step: &PlanStep| match &step.change {
         RouteChange::Replace { old, .. } => Some(old.clone()),
         _ => None,
@@ -123,7 +126,8 @@ fn maybe_foreign(kernel: &mut impl Kernel, steps: &[PlanStep]) -> Result<BTreeSe
     let replaced: Vec<Route> = steps.iter().filter_map(replaced).collect();
     let mut doubtful = BTreeSet::new();
     for old in &replaced {
-        let is_sure = replaced.len() <= FEW && kernel.route_for(old.dst)?.as_ref() == Some(old);
+        let is_sure = replaced.len() <= MAX_SINGLE_LOOKUPS
+            && kernel.route_for(old.dst)?.as_ref() == Some(old);
         if !is_sure || is_shared(old) {
             doubtful.insert(old.dst);
         }
@@ -144,7 +148,7 @@ fn foreign(kernel: &mut impl Kernel) -> Result<Vec<Route>, Error> {
 }
 
 fn occupant<'a>(foreign: &'a [Route], wanted: &Route) -> Option<&'a Route> {
-    foreign.iter().find(|route| plan::same_place(route, wanted))
+    foreign.iter().find(|route| plan::same_key(route, wanted))
 }
 
 /// A route over a link that went, went with it.
@@ -153,7 +157,7 @@ fn is_gone_already(step: &PlanStep, error: &Error) -> bool {
         && matches!(error.errno(), Some(Errno::ESRCH | Errno::ENODEV))
 }
 
-fn why_refused(
+fn apply_error(
     kernel: &mut impl Kernel,
     known: &mut Option<Vec<Route>>,
     step: &PlanStep,
@@ -161,7 +165,7 @@ fn why_refused(
 ) -> Result<ApplyError, Error> {
     if let (RouteChange::Add(wanted), Some(Errno::EEXIST)) = (&step.change, error.errno()) {
         let first = kernel.route_for(step.dst)?;
-        let is_foreign = |it: &Route| plan::same_place(it, wanted) && !plan::is_ours(it);
+        let is_foreign = |it: &Route| plan::same_key(it, wanted) && !plan::is_ours(it);
         if let Some(route) = first.filter(is_foreign) {
             return Ok(ApplyError::Conflict(route));
         }

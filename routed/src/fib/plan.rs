@@ -145,7 +145,7 @@ fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<PlanStep> {
         return there.iter().map(remove).collect();
     };
     let wanted = route(dst, *path);
-    let in_place = there.iter().position(|route| same_place(route, &wanted));
+    let in_place = there.iter().position(|route| same_key(route, &wanted));
     let mut steps = Vec::new();
     match in_place.map(|index| &there[index]) {
         None => steps.push(add(wanted)),
@@ -162,7 +162,7 @@ fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<PlanStep> {
 
 /// Notes in `actual` that a step was taken.
 pub(crate) fn record(actual: &mut Actual, step: &PlanStep) {
-    let routes = of(actual, step.dst);
+    let routes = routes_mut(actual, step.dst);
     match &step.change {
         RouteChange::Add(new) => routes.push(new.clone()),
         RouteChange::Replace { old, new } => {
@@ -177,7 +177,7 @@ pub(crate) fn record(actual: &mut Actual, step: &PlanStep) {
 }
 
 /// The routes to `dst`, to be changed. There is rarely more than one.
-pub(crate) fn of(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
+pub(crate) fn routes_mut(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
     actual.entry(dst).or_insert_with(|| Vec::with_capacity(1))
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn remove(old: &Route) -> PlanStep {
 
 /// Whether two routes have the same place in the kernel's table: only one of them can be made with
 /// `NLM_F_EXCL`, and each replaces the other.
-pub(crate) fn same_place(a: &Route, b: &Route) -> bool {
+pub(crate) fn same_key(a: &Route, b: &Route) -> bool {
     a.dst == b.dst && a.metric == b.metric
 }
 

@@ -29,7 +29,7 @@ impl ForeignChains {
     }
 
     /// Whether a change there matters.
-    pub(super) fn is_concerned(&self, family: Family, table: &str) -> bool {
+    pub(super) fn is_affected(&self, family: Family, table: &str) -> bool {
         let mut tables = self.tables.iter();
         tables.any(|known| known.family == family && known.name == table)
     }
@@ -44,7 +44,7 @@ impl ForeignChains {
         let chains = socket.base_chains()?;
         let mut tables = BTreeSet::new();
         let mut advice = BTreeMap::new();
-        for chain in chains.iter().filter(|chain| forward::is_others(chain)) {
+        for chain in chains.iter().filter(|chain| forward::is_foreign(chain)) {
             tables.insert(chain.table.clone());
             let rules = socket.rules(&chain.table, None)?;
             if let Some(text) = forward::advice(chain, &rules, &self.pod_cidrs) {

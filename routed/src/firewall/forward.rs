@@ -20,7 +20,7 @@ const TABLE: &str = "filter";
 pub(super) const CHAIN: &str = "FORWARD";
 
 /// The table of iptables for that version.
-pub(super) fn iptables(version: Version) -> TableId {
+pub(super) fn iptables_table(version: Version) -> TableId {
     let family = match version {
         Version::V4 => Family::Ip,
         Version::V6 => Family::Ip6,
@@ -29,8 +29,8 @@ pub(super) fn iptables(version: Version) -> TableId {
 }
 
 /// Whether that is a chain of iptables for what is forwarded.
-pub(super) fn is_iptables(table: &TableId, chain: &str) -> bool {
-    let known = [Version::V4, Version::V6].map(iptables);
+pub(super) fn is_iptables_chain(table: &TableId, chain: &str) -> bool {
+    let known = [Version::V4, Version::V6].map(iptables_table);
     known.contains(table) && chain == CHAIN
 }
 
@@ -115,12 +115,12 @@ fn drops_everything(rule: &FoundRule) -> bool {
 
 /// Whether it is a chain for what is forwarded, neither ours nor of iptables, that may drop pods'
 /// packets.
-pub(super) fn is_others(chain: &BaseChain) -> bool {
+pub(super) fn is_foreign(chain: &BaseChain) -> bool {
     let sees_pods = matches!(chain.table.family, Family::Ip | Family::Ip6 | Family::Inet);
     sees_pods
         && chain.hook.number == Hook::FORWARD
         && chain.table != spoof_guard::table()
-        && !is_iptables(&chain.table, &chain.name)
+        && !is_iptables_chain(&chain.table, &chain.name)
 }
 
 /// What to tell whoever keeps a chain that drops what none of its rules mentions, unless the rules

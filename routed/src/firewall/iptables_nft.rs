@@ -27,7 +27,7 @@ impl IptablesNft {
         let mut chains: Vec<NftChain> = Vec::new();
         for cidr in pod_cidrs {
             chains.push(NftChain {
-                table: forward::iptables(Version::of(cidr.network())),
+                table: forward::iptables_table(Version::of(cidr.network())),
                 accepts: false,
             });
         }
@@ -38,7 +38,7 @@ impl IptablesNft {
     }
 
     /// Whether a change there, in that chain or of the whole table, matters.
-    pub(super) fn is_concerned(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
+    pub(super) fn is_affected(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
         let is_in = |chain: &NftChain| chain.table.family == family && chain.table.name == table;
         chain.is_none_or(|chain| chain == CHAIN) && self.chains.iter().any(is_in)
     }

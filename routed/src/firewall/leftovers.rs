@@ -22,7 +22,7 @@ pub(crate) enum FirewallLeftover {
         commands: Vec<Command>,
     },
     /// Rules of ours in a chain that iptables keeps without nftables.
-    Legacy(iptables_legacy::Rules),
+    Legacy(iptables_legacy::LegacyRules),
 }
 
 impl fmt::Display for FirewallLeftover {
@@ -74,7 +74,7 @@ pub(crate) fn leftovers() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error>
     if socket.table(&own)?.0.is_some() {
         found.push(FirewallLeftover::Table(own));
     }
-    for table in [Version::V4, Version::V6].map(forward::iptables) {
+    for table in [Version::V4, Version::V6].map(forward::iptables_table) {
         let chain = socket.base_chain(&table, CHAIN)?;
         let Some(chain) = chain.filter(|chain| chain.hook.number == Hook::FORWARD) else {
             continue;

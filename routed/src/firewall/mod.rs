@@ -43,34 +43,34 @@ use crate::log::OnChange;
 /// The least time from the end of one pass to the start of the next, and how many times as long as
 /// a pass took the rest after it is: a flood of changes never costs more than a fifth of a
 /// processor.
-const BREATH: Duration = Duration::from_millis(10);
-const REST: u32 = 4;
+const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
+const COOLDOWN_FACTOR: u32 = 4;
 
 /// Between tries of what failed.
-const PAUSES: Backoff = Backoff {
+const RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(200),
     most: Duration::from_secs(10),
 };
 
 /// A firewall that is loaded anew drops everything for a moment. Who keeps it is told of what is
 /// left after so long.
-const CALM: Duration = Duration::from_secs(2);
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The packet filter of this node.
 #[derive(Debug)]
 pub(crate) struct Firewall {
     socket: Option<Socket>,
-    own: OwnTable,
-    iptables: IptablesNft,
-    others: ForeignChains,
-    legacy: IptablesLegacy,
+    own_table: OwnTable,
+    iptables_nft: IptablesNft,
+    foreign_chains: ForeignChains,
+    iptables_legacy: IptablesLegacy,
     /// Whether the chains of iptables have to be looked at.
     is_iptables_dirty: bool,
     /// When to look at other chains for what is forwarded, if there is a reason.
-    others_at: Option<Instant>,
-    rested_at: Instant,
+    survey_at: Option<Instant>,
+    next_pass_at: Instant,
     failed_passes: u32,
-    trouble: OnChange,
+    last_error: OnChange,
 }
 
 impl Firewall {
@@ -79,45 +79,45 @@ impl Firewall {
         let now = Instant::now();
         Self {
             socket: None,
-            iptables: IptablesNft::new(&policy.pod_cidrs),
-            others: ForeignChains::new(&policy.pod_cidrs),
-            legacy: IptablesLegacy::new(&policy.pod_cidrs, now),
-            own: OwnTable::new(policy),
+            iptables_nft: IptablesNft::new(&policy.pod_cidrs),
+            foreign_chains: ForeignChains::new(&policy.pod_cidrs),
+            iptables_legacy: IptablesLegacy::new(&policy.pod_cidrs, now),
+            own_table: OwnTable::new(policy),
             is_iptables_dirty: true,
-            others_at: Some(now),
-            rested_at: now,
+            survey_at: Some(now),
+            next_pass_at: now,
             failed_passes: 0,
-            trouble: OnChange::default(),
+            last_error: OnChange::default(),
         }
     }
 
     /// Whether pods can be served: what they need of the packet filter was in place, or they need
     /// nothing of it.
     pub(crate) fn is_ready(&self) -> bool {
-        self.own.is_ready()
+        self.own_table.is_ready()
     }
 
     /// What is wrong with it, in words.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
-        let own = self.trouble.current().into_iter();
-        own.chain(self.legacy.troubles())
-            .chain(self.others.advice())
+        let own = self.last_error.current().into_iter();
+        own.chain(self.iptables_legacy.troubles())
+            .chain(self.foreign_chains.advice())
     }
 
     /// This node owns these subnets.
     pub(crate) fn set_owned(&mut self, subnets: &[IpNet]) {
-        self.own.set_owned(subnets);
+        self.own_table.set_owned(subnets);
     }
 
     /// The registry was seen whole, with these addresses of nodes. Unless it `is_believed`, those
     /// that were known before stay besides.
     pub(crate) fn nodes(&mut self, addresses: impl Iterator<Item = IpAddr>, is_believed: bool) {
-        self.own.nodes().reset(addresses, is_believed);
+        self.own_table.nodes().reset(addresses, is_believed);
     }
 
     /// Some nodes' records changed: all addresses they had, and all they have.
     pub(crate) fn nodes_changed(&mut self, had: &[IpAddr], have: &[IpAddr], is_believed: bool) {
-        self.own.nodes().change(had, have, is_believed);
+        self.own_table.nodes().change(had, have, is_believed);
     }
 
     /// Lets `monitor` pass over what this changes.
@@ -137,15 +137,15 @@ impl Firewall {
                 is_base,
             } => {
                 if OwnTable::is_own_table(family, table) {
-                    self.own.changed_externally();
+                    self.own_table.changed_externally();
                     return;
                 }
-                self.is_iptables_dirty |= self.iptables.is_concerned(family, table, chain);
-                if is_base || self.others.is_concerned(family, table) {
-                    self.others_at.get_or_insert(Instant::now() + CALM);
+                self.is_iptables_dirty |= self.iptables_nft.is_affected(family, table, chain);
+                if is_base || self.foreign_chains.is_affected(family, table) {
+                    self.survey_at.get_or_insert(Instant::now() + SETTLE_TIME);
                 }
             }
-            RulesetChange::Committed { program } => self.own.note_changed_by(program),
+            RulesetChange::Committed { program } => self.own_table.note_changed_by(program),
             RulesetChange::Lost => self.recheck_all(),
         }
     }
@@ -153,34 +153,34 @@ impl Firewall {
     /// Looks at everything again in the next pass, whatever was heard.
     pub(crate) fn resync(&mut self) {
         self.recheck_all();
-        self.own.reset_warnings();
+        self.own_table.reset_warnings();
     }
 
     fn recheck_all(&mut self) {
-        self.own.changed_externally();
+        self.own_table.changed_externally();
         self.is_iptables_dirty = true;
-        self.others_at = Some(Instant::now());
+        self.survey_at = Some(Instant::now());
     }
 
     /// When to work next, if nothing happens before.
     pub(crate) fn wake_at(&self) -> Instant {
-        let look_at = self.legacy.look_at();
+        let look_at = self.iptables_legacy.check_at();
         let pass_at = self.pass_at();
         pass_at.map_or(look_at, |pass_at| pass_at.min(look_at))
     }
 
     /// When the next pass is due, if there is a reason for one.
     fn pass_at(&self) -> Option<Instant> {
-        if self.is_iptables_dirty || self.own.is_dirty() {
-            return Some(self.rested_at);
+        if self.is_iptables_dirty || self.own_table.is_dirty() {
+            return Some(self.next_pass_at);
         }
-        self.others_at.map(|calm| calm.max(self.rested_at))
+        self.survey_at.map(|calm| calm.max(self.next_pass_at))
     }
 
     /// Does what is due.
     pub(crate) fn run_due(&mut self, now: Instant) {
-        if now >= self.legacy.look_at() {
-            self.legacy.read_rules(now);
+        if now >= self.iptables_legacy.check_at() {
+            self.iptables_legacy.check(now);
         }
         if self.pass_at().is_none_or(|pass_at| now < pass_at) {
             return;
@@ -189,16 +189,17 @@ impl Firewall {
         match self.pass(now) {
             Ok(()) => {
                 self.failed_passes = 0;
-                self.trouble.clear();
-                self.rested_at = now + BREATH.max(started.elapsed() * REST);
+                self.last_error.clear();
+                self.next_pass_at =
+                    now + MIN_PASS_INTERVAL.max(started.elapsed() * COOLDOWN_FACTOR);
             }
             // Somebody else was faster.
-            Err(Error::Interrupted { .. }) => self.rested_at = now + BREATH,
+            Err(Error::Interrupted { .. }) => self.next_pass_at = now + MIN_PASS_INTERVAL,
             Err(why) => {
                 self.failed_passes += 1;
-                self.rested_at = now + PAUSES.pause(self.failed_passes);
+                self.next_pass_at = now + RETRY_BACKOFF.pause(self.failed_passes);
                 let text = self.explain(&why);
-                if self.trouble.changed(&text) {
+                if self.last_error.changed(&text) {
                     error!("{text}");
                 }
             }
@@ -212,7 +213,7 @@ impl Firewall {
             None => Socket::open()?,
         };
         let outcomes = [
-            self.own.reconcile(&mut socket),
+            self.own_table.reconcile(&mut socket),
             self.reconcile_iptables(&mut socket),
             self.survey_foreign_chains(&mut socket, now),
         ];
@@ -225,16 +226,16 @@ impl Firewall {
 
     fn reconcile_iptables(&mut self, socket: &mut Socket) -> Result<(), Error> {
         if self.is_iptables_dirty {
-            self.iptables.reconcile(socket)?;
+            self.iptables_nft.reconcile(socket)?;
             self.is_iptables_dirty = false;
         }
         Ok(())
     }
 
     fn survey_foreign_chains(&mut self, socket: &mut Socket, now: Instant) -> Result<(), Error> {
-        if self.others_at.is_some_and(|at| at <= now) {
-            self.others.survey_chains(socket)?;
-            self.others_at = None;
+        if self.survey_at.is_some_and(|at| at <= now) {
+            self.foreign_chains.survey_chains(socket)?;
+            self.survey_at = None;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ pub(crate) struct NodeSets {
     counts: BTreeMap<IpAddr, u32>,
     /// Addresses that the registry does not show, kept as long as it is not believed.
     held: BTreeSet<IpAddr>,
-    touched: BTreeSet<IpAddr>,
+    changed: BTreeSet<IpAddr>,
     /// Whether the registry was seen.
     is_known: bool,
 }
@@ -29,7 +29,7 @@ impl NodeSets {
         self.is_known = true;
         let before: BTreeSet<IpAddr> = self.all().collect();
         self.counts.clear();
-        for address in addresses.filter(is_of_a_node) {
+        for address in addresses.filter(can_be_node_address) {
             *self.counts.entry(address).or_default() += 1;
         }
         self.held.clear();
@@ -38,14 +38,14 @@ impl NodeSets {
             self.held = missing.copied().collect();
         }
         let after: BTreeSet<IpAddr> = self.all().collect();
-        self.touched.extend(before.symmetric_difference(&after));
+        self.changed.extend(before.symmetric_difference(&after));
     }
 
     /// Some records changed: all addresses they had, and all they have.
     pub(crate) fn change(&mut self, had: &[IpAddr], have: &[IpAddr], is_believed: bool) {
-        for address in have.iter().filter(|it| is_of_a_node(it)) {
+        for address in have.iter().filter(|it| can_be_node_address(it)) {
             *self.counts.entry(*address).or_default() += 1;
-            self.touched.insert(*address);
+            self.changed.insert(*address);
         }
         for address in had {
             let Some(count) = self.counts.get_mut(address) else {
@@ -54,7 +54,7 @@ impl NodeSets {
             *count -= 1;
             if *count == 0 {
                 self.counts.remove(address);
-                self.touched.insert(*address);
+                self.changed.insert(*address);
                 if !is_believed {
                     self.held.insert(*address);
                 }
@@ -69,12 +69,12 @@ impl NodeSets {
 
     /// Whether anything changed.
     pub(crate) fn has_changes(&self) -> bool {
-        !self.touched.is_empty()
+        !self.changed.is_empty()
     }
 
     /// What came and what went since the last call.
     pub(crate) fn take_changes(&mut self) -> (Vec<IpAddr>, Vec<IpAddr>) {
-        let touched = mem::take(&mut self.touched);
+        let touched = mem::take(&mut self.changed);
         touched
             .into_iter()
             .partition(|it| self.counts.contains_key(it) || self.held.contains(it))
@@ -82,7 +82,7 @@ impl NodeSets {
 }
 
 /// Whether pods may send to it as to a node. A record that says otherwise is not believed.
-fn is_of_a_node(address: &IpAddr) -> bool {
+fn can_be_node_address(address: &IpAddr) -> bool {
     let is_link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),

@@ -16,7 +16,7 @@ use crate::log::OnChange;
 /// What is wanted of the table, and what is known of the kernel's.
 #[derive(Debug)]
 pub(super) struct OwnTable {
-    policy: FirewallConfig,
+    config: FirewallConfig,
     owned: Vec<IpNet>,
     nodes: NodeSets,
     /// Whether it has to be compared as a whole.
@@ -24,27 +24,27 @@ pub(super) struct OwnTable {
     /// Whether it was in the kernel as it should be, ever.
     is_in_place: bool,
     /// Whether somebody may have changed it, and what program if that is known.
-    meddled: Option<String>,
-    meddling: OnChange,
+    changed_by: Option<String>,
+    last_warning: OnChange,
 }
 
 impl OwnTable {
     /// Nothing is known yet.
     pub(super) fn new(policy: FirewallConfig) -> Self {
         Self {
-            policy,
+            config: policy,
             owned: Vec::new(),
             nodes: NodeSets::default(),
             is_dirty: true,
             is_in_place: false,
-            meddled: None,
-            meddling: OnChange::default(),
+            changed_by: None,
+            last_warning: OnChange::default(),
         }
     }
 
     /// Whether pods have of it what they need.
     pub(super) fn is_ready(&self) -> bool {
-        self.is_in_place || !self.policy.masquerade
+        self.is_in_place || !self.config.masquerade
     }
 
     /// Whether the kernel's is not, or may not be, what is wanted.
@@ -74,12 +74,12 @@ impl OwnTable {
     /// Somebody changed it, or may have.
     pub(super) fn changed_externally(&mut self) {
         self.is_dirty = true;
-        self.meddled.get_or_insert_default();
+        self.changed_by.get_or_insert_default();
     }
 
     /// Who made the changes that were heard of.
     pub(super) fn note_changed_by(&mut self, program: &str) {
-        let unknown = self.meddled.as_mut().filter(|known| known.is_empty());
+        let unknown = self.changed_by.as_mut().filter(|known| known.is_empty());
         if let Some(culprit) = unknown {
             program.clone_into(culprit);
         }
@@ -87,7 +87,7 @@ impl OwnTable {
 
     /// Whatever was said of others may be said again.
     pub(super) fn reset_warnings(&mut self) {
-        self.meddling.clear();
+        self.last_warning.clear();
     }
 
     /// Makes the kernel's what is wanted. A join costs one element, whatever else there is.
@@ -98,7 +98,7 @@ impl OwnTable {
             self.nodes.take_changes();
         } else if self.nodes.has_changes() {
             let (came, went) = self.nodes.take_changes();
-            let commands = repair::node_commands(&self.policy, &came, &went);
+            let commands = repair::node_commands(&self.config, &came, &went);
             if let Err(why) = socket.apply(&commands, None) {
                 // Whatever is in there, it is not what it was taken for.
                 self.is_dirty = true;
@@ -114,26 +114,26 @@ impl OwnTable {
             self.nodes.adopt(found.iter().flat_map(node_addresses));
         }
         let nodes: Vec<IpAddr> = self.nodes.all().collect();
-        let wanted = ruleset::ruleset(&self.policy, &self.owned, &nodes);
+        let wanted = ruleset::ruleset(&self.config, &self.owned, &nodes);
         let commands = repair::repair(&wanted, found.as_ref());
         socket.apply(&commands, Some(generation))?;
         let table = &wanted.id;
         if !self.is_in_place {
             let state = if commands.is_empty() { "is" } else { "was put" };
-            info!("table {table} {state} in place, {}", self.policy.words());
-        } else if let Some(program) = self.meddled.as_deref().filter(|_| !commands.is_empty()) {
+            info!("table {table} {state} in place, {}", self.config.summary());
+        } else if let Some(program) = self.changed_by.as_deref().filter(|_| !commands.is_empty()) {
             let program = if program.is_empty() {
                 "somebody"
             } else {
                 program
             };
             let text = format!("table {table} was changed by {program}: put right");
-            if self.meddling.changed(&text) {
+            if self.last_warning.changed(&text) {
                 warn!("{text}");
             }
         }
         self.is_in_place = true;
-        self.meddled = None;
+        self.changed_by = None;
         Ok(())
     }
 }
@@ -141,6 +141,6 @@ impl OwnTable {
 /// The addresses of nodes in a table that an earlier daemon left.
 fn node_addresses(image: &TableListing) -> impl Iterator<Item = IpAddr> {
     let versions = [Version::V4, Version::V6].into_iter();
-    let sets = versions.filter_map(|version| image.sets.get(ruleset::nodes(version)));
+    let sets = versions.filter_map(|version| image.sets.get(ruleset::node_set_name(version)));
     sets.flat_map(|set| set.elements.iter().map(|element| element.address))
 }

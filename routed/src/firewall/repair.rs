@@ -9,7 +9,7 @@ use wire::spoof_guard;
 use super::ruleset::{self, FirewallConfig};
 
 /// As many elements are sent in one command.
-const PORTION: usize = 1_000;
+const MAX_ELEMENTS_PER_COMMAND: usize = 1_000;
 
 /// The commands, for one transaction. Where only addresses of nodes differ they are put right one
 /// by one; everything else takes a new table, in the old one's place.
@@ -58,24 +58,28 @@ pub(super) fn node_commands(
             let fits = |address: &&IpAddr| Version::of(**address) == version;
             addresses.iter().filter(fits).map(element).collect()
         };
-        let set = ruleset::nodes(version);
+        let set = ruleset::node_set_name(version);
         elements(&spoof_guard::table(), set, &fitting(came), &fitting(went))
     };
-    let versions = policy.masqueraded().into_iter();
+    let versions = policy.masqueraded_versions().into_iter();
     versions.flat_map(of_version).collect()
 }
 
 fn elements(table: &TableId, set: &str, missing: &[Element], excess: &[Element]) -> Vec<Command> {
-    let add = missing.chunks(PORTION).map(|portion| Command::AddElements {
-        table: table.clone(),
-        set: set.to_owned(),
-        elements: portion.to_vec(),
-    });
-    let remove = excess.chunks(PORTION).map(|portion| Command::DelElements {
-        table: table.clone(),
-        set: set.to_owned(),
-        elements: portion.to_vec(),
-    });
+    let add = missing
+        .chunks(MAX_ELEMENTS_PER_COMMAND)
+        .map(|portion| Command::AddElements {
+            table: table.clone(),
+            set: set.to_owned(),
+            elements: portion.to_vec(),
+        });
+    let remove = excess
+        .chunks(MAX_ELEMENTS_PER_COMMAND)
+        .map(|portion| Command::DelElements {
+            table: table.clone(),
+            set: set.to_owned(),
+            elements: portion.to_vec(),
+        });
     add.chain(remove).collect()
 }
 

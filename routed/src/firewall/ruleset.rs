@@ -8,7 +8,7 @@ use wire::nft::{AddressField, Chain, Direction, Hook, Rule, Set, Table, Term, Ve
 use wire::spoof_guard;
 
 /// What the names of the pods' interfaces on the node begin with (`wire::pod_link::host_interface`).
-const PODS: &str = "flat";
+const POD_INTERFACE_PREFIX: &str = "flat";
 
 /// Where pods go under their own address whatever the conflist says: link-local and multicast
 /// addresses (RFC 3927, RFC 5771, RFC 4291), which no router passes on.
@@ -18,7 +18,7 @@ const NEVER_OUTSIDE: [&str; 4] = ["169.254.0.0/16", "224.0.0.0/4", "fe80::/10", 
 /// and at once. Each makes the kernel remember one more neighbour; it forgets those of the last five
 /// seconds on no account (`neigh_forced_gc`), refuses new ones beyond 1,024 and begins to forget at
 /// 512. So many never come near that, and a guest sends one or two a minute.
-const SOLICITATIONS: Term = Term::Limit {
+const SOLICITATION_LIMIT: Term = Term::Limit {
     rate: 50,
     burst: 100,
 };
@@ -36,7 +36,7 @@ pub(crate) struct FirewallConfig {
 
 impl FirewallConfig {
     /// The versions of which packets are masqueraded.
-    pub(super) fn masqueraded(&self) -> Vec<Version> {
+    pub(super) fn masqueraded_versions(&self) -> Vec<Version> {
         let has_pods = |version: &Version| {
             let mut cidrs = self.pod_cidrs.iter();
             cidrs.any(|cidr| Version::of(cidr.network()) == *version)
@@ -48,7 +48,7 @@ impl FirewallConfig {
     }
 
     /// What becomes of pods' packets, in words.
-    pub(super) fn words(&self) -> &'static str {
+    pub(super) fn summary(&self) -> &'static str {
         if self.masquerade {
             "pods are masqueraded to the outside"
         } else {
@@ -58,7 +58,7 @@ impl FirewallConfig {
 }
 
 /// The name of the set of the nodes' addresses.
-pub(crate) fn nodes(version: Version) -> &'static str {
+pub(crate) fn node_set_name(version: Version) -> &'static str {
     match version {
         Version::V4 => "nodes4",
         Version::V6 => "nodes6",
@@ -78,7 +78,7 @@ pub(crate) fn ruleset(
         sets: Vec::new(),
         chains: vec![spoof_guard()],
     };
-    let versions = policy.masqueraded();
+    let versions = policy.masqueraded_versions();
     for version in &versions {
         let sets = sets(policy, owned, node_addresses, *version);
         table.sets.extend(sets);
@@ -109,7 +109,7 @@ fn spoof_guard() -> Chain {
         let solicits = Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION);
         let advertises = Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT);
         rules.extend([
-            Rule::new([link_local.clone(), solicits, SOLICITATIONS, accept()]),
+            Rule::new([link_local.clone(), solicits, SOLICITATION_LIMIT, accept()]),
             Rule::new([link_local.clone(), advertises, accept()]),
             // The node has no route back to such an address, so that nothing else has a use.
             dropped(link_local).comment("only neighbour discovery, in measure"),
@@ -141,7 +141,11 @@ fn sets(
     [
         Set::of_prefixes(own, version, owned),
         Set::of_prefixes(direct, version, all_direct),
-        Set::of_addresses(nodes(version), version, node_addresses.iter().copied()),
+        Set::of_addresses(
+            node_set_name(version),
+            version,
+            node_addresses.iter().copied(),
+        ),
     ]
 }
 
@@ -162,7 +166,7 @@ fn to_outside(versions: &[Version]) -> Chain {
         rules.push(Rule::new([
             member(AddressField::Source, own, true),
             member(AddressField::Destination, direct, false),
-            member(AddressField::Destination, nodes(version), false),
+            member(AddressField::Destination, node_set_name(version), false),
             Term::Masquerade,
         ]));
     }
@@ -181,7 +185,7 @@ fn names(version: Version) -> [&'static str; 2] {
 }
 
 fn link(way: Direction, is: bool) -> Term {
-    let prefix = PODS.to_owned();
+    let prefix = POD_INTERFACE_PREFIX.to_owned();
     Term::Link { way, prefix, is }
 }
 

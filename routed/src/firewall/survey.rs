@@ -24,7 +24,7 @@ pub(crate) struct BlockingChain {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// Every chain that drops.
-    pub(crate) walls: Vec<BlockingChain>,
+    pub(crate) blocking_chains: Vec<BlockingChain>,
     /// Which chains could not be looked at, and why.
     pub(crate) hidden: Vec<String>,
     /// Whether our guard against forged addresses is there.
@@ -36,28 +36,28 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     let mut socket = Socket::open()?;
     let mut walls = Vec::new();
     for version in [Version::V4, Version::V6] {
-        walls.extend(of_iptables(&mut socket, version, pod_cidrs)?);
+        walls.extend(iptables_chain(&mut socket, version, pod_cidrs)?);
     }
-    walls.extend(of_others(&mut socket, pod_cidrs)?);
-    let (dropping, hidden) = iptables_legacy::dropping(pod_cidrs);
+    walls.extend(foreign_chains(&mut socket, pod_cidrs)?);
+    let (dropping, hidden) = iptables_legacy::dropping_chains(pod_cidrs);
     walls.extend(dropping.into_iter().map(|found| BlockingChain {
         chain: format!("{CHAIN} of {}", found.program),
         passes: found.passes,
         fix: by_routed(&found.fix),
     }));
     Ok(Survey {
-        walls,
+        blocking_chains: walls,
         hidden,
         is_guarded: spoof_guard::is_installed()?,
     })
 }
 
-fn of_iptables(
+fn iptables_chain(
     socket: &mut Socket,
     version: Version,
     pod_cidrs: &[IpNet],
 ) -> Result<Option<BlockingChain>, Error> {
-    let table = forward::iptables(version);
+    let table = forward::iptables_table(version);
     let Some(chain) = socket.base_chain(&table, CHAIN)? else {
         return Ok(None);
     };
@@ -80,10 +80,10 @@ fn of_iptables(
     }))
 }
 
-fn of_others(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<BlockingChain>, Error> {
+fn foreign_chains(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<BlockingChain>, Error> {
     let mut walls = Vec::new();
     for chain in socket.base_chains()? {
-        if !forward::is_others(&chain) {
+        if !forward::is_foreign(&chain) {
             continue;
         }
         let rules = socket.rules(&chain.table, None)?;

@@ -12,7 +12,7 @@ pub(crate) struct Dirty {
     /// The links and their addresses.
     pub(crate) links: bool,
     /// The routes of others, where they are ways to peers.
-    pub(crate) detours: bool,
+    pub(crate) cross_subnet: bool,
     /// The kernel's routes, all of them.
     pub(crate) routes: bool,
     /// The claims, and the routes to what is claimed.
@@ -26,7 +26,7 @@ impl Dirty {
     pub(crate) const fn nothing() -> Self {
         Self {
             links: false,
-            detours: false,
+            cross_subnet: false,
             routes: false,
             claims: Scope::Only(BTreeSet::new()),
             pods: BTreeSet::new(),
@@ -37,7 +37,7 @@ impl Dirty {
     pub(crate) const fn everything() -> Self {
         Self {
             links: true,
-            detours: true,
+            cross_subnet: true,
             routes: true,
             claims: Scope::All,
             pods: BTreeSet::new(),
@@ -48,12 +48,12 @@ impl Dirty {
     pub(crate) fn is_nothing(&self) -> bool {
         let nothing_claimed = matches!(&self.claims, Scope::Only(some) if some.is_empty());
         let nothing_lost = self.pods.is_empty();
-        !(self.links || self.detours || self.routes) && nothing_claimed && nothing_lost
+        !(self.links || self.cross_subnet || self.routes) && nothing_claimed && nothing_lost
     }
 
     /// Whether so much has that the work grows with the number of peers.
     pub(crate) fn is_all(&self) -> bool {
-        self.links || self.detours || self.routes || self.claims == Scope::All
+        self.links || self.cross_subnet || self.routes || self.claims == Scope::All
     }
 
     /// These claims have, too.
@@ -68,7 +68,7 @@ impl Dirty {
     /// So has what a pass that failed was to look at.
     pub(crate) fn merge_failed(&mut self, failed: Self) {
         self.links |= failed.links;
-        self.detours |= failed.detours;
+        self.cross_subnet |= failed.cross_subnet;
         self.routes = true;
         self.add(failed.claims);
         self.pods.extend(failed.pods);

@@ -98,7 +98,7 @@ impl<K: Kernel> Reconciler<K> {
 
     /// A route of somebody else's may have left the place of ours, and may be a way to peers.
     fn foreign_changed(&mut self, route: &Route) {
-        self.dirty.detours |= self.local_node.cross_subnet.is_some();
+        self.dirty.cross_subnet |= self.local_node.cross_subnet.is_some();
         if self.is_known(route) {
             self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
         }
@@ -110,7 +110,7 @@ impl<K: Kernel> Reconciler<K> {
             // All are listed anyway.
             return;
         }
-        let routes = plan::of(&mut self.actual, route.dst);
+        let routes = plan::routes_mut(&mut self.actual, route.dst);
         let before = self.before.entry(route.dst);
         before.or_insert_with(|| routes.clone());
         edit(routes, route);

@@ -15,7 +15,7 @@ use crate::kernel::Netlink;
 
 /// An address that was allocated so many seconds ago has its route: ADD makes it, and would fail if
 /// it were there before.
-const IN_THE_MAKING: u64 = 10;
+const ADD_GRACE_SECONDS: u64 = 10;
 
 /// The addresses of the pods of `network` on this node, each with the index of its host end.
 pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u32)>, String> {
@@ -29,7 +29,7 @@ pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u
     }
     let links = kernel.with(Socket::links).map_err(|why| why.to_string())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(attached(
+    Ok(attached_pods(
         &held,
         &links,
         network,
@@ -38,7 +38,7 @@ pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u
 }
 
 /// Those of `held` whose host ends are among `links`, up, and say that they are theirs.
-fn attached(
+fn attached_pods(
     held: &[(IpAddr, Allocation)],
     links: &[Link],
     network: &str,
@@ -54,7 +54,8 @@ fn attached(
         let is_its = link.alias.as_deref() == Some(&*format!("{network} {attachment}"));
         (link.up && is_its).then_some(link.index)
     };
-    let is_made = |allocation: &Allocation| now.saturating_sub(allocation.since) >= IN_THE_MAKING;
+    let is_made =
+        |allocation: &Allocation| now.saturating_sub(allocation.since) >= ADD_GRACE_SECONDS;
     held.iter()
         .filter(|(_, allocation)| is_made(allocation))
         .filter_map(|(address, allocation)| Some((*address, host_end(allocation)?)))
@@ -111,7 +112,12 @@ mod tests {
             ("it is on its way in", 1_001, vec![host_end()], vec![]),
             ("a clock that was set back", 2_000, vec![host_end()], vec![]),
         ] {
-            let found = attached(&[held(since)], &links, "flatland", 1_000 + IN_THE_MAKING);
+            let found = attached_pods(
+                &[held(since)],
+                &links,
+                "flatland",
+                1_000 + ADD_GRACE_SECONDS,
+            );
             assert_eq!(found, expected, "{case}");
         }
     }

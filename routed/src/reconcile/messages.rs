@@ -14,7 +14,7 @@ use crate::rib::guest_gateway::GATEWAY;
 
 impl<K> Reconciler<K> {
     /// What a step that was taken came to.
-    pub(super) fn outcome(&self, step: &PlanStep) -> LineKind {
+    pub(super) fn line_kind(&self, step: &PlanStep) -> LineKind {
         let was_there = |route| {
             let before = self.before.get(&step.dst);
             before.is_some_and(|all| all.contains(route))
@@ -32,7 +32,7 @@ impl<K> Reconciler<K> {
     }
 
     /// The same in words.
-    pub(super) fn success(&self, step: &PlanStep, outcome: LineKind) -> Line {
+    pub(super) fn success_line(&self, step: &PlanStep, outcome: LineKind) -> Line {
         let peer = self.rib.owner(&step.dst);
         let line = |route| route_line(route, peer, &self.local_node.links);
         let text = match (&step.change, outcome) {
@@ -41,10 +41,14 @@ impl<K> Reconciler<K> {
             }
             (RouteChange::Add(new), _) => format!("{} added", line(new)),
             (RouteChange::Replace { old, new }, LineKind::Restored) => {
-                format!("{} put back: somebody made it{}", line(new), self.way(old))
+                format!(
+                    "{} put back: somebody made it{}",
+                    line(new),
+                    self.next_hop(old)
+                )
             }
             (RouteChange::Replace { old, new }, _) => {
-                format!("{}: was{}", line(new), self.way(old))
+                format!("{}: was{}", line(new), self.next_hop(old))
             }
             (RouteChange::Remove(old), LineKind::Pruned) => {
                 format!("stale {} withdrawn: no node claims it", line(old))
@@ -61,14 +65,14 @@ impl<K> Reconciler<K> {
     }
 
     fn line(&self, step: &PlanStep, kind: LineKind, text: String) -> Line {
-        let route = self.way(step.route());
+        let route = self.next_hop(step.route());
         Line::new(kind, text)
             .peer(self.rib.owner(&step.dst))
             .subnet(step.dst)
             .route(route.trim_start())
     }
 
-    fn way(&self, route: &Route) -> String {
+    fn next_hop(&self, route: &Route) -> String {
         let way = way(route, &self.local_node.links);
         if way.is_empty() {
             " unreachable".to_owned()
@@ -78,7 +82,7 @@ impl<K> Reconciler<K> {
     }
 
     /// What did not.
-    pub(super) fn failure(&self, step: &PlanStep, why: &ApplyError) -> Line {
+    pub(super) fn failed_line(&self, step: &PlanStep, why: &ApplyError) -> Line {
         let (peer, links) = (self.rib.owner(&step.dst), &self.local_node.links);
         let text = failure_line(step.route(), peer, why, links);
         let line = self.line(step, LineKind::Failed, text);
@@ -110,13 +114,13 @@ pub(crate) fn way(route: &Route, links: &[Link]) -> String {
         .unwrap_or_default();
     let dev = route
         .dev
-        .map(|index| format!(" dev {}", name_of(index, links)))
+        .map(|index| format!(" dev {}", link_name(index, links)))
         .unwrap_or_default();
     format!("{via}{dev}")
 }
 
 /// The link's name, or `if7` where it is not known.
-pub(crate) fn name_of(index: u32, links: &[Link]) -> String {
+pub(crate) fn link_name(index: u32, links: &[Link]) -> String {
     let link = links.iter().find(|link| link.index == index);
     link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
 }
@@ -148,14 +152,14 @@ fn reason(why: &ApplyError, links: &[Link]) -> String {
                  alone, remove it to let this one in",
                 foreign.dst,
                 way(foreign, links),
-                protocol(foreign.protocol)
+                protocol_name(foreign.protocol)
             )
         }
     }
 }
 
 /// The protocol's name as iproute2 has it (`/etc/iproute2/rt_protos`), else its number.
-pub(crate) fn protocol(number: u8) -> String {
+pub(crate) fn protocol_name(number: u8) -> String {
     match number {
         2 => "kernel".to_owned(),
         3 => "boot".to_owned(),

@@ -89,7 +89,7 @@ impl<K: Kernel> Reconciler<K> {
 
     /// This node owns these subnets, claimed in that etcd cluster.
     pub(crate) fn set_owned(&mut self, subnets: &[IpNet], cluster: Option<u64>) {
-        self.rib.joined(cluster);
+        self.rib.set_cluster(cluster);
         if self.local_node.owned == subnets {
             return;
         }
@@ -105,7 +105,7 @@ impl<K: Kernel> Reconciler<K> {
 
     /// These addresses are of pods of this node, each with the index of its host end: routes to
     /// them have to be there, although nobody saw them go.
-    pub(crate) fn remember_pods(&mut self, attached: &[(IpAddr, u32)]) {
+    pub(crate) fn add_known_pods(&mut self, attached: &[(IpAddr, u32)]) {
         for (address, host_end) in attached {
             let route = pod_routes::route(*address, *host_end, &self.local_node.links);
             let known = self.pods.entry(route.dst).or_insert_with(|| route.clone());
@@ -130,7 +130,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// What this node owned and the registry has given to others, and to whom.
-    pub(crate) fn lost(&self) -> BTreeMap<IpNet, NodeName> {
+    pub(crate) fn lost_subnets(&self) -> BTreeMap<IpNet, NodeName> {
         self.rib
             .owned_by_others(&self.local_node.owned, &self.local_node.node)
     }
@@ -144,7 +144,7 @@ impl<K: Kernel> Reconciler<K> {
         let news = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
         let news: Vec<Ignored> = news
             .map(|(key, why)| (key.clone(), why.clone()))
-            .take(ignored_records::MOST_NAMED + 1)
+            .take(ignored_records::MAX_LOGGED + 1)
             .collect();
         self.apply_effect(effect, &news)
     }
@@ -158,7 +158,7 @@ impl<K: Kernel> Reconciler<K> {
             } if self.rib.is_new_rejection(change) => Some((key.clone(), why.clone())),
             _ => None,
         });
-        let news: Vec<Ignored> = news.take(ignored_records::MOST_NAMED + 1).collect();
+        let news: Vec<Ignored> = news.take(ignored_records::MAX_LOGGED + 1).collect();
         let here = self.local_node.view();
         let effect = self.rib.change(revision, changes, here, &self.desired);
         self.apply_effect(effect, &news)
@@ -199,17 +199,17 @@ impl<K: Kernel> Reconciler<K> {
                 .get(subnet)
                 .is_some_and(|routes| routes.contains(&wanted))
         };
-        let served = self.serves() && self.local_node.owned.iter().all(is_in);
-        self.rib.is_known() && !self.is_dirty() && served
+        let served = self.owns_subnets() && self.local_node.owned.iter().all(is_in);
+        self.rib.has_snapshot() && !self.is_dirty() && served
     }
 
     /// Whether this node owns a subnet.
-    pub(crate) fn serves(&self) -> bool {
+    pub(crate) fn owns_subnets(&self) -> bool {
         !self.local_node.owned.is_empty()
     }
 
     /// How many routes to peers there are.
-    pub(crate) fn count(&self) -> usize {
+    pub(crate) fn peer_route_count(&self) -> usize {
         let is_own = |dst: &&IpNet| **dst == GATEWAY || self.local_node.owned.contains(dst);
         self.actual.keys().filter(|dst| !is_own(dst)).count()
     }
@@ -235,7 +235,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// What could not be brought into it.
-    pub(crate) fn failures(&self) -> &Retries {
+    pub(crate) fn retries(&self) -> &Retries {
         &self.retries
     }
 

@@ -36,7 +36,7 @@ impl<K: Kernel> Reconciler<K> {
     fn try_pass(&mut self, dirty: &Dirty, now: Instant) -> Result<(), Error> {
         let mut lines = Lines::default();
         let links_differ = dirty.links && self.read_links()?;
-        let detours_differ = (dirty.detours || dirty.links) && self.read_cross_subnet()?;
+        let detours_differ = (dirty.cross_subnet || dirty.links) && self.read_cross_subnet()?;
         let claims = if links_differ || detours_differ {
             &Scope::All
         } else {
@@ -129,7 +129,7 @@ impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel's routes within `scope` the desired ones.
     fn apply_diff(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
         let mut steps = plan::diff(&self.desired, &self.actual, scope);
-        if !self.rib.is_known() {
+        if !self.rib.has_snapshot() {
             steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));
         }
         let applied = if steps.is_empty() {
@@ -141,19 +141,19 @@ impl<K: Kernel> Reconciler<K> {
         for (step, why) in applied.failed {
             failed.insert(step.dst);
             if self.retries.add(step.dst, why.clone(), now) {
-                lines.add(LineKind::Failed, || self.failure(&step, &why));
+                lines.add(LineKind::Failed, || self.failed_line(&step, &why));
             }
         }
         self.retries.retain_only(&failed, scope);
         for step in &applied.done {
-            let kind = self.outcome(step);
+            let kind = self.line_kind(step);
             *self.changes.entry(kind).or_default() += 1;
-            lines.add(kind, || self.success(step, kind));
+            lines.add(kind, || self.success_line(step, kind));
             plan::record(&mut self.actual, step);
         }
         lines.emit();
         self.before.clear();
-        self.rib.reported();
+        self.rib.clear_left();
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::rib::path::Scope;
 
 /// Between tries. Whatever may help (a link that comes up, a route that goes) is an event and leads
 /// to a try at once; the pauses are for what nobody tells of.
-const PAUSES: Backoff = Backoff {
+const RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     most: Duration::from_secs(60),
 };
@@ -25,7 +25,7 @@ pub(crate) struct Retries {
 
 #[derive(Debug)]
 struct FailedStep {
-    why: ApplyError,
+    error: ApplyError,
     count: u32,
     retry_at: Instant,
 }
@@ -34,13 +34,13 @@ impl Retries {
     /// One more failure. Returns whether it is news.
     pub(crate) fn add(&mut self, dst: IpNet, why: ApplyError, now: Instant) -> bool {
         let known = self.by_dst.remove(&dst);
-        let is_news = known.as_ref().is_none_or(|known| known.why != why);
+        let is_news = known.as_ref().is_none_or(|known| known.error != why);
         let count = known.map_or(1, |known| known.count.saturating_add(1));
-        let retry_at = now + PAUSES.pause(count);
+        let retry_at = now + RETRY_BACKOFF.pause(count);
         self.by_dst.insert(
             dst,
             FailedStep {
-                why,
+                error: why,
                 count,
                 retry_at,
             },
@@ -61,12 +61,14 @@ impl Retries {
 
     /// What failed, and why.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&IpNet, &ApplyError)> {
-        self.by_dst.iter().map(|(dst, failure)| (dst, &failure.why))
+        self.by_dst
+            .iter()
+            .map(|(dst, failure)| (dst, &failure.error))
     }
 
     /// Why this one failed, if it did.
     pub(crate) fn of(&self, dst: &IpNet) -> Option<&ApplyError> {
-        self.by_dst.get(dst).map(|failure| &failure.why)
+        self.by_dst.get(dst).map(|failure| &failure.error)
     }
 
     /// Those that are to be tried again at `now`.
@@ -120,11 +122,14 @@ mod tests {
         let (mut failures, now) = (Retries::default(), Instant::now());
         let a = dst("10.244.1.0/24");
         failures.add(a, refused("x"), now);
-        assert!(failures.retry_at().unwrap() <= now + PAUSES.first);
+        assert!(failures.retry_at().unwrap() <= now + RETRY_BACKOFF.first);
         for _ in 0..20 {
             failures.add(a, refused("x"), now);
         }
         let last = failures.retry_at().unwrap() - now;
-        assert!((PAUSES.most / 2..=PAUSES.most).contains(&last), "{last:?}");
+        assert!(
+            (RETRY_BACKOFF.most / 2..=RETRY_BACKOFF.most).contains(&last),
+            "{last:?}"
+        );
     }
 }

@@ -80,7 +80,7 @@ mod tests {
                 network: &network,
                 owned: &owned,
                 links: &links,
-                detours: None,
+                cross_subnet: None,
             };
             let expected = expected.map(|dev| Path::Link { dev });
             assert_eq!(path(here), expected, "{case}");

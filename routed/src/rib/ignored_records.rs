@@ -3,10 +3,10 @@
 use crate::log::{Line, LineKind};
 
 /// As many are named one by one, until there are none any more.
-pub(crate) const MOST_NAMED: usize = 16;
+pub(crate) const MAX_LOGGED: usize = 16;
 
 /// How much longer a flood has to be before it is told of again.
-const FACTOR: usize = 10;
+const REPEAT_FACTOR: usize = 10;
 
 /// A record's key, and why it is ignored.
 pub(crate) type Ignored = (String, String);
@@ -14,30 +14,30 @@ pub(crate) type Ignored = (String, String);
 /// What was told of ignored records.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoredRecords {
-    named: usize,
+    logged: usize,
     /// Once so many are ignored, they are told of again.
-    next: usize,
+    summary_at: usize,
 }
 
 impl IgnoredRecords {
-    /// The lines about `news`, of which there may be more than [`MOST_NAMED`]; `total` are ignored
+    /// The lines about `news`, of which there may be more than [`MAX_LOGGED`]; `total` are ignored
     /// now.
     pub(crate) fn log_lines(&mut self, news: &[Ignored], total: usize) -> Vec<Line> {
         if total == 0 {
             *self = Self::default();
         }
-        if self.named + news.len() <= MOST_NAMED {
-            self.named += news.len();
+        if self.logged + news.len() <= MAX_LOGGED {
+            self.logged += news.len();
             let each = |(key, why): &Ignored| {
                 let text = format!("ignored {key} in the registry: {why}");
                 Line::new(LineKind::Ignored, text).key(key).error(why)
             };
             return news.iter().map(each).collect();
         }
-        self.named = MOST_NAMED;
+        self.logged = MAX_LOGGED;
         match news.first() {
-            Some((key, why)) if total >= self.next => {
-                self.next = total * FACTOR;
+            Some((key, why)) if total >= self.summary_at => {
+                self.summary_at = total * REPEAT_FACTOR;
                 let text = format!(
                     "{total} records in the registry are ignored, among them {key}: {why}; \
                      further ones are told of when there are ten times as many"
@@ -79,7 +79,7 @@ mod tests {
         let lines = (1..=100_000).map(|total| flood.log_lines(&news(1), total).len());
         assert_eq!(
             lines.sum::<usize>(),
-            MOST_NAMED + 4,
+            MAX_LOGGED + 4,
             "and at 17, 170, 1700, 17000"
         );
     }

@@ -42,7 +42,7 @@ impl LocalNode {
             network: &self.network,
             owned: &self.owned,
             links: &self.links,
-            detours: self.cross_subnet.as_ref(),
+            cross_subnet: self.cross_subnet.as_ref(),
         }
     }
 }
@@ -59,5 +59,5 @@ pub(crate) struct LocalView<'a> {
     /// This node's links.
     pub(crate) links: &'a [Link],
     /// Its own ways to peers that are on none of its links, if it may take them.
-    pub(crate) detours: Option<&'a CrossSubnetRoutes>,
+    pub(crate) cross_subnet: Option<&'a CrossSubnetRoutes>,
 }

@@ -71,7 +71,7 @@ impl Rib {
     }
 
     /// Whether there was a complete snapshot.
-    pub(crate) fn is_known(&self) -> bool {
+    pub(crate) fn has_snapshot(&self) -> bool {
         self.view.is_some()
     }
 
@@ -96,7 +96,7 @@ impl Rib {
     }
 
     /// This node's claims are in the cluster `cluster` now.
-    pub(crate) fn joined(&mut self, cluster: Option<u64>) {
+    pub(crate) fn set_cluster(&mut self, cluster: Option<u64>) {
         self.seen.cluster = cluster.or(self.seen.cluster);
     }
 
@@ -291,7 +291,7 @@ impl Rib {
     }
 
     /// Everything was reported.
-    pub(crate) fn reported(&mut self) {
+    pub(crate) fn clear_left(&mut self) {
         self.left.clear();
     }
 }

@@ -16,7 +16,7 @@ use crate::rib::path::Path;
 use crate::rib::verdict::{Fault, Refusal};
 
 /// As many addresses of a peer are looked at; an honest one has a few.
-const MOST_ADDRESSES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
 
 /// The way to a peer that gives these `addresses` for `subnet`.
 pub(crate) fn choose(
@@ -25,7 +25,7 @@ pub(crate) fn choose(
     here: LocalView<'_>,
 ) -> Result<Path, Refusal> {
     let (mut tried, mut without_carrier) = (Vec::new(), None);
-    for address in candidates(subnet, addresses).take(MOST_ADDRESSES) {
+    for address in candidates(subnet, addresses).take(MAX_ADDRESSES) {
         match connected(address, here) {
             Ok((path, link)) if link.running => return Ok(path),
             Ok((path, _)) => without_carrier = without_carrier.or(Some(path)),
@@ -36,7 +36,7 @@ pub(crate) fn choose(
         return Ok(path);
     }
     for (address, fault) in &mut tried {
-        let (Fault::NotConnected, Some(detours)) = (&fault, here.detours) else {
+        let (Fault::NotConnected, Some(detours)) = (&fault, here.cross_subnet) else {
             continue;
         };
         // RFC 3927: routers do not forward to these.

@@ -8,7 +8,7 @@ use wire::node::NodeName;
 use crate::log::{Line, LineKind, Lines};
 use crate::rib::Rib;
 use crate::rib::local_node::LocalView;
-use crate::rib::verdict::{ClaimVerdict, Explained, Refusal};
+use crate::rib::verdict::{ClaimVerdict, Refusal, RefusalMessage};
 use crate::text::list;
 
 /// Claims that get no route for a new reason, by whom they are.
@@ -25,7 +25,7 @@ impl Rib {
         for (peer, subnets) in refused {
             for (subnets, refusal) in self.by_reason(peer, subnets) {
                 lines.add(LineKind::Refused, || {
-                    let explained = Explained {
+                    let explained = RefusalMessage {
                         subnets: &subnets,
                         peer,
                         refusal,
@@ -100,7 +100,7 @@ mod tests {
             network: &network,
             owned: &[],
             links: &[],
-            detours: None,
+            cross_subnet: None,
         };
         let record = NodeRecord {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),

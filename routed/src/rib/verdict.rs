@@ -10,7 +10,7 @@ use wire::node::NodeName;
 use crate::kernel::Link;
 use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
-use crate::text::{few, list};
+use crate::text::{list, short_list};
 
 /// What becomes of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl fmt::Display for Fault {
 }
 
 /// A refusal in words, with what it takes to understand it.
-pub(crate) struct Explained<'a> {
+pub(crate) struct RefusalMessage<'a> {
     /// The claimed subnets.
     pub(crate) subnets: &'a [IpNet],
     /// The peer that claims them.
@@ -150,10 +150,10 @@ pub(crate) struct Explained<'a> {
     pub(crate) here: LocalView<'a>,
 }
 
-impl fmt::Display for Explained<'_> {
+impl fmt::Display for RefusalMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { peer, refusal, .. } = self;
-        let (here, node, subnets) = (self.here, self.here.node, few(self.subnets));
+        let (here, node, subnets) = (self.here, self.here.node, short_list(self.subnets));
         match refusal {
             Refusal::OutsidePodCidrs => write!(
                 f,

@@ -216,11 +216,11 @@ impl RouteTarget {
         match path {
             Path::Unreachable => Self::Unreachable,
             Path::Link { dev } => Self::Link {
-                dev: messages::name_of(dev, links),
+                dev: messages::link_name(dev, links),
             },
             Path::Via { gateway, dev } | Path::Onlink { gateway, dev } => Self::Via {
                 gateway,
-                dev: messages::name_of(dev, links),
+                dev: messages::link_name(dev, links),
             },
         }
     }

@@ -103,7 +103,7 @@ fn firewall(facts: &HostFacts) -> Vec<Finding> {
             ];
         }
     };
-    let walls = survey.walls.iter().map(|wall| {
+    let walls = survey.blocking_chains.iter().map(|wall| {
         let chain = &wall.chain;
         if wall.passes {
             let text = format!("chain {chain} drops, and rules in it let pods pass");

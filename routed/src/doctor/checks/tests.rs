@@ -116,7 +116,7 @@ fn forwarding_that_is_off_is_broken() {
 #[test]
 fn a_chain_that_drops_is_broken_unless_pods_pass() {
     let wall = |passes| Survey {
-        walls: vec![BlockingChain {
+        blocking_chains: vec![BlockingChain {
             chain: "FORWARD of table ip filter".into(),
             passes,
             fix: "iptables -A".into(),

@@ -188,7 +188,7 @@ fn this_node(facts: &PathFacts) -> Vec<PathStep> {
     }
     match &facts.firewall {
         Ok(survey) => {
-            let blocking = survey.walls.iter().filter(|wall| !wall.passes);
+            let blocking = survey.blocking_chains.iter().filter(|wall| !wall.passes);
             let before = walker.steps.len();
             for wall in blocking {
                 let text = format!("chain {} drops what pods send and get", wall.chain);

@@ -182,7 +182,7 @@ fn each_link_of_this_node_is_found_broken_alone() {
         fix: "let them".into(),
     };
     let walls = |passes| Survey {
-        walls: vec![wall(passes)],
+        blocking_chains: vec![wall(passes)],
         ..Survey::default()
     };
     assert_eq!(

@@ -26,12 +26,12 @@ fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
     for step in steps {
         match &step.request {
             Request::AddRoute(new) => {
-                if !table.iter().any(|route| same_place(route, new)) {
+                if !table.iter().any(|route| same_key(route, new)) {
                     table.push(new.clone());
                 }
             }
             Request::ReplaceRoute(new) => {
-                table.retain(|route| !same_place(route, new));
+                table.retain(|route| !same_key(route, new));
                 table.push(new.clone());
             }
             Request::DelRoute(old) => table.retain(|route| route != old),
@@ -209,7 +209,7 @@ fn any_table() -> impl Strategy<Value = Vec<Route>> {
     prop::collection::vec(prop_oneof![4 => subnet, 1 => pod], 0..16).prop_map(|routes| {
         let mut table: Vec<Route> = Vec::new();
         for route in routes {
-            if !table.iter().any(|other| same_place(other, &route)) {
+            if !table.iter().any(|other| same_key(other, &route)) {
                 table.push(route);
             }
         }
@@ -235,7 +235,7 @@ proptest! {
         let others = foreign(&before);
         let wanted = desired.iter().map(|(dst, path)| route(*dst, *path));
         let mut expected: Vec<_> =
-            wanted.filter(|route| !others.iter().any(|other| same_place(other, route))).collect();
+            wanted.filter(|route| !others.iter().any(|other| same_key(other, route))).collect();
         let mut ours: Vec<_> = after.into_iter().filter(is_ours).collect();
         expected.sort_by_key(|route| route.dst);
         ours.sort_by_key(|route| route.dst);

@@ -17,7 +17,7 @@ fn chain(table: TableId, name: &str, policy: Verdict) -> BaseChain {
 }
 
 fn forward(policy: Verdict) -> BaseChain {
-    chain(iptables(Version::V4), CHAIN, policy)
+    chain(iptables_table(Version::V4), CHAIN, policy)
 }
 
 fn rule(handle: u64, expressions: Vec<Expression>) -> FoundRule {
@@ -154,7 +154,7 @@ fn our_rules_go_with_the_reason_for_them() {
 
 #[test]
 fn each_version_has_its_own_chain() {
-    let six = chain(iptables(Version::V6), CHAIN, Verdict::Drop);
+    let six = chain(iptables_table(Version::V6), CHAIN, Verdict::Drop);
     let words: Vec<_> = plan(&six, &[], &cidrs())
         .iter()
         .map(ToString::to_string)
@@ -172,17 +172,17 @@ fn others_are_chains_for_what_is_forwarded_that_are_neither_ours_nor_of_iptables
     for (table, name, expected) in [
         (inet("filter"), "forward", true),
         (inet("filter"), "FORWARD", true),
-        (iptables(Version::V4), "forward", true),
-        (iptables(Version::V6), "FORWARD", false),
+        (iptables_table(Version::V4), "forward", true),
+        (iptables_table(Version::V6), "FORWARD", false),
         (inet("flatland"), "forward", false),
         (TableId::new(Family::Other(7), "filter"), "FORWARD", false),
     ] {
         let found = chain(table, name, Verdict::Drop);
-        assert_eq!(is_others(&found), expected, "{found:?}");
+        assert_eq!(is_foreign(&found), expected, "{found:?}");
     }
     let mut input = chain(inet("filter"), "input", Verdict::Drop);
     input.hook.number = 1;
-    assert!(!is_others(&input));
+    assert!(!is_foreign(&input));
 }
 
 #[test]

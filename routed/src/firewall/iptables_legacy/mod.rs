@@ -17,22 +17,22 @@ use crate::firewall::forward::CHAIN;
 use crate::log::OnChange;
 
 /// How often a chain is looked at that would drop pods' packets without our rules.
-const CLOSELY: Duration = Duration::from_millis(800);
+const DROPPING_CHECK_INTERVAL: Duration = Duration::from_millis(800);
 
 /// How often it is looked whether there is such a chain.
-const LOOSELY: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Soon enough after somebody else was at work on the tables.
-const AGAIN: Duration = Duration::from_millis(100);
+const BUSY_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Exit status of iptables while somebody else is at work on the tables.
-const BUSY: i32 = 4;
+const EXIT_BUSY: i32 = 4;
 
 /// The chains of both versions.
 #[derive(Debug)]
 pub(super) struct IptablesLegacy {
     chains: [LegacyChain; 2],
-    look_at: Instant,
+    check_at: Instant,
 }
 
 /// The chain of one version.
@@ -47,7 +47,7 @@ struct LegacyChain {
     pod_cidrs: Vec<IpNet>,
     /// Whether it would drop pods' packets without our rules.
     drops: bool,
-    said: OnChange,
+    last_error: OnChange,
 }
 
 /// Why a chain could not be looked at or put right.
@@ -72,7 +72,7 @@ impl IptablesLegacy {
                 .copied()
                 .collect(),
             drops: false,
-            said: OnChange::default(),
+            last_error: OnChange::default(),
         };
         let v4 = ["iptables-legacy", "iptables"];
         let v6 = ["ip6tables-legacy", "ip6tables"];
@@ -81,36 +81,38 @@ impl IptablesLegacy {
                 chain(Version::V4, "/proc/net/ip_tables_names", v4),
                 chain(Version::V6, "/proc/net/ip6_tables_names", v6),
             ],
-            look_at: now,
+            check_at: now,
         }
     }
 
     /// When to look next.
-    pub(super) fn look_at(&self) -> Instant {
-        self.look_at
+    pub(super) fn check_at(&self) -> Instant {
+        self.check_at
     }
 
     /// What could not be put right, in words.
     pub(super) fn troubles(&self) -> impl Iterator<Item = &str> {
-        self.chains.iter().filter_map(|chain| chain.said.current())
+        self.chains
+            .iter()
+            .filter_map(|chain| chain.last_error.current())
     }
 
     /// Looks, and puts right what is not.
-    pub(super) fn read_rules(&mut self, now: Instant) {
-        let pauses = self.chains.each_mut().map(LegacyChain::look);
-        self.look_at = now + pauses.into_iter().min().unwrap_or(LOOSELY);
+    pub(super) fn check(&mut self, now: Instant) {
+        let pauses = self.chains.each_mut().map(LegacyChain::check);
+        self.check_at = now + pauses.into_iter().min().unwrap_or(CHECK_INTERVAL);
     }
 }
 
 /// Rules of ours that a daemon left in a chain.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct LegacyRules {
     program: &'static str,
     /// What deletes them.
     commands: Vec<Vec<String>>,
 }
 
-impl Rules {
+impl LegacyRules {
     /// The program that shows them.
     pub(super) fn program(&self) -> &'static str {
         self.program
@@ -123,10 +125,10 @@ impl Rules {
 
     /// Deletes them.
     pub(super) fn remove(&self) -> Result<(), String> {
-        self.carry_out().map_err(|error| error.to_string())
+        self.delete_all().map_err(|error| error.to_string())
     }
 
-    fn carry_out(&self) -> Result<(), Error> {
+    fn delete_all(&self) -> Result<(), Error> {
         let mut commands = self.commands.iter();
         commands.try_for_each(|words| run(self.program, words).map(drop))
     }
@@ -134,7 +136,7 @@ impl Rules {
 
 /// A chain that would drop pods' packets.
 #[derive(Debug)]
-pub(super) struct Dropping {
+pub(super) struct DroppingChain {
     /// The program that shows it.
     pub(super) program: &'static str,
     /// Whether rules of ours let pods pass.
@@ -144,10 +146,10 @@ pub(super) struct Dropping {
 }
 
 /// The chains of both versions that drop; and of those that cannot be looked at, why.
-pub(super) fn dropping(pod_cidrs: &[IpNet]) -> (Vec<Dropping>, Vec<String>) {
+pub(super) fn dropping_chains(pod_cidrs: &[IpNet]) -> (Vec<DroppingChain>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
     for mut chain in IptablesLegacy::new(pod_cidrs, Instant::now()).chains {
-        match chain.dropping() {
+        match chain.dropping_chain() {
             Ok(dropping) => found.extend(dropping),
             Err(why) => hidden.push(why.to_string()),
         }
@@ -162,7 +164,7 @@ pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
 
 /// What is left of ours in the chains of both versions; and of chains that cannot be looked at,
 /// why.
-pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
+pub(super) fn rules() -> (Vec<LegacyRules>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
     let [v4, v6] = IptablesLegacy::new(&[], Instant::now()).chains;
     for mut chain in [v4, v6] {
@@ -175,24 +177,24 @@ pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
 }
 
 impl LegacyChain {
-    fn rules(&mut self) -> Result<Option<Rules>, Error> {
+    fn rules(&mut self) -> Result<Option<LegacyRules>, Error> {
         if !self.has_table() {
             return Ok(None);
         }
         let program = self.program()?;
         // Without pods none of our rules is wanted.
         let LegacyPlan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
-        Ok((!commands.is_empty()).then_some(Rules { program, commands }))
+        Ok((!commands.is_empty()).then_some(LegacyRules { program, commands }))
     }
 
-    fn dropping(&mut self) -> Result<Option<Dropping>, Error> {
+    fn dropping_chain(&mut self) -> Result<Option<DroppingChain>, Error> {
         if self.pod_cidrs.is_empty() || !self.has_table() {
             return Ok(None);
         }
         let program = self.program()?;
         let LegacyPlan { drops, commands } =
             plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
-        Ok(drops.then(|| Dropping {
+        Ok(drops.then(|| DroppingChain {
             program,
             passes: commands.is_empty(),
             fix: plan::advice(program, &self.pod_cidrs),
@@ -200,23 +202,27 @@ impl LegacyChain {
     }
 
     /// Returns after how long to look again.
-    fn look(&mut self) -> Duration {
+    fn check(&mut self) -> Duration {
         if self.pod_cidrs.is_empty() || !self.has_table() {
             self.drops = false;
-            self.said.clear();
-            return LOOSELY;
+            self.last_error.clear();
+            return CHECK_INTERVAL;
         }
         match self.reconcile() {
             Ok(()) => {
-                self.said.clear();
-                if self.drops { CLOSELY } else { LOOSELY }
+                self.last_error.clear();
+                if self.drops {
+                    DROPPING_CHECK_INTERVAL
+                } else {
+                    CHECK_INTERVAL
+                }
             }
-            Err(Error::Busy) => AGAIN,
+            Err(Error::Busy) => BUSY_RETRY_DELAY,
             Err(Error::Failed(why)) => {
-                if self.said.changed(&why) {
+                if self.last_error.changed(&why) {
                     warn!("{why}");
                 }
-                LOOSELY
+                CHECK_INTERVAL
             }
         }
     }
@@ -293,7 +299,7 @@ fn run<S: AsRef<str>>(program: &str, words: &[S]) -> Result<String, Error> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    if output.status.code() == Some(BUSY) {
+    if output.status.code() == Some(EXIT_BUSY) {
         return Err(Error::Busy);
     }
     Err(failed(&String::from_utf8_lossy(&output.stderr).trim()))

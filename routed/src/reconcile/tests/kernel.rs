@@ -71,8 +71,8 @@ fn the_route_that_guests_need_is_in_nobodys_place_and_goes_with_the_last_ipv4_su
     let both = [foreign, ours.clone()];
     pass(&mut reconciler);
     assert_eq!(kernel.to_gateway(), both, "before the registry is seen");
-    assert_eq!(reconciler.count(), 0);
-    assert!(reconciler.failures().all().next().is_none());
+    assert_eq!(reconciler.peer_route_count(), 0);
+    assert!(reconciler.retries().all().next().is_none());
 
     kernel.take(&GATEWAY.to_string());
     kernel.put(both[0].clone());
@@ -408,7 +408,7 @@ fn routes_to_pods_that_went_while_nobody_looked_are_put_back() {
         kernel.take(&format!("10.244.1.{n}/32"));
     }
     let attached = |n: u8| (IpAddr::from([10, 244, 1, n]), 70 + u32::from(n));
-    reconciler.remember_pods(&[attached(5), attached(6)]);
+    reconciler.add_known_pods(&[attached(5), attached(6)]);
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), BOTH_PODS);
 }
@@ -429,7 +429,7 @@ fn the_route_to_a_pod_that_is_gone_stays_gone() {
     };
     kernel.put(another.clone());
     reconciler.kernel_changed(Event::RouteAdded(another));
-    reconciler.remember_pods(&[(IpAddr::from([10, 244, 1, 5]), 75)]);
+    reconciler.add_known_pods(&[(IpAddr::from([10, 244, 1, 5]), 75)]);
     kernel.set_host_ends(&[77]);
     pass(&mut reconciler);
     assert_eq!(kernel.shown(), [OWN_ROUTE, "10.244.1.6/32 foreign"]);

@@ -3,7 +3,7 @@ use wire::node::NodeName;
 
 use super::*;
 use crate::kernel::Link;
-use crate::rib::verdict::{Explained, Fault};
+use crate::rib::verdict::{Fault, RefusalMessage};
 
 fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
@@ -58,7 +58,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
         network: &network,
         owned: &owned,
         links: &links,
-        detours: None,
+        cross_subnet: None,
     };
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let mut view = Snapshot::default();
@@ -71,7 +71,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
     );
     let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, here);
     let words = match &verdict {
-        ClaimVerdict::Refused(refusal) => Explained {
+        ClaimVerdict::Refused(refusal) => RefusalMessage {
             subnets: &[net(subnet)],
             peer: &n2,
             refusal,
@@ -220,7 +220,7 @@ fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
         network: &network,
         owned: &[],
         links: &links,
-        detours: None,
+        cross_subnet: None,
     };
     let judge = |name| {
         judge(

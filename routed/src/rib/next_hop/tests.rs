@@ -41,7 +41,7 @@ fn way(
         network: &network,
         owned: &[],
         links,
-        detours,
+        cross_subnet: detours,
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     match choose(subnet.parse().unwrap(), &addresses, here) {
@@ -145,11 +145,11 @@ fn gateways_are_taken_only_to_what_is_on_no_link_and_can_be_somewhere() {
 #[test]
 fn of_many_addresses_only_the_first_are_looked_at() {
     let links = [link(2, true, &["192.168.1.1/24"])];
-    let mut addresses: Vec<String> = (0..MOST_ADDRESSES)
+    let mut addresses: Vec<String> = (0..MAX_ADDRESSES)
         .map(|n| format!("172.16.0.{n}"))
         .collect();
     addresses.push("192.168.1.2".to_owned());
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let faults = way(&links, None, V4, &addresses).unwrap_err();
-    assert_eq!(faults.len(), MOST_ADDRESSES);
+    assert_eq!(faults.len(), MAX_ADDRESSES);
 }
