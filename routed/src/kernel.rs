@@ -123,6 +123,12 @@ impl Kernel for Netlink {
     }
 }
 
+/// The link's name, or `if7` where it is not known.
+pub(crate) fn link_name(index: u32, links: &[Link]) -> String {
+    let link = links.iter().find(|link| link.index == index);
+    link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
+}
+
 /// Whether an address says nothing about which link it is on.
 pub(crate) fn is_link_local_v6(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())

@@ -163,7 +163,7 @@ mod tests {
         let n3 = NodeName::new("n3").unwrap();
         let firm = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
         let firm = firm.collect();
-        Rib::new(seen, &found, &firm)
+        Rib::new(seen, found, &firm)
     }
 
     #[test]

@@ -22,8 +22,7 @@ use crate::explain::ownership::{self, KnownNode, Ownership};
 use crate::explain::probe::probe;
 use crate::firewall;
 use crate::http::client;
-use crate::kernel::{Kernel, Link, Netlink};
-use crate::reconcile::messages;
+use crate::kernel::{self, Kernel, Link, Netlink};
 use crate::status::RouteRow;
 
 /// Why there is nothing to explain, in words for who asked.
@@ -259,7 +258,7 @@ impl Context<'_> {
         Ok(NextHop {
             address,
             link: link.as_ref().map_or_else(
-                || messages::link_name(dev, self.links),
+                || kernel::link_name(dev, self.links),
                 |link| link.name.clone(),
             ),
             state: link.map(|link| (link.up, link.running)),

@@ -93,7 +93,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     fn is_known(&self, route: &Route) -> bool {
-        self.desired.contains_key(&route.dst) || self.actual.contains_key(&route.dst)
+        self.rib.desired().contains_key(&route.dst) || self.actual.contains_key(&route.dst)
     }
 
     /// A route of somebody else's may have left the place of ours, and may be a way to peers.

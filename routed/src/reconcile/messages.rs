@@ -7,7 +7,7 @@ use wire::node::NodeName;
 
 use crate::fib::ApplyError;
 use crate::fib::plan::{PlanStep, RouteChange};
-use crate::kernel::Link;
+use crate::kernel::{Link, link_name};
 use crate::log::{Line, LineKind};
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
@@ -117,12 +117,6 @@ pub(crate) fn way(route: &Route, links: &[Link]) -> String {
         .map(|index| format!(" dev {}", link_name(index, links)))
         .unwrap_or_default();
     format!("{via}{dev}")
-}
-
-/// The link's name, or `if7` where it is not known.
-pub(crate) fn link_name(index: u32, links: &[Link]) -> String {
-    let link = links.iter().find(|link| link.index == index);
-    link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
 }
 
 /// Why a route is not as it should be.

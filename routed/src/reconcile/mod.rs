@@ -40,7 +40,6 @@ pub(crate) struct Reconciler<K> {
     kernel: K,
     local_node: LocalNode,
     rib: Rib,
-    desired: Desired,
     /// What the kernel holds: listed, and since then kept up with what it tells.
     actual: Actual,
     /// What it held before somebody changed it, since the last pass.
@@ -75,8 +74,7 @@ impl<K: Kernel> Reconciler<K> {
         Ok(Self {
             kernel,
             local_node: side,
-            rib: Rib::new(seen, &found, firm),
-            desired: found,
+            rib: Rib::new(seen, found, firm),
             actual,
             before: Actual::new(),
             pods,
@@ -139,8 +137,7 @@ impl<K: Kernel> Reconciler<K> {
     /// should have put there.
     pub(crate) fn reset(&mut self, view: Snapshot) -> bool {
         let known: BTreeSet<String> = self.rib.rejected().map(|(key, _)| key.clone()).collect();
-        let here = self.local_node.view();
-        let effect = self.rib.reset(view, here, &self.desired);
+        let effect = self.rib.reset(view, self.local_node.view());
         let news = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
         let news: Vec<Ignored> = news
             .map(|(key, why)| (key.clone(), why.clone()))
@@ -159,8 +156,8 @@ impl<K: Kernel> Reconciler<K> {
             _ => None,
         });
         let news: Vec<Ignored> = news.take(ignored_records::MAX_LOGGED + 1).collect();
-        let here = self.local_node.view();
-        let effect = self.rib.change(revision, changes, here, &self.desired);
+        let local = self.local_node.view();
+        let effect = self.rib.change(revision, changes, local);
         self.apply_effect(effect, &news)
     }
 
@@ -224,9 +221,9 @@ impl<K: Kernel> Reconciler<K> {
         &self.local_node.owned
     }
 
-    /// What the kernel should hold.
+    /// The routes that the kernel should have.
     pub(crate) fn desired(&self) -> &Desired {
-        &self.desired
+        self.rib.desired()
     }
 
     /// What it holds, as of the last pass.

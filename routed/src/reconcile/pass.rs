@@ -15,10 +15,8 @@ use crate::kernel::Kernel;
 use crate::log::{Line, LineKind, Lines};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
-use crate::rib::Refused;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
-use crate::rib::guest_gateway::{self, GATEWAY};
-use crate::rib::path::{Path, Scope};
+use crate::rib::path::Scope;
 
 impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel match. After an error everything is as dirty as before.
@@ -42,7 +40,8 @@ impl<K: Kernel> Reconciler<K> {
         } else {
             &dirty.claims
         };
-        self.judge(claims, &mut lines);
+        self.rib
+            .update_desired(claims, self.local_node.view(), &mut lines);
         mem::take(&mut lines).emit();
         if dirty.routes {
             self.read_routes(&mut lines)?;
@@ -128,7 +127,7 @@ impl<K: Kernel> Reconciler<K> {
 
     /// Makes the kernel's routes within `scope` the desired ones.
     fn apply_diff(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
-        let mut steps = plan::diff(&self.desired, &self.actual, scope);
+        let mut steps = plan::diff(self.rib.desired(), &self.actual, scope);
         if !self.rib.has_snapshot() {
             steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));
         }
@@ -155,37 +154,5 @@ impl<K: Kernel> Reconciler<K> {
         self.before.clear();
         self.rib.clear_left();
         Ok(())
-    }
-
-    /// Brings `desired` up to date.
-    fn judge(&mut self, scope: &Scope, lines: &mut Lines) {
-        let (here, mut refused) = (self.local_node.view(), Refused::default());
-        let subnets: BTreeSet<IpNet> = match scope {
-            Scope::Only(some) => some.clone(),
-            Scope::All => {
-                let known = self.rib.subnets().chain(here.owned.iter().copied());
-                let known = known.chain(self.desired.keys().copied());
-                known.chain([GATEWAY]).collect()
-            }
-        };
-        for subnet in subnets {
-            let wish = if subnet == GATEWAY {
-                guest_gateway::path(here)
-            } else {
-                let current = self.desired.get(&subnet).copied();
-                let wish = self.rib.decide(subnet, here, current, &mut refused);
-                let is_own = here.owned.contains(&subnet);
-                if is_own {
-                    Some(Path::Unreachable)
-                } else {
-                    wish
-                }
-            };
-            match wish {
-                Some(path) => self.desired.insert(subnet, path),
-                None => self.desired.remove(&subnet),
-            };
-        }
-        self.rib.add_refused_lines(&refused, here, lines);
     }
 }

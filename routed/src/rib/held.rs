@@ -188,21 +188,13 @@ impl HeldRoutes {
     /// A complete snapshot came: lets go of everything it claims, and of what was only held until
     /// it came (`trusted`), or holds on to that too (not `trusted`). Returns the subnets let go
     /// without a claim, which are now to be withdrawn.
-    pub(crate) fn release_confirmed(&mut self, view: &Snapshot, trusted: bool) -> Vec<IpNet> {
-        let mut stale = Vec::new();
+    pub(crate) fn release_confirmed(&mut self, view: &Snapshot, trusted: bool) {
         self.changes += 1;
         self.routes.retain(|subnet, hold| {
-            if view.subnets.contains_key(subnet) {
-                return false;
-            }
-            if trusted && hold.provisional {
-                stale.push(*subnet);
-                return false;
-            }
+            let is_stale = trusted && hold.provisional;
             hold.provisional = false;
-            true
+            !is_stale && !view.subnets.contains_key(subnet)
         });
-        stale
     }
 
     /// A number that differs from an earlier one if anything changed since.

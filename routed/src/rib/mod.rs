@@ -4,6 +4,7 @@
 pub(crate) mod claim_index;
 pub(crate) mod cross_subnet;
 pub(crate) mod decide;
+mod desired;
 pub(crate) mod guest_gateway;
 pub(crate) mod held;
 pub(crate) mod ignored_records;
@@ -20,17 +21,17 @@ use ipnet::IpNet;
 use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
-pub(crate) use self::refusals::Refused;
 use crate::rib::claim_index::ClaimIndex;
 use crate::rib::held::{Distrust, HeldRoutes, LastSeen, Owners};
 use crate::rib::local_node::LocalView;
-use crate::rib::path::{Desired, Path, Scope};
+use crate::rib::path::{Desired, Scope};
 use crate::rib::verdict::ClaimVerdict;
 
 /// The registry as this node believes it.
 #[derive(Debug, Default)]
 pub(crate) struct Rib {
     view: Option<Snapshot>,
+    desired: Desired,
     claims: ClaimIndex,
     seen: LastSeen,
     held: HeldRoutes,
@@ -58,14 +59,15 @@ pub(crate) struct Effect {
 impl Rib {
     /// Begins with what is remembered of the registry and with the peers' routes found in the
     /// kernel, which stay until a complete snapshot tells which of them are stale.
-    pub(crate) fn new(seen: LastSeen, found: &Desired, firm: &Owners) -> Self {
+    pub(crate) fn new(seen: LastSeen, found: Desired, firm: &Owners) -> Self {
         let mut held = HeldRoutes::default();
-        for (subnet, path) in found {
+        for (subnet, path) in &found {
             held.adopt(*subnet, *path, firm);
         }
         Self {
             seen,
             held,
+            desired: found,
             ..Self::default()
         }
     }
@@ -100,13 +102,13 @@ impl Rib {
         self.seen.cluster = cluster.or(self.seen.cluster);
     }
 
+    /// The routes that the kernel should have.
+    pub(crate) fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
     /// Takes a complete snapshot. `desired` is what was wanted up to now.
-    pub(crate) fn reset(
-        &mut self,
-        view: Snapshot,
-        here: LocalView<'_>,
-        desired: &Desired,
-    ) -> Effect {
+    pub(crate) fn reset(&mut self, view: Snapshot, here: LocalView<'_>) -> Effect {
         if let Some(theirs) = view
             .network
             .as_ref()
@@ -123,7 +125,7 @@ impl Rib {
         let claims = ClaimIndex::new(&view);
         let verdict = held::withdrawals_allowed(self.seen, here.owned, here.node, &view, &claims);
         if verdict.is_err() {
-            let peers = desired.iter().filter(|(_, path)| path.is_to_peer());
+            let peers = self.desired.iter().filter(|(_, path)| path.is_to_peer());
             for (subnet, path) in peers {
                 let node = self.judged.get(subnet).map(|judged| &judged.node);
                 self.held.hold(*subnet, *path, node);
@@ -147,7 +149,6 @@ impl Rib {
         revision: i64,
         changes: Vec<Change>,
         here: LocalView<'_>,
-        desired: &Desired,
     ) -> Effect {
         let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
         let Some(view) = self.view.as_mut().filter(|_| !is_foreign) else {
@@ -191,7 +192,7 @@ impl Rib {
         let allowed = held::withdrawals_allowed(self.seen, owned, node, view, &self.claims);
         self.distrust = allowed.err();
         for subnet in gone {
-            match (&self.distrust, desired.get(&subnet)) {
+            match (&self.distrust, self.desired.get(&subnet)) {
                 (Some(_), Some(path)) if path.is_to_peer() => {
                     let node = self.judged.get(&subnet).map(|judged| &judged.node);
                     self.held.hold(subnet, *path, node);
@@ -203,55 +204,6 @@ impl Rib {
             scope: Scope::Only(touched),
             rejoin: ours && lacks_ours(view, &self.claims, here),
         }
-    }
-
-    /// The way to `subnet`, judged anew; `current` is the one it has. A claim that gets none for
-    /// a new reason goes to `refused`.
-    pub(crate) fn decide(
-        &mut self,
-        subnet: IpNet,
-        here: LocalView<'_>,
-        current: Option<Path>,
-        refused: &mut Refused,
-    ) -> Option<Path> {
-        let Some(view) = &self.view else {
-            return self.held.path(&subnet);
-        };
-        let Some(claim) = view.subnets.get(&subnet) else {
-            if let Some(before) = self.judged.remove(&subnet) {
-                self.left.insert(subnet, before.node);
-            }
-            return if view.unreadable.contains(&subnet) {
-                current
-            } else {
-                self.held.path(&subnet)
-            };
-        };
-        let verdict = decide::judge(subnet, claim, view, here);
-        let wish = match &verdict {
-            ClaimVerdict::Route(path) => Some(*path),
-            ClaimVerdict::Refused(refusal) if refusal.is_pending() => current,
-            // A claim in this node's name that it does not know of is another machine's, until the
-            // registry has let this one join: a node under a wrong name takes no route away.
-            ClaimVerdict::Own => current.filter(|path| path.is_to_peer()),
-            ClaimVerdict::Refused(_) => None,
-        };
-        let known = self
-            .judged
-            .get(&subnet)
-            .is_some_and(|before| before.verdict == verdict);
-        if matches!(verdict, ClaimVerdict::Refused(_)) && !known {
-            let subnets = refused.entry(claim.node.clone()).or_default();
-            subnets.push(subnet);
-        }
-        self.judged.insert(
-            subnet,
-            JudgedClaim {
-                node: claim.node.clone(),
-                verdict,
-            },
-        );
-        wish
     }
 
     /// Those of `owned` that belong to another node than `node`, and to which.
@@ -266,15 +218,6 @@ impl Rib {
             .filter(|(_, claim)| claim.node != *node)
             .map(|(subnet, claim)| (subnet, claim.node.clone()))
             .collect()
-    }
-
-    /// Every subnet there is a claim to, was one to, or a held route.
-    pub(crate) fn subnets(&self) -> impl Iterator<Item = IpNet> {
-        let claimed = self.view.iter().flat_map(|view| view.subnets.keys());
-        claimed
-            .chain(self.judged.keys())
-            .copied()
-            .chain(self.held.all())
     }
 
     /// Whose subnet it is, or was until just now.

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::kernel::{Link, link_name};
+
 /// Where packets to a subnet go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
@@ -37,6 +39,18 @@ impl Path {
     /// Whether it is the way to a peer.
     pub(crate) fn is_to_peer(self) -> bool {
         matches!(self, Self::Via { .. } | Self::Onlink { .. })
+    }
+
+    /// The path as `ip route` shows it, for the log: `via 192.168.1.2 dev eth0`.
+    pub(crate) fn text(self, links: &[Link]) -> String {
+        match self {
+            Self::Via { gateway, dev } => format!("via {gateway} dev {}", link_name(dev, links)),
+            Self::Onlink { gateway, dev } => {
+                format!("via {gateway} dev {} onlink", link_name(dev, links))
+            }
+            Self::Link { dev } => format!("dev {}", link_name(dev, links)),
+            Self::Unreachable => "unreachable".to_owned(),
+        }
     }
 }
 

@@ -77,7 +77,6 @@ mod tests {
     use registry::{Claim, Network, NodeRecord, Snapshot};
 
     use super::*;
-    use crate::rib::path::Desired;
 
     const V4: &str = "10.244.2.0/24";
     const V6: &str = "fd00:10:244:2::/80";
@@ -113,10 +112,10 @@ mod tests {
             let claimed = claimed.iter().map(|text| net(text));
             view.subnets
                 .extend(claimed.map(|subnet| (subnet, Claim { node: n2.clone() })));
-            peers.reset(view.clone(), here, &Desired::new());
+            peers.reset(view.clone(), here);
             let mut refused = Refused::default();
             for subnet in view.subnets.keys() {
-                peers.decide(*subnet, here, None, &mut refused);
+                peers.path_to(*subnet, here, &mut refused);
             }
             let reasons = refused
                 .get(&n2)
