@@ -109,7 +109,7 @@ impl Line {
         self.kind
     }
 
-    /// With the field `node`: a node that is not looked at as a peer.
+    /// With the field `node`.
     pub(crate) fn node(mut self, node: impl Display) -> Self {
         self.fields.node = Some(node.to_string());
         self

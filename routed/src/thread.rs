@@ -1,13 +1,13 @@
-//! Threads of their own for what may wait, or take long: routes are repaired meanwhile.
+//! Threads for work that may block or take long, so that it does not delay route repair.
 
 use std::future::Future;
 use std::io;
 use std::thread;
 
-/// The stack, in bytes. A debug build takes more than a quarter of it.
+/// The stack size in bytes. A debug build needs more than a quarter of it.
 const STACK_SIZE: usize = 1024 * 1024;
 
-/// Runs what `work` makes on a thread that ends with the program.
+/// Runs the future that `work` makes on a thread that ends with the process.
 pub(crate) fn spawn<F: Future>(
     name: &str,
     work: impl FnOnce() -> F + Send + 'static,

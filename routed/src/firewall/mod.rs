@@ -1,8 +1,8 @@
-//! The packet filter: pods are masqueraded to the outside, cannot pretend to be others, and pass
-//! where other tools drop what a node forwards.
+//! The firewall: masquerades pods, drops forged source addresses, and accepts pods where other
+//! tools drop what a node forwards (FORWARD).
 //!
-//! What happens marks something dirty, and one pass at a time makes the kernel match. Rules stay
-//! when the daemon stops.
+//! Events mark state as dirty, and one pass at a time makes the kernel match. Rules stay when the
+//! daemon stops.
 
 mod foreign_chains;
 mod forward;
@@ -40,23 +40,21 @@ pub(crate) use self::survey::BlockingChain;
 pub(crate) use self::survey::{Survey, survey};
 use crate::log::OnChange;
 
-/// The least time from the end of one pass to the start of the next, and how many times as long as
-/// a pass took the rest after it is: a flood of changes never costs more than a fifth of a
-/// processor.
+/// The shortest time between two passes.
 const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
 const COOLDOWN_FACTOR: u32 = 4;
 
-/// Between tries of what failed.
+/// Time between attempts after a failure.
 const RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(200),
     most: Duration::from_secs(10),
 };
 
-/// A firewall that is loaded anew drops everything for a moment. Who keeps it is told of what is
-/// left after so long.
+/// How long to wait after a change of foreign chains before they are checked. A firewall that is
+/// being reloaded drops everything for a moment.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// The packet filter of this node.
+/// The firewall of this node.
 #[derive(Debug)]
 pub(crate) struct Firewall {
     socket: Option<Socket>,
@@ -64,9 +62,9 @@ pub(crate) struct Firewall {
     iptables_nft: IptablesNft,
     foreign_chains: ForeignChains,
     iptables_legacy: IptablesLegacy,
-    /// Whether the chains of iptables have to be looked at.
+    /// Whether the chains of iptables-nft have to be checked.
     is_iptables_dirty: bool,
-    /// When to look at other chains for what is forwarded, if there is a reason.
+    /// When to check foreign FORWARD chains, if that is due.
     survey_at: Option<Instant>,
     next_pass_at: Instant,
     failed_passes: u32,
@@ -75,14 +73,14 @@ pub(crate) struct Firewall {
 
 impl Firewall {
     /// Nothing is known yet.
-    pub(crate) fn new(policy: FirewallConfig) -> Self {
+    pub(crate) fn new(config: FirewallConfig) -> Self {
         let now = Instant::now();
         Self {
             socket: None,
-            iptables_nft: IptablesNft::new(&policy.pod_cidrs),
-            foreign_chains: ForeignChains::new(&policy.pod_cidrs),
-            iptables_legacy: IptablesLegacy::new(&policy.pod_cidrs, now),
-            own_table: OwnTable::new(policy),
+            iptables_nft: IptablesNft::new(&config.pod_cidrs),
+            foreign_chains: ForeignChains::new(&config.pod_cidrs),
+            iptables_legacy: IptablesLegacy::new(&config.pod_cidrs, now),
+            own_table: OwnTable::new(config),
             is_iptables_dirty: true,
             survey_at: Some(now),
             next_pass_at: now,
@@ -91,45 +89,44 @@ impl Firewall {
         }
     }
 
-    /// Whether pods can be served: what they need of the packet filter was in place, or they need
-    /// nothing of it.
+    /// Whether the firewall has what pods need.
     pub(crate) fn is_ready(&self) -> bool {
         self.own_table.is_ready()
     }
 
-    /// What is wrong with it, in words.
+    /// Messages about everything that is wrong.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
         let own = self.last_error.current().into_iter();
         own.chain(self.iptables_legacy.troubles())
             .chain(self.foreign_chains.advice())
     }
 
-    /// This node owns these subnets.
+    /// Sets the subnets that this node owns.
     pub(crate) fn set_owned(&mut self, subnets: &[IpNet]) {
         self.own_table.set_owned(subnets);
     }
 
-    /// The registry was seen whole, with these addresses of nodes. Unless it `is_believed`, those
-    /// that were known before stay besides.
+    /// Sets the addresses of all nodes. Unless the registry `is_believed`, the addresses that were
+    /// known before stay too.
     pub(crate) fn nodes(&mut self, addresses: impl Iterator<Item = IpAddr>, is_believed: bool) {
         self.own_table.nodes().reset(addresses, is_believed);
     }
 
-    /// Some nodes' records changed: all addresses they had, and all they have.
+    /// Some records changed: all addresses they had before, and all they have now.
     pub(crate) fn nodes_changed(&mut self, had: &[IpAddr], have: &[IpAddr], is_believed: bool) {
         self.own_table.nodes().change(had, have, is_believed);
     }
 
-    /// Lets `monitor` pass over what this changes.
+    /// Makes `monitor` ignore the changes that this makes.
     fn hide_from(&self, monitor: &mut Monitor) {
         if let Some(socket) = &self.socket {
             monitor.ignore(socket);
         }
     }
 
-    /// Somebody changed something in the packet filter.
-    fn ruleset_changed(&mut self, news: RulesetChange<'_>) {
-        match news {
+    /// Takes an nftables event.
+    fn ruleset_changed(&mut self, change: RulesetChange<'_>) {
+        match change {
             RulesetChange::Changed {
                 family,
                 table,
@@ -150,7 +147,7 @@ impl Firewall {
         }
     }
 
-    /// Looks at everything again in the next pass, whatever was heard.
+    /// Marks everything as dirty.
     pub(crate) fn resync(&mut self) {
         self.recheck_all();
         self.own_table.reset_warnings();
@@ -162,22 +159,22 @@ impl Firewall {
         self.survey_at = Some(Instant::now());
     }
 
-    /// When to work next, if nothing happens before.
+    /// When to call [`Firewall::run_due`] next.
     pub(crate) fn wake_at(&self) -> Instant {
         let look_at = self.iptables_legacy.check_at();
         let pass_at = self.pass_at();
         pass_at.map_or(look_at, |pass_at| pass_at.min(look_at))
     }
 
-    /// When the next pass is due, if there is a reason for one.
+    /// When the next pass is due, if anything is dirty.
     fn pass_at(&self) -> Option<Instant> {
         if self.is_iptables_dirty || self.own_table.is_dirty() {
             return Some(self.next_pass_at);
         }
-        self.survey_at.map(|calm| calm.max(self.next_pass_at))
+        self.survey_at.map(|settled| settled.max(self.next_pass_at))
     }
 
-    /// Does what is due.
+    /// Runs the checks and the pass that are due.
     pub(crate) fn run_due(&mut self, now: Instant) {
         if now >= self.iptables_legacy.check_at() {
             self.iptables_legacy.check(now);
@@ -193,20 +190,20 @@ impl Firewall {
                 self.next_pass_at =
                     now + MIN_PASS_INTERVAL.max(started.elapsed() * COOLDOWN_FACTOR);
             }
-            // Somebody else was faster.
+            // Another program changed the ruleset in between.
             Err(Error::Interrupted { .. }) => self.next_pass_at = now + MIN_PASS_INTERVAL,
-            Err(why) => {
+            Err(error) => {
                 self.failed_passes += 1;
                 self.next_pass_at = now + RETRY_BACKOFF.pause(self.failed_passes);
-                let text = self.explain(&why);
+                let text = self.explain(&error);
                 if self.last_error.changed(&text) {
-                    error!("{text}");
+                    error!(error = %error, "{text}");
                 }
             }
         }
     }
 
-    /// Sees to all that is due, also where something fails; the first failure is the error.
+    /// Runs all parts even if one fails; the first failure is the error.
     fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let mut socket = match self.socket.take() {
             Some(socket) => socket,
@@ -240,19 +237,21 @@ impl Firewall {
         Ok(())
     }
 
-    fn explain(&self, why: &Error) -> String {
-        let advice = match why.errno() {
-            Some(Errno::EPERM) => " (it takes CAP_NET_ADMIN, and a table that nobody else owns)",
+    fn explain(&self, error: &Error) -> String {
+        let advice = match error.errno() {
+            Some(Errno::EPERM) => {
+                " (this needs CAP_NET_ADMIN, and no other program may own the table)"
+            }
             Some(Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT | Errno::ENOENT) => {
-                " (it takes a kernel with nf_tables, nft_fib_inet and nft_masq)"
+                " (this needs a kernel with nf_tables, nft_fib_inet and nft_masq)"
             }
             _ => "",
         };
-        let so = if self.is_ready() {
+        let consequence = if self.is_ready() {
             ""
         } else {
             "; until then the node is not ready for pods"
         };
-        format!("the packet filter is not as it should be: {why}{advice}; trying again{so}")
+        format!("cannot update the nftables rules: {error}{advice}; trying again{consequence}")
     }
 }

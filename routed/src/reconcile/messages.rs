@@ -1,4 +1,4 @@
-//! What the reconciler did, in words.
+//! Texts of log lines about routes: what the reconciler did, and why a route failed.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 
 impl<K> Reconciler<K> {
-    /// What a step that was taken came to.
+    /// The kind of line for an applied step.
     pub(super) fn line_kind(&self, step: &PlanStep) -> LineKind {
         let was_there = |route| {
             let before = self.before.get(&step.dst);
@@ -31,7 +31,7 @@ impl<K> Reconciler<K> {
         }
     }
 
-    /// The same in words.
+    /// The line about an applied step.
     pub(super) fn success_line(&self, step: &PlanStep, outcome: LineKind) -> Line {
         let peer = self.rib.owner(&step.dst);
         let line = |route| route_line(route, peer, &self.local_node.links);
@@ -42,7 +42,7 @@ impl<K> Reconciler<K> {
             (RouteChange::Add(new), _) => format!("{} added", line(new)),
             (RouteChange::Replace { old, new }, LineKind::Restored) => {
                 format!(
-                    "{} put back: somebody made it{}",
+                    "{} put back: another program changed it to{}",
                     line(new),
                     self.next_hop(old)
                 )
@@ -81,12 +81,12 @@ impl<K> Reconciler<K> {
         }
     }
 
-    /// What did not.
-    pub(super) fn failed_line(&self, step: &PlanStep, why: &ApplyError) -> Line {
+    /// The line about a step that failed.
+    pub(super) fn failed_line(&self, step: &PlanStep, error: &ApplyError) -> Line {
         let (peer, links) = (self.rib.owner(&step.dst), &self.local_node.links);
-        let text = failure_line(step.route(), peer, why, links);
+        let text = failure_line(step.route(), peer, error, links);
         let line = self.line(step, LineKind::Failed, text);
-        line.error(reason(why, links))
+        line.error(reason(error, links))
     }
 }
 
@@ -119,22 +119,22 @@ pub(crate) fn way(route: &Route, links: &[Link]) -> String {
     format!("{via}{dev}")
 }
 
-/// Why a route is not as it should be.
+/// Why a route could not be made.
 pub(crate) fn failure_line(
     wanted: &Route,
     peer: Option<&NodeName>,
-    why: &ApplyError,
+    error: &ApplyError,
     links: &[Link],
 ) -> String {
-    let (wanted, reason) = (route_line(wanted, peer, links), reason(why, links));
-    match why {
+    let (wanted, reason) = (route_line(wanted, peer, links), reason(error, links));
+    match error {
         ApplyError::Refused(_) => format!("{wanted}: {reason}; trying again"),
         ApplyError::Conflict(_) => format!("{wanted}: {reason}"),
     }
 }
 
-fn reason(why: &ApplyError, links: &[Link]) -> String {
-    match why {
+fn reason(error: &ApplyError, links: &[Link]) -> String {
+    match error {
         ApplyError::Refused(text) => text.clone(),
         ApplyError::Conflict(foreign) => {
             let kind = match foreign.kind {
@@ -142,8 +142,8 @@ fn reason(why: &ApplyError, links: &[Link]) -> String {
                 _ => "",
             };
             format!(
-                "conflict with a route that somebody else made: {}{kind}{} proto {}; it is left \
-                 alone, remove it to let this one in",
+                "conflict with a route of another program: {}{kind}{} proto {}; it is kept, \
+                 remove it to let this one in",
                 foreign.dst,
                 way(foreign, links),
                 protocol_name(foreign.protocol)
@@ -152,7 +152,7 @@ fn reason(why: &ApplyError, links: &[Link]) -> String {
     }
 }
 
-/// The protocol's name as iproute2 has it (`/etc/iproute2/rt_protos`), else its number.
+/// The name that iproute2 has for a protocol (`/etc/iproute2/rt_protos`), or its number.
 pub(crate) fn protocol_name(number: u8) -> String {
     match number {
         2 => "kernel".to_owned(),
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conflict_names_both_routes() {
+    fn conflict_message_names_both_routes() {
         let links = [Link {
             index: 4,
             name: "eth0".into(),
@@ -190,9 +190,9 @@ mod tests {
         let peer = NodeName::new("n2").unwrap();
         assert_eq!(
             failure_line(&wanted, Some(&peer), &ApplyError::Conflict(foreign), &links),
-            "route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0: conflict with a route that \
-             somebody else made: 10.244.7.0/24 via 192.168.1.254 dev eth0 proto static; it is \
-             left alone, remove it to let this one in"
+            "route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0: conflict with a route of \
+             another program: 10.244.7.0/24 via 192.168.1.254 dev eth0 proto static; it is \
+             kept, remove it to let this one in"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! One pass: what is dirty is looked at, and the kernel made to match.
+//! One pass of the reconciler: reads what is dirty, updates the desired routes and changes the
+//! kernel.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -19,7 +20,7 @@ use crate::rib::cross_subnet::CrossSubnetRoutes;
 use crate::rib::path::Scope;
 
 impl<K: Kernel> Reconciler<K> {
-    /// Makes the kernel match. After an error everything is as dirty as before.
+    /// Makes the kernel's routes match. After an error, what was dirty stays dirty.
     pub(crate) fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let due: BTreeSet<IpNet> = self.retries.due(now).collect();
         self.dirty.add(Scope::Only(due));
@@ -66,16 +67,16 @@ impl<K: Kernel> Reconciler<K> {
         let Some(known) = &mut self.local_node.cross_subnet else {
             return Ok(false);
         };
-        let detours = CrossSubnetRoutes::new(
+        let cross_subnet = CrossSubnetRoutes::new(
             self.kernel.routes(None)?,
             &self.local_node.network.pod_cidrs,
         );
-        let differ = detours != *known;
-        *known = detours;
+        let differ = cross_subnet != *known;
+        *known = cross_subnet;
         Ok(differ)
     }
 
-    /// Lists our routes, and puts those to pods back that went although the pods are there.
+    /// Lists our routes, and puts back missing routes to pods.
     fn read_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
         let listing = fib::list_own(&mut self.kernel)?;
         let mut before = mem::replace(&mut self.actual, listing.ours);
@@ -103,7 +104,7 @@ impl<K: Kernel> Reconciler<K> {
                     lines.add(LineKind::Restored, || {
                         let pod = route.dst.addr();
                         let text = format!(
-                            "route to pod {pod} put back: it was gone, or its source address"
+                            "route to pod {pod} put back: it was gone, or its source address was"
                         );
                         Line::new(LineKind::Restored, text).pod(pod)
                     });
@@ -137,10 +138,10 @@ impl<K: Kernel> Reconciler<K> {
             fib::apply(&mut self.kernel, steps)?
         };
         let mut failed = BTreeSet::new();
-        for (step, why) in applied.failed {
+        for (step, error) in applied.failed {
             failed.insert(step.dst);
-            if self.retries.add(step.dst, why.clone(), now) {
-                lines.add(LineKind::Failed, || self.failed_line(&step, &why));
+            if self.retries.add(step.dst, error.clone(), now) {
+                lines.add(LineKind::Failed, || self.failed_line(&step, &error));
             }
         }
         self.retries.retain_only(&failed, scope);

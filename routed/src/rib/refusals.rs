@@ -1,4 +1,4 @@
-//! Claims that get no route, told of once for each peer rather than once for each of its subnets.
+//! Log lines for claims that get no route: one per peer and reason, not one per subnet.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::rib::local_node::LocalView;
 use crate::rib::verdict::{ClaimVerdict, Refusal, RefusalMessage};
 use crate::text::list;
 
-/// Claims that get no route for a new reason, by whom they are.
+/// Claims that get no route for a new reason, by peer.
 pub(crate) type Refused = BTreeMap<NodeName, Vec<IpNet>>;
 
 impl Rib {
-    /// Says why these claims get no route.
+    /// Adds the lines that say why these claims get no route.
     pub(crate) fn add_refused_lines(
         &self,
         refused: &Refused,
-        here: LocalView<'_>,
+        local: LocalView<'_>,
         lines: &mut Lines,
     ) {
         for (peer, subnets) in refused {
@@ -29,7 +29,7 @@ impl Rib {
                         subnets: &subnets,
                         peer,
                         refusal,
-                        here,
+                        local,
                     };
                     Line::new(LineKind::Refused, explained.to_string())
                         .peer(Some(peer))
@@ -40,8 +40,8 @@ impl Rib {
         }
     }
 
-    /// The reasons, and which subnets each is for; without what is known of the peer already by
-    /// other subnets of its.
+    /// The reasons with their subnets. Leaves out reasons that other subnets of the peer have
+    /// already.
     fn by_reason(&self, peer: &NodeName, subnets: &[IpNet]) -> Vec<(Vec<IpNet>, &Refusal)> {
         let mut reasons: Vec<(Vec<IpNet>, &Refusal)> = Vec::new();
         for subnet in subnets {
@@ -87,14 +87,14 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// What is told of n2, which has `addresses` and claims subnets in several steps.
-    fn told(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
+    /// The lines about n2, which has `addresses` and claims subnets in several steps.
+    fn refusals_of(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
         let network = Network {
             pod_cidrs: vec![net("10.244.0.0/16"), net("fd00:10:244::/56")],
             subnet_lengths: vec![24, 80],
         };
         let [n1, n2] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
-        let here = LocalView {
+        let local = LocalView {
             node: &n1,
             network: &network,
             owned: &[],
@@ -105,21 +105,19 @@ mod tests {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             machine_id: String::new(),
         };
-        let (mut peers, mut view) = (Rib::default(), Snapshot::default());
+        let (mut rib, mut view) = (Rib::default(), Snapshot::default());
         view.network = Some(network.clone());
         view.nodes.insert(n2.clone(), record);
         let step = |claimed: &&[&str]| {
             let claimed = claimed.iter().map(|text| net(text));
             view.subnets
                 .extend(claimed.map(|subnet| (subnet, Claim { node: n2.clone() })));
-            peers.reset(view.clone(), here);
+            rib.reset(view.clone(), local);
             let mut refused = Refused::default();
             for subnet in view.subnets.keys() {
-                peers.path_to(*subnet, here, &mut refused);
+                rib.path_to(*subnet, local, &mut refused);
             }
-            let reasons = refused
-                .get(&n2)
-                .map(|subnets| peers.by_reason(&n2, subnets));
+            let reasons = refused.get(&n2).map(|subnets| rib.by_reason(&n2, subnets));
             let shown = |(subnets, refusal): (Vec<IpNet>, &Refusal)| {
                 let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
                 format!("{} {}", refusal.name(), subnets.join(" "))
@@ -130,18 +128,22 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_out_of_reach_is_told_of_once_whatever_it_claims_and_wrong_claims_each() {
+    fn refusals_of_a_peer_are_logged_once_per_reason() {
         let both = &["192.168.9.2", "fd00:9::2"][..];
-        let reached = format!("unreachable {V4} {V6}");
-        let wrong = format!("invalid {WRONG}");
+        let unreachable = format!("unreachable {V4} {V6}");
+        let invalid = format!("invalid {WRONG}");
         for (addresses, steps, expected) in [
-            (both, &[&[V4, V6][..]][..], &[&[&*reached][..]][..]),
+            (both, &[&[V4, V6][..]][..], &[&[&*unreachable][..]][..]),
             (
                 both,
                 &[&[V4], &[V6], &[MORE]],
                 &[&[&*format!("unreachable {V4}")], &[], &[]],
             ),
-            (both, &[&[V4, V6], &[WRONG]], &[&[&*reached], &[&*wrong]]),
+            (
+                both,
+                &[&[V4, V6], &[WRONG]],
+                &[&[&*unreachable], &[&*invalid]],
+            ),
             (
                 &[],
                 &[&[V4, V6]],
@@ -153,7 +155,11 @@ mod tests {
                 &[&[&*format!("unreachable {V4}"), &*format!("no-address {V6}")]],
             ),
         ] {
-            assert_eq!(told(addresses, steps), expected, "{addresses:?} {steps:?}");
+            assert_eq!(
+                refusals_of(addresses, steps),
+                expected,
+                "{addresses:?} {steps:?}"
+            );
         }
     }
 }

@@ -103,7 +103,7 @@ impl<K: Kernel> Collector<'_, K> {
             subnets: &[subnet],
             peer,
             refusal,
-            here,
+            local: here,
         };
         Some(explained.to_string())
     }
