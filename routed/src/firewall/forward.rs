@@ -51,8 +51,7 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
     };
     let blocking_rule = rules.iter().position(drops_everything);
     let last = rules.iter().rposition(|rule| is_ours(&rule));
-    let in_place =
-        last.is_none_or(|last| blocking_rule.is_none_or(|blocking_rule| last < blocking_rule));
+    let in_place = last.is_none_or(|last| blocking_rule.is_none_or(|rule| last < rule));
     let expressions = |rule: &Rule| rule.expressions(chain.table.family);
     let is_same = ours.len() == wanted.len()
         && ours
@@ -65,7 +64,7 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
     let add = wanted.into_iter().map(|rule| Command::AddRule {
         table: chain.table.clone(),
         chain: chain.name.clone(),
-        before: blocking_rule.map(|blocking_rule| rules[blocking_rule].handle),
+        before: blocking_rule.map(|index| rules[index].handle),
         rule,
     });
     let remove = ours.iter().map(|rule| Command::DelRule {

@@ -40,8 +40,10 @@ pub(crate) use self::survey::BlockingChain;
 pub(crate) use self::survey::{Survey, survey};
 use crate::log::OnChange;
 
-/// The shortest time between two passes.
+/// The shortest time from the end of a pass to the next one.
 const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
+/// The pause after a pass, in multiples of its duration: a flood of changes costs at most a fifth
+/// of a processor.
 const COOLDOWN_FACTOR: u32 = 4;
 
 /// Time between attempts after a failure.
@@ -171,7 +173,7 @@ impl Firewall {
         if self.is_iptables_dirty || self.own_table.is_dirty() {
             return Some(self.next_pass_at);
         }
-        self.survey_at.map(|settled| settled.max(self.next_pass_at))
+        self.survey_at.map(|at| at.max(self.next_pass_at))
     }
 
     /// Runs the checks and the pass that are due.

@@ -46,7 +46,7 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
         fix: accepted_by_routed(&found.fix),
     }));
     Ok(Survey {
-        blocking_chains: blocking_chains,
+        blocking_chains,
         hidden,
         is_guarded: spoof_guard::is_installed()?,
     })

@@ -91,7 +91,7 @@ fn join_costs_one_set_element() {
         // A second monitor, because the firewall ignores its own changes.
         let mut changes = 0;
         let count = |change: RulesetChange<'_>| {
-            changes += usize::from(matches!(change, RulesetChange::Changed { .. }))
+            changes += usize::from(matches!(change, RulesetChange::Changed { .. }));
         };
         monitor.drain(count).unwrap();
         assert_eq!(changes, 2);

@@ -199,6 +199,7 @@ mod tests {
                 LineKind::Returned,
                 "node n2 is present again, after 60 s".into()
             )
+            .node("n2")
         );
     }
 

@@ -73,7 +73,7 @@ impl<K: Kernel> Reconciler<K> {
             .collect();
         Ok(Self {
             kernel,
-            local_node: local_node,
+            local_node,
             rib: Rib::new(seen, found, held_before),
             actual,
             before: Actual::new(),
@@ -138,27 +138,27 @@ impl<K: Kernel> Reconciler<K> {
     pub(crate) fn reset(&mut self, view: Snapshot) -> bool {
         let known: BTreeSet<String> = self.rib.rejected().map(|(key, _)| key.clone()).collect();
         let effect = self.rib.reset(view, self.local_node.view());
-        let news = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
-        let news: Vec<Ignored> = news
+        let new = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
+        let new: Vec<Ignored> = new
             .map(|(key, reason)| (key.clone(), reason.clone()))
             .take(ignored_records::MAX_LOGGED + 1)
             .collect();
-        self.apply_effect(effect, &news)
+        self.apply_effect(effect, &new)
     }
 
     /// Takes the changes of one revision. Returns the same as [`Reconciler::reset`].
     pub(crate) fn change(&mut self, revision: i64, changes: Vec<Change>) -> bool {
-        let news = changes.iter().filter_map(|change| match change {
+        let new = changes.iter().filter_map(|change| match change {
             Change::Rejected {
                 key,
                 why: Some(reason),
             } if self.rib.is_new_rejection(change) => Some((key.clone(), reason.clone())),
             _ => None,
         });
-        let news: Vec<Ignored> = news.take(ignored_records::MAX_LOGGED + 1).collect();
+        let new: Vec<Ignored> = new.take(ignored_records::MAX_LOGGED + 1).collect();
         let local = self.local_node.view();
         let effect = self.rib.change(revision, changes, local);
-        self.apply_effect(effect, &news)
+        self.apply_effect(effect, &new)
     }
 
     fn apply_effect(&mut self, effect: Effect, ignored: &[Ignored]) -> bool {

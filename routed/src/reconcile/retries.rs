@@ -33,18 +33,18 @@ impl Retries {
     /// Adds a failure. Returns whether its reason is new.
     pub(crate) fn add(&mut self, dst: IpNet, error: ApplyError, now: Instant) -> bool {
         let known = self.by_dst.remove(&dst);
-        let is_news = known.as_ref().is_none_or(|known| known.error != error);
+        let is_new = known.as_ref().is_none_or(|known| known.error != error);
         let count = known.map_or(1, |known| known.count.saturating_add(1));
         let retry_at = now + RETRY_BACKOFF.pause(count);
         self.by_dst.insert(
             dst,
             FailedStep {
-                error: error,
+                error,
                 count,
                 retry_at,
             },
         );
-        is_news
+        is_new
     }
 
     /// Removes the routes of `scope` that are not among `failed`.

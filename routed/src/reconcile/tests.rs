@@ -1,4 +1,6 @@
 mod kernel;
+mod log_fields;
+mod pods;
 mod registry;
 
 use ::registry::{Claim, Network, NodeRecord};

@@ -158,7 +158,7 @@ impl Rib {
                 rejoin: false,
             };
         };
-        let (mut changed, mut deleted, mut concerns_local_node) =
+        let (mut affected, mut deleted, mut concerns_local_node) =
             (BTreeSet::new(), Vec::new(), false);
         for change in &changes {
             if let Change::Subnet(subnet, claim) = change {
@@ -172,9 +172,9 @@ impl Rib {
             }
             if let Some(node) = change.node() {
                 concerns_local_node |= node == *local.node;
-                changed.extend(self.claims.of(&node));
+                affected.extend(self.claims.of(&node));
             }
-            changed.extend(change.subnet());
+            affected.extend(change.subnet());
         }
         let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
         let before: Vec<_> = changes
@@ -202,7 +202,7 @@ impl Rib {
             }
         }
         Effect {
-            scope: Scope::Only(changed),
+            scope: Scope::Only(affected),
             rejoin: concerns_local_node && lacks_own_records(view, &self.claims, local),
         }
     }

@@ -36,8 +36,7 @@ pub(super) fn plan(listing: &str, pod_cidrs: &[IpNet]) -> LegacyPlan {
         Vec::new()
     };
     let last = ours.last().copied();
-    let in_place =
-        last.is_none_or(|last| blocking_rule.is_none_or(|blocking_rule| last < blocking_rule));
+    let in_place = last.is_none_or(|last| blocking_rule.is_none_or(|rule| last < rule));
     let is_same = ours
         .iter()
         .map(|n| rules[*n].to_owned())
@@ -47,8 +46,8 @@ pub(super) fn plan(listing: &str, pod_cidrs: &[IpNet]) -> LegacyPlan {
         // From the last to the first, so that the numbers of the others stay.
         let delete = |n: &usize| vec!["-D".to_owned(), CHAIN.to_owned(), (n + 1).to_string()];
         commands.extend(ours.iter().rev().map(delete));
-        let before = |blocking_rule: usize| ours.iter().filter(|n| **n < blocking_rule).count();
-        let first = blocking_rule.map(|blocking_rule| blocking_rule - before(blocking_rule) + 1);
+        let before = |index: usize| ours.iter().filter(|n| **n < index).count();
+        let first = blocking_rule.map(|index| index - before(index) + 1);
         for (n, arguments) in wanted.into_iter().enumerate() {
             let place = match first {
                 Some(first) => vec!["-I".to_owned(), CHAIN.to_owned(), (first + n).to_string()],

@@ -41,7 +41,7 @@ fn next_hop_of(
         network: &network,
         owned: &[],
         links,
-        cross_subnet: cross_subnet,
+        cross_subnet,
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     match choose(subnet.parse().unwrap(), &addresses, local) {
