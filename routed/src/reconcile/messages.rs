@@ -73,11 +73,11 @@ impl<K> Reconciler<K> {
     }
 
     fn next_hop(&self, route: &Route) -> String {
-        let way = way(route, &self.local_node.links);
-        if way.is_empty() {
+        let text = next_hop(route, &self.local_node.links);
+        if text.is_empty() {
             " unreachable".to_owned()
         } else {
-            way
+            text
         }
     }
 
@@ -99,15 +99,15 @@ pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link])
             format!(
                 "route to {} (pods' gateway){}",
                 route.dst,
-                way(route, links)
+                next_hop(route, links)
             )
         }
-        _ => format!("route to {}{peer}{}", route.dst, way(route, links)),
+        _ => format!("route to {}{peer}{}", route.dst, next_hop(route, links)),
     }
 }
 
 /// ` via 192.168.1.2 dev eth0`.
-pub(crate) fn way(route: &Route, links: &[Link]) -> String {
+pub(crate) fn next_hop(route: &Route, links: &[Link]) -> String {
     let via = route
         .via
         .map(|via: IpAddr| format!(" via {via}"))
@@ -145,7 +145,7 @@ fn reason(error: &ApplyError, links: &[Link]) -> String {
                 "conflict with a route of another program: {}{kind}{} proto {}; it is kept, \
                  remove it to let this one in",
                 foreign.dst,
-                way(foreign, links),
+                next_hop(foreign, links),
                 protocol_name(foreign.protocol)
             )
         }

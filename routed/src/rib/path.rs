@@ -44,9 +44,8 @@ impl Path {
     /// The path as `ip route` shows it, for the log: `via 192.168.1.2 dev eth0`.
     pub(crate) fn text(self, links: &[Link]) -> String {
         match self {
-            Self::Via { gateway, dev } => format!("via {gateway} dev {}", link_name(dev, links)),
-            Self::Onlink { gateway, dev } => {
-                format!("via {gateway} dev {} onlink", link_name(dev, links))
+            Self::Via { gateway, dev } | Self::Onlink { gateway, dev } => {
+                format!("via {gateway} dev {}", link_name(dev, links))
             }
             Self::Link { dev } => format!("dev {}", link_name(dev, links)),
             Self::Unreachable => "unreachable".to_owned(),
