@@ -71,7 +71,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (grown, mut growth) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
     let steward = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
-    thread::run("steward", move || steward.run(grown))?;
+    thread::spawn("steward", move || steward.run(grown))?;
     let (interruptions, interrupted) = watch::channel(0);
     ForgetTask::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(

@@ -102,7 +102,7 @@ impl Daemon {
         info!(
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
             wire::VERSION,
-            reconciler.count()
+            reconciler.peer_route_count()
         );
         let now = Instant::now();
         let mut daemon = Self {
@@ -176,7 +176,7 @@ impl Daemon {
     fn remember_pods(&mut self) {
         match live_pods::pods(&mut self.kernel, &self.network) {
             Ok(pods) => {
-                self.reconciler.remember_pods(&pods);
+                self.reconciler.add_known_pods(&pods);
                 self.unknown_pods.clear();
             }
             Err(why) => {
@@ -237,12 +237,15 @@ impl Daemon {
         self.firewall.run_due(now);
         self.journal.log_due(now);
         let due = self.chores_at.is_some_and(|at| at <= now);
-        let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
+        let (links, serves) = (self.reconciler.links(), self.reconciler.owns_subnets());
         let looked = !due || self.chores.check(links, serves, now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;
-            info!("routes to peers in the kernel: {}", self.reconciler.count());
+            info!(
+                "routes to peers in the kernel: {}",
+                self.reconciler.peer_route_count()
+            );
         }
         let may_install = settled && self.firewall.is_ready();
         let may_install = may_install && (due || self.chores_at.is_none());

@@ -18,7 +18,8 @@ impl Daemon {
                 self.firewall.nodes(peers.addresses(), is_believed);
                 self.memory.update(self.reconciler.rib(), true);
                 self.journal.registry_seen(self.reconciler.rib());
-                self.chores.registry_seen(lacks, self.reconciler.lost());
+                self.chores
+                    .registry_seen(lacks, self.reconciler.lost_subnets());
             }
             Event::Changes { revision, changes } => {
                 if self.reconciler.is_about_own(&changes) {
@@ -39,7 +40,8 @@ impl Daemon {
                 self.firewall.nodes_changed(&had, &have, is_believed);
                 self.memory.update(self.reconciler.rib(), false);
                 self.journal.nodes_changed(&seen, self.reconciler.rib());
-                self.chores.registry_seen(lacks, self.reconciler.lost());
+                self.chores
+                    .registry_seen(lacks, self.reconciler.lost_subnets());
             }
             Event::Disconnected { why } => self.journal.disconnected(why),
             Event::Connected => self.journal.connected(),

@@ -18,7 +18,7 @@ use wire::node::NodeName;
 use crate::log::OnChange;
 use crate::rib::Rib;
 use crate::rib::held::{LastSeen, Owners};
-use crate::text::few;
+use crate::text::short_list;
 
 /// The file `routed.json` in a network's folder under `/run`, and what is in it.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl StateFile {
                 "{}: nothing is withdrawn on its word. The routes to {} stay until their nodes \
                  claim them again. Of nodes that are gone for good `routed forget` lets them go",
                 why.unwrap_or_else(|| "the registry forgot claims".to_owned()),
-                few(&added)
+                short_list(&added)
             );
         } else if held.is_empty() && !self.content.held.is_empty() {
             info!(
@@ -163,7 +163,7 @@ mod tests {
         let n3 = NodeName::new("n3").unwrap();
         let firm = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
         let firm = firm.collect();
-        Rib::new(seen, &found, &firm)
+        Rib::new(seen, found, &firm)
     }
 
     #[test]

@@ -126,13 +126,11 @@ impl Absences {
             if let Some(absence) = self.by_node.get_mut(&node) {
                 absence.tell_at = None;
             }
-            lines.push(Line::new(
-                LineKind::Absent,
-                format!(
-                    "node {node} is absent: its routed has stopped, or the node is gone or cut off \
-                     from etcd; its routes stay. If it is gone for good: routed forget {node}"
-                ),
-            ));
+            let text = format!(
+                "node {node} is absent: its routed has stopped, or the node is gone or cut off \
+                 from etcd; its routes stay. If it is gone for good: routed forget {node}"
+            );
+            lines.push(Line::new(LineKind::Absent, text).node(node));
         }
         lines
     }
@@ -158,7 +156,7 @@ fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
     let was_told = absence.tell_at.is_none();
-    was_told.then(|| Line::new(LineKind::Returned, text))
+    was_told.then(|| Line::new(LineKind::Returned, text).node(node))
 }
 
 #[cfg(test)]
@@ -201,6 +199,7 @@ mod tests {
                 LineKind::Returned,
                 "node n2 is present again, after 60 s".into()
             )
+            .node("n2")
         );
     }
 

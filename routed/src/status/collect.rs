@@ -129,7 +129,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         let (peers, held) = (reconciler.rib(), reconciler.rib().held());
         let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
         for (subnet, path) in reconciler.desired() {
-            let failure = reconciler.failures().of(subnet);
+            let failure = reconciler.retries().of(subnet);
             let is_held = held.contains_key(subnet);
             let distrust = || Some(self.distrust()?.to_string()).filter(|_| is_held);
             let row = RouteRow {
@@ -179,11 +179,11 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
     fn missing(&self, routes_missing: usize) -> Vec<String> {
         let chores = self.chores;
         let readiness = Readiness {
-            registry_seen: self.reconciler.rib().is_known(),
+            registry_seen: self.reconciler.rib().has_snapshot(),
             registry_why: self.journal.outage.as_ref().map(|(_, why)| why.as_str()),
             has_joined: chores.has_joined(),
             join_why: self.journal.join_why.as_deref(),
-            owns: self.reconciler.serves(),
+            owns: self.reconciler.owns_subnets(),
             has_address: !chores.addresses().is_empty(),
             forwards: chores.forwards(),
             is_filtered: self.firewall.is_ready(),
@@ -199,7 +199,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         let outage = journal.outage.as_ref();
         RegistryStatus {
             local: self.is_local,
-            connected: outage.is_none() && peers.is_known(),
+            connected: outage.is_none() && peers.has_snapshot(),
             revision: peers.last_seen().revision,
             lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
             why: outage.map(|(_, why)| why.clone()),
@@ -258,7 +258,7 @@ impl<K: Kernel> Collector<'_, K> {
     }
 
     pub(super) fn conflicts(&self) -> Conflicts {
-        let failures = self.reconciler.failures().all();
+        let failures = self.reconciler.retries().all();
         let routes = failures.filter(|(_, why)| matches!(why, ApplyError::Conflict(_)));
         let verdicts = self.reconciler.rib().verdicts();
         let claims = verdicts.filter(|(_, _, verdict)| {

@@ -18,9 +18,8 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
-use crate::kernel::Link;
+use crate::kernel::{self, Link};
 pub(crate) use crate::membership::absence::Since;
-use crate::reconcile::messages;
 use crate::rib::path::Path;
 
 /// How the node and its `routed` are.
@@ -216,11 +215,11 @@ impl RouteTarget {
         match path {
             Path::Unreachable => Self::Unreachable,
             Path::Link { dev } => Self::Link {
-                dev: messages::name_of(dev, links),
+                dev: kernel::link_name(dev, links),
             },
             Path::Via { gateway, dev } | Path::Onlink { gateway, dev } => Self::Via {
                 gateway,
-                dev: messages::name_of(dev, links),
+                dev: kernel::link_name(dev, links),
             },
         }
     }
