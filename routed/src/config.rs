@@ -148,13 +148,13 @@ pub(crate) struct Config {
     /// The conflist.
     pub(crate) conflist: Conflist,
     /// Where the conflist is installed: a file of the same name in the runtime's folder.
-    pub(crate) installed: PathBuf,
+    pub(crate) installed_conflist: PathBuf,
     /// Where the plugins are.
-    pub(crate) plugins: PathBuf,
+    pub(crate) plugin_dir: PathBuf,
     /// This node.
     pub(crate) node: NodeName,
     /// The addresses that were given for it.
-    pub(crate) hints: Vec<IpAddr>,
+    pub(crate) node_addresses: Vec<IpAddr>,
     /// How long it counts as present after its last sign of life.
     pub(crate) presence_ttl: Duration,
     /// Where HTTP is served, if it is.
@@ -173,16 +173,16 @@ impl Config {
             .into_iter()
             .flat_map(|addresses| addresses.0)
         {
-            refuse_pods_address(address, &conflist)?;
+            refuse_pod_cidr_address(address, &conflist)?;
             if !hints.contains(&address) {
                 hints.push(address);
             }
         }
         Ok(Self {
             node: node::node_name(explicit.as_deref())?,
-            installed: args.cni_dir.join(name),
-            plugins: args.cni_bin,
-            hints,
+            installed_conflist: args.cni_dir.join(name),
+            plugin_dir: args.cni_bin,
+            node_addresses: hints,
             presence_ttl: Duration::from_secs(args.presence_ttl.into()),
             listen: args.listen.0,
             conflist,
@@ -191,7 +191,7 @@ impl Config {
 }
 
 /// Peers give no route to a node that is where pods are: the way to it would lead over itself.
-fn refuse_pods_address(address: IpAddr, conflist: &Conflist) -> Result<(), cni::Error> {
+fn refuse_pod_cidr_address(address: IpAddr, conflist: &Conflist) -> Result<(), cni::Error> {
     let cidrs = &conflist.ipam().pod_cidrs;
     let Some(cidr) = cidrs.iter().find(|cidr| cidr.contains(&address)) else {
         return Ok(());
@@ -274,10 +274,14 @@ mod tests {
             "fd00::1,192.168.1.2",
         ]);
         let config = Config::read(args.unwrap()).unwrap();
-        let hints: Vec<_> = config.hints.iter().map(ToString::to_string).collect();
+        let hints: Vec<_> = config
+            .node_addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(hints, ["192.168.1.1", "fd00::1", "192.168.1.2"]);
         assert_eq!(
-            config.installed,
+            config.installed_conflist,
             Path::new("/etc/cni/net.d/10-flatland.conflist")
         );
         assert_eq!(config.node.as_str(), "n1");

@@ -20,7 +20,7 @@ pub(crate) enum Error {
     Machine(cni::Error),
     /// The registry will not have this node with this conflist.
     #[error("{0}")]
-    Hopeless(Box<registry::Error>),
+    ConfigRejected(Box<registry::Error>),
     /// What this node owns cannot be read.
     #[error("{0}")]
     Registry(Box<registry::Error>),
@@ -48,7 +48,7 @@ impl Error {
     /// 64 for what only a change of the configuration mends, else 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Hopeless(_) => USAGE,
+            Self::Config(_) | Self::ConfigRejected(_) => USAGE,
             _ => 1,
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn under_ledger_lock(
 }
 
 /// Says which pods of `network` have addresses of subnets that this node does not own, if any do.
-pub(crate) fn stranded(network: &str, owned: &[IpNet]) -> Option<String> {
+pub(crate) fn stranded_pods(network: &str, owned: &[IpNet]) -> Option<String> {
     let inventory = Ledger::existing(Disk::new(run_dir(network)))
         .and_then(|ledger| match ledger {
             Some(ledger) => ledger.lock()?.inventory().map(Some),
@@ -38,10 +38,10 @@ pub(crate) fn stranded(network: &str, owned: &[IpNet]) -> Option<String> {
             tracing::warn!("cannot tell which pods have addresses: {why}");
             None
         })?;
-    log_stranded(&inventory.held, owned)
+    stranded_message(&inventory.held, owned)
 }
 
-fn log_stranded(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String> {
+fn stranded_message(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String> {
     let is_stranded = |address: &IpAddr| !owned.iter().any(|subnet| subnet.contains(address));
     let stranded: Vec<_> = held
         .iter()
@@ -92,13 +92,13 @@ mod tests {
     fn pods_with_addresses_of_lost_subnets_are_named() {
         let owned = ["10.244.1.0/24".parse().unwrap()];
         let mine = held("10.244.1.2", None);
-        assert_eq!(log_stranded(std::slice::from_ref(&mine), &owned), None);
+        assert_eq!(stranded_message(std::slice::from_ref(&mine), &owned), None);
         let all = [
             mine,
             held("10.244.3.2", Some("web")),
             held("10.244.3.3", None),
         ];
-        let text = log_stranded(&all, &owned).unwrap();
+        let text = stranded_message(&all, &owned).unwrap();
         assert!(
             text.contains("more: 10.244.3.2 (pod default/web), 10.244.3.3 (container c1); peers"),
             "{text}"
@@ -110,6 +110,6 @@ mod tests {
         let all: Vec<_> = (1..=10)
             .map(|n| held(&format!("10.244.3.{n}"), None))
             .collect();
-        assert!(log_stranded(&all, &[]).unwrap().contains("and 2 more;"));
+        assert!(stranded_message(&all, &[]).unwrap().contains("and 2 more;"));
     }
 }

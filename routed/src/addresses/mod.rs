@@ -56,9 +56,9 @@ pub(crate) struct AddressManager {
     sweeper: Sweeper,
     owned: Option<Owned>,
     /// Since when subnets have been empty.
-    empty: BTreeMap<IpNet, Instant>,
+    empty_since: BTreeMap<IpNet, Instant>,
     /// Of which pod CIDRs no subnet could be claimed.
-    short: BTreeMap<IpNet, Shortage>,
+    shortages: BTreeMap<IpNet, Shortage>,
     trouble: OnChange,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct AddressManager {
 struct Shortage {
     failures: u32,
     retry_at: Option<Instant>,
-    said: OnChange,
+    failure: OnChange,
 }
 
 impl AddressManager {
@@ -88,8 +88,8 @@ impl AddressManager {
             folder,
             ledger,
             owned: None,
-            empty: BTreeMap::new(),
-            short: BTreeMap::new(),
+            empty_since: BTreeMap::new(),
+            shortages: BTreeMap::new(),
             trouble: OnChange::default(),
         }
     }
@@ -136,14 +136,14 @@ impl AddressManager {
         let now = Instant::now();
         let mut next = now + LOOK;
         next = next.min(self.sweeper.sweep(&self.open()?, now)?);
-        self.log_failure(news).await?;
+        self.reload_owned(news).await?;
         for pod_cidr in self.network.pod_cidrs.clone() {
-            while let Some(need) = self.needed(&pod_cidr, &mut next)? {
+            while let Some(need) = self.next_need(&pod_cidr, &mut next)? {
                 let done = match need {
                     Need::Claim => self.claim(&pod_cidr, &mut next).await,
                     Need::GiveBack(subnet) => self.give_back(&subnet).await?,
                 };
-                self.log_failure(news).await?;
+                self.reload_owned(news).await?;
                 if !done {
                     break;
                 }
@@ -158,7 +158,7 @@ impl AddressManager {
     }
 
     /// Reads what the node owns, and tells of it if it is news: `flatland-ipam` claims too.
-    async fn log_failure(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
+    async fn reload_owned(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         if owned != self.owned {
             self.owned.clone_from(&owned);
@@ -170,24 +170,28 @@ impl AddressManager {
         Ok(())
     }
 
-    fn needed(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> Result<Option<Need>, AnyError> {
-        let pool = self.pool(pod_cidr);
+    fn next_need(
+        &mut self,
+        pod_cidr: &IpNet,
+        next: &mut Instant,
+    ) -> Result<Option<Need>, AnyError> {
+        let pool = self.subnets_in(pod_cidr);
         let (exclude, cool_down) = (&self.conf.exclude, self.conf.cool_down);
         let usage = self
             .open()?
             .usage(&pool, exclude, cool_down, since_boot()?)?;
         let now = Instant::now();
         self.note_empty(&usage, now, next);
-        let empty_for = |subnet: &IpNet| now - self.empty.get(subnet).copied().unwrap_or(now);
+        let empty_for = |subnet: &IpNet| now - self.empty_since.get(subnet).copied().unwrap_or(now);
         let need = needs(&usage, empty_for, self.conf.give_back_after);
         if need != Some(Need::Claim) {
-            self.short.remove(pod_cidr);
+            self.shortages.remove(pod_cidr);
         }
         Ok(need)
     }
 
     /// The node's subnets of one pod CIDR.
-    fn pool(&self, pod_cidr: &IpNet) -> Vec<IpNet> {
+    fn subnets_in(&self, pod_cidr: &IpNet) -> Vec<IpNet> {
         let subnets = self.owned.iter().flat_map(|owned| &owned.subnets);
         subnets
             .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
@@ -200,13 +204,13 @@ impl AddressManager {
     fn note_empty(&mut self, usage: &[SubnetUsage], now: Instant, next: &mut Instant) {
         for usage in usage.iter().skip(1) {
             if usage.held > 0 || usage.cooling > 0 {
-                self.empty.remove(&usage.subnet);
+                self.empty_since.remove(&usage.subnet);
                 if usage.held == 0 {
                     *next = (*next).min(now + usage.cool_in);
                 }
                 continue;
             }
-            let since = *self.empty.entry(usage.subnet).or_insert(now);
+            let since = *self.empty_since.entry(usage.subnet).or_insert(now);
             let due = since + self.conf.give_back_after;
             if due > now {
                 *next = (*next).min(due);

@@ -28,12 +28,15 @@ impl AddressManager {
     /// Claims a further subnet, unless that failed a moment ago. Returns whether it did.
     pub(super) async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
         let now = Instant::now();
-        let retry_at = self.short.get(pod_cidr).and_then(|short| short.retry_at);
+        let retry_at = self
+            .shortages
+            .get(pod_cidr)
+            .and_then(|short| short.retry_at);
         if let Some(retry_at) = retry_at.filter(|at| *at > now) {
             *next = (*next).min(retry_at);
             return false;
         }
-        let seen = self.pool(pod_cidr);
+        let seen = self.subnets_in(pod_cidr);
         let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
         let result = match self.registry() {
             Ok(registry) => owned::claim_further(&registry, folder, node, machine, pod_cidr, &seen)
@@ -53,17 +56,17 @@ impl AddressManager {
                     self.node,
                     list(&new)
                 );
-                self.short.remove(pod_cidr);
+                self.shortages.remove(pod_cidr);
                 !new.is_empty()
             }
             Err(why) => {
-                let short = self.short.entry(*pod_cidr).or_default();
+                let short = self.shortages.entry(*pod_cidr).or_default();
                 short.failures += 1;
                 let retry_at = Instant::now() + PAUSES.pause(short.failures);
                 short.retry_at = Some(retry_at);
                 *next = (*next).min(retry_at);
                 let text = format!("few addresses are left in {}: {why}", list(&seen));
-                if short.said.changed(&text) {
+                if short.failure.changed(&text) {
                     warn!("{text}; trying again");
                 }
                 false
@@ -85,7 +88,7 @@ impl AddressManager {
         let registry = self.registry()?;
         let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
         let done = owned::give_back(&registry, folder, node, machine, subnet, let_go).await?;
-        self.empty.remove(subnet);
+        self.empty_since.remove(subnet);
         if done {
             info!(
                 "subnet {subnet} of node {} was empty for long enough and is given back",

@@ -42,7 +42,7 @@ pub(crate) enum SweepAction {
     /// Free it.
     Free(IpAddr, Allocation),
     /// Tell people that something keeps its namespace.
-    Tell(IpAddr, Allocation),
+    Warn(IpAddr, Allocation),
 }
 
 impl Suspects {
@@ -73,7 +73,7 @@ impl Suspects {
                     is_reported: false,
                 });
             if now - suspect.since >= grace {
-                verdicts.extend(suspect.verdict(address));
+                verdicts.extend(suspect.action(address));
             }
             self.0.insert(address, suspect);
         }
@@ -81,19 +81,19 @@ impl Suspects {
     }
 
     /// Whether there are any.
-    pub(crate) fn are_there(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.0.is_empty()
     }
 }
 
 impl GoneAttachment {
-    fn verdict(&mut self, address: IpAddr) -> Option<SweepAction> {
+    fn action(&mut self, address: IpAddr) -> Option<SweepAction> {
         if self.remains == Remains::Nothing {
             return Some(SweepAction::Free(address, self.allocation.clone()));
         }
         let is_news = !self.is_reported;
         self.is_reported = true;
-        is_news.then(|| SweepAction::Tell(address, self.allocation.clone()))
+        is_news.then(|| SweepAction::Warn(address, self.allocation.clone()))
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct OrphanLinks(BTreeMap<u32, Instant>);
 impl OrphanLinks {
     /// Judges the node's `links` at `now`. Returns the indexes of those that have been unfinished
     /// for `grace`.
-    pub(crate) fn judge(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
+    pub(crate) fn observe(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
         let before = std::mem::take(&mut self.0);
         let links = links.iter().filter(|link| is_unfinished(link));
         self.0 = links
@@ -115,7 +115,7 @@ impl OrphanLinks {
     }
 
     /// Whether there are any.
-    pub(crate) fn are_there(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.0.is_empty()
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         use Remains::{Interface, Namespace, Nothing};
         let (address, a) = held("a");
         let free = vec![SweepAction::Free(address, a.clone())];
-        let tell = vec![SweepAction::Tell(address, a)];
+        let tell = vec![SweepAction::Warn(address, a)];
         let none = Vec::new;
         for (case, seen, expected) in [
             (
@@ -208,9 +208,9 @@ mod tests {
         let nothing = |_: &Allocation| Remains::Nothing;
         let verdicts = suspects.observe(vec![held("a")], nothing, Instant::now(), Duration::ZERO);
         assert_eq!(verdicts.len(), 1);
-        assert!(suspects.are_there());
+        assert!(suspects.any());
         suspects.observe(Vec::new(), nothing, Instant::now(), Duration::ZERO);
-        assert!(!suspects.are_there());
+        assert!(!suspects.any());
     }
 
     use wire::cni::Attachment;
@@ -248,7 +248,7 @@ mod tests {
             let mut left = Vec::new();
             for (at, link) in looks {
                 let now = start + Duration::from_secs(at);
-                left = unfinished.judge(&[link], now, Duration::from_secs(10));
+                left = unfinished.observe(&[link], now, Duration::from_secs(10));
             }
             assert_eq!(left, expected, "{case}");
         }

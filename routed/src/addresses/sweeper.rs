@@ -34,7 +34,7 @@ pub(crate) struct Sweeper {
     grace: Duration,
     kernel: Netlink,
     suspects: Suspects,
-    unfinished: OrphanLinks,
+    orphans: OrphanLinks,
     next: Option<Instant>,
 }
 
@@ -46,7 +46,7 @@ impl Sweeper {
             grace: conf.sweep_after,
             kernel: Netlink::default(),
             suspects: Suspects::default(),
-            unfinished: OrphanLinks::default(),
+            orphans: OrphanLinks::default(),
             next: None,
         }
     }
@@ -72,7 +72,7 @@ impl Sweeper {
                         info!("{address} of {who} is freed: {netns} is gone, and no DEL came");
                     }
                 }
-                SweepAction::Tell(address, allocation) => warn!(
+                SweepAction::Warn(address, allocation) => warn!(
                     "{address} of {} stays: {} is gone, but something keeps the namespace, as the \
                      pod's interface {} is still there; find it with lsns -t net",
                     describe_holder(&allocation),
@@ -84,7 +84,7 @@ impl Sweeper {
         if let Err(error) = self.destroy_orphans(now) {
             warn!("cannot destroy what ADDs left that were cut short: {error}");
         }
-        let wait = if self.suspects.are_there() || self.unfinished.are_there() {
+        let wait = if self.suspects.any() || self.orphans.any() {
             self.grace / 2
         } else {
             self.grace
@@ -98,7 +98,7 @@ impl Sweeper {
     fn destroy_orphans(&mut self, now: Instant) -> Result<(), netlink::Error> {
         let links = self.kernel.with(Socket::links)?;
         let grace = self.grace.max(IN_THE_MAKING);
-        let left = self.unfinished.judge(&links, now, grace);
+        let left = self.orphans.observe(&links, now, grace);
         // An ADD may wait for its IPAM plugin, and that for others.
         let is_left = |link: &&Link| left.contains(&link.index) && !add_lock::is_held(&link.name);
         for link in links.iter().filter(is_left) {

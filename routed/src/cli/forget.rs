@@ -102,7 +102,7 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
         match &args.target {
             ForgetTarget::Subnet(subnet) => release_claims(&registry, subnet).await,
             ForgetTarget::Node(node) => {
-                let memory = StateFile::load_state(&run_dir(conflist.network()));
+                let memory = StateFile::load(&run_dir(conflist.network()));
                 forget(&registry, node, args.force, memory.held()).await
             }
         }

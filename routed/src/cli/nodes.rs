@@ -142,7 +142,7 @@ fn presence(node: &NodeRow, now: u64) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Since;
+    use crate::status::AbsentSince;
 
     fn node(name: &str, verdict: NodeVerdict, subnets: &[&str]) -> NodeRow {
         NodeRow {
@@ -165,7 +165,7 @@ mod tests {
     fn the_table_says_who_is_there_and_who_has_no_route() {
         let absent = NodeRow {
             present: Some(false),
-            absent_since: Some(Since {
+            absent_since: Some(AbsentSince {
                 seconds: 940,
                 or_longer: true,
             }),

@@ -9,15 +9,15 @@ impl Daemon {
     /// Answers a question. Whoever put it may have gone.
     pub(crate) fn answer(&self, ask: Query) {
         match ask {
-            Query::Pulse(answer) => drop(answer.send(())),
-            Query::Status(answer) => drop(answer.send(self.gatherer().status())),
-            Query::Nodes(answer) => drop(answer.send(self.gatherer().nodes())),
-            Query::Routes(answer) => drop(answer.send(self.gatherer().routes())),
+            Query::Ping(answer) => drop(answer.send(())),
+            Query::Status(answer) => drop(answer.send(self.collector().status())),
+            Query::Nodes(answer) => drop(answer.send(self.collector().nodes())),
+            Query::Routes(answer) => drop(answer.send(self.collector().routes())),
         }
     }
 
-    fn gatherer(&self) -> Collector<'_, Netlink> {
-        let said = [&self.trouble, &self.misnamed];
+    fn collector(&self) -> Collector<'_, Netlink> {
+        let said = [&self.pass_failure, &self.foreign_subnets];
         let troubles = said.into_iter().filter_map(|said| said.current());
         Collector {
             network: &self.network,
@@ -25,9 +25,9 @@ impl Daemon {
             is_local: self.is_local,
             reconciler: &self.reconciler,
             firewall: &self.firewall,
-            chores: &self.chores,
-            journal: &self.journal,
-            troubles: troubles.chain(self.memory.trouble()).collect(),
+            node_setup: &self.node_setup,
+            health: &self.health,
+            troubles: troubles.chain(self.state_file.trouble()).collect(),
         }
     }
 }

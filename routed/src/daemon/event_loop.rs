@@ -55,12 +55,12 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (asker, mut questions) = query::channel();
     let timings = Timings::new();
     let sources = http::PageSources {
-        asker,
+        query_client: asker,
         timings: timings.clone(),
         conf: conf.clone(),
         listen: config.listen,
     };
-    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes, timings)?;
+    let mut daemon = Daemon::start(config, machine.clone(), &folder, wishes, timings)?;
     if let Err(why) = http::start(sources) {
         error!("cannot serve HTTP: {why}; routes are kept all the same");
     }
@@ -91,14 +91,14 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             _ = interrupt.recv() => break "SIGINT",
             event = events.recv() => {
                 let first = event.ok_or(Error::Ended("following the registry"))?;
-                run_until_signal(&mut daemon, first, &mut events, &interruptions);
+                handle_batch(&mut daemon, first, &mut events, &interruptions);
             }
             outcome = news.recv() => match outcome {
                 Some(Outcome::Joined(owned)) => daemon.joined(owned),
-                Some(Outcome::Lost(left)) => daemon.lost(&left),
+                Some(Outcome::SubnetsLost(left)) => daemon.lost(&left),
                 Some(Outcome::Delayed(why)) => daemon.delayed(why),
                 Some(Outcome::Presence(state)) => daemon.presence(state),
-                Some(Outcome::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
+                Some(Outcome::ConfigRejected(error)) => return Err(Error::ConfigRejected(Box::new(error))),
                 None => return Err(Error::Ended("joining the network")),
             },
             owned = growth.recv() => {
@@ -138,7 +138,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 }
 
 /// Lets the daemon hear `first` and what else has happened in the registry.
-fn run_until_signal(
+fn handle_batch(
     daemon: &mut Daemon,
     first: Event,
     events: &mut mpsc::Receiver<Event>,

@@ -53,28 +53,28 @@ pub(crate) struct Daemon {
     /// For what the reconciler does not look at.
     kernel: Netlink,
     firewall: Firewall,
-    memory: StateFile,
-    chores: NodeSetup,
-    journal: Health,
+    state_file: StateFile,
+    node_setup: NodeSetup,
+    health: Health,
     /// Whether there is one node, and the registry is a file.
     is_local: bool,
     /// No pass before this, and none over all routes before `rested_at`.
-    breathed_at: Instant,
-    rested_at: Instant,
+    next_pass_at: Instant,
+    next_full_pass_at: Instant,
     resync_at: Instant,
     /// The chores are due at this time, if they are.
-    chores_at: Option<Instant>,
+    setup_due_at: Option<Instant>,
     failed_passes: u32,
-    failed_chores: u32,
-    trouble: OnChange,
-    misnamed: OnChange,
+    failed_setups: u32,
+    pass_failure: OnChange,
+    foreign_subnets: OnChange,
     unknown_pods: OnChange,
     is_settled: bool,
 }
 
 impl Daemon {
     /// Looks at the node and takes up what an earlier daemon left.
-    pub(crate) fn begin(
+    pub(crate) fn start(
         config: Config,
         machine: MachineId,
         folder: &Path,
@@ -87,10 +87,10 @@ impl Daemon {
         if let Some(overlap) = addresses::overlap_with(&links, &network) {
             return Err(cni::Error::from(overlap).into());
         }
-        addresses::warn_of_foreign_hints(&config.hints, &links);
+        addresses::warn_of_unassigned_addresses(&config.node_addresses, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
-        let memory = StateFile::load_state(&run_dir(&name));
-        let (seen, held) = (memory.seen(), memory.held());
+        let memory = StateFile::load(&run_dir(&name));
+        let (seen, held) = (memory.last_seen(), memory.held());
         let plugin = config.conflist.plugin();
         let firewall = Firewall::new(firewall::FirewallConfig {
             masquerade: plugin.ip_masq,
@@ -107,29 +107,29 @@ impl Daemon {
         let now = Instant::now();
         let mut daemon = Self {
             is_local: config.conflist.ipam().etcd.is_none(),
-            journal: Health::new(timings),
+            health: Health::new(timings),
             network: name,
             node,
             folder: folder.to_owned(),
             reconciler,
             kernel: Netlink::default(),
             firewall,
-            memory,
-            chores: NodeSetup::new(config, network, machine, wishes),
-            breathed_at: now,
-            rested_at: now,
+            state_file: memory,
+            node_setup: NodeSetup::new(config, network, machine, wishes),
+            next_pass_at: now,
+            next_full_pass_at: now,
             resync_at: now + RESYNC.pause(1),
-            chores_at: Some(now),
+            setup_due_at: Some(now),
             failed_passes: 0,
-            failed_chores: 0,
-            trouble: OnChange::default(),
-            misnamed: OnChange::default(),
+            failed_setups: 0,
+            pass_failure: OnChange::default(),
+            foreign_subnets: OnChange::default(),
             unknown_pods: OnChange::default(),
             is_settled: false,
         };
         // A damaged file stops nobody: the registry knows what it said, and joining writes it anew.
         daemon.reload_owned();
-        daemon.remember_pods();
+        daemon.restore_pod_routes();
         Ok(daemon)
     }
 
@@ -156,7 +156,7 @@ impl Daemon {
                  {other} owned is not served here",
                 self.node
             );
-            if self.misnamed.changed(&text) {
+            if self.foreign_subnets.changed(&text) {
                 warn!("{text}");
             }
         }
@@ -173,7 +173,7 @@ impl Daemon {
     }
 
     /// Routes to pods that went while nobody looked come back.
-    fn remember_pods(&mut self) {
+    fn restore_pod_routes(&mut self) {
         match live_pods::pods(&mut self.kernel, &self.network) {
             Ok(pods) => {
                 self.reconciler.remember_pods(&pods);
@@ -191,9 +191,9 @@ impl Daemon {
     /// The registry has this node and its claims.
     pub(crate) fn joined(&mut self, owned: Owned) {
         self.set_owned(&owned);
-        self.chores.joined(owned);
-        self.journal.join_why = None;
-        self.chores_at = Some(Instant::now());
+        self.node_setup.joined(owned);
+        self.health.join_failure = None;
+        self.setup_due_at = Some(Instant::now());
     }
 
     /// Others have some of this node's subnets.
@@ -203,12 +203,12 @@ impl Daemon {
 
     /// This node cannot join the network, or renew its place in it, because of this.
     pub(crate) fn delayed(&mut self, why: String) {
-        self.journal.join_why = Some(why);
+        self.health.join_failure = Some(why);
     }
 
     /// Whether peers can see that this node is alive.
     pub(crate) fn presence(&mut self, state: PresenceState) {
-        self.journal.presence = state;
+        self.health.presence = state;
     }
 
     /// The kernel's tables changed.
@@ -225,42 +225,42 @@ impl Daemon {
     pub(crate) fn run_due(&mut self, now: Instant) {
         if now >= self.resync_at {
             self.resync_at = now + RESYNC.pause(1);
-            self.chores_at.get_or_insert(now);
+            self.setup_due_at.get_or_insert(now);
             self.reconciler.resync();
-            self.remember_pods();
+            self.restore_pod_routes();
             self.firewall.resync();
-            self.memory.update(self.reconciler.rib(), true);
+            self.state_file.update(self.reconciler.rib(), true);
         }
         if self.pass_at().is_some_and(|at| at <= now) {
             self.pass(now);
         }
         self.firewall.run_due(now);
-        self.journal.log_due(now);
-        let due = self.chores_at.is_some_and(|at| at <= now);
+        self.health.log_due(now);
+        let due = self.setup_due_at.is_some_and(|at| at <= now);
         let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
-        let looked = !due || self.chores.check(links, serves, now);
+        let looked = !due || self.node_setup.check(links, serves, now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;
             info!("routes to peers in the kernel: {}", self.reconciler.count());
         }
         let may_install = settled && self.firewall.is_ready();
-        let may_install = may_install && (due || self.chores_at.is_none());
-        let done = looked && (!may_install || self.chores.install());
+        let may_install = may_install && (due || self.setup_due_at.is_none());
+        let done = looked && (!may_install || self.node_setup.install());
         if due || !done {
-            self.chore_done(done, now);
+            self.setup_done(done, now);
         }
     }
 
-    fn chore_done(&mut self, done: bool, now: Instant) {
-        self.failed_chores = if done { 0 } else { self.failed_chores + 1 };
-        self.chores_at = (!done).then(|| now + PAUSES.pause(self.failed_chores));
+    fn setup_done(&mut self, done: bool, now: Instant) {
+        self.failed_setups = if done { 0 } else { self.failed_setups + 1 };
+        self.setup_due_at = (!done).then(|| now + PAUSES.pause(self.failed_setups));
     }
 
     /// When to work next, if nothing happens before.
     pub(crate) fn wake_at(&self) -> Instant {
-        let absence = self.journal.absences.due_at();
-        let due = [self.pass_at(), self.chores_at, absence];
+        let absence = self.health.absences.due_at();
+        let due = [self.pass_at(), self.setup_due_at, absence];
         let due = due.into_iter().flatten().min();
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())

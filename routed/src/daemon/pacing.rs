@@ -24,26 +24,26 @@ impl Daemon {
         match self.reconciler.pass(now) {
             Ok(()) => {
                 self.failed_passes = 0;
-                self.trouble.clear();
+                self.pass_failure.clear();
                 let end = Instant::now();
-                self.journal.timings.passed(end - now);
-                self.breathed_at = end + BREATH;
+                self.health.timings.passed(end - now);
+                self.next_pass_at = end + BREATH;
                 if is_over_all {
-                    self.rested_at = end + ((end - now) * REST).min(LONGEST_REST);
+                    self.next_full_pass_at = end + ((end - now) * REST).min(LONGEST_REST);
                 }
             }
             Err(why) => {
                 self.failed_passes += 1;
-                self.journal.timings.failed();
-                self.breathed_at = now + PAUSES.pause(self.failed_passes);
+                self.health.timings.failed();
+                self.next_pass_at = now + PAUSES.pause(self.failed_passes);
                 let text = format!("the kernel's routes cannot be compared: {why}; trying again");
-                if self.trouble.changed(&text) {
+                if self.pass_failure.changed(&text) {
                     error!("{text}");
                 }
             }
         }
         if links != self.reconciler.links() {
-            self.chores_at = Some(now);
+            self.setup_due_at = Some(now);
         }
     }
 
@@ -52,11 +52,11 @@ impl Daemon {
         let retry = self
             .reconciler
             .retry_at()
-            .map(|at| at.max(self.breathed_at));
+            .map(|at| at.max(self.next_pass_at));
         if self.reconciler.is_all_dirty() {
-            return Some(self.breathed_at.max(self.rested_at));
+            return Some(self.next_pass_at.max(self.next_full_pass_at));
         }
-        let dirty = self.reconciler.is_dirty().then_some(self.breathed_at);
+        let dirty = self.reconciler.is_dirty().then_some(self.next_pass_at);
         dirty.into_iter().chain(retry).min()
     }
 }

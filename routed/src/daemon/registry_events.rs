@@ -11,14 +11,14 @@ impl Daemon {
         match event {
             Event::Reset(view) => {
                 self.reload_owned();
-                let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
+                let wrong = self.node_setup.is_wrong(view.nodes.get(&self.node));
                 let lacks = self.reconciler.reset(view) || wrong;
                 let peers = self.reconciler.rib();
                 let is_believed = peers.distrust().is_none();
                 self.firewall.nodes(peers.addresses(), is_believed);
-                self.memory.update(self.reconciler.rib(), true);
-                self.journal.registry_seen(self.reconciler.rib());
-                self.chores.registry_seen(lacks, self.reconciler.lost());
+                self.state_file.update(self.reconciler.rib(), true);
+                self.health.registry_seen(self.reconciler.rib());
+                self.node_setup.registry_seen(lacks, self.reconciler.lost());
             }
             Event::Changes { revision, changes } => {
                 if self.reconciler.is_about_own(&changes) {
@@ -26,7 +26,7 @@ impl Daemon {
                 }
                 let wrong = changes.iter().any(|change| match change {
                     Change::Node(node, record) => {
-                        *node == self.node && self.chores.is_wrong(record.as_ref())
+                        *node == self.node && self.node_setup.is_wrong(record.as_ref())
                     }
                     _ => false,
                 });
@@ -37,12 +37,12 @@ impl Daemon {
                 let is_believed = peers.distrust().is_none();
                 let have = peers.addresses_of(&nodes);
                 self.firewall.nodes_changed(&had, &have, is_believed);
-                self.memory.update(self.reconciler.rib(), false);
-                self.journal.nodes_changed(&seen, self.reconciler.rib());
-                self.chores.registry_seen(lacks, self.reconciler.lost());
+                self.state_file.update(self.reconciler.rib(), false);
+                self.health.nodes_changed(&seen, self.reconciler.rib());
+                self.node_setup.registry_seen(lacks, self.reconciler.lost());
             }
-            Event::Disconnected { why } => self.journal.disconnected(why),
-            Event::Connected => self.journal.connected(),
+            Event::Disconnected { why } => self.health.disconnected(why),
+            Event::Connected => self.health.connected(),
         }
     }
 }

@@ -44,9 +44,9 @@ struct Content {
 
 impl StateFile {
     /// Reads the file in `folder`. One that is absent or broken remembers nothing.
-    pub(crate) fn load_state(folder: &Path) -> Self {
+    pub(crate) fn load(folder: &Path) -> Self {
         let path = folder.join("routed.json");
-        let content = load(&path).unwrap_or_else(|why| {
+        let content = read(&path).unwrap_or_else(|why| {
             warn!("{} is ignored: {why}", path.display());
             Content::default()
         });
@@ -59,7 +59,7 @@ impl StateFile {
     }
 
     /// How far the registry was seen.
-    pub(crate) fn seen(&self) -> LastSeen {
+    pub(crate) fn last_seen(&self) -> LastSeen {
         LastSeen {
             cluster: self.content.cluster,
             revision: self.content.revision,
@@ -113,7 +113,7 @@ impl StateFile {
 
     fn log_change(&self, peers: &Rib, held: &Owners) {
         let is_new = |(subnet, _): &(&IpNet, _)| !self.content.held.contains_key(subnet);
-        let added: Vec<_> = held.iter().filter(is_new).map(shown).collect();
+        let added: Vec<_> = held.iter().filter(is_new).map(describe).collect();
         if !added.is_empty() {
             let why = peers.distrust().map(ToString::to_string);
             error!(
@@ -131,7 +131,7 @@ impl StateFile {
     }
 }
 
-fn load(path: &Path) -> io::Result<Content> {
+fn read(path: &Path) -> io::Result<Content> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::default()),
@@ -140,7 +140,7 @@ fn load(path: &Path) -> io::Result<Content> {
 }
 
 /// `10.244.3.0/24 (n3)`.
-fn shown((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
+fn describe((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
     match node {
         Some(node) => format!("{subnet} ({node})"),
         None => subnet.to_string(),
@@ -169,32 +169,32 @@ mod tests {
     #[test]
     fn what_was_held_and_seen_is_recalled() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = StateFile::load_state(folder.path());
-        assert_eq!(memory.seen(), LastSeen::default());
+        let mut memory = StateFile::load(folder.path());
+        assert_eq!(memory.last_seen(), LastSeen::default());
         let peers = peers(&["10.244.3.0/24"]);
         memory.update(&peers, false);
-        let recalled = StateFile::load_state(folder.path());
-        assert_eq!(recalled.seen(), peers.last_seen());
+        let recalled = StateFile::load(folder.path());
+        assert_eq!(recalled.last_seen(), peers.last_seen());
         assert_eq!(*recalled.held(), peers.held());
     }
 
     #[test]
     fn a_later_revision_is_written_only_when_the_registry_was_seen_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = StateFile::load_state(folder.path());
+        let mut memory = StateFile::load(folder.path());
         memory.update(&peers(&[]), false);
         assert!(!memory.path.exists());
         memory.update(&peers(&[]), true);
-        assert_eq!(StateFile::load_state(folder.path()).seen().revision, 42);
+        assert_eq!(StateFile::load(folder.path()).last_seen().revision, 42);
     }
 
     #[test]
     fn a_broken_file_remembers_nothing_and_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("routed.json"), b"{").unwrap();
-        let mut memory = StateFile::load_state(folder.path());
+        let mut memory = StateFile::load(folder.path());
         assert!(memory.held().is_empty());
         memory.update(&peers(&["10.244.3.0/24"]), false);
-        assert_eq!(StateFile::load_state(folder.path()).held().len(), 1);
+        assert_eq!(StateFile::load(folder.path()).held().len(), 1);
     }
 }

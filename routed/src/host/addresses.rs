@@ -107,7 +107,7 @@ pub(crate) fn keep_missing_family(told: &[IpAddr], found: &[IpAddr]) -> Vec<IpAd
 }
 
 /// Says which of the given addresses this node does not have.
-pub(crate) fn warn_of_foreign_hints(hints: &[IpAddr], links: &[Link]) {
+pub(crate) fn warn_of_unassigned_addresses(hints: &[IpAddr], links: &[Link]) {
     for hint in hints {
         let has = |link: &Link| link.addresses.iter().any(|own| own.ip() == *hint);
         if !links.iter().any(has) {

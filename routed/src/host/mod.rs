@@ -65,7 +65,7 @@ impl NodeSetup {
         wishes: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
         Self {
-            chain: CniVersions::new(config.plugins.clone()),
+            chain: CniVersions::new(config.plugin_dir.clone()),
             config,
             network,
             machine,
@@ -150,7 +150,7 @@ impl NodeSetup {
     /// Where the runtime finds the conflist, and whether it does, as of the last look.
     pub(crate) fn installed(&self) -> (&Path, bool) {
         let is_there = self.is_ready && self.no_install.current().is_none();
-        (&self.config.installed, is_there)
+        (&self.config.installed_conflist, is_there)
     }
 
     /// Why the node has no address, does not forward, has no conflist, or shares addresses with
@@ -192,7 +192,7 @@ impl NodeSetup {
         if !(joined && self.forwards && !self.addresses().is_empty()) {
             return true;
         }
-        let (path, node) = (&self.config.installed, &self.config.node);
+        let (path, node) = (&self.config.installed_conflist, &self.config.node);
         let conflist = self.chain.restrict(&self.config.conflist);
         let text = conflist.with_node(node, self.addresses());
         if self.installed.as_ref() == Some(&text) {
@@ -256,7 +256,7 @@ impl NodeSetup {
 
     fn update_addresses(&mut self, now: Instant) -> bool {
         let (config, network) = (&self.config, &self.network);
-        let found = addresses::node_addresses(&mut self.kernel, &config.hints, network);
+        let found = addresses::node_addresses(&mut self.kernel, &config.node_addresses, network);
         let before = self.advertised.addresses().to_vec();
         let is_whole = self
             .advertised
@@ -275,7 +275,7 @@ impl NodeSetup {
         }
         let wish = DesiredRegistration {
             record: self.record(),
-            round: self.round,
+            generation: self.round,
             lost: self.lost.clone(),
         };
         self.wishes.send_if_modified(|current| {

@@ -29,7 +29,7 @@ pub(crate) fn ensure(
 }
 
 fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request> {
-    let wanted = wanted(links, owned).map(IpNetwork::V4);
+    let wanted = desired_address(links, owned).map(IpNetwork::V4);
     let on_loopback = links.iter().filter(|link| link.index == LOOPBACK);
     let there: Vec<IpNetwork> = on_loopback
         .flat_map(|link| link.addresses.iter().copied())
@@ -44,7 +44,7 @@ fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request
 }
 
 /// The address, if the node needs one and has a subnet to take it from.
-fn wanted(links: &[Link], owned: &[IpNet]) -> Option<Ipv4Network> {
+fn desired_address(links: &[Link], owned: &[IpNet]) -> Option<Ipv4Network> {
     let mut others = links.iter().filter(|link| link.index != LOOPBACK);
     let has_ipv4 = |link: &Link| link.addresses.iter().any(|own| is_usable(own.ip()));
     if others.any(has_ipv4) {

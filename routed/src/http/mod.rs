@@ -55,7 +55,7 @@ const PAUSES: Backoff = Backoff {
 /// What the server answers from.
 pub(crate) struct PageSources {
     /// The loop.
-    pub(crate) asker: QueryClient,
+    pub(crate) query_client: QueryClient,
     /// What it counted.
     pub(crate) timings: Timings,
     /// Where the addresses of pods are.

@@ -71,7 +71,7 @@ impl Page {
 
 /// Has an answer to everything.
 pub(super) struct Answerer {
-    asker: QueryClient,
+    query_client: QueryClient,
     timings: Timings,
     conf: IpamConfig,
     http: Arc<Mutex<Option<Http>>>,
@@ -83,7 +83,7 @@ impl Answerer {
     /// `http` says how the serving goes.
     pub(super) fn new(sources: PageSources, http: Arc<Mutex<Option<Http>>>) -> Self {
         Self {
-            asker: sources.asker,
+            query_client: sources.query_client,
             timings: sources.timings,
             conf: sources.conf,
             http,
@@ -104,10 +104,10 @@ impl Answerer {
         let ok = StatusCode::OK;
         Ok(match page {
             Page::Health => {
-                self.asker.query(Query::Pulse).await?;
+                self.query_client.query(Query::Ping).await?;
                 response(ok, TEXT, "ok\n".to_owned())
             }
-            Page::Readiness => readiness(&self.asker.query(Query::Status).await?),
+            Page::Readiness => readiness(&self.query_client.query(Query::Status).await?),
             Page::Metrics => match metrics::render(&self.status().await?, &self.timings) {
                 Ok(text) => response(ok, metrics::CONTENT_TYPE, text),
                 Err(why) => response(
@@ -117,14 +117,14 @@ impl Answerer {
                 ),
             },
             Page::Status => json(&self.status().await?),
-            Page::Nodes => json(&self.asker.query(Query::Nodes).await?),
-            Page::Routes => json(&self.asker.query(Query::Routes).await?),
+            Page::Nodes => json(&self.query_client.query(Query::Nodes).await?),
+            Page::Routes => json(&self.query_client.query(Query::Routes).await?),
         })
     }
 
     /// What the loop says, and what this side knows.
     async fn status(&self) -> Result<Status, Stuck> {
-        let mut status = self.asker.query(Query::Status).await?;
+        let mut status = self.query_client.query(Query::Status).await?;
         status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|why| {
             warn!("cannot count the addresses of this node: {why}");
             BTreeMap::new()

@@ -19,13 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Absences {
     by_node: BTreeMap<NodeName, Absence>,
     /// Those that are still to be told of, by when: looked at each time that anything happens.
-    untold: BTreeSet<(Instant, NodeName)>,
+    unlogged: BTreeSet<(Instant, NodeName)>,
 }
 
 /// Since when a node has been absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Since {
+pub(crate) struct AbsentSince {
     /// In seconds since 1970, by this node's clock.
     pub(crate) seconds: u64,
     /// Whether it was absent when this node looked first: it has been for longer.
@@ -34,9 +34,9 @@ pub(crate) struct Since {
 
 #[derive(Debug)]
 struct Absence {
-    since: Since,
+    since: AbsentSince,
     /// When to tell of it; `None` once that is done.
-    tell_at: Option<Instant>,
+    log_at: Option<Instant>,
 }
 
 /// What time it is.
@@ -56,7 +56,7 @@ impl Absences {
         now: Now,
     ) -> Vec<Line> {
         let mut before = mem::take(&mut self.by_node);
-        self.untold.clear();
+        self.unlogged.clear();
         let mut lines = Vec::new();
         for (node, is_present) in registered {
             let known = before.remove(node);
@@ -65,11 +65,11 @@ impl Absences {
                 continue;
             }
             let absence = known.unwrap_or(Absence {
-                since: Since {
+                since: AbsentSince {
                     seconds: now.clock,
                     or_longer: true,
                 },
-                tell_at: Some(now.instant + PATIENCE),
+                log_at: Some(now.instant + PATIENCE),
             });
             self.insert(node, absence);
         }
@@ -77,15 +77,15 @@ impl Absences {
     }
 
     fn insert(&mut self, node: &NodeName, absence: Absence) {
-        self.untold
-            .extend(absence.tell_at.map(|at| (at, node.clone())));
+        self.unlogged
+            .extend(absence.log_at.map(|at| (at, node.clone())));
         self.by_node.insert(node.clone(), absence);
     }
 
     fn remove(&mut self, node: &NodeName) -> Option<Absence> {
         let absence = self.by_node.remove(node)?;
-        if let Some(at) = absence.tell_at {
-            self.untold.remove(&(at, node.clone()));
+        if let Some(at) = absence.log_at {
+            self.unlogged.remove(&(at, node.clone()));
         }
         Some(absence)
     }
@@ -100,12 +100,18 @@ impl Absences {
     ) -> Option<Line> {
         if is_registered && !is_present {
             if !self.by_node.contains_key(node) {
-                let since = Since {
+                let since = AbsentSince {
                     seconds: now.clock,
                     or_longer: false,
                 };
                 let tell_at = Some(now.instant + PATIENCE);
-                self.insert(node, Absence { since, tell_at });
+                self.insert(
+                    node,
+                    Absence {
+                        since,
+                        log_at: tell_at,
+                    },
+                );
             }
             return None;
         }
@@ -120,11 +126,11 @@ impl Absences {
     /// What there is to tell of at `now`.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
         let mut lines = Vec::new();
-        while self.untold.first().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, node)) = self.untold.pop_first()
+        while self.unlogged.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, node)) = self.unlogged.pop_first()
         {
             if let Some(absence) = self.by_node.get_mut(&node) {
-                absence.tell_at = None;
+                absence.log_at = None;
             }
             lines.push(Line::new(
                 LineKind::Absent,
@@ -139,16 +145,16 @@ impl Absences {
 
     /// When there is something to tell of, if there will be.
     pub(crate) fn due_at(&self) -> Option<Instant> {
-        self.untold.first().map(|(at, _)| *at)
+        self.unlogged.first().map(|(at, _)| *at)
     }
 
     /// Since when a node has been absent, if it is.
-    pub(crate) fn since(&self, node: &NodeName) -> Option<Since> {
+    pub(crate) fn since(&self, node: &NodeName) -> Option<AbsentSince> {
         self.by_node.get(node).map(|absence| absence.since)
     }
 
     /// The absent nodes.
-    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = (&NodeName, Since)> {
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = (&NodeName, AbsentSince)> {
         self.by_node.iter().map(|(node, it)| (node, it.since))
     }
 }
@@ -157,7 +163,7 @@ impl Absences {
 fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
-    let was_told = absence.tell_at.is_none();
+    let was_told = absence.log_at.is_none();
     was_told.then(|| Line::new(LineKind::Returned, text))
 }
 
@@ -218,7 +224,7 @@ mod tests {
         let (mut absences, start) = (Absences::default(), Instant::now());
         let [n2, n3] = [node("n2"), node("n3")];
         absences.reset([(&n2, false), (&n3, false)].into_iter(), at(start, 0));
-        let since = Since {
+        let since = AbsentSince {
             seconds: 1_000,
             or_longer: true,
         };

@@ -22,23 +22,23 @@ pub(crate) struct ForgetTimes {
 
 impl ForgetTimes {
     /// The longest time between two looks.
-    pub(crate) fn look(&self) -> Duration {
+    pub(crate) fn check_interval(&self) -> Duration {
         (self.after / 100).clamp(Duration::from_secs(1), Duration::from_secs(300))
     }
 
     /// How long no other node is forgotten after one was: there is time to notice a mistake.
-    pub(crate) fn pause(&self) -> Duration {
-        self.look() * 2
+    pub(crate) fn cooldown(&self) -> Duration {
+        self.check_interval() * 2
     }
 
     /// How much is counted before it is written.
-    fn step(&self) -> Duration {
-        (self.after / 20).max(self.look())
+    fn write_step(&self) -> Duration {
+        (self.after / 20).max(self.check_interval())
     }
 
     /// How long a node has to be seen absent without an interruption, whatever was counted before:
     /// a registry that came up from a backup may not know yet who has returned since.
-    fn vigil(&self) -> Duration {
+    fn min_observed(&self) -> Duration {
         (self.after / 10).min(Duration::from_secs(600))
     }
 }
@@ -66,7 +66,7 @@ struct Watched {
     /// Counted since, and not written yet.
     pending: Duration,
     /// How long it has been seen absent without an interruption.
-    seen: Duration,
+    observed: Duration,
 }
 
 /// What is to be done after a look.
@@ -92,7 +92,7 @@ impl AbsenceTracker {
     }
 
     /// A look failed, or it is for another node to look.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.last = None;
         self.watched.clear();
     }
@@ -125,18 +125,18 @@ impl AbsenceTracker {
             let mut watched = known.unwrap_or(Watched {
                 absent: *absent,
                 pending: Duration::ZERO,
-                seen: Duration::ZERO,
+                observed: Duration::ZERO,
             });
             match elapsed.filter(|_| known.is_some() && !too_many) {
                 Some(elapsed) => {
                     watched.pending += elapsed;
-                    watched.seen += elapsed;
+                    watched.observed += elapsed;
                 }
-                None => watched.seen = Duration::ZERO,
+                None => watched.observed = Duration::ZERO,
             }
             // Until it is written nobody could tell that the node was back for a moment.
             if absent.counted == 0 {
-                (watched.pending, watched.seen) = (Duration::ZERO, Duration::ZERO);
+                (watched.pending, watched.observed) = (Duration::ZERO, Duration::ZERO);
             }
             self.decide(node, &watched, now, &mut decision);
             self.watched.insert(node.clone(), watched);
@@ -148,7 +148,7 @@ impl AbsenceTracker {
     fn elapsed(&self, last: Observation, this: Observation) -> Option<Duration> {
         let elapsed = this.at - last.at;
         let is_whole = last.interruptions == this.interruptions;
-        (is_whole && elapsed <= self.times.look() * 3).then_some(elapsed)
+        (is_whole && elapsed <= self.times.check_interval() * 3).then_some(elapsed)
     }
 
     fn decide(&self, node: &NodeName, watched: &Watched, now: Instant, decision: &mut Decision) {
@@ -157,11 +157,11 @@ impl AbsenceTracker {
         }
         let absent = watched.absent;
         let total = Duration::from_secs(absent.seconds) + watched.pending;
-        if absent.counted == 0 || watched.pending >= self.times.step() {
+        if absent.counted == 0 || watched.pending >= self.times.write_step() {
             decision.write.push((node.clone(), absent, total.as_secs()));
         }
         let is_paused = self.paused_until.is_some_and(|until| now < until);
-        let is_over = total >= self.times.after && watched.seen >= self.times.vigil();
+        let is_over = total >= self.times.after && watched.observed >= self.times.min_observed();
         let is_due = is_over && !is_paused && absent.counted != 0;
         let is_longest = decision
             .forget
@@ -173,12 +173,12 @@ impl AbsenceTracker {
     }
 
     /// Nobody is to be forgotten until then. The registry makes sure of that too, whoever looks.
-    pub(crate) fn pause(&mut self, until: Instant) {
+    pub(crate) fn pause_until(&mut self, until: Instant) {
         self.paused_until = Some(until);
     }
 
     /// The registry has so many seconds of a node's absence now, written at `revision`.
-    pub(crate) fn wrote(&mut self, node: &NodeName, seconds: u64, revision: i64) {
+    pub(crate) fn recorded(&mut self, node: &NodeName, seconds: u64, revision: i64) {
         if let Some(watched) = self.watched.get_mut(node) {
             let more = Duration::from_secs(seconds.saturating_sub(watched.absent.seconds));
             watched.pending = watched.pending.saturating_sub(more);

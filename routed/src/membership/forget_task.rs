@@ -24,11 +24,11 @@ pub(crate) struct ForgetTask {
     node: NodeName,
     registry: Arc<Registry>,
     times: ForgetTimes,
-    vigil: AbsenceTracker,
+    tracker: AbsenceTracker,
     /// Counts the times at which the registry was out of reach, or had to be read anew.
     interruptions: watch::Receiver<u64>,
     trouble: OnChange,
-    restraint: OnChange,
+    too_many_absent: OnChange,
 }
 
 impl ForgetTask {
@@ -47,17 +47,17 @@ impl ForgetTask {
             node: node.clone(),
             registry: Arc::clone(registry),
             times,
-            vigil: AbsenceTracker::new(times),
+            tracker: AbsenceTracker::new(times),
             interruptions,
             trouble: OnChange::default(),
-            restraint: OnChange::default(),
+            too_many_absent: OnChange::default(),
         };
         tokio::spawn(forgetter.run());
     }
 
     /// Never ends.
     async fn run(mut self) {
-        let look = self.times.look();
+        let look = self.times.check_interval();
         let pauses = Backoff {
             first: look,
             most: look,
@@ -67,9 +67,9 @@ impl ForgetTask {
             match self.check().await {
                 Ok(()) => drop(self.trouble.clear()),
                 // That is told of by who follows the registry.
-                Err(Error::Unreachable { .. }) => self.vigil.restart(),
+                Err(Error::Unreachable { .. }) => self.tracker.reset(),
                 Err(why) => {
-                    self.vigil.restart();
+                    self.tracker.reset();
                     let text = format!("absent nodes cannot be looked after (forgetAfter): {why}");
                     if self.trouble.changed(&text) {
                         warn!("{text}; trying again");
@@ -82,21 +82,23 @@ impl ForgetTask {
     async fn check(&mut self) -> Result<(), Error> {
         let interruptions = *self.interruptions.borrow_and_update();
         if self.registry.first_present().await?.as_ref() != Some(&self.node) {
-            self.vigil.restart();
-            self.restraint.clear();
+            self.tracker.reset();
+            self.too_many_absent.clear();
             return Ok(());
         }
         let census = self.registry.census().await?;
         let now = Instant::now();
-        let decision = self.vigil.observe(&census, &self.node, interruptions, now);
-        self.log_restraint(decision.too_many, census.present, census.absent.len());
+        let decision = self
+            .tracker
+            .observe(&census, &self.node, interruptions, now);
+        self.log_too_many_absent(decision.too_many, census.present, census.absent.len());
         if let Some((node, absent, total)) = decision.forget {
             self.forget(&node, &absent, total).await?;
         }
         for (node, absent, seconds) in decision.write {
             let written = self.registry.count_absence(&node, &absent, seconds).await?;
             if let Some(revision) = written {
-                self.vigil.wrote(&node, seconds, revision);
+                self.tracker.recorded(&node, seconds, revision);
             }
         }
         Ok(())
@@ -108,8 +110,8 @@ impl ForgetTask {
         absent: &Absent,
         total: Duration,
     ) -> Result<(), Error> {
-        let pause = self.times.pause();
-        self.vigil.pause(Instant::now() + pause);
+        let pause = self.times.cooldown();
+        self.tracker.pause_until(Instant::now() + pause);
         let forgotten = self.registry.forget_absent(node, absent, pause).await?;
         if let Some(forgotten) = forgotten {
             let free = match forgotten.subnets.as_slice() {
@@ -125,13 +127,13 @@ impl ForgetTask {
         Ok(())
     }
 
-    fn log_restraint(&mut self, too_many: bool, present: usize, absent: usize) {
+    fn log_too_many_absent(&mut self, too_many: bool, present: usize, absent: usize) {
         if !too_many {
-            self.restraint.clear();
+            self.too_many_absent.clear();
             return;
         }
         // The numbers change with every node that comes or goes.
-        if self.restraint.changed("too many") {
+        if self.too_many_absent.changed("too many") {
             warn!(
                 "{absent} of {} nodes are absent: none is forgotten (forgetAfter), and the time \
                  does not count, until more than half are present. Those that are gone for good: \

@@ -43,13 +43,13 @@ pub(crate) enum Outcome {
     /// The registry has this node's record, and these are its claims.
     Joined(Owned),
     /// Others have some of this node's subnets; it owns no more than these.
-    Lost(Owned),
+    SubnetsLost(Owned),
     /// Not yet, because of this. Trying goes on.
     Delayed(String),
     /// Whether peers can see that this node is alive.
     Presence(PresenceState),
     /// It never will as things are: somebody has to change the configuration.
-    Hopeless(Error),
+    ConfigRejected(Error),
 }
 
 /// Who joins, and where.
@@ -146,7 +146,7 @@ impl Membership {
                 changed = wishes.changed() => {
                     changed.ok()?;
                     is_asked_again = true;
-                    if wishes.borrow().as_ref().is_none_or(|newer| !newer.is_same(wish)) {
+                    if wishes.borrow().as_ref().is_none_or(|newer| !newer.same_request(wish)) {
                         break None;
                     }
                     again.notify_one();
@@ -170,7 +170,7 @@ impl Membership {
                 self.start_presence(&wish.record, news).await;
                 Outcome::Joined(owned)
             }
-            Err(error) => Outcome::Hopeless(error),
+            Err(error) => Outcome::ConfigRejected(error),
         }
     }
 
@@ -194,10 +194,10 @@ impl Membership {
                     }
                     return Ok(owned);
                 }
-                Err(error) if !self.has_joined && is_hopeless(&error) => return Err(error),
+                Err(error) if !self.has_joined && is_config_error(&error) => return Err(error),
                 Err(error) => {
                     let why = error.to_string();
-                    if self.trouble.changed(registration::gist(&error, &why)) {
+                    if self.trouble.changed(registration::dedup_key(&error, &why)) {
                         warn!("node {} cannot join the network yet: {why}", self.node);
                         // Without room there is newer news under way.
                         drop(news.try_send(Outcome::Delayed(why)));
@@ -266,13 +266,13 @@ impl Membership {
         if let Some(owned) = left {
             self.log_stranded(&owned);
             // There is room: the loop takes news as they come. If not, it reads the file later.
-            drop(news.try_send(Outcome::Lost(owned)));
+            drop(news.try_send(Outcome::SubnetsLost(owned)));
         }
         Ok(())
     }
 
     fn log_stranded(&mut self, owned: &Owned) {
-        match ledger::stranded(&self.conf.network, &owned.subnets) {
+        match ledger::stranded_pods(&self.conf.network, &owned.subnets) {
             None => drop(self.stranded.clear()),
             Some(text) => {
                 if self.stranded.changed(&text) {
@@ -308,6 +308,6 @@ impl Membership {
 }
 
 /// Whether trying again is of no use until somebody changes the configuration.
-fn is_hopeless(error: &Error) -> bool {
+fn is_config_error(error: &Error) -> bool {
     matches!(error, Error::Mismatch { .. } | Error::Config { .. })
 }

@@ -45,7 +45,7 @@ pub(super) fn log_registration(
 
 /// What tells one trouble from the next: an outage is one, although it looks different from try to
 /// try. `text` is all that there is to say of `error`.
-pub(super) fn gist<'a>(error: &Error, text: &'a str) -> &'a str {
+pub(super) fn dedup_key<'a>(error: &Error, text: &'a str) -> &'a str {
     match error {
         Error::Unreachable { .. } => "unreachable",
         _ => text,
@@ -58,14 +58,14 @@ pub(crate) struct DesiredRegistration {
     /// The node's record.
     pub(crate) record: NodeRecord,
     /// Counts the occasions on which the registry was seen to lack what it should have.
-    pub(crate) round: u64,
+    pub(crate) generation: u64,
     /// Subnets that this node owned and that the registry has given to others, and to whom.
     pub(crate) lost: BTreeMap<IpNet, NodeName>,
 }
 
 impl DesiredRegistration {
     /// Whether what it asks for is the same, whenever it was asked.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn same_request(&self, other: &Self) -> bool {
         self.record == other.record && self.lost == other.lost
     }
 }
@@ -105,7 +105,7 @@ mod tests {
             (unreachable("connection refused"), true),
         ] {
             let text = error.to_string();
-            assert_eq!(said.changed(gist(&error, &text)), is_news, "{text}");
+            assert_eq!(said.changed(dedup_key(&error, &text)), is_news, "{text}");
         }
     }
 
@@ -116,20 +116,20 @@ mod tests {
                 addresses: Vec::new(),
                 machine_id: "0123456789abcdef0123456789abcdef".to_owned(),
             },
-            round: 1,
+            generation: 1,
             lost: BTreeMap::new(),
         };
         let mut later = wish.clone();
-        later.round = 2;
-        assert!(later.is_same(&wish));
+        later.generation = 2;
+        assert!(later.same_request(&wish));
 
         let mut moved = wish.clone();
         moved.record.addresses = vec!["192.168.1.11".parse().unwrap()];
-        assert!(!moved.is_same(&wish));
+        assert!(!moved.same_request(&wish));
 
         let mut poorer = wish.clone();
         let other = NodeName::new("n2").unwrap();
         poorer.lost.insert("10.244.7.0/24".parse().unwrap(), other);
-        assert!(!poorer.is_same(&wish));
+        assert!(!poorer.same_request(&wish));
     }
 }

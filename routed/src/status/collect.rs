@@ -34,8 +34,8 @@ pub(crate) struct Collector<'a, K> {
     pub(crate) is_local: bool,
     pub(crate) reconciler: &'a Reconciler<K>,
     pub(crate) firewall: &'a Firewall,
-    pub(crate) chores: &'a NodeSetup,
-    pub(crate) journal: &'a Health,
+    pub(crate) node_setup: &'a NodeSetup,
+    pub(crate) health: &'a Health,
     /// What is wrong with other parts, in words.
     pub(crate) troubles: Vec<&'a str>,
 }
@@ -43,25 +43,25 @@ pub(crate) struct Collector<'a, K> {
 impl<K: crate::kernel::Kernel> Collector<'_, K> {
     /// How all is, but for what the server knows: `http` and `pods`.
     pub(crate) fn status(&self) -> Status {
-        let routes = self.routes_in_numbers();
+        let routes = self.route_counts();
         let missing = self.missing(routes.missing);
-        let (conflist, _) = self.chores.installed();
+        let (conflist, _) = self.node_setup.installed();
         Status {
             network: self.network.to_owned(),
             node: self.node.clone(),
             version: wire::VERSION.to_owned(),
             pid: process::id(),
-            since: self.journal.since,
+            since: self.health.since,
             troubles: self.troubles(&missing),
             remarks: self.notices(),
             missing,
             conflist: conflist.to_owned(),
-            addresses: self.chores.addresses().to_vec(),
+            addresses: self.node_setup.addresses().to_vec(),
             subnets: self.reconciler.owned().to_vec(),
             registry: self.registry(),
-            nodes: self.nodes_in_numbers(),
+            nodes: self.node_counts(),
             routes,
-            claims_without_route: self.refused_in_numbers(),
+            claims_without_route: self.refusal_counts(),
             conflicts: self.conflicts(),
             http: None,
             pods: BTreeMap::new(),
@@ -93,7 +93,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
                     .map_or_else(Vec::new, |all| all.to_vec()),
                 present: Some(presence.is_some()),
                 present_since: presence.and_then(|presence| presence.since),
-                absent_since: self.journal.absences.since(node),
+                absent_since: self.health.absences.since(node),
                 version: presence.map(|presence| presence.version.clone()),
                 subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),
                 verdict: match () {
@@ -112,7 +112,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
     fn only_node(&self) -> NodeRow {
         NodeRow {
             node: self.node.clone(),
-            addresses: self.chores.addresses().to_vec(),
+            addresses: self.node_setup.addresses().to_vec(),
             present: None,
             present_since: None,
             absent_since: None,
@@ -177,16 +177,16 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
     }
 
     fn missing(&self, routes_missing: usize) -> Vec<String> {
-        let chores = self.chores;
+        let chores = self.node_setup;
         let readiness = Readiness {
             registry_seen: self.reconciler.rib().is_known(),
-            registry_why: self.journal.outage.as_ref().map(|(_, why)| why.as_str()),
+            registry_failure: self.health.outage.as_ref().map(|(_, why)| why.as_str()),
             has_joined: chores.has_joined(),
-            join_why: self.journal.join_why.as_deref(),
-            owns: self.reconciler.serves(),
+            join_failure: self.health.join_failure.as_deref(),
+            owns_subnet: self.reconciler.serves(),
             has_address: !chores.addresses().is_empty(),
             forwards: chores.forwards(),
-            is_filtered: self.firewall.is_ready(),
+            firewall_ready: self.firewall.is_ready(),
             routes_missing,
             is_installed: chores.installed().1,
         };
@@ -194,7 +194,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
     }
 
     fn registry(&self) -> RegistryStatus {
-        let (peers, journal) = (self.reconciler.rib(), self.journal);
+        let (peers, journal) = (self.reconciler.rib(), self.health);
         let shown = peers.rejected().take(MOST_IGNORED);
         let outage = journal.outage.as_ref();
         RegistryStatus {
@@ -220,8 +220,8 @@ fn obstacle(why: &ApplyError) -> RouteObstacle {
 }
 
 impl<K: Kernel> Collector<'_, K> {
-    pub(super) fn nodes_in_numbers(&self) -> NodeCounts {
-        let absent = self.journal.absences.all().len();
+    pub(super) fn node_counts(&self) -> NodeCounts {
+        let absent = self.health.absences.all().len();
         let all = self.reconciler.rib().nodes().count();
         NodeCounts {
             present: all.saturating_sub(absent),
@@ -229,7 +229,7 @@ impl<K: Kernel> Collector<'_, K> {
         }
     }
 
-    pub(super) fn routes_in_numbers(&self) -> RouteCounts {
+    pub(super) fn route_counts(&self) -> RouteCounts {
         let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
         let is_missing = |(subnet, path): &(&IpNet, &Path)| {
             let wanted = plan::route(**subnet, **path);
@@ -247,7 +247,7 @@ impl<K: Kernel> Collector<'_, K> {
         }
     }
 
-    pub(super) fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
+    pub(super) fn refusal_counts(&self) -> BTreeMap<String, usize> {
         let mut numbers = BTreeMap::new();
         for (_, _, verdict) in self.reconciler.rib().verdicts() {
             if let ClaimVerdict::Refused(refusal) = verdict {

@@ -52,7 +52,7 @@ pub(crate) struct Health {
     /// Who is absent.
     pub(crate) absences: Absences,
     /// Why this node cannot join the network, or renew its place in it.
-    pub(crate) join_why: Option<String>,
+    pub(crate) join_failure: Option<String>,
     /// Whether peers can see that this node is alive.
     pub(crate) presence: PresenceState,
     /// How long passes take.
@@ -66,7 +66,7 @@ impl Health {
             since: now().clock,
             outage: None,
             absences: Absences::default(),
-            join_why: None,
+            join_failure: None,
             presence: PresenceState::Starting,
             timings,
         }

@@ -19,7 +19,7 @@ use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
 use crate::kernel::Link;
-pub(crate) use crate::membership::absence::Since;
+pub(crate) use crate::membership::absence::AbsentSince;
 use crate::reconcile::messages;
 use crate::rib::path::Path;
 
@@ -138,7 +138,7 @@ pub(crate) struct NodeRow {
     pub(crate) present: Option<bool>,
     /// Since when its `routed` runs, in seconds since 1970 by that node's clock.
     pub(crate) present_since: Option<u64>,
-    pub(crate) absent_since: Option<Since>,
+    pub(crate) absent_since: Option<AbsentSince>,
     /// The version that runs there.
     pub(crate) version: Option<String>,
     pub(crate) subnets: Vec<IpNet>,

@@ -18,7 +18,7 @@ const MOST: usize = 16;
 #[derive(Debug)]
 pub(crate) enum Query {
     /// Whether the loop turns.
-    Pulse(oneshot::Sender<()>),
+    Ping(oneshot::Sender<()>),
     /// How all is.
     Status(oneshot::Sender<Status>),
     /// All nodes.
@@ -40,16 +40,16 @@ pub(crate) struct Stuck(Duration);
 /// Puts questions.
 #[derive(Debug, Clone)]
 pub(crate) struct QueryClient {
-    questions: mpsc::Sender<Query>,
-    patience: Duration,
+    queries: mpsc::Sender<Query>,
+    timeout: Duration,
 }
 
 /// Both ends.
 pub(crate) fn channel() -> (QueryClient, mpsc::Receiver<Query>) {
     let (questions, receiver) = mpsc::channel(MOST);
     let asker = QueryClient {
-        questions,
-        patience: PATIENCE,
+        queries: questions,
+        timeout: PATIENCE,
     };
     (asker, receiver)
 }
@@ -63,10 +63,10 @@ impl QueryClient {
         let began = Instant::now();
         let stuck = |_| Stuck(began.elapsed());
         let (answer, answered) = oneshot::channel();
-        let question = self.questions.send(about(answer));
-        let sent = timeout(self.patience, question).await.map_err(stuck)?;
+        let question = self.queries.send(about(answer));
+        let sent = timeout(self.timeout, question).await.map_err(stuck)?;
         sent.map_err(|_| Stuck(Duration::ZERO))?;
-        let answer = timeout(self.patience, answered).await.map_err(stuck)?;
+        let answer = timeout(self.timeout, answered).await.map_err(stuck)?;
         answer.map_err(|_| Stuck(Duration::ZERO))
     }
 }
@@ -78,18 +78,18 @@ mod tests {
     #[tokio::test]
     async fn a_loop_that_does_not_turn_is_not_waited_for_forever() {
         let (mut asker, mut questions) = channel();
-        let (answer, turned) = tokio::join!(asker.query(Query::Pulse), async {
-            let Some(Query::Pulse(answer)) = questions.recv().await else {
+        let (answer, turned) = tokio::join!(asker.query(Query::Ping), async {
+            let Some(Query::Ping(answer)) = questions.recv().await else {
                 panic!("no question");
             };
             answer.send(())
         });
         assert_eq!((answer, turned), (Ok(()), Ok(())));
 
-        asker.patience = Duration::from_millis(10);
-        let stuck = asker.query(Query::Pulse).await.unwrap_err();
+        asker.timeout = Duration::from_millis(10);
+        let stuck = asker.query(Query::Ping).await.unwrap_err();
         assert!(stuck.to_string().contains("has not turned"), "{stuck}");
         drop(questions);
-        assert!(asker.query(Query::Pulse).await.is_err());
+        assert!(asker.query(Query::Ping).await.is_err());
     }
 }

@@ -10,19 +10,19 @@ pub(super) struct Readiness<'a> {
     /// The registry was seen whole since the daemon started.
     pub(super) registry_seen: bool,
     /// Why it is out of reach, if it is.
-    pub(super) registry_why: Option<&'a str>,
+    pub(super) registry_failure: Option<&'a str>,
     /// The registry has this node and its claims.
     pub(super) has_joined: bool,
     /// Why not, if that is known.
-    pub(super) join_why: Option<&'a str>,
+    pub(super) join_failure: Option<&'a str>,
     /// The node owns a subnet.
-    pub(super) owns: bool,
+    pub(super) owns_subnet: bool,
     /// It has an address for peers.
     pub(super) has_address: bool,
     /// It forwards.
     pub(super) forwards: bool,
     /// The packet filter is as pods need it.
-    pub(super) is_filtered: bool,
+    pub(super) firewall_ready: bool,
     /// How many routes are not in the kernel as they should be.
     pub(super) routes_missing: usize,
     /// The runtime finds the conflist.
@@ -41,20 +41,23 @@ impl Readiness<'_> {
             });
         };
         if !self.registry_seen {
-            lacks("the registry has not been read yet", self.registry_why);
+            lacks("the registry has not been read yet", self.registry_failure);
         } else if !self.has_joined {
-            lacks("this node has not joined the network yet", self.join_why);
+            lacks(
+                "this node has not joined the network yet",
+                self.join_failure,
+            );
         }
-        if !self.owns {
+        if !self.owns_subnet {
             lacks("this node owns no subnet", None);
         }
         if !self.has_address {
             lacks("this node has no address by which peers reach it", None);
         }
-        if self.owns && !self.forwards {
+        if self.owns_subnet && !self.forwards {
             lacks("this node does not forward packets", None);
         }
-        if !self.is_filtered {
+        if !self.firewall_ready {
             lacks("pods are not masqueraded yet", None);
         }
         if !self.is_installed {
@@ -76,13 +79,13 @@ mod tests {
 
     const READY: Readiness<'_> = Readiness {
         registry_seen: true,
-        registry_why: None,
+        registry_failure: None,
         has_joined: true,
-        join_why: None,
-        owns: true,
+        join_failure: None,
+        owns_subnet: true,
         has_address: true,
         forwards: true,
-        is_filtered: true,
+        firewall_ready: true,
         routes_missing: 0,
         is_installed: true,
     };
@@ -98,7 +101,7 @@ mod tests {
             (
                 Readiness {
                     registry_seen: false,
-                    registry_why: Some("refused"),
+                    registry_failure: Some("refused"),
                     has_joined: false,
                     ..not_installed
                 },
@@ -110,8 +113,8 @@ mod tests {
             (
                 Readiness {
                     has_joined: false,
-                    join_why: Some("name taken"),
-                    owns: false,
+                    join_failure: Some("name taken"),
+                    owns_subnet: false,
                     forwards: false,
                     ..not_installed
                 },
@@ -125,7 +128,7 @@ mod tests {
                 Readiness {
                     has_address: false,
                     forwards: false,
-                    is_filtered: false,
+                    firewall_ready: false,
                     ..not_installed
                 },
                 &[
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn a_node_that_is_ready_stays_so_while_etcd_is_away_and_a_peers_route_is_missing() {
         let later = Readiness {
-            registry_why: Some("refused"),
+            registry_failure: Some("refused"),
             routes_missing: 1,
             ..READY
         };

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use registry::PresenceState;
 use wire::node::NodeName;
 
-use super::{Collector, Since};
+use super::{AbsentSince, Collector};
 use crate::fib::{ApplyError, plan};
 use crate::kernel::Kernel;
 use crate::reconcile::messages;
@@ -13,7 +13,7 @@ use crate::rib::verdict::{ClaimVerdict, Explained};
 
 impl<K: Kernel> Collector<'_, K> {
     pub(super) fn troubles(&self, missing: &[String]) -> Vec<String> {
-        let (reconciler, journal) = (self.reconciler, self.journal);
+        let (reconciler, journal) = (self.reconciler, self.health);
         let peers = reconciler.rib();
         let mut all: Vec<String> = missing
             .iter()
@@ -21,7 +21,7 @@ impl<K: Kernel> Collector<'_, K> {
             .collect();
         let others = self.troubles.iter().copied();
         let texts = others
-            .chain(self.chores.troubles())
+            .chain(self.node_setup.troubles())
             .chain(self.firewall.troubles());
         all.extend(texts.map(ToOwned::to_owned));
         if let Some((since, why)) = &journal.outage {
@@ -32,13 +32,13 @@ impl<K: Kernel> Collector<'_, K> {
         }
         let distrusted = self.distrust();
         // Before it joined a node has no reason to believe any registry.
-        let distrusted = distrusted.filter(|_| self.chores.has_joined());
-        all.extend(distrusted.map(|why| distrust(why, peers.held().len())));
+        let distrusted = distrusted.filter(|_| self.node_setup.has_joined());
+        all.extend(distrusted.map(|why| distrust_message(why, peers.held().len())));
         if let PresenceState::Lost { why } | PresenceState::Refused { why } = &journal.presence {
             all.push(format!("peers do not see that this node is alive: {why}"));
         }
         let is_told = missing.iter().any(|text| text.contains("joined"));
-        let join_why = journal.join_why.as_ref().filter(|_| !is_told);
+        let join_why = journal.join_failure.as_ref().filter(|_| !is_told);
         all.extend(join_why.map(|why| format!("this node's place in the registry: {why}")));
         for (subnet, owner) in reconciler.lost() {
             all.push(format!(
@@ -46,11 +46,11 @@ impl<K: Kernel> Collector<'_, K> {
             ));
         }
         let failures = reconciler.failures().all();
-        all.extend(few(
+        all.extend(first_few(
             failures.map(|(subnet, why)| self.failure(subnet, why)),
             "more routes could not be brought into the kernel",
         ));
-        all.extend(few(
+        all.extend(first_few(
             self.refusals(false).map(|(_, text)| text),
             "more claims have no route",
         ));
@@ -59,18 +59,18 @@ impl<K: Kernel> Collector<'_, K> {
 
     pub(super) fn notices(&self) -> Vec<String> {
         let peers = self.reconciler.rib();
-        let absences = self.journal.absences.all();
+        let absences = self.health.absences.all();
         let absences = absences.filter(|(node, _)| *node != self.node);
-        let mut all = few(
-            absences.map(|(node, since)| absent(node, since)),
+        let mut all = first_few(
+            absences.map(|(node, since)| absence_message(node, since)),
             "more nodes are absent",
         );
-        all.extend(few(
+        all.extend(first_few(
             self.refusals(true).map(|(_, text)| text),
             "more claims have no route yet",
         ));
         let ignored = peers.rejected();
-        all.extend(few(
+        all.extend(first_few(
             ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),
             "more records in the registry are ignored",
         ));
@@ -125,7 +125,7 @@ impl<K: Kernel> Collector<'_, K> {
 const MOST: usize = 5;
 
 /// The first of them, and a line that says how many `more` there are.
-pub(super) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
+pub(super) fn first_few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
     let mut all = all.fuse();
     let mut lines: Vec<_> = all.by_ref().take(MOST).collect();
     match all.count() {
@@ -136,12 +136,12 @@ pub(super) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> 
 }
 
 /// Why the registry is not believed.
-pub(super) fn distrust(why: &Distrust, held: usize) -> String {
+pub(super) fn distrust_message(why: &Distrust, held: usize) -> String {
     format!("{why}: nothing is withdrawn on its word; routes held against it: {held}")
 }
 
 /// A node that shows no sign of life.
-pub(super) fn absent(node: &NodeName, since: Since) -> String {
+pub(super) fn absence_message(node: &NodeName, since: AbsentSince) -> String {
     let or_longer = if since.or_longer { " at least" } else { "" };
     let date = crate::time::date(since.seconds);
     format!("node {node} has been absent since{or_longer} {date}; its routes stay")
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn many_of_a_kind_are_counted() {
-        let lines = |count: usize| few((0..count).map(|n| n.to_string()), "more things");
+        let lines = |count: usize| first_few((0..count).map(|n| n.to_string()), "more things");
         assert_eq!(lines(0).len(), 0);
         assert_eq!(lines(5).len(), 5);
         assert_eq!(lines(7)[4..], ["4", "2 more things"]);
@@ -162,14 +162,14 @@ mod tests {
     #[test]
     fn an_absence_says_since_when() {
         let node = NodeName::new("n2").unwrap();
-        let since = |or_longer| Since {
+        let since = |or_longer| AbsentSince {
             seconds: 1_795_239_498,
             or_longer,
         };
         assert_eq!(
-            absent(&node, since(false)),
+            absence_message(&node, since(false)),
             "node n2 has been absent since 2026-11-21 05:38:18 UTC; its routes stay"
         );
-        assert!(absent(&node, since(true)).contains("since at least 2026"));
+        assert!(absence_message(&node, since(true)).contains("since at least 2026"));
     }
 }

@@ -108,13 +108,13 @@ impl World {
             self.revision += 1;
             let name = ALL.into_iter().find(|name| *name == node.as_str()).unwrap();
             self.counts.insert(name, (self.revision, seconds));
-            self.vigil.wrote(&node, seconds, self.revision);
+            self.vigil.recorded(&node, seconds, self.revision);
         }
         if let Some((node, _, total)) = decision.forget {
             assert!(total >= TIMES.after);
             let name = ALL.into_iter().find(|name| *name == node.as_str()).unwrap();
             self.records.remove(name);
-            self.vigil.pause(self.now + TIMES.pause());
+            self.vigil.pause_until(self.now + TIMES.cooldown());
             self.forgotten.push((name, self.second));
         }
     }
@@ -229,8 +229,8 @@ fn what_is_counted_is_written_every_now_and_then_and_never_lost_or_doubled() {
         after: Duration::from_secs(72 * 3600),
     };
     let minutes = |time: Duration| time.as_secs() / 60;
-    assert_eq!(minutes(long.look()), 5);
-    assert_eq!(minutes(long.pause()), 10);
-    assert_eq!(minutes(long.step()), 216);
-    assert_eq!(minutes(long.vigil()), 10);
+    assert_eq!(minutes(long.check_interval()), 5);
+    assert_eq!(minutes(long.cooldown()), 10);
+    assert_eq!(minutes(long.write_step()), 216);
+    assert_eq!(minutes(long.min_observed()), 10);
 }
