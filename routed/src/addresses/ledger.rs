@@ -12,7 +12,8 @@ use wire::paths::run_dir;
 /// At most this many addresses are listed in the message.
 const MAX_LISTED: usize = 8;
 
-/// Makes a change while no address of `network` is handed out: see [`registry::owned::InPeace`].
+/// Runs `change` while no address of `network` is allocated: see
+/// [`registry::owned::UnderLedgerLock`].
 pub(crate) fn under_ledger_lock(
     network: &str,
     change: &dyn Fn() -> Result<(), Error>,

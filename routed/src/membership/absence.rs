@@ -1,24 +1,21 @@
-//! Which nodes are absent: registered, but without the sign of life that their `routed` keeps in
-//! the registry. Absence is shown and told of, and changes nothing else.
+//! Which nodes are absent: registered, but without the presence key (under a lease) that their
+//! `routed` keeps in the registry. Absence is shown and logged, and changes nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 use crate::log::{Line, LineKind};
-
-/// An absence shorter than this is not told of in the log: the `routed` of every node is restarted
-/// now and then, and of all of them in an upgrade.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::membership::ABSENCE_LOG_DELAY;
 
 /// The absent nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Absences {
     by_node: BTreeMap<NodeName, Absence>,
-    /// Those that are still to be told of, by when: looked at each time that anything happens.
+    /// The absences that are not logged yet, by the time at which they will be.
     unlogged: BTreeSet<(Instant, NodeName)>,
 }
 
@@ -26,30 +23,30 @@ pub(crate) struct Absences {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AbsentSince {
-    /// In seconds since 1970, by this node's clock.
+    /// Seconds since 1970, by this node's clock.
     pub(crate) seconds: u64,
-    /// Whether it was absent when this node looked first: it has been for longer.
+    /// Whether it was absent already when this node first read the registry.
     pub(crate) or_longer: bool,
 }
 
 #[derive(Debug)]
 struct Absence {
     since: AbsentSince,
-    /// When to tell of it; `None` once that is done.
+    /// When to log it; `None` once that is done.
     log_at: Option<Instant>,
 }
 
-/// What time it is.
+/// The present time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
-    /// For waiting.
+    /// For time-outs.
     pub(crate) instant: Instant,
-    /// For people: seconds since 1970.
+    /// For display: seconds since 1970.
     pub(crate) clock: u64,
 }
 
 impl Absences {
-    /// The registry was seen whole: these nodes are registered, each present or not.
+    /// The whole registry was read: these nodes are registered, each present (`true`) or not.
     pub(crate) fn reset<'a>(
         &mut self,
         registered: impl Iterator<Item = (&'a NodeName, bool)>,
@@ -69,7 +66,7 @@ impl Absences {
                     seconds: now.clock,
                     or_longer: true,
                 },
-                log_at: Some(now.instant + PATIENCE),
+                log_at: Some(now.instant + ABSENCE_LOG_DELAY),
             });
             self.insert(node, absence);
         }
@@ -90,7 +87,7 @@ impl Absences {
         Some(absence)
     }
 
-    /// A node came, went, or was forgotten.
+    /// A node's record or presence changed.
     pub(crate) fn change(
         &mut self,
         node: &NodeName,
@@ -104,7 +101,7 @@ impl Absences {
                     seconds: now.clock,
                     or_longer: false,
                 };
-                let tell_at = Some(now.instant + PATIENCE);
+                let tell_at = Some(now.instant + ABSENCE_LOG_DELAY);
                 self.insert(
                     node,
                     Absence {
@@ -123,7 +120,7 @@ impl Absences {
         }
     }
 
-    /// What there is to tell of at `now`.
+    /// The lines to log at `now`.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
         let mut lines = Vec::new();
         while self.unlogged.first().is_some_and(|(at, _)| *at <= now)
@@ -143,7 +140,7 @@ impl Absences {
         lines
     }
 
-    /// When there is something to tell of, if there will be.
+    /// When there is a line to log.
     pub(crate) fn due_at(&self) -> Option<Instant> {
         self.unlogged.first().map(|(at, _)| *at)
     }
@@ -159,16 +156,18 @@ impl Absences {
     }
 }
 
-/// Who was not told of going is not told of coming.
+/// Logs the return only if the absence was logged.
 fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
-    let was_told = absence.log_at.is_none();
-    was_told.then(|| Line::new(LineKind::Returned, text))
+    let was_logged = absence.log_at.is_none();
+    was_logged.then(|| Line::new(LineKind::Returned, text))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn node(name: &str) -> NodeName {
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_not_told_of_and_a_longer_absence_once_each_way() {
+    fn restart_is_not_logged_and_longer_absence_is_logged_once() {
         let (mut absences, start, n2) = (Absences::default(), Instant::now(), node("n2"));
         assert_eq!(absences.change(&n2, true, false, at(start, 0)), None);
         assert!(absences.due(at(start, 10).instant).is_empty());
@@ -192,12 +191,12 @@ mod tests {
 
         absences.change(&n2, true, false, at(start, 20));
         let due = absences.due_at().unwrap();
-        assert_eq!(due, start + Duration::from_secs(20) + PATIENCE);
+        assert_eq!(due, start + Duration::from_secs(20) + ABSENCE_LOG_DELAY);
         let lines = absences.due(due);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].kind(), LineKind::Absent);
-        assert!(absences.due(due).is_empty(), "told already");
-        // The same thing again is no news.
+        assert!(absences.due(due).is_empty(), "logged already");
+        // A repeated event changes nothing.
         absences.change(&n2, true, false, at(start, 60));
         assert_eq!(absences.since(&n2).map(|since| since.seconds), Some(1_020));
         let line = absences.change(&n2, true, true, at(start, 80)).unwrap();
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forgotten_node_is_absent_no_more_and_nothing_is_said() {
+    fn forgotten_node_is_dropped_without_a_line() {
         let (mut absences, start, n2) = (Absences::default(), Instant::now(), node("n2"));
         absences.change(&n2, true, false, at(start, 0));
         absences.due(at(start, 60).instant);
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_absent_at_the_first_look_has_been_for_longer() {
+    fn node_absent_at_first_has_been_for_longer() {
         let (mut absences, start) = (Absences::default(), Instant::now());
         let [n2, n3] = [node("n2"), node("n3")];
         absences.reset([(&n2, false), (&n3, false)].into_iter(), at(start, 0));
