@@ -4,10 +4,10 @@ use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
+use wire::clock::unix_seconds;
 use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version};
 use wire::conf::IpamConfig;
 use wire::{GATEWAY_V4, GATEWAY_V6};
@@ -124,16 +124,14 @@ fn describe(
     netns: &Path,
 ) -> impl Fn(IpNet) -> Allocation {
     let arg = |key| environment.args.get(key).map(str::to_owned);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = unix_seconds();
     let (pod_namespace, pod_name) = (arg("K8S_POD_NAMESPACE"), arg("K8S_POD_NAME"));
     let netns_inode = fs::metadata(netns).ok().map(|metadata| metadata.ino());
     move |subnet| Allocation {
         container_id: attachment.container_id().to_owned(),
         interface: attachment.interface().to_owned(),
         subnet,
-        since: now.as_secs(),
+        since,
         pod_namespace: pod_namespace.clone(),
         pod_name: pod_name.clone(),
         netns: netns.to_str().map(str::to_owned),

@@ -9,7 +9,7 @@
 //! `routed`. Often the pod's namespace has gone by then and has taken its pair with it.
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -18,8 +18,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use wire::REMOVED_GROUP;
+use wire::file_lock::{self, FileLock};
 use wire::netlink::{self, Link, LinkChange, Request, Socket};
 
 /// What we call ourselves with to destroy the group.
@@ -124,18 +124,9 @@ pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
 }
 
 /// The lock, unless somebody has it.
-fn try_lock() -> io::Result<Option<Flock<fs::File>>> {
+fn try_lock() -> io::Result<Option<FileLock>> {
     fs::create_dir_all(FOLDER)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(Path::new(FOLDER).join(LOCK))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
-    }
+    FileLock::try_lock(file_lock::open(&Path::new(FOLDER).join(LOCK), 0o644)?)
 }
 
 /// Starts the process that destroys the group: with nothing of ours that anybody could wait for,

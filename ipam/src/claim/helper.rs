@@ -7,7 +7,7 @@ use registry::owned::{self, Owned};
 use registry::{Policy, Registry};
 use tokio::runtime;
 use tokio::time::timeout;
-use wire::cni::{Call, Error, Program, Success, code};
+use wire::cni::{Call, Error, HelperOutcome, Program, Success, code};
 use wire::conf::IpamConfig;
 use wire::node::MachineId;
 
@@ -24,14 +24,15 @@ const HEADROOM: Duration = Duration::from_millis(500);
 pub struct DirectClient;
 
 impl ClaimClient for DirectClient {
-    fn request(
-        &self,
-        call: &Call,
-        want: &ClaimRequest,
-        within: Duration,
-    ) -> Result<Result<(), Error>, Error> {
-        let config = IpamConfig::parse(&call.config)?;
-        let subnets = Subnets::new(&config)?;
+    fn request(&self, call: &Call, want: &ClaimRequest, within: Duration) -> HelperOutcome {
+        let config = match IpamConfig::parse(&call.config) {
+            Ok(config) => config,
+            Err(error) => return HelperOutcome::NoAnswer(error),
+        };
+        let subnets = match Subnets::new(&config) {
+            Ok(subnets) => subnets,
+            Err(error) => return HelperOutcome::NoAnswer(error),
+        };
         let asking = ClaimCall {
             subnets: &subnets,
             within,
@@ -42,7 +43,7 @@ impl ClaimClient for DirectClient {
             .with_ansi(false)
             .finish();
         // What the registry logs goes to where the runtime keeps it.
-        Ok(tracing::subscriber::with_default(log, || asking.run(want)))
+        tracing::subscriber::with_default(log, || asking.run(want)).into()
     }
 
     fn check_available(&self, _: &Call) -> Result<(), Error> {
@@ -60,7 +61,7 @@ pub struct ClaimProgram {
 impl Program for ClaimProgram {
     fn add(&self, call: &Call) -> Result<Success, Error> {
         let (want, within) = ClaimRequest::parse(&self.arguments)?;
-        DirectClient.request(call, &want, within)??;
+        DirectClient.request(call, &want, within).into_result()?;
         Ok(Success::default())
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod request;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use wire::cni::{Call, Delegate, Error, code};
+use wire::cni::{Call, Delegate, Error, HelperOutcome, code};
 use wire::conf::CLAIM_PROGRAM;
 
 use crate::claim::request::ClaimRequest;
@@ -17,13 +17,8 @@ use crate::subnets::Subnets;
 /// Somebody who asks the registry on behalf of an ADD.
 pub trait ClaimClient {
     /// Asks for what is wanted, in the network of `call`, for `within` at most, and writes down what
-    /// came of it. The error outside is that nobody could ask, the one inside is the answer.
-    fn request(
-        &self,
-        call: &Call,
-        want: &ClaimRequest,
-        within: Duration,
-    ) -> Result<Result<(), Error>, Error>;
+    /// came of it.
+    fn request(&self, call: &Call, want: &ClaimRequest, within: Duration) -> HelperOutcome;
 
     /// An error if nobody could ask.
     fn check_available(&self, call: &Call) -> Result<(), Error>;
@@ -36,13 +31,11 @@ pub trait ClaimClient {
 pub struct HelperClient;
 
 impl ClaimClient for HelperClient {
-    fn request(
-        &self,
-        call: &Call,
-        want: &ClaimRequest,
-        within: Duration,
-    ) -> Result<Result<(), Error>, Error> {
-        Delegate::find_helper(call, CLAIM_PROGRAM)?.run_helper(call, &want.arguments(within))
+    fn request(&self, call: &Call, want: &ClaimRequest, within: Duration) -> HelperOutcome {
+        match Delegate::find_helper(call, CLAIM_PROGRAM) {
+            Ok(program) => program.run_helper(call, &want.arguments(within)),
+            Err(error) => HelperOutcome::NoAnswer(error),
+        }
     }
 
     fn check_available(&self, call: &Call) -> Result<(), Error> {
@@ -100,7 +93,7 @@ impl<'a> AddClaims<'a> {
         if left.is_zero() {
             return Err(self.subnets.timed_out(PATIENCE));
         }
-        self.asker.request(self.call, want, left)?
+        self.asker.request(self.call, want, left).into_result()
     }
 
     /// Takes subnets off the node's file that the registry has given to others, as it may have
@@ -116,11 +109,13 @@ impl<'a> AddClaims<'a> {
             .asker
             .request(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
         let (error, is_settled) = match asked {
-            Ok(Ok(())) => return Ok(true),
+            HelperOutcome::Done => return Ok(true),
             // What the file says may be wrong, and could not be put right.
-            Ok(Err(error)) if matches!(error.code, code::IO | code::DECODING) => return Err(error),
-            Ok(Err(error)) => (error, true),
-            Err(error) => (error, false),
+            HelperOutcome::Refused(error) if matches!(error.code, code::IO | code::DECODING) => {
+                return Err(error);
+            }
+            HelperOutcome::Refused(error) => (error, true),
+            HelperOutcome::NoAnswer(error) => (error, false),
         };
         warn(&format!(
             "cannot ask whether the subnets in {} are still those of node {}, and goes on with \
@@ -150,17 +145,13 @@ mod tests {
     }
 
     impl ClaimClient for FakeClient {
-        fn request(
-            &self,
-            _: &Call,
-            want: &ClaimRequest,
-            _: Duration,
-        ) -> Result<Result<(), Error>, Error> {
+        fn request(&self, _: &Call, want: &ClaimRequest, _: Duration) -> HelperOutcome {
             self.wanted.borrow_mut().push(want.clone());
             let error = |code| Error::new(code, "why");
-            self.answer
-                .map(|answer| answer.map_err(error))
-                .map_err(error)
+            match self.answer {
+                Ok(answer) => answer.map_err(error).into(),
+                Err(code) => HelperOutcome::NoAnswer(error(code)),
+            }
         }
 
         fn check_available(&self, _: &Call) -> Result<(), Error> {

@@ -1,62 +1,34 @@
-//! The lock on a ledger: `flock` on its folder itself, so that there is no lock file to lose. The
-//! kernel drops it when its holder dies.
+//! The lock on a ledger: `flock` on its folder itself, so that there is no lock file to lose.
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use wire::file_lock::FileLock;
 
 use crate::ledger::error::Error;
 
-/// Nobody keeps the lock for more than microseconds, except a process that was stopped.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A process holds the lock for microseconds, unless it was stopped.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Locks `folder`. Waits for whoever has the lock, but not for ever.
-pub(crate) fn folder(folder: &Path) -> Result<Flock<File>, Error> {
+/// Locks `folder`. Waits while another process holds the lock, at most for [`LOCK_TIMEOUT`].
+pub(crate) fn folder(folder: &Path) -> Result<FileLock, Error> {
+    folder_within(folder, LOCK_TIMEOUT)
+}
+
+fn folder_within(folder: &Path, timeout: Duration) -> Result<FileLock, Error> {
     let file = File::open(folder).map_err(Error::io("open", folder))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(lock),
-        Err((file, Errno::EWOULDBLOCK)) => wait(folder, file, PATIENCE),
-        Err((_, errno)) => Err(Error::io("lock", folder)(errno.into())),
-    }
+    let lock = FileLock::lock_within(file, timeout).map_err(Error::io("lock", folder))?;
+    lock.ok_or_else(|| Error::Busy {
+        path: folder.to_owned(),
+        waited: timeout,
+    })
 }
 
 /// As [`folder`], but `None` instead of waiting.
-pub(crate) fn try_folder(folder: &Path) -> Result<Option<Flock<File>>, Error> {
+pub(crate) fn try_folder(folder: &Path) -> Result<Option<FileLock>, Error> {
     let file = File::open(folder).map_err(Error::io("open", folder))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(Error::io("lock", folder)(errno.into())),
-    }
-}
-
-/// `flock` has no time limit: a thread waits in it, and is left behind if it waits too long. Should
-/// it get the lock then, it finds nobody to give it to and drops it.
-fn wait(folder: &Path, file: File, patience: Duration) -> Result<Flock<File>, Error> {
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new()
-        .name("lock".to_owned())
-        .spawn(move || {
-            let mut result = Flock::lock(file, FlockArg::LockExclusive);
-            while let Err((file, Errno::EINTR)) = result {
-                result = Flock::lock(file, FlockArg::LockExclusive);
-            }
-            drop(sender.send(result));
-        })
-        .map_err(Error::io("wait for the lock of", folder))?;
-    match receiver.recv_timeout(patience) {
-        Ok(Ok(lock)) => Ok(lock),
-        Ok(Err((_, errno))) => Err(Error::io("lock", folder)(errno.into())),
-        Err(_) => Err(Error::Busy {
-            path: folder.to_owned(),
-            waited: patience,
-        }),
-    }
+    FileLock::try_lock(file).map_err(Error::io("lock", folder))
 }
 
 #[cfg(test)]
@@ -64,11 +36,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_that_is_never_given_back_ends_in_an_error_that_names_the_folder() {
+    fn lock_held_beyond_the_timeout_is_busy_and_names_the_folder() {
         let scratch = tempfile::tempdir().unwrap();
         let held = folder(scratch.path()).unwrap();
-        let file = File::open(scratch.path()).unwrap();
-        let error = wait(scratch.path(), file, Duration::from_millis(20)).unwrap_err();
+        let error = folder_within(scratch.path(), Duration::from_millis(20)).unwrap_err();
         assert!(matches!(error, Error::Busy { .. }), "{error}");
         assert!(
             error.to_string().contains(scratch.path().to_str().unwrap()),
@@ -77,16 +48,5 @@ mod tests {
         assert!(try_folder(scratch.path()).unwrap().is_none());
         drop(held);
         assert!(try_folder(scratch.path()).unwrap().is_some());
-    }
-
-    #[test]
-    fn the_one_who_waits_gets_the_lock_when_the_other_is_done() {
-        let scratch = tempfile::tempdir().unwrap();
-        let held = folder(scratch.path()).unwrap();
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| folder(scratch.path()).map(drop));
-            drop(held);
-            waiting.join().unwrap().unwrap();
-        });
     }
 }

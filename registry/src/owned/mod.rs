@@ -3,15 +3,14 @@
 mod change;
 pub mod shortage;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use nix::fcntl::Flock;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use wire::conf::IpamConfig;
+use wire::file_lock::FileLock;
 use wire::node::NodeName;
 
 use crate::error::Error;
@@ -247,7 +246,7 @@ fn in_order(known: &[IpNet], owned: &[IpNet]) -> Vec<IpNet> {
 }
 
 /// Waits for the lock, not longer than `patience`; with it comes what is left of that.
-async fn lock(folder: &Path, patience: Duration) -> Result<(Flock<File>, Duration), Error> {
+async fn lock(folder: &Path, patience: Duration) -> Result<(FileLock, Duration), Error> {
     files::make_folder(folder)?;
     let path = folder.join("claim.lock");
     let began = Instant::now();

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use tracing::{error, info};
+use wire::atomic_file;
 
-use crate::atomic_file;
 use crate::config::Config;
 use crate::host::cni_versions::CniVersions;
 use crate::log::OnChange;

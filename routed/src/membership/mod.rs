@@ -23,6 +23,7 @@ use registry::{
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
+use wire::clock::unix_seconds;
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
@@ -30,7 +31,6 @@ pub(crate) use registration::DesiredRegistration;
 
 use crate::addresses::ledger;
 use crate::log::OnChange;
-use crate::time;
 
 /// Between attempts to join the network.
 const JOIN_RETRY_BACKOFF: Backoff = Backoff {
@@ -95,7 +95,7 @@ impl Membership {
             machine,
             registry,
             record: None,
-            since: time::now(),
+            since: unix_seconds(),
             has_joined: false,
             retry_now: Arc::default(),
             presence: None,

@@ -17,7 +17,36 @@ use crate::cni::code;
 
 mod running;
 
+use running::Exit;
 pub use running::Running;
+
+/// How a request to a helper program ended.
+#[derive(Debug)]
+#[must_use]
+pub enum HelperOutcome {
+    /// The helper did what was requested.
+    Done,
+    /// The helper ran, and this is the error that it returned.
+    Refused(Error),
+    /// The helper could not be run, was killed, or printed something unreadable.
+    NoAnswer(Error),
+}
+
+impl HelperOutcome {
+    /// The error, whichever it is.
+    pub fn into_result(self) -> Result<(), Error> {
+        match self {
+            Self::Done => Ok(()),
+            Self::Refused(error) | Self::NoAnswer(error) => Err(error),
+        }
+    }
+}
+
+impl From<Result<(), Error>> for HelperOutcome {
+    fn from(answer: Result<(), Error>) -> Self {
+        answer.map_or_else(Self::Refused, |()| Self::Done)
+    }
+}
 
 /// A plugin found in `CNI_PATH`, or a program that belongs to the plugin which runs it.
 #[derive(Debug)]
@@ -104,15 +133,15 @@ impl Delegate {
     }
 
     /// Runs a program that belongs to this one, with arguments and otherwise as this one was called.
-    /// The error outside is that it could not be run or broke down, the one inside is what it says.
-    pub fn run_helper(
-        &self,
-        call: &Call,
-        arguments: &[String],
-    ) -> Result<Result<(), Error>, Error> {
-        self.start_with(call, call.environment.command, arguments)?
-            .wait()
-            .map(|answer| answer.map(drop))
+    pub fn run_helper(&self, call: &Call, arguments: &[String]) -> HelperOutcome {
+        match self
+            .start_with(call, call.environment.command, arguments)
+            .and_then(Running::wait)
+        {
+            Ok(Exit::Success(_)) => HelperOutcome::Done,
+            Ok(Exit::Failure(error)) => HelperOutcome::Refused(error),
+            Err(error) => HelperOutcome::NoAnswer(error),
+        }
     }
 
     /// ADD, with the result parsed.

@@ -22,6 +22,15 @@ pub struct Running<'a> {
     input: DelegateInput<'a>,
 }
 
+/// How a plugin ended that was not killed.
+#[derive(Debug)]
+pub(super) enum Exit {
+    /// What it printed to standard output.
+    Success(Vec<u8>),
+    /// The CNI error that it printed.
+    Failure(Error),
+}
+
 /// What a running plugin is to read.
 #[derive(Debug)]
 enum DelegateInput<'a> {
@@ -47,7 +56,10 @@ impl<'a> Running<'a> {
     /// signal, and output that is not JSON, are code 5 and 6. Returns what it printed.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
         let name = self.name;
-        self.wait()?.map_err(|error| error.within(name))
+        match self.wait()? {
+            Exit::Success(printed) => Ok(printed),
+            Exit::Failure(error) => Err(error.within(name)),
+        }
     }
 
     /// Waits for its end and parses the result of ADD, which is of `version`.
@@ -61,21 +73,21 @@ impl<'a> Running<'a> {
         Success::parse(&json, version).map_err(|error| error.within(name))
     }
 
-    /// Waits for its end and returns what it printed. The error outside is that it broke down, which
-    /// is code 5 or 6; the one inside is what it says.
-    pub(super) fn wait(self) -> Result<Result<Vec<u8>, Error>, Error> {
+    /// Waits for its end. Code 5 if it was killed or contact was lost, 6 if it failed without a CNI
+    /// error on its standard output.
+    pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
         let output = converse(self.child, self.input)
             .map_err(|error| Error::new(code::IO, format!("{name}: lost contact: {error}")))?;
         if output.status.success() {
-            return Ok(Ok(output.stdout));
+            return Ok(Exit::Success(output.stdout));
         }
         if let Some(signal) = output.status.signal() {
             let msg = format!("{name} was killed by signal {signal}");
             return Err(Error::new(code::IO, msg));
         }
         if let Ok(error) = serde_json::from_slice(&output.stdout) {
-            return Ok(Err(error));
+            return Ok(Exit::Failure(error));
         }
         let status = output.status.code().unwrap_or_default();
         let printed = excerpt(&output.stdout);
