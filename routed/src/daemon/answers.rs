@@ -1,4 +1,4 @@
-//! What the daemon says when it is asked.
+//! Answers queries (status, nodes, routes) from what the daemon knows.
 
 use super::Daemon;
 use crate::kernel::Netlink;
@@ -6,9 +6,9 @@ use crate::status::Collector;
 use crate::status::query::Query;
 
 impl Daemon {
-    /// Answers a question. Whoever put it may have gone.
-    pub(crate) fn answer(&self, ask: Query) {
-        match ask {
+    /// Answers a query. The receiver may be gone.
+    pub(crate) fn answer(&self, query: Query) {
+        match query {
             Query::Ping(answer) => drop(answer.send(())),
             Query::Status(answer) => drop(answer.send(self.collector().status())),
             Query::Nodes(answer) => drop(answer.send(self.collector().nodes())),
@@ -17,8 +17,8 @@ impl Daemon {
     }
 
     fn collector(&self) -> Collector<'_, Netlink> {
-        let said = [&self.pass_failure, &self.foreign_subnets];
-        let troubles = said.into_iter().filter_map(|said| said.current());
+        let troubles = [&self.pass_failure, &self.foreign_subnets];
+        let troubles = troubles.into_iter().filter_map(|trouble| trouble.current());
         Collector {
             network: &self.network,
             node: &self.node,
@@ -27,7 +27,7 @@ impl Daemon {
             firewall: &self.firewall,
             node_setup: &self.node_setup,
             health: &self.health,
-            troubles: troubles.chain(self.state_file.trouble()).collect(),
+            troubles: troubles.chain(self.state_file.failure()).collect(),
         }
     }
 }

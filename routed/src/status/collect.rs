@@ -1,4 +1,4 @@
-//! Puts together what is shown. Reads, and changes nothing.
+//! Collects the status, the nodes and the routes from the parts of the daemon. Read-only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process;
@@ -23,10 +23,10 @@ use crate::status::{
     NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status,
 };
 
-/// As many ignored records are shown.
-const MOST_IGNORED: usize = 20;
+/// At most this many ignored records are shown.
+const MAX_IGNORED_SHOWN: usize = 20;
 
-/// Where everything is that is known.
+/// The parts of the daemon that know something.
 #[derive(Debug)]
 pub(crate) struct Collector<'a, K> {
     pub(crate) network: &'a str,
@@ -36,12 +36,12 @@ pub(crate) struct Collector<'a, K> {
     pub(crate) firewall: &'a Firewall,
     pub(crate) node_setup: &'a NodeSetup,
     pub(crate) health: &'a Health,
-    /// What is wrong with other parts, in words.
+    /// What is wrong in other parts of the daemon, as sentences.
     pub(crate) troubles: Vec<&'a str>,
 }
 
-impl<K: crate::kernel::Kernel> Collector<'_, K> {
-    /// How all is, but for what the server knows: `http` and `pods`.
+impl<K: Kernel> Collector<'_, K> {
+    /// The status, without `http` and `pods`, which the HTTP server fills in.
     pub(crate) fn status(&self) -> Status {
         let routes = self.route_counts();
         let missing = self.missing(routes.missing);
@@ -68,21 +68,21 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         }
     }
 
-    /// Every node.
+    /// All nodes of the network.
     pub(crate) fn nodes(&self) -> Vec<NodeRow> {
         if self.is_local {
             return vec![self.only_node()];
         }
-        let peers = self.reconciler.rib();
+        let rib = self.reconciler.rib();
         let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &ClaimVerdict)>> = BTreeMap::new();
-        for (subnet, node, verdict) in peers.verdicts() {
+        for (subnet, node, verdict) in rib.verdicts() {
             claims.entry(node).or_default().push((subnet, verdict));
         }
-        let addresses: BTreeMap<_, _> = peers.nodes().collect();
+        let addresses: BTreeMap<_, _> = rib.nodes().collect();
         let names: BTreeSet<_> = claims.keys().chain(addresses.keys()).copied().collect();
         let row = |node: &NodeName| {
             let claims = claims.get(node).map_or(&[][..], Vec::as_slice);
-            let presence = peers.presence(node);
+            let presence = rib.presence(node);
             let refusal =
                 |(subnet, verdict): &(IpNet, &ClaimVerdict)| self.refusal(*subnet, node, verdict);
             let why: Vec<_> = claims.iter().filter_map(refusal).collect();
@@ -108,7 +108,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         names.into_iter().map(row).collect()
     }
 
-    /// This node, where there is no other.
+    /// This node, in a network without etcd.
     fn only_node(&self) -> NodeRow {
         NodeRow {
             node: self.node.clone(),
@@ -123,15 +123,15 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         }
     }
 
-    /// Every route that should be, and every claim that has none.
+    /// All desired routes, and all claims without a route.
     pub(crate) fn routes(&self) -> Vec<RouteRow> {
         let reconciler = self.reconciler;
-        let (peers, held) = (reconciler.rib(), reconciler.rib().held());
+        let (rib, held) = (reconciler.rib(), reconciler.rib().held());
         let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
         for (subnet, path) in reconciler.desired() {
             let failure = reconciler.failures().of(subnet);
             let is_held = held.contains_key(subnet);
-            let distrust = || Some(self.distrust()?.to_string()).filter(|_| is_held);
+            let distrust_reason = || Some(self.distrust()?.to_string()).filter(|_| is_held);
             let row = RouteRow {
                 subnet: *subnet,
                 node: self.owner(subnet, &held),
@@ -140,11 +140,11 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
                 obstacle: failure.map(obstacle),
                 why: failure
                     .map(|why| self.failure(subnet, why))
-                    .or_else(distrust),
+                    .or_else(distrust_reason),
             };
             rows.insert(*subnet, row);
         }
-        for (subnet, node, verdict) in peers.verdicts() {
+        for (subnet, node, verdict) in rib.verdicts() {
             let why = self.refusal(subnet, node, verdict);
             if let (false, Some(why)) = (rows.contains_key(&subnet), why) {
                 let row = RouteRow {
@@ -169,44 +169,44 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         known.or_else(|| held.get(subnet).cloned().flatten())
     }
 
-    /// Why the registry is not believed. A file of this node's own is read once, before the node is
-    /// in it, and nobody else writes there.
+    /// Why the registry is not trusted. A registry in a file of this node is always trusted: no other
+    /// node writes there, and it is read once, before this node is in it.
     pub(super) fn distrust(&self) -> Option<&Distrust> {
         let why = self.reconciler.rib().distrust();
         why.filter(|_| !self.is_local)
     }
 
     fn missing(&self, routes_missing: usize) -> Vec<String> {
-        let chores = self.node_setup;
+        let setup = self.node_setup;
         let readiness = Readiness {
             registry_seen: self.reconciler.rib().is_known(),
             registry_failure: self.health.outage.as_ref().map(|(_, why)| why.as_str()),
-            has_joined: chores.has_joined(),
+            has_joined: setup.has_joined(),
             join_failure: self.health.join_failure.as_deref(),
             owns_subnet: self.reconciler.serves(),
-            has_address: !chores.addresses().is_empty(),
-            forwards: chores.forwards(),
+            has_address: !setup.addresses().is_empty(),
+            forwards: setup.forwards(),
             firewall_ready: self.firewall.is_ready(),
             routes_missing,
-            is_installed: chores.installed().1,
+            is_installed: setup.installed().1,
         };
         readiness.missing()
     }
 
     fn registry(&self) -> RegistryStatus {
-        let (peers, journal) = (self.reconciler.rib(), self.health);
-        let shown = peers.rejected().take(MOST_IGNORED);
-        let outage = journal.outage.as_ref();
+        let (rib, health) = (self.reconciler.rib(), self.health);
+        let shown = rib.rejected().take(MAX_IGNORED_SHOWN);
+        let outage = health.outage.as_ref();
         RegistryStatus {
             local: self.is_local,
-            connected: outage.is_none() && peers.is_known(),
-            revision: peers.last_seen().revision,
+            connected: outage.is_none() && rib.is_known(),
+            revision: rib.last_seen().revision,
             lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
             why: outage.map(|(_, why)| why.clone()),
             distrust: self.distrust().map(ToString::to_string),
-            held: peers.held(),
-            present: journal.presence == PresenceState::Present,
-            ignored: peers.ignored(),
+            held: rib.held(),
+            present: health.presence == PresenceState::Present,
+            ignored: rib.ignored(),
             ignored_records: shown.map(|(key, why)| (key.clone(), why.clone())).collect(),
         }
     }
@@ -232,9 +232,9 @@ impl<K: Kernel> Collector<'_, K> {
     pub(super) fn route_counts(&self) -> RouteCounts {
         let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
         let is_missing = |(subnet, path): &(&IpNet, &Path)| {
-            let wanted = plan::route(**subnet, **path);
-            let there = actual.get(*subnet);
-            !there.is_some_and(|routes| routes.contains(&wanted))
+            let desired = plan::route(**subnet, **path);
+            let present = actual.get(*subnet);
+            !present.is_some_and(|routes| routes.contains(&desired))
         };
         let changes = self.reconciler.changes().iter();
         RouteCounts {
@@ -248,13 +248,13 @@ impl<K: Kernel> Collector<'_, K> {
     }
 
     pub(super) fn refusal_counts(&self) -> BTreeMap<String, usize> {
-        let mut numbers = BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for (_, _, verdict) in self.reconciler.rib().verdicts() {
             if let ClaimVerdict::Refused(refusal) = verdict {
-                *numbers.entry(refusal.name().to_owned()).or_default() += 1;
+                *counts.entry(refusal.name().to_owned()).or_default() += 1;
             }
         }
-        numbers
+        counts
     }
 
     pub(super) fn conflicts(&self) -> Conflicts {

@@ -1,37 +1,37 @@
-//! Whether pods can be served.
+//! Whether the node is ready for pods, and what is missing (`/readyz`).
 
-/// What it takes.
+/// The conditions of readiness.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "conditions that come true one by one, each with words of its own"
+    reason = "conditions that come true one by one, each with its own sentence"
 )]
 pub(super) struct Readiness<'a> {
-    /// The registry was seen whole since the daemon started.
+    /// The whole registry was read since the daemon started.
     pub(super) registry_seen: bool,
-    /// Why it is out of reach, if it is.
+    /// Why it is out of reach.
     pub(super) registry_failure: Option<&'a str>,
-    /// The registry has this node and its claims.
+    /// The registry has this node's record and its claims.
     pub(super) has_joined: bool,
-    /// Why not, if that is known.
+    /// Why not.
     pub(super) join_failure: Option<&'a str>,
     /// The node owns a subnet.
     pub(super) owns_subnet: bool,
-    /// It has an address for peers.
+    /// The node has an address by which peers reach it.
     pub(super) has_address: bool,
-    /// It forwards.
+    /// The node forwards packets.
     pub(super) forwards: bool,
-    /// The packet filter is as pods need it.
+    /// The firewall rules for pods are in place.
     pub(super) firewall_ready: bool,
-    /// How many routes are not in the kernel as they should be.
+    /// How many desired routes are missing in the kernel or differ.
     pub(super) routes_missing: usize,
-    /// The runtime finds the conflist.
+    /// The conflist is installed.
     pub(super) is_installed: bool,
 }
 
 impl Readiness<'_> {
-    /// What is missing, in words. A node that was ready stays so while etcd is away, and while a
-    /// peer's route is missing: its pods can be served.
+    /// What is missing, as sentences. Once the conflist is installed, a lost etcd or a missing route
+    /// to a peer does not make the node unready: its pods can be served.
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         let mut lacks = |text: &str, why: Option<&str>| {
@@ -91,7 +91,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_missing_is_said_in_words() {
+    fn missing_conditions_are_listed_as_sentences() {
         let not_installed = Readiness {
             is_installed: false,
             ..READY
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_ready_stays_so_while_etcd_is_away_and_a_peers_route_is_missing() {
+    fn ready_node_stays_ready_without_etcd_or_a_peer_route() {
         let later = Readiness {
             registry_failure: Some("refused"),
             routes_missing: 1,
