@@ -1,4 +1,5 @@
-//! The configuration of the daemon: the flags of `routed run` and the conflist, checked at the start.
+//! The configuration of the daemon: the flags of `routed run` and the conflist, checked at the
+//! start.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -28,8 +29,8 @@ pub(crate) struct RunArgs {
 
     /// An address by which peers reach this node; several with commas or by repeating it.
     ///
-    /// It replaces all discovered addresses of its family. By default the addresses of all links that
-    /// lead to other machines, beginning with the link of the default route.
+    /// It replaces all discovered addresses of its family. By default the addresses of all links
+    /// that lead to other machines, beginning with the link of the default route.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
     node_addresses: Vec<AddressList>,
 
@@ -167,11 +168,8 @@ impl Config {
         let name = installed_name(&args.conflist, &args.cni_dir)?;
         let explicit = args.node_name.or_else(|| conflist.ipam().node_name.clone());
         let mut node_addresses = Vec::new();
-        for address in args
-            .node_addresses
-            .into_iter()
-            .flat_map(|addresses| addresses.0)
-        {
+        let given = args.node_addresses.into_iter();
+        for address in given.flat_map(|addresses| addresses.0) {
             refuse_pod_cidr_address(address, &conflist)?;
             if !node_addresses.contains(&address) {
                 node_addresses.push(address);
@@ -200,8 +198,8 @@ fn refuse_pod_cidr_address(address: IpAddr, conflist: &Conflist) -> Result<(), c
         .advise("give the address by which other machines reach this node"))
 }
 
-/// The file name of the source, if a runtime would read a file of that name. Refuses a source in the
-/// runtime's own folder: the node would count as ready before its network works.
+/// The file name of the source, if a runtime would read a file of that name. Refuses a source in
+/// the runtime's own folder: the node would count as ready before its network works.
 fn installed_name<'a>(source: &'a Path, cni_dir: &Path) -> Result<&'a OsStr, cni::Error> {
     let refused = |msg: String, advice: &str| {
         Err(cni::Error::new(cni::code::INVALID_CONFIG, msg).advise(advice))
@@ -329,11 +327,8 @@ mod tests {
         let args = parse(&[&flags[..], &["10.244.1.1"]].concat()).unwrap();
         let error = Config::read(args).unwrap_err();
         assert_eq!(error.code, cni::code::INVALID_CONFIG);
-        assert!(
-            error
-                .msg
-                .contains("10.244.1.1 is inside the pod CIDR 10.244.0.0/16")
-        );
+        let expected = "10.244.1.1 is inside the pod CIDR 10.244.0.0/16";
+        assert!(error.msg.contains(expected), "{error}");
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub(crate) enum Error {
     },
 }
 
-/// Takes the lock at `path` for as long as the returned value lives. The kernel releases it when the
-/// process ends, however it ends.
+/// Takes the lock at `path` for as long as the returned value lives. The kernel releases it when
+/// the process ends, however it ends.
 pub(crate) fn acquire(path: &Path) -> Result<FileLock, Error> {
     let failed = |source: io::Error| Error::File {
         path: path.to_owned(),

@@ -29,8 +29,8 @@ pub(crate) fn under_ledger_lock(
     change()
 }
 
-/// A message that lists the pods of `network` with addresses of subnets that this node does not own;
-/// `None` if there are none.
+/// A message that lists the pods of `network` with addresses of subnets that this node does not
+/// own; `None` if there are none.
 pub(crate) fn stranded_pods(network: &str, owned: &[IpNet]) -> Option<String> {
     let inventory = Ledger::existing(Disk::new(run_dir(network)))
         .and_then(|ledger| match ledger {

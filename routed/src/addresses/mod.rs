@@ -172,7 +172,8 @@ impl AddressManager {
         Ledger::create(Disk::new(self.ledger.clone()))
     }
 
-    /// Reads which subnets the node owns, and sends them if they changed: `flatland-ipam` claims too.
+    /// Reads which subnets the node owns, and sends them if they changed: `flatland-ipam` claims
+    /// too.
     async fn reload_owned(&mut self, changes: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         if owned != self.owned {

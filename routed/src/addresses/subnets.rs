@@ -18,8 +18,8 @@ impl AddressManager {
         Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
     }
 
-    /// Claims a further subnet, unless the last attempt failed a moment ago. Returns whether the node
-    /// got one.
+    /// Claims a further subnet, unless the last attempt failed a moment ago. Returns whether the
+    /// node got one.
     pub(super) async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
         let now = Instant::now();
         let retry_at = self

@@ -47,8 +47,9 @@ pub(crate) enum SweepAction {
 }
 
 impl Suspects {
-    /// Takes in all held addresses at `now`. `remains` returns what remains of an attachment. Returns
-    /// what to do about those for which every observation during the last `grace` was the same.
+    /// Takes in all held addresses at `now`. `remains` returns what remains of an attachment.
+    /// Returns what to do about those for which every observation during the last `grace` was the
+    /// same.
     pub(crate) fn observe(
         &mut self,
         held: Vec<(IpAddr, Allocation)>,
@@ -103,8 +104,8 @@ impl GoneAttachment {
 pub(crate) struct OrphanLinks(BTreeMap<u32, Instant>);
 
 impl OrphanLinks {
-    /// Takes in the node's `links` at `now`. Returns the indexes of those that have had no alias for
-    /// `grace`.
+    /// Takes in the node's `links` at `now`. Returns the indexes of those that have had no alias
+    /// for `grace`.
     pub(crate) fn observe(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
         let before = std::mem::take(&mut self.0);
         let links = links.iter().filter(|link| is_unfinished(link));

@@ -1,5 +1,5 @@
-//! The event loop of `routed run`: waits for events of the registry, the kernel, the other tasks and
-//! signals, and hands each to the synchronous [`Daemon`], which decides.
+//! The event loop of `routed run`: waits for events of the registry, the kernel, the other tasks
+//! and signals, and hands each to the synchronous [`Daemon`], which decides.
 
 use std::iter;
 use std::path::Path;
@@ -58,7 +58,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         conf: conf.clone(),
         listen: config.listen,
     };
-    let mut daemon = Daemon::start(config, machine.clone(), &folder, requests, timings)?;
+    let mut daemon = Daemon::start(config, &machine, &folder, requests, timings)?;
     if let Err(error) = http::start(sources) {
         error!(%error, "cannot serve HTTP: {error}; routes are kept anyway");
     }
@@ -126,7 +126,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
     info!("stopping on {signal}: routes, conflist and claims stay as they are");
     drop((daemon, outcomes));
-    // Without the socket, commands report at once that routed does not run. The next daemon creates it.
+    // Without the socket, commands report at once that routed does not run. The next daemon creates
+    // it.
     let _ = std::fs::remove_file(http::SOCKET);
     if timeout(SHUTDOWN_TIMEOUT, member).await.is_err() {
         let seconds = policy.lease.as_secs();

@@ -31,9 +31,9 @@ use crate::reconcile::{Reconciler, live_pods};
 use crate::rib::local_node::LocalNode;
 use crate::status::health::{Health, Timings};
 
-/// Between two full comparisons of everything, events or not. Up to half of it is jitter. The kernel
-/// reports every change, and also when it lost reports; this is for unforeseen errors, and with
-/// thousands of peers it is most of the work of an idle daemon.
+/// Between two full comparisons of everything, events or not. Up to half of it is jitter. The
+/// kernel reports every change, and also when it lost reports; this is for unforeseen errors, and
+/// with thousands of peers it is most of the work of an idle daemon.
 const RESYNC_INTERVAL: Backoff = Backoff {
     first: Duration::from_secs(180),
     most: Duration::from_secs(180),
@@ -49,9 +49,9 @@ const RETRY_BACKOFF: Backoff = Backoff {
 /// passes.
 const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
 
-/// After a pass over all routes, the next such pass waits this many times as long as that pass took,
-/// so that many events cost only a fraction of a CPU; but never longer than `MAX_COOLDOWN`, so that
-/// a missing route is soon noticed.
+/// After a pass over all routes, the next such pass waits this many times as long as that pass
+/// took, so that many events cost only a fraction of a CPU; but never longer than `MAX_COOLDOWN`,
+/// so that a missing route is soon noticed.
 const COOLDOWN_FACTOR: u32 = 4;
 const MAX_COOLDOWN: Duration = Duration::from_millis(80);
 
@@ -90,7 +90,7 @@ impl Daemon {
     /// Reads the node's links and routes, and the state that an earlier daemon left.
     pub(crate) fn start(
         config: Config,
-        machine: MachineId,
+        machine: &MachineId,
         folder: &Path,
         requests: watch::Sender<Option<DesiredRegistration>>,
         timings: Timings,
@@ -176,8 +176,8 @@ impl Daemon {
         }
     }
 
-    /// Reads `subnets.json` again: `flatland-ipam` claims and releases subnets too, and the file shows
-    /// that before the registry's events do.
+    /// Reads `subnets.json` again: `flatland-ipam` claims and releases subnets too, and the file
+    /// shows that before the registry's events do.
     fn reload_owned(&mut self) {
         match Owned::load(&self.folder) {
             Ok(Some(owned)) => self.set_owned(&owned),

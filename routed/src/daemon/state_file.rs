@@ -1,6 +1,6 @@
-//! The state that survives a restart of the daemon, but not a reboot (`/run/.../routed.json`): which
-//! cluster and revision of the registry was read last, and which routes are held although it lacks
-//! their claims.
+//! The state that survives a restart of the daemon, but not a reboot (`/run/.../routed.json`):
+//! which cluster and revision of the registry was read last, and which routes are held although it
+//! lacks their claims.
 //!
 //! Without this file, a restarted daemon would trust a wiped registry as soon as this node has
 //! written its own claims again, and would withdraw the routes of peers that have not yet. Like the

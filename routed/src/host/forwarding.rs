@@ -67,7 +67,8 @@ impl Forwarding {
     }
 }
 
-/// Switches forwarding on where it is off. Returns the settings that were changed, as `name = value`.
+/// Switches forwarding on where it is off. Returns the settings that were changed, as `name =
+/// value`.
 pub(crate) fn ensure(kernel: &mut Netlink, network: &Network) -> Result<Vec<String>, Error> {
     let has_family = |v4: bool| {
         let mut cidrs = network.pod_cidrs.iter();
@@ -87,8 +88,8 @@ pub(crate) fn ensure(kernel: &mut Netlink, network: &Network) -> Result<Vec<Stri
 }
 
 /// A host that forwards ignores router advertisements, and the kernel drops the default routes that
-/// it learned from them, unless `accept_ra` is 2 (`Documentation/networking/ip-sysctl.rst`). Without
-/// this, a node that has its address and its default route by SLAAC would lose both.
+/// it learned from them, unless `accept_ra` is 2 (`Documentation/networking/ip-sysctl.rst`).
+/// Without this, a node that has its address and its default route by SLAAC would lose both.
 fn keep_advertisements(link: &str, changed: &mut Vec<String>) -> io::Result<()> {
     let setting = format!("net/ipv6/conf/{link}/accept_ra");
     match sysctl::read(&setting)?.as_str() {

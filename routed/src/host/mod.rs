@@ -56,7 +56,7 @@ impl NodeSetup {
     pub(crate) fn new(
         config: Config,
         network: Network,
-        machine: MachineId,
+        machine: &MachineId,
         requests: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
         Self {
@@ -97,7 +97,6 @@ impl NodeSetup {
     /// given the subnets `lost` to other nodes.
     pub(crate) fn registry_seen(&mut self, lacks: bool, lost: BTreeMap<IpNet, NodeName>) {
         self.registration.registry_seen(lacks, lost);
-        self.registration.request(self.advertised.addresses());
     }
 
     /// The registry has this node's record and its claims.
@@ -112,8 +111,8 @@ impl NodeSetup {
     /// Whether `record`, which the registry has of this node, differs from what this node would
     /// write. Another program wrote it then, and peers use it.
     pub(crate) fn is_wrong(&self, record: Option<&NodeRecord>) -> bool {
-        let own = self.registration.record(self.addresses());
-        !self.addresses().is_empty() && record.is_some_and(|record| *record != own)
+        let own = self.registration.record();
+        !own.addresses.is_empty() && record.is_some_and(|record| record != own)
     }
 
     /// The addresses by which peers reach this node.
@@ -206,7 +205,7 @@ impl NodeSetup {
         if self.advertised.addresses() != before {
             let (node, addresses) = (&self.config.node, list(self.addresses()));
             info!(%node, address = %addresses, "peers reach node {node} by {addresses}");
-            self.registration.request(self.advertised.addresses());
+            self.registration.set_addresses(self.advertised.addresses());
         }
         is_complete
     }

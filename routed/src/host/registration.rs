@@ -14,61 +14,57 @@ use crate::membership::DesiredRegistration;
 /// What to ask for, and where.
 #[derive(Debug)]
 pub(super) struct RegistrationRequests {
-    machine: MachineId,
     requests: watch::Sender<Option<DesiredRegistration>>,
+    desired: DesiredRegistration,
     /// Whether the registry was read: before that, this node writes nothing there.
     registry_seen: bool,
-    generation: u64,
-    lost: BTreeMap<IpNet, NodeName>,
 }
 
 impl RegistrationRequests {
     /// Nothing is asked for yet.
     pub(super) fn new(
-        machine: MachineId,
+        machine: &MachineId,
         requests: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
-        Self {
-            machine,
-            requests,
-            registry_seen: false,
+        let record = NodeRecord {
+            addresses: Vec::new(),
+            machine_id: machine.as_str().to_owned(),
+        };
+        let desired = DesiredRegistration {
+            record,
             generation: 0,
             lost: BTreeMap::new(),
+        };
+        Self {
+            requests,
+            desired,
+            registry_seen: false,
         }
-    }
-
-    /// The registry was read. It `lacks` something that this node has to write (again), and it has
-    /// given the subnets `lost` to other nodes.
-    pub(super) fn registry_seen(&mut self, lacks: bool, lost: BTreeMap<IpNet, NodeName>) {
-        self.registry_seen = true;
-        self.lost = lost;
-        self.generation += u64::from(lacks);
     }
 
     /// The record that the registry should have of this node.
-    pub(super) fn record(&self, addresses: &[IpAddr]) -> NodeRecord {
-        NodeRecord {
-            addresses: addresses.to_vec(),
-            machine_id: self.machine.as_str().to_owned(),
-        }
+    pub(super) fn record(&self) -> &NodeRecord {
+        &self.desired.record
     }
 
-    /// Asks for a registration with these addresses, if the last request was another one.
-    pub(super) fn request(&self, addresses: &[IpAddr]) {
-        if !self.registry_seen || addresses.is_empty() {
-            return;
+    /// See [`super::NodeSetup::registry_seen`].
+    pub(super) fn registry_seen(&mut self, lacks: bool, lost: BTreeMap<IpNet, NodeName>) {
+        self.registry_seen = true;
+        self.desired.lost = lost;
+        self.desired.generation += u64::from(lacks);
+        self.request();
+    }
+
+    /// Peers reach this node by these addresses from now on.
+    pub(super) fn set_addresses(&mut self, addresses: &[IpAddr]) {
+        self.desired.record.addresses = addresses.to_vec();
+        self.request();
+    }
+
+    fn request(&self) {
+        let is_possible = self.registry_seen && !self.desired.record.addresses.is_empty();
+        if is_possible && self.requests.borrow().as_ref() != Some(&self.desired) {
+            self.requests.send_replace(Some(self.desired.clone()));
         }
-        let desired = DesiredRegistration {
-            record: self.record(addresses),
-            generation: self.generation,
-            lost: self.lost.clone(),
-        };
-        self.requests.send_if_modified(|current| {
-            let changed = current.as_ref() != Some(&desired);
-            if changed {
-                *current = Some(desired);
-            }
-            changed
-        });
     }
 }

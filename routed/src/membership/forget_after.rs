@@ -2,9 +2,9 @@
 //!
 //! Time counts only while a node observes it, the registry is in reach and more than half of the
 //! nodes are present: otherwise there is an outage, and not a node that left. One node at a time
-//! counts, by a monotonic clock. The count is kept in the registry, and deleted there as soon as the
-//! absent node is present. When another node continues the count, some time may be lost; the absent
-//! node is then forgotten later, never earlier.
+//! counts, by a monotonic clock. The count is kept in the registry, and deleted there as soon as
+//! the absent node is present. When another node continues the count, some time may be lost; the
+//! absent node is then forgotten later, never earlier.
 
 use std::collections::BTreeMap;
 use std::mem;

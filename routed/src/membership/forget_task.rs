@@ -1,5 +1,5 @@
-//! Forgets nodes that have been absent for longer than `forgetAfter`: reads at intervals which nodes
-//! are absent, and carries out what [`crate::membership::forget_after`] decides.
+//! Forgets nodes that have been absent for longer than `forgetAfter`: reads at intervals which
+//! nodes are absent, and carries out what [`crate::membership::forget_after`] decides.
 //!
 //! The present node whose name comes first does this. Correctness does not depend on there being
 //! only one: every write and every deletion is a transaction that compares what was read.

@@ -16,8 +16,8 @@ pub(super) fn session() -> String {
     uuid.map_or_else(|_| process::id().to_string(), |uuid| uuid.trim().to_owned())
 }
 
-/// Logs when peers cannot see that this node is alive, and sends each state to `outcomes`. Ends with
-/// the presence.
+/// Logs when peers cannot see that this node is alive, and sends each state to `outcomes`. Ends
+/// with the presence.
 pub(super) async fn report_state(
     node: NodeName,
     mut state: watch::Receiver<PresenceState>,

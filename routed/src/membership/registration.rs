@@ -61,7 +61,8 @@ pub(crate) struct DesiredRegistration {
     pub(crate) record: NodeRecord,
     /// Counts how often the registry was found to lack something that it should have.
     pub(crate) generation: u64,
-    /// Subnets that this node owned and that the registry has given to other nodes, with these nodes.
+    /// Subnets that this node owned and that the registry has given to other nodes, with these
+    /// nodes.
     pub(crate) lost: BTreeMap<IpNet, NodeName>,
 }
 

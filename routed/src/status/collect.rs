@@ -169,8 +169,8 @@ impl<K: Kernel> Collector<'_, K> {
         known.or_else(|| held.get(subnet).cloned().flatten())
     }
 
-    /// Why the registry is not trusted. A registry in a file of this node is always trusted: no other
-    /// node writes there, and it is read once, before this node is in it.
+    /// Why the registry is not trusted. A registry in a file of this node is always trusted: no
+    /// other node writes there, and it is read once, before this node is in it.
     pub(super) fn distrust(&self) -> Option<&Distrust> {
         let why = self.reconciler.rib().distrust();
         why.filter(|_| !self.is_local)

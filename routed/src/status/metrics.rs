@@ -1,5 +1,5 @@
-//! Metrics in the text format of Prometheus (`OpenMetrics` 1.0), from [`Status`] and [`Timings`]. No
-//! label takes a number of values that grows with the cluster.
+//! Metrics in the text format of Prometheus (`OpenMetrics` 1.0), from [`Status`] and [`Timings`].
+//! No label takes a number of values that grows with the cluster.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;

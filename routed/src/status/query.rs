@@ -44,7 +44,7 @@ pub(crate) struct QueryClient {
 pub(crate) fn channel() -> (QueryClient, mpsc::Receiver<Query>) {
     let (queries, receiver) = mpsc::channel(MAX_QUERIES);
     let client = QueryClient {
-        queries: queries,
+        queries,
         timeout: QUERY_TIMEOUT,
     };
     (client, receiver)

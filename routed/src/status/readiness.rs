@@ -30,8 +30,8 @@ pub(super) struct Readiness<'a> {
 }
 
 impl Readiness<'_> {
-    /// What is missing, as sentences. Once the conflist is installed, a lost etcd or a missing route
-    /// to a peer does not make the node unready: its pods can be served.
+    /// What is missing, as sentences. Once the conflist is installed, a lost etcd or a missing
+    /// route to a peer does not make the node unready: its pods can be served.
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         let mut lacks = |text: &str, why: Option<&str>| {
