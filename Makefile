@@ -170,6 +170,7 @@ test: setup
 lint: setup
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	cargo fetch --quiet --locked --target $(TARGET)
 	target/tools/bin/cargo-deny --offline --locked --target $(TARGET) check \
 	    -D unmatched-skip -D unnecessary-skip licenses sources bans
 

@@ -84,10 +84,10 @@ json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand forget" -l force -d 'Forgets the node although it is present'
 complete -c routed -n "__fish_routed_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand install" -l conflist -d 'The conflist that configures the network' -r -F
-complete -c routed -n "__fish_routed_using_subcommand install" -l from -d 'Where the plugins are that are to be installed; by default the folder of this program' -r -F
+complete -c routed -n "__fish_routed_using_subcommand install" -l from -d 'The folder to copy the plugins from; by default that of this program' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -l cni-bin -d 'Where the container runtime looks for plugins' -r -F
-complete -c routed -n "__fish_routed_using_subcommand install" -l etcd-files -d 'Where the files for etcd are that the conflist names (caFile, certFile, keyFile)' -r -F
-complete -c routed -n "__fish_routed_using_subcommand install" -l host -d 'Where the host\'s files are, for those that --etcd-files has' -r -F
+complete -c routed -n "__fish_routed_using_subcommand install" -l etcd-files -d 'The folder with the files for etcd that the conflist names (caFile, certFile, keyFile)' -r -F
+complete -c routed -n "__fish_routed_using_subcommand install" -l host -d 'The folder where the host\'s root is mounted, for --etcd-files' -r -F
 complete -c routed -n "__fish_routed_using_subcommand install" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -96,7 +96,7 @@ complete -c routed -n "__fish_routed_using_subcommand uninstall" -l cni-bin -d '
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l dry-run -d 'Shows what would be removed, and removes nothing'
-complete -c routed -n "__fish_routed_using_subcommand uninstall" -l force -d 'Removes all although pods are attached; they have no network then'
+complete -c routed -n "__fish_routed_using_subcommand uninstall" -l force -d 'Removes everything although pods are attached; they lose the network'
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "run" -d 'Runs the daemon until SIGTERM or SIGINT'
 complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "status" -d 'Shows on one screen whether this node works, and if not, why'

@@ -1,6 +1,7 @@
 //! The files of the repository that pages name exist.
 
 use std::fs;
+use std::path::Path;
 
 use crate::commands::code;
 use crate::file;
@@ -49,7 +50,8 @@ fn source_files_in_maps_have_paths_from_the_root() {
     for page in MAPS {
         let text = fs::read_to_string(file(page)).unwrap();
         for span in code(&text) {
-            let is_path = span.ends_with(".rs") && span.contains('/');
+            let is_source = Path::new(&span).extension().is_some_and(|it| it == "rs");
+            let is_path = is_source && span.contains('/');
             assert!(!is_path || begins_with_folder(&span), "{page}: {span}");
         }
     }

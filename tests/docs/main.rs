@@ -5,10 +5,12 @@
 
 mod commands;
 mod completions;
+mod examples;
 mod files;
 mod links;
 mod manual;
 mod messages;
+mod prose;
 mod source;
 
 use std::path::{Path, PathBuf};

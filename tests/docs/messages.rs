@@ -5,8 +5,8 @@ use std::fs;
 
 use crate::source::{self, Text};
 
-/// Files without messages that need an explanation: their texts answer a question and say what to do,
-/// or name a kernel request, after which the kernel's own error is printed.
+/// Files without messages that need an explanation: their texts answer a question and say what to
+/// do, or name a kernel request, after which the kernel's own error is printed.
 const NO_MESSAGES: &[&str] = &[
     "ipam/src/claim_main.rs",
     "ipam/src/main.rs",
@@ -15,6 +15,7 @@ const NO_MESSAGES: &[&str] = &[
     "routed/src/cli/command.rs",
     "routed/src/cli/doctor.rs",
     "routed/src/cli/explain.rs",
+    "routed/src/cli/help.rs",
     "routed/src/cli/nodes.rs",
     "routed/src/cli/routes/",
     "routed/src/cli/status",

@@ -85,7 +85,7 @@ fn each_fault_of_a_host_is_found_alone_and_gone_when_it_is_mended() -> Result {
             "mv /tmp/flatland /opt/cni/bin",
             "programs",
             "broken",
-            "none of Flatland's: /opt/cni/bin/flatland",
+            "or cannot be run: /opt/cni/bin/flatland",
         ),
         (
             "iptables-nft -P FORWARD DROP",

@@ -159,7 +159,13 @@ fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
         .rsplit_once('.')
         .map(|(net, _)| format!("{net}.250"));
     let free = free.unwrap_or_default();
-    wait_broken(one, &far, &free, "address", &format!("nobody holds {free}"))?;
+    wait_broken(
+        one,
+        &far,
+        &free,
+        "address",
+        &format!("no pod on this node holds {free}"),
+    )?;
 
     // The fix that was given helps.
     let (_, report) = explain(one, astray, &far)?;
@@ -227,7 +233,7 @@ fn every_broken_link_of_the_node_and_to_the_peer_is_named() -> Result {
         "a",
         "10.244.199.5",
         "next hop",
-        "nobody on eth0 answers for 192.168.1.99",
+        "no host on eth0 answers ARP for 192.168.1.99",
     )?;
 
     // The claim goes, and with it the route.

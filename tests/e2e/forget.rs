@@ -73,7 +73,7 @@ fn a_node_that_is_present_is_refused_and_an_unknown_one_too() -> Result {
     let unknown = lab.node(1).routed_command(&["forget", "n7"])?;
     assert_eq!(unknown.status.code(), Some(1));
     assert!(
-        unknown.stderr.contains("it knows n1, n2"),
+        unknown.stderr.contains("its nodes: n1, n2"),
         "{}",
         unknown.stderr
     );

@@ -163,7 +163,7 @@ fn plugins_are_replaced_at_once_and_only_where_they_differ() -> Result {
 
     assert!(said.contains("/opt/cni/bin/flatland installed"), "{said}");
     assert!(
-        said.contains("/opt/cni/bin/flatland-ipam is the same already"),
+        said.contains("/opt/cni/bin/flatland-ipam is up to date"),
         "{said}"
     );
     assert_eq!(node.read("/opt/cni/bin/flatland")?, "a newer one");

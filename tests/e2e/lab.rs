@@ -140,12 +140,11 @@ fn demo_ends_with_queries_to_routed_that_can_be_typed_on_its_nodes() {
     let demo = Demo::new();
     let text = demo.text(&["demo", "--nodes=2", "--pods=1", "--families=dual", "--keep"]);
     let after = |start: &str| {
-        let line = text.lines().find_map(|line| line.split_once(start));
-        line.map(|(_, rest)| rest.to_owned())
-            .unwrap_or_else(|| panic!("no {start:?} in {text}"))
+        let mut found = text.lines().filter_map(|line| line.split_once(start));
+        found.next().expect(&text).1
     };
     for part in [
-        "\n  n1# routed status\n  node n1 of network flatland: well\n",
+        "\n  n1# routed status\n  node n1 of network flatland: well",
         "\n  n1# routed explain n1/a 10.244.",
         "\n  nothing is broken, as far as this node can see\n",
         "/lab enter n1/a\n",
@@ -158,14 +157,14 @@ fn demo_ends_with_queries_to_routed_that_can_be_typed_on_its_nodes() {
     }
 
     assert!(demo.types("n1", "routed status").contains(": well"));
-    let explained = demo.types(
-        "n1",
-        &format!("routed explain {}", after("routed explain ")),
-    );
+    let line = format!("routed explain {}", after("routed explain "));
+    let explained = demo.types("n1", &line);
     assert!(explained.contains("is held by pod n1/a\n"), "{explained}");
-    let back = demo.types("n2", &after("run there: "));
+    let back = demo.types("n2", after("run there: "));
     assert!(back.contains("is held by pod n2/a\n"), "{back}");
-    assert!(demo.types("n1/a", "ip -o link").contains("eth0"));
+    let inside = demo.types("n1/a", "ip -o link; echo $PATH");
+    assert!(inside.contains("eth0"), "{inside}");
+    assert!(!inside.contains("/opt/flatland"), "{inside}");
 
     demo.text(&["demo", "--down"]);
     assert!(!demo.lab(&["enter", "n1", "--", "true"]).status.success());

@@ -59,7 +59,7 @@ fn one_screen_says_that_all_is_well() -> Result {
         "{text}"
     );
     assert!(
-        text.contains("\n  routes     3 wanted, 3 in the kernel, 0 missing;"),
+        text.contains("\n  routes     3 desired, 3 in the kernel, 0 missing;"),
         "{text}"
     );
     assert!(
@@ -278,12 +278,12 @@ fn without_the_daemon_each_command_says_so_and_what_can_be_seen_without_it() -> 
     let one = lab.node(1);
     one.end_routed(Signal::SIGKILL)?;
     let not_running = "routed does not run on this node";
-    let goes_on = "10-flatland.conflist: the runtime goes on adding pods";
+    let still_adds = "10-flatland.conflist: the runtime still adds pods";
     let output = wait_said(
         one,
         "status",
         69,
-        &[not_running, goes_on, "3 in the kernel"],
+        &[not_running, still_adds, "3 in the kernel"],
     )?;
     assert!(
         output.stdout.contains(&one.owned()?[0]),

@@ -263,11 +263,15 @@ fn print(text: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The caller's PATH, with the folder of `routed` and `lab` on nodes before it, and those that only
-/// root's PATH leads to after it.
-fn search_path() -> OsString {
+/// The caller's PATH, and the folders that only root's PATH has. On a node, before them, the folder
+/// of `routed`: a pod has none, and in its namespace `routed` would find the node broken.
+fn search_path(is_node: bool) -> OsString {
     let own = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    let mut path = OsString::from("PATH=/opt/flatland:");
+    let mut path = OsString::from(if is_node {
+        "PATH=/opt/flatland:"
+    } else {
+        "PATH="
+    });
     path.push(own);
     path.push(":/usr/sbin:/sbin");
     path
@@ -277,7 +281,8 @@ fn search_path() -> OsString {
 fn enter_place(name: &str, command: Vec<OsString>) -> Result<ExitStatus> {
     let kept = Kept::find()?;
     let place = kept.place(name)?;
-    let mut words: Vec<OsString> = vec!["env".into(), "HOME=/root".into(), search_path()];
+    let path = search_path(place.netns.is_none());
+    let mut words: Vec<OsString> = vec!["env".into(), "HOME=/root".into(), path];
     if command.is_empty() {
         let shell = ["sh", "bash"][usize::from(Path::new("/bin/bash").exists())];
         words.extend([format!("PS1={name}# ").into(), shell.into()]);

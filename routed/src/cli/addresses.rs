@@ -1,4 +1,5 @@
-//! `routed addresses`: which addresses of this node are used, and by whom. Asks nobody.
+//! `routed addresses`: which addresses of this node are used, and by which pods. It reads the
+//! ledger, and needs neither the daemon nor etcd.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 
 use super::table::{Align, Cell, render};
-use super::{CommandError, Format, Network, json};
+use super::{CommandError, Format, NetworkArgs, json};
 use crate::cli::terminal::Terminal;
 use crate::time;
 
@@ -22,24 +23,24 @@ use crate::time;
 #[derive(Debug, Args)]
 pub(crate) struct AddressesArgs {
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
 
-/// What is printed.
+/// What is printed, as text or as JSON.
 #[derive(Debug, Serialize)]
 struct AddressesOutput {
     network: String,
     node: Option<NodeName>,
-    subnets: Vec<AddressRow>,
+    subnets: Vec<SubnetCounts>,
     total: Totals,
     addresses: Vec<AddressHolder>,
 }
 
-/// How much is used of something.
+/// Numbers of addresses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 struct Counts {
     used: u64,
@@ -48,7 +49,7 @@ struct Counts {
 }
 
 #[derive(Debug, Serialize)]
-struct AddressRow {
+struct SubnetCounts {
     subnet: IpNet,
     #[serde(flatten)]
     counts: Counts,
@@ -69,7 +70,7 @@ struct AddressHolder {
     allocation: Allocation,
 }
 
-/// The table, or the JSON.
+/// Shows what the ledger holds.
 pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let network = conflist.network();
@@ -83,12 +84,12 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         Some(ledger) => ledger.inventory()?,
         None => Inventory::default(),
     };
-    for (_, why) in &inventory.damaged {
-        // Who does not read it sees the address counted as used.
-        drop(writeln!(io::stderr(), "routed: {why}"));
+    for (_, reason) in &inventory.damaged {
+        // An error of the write does no harm: the address is counted as used.
+        drop(writeln!(io::stderr(), "routed: {reason}"));
     }
     let rows = usage(ledger.as_ref(), &subnets, conflist.ipam())?;
-    let overview = AddressesOutput {
+    let output = AddressesOutput {
         network: network.to_owned(),
         node,
         total: totals(&rows),
@@ -96,8 +97,8 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         addresses: holders(inventory, &subnets),
     };
     match args.output {
-        Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview, unix_seconds(), Terminal::of_stdout())),
+        Format::Json => json(&output),
+        Format::Table => Ok(table(&output, unix_seconds(), Terminal::of_stdout())),
     }
 }
 
@@ -105,8 +106,8 @@ fn usage(
     ledger: Option<&Ledger>,
     subnets: &[IpNet],
     conf: &IpamConfig,
-) -> Result<Vec<AddressRow>, CommandError> {
-    let row = |usage: &SubnetUsage| AddressRow {
+) -> Result<Vec<SubnetCounts>, CommandError> {
+    let row = |usage: &SubnetUsage| SubnetCounts {
         subnet: usage.subnet,
         counts: Counts {
             used: usage.held,
@@ -119,7 +120,7 @@ fn usage(
         let usage = ledger.usage(subnets, &conf.exclude, conf.cool_down, now)?;
         return Ok(usage.iter().map(row).collect());
     }
-    let unused = |subnet: &IpNet| AddressRow {
+    let unused = |subnet: &IpNet| SubnetCounts {
         subnet: *subnet,
         counts: Counts {
             free: ipam::usable(subnet, &conf.exclude),
@@ -129,7 +130,7 @@ fn usage(
     Ok(subnets.iter().map(unused).collect())
 }
 
-fn totals(rows: &[AddressRow]) -> Totals {
+fn totals(rows: &[SubnetCounts]) -> Totals {
     let mut totals = Totals::default();
     for row in rows {
         let total = match row.subnet {
@@ -153,7 +154,7 @@ fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<AddressHolder> {
     .collect()
 }
 
-fn table(overview: &AddressesOutput, now: u64, screen: Terminal) -> String {
+fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
     let counts = |name: String, counts: Counts| {
@@ -171,23 +172,23 @@ fn table(overview: &AddressesOutput, now: u64, screen: Terminal) -> String {
         .map(Cell::from)
         .to_vec()
     };
-    let subnets = overview.subnets.iter();
+    let subnets = output.subnets.iter();
     let mut rows: Vec<_> = subnets
         .map(|row| counts(row.subnet.to_string(), row.counts))
         .collect();
-    let families = [("IPv4", overview.total.ipv4), ("IPv6", overview.total.ipv6)];
+    let families = [("IPv4", output.total.ipv4), ("IPv6", output.total.ipv6)];
     rows.extend(
         families
             .into_iter()
             .filter(|(_, total)| *total != Counts::default())
             .map(|(family, total)| counts(format!("{family} in total"), total)),
     );
-    let holders: Vec<_> = overview
+    let holders: Vec<_> = output
         .addresses
         .iter()
         .map(|holder| {
             let allocation = &holder.allocation;
-            let who = match (&allocation.pod_namespace, &allocation.pod_name) {
+            let name = match (&allocation.pod_namespace, &allocation.pod_name) {
                 (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
                 _ => allocation.container_id.clone(),
             };
@@ -198,7 +199,7 @@ fn table(overview: &AddressesOutput, now: u64, screen: Terminal) -> String {
             };
             [
                 holder.address.to_string(),
-                who,
+                name,
                 allocation.interface.clone(),
                 time::age(now.saturating_sub(allocation.since)),
                 note.to_owned(),
@@ -207,13 +208,13 @@ fn table(overview: &AddressesOutput, now: u64, screen: Terminal) -> String {
             .to_vec()
         })
         .collect();
-    let usage = [
+    let subnet_columns = [
         left("SUBNET"),
         right("USED"),
         right("COOLING"),
         right("FREE"),
     ];
-    let held = [
+    let address_columns = [
         left("ADDRESS"),
         left("HOLDER"),
         left("INTERFACE"),
@@ -222,8 +223,8 @@ fn table(overview: &AddressesOutput, now: u64, screen: Terminal) -> String {
     ];
     format!(
         "{}\n\n{}",
-        render(&usage, &rows, screen),
-        render(&held, &holders, screen)
+        render(&subnet_columns, &rows, terminal),
+        render(&address_columns, &holders, terminal)
     )
 }
 
@@ -248,8 +249,8 @@ mod tests {
         }
     }
 
-    fn overview() -> AddressesOutput {
-        let row = |subnet: &str, used, cooling, free| AddressRow {
+    fn output() -> AddressesOutput {
+        let row = |subnet: &str, used, cooling, free| SubnetCounts {
             subnet: subnet.parse().unwrap(),
             counts: Counts {
                 used,
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_is_used_cooling_and_free_and_by_whom() {
+    fn table_shows_counts_and_holders() {
         let expected = "\
 SUBNET              USED  COOLING             FREE
 10.244.7.0/24          3        1              249
@@ -287,13 +288,13 @@ IPv6 in total          3        0  281474976710651
 ADDRESS     HOLDER       INTERFACE    AGE
 10.244.7.2  default/web  eth0       1h40m
 10.244.3.2  c1           eth0       1h40m  not of this node's subnets";
-        assert_eq!(table(&overview(), 7_000, Terminal::PIPE), expected);
+        assert_eq!(table(&output(), 7_000, Terminal::PIPE), expected);
     }
 
     #[test]
-    fn the_json_says_the_same() {
+    fn json_has_counts_and_holders() {
         let json: serde_json::Value =
-            serde_json::from_str(&json(&overview()).unwrap_or_default()).unwrap();
+            serde_json::from_str(&json(&output()).unwrap_or_default()).unwrap();
         assert_eq!(json["subnets"][0]["cooling"], 1);
         assert_eq!(json["total"]["ipv4"]["free"], 500);
         assert_eq!(json["addresses"][0]["podName"], "web");

@@ -1,4 +1,4 @@
-//! The command line: what there is to type, and what each command runs.
+//! The commands of the command line: their help, and the function that each runs.
 //!
 //! A new command is a file beside this one with its flags and a `run`, a variant of [`Command`]
 //! below the other commands of its group, and an arm of [`Command::run`].
@@ -49,7 +49,7 @@ pub(crate) struct Cli {
 }
 
 impl Command {
-    /// Runs the command: what it has to say, or why it did not do what it was asked to.
+    /// Runs the command, and returns what it prints.
     pub(crate) fn run(self) -> Result<Report, CommandError> {
         match self {
             Self::Run(args) => run::run(args),
@@ -176,8 +176,8 @@ Examples:
     Forget(ForgetArgs),
     /// Installs the CNI plugins on this node, and turns forwarding on.
     ///
-    /// Each file is written beside the old one and then takes its place in one step: a plugin that
-    /// runs at that moment is not disturbed. Files that are the same already stay as they are.
+    /// Each file is written beside the old one and then replaces it atomically: a plugin that is
+    /// running is not disturbed. Files that are up to date stay as they are.
     ///
     /// Exit status: 0 when all is in place, 64 for a wrong command line or conflist, 1 for any
     /// other failure.

@@ -1,4 +1,4 @@
-//! `routed doctor`: can this host be a node, and if not why.
+//! `routed doctor`: can this host be a node, and if not, why? The checks are in `crate::doctor`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,15 +7,15 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::{CommandError, Format, Network, Report, json, wait};
-use crate::cli::terminal::{Terminal, Tone};
-use crate::doctor::{Finding, Severity, collect, examine};
+use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
+use crate::cli::terminal::Terminal;
+use crate::doctor::{CheckContext, Finding, Severity, run_all};
 
 /// The flags of `routed doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// A prefix that the cluster's services get their addresses from; several with commas.
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
@@ -42,21 +42,19 @@ struct DoctorOutput<'a> {
     findings: &'a [Finding],
 }
 
-/// Examines this host.
+/// Runs all checks on this host.
 pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     let conflist = match args.network.read() {
         Ok(conflist) => Ok(conflist),
-        // Somebody named it: it is to be read.
-        Err(failure) if args.network.is_named() => return Err(failure),
-        Err(failure) => Err(failure.text),
+        // Only the default may be missing.
+        Err(error) if args.network.is_named() => return Err(error),
+        Err(error) => Err(error.text),
     };
     let conflist = conflist.as_ref().map_err(Clone::clone);
     let services = args.service_cidr.iter().map(IpNet::trunc).collect();
-    let facts =
-        wait(async { Ok(collect(conflist, services, &args.node_address, &args.cni_bin).await) })?;
-    let findings = examine(&facts);
-    let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
-    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
+    let context = CheckContext::read(conflist, services, &args.node_address, &args.cni_bin);
+    let findings = block_on(async { Ok(run_all(&context).await) })?;
+    let [broken, warnings] = counts(&findings);
     let text = match args.output {
         Format::Table => render(&findings, Terminal::of_stdout()),
         Format::Json => json(&DoctorOutput {
@@ -69,22 +67,21 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
-fn render(findings: &[Finding], screen: Terminal) -> String {
+/// How many findings are broken, and how many are warnings.
+fn counts(findings: &[Finding]) -> [usize; 2] {
+    [Severity::Broken, Severity::Warning]
+        .map(|verdict| findings.iter().filter(|it| it.verdict == verdict).count())
+}
+
+fn render(findings: &[Finding], terminal: Terminal) -> String {
     let mut lines = Vec::new();
     for finding in findings {
-        let (word, tone) = match finding.verdict {
-            Severity::Ok => ("ok", Tone::Good),
-            Severity::Warning => ("warning", Tone::Doubtful),
-            Severity::Broken => ("broken", Tone::Bad),
-            Severity::Unknown => ("unknown", Tone::Doubtful),
-        };
-        let word = screen.paint(&format!("{word:<7}"), tone);
+        let word = verdict(finding.verdict, terminal);
         let (check, evidence) = (finding.check, &finding.evidence);
         lines.push(format!("{word}  {check}: {evidence}"));
         lines.extend(finding.fix.as_ref().map(|fix| format!("{:9}{fix}", "")));
     }
-    let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
-    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
+    let [broken, warnings] = counts(findings);
     lines.push(format!("\n{broken} broken, {warnings} warnings"));
     lines.join("\n")
 }
@@ -94,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_check_has_a_line_and_what_is_wrong_has_its_fix_below() {
+    fn fix_is_below_the_line_of_its_check() {
         let finding = |check, verdict, fix: Option<&str>| Finding {
             check,
             verdict,

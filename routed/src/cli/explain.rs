@@ -1,17 +1,18 @@
-//! `routed explain`: the way from one pod to another, and which link of it is broken.
+//! `routed explain`: the path from one pod to another, and which link of it is broken. The steps
+//! are in `crate::explain`.
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, Format, Network, Report, json, wait};
+use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
-use crate::explain::{PathStep, Unusable, collect, walk};
+use crate::explain::{ExplainError, PathStep, explain};
 
 /// The flags of `routed explain`.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A pod: its address, or where it is on this node NAMESPACE/NAME or the container's id.
+    /// A pod: its address; for a pod on this node also NAMESPACE/NAME or the container id.
     #[arg(value_name = "POD-A")]
     from: String,
 
@@ -20,7 +21,7 @@ pub(crate) struct ExplainArgs {
     to: String,
 
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
@@ -36,18 +37,17 @@ struct ExplainOutput<'a> {
     steps: &'a [PathStep],
 }
 
-impl From<Unusable> for CommandError {
-    fn from(why: Unusable) -> Self {
-        Self::usage(why.to_string())
+impl From<ExplainError> for CommandError {
+    fn from(error: ExplainError) -> Self {
+        Self::usage(error.to_string())
     }
 }
 
-/// Walks the way.
+/// Follows the path between the two pods.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     let conflist = args.network.read()?;
     let pods = [args.from.as_str(), args.to.as_str()];
-    let facts = wait(async { Ok(collect(conflist.ipam(), pods).await?) })?;
-    let steps = walk(&facts);
+    let steps = block_on(async { Ok(explain(conflist.ipam(), pods).await?) })?;
     let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
     let text = match args.output {
         Format::Table => render(&steps, broken, Terminal::of_stdout()),
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
-fn render(steps: &[PathStep], broken: Option<&PathStep>, screen: Terminal) -> String {
+fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut of = "";
     for step in steps {
@@ -70,12 +70,7 @@ fn render(steps: &[PathStep], broken: Option<&PathStep>, screen: Terminal) -> St
             of = &step.of;
             lines.push(of.to_owned());
         }
-        let (word, tone) = match step.verdict {
-            Severity::Ok => ("ok", Tone::Good),
-            Severity::Broken => ("broken", Tone::Bad),
-            Severity::Warning | Severity::Unknown => ("unknown", Tone::Doubtful),
-        };
-        let word = screen.paint(&format!("{word:<7}"), tone);
+        let word = verdict(step.verdict, terminal);
         lines.push(format!("  {word}  {}: {}", step.link, step.evidence));
         lines.extend(step.fix.as_ref().map(|fix| format!("{:11}{fix}", "")));
     }
@@ -83,7 +78,7 @@ fn render(steps: &[PathStep], broken: Option<&PathStep>, screen: Terminal) -> St
     lines.push(match broken {
         Some(step) => {
             let text = format!("broken: {} of {}", step.link, step.of);
-            screen.paint(&text, Tone::Bad)
+            terminal.paint(&text, Tone::Bad)
         }
         None => "nothing is broken, as far as this node can see".to_owned(),
     });
@@ -105,17 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn the_way_is_shown_link_by_link_and_the_broken_one_is_named() {
+    fn steps_are_listed_and_the_broken_one_is_named() {
         let steps = [
             step("default/a", "address", Severity::Ok, None),
-            step("10.244.9.2", "route", Severity::Broken, Some("mend it")),
+            step("10.244.9.2", "route", Severity::Broken, Some("repair it")),
         ];
         let expected = "\
 default/a
   ok       address: as seen
 10.244.9.2
   broken   route: as seen
-           mend it
+           repair it
 
 broken: route of 10.244.9.2";
         assert_eq!(render(&steps, Some(&steps[1]), Terminal::PIPE), expected);

@@ -1,4 +1,4 @@
-//! `routed forget`: an operator says that a node is gone for good.
+//! `routed forget`: releases the subnets of a node that is gone for good.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,48 +10,45 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
-use super::{CommandError, Format, Network, json, wait};
+use super::{CommandError, Format, IN_USE, NetworkArgs, block_on, json};
 use crate::daemon::state_file::StateFile;
 use crate::rib::held::Owners;
 use crate::text::list;
 use crate::time;
 
-/// `EX_TEMPFAIL` (sysexits.h): the node is present; stop it and try again.
-const PRESENT: u8 = 75;
-
-/// In whose name a subnet is let go whose node nobody knows any more.
-const NOBODY: &str = "forgotten";
+/// The node name for releasing a subnet whose owner is not known any more.
+const UNKNOWN_OWNER: &str = "forgotten";
 
 /// The flags of `routed forget`.
 #[derive(Debug, Args)]
 pub(crate) struct ForgetArgs {
-    /// The node's name, or a subnet that nobody owns.
+    /// The node's name, or a subnet without an owner.
     ///
-    /// The latter lets go of the routes that nodes hold to it since etcd lost its claim.
+    /// For a subnet, nodes remove the routes to it that they keep since etcd lost its claim.
     #[arg(value_name = "NODE|SUBNET")]
     target: ForgetTarget,
 
     /// Forgets the node although it is present.
     ///
-    /// Its running pods become unreachable until it claims anew, which a node that is present does at
-    /// once.
+    /// Its running pods become unreachable until it claims subnets again, which a node that is
+    /// present does at once.
     #[arg(long)]
     force: bool,
 
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
 
-/// What is gone.
+/// What is printed, as text or as JSON.
 #[derive(Debug, Serialize)]
 struct ForgetOutput {
-    /// The node that is forgotten, if it was a node.
+    /// The forgotten node, if a node was named.
     node: Option<NodeName>,
-    /// The subnets that are free, or to which no route is held any more.
+    /// The subnets that were released, or to which no route is held any more.
     subnets: Vec<IpNet>,
 }
 
@@ -60,7 +57,7 @@ impl fmt::Display for ForgetOutput {
         match (&self.node, self.subnets.as_slice()) {
             (Some(node), []) => write!(f, "node {node} is forgotten; it owned no subnet"),
             (Some(node), all) => write!(f, "node {node} is forgotten; free again: {}", list(all)),
-            (None, all) => write!(f, "routes to {} are let go", list(all)),
+            (None, all) => write!(f, "routes to {} are not held any more", list(all)),
         }
     }
 }
@@ -79,7 +76,7 @@ impl FromStr for ForgetTarget {
             let node = NodeName::new(text).map_err(|error| error.to_string())?;
             return Ok(Self::Node(node));
         }
-        let subnet: IpNet = text.parse().map_err(|_| "it is no subnet".to_owned())?;
+        let subnet: IpNet = text.parse().map_err(|_| "it is not a subnet".to_owned())?;
         if subnet.trunc() == subnet {
             Ok(Self::Subnet(subnet))
         } else {
@@ -88,7 +85,7 @@ impl FromStr for ForgetTarget {
     }
 }
 
-/// Forgets, and says what is free now.
+/// Forgets the node or the subnet.
 pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let registry = Registry::open(conflist.ipam())?;
@@ -98,18 +95,18 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
             conflist.network()
         )));
     }
-    let outcome = wait(async {
+    let output = block_on(async {
         match &args.target {
             ForgetTarget::Subnet(subnet) => release_claims(&registry, subnet).await,
             ForgetTarget::Node(node) => {
-                let memory = StateFile::load(&run_dir(conflist.network()));
-                forget(&registry, node, args.force, memory.held()).await
+                let state = StateFile::load(&run_dir(conflist.network()));
+                forget(&registry, node, args.force, state.held()).await
             }
         }
     })?;
     match args.output {
-        Format::Table => Ok(outcome.to_string()),
-        Format::Json => json(&outcome),
+        Format::Table => Ok(output.to_string()),
+        Format::Json => json(&output),
     }
 }
 
@@ -147,8 +144,8 @@ async fn release_claims(registry: &Registry, subnet: &IpNet) -> Result<ForgetOut
             registry.network()
         )));
     }
-    let nobody = NodeName::new(NOBODY)?;
-    if registry.disclaim(&nobody, subnet).await? {
+    let owner = NodeName::new(UNKNOWN_OWNER)?;
+    if registry.disclaim(&owner, subnet).await? {
         return Ok(ForgetOutput {
             node: None,
             subnets: vec![*subnet],
@@ -175,18 +172,15 @@ fn refusal(node: &NodeName, presence: Option<&Presence>) -> CommandError {
         address.unwrap_or_default(),
         since.unwrap_or_default()
     );
-    CommandError::new(PRESENT, text)
+    CommandError::new(IN_USE, text)
 }
 
 fn unknown(node: &NodeName, known: &[impl fmt::Display]) -> CommandError {
     let known = match known {
-        [] => "it knows of no node".to_owned(),
-        _ => format!("it knows {}", list(known)),
+        [] => "it has no nodes".to_owned(),
+        _ => format!("its nodes: {}", list(known)),
     };
-    CommandError::new(
-        1,
-        format!("the registry has nothing of a node {node}; {known}"),
-    )
+    CommandError::new(1, format!("node {node} is not in the registry; {known}"))
 }
 
 #[cfg(test)]
@@ -194,12 +188,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_and_subnets_are_told_apart() {
+    fn target_is_a_node_or_a_subnet() {
         for (text, expected) in [
             ("n1", Ok("Node(NodeName(\"n1\"))")),
             ("10.244.3.0/24", Ok("Subnet(10.244.3.0/24)")),
             ("10.244.3.1/24", Err("is 10.244.3.0/24 meant?")),
-            ("10.244.3/24", Err("no subnet")),
+            ("10.244.3/24", Err("not a subnet")),
             ("N_1", Err("N_1")),
         ] {
             let target: Result<ForgetTarget, _> = text.parse();
@@ -212,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_present_is_named_with_address_and_time() {
+    fn refusal_names_address_and_time_of_the_present_node() {
         let presence = Presence {
             session: "s".to_owned(),
             address: Some("192.168.1.12".parse().unwrap()),
@@ -220,11 +214,11 @@ mod tests {
             since: Some(0),
         };
         let node = NodeName::new("n2").unwrap();
-        let failure = refusal(&node, Some(&presence));
-        assert_eq!(failure.status, 75);
+        let error = refusal(&node, Some(&presence));
+        assert_eq!(error.status, 75);
         let start = "node n2 is present: its routed runs at 192.168.1.12 since 1970-01-01 00:00:00 \
                      UTC; stop it there first. --force";
-        assert!(failure.text.starts_with(start), "{}", failure.text);
+        assert!(error.text.starts_with(start), "{}", error.text);
         assert!(refusal(&node, None).text.contains("its routed runs; stop"));
     }
 }

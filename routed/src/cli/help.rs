@@ -1,11 +1,11 @@
-//! `routed --help`: the commands, grouped by what a user wants. clap lists all of them in one block.
+//! `routed --help`: the commands in groups. clap by itself lists all of them in one block.
 
 use std::fmt::Write as _;
 
 use clap::{Command, Subcommand};
 
-/// The headings, each with the first command below it. A command that is new belongs to the group
-/// that it is declared in.
+/// The headings, each with the first command below it. A new command belongs to the group in which
+/// it is declared.
 pub(super) const GROUPS: [(&str, &str); 4] = [
     ("Run", "run"),
     ("Look", "status"),

@@ -1,5 +1,5 @@
-//! `routed install`: puts the plugins where the container runtime looks for them, and prepares the
-//! node. What a `DaemonSet`'s init container runs.
+//! `routed install`: copies the plugins to where the container runtime looks for them, and turns
+//! forwarding on. The `DaemonSet` runs it as an init container.
 
 use std::fmt;
 use std::fs;
@@ -14,23 +14,22 @@ use super::{CommandError, Format, json};
 use crate::host::forwarding;
 use crate::kernel::Netlink;
 
-/// Everyone may run them.
-const PROGRAM: u32 = 0o755;
+/// Mode of the plugins: every user may run them.
+const PROGRAM_MODE: u32 = 0o755;
 
-/// Nobody but root may read a key.
-const SECRET: u32 = 0o600;
+/// Mode of the files for etcd: only root may read a key.
+const SECRET_MODE: u32 = 0o600;
 
 /// The flags of `routed install`.
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
     /// The conflist that configures the network.
     ///
-    /// It is checked before anything else happens, and not installed: `routed run` does that, once
-    /// the node's network works.
+    /// It is checked first, and not installed: `routed run` does that once the node's network works.
     #[arg(long, value_name = "FILE")]
     conflist: PathBuf,
 
-    /// Where the plugins are that are to be installed; by default the folder of this program.
+    /// The folder to copy the plugins from; by default that of this program.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
 
@@ -38,13 +37,13 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
 
-    /// Where the files for etcd are that the conflist names (caFile, certFile, keyFile).
+    /// The folder with the files for etcd that the conflist names (caFile, certFile, keyFile).
     ///
-    /// Such as the folder that a Secret is mounted at. They are copied below --host.
+    /// Such as the mount point of a Secret. They are copied below --host.
     #[arg(long, value_name = "FOLDER", requires = "host")]
     etcd_files: Option<PathBuf>,
 
-    /// Where the host's files are, for those that --etcd-files has.
+    /// The folder where the host's root is mounted, for --etcd-files.
     ///
     /// /etc/flatland/ca.crt goes to FOLDER/etc/flatland/ca.crt.
     #[arg(long, value_name = "FOLDER", requires = "etcd_files")]
@@ -55,18 +54,18 @@ pub(crate) struct InstallArgs {
     output: Format,
 }
 
-/// What was done.
+/// What is printed, as text or as JSON.
 #[derive(Debug, Serialize)]
 struct InstallOutput {
-    files: Vec<Installed>,
-    /// Kernel settings that were made.
+    files: Vec<InstalledFile>,
+    /// Kernel settings that were changed.
     settings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Installed {
+struct InstalledFile {
     path: PathBuf,
-    /// Whether it was another one before.
+    /// Whether its content or mode changed.
     changed: bool,
 }
 
@@ -76,7 +75,7 @@ impl fmt::Display for InstallOutput {
             let state = if file.changed {
                 "installed"
             } else {
-                "is the same already"
+                "is up to date"
             };
             format!("{} {state}", file.path.display())
         });
@@ -85,20 +84,20 @@ impl fmt::Display for InstallOutput {
     }
 }
 
-/// Does it, and says what it did.
+/// Copies the files, and turns forwarding on.
 pub(crate) fn run(args: &InstallArgs) -> Result<String, CommandError> {
     let conflist = Conflist::read(&args.conflist)?;
     let from = match &args.from {
         Some(from) => from.clone(),
         None => own_folder()?,
     };
-    let files = files(args, conflist.ipam().etcd.as_ref());
+    let files = etcd_files(args, conflist.ipam().etcd.as_ref());
     let programs = PROGRAMS.map(|name| InstallFile {
         from: from.join(name),
         to: args.cni_bin.join(name),
-        mode: PROGRAM,
+        mode: PROGRAM_MODE,
     });
-    // All are read before one is written: a newer plugin beside an older one is rather avoided.
+    // All are read before the first is written: if one is missing, no mix of versions is installed.
     let read: Vec<(InstallFile, Vec<u8>)> = files
         .into_iter()
         .chain(programs)
@@ -106,13 +105,13 @@ pub(crate) fn run(args: &InstallArgs) -> Result<String, CommandError> {
         .map(|read: Result<_, CommandError>| read.map(|(content, file)| (file, content)))
         .collect::<Result<_, _>>()?;
     let files = read.iter().map(|(file, content)| file.write(content));
-    let outcome = InstallOutput {
+    let output = InstallOutput {
         files: files.collect::<Result<_, _>>()?,
-        settings: switch_forwarding_on(&conflist)?,
+        settings: turn_forwarding_on(&conflist)?,
     };
     match args.output {
-        Format::Table => Ok(outcome.to_string()),
-        Format::Json => json(&outcome),
+        Format::Table => Ok(output.to_string()),
+        Format::Json => json(&output),
     }
 }
 
@@ -126,29 +125,29 @@ struct InstallFile {
 
 impl InstallFile {
     fn read(&self) -> Result<Vec<u8>, CommandError> {
-        let why = match fs::read(&self.from) {
+        let reason = match fs::read(&self.from) {
             Ok(content) if content.is_empty() => "it is empty".to_owned(),
             Ok(content) => return Ok(content),
             Err(error) => error.to_string(),
         };
         let from = self.from.display();
-        let text = format!("cannot read {from}: {why}; nothing was installed");
+        let text = format!("cannot read {from}: {reason}; nothing was installed");
         Err(CommandError::new(1, text))
     }
 
-    /// An ADD that runs meanwhile goes on with the file that it began with.
-    fn write(&self, content: &[u8]) -> Result<Installed, CommandError> {
+    /// Replaces the file atomically: a plugin that is running keeps the old one.
+    fn write(&self, content: &[u8]) -> Result<InstalledFile, CommandError> {
         let changed = atomic_file::replace_with(&self.to, content, self.mode).map_err(|error| {
             let text = format!("cannot install {}: {error}", self.to.display());
             CommandError::new(1, text)
         })?;
         let path = self.to.clone();
-        Ok(Installed { path, changed })
+        Ok(InstalledFile { path, changed })
     }
 }
 
-/// The files for etcd, to where the host's own programs find them.
-fn files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<InstallFile> {
+/// The files for etcd, each with its place below the host's root.
+fn etcd_files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<InstallFile> {
     let (Some(from), Some(host), Some(etcd)) = (&args.etcd_files, &args.host, etcd) else {
         return Vec::new();
     };
@@ -159,7 +158,7 @@ fn files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<InstallFile> {
             Some(InstallFile {
                 from: from.join(path.file_name()?),
                 to: host.join(path.strip_prefix("/").ok()?),
-                mode: SECRET,
+                mode: SECRET_MODE,
             })
         })
         .collect()
@@ -172,7 +171,7 @@ fn own_folder() -> Result<PathBuf, CommandError> {
     Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
-fn switch_forwarding_on(conflist: &Conflist) -> Result<Vec<String>, CommandError> {
+fn turn_forwarding_on(conflist: &Conflist) -> Result<Vec<String>, CommandError> {
     let network = conflist.ipam().into();
     forwarding::ensure(&mut Netlink::default(), &network).map_err(|error| {
         CommandError::new(1, format!("the node does not forward packets: {error}"))
@@ -205,8 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn files_for_etcd_go_to_where_the_conflist_says_below_the_host() {
-        let found = files(&args(Some("/secret")), Some(&etcd()));
+    fn etcd_files_go_below_the_host_folder() {
+        let found = etcd_files(&args(Some("/secret")), Some(&etcd()));
         let paths: Vec<_> = found
             .iter()
             .map(|file| (file.from.to_str().unwrap(), file.to.to_str().unwrap()))
@@ -222,8 +221,8 @@ mod tests {
     }
 
     #[test]
-    fn without_such_files_there_is_nothing_to_copy() {
-        assert_eq!(files(&args(None), Some(&etcd())), []);
-        assert_eq!(files(&args(Some("/secret")), None), []);
+    fn etcd_files_are_copied_only_if_given_and_configured() {
+        assert_eq!(etcd_files(&args(None), Some(&etcd())), []);
+        assert_eq!(etcd_files(&args(Some("/secret")), None), []);
     }
 }

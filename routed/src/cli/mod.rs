@@ -1,4 +1,4 @@
-//! The commands beside the daemon: each prints what it has to say and ends.
+//! The command line of `routed`: a file or folder for each command, and what the commands share.
 
 pub(crate) mod addresses;
 pub(crate) mod command;
@@ -20,23 +20,33 @@ pub(crate) mod uninstall;
 
 use std::fs;
 use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::{self, Runtime};
 use wire::cni;
 use wire::conf::Conflist;
 
+use self::terminal::{Terminal, Tone};
+use crate::doctor::Severity;
 use crate::error::USAGE;
 use crate::http::client;
 
-/// Where runtimes look for conflists, and where `routed run` installs ours.
-const INSTALLED: &str = "/etc/cni/net.d";
+/// Where container runtimes look for conflists, and where `routed run` installs ours.
+const CONFLIST_FOLDER: &str = "/etc/cni/net.d";
+
+/// Exit status `EX_UNAVAILABLE` (sysexits.h): the daemon does not run.
+const NOT_RUNNING: u8 = 69;
+
+/// Exit status `EX_TEMPFAIL` (sysexits.h): the node is in use; take it out of use and try again.
+const IN_USE: u8 = 75;
 
 /// Which network a command is about.
 #[derive(Debug, Args)]
-pub(crate) struct Network {
+pub(crate) struct NetworkArgs {
     /// The conflist that configures the network.
     ///
     /// By default the one that is installed in /etc/cni/net.d.
@@ -53,7 +63,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Why a command did not do what it was asked to.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     /// The exit status.
@@ -80,7 +90,7 @@ impl CommandError {
         Self { status, text }
     }
 
-    /// Somebody has to write something else.
+    /// The command line or the conflist has to be changed.
     fn usage(text: String) -> Self {
         Self::new(USAGE, text)
     }
@@ -110,23 +120,23 @@ impl From<ipam::Error> for CommandError {
     }
 }
 
-impl Network {
-    /// Whether somebody said which.
+impl NetworkArgs {
+    /// Whether `--conflist` was given.
     fn is_named(&self) -> bool {
         self.conflist.is_some()
     }
 
-    /// Reads the conflist.
+    /// Reads the conflist that was given, or the installed one.
     fn read(&self) -> Result<Conflist, CommandError> {
         match &self.conflist {
             Some(path) => Ok(Conflist::read(path)?),
-            None => find(Path::new(INSTALLED)).map(|(_, conflist)| conflist),
+            None => find_conflist(Path::new(CONFLIST_FOLDER)).map(|(_, conflist)| conflist),
         }
     }
 }
 
-/// The one conflist of ours in `folder`.
-fn find(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
+/// The only conflist of Flatland in `folder`, with its path.
+fn find_conflist(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
     let entries = fs::read_dir(folder).map_err(|error| {
         let folder = folder.display();
         CommandError::usage(format!("cannot list {folder}: {error}; name a --conflist"))
@@ -150,13 +160,21 @@ fn find(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
     }
 }
 
-/// Asks the daemon of this node.
-fn daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| client::Error::Failed(error.to_string()))?;
+/// Reads a page of the daemon of this node, such as `/status`.
+fn query_daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
+    let runtime = runtime().map_err(|error| client::Error::Failed(error.to_string()))?;
     runtime.block_on(client::get(page))
+}
+
+/// The word for a verdict, in its colour, padded to the longest one.
+fn verdict(verdict: Severity, terminal: Terminal) -> String {
+    let (word, tone) = match verdict {
+        Severity::Ok => ("ok", Tone::Good),
+        Severity::Warning => ("warning", Tone::Doubtful),
+        Severity::Broken => ("broken", Tone::Bad),
+        Severity::Unknown => ("unknown", Tone::Doubtful),
+    };
+    terminal.paint(&format!("{word:<7}"), tone)
 }
 
 fn json(value: &impl Serialize) -> Result<String, CommandError> {
@@ -164,13 +182,15 @@ fn json(value: &impl Serialize) -> Result<String, CommandError> {
         .map_err(|error| CommandError::new(1, format!("cannot be written as JSON: {error}")))
 }
 
-/// Runs something that waits for the registry.
-fn wait<T>(task: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
+/// Runs a task that waits for the registry.
+fn block_on<T>(task: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = runtime()
         .map_err(|error| CommandError::new(1, format!("cannot wait for events: {error}")))?;
     runtime.block_on(task)
+}
+
+fn runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
 }
 
 #[cfg(test)]
@@ -182,18 +202,22 @@ mod tests {
     const OTHER: &str = r#"{"cniVersion":"1.1.0","name":"x","plugins":[{"type":"bridge"}]}"#;
 
     #[test]
-    fn the_one_conflist_of_ours_is_found_and_two_have_to_be_told_apart() {
+    fn conflist_is_found_if_it_is_the_only_one_of_flatland() {
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        write("00-other.conflist", OTHER);
-        let none = find(folder.path()).unwrap_err();
+        let write_file =
+            |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write_file("00-other.conflist", OTHER);
+        let none = find_conflist(folder.path()).unwrap_err();
         assert!(none.status == USAGE && none.text.contains("--conflist"));
 
-        write("10-flatland.conflist", OURS);
-        assert_eq!(find(folder.path()).unwrap().1.network(), "flatland");
+        write_file("10-flatland.conflist", OURS);
+        assert_eq!(
+            find_conflist(folder.path()).unwrap().1.network(),
+            "flatland"
+        );
 
-        write("20-flatland.conflist", OURS);
-        let both = find(folder.path()).unwrap_err().text;
+        write_file("20-flatland.conflist", OURS);
+        let both = find_conflist(folder.path()).unwrap_err().text;
         assert!(both.contains("10-flatland") && both.contains("20-flatland"));
     }
 }

@@ -1,4 +1,4 @@
-//! `routed nodes`: who is in the network, and who is alive.
+//! `routed nodes`: the nodes of the network, with addresses, subnets, presence and routes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use wire::clock::unix_seconds;
 use wire::node::NodeName;
 
 use super::table::{Align, Cell, render, with_reasons};
-use super::{CommandError, Format, Network, daemon, json, wait};
+use super::{CommandError, Format, NetworkArgs, block_on, json, query_daemon};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::http::client;
 use crate::status::{NodeRow, NodeVerdict};
@@ -21,34 +21,34 @@ use crate::time;
 #[derive(Debug, Args)]
 pub(crate) struct NodesArgs {
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
 
-/// What is printed.
+/// What is printed, as text or as JSON.
 #[derive(Debug, Serialize)]
 struct NodesOutput {
     nodes: Vec<NodeRow>,
 }
 
-/// Asks the daemon, and the registry where it does not run.
+/// Shows what the daemon knows, or what the registry has if the daemon does not run.
 pub(crate) fn run(args: &NodesArgs) -> Result<String, CommandError> {
-    let nodes = match daemon("/nodes") {
+    let nodes = match query_daemon("/nodes") {
         Ok(nodes) => nodes,
-        Err(why @ client::Error::NotRunning) => {
-            // Who does not read it sees verdicts that are open.
+        Err(error @ client::Error::NotRunning) => {
+            // An error of the write does no harm: the output shows unknown verdicts as "?".
             drop(writeln!(
                 io::stderr(),
-                "routed: {why}; as the registry has it:"
+                "routed: {error}; as the registry has it:"
             ));
             let conflist = args.network.read()?;
             let registry = Registry::open(conflist.ipam())?;
-            from_registry(&wait(async { Ok(registry.snapshot().await?) })?)
+            from_registry(&block_on(async { Ok(registry.snapshot().await?) })?)
         }
-        Err(why) => return Err(why.into()),
+        Err(error) => return Err(error.into()),
     };
     match args.output {
         Format::Json => json(&NodesOutput { nodes }),
@@ -89,13 +89,16 @@ const COLUMNS: [(&str, Align); 5] = [
     ("ROUTE", Align::Left),
 ];
 
-fn table(nodes: &[NodeRow], now: u64, screen: Terminal) -> String {
+fn table(nodes: &[NodeRow], now: u64, terminal: Terminal) -> String {
     let rows: Vec<_> = nodes.iter().flat_map(|node| rows(node, now)).collect();
-    let whys = nodes.iter().flat_map(|node| &node.why);
-    with_reasons(render(&COLUMNS, &rows, screen), whys.map(String::as_str))
+    let reasons = nodes.iter().flat_map(|node| &node.why);
+    with_reasons(
+        render(&COLUMNS, &rows, terminal),
+        reasons.map(String::as_str),
+    )
 }
 
-/// A row for each subnet, or one.
+/// A row for each subnet, or one row for a node without subnets.
 fn rows(node: &NodeRow, now: u64) -> Vec<Vec<Cell>> {
     let (verdict, tone) = match node.verdict {
         NodeVerdict::Own => ("this node", Tone::Plain),
@@ -105,9 +108,9 @@ fn rows(node: &NodeRow, now: u64) -> Vec<Vec<Cell>> {
         NodeVerdict::Unknown => ("?", Tone::Plain),
     };
     let row = |subnet: Option<&IpNet>| {
-        let fits = |v4: bool| subnet.is_none_or(|subnet| subnet.addr().is_ipv4() == v4);
+        let is_of_family = |v4: bool| subnet.is_none_or(|subnet| subnet.addr().is_ipv4() == v4);
         let mut addresses = node.addresses.iter();
-        let address = addresses.find(|address| fits(address.is_ipv4()));
+        let address = addresses.find(|address| is_of_family(address.is_ipv4()));
         vec![
             node.node.as_str().into(),
             address.map_or("?".to_owned(), ToString::to_string).into(),
@@ -125,7 +128,7 @@ fn rows(node: &NodeRow, now: u64) -> Vec<Vec<Cell>> {
         .collect()
 }
 
-/// `yes, 3h12m`, by the other node's clock; `no, 4m2s`.
+/// `yes, 3h12m` (by the other node's clock), or `no, 4m2s`.
 fn presence(node: &NodeRow, now: u64) -> Cell {
     let age = |since: u64| time::age(now.saturating_sub(since));
     match (node.present, node.present_since, node.absent_since) {
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_who_is_there_and_who_has_no_route() {
+    fn table_shows_presence_and_missing_routes() {
         let absent = NodeRow {
             present: Some(false),
             absent_since: Some(AbsentSince {

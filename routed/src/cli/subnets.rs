@@ -1,4 +1,4 @@
-//! `routed subnets`: who owns what.
+//! `routed subnets`: which node owns which subnet, and how many subnets are left.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,36 +7,36 @@ use std::net::IpAddr;
 use clap::Args;
 use ipnet::IpNet;
 use registry::owned::Owned;
-use registry::{Network as Agreed, Registry, Snapshot};
+use registry::{Network, Registry, Snapshot};
 use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::state_dir;
 
 use super::table::{Align, Cell, render};
-use super::{CommandError, Format, Network, json, wait};
+use super::{CommandError, Format, NetworkArgs, block_on, json};
 use crate::cli::terminal::Terminal;
 
 /// The flags of `routed subnets`.
 #[derive(Debug, Args)]
 pub(crate) struct SubnetsArgs {
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
 
-/// What is printed.
+/// What is printed, as text or as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SubnetsOutput {
     network: String,
-    /// Whether the registry was there to ask; else only this node's own subnets are known.
+    /// Whether this is from the registry; otherwise only this node's own subnets are known.
     complete: bool,
     subnets: Vec<SubnetRow>,
     #[serde(rename = "podCIDRs")]
-    pod_cidrs: Vec<Share>,
+    pod_cidrs: Vec<PodCidrUsage>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -44,45 +44,48 @@ struct SubnetRow {
     subnet: IpNet,
     node: NodeName,
     addresses: Vec<IpAddr>,
-    /// Whether its `routed` is alive, where that is known.
+    /// Whether its `routed` is alive, if that is known.
     present: Option<bool>,
 }
 
-/// How much of a pod CIDR is claimed.
+/// How much of a pod CIDR is claimed, and by which nodes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Share {
+struct PodCidrUsage {
     #[serde(rename = "podCIDR")]
     pod_cidr: IpNet,
     subnets: u128,
-    /// Where that is known.
+    /// `None` without the registry.
     claimed: Option<u128>,
     nodes: BTreeMap<NodeName, usize>,
 }
 
-/// The table, or the JSON.
+/// Shows the claims of the registry, or this node's own subnets without it.
 pub(crate) fn run(args: &SubnetsArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let network = conflist.network().to_owned();
     let registry = Registry::open(conflist.ipam())?;
-    let snapshot = wait(async { Ok(registry.snapshot().await) })?;
+    let snapshot = block_on(async { Ok(registry.snapshot().await) })?;
     let subnets = match &snapshot {
         Ok(snapshot) => rows(snapshot),
-        Err(why) => {
-            // Who does not read it sees `complete` or the missing totals.
-            drop(writeln!(io::stderr(), "routed: {why}; of this node only:"));
-            own(Owned::load(&state_dir(&network))?)
+        Err(error) => {
+            // An error of the write does no harm: `complete` and the missing totals say it too.
+            drop(writeln!(
+                io::stderr(),
+                "routed: {error}; of this node only:"
+            ));
+            own_rows(Owned::load(&state_dir(&network))?)
         }
     };
-    let overview = SubnetsOutput {
+    let output = SubnetsOutput {
         complete: snapshot.is_ok(),
-        pod_cidrs: shares(registry.network(), &subnets, snapshot.is_ok()),
+        pod_cidrs: pod_cidr_usage(registry.network(), &subnets, snapshot.is_ok()),
         network,
         subnets,
     };
     match args.output {
-        Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview, Terminal::of_stdout())),
+        Format::Json => json(&output),
+        Format::Table => Ok(table(&output, Terminal::of_stdout())),
     }
 }
 
@@ -101,8 +104,8 @@ fn rows(snapshot: &Snapshot) -> Vec<SubnetRow> {
         .collect()
 }
 
-fn own(owned: Option<Owned>) -> Vec<SubnetRow> {
-    let own = |owned: Owned| {
+fn own_rows(owned: Option<Owned>) -> Vec<SubnetRow> {
+    let rows = |owned: Owned| {
         let node = owned.node;
         let row = move |subnet| SubnetRow {
             subnet,
@@ -112,28 +115,28 @@ fn own(owned: Option<Owned>) -> Vec<SubnetRow> {
         };
         owned.subnets.into_iter().map(row).collect()
     };
-    owned.map_or_else(Vec::new, own)
+    owned.map_or_else(Vec::new, rows)
 }
 
-fn shares(network: &Agreed, rows: &[SubnetRow], is_complete: bool) -> Vec<Share> {
-    let share = |(pod_cidr, length): (IpNet, u8)| {
+fn pod_cidr_usage(network: &Network, rows: &[SubnetRow], is_complete: bool) -> Vec<PodCidrUsage> {
+    let usage = |(pod_cidr, length): (IpNet, u8)| {
         let mut nodes = BTreeMap::new();
         for row in rows.iter().filter(|row| pod_cidr.contains(&row.subnet)) {
             *nodes.entry(row.node.clone()).or_default() += 1;
         }
         let bits = u32::from(length.saturating_sub(pod_cidr.prefix_len()));
         let claimed: usize = nodes.values().sum();
-        Share {
+        PodCidrUsage {
             pod_cidr,
             subnets: 1_u128.checked_shl(bits).unwrap_or(u128::MAX),
             claimed: is_complete.then_some(claimed as u128),
             nodes,
         }
     };
-    network.pools().map(share).collect()
+    network.pools().map(usage).collect()
 }
 
-fn table(overview: &SubnetsOutput, screen: Terminal) -> String {
+fn table(output: &SubnetsOutput, terminal: Terminal) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
     let columns = [
@@ -143,7 +146,7 @@ fn table(overview: &SubnetsOutput, screen: Terminal) -> String {
         left("PRESENT"),
     ];
     let unknown = || "?".to_owned();
-    let rows: Vec<_> = overview
+    let rows: Vec<_> = output
         .subnets
         .iter()
         .map(|row| {
@@ -163,23 +166,23 @@ fn table(overview: &SubnetsOutput, screen: Terminal) -> String {
             .to_vec()
         })
         .collect();
-    let totals: Vec<_> = overview
+    let totals: Vec<_> = output
         .pod_cidrs
         .iter()
-        .map(|share| {
+        .map(|usage| {
             let number = |number: Option<u128>| number.map_or_else(unknown, |it| it.to_string());
             [
-                share.pod_cidr.to_string(),
-                share.subnets.to_string(),
-                number(share.claimed),
-                number(share.claimed.map(|it| share.subnets.saturating_sub(it))),
-                number(share.claimed.map(|_| share.nodes.len() as u128)),
+                usage.pod_cidr.to_string(),
+                usage.subnets.to_string(),
+                number(usage.claimed),
+                number(usage.claimed.map(|it| usage.subnets.saturating_sub(it))),
+                number(usage.claimed.map(|_| usage.nodes.len() as u128)),
             ]
             .map(Cell::from)
             .to_vec()
         })
         .collect();
-    let sums = [
+    let total_columns = [
         left("POD CIDR"),
         right("SUBNETS"),
         right("CLAIMED"),
@@ -188,8 +191,8 @@ fn table(overview: &SubnetsOutput, screen: Terminal) -> String {
     ];
     format!(
         "{}\n\n{}",
-        render(&columns, &rows, screen),
-        render(&sums, &totals, screen)
+        render(&columns, &rows, terminal),
+        render(&total_columns, &totals, terminal)
     )
 }
 
@@ -206,8 +209,8 @@ mod tests {
         }
     }
 
-    fn overview(is_complete: bool) -> SubnetsOutput {
-        let network = Agreed {
+    fn output(is_complete: bool) -> SubnetsOutput {
+        let network = Network {
             pod_cidrs: vec![
                 "10.244.0.0/16".parse().unwrap(),
                 "fd00:10:244::/56".parse().unwrap(),
@@ -222,13 +225,13 @@ mod tests {
         SubnetsOutput {
             network: "flatland".to_owned(),
             complete: is_complete,
-            pod_cidrs: shares(&network, &subnets, is_complete),
+            pod_cidrs: pod_cidr_usage(&network, &subnets, is_complete),
             subnets,
         }
     }
 
     #[test]
-    fn the_table_says_who_owns_what_and_how_much_is_left() {
+    fn table_shows_owners_and_what_is_left() {
         let expected = "\
 SUBNET              NODE  ADDRESS       PRESENT
 10.244.7.0/24       n1    192.168.1.11  yes
@@ -238,17 +241,17 @@ fd00:10:244:7::/80  n1    fd00::11      yes
 POD CIDR           SUBNETS  CLAIMED      FREE  NODES
 10.244.0.0/16          256        2       254      2
 fd00:10:244::/56  16777216        1  16777215      1";
-        assert_eq!(table(&overview(true), Terminal::PIPE), expected);
+        assert_eq!(table(&output(true), Terminal::PIPE), expected);
     }
 
     #[test]
-    fn what_only_the_registry_knows_is_left_open_without_it() {
-        let text = table(&overview(false), Terminal::PIPE);
+    fn totals_are_unknown_without_the_registry() {
+        let text = table(&output(false), Terminal::PIPE);
         assert!(
             text.contains("10.244.0.0/16          256        ?     ?      ?"),
             "{text}"
         );
-        let json = serde_json::to_value(overview(false)).unwrap();
+        let json = serde_json::to_value(output(false)).unwrap();
         assert_eq!(json["complete"], false);
         assert_eq!(json["podCIDRs"][0]["claimed"], serde_json::Value::Null);
     }

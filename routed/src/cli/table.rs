@@ -1,17 +1,17 @@
-//! Tables that fit a terminal, and that programs get whole.
+//! Tables as text: cut to the width of a terminal, and complete in a pipe.
 
 use crate::cli::terminal::{Terminal, Tone};
 
-/// A column is not made narrower than this, in characters.
-const NARROWEST: usize = 8;
+/// No column is cut below this width, in characters.
+const MIN_WIDTH: usize = 8;
 
-/// What stands for the rest of a text that is cut.
-const REST: &str = "...";
+/// Marks a text that was cut.
+const ELLIPSIS: &str = "...";
 
-/// Between columns.
+/// Spaces between columns.
 const GAP: usize = 2;
 
-/// Which way a column is aligned.
+/// How a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
     /// Text.
@@ -20,7 +20,7 @@ pub(super) enum Align {
     Right,
 }
 
-/// What is in one place of a table.
+/// A cell of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cell {
     text: String,
@@ -28,7 +28,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// A text with a meaning.
+    /// A text with a tone.
     pub(super) fn new(text: impl Into<String>, tone: Tone) -> Self {
         let text = text.into();
         Self { text, tone }
@@ -41,16 +41,16 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// The rows below their headers, each column as wide as it has to be; on a terminal that is too
-/// narrow for that, the widest ones are cut.
-pub(super) fn render(columns: &[(&str, Align)], rows: &[Vec<Cell>], screen: Terminal) -> String {
-    let widths = widths(columns, rows, screen.width);
+/// The rows below their headers, each column as wide as its longest text. If the terminal is too
+/// narrow, the widest columns are cut.
+pub(super) fn render(columns: &[(&str, Align)], rows: &[Vec<Cell>], terminal: Terminal) -> String {
+    let widths = widths(columns, rows, terminal.width);
     let line = |cells: &mut dyn Iterator<Item = (&str, Tone)>| {
         let mut line = String::new();
         for ((text, tone), ((_, align), width)) in cells.zip(columns.iter().zip(&widths)) {
             let text = cut(text, *width);
             let space = " ".repeat(width - text.chars().count());
-            let text = screen.paint(&text, tone);
+            let text = terminal.paint(&text, tone);
             let (left, right) = match align {
                 Align::Left => (text, space),
                 Align::Right => (space, text),
@@ -68,15 +68,15 @@ pub(super) fn render(columns: &[(&str, Align)], rows: &[Vec<Cell>], screen: Term
     lines.join("\n")
 }
 
-/// A table, and below it what has to be said at length.
+/// A table, and below it the reasons, a line each.
 pub(super) fn with_reasons<'a>(table: String, reasons: impl Iterator<Item = &'a str>) -> String {
     let mut lines = vec![table, String::new()];
     lines.extend(reasons.map(ToOwned::to_owned));
     lines.join("\n").trim_end().to_owned()
 }
 
-fn widths(columns: &[(&str, Align)], rows: &[Vec<Cell>], room: Option<usize>) -> Vec<usize> {
-    let needed = |at: usize| {
+fn widths(columns: &[(&str, Align)], rows: &[Vec<Cell>], width: Option<usize>) -> Vec<usize> {
+    let longest = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at));
         let texts = cells.map(|cell| cell.text.as_str());
         let counts = texts
@@ -84,13 +84,13 @@ fn widths(columns: &[(&str, Align)], rows: &[Vec<Cell>], room: Option<usize>) ->
             .map(|text| text.chars().count());
         counts.max().unwrap_or_default()
     };
-    let mut widths: Vec<_> = (0..columns.len()).map(needed).collect();
-    let room = room.unwrap_or(usize::MAX);
+    let mut widths: Vec<_> = (0..columns.len()).map(longest).collect();
+    let max = width.unwrap_or(usize::MAX);
     let gaps = columns.len().saturating_sub(1) * GAP;
-    while widths.iter().sum::<usize>() + gaps > room {
+    while widths.iter().sum::<usize>() + gaps > max {
         let texts = widths.iter_mut().zip(columns);
         let texts = texts.filter(|(width, (header, align))| {
-            *align == Align::Left && **width > NARROWEST.max(header.chars().count())
+            *align == Align::Left && **width > MIN_WIDTH.max(header.chars().count())
         });
         let Some((widest, _)) = texts.max_by_key(|(width, _)| **width) else {
             break;
@@ -100,13 +100,13 @@ fn widths(columns: &[(&str, Align)], rows: &[Vec<Cell>], room: Option<usize>) ->
     widths
 }
 
-/// `text`, or the start of it where it is too wide.
+/// `text`, or its start if it is wider than `width`.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
-    let start = text.chars().take(width.saturating_sub(REST.len()));
-    start.chain(REST.chars()).collect()
+    let start = text.chars().take(width.saturating_sub(ELLIPSIS.len()));
+    start.chain(ELLIPSIS.chars()).collect()
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_as_wide_as_they_have_to_be_and_numbers_end_below_each_other() {
+    fn columns_fit_their_texts_and_numbers_are_right_aligned() {
         let rows = [
             row(["10.244.7.0/24", "3", "n1"]),
             row(["fd00::/80", "12345", ""]),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_cuts_the_widest_and_a_pipe_gets_all() {
+    fn narrow_terminal_cuts_the_widest_column_and_a_pipe_none() {
         let long = format!("{}.example.com", "n".repeat(60));
         let rows = [row(["10.244.7.0/24", "3", &long])];
         let narrow = Terminal {
@@ -156,22 +156,22 @@ mod tests {
             "{text}"
         );
         assert!(render(&COLUMNS, &rows, Terminal::PIPE).ends_with(&long));
-        let hopeless = Terminal {
+        let too_narrow = Terminal {
             width: Some(5),
             ..narrow
         };
-        assert!(render(&COLUMNS, &rows, hopeless).contains("10.24..."));
+        assert!(render(&COLUMNS, &rows, too_narrow).contains("10.24..."));
     }
 
     #[test]
-    fn colours_take_no_room() {
+    fn colours_do_not_change_the_width() {
         let cell = Cell::new("ok", Tone::Good);
         let rows = [vec![cell, "7".into(), "n1".into()]];
-        let colourful = Terminal {
+        let coloured = Terminal {
             width: None,
             colours: true,
         };
-        let text = render(&COLUMNS, &rows, colourful);
+        let text = render(&COLUMNS, &rows, coloured);
         assert!(
             text.contains("\u{1b}[32mok\u{1b}[0m         7  n1"),
             "{text:?}"

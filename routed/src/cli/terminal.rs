@@ -1,5 +1,4 @@
-//! Who reads what a command prints: a terminal of some width, with colours or without, or a
-//! program, which gets everything and no colours.
+//! The width and the colours of standard output. A pipe or a file gets everything, without colours.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -9,16 +8,16 @@ use terminal_size::{Width, terminal_size_of};
 /// Where standard output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Terminal {
-    /// How many characters fit a line, where it is a terminal.
+    /// Characters per line, if it is a terminal.
     pub(super) width: Option<usize>,
-    /// Whether colours are wanted.
+    /// Whether text is coloured.
     pub(super) colours: bool,
 }
 
-/// What something means to the reader.
+/// How a text is meant; decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Tone {
-    /// Nothing in particular.
+    /// Neutral.
     #[default]
     Plain,
     /// All is well.
@@ -30,14 +29,14 @@ pub(super) enum Tone {
 }
 
 impl Terminal {
-    /// A program, or a file.
+    /// A pipe or a file.
     pub(super) const PIPE: Self = Self {
         width: None,
         colours: false,
     };
 
-    /// Whoever reads standard output. <https://no-color.org>: a `NO_COLOR` that is not empty keeps
-    /// colours away, and so does a terminal that calls itself dumb.
+    /// What standard output is. No colours if `NO_COLOR` is not empty (<https://no-color.org>), or
+    /// if `TERM` is `dumb`.
     pub(super) fn of_stdout() -> Self {
         let stdout = io::stdout();
         if !stdout.is_terminal() {
@@ -72,13 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_for_terminals_that_want_them() {
-        let colourful = Terminal {
+    fn text_is_coloured_only_on_a_terminal_with_colours() {
+        let coloured = Terminal {
             width: Some(80),
             colours: true,
         };
-        assert_eq!(colourful.paint("x", Tone::Bad), "\u{1b}[31mx\u{1b}[0m");
-        assert_eq!(colourful.paint("x", Tone::Plain), "x");
+        assert_eq!(coloured.paint("x", Tone::Bad), "\u{1b}[31mx\u{1b}[0m");
+        assert_eq!(coloured.paint("x", Tone::Plain), "x");
         assert_eq!(Terminal::PIPE.paint("x", Tone::Bad), "x");
     }
 }

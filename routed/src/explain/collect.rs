@@ -1,4 +1,5 @@
-//! Collects the facts. Changes nothing; sends a packet to the next hop, to see whether it answers.
+//! Collects the facts about the path between two pods. It changes nothing; it sends packets to the
+//! next hop to see whether it answers.
 
 use std::net::IpAddr;
 
@@ -11,65 +12,63 @@ use wire::netlink;
 use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 use wire::pod_link::host_interface_name;
-use wire::sysctl;
 
-use super::{
-    AddressHolder, Endpoint, KernelRoute, LocalPod, NextHop, PathFacts, PodLocation, ProbeResult,
-    RemotePod,
+use super::facts::{
+    AddressHolder, DesiredRoute, Endpoint, KernelRoute, LinkState, LocalPod, NextHop, PathFacts,
+    PodLocation, ProbeResult, RemotePod,
 };
+use super::ownership::{self, KnownNode, Ownership};
+use super::probe::probe;
 use crate::addresses::ledger;
-use crate::explain::ownership::{self, KnownNode, Ownership};
-use crate::explain::probe::probe;
+use crate::doctor::Setting;
 use crate::firewall;
 use crate::http::client;
 use crate::kernel::{Kernel, Link, Netlink};
 use crate::reconcile::messages;
 use crate::status::RouteRow;
 
-/// Why there is nothing to explain, in words for who asked.
+/// Why the path cannot be explained.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Unusable(String);
+pub(crate) struct ExplainError(String);
 
-/// Everything about the way between two pods, given by address, by `NAMESPACE/NAME`, or by
-/// container id.
-pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFacts, Unusable> {
-    let unusable = |why: &dyn std::fmt::Display| Unusable(why.to_string());
-    let held = held(conf).map_err(|why| unusable(&why))?;
-    let [from, to] = addresses(pods, &held).map_err(Unusable)?;
-    let owned = Owned::load(&state_dir(&conf.network)).map_err(|why| unusable(&why))?;
+/// The facts about the path between two pods, given as on the command line.
+pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFacts, ExplainError> {
+    let failed = |error: &dyn std::fmt::Display| ExplainError(error.to_string());
+    let held = held(conf).map_err(|error| failed(&error))?;
+    let [from, to] = addresses(pods, &held).map_err(ExplainError)?;
+    let owned = Owned::load(&state_dir(&conf.network)).map_err(|error| failed(&error))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
-    let view = ownership::read(conf).await;
-    let wanted: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
+    let ownership = ownership::read(conf).await;
+    let desired: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
     let mut kernel = Netlink::default();
-    let links = kernel.links().map_err(|why| unusable(&why))?;
-    let mut surroundings = Context {
+    let links = kernel.links().map_err(|error| failed(&error))?;
+    let mut context = CollectContext {
         conf,
         node: node.as_ref(),
         owned: &owned,
         held: &held,
-        view: &view,
-        wanted: wanted.as_deref(),
+        ownership: &ownership,
+        desired: desired.as_deref(),
         kernel: &mut kernel,
         links: &links,
     };
-    let ends = [
-        surroundings
-            .endpoint(pods[0], from)
-            .map_err(|why| unusable(&why))?,
-        surroundings
-            .endpoint(pods[1], to)
-            .map_err(|why| unusable(&why))?,
-    ];
-    let is_here = |end: &Endpoint| matches!(end.place, PodLocation::Here(_));
-    if !ends.iter().any(is_here) {
-        let of = |end: &Endpoint| match &end.place {
-            PodLocation::There(there) => format!("{} is on node {}", end.name, there.node),
-            _ => format!("{} is nowhere", end.name),
+    let mut endpoint = |name: &str, address| {
+        let endpoint = context.endpoint(name, address);
+        endpoint.map_err(|error| failed(&error))
+    };
+    let ends = [endpoint(pods[0], from)?, endpoint(pods[1], to)?];
+    let is_local = |end: &Endpoint| matches!(end.location, PodLocation::Local(_));
+    if !ends.iter().any(is_local) {
+        let location = |end: &Endpoint| match &end.location {
+            PodLocation::Remote(pod) => format!("{} is on node {}", end.name, pod.node),
+            _ => format!("{} is on no known node", end.name),
         };
-        let (one, other) = (of(&ends[0]), of(&ends[1]));
-        let text = format!("neither pod is on this node: {one}, {other}; run it where one is");
-        return Err(Unusable(text));
+        let [from, to] = ends.each_ref().map(location);
+        let text = format!(
+            "neither pod is on this node: {from}, {to}; run this on the node of one of them"
+        );
+        return Err(ExplainError(text));
     }
     let setting = if from.is_ipv4() {
         "net/ipv4/ip_forward"
@@ -79,11 +78,8 @@ pub(crate) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     Ok(PathFacts {
         node,
         ends,
-        forwarding: (
-            setting.to_owned(),
-            sysctl::read(setting).map_err(|why| why.to_string()),
-        ),
-        firewall: firewall::survey(&conf.pod_cidrs).map_err(|why| why.to_string()),
+        forwarding: Setting::read(setting),
+        firewall: firewall::survey(&conf.pod_cidrs).map_err(|error| error.to_string()),
     })
 }
 
@@ -96,7 +92,7 @@ fn held(conf: &IpamConfig) -> Result<HeldAddresses, ipam::Error> {
     }
 }
 
-/// One address of each pod, both of one family: IPv4 where there is a choice.
+/// One address of each pod, both of one family: IPv4 if both families are possible.
 fn addresses(pods: [&str; 2], held: &HeldAddresses) -> Result<[IpAddr; 2], String> {
     let [from, to] = pods.map(|pod| candidates(pod, held));
     let (from, to) = (from?, to?);
@@ -116,7 +112,7 @@ fn candidates(pod: &str, held: &HeldAddresses) -> Result<Vec<IpAddr>, String> {
     if let Ok(address) = pod.parse() {
         return Ok(vec![address]);
     }
-    let is_it = |allocation: &Allocation| {
+    let is_match = |allocation: &Allocation| {
         let name = allocation
             .pod_namespace
             .as_ref()
@@ -124,7 +120,7 @@ fn candidates(pod: &str, held: &HeldAddresses) -> Result<Vec<IpAddr>, String> {
         let full = name.map(|(namespace, name)| format!("{namespace}/{name}"));
         full.as_deref() == Some(pod) || allocation.container_id == pod
     };
-    let found = held.iter().filter(|(_, allocation)| is_it(allocation));
+    let found = held.iter().filter(|(_, allocation)| is_match(allocation));
     let found: Vec<_> = found.map(|(address, _)| *address).collect();
     if found.is_empty() {
         return Err(format!(
@@ -135,22 +131,22 @@ fn candidates(pod: &str, held: &HeldAddresses) -> Result<Vec<IpAddr>, String> {
     Ok(found)
 }
 
-/// What the ends are looked at with.
-struct Context<'a> {
+/// What is read once, for both ends.
+struct CollectContext<'a> {
     conf: &'a IpamConfig,
     node: Option<&'a NodeName>,
     owned: &'a [IpNet],
     held: &'a HeldAddresses,
-    view: &'a Result<Ownership, String>,
-    wanted: Option<&'a [RouteRow]>,
+    ownership: &'a Result<Ownership, String>,
+    desired: Option<&'a [RouteRow]>,
     kernel: &'a mut Netlink,
     links: &'a [Link],
 }
 
-impl Context<'_> {
+impl CollectContext<'_> {
     fn endpoint(&mut self, name: &str, address: IpAddr) -> Result<Endpoint, netlink::Error> {
-        let claim = self.view.as_ref().map_err(Clone::clone).map(|view| {
-            let mut claims = view.claims.iter();
+        let claim = self.ownership.as_ref().map_err(Clone::clone).map(|it| {
+            let mut claims = it.claims.iter();
             claims
                 .find(|(subnet, _)| subnet.contains(&address))
                 .cloned()
@@ -161,26 +157,26 @@ impl Context<'_> {
             .as_ref()
             .ok()
             .and_then(|it| Some(it.as_ref()?.1.clone()));
-        let wanted = self.wanted_to(address);
-        let owner = claimant.or_else(|| wanted?.node.clone());
-        let place = if held.is_some() || is_own || (owner.is_some() && owner.as_ref() == self.node)
-        {
-            PodLocation::Here(self.local_pod(address, held.map(|(_, allocation)| allocation))?)
-        } else if let Some(node) = owner {
-            PodLocation::There(Box::new(self.remote_pod(address, node)?))
-        } else {
-            PodLocation::Nowhere
-        };
+        let desired = self.desired_route(address);
+        let owner = claimant.or_else(|| desired?.node.clone());
+        let location =
+            if held.is_some() || is_own || (owner.is_some() && owner.as_ref() == self.node) {
+                PodLocation::Local(self.local_pod(address, held.map(|(_, allocation)| allocation))?)
+            } else if let Some(node) = owner {
+                PodLocation::Remote(Box::new(self.remote_pod(address, node)?))
+            } else {
+                PodLocation::Unknown
+            };
         Ok(Endpoint {
             name: name.to_owned(),
             address,
             claim,
-            place,
+            location,
         })
     }
 
-    fn wanted_to(&self, address: IpAddr) -> Option<&RouteRow> {
-        let mut rows = self.wanted?.iter();
+    fn desired_route(&self, address: IpAddr) -> Option<&RouteRow> {
+        let mut rows = self.desired?.iter();
         rows.find(|row| row.subnet.contains(&address))
     }
 
@@ -195,9 +191,9 @@ impl Context<'_> {
                 let interface = host_interface_name(&self.conf.network, &attachment);
                 let link = self.kernel.with(|socket| socket.link_by_name(&interface))?;
                 Some(AddressHolder {
-                    who: ledger::holder(allocation),
+                    name: ledger::holder(allocation),
                     interface,
-                    state: link.map(|link| (link.up, link.running)),
+                    state: link_state(link.as_ref()),
                 })
             }
             None => None,
@@ -217,8 +213,8 @@ impl Context<'_> {
     }
 
     fn remote_pod(&mut self, address: IpAddr, node: NodeName) -> Result<RemotePod, netlink::Error> {
-        let taken = self.kernel.with(|socket| socket.route_to(address));
-        let hop = match &taken {
+        let actual = self.kernel.with(|socket| socket.route_to(address));
+        let next_hop = match &actual {
             Ok(netlink::Route {
                 via: Some(via),
                 dev: Some(dev),
@@ -226,44 +222,41 @@ impl Context<'_> {
             }) => Some(self.next_hop(*via, *dev)?),
             _ => None,
         };
-        let taken = match taken {
+        let actual = match actual {
             Ok(route) => Ok(self.route(&route)?),
-            Err(why) => Err(match why.errno() {
+            Err(error) => Err(match error.errno() {
                 Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => "no route".to_owned(),
-                _ => why.to_string(),
+                _ => error.to_string(),
             }),
         };
-        let known = self.view.as_ref().ok();
-        let known = known.and_then(|view| view.nodes.get(&node).cloned());
+        let known = self.ownership.as_ref().ok();
+        let known = known.and_then(|it| it.nodes.get(&node).cloned());
         let KnownNode { addresses, present } = known.unwrap_or_default();
-        let wanted = self
-            .wanted
-            .is_some()
-            .then(|| match self.wanted_to(address) {
-                Some(row) => (row.desired.clone(), row.why.clone()),
-                None => (None, None),
-            });
+        let desired = self.desired.map(|_| match self.desired_route(address) {
+            Some(row) => DesiredRoute {
+                target: row.desired.clone(),
+                reason: row.why.clone(),
+            },
+            None => DesiredRoute::default(),
+        });
         Ok(RemotePod {
             node,
             addresses,
             present,
-            wanted,
-            taken,
-            hop,
+            desired,
+            actual,
+            next_hop,
         })
     }
 
     fn next_hop(&mut self, address: IpAddr, dev: u32) -> Result<NextHop, netlink::Error> {
         let link = self.kernel.with(|socket| socket.link_by_index(dev))?;
-        let is_up = link.as_ref().is_some_and(|link| link.up && link.running);
+        let link_state = link_state(link.as_ref());
         Ok(NextHop {
             address,
-            link: link.as_ref().map_or_else(
-                || messages::name_of(dev, self.links),
-                |link| link.name.clone(),
-            ),
-            state: link.map(|link| (link.up, link.running)),
-            answer: if is_up {
+            link: link.map_or_else(|| messages::name_of(dev, self.links), |link| link.name),
+            link_state,
+            probe: if link_state == LinkState::Up {
                 probe(self.kernel, address, dev)?
             } else {
                 ProbeResult::Unresolved
@@ -294,5 +287,14 @@ impl Context<'_> {
             dev,
             via: route.via,
         })
+    }
+}
+
+fn link_state(link: Option<&netlink::Link>) -> LinkState {
+    match link {
+        None => LinkState::Missing,
+        Some(link) if !link.up => LinkState::Down,
+        Some(link) if !link.running => LinkState::NoCarrier,
+        Some(_) => LinkState::Up,
     }
 }

@@ -1,17 +1,17 @@
-//! Who owns what, and who is alive.
+//! Reads which node owns which subnet, and which nodes are present.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use registry::{NodeRecord, Registry};
+use registry::{NodeRecord, Registry, Snapshot};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
 use crate::http::client;
 use crate::status::NodeRow;
 
-/// Who owns what, and who is alive.
+/// Which node owns which subnet, and what is known of the nodes.
 pub(super) struct Ownership {
     pub(super) claims: Vec<(IpNet, NodeName)>,
     pub(super) nodes: BTreeMap<NodeName, KnownNode>,
@@ -24,46 +24,51 @@ pub(super) struct KnownNode {
     pub(super) present: Option<bool>,
 }
 
-/// As the registry has it now, or as the daemon last saw it.
+/// From the registry; if it cannot be read, as the daemon of this node last saw it.
 pub(super) async fn read(conf: &IpamConfig) -> Result<Ownership, String> {
-    let why = match Registry::open(conf) {
-        Ok(registry) => match registry.snapshot().await {
-            Ok(snapshot) => {
-                let known = |(node, record): (NodeName, NodeRecord)| {
-                    let known = KnownNode {
-                        addresses: record.addresses,
-                        present: Some(snapshot.presence.contains_key(&node)),
-                    };
-                    (node, known)
-                };
-                return Ok(Ownership {
-                    nodes: snapshot.nodes.into_iter().map(known).collect(),
-                    claims: snapshot
-                        .subnets
-                        .into_iter()
-                        .map(|(subnet, claim)| (subnet, claim.node))
-                        .collect(),
-                });
-            }
-            Err(why) => why.to_string(),
+    match snapshot(conf).await {
+        Ok(snapshot) => Ok(from_registry(snapshot)),
+        Err(error) => match client::get::<Vec<NodeRow>>("/nodes").await {
+            Ok(nodes) => Ok(from_daemon(nodes)),
+            Err(_) => Err(error.to_string()),
         },
-        Err(why) => why.to_string(),
+    }
+}
+
+async fn snapshot(conf: &IpamConfig) -> Result<Snapshot, registry::Error> {
+    Registry::open(conf)?.snapshot().await
+}
+
+fn from_registry(snapshot: Snapshot) -> Ownership {
+    let known = |(node, record): (NodeName, NodeRecord)| {
+        let known = KnownNode {
+            addresses: record.addresses,
+            present: Some(snapshot.presence.contains_key(&node)),
+        };
+        (node, known)
     };
-    let nodes: Vec<NodeRow> = client::get("/nodes").await.map_err(|_| why)?;
-    let mut view = Ownership {
+    let claims = snapshot.subnets.into_iter();
+    Ownership {
+        nodes: snapshot.nodes.into_iter().map(known).collect(),
+        claims: claims.map(|(subnet, claim)| (subnet, claim.node)).collect(),
+    }
+}
+
+fn from_daemon(nodes: Vec<NodeRow>) -> Ownership {
+    let mut ownership = Ownership {
         claims: Vec::new(),
         nodes: BTreeMap::new(),
     };
     for node in nodes {
         let known = KnownNode {
             addresses: node.addresses,
-            // Whether it is alive now the registry alone could say.
+            // Only the registry knows whether the node is present now.
             present: None,
         };
-        view.nodes.insert(node.node.clone(), known);
         let claims = node.subnets.into_iter();
-        view.claims
-            .extend(claims.map(|subnet| (subnet, node.node.clone())));
+        let claims = claims.map(|subnet| (subnet, node.node.clone()));
+        ownership.claims.extend(claims);
+        ownership.nodes.insert(node.node, known);
     }
-    Ok(view)
+    ownership
 }

@@ -1,4 +1,4 @@
-//! Whether the next hop answers.
+//! Probes a next hop: does it answer ARP or neighbour discovery, and a packet?
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -7,34 +7,34 @@ use std::time::{Duration, Instant};
 
 use wire::netlink::Error;
 
-use crate::explain::ProbeResult;
+use super::facts::ProbeResult;
 use crate::kernel::Netlink;
 
-/// How long the next hop has to answer. The kernel asks for a hardware address three times, a
+/// How long the next hop has to answer. The kernel sends three requests for a hardware address, a
 /// second apart.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Between looks at what became of that.
-const PACE: Duration = Duration::from_millis(50);
+/// The interval between reads of the neighbour table.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The discard service (RFC 863): who has none of it answers with an ICMP error, which is an
-/// answer as well.
-const DISCARD: u16 = 9;
+/// The discard service (RFC 863). A host without it answers with an ICMP error, which is an answer
+/// as well.
+const DISCARD_PORT: u16 = 9;
 
-/// Sends something and sees whether it is answered.
+/// Sends packets over the link `dev` until an answer arrives or the time is up.
 pub(super) fn probe(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<ProbeResult, Error> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PROBE_TIMEOUT;
     let socket = probe_socket(address);
     loop {
         if let Ok(socket) = &socket {
             let sent = socket.send(b"\0").map(drop);
-            let heard = sent.and_then(|()| socket.recv(&mut [0; 64]).map(drop));
-            let answered = heard.map_or_else(
+            let received = sent.and_then(|()| socket.recv(&mut [0; 64]).map(drop));
+            let answered = received.map_or_else(
                 |error| error.kind() == io::ErrorKind::ConnectionRefused,
                 |()| true,
             );
             if answered {
-                return Ok(ProbeResult::Alive);
+                return Ok(ProbeResult::Answered);
             }
         }
         let neighbours = kernel.with(|socket| socket.neighbours(dev))?;
@@ -46,7 +46,7 @@ pub(super) fn probe(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<P
                 ProbeResult::Unresolved
             });
         }
-        thread::sleep(PACE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -57,7 +57,7 @@ fn probe_socket(address: IpAddr) -> io::Result<UdpSocket> {
         ([0u16; 8], 0).into()
     };
     let socket = UdpSocket::bind(any)?;
-    socket.connect((address, DISCARD))?;
-    socket.set_read_timeout(Some(PACE))?;
+    socket.connect((address, DISCARD_PORT))?;
+    socket.set_read_timeout(Some(POLL_INTERVAL))?;
     Ok(socket)
 }

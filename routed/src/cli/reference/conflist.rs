@@ -36,7 +36,7 @@ impl Key {
 
 /// All sections, from the outermost to the innermost.
 pub(super) fn sections() -> Vec<Section> {
-    let (plugin, ipam) = parse(&least()).unwrap();
+    let (plugin, ipam) = parse(&smallest_config()).unwrap();
     let etcd = ipam.etcd.clone().unwrap();
     let section = |name, path, keys: &[&'static str], source, defaults: Defaults| Section {
         name,
@@ -71,7 +71,7 @@ pub(super) fn sections() -> Vec<Section> {
 }
 
 /// The smallest valid configuration that has every section.
-fn least() -> Value {
+fn smallest_config() -> Value {
     json!({
         "cniVersion": "1.1.0", "name": "flatland", "type": PLUGIN_TYPE,
         "ipam": {
@@ -164,8 +164,8 @@ fn explained(
     defaults: &Defaults,
 ) -> Key {
     let field = if key == "ipam" { "ipamtype" } else { key };
-    let is_it = |(name, _): &&(String, _)| name.eq_ignore_ascii_case(field);
-    let meaning = meanings.iter().find(is_it).map(|(_, text)| text.clone());
+    let is_match = |(name, _): &&(String, _)| name.eq_ignore_ascii_case(field);
+    let meaning = meanings.iter().find(is_match).map(|(_, text)| text.clone());
     let meaning = match (key, path) {
         ("type", "") => vec![format!("This plugin: `{PLUGIN_TYPE}`.")],
         ("type", _) => vec![format!("This plugin: `{IPAM_TYPE}`.")],
@@ -180,7 +180,7 @@ fn explained(
 }
 
 fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
-    let mut without = least();
+    let mut without = smallest_config();
     let section = without.pointer_mut(path).unwrap().as_object_mut().unwrap();
     section.remove(key);
     // The interface plugin does not read its own name, but no runtime calls it without one.
@@ -192,11 +192,15 @@ fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
         Value::Null => "none".to_owned(),
         Value::Array(list) if list.is_empty() => "none".to_owned(),
         Value::Object(fields) if fields.is_empty() => "none".to_owned(),
-        // Writing the default down must not change what the parser returns.
+        // Writing the default explicitly must not change what the parser returns.
         value => {
-            let mut said = least();
-            said.pointer_mut(path).unwrap()[key] = value.clone();
-            assert_eq!(parse(&said).unwrap(), parse(&least()).unwrap(), "{key}");
+            let mut explicit = smallest_config();
+            explicit.pointer_mut(path).unwrap()[key] = value.clone();
+            assert_eq!(
+                parse(&explicit).unwrap(),
+                parse(&smallest_config()).unwrap(),
+                "{key}"
+            );
             format!("`{value}`")
         }
     }
@@ -208,9 +212,9 @@ fn values_of(path: &str, key: &str) -> String {
     if let Some((_, name)) = ours.iter().find(|(at, _)| key == "type" && *at == path) {
         return format!("`\"{name}\"`");
     }
-    let mut wrong = least();
-    wrong.pointer_mut(path).unwrap()[key] = json!([{}]);
-    let error = parse(&wrong).unwrap_err().msg;
+    let mut invalid = smallest_config();
+    invalid.pointer_mut(path).unwrap()[key] = json!([{}]);
+    let error = parse(&invalid).unwrap_err().msg;
     let (found, expected) = error
         .split_once(" is not ")
         .unwrap_or_else(|| panic!("{error}"));
@@ -246,7 +250,7 @@ fn paragraphs(attributes: &[Attribute]) -> Vec<String> {
     let lines = attributes
         .iter()
         .filter_map(|attribute| match &attribute.meta {
-            Meta::NameValue(said) if said.path.is_ident("doc") => match &said.value {
+            Meta::NameValue(doc) if doc.path.is_ident("doc") => match &doc.value {
                 Expr::Lit(literal) => match &literal.lit {
                     Lit::Str(text) => Some(text.value().trim().to_owned()),
                     _ => None,

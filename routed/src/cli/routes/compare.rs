@@ -1,4 +1,4 @@
-//! Routes as they should be against routes as they are.
+//! Compares the desired routes with those in the kernel.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,44 +13,44 @@ use crate::kernel::Link;
 use crate::reconcile::messages;
 use crate::status::{RouteObstacle, RouteRow, RouteTarget};
 
-/// A route as it should be and as it is.
+/// A destination, with its desired route and its routes in the kernel.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ComparedRoute {
     pub(super) subnet: IpNet,
     pub(super) node: Option<NodeName>,
     pub(super) desired: Option<String>,
     pub(super) actual: Vec<String>,
-    pub(super) state: State,
+    pub(super) state: RouteState,
     pub(super) why: Option<String>,
 }
 
-/// How they compare.
+/// How the desired route and the kernel's compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    /// They are the same.
+pub(super) enum RouteState {
+    /// The kernel has the desired route.
     Ok,
-    /// They are the same, although the registry does not show the claim.
+    /// The kernel has the desired route, although the registry does not show its claim.
     Held,
-    /// There is none.
+    /// The kernel has none.
     Missing,
-    /// There is another one of ours.
+    /// The kernel has another one of ours.
     Wrong,
-    /// Somebody else's has the place.
+    /// A route of another program is in its place.
     Conflict,
     /// The kernel refuses it.
     Refused,
-    /// There should be none, and there is one.
+    /// No route is desired, and the kernel has one.
     Stale,
-    /// There is a claim, there should be no route, and there is none.
+    /// The claim gets no route, and the kernel has none.
     None,
-    /// Nobody says what should be.
+    /// The daemon does not run: the desired route is not known.
     Unknown,
 }
 
-impl State {
-    /// It in a word, and how good it is.
-    pub(super) fn words(self) -> (&'static str, Tone) {
+impl RouteState {
+    /// The word for it, and its tone.
+    pub(super) fn word(self) -> (&'static str, Tone) {
         match self {
             Self::Ok => ("ok", Tone::Good),
             Self::Held => ("held", Tone::Doubtful),
@@ -64,30 +64,30 @@ impl State {
         }
     }
 
-    /// Whether nobody has to do anything.
+    /// Whether all is well.
     pub(super) fn is_well(self) -> bool {
         matches!(self, Self::Ok | Self::Held)
     }
 }
 
-/// Compares what the daemon says should be with what the kernel has; unless it is `known`, nobody says
-/// what should be.
+/// A row for each subnet that has a desired or an actual route. `is_running`: whether the daemon
+/// runs, so that the desired routes are known.
 pub(super) fn compare(
     desired: Vec<RouteRow>,
     actual: &Actual,
     links: &[Link],
-    known: bool,
+    is_running: bool,
 ) -> Vec<ComparedRoute> {
-    let mut wanted: BTreeMap<IpNet, RouteRow> =
+    let mut desired: BTreeMap<IpNet, RouteRow> =
         desired.into_iter().map(|row| (row.subnet, row)).collect();
-    let subnets: BTreeSet<IpNet> = wanted.keys().chain(actual.keys()).copied().collect();
-    let compared = |subnet: IpNet| {
-        let there = actual.get(&subnet).map_or(&[][..], Vec::as_slice);
-        let row = wanted.remove(&subnet);
+    let subnets: BTreeSet<IpNet> = desired.keys().chain(actual.keys()).copied().collect();
+    let compare_one = |subnet: IpNet| {
+        let actual = actual.get(&subnet).map_or(&[][..], Vec::as_slice);
+        let row = desired.remove(&subnet);
         let state = match &row {
-            Some(row) => state(row, there, links),
-            None if known => State::Stale,
-            None => State::Unknown,
+            Some(row) => state(row, actual, links),
+            None if is_running => RouteState::Stale,
+            None => RouteState::Unknown,
         };
         let (node, desired, why) = match row {
             Some(row) => (row.node, row.desired, row.why),
@@ -96,42 +96,42 @@ pub(super) fn compare(
         ComparedRoute {
             subnet,
             node,
-            desired: desired.map(|way| way.to_string()),
-            actual: there.iter().map(|route| shown(route, links)).collect(),
+            desired: desired.map(|target| target.to_string()),
+            actual: actual.iter().map(|route| render(route, links)).collect(),
             state,
             why,
         }
     };
-    subnets.into_iter().map(compared).collect()
+    subnets.into_iter().map(compare_one).collect()
 }
 
-fn state(row: &RouteRow, there: &[Route], links: &[Link]) -> State {
-    let is_there = |way: &RouteTarget| {
-        let mut ways = there.iter().filter_map(|route| self::way(route, links));
-        ways.any(|found| found == *way)
+fn state(row: &RouteRow, actual: &[Route], links: &[Link]) -> RouteState {
+    let is_in_kernel = |desired: &RouteTarget| {
+        let mut targets = actual.iter().filter_map(|route| target(route, links));
+        targets.any(|actual| actual == *desired)
     };
     match (&row.desired, row.obstacle) {
-        (None, _) if there.is_empty() => State::None,
-        (None, _) => State::Stale,
-        (Some(way), _) if is_there(way) => {
+        (None, _) if actual.is_empty() => RouteState::None,
+        (None, _) => RouteState::Stale,
+        (Some(desired), _) if is_in_kernel(desired) => {
             if row.held {
-                State::Held
+                RouteState::Held
             } else {
-                State::Ok
+                RouteState::Ok
             }
         }
-        (Some(_), Some(RouteObstacle::Conflict)) => State::Conflict,
-        (Some(_), Some(RouteObstacle::Refused)) => State::Refused,
-        (Some(_), None) if there.is_empty() => State::Missing,
-        (Some(_), None) => State::Wrong,
+        (Some(_), Some(RouteObstacle::Conflict)) => RouteState::Conflict,
+        (Some(_), Some(RouteObstacle::Refused)) => RouteState::Refused,
+        (Some(_), None) if actual.is_empty() => RouteState::Missing,
+        (Some(_), None) => RouteState::Wrong,
     }
 }
 
-fn way(route: &Route, links: &[Link]) -> Option<RouteTarget> {
+fn target(route: &Route, links: &[Link]) -> Option<RouteTarget> {
     plan::path(route).map(|path| RouteTarget::of(path, links))
 }
 
-fn shown(route: &Route, links: &[Link]) -> String {
-    let text = way(route, links).map(|way| way.to_string());
+fn render(route: &Route, links: &[Link]) -> String {
+    let text = target(route, links).map(|target| target.to_string());
     text.unwrap_or_else(|| messages::way(route, links).trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! `routed routes`: what the kernel should hold against what it holds.
+//! `routed routes`: the desired routes compared with those in the kernel.
 
 mod compare;
 
@@ -8,11 +8,10 @@ use clap::Args;
 use serde::Serialize;
 use wire::node::NodeName;
 
-use self::compare::{ComparedRoute, State, compare};
-use crate::cli::status::NOT_RUNNING;
+use self::compare::{ComparedRoute, RouteState, compare};
 use crate::cli::table::{Align, Cell, render, with_reasons};
 use crate::cli::terminal::Terminal;
-use crate::cli::{CommandError, Format, Report, daemon, json};
+use crate::cli::{CommandError, Format, NOT_RUNNING, Report, json, query_daemon};
 use crate::fib;
 use crate::http::client;
 use crate::kernel::{Kernel, Netlink};
@@ -25,32 +24,31 @@ pub(crate) struct RoutesArgs {
     output: Format,
 }
 
-/// What is printed.
+/// What is printed as JSON.
 #[derive(Debug, Serialize)]
 struct RoutesOutput {
-    /// Whether the daemon was there to say what should be.
+    /// Whether the daemon runs; otherwise the desired routes are not known.
     running: bool,
     routes: Vec<ComparedRoute>,
 }
 
-/// Asks the daemon what should be and the kernel what is.
+/// Compares the desired routes of the daemon with the routes of the kernel.
 pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     let mut kernel = Netlink::default();
-    let look = |kernel: &mut Netlink| {
-        Ok::<_, wire::netlink::Error>((fib::list_own(kernel)?.ours, kernel.links()?))
-    };
-    let (actual, links) = look(&mut kernel).map_err(|why| CommandError::new(1, why.to_string()))?;
-    let (running, desired) = match daemon("/routes") {
+    let failed = |error: wire::netlink::Error| CommandError::new(1, error.to_string());
+    let actual = fib::list_own(&mut kernel).map_err(failed)?.ours;
+    let links = kernel.links().map_err(failed)?;
+    let (running, desired) = match query_daemon("/routes") {
         Ok(desired) => (true, desired),
-        Err(why @ client::Error::NotRunning) => {
-            // Who does not read it sees states that are open.
+        Err(error @ client::Error::NotRunning) => {
+            // An error of the write does no harm: the output shows unknown states as "?".
             drop(writeln!(
                 io::stderr(),
-                "routed: {why}; as the kernel has it:"
+                "routed: {error}; as the kernel has it:"
             ));
             (false, Vec::new())
         }
-        Err(why) => return Err(why.into()),
+        Err(error) => return Err(error.into()),
     };
     let routes = compare(desired, &actual, &links, running);
     let is_well = routes.iter().all(|route| route.state.is_well());
@@ -74,21 +72,21 @@ const COLUMNS: [(&str, Align); 5] = [
     ("STATE", Align::Left),
 ];
 
-fn table(routes: &[ComparedRoute], screen: Terminal) -> String {
+fn table(routes: &[ComparedRoute], terminal: Terminal) -> String {
     let rows: Vec<_> = routes.iter().map(row).collect();
-    let whys = routes.iter().filter_map(|route| route.why.as_deref());
-    with_reasons(render(&COLUMNS, &rows, screen), whys)
+    let reasons = routes.iter().filter_map(|route| route.why.as_deref());
+    with_reasons(render(&COLUMNS, &rows, terminal), reasons)
 }
 
 fn row(route: &ComparedRoute) -> Vec<Cell> {
-    let (state, tone) = route.state.words();
+    let (state, tone) = route.state.word();
     let actual = match (&route.desired, route.actual.as_slice()) {
         (_, []) => "none".to_owned(),
         (Some(desired), [actual]) if desired == actual => "same".to_owned(),
         (_, actual) => actual.join(", "),
     };
     let node = route.node.as_ref().map_or("?", NodeName::as_str);
-    let undesired = if route.state == State::Unknown {
+    let undesired = if route.state == RouteState::Unknown {
         "?"
     } else {
         "none"

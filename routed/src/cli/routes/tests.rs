@@ -45,7 +45,7 @@ fn row(number: u8, desired: Option<u8>) -> RouteRow {
 }
 
 #[test]
-fn every_way_to_differ_has_a_name() {
+fn each_difference_has_its_state() {
     let held = RouteRow {
         held: true,
         ..row(2, Some(2))
@@ -77,23 +77,27 @@ fn every_way_to_differ_has_a_name() {
     assert_eq!(
         states,
         [
-            State::Ok,
-            State::Held,
-            State::Missing,
-            State::Wrong,
-            State::Conflict,
-            State::Refused,
-            State::None,
-            State::Stale,
-            State::Stale,
+            RouteState::Ok,
+            RouteState::Held,
+            RouteState::Missing,
+            RouteState::Wrong,
+            RouteState::Conflict,
+            RouteState::Refused,
+            RouteState::None,
+            RouteState::Stale,
+            RouteState::Stale,
         ]
     );
-    let alone = compare(Vec::new(), &actual, &links(), false);
-    assert!(alone.iter().all(|route| route.state == State::Unknown));
+    let offline = compare(Vec::new(), &actual, &links(), false);
+    assert!(
+        offline
+            .iter()
+            .all(|route| route.state == RouteState::Unknown)
+    );
 }
 
 #[test]
-fn the_table_shows_what_is_the_same_once() {
+fn table_shows_an_equal_route_once() {
     let desired = vec![row(1, Some(1)), row(4, Some(4))];
     let actual = [(subnet(1), vec![via(1, 1)])].into();
     let text = table(&compare(desired, &actual, &links(), true), Terminal::PIPE);

@@ -1,4 +1,4 @@
-//! `routed status`: is it well, and if not why.
+//! `routed status`: does this node work, and if not, why?
 
 mod offline;
 
@@ -9,28 +9,25 @@ use serde::Serialize;
 
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{CommandError, Format, Network, Report, daemon, json};
+use crate::cli::{CommandError, Format, NOT_RUNNING, NetworkArgs, Report, json, query_daemon};
 use crate::http::client;
 use crate::status::{AddressUsage, Status};
 use crate::text::list;
 use crate::time;
 use wire::clock::unix_seconds;
 
-/// `EX_UNAVAILABLE` (sysexits.h): there is no daemon to ask.
-pub(super) const NOT_RUNNING: u8 = 69;
-
 /// The flags of `routed status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
-    network: Network,
+    network: NetworkArgs,
 
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
 
-/// What is printed as JSON where the daemon answers.
+/// What is printed as JSON if the daemon answers; otherwise it is [`Offline`].
 #[derive(Debug, Serialize)]
 struct StatusOutput<'a> {
     running: bool,
@@ -40,12 +37,12 @@ struct StatusOutput<'a> {
     status: &'a Status,
 }
 
-/// Asks the daemon; without it, looks for itself.
+/// Shows what the daemon answers. If it does not run, reads this node's files and the kernel.
 pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
-    let status: Status = match daemon("/status") {
+    let status: Status = match query_daemon("/status") {
         Ok(status) => status,
-        Err(client::Error::NotRunning) => return without(args),
-        Err(why) => return Err(why.into()),
+        Err(client::Error::NotRunning) => return without_daemon(args),
+        Err(error) => return Err(error.into()),
     };
     let well = status.troubles.is_empty();
     let text = match args.output {
@@ -61,28 +58,28 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
-fn without(args: &StatusArgs) -> Result<Report, CommandError> {
-    let alone = Offline::collect(&args.network);
+fn without_daemon(args: &StatusArgs) -> Result<Report, CommandError> {
+    let offline = Offline::collect(&args.network);
     let text = match args.output {
-        Format::Table => alone.render(Terminal::of_stdout()),
-        Format::Json => json(&alone)?,
+        Format::Table => offline.render(Terminal::of_stdout()),
+        Format::Json => json(&offline)?,
     };
     let status = NOT_RUNNING;
     Ok(Report { text, status })
 }
 
-fn render(status: &Status, now: u64, screen: Terminal) -> String {
+fn render(status: &Status, now: u64, terminal: Terminal) -> String {
     let verdict = match (status.troubles.is_empty(), status.remarks.is_empty()) {
-        (true, true) => screen.paint("well", Tone::Good),
-        (true, false) => screen.paint("well", Tone::Good) + ", see the remarks",
-        (false, _) => screen.paint("not well", Tone::Bad),
+        (true, true) => terminal.paint("well", Tone::Good),
+        (true, false) => terminal.paint("well", Tone::Good) + ", see the remarks",
+        (false, _) => terminal.paint("not well", Tone::Bad),
     };
     let Status { node, network, .. } = status;
     let mut text = format!("node {node} of network {network}: {verdict}");
     for (name, value) in facts(status, now) {
         append(&mut text, name, &value);
     }
-    let tone = |tone| move |text: &str| screen.paint(text, tone);
+    let tone = |tone| move |text: &str| terminal.paint(text, tone);
     section(&mut text, "troubles", &status.troubles, tone(Tone::Bad));
     section(&mut text, "remarks", &status.remarks, tone(Tone::Doubtful));
     text
@@ -119,7 +116,7 @@ fn facts(status: &Status, now: u64) -> Vec<(&'static str, String)> {
         (
             "routes",
             format!(
-                "{} wanted, {} in the kernel, {} missing; repaired {repaired} times",
+                "{} desired, {} in the kernel, {} missing; repaired {repaired} times",
                 routes.desired, routes.actual, routes.missing
             ),
         ),
@@ -147,19 +144,19 @@ fn registry(status: &Status) -> String {
     if registry.local {
         return "a file of this node: there is no etcd section".to_owned();
     }
-    let mut words = vec![if registry.connected {
+    let mut parts = vec![if registry.connected {
         "connected".to_owned()
     } else {
         "not connected".to_owned()
     }];
-    words.push(format!("revision {}", registry.revision));
+    parts.push(format!("revision {}", registry.revision));
     if registry.distrust.is_some() {
-        words.push("not believed".to_owned());
+        parts.push("not believed".to_owned());
     }
     if registry.ignored > 0 {
-        words.push(format!("{} records ignored", registry.ignored));
+        parts.push(format!("{} records ignored", registry.ignored));
     }
-    words.join(", ")
+    parts.join(", ")
 }
 
 fn nodes(status: &Status) -> String {
@@ -170,7 +167,7 @@ fn nodes(status: &Status) -> String {
     format!("{} present, {} absent", nodes.present, nodes.absent)
 }
 
-/// `IPv4: 3 used, 0 cooling, 250 free; IPv6: ...`
+/// `IPv4 3 used, 0 cooling, 250 free; IPv6 ...`
 fn pods(usage: &std::collections::BTreeMap<String, AddressUsage>) -> String {
     let each: Vec<_> = usage
         .iter()

@@ -1,4 +1,4 @@
-//! What can be seen of a node whose `routed` does not run.
+//! `routed status` while `routed` does not run: what this node's files and the kernel show.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use wire::paths::state_dir;
 
 use crate::cli::status::{append, or_none, pods};
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{INSTALLED, Network};
+use crate::cli::{CONFLIST_FOLDER, NetworkArgs};
 use crate::fib;
 use crate::http::usage;
 use crate::kernel::Netlink;
 use crate::status::AddressUsage;
 use crate::text::list;
 
-/// What the kernel and the files say.
+/// What is printed.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Offline {
@@ -26,34 +26,34 @@ pub(super) struct Offline {
     well: bool,
     network: Option<String>,
     node: Option<NodeName>,
-    /// Where the container runtime finds a conflist of ours, if it does.
+    /// The installed conflist, if there is one.
     conflist: Option<PathBuf>,
     subnets: Vec<IpNet>,
-    /// How many routes of ours are in the kernel, where it can be asked.
+    /// How many of our routes are in the kernel; `None` if it cannot be read.
     routes: Option<usize>,
     pods: BTreeMap<String, AddressUsage>,
-    /// What could not be looked at, and why.
+    /// What could not be read, and why.
     unknown: Vec<String>,
 }
 
 impl Offline {
-    /// Looks. What cannot be seen is left open.
-    pub(super) fn collect(network: &Network) -> Self {
-        let mut alone = Self {
-            conflist: crate::cli::find(Path::new(INSTALLED))
+    /// Reads files and kernel. What cannot be read is added to `unknown`.
+    pub(super) fn collect(network: &NetworkArgs) -> Self {
+        let mut offline = Self {
+            conflist: crate::cli::find_conflist(Path::new(CONFLIST_FOLDER))
                 .ok()
                 .map(|(path, _)| path),
             ..Self::default()
         };
         match fib::list_own(&mut Netlink::default()) {
-            Ok(routes) => alone.routes = Some(routes.ours.len()),
-            Err(why) => alone.unknown.push(why.to_string()),
+            Ok(routes) => offline.routes = Some(routes.ours.len()),
+            Err(error) => offline.unknown.push(error.to_string()),
         }
         match network.read() {
-            Ok(conflist) => alone.read_files(conflist.ipam()),
-            Err(failure) => alone.unknown.push(failure.text),
+            Ok(conflist) => offline.read_files(conflist.ipam()),
+            Err(error) => offline.unknown.push(error.text),
         }
-        alone
+        offline
     }
 
     fn read_files(&mut self, conf: &wire::conf::IpamConfig) {
@@ -61,17 +61,17 @@ impl Offline {
         match Owned::load(&state_dir(&conf.network)) {
             Ok(Some(owned)) => (self.node, self.subnets) = (Some(owned.node), owned.subnets),
             Ok(None) => {}
-            Err(why) => self.unknown.push(why.to_string()),
+            Err(error) => self.unknown.push(error.to_string()),
         }
         match usage(conf, &self.subnets) {
             Ok(pods) => self.pods = pods,
-            Err(why) => self.unknown.push(why.to_string()),
+            Err(error) => self.unknown.push(error.to_string()),
         }
     }
 
-    /// For people.
-    pub(super) fn render(&self, screen: Terminal) -> String {
-        let verdict = screen.paint("routed does not run on this node", Tone::Bad);
+    /// The lines for a terminal.
+    pub(super) fn render(&self, terminal: Terminal) -> String {
+        let verdict = terminal.paint("routed does not run on this node", Tone::Bad);
         let mut text = match (&self.node, &self.network) {
             (Some(node), Some(network)) => format!("node {node} of network {network}: {verdict}"),
             (None, Some(network)) => format!("network {network}: {verdict}"),
@@ -79,21 +79,21 @@ impl Offline {
         };
         let conflist = self.conflist.as_ref().map(|path| path.display());
         let conflist = conflist.map_or_else(
-            || format!("none in {INSTALLED}: the runtime adds no pods"),
-            |path| format!("{path}: the runtime goes on adding pods"),
+            || format!("none in {CONFLIST_FOLDER}: the runtime adds no pods"),
+            |path| format!("{path}: the runtime still adds pods"),
         );
         let routes = self.routes.map_or_else(
             || "unknown".to_owned(),
-            |routes| format!("{routes} in the kernel; nobody adds, repairs or withdraws any"),
+            |routes| format!("{routes} in the kernel; none is added, repaired or withdrawn"),
         );
         append(&mut text, "conflist", &conflist);
         append(&mut text, "subnets", &or_none(&list(&self.subnets)));
         append(&mut text, "routes", &routes);
         append(&mut text, "pods", &pods(&self.pods));
-        for why in &self.unknown {
-            append(&mut text, "unknown", why);
+        for reason in &self.unknown {
+            append(&mut text, "unknown", reason);
         }
-        text + "\nwhat keeps it from running is in its log: journalctl -u routed, or kubectl logs"
+        text + "\nits log says why it does not run: journalctl -u routed, or kubectl logs"
     }
 }
 
@@ -102,13 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_shown_and_what_is_not_is_left_open() {
-        let alone = Offline {
+    fn offline_status_shows_what_could_be_read() {
+        let offline = Offline {
             network: Some("flatland".into()),
             routes: Some(3),
             ..Offline::default()
         };
-        let text = alone.render(Terminal::PIPE);
+        let text = offline.render(Terminal::PIPE);
         assert!(
             text.starts_with("network flatland: routed does not run"),
             "{text}"

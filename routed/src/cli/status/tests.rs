@@ -59,7 +59,7 @@ fn status() -> Status {
 }
 
 #[test]
-fn one_screen_says_that_all_is_well() {
+fn healthy_node_is_shown_as_well() {
     let expected = "\
 node n1 of network flatland: well
   routed     0.1.0, pid 12, running for 3h12m
@@ -68,14 +68,14 @@ node n1 of network flatland: well
   subnets    10.244.7.0/24
   registry   connected, revision 42
   nodes      3 present, 0 absent
-  routes     3 wanted, 3 in the kernel, 0 missing; repaired 2 times
+  routes     3 desired, 3 in the kernel, 0 missing; repaired 2 times
   pods       IPv4 3 used, 1 cooling, 249 free
   http       127.0.0.1:9470";
     assert_eq!(render(&status(), 12_520, Terminal::PIPE), expected);
 }
 
 #[test]
-fn or_what_is_wrong_and_what_is_good_to_know() {
+fn troubles_and_remarks_are_listed_below() {
     let mut status = status();
     status.remarks.push("node n2 has been absent".into());
     let text = render(&status, 1_000, Terminal::PIPE);
@@ -99,13 +99,13 @@ fn or_what_is_wrong_and_what_is_good_to_know() {
 }
 
 #[test]
-fn what_the_daemon_says_survives_the_way_through_the_socket() {
+fn status_survives_the_round_trip_as_json() {
     let mut status = status();
-    let most = AddressUsage {
+    let max = AddressUsage {
         free: u128::MAX,
         ..AddressUsage::default()
     };
-    status.pods.insert("ipv6".into(), most);
+    status.pods.insert("ipv6".into(), max);
     let text = serde_json::to_vec(&status).unwrap();
     assert_eq!(serde_json::from_slice::<Status>(&text).unwrap(), status);
 }

@@ -1,4 +1,4 @@
-//! What there may be of Flatland on a node, where it is found, and how it goes.
+//! What Flatland leaves on a node: how `routed uninstall` finds and removes it.
 
 use std::fmt;
 use std::fs;
@@ -13,10 +13,10 @@ use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 use crate::fib::plan;
 use crate::firewall;
 
-/// The folders of all networks: what dies with a reboot, and what does not.
+/// The folders of all networks, on tmpfs and on disk.
 const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];
 
-/// Where things are that others chose a place for.
+/// The folders of the container runtime.
 #[derive(Debug)]
 pub(super) struct SearchPaths<'a> {
     pub(super) cni_dir: &'a Path,
@@ -28,15 +28,15 @@ pub(super) struct SearchPaths<'a> {
 pub(super) enum Leftover {
     /// A conflist that a container runtime reads.
     Conflist(PathBuf),
-    /// The host end of a pod's interface, or one out of use.
+    /// The host end of a pod's veth pair, also one that waits for its deletion.
     Interface(Link),
     /// A route of ours, in the main table.
     Route(Route),
-    /// In the packet filter.
+    /// A table, chain or rule of the packet filter.
     Filter(firewall::FirewallLeftover),
-    /// State.
+    /// A folder with state.
     Folder(PathBuf),
-    /// A plugin, or what belongs to one.
+    /// A plugin or `flatland-claim`.
     Program(PathBuf),
 }
 
@@ -45,23 +45,23 @@ impl fmt::Display for Leftover {
         match self {
             Self::Conflist(path) => write!(f, "conflist {}", path.display()),
             Self::Interface(link) => {
-                let holder = link.alias.as_deref().unwrap_or("nobody's");
+                let holder = link.alias.as_deref().unwrap_or("no alias");
                 write!(f, "interface {} ({holder})", link.name)
             }
             Self::Route(route) => write!(f, "route to {}", route.dst),
-            Self::Filter(trace) => trace.fmt(f),
+            Self::Filter(leftover) => leftover.fmt(f),
             Self::Folder(path) => write!(f, "folder {}", path.display()),
             Self::Program(path) => write!(f, "program {}", path.display()),
         }
     }
 }
 
-/// All there is, in the order in which it should go; and what cannot be looked at, with the reason.
-/// First the conflist, so that no pod comes meanwhile, and the plugins last: a DEL still works.
+/// Everything that is left, in the order of removal; and what could not be read, with the reason.
+/// The conflist is first, so that no pod is added meanwhile, and the plugins last, so that DEL works.
 pub(super) fn find_leftovers(
-    place: &SearchPaths<'_>,
+    paths: &SearchPaths<'_>,
 ) -> Result<(Vec<Leftover>, Vec<String>), String> {
-    let mut found: Vec<Leftover> = conflists(place.cni_dir)?;
+    let mut found: Vec<Leftover> = conflists(paths.cni_dir)?;
     let mut socket = Socket::open().map_err(|error| error.to_string())?;
     let links = socket.links().map_err(|error| error.to_string())?;
     found.extend(links.into_iter().filter(is_ours).map(Leftover::Interface));
@@ -71,8 +71,8 @@ pub(super) fn find_leftovers(
     let routes = socket.routes(filter).map_err(|error| error.to_string())?;
     let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
     found.extend(routes.map(Leftover::Route));
-    let (traces, hidden) = firewall::leftovers().map_err(|error| error.to_string())?;
-    found.extend(traces.into_iter().map(Leftover::Filter));
+    let (leftovers, hidden) = firewall::leftovers().map_err(|error| error.to_string())?;
+    found.extend(leftovers.into_iter().map(Leftover::Filter));
     let folders = FOLDERS.map(PathBuf::from);
     found.extend(
         folders
@@ -80,7 +80,7 @@ pub(super) fn find_leftovers(
             .filter(|path| has_content(path))
             .map(Leftover::Folder),
     );
-    let programs = PROGRAMS.map(|name| place.cni_bin.join(name));
+    let programs = PROGRAMS.map(|name| paths.cni_bin.join(name));
     found.extend(
         programs
             .into_iter()
@@ -91,7 +91,7 @@ pub(super) fn find_leftovers(
     Ok((found, hidden))
 }
 
-/// Whether there is more than the lock of the daemon, which whoever looks may hold himself.
+/// Whether it holds more than the daemon's lock, which `routed uninstall` itself may hold.
 fn has_content(folder: &Path) -> bool {
     let entries = fs::read_dir(folder);
     entries.is_ok_and(|mut entries| {
@@ -110,21 +110,21 @@ fn conflists(folder: &Path) -> Result<Vec<Leftover>, String> {
     Ok(ours.map(Leftover::Conflist).collect())
 }
 
-/// A host end says whose it is, and its name follows from that; one that does not say so yet has a
-/// name that nobody else would give to a veth.
+/// Whether it is a host end. Its alias names the attachment, from which its name follows; one that
+/// has no alias yet is recognised by its name, which no other program would give to a veth.
 fn is_ours(link: &Link) -> bool {
     if link.kind.as_deref() != Some("veth") {
         return false;
     }
     let is_named = link.alias.as_deref().map_or_else(
-        || is_host_end(&link.name),
-        |alias| named_by(alias).as_deref() == Some(&link.name),
+        || has_host_end_name(&link.name),
+        |alias| name_from_alias(alias).as_deref() == Some(&link.name),
     );
     link.group == REMOVED_GROUP || is_named
 }
 
 /// `flat` and 11 hexadecimal digits.
-fn is_host_end(name: &str) -> bool {
+fn has_host_end_name(name: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let digits = name
         .strip_prefix("flat")
@@ -133,7 +133,7 @@ fn is_host_end(name: &str) -> bool {
 }
 
 /// The name of the host end whose alias this is: `NETWORK CONTAINER/INTERFACE`.
-fn named_by(alias: &str) -> Option<String> {
+fn name_from_alias(alias: &str) -> Option<String> {
     let (network, attachment) = alias.split_once(' ')?;
     let (container_id, interface) = attachment.split_once('/')?;
     let attachment = wire::cni::Attachment::new(container_id, interface).ok()?;
@@ -141,29 +141,29 @@ fn named_by(alias: &str) -> Option<String> {
 }
 
 impl Leftover {
-    /// Whether it is a pod's.
+    /// Whether it is the interface of a pod.
     pub(super) fn is_pod(&self) -> bool {
         matches!(self, Self::Interface(link) if link.group != REMOVED_GROUP)
     }
 
-    /// Takes it away. That it has gone meanwhile is as well.
+    /// Removes it. It is no error if it is gone already.
     pub(super) fn remove(&self) -> Result<(), String> {
-        let gone_is_well = |removed: io::Result<()>| match removed {
+        let ignore_missing = |removed: io::Result<()>| match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
             _ => Ok(()),
         };
         match self {
-            Self::Conflist(path) | Self::Program(path) => gone_is_well(fs::remove_file(path)),
-            Self::Folder(path) => gone_is_well(fs::remove_dir_all(path)),
-            Self::Interface(link) => ask(Request::DelLink { index: link.index }),
-            Self::Route(route) => ask(Request::DelRoute(route.clone())),
-            Self::Filter(trace) => trace.remove(),
+            Self::Conflist(path) | Self::Program(path) => ignore_missing(fs::remove_file(path)),
+            Self::Folder(path) => ignore_missing(fs::remove_dir_all(path)),
+            Self::Interface(link) => remove_from_kernel(Request::DelLink { index: link.index }),
+            Self::Route(route) => remove_from_kernel(Request::DelRoute(route.clone())),
+            Self::Filter(leftover) => leftover.remove(),
         }
     }
 }
 
-/// Asks the kernel to remove something. What a pod's interface took with it is gone already.
-fn ask(request: Request) -> Result<(), String> {
+/// Sends the request. It is no error if the kernel has removed it already, with a pod's interface.
+fn remove_from_kernel(request: Request) -> Result<(), String> {
     let removed = Socket::open().and_then(|mut socket| socket.apply_all(&[request]));
     let is_gone = |error: &Error| matches!(error.errno(), Some(Errno::ENODEV | Errno::ESRCH));
     match removed {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn only_host_ends_of_ours_are_ours() {
+    fn host_end_is_recognised_by_alias_group_or_name() {
         let name = "flatd9fa313d28e";
         for (link, expected) in [
             (veth(name, Some("flatland c1/eth0")), true),

@@ -9,11 +9,8 @@ use clap::Args;
 use serde::Serialize;
 
 use self::leftovers::{Leftover, SearchPaths};
-use crate::cli::{CommandError, Format, json};
+use crate::cli::{CommandError, Format, IN_USE, json};
 use crate::lock;
-
-/// `EX_TEMPFAIL` (sysexits.h): the node is in use; take it out of use and try again.
-const IN_USE: u8 = 75;
 
 /// The flags of `routed uninstall`.
 #[derive(Debug, Args)]
@@ -22,7 +19,7 @@ pub(crate) struct UninstallArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Removes all although pods are attached; they have no network then.
+    /// Removes everything although pods are attached; they lose the network.
     #[arg(long)]
     force: bool,
 
@@ -39,14 +36,14 @@ pub(crate) struct UninstallArgs {
     output: Format,
 }
 
-/// What was done, or would be.
+/// What is printed, as text or as JSON.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UninstallOutput {
     dry_run: bool,
-    /// What is gone, or would be.
+    /// What was removed, or would be.
     removed: Vec<String>,
-    /// What cannot be looked at, and why.
+    /// What could not be read, and why.
     hidden: Vec<String>,
 }
 
@@ -71,25 +68,25 @@ impl fmt::Display for UninstallOutput {
     }
 }
 
-/// Does it, and says what it did.
+/// Removes everything, or shows what would be removed.
 pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
-    let place = SearchPaths {
+    let paths = SearchPaths {
         cni_dir: &args.cni_dir,
         cni_bin: &args.cni_bin,
     };
-    let outcome = if args.dry_run {
-        preview(&place)?
+    let output = if args.dry_run {
+        preview(&paths)?
     } else {
-        remove(&place, args.force)?
+        remove(&paths, args.force)?
     };
     match args.output {
-        Format::Table => Ok(outcome.to_string()),
-        Format::Json => json(&outcome),
+        Format::Table => Ok(output.to_string()),
+        Format::Json => json(&output),
     }
 }
 
-fn preview(place: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
-    let (found, hidden) = check_unused(place)?;
+fn preview(paths: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
+    let (found, hidden) = find_leftovers(paths)?;
     Ok(UninstallOutput {
         dry_run: true,
         removed: found.iter().map(ToString::to_string).collect(),
@@ -97,18 +94,18 @@ fn preview(place: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
     })
 }
 
-fn remove(place: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
+fn remove(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
     let _lock = lock::acquire(Path::new(lock::PATH)).map_err(|error| in_use(&error))?;
-    let (found, _) = check_unused(place)?;
+    let (found, _) = find_leftovers(paths)?;
     refuse_pods(&found, force)?;
     let (mut removed, mut failures) = (Vec::new(), Vec::new());
-    for trace in &found {
-        match trace.remove() {
-            Ok(()) => removed.push(trace.to_string()),
-            Err(why) => failures.push(format!("cannot remove {trace}: {why}")),
+    for leftover in &found {
+        match leftover.remove() {
+            Ok(()) => removed.push(leftover.to_string()),
+            Err(error) => failures.push(format!("cannot remove {leftover}: {error}")),
         }
     }
-    let (left, hidden) = check_unused(place)?;
+    let (left, hidden) = find_leftovers(paths)?;
     if left.is_empty() {
         return Ok(UninstallOutput {
             dry_run: false,
@@ -116,7 +113,10 @@ fn remove(place: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, Comma
             hidden,
         });
     }
-    failures.extend(left.iter().map(|trace| format!("still there: {trace}")));
+    failures.extend(
+        left.iter()
+            .map(|leftover| format!("still there: {leftover}")),
+    );
     Err(CommandError::new(1, failures.join("\n")))
 }
 
@@ -124,8 +124,8 @@ const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this pr
                             settings such as ip_forward\nwhat the node owns in etcd stays its own: \
                             `routed forget NODE` on another node releases it";
 
-fn check_unused(place: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
-    leftovers::find_leftovers(place).map_err(|why| CommandError::new(1, why))
+fn find_leftovers(paths: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
+    leftovers::find_leftovers(paths).map_err(|error| CommandError::new(1, error))
 }
 
 fn in_use(error: &lock::Error) -> CommandError {
@@ -136,9 +136,9 @@ fn in_use(error: &lock::Error) -> CommandError {
     CommandError::new(status, error.to_string())
 }
 
-/// Running pods are reason to stop.
+/// Refuses to go on while pods are attached, unless forced.
 fn refuse_pods(found: &[Leftover], force: bool) -> Result<(), CommandError> {
-    let pods = found.iter().filter(|trace| trace.is_pod()).count();
+    let pods = found.iter().filter(|leftover| leftover.is_pod()).count();
     if pods == 0 || force {
         return Ok(());
     }

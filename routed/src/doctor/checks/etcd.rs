@@ -1,53 +1,55 @@
-//! What is said of etcd, of certificates and of the clock.
+//! Check: does etcd answer `routed`?
 
-use super::finding;
-use crate::doctor::{EtcdFacts, Finding, HostFacts, Severity};
+use registry::Registry;
+use wire::conf::IpamConfig;
 
-/// Clocks that differ by more than so many seconds make logs hard to compare.
-const APART: u64 = 5;
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
 
-/// And by more than so many, certificates that are just made or about to end are refused.
-const FAR_APART: u64 = 300;
+const CHECK: &str = "etcd";
 
-/// Reachability, certificates and clock; none where the conflist has no etcd.
-pub(super) fn examine(facts: &HostFacts) -> Vec<Finding> {
-    let Some(etcd) = &facts.etcd else {
-        return match facts.pod_cidrs {
-            Ok(_) => vec![finding("etcd", Severity::Ok, "none: there is one node")],
-            Err(_) => Vec::new(),
-        };
+pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    let Ok(conflist) = context.conflist else {
+        return Vec::new();
     };
-    let mut findings = vec![reachability(etcd)];
-    findings.extend(certificate(etcd));
-    findings.push(clock(etcd));
-    findings
+    let Some(etcd) = context.etcd() else {
+        return vec![Finding::ok(CHECK, "none: there is one node")];
+    };
+    let answer = revision(conflist.ipam()).await;
+    let answer = answer.map_err(|error| (error.message(), error.advice()));
+    vec![examine(&etcd.endpoints, &answer)]
 }
 
-fn reachability(etcd: &EtcdFacts) -> Finding {
-    let check = "etcd";
-    let endpoints = etcd.endpoints.join(", ");
-    match &etcd.answer {
-        Ok(revision) => finding(
-            check,
-            Severity::Ok,
-            format!("{endpoints} answers, at revision {revision}"),
-        ),
-        Err((why, advice)) => {
-            finding(check, Severity::Broken, why.clone()).fix(tls_advice(why).unwrap_or(advice))
+async fn revision(conf: &IpamConfig) -> Result<i64, registry::Error> {
+    Ok(Registry::open(conf)?.snapshot().await?.revision)
+}
+
+/// `answer`: the revision of etcd, or what failed and what to do about it.
+fn examine(endpoints: &[String], answer: &Result<i64, (String, &str)>) -> Finding {
+    match answer {
+        Ok(revision) => {
+            let endpoints = endpoints.join(", ");
+            Finding::ok(
+                CHECK,
+                format!("{endpoints} answers, at revision {revision}"),
+            )
+        }
+        Err((error, advice)) => {
+            Finding::broken(CHECK, error).fix(tls_advice(error).unwrap_or(advice))
         }
     }
 }
 
-/// What the words of the TLS library mean for the one who has to mend it.
-fn tls_advice(why: &str) -> Option<&str> {
-    let said = |text: &str| why.contains(text);
-    if said("UnknownIssuer") {
+/// What to do about an error of the TLS library.
+fn tls_advice(error: &str) -> Option<&'static str> {
+    let has = |text: &str| error.contains(text);
+    if has("UnknownIssuer") {
         Some("caFile is not the authority that signed etcd's certificate: put the right one there")
-    } else if said("expired") || said("Expired") {
-        Some("renew etcd's certificate, or set this host's clock right")
-    } else if said("NotValidYet") || said("not valid before") || said("not valid yet") {
-        Some("this host's clock is behind, or etcd's certificate is of the future: check both")
-    } else if said("NotValidForName") || said("not valid for name") {
+    } else if has("expired") || has("Expired") {
+        Some("renew etcd's certificate, or correct this host's clock")
+    } else if has("NotValidYet") || has("not valid before") || has("not valid yet") {
+        Some("this host's clock is behind, or etcd's certificate is not valid yet: check both")
+    } else if has("NotValidForName") || has("not valid for name") {
         Some(
             "etcd's certificate does not name the endpoint: use a name or address that it has, or \
              add this one",
@@ -57,41 +59,29 @@ fn tls_advice(why: &str) -> Option<&str> {
     }
 }
 
-fn certificate(etcd: &EtcdFacts) -> Option<Finding> {
-    let check = "client certificate";
-    Some(match etcd.certificate.as_ref()? {
-        Ok(()) => finding(check, Severity::Ok, "valid today"),
-        Err(why) => finding(check, Severity::Broken, why.clone())
-            .fix("renew it: etcd refuses it, and routed reads the new file when it connects anew"),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
 
-fn clock(etcd: &EtcdFacts) -> Finding {
-    let check = "clock";
-    let ahead = match &etcd.ahead {
-        Ok(ahead) => *ahead,
-        Err(why) => {
-            return finding(
-                check,
-                Severity::Unknown,
-                format!("etcd's is not known: {why}"),
-            );
+    #[test]
+    fn each_failure_of_etcd_has_its_advice() {
+        let endpoints = ["https://192.168.1.2:2379".to_owned()];
+        examine(&endpoints, &Ok(42)).assert(Severity::Ok, "at revision 42", "");
+        for (error, fix) in [
+            ("no connection in time", "check that etcd runs"),
+            ("invalid peer certificate: UnknownIssuer", "caFile is not"),
+            (
+                "invalid peer certificate: certificate expired: ...",
+                "renew etcd's",
+            ),
+            (
+                "invalid peer certificate: certificate not valid for name",
+                "does not name",
+            ),
+        ] {
+            let answer = Err((error.to_owned(), "check that etcd runs"));
+            examine(&endpoints, &answer).assert(Severity::Broken, error, fix);
         }
-    };
-    let seconds = ahead.unsigned_abs();
-    // The date in its answer has whole seconds.
-    let text = match ahead {
-        -1..=1 => "the same as etcd's".to_owned(),
-        2.. => format!("{seconds} s behind etcd's"),
-        _ => format!("{seconds} s ahead of etcd's"),
-    };
-    let fix =
-        "let a time service (chrony, systemd-timesyncd) set the clocks of this host and etcd's";
-    if seconds <= APART {
-        finding(check, Severity::Ok, text)
-    } else if seconds <= FAR_APART {
-        finding(check, Severity::Warning, text).fix(fix)
-    } else {
-        finding(check, Severity::Broken, text).fix(fix)
     }
 }

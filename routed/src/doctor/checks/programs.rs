@@ -1,101 +1,103 @@
-//! Verdicts on the programs that the container runtime runs.
+//! Check: are the CNI plugins and `flatland-claim` installed, runnable, and of `routed`'s version?
 
 use std::path::{Path, PathBuf};
 
 use wire::cni::program_version;
+use wire::conf::PROGRAMS;
 
-use super::{Finding, HostFacts, Severity, finding};
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
 use crate::text::list;
+
+const CHECK: &str = "programs";
 
 const FIX: &str = "routed install puts all of them there, of one version; where the runtime looks for \
                    plugins elsewhere, name that folder with --cni-bin";
 
-/// All are there, can be run, and are of this program's version.
-pub(super) fn examine(facts: &HostFacts) -> Finding {
-    let check = "programs";
-    let all = &facts.programs;
-    let paths = |is: &dyn Fn(&Program) -> bool| -> Vec<String> {
-        let found = all.iter().filter(|program| is(program));
-        found
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    vec![examine(&find_programs(context.cni_bin))]
+}
+
+/// A program in the folder of the plugins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Program {
+    path: PathBuf,
+    exists: bool,
+    /// The version that it prints; `None` if it cannot be run or prints none.
+    version: Option<String>,
+}
+
+fn find_programs(folder: &Path) -> Vec<Program> {
+    let paths = PROGRAMS.iter().map(|name| folder.join(name));
+    paths
+        .map(|path| Program {
+            version: program_version(&path),
+            exists: path.exists(),
+            path,
+        })
+        .collect()
+}
+
+fn examine(programs: &[Program]) -> Finding {
+    let paths = |is_match: &dyn Fn(&Program) -> bool| -> Vec<String> {
+        let matching = programs.iter().filter(|program| is_match(program));
+        matching
             .map(|program| program.path.display().to_string())
             .collect()
     };
-    let missing = paths(&|program| !program.is_there);
+    let missing = paths(&|program| !program.exists);
     if !missing.is_empty() {
-        let text = format!("there is no {}", list(&missing));
-        return finding(check, Severity::Broken, text).fix(FIX);
+        return Finding::broken(CHECK, format!("there is no {}", list(&missing))).fix(FIX);
     }
-    let silent = paths(&|program| program.version.is_none());
-    if !silent.is_empty() {
+    let unusable = paths(&|program| program.version.is_none());
+    if !unusable.is_empty() {
         let text = format!(
-            "cannot be run, or are none of Flatland's: {}",
-            list(&silent)
+            "not a program of Flatland, or cannot be run: {}",
+            list(&unusable)
         );
-        return finding(check, Severity::Broken, text).fix(FIX);
+        return Finding::broken(CHECK, text).fix(FIX);
     }
-    let others = all
+    let different = programs
         .iter()
         .filter(|program| program.version.as_deref() != Some(wire::VERSION))
         .filter_map(|program| {
             let version = program.version.as_deref()?;
             Some(format!("{} is {version}", program.path.display()))
         });
-    let others: Vec<String> = others.collect();
-    if !others.is_empty() {
-        let text = format!("{}, and routed is {}", list(&others), wire::VERSION);
-        return finding(check, Severity::Warning, text).fix(FIX);
+    let different: Vec<String> = different.collect();
+    if !different.is_empty() {
+        let text = format!("{}, and routed is {}", list(&different), wire::VERSION);
+        return Finding::warning(CHECK, text).fix(FIX);
     }
     let text = format!("{}, all {}", list(&paths(&|_| true)), wire::VERSION);
-    finding(check, Severity::Ok, text)
-}
-
-/// A program where it is looked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Program {
-    pub(crate) path: PathBuf,
-    /// Which version it says it is. None where it does not say.
-    pub(crate) version: Option<String>,
-    pub(crate) is_there: bool,
-}
-
-/// Looks for programs of these names in `folder`.
-pub(crate) fn find_programs(folder: &Path, names: &[&str]) -> Vec<Program> {
-    let paths = names.iter().map(|name| folder.join(name));
-    paths
-        .map(|path| Program {
-            version: program_version(&path),
-            is_there: path.exists(),
-            path,
-        })
-        .collect()
+    Finding::ok(CHECK, text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{after, says};
     use super::*;
+    use crate::doctor::Severity;
+
+    fn after(change: impl FnOnce(&mut Program)) -> Finding {
+        let program = |name: &str| Program {
+            path: Path::new("/opt/cni/bin").join(name),
+            exists: true,
+            version: Some(wire::VERSION.to_owned()),
+        };
+        let mut programs = PROGRAMS.map(program);
+        change(&mut programs[0]);
+        examine(&programs)
+    }
 
     #[test]
-    fn a_program_that_is_missing_broken_or_of_another_version_is_named() {
-        let (broken, path) = (Severity::Broken, "/opt/cni/bin/flatland-claim");
-        let found = after(|facts| facts.programs[0].is_there = false);
-        says(
-            found,
-            "programs",
-            broken,
-            &format!("no {path}"),
-            "routed install",
-        );
-        let found = after(|facts| facts.programs[0].version = None);
-        says(found, "programs", broken, path, "routed install");
-        let found = after(|facts| facts.programs[0].version = Some("0.0.1 (a)".to_owned()));
+    fn missing_broken_or_other_version_is_named() {
+        let (path, fix) = ("/opt/cni/bin/flatland-claim", "routed install");
+        after(|_| {}).assert(Severity::Ok, path, "");
+        let missing = after(|program| program.exists = false);
+        missing.assert(Severity::Broken, &format!("no {path}"), fix);
+        after(|program| program.version = None).assert(Severity::Broken, path, fix);
+        let other = after(|program| program.version = Some("0.0.1 (a)".to_owned()));
         let text = format!("{path} is 0.0.1 (a), and routed is ");
-        says(
-            found,
-            "programs",
-            Severity::Warning,
-            &text,
-            "routed install",
-        );
+        other.assert(Severity::Warning, &text, fix);
     }
 }

@@ -1,85 +1,95 @@
-//! What the facts mean.
+//! Judges each link of the path between two pods: a pure function of the facts.
 
 #[cfg(test)]
 mod tests;
 
 mod remote_pod;
 
-use crate::doctor::Severity;
-use crate::explain::{Endpoint, LocalPod, PathFacts, PathStep, PodLocation};
+use serde::Serialize;
 
-/// Every link of the way from the first pod to the second and back, as far as it is this node's.
-pub(crate) fn walk(facts: &PathFacts) -> Vec<PathStep> {
+use super::facts::{Endpoint, LinkState, LocalPod, PathFacts, PodLocation};
+use crate::doctor::Severity;
+
+/// A link of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct PathStep {
+    /// What it belongs to: one of the pods, or this node.
+    pub(crate) of: String,
+    /// Its name.
+    pub(crate) link: &'static str,
+    pub(crate) verdict: Severity,
+    /// What was found.
+    pub(crate) evidence: String,
+    /// What to do about it.
+    pub(crate) fix: Option<String>,
+}
+
+/// The links of the path between the pods, in both directions, as far as this node can see.
+pub(super) fn walk(facts: &PathFacts) -> Vec<PathStep> {
     let [from, to] = &facts.ends;
-    let mut steps = end(from, facts);
+    let mut steps = endpoint(from, facts);
     steps.extend(this_node(facts));
-    steps.extend(end(to, facts));
+    steps.extend(endpoint(to, facts));
     steps
 }
 
+/// Collects the links of one part of the path.
 struct Walker<'a> {
     of: &'a str,
     steps: Vec<PathStep>,
 }
 
 impl Walker<'_> {
-    fn push_step(
-        &mut self,
-        link: &'static str,
-        verdict: Severity,
-        text: impl Into<String>,
-    ) -> &mut PathStep {
+    fn push(&mut self, link: &'static str, verdict: Severity, text: String, fix: Option<String>) {
         self.steps.push(PathStep {
             of: self.of.to_owned(),
             link,
             verdict,
-            evidence: text.into(),
-            fix: None,
+            evidence: text,
+            fix,
         });
-        let last = self.steps.len() - 1;
-        &mut self.steps[last]
     }
 
     fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.push_step(link, Severity::Ok, text);
+        self.push(link, Severity::Ok, text.into(), None);
     }
 
     fn broken(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.push_step(link, Severity::Broken, text).fix = Some(fix.into());
+        self.push(link, Severity::Broken, text.into(), Some(fix.into()));
     }
 
     fn unknown(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.push_step(link, Severity::Unknown, text).fix = Some(fix.into());
+        self.push(link, Severity::Unknown, text.into(), Some(fix.into()));
     }
 }
 
-fn end(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
+fn endpoint(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
     let mut walker = Walker {
         of: &end.name,
         steps: Vec::new(),
     };
-    match &end.place {
-        PodLocation::Here(here) => {
-            attachment(&mut walker, end, here);
-            own_claim(&mut walker, end, here, facts);
-            host_route(&mut walker, end, here);
+    match &end.location {
+        PodLocation::Local(pod) => {
+            attachment(&mut walker, end, pod);
+            local_claim(&mut walker, end, pod, facts);
+            host_route(&mut walker, end, pod);
         }
-        PodLocation::There(there) => {
-            remote_pod::walk(&mut walker, end, there);
-            // By address: a pod's name is known only on its node.
-            let [one, other] = facts.ends.each_ref().map(|end| end.address);
-            let back = if one == end.address { other } else { one };
+        PodLocation::Remote(pod) => {
+            remote_pod::walk(&mut walker, end, pod);
+            // By address: the name of a pod is known only on its node.
+            let [from, to] = facts.ends.each_ref().map(|end| end.address);
+            let back = if from == end.address { to } else { from };
             let command = format!("routed explain {} {back}", end.address);
-            let text = format!("only node {} can see the rest of the way", there.node);
+            let text = format!("only node {} can see the rest of the path", pod.node);
             walker.unknown("the peer's side", text, format!("run there: {command}"));
         }
-        PodLocation::Nowhere => {
+        PodLocation::Unknown => {
             let text = match &end.claim {
                 Ok(_) => format!("no node owns a subnet with {}", end.address),
-                Err(why) => format!("whose {} is cannot be told: {why}", end.address),
+                Err(error) => format!("the owner of {} is not known: {error}", end.address),
             };
-            let fix = "is it a pod's address? routed subnets shows what the nodes own; a pod whose \
-                       node was forgotten has to be made anew";
+            let fix = "is it a pod's address? routed subnets shows which node owns what; a pod whose \
+                       node was forgotten has to be recreated";
             match &end.claim {
                 Ok(_) => walker.broken("claim", text, fix),
                 Err(_) => walker.unknown("claim", text, fix),
@@ -89,45 +99,46 @@ fn end(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
     walker.steps
 }
 
-fn attachment(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod) {
-    let Some(holder) = &here.holder else {
+fn attachment(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod) {
+    let Some(holder) = &pod.holder else {
         walker.broken(
             "address",
-            format!("nobody holds {} on this node", end.address),
-            "the pod is gone, or was never added: routed addresses shows who holds what; delete the \
-             pod to get a new one",
+            format!("no pod on this node holds {}", end.address),
+            "the pod is gone, or was never added: see routed addresses; delete the pod to have it \
+             recreated",
         );
         return;
     };
-    let held = format!("{} is held by {}", end.address, holder.who);
+    let held = format!("{} is held by {}", end.address, holder.name);
     walker.ok("address", held);
     let name = &holder.interface;
     match holder.state {
-        None => walker.broken(
+        LinkState::Missing => walker.broken(
             "interface",
             format!("its host end {name} is gone"),
-            "the pod's namespace is gone, or somebody deleted it: delete the pod to get a new one",
+            "the pod's namespace is gone, or the interface was deleted: delete the pod to have it \
+             recreated",
         ),
-        Some((false, _)) => walker.broken(
+        LinkState::Down => walker.broken(
             "interface",
             format!("its host end {name} is down"),
             format!("ip link set {name} up"),
         ),
-        Some((true, false)) => walker.broken(
+        LinkState::NoCarrier => walker.broken(
             "interface",
             format!("its host end {name} has no carrier: the pod's own end is down"),
-            "in the pod: ip link set eth0 up; or delete the pod to get a new one",
+            "in the pod: ip link set eth0 up; or delete the pod to have it recreated",
         ),
-        Some((true, true)) => walker.ok("interface", format!("its host end {name} is up")),
+        LinkState::Up => walker.ok("interface", format!("its host end {name} is up")),
     }
 }
 
-fn own_claim(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod, facts: &PathFacts) {
-    let subnet_here = here.owned.iter().find(|own| own.contains(&end.address));
-    match (&end.claim, subnet_here) {
+fn local_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod, facts: &PathFacts) {
+    let owned_subnet = pod.owned.iter().find(|own| own.contains(&end.address));
+    match (&end.claim, owned_subnet) {
         (Ok(Some((subnet, owner))), _) if Some(owner) != facts.node.as_ref() => walker.broken(
             "claim",
-            format!("{subnet} belongs to node {owner}: peers send what is for this pod there"),
+            format!("{subnet} belongs to node {owner}: peers send this pod's packets there"),
             "delete the pod to get an address of this node",
         ),
         (Ok(Some((subnet, _))), Some(_)) => {
@@ -138,9 +149,9 @@ fn own_claim(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod, facts: &P
             format!("the registry does not show that this node owns {subnet}: peers have no route"),
             "routed claims it again by itself: see routed status",
         ),
-        (Err(why), Some(subnet)) => walker.unknown(
+        (Err(error), Some(subnet)) => walker.unknown(
             "claim",
-            format!("this node says it owns {subnet}, and the registry cannot be asked: {why}"),
+            format!("subnets.json has {subnet}, but the registry cannot be read: {error}"),
             "see routed doctor",
         ),
         (_, None) => walker.broken(
@@ -151,17 +162,17 @@ fn own_claim(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod, facts: &P
     }
 }
 
-fn host_route(walker: &mut Walker<'_>, end: &Endpoint, here: &LocalPod) {
+fn host_route(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod) {
     let link = "host route";
-    let Some(holder) = &here.holder else {
+    let Some(holder) = &pod.holder else {
         return;
     };
     let length = if end.address.is_ipv4() { 32 } else { 128 };
     let fix = format!(
-        "ip route replace {}/{length} dev {} proto 70; or delete the pod to get a new one",
+        "ip route replace {}/{length} dev {} proto 70; or delete the pod to have it recreated",
         end.address, holder.interface
     );
-    match &here.route {
+    match &pod.route {
         Some(route) if route.dev.as_ref() == Some(&holder.interface) => {
             walker.ok(link, route.text.clone());
         }
@@ -175,30 +186,27 @@ fn this_node(facts: &PathFacts) -> Vec<PathStep> {
         of: "this node",
         steps: Vec::new(),
     };
-    let (name, value) = &facts.forwarding;
-    let dotted = name.replace('/', ".");
+    let (name, value) = (facts.forwarding.dotted(), &facts.forwarding.value);
     match value {
-        Ok(value) if value == "1" => walker.ok("forwarding", format!("{dotted} = 1")),
+        Ok(value) if value == "1" => walker.ok("forwarding", format!("{name} = 1")),
         Ok(value) => walker.broken(
             "forwarding",
-            format!("{dotted} = {value}: this node forwards nothing"),
-            format!("sysctl -w {dotted}=1; routed does it within a minute"),
+            format!("{name} = {value}: this node forwards nothing"),
+            format!("sysctl -w {name}=1; routed does that within a minute"),
         ),
-        Err(why) => walker.unknown("forwarding", why.clone(), "see routed doctor"),
+        Err(error) => walker.unknown("forwarding", error, "see routed doctor"),
     }
     match &facts.firewall {
         Ok(survey) => {
-            let blocking = survey.walls.iter().filter(|wall| !wall.passes);
-            let before = walker.steps.len();
-            for wall in blocking {
-                let text = format!("chain {} drops what pods send and get", wall.chain);
-                walker.broken("firewall", text, wall.fix.clone());
+            for found in survey.walls.iter().filter(|it| !it.passes) {
+                let text = format!("chain {} drops packets to and from pods", found.chain);
+                walker.broken("firewall", text, &found.fix);
             }
-            if walker.steps.len() == before {
-                walker.ok("firewall", "no chain drops what is forwarded for pods");
+            if survey.walls.iter().all(|it| it.passes) {
+                walker.ok("firewall", "no chain drops packets to and from pods");
             }
         }
-        Err(why) => walker.unknown("firewall", why.clone(), "run as root"),
+        Err(error) => walker.unknown("firewall", error, "run as root"),
     }
     walker.steps
 }

@@ -1,22 +1,22 @@
-//! The way to a pod of another node.
+//! Judges the links to a pod of another node: its claim, presence, route and next hop.
 
 use std::net::IpAddr;
 
-use crate::explain::walk::Walker;
-use crate::explain::{Endpoint, KernelRoute, NextHop, ProbeResult, RemotePod};
+use super::Walker;
+use crate::explain::facts::{Endpoint, KernelRoute, LinkState, NextHop, ProbeResult, RemotePod};
 use crate::status::RouteTarget;
 
-/// As far as this node can see.
-pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
-    peers_claim(walker, end, there);
-    peers_route(walker, end, there);
-    if let Some(hop) = &there.hop {
-        next_hop(walker, hop, there);
+/// The links up to the next hop.
+pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
+    remote_claim(walker, end, pod);
+    route(walker, end, pod);
+    if let Some(hop) = &pod.next_hop {
+        next_hop(walker, hop, pod);
     }
 }
 
-fn peers_claim(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
-    let node = &there.node;
+fn remote_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
+    let node = &pod.node;
     match &end.claim {
         Ok(Some((subnet, owner))) => walker.ok("claim", format!("node {owner} owns {subnet}")),
         Ok(None) => walker.broken(
@@ -29,76 +29,67 @@ fn peers_claim(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
                 "its route is held until node {node} claims it again: is routed running there?"
             ),
         ),
-        Err(why) => walker.unknown(
+        Err(error) => walker.unknown(
             "claim",
-            format!("the registry cannot be asked: {why}"),
+            format!("the registry cannot be read: {error}"),
             "see routed doctor",
         ),
     }
-    match there.present {
+    match pod.present {
         Some(true) => walker.ok("peer", format!("routed of node {node} is alive")),
         Some(false) => walker.unknown(
             "peer",
-            format!("routed of node {node} shows no sign of life"),
-            "pods go on without it; but the node may be off",
+            format!("routed of node {node} is not present"),
+            "pods run without it; but the node may be down",
         ),
         None => walker.unknown(
             "peer",
-            format!("whether routed of node {node} is alive is not known"),
+            format!("it is not known whether routed of node {node} is alive"),
             "see routed nodes",
         ),
     }
 }
 
-fn peers_route(walker: &mut Walker<'_>, end: &Endpoint, there: &RemotePod) {
+fn route(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
     let link = "route";
-    let taken = match &there.taken {
-        Ok(route) => route.text.clone(),
-        Err(why) => why.clone(),
-    };
-    match (&there.wanted, &there.taken) {
-        (Some((None, why)), _) => {
-            let why = why
-                .as_deref()
-                .unwrap_or("routed does not know of its subnet");
-            walker.broken(link, why.to_owned(), "see routed nodes and routed routes");
-        }
-        (Some((Some(way), why)), taken_way) => {
-            let is_same = taken_way.as_ref().is_ok_and(|route| leads(route, way));
-            if is_same {
-                walker.ok(link, taken);
-                return;
-            }
-            let why = why
-                .as_ref()
-                .map(|why| format!(" ({why})"))
-                .unwrap_or_default();
+    let address = end.address;
+    let actual = pod.actual.as_ref();
+    let actual_text = actual.map_or_else(Clone::clone, |route| route.text.clone());
+    let Some(desired) = &pod.desired else {
+        let is_to_node = |route: &KernelRoute| {
+            let via = route.via;
+            via.is_some_and(|via| pod.addresses.contains(&via))
+        };
+        if actual.is_ok_and(is_to_node) {
+            walker.ok(link, actual_text);
+        } else {
             let text = format!(
-                "packets to {} should go {way}, but: {taken}{why}",
-                end.address
+                "packets to {address} do not go to node {}: {actual_text}",
+                pod.node
             );
-            walker.broken(
-                link,
-                text,
-                "see routed routes: what is in the way, and who put it there",
-            );
+            walker.broken(link, text, "start routed: it adds the route");
         }
-        (None, Ok(route)) if route.via.is_some_and(|via| there.addresses.contains(&via)) => {
-            walker.ok(link, taken);
-        }
-        (None, _) => walker.broken(
-            link,
-            format!(
-                "packets to {} do not go to node {}: {taken}",
-                end.address, there.node
-            ),
-            "start routed: it makes the route",
-        ),
+        return;
+    };
+    let reason = desired.reason.as_deref();
+    let Some(target) = &desired.target else {
+        let text = reason.unwrap_or("routed does not know its subnet");
+        walker.broken(link, text, "see routed nodes and routed routes");
+        return;
+    };
+    if actual.is_ok_and(|route| leads_to(route, target)) {
+        walker.ok(link, actual_text);
+        return;
     }
+    let reason = reason.map(|reason| format!(" ({reason})"));
+    let reason = reason.unwrap_or_default();
+    let text = format!("packets to {address} should go {target}, but: {actual_text}{reason}");
+    let fix = "routed routes shows what is in its place, and which program added it";
+    walker.broken(link, text, fix);
 }
 
-fn leads(route: &KernelRoute, way: &RouteTarget) -> bool {
-    match way {
+fn leads_to(route: &KernelRoute, target: &RouteTarget) -> bool {
+    match target {
         RouteTarget::Via { gateway, dev } => {
             route.via == Some(*gateway) && route.dev.as_ref() == Some(dev)
         }
@@ -106,55 +97,53 @@ fn leads(route: &KernelRoute, way: &RouteTarget) -> bool {
     }
 }
 
-fn next_hop(walker: &mut Walker<'_>, hop: &NextHop, there: &RemotePod) {
+fn next_hop(walker: &mut Walker<'_>, hop: &NextHop, pod: &RemotePod) {
+    let step = "next hop";
     let NextHop { address, link, .. } = hop;
-    match hop.state {
-        Some((true, true)) => {}
-        Some((false, _)) => {
-            walker.broken(
-                "next hop",
-                format!("{link} is down"),
-                format!("ip link set {link} up"),
-            );
+    match hop.link_state {
+        LinkState::Up => {}
+        LinkState::Down => {
+            let fix = format!("ip link set {link} up");
+            walker.broken(step, format!("{link} is down"), fix);
             return;
         }
-        Some((true, false)) => {
-            let fix = "look at the cable, the switch, or the virtual machine's network";
-            walker.broken("next hop", format!("{link} has no carrier"), fix);
+        LinkState::NoCarrier => {
+            let fix = "check the cable, the switch, or the virtual machine's network";
+            walker.broken(step, format!("{link} has no carrier"), fix);
             return;
         }
-        None => {
-            walker.broken(
-                "next hop",
-                format!("there is no link {link}"),
-                "see ip link",
-            );
+        LinkState::Missing => {
+            walker.broken(step, format!("there is no link {link}"), "see ip link");
             return;
         }
     }
-    let node = &there.node;
-    match hop.answer {
-        ProbeResult::Alive => walker.ok("next hop", format!("{address} answers on {link}")),
+    let node = &pod.node;
+    match hop.probe {
+        ProbeResult::Answered => walker.ok(step, format!("{address} answers on {link}")),
         ProbeResult::Silent => walker.unknown(
-            "next hop",
+            step,
             format!("the hardware address of {address} is known on {link}, but nothing answered"),
-            format!("a firewall of node {node} may keep the answer back: ping {address}"),
+            format!("a firewall of node {node} may drop the answer: ping {address}"),
         ),
         ProbeResult::Unresolved => walker.broken(
-            "next hop",
-            format!("nobody on {link} answers for {address}, {} of node {node}", asked(*address)),
+            step,
             format!(
-                "is node {node} on, and on the same layer 2 network? has it that address still? ping \
-                 {address}"
+                "no host on {link} answers {} for {address}, the address of node {node}",
+                resolution(*address)
+            ),
+            format!(
+                "is node {node} up, and on the same layer 2 network? does it still have that \
+                 address? ping {address}"
             ),
         ),
     }
 }
 
-fn asked(address: IpAddr) -> &'static str {
+/// How the kernel finds the hardware address of a neighbour.
+fn resolution(address: IpAddr) -> &'static str {
     if address.is_ipv4() {
-        "asked by ARP, the address"
+        "ARP"
     } else {
-        "asked by neighbour discovery, the address"
+        "neighbour discovery"
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::explain::{AddressHolder, KernelRoute, NextHop, ProbeResult, RemotePod};
+use crate::doctor::Setting;
+use crate::explain::facts::{
+    AddressHolder, DesiredRoute, KernelRoute, NextHop, ProbeResult, RemotePod,
+};
 use crate::firewall::{BlockingChain, Survey};
 use crate::status::RouteTarget;
 use ipnet::IpNet;
@@ -21,36 +24,36 @@ fn route(dev: &str, via: Option<&str>) -> KernelRoute {
     }
 }
 
-fn here() -> LocalPod {
+fn local_pod() -> LocalPod {
     LocalPod {
         holder: Some(AddressHolder {
-            who: "pod default/a".into(),
+            name: "pod default/a".into(),
             interface: "flat1".into(),
-            state: Some((true, true)),
+            state: LinkState::Up,
         }),
         route: Some(route("flat1", None)),
         owned: vec![subnet("10.244.7.0/24")],
     }
 }
 
-fn there() -> RemotePod {
+fn remote_pod() -> RemotePod {
     RemotePod {
         node: node("n2"),
         addresses: vec!["192.168.1.12".parse().unwrap()],
         present: Some(true),
-        wanted: Some((
-            Some(RouteTarget::Via {
+        desired: Some(DesiredRoute {
+            target: Some(RouteTarget::Via {
                 gateway: "192.168.1.12".parse().unwrap(),
                 dev: "eth0".into(),
             }),
-            None,
-        )),
-        taken: Ok(route("eth0", Some("192.168.1.12"))),
-        hop: Some(NextHop {
+            reason: None,
+        }),
+        actual: Ok(route("eth0", Some("192.168.1.12"))),
+        next_hop: Some(NextHop {
             address: "192.168.1.12".parse().unwrap(),
             link: "eth0".into(),
-            state: Some((true, true)),
-            answer: ProbeResult::Alive,
+            link_state: LinkState::Up,
+            probe: ProbeResult::Answered,
         }),
     }
 }
@@ -63,16 +66,19 @@ fn facts() -> PathFacts {
                 name: "default/a".into(),
                 address: "10.244.7.2".parse().unwrap(),
                 claim: Ok(Some((subnet("10.244.7.0/24"), node("n1")))),
-                place: PodLocation::Here(here()),
+                location: PodLocation::Local(local_pod()),
             },
             Endpoint {
                 name: "10.244.9.2".into(),
                 address: "10.244.9.2".parse().unwrap(),
                 claim: Ok(Some((subnet("10.244.9.0/24"), node("n2")))),
-                place: PodLocation::There(Box::new(there())),
+                location: PodLocation::Remote(Box::new(remote_pod())),
             },
         ],
-        forwarding: ("net/ipv4/ip_forward".into(), Ok("1".into())),
+        forwarding: Setting {
+            name: "net/ipv4/ip_forward".into(),
+            value: Ok("1".into()),
+        },
         firewall: Ok(Survey::default()),
     }
 }
@@ -89,30 +95,30 @@ fn broken(change: impl FnOnce(&mut PathFacts)) -> Vec<&'static str> {
         .collect()
 }
 
-fn here_of(facts: &mut PathFacts) -> &mut LocalPod {
-    match &mut facts.ends[0].place {
-        PodLocation::Here(here) => here,
-        _ => unreachable!("the first pod is here"),
+fn local(facts: &mut PathFacts) -> &mut LocalPod {
+    match &mut facts.ends[0].location {
+        PodLocation::Local(pod) => pod,
+        _ => unreachable!("the first pod is local"),
     }
 }
 
-fn holder_of(facts: &mut PathFacts) -> &mut AddressHolder {
-    here_of(facts).holder.as_mut().expect("a holder")
+fn holder(facts: &mut PathFacts) -> &mut AddressHolder {
+    local(facts).holder.as_mut().expect("a holder")
 }
 
-fn there_of(facts: &mut PathFacts) -> &mut RemotePod {
-    match &mut facts.ends[1].place {
-        PodLocation::There(there) => there,
-        _ => unreachable!("the second pod is there"),
+fn remote(facts: &mut PathFacts) -> &mut RemotePod {
+    match &mut facts.ends[1].location {
+        PodLocation::Remote(pod) => pod,
+        _ => unreachable!("the second pod is remote"),
     }
 }
 
-fn hop_of(facts: &mut PathFacts) -> &mut NextHop {
-    there_of(facts).hop.as_mut().expect("a next hop")
+fn next_hop(facts: &mut PathFacts) -> &mut NextHop {
+    remote(facts).next_hop.as_mut().expect("a next hop")
 }
 
 #[test]
-fn the_whole_way_is_walked_and_what_only_the_peer_can_see_is_left_to_it() {
+fn healthy_path_has_all_links_and_leaves_the_rest_to_the_peer() {
     let steps = walk(&facts());
     let links: Vec<_> = steps.iter().map(|step| step.link).collect();
     assert_eq!(
@@ -145,98 +151,98 @@ fn the_whole_way_is_walked_and_what_only_the_peer_can_see_is_left_to_it() {
 }
 
 #[test]
-fn each_link_of_a_pod_of_this_node_is_found_broken_alone() {
-    assert_eq!(broken(|facts| here_of(facts).holder = None), ["address"]);
-    for state in [None, Some((false, false)), Some((true, false))] {
-        assert_eq!(
-            broken(|facts| holder_of(facts).state = state),
-            ["interface"]
-        );
+fn broken_link_of_a_local_pod_is_the_only_finding() {
+    assert_eq!(broken(|facts| local(facts).holder = None), ["address"]);
+    for state in [LinkState::Missing, LinkState::Down, LinkState::NoCarrier] {
+        assert_eq!(broken(|facts| holder(facts).state = state), ["interface"]);
     }
     assert_eq!(broken(|facts| facts.ends[0].claim = Ok(None)), ["claim"]);
     let other = Ok(Some((subnet("10.244.7.0/24"), node("n3"))));
     assert_eq!(broken(|facts| facts.ends[0].claim = other), ["claim"]);
-    assert_eq!(broken(|facts| here_of(facts).owned.clear()), ["claim"]);
+    assert_eq!(broken(|facts| local(facts).owned.clear()), ["claim"]);
     let unowned = |facts: &mut PathFacts| {
-        here_of(facts).owned.clear();
+        local(facts).owned.clear();
         facts.ends[0].claim = Ok(None);
     };
     assert_eq!(broken(unowned), ["claim"]);
-    assert_eq!(broken(|facts| here_of(facts).route = None), ["host route"]);
+    assert_eq!(broken(|facts| local(facts).route = None), ["host route"]);
     let elsewhere = Some(route("eth0", None));
     assert_eq!(
-        broken(|facts| here_of(facts).route = elsewhere),
+        broken(|facts| local(facts).route = elsewhere),
         ["host route"]
     );
 }
 
 #[test]
-fn each_link_of_this_node_is_found_broken_alone() {
+fn broken_link_of_this_node_is_the_only_finding() {
     assert_eq!(
-        broken(|facts| facts.forwarding.1 = Ok("0".into())),
+        broken(|facts| facts.forwarding.value = Ok("0".into())),
         ["forwarding"]
     );
-    let wall = |passes| BlockingChain {
+    let chain = |passes| BlockingChain {
         chain: "FORWARD".into(),
         passes,
         fix: "let them".into(),
     };
-    let walls = |passes| Survey {
-        walls: vec![wall(passes)],
+    let survey = |passes| Survey {
+        walls: vec![chain(passes)],
         ..Survey::default()
     };
     assert_eq!(
-        broken(|facts| facts.firewall = Ok(walls(false))),
+        broken(|facts| facts.firewall = Ok(survey(false))),
         ["firewall"]
     );
-    assert_eq!(broken(|facts| facts.firewall = Ok(walls(true))), [""; 0]);
+    assert_eq!(broken(|facts| facts.firewall = Ok(survey(true))), [""; 0]);
 }
 
 #[test]
-fn each_link_to_a_pod_of_another_node_is_found_broken_alone() {
+fn broken_link_to_a_remote_pod_is_the_only_finding() {
     assert_eq!(broken(|facts| facts.ends[1].claim = Ok(None)), ["claim"]);
-    let refused = Some((None, Some("unreachable peer".into())));
-    assert_eq!(broken(|facts| there_of(facts).wanted = refused), ["route"]);
+    let refused = Some(DesiredRoute {
+        target: None,
+        reason: Some("unreachable peer".into()),
+    });
+    assert_eq!(broken(|facts| remote(facts).desired = refused), ["route"]);
     assert_eq!(
-        broken(|facts| there_of(facts).taken = Err("no route".into())),
+        broken(|facts| remote(facts).actual = Err("no route".into())),
         ["route"]
     );
     let other = || Ok(route("eth0", Some("192.168.1.1")));
-    assert_eq!(broken(|facts| there_of(facts).taken = other()), ["route"]);
-    let alone = |facts: &mut PathFacts| there_of(facts).wanted = None;
-    assert_eq!(broken(alone), [""; 0], "it leads to the peer");
-    let alone_and_astray = |facts: &mut PathFacts| {
-        there_of(facts).wanted = None;
-        there_of(facts).taken = other();
+    assert_eq!(broken(|facts| remote(facts).actual = other()), ["route"]);
+    let without_daemon = |facts: &mut PathFacts| remote(facts).desired = None;
+    assert_eq!(broken(without_daemon), [""; 0], "it leads to the peer");
+    let without_daemon_or_route = |facts: &mut PathFacts| {
+        remote(facts).desired = None;
+        remote(facts).actual = other();
     };
-    assert_eq!(broken(alone_and_astray), ["route"]);
-    for state in [None, Some((false, false)), Some((true, false))] {
-        assert_eq!(broken(|facts| hop_of(facts).state = state), ["next hop"]);
+    assert_eq!(broken(without_daemon_or_route), ["route"]);
+    for state in [LinkState::Missing, LinkState::Down, LinkState::NoCarrier] {
+        assert_eq!(
+            broken(|facts| next_hop(facts).link_state = state),
+            ["next hop"]
+        );
     }
     assert_eq!(
-        broken(|facts| hop_of(facts).answer = ProbeResult::Unresolved),
+        broken(|facts| next_hop(facts).probe = ProbeResult::Unresolved),
         ["next hop"]
     );
     assert_eq!(
-        broken(|facts| hop_of(facts).answer = ProbeResult::Silent),
+        broken(|facts| next_hop(facts).probe = ProbeResult::Silent),
         [""; 0]
     );
-    assert_eq!(
-        broken(|facts| there_of(facts).present = Some(false)),
-        [""; 0]
-    );
+    assert_eq!(broken(|facts| remote(facts).present = Some(false)), [""; 0]);
 }
 
 #[test]
-fn an_address_that_nobody_owns_breaks_the_claim_unless_nobody_can_be_asked() {
-    let nowhere = |facts: &mut PathFacts| {
-        facts.ends[1].place = PodLocation::Nowhere;
+fn unclaimed_address_is_broken_only_if_the_registry_is_read() {
+    let unclaimed = |facts: &mut PathFacts| {
+        facts.ends[1].location = PodLocation::Unknown;
         facts.ends[1].claim = Ok(None);
     };
-    assert_eq!(broken(nowhere), ["claim"]);
-    let unasked = |facts: &mut PathFacts| {
-        facts.ends[1].place = PodLocation::Nowhere;
+    assert_eq!(broken(unclaimed), ["claim"]);
+    let unreadable = |facts: &mut PathFacts| {
+        facts.ends[1].location = PodLocation::Unknown;
         facts.ends[1].claim = Err("etcd is away".into());
     };
-    assert_eq!(broken(unasked), [""; 0]);
+    assert_eq!(broken(unreadable), [""; 0]);
 }

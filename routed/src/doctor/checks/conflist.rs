@@ -1,0 +1,36 @@
+//! Check: is there a conflist of Flatland?
+
+use ipnet::IpNet;
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::text::list;
+
+const CHECK: &str = "conflist";
+
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    let conflist = context.conflist.as_ref();
+    vec![examine(conflist.map(|_| context.pod_cidrs()))]
+}
+
+fn examine(pod_cidrs: Result<&[IpNet], &String>) -> Finding {
+    match pod_cidrs {
+        Ok(cidrs) => Finding::ok(CHECK, format!("pod CIDRs {}", list(cidrs))),
+        Err(reason) => Finding::unknown(CHECK, reason)
+            .fix("name one with --conflist: checks of pod CIDRs and etcd need it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn missing_conflist_is_unknown() {
+        let reason = "no conflist".to_owned();
+        examine(Err(&reason)).assert(Severity::Unknown, "no conflist", "--conflist");
+        let cidr: IpNet = "10.244.0.0/16".parse().unwrap();
+        examine(Ok(&[cidr])).assert(Severity::Ok, "pod CIDRs 10.244.0.0/16", "");
+    }
+}

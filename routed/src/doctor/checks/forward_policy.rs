@@ -1,0 +1,69 @@
+//! Check: does a chain of the packet filter drop forwarded packets of pods?
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::firewall::Survey;
+
+const CHECK: &str = "FORWARD policy";
+
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    match &context.firewall {
+        Ok(survey) => examine(survey),
+        Err(error) => {
+            let finding = Finding::unknown(CHECK, error);
+            vec![finding.fix("run as root, on a kernel with nf_tables")]
+        }
+    }
+}
+
+/// A finding for each chain that drops, and for each that could not be read.
+fn examine(survey: &Survey) -> Vec<Finding> {
+    let blocking = survey.walls.iter().map(|found| {
+        let chain = &found.chain;
+        if found.passes {
+            Finding::ok(
+                CHECK,
+                format!("chain {chain} drops, but its rules accept pod traffic"),
+            )
+        } else {
+            let text = format!("chain {chain} drops packets to and from pods");
+            Finding::broken(CHECK, text).fix(&found.fix)
+        }
+    });
+    let unreadable = survey.hidden.iter();
+    let unreadable = unreadable.map(|reason| Finding::unknown(CHECK, reason));
+    let all: Vec<_> = blocking.chain(unreadable).collect();
+    if all.is_empty() {
+        return vec![Finding::ok(CHECK, "no chain drops forwarded packets")];
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+    use crate::firewall::BlockingChain;
+
+    #[test]
+    fn dropping_chain_is_broken_unless_pods_pass() {
+        let survey = |passes| Survey {
+            walls: vec![BlockingChain {
+                chain: "FORWARD of table ip filter".into(),
+                passes,
+                fix: "iptables -A".into(),
+            }],
+            ..Survey::default()
+        };
+        let text = "FORWARD of table ip filter drops";
+        let found = examine(&survey(false));
+        found[0].assert(Severity::Broken, text, "iptables -A");
+        examine(&survey(true))[0].assert(Severity::Ok, text, "");
+        let unreadable = Survey {
+            hidden: vec!["only iptables-legacy can show".into()],
+            ..Survey::default()
+        };
+        examine(&unreadable)[0].assert(Severity::Unknown, "only iptables-legacy", "");
+        examine(&Survey::default())[0].assert(Severity::Ok, "no chain", "");
+    }
+}

@@ -1,0 +1,59 @@
+//! Check: can the uplink carry packets of the pods' MTU?
+
+use wire::netlink::Uplink;
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::kernel::Netlink;
+
+const CHECK: &str = "MTU";
+
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    let mtu = context.conflist.as_ref().map_or(0, |it| it.plugin().mtu);
+    let uplink = Netlink::default().with(|socket| Uplink::find(socket, context.node_addresses));
+    let uplink = uplink.map(|uplink| (uplink.name, uplink.mtu));
+    vec![examine(mtu, uplink.map_err(|error| error.to_string()))]
+}
+
+/// `mtu`: that of the conflist, 0 for the uplink's. `uplink`: its name and MTU.
+fn examine(mtu: u32, uplink: Result<(String, u32), String>) -> Finding {
+    match (uplink, mtu) {
+        (Err(error), 0) => Finding::broken(CHECK, error)
+            .fix("give the node's address with --node-address, or an \"mtu\" in the conflist"),
+        (Err(error), mtu) => Finding::unknown(CHECK, format!("mtu {mtu}, but {error}")),
+        (Ok((link, uplink)), 0) => Finding::ok(CHECK, format!("{uplink}, that of {link}")),
+        (Ok((link, uplink)), mtu) if mtu > uplink => {
+            let text = format!("the conflist says {mtu}, and {link} carries {uplink}");
+            Finding::broken(CHECK, text).fix(format!(
+                "large packets to other nodes are lost: leave out \"mtu\", or make it {uplink} or \
+                 less"
+            ))
+        }
+        (Ok((link, uplink)), mtu) => {
+            Finding::ok(CHECK, format!("{mtu} of the conflist, {uplink} of {link}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn mtu_larger_than_that_of_the_uplink_is_broken() {
+        let eth0 = || Ok(("eth0".to_owned(), 1500));
+        let none = || Err("no uplink".to_owned());
+        let (ok, broken) = (Severity::Ok, Severity::Broken);
+        let text = "says 9000, and eth0 carries 1500";
+        for (mtu, uplink, verdict, evidence, fix) in [
+            (0, eth0(), ok, "1500, that of eth0", ""),
+            (1400, eth0(), ok, "1400 of the conflist", ""),
+            (9000, eth0(), broken, text, "1500 or less"),
+            (0, none(), broken, "no uplink", "--node-address"),
+            (1400, none(), Severity::Unknown, "no uplink", ""),
+        ] {
+            examine(mtu, uplink).assert(verdict, evidence, fix);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Check: does `NetworkManager` leave the interfaces of pods alone (NetworkManager.conf(5))?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+
+const CHECK: &str = "NetworkManager";
+
+const FIX: &str = "write \"[keyfile]\" and \"unmanaged-devices=interface-name:flat*\", a line \
+                   each, to /etc/NetworkManager/conf.d/flatland.conf, then nmcli general reload";
+
+/// The folder of its state, which it creates when it starts.
+const STATE_FOLDER: &str = "run/NetworkManager";
+
+const CONFIG_FILE: &str = "etc/NetworkManager/NetworkManager.conf";
+
+const CONFIG_FOLDERS: [&str; 3] = [
+    "etc/NetworkManager/conf.d",
+    "run/NetworkManager/conf.d",
+    "usr/lib/NetworkManager/conf.d",
+];
+
+pub(super) fn check(_: &CheckContext<'_>) -> Vec<Finding> {
+    vec![examine(inspect(Path::new("/")).as_ref())]
+}
+
+/// What a running `NetworkManager` does with the interfaces of pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NetworkManager {
+    /// The file that makes it ignore them.
+    ignored_by: Option<PathBuf>,
+}
+
+fn examine(manager: Option<&NetworkManager>) -> Finding {
+    let Some(manager) = manager else {
+        return Finding::ok(CHECK, "does not run");
+    };
+    match &manager.ignored_by {
+        Some(path) => {
+            let path = path.display();
+            Finding::ok(CHECK, format!("runs, and leaves flat* alone ({path})"))
+        }
+        None => Finding::warning(
+            CHECK,
+            "runs, and no file makes it leave the interfaces of pods (flat*) alone",
+        )
+        .fix(FIX),
+    }
+}
+
+/// Reads its configuration below `root`. `None` if it does not run.
+fn inspect(root: &Path) -> Option<NetworkManager> {
+    if !root.join(STATE_FOLDER).exists() {
+        return None;
+    }
+    let in_folders = CONFIG_FOLDERS.iter().flat_map(|folder| {
+        let entries = fs::read_dir(root.join(folder));
+        let entries = entries.into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    });
+    let mut files: Vec<PathBuf> = [root.join(CONFIG_FILE)]
+        .into_iter()
+        .chain(in_folders)
+        .collect();
+    files.sort();
+    let is_match =
+        |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| ignores_pod_links(&text));
+    let file = files.into_iter().find(is_match);
+    let below_root = |path: PathBuf| Path::new("/").join(path.strip_prefix(root).unwrap_or(&path));
+    Some(NetworkManager {
+        ignored_by: file.map(below_root),
+    })
+}
+
+/// Whether a file excludes interfaces with the name prefix of pods from management.
+fn ignores_pod_links(text: &str) -> bool {
+    let mut section = String::new();
+    let mut ignored = false;
+    let mut matches = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            line.clone_into(&mut section);
+            matches = false;
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        let (key, value) = (key.trim(), value.trim());
+        let names_pods = value
+            .split([';', ','])
+            .any(|part| part.trim() == "interface-name:flat*");
+        match (section.as_str(), key) {
+            ("[keyfile]", "unmanaged-devices") => ignored |= names_pods,
+            (name, "match-device") if name.starts_with("[device") => matches = names_pods,
+            (name, "managed") if name.starts_with("[device") => {
+                ignored |= matches && ["0", "no", "false"].contains(&value);
+            }
+            _ => {}
+        }
+    }
+    ignored
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn both_ways_to_ignore_an_interface_are_recognised() {
+        for (text, expected) in [
+            ("", false),
+            ("[keyfile]\nunmanaged-devices=interface-name:flat*\n", true),
+            (
+                "[keyfile]\nunmanaged-devices=mac:00:11:22:33:44:55;interface-name:flat*",
+                true,
+            ),
+            ("[main]\nunmanaged-devices=interface-name:flat*\n", false),
+            (
+                "[device-flatland]\nmatch-device=interface-name:flat*\nmanaged=0\n",
+                true,
+            ),
+            (
+                "[device-a]\nmatch-device=interface-name:flat*\n[device-b]\nmanaged=0\n",
+                false,
+            ),
+        ] {
+            assert_eq!(ignores_pod_links(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn configuration_is_read_only_if_it_runs() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert_eq!(inspect(root), None);
+        fs::create_dir_all(root.join(STATE_FOLDER)).unwrap();
+        assert_eq!(inspect(root).unwrap().ignored_by, None);
+        fs::create_dir_all(root.join(CONFIG_FOLDERS[0])).unwrap();
+        let text = "[keyfile]\nunmanaged-devices=interface-name:flat*\n";
+        fs::write(root.join(CONFIG_FOLDERS[0]).join("flatland.conf"), text).unwrap();
+        assert_eq!(
+            inspect(root).unwrap().ignored_by.as_deref(),
+            Some(Path::new("/etc/NetworkManager/conf.d/flatland.conf"))
+        );
+    }
+
+    #[test]
+    fn manager_that_manages_pod_links_is_a_warning() {
+        let manager = |ignored_by: Option<&str>| NetworkManager {
+            ignored_by: ignored_by.map(Into::into),
+        };
+        examine(Some(&manager(None))).assert(Severity::Warning, "flat*", "unmanaged-devices");
+        examine(Some(&manager(Some("/etc/x")))).assert(Severity::Ok, "/etc/x", "");
+        examine(None).assert(Severity::Ok, "does not run", "");
+    }
+}

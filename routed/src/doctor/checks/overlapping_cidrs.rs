@@ -1,0 +1,99 @@
+//! Check: do pod CIDRs, service CIDRs and the networks of this host overlap?
+
+use ipnet::IpNet;
+use ipnetwork::IpNetwork;
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::rib::decide::overlap;
+use crate::text::list;
+
+const CHECK: &str = "overlapping CIDRs";
+
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    let finding = match &context.links {
+        Ok(links) => {
+            let addresses = links.iter().flat_map(|link| {
+                let addresses = link.addresses.iter();
+                addresses.map(|address| (link.name.as_str(), *address))
+            });
+            let addresses: Vec<_> = addresses.collect();
+            examine(context.pod_cidrs(), &context.service_cidrs, &addresses)
+        }
+        Err(error) => Finding::unknown(CHECK, error),
+    };
+    vec![finding]
+}
+
+/// `addresses`: those of this host, each with its link and prefix length.
+fn examine(pods: &[IpNet], services: &[IpNet], addresses: &[(&str, IpNetwork)]) -> Finding {
+    let mut found = Vec::new();
+    for pod in pods {
+        let overlapping = services.iter().filter(|service| overlap(pod, service));
+        found.extend(overlapping.map(|it| format!("pod CIDR {pod} and service CIDR {it}")));
+    }
+    let pod_cidrs = pods.iter().map(|cidr| ("pod CIDR", cidr));
+    let service_cidrs = services.iter().map(|cidr| ("service CIDR", cidr));
+    for (kind, cidr) in pod_cidrs.chain(service_cidrs) {
+        for (link, address) in addresses {
+            if overlap(
+                cidr,
+                &IpNet::new_assert(address.network(), address.prefix()),
+            ) {
+                found.push(format!(
+                    "{kind} {cidr} and {address}, a network of link {link}"
+                ));
+            }
+        }
+    }
+    if !found.is_empty() {
+        return Finding::broken(CHECK, found.join("; ")).fix(
+            "choose pod and service CIDRs that overlap neither each other nor a network of a node \
+             or router",
+        );
+    }
+    let note = if services.is_empty() {
+        " (service CIDRs are not known here: give them with --service-cidr)"
+    } else {
+        ""
+    };
+    let compared = list(&[pods, services].concat());
+    Finding::ok(CHECK, format!("none with {compared}{note}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn overlap_of_pods_services_or_nodes_is_broken() {
+        let eth0 = [("eth0", "192.168.1.11/24".parse().unwrap())];
+        let broken = Severity::Broken;
+        for (pods, services, verdict, evidence) in [
+            ("10.244.0.0/16", "10.96.0.0/12", Severity::Ok, "none with"),
+            (
+                "192.168.0.0/16",
+                "10.96.0.0/12",
+                broken,
+                "192.168.1.11/24, a network of link eth0",
+            ),
+            (
+                "10.100.0.0/16",
+                "10.96.0.0/12",
+                broken,
+                "and service CIDR 10.96.0.0/12",
+            ),
+            (
+                "10.244.0.0/16",
+                "192.168.1.0/28",
+                broken,
+                "service CIDR 192.168.1.0/28 and",
+            ),
+        ] {
+            let (pods, services) = (pods.parse().unwrap(), services.parse().unwrap());
+            let fix = if verdict == broken { "choose" } else { "" };
+            examine(&[pods], &[services], &eth0).assert(verdict, evidence, fix);
+        }
+    }
+}
