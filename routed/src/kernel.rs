@@ -1,5 +1,4 @@
-//! The kernel of the network namespace this program runs in, as `routed` needs it: its links and
-//! routes.
+//! Links and routes of the kernel, as `routed` uses them (rtnetlink).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,18 +17,19 @@ pub(crate) struct Link {
     pub(crate) index: u32,
     /// Its name.
     pub(crate) name: String,
-    /// Whether it is administratively up (`IFF_UP`). The kernel takes no route over a link that is
-    /// not; the absence of a carrier it handles by itself.
+    /// Whether it is administratively up (`IFF_UP`). The kernel accepts no route over a link that
+    /// is down; a missing carrier it handles by itself.
     pub(crate) up: bool,
     /// Whether it is up and has a carrier (`IFF_RUNNING`).
     pub(crate) running: bool,
-    /// The addresses on it, each with the prefix that is on link.
+    /// The addresses on it, each with its on-link prefix.
     pub(crate) addresses: Vec<IpNetwork>,
-    /// Those of them that peers may be told: neither temporary nor deprecated nor tentative.
+    /// The addresses that may be advertised to peers: neither temporary nor deprecated nor
+    /// tentative.
     pub(crate) lasting: Vec<IpAddr>,
 }
 
-/// What `routed` needs of a kernel.
+/// The operations that `routed` needs of a kernel.
 pub(crate) trait Kernel {
     /// The links that have addresses.
     fn links(&mut self) -> Result<Vec<Link>, Error>;
@@ -37,23 +37,23 @@ pub(crate) trait Kernel {
     /// The routes of the main table, of one protocol or of all.
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error>;
 
-    /// The route to exactly `dst` that decides for its first address; `None` where another one
-    /// does, or nobody can tell.
+    /// The route with exactly the prefix `dst` that the kernel uses for its first address; `None`
+    /// if it uses another route, or if the lookup gives no answer.
     fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error>;
 
-    /// Carries out requests in order, and goes on after one that fails. Returns the failures.
+    /// Applies requests in order, and continues after one that fails. Returns the failures.
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error>;
 }
 
-/// The kernel of the network namespace this program runs in. A socket that failed is replaced by
-/// the next call, so that no answer of an abandoned request is taken for another's.
+/// The kernel of this process's network namespace. A socket that failed is replaced on the next
+/// call, so that no late answer is taken for that of another request.
 #[derive(Debug, Default)]
 pub(crate) struct Netlink {
     socket: Option<Socket>,
 }
 
 impl Netlink {
-    /// Lets `monitor` pass over what this changes.
+    /// Makes `monitor` ignore the changes that this makes.
     pub(crate) fn hide_from(&self, monitor: &mut Monitor) {
         if let Some(socket) = &self.socket {
             monitor.ignore(socket);
@@ -84,7 +84,8 @@ impl Kernel for Netlink {
             for address in socket.addresses(None)? {
                 by_link.entry(address.link).or_default().push(address);
             }
-            // Asked for one by one: a node has few links with addresses, but hundreds of pods'.
+            // Looked up one by one: a node has few links with addresses, but hundreds without, of
+            // pods.
             let mut links = Vec::new();
             for (index, addresses) in by_link {
                 if addresses
@@ -123,7 +124,13 @@ impl Kernel for Netlink {
     }
 }
 
-/// Whether an address says nothing about which link it is on.
+/// The link's name, or `if7` where it is not known.
+pub(crate) fn link_name(index: u32, links: &[Link]) -> String {
+    let link = links.iter().find(|link| link.index == index);
+    link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
+}
+
+/// Whether it is a link-local IPv6 address, which does not identify its link.
 pub(crate) fn is_link_local_v6(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }

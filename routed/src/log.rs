@@ -1,39 +1,49 @@
-//! What people read in the log: one line per thing that changed, one line for many.
+//! Log lines with fields: one line per change, and one summary where there are many of a kind.
+//!
+//! Every line is a complete sentence. Its fields repeat the values in it (`peer`, `subnet` ...) for
+//! `--log-format json`; docs/logs.md lists them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use tracing::{error, info, warn};
 
-/// As many lines of a kind are written out; of more there is one that sums them up.
-const MOST_LINES: usize = 16;
+/// Above this many lines of a kind, one line with their number replaces them.
+const MAX_LINES_PER_KIND: usize = 16;
 
-/// What a line is about.
+/// The names of the fields. The text format leaves them out: the sentence has their values.
+pub(crate) const FIELDS: [&str; 12] = [
+    "address", "count", "error", "key", "kind", "link", "node", "path", "peer", "pod", "route",
+    "subnet",
+];
+
+/// What a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum LineKind {
-    /// A route came.
+    /// A route was added.
     Added,
-    /// A route led elsewhere and now leads where it should.
+    /// A route led elsewhere and was replaced.
     Moved,
-    /// A route that somebody took away or changed is as it was.
+    /// A route that another program removed or changed was put back.
     Restored,
-    /// A route went with its claim.
+    /// A route was removed together with its claim.
     Withdrawn,
-    /// A route that nobody claims went.
+    /// A route without a claim was removed.
     Pruned,
     /// A claim gets no route.
     Refused,
     /// A record of the registry is ignored.
     Ignored,
-    /// The kernel, or somebody else's route, is in the way.
+    /// The kernel refused a route, or another program's route conflicts with it.
     Failed,
-    /// A node's presence went.
+    /// The presence of a node disappeared.
     Absent,
-    /// It is back.
+    /// The presence of a node is back.
     Returned,
 }
 
 impl LineKind {
-    /// Its name for machines.
+    /// The value of the field `kind` and of the metric label `change`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -49,7 +59,7 @@ impl LineKind {
         }
     }
 
-    fn many(self) -> &'static str {
+    fn summary(self) -> &'static str {
         match self {
             Self::Added => "routes added",
             Self::Moved => "routes moved",
@@ -65,61 +75,136 @@ impl LineKind {
     }
 }
 
-/// One line of the log.
+/// The values that a line names, as fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Fields {
+    node: Option<String>,
+    peer: Option<String>,
+    subnet: Option<String>,
+    route: Option<String>,
+    pod: Option<String>,
+    key: Option<String>,
+    error: Option<String>,
+    count: Option<usize>,
+}
+
+/// One line of the log: a sentence, and its values as fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     kind: LineKind,
     text: String,
+    fields: Fields,
 }
 
 impl Line {
-    /// A line of that kind.
+    /// A line without fields.
     pub(crate) fn new(kind: LineKind, text: String) -> Self {
-        Self { kind, text }
+        let fields = Fields::default();
+        Self { kind, text, fields }
     }
 
-    /// What it is about.
+    /// What the line reports.
     #[cfg(test)]
     pub(crate) fn kind(&self) -> LineKind {
         self.kind
     }
+
+    /// With the field `node`.
+    pub(crate) fn node(mut self, node: impl Display) -> Self {
+        self.fields.node = Some(node.to_string());
+        self
+    }
+
+    /// With the field `peer`, if it is known.
+    pub(crate) fn peer(mut self, peer: Option<impl Display>) -> Self {
+        self.fields.peer = peer.map(|peer| peer.to_string());
+        self
+    }
+
+    /// With the field `subnet`: one, or several with commas.
+    pub(crate) fn subnet(mut self, subnet: impl Display) -> Self {
+        self.fields.subnet = Some(subnet.to_string());
+        self
+    }
+
+    /// With the field `route`: the next hop and the link, as `ip route` shows them.
+    pub(crate) fn route(mut self, route: impl Display) -> Self {
+        self.fields.route = Some(route.to_string());
+        self
+    }
+
+    /// With the field `pod`: the address of a pod.
+    pub(crate) fn pod(mut self, pod: impl Display) -> Self {
+        self.fields.pod = Some(pod.to_string());
+        self
+    }
+
+    /// With the field `key`: a key in the registry.
+    pub(crate) fn key(mut self, key: impl Display) -> Self {
+        self.fields.key = Some(key.to_string());
+        self
+    }
+
+    /// With the field `error`.
+    pub(crate) fn error(mut self, error: impl Display) -> Self {
+        self.fields.error = Some(error.to_string());
+        self
+    }
+
+    fn emit(&self) {
+        macro_rules! event {
+            ($level:ident) => {
+                $level!(
+                    kind = self.kind.name(),
+                    node = self.fields.node.as_deref(),
+                    peer = self.fields.peer.as_deref(),
+                    subnet = self.fields.subnet.as_deref(),
+                    route = self.fields.route.as_deref(),
+                    pod = self.fields.pod.as_deref(),
+                    key = self.fields.key.as_deref(),
+                    error = self.fields.error.as_deref(),
+                    count = self.fields.count,
+                    "{}",
+                    self.text
+                )
+            };
+        }
+        match self.kind {
+            LineKind::Failed => event!(error),
+            LineKind::Refused | LineKind::Ignored | LineKind::Restored | LineKind::Absent => {
+                event!(warn);
+            }
+            _ => event!(info),
+        }
+    }
 }
 
-/// Lines to be told together. Where there are many of a kind, most of them are only counted.
+/// Lines to be written together, grouped by kind.
 #[derive(Debug, Default)]
-pub(crate) struct Lines(BTreeMap<LineKind, LimitedLines>);
+pub(crate) struct Lines(BTreeMap<LineKind, LinesOfKind>);
 
-/// How many there are of a kind, and the first of them.
+/// The number of lines of a kind, and the first of them.
 #[derive(Debug, Default)]
-struct LimitedLines {
+struct LinesOfKind {
     count: usize,
-    texts: Vec<String>,
+    first: Vec<Line>,
 }
 
 impl Lines {
-    /// One more, of that kind; it is put into `words` only if somebody may read it.
-    pub(crate) fn add(&mut self, kind: LineKind, words: impl FnOnce() -> String) {
-        let few = self.0.entry(kind).or_default();
-        few.count += 1;
-        if few.texts.len() < MOST_LINES {
-            few.texts.push(words());
+    /// Adds a line of that kind. `line` is called only if the line may be written.
+    pub(crate) fn add(&mut self, kind: LineKind, line: impl FnOnce() -> Line) {
+        let of_kind = self.0.entry(kind).or_default();
+        of_kind.count += 1;
+        if of_kind.first.len() < MAX_LINES_PER_KIND {
+            of_kind.first.push(line());
         }
     }
 
-    /// Writes them, kind by kind.
+    /// Writes the lines, kind by kind.
     pub(crate) fn emit(&self) {
-        for (kind, few) in &self.0 {
-            for text in few.summarised(*kind) {
-                match kind {
-                    LineKind::Failed => error!("{text}"),
-                    LineKind::Refused
-                    | LineKind::Ignored
-                    | LineKind::Restored
-                    | LineKind::Absent => {
-                        warn!("{text}");
-                    }
-                    _ => info!("{text}"),
-                }
+        for (kind, of_kind) in &self.0 {
+            for line in of_kind.summarised(*kind) {
+                line.emit();
             }
         }
     }
@@ -127,44 +212,47 @@ impl Lines {
 
 impl Extend<Line> for Lines {
     fn extend<I: IntoIterator<Item = Line>>(&mut self, lines: I) {
-        for Line { kind, text } in lines {
-            self.add(kind, || text);
+        for line in lines {
+            self.add(line.kind, || line);
         }
     }
 }
 
-impl LimitedLines {
-    fn summarised(&self, kind: LineKind) -> Vec<String> {
-        match self.texts.first() {
-            Some(first) if self.count > MOST_LINES => {
-                let (count, many) = (self.count, kind.many());
-                vec![format!("{count} {many}; the first: {first}")]
+impl LinesOfKind {
+    fn summarised(&self, kind: LineKind) -> Vec<Line> {
+        match self.first.first() {
+            Some(first) if self.count > MAX_LINES_PER_KIND => {
+                let (count, summary) = (self.count, kind.summary());
+                let text = format!("{count} {summary}; the first: {}", first.text);
+                let mut line = Line::new(kind, text);
+                line.fields.count = Some(count);
+                vec![line]
             }
-            _ => self.texts.clone(),
+            _ => self.first.clone(),
         }
     }
 }
 
-/// A state of affairs that is told of when it comes or changes, not every time it is met.
+/// The text of a lasting condition, logged when it appears or changes rather than on every check.
 #[derive(Debug, Default)]
 pub(crate) struct OnChange(Option<String>);
 
 impl OnChange {
-    /// Whether `text` differs from what was said last.
+    /// Stores `text`. Returns whether it differs from the previous one.
     pub(crate) fn changed(&mut self, text: &str) -> bool {
-        let is_news = self.0.as_deref() != Some(text);
-        if is_news {
+        let differs = self.0.as_deref() != Some(text);
+        if differs {
             self.0 = Some(text.to_owned());
         }
-        is_news
+        differs
     }
 
-    /// What was said last, if it is not over.
+    /// The text of the condition, if it lasts.
     pub(crate) fn current(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// It is over. Returns whether there was anything.
+    /// Ends the condition. Returns whether there was one.
     pub(crate) fn clear(&mut self) -> bool {
         self.0.take().is_some()
     }
@@ -182,27 +270,30 @@ mod tests {
     use super::*;
 
     fn shown(lines: &Lines, kind: LineKind) -> Vec<String> {
-        let few = lines.0.get(&kind);
-        few.map(|few| few.summarised(kind)).unwrap_or_default()
+        let of_kind = lines.0.get(&kind).into_iter();
+        let lines = of_kind.flat_map(|of_kind| of_kind.summarised(kind));
+        lines.map(|line| line.text).collect()
     }
 
     #[test]
     fn up_to_sixteen_lines_of_a_kind_are_written_out() {
         let mut lines = Lines::default();
         for number in 0..16 {
-            lines.add(LineKind::Added, || number.to_string());
+            lines.add(LineKind::Added, || {
+                Line::new(LineKind::Added, number.to_string())
+            });
         }
         assert_eq!(shown(&lines, LineKind::Added).len(), 16);
         assert!(shown(&lines, LineKind::Withdrawn).is_empty());
     }
 
     #[test]
-    fn more_are_summed_up_in_one_line_and_not_even_put_into_words() {
-        let (mut lines, mut worded) = (Lines::default(), 0);
+    fn more_lines_are_counted_without_being_formatted() {
+        let (mut lines, mut formatted) = (Lines::default(), 0);
         for number in 0..5_000 {
             lines.add(LineKind::Added, || {
-                worded += 1;
-                format!("r{number}")
+                formatted += 1;
+                Line::new(LineKind::Added, format!("r{number}"))
             });
         }
         lines.extend([Line::new(LineKind::Failed, "f".to_owned())]);
@@ -210,7 +301,9 @@ mod tests {
             shown(&lines, LineKind::Added),
             ["5000 routes added; the first: r0"]
         );
+        let summary = &lines.0[&LineKind::Added].summarised(LineKind::Added)[0];
+        assert_eq!(summary.fields.count, Some(5_000));
         assert_eq!(shown(&lines, LineKind::Failed), ["f"]);
-        assert_eq!(worded, MOST_LINES);
+        assert_eq!(formatted, MAX_LINES_PER_KIND);
     }
 }

@@ -1,14 +1,14 @@
-//! Lists in words.
+//! Lists in messages.
 
 use std::fmt;
 
-/// As many subnets are named in a line.
-const MOST_NAMED: usize = 8;
+/// The number of items that a short list names.
+const MAX_LISTED: usize = 8;
 
-/// The first of them, and how many more there are.
-pub(crate) fn few<T: fmt::Display>(items: &[T]) -> String {
-    let named = list(&items[..items.len().min(MOST_NAMED)]);
-    match items.len().saturating_sub(MOST_NAMED) {
+/// `a, b and 3 more`: at most [`MAX_LISTED`] items.
+pub(crate) fn short_list<T: fmt::Display>(items: &[T]) -> String {
+    let named = list(&items[..items.len().min(MAX_LISTED)]);
+    match items.len().saturating_sub(MAX_LISTED) {
         0 => named,
         more => format!("{named} and {more} more"),
     }

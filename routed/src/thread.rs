@@ -1,14 +1,14 @@
-//! Threads of their own for what may wait, or take long: routes are repaired meanwhile.
+//! Threads for work that may block or take long, so that it does not delay route repair.
 
 use std::future::Future;
 use std::io;
 use std::thread;
 
-/// The stack, in bytes. A debug build takes more than a quarter of it.
-const STACK: usize = 1024 * 1024;
+/// The stack size in bytes. A debug build needs more than a quarter of it.
+const STACK_SIZE: usize = 1024 * 1024;
 
-/// Runs what `work` makes on a thread that ends with the program.
-pub(crate) fn run<F: Future>(
+/// Runs the future that `work` makes on a thread that ends with the process.
+pub(crate) fn spawn<F: Future>(
     name: &str,
     work: impl FnOnce() -> F + Send + 'static,
 ) -> io::Result<()> {
@@ -17,5 +17,5 @@ pub(crate) fn run<F: Future>(
         .build()?;
     let run = move || drop(runtime.block_on(async { work().await }));
     let thread = thread::Builder::new().name(name.to_owned());
-    thread.stack_size(STACK).spawn(run).map(drop)
+    thread.stack_size(STACK_SIZE).spawn(run).map(drop)
 }

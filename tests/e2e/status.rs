@@ -175,7 +175,7 @@ fn a_foreign_route_and_an_outage_are_named_and_the_exit_status_says_so() -> Resu
         one,
         "status",
         1,
-        &["not well", "conflict with a route that somebody else made"],
+        &["not well", "conflict with a route of another program"],
     )?;
     one.run(&["ip", "route", "del", &subnet])?;
     wait_said(one, "status", 0, &["well"])?;

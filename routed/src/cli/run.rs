@@ -1,20 +1,29 @@
-//! `routed run`: the daemon, and its log.
+//! `routed run`: starts the daemon and its log (`--log-format`, `RUST_LOG`).
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 
+use tracing::Subscriber;
+use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::{RecordFields, VisitOutput};
+use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 
 use super::{CommandError, Report};
 use crate::config::{Config, LogFormat, RunArgs};
 use crate::error::Error;
+use crate::log;
 
-/// Runs the daemon until a signal ends it. Its log already says why it failed, if it did.
+/// Runs the daemon until a signal ends it. An error is already in the log when this returns.
 pub(crate) fn run(args: RunArgs) -> Result<Report, CommandError> {
-    start_log(args.log_format);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = subscriber(args.log_format, filter, io::stderr);
+    tracing::subscriber::set_global_default(subscriber).ok();
     match serve(args) {
         Ok(()) => Ok(Report::from(String::new())),
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(error = %error, "{error}");
             Err(CommandError::new(error.exit_status(), String::new()))
         }
     }
@@ -28,16 +37,137 @@ fn serve(args: RunArgs) -> Result<(), Error> {
         .block_on(crate::daemon::event_loop::run(config))
 }
 
-/// The log goes to standard error; `RUST_LOG` chooses what of it, `info` unless set.
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Writes the events that pass `filter` to `writer`.
+fn subscriber<W>(
+    format: LogFormat,
+    filter: EnvFilter,
+    writer: W,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => Box::new(log.fmt_fields(SentenceOnly).finish()),
+        LogFormat::Json => Box::new(log.json().flatten_event(true).finish()),
+    }
+}
+
+/// The text format of a line's fields: without [`log::FIELDS`], whose values are in the sentence.
+/// The fields that libraries set are printed.
+struct SentenceOnly;
+
+impl<'w> FormatFields<'w> for SentenceOnly {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut visitor = SentenceVisitor(DefaultVisitor::new(writer, true));
+        fields.record(&mut visitor);
+        visitor.0.finish()
+    }
+}
+
+struct SentenceVisitor<'w>(DefaultVisitor<'w>);
+
+impl Visit for SentenceVisitor<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if !log::FIELDS.contains(&field.name()) {
+            self.0.record_debug(field, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::log::{Line, LineKind, Lines};
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, work: impl FnOnce()) -> String {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let filter = EnvFilter::new("info");
+        let subscriber = subscriber(format, filter, move || writer.clone());
+        with_default(subscriber, work);
+        let bytes = buffer.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn work() {
+        let mut lines = Lines::default();
+        lines.extend([
+            Line::new(LineKind::Absent, "node n2 is absent".to_owned()).node("n2"),
+            Line::new(LineKind::Failed, "route refused".to_owned())
+                .peer(Some("n2"))
+                .subnet("10.244.2.0/24")
+                .route("via 192.168.1.2 dev eth0")
+                .error("no such device"),
+        ]);
+        lines.emit();
+        tracing::info!(node = %"n1", other = 7, "node n1 is ready");
+    }
+
+    #[test]
+    fn text_format_prints_the_sentence_without_its_fields() {
+        let log = logged(LogFormat::Text, work);
+        let ends = [
+            "node n2 is absent",
+            "route refused",
+            "node n1 is ready other=7",
+        ];
+        let mut lines: Vec<_> = log.lines().collect();
+        lines.sort_by_key(|line| ends.iter().position(|end| line.ends_with(end)));
+        assert_eq!(lines.len(), ends.len(), "{log}");
+        for (line, end) in lines.iter().zip(ends) {
+            assert!(line.ends_with(&format!(" {end}")), "{line}");
+            assert!(!line.contains("kind") && !line.contains("node="), "{line}");
+        }
+    }
+
+    #[test]
+    fn json_format_has_the_fields_flat() {
+        let log = logged(LogFormat::Json, work);
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let field = |message: &str, field: &str| {
+            let line = lines.iter().find(|line| line["message"] == message);
+            line.unwrap().get(field).and_then(Value::as_str)
+        };
+        for (message, name, value) in [
+            ("node n1 is ready", "node", Some("n1")),
+            ("node n1 is ready", "level", Some("INFO")),
+            ("node n2 is absent", "node", Some("n2")),
+            ("node n2 is absent", "kind", Some("absent")),
+            ("node n2 is absent", "peer", None),
+            ("route refused", "peer", Some("n2")),
+            ("route refused", "subnet", Some("10.244.2.0/24")),
+            ("route refused", "route", Some("via 192.168.1.2 dev eth0")),
+            ("route refused", "error", Some("no such device")),
+        ] {
+            assert_eq!(field(message, name), value, "{message}: {name}");
+        }
     }
 }

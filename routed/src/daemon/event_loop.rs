@@ -69,7 +69,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (owned_sender, mut owned_changes) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
     let manager = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
-    thread::run("addresses", move || manager.run(owned_sender))?;
+    thread::spawn("addresses", move || manager.run(owned_sender))?;
     let (interruptions, interrupted) = watch::channel(0);
     ForgetTask::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(

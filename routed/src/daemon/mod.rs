@@ -117,7 +117,7 @@ impl Daemon {
             %node,
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
             wire::VERSION,
-            reconciler.count()
+            reconciler.peer_route_count()
         );
         let now = Instant::now();
         let mut daemon = Self {
@@ -190,7 +190,7 @@ impl Daemon {
     fn restore_pod_routes(&mut self) {
         match live_pods::pods(&mut self.kernel, &self.network) {
             Ok(pods) => {
-                self.reconciler.remember_pods(&pods);
+                self.reconciler.add_known_pods(&pods);
                 self.unknown_pods.clear();
             }
             Err(error) => {
@@ -251,12 +251,15 @@ impl Daemon {
         self.firewall.run_due(now);
         self.health.log_due(now);
         let due = self.setup_due_at.is_some_and(|at| at <= now);
-        let (links, serves) = (self.reconciler.links(), self.reconciler.serves());
+        let (links, serves) = (self.reconciler.links(), self.reconciler.owns_subnets());
         let is_set_up = !due || self.node_setup.check(links, serves, now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;
-            info!("routes to peers in the kernel: {}", self.reconciler.count());
+            info!(
+                "routes to peers in the kernel: {}",
+                self.reconciler.peer_route_count()
+            );
         }
         let may_install = settled && self.firewall.is_ready();
         let may_install = may_install && (due || self.setup_due_at.is_none());

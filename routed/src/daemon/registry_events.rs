@@ -18,7 +18,8 @@ impl Daemon {
                 self.firewall.nodes(rib.addresses(), is_trusted);
                 self.state_file.update(self.reconciler.rib(), true);
                 self.health.registry_seen(self.reconciler.rib());
-                self.node_setup.registry_seen(lacks, self.reconciler.lost());
+                self.node_setup
+                    .registry_seen(lacks, self.reconciler.lost_subnets());
             }
             Event::Changes { revision, changes } => {
                 if self.reconciler.is_about_own(&changes) {
@@ -39,7 +40,8 @@ impl Daemon {
                 self.firewall.nodes_changed(&before, &after, is_trusted);
                 self.state_file.update(self.reconciler.rib(), false);
                 self.health.nodes_changed(&changed, self.reconciler.rib());
-                self.node_setup.registry_seen(lacks, self.reconciler.lost());
+                self.node_setup
+                    .registry_seen(lacks, self.reconciler.lost_subnets());
             }
             Event::Disconnected { why } => self.health.disconnected(why),
             Event::Connected => self.health.connected(),

@@ -19,7 +19,7 @@ use wire::node::NodeName;
 use crate::log::OnChange;
 use crate::rib::Rib;
 use crate::rib::held::{LastSeen, Owners};
-use crate::text::few;
+use crate::text::short_list;
 
 /// The file, in a network's folder under `/run`, and its content.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl StateFile {
             let why = rib.distrust().map(ToString::to_string);
             let (why, subnets) = (
                 why.unwrap_or_else(|| "the registry lost claims".to_owned()),
-                few(&added),
+                short_list(&added),
             );
             error!(
                 subnet = %subnets,
@@ -171,7 +171,7 @@ mod tests {
         let n3 = NodeName::new("n3").unwrap();
         let owners = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
         let owners = owners.collect();
-        Rib::new(seen, &found, &owners)
+        Rib::new(seen, found, &owners)
     }
 
     #[test]

@@ -23,8 +23,7 @@ use crate::addresses::ledger;
 use crate::doctor::Setting;
 use crate::firewall;
 use crate::http::client;
-use crate::kernel::{Kernel, Link, Netlink};
-use crate::reconcile::messages;
+use crate::kernel::{self, Kernel, Link, Netlink};
 use crate::status::RouteRow;
 
 /// Why the path cannot be explained.
@@ -254,7 +253,7 @@ impl CollectContext<'_> {
         let link_state = link_state(link.as_ref());
         Ok(NextHop {
             address,
-            link: link.map_or_else(|| messages::name_of(dev, self.links), |link| link.name),
+            link: link.map_or_else(|| kernel::link_name(dev, self.links), |link| link.name),
             link_state,
             probe: if link_state == LinkState::Up {
                 probe(self.kernel, address, dev)?

@@ -1,4 +1,4 @@
-//! A kernel in memory, for tests of what is above it.
+//! An in-memory kernel for tests.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::fib::{Errno, plan};
 use crate::kernel::{Kernel, Link};
 use crate::rib::guest_gateway::GATEWAY;
 
-/// A handle to it; clones share what is behind.
+/// A handle; clones share the state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FakeKernel {
     state: Rc<RefCell<State>>,
@@ -22,9 +22,9 @@ struct State {
     /// The indexes of links without addresses that are up.
     host_ends: Vec<u32>,
     routes: Vec<Route>,
-    /// How many times all of ours were listed.
-    listings: usize,
-    /// The socket fails this many times more.
+    /// The number of dumps of our routes.
+    dumps: usize,
+    /// The number of calls that still fail.
     failures: usize,
 }
 
@@ -35,18 +35,18 @@ impl FakeKernel {
         state.flush();
     }
 
-    /// These host ends of pods are up, and no others.
+    /// Sets the host interfaces of pods that are up.
     pub(crate) fn set_host_ends(&self, indexes: &[u32]) {
         let mut state = self.state.borrow_mut();
         state.host_ends = indexes.to_vec();
         state.flush();
     }
 
-    pub(crate) fn put(&self, route: Route) {
+    pub(crate) fn add_route(&self, route: Route) {
         self.state.borrow_mut().routes.push(route);
     }
 
-    pub(crate) fn take(&self, dst: &str) {
+    pub(crate) fn remove_route(&self, dst: &str) {
         self.state
             .borrow_mut()
             .routes
@@ -57,17 +57,17 @@ impl FakeKernel {
         self.state.borrow_mut().failures = times;
     }
 
-    pub(crate) fn listings(&self) -> usize {
-        self.state.borrow().listings
+    pub(crate) fn dumps(&self) -> usize {
+        self.state.borrow().dumps
     }
 
     /// Each route as `10.244.2.0/24 via 192.168.1.2`, sorted; without those to the pods' gateway.
-    pub(crate) fn shown(&self) -> Vec<String> {
+    pub(crate) fn route_texts(&self) -> Vec<String> {
         let state = self.state.borrow();
         let to_pods = state.routes.iter().filter(|route| route.dst != GATEWAY);
-        let mut shown: Vec<_> = to_pods.map(show).collect();
-        shown.sort();
-        shown
+        let mut route_texts: Vec<_> = to_pods.map(route_text).collect();
+        route_texts.sort();
+        route_texts
     }
 
     /// The routes to the pods' gateway.
@@ -78,7 +78,7 @@ impl FakeKernel {
     }
 }
 
-fn show(route: &Route) -> String {
+fn route_text(route: &Route) -> String {
     let protocol = if plan::is_ours(route) {
         String::new()
     } else {
@@ -92,7 +92,7 @@ fn show(route: &Route) -> String {
 }
 
 impl State {
-    /// What leads over a link that is not up goes.
+    /// Removes routes over links that are not up.
     fn flush(&mut self) {
         let mut routes = std::mem::take(&mut self.routes);
         routes.retain(|route| route.dev.is_none_or(|dev| self.is_up(dev)));
@@ -104,7 +104,7 @@ impl State {
         self.host_ends.contains(&dev) || links.any(|link| link.index == dev && link.up)
     }
 
-    fn listen(&mut self) -> Result<(), Error> {
+    fn fail_if_due(&mut self) -> Result<(), Error> {
         if self.failures == 0 {
             return Ok(());
         }
@@ -116,9 +116,9 @@ impl State {
         })
     }
 
-    fn carry_out(&mut self, request: &Request) -> Result<(), Errno> {
+    fn apply_one(&mut self, request: &Request) -> Result<(), Errno> {
         let occupied = |new: &Route, routes: &[Route]| {
-            routes.iter().position(|route| plan::same_place(route, new))
+            routes.iter().position(|route| plan::same_key(route, new))
         };
         match request {
             Request::AddRoute(new) | Request::ReplaceRoute(new) => {
@@ -144,30 +144,30 @@ impl State {
 impl Kernel for FakeKernel {
     fn links(&mut self) -> Result<Vec<Link>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         Ok(state.links.clone())
     }
 
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
-        state.listings += usize::from(protocol.is_some());
+        state.fail_if_due()?;
+        state.dumps += usize::from(protocol.is_some());
         let wanted = |route: &&Route| protocol.is_none_or(|protocol| protocol == route.protocol);
         Ok(state.routes.iter().filter(wanted).cloned().collect())
     }
 
     fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         Ok(state.routes.iter().find(|route| route.dst == dst).cloned())
     }
 
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
         let mut state = self.state.borrow_mut();
-        state.listen()?;
+        state.fail_if_due()?;
         let mut failures = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            if let Err(errno) = state.carry_out(request) {
+            if let Err(errno) = state.apply_one(request) {
                 let request = request.to_string();
                 failures.push(Error::Refused {
                     index,

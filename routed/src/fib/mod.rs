@@ -1,5 +1,4 @@
-//! The kernel's side: what it holds of ours, and how it is changed without harm to what others put
-//! there.
+//! Changes the kernel's routes (FIB) to the planned ones, and never a route of another program.
 
 pub(crate) mod plan;
 
@@ -13,15 +12,15 @@ use wire::netlink::{Error, Request, Route, RouteKind};
 use crate::fib::plan::{Actual, PlanStep, RouteChange};
 use crate::kernel::Kernel;
 
-/// As many routes are asked for one by one before all of them are listed.
-const FEW: usize = 32;
+/// Above this many, the routes are dumped instead of looked up one by one.
+const MAX_SINGLE_LOOKUPS: usize = 32;
 
 /// The routes with our protocol number.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    /// Those that `routed` answers for.
+    /// The routes that `routed` manages.
     pub(crate) ours: Actual,
-    /// Those to pods of this node.
+    /// The routes to pods of this node.
     pub(crate) pods: BTreeMap<IpNet, Route>,
 }
 
@@ -32,32 +31,32 @@ pub(crate) fn list_own(kernel: &mut impl Kernel) -> Result<Listing, Error> {
         if plan::is_to_pod(&route) {
             listing.pods.insert(route.dst, route);
         } else if plan::is_ours(&route) {
-            plan::of(&mut listing.ours, route.dst).push(route);
+            plan::routes_mut(&mut listing.ours, route.dst).push(route);
         }
     }
     Ok(listing)
 }
 
-/// What came of a plan.
+/// The result of a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
-    /// The steps that were taken.
+    /// The steps that succeeded.
     pub(crate) done: Vec<PlanStep>,
-    /// Those that were not, and why.
+    /// The steps that failed, and why.
     pub(crate) failed: Vec<(PlanStep, ApplyError)>,
 }
 
-/// Why a step was not taken.
+/// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ApplyError {
-    /// Somebody else's route has the place.
+    /// Another program's route has the same prefix and metric.
     Conflict(Route),
     /// The kernel refused.
     Refused(String),
 }
 
-/// Takes the steps of a plan. A step that the kernel refuses does not keep the others back; an
-/// error means that none can be relied on.
+/// Applies the steps of a plan. A refused step does not stop the others; an error means that the
+/// result of all steps is unknown.
 pub(crate) fn apply(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Applied, Error> {
     let steps = protect_foreign(kernel, steps)?;
     let requests: Vec<_> = steps.iter().map(|step| step.request.clone()).collect();
@@ -74,65 +73,69 @@ pub(crate) fn apply(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Ap
             None => applied.done.push(step),
             Some(error) if is_gone_already(&step, &error) => applied.done.push(step),
             Some(error) => {
-                let why = why_refused(kernel, &mut foreign, &step, &error)?;
-                applied.failed.push((step, why));
+                let error = apply_error(kernel, &mut foreign, &step, &error)?;
+                applied.failed.push((step, error));
             }
         }
     }
     Ok(applied)
 }
 
-/// A replace takes the place of the first route that has the same prefix and metric; of IPv6 next
-/// hops that share both, the place of them all. Where that may be somebody else's beside ours (`ip
-/// route append`), ours is deleted by name instead and the new one added only if the place is then
-/// free.
+/// Splits replaces that could hit a foreign route. The kernel replaces the first route with the
+/// same prefix and metric, and for IPv6 all next hops that share both. Where a foreign route may be
+/// among them (`ip route append`), ours is deleted and the new one added, which fails if the place
+/// is taken.
 fn protect_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, Error> {
-    let doubtful = maybe_foreign(kernel, &steps)?;
-    if doubtful.is_empty() {
+    let maybe_foreign = maybe_foreign_dsts(kernel, &steps)?;
+    if maybe_foreign.is_empty() {
         return Ok(steps);
     }
     let foreign = foreign(kernel)?;
-    let mut spared = Vec::with_capacity(steps.len());
+    let mut safe = Vec::with_capacity(steps.len());
     for step in steps {
         match step.change {
             RouteChange::Replace { old, .. } if is_shared(&old) => {
-                spared.push(plan::remove(&Route {
+                safe.push(plan::remove(&Route {
                     kind: RouteKind::Unicast,
                     ..old
                 }));
                 if let Request::ReplaceRoute(new) = step.request {
-                    spared.push(plan::add(new));
+                    safe.push(plan::add(new));
                 }
             }
             RouteChange::Replace { old, new } if occupant(&foreign, &new).is_some() => {
-                spared.extend([plan::remove(&old), plan::add(new)]);
+                safe.extend([plan::remove(&old), plan::add(new)]);
             }
-            _ => spared.push(step),
+            _ => safe.push(step),
         }
     }
-    Ok(spared)
+    Ok(safe)
 }
 
-/// The destinations of replaces that may hit somebody else's route. A few are asked for one by
-/// one, so that a peer that moves costs no listing.
-fn maybe_foreign(kernel: &mut impl Kernel, steps: &[PlanStep]) -> Result<BTreeSet<IpNet>, Error> {
+/// The destinations of replaces that may hit a foreign route. A few are looked up one by one, so
+/// that a peer that moves costs no dump.
+fn maybe_foreign_dsts(
+    kernel: &mut impl Kernel,
+    steps: &[PlanStep],
+) -> Result<BTreeSet<IpNet>, Error> {
     let replaced = |step: &PlanStep| match &step.change {
         RouteChange::Replace { old, .. } => Some(old.clone()),
         _ => None,
     };
     let replaced: Vec<Route> = steps.iter().filter_map(replaced).collect();
-    let mut doubtful = BTreeSet::new();
+    let mut maybe_foreign = BTreeSet::new();
     for old in &replaced {
-        let is_sure = replaced.len() <= FEW && kernel.route_for(old.dst)?.as_ref() == Some(old);
+        let is_sure = replaced.len() <= MAX_SINGLE_LOOKUPS
+            && kernel.route_for(old.dst)?.as_ref() == Some(old);
         if !is_sure || is_shared(old) {
-            doubtful.insert(old.dst);
+            maybe_foreign.insert(old.dst);
         }
     }
-    Ok(doubtful)
+    Ok(maybe_foreign)
 }
 
-/// Whether some of its next hops may be somebody else's: the kernel makes one route of all IPv6
-/// next hops that have the same place, and lists it under the protocol of the first.
+/// Whether some next hops may be foreign: the kernel merges IPv6 next hops with the same prefix and
+/// metric into one route, and lists it under the protocol of the first.
 fn is_shared(route: &Route) -> bool {
     route.kind == RouteKind::Multipath && route.dst.addr().is_ipv6()
 }
@@ -144,16 +147,16 @@ fn foreign(kernel: &mut impl Kernel) -> Result<Vec<Route>, Error> {
 }
 
 fn occupant<'a>(foreign: &'a [Route], wanted: &Route) -> Option<&'a Route> {
-    foreign.iter().find(|route| plan::same_place(route, wanted))
+    foreign.iter().find(|route| plan::same_key(route, wanted))
 }
 
-/// A route over a link that went, went with it.
+/// The kernel removed the route together with its link.
 fn is_gone_already(step: &PlanStep, error: &Error) -> bool {
     matches!(step.change, RouteChange::Remove(_))
         && matches!(error.errno(), Some(Errno::ESRCH | Errno::ENODEV))
 }
 
-fn why_refused(
+fn apply_error(
     kernel: &mut impl Kernel,
     known: &mut Option<Vec<Route>>,
     step: &PlanStep,
@@ -161,7 +164,7 @@ fn why_refused(
 ) -> Result<ApplyError, Error> {
     if let (RouteChange::Add(wanted), Some(Errno::EEXIST)) = (&step.change, error.errno()) {
         let first = kernel.route_for(step.dst)?;
-        let is_foreign = |it: &Route| plan::same_place(it, wanted) && !plan::is_ours(it);
+        let is_foreign = |it: &Route| plan::same_key(it, wanted) && !plan::is_ours(it);
         if let Some(route) = first.filter(is_foreign) {
             return Ok(ApplyError::Conflict(route));
         }

@@ -1,6 +1,6 @@
-//! The difference between what the kernel holds and what it should hold, as requests in order.
+//! The plan: compares the desired routes with the kernel's and lists the requests in order.
 //!
-//! Pure. Only routes of ours are looked at: the caller hands in no others.
+//! Pure. The caller passes only routes of ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,52 +12,63 @@ use wire::{GATEWAY_V4, GATEWAY_V6, ROUTE_PROTOCOL};
 use crate::rib::guest_gateway::{self, GATEWAY};
 use crate::rib::path::{Desired, Path, Scope};
 
-/// What is, by destination: `routed`'s own routes. More than one route only where somebody else made routes under our
-/// protocol number, with other metrics.
+/// The kernel's routes of `routed`, by destination. There is more than one only if another program
+/// made routes under our protocol number, with other metrics.
 pub(crate) type Actual = BTreeMap<IpNet, Vec<Route>>;
 
-/// One change.
+/// One change of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlanStep {
     /// The destination.
     pub(crate) dst: IpNet,
-    /// What it does.
+    /// The change.
     pub(crate) change: RouteChange,
-    /// How the kernel is asked for it.
+    /// The netlink request for it.
     pub(crate) request: Request,
 }
 
-/// What a [`PathStep`] does.
+/// The change that a [`PlanStep`] makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RouteChange {
-    /// Makes a route, and fails where any other has its place.
+    /// Adds a route; fails if another route has its prefix and metric.
     Add(Route),
-    /// Puts a route in the place of one of ours, without a gap.
+    /// Replaces a route of ours, without a gap.
     Replace {
-        /// The one that is there.
+        /// The present route.
         old: Route,
-        /// The one that takes its place.
+        /// The new route.
         new: Route,
     },
-    /// Takes a route of ours away.
+    /// Removes a route of ours.
     Remove(Route),
 }
 
-/// Whether `routed` answers for a route. Pods' host routes bear our protocol number too, but are
-/// the plugin's: they name a single address, which is not the gateway's, and have no gateway.
+impl PlanStep {
+    /// The route that the step makes, or the one that it removes.
+    pub(crate) fn route(&self) -> &Route {
+        match &self.change {
+            RouteChange::Add(route)
+            | RouteChange::Replace { new: route, .. }
+            | RouteChange::Remove(route) => route,
+        }
+    }
+}
+
+/// Whether `routed` manages the route. The pods' host routes have our protocol number too, but are
+/// the plugin's: they lead to a single address other than the gateway's, and have no gateway.
 pub(crate) fn is_ours(route: &Route) -> bool {
     route.protocol == ROUTE_PROTOCOL && !is_to_pod(route) && !is_within_pod(route)
 }
 
-/// Whether the plugin made it for a pod, inside of that pod: where a node is itself a pod of another
-/// network of ours, it has such routes, and they are not for it to change.
+/// Whether the plugin made the route inside a pod. A node that is itself a pod of another network
+/// of ours has such routes, and does not change them.
 pub(crate) fn is_within_pod(route: &Route) -> bool {
     let is_through = |via| via == IpAddr::V4(GATEWAY_V4) || via == IpAddr::V6(GATEWAY_V6);
     let is_to_gateway = route.dst == GATEWAY && route.metric.is_none();
     route.protocol == ROUTE_PROTOCOL && (is_to_gateway || route.via.is_some_and(is_through))
 }
 
-/// Whether it is a pod's own route.
+/// Whether it is the host route of a pod.
 pub(crate) fn is_to_pod(route: &Route) -> bool {
     route.protocol == ROUTE_PROTOCOL
         && route.kind != RouteKind::Unreachable
@@ -66,7 +77,7 @@ pub(crate) fn is_to_pod(route: &Route) -> bool {
         && route.dst != GATEWAY
 }
 
-/// The route for `path`, as the kernel is asked for it and as it lists it.
+/// The route for `path`, exactly as the kernel lists it.
 pub(crate) fn route(dst: IpNet, path: Path) -> Route {
     match path {
         Path::Unreachable => Route::new(dst, RouteKind::Unreachable),
@@ -83,7 +94,7 @@ pub(crate) fn route(dst: IpNet, path: Path) -> Route {
     }
 }
 
-/// The path of a route of ours; `None` for one that `routed` would not make.
+/// The path of a route of ours; `None` for a route that `routed` would not make.
 pub(crate) fn path(route: &Route) -> Option<Path> {
     match (route.kind, route.via, route.dev) {
         (RouteKind::Unreachable, ..) => Some(Path::Unreachable),
@@ -96,9 +107,9 @@ pub(crate) fn path(route: &Route) -> Option<Path> {
     }
 }
 
-/// What makes `actual` the same as `desired` within `scope`. Own subnets' routes come first, then
-/// what is new or moves, and what goes comes last, so that at no moment less is reachable than
-/// before.
+/// The steps that make `actual` equal to `desired` within `scope`. Unreachable routes of own
+/// subnets come first, then additions and replaces, then removals, so that reachability never
+/// shrinks in between.
 pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<PlanStep> {
     let mut steps: Vec<PlanStep> = match scope {
         Scope::All => {
@@ -129,19 +140,19 @@ fn rank(step: &PlanStep) -> u8 {
 }
 
 fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<PlanStep> {
-    let there = actual.get(&dst).map_or(&[][..], Vec::as_slice);
+    let present = actual.get(&dst).map_or(&[][..], Vec::as_slice);
     let Some(path) = desired.get(&dst) else {
-        return there.iter().map(remove).collect();
+        return present.iter().map(remove).collect();
     };
     let wanted = route(dst, *path);
-    let in_place = there.iter().position(|route| same_place(route, &wanted));
+    let in_place = present.iter().position(|route| same_key(route, &wanted));
     let mut steps = Vec::new();
-    match in_place.map(|index| &there[index]) {
+    match in_place.map(|index| &present[index]) {
         None => steps.push(add(wanted)),
         Some(old) if *old == wanted => {}
         Some(old) => steps.push(replace(old, wanted)),
     }
-    let others = there
+    let others = present
         .iter()
         .enumerate()
         .filter(|(index, _)| Some(*index) != in_place);
@@ -149,9 +160,9 @@ fn steps_for(dst: IpNet, desired: &Desired, actual: &Actual) -> Vec<PlanStep> {
     steps
 }
 
-/// Notes in `actual` that a step was taken.
+/// Applies a step that succeeded to `actual`.
 pub(crate) fn record(actual: &mut Actual, step: &PlanStep) {
-    let routes = of(actual, step.dst);
+    let routes = routes_mut(actual, step.dst);
     match &step.change {
         RouteChange::Add(new) => routes.push(new.clone()),
         RouteChange::Replace { old, new } => {
@@ -166,11 +177,11 @@ pub(crate) fn record(actual: &mut Actual, step: &PlanStep) {
 }
 
 /// The routes to `dst`, to be changed. There is rarely more than one.
-pub(crate) fn of(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
+pub(crate) fn routes_mut(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
     actual.entry(dst).or_insert_with(|| Vec::with_capacity(1))
 }
 
-/// A step that makes `new`.
+/// A step that adds `new`.
 pub(crate) fn add(new: Route) -> PlanStep {
     PlanStep {
         dst: new.dst,
@@ -191,7 +202,7 @@ fn replace(old: &Route, new: Route) -> PlanStep {
     }
 }
 
-/// A step that takes `old` away.
+/// A step that removes `old`.
 pub(crate) fn remove(old: &Route) -> PlanStep {
     let request = Request::DelRoute(old.clone());
     PlanStep {
@@ -201,9 +212,9 @@ pub(crate) fn remove(old: &Route) -> PlanStep {
     }
 }
 
-/// Whether two routes have the same place in the kernel's table: only one of them can be made with
-/// `NLM_F_EXCL`, and each replaces the other.
-pub(crate) fn same_place(a: &Route, b: &Route) -> bool {
+/// Whether two routes have the same key in the kernel's table (prefix and metric): `NLM_F_EXCL`
+/// lets only one of them in, and each replaces the other.
+pub(crate) fn same_key(a: &Route, b: &Route) -> bool {
     a.dst == b.dst && a.metric == b.metric
 }
 

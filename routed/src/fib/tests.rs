@@ -1,4 +1,4 @@
-//! Against the real kernel, each test in a network namespace of its own.
+//! Tests against the real kernel, each in its own network namespace.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -67,7 +67,7 @@ fn set_up(kernel: &mut Netlink, index: u32, up: bool) {
         .unwrap();
 }
 
-fn ask(kernel: &mut Netlink, request: Request) {
+fn apply_request(kernel: &mut Netlink, request: Request) {
     kernel.with(|socket| socket.apply_all(&[request])).unwrap();
 }
 
@@ -82,7 +82,7 @@ fn via(gateway: &str, dev: u32) -> Path {
     }
 }
 
-/// One pass over everything: what was done and what was not.
+/// One pass over all routes.
 fn pass(kernel: &mut Netlink, desired: &Desired) -> Applied {
     let actual = list_own(kernel).unwrap().ours;
     apply(kernel, plan::diff(desired, &actual, &Scope::All)).unwrap()
@@ -93,7 +93,7 @@ fn is_in_sync(kernel: &mut Netlink, desired: &Desired) -> bool {
 }
 
 #[test]
-fn routes_of_both_families_come_stay_move_and_go() {
+fn routes_of_both_families_are_added_moved_and_removed() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         let mut desired = Desired::from([
@@ -134,7 +134,7 @@ fn routes_of_both_families_come_stay_move_and_go() {
 }
 
 #[test]
-fn pods_and_foreign_routes_outlive_every_pass() {
+fn pod_and_foreign_routes_survive_passes() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         let pod = |dst: &str| Route {
@@ -152,7 +152,7 @@ fn pods_and_foreign_routes_outlive_every_pass() {
             foreign("fd00:99::/64", "fd00:1::9"),
         ];
         for route in &others {
-            ask(kernel, Request::AddRoute(route.clone()));
+            apply_request(kernel, Request::AddRoute(route.clone()));
         }
         let desired = Desired::from([(net("10.244.2.0/24"), via("192.168.1.2", eth0))]);
         pass(kernel, &desired);
@@ -165,7 +165,7 @@ fn pods_and_foreign_routes_outlive_every_pass() {
 }
 
 #[test]
-fn a_foreign_route_in_the_way_is_named_and_left_alone() {
+fn conflicting_foreign_route_is_reported_and_kept() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         for (dst, foreign, wanted) in [
@@ -177,15 +177,15 @@ fn a_foreign_route_in_the_way_is_named_and_left_alone() {
                 protocol: 4,
                 ..plan::route(dst, via(foreign, eth0))
             };
-            ask(kernel, Request::AddRoute(foreign.clone()));
+            apply_request(kernel, Request::AddRoute(foreign.clone()));
             let desired = Desired::from([(dst, via(wanted, eth0))]);
             let applied = pass(kernel, &desired);
             assert!(applied.done.is_empty());
             assert_eq!(applied.failed[0].1, ApplyError::Conflict(foreign.clone()));
             assert!(kernel.routes(None).unwrap().contains(&foreign));
 
-            // Without it ours gets in.
-            ask(kernel, Request::DelRoute(foreign));
+            // Without the foreign route, ours can be added.
+            apply_request(kernel, Request::DelRoute(foreign));
             assert!(pass(kernel, &desired).failed.is_empty());
             assert!(is_in_sync(kernel, &desired));
             pass(kernel, &Desired::new());
@@ -194,13 +194,13 @@ fn a_foreign_route_in_the_way_is_named_and_left_alone() {
 }
 
 #[test]
-fn one_bad_route_does_not_keep_the_others_back() {
+fn refused_route_does_not_stop_others() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24"]);
         let mut desired: Desired = (0..200u8)
             .map(|n| (net(&format!("10.244.{n}.0/24")), via("192.168.1.2", eth0)))
             .collect();
-        // Its next hop is on no link.
+        // This next hop is on no link.
         desired.insert(net("10.244.77.0/24"), via("172.31.0.1", eth0));
         let applied = pass(kernel, &desired);
         assert_eq!((applied.done.len(), applied.failed.len()), (199, 1));
@@ -213,7 +213,7 @@ fn one_bad_route_does_not_keep_the_others_back() {
 }
 
 #[test]
-fn a_link_that_flapped_gets_its_routes_back() {
+fn routes_of_flapped_link_are_added_again() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24"]);
         let desired = Desired::from([(net("10.244.2.0/24"), via("192.168.1.2", eth0))]);
@@ -227,7 +227,7 @@ fn a_link_that_flapped_gets_its_routes_back() {
 }
 
 #[test]
-fn links_are_those_with_addresses_and_say_whether_they_are_up() {
+fn links_with_addresses_are_listed_with_state() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         make_link(kernel, "pod0", &[]);
@@ -247,7 +247,7 @@ fn links_are_those_with_addresses_and_say_whether_they_are_up() {
 }
 
 #[test]
-fn a_foreign_ipv6_next_hop_beside_ours_survives_whatever_becomes_of_ours() {
+fn foreign_ipv6_next_hop_survives_changes_of_ours() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["fd00:1::1/64"]);
         let dst = net("fd00:10:244:0:2::/80");
@@ -256,14 +256,15 @@ fn a_foreign_ipv6_next_hop_beside_ours_survives_whatever_becomes_of_ours() {
             ..plan::route(dst, via("fd00:1::9", eth0))
         };
         let survives = |kernel: &mut Netlink| {
-            let there = kernel.routes(None).unwrap();
-            there
+            let routes = kernel.routes(None).unwrap();
+            routes
                 .iter()
                 .any(|it| it.dst == dst && it.via == foreign.via && it.protocol == 4)
         };
         let desired = Desired::from([(dst, via("fd00:1::2", eth0))]);
         pass(kernel, &desired);
-        // The kernel makes one route of both next hops, and lists it under the first one's protocol.
+        // The kernel merges both next hops into one route, and lists it under the first one's
+        // protocol.
         ip(&format!(
             "-6 route append {dst} via fd00:1::9 dev eth0 proto static"
         ));
@@ -278,14 +279,14 @@ fn a_foreign_ipv6_next_hop_beside_ours_survives_whatever_becomes_of_ours() {
         pass(kernel, &Desired::new());
         assert!(survives(kernel), "{:?}", kernel.routes(None));
 
-        ask(kernel, Request::DelRoute(foreign.clone()));
+        apply_request(kernel, Request::DelRoute(foreign.clone()));
         assert!(pass(kernel, &moved).failed.is_empty());
         assert!(is_in_sync(kernel, &moved));
     });
 }
 
 #[test]
-fn an_ipv4_route_of_somebody_elses_behind_ours_survives_a_moved_next_hop_of_either_family() {
+fn foreign_ipv4_route_survives_moved_next_hop_of_ours() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         let dst = net("10.244.2.0/24");
@@ -298,9 +299,9 @@ fn an_ipv4_route_of_somebody_elses_behind_ours_survives_a_moved_next_hop_of_eith
             let applied = pass(kernel, &desired);
             assert!(applied.failed.is_empty(), "{applied:?}");
             assert!(is_in_sync(kernel, &desired));
-            let there = kernel.routes(None).unwrap();
-            let foreign = there.iter().filter(|it| it.dst == dst && it.protocol == 4);
-            assert_eq!(foreign.count(), 1, "{there:?}");
+            let routes = kernel.routes(None).unwrap();
+            let foreign = routes.iter().filter(|it| it.dst == dst && it.protocol == 4);
+            assert_eq!(foreign.count(), 1, "{routes:?}");
         }
     });
 }

@@ -1,4 +1,5 @@
-//! Chains of others that drop what a node forwards, and that are none of our business to change.
+//! Forward chains of other programs that drop pods' packets. `routed` does not change them, and
+//! logs which rules to add.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +10,17 @@ use wire::nft::{Family, Socket, TableId};
 
 use crate::firewall::forward;
 
-/// What is known of them.
+/// The chains that were found, and what was logged about them.
 #[derive(Debug)]
 pub(super) struct ForeignChains {
     pod_cidrs: Vec<IpNet>,
     tables: BTreeSet<TableId>,
-    /// What was told of which chain.
+    /// The advice that was logged, by chain.
     advice: BTreeMap<(TableId, String), String>,
 }
 
 impl ForeignChains {
-    /// Nothing is known yet.
+    /// With nothing known yet.
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
         Self {
             pod_cidrs: pod_cidrs.to_vec(),
@@ -28,23 +29,23 @@ impl ForeignChains {
         }
     }
 
-    /// Whether a change there matters.
-    pub(super) fn is_concerned(&self, family: Family, table: &str) -> bool {
+    /// Whether a change of that table needs a check.
+    pub(super) fn is_affected(&self, family: Family, table: &str) -> bool {
         let mut tables = self.tables.iter();
         tables.any(|known| known.family == family && known.name == table)
     }
 
-    /// What to tell those who keep chains that drop pods' packets.
+    /// The advice for chains that drop pods' packets.
     pub(super) fn advice(&self) -> impl Iterator<Item = &str> {
         self.advice.values().map(String::as_str)
     }
 
-    /// Looks at all of them and tells what is new.
+    /// Reads all chains and logs what changed.
     pub(super) fn survey_chains(&mut self, socket: &mut Socket) -> Result<(), Error> {
         let chains = socket.base_chains()?;
         let mut tables = BTreeSet::new();
         let mut advice = BTreeMap::new();
-        for chain in chains.iter().filter(|chain| forward::is_others(chain)) {
+        for chain in chains.iter().filter(|chain| forward::is_foreign(chain)) {
             tables.insert(chain.table.clone());
             let rules = socket.rules(&chain.table, None)?;
             if let Some(text) = forward::advice(chain, &rules, &self.pod_cidrs) {
@@ -57,7 +58,7 @@ impl ForeignChains {
             }
         }
         for (table, chain) in self.advice.keys().filter(|it| !advice.contains_key(it)) {
-            info!("chain {chain} of table {table} does not keep pods' packets back any more");
+            info!("chain {chain} of table {table} no longer drops packets of pods");
         }
         (self.tables, self.advice) = (tables, advice);
         Ok(())

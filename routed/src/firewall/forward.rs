@@ -1,9 +1,9 @@
-//! Where other tools drop what a node forwards.
+//! FORWARD chains of other tools that drop pods' packets.
 //!
-//! An accept in a table of ours would not help: a packet passes only if every chain at the hook
-//! lets it. So pods are accepted in the chain that would drop them, if it is iptables' FORWARD, by
-//! rules of ours that stand where they override nothing but the drop of everything. Whoever keeps
-//! another chain is told what to write into it.
+//! An accept in our own table would not help: a packet passes only if every chain at the hook
+//! accepts it. So rules of ours accept pods in the chain that would drop them, if it is iptables'
+//! FORWARD chain, right before the rule or policy that drops everything. For other chains the log
+//! says which rules to add.
 
 use ipnet::IpNet;
 use wire::nft::{
@@ -12,15 +12,15 @@ use wire::nft::{
 };
 use wire::spoof_guard;
 
-/// By this comment our rules in chains of others are known.
+/// The comment that marks our rules in chains of other programs.
 pub(super) const COMMENT: &str = "flatland: pods";
 
-/// The table and the chain that iptables keeps for what is forwarded.
+/// The table and the chain of iptables for forwarded packets.
 const TABLE: &str = "filter";
 pub(super) const CHAIN: &str = "FORWARD";
 
-/// The table of iptables for that version.
-pub(super) fn iptables(version: Version) -> TableId {
+/// The iptables table of an IP version.
+pub(super) fn iptables_table(version: Version) -> TableId {
     let family = match version {
         Version::V4 => Family::Ip,
         Version::V6 => Family::Ip6,
@@ -28,19 +28,19 @@ pub(super) fn iptables(version: Version) -> TableId {
     TableId::new(family, TABLE)
 }
 
-/// Whether that is a chain of iptables for what is forwarded.
-pub(super) fn is_iptables(table: &TableId, chain: &str) -> bool {
-    let known = [Version::V4, Version::V6].map(iptables);
+/// Whether it is a FORWARD chain of iptables.
+pub(super) fn is_iptables_chain(table: &TableId, chain: &str) -> bool {
+    let known = [Version::V4, Version::V6].map(iptables_table);
     known.contains(table) && chain == CHAIN
 }
 
-/// Whether the chain drops what none of its rules mentions.
+/// Whether the chain drops everything that no rule of it accepts.
 pub(super) fn drops(chain: &BaseChain, rules: &[FoundRule]) -> bool {
     chain.policy == Verdict::Drop || rules.iter().any(drops_everything)
 }
 
-/// What makes pods pass through a chain of iptables that drops, and takes our rules out of one
-/// that does not.
+/// The commands that let pods pass through an iptables chain that drops, and remove our rules from
+/// one that does not.
 pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) -> Vec<Command> {
     let is_ours = |rule: &&FoundRule| rule.comment.as_deref() == Some(COMMENT);
     let ours: Vec<_> = rules.iter().filter(is_ours).collect();
@@ -49,22 +49,22 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
     } else {
         Vec::new()
     };
-    let wall = rules.iter().position(drops_everything);
+    let blocking_rule = rules.iter().position(drops_everything);
     let last = rules.iter().rposition(|rule| is_ours(&rule));
-    let in_place = last.is_none_or(|last| wall.is_none_or(|wall| last < wall));
-    let steps = |rule: &Rule| rule.expressions(chain.table.family);
+    let in_place = last.is_none_or(|last| blocking_rule.is_none_or(|rule| last < rule));
+    let expressions = |rule: &Rule| rule.expressions(chain.table.family);
     let is_same = ours.len() == wanted.len()
         && ours
             .iter()
             .zip(&wanted)
-            .all(|(found, wanted)| found.expressions == steps(wanted));
+            .all(|(found, wanted)| found.expressions == expressions(wanted));
     if is_same && in_place {
         return Vec::new();
     }
     let add = wanted.into_iter().map(|rule| Command::AddRule {
         table: chain.table.clone(),
         chain: chain.name.clone(),
-        before: wall.map(|wall| rules[wall].handle),
+        before: blocking_rule.map(|index| rules[index].handle),
         rule,
     });
     let remove = ours.iter().map(|rule| Command::DelRule {
@@ -75,9 +75,9 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
     add.chain(remove).collect()
 }
 
-/// As iptables would make them, so that it can list them.
+/// The same rules as iptables would make, so that it can list them.
 fn rules_for(family: Family, pod_cidrs: &[IpNet]) -> Vec<Rule> {
-    let cidrs = of_family(family, pod_cidrs);
+    let cidrs = pod_cidrs_of_family(family, pod_cidrs);
     let each = cidrs.flat_map(|cidr| [Term::from(cidr), Term::to(cidr)]);
     each.map(|term| {
         let terms = [term, Term::Counter, Term::Verdict(Verdict::Accept)];
@@ -86,8 +86,8 @@ fn rules_for(family: Family, pod_cidrs: &[IpNet]) -> Vec<Rule> {
     .collect()
 }
 
-/// Those that packets in a table of that family can have.
-fn of_family(family: Family, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet> {
+/// The pod CIDRs whose packets a table of that family sees.
+fn pod_cidrs_of_family(family: Family, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet> {
     let fits = move |cidr: &&IpNet| match Version::of(cidr.network()) {
         Version::V4 => family != Family::Ip6,
         Version::V6 => family != Family::Ip,
@@ -95,54 +95,54 @@ fn of_family(family: Family, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet>
     pod_cidrs.iter().filter(fits).copied()
 }
 
-/// Whether a rule drops whatever comes to it.
+/// Whether a rule drops every packet that reaches it.
 fn drops_everything(rule: &FoundRule) -> bool {
-    let says_nothing = |step: &&Expression| match step {
+    let has_no_effect = |step: &&Expression| match step {
         Expression::Counter | Expression::Comment(_) => true,
         Expression::Other(name) => name == "log",
         _ => false,
     };
-    let mut steps = rule.expressions.iter().filter(|step| !says_nothing(step));
-    let drops = match steps.next() {
+    let mut expressions = rule.expressions.iter().filter(|step| !has_no_effect(step));
+    let drops = match expressions.next() {
         Some(Expression::Verdict(Verdict::Drop)) => true,
         Some(Expression::Other(name)) => {
             ["reject", "target REJECT", "target DROP"].contains(&name.as_str())
         }
         _ => false,
     };
-    drops && steps.next().is_none()
+    drops && expressions.next().is_none()
 }
 
-/// Whether it is a chain for what is forwarded, neither ours nor of iptables, that may drop pods'
+/// Whether it is a chain at the forward hook of another program than iptables that may drop pods'
 /// packets.
-pub(super) fn is_others(chain: &BaseChain) -> bool {
+pub(super) fn is_foreign(chain: &BaseChain) -> bool {
     let sees_pods = matches!(chain.table.family, Family::Ip | Family::Ip6 | Family::Inet);
     sees_pods
         && chain.hook.number == Hook::FORWARD
         && chain.table != spoof_guard::table()
-        && !is_iptables(&chain.table, &chain.name)
+        && !is_iptables_chain(&chain.table, &chain.name)
 }
 
-/// What to tell whoever keeps a chain that drops what none of its rules mentions, unless the rules
-/// of its table mention all pods; `None` if that is so, or if there are no pods in question.
+/// The advice for a chain that drops everything that no rule of it accepts; `None` if the rules of
+/// its table mention all pod CIDRs, or if it sees no pods.
 pub(super) fn advice(
     chain: &BaseChain,
-    of_table: &[FoundRule],
+    table_rules: &[FoundRule],
     pod_cidrs: &[IpNet],
 ) -> Option<String> {
-    let of_chain: Vec<FoundRule> = of_table
+    let chain_rules: Vec<FoundRule> = table_rules
         .iter()
         .filter(|rule| rule.chain == chain.name)
         .cloned()
         .collect();
-    if !drops(chain, &of_chain) {
+    if !drops(chain, &chain_rules) {
         return None;
     }
-    let mentioned: Vec<_> = of_table
+    let mentioned: Vec<_> = table_rules
         .iter()
         .flat_map(|rule| prefixes(&rule.expressions))
         .collect();
-    let missing: Vec<IpNet> = of_family(chain.table.family, pod_cidrs)
+    let missing: Vec<IpNet> = pod_cidrs_of_family(chain.table.family, pod_cidrs)
         .filter(|cidr| {
             let is_mentioned = |end| {
                 let mut all = mentioned.iter();
@@ -156,18 +156,18 @@ pub(super) fn advice(
     }
     let BaseChain { table, name, .. } = chain;
     let fix = if *table == TableId::new(Family::Inet, "firewalld") {
-        firewalld(&missing)
+        firewalld_commands(&missing)
     } else {
-        nft(chain, &missing)
+        nft_commands(chain, &missing)
     };
     Some(format!(
-        "chain {name} of table {table} drops what pods send and get through this node, and no rule \
-         of another table can help that; let it accept them: {fix}"
+        "chain {name} of table {table} drops packets from and to pods, and no rule of another table \
+         can change that; accept them there: {fix}"
     ))
 }
 
-/// The trusted zone for what pods send, and a policy for what others send to them.
-fn firewalld(pod_cidrs: &[IpNet]) -> String {
+/// The trusted zone for packets from pods, and a policy for packets to them.
+fn firewalld_commands(pod_cidrs: &[IpNet]) -> String {
     let sources: Vec<_> = pod_cidrs
         .iter()
         .map(|cidr| format!(" --add-source={cidr}"))
@@ -184,7 +184,7 @@ fn firewalld(pod_cidrs: &[IpNet]) -> String {
     .join(" && ")
 }
 
-fn nft(chain: &BaseChain, pod_cidrs: &[IpNet]) -> String {
+fn nft_commands(chain: &BaseChain, pod_cidrs: &[IpNet]) -> String {
     let BaseChain { table, name, .. } = chain;
     let commands = pod_cidrs.iter().flat_map(|cidr| {
         [Term::from(*cidr), Term::to(*cidr)]

@@ -1,4 +1,4 @@
-//! The chains FORWARD that iptables keeps by way of nftables, which takes rules from anybody.
+//! The FORWARD chains of iptables-nft, which other programs may change through nftables.
 
 use ipnet::IpNet;
 use tracing::{info, warn};
@@ -7,7 +7,7 @@ use wire::nft::{Command, Family, Hook, Socket, TableId, Version};
 
 use crate::firewall::forward::{self, CHAIN};
 
-/// The chains of the versions that pods have.
+/// The chains of the IP versions that pods have.
 #[derive(Debug)]
 pub(super) struct IptablesNft {
     pod_cidrs: Vec<IpNet>,
@@ -17,17 +17,17 @@ pub(super) struct IptablesNft {
 #[derive(Debug)]
 struct NftChain {
     table: TableId,
-    /// Whether rules of ours are there.
+    /// Whether the chain drops, so that rules of ours are there.
     accepts: bool,
 }
 
 impl IptablesNft {
-    /// Nothing is known yet.
+    /// With nothing known yet.
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
         let mut chains: Vec<NftChain> = Vec::new();
         for cidr in pod_cidrs {
             chains.push(NftChain {
-                table: forward::iptables(Version::of(cidr.network())),
+                table: forward::iptables_table(Version::of(cidr.network())),
                 accepts: false,
             });
         }
@@ -37,13 +37,13 @@ impl IptablesNft {
         }
     }
 
-    /// Whether a change there, in that chain or of the whole table, matters.
-    pub(super) fn is_concerned(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
+    /// Whether a change of that chain, or of the whole table if `chain` is `None`, needs a check.
+    pub(super) fn is_affected(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
         let is_in = |chain: &NftChain| chain.table.family == family && chain.table.name == table;
         chain.is_none_or(|chain| chain == CHAIN) && self.chains.iter().any(is_in)
     }
 
-    /// Makes the chains let pods pass.
+    /// Makes the chains accept pods.
     pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
         for chain in &mut self.chains {
             chain.reconcile_chain(socket, &self.pod_cidrs)?;
@@ -68,17 +68,15 @@ impl NftChain {
         let adds = |command: &Command| matches!(command, Command::AddRule { .. });
         if commands.iter().any(adds) {
             if self.accepts {
-                warn!("our rules in chain {CHAIN} of table {table} were changed: put right");
+                warn!("our rules in chain {CHAIN} of table {table} were changed: restored");
             } else {
                 info!(
-                    "chain {CHAIN} of table {table} drops what nobody accepts: pods are accepted \
-                     there"
+                    "chain {CHAIN} of table {table} drops what no rule accepts: added rules that \
+                     accept pods"
                 );
             }
         } else if !commands.is_empty() {
-            info!(
-                "chain {CHAIN} of table {table} drops nothing any more: our rules there are gone"
-            );
+            info!("chain {CHAIN} of table {table} no longer drops everything: removed our rules");
         }
         self.accepts = accepts;
         Ok(())

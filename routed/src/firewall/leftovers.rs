@@ -1,4 +1,4 @@
-//! What the packet filter leaves in the kernel when the daemon has ended.
+//! Leftovers of the firewall after the daemon has ended, for `routed uninstall`.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use wire::spoof_guard;
 use crate::firewall::forward::{self, CHAIN};
 use crate::firewall::iptables_legacy;
 
-/// Something of ours in the kernel's packet filter.
+/// A table or rules of ours in the kernel.
 #[derive(Debug)]
 pub(crate) enum FirewallLeftover {
     /// Our own table.
     Table(TableId),
-    /// Rules of ours in a chain that iptables keeps by way of nftables.
+    /// Rules of ours in a chain of iptables-nft.
     Rules {
         /// The chain's table.
         table: TableId,
-        /// What deletes them.
+        /// The commands that delete them.
         commands: Vec<Command>,
     },
-    /// Rules of ours in a chain that iptables keeps without nftables.
-    Legacy(iptables_legacy::Rules),
+    /// Rules of ours in a chain of iptables-legacy.
+    Legacy(iptables_legacy::LegacyRules),
 }
 
 impl fmt::Display for FirewallLeftover {
@@ -54,7 +54,7 @@ fn rules(count: usize) -> String {
 }
 
 impl FirewallLeftover {
-    /// Takes it away.
+    /// Removes it.
     pub(crate) fn remove(&self) -> Result<(), String> {
         let commands = match self {
             Self::Table(table) => vec![Command::DelTable(table.clone())],
@@ -66,7 +66,7 @@ impl FirewallLeftover {
     }
 }
 
-/// All there is; and what cannot be looked at, with what to do about it.
+/// All leftovers, and the chains that cannot be read with advice.
 pub(crate) fn leftovers() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error> {
     let mut socket = Socket::open()?;
     let mut found = Vec::new();
@@ -74,7 +74,7 @@ pub(crate) fn leftovers() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error>
     if socket.table(&own)?.0.is_some() {
         found.push(FirewallLeftover::Table(own));
     }
-    for table in [Version::V4, Version::V6].map(forward::iptables) {
+    for table in [Version::V4, Version::V6].map(forward::iptables_table) {
         let chain = socket.base_chain(&table, CHAIN)?;
         let Some(chain) = chain.filter(|chain| chain.hook.number == Hook::FORWARD) else {
             continue;

@@ -1,8 +1,8 @@
-//! The packet filter: pods are masqueraded to the outside, cannot pretend to be others, and pass
-//! where other tools drop what a node forwards.
+//! The firewall: masquerades pods, drops forged source addresses, and accepts pods where other
+//! tools drop what a node forwards (FORWARD).
 //!
-//! What happens marks something dirty, and one pass at a time makes the kernel match. Rules stay
-//! when the daemon stops.
+//! Events mark state as dirty, and one pass at a time makes the kernel match. Rules stay when the
+//! daemon stops.
 
 mod foreign_chains;
 mod forward;
@@ -40,96 +40,95 @@ pub(crate) use self::survey::BlockingChain;
 pub(crate) use self::survey::{Survey, survey};
 use crate::log::OnChange;
 
-/// The least time from the end of one pass to the start of the next, and how many times as long as
-/// a pass took the rest after it is: a flood of changes never costs more than a fifth of a
-/// processor.
-const BREATH: Duration = Duration::from_millis(10);
-const REST: u32 = 4;
+/// The shortest time from the end of a pass to the next one.
+const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
+/// The pause after a pass, in multiples of its duration: a flood of changes costs at most a fifth
+/// of a processor.
+const COOLDOWN_FACTOR: u32 = 4;
 
-/// Between tries of what failed.
-const PAUSES: Backoff = Backoff {
+/// Time between attempts after a failure.
+const RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(200),
     most: Duration::from_secs(10),
 };
 
-/// A firewall that is loaded anew drops everything for a moment. Who keeps it is told of what is
-/// left after so long.
-const CALM: Duration = Duration::from_secs(2);
+/// How long to wait after a change of foreign chains before they are checked. A firewall that is
+/// being reloaded drops everything for a moment.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// The packet filter of this node.
+/// The firewall of this node.
 #[derive(Debug)]
 pub(crate) struct Firewall {
     socket: Option<Socket>,
-    own: OwnTable,
-    iptables: IptablesNft,
-    others: ForeignChains,
-    legacy: IptablesLegacy,
-    /// Whether the chains of iptables have to be looked at.
+    own_table: OwnTable,
+    iptables_nft: IptablesNft,
+    foreign_chains: ForeignChains,
+    iptables_legacy: IptablesLegacy,
+    /// Whether the chains of iptables-nft have to be checked.
     is_iptables_dirty: bool,
-    /// When to look at other chains for what is forwarded, if there is a reason.
-    others_at: Option<Instant>,
-    rested_at: Instant,
+    /// When to check foreign FORWARD chains, if that is due.
+    survey_at: Option<Instant>,
+    next_pass_at: Instant,
     failed_passes: u32,
-    trouble: OnChange,
+    last_error: OnChange,
 }
 
 impl Firewall {
     /// Nothing is known yet.
-    pub(crate) fn new(policy: FirewallConfig) -> Self {
+    pub(crate) fn new(config: FirewallConfig) -> Self {
         let now = Instant::now();
         Self {
             socket: None,
-            iptables: IptablesNft::new(&policy.pod_cidrs),
-            others: ForeignChains::new(&policy.pod_cidrs),
-            legacy: IptablesLegacy::new(&policy.pod_cidrs, now),
-            own: OwnTable::new(policy),
+            iptables_nft: IptablesNft::new(&config.pod_cidrs),
+            foreign_chains: ForeignChains::new(&config.pod_cidrs),
+            iptables_legacy: IptablesLegacy::new(&config.pod_cidrs, now),
+            own_table: OwnTable::new(config),
             is_iptables_dirty: true,
-            others_at: Some(now),
-            rested_at: now,
+            survey_at: Some(now),
+            next_pass_at: now,
             failed_passes: 0,
-            trouble: OnChange::default(),
+            last_error: OnChange::default(),
         }
     }
 
-    /// Whether pods can be served: what they need of the packet filter was in place, or they need
-    /// nothing of it.
+    /// Whether the firewall has what pods need.
     pub(crate) fn is_ready(&self) -> bool {
-        self.own.is_ready()
+        self.own_table.is_ready()
     }
 
-    /// What is wrong with it, in words.
+    /// Messages about everything that is wrong.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
-        let own = self.trouble.current().into_iter();
-        own.chain(self.legacy.troubles())
-            .chain(self.others.advice())
+        let own = self.last_error.current().into_iter();
+        own.chain(self.iptables_legacy.troubles())
+            .chain(self.foreign_chains.advice())
     }
 
-    /// This node owns these subnets.
+    /// Sets the subnets that this node owns.
     pub(crate) fn set_owned(&mut self, subnets: &[IpNet]) {
-        self.own.set_owned(subnets);
+        self.own_table.set_owned(subnets);
     }
 
-    /// The registry was seen whole, with these addresses of nodes. Unless it `is_believed`, those
-    /// that were known before stay besides.
+    /// Sets the addresses of all nodes. Unless the registry `is_believed`, the addresses that were
+    /// known before stay too.
     pub(crate) fn nodes(&mut self, addresses: impl Iterator<Item = IpAddr>, is_believed: bool) {
-        self.own.nodes().reset(addresses, is_believed);
+        self.own_table.nodes().reset(addresses, is_believed);
     }
 
-    /// Some nodes' records changed: all addresses they had, and all they have.
+    /// Some records changed: all addresses they had before, and all they have now.
     pub(crate) fn nodes_changed(&mut self, had: &[IpAddr], have: &[IpAddr], is_believed: bool) {
-        self.own.nodes().change(had, have, is_believed);
+        self.own_table.nodes().change(had, have, is_believed);
     }
 
-    /// Lets `monitor` pass over what this changes.
+    /// Makes `monitor` ignore the changes that this makes.
     fn hide_from(&self, monitor: &mut Monitor) {
         if let Some(socket) = &self.socket {
             monitor.ignore(socket);
         }
     }
 
-    /// Somebody changed something in the packet filter.
-    fn ruleset_changed(&mut self, news: RulesetChange<'_>) {
-        match news {
+    /// Takes an nftables event.
+    fn ruleset_changed(&mut self, change: RulesetChange<'_>) {
+        match change {
             RulesetChange::Changed {
                 family,
                 table,
@@ -137,50 +136,50 @@ impl Firewall {
                 is_base,
             } => {
                 if OwnTable::is_own_table(family, table) {
-                    self.own.changed_externally();
+                    self.own_table.changed_externally();
                     return;
                 }
-                self.is_iptables_dirty |= self.iptables.is_concerned(family, table, chain);
-                if is_base || self.others.is_concerned(family, table) {
-                    self.others_at.get_or_insert(Instant::now() + CALM);
+                self.is_iptables_dirty |= self.iptables_nft.is_affected(family, table, chain);
+                if is_base || self.foreign_chains.is_affected(family, table) {
+                    self.survey_at.get_or_insert(Instant::now() + SETTLE_TIME);
                 }
             }
-            RulesetChange::Committed { program } => self.own.note_changed_by(program),
+            RulesetChange::Committed { program } => self.own_table.note_changed_by(program),
             RulesetChange::Lost => self.recheck_all(),
         }
     }
 
-    /// Looks at everything again in the next pass, whatever was heard.
+    /// Marks everything as dirty.
     pub(crate) fn resync(&mut self) {
         self.recheck_all();
-        self.own.reset_warnings();
+        self.own_table.reset_warnings();
     }
 
     fn recheck_all(&mut self) {
-        self.own.changed_externally();
+        self.own_table.changed_externally();
         self.is_iptables_dirty = true;
-        self.others_at = Some(Instant::now());
+        self.survey_at = Some(Instant::now());
     }
 
-    /// When to work next, if nothing happens before.
+    /// When to call [`Firewall::run_due`] next.
     pub(crate) fn wake_at(&self) -> Instant {
-        let look_at = self.legacy.look_at();
+        let look_at = self.iptables_legacy.check_at();
         let pass_at = self.pass_at();
         pass_at.map_or(look_at, |pass_at| pass_at.min(look_at))
     }
 
-    /// When the next pass is due, if there is a reason for one.
+    /// When the next pass is due, if anything is dirty.
     fn pass_at(&self) -> Option<Instant> {
-        if self.is_iptables_dirty || self.own.is_dirty() {
-            return Some(self.rested_at);
+        if self.is_iptables_dirty || self.own_table.is_dirty() {
+            return Some(self.next_pass_at);
         }
-        self.others_at.map(|calm| calm.max(self.rested_at))
+        self.survey_at.map(|at| at.max(self.next_pass_at))
     }
 
-    /// Does what is due.
+    /// Runs the checks and the pass that are due.
     pub(crate) fn run_due(&mut self, now: Instant) {
-        if now >= self.legacy.look_at() {
-            self.legacy.read_rules(now);
+        if now >= self.iptables_legacy.check_at() {
+            self.iptables_legacy.check(now);
         }
         if self.pass_at().is_none_or(|pass_at| now < pass_at) {
             return;
@@ -189,30 +188,31 @@ impl Firewall {
         match self.pass(now) {
             Ok(()) => {
                 self.failed_passes = 0;
-                self.trouble.clear();
-                self.rested_at = now + BREATH.max(started.elapsed() * REST);
+                self.last_error.clear();
+                self.next_pass_at =
+                    now + MIN_PASS_INTERVAL.max(started.elapsed() * COOLDOWN_FACTOR);
             }
-            // Somebody else was faster.
-            Err(Error::Interrupted { .. }) => self.rested_at = now + BREATH,
-            Err(why) => {
+            // Another program changed the ruleset in between.
+            Err(Error::Interrupted { .. }) => self.next_pass_at = now + MIN_PASS_INTERVAL,
+            Err(error) => {
                 self.failed_passes += 1;
-                self.rested_at = now + PAUSES.pause(self.failed_passes);
-                let text = self.explain(&why);
-                if self.trouble.changed(&text) {
-                    error!("{text}");
+                self.next_pass_at = now + RETRY_BACKOFF.pause(self.failed_passes);
+                let text = self.explain(&error);
+                if self.last_error.changed(&text) {
+                    error!(error = %error, "{text}");
                 }
             }
         }
     }
 
-    /// Sees to all that is due, also where something fails; the first failure is the error.
+    /// Runs all parts even if one fails; the first failure is the error.
     fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let mut socket = match self.socket.take() {
             Some(socket) => socket,
             None => Socket::open()?,
         };
         let outcomes = [
-            self.own.reconcile(&mut socket),
+            self.own_table.reconcile(&mut socket),
             self.reconcile_iptables(&mut socket),
             self.survey_foreign_chains(&mut socket, now),
         ];
@@ -225,33 +225,35 @@ impl Firewall {
 
     fn reconcile_iptables(&mut self, socket: &mut Socket) -> Result<(), Error> {
         if self.is_iptables_dirty {
-            self.iptables.reconcile(socket)?;
+            self.iptables_nft.reconcile(socket)?;
             self.is_iptables_dirty = false;
         }
         Ok(())
     }
 
     fn survey_foreign_chains(&mut self, socket: &mut Socket, now: Instant) -> Result<(), Error> {
-        if self.others_at.is_some_and(|at| at <= now) {
-            self.others.survey_chains(socket)?;
-            self.others_at = None;
+        if self.survey_at.is_some_and(|at| at <= now) {
+            self.foreign_chains.survey_chains(socket)?;
+            self.survey_at = None;
         }
         Ok(())
     }
 
-    fn explain(&self, why: &Error) -> String {
-        let advice = match why.errno() {
-            Some(Errno::EPERM) => " (it takes CAP_NET_ADMIN, and a table that nobody else owns)",
+    fn explain(&self, error: &Error) -> String {
+        let advice = match error.errno() {
+            Some(Errno::EPERM) => {
+                " (this needs CAP_NET_ADMIN, and no other program may own the table)"
+            }
             Some(Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT | Errno::ENOENT) => {
-                " (it takes a kernel with nf_tables, nft_fib_inet and nft_masq)"
+                " (this needs a kernel with nf_tables, nft_fib_inet and nft_masq)"
             }
             _ => "",
         };
-        let so = if self.is_ready() {
+        let consequence = if self.is_ready() {
             ""
         } else {
             "; until then the node is not ready for pods"
         };
-        format!("the packet filter is not as it should be: {why}{advice}; trying again{so}")
+        format!("cannot update the nftables rules: {error}{advice}; trying again{consequence}")
     }
 }

@@ -1,4 +1,4 @@
-//! Hearing, in the loop, of what others change in the packet filter.
+//! The event loop's subscription to nftables changes.
 
 use std::future::pending;
 use std::io;
@@ -10,14 +10,18 @@ use wire::nft::{Monitor, RulesetChange};
 
 use crate::firewall::Firewall;
 
-/// The subscription; without one on a kernel that has no nftables.
+/// The subscription; `None` on a kernel without nftables.
 #[derive(Debug)]
 pub(crate) struct FirewallMonitor(Option<AsyncFd<Monitor>>);
 
 impl FirewallMonitor {
-    /// Subscribes. What changes from here on is heard of.
+    /// Subscribes. Every later change is an event.
     pub(crate) fn open() -> Self {
-        Self(subscribe().map_err(|why| warn!("{why}")).ok())
+        Self(
+            subscribe()
+                .map_err(|error| warn!(error = %error, "{error}"))
+                .ok(),
+        )
     }
 
     /// Waits for a change.
@@ -31,15 +35,15 @@ impl FirewallMonitor {
         }
     }
 
-    /// Tells the firewall all that is there.
+    /// Passes all pending events to the firewall.
     pub(crate) fn drain(&mut self, firewall: &mut Firewall) {
         let Some(monitor) = &mut self.0 else {
             return;
         };
         let monitor = monitor.get_mut();
         firewall.hide_from(monitor);
-        if let Err(why) = monitor.drain(|news| firewall.ruleset_changed(news)) {
-            warn!("lost the packet filter's events, subscribing anew: {why}");
+        if let Err(error) = monitor.drain(|change| firewall.ruleset_changed(change)) {
+            warn!(error = %error, "lost nftables events, subscribing again: {error}");
             *self = Self::open();
             firewall.ruleset_changed(RulesetChange::Lost);
         }

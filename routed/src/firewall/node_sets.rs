@@ -1,35 +1,36 @@
-//! The addresses of the network's nodes: where pods go under their own address.
+//! The node addresses, which pods reach without masquerading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::net::IpAddr;
 
-/// The addresses, and which of them changed since the kernel was last told.
+/// The addresses, and which of them changed since the kernel's sets were updated.
 #[derive(Debug, Default)]
 pub(crate) struct NodeSets {
-    /// How many records have an address: one that moves to another node is in both for a while.
+    /// The number of records with each address: an address that moves to another node is in both
+    /// for a while.
     counts: BTreeMap<IpAddr, u32>,
-    /// Addresses that the registry does not show, kept as long as it is not believed.
+    /// Addresses that the registry does not show, kept while it is not trusted.
     held: BTreeSet<IpAddr>,
-    touched: BTreeSet<IpAddr>,
-    /// Whether the registry was seen.
+    changed: BTreeSet<IpAddr>,
+    /// Whether a snapshot of the registry was taken.
     is_known: bool,
 }
 
 impl NodeSets {
-    /// Takes over what an earlier daemon left in the kernel, until the registry says otherwise.
+    /// Adopts the addresses that an earlier daemon left in the kernel, until the first snapshot.
     pub(crate) fn adopt(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
         if !self.is_known {
             self.held.extend(addresses);
         }
     }
 
-    /// The registry was seen whole. Unless it `is_believed`, what was there stays besides.
+    /// Sets all addresses. Unless the registry `is_believed`, earlier ones stay too.
     pub(crate) fn reset(&mut self, addresses: impl Iterator<Item = IpAddr>, is_believed: bool) {
         self.is_known = true;
         let before: BTreeSet<IpAddr> = self.all().collect();
         self.counts.clear();
-        for address in addresses.filter(is_of_a_node) {
+        for address in addresses.filter(can_be_node_address) {
             *self.counts.entry(address).or_default() += 1;
         }
         self.held.clear();
@@ -38,14 +39,14 @@ impl NodeSets {
             self.held = missing.copied().collect();
         }
         let after: BTreeSet<IpAddr> = self.all().collect();
-        self.touched.extend(before.symmetric_difference(&after));
+        self.changed.extend(before.symmetric_difference(&after));
     }
 
-    /// Some records changed: all addresses they had, and all they have.
+    /// Some records changed: all addresses they had before, and all they have now.
     pub(crate) fn change(&mut self, had: &[IpAddr], have: &[IpAddr], is_believed: bool) {
-        for address in have.iter().filter(|it| is_of_a_node(it)) {
+        for address in have.iter().filter(|it| can_be_node_address(it)) {
             *self.counts.entry(*address).or_default() += 1;
-            self.touched.insert(*address);
+            self.changed.insert(*address);
         }
         for address in had {
             let Some(count) = self.counts.get_mut(address) else {
@@ -54,7 +55,7 @@ impl NodeSets {
             *count -= 1;
             if *count == 0 {
                 self.counts.remove(address);
-                self.touched.insert(*address);
+                self.changed.insert(*address);
                 if !is_believed {
                     self.held.insert(*address);
                 }
@@ -62,27 +63,27 @@ impl NodeSets {
         }
     }
 
-    /// All addresses, some of them perhaps twice.
+    /// All addresses; some may occur twice.
     pub(crate) fn all(&self) -> impl Iterator<Item = IpAddr> {
         self.counts.keys().chain(&self.held).copied()
     }
 
-    /// Whether anything changed.
+    /// Whether any address changed.
     pub(crate) fn has_changes(&self) -> bool {
-        !self.touched.is_empty()
+        !self.changed.is_empty()
     }
 
-    /// What came and what went since the last call.
+    /// The added and the removed addresses since the last call.
     pub(crate) fn take_changes(&mut self) -> (Vec<IpAddr>, Vec<IpAddr>) {
-        let touched = mem::take(&mut self.touched);
+        let touched = mem::take(&mut self.changed);
         touched
             .into_iter()
             .partition(|it| self.counts.contains_key(it) || self.held.contains(it))
     }
 }
 
-/// Whether pods may send to it as to a node. A record that says otherwise is not believed.
-fn is_of_a_node(address: &IpAddr) -> bool {
+/// Whether a node can have the address. A record with another one is ignored.
+fn can_be_node_address(address: &IpAddr) -> bool {
     let is_link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
@@ -98,12 +99,12 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
-    fn told(nodes: &mut NodeSets) -> String {
-        let (came, went) = nodes.take_changes();
+    fn changes_of(nodes: &mut NodeSets) -> String {
+        let (added, removed) = nodes.take_changes();
         let show = |sign: &str, all: Vec<IpAddr>| -> Vec<String> {
             all.iter().map(|ip| format!("{sign}{ip}")).collect()
         };
-        [show("+", came), show("-", went)].concat().join(" ")
+        [show("+", added), show("-", removed)].concat().join(" ")
     }
 
     fn reset(nodes: &mut NodeSets, addresses: &[&str], is_believed: bool) {
@@ -111,60 +112,60 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changed_is_told() {
+    fn take_changes_returns_only_changes() {
         let mut nodes = NodeSets::default();
         reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
-        assert_eq!(told(&mut nodes), "+10.0.0.1 +10.0.0.2");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.1 +10.0.0.2");
         nodes.change(&[], &ips(&["10.0.0.3", "fd00::3"]), true);
-        assert_eq!(told(&mut nodes), "+10.0.0.3 +fd00::3");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.3 +fd00::3");
         nodes.change(&ips(&["10.0.0.1"]), &ips(&["10.0.0.4"]), true);
-        assert_eq!(told(&mut nodes), "+10.0.0.4 -10.0.0.1");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.4 -10.0.0.1");
         reset(&mut nodes, &["10.0.0.2", "10.0.0.3", "10.0.0.5"], true);
-        assert_eq!(told(&mut nodes), "+10.0.0.5 -10.0.0.4 -fd00::3");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.5 -10.0.0.4 -fd00::3");
         assert!(!nodes.has_changes());
     }
 
     #[test]
-    fn an_address_that_moves_from_one_node_to_another_stays() {
+    fn address_that_moves_between_nodes_stays() {
         let mut nodes = NodeSets::default();
         reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
-        told(&mut nodes);
+        changes_of(&mut nodes);
         nodes.change(&ips(&["10.0.0.2"]), &ips(&["10.0.0.1"]), true);
-        assert_eq!(told(&mut nodes), "+10.0.0.1 -10.0.0.2");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.1 -10.0.0.2");
         nodes.change(&ips(&["10.0.0.1"]), &[], true);
-        assert_eq!(told(&mut nodes), "");
+        assert_eq!(changes_of(&mut nodes), "");
         assert_eq!(nodes.all().collect::<Vec<_>>(), ips(&["10.0.0.1"]));
     }
 
     #[test]
-    fn what_an_earlier_daemon_left_stays_until_the_registry_is_seen() {
+    fn adopted_addresses_stay_until_registry_is_seen() {
         let mut nodes = NodeSets::default();
         nodes.adopt(ips(&["10.0.0.1", "10.0.0.2"]));
         assert_eq!(nodes.all().count(), 2);
         reset(&mut nodes, &["10.0.0.2", "10.0.0.3"], true);
-        assert_eq!(told(&mut nodes), "+10.0.0.3 -10.0.0.1");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.3 -10.0.0.1");
     }
 
     #[test]
-    fn a_registry_that_is_not_believed_takes_nothing_away() {
+    fn untrusted_registry_removes_no_address() {
         let mut nodes = NodeSets::default();
         reset(&mut nodes, &["10.0.0.1", "10.0.0.2"], true);
-        told(&mut nodes);
+        changes_of(&mut nodes);
         reset(&mut nodes, &["10.0.0.1"], false);
-        assert_eq!(told(&mut nodes), "");
+        assert_eq!(changes_of(&mut nodes), "");
         nodes.change(&ips(&["10.0.0.1"]), &ips(&["10.0.0.3"]), false);
-        assert_eq!(told(&mut nodes), "+10.0.0.1 +10.0.0.3");
+        assert_eq!(changes_of(&mut nodes), "+10.0.0.1 +10.0.0.3");
         assert_eq!(nodes.all().count(), 3);
         reset(&mut nodes, &["10.0.0.3"], true);
-        assert_eq!(told(&mut nodes), "-10.0.0.1 -10.0.0.2");
+        assert_eq!(changes_of(&mut nodes), "-10.0.0.1 -10.0.0.2");
     }
 
     #[test]
-    fn an_address_that_no_node_can_have_is_not_one() {
+    fn address_no_node_can_have_is_ignored() {
         let mut nodes = NodeSets::default();
         let bogus = ["127.0.0.1", "0.0.0.0", "224.0.0.1", "fe80::1", "ff02::1"];
         reset(&mut nodes, &bogus, true);
         nodes.change(&ips(&bogus), &ips(&bogus), true);
-        assert_eq!(told(&mut nodes), "");
+        assert_eq!(changes_of(&mut nodes), "");
     }
 }

@@ -1,4 +1,4 @@
-//! Our own table, kept as it should be.
+//! Keeps the table `inet flatland` in the kernel as it should be.
 
 use std::net::IpAddr;
 
@@ -13,46 +13,46 @@ use crate::firewall::repair;
 use crate::firewall::ruleset::{self, FirewallConfig};
 use crate::log::OnChange;
 
-/// What is wanted of the table, and what is known of the kernel's.
+/// The table that should be in the kernel, and what is known of the one that is.
 #[derive(Debug)]
 pub(super) struct OwnTable {
-    policy: FirewallConfig,
+    config: FirewallConfig,
     owned: Vec<IpNet>,
     nodes: NodeSets,
-    /// Whether it has to be compared as a whole.
+    /// Whether the whole table has to be compared.
     is_dirty: bool,
-    /// Whether it was in the kernel as it should be, ever.
+    /// Whether the table was in place at least once.
     is_in_place: bool,
-    /// Whether somebody may have changed it, and what program if that is known.
-    meddled: Option<String>,
-    meddling: OnChange,
+    /// The program that changed the table since the last comparison; empty if it is unknown.
+    changed_by: Option<String>,
+    last_warning: OnChange,
 }
 
 impl OwnTable {
     /// Nothing is known yet.
     pub(super) fn new(policy: FirewallConfig) -> Self {
         Self {
-            policy,
+            config: policy,
             owned: Vec::new(),
             nodes: NodeSets::default(),
             is_dirty: true,
             is_in_place: false,
-            meddled: None,
-            meddling: OnChange::default(),
+            changed_by: None,
+            last_warning: OnChange::default(),
         }
     }
 
-    /// Whether pods have of it what they need.
+    /// Whether the table has what pods need.
     pub(super) fn is_ready(&self) -> bool {
-        self.is_in_place || !self.policy.masquerade
+        self.is_in_place || !self.config.masquerade
     }
 
-    /// Whether the kernel's is not, or may not be, what is wanted.
+    /// Whether the kernel's table may differ from the one that it should be.
     pub(super) fn is_dirty(&self) -> bool {
         self.is_dirty || self.nodes.has_changes()
     }
 
-    /// This node owns these subnets.
+    /// Sets the subnets that this node owns.
     pub(super) fn set_owned(&mut self, subnets: &[IpNet]) {
         if self.owned != subnets {
             self.owned = subnets.to_vec();
@@ -65,44 +65,44 @@ impl OwnTable {
         &mut self.nodes
     }
 
-    /// Whether it is that table.
+    /// Whether a table is ours.
     pub(super) fn is_own_table(family: Family, table: &str) -> bool {
         let own = spoof_guard::table();
         family == own.family && table == own.name
     }
 
-    /// Somebody changed it, or may have.
+    /// Another program changed the table, or may have.
     pub(super) fn changed_externally(&mut self) {
         self.is_dirty = true;
-        self.meddled.get_or_insert_default();
+        self.changed_by.get_or_insert_default();
     }
 
-    /// Who made the changes that were heard of.
+    /// Sets the program that made the changes.
     pub(super) fn note_changed_by(&mut self, program: &str) {
-        let unknown = self.meddled.as_mut().filter(|known| known.is_empty());
-        if let Some(culprit) = unknown {
-            program.clone_into(culprit);
+        let unknown = self.changed_by.as_mut().filter(|known| known.is_empty());
+        if let Some(changed_by) = unknown {
+            program.clone_into(changed_by);
         }
     }
 
-    /// Whatever was said of others may be said again.
+    /// Lets the next warning about a change be logged even if it is the same.
     pub(super) fn reset_warnings(&mut self) {
-        self.meddling.clear();
+        self.last_warning.clear();
     }
 
-    /// Makes the kernel's what is wanted. A join costs one element, whatever else there is.
+    /// Makes the kernel's table match. A join costs one set element.
     pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
         if self.is_dirty {
             self.compare(socket)?;
             self.is_dirty = false;
             self.nodes.take_changes();
         } else if self.nodes.has_changes() {
-            let (came, went) = self.nodes.take_changes();
-            let commands = repair::node_commands(&self.policy, &came, &went);
-            if let Err(why) = socket.apply(&commands, None) {
-                // Whatever is in there, it is not what it was taken for.
+            let (added, removed) = self.nodes.take_changes();
+            let commands = repair::node_commands(&self.config, &added, &removed);
+            if let Err(error) = socket.apply(&commands, None) {
+                // The kernel's sets are not what was assumed.
                 self.is_dirty = true;
-                return Err(why);
+                return Err(error);
             }
         }
         Ok(())
@@ -114,33 +114,33 @@ impl OwnTable {
             self.nodes.adopt(found.iter().flat_map(node_addresses));
         }
         let nodes: Vec<IpAddr> = self.nodes.all().collect();
-        let wanted = ruleset::ruleset(&self.policy, &self.owned, &nodes);
+        let wanted = ruleset::ruleset(&self.config, &self.owned, &nodes);
         let commands = repair::repair(&wanted, found.as_ref());
         socket.apply(&commands, Some(generation))?;
         let table = &wanted.id;
         if !self.is_in_place {
             let state = if commands.is_empty() { "is" } else { "was put" };
-            info!("table {table} {state} in place, {}", self.policy.words());
-        } else if let Some(program) = self.meddled.as_deref().filter(|_| !commands.is_empty()) {
+            info!("table {table} {state} in place, {}", self.config.summary());
+        } else if let Some(program) = self.changed_by.as_deref().filter(|_| !commands.is_empty()) {
             let program = if program.is_empty() {
-                "somebody"
+                "another program"
             } else {
                 program
             };
-            let text = format!("table {table} was changed by {program}: put right");
-            if self.meddling.changed(&text) {
+            let text = format!("table {table} was changed by {program}: restored");
+            if self.last_warning.changed(&text) {
                 warn!("{text}");
             }
         }
         self.is_in_place = true;
-        self.meddled = None;
+        self.changed_by = None;
         Ok(())
     }
 }
 
-/// The addresses of nodes in a table that an earlier daemon left.
-fn node_addresses(image: &TableListing) -> impl Iterator<Item = IpAddr> {
+/// The node addresses in a table that an earlier daemon left.
+fn node_addresses(listing: &TableListing) -> impl Iterator<Item = IpAddr> {
     let versions = [Version::V4, Version::V6].into_iter();
-    let sets = versions.filter_map(|version| image.sets.get(ruleset::nodes(version)));
+    let sets = versions.filter_map(|version| listing.sets.get(ruleset::node_set_name(version)));
     sets.flat_map(|set| set.elements.iter().map(|element| element.address))
 }

@@ -1,4 +1,4 @@
-//! What it takes to make the kernel's table the one that is wanted.
+//! The nftables commands that turn the kernel's table into the wanted one.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,21 +8,21 @@ use wire::spoof_guard;
 
 use super::ruleset::{self, FirewallConfig};
 
-/// As many elements are sent in one command.
-const PORTION: usize = 1_000;
+/// The number of set elements in one command.
+const MAX_ELEMENTS_PER_COMMAND: usize = 1_000;
 
-/// The commands, for one transaction. Where only addresses of nodes differ they are put right one
-/// by one; everything else takes a new table, in the old one's place.
+/// The commands, for one transaction. If only node addresses differ, single set elements are added
+/// and deleted; any other difference replaces the table.
 pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Command> {
     let Some(found) = found else {
         return wanted.replace_commands();
     };
-    let image = wanted.image();
-    if *found == image {
+    let listing = wanted.image();
+    if *found == listing {
         return Vec::new();
     }
-    if bare(found.clone()) == bare(image.clone()) {
-        let sets = image.sets.iter().zip(found.sets.values());
+    if without_node_elements(found.clone()) == without_node_elements(listing.clone()) {
+        let sets = listing.sets.iter().zip(found.sets.values());
         let changes = sets.flat_map(|((name, wanted_set), found_set)| {
             let difference = |a: &BTreeSet<Element>, b| a.difference(b).copied().collect();
             let missing: Vec<_> = difference(&wanted_set.elements, &found_set.elements);
@@ -35,47 +35,56 @@ pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Comman
 }
 
 /// Without the elements that can be changed one by one.
-fn bare(mut image: TableListing) -> TableListing {
-    for set in image.sets.values_mut().filter(|set| set.flags == 0) {
+fn without_node_elements(mut listing: TableListing) -> TableListing {
+    for set in listing.sets.values_mut().filter(|set| set.flags == 0) {
         set.elements.clear();
     }
-    image
+    listing
 }
 
 /// The commands after which the sets of nodes have the addresses that came, and not those that
 /// went.
 pub(super) fn node_commands(
-    policy: &FirewallConfig,
-    came: &[IpAddr],
-    went: &[IpAddr],
+    config: &FirewallConfig,
+    added: &[IpAddr],
+    removed: &[IpAddr],
 ) -> Vec<Command> {
     let of_version = |version| {
         let element = |address: &IpAddr| Element {
             address: *address,
             is_end: false,
         };
-        let fitting = |addresses: &[IpAddr]| -> Vec<Element> {
+        let elements_of = |addresses: &[IpAddr]| -> Vec<Element> {
             let fits = |address: &&IpAddr| Version::of(**address) == version;
             addresses.iter().filter(fits).map(element).collect()
         };
-        let set = ruleset::nodes(version);
-        elements(&spoof_guard::table(), set, &fitting(came), &fitting(went))
+        let set = ruleset::node_set_name(version);
+        elements(
+            &spoof_guard::table(),
+            set,
+            &elements_of(added),
+            &elements_of(removed),
+        )
     };
-    let versions = policy.masqueraded().into_iter();
+    let versions = config.masqueraded_versions().into_iter();
     versions.flat_map(of_version).collect()
 }
 
 fn elements(table: &TableId, set: &str, missing: &[Element], excess: &[Element]) -> Vec<Command> {
-    let add = missing.chunks(PORTION).map(|portion| Command::AddElements {
-        table: table.clone(),
-        set: set.to_owned(),
-        elements: portion.to_vec(),
-    });
-    let remove = excess.chunks(PORTION).map(|portion| Command::DelElements {
-        table: table.clone(),
-        set: set.to_owned(),
-        elements: portion.to_vec(),
-    });
+    let add = missing
+        .chunks(MAX_ELEMENTS_PER_COMMAND)
+        .map(|portion| Command::AddElements {
+            table: table.clone(),
+            set: set.to_owned(),
+            elements: portion.to_vec(),
+        });
+    let remove = excess
+        .chunks(MAX_ELEMENTS_PER_COMMAND)
+        .map(|portion| Command::DelElements {
+            table: table.clone(),
+            set: set.to_owned(),
+            elements: portion.to_vec(),
+        });
     add.chain(remove).collect()
 }
 
@@ -85,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    fn policy(masquerade: bool) -> FirewallConfig {
+    fn config(masquerade: bool) -> FirewallConfig {
         FirewallConfig {
             masquerade,
             pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
@@ -99,7 +108,7 @@ mod tests {
 
     fn table(nodes: &[&str]) -> Table {
         let own = "10.244.7.0/24".parse().unwrap();
-        ruleset::ruleset(&policy(true), &[own], &ips(nodes))
+        ruleset::ruleset(&config(true), &[own], &ips(nodes))
     }
 
     fn words(wanted: &Table, found: Option<&TableListing>) -> Vec<String> {
@@ -108,19 +117,19 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_right_is_left_alone() {
+    fn correct_table_is_left_alone() {
         let wanted = table(&["192.168.1.1"]);
         assert_eq!(repair(&wanted, Some(&wanted.image())), []);
     }
 
     #[test]
-    fn a_table_that_is_missing_is_made() {
+    fn missing_table_is_created() {
         let wanted = table(&["192.168.1.1"]);
         assert_eq!(repair(&wanted, None), wanted.replace_commands());
     }
 
     #[test]
-    fn addresses_of_nodes_come_and_go_by_themselves() {
+    fn changed_node_addresses_are_updated_in_sets() {
         let wanted = table(&["192.168.1.1", "192.168.1.2"]);
         let found = table(&["192.168.1.2", "192.168.1.3"]).image();
         assert_eq!(
@@ -133,9 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_of_the_nodes_goes_into_the_sets_that_there_are() {
-        let (came, went) = (ips(&["192.168.1.3", "fd00::3"]), ips(&["192.168.1.4"]));
-        let words: Vec<_> = node_commands(&policy(true), &came, &went)
+    fn node_changes_update_only_existing_sets() {
+        let (added, removed) = (ips(&["192.168.1.3", "fd00::3"]), ips(&["192.168.1.4"]));
+        let words: Vec<_> = node_commands(&config(true), &added, &removed)
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -146,23 +155,23 @@ mod tests {
                 "delete element inet flatland nodes4 { 192.168.1.4 }"
             ]
         );
-        assert_eq!(node_commands(&policy(false), &came, &went), []);
+        assert_eq!(node_commands(&config(false), &added, &removed), []);
     }
 
     #[test]
-    fn whatever_else_differs_takes_a_new_table() {
+    fn other_difference_replaces_the_table() {
         let wanted = table(&["192.168.1.1"]);
         let end = |address: &str| Element {
             address: address.parse().unwrap(),
             is_end: false,
         };
         let changes: [fn(&mut TableListing); 5] = [
-            |image| image.flags = 1,
-            |image| image.size += 1,
-            |image| drop(image.sets.remove("own4")),
-            |image| drop(image.chains.remove("to-outside")),
-            |image| {
-                let chain = image.chains.get_mut("spoof-guard").unwrap();
+            |listing| listing.flags = 1,
+            |listing| listing.size += 1,
+            |listing| drop(listing.sets.remove("own4")),
+            |listing| drop(listing.chains.remove("to-outside")),
+            |listing| {
+                let chain = listing.chains.get_mut("spoof-guard").unwrap();
                 let accept = Rule::new([]).expressions(Family::Inet);
                 chain.rules.insert(0, (accept, None));
             },

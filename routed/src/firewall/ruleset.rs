@@ -1,5 +1,5 @@
-//! The table `inet flatland` as it should be: a pure function of the conflist, this node's subnets
-//! and the addresses of the network's nodes.
+//! The ruleset: table `inet flatland` with the masquerade rule and the spoof guard. A pure function
+//! of the conflist, this node's subnets and the nodes' addresses.
 
 use std::net::IpAddr;
 
@@ -7,36 +7,36 @@ use ipnet::IpNet;
 use wire::nft::{AddressField, Chain, Direction, Hook, Rule, Set, Table, Term, Verdict, Version};
 use wire::spoof_guard;
 
-/// What the names of the pods' interfaces on the node begin with (`wire::pod_link::host_interface`).
-const PODS: &str = "flat";
+/// The prefix of the host interfaces' names (`wire::pod_link::host_interface`).
+const POD_INTERFACE_PREFIX: &str = "flat";
 
-/// Where pods go under their own address whatever the conflist says: link-local and multicast
-/// addresses (RFC 3927, RFC 5771, RFC 4291), which no router passes on.
+/// Destinations that are never masqueraded: link-local and multicast addresses (RFC 3927, RFC 5771,
+/// RFC 4291), which no router forwards.
 const NEVER_OUTSIDE: [&str; 4] = ["169.254.0.0/16", "224.0.0.0/4", "fe80::/10", "ff00::/8"];
 
-/// How many neighbour solicitations from link-local addresses all pods of a node may send, a second
-/// and at once. Each makes the kernel remember one more neighbour; it forgets those of the last five
-/// seconds on no account (`neigh_forced_gc`), refuses new ones beyond 1,024 and begins to forget at
-/// 512. So many never come near that, and a guest sends one or two a minute.
-const SOLICITATIONS: Term = Term::Limit {
+/// The limit of neighbour solicitations from link-local addresses, for all pods of a node: per
+/// second, and in a burst. Each makes the kernel add a neighbour entry. The kernel never drops the
+/// entries of the last five seconds (`neigh_forced_gc`), refuses new ones above 1,024 and starts to
+/// drop at 512. This limit stays far below that; a guest sends one or two a minute.
+const SOLICITATION_LIMIT: Term = Term::Limit {
     rate: 50,
     burst: 100,
 };
 
-/// What the conflist says of the packet filter.
+/// The firewall's configuration from the conflist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FirewallConfig {
-    /// Whether what leaves the cluster is masqueraded.
+    /// Whether packets that leave the cluster are masqueraded (`ipMasq`).
     pub(crate) masquerade: bool,
     /// The network's pod CIDRs.
     pub(crate) pod_cidrs: Vec<IpNet>,
-    /// Where else pods go under their own address.
+    /// Further destinations that are not masqueraded.
     pub(crate) direct: Vec<IpNet>,
 }
 
 impl FirewallConfig {
-    /// The versions of which packets are masqueraded.
-    pub(super) fn masqueraded(&self) -> Vec<Version> {
+    /// The IP versions that are masqueraded.
+    pub(super) fn masqueraded_versions(&self) -> Vec<Version> {
         let has_pods = |version: &Version| {
             let mut cidrs = self.pod_cidrs.iter();
             cidrs.any(|cidr| Version::of(cidr.network()) == *version)
@@ -47,8 +47,8 @@ impl FirewallConfig {
             .collect()
     }
 
-    /// What becomes of pods' packets, in words.
-    pub(super) fn words(&self) -> &'static str {
+    /// What happens to pods' packets, for the log.
+    pub(super) fn summary(&self) -> &'static str {
         if self.masquerade {
             "pods are masqueraded to the outside"
         } else {
@@ -57,8 +57,8 @@ impl FirewallConfig {
     }
 }
 
-/// The name of the set of the nodes' addresses.
-pub(crate) fn nodes(version: Version) -> &'static str {
+/// The name of the set with the nodes' addresses.
+pub(crate) fn node_set_name(version: Version) -> &'static str {
     match version {
         Version::V4 => "nodes4",
         Version::V6 => "nodes6",
@@ -67,9 +67,9 @@ pub(crate) fn nodes(version: Version) -> &'static str {
 
 /// The table of a node that owns these subnets. It does not grow with the number of pods.
 ///
-/// It accepts no forwarded traffic: that would not help where another table drops it.
+/// It has no rules that accept forwarded packets: they would not help if another table drops those.
 pub(crate) fn ruleset(
-    policy: &FirewallConfig,
+    config: &FirewallConfig,
     owned: &[IpNet],
     node_addresses: &[IpAddr],
 ) -> Table {
@@ -78,30 +78,30 @@ pub(crate) fn ruleset(
         sets: Vec::new(),
         chains: vec![spoof_guard()],
     };
-    let versions = policy.masqueraded();
+    let versions = config.masqueraded_versions();
     for version in &versions {
-        let sets = sets(policy, owned, node_addresses, *version);
+        let sets = sets(config, owned, node_addresses, *version);
         table.sets.extend(sets);
     }
     if !versions.is_empty() {
-        table.chains.push(to_outside(&versions));
+        table.chains.push(masquerade_chain(&versions));
     }
     table
 }
 
-/// Whatever a pod sends under an address that does not lead back to it is gone before anything
-/// else sees it. For IPv4 the host ends have a strict `rp_filter` besides, but that is loose where
-/// the setting for all interfaces is.
+/// Drops packets from a pod whose source address does not lead back to it, before anything else
+/// sees them. For IPv4 the host interfaces also have a strict `rp_filter`, but `net.ipv4.conf.all`
+/// can make that loose.
 fn spoof_guard() -> Chain {
     let accept = || Term::Verdict(Verdict::Accept);
     let drop = || [Term::Counter, Term::Verdict(Verdict::Drop)];
     let dropped = |term: Term| Rule::new([&[term][..], &drop()].concat());
     let mut rules = vec![
         Rule::new([link(Direction::In, false), accept()]),
-        // What is of IPv4 and in order, most of it all, needs no look at the rules for IPv6.
+        // Valid IPv4 packets, the most common ones, skip the IPv6 rules.
         Rule::new([Term::Of(Version::V4), Term::WayBack { is: true }, accept()]),
-        // From a link-local address, which is beyond what routes can tell: a node that listens to
-        // routers would take the pod for one.
+        // Link-local sources cannot be checked by routes. A node that accepts router advertisements
+        // would take the pod for a router.
         dropped(Term::Icmpv6(Term::ROUTER_ADVERTISEMENT)).comment("pods are no routers"),
         dropped(Term::Icmpv6(Term::REDIRECT)).comment("pods are no routers"),
     ];
@@ -109,13 +109,13 @@ fn spoof_guard() -> Chain {
         let solicits = Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION);
         let advertises = Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT);
         rules.extend([
-            Rule::new([link_local.clone(), solicits, SOLICITATIONS, accept()]),
+            Rule::new([link_local.clone(), solicits, SOLICITATION_LIMIT, accept()]),
             Rule::new([link_local.clone(), advertises, accept()]),
-            // The node has no route back to such an address, so that nothing else has a use.
+            // The node has no route back to such an address, so no other packet from it is useful.
             dropped(link_local).comment("only neighbour discovery, in measure"),
         ]);
     }
-    // What looks for a duplicate of an address: the kernel forwards none of it.
+    // Duplicate address detection: the kernel forwards none of it.
     let unspecified = "::/128".parse().map(Term::from);
     rules.extend(unspecified.map(|term| Rule::new([term, accept()])));
     rules.push(dropped(Term::WayBack { is: false }).comment("not the pod's own address"));
@@ -127,7 +127,7 @@ fn spoof_guard() -> Chain {
 }
 
 fn sets(
-    policy: &FirewallConfig,
+    config: &FirewallConfig,
     owned: &[IpNet],
     node_addresses: &[IpAddr],
     version: Version,
@@ -137,16 +137,20 @@ fn sets(
         .iter()
         .filter_map(|text| text.parse().ok())
         .collect();
-    let all_direct = policy.pod_cidrs.iter().chain(&policy.direct).chain(&never);
+    let all_direct = config.pod_cidrs.iter().chain(&config.direct).chain(&never);
     [
         Set::of_prefixes(own, version, owned),
         Set::of_prefixes(direct, version, all_direct),
-        Set::of_addresses(nodes(version), version, node_addresses.iter().copied()),
+        Set::of_addresses(
+            node_set_name(version),
+            version,
+            node_addresses.iter().copied(),
+        ),
     ]
 }
 
-/// Services need no mention: who translates their addresses does it before this.
-fn to_outside(versions: &[Version]) -> Chain {
+/// Services need no rule: their addresses are translated before this chain.
+fn masquerade_chain(versions: &[Version]) -> Chain {
     let mut rules = vec![Rule::new([
         link(Direction::Out, true),
         Term::Verdict(Verdict::Accept),
@@ -162,7 +166,7 @@ fn to_outside(versions: &[Version]) -> Chain {
         rules.push(Rule::new([
             member(AddressField::Source, own, true),
             member(AddressField::Destination, direct, false),
-            member(AddressField::Destination, nodes(version), false),
+            member(AddressField::Destination, node_set_name(version), false),
             Term::Masquerade,
         ]));
     }
@@ -181,7 +185,7 @@ fn names(version: Version) -> [&'static str; 2] {
 }
 
 fn link(way: Direction, is: bool) -> Term {
-    let prefix = PODS.to_owned();
+    let prefix = POD_INTERFACE_PREFIX.to_owned();
     Term::Link { way, prefix, is }
 }
 

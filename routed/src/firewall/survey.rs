@@ -1,5 +1,5 @@
-//! What in the packet filter drops what pods send and get, for whoever examines the host. Changes
-//! nothing.
+//! Survey of the firewall for `routed doctor` and `routed explain`: which chains drop pods'
+//! packets. Read-only.
 
 use ipnet::IpNet;
 use wire::netlink::Error;
@@ -9,55 +9,55 @@ use wire::spoof_guard;
 use super::forward::{self, CHAIN};
 use crate::firewall::iptables_legacy;
 
-/// A chain that drops what none of its rules mentions.
+/// A chain that drops everything that no rule of it accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BlockingChain {
-    /// Its name, and who keeps it.
+    /// The name of the chain, with its table or program.
     pub(crate) chain: String,
-    /// Whether pods pass all the same.
+    /// Whether rules accept pods.
     pub(crate) passes: bool,
-    /// What lets them.
+    /// The commands that let pods pass.
     pub(crate) fix: String,
 }
 
-/// What there is.
+/// The result of a survey.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
-    /// Every chain that drops.
-    pub(crate) walls: Vec<BlockingChain>,
-    /// Which chains could not be looked at, and why.
+    /// The chains that drop.
+    pub(crate) blocking_chains: Vec<BlockingChain>,
+    /// The chains that could not be read, and why.
     pub(crate) hidden: Vec<String>,
-    /// Whether our guard against forged addresses is there.
+    /// Whether the spoof guard is installed.
     pub(crate) is_guarded: bool,
 }
 
-/// Looks at all chains for what is forwarded.
+/// Reads all FORWARD chains.
 pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     let mut socket = Socket::open()?;
-    let mut walls = Vec::new();
+    let mut blocking_chains = Vec::new();
     for version in [Version::V4, Version::V6] {
-        walls.extend(of_iptables(&mut socket, version, pod_cidrs)?);
+        blocking_chains.extend(iptables_chain(&mut socket, version, pod_cidrs)?);
     }
-    walls.extend(of_others(&mut socket, pod_cidrs)?);
-    let (dropping, hidden) = iptables_legacy::dropping(pod_cidrs);
-    walls.extend(dropping.into_iter().map(|found| BlockingChain {
+    blocking_chains.extend(foreign_chains(&mut socket, pod_cidrs)?);
+    let (dropping, hidden) = iptables_legacy::dropping_chains(pod_cidrs);
+    blocking_chains.extend(dropping.into_iter().map(|found| BlockingChain {
         chain: format!("{CHAIN} of {}", found.program),
         passes: found.passes,
-        fix: by_routed(&found.fix),
+        fix: accepted_by_routed(&found.fix),
     }));
     Ok(Survey {
-        walls,
+        blocking_chains,
         hidden,
         is_guarded: spoof_guard::is_installed()?,
     })
 }
 
-fn of_iptables(
+fn iptables_chain(
     socket: &mut Socket,
     version: Version,
     pod_cidrs: &[IpNet],
 ) -> Result<Option<BlockingChain>, Error> {
-    let table = forward::iptables(version);
+    let table = forward::iptables_table(version);
     let Some(chain) = socket.base_chain(&table, CHAIN)? else {
         return Ok(None);
     };
@@ -69,39 +69,39 @@ fn of_iptables(
         Version::V4 => "iptables",
         Version::V6 => "ip6tables",
     };
-    let own = pod_cidrs
+    let own_cidrs = pod_cidrs
         .iter()
         .filter(|cidr| Version::of(cidr.network()) == version);
-    let own: Vec<_> = own.copied().collect();
-    Ok((!own.is_empty()).then(|| BlockingChain {
+    let own_cidrs: Vec<_> = own_cidrs.copied().collect();
+    Ok((!own_cidrs.is_empty()).then(|| BlockingChain {
         chain: chain_name(&table, CHAIN),
-        passes: forward::plan(&chain, &rules, &own).is_empty(),
-        fix: by_routed(&iptables_legacy::advice(program, &own)),
+        passes: forward::plan(&chain, &rules, &own_cidrs).is_empty(),
+        fix: accepted_by_routed(&iptables_legacy::advice(program, &own_cidrs)),
     }))
 }
 
-fn of_others(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<BlockingChain>, Error> {
-    let mut walls = Vec::new();
+fn foreign_chains(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<BlockingChain>, Error> {
+    let mut blocking_chains = Vec::new();
     for chain in socket.base_chains()? {
-        if !forward::is_others(&chain) {
+        if !forward::is_foreign(&chain) {
             continue;
         }
         let rules = socket.rules(&chain.table, None)?;
         if let Some(advice) = forward::advice(&chain, &rules, pod_cidrs) {
-            walls.push(BlockingChain {
+            blocking_chains.push(BlockingChain {
                 chain: chain_name(&chain.table, &chain.name),
                 passes: false,
                 fix: advice,
             });
         }
     }
-    Ok(walls)
+    Ok(blocking_chains)
 }
 
 fn chain_name(table: &TableId, chain: &str) -> String {
     format!("{chain} of table {table}")
 }
 
-fn by_routed(fix: &str) -> String {
+fn accepted_by_routed(fix: &str) -> String {
     format!("routed lets pods pass there while it runs; by hand: {fix}")
 }

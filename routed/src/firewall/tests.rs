@@ -1,4 +1,4 @@
-//! The packet filter against the kernel, in a network namespace of each test's own.
+//! Tests against the kernel, each in its own network namespace.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -9,7 +9,7 @@ use wire::spoof_guard;
 
 use super::*;
 
-/// Runs `test` in a network namespace of its own.
+/// Runs `test` in its own network namespace.
 fn isolated(test: impl FnOnce() + Send + 'static) {
     let isolated = thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNET).expect("tests need root, or `unshare -Urn` around them");
@@ -18,7 +18,7 @@ fn isolated(test: impl FnOnce() + Send + 'static) {
     isolated.join().unwrap();
 }
 
-fn policy() -> FirewallConfig {
+fn config() -> FirewallConfig {
     FirewallConfig {
         masquerade: true,
         pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
@@ -27,13 +27,13 @@ fn policy() -> FirewallConfig {
 }
 
 fn firewall() -> Firewall {
-    let mut firewall = Firewall::new(policy());
+    let mut firewall = Firewall::new(config());
     firewall.set_owned(&["10.244.7.0/24".parse().unwrap()]);
     firewall
 }
 
-/// Does all that is due, rests included.
-fn work(firewall: &mut Firewall) {
+/// Runs all passes that are due, without waiting for the pauses.
+fn run_passes(firewall: &mut Firewall) {
     let mut now = Instant::now();
     while let Some(due) = firewall.pass_at() {
         now = now.max(due);
@@ -41,14 +41,14 @@ fn work(firewall: &mut Firewall) {
     }
 }
 
-/// What happened since the last call, handed on to the firewall, and how many changes that was.
-fn hear(monitor: &mut Monitor, firewall: &mut Firewall) -> usize {
+/// Passes the events since the last call to the firewall. Returns the number of changes.
+fn drain_events(monitor: &mut Monitor, firewall: &mut Firewall) -> usize {
     let mut changes = 0;
     firewall.hide_from(monitor);
     monitor
-        .drain(|news| {
-            changes += usize::from(matches!(news, RulesetChange::Changed { .. }));
-            firewall.ruleset_changed(news);
+        .drain(|change| {
+            changes += usize::from(matches!(change, RulesetChange::Changed { .. }));
+            firewall.ruleset_changed(change);
         })
         .unwrap();
     changes
@@ -76,22 +76,22 @@ fn elements(addresses: impl IntoIterator<Item = IpAddr>) -> SetListing {
 }
 
 #[test]
-fn a_join_costs_one_element_however_many_nodes_there_are() {
+fn join_costs_one_set_element() {
     isolated(|| {
         let mut firewall = firewall();
         firewall.nodes((0..5_000).map(number), true);
-        work(&mut firewall);
+        run_passes(&mut firewall);
         let mut monitor = Monitor::open().unwrap();
 
         firewall.nodes_changed(&[], &[number(5_000)], true);
-        work(&mut firewall);
+        run_passes(&mut firewall);
         firewall.nodes_changed(&[number(1)], &[], true);
-        work(&mut firewall);
+        run_passes(&mut firewall);
 
-        // Heard from outside: the firewall itself does not listen to what it does.
+        // A second monitor, because the firewall ignores its own changes.
         let mut changes = 0;
-        let count = |news: RulesetChange<'_>| {
-            changes += usize::from(matches!(news, RulesetChange::Changed { .. }))
+        let count = |change: RulesetChange<'_>| {
+            changes += usize::from(matches!(change, RulesetChange::Changed { .. }));
         };
         monitor.drain(count).unwrap();
         assert_eq!(changes, 2);
@@ -101,80 +101,80 @@ fn a_join_costs_one_element_however_many_nodes_there_are() {
 }
 
 #[test]
-fn what_others_do_to_their_own_tables_costs_nothing() {
+fn changes_of_other_tables_cause_no_pass() {
     isolated(|| {
         let mut monitor = Monitor::open().unwrap();
         let mut firewall = firewall();
-        work(&mut firewall);
-        let mut other = ruleset::ruleset(&policy(), &[], &[]);
+        run_passes(&mut firewall);
+        let mut other = ruleset::ruleset(&config(), &[], &[]);
         other.id = TableId::new(Family::Ip, "kube-proxy");
         other.chains.clear();
 
         let mut socket = Socket::open().unwrap();
         socket.apply(&other.replace_commands(), None).unwrap();
 
-        assert!(hear(&mut monitor, &mut firewall) > 0);
+        assert!(drain_events(&mut monitor, &mut firewall) > 0);
         assert_eq!(firewall.pass_at(), None);
     });
 }
 
 #[test]
-fn what_it_does_itself_is_no_news() {
+fn own_changes_cause_no_events() {
     isolated(|| {
         let mut monitor = Monitor::open().unwrap();
         let mut firewall = firewall();
-        work(&mut firewall);
-        assert_eq!(hear(&mut monitor, &mut firewall), 0);
+        run_passes(&mut firewall);
+        assert_eq!(drain_events(&mut monitor, &mut firewall), 0);
     });
 }
 
 #[test]
-fn a_table_that_is_deleted_is_back_after_one_pass() {
+fn deleted_table_is_restored_in_one_pass() {
     isolated(|| {
         let mut monitor = Monitor::open().unwrap();
         let mut firewall = firewall();
         firewall.nodes([number(1)].into_iter(), true);
-        work(&mut firewall);
+        run_passes(&mut firewall);
         let mut socket = Socket::open().unwrap();
         let (before, _) = socket.table(&spoof_guard::table()).unwrap();
 
         let delete = Command::DelTable(spoof_guard::table());
         socket.apply(&[delete], None).unwrap();
-        hear(&mut monitor, &mut firewall);
-        work(&mut firewall);
+        drain_events(&mut monitor, &mut firewall);
+        run_passes(&mut firewall);
 
         assert_eq!(socket.table(&spoof_guard::table()).unwrap().0, before);
     });
 }
 
 #[test]
-fn nodes_that_an_earlier_daemon_knew_stay_until_the_registry_is_seen() {
+fn node_sets_of_earlier_daemon_stay_until_registry_seen() {
     isolated(|| {
         let mut before = firewall();
         before.nodes((1..=3).map(number), true);
-        work(&mut before);
+        run_passes(&mut before);
 
         let mut after = firewall();
-        work(&mut after);
+        run_passes(&mut after);
         assert_eq!(nodes_in_kernel(), elements((1..=3).map(number)));
 
         after.nodes((2..=4).map(number), true);
-        work(&mut after);
+        run_passes(&mut after);
         assert_eq!(nodes_in_kernel(), elements((2..=4).map(number)));
     });
 }
 
 #[test]
-fn a_node_is_ready_once_its_pods_are_masqueraded() {
+fn node_is_ready_once_masquerading_is_in_place() {
     isolated(|| {
         let mut firewall = firewall();
         assert!(!firewall.is_ready());
-        work(&mut firewall);
+        run_passes(&mut firewall);
         assert!(firewall.is_ready());
     });
-    let policy = FirewallConfig {
+    let config = FirewallConfig {
         masquerade: false,
-        ..policy()
+        ..config()
     };
-    assert!(Firewall::new(policy).is_ready());
+    assert!(Firewall::new(config).is_ready());
 }

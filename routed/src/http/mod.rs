@@ -75,7 +75,7 @@ pub(crate) fn start(sources: PageSources) -> io::Result<()> {
     let http = listen.map(|address| Http { address, why: None });
     let http = Arc::new(Mutex::new(http));
     let answerer = Arc::new(Answerer::new(sources, Arc::clone(&http)));
-    thread::run("http", move || async move {
+    thread::spawn("http", move || async move {
         let socket = tokio::spawn(serve_socket(Arc::clone(&answerer)));
         if let Some(address) = listen {
             serve_address(address, &answerer, &http).await;

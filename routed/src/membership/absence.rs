@@ -129,13 +129,11 @@ impl Absences {
             if let Some(absence) = self.by_node.get_mut(&node) {
                 absence.log_at = None;
             }
-            lines.push(Line::new(
-                LineKind::Absent,
-                format!(
-                    "node {node} is absent: its routed has stopped, or the node is gone or cut off \
-                     from etcd; its routes stay. If it is gone for good: routed forget {node}"
-                ),
-            ));
+            let text = format!(
+                "node {node} is absent: its routed has stopped, or the node is gone or cut off \
+                 from etcd; its routes stay. If it is gone for good: routed forget {node}"
+            );
+            lines.push(Line::new(LineKind::Absent, text).node(node));
         }
         lines
     }
@@ -161,7 +159,7 @@ fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
     let was_logged = absence.log_at.is_none();
-    was_logged.then(|| Line::new(LineKind::Returned, text))
+    was_logged.then(|| Line::new(LineKind::Returned, text).node(node))
 }
 
 #[cfg(test)]
@@ -206,6 +204,7 @@ mod tests {
                 LineKind::Returned,
                 "node n2 is present again, after 60 s".into()
             )
+            .node("n2")
         );
     }
 

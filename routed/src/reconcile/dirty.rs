@@ -1,4 +1,4 @@
-//! What has to be looked at again. However often something is marked, it is looked at once.
+//! Dirty state: what the next pass has to read or compare, however often it was marked.
 
 use std::collections::BTreeSet;
 
@@ -6,57 +6,57 @@ use ipnet::IpNet;
 
 use crate::rib::path::Scope;
 
-/// What has to be looked at again.
+/// What the next pass has to read or compare.
 #[derive(Debug)]
 pub(crate) struct Dirty {
     /// The links and their addresses.
     pub(crate) links: bool,
-    /// The routes of others, where they are ways to peers.
-    pub(crate) detours: bool,
-    /// The kernel's routes, all of them.
+    /// The routes of other programs, where they lead to peers (`crossSubnet`).
+    pub(crate) cross_subnet: bool,
+    /// All routes of ours in the kernel.
     pub(crate) routes: bool,
-    /// The claims, and the routes to what is claimed.
+    /// The claims, and the routes of the claimed subnets.
     pub(crate) claims: Scope,
-    /// The routes to these pods, which are gone.
+    /// The missing routes to these pods.
     pub(crate) pods: BTreeSet<IpNet>,
 }
 
 impl Dirty {
-    /// Nothing has.
+    /// Nothing is dirty.
     pub(crate) const fn nothing() -> Self {
         Self {
             links: false,
-            detours: false,
+            cross_subnet: false,
             routes: false,
             claims: Scope::Only(BTreeSet::new()),
             pods: BTreeSet::new(),
         }
     }
 
-    /// Everything has.
+    /// Everything is dirty.
     pub(crate) const fn everything() -> Self {
         Self {
             links: true,
-            detours: true,
+            cross_subnet: true,
             routes: true,
             claims: Scope::All,
             pods: BTreeSet::new(),
         }
     }
 
-    /// Whether nothing has.
+    /// Whether nothing is dirty.
     pub(crate) fn is_nothing(&self) -> bool {
         let nothing_claimed = matches!(&self.claims, Scope::Only(some) if some.is_empty());
         let nothing_lost = self.pods.is_empty();
-        !(self.links || self.detours || self.routes) && nothing_claimed && nothing_lost
+        !(self.links || self.cross_subnet || self.routes) && nothing_claimed && nothing_lost
     }
 
-    /// Whether so much has that the work grows with the number of peers.
+    /// Whether the cost of the pass grows with the number of peers.
     pub(crate) fn is_all(&self) -> bool {
-        self.links || self.detours || self.routes || self.claims == Scope::All
+        self.links || self.cross_subnet || self.routes || self.claims == Scope::All
     }
 
-    /// These claims have, too.
+    /// Marks these claims.
     pub(crate) fn add(&mut self, more: Scope) {
         match (&mut self.claims, more) {
             (Scope::All, _) => {}
@@ -65,10 +65,10 @@ impl Dirty {
         }
     }
 
-    /// So has what a pass that failed was to look at.
+    /// Marks what a failed pass was to read, and all routes.
     pub(crate) fn merge_failed(&mut self, failed: Self) {
         self.links |= failed.links;
-        self.detours |= failed.detours;
+        self.cross_subnet |= failed.cross_subnet;
         self.routes = true;
         self.add(failed.claims);
         self.pods.extend(failed.pods);

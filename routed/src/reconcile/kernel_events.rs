@@ -1,4 +1,4 @@
-//! What the kernel tells: of routes of ours exactly what changed, of the rest that it did.
+//! Kernel events: applies changes of our routes one by one, and marks the rest as dirty.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::reconcile::{Reconciler, pod_routes};
 use crate::rib::path::Scope;
 
 impl<K: Kernel> Reconciler<K> {
-    /// The kernel's tables changed. What comes and goes with pods is no reason for anything: their
-    /// links, their link-local addresses, and the routes that go with the links.
+    /// Takes an event of the kernel. Events of pods (their links, link-local addresses and routes)
+    /// mark nothing.
     pub(crate) fn kernel_changed(&mut self, event: Event) {
         match event {
             Event::Link { index, up } => {
@@ -35,10 +35,10 @@ impl<K: Kernel> Reconciler<K> {
             }
             Event::RouteRemoved(route) if plan::is_to_pod(&route) => {
                 if pod_routes::is_orphan(&route, &self.local_node.links) {
-                    // It went with the address of this node that it names, and it was not alone.
+                    // The route was removed with its source address, and probably others with it.
                     self.dirty.routes = true;
                 } else if self.pods.contains_key(&route.dst) {
-                    // The pod is still there: somebody deleted it.
+                    // The pod is still there, so another program deleted its route.
                     self.dirty.pods.insert(route.dst);
                 }
             }
@@ -49,8 +49,8 @@ impl<K: Kernel> Reconciler<K> {
         }
     }
 
-    /// A link that goes down takes IPv4 routes with it silently (`fib_flush`), and so does an
-    /// address that goes: they are a reason to look at all routes too.
+    /// A link that goes down, or an address that is removed, takes IPv4 routes along without an
+    /// event (`fib_flush`). So all routes are listed too.
     fn links_changed(&mut self) {
         self.dirty.links = true;
         self.dirty.routes = true;
@@ -78,12 +78,12 @@ impl<K: Kernel> Reconciler<K> {
         if there.is_some_and(|there| there.contains(route)) {
             self.changed_externally(route, |routes, route| routes.retain(|other| other != route));
         } else {
-            // One of several next hops, or an event that our own change overtook.
+            // One of several next hops, or an event that is older than our own change.
             self.dirty.routes |= there.is_some();
         }
     }
 
-    /// The kernel does not tell what was replaced.
+    /// The event does not say which route was replaced.
     fn route_replaced(&mut self, route: &Route) {
         if plan::is_ours(route) || self.is_known(route) {
             self.dirty.routes = true;
@@ -93,24 +93,24 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     fn is_known(&self, route: &Route) -> bool {
-        self.desired.contains_key(&route.dst) || self.actual.contains_key(&route.dst)
+        self.rib.desired().contains_key(&route.dst) || self.actual.contains_key(&route.dst)
     }
 
-    /// A route of somebody else's may have left the place of ours, and may be a way to peers.
+    /// A foreign route may have freed the place of ours, and may lead to peers.
     fn foreign_changed(&mut self, route: &Route) {
-        self.dirty.detours |= self.local_node.cross_subnet.is_some();
+        self.dirty.cross_subnet |= self.local_node.cross_subnet.is_some();
         if self.is_known(route) {
             self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
         }
     }
 
-    /// Somebody changed a route of ours.
+    /// Another program changed a route of ours.
     fn changed_externally(&mut self, route: &Route, edit: impl FnOnce(&mut Vec<Route>, &Route)) {
         if self.dirty.routes {
-            // All are listed anyway.
+            // All routes are listed anyway.
             return;
         }
-        let routes = plan::of(&mut self.actual, route.dst);
+        let routes = plan::routes_mut(&mut self.actual, route.dst);
         let before = self.before.entry(route.dst);
         before.or_insert_with(|| routes.clone());
         edit(routes, route);

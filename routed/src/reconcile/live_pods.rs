@@ -1,6 +1,6 @@
-//! Which pods this node has, by what the plugins left: the ledger says who holds an address, and the
-//! alias of a host end whose it is. The routes to them have to be there, whoever took them away while
-//! nobody looked.
+//! The pods of this node, from the ledger and the host interfaces that the plugins left. The ledger
+//! has the attachment of each address, the alias of a host interface names its attachment. Their
+//! routes are put back if they were removed while `routed` did not run.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,26 +13,28 @@ use wire::pod_link::host_interface_name;
 
 use crate::kernel::Netlink;
 
-/// An address that was allocated so many seconds ago has its route: ADD makes it, and would fail if
-/// it were there before.
-const IN_THE_MAKING: u64 = 10;
+/// An address that was allocated at least this many seconds ago has its route. ADD makes the route,
+/// and would fail if it were there before.
+const ADD_GRACE_SECONDS: u64 = 10;
 
-/// The addresses of the pods of `network` on this node, each with the index of its host end.
+/// The addresses of the pods of `network` on this node, each with the index of its host interface.
 pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u32)>, String> {
     let ledger = Ledger::existing(Disk::new(run_dir(network)));
-    let held = match ledger.map_err(|why| why.to_string())? {
-        Some(ledger) => ledger.inventory().map_err(|why| why.to_string())?.held,
+    let held = match ledger.map_err(|error| error.to_string())? {
+        Some(ledger) => ledger.inventory().map_err(|error| error.to_string())?.held,
         None => Vec::new(),
     };
     if held.is_empty() {
         return Ok(Vec::new());
     }
-    let links = kernel.with(Socket::links).map_err(|why| why.to_string())?;
-    Ok(attached(&held, &links, network, unix_seconds()))
+    let links = kernel
+        .with(Socket::links)
+        .map_err(|error| error.to_string())?;
+    Ok(attached_pods(&held, &links, network, unix_seconds()))
 }
 
-/// Those of `held` whose host ends are among `links`, up, and say that they are theirs.
-fn attached(
+/// Those of `held` whose host interface is among `links`, is up, and has their alias.
+fn attached_pods(
     held: &[(IpAddr, Allocation)],
     links: &[Link],
     network: &str,
@@ -45,12 +47,13 @@ fn attached(
     let host_end = |allocation: &Allocation| {
         let attachment = allocation.attachment().ok()?;
         let link = by_name.get(&*host_interface_name(network, &attachment))?;
-        let is_its = link.alias.as_deref() == Some(&*format!("{network} {attachment}"));
-        (link.up && is_its).then_some(link.index)
+        let has_alias = link.alias.as_deref() == Some(&*format!("{network} {attachment}"));
+        (link.up && has_alias).then_some(link.index)
     };
-    let is_made = |allocation: &Allocation| now.saturating_sub(allocation.since) >= IN_THE_MAKING;
+    let is_added =
+        |allocation: &Allocation| now.saturating_sub(allocation.since) >= ADD_GRACE_SECONDS;
     held.iter()
-        .filter(|(_, allocation)| is_made(allocation))
+        .filter(|(_, allocation)| is_added(allocation))
         .filter_map(|(address, allocation)| Some((*address, host_end(allocation)?)))
         .collect()
 }
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_is_there_if_its_host_end_is_up_and_says_so_and_its_add_is_over() {
+    fn pod_is_live_if_host_interface_is_up_with_its_alias() {
         let there = vec![(held(0).0, 7)];
         let anothers = Link {
             alias: Some("flatland c2/eth0".to_owned()),
@@ -105,7 +108,12 @@ mod tests {
             ("it is on its way in", 1_001, vec![host_end()], vec![]),
             ("a clock that was set back", 2_000, vec![host_end()], vec![]),
         ] {
-            let found = attached(&[held(since)], &links, "flatland", 1_000 + IN_THE_MAKING);
+            let found = attached_pods(
+                &[held(since)],
+                &links,
+                "flatland",
+                1_000 + ADD_GRACE_SECONDS,
+            );
             assert_eq!(found, expected, "{case}");
         }
     }

@@ -1,4 +1,4 @@
-//! What the reconciler did, in words.
+//! Texts of log lines about routes: what the reconciler did, and why a route failed.
 
 use std::net::IpAddr;
 
@@ -7,14 +7,14 @@ use wire::node::NodeName;
 
 use crate::fib::ApplyError;
 use crate::fib::plan::{PlanStep, RouteChange};
-use crate::kernel::Link;
-use crate::log::LineKind;
+use crate::kernel::{Link, link_name};
+use crate::log::{Line, LineKind};
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 
 impl<K> Reconciler<K> {
-    /// What a step that was taken came to.
-    pub(super) fn outcome(&self, step: &PlanStep) -> LineKind {
+    /// The kind of line for an applied step.
+    pub(super) fn line_kind(&self, step: &PlanStep) -> LineKind {
         let was_there = |route| {
             let before = self.before.get(&step.dst);
             before.is_some_and(|all| all.contains(route))
@@ -31,20 +31,24 @@ impl<K> Reconciler<K> {
         }
     }
 
-    /// The same in words.
-    pub(super) fn success(&self, step: &PlanStep, outcome: LineKind) -> String {
+    /// The line about an applied step.
+    pub(super) fn success_line(&self, step: &PlanStep, outcome: LineKind) -> Line {
         let peer = self.rib.owner(&step.dst);
         let line = |route| route_line(route, peer, &self.local_node.links);
-        match (&step.change, outcome) {
+        let text = match (&step.change, outcome) {
             (RouteChange::Add(new), LineKind::Restored) => {
                 format!("{} put back: it was gone", line(new))
             }
             (RouteChange::Add(new), _) => format!("{} added", line(new)),
             (RouteChange::Replace { old, new }, LineKind::Restored) => {
-                format!("{} put back: somebody made it{}", line(new), self.way(old))
+                format!(
+                    "{} put back: another program changed it to{}",
+                    line(new),
+                    self.next_hop(old)
+                )
             }
             (RouteChange::Replace { old, new }, _) => {
-                format!("{}: was{}", line(new), self.way(old))
+                format!("{}: was{}", line(new), self.next_hop(old))
             }
             (RouteChange::Remove(old), LineKind::Pruned) => {
                 format!("stale {} withdrawn: no node claims it", line(old))
@@ -56,25 +60,33 @@ impl<K> Reconciler<K> {
                 Some(_) => format!("{} withdrawn", line(old)),
                 None => format!("{} withdrawn: this node needs none", line(old)),
             },
-        }
+        };
+        self.line(step, outcome, text)
     }
 
-    fn way(&self, route: &Route) -> String {
-        let way = way(route, &self.local_node.links);
-        if way.is_empty() {
+    fn line(&self, step: &PlanStep, kind: LineKind, text: String) -> Line {
+        let route = self.next_hop(step.route());
+        Line::new(kind, text)
+            .peer(self.rib.owner(&step.dst))
+            .subnet(step.dst)
+            .route(route.trim_start())
+    }
+
+    fn next_hop(&self, route: &Route) -> String {
+        let text = next_hop(route, &self.local_node.links);
+        if text.is_empty() {
             " unreachable".to_owned()
         } else {
-            way
+            text
         }
     }
 
-    /// What did not.
-    pub(super) fn failure(&self, step: &PlanStep, why: &ApplyError) -> String {
-        let (RouteChange::Add(route)
-        | RouteChange::Replace { new: route, .. }
-        | RouteChange::Remove(route)) = &step.change;
-        let peer = self.rib.owner(&step.dst);
-        failure_line(route, peer, why, &self.local_node.links)
+    /// The line about a step that failed.
+    pub(super) fn failed_line(&self, step: &PlanStep, error: &ApplyError) -> Line {
+        let (peer, links) = (self.rib.owner(&step.dst), &self.local_node.links);
+        let text = failure_line(step.route(), peer, error, links);
+        let line = self.line(step, LineKind::Failed, text);
+        line.error(reason(error, links))
     }
 }
 
@@ -87,60 +99,61 @@ pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link])
             format!(
                 "route to {} (pods' gateway){}",
                 route.dst,
-                way(route, links)
+                next_hop(route, links)
             )
         }
-        _ => format!("route to {}{peer}{}", route.dst, way(route, links)),
+        _ => format!("route to {}{peer}{}", route.dst, next_hop(route, links)),
     }
 }
 
 /// ` via 192.168.1.2 dev eth0`.
-pub(crate) fn way(route: &Route, links: &[Link]) -> String {
+pub(crate) fn next_hop(route: &Route, links: &[Link]) -> String {
     let via = route
         .via
         .map(|via: IpAddr| format!(" via {via}"))
         .unwrap_or_default();
     let dev = route
         .dev
-        .map(|index| format!(" dev {}", name_of(index, links)))
+        .map(|index| format!(" dev {}", link_name(index, links)))
         .unwrap_or_default();
     format!("{via}{dev}")
 }
 
-/// The link's name, or `if7` where it is not known.
-pub(crate) fn name_of(index: u32, links: &[Link]) -> String {
-    let link = links.iter().find(|link| link.index == index);
-    link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
-}
-
-/// Why a route is not as it should be.
+/// Why a route could not be made.
 pub(crate) fn failure_line(
     wanted: &Route,
     peer: Option<&NodeName>,
-    why: &ApplyError,
+    error: &ApplyError,
     links: &[Link],
 ) -> String {
-    let wanted = route_line(wanted, peer, links);
-    match why {
-        ApplyError::Refused(text) => format!("{wanted}: {text}; trying again"),
+    let (wanted, reason) = (route_line(wanted, peer, links), reason(error, links));
+    match error {
+        ApplyError::Refused(_) => format!("{wanted}: {reason}; trying again"),
+        ApplyError::Conflict(_) => format!("{wanted}: {reason}"),
+    }
+}
+
+fn reason(error: &ApplyError, links: &[Link]) -> String {
+    match error {
+        ApplyError::Refused(text) => text.clone(),
         ApplyError::Conflict(foreign) => {
             let kind = match foreign.kind {
                 RouteKind::Unreachable => " unreachable",
                 _ => "",
             };
             format!(
-                "{wanted}: conflict with a route that somebody else made: {}{kind}{} proto {}; it \
-                 is left alone, remove it to let this one in",
+                "conflict with a route of another program: {}{kind}{} proto {}; it is kept, \
+                 remove it to let this one in",
                 foreign.dst,
-                way(foreign, links),
-                protocol(foreign.protocol)
+                next_hop(foreign, links),
+                protocol_name(foreign.protocol)
             )
         }
     }
 }
 
-/// The protocol's name as iproute2 has it (`/etc/iproute2/rt_protos`), else its number.
-pub(crate) fn protocol(number: u8) -> String {
+/// The name that iproute2 has for a protocol (`/etc/iproute2/rt_protos`), or its number.
+pub(crate) fn protocol_name(number: u8) -> String {
     match number {
         2 => "kernel".to_owned(),
         3 => "boot".to_owned(),
@@ -160,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conflict_names_both_routes() {
+    fn conflict_message_names_both_routes() {
         let links = [Link {
             index: 4,
             name: "eth0".into(),
@@ -177,9 +190,9 @@ mod tests {
         let peer = NodeName::new("n2").unwrap();
         assert_eq!(
             failure_line(&wanted, Some(&peer), &ApplyError::Conflict(foreign), &links),
-            "route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0: conflict with a route that \
-             somebody else made: 10.244.7.0/24 via 192.168.1.254 dev eth0 proto static; it is \
-             left alone, remove it to let this one in"
+            "route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0: conflict with a route of \
+             another program: 10.244.7.0/24 via 192.168.1.254 dev eth0 proto static; it is \
+             kept, remove it to let this one in"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The state machine: what it hears marks something dirty, and one pass at a time makes the kernel
-//! match. Synchronous; waiting is the caller's business.
+//! The reconciler: events mark state as dirty, and one pass at a time makes the kernel's routes
+//! match the desired ones. Synchronous; the caller does the waiting.
 
 pub(crate) mod dirty;
 mod kernel_events;
@@ -34,38 +34,37 @@ use crate::rib::local_node::{LocalNode, LocalView};
 use crate::rib::path::{Desired, Path, Scope};
 use crate::rib::{Effect, Rib};
 
-/// What `routed` knows and wants, and the kernel it wants it of.
+/// The desired routes, the kernel's routes, and what differs or may differ.
 #[derive(Debug)]
 pub(crate) struct Reconciler<K> {
     kernel: K,
     local_node: LocalNode,
     rib: Rib,
-    desired: Desired,
-    /// What the kernel holds: listed, and since then kept up with what it tells.
+    /// The kernel's routes: listed once, then updated from its events.
     actual: Actual,
-    /// What it held before somebody changed it, since the last pass.
+    /// The kernel's routes before another program changed them, since the last pass.
     before: Actual,
     pods: PodRoutes,
     ignored: IgnoredRecords,
     retries: Retries,
     dirty: Dirty,
-    /// What became of routes since the start.
+    /// The number of route changes by kind, since the start.
     changes: BTreeMap<LineKind, u64>,
 }
 
 impl<K: Kernel> Reconciler<K> {
-    /// Looks at the kernel and begins with the routes that are there: until the first snapshot of
-    /// the registry nothing is withdrawn, and what others remove is put back. `firm` are the
-    /// subnets that were held against the registry before.
+    /// Starts with the routes in the kernel. Until the first snapshot of the registry none of them
+    /// is withdrawn, and removed ones are put back. `held_before` are the subnets that were held
+    /// already when the daemon stopped.
     pub(crate) fn new(
         mut kernel: K,
-        mut side: LocalNode,
+        mut local_node: LocalNode,
         seen: LastSeen,
-        firm: &Owners,
+        held_before: &Owners,
     ) -> Result<Self, Error> {
-        side.links = kernel.links()?;
+        local_node.links = kernel.links()?;
         let Listing { ours: actual, pods } = fib::list_own(&mut kernel)?;
-        let pod_cidrs = &side.network.pod_cidrs;
+        let pod_cidrs = &local_node.network.pod_cidrs;
         let found: Desired = actual
             .iter()
             .filter(|(dst, _)| pod_cidrs.iter().any(|cidr| cidr.contains(*dst)))
@@ -74,9 +73,8 @@ impl<K: Kernel> Reconciler<K> {
             .collect();
         Ok(Self {
             kernel,
-            local_node: side,
-            rib: Rib::new(seen, &found, firm),
-            desired: found,
+            local_node,
+            rib: Rib::new(seen, found, held_before),
             actual,
             before: Actual::new(),
             pods,
@@ -87,9 +85,9 @@ impl<K: Kernel> Reconciler<K> {
         })
     }
 
-    /// This node owns these subnets, claimed in that etcd cluster.
+    /// Sets the subnets that this node owns, and the etcd cluster that has its claims.
     pub(crate) fn set_owned(&mut self, subnets: &[IpNet], cluster: Option<u64>) {
-        self.rib.joined(cluster);
+        self.rib.set_cluster(cluster);
         if self.local_node.owned == subnets {
             return;
         }
@@ -103,9 +101,9 @@ impl<K: Kernel> Reconciler<K> {
         self.local_node.owned = subnets.to_vec();
     }
 
-    /// These addresses are of pods of this node, each with the index of its host end: routes to
-    /// them have to be there, although nobody saw them go.
-    pub(crate) fn remember_pods(&mut self, attached: &[(IpAddr, u32)]) {
+    /// Adds pods of this node, each with the index of its host interface. Routes to them that are
+    /// missing are put back in the next pass.
+    pub(crate) fn add_known_pods(&mut self, attached: &[(IpAddr, u32)]) {
         for (address, host_end) in attached {
             let route = pod_routes::route(*address, *host_end, &self.local_node.links);
             let known = self.pods.entry(route.dst).or_insert_with(|| route.clone());
@@ -116,7 +114,7 @@ impl<K: Kernel> Reconciler<K> {
         self.dirty.routes = true;
     }
 
-    /// Whether any of the changes is about a subnet that this node owns or comes to own.
+    /// Whether any of the changes is about a subnet that this node owns or is given.
     pub(crate) fn is_about_own(&self, changes: &[Change]) -> bool {
         changes.iter().any(|change| match change {
             Change::Subnet(subnet, claim) => {
@@ -129,39 +127,38 @@ impl<K: Kernel> Reconciler<K> {
         })
     }
 
-    /// What this node owned and the registry has given to others, and to whom.
-    pub(crate) fn lost(&self) -> BTreeMap<IpNet, NodeName> {
+    /// The subnets of this node that the registry gives to other nodes, with those nodes.
+    pub(crate) fn lost_subnets(&self) -> BTreeMap<IpNet, NodeName> {
         self.rib
             .owned_by_others(&self.local_node.owned, &self.local_node.node)
     }
 
-    /// A complete snapshot of the registry came. Returns whether it lacks something that this node
-    /// should have put there.
+    /// Takes a complete snapshot of the registry. Returns whether it lacks a record that this node
+    /// should have there.
     pub(crate) fn reset(&mut self, view: Snapshot) -> bool {
         let known: BTreeSet<String> = self.rib.rejected().map(|(key, _)| key.clone()).collect();
-        let here = self.local_node.view();
-        let effect = self.rib.reset(view, here, &self.desired);
-        let news = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
-        let news: Vec<Ignored> = news
-            .map(|(key, why)| (key.clone(), why.clone()))
-            .take(ignored_records::MOST_NAMED + 1)
+        let effect = self.rib.reset(view, self.local_node.view());
+        let new = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
+        let new: Vec<Ignored> = new
+            .map(|(key, reason)| (key.clone(), reason.clone()))
+            .take(ignored_records::MAX_LOGGED + 1)
             .collect();
-        self.apply_effect(effect, &news)
+        self.apply_effect(effect, &new)
     }
 
-    /// The registry changed. Returns as [`Reconciler::reset`].
+    /// Takes the changes of one revision. Returns the same as [`Reconciler::reset`].
     pub(crate) fn change(&mut self, revision: i64, changes: Vec<Change>) -> bool {
-        let news = changes.iter().filter_map(|change| match change {
+        let new = changes.iter().filter_map(|change| match change {
             Change::Rejected {
                 key,
-                why: Some(why),
-            } if self.rib.is_new_rejection(change) => Some((key.clone(), why.clone())),
+                why: Some(reason),
+            } if self.rib.is_new_rejection(change) => Some((key.clone(), reason.clone())),
             _ => None,
         });
-        let news: Vec<Ignored> = news.take(ignored_records::MOST_NAMED + 1).collect();
-        let here = self.local_node.view();
-        let effect = self.rib.change(revision, changes, here, &self.desired);
-        self.apply_effect(effect, &news)
+        let new: Vec<Ignored> = new.take(ignored_records::MAX_LOGGED + 1).collect();
+        let local = self.local_node.view();
+        let effect = self.rib.change(revision, changes, local);
+        self.apply_effect(effect, &new)
     }
 
     fn apply_effect(&mut self, effect: Effect, ignored: &[Ignored]) -> bool {
@@ -170,28 +167,29 @@ impl<K: Kernel> Reconciler<K> {
         effect.rejoin
     }
 
-    /// Looks at everything again in the next pass, whatever was heard.
+    /// Marks everything as dirty.
     pub(crate) fn resync(&mut self) {
         self.dirty = Dirty::everything();
     }
 
-    /// Whether there is a reason for a pass.
+    /// Whether a pass is due.
     pub(crate) fn is_dirty(&self) -> bool {
         !self.dirty.is_nothing()
     }
 
-    /// Whether the next pass looks at all routes.
+    /// Whether the next pass compares all routes.
     pub(crate) fn is_all_dirty(&self) -> bool {
         self.dirty.is_all()
     }
 
-    /// When a pass is due although nothing happened: routes that failed are tried again.
+    /// When a failed route is tried again.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.retries.retry_at()
     }
 
-    /// Whether pods can be served: the registry was seen whole, what it says is in the kernel as
-    /// far as the kernel lets it, and so is what keeps packets to gone pods from going astray.
+    /// Whether the node can serve pods: a complete snapshot was taken, the kernel has the desired
+    /// routes except those that it refuses, and the unreachable routes of the own subnets are in
+    /// place.
     pub(crate) fn is_settled(&self) -> bool {
         let is_in = |subnet: &IpNet| {
             let wanted = plan::route(*subnet, Path::Unreachable);
@@ -199,22 +197,22 @@ impl<K: Kernel> Reconciler<K> {
                 .get(subnet)
                 .is_some_and(|routes| routes.contains(&wanted))
         };
-        let served = self.serves() && self.local_node.owned.iter().all(is_in);
-        self.rib.is_known() && !self.is_dirty() && served
+        let served = self.owns_subnets() && self.local_node.owned.iter().all(is_in);
+        self.rib.has_snapshot() && !self.is_dirty() && served
     }
 
     /// Whether this node owns a subnet.
-    pub(crate) fn serves(&self) -> bool {
+    pub(crate) fn owns_subnets(&self) -> bool {
         !self.local_node.owned.is_empty()
     }
 
-    /// How many routes to peers there are.
-    pub(crate) fn count(&self) -> usize {
+    /// The number of routes to peers in the kernel.
+    pub(crate) fn peer_route_count(&self) -> usize {
         let is_own = |dst: &&IpNet| **dst == GATEWAY || self.local_node.owned.contains(dst);
         self.actual.keys().filter(|dst| !is_own(dst)).count()
     }
 
-    /// What the registry says, as this node believes it.
+    /// The RIB.
     pub(crate) fn rib(&self) -> &Rib {
         &self.rib
     }
@@ -224,27 +222,27 @@ impl<K: Kernel> Reconciler<K> {
         &self.local_node.owned
     }
 
-    /// What the kernel should hold.
+    /// The routes that the kernel should have.
     pub(crate) fn desired(&self) -> &Desired {
-        &self.desired
+        self.rib.desired()
     }
 
-    /// What it holds, as of the last pass.
+    /// The routes that the kernel has, as of the last pass.
     pub(crate) fn actual(&self) -> &Actual {
         &self.actual
     }
 
-    /// What could not be brought into it.
-    pub(crate) fn failures(&self) -> &Retries {
+    /// The routes that failed.
+    pub(crate) fn retries(&self) -> &Retries {
         &self.retries
     }
 
-    /// How many routes came, moved, were put back and went since the start.
+    /// The number of route changes by kind, since the start.
     pub(crate) fn changes(&self) -> &BTreeMap<LineKind, u64> {
         &self.changes
     }
 
-    /// This node's side of every judgement.
+    /// The view of this node that decisions take.
     pub(crate) fn local_view(&self) -> LocalView<'_> {
         self.local_node.view()
     }

@@ -1,4 +1,5 @@
-//! One pass: what is dirty is looked at, and the kernel made to match.
+//! One pass of the reconciler: reads what is dirty, updates the desired routes and changes the
+//! kernel.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -12,16 +13,14 @@ use super::Reconciler;
 use crate::fib;
 use crate::fib::plan::{self, RouteChange};
 use crate::kernel::Kernel;
-use crate::log::{LineKind, Lines};
+use crate::log::{Line, LineKind, Lines};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
-use crate::rib::Refused;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
-use crate::rib::guest_gateway::{self, GATEWAY};
-use crate::rib::path::{Path, Scope};
+use crate::rib::path::Scope;
 
 impl<K: Kernel> Reconciler<K> {
-    /// Makes the kernel match. After an error everything is as dirty as before.
+    /// Makes the kernel's routes match. After an error, what was dirty stays dirty.
     pub(crate) fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let due: BTreeSet<IpNet> = self.retries.due(now).collect();
         self.dirty.add(Scope::Only(due));
@@ -36,13 +35,14 @@ impl<K: Kernel> Reconciler<K> {
     fn try_pass(&mut self, dirty: &Dirty, now: Instant) -> Result<(), Error> {
         let mut lines = Lines::default();
         let links_differ = dirty.links && self.read_links()?;
-        let detours_differ = (dirty.detours || dirty.links) && self.read_cross_subnet()?;
+        let detours_differ = (dirty.cross_subnet || dirty.links) && self.read_cross_subnet()?;
         let claims = if links_differ || detours_differ {
             &Scope::All
         } else {
             &dirty.claims
         };
-        self.judge(claims, &mut lines);
+        self.rib
+            .update_desired(claims, self.local_node.view(), &mut lines);
         mem::take(&mut lines).emit();
         if dirty.routes {
             self.read_routes(&mut lines)?;
@@ -67,16 +67,16 @@ impl<K: Kernel> Reconciler<K> {
         let Some(known) = &mut self.local_node.cross_subnet else {
             return Ok(false);
         };
-        let detours = CrossSubnetRoutes::new(
+        let cross_subnet = CrossSubnetRoutes::new(
             self.kernel.routes(None)?,
             &self.local_node.network.pod_cidrs,
         );
-        let differ = detours != *known;
-        *known = detours;
+        let differ = cross_subnet != *known;
+        *known = cross_subnet;
         Ok(differ)
     }
 
-    /// Lists our routes, and puts those to pods back that went although the pods are there.
+    /// Lists our routes, and puts back missing routes to pods.
     fn read_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
         let listing = fib::list_own(&mut self.kernel)?;
         let mut before = mem::replace(&mut self.actual, listing.ours);
@@ -103,7 +103,10 @@ impl<K: Kernel> Reconciler<K> {
                 None => {
                     lines.add(LineKind::Restored, || {
                         let pod = route.dst.addr();
-                        format!("route to pod {pod} put back: it was gone, or its source address")
+                        let text = format!(
+                            "route to pod {pod} put back: it was gone, or its source address was"
+                        );
+                        Line::new(LineKind::Restored, text).pod(pod)
                     });
                     self.pods.insert(route.dst, route);
                 }
@@ -113,7 +116,11 @@ impl<K: Kernel> Reconciler<K> {
                         error.errno(),
                         Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
                     ) => {}
-                Some(error) => lines.add(LineKind::Failed, || error.to_string()),
+                Some(error) => lines.add(LineKind::Failed, || {
+                    Line::new(LineKind::Failed, error.to_string())
+                        .pod(route.dst.addr())
+                        .error(error)
+                }),
             }
         }
         Ok(())
@@ -121,8 +128,8 @@ impl<K: Kernel> Reconciler<K> {
 
     /// Makes the kernel's routes within `scope` the desired ones.
     fn apply_diff(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
-        let mut steps = plan::diff(&self.desired, &self.actual, scope);
-        if !self.rib.is_known() {
+        let mut steps = plan::diff(self.rib.desired(), &self.actual, scope);
+        if !self.rib.has_snapshot() {
             steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));
         }
         let applied = if steps.is_empty() {
@@ -131,54 +138,22 @@ impl<K: Kernel> Reconciler<K> {
             fib::apply(&mut self.kernel, steps)?
         };
         let mut failed = BTreeSet::new();
-        for (step, why) in applied.failed {
+        for (step, error) in applied.failed {
             failed.insert(step.dst);
-            if self.retries.add(step.dst, why.clone(), now) {
-                lines.add(LineKind::Failed, || self.failure(&step, &why));
+            if self.retries.add(step.dst, error.clone(), now) {
+                lines.add(LineKind::Failed, || self.failed_line(&step, &error));
             }
         }
         self.retries.retain_only(&failed, scope);
         for step in &applied.done {
-            let kind = self.outcome(step);
+            let kind = self.line_kind(step);
             *self.changes.entry(kind).or_default() += 1;
-            lines.add(kind, || self.success(step, kind));
+            lines.add(kind, || self.success_line(step, kind));
             plan::record(&mut self.actual, step);
         }
         lines.emit();
         self.before.clear();
-        self.rib.reported();
+        self.rib.clear_left();
         Ok(())
-    }
-
-    /// Brings `desired` up to date.
-    fn judge(&mut self, scope: &Scope, lines: &mut Lines) {
-        let (here, mut refused) = (self.local_node.view(), Refused::default());
-        let subnets: BTreeSet<IpNet> = match scope {
-            Scope::Only(some) => some.clone(),
-            Scope::All => {
-                let known = self.rib.subnets().chain(here.owned.iter().copied());
-                let known = known.chain(self.desired.keys().copied());
-                known.chain([GATEWAY]).collect()
-            }
-        };
-        for subnet in subnets {
-            let wish = if subnet == GATEWAY {
-                guest_gateway::path(here)
-            } else {
-                let current = self.desired.get(&subnet).copied();
-                let wish = self.rib.decide(subnet, here, current, &mut refused);
-                let is_own = here.owned.contains(&subnet);
-                if is_own {
-                    Some(Path::Unreachable)
-                } else {
-                    wish
-                }
-            };
-            match wish {
-                Some(path) => self.desired.insert(subnet, path),
-                None => self.desired.remove(&subnet),
-            };
-        }
-        self.rib.add_refused_lines(&refused, here, lines);
     }
 }

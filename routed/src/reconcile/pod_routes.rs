@@ -1,9 +1,9 @@
-//! The routes to this node's pods, which are the plugin's: what goes while the pod stays is put back.
-//! Pure.
+//! Routes to this node's pods. The plugin makes them; `routed` puts a missing one back while its
+//! pod exists. Pure.
 //!
-//! They name the node's address as the source of what the node itself sends (`src`). Where an
-//! address goes, the kernel removes all IPv4 routes that name it (`fib_sync_down_addr`; before Linux
-//! 6.7 it tells nobody): the pods would be cut off.
+//! They name an address of the node as their source (`src`), for packets from the node itself. When
+//! that address is removed, the kernel removes all IPv4 routes that name it (`fib_sync_down_addr`;
+//! without an event before Linux 6.7). That would cut the pods off.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,8 +16,8 @@ use crate::kernel::Link;
 /// The routes to pods, by destination.
 pub(crate) type PodRoutes = BTreeMap<IpNet, Route>;
 
-/// What of `before` is gone, as it is to be put back: with another source address, if that is gone
-/// too. `now` is what is there, `links` are the node's.
+/// The routes of `before` that are not in `now`, with another source address if theirs is gone too.
+/// `links` are the node's.
 pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[Link]) -> Vec<Route> {
     let lost = before
         .values()
@@ -25,16 +25,16 @@ pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[Link]) -> Vec<R
     lost.map(|route| with_valid_source(route, links)).collect()
 }
 
-/// The route as it can be made: the kernel takes no source address that the node does not have.
+/// The route with a source address that the node has; the kernel refuses any other.
 pub(crate) fn with_valid_source(route: &Route, links: &[Link]) -> Route {
-    let mut sound = route.clone();
+    let mut valid = route.clone();
     if is_orphan(route, links) {
-        sound.src = source(route.dst.addr().is_ipv4(), links);
+        valid.src = source(route.dst.addr().is_ipv4(), links);
     }
-    sound
+    valid
 }
 
-/// The route to a pod with that address, whose host end has that index, as the plugin makes it.
+/// The route to a pod as the plugin makes it; `host_end` is the index of the pod's host interface.
 pub(crate) fn route(address: IpAddr, host_end: u32, links: &[Link]) -> Route {
     Route {
         dev: Some(host_end),
@@ -49,10 +49,10 @@ pub(crate) fn is_orphan(route: &Route, links: &[Link]) -> bool {
     route.src.is_some_and(|src| !own.any(|own| own.ip() == src))
 }
 
-/// An address of this node to send from: one that stays, on a link that leads somewhere.
+/// A source address: one that stays, on a link that is up.
 fn source(v4: bool, links: &[Link]) -> Option<IpAddr> {
-    let useful = links.iter().filter(|link| link.up);
-    let mut all = useful.flat_map(|link| link.lasting.iter().copied());
+    let up_links = links.iter().filter(|link| link.up);
+    let mut all = up_links.flat_map(|link| link.lasting.iter().copied());
     all.find(|address| address.is_ipv4() == v4)
 }
 
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_with_an_address_is_put_back_with_another_and_the_rest_as_it_was() {
+    fn lost_pod_route_gets_a_valid_source_address() {
         let before = pods(&[
             ("10.244.1.2/32", Some("192.168.1.11")),
             ("10.244.1.3/32", Some("192.168.1.12")),

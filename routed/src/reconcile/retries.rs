@@ -1,5 +1,4 @@
-//! Routes that could not be brought into the kernel: each is tried again by itself, ever less
-//! often, and told of when the reason changes.
+//! Retries of routes that failed: each with its own backoff, and logged when the reason changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,9 +9,9 @@ use registry::Backoff;
 use crate::fib::ApplyError;
 use crate::rib::path::Scope;
 
-/// Between tries. Whatever may help (a link that comes up, a route that goes) is an event and leads
-/// to a try at once; the pauses are for what nobody tells of.
-const PAUSES: Backoff = Backoff {
+/// Time between attempts. Events (a link that comes up, a route that is removed) cause an attempt
+/// at once; the backoff is for causes without an event.
+const RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     most: Duration::from_secs(60),
 };
@@ -25,30 +24,30 @@ pub(crate) struct Retries {
 
 #[derive(Debug)]
 struct FailedStep {
-    why: ApplyError,
+    error: ApplyError,
     count: u32,
     retry_at: Instant,
 }
 
 impl Retries {
-    /// One more failure. Returns whether it is news.
-    pub(crate) fn add(&mut self, dst: IpNet, why: ApplyError, now: Instant) -> bool {
+    /// Adds a failure. Returns whether its reason is new.
+    pub(crate) fn add(&mut self, dst: IpNet, error: ApplyError, now: Instant) -> bool {
         let known = self.by_dst.remove(&dst);
-        let is_news = known.as_ref().is_none_or(|known| known.why != why);
+        let is_new = known.as_ref().is_none_or(|known| known.error != error);
         let count = known.map_or(1, |known| known.count.saturating_add(1));
-        let retry_at = now + PAUSES.pause(count);
+        let retry_at = now + RETRY_BACKOFF.pause(count);
         self.by_dst.insert(
             dst,
             FailedStep {
-                why,
+                error,
                 count,
                 retry_at,
             },
         );
-        is_news
+        is_new
     }
 
-    /// Forgets what was tried (`scope`) and did not fail (`failed`) this time.
+    /// Removes the routes of `scope` that are not among `failed`.
     pub(crate) fn retain_only(&mut self, failed: &BTreeSet<IpNet>, scope: &Scope) {
         self.by_dst.retain(|dst, _| {
             failed.contains(dst)
@@ -59,23 +58,25 @@ impl Retries {
         });
     }
 
-    /// What failed, and why.
+    /// The routes that failed, with the reasons.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&IpNet, &ApplyError)> {
-        self.by_dst.iter().map(|(dst, failure)| (dst, &failure.why))
+        self.by_dst
+            .iter()
+            .map(|(dst, failure)| (dst, &failure.error))
     }
 
-    /// Why this one failed, if it did.
+    /// Why the route to `dst` failed, if it did.
     pub(crate) fn of(&self, dst: &IpNet) -> Option<&ApplyError> {
-        self.by_dst.get(dst).map(|failure| &failure.why)
+        self.by_dst.get(dst).map(|failure| &failure.error)
     }
 
-    /// Those that are to be tried again at `now`.
+    /// The routes whose next attempt is due at `now`.
     pub(crate) fn due(&self, now: Instant) -> impl Iterator<Item = IpNet> {
         let due = self.by_dst.iter().filter(move |(_, it)| it.retry_at <= now);
         due.map(|(dst, _)| *dst)
     }
 
-    /// When to try again, if anything failed.
+    /// The time of the next attempt, if any route failed.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.by_dst.values().map(|failure| failure.retry_at).min()
     }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_reason_is_news_once() {
+    fn same_failure_is_new_only_once() {
         let (mut failures, now) = (Retries::default(), Instant::now());
         let a = dst("10.244.1.0/24");
         assert!(failures.add(a, refused("no route to host"), now));
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_succeeds_is_forgotten_and_what_was_not_tried_is_not() {
+    fn retained_failures_are_those_out_of_scope() {
         let (mut failures, now) = (Retries::default(), Instant::now());
         let (a, b) = (dst("10.244.1.0/24"), dst("10.244.2.0/24"));
         failures.add(a, refused("x"), now);
@@ -116,15 +117,18 @@ mod tests {
     }
 
     #[test]
-    fn the_next_try_comes_later_each_time() {
+    fn repeated_failure_is_retried_ever_later() {
         let (mut failures, now) = (Retries::default(), Instant::now());
         let a = dst("10.244.1.0/24");
         failures.add(a, refused("x"), now);
-        assert!(failures.retry_at().unwrap() <= now + PAUSES.first);
+        assert!(failures.retry_at().unwrap() <= now + RETRY_BACKOFF.first);
         for _ in 0..20 {
             failures.add(a, refused("x"), now);
         }
         let last = failures.retry_at().unwrap() - now;
-        assert!((PAUSES.most / 2..=PAUSES.most).contains(&last), "{last:?}");
+        assert!(
+            (RETRY_BACKOFF.most / 2..=RETRY_BACKOFF.most).contains(&last),
+            "{last:?}"
+        );
     }
 }

@@ -1,4 +1,6 @@
 mod kernel;
+mod log_fields;
+mod pods;
 mod registry;
 
 use ::registry::{Claim, Network, NodeRecord};
@@ -80,7 +82,7 @@ fn released(n: u8) -> Change {
     Change::Subnet(net(&format!("10.244.{n}.0/24")), None)
 }
 
-/// A node on eth0 that owns [`OWN`], with what a daemon before it left in the kernel.
+/// A node on eth0 that owns [`OWN`], with the routes that an earlier daemon left in the kernel.
 fn start(left_behind: &[Route]) -> (FakeKernel, Reconciler<FakeKernel>) {
     start_with(
         left_behind,
@@ -95,16 +97,19 @@ fn start(left_behind: &[Route]) -> (FakeKernel, Reconciler<FakeKernel>) {
 fn start_with(
     left_behind: &[Route],
     seen: LastSeen,
-    firm: &[&str],
+    held_before: &[&str],
 ) -> (FakeKernel, Reconciler<FakeKernel>) {
     let kernel = FakeKernel::default();
     kernel.set_links(&eth0("192.168.1.1/24", true));
     for route in left_behind {
-        kernel.put(route.clone());
+        kernel.add_route(route.clone());
     }
-    let firm = firm.iter().map(|subnet| (net(subnet), None)).collect();
-    let side = LocalNode::new(node("n1"), network(), CrossSubnet::Report);
-    let mut reconciler = Reconciler::new(kernel.clone(), side, seen, &firm).unwrap();
+    let held_before = held_before
+        .iter()
+        .map(|subnet| (net(subnet), None))
+        .collect();
+    let local_node = LocalNode::new(node("n1"), network(), CrossSubnet::Report);
+    let mut reconciler = Reconciler::new(kernel.clone(), local_node, seen, &held_before).unwrap();
     reconciler.set_owned(&[net(OWN)], Some(7));
     (kernel, reconciler)
 }

@@ -1,4 +1,4 @@
-//! Which subnets each node claims, so that a change of one node costs what that node has.
+//! Claims by node, so that a change of one node costs only what that node claims.
 
 use std::collections::BTreeSet;
 
@@ -21,17 +21,17 @@ impl ClaimIndex {
         )
     }
 
-    /// What `node` claims.
+    /// The subnets that `node` claims.
     pub(crate) fn of(&self, node: &NodeName) -> impl Iterator<Item = IpNet> {
-        // The smallest of all prefixes.
+        // The smallest prefix.
         let first = IpNet::V4(Ipv4Net::default());
-        let from_there = self.0.range((node.clone(), first)..);
-        from_there
+        let entries = self.0.range((node.clone(), first)..);
+        entries
             .take_while(move |(owner, _)| owner == node)
             .map(|(_, subnet)| *subnet)
     }
 
-    /// The claim of `subnet` went from one to the other.
+    /// Replaces the claim of `subnet`.
     pub(crate) fn change(&mut self, subnet: IpNet, before: Option<Claim>, now: Option<&Claim>) {
         if let Some(before) = before {
             self.0.remove(&(before.node, subnet));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn each_node_has_its_own_claims_of_both_families() {
+    fn claims_are_indexed_by_node_for_both_families() {
         let mut view = Snapshot::default();
         for (subnet, node) in [
             ("0.0.0.0/0", "n1"),

@@ -1,10 +1,8 @@
-//! This node's own ways to addresses that are on none of its links: the routes that others made.
-//! Pure.
+//! Routes of other programs to peers on other IP subnets (`"crossSubnet": "gateway"`). Pure.
 //!
-//! With `"crossSubnet": "gateway"` the subnets of a peer that is on no link of ours follow the
-//! route to its address, because the routers on the way know the pod CIDRs. What is taken for such
-//! a way is never a route of our own protocol and never leads into a pod CIDR: the way to a subnet
-//! would lead over itself.
+//! The subnets of a peer that is on no link of this node follow the route to its address, because
+//! the routers on the way know the pod CIDRs. Routes with our own protocol number, and routes whose
+//! gateway is in a pod CIDR, are never used for that: such a route would lead over itself.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -18,21 +16,21 @@ use crate::rib::path::Path;
 /// The metric of an IPv6 route that names none (`IP6_RT_PRIO_USER`); of IPv4 it is 0.
 const IPV6_METRIC: u32 = 1024;
 
-/// The routes of others, those that decide first.
+/// The routes of other programs, in the order in which the kernel prefers them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CrossSubnetRoutes {
     routes: Vec<Route>,
 }
 
 impl CrossSubnetRoutes {
-    /// Sorts out the `routes` of the main table.
+    /// Selects and sorts the `routes` of the main table.
     pub(crate) fn new(mut routes: Vec<Route>, pod_cidrs: &[IpNet]) -> Self {
         let in_pods = |route: &Route| pod_cidrs.iter().any(|cidr| cidr.contains(&route.dst));
         routes.retain(|route| route.protocol != ROUTE_PROTOCOL && !in_pods(route));
         for route in &mut routes {
             let into_pods = |via| pod_cidrs.iter().any(|cidr| cidr.contains(&via));
             if route.via.is_some_and(into_pods) {
-                // It still decides, but leads nowhere.
+                // The kernel still prefers this route, but it is no path to a peer.
                 route.kind = RouteKind::Other;
             }
         }
@@ -41,9 +39,9 @@ impl CrossSubnetRoutes {
         Self { routes }
     }
 
-    /// The way to `address`, as the kernel would choose it: the longest prefix, then the smallest
+    /// The path to `address` that the kernel would choose: the longest prefix, then the smallest
     /// metric.
-    pub(crate) fn to(&self, address: IpAddr) -> Option<Path> {
+    pub(crate) fn path_to(&self, address: IpAddr) -> Option<Path> {
         let route = self.routes.iter().find(|it| it.dst.contains(&address))?;
         let is_way = matches!(route.kind, RouteKind::Unicast | RouteKind::Multipath);
         let dev = route.dev.filter(|_| is_way)?;
@@ -84,7 +82,7 @@ mod tests {
         }
     }
 
-    fn detours(routes: Vec<Route>) -> CrossSubnetRoutes {
+    fn cross_subnet(routes: Vec<Route>) -> CrossSubnetRoutes {
         CrossSubnetRoutes::new(routes, &POD_CIDRS.map(|cidr| cidr.parse().unwrap()))
     }
 
@@ -94,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_decides_and_then_the_smallest_metric() {
+    fn route_choice_is_longest_prefix_then_smallest_metric() {
         let worse = Route {
             metric: Some(100),
             ..route("172.16.0.0/12 192.168.1.3 2")
         };
-        let all = detours(vec![
+        let all = cross_subnet(vec![
             route("0.0.0.0/0 192.168.1.1 2"),
             worse,
             route("172.16.0.0/12 192.168.1.2 2"),
@@ -112,12 +110,12 @@ mod tests {
             ("172.16.9.9", via("172.16.9.9", 3)),
             ("fd00:2::1", via("fe80::1", 2)),
         ] {
-            assert_eq!(all.to(address.parse().unwrap()), expected, "{address}");
+            assert_eq!(all.path_to(address.parse().unwrap()), expected, "{address}");
         }
     }
 
     #[test]
-    fn a_gateway_that_no_address_shows_on_the_link_stays_one() {
+    fn onlink_gateway_stays_onlink() {
         let onlink = Route {
             onlink: true,
             ..route("0.0.0.0/0 172.31.1.1 2")
@@ -125,13 +123,13 @@ mod tests {
         let gateway = "172.31.1.1".parse().unwrap();
         let expected = Some(Path::Onlink { gateway, dev: 2 });
         assert_eq!(
-            detours(vec![onlink]).to("8.8.8.8".parse().unwrap()),
+            cross_subnet(vec![onlink]).path_to("8.8.8.8".parse().unwrap()),
             expected
         );
     }
 
     #[test]
-    fn what_leads_nowhere_or_over_itself_is_no_way() {
+    fn unreachable_or_recursive_route_is_no_path() {
         let unreachable = Route {
             kind: RouteKind::Unreachable,
             ..route("172.16.0.0/12 - -")
@@ -140,7 +138,7 @@ mod tests {
             protocol: ROUTE_PROTOCOL,
             ..route("172.17.0.0/16 192.168.1.9 2")
         };
-        let all = detours(vec![
+        let all = cross_subnet(vec![
             unreachable,
             ours,
             route("172.20.0.0/16 10.244.3.1 2"),
@@ -155,9 +153,9 @@ mod tests {
             "172.21.0.1",
             "8.8.8.8",
         ] {
-            assert_eq!(all.to(address.parse().unwrap()), None, "{address}");
+            assert_eq!(all.path_to(address.parse().unwrap()), None, "{address}");
         }
         let beyond = "10.244.3.9".parse().unwrap();
-        assert_eq!(all.to(beyond), via("192.168.1.1", 2));
+        assert_eq!(all.path_to(beyond), via("192.168.1.1", 2));
     }
 }

@@ -1,8 +1,9 @@
-//! What the kernel should hold: a pure function of the registry's claims and this node's links.
+//! Judges a claim: which route it gets, or why none. A pure function of the registry and this
+//! node's links.
 //!
 //! Every claim is judged by itself. Subnets of a network have one length per family and are
-//! aligned, so two valid claims can only overlap by being the same key, and the judgement of one
-//! never depends on another's: what a single join costs does not grow with the cluster.
+//! aligned, so two valid claims can only overlap if they have the same key. The cost of a join
+//! therefore does not grow with the cluster.
 
 use ipnet::IpNet;
 use registry::{Claim, Snapshot};
@@ -17,12 +18,12 @@ pub(crate) fn judge(
     subnet: IpNet,
     claim: &Claim,
     view: &Snapshot,
-    here: LocalView<'_>,
+    local: LocalView<'_>,
 ) -> ClaimVerdict {
-    if claim.node == *here.node {
+    if claim.node == *local.node {
         return ClaimVerdict::Own;
     }
-    match route_to_peer(subnet, claim, view, here) {
+    match route_to_peer(subnet, claim, view, local) {
         Ok(path) => ClaimVerdict::Route(path),
         Err(refusal) => ClaimVerdict::Refused(refusal),
     }
@@ -32,9 +33,9 @@ fn route_to_peer(
     subnet: IpNet,
     claim: &Claim,
     view: &Snapshot,
-    here: LocalView<'_>,
+    local: LocalView<'_>,
 ) -> Result<Path, Refusal> {
-    let (_, length) = here
+    let (_, length) = local
         .network
         .pools()
         .find(|(cidr, _)| cidr.contains(&subnet))
@@ -42,14 +43,14 @@ fn route_to_peer(
     if subnet.prefix_len() != length {
         return Err(Refusal::WrongLength(length));
     }
-    if let Some(own) = here.owned.iter().find(|own| overlap(own, &subnet)) {
+    if let Some(own) = local.owned.iter().find(|own| overlap(own, &subnet)) {
         return Err(Refusal::OwnedHere(*own));
     }
     let record = view.nodes.get(&claim.node).ok_or(Refusal::NoRecord)?;
     if record.addresses.is_empty() {
         return Err(Refusal::NotAnnounced);
     }
-    next_hop::choose(subnet, &record.addresses, here)
+    next_hop::choose(subnet, &record.addresses, local)
 }
 
 /// Whether two prefixes share an address.

@@ -1,12 +1,12 @@
-//! The route that guests' ARP needs. Pure.
+//! The route to the pods' gateway address that ARP from virtual machines in pods needs. Pure.
 //!
-//! A guest with a network stack of its own, in a pod, asks for the pod's gateway. Host ends have
-//! `proxy_arp`, but the kernel answers only if the node has a route to what is asked for that leads
+//! A guest with its own network stack in a pod sends ARP requests for the pod's gateway. The host
+//! interfaces have `proxy_arp`, but the kernel answers only if the node has a route to that address
 //! through another link (`arp_process` and `arp_fwd_proxy` in net/ipv4/arp.c). A default route is
-//! one; a node without a default route needs this.
+//! enough; a node without a default route needs this one.
 //!
-//! It leads through an uplink, although nobody there has the address: over the loopback link every
-//! packet that a pod sends to its gateway would circle inside the node until its TTL ends.
+//! It leads through an uplink, although no host there has the address: over the loopback link every
+//! packet from a pod to its gateway would circle inside the node until its TTL ends.
 
 use ipnet::{IpNet, Ipv4Net};
 use wire::GATEWAY_V4;
@@ -16,18 +16,18 @@ use crate::kernel::{LOOPBACK, Link};
 use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 
-/// What guests ask for.
+/// The address that guests send ARP requests for.
 pub(crate) const GATEWAY: IpNet = IpNet::V4(Ipv4Net::new_assert(GATEWAY_V4, 32));
 
-/// The largest there is: the route is in nobody's place, and whoever has a route to the same address
-/// is preferred, as a node is that is itself a pod.
+/// The largest metric: every other route to the same address is preferred, for example on a node
+/// that is itself a pod.
 const METRIC: u32 = u32::MAX;
 
-/// The way to [`GATEWAY`], if this node has pods that need one and a link for it.
-pub(crate) fn path(here: LocalView<'_>) -> Option<Path> {
-    let has_pods = here.owned.iter().any(|subnet| subnet.addr().is_ipv4());
+/// The path to [`GATEWAY`], if this node has IPv4 pods and an uplink.
+pub(crate) fn path(local: LocalView<'_>) -> Option<Path> {
+    let has_pods = local.owned.iter().any(|subnet| subnet.addr().is_ipv4());
     let usable = |link: &&Link| link.index != LOOPBACK && link.up;
-    let link = here.links.iter().find(usable).filter(|_| has_pods)?;
+    let link = local.links.iter().find(usable).filter(|_| has_pods)?;
     Some(Path::Link { dev: link.index })
 }
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_leads_through_the_first_uplink_that_is_up_where_there_are_ipv4_pods() {
+    fn gateway_route_uses_first_uplink_if_node_has_ipv4_pods() {
         let node = NodeName::new("n1").unwrap();
         let network = Network {
             pod_cidrs: Vec::new(),
@@ -75,15 +75,15 @@ mod tests {
         ] {
             let owned: Vec<IpNet> = owned.iter().map(|text| text.parse().unwrap()).collect();
             let links: Vec<_> = links.iter().map(|(index, up)| link(*index, *up)).collect();
-            let here = LocalView {
+            let local = LocalView {
                 node: &node,
                 network: &network,
                 owned: &owned,
                 links: &links,
-                detours: None,
+                cross_subnet: None,
             };
             let expected = expected.map(|dev| Path::Link { dev });
-            assert_eq!(path(here), expected, "{case}");
+            assert_eq!(path(local), expected, "{case}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! What may be withdrawn, and what is held although the registry does not show it (invariant 4:
+//! Held routes: routes that stay although the registry does not show their claims (invariant 4:
 //! never delete on a partial view).
 //!
-//! Two kinds of absence look alike: a peer that left, and a registry that forgot (wiped, restored
-//! from a backup, the wrong one). A route is withdrawn only where the registry proves that it is
-//! the one we know: same cluster, not older than what we saw, the network's `config` in it, and our
-//! own claims too. The same proof is asked of a snapshot that lacks a claim and of an event that
-//! deletes one, because `etcdctl del --prefix` comes as events. What fails the proof is *held*: it
-//! stays until its claim is seen again, is deleted in a registry that passes, or an operator says
-//! so.
+//! A claim may be missing because a peer left, or because the registry lost its data (wiped,
+//! restored from a backup, the wrong one). A route is withdrawn only if the registry proves that it
+//! is the one we know: same cluster, not older than what we saw, with the network's `config` and
+//! with our own claims. A snapshot that lacks a claim and an event that deletes one need the same
+//! proof, because `etcdctl del --prefix` arrives as events. Otherwise the route is *held*: it stays
+//! until its claim is seen again, is deleted in a registry that passes, or an operator runs `routed
+//! forget`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,44 +20,46 @@ use crate::rib::claim_index::ClaimIndex;
 use crate::rib::path::Path;
 use crate::text::list;
 
-/// What this node knows of the registry from before.
+/// The registry as this node saw it last; survives a restart in the state file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LastSeen {
-    /// The etcd cluster that our claims are in.
+    /// The etcd cluster that has our claims.
     pub(crate) cluster: Option<u64>,
-    /// The highest revision seen of it.
+    /// The highest revision of that cluster that this node saw.
     pub(crate) revision: i64,
 }
 
-/// Why the registry is not believed when it lacks a claim.
+/// Why a claim that the registry lacks is no reason to withdraw its route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Distrust {
-    /// It is another etcd cluster than the one our claims are in.
+    /// Another etcd cluster answers than the one that has our claims.
     OtherCluster {
-        /// The cluster of our claims.
+        /// The cluster that has our claims.
         before: u64,
-        /// The one that answers.
+        /// The cluster that answers.
         now: u64,
     },
-    /// It is older than what we saw of it.
+    /// The registry is older than what this node saw of it.
     Older {
-        /// The revision seen.
+        /// The highest revision that this node saw.
         before: i64,
-        /// The revision it has.
+        /// The present revision.
         now: i64,
     },
-    /// It holds no agreement on the network.
+    /// The registry lacks the network's `config`.
     NoConfig,
-    /// It is about another network than this node's conflist: nothing in it is for this node.
+    /// The registry is of another network than this node's conflist. None of its records apply
+    /// here.
     OtherNetwork {
-        /// What the conflist says.
+        /// The network of the conflist.
         ours: Network,
-        /// What the registry says.
+        /// The network in the registry.
         theirs: Network,
     },
-    /// It lacks claims that this node owns.
+    /// The registry lacks claims that this node owns.
     OwnClaimsMissing(Vec<IpNet>),
-    /// This node has no claim in it, and owns nothing that could tell it from another.
+    /// This node owns no subnet and has no claim in the registry, so it cannot tell it from another
+    /// registry.
     NotJoined,
 }
 
@@ -91,8 +93,8 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// Whether the absence of a claim in `view` is a reason to withdraw its route. `claims` are the
-/// ones in `view`, by node.
+/// Whether a claim that `view` lacks is a reason to withdraw its route. `claims` are those of
+/// `view` by node.
 pub(crate) fn withdrawals_allowed(
     seen: LastSeen,
     owned: &[IpNet],
@@ -148,82 +150,75 @@ pub(crate) struct HeldRoutes {
 #[derive(Debug, Clone)]
 struct HeldRoute {
     path: Path,
-    /// Whose subnet it was, where that is known.
+    /// The node that had claimed the subnet, if it is known.
     node: Option<NodeName>,
-    /// Held only until the first complete snapshot tells what is stale.
+    /// Held only until the first complete snapshot shows what is stale.
     provisional: bool,
 }
 
 impl HeldRoutes {
-    /// Holds what a start finds in the kernel, until the first snapshot. `firm` are the subnets
-    /// that were already held when the daemon stopped.
-    pub(crate) fn adopt(&mut self, subnet: IpNet, path: Path, firm: &Owners) {
-        let hold = HeldRoute {
+    /// Holds a route that was in the kernel at the start, until the first snapshot. `held_before`
+    /// are the subnets that were held already when the daemon stopped.
+    pub(crate) fn adopt(&mut self, subnet: IpNet, path: Path, held_before: &Owners) {
+        let route = HeldRoute {
             path,
-            node: firm.get(&subnet).cloned().flatten(),
-            provisional: !firm.contains_key(&subnet),
+            node: held_before.get(&subnet).cloned().flatten(),
+            provisional: !held_before.contains_key(&subnet),
         };
         self.changes += 1;
-        self.routes.insert(subnet, hold);
+        self.routes.insert(subnet, route);
     }
 
-    /// Holds a route whose claim, by `node`, vanished from a registry that is not believed.
+    /// Holds a route whose claim by `node` disappeared from a registry that is not trusted.
     pub(crate) fn hold(&mut self, subnet: IpNet, path: Path, node: Option<&NodeName>) {
         self.changes += 1;
-        let known = self.routes.remove(&subnet).and_then(|hold| hold.node);
-        let hold = HeldRoute {
+        let known = self.routes.remove(&subnet).and_then(|route| route.node);
+        let route = HeldRoute {
             path,
             node: node.cloned().or(known),
             provisional: false,
         };
-        self.routes.insert(subnet, hold);
+        self.routes.insert(subnet, route);
     }
 
-    /// Lets go of a subnet: its claim is there, or was deleted for good.
+    /// Stops holding a subnet, because its claim is there or was deleted in a registry that passes.
     pub(crate) fn release(&mut self, subnet: &IpNet) {
         let was_there = self.routes.remove(subnet).is_some();
         self.changes += u64::from(was_there);
     }
 
-    /// A complete snapshot came: lets go of everything it claims, and of what was only held until
-    /// it came (`trusted`), or holds on to that too (not `trusted`). Returns the subnets let go
-    /// without a claim, which are now to be withdrawn.
-    pub(crate) fn release_confirmed(&mut self, view: &Snapshot, trusted: bool) -> Vec<IpNet> {
-        let mut stale = Vec::new();
+    /// Stops holding the subnets that a complete snapshot claims. If it is `trusted`, also those
+    /// that were held only until the first snapshot; otherwise those become held for good.
+    pub(crate) fn release_confirmed(&mut self, view: &Snapshot, trusted: bool) {
         self.changes += 1;
-        self.routes.retain(|subnet, hold| {
-            if view.subnets.contains_key(subnet) {
-                return false;
-            }
-            if trusted && hold.provisional {
-                stale.push(*subnet);
-                return false;
-            }
-            hold.provisional = false;
-            true
+        self.routes.retain(|subnet, route| {
+            let is_stale = trusted && route.provisional;
+            route.provisional = false;
+            !is_stale && !view.subnets.contains_key(subnet)
         });
-        stale
     }
 
-    /// A number that differs from an earlier one if anything changed since.
+    /// A number that changes with every change.
     pub(crate) fn version(&self) -> u64 {
         self.changes
     }
 
-    /// The way to a held subnet.
+    /// The path of a held route.
     pub(crate) fn path(&self, subnet: &IpNet) -> Option<Path> {
-        self.routes.get(subnet).map(|hold| hold.path)
+        self.routes.get(subnet).map(|route| route.path)
     }
 
-    /// Everything that is held.
+    /// All held subnets.
     pub(crate) fn all(&self) -> impl Iterator<Item = IpNet> {
         self.routes.keys().copied()
     }
 
-    /// What is held beyond the first snapshot.
+    /// The subnets that stay held after the first snapshot, with their nodes: what the state file
+    /// has.
     pub(crate) fn persistent(&self) -> Owners {
-        let firm = self.routes.iter().filter(|(_, hold)| !hold.provisional);
-        firm.map(|(subnet, hold)| (*subnet, hold.node.clone()))
+        let persistent = self.routes.iter().filter(|(_, route)| !route.provisional);
+        persistent
+            .map(|(subnet, route)| (*subnet, route.node.clone()))
             .collect()
     }
 }

@@ -1,46 +1,49 @@
-//! Records of the registry that count for nothing, in the log: each once, and many in few lines.
+//! Log lines for ignored records of the registry: each record once, and a flood of them in few
+//! lines.
 
 use crate::log::{Line, LineKind};
 
-/// As many are named one by one, until there are none any more.
-pub(crate) const MOST_NAMED: usize = 16;
+/// The number of records that are logged one by one, until no record is ignored any more.
+pub(crate) const MAX_LOGGED: usize = 16;
 
-/// How much longer a flood has to be before it is told of again.
-const FACTOR: usize = 10;
+/// The factor by which the number of ignored records has to grow before it is logged again.
+const REPEAT_FACTOR: usize = 10;
 
-/// A record's key, and why it is ignored.
+/// The key of a record, and why the record is ignored.
 pub(crate) type Ignored = (String, String);
 
-/// What was told of ignored records.
+/// What was logged already.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoredRecords {
-    named: usize,
-    /// Once so many are ignored, they are told of again.
-    next: usize,
+    logged: usize,
+    /// The number of ignored records from which the next summary is logged.
+    summary_at: usize,
 }
 
 impl IgnoredRecords {
-    /// The lines about `news`, of which there may be more than [`MOST_NAMED`]; `total` are ignored
-    /// now.
-    pub(crate) fn log_lines(&mut self, news: &[Ignored], total: usize) -> Vec<Line> {
+    /// The lines about `new_records`, of which [`MAX_LOGGED`] + 1 are enough; `total` records are
+    /// ignored now.
+    pub(crate) fn log_lines(&mut self, new_records: &[Ignored], total: usize) -> Vec<Line> {
         if total == 0 {
             *self = Self::default();
         }
-        let line = |text: String| Line::new(LineKind::Ignored, text);
-        if self.named + news.len() <= MOST_NAMED {
-            self.named += news.len();
-            let each = |(key, why): &Ignored| line(format!("ignored {key} in the registry: {why}"));
-            return news.iter().map(each).collect();
+        if self.logged + new_records.len() <= MAX_LOGGED {
+            self.logged += new_records.len();
+            let each = |(key, reason): &Ignored| {
+                let text = format!("ignored {key} in the registry: {reason}");
+                Line::new(LineKind::Ignored, text).key(key).error(reason)
+            };
+            return new_records.iter().map(each).collect();
         }
-        self.named = MOST_NAMED;
-        match news.first() {
-            Some((key, why)) if total >= self.next => {
-                self.next = total * FACTOR;
+        self.logged = MAX_LOGGED;
+        match new_records.first() {
+            Some((key, reason)) if total >= self.summary_at => {
+                self.summary_at = total * REPEAT_FACTOR;
                 let text = format!(
-                    "{total} records in the registry are ignored, among them {key}: {why}; \
-                     further ones are told of when there are ten times as many"
+                    "{total} records in the registry are ignored, among them {key}: {reason}; \
+                     the next line follows when there are ten times as many"
                 );
-                vec![line(text)]
+                vec![Line::new(LineKind::Ignored, text)]
             }
             _ => Vec::new(),
         }
@@ -51,43 +54,43 @@ impl IgnoredRecords {
 mod tests {
     use super::*;
 
-    fn news(count: usize) -> Vec<Ignored> {
+    fn new_records(count: usize) -> Vec<Ignored> {
         let one = |n| (format!("x{n}"), "this version knows no such key".to_owned());
         (0..count).map(one).collect()
     }
 
     #[test]
-    fn a_few_are_named_one_by_one() {
-        let mut flood = IgnoredRecords::default();
-        assert_eq!(flood.log_lines(&news(3), 3).len(), 3);
-        assert_eq!(flood.log_lines(&news(13), 16).len(), 13);
-        assert!(flood.log_lines(&[], 16).is_empty());
+    fn few_ignored_records_are_logged_one_by_one() {
+        let mut records = IgnoredRecords::default();
+        assert_eq!(records.log_lines(&new_records(3), 3).len(), 3);
+        assert_eq!(records.log_lines(&new_records(13), 16).len(), 13);
+        assert!(records.log_lines(&[], 16).is_empty());
     }
 
     #[test]
-    fn many_at_once_are_one_line() {
-        let lines = IgnoredRecords::default().log_lines(&news(17), 100_000);
+    fn many_ignored_records_at_once_are_one_line() {
+        let lines = IgnoredRecords::default().log_lines(&new_records(17), 100_000);
         assert_eq!(lines.len(), 1);
         assert!(format!("{lines:?}").contains("100000 records in the registry are ignored"));
     }
 
     #[test]
-    fn many_one_after_the_other_are_few_lines() {
-        let mut flood = IgnoredRecords::default();
-        let lines = (1..=100_000).map(|total| flood.log_lines(&news(1), total).len());
+    fn many_ignored_records_in_sequence_are_few_lines() {
+        let mut records = IgnoredRecords::default();
+        let lines = (1..=100_000).map(|total| records.log_lines(&new_records(1), total).len());
         assert_eq!(
             lines.sum::<usize>(),
-            MOST_NAMED + 4,
+            MAX_LOGGED + 4,
             "and at 17, 170, 1700, 17000"
         );
     }
 
     #[test]
-    fn once_there_are_none_they_are_named_again() {
-        let mut flood = IgnoredRecords::default();
-        flood.log_lines(&news(17), 100);
-        assert!(flood.log_lines(&news(1), 101).is_empty());
-        flood.log_lines(&[], 0);
-        assert_eq!(flood.log_lines(&news(1), 1).len(), 1);
+    fn ignored_record_after_none_is_logged_again() {
+        let mut records = IgnoredRecords::default();
+        records.log_lines(&new_records(17), 100);
+        assert!(records.log_lines(&new_records(1), 101).is_empty());
+        records.log_lines(&[], 0);
+        assert_eq!(records.log_lines(&new_records(1), 1).len(), 1);
     }
 }

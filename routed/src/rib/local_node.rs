@@ -1,4 +1,4 @@
-//! This node's side of every judgement.
+//! What the decisions need to know of this node: its name, network, subnets, links and routes.
 
 use ipnet::IpNet;
 use registry::Network;
@@ -8,7 +8,7 @@ use wire::node::NodeName;
 use crate::kernel::Link;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
 
-/// What this node is and has.
+/// This node.
 #[derive(Debug)]
 pub(crate) struct LocalNode {
     /// Its name.
@@ -19,12 +19,12 @@ pub(crate) struct LocalNode {
     pub(crate) owned: Vec<IpNet>,
     /// Its links that have addresses.
     pub(crate) links: Vec<Link>,
-    /// Its own ways beyond them, if it may take them.
+    /// The routes of other programs, if `crossSubnet` is `gateway`.
     pub(crate) cross_subnet: Option<CrossSubnetRoutes>,
 }
 
 impl LocalNode {
-    /// A node of which only the configuration is known.
+    /// A node of which only the configuration is known yet.
     pub(crate) fn new(node: NodeName, network: Network, cross_subnet: CrossSubnet) -> Self {
         Self {
             node,
@@ -35,19 +35,19 @@ impl LocalNode {
         }
     }
 
-    /// What a judgement needs of it.
+    /// The view that decisions take.
     pub(crate) fn view(&self) -> LocalView<'_> {
         LocalView {
             node: &self.node,
             network: &self.network,
             owned: &self.owned,
             links: &self.links,
-            detours: self.cross_subnet.as_ref(),
+            cross_subnet: self.cross_subnet.as_ref(),
         }
     }
 }
 
-/// This node's side of the judgement.
+/// A view of [`LocalNode`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LocalView<'a> {
     /// This node.
@@ -58,6 +58,6 @@ pub(crate) struct LocalView<'a> {
     pub(crate) owned: &'a [IpNet],
     /// This node's links.
     pub(crate) links: &'a [Link],
-    /// Its own ways to peers that are on none of its links, if it may take them.
-    pub(crate) detours: Option<&'a CrossSubnetRoutes>,
+    /// The routes of other programs, if `crossSubnet` is `gateway`.
+    pub(crate) cross_subnet: Option<&'a CrossSubnetRoutes>,
 }

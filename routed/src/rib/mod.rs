@@ -1,9 +1,10 @@
-//! What the registry says of the peers, and what of it is believed. Pure: events go in, wishes
-//! come out.
+//! The RIB (routing information base): the registry's records, the verdicts on its claims and the
+//! routes that follow from them. Pure: events go in, desired routes come out.
 
 pub(crate) mod claim_index;
 pub(crate) mod cross_subnet;
 pub(crate) mod decide;
+mod desired;
 pub(crate) mod guest_gateway;
 pub(crate) mod held;
 pub(crate) mod ignored_records;
@@ -20,22 +21,22 @@ use ipnet::IpNet;
 use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
-pub(crate) use self::refusals::Refused;
 use crate::rib::claim_index::ClaimIndex;
 use crate::rib::held::{Distrust, HeldRoutes, LastSeen, Owners};
 use crate::rib::local_node::LocalView;
-use crate::rib::path::{Desired, Path, Scope};
+use crate::rib::path::{Desired, Scope};
 use crate::rib::verdict::ClaimVerdict;
 
-/// The registry as this node believes it.
+/// The registry as this node trusts it, and the desired routes.
 #[derive(Debug, Default)]
 pub(crate) struct Rib {
     view: Option<Snapshot>,
+    desired: Desired,
     claims: ClaimIndex,
     seen: LastSeen,
     held: HeldRoutes,
     judged: BTreeMap<IpNet, JudgedClaim>,
-    /// Claims that went since the last report, by whom they were.
+    /// Claims that were deleted since the last pass, with their nodes.
     left: BTreeMap<IpNet, NodeName>,
     distrust: Option<Distrust>,
 }
@@ -46,74 +47,75 @@ struct JudgedClaim {
     verdict: ClaimVerdict,
 }
 
-/// What an event means for this node.
+/// What follows from an event.
 #[derive(Debug)]
 pub(crate) struct Effect {
-    /// The subnets to judge again.
+    /// The destinations to decide anew.
     pub(crate) scope: Scope,
-    /// Whether the registry lacks something that this node should have put there.
+    /// Whether the registry lacks a record that this node should have there.
     pub(crate) rejoin: bool,
 }
 
 impl Rib {
-    /// Begins with what is remembered of the registry and with the peers' routes found in the
-    /// kernel, which stay until a complete snapshot tells which of them are stale.
-    pub(crate) fn new(seen: LastSeen, found: &Desired, firm: &Owners) -> Self {
+    /// Starts with what the state file has (`seen`, `held_before`) and with the routes to peers
+    /// `found` in the kernel. They stay until a complete snapshot shows which of them are stale.
+    pub(crate) fn new(seen: LastSeen, found: Desired, held_before: &Owners) -> Self {
         let mut held = HeldRoutes::default();
-        for (subnet, path) in found {
-            held.adopt(*subnet, *path, firm);
+        for (subnet, path) in &found {
+            held.adopt(*subnet, *path, held_before);
         }
         Self {
             seen,
             held,
+            desired: found,
             ..Self::default()
         }
     }
 
-    /// Whether there was a complete snapshot.
-    pub(crate) fn is_known(&self) -> bool {
+    /// Whether a complete snapshot was taken.
+    pub(crate) fn has_snapshot(&self) -> bool {
         self.view.is_some()
     }
 
-    /// What is known of the registry.
+    /// The cluster and revision of the registry that this node saw last.
     pub(crate) fn last_seen(&self) -> LastSeen {
         self.seen
     }
 
-    /// Why the registry is not believed at the moment, if it is not.
+    /// Why the registry is not trusted at the moment, if it is not.
     pub(crate) fn distrust(&self) -> Option<&Distrust> {
         self.distrust.as_ref()
     }
 
-    /// The subnets held against the registry.
+    /// The subnets whose routes are held although the registry lacks their claims.
     pub(crate) fn held(&self) -> Owners {
         self.held.persistent()
     }
 
-    /// A number that differs from an earlier one if [`Rib::held`] may.
+    /// A number that changes whenever [`Rib::held`] may have changed.
     pub(crate) fn held_version(&self) -> u64 {
         self.held.version()
     }
 
-    /// This node's claims are in the cluster `cluster` now.
-    pub(crate) fn joined(&mut self, cluster: Option<u64>) {
+    /// Sets the etcd cluster that has this node's claims.
+    pub(crate) fn set_cluster(&mut self, cluster: Option<u64>) {
         self.seen.cluster = cluster.or(self.seen.cluster);
     }
 
-    /// Takes a complete snapshot. `desired` is what was wanted up to now.
-    pub(crate) fn reset(
-        &mut self,
-        view: Snapshot,
-        here: LocalView<'_>,
-        desired: &Desired,
-    ) -> Effect {
+    /// The routes that the kernel should have.
+    pub(crate) fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    /// Takes a complete snapshot of the registry.
+    pub(crate) fn reset(&mut self, view: Snapshot, local: LocalView<'_>) -> Effect {
         if let Some(theirs) = view
             .network
             .as_ref()
-            .filter(|it| !it.agrees_with(here.network))
+            .filter(|it| !it.agrees_with(local.network))
         {
-            // Its claims mean something else. What was known before stays, whatever follows.
-            let (ours, theirs) = (here.network.clone(), theirs.clone());
+            // The claims of another network have another meaning. Keep the previous snapshot.
+            let (ours, theirs) = (local.network.clone(), theirs.clone());
             self.distrust = Some(Distrust::OtherNetwork { ours, theirs });
             return Effect {
                 scope: Scope::Only(BTreeSet::new()),
@@ -121,9 +123,9 @@ impl Rib {
             };
         }
         let claims = ClaimIndex::new(&view);
-        let verdict = held::withdrawals_allowed(self.seen, here.owned, here.node, &view, &claims);
+        let verdict = held::withdrawals_allowed(self.seen, local.owned, local.node, &view, &claims);
         if verdict.is_err() {
-            let peers = desired.iter().filter(|(_, path)| path.is_to_peer());
+            let peers = self.desired.iter().filter(|(_, path)| path.is_to_peer());
             for (subnet, path) in peers {
                 let node = self.judged.get(subnet).map(|judged| &judged.node);
                 self.held.hold(*subnet, *path, node);
@@ -132,7 +134,7 @@ impl Rib {
         self.held.release_confirmed(&view, verdict.is_ok());
         self.distrust = verdict.err();
         self.seen.revision = view.revision;
-        let rejoin = lacks_ours(&view, &claims, here);
+        let rejoin = lacks_own_records(&view, &claims, local);
         self.claims = claims;
         self.view = Some(view);
         Effect {
@@ -146,33 +148,33 @@ impl Rib {
         &mut self,
         revision: i64,
         changes: Vec<Change>,
-        here: LocalView<'_>,
-        desired: &Desired,
+        local: LocalView<'_>,
     ) -> Effect {
         let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
         let Some(view) = self.view.as_mut().filter(|_| !is_foreign) else {
-            // Changes to a snapshot that was not taken cannot be understood.
+            // Changes apply only to a snapshot that was taken.
             return Effect {
                 scope: Scope::Only(BTreeSet::new()),
                 rejoin: false,
             };
         };
-        let (mut touched, mut gone, mut ours) = (BTreeSet::new(), Vec::new(), false);
+        let (mut affected, mut deleted, mut concerns_local_node) =
+            (BTreeSet::new(), Vec::new(), false);
         for change in &changes {
             if let Change::Subnet(subnet, claim) = change {
                 match claim {
                     Some(claim) => {
-                        ours |= claim.node == *here.node;
+                        concerns_local_node |= claim.node == *local.node;
                         self.held.release(subnet);
                     }
-                    None => gone.push(*subnet),
+                    None => deleted.push(*subnet),
                 }
             }
             if let Some(node) = change.node() {
-                ours |= node == *here.node;
-                touched.extend(self.claims.of(&node));
+                concerns_local_node |= node == *local.node;
+                affected.extend(self.claims.of(&node));
             }
-            touched.extend(change.subnet());
+            affected.extend(change.subnet());
         }
         let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
         let before: Vec<_> = changes
@@ -182,16 +184,16 @@ impl Rib {
             .collect();
         view.apply(revision, changes);
         for (subnet, before) in before {
-            ours |= here.owned.contains(&subnet);
+            concerns_local_node |= local.owned.contains(&subnet);
             self.claims
                 .change(subnet, before, view.subnets.get(&subnet));
         }
         self.seen.revision = revision;
-        let (owned, node) = (here.owned, here.node);
+        let (owned, node) = (local.owned, local.node);
         let allowed = held::withdrawals_allowed(self.seen, owned, node, view, &self.claims);
         self.distrust = allowed.err();
-        for subnet in gone {
-            match (&self.distrust, desired.get(&subnet)) {
+        for subnet in deleted {
+            match (&self.distrust, self.desired.get(&subnet)) {
                 (Some(_), Some(path)) if path.is_to_peer() => {
                     let node = self.judged.get(&subnet).map(|judged| &judged.node);
                     self.held.hold(subnet, *path, node);
@@ -200,61 +202,12 @@ impl Rib {
             }
         }
         Effect {
-            scope: Scope::Only(touched),
-            rejoin: ours && lacks_ours(view, &self.claims, here),
+            scope: Scope::Only(affected),
+            rejoin: concerns_local_node && lacks_own_records(view, &self.claims, local),
         }
     }
 
-    /// The way to `subnet`, judged anew; `current` is the one it has. A claim that gets none for
-    /// a new reason goes to `refused`.
-    pub(crate) fn decide(
-        &mut self,
-        subnet: IpNet,
-        here: LocalView<'_>,
-        current: Option<Path>,
-        refused: &mut Refused,
-    ) -> Option<Path> {
-        let Some(view) = &self.view else {
-            return self.held.path(&subnet);
-        };
-        let Some(claim) = view.subnets.get(&subnet) else {
-            if let Some(before) = self.judged.remove(&subnet) {
-                self.left.insert(subnet, before.node);
-            }
-            return if view.unreadable.contains(&subnet) {
-                current
-            } else {
-                self.held.path(&subnet)
-            };
-        };
-        let verdict = decide::judge(subnet, claim, view, here);
-        let wish = match &verdict {
-            ClaimVerdict::Route(path) => Some(*path),
-            ClaimVerdict::Refused(refusal) if refusal.is_pending() => current,
-            // A claim in this node's name that it does not know of is another machine's, until the
-            // registry has let this one join: a node under a wrong name takes no route away.
-            ClaimVerdict::Own => current.filter(|path| path.is_to_peer()),
-            ClaimVerdict::Refused(_) => None,
-        };
-        let known = self
-            .judged
-            .get(&subnet)
-            .is_some_and(|before| before.verdict == verdict);
-        if matches!(verdict, ClaimVerdict::Refused(_)) && !known {
-            let subnets = refused.entry(claim.node.clone()).or_default();
-            subnets.push(subnet);
-        }
-        self.judged.insert(
-            subnet,
-            JudgedClaim {
-                node: claim.node.clone(),
-                verdict,
-            },
-        );
-        wish
-    }
-
-    /// Those of `owned` that belong to another node than `node`, and to which.
+    /// Those of `owned` that the registry gives to another node than `node`, with that node.
     pub(crate) fn owned_by_others(
         &self,
         owned: &[IpNet],
@@ -268,16 +221,7 @@ impl Rib {
             .collect()
     }
 
-    /// Every subnet there is a claim to, was one to, or a held route.
-    pub(crate) fn subnets(&self) -> impl Iterator<Item = IpNet> {
-        let claimed = self.view.iter().flat_map(|view| view.subnets.keys());
-        claimed
-            .chain(self.judged.keys())
-            .copied()
-            .chain(self.held.all())
-    }
-
-    /// Whose subnet it is, or was until just now.
+    /// The node that claims the subnet, or claimed it until the last pass.
     pub(crate) fn owner(&self, subnet: &IpNet) -> Option<&NodeName> {
         self.judged
             .get(subnet)
@@ -285,23 +229,23 @@ impl Rib {
             .or_else(|| self.left.get(subnet))
     }
 
-    /// Whether the claim of `subnet` went since the last report.
+    /// Whether the claim of `subnet` was deleted since the last pass.
     pub(crate) fn has_left(&self, subnet: &IpNet) -> bool {
         self.left.contains_key(subnet)
     }
 
-    /// Everything was reported.
-    pub(crate) fn reported(&mut self) {
+    /// Forgets the deleted claims, after a pass has logged them.
+    pub(crate) fn clear_left(&mut self) {
         self.left.clear();
     }
 }
 
-/// Whether the registry lacks what this node should have there, or gives this node a subnet that
-/// it does not know of.
-fn lacks_ours(view: &Snapshot, claims: &ClaimIndex, here: LocalView<'_>) -> bool {
-    let claimed: Vec<_> = claims.of(here.node).collect();
+/// Whether the registry lacks a record that this node should have there, or gives this node a
+/// subnet that it does not know.
+fn lacks_own_records(view: &Snapshot, claims: &ClaimIndex, local: LocalView<'_>) -> bool {
+    let claimed: Vec<_> = claims.of(local.node).collect();
     view.network.is_none()
-        || !view.nodes.contains_key(here.node)
-        || here.owned.iter().any(|subnet| !claimed.contains(subnet))
-        || claimed.iter().any(|subnet| !here.owned.contains(subnet))
+        || !view.nodes.contains_key(local.node)
+        || local.owned.iter().any(|subnet| !claimed.contains(subnet))
+        || claimed.iter().any(|subnet| !local.owned.contains(subnet))
 }

@@ -1,9 +1,9 @@
-//! Which of a peer's addresses its packets are sent to. Pure.
+//! Next-hop selection: which of a peer's addresses is the gateway of its routes. Pure.
 //!
-//! An IPv4 subnet is reached by the peer's IPv4 addresses before its IPv6 ones (RFC 5549: a route
-//! of one family may lead through a gateway of the other), and by one on a link that has a carrier
-//! before one on a link that has none. What is on no link of this node is reached through a
-//! gateway, where the administrator says that the gateways know the way.
+//! The IPv4 addresses of a peer come before the IPv6 ones for an IPv4 subnet (RFC 5549: an IPv4
+//! route may have an IPv6 gateway), and an address on a link with a carrier before one on a link
+//! without. A peer that is on no link of this node is reached through a gateway, if the
+//! administrator says that the gateways know the pod CIDRs (`"crossSubnet": "gateway"`).
 
 use std::net::IpAddr;
 
@@ -15,45 +15,45 @@ use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 use crate::rib::verdict::{Fault, Refusal};
 
-/// As many addresses of a peer are looked at; an honest one has a few.
-const MOST_ADDRESSES: usize = 16;
+/// The number of a peer's addresses that are tried. A real node has a few.
+const MAX_ADDRESSES: usize = 16;
 
-/// The way to a peer that gives these `addresses` for `subnet`.
+/// The path to `subnet` of a peer that announces these `addresses`.
 pub(crate) fn choose(
     subnet: IpNet,
     addresses: &[IpAddr],
-    here: LocalView<'_>,
+    local: LocalView<'_>,
 ) -> Result<Path, Refusal> {
-    let (mut tried, mut without_carrier) = (Vec::new(), None);
-    for address in candidates(subnet, addresses).take(MOST_ADDRESSES) {
-        match connected(address, here) {
+    let (mut rejected, mut without_carrier) = (Vec::new(), None);
+    for address in candidates(subnet, addresses).take(MAX_ADDRESSES) {
+        match connected(address, local) {
             Ok((path, link)) if link.running => return Ok(path),
             Ok((path, _)) => without_carrier = without_carrier.or(Some(path)),
-            Err(fault) => tried.push((address, fault)),
+            Err(fault) => rejected.push((address, fault)),
         }
     }
     if let Some(path) = without_carrier {
         return Ok(path);
     }
-    for (address, fault) in &mut tried {
-        let (Fault::NotConnected, Some(detours)) = (&fault, here.detours) else {
+    for (address, fault) in &mut rejected {
+        let (Fault::NotConnected, Some(cross_subnet)) = (&fault, local.cross_subnet) else {
             continue;
         };
         // RFC 3927: routers do not forward to these.
         let is_local = matches!(address, IpAddr::V4(v4) if v4.is_link_local());
-        match detours.to(*address).filter(|_| !is_local) {
+        match cross_subnet.path_to(*address).filter(|_| !is_local) {
             Some(path) => return Ok(path),
             None => *fault = Fault::NoGateway,
         }
     }
-    Err(if tried.is_empty() {
+    Err(if rejected.is_empty() {
         Refusal::NoAddress
     } else {
-        Refusal::NoNextHop(tried)
+        Refusal::NoNextHop(rejected)
     })
 }
 
-/// The addresses that packets to `subnet` can be sent to, its own family's first.
+/// The addresses that can be a gateway for `subnet`, those of its own family first.
 fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
     let v4 = subnet.addr().is_ipv4();
     let of = move |family: bool| {
@@ -63,13 +63,13 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
     of(v4).chain(of(false).filter(move |_| v4))
 }
 
-/// The way to `address`: the link whose on-link prefix holds it, the longest prefix first, among
-/// equals one that has a carrier.
-fn connected(address: IpAddr, here: LocalView<'_>) -> Result<(Path, &Link), Fault> {
-    if let Some(fault) = never_a_next_hop(address, here) {
+/// The path to `address` over the link whose prefix contains it: the longest prefix first, then a
+/// link with a carrier.
+fn connected(address: IpAddr, local: LocalView<'_>) -> Result<(Path, &Link), Fault> {
+    if let Some(fault) = never_a_next_hop(address, local) {
         return Err(fault);
     }
-    let (link, own) = here
+    let (link, own) = local
         .links
         .iter()
         .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
@@ -92,11 +92,12 @@ fn connected(address: IpAddr, here: LocalView<'_>) -> Result<(Path, &Link), Faul
     Ok((path, link))
 }
 
-fn never_a_next_hop(address: IpAddr, here: LocalView<'_>) -> Option<Fault> {
+fn never_a_next_hop(address: IpAddr, local: LocalView<'_>) -> Option<Fault> {
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     let own = || {
-        here.links
+        local
+            .links
             .iter()
             .flat_map(|link| &link.addresses)
             .any(|own| own.ip() == address)
@@ -116,14 +117,14 @@ fn never_a_next_hop(address: IpAddr, here: LocalView<'_>) -> Option<Fault> {
     } else if own() {
         Some(Fault::OwnAddress)
     } else {
-        let cidrs = &here.network.pod_cidrs;
+        let cidrs = &local.network.pod_cidrs;
         let cidr = cidrs.iter().find(|cidr| cidr.contains(&address))?;
         Some(Fault::InPodCidr(*cidr))
     }
 }
 
-/// What no host has on any link: 0.0.0.0/8 and 240.0.0.0/4 (RFC 6890), and IPv4 addresses written
-/// as IPv6 ones.
+/// Addresses that no host has: 0.0.0.0/8 and 240.0.0.0/4 (RFC 6890), and IPv4-mapped IPv6
+/// addresses.
 fn is_reserved(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.octets()[0] >= 240,
@@ -135,7 +136,7 @@ fn is_host(network: &IpNetwork) -> bool {
     network.prefix() == if network.is_ipv4() { 32 } else { 128 }
 }
 
-/// The first and last address of an IPv4 prefix; both are usable on a /31 (RFC 3021).
+/// Whether it is the first or last address of an IPv4 prefix; both are usable on a /31 (RFC 3021).
 fn is_edge(own: &IpNetwork, address: IpAddr) -> bool {
     own.is_ipv4() && own.prefix() < 31 && (own.network() == address || own.broadcast() == address)
 }

@@ -1,4 +1,4 @@
-//! What others ask of the peers.
+//! Read access to the RIB: nodes, addresses, presence, verdicts, ignored records.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use crate::rib::Rib;
 use crate::rib::verdict::ClaimVerdict;
 
 impl Rib {
-    /// The addresses of all nodes, this one among them.
+    /// The addresses of all nodes, this one included.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let records = self.view.iter().flat_map(|view| view.nodes.values());
         records.flat_map(|record| record.addresses.iter().copied())
     }
 
-    /// The addresses of some nodes.
+    /// The addresses of these nodes.
     pub(crate) fn addresses_of(&self, nodes: &[NodeName]) -> Vec<IpAddr> {
         let record = |node| self.view.as_ref()?.nodes.get(node);
         let records = nodes.iter().filter_map(record);
@@ -25,7 +25,7 @@ impl Rib {
             .collect()
     }
 
-    /// Every claim with its node and what became of it.
+    /// Every claim with its node and its verdict.
     pub(crate) fn verdicts(&self) -> impl Iterator<Item = (IpNet, &NodeName, &ClaimVerdict)> {
         let all = self.judged.iter();
         all.map(|(subnet, judged)| (*subnet, &judged.node, &judged.verdict))
@@ -44,25 +44,25 @@ impl Rib {
             .is_some_and(|view| view.nodes.contains_key(node))
     }
 
-    /// That node's sign of life, if it is present.
+    /// The presence of that node, if it has one.
     pub(crate) fn presence(&self, node: &NodeName) -> Option<&Presence> {
         self.view.as_ref()?.presence.get(node)
     }
 
-    /// Whether `change` says of a record that it is ignored, and that was not known.
+    /// Whether `change` is about an ignored record that was not known yet.
     pub(crate) fn is_new_rejection(&self, change: &Change) -> bool {
         self.view
             .as_ref()
             .is_some_and(|view| view.is_new_rejection(change))
     }
 
-    /// About how many records are ignored.
+    /// The approximate number of ignored records.
     pub(crate) fn ignored(&self) -> usize {
         let view = self.view.as_ref();
         view.map_or(0, |view| view.rejected.len() + view.rejected_more)
     }
 
-    /// Some of the records to be ignored, and why.
+    /// Some of the ignored records with the reasons.
     pub(crate) fn rejected(&self) -> impl Iterator<Item = (&String, &String)> {
         self.view.iter().flat_map(|view| &view.rejected)
     }

@@ -1,43 +1,47 @@
-//! Claims that get no route, told of once for each peer rather than once for each of its subnets.
+//! Log lines for claims that get no route: one per peer and reason, not one per subnet.
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use crate::log::{LineKind, Lines};
+use crate::log::{Line, LineKind, Lines};
 use crate::rib::Rib;
 use crate::rib::local_node::LocalView;
-use crate::rib::verdict::{ClaimVerdict, Explained, Refusal};
+use crate::rib::verdict::{ClaimVerdict, Refusal, RefusalMessage};
+use crate::text::list;
 
-/// Claims that get no route for a new reason, by whom they are.
+/// Claims that get no route for a new reason, by peer.
 pub(crate) type Refused = BTreeMap<NodeName, Vec<IpNet>>;
 
 impl Rib {
-    /// Says why these claims get no route.
+    /// Adds the lines that say why these claims get no route.
     pub(crate) fn add_refused_lines(
         &self,
         refused: &Refused,
-        here: LocalView<'_>,
+        local: LocalView<'_>,
         lines: &mut Lines,
     ) {
         for (peer, subnets) in refused {
             for (subnets, refusal) in self.by_reason(peer, subnets) {
                 lines.add(LineKind::Refused, || {
-                    let explained = Explained {
+                    let explained = RefusalMessage {
                         subnets: &subnets,
                         peer,
                         refusal,
-                        here,
+                        local,
                     };
-                    explained.to_string()
+                    Line::new(LineKind::Refused, explained.to_string())
+                        .peer(Some(peer))
+                        .subnet(list(&subnets))
+                        .error(refusal.name())
                 });
             }
         }
     }
 
-    /// The reasons, and which subnets each is for; without what is known of the peer already by
-    /// other subnets of its.
+    /// The reasons with their subnets. Leaves out reasons that other subnets of the peer have
+    /// already.
     fn by_reason(&self, peer: &NodeName, subnets: &[IpNet]) -> Vec<(Vec<IpNet>, &Refusal)> {
         let mut reasons: Vec<(Vec<IpNet>, &Refusal)> = Vec::new();
         for subnet in subnets {
@@ -73,7 +77,6 @@ mod tests {
     use registry::{Claim, Network, NodeRecord, Snapshot};
 
     use super::*;
-    use crate::rib::path::Desired;
 
     const V4: &str = "10.244.2.0/24";
     const V6: &str = "fd00:10:244:2::/80";
@@ -84,39 +87,37 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// What is told of n2, which has `addresses` and claims subnets in several steps.
-    fn told(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
+    /// The lines about n2, which has `addresses` and claims subnets in several steps.
+    fn refusals_of(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
         let network = Network {
             pod_cidrs: vec![net("10.244.0.0/16"), net("fd00:10:244::/56")],
             subnet_lengths: vec![24, 80],
         };
         let [n1, n2] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
-        let here = LocalView {
+        let local = LocalView {
             node: &n1,
             network: &network,
             owned: &[],
             links: &[],
-            detours: None,
+            cross_subnet: None,
         };
         let record = NodeRecord {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             machine_id: String::new(),
         };
-        let (mut peers, mut view) = (Rib::default(), Snapshot::default());
+        let (mut rib, mut view) = (Rib::default(), Snapshot::default());
         view.network = Some(network.clone());
         view.nodes.insert(n2.clone(), record);
         let step = |claimed: &&[&str]| {
             let claimed = claimed.iter().map(|text| net(text));
             view.subnets
                 .extend(claimed.map(|subnet| (subnet, Claim { node: n2.clone() })));
-            peers.reset(view.clone(), here, &Desired::new());
+            rib.reset(view.clone(), local);
             let mut refused = Refused::default();
             for subnet in view.subnets.keys() {
-                peers.decide(*subnet, here, None, &mut refused);
+                rib.path_to(*subnet, local, &mut refused);
             }
-            let reasons = refused
-                .get(&n2)
-                .map(|subnets| peers.by_reason(&n2, subnets));
+            let reasons = refused.get(&n2).map(|subnets| rib.by_reason(&n2, subnets));
             let shown = |(subnets, refusal): (Vec<IpNet>, &Refusal)| {
                 let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
                 format!("{} {}", refusal.name(), subnets.join(" "))
@@ -127,18 +128,22 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_out_of_reach_is_told_of_once_whatever_it_claims_and_wrong_claims_each() {
+    fn refusals_of_a_peer_are_logged_once_per_reason() {
         let both = &["192.168.9.2", "fd00:9::2"][..];
-        let reached = format!("unreachable {V4} {V6}");
-        let wrong = format!("invalid {WRONG}");
+        let unreachable = format!("unreachable {V4} {V6}");
+        let invalid = format!("invalid {WRONG}");
         for (addresses, steps, expected) in [
-            (both, &[&[V4, V6][..]][..], &[&[&*reached][..]][..]),
+            (both, &[&[V4, V6][..]][..], &[&[&*unreachable][..]][..]),
             (
                 both,
                 &[&[V4], &[V6], &[MORE]],
                 &[&[&*format!("unreachable {V4}")], &[], &[]],
             ),
-            (both, &[&[V4, V6], &[WRONG]], &[&[&*reached], &[&*wrong]]),
+            (
+                both,
+                &[&[V4, V6], &[WRONG]],
+                &[&[&*unreachable], &[&*invalid]],
+            ),
             (
                 &[],
                 &[&[V4, V6]],
@@ -150,7 +155,11 @@ mod tests {
                 &[&[&*format!("unreachable {V4}"), &*format!("no-address {V6}")]],
             ),
         ] {
-            assert_eq!(told(addresses, steps), expected, "{addresses:?} {steps:?}");
+            assert_eq!(
+                refusals_of(addresses, steps),
+                expected,
+                "{addresses:?} {steps:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of claims, in types and in words.
+//! Verdicts on claims, and the messages that explain a refusal.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,14 +10,14 @@ use wire::node::NodeName;
 use crate::kernel::Link;
 use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
-use crate::text::{few, list};
+use crate::text::{list, short_list};
 
-/// What becomes of a claim.
+/// The verdict on a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClaimVerdict {
     /// This node's own claim.
     Own,
-    /// A peer's claim, with the way there.
+    /// A peer's claim, with its path.
     Route(Path),
     /// A peer's claim that gets no route.
     Refused(Refusal),
@@ -32,18 +32,18 @@ pub(crate) enum Refusal {
     WrongLength(u8),
     /// A peer claims what this node owns.
     OwnedHere(IpNet),
-    /// The registry has no node record, or no readable one, for the claim's node.
+    /// The registry has no readable node record for the claim's node.
     NoRecord,
-    /// The peer's record has no address yet: its `routed` has not run.
+    /// The peer's record has no address yet, because its `routed` has not run.
     NotAnnounced,
-    /// The peer's record has no address that packets to the subnet could be sent to.
+    /// The peer has no address of a family that can be a gateway for the subnet.
     NoAddress,
     /// None of the peer's addresses can be a next hop.
     NoNextHop(Vec<(IpAddr, Fault)>),
 }
 
 impl Refusal {
-    /// Its name for machines.
+    /// The reason in JSON output, metrics and the field `error` of the log.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::OutsidePodCidrs | Self::WrongLength(_) => "invalid",
@@ -51,14 +51,14 @@ impl Refusal {
             Self::NoRecord => "unknown-peer",
             Self::NotAnnounced => "not-announced",
             Self::NoAddress => "no-address",
-            Self::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
+            Self::NoNextHop(rejected) if rejected.iter().all(|(_, fault)| fault.is_bogus()) => {
                 "invalid-next-hop"
             }
             Self::NoNextHop(_) => "unreachable",
         }
     }
 
-    /// Whether it is about the peer, whichever of its subnets is meant.
+    /// Whether the reason is about the peer, whichever of its subnets is judged.
     pub(crate) fn is_about_peer(&self) -> bool {
         !matches!(
             self,
@@ -66,18 +66,18 @@ impl Refusal {
         )
     }
 
-    /// Whether who knows this one of a peer learns nothing from `other` about the same peer.
+    /// Whether `other`, about the same peer, adds nothing to this refusal.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::NoNextHop(known), Self::NoNextHop(tried)) => {
-                self.name() == other.name() && tried.iter().all(|it| known.contains(it))
+            (Self::NoNextHop(known), Self::NoNextHop(rejected)) => {
+                self.name() == other.name() && rejected.iter().all(|it| known.contains(it))
             }
             _ => self.is_about_peer() && self == other,
         }
     }
 
-    /// Whether the claim may be sound and only its peer's address is missing. Such a claim gets no
-    /// route, but takes away none either.
+    /// Whether the claim may be valid and only the peer's address is missing. Such a claim gets no
+    /// route, but keeps the one it has.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self, Self::NoRecord | Self::NotAnnounced)
     }
@@ -94,24 +94,24 @@ pub(crate) enum Fault {
     Multicast,
     /// The broadcast address, or the first or last of a connected IPv4 prefix.
     Broadcast,
-    /// A link-local IPv6 address: it says nothing about which link it is on.
+    /// A link-local IPv6 address: it does not identify the link.
     LinkLocal,
-    /// One that no host has: reserved, or an IPv4 address written as an IPv6 one.
+    /// A reserved address, or an IPv4-mapped IPv6 address.
     Reserved,
-    /// An address of this very node.
+    /// An address of this node.
     OwnAddress,
-    /// Inside a pod CIDR: the way to it would lead over itself.
+    /// Inside a pod CIDR: the route to it would lead over itself.
     InPodCidr(IpNet),
     /// On no link of this node.
     NotConnected,
-    /// On no link of this node, and none of its routes leads there through a gateway.
+    /// On no link of this node, and no gateway leads there.
     NoGateway,
     /// On a link that is down.
     LinkDown(String),
 }
 
 impl Fault {
-    /// Whether the peer's record is to blame, rather than how the two nodes are connected.
+    /// Whether the peer's record is wrong, rather than the connection between the two nodes.
     pub(crate) fn is_bogus(&self) -> bool {
         !matches!(
             self,
@@ -138,27 +138,27 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A refusal in words, with what it takes to understand it.
-pub(crate) struct Explained<'a> {
+/// The message that explains a refusal.
+pub(crate) struct RefusalMessage<'a> {
     /// The claimed subnets.
     pub(crate) subnets: &'a [IpNet],
     /// The peer that claims them.
     pub(crate) peer: &'a NodeName,
     /// Why they get no route.
     pub(crate) refusal: &'a Refusal,
-    /// This node's side.
-    pub(crate) here: LocalView<'a>,
+    /// This node.
+    pub(crate) local: LocalView<'a>,
 }
 
-impl fmt::Display for Explained<'_> {
+impl fmt::Display for RefusalMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { peer, refusal, .. } = self;
-        let (here, node, subnets) = (self.here, self.here.node, few(self.subnets));
+        let (local, node, subnets) = (self.local, self.local.node, short_list(self.subnets));
         match refusal {
             Refusal::OutsidePodCidrs => write!(
                 f,
                 "invalid claim: {peer} claims {subnets}, which is in none of the pod CIDRs {}",
-                list(&here.network.pod_cidrs)
+                list(&local.network.pod_cidrs)
             ),
             Refusal::WrongLength(length) => write!(
                 f,
@@ -176,43 +176,43 @@ impl fmt::Display for Explained<'_> {
             ),
             Refusal::NotAnnounced => write!(
                 f,
-                "waiting for {peer}: it owns {subnets} but has not said by which address it is \
-                 reached; is its routed running?"
+                "waiting for {peer}: it owns {subnets} but has not announced an address yet; is \
+                 its routed running?"
             ),
             Refusal::NoAddress => write!(
                 f,
                 "unreachable peer: {peer} has no address of the family that {subnets} takes; give \
                  its routed one with --node-address"
             ),
-            Refusal::NoNextHop(tried) if tried.iter().all(|(_, fault)| fault.is_bogus()) => {
+            Refusal::NoNextHop(rejected) if rejected.iter().all(|(_, fault)| fault.is_bogus()) => {
                 write!(
                     f,
                     "invalid next hop: {peer} gives {} for {subnets}",
-                    faults(tried)
+                    faults(rejected)
                 )
             }
-            Refusal::NoNextHop(tried) => write!(
+            Refusal::NoNextHop(rejected) => write!(
                 f,
                 "unreachable peer: {peer} gives {} for {subnets}, and {node} is connected to {}{}",
-                faults(tried),
-                connected(here.links, tried),
-                advice(tried)
+                faults(rejected),
+                connected(local.links, rejected),
+                advice(rejected)
             ),
         }
     }
 }
 
-fn faults(tried: &[(IpAddr, Fault)]) -> String {
-    let each: Vec<_> = tried
+fn faults(rejected: &[(IpAddr, Fault)]) -> String {
+    let each: Vec<_> = rejected
         .iter()
         .map(|(address, fault)| format!("{address} ({fault})"))
         .collect();
     each.join(", ")
 }
 
-/// This node's networks of the families that were tried.
-fn connected(links: &[Link], tried: &[(IpAddr, Fault)]) -> String {
-    let is_tried = |v4: bool| tried.iter().any(|(address, _)| address.is_ipv4() == v4);
+/// This node's prefixes, of the families of the rejected addresses.
+fn connected(links: &[Link], rejected: &[(IpAddr, Fault)]) -> String {
+    let is_tried = |v4: bool| rejected.iter().any(|(address, _)| address.is_ipv4() == v4);
     let usable = |own: &&IpNetwork| is_tried(own.is_ipv4()) && is_network(own);
     let each: Vec<_> = links
         .iter()
@@ -232,10 +232,10 @@ fn is_network(own: &IpNetwork) -> bool {
     !(own.ip().is_loopback() || link_local)
 }
 
-/// What an administrator can do about a peer on another segment.
-fn advice(tried: &[(IpAddr, Fault)]) -> &'static str {
+/// Advice for a peer on another IP subnet.
+fn advice(rejected: &[(IpAddr, Fault)]) -> &'static str {
     let is_apart = |(_, fault): &(IpAddr, Fault)| *fault == Fault::NotConnected;
-    if tried.iter().any(is_apart) {
+    if rejected.iter().any(is_apart) {
         "; if the routers between the two know the pods' subnets, set \"crossSubnet\": \
          \"gateway\" in the flatland section"
     } else {

@@ -129,7 +129,7 @@ impl<K: Kernel> Collector<'_, K> {
         let (rib, held) = (reconciler.rib(), reconciler.rib().held());
         let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
         for (subnet, path) in reconciler.desired() {
-            let failure = reconciler.failures().of(subnet);
+            let failure = reconciler.retries().of(subnet);
             let is_held = held.contains_key(subnet);
             let distrust_reason = || Some(self.distrust()?.to_string()).filter(|_| is_held);
             let row = RouteRow {
@@ -179,11 +179,11 @@ impl<K: Kernel> Collector<'_, K> {
     fn missing(&self, routes_missing: usize) -> Vec<String> {
         let setup = self.node_setup;
         let readiness = Readiness {
-            registry_seen: self.reconciler.rib().is_known(),
+            registry_seen: self.reconciler.rib().has_snapshot(),
             registry_failure: self.health.outage.as_ref().map(|(_, why)| why.as_str()),
             has_joined: setup.has_joined(),
             join_failure: self.health.join_failure.as_deref(),
-            owns_subnet: self.reconciler.serves(),
+            owns_subnet: self.reconciler.owns_subnets(),
             has_address: !setup.addresses().is_empty(),
             forwards: setup.forwards(),
             firewall_ready: self.firewall.is_ready(),
@@ -199,7 +199,7 @@ impl<K: Kernel> Collector<'_, K> {
         let outage = health.outage.as_ref();
         RegistryStatus {
             local: self.is_local,
-            connected: outage.is_none() && rib.is_known(),
+            connected: outage.is_none() && rib.has_snapshot(),
             revision: rib.last_seen().revision,
             lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
             why: outage.map(|(_, why)| why.clone()),
@@ -258,7 +258,7 @@ impl<K: Kernel> Collector<'_, K> {
     }
 
     pub(super) fn conflicts(&self) -> Conflicts {
-        let failures = self.reconciler.failures().all();
+        let failures = self.reconciler.retries().all();
         let routes = failures.filter(|(_, why)| matches!(why, ApplyError::Conflict(_)));
         let verdicts = self.reconciler.rib().verdicts();
         let claims = verdicts.filter(|(_, _, verdict)| {

@@ -19,9 +19,8 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
-use crate::kernel::Link;
+use crate::kernel::{self, Link};
 pub(crate) use crate::membership::absence::AbsentSince;
-use crate::reconcile::messages;
 use crate::rib::path::Path;
 
 /// How long a query waits for the event loop. It answers within milliseconds, unless the kernel, a
@@ -220,11 +219,11 @@ impl RouteTarget {
         match path {
             Path::Unreachable => Self::Unreachable,
             Path::Link { dev } => Self::Link {
-                dev: messages::name_of(dev, links),
+                dev: kernel::link_name(dev, links),
             },
             Path::Via { gateway, dev } | Path::Onlink { gateway, dev } => Self::Via {
                 gateway,
-                dev: messages::name_of(dev, links),
+                dev: kernel::link_name(dev, links),
             },
         }
     }

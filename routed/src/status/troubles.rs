@@ -9,7 +9,7 @@ use crate::fib::{ApplyError, plan};
 use crate::kernel::Kernel;
 use crate::reconcile::messages;
 use crate::rib::held::Distrust;
-use crate::rib::verdict::{ClaimVerdict, Explained};
+use crate::rib::verdict::{ClaimVerdict, RefusalMessage};
 
 impl<K: Kernel> Collector<'_, K> {
     pub(super) fn troubles(&self, missing: &[String]) -> Vec<String> {
@@ -40,12 +40,12 @@ impl<K: Kernel> Collector<'_, K> {
         let is_listed = missing.iter().any(|text| text.contains("joined"));
         let join_failure = health.join_failure.as_ref().filter(|_| !is_listed);
         all.extend(join_failure.map(|why| format!("this node's place in the registry: {why}")));
-        for (subnet, owner) in reconciler.lost() {
+        for (subnet, owner) in reconciler.lost_subnets() {
             all.push(format!(
                 "subnet {subnet} of this node belongs to node {owner} now"
             ));
         }
-        let failures = reconciler.failures().all();
+        let failures = reconciler.retries().all();
         all.extend(first_few(
             failures.map(|(subnet, why)| self.failure(subnet, why)),
             "more routes could not be brought into the kernel",
@@ -99,11 +99,11 @@ impl<K: Kernel> Collector<'_, K> {
             return None;
         };
         let here = self.reconciler.local_view();
-        let explained = Explained {
+        let explained = RefusalMessage {
             subnets: &[subnet],
             peer,
             refusal,
-            here,
+            local: here,
         };
         Some(explained.to_string())
     }

@@ -28,7 +28,7 @@ fn pods_pass_once_firewalld_was_told_what_the_log_says_and_after_each_reload() -
     assert!(doctor.stdout.contains(&drops), "{}", doctor.stdout);
 
     take_advice(one, &drops)?;
-    let passes = format!("{CHAIN} does not keep pods' packets back any more");
+    let passes = format!("{CHAIN} no longer drops packets of pods");
     wait_until("word of the success", DEADLINE, || {
         one.routed_log().contains(&passes)
     })

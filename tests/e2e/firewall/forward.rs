@@ -123,7 +123,7 @@ fn who_keeps_another_table_that_drops_is_told_once_what_helps() -> Result {
 
     take_advice(one, about)?;
 
-    let done = "chain forward of table inet filter does not keep pods' packets back any more";
+    let done = "chain forward of table inet filter no longer drops packets of pods";
     wait_until("word of the success", DEADLINE, || {
         one.routed_log().contains(done)
     })?;
@@ -163,6 +163,6 @@ fn firewalld_is_recognised_and_told_what_helps() -> Result {
 
     wait_until("word of the success", DEADLINE, || {
         node.routed_log()
-            .contains("does not keep pods' packets back any more")
+            .contains("no longer drops packets of pods")
     })
 }

@@ -133,5 +133,5 @@ fn target(route: &Route, links: &[Link]) -> Option<RouteTarget> {
 
 fn render(route: &Route, links: &[Link]) -> String {
     let text = target(route, links).map(|target| target.to_string());
-    text.unwrap_or_else(|| messages::way(route, links).trim().to_owned())
+    text.unwrap_or_else(|| messages::next_hop(route, links).trim().to_owned())
 }

@@ -30,8 +30,8 @@ fn foreign_routes(links: &[Link]) -> Result<BTreeMap<IpNet, String>, Error> {
     let foreign =
         routes.filter(|route| ![wire::ROUTE_PROTOCOL, PROTOCOL_KERNEL].contains(&route.protocol));
     let with_text = foreign.map(|route| {
-        let path = messages::way(&route, links);
-        let protocol = messages::protocol(route.protocol);
+        let path = messages::next_hop(&route, links);
+        let protocol = messages::protocol_name(route.protocol);
         (route.dst, format!("{}{path} proto {protocol}", route.dst))
     });
     Ok(with_text.collect())

@@ -18,7 +18,7 @@ pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
 
 /// A finding for each chain that drops, and for each that could not be read.
 fn examine(survey: &Survey) -> Vec<Finding> {
-    let blocking = survey.walls.iter().map(|found| {
+    let blocking = survey.blocking_chains.iter().map(|found| {
         let chain = &found.chain;
         if found.passes {
             Finding::ok(
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn dropping_chain_is_broken_unless_pods_pass() {
         let survey = |passes| Survey {
-            walls: vec![BlockingChain {
+            blocking_chains: vec![BlockingChain {
                 chain: "FORWARD of table ip filter".into(),
                 passes,
                 fix: "iptables -A".into(),

@@ -198,11 +198,11 @@ fn this_node(facts: &PathFacts) -> Vec<PathStep> {
     }
     match &facts.firewall {
         Ok(survey) => {
-            for found in survey.walls.iter().filter(|it| !it.passes) {
+            for found in survey.blocking_chains.iter().filter(|it| !it.passes) {
                 let text = format!("chain {} drops packets to and from pods", found.chain);
                 walker.broken("firewall", text, &found.fix);
             }
-            if survey.walls.iter().all(|it| it.passes) {
+            if survey.blocking_chains.iter().all(|it| it.passes) {
                 walker.ok("firewall", "no chain drops packets to and from pods");
             }
         }

@@ -185,7 +185,7 @@ fn broken_link_of_this_node_is_the_only_finding() {
         fix: "let them".into(),
     };
     let survey = |passes| Survey {
-        walls: vec![chain(passes)],
+        blocking_chains: vec![chain(passes)],
         ..Survey::default()
     };
     assert_eq!(

@@ -21,17 +21,17 @@ fn actual(routes: &[Route]) -> Actual {
     actual
 }
 
-/// A kernel's table: one route per prefix and metric, `EXCL` and `REPLACE` as the kernel has them.
+/// Applies steps as the kernel does: one route per prefix and metric, with `EXCL` and `REPLACE`.
 fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
     for step in steps {
         match &step.request {
             Request::AddRoute(new) => {
-                if !table.iter().any(|route| same_place(route, new)) {
+                if !table.iter().any(|route| same_key(route, new)) {
                     table.push(new.clone());
                 }
             }
             Request::ReplaceRoute(new) => {
-                table.retain(|route| !same_place(route, new));
+                table.retain(|route| !same_key(route, new));
                 table.push(new.clone());
             }
             Request::DelRoute(old) => table.retain(|route| route != old),
@@ -41,7 +41,7 @@ fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
 }
 
 #[test]
-fn nothing_to_do_is_no_step() {
+fn plan_of_equal_tables_is_empty() {
     let dst = net("10.244.7.0/24");
     let own = net("10.244.1.0/24");
     let desired = Desired::from([(dst, via(2, 4)), (own, Path::Unreachable)]);
@@ -50,7 +50,7 @@ fn nothing_to_do_is_no_step() {
 }
 
 #[test]
-fn a_moved_next_hop_is_replaced_at_once() {
+fn moved_next_hop_is_one_replace() {
     let dst = net("10.244.7.0/24");
     let old = route(dst, via(2, 4));
     let new = route(dst, via(3, 4));
@@ -71,7 +71,7 @@ fn a_moved_next_hop_is_replaced_at_once() {
 }
 
 #[test]
-fn own_subnets_come_first_and_what_goes_comes_last() {
+fn plan_orders_own_subnets_first_and_removals_last() {
     let (stale, peer, own) = (
         net("10.244.1.0/24"),
         net("10.244.2.0/24"),
@@ -84,7 +84,7 @@ fn own_subnets_come_first_and_what_goes_comes_last() {
 }
 
 #[test]
-fn a_second_route_under_our_protocol_with_another_metric_goes() {
+fn second_route_with_another_metric_is_removed() {
     let dst = net("10.244.7.0/24");
     let right = route(dst, via(2, 4));
     let wrong = Route {
@@ -100,7 +100,7 @@ fn a_second_route_under_our_protocol_with_another_metric_goes() {
 }
 
 #[test]
-fn a_changed_source_address_is_put_right() {
+fn changed_source_address_is_replaced() {
     let dst = net("10.244.7.0/24");
     let right = route(dst, via(2, 4));
     let wrong = Route {
@@ -116,7 +116,7 @@ fn a_changed_source_address_is_put_right() {
 }
 
 #[test]
-fn a_scope_leaves_all_else_alone() {
+fn plan_within_scope_touches_nothing_else() {
     let (a, b) = (net("10.244.1.0/24"), net("10.244.2.0/24"));
     let desired = Desired::from([(a, via(2, 4)), (b, via(3, 4))]);
     let steps = diff(&desired, &Actual::new(), &Scope::Only([b].into()));
@@ -124,7 +124,7 @@ fn a_scope_leaves_all_else_alone() {
 }
 
 #[test]
-fn only_what_has_a_gateway_or_is_unreachable_is_ours() {
+fn route_with_gateway_or_unreachable_is_ours() {
     let host = |kind| Route {
         dev: Some(9),
         ..Route::new(net("10.244.1.5/32"), kind)
@@ -135,7 +135,7 @@ fn only_what_has_a_gateway_or_is_unreachable_is_ours() {
         (route(net("10.244.1.0/24"), Path::Unreachable), true),
         (route(net("10.244.1.5/32"), via(2, 4)), true),
         (host(RouteKind::Unreachable), true),
-        // What a pod's host route looks like, for both families.
+        // A pod's host route, for both families.
         (host(RouteKind::Unicast), false),
         (
             Route {
@@ -188,7 +188,7 @@ fn any_desired() -> impl Strategy<Value = Desired> {
         .prop_map(|routes| routes.into_iter().collect())
 }
 
-/// Routes of ours, of pods and of others, in all metrics, one per place.
+/// Routes of ours, of pods and of other programs, one per prefix and metric.
 fn any_table() -> impl Strategy<Value = Vec<Route>> {
     let protocol = prop_oneof![3 => Just(ROUTE_PROTOCOL), 1 => Just(4u8), 1 => Just(2u8)];
     let metric = prop_oneof![3 => Just(None), 1 => Just(Some(50u32))];
@@ -209,7 +209,7 @@ fn any_table() -> impl Strategy<Value = Vec<Route>> {
     prop::collection::vec(prop_oneof![4 => subnet, 1 => pod], 0..16).prop_map(|routes| {
         let mut table: Vec<Route> = Vec::new();
         for route in routes {
-            if !table.iter().any(|other| same_place(other, &route)) {
+            if !table.iter().any(|other| same_key(other, &route)) {
                 table.push(route);
             }
         }
@@ -219,7 +219,7 @@ fn any_table() -> impl Strategy<Value = Vec<Route>> {
 
 proptest! {
     #[test]
-    fn after_a_plan_ours_are_the_desired_ones_and_all_others_are_untouched(
+    fn applied_plan_makes_ours_desired_and_keeps_others(
         desired in any_desired(),
         before in any_table(),
     ) {
@@ -231,11 +231,11 @@ proptest! {
         };
         prop_assert_eq!(foreign(&before), foreign(&after));
 
-        // Where somebody else has the place there is none of ours.
+        // There is no route of ours where a foreign one has the same key.
         let others = foreign(&before);
         let wanted = desired.iter().map(|(dst, path)| route(*dst, *path));
         let mut expected: Vec<_> =
-            wanted.filter(|route| !others.iter().any(|other| same_place(other, route))).collect();
+            wanted.filter(|route| !others.iter().any(|other| same_key(other, route))).collect();
         let mut ours: Vec<_> = after.into_iter().filter(is_ours).collect();
         expected.sort_by_key(|route| route.dst);
         ours.sort_by_key(|route| route.dst);
@@ -243,14 +243,14 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_carried_out_leaves_nothing_to_do(desired in any_desired(), before in any_table()) {
+    fn applied_plan_leaves_nothing_to_do(desired in any_desired(), before in any_table()) {
         let mut table: Vec<_> = before.into_iter().filter(is_ours).collect();
         apply(&diff(&desired, &actual(&table), &Scope::All), &mut table);
         prop_assert_eq!(diff(&desired, &actual(&table), &Scope::All), []);
     }
 
     #[test]
-    fn a_destination_that_stays_desired_is_never_without_a_route(
+    fn desired_destination_always_has_a_route(
         before in any_desired(),
         desired in any_desired(),
     ) {

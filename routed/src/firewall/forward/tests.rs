@@ -17,7 +17,7 @@ fn chain(table: TableId, name: &str, policy: Verdict) -> BaseChain {
 }
 
 fn forward(policy: Verdict) -> BaseChain {
-    chain(iptables(Version::V4), CHAIN, policy)
+    chain(iptables_table(Version::V4), CHAIN, policy)
 }
 
 fn rule(handle: u64, expressions: Vec<Expression>) -> FoundRule {
@@ -47,7 +47,7 @@ fn reject(handle: u64) -> FoundRule {
     rule(handle, vec![Expression::Counter, target])
 }
 
-/// Drops what goes to one place.
+/// Drops packets to one prefix.
 fn isolation(handle: u64) -> FoundRule {
     let terms = [
         Term::to("172.17.0.0/16".parse().unwrap()),
@@ -72,29 +72,29 @@ const FROM: &str = "ip saddr 10.244.0.0/16 counter accept comment \"flatland: po
 const TO: &str = "ip daddr 10.244.0.0/16 counter accept comment \"flatland: pods\"";
 
 #[test]
-fn a_chain_that_drops_nothing_by_itself_is_left_alone() {
+fn chain_without_drop_of_everything_is_left_alone() {
     let accept = Verdict::Accept;
     assert_eq!(planned(accept, &[]), [""; 0]);
     assert_eq!(planned(accept, &[isolation(1), jump(2)]), [""; 0]);
 }
 
 #[test]
-fn pods_are_accepted_after_all_other_rules_where_the_policy_drops() {
+fn rules_are_appended_if_policy_drops() {
     let expected = [format!("add {FROM}"), format!("add {TO}")];
     assert_eq!(planned(Verdict::Drop, &[isolation(1), jump(2)]), expected);
 }
 
 #[test]
-fn pods_are_accepted_right_before_the_rule_that_drops_everything() {
+fn rules_are_inserted_before_rule_that_drops_everything() {
     let log = Expression::Other("log".to_owned());
-    let walls = [
+    let blocking_rules = [
         reject(5),
         rule(5, vec![log, Expression::Verdict(Verdict::Drop)]),
         rule(5, vec![Expression::Other("reject".to_owned())]),
     ];
-    for wall in walls {
+    for blocking_rule in blocking_rules {
         for policy in [Verdict::Accept, Verdict::Drop] {
-            let rules = [isolation(1), wall.clone(), jump(6)];
+            let rules = [isolation(1), blocking_rule.clone(), jump(6)];
             let insert = |text| format!("insert position 5 {text}");
             assert_eq!(planned(policy, &rules), [FROM, TO].map(insert));
         }
@@ -102,7 +102,7 @@ fn pods_are_accepted_right_before_the_rule_that_drops_everything() {
 }
 
 #[test]
-fn rules_that_are_in_place_stay() {
+fn rules_in_place_stay() {
     let [from, to] = both();
     for rules in [
         vec![from.clone(), to.clone()],
@@ -114,7 +114,7 @@ fn rules_that_are_in_place_stay() {
 }
 
 #[test]
-fn rules_that_came_behind_a_wall_or_are_not_quite_right_are_made_anew() {
+fn misplaced_or_wrong_rules_are_replaced() {
     let [from, to] = both();
     let insert = |text| format!("insert position 2 {text}");
     let delete = |handle| format!("delete handle {handle}");
@@ -144,7 +144,7 @@ fn rules_that_came_behind_a_wall_or_are_not_quite_right_are_made_anew() {
 }
 
 #[test]
-fn our_rules_go_with_the_reason_for_them() {
+fn rules_are_removed_when_chain_stops_dropping() {
     let [from, to] = both();
     assert_eq!(
         planned(Verdict::Accept, &[jump(1), from, to]),
@@ -153,8 +153,8 @@ fn our_rules_go_with_the_reason_for_them() {
 }
 
 #[test]
-fn each_version_has_its_own_chain() {
-    let six = chain(iptables(Version::V6), CHAIN, Verdict::Drop);
+fn ipv6_rules_go_into_ip6_chain() {
+    let six = chain(iptables_table(Version::V6), CHAIN, Verdict::Drop);
     let words: Vec<_> = plan(&six, &[], &cidrs())
         .iter()
         .map(ToString::to_string)
@@ -167,26 +167,26 @@ fn each_version_has_its_own_chain() {
 }
 
 #[test]
-fn others_are_chains_for_what_is_forwarded_that_are_neither_ours_nor_of_iptables() {
+fn foreign_chains_are_forward_chains_of_other_programs() {
     let inet = |name| TableId::new(Family::Inet, name);
     for (table, name, expected) in [
         (inet("filter"), "forward", true),
         (inet("filter"), "FORWARD", true),
-        (iptables(Version::V4), "forward", true),
-        (iptables(Version::V6), "FORWARD", false),
+        (iptables_table(Version::V4), "forward", true),
+        (iptables_table(Version::V6), "FORWARD", false),
         (inet("flatland"), "forward", false),
         (TableId::new(Family::Other(7), "filter"), "FORWARD", false),
     ] {
         let found = chain(table, name, Verdict::Drop);
-        assert_eq!(is_others(&found), expected, "{found:?}");
+        assert_eq!(is_foreign(&found), expected, "{found:?}");
     }
     let mut input = chain(inet("filter"), "input", Verdict::Drop);
     input.hook.number = 1;
-    assert!(!is_others(&input));
+    assert!(!is_foreign(&input));
 }
 
 #[test]
-fn who_keeps_a_chain_that_drops_is_told_what_to_write_into_it() {
+fn advice_for_dropping_chain_lists_nft_commands() {
     let filter = TableId::new(Family::Inet, "filter");
     let found = chain(filter.clone(), CHAIN, Verdict::Drop);
     let text = advice(&found, &[], &cidrs()).unwrap();
@@ -214,7 +214,7 @@ fn who_keeps_a_chain_that_drops_is_told_what_to_write_into_it() {
 }
 
 #[test]
-fn firewalld_is_told_in_its_own_words() {
+fn advice_for_firewalld_lists_firewall_cmd_commands() {
     let table = TableId::new(Family::Inet, "firewalld");
     let found = chain(table, CHAIN, Verdict::Accept);
     let text = advice(&found, &[reject(1)], &cidrs()).unwrap();

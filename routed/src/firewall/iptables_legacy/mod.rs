@@ -1,5 +1,5 @@
-//! iptables without nftables: it tells nobody of changes and takes orders from its own program
-//! alone. Where it has a table, its chain FORWARD is looked at again and again.
+//! The FORWARD chains of iptables-legacy. They send no events and are changed only with the program
+//! itself, so they are polled if iptables has a table.
 
 pub(crate) mod plan;
 
@@ -16,51 +16,51 @@ use self::plan::LegacyPlan;
 use crate::firewall::forward::CHAIN;
 use crate::log::OnChange;
 
-/// How often a chain is looked at that would drop pods' packets without our rules.
-const CLOSELY: Duration = Duration::from_millis(800);
+/// How often a chain is checked that drops pods' packets without our rules.
+const DROPPING_CHECK_INTERVAL: Duration = Duration::from_millis(800);
 
-/// How often it is looked whether there is such a chain.
-const LOOSELY: Duration = Duration::from_secs(5);
+/// How often it is checked whether there is such a chain.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Soon enough after somebody else was at work on the tables.
-const AGAIN: Duration = Duration::from_millis(100);
+/// When to try again after another program held the lock of the tables.
+const BUSY_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Exit status of iptables while somebody else is at work on the tables.
-const BUSY: i32 = 4;
+/// The exit status of iptables if another program holds the lock of the tables.
+const EXIT_BUSY: i32 = 4;
 
-/// The chains of both versions.
+/// The chains of both IP versions.
 #[derive(Debug)]
 pub(super) struct IptablesLegacy {
     chains: [LegacyChain; 2],
-    look_at: Instant,
+    check_at: Instant,
 }
 
-/// The chain of one version.
+/// The chain of one IP version.
 #[derive(Debug)]
 struct LegacyChain {
-    /// The file that lists this version's tables.
+    /// The file that lists the tables of this IP version.
     tables: &'static str,
-    /// The program that is surely the one without nftables, and the one that may be.
+    /// The program that is iptables-legacy for sure, and the one that may be.
     programs: [&'static str; 2],
-    /// Which of them it is, once that was found out.
+    /// The one of them that is iptables-legacy, once it is known.
     program: Option<&'static str>,
     pod_cidrs: Vec<IpNet>,
-    /// Whether it would drop pods' packets without our rules.
+    /// Whether it drops pods' packets without our rules.
     drops: bool,
-    said: OnChange,
+    last_error: OnChange,
 }
 
-/// Why a chain could not be looked at or put right.
+/// Why a chain could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("somebody else is at work on the tables of iptables")]
+    #[error("another program holds the lock of the iptables tables")]
     Busy,
     #[error("{0}")]
     Failed(String),
 }
 
 impl IptablesLegacy {
-    /// Nothing is known yet.
+    /// With nothing known yet.
     pub(super) fn new(pod_cidrs: &[IpNet], now: Instant) -> Self {
         let chain = |version, tables, programs| LegacyChain {
             tables,
@@ -72,7 +72,7 @@ impl IptablesLegacy {
                 .copied()
                 .collect(),
             drops: false,
-            said: OnChange::default(),
+            last_error: OnChange::default(),
         };
         let v4 = ["iptables-legacy", "iptables"];
         let v6 = ["ip6tables-legacy", "ip6tables"];
@@ -81,147 +81,152 @@ impl IptablesLegacy {
                 chain(Version::V4, "/proc/net/ip_tables_names", v4),
                 chain(Version::V6, "/proc/net/ip6_tables_names", v6),
             ],
-            look_at: now,
+            check_at: now,
         }
     }
 
-    /// When to look next.
-    pub(super) fn look_at(&self) -> Instant {
-        self.look_at
+    /// When the next check is due.
+    pub(super) fn check_at(&self) -> Instant {
+        self.check_at
     }
 
-    /// What could not be put right, in words.
+    /// The errors of the last checks.
     pub(super) fn troubles(&self) -> impl Iterator<Item = &str> {
-        self.chains.iter().filter_map(|chain| chain.said.current())
+        self.chains
+            .iter()
+            .filter_map(|chain| chain.last_error.current())
     }
 
-    /// Looks, and puts right what is not.
-    pub(super) fn read_rules(&mut self, now: Instant) {
-        let pauses = self.chains.each_mut().map(LegacyChain::look);
-        self.look_at = now + pauses.into_iter().min().unwrap_or(LOOSELY);
+    /// Reads the chains and adds or removes our rules.
+    pub(super) fn check(&mut self, now: Instant) {
+        let pauses = self.chains.each_mut().map(LegacyChain::check);
+        self.check_at = now + pauses.into_iter().min().unwrap_or(CHECK_INTERVAL);
     }
 }
 
 /// Rules of ours that a daemon left in a chain.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct LegacyRules {
     program: &'static str,
-    /// What deletes them.
+    /// The commands that delete them.
     commands: Vec<Vec<String>>,
 }
 
-impl Rules {
-    /// The program that shows them.
+impl LegacyRules {
+    /// The program that lists and deletes them.
     pub(super) fn program(&self) -> &'static str {
         self.program
     }
 
-    /// How many there are.
+    /// The number of rules.
     pub(super) fn count(&self) -> usize {
         self.commands.len()
     }
 
     /// Deletes them.
     pub(super) fn remove(&self) -> Result<(), String> {
-        self.carry_out().map_err(|error| error.to_string())
+        self.delete_all().map_err(|error| error.to_string())
     }
 
-    fn carry_out(&self) -> Result<(), Error> {
+    fn delete_all(&self) -> Result<(), Error> {
         let mut commands = self.commands.iter();
-        commands.try_for_each(|words| run(self.program, words).map(drop))
+        commands.try_for_each(|arguments| run(self.program, arguments).map(drop))
     }
 }
 
-/// A chain that would drop pods' packets.
+/// A chain that drops pods' packets without our rules.
 #[derive(Debug)]
-pub(super) struct Dropping {
-    /// The program that shows it.
+pub(super) struct DroppingChain {
+    /// The program that lists it.
     pub(super) program: &'static str,
-    /// Whether rules of ours let pods pass.
+    /// Whether rules of ours accept pods.
     pub(super) passes: bool,
-    /// What lets them, as commands for a shell.
+    /// The commands that let pods pass, for a shell.
     pub(super) fix: String,
 }
 
-/// The chains of both versions that drop; and of those that cannot be looked at, why.
-pub(super) fn dropping(pod_cidrs: &[IpNet]) -> (Vec<Dropping>, Vec<String>) {
+/// The chains of both IP versions that drop, and why others cannot be read.
+pub(super) fn dropping_chains(pod_cidrs: &[IpNet]) -> (Vec<DroppingChain>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
     for mut chain in IptablesLegacy::new(pod_cidrs, Instant::now()).chains {
-        match chain.dropping() {
+        match chain.dropping_chain() {
             Ok(dropping) => found.extend(dropping),
-            Err(why) => hidden.push(why.to_string()),
+            Err(error) => hidden.push(error.to_string()),
         }
     }
     (found, hidden)
 }
 
-/// What lets pods pass through the chain that `program` shows, as commands for a shell.
+/// The commands that let pods pass through the chain of `program`, for a shell.
 pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
     plan::advice(program, pod_cidrs)
 }
 
-/// What is left of ours in the chains of both versions; and of chains that cannot be looked at,
-/// why.
-pub(super) fn rules() -> (Vec<Rules>, Vec<String>) {
+/// Our rules in the chains of both IP versions, and why other chains cannot be read.
+pub(super) fn rules() -> (Vec<LegacyRules>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
     let [v4, v6] = IptablesLegacy::new(&[], Instant::now()).chains;
     for mut chain in [v4, v6] {
         match chain.rules() {
             Ok(rules) => found.extend(rules),
-            Err(why) => hidden.push(why.to_string()),
+            Err(error) => hidden.push(error.to_string()),
         }
     }
     (found, hidden)
 }
 
 impl LegacyChain {
-    fn rules(&mut self) -> Result<Option<Rules>, Error> {
+    fn rules(&mut self) -> Result<Option<LegacyRules>, Error> {
         if !self.has_table() {
             return Ok(None);
         }
         let program = self.program()?;
-        // Without pods none of our rules is wanted.
+        // Without pod CIDRs the plan deletes all our rules.
         let LegacyPlan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
-        Ok((!commands.is_empty()).then_some(Rules { program, commands }))
+        Ok((!commands.is_empty()).then_some(LegacyRules { program, commands }))
     }
 
-    fn dropping(&mut self) -> Result<Option<Dropping>, Error> {
+    fn dropping_chain(&mut self) -> Result<Option<DroppingChain>, Error> {
         if self.pod_cidrs.is_empty() || !self.has_table() {
             return Ok(None);
         }
         let program = self.program()?;
         let LegacyPlan { drops, commands } =
             plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
-        Ok(drops.then(|| Dropping {
+        Ok(drops.then(|| DroppingChain {
             program,
             passes: commands.is_empty(),
             fix: plan::advice(program, &self.pod_cidrs),
         }))
     }
 
-    /// Returns after how long to look again.
-    fn look(&mut self) -> Duration {
+    /// Checks the chain. Returns when to check it again.
+    fn check(&mut self) -> Duration {
         if self.pod_cidrs.is_empty() || !self.has_table() {
             self.drops = false;
-            self.said.clear();
-            return LOOSELY;
+            self.last_error.clear();
+            return CHECK_INTERVAL;
         }
         match self.reconcile() {
             Ok(()) => {
-                self.said.clear();
-                if self.drops { CLOSELY } else { LOOSELY }
-            }
-            Err(Error::Busy) => AGAIN,
-            Err(Error::Failed(why)) => {
-                if self.said.changed(&why) {
-                    warn!("{why}");
+                self.last_error.clear();
+                if self.drops {
+                    DROPPING_CHECK_INTERVAL
+                } else {
+                    CHECK_INTERVAL
                 }
-                LOOSELY
+            }
+            Err(Error::Busy) => BUSY_RETRY_DELAY,
+            Err(Error::Failed(error)) => {
+                if self.last_error.changed(&error) {
+                    warn!(error = %error, "{error}");
+                }
+                CHECK_INTERVAL
             }
         }
     }
 
-    /// Asking iptables itself would make the table.
+    /// Whether iptables has the table. Running iptables would create it.
     fn has_table(&self) -> bool {
         fs::read_to_string(self.tables)
             .is_ok_and(|names| names.lines().any(|name| name == "filter"))
@@ -231,19 +236,19 @@ impl LegacyChain {
         let program = self.program()?;
         let listing = run(program, &["-S", CHAIN])?;
         let LegacyPlan { drops, commands } = plan::plan(&listing, &self.pod_cidrs);
-        for words in &commands {
-            run(program, words)?;
+        for arguments in &commands {
+            run(program, arguments)?;
         }
         if !commands.is_empty() {
             match (self.drops, drops) {
                 (true, true) => {
-                    warn!("our rules in chain {CHAIN} of {program} were changed: put back");
+                    warn!("our rules in chain {CHAIN} of {program} were changed: restored");
                 }
                 (false, true) => info!(
-                    "chain {CHAIN} of {program} drops what nobody accepts: pods are accepted there"
+                    "chain {CHAIN} of {program} drops what no rule accepts: added rules that accept pods"
                 ),
                 (_, false) => info!(
-                    "chain {CHAIN} of {program} drops nothing any more: our rules there are gone"
+                    "chain {CHAIN} of {program} no longer drops everything: removed our rules"
                 ),
             }
         }
@@ -258,42 +263,42 @@ impl LegacyChain {
         let is_legacy = |program: &&&'static str| {
             run(program, &["-V"]).is_ok_and(|version| !version.contains("nf_tables"))
         };
-        let [sure, _] = self.programs;
+        let [legacy, _] = self.programs;
         let found = self.programs.iter().find(is_legacy).copied();
         self.program = found;
         found.ok_or_else(|| {
             let advice = if self.pod_cidrs.is_empty() {
                 String::new()
             } else {
-                let pass = plan::advice(sure, &self.pod_cidrs);
+                let pass = plan::advice(legacy, &self.pod_cidrs);
                 format!(
-                    ": if pods' packets are dropped, see what `{sure} -S {CHAIN}` says on the \
+                    ": if pods' packets are dropped, see what `{legacy} -S {CHAIN}` says on the \
                      node, and there let pods pass: {pass}"
                 )
             };
             Error::Failed(format!(
-                "iptables has a table here that only {sure} can show, and that program is \
+                "iptables has a table here that only {legacy} can show, and that program is \
                  missing{advice}"
             ))
         })
     }
 }
 
-fn run<S: AsRef<str>>(program: &str, words: &[S]) -> Result<String, Error> {
-    let words = || words.iter().map(AsRef::as_ref);
-    let failed = |why: &dyn std::fmt::Display| {
-        let words: Vec<&str> = words().collect();
-        Error::Failed(format!("{program} {}: {why}", words.join(" ")))
+fn run<S: AsRef<str>>(program: &str, arguments: &[S]) -> Result<String, Error> {
+    let arguments = || arguments.iter().map(AsRef::as_ref);
+    let failed = |error: &dyn std::fmt::Display| {
+        let arguments: Vec<&str> = arguments().collect();
+        Error::Failed(format!("{program} {}: {error}", arguments.join(" ")))
     };
     let output = Command::new(program)
-        .args(words())
+        .args(arguments())
         .stdin(Stdio::null())
         .output()
         .map_err(|error: io::Error| failed(&error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    if output.status.code() == Some(BUSY) {
+    if output.status.code() == Some(EXIT_BUSY) {
         return Err(Error::Busy);
     }
     Err(failed(&String::from_utf8_lossy(&output.stderr).trim()))

@@ -4,9 +4,9 @@ fn nets(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn text(policy: &FirewallConfig, owned: &[&str], nodes: &[&str]) -> String {
+fn text(config: &FirewallConfig, owned: &[&str], nodes: &[&str]) -> String {
     let nodes: Vec<IpAddr> = nodes.iter().map(|text| text.parse().unwrap()).collect();
-    ruleset(policy, &nets(owned), &nodes).to_string()
+    ruleset(config, &nets(owned), &nodes).to_string()
 }
 
 const GUARD: &str = r#"	chain spoof-guard {
@@ -24,8 +24,8 @@ const GUARD: &str = r#"	chain spoof-guard {
 "#;
 
 #[test]
-fn pods_of_both_families_are_masqueraded_to_the_outside() {
-    let policy = FirewallConfig {
+fn pods_of_both_families_are_masqueraded() {
+    let config = FirewallConfig {
         masquerade: true,
         pod_cidrs: nets(&["10.244.0.0/16", "fd00:10:244::/56"]),
         direct: nets(&["10.96.0.0/12", "10.0.0.0/8", "192.0.2.0/24"]),
@@ -80,7 +80,7 @@ fn pods_of_both_families_are_masqueraded_to_the_outside() {
     ];
     assert_eq!(
         text(
-            &policy,
+            &config,
             &["10.244.9.0/24", "10.244.7.0/24", "fd00:10:244:7::/80"],
             &["192.168.1.2", "fd00:1::1", "192.168.1.1"],
         ),
@@ -89,13 +89,13 @@ fn pods_of_both_families_are_masqueraded_to_the_outside() {
 }
 
 #[test]
-fn a_family_without_a_pod_cidr_has_no_rules() {
-    let policy = FirewallConfig {
+fn family_without_pod_cidr_has_no_rules() {
+    let config = FirewallConfig {
         masquerade: true,
         pod_cidrs: nets(&["fd00:10:244::/56"]),
         direct: nets(&["10.96.0.0/12"]),
     };
-    let text = text(&policy, &["fd00:10:244:7::/80"], &["192.168.1.2"]);
+    let text = text(&config, &["fd00:10:244:7::/80"], &["192.168.1.2"]);
     assert!(
         !text.contains("ip saddr") && !text.contains("own4"),
         "{text}"
@@ -104,15 +104,15 @@ fn a_family_without_a_pod_cidr_has_no_rules() {
 }
 
 #[test]
-fn without_masquerading_only_the_guard_is_left() {
-    let policy = FirewallConfig {
+fn ruleset_without_masquerading_has_only_spoof_guard() {
+    let config = FirewallConfig {
         masquerade: false,
         pod_cidrs: nets(&["10.244.0.0/16"]),
         direct: vec![],
     };
     let expected = ["table inet flatland {\n", GUARD, "}\n"].concat();
     assert_eq!(
-        text(&policy, &["10.244.7.0/24"], &["192.168.1.2"]),
+        text(&config, &["10.244.7.0/24"], &["192.168.1.2"]),
         expected
     );
 }

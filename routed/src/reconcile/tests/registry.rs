@@ -1,23 +1,23 @@
-//! What the registry says, and what of it is believed.
+//! The reconciler with registry snapshots and changes.
 
 use crate::reconcile::tests::*;
 
 #[test]
-fn before_the_first_snapshot_nothing_goes_and_the_own_subnet_is_served() {
+fn routes_before_first_snapshot_are_kept() {
     let (kernel, mut reconciler) = start(&[route_to_peer(2), route_to_peer(3)]);
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
     assert!(!reconciler.is_settled());
 
-    // With etcd away, a route that somebody deletes comes back all the same.
-    kernel.take("10.244.2.0/24");
+    // Without etcd, a deleted route is put back too.
+    kernel.remove_route("10.244.2.0/24");
     reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
 
 #[test]
-fn a_snapshot_brings_what_is_missing_and_prunes_exactly_what_is_stale() {
+fn snapshot_adds_missing_and_prunes_stale_routes() {
     let foreign = Route {
         protocol: 4,
         ..route_to_peer(9)
@@ -36,12 +36,12 @@ fn a_snapshot_brings_what_is_missing_and_prunes_exactly_what_is_stale() {
     let mut expected = vec![OWN_ROUTE, TO_N2, TO_N3];
     expected.extend(others);
     expected.sort_unstable();
-    assert_eq!(kernel.shown(), expected);
+    assert_eq!(kernel.route_texts(), expected);
     assert!(reconciler.is_settled());
 }
 
 #[test]
-fn a_node_under_the_name_of_another_machine_takes_no_route_away() {
+fn node_with_name_of_another_machine_keeps_its_route() {
     let to_the_other = Route {
         via: Some([192, 168, 1, 9].into()),
         ..route_to_peer(1)
@@ -50,12 +50,15 @@ fn a_node_under_the_name_of_another_machine_takes_no_route_away() {
     reconciler.set_owned(&[], None);
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), ["10.244.1.0/24 via 192.168.1.9", TO_N2]);
+    assert_eq!(
+        kernel.route_texts(),
+        ["10.244.1.0/24 via 192.168.1.9", TO_N2]
+    );
     assert!(!reconciler.is_settled());
 }
 
 #[test]
-fn a_peer_whose_record_went_keeps_its_route_and_one_that_is_elsewhere_loses_it() {
+fn peer_without_record_keeps_route_and_moved_peer_loses_it() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
@@ -65,11 +68,11 @@ fn a_peer_whose_record_went_keeps_its_route_and_one_that_is_elsewhere_loses_it()
         vec![Change::Node(node("n3"), Some(record("172.16.0.3")))],
     );
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
 }
 
 #[test]
-fn an_emptied_registry_withdraws_nothing_until_peers_are_back_and_leave() {
+fn emptied_registry_withdraws_nothing() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
@@ -84,15 +87,15 @@ fn an_emptied_registry_withdraws_nothing_until_peers_are_back_and_leave() {
         "own claims are to be published again"
     );
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
     assert_eq!(reconciler.rib().held().len(), 2);
 
     // Own claims are back, peers are not: a snapshot that passes every check changes nothing.
     assert!(!reconciler.reset(registry(12, &[])));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 
-    // n2 is back and leaves for good; n3 is still held.
+    // n2 is back and then leaves; n3 is still held.
     reconciler.change(
         13,
         vec![Change::Node(node("n2"), Some(record("192.168.1.2")))],
@@ -102,27 +105,27 @@ fn an_emptied_registry_withdraws_nothing_until_peers_are_back_and_leave() {
     pass(&mut reconciler);
     reconciler.change(15, vec![released(2)]);
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N3]);
 }
 
 #[test]
-fn a_registry_emptied_key_by_key_withdraws_nothing() {
+fn registry_emptied_key_by_key_withdraws_nothing() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
     assert!(reconciler.change(11, vec![released(1), released(2), released(3)]));
     reconciler.pass(Instant::now()).unwrap();
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
 
 #[test]
-fn a_restored_backup_withdraws_nothing() {
+fn restored_backup_withdraws_nothing() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
     reconciler.reset(registry(9, &[2]));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
     assert!(
         reconciler
             .rib()
@@ -133,7 +136,7 @@ fn a_restored_backup_withdraws_nothing() {
 }
 
 #[test]
-fn another_networks_registry_brings_nothing_and_takes_nothing() {
+fn registry_of_another_network_changes_nothing() {
     let other = Snapshot {
         network: Some(Network {
             pod_cidrs: vec![net("10.0.0.0/8")],
@@ -147,7 +150,7 @@ fn another_networks_registry_brings_nothing_and_takes_nothing() {
         "joining finds out and says so"
     );
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
     assert!(!reconciler.is_settled());
 
     reconciler.reset(registry(12, &[2]));
@@ -155,11 +158,11 @@ fn another_networks_registry_brings_nothing_and_takes_nothing() {
     reconciler.reset(other);
     reconciler.change(13, vec![released(2)]);
     assert!(!reconciler.is_dirty());
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
 }
 
 #[test]
-fn what_was_held_before_a_restart_is_held_after_it() {
+fn held_route_stays_held_after_restart() {
     let left = [route_to_peer(2), route_to_peer(3)];
     let seen = LastSeen {
         cluster: Some(7),
@@ -168,25 +171,29 @@ fn what_was_held_before_a_restart_is_held_after_it() {
     let (kernel, mut reconciler) = start_with(&left, seen, &["10.244.3.0/24"]);
     reconciler.reset(registry(10, &[]));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N3]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N3]);
 }
 
 #[test]
-fn routes_outside_the_pod_cidrs_are_stale_whatever_the_registry_is() {
+fn route_outside_pod_cidrs_is_pruned_after_snapshot() {
     let elsewhere = Route {
         dst: net("10.9.0.0/24"),
         ..route_to_peer(2)
     };
     let (kernel, mut reconciler) = start(&[elsewhere]);
     pass(&mut reconciler);
-    assert_eq!(kernel.shown().len(), 2, "nothing goes before a snapshot");
+    assert_eq!(
+        kernel.route_texts().len(),
+        2,
+        "nothing goes before a snapshot"
+    );
     reconciler.reset(registry(10, &[]));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
 }
 
 #[test]
-fn a_claim_whose_value_became_unreadable_keeps_its_route() {
+fn claim_with_unreadable_value_keeps_its_route() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
@@ -194,15 +201,15 @@ fn a_claim_whose_value_became_unreadable_keeps_its_route() {
     view.unreadable.insert(net("10.244.2.0/24"));
     reconciler.reset(view);
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, TO_N2]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
     reconciler.change(12, vec![released(2)]);
     reconciler.reset(registry(13, &[]));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
 }
 
 #[test]
-fn a_subnet_that_the_node_gains_and_loses_changes_its_route() {
+fn gained_and_lost_own_subnet_changes_its_route() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[]));
     pass(&mut reconciler);
@@ -214,9 +221,12 @@ fn a_subnet_that_the_node_gains_and_loses_changes_its_route() {
     );
     reconciler.set_owned(&[net(OWN), more], Some(7));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE, "10.244.8.0/24 unreachable"]);
+    assert_eq!(
+        kernel.route_texts(),
+        [OWN_ROUTE, "10.244.8.0/24 unreachable"]
+    );
     reconciler.set_owned(&[net(OWN)], Some(7));
     assert!(!reconciler.change(12, vec![released(8)]));
     pass(&mut reconciler);
-    assert_eq!(kernel.shown(), [OWN_ROUTE]);
+    assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
 }

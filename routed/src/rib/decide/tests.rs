@@ -3,7 +3,7 @@ use wire::node::NodeName;
 
 use super::*;
 use crate::kernel::Link;
-use crate::rib::verdict::{Explained, Fault};
+use crate::rib::verdict::{Fault, RefusalMessage};
 
 fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
@@ -49,16 +49,16 @@ fn links() -> Vec<Link> {
     ]
 }
 
-/// What becomes of n2's claim of `subnet` when its record has these addresses.
+/// The verdict on n2's claim of `subnet` when its record has these addresses.
 fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
     let (network, links, me, n2) = (network(), links(), node("n1"), node("n2"));
     let owned = [net("10.244.12.0/24")];
-    let here = LocalView {
+    let local = LocalView {
         node: &me,
         network: &network,
         owned: &owned,
         links: &links,
-        detours: None,
+        cross_subnet: None,
     };
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let mut view = Snapshot::default();
@@ -69,13 +69,13 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
             machine_id: String::new(),
         },
     );
-    let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, here);
+    let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, local);
     let words = match &verdict {
-        ClaimVerdict::Refused(refusal) => Explained {
+        ClaimVerdict::Refused(refusal) => RefusalMessage {
             subnets: &[net(subnet)],
             peer: &n2,
             refusal,
-            here,
+            local,
         }
         .to_string(),
         _ => String::new(),
@@ -91,7 +91,7 @@ fn via(gateway: &str, dev: u32) -> ClaimVerdict {
 }
 
 #[test]
-fn a_peer_is_reached_by_its_first_address_that_is_on_a_link_of_ours() {
+fn peer_address_on_a_link_is_next_hop() {
     for (subnet, addresses, expected) in [
         ("10.244.7.0/24", &["192.168.1.2"][..], via("192.168.1.2", 2)),
         (
@@ -109,9 +109,9 @@ fn a_peer_is_reached_by_its_first_address_that_is_on_a_link_of_ours() {
             &["fd00:1::2", "192.168.1.3"],
             via("192.168.1.3", 2),
         ),
-        // Both eth0 and eth1 hold it; the longer prefix is where the kernel would send it.
+        // Both eth0 and eth1 contain it; the kernel uses the longer prefix.
         ("10.244.7.0/24", &["192.168.1.130"], via("192.168.1.130", 3)),
-        // A bridge that every node has under the same address is not the way to any of them.
+        // A bridge with the same address on every node leads to none of them.
         (
             "10.244.7.0/24",
             &["192.168.1.1", "192.168.1.3"],
@@ -138,7 +138,7 @@ fn a_peer_is_reached_by_its_first_address_that_is_on_a_link_of_ours() {
 }
 
 #[test]
-fn what_cannot_be_a_next_hop_never_becomes_a_route() {
+fn address_unfit_as_next_hop_is_refused() {
     for (subnet, address, fault) in [
         ("10.244.7.0/24", "0.0.0.0", Fault::Unspecified),
         ("10.244.7.0/24", "127.0.0.1", Fault::Loopback),
@@ -185,7 +185,7 @@ fn what_cannot_be_a_next_hop_never_becomes_a_route() {
 }
 
 #[test]
-fn claims_that_are_no_subnets_of_the_network_are_refused() {
+fn claim_outside_network_is_refused() {
     for (subnet, expected) in [
         ("10.245.7.0/24", Refusal::OutsidePodCidrs),
         ("0.0.0.0/0", Refusal::OutsidePodCidrs),
@@ -203,7 +203,7 @@ fn claims_that_are_no_subnets_of_the_network_are_refused() {
 }
 
 #[test]
-fn a_peer_that_has_not_said_its_address_is_waited_for() {
+fn claim_of_peer_without_address_is_pending() {
     let (verdict, _) = verdict_on("10.244.7.0/24", &[]);
     assert_eq!(verdict, ClaimVerdict::Refused(Refusal::NotAnnounced));
     assert!(Refusal::NotAnnounced.is_pending() && Refusal::NoRecord.is_pending());
@@ -213,21 +213,21 @@ fn a_peer_that_has_not_said_its_address_is_waited_for() {
 }
 
 #[test]
-fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
+fn claim_without_record_and_own_claim_get_no_route() {
     let (network, links, me) = (network(), links(), node("n1"));
-    let here = LocalView {
+    let local = LocalView {
         node: &me,
         network: &network,
         owned: &[],
         links: &links,
-        detours: None,
+        cross_subnet: None,
     };
     let judge = |name| {
         judge(
             net("10.244.7.0/24"),
             &Claim { node: node(name) },
             &Snapshot::default(),
-            here,
+            local,
         )
     };
     assert_eq!(judge("n3"), ClaimVerdict::Refused(Refusal::NoRecord));
@@ -235,7 +235,7 @@ fn a_claim_without_a_node_record_and_an_own_claim_get_no_route() {
 }
 
 #[test]
-fn an_unreachable_peer_is_explained_with_both_sides_addresses() {
+fn unreachable_peer_message_names_addresses_of_both_nodes() {
     let (_, words) = verdict_on("10.244.7.0/24", &["192.168.9.2", "fd00:9::2"]);
     assert_eq!(
         words,

@@ -41,17 +41,17 @@ fn verdict(seen: LastSeen, owned: &[&str], view: &Snapshot) -> Result<(), Distru
 }
 
 #[test]
-fn the_registry_we_know_is_believed() {
+fn known_registry_is_trusted() {
     for (seen, owned, view) in [
         (SEEN, &["10.244.1.0/24"][..], registry(&[OWN, PEER])),
         (SEEN, &["10.244.1.0/24"], registry(&[OWN])),
-        // The first start after an upgrade: nothing is remembered, but what is owned is there.
+        // The first start after an upgrade: no state file, but the owned claims are there.
         (
             LastSeen::default(),
             &["10.244.1.0/24"],
             registry(&[OWN, PEER]),
         ),
-        // The list of what is owned was lost, but the registry has it.
+        // The list of owned subnets was lost, but the registry has them.
         (LastSeen::default(), &[], registry(&[OWN, PEER])),
         (
             LastSeen {
@@ -67,7 +67,7 @@ fn the_registry_we_know_is_believed() {
 }
 
 #[test]
-fn another_an_older_or_an_emptied_registry_is_not_believed() {
+fn foreign_older_or_emptied_registry_is_not_trusted() {
     let own = &["10.244.1.0/24"][..];
     let missing = || Distrust::OwnClaimsMissing(vec![net("10.244.1.0/24")]);
     let without_config = Snapshot {
@@ -77,7 +77,7 @@ fn another_an_older_or_an_emptied_registry_is_not_believed() {
     for (seen, owned, view, expected) in [
         (SEEN, own, registry(&[]), missing()),
         (SEEN, own, registry(&[PEER]), missing()),
-        // Somebody else has what we own.
+        // Another node has what this node owns.
         (SEEN, own, registry(&[("n2", "10.244.1.0/24")]), missing()),
         (SEEN, own, without_config, Distrust::NoConfig),
         (
@@ -124,7 +124,7 @@ fn another_an_older_or_an_emptied_registry_is_not_believed() {
 }
 
 #[test]
-fn one_own_claim_of_two_is_not_enough() {
+fn one_missing_own_claim_of_two_is_not_trusted() {
     let owned = ["10.244.1.0/24", "10.244.9.0/24"];
     let missing = Distrust::OwnClaimsMissing(vec![net("10.244.9.0/24")]);
     assert_eq!(verdict(SEEN, &owned, &registry(&[OWN, PEER])), Err(missing));
@@ -137,32 +137,31 @@ fn path() -> Path {
     }
 }
 
-/// What remains held after a snapshot, of one route found at the start, one held before it, and
-/// both of them claimed or not.
+/// What stays held after a snapshot, of one route found at the start and one held before it.
 fn settled(claims: &[(&str, &str)], trusted: bool) -> Vec<String> {
     let mut held = HeldRoutes::default();
-    let firm = [(net("10.244.3.0/24"), None)].into();
-    held.adopt(net("10.244.2.0/24"), path(), &firm);
-    held.adopt(net("10.244.3.0/24"), path(), &firm);
+    let held_before = [(net("10.244.3.0/24"), None)].into();
+    held.adopt(net("10.244.2.0/24"), path(), &held_before);
+    held.adopt(net("10.244.3.0/24"), path(), &held_before);
     held.release_confirmed(&registry(claims), trusted);
     held.all().map(|subnet| subnet.to_string()).collect()
 }
 
 #[test]
-fn a_believed_snapshot_lets_go_of_what_was_only_found() {
+fn trusted_snapshot_releases_routes_found_at_start() {
     assert_eq!(settled(&[OWN], true), ["10.244.3.0/24"]);
     assert_eq!(settled(&[OWN, PEER], true), ["10.244.3.0/24"]);
     assert!(settled(&[OWN, ("n3", "10.244.3.0/24")], true).is_empty());
 }
 
 #[test]
-fn a_snapshot_that_is_not_believed_lets_go_only_of_what_it_claims() {
+fn untrusted_snapshot_releases_only_claimed_subnets() {
     assert_eq!(settled(&[], false), ["10.244.2.0/24", "10.244.3.0/24"]);
     assert_eq!(settled(&[PEER], false), ["10.244.3.0/24"]);
 }
 
 #[test]
-fn what_was_held_once_stays_held_when_the_registry_is_believed_again() {
+fn held_route_stays_held_after_registry_is_trusted_again() {
     let mut held = HeldRoutes::default();
     held.adopt(net("10.244.2.0/24"), path(), &Owners::new());
     held.release_confirmed(&registry(&[]), false);
@@ -174,7 +173,7 @@ fn what_was_held_once_stays_held_when_the_registry_is_believed_again() {
 }
 
 #[test]
-fn whose_a_held_subnet_was_is_remembered_as_long_as_it_is_held() {
+fn node_of_held_subnet_is_kept() {
     let (subnet, n2) = (net("10.244.2.0/24"), NodeName::new("n2").unwrap());
     let mut held = HeldRoutes::default();
     held.hold(subnet, path(), Some(&n2));

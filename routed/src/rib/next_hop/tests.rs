@@ -1,4 +1,4 @@
-//! What `desired` tests of a claim as a whole is not repeated here.
+//! Next-hop selection; `decide::tests` has the verdicts on claims.
 
 use registry::Network;
 use wire::netlink::{Route, RouteKind};
@@ -21,11 +21,11 @@ fn link(index: u32, running: bool, addresses: &[&str]) -> Link {
     }
 }
 
-/// The way to a peer with these addresses from a node with these links, by gateway and link, or
-/// the faults of the addresses.
-fn way(
+/// The next hop to a peer with these addresses from a node with these links, by gateway and link,
+/// or the faults of the addresses.
+fn next_hop_of(
     links: &[Link],
-    detours: Option<&CrossSubnetRoutes>,
+    cross_subnet: Option<&CrossSubnetRoutes>,
     subnet: &str,
     addresses: &[&str],
 ) -> Result<(String, u32), Vec<Fault>> {
@@ -36,18 +36,20 @@ fn way(
         ],
         subnet_lengths: vec![24, 80],
     };
-    let here = LocalView {
+    let local = LocalView {
         node: &NodeName::new("n1").unwrap(),
         network: &network,
         owned: &[],
         links,
-        detours,
+        cross_subnet,
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    match choose(subnet.parse().unwrap(), &addresses, here) {
+    match choose(subnet.parse().unwrap(), &addresses, local) {
         Ok(Path::Via { gateway, dev }) => Ok((gateway.to_string(), dev)),
         Ok(other) => panic!("{other:?}"),
-        Err(Refusal::NoNextHop(tried)) => Err(tried.into_iter().map(|(_, fault)| fault).collect()),
+        Err(Refusal::NoNextHop(rejected)) => {
+            Err(rejected.into_iter().map(|(_, fault)| fault).collect())
+        }
         Err(_) => Err(Vec::new()),
     }
 }
@@ -58,7 +60,7 @@ fn via(gateway: &str, dev: u32) -> Result<(String, u32), Vec<Fault>> {
 }
 
 #[test]
-fn ipv4_goes_by_ipv6_where_ipv4_leads_nowhere_and_never_the_other_way_round() {
+fn ipv4_subnet_falls_back_to_ipv6_next_hop_only() {
     let v6_only = [link(2, true, &["fd00:1::1/64"])];
     let both = [link(2, true, &["192.168.1.1/24", "fd00:1::1/64"])];
     for (links, subnet, addresses, expected) in [
@@ -87,7 +89,7 @@ fn ipv4_goes_by_ipv6_where_ipv4_leads_nowhere_and_never_the_other_way_round() {
         (&v6_only, V4, &["fe80::2"], Err(vec![Fault::LinkLocal])),
     ] {
         assert_eq!(
-            way(links, None, subnet, addresses),
+            next_hop_of(links, None, subnet, addresses),
             expected,
             "{addresses:?}"
         );
@@ -95,7 +97,7 @@ fn ipv4_goes_by_ipv6_where_ipv4_leads_nowhere_and_never_the_other_way_round() {
 }
 
 #[test]
-fn a_link_that_has_a_carrier_is_taken_before_one_that_has_none() {
+fn link_with_carrier_is_preferred() {
     let dead = link(2, false, &["192.168.1.1/24"]);
     let other_network = link(3, true, &["172.16.0.1/24"]);
     let same_network = link(4, true, &["192.168.1.3/24"]);
@@ -109,15 +111,15 @@ fn a_link_that_has_a_carrier_is_taken_before_one_that_has_none() {
         (vec![dead.clone(), same_network], via("192.168.1.2", 4)),
         (vec![other_network], via("172.16.0.2", 3)),
     ] {
-        assert_eq!(way(&links, None, V4, peer), expected, "{links:?}");
+        assert_eq!(next_hop_of(&links, None, V4, peer), expected, "{links:?}");
     }
 }
 
 #[test]
-fn gateways_are_taken_only_to_what_is_on_no_link_and_can_be_somewhere() {
+fn gateway_is_used_only_for_valid_address_on_no_link() {
     let mut default = Route::new("0.0.0.0/0".parse().unwrap(), RouteKind::Unicast);
     (default.via, default.dev, default.protocol) = ("192.168.1.254".parse().ok(), Some(2), 3);
-    let detours = CrossSubnetRoutes::new(vec![default], &[]);
+    let cross_subnet = CrossSubnetRoutes::new(vec![default], &[]);
     let links = [link(2, true, &["192.168.1.1/24"])];
     let router = via("192.168.1.254", 2);
     for (addresses, expected) in [
@@ -135,7 +137,7 @@ fn gateways_are_taken_only_to_what_is_on_no_link_and_can_be_somewhere() {
         (&["192.168.1.255"], Err(vec![Fault::Broadcast])),
     ] {
         assert_eq!(
-            way(&links, Some(&detours), V4, addresses),
+            next_hop_of(&links, Some(&cross_subnet), V4, addresses),
             expected,
             "{addresses:?}"
         );
@@ -143,13 +145,13 @@ fn gateways_are_taken_only_to_what_is_on_no_link_and_can_be_somewhere() {
 }
 
 #[test]
-fn of_many_addresses_only_the_first_are_looked_at() {
+fn peer_addresses_above_maximum_are_not_tried() {
     let links = [link(2, true, &["192.168.1.1/24"])];
-    let mut addresses: Vec<String> = (0..MOST_ADDRESSES)
+    let mut addresses: Vec<String> = (0..MAX_ADDRESSES)
         .map(|n| format!("172.16.0.{n}"))
         .collect();
     addresses.push("192.168.1.2".to_owned());
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let faults = way(&links, None, V4, &addresses).unwrap_err();
-    assert_eq!(faults.len(), MOST_ADDRESSES);
+    let faults = next_hop_of(&links, None, V4, &addresses).unwrap_err();
+    assert_eq!(faults.len(), MAX_ADDRESSES);
 }
