@@ -42,11 +42,11 @@ complete -c routed -n "__fish_routed_using_subcommand run" -l conflist -d 'The c
 complete -c routed -n "__fish_routed_using_subcommand run" -l node-name -d 'This node\'s name' -r
 complete -c routed -n "__fish_routed_using_subcommand run" -l node-address -d 'An address by which peers reach this node; several with commas or by repeating it' -r
 complete -c routed -n "__fish_routed_using_subcommand run" -l cni-dir -d 'Where the container runtime looks for conflists' -r -F
-complete -c routed -n "__fish_routed_using_subcommand run" -l cni-bin -d 'Where the plugins are: those that come after ours are asked what they know' -r -F
-complete -c routed -n "__fish_routed_using_subcommand run" -l presence-ttl -d 'How long peers take this node for present after its routed was killed' -r
+complete -c routed -n "__fish_routed_using_subcommand run" -l cni-bin -d 'The folder of the CNI plugins; those that follow ours are asked for their CNI versions' -r -F
+complete -c routed -n "__fish_routed_using_subcommand run" -l presence-ttl -d 'How long peers treat this node as present after its routed was killed' -r
 complete -c routed -n "__fish_routed_using_subcommand run" -l listen -d 'Where /healthz, /readyz and /metrics are served, or none' -r
-complete -c routed -n "__fish_routed_using_subcommand run" -l log-format -d 'How the log on standard error is written' -r -f -a "text\t'A line for people'
-json\t'A JSON object per line, for machines'"
+complete -c routed -n "__fish_routed_using_subcommand run" -l log-format -d 'The format of the log on standard error' -r -f -a "text\t'Lines of text'
+json\t'One JSON object per line'"
 complete -c routed -n "__fish_routed_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand status" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand status" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'

@@ -1,5 +1,5 @@
-//! What an administrator says on the command line and in the conflist, checked before anything
-//! happens.
+//! The configuration of the daemon: the flags of `routed run` and the conflist, checked at the
+//! start.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -29,8 +29,8 @@ pub(crate) struct RunArgs {
 
     /// An address by which peers reach this node; several with commas or by repeating it.
     ///
-    /// Of a family that is given there are no others. By default those of the links that lead to
-    /// other machines, first of the one with the default route.
+    /// It replaces all discovered addresses of its family. By default the addresses of all links
+    /// that lead to other machines, beginning with the link of the default route.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
     node_addresses: Vec<AddressList>,
 
@@ -38,13 +38,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/etc/cni/net.d")]
     cni_dir: PathBuf,
 
-    /// Where the plugins are: those that come after ours are asked what they know.
+    /// The folder of the CNI plugins; those that follow ours are asked for their CNI versions.
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
 
-    /// How long peers take this node for present after its routed was killed.
+    /// How long peers treat this node as present after its routed was killed.
     ///
-    /// As long, no other machine can take over its name. 2 to 3600.
+    /// During this time no other machine can take over its name. 2 to 3600.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -62,12 +62,12 @@ pub(crate) struct RunArgs {
     )]
     listen: Listen,
 
-    /// How the log on standard error is written.
+    /// The format of the log on standard error.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 }
 
-/// Where HTTP is served.
+/// The TCP address of the HTTP server, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Listen(Option<SocketAddr>);
 
@@ -87,7 +87,7 @@ impl fmt::Display for Listen {
 impl FromStr for Listen {
     type Err = String;
 
-    /// An empty text, as an unset variable of a manifest is, means the default.
+    /// Empty text, such as an unset variable of a manifest, means the default.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "" => Ok(Self::DEFAULT),
@@ -106,14 +106,14 @@ impl FromStr for Listen {
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// A line for people.
+    /// Lines of text.
     Text,
-    /// A JSON object per line, for machines.
+    /// One JSON object per line.
     Json,
 }
 
-/// Addresses that commas separate; none if the text is empty, as an unset variable of a manifest
-/// is.
+/// Addresses separated by commas; none if the text is empty, such as an unset variable of a
+/// manifest.
 #[derive(Debug, Clone)]
 struct AddressList(Vec<IpAddr>);
 
@@ -142,47 +142,44 @@ fn address(text: &str) -> Result<IpAddr, String> {
     Ok(address)
 }
 
-/// Everything the daemon needs to know, checked.
+/// The checked configuration.
 #[derive(Debug)]
 pub(crate) struct Config {
     /// The conflist.
     pub(crate) conflist: Conflist,
-    /// Where the conflist is installed: a file of the same name in the runtime's folder.
-    pub(crate) installed: PathBuf,
-    /// Where the plugins are.
-    pub(crate) plugins: PathBuf,
-    /// This node.
+    /// The path of the installed conflist: a file of the same name in the runtime's folder.
+    pub(crate) installed_conflist: PathBuf,
+    /// The folder of the CNI plugins.
+    pub(crate) plugin_dir: PathBuf,
+    /// This node's name.
     pub(crate) node: NodeName,
-    /// The addresses that were given for it.
-    pub(crate) hints: Vec<IpAddr>,
-    /// How long it counts as present after its last sign of life.
+    /// The configured addresses of this node.
+    pub(crate) node_addresses: Vec<IpAddr>,
+    /// How long this node counts as present after its `routed` was killed.
     pub(crate) presence_ttl: Duration,
-    /// Where HTTP is served, if it is.
+    /// The TCP address of the HTTP server, unless it is switched off.
     pub(crate) listen: Option<SocketAddr>,
 }
 
 impl Config {
-    /// Reads and checks what `args` say. The error is for the person who wrote them.
+    /// Reads the conflist and checks it with `args`. The error names what to correct.
     pub(crate) fn read(args: RunArgs) -> Result<Self, cni::Error> {
         let conflist = Conflist::read(&args.conflist)?;
         let name = installed_name(&args.conflist, &args.cni_dir)?;
         let explicit = args.node_name.or_else(|| conflist.ipam().node_name.clone());
-        let mut hints = Vec::new();
-        for address in args
-            .node_addresses
-            .into_iter()
-            .flat_map(|addresses| addresses.0)
-        {
-            refuse_pods_address(address, &conflist)?;
-            if !hints.contains(&address) {
-                hints.push(address);
+        let mut node_addresses = Vec::new();
+        let given = args.node_addresses.into_iter();
+        for address in given.flat_map(|addresses| addresses.0) {
+            refuse_pod_cidr_address(address, &conflist)?;
+            if !node_addresses.contains(&address) {
+                node_addresses.push(address);
             }
         }
         Ok(Self {
             node: node::node_name(explicit.as_deref())?,
-            installed: args.cni_dir.join(name),
-            plugins: args.cni_bin,
-            hints,
+            installed_conflist: args.cni_dir.join(name),
+            plugin_dir: args.cni_bin,
+            node_addresses,
             presence_ttl: Duration::from_secs(args.presence_ttl.into()),
             listen: args.listen.0,
             conflist,
@@ -190,8 +187,8 @@ impl Config {
     }
 }
 
-/// Peers give no route to a node that is where pods are: the way to it would lead over itself.
-fn refuse_pods_address(address: IpAddr, conflist: &Conflist) -> Result<(), cni::Error> {
+/// A node address inside a pod CIDR is useless: the route to it would lead through that node.
+fn refuse_pod_cidr_address(address: IpAddr, conflist: &Conflist) -> Result<(), cni::Error> {
     let cidrs = &conflist.ipam().pod_cidrs;
     let Some(cidr) = cidrs.iter().find(|cidr| cidr.contains(&address)) else {
         return Ok(());
@@ -201,8 +198,8 @@ fn refuse_pods_address(address: IpAddr, conflist: &Conflist) -> Result<(), cni::
         .advise("give the address by which other machines reach this node"))
 }
 
-/// The source's own name, if a runtime would read it, and if the source is not what the runtime
-/// reads already: the node would be taken for ready before its network is.
+/// The file name of the source, if a runtime would read a file of that name. Refuses a source in
+/// the runtime's own folder: the node would count as ready before its network works.
 fn installed_name<'a>(source: &'a Path, cni_dir: &Path) -> Result<&'a OsStr, cni::Error> {
     let refused = |msg: String, advice: &str| {
         Err(cni::Error::new(cni::code::INVALID_CONFIG, msg).advise(advice))
@@ -252,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
-    fn addresses_come_by_commas_and_by_repetition_once_each() {
+    fn node_addresses_are_split_and_deduplicated() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("10-flatland.conflist");
         fs::write(&source, CONFLIST).unwrap();
@@ -274,17 +271,21 @@ mod tests {
             "fd00::1,192.168.1.2",
         ]);
         let config = Config::read(args.unwrap()).unwrap();
-        let hints: Vec<_> = config.hints.iter().map(ToString::to_string).collect();
-        assert_eq!(hints, ["192.168.1.1", "fd00::1", "192.168.1.2"]);
+        let addresses: Vec<_> = config
+            .node_addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(addresses, ["192.168.1.1", "fd00::1", "192.168.1.2"]);
         assert_eq!(
-            config.installed,
+            config.installed_conflist,
             Path::new("/etc/cni/net.d/10-flatland.conflist")
         );
         assert_eq!(config.node.as_str(), "n1");
     }
 
     #[test]
-    fn addresses_that_nobody_can_reach_are_refused() {
+    fn unusable_node_addresses_are_refused() {
         for bad in [
             "127.0.0.1",
             "::",
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn http_is_served_where_it_is_said_or_nowhere() {
+    fn listen_accepts_an_address_or_none() {
         let listen = |text: &str| {
             let args = parse(&["--conflist", "x", "--listen", text]).ok()?;
             Some(args.listen.0.map(|address| address.to_string()))
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_among_the_pods_is_refused_with_their_cidr() {
+    fn node_address_inside_a_pod_cidr_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("10-flatland.conflist");
         fs::write(&source, CONFLIST).unwrap();
@@ -326,15 +327,12 @@ mod tests {
         let args = parse(&[&flags[..], &["10.244.1.1"]].concat()).unwrap();
         let error = Config::read(args).unwrap_err();
         assert_eq!(error.code, cni::code::INVALID_CONFIG);
-        assert!(
-            error
-                .msg
-                .contains("10.244.1.1 is inside the pod CIDR 10.244.0.0/16")
-        );
+        let expected = "10.244.1.1 is inside the pod CIDR 10.244.0.0/16";
+        assert!(error.msg.contains(expected), "{error}");
     }
 
     #[test]
-    fn a_source_that_the_runtime_would_miss_or_already_reads_is_refused() {
+    fn conflist_of_wrong_name_or_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let name = |file: &Path| installed_name(file, folder.path()).map(OsStr::to_owned);

@@ -1,4 +1,4 @@
-//! What ends the daemon.
+//! The errors that end the daemon, and their exit statuses.
 
 use std::io;
 
@@ -6,34 +6,34 @@ use wire::{cni, netlink};
 
 use crate::lock;
 
-/// `EX_USAGE` (sysexits.h): somebody has to change the command line or the configuration.
+/// `EX_USAGE` (sysexits.h): the command line or the configuration has to be changed.
 pub(crate) const USAGE: u8 = 64;
 
-/// Why the daemon cannot go on.
+/// Why the daemon ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The command line or the conflist is wrong, or does not fit this node.
     #[error(transparent)]
     Config(#[from] cni::Error),
-    /// This machine cannot say who it is.
+    /// The machine id cannot be read.
     #[error(transparent)]
     Machine(cni::Error),
-    /// The registry will not have this node with this conflist.
+    /// The conflist disagrees with the registry, or names one that cannot be used.
     #[error("{0}")]
-    Hopeless(Box<registry::Error>),
-    /// What this node owns cannot be read.
+    ConfigRejected(Box<registry::Error>),
+    /// The registry cannot be opened.
     #[error("{0}")]
     Registry(Box<registry::Error>),
-    /// Another daemon runs.
+    /// Another daemon runs, or the lock cannot be taken.
     #[error(transparent)]
     Lock(#[from] lock::Error),
-    /// The kernel cannot be talked to.
+    /// A request to the kernel failed.
     #[error(transparent)]
     Kernel(#[from] netlink::Error),
     /// The asynchronous runtime failed.
     #[error("cannot wait for events: {0}")]
     Runtime(#[from] io::Error),
-    /// A task that never ends did.
+    /// A task ended that should never end.
     #[error("{0} ended by itself; this is an error in routed")]
     Ended(&'static str),
 }
@@ -45,10 +45,10 @@ impl From<registry::Error> for Error {
 }
 
 impl Error {
-    /// 64 for what only a change of the configuration mends, else 1.
+    /// 64 if a restart is useless until the configuration is changed, otherwise 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Hopeless(_) => USAGE,
+            Self::Config(_) | Self::ConfigRejected(_) => USAGE,
             _ => 1,
         }
     }

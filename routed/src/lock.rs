@@ -1,4 +1,4 @@
-//! One `routed` per node: two of them would undo each other's routes for ever.
+//! The lock that allows one `routed` per node: two daemons would undo each other's routes for ever.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
@@ -7,21 +7,21 @@ use std::process;
 
 use wire::file_lock::{self, FileLock};
 
-/// Held by the one daemon of this node.
+/// The lock file, which the running daemon has locked.
 pub(crate) const PATH: &str = "/run/flatland/routed.lock";
 
-/// Why the lock cannot be had.
+/// Why the lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Another one holds it.
+    /// Another process holds it.
     #[error(
-        "another routed runs on this node ({holder}, which holds {path}); stop that one first, or \
-         leave it to its work"
+        "another routed runs on this node ({holder}, which holds {path}); stop that one \
+         first"
     )]
     Held {
         /// The lock file.
         path: PathBuf,
-        /// `pid N`, as far as the file tells.
+        /// `pid N`, from the file, or `pid unknown`.
         holder: String,
     },
     /// The file cannot be opened or written.
@@ -34,7 +34,7 @@ pub(crate) enum Error {
     },
 }
 
-/// Takes the lock at `path` for as long as the returned value lives. The kernel lets go of it when
+/// Takes the lock at `path` for as long as the returned value lives. The kernel releases it when
 /// the process ends, however it ends.
 pub(crate) fn acquire(path: &Path) -> Result<FileLock, Error> {
     let failed = |source: io::Error| Error::File {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_is_told_who_the_first_is() {
+    fn second_lock_fails_and_names_the_holder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flatland/routed.lock");
         let _first = acquire(&path).unwrap();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_is_free_again_when_its_holder_is_gone() {
+    fn lock_is_free_after_its_holder_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("routed.lock");
         drop(acquire(&path).unwrap());

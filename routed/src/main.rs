@@ -35,12 +35,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let status = if error.use_stderr() { error::USAGE } else { 0 };
-            return ended(error.print(), status);
+            return exit_code(error.print(), status);
         }
     };
     match cli.command.run() {
-        Ok(report) => ended(print(io::stdout(), "", &report.text), report.status),
-        Err(failure) => ended(
+        Ok(report) => exit_code(print(io::stdout(), "", &report.text), report.status),
+        Err(failure) => exit_code(
             print(io::stderr(), "routed: ", &failure.text),
             failure.status,
         ),
@@ -54,7 +54,7 @@ fn print(mut to: impl Write, prefix: &str, text: &str) -> io::Result<()> {
     writeln!(to, "{prefix}{text}")
 }
 
-/// The exit status is the same if the reader closed its end early (`| head`).
-fn ended(_written: io::Result<()>, status: u8) -> ExitCode {
+/// The exit status does not change if the reader closed the pipe early (`| head`).
+fn exit_code(_written: io::Result<()>, status: u8) -> ExitCode {
     status.into()
 }

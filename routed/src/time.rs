@@ -1,4 +1,4 @@
-//! Times as people write them.
+//! Formats ages and dates for display.
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_have_two_units() {
+    fn age_has_the_two_largest_units() {
         for (seconds, expected) in [
             (0, "0s"),
             (59, "59s"),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn date_follows_the_calendar() {
         for (seconds, expected) in [
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_399, "2000-02-28 23:59:59 UTC"),

@@ -164,7 +164,8 @@ fn addresses_of_pods_that_went_without_del_are_freed_and_no_others() -> Result {
     hidden.vanish()?;
     wait_held(node, &kept)?;
     wait_until("word of the namespace that is kept", DEADLINE, || {
-        node.routed_log().contains("something keeps the namespace")
+        node.routed_log()
+            .contains("some process keeps the namespace")
     })?;
     assert_eq!(held(node)?, kept);
     assert!(

@@ -57,7 +57,7 @@ fn a_wiped_etcd_gets_every_claim_again_and_no_route_goes() -> Result {
 
     wait_claims(&lab, &claimed)?;
     assert_eq!(routes(&lab)?, before);
-    lab.node(1).wait_log("nothing is withdrawn on its word")?;
+    lab.node(1).wait_log("keeping all routes")?;
     lab.node(1).wait_log("is not in the registry any more")?;
     lab.node(1).wait_log("no route is held any more")
 }
@@ -132,7 +132,7 @@ fn a_node_with_a_wrong_prefix_keeps_its_routes_and_finds_its_way_back() -> Resul
     lab.node(2).end_routed(Signal::SIGTERM)?;
     lab.node_mut(2).set_conflist(&wrong)?;
     lab.node(2).spawn_routed(&[])?;
-    lab.node(2).wait_log("nothing is withdrawn on its word")?;
+    lab.node(2).wait_log("keeping all routes")?;
     wait_until("claims below the wrong prefix", DEADLINE, || {
         let keys = lab.etcd()[0].keys("/elsewhere/flatland/subnets/");
         keys.is_ok_and(|keys| keys.len() == 2)

@@ -198,7 +198,7 @@ fn routes_held_since_etcd_was_emptied_are_let_go_by_forgetting_their_node() -> R
     three.end_routed(Signal::SIGKILL)?;
     lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/"])?;
     for node in [one, two] {
-        node.wait_log("nothing is withdrawn on its word")?;
+        node.wait_log("keeping all routes")?;
         wait_until("own claims again", DEADLINE, || {
             let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/");
             keys.is_ok_and(|keys| keys.len() == 4)
@@ -239,7 +239,7 @@ fn a_subnet_that_is_held_can_be_let_go_by_itself_and_one_that_is_owned_cannot() 
 
     lab.node(2).end_routed(Signal::SIGKILL)?;
     lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/"])?;
-    lab.node(1).wait_log("nothing is withdrawn on its word")?;
+    lab.node(1).wait_log("keeping all routes")?;
     wait_until("own claims again", DEADLINE, || {
         let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/");
         keys.is_ok_and(|keys| keys.len() == 2)

@@ -218,13 +218,13 @@ fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result
 
     wait_until("word of the loop", DEADLINE, || {
         get(node, "/healthz").is_ok_and(|(status, text)| {
-            status == 503 && text.contains("the loop of routed has not turned for")
+            status == 503 && text.contains("the event loop of routed has not answered for")
         })
     })?;
     let output = node.routed_command(&["status"])?;
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        output.stderr.contains("has not turned for"),
+        output.stderr.contains("has not answered for"),
         "{}",
         output.stderr
     );

@@ -1,59 +1,60 @@
-//! When a node needs a further subnet, and when it can do without one. Pure.
+//! Decides when a node claims a further subnet and when it gives one back. Pure.
 //!
-//! A subnet is claimed before the pod that needs it: when few addresses are left that a pod can
-//! have at once. It is given back when it has been empty for a while and twice as many addresses
-//! are left without it, so that a node at the limit does not claim and give back in turn.
+//! A subnet is claimed before pods need it: when few addresses are available. It is given back when
+//! it has been empty for a while and more than twice that number is available without it, so that a
+//! node at the limit does not claim and give back in turn.
 
 use std::time::Duration;
 
 use ipam::SubnetUsage;
 use ipnet::IpNet;
 
-/// Less than this share of a subnet left is little...
-const SHARE: u128 = 8;
+/// The reserve is the capacity of the largest subnet divided by this...
+const RESERVE_DIVISOR: u128 = 8;
 
-/// ... and more than so many addresses is not, however large the subnet: as many pods as a node
-/// starts in the time that a claim takes, several times over.
-const PLENTY: u128 = 64;
+/// ... but at most this many addresses: several times the number of pods that a node starts while a
+/// claim is under way.
+const MAX_RESERVE: u128 = 64;
 
-/// What a node needs for one pod CIDR.
+/// What a node has to do for one pod CIDR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// One more subnet.
+    /// Claim one more subnet.
     Claim,
-    /// One less: this one.
+    /// Give this one back.
     GiveBack(IpNet),
 }
 
-/// What a node needs whose subnets of one pod CIDR are `pool`, in the order in which it came to
-/// own them, and of which each has been empty for as long as `empty_for` says.
+/// What a node has to do that has `subnets` of one pod CIDR, in the order in which it claimed them.
+/// `empty_for` returns how long a subnet has been empty.
 pub(crate) fn needs(
-    pool: &[SubnetUsage],
+    subnets: &[SubnetUsage],
     empty_for: impl Fn(&IpNet) -> Duration,
     give_back_after: Duration,
 ) -> Option<Need> {
-    let (_first, further) = pool.split_first()?;
-    let little = little(pool);
-    let ready: u128 = pool.iter().map(SubnetUsage::available).sum();
-    if ready <= little {
+    let (_first, further) = subnets.split_first()?;
+    let reserve = reserve(subnets);
+    let available: u128 = subnets.iter().map(SubnetUsage::available).sum();
+    if available <= reserve {
         return Some(Need::Claim);
     }
     let is_spare = |usage: &&SubnetUsage| {
         usage.held == 0
             && usage.cooling == 0
-            && ready - usage.available() > 2 * little
+            && available - usage.available() > 2 * reserve
             && empty_for(&usage.subnet) >= give_back_after
     };
     let spare = further.iter().rev().find(is_spare)?;
     Some(Need::GiveBack(spare.subnet))
 }
 
-/// So few addresses are little. A subnet of a single address has none left only when it is held.
-fn little(pool: &[SubnetUsage]) -> u128 {
-    let capacity = pool.iter().map(|usage| usage.capacity).max();
+/// When no more addresses than this are available, a further subnet is claimed. 0 for subnets of a
+/// single address: these are used up before the next one is claimed.
+fn reserve(subnets: &[SubnetUsage]) -> u128 {
+    let capacity = subnets.iter().map(|usage| usage.capacity).max();
     let capacity = capacity.unwrap_or_default();
-    (capacity / SHARE)
-        .clamp(1, PLENTY)
+    (capacity / RESERVE_DIVISOR)
+        .clamp(1, MAX_RESERVE)
         .min(capacity.saturating_sub(1))
 }
 
@@ -63,7 +64,7 @@ mod tests {
 
     const AFTER: Duration = Duration::from_secs(600);
 
-    /// Subnet number `n` with so many addresses of a kind.
+    /// Subnet number `n` with this usage.
     fn usage(n: u8, capacity: u128, held: u64, cooling: u64) -> SubnetUsage {
         SubnetUsage {
             subnet: format!("10.244.{n}.0/24").parse().unwrap(),
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_is_claimed_before_the_last_address_is_gone() {
+    fn subnet_is_claimed_before_addresses_run_out() {
         for (case, pool, expected) in [
             ("nothing is owned", vec![], None),
             ("unused", vec![usage(1, 253, 0, 0)], None),
@@ -90,12 +91,12 @@ mod tests {
                 Some(Need::Claim),
             ),
             (
-                "the others are hot",
+                "the others cool down",
                 vec![usage(1, 253, 22, 200)],
                 Some(Need::Claim),
             ),
             (
-                "all is gone",
+                "all are held",
                 vec![usage(1, 253, 253, 0)],
                 Some(Need::Claim),
             ),
@@ -123,7 +124,7 @@ mod tests {
             ("a subnet of two addresses", vec![usage(1, 2, 0, 0)], None),
             ("keeps one", vec![usage(1, 2, 1, 0)], Some(Need::Claim)),
             (
-                "all is excluded",
+                "all are excluded",
                 vec![usage(1, 0, 0, 0)],
                 Some(Need::Claim),
             ),
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_further_subnet_is_given_back_after_a_while() {
+    fn empty_further_subnet_is_given_back_after_a_while() {
         let (first, second, third) = (
             usage(1, 253, 9, 0),
             usage(2, 253, 0, 0),
@@ -168,7 +169,7 @@ mod tests {
                 None,
             ),
             (
-                "one that is hot stays",
+                "one that cools down stays",
                 vec![first, usage(2, 253, 0, 1)],
                 9_999,
                 None,
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_is_not_needed_again_at_once() {
+    fn subnet_given_back_is_not_claimed_again_at_once() {
         for held in 0..=253 {
             let (first, second) = (usage(1, 253, held, 0), usage(2, 253, 0, 0));
             if needed(&[first, second], 9_999) == Some(Need::GiveBack(second.subnet)) {

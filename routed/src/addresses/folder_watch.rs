@@ -1,4 +1,4 @@
-//! Hears of changes in a folder, so that nobody has to look all the time.
+//! Waits for files that appear in or disappear from a folder (inotify), instead of polling.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -9,7 +9,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Watches for names that come and go in one folder.
+/// Reports names that are created, renamed or removed in one folder.
 pub(crate) struct FolderWatch {
     events: AsyncFd<Events>,
     folder: PathBuf,
@@ -37,8 +37,8 @@ impl FolderWatch {
         })
     }
 
-    /// Watches the folder that has the name now: it may have been made only just, or anew. What
-    /// changed before this returns may not be heard of.
+    /// Watches the folder that has the path now: it may have been created, or replaced, since the
+    /// last call. Changes before this returns may be missed.
     pub(crate) fn renew(&self) -> io::Result<()> {
         let flags = AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_MOVED_FROM
@@ -53,15 +53,15 @@ impl FolderWatch {
 
     /// Waits until something changed since the last call.
     pub(crate) async fn changed(&mut self) -> io::Result<()> {
-        let mut ready = self.events.readable_mut().await?;
+        let mut guard = self.events.readable_mut().await?;
         loop {
-            match ready.get_inner().0.read_events() {
+            match guard.get_inner().0.read_events() {
                 Ok(_) => {}
                 Err(Errno::EAGAIN) => break,
                 Err(errno) => return Err(errno.into()),
             }
         }
-        ready.clear_ready();
+        guard.clear_ready();
         Ok(())
     }
 }
@@ -75,13 +75,13 @@ mod tests {
 
     use super::*;
 
-    async fn hears(watch: &mut FolderWatch) {
+    async fn expect_change(watch: &mut FolderWatch) {
         let changed = timeout(Duration::from_secs(10), watch.changed()).await;
-        changed.expect("a change is heard of").unwrap();
+        changed.expect("a change is reported").unwrap();
     }
 
     #[tokio::test]
-    async fn names_that_come_and_go_are_heard_of_also_in_a_folder_that_was_made_anew() {
+    async fn changes_are_reported_also_in_a_folder_made_anew() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("addresses");
         let mut watch = FolderWatch::new(&folder).unwrap();
@@ -90,11 +90,11 @@ mod tests {
             fs::create_dir(&folder).unwrap();
             watch.renew().unwrap();
             fs::write(folder.join("a"), "").unwrap();
-            hears(&mut watch).await;
+            expect_change(&mut watch).await;
             fs::rename(folder.join("a"), scratch.path().join("b")).unwrap();
-            hears(&mut watch).await;
+            expect_change(&mut watch).await;
             fs::remove_dir(&folder).unwrap();
-            hears(&mut watch).await;
+            expect_change(&mut watch).await;
         }
         let quiet = timeout(Duration::from_millis(20), watch.changed()).await;
         assert!(quiet.is_err(), "nothing changed");

@@ -1,4 +1,5 @@
-//! What the daemon has to do with the addresses of this node's pods, which are `flatland-ipam`'s.
+//! The daemon's use of the ledger of `flatland-ipam`: takes its lock, and finds pods with addresses
+//! of subnets that the node has lost.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,48 +9,50 @@ use ipnet::IpNet;
 use registry::Error;
 use wire::paths::run_dir;
 
-/// As many addresses are named in the log.
-const MOST_NAMED: usize = 8;
+/// At most this many addresses are listed in the message.
+const MAX_LISTED: usize = 8;
 
-/// Makes a change while no address of `network` is handed out: see [`registry::owned::InPeace`].
+/// Runs `change` while no address of `network` is allocated: see
+/// [`registry::owned::UnderLedgerLock`].
 pub(crate) fn under_ledger_lock(
     network: &str,
     change: &dyn Fn() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let folder = run_dir(network);
-    let locked = |error: ipam::Error| Error::Io {
+    let lock_failed = |error: ipam::Error| Error::Io {
         path: folder.clone(),
         action: "lock",
         source: io::Error::other(error.to_string()),
     };
-    let ledger = Ledger::create(Disk::new(folder.clone())).map_err(locked)?;
-    let _session = ledger.lock().map_err(locked)?;
+    let ledger = Ledger::create(Disk::new(folder.clone())).map_err(lock_failed)?;
+    let _session = ledger.lock().map_err(lock_failed)?;
     change()
 }
 
-/// Says which pods of `network` have addresses of subnets that this node does not own, if any do.
-pub(crate) fn stranded(network: &str, owned: &[IpNet]) -> Option<String> {
+/// A message that lists the pods of `network` with addresses of subnets that this node does not
+/// own; `None` if there are none.
+pub(crate) fn stranded_pods(network: &str, owned: &[IpNet]) -> Option<String> {
     let inventory = Ledger::existing(Disk::new(run_dir(network)))
         .and_then(|ledger| match ledger {
             Some(ledger) => ledger.lock()?.inventory().map(Some),
             None => Ok(None),
         })
-        .unwrap_or_else(|why| {
-            tracing::warn!("cannot tell which pods have addresses: {why}");
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot tell which pods have addresses: {error}");
             None
         })?;
-    log_stranded(&inventory.held, owned)
+    stranded_message(&inventory.held, owned)
 }
 
-fn log_stranded(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String> {
+fn stranded_message(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String> {
     let is_stranded = |address: &IpAddr| !owned.iter().any(|subnet| subnet.contains(address));
     let stranded: Vec<_> = held
         .iter()
         .filter(|(address, _)| is_stranded(address))
         .map(|(address, allocation)| format!("{address} ({})", holder(allocation)))
         .collect();
-    let named = &stranded[..stranded.len().min(MOST_NAMED)];
-    let more = match stranded.len() - named.len() {
+    let listed = &stranded[..stranded.len().min(MAX_LISTED)];
+    let more = match stranded.len() - listed.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -57,12 +60,12 @@ fn log_stranded(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<String
         format!(
             "pods on this node have addresses of subnets that it does not own any more: {}{more}; \
              peers cannot reach them there, delete these pods to get new ones",
-            named.join(", ")
+            listed.join(", ")
         )
     })
 }
 
-/// Who holds an address, as people know it.
+/// The pod that holds an address, or the container if the pod is unknown.
 pub(crate) fn holder(allocation: &Allocation) -> String {
     match (&allocation.pod_namespace, &allocation.pod_name) {
         (Some(namespace), Some(pod)) => format!("pod {namespace}/{pod}"),
@@ -89,16 +92,16 @@ mod tests {
     }
 
     #[test]
-    fn pods_with_addresses_of_lost_subnets_are_named() {
+    fn pods_with_addresses_of_lost_subnets_are_listed() {
         let owned = ["10.244.1.0/24".parse().unwrap()];
-        let mine = held("10.244.1.2", None);
-        assert_eq!(log_stranded(std::slice::from_ref(&mine), &owned), None);
+        let own = held("10.244.1.2", None);
+        assert_eq!(stranded_message(std::slice::from_ref(&own), &owned), None);
         let all = [
-            mine,
+            own,
             held("10.244.3.2", Some("web")),
             held("10.244.3.3", None),
         ];
-        let text = log_stranded(&all, &owned).unwrap();
+        let text = stranded_message(&all, &owned).unwrap();
         assert!(
             text.contains("more: 10.244.3.2 (pod default/web), 10.244.3.3 (container c1); peers"),
             "{text}"
@@ -106,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn many_of_them_are_not_all_named() {
+    fn many_stranded_pods_are_counted() {
         let all: Vec<_> = (1..=10)
             .map(|n| held(&format!("10.244.3.{n}"), None))
             .collect();
-        assert!(log_stranded(&all, &[]).unwrap().contains("and 2 more;"));
+        assert!(stranded_message(&all, &[]).unwrap().contains("and 2 more;"));
     }
 }

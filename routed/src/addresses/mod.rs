@@ -1,9 +1,8 @@
-//! Keeps house over the node's addresses: claims subnets before they are needed, gives back those
-//! that are not, and frees what gone pods left behind.
+//! Manages the node's pod addresses: claims subnets before they are needed, gives empty ones back,
+//! and frees addresses and interfaces of pods that are gone without a DEL.
 //!
-//! On a thread of its own, because it waits for etcd and for whoever works on the ledger. It looks
-//! when an address comes or goes, and every now and then. Everything it does is safe to leave at any
-//! point, and to repeat.
+//! Runs on its own thread, because it waits for etcd and for the lock of the ledger. It checks when
+//! an address is allocated or freed, and at intervals. Every step may be interrupted and repeated.
 
 pub(crate) mod capacity;
 pub(crate) mod folder_watch;
@@ -19,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use ipam::{Disk, Ledger, SubnetUsage, since_boot};
 use ipnet::IpNet;
-use registry::Network;
 use registry::owned::Owned;
+use registry::{Backoff, Network};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
-use tracing::warn;
+use tracing::{debug, warn};
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
@@ -32,46 +31,61 @@ use crate::addresses::folder_watch::FolderWatch;
 use crate::addresses::sweeper::Sweeper;
 use crate::log::OnChange;
 
-/// The least time between two looks, and how much longer than a look it is: a storm of pods costs
-/// a tenth of a processor at most.
-const REST: Duration = Duration::from_millis(100);
-const REST_FACTOR: u32 = 10;
+/// The least pause between two checks. A pause is also at least `COOLDOWN_FACTOR` times as long as
+/// the check before it, so that many pods starting at once cost at most a tenth of a CPU.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+const COOLDOWN_FACTOR: u32 = 10;
 
-/// The longest time between two looks.
-const LOOK: Duration = Duration::from_secs(30);
+/// The longest time between two checks.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Whatever went wrong.
+/// The shortest and the longest time between two sweeps.
+const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a host end must have had no alias, at least, to count as left by an interrupted ADD: a
+/// thousand times what an ADD takes to set it.
+const MIN_ORPHAN_AGE: Duration = Duration::from_secs(1);
+
+/// Between attempts to claim a subnet. Not longer than half the time for which a recorded shortage
+/// is valid (`registry::owned::shortage`).
+const CLAIM_RETRY_BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+/// Any error: it is only logged.
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// Who keeps house, and where.
+/// Manages the addresses of one node.
 pub(crate) struct AddressManager {
     conf: IpamConfig,
     network: Network,
     node: NodeName,
     machine: MachineId,
-    /// Where the node keeps which subnets it owns.
+    /// The folder of `subnets.json`, which lists the subnets that the node owns.
     folder: PathBuf,
     /// The folder of the ledger.
     ledger: PathBuf,
     sweeper: Sweeper,
     owned: Option<Owned>,
-    /// Since when subnets have been empty.
-    empty: BTreeMap<IpNet, Instant>,
-    /// Of which pod CIDRs no subnet could be claimed.
-    short: BTreeMap<IpNet, Shortage>,
-    trouble: OnChange,
+    /// Since when each subnet has been empty.
+    empty_since: BTreeMap<IpNet, Instant>,
+    /// The pod CIDRs of which no subnet could be claimed.
+    shortages: BTreeMap<IpNet, Shortage>,
+    failure: OnChange,
 }
 
 #[derive(Debug, Default)]
 struct Shortage {
     failures: u32,
     retry_at: Option<Instant>,
-    said: OnChange,
+    failure: OnChange,
 }
 
 impl AddressManager {
-    /// The steward of `node`, whose claims are remembered in `folder` and whose addresses are in
-    /// the folder `ledger`.
+    /// The manager of `node`, whose `subnets.json` is in `folder` and whose ledger is the folder
+    /// `ledger`.
     pub(crate) fn new(
         conf: IpamConfig,
         node: NodeName,
@@ -88,34 +102,34 @@ impl AddressManager {
             folder,
             ledger,
             owned: None,
-            empty: BTreeMap::new(),
-            short: BTreeMap::new(),
-            trouble: OnChange::default(),
+            empty_since: BTreeMap::new(),
+            shortages: BTreeMap::new(),
+            failure: OnChange::default(),
         }
     }
 
-    /// Keeps house for as long as somebody hears of it.
-    pub(crate) async fn run(mut self, news: mpsc::Sender<Owned>) {
+    /// Runs until the receiver of `changes`, to which changed claims are sent, is closed.
+    pub(crate) async fn run(mut self, changes: mpsc::Sender<Owned>) {
         let mut watch = FolderWatch::new(&self.ledger.join("addresses")).ok();
         loop {
             let began = Instant::now();
-            let next = match self.check(watch.as_ref(), &news).await {
+            let next = match self.check(watch.as_ref(), &changes).await {
                 Ok(next) => {
-                    self.trouble.clear();
+                    self.failure.clear();
                     next
                 }
-                Err(why) => {
-                    let text = format!("cannot look after the addresses of this node: {why}");
-                    if self.trouble.changed(&text) {
-                        warn!("{text}; trying again");
+                Err(error) => {
+                    let text = format!("cannot manage the addresses of this node: {error}");
+                    if self.failure.changed(&text) {
+                        warn!(%error, "{text}; trying again");
                     }
-                    began + LOOK
+                    began + MAX_CHECK_INTERVAL
                 }
             };
-            if news.is_closed() {
+            if changes.is_closed() {
                 return;
             }
-            sleep(REST.max(began.elapsed() * REST_FACTOR)).await;
+            sleep(MIN_CHECK_INTERVAL.max(began.elapsed() * COOLDOWN_FACTOR)).await;
             tokio::select! {
                 () = sleep_until(next.into()) => {}
                 true = folder_changed(watch.as_mut()) => {}
@@ -123,27 +137,28 @@ impl AddressManager {
         }
     }
 
-    /// Looks once, and does what is to be done. Returns when to look again at the latest.
+    /// Checks once, and sweeps, claims and gives back as needed. Returns when to check again at the
+    /// latest.
     async fn check(
         &mut self,
         watch: Option<&FolderWatch>,
-        news: &mpsc::Sender<Owned>,
+        changes: &mpsc::Sender<Owned>,
     ) -> Result<Instant, AnyError> {
         self.open()?;
         if let Some(watch) = watch {
             watch.renew()?;
         }
         let now = Instant::now();
-        let mut next = now + LOOK;
-        next = next.min(self.sweeper.sweep(&self.open()?, now)?);
-        self.log_failure(news).await?;
+        let next_sweep = self.sweeper.sweep(&self.open()?, now)?;
+        let mut next = next_sweep.min(now + MAX_CHECK_INTERVAL);
+        self.reload_owned(changes).await?;
         for pod_cidr in self.network.pod_cidrs.clone() {
-            while let Some(need) = self.needed(&pod_cidr, &mut next)? {
+            while let Some(need) = self.next_need(&pod_cidr, &mut next)? {
                 let done = match need {
                     Need::Claim => self.claim(&pod_cidr, &mut next).await,
                     Need::GiveBack(subnet) => self.give_back(&subnet).await?,
                 };
-                self.log_failure(news).await?;
+                self.reload_owned(changes).await?;
                 if !done {
                     break;
                 }
@@ -152,42 +167,50 @@ impl AddressManager {
         Ok(next)
     }
 
-    /// The ledger, which is made if it is missing.
+    /// The ledger, which is created if it is missing.
     fn open(&self) -> Result<Ledger, ipam::Error> {
         Ledger::create(Disk::new(self.ledger.clone()))
     }
 
-    /// Reads what the node owns, and tells of it if it is news: `flatland-ipam` claims too.
-    async fn log_failure(&mut self, news: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
+    /// Reads which subnets the node owns, and sends them if they changed: `flatland-ipam` claims
+    /// too.
+    async fn reload_owned(&mut self, changes: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         if owned != self.owned {
             self.owned.clone_from(&owned);
             if let Some(owned) = owned {
-                // Nobody who hears it is the end of the daemon.
-                let _ = news.send(owned).await;
+                // A closed channel means that the daemon is stopping.
+                let _ = changes.send(owned).await;
             }
         }
         Ok(())
     }
 
-    fn needed(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> Result<Option<Need>, AnyError> {
-        let pool = self.pool(pod_cidr);
+    fn next_need(
+        &mut self,
+        pod_cidr: &IpNet,
+        next: &mut Instant,
+    ) -> Result<Option<Need>, AnyError> {
+        let subnets = self.subnets_in(pod_cidr);
         let (exclude, cool_down) = (&self.conf.exclude, self.conf.cool_down);
         let usage = self
             .open()?
-            .usage(&pool, exclude, cool_down, since_boot()?)?;
+            .usage(&subnets, exclude, cool_down, since_boot()?)?;
         let now = Instant::now();
         self.note_empty(&usage, now, next);
-        let empty_for = |subnet: &IpNet| now - self.empty.get(subnet).copied().unwrap_or(now);
+        let empty_for = |subnet: &IpNet| now - self.empty_since.get(subnet).copied().unwrap_or(now);
         let need = needs(&usage, empty_for, self.conf.give_back_after);
+        if let Some(need) = need {
+            debug!(subnet = %pod_cidr, "decided for pod CIDR {pod_cidr}: {need:?}, usage {usage:?}");
+        }
         if need != Some(Need::Claim) {
-            self.short.remove(pod_cidr);
+            self.shortages.remove(pod_cidr);
         }
         Ok(need)
     }
 
     /// The node's subnets of one pod CIDR.
-    fn pool(&self, pod_cidr: &IpNet) -> Vec<IpNet> {
+    fn subnets_in(&self, pod_cidr: &IpNet) -> Vec<IpNet> {
         let subnets = self.owned.iter().flat_map(|owned| &owned.subnets);
         subnets
             .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
@@ -195,18 +218,18 @@ impl AddressManager {
             .collect()
     }
 
-    /// Notes since when subnets beyond the first are empty, and when they will have been for long
-    /// enough.
+    /// Notes since when the subnets after the first are empty, and moves `next` forward to the time
+    /// at which one of them may be given back.
     fn note_empty(&mut self, usage: &[SubnetUsage], now: Instant, next: &mut Instant) {
         for usage in usage.iter().skip(1) {
             if usage.held > 0 || usage.cooling > 0 {
-                self.empty.remove(&usage.subnet);
+                self.empty_since.remove(&usage.subnet);
                 if usage.held == 0 {
                     *next = (*next).min(now + usage.cool_in);
                 }
                 continue;
             }
-            let since = *self.empty.entry(usage.subnet).or_insert(now);
+            let since = *self.empty_since.entry(usage.subnet).or_insert(now);
             let due = since + self.conf.give_back_after;
             if due > now {
                 *next = (*next).min(due);
@@ -215,7 +238,7 @@ impl AddressManager {
     }
 }
 
-/// Whether the watch heard of something; without a watch nothing is ever heard.
+/// Waits for a change in the folder. Returns `false` if there is no watch, or if it failed.
 async fn folder_changed(watch: Option<&mut FolderWatch>) -> bool {
     match watch {
         Some(watch) => watch.changed().await.is_ok(),

@@ -1,95 +1,100 @@
-//! Claims further subnets, and gives them back.
+//! Claims further subnets for this node, and gives empty ones back.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipam::{Disk, Ledger};
 use ipnet::IpNet;
 use registry::owned;
-use registry::{Backoff, Policy, Registry};
+use registry::{Policy, Registry};
 use tracing::{info, warn};
 
-use crate::addresses::{AddressManager, AnyError};
+use crate::addresses::{AddressManager, AnyError, CLAIM_RETRY_BACKOFF};
 use crate::text::list;
 
-/// Between tries to claim a subnet. Not longer than half the time for which a shortage is believed
-/// (`registry::owned::shortage`).
-const PAUSES: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(60),
-};
-
 impl AddressManager {
-    /// A registry for one claim: connections that are used once a day are not kept.
+    /// A registry for one operation: a connection that is used once a day is not kept open.
     fn registry(&self) -> Result<Registry, AnyError> {
         let policy = Policy::default();
         Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
     }
 
-    /// Claims a further subnet, unless that failed a moment ago. Returns whether it did.
+    /// Claims a further subnet, unless the last attempt failed a moment ago. Returns whether the
+    /// node got one.
     pub(super) async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
         let now = Instant::now();
-        let retry_at = self.short.get(pod_cidr).and_then(|short| short.retry_at);
+        let retry_at = self
+            .shortages
+            .get(pod_cidr)
+            .and_then(|shortage| shortage.retry_at);
         if let Some(retry_at) = retry_at.filter(|at| *at > now) {
             *next = (*next).min(retry_at);
             return false;
         }
-        let seen = self.pool(pod_cidr);
+        let known = self.subnets_in(pod_cidr);
         let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
         let result = match self.registry() {
-            Ok(registry) => owned::claim_further(&registry, folder, node, machine, pod_cidr, &seen)
-                .await
-                .map_err(AnyError::from),
+            Ok(registry) => {
+                owned::claim_further(&registry, folder, node, machine, pod_cidr, &known)
+                    .await
+                    .map_err(AnyError::from)
+            }
             Err(error) => Err(error),
         };
         match result {
             Ok(owned) => {
-                let new = owned.subnets.iter().filter(|subnet| !seen.contains(subnet));
+                let new = owned
+                    .subnets
+                    .iter()
+                    .filter(|subnet| !known.contains(subnet));
                 let new: Vec<_> = new
                     .filter(|subnet| self.network.pod_cidr_of(subnet) == Some(*pod_cidr))
                     .copied()
                     .collect();
+                let (node, subnets) = (&self.node, list(&new));
                 info!(
-                    "few addresses are left: node {} now owns {} too",
-                    self.node,
-                    list(&new)
+                    %node,
+                    subnet = %subnets,
+                    "few addresses are left: node {node} now owns {subnets} too"
                 );
-                self.short.remove(pod_cidr);
+                self.shortages.remove(pod_cidr);
                 !new.is_empty()
             }
-            Err(why) => {
-                let short = self.short.entry(*pod_cidr).or_default();
-                short.failures += 1;
-                let retry_at = Instant::now() + PAUSES.pause(short.failures);
-                short.retry_at = Some(retry_at);
+            Err(error) => {
+                let shortage = self.shortages.entry(*pod_cidr).or_default();
+                shortage.failures += 1;
+                let retry_at = Instant::now() + CLAIM_RETRY_BACKOFF.pause(shortage.failures);
+                shortage.retry_at = Some(retry_at);
                 *next = (*next).min(retry_at);
-                let text = format!("few addresses are left in {}: {why}", list(&seen));
-                if short.said.changed(&text) {
-                    warn!("{text}; trying again");
+                let text = format!("few addresses are left in {}: {error}", list(&known));
+                if shortage.failure.changed(&text) {
+                    warn!(subnet = %list(&known), %error, "{text}; trying again");
                 }
                 false
             }
         }
     }
 
-    /// Gives an empty subnet back. Returns whether it was still empty.
+    /// Gives a subnet back if it is still empty. Returns whether it was.
     pub(super) async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, AnyError> {
         let ledger = self.ledger.clone();
-        let let_go = move |take_off: &dyn Fn() -> Result<(), registry::Error>| {
+        let release = move |delete_claim: &dyn Fn() -> Result<(), registry::Error>| {
             let ledger = Ledger::create(Disk::new(ledger))?;
             let Some(session) = ledger.try_lock()? else {
-                // Somebody is about to take an address, perhaps of this subnet.
+                // Another process is allocating an address, perhaps of this subnet.
                 return Ok::<_, AnyError>(false);
             };
-            session.release_subnet(subnet, || Ok(take_off()?))
+            session.release_subnet(subnet, || Ok(delete_claim()?))
         };
         let registry = self.registry()?;
         let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
-        let done = owned::give_back(&registry, folder, node, machine, subnet, let_go).await?;
-        self.empty.remove(subnet);
+        let done = owned::give_back(&registry, folder, node, machine, subnet, release).await?;
+        self.empty_since.remove(subnet);
         if done {
+            let node = &self.node;
             info!(
-                "subnet {subnet} of node {} was empty for long enough and is given back",
-                self.node
+                %node,
+                %subnet,
+                "subnet {subnet} of node {node} was empty for long enough and is given back"
             );
         }
         Ok(done)

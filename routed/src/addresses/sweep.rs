@@ -1,9 +1,10 @@
-//! Which attachments are gone although nobody called DEL. Pure.
+//! Decides which addresses to free and which host ends to destroy because their pods are gone
+//! without a DEL. Pure.
 //!
-//! Their addresses are freed only when the namespace that ADD saw has been gone for a while: its
-//! path leads nowhere or to another namespace, and the host end of the pod's interface, which
-//! lives exactly as long as the namespace, is gone too. Where only the path is gone, something
-//! keeps the namespace, and with it the pod's interface: that is said and left alone.
+//! An address is freed only after the network namespace that ADD saw has been gone for a while: its
+//! path is gone or names another namespace, and the host end of the pod's interface, which exists
+//! exactly as long as the namespace, is gone too. If only the path is gone, some process keeps the
+//! namespace, and with it the pod's interface: then the address stays, and a warning is logged.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,18 +14,18 @@ use ipam::Allocation;
 use wire::netlink::Link;
 use wire::pod_link::is_orphan;
 
-/// What is left of the namespace of an attachment.
+/// What remains of the network namespace of an attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remains {
-    /// It is there, or nobody can tell.
+    /// It exists, or this cannot be found out.
     Namespace,
-    /// Nothing leads to it any more, but the pod's interface is there.
+    /// Its path is gone, but the pod's interface exists.
     Interface,
-    /// Nothing.
+    /// Nothing remains.
     Nothing,
 }
 
-/// Attachments whose namespace is gone, and since when.
+/// The attachments whose namespace is gone, by address, and since when.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects(BTreeMap<IpAddr, GoneAttachment>);
 
@@ -33,7 +34,7 @@ struct GoneAttachment {
     allocation: Allocation,
     remains: Remains,
     since: Instant,
-    is_reported: bool,
+    is_logged: bool,
 }
 
 /// What to do about an address.
@@ -41,13 +42,14 @@ struct GoneAttachment {
 pub(crate) enum SweepAction {
     /// Free it.
     Free(IpAddr, Allocation),
-    /// Tell people that something keeps its namespace.
-    Tell(IpAddr, Allocation),
+    /// Warn that some process keeps its namespace.
+    Warn(IpAddr, Allocation),
 }
 
 impl Suspects {
-    /// Judges all that is held at `now`, of which `remains` tells what is left. Who is judged the
-    /// same for `grace` long, without a look in between that says otherwise, gets a verdict.
+    /// Takes in all held addresses at `now`. `remains` returns what remains of an attachment.
+    /// Returns what to do about those for which every observation during the last `grace` was the
+    /// same.
     pub(crate) fn observe(
         &mut self,
         held: Vec<(IpAddr, Allocation)>,
@@ -56,7 +58,7 @@ impl Suspects {
         grace: Duration,
     ) -> Vec<SweepAction> {
         let mut before = std::mem::take(&mut self.0);
-        let mut verdicts = Vec::new();
+        let mut actions = Vec::new();
         for (address, allocation) in held {
             let remains = remains(&allocation);
             if remains == Remains::Namespace {
@@ -70,52 +72,52 @@ impl Suspects {
                     allocation,
                     remains,
                     since: now,
-                    is_reported: false,
+                    is_logged: false,
                 });
             if now - suspect.since >= grace {
-                verdicts.extend(suspect.verdict(address));
+                actions.extend(suspect.action(address));
             }
             self.0.insert(address, suspect);
         }
-        verdicts
+        actions
     }
 
     /// Whether there are any.
-    pub(crate) fn are_there(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.0.is_empty()
     }
 }
 
 impl GoneAttachment {
-    fn verdict(&mut self, address: IpAddr) -> Option<SweepAction> {
+    fn action(&mut self, address: IpAddr) -> Option<SweepAction> {
         if self.remains == Remains::Nothing {
             return Some(SweepAction::Free(address, self.allocation.clone()));
         }
-        let is_news = !self.is_reported;
-        self.is_reported = true;
-        is_news.then(|| SweepAction::Tell(address, self.allocation.clone()))
+        let is_new = !self.is_logged;
+        self.is_logged = true;
+        is_new.then(|| SweepAction::Warn(address, self.allocation.clone()))
     }
 }
 
-/// Host ends without an alias, and since when they have been seen so.
+/// Host ends without an alias, by index, and since when. An ADD that was interrupted leaves them.
 #[derive(Debug, Default)]
 pub(crate) struct OrphanLinks(BTreeMap<u32, Instant>);
 
 impl OrphanLinks {
-    /// Judges the node's `links` at `now`. Returns the indexes of those that have been unfinished
+    /// Takes in the node's `links` at `now`. Returns the indexes of those that have had no alias
     /// for `grace`.
-    pub(crate) fn judge(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
+    pub(crate) fn observe(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
         let before = std::mem::take(&mut self.0);
         let links = links.iter().filter(|link| is_orphan(link));
         self.0 = links
             .map(|link| (link.index, before.get(&link.index).copied().unwrap_or(now)))
             .collect();
-        let left = self.0.iter().filter(|(_, since)| now - **since >= grace);
-        left.map(|(index, _)| *index).collect()
+        let overdue = self.0.iter().filter(|(_, since)| now - **since >= grace);
+        overdue.map(|(index, _)| *index).collect()
     }
 
     /// Whether there are any.
-    pub(crate) fn are_there(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.0.is_empty()
     }
 }
@@ -140,22 +142,22 @@ mod tests {
         ("10.244.1.2".parse().unwrap(), allocation)
     }
 
-    /// The verdicts of looks at these seconds that find this container and this left of it.
-    fn looks(looks: &[(u64, &str, Remains)]) -> Vec<Vec<SweepAction>> {
+    /// The actions after observations at these seconds, of this container and what remains of it.
+    fn actions(observations: &[(u64, &str, Remains)]) -> Vec<Vec<SweepAction>> {
         let (mut suspects, start) = (Suspects::default(), Instant::now());
-        let look = |(at, container, remains): &(u64, &str, Remains)| {
+        let observe = |(at, container, remains): &(u64, &str, Remains)| {
             let now = start + Duration::from_secs(*at);
             suspects.observe(vec![held(container)], |_| *remains, now, GRACE)
         };
-        looks.iter().map(look).collect()
+        observations.iter().map(observe).collect()
     }
 
     #[test]
-    fn an_attachment_is_freed_when_nothing_of_it_is_left_for_the_whole_grace_period() {
+    fn address_is_freed_if_nothing_remains_for_the_grace_period() {
         use Remains::{Interface, Namespace, Nothing};
         let (address, a) = held("a");
         let free = vec![SweepAction::Free(address, a.clone())];
-        let tell = vec![SweepAction::Tell(address, a)];
+        let warn = vec![SweepAction::Warn(address, a)];
         let none = Vec::new;
         for (case, seen, expected) in [
             (
@@ -179,13 +181,13 @@ mod tests {
                 vec![none(), none()],
             ),
             (
-                "the interface is still there, which is said once",
+                "the interface is still there, which is logged once",
                 vec![
                     (0, "a", Interface),
                     (70, "a", Interface),
                     (140, "a", Interface),
                 ],
-                vec![none(), tell.clone(), none()],
+                vec![none(), warn.clone(), none()],
             ),
             (
                 "the interface goes later",
@@ -198,19 +200,19 @@ mod tests {
                 vec![none(), free.clone(), free],
             ),
         ] {
-            assert_eq!(looks(&seen), expected, "{case}");
+            assert_eq!(actions(&seen), expected, "{case}");
         }
     }
 
     #[test]
-    fn without_a_grace_period_the_first_look_decides() {
+    fn first_observation_decides_without_a_grace_period() {
         let mut suspects = Suspects::default();
         let nothing = |_: &Allocation| Remains::Nothing;
-        let verdicts = suspects.observe(vec![held("a")], nothing, Instant::now(), Duration::ZERO);
-        assert_eq!(verdicts.len(), 1);
-        assert!(suspects.are_there());
+        let actions = suspects.observe(vec![held("a")], nothing, Instant::now(), Duration::ZERO);
+        assert_eq!(actions.len(), 1);
+        assert!(suspects.any());
         suspects.observe(Vec::new(), nothing, Instant::now(), Duration::ZERO);
-        assert!(!suspects.are_there());
+        assert!(!suspects.any());
     }
 
     use wire::cni::Attachment;
@@ -229,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn a_host_end_counts_as_left_when_it_has_been_unfinished_for_the_whole_grace_period() {
+    fn host_end_is_orphan_if_unfinished_for_the_grace_period() {
         let bare = |index| link(index, None);
         let named = link(7, Some("flatland c1/eth0"));
-        for (case, looks, expected) in [
+        for (case, observations, expected) in [
             ("just seen", vec![(0, bare(7))], vec![]),
             ("not for long", vec![(0, bare(7)), (9, bare(7))], vec![]),
             ("for long", vec![(0, bare(7)), (10, bare(7))], vec![7]),
@@ -244,13 +246,13 @@ mod tests {
                 vec![],
             ),
         ] {
-            let (mut unfinished, start) = (OrphanLinks::default(), Instant::now());
-            let mut left = Vec::new();
-            for (at, link) in looks {
+            let (mut orphans, start) = (OrphanLinks::default(), Instant::now());
+            let mut overdue = Vec::new();
+            for (at, link) in observations {
                 let now = start + Duration::from_secs(at);
-                left = unfinished.judge(&[link], now, Duration::from_secs(10));
+                overdue = orphans.observe(&[link], now, Duration::from_secs(10));
             }
-            assert_eq!(left, expected, "{case}");
+            assert_eq!(overdue, expected, "{case}");
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Frees what pods hold that are gone without a DEL: looks at what is left of their namespaces,
-//! and carries out what [`crate::node_addresses::sweep`] decides. Destroys host ends that an ADD left which was cut
-//! short, as [`crate::node_addresses::sweep`] decides.
+//! Frees addresses of pods that are gone without a DEL, and destroys host ends that an interrupted
+//! ADD left. [`crate::addresses::sweep`] decides which.
 
 use std::fs;
 use std::io;
@@ -15,44 +14,36 @@ use wire::conf::IpamConfig;
 use wire::netlink::{self, Link, Request, Socket};
 use wire::pod_link::host_interface_name;
 
-use crate::addresses::sweep::OrphanLinks;
-use crate::addresses::sweep::{Remains, Suspects, SweepAction};
+use crate::addresses::sweep::{OrphanLinks, Remains, Suspects, SweepAction};
+use crate::addresses::{MAX_SWEEP_INTERVAL, MIN_ORPHAN_AGE, MIN_SWEEP_INTERVAL};
 use crate::kernel::Netlink;
 
-/// The shortest and the longest time between two looks.
-const SOON: Duration = Duration::from_millis(500);
-const LOOK: Duration = Duration::from_secs(30);
-
-/// The least time for which a host end has no alias before it counts as left by an ADD that was cut
-/// short: a thousand times what an ADD takes to give it one.
-const IN_THE_MAKING: Duration = Duration::from_secs(1);
-
-/// Looks every now and then.
+/// Sweeps at intervals.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     network: String,
     grace: Duration,
     kernel: Netlink,
     suspects: Suspects,
-    unfinished: OrphanLinks,
+    orphans: OrphanLinks,
     next: Option<Instant>,
 }
 
 impl Sweeper {
-    /// Has not looked yet.
+    /// A sweeper that is due at once.
     pub(crate) fn new(conf: &IpamConfig) -> Self {
         Self {
             network: conf.network.clone(),
             grace: conf.sweep_after,
             kernel: Netlink::default(),
             suspects: Suspects::default(),
-            unfinished: OrphanLinks::default(),
+            orphans: OrphanLinks::default(),
             next: None,
         }
     }
 
-    /// Looks at all that `ledger` holds, if that is due at `now`, and frees what is to be freed.
-    /// Returns when to look again.
+    /// Checks all held addresses of `ledger`, if that is due at `now`, and frees those of pods that
+    /// are gone. Returns when to sweep again.
     pub(crate) fn sweep(&mut self, ledger: &Ledger, now: Instant) -> Result<Instant, ipam::Error> {
         if let Some(next) = self.next.filter(|next| *next > now) {
             return Ok(next);
@@ -60,20 +51,25 @@ impl Sweeper {
         let held = ledger.inventory()?.held;
         let (kernel, network) = (&mut self.kernel, &self.network);
         let mut remains = |allocation: &Allocation| remains(kernel, network, allocation);
-        let verdicts = self.suspects.observe(held, &mut remains, now, self.grace);
-        for verdict in verdicts {
-            match verdict {
+        let actions = self.suspects.observe(held, &mut remains, now, self.grace);
+        for action in actions {
+            match action {
                 SweepAction::Free(address, allocation) => {
-                    let (who, netns) = (describe_holder(&allocation), netns(&allocation));
+                    let (holder, netns) = (describe_holder(&allocation), netns(&allocation));
                     if ledger
                         .lock()?
                         .free_stale(address, &allocation, since_boot()?)?
                     {
-                        info!("{address} of {who} is freed: {netns} is gone, and no DEL came");
+                        info!(
+                            %address,
+                            path = netns,
+                            "{address} of {holder} is freed: {netns} is gone, and no DEL came"
+                        );
                     }
                 }
-                SweepAction::Tell(address, allocation) => warn!(
-                    "{address} of {} stays: {} is gone, but something keeps the namespace, as the \
+                SweepAction::Warn(address, allocation) => warn!(
+                    %address,
+                    "{address} of {} stays: {} is gone, but some process keeps the namespace, as the \
                      pod's interface {} is still there; find it with lsns -t net",
                     describe_holder(&allocation),
                     netns(&allocation),
@@ -82,35 +78,34 @@ impl Sweeper {
             }
         }
         if let Err(error) = self.destroy_orphans(now) {
-            warn!("cannot destroy what ADDs left that were cut short: {error}");
+            warn!(%error, "cannot destroy interfaces that an interrupted ADD left: {error}");
         }
-        let wait = if self.suspects.are_there() || self.unfinished.are_there() {
+        let wait = if self.suspects.any() || self.orphans.any() {
             self.grace / 2
         } else {
             self.grace
         };
-        let next = now + wait.clamp(SOON, LOOK);
+        let next = now + wait.clamp(MIN_SWEEP_INTERVAL, MAX_SWEEP_INTERVAL);
         self.next = Some(next);
         Ok(next)
     }
 
-    /// Destroys host ends that say of no attachment that they are its, and have not for a while.
+    /// Destroys host ends that have had no alias, which names their attachment, for a while.
     fn destroy_orphans(&mut self, now: Instant) -> Result<(), netlink::Error> {
         let links = self.kernel.with(Socket::links)?;
-        let grace = self.grace.max(IN_THE_MAKING);
-        let left = self.unfinished.judge(&links, now, grace);
-        // An ADD may wait for its IPAM plugin, and that for others.
-        let is_left = |link: &&Link| left.contains(&link.index) && !add_lock::is_held(&link.name);
-        for link in links.iter().filter(is_left) {
+        let grace = self.grace.max(MIN_ORPHAN_AGE);
+        let overdue = self.orphans.observe(&links, now, grace);
+        // An ADD may still run: it may wait for its IPAM plugin, and that for other processes.
+        let is_orphan =
+            |link: &&Link| overdue.contains(&link.index) && !add_lock::is_held(&link.name);
+        for link in links.iter().filter(is_orphan) {
             let request = Request::DelLink { index: link.index };
             match self.kernel.with(|socket| socket.apply_all(&[request])) {
                 Err(error) if error.errno() == Some(Errno::ENODEV) => {}
                 outcome => {
                     outcome?;
-                    info!(
-                        "interface {} is destroyed: its ADD was cut short",
-                        link.name
-                    );
+                    let name = &link.name;
+                    info!(link = %name, "interface {name} is destroyed: its ADD was interrupted");
                 }
             }
         }
@@ -118,13 +113,13 @@ impl Sweeper {
     }
 }
 
-/// What is left of the namespace of `allocation`. Where that cannot be told it is as good as there.
+/// What remains of the namespace of `allocation`. If that cannot be found out, it counts as there.
 fn remains(kernel: &mut Netlink, network: &str, allocation: &Allocation) -> Remains {
     let Some(path) = &allocation.netns else {
         return Remains::Namespace;
     };
     match fs::metadata(path) {
-        // Another namespace may have been given the same path.
+        // Another namespace may have the same path.
         Ok(found)
             if allocation
                 .netns_inode

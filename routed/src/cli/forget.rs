@@ -99,7 +99,7 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
         match &args.target {
             ForgetTarget::Subnet(subnet) => release_claims(&registry, subnet).await,
             ForgetTarget::Node(node) => {
-                let state = StateFile::load_state(&run_dir(conflist.network()));
+                let state = StateFile::load(&run_dir(conflist.network()));
                 forget(&registry, node, args.force, state.held()).await
             }
         }

@@ -146,7 +146,7 @@ fn presence(node: &NodeRow, now: u64) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Since;
+    use crate::status::AbsentSince;
 
     fn node(name: &str, verdict: NodeVerdict, subnets: &[&str]) -> NodeRow {
         NodeRow {
@@ -169,7 +169,7 @@ mod tests {
     fn table_shows_presence_and_missing_routes() {
         let absent = NodeRow {
             present: Some(false),
-            absent_since: Some(Since {
+            absent_since: Some(AbsentSince {
                 seconds: 940,
                 or_longer: true,
             }),

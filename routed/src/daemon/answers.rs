@@ -1,4 +1,4 @@
-//! What the daemon says when it is asked.
+//! Answers queries (status, nodes, routes) from what the daemon knows.
 
 use super::Daemon;
 use crate::kernel::Netlink;
@@ -6,28 +6,28 @@ use crate::status::Collector;
 use crate::status::query::Query;
 
 impl Daemon {
-    /// Answers a question. Whoever put it may have gone.
-    pub(crate) fn answer(&self, ask: Query) {
-        match ask {
-            Query::Pulse(answer) => drop(answer.send(())),
-            Query::Status(answer) => drop(answer.send(self.gatherer().status())),
-            Query::Nodes(answer) => drop(answer.send(self.gatherer().nodes())),
-            Query::Routes(answer) => drop(answer.send(self.gatherer().routes())),
+    /// Answers a query. The receiver may be gone.
+    pub(crate) fn answer(&self, query: Query) {
+        match query {
+            Query::Ping(answer) => drop(answer.send(())),
+            Query::Status(answer) => drop(answer.send(self.collector().status())),
+            Query::Nodes(answer) => drop(answer.send(self.collector().nodes())),
+            Query::Routes(answer) => drop(answer.send(self.collector().routes())),
         }
     }
 
-    fn gatherer(&self) -> Collector<'_, Netlink> {
-        let said = [&self.trouble, &self.misnamed];
-        let troubles = said.into_iter().filter_map(|said| said.current());
+    fn collector(&self) -> Collector<'_, Netlink> {
+        let troubles = [&self.pass_failure, &self.foreign_subnets];
+        let troubles = troubles.into_iter().filter_map(|trouble| trouble.current());
         Collector {
             network: &self.network,
             node: &self.node,
             is_local: self.is_local,
             reconciler: &self.reconciler,
             firewall: &self.firewall,
-            chores: &self.chores,
-            journal: &self.journal,
-            troubles: troubles.chain(self.memory.trouble()).collect(),
+            node_setup: &self.node_setup,
+            health: &self.health,
+            troubles: troubles.chain(self.state_file.failure()).collect(),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The loop: everything that happens wakes it, and the synchronous [`Daemon`] decides.
+//! The event loop of `routed run`: waits for events of the registry, the kernel, the other tasks
+//! and signals, and hands each to the synchronous [`Daemon`], which decides.
 
 use std::iter;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use registry::{Event, Policy, Registry};
 use tokio::io::Interest;
@@ -19,7 +20,7 @@ use wire::paths::{run_dir, state_dir};
 
 use crate::addresses::AddressManager;
 use crate::config::Config;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, SHUTDOWN_TIMEOUT};
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::membership::forget_task::ForgetTask;
@@ -28,18 +29,15 @@ use crate::status::health::Timings;
 use crate::status::query;
 use crate::{http, lock, thread};
 
-/// As many events of the registry are taken in at once.
-const MOST_EVENTS: usize = 1_000;
+/// At most this many events of the registry are handled between two passes.
+const MAX_EVENTS: usize = 1_000;
 
-/// How long a stop waits for etcd to take note of it.
-const FAREWELL: Duration = Duration::from_secs(3);
-
-/// Runs until a signal.
+/// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let _lock = lock::acquire(Path::new(lock::PATH))?;
-    // Subscribed first: what changes while all is read is heard of.
+    // Subscribed before the tables are read, so that no change is missed.
     let mut monitor = subscribe()?;
-    let mut watch = FirewallMonitor::open();
+    let mut firewall_monitor = FirewallMonitor::open();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -51,27 +49,27 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     };
     let registry = Arc::new(Registry::open_with(&conf, &folder, policy)?);
     let machine = MachineId::read().map_err(Error::Machine)?;
-    let (wishes, to_fulfil) = watch::channel(None);
-    let (asker, mut questions) = query::channel();
+    let (requests, pending_requests) = watch::channel(None);
+    let (query_client, mut queries) = query::channel();
     let timings = Timings::new();
     let sources = http::PageSources {
-        asker,
+        query_client,
         timings: timings.clone(),
         conf: conf.clone(),
         listen: config.listen,
     };
-    let mut daemon = Daemon::begin(config, machine.clone(), &folder, wishes, timings)?;
-    if let Err(why) = http::start(sources) {
-        error!("cannot serve HTTP: {why}; routes are kept all the same");
+    let mut daemon = Daemon::start(config, &machine, &folder, requests, timings)?;
+    if let Err(error) = http::start(sources) {
+        error!(%error, "cannot serve HTTP: {error}; routes are kept anyway");
     }
     daemon.run_due(Instant::now());
 
     let mut events = registry.watch();
-    let (told, mut news) = mpsc::channel(8);
-    let (grown, mut growth) = mpsc::channel(8);
+    let (outcome_sender, mut outcomes) = mpsc::channel(8);
+    let (owned_sender, mut owned_changes) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
-    let steward = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
-    thread::spawn("steward", move || steward.run(grown))?;
+    let manager = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
+    thread::spawn("addresses", move || manager.run(owned_sender))?;
     let (interruptions, interrupted) = watch::channel(0);
     ForgetTask::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(
@@ -82,7 +80,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         machine,
         registry,
     );
-    let member = tokio::spawn(member.run(to_fulfil, told));
+    let member = tokio::spawn(member.run(pending_requests, outcome_sender));
 
     let signal = loop {
         let mut wake = pin!(sleep_until(daemon.wake_at().into()));
@@ -90,36 +88,36 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             _ = terminate.recv() => break "SIGTERM",
             _ = interrupt.recv() => break "SIGINT",
             event = events.recv() => {
-                let first = event.ok_or(Error::Ended("following the registry"))?;
-                run_until_signal(&mut daemon, first, &mut events, &interruptions);
+                let first = event.ok_or(Error::Ended("the watch on the registry"))?;
+                handle_batch(&mut daemon, first, &mut events, &interruptions);
             }
-            outcome = news.recv() => match outcome {
+            outcome = outcomes.recv() => match outcome {
                 Some(Outcome::Joined(owned)) => daemon.joined(owned),
-                Some(Outcome::Lost(left)) => daemon.lost(&left),
-                Some(Outcome::Delayed(why)) => daemon.delayed(why),
+                Some(Outcome::SubnetsLost(left)) => daemon.lost(&left),
+                Some(Outcome::Delayed(reason)) => daemon.delayed(reason),
                 Some(Outcome::Presence(state)) => daemon.presence(state),
-                Some(Outcome::Hopeless(error)) => return Err(Error::Hopeless(Box::new(error))),
-                None => return Err(Error::Ended("joining the network")),
+                Some(Outcome::ConfigRejected(error)) => return Err(Error::ConfigRejected(Box::new(error))),
+                None => return Err(Error::Ended("the registration of this node")),
             },
-            owned = growth.recv() => {
-                daemon.set_owned(&owned.ok_or(Error::Ended("looking after the addresses"))?);
+            owned = owned_changes.recv() => {
+                daemon.set_owned(&owned.ok_or(Error::Ended("the management of addresses"))?);
             }
             ready = monitor.readable_mut() => {
                 let mut ready = ready?;
                 let inner = ready.get_inner_mut();
-                daemon.hide_from(inner);
-                let heard = inner.drain(|event| daemon.kernel_changed(event));
+                daemon.skip_own_changes(inner);
+                let drained = inner.drain(|event| daemon.kernel_changed(event));
                 ready.clear_ready();
-                if let Err(why) = heard {
-                    warn!("lost the kernel's events, subscribing anew: {why}");
+                if let Err(error) = drained {
+                    warn!(%error, "lost the kernel's events, subscribing again: {error}");
                     monitor = subscribe()?;
                     daemon.kernel_changed(KernelEvent::Lost);
                 }
             }
-            Some(ask) = questions.recv() => daemon.answer(ask),
-            ready = watch.changed() => {
+            Some(query) = queries.recv() => daemon.answer(query),
+            ready = firewall_monitor.changed() => {
                 ready?;
-                watch.drain(daemon.firewall());
+                firewall_monitor.drain(daemon.firewall());
             }
             () = &mut wake => {}
         }
@@ -127,24 +125,27 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     };
 
     info!("stopping on {signal}: routes, conflist and claims stay as they are");
-    drop((daemon, news));
-    // Whoever asks now is told that nobody is there. The next daemon makes it anew.
+    drop((daemon, outcomes));
+    // Without the socket, commands report at once that routed does not run. The next daemon creates
+    // it.
     let _ = std::fs::remove_file(http::SOCKET);
-    if timeout(FAREWELL, member).await.is_err() {
+    if timeout(SHUTDOWN_TIMEOUT, member).await.is_err() {
         let seconds = policy.lease.as_secs();
-        warn!("etcd did not take note in time; this node counts as present for {seconds} s more");
+        warn!(
+            "cannot remove the presence from etcd in time; this node counts as present for {seconds} s more"
+        );
     }
     Ok(())
 }
 
-/// Lets the daemon hear `first` and what else has happened in the registry.
-fn run_until_signal(
+/// Hands `first` and the events that are waiting behind it to the daemon.
+fn handle_batch(
     daemon: &mut Daemon,
     first: Event,
     events: &mut mpsc::Receiver<Event>,
     interruptions: &watch::Sender<u64>,
 ) {
-    let more = iter::from_fn(|| events.try_recv().ok()).take(MOST_EVENTS);
+    let more = iter::from_fn(|| events.try_recv().ok()).take(MAX_EVENTS);
     for event in iter::once(first).chain(more) {
         if !matches!(event, Event::Changes { .. }) {
             interruptions.send_modify(|count| *count += 1);
@@ -153,7 +154,7 @@ fn run_until_signal(
     }
 }
 
-/// The kernel's events from here on.
+/// Subscribes to the kernel's events.
 #[allow(
     deprecated,
     reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"

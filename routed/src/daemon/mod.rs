@@ -1,4 +1,5 @@
-//! What the loop drives: it is told what happened and when to work. Nothing here waits.
+//! The synchronous part of the daemon: takes in events, and does the work that is due. Nothing here
+//! waits; the event loop does.
 
 mod answers;
 pub(crate) mod event_loop;
@@ -30,19 +31,32 @@ use crate::reconcile::{Reconciler, live_pods};
 use crate::rib::local_node::LocalNode;
 use crate::status::health::{Health, Timings};
 
-/// Between looks at everything, whatever was heard. Up to half of it is jitter. The kernel tells of
-/// every change, and of those it could not tell of; this is for what nobody thought of, and with
-/// thousands of peers it is most of what the daemon does at rest.
-const RESYNC: Backoff = Backoff {
+/// Between two full comparisons of everything, events or not. Up to half of it is jitter. The
+/// kernel reports every change, and also when it lost reports; this is for unforeseen errors, and
+/// with thousands of peers it is most of the work of an idle daemon.
+const RESYNC_INTERVAL: Backoff = Backoff {
     first: Duration::from_secs(180),
     most: Duration::from_secs(180),
 };
 
-/// Between tries of what failed as a whole: the netlink socket, a setting, a file.
-const PAUSES: Backoff = Backoff {
+/// Between attempts after a failed pass or a failed setup: the netlink socket, a setting, a file.
+const RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(200),
     most: Duration::from_secs(10),
 };
+
+/// The least time from the end of one pass to the start of the next, so that many events cause few
+/// passes.
+const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
+
+/// After a pass over all routes, the next such pass waits this many times as long as that pass
+/// took, so that many events cost only a fraction of a CPU; but never longer than `MAX_COOLDOWN`,
+/// so that a missing route is soon noticed.
+const COOLDOWN_FACTOR: u32 = 4;
+const MAX_COOLDOWN: Duration = Duration::from_millis(80);
+
+/// How long the daemon waits, when it stops, for etcd to delete this node's presence.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The daemon of a node.
 pub(crate) struct Daemon {
@@ -50,35 +64,35 @@ pub(crate) struct Daemon {
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
-    /// For what the reconciler does not look at.
+    /// For what the reconciler does not read.
     kernel: Netlink,
     firewall: Firewall,
-    memory: StateFile,
-    chores: NodeSetup,
-    journal: Health,
-    /// Whether there is one node, and the registry is a file.
+    state_file: StateFile,
+    node_setup: NodeSetup,
+    health: Health,
+    /// Whether the registry is a file, and there are no other nodes.
     is_local: bool,
-    /// No pass before this, and none over all routes before `rested_at`.
-    breathed_at: Instant,
-    rested_at: Instant,
+    /// The earliest time of the next pass, and of the next pass over all routes.
+    next_pass_at: Instant,
+    next_full_pass_at: Instant,
     resync_at: Instant,
-    /// The chores are due at this time, if they are.
-    chores_at: Option<Instant>,
+    /// When the node's setup is due, if it is.
+    setup_due_at: Option<Instant>,
     failed_passes: u32,
-    failed_chores: u32,
-    trouble: OnChange,
-    misnamed: OnChange,
+    failed_setups: u32,
+    pass_failure: OnChange,
+    foreign_subnets: OnChange,
     unknown_pods: OnChange,
     is_settled: bool,
 }
 
 impl Daemon {
-    /// Looks at the node and takes up what an earlier daemon left.
-    pub(crate) fn begin(
+    /// Reads the node's links and routes, and the state that an earlier daemon left.
+    pub(crate) fn start(
         config: Config,
-        machine: MachineId,
+        machine: &MachineId,
         folder: &Path,
-        wishes: watch::Sender<Option<DesiredRegistration>>,
+        requests: watch::Sender<Option<DesiredRegistration>>,
         timings: Timings,
     ) -> Result<Self, Error> {
         let network = Network::from(config.conflist.ipam());
@@ -87,19 +101,20 @@ impl Daemon {
         if let Some(overlap) = addresses::overlap_with(&links, &network) {
             return Err(cni::Error::from(overlap).into());
         }
-        addresses::warn_of_foreign_hints(&config.hints, &links);
+        addresses::warn_of_unassigned_addresses(&config.node_addresses, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
-        let memory = StateFile::load_state(&run_dir(&name));
-        let (seen, held) = (memory.seen(), memory.held());
+        let state_file = StateFile::load(&run_dir(&name));
+        let (seen, held) = (state_file.last_seen(), state_file.held());
         let plugin = config.conflist.plugin();
         let firewall = Firewall::new(firewall::FirewallConfig {
             masquerade: plugin.ip_masq,
             pod_cidrs: network.pod_cidrs.clone(),
             direct: plugin.non_masquerade_cidrs.clone(),
         });
-        let side = LocalNode::new(node.clone(), network.clone(), plugin.cross_subnet);
-        let reconciler = Reconciler::new(kernel, side, seen, held)?;
+        let local_node = LocalNode::new(node.clone(), network.clone(), plugin.cross_subnet);
+        let reconciler = Reconciler::new(kernel, local_node, seen, held)?;
         info!(
+            %node,
             "routed {} of node {node} in network {name}; routes of ours found in the kernel: {}",
             wire::VERSION,
             reconciler.peer_route_count()
@@ -107,29 +122,29 @@ impl Daemon {
         let now = Instant::now();
         let mut daemon = Self {
             is_local: config.conflist.ipam().etcd.is_none(),
-            journal: Health::new(timings),
+            health: Health::new(timings),
             network: name,
             node,
             folder: folder.to_owned(),
             reconciler,
             kernel: Netlink::default(),
             firewall,
-            memory,
-            chores: NodeSetup::new(config, network, machine, wishes),
-            breathed_at: now,
-            rested_at: now,
-            resync_at: now + RESYNC.pause(1),
-            chores_at: Some(now),
+            state_file,
+            node_setup: NodeSetup::new(config, network, machine, requests),
+            next_pass_at: now,
+            next_full_pass_at: now,
+            resync_at: now + RESYNC_INTERVAL.pause(1),
+            setup_due_at: Some(now),
             failed_passes: 0,
-            failed_chores: 0,
-            trouble: OnChange::default(),
-            misnamed: OnChange::default(),
+            failed_setups: 0,
+            pass_failure: OnChange::default(),
+            foreign_subnets: OnChange::default(),
             unknown_pods: OnChange::default(),
             is_settled: false,
         };
-        // A damaged file stops nobody: the registry knows what it said, and joining writes it anew.
+        // A damaged file does not matter: joining writes it again from the registry.
         daemon.reload_owned();
-        daemon.remember_pods();
+        daemon.restore_pod_routes();
         Ok(daemon)
     }
 
@@ -138,13 +153,12 @@ impl Daemon {
         &self.node
     }
 
-    /// Lets `monitor` pass over what the daemon itself changes: a route of one's own making is no
-    /// news, however many there are to compare.
-    pub(crate) fn hide_from(&self, monitor: &mut Monitor) {
+    /// Lets `monitor` skip the daemon's own changes, which need no pass.
+    pub(crate) fn skip_own_changes(&self, monitor: &mut Monitor) {
         self.reconciler.kernel().hide_from(monitor);
     }
 
-    /// This node owns these subnets.
+    /// This node owns these subnets, according to `subnets.json`.
     pub(crate) fn set_owned(&mut self, owned: &Owned) {
         if owned.node == self.node {
             self.reconciler.set_owned(&owned.subnets, owned.cluster);
@@ -152,63 +166,63 @@ impl Daemon {
         } else {
             let (folder, other) = (self.folder.display(), &owned.node);
             let text = format!(
-                "{folder}/subnets.json is of node {other}, but this node is called {}; what \
-                 {other} owned is not served here",
+                "{folder}/subnets.json is of node {other}, but this node is called {}; the subnets \
+                 of {other} are not served here",
                 self.node
             );
-            if self.misnamed.changed(&text) {
-                warn!("{text}");
+            if self.foreign_subnets.changed(&text) {
+                warn!(path = %folder, "{text}");
             }
         }
     }
 
-    /// Others of this node (`flatland-ipam`) claim and release subnets too; the file says so
-    /// before the registry does.
+    /// Reads `subnets.json` again: `flatland-ipam` claims and releases subnets too, and the file
+    /// shows that before the registry's events do.
     fn reload_owned(&mut self) {
         match Owned::load(&self.folder) {
             Ok(Some(owned)) => self.set_owned(&owned),
             Ok(None) => {}
-            Err(why) => warn!("{why}; going on with what was known"),
+            Err(error) => warn!(%error, "{error}; keeping the subnets known before"),
         }
     }
 
-    /// Routes to pods that went while nobody looked come back.
-    fn remember_pods(&mut self) {
+    /// Puts back routes to pods that were removed while no daemon ran, or unnoticed.
+    fn restore_pod_routes(&mut self) {
         match live_pods::pods(&mut self.kernel, &self.network) {
             Ok(pods) => {
                 self.reconciler.add_known_pods(&pods);
                 self.unknown_pods.clear();
             }
-            Err(why) => {
-                let text = format!("cannot tell which pods this node has: {why}");
+            Err(error) => {
+                let text = format!("cannot tell which pods this node has: {error}");
                 if self.unknown_pods.changed(&text) {
-                    warn!("{text}; routes to them that are gone stay so");
+                    warn!(%error, "{text}; missing routes to them are not put back");
                 }
             }
         }
     }
 
-    /// The registry has this node and its claims.
+    /// The registry has this node's record and its claims.
     pub(crate) fn joined(&mut self, owned: Owned) {
         self.set_owned(&owned);
-        self.chores.joined(owned);
-        self.journal.join_why = None;
-        self.chores_at = Some(Instant::now());
+        self.node_setup.joined(owned);
+        self.health.join_failure = None;
+        self.setup_due_at = Some(Instant::now());
     }
 
-    /// Others have some of this node's subnets.
+    /// Other nodes have some of this node's subnets; these are `left`.
     pub(crate) fn lost(&mut self, left: &Owned) {
         self.set_owned(left);
     }
 
-    /// This node cannot join the network, or renew its place in it, because of this.
-    pub(crate) fn delayed(&mut self, why: String) {
-        self.journal.join_why = Some(why);
+    /// This node could not register, or renew its registration, so far.
+    pub(crate) fn delayed(&mut self, reason: String) {
+        self.health.join_failure = Some(reason);
     }
 
     /// Whether peers can see that this node is alive.
     pub(crate) fn presence(&mut self, state: PresenceState) {
-        self.journal.presence = state;
+        self.health.presence = state;
     }
 
     /// The kernel's tables changed.
@@ -216,29 +230,29 @@ impl Daemon {
         self.reconciler.kernel_changed(event);
     }
 
-    /// The packet filter, to be told of changes.
+    /// The firewall, which reads the monitor's events.
     pub(crate) fn firewall(&mut self) -> &mut Firewall {
         &mut self.firewall
     }
 
-    /// Does what is due.
+    /// Does all work that is due at `now`.
     pub(crate) fn run_due(&mut self, now: Instant) {
         if now >= self.resync_at {
-            self.resync_at = now + RESYNC.pause(1);
-            self.chores_at.get_or_insert(now);
+            self.resync_at = now + RESYNC_INTERVAL.pause(1);
+            self.setup_due_at.get_or_insert(now);
             self.reconciler.resync();
-            self.remember_pods();
+            self.restore_pod_routes();
             self.firewall.resync();
-            self.memory.update(self.reconciler.rib(), true);
+            self.state_file.update(self.reconciler.rib(), true);
         }
         if self.pass_at().is_some_and(|at| at <= now) {
             self.pass(now);
         }
         self.firewall.run_due(now);
-        self.journal.log_due(now);
-        let due = self.chores_at.is_some_and(|at| at <= now);
+        self.health.log_due(now);
+        let due = self.setup_due_at.is_some_and(|at| at <= now);
         let (links, serves) = (self.reconciler.links(), self.reconciler.owns_subnets());
-        let looked = !due || self.chores.check(links, serves, now);
+        let is_set_up = !due || self.node_setup.check(links, serves, now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;
@@ -248,22 +262,22 @@ impl Daemon {
             );
         }
         let may_install = settled && self.firewall.is_ready();
-        let may_install = may_install && (due || self.chores_at.is_none());
-        let done = looked && (!may_install || self.chores.install());
+        let may_install = may_install && (due || self.setup_due_at.is_none());
+        let done = is_set_up && (!may_install || self.node_setup.install());
         if due || !done {
-            self.chore_done(done, now);
+            self.setup_done(done, now);
         }
     }
 
-    fn chore_done(&mut self, done: bool, now: Instant) {
-        self.failed_chores = if done { 0 } else { self.failed_chores + 1 };
-        self.chores_at = (!done).then(|| now + PAUSES.pause(self.failed_chores));
+    fn setup_done(&mut self, done: bool, now: Instant) {
+        self.failed_setups = if done { 0 } else { self.failed_setups + 1 };
+        self.setup_due_at = (!done).then(|| now + RETRY_BACKOFF.pause(self.failed_setups));
     }
 
-    /// When to work next, if nothing happens before.
+    /// When `run_due` has to be called again, if no event comes before.
     pub(crate) fn wake_at(&self) -> Instant {
-        let absence = self.journal.absences.due_at();
-        let due = [self.pass_at(), self.chores_at, absence];
+        let absence = self.health.absences.due_at();
+        let due = [self.pass_at(), self.setup_due_at, absence];
         let due = due.into_iter().flatten().min();
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())

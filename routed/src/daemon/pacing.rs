@@ -1,62 +1,53 @@
-//! When the routes are compared and put right, so that a flood of events is met with few passes.
+//! When the routes are reconciled: passes are spaced out, so that many events cause few passes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::error;
 
-use crate::daemon::{Daemon, PAUSES};
-
-/// The least time from the end of one pass to the start of the next: a flood of events is met with
-/// few passes.
-const BREATH: Duration = Duration::from_millis(10);
-
-/// A pass over all routes is followed by a rest from such passes, so many times as long as it took,
-/// so that a flood costs no more than a fraction of a processor; but not by a rest so long that
-/// somebody misses a route.
-const REST: u32 = 4;
-const LONGEST_REST: Duration = Duration::from_millis(80);
+use crate::daemon::{COOLDOWN_FACTOR, Daemon, MAX_COOLDOWN, MIN_PASS_INTERVAL, RETRY_BACKOFF};
 
 impl Daemon {
-    /// One pass.
+    /// Runs one pass, and notes when the next one may start.
     pub(super) fn pass(&mut self, now: Instant) {
         let links = self.reconciler.links().to_vec();
-        let is_over_all = self.reconciler.is_all_dirty();
+        let is_full = self.reconciler.is_all_dirty();
         match self.reconciler.pass(now) {
             Ok(()) => {
                 self.failed_passes = 0;
-                self.trouble.clear();
+                self.pass_failure.clear();
                 let end = Instant::now();
-                self.journal.timings.passed(end - now);
-                self.breathed_at = end + BREATH;
-                if is_over_all {
-                    self.rested_at = end + ((end - now) * REST).min(LONGEST_REST);
+                self.health.timings.passed(end - now);
+                self.next_pass_at = end + MIN_PASS_INTERVAL;
+                if is_full {
+                    self.next_full_pass_at =
+                        end + ((end - now) * COOLDOWN_FACTOR).min(MAX_COOLDOWN);
                 }
             }
-            Err(why) => {
+            Err(error) => {
                 self.failed_passes += 1;
-                self.journal.timings.failed();
-                self.breathed_at = now + PAUSES.pause(self.failed_passes);
-                let text = format!("the kernel's routes cannot be compared: {why}; trying again");
-                if self.trouble.changed(&text) {
-                    error!("{text}");
+                self.health.timings.failed();
+                self.next_pass_at = now + RETRY_BACKOFF.pause(self.failed_passes);
+                let text = format!("the kernel's routes cannot be compared: {error}; trying again");
+                if self.pass_failure.changed(&text) {
+                    error!(%error, "{text}");
                 }
             }
         }
         if links != self.reconciler.links() {
-            self.chores_at = Some(now);
+            self.setup_due_at = Some(now);
         }
     }
 
-    /// When the next pass is due, if there is a reason for one.
+    /// When the next pass is due; `None` if nothing is to be reconciled.
     pub(super) fn pass_at(&self) -> Option<Instant> {
         let retry = self
             .reconciler
             .retry_at()
-            .map(|at| at.max(self.breathed_at));
+            .map(|at| at.max(self.next_pass_at));
         if self.reconciler.is_all_dirty() {
-            return Some(self.breathed_at.max(self.rested_at));
+            return Some(self.next_pass_at.max(self.next_full_pass_at));
         }
-        let dirty = self.reconciler.is_dirty().then_some(self.breathed_at);
+        let dirty = self.reconciler.is_dirty().then_some(self.next_pass_at);
         dirty.into_iter().chain(retry).min()
     }
 }

@@ -1,4 +1,4 @@
-//! What the registry says, on its way to everybody whom it concerns.
+//! Hands the registry's events to the RIB, the firewall, the state file and the node's setup.
 
 use registry::{Change, Event};
 use wire::node::NodeName;
@@ -6,19 +6,19 @@ use wire::node::NodeName;
 use crate::daemon::Daemon;
 
 impl Daemon {
-    /// Something happened in the registry.
+    /// Takes in one event.
     pub(crate) fn handle(&mut self, event: Event) {
         match event {
             Event::Reset(view) => {
                 self.reload_owned();
-                let wrong = self.chores.is_wrong(view.nodes.get(&self.node));
+                let wrong = self.node_setup.is_wrong(view.nodes.get(&self.node));
                 let lacks = self.reconciler.reset(view) || wrong;
-                let peers = self.reconciler.rib();
-                let is_believed = peers.distrust().is_none();
-                self.firewall.nodes(peers.addresses(), is_believed);
-                self.memory.update(self.reconciler.rib(), true);
-                self.journal.registry_seen(self.reconciler.rib());
-                self.chores
+                let rib = self.reconciler.rib();
+                let is_trusted = rib.distrust().is_none();
+                self.firewall.nodes(rib.addresses(), is_trusted);
+                self.state_file.update(self.reconciler.rib(), true);
+                self.health.registry_seen(self.reconciler.rib());
+                self.node_setup
                     .registry_seen(lacks, self.reconciler.lost_subnets());
             }
             Event::Changes { revision, changes } => {
@@ -27,30 +27,30 @@ impl Daemon {
                 }
                 let wrong = changes.iter().any(|change| match change {
                     Change::Node(node, record) => {
-                        *node == self.node && self.chores.is_wrong(record.as_ref())
+                        *node == self.node && self.node_setup.is_wrong(record.as_ref())
                     }
                     _ => false,
                 });
-                let (nodes, seen) = (changed_nodes(&changes), seen_nodes(&changes));
-                let had = self.reconciler.rib().addresses_of(&nodes);
+                let (nodes, changed) = (changed_records(&changes), changed_nodes(&changes));
+                let before = self.reconciler.rib().addresses_of(&nodes);
                 let lacks = self.reconciler.change(revision, changes) || wrong;
-                let peers = self.reconciler.rib();
-                let is_believed = peers.distrust().is_none();
-                let have = peers.addresses_of(&nodes);
-                self.firewall.nodes_changed(&had, &have, is_believed);
-                self.memory.update(self.reconciler.rib(), false);
-                self.journal.nodes_changed(&seen, self.reconciler.rib());
-                self.chores
+                let rib = self.reconciler.rib();
+                let is_trusted = rib.distrust().is_none();
+                let after = rib.addresses_of(&nodes);
+                self.firewall.nodes_changed(&before, &after, is_trusted);
+                self.state_file.update(self.reconciler.rib(), false);
+                self.health.nodes_changed(&changed, self.reconciler.rib());
+                self.node_setup
                     .registry_seen(lacks, self.reconciler.lost_subnets());
             }
-            Event::Disconnected { why } => self.journal.disconnected(why),
-            Event::Connected => self.journal.connected(),
+            Event::Disconnected { why } => self.health.disconnected(why),
+            Event::Connected => self.health.connected(),
         }
     }
 }
 
-/// The nodes that came, went, or showed a sign of life.
-fn seen_nodes(changes: &[Change]) -> Vec<NodeName> {
+/// The nodes whose records or presences changed.
+fn changed_nodes(changes: &[Change]) -> Vec<NodeName> {
     let node = |change: &Change| match change {
         Change::Node(node, _) | Change::Presence(node, _) => Some(node.clone()),
         _ => None,
@@ -59,7 +59,7 @@ fn seen_nodes(changes: &[Change]) -> Vec<NodeName> {
 }
 
 /// The nodes whose records changed.
-fn changed_nodes(changes: &[Change]) -> Vec<NodeName> {
+fn changed_records(changes: &[Change]) -> Vec<NodeName> {
     let node = |change: &Change| match change {
         Change::Node(node, _) => Some(node.clone()),
         _ => None,

@@ -1,9 +1,10 @@
-//! What must survive a restart of the daemon, but not one of the node: how far the registry was
-//! seen, and which routes are held against it.
+//! The state that survives a restart of the daemon, but not a reboot (`/run/.../routed.json`):
+//! which cluster and revision of the registry was read last, and which routes are held although it
+//! lacks their claims.
 //!
-//! Without it a wiped registry would be believed by the next start of the daemon, as soon as this
-//! node's own claims are back in it, and its peers' routes be withdrawn before they are back too.
-//! The file lives where the kernel's routes live: until the next boot.
+//! Without this file, a restarted daemon would trust a wiped registry as soon as this node has
+//! written its own claims again, and would withdraw the routes of peers that have not yet. Like the
+//! kernel's routes, the file exists until the next boot.
 
 use std::fs;
 use std::io;
@@ -20,76 +21,77 @@ use crate::rib::Rib;
 use crate::rib::held::{LastSeen, Owners};
 use crate::text::short_list;
 
-/// The file `routed.json` in a network's folder under `/run`, and what is in it.
+/// The file, in a network's folder under `/run`, and its content.
 #[derive(Debug)]
 pub(crate) struct StateFile {
     path: PathBuf,
     content: Content,
     /// What [`Rib::held_version`] was at the last update.
     version: Option<u64>,
-    trouble: OnChange,
+    failure: OnChange,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Content {
-    /// The etcd cluster that was seen.
+    /// The etcd cluster that was read.
     cluster: Option<u64>,
-    /// The revision at which it was last seen whole.
+    /// The revision at which it was last read as a whole.
     #[serde(default)]
     revision: i64,
-    /// The subnets whose routes stay although the registry does not show their claims.
+    /// The subnets whose routes stay although the registry lacks their claims.
     #[serde(default)]
     held: Owners,
 }
 
 impl StateFile {
-    /// Reads the file in `folder`. One that is absent or broken remembers nothing.
-    pub(crate) fn load_state(folder: &Path) -> Self {
+    /// Reads the file in `folder`. A missing or damaged file counts as empty.
+    pub(crate) fn load(folder: &Path) -> Self {
         let path = folder.join("routed.json");
-        let content = load(&path).unwrap_or_else(|why| {
-            warn!("{} is ignored: {why}", path.display());
+        let content = read(&path).unwrap_or_else(|error| {
+            let shown = path.display();
+            warn!(path = %shown, %error, "{shown} is ignored: {error}");
             Content::default()
         });
         Self {
             path,
             content,
             version: None,
-            trouble: OnChange::default(),
+            failure: OnChange::default(),
         }
     }
 
-    /// How far the registry was seen.
-    pub(crate) fn seen(&self) -> LastSeen {
+    /// The cluster and the revision that were read last.
+    pub(crate) fn last_seen(&self) -> LastSeen {
         LastSeen {
             cluster: self.content.cluster,
             revision: self.content.revision,
         }
     }
 
-    /// The subnets that were held.
+    /// The held subnets, with their nodes.
     pub(crate) fn held(&self) -> &Owners {
         &self.content.held
     }
 
-    /// Why it cannot be written, in words.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.current()
+    /// Why the file cannot be written.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.current()
     }
 
-    /// Remembers what `peers` believes now, and says so when routes come to be held or are no
-    /// longer. The revision alone is reason to write only when the registry was seen whole.
-    pub(crate) fn update(&mut self, peers: &Rib, whole: bool) {
-        let version = Some(peers.held_version());
+    /// Writes the state of `rib`, and logs when routes become held or are held no longer. A new
+    /// revision alone is written only after the registry was read as a `whole`.
+    pub(crate) fn update(&mut self, rib: &Rib, whole: bool) {
+        let version = Some(rib.held_version());
         if !whole && version == self.version {
             return;
         }
         self.version = version;
-        let held = peers.held();
+        let held = rib.held();
         if !whole && held == self.content.held {
             return;
         }
-        self.log_change(peers, &held);
-        let seen = peers.last_seen();
+        self.log_change(rib, &held);
+        let seen = rib.last_seen();
         let content = Content {
             cluster: seen.cluster,
             revision: seen.revision,
@@ -101,37 +103,41 @@ impl StateFile {
         self.content = content;
         let text = serde_json::to_vec(&self.content).map_err(io::Error::from);
         match text.and_then(|text| atomic_file::replace(&self.path, &text)) {
-            Ok(_) => drop(self.trouble.clear()),
-            Err(why) => {
-                let text = format!("cannot write {}: {why}", self.path.display());
-                if self.trouble.changed(&text) {
-                    error!("{text}; after a restart held routes would be taken for stale");
+            Ok(_) => drop(self.failure.clear()),
+            Err(error) => {
+                let path = self.path.display();
+                let text = format!("cannot write {path}: {error}");
+                if self.failure.changed(&text) {
+                    error!(%path, %error, "{text}; a restart would withdraw held routes as stale");
                 }
             }
         }
     }
 
-    fn log_change(&self, peers: &Rib, held: &Owners) {
+    fn log_change(&self, rib: &Rib, held: &Owners) {
         let is_new = |(subnet, _): &(&IpNet, _)| !self.content.held.contains_key(subnet);
-        let added: Vec<_> = held.iter().filter(is_new).map(shown).collect();
+        let added: Vec<_> = held.iter().filter(is_new).map(describe).collect();
         if !added.is_empty() {
-            let why = peers.distrust().map(ToString::to_string);
+            let why = rib.distrust().map(ToString::to_string);
+            let (why, subnets) = (
+                why.unwrap_or_else(|| "the registry lost claims".to_owned()),
+                short_list(&added),
+            );
             error!(
-                "{}: nothing is withdrawn on its word. The routes to {} stay until their nodes \
-                 claim them again. Of nodes that are gone for good `routed forget` lets them go",
-                why.unwrap_or_else(|| "the registry forgot claims".to_owned()),
-                short_list(&added)
+                subnet = %subnets,
+                "{why}: keeping all routes. The routes to {subnets} stay until their nodes claim \
+                 them again. For nodes that are gone for good: routed forget NODE"
             );
         } else if held.is_empty() && !self.content.held.is_empty() {
             info!(
-                "no route is held any more: every peer has claimed its subnets again, or is \
+                "no route is held any more: every peer has claimed its subnets again, or was \
                  forgotten"
             );
         }
     }
 }
 
-fn load(path: &Path) -> io::Result<Content> {
+fn read(path: &Path) -> io::Result<Content> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::default()),
@@ -140,7 +146,7 @@ fn load(path: &Path) -> io::Result<Content> {
 }
 
 /// `10.244.3.0/24 (n3)`.
-fn shown((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
+fn describe((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
     match node {
         Some(node) => format!("{subnet} ({node})"),
         None => subnet.to_string(),
@@ -151,50 +157,52 @@ fn shown((subnet, node): (&IpNet, &Option<NodeName>)) -> String {
 mod tests {
     use super::*;
     use crate::rib::path::Desired;
-    use crate::rib::path::Path as Way;
+    use crate::rib::path::Path as RoutePath;
 
-    fn peers(held: &[&str]) -> Rib {
+    fn rib(held: &[&str]) -> Rib {
         let subnets = held.iter().map(|subnet| subnet.parse::<IpNet>().unwrap());
-        let found: Desired = subnets.map(|subnet| (subnet, Way::Unreachable)).collect();
+        let found: Desired = subnets
+            .map(|subnet| (subnet, RoutePath::Unreachable))
+            .collect();
         let seen = LastSeen {
             cluster: Some(7),
             revision: 42,
         };
         let n3 = NodeName::new("n3").unwrap();
-        let firm = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
-        let firm = firm.collect();
-        Rib::new(seen, found, &firm)
+        let owners = found.keys().map(|subnet| (*subnet, Some(n3.clone())));
+        let owners = owners.collect();
+        Rib::new(seen, found, &owners)
     }
 
     #[test]
-    fn what_was_held_and_seen_is_recalled() {
+    fn held_routes_and_revision_are_reloaded() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = StateFile::load_state(folder.path());
-        assert_eq!(memory.seen(), LastSeen::default());
-        let peers = peers(&["10.244.3.0/24"]);
-        memory.update(&peers, false);
-        let recalled = StateFile::load_state(folder.path());
-        assert_eq!(recalled.seen(), peers.last_seen());
-        assert_eq!(*recalled.held(), peers.held());
+        let mut file = StateFile::load(folder.path());
+        assert_eq!(file.last_seen(), LastSeen::default());
+        let rib = rib(&["10.244.3.0/24"]);
+        file.update(&rib, false);
+        let reloaded = StateFile::load(folder.path());
+        assert_eq!(reloaded.last_seen(), rib.last_seen());
+        assert_eq!(*reloaded.held(), rib.held());
     }
 
     #[test]
-    fn a_later_revision_is_written_only_when_the_registry_was_seen_whole() {
+    fn later_revision_is_written_only_after_a_whole_read() {
         let folder = tempfile::tempdir().unwrap();
-        let mut memory = StateFile::load_state(folder.path());
-        memory.update(&peers(&[]), false);
-        assert!(!memory.path.exists());
-        memory.update(&peers(&[]), true);
-        assert_eq!(StateFile::load_state(folder.path()).seen().revision, 42);
+        let mut file = StateFile::load(folder.path());
+        file.update(&rib(&[]), false);
+        assert!(!file.path.exists());
+        file.update(&rib(&[]), true);
+        assert_eq!(StateFile::load(folder.path()).last_seen().revision, 42);
     }
 
     #[test]
-    fn a_broken_file_remembers_nothing_and_is_written_anew() {
+    fn damaged_file_counts_as_empty_and_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("routed.json"), b"{").unwrap();
-        let mut memory = StateFile::load_state(folder.path());
-        assert!(memory.held().is_empty());
-        memory.update(&peers(&["10.244.3.0/24"]), false);
-        assert_eq!(StateFile::load_state(folder.path()).held().len(), 1);
+        let mut file = StateFile::load(folder.path());
+        assert!(file.held().is_empty());
+        file.update(&rib(&["10.244.3.0/24"]), false);
+        assert_eq!(StateFile::load(folder.path()).held().len(), 1);
     }
 }

@@ -1,5 +1,5 @@
-//! This node: by which addresses peers reach it, and what of its own networks is in the way of the
-//! pods'.
+//! Chooses the node addresses to advertise to peers, and finds networks of the node that overlap
+//! with a pod CIDR.
 
 use std::net::IpAddr;
 
@@ -10,108 +10,108 @@ use wire::overlap::Overlap;
 
 use crate::kernel::{Link, Netlink};
 
-/// As many addresses are told to peers.
-const MOST_TOLD: usize = 16;
+/// At most this many addresses are advertised, unless more are configured.
+const MAX_ADVERTISED: usize = 16;
 
-/// The addresses to tell peers: those that were given (`hints`), and for a family that has none
-/// among them, all that can be a next hop, those of the link that carries this node's traffic
-/// first.
+/// The addresses to advertise: the `configured` ones, and for a family without a configured one,
+/// all addresses that can be a next hop, beginning with those of the link that carries this node's
+/// traffic.
 pub(crate) fn node_addresses(
     kernel: &mut Netlink,
-    hints: &[IpAddr],
+    configured: &[IpAddr],
     network: &Network,
 ) -> Result<Vec<IpAddr>, Error> {
-    let uplink = match kernel.with(|socket| Uplink::find(socket, hints)) {
+    let uplink = match kernel.with(|socket| Uplink::find(socket, configured)) {
         Ok(uplink) => Some(uplink),
         Err(Error::NoUplink { .. }) => None,
         Err(error) => return Err(error),
     };
     let links = kernel.with(Socket::links)?;
     let addresses = kernel.with(|socket| socket.addresses(None))?;
-    let beside = next_hops(&links, &addresses);
+    let next_hops = next_hops(&links, &addresses);
     let found = uplink.into_iter().flat_map(|uplink| uplink.addresses);
-    let found: Vec<_> = found.chain(beside).collect();
-    if hints.is_empty() && found.is_empty() {
+    let found: Vec<_> = found.chain(next_hops).collect();
+    if configured.is_empty() && found.is_empty() {
         let why = "no link that leads to other machines has an address that stays".to_owned();
         return Err(Error::NoUplink { why });
     }
-    Ok(choose(hints, &found, network))
+    Ok(choose(configured, &found, network))
 }
 
-/// The addresses that stay, of links that lead to other machines.
+/// The permanent addresses of links that lead to other machines, IPv4 first.
 fn next_hops(links: &[wire::netlink::Link], addresses: &[Address]) -> Vec<IpAddr> {
-    let outward = links.iter().filter(|link| is_uplink_candidate(link, links));
+    let uplinks = links.iter().filter(|link| is_uplink_candidate(link, links));
     let lasting = |index| move |own: &&Address| own.link == index && own.is_lasting();
     let of = |link: &wire::netlink::Link| addresses.iter().filter(lasting(link.index));
-    let mut all: Vec<_> = outward.flat_map(of).map(|own| own.address.ip()).collect();
+    let mut all: Vec<_> = uplinks.flat_map(of).map(|own| own.address.ip()).collect();
     all.sort_by_key(IpAddr::is_ipv6);
     all
 }
 
-/// Whether other machines may be on the link: not if it is made for traffic inside this one, as a
-/// bridge of containers is, nor if it is a tunnel, which carries only what its own rules let in.
+/// Whether the link may lead to other machines. Not so a link for traffic inside this machine, such
+/// as a bridge of containers, nor a tunnel, which carries only what its own rules admit.
 fn is_uplink_candidate(link: &wire::netlink::Link, all: &[wire::netlink::Link]) -> bool {
-    let is_inner = |kind: &str| matches!(kind, "veth" | "tun");
-    let has_cable = || {
+    let is_virtual = |kind: &str| matches!(kind, "veth" | "tun");
+    let has_outer_port = || {
         let mut ports = all.iter().filter(|port| port.master == Some(link.index));
-        ports.any(|port| !port.kind.as_deref().is_some_and(is_inner))
+        ports.any(|port| !port.kind.as_deref().is_some_and(is_virtual))
     };
     let is_port = || {
         let master = all.iter().find(|it| Some(it.index) == link.master);
         master.is_some_and(|master| master.kind.as_deref() == Some("bridge"))
     };
-    // Every link with a six byte address is an Ethernet, or is taken for one.
+    // Every link with a six-byte address is treated as Ethernet.
     let is_ethernet = link.mac.is_some() && !link.loopback;
     link.up
         && is_ethernet
         && match link.kind.as_deref() {
-            Some("bridge") => has_cable(),
+            Some("bridge") => has_outer_port(),
             Some("dummy" | "ifb" | "tun" | "vxlan" | "geneve" | "gretap" | "ip6gretap") => false,
             _ => !is_port(),
         }
 }
 
-fn choose(hints: &[IpAddr], found: &[IpAddr], network: &Network) -> Vec<IpAddr> {
+fn choose(configured: &[IpAddr], found: &[IpAddr], network: &Network) -> Vec<IpAddr> {
     let cidrs = &network.pod_cidrs;
     let has_v4_pods = cidrs.iter().any(|cidr| cidr.addr().is_ipv4());
     let has_v6_pods = cidrs.iter().any(|cidr| cidr.addr().is_ipv6());
-    let hinted = |v4: bool| hints.iter().any(|hint| hint.is_ipv4() == v4);
-    // IPv4 pods are reached by IPv6 too, where nobody said by what else.
-    let wants_v6 = has_v6_pods || !hinted(true);
+    let is_configured = |v4: bool| configured.iter().any(|address| address.is_ipv4() == v4);
+    // IPv4 pods can be reached by IPv6 too, unless an IPv4 address is configured.
+    let wants_v6 = has_v6_pods || !is_configured(true);
     let in_network = |address: &IpAddr| cidrs.iter().any(|cidr| cidr.contains(address));
     let more = found.iter().filter(|address| {
         let v4 = address.is_ipv4();
-        let is_wanted = if v4 { has_v4_pods } else { wants_v6 };
-        is_wanted && !hinted(v4) && !in_network(address)
+        let is_used = if v4 { has_v4_pods } else { wants_v6 };
+        is_used && !is_configured(v4) && !in_network(address)
     });
     let mut chosen = Vec::new();
-    for address in hints.iter().chain(more) {
+    for address in configured.iter().chain(more) {
         if !chosen.contains(address) {
             chosen.push(*address);
         }
     }
-    chosen.truncate(MOST_TOLD.max(hints.len()));
+    chosen.truncate(MAX_ADVERTISED.max(configured.len()));
     chosen
 }
 
-/// What to tell peers when `told` is what they know and `found` is what there is: a family that
-/// has no address at all any more keeps the ones it had. A link that flaps loses its IPv6
-/// addresses for a moment, and peers would give up their routes to this node for that.
-pub(crate) fn keep_missing_family(told: &[IpAddr], found: &[IpAddr]) -> Vec<IpAddr> {
-    let vanished = |address: &&IpAddr| !found.iter().any(|f| f.is_ipv4() == address.is_ipv4());
+/// What to advertise when `advertised` is known to peers and `found` is on the node: a family that
+/// has lost all its addresses keeps the old ones. A link that flaps loses its IPv6 addresses for a
+/// moment, and peers would withdraw their routes to this node because of that.
+pub(crate) fn keep_missing_family(advertised: &[IpAddr], found: &[IpAddr]) -> Vec<IpAddr> {
+    let is_missing = |address: &&IpAddr| !found.iter().any(|f| f.is_ipv4() == address.is_ipv4());
     found
         .iter()
-        .chain(told.iter().filter(vanished))
+        .chain(advertised.iter().filter(is_missing))
         .copied()
         .collect()
 }
 
-/// Says which of the given addresses this node does not have.
-pub(crate) fn warn_of_foreign_hints(hints: &[IpAddr], links: &[Link]) {
-    for hint in hints {
-        let has = |link: &Link| link.addresses.iter().any(|own| own.ip() == *hint);
+/// Warns of configured addresses that this node does not have.
+pub(crate) fn warn_of_unassigned_addresses(configured: &[IpAddr], links: &[Link]) {
+    for address in configured {
+        let has = |link: &Link| link.addresses.iter().any(|own| own.ip() == *address);
         if !links.iter().any(has) {
-            warn!("node address {hint} is on no link of this node; peers are told it all the same");
+            warn!(%address, "node address {address} is on no link of this node; advertising it anyway");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What the other plugins of the chain know of the CNI spec. A runtime takes the newest version that
-//! the conflist offers and it knows itself, and asks no plugin first: one that does not know that
-//! version fails every pod. So the installed conflist offers what all of them know.
+//! Restricts the conflist's CNI versions to those that all plugins of the chain support. A runtime
+//! takes the newest version that both it and the conflist support, without asking the plugins: a
+//! plugin that does not support it would fail every pod.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -13,30 +13,30 @@ use wire::conf::Conflist;
 
 use crate::log::OnChange;
 
-/// The plugins' answers. Each is asked again when its file has changed.
+/// The versions of each plugin. A plugin is asked again when its file has changed.
 #[derive(Debug)]
 pub(crate) struct CniVersions {
     folder: PathBuf,
     answers: BTreeMap<String, (FileStamp, BTreeSet<Version>)>,
-    said: OnChange,
+    unsupported: OnChange,
 }
 
-/// What tells one file from another that takes its place.
+/// Inode, size and times: they differ when another file takes the place of this one.
 type FileStamp = [u64; 4];
 
 impl CniVersions {
-    /// Plugins are in `folder`; nobody is asked yet.
+    /// Plugins are in `folder`; none is asked yet.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             answers: BTreeMap::new(),
-            said: OnChange::default(),
+            unsupported: OnChange::default(),
         }
     }
 
-    /// The conflist as far as all plugins of the chain know what it offers. One that cannot be asked
-    /// is taken to know `cniVersion` alone: a runtime without STATUS and GC is better off than one
-    /// whose pods fail. One that we do not see at all is taken to know everything.
+    /// The conflist without the versions that a plugin of the chain does not support. A plugin that
+    /// cannot be asked is taken to support `cniVersion` only: losing STATUS and GC is better than
+    /// pods that fail. A plugin that is not in the folder is taken to support all versions.
     pub(crate) fn restrict(&mut self, conflist: &Conflist) -> Conflist {
         let offered = conflist.versions();
         let basic: BTreeSet<Version> = offered.first().copied().into_iter().collect();
@@ -51,23 +51,23 @@ impl CniVersions {
             .without_versions(&unknown.into_keys().collect())
     }
 
-    /// What a plugin knows, if it is there: `basic` if it does not answer.
+    /// The versions that a plugin supports, if it is there; `basic` if it does not answer.
     fn versions_of(&mut self, name: &str, basic: &BTreeSet<Version>) -> Option<BTreeSet<Version>> {
-        // Runtimes refuse such a name.
+        // Runtimes reject such a name.
         if name.contains('/') {
             return None;
         }
         let path = self.folder.join(name);
         let stamp = stamp(&path).ok()?;
         match self.answers.get(name) {
-            Some((asked, answer)) if *asked == stamp => return Some(answer.clone()),
+            Some((known, answer)) if *known == stamp => return Some(answer.clone()),
             _ => {}
         }
         let Some(answer) = supported_versions(&path) else {
             return Some(basic.clone());
         };
-        let asked = (stamp, answer.clone());
-        self.answers.insert(name.to_owned(), asked);
+        self.answers
+            .insert(name.to_owned(), (stamp, answer.clone()));
         Some(answer)
     }
 
@@ -82,16 +82,16 @@ impl CniVersions {
         });
         let text = lines.collect::<Vec<_>>().join("; ");
         if text.is_empty() {
-            if self.said.clear() {
+            if self.unsupported.clear() {
                 info!("all plugins of the conflist know what it offers");
             }
-        } else if self.said.changed(&text) {
+        } else if self.unsupported.changed(&text) {
             warn!("{text}: newer plugins help");
         }
     }
 }
 
-/// The versions that somebody does not know, and who.
+/// The versions that a plugin does not support, each with these plugins.
 fn unknown(
     offered: &[Version],
     answers: &BTreeMap<String, BTreeSet<Version>>,
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_unknown_by_the_names_of_those_who_do_not_know_it() {
+    fn unsupported_version_is_listed_with_its_plugins() {
         let answers = |all: &[(&str, &[Version])]| {
             let all = all.iter();
             all.map(|(name, known)| ((*name).to_owned(), known.iter().copied().collect()))
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_is_asked_again_when_another_takes_its_place() {
+    fn replaced_plugin_is_asked_again() {
         let folder = tempfile::tempdir().unwrap();
         let install = |script: &str| {
             let script = format!("#!/bin/sh\n{script}\n");
@@ -173,14 +173,14 @@ mod tests {
             fs::set_permissions(&draft, Permissions::from_mode(0o755)).unwrap();
             fs::rename(draft, path).unwrap();
         };
-        let mut chain = CniVersions::new(folder.path().to_owned());
-        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD, NEW]);
+        let mut versions = CniVersions::new(folder.path().to_owned());
+        assert_eq!(versions.restrict(&conflist()).versions(), [OLD, OLD, NEW]);
         install("exit 1");
-        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(versions.restrict(&conflist()).versions(), [OLD, OLD]);
         install(r#"echo '{"supportedVersions":["1.0.0"]}'"#);
-        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD]);
-        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(versions.restrict(&conflist()).versions(), [OLD, OLD]);
+        assert_eq!(versions.restrict(&conflist()).versions(), [OLD, OLD]);
         install(r#"echo '{"supportedVersions":["1.0.0","1.1.0"]}'"#);
-        assert_eq!(chain.restrict(&conflist()).versions(), [OLD, OLD, NEW]);
+        assert_eq!(versions.restrict(&conflist()).versions(), [OLD, OLD, NEW]);
     }
 }

@@ -1,16 +1,19 @@
-//! What a node needs besides its routes: that it forwards, that the registry knows its addresses,
-//! and, once all else works, that the container runtime finds the conflist.
+//! Prepares the node for pods: checks for overlapping networks, destroys leftover interfaces, takes
+//! an IPv4 address if the node has none, switches forwarding on, finds the addresses to advertise,
+//! asks for the node's registration, and installs the conflist once all of this works.
 
 pub(crate) mod addresses;
-pub(crate) mod advertised;
+mod advertised;
 pub(crate) mod cni_versions;
+mod conflist;
 pub(crate) mod forwarding;
-pub(crate) mod node_ipv4;
+mod node_ipv4;
+mod registration;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -18,208 +21,130 @@ use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
-use wire::atomic_file;
 use wire::netlink::Request;
 use wire::node::{MachineId, NodeName};
 
 use self::advertised::Advertised;
+use self::conflist::ConflistInstaller;
+use self::forwarding::Forwarding;
+use self::registration::RegistrationRequests;
 use crate::config::Config;
-use crate::host::cni_versions::CniVersions;
 use crate::kernel::{Link, Netlink};
 use crate::log::OnChange;
 use crate::membership::DesiredRegistration;
 use crate::text::list;
 
-/// The chores and how they stand.
+/// How long addresses stay advertised after the node has lost its last address of their family.
+const MISSING_FAMILY_GRACE: Duration = Duration::from_secs(60);
+
+/// The setup of the node and its present state.
 #[derive(Debug)]
 pub(crate) struct NodeSetup {
     config: Config,
     network: Network,
-    machine: MachineId,
     kernel: Netlink,
-    wishes: watch::Sender<Option<DesiredRegistration>>,
-    /// Whether the registry was seen: before that, this node writes nothing there.
-    may_join: bool,
-    round: u64,
-    /// What others have of this node's, as last seen.
-    lost: BTreeMap<IpNet, NodeName>,
-    advertised: Advertised,
     owned: Option<Owned>,
-    forwards: bool,
-    /// What the runtime has, as of the last look.
-    installed: Option<String>,
-    /// Whether it was installed, or found installed, at least once.
-    is_ready: bool,
-    chain: CniVersions,
     overlap: OnChange,
-    no_forwarding: OnChange,
-    no_install: OnChange,
+    forwarding: Forwarding,
+    advertised: Advertised,
+    registration: RegistrationRequests,
+    conflist: ConflistInstaller,
 }
 
 impl NodeSetup {
-    /// Nothing is done yet.
+    /// A setup that has not checked anything yet. Requests for registration go to `requests`.
     pub(crate) fn new(
         config: Config,
         network: Network,
-        machine: MachineId,
-        wishes: watch::Sender<Option<DesiredRegistration>>,
+        machine: &MachineId,
+        requests: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
         Self {
-            chain: CniVersions::new(config.plugins.clone()),
+            conflist: ConflistInstaller::new(config.plugin_dir.clone()),
             config,
             network,
-            machine,
             kernel: Netlink::default(),
-            wishes,
-            may_join: false,
-            round: 0,
-            lost: BTreeMap::new(),
-            advertised: Advertised::default(),
             owned: None,
-            forwards: false,
-            installed: None,
-            is_ready: false,
             overlap: OnChange::default(),
-            no_forwarding: OnChange::default(),
-            no_install: OnChange::default(),
+            forwarding: Forwarding::default(),
+            advertised: Advertised::default(),
+            registration: RegistrationRequests::new(machine, requests),
         }
     }
 
-    /// Looks at the node again: at its `links`, and whether it forwards if it `serves` a subnet.
-    /// Returns whether all is well; if not, try again.
+    /// Checks the node's `links`, addresses and settings. Forwarding is needed only if the node
+    /// `serves` a subnet. Returns whether all is well; if not, the caller checks again.
     pub(crate) fn check(&mut self, links: &[Link], serves: bool, now: Instant) -> bool {
-        self.installed = None;
+        self.conflist.recheck();
         self.check_overlap(links);
-        self.destroy_removed();
-        self.ensure_own_address(links);
-        let forwards = !serves || self.ensure_forwarding();
+        self.destroy_removed_links();
+        self.ensure_node_ipv4(links);
+        let forwards = !serves || self.forwarding.ensure(&mut self.kernel, &self.network);
         self.update_addresses(now) && forwards
     }
 
-    /// Gives the node an IPv4 address of its own subnet if it has no other.
-    fn ensure_own_address(&mut self, links: &[Link]) {
-        let Some(owned) = &self.owned else {
-            return;
-        };
-        let (subnets, cidrs) = (&owned.subnets, &self.network.pod_cidrs);
-        match node_ipv4::ensure(&mut self.kernel, links, subnets, cidrs) {
-            Ok(changed) => changed.iter().for_each(|change| {
-                info!("the node's own IPv4 address among its pods: {change}");
-            }),
-            Err(why) => {
-                let node = &self.config.node;
-                warn!("node {node} has no IPv4 address and cannot take one of its subnet: {why}");
-            }
+    /// Installs the conflist if the node has joined, forwards and has an address; the caller has
+    /// checked routes and the firewall. Returns `false` if it failed and has to be tried again.
+    pub(crate) fn install(&mut self) -> bool {
+        if !self.has_joined() || !self.forwards() || self.addresses().is_empty() {
+            return true;
         }
+        self.conflist
+            .install(&self.config, self.advertised.addresses())
     }
 
-    /// Destroys interfaces that the plugin removed, where its own process for that was cut short.
-    fn destroy_removed(&mut self) {
-        let request = Request::DelLinkGroup {
-            group: wire::REMOVED_GROUP,
-        };
-        match self.kernel.with(|socket| socket.apply_all(&[request])) {
-            Err(error) if error.errno() != Some(Errno::ENODEV) => {
-                warn!("cannot destroy the interfaces of pods that are gone: {error}");
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether `record`, the registry's of this node, is not what this node would have it say:
-    /// somebody else wrote it, and peers go by it.
-    pub(crate) fn is_wrong(&self, record: Option<&NodeRecord>) -> bool {
-        !self.addresses().is_empty() && record.is_some_and(|record| *record != self.record())
-    }
-
-    /// By which addresses peers reach this node.
-    pub(crate) fn addresses(&self) -> &[IpAddr] {
-        self.advertised.addresses()
-    }
-
-    /// Whether the registry had this node and its claims, ever.
-    pub(crate) fn has_joined(&self) -> bool {
-        self.owned.is_some()
-    }
-
-    /// Whether the node forwards, as of the last look.
-    pub(crate) fn forwards(&self) -> bool {
-        self.forwards
-    }
-
-    /// Where the runtime finds the conflist, and whether it does, as of the last look.
-    pub(crate) fn installed(&self) -> (&Path, bool) {
-        let is_there = self.is_ready && self.no_install.current().is_none();
-        (&self.config.installed, is_there)
-    }
-
-    /// Why the node has no address, does not forward, has no conflist, or shares addresses with
-    /// the pods, in words.
-    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
-        let others = [&self.overlap, &self.no_forwarding, &self.no_install];
-        let others = others.into_iter().filter_map(OnChange::current);
-        self.advertised.trouble().into_iter().chain(others)
-    }
-
-    fn record(&self) -> NodeRecord {
-        NodeRecord {
-            addresses: self.addresses().to_vec(),
-            machine_id: self.machine.as_str().to_owned(),
-        }
-    }
-
-    /// The registry was seen, and `lacks` something that this node has to put there (again); it has
-    /// given `lost` to others.
+    /// The registry was read. It `lacks` something that this node has to write (again), and it has
+    /// given the subnets `lost` to other nodes.
     pub(crate) fn registry_seen(&mut self, lacks: bool, lost: BTreeMap<IpNet, NodeName>) {
-        self.may_join = true;
-        self.lost = lost;
-        self.round += u64::from(lacks);
-        self.request_registration();
+        self.registration.registry_seen(lacks, lost);
     }
 
-    /// The registry has this node and its claims.
+    /// The registry has this node's record and its claims.
     pub(crate) fn joined(&mut self, owned: Owned) {
         if self.owned.as_ref() != Some(&owned) {
-            info!("node {} owns {}", owned.node, list(&owned.subnets));
+            let subnets = list(&owned.subnets);
+            info!(node = %owned.node, subnet = %subnets, "node {} owns {subnets}", owned.node);
         }
         self.owned = Some(owned);
     }
 
-    /// Installs the conflist on a node whose routes are in the kernel, if all else is done too.
-    /// Returns whether that succeeded or has to wait for something else; if not, try again.
-    pub(crate) fn install(&mut self) -> bool {
-        let joined = self.owned.is_some();
-        if !(joined && self.forwards && !self.addresses().is_empty()) {
-            return true;
-        }
-        let (path, node) = (&self.config.installed, &self.config.node);
-        let conflist = self.chain.restrict(&self.config.conflist);
-        let text = conflist.with_node(node, self.addresses());
-        if self.installed.as_ref() == Some(&text) {
-            return true;
-        }
-        let shown = path.display();
-        match atomic_file::replace(path, text.as_bytes()) {
-            Ok(changed) => {
-                if !self.is_ready {
-                    let state = if changed { "installed" } else { "in place" };
-                    info!("node {node} is ready for pods, {shown} is {state}");
-                } else if changed {
-                    info!("{shown} brought up to date");
-                }
-                self.is_ready = true;
-                self.no_install.clear();
-                self.installed = Some(text);
-                true
-            }
-            Err(why) => {
-                let text = format!("cannot install {shown}: {why}; the node is not ready for pods");
-                if self.no_install.changed(&text) {
-                    error!("{text}");
-                }
-                false
-            }
-        }
+    /// Whether `record`, which the registry has of this node, differs from what this node would
+    /// write. Another program wrote it then, and peers use it.
+    pub(crate) fn is_wrong(&self, record: Option<&NodeRecord>) -> bool {
+        let own = self.registration.record();
+        !own.addresses.is_empty() && record.is_some_and(|record| record != own)
+    }
+
+    /// The addresses by which peers reach this node.
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
+        self.advertised.addresses()
+    }
+
+    /// Whether the registry has had this node and its claims since the daemon started.
+    pub(crate) fn has_joined(&self) -> bool {
+        self.owned.is_some()
+    }
+
+    /// Whether the node forwarded at the last check.
+    pub(crate) fn forwards(&self) -> bool {
+        self.forwarding.is_on()
+    }
+
+    /// The path of the installed conflist, and whether it is installed.
+    pub(crate) fn installed(&self) -> (&Path, bool) {
+        (&self.config.installed_conflist, self.conflist.installed())
+    }
+
+    /// What is wrong, as sentences: the node has no address, does not forward, has no conflist, or
+    /// shares addresses with the pods.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        let all = [
+            self.advertised.trouble(),
+            self.overlap.current(),
+            self.forwarding.failure(),
+            self.conflist.failure(),
+        ];
+        all.into_iter().flatten()
     }
 
     fn check_overlap(&mut self, links: &[Link]) {
@@ -234,56 +159,54 @@ impl NodeSetup {
         }
     }
 
-    fn ensure_forwarding(&mut self) -> bool {
-        match forwarding::ensure(&mut self.kernel, &self.network) {
-            Ok(changed) => {
-                if !changed.is_empty() {
-                    info!("forwarding switched on: {}", changed.join(", "));
-                }
-                self.no_forwarding.clear();
-                self.forwards = true;
-            }
-            Err(why) => {
-                let text = format!("this node does not forward packets for its pods: {why}");
-                if self.no_forwarding.changed(&text) {
-                    error!("{text}");
-                }
-                self.forwards = false;
-            }
-        }
-        self.forwards
-    }
-
-    fn update_addresses(&mut self, now: Instant) -> bool {
-        let (config, network) = (&self.config, &self.network);
-        let found = addresses::node_addresses(&mut self.kernel, &config.hints, network);
-        let before = self.advertised.addresses().to_vec();
-        let is_whole = self
-            .advertised
-            .update(found.map_err(|why| why.to_string()), now);
-        if self.advertised.addresses() != before {
-            let told = list(self.advertised.addresses());
-            info!("peers reach node {} by {told}", self.config.node);
-            self.request_registration();
-        }
-        is_whole
-    }
-
-    fn request_registration(&self) {
-        if !self.may_join || self.addresses().is_empty() {
-            return;
-        }
-        let wish = DesiredRegistration {
-            record: self.record(),
-            round: self.round,
-            lost: self.lost.clone(),
+    /// Destroys interfaces that the plugin detached from their pods, if the plugin's own process
+    /// for destroying them was killed.
+    fn destroy_removed_links(&mut self) {
+        let request = Request::DelLinkGroup {
+            group: wire::REMOVED_GROUP,
         };
-        self.wishes.send_if_modified(|current| {
-            let changed = current.as_ref() != Some(&wish);
-            if changed {
-                *current = Some(wish);
+        match self.kernel.with(|socket| socket.apply_all(&[request])) {
+            Err(error) if error.errno() != Some(Errno::ENODEV) => {
+                warn!(%error, "cannot destroy the interfaces of pods that are gone: {error}");
             }
-            changed
-        });
+            _ => {}
+        }
+    }
+
+    /// Gives the node an IPv4 address of its own subnet if it has no other.
+    fn ensure_node_ipv4(&mut self, links: &[Link]) {
+        let Some(owned) = &self.owned else {
+            return;
+        };
+        let (subnets, cidrs) = (&owned.subnets, &self.network.pod_cidrs);
+        match node_ipv4::ensure(&mut self.kernel, links, subnets, cidrs) {
+            Ok(changes) => changes.iter().for_each(|change| {
+                info!("the node's own IPv4 address among its pods: {change}");
+            }),
+            Err(error) => {
+                let node = &self.config.node;
+                warn!(
+                    %node,
+                    %error,
+                    "node {node} has no IPv4 address and cannot take one of its subnet: {error}"
+                );
+            }
+        }
+    }
+
+    /// Finds the addresses to advertise, and asks for a new registration if they changed. Returns
+    /// `false` if an address is missing.
+    fn update_addresses(&mut self, now: Instant) -> bool {
+        let configured = &self.config.node_addresses;
+        let found = addresses::node_addresses(&mut self.kernel, configured, &self.network);
+        let before = self.advertised.addresses().to_vec();
+        let found = found.map_err(|error| error.to_string());
+        let is_complete = self.advertised.update(found, now);
+        if self.advertised.addresses() != before {
+            let (node, addresses) = (&self.config.node, list(self.addresses()));
+            info!(%node, address = %addresses, "peers reach node {node} by {addresses}");
+            self.registration.set_addresses(self.advertised.addresses());
+        }
+        is_complete
     }
 }

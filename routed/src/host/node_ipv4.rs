@@ -1,8 +1,8 @@
-//! An IPv4 address for a node that has none.
+//! Gives a node of an IPv6-only underlay an IPv4 address of its own subnet.
 //!
-//! Where the underlay has IPv6 only, the node itself could neither reach IPv4 pods nor be reached
-//! by them. It takes the address that no pod gets of its own subnet, the one after the network's,
-//! as a single address on the loopback link: peers have a route to it as to the rest of the subnet.
+//! Without one the node could neither reach IPv4 pods nor be reached by them. It takes the first
+//! host address of its subnet, which no pod gets, as a /32 on the loopback link. Peers have a route
+//! to it, as to the rest of the subnet.
 
 use std::net::IpAddr;
 
@@ -12,8 +12,7 @@ use wire::netlink::{Address, Error, Request};
 
 use crate::kernel::{LOOPBACK, Link, Netlink};
 
-/// Makes sure that the node has the address if it needs it, and only then. Returns what changed, in
-/// words.
+/// Adds the address if the node needs it, and removes it if not. Returns the changes, as commands.
 pub(crate) fn ensure(
     kernel: &mut Netlink,
     links: &[Link],
@@ -29,22 +28,22 @@ pub(crate) fn ensure(
 }
 
 fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request> {
-    let wanted = wanted(links, owned).map(IpNetwork::V4);
+    let desired = desired_address(links, owned).map(IpNetwork::V4);
     let on_loopback = links.iter().filter(|link| link.index == LOOPBACK);
-    let there: Vec<IpNetwork> = on_loopback
+    let present: Vec<IpNetwork> = on_loopback
         .flat_map(|link| link.addresses.iter().copied())
         .filter(|own| own.is_ipv4() && own.prefix() == 32)
         .filter(|own| pod_cidrs.iter().any(|cidr| cidr.contains(&own.ip())))
         .collect();
-    let missing = wanted.filter(|wanted| !there.contains(wanted));
-    let stale = there.iter().copied().filter(|own| Some(*own) != wanted);
+    let missing = desired.filter(|desired| !present.contains(desired));
+    let stale = present.iter().copied().filter(|own| Some(*own) != desired);
     let add = missing.map(|own| Request::AddAddress(Address::new(LOOPBACK, own)));
     let remove = stale.map(|own| Request::DelAddress(Address::new(LOOPBACK, own)));
     add.into_iter().chain(remove).collect()
 }
 
-/// The address, if the node needs one and has a subnet to take it from.
-fn wanted(links: &[Link], owned: &[IpNet]) -> Option<Ipv4Network> {
+/// The address, if the node has no other IPv4 address and owns an IPv4 subnet.
+fn desired_address(links: &[Link], owned: &[IpNet]) -> Option<Ipv4Network> {
     let mut others = links.iter().filter(|link| link.index != LOOPBACK);
     let has_ipv4 = |link: &Link| link.addresses.iter().any(|own| is_usable(own.ip()));
     if others.any(has_ipv4) {
@@ -61,7 +60,7 @@ fn is_usable(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if !v4.is_loopback() && !v4.is_link_local())
 }
 
-/// The address of a subnet that is the node's and no pod's.
+/// The address of a subnet that is reserved for the node.
 fn node_address(subnet: Ipv4Net) -> Option<Ipv4Network> {
     subnet.hosts().next().map(Ipv4Network::from)
 }
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_node_without_an_ipv4_address_takes_one_of_its_subnet() {
+    fn node_without_ipv4_address_takes_one_of_its_subnet() {
         let owned = &["fd00:10:244:0:7::/80", "10.244.7.0/24", "10.244.8.0/24"];
         let add = ["ip address add 10.244.7.1/32 dev if1"];
         let remove = ["ip address del 10.244.7.1/32 dev if1"];
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_goes_along_with_the_subnet() {
+    fn address_is_replaced_when_the_subnet_changes() {
         let changes = changes(&["10.244.7.1/32"], &["fd00:1::1/64"], &["10.244.9.0/24"]);
         assert_eq!(
             changes,

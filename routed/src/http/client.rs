@@ -1,8 +1,7 @@
-//! Asking the daemon of this node, for the command line.
+//! Queries the daemon of this node over its UNIX socket, for the command line.
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -13,32 +12,29 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::SOCKET;
-
-/// Longer than the daemon waits for its own loop, so that it is the one to say what is wrong.
-const PATIENCE: Duration = Duration::from_secs(15);
+use super::{CLIENT_TIMEOUT, SOCKET};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Nobody listens.
+    /// No process listens on the socket.
     #[error("routed does not run on this node")]
     NotRunning,
-    /// Somebody else may.
+    /// The caller is not root.
     #[error("{SOCKET} is for root")]
     Denied,
-    /// It runs, and says why it has no answer.
+    /// The daemon answered with an error.
     #[error("{0}")]
     Refused(String),
-    /// Anything else.
-    #[error("routed cannot be asked ({SOCKET}): {0}")]
+    /// Any other failure.
+    #[error("cannot query routed ({SOCKET}): {0}")]
     Failed(String),
 }
 
-/// Asks for a page of JSON.
+/// Gets the JSON of a path.
 pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Error> {
-    let asked = timeout(PATIENCE, request(Path::new(SOCKET), path)).await;
-    let body = asked.map_err(|_| Error::Failed("no answer in time".to_owned()))??;
+    let answer = timeout(CLIENT_TIMEOUT, request(Path::new(SOCKET), path)).await;
+    let body = answer.map_err(|_| Error::Failed("no answer in time".to_owned()))??;
     serde_json::from_slice(&body).map_err(failed)
 }
 

@@ -1,8 +1,8 @@
-//! HTTP: for machines on an address of the node, and for the command line on a UNIX socket that
-//! only root can use.
+//! The HTTP server: `/healthz`, `/readyz` and `/metrics` on a TCP address, and everything on a UNIX
+//! socket that only root can use, for the command line.
 //!
-//! A thread of its own, so that it answers even where the loop does not turn, and says so. All is
-//! bounded: connections, the time that a request may take to come, and its size.
+//! It runs on its own thread, so that it answers, with an error, even if the event loop hangs.
+//! Connections, request times and request sizes are limited.
 
 pub(crate) mod client;
 mod pages;
@@ -34,38 +34,42 @@ use crate::status::health::Timings;
 use crate::status::query::QueryClient;
 use crate::thread;
 
-/// Where the command line asks the daemon. There is one of them on a node, whatever its network.
+/// The UNIX socket for the command line. There is one per node, as there is one daemon.
 pub(crate) const SOCKET: &str = "/run/flatland/routed.sock";
 
-/// As many connections at once; further ones wait.
-const MOST_CONNECTIONS: usize = 16;
+/// The number of connections at a time; further ones wait.
+const MAX_CONNECTIONS: usize = 16;
 
-/// How long a request may take to come, and a connection may be idle.
-const REQUEST: Duration = Duration::from_secs(10);
+/// How long receiving a request may take, and how long a connection may be idle.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest request, in bytes.
-const LARGEST: usize = 8 * 1024;
+const MAX_REQUEST: usize = 8 * 1024;
 
-/// Between tries to listen.
-const PAUSES: Backoff = Backoff {
+/// How long a command waits for the daemon. Longer than the daemon waits for its own event loop, so
+/// that the daemon's error is shown.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Between attempts to listen.
+const LISTEN_RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     most: Duration::from_secs(30),
 };
 
-/// What the server answers from.
+/// Where the pages come from.
 pub(crate) struct PageSources {
-    /// The loop.
-    pub(crate) asker: QueryClient,
-    /// What it counted.
+    /// The event loop.
+    pub(crate) query_client: QueryClient,
+    /// Durations and failures of its passes.
     pub(crate) timings: Timings,
-    /// Where the addresses of pods are.
+    /// The configuration of the ledger of pod addresses.
     pub(crate) conf: IpamConfig,
-    /// Where to serve HTTP besides the socket, if anywhere.
+    /// The TCP address, if there is to be one.
     pub(crate) listen: Option<SocketAddr>,
 }
 
-/// Starts the server, which ends with the program. Routes matter more: what it cannot do it tells
-/// of, and goes on.
+/// Starts the server, which runs until the program ends. Its failures are logged and do not end the
+/// daemon, because routes matter more.
 pub(crate) fn start(sources: PageSources) -> io::Result<()> {
     let listen = sources.listen;
     let http = listen.map(|address| Http { address, why: None });
@@ -86,33 +90,33 @@ async fn serve_address(
     answerer: &Arc<Answerer>,
     http: &Mutex<Option<Http>>,
 ) -> Infallible {
-    let note = |why: Option<String>| {
-        let mut noted = http.lock().unwrap_or_else(PoisonError::into_inner);
-        *noted = Some(Http { address, why });
+    let set_state = |why: Option<String>| {
+        let mut state = http.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = Some(Http { address, why });
     };
     let mut failures = 0;
     let listener = loop {
         match TcpListener::bind(address).await {
             Ok(listener) => break listener,
-            Err(why) => {
-                let text = format!("cannot serve HTTP on {address}: {why}");
+            Err(error) => {
+                let text = format!("cannot serve HTTP on {address}: {error}");
                 if failures == 0 {
-                    error!("{text}; routes are kept all the same. Choose another with --listen");
+                    error!(%address, %error, "{text}; routes are kept anyway. Choose another with --listen");
                 }
-                note(Some(text));
+                set_state(Some(text));
             }
         }
         failures += 1;
-        sleep(PAUSES.pause(failures)).await;
+        sleep(LISTEN_RETRY_BACKOFF.pause(failures)).await;
     };
-    note(None);
-    info!("HTTP on {address}: /healthz, /readyz, /metrics");
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    set_state(None);
+    info!(%address, "HTTP on {address}: /healthz, /readyz, /metrics");
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let place = acquire_slot(&room).await;
+        let slot = acquire_slot(&slots).await;
         match listener.accept().await {
-            Ok((stream, _)) => serve(stream, answerer, Access::Public, place),
-            Err(why) => pause_after(&why).await,
+            Ok((stream, _)) => serve(stream, answerer, Access::Public, slot),
+            Err(error) => pause_after(&error).await,
         }
     }
 }
@@ -120,22 +124,22 @@ async fn serve_address(
 async fn serve_socket(answerer: Arc<Answerer>) {
     let listener = match listen_on_socket(Path::new(SOCKET)) {
         Ok(listener) => listener,
-        Err(why) => {
-            error!("cannot listen on {SOCKET}: {why}; routed status and the like do without");
+        Err(error) => {
+            error!(path = SOCKET, %error, "cannot listen on {SOCKET}: {error}; commands such as routed status work without the daemon");
             return;
         }
     };
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let place = acquire_slot(&room).await;
+        let slot = acquire_slot(&slots).await;
         match listener.accept().await {
-            Ok((stream, _)) => serve(stream, &answerer, Access::Root, place),
-            Err(why) => pause_after(&why).await,
+            Ok((stream, _)) => serve(stream, &answerer, Access::Root, slot),
+            Err(error) => pause_after(&error).await,
         }
     }
 }
 
-/// The caller holds the lock of this node's one daemon: a socket that is there is a leftover.
+/// A socket that exists is a leftover: the caller holds the lock of the node's only daemon.
 fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -146,18 +150,18 @@ fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn acquire_slot(room: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    let place = Arc::clone(room).acquire_owned().await;
-    place.expect("nobody closes it")
+async fn acquire_slot(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let slot = Arc::clone(slots).acquire_owned().await;
+    slot.expect("the semaphore is never closed")
 }
 
-/// Out of descriptors, most likely: others have to close theirs first.
-async fn pause_after(why: &io::Error) {
-    warn!("cannot take a connection: {why}");
-    sleep(PAUSES.first).await;
+/// Pauses after a failed accept, which usually means that the process has no free file descriptors.
+async fn pause_after(error: &io::Error) {
+    warn!(%error, "cannot accept a connection: {error}");
+    sleep(LISTEN_RETRY_BACKOFF.first).await;
 }
 
-fn serve<S>(stream: S, answerer: &Arc<Answerer>, access: Access, place: OwnedSemaphorePermit)
+fn serve<S>(stream: S, answerer: &Arc<Answerer>, access: Access, slot: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -171,12 +175,12 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST)
-        .max_buf_size(LARGEST)
+        .header_read_timeout(REQUEST_TIMEOUT)
+        .max_buf_size(MAX_REQUEST)
         .serve_connection(TokioIo::new(stream), service);
     tokio::spawn(async move {
-        // Whoever goes before the answer knows that it did.
+        // An error means that the client has closed the connection.
         drop(connection.await);
-        drop(place);
+        drop(slot);
     });
 }

@@ -1,4 +1,4 @@
-//! What is answered to whom.
+//! The pages of the HTTP server, and who may read which.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,12 +22,12 @@ use crate::status::{AddressUsage, Http, Status, metrics};
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Who asks.
+/// The rights of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Whoever can reach the address: learns how this node is, and nothing about others.
+    /// Any client of the TCP address: may read about this node only.
     Public,
-    /// Root of this node: learns everything.
+    /// Root of this node: may read everything.
     Root,
 }
 
@@ -52,26 +52,26 @@ impl Page {
         ("/routes", Self::Routes, Access::Root),
     ];
 
-    /// The page of that path, or the status and the text for who gets none.
+    /// The page of `path`, or the status and the text of the error.
     fn find(method: &Method, path: &str, access: Access) -> Result<Self, (StatusCode, String)> {
-        let shown = |needs: Access| needs == Access::Public || access == Access::Root;
-        let pages = || Self::ALL.iter().filter(|(_, _, needs)| shown(*needs));
+        let is_allowed = |needs: Access| needs == Access::Public || access == Access::Root;
+        let pages = || Self::ALL.iter().filter(|(_, _, needs)| is_allowed(*needs));
         let Some((_, page, _)) = pages().find(|(known, _, _)| *known == path) else {
             let paths: Vec<_> = pages().map(|(path, _, _)| *path).collect();
-            let text = format!("there is no such page; there are {}", paths.join(", "));
+            let text = format!("no such page; the pages are {}", paths.join(", "));
             return Err((StatusCode::NOT_FOUND, text));
         };
         if *method == Method::GET || *method == Method::HEAD {
             return Ok(*page);
         }
-        let text = format!("{path} is only read: GET or HEAD");
+        let text = format!("{path} is read-only: use GET or HEAD");
         Err((StatusCode::METHOD_NOT_ALLOWED, text))
     }
 }
 
-/// Has an answer to everything.
+/// Answers all requests.
 pub(super) struct Answerer {
-    asker: QueryClient,
+    query_client: QueryClient,
     timings: Timings,
     conf: IpamConfig,
     http: Arc<Mutex<Option<Http>>>,
@@ -80,10 +80,10 @@ pub(super) struct Answerer {
 type PageResponse = Response<Full<Bytes>>;
 
 impl Answerer {
-    /// `http` says how the serving goes.
+    /// `http` is the state of the server on the TCP address.
     pub(super) fn new(sources: PageSources, http: Arc<Mutex<Option<Http>>>) -> Self {
         Self {
-            asker: sources.asker,
+            query_client: sources.query_client,
             timings: sources.timings,
             conf: sources.conf,
             http,
@@ -104,29 +104,29 @@ impl Answerer {
         let ok = StatusCode::OK;
         Ok(match page {
             Page::Health => {
-                self.asker.query(Query::Pulse).await?;
+                self.query_client.query(Query::Ping).await?;
                 response(ok, TEXT, "ok\n".to_owned())
             }
-            Page::Readiness => readiness(&self.asker.query(Query::Status).await?),
+            Page::Readiness => readiness(&self.query_client.query(Query::Status).await?),
             Page::Metrics => match metrics::render(&self.status().await?, &self.timings) {
                 Ok(text) => response(ok, metrics::CONTENT_TYPE, text),
-                Err(why) => response(
+                Err(error) => response(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     TEXT,
-                    format!("metrics cannot be written: {why}\n"),
+                    format!("metrics cannot be written: {error}\n"),
                 ),
             },
             Page::Status => json(&self.status().await?),
-            Page::Nodes => json(&self.asker.query(Query::Nodes).await?),
-            Page::Routes => json(&self.asker.query(Query::Routes).await?),
+            Page::Nodes => json(&self.query_client.query(Query::Nodes).await?),
+            Page::Routes => json(&self.query_client.query(Query::Routes).await?),
         })
     }
 
-    /// What the loop says, and what this side knows.
+    /// The event loop's status, completed with the addresses and the state of the server.
     async fn status(&self) -> Result<Status, Stuck> {
-        let mut status = self.asker.query(Query::Status).await?;
-        status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|why| {
-            warn!("cannot count the addresses of this node: {why}");
+        let mut status = self.query_client.query(Query::Status).await?;
+        status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|error| {
+            warn!(%error, "cannot count the addresses of this node: {error}");
             BTreeMap::new()
         });
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +138,7 @@ impl Answerer {
     }
 }
 
-/// How much of `subnets` is in use, by family.
+/// The use of `subnets`, by family.
 pub(crate) fn usage(
     conf: &IpamConfig,
     subnets: &[IpNet],
@@ -197,10 +197,10 @@ fn readiness(status: &Status) -> PageResponse {
 fn json(value: &impl Serialize) -> PageResponse {
     match serde_json::to_vec(value) {
         Ok(text) => response(StatusCode::OK, JSON, text),
-        Err(why) => response(
+        Err(error) => response(
             StatusCode::INTERNAL_SERVER_ERROR,
             TEXT,
-            format!("cannot be written as JSON: {why}\n"),
+            format!("cannot be written as JSON: {error}\n"),
         ),
     }
 }
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_read_only_and_what_is_about_others_is_for_root() {
+    fn pages_are_read_only_and_pages_about_peers_need_root() {
         let find = |method: Method, path, access| {
             Page::find(&method, path, access).map_err(|(status, _)| status.as_u16())
         };

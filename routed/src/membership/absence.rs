@@ -1,62 +1,59 @@
-//! Which nodes are absent: registered, but without the sign of life that their `routed` keeps in
-//! the registry. Absence is shown and told of, and changes nothing else.
+//! Which nodes are absent: registered, but without the presence key (under a lease) that their
+//! `routed` keeps in the registry. Absence is shown and logged, and changes nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 use crate::log::{Line, LineKind};
-
-/// An absence shorter than this is not told of in the log: the `routed` of every node is restarted
-/// now and then, and of all of them in an upgrade.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::membership::ABSENCE_LOG_DELAY;
 
 /// The absent nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Absences {
     by_node: BTreeMap<NodeName, Absence>,
-    /// Those that are still to be told of, by when: looked at each time that anything happens.
-    untold: BTreeSet<(Instant, NodeName)>,
+    /// The absences that are not logged yet, by the time at which they will be.
+    unlogged: BTreeSet<(Instant, NodeName)>,
 }
 
 /// Since when a node has been absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Since {
-    /// In seconds since 1970, by this node's clock.
+pub(crate) struct AbsentSince {
+    /// Seconds since 1970, by this node's clock.
     pub(crate) seconds: u64,
-    /// Whether it was absent when this node looked first: it has been for longer.
+    /// Whether it was absent already when this node first read the registry.
     pub(crate) or_longer: bool,
 }
 
 #[derive(Debug)]
 struct Absence {
-    since: Since,
-    /// When to tell of it; `None` once that is done.
-    tell_at: Option<Instant>,
+    since: AbsentSince,
+    /// When to log it; `None` once that is done.
+    log_at: Option<Instant>,
 }
 
-/// What time it is.
+/// The present time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
-    /// For waiting.
+    /// For time-outs.
     pub(crate) instant: Instant,
-    /// For people: seconds since 1970.
+    /// For display: seconds since 1970.
     pub(crate) clock: u64,
 }
 
 impl Absences {
-    /// The registry was seen whole: these nodes are registered, each present or not.
+    /// The whole registry was read: these nodes are registered, each present (`true`) or not.
     pub(crate) fn reset<'a>(
         &mut self,
         registered: impl Iterator<Item = (&'a NodeName, bool)>,
         now: Now,
     ) -> Vec<Line> {
         let mut before = mem::take(&mut self.by_node);
-        self.untold.clear();
+        self.unlogged.clear();
         let mut lines = Vec::new();
         for (node, is_present) in registered {
             let known = before.remove(node);
@@ -65,11 +62,11 @@ impl Absences {
                 continue;
             }
             let absence = known.unwrap_or(Absence {
-                since: Since {
+                since: AbsentSince {
                     seconds: now.clock,
                     or_longer: true,
                 },
-                tell_at: Some(now.instant + PATIENCE),
+                log_at: Some(now.instant + ABSENCE_LOG_DELAY),
             });
             self.insert(node, absence);
         }
@@ -77,20 +74,20 @@ impl Absences {
     }
 
     fn insert(&mut self, node: &NodeName, absence: Absence) {
-        self.untold
-            .extend(absence.tell_at.map(|at| (at, node.clone())));
+        self.unlogged
+            .extend(absence.log_at.map(|at| (at, node.clone())));
         self.by_node.insert(node.clone(), absence);
     }
 
     fn remove(&mut self, node: &NodeName) -> Option<Absence> {
         let absence = self.by_node.remove(node)?;
-        if let Some(at) = absence.tell_at {
-            self.untold.remove(&(at, node.clone()));
+        if let Some(at) = absence.log_at {
+            self.unlogged.remove(&(at, node.clone()));
         }
         Some(absence)
     }
 
-    /// A node came, went, or was forgotten.
+    /// A node's record or presence changed.
     pub(crate) fn change(
         &mut self,
         node: &NodeName,
@@ -100,12 +97,18 @@ impl Absences {
     ) -> Option<Line> {
         if is_registered && !is_present {
             if !self.by_node.contains_key(node) {
-                let since = Since {
+                let since = AbsentSince {
                     seconds: now.clock,
                     or_longer: false,
                 };
-                let tell_at = Some(now.instant + PATIENCE);
-                self.insert(node, Absence { since, tell_at });
+                let tell_at = Some(now.instant + ABSENCE_LOG_DELAY);
+                self.insert(
+                    node,
+                    Absence {
+                        since,
+                        log_at: tell_at,
+                    },
+                );
             }
             return None;
         }
@@ -117,14 +120,14 @@ impl Absences {
         }
     }
 
-    /// What there is to tell of at `now`.
+    /// The lines to log at `now`.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
         let mut lines = Vec::new();
-        while self.untold.first().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, node)) = self.untold.pop_first()
+        while self.unlogged.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, node)) = self.unlogged.pop_first()
         {
             if let Some(absence) = self.by_node.get_mut(&node) {
-                absence.tell_at = None;
+                absence.log_at = None;
             }
             let text = format!(
                 "node {node} is absent: its routed has stopped, or the node is gone or cut off \
@@ -135,32 +138,34 @@ impl Absences {
         lines
     }
 
-    /// When there is something to tell of, if there will be.
+    /// When there is a line to log.
     pub(crate) fn due_at(&self) -> Option<Instant> {
-        self.untold.first().map(|(at, _)| *at)
+        self.unlogged.first().map(|(at, _)| *at)
     }
 
     /// Since when a node has been absent, if it is.
-    pub(crate) fn since(&self, node: &NodeName) -> Option<Since> {
+    pub(crate) fn since(&self, node: &NodeName) -> Option<AbsentSince> {
         self.by_node.get(node).map(|absence| absence.since)
     }
 
     /// The absent nodes.
-    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = (&NodeName, Since)> {
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = (&NodeName, AbsentSince)> {
         self.by_node.iter().map(|(node, it)| (node, it.since))
     }
 }
 
-/// Who was not told of going is not told of coming.
+/// Logs the return only if the absence was logged.
 fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
-    let was_told = absence.tell_at.is_none();
-    was_told.then(|| Line::new(LineKind::Returned, text).node(node))
+    let was_logged = absence.log_at.is_none();
+    was_logged.then(|| Line::new(LineKind::Returned, text).node(node))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn node(name: &str) -> NodeName {
@@ -175,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_not_told_of_and_a_longer_absence_once_each_way() {
+    fn restart_is_not_logged_and_longer_absence_is_logged_once() {
         let (mut absences, start, n2) = (Absences::default(), Instant::now(), node("n2"));
         assert_eq!(absences.change(&n2, true, false, at(start, 0)), None);
         assert!(absences.due(at(start, 10).instant).is_empty());
@@ -184,12 +189,12 @@ mod tests {
 
         absences.change(&n2, true, false, at(start, 20));
         let due = absences.due_at().unwrap();
-        assert_eq!(due, start + Duration::from_secs(20) + PATIENCE);
+        assert_eq!(due, start + Duration::from_secs(20) + ABSENCE_LOG_DELAY);
         let lines = absences.due(due);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].kind(), LineKind::Absent);
-        assert!(absences.due(due).is_empty(), "told already");
-        // The same thing again is no news.
+        assert!(absences.due(due).is_empty(), "logged already");
+        // A repeated event changes nothing.
         absences.change(&n2, true, false, at(start, 60));
         assert_eq!(absences.since(&n2).map(|since| since.seconds), Some(1_020));
         let line = absences.change(&n2, true, true, at(start, 80)).unwrap();
@@ -204,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forgotten_node_is_absent_no_more_and_nothing_is_said() {
+    fn forgotten_node_is_dropped_without_a_line() {
         let (mut absences, start, n2) = (Absences::default(), Instant::now(), node("n2"));
         absences.change(&n2, true, false, at(start, 0));
         absences.due(at(start, 60).instant);
@@ -213,11 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn who_was_absent_at_the_first_look_has_been_for_longer() {
+    fn node_absent_at_first_has_been_for_longer() {
         let (mut absences, start) = (Absences::default(), Instant::now());
         let [n2, n3] = [node("n2"), node("n3")];
         absences.reset([(&n2, false), (&n3, false)].into_iter(), at(start, 0));
-        let since = Since {
+        let since = AbsentSince {
             seconds: 1_000,
             or_longer: true,
         };

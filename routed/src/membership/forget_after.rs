@@ -1,10 +1,10 @@
-//! When a node is forgotten because it has been absent for long (`forgetAfter`). Pure.
+//! Decides when to forget a node that has been absent for long (`forgetAfter`). Pure.
 //!
-//! Time counts only while somebody looks, the registry is in reach and more than half of the nodes
-//! are present: whoever is absent then is so for reasons of its own. It is counted by a clock that
-//! nobody sets, by one node at a time, and kept in the registry, from where it goes as soon as the
-//! node is present. What is lost when another node goes on with the count is lost in favour of the
-//! absent.
+//! Time counts only while a node observes it, the registry is in reach and more than half of the
+//! nodes are present: otherwise there is an outage, and not a node that left. One node at a time
+//! counts, by a monotonic clock. The count is kept in the registry, and deleted there as soon as
+//! the absent node is present. When another node continues the count, some time may be lost; the
+//! absent node is then forgotten later, never earlier.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use registry::{Absent, Census};
 use wire::node::NodeName;
 
-/// The times that follow from `forgetAfter`.
+/// The intervals that are derived from `forgetAfter`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForgetTimes {
     /// `forgetAfter`.
@@ -21,35 +21,36 @@ pub(crate) struct ForgetTimes {
 }
 
 impl ForgetTimes {
-    /// The longest time between two looks.
-    pub(crate) fn look(&self) -> Duration {
+    /// The longest time between two checks.
+    pub(crate) fn check_interval(&self) -> Duration {
         (self.after / 100).clamp(Duration::from_secs(1), Duration::from_secs(300))
     }
 
-    /// How long no other node is forgotten after one was: there is time to notice a mistake.
-    pub(crate) fn pause(&self) -> Duration {
-        self.look() * 2
+    /// After a node was forgotten, no other one is forgotten for this long, so that an operator can
+    /// notice a mistake.
+    pub(crate) fn cooldown(&self) -> Duration {
+        self.check_interval() * 2
     }
 
-    /// How much is counted before it is written.
-    fn step(&self) -> Duration {
-        (self.after / 20).max(self.look())
+    /// How much time is counted before it is written to the registry.
+    fn write_step(&self) -> Duration {
+        (self.after / 20).max(self.check_interval())
     }
 
-    /// How long a node has to be seen absent without an interruption, whatever was counted before:
-    /// a registry that came up from a backup may not know yet who has returned since.
-    fn vigil(&self) -> Duration {
+    /// How long a node has to be observed absent without an interruption, whatever was counted
+    /// before: a registry restored from a backup may not show yet which nodes have returned.
+    fn min_observed(&self) -> Duration {
         (self.after / 10).min(Duration::from_secs(600))
     }
 }
 
-/// What one node knows of the absences that it counts.
+/// Counts the absences of all nodes, on the node that is in charge of that.
 #[derive(Debug)]
 pub(crate) struct AbsenceTracker {
     times: ForgetTimes,
     last: Option<Observation>,
     watched: BTreeMap<NodeName, Watched>,
-    /// Nobody is forgotten before.
+    /// No node is forgotten before this time.
     paused_until: Option<Instant>,
 }
 
@@ -61,27 +62,27 @@ struct Observation {
 
 #[derive(Debug, Clone, Copy)]
 struct Watched {
-    /// As the registry had it at the last look.
+    /// As the registry had it at the last check.
     absent: Absent,
-    /// Counted since, and not written yet.
+    /// Counted since then, and not written yet.
     pending: Duration,
-    /// How long it has been seen absent without an interruption.
-    seen: Duration,
+    /// How long it has been observed absent without an interruption.
+    observed: Duration,
 }
 
-/// What is to be done after a look.
+/// What to do after a check.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Decision {
-    /// Who is to be forgotten, if anybody, and after how long: the longest absent.
+    /// The node to forget, and how long it was absent: the one that was absent longest.
     pub(crate) forget: Option<(NodeName, Absent, Duration)>,
-    /// Whose absence is to be written, and how many seconds of it count.
+    /// The nodes whose absence is to be written, and how many seconds count.
     pub(crate) write: Vec<(NodeName, Absent, u64)>,
     /// Whether nothing counts because too many are absent.
     pub(crate) too_many: bool,
 }
 
 impl AbsenceTracker {
-    /// Has not looked yet.
+    /// A tracker that has observed nothing yet.
     pub(crate) fn new(times: ForgetTimes) -> Self {
         Self {
             times,
@@ -91,14 +92,14 @@ impl AbsenceTracker {
         }
     }
 
-    /// A look failed, or it is for another node to look.
-    pub(crate) fn restart(&mut self) {
+    /// A check failed, or another node is in charge.
+    pub(crate) fn reset(&mut self) {
         self.last = None;
         self.watched.clear();
     }
 
-    /// Takes in a look at `now`; `interruptions` counts the times at which the registry was out of
-    /// reach. Node `own`, which looks, is never judged.
+    /// Takes in what the registry shows at `now`. `interruptions` counts how often the registry was
+    /// out of reach. Node `own`, which observes, is left out.
     pub(crate) fn observe(
         &mut self,
         census: &Census,
@@ -120,23 +121,23 @@ impl AbsenceTracker {
         };
         let others = census.absent.iter().filter(|(node, _)| *node != own);
         for (node, absent) in others {
-            // What changed since was not absent all the time.
+            // A node whose keys changed was not absent all the time.
             let known = before.remove(node).filter(|known| known.absent == *absent);
             let mut watched = known.unwrap_or(Watched {
                 absent: *absent,
                 pending: Duration::ZERO,
-                seen: Duration::ZERO,
+                observed: Duration::ZERO,
             });
             match elapsed.filter(|_| known.is_some() && !too_many) {
                 Some(elapsed) => {
                     watched.pending += elapsed;
-                    watched.seen += elapsed;
+                    watched.observed += elapsed;
                 }
-                None => watched.seen = Duration::ZERO,
+                None => watched.observed = Duration::ZERO,
             }
-            // Until it is written nobody could tell that the node was back for a moment.
+            // Until the count is written, a short return of the node could not be noticed.
             if absent.counted == 0 {
-                (watched.pending, watched.seen) = (Duration::ZERO, Duration::ZERO);
+                (watched.pending, watched.observed) = (Duration::ZERO, Duration::ZERO);
             }
             self.decide(node, &watched, now, &mut decision);
             self.watched.insert(node.clone(), watched);
@@ -144,11 +145,11 @@ impl AbsenceTracker {
         decision
     }
 
-    /// The time between two looks, if it counts.
+    /// The time between two checks, if it counts.
     fn elapsed(&self, last: Observation, this: Observation) -> Option<Duration> {
         let elapsed = this.at - last.at;
-        let is_whole = last.interruptions == this.interruptions;
-        (is_whole && elapsed <= self.times.look() * 3).then_some(elapsed)
+        let is_uninterrupted = last.interruptions == this.interruptions;
+        (is_uninterrupted && elapsed <= self.times.check_interval() * 3).then_some(elapsed)
     }
 
     fn decide(&self, node: &NodeName, watched: &Watched, now: Instant, decision: &mut Decision) {
@@ -157,11 +158,11 @@ impl AbsenceTracker {
         }
         let absent = watched.absent;
         let total = Duration::from_secs(absent.seconds) + watched.pending;
-        if absent.counted == 0 || watched.pending >= self.times.step() {
+        if absent.counted == 0 || watched.pending >= self.times.write_step() {
             decision.write.push((node.clone(), absent, total.as_secs()));
         }
         let is_paused = self.paused_until.is_some_and(|until| now < until);
-        let is_over = total >= self.times.after && watched.seen >= self.times.vigil();
+        let is_over = total >= self.times.after && watched.observed >= self.times.min_observed();
         let is_due = is_over && !is_paused && absent.counted != 0;
         let is_longest = decision
             .forget
@@ -172,13 +173,13 @@ impl AbsenceTracker {
         }
     }
 
-    /// Nobody is to be forgotten until then. The registry makes sure of that too, whoever looks.
-    pub(crate) fn pause(&mut self, until: Instant) {
+    /// No node is forgotten until then. The registry enforces that too, for all nodes.
+    pub(crate) fn pause_until(&mut self, until: Instant) {
         self.paused_until = Some(until);
     }
 
-    /// The registry has so many seconds of a node's absence now, written at `revision`.
-    pub(crate) fn wrote(&mut self, node: &NodeName, seconds: u64, revision: i64) {
+    /// `seconds` of a node's absence were written to the registry, at `revision`.
+    pub(crate) fn recorded(&mut self, node: &NodeName, seconds: u64, revision: i64) {
         if let Some(watched) = self.watched.get_mut(node) {
             let more = Duration::from_secs(seconds.saturating_sub(watched.absent.seconds));
             watched.pending = watched.pending.saturating_sub(more);

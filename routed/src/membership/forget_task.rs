@@ -1,8 +1,8 @@
-//! Forgets nodes that have been absent for long, where `forgetAfter` says so: looks at who is
-//! absent every now and then, and carries out what [`crate::membership::forget_after`] decides.
+//! Forgets nodes that have been absent for longer than `forgetAfter`: reads at intervals which
+//! nodes are absent, and carries out what [`crate::membership::forget_after`] decides.
 //!
-//! Of all nodes the present one whose name comes first does it. Nothing depends on that: what is
-//! written and what is deleted rests, in one transaction, on what was seen.
+//! The present node whose name comes first does this. Correctness does not depend on there being
+//! only one: every write and every deletion is a transaction that compares what was read.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use registry::{Absent, Backoff, Error, Registry};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, warn};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
@@ -19,20 +19,20 @@ use crate::membership::forget_after::{AbsenceTracker, ForgetTimes};
 use crate::text::list;
 use crate::time::age;
 
-/// Looks for as long as the daemon runs.
+/// Runs as long as the daemon.
 pub(crate) struct ForgetTask {
     node: NodeName,
     registry: Arc<Registry>,
     times: ForgetTimes,
-    vigil: AbsenceTracker,
-    /// Counts the times at which the registry was out of reach, or had to be read anew.
+    tracker: AbsenceTracker,
+    /// Counts how often the registry was out of reach, or had to be read again as a whole.
     interruptions: watch::Receiver<u64>,
-    trouble: OnChange,
-    restraint: OnChange,
+    failure: OnChange,
+    too_many_absent: OnChange,
 }
 
 impl ForgetTask {
-    /// Starts it on behalf of `node`, if `conf` has a `forgetAfter`.
+    /// Starts the task on `node`, if `conf` has `forgetAfter`.
     pub(crate) fn start(
         conf: &IpamConfig,
         node: &NodeName,
@@ -43,36 +43,36 @@ impl ForgetTask {
             return;
         };
         let times = ForgetTimes { after };
-        let forgetter = Self {
+        let task = Self {
             node: node.clone(),
             registry: Arc::clone(registry),
             times,
-            vigil: AbsenceTracker::new(times),
+            tracker: AbsenceTracker::new(times),
             interruptions,
-            trouble: OnChange::default(),
-            restraint: OnChange::default(),
+            failure: OnChange::default(),
+            too_many_absent: OnChange::default(),
         };
-        tokio::spawn(forgetter.run());
+        tokio::spawn(task.run());
     }
 
     /// Never ends.
     async fn run(mut self) {
-        let look = self.times.look();
+        let interval = self.times.check_interval();
         let pauses = Backoff {
-            first: look,
-            most: look,
+            first: interval,
+            most: interval,
         };
         loop {
             sleep(pauses.pause(1)).await;
             match self.check().await {
-                Ok(()) => drop(self.trouble.clear()),
-                // That is told of by who follows the registry.
-                Err(Error::Unreachable { .. }) => self.vigil.restart(),
-                Err(why) => {
-                    self.vigil.restart();
-                    let text = format!("absent nodes cannot be looked after (forgetAfter): {why}");
-                    if self.trouble.changed(&text) {
-                        warn!("{text}; trying again");
+                Ok(()) => drop(self.failure.clear()),
+                // The registry's watch logs that.
+                Err(Error::Unreachable { .. }) => self.tracker.reset(),
+                Err(error) => {
+                    self.tracker.reset();
+                    let text = format!("forgetAfter check failed: {error}");
+                    if self.failure.changed(&text) {
+                        warn!(%error, "{text}; trying again");
                     }
                 }
             }
@@ -82,21 +82,24 @@ impl ForgetTask {
     async fn check(&mut self) -> Result<(), Error> {
         let interruptions = *self.interruptions.borrow_and_update();
         if self.registry.first_present().await?.as_ref() != Some(&self.node) {
-            self.vigil.restart();
-            self.restraint.clear();
+            self.tracker.reset();
+            self.too_many_absent.clear();
             return Ok(());
         }
         let census = self.registry.census().await?;
         let now = Instant::now();
-        let decision = self.vigil.observe(&census, &self.node, interruptions, now);
-        self.log_restraint(decision.too_many, census.present, census.absent.len());
+        let decision = self
+            .tracker
+            .observe(&census, &self.node, interruptions, now);
+        self.log_too_many_absent(decision.too_many, census.present, census.absent.len());
         if let Some((node, absent, total)) = decision.forget {
             self.forget(&node, &absent, total).await?;
         }
         for (node, absent, seconds) in decision.write {
+            debug!(peer = %node, "node {node} has been absent for {seconds} s that count");
             let written = self.registry.count_absence(&node, &absent, seconds).await?;
             if let Some(revision) = written {
-                self.vigil.wrote(&node, seconds, revision);
+                self.tracker.recorded(&node, seconds, revision);
             }
         }
         Ok(())
@@ -108,8 +111,8 @@ impl ForgetTask {
         absent: &Absent,
         total: Duration,
     ) -> Result<(), Error> {
-        let pause = self.times.pause();
-        self.vigil.pause(Instant::now() + pause);
+        let pause = self.times.cooldown();
+        self.tracker.pause_until(Instant::now() + pause);
         let forgotten = self.registry.forget_absent(node, absent, pause).await?;
         if let Some(forgotten) = forgotten {
             let free = match forgotten.subnets.as_slice() {
@@ -117,6 +120,7 @@ impl ForgetTask {
                 subnets => format!("free again: {}", list(subnets)),
             };
             warn!(
+                peer = %node,
                 "node {node} is forgotten: it was absent for {}, and forgetAfter is {}; {free}",
                 age(total.as_secs()),
                 age(self.times.after.as_secs())
@@ -125,13 +129,13 @@ impl ForgetTask {
         Ok(())
     }
 
-    fn log_restraint(&mut self, too_many: bool, present: usize, absent: usize) {
+    fn log_too_many_absent(&mut self, too_many: bool, present: usize, absent: usize) {
         if !too_many {
-            self.restraint.clear();
+            self.too_many_absent.clear();
             return;
         }
-        // The numbers change with every node that comes or goes.
-        if self.restraint.changed("too many") {
+        // A fixed text: the numbers change with every node that comes or goes.
+        if self.too_many_absent.changed("too many") {
             warn!(
                 "{absent} of {} nodes are absent: none is forgotten (forgetAfter), and the time \
                  does not count, until more than half are present. Those that are gone for good: \

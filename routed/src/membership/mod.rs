@@ -1,8 +1,8 @@
-//! This node's own place in the registry: its record, its claims, its presence.
+//! Registers this node: keeps its record, its claims and its presence in the registry.
 //!
-//! A task of its own, because it waits for etcd and the loop never does. The loop says what it
-//! wishes ([`DesiredRegistration`]); the task makes it so, tries for as long as it takes, and tells what came of
-//! it ([`Outcome`]).
+//! This is a task of its own, because it waits for etcd, which the event loop must not do. The loop
+//! requests a registration ([`DesiredRegistration`]); the task retries until it succeeds, and
+//! reports the result ([`Outcome`]).
 
 pub(crate) mod absence;
 pub(crate) mod forget_after;
@@ -32,28 +32,32 @@ pub(crate) use registration::DesiredRegistration;
 use crate::addresses::ledger;
 use crate::log::OnChange;
 
-/// Between tries.
-const PAUSES: Backoff = Backoff {
+/// Between attempts to join the network.
+const JOIN_RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(500),
     most: Duration::from_secs(10),
 };
 
-/// What came of a wish.
+/// Shorter absences are not logged: the `routed` of a node is restarted now and then, and those of
+/// all nodes in an upgrade.
+const ABSENCE_LOG_DELAY: Duration = Duration::from_secs(15);
+
+/// What the task reports.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The registry has this node's record, and these are its claims.
     Joined(Owned),
-    /// Others have some of this node's subnets; it owns no more than these.
-    Lost(Owned),
-    /// Not yet, because of this. Trying goes on.
+    /// Other nodes have some of this node's subnets; these are left.
+    SubnetsLost(Owned),
+    /// Joining has failed so far, for this reason. The task tries again.
     Delayed(String),
     /// Whether peers can see that this node is alive.
     Presence(PresenceState),
-    /// It never will as things are: somebody has to change the configuration.
-    Hopeless(Error),
+    /// Joining cannot succeed until the configuration is changed.
+    ConfigRejected(Error),
 }
 
-/// Who joins, and where.
+/// The task.
 pub(crate) struct Membership {
     conf: IpamConfig,
     folder: PathBuf,
@@ -66,15 +70,15 @@ pub(crate) struct Membership {
     /// When the daemon started, in seconds since 1970.
     since: u64,
     has_joined: bool,
-    /// The wish that is being fulfilled was made once more.
-    again: Arc<Notify>,
+    /// Notified when the request that is under way was made again.
+    retry_now: Arc<Notify>,
     presence: Option<(NodeRecord, PresenceHandle)>,
-    trouble: OnChange,
+    failure: OnChange,
     stranded: OnChange,
 }
 
 impl Membership {
-    /// `conf` says where `registry` is, and `folder` where the claims are remembered.
+    /// `registry` is the one that `conf` names, and `subnets.json` is in `folder`.
     pub(crate) fn new(
         conf: IpamConfig,
         folder: PathBuf,
@@ -93,31 +97,30 @@ impl Membership {
             record: None,
             since: unix_seconds(),
             has_joined: false,
-            again: Arc::default(),
+            retry_now: Arc::default(),
             presence: None,
-            trouble: OnChange::default(),
+            failure: OnChange::default(),
             stranded: OnChange::default(),
         }
     }
 
-    /// Fulfils wishes until there can be no more (the sender is dropped); then withdraws the
-    /// presence.
+    /// Handles requests until their sender is dropped; then withdraws the presence.
     pub(crate) async fn run(
         mut self,
-        mut wishes: watch::Receiver<Option<DesiredRegistration>>,
-        news: mpsc::Sender<Outcome>,
+        mut requests: watch::Receiver<Option<DesiredRegistration>>,
+        outcomes: mpsc::Sender<Outcome>,
     ) {
-        while wishes.changed().await.is_ok() {
-            let Some(wish) = wishes.borrow_and_update().clone() else {
+        while requests.changed().await.is_ok() {
+            let Some(desired) = requests.borrow_and_update().clone() else {
                 continue;
             };
             let Some(outcome) = self
-                .register_unless_replaced(&wish, &mut wishes, &news)
+                .register_unless_replaced(&desired, &mut requests, &outcomes)
                 .await
             else {
                 continue;
             };
-            if news.send(outcome).await.is_err() {
+            if outcomes.send(outcome).await.is_err() {
                 break;
             }
         }
@@ -126,152 +129,166 @@ impl Membership {
         }
     }
 
-    /// Fulfils a wish. `None` if another took its place, or there can be none any more; what was
-    /// begun is safe to leave at any point. The same wish once more does not end what is under way:
-    /// this node's own doings come back as news of the registry, and what an answer says that is
-    /// just arriving (that the node was forgotten) nobody would hear again.
+    /// Handles one request. Returns `None` if a different request replaced it, or if the sender is
+    /// gone; every step may be interrupted. The same request again does not interrupt the one under
+    /// way: it may only be the echo of this node's own writes, and a reply that is just arriving
+    /// (that the node was forgotten, say) would be lost for good.
     async fn register_unless_replaced(
         &mut self,
-        wish: &DesiredRegistration,
-        wishes: &mut watch::Receiver<Option<DesiredRegistration>>,
-        news: &mpsc::Sender<Outcome>,
+        desired: &DesiredRegistration,
+        requests: &mut watch::Receiver<Option<DesiredRegistration>>,
+        outcomes: &mpsc::Sender<Outcome>,
     ) -> Option<Outcome> {
-        let again = Arc::clone(&self.again);
-        let mut fulfil = Box::pin(self.register(wish, news));
-        let mut is_asked_again = false;
+        let retry_now = Arc::clone(&self.retry_now);
+        let mut registering = Box::pin(self.register(desired, outcomes));
+        let mut is_requested_again = false;
         let outcome = loop {
             tokio::select! {
-                outcome = &mut fulfil => break Some(outcome),
-                changed = wishes.changed() => {
+                outcome = &mut registering => break Some(outcome),
+                changed = requests.changed() => {
                     changed.ok()?;
-                    is_asked_again = true;
-                    if wishes.borrow().as_ref().is_none_or(|newer| !newer.is_same(wish)) {
+                    is_requested_again = true;
+                    if requests.borrow().as_ref().is_none_or(|newer| !newer.same_request(desired)) {
                         break None;
                     }
-                    again.notify_one();
+                    retry_now.notify_one();
                 }
             }
         };
-        if is_asked_again {
-            wishes.mark_changed();
+        if is_requested_again {
+            requests.mark_changed();
         }
         outcome
     }
 
     async fn register(
         &mut self,
-        wish: &DesiredRegistration,
-        news: &mpsc::Sender<Outcome>,
+        desired: &DesiredRegistration,
+        outcomes: &mpsc::Sender<Outcome>,
     ) -> Outcome {
-        match self.join_with_retries(wish, news).await {
+        match self.join_with_retries(desired, outcomes).await {
             Ok(owned) => {
                 self.has_joined = true;
-                self.start_presence(&wish.record, news).await;
+                self.start_presence(&desired.record, outcomes).await;
                 Outcome::Joined(owned)
             }
-            Err(error) => Outcome::Hopeless(error),
+            Err(error) => Outcome::ConfigRejected(error),
         }
     }
 
     async fn join_with_retries(
         &mut self,
-        wish: &DesiredRegistration,
-        news: &mpsc::Sender<Outcome>,
+        desired: &DesiredRegistration,
+        outcomes: &mpsc::Sender<Outcome>,
     ) -> Result<Owned, Error> {
-        let before = self.record.replace(wish.record.clone());
-        if before.is_some_and(|before| before != wish.record) {
-            // A connection that began at an address which is gone only looks alive.
+        let before = self.record.replace(desired.record.clone());
+        if before.is_some_and(|before| before != desired.record) {
+            // A connection from an address that is gone would only time out.
             let registry = Registry::open_with(&self.conf, &self.folder, self.policy)?;
             self.registry = Arc::new(registry);
         }
         let mut failures = 0;
         loop {
-            match self.join(wish, news).await {
+            match self.join(desired, outcomes).await {
                 Ok(owned) => {
-                    if self.trouble.clear() {
-                        info!("node {} joined the network after all", self.node);
+                    if self.failure.clear() {
+                        let node = &self.node;
+                        info!(%node, "node {node} joined the network after all");
                     }
                     return Ok(owned);
                 }
-                Err(error) if !self.has_joined && is_hopeless(&error) => return Err(error),
+                Err(error) if !self.has_joined && is_config_error(&error) => return Err(error),
                 Err(error) => {
-                    let why = error.to_string();
-                    if self.trouble.changed(registration::gist(&error, &why)) {
-                        warn!("node {} cannot join the network yet: {why}", self.node);
-                        // Without room there is newer news under way.
-                        drop(news.try_send(Outcome::Delayed(why)));
+                    let text = error.to_string();
+                    if self.failure.changed(registration::dedup_key(&error, &text)) {
+                        let node = &self.node;
+                        warn!(%node, %error, "node {node} cannot join the network yet: {text}");
+                        // If the channel is full, newer outcomes are under way.
+                        drop(outcomes.try_send(Outcome::Delayed(text)));
                     }
                 }
             }
             failures += 1;
-            let pause = PAUSES.pause(failures);
-            // Being asked again means that the registry is there.
-            drop(timeout(pause, self.again.notified()).await);
+            let pause = JOIN_RETRY_BACKOFF.pause(failures);
+            // A repeated request means that the registry is in reach again.
+            drop(timeout(pause, self.retry_now.notified()).await);
         }
     }
 
     async fn join(
         &mut self,
-        wish: &DesiredRegistration,
-        news: &mpsc::Sender<Outcome>,
+        desired: &DesiredRegistration,
+        outcomes: &mpsc::Sender<Outcome>,
     ) -> Result<Owned, Error> {
-        if !wish.lost.is_empty() {
-            for (subnet, owner) in &wish.lost {
-                let (node, text) = (&self.node, "hands out no more addresses from it");
-                error!("subnet {subnet} belongs to node {owner} now: node {node} {text}");
+        if !desired.lost.is_empty() {
+            for (subnet, owner) in &desired.lost {
+                let node = &self.node;
+                error!(
+                    %node,
+                    %subnet,
+                    peer = %owner,
+                    "subnet {subnet} belongs to node {owner} now: node {node} hands out no more \
+                     addresses from it"
+                );
             }
-            // Whatever else fails, nothing more is handed out from these.
-            self.disown(|subnet| wish.lost.contains_key(subnet), news)
+            // First of all: whatever fails later, no more addresses of these are allocated.
+            self.disown(|subnet| desired.lost.contains_key(subnet), outcomes)
                 .await?;
         }
-        let registration = match self.registry.register(&self.node, &wish.record).await {
+        let registration = match self.registry.register(&self.node, &desired.record).await {
             Err(taken @ Error::NodeTaken { .. }) => {
-                // So are the subnets: the other machine hands out from them.
-                self.disown(|_| true, news).await?;
+                // The other machine allocates from this node's subnets too.
+                self.disown(|_| true, outcomes).await?;
                 return Err(taken);
             }
             registration => registration?,
         };
-        registration::log_registration(&self.node, &self.folder, &registration, &wish.record)?;
+        registration::log_registration(&self.node, &self.folder, &registration, &desired.record)?;
         let is_new = matches!(
             registration,
             Registration::New | Registration::TookOver { .. }
         );
         if let Some((_, before)) = self.presence.take_if(|_| is_new) {
-            // It went with the record.
+            // The registry deleted it with the old record.
             before.stop().await;
         }
         let (machine, network) = (self.machine.as_str(), self.conf.network.as_str());
-        let in_peace: owned::UnderLedgerLock<'_> =
+        let under_lock: owned::UnderLedgerLock<'_> =
             &|change| ledger::under_ledger_lock(network, change);
-        let owned =
-            owned::renew_under_lock(&self.registry, &self.folder, &self.node, machine, in_peace)
-                .await?;
+        let owned = owned::renew_under_lock(
+            &self.registry,
+            &self.folder,
+            &self.node,
+            machine,
+            under_lock,
+        )
+        .await?;
         self.log_stranded(&owned);
         Ok(owned)
     }
 
-    /// Hands out no more addresses from the subnets that are `lost`. Needs no registry.
+    /// Removes the `lost` subnets from `subnets.json`, so that no more addresses of them are
+    /// allocated. Needs no registry.
     async fn disown(
         &mut self,
         lost: impl Fn(&IpNet) -> bool,
-        news: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<Outcome>,
     ) -> Result<(), Error> {
         let network = self.conf.network.as_str();
-        let in_peace: owned::UnderLedgerLock<'_> =
+        let under_lock: owned::UnderLedgerLock<'_> =
             &|change| ledger::under_ledger_lock(network, change);
-        let (folder, patience) = (&self.folder, Policy::default().patience);
-        let left = owned::disown(folder, &self.node, patience, lost, in_peace).await?;
+        let lock_timeout = Policy::default().patience;
+        let left = owned::disown(&self.folder, &self.node, lock_timeout, lost, under_lock).await?;
         if let Some(owned) = left {
             self.log_stranded(&owned);
-            // There is room: the loop takes news as they come. If not, it reads the file later.
-            drop(news.try_send(Outcome::Lost(owned)));
+            // If the channel is full, the loop reads the file later.
+            drop(outcomes.try_send(Outcome::SubnetsLost(owned)));
         }
         Ok(())
     }
 
     fn log_stranded(&mut self, owned: &Owned) {
-        match ledger::stranded(&self.conf.network, &owned.subnets) {
+        match ledger::stranded_pods(&self.conf.network, &owned.subnets) {
             None => drop(self.stranded.clear()),
             Some(text) => {
                 if self.stranded.changed(&text) {
@@ -281,7 +298,7 @@ impl Membership {
         }
     }
 
-    async fn start_presence(&mut self, record: &NodeRecord, news: &mpsc::Sender<Outcome>) {
+    async fn start_presence(&mut self, record: &NodeRecord, outcomes: &mpsc::Sender<Outcome>) {
         if self
             .presence
             .as_ref()
@@ -301,12 +318,12 @@ impl Membership {
         let machine = self.machine.as_str();
         let handle = self.registry.keep_presence(&self.node, machine, presence);
         let (node, state) = (self.node.clone(), handle.state());
-        tokio::spawn(presence::report_state(node, state, news.clone()));
+        tokio::spawn(presence::report_state(node, state, outcomes.clone()));
         self.presence = Some((record.clone(), handle));
     }
 }
 
-/// Whether trying again is of no use until somebody changes the configuration.
-fn is_hopeless(error: &Error) -> bool {
+/// Whether retrying is useless until the configuration is changed.
+fn is_config_error(error: &Error) -> bool {
     matches!(error, Error::Mismatch { .. } | Error::Config { .. })
 }

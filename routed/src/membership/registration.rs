@@ -1,4 +1,4 @@
-//! What the log says of this node's place in the registry.
+//! The registration that this node should have, and the log lines about it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,8 +11,8 @@ use wire::node::NodeName;
 
 use crate::text::list;
 
-/// Says what somebody should know about how `node`, whose claims are remembered in `folder`, came
-/// to hold its name.
+/// Warns if `node` took over its name from another machine, or if the registry has lost a node that
+/// owns subnets according to the `subnets.json` in `folder`.
 pub(super) fn log_registration(
     node: &NodeName,
     folder: &Path,
@@ -21,6 +21,7 @@ pub(super) fn log_registration(
 ) -> Result<(), Error> {
     match registration {
         Registration::TookOver { from } => warn!(
+            %node,
             "took over the name and the subnets of node {node} from machine {} ({}), whose \
              routed is gone; this is machine {} ({})",
             from.machine_id,
@@ -32,9 +33,10 @@ pub(super) fn log_registration(
             let known = Owned::load(folder)?.filter(|owned| owned.node == *node);
             if known.is_some_and(|owned| !owned.subnets.is_empty()) {
                 warn!(
+                    %node,
                     "node {node} is not in the registry any more: it was forgotten, or etcd lost \
-                     its data; it registers anew and claims what it owned, as far as nobody else \
-                     has it"
+                     its data; it registers again and claims what it owned, except what other \
+                     nodes have been given since"
                 );
             }
         }
@@ -43,29 +45,30 @@ pub(super) fn log_registration(
     Ok(())
 }
 
-/// What tells one trouble from the next: an outage is one, although it looks different from try to
-/// try. `text` is all that there is to say of `error`.
-pub(super) fn gist<'a>(error: &Error, text: &'a str) -> &'a str {
+/// A key that is the same for failures that are logged once: during an outage, attempts fail with
+/// different texts. `text` is the whole message of `error`.
+pub(super) fn dedup_key<'a>(error: &Error, text: &'a str) -> &'a str {
     match error {
         Error::Unreachable { .. } => "unreachable",
         _ => text,
     }
 }
 
-/// What the registry is to say of this node.
+/// What the registry should have of this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DesiredRegistration {
     /// The node's record.
     pub(crate) record: NodeRecord,
-    /// Counts the occasions on which the registry was seen to lack what it should have.
-    pub(crate) round: u64,
-    /// Subnets that this node owned and that the registry has given to others, and to whom.
+    /// Counts how often the registry was found to lack something that it should have.
+    pub(crate) generation: u64,
+    /// Subnets that this node owned and that the registry has given to other nodes, with these
+    /// nodes.
     pub(crate) lost: BTreeMap<IpNet, NodeName>,
 }
 
 impl DesiredRegistration {
-    /// Whether what it asks for is the same, whenever it was asked.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    /// Whether both ask for the same, apart from the generation.
+    pub(super) fn same_request(&self, other: &Self) -> bool {
         self.record == other.record && self.lost == other.lost
     }
 }
@@ -94,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_told_of_once_and_another_trouble_again() {
-        let mut said = OnChange::default();
-        for (error, is_news) in [
+    fn outage_is_logged_once_and_other_failure_again() {
+        let mut failure = OnChange::default();
+        for (error, is_new) in [
             (unreachable("connection refused"), true),
             (unreachable("no connection in time"), false),
             (refused("database space exceeded"), true),
@@ -105,31 +108,31 @@ mod tests {
             (unreachable("connection refused"), true),
         ] {
             let text = error.to_string();
-            assert_eq!(said.changed(gist(&error, &text)), is_news, "{text}");
+            assert_eq!(failure.changed(dedup_key(&error, &text)), is_new, "{text}");
         }
     }
 
     #[test]
-    fn a_wish_is_the_same_whenever_it_is_made_but_not_for_another_record_or_loss() {
-        let wish = DesiredRegistration {
+    fn request_differs_by_record_or_lost_subnets_only() {
+        let request = DesiredRegistration {
             record: NodeRecord {
                 addresses: Vec::new(),
                 machine_id: "0123456789abcdef0123456789abcdef".to_owned(),
             },
-            round: 1,
+            generation: 1,
             lost: BTreeMap::new(),
         };
-        let mut later = wish.clone();
-        later.round = 2;
-        assert!(later.is_same(&wish));
+        let mut later = request.clone();
+        later.generation = 2;
+        assert!(later.same_request(&request));
 
-        let mut moved = wish.clone();
+        let mut moved = request.clone();
         moved.record.addresses = vec!["192.168.1.11".parse().unwrap()];
-        assert!(!moved.is_same(&wish));
+        assert!(!moved.same_request(&request));
 
-        let mut poorer = wish.clone();
+        let mut poorer = request.clone();
         let other = NodeName::new("n2").unwrap();
         poorer.lost.insert("10.244.7.0/24".parse().unwrap(), other);
-        assert!(!poorer.is_same(&wish));
+        assert!(!poorer.same_request(&request));
     }
 }

@@ -1,4 +1,4 @@
-//! Puts together what is shown. Reads, and changes nothing.
+//! Collects the status, the nodes and the routes from the parts of the daemon. Read-only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process;
@@ -23,10 +23,10 @@ use crate::status::{
     NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status,
 };
 
-/// As many ignored records are shown.
-const MOST_IGNORED: usize = 20;
+/// At most this many ignored records are shown.
+const MAX_IGNORED_SHOWN: usize = 20;
 
-/// Where everything is that is known.
+/// The parts of the daemon that know something.
 #[derive(Debug)]
 pub(crate) struct Collector<'a, K> {
     pub(crate) network: &'a str,
@@ -34,55 +34,55 @@ pub(crate) struct Collector<'a, K> {
     pub(crate) is_local: bool,
     pub(crate) reconciler: &'a Reconciler<K>,
     pub(crate) firewall: &'a Firewall,
-    pub(crate) chores: &'a NodeSetup,
-    pub(crate) journal: &'a Health,
-    /// What is wrong with other parts, in words.
+    pub(crate) node_setup: &'a NodeSetup,
+    pub(crate) health: &'a Health,
+    /// What is wrong in other parts of the daemon, as sentences.
     pub(crate) troubles: Vec<&'a str>,
 }
 
-impl<K: crate::kernel::Kernel> Collector<'_, K> {
-    /// How all is, but for what the server knows: `http` and `pods`.
+impl<K: Kernel> Collector<'_, K> {
+    /// The status, without `http` and `pods`, which the HTTP server fills in.
     pub(crate) fn status(&self) -> Status {
-        let routes = self.routes_in_numbers();
+        let routes = self.route_counts();
         let missing = self.missing(routes.missing);
-        let (conflist, _) = self.chores.installed();
+        let (conflist, _) = self.node_setup.installed();
         Status {
             network: self.network.to_owned(),
             node: self.node.clone(),
             version: wire::VERSION.to_owned(),
             pid: process::id(),
-            since: self.journal.since,
+            since: self.health.since,
             troubles: self.troubles(&missing),
             remarks: self.notices(),
             missing,
             conflist: conflist.to_owned(),
-            addresses: self.chores.addresses().to_vec(),
+            addresses: self.node_setup.addresses().to_vec(),
             subnets: self.reconciler.owned().to_vec(),
             registry: self.registry(),
-            nodes: self.nodes_in_numbers(),
+            nodes: self.node_counts(),
             routes,
-            claims_without_route: self.refused_in_numbers(),
+            claims_without_route: self.refusal_counts(),
             conflicts: self.conflicts(),
             http: None,
             pods: BTreeMap::new(),
         }
     }
 
-    /// Every node.
+    /// All nodes of the network.
     pub(crate) fn nodes(&self) -> Vec<NodeRow> {
         if self.is_local {
             return vec![self.only_node()];
         }
-        let peers = self.reconciler.rib();
+        let rib = self.reconciler.rib();
         let mut claims: BTreeMap<&NodeName, Vec<(IpNet, &ClaimVerdict)>> = BTreeMap::new();
-        for (subnet, node, verdict) in peers.verdicts() {
+        for (subnet, node, verdict) in rib.verdicts() {
             claims.entry(node).or_default().push((subnet, verdict));
         }
-        let addresses: BTreeMap<_, _> = peers.nodes().collect();
+        let addresses: BTreeMap<_, _> = rib.nodes().collect();
         let names: BTreeSet<_> = claims.keys().chain(addresses.keys()).copied().collect();
         let row = |node: &NodeName| {
             let claims = claims.get(node).map_or(&[][..], Vec::as_slice);
-            let presence = peers.presence(node);
+            let presence = rib.presence(node);
             let refusal =
                 |(subnet, verdict): &(IpNet, &ClaimVerdict)| self.refusal(*subnet, node, verdict);
             let why: Vec<_> = claims.iter().filter_map(refusal).collect();
@@ -93,7 +93,7 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
                     .map_or_else(Vec::new, |all| all.to_vec()),
                 present: Some(presence.is_some()),
                 present_since: presence.and_then(|presence| presence.since),
-                absent_since: self.journal.absences.since(node),
+                absent_since: self.health.absences.since(node),
                 version: presence.map(|presence| presence.version.clone()),
                 subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),
                 verdict: match () {
@@ -108,11 +108,11 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         names.into_iter().map(row).collect()
     }
 
-    /// This node, where there is no other.
+    /// This node, in a network without etcd.
     fn only_node(&self) -> NodeRow {
         NodeRow {
             node: self.node.clone(),
-            addresses: self.chores.addresses().to_vec(),
+            addresses: self.node_setup.addresses().to_vec(),
             present: None,
             present_since: None,
             absent_since: None,
@@ -123,15 +123,15 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         }
     }
 
-    /// Every route that should be, and every claim that has none.
+    /// All desired routes, and all claims without a route.
     pub(crate) fn routes(&self) -> Vec<RouteRow> {
         let reconciler = self.reconciler;
-        let (peers, held) = (reconciler.rib(), reconciler.rib().held());
+        let (rib, held) = (reconciler.rib(), reconciler.rib().held());
         let mut rows: BTreeMap<IpNet, RouteRow> = BTreeMap::new();
         for (subnet, path) in reconciler.desired() {
             let failure = reconciler.retries().of(subnet);
             let is_held = held.contains_key(subnet);
-            let distrust = || Some(self.distrust()?.to_string()).filter(|_| is_held);
+            let distrust_reason = || Some(self.distrust()?.to_string()).filter(|_| is_held);
             let row = RouteRow {
                 subnet: *subnet,
                 node: self.owner(subnet, &held),
@@ -140,11 +140,11 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
                 obstacle: failure.map(obstacle),
                 why: failure
                     .map(|why| self.failure(subnet, why))
-                    .or_else(distrust),
+                    .or_else(distrust_reason),
             };
             rows.insert(*subnet, row);
         }
-        for (subnet, node, verdict) in peers.verdicts() {
+        for (subnet, node, verdict) in rib.verdicts() {
             let why = self.refusal(subnet, node, verdict);
             if let (false, Some(why)) = (rows.contains_key(&subnet), why) {
                 let row = RouteRow {
@@ -169,44 +169,44 @@ impl<K: crate::kernel::Kernel> Collector<'_, K> {
         known.or_else(|| held.get(subnet).cloned().flatten())
     }
 
-    /// Why the registry is not believed. A file of this node's own is read once, before the node is
-    /// in it, and nobody else writes there.
+    /// Why the registry is not trusted. A registry in a file of this node is always trusted: no
+    /// other node writes there, and it is read once, before this node is in it.
     pub(super) fn distrust(&self) -> Option<&Distrust> {
         let why = self.reconciler.rib().distrust();
         why.filter(|_| !self.is_local)
     }
 
     fn missing(&self, routes_missing: usize) -> Vec<String> {
-        let chores = self.chores;
+        let setup = self.node_setup;
         let readiness = Readiness {
             registry_seen: self.reconciler.rib().has_snapshot(),
-            registry_why: self.journal.outage.as_ref().map(|(_, why)| why.as_str()),
-            has_joined: chores.has_joined(),
-            join_why: self.journal.join_why.as_deref(),
-            owns: self.reconciler.owns_subnets(),
-            has_address: !chores.addresses().is_empty(),
-            forwards: chores.forwards(),
-            is_filtered: self.firewall.is_ready(),
+            registry_failure: self.health.outage.as_ref().map(|(_, why)| why.as_str()),
+            has_joined: setup.has_joined(),
+            join_failure: self.health.join_failure.as_deref(),
+            owns_subnet: self.reconciler.owns_subnets(),
+            has_address: !setup.addresses().is_empty(),
+            forwards: setup.forwards(),
+            firewall_ready: self.firewall.is_ready(),
             routes_missing,
-            is_installed: chores.installed().1,
+            is_installed: setup.installed().1,
         };
         readiness.missing()
     }
 
     fn registry(&self) -> RegistryStatus {
-        let (peers, journal) = (self.reconciler.rib(), self.journal);
-        let shown = peers.rejected().take(MOST_IGNORED);
-        let outage = journal.outage.as_ref();
+        let (rib, health) = (self.reconciler.rib(), self.health);
+        let shown = rib.rejected().take(MAX_IGNORED_SHOWN);
+        let outage = health.outage.as_ref();
         RegistryStatus {
             local: self.is_local,
-            connected: outage.is_none() && peers.has_snapshot(),
-            revision: peers.last_seen().revision,
+            connected: outage.is_none() && rib.has_snapshot(),
+            revision: rib.last_seen().revision,
             lag_seconds: outage.map_or(0.0, |(since, _)| since.elapsed().as_secs_f64()),
             why: outage.map(|(_, why)| why.clone()),
             distrust: self.distrust().map(ToString::to_string),
-            held: peers.held(),
-            present: journal.presence == PresenceState::Present,
-            ignored: peers.ignored(),
+            held: rib.held(),
+            present: health.presence == PresenceState::Present,
+            ignored: rib.ignored(),
             ignored_records: shown.map(|(key, why)| (key.clone(), why.clone())).collect(),
         }
     }
@@ -220,8 +220,8 @@ fn obstacle(why: &ApplyError) -> RouteObstacle {
 }
 
 impl<K: Kernel> Collector<'_, K> {
-    pub(super) fn nodes_in_numbers(&self) -> NodeCounts {
-        let absent = self.journal.absences.all().len();
+    pub(super) fn node_counts(&self) -> NodeCounts {
+        let absent = self.health.absences.all().len();
         let all = self.reconciler.rib().nodes().count();
         NodeCounts {
             present: all.saturating_sub(absent),
@@ -229,12 +229,12 @@ impl<K: Kernel> Collector<'_, K> {
         }
     }
 
-    pub(super) fn routes_in_numbers(&self) -> RouteCounts {
+    pub(super) fn route_counts(&self) -> RouteCounts {
         let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
         let is_missing = |(subnet, path): &(&IpNet, &Path)| {
-            let wanted = plan::route(**subnet, **path);
-            let there = actual.get(*subnet);
-            !there.is_some_and(|routes| routes.contains(&wanted))
+            let desired = plan::route(**subnet, **path);
+            let present = actual.get(*subnet);
+            !present.is_some_and(|routes| routes.contains(&desired))
         };
         let changes = self.reconciler.changes().iter();
         RouteCounts {
@@ -247,14 +247,14 @@ impl<K: Kernel> Collector<'_, K> {
         }
     }
 
-    pub(super) fn refused_in_numbers(&self) -> BTreeMap<String, usize> {
-        let mut numbers = BTreeMap::new();
+    pub(super) fn refusal_counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
         for (_, _, verdict) in self.reconciler.rib().verdicts() {
             if let ClaimVerdict::Refused(refusal) = verdict {
-                *numbers.entry(refusal.name().to_owned()).or_default() += 1;
+                *counts.entry(refusal.name().to_owned()).or_default() += 1;
             }
         }
-        numbers
+        counts
     }
 
     pub(super) fn conflicts(&self) -> Conflicts {

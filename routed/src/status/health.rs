@@ -1,4 +1,4 @@
-//! What the daemon notes along the way for those who ask.
+//! What the daemon records about itself for the status and the metrics: outages, absences, timings.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::log;
 use crate::membership::absence::{Absences, Now};
 use crate::rib::Rib;
 
-/// Upper bounds for the duration of a pass, in seconds.
-const BUCKETS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5];
+/// Upper bounds of the histogram of pass durations, in seconds.
+const PASS_BUCKETS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5];
 
-/// What is counted along the way. Clones count together.
+/// Durations and failures of passes. Clones share their counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Timings {
     pub(super) passes: Histogram,
@@ -24,50 +24,50 @@ pub(crate) struct Timings {
 }
 
 impl Timings {
-    /// Nothing has happened yet.
+    /// All counts are zero.
     pub(crate) fn new() -> Self {
         Self {
-            passes: Histogram::new(BUCKETS),
+            passes: Histogram::new(PASS_BUCKETS),
             failed: Counter::default(),
         }
     }
 
-    /// The kernel's routes were compared and put right in so much time.
-    pub(crate) fn passed(&self, took: Duration) {
-        self.passes.observe(took.as_secs_f64());
+    /// A pass succeeded after `duration`.
+    pub(crate) fn passed(&self, duration: Duration) {
+        self.passes.observe(duration.as_secs_f64());
     }
 
-    /// They could not be compared.
+    /// A pass failed.
     pub(crate) fn failed(&self) {
         self.failed.inc();
     }
 }
 
-/// The notes.
+/// The health of the daemon and of its connection to the registry.
 #[derive(Debug)]
 pub(crate) struct Health {
     /// When the daemon started, in seconds since 1970.
     pub(crate) since: u64,
-    /// Since when the registry is out of reach, and why; `None` while it is not.
+    /// Since when the registry is out of reach, and why; `None` while it is in reach.
     pub(crate) outage: Option<(Instant, String)>,
-    /// Who is absent.
+    /// The absent nodes.
     pub(crate) absences: Absences,
-    /// Why this node cannot join the network, or renew its place in it.
-    pub(crate) join_why: Option<String>,
+    /// Why this node cannot register, or renew its registration.
+    pub(crate) join_failure: Option<String>,
     /// Whether peers can see that this node is alive.
     pub(crate) presence: PresenceState,
-    /// How long passes take.
+    /// Durations and failures of passes.
     pub(crate) timings: Timings,
 }
 
 impl Health {
-    /// An empty one.
+    /// The health at the start of the daemon.
     pub(crate) fn new(timings: Timings) -> Self {
         Self {
             since: now().clock,
             outage: None,
             absences: Absences::default(),
-            join_why: None,
+            join_failure: None,
             presence: PresenceState::Starting,
             timings,
         }
@@ -75,36 +75,36 @@ impl Health {
 
     /// The registry cannot be reached.
     pub(crate) fn disconnected(&mut self, why: String) {
-        warn!("the registry is out of reach: {why}; routes stay, trying goes on");
+        warn!(error = %why, "the registry is out of reach: {why}; routes stay, trying again");
         self.outage = Some((Instant::now(), why));
     }
 
-    /// It can again.
+    /// The registry is in reach again.
     pub(crate) fn connected(&mut self) {
         info!("the registry is back");
         self.outage = None;
     }
 
-    /// The registry was seen whole.
-    pub(crate) fn registry_seen(&mut self, peers: &Rib) {
-        let nodes = peers.nodes().map(|(node, _)| node);
-        let registered = nodes.map(|node| (node, peers.presence(node).is_some()));
+    /// The whole registry was read.
+    pub(crate) fn registry_seen(&mut self, rib: &Rib) {
+        let nodes = rib.nodes().map(|(node, _)| node);
+        let registered = nodes.map(|node| (node, rib.presence(node).is_some()));
         log::emit_lines(self.absences.reset(registered, now()));
     }
 
-    /// Something about these nodes changed in the registry.
-    pub(crate) fn nodes_changed(&mut self, nodes: &[NodeName], peers: &Rib) {
+    /// The records or presences of these nodes changed in the registry.
+    pub(crate) fn nodes_changed(&mut self, nodes: &[NodeName], rib: &Rib) {
         let mut lines = Vec::new();
         for node in nodes {
-            let is_present = peers.presence(node).is_some();
-            let is_registered = peers.is_registered(node);
+            let is_present = rib.presence(node).is_some();
+            let is_registered = rib.is_registered(node);
             let line = self.absences.change(node, is_registered, is_present, now());
             lines.extend(line);
         }
         log::emit_lines(lines);
     }
 
-    /// Tells what is due.
+    /// Logs the absences that are due at `now`.
     pub(crate) fn log_due(&mut self, now: Instant) {
         if self.absences.due_at().is_some_and(|at| at <= now) {
             log::emit_lines(self.absences.due(now));

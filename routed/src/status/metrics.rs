@@ -1,6 +1,5 @@
-//! Metrics, in the text format that Prometheus reads (`OpenMetrics` 1.0). What is counted along the
-//! way is in [`Timings`]; the rest is what [`Status`] says. No label has a value that grows with
-//! the cluster.
+//! Metrics in the text format of Prometheus (`OpenMetrics` 1.0), from [`Status`] and [`Timings`].
+//! No label takes a number of values that grows with the cluster.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -14,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::status::Status;
 use crate::status::health::Timings;
 
-/// As `OpenMetrics` names its text format.
+/// The media type of the `OpenMetrics` text format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = [(&'static str, String); 1];
@@ -22,15 +21,15 @@ type Labels = [(&'static str, String); 1];
 /// All metrics.
 pub(crate) fn render(status: &Status, timings: &Timings) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("flatland");
-    of_routes(&mut registry, status, timings);
-    of_registry(&mut registry, status);
-    of_node(&mut registry, status);
+    add_routes(&mut registry, status, timings);
+    add_registry(&mut registry, status);
+    add_node(&mut registry, status);
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
 }
 
-fn of_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
+fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
     let routes = &status.routes;
     gauges(
         registry,
@@ -99,28 +98,28 @@ fn of_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
     clippy::cast_precision_loss,
     reason = "a metric is a floating-point number; revisions stay far below 2^53"
 )]
-fn of_registry(registry: &mut Registry, status: &Status) {
-    let seen = &status.registry;
+fn add_registry(registry: &mut Registry, status: &Status) {
+    let view = &status.registry;
     gauge(
         registry,
         "registry_connected",
         "Whether the registry is connected",
-        flag(seen.connected),
+        flag(view.connected),
     );
     gauge(
         registry,
         "registry_believed",
         "Whether routes are withdrawn on the registry's word",
-        flag(seen.distrust.is_none()),
+        flag(view.distrust.is_none()),
     );
     gauge(
         registry,
         "registry_revision",
         "The last revision of the registry that was seen",
-        seen.revision as f64,
+        view.revision as f64,
     );
     let lag = Gauge::<f64, AtomicU64>::default();
-    lag.set(seen.lag_seconds);
+    lag.set(view.lag_seconds);
     registry.register_with_unit(
         "registry_lag",
         "How old what is known of the registry may be: time since the connection was lost",
@@ -131,7 +130,7 @@ fn of_registry(registry: &mut Registry, status: &Status) {
         registry,
         "registry_ignored_records",
         "Records in the registry that are ignored",
-        number(seen.ignored),
+        number(view.ignored),
     );
     gauges(
         registry,
@@ -147,9 +146,9 @@ fn of_registry(registry: &mut Registry, status: &Status) {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "a metric is a floating-point number, and IPv6 has more addresses than anybody counts"
+    reason = "a metric is a floating-point number; counts of IPv6 addresses may be rounded"
 )]
-fn of_node(registry: &mut Registry, status: &Status) {
+fn add_node(registry: &mut Registry, status: &Status) {
     let version = [("version", status.version.clone())];
     registry.register(
         "build",

@@ -1,5 +1,5 @@
-//! What `routed` shows of itself: to people by way of the command line, to machines as JSON and as
-//! metrics. Made when somebody asks, from what the daemon knows anyway.
+//! The status of `routed`, for the command line, as JSON and as metrics. It is made for each query,
+//! from what the daemon knows anyway.
 
 mod collect;
 pub(crate) mod health;
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,14 @@ use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
 use crate::kernel::{self, Link};
-pub(crate) use crate::membership::absence::Since;
+pub(crate) use crate::membership::absence::AbsentSince;
 use crate::rib::path::Path;
 
-/// How the node and its `routed` are.
+/// How long a query waits for the event loop. It answers within milliseconds, unless the kernel, a
+/// disk or another program blocks it.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The status of the node and its `routed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
@@ -32,28 +37,27 @@ pub(crate) struct Status {
     pub(crate) pid: u32,
     /// When the daemon started, in seconds since 1970.
     pub(crate) since: u64,
-    /// What needs somebody's attention, in words. All is well if there is nothing.
+    /// What needs attention, as sentences. Empty if all is well.
     pub(crate) troubles: Vec<String>,
-    /// What is good to know.
+    /// Notices that need no action, as sentences.
     pub(crate) remarks: Vec<String>,
-    /// What the node still lacks before pods can be served, in words. It is ready if there is
-    /// nothing.
+    /// What is missing before pods can be served, as sentences. Empty if the node is ready.
     pub(crate) missing: Vec<String>,
-    /// Where the container runtime finds the conflist once the node is ready.
+    /// The path of the conflist, which is installed once the node is ready.
     pub(crate) conflist: PathBuf,
-    /// By which addresses peers reach this node.
+    /// The addresses by which peers reach this node.
     pub(crate) addresses: Vec<IpAddr>,
     /// The subnets it owns.
     pub(crate) subnets: Vec<IpNet>,
     pub(crate) registry: RegistryStatus,
     pub(crate) nodes: NodeCounts,
     pub(crate) routes: RouteCounts,
-    /// Claims without a route, by the kind of reason.
+    /// The number of claims without a route, by reason.
     pub(crate) claims_without_route: BTreeMap<String, usize>,
     pub(crate) conflicts: Conflicts,
-    /// Where HTTP is served; absent where it is not to be.
+    /// The HTTP server; absent if it is switched off.
     pub(crate) http: Option<Http>,
-    /// How much of the node's subnets is in use, by family.
+    /// The use of the node's subnets, by family.
     pub(crate) pods: BTreeMap<String, AddressUsage>,
 }
 
@@ -61,53 +65,53 @@ pub(crate) struct Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RegistryStatus {
-    /// Whether it is a file of this node rather than etcd.
+    /// Whether it is a file of this node instead of etcd.
     pub(crate) local: bool,
     pub(crate) connected: bool,
-    /// The last revision that was seen; 0 before the first.
+    /// The last revision that was read; 0 before the first.
     pub(crate) revision: i64,
-    /// How old what is known of it may be: seconds since it was lost, 0 while it is connected.
+    /// Seconds since the connection was lost; 0 while it is connected.
     pub(crate) lag_seconds: f64,
     /// Why it is out of reach, if it is.
     pub(crate) why: Option<String>,
-    /// Why nothing is withdrawn on its word, if that is so.
+    /// Why it is not trusted, so that all routes are kept.
     pub(crate) distrust: Option<String>,
-    /// The routes that stay although it does not show their claims, and whose they were.
+    /// The routes that stay although it lacks their claims, and the nodes that owned them.
     pub(crate) held: BTreeMap<IpNet, Option<NodeName>>,
-    /// Whether peers can see there that this node is alive.
+    /// Whether peers can see that this node is alive.
     pub(crate) present: bool,
     /// How many records are ignored.
     pub(crate) ignored: usize,
-    /// Some of them, and why.
+    /// The first of them, by key, and why.
     pub(crate) ignored_records: BTreeMap<String, String>,
 }
 
-/// How many nodes there are.
+/// The number of nodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeCounts {
     pub(crate) present: usize,
     pub(crate) absent: usize,
 }
 
-/// How many routes there are, those of this node's own subnets among them.
+/// The number of routes, including those of this node's own subnets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RouteCounts {
-    /// That should be in the kernel.
+    /// Routes that should be in the kernel.
     pub(crate) desired: usize,
-    /// Of ours that are in the kernel.
+    /// Routes of ours that are in the kernel.
     pub(crate) actual: usize,
-    /// That should be, and are not as they should.
+    /// Desired routes that are missing or differ.
     pub(crate) missing: usize,
-    /// What became of routes since the daemon started.
+    /// The number of changes since the daemon started, by kind.
     pub(crate) changes: BTreeMap<String, u64>,
 }
 
-/// What somebody else has in the place of ours.
+/// Conflicts with other programs and nodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Conflicts {
-    /// Routes that somebody else made where ours should be.
+    /// Routes of other programs to prefixes that need a route of ours.
     pub(crate) routes: usize,
-    /// Claims of others to what this node owns.
+    /// Claims of other nodes to subnets that this node owns.
     pub(crate) claims: usize,
 }
 
@@ -115,11 +119,11 @@ pub(crate) struct Conflicts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Http {
     pub(crate) address: SocketAddr,
-    /// Why it does not serve there, if so.
+    /// Why it does not serve.
     pub(crate) why: Option<String>,
 }
 
-/// How many addresses of this node's subnets are in which state.
+/// The number of addresses of this node's subnets, by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AddressUsage {
     pub(crate) used: u64,
@@ -133,59 +137,59 @@ pub(crate) struct AddressUsage {
 pub(crate) struct NodeRow {
     pub(crate) node: NodeName,
     pub(crate) addresses: Vec<IpAddr>,
-    /// Whether its `routed` shows signs of life, where that is known.
+    /// Whether its `routed` is present in the registry, if that is known.
     pub(crate) present: Option<bool>,
     /// Since when its `routed` runs, in seconds since 1970 by that node's clock.
     pub(crate) present_since: Option<u64>,
-    pub(crate) absent_since: Option<Since>,
-    /// The version that runs there.
+    pub(crate) absent_since: Option<AbsentSince>,
+    /// The version of its `routed`.
     pub(crate) version: Option<String>,
     pub(crate) subnets: Vec<IpNet>,
-    /// What becomes of its subnets here.
+    /// Whether this node routes its subnets.
     pub(crate) verdict: NodeVerdict,
-    /// In words, where there is no route.
+    /// Why there is no route, as sentences.
     pub(crate) why: Vec<String>,
 }
 
-/// What becomes of a node's subnets.
+/// Whether this node has routes to a node's subnets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum NodeVerdict {
     /// It is this node.
     Own,
-    /// All of them have a way.
+    /// All of them have a route.
     Routed,
-    /// It owns none.
+    /// It owns no subnet.
     NoSubnet,
-    /// Not all of them have one.
+    /// Not all of them have a route.
     NotRouted,
-    /// Only a running `routed` knows.
+    /// Unknown without a running `routed`.
     Unknown,
 }
 
-/// A route as it should be.
+/// A desired route, or a claim without a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RouteRow {
     pub(crate) subnet: IpNet,
-    /// Whose subnet it is, where that is known.
+    /// The owner of the subnet, if it is known.
     pub(crate) node: Option<NodeName>,
-    /// The way it should lead, if there should be a route.
+    /// The target, if there should be a route.
     pub(crate) desired: Option<RouteTarget>,
-    /// Whether it stays although the registry does not show its claim.
+    /// Whether it stays although the registry lacks its claim.
     pub(crate) held: bool,
-    /// What keeps it from the kernel, if anything does.
+    /// Why it is not in the kernel, by kind.
     pub(crate) obstacle: Option<RouteObstacle>,
-    /// Why there is none, or not the one that should be.
+    /// Why there is no route, or not the desired one.
     pub(crate) why: Option<String>,
 }
 
-/// What keeps a route from the kernel.
+/// Why a route is not in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RouteObstacle {
-    /// Somebody else's has its place.
+    /// Another program's route has the same prefix.
     Conflict,
-    /// The kernel refuses it.
+    /// The kernel refused it.
     Refused,
 }
 
@@ -193,9 +197,9 @@ pub(crate) enum RouteObstacle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RouteTarget {
-    /// Nowhere but to the pods' own routes: of a subnet that this node owns.
+    /// An unreachable route to a subnet that this node owns; pods have more specific routes.
     Unreachable,
-    /// To whoever is on a link: of the pods' gateway.
+    /// On a link, without a gateway: the route to the pods' gateway address.
     Link {
         /// The link's name.
         dev: String,
@@ -210,7 +214,7 @@ pub(crate) enum RouteTarget {
 }
 
 impl RouteTarget {
-    /// The way of `path`, over one of `links`.
+    /// The target of `path`, with the name of its link among `links`.
     pub(crate) fn of(path: Path, links: &[Link]) -> Self {
         match path {
             Path::Unreachable => Self::Unreachable,

@@ -1,72 +1,68 @@
-//! Questions to the loop. Who asks waits for the loop to turn: that it answers shows that it does.
+//! Queries to the event loop, which its answers prove to be alive.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::status::{NodeRow, RouteRow, Status};
+use crate::status::{NodeRow, QUERY_TIMEOUT, RouteRow, Status};
 
-/// How long the loop may take. It answers within milliseconds, unless the kernel, a disk or
-/// another program keeps it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// At most this many queries wait for the loop.
+const MAX_QUERIES: usize = 16;
 
-/// As many questions wait for an answer.
-const MOST: usize = 16;
-
-/// A question, and where its answer goes.
+/// A query, and the channel for its answer.
 #[derive(Debug)]
 pub(crate) enum Query {
-    /// Whether the loop turns.
-    Pulse(oneshot::Sender<()>),
-    /// How all is.
+    /// Whether the loop is alive.
+    Ping(oneshot::Sender<()>),
+    /// The status.
     Status(oneshot::Sender<Status>),
     /// All nodes.
     Nodes(oneshot::Sender<Vec<NodeRow>>),
-    /// All routes as they should be.
+    /// All desired routes.
     Routes(oneshot::Sender<Vec<RouteRow>>),
 }
 
-/// The loop does not turn.
+/// The event loop did not answer in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the loop of routed has not turned for {} s: it waits for the kernel, a disk or another \
-     program, or hangs; routes and pods stay as they are. Its log says what it did last; restart \
-     it if this lasts",
+    "the event loop of routed has not answered for {} s: it waits for the kernel, a disk or \
+     another program, or hangs; routes and pods stay as they are. Its log shows what it did last; \
+     restart it if this lasts",
     .0.as_secs()
 )]
 pub(crate) struct Stuck(Duration);
 
-/// Puts questions.
+/// Sends queries.
 #[derive(Debug, Clone)]
 pub(crate) struct QueryClient {
-    questions: mpsc::Sender<Query>,
-    patience: Duration,
+    queries: mpsc::Sender<Query>,
+    timeout: Duration,
 }
 
-/// Both ends.
+/// A client, and the receiver for the event loop.
 pub(crate) fn channel() -> (QueryClient, mpsc::Receiver<Query>) {
-    let (questions, receiver) = mpsc::channel(MOST);
-    let asker = QueryClient {
-        questions,
-        patience: PATIENCE,
+    let (queries, receiver) = mpsc::channel(MAX_QUERIES);
+    let client = QueryClient {
+        queries,
+        timeout: QUERY_TIMEOUT,
     };
-    (asker, receiver)
+    (client, receiver)
 }
 
 impl QueryClient {
-    /// Puts the question that `about` makes and waits for the answer.
+    /// Sends the query that `make_query` makes, and waits for the answer.
     pub(crate) async fn query<T>(
         &self,
-        about: fn(oneshot::Sender<T>) -> Query,
+        make_query: fn(oneshot::Sender<T>) -> Query,
     ) -> Result<T, Stuck> {
         let began = Instant::now();
         let stuck = |_| Stuck(began.elapsed());
         let (answer, answered) = oneshot::channel();
-        let question = self.questions.send(about(answer));
-        let sent = timeout(self.patience, question).await.map_err(stuck)?;
+        let sending = self.queries.send(make_query(answer));
+        let sent = timeout(self.timeout, sending).await.map_err(stuck)?;
         sent.map_err(|_| Stuck(Duration::ZERO))?;
-        let answer = timeout(self.patience, answered).await.map_err(stuck)?;
+        let answer = timeout(self.timeout, answered).await.map_err(stuck)?;
         answer.map_err(|_| Stuck(Duration::ZERO))
     }
 }
@@ -76,20 +72,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_loop_that_does_not_turn_is_not_waited_for_forever() {
-        let (mut asker, mut questions) = channel();
-        let (answer, turned) = tokio::join!(asker.query(Query::Pulse), async {
-            let Some(Query::Pulse(answer)) = questions.recv().await else {
-                panic!("no question");
+    async fn query_to_blocked_loop_times_out() {
+        let (mut client, mut queries) = channel();
+        let (answer, answered) = tokio::join!(client.query(Query::Ping), async {
+            let Some(Query::Ping(answer)) = queries.recv().await else {
+                panic!("no query");
             };
             answer.send(())
         });
-        assert_eq!((answer, turned), (Ok(()), Ok(())));
+        assert_eq!((answer, answered), (Ok(()), Ok(())));
 
-        asker.patience = Duration::from_millis(10);
-        let stuck = asker.query(Query::Pulse).await.unwrap_err();
-        assert!(stuck.to_string().contains("has not turned"), "{stuck}");
-        drop(questions);
-        assert!(asker.query(Query::Pulse).await.is_err());
+        client.timeout = Duration::from_millis(10);
+        let stuck = client.query(Query::Ping).await.unwrap_err();
+        assert!(stuck.to_string().contains("has not answered"), "{stuck}");
+        drop(queries);
+        assert!(client.query(Query::Ping).await.is_err());
     }
 }

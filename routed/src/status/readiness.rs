@@ -1,37 +1,37 @@
-//! Whether pods can be served.
+//! Whether the node is ready for pods, and what is missing (`/readyz`).
 
-/// What it takes.
+/// The conditions of readiness.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "conditions that come true one by one, each with words of its own"
+    reason = "conditions that come true one by one, each with its own sentence"
 )]
 pub(super) struct Readiness<'a> {
-    /// The registry was seen whole since the daemon started.
+    /// The whole registry was read since the daemon started.
     pub(super) registry_seen: bool,
-    /// Why it is out of reach, if it is.
-    pub(super) registry_why: Option<&'a str>,
-    /// The registry has this node and its claims.
+    /// Why it is out of reach.
+    pub(super) registry_failure: Option<&'a str>,
+    /// The registry has this node's record and its claims.
     pub(super) has_joined: bool,
-    /// Why not, if that is known.
-    pub(super) join_why: Option<&'a str>,
+    /// Why not.
+    pub(super) join_failure: Option<&'a str>,
     /// The node owns a subnet.
-    pub(super) owns: bool,
-    /// It has an address for peers.
+    pub(super) owns_subnet: bool,
+    /// The node has an address by which peers reach it.
     pub(super) has_address: bool,
-    /// It forwards.
+    /// The node forwards packets.
     pub(super) forwards: bool,
-    /// The packet filter is as pods need it.
-    pub(super) is_filtered: bool,
-    /// How many routes are not in the kernel as they should be.
+    /// The firewall rules for pods are in place.
+    pub(super) firewall_ready: bool,
+    /// How many desired routes are missing in the kernel or differ.
     pub(super) routes_missing: usize,
-    /// The runtime finds the conflist.
+    /// The conflist is installed.
     pub(super) is_installed: bool,
 }
 
 impl Readiness<'_> {
-    /// What is missing, in words. A node that was ready stays so while etcd is away, and while a
-    /// peer's route is missing: its pods can be served.
+    /// What is missing, as sentences. Once the conflist is installed, a lost etcd or a missing
+    /// route to a peer does not make the node unready: its pods can be served.
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         let mut lacks = |text: &str, why: Option<&str>| {
@@ -41,20 +41,23 @@ impl Readiness<'_> {
             });
         };
         if !self.registry_seen {
-            lacks("the registry has not been read yet", self.registry_why);
+            lacks("the registry has not been read yet", self.registry_failure);
         } else if !self.has_joined {
-            lacks("this node has not joined the network yet", self.join_why);
+            lacks(
+                "this node has not joined the network yet",
+                self.join_failure,
+            );
         }
-        if !self.owns {
+        if !self.owns_subnet {
             lacks("this node owns no subnet", None);
         }
         if !self.has_address {
             lacks("this node has no address by which peers reach it", None);
         }
-        if self.owns && !self.forwards {
+        if self.owns_subnet && !self.forwards {
             lacks("this node does not forward packets", None);
         }
-        if !self.is_filtered {
+        if !self.firewall_ready {
             lacks("pods are not masqueraded yet", None);
         }
         if !self.is_installed {
@@ -76,19 +79,19 @@ mod tests {
 
     const READY: Readiness<'_> = Readiness {
         registry_seen: true,
-        registry_why: None,
+        registry_failure: None,
         has_joined: true,
-        join_why: None,
-        owns: true,
+        join_failure: None,
+        owns_subnet: true,
         has_address: true,
         forwards: true,
-        is_filtered: true,
+        firewall_ready: true,
         routes_missing: 0,
         is_installed: true,
     };
 
     #[test]
-    fn what_is_missing_is_said_in_words() {
+    fn missing_conditions_are_listed_as_sentences() {
         let not_installed = Readiness {
             is_installed: false,
             ..READY
@@ -98,7 +101,7 @@ mod tests {
             (
                 Readiness {
                     registry_seen: false,
-                    registry_why: Some("refused"),
+                    registry_failure: Some("refused"),
                     has_joined: false,
                     ..not_installed
                 },
@@ -110,8 +113,8 @@ mod tests {
             (
                 Readiness {
                     has_joined: false,
-                    join_why: Some("name taken"),
-                    owns: false,
+                    join_failure: Some("name taken"),
+                    owns_subnet: false,
                     forwards: false,
                     ..not_installed
                 },
@@ -125,7 +128,7 @@ mod tests {
                 Readiness {
                     has_address: false,
                     forwards: false,
-                    is_filtered: false,
+                    firewall_ready: false,
                     ..not_installed
                 },
                 &[
@@ -151,9 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_ready_stays_so_while_etcd_is_away_and_a_peers_route_is_missing() {
+    fn ready_node_stays_ready_without_etcd_or_a_peer_route() {
         let later = Readiness {
-            registry_why: Some("refused"),
+            registry_failure: Some("refused"),
             routes_missing: 1,
             ..READY
         };

@@ -1,10 +1,10 @@
-//! What is wrong on this node, and what somebody should know besides.
+//! The troubles (what needs attention) and the notices of `routed status`, as sentences.
 
 use ipnet::IpNet;
 use registry::PresenceState;
 use wire::node::NodeName;
 
-use super::{Collector, Since};
+use super::{AbsentSince, Collector};
 use crate::fib::{ApplyError, plan};
 use crate::kernel::Kernel;
 use crate::reconcile::messages;
@@ -13,44 +13,44 @@ use crate::rib::verdict::{ClaimVerdict, RefusalMessage};
 
 impl<K: Kernel> Collector<'_, K> {
     pub(super) fn troubles(&self, missing: &[String]) -> Vec<String> {
-        let (reconciler, journal) = (self.reconciler, self.journal);
-        let peers = reconciler.rib();
+        let (reconciler, health) = (self.reconciler, self.health);
+        let rib = reconciler.rib();
         let mut all: Vec<String> = missing
             .iter()
             .map(|text| format!("not ready for pods: {text}"))
             .collect();
         let others = self.troubles.iter().copied();
         let texts = others
-            .chain(self.chores.troubles())
+            .chain(self.node_setup.troubles())
             .chain(self.firewall.troubles());
         all.extend(texts.map(ToOwned::to_owned));
-        if let Some((since, why)) = &journal.outage {
+        if let Some((since, why)) = &health.outage {
             let seconds = since.elapsed().as_secs();
             all.push(format!(
                 "the registry has been out of reach for {seconds} s: {why}"
             ));
         }
-        let distrusted = self.distrust();
-        // Before it joined a node has no reason to believe any registry.
-        let distrusted = distrusted.filter(|_| self.chores.has_joined());
-        all.extend(distrusted.map(|why| distrust(why, peers.held().len())));
-        if let PresenceState::Lost { why } | PresenceState::Refused { why } = &journal.presence {
+        let distrust = self.distrust();
+        // Before a node has joined, it never trusts the registry.
+        let distrust = distrust.filter(|_| self.node_setup.has_joined());
+        all.extend(distrust.map(|why| distrust_message(why, rib.held().len())));
+        if let PresenceState::Lost { why } | PresenceState::Refused { why } = &health.presence {
             all.push(format!("peers do not see that this node is alive: {why}"));
         }
-        let is_told = missing.iter().any(|text| text.contains("joined"));
-        let join_why = journal.join_why.as_ref().filter(|_| !is_told);
-        all.extend(join_why.map(|why| format!("this node's place in the registry: {why}")));
+        let is_listed = missing.iter().any(|text| text.contains("joined"));
+        let join_failure = health.join_failure.as_ref().filter(|_| !is_listed);
+        all.extend(join_failure.map(|why| format!("this node's place in the registry: {why}")));
         for (subnet, owner) in reconciler.lost_subnets() {
             all.push(format!(
                 "subnet {subnet} of this node belongs to node {owner} now"
             ));
         }
         let failures = reconciler.retries().all();
-        all.extend(few(
+        all.extend(first_few(
             failures.map(|(subnet, why)| self.failure(subnet, why)),
             "more routes could not be brought into the kernel",
         ));
-        all.extend(few(
+        all.extend(first_few(
             self.refusals(false).map(|(_, text)| text),
             "more claims have no route",
         ));
@@ -58,27 +58,27 @@ impl<K: Kernel> Collector<'_, K> {
     }
 
     pub(super) fn notices(&self) -> Vec<String> {
-        let peers = self.reconciler.rib();
-        let absences = self.journal.absences.all();
+        let rib = self.reconciler.rib();
+        let absences = self.health.absences.all();
         let absences = absences.filter(|(node, _)| *node != self.node);
-        let mut all = few(
-            absences.map(|(node, since)| absent(node, since)),
+        let mut all = first_few(
+            absences.map(|(node, since)| absence_message(node, since)),
             "more nodes are absent",
         );
-        all.extend(few(
+        all.extend(first_few(
             self.refusals(true).map(|(_, text)| text),
             "more claims have no route yet",
         ));
-        let ignored = peers.rejected();
-        all.extend(few(
+        let ignored = rib.rejected();
+        all.extend(first_few(
             ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),
             "more records in the registry are ignored",
         ));
         all
     }
 
-    /// The claims without a route: those whose peer is still to say something (`pending`), or the
-    /// others.
+    /// The claims without a route: if `pending`, those that wait for more data of their peer,
+    /// otherwise the others.
     fn refusals(&self, pending: bool) -> impl Iterator<Item = (IpNet, String)> {
         let verdicts = self.reconciler.rib().verdicts();
         verdicts.filter_map(move |(subnet, node, verdict)| match verdict {
@@ -113,21 +113,21 @@ impl<K: Kernel> Collector<'_, K> {
         let peer = self.reconciler.rib().owner(subnet);
         match path {
             Some(path) => {
-                let wanted = plan::route(*subnet, *path);
-                messages::failure_line(&wanted, peer, why, self.reconciler.links())
+                let desired = plan::route(*subnet, *path);
+                messages::failure_line(&desired, peer, why, self.reconciler.links())
             }
             None => format!("stale route to {subnet}: it cannot be withdrawn; trying again"),
         }
     }
 }
 
-/// As many of a kind are written out.
-const MOST: usize = 5;
+/// At most this many sentences of a kind are listed.
+const MAX_LISTED: usize = 5;
 
-/// The first of them, and a line that says how many `more` there are.
-pub(super) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
+/// The first sentences, and one that counts the others: `N more ...`.
+pub(super) fn first_few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
     let mut all = all.fuse();
-    let mut lines: Vec<_> = all.by_ref().take(MOST).collect();
+    let mut lines: Vec<_> = all.by_ref().take(MAX_LISTED).collect();
     match all.count() {
         0 => {}
         count => lines.push(format!("{count} {more}")),
@@ -135,13 +135,13 @@ pub(super) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> 
     lines
 }
 
-/// Why the registry is not believed.
-pub(super) fn distrust(why: &Distrust, held: usize) -> String {
-    format!("{why}: nothing is withdrawn on its word; routes held against it: {held}")
+/// Why the registry is not trusted.
+pub(super) fn distrust_message(why: &Distrust, held: usize) -> String {
+    format!("{why}: keeping all routes; held although their claims are missing: {held}")
 }
 
-/// A node that shows no sign of life.
-pub(super) fn absent(node: &NodeName, since: Since) -> String {
+/// The notice of an absent node.
+pub(super) fn absence_message(node: &NodeName, since: AbsentSince) -> String {
     let or_longer = if since.or_longer { " at least" } else { "" };
     let date = crate::time::date(since.seconds);
     format!("node {node} has been absent since{or_longer} {date}; its routes stay")
@@ -152,24 +152,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_of_a_kind_are_counted() {
-        let lines = |count: usize| few((0..count).map(|n| n.to_string()), "more things");
+    fn many_sentences_of_a_kind_are_counted() {
+        let lines = |count: usize| first_few((0..count).map(|n| n.to_string()), "more things");
         assert_eq!(lines(0).len(), 0);
         assert_eq!(lines(5).len(), 5);
         assert_eq!(lines(7)[4..], ["4", "2 more things"]);
     }
 
     #[test]
-    fn an_absence_says_since_when() {
+    fn absence_message_has_the_date() {
         let node = NodeName::new("n2").unwrap();
-        let since = |or_longer| Since {
+        let since = |or_longer| AbsentSince {
             seconds: 1_795_239_498,
             or_longer,
         };
         assert_eq!(
-            absent(&node, since(false)),
+            absence_message(&node, since(false)),
             "node n2 has been absent since 2026-11-21 05:38:18 UTC; its routes stay"
         );
-        assert!(absent(&node, since(true)).contains("since at least 2026"));
+        assert!(absence_message(&node, since(true)).contains("since at least 2026"));
     }
 }

@@ -15,24 +15,24 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 #[test]
-fn given_addresses_come_first_and_the_uplink_fills_in_the_missing_family() {
+fn configured_addresses_come_first_and_uplink_adds_a_family() {
     let uplink = ips(&["192.168.1.1", "192.168.1.7", "fd00:1::1"]);
-    for (hints, expected) in [
+    for (configured, expected) in [
         (&[][..], &["192.168.1.1", "192.168.1.7", "fd00:1::1"][..]),
         (&["192.168.1.7"], &["192.168.1.7", "fd00:1::1"]),
         (&["fd00:1::9"], &["fd00:1::9", "192.168.1.1", "192.168.1.7"]),
         (&["10.0.0.1", "fd00:1::9"], &["10.0.0.1", "fd00:1::9"]),
     ] {
         assert_eq!(
-            choose(&ips(hints), &uplink, &network()),
+            choose(&ips(configured), &uplink, &network()),
             ips(expected),
-            "{hints:?}"
+            "{configured:?}"
         );
     }
 }
 
 #[test]
-fn an_address_inside_a_pod_cidr_is_not_told_and_neither_is_an_unused_family() {
+fn pod_cidr_address_and_unused_family_are_not_advertised() {
     let uplink = ips(&["10.244.3.1", "192.168.1.1", "fd00:1::1"]);
     assert_eq!(
         choose(&[], &uplink, &network()),
@@ -44,31 +44,31 @@ fn an_address_inside_a_pod_cidr_is_not_told_and_neither_is_an_unused_family() {
 }
 
 #[test]
-fn ipv4_pods_are_reached_by_ipv6_too_unless_somebody_says_by_what() {
+fn ipv6_is_added_for_ipv4_pods_unless_ipv4_is_configured() {
     let uplink = ips(&["192.168.1.1", "fd00:1::1"]);
     let mut v4 = network();
     v4.pod_cidrs.pop();
-    for (hints, expected) in [
+    for (configured, expected) in [
         (&[][..], &["192.168.1.1", "fd00:1::1"][..]),
         (&["192.168.1.7"], &["192.168.1.7"]),
         (&["fd00:1::7"], &["fd00:1::7", "192.168.1.1"]),
     ] {
         assert_eq!(
-            choose(&ips(hints), &uplink, &v4),
+            choose(&ips(configured), &uplink, &v4),
             ips(expected),
-            "{hints:?}"
+            "{configured:?}"
         );
     }
 }
 
 #[test]
-fn what_is_told_is_bounded_but_for_what_was_given() {
+fn discovered_addresses_are_limited_and_configured_are_not() {
     let many: Vec<IpAddr> = (1..=30).map(|n| [192, 168, 1, n].into()).collect();
     assert_eq!(choose(&[], &many, &network()), many[..16]);
     assert_eq!(choose(&many, &[], &network()), many);
 }
 
-/// A link of an Ethernet, by index, kind and the bridge it is a port of.
+/// An Ethernet link, by index, kind and the bridge whose port it is.
 fn kernel_link(index: u32, kind: Option<&str>, master: Option<u32>) -> wire::netlink::Link {
     wire::netlink::Link {
         index,
@@ -81,7 +81,7 @@ fn kernel_link(index: u32, kind: Option<&str>, master: Option<u32>) -> wire::net
 }
 
 #[test]
-fn only_links_to_other_machines_give_next_hops() {
+fn only_links_to_other_machines_are_uplinks() {
     let loopback = wire::netlink::Link {
         loopback: true,
         ..kernel_link(1, None, None)
@@ -107,15 +107,15 @@ fn only_links_to_other_machines_give_next_hops() {
         kernel_link(10, None, Some(7)),
         kernel_link(11, Some("veth"), Some(8)),
     ];
-    let outward = links
+    let uplinks = links
         .iter()
         .filter(|link| is_uplink_candidate(link, &links));
-    let outward: Vec<_> = outward.map(|link| link.index).collect();
-    assert_eq!(outward, [4, 5, 7]);
+    let uplinks: Vec<_> = uplinks.map(|link| link.index).collect();
+    assert_eq!(uplinks, [4, 5, 7]);
 }
 
 #[test]
-fn only_addresses_that_stay_are_next_hops() {
+fn only_permanent_addresses_are_next_hops() {
     let own = |address: &str| Address::new(4, address.parse().unwrap());
     let addresses = [
         own("fd00:1::4/64"),
@@ -143,8 +143,8 @@ fn only_addresses_that_stay_are_next_hops() {
 }
 
 #[test]
-fn a_family_whose_addresses_vanished_is_bridged_and_one_that_moved_is_not() {
-    let told = ips(&["192.168.1.1", "fd00:1::1"]);
+fn missing_family_is_kept_and_changed_family_is_replaced() {
+    let advertised = ips(&["192.168.1.1", "fd00:1::1"]);
     for (found, expected) in [
         (
             &["192.168.1.1", "fd00:1::1"][..],
@@ -156,7 +156,7 @@ fn a_family_whose_addresses_vanished_is_bridged_and_one_that_moved_is_not() {
         (&[], &["192.168.1.1", "fd00:1::1"]),
     ] {
         assert_eq!(
-            keep_missing_family(&told, &ips(found)),
+            keep_missing_family(&advertised, &ips(found)),
             ips(expected),
             "{found:?}"
         );
@@ -164,7 +164,7 @@ fn a_family_whose_addresses_vanished_is_bridged_and_one_that_moved_is_not() {
 }
 
 #[test]
-fn an_overlap_with_a_network_of_any_link_is_found() {
+fn overlap_with_a_network_of_any_link_is_found() {
     let link = |index, name: &str, address: &str| Link {
         index,
         name: name.to_owned(),

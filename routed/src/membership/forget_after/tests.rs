@@ -1,17 +1,17 @@
-//! Who is forgotten after which looks.
+//! Which nodes are forgotten after which observations.
 
 use super::*;
 
-/// It is looked and written every second, a node is seen absent for a second at least, and two
-/// seconds lie between two that are forgotten.
+/// Checks and writes take place every second, a node has to be observed absent for a second, and
+/// two nodes are forgotten at least two seconds apart.
 const TIMES: ForgetTimes = ForgetTimes {
     after: Duration::from_secs(10),
 };
 
-/// What happens, in order.
+/// Something that happens.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Some seconds pass, with a look at the end of each; these are absent of `ALL`.
+    /// Some seconds pass, with a check at the end of each; these of `ALL` are absent.
     Seconds(u64, &'static [&'static str]),
     /// The registry was out of reach for a moment.
     Outage,
@@ -19,22 +19,22 @@ enum Step {
     Returns(&'static str),
     /// A node's record was written anew.
     Registers(&'static str),
-    /// Nobody looks for some seconds.
-    Blind(u64),
-    /// Another node counts from here on.
+    /// There is no check for some seconds.
+    NoChecks(u64),
+    /// Another node takes over the count.
     Handover,
 }
 
 const ALL: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// The registry and who looks at it.
+/// The registry and the node that observes it.
 struct World {
     now: Instant,
     revision: i64,
     interruptions: u64,
     counts: BTreeMap<&'static str, (i64, u64)>,
     records: BTreeMap<&'static str, i64>,
-    vigil: AbsenceTracker,
+    tracker: AbsenceTracker,
     forgotten: Vec<(&'static str, u64)>,
     second: u64,
     too_many: bool,
@@ -48,7 +48,7 @@ impl World {
             interruptions: 0,
             counts: BTreeMap::new(),
             records: ALL.into_iter().map(|node| (node, 7)).collect(),
-            vigil: AbsenceTracker::new(TIMES),
+            tracker: AbsenceTracker::new(TIMES),
             forgotten: Vec::new(),
             second: 0,
             too_many: false,
@@ -60,23 +60,23 @@ impl World {
         self.now += Duration::from_secs(seconds);
     }
 
-    fn take(&mut self, step: Step) {
+    fn apply(&mut self, step: Step) {
         match step {
             Step::Seconds(seconds, absent) => {
                 for _ in 0..seconds {
                     self.pass(1);
-                    self.look(absent);
+                    self.check(absent);
                 }
             }
             Step::Outage => self.interruptions += 1,
             Step::Returns(node) => drop(self.counts.remove(node)),
             Step::Registers(node) => {
                 self.records.insert(node, 8);
-                // What was counted of another record does not count.
+                // The count belongs to the old record.
                 self.counts.entry(node).and_modify(|count| count.1 = 0);
             }
-            Step::Blind(seconds) => self.pass(seconds),
-            Step::Handover => self.vigil = AbsenceTracker::new(TIMES),
+            Step::NoChecks(seconds) => self.pass(seconds),
+            Step::Handover => self.tracker = AbsenceTracker::new(TIMES),
         }
     }
 
@@ -98,34 +98,34 @@ impl World {
         census
     }
 
-    fn look(&mut self, absent: &[&'static str]) {
+    fn check(&mut self, absent: &[&'static str]) {
         let (census, own) = (self.census(absent), NodeName::new("a").unwrap());
         let decision = self
-            .vigil
+            .tracker
             .observe(&census, &own, self.interruptions, self.now);
         self.too_many = decision.too_many;
         for (node, _, seconds) in decision.write {
             self.revision += 1;
             let name = ALL.into_iter().find(|name| *name == node.as_str()).unwrap();
             self.counts.insert(name, (self.revision, seconds));
-            self.vigil.wrote(&node, seconds, self.revision);
+            self.tracker.recorded(&node, seconds, self.revision);
         }
         if let Some((node, _, total)) = decision.forget {
             assert!(total >= TIMES.after);
             let name = ALL.into_iter().find(|name| *name == node.as_str()).unwrap();
             self.records.remove(name);
-            self.vigil.pause(self.now + TIMES.pause());
+            self.tracker.pause_until(self.now + TIMES.cooldown());
             self.forgotten.push((name, self.second));
         }
     }
 }
 
 #[test]
-fn a_node_is_forgotten_when_the_time_that_counts_of_its_absence_is_over() {
-    use Step::{Blind, Handover, Outage, Registers, Returns, Seconds};
+fn node_is_forgotten_when_its_counted_absence_is_over() {
+    use Step::{Handover, NoChecks, Outage, Registers, Returns, Seconds};
     let e: &[&str] = &["e"];
     for (case, steps, expected) in [
-        // The first look only tells that it is absent.
+        // The first check only finds that it is absent.
         ("absent all the time", vec![Seconds(20, e)], vec![("e", 11)]),
         ("not quite", vec![Seconds(10, e)], vec![]),
         (
@@ -134,12 +134,12 @@ fn a_node_is_forgotten_when_the_time_that_counts_of_its_absence_is_over() {
             vec![],
         ),
         (
-            "back between two looks",
+            "back between two checks",
             vec![Seconds(9, e), Returns("e"), Seconds(9, e)],
             vec![],
         ),
         (
-            "registered between two looks",
+            "registered between two checks",
             vec![Seconds(9, e), Registers("e"), Seconds(9, e)],
             vec![],
         ),
@@ -149,17 +149,17 @@ fn a_node_is_forgotten_when_the_time_that_counts_of_its_absence_is_over() {
             vec![("e", 12)],
         ),
         (
-            "an outage while nobody could look",
-            vec![Seconds(6, e), Outage, Blind(100), Seconds(9, e)],
+            "an outage without checks",
+            vec![Seconds(6, e), Outage, NoChecks(100), Seconds(9, e)],
             vec![("e", 112)],
         ),
         (
-            "the one who counts slept",
-            vec![Seconds(6, e), Blind(100), Seconds(9, e)],
+            "the counting node slept",
+            vec![Seconds(6, e), NoChecks(100), Seconds(9, e)],
             vec![("e", 112)],
         ),
         (
-            "somebody else goes on with the count, and looks for himself first",
+            "another node continues the count, and observes for itself first",
             vec![Seconds(11 - 2, e), Handover, Seconds(9, e)],
             vec![("e", 12)],
         ),
@@ -179,58 +179,58 @@ fn a_node_is_forgotten_when_the_time_that_counts_of_its_absence_is_over() {
             vec![],
         ),
         (
-            "whoever looks is not judged",
+            "the observing node is left out",
             vec![Seconds(99, &["a"])],
             vec![],
         ),
     ] {
         let mut world = World::new();
         for step in steps {
-            world.take(step);
+            world.apply(step);
         }
         assert_eq!(world.forgotten, expected, "{case}");
     }
 }
 
 #[test]
-fn one_at_a_time_is_forgotten_and_the_longest_gone_first() {
+fn one_node_at_a_time_is_forgotten_longest_absent_first() {
     let mut world = World::new();
-    world.take(Step::Seconds(2, &["d"]));
-    world.take(Step::Seconds(20, &["c", "d"]));
+    world.apply(Step::Seconds(2, &["d"]));
+    world.apply(Step::Seconds(20, &["c", "d"]));
     assert_eq!(world.forgotten, [("d", 11), ("c", 13)]);
 
     let mut world = World::new();
-    world.take(Step::Seconds(20, &["c", "d"]));
+    world.apply(Step::Seconds(20, &["c", "d"]));
     assert_eq!(
         world.forgotten,
         [("c", 11), ("d", 13)],
-        "by name if both are as long gone"
+        "by name if both were absent equally long"
     );
 }
 
 #[test]
-fn half_of_the_nodes_are_not_most() {
+fn half_of_the_nodes_present_is_too_few() {
     let mut world = World::new();
     world.records.remove("e");
-    world.take(Step::Seconds(1, &["c", "d"]));
+    world.apply(Step::Seconds(1, &["c", "d"]));
     assert!(world.too_many);
-    world.take(Step::Seconds(1, &["d"]));
+    world.apply(Step::Seconds(1, &["d"]));
     assert!(!world.too_many);
 }
 
 #[test]
-fn what_is_counted_is_written_every_now_and_then_and_never_lost_or_doubled() {
+fn count_is_written_at_intervals_and_never_lost_or_doubled() {
     let mut world = World::new();
     for second in 1..=9 {
-        world.take(Step::Seconds(1, &["e"]));
+        world.apply(Step::Seconds(1, &["e"]));
         assert_eq!(world.counts["e"].1, second - 1);
     }
     let long = ForgetTimes {
         after: Duration::from_secs(72 * 3600),
     };
     let minutes = |time: Duration| time.as_secs() / 60;
-    assert_eq!(minutes(long.look()), 5);
-    assert_eq!(minutes(long.pause()), 10);
-    assert_eq!(minutes(long.step()), 216);
-    assert_eq!(minutes(long.vigil()), 10);
+    assert_eq!(minutes(long.check_interval()), 5);
+    assert_eq!(minutes(long.cooldown()), 10);
+    assert_eq!(minutes(long.write_step()), 216);
+    assert_eq!(minutes(long.min_observed()), 10);
 }
