@@ -1,4 +1,4 @@
-//! ADD: one address per pod CIDR.
+//! ADD: allocates one address per pod CIDR, and claims a subnet if none is left.
 
 use std::fs;
 use std::net::IpAddr;
@@ -50,7 +50,7 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error
     })
 }
 
-/// Makes sure that there are subnets to hand out from, and that they are this node's.
+/// Makes sure that the node owns a subnet of each pod CIDR, and that its subnets are confirmed.
 fn ensure_subnets(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error> {
     let has_asked = claims.claim_missing()?;
     let ledger = Ledger::create(ledger_disk(&subnets.config.network))?;
@@ -74,8 +74,8 @@ fn allocate(
     describe: impl Fn(IpNet) -> Allocation,
 ) -> Result<Result<Vec<Choice>, crate::Error>, Error> {
     let session = ledger.lock()?;
-    // Read while the ledger is locked: a subnet that is given back is taken off the list under
-    // the same lock, so that no address of it is handed out afterwards.
+    // Read under the ledger's lock: a subnet that is given back is removed from the list under the
+    // same lock, so that none of its addresses is handed out afterwards.
     let pools = subnets.owned()?;
     let request = AddressRequest {
         pools: &pools,
@@ -87,7 +87,7 @@ fn allocate(
     Ok(session.allocate(attachment, &request, describe))
 }
 
-/// Claims a further subnet where the ones that the node owns are used up.
+/// Claims a further subnet when the node's subnets are full.
 fn claim_further(
     subnets: &Subnets<'_>,
     claims: &AddClaims<'_>,
@@ -101,7 +101,7 @@ fn claim_further(
     claims.claim_further(pod_cidr, seen.clone()).map_err(Some)
 }
 
-/// That no address is free, and that it will stay so because of `why`.
+/// The error that no address is free, and why there is no further subnet.
 fn exhausted_because(ledger: &Ledger, exhausted: crate::Error, why: Option<Error>) -> Error {
     let exhausted = Error::from(ledger.with_context(exhausted));
     log_warnings(ledger);
@@ -117,7 +117,7 @@ fn exhausted_because(ledger: &Ledger, exhausted: crate::Error, why: Option<Error
     }
 }
 
-/// What the file of an address from a subnet will say.
+/// The content of the file of an address, given its subnet.
 fn describe(
     attachment: &Attachment,
     environment: &Environment,
@@ -141,9 +141,10 @@ fn describe(
     }
 }
 
-/// Before 1.0.0 the plugin that asks answers with our `ips` as they are (SPEC.md 0.4.0, "Result"): so
-/// they say what gateway `flatland` gives its pods. Later plugins need it: `sbr` leaves a pod without
-/// a default route otherwise. Whoever else asks has gateways of its own.
+/// Before CNI 1.0.0, the interface plugin passes our `ips` on as they are (SPEC.md 0.4.0,
+/// "Result"). So for `flatland` they contain the gateway that it gives its pods. Chained plugins
+/// need it: without it, `sbr` leaves a pod without a default route. Other interface plugins have
+/// their own gateways.
 fn ip_config(choice: &Choice, call: &Call) -> IpConfig {
     let is_passed_on = call.version < Version::V1_0_0 && call.config["type"] == "flatland";
     let gateway = if choice.address().is_ipv4() {
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn before_1_0_0_flatland_is_told_its_gateway_and_nobody_else() {
+    fn gateway_is_only_for_flatland_before_1_0_0() {
         let addresses = ["10.244.7.3", "fd00:7::3"];
         let subnets = ["10.244.7.0/24", "fd00:7::/80"];
         let choices = addresses.iter().zip(subnets).map(|(address, subnet)| {

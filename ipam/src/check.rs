@@ -1,4 +1,4 @@
-//! CHECK: the attachment holds exactly the addresses that ADD gave it, from subnets of this node.
+//! CHECK: the attachment holds exactly the addresses that ADD returned, from subnets of this node.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_to_be_the_same_and_from_our_subnets() {
+    fn held_addresses_must_match_and_be_from_owned_subnets() {
         let attachment = Attachment::new("a", "eth0").unwrap();
         let owned: Vec<IpNet> = vec!["10.9.1.0/24".parse().unwrap(), "fd00::/80".parse().unwrap()];
         let set = |list: &[&str]| list.iter().map(|it| it.parse().unwrap()).collect();

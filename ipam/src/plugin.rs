@@ -1,4 +1,4 @@
-//! The plugin: which verb does what.
+//! The CNI verbs of `flatland-ipam`.
 
 use wire::cni::{Call, Error, Program, Success};
 
@@ -8,7 +8,7 @@ use crate::{add, check, del, gc, status};
 /// `flatland-ipam`.
 #[derive(Debug)]
 pub struct Plugin<A> {
-    /// Who asks the registry for it.
+    /// How it claims subnets.
     pub asker: A,
 }
 

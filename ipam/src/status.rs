@@ -1,4 +1,4 @@
-//! STATUS: would an ADD get an address now? Answered from what is on this node, without etcd.
+//! STATUS: would an ADD get an address now? Answered from local files, without etcd.
 
 use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
@@ -27,17 +27,17 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     let pools = if subnets.are_missing()? {
         asker.check_available(call)?;
         subnets.refuse_overlap()?;
-        // What cannot be read is written anew from the registry.
+        // A damaged file is written again from the registry.
         subnets.owned().unwrap_or_default()
     } else {
         subnets.owned()?
     };
     for (at, pod_cidr) in config.pod_cidrs.iter().enumerate() {
         let pool = pools.get(at).map_or(&[][..], Vec::as_slice);
-        let nobody_asks = || asker.check_available(call).err().map(|error| error.msg);
-        let Some(shortage) = subnets.shortage_of(pod_cidr).or_else(nobody_asks) else {
-            // Where no address is left ADD claims a subnet. Only etcd could tell whether it would
-            // get one, and nobody has heard that it would not.
+        let no_helper = || client.check_available(call).err().map(|error| error.msg);
+        let Some(shortage) = subnets.shortage_of(pod_cidr).or_else(no_helper) else {
+            // If no address is left, ADD claims a subnet. No recent failure suggests that this
+            // would fail; only etcd knows for certain.
             continue;
         };
         could_hold(&config, pool).map_err(|error| {
@@ -48,7 +48,7 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether an address of `pool`, the node's subnets of one pod CIDR, is free.
+/// Whether an address is free in `pool`, the node's subnets of one pod CIDR.
 fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
     let Some(ledger) = Ledger::existing(ledger_disk(&config.network))?.filter(|_| !pool.is_empty())
     else {

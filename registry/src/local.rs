@@ -1,4 +1,4 @@
-//! The registry of a network that is one node: a file, no network service.
+//! The local registry: a file, for a network of one node without etcd.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::protocol::{
 use crate::records::{Claim, Network, NodeRecord};
 use crate::snapshot::{Event, Snapshot};
 
-/// `registry.json` in the network's folder, and `registry.lock` beside it.
+/// `registry.json` in the network's folder, locked by `registry.lock` beside it.
 #[derive(Debug)]
 pub(crate) struct Local {
     folder: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Local {
     exclude: Vec<IpNet>,
 }
 
-/// The file's content: the records as etcd would have them, apart from presence.
+/// The file's content: the same records as in etcd, without presence.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Stored {
     revision: i64,
@@ -50,8 +50,8 @@ impl Local {
         self.folder.join("registry.json")
     }
 
-    /// Runs `change` on the file's content while no other process can, and stores what it left,
-    /// unless that is what was there.
+    /// Runs `change` on the file's content under the lock, and stores the content if `change` says
+    /// that it changed.
     fn locked<T>(
         &self,
         change: impl FnOnce(&mut Stored) -> Result<(T, bool), Error>,
@@ -112,7 +112,7 @@ impl Local {
     fn view(&self, stored: &Stored, node: &NodeName) -> RegistryView {
         RegistryView {
             network: self.network.clone(),
-            // It was just agreed on.
+            // Just agreed on, under the lock.
             network_revision: 1,
             node: stored.nodes.get(node).cloned(),
             node_revision: 0,
@@ -163,7 +163,7 @@ impl Local {
         })
     }
 
-    /// Says once all that there is.
+    /// Sends the snapshot once; the file has no other writers to watch.
     pub(crate) fn watch(&self) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(1);
         let first = match self.snapshot() {
@@ -173,7 +173,7 @@ impl Local {
             },
         };
         tokio::spawn(async move {
-            // A receiver that is gone already needs no event.
+            // A receiver that is already gone needs no event.
             let _ = events.send(first).await;
             events.closed().await;
         });
@@ -195,7 +195,7 @@ impl Local {
     }
 }
 
-/// Nobody else writes between a look and what is done about it, so revisions do not matter.
+/// The lock excludes other writers between reading and writing, so revisions do not matter.
 fn claimed(claim: &Claim) -> Claimed {
     Claimed {
         owner: Some(claim.node.clone()),

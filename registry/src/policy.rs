@@ -1,34 +1,34 @@
-//! How long to wait and how often to try: values handed in, so that a test or a daemon can choose
-//! its own.
+//! Time-outs and retries of the registry, all in one place. [`Policy`] is passed in, so that tests
+//! and the daemon can choose their own values.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How an operation on etcd behaves in time.
+/// The time-outs and retries of operations on etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// For an endpoint to accept a connection.
+    /// Time-out of connecting to an endpoint.
     pub connect: Duration,
-    /// For the answer to one request.
+    /// Time-out of one request.
     pub request: Duration,
-    /// How much time in all an operation spends on requests that are not answered, before it
-    /// gives up.
+    /// How much time an operation spends on unanswered requests in all, before it gives up.
     pub patience: Duration,
-    /// A connection that was silent for so long is asked for a sign of life. Not less than etcd's
-    /// `--grpc-keepalive-min-time` (5 s unless configured): etcd cuts off who asks more often.
+    /// A connection that was silent for this long is probed by an HTTP/2 ping. Must not be below
+    /// etcd's `--grpc-keepalive-min-time` (5 s by default): etcd closes connections that ping more
+    /// often.
     pub keep_alive: Duration,
-    /// For the sign of life to come, before the connection counts as lost.
+    /// Time-out of that ping; then the connection counts as lost.
     pub keep_alive_timeout: Duration,
-    /// How long a presence outlives its node; in whole seconds, as etcd has it.
+    /// TTL of the presence lease, in whole seconds (etcd's unit).
     pub lease: Duration,
-    /// Between tries.
+    /// Between attempts.
     pub backoff: Backoff,
 }
 
 impl Default for Policy {
-    /// For a program that somebody waits for: gives up after 5 s.
+    /// For a program that a caller waits for: gives up after 5 s.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
@@ -46,7 +46,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// For a daemon: an etcd that takes seconds to answer is still an etcd.
+    /// For the daemon, which can wait for an etcd that needs seconds to answer.
     pub fn daemon() -> Self {
         Self {
             request: Duration::from_secs(15),
@@ -57,8 +57,8 @@ impl Policy {
     }
 }
 
-/// Pauses that double from `first` to `most`, each shortened at random by up to half, so that many
-/// nodes which fail together do not try again together.
+/// Pauses that double from `first` to `most`. Each is shortened at random by up to half, so that
+/// nodes which fail together do not retry together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// The pause after the first failure, before jitter.
@@ -68,7 +68,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after `failures` failures in a row, at least one.
+    /// The pause after `failures` consecutive failures (at least one).
     pub fn pause(&self, failures: u32) -> Duration {
         self.pause_at(failures, random())
     }
@@ -81,12 +81,12 @@ impl Backoff {
     }
 }
 
-/// A random number: what the standard library seeds its hash maps with.
+/// A random number, from the seed of the standard library's hash maps.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// What is left of the time that an operation may spend without being answered.
+/// How much time an operation may still spend on unanswered requests.
 #[derive(Debug)]
 pub(crate) struct Patience {
     left: Duration,
@@ -99,7 +99,7 @@ impl Patience {
         Self::of(policy, policy.patience)
     }
 
-    /// For an operation that was given less than the policy has.
+    /// For an operation with a shorter time limit than the policy's.
     pub(crate) fn of(policy: &Policy, left: Duration) -> Self {
         Self {
             left,
@@ -108,13 +108,13 @@ impl Patience {
         }
     }
 
-    /// The latest end of a request that starts now.
+    /// The time-out of a request that starts now.
     pub(crate) fn limit(&self, request: Duration) -> Duration {
         self.left.min(request)
     }
 
-    /// Accounts for a request that began at `began` and was not answered, and pauses before the
-    /// next; `false` when there is no time for a next one.
+    /// Accounts for an unanswered request that began at `began`, and pauses before the next.
+    /// Returns `false` if there is no time for another one.
     pub(crate) async fn retry(&mut self, began: Instant) -> bool {
         self.failures += 1;
         self.left = self.left.saturating_sub(began.elapsed());
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pauses_differ() {
+    fn pauses_are_random() {
         let backoff = Backoff {
             first: Duration::from_secs(1),
             most: Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! What `flatland-claim` does: asks the registry for an ADD of `flatland-ipam`.
+//! `flatland-claim`: carries out a claim request of `flatland-ipam` in the registry.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::subnets::Subnets;
 /// How much sooner it gives up on etcd, so that the error can say what was wrong with etcd.
 const HEADROOM: Duration = Duration::from_millis(500);
 
-/// Asks in this very process.
+/// Claims in this process.
 #[derive(Debug)]
 pub struct DirectClient;
 
@@ -41,7 +41,7 @@ impl ClaimClient for DirectClient {
             .with_writer(io::stderr)
             .with_ansi(false)
             .finish();
-        // What the registry logs goes to where the runtime keeps it.
+        // The log of the registry crate goes to standard error, which the runtime keeps.
         Ok(tracing::subscriber::with_default(log, || asking.run(want)))
     }
 
@@ -50,10 +50,10 @@ impl ClaimClient for DirectClient {
     }
 }
 
-/// `flatland-claim`: an ADD with what is wanted in its arguments.
+/// `flatland-claim`: called for ADD, with the claim request in its arguments.
 #[derive(Debug)]
 pub struct ClaimProgram {
-    /// Its arguments, without its name.
+    /// The arguments, without the program's name.
     pub arguments: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ fn nothing_else() -> Error {
     Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead")
 }
 
-/// One question.
+/// One claim request.
 struct ClaimCall<'a> {
     subnets: &'a Subnets<'a>,
     within: Duration,
@@ -136,11 +136,11 @@ impl ClaimCall<'_> {
         let asked = self.ask(async |registry, machine| {
             owned::renew_under_lock(registry, folder, node, machine, &alone).await
         });
-        // Without an answer ADD goes on with what there is.
+        // Without an answer, ADD goes on with the node's file.
         let unasked = |msg| Err(Error::new(code::TRY_AGAIN, msg));
         match asked {
             Ok(Ok(_)) => Ok(()),
-            // The file says what is left, and whoever needs more hears of it.
+            // The file now has the subnets that are left. A further claim will report the error.
             Ok(Err(registry::Error::Exhausted { .. } | registry::Error::NodeTaken { .. })) => {
                 Ok(())
             }
@@ -152,7 +152,7 @@ impl ClaimCall<'_> {
         }
     }
 
-    /// The error inside is the registry's, the one outside that it was not even asked.
+    /// Runs `claim` with a registry, within the time that is left.
     fn ask(
         &self,
         claim: impl AsyncFnOnce(&Registry, &str) -> Result<Owned, registry::Error>,
@@ -171,7 +171,7 @@ impl ClaimCall<'_> {
             .map_err(|error| Error::new(code::IO, format!("cannot start a runtime: {error}")))?;
         let claim = claim(&registry, machine.as_str());
         let result = runtime.block_on(async { timeout(left, claim).await });
-        // One of its threads may still wait for a name to be resolved; we do not.
+        // A thread may still be resolving a host name; do not wait for it.
         runtime.shutdown_background();
         result.map_err(|_| self.subnets.timed_out(self.within))
     }

@@ -1,5 +1,5 @@
-//! What an ADD does about subnets that it lacks: the one part of it that needs the registry. It does
-//! when no address is left, and once after each start of the machine.
+//! The claims of an ADD: the only part of it that needs the registry. Needed when no address is
+//! left, and once after each boot.
 
 pub(crate) mod helper;
 pub(crate) mod request;
@@ -14,10 +14,10 @@ use crate::claim::request::ClaimRequest;
 use crate::runtime::warn;
 use crate::subnets::Subnets;
 
-/// Somebody who asks the registry on behalf of an ADD.
+/// A way to claim subnets for an ADD.
 pub trait ClaimClient {
-    /// Asks for what is wanted, in the network of `call`, for `within` at most, and writes down what
-    /// came of it. The error outside is that nobody could ask, the one inside is the answer.
+    /// Carries out `request` in the network of `call`, within the given time, and stores the result
+    /// in the node's file.
     fn request(
         &self,
         call: &Call,
@@ -25,13 +25,13 @@ pub trait ClaimClient {
         within: Duration,
     ) -> Result<Result<(), Error>, Error>;
 
-    /// An error if nobody could ask.
+    /// Returns an error if no request could be made.
     fn check_available(&self, call: &Call) -> Result<(), Error>;
 }
 
-/// Asks by a program of its own, `flatland-claim`. What talks to etcd is twice as much code as all the
-/// rest of this plugin, and an ADD that finds a free address is quicker if that is in another file
-/// (bench/README.md).
+/// Claims in a separate program, `flatland-claim`. The etcd client is twice as much code as the
+/// rest of the plugin, and an ADD that finds a free address is faster if that code is in another
+/// file (bench/README.md).
 #[derive(Debug)]
 pub struct HelperClient;
 
@@ -50,12 +50,12 @@ impl ClaimClient for HelperClient {
     }
 }
 
-/// How long an ADD waits for subnets in all: for etcd, and for others who wait for etcd on behalf
-/// of this node.
+/// Time-out of all claims of one ADD: waiting for etcd, and for other processes of this node that
+/// wait for etcd.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the first ADD after a start of the machine waits to hear whether the subnets are still
-/// the node's.
+/// Time-out of the confirmation at the first ADD after a boot: whether the node still owns its
+/// subnets.
 const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// The claims of one ADD.
@@ -67,7 +67,7 @@ pub(crate) struct AddClaims<'a> {
 }
 
 impl<'a> AddClaims<'a> {
-    /// From now on its time is running.
+    /// The time-out starts now.
     pub(crate) fn new(
         call: &'a Call,
         asker: &'a dyn ClaimClient,
@@ -81,7 +81,8 @@ impl<'a> AddClaims<'a> {
         }
     }
 
-    /// Claims a subnet of each pod CIDR of which the node owns none; whether there were such.
+    /// Claims a subnet of each pod CIDR of which the node owns none. Returns whether there were
+    /// any.
     pub(crate) fn claim_missing(&self) -> Result<bool, Error> {
         let are_missing = self.subnets.are_missing()?;
         if are_missing {
@@ -90,7 +91,7 @@ impl<'a> AddClaims<'a> {
         Ok(are_missing)
     }
 
-    /// Claims another subnet of `pod_cidr`, as those in `seen` are used up.
+    /// Claims a further subnet of `pod_cidr`, because those in `seen` are full.
     pub(crate) fn claim_further(&self, pod_cidr: IpNet, seen: Vec<IpNet>) -> Result<(), Error> {
         self.claim(&ClaimRequest::Further { pod_cidr, seen })
     }
@@ -103,11 +104,11 @@ impl<'a> AddClaims<'a> {
         self.asker.request(self.call, want, left)?
     }
 
-    /// Takes subnets off the node's file that the registry has given to others, as it may have
-    /// while this machine was off: the node was forgotten, or its name taken over. A registry that
-    /// cannot be asked changes nothing, as long as ADD needs none.
+    /// Removes subnets from the node's file that the registry has given to other nodes while this
+    /// machine was off: the node was forgotten, or its name was taken over. If the registry does
+    /// not answer, nothing changes, and ADD goes on with the file.
     ///
-    /// Whether that is settled: if nobody could even ask, the next ADD has to try again.
+    /// Returns whether that is settled. If no request could even be made, the next ADD tries again.
     pub(crate) fn confirm(&self) -> Result<bool, Error> {
         if self.subnets.config.etcd.is_none() {
             return Ok(true);
@@ -117,7 +118,7 @@ impl<'a> AddClaims<'a> {
             .request(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
         let (error, is_settled) = match asked {
             Ok(Ok(())) => return Ok(true),
-            // What the file says may be wrong, and could not be put right.
+            // The file may be wrong, and could not be corrected.
             Ok(Err(error)) if matches!(error.code, code::IO | code::DECODING) => return Err(error),
             Ok(Err(error)) => (error, true),
             Err(error) => (error, false),
@@ -143,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// Who answers as it is told to, and remembers what was wanted.
+    /// A client with a fixed outcome, which records its requests.
     struct FakeClient {
         answer: Result<Result<(), u32>, u32>,
         wanted: RefCell<Vec<ClaimRequest>>,
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_may_be_wrong_keeps_pods_waiting_after_a_start_of_the_machine() {
+    fn only_a_wrong_file_makes_confirm_fail_after_boot() {
         let call = call();
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn when_its_time_is_over_nobody_asks() {
+    fn claim_after_the_time_out_makes_no_request() {
         let call = call();
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();

@@ -1,5 +1,5 @@
-//! The lock on a ledger: `flock` on its folder itself, so that there is no lock file to lose. The
-//! kernel drops it when its holder dies.
+//! The lock of the ledger: `flock` on its folder, so that there is no lock file to lose. The kernel
+//! releases it when the process dies.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,20 +12,21 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::ledger::error::Error;
 
-/// Nobody keeps the lock for more than microseconds, except a process that was stopped.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time-out of waiting for the lock. It is held only for microseconds, unless its holder is
+/// stopped.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Locks `folder`. Waits for whoever has the lock, but not for ever.
+/// Locks `folder`. Waits for the present holder, up to [`LOCK_TIMEOUT`].
 pub(crate) fn folder(folder: &Path) -> Result<Flock<File>, Error> {
     let file = File::open(folder).map_err(Error::io("open", folder))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
-        Err((file, Errno::EWOULDBLOCK)) => wait(folder, file, PATIENCE),
+        Err((file, Errno::EWOULDBLOCK)) => wait(folder, file, LOCK_TIMEOUT),
         Err((_, errno)) => Err(Error::io("lock", folder)(errno.into())),
     }
 }
 
-/// As [`folder`], but `None` instead of waiting.
+/// Like [`folder`], but returns `None` instead of waiting.
 pub(crate) fn try_folder(folder: &Path) -> Result<Option<Flock<File>>, Error> {
     let file = File::open(folder).map_err(Error::io("open", folder))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -35,9 +36,9 @@ pub(crate) fn try_folder(folder: &Path) -> Result<Option<Flock<File>>, Error> {
     }
 }
 
-/// `flock` has no time limit: a thread waits in it, and is left behind if it waits too long. Should
-/// it get the lock then, it finds nobody to give it to and drops it.
-fn wait(folder: &Path, file: File, patience: Duration) -> Result<Flock<File>, Error> {
+/// `flock` has no time-out, so a thread waits in it, and is left behind after the time-out. If that
+/// thread gets the lock later, it releases it at once, because the receiver is gone.
+fn wait(folder: &Path, file: File, limit: Duration) -> Result<Flock<File>, Error> {
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new()
         .name("lock".to_owned())
@@ -49,12 +50,12 @@ fn wait(folder: &Path, file: File, patience: Duration) -> Result<Flock<File>, Er
             drop(sender.send(result));
         })
         .map_err(Error::io("wait for the lock of", folder))?;
-    match receiver.recv_timeout(patience) {
+    match receiver.recv_timeout(limit) {
         Ok(Ok(lock)) => Ok(lock),
         Ok(Err((_, errno))) => Err(Error::io("lock", folder)(errno.into())),
         Err(_) => Err(Error::Busy {
             path: folder.to_owned(),
-            waited: patience,
+            waited: limit,
         }),
     }
 }
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_that_is_never_given_back_ends_in_an_error_that_names_the_folder() {
+    fn lock_that_is_never_released_is_an_error_with_the_folder() {
         let scratch = tempfile::tempdir().unwrap();
         let held = folder(scratch.path()).unwrap();
         let file = File::open(scratch.path()).unwrap();
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_who_waits_gets_the_lock_when_the_other_is_done() {
+    fn waiting_process_gets_the_lock_after_its_release() {
         let scratch = tempfile::tempdir().unwrap();
         let held = folder(scratch.path()).unwrap();
         thread::scope(|scope| {

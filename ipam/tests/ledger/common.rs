@@ -1,4 +1,4 @@
-//! A ledger in a folder of its own, and ways to stop what is done with it.
+//! A ledger in a temporary folder, and ways to interrupt its operations.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -20,14 +20,14 @@ pub(crate) const COOL_DOWN: Duration = Duration::from_secs(130);
 /// A time since boot to start from.
 pub(crate) const START: Duration = Duration::from_secs(10_000);
 
-/// What happens to an operation.
+/// How an operation is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Nothing.
+    /// Not at all.
     Done,
-    /// It is killed before its step of this number.
+    /// It is killed before the step of this number.
     Cut(u32),
-    /// The disk is full from its step of this number on.
+    /// The disk is full from the step of this number on.
     Full(u32),
 }
 
@@ -52,12 +52,12 @@ fn needs_space(step: DiskStep) -> bool {
     matches!(step, Folder | Content | Claim | Link | Append | Queue)
 }
 
-/// A node's ledger and the subnets that the node owns, per pod CIDR.
+/// A node's ledger and the node's subnets, per pod CIDR.
 pub(crate) struct Node {
     scratch: tempfile::TempDir,
     /// The subnets.
     pub(crate) pools: Vec<Vec<IpNet>>,
-    /// Addresses that nobody gets.
+    /// Excluded addresses.
     pub(crate) exclude: Vec<IpNet>,
 }
 
@@ -83,7 +83,7 @@ impl Node {
         self.root().join(relative)
     }
 
-    /// The ledger, opened for an operation with this fate.
+    /// The ledger, opened for an operation that is interrupted like this.
     pub(crate) fn ledger(&self, fate: Fate) -> Result<Ledger, Error> {
         Ledger::create(Disk::watched(self.root(), fate.watch()))
     }
@@ -93,7 +93,7 @@ impl Node {
         self.add_with(who, &[], now, Fate::Done)
     }
 
-    /// ADD for these addresses that meets its fate.
+    /// ADD with these requested addresses, interrupted like this.
     pub(crate) fn add_with(
         &self,
         who: &Attachment,
@@ -120,7 +120,7 @@ impl Node {
         self.del_with(who, now, Fate::Done)
     }
 
-    /// DEL that meets its fate.
+    /// DEL, interrupted like this.
     pub(crate) fn del_with(
         &self,
         who: &Attachment,
@@ -133,7 +133,7 @@ impl Node {
         }
     }
 
-    /// GC that meets its fate.
+    /// GC, interrupted like this.
     pub(crate) fn keep_only(
         &self,
         valid: &BTreeSet<Attachment>,
@@ -146,8 +146,8 @@ impl Node {
         }
     }
 
-    /// Gives a subnet back if it is empty. Returns with the outcome whether it was taken off the
-    /// list of the node's subnets, which may be so although the rest failed.
+    /// Gives a subnet back if it is empty. Also returns whether it was removed from the list of the
+    /// node's subnets, which may be so although the rest failed.
     pub(crate) fn let_go(&self, subnet: &IpNet, fate: Fate) -> (Result<bool, Error>, bool) {
         let done = Cell::new(false);
         let take_off = || {
@@ -163,7 +163,7 @@ impl Node {
         Ledger::existing(Disk::watched(self.root(), fate.watch()))
     }
 
-    /// All that is held.
+    /// All address files.
     pub(crate) fn inventory(&self) -> Inventory {
         self.ledger(Fate::Done)
             .unwrap()
@@ -189,7 +189,7 @@ impl Node {
     }
 }
 
-/// A folder that goes with its owner: in memory, as /run is, where there is such a place.
+/// A temporary folder, on a tmpfs as /run is, if there is one.
 pub(crate) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
@@ -200,7 +200,7 @@ pub(crate) fn scratch() -> tempfile::TempDir {
     .unwrap()
 }
 
-/// What the file of an address says.
+/// The content of the file of an address.
 pub(crate) fn describe(who: &Attachment, subnet: IpNet) -> Allocation {
     Allocation {
         container_id: who.container_id().to_owned(),
@@ -214,12 +214,12 @@ pub(crate) fn describe(who: &Attachment, subnet: IpNet) -> Allocation {
     }
 }
 
-/// An attachment for the pod of this name.
+/// The attachment of the pod of this name.
 pub(crate) fn pod(name: &str) -> Attachment {
     Attachment::new(name, "eth0").unwrap()
 }
 
-/// The names in a folder, in order.
+/// The names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries

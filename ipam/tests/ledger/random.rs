@@ -1,5 +1,5 @@
-//! Random sequences of operations, each done or killed or out of space, on a damaged disk or not:
-//! no address has two owners, none is lost, and the order of reuse is kept.
+//! Random sequences of operations, each completed, killed or out of disk space, on a damaged disk
+//! or not: no address has two owners, none is lost, and the order of reuse is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -12,19 +12,19 @@ use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Fewer addresses than pods, in either family, and two subnets in one of them.
+/// Fewer addresses than pods in either family, and two subnets in one family.
 const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
 const EXCLUDE: &[&str] = &["10.9.0.11/32", "fd00::6/128"];
 const PODS: u8 = 8;
 const CAPACITY: usize = 5;
-/// A further subnet of the first family, and how many addresses it has.
+/// A further subnet of the first family, and its number of addresses.
 const FURTHER: &str = "10.9.0.16/30";
 const FURTHER_CAPACITY: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Add(u8, Fate),
-    /// ADD that names an address of one of the families.
+    /// ADD with a requested address.
     Name(u8, u8, Fate),
     Del(u8, Fate),
     /// GC for the pods whose bit is set.
@@ -60,13 +60,13 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What has to be true, as far as it is known from outside.
+/// What must hold, as far as it is known from outside.
 struct Model {
     node: Node,
     now: Duration,
-    /// What each pod was given and has not begun to give back.
+    /// The addresses of each pod without a DEL in progress.
     held: BTreeMap<u8, Vec<IpAddr>>,
-    /// Pods whose last operation was cut: they may hold something or not.
+    /// Pods whose last operation was interrupted: they may hold addresses or not.
     unsure: BTreeSet<u8>,
 }
 
@@ -133,7 +133,7 @@ impl Model {
                     let choice = ready.iter().any(|it| it.is_ipv4() == address.is_ipv4());
                     assert!(
                         ready.contains(address) || !choice || fixed.contains(address),
-                        "{address} is still hot: {ready:?}"
+                        "{address} is still cooling down: {ready:?}"
                     );
                     assert!(!self.node.exclude.iter().any(|net| net.contains(address)));
                 }
@@ -215,7 +215,7 @@ impl Model {
         }
     }
 
-    /// How many addresses of a subnet are held, as it counts them itself.
+    /// The number of held addresses of a subnet, from the ledger's own count.
     fn used(&self, subnet: &ipnet::IpNet) -> u64 {
         let exclude = &self.node.exclude;
         let ledger = self.node.ledger(Fate::Done).unwrap();
@@ -251,7 +251,7 @@ impl Model {
         }
     }
 
-    /// Who holds which address, from the files.
+    /// The holder of each address, from the files.
     fn taken(&self) -> BTreeMap<IpAddr, u8> {
         let inventory = self.node.inventory();
         assert!(
@@ -264,7 +264,7 @@ impl Model {
             .collect()
     }
 
-    /// The free addresses that have cooled down or were never used.
+    /// The free addresses that were never used or have cooled down.
     fn ready(&self) -> BTreeSet<IpAddr> {
         let taken = self.taken();
         let subnets = self.node.pools.iter().flatten();
@@ -315,7 +315,7 @@ impl Model {
         }
     }
 
-    /// All pods go; then every address has to be there again.
+    /// Deletes all pods; then every address must be free again.
     fn finish(mut self) {
         for who in 0..PODS {
             self.del(who, Fate::Done);

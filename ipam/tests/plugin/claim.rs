@@ -1,4 +1,4 @@
-//! The program that claims subnets.
+//! `flatland-claim`, run by `flatland-ipam` and by hand.
 
 use wire::cni::code;
 
@@ -8,7 +8,7 @@ fn node() -> Sandbox {
     Sandbox::new(&["10.9.0.0/16"], &[29])
 }
 
-/// Has the plugin run in a folder of its own, after a script has put a program beside it, or not.
+/// Runs the plugin from its own folder, after a script may have put `flatland-claim` beside it.
 fn part(sandbox: &mut Sandbox, script: &str) {
     let script = format!(
         "mkdir -p /run/programs && cd /run/programs && rm -f flatland-claim
@@ -21,14 +21,14 @@ fn part(sandbox: &mut Sandbox, script: &str) {
 }
 
 #[test]
-fn only_who_has_to_claim_needs_it() {
+fn helper_is_needed_only_to_claim() {
     let mut sandbox = node();
     let whole = sandbox.program;
     let is_missed = |sandbox: &Sandbox| {
         let status = sandbox.call("STATUS", "more");
         assert_eq!(status.code(), u64::from(code::UNAVAILABLE));
         for answer in [&status, &sandbox.call("ADD", "more")] {
-            let said = "flatland-claim is in none of /run/programs, /opt/cni/bin";
+            let text = "flatland-claim is in none of /run/programs, /opt/cni/bin";
             assert!(answer.message().contains(said), "{answer:?}");
         }
     };
@@ -47,7 +47,7 @@ fn only_who_has_to_claim_needs_it() {
 }
 
 #[test]
-fn one_that_breaks_down_is_named() {
+fn crashing_helper_is_named() {
     let mut sandbox = node();
     for (script, said) in [
         ("kill -9 $$", "flatland-claim was killed by signal 9"),
@@ -67,7 +67,7 @@ fn one_that_breaks_down_is_named() {
 }
 
 #[test]
-fn its_errors_are_those_of_the_plugin() {
+fn errors_of_the_helper_are_those_of_the_plugin() {
     let sandbox = node();
     sandbox.shell("rm /etc/machine-id");
     let answer = sandbox.call("ADD", "a");
@@ -80,7 +80,7 @@ fn its_errors_are_those_of_the_plugin() {
 }
 
 #[test]
-fn what_it_is_not_told_to_claim_it_does_not() {
+fn helper_with_other_arguments_claims_nothing() {
     let sandbox = node();
     let claim = env!("CARGO_BIN_EXE_flatland-claim");
     let call = "CNI_CONTAINERID=a CNI_IFNAME=eth0 CNI_NETNS=/proc/self/ns/net";

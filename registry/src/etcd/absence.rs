@@ -1,4 +1,5 @@
-//! Absence: how long each lasts is kept beside the network's keys, and may be reason to forget.
+//! Absent nodes: counts how long a node is absent, and forgets it after that. The counts are beside
+//! the network's keys in etcd.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,11 +19,11 @@ use crate::liveness::{Absent, Census, Forgotten};
 use crate::policy::Patience;
 use crate::records::{read_value, write_value};
 
-/// As many presences are looked at to find one of a registered node: keys that somebody else wrote
-/// stand in nobody's way.
-const MOST_STRAYS: i64 = 16;
+/// How many presences are read to find one of a registered node. Others may exist, written by other
+/// programs.
+const MAX_PRESENCES_READ: i64 = 16;
 
-/// The value of the key that counts an absence: the fields of [`Absent`] of these names.
+/// The value of the key that counts an absence; see the fields of [`Absent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Count {
     seconds: u64,
@@ -93,7 +94,7 @@ impl Etcd {
         Ok(census)
     }
 
-    /// The node that a key is about.
+    /// The node in a key.
     fn node_of(&self, kv: &KeyValue) -> Option<NodeName> {
         match self.keys.name(kv.key()).parse() {
             Ok(Key::Node(node) | Key::Presence(node)) => Some(node),
@@ -116,12 +117,12 @@ impl Etcd {
         match reply {
             Ok(reply) if reply.succeeded() => Ok(Some(position_of(reply.header()).1)),
             Err(RequestError::Refused(error)) => Err(*error),
-            // Whether it was written shows at the next look.
+            // The next census shows whether it was written.
             Ok(_) | Err(_) => Ok(None),
         }
     }
 
-    /// The record, the absence and what was counted of it are as they were seen.
+    /// The conditions that the node's record, its absence and its count are unchanged.
     fn is_still_absent(&self, node: &NodeName, absent: &Absent) -> Vec<Compare> {
         let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
         vec![
@@ -143,7 +144,8 @@ impl Etcd {
         let mut forgotten: Option<Forgotten> = None;
         let decide = |traces: NodeFootprint| {
             if traces.node_revision != absent.record || traces.presence_revision != 0 {
-                // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
+                // If nothing is left, the last reply was lost. Else the node is back, or was
+                // changed by another node.
                 let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
                 return Ok(Next::Return(forgotten.take().filter(|_| is_gone)));
             }
@@ -168,7 +170,7 @@ impl Etcd {
             .await
     }
 
-    /// That nobody else may be forgotten is noted for as long as the lease lasts, if it is not yet.
+    /// Blocks forgetting any other node until the lease expires, if that is not blocked yet.
     fn pause(&self, node: &NodeName, lease: i64) -> (Compare, TxnOp) {
         let key = self.keys.pause();
         let lease = PutOptions::new().with_lease(lease);
@@ -178,7 +180,7 @@ impl Etcd {
         )
     }
 
-    /// A lease of that length, in whole seconds. One that is not used runs out.
+    /// Grants a lease of this length, in whole seconds. If it is not used, it expires.
     async fn lease(&self, length: Duration, limit: Duration) -> Result<i64, RequestError> {
         let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
         let grant =
@@ -187,7 +189,7 @@ impl Etcd {
     }
 }
 
-/// What is known of a node that is absent, by its record and by what was counted.
+/// The absence of a node, from its record and its count.
 fn absent(record: &KeyValue, count: Option<&KeyValue>) -> Absent {
     let read = count.and_then(|count| read_value::<Count>(count.value()).ok());
     let is_of_this = |count: &Count| count.record == record.mod_revision();

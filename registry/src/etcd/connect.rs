@@ -1,4 +1,4 @@
-//! Connections to etcd: which endpoint, with which certificates.
+//! Connections to etcd: choice of the endpoint, and TLS.
 
 use std::fmt;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::policy::{Policy, random};
 /// How long an endpoint has to answer before the next one is asked as well (the idea of RFC 8305).
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// Makes connections. One connection goes to one endpoint: a balanced one would keep handing
+/// Makes connections, each to a single endpoint. A load-balanced connection would keep sending
 /// requests to a member that is gone.
 #[derive(Debug)]
 pub(crate) struct Connector {
@@ -45,7 +45,7 @@ impl fmt::Debug for Session {
 }
 
 impl Connector {
-    /// `probe` is the key that is read to see which of several endpoints answers.
+    /// `probe` is the key that is read to find out which of several endpoints answers.
     pub(super) fn new(conf: &EtcdConfig, policy: &Policy, probe: String) -> Self {
         Self {
             endpoints: conf.endpoints.clone(),
@@ -61,8 +61,8 @@ impl Connector {
         &self.endpoints
     }
 
-    /// Chooses an endpoint: the only one, or the first that answers. The order is another one each
-    /// time, so that nodes spread over the members of the cluster.
+    /// Connects to the only endpoint, or to the first that answers. The order is random, so that
+    /// nodes spread over the members of the cluster.
     pub(super) async fn connect(&self) -> Result<Session, RequestError> {
         let start = usize::try_from(random() % self.endpoints.len() as u64).unwrap_or(0);
         let (later, first) = self.endpoints.split_at(start);
@@ -100,7 +100,7 @@ impl Connector {
                 };
                 match failure {
                     RequestError::Lost(why) => Err(format!("{endpoint}: {why}")),
-                    // It does answer; what it has to say is for the request proper to report.
+                    // It answers. The request proper will report the error.
                     RequestError::Refused(_) | RequestError::NotThere => Ok((endpoint, client)),
                 }
             });
@@ -118,12 +118,12 @@ impl Connector {
         Err(RequestError::Lost(reasons.join(", ")))
     }
 
-    /// A client for one endpoint. The library connects with its first request.
+    /// A client for one endpoint. The library connects with the first request.
     async fn client(&self, endpoint: &str) -> Result<Client, RequestError> {
         let mut options = ConnectOptions::new()
             .with_connect_timeout(self.policy.connect)
             .with_keep_alive(self.policy.keep_alive, self.policy.keep_alive_timeout)
-            // etcd cuts off clients that ask for a sign of life while no request is under way.
+            // etcd closes connections that send keepalive pings while no request is in flight.
             .with_keep_alive_while_idle(false)
             .with_require_leader(true);
         if endpoint.starts_with("https://") {

@@ -1,4 +1,4 @@
-//! Forgetting: what a node has in the registry goes, by an operator's word.
+//! Forgetting a node on the operator's command: deletes its record, claims and presence.
 
 use std::time::Duration;
 
@@ -16,25 +16,25 @@ use crate::liveness::{Forget, Forgotten};
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, read_value};
 
-/// A transaction deletes at most so many claims: etcd limits one to 128 conditions.
+/// The most claims that one transaction deletes. etcd limits a transaction to 128 conditions.
 const MOST_CLAIMS: usize = 100;
 
-/// As many claims are read with the rest in one reply.
+/// How many claims are read in the first reply.
 const PAGE: i64 = 5_000;
 
-/// What a node has in the registry, at one revision.
+/// What the registry holds of a node, at one revision.
 pub(super) struct NodeFootprint {
     pub(super) node_revision: i64,
-    /// 0 when the node is not present.
+    /// 0 if the node is absent.
     pub(super) presence_revision: i64,
-    /// The claims, and the revisions they were made at.
+    /// The claims, with their revisions.
     pub(super) claims: Vec<(IpNet, i64)>,
     pub(super) shown: Forgotten,
 }
 
 impl NodeFootprint {
-    /// Deletes the claims, and with the last of them the rest, so that a node with more of them
-    /// than one transaction can delete is known, and can be forgotten, until all are gone.
+    /// Deletes the claims, and with the last of them the rest. So a node with more claims than fit
+    /// into one transaction stays known, and can be forgotten again, until all of them are gone.
     pub(super) fn deletion(&self, node: &NodeName, force: bool) -> Transaction {
         let presence = Key::Presence(node.clone());
         let record = Key::Node(node.clone());
@@ -54,7 +54,7 @@ impl NodeFootprint {
         Transaction { conditions, writes }
     }
 
-    /// Whether one transaction deletes all of them.
+    /// Whether one transaction deletes all claims.
     pub(super) fn fit_one(&self) -> bool {
         self.claims.len() <= MOST_CLAIMS
     }
@@ -126,7 +126,7 @@ impl Etcd {
         })
     }
 
-    /// The subnet that a key claims for `node`, and the revision of the claim.
+    /// The subnet that a key claims for `node`, and the claim's revision.
     fn claim_by(&self, node: &NodeName, record: &KeyValue) -> Option<(IpNet, i64)> {
         let Ok(Key::Subnet(subnet)) = self.keys.name(record.key()).parse() else {
             return None;

@@ -1,4 +1,4 @@
-//! The registry in etcd.
+//! The registry in etcd: the connection, and one request over it.
 
 mod absence;
 mod connect;
@@ -27,11 +27,11 @@ use crate::records::Network;
 use connect::{Connector, Session};
 use error::RequestError;
 
-/// Replies and watch responses may be this large, in bytes. The library's own limit of 4 MB is
-/// less than a page of records with the longest names.
+/// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
+/// of records with the longest names.
 const LARGEST_REPLY: usize = 64 << 20;
 
-/// One network's keys in etcd, over one connection that is made anew when it fails.
+/// The keys of one network in etcd, over one connection that is replaced when it fails.
 #[derive(Debug)]
 pub(crate) struct Etcd {
     keys: Keys,
@@ -60,8 +60,8 @@ impl Etcd {
         }
     }
 
-    /// Makes one request, over a new connection if there is none, and does not wait longer than
-    /// `limit` for it. After [`RequestError::Lost`] the request may or may not have been carried out.
+    /// Makes one request with the time-out `limit`, over a new connection if there is none. After
+    /// [`RequestError::Lost`], the request may or may not have been carried out.
     async fn with_session<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
     where
         R: FnOnce(Client) -> F,
@@ -80,7 +80,7 @@ impl Etcd {
             .await
     }
 
-    /// As [`Etcd::with_session`], over this connection.
+    /// Like [`Etcd::with_session`], over this connection.
     async fn request<T, R, F>(
         &self,
         on: &Session,
@@ -91,10 +91,11 @@ impl Etcd {
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        tracing::trace!(endpoint = on.endpoint, "asks etcd");
+        tracing::trace!(endpoint = on.endpoint, "request to etcd");
         let result = match timeout(limit, request(on.client.clone())).await {
             Ok(result) => result.map_err(|error| error::failure(&on.endpoint, &error)),
-            // Without the time, which differs from try to try: the same trouble is told of once.
+            // Without the duration, which differs between attempts: the same failure is logged
+            // once.
             Err(_) => Err(RequestError::Lost(format!(
                 "{} did not answer a request in time",
                 on.endpoint
@@ -106,7 +107,7 @@ impl Etcd {
         result
     }
 
-    /// Pauses before a request that failed is made again; the error says why it is not.
+    /// Pauses before a failed request is repeated. Returns an error if it must not or cannot be.
     async fn pause_before_retry(
         &self,
         patience: &mut Patience,
@@ -142,7 +143,7 @@ impl Etcd {
         Ok(current.insert(session).clone())
     }
 
-    /// The next request makes a new connection, to another endpoint perhaps, and with the
+    /// Makes the next request open a new connection, perhaps to another endpoint, with the
     /// certificates that are in the files by then.
     async fn drop_session(&self, session: &Session) {
         let mut current = self.session.lock().await;

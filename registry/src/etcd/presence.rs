@@ -1,4 +1,4 @@
-//! Presence: a key on a lease that is kept alive.
+//! The presence of a node: a key on a lease that is kept alive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::etcd::snapshot::kv;
 use crate::liveness::{PresenceHandle, PresenceState};
 use crate::records::{NodeRecord, Presence, read_value, write_value};
 
-/// A program that stops does not wait longer than this for etcd.
+/// Time-out of revoking the lease at exit.
 const REVOKE: Duration = Duration::from_secs(2);
 
 struct PresenceTask {
@@ -29,14 +29,14 @@ struct PresenceTask {
     lease: Option<i64>,
 }
 
-/// A lease, as etcd granted it.
+/// A lease granted by etcd.
 struct Grant {
     lease: i64,
-    /// How long it lasts unless it is renewed.
+    /// How long it lasts if it is not renewed.
     ttl: Duration,
-    /// When it was asked for; it began no earlier.
+    /// When it was requested. It began no earlier.
     asked: Instant,
-    /// What has happened to the key since before it was written; `None` if that cannot be had.
+    /// A watch on the key, begun before the key was written; `None` if that failed.
     watch: Option<WatchStream>,
 }
 
@@ -69,7 +69,7 @@ impl Etcd {
 }
 
 impl PresenceTask {
-    /// Lease after lease.
+    /// Keeps the node present with one lease after another.
     async fn run(&mut self) {
         let mut failures = 0;
         loop {
@@ -89,7 +89,7 @@ impl PresenceTask {
         }
     }
 
-    /// Writes the key on a new lease, if this machine holds the name.
+    /// Writes the presence key on a new lease, if this machine holds the name.
     async fn announce(&mut self) -> Result<Grant, PresenceState> {
         let limit = self.etcd.policy.request;
         let revision = self.own_record_revision().await?;
@@ -115,7 +115,7 @@ impl PresenceTask {
             .when([Compare::mod_revision(node, CompareOp::Equal, revision)])
             .and_then([
                 TxnOp::put(key, write_value(&self.presence), Some(put)),
-                // Whoever counted its absence has to begin anew.
+                // A new absence is counted from zero.
                 TxnOp::delete(self.etcd.keys.absence(&self.node), None),
             ]);
         let reply = self
@@ -136,14 +136,15 @@ impl PresenceTask {
         })
     }
 
-    /// Watches the key: somebody who deletes it makes room for another machine.
+    /// Watches the key: it is written again at once if someone deletes it, so that no other machine
+    /// can take over the name.
     async fn watch(&self) -> Result<WatchStream, RequestError> {
         let session = self.etcd.session().await?;
         let key = self.etcd.keys.presence(&self.node);
         self.etcd.watch(&session, key, WatchOptions::new()).await
     }
 
-    /// The revision of the node's record, if it is this machine's.
+    /// The revision of the node's record, if the record names this machine.
     async fn own_record_revision(&self) -> Result<i64, PresenceState> {
         let key = self.etcd.keys.node(&self.node);
         let asked = key.clone();
@@ -173,9 +174,9 @@ impl PresenceTask {
         }
     }
 
-    /// Renews the lease until it or the key is lost; says which. A third of its length passes from
-    /// one request to the next, or as long as the answer takes, if that is more; and less if the
-    /// key is seen to go.
+    /// Renews the lease until the lease or the key is lost, and returns which. The interval between
+    /// two requests is a third of the TTL, longer if the answer takes longer, and shorter if the
+    /// key was seen to be deleted.
     async fn keep(&mut self, grant: Grant) -> &'static str {
         let Grant {
             lease,
@@ -216,8 +217,8 @@ impl PresenceTask {
         }
     }
 
-    /// `None` if the lease is renewed and the key is there, else what is lost. Both are asked at
-    /// once: an etcd that is slow has to be asked the more often.
+    /// `None` if the lease was renewed and the key exists, else what was lost. Both requests are
+    /// sent at once, because a slow etcd leaves less time before the lease expires.
     async fn renew(&self, lease: i64) -> Result<Option<&'static str>, RequestError> {
         let limit = self.etcd.policy.request;
         let renew = |client: etcd_client::Client| async move {
@@ -227,7 +228,7 @@ impl PresenceTask {
                 Err(error) => Err(error),
             }
         };
-        // Whoever deletes the network's keys leaves the lease alive.
+        // Deleting the network's keys leaves the lease alive, so the key is checked too.
         let key = self.etcd.keys.presence(&self.node);
         let count = GetOptions::new().with_count_only();
         let look = |client| async move { kv(&client).get(key, Some(count)).await };
@@ -240,16 +241,16 @@ impl PresenceTask {
         Ok((found?.count() == 0).then_some("its key was deleted"))
     }
 
-    /// Gives the lease back, and with it the key, unless another session has written it since.
+    /// Revokes the lease, and with it the key, unless another session has written the key since.
     async fn revoke(&mut self) {
         let Some(lease) = self.lease.take() else {
             return;
         };
         let revoke =
             |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
-        // If it cannot be reached, the lease runs out by itself.
+        // If etcd cannot be reached, the lease expires.
         if let Err(failure) = self.etcd.with_session(REVOKE, revoke).await {
-            tracing::debug!(node = %self.node, ?failure, "the presence was not withdrawn");
+            tracing::debug!(node = %self.node, error = ?failure, "cannot revoke the presence lease");
         }
     }
 
@@ -262,7 +263,7 @@ impl PresenceTask {
     }
 }
 
-/// Returns when the key is seen to be deleted. A watch that ends is taken away.
+/// Returns when the key is seen to be deleted. Drops a watch that ends.
 async fn deleted(watch: &mut Option<WatchStream>) {
     while let Some(stream) = watch {
         match stream.message().await {

@@ -1,4 +1,4 @@
-//! Reading all there is, and recognising it later.
+//! Snapshots of all keys, and checks whether a snapshot is still part of etcd's history.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,19 +13,19 @@ use crate::etcd::{Etcd, LARGEST_REPLY};
 use crate::policy::Patience;
 use crate::snapshot::Snapshot;
 
-/// As many keys are read at once.
+/// How many keys are read per request.
 const PAGE: i64 = 1_000;
 
-/// As many keys are remembered to tell later whether history was rewritten.
+/// How many keys are kept to detect later that etcd's history was rewritten.
 const WITNESSES: usize = 8;
 
-/// A place in the history of one etcd, and how to recognise it.
+/// A revision in the history of an etcd cluster, and how to recognise that history.
 #[derive(Debug, Clone)]
 pub(super) struct Position {
     pub(super) cluster: u64,
     pub(super) revision: i64,
-    /// The latest keys that were written, with the revisions at which they were. An etcd that
-    /// came up from a backup or with nothing does not have them all.
+    /// The keys written last, with their revisions. An etcd that was restored from a backup, or
+    /// started empty, does not have all of them.
     pub(super) witnesses: VecDeque<(Vec<u8>, i64)>,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn kv(client: &Client) -> KvClient {
     client.kv_client().max_decoding_message_size(LARGEST_REPLY)
 }
 
-/// The end of the range of all keys that start with `prefix`, which ends with `/`.
+/// The end of the range of all keys with this `prefix`, which ends with `/`.
 fn end_of(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();
     if let Some(last) = end.last_mut() {
@@ -56,13 +56,13 @@ fn end_of(prefix: &str) -> Vec<u8> {
     end
 }
 
-/// The cluster and the revision that a reply is of.
+/// The cluster id and the revision in a reply.
 pub(super) fn position_of(header: Option<&ResponseHeader>) -> (u64, i64) {
     header.map_or((0, 0), |header| (header.cluster_id(), header.revision()))
 }
 
 impl Etcd {
-    /// The keys after `after` that start with `prefix`, as of `revision`.
+    /// The keys after `after` that start with `prefix`, at `revision`.
     pub(super) async fn page(
         &self,
         after: &[u8],
@@ -88,7 +88,7 @@ impl Etcd {
         Ok(snapshot)
     }
 
-    /// Everything at one revision, page by page.
+    /// Reads everything at one revision, page by page.
     pub(super) async fn read_all(&self) -> Result<(Snapshot, Position), RequestError> {
         let base = self.keys.base();
         let from = base.to_owned();
@@ -132,8 +132,8 @@ impl Etcd {
         ))
     }
 
-    /// Whether etcd's history still leads through `position`, so that what happened since can be
-    /// had by watching from there. [`RequestError::NotThere`] means that it does not, too.
+    /// Whether etcd's history still contains `position`, so that a watch from there misses nothing.
+    /// [`RequestError::NotThere`] means that it does not, too.
     pub(super) async fn is_in_history(&self, position: &Position) -> Result<bool, RequestError> {
         if position.witnesses.is_empty() {
             return Ok(false);
@@ -159,7 +159,7 @@ impl Etcd {
     }
 }
 
-/// The replies to the reads among a transaction's operations, in their order.
+/// The replies to the reads in a transaction, in their order.
 pub(super) fn get_replies(reply: &TxnResponse) -> impl Iterator<Item = GetResponse> {
     reply
         .op_responses()

@@ -1,4 +1,4 @@
-//! Reading, deciding and writing, in one way for all that rests on what was read.
+//! The loop of read, decide, commit: optimistic concurrency with etcd transactions.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::policy::Patience;
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, write_value};
 
-/// What comes of having looked.
+/// What to do after reading.
 pub(super) enum Next<T> {
-    /// Nothing is to be written.
+    /// Write nothing.
     Return(T),
-    /// This is to be written. With a value that is the end of it, without there is more to do.
+    /// Write this. With a value, the operation ends; without, there is more to do.
     Commit(Transaction, Option<T>),
-    /// As [`Next::Commit`], in etcd's words. If something else was written meanwhile, `otherwise`
-    /// is the end of it.
+    /// Like [`Next::Commit`], in etcd's types. If something else was written in between, the
+    /// operation ends with `otherwise`.
     Once {
         conditions: Vec<Compare>,
         writes: Vec<TxnOp>,
@@ -31,9 +31,9 @@ pub(super) enum Next<T> {
 }
 
 impl Etcd {
-    /// Looks, decides, and commits what was decided; all over again while something else was
-    /// written meanwhile, and when there is no answer, for as long as the patience lasts. What was
-    /// committed without an answer is seen by the next look.
+    /// Reads, decides and commits. Starts over if something else was written in between, or if
+    /// there was no answer, as long as the retry budget lasts. The next read shows what was
+    /// committed without an answer.
     pub(super) async fn read_decide_commit<V, T, F>(
         &self,
         look: impl Fn(Duration) -> F,
@@ -73,8 +73,8 @@ impl Etcd {
         }
     }
 
-    /// Makes an attempt that may be made twice, again and again for as long as the patience lasts.
-    /// It is given how long it may take.
+    /// Repeats an attempt that may be made twice, as long as the retry budget lasts. `attempt` is
+    /// passed its time-out.
     pub(super) async fn retry_idempotent<T, F>(
         &self,
         patience: &mut Patience,
@@ -92,7 +92,8 @@ impl Etcd {
         }
     }
 
-    /// Commits once. The reply says whether it happened; if not it carries the answers to `reads`.
+    /// Commits once. The reply says whether the conditions held; if not, it carries the answers to
+    /// `reads`.
     pub(super) async fn transact(
         &self,
         transaction: &Transaction,
@@ -105,7 +106,7 @@ impl Etcd {
             .await
     }
 
-    /// A transaction in etcd's words.
+    /// A transaction in etcd's types.
     pub(super) fn encode(&self, transaction: &Transaction) -> (Vec<Compare>, Vec<TxnOp>) {
         let compare = |condition: &Condition| {
             let key = self.keys.key(&condition.key);

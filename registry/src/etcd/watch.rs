@@ -1,4 +1,5 @@
-//! Following: a snapshot, then what happens to it, through every kind of interruption.
+//! Watches the registry: a snapshot, then its changes, across connection losses, restarts, restores
+//! and compactions of etcd.
 
 use std::sync::Arc;
 
@@ -14,15 +15,15 @@ use crate::keys::Key;
 use crate::records::Network;
 use crate::snapshot::{Change, Event};
 
-/// As many events wait for the receiver; further ones wait in etcd.
+/// How many events are queued for the receiver; further ones wait in etcd.
 const QUEUE: usize = 64;
 
 struct Follower {
     etcd: Arc<Etcd>,
     events: mpsc::Sender<Event>,
-    /// How far the receiver has been told; `None` when it has to be told all.
+    /// The revision up to which the receiver has all events; `None` if it needs a new snapshot.
     position: Option<Position>,
-    /// What records are judged by; as in the last [`Event::Reset`].
+    /// The network of the last [`Event::Reset`], against which records are checked.
     network: Option<Network>,
     is_down: bool,
 }
@@ -34,7 +35,7 @@ type ChangesByRevision = Vec<(i64, Vec<Change>)>;
 enum WatchEnd {
     /// The receiver was dropped.
     Closed,
-    /// What comes next cannot be told from what was told: start over.
+    /// Changes cannot be derived from what was sent: start over with a snapshot.
     Stale,
     Failed(RequestError),
 }
@@ -46,7 +47,7 @@ impl From<RequestError> for WatchEnd {
 }
 
 impl Etcd {
-    /// Starts the task that follows; it ends when the receiver is dropped.
+    /// Starts the watch task. It ends when the receiver is dropped.
     pub(crate) fn watch_loop(self: Arc<Self>) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(QUEUE);
         let closed = events.clone();
@@ -66,7 +67,7 @@ impl Etcd {
         receiver
     }
 
-    /// Watches `key`, or what else the options say. Returns once etcd has confirmed it.
+    /// Watches `key`, or the range in the options. Returns once etcd has confirmed the watch.
     pub(super) async fn watch(
         &self,
         session: &Session,
@@ -103,8 +104,8 @@ impl Follower {
             let told = match end {
                 WatchEnd::Closed => return,
                 WatchEnd::Stale | WatchEnd::Failed(RequestError::NotThere) => {
-                    // etcd answers: whoever waits for the news must not wait for an outage that
-                    // is over.
+                    // etcd answers, so the new snapshot must not wait for the backoff of an outage
+                    // that is over.
                     failures = 0;
                     self.position = None;
                     Ok(())
@@ -129,7 +130,7 @@ impl Follower {
         }
     }
 
-    /// Catches up, then passes on what happens until something goes wrong.
+    /// Catches up, then forwards changes until something fails.
     async fn watch(&mut self) -> Result<std::convert::Infallible, WatchEnd> {
         let session = self.etcd.session().await?;
         let (mut position, reset) = match &self.position {
@@ -182,7 +183,7 @@ impl Follower {
         Ok(())
     }
 
-    /// What is new in `reply`, by revision; the position moves past it.
+    /// The new changes in `reply`, by revision. Advances the position past them.
     fn changes_in(
         &self,
         position: &mut Position,

@@ -1,4 +1,4 @@
-//! Writing: names, claims and their return, each in a transaction that rests on what was read.
+//! Writes names and claims, and deletes claims, each in a conditional transaction.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::protocol::{
 const MOST_RACES: u32 = 50;
 
 impl Etcd {
-    /// Writes `config` if it is absent, else compares it with our own.
+    /// Writes `config` if it is absent, else compares it with this node's conflist.
     pub(crate) async fn agree(&self) -> Result<(), Error> {
         let write = || Transaction {
             conditions: vec![Condition::new(Key::Config, 0)],
@@ -39,8 +39,8 @@ impl Etcd {
         .await
     }
 
-    /// Gets `me` what it wants. Two requests where nobody interferes, one more for each race lost:
-    /// the reply to a transaction that failed carries the new view.
+    /// Reaches `goal` for the claimant. Takes two requests without contention, and one more per
+    /// lost race: the reply to a failed transaction carries the new view.
     pub(crate) async fn acquire(
         &self,
         me: Claimant<'_>,
@@ -82,7 +82,7 @@ impl Etcd {
                     sleep(pause_after_race(race)).await;
                 }
                 Err(failure) => {
-                    // Whether it happened is not known: look, before anything else is tried.
+                    // The outcome is unknown: read the view again before anything else is tried.
                     self.pause_before_retry(&mut patience, began, failure)
                         .await?;
                     tried.pending.extend(commit.claims);
@@ -97,7 +97,7 @@ impl Etcd {
         })
     }
 
-    /// `None` when the commit was carried out, else the view as it is by now.
+    /// `None` if the commit was carried out, else the new view.
     async fn commit(
         &self,
         me: Claimant<'_>,
@@ -124,7 +124,7 @@ impl Etcd {
     }
 }
 
-/// Grows with the races lost and is random, so that the losers do not meet again.
+/// Random, up to a limit that grows with the lost races, so that the losers do not collide again.
 fn pause_after_race(race: u32) -> Duration {
     Duration::from_millis(random() % (10 << race.min(5)))
 }

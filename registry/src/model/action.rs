@@ -1,4 +1,4 @@
-//! What can happen in a state, and what comes of it.
+//! The actions of the model: which are possible in a state, and what they do.
 
 use super::machine::{Aim, Look};
 use super::store::{NODES, SUBNETS};
@@ -8,15 +8,15 @@ use super::{Protocol, State, Without};
 pub(super) enum Action {
     SwitchOn(usize),
     SwitchOff(usize),
-    /// Goes on from its file.
+    /// Goes on from its file, because etcd is away.
     Trust(usize),
     /// Reads the registry, decides, and sends a request if one is needed.
     Look(usize, Aim),
     /// Takes a subnet off its file, to give it back.
     LetGo(usize, usize),
-    /// The request arrives, and the answer comes back.
+    /// The request arrives, and the reply comes back.
     Answer(usize),
-    /// Writes down what came of it.
+    /// Stores the result in its file.
     Store(usize),
     BePresent(usize),
     Crash(usize),
@@ -30,11 +30,11 @@ pub(super) enum Action {
 }
 
 impl Protocol {
-    /// What can happen to one machine.
+    /// The actions of one machine.
     pub(super) fn actions_of(&self, m: usize, state: &State, actions: &mut Vec<Action>) {
         let (machine, left) = (&state.machines[m], &state.left);
         if !machine.is_on {
-            // A machine that is gone stays gone; its name may come back on another.
+            // A lost machine stays lost; its name may come back on another machine.
             if !machine.is_gone && (self.careless || state.is_alone(machine.node, Some(m))) {
                 actions.push(Action::SwitchOn(m));
             }
@@ -65,7 +65,7 @@ impl Protocol {
         }
     }
 
-    /// What else can happen.
+    /// The actions of the network, etcd and the operator.
     pub(super) fn actions_of_others(&self, state: &State, actions: &mut Vec<Action>) {
         actions.extend((0..state.adrift.len()).map(Action::Arrive));
         for node in 0..NODES.len() {
@@ -173,7 +173,7 @@ fn actions_of_idle(m: usize, state: &State, actions: &mut Vec<Action>) {
 }
 
 impl State {
-    /// Ends what a machine is doing. What it sent is on its way.
+    /// Kills the running process. Its request stays in flight.
     fn cut(&mut self, m: usize) {
         let request = self.machines[m].crash();
         self.adrift.extend(request.map(|request| (m, request)));
@@ -182,7 +182,7 @@ impl State {
     fn restore(&mut self) {
         self.left.restores -= 1;
         self.store = self.backup.take().expect("there is a backup");
-        // Its connections are gone, and what was on them.
+        // All connections are closed, so no request is in flight any more.
         self.adrift.clear();
         for machine in &mut self.machines {
             machine.time_out();

@@ -1,4 +1,4 @@
-//! What the code decides, in the words of the model.
+//! Runs the product's decisions on a state of the model.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use super::store::{Sight, Subnets, list, name, pod_cidr, set, subnet};
 use crate::error::Error;
 use crate::protocol::{self, Attempts, Claimant, Commit, Goal, NextStep};
 
-/// All that a decision depends on.
+/// Everything that a decision depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Situation {
     pub(super) machine: usize,
@@ -22,11 +22,11 @@ pub(super) struct Situation {
 }
 
 thread_local! {
-    /// There are few, and they come up in a million states.
+    /// A cache: there are few different inputs, and each occurs in many of a million states.
     static KNOWN: RefCell<HashMap<Situation, Look>> = RefCell::default();
 }
 
-/// What the code decides in this situation.
+/// The product's decision for this input.
 pub(super) fn of(situation: Situation) -> Look {
     let known = KNOWN.with_borrow(|known| known.get(&situation).cloned());
     known.unwrap_or_else(|| {
@@ -59,10 +59,10 @@ fn decide(at: &Situation) -> Look {
     };
     match protocol::next_step(&at.sight.view(), me, want, &tried) {
         Ok(step) => carry(at.aim, me, step),
-        // Another machine has the name, and the subnets with it.
+        // Another machine has the name, and with it the subnets.
         Err(Error::NodeTaken { .. }) => Look::Answered(Aim::Renew, Subnets::default()),
         Err(Error::Exhausted { .. }) if at.aim == Aim::Renew => {
-            // Those that others have are not handed out from any more.
+            // Subnets that other nodes own are not handed out from any more.
             let want = Goal::Kept { keep: &file };
             let kept = protocol::next_step(&at.sight.view(), me, want, &tried);
             carry(Aim::Renew, me, kept.expect("nothing is chosen"))

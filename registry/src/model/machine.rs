@@ -1,50 +1,50 @@
-//! A machine that wants subnets for its node, and hands out from those that its file has.
+//! A machine in the model: acquires subnets for its node, and hands out addresses from its file.
 
 use super::Without;
 use super::decision::{self, Situation};
 use super::request::Request;
 use super::store::{Store, Subnets};
 
-#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)] // They are independent facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Machine {
     pub(super) node: usize,
     pub(super) is_on: bool,
     pub(super) is_gone: bool,
     pub(super) file: Subnets,
-    /// Since it was switched on it has looked, or found that it could not.
+    /// It has read the registry since it was switched on, or found that it could not.
     pub(super) has_asked: bool,
     pub(super) look: Look,
-    /// Claims of requests whose answer was lost.
+    /// Claims of requests whose reply was lost.
     pending: Subnets,
     races: u8,
-    /// It looked, from beginning to end, since the registry was last changed under it.
+    /// It has completed a renewal since the registry last changed without it.
     pub(super) heard: bool,
-    /// The registry was changed under it since it began to look.
+    /// The registry changed without it since the running operation began.
     is_stale: bool,
 }
 
-/// How far a process of it is. There is one at a time: they lock the file.
+/// The progress of the running process. There is one process at a time: they lock the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) enum Look {
     #[default]
     Idle,
     /// It has taken this subnet off the file, and is about to give it back.
     LetGo(usize),
-    /// It waits for an answer; then it will have these.
+    /// It waits for a reply. If the reply is a success, it gets these subnets.
     Asked(Aim, Request, Subnets),
-    /// It is about to write these down.
+    /// It is about to store these subnets.
     Answered(Aim, Subnets),
 }
 
-/// What it looks for.
+/// What the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Aim {
-    /// File and registry brought together.
+    /// Reconciles file and registry.
     Renew,
-    /// A further subnet.
+    /// Claims a further subnet.
     Grow,
-    /// To be rid of this one.
+    /// Gives this subnet back.
     GiveBack(usize),
 }
 
@@ -56,7 +56,7 @@ impl Machine {
         }
     }
 
-    /// Gone for good, with its disk.
+    /// Lost for good, with its disk.
     pub(super) fn vanish(&mut self) {
         *self = Self {
             is_gone: true,
@@ -64,7 +64,7 @@ impl Machine {
         };
     }
 
-    /// Without power: what it remembers is its file.
+    /// Powered off: only its file is left.
     pub(super) fn switch_off(&mut self) {
         *self = Self {
             file: self.file,
@@ -72,7 +72,7 @@ impl Machine {
         };
     }
 
-    /// What pods are given addresses from.
+    /// The subnets from which pods get addresses.
     pub(super) fn hands_out(&self) -> Subnets {
         if self.is_on && self.has_asked {
             self.file
@@ -81,7 +81,7 @@ impl Machine {
         }
     }
 
-    /// Begins to look: reads, and decides.
+    /// Begins an operation: reads and decides.
     pub(super) fn begin(&mut self, m: usize, aim: Aim, store: &Store) {
         self.is_stale = false;
         self.races = 0;
@@ -100,7 +100,7 @@ impl Machine {
         });
     }
 
-    /// An answer came: the request was carried out, or the view had changed.
+    /// A reply came: the request was carried out, or its conditions did not hold.
     pub(super) fn answered(&mut self, m: usize, done: bool, store: &Store) {
         let Look::Asked(aim, _, outcome) = self.look else {
             return;
@@ -116,7 +116,7 @@ impl Machine {
         }
     }
 
-    /// Writes down what came of it.
+    /// Stores the result of the operation.
     pub(super) fn store(&mut self) {
         if let Look::Answered(aim, subnets) = self.look {
             if aim == Aim::Renew {
@@ -153,7 +153,7 @@ impl Machine {
         self.end()
     }
 
-    /// Gives up waiting, remembers what it asked for, and is about to look again.
+    /// Gives up waiting, remembers the request, and is about to read again.
     pub(super) fn time_out(&mut self) -> Option<Request> {
         let look = self.look.clone();
         let request = self.end();
@@ -174,7 +174,7 @@ impl Machine {
         self.is_stale = self.look != Look::Idle;
     }
 
-    /// What it waits for may have become impossible; then it is all the same what it was.
+    /// The request in flight may have become impossible; then its details do not matter any more.
     pub(super) fn hear(&mut self, store: &Store, without: Without) {
         if let Look::Asked(_, request, outcome) = &mut self.look {
             store.tell(self.node, request);

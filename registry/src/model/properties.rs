@@ -1,4 +1,4 @@
-//! What must hold in every state, and what must be reached in some.
+//! The properties of the model: what must hold in every state, and what must be reached in some.
 
 use stateright::Property;
 
@@ -47,7 +47,7 @@ pub(super) fn all(protocol: &Protocol) -> Vec<Property<Protocol>> {
     all
 }
 
-/// What the model has to come to, or it shows nothing.
+/// States that the model has to reach; otherwise it proves nothing.
 fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let mut reached = Vec::new();
     let twin = |node| protocol.machines.iter().filter(|it| **it == node).count() > 1;
@@ -87,14 +87,14 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     reached
 }
 
-/// Two machines hand out from one subnet.
+/// Whether two machines hand out addresses from one subnet.
 fn is_shared(state: &State) -> bool {
     let users = |n: usize| state.machines.iter().filter(move |it| it.hands_out()[n]);
     (0..SUBNETS.len()).any(|n| users(n).count() > 1)
 }
 
-/// It has not looked since the registry changed under it, or the registry has all of its file. Two
-/// that share a subnet are thus never both honest: at least one of them has yet to look.
+/// Either the machine has not renewed since the registry changed without it, or the registry has
+/// all subnets of its file. If two machines share a subnet, at least one of them has yet to renew.
 fn is_honest(state: &State, m: usize) -> bool {
     let machine = &state.machines[m];
     let owned = state.store.owned_by(machine.node);
@@ -102,9 +102,9 @@ fn is_honest(state: &State, m: usize) -> bool {
     !machine.heard || (0..SUBNETS.len()).all(|n| !machine.file[n] || (owned[n] && holds))
 }
 
-/// Lets one machine look while nothing else happens. Whatever it and others were doing before, it
-/// then hands out from what the registry has for it, all of it and nothing else: no claim is leaked,
-/// none of another node is adopted, and nothing is handed out from a subnet that was lost.
+/// Lets one machine renew while nothing else happens. Whatever it and others were doing before, its
+/// file then holds exactly what the registry has for it: no claim is leaked, no claim of another
+/// node is adopted, and no address is handed out from a lost subnet.
 fn one_look_is_enough(state: &State, m: usize) -> bool {
     if !state.machines[m].is_on {
         return true;

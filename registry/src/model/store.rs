@@ -59,7 +59,7 @@ pub(super) fn list(set: Subnets) -> Vec<IpNet> {
     (0..set.len()).filter(|n| set[*n]).map(subnet).collect()
 }
 
-/// What etcd has. Claims are by number of the node, records by number of the machine.
+/// The state of etcd. Claims hold the number of the node, records the number of the machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Store {
     records: [Entry<u8>; NODES.len()],
@@ -67,7 +67,7 @@ pub(super) struct Store {
     pub(super) present: [bool; NODES.len()],
 }
 
-/// What one node's machines see of it.
+/// What the machines of one node read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Sight {
     record: Entry<u8>,
@@ -149,7 +149,8 @@ impl Store {
             && claims
     }
 
-    /// Writes what the request says; whether that overwrote the claim of another node.
+    /// Carries out the writes of the request. Returns whether that overwrote a claim of another
+    /// node.
     pub(super) fn write(
         &mut self,
         node: usize,
@@ -188,7 +189,7 @@ impl Store {
         }
     }
 
-    /// Tells a request by `node` what happened to the keys that it rests on.
+    /// Updates the conditions of a request by `node` after the keys changed.
     pub(super) fn tell(&self, node: usize, request: &mut Request) {
         request.record = request.record.map(|it| self.records[node].settled(it));
         for (condition, entry) in request.subnets.iter_mut().zip(&self.claims) {
@@ -196,7 +197,7 @@ impl Store {
         }
     }
 
-    /// Begins to count anew, once every request was told.
+    /// Renumbers the revisions, after the conditions of all requests were updated.
     pub(super) fn settle(&mut self) {
         self.records.iter_mut().for_each(Entry::settle);
         self.claims.iter_mut().for_each(Entry::settle);

@@ -1,14 +1,15 @@
-//! Each of these looks at every state that there is, and prints how many (`--nocapture`).
+//! The tests of the model. Each checks every reachable state, and prints how many there are
+//! (`--nocapture`).
 
 use stateright::{Checker, Model};
 
 use crate::model::properties::{HEARD, OVERWRITTEN, ROBBED, SHARED};
 use crate::model::{Accidents, Protocol, Without};
 
-/// Three nodes, of one machine each.
+/// Three nodes with one machine each.
 const THREE: &[usize] = &[0, 1, 2];
 /// The first of three nodes has two machines.
-const TWINS: &[usize] = &[0, 1, 2, 0];
+const TWO_OF_ONE_NAME: &[usize] = &[0, 1, 2, 0];
 
 fn check(protocol: &Protocol) {
     let checker = protocol.clone().checker().threads(2).spawn_bfs().join();
@@ -30,7 +31,7 @@ fn calm(machines: &'static [usize], accidents: Accidents) -> Protocol {
     }
 }
 
-/// As [`calm`], but machines may run while their name is forgotten or taken.
+/// Like [`model`], but machines may run while their name is forgotten or taken over.
 fn careless(machines: &'static [usize], accidents: Accidents) -> Protocol {
     Protocol {
         careless: true,
@@ -38,10 +39,9 @@ fn careless(machines: &'static [usize], accidents: Accidents) -> Protocol {
     }
 }
 
-/// What a killed process sent, and what was not answered, may arrive when the next one has long
-/// begun.
+/// The requests of killed processes, and those without a reply, may arrive during later operations.
 #[test]
-fn no_two_machines_share_a_subnet_though_processes_are_killed_and_answers_lost() {
+fn subnet_is_not_shared_after_kills_and_lost_replies() {
     check(&calm(
         THREE,
         Accidents {
@@ -53,7 +53,7 @@ fn no_two_machines_share_a_subnet_though_processes_are_killed_and_answers_lost()
 }
 
 #[test]
-fn no_two_machines_share_a_subnet_though_one_takes_over_the_name_of_another_that_is_gone() {
+fn subnet_is_not_shared_after_a_take_over() {
     for (crashes, losses) in [(1, 0), (0, 1)] {
         check(&calm(
             TWINS,
@@ -67,9 +67,9 @@ fn no_two_machines_share_a_subnet_though_one_takes_over_the_name_of_another_that
     }
 }
 
-/// It may have been forgotten while it was off, or another machine have taken its name.
+/// While it was off, the machine's node may have been forgotten, or its name taken over.
 #[test]
-fn no_two_machines_share_a_subnet_though_one_is_switched_off_forgotten_and_comes_back() {
+fn subnet_is_not_shared_after_reboot_and_forget() {
     check(&calm(
         THREE,
         Accidents {
@@ -90,9 +90,9 @@ fn no_two_machines_share_a_subnet_though_one_is_switched_off_forgotten_and_comes
     ));
 }
 
-/// A request to give a subnet back may arrive when the node has long adopted it again.
+/// A request to give a subnet back may arrive after the node adopted the subnet again.
 #[test]
-fn no_two_machines_share_a_subnet_though_nodes_grow_and_give_back() {
+fn subnet_is_not_shared_when_nodes_grow_and_give_back() {
     check(&calm(
         THREE,
         Accidents {
@@ -123,9 +123,9 @@ fn no_two_machines_share_a_subnet_though_nodes_grow_and_give_back() {
     ));
 }
 
-/// A machine that is cut off cannot know. It stops with its first look.
+/// A machine that is cut off from etcd cannot know. Its next renewal ends the sharing.
 #[test]
-fn a_machine_that_lost_its_name_or_subnet_unheard_shares_it_until_it_looks() {
+fn cut_off_machine_shares_a_lost_subnet_until_it_renews() {
     check(&careless(
         THREE,
         Accidents {
@@ -143,9 +143,9 @@ fn a_machine_that_lost_its_name_or_subnet_unheard_shares_it_until_it_looks() {
     ));
 }
 
-/// Nor can one that is switched on while etcd is away. It stops with its first look.
+/// A machine that boots while etcd is away cannot know either. Its next renewal ends the sharing.
 #[test]
-fn a_machine_that_was_forgotten_while_it_was_off_shares_only_if_it_cannot_ask() {
+fn forgotten_machine_shares_only_if_etcd_is_away_at_boot() {
     check(&calm(
         THREE,
         Accidents {
@@ -157,10 +157,10 @@ fn a_machine_that_was_forgotten_while_it_was_off_shares_only_if_it_cannot_ask() 
     ));
 }
 
-/// Nobody can know of a claim that the backup does not have but the node that made it. The window
-/// is from the restoration until that node has looked.
+/// Only the node that made a claim can know of it if the backup does not contain it. The subnet may
+/// be shared from the restoration until that node's next renewal.
 #[test]
-fn after_a_restored_backup_a_subnet_is_shared_until_who_lost_it_looks() {
+fn subnet_is_shared_after_a_restore_until_the_loser_renews() {
     check(&calm(
         THREE,
         Accidents {
@@ -170,13 +170,13 @@ fn after_a_restored_backup_a_subnet_is_shared_until_who_lost_it_looks() {
     ));
 }
 
-fn breaks(protocol: &Protocol, without: Without, properties: &[&'static str]) {
+fn assert_breaks(protocol: &Protocol, without: Without, properties: &[&'static str]) {
     for property in properties {
         let protocol = Protocol {
             without,
             ..protocol.clone()
         };
-        // Until it is found; a model without that part has states without end.
+        // Stop when the property is violated: a model without that part has infinitely many states.
         let checker = protocol
             .checker()
             .threads(2)
@@ -190,14 +190,14 @@ fn breaks(protocol: &Protocol, without: Without, properties: &[&'static str]) {
 }
 
 #[test]
-fn the_check_fails_for_claims_that_need_not_be_absent() {
+fn check_fails_without_the_condition_of_absent_claims() {
     let accidents = Accidents::default();
     let protocol = calm(THREE, accidents);
     breaks(&protocol, Without::AbsentClaim, &[OVERWRITTEN, SHARED]);
 }
 
 #[test]
-fn the_check_fails_for_requests_of_a_machine_that_lost_the_name() {
+fn check_fails_without_the_condition_of_an_unchanged_record() {
     let accidents = Accidents {
         forgets: 1,
         ..Accidents::default()
@@ -206,7 +206,7 @@ fn the_check_fails_for_requests_of_a_machine_that_lost_the_name() {
 }
 
 #[test]
-fn the_check_fails_for_a_take_over_while_the_other_machine_is_present() {
+fn check_fails_for_take_over_from_a_present_machine() {
     let accidents = Accidents {
         silences: 1,
         ..Accidents::default()
@@ -216,7 +216,7 @@ fn the_check_fails_for_a_take_over_while_the_other_machine_is_present() {
 }
 
 #[test]
-fn the_check_fails_for_claims_that_are_adopted_as_they_are() {
+fn check_fails_if_adopted_claims_are_not_rewritten() {
     let accidents = Accidents {
         growths: 1,
         returns: 1,
@@ -228,7 +228,7 @@ fn the_check_fails_for_claims_that_are_adopted_as_they_are() {
 }
 
 #[test]
-fn the_check_fails_for_machines_that_hand_out_before_they_ask() {
+fn check_fails_if_a_booted_machine_does_not_renew_first() {
     let accidents = Accidents {
         reboots: 1,
         forgets: 1,

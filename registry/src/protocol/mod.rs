@@ -1,7 +1,9 @@
-//! What a node that needs its name or a subnet does next, given what it sees of the registry.
+//! The claim protocol: what a node that needs its name or a subnet does next, given the registry's
+//! state.
 //!
-//! These decisions are pure. Both registries carry them out the same way: read a [`RegistryView`], decide,
-//! commit what was decided if what it rests on still holds, else decide again on a new view.
+//! The decisions are pure functions. All backends carry them out the same way: read a
+//! [`RegistryView`], decide, and commit the decision if its conditions still hold; else decide
+//! again on a new view.
 
 mod name;
 mod release;
@@ -25,36 +27,36 @@ pub(crate) use name::{NameHold, hold};
 pub(crate) use release::{ClaimView, release};
 pub(crate) use view::{Claimed, RegistryView};
 
-/// A transaction writes at most so many claims: etcd limits one to 128 operations.
+/// The most claims that one transaction writes. etcd limits a transaction to 128 operations.
 const MOST_CLAIMS: usize = 32;
 
-/// Who decides.
+/// The node and machine that a decision is made for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claimant<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) machine: &'a str,
-    /// What the node's record shall say; `None` leaves it as it is.
+    /// The new addresses of the node's record; `None` keeps them.
     pub(crate) addresses: Option<&'a [IpAddr]>,
 }
 
-/// What a node wants of the registry.
+/// What a node needs from the registry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal<'a> {
-    /// Its name.
+    /// To be registered under its name.
     Name,
-    /// Those of `keep` that nobody else has, and those that the registry has for it.
+    /// Those of `keep` that no other node has claimed, and all that the registry has for the node.
     Kept { keep: &'a [IpNet] },
-    /// As [`Goal::Kept`], and at least one subnet of each pod CIDR.
+    /// Like [`Goal::Kept`], and at least one subnet of each pod CIDR.
     Subnets { keep: &'a [IpNet] },
-    /// One more subnet of this pod CIDR: one that the registry has for the node besides the `known`
-    /// ones, else a free one. Without `known` it is a free one.
+    /// One more subnet of this pod CIDR: one that the registry has for the node and that is not
+    /// among `known`, else a free one. Without `known`, always a free one.
     Further {
         pod_cidr: &'a IpNet,
         known: Option<&'a [IpNet]>,
     },
 }
 
-/// What came of asking for a name and subnets.
+/// The result of acquiring a name and subnets.
 #[derive(Debug)]
 pub(crate) struct Acquired {
     pub(crate) subnets: Vec<IpNet>,
@@ -62,48 +64,48 @@ pub(crate) struct Acquired {
     pub(crate) cluster: Option<u64>,
 }
 
-/// What became of what was committed before in the same operation.
+/// The results of earlier commits of the same operation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempts {
-    /// Claims of which it is not known whether they happened: they are tried again before any
-    /// others, so that none is left behind.
+    /// Claims whose outcome is unknown. They are tried again before any others, so that none is
+    /// leaked.
     pub(crate) pending: Vec<IpNet>,
-    /// Claims that were written, for sure.
+    /// Claims that were certainly written.
     pub(crate) written: Vec<IpNet>,
-    /// How many races were lost.
+    /// The number of lost races.
     pub(crate) races: u32,
 }
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NextStep {
-    /// Nothing: the node has what it wants. These subnets, in order of the pod CIDRs, then of the
-    /// address; for [`Goal::Further`] the new one alone.
+    /// The goal is reached. The subnets, ordered by pod CIDR, then by address; for
+    /// [`Goal::Further`] only the new one.
     Done(Vec<IpNet>),
     Commit(Commit),
 }
 
-/// Writes that must happen together, and only while the view they rest on holds: `config` and the
-/// node's record unchanged, each of `claims` absent, each of `adopted` unchanged. A `config` that
-/// does not exist is written too.
+/// Writes that happen together, conditional on the view: `config` and the node's record unchanged,
+/// each of `claims` absent, each of `adopted` unchanged. Also writes `config` if that does not
+/// exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Commit {
     pub(crate) network_revision: i64,
     pub(crate) name: NameHold,
     pub(crate) claims: Vec<IpNet>,
-    /// Claims that the registry has for the node and the node does not know of, with their
-    /// revisions. They are written again before anything is handed out from them: this node may
-    /// have given them back with a request that is still under way, and its condition fails then.
+    /// Claims that the registry has for the node, but the node does not know, with their revisions.
+    /// They are written again before any address of them is handed out: the node may have sent a
+    /// request to give them back that is still in flight. Its condition then fails.
     pub(crate) adopted: Vec<(IpNet, i64)>,
-    /// What [`NextStep::Done`] would say once this is committed.
+    /// What [`NextStep::Done`] will return once this is committed.
     pub(crate) outcome: Vec<IpNet>,
-    /// Whether there is nothing more to commit after this.
+    /// Whether nothing is left to commit after this.
     pub(crate) is_all: bool,
 }
 
 impl Commit {
-    /// Its conditions make two claims of one subnet impossible, whatever happens between reading
-    /// and writing.
+    /// The conditions exclude two claims of one subnet, whatever happens between reading and
+    /// writing.
     pub(crate) fn transaction(&self, node: &NodeName) -> Transaction {
         let mut conditions = vec![
             Condition::new(Key::Config, self.network_revision),
@@ -128,14 +130,14 @@ impl Commit {
         Transaction { conditions, writes }
     }
 
-    /// The subnets whose keys it writes.
+    /// The subnets whose keys this writes.
     pub(crate) fn written(&self) -> impl Iterator<Item = IpNet> {
         let adopted = self.adopted.iter().map(|(subnet, _)| *subnet);
         self.claims.iter().copied().chain(adopted)
     }
 }
 
-/// Decides what `me` does next.
+/// Decides the next step towards `goal`.
 pub(crate) fn next_step(
     view: &RegistryView,
     me: Claimant<'_>,
@@ -166,10 +168,10 @@ pub(crate) fn next_step(
     }))
 }
 
-/// What is claimed, what is adopted, and the outcome.
+/// The subnets to claim, the claims to adopt, and the outcome.
 type ClaimPlan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
 
-/// All that the registry has for the node, and `claims` besides.
+/// All that the registry has for the node, plus `claims`.
 fn claim_all(
     view: &RegistryView,
     me: Claimant<'_>,
@@ -187,7 +189,7 @@ fn claim_all(
     (claims.into_iter().collect(), adopted, outcome)
 }
 
-/// Those of `keep` that nobody has.
+/// Those of `keep` that are free.
 fn reclaimable(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
     let pools: Vec<Pool> = view.network.pools().map(|pool| view.pool(pool)).collect();
     let is_free = |subnet: &&IpNet| pools.iter().any(|pool| pool.is_free(subnet));
@@ -195,7 +197,7 @@ fn reclaimable(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
     free.copied().take(MOST_CLAIMS).collect()
 }
 
-/// `claims`, and one subnet of each pod CIDR of which there would be none.
+/// `claims`, plus one subnet of each pod CIDR that would have none.
 fn with_missing(
     view: &RegistryView,
     me: Claimant<'_>,
@@ -266,7 +268,7 @@ fn choose(
         })
 }
 
-/// Those that are subnets of the network, in order of the pod CIDRs, then of the address.
+/// Those that are subnets of the network, ordered by pod CIDR, then by address.
 fn in_order<'a>(network: &Network, subnets: impl Iterator<Item = &'a IpNet>) -> Vec<IpNet> {
     let place = |subnet: &IpNet| {
         let pod_cidr = network.pod_cidr_of(subnet)?;

@@ -14,7 +14,7 @@ fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-/// Two families, four IPv4 subnets; node `a` is known and has claimed nothing.
+/// Two families, four IPv4 subnets. Node `a` is registered and has no claims.
 fn view(claims: &[(&str, &str)]) -> RegistryView {
     RegistryView {
         network: Network {
@@ -82,7 +82,7 @@ fn done(view: &RegistryView, want: Goal<'_>) -> Vec<IpNet> {
 }
 
 #[test]
-fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
+fn name_hold_depends_on_the_holder_and_its_presence() {
     let node = name("a");
     let address: IpAddr = "192.168.1.20".parse().unwrap();
     let other: IpAddr = "192.168.1.21".parse().unwrap();
@@ -147,7 +147,7 @@ fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
 }
 
 #[test]
-fn a_node_wants_one_subnet_of_each_family_and_no_more() {
+fn node_claims_one_subnet_of_each_family_and_no_more() {
     let none = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!(none.claims.len(), 2);
     assert_eq!(none.outcome, none.claims);
@@ -170,7 +170,7 @@ fn a_node_wants_one_subnet_of_each_family_and_no_more() {
 }
 
 #[test]
-fn a_subnet_that_is_excluded_whole_is_not_claimed() {
+fn completely_excluded_subnet_is_not_claimed() {
     let pod_cidr = net("10.0.0.0/22");
     let further = Goal::Further {
         pod_cidr: &pod_cidr,
@@ -185,7 +185,7 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
     ];
     for attempt in 0..10 {
         let claims = commit(&seen, further, &[], attempt).claims;
-        assert_eq!(claims, [net("10.0.2.0/24")], "part of it is of use");
+        assert_eq!(claims, [net("10.0.2.0/24")], "it is excluded only in part");
     }
     seen.claims
         .insert(net("10.0.2.0/24"), claimed(Some("c"), 9));
@@ -204,7 +204,7 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
 }
 
 #[test]
-fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
+fn subnet_is_given_back_only_by_its_nodes_machine() {
     let (node, subnet) = (name("a"), net("10.0.1.0/24"));
     let me = Claimant {
         node: &node,
@@ -244,7 +244,7 @@ fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
 }
 
 #[test]
-fn claims_rest_on_what_was_read() {
+fn claims_are_conditional_on_the_view() {
     let first = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!((first.network_revision, first.name.revision), (2, 3));
     assert!(!first.name.needs_absence());
@@ -265,7 +265,7 @@ fn claims_rest_on_what_was_read() {
 }
 
 #[test]
-fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
+fn unreadable_claim_has_no_owner_and_is_not_free() {
     let mut seen = view(&[
         ("10.0.0.0/24", "b"),
         ("10.0.1.0/24", "b"),

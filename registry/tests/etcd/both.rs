@@ -1,4 +1,4 @@
-//! Both registries behave alike where they can: one table, two backends.
+//! What both backends have in common: one table of cases, run on etcd and on the local registry.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence
 
 const POOLS: &[(&str, u8)] = &[("10.244.0.0/23", 24), ("fd00:10:244::/56", 80)];
 
-/// What every registry does. It starts with nothing in it.
+/// The common behaviour. The registry is empty at first.
 async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
     let conf = conf_of(endpoints, POOLS);
     let registry = open(&conf);
@@ -92,14 +92,14 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
 }
 
 #[tokio::test]
-async fn the_registry_in_etcd_behaves() {
+async fn etcd_registry_behaves() {
     let etcd = Etcd::start();
     let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap();
     behaves(open, &[&etcd.endpoint()]).await;
 }
 
 #[tokio::test]
-async fn the_local_registry_behaves() {
+async fn local_registry_behaves() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("made/when/needed");
     behaves(
@@ -110,7 +110,7 @@ async fn the_local_registry_behaves() {
 }
 
 #[tokio::test]
-async fn the_local_registry_is_in_a_file_that_is_named_when_it_is_damaged() {
+async fn damaged_local_registry_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
     let subnet = open()
@@ -139,7 +139,7 @@ async fn the_local_registry_is_in_a_file_that_is_named_when_it_is_damaged() {
 }
 
 #[tokio::test]
-async fn following_the_local_registry_says_it_once_and_stays() {
+async fn local_registry_sends_one_snapshot_and_keeps_the_channel() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
     registry.agree().await.unwrap();

@@ -47,7 +47,7 @@ async fn give_back(conf: &IpamConfig, folder: &Path, subnet: &IpNet) -> Result<b
 }
 
 #[tokio::test]
-async fn a_further_subnet_comes_behind_the_others_and_is_claimed_once_by_many() {
+async fn further_subnet_is_appended_and_claimed_once_by_many() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let first = ensure(&conf, folder.path(), "a").await.subnets;
@@ -59,7 +59,7 @@ async fn a_further_subnet_comes_behind_the_others_and_is_claimed_once_by_many() 
     let all = tasks.join_all().await;
     assert!(all.iter().all(|subnets| *subnets == all[0]), "{all:?}");
     assert_eq!(all[0].len(), 3);
-    assert_eq!(all[0][..2], first, "what came first stays in front");
+    assert_eq!(all[0][..2], first, "the order is kept");
     let (conf, folder) = (&conf, folder.path());
     assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, all[0]);
     let again = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
@@ -67,7 +67,7 @@ async fn a_further_subnet_comes_behind_the_others_and_is_claimed_once_by_many() 
 }
 
 #[tokio::test]
-async fn a_claim_whose_node_was_killed_before_it_took_note_is_adopted() {
+async fn claim_of_a_killed_process_is_adopted() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let first = ensure(&conf, folder.path(), "a").await.subnets;
@@ -79,7 +79,7 @@ async fn a_claim_whose_node_was_killed_before_it_took_note_is_adopted() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_again() {
+async fn shortage_is_noted_with_the_owners_until_it_ends() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let mut seen = ensure(&conf, folder.path(), "a").await.subnets;
@@ -108,7 +108,7 @@ async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_aga
 }
 
 #[tokio::test]
-async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_first_stays() {
+async fn give_back_updates_the_file_first_and_keeps_the_first_subnet() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());
@@ -122,7 +122,7 @@ async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_
     let registry = open(conf, folder);
     let keep = |_: &dyn Fn() -> Result<(), Error>| Ok::<_, Box<Error>>(false);
     let kept = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, keep).await;
-    assert!(!kept.unwrap(), "somebody uses it");
+    assert!(!kept.unwrap(), "the subnet is in use");
     assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, grown);
 
     let taken_off = Cell::new(None);
@@ -138,7 +138,7 @@ async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_
 }
 
 #[tokio::test]
-async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
+async fn machine_that_lost_its_name_gives_nothing_back() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());
@@ -159,10 +159,11 @@ async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 3);
 }
 
-/// Gives `subnet` back in a process that is killed while its transaction is on its way.
+/// Gives `subnet` back in a process that is killed while its transaction is in flight.
 async fn give_back_and_die(conf: &IpamConfig, folder: &Path, subnet: IpNet, proxy: &Proxy) {
     let key = format!("/flatland/blue/subnets/{}-24", subnet.addr());
-    // Only the transaction's condition has the key in this field (the third, of etcd's Compare).
+    // Only the condition of the transaction has the key in this field (the third of etcd's
+    // Compare).
     let length = char::from(u8::try_from(key.len()).unwrap());
     proxy.arm(&format!("\u{1a}{length}{key}"), Accident::Delay);
     let (conf, folder) = (conf.clone(), folder.to_owned());
@@ -173,7 +174,7 @@ async fn give_back_and_die(conf: &IpamConfig, folder: &Path, subnet: IpNet, prox
 }
 
 #[tokio::test]
-async fn a_release_that_arrives_when_the_node_has_its_subnet_again_does_not_happen() {
+async fn late_release_of_an_adopted_subnet_fails() {
     for renews in [true, false] {
         let etcd = Etcd::start();
         let proxy = Proxy::to(etcd.address()).await;
@@ -204,7 +205,7 @@ async fn a_release_that_arrives_when_the_node_has_its_subnet_again_does_not_happ
 }
 
 #[tokio::test]
-async fn a_release_that_arrives_late_but_before_the_node_looks_is_seen_by_it() {
+async fn late_release_before_a_renewal_is_seen_by_it() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
@@ -224,7 +225,7 @@ async fn a_release_that_arrives_late_but_before_the_node_looks_is_seen_by_it() {
 }
 
 #[tokio::test]
-async fn a_node_that_can_claim_nothing_keeps_nothing_that_others_have() {
+async fn node_that_can_claim_nothing_drops_lost_subnets() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());
@@ -237,11 +238,11 @@ async fn a_node_that_can_claim_nothing_keeps_nothing_that_others_have() {
     let error = error.unwrap_err();
     assert!(error.message().contains("4 by b"), "{error}");
     let left = Owned::load(folder).unwrap().unwrap().subnets;
-    assert_eq!(left, owned[1..], "the other family's is its own");
+    assert_eq!(left, owned[1..], "it still owns the other family's");
 }
 
 #[tokio::test]
-async fn a_machine_whose_name_is_taken_keeps_nothing() {
+async fn machine_whose_name_is_taken_drops_all_subnets() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());

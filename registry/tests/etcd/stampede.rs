@@ -15,17 +15,17 @@ use crate::support::{all_differ, conf_of, net, node};
 
 const NODES: usize = 500;
 
-/// A node of a real cluster has a processor of its own. These share one thread of the test's, which
-/// may be minutes late with an answer that came at once.
+/// In a real cluster, each node has its own processor. Here all nodes share one thread, which may
+/// process a reply minutes after it came.
 const LATE: Duration = Duration::from_secs(300);
 
-/// The pools have 512 subnets, so that the last nodes choose among a dozen and do meet.
+/// The pools have 512 subnets, so that the last nodes choose among a dozen and do collide.
 const POOLS: [(&str, u8); 2] = [("10.244.0.0/15", 24), ("fd00::/71", 80)];
 
-/// Of one node: half of what it has before it gives up. If all that are left chose again at the same
-/// moment each time, more than a third of them would get what they chose, and the last of five
-/// hundred would need about 15 tries.
-const MOST_REQUESTS: u64 = 25;
+/// Per node: half of the attempts after which it gives up. If all remaining nodes chose again at
+/// the same moment each time, more than a third of them would succeed, and the last of five hundred
+/// would need about 15 attempts.
+const MAX_REQUESTS: u64 = 25;
 
 fn patient() -> Policy {
     Policy {
@@ -37,8 +37,8 @@ fn patient() -> Policy {
     }
 }
 
-/// Each node with a connection, a folder and a machine id of its own, as it would be. Returns what
-/// each owns then, and how many requests that took it.
+/// Starts all nodes, each with its own connection, folder and machine id. Returns the subnets of
+/// each node, and how many requests it made.
 async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
     let conf = Arc::new(conf_of(&[&etcd.endpoint()], &POOLS));
     let (folder, start) = (tempfile::tempdir().unwrap(), Arc::new(Barrier::new(NODES)));
@@ -61,7 +61,7 @@ async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
 }
 
 #[tokio::test]
-async fn five_hundred_nodes_that_start_at_once_own_different_subnets_for_a_few_requests_each() {
+async fn five_hundred_starting_nodes_need_few_requests_each() {
     let etcd = Etcd::start();
     let nodes = start_at_once(&etcd).await;
 
@@ -77,8 +77,8 @@ async fn five_hundred_nodes_that_start_at_once_own_different_subnets_for_a_few_r
 
     let requests = nodes.iter().map(|(_, requests)| requests);
     let (total, worst): (u64, u64) = (requests.clone().sum(), *requests.max().unwrap());
-    assert_eq!(total, etcd.requests(), "etcd counts as many");
-    // Two when nobody interferes, and one for each race lost.
+    assert_eq!(total, etcd.requests(), "etcd counts the same number");
+    // Two without contention, and one per lost race.
     assert!(total <= 6 * u64::try_from(NODES).unwrap(), "{total}");
     assert!(worst <= MOST_REQUESTS, "{worst}");
 }

@@ -1,4 +1,4 @@
-//! The choice, case by case.
+//! Tests of the choice.
 
 use std::convert::Infallible;
 
@@ -39,7 +39,7 @@ fn chosen(stocks: &[NextAddresses]) -> Option<IpAddr> {
 }
 
 #[test]
-fn pods_never_get_the_network_the_node_or_the_broadcast_address() {
+fn network_node_and_broadcast_address_are_never_for_pods() {
     for (subnet, from, to, count) in [
         ("10.244.1.0/24", "10.244.1.2", "10.244.1.254", 253),
         ("10.244.1.4/30", "10.244.1.6", "10.244.1.6", 1),
@@ -83,7 +83,7 @@ fn pods_never_get_the_network_the_node_or_the_broadcast_address() {
 }
 
 #[test]
-fn the_order_is_never_used_then_longest_free_then_still_cooling() {
+fn order_is_fresh_then_longest_free_then_cooling() {
     let small = "10.244.1.0/24";
     for (case, stocks, expected) in [
         ("nothing left", vec![stock(small, None, None)], None),
@@ -123,7 +123,7 @@ fn the_order_is_never_used_then_longest_free_then_still_cooling() {
 }
 
 #[test]
-fn a_large_subnet_comes_back_to_freed_addresses_after_a_window() {
+fn large_subnet_reuses_freed_addresses_after_the_window() {
     let large = "fd00::/80";
     let (inside, beyond) = (Some("fd00::401"), Some("fd00::402"));
     let cooled = freed("fd00::2", 200);
@@ -139,7 +139,7 @@ fn a_large_subnet_comes_back_to_freed_addresses_after_a_window() {
 }
 
 #[test]
-fn excluded_addresses_are_skipped_a_block_at_a_time() {
+fn excluded_blocks_are_skipped() {
     let nets = |list: &[&str]| list.iter().copied().map(net).collect::<Vec<_>>();
     for (subnet, from, exclude, expected) in [
         ("10.244.1.0/24", "10.244.1.2", &[][..], Some("10.244.1.2")),
@@ -188,7 +188,7 @@ fn excluded_addresses_are_not_counted() {
 }
 
 #[test]
-fn no_stock_is_looked_at_once_one_is_ready() {
+fn search_ends_at_the_first_ready_stock() {
     let ready = stock("10.244.1.0/24", Some("10.244.1.9"), None);
     let choice = choose([Ok(ready), Err("looked further")], NOW, COOL_DOWN);
     assert_eq!(

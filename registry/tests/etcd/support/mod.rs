@@ -1,4 +1,4 @@
-//! What the tests share: an etcd of their own, a proxy in front of it, and short names.
+//! Shared by the tests: an etcd server, a proxy in front of it, and short constructors.
 pub(crate) mod etcd;
 pub(crate) mod proxy;
 pub(crate) mod tally;
@@ -17,13 +17,13 @@ use tokio::time::{Instant, sleep, timeout};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-/// Nothing a test waits for takes this long, not even on a busy machine.
+/// The time-out of everything that a test waits for, generous for a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const OTHER_MACHINE: &str = "fedcba9876543210fedcba9876543210";
 
-/// A policy in which things happen soon.
+/// A policy with short pauses and time-outs.
 pub(crate) fn brisk() -> Policy {
     Policy {
         connect: Duration::from_secs(1),
@@ -39,7 +39,7 @@ pub(crate) fn brisk() -> Policy {
     }
 }
 
-/// A dual-stack network in the etcd at `endpoints`; the local registry if there are none.
+/// A dual-stack network in the etcd at `endpoints`; in the local registry if there are none.
 pub(crate) fn conf(endpoints: &[&str]) -> IpamConfig {
     conf_of(
         endpoints,
@@ -89,7 +89,7 @@ pub(crate) fn presence(session: &str) -> Presence {
     }
 }
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns a value.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
     what: &str,
     condition: impl Fn() -> F,
@@ -99,17 +99,17 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
         if let Some(value) = condition().await {
             return value;
         }
-        assert!(began.elapsed() < DEADLINE, "waited in vain for {what}");
+        assert!(began.elapsed() < DEADLINE, "timed out waiting for {what}");
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// The next event, which must come.
+/// The next event, which must come in time.
 pub(crate) async fn event(events: &mut Receiver<Event>) -> Event {
     let event = timeout(DEADLINE, events.recv()).await;
     event
         .expect("an event comes in time")
-        .expect("following goes on")
+        .expect("the watch goes on")
 }
 
 /// The next event, which must be a reset.

@@ -1,4 +1,4 @@
-//! A TCP proxy that misbehaves as networks do.
+//! A TCP proxy that injects network faults.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,20 +12,20 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::until;
 
-/// What happens to a request that contains the bytes it is armed with.
+/// What happens to the request that contains the armed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accident {
-    /// It arrives, and no answer comes back on its connection.
+    /// It arrives, but its connection carries no answers any more.
     LoseAnswer,
-    /// It does not arrive, and nothing else on its connection does.
+    /// It does not arrive, nor does anything else on its connection.
     LoseRequest,
     /// It arrives when the proxy is resumed.
     Stall,
-    /// It alone arrives, when the proxy delivers it; whoever sent it may be gone by then.
+    /// It arrives when the proxy delivers it, even if its sender is gone by then.
     Delay,
 }
 
-/// In front of one etcd. Ends when dropped.
+/// A proxy for one etcd. It ends when it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -34,7 +34,7 @@ pub(crate) struct Proxy {
 
 struct Shared {
     stalled: watch::Sender<bool>,
-    /// Connections of an older generation are cut.
+    /// Connections of an older generation are closed.
     generation: watch::Sender<u64>,
     delay: watch::Sender<Duration>,
     delivered: watch::Sender<bool>,
@@ -70,7 +70,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Passes nothing on any more, and says nothing about it.
+    /// Forwards nothing any more, and keeps the connections open.
     pub(crate) fn stall(&self) {
         self.shared.stalled.send_replace(true);
     }
@@ -79,12 +79,12 @@ impl Proxy {
         self.shared.stalled.send_replace(false);
     }
 
-    /// Passes on what was delayed.
+    /// Forwards the delayed request.
     pub(crate) fn deliver(&self) {
         self.shared.delivered.send_replace(true);
     }
 
-    /// Answers take this much longer.
+    /// Delays all answers by this much.
     pub(crate) fn delay(&self, delay: Duration) {
         self.shared.delay.send_replace(delay);
     }
@@ -96,12 +96,12 @@ impl Proxy {
             .send_modify(|generation| *generation += 1);
     }
 
-    /// The next request that contains `bytes` has this accident.
+    /// Arms the fault for the next request that contains `bytes`.
     pub(crate) fn arm(&self, bytes: &str, accident: Accident) {
         *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), accident));
     }
 
-    /// Waits until it has had it.
+    /// Waits until it has happened.
     pub(crate) async fn accident(&self) {
         until("the accident", || async {
             self.shared.armed.lock().unwrap().is_none().then_some(())
@@ -111,7 +111,7 @@ impl Proxy {
 }
 
 impl Shared {
-    /// The accident that these bytes are to have.
+    /// The fault that is armed for these bytes.
     fn accident(&self, bytes: &[u8]) -> Option<Accident> {
         let armed = self.armed.lock().unwrap();
         let (part, accident) = armed.as_ref()?;
