@@ -269,7 +269,7 @@ fn largest_owners(by_node: &BTreeMap<NodeName, usize>) -> String {
         .map(|(node, count)| format!("{count} by {node}"))
         .collect();
     if let Some(others) = owners
-        .get(NODES_NAMED..)
+        .get(MAX_NODES_NAMED..)
         .filter(|others| !others.is_empty())
     {
         let count: usize = others.iter().map(|(_, count)| **count).sum();

@@ -38,4 +38,4 @@ pub use policy::{Backoff, Policy};
 pub use protocol::Registration;
 pub use records::{Claim, Network, NodeRecord, Presence};
 pub use registry::Registry;
-pub use snapshot::{Change, Event, MOST_REJECTED, Snapshot};
+pub use snapshot::{Change, Event, MAX_REJECTED, Snapshot};

@@ -86,21 +86,25 @@ impl Local {
         }
     }
 
-    pub(crate) fn acquire(&self, me: Claimant<'_>, want: Goal<'_>) -> Result<Acquired, Error> {
+    pub(crate) fn acquire(
+        &self,
+        claimant: Claimant<'_>,
+        goal: Goal<'_>,
+    ) -> Result<Acquired, Error> {
         self.locked(|stored| {
             let agreed = self.agree_in(stored)?;
-            let view = self.view(stored, me.node);
-            let commit = match protocol::next_step(&view, me, want, &Attempts::default())? {
+            let view = self.view(stored, claimant.node);
+            let commit = match protocol::next_step(&view, claimant, goal, &Attempts::default())? {
                 NextStep::Done(subnets) => {
                     return Ok((outcome(subnets, Registration::Unchanged), agreed));
                 }
                 NextStep::Commit(commit) => commit,
             };
             if let Some(record) = commit.name.write {
-                stored.nodes.insert(me.node.clone(), record);
+                stored.nodes.insert(claimant.node.clone(), record);
             }
             let claim = Claim {
-                node: me.node.clone(),
+                node: claimant.node.clone(),
             };
             stored
                 .subnets
@@ -127,18 +131,18 @@ impl Local {
         }
     }
 
-    pub(crate) fn release(&self, me: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) fn release(&self, claimant: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
         self.locked(|stored| {
             let view = ClaimView {
                 claim: stored.subnets.get(subnet).map(claimed),
-                node: stored.nodes.get(me.node).cloned(),
+                node: stored.nodes.get(claimant.node).cloned(),
                 node_revision: 0,
             };
-            let may = protocol::release(&view, me, subnet)?.is_some();
-            if may {
+            let is_owned = protocol::release(&view, claimant, subnet)?.is_some();
+            if is_owned {
                 stored.subnets.remove(subnet);
             }
-            Ok(((), may))
+            Ok(((), is_owned))
         })
     }
 

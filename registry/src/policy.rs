@@ -6,15 +6,37 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How long an endpoint has to answer before the next one is tried as well (the idea of RFC 8305).
+pub(crate) const NEXT_ENDPOINT_DELAY: Duration = Duration::from_millis(100);
+
+/// Time-out of revoking the presence lease at exit. Without an answer, the lease expires.
+pub(crate) const REVOKE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A node gives up claiming after it lost this many races in a row.
+pub(crate) const MAX_RACES: u32 = 50;
+
+/// Upper limit of the random pause after the first lost race, in milliseconds.
+pub(crate) const MIN_RACE_PAUSE_MS: u64 = 10;
+
+/// That limit doubles with each lost race, at most this often.
+pub(crate) const MAX_RACE_DOUBLINGS: u32 = 5;
+
+/// Between two attempts to get the lock of `subnets.json`: flock(2) itself has no time-out.
+pub(crate) const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long `shortage.json` is believed after its last write. `routed` retries, and writes it
+/// again, more often than that.
+pub(crate) const SHORTAGE_VALIDITY: Duration = Duration::from_secs(120);
+
 /// The time-outs and retries of operations on etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Time-out of connecting to an endpoint.
-    pub connect: Duration,
+    pub connect_timeout: Duration,
     /// Time-out of one request.
-    pub request: Duration,
+    pub request_timeout: Duration,
     /// How much time an operation spends on unanswered requests in all, before it gives up.
-    pub patience: Duration,
+    pub operation_timeout: Duration,
     /// A connection that was silent for this long is probed by an HTTP/2 ping. Must not be below
     /// etcd's `--grpc-keepalive-min-time` (5 s by default): etcd closes connections that ping more
     /// often.
@@ -22,7 +44,7 @@ pub struct Policy {
     /// Time-out of that ping; then the connection counts as lost.
     pub keep_alive_timeout: Duration,
     /// TTL of the presence lease, in whole seconds (etcd's unit).
-    pub lease: Duration,
+    pub lease_ttl: Duration,
     /// Between attempts.
     pub backoff: Backoff,
 }
@@ -31,12 +53,12 @@ impl Default for Policy {
     /// For a program that a caller waits for: gives up after 5 s.
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(2),
-            request: Duration::from_secs(4),
-            patience: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(4),
+            operation_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(6),
             keep_alive_timeout: Duration::from_secs(4),
-            lease: Duration::from_secs(30),
+            lease_ttl: Duration::from_secs(30),
             backoff: Backoff {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(5),
@@ -49,8 +71,8 @@ impl Policy {
     /// For the daemon, which can wait for an etcd that needs seconds to answer.
     pub fn daemon() -> Self {
         Self {
-            request: Duration::from_secs(15),
-            patience: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(15),
+            operation_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(8),
             ..Self::default()
         }
@@ -88,15 +110,15 @@ pub(crate) fn random() -> u64 {
 
 /// How much time an operation may still spend on unanswered requests.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryBudget {
     left: Duration,
     failures: u32,
     backoff: Backoff,
 }
 
-impl Patience {
+impl RetryBudget {
     pub(crate) fn new(policy: &Policy) -> Self {
-        Self::of(policy, policy.patience)
+        Self::of(policy, policy.operation_timeout)
     }
 
     /// For an operation with a shorter time limit than the policy's.
@@ -109,8 +131,8 @@ impl Patience {
     }
 
     /// The time-out of a request that starts now.
-    pub(crate) fn limit(&self, request: Duration) -> Duration {
-        self.left.min(request)
+    pub(crate) fn limit(&self, request_timeout: Duration) -> Duration {
+        self.left.min(request_timeout)
     }
 
     /// Accounts for an unanswered request that began at `began`, and pauses before the next.

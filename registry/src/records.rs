@@ -13,7 +13,7 @@ use wire::node::NodeName;
 use crate::keys::Key;
 
 /// The largest value that is parsed, in bytes. Flatland's own values take a few hundred.
-const LONGEST_VALUE: usize = 16 * 1024;
+const MAX_VALUE: usize = 16 * 1024;
 
 /// What all nodes of a network agree on: the value of `config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +191,7 @@ pub(crate) fn read_network(value: &[u8]) -> Result<Network, String> {
 
 /// Parses a value. The error says what is wrong with it.
 pub(crate) fn read_value<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
-    if value.len() > LONGEST_VALUE {
+    if value.len() > MAX_VALUE {
         return Err(format!("the value is {} bytes long", value.len()));
     }
     serde_json::from_slice(value).map_err(|why| format!("the value cannot be read: {why}"))

@@ -85,13 +85,13 @@ impl Registry {
         node: &NodeName,
         record: &NodeRecord,
     ) -> Result<Registration, Error> {
-        let me = Claimant {
+        let claimant = Claimant {
             node,
             machine: &record.machine_id,
             addresses: Some(&record.addresses),
         };
         Ok(self
-            .acquire(me, Goal::Name, self.policy.patience)
+            .acquire(claimant, Goal::Name, self.policy.operation_timeout)
             .await?
             .registration)
     }
@@ -105,16 +105,18 @@ impl Registry {
         machine: &str,
         pod_cidr: &IpNet,
     ) -> Result<IpNet, Error> {
-        let me = Claimant {
+        let claimant = Claimant {
             node,
             machine,
             addresses: None,
         };
-        let want = Goal::Further {
+        let goal = Goal::Further {
             pod_cidr,
             known: None,
         };
-        let outcome = self.acquire(me, want, self.policy.patience).await?;
+        let outcome = self
+            .acquire(claimant, goal, self.policy.operation_timeout)
+            .await?;
         Ok(*outcome
             .subnets
             .first()
@@ -129,14 +131,14 @@ impl Registry {
         machine: &str,
         subnet: &IpNet,
     ) -> Result<(), Error> {
-        let me = Claimant {
+        let claimant = Claimant {
             node,
             machine,
             addresses: None,
         };
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.release(me, subnet).await,
-            Backend::Local(local) => local.release(me, subnet),
+            Backend::Etcd(etcd) => etcd.release(claimant, subnet).await,
+            Backend::Local(local) => local.release(claimant, subnet),
         }
     }
 
@@ -245,13 +247,13 @@ impl Registry {
 
     pub(crate) async fn acquire(
         &self,
-        me: Claimant<'_>,
-        want: Goal<'_>,
-        patience: Duration,
+        claimant: Claimant<'_>,
+        goal: Goal<'_>,
+        time_limit: Duration,
     ) -> Result<Acquired, Error> {
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.acquire(me, want, patience).await,
-            Backend::Local(local) => local.acquire(me, want),
+            Backend::Etcd(etcd) => etcd.acquire(claimant, goal, time_limit).await,
+            Backend::Local(local) => local.acquire(claimant, goal),
         }
     }
 }

@@ -10,13 +10,13 @@ use crate::keys::Key;
 use crate::records::{Claim, Network, NodeRecord, Presence, Record};
 
 /// At most this many ignored records are kept by name; the others are only counted.
-pub const MOST_REJECTED: usize = 1_000;
+pub const MAX_REJECTED: usize = 1_000;
 
 /// At most this many subnets with an unreadable claim are kept.
 const MAX_UNREADABLE: usize = 65_536;
 
 /// A node record with more addresses than this is rejected.
-const MOST_ADDRESSES: usize = 64;
+const MAX_ADDRESSES: usize = 64;
 
 /// Keys of rejected records, and what is wrong with them, are truncated to this many bytes.
 const MAX_TEXT: usize = 512;
@@ -120,12 +120,12 @@ impl Snapshot {
             Change::Node(node, record) => set(&mut self.nodes, node, record),
             Change::Subnet(subnet, claim) => {
                 let claim = claim.map(|claim| Claim {
-                    node: self.shared(claim.node),
+                    node: self.interned(claim.node),
                 });
                 set(&mut self.subnets, subnet, claim);
             }
             Change::Presence(node, presence) => {
-                let node = self.shared(node);
+                let node = self.interned(node);
                 set(&mut self.presence, node, presence);
             }
             Change::Rejected { key, why } => {
@@ -144,7 +144,7 @@ impl Snapshot {
     }
 
     /// The name as in the node's record, so that all copies share its text.
-    fn shared(&self, node: NodeName) -> NodeName {
+    fn interned(&self, node: NodeName) -> NodeName {
         let known = self.nodes.get_key_value(&node);
         known.map_or(node, |(known, _)| known.clone())
     }
@@ -152,14 +152,14 @@ impl Snapshot {
     fn note_unreadable(&mut self, subnet: IpNet, is_there: bool) {
         let network = self.network.as_ref();
         let is_ours = network.is_none_or(|network| network.pod_cidr_of(&subnet).is_some());
-        if is_there && is_ours && self.unreadable.len() < MOST_UNREADABLE {
+        if is_there && is_ours && self.unreadable.len() < MAX_UNREADABLE {
             self.unreadable.insert(subnet);
         }
     }
 
     fn note_rejected(&mut self, key: String, why: Option<String>, was_named: bool) {
         match why {
-            Some(why) if self.rejected.len() < MOST_REJECTED => {
+            Some(why) if self.rejected.len() < MAX_REJECTED => {
                 self.rejected.insert(key, why);
             }
             Some(_) => self.rejected_more += 1,
@@ -230,12 +230,12 @@ impl Change {
 
     fn put(name: &str, record: Result<Record, String>) -> Self {
         let why = match record {
-            Ok(Record::Node(node, record)) if record.addresses.len() <= MOST_ADDRESSES => {
+            Ok(Record::Node(node, record)) if record.addresses.len() <= MAX_ADDRESSES => {
                 return Self::Node(node, Some(record));
             }
             Ok(Record::Node(_, record)) => {
                 let count = record.addresses.len();
-                format!("it gives {count} addresses, more than {MOST_ADDRESSES}")
+                format!("it gives {count} addresses, more than {MAX_ADDRESSES}")
             }
             Ok(Record::Subnet(subnet, claim)) => return Self::Subnet(subnet, Some(claim)),
             Ok(Record::Presence(node, presence)) => return Self::Presence(node, Some(presence)),
@@ -271,7 +271,7 @@ fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
 }
 
 fn shorten(text: &str) -> String {
-    match text.char_indices().find(|(at, _)| *at >= LONGEST_TEXT) {
+    match text.char_indices().find(|(at, _)| *at >= MAX_TEXT) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }

@@ -40,7 +40,7 @@ fn of_etcd() -> Vec<(Error, u32, Vec<&'static str>)> {
         why: "it is empty".to_owned(),
     };
     vec![
-        (unreachable, 11, vec![said]),
+        (unreachable, 11, vec![text]),
         (
             refused(false),
             11,

@@ -16,7 +16,7 @@ use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
 use crate::liveness::{Absent, Census, Forgotten};
-use crate::policy::Patience;
+use crate::policy::RetryBudget;
 use crate::records::{read_value, write_value};
 
 /// How many presences are read to find one of a registered node. Others may exist, written by other
@@ -35,24 +35,24 @@ impl Etcd {
         let first = GetOptions::new()
             .with_prefix()
             .with_keys_only()
-            .with_limit(MOST_STRAYS);
-        let look = async |limit| {
+            .with_limit(MAX_PRESENCES_READ);
+        let read = async |limit| {
             let (key, first) = (self.keys.presences(), first.clone());
             let get = |client| async move { kv(&client).get(key, Some(first)).await };
             self.with_session(limit, get).await
         };
-        let mut patience = Patience::new(&self.policy);
-        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let mut budget = RetryBudget::new(&self.policy);
+        let reply = self.retry_idempotent(&mut budget, read).await?;
         let found: Vec<_> = reply
             .kvs()
             .iter()
             .filter_map(|kv| self.node_of(kv))
             .collect();
         let count = GetOptions::new().with_count_only();
-        let read = |node| TxnOp::get(self.keys.node(node), Some(count.clone()));
-        let txn = Txn::new().and_then(found.iter().map(read).collect::<Vec<_>>());
-        let look = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let get_record = |node| TxnOp::get(self.keys.node(node), Some(count.clone()));
+        let txn = Txn::new().and_then(found.iter().map(get_record).collect::<Vec<_>>());
+        let read = |limit| self.transaction(txn.clone(), limit);
+        let reply = self.retry_idempotent(&mut budget, read).await?;
         let registered = get_replies(&reply).map(|record| record.count() > 0);
         let mut both = found.into_iter().zip(registered);
         Ok(both.find_map(|(node, is_registered)| is_registered.then_some(node)))
@@ -66,9 +66,9 @@ impl Etcd {
             TxnOp::get(self.keys.presences(), Some(names)),
             TxnOp::get(self.keys.absences(), Some(all)),
         ]);
-        let mut patience = Patience::new(&self.policy);
-        let look = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let mut budget = RetryBudget::new(&self.policy);
+        let read = |limit| self.transaction(txn.clone(), limit);
+        let reply = self.retry_idempotent(&mut budget, read).await?;
         let replies: Vec<_> = get_replies(&reply).collect();
         let [records, presences, counts] = &replies[..] else {
             return Err(self.unreachable("the reply is incomplete".to_owned()));
@@ -113,7 +113,7 @@ impl Etcd {
         let txn = Txn::new()
             .when(self.is_still_absent(node, absent))
             .and_then([TxnOp::put(self.keys.absence(node), count, None)]);
-        let reply = self.transaction(txn, self.policy.request).await;
+        let reply = self.transaction(txn, self.policy.request_timeout).await;
         match reply {
             Ok(reply) if reply.succeeded() => Ok(Some(position_of(reply.header()).1)),
             Err(RequestError::Refused(error)) => Err(*error),
@@ -138,22 +138,22 @@ impl Etcd {
         absent: &Absent,
         pause: Duration,
     ) -> Result<Option<Forgotten>, Error> {
-        let mut patience = Patience::new(&self.policy);
+        let mut budget = RetryBudget::new(&self.policy);
         let grant = |limit| self.lease(pause, limit);
-        let lease = self.retry_idempotent(&mut patience, grant).await?;
+        let lease = self.retry_idempotent(&mut budget, grant).await?;
         let mut forgotten: Option<Forgotten> = None;
-        let decide = |traces: NodeFootprint| {
-            if traces.node_revision != absent.record || traces.presence_revision != 0 {
+        let decide = |footprint: NodeFootprint| {
+            if footprint.node_revision != absent.record || footprint.presence_revision != 0 {
                 // If nothing is left, the last reply was lost. Else the node is back, or was
                 // changed by another node.
-                let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
+                let is_gone = footprint.node_revision == 0 && footprint.claims.is_empty();
                 return Ok(Next::Return(forgotten.take().filter(|_| is_gone)));
             }
             let forgotten = forgotten.get_or_insert_default();
-            forgotten.add(&traces.shown);
-            let (mut conditions, mut writes) = self.encode(&traces.deletion(node, false));
+            forgotten.add(&footprint.shown);
+            let (mut conditions, mut writes) = self.encode(&footprint.deletion(node, false));
             conditions.extend(self.is_still_absent(node, absent));
-            let is_last = traces.fit_one();
+            let is_last = footprint.fits_one_transaction();
             if is_last {
                 let (condition, write) = self.pause(node, lease);
                 conditions.push(condition);

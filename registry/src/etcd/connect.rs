@@ -13,10 +13,7 @@ use wire::conf::EtcdConfig;
 
 use crate::error::Error;
 use crate::etcd::error::{self, RequestError};
-use crate::policy::{Policy, random};
-
-/// How long an endpoint has to answer before the next one is asked as well (the idea of RFC 8305).
-const HEAD_START: Duration = Duration::from_millis(100);
+use crate::policy::{NEXT_ENDPOINT_DELAY, Policy, random};
 
 /// Makes connections, each to a single endpoint. A load-balanced connection would keep sending
 /// requests to a member that is gone.
@@ -27,7 +24,7 @@ pub(crate) struct Connector {
     identity: Option<(PathBuf, PathBuf)>,
     policy: Policy,
     probe: String,
-    made: AtomicU64,
+    sessions_made: AtomicU64,
 }
 
 /// A connection, shared by all requests until one of them fails on it.
@@ -53,7 +50,7 @@ impl Connector {
             identity: conf.cert_file.clone().zip(conf.key_file.clone()),
             policy: *policy,
             probe,
-            made: AtomicU64::new(0),
+            sessions_made: AtomicU64::new(0),
         }
     }
 
@@ -74,7 +71,7 @@ impl Connector {
             1 => candidates.remove(0),
             _ => self.race(candidates).await?,
         };
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let number = self.sessions_made.fetch_add(1, Ordering::Relaxed);
         Ok(Session {
             client,
             endpoint,
@@ -86,11 +83,11 @@ impl Connector {
         &self,
         candidates: Vec<(String, Client)>,
     ) -> Result<(String, Client), RequestError> {
-        let mut tries = JoinSet::new();
+        let mut attempts = JoinSet::new();
         let mut wait = Duration::ZERO;
         for (endpoint, client) in candidates {
-            let (limit, probe) = (self.policy.request, self.probe.clone());
-            tries.spawn(async move {
+            let (limit, probe) = (self.policy.request_timeout, self.probe.clone());
+            attempts.spawn(async move {
                 sleep(wait).await;
                 let answer = timeout(limit, client.kv_client().get(probe, None)).await;
                 let failure = match answer {
@@ -104,10 +101,10 @@ impl Connector {
                     RequestError::Refused(_) | RequestError::NotThere => Ok((endpoint, client)),
                 }
             });
-            wait += HEAD_START;
+            wait += NEXT_ENDPOINT_DELAY;
         }
         let mut reasons = Vec::new();
-        while let Some(outcome) = tries.join_next().await {
+        while let Some(outcome) = attempts.join_next().await {
             match outcome {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(why)) => reasons.push(why),
@@ -121,7 +118,7 @@ impl Connector {
     /// A client for one endpoint. The library connects with the first request.
     async fn client(&self, endpoint: &str) -> Result<Client, RequestError> {
         let mut options = ConnectOptions::new()
-            .with_connect_timeout(self.policy.connect)
+            .with_connect_timeout(self.policy.connect_timeout)
             .with_keep_alive(self.policy.keep_alive, self.policy.keep_alive_timeout)
             // etcd closes connections that send keepalive pings while no request is in flight.
             .with_keep_alive_while_idle(false)

@@ -17,7 +17,7 @@ use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, read_value};
 
 /// The most claims that one transaction deletes. etcd limits a transaction to 128 conditions.
-const MOST_CLAIMS: usize = 100;
+const MAX_CLAIMS: usize = 100;
 
 /// How many claims are read in the first reply.
 const PAGE: i64 = 5_000;
@@ -43,41 +43,43 @@ impl NodeFootprint {
             conditions.push(Condition::new(presence.clone(), 0));
         }
         let mut writes = Vec::new();
-        for (subnet, revision) in self.claims.iter().take(MOST_CLAIMS) {
+        for (subnet, revision) in self.claims.iter().take(MAX_CLAIMS) {
             conditions.push(Condition::new(Key::Subnet(*subnet), *revision));
             writes.push(Write::Delete(Key::Subnet(*subnet)));
         }
-        if self.fit_one() {
+        if self.fits_one_transaction() {
             writes.extend([Write::Delete(record), Write::Delete(presence)]);
-            writes.push(Write::Uncount(node.clone()));
+            writes.push(Write::DeleteAbsence(node.clone()));
         }
         Transaction { conditions, writes }
     }
 
     /// Whether one transaction deletes all claims.
-    pub(super) fn fit_one(&self) -> bool {
-        self.claims.len() <= MOST_CLAIMS
+    pub(super) fn fits_one_transaction(&self) -> bool {
+        self.claims.len() <= MAX_CLAIMS
     }
 }
 
 impl Etcd {
     pub(crate) async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
         let mut forgotten: Option<Forgotten> = None;
-        let decide = |traces: NodeFootprint| {
-            let is_present = traces.presence_revision != 0;
+        let decide = |footprint: NodeFootprint| {
+            let is_present = footprint.presence_revision != 0;
             if is_present && !force {
-                return Ok(Next::Return(Forget::Present(traces.shown.presence)));
+                return Ok(Next::Return(Forget::Present(footprint.shown.presence)));
             }
-            if traces.node_revision == 0 && !is_present && traces.claims.is_empty() {
+            if footprint.node_revision == 0 && !is_present && footprint.claims.is_empty() {
                 let forgotten = forgotten.take();
                 return Ok(Next::Return(
                     forgotten.map_or(Forget::Unknown, Forget::Done),
                 ));
             }
             let forgotten = forgotten.get_or_insert_default();
-            forgotten.add(&traces.shown);
-            let end = traces.fit_one().then(|| Forget::Done(forgotten.clone()));
-            Ok(Next::Commit(traces.deletion(node, force), end))
+            forgotten.add(&footprint.shown);
+            let end = footprint
+                .fits_one_transaction()
+                .then(|| Forget::Done(forgotten.clone()));
+            Ok(Next::Commit(footprint.deletion(node, force), end))
         };
         self.read_decide_commit(|limit| self.footprint(node, limit), decide)
             .await

@@ -22,14 +22,14 @@ use wire::conf::{EtcdConfig, IpamConfig};
 
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::policy::{Patience, Policy};
+use crate::policy::{Policy, RetryBudget};
 use crate::records::Network;
 use connect::{Connector, Session};
 use error::RequestError;
 
 /// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
 /// of records with the longest names.
-const LARGEST_REPLY: usize = 64 << 20;
+const MAX_REPLY: usize = 64 << 20;
 
 /// The keys of one network in etcd, over one connection that is replaced when it fails.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Etcd {
     /// Pauses before a failed request is repeated. Returns an error if it must not or cannot be.
     async fn pause_before_retry(
         &self,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
         began: Instant,
         failure: RequestError,
     ) -> Result<(), Error> {
@@ -119,7 +119,7 @@ impl Etcd {
             RequestError::Lost(why) => why,
             RequestError::NotThere => "the revision was compacted while it was read".to_owned(),
         };
-        if patience.retry(began).await {
+        if budget.retry(began).await {
             Ok(())
         } else {
             Err(self.unreachable(why))
@@ -129,7 +129,7 @@ impl Etcd {
     fn unreachable(&self, why: String) -> Error {
         Error::Unreachable {
             endpoints: self.connector.endpoints().to_vec(),
-            within: self.policy.patience,
+            within: self.policy.operation_timeout,
             why,
         }
     }

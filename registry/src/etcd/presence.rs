@@ -15,10 +15,8 @@ use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::kv;
 use crate::liveness::{PresenceHandle, PresenceState};
+use crate::policy::REVOKE_TIMEOUT;
 use crate::records::{NodeRecord, Presence, read_value, write_value};
-
-/// Time-out of revoking the lease at exit.
-const REVOKE: Duration = Duration::from_secs(2);
 
 struct PresenceTask {
     etcd: Arc<Etcd>,
@@ -35,7 +33,7 @@ struct Grant {
     /// How long it lasts if it is not renewed.
     ttl: Duration,
     /// When it was requested. It began no earlier.
-    asked: Instant,
+    requested: Instant,
     /// A watch on the key, begun before the key was written; `None` if that failed.
     watch: Option<WatchStream>,
 }
@@ -91,13 +89,13 @@ impl PresenceTask {
 
     /// Writes the presence key on a new lease, if this machine holds the name.
     async fn announce(&mut self) -> Result<Grant, PresenceState> {
-        let limit = self.etcd.policy.request;
+        let limit = self.etcd.policy.request_timeout;
         let revision = self.own_record_revision().await?;
         let watch = self.watch().await.ok();
-        let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
+        let seconds = i64::try_from(self.etcd.policy.lease_ttl.as_secs())
             .unwrap_or(i64::MAX)
             .max(1);
-        let asked = Instant::now();
+        let requested = Instant::now();
         let granted = self
             .etcd
             .with_session(limit, |client| async move {
@@ -131,7 +129,7 @@ impl PresenceTask {
         Ok(Grant {
             lease,
             ttl: Duration::from_secs(ttl),
-            asked,
+            requested,
             watch,
         })
     }
@@ -147,11 +145,11 @@ impl PresenceTask {
     /// The revision of the node's record, if the record names this machine.
     async fn own_record_revision(&self) -> Result<i64, PresenceState> {
         let key = self.etcd.keys.node(&self.node);
-        let asked = key.clone();
+        let requested = key.clone();
         let reply = self
             .etcd
-            .with_session(self.etcd.policy.request, |client| async move {
-                kv(&client).get(asked, None).await
+            .with_session(self.etcd.policy.request_timeout, |client| async move {
+                kv(&client).get(requested, None).await
             })
             .await?;
         let refused = |why| Err(PresenceState::Refused { why });
@@ -181,15 +179,15 @@ impl PresenceTask {
         let Grant {
             lease,
             ttl,
-            mut asked,
+            mut requested,
             mut watch,
         } = grant;
         let backoff = self.etcd.policy.backoff;
-        let mut renewed = asked;
+        let mut renewed = requested;
         let mut failures = 0;
         loop {
             let next = match failures {
-                0 => asked + ttl / 3,
+                0 => requested + ttl / 3,
                 _ => Instant::now() + backoff.pause(failures).min(ttl / 3),
             };
             tokio::select! {
@@ -199,10 +197,10 @@ impl PresenceTask {
             if watch.is_none() {
                 watch = self.watch().await.ok();
             }
-            asked = Instant::now();
+            requested = Instant::now();
             match self.renew(lease).await {
                 Ok(None) => {
-                    renewed = asked;
+                    renewed = requested;
                     failures = 0;
                     self.set(PresenceState::Present);
                 }
@@ -220,7 +218,7 @@ impl PresenceTask {
     /// `None` if the lease was renewed and the key exists, else what was lost. Both requests are
     /// sent at once, because a slow etcd leaves less time before the lease expires.
     async fn renew(&self, lease: i64) -> Result<Option<&'static str>, RequestError> {
-        let limit = self.etcd.policy.request;
+        let limit = self.etcd.policy.request_timeout;
         let renew = |client: etcd_client::Client| async move {
             match client.lease_client().keep_alive(lease).await {
                 Ok(_) => Ok(true),
@@ -231,10 +229,10 @@ impl PresenceTask {
         // Deleting the network's keys leaves the lease alive, so the key is checked too.
         let key = self.etcd.keys.presence(&self.node);
         let count = GetOptions::new().with_count_only();
-        let look = |client| async move { kv(&client).get(key, Some(count)).await };
+        let check = |client| async move { kv(&client).get(key, Some(count)).await };
         let renewal = Box::pin(self.etcd.with_session(limit, renew));
-        let look = Box::pin(self.etcd.with_session(limit, look));
-        let (is_renewed, found) = tokio::join!(renewal, look);
+        let check = Box::pin(self.etcd.with_session(limit, check));
+        let (is_renewed, found) = tokio::join!(renewal, check);
         if !is_renewed? {
             return Ok(Some("the lease ran out"));
         }
@@ -249,7 +247,7 @@ impl PresenceTask {
         let revoke =
             |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
         // If etcd cannot be reached, the lease expires.
-        if let Err(failure) = self.etcd.with_session(REVOKE, revoke).await {
+        if let Err(failure) = self.etcd.with_session(REVOKE_TIMEOUT, revoke).await {
             tracing::debug!(node = %self.node, error = ?failure, "cannot revoke the presence lease");
         }
     }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::kv;
-use crate::policy::Patience;
+use crate::policy::RetryBudget;
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, write_value};
 
@@ -36,16 +36,16 @@ impl Etcd {
     /// committed without an answer.
     pub(super) async fn read_decide_commit<V, T, F>(
         &self,
-        look: impl Fn(Duration) -> F,
+        read: impl Fn(Duration) -> F,
         mut decide: impl FnMut(V) -> Result<Next<T>, Error>,
     ) -> Result<T, Error>
     where
         F: Future<Output = Result<V, RequestError>>,
     {
-        let mut patience = Patience::new(&self.policy);
+        let mut budget = RetryBudget::new(&self.policy);
         loop {
             let ((conditions, writes), end, otherwise) =
-                match decide(self.retry_idempotent(&mut patience, &look).await?)? {
+                match decide(self.retry_idempotent(&mut budget, &read).await?)? {
                     Next::Return(value) => return Ok(value),
                     Next::Commit(transaction, end) => (self.encode(&transaction), end, None),
                     Next::Once {
@@ -57,13 +57,12 @@ impl Etcd {
                 };
             let began = Instant::now();
             let txn = Txn::new().when(conditions).and_then(writes);
-            let limit = patience.limit(self.policy.request);
+            let limit = budget.limit(self.policy.request_timeout);
             let last = match self.transaction(txn, limit).await {
                 Ok(reply) if reply.succeeded() => end,
                 Ok(_) => otherwise,
                 Err(failure) => {
-                    self.pause_before_retry(&mut patience, began, failure)
-                        .await?;
+                    self.pause_before_retry(&mut budget, began, failure).await?;
                     None
                 }
             };
@@ -77,7 +76,7 @@ impl Etcd {
     /// passed its time-out.
     pub(super) async fn retry_idempotent<T, F>(
         &self,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
         attempt: impl Fn(Duration) -> F,
     ) -> Result<T, Error>
     where
@@ -85,9 +84,9 @@ impl Etcd {
     {
         loop {
             let began = Instant::now();
-            match attempt(patience.limit(self.policy.request)).await {
+            match attempt(budget.limit(self.policy.request_timeout)).await {
                 Ok(value) => return Ok(value),
-                Err(failure) => self.pause_before_retry(patience, began, failure).await?,
+                Err(failure) => self.pause_before_retry(budget, began, failure).await?,
             }
         }
     }
@@ -98,11 +97,11 @@ impl Etcd {
         &self,
         transaction: &Transaction,
         reads: Vec<TxnOp>,
-        patience: &Patience,
+        budget: &RetryBudget,
     ) -> Result<TxnResponse, RequestError> {
         let (conditions, writes) = self.encode(transaction);
         let txn = Txn::new().when(conditions).and_then(writes).or_else(reads);
-        self.transaction(txn, patience.limit(self.policy.request))
+        self.transaction(txn, budget.limit(self.policy.request_timeout))
             .await
     }
 
@@ -138,7 +137,7 @@ impl Etcd {
                 TxnOp::put(self.keys.subnet(subnet), write_value(&claim), None)
             }
             Write::Delete(key) => TxnOp::delete(self.keys.key(key), None),
-            Write::Uncount(node) => TxnOp::delete(self.keys.absence(node), None),
+            Write::DeleteAbsence(node) => TxnOp::delete(self.keys.absence(node), None),
         }
     }
 }

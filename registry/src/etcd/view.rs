@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::keys::Key;
-use crate::policy::Patience;
+use crate::policy::RetryBudget;
 use crate::protocol::{ClaimView, Claimed, RegistryView};
 use crate::records::{Claim, Network, NodeRecord, read_network, read_value};
 
@@ -66,14 +66,14 @@ impl Etcd {
     pub(super) async fn view(
         &self,
         node: &NodeName,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
     ) -> Result<RegistryView, Error> {
-        let look = async |limit| {
+        let read = async |limit| {
             let txn = Txn::new().and_then(self.view_reads(node));
             let reply = self.transaction(txn, limit).await?;
             self.view_of(node, &reply).await
         };
-        self.retry_idempotent(patience, look).await
+        self.retry_idempotent(budget, read).await
     }
 
     /// Builds the view from the reply to [`Etcd::view_reads`], and reads the remaining claims.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::etcd::connect::Session;
 use crate::etcd::error::{self, RequestError};
 use crate::etcd::snapshot::Position;
-use crate::etcd::{Etcd, LARGEST_REPLY};
+use crate::etcd::{Etcd, MAX_REPLY};
 use crate::keys::Key;
 use crate::records::Network;
 use crate::snapshot::{Change, Event};
@@ -18,7 +18,7 @@ use crate::snapshot::{Change, Event};
 /// How many events are queued for the receiver; further ones wait in etcd.
 const QUEUE: usize = 64;
 
-struct Follower {
+struct Watcher {
     etcd: Arc<Etcd>,
     events: mpsc::Sender<Event>,
     /// The revision up to which the receiver has all events; `None` if it needs a new snapshot.
@@ -51,7 +51,7 @@ impl Etcd {
     pub(crate) fn watch_loop(self: Arc<Self>) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(QUEUE);
         let closed = events.clone();
-        let follower = Follower {
+        let watcher = Watcher {
             etcd: self,
             events,
             position: None,
@@ -61,7 +61,7 @@ impl Etcd {
         tokio::spawn(async move {
             tokio::select! {
                 () = closed.closed() => {}
-                () = follower.run() => {}
+                () = watcher.run() => {}
             }
         });
         receiver
@@ -74,11 +74,9 @@ impl Etcd {
         key: String,
         options: WatchOptions,
     ) -> Result<WatchStream, RequestError> {
-        let limit = self.policy.request;
+        let limit = self.policy.request_timeout;
         self.request(session, limit, |client| async move {
-            let mut watch = client
-                .watch_client()
-                .max_decoding_message_size(LARGEST_REPLY);
+            let mut watch = client.watch_client().max_decoding_message_size(MAX_REPLY);
             let mut stream = watch.watch(key, Some(options)).await?;
             match stream.message().await? {
                 Some(reply) if reply.created() && !reply.canceled() => Ok(stream),
@@ -94,14 +92,14 @@ impl Etcd {
     }
 }
 
-impl Follower {
+impl Watcher {
     async fn run(mut self) {
         let backoff = self.etcd.policy.backoff;
         let mut failures = 0;
         loop {
             let began = Instant::now();
             let Err(end) = self.watch().await;
-            let told = match end {
+            let sent = match end {
                 WatchEnd::Closed => return,
                 WatchEnd::Stale | WatchEnd::Failed(RequestError::NotThere) => {
                     // etcd answers, so the new snapshot must not wait for the backoff of an outage
@@ -119,7 +117,7 @@ impl Follower {
                     self.disconnected(error.to_string()).await
                 }
             };
-            if told.is_err() {
+            if sent.is_err() {
                 return;
             }
             if began.elapsed() > backoff.most {
@@ -158,14 +156,14 @@ impl Follower {
                 Ok(None) => Err(RequestError::Lost("the watch ended".to_owned())),
                 Err(error) => Err(error::failure(&session.endpoint, &error)),
             };
-            let passed_on = match reply {
+            let forwarded = match reply {
                 Ok(reply) => self.forward(&mut position, &reply).await,
                 Err(failure) => {
                     self.etcd.drop_session(&session).await;
                     Err(WatchEnd::Failed(failure))
                 }
             };
-            if let Err(end) = passed_on {
+            if let Err(end) = forwarded {
                 self.position = Some(position);
                 return Err(end);
             }
@@ -195,10 +193,10 @@ impl Follower {
         if reply.canceled() || !is_same {
             return Err(WatchEnd::Stale);
         }
-        let told = position.revision;
-        let mut news = ChangesByRevision::new();
+        let sent_revision = position.revision;
+        let mut by_revision = ChangesByRevision::new();
         for event in reply.events() {
-            let Some(kv) = event.kv().filter(|kv| kv.mod_revision() > told) else {
+            let Some(kv) = event.kv().filter(|kv| kv.mod_revision() > sent_revision) else {
                 continue;
             };
             let name = self.etcd.keys.name(kv.key());
@@ -208,20 +206,20 @@ impl Follower {
             position.revision = kv.mod_revision();
             let change = match event.event_type() {
                 EventType::Put => {
-                    position.wrote(kv.key(), kv.mod_revision());
+                    position.record_write(kv.key(), kv.mod_revision());
                     Change::of_value(self.network.as_ref(), &name, kv.value())
                 }
                 EventType::Delete => {
-                    position.erased(kv.key());
+                    position.record_delete(kv.key());
                     Change::of_absence(&name)
                 }
             };
-            match news.last_mut() {
+            match by_revision.last_mut() {
                 Some((revision, changes)) if *revision == kv.mod_revision() => changes.push(change),
-                _ => news.push((kv.mod_revision(), vec![change])),
+                _ => by_revision.push((kv.mod_revision(), vec![change])),
             }
         }
-        Ok(news)
+        Ok(by_revision)
     }
 
     async fn disconnected(&mut self, why: String) -> Result<(), WatchEnd> {

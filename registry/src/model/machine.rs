@@ -1,7 +1,7 @@
 //! A machine in the model: acquires subnets for its node, and hands out addresses from its file.
 
 use super::Without;
-use super::decision::{self, Situation};
+use super::decision::{self, DecisionInput};
 use super::request::Request;
 use super::store::{Store, Subnets};
 
@@ -13,33 +13,33 @@ pub(super) struct Machine {
     pub(super) is_gone: bool,
     pub(super) file: Subnets,
     /// It has read the registry since it was switched on, or found that it could not.
-    pub(super) has_asked: bool,
-    pub(super) look: Look,
+    pub(super) has_renewed: bool,
+    pub(super) progress: Progress,
     /// Claims of requests whose reply was lost.
     pending: Subnets,
     races: u8,
     /// It has completed a renewal since the registry last changed without it.
-    pub(super) heard: bool,
+    pub(super) is_current: bool,
     /// The registry changed without it since the running operation began.
     is_stale: bool,
 }
 
 /// The progress of the running process. There is one process at a time: they lock the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) enum Look {
+pub(super) enum Progress {
     #[default]
     Idle,
     /// It has taken this subnet off the file, and is about to give it back.
-    LetGo(usize),
+    Releasing(usize),
     /// It waits for a reply. If the reply is a success, it gets these subnets.
-    Asked(Aim, Request, Subnets),
+    Waiting(Operation, Request, Subnets),
     /// It is about to store these subnets.
-    Answered(Aim, Subnets),
+    Decided(Operation, Subnets),
 }
 
 /// What the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Aim {
+pub(super) enum Operation {
     /// Reconciles file and registry.
     Renew,
     /// Claims a further subnet.
@@ -73,8 +73,8 @@ impl Machine {
     }
 
     /// The subnets from which pods get addresses.
-    pub(super) fn hands_out(&self) -> Subnets {
-        if self.is_on && self.has_asked {
+    pub(super) fn handed_out(&self) -> Subnets {
+        if self.is_on && self.has_renewed {
             self.file
         } else {
             Subnets::default()
@@ -82,17 +82,17 @@ impl Machine {
     }
 
     /// Begins an operation: reads and decides.
-    pub(super) fn begin(&mut self, m: usize, aim: Aim, store: &Store) {
+    pub(super) fn begin(&mut self, m: usize, operation: Operation, store: &Store) {
         self.is_stale = false;
         self.races = 0;
-        self.decide(m, aim, store);
+        self.decide(m, operation, store);
     }
 
-    fn decide(&mut self, m: usize, aim: Aim, store: &Store) {
-        self.look = decision::of(Situation {
+    fn decide(&mut self, m: usize, operation: Operation, store: &Store) {
+        self.progress = decision::of(DecisionInput {
             machine: m,
             node: self.node,
-            aim,
+            operation,
             file: self.file,
             pending: self.pending,
             races: self.races,
@@ -101,28 +101,28 @@ impl Machine {
     }
 
     /// A reply came: the request was carried out, or its conditions did not hold.
-    pub(super) fn answered(&mut self, m: usize, done: bool, store: &Store) {
-        let Look::Asked(aim, _, outcome) = self.look else {
+    pub(super) fn receive_reply(&mut self, m: usize, done: bool, store: &Store) {
+        let Progress::Waiting(operation, _, outcome) = self.progress else {
             return;
         };
-        match aim {
-            Aim::GiveBack(_) if done => drop(self.end()),
-            _ if done => self.look = Look::Answered(aim, outcome),
-            Aim::GiveBack(n) => self.look = Look::LetGo(n),
+        match operation {
+            Operation::GiveBack(_) if done => drop(self.end()),
+            _ if done => self.progress = Progress::Decided(operation, outcome),
+            Operation::GiveBack(n) => self.progress = Progress::Releasing(n),
             _ => {
                 self.races += 1;
-                self.decide(m, aim, store);
+                self.decide(m, operation, store);
             }
         }
     }
 
     /// Stores the result of the operation.
     pub(super) fn store(&mut self) {
-        if let Look::Answered(aim, subnets) = self.look {
-            if aim == Aim::Renew {
+        if let Progress::Decided(operation, subnets) = self.progress {
+            if operation == Operation::Renew {
                 self.file = subnets;
-                self.heard = !self.is_stale;
-                self.has_asked = true;
+                self.is_current = !self.is_stale;
+                self.has_renewed = true;
             } else {
                 for (file, new) in self.file.iter_mut().zip(subnets) {
                     *file |= new;
@@ -134,16 +134,16 @@ impl Machine {
     }
 
     /// Takes a subnet off the file, to give it back.
-    pub(super) fn let_go(&mut self, n: usize) {
+    pub(super) fn start_release(&mut self, n: usize) {
         self.file[n] = false;
-        self.look = Look::LetGo(n);
+        self.progress = Progress::Releasing(n);
     }
 
     fn end(&mut self) -> Option<Request> {
         self.races = 0;
         self.is_stale = false;
-        match std::mem::take(&mut self.look) {
-            Look::Asked(_, request, _) => Some(request),
+        match std::mem::take(&mut self.progress) {
+            Progress::Waiting(_, request, _) => Some(request),
             _ => None,
         }
     }
@@ -155,10 +155,12 @@ impl Machine {
 
     /// Gives up waiting, remembers the request, and is about to read again.
     pub(super) fn time_out(&mut self) -> Option<Request> {
-        let look = self.look.clone();
+        let progress = self.progress.clone();
         let request = self.end();
-        match (look, &request) {
-            (Look::Asked(Aim::GiveBack(n), ..), _) => self.look = Look::LetGo(n),
+        match (progress, &request) {
+            (Progress::Waiting(Operation::GiveBack(n), ..), _) => {
+                self.progress = Progress::Releasing(n)
+            }
             (_, Some(request)) => {
                 for (n, pending) in self.pending.iter_mut().enumerate() {
                     *pending |= request.makes(n);
@@ -169,17 +171,17 @@ impl Machine {
         request
     }
 
-    pub(super) fn disturb(&mut self) {
-        self.heard = false;
-        self.is_stale = self.look != Look::Idle;
+    pub(super) fn invalidate(&mut self) {
+        self.is_current = false;
+        self.is_stale = self.progress != Progress::Idle;
     }
 
     /// The request in flight may have become impossible; then its details do not matter any more.
-    pub(super) fn hear(&mut self, store: &Store, without: Without) {
-        if let Look::Asked(_, request, outcome) = &mut self.look {
-            store.tell(self.node, request);
+    pub(super) fn update_request(&mut self, store: &Store, without: Without) {
+        if let Progress::Waiting(_, request, outcome) = &mut self.progress {
+            store.update_conditions(self.node, request);
             if without == Without::Nothing && request.is_doomed(without) {
-                *request = request.hopeless();
+                *request = request.doomed();
                 *outcome = Subnets::default();
             }
         }

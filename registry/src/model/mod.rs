@@ -8,7 +8,7 @@
 //! [`Faults`] limits how often each kind of fault happens, and revisions are renumbered in each
 //! state ([`State::normalize`]), so the number of states is finite. Each test checks all of them:
 //!
-//! | machines | accidents | states |
+//! | machines | faults | states |
 //! | --- | --- | ---: |
 //! | three nodes | a killed process, a lost reply | 107,811 |
 //! | three nodes, two machines of one name | the first machine is lost; a killed process | 157,307 |
@@ -43,13 +43,13 @@ use store::Store;
 
 /// How often each kind of fault or change may happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-struct Accidents {
+struct Faults {
     /// A process is killed. Its request may arrive later.
     crashes: u8,
     /// A reply is lost. The request may arrive later.
-    losses: u8,
+    lost_replies: u8,
     /// A machine is lost for good, with its disk.
-    vanishings: u8,
+    machine_losses: u8,
     /// A machine is switched off, and on again later. Its request may arrive in between.
     reboots: u8,
     /// A machine that was switched on cannot read the registry, and goes on from its file.
@@ -58,11 +58,11 @@ struct Accidents {
     /// etcd is restored from its backup.
     restores: u8,
     /// A running machine is cut off from etcd for so long that its presence expires.
-    silences: u8,
+    partitions: u8,
     /// A machine claims one more subnet.
     growths: u8,
     /// A machine gives a subnet back.
-    returns: u8,
+    give_backs: u8,
 }
 
 /// A part of the protocol that is left out, to show that it is needed.
@@ -79,17 +79,17 @@ enum Without {
     /// That an adopted claim is written again.
     Rewriting,
     /// That a machine reads the registry after a reboot before it hands out addresses.
-    Asking,
+    RenewalAtBoot,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Protocol {
     /// The node of each machine.
     machines: &'static [usize],
-    accidents: Accidents,
+    faults: Faults,
     without: Without,
     /// Whether a machine may run while its name is forgotten or held by another machine.
-    careless: bool,
+    stale_machines: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -98,56 +98,56 @@ struct State {
     backup: Option<Store>,
     machines: Vec<Machine>,
     /// Requests whose sender does not wait any more, each with its machine.
-    adrift: Vec<(usize, Request)>,
-    left: Accidents,
+    in_flight: Vec<(usize, Request)>,
+    left: Faults,
     /// A claim of another node was overwritten.
     overwritten: bool,
     /// A name was taken over from a machine that was present.
-    robbed: bool,
+    took_present_name: bool,
 }
 
 impl State {
     /// The registry changed without the machines of a node: what they know is out of date.
-    fn disturb(&mut self, node: usize, except: Option<usize>) {
+    fn invalidate(&mut self, node: usize, except: Option<usize>) {
         for (m, machine) in self.machines.iter_mut().enumerate() {
             if machine.node == node && Some(m) != except {
-                machine.disturb();
+                machine.invalidate();
             }
         }
     }
 
-    fn carry_out(&mut self, m: usize, request: &Request, without: Without) -> bool {
+    fn apply_request(&mut self, m: usize, request: &Request, without: Without) -> bool {
         let node = self.machines[m].node;
         if !self.store.holds(node, request, without) {
             return false;
         }
         if request.takes_over() {
-            self.robbed |= self.store.present[node];
-            self.disturb(node, Some(m));
+            self.took_present_name |= self.store.present[node];
+            self.invalidate(node, Some(m));
         }
         self.overwritten |= self.store.write(node, m, request, without);
         true
     }
 
-    fn is_alone(&self, node: usize, except: Option<usize>) -> bool {
+    fn no_machine_runs(&self, node: usize, except: Option<usize>) -> bool {
         let mut machines = self.machines.iter().enumerate();
         machines.all(|(m, machine)| machine.node != node || Some(m) == except || !machine.is_on)
     }
 
     /// Brings equal states to one representation: renumbers revisions, and drops requests whose
     /// conditions can never hold again.
-    fn tidy(&mut self, without: Without) {
+    fn normalize(&mut self, without: Without) {
         let nodes: Vec<_> = self.machines.iter().map(|machine| machine.node).collect();
         for machine in &mut self.machines {
-            machine.hear(&self.store, without);
+            machine.update_request(&self.store, without);
         }
-        for (m, request) in &mut self.adrift {
-            self.store.tell(nodes[*m], request);
+        for (m, request) in &mut self.in_flight {
+            self.store.update_conditions(nodes[*m], request);
         }
-        self.adrift
+        self.in_flight
             .retain(|(_, request)| !request.is_doomed(without));
-        self.adrift.sort();
-        self.store.settle();
+        self.in_flight.sort();
+        self.store.renumber();
     }
 }
 
@@ -161,10 +161,10 @@ impl Model for Protocol {
             store: Store::default(),
             backup: None,
             machines: machines.collect(),
-            adrift: Vec::new(),
-            left: self.accidents,
+            in_flight: Vec::new(),
+            left: self.faults,
             overwritten: false,
-            robbed: false,
+            took_present_name: false,
         }]
     }
 
@@ -178,7 +178,7 @@ impl Model for Protocol {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         self.act(&mut state, action);
-        state.tidy(self.without);
+        state.normalize(self.without);
         (state != *last).then_some(state)
     }
 

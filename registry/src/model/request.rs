@@ -41,7 +41,7 @@ impl<T> Entry<T> {
     }
 
     /// The updated revision of a condition on this key.
-    pub(super) fn settled(&self, condition: i8) -> i8 {
+    pub(super) fn renumbered(&self, condition: i8) -> i8 {
         match condition {
             ABSENT => ABSENT,
             same if same == self.revision => PRESENT,
@@ -49,7 +49,7 @@ impl<T> Entry<T> {
         }
     }
 
-    pub(super) fn settle(&mut self) {
+    pub(super) fn renumber(&mut self) {
         self.revision = self.revision.min(PRESENT);
     }
 }
@@ -83,7 +83,7 @@ impl Request {
                 Write::Node(..) => request.writes_record = true,
                 Write::Claim(subnet, _) => request.claims[number(*subnet)] = true,
                 Write::Delete(Key::Subnet(subnet)) => request.deletes[number(*subnet)] = true,
-                Write::Delete(_) | Write::Config | Write::Uncount(_) => {}
+                Write::Delete(_) | Write::Config | Write::DeleteAbsence(_) => {}
             }
         }
         request
@@ -96,7 +96,7 @@ impl Request {
 
     /// Replaces a request that can never succeed. Its new claims are kept, because they are tried
     /// again first.
-    pub(super) fn hopeless(&self) -> Self {
+    pub(super) fn doomed(&self) -> Self {
         let made: Subnets = std::array::from_fn(|n| self.makes(n));
         Self {
             record: Some(GONE),

@@ -69,13 +69,13 @@ pub(super) struct Store {
 
 /// What the machines of one node read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Sight {
+pub(super) struct NodeSight {
     record: Entry<u8>,
     claims: [Entry<u8>; SUBNETS.len()],
     is_present: bool,
 }
 
-impl Sight {
+impl NodeSight {
     pub(super) fn view(&self) -> RegistryView {
         let claims = (0..SUBNETS.len()).filter_map(|n| Some((subnet(n), self.claim(n)?)));
         RegistryView {
@@ -115,8 +115,8 @@ impl Sight {
 }
 
 impl Store {
-    pub(super) fn sight(&self, node: usize) -> Sight {
-        Sight {
+    pub(super) fn sight(&self, node: usize) -> NodeSight {
+        NodeSight {
             record: self.records[node],
             claims: self.claims,
             is_present: self.present[node],
@@ -190,16 +190,16 @@ impl Store {
     }
 
     /// Updates the conditions of a request by `node` after the keys changed.
-    pub(super) fn tell(&self, node: usize, request: &mut Request) {
-        request.record = request.record.map(|it| self.records[node].settled(it));
+    pub(super) fn update_conditions(&self, node: usize, request: &mut Request) {
+        request.record = request.record.map(|it| self.records[node].renumbered(it));
         for (condition, entry) in request.subnets.iter_mut().zip(&self.claims) {
-            *condition = condition.map(|it| entry.settled(it));
+            *condition = condition.map(|it| entry.renumbered(it));
         }
     }
 
     /// Renumbers the revisions, after the conditions of all requests were updated.
-    pub(super) fn settle(&mut self) {
-        self.records.iter_mut().for_each(Entry::settle);
-        self.claims.iter_mut().for_each(Entry::settle);
+    pub(super) fn renumber(&mut self) {
+        self.records.iter_mut().for_each(Entry::renumber);
+        self.claims.iter_mut().for_each(Entry::renumber);
     }
 }

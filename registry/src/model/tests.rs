@@ -3,8 +3,8 @@
 
 use stateright::{Checker, Model};
 
-use crate::model::properties::{HEARD, OVERWRITTEN, ROBBED, SHARED};
-use crate::model::{Accidents, Protocol, Without};
+use crate::model::properties::{CURRENT_IS_CORRECT, OVERWRITTEN, SHARED, TOOK_PRESENT_NAME};
+use crate::model::{Faults, Protocol, Without};
 
 /// Three nodes with one machine each.
 const THREE: &[usize] = &[0, 1, 2];
@@ -17,51 +17,51 @@ fn check(protocol: &Protocol) {
         "{} states of {:?} with {:?}",
         checker.unique_state_count(),
         protocol.machines,
-        protocol.accidents
+        protocol.faults
     );
     assert!(checker.is_done());
     checker.assert_properties();
 }
 
-fn calm(machines: &'static [usize], accidents: Accidents) -> Protocol {
+fn model(machines: &'static [usize], faults: Faults) -> Protocol {
     Protocol {
         machines,
-        accidents,
+        faults,
         ..Protocol::default()
     }
 }
 
 /// Like [`model`], but machines may run while their name is forgotten or taken over.
-fn careless(machines: &'static [usize], accidents: Accidents) -> Protocol {
+fn stale_machines(machines: &'static [usize], faults: Faults) -> Protocol {
     Protocol {
-        careless: true,
-        ..calm(machines, accidents)
+        stale_machines: true,
+        ..model(machines, faults)
     }
 }
 
 /// The requests of killed processes, and those without a reply, may arrive during later operations.
 #[test]
 fn subnet_is_not_shared_after_kills_and_lost_replies() {
-    check(&calm(
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             crashes: 1,
-            losses: 1,
-            ..Accidents::default()
+            lost_replies: 1,
+            ..Faults::default()
         },
     ));
 }
 
 #[test]
 fn subnet_is_not_shared_after_a_take_over() {
-    for (crashes, losses) in [(1, 0), (0, 1)] {
-        check(&calm(
-            TWINS,
-            Accidents {
-                vanishings: 1,
+    for (crashes, lost_replies) in [(1, 0), (0, 1)] {
+        check(&model(
+            TWO_OF_ONE_NAME,
+            Faults {
+                machine_losses: 1,
                 crashes,
-                losses,
-                ..Accidents::default()
+                lost_replies,
+                ..Faults::default()
             },
         ));
     }
@@ -70,22 +70,22 @@ fn subnet_is_not_shared_after_a_take_over() {
 /// While it was off, the machine's node may have been forgotten, or its name taken over.
 #[test]
 fn subnet_is_not_shared_after_reboot_and_forget() {
-    check(&calm(
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             reboots: 1,
             forgets: 1,
             crashes: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
-    check(&calm(
+    check(&model(
         &[0, 1, 0],
-        Accidents {
+        Faults {
             reboots: 1,
             forgets: 1,
-            vanishings: 1,
-            ..Accidents::default()
+            machine_losses: 1,
+            ..Faults::default()
         },
     ));
 }
@@ -93,32 +93,32 @@ fn subnet_is_not_shared_after_reboot_and_forget() {
 /// A request to give a subnet back may arrive after the node adopted the subnet again.
 #[test]
 fn subnet_is_not_shared_when_nodes_grow_and_give_back() {
-    check(&calm(
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             growths: 1,
-            returns: 1,
+            give_backs: 1,
             crashes: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
-    check(&calm(
+    check(&model(
         &[0, 1],
-        Accidents {
+        Faults {
             growths: 2,
-            returns: 2,
+            give_backs: 2,
             crashes: 2,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
-    check(&calm(
+    check(&model(
         &[0, 1],
-        Accidents {
+        Faults {
             growths: 1,
-            returns: 1,
-            losses: 1,
+            give_backs: 1,
+            lost_replies: 1,
             reboots: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
 }
@@ -126,19 +126,19 @@ fn subnet_is_not_shared_when_nodes_grow_and_give_back() {
 /// A machine that is cut off from etcd cannot know. Its next renewal ends the sharing.
 #[test]
 fn cut_off_machine_shares_a_lost_subnet_until_it_renews() {
-    check(&careless(
+    check(&stale_machines(
         THREE,
-        Accidents {
+        Faults {
             forgets: 1,
-            silences: 1,
-            ..Accidents::default()
+            partitions: 1,
+            ..Faults::default()
         },
     ));
-    check(&careless(
-        TWINS,
-        Accidents {
-            silences: 1,
-            ..Accidents::default()
+    check(&stale_machines(
+        TWO_OF_ONE_NAME,
+        Faults {
+            partitions: 1,
+            ..Faults::default()
         },
     ));
 }
@@ -146,13 +146,13 @@ fn cut_off_machine_shares_a_lost_subnet_until_it_renews() {
 /// A machine that boots while etcd is away cannot know either. Its next renewal ends the sharing.
 #[test]
 fn forgotten_machine_shares_only_if_etcd_is_away_at_boot() {
-    check(&calm(
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             reboots: 1,
             forgets: 1,
             outages: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
 }
@@ -161,11 +161,11 @@ fn forgotten_machine_shares_only_if_etcd_is_away_at_boot() {
 /// be shared from the restoration until that node's next renewal.
 #[test]
 fn subnet_is_shared_after_a_restore_until_the_loser_renews() {
-    check(&calm(
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             restores: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
 }
@@ -191,48 +191,52 @@ fn assert_breaks(protocol: &Protocol, without: Without, properties: &[&'static s
 
 #[test]
 fn check_fails_without_the_condition_of_absent_claims() {
-    let accidents = Accidents::default();
-    let protocol = calm(THREE, accidents);
-    breaks(&protocol, Without::AbsentClaim, &[OVERWRITTEN, SHARED]);
+    let faults = Faults::default();
+    let protocol = model(THREE, faults);
+    assert_breaks(&protocol, Without::AbsentClaim, &[OVERWRITTEN, SHARED]);
 }
 
 #[test]
 fn check_fails_without_the_condition_of_an_unchanged_record() {
-    let accidents = Accidents {
+    let faults = Faults {
         forgets: 1,
-        ..Accidents::default()
+        ..Faults::default()
     };
-    breaks(&careless(TWINS, accidents), Without::SameRecord, &[HEARD]);
+    assert_breaks(
+        &stale_machines(TWO_OF_ONE_NAME, faults),
+        Without::SameRecord,
+        &[CURRENT_IS_CORRECT],
+    );
 }
 
 #[test]
 fn check_fails_for_take_over_from_a_present_machine() {
-    let accidents = Accidents {
-        silences: 1,
-        ..Accidents::default()
+    let faults = Faults {
+        partitions: 1,
+        ..Faults::default()
     };
-    let protocol = careless(TWINS, accidents);
-    breaks(&protocol, Without::AbsentPresence, &[ROBBED]);
+    let protocol = stale_machines(TWO_OF_ONE_NAME, faults);
+    assert_breaks(&protocol, Without::AbsentPresence, &[TOOK_PRESENT_NAME]);
 }
 
 #[test]
 fn check_fails_if_adopted_claims_are_not_rewritten() {
-    let accidents = Accidents {
+    let faults = Faults {
         growths: 1,
-        returns: 1,
+        give_backs: 1,
         crashes: 1,
-        ..Accidents::default()
+        ..Faults::default()
     };
-    let protocol = calm(&[0, 1], accidents);
-    breaks(&protocol, Without::Rewriting, &[HEARD, SHARED]);
+    let protocol = model(&[0, 1], faults);
+    assert_breaks(&protocol, Without::Rewriting, &[CURRENT_IS_CORRECT, SHARED]);
 }
 
 #[test]
 fn check_fails_if_a_booted_machine_does_not_renew_first() {
-    let accidents = Accidents {
+    let faults = Faults {
         reboots: 1,
         forgets: 1,
-        ..Accidents::default()
+        ..Faults::default()
     };
-    breaks(&calm(THREE, accidents), Without::Asking, &[SHARED]);
+    assert_breaks(&model(THREE, faults), Without::RenewalAtBoot, &[SHARED]);
 }

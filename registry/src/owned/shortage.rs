@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::error::Error;
 use crate::files;
-
-/// For how long the file is believed, from its modification time. `routed` retries, and writes it
-/// again, more often than that.
-const FRESH: Duration = Duration::from_secs(120);
+use crate::policy::SHORTAGE_VALIDITY;
 
 fn path(folder: &Path) -> PathBuf {
     folder.join("shortage.json")
@@ -54,7 +50,7 @@ pub fn read(folder: &Path) -> BTreeMap<IpNet, String> {
     let path = path(folder);
     match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
         // The age is an error if the clock was set back.
-        Ok(time) if time.elapsed().is_ok_and(|age| age < FRESH) => {}
+        Ok(time) if time.elapsed().is_ok_and(|age| age < SHORTAGE_VALIDITY) => {}
         Err(error) if error.kind() != ErrorKind::NotFound => {
             tracing::warn!("cannot look at {}: {error}", path.display());
             return BTreeMap::new();
@@ -87,7 +83,8 @@ mod tests {
         assert_eq!(read(folder.path()).into_keys().collect::<Vec<_>>(), [v6]);
 
         let file = fs::File::open(path(folder.path())).unwrap();
-        file.set_modified(SystemTime::now() - FRESH).unwrap();
+        file.set_modified(SystemTime::now() - SHORTAGE_VALIDITY)
+            .unwrap();
         assert!(read(folder.path()).is_empty());
         record(folder.path(), &[v6], None);
         assert!(!path(folder.path()).exists());

@@ -28,7 +28,7 @@ pub(crate) use release::{ClaimView, release};
 pub(crate) use view::{Claimed, RegistryView};
 
 /// The most claims that one transaction writes. etcd limits a transaction to 128 operations.
-const MOST_CLAIMS: usize = 32;
+const MAX_CLAIMS: usize = 32;
 
 /// The node and machine that a decision is made for.
 #[derive(Debug, Clone, Copy)]
@@ -140,19 +140,21 @@ impl Commit {
 /// Decides the next step towards `goal`.
 pub(crate) fn next_step(
     view: &RegistryView,
-    me: Claimant<'_>,
-    want: Goal<'_>,
-    tried: &Attempts,
+    claimant: Claimant<'_>,
+    goal: Goal<'_>,
+    attempts: &Attempts,
 ) -> Result<NextStep, Error> {
-    let name = hold(view, me)?;
-    let (claims, adopted, outcome) = match want {
+    let name = hold(view, claimant)?;
+    let (claims, adopted, outcome) = match goal {
         Goal::Name => Default::default(),
-        Goal::Kept { keep } => claim_all(view, me, keep, tried, reclaimable(view, keep)),
+        Goal::Kept { keep } => claim_all(view, claimant, keep, attempts, reclaimable(view, keep)),
         Goal::Subnets { keep } => {
-            let claims = with_missing(view, me, reclaimable(view, keep), tried)?;
-            claim_all(view, me, keep, tried, claims)
+            let claims = with_missing(view, claimant, reclaimable(view, keep), attempts)?;
+            claim_all(view, claimant, keep, attempts, claims)
         }
-        Goal::Further { pod_cidr, known } => claim_further(view, me, pod_cidr, known, tried)?,
+        Goal::Further { pod_cidr, known } => {
+            claim_further(view, claimant, pod_cidr, known, attempts)?
+        }
     };
     let is_nothing = claims.is_empty() && adopted.is_empty();
     if is_nothing && name.write.is_none() && view.network_revision != 0 {
@@ -161,7 +163,7 @@ pub(crate) fn next_step(
     Ok(NextStep::Commit(Commit {
         network_revision: view.network_revision,
         name,
-        is_all: claims.len() + adopted.len() < MOST_CLAIMS,
+        is_all: claims.len() + adopted.len() < MAX_CLAIMS,
         claims,
         adopted,
         outcome,
@@ -174,17 +176,17 @@ type ClaimPlan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
 /// All that the registry has for the node, plus `claims`.
 fn claim_all(
     view: &RegistryView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     keep: &[IpNet],
-    tried: &Attempts,
+    attempts: &Attempts,
     claims: BTreeSet<IpNet>,
 ) -> ClaimPlan {
-    let is_known = |subnet: &IpNet| keep.contains(subnet) || tried.written.contains(subnet);
-    let owned: Vec<_> = view.owned_by(me.node).collect();
+    let is_known = |subnet: &IpNet| keep.contains(subnet) || attempts.written.contains(subnet);
+    let owned: Vec<_> = view.owned_by(claimant.node).collect();
     let outcome = in_order(&view.network, owned.into_iter().chain(&claims));
     let unknown = outcome.iter().filter(|subnet| !is_known(subnet));
     let adopted = unknown.filter_map(|subnet| Some((*subnet, view.claims.get(subnet)?.revision)));
-    let room = MOST_CLAIMS.saturating_sub(claims.len());
+    let room = MAX_CLAIMS.saturating_sub(claims.len());
     let adopted = adopted.take(room).collect();
     (claims.into_iter().collect(), adopted, outcome)
 }
@@ -194,20 +196,20 @@ fn reclaimable(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
     let pools: Vec<Pool> = view.network.pools().map(|pool| view.pool(pool)).collect();
     let is_free = |subnet: &&IpNet| pools.iter().any(|pool| pool.is_free(subnet));
     let free = keep.iter().filter(is_free);
-    free.copied().take(MOST_CLAIMS).collect()
+    free.copied().take(MAX_CLAIMS).collect()
 }
 
 /// `claims`, plus one subnet of each pod CIDR that would have none.
 fn with_missing(
     view: &RegistryView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     mut claims: BTreeSet<IpNet>,
-    tried: &Attempts,
+    attempts: &Attempts,
 ) -> Result<BTreeSet<IpNet>, Error> {
     for pod_cidr in &view.network.pod_cidrs {
         let is_of = |subnet: &IpNet| view.is_of(pod_cidr, subnet);
-        if !view.owned_by(me.node).any(is_of) && !claims.iter().any(is_of) {
-            claims.insert(choose(view, me.node, pod_cidr, tried)?);
+        if !view.owned_by(claimant.node).any(is_of) && !claims.iter().any(is_of) {
+            claims.insert(choose(view, claimant.node, pod_cidr, attempts)?);
         }
     }
     Ok(claims)
@@ -215,25 +217,29 @@ fn with_missing(
 
 fn claim_further(
     view: &RegistryView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     pod_cidr: &IpNet,
     known: Option<&[IpNet]>,
-    tried: &Attempts,
+    attempts: &Attempts,
 ) -> Result<ClaimPlan, Error> {
-    let owned = |subnet: &&IpNet| view.claims.get(subnet).is_some_and(|it| it.is_by(me.node));
-    let pending = tried.pending.iter().find(owned);
-    let forgotten = known.and_then(|known| {
-        let mut owned = view.owned_by(me.node);
+    let owned = |subnet: &&IpNet| {
+        view.claims
+            .get(subnet)
+            .is_some_and(|it| it.is_by(claimant.node))
+    };
+    let pending = attempts.pending.iter().find(owned);
+    let unknown = known.and_then(|known| {
+        let mut owned = view.owned_by(claimant.node);
         owned.find(|subnet| view.is_of(pod_cidr, subnet) && !known.contains(subnet))
     });
     if let Some((subnet, claim)) = pending
-        .or(forgotten)
+        .or(unknown)
         .and_then(|subnet| view.claims.get_key_value(subnet))
     {
         let adopted = vec![(*subnet, claim.revision)];
         return Ok((Vec::new(), adopted, vec![*subnet]));
     }
-    let subnet = choose(view, me.node, pod_cidr, tried)?;
+    let subnet = choose(view, claimant.node, pod_cidr, attempts)?;
     Ok((vec![subnet], Vec::new(), vec![subnet]))
 }
 
@@ -241,7 +247,7 @@ fn choose(
     view: &RegistryView,
     node: &NodeName,
     pod_cidr: &IpNet,
-    tried: &Attempts,
+    attempts: &Attempts,
 ) -> Result<IpNet, Error> {
     let length = view
         .network
@@ -256,10 +262,10 @@ fn choose(
         length,
         view.claims.keys().chain(excluded.clone()),
     );
-    let mut pending = tried.pending.iter().copied();
+    let mut pending = attempts.pending.iter().copied();
     let again = pending.find(|subnet| pool.is_free(subnet));
     again
-        .or_else(|| pool.choose(node, tried.races))
+        .or_else(|| pool.choose(node, attempts.races))
         .ok_or_else(|| Error::Exhausted {
             pod_cidr: *pod_cidr,
             total: pool.total(),

@@ -41,15 +41,15 @@ impl NameHold {
 }
 
 /// Decides how the claimant holds its name.
-pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Error> {
-    let wanted = |addresses: &[IpAddr]| NodeRecord {
-        addresses: me.addresses.unwrap_or(addresses).to_vec(),
-        machine_id: me.machine.to_owned(),
+pub(crate) fn hold(view: &RegistryView, claimant: Claimant<'_>) -> Result<NameHold, Error> {
+    let new_record = |addresses: &[IpAddr]| NodeRecord {
+        addresses: claimant.addresses.unwrap_or(addresses).to_vec(),
+        machine_id: claimant.machine.to_owned(),
     };
     let (write, registration) = match &view.node {
-        None => (Some(wanted(&[])), Registration::New),
-        Some(record) if record.machine_id == me.machine => {
-            let new = wanted(&record.addresses);
+        None => (Some(new_record(&[])), Registration::New),
+        Some(record) if record.machine_id == claimant.machine => {
+            let new = new_record(&record.addresses);
             if new == *record {
                 (None, Registration::Unchanged)
             } else {
@@ -57,12 +57,12 @@ pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Er
             }
         }
         Some(record) if !view.is_present => (
-            Some(wanted(&[])),
+            Some(new_record(&[])),
             Registration::TookOver {
                 from: record.clone(),
             },
         ),
-        Some(record) => return Err(taken(me, record)),
+        Some(record) => return Err(taken(claimant, record)),
     };
     Ok(NameHold {
         revision: view.node_revision,
@@ -72,12 +72,12 @@ pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Er
 }
 
 /// The error that another machine, with this `record`, holds the claimant's name.
-pub(super) fn taken(me: Claimant<'_>, record: &NodeRecord) -> Error {
+pub(super) fn taken(claimant: Claimant<'_>, record: &NodeRecord) -> Error {
     Error::NodeTaken {
-        node: me.node.clone(),
+        node: claimant.node.clone(),
         ours: NodeRecord {
-            addresses: me.addresses.unwrap_or_default().to_vec(),
-            machine_id: me.machine.to_owned(),
+            addresses: claimant.addresses.unwrap_or_default().to_vec(),
+            machine_id: claimant.machine.to_owned(),
         },
         theirs: Box::new(record.clone()),
     }

@@ -25,27 +25,31 @@ pub(crate) struct ClaimView {
 /// Therefore a node that adopts a claim writes it again first, see [`super::Commit`].
 pub(crate) fn release(
     view: &ClaimView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     subnet: &IpNet,
 ) -> Result<Option<Transaction>, Error> {
     let Some(claim) = &view.claim else {
         return Ok(None);
     };
-    if !claim.is_by(me.node) {
+    if !claim.is_by(claimant.node) {
         return Err(Error::NotOwned {
             subnet: *subnet,
-            node: me.node.clone(),
+            node: claimant.node.clone(),
             owner: claim.owner.clone(),
         });
     }
-    if let Some(record) = view.node.as_ref().filter(|it| it.machine_id != me.machine) {
-        return Err(taken(me, record));
+    if let Some(record) = view
+        .node
+        .as_ref()
+        .filter(|it| it.machine_id != claimant.machine)
+    {
+        return Err(taken(claimant, record));
     }
     let key = Key::Subnet(*subnet);
     Ok(Some(Transaction {
         conditions: vec![
             Condition::new(key.clone(), claim.revision),
-            Condition::new(Key::Node(me.node.clone()), view.node_revision),
+            Condition::new(Key::Node(claimant.node.clone()), view.node_revision),
         ],
         writes: vec![Write::Delete(key)],
     }))

@@ -43,7 +43,7 @@ fn claimed(node: Option<&str>, revision: i64) -> Claimed {
     Claimed { owner, revision }
 }
 
-fn tried(pending: &[IpNet], races: u32) -> Attempts {
+fn attempts_of(pending: &[IpNet], races: u32) -> Attempts {
     Attempts {
         pending: pending.to_vec(),
         races,
@@ -51,31 +51,31 @@ fn tried(pending: &[IpNet], races: u32) -> Attempts {
     }
 }
 
-fn commit(view: &RegistryView, want: Goal<'_>, pending: &[IpNet], races: u32) -> Commit {
-    commit_after(view, want, &tried(pending, races))
+fn commit(view: &RegistryView, goal: Goal<'_>, pending: &[IpNet], races: u32) -> Commit {
+    commit_after(view, goal, &attempts_of(pending, races))
 }
 
-fn commit_after(view: &RegistryView, want: Goal<'_>, tried: &Attempts) -> Commit {
+fn commit_after(view: &RegistryView, goal: Goal<'_>, attempts: &Attempts) -> Commit {
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next_step(view, me, want, tried).unwrap() {
+    match next_step(view, claimant, goal, attempts).unwrap() {
         NextStep::Commit(commit) => commit,
         NextStep::Done(subnets) => panic!("done with {subnets:?}"),
     }
 }
 
-fn done(view: &RegistryView, want: Goal<'_>) -> Vec<IpNet> {
+fn done(view: &RegistryView, goal: Goal<'_>) -> Vec<IpNet> {
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next_step(view, me, want, &Attempts::default()).unwrap() {
+    match next_step(view, claimant, goal, &Attempts::default()).unwrap() {
         NextStep::Done(subnets) => subnets,
         NextStep::Commit(commit) => panic!("not done: {commit:?}"),
     }
@@ -122,12 +122,12 @@ fn name_hold_depends_on_the_holder_and_its_presence() {
             is_present,
             ..view(&[])
         };
-        let me = Claimant {
+        let claimant = Claimant {
             node: &node,
             machine: OURS,
             addresses: addresses.as_deref(),
         };
-        let hold = hold(&seen, me).unwrap();
+        let hold = hold(&seen, claimant).unwrap();
         assert_eq!(hold.registration, expected);
         assert_eq!(hold.write.is_none(), expected == Registration::Unchanged);
         assert!(hold.write.is_none_or(|record| record.machine_id == OURS));
@@ -138,12 +138,15 @@ fn name_hold_depends_on_the_holder_and_its_presence() {
         is_present: true,
         ..view(&[])
     };
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    assert!(matches!(hold(&taken, me), Err(Error::NodeTaken { .. })));
+    assert!(matches!(
+        hold(&taken, claimant),
+        Err(Error::NodeTaken { .. })
+    ));
 }
 
 #[test]
@@ -190,12 +193,12 @@ fn completely_excluded_subnet_is_not_claimed() {
     seen.claims
         .insert(net("10.0.2.0/24"), claimed(Some("c"), 9));
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next_step(&seen, me, further, &Attempts::default()) {
+    match next_step(&seen, claimant, further, &Attempts::default()) {
         Err(Error::Exhausted {
             total, excluded, ..
         }) => assert_eq!((total, excluded), (4, 3)),
@@ -206,7 +209,7 @@ fn completely_excluded_subnet_is_not_claimed() {
 #[test]
 fn subnet_is_given_back_only_by_its_nodes_machine() {
     let (node, subnet) = (name("a"), net("10.0.1.0/24"));
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -221,7 +224,7 @@ fn subnet_is_given_back_only_by_its_nodes_machine() {
             node: machine.map(record),
             node_revision: machine.map_or(0, |_| 5),
         };
-        release(&view, me, &subnet)
+        release(&view, claimant, &subnet)
     };
     assert_eq!(release(None, Some(OURS)).unwrap(), None);
     for (machine, revision) in [(Some(OURS), 5), (None, 0)] {
@@ -248,14 +251,11 @@ fn claims_are_conditional_on_the_view() {
     let first = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!((first.network_revision, first.name.revision), (2, 3));
     assert!(!first.name.needs_absence());
-    let nobody_agreed = RegistryView {
+    let not_agreed = RegistryView {
         network_revision: 0,
         ..view(&[])
     };
-    assert_eq!(
-        commit(&nobody_agreed, Goal::Name, &[], 0).network_revision,
-        0
-    );
+    assert_eq!(commit(&not_agreed, Goal::Name, &[], 0).network_revision, 0);
     let node = Some(NodeRecord {
         addresses: Vec::new(),
         machine_id: THEIRS.to_owned(),
@@ -273,7 +273,7 @@ fn unreadable_claim_has_no_owner_and_is_not_free() {
     ]);
     seen.claims.insert(net("10.0.3.0/24"), claimed(None, 9));
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -281,7 +281,7 @@ fn unreadable_claim_has_no_owner_and_is_not_free() {
     let pod_cidr = net("10.0.0.0/22");
     match next_step(
         &seen,
-        me,
+        claimant,
         Goal::Further {
             pod_cidr: &pod_cidr,
             known: None,

@@ -36,5 +36,5 @@ pub(crate) enum Write {
     Claim(IpNet, NodeName),
     Delete(Key),
     /// Deletes the counted absence of a node.
-    Uncount(NodeName),
+    DeleteAbsence(NodeName),
 }

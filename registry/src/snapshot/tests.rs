@@ -108,14 +108,9 @@ fn applied_changes_equal_a_fresh_snapshot() {
 #[test]
 fn many_invalid_records_take_bounded_memory() {
     let mut snapshot = Snapshot::default();
-    for at in 0..3 * MOST_REJECTED {
+    for at in 0..3 * MAX_REJECTED {
         snapshot.insert(&format!("{at}-{}", "x".repeat(4 * MAX_TEXT)), b"");
     }
-    assert_eq!(snapshot.rejected.len(), MOST_REJECTED);
-    assert!(
-        snapshot
-            .rejected
-            .keys()
-            .all(|key| key.len() < 2 * LONGEST_TEXT)
-    );
+    assert_eq!(snapshot.rejected.len(), MAX_REJECTED);
+    assert!(snapshot.rejected.keys().all(|key| key.len() < 2 * MAX_TEXT));
 }

@@ -6,7 +6,7 @@ use registry::{Event, Network, PresenceState, Registration, Registry};
 use wire::conf::IpamConfig;
 
 use crate::support::etcd::Etcd;
-use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, record};
+use crate::support::{MACHINE, OTHER_MACHINE, conf_of, fast_policy, net, node, presence, record};
 
 const POOLS: &[(&str, u8)] = &[("10.244.0.0/23", 24), ("fd00:10:244::/56", 80)];
 
@@ -94,7 +94,7 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
 #[tokio::test]
 async fn etcd_registry_behaves() {
     let etcd = Etcd::start();
-    let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap();
+    let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), fast_policy()).unwrap();
     behaves(open, &[&etcd.endpoint()]).await;
 }
 
@@ -103,7 +103,7 @@ async fn local_registry_behaves() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("made/when/needed");
     behaves(
-        |conf| Registry::open_with(conf, &state, brisk()).unwrap(),
+        |conf| Registry::open_with(conf, &state, fast_policy()).unwrap(),
         &[],
     )
     .await;
@@ -112,7 +112,7 @@ async fn local_registry_behaves() {
 #[tokio::test]
 async fn damaged_local_registry_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
+    let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
     let subnet = open()
         .claim(&node("a"), MACHINE, &net("10.244.0.0/23"))
         .await
@@ -141,7 +141,7 @@ async fn damaged_local_registry_file_is_named() {
 #[tokio::test]
 async fn local_registry_sends_one_snapshot_and_keeps_the_channel() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
+    let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
     registry.agree().await.unwrap();
     let mut events = registry.watch();
     crate::support::reset(&mut events).await;

@@ -22,11 +22,11 @@ async fn failure(conf: &IpamConfig) -> (registry::Error, Duration) {
 
 /// The error of a claim with short time-outs.
 pub(crate) async fn soon(conf: &IpamConfig) -> registry::Error {
-    let patience = Duration::from_secs(1);
+    let operation_timeout = Duration::from_secs(1);
     failure_with(
         conf,
         Policy {
-            patience,
+            operation_timeout,
             ..Policy::default()
         },
     )

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use registry::owned::{self, Owned};
+use registry::owned::{Owned, UnderLedgerLock};
 use registry::{Change, Forget, PresenceState, Registration};
 use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
 use crate::support::{
-    DEADLINE, MACHINE, changes, conf, conf_of, net, node, open, presence, record, reset,
+    DEADLINE, MACHINE, changes, claims, conf, conf_of, net, node, open, presence, record, reset,
 };
 
 const V4: &str = "10.244.0.0/16";
@@ -119,17 +119,17 @@ async fn disowned_subnets_leave_the_file_under_the_ledger_lock() {
         subnets: subnets.clone(),
     };
     owned.store(folder.path()).unwrap();
+    let registry = open(&conf(&["http://127.0.0.1:9"]));
     let load = || Owned::load(folder.path()).unwrap().unwrap().subnets;
     let lose = async |name: &str, lost: &[IpNet]| {
-        let in_peace: owned::UnderLedgerLock<'_> = &|change| {
+        let under_lock: UnderLedgerLock<'_> = &|change| {
             assert_eq!(load(), subnets);
             change()
         };
         let lost = |subnet: &IpNet| lost.contains(subnet);
-        let patience = Duration::from_secs(1);
-        owned::disown(folder.path(), &node(name), patience, lost, in_peace)
-            .await
-            .unwrap()
+        let (name, limit) = (node(name), Duration::from_secs(1));
+        let claims = claims(&registry, folder.path(), &name);
+        claims.disown(limit, lost, under_lock).await.unwrap()
     };
 
     assert_eq!(lose("b", &subnets).await, None);

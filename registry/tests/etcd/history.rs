@@ -1,7 +1,7 @@
 //! Watching an etcd whose history was compacted, lost, restored or rewritten.
 
 use crate::follow::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
-use crate::support::proxy::{Accident, Proxy};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{changes, conf, net, node, open, reset};
 
 #[tokio::test]
@@ -41,9 +41,9 @@ async fn compaction_before_the_watch_leads_to_a_reset() {
     proxy.cut();
     disconnected(&mut events).await;
     // The end of the watched range. No other request that resumes the watch contains it.
-    proxy.arm("/flatland/blue0", Accident::Stall);
+    proxy.arm("/flatland/blue0", Fault::Stall);
     proxy.resume();
-    proxy.accident().await;
+    proxy.fault().await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     etcd.put(SUBNET, r#"{"node":"b"}"#).await;
     etcd.compact().await;

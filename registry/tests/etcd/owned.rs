@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use registry::owned::{self, Owned};
+use registry::owned::Owned;
 use registry::{Error, Policy, Registry};
 use tokio::task::JoinSet;
 use wire::conf::IpamConfig;
@@ -12,23 +12,23 @@ use wire::conf::IpamConfig;
 use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
 use crate::support::{
-    MACHINE, OTHER_MACHINE, all_differ, brisk, conf, conf_of, net, node, open, presence, record,
-    until,
+    MACHINE, OTHER_MACHINE, all_differ, claims, conf, conf_of, fast_policy, net, node, open,
+    presence, record, until,
 };
 
 /// No program listens on this port.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Result<Owned, Error> {
-    let registry = Registry::open_with(conf, folder, brisk()).unwrap();
-    owned::ensure(&registry, folder, &node(name), MACHINE, conf).await
+    let registry = Registry::open_with(conf, folder, fast_policy()).unwrap();
+    claims(&registry, folder, &node(name)).ensure(conf).await
 }
 
 /// A policy with a short time-out.
-fn impatient() -> Policy {
+fn short_timeout() -> Policy {
     Policy {
-        patience: Duration::from_millis(300),
-        ..brisk()
+        operation_timeout: Duration::from_millis(300),
+        ..fast_policy()
     }
 }
 
@@ -140,8 +140,10 @@ async fn damaged_file_is_named_and_kept_while_etcd_is_down() {
         "{error}"
     );
     let conf = conf(&[NOWHERE]);
-    let registry = Registry::open_with(&conf, folder.path(), impatient()).unwrap();
-    let error = owned::ensure(&registry, folder.path(), &node("a"), MACHINE, &conf).await;
+    let registry = Registry::open_with(&conf, folder.path(), short_timeout()).unwrap();
+    let error = claims(&registry, folder.path(), &node("a"))
+        .ensure(&conf)
+        .await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), 6);
     for part in [file.to_str().unwrap(), NOWHERE] {
@@ -208,9 +210,9 @@ async fn renew_reconciles_although_the_file_is_complete() {
     etcd.delete(&lost).await;
 
     assert_eq!(ensure(&conf, folder.path(), "a").await.unwrap(), owned);
-    let renewed = owned::renew(&registry, folder.path(), &node("a"), MACHINE)
-        .await
-        .unwrap();
+    let name = node("a");
+    let renewed = claims(&registry, folder.path(), &name).renew().await;
+    let renewed = renewed.unwrap();
     let expected = [owned.subnets, vec![further]].concat();
     assert_eq!(renewed.subnets, expected, "new subnets come last");
     assert_eq!(etcd.get(&lost).await.as_deref(), Some(r#"{"node":"a"}"#));
@@ -230,8 +232,10 @@ async fn waiting_for_another_process_times_out() {
     until("the lock", || async { lock.exists().then_some(()) }).await;
 
     let conf = conf(&[&etcd.endpoint()]);
-    let registry = Registry::open_with(&conf, folder.path(), impatient()).unwrap();
-    let error = owned::ensure(&registry, folder.path(), &node("a"), MACHINE, &conf).await;
+    let registry = Registry::open_with(&conf, folder.path(), short_timeout()).unwrap();
+    let error = claims(&registry, folder.path(), &node("a"))
+        .ensure(&conf)
+        .await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), 11);
     assert!(

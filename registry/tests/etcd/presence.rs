@@ -7,10 +7,10 @@ use registry::{Change, Policy, PresenceHandle, PresenceState, Registry};
 use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Accident, Proxy};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{
-    DEADLINE, MACHINE, OTHER_MACHINE, brisk, changes, conf, node, open, presence, record, reset,
-    until,
+    DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, fast_policy, node, open, presence, record,
+    reset, until,
 };
 
 const KEY: &str = "/flatland/blue/presence/a";
@@ -93,8 +93,8 @@ async fn deleted_presence_key_comes_back_at_once() {
     let etcd = Etcd::start();
     let slow = Policy {
         // A third of it, after which the lease is renewed, is longer than the test waits.
-        lease: 4 * DEADLINE,
-        ..brisk()
+        lease_ttl: 4 * DEADLINE,
+        ..fast_policy()
     };
     let conf = conf(&[&etcd.endpoint()]);
     let registry = Registry::open_with(&conf, Path::new("/nowhere"), slow).unwrap();
@@ -160,9 +160,9 @@ async fn lost_name_is_noticed_before_the_key_is_written() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = registered(&proxy.endpoint()).await;
-    proxy.arm("\"session\"", Accident::Stall);
+    proxy.arm("\"session\"", Fault::Stall);
     let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
-    proxy.accident().await;
+    proxy.fault().await;
     let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
     etcd.put("/flatland/blue/nodes/a", &taken).await;
     proxy.resume();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use registry::{Policy, Registry, owned};
+use registry::owned::NodeClaims;
+use registry::{Policy, Registry};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tracing::instrument::WithSubscriber;
@@ -17,7 +18,7 @@ const NODES: usize = 500;
 
 /// In a real cluster, each node has its own processor. Here all nodes share one thread, which may
 /// process a reply minutes after it came.
-const LATE: Duration = Duration::from_secs(300);
+const TEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The pools have 512 subnets, so that the last nodes choose among a dozen and do collide.
 const POOLS: [(&str, u8); 2] = [("10.244.0.0/15", 24), ("fd00::/71", 80)];
@@ -27,12 +28,12 @@ const POOLS: [(&str, u8); 2] = [("10.244.0.0/15", 24), ("fd00::/71", 80)];
 /// would need about 15 attempts.
 const MAX_REQUESTS: u64 = 25;
 
-fn patient() -> Policy {
+fn patient_policy() -> Policy {
     Policy {
-        connect: LATE,
-        request: LATE,
-        patience: LATE,
-        keep_alive_timeout: LATE,
+        connect_timeout: TEST_TIMEOUT,
+        request_timeout: TEST_TIMEOUT,
+        operation_timeout: TEST_TIMEOUT,
+        keep_alive_timeout: TEST_TIMEOUT,
         ..Policy::daemon()
     }
 }
@@ -49,10 +50,16 @@ async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
         let tally = Tally::default();
         let log = tally.clone();
         let join = async move {
-            let registry = Registry::open_with(&conf, &folder, patient()).unwrap();
+            let registry = Registry::open_with(&conf, &folder, patient_policy()).unwrap();
             let (name, machine) = (node(&format!("node-{n}")), format!("{n:032x}"));
             start.wait().await;
-            let owned = owned::ensure(&registry, &folder, &name, &machine, &conf).await;
+            let claims = NodeClaims {
+                registry: &registry,
+                folder: &folder,
+                node: &name,
+                machine: &machine,
+            };
+            let owned = claims.ensure(&conf).await;
             (owned.unwrap().subnets, tally.requests())
         };
         nodes.spawn(join.with_subscriber(log));
@@ -80,5 +87,5 @@ async fn five_hundred_starting_nodes_need_few_requests_each() {
     assert_eq!(total, etcd.requests(), "etcd counts the same number");
     // Two without contention, and one per lost race.
     assert!(total <= 6 * u64::try_from(NODES).unwrap(), "{total}");
-    assert!(worst <= MOST_REQUESTS, "{worst}");
+    assert!(worst <= MAX_REQUESTS, "{worst}");
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ipam::{Disk, Ledger};
 use ipnet::IpNet;
-use registry::owned;
+use registry::owned::NodeClaims;
 use registry::{Backoff, Policy, Registry};
 use tracing::{info, warn};
 
@@ -25,6 +25,15 @@ impl AddressManager {
         Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
     }
 
+    fn claims<'a>(&'a self, registry: &'a Registry) -> NodeClaims<'a> {
+        NodeClaims {
+            registry,
+            folder: &self.folder,
+            node: &self.node,
+            machine: self.machine.as_str(),
+        }
+    }
+
     /// Claims a further subnet, unless that failed a moment ago. Returns whether it did.
     pub(super) async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
         let now = Instant::now();
@@ -34,11 +43,11 @@ impl AddressManager {
             return false;
         }
         let seen = self.pool(pod_cidr);
-        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
         let result = match self.registry() {
-            Ok(registry) => owned::claim_further(&registry, folder, node, machine, pod_cidr, &seen)
-                .await
-                .map_err(AnyError::from),
+            Ok(registry) => {
+                let claimed = self.claims(&registry).further(pod_cidr, &seen).await;
+                claimed.map_err(AnyError::from)
+            }
             Err(error) => Err(error),
         };
         match result {
@@ -83,8 +92,7 @@ impl AddressManager {
             session.release_subnet(subnet, || Ok(take_off()?))
         };
         let registry = self.registry()?;
-        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
-        let done = owned::give_back(&registry, folder, node, machine, subnet, let_go).await?;
+        let done = self.claims(&registry).give_back(subnet, let_go).await?;
         self.empty.remove(subnet);
         if done {
             info!(

@@ -46,7 +46,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let conf = config.conflist.ipam().clone();
     let folder = state_dir(&conf.network);
     let policy = Policy {
-        lease: config.presence_ttl,
+        lease_ttl: config.presence_ttl,
         ..Policy::daemon()
     };
     let registry = Arc::new(Registry::open_with(&conf, &folder, policy)?);
@@ -131,7 +131,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     // Whoever asks now is told that nobody is there. The next daemon makes it anew.
     let _ = std::fs::remove_file(http::SOCKET);
     if timeout(FAREWELL, member).await.is_err() {
-        let seconds = policy.lease.as_secs();
+        let seconds = policy.lease_ttl.as_secs();
         warn!("etcd did not take note in time; this node counts as present for {seconds} s more");
     }
     Ok(())

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
-use registry::owned::{self, Owned};
+use registry::owned::{self, NodeClaims, Owned};
 use registry::{
     Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
     Registry,
@@ -242,14 +242,21 @@ impl Membership {
             // It went with the record.
             before.stop().await;
         }
-        let (machine, network) = (self.machine.as_str(), self.conf.network.as_str());
+        let network = self.conf.network.as_str();
         let in_peace: owned::UnderLedgerLock<'_> =
             &|change| ledger::under_ledger_lock(network, change);
-        let owned =
-            owned::renew_under_lock(&self.registry, &self.folder, &self.node, machine, in_peace)
-                .await?;
+        let owned = self.claims().renew_under_lock(in_peace).await?;
         self.log_stranded(&owned);
         Ok(owned)
+    }
+
+    fn claims(&self) -> NodeClaims<'_> {
+        NodeClaims {
+            registry: &self.registry,
+            folder: &self.folder,
+            node: &self.node,
+            machine: self.machine.as_str(),
+        }
     }
 
     /// Hands out no more addresses from the subnets that are `lost`. Needs no registry.
@@ -261,8 +268,8 @@ impl Membership {
         let network = self.conf.network.as_str();
         let in_peace: owned::UnderLedgerLock<'_> =
             &|change| ledger::under_ledger_lock(network, change);
-        let (folder, patience) = (&self.folder, Policy::default().patience);
-        let left = owned::disown(folder, &self.node, patience, lost, in_peace).await?;
+        let time_limit = Policy::default().operation_timeout;
+        let left = self.claims().disown(time_limit, lost, in_peace).await?;
         if let Some(owned) = left {
             self.log_stranded(&owned);
             // There is room: the loop takes news as they come. If not, it reads the file later.

@@ -57,9 +57,9 @@ fn many_remembered_subnets_take_several_transactions() {
 
 /// The number of commits that reconcile the registry and the node's file.
 fn commits_until_all(seen: &mut RegistryView, keep: &[IpNet]) -> usize {
-    let (mut tried, mut commits) = (Attempts::default(), 0);
+    let (mut attempts, mut commits) = (Attempts::default(), 0);
     loop {
-        let commit = commit_after(seen, Goal::Subnets { keep }, &tried);
+        let commit = commit_after(seen, Goal::Subnets { keep }, &attempts);
         let transaction = commit.transaction(&name("a"));
         assert!(transaction.conditions.len() <= 128, "etcd's limit");
         commits += 1;
@@ -67,7 +67,7 @@ fn commits_until_all(seen: &mut RegistryView, keep: &[IpNet]) -> usize {
             let revision = seen.claims.get(&subnet).map_or(1, |it| it.revision + 1);
             seen.claims.insert(subnet, claimed(Some("a"), revision));
         }
-        tried.written.extend(commit.written());
+        attempts.written.extend(commit.written());
         if commit.is_all {
             return commits;
         }
@@ -125,7 +125,7 @@ fn unknown_claim_is_adopted_before_another_is_made() {
 #[test]
 fn adopted_claim_is_rewritten_so_that_a_late_release_fails() {
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -141,9 +141,9 @@ fn adopted_claim_is_rewritten_so_that_a_late_release_fails() {
         node: seen.node.clone(),
         node_revision: seen.node_revision,
     };
-    let late = release(&claim, me, &given_back).unwrap().unwrap();
+    let late = release(&claim, claimant, &given_back).unwrap().unwrap();
     let condition = Condition::new(Key::Subnet(given_back), 11);
-    assert!(late.conditions.contains(&rests_on));
+    assert!(late.conditions.contains(&condition));
 
     let keep = [net("10.0.1.0/24"), net("fd00::/80")];
     let pod_cidr = net("10.0.0.0/22");
@@ -151,20 +151,20 @@ fn adopted_claim_is_rewritten_so_that_a_late_release_fails() {
         pod_cidr: &pod_cidr,
         known: Some(&keep),
     };
-    for want in [
+    for goal in [
         Goal::Subnets { keep: &keep },
         Goal::Kept { keep: &keep },
         further,
     ] {
-        let adoption = commit(&seen, want, &[], 0);
+        let adoption = commit(&seen, goal, &[], 0);
         assert!(adoption.outcome.contains(&given_back));
         let adoption = adoption.transaction(&node);
         // So only the first of the two that arrives succeeds.
-        assert!(adoption.conditions.contains(&rests_on));
+        assert!(adoption.conditions.contains(&condition));
         assert_eq!(
             adoption.writes,
             [Write::Claim(given_back, node.clone())],
-            "{want:?}"
+            "{goal:?}"
         );
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use registry::owned::NodeClaims;
 use registry::{Backoff, Change, Event, NodeRecord, Policy, Presence, Registry, Snapshot};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
@@ -24,14 +25,14 @@ pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const OTHER_MACHINE: &str = "fedcba9876543210fedcba9876543210";
 
 /// A policy with short pauses and time-outs.
-pub(crate) fn brisk() -> Policy {
+pub(crate) fn fast_policy() -> Policy {
     Policy {
-        connect: Duration::from_secs(1),
-        request: Duration::from_secs(2),
-        patience: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(2),
+        operation_timeout: Duration::from_secs(10),
         keep_alive: Duration::from_millis(300),
         keep_alive_timeout: Duration::from_millis(300),
-        lease: Duration::from_secs(1),
+        lease_ttl: Duration::from_secs(1),
         backoff: Backoff {
             first: Duration::from_millis(20),
             most: Duration::from_millis(200),
@@ -61,7 +62,21 @@ pub(crate) fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
 }
 
 pub(crate) fn open(conf: &IpamConfig) -> Registry {
-    Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap()
+    Registry::open_with(conf, Path::new("/nowhere"), fast_policy()).unwrap()
+}
+
+/// The claims of `node` on the machine [`MACHINE`].
+pub(crate) fn claims<'a>(
+    registry: &'a Registry,
+    folder: &'a Path,
+    node: &'a NodeName,
+) -> NodeClaims<'a> {
+    NodeClaims {
+        registry,
+        folder,
+        node,
+        machine: MACHINE,
+    }
 }
 
 pub(crate) fn node(name: &str) -> NodeName {
