@@ -21,13 +21,13 @@ use crate::requested_ips;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error> {
+pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
     let fixed = requested_ips::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(&config)?;
-    let claims = AddClaims::new(call, asker, &subnets);
+    let claims = AddClaims::new(call, client, &subnets);
     let ledger = ensure_subnets(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
@@ -52,11 +52,11 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error
 
 /// Makes sure that the node owns a subnet of each pod CIDR, and that its subnets are confirmed.
 fn ensure_subnets(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error> {
-    let has_asked = claims.claim_missing()?;
+    let has_claimed = claims.claim_missing()?;
     let ledger = Ledger::create(ledger_disk(&subnets.config.network))?;
     if !ledger.is_confirmed()? {
-        let is_settled = has_asked || claims.confirm()?;
-        if !has_asked {
+        let is_settled = has_claimed || claims.confirm()?;
+        if !has_claimed {
             claims.claim_missing()?;
         }
         if is_settled {
@@ -172,7 +172,7 @@ mod tests {
         let addresses = ["10.244.7.3", "fd00:7::3"];
         let subnets = ["10.244.7.0/24", "fd00:7::/80"];
         let choices = addresses.iter().zip(subnets).map(|(address, subnet)| {
-            Choice::Named(subnet.parse().unwrap(), address.parse().unwrap())
+            Choice::Requested(subnet.parse().unwrap(), address.parse().unwrap())
         });
         let choices: Vec<_> = choices.collect();
         for version in Version::ALL {

@@ -55,14 +55,14 @@ fn compare(
             "attachment {attachment} holds {held}, but ADD gave it {expected}"
         ));
     }
-    let strays = held
+    let foreign = held
         .iter()
         .filter(|address| !owned.iter().any(|net| net.contains(*address)));
-    match strays.copied().collect::<BTreeSet<_>>() {
-        strays if strays.is_empty() => Ok(()),
-        strays => failed(format!(
+    match foreign.copied().collect::<BTreeSet<_>>() {
+        foreign if foreign.is_empty() => Ok(()),
+        foreign => failed(format!(
             "attachment {attachment} holds {}, which no subnet of this node contains",
-            list(&strays)
+            list(&foreign)
         )),
     }
 }

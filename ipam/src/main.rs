@@ -18,7 +18,7 @@ Exit status: 0, or 1 with an error as JSON on standard output. See also flatland
 
 fn main() -> ExitCode {
     let plugin = Plugin {
-        asker: HelperClient,
+        claim_client: HelperClient,
     };
     wire::cni::run(ABOUT, &plugin)
 }

@@ -9,12 +9,12 @@ use crate::{add, check, del, gc, status};
 #[derive(Debug)]
 pub struct Plugin<A> {
     /// How it claims subnets.
-    pub asker: A,
+    pub claim_client: A,
 }
 
 impl<A: ClaimClient> Program for Plugin<A> {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        add::run(&self.asker, call)
+        add::run(&self.claim_client, call)
     }
 
     fn del(&self, call: &Call) -> Result<(), Error> {
@@ -30,6 +30,6 @@ impl<A: ClaimClient> Program for Plugin<A> {
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        status::run(&self.asker, call)
+        status::run(&self.claim_client, call)
     }
 }

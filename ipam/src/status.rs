@@ -10,8 +10,8 @@ use crate::ledger::request::AddressRequest;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
-    could_add(asker, call).map_err(|error| {
+pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
+    check_add(client, call).map_err(|error| {
         let advice = [error.msg.as_str(), error.details.as_str()];
         let details = advice
             .into_iter()
@@ -21,11 +21,11 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     })
 }
 
-fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
+fn check_add(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(&config)?;
     let pools = if subnets.are_missing()? {
-        asker.check_available(call)?;
+        client.check_available(call)?;
         subnets.refuse_overlap()?;
         // A damaged file is written again from the registry.
         subnets.owned().unwrap_or_default()
@@ -40,7 +40,7 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
             // would fail; only etcd knows for certain.
             continue;
         };
-        could_hold(&config, pool).map_err(|error| {
+        check_pool(&config, pool).map_err(|error| {
             let msg = format!("{}, and there is no further subnet: {shortage}", error.msg);
             Error { msg, ..error }
         })?;
@@ -49,7 +49,7 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
 }
 
 /// Whether an address is free in `pool`, the node's subnets of one pod CIDR.
-fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
+fn check_pool(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
     let Some(ledger) = Ledger::existing(ledger_disk(&config.network))?.filter(|_| !pool.is_empty())
     else {
         return match pool {

@@ -61,7 +61,7 @@ const CONFIRMATION: Duration = Duration::from_secs(2);
 /// The claims of one ADD.
 pub(crate) struct AddClaims<'a> {
     call: &'a Call,
-    asker: &'a dyn ClaimClient,
+    client: &'a dyn ClaimClient,
     subnets: &'a Subnets<'a>,
     until: Instant,
 }
@@ -70,12 +70,12 @@ impl<'a> AddClaims<'a> {
     /// The time-out starts now.
     pub(crate) fn new(
         call: &'a Call,
-        asker: &'a dyn ClaimClient,
+        client: &'a dyn ClaimClient,
         subnets: &'a Subnets<'a>,
     ) -> Self {
         Self {
             call,
-            asker,
+            client,
             subnets,
             until: Instant::now() + PATIENCE,
         }
@@ -101,7 +101,7 @@ impl<'a> AddClaims<'a> {
         if left.is_zero() {
             return Err(self.subnets.timed_out(PATIENCE));
         }
-        self.asker.request(self.call, want, left)?
+        self.client.request(self.call, want, left)?
     }
 
     /// Removes subnets from the node's file that the registry has given to other nodes while this
@@ -114,7 +114,7 @@ impl<'a> AddClaims<'a> {
             return Ok(true);
         }
         let asked = self
-            .asker
+            .client
             .request(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
         let (error, is_settled) = match asked {
             Ok(Ok(())) => return Ok(true),

@@ -118,24 +118,24 @@ pub enum Choice {
     /// An address that no pod ever had.
     Fresh(IpNet, IpAddr),
     /// A freed address.
-    Again(IpNet, Freed),
+    Reused(IpNet, Freed),
     /// An address that was requested by name.
-    Named(IpNet, IpAddr),
+    Requested(IpNet, IpAddr),
 }
 
 impl Choice {
     /// The address.
     pub fn address(&self) -> IpAddr {
         match self {
-            Self::Fresh(_, address) | Self::Named(_, address) => *address,
-            Self::Again(_, freed) => freed.address,
+            Self::Fresh(_, address) | Self::Requested(_, address) => *address,
+            Self::Reused(_, freed) => freed.address,
         }
     }
 
     /// The subnet that it belongs to.
     pub fn subnet(&self) -> IpNet {
         match self {
-            Self::Fresh(subnet, _) | Self::Again(subnet, _) | Self::Named(subnet, _) => *subnet,
+            Self::Fresh(subnet, _) | Self::Reused(subnet, _) | Self::Requested(subnet, _) => *subnet,
         }
     }
 }
@@ -151,17 +151,17 @@ enum Rank {
     Cooling(Duration),
 }
 
-/// Chooses among `stocks`, which are in the order in which the node got the subnets. An address
+/// Chooses among `offers`, which are in the order in which the node got the subnets. An address
 /// freed less than `cool_down` before `now` is chosen only if there is no other. Reads no more
 /// stocks than necessary. The first error ends the search.
 pub(crate) fn choose<E>(
-    stocks: impl IntoIterator<Item = Result<NextAddresses, E>>,
+    offers: impl IntoIterator<Item = Result<NextAddresses, E>>,
     now: Duration,
     cool_down: Duration,
 ) -> Result<Option<Choice>, E> {
     let mut best: Option<(Rank, Choice)> = None;
-    for stock in stocks {
-        let Some((rank, choice)) = rank(&stock?, now, cool_down) else {
+    for offer in offers {
+        let Some((rank, choice)) = rank(&offer?, now, cool_down) else {
             continue;
         };
         if rank == Rank::Ready {
@@ -174,23 +174,23 @@ pub(crate) fn choose<E>(
     Ok(best.map(|(_, choice)| choice))
 }
 
-fn rank(stock: &NextAddresses, now: Duration, cool_down: Duration) -> Option<(Rank, Choice)> {
-    let subnet = stock.subnet;
-    let fresh = stock.fresh.map(|address| {
+fn rank(offer: &NextAddresses, now: Duration, cool_down: Duration) -> Option<(Rank, Choice)> {
+    let subnet = offer.subnet;
+    let fresh = offer.fresh.map(|address| {
         let inside = position(&subnet, address) < WINDOW;
         (
             if inside { Rank::Ready } else { Rank::Spare },
             Choice::Fresh(subnet, address),
         )
     });
-    let again = stock.oldest.map(|freed| {
+    let again = offer.oldest.map(|freed| {
         let cooled = now.saturating_sub(freed.at) >= cool_down;
         let rank = if cooled {
             Rank::Ready
         } else {
             Rank::Cooling(freed.at)
         };
-        (rank, Choice::Again(subnet, freed))
+        (rank, Choice::Reused(subnet, freed))
     });
     match (fresh, again) {
         (Some(fresh), Some(again)) => Some(if again.0 < fresh.0 { again } else { fresh }),

@@ -1,6 +1,6 @@
 //! The ledger's folder: paths, and reading files.
 //!
-//! Tests can fail an operation before any [`DiskStep`] ([`Disk::watched`]), as `kill -9` and a full
+//! Tests can fail an operation before any [`DiskStep`] ([`Disk::with_hook`]), as `kill -9` and a full
 //! disk do.
 
 use std::cell::RefCell;
@@ -57,7 +57,7 @@ const MAX_CONTENT: u64 = 64 * 1024;
 /// The folder of one network's ledger.
 pub struct Disk {
     root: PathBuf,
-    pub(crate) watch: Option<Box<StepHook>>,
+    pub(crate) hook: Option<Box<StepHook>>,
     warnings: RefCell<Vec<String>>,
 }
 
@@ -66,15 +66,15 @@ impl Disk {
     pub fn new(root: PathBuf) -> Self {
         Self {
             root,
-            watch: None,
+            hook: None,
             warnings: RefCell::default(),
         }
     }
 
     /// Like [`Disk::new`], with a hook that is called before each step.
-    pub fn watched(root: PathBuf, watch: Box<StepHook>) -> Self {
+    pub fn with_hook(root: PathBuf, hook: Box<StepHook>) -> Self {
         Self {
-            watch: Some(watch),
+            hook: Some(hook),
             ..Self::new(root)
         }
     }
@@ -206,8 +206,8 @@ impl Disk {
     }
 
     /// The held addresses of the family of `subnet`, sorted.
-    pub(crate) fn held_like(&self, subnet: &IpNet) -> Result<Vec<IpAddr>, Error> {
-        self.held_where(|name| is_like(name, subnet))
+    pub(crate) fn held_of_family(&self, subnet: &IpNet) -> Result<Vec<IpAddr>, Error> {
+        self.held_where(|name| is_same_family(name, subnet))
     }
 
     fn held_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
@@ -224,7 +224,7 @@ impl Disk {
 
 /// Whether the name of an address file is of the family of `subnet`: only IPv6 addresses have
 /// colons.
-pub(crate) fn is_like(name: &str, subnet: &IpNet) -> bool {
+pub(crate) fn is_same_family(name: &str, subnet: &IpNet) -> bool {
     name.contains(':') != subnet.addr().is_ipv4()
 }
 

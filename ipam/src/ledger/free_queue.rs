@@ -22,7 +22,7 @@ use crate::ledger::scan::{DiskScan, report_damage};
 
 /// A queue is rewritten without its used entries once there are this many of them and they are half
 /// of the queue. So its size follows the number of free addresses, at constant amortised cost.
-const COMPACT: u64 = 1024;
+const MIN_COMPACT: u64 = 1024;
 
 /// The open queue of one subnet.
 pub(crate) struct FreeQueue<'a> {
@@ -38,16 +38,16 @@ impl<'a> FreeQueue<'a> {
     /// Opens the queue of `subnet`; rebuilds it if it is missing or damaged.
     pub(crate) fn open(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
         match Self::read(disk, subnet)? {
-            Some(hints) => Ok(hints),
+            Some(queue) => Ok(queue),
             None => Self::recover(disk, subnet, now),
         }
     }
 
     /// Rebuilds a lost queue, and warns of damaged files.
     fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let truth = DiskScan::read(disk, subnet, now)?;
-        truth.warn_of_damage(disk, subnet)?;
-        Self::rebuild(disk, subnet, &truth)
+        let scan = DiskScan::read(disk, subnet, now)?;
+        scan.warn_of_damage(disk, subnet)?;
+        Self::rebuild(disk, subnet, &scan)
     }
 
     fn read(disk: &'a Disk, subnet: &IpNet) -> Result<Option<Self>, Error> {
@@ -82,12 +82,12 @@ impl<'a> FreeQueue<'a> {
     }
 
     /// Rebuilds the queue from a scan.
-    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, truth: &DiskScan) -> Result<Self, Error> {
+    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, scan: &DiskScan) -> Result<Self, Error> {
         let header = Header {
-            next: truth.unused(subnet),
+            next: scan.unused(subnet),
             head: 0,
         };
-        let lines: String = truth.freed(subnet).map(Freed::render).collect();
+        let lines: String = scan.freed(subnet).map(Freed::render).collect();
         let path = disk.queue(subnet);
         disk.replace(&path, &(header.render() + &lines))?;
         let why = || "it changes under our hands".to_owned();
@@ -95,7 +95,7 @@ impl<'a> FreeQueue<'a> {
     }
 
     /// The subnet's next addresses. Skips entries that are outdated.
-    pub(crate) fn stock(&mut self, request: &AddressRequest<'_>) -> Result<NextAddresses, Error> {
+    pub(crate) fn next_addresses(&mut self, request: &AddressRequest<'_>) -> Result<NextAddresses, Error> {
         let oldest = match self.longest_freed(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
@@ -155,11 +155,11 @@ impl<'a> FreeQueue<'a> {
     pub(crate) fn advance_past(mut self, choice: &Choice) -> Result<(), Error> {
         match choice {
             Choice::Fresh(subnet, address) => self.header.next = allocator::after(subnet, *address),
-            Choice::Again(..) => self.header.head += 1,
-            Choice::Named(..) => {}
+            Choice::Reused(..) => self.header.head += 1,
+            Choice::Requested(..) => {}
         }
         let Header { head, next } = self.header;
-        if head < COMPACT || head * 2 < self.records {
+        if head < MIN_COMPACT || head * 2 < self.records {
             return self
                 .disk
                 .write_header(&self.path, &self.file, &self.header.render());

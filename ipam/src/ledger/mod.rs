@@ -153,17 +153,17 @@ impl<'a> Session<'a> {
         let pools = request.pools.iter();
         let chosen = pools
             .map(|pool| match request.fixed_of(pool) {
-                Some(address) => Ok((self.find(address, pool, request)?, None)),
-                None => self.choose_each(pool, request),
+                Some(address) => Ok((self.check_requested(address, pool, request)?, None)),
+                None => self.choose_from_pool(pool, request),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut choices = Vec::with_capacity(chosen.len());
-        for (choice, hints) in chosen {
+        for (choice, queue) in chosen {
             let allocation = describe(choice.subnet());
             if let Err(error) = self.claim(attachment, &choice, &allocation) {
                 return Err(self.roll_back(attachment, request.now, error));
             }
-            if let Some(Err(error)) = hints.map(|hints| hints.advance_past(&choice)) {
+            if let Some(Err(error)) = queue.map(|queue| queue.advance_past(&choice)) {
                 // The address is claimed: the next search will skip this entry.
                 self.disk.warn(error.to_string());
             }
@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
 
     /// Checks that `address`, which was requested by name, can be handed out. The queue is not
     /// advanced; its entries for the address will be skipped.
-    fn find(
+    fn check_requested(
         &self,
         address: IpAddr,
         subnets: &[IpNet],
@@ -183,35 +183,35 @@ impl<'a> Session<'a> {
         let unavailable = |obstacle| Error::Unavailable { address, obstacle };
         let subnet = request.subnet_of(address, subnets).map_err(unavailable)?;
         match self.disk.allocation(address)? {
-            None => Ok(Choice::Named(subnet, address)),
+            None => Ok(Choice::Requested(subnet, address)),
             Some(holder) => Err(unavailable(Unavailable::Held(Box::new(holder)))),
         }
     }
 
     /// The address that would be handed out next, without handing it out. If there seems to be
     /// none, the queues are rebuilt first.
-    fn choose_each(
+    fn choose_from_pool(
         &self,
         subnets: &[IpNet],
         request: &AddressRequest<'_>,
     ) -> Result<(Choice, Option<FreeQueue<'a>>), Error> {
         let now = request.now;
-        if let Some((choice, hints)) =
+        if let Some((choice, queue)) =
             choose(subnets, request, |net| FreeQueue::open(self.disk, net, now))?
         {
-            return Ok((choice, Some(hints)));
+            return Ok((choice, Some(queue)));
         }
         let exhausted = || Error::Exhausted {
             subnets: subnets.to_vec(),
             damaged: Vec::new(),
         };
         let first = subnets.first().ok_or_else(exhausted)?;
-        let truth = DiskScan::read(self.disk, first, now)?;
+        let scan = DiskScan::read(self.disk, first, now)?;
         let found = choose(subnets, request, |net| {
-            FreeQueue::rebuild(self.disk, net, &truth)
+            FreeQueue::rebuild(self.disk, net, &scan)
         })?;
-        let (choice, hints) = found.ok_or_else(exhausted)?;
-        Ok((choice, Some(hints)))
+        let (choice, queue) = found.ok_or_else(exhausted)?;
+        Ok((choice, Some(queue)))
     }
 
     /// Whether ADD would find an address in each of the request's pools.
@@ -219,7 +219,7 @@ impl<'a> Session<'a> {
         request
             .pools
             .iter()
-            .try_for_each(|pool| self.choose_each(pool, request).map(drop))
+            .try_for_each(|pool| self.choose_from_pool(pool, request).map(drop))
     }
 
     fn claim(
@@ -251,17 +251,17 @@ fn choose<'a>(
     open: impl Fn(&IpNet) -> Result<FreeQueue<'a>, Error>,
 ) -> Result<Option<(Choice, FreeQueue<'a>)>, Error> {
     let mut opened = Vec::new();
-    let stocks = subnets.iter().map(|subnet| {
-        let mut hints = open(subnet)?;
-        let stock = hints.stock(request)?;
-        opened.push((*subnet, hints));
-        Ok(stock)
+    let offers = subnets.iter().map(|subnet| {
+        let mut queue = open(subnet)?;
+        let offer = queue.next_addresses(request)?;
+        opened.push((*subnet, queue));
+        Ok(offer)
     });
-    let choice = allocator::choose(stocks, request.now, request.cool_down)?;
+    let choice = allocator::choose(offers, request.now, request.cool_down)?;
     Ok(choice.and_then(|choice| {
         let chosen = opened
             .into_iter()
             .find(|(subnet, _)| *subnet == choice.subnet());
-        chosen.map(|(_, hints)| (choice, hints))
+        chosen.map(|(_, queue)| (choice, queue))
     }))
 }

@@ -39,7 +39,7 @@ impl AddressRequest<'_> {
         subnets: &[IpNet],
     ) -> Result<IpNet, Unavailable> {
         let Some(subnet) = subnets.iter().find(|subnet| subnet.contains(&address)) else {
-            return Err(Unavailable::Elsewhere(subnets.to_vec()));
+            return Err(Unavailable::NotInSubnet(subnets.to_vec()));
         };
         if !allocator::is_usable(subnet, address) {
             return Err(Unavailable::Reserved(*subnet));
@@ -55,7 +55,7 @@ impl AddressRequest<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unavailable {
     /// No subnet of this node contains it; these are the node's.
-    Elsewhere(Vec<IpNet>),
+    NotInSubnet(Vec<IpNet>),
     /// It is the network's, the node's or the broadcast address of this subnet.
     Reserved(IpNet),
     /// The configuration excludes this range, which contains it.
@@ -68,7 +68,7 @@ impl Unavailable {
     /// What to do about it.
     pub(crate) fn advice(&self) -> &'static str {
         match self {
-            Self::Elsewhere(_) => {
+            Self::NotInSubnet(_) => {
                 "ask for an address from a subnet of the node that the pod runs on, or for none"
             }
             Self::Reserved(_) | Self::Excluded(_) => "ask for another address, or for none",
@@ -80,7 +80,7 @@ impl Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Elsewhere(subnets) => {
+            Self::NotInSubnet(subnets) => {
                 let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
                 write!(
                     f,
@@ -124,8 +124,8 @@ mod tests {
         for (address, expected) in [
             ("10.9.1.2", Ok(subnets[0])),
             ("10.9.7.254", Ok(subnets[1])),
-            ("10.9.2.2", Err(Unavailable::Elsewhere(subnets.to_vec()))),
-            ("fd00::2", Err(Unavailable::Elsewhere(subnets.to_vec()))),
+            ("10.9.2.2", Err(Unavailable::NotInSubnet(subnets.to_vec()))),
+            ("fd00::2", Err(Unavailable::NotInSubnet(subnets.to_vec()))),
             ("10.9.1.0", Err(Unavailable::Reserved(subnets[0]))),
             ("10.9.1.1", Err(Unavailable::Reserved(subnets[0]))),
             ("10.9.7.255", Err(Unavailable::Reserved(subnets[1]))),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::ledger::allocator::{self, Freed};
-use crate::ledger::disk::{Disk, is_like};
+use crate::ledger::disk::{Disk, is_same_family};
 use crate::ledger::error::Error;
 
 /// The addresses of one family, from the names of the files only: fast even with thousands.
@@ -21,10 +21,10 @@ pub(crate) struct DiskScan {
 impl DiskScan {
     /// Scans the family of `subnet`, at `now` (time since boot).
     pub(crate) fn read(disk: &Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let held = disk.held_like(subnet)?;
+        let held = disk.held_of_family(subnet)?;
         let mut freed = Vec::new();
         let names = Disk::names(&disk.freed())?;
-        for name in names.iter().filter(|name| is_like(name, subnet)) {
+        for name in names.iter().filter(|name| is_same_family(name, subnet)) {
             match name.parse() {
                 // Left by a claim that was interrupted before it removed this file.
                 Ok(address) if held.binary_search(&address).is_ok() => {}

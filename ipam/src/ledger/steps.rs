@@ -31,8 +31,8 @@ impl Disk {
         path: &Path,
         change: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, Error> {
-        let watched = self.watch.as_ref().map_or(Ok(()), |watch| watch(step));
-        watched
+        let allowed = self.hook.as_ref().map_or(Ok(()), |hook| hook(step));
+        allowed
             .and_then(|()| change())
             .map_err(Error::io(action, path))
     }
@@ -83,12 +83,12 @@ impl Disk {
             Ok(file)
         };
         let file = self.step(DiskStep::Content, "create", &path, content)?;
-        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
         self.step(DiskStep::Claim, "create", &path, || {
             let follow = AtFlags::AT_SYMLINK_FOLLOW;
             Ok(linkat(
                 AT_FDCWD,
-                nameless.as_str(),
+                unnamed.as_str(),
                 AT_FDCWD,
                 &path,
                 follow,

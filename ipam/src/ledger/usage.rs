@@ -28,8 +28,8 @@ pub struct SubnetUsage {
 impl SubnetUsage {
     /// The number of addresses that can be handed out without breaking the cool-down.
     pub fn available(&self) -> u128 {
-        let not = u128::from(self.held) + u128::from(self.cooling);
-        self.capacity.saturating_sub(not)
+        let unavailable = u128::from(self.held) + u128::from(self.cooling);
+        self.capacity.saturating_sub(unavailable)
     }
 }
 
@@ -70,20 +70,20 @@ impl Ledger {
 }
 
 impl Session<'_> {
-    /// Releases `subnet` if none of its addresses is held: `take_off` removes it from the list of
+    /// Releases `subnet` if none of its addresses is held: `unlist` removes it from the list of
     /// the node's subnets. ADD reads that list under the same lock, so no address of the subnet is
     /// handed out afterwards. Also removes the freed addresses and the queue of the subnet. Returns
     /// whether it did.
     pub fn release_subnet<E: From<Error>>(
         &self,
         subnet: &IpNet,
-        take_off: impl FnOnce() -> Result<(), E>,
+        unlist: impl FnOnce() -> Result<(), E>,
     ) -> Result<bool, E> {
         let held = self.disk.held()?;
         if held.iter().any(|address| subnet.contains(address)) {
             return Ok(false);
         }
-        take_off()?;
+        unlist()?;
         for name in Disk::names(&self.disk.freed())? {
             if name
                 .parse()

@@ -22,7 +22,7 @@ pub(crate) const START: Duration = Duration::from_secs(10_000);
 
 /// How an operation is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Fault {
     /// Not at all.
     Done,
     /// It is killed before the step of this number.
@@ -31,8 +31,8 @@ pub(crate) enum Fate {
     Full(u32),
 }
 
-impl Fate {
-    fn watch(self) -> Box<StepHook> {
+impl Fault {
+    fn hook(self) -> Box<StepHook> {
         let count = Cell::new(0);
         Box::new(move |step| {
             let number = count.replace(count.get() + 1);
@@ -84,13 +84,13 @@ impl Node {
     }
 
     /// The ledger, opened for an operation that is interrupted like this.
-    pub(crate) fn ledger(&self, fate: Fate) -> Result<Ledger, Error> {
-        Ledger::create(Disk::watched(self.root(), fate.watch()))
+    pub(crate) fn ledger(&self, fault: Fault) -> Result<Ledger, Error> {
+        Ledger::create(Disk::with_hook(self.root(), fault.hook()))
     }
 
     /// ADD.
     pub(crate) fn add(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.add_with(who, &[], now, Fate::Done)
+        self.add_with(who, &[], now, Fault::Done)
     }
 
     /// ADD with these requested addresses, interrupted like this.
@@ -99,7 +99,7 @@ impl Node {
         who: &Attachment,
         fixed: &[IpAddr],
         now: Duration,
-        fate: Fate,
+        fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
         let request = AddressRequest {
             pools: &self.pools,
@@ -108,7 +108,7 @@ impl Node {
             cool_down: COOL_DOWN,
             now,
         };
-        let ledger = self.ledger(fate)?;
+        let ledger = self.ledger(fault)?;
         let describe = |subnet| describe(who, subnet);
         let choices = ledger.lock()?.allocate(who, &request, describe);
         let choices = choices.map_err(|error| ledger.with_context(error))?;
@@ -117,7 +117,7 @@ impl Node {
 
     /// DEL.
     pub(crate) fn del(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.del_with(who, now, Fate::Done)
+        self.del_with(who, now, Fault::Done)
     }
 
     /// DEL, interrupted like this.
@@ -125,22 +125,22 @@ impl Node {
         &self,
         who: &Attachment,
         now: Duration,
-        fate: Fate,
+        fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
-        match self.existing(fate)? {
+        match self.existing(fault)? {
             Some(ledger) => ledger.lock()?.free(who, now),
             None => Ok(Vec::new()),
         }
     }
 
     /// GC, interrupted like this.
-    pub(crate) fn keep_only(
+    pub(crate) fn retain_only(
         &self,
         valid: &BTreeSet<Attachment>,
         now: Duration,
-        fate: Fate,
+        fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
-        match self.existing(fate)? {
+        match self.existing(fault)? {
             Some(ledger) => ledger.lock()?.retain_only(valid, now),
             None => Ok(Vec::new()),
         }
@@ -148,24 +148,24 @@ impl Node {
 
     /// Gives a subnet back if it is empty. Also returns whether it was removed from the list of the
     /// node's subnets, which may be so although the rest failed.
-    pub(crate) fn let_go(&self, subnet: &IpNet, fate: Fate) -> (Result<bool, Error>, bool) {
+    pub(crate) fn release_subnet(&self, subnet: &IpNet, fault: Fault) -> (Result<bool, Error>, bool) {
         let done = Cell::new(false);
         let take_off = || {
             done.set(true);
             Ok(())
         };
-        let ledger = self.ledger(fate);
+        let ledger = self.ledger(fault);
         let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, take_off));
         (result, done.get())
     }
 
-    fn existing(&self, fate: Fate) -> Result<Option<Ledger>, Error> {
-        Ledger::existing(Disk::watched(self.root(), fate.watch()))
+    fn existing(&self, fault: Fault) -> Result<Option<Ledger>, Error> {
+        Ledger::existing(Disk::with_hook(self.root(), fault.hook()))
     }
 
     /// All address files.
     pub(crate) fn inventory(&self) -> Inventory {
-        self.ledger(Fate::Done)
+        self.ledger(Fault::Done)
             .unwrap()
             .lock()
             .unwrap()

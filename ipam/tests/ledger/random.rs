@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fate, Node, START, pod};
+use crate::common::{COOL_DOWN, Fault, Node, START, pod};
 use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,36 +23,36 @@ const FURTHER_CAPACITY: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    Add(u8, Fate),
+    Add(u8, Fault),
     /// ADD with a requested address.
-    Name(u8, u8, Fate),
-    Del(u8, Fate),
+    Name(u8, u8, Fault),
+    Del(u8, Fault),
     /// GC for the pods whose bit is set.
-    Keep(u8, Fate),
+    Keep(u8, Fault),
     Grow,
-    GiveBack(Fate),
+    GiveBack(Fault),
     Wait(u8),
     LoseQueues,
     TearQueues(u8),
     GarbleQueues(u8),
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        3 => Just(Fate::Done),
-        2 => (0..16_u32).prop_map(Fate::Cut),
-        1 => (0..16_u32).prop_map(Fate::Full),
+        3 => Just(Fault::Done),
+        2 => (0..16_u32).prop_map(Fault::Cut),
+        1 => (0..16_u32).prop_map(Fault::Full),
     ]
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Add(who, fate)),
-        3 => (0..PODS, 0..24_u8, fate()).prop_map(|(who, at, fate)| Act::Name(who, at, fate)),
-        10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Del(who, fate)),
-        2 => (any::<u8>(), fate()).prop_map(|(pods, fate)| Act::Keep(pods, fate)),
+        10 => (0..PODS, fault()).prop_map(|(who, fault)| Act::Add(who, fault)),
+        3 => (0..PODS, 0..24_u8, fault()).prop_map(|(who, at, fault)| Act::Name(who, at, fault)),
+        10 => (0..PODS, fault()).prop_map(|(who, fault)| Act::Del(who, fault)),
+        2 => (any::<u8>(), fault()).prop_map(|(pods, fault)| Act::Keep(pods, fault)),
         2 => Just(Act::Grow),
-        2 => fate().prop_map(Act::GiveBack),
+        2 => fault().prop_map(Act::GiveBack),
         5 => (0..150_u8).prop_map(Act::Wait),
         1 => Just(Act::LoseQueues),
         1 => (1..64_u8).prop_map(Act::TearQueues),
@@ -84,12 +84,12 @@ impl Model {
 
     fn act(&mut self, act: Act) {
         match act {
-            Act::Add(who, fate) => self.add(who, &[], fate),
-            Act::Name(who, at, fate) => self.add(who, &[named(at)], fate),
-            Act::Del(who, fate) => self.del(who, fate),
-            Act::Keep(pods, fate) => self.keep(pods, fate),
+            Act::Add(who, fault) => self.add(who, &[], fault),
+            Act::Name(who, at, fault) => self.add(who, &[named(at)], fault),
+            Act::Del(who, fault) => self.del(who, fault),
+            Act::Keep(pods, fault) => self.keep(pods, fault),
             Act::Grow => self.grow(),
-            Act::GiveBack(fate) => self.give_back(fate),
+            Act::GiveBack(fault) => self.give_back(fault),
             Act::Wait(seconds) => self.now += Duration::from_secs(seconds.into()),
             Act::LoseQueues => self.each_queue(|path| fs::remove_file(path).unwrap()),
             Act::TearQueues(bytes) => self.each_queue(|path| {
@@ -115,10 +115,10 @@ impl Model {
         entries.for_each(|entry| change(&entry.unwrap().path()));
     }
 
-    fn add(&mut self, who: u8, fixed: &[IpAddr], fate: Fate) {
+    fn add(&mut self, who: u8, fixed: &[IpAddr], fault: Fault) {
         let before = self.taken();
         let ready = self.ready();
-        match self.node.add_with(&name(who), fixed, self.now, fate) {
+        match self.node.add_with(&name(who), fixed, self.now, fault) {
             Ok(addresses) => {
                 assert_eq!(addresses.len(), POOLS.len());
                 assert!(
@@ -159,18 +159,18 @@ impl Model {
                 assert!(held || !ready.contains(&address), "{address}: {obstacle}");
                 assert_eq!(self.taken(), before, "a failed ADD changed something");
             }
-            Err(error) => match fate {
-                Fate::Done => panic!("{error}"),
-                Fate::Full(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
-                Fate::Cut(_) if self.held.contains_key(&who) => {}
-                Fate::Cut(_) => drop(self.unsure.insert(who)),
+            Err(error) => match fault {
+                Fault::Done => panic!("{error}"),
+                Fault::Full(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
+                Fault::Cut(_) if self.held.contains_key(&who) => {}
+                Fault::Cut(_) => drop(self.unsure.insert(who)),
             },
         }
     }
 
-    fn del(&mut self, who: u8, fate: Fate) {
+    fn del(&mut self, who: u8, fault: Fault) {
         self.held.remove(&who);
-        match self.node.del_with(&name(who), self.now, fate) {
+        match self.node.del_with(&name(who), self.now, fault) {
             Ok(freed) => {
                 self.unsure.remove(&who);
                 for address in freed {
@@ -178,9 +178,9 @@ impl Model {
                 }
             }
             Err(error) => {
-                assert!(matches!(fate, Fate::Cut(_) | Fate::Full(_)), "{error}");
+                assert!(matches!(fault, Fault::Cut(_) | Fault::Full(_)), "{error}");
                 assert!(
-                    !self.node.root().is_dir() || matches!(fate, Fate::Cut(_)),
+                    !self.node.root().is_dir() || matches!(fault, Fault::Cut(_)),
                     "{error}"
                 );
                 self.unsure.insert(who);
@@ -198,17 +198,17 @@ impl Model {
         self.node.pools[0].len() > POOLS[0].len()
     }
 
-    fn give_back(&mut self, fate: Fate) {
+    fn give_back(&mut self, fault: Fault) {
         if !self.has_grown() {
             return;
         }
         let subnet = FURTHER.parse().unwrap();
         let is_used = self.used(&subnet) > 0;
-        let (result, taken_off) = self.node.let_go(&subnet, fate);
+        let (result, taken_off) = self.node.release_subnet(&subnet, fault);
         assert!(!(taken_off && is_used), "{subnet} is in use");
         match result {
             Ok(gone) => assert_eq!((gone, taken_off), (!is_used, !is_used)),
-            Err(error) => assert_ne!(fate, Fate::Done, "{error}"),
+            Err(error) => assert_ne!(fault, Fault::Done, "{error}"),
         }
         if taken_off {
             self.node.pools[0].pop();
@@ -218,7 +218,7 @@ impl Model {
     /// The number of held addresses of a subnet, from the ledger's own count.
     fn used(&self, subnet: &ipnet::IpNet) -> u64 {
         let exclude = &self.node.exclude;
-        let ledger = self.node.ledger(Fate::Done).unwrap();
+        let ledger = self.node.ledger(Fault::Done).unwrap();
         let usage = ledger
             .usage(&[*subnet], exclude, COOL_DOWN, self.now)
             .unwrap()[0];
@@ -237,15 +237,15 @@ impl Model {
         usage.held
     }
 
-    fn keep(&mut self, pods: u8, fate: Fate) {
+    fn keep(&mut self, pods: u8, fault: Fault) {
         let valid: BTreeSet<u8> = (0..PODS).filter(|who| pods >> who & 1 == 1).collect();
         let gone = (0..PODS).filter(|who| !valid.contains(who));
         let held: Vec<u8> = gone.filter(|who| self.held.remove(who).is_some()).collect();
         let names = valid.iter().map(|who| name(*who)).collect();
-        match self.node.keep_only(&names, self.now, fate) {
+        match self.node.retain_only(&names, self.now, fault) {
             Ok(_) => self.unsure.retain(|who| valid.contains(who)),
             Err(error) => {
-                assert!(matches!(fate, Fate::Cut(_)), "{error}");
+                assert!(matches!(fault, Fault::Cut(_)), "{error}");
                 self.unsure.extend(held);
             }
         }
@@ -318,10 +318,10 @@ impl Model {
     /// Deletes all pods; then every address must be free again.
     fn finish(mut self) {
         for who in 0..PODS {
-            self.del(who, Fate::Done);
+            self.del(who, Fault::Done);
         }
         assert_eq!((self.taken().len(), self.node.links()), (0, Vec::new()));
-        self.give_back(Fate::Done);
+        self.give_back(Fault::Done);
         assert!(!self.has_grown(), "an empty subnet stays");
         for subnet in self.node.pools.concat() {
             assert_eq!(self.used(&subnet), 0, "{subnet}");

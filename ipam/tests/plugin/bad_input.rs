@@ -39,7 +39,7 @@ fn invalid_configuration_is_refused_by_name() {
         );
     }
     assert_eq!(sandbox.call("ADD", "../a").code(), 4);
-    assert_eq!(traces(&sandbox), "");
+    assert_eq!(all_files(&sandbox), "");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn pod_cidr_that_overlaps_the_nodes_network_is_not_claimed() {
         assert!(answer.message().contains(part), "{answer:?}");
     }
     assert_eq!(sandbox.call("STATUS", "").code(), 50);
-    assert_eq!(traces(&sandbox), "");
+    assert_eq!(all_files(&sandbox), "");
     sandbox.shell("ip address del 10.9.3.1/24 dev lo");
     assert!(sandbox.call("STATUS", "").ok);
     sandbox.add("a");

@@ -29,7 +29,7 @@ fn helper_is_needed_only_to_claim() {
         assert_eq!(status.code(), u64::from(code::UNAVAILABLE));
         for answer in [&status, &sandbox.call("ADD", "more")] {
             let text = "flatland-claim is in none of /run/programs, /opt/cni/bin";
-            assert!(answer.message().contains(said), "{answer:?}");
+            assert!(answer.message().contains(text), "{answer:?}");
         }
     };
     part(&mut sandbox, "true");
@@ -49,7 +49,7 @@ fn helper_is_needed_only_to_claim() {
 #[test]
 fn crashing_helper_is_named() {
     let mut sandbox = node();
-    for (script, said) in [
+    for (script, text) in [
         ("kill -9 $$", "flatland-claim was killed by signal 9"),
         (
             "echo no; exit 3",
@@ -62,7 +62,7 @@ fn crashing_helper_is_named() {
         );
         part(&mut sandbox, &write);
         let message = sandbox.call("ADD", "a").message();
-        assert!(message.contains(said), "{message}");
+        assert!(message.contains(text), "{message}");
     }
 }
 
@@ -84,7 +84,7 @@ fn helper_with_other_arguments_claims_nothing() {
     let sandbox = node();
     let claim = env!("CARGO_BIN_EXE_flatland-claim");
     let call = "CNI_CONTAINERID=a CNI_IFNAME=eth0 CNI_NETNS=/proc/self/ns/net";
-    for (verb, arguments, said) in [
+    for (verb, arguments, text) in [
         ("ADD", "", "what to claim"),
         ("ADD", "1000 everything", "what to claim"),
         ("DEL", "1000 missing", "does nothing else"),
@@ -95,6 +95,6 @@ fn helper_with_other_arguments_claims_nothing() {
             sandbox.config
         );
         let printed = sandbox.shell(&script);
-        assert!(printed.contains(said), "{printed}");
+        assert!(printed.contains(text), "{printed}");
     }
 }
