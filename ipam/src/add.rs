@@ -4,10 +4,10 @@ use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
+use wire::clock::unix_seconds;
 use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version};
 use wire::conf::IpamConfig;
 use wire::{GATEWAY_V4, GATEWAY_V6};
@@ -31,12 +31,13 @@ pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<Success, Erro
     let ledger = ensure_subnets(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
-        match allocate(&ledger, &subnets, &fixed, attachment, &describe)? {
-            Err(error @ crate::Error::Exhausted { .. }) => {
+        match allocate(&ledger, &subnets, &fixed, attachment, &describe) {
+            Err(AllocateError::Exhausted(error)) => {
                 claim_further(&subnets, &claims, &error)
                     .map_err(|why| exhausted_because(&ledger, error, why))?;
             }
-            choices => break choices,
+            Err(AllocateError::Other(error)) => break Err(error),
+            Ok(choices) => break Ok(choices),
         }
     };
     log_warnings(&ledger);
@@ -66,17 +67,33 @@ fn ensure_subnets(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledge
     Ok(ledger)
 }
 
+/// Why no addresses were allocated.
+enum AllocateError {
+    /// No address is free; a further subnet may help.
+    Exhausted(crate::Error),
+    Other(Error),
+}
+
+impl From<crate::Error> for AllocateError {
+    fn from(error: crate::Error) -> Self {
+        match error {
+            crate::Error::Exhausted { .. } => Self::Exhausted(error),
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
 fn allocate(
     ledger: &Ledger,
     subnets: &Subnets<'_>,
     fixed: &[IpAddr],
     attachment: &Attachment,
     describe: impl Fn(IpNet) -> Allocation,
-) -> Result<Result<Vec<Choice>, crate::Error>, Error> {
+) -> Result<Vec<Choice>, AllocateError> {
     let session = ledger.lock()?;
     // Read under the ledger's lock: a subnet that is given back is removed from the list under the
     // same lock, so that none of its addresses is handed out afterwards.
-    let pools = subnets.owned()?;
+    let pools = subnets.owned().map_err(AllocateError::Other)?;
     let request = AddressRequest {
         pools: &pools,
         exclude: &subnets.config.exclude,
@@ -84,7 +101,7 @@ fn allocate(
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
     };
-    Ok(session.allocate(attachment, &request, describe))
+    Ok(session.allocate(attachment, &request, describe)?)
 }
 
 /// Claims a further subnet when the node's subnets are full.
@@ -124,16 +141,14 @@ fn describe(
     netns: &Path,
 ) -> impl Fn(IpNet) -> Allocation {
     let arg = |key| environment.args.get(key).map(str::to_owned);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = unix_seconds();
     let (pod_namespace, pod_name) = (arg("K8S_POD_NAMESPACE"), arg("K8S_POD_NAME"));
     let netns_inode = fs::metadata(netns).ok().map(|metadata| metadata.ino());
     move |subnet| Allocation {
         container_id: attachment.container_id().to_owned(),
         interface: attachment.interface().to_owned(),
         subnet,
-        since: now.as_secs(),
+        since,
         pod_namespace: pod_namespace.clone(),
         pod_name: pod_name.clone(),
         netns: netns.to_str().map(str::to_owned),

@@ -15,6 +15,7 @@ mod requested_ips;
 mod runtime;
 mod status;
 mod subnets;
+mod timeouts;
 
 pub use claim::helper::{ClaimProgram, DirectClient};
 pub use claim::request::ClaimRequest;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
+use wire::clock;
 use wire::paths::run_dir;
 
 use crate::ledger::Ledger;
@@ -18,9 +18,7 @@ pub(crate) fn ledger_disk(network: &str) -> Disk {
 /// The time since boot, including suspend (`CLOCK_BOOTTIME`). Unlike the wall clock, it never
 /// jumps. Read it while the ledger is locked, so that times in the ledger are not in the future.
 pub fn since_boot() -> Result<Duration, crate::Error> {
-    clock_gettime(ClockId::CLOCK_BOOTTIME)
-        .map(Duration::from)
-        .map_err(|errno| crate::Error::io("read", Path::new("CLOCK_BOOTTIME"))(errno.into()))
+    clock::since_boot().map_err(crate::Error::io("read", Path::new("CLOCK_BOOTTIME")))
 }
 
 /// Logs a problem that is no failure. The runtime keeps standard error in its log.

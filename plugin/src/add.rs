@@ -9,13 +9,13 @@ use wire::netns::Netns;
 use wire::pod_link::{self, is_removed};
 
 use crate::apply::{
-    Ends, Failed, Sockets, apply, make_pair, remove_pair, remove_unclaimed, with_details,
+    Ends, Sockets, WiringFailure, apply, make_pair, remove_pair, remove_unclaimed, with_details,
 };
 use crate::error::{self, kernel};
 use crate::node::{self, Node};
 use crate::requested_mac;
-use crate::result::{answer, dns};
-use crate::wiring::{Wanted, Wiring};
+use crate::result::{chain_result, dns};
+use crate::wiring::{Wiring, WiringInput};
 
 /// Attaches the pod and returns what was made. The IPAM plugin is a process of its own: the pair,
 /// which is the same whatever the addresses are, is made while it runs.
@@ -32,20 +32,23 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let prepared = prepare();
     let given = match running.result(call.version) {
         Ok(given) => given,
-        Err(error) => return Err(refused(roll_back_pair(error, prepared), call, &ipam)),
+        Err(error) => return Err(ipam_refused(roll_back_pair(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
         // An ADD that was killed may have left its pair.
         Err(failed) if failed.error.code == code::ALREADY_ATTACHED => remove_unclaimed(call)
-            .map_err(Failed::from)
+            .map_err(WiringFailure::from)
             .and_then(|()| prepare()),
         prepared => prepared,
     }
     .and_then(|prepared| prepared.attach(&given));
     match attached {
-        Ok(made) => Ok(answer(call.version, previous, made, &given)),
-        Err(Failed { error, is_left }) if is_left => Err(error),
-        Err(Failed { error, .. }) => Err(release_addresses(error, call, &ipam)),
+        Ok(made) => Ok(chain_result(call.version, previous, made, &given)),
+        Err(WiringFailure {
+            error,
+            may_remain: is_left,
+        }) if is_left => Err(error),
+        Err(WiringFailure { error, .. }) => Err(release_addresses(error, call, &ipam)),
     }
 }
 
@@ -60,7 +63,7 @@ fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
 }
 
 /// The error of the IPAM plugin, with all that was made while it ran taken back.
-fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, Failed>) -> Error {
+fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, WiringFailure>) -> Error {
     match prepared {
         Ok(mut prepared) => prepared.roll_back(error).error,
         Err(failed) => {
@@ -86,7 +89,7 @@ impl<'a> Prepared<'a> {
         config: &'a PluginConfig,
         netns: &'a Netns,
         mac: Option<Mac>,
-    ) -> Result<Self, Failed> {
+    ) -> Result<Self, WiringFailure> {
         let mut sockets = Sockets::open(netns)?;
         let plan = AddPlan::new(call, config, &mut sockets, mac)?;
         let bare = plan.wiring(&Success::default())?;
@@ -101,7 +104,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Wires the pod with what the IPAM plugin answered.
-    fn attach(mut self, addresses: &Success) -> Result<Success, Failed> {
+    fn attach(mut self, addresses: &Success) -> Result<Success, WiringFailure> {
         let wiring = match self.plan.checked(addresses) {
             Ok(wiring) => wiring,
             Err(error) => return Err(self.roll_back(error)),
@@ -112,7 +115,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Takes the pair back because of `error`.
-    fn roll_back(&mut self, error: Error) -> Failed {
+    fn roll_back(&mut self, error: Error) -> WiringFailure {
         remove_pair(error, &self.bare, &mut self.sockets, self.ends)
     }
 }
@@ -123,7 +126,7 @@ struct AddPlan<'a> {
     config: &'a PluginConfig,
     node: Node,
     mac: Option<Mac>,
-    occupied: Vec<IpNet>,
+    existing_routes: Vec<IpNet>,
 }
 
 impl<'a> AddPlan<'a> {
@@ -140,13 +143,13 @@ impl<'a> AddPlan<'a> {
             config,
             node: node::describe(&mut sockets.host, config)?,
             mac,
-            occupied: routes.iter().map(|route| route.dst).collect(),
+            existing_routes: routes.iter().map(|route| route.dst).collect(),
         })
     }
 
     /// The wiring for what the IPAM plugin answered.
     fn wiring(&self, addresses: &Success) -> Result<Wiring, Error> {
-        Ok(Wiring::new(&Wanted {
+        Ok(Wiring::new(&WiringInput {
             network: &self.call.network,
             attachment: self.call.environment.attachment()?,
             ipam: addresses,
@@ -155,7 +158,7 @@ impl<'a> AddPlan<'a> {
             ipv6: self.node.ipv6,
             mac: self.mac,
             settings: &self.config.sysctl,
-            occupied: &self.occupied,
+            existing_routes: &self.existing_routes,
         }))
     }
 
@@ -178,11 +181,11 @@ impl<'a> AddPlan<'a> {
     }
 }
 
-const STAY: &str = "its addresses stay reserved until DEL is called";
+const ADDRESSES_STAY: &str = "its addresses stay reserved until DEL is called";
 
 /// The error of an ADD whose IPAM plugin refused it. That may have left something, which its DEL
 /// takes back (SPEC.md, section 4), unless it says that the attachment had its addresses before.
-fn refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
+fn ipam_refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
     match error.code {
         code::ALREADY_ATTACHED => error,
         _ => release_addresses(error, call, ipam),
@@ -203,9 +206,12 @@ fn release_addresses(error: Error, call: &Call, ipam: &Delegate) -> Error {
             Ok(()) => return error,
             Err(second) => format!("giving the addresses back failed too: {second}"),
         },
-        Ok(Some(link)) => format!("host interface {} is an earlier ADD's: {STAY}", link.name),
+        Ok(Some(link)) => format!(
+            "host interface {} is an earlier ADD's: {ADDRESSES_STAY}",
+            link.name
+        ),
         Err(second) => {
-            format!("whether there was an earlier ADD cannot be told ({second}): {STAY}")
+            format!("whether there was an earlier ADD cannot be told ({second}): {ADDRESSES_STAY}")
         }
     };
     with_details(error, &why)

@@ -21,17 +21,17 @@ pub(crate) struct Sockets {
 
 /// Why a pod is not wired.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(crate) struct WiringFailure {
     pub(crate) error: Error,
     /// Whether something may be in the kernel still: then its addresses are not free.
-    pub(crate) is_left: bool,
+    pub(crate) may_remain: bool,
 }
 
-impl From<Error> for Failed {
+impl From<Error> for WiringFailure {
     fn from(error: Error) -> Self {
         Self {
             error,
-            is_left: false,
+            may_remain: false,
         }
     }
 }
@@ -60,7 +60,7 @@ pub(crate) fn apply(
     netns: &Netns,
     sockets: &mut Sockets,
     ends: Ends,
-) -> Result<(), Failed> {
+) -> Result<(), WiringFailure> {
     node::enable_forwarding(&wiring.addresses)
         .and_then(|()| connect(wiring, netns, sockets, ends))
         .map_err(|error| remove_pair(error, wiring, sockets, ends))
@@ -72,7 +72,7 @@ pub(crate) fn remove_pair(
     wiring: &Wiring,
     sockets: &mut Sockets,
     ends: Ends,
-) -> Failed {
+) -> WiringFailure {
     match deferred_delete::delete_now(&mut sockets.host, ends.host) {
         Ok(()) => error.into(),
         Err(failure) => left_behind(error, wiring, &failure),
@@ -96,7 +96,7 @@ pub(crate) fn make_pair(
     wiring: &Wiring,
     netns: &Netns,
     sockets: &mut Sockets,
-) -> Result<Ends, Failed> {
+) -> Result<Ends, WiringFailure> {
     let pair = wiring.pair(netns.as_raw_fd());
     let made = match sockets.host.add_veth(&pair) {
         // The name may be that of an interface that has been removed and is not destroyed yet, or was
@@ -133,15 +133,15 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
 
 /// The error of an ADD that could not take back what it had made. Its addresses stay reserved: one
 /// that is given to another pod while a route leads to this one would be two pods'.
-fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> Failed {
+fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> WiringFailure {
     let (host_end, alias) = (&wiring.host_name, &wiring.alias);
     let advice = format!(
         "host interface {host_end} of {alias} may be left, with its routes, as taking it back \
          failed too ({failure}): its addresses stay reserved until DEL is called"
     );
-    Failed {
+    WiringFailure {
         error: with_details(error, &advice),
-        is_left: true,
+        may_remain: true,
     }
 }
 
@@ -166,7 +166,7 @@ fn apply_settings(wiring: &Wiring, netns: &Netns) -> Result<(), Error> {
 }
 
 /// Why the kernel did not make the pair: a name that is taken is told apart by who holds it.
-fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> Failed {
+fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) -> WiringFailure {
     let pod_name = &wiring.pod_name;
     if error.errno() != Some(Errno::EEXIST) {
         let doing = format!("making the pair {} and {pod_name}", wiring.host_name);
@@ -175,9 +175,9 @@ fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) 
     let error = match sockets.host.link_by_name(&wiring.host_name) {
         // The addresses stay the pod's: an IPAM plugin may have given it the same ones again.
         Ok(Some(holder)) if holder.alias.as_deref() == Some(&wiring.alias) => {
-            return Failed {
+            return WiringFailure {
                 error: attached_already(wiring),
-                is_left: true,
+                may_remain: true,
             };
         }
         Ok(Some(holder)) => Error::new(

@@ -9,10 +9,10 @@ use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
 use wire::netns::Netns;
 use wire::{spoof_guard, sysctl};
 
-use crate::drift::{Expected, LinkSide, Observed, compare};
+use crate::drift::{Expected, LinkState, Observed, compare};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
-use crate::wiring::{Wanted, Wiring};
+use crate::wiring::{Wiring, WiringInput};
 use crate::{node, requested_mac};
 
 /// Reports everything that is not as it should be, in one error.
@@ -24,9 +24,9 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
 
-    let ours = belonging_to(attachment, previous);
+    let ours = on_interface(attachment, previous);
     let node = node::describe(&mut host, &config)?;
-    let wiring = Wiring::new(&Wanted {
+    let wiring = Wiring::new(&WiringInput {
         network: &call.network,
         attachment,
         ipam: &ours,
@@ -36,7 +36,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         mac: requested_mac::mac(call)?,
         settings: &config.sysctl,
         // What they decided is in the result.
-        occupied: &[],
+        existing_routes: &[],
     });
     let expected = Expected::new(wiring, &ours);
     let mut observed = observe(&expected.wiring, &mut host, &mut pod)
@@ -47,7 +47,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
             .map_err(|error| error::namespace(&error))?;
     }
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
-    verdict(attachment, compare(&expected, &observed), reserved)
+    combine_findings(attachment, compare(&expected, &observed), reserved)
 }
 
 fn no_result() -> Error {
@@ -59,7 +59,7 @@ fn no_result() -> Error {
 }
 
 /// The addresses of a result that are on our interface: a chain may have added other interfaces.
-fn belonging_to(attachment: &Attachment, mut result: Success) -> Success {
+fn on_interface(attachment: &Attachment, mut result: Success) -> Success {
     let ours = result.interfaces.iter().position(|interface| {
         interface.sandbox.is_some() && interface.name == attachment.interface()
     });
@@ -75,11 +75,11 @@ fn observe(
     pod: &mut Socket,
 ) -> Result<Observed, netlink::Error> {
     let gateways: Vec<IpAddr> = wiring.gateways().collect();
-    let inside = LinkSide {
+    let inside = LinkState {
         routes: routes_from_pod(pod, &wiring.addresses)?,
         ..observe_link(pod, &wiring.pod_name, &gateways)?
     };
-    let outside = LinkSide {
+    let outside = LinkState {
         routes: wiring
             .addresses
             .iter()
@@ -101,8 +101,8 @@ fn observe(
         spoof_guard.is_filtered = spoof_guard::is_installed().unwrap_or_default();
     }
     Ok(Observed {
-        inside,
-        outside,
+        pod: inside,
+        host: outside,
         spoof_guard,
         proxy_arp: setting(&wiring.host_name, "proxy_arp") == Some(1),
         settings: Vec::new(),
@@ -121,19 +121,19 @@ fn observe_link(
     socket: &mut Socket,
     name: &str,
     neighbours: &[IpAddr],
-) -> Result<LinkSide, netlink::Error> {
+) -> Result<LinkState, netlink::Error> {
     let Some(link) = socket.link_by_name(name)? else {
-        return Ok(LinkSide::default());
+        return Ok(LinkState::default());
     };
     let mut known = Vec::new();
     for address in neighbours {
         known.extend(socket.neighbour(link.index, *address)?);
     }
-    Ok(LinkSide {
+    Ok(LinkState {
         addresses: socket.addresses(Some(link.index))?,
         neighbours: known,
         link: Some(link),
-        ..LinkSide::default()
+        ..LinkState::default()
     })
 }
 
@@ -161,7 +161,7 @@ fn route_to(host: &mut Socket, address: IpAddr) -> Option<Route> {
 }
 
 /// One error of all that was found, here and by the IPAM plugin.
-fn verdict(
+fn combine_findings(
     attachment: &Attachment,
     mut findings: Vec<String>,
     reserved: Result<(), Error>,

@@ -9,7 +9,7 @@
 //! `routed`. Often the pod's namespace has gone by then and has taken its pair with it.
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -18,16 +18,16 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use wire::REMOVED_GROUP;
+use wire::file_lock::{self, FileLock};
 use wire::netlink::{self, Link, LinkChange, Request, Socket};
 
 /// What we call ourselves with to destroy the group.
-const WORD: &str = "destroy-removed";
+const HELPER_ARGUMENT: &str = "destroy-removed";
 
 /// How long the group gathers interfaces: much longer than a pod's namespace takes to go after DEL,
 /// and much shorter than anybody minds.
-const GATHERING: Duration = Duration::from_millis(200);
+const GATHER_TIME: Duration = Duration::from_millis(200);
 
 /// Held while the group gathers. No network can have this name, as none starts with a dot.
 const FOLDER: &str = "/run/flatland";
@@ -124,25 +124,16 @@ pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
 }
 
 /// The lock, unless somebody has it.
-fn try_lock() -> io::Result<Option<Flock<fs::File>>> {
+fn try_lock() -> io::Result<Option<FileLock>> {
     fs::create_dir_all(FOLDER)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(Path::new(FOLDER).join(LOCK))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
-    }
+    FileLock::try_lock(file_lock::open(&Path::new(FOLDER).join(LOCK), 0o644)?)
 }
 
 /// Starts the process that destroys the group: with nothing of ours that anybody could wait for,
 /// and in a process group of its own, so that it outlives whoever ends the runtime's.
 fn spawn_helper() -> io::Result<()> {
     Command::new("/proc/self/exe")
-        .arg(WORD)
+        .arg(HELPER_ARGUMENT)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::null())
@@ -155,7 +146,10 @@ fn spawn_helper() -> io::Result<()> {
 
 /// Whether this is the process that destroys the group.
 pub(crate) fn is_helper_call() -> bool {
-    env::var_os("CNI_COMMAND").is_none() && env::args_os().nth(1).is_some_and(|word| word == WORD)
+    env::var_os("CNI_COMMAND").is_none()
+        && env::args_os()
+            .nth(1)
+            .is_some_and(|word| word == HELPER_ARGUMENT)
 }
 
 /// What that process does: gathers for a while, and destroys.
@@ -163,7 +157,7 @@ pub(crate) fn run() -> ExitCode {
     let Ok(Some(gathering)) = try_lock() else {
         return ExitCode::SUCCESS;
     };
-    thread::sleep(GATHERING);
+    thread::sleep(GATHER_TIME);
     // Whoever withdraws from here on starts another one.
     drop(gathering);
     match Socket::open().and_then(|mut socket| destroy(&mut socket)) {

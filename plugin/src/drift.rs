@@ -29,9 +29,9 @@ pub(crate) struct Expected {
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// In the pod.
-    pub(crate) inside: LinkSide,
+    pub(crate) pod: LinkState,
     /// On the host; its routes are what a packet to each of the pod's addresses takes.
-    pub(crate) outside: LinkSide,
+    pub(crate) host: LinkState,
     /// What keeps the pod from sending under addresses of others.
     pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end answers ARP for the gateway.
@@ -42,7 +42,7 @@ pub(crate) struct Observed {
 
 /// One end of the pair and what hangs on it.
 #[derive(Debug, Default)]
-pub(crate) struct LinkSide {
+pub(crate) struct LinkState {
     /// The interface, if it is there.
     pub(crate) link: Option<Link>,
     /// Its addresses.
@@ -82,7 +82,7 @@ impl Expected {
 
     /// Whether a route is still to be expected in a pod with these routes: one to a destination
     /// that the result has, or the one to the gateway of such, unless they do without it.
-    fn keeps(&self, route: &Route, there: &[Route]) -> bool {
+    fn expects_route(&self, route: &Route, there: &[Route]) -> bool {
         if self.destinations.contains(&route.dst) {
             return true;
         }
@@ -98,17 +98,17 @@ impl Expected {
 pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     let wiring = &expected.wiring;
     let mut found = Vec::new();
-    let (inside, outside) = (&observed.inside, &observed.outside);
+    let (inside, outside) = (&observed.pod, &observed.host);
     if let Some(link) = &inside.link {
         let requests = wiring.pod_requests(link.index);
         found.extend(requests.iter().filter_map(|request| match request {
-            Request::AddRoute(route) if !expected.keeps(route, &inside.routes) => None,
+            Request::AddRoute(route) if !expected.expects_route(route, &inside.routes) => None,
             Request::AddNeighbour(gateway)
-                if expected.has_other_mac && !inside.knows(gateway.address) =>
+                if expected.has_other_mac && !inside.has_neighbour(gateway.address) =>
             {
                 None
             }
-            request => inside.lacks(link, request),
+            request => inside.missing(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
         if !link.up {
@@ -126,7 +126,7 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
         let lacking = requests
             .iter()
             .chain(&neighbours)
-            .filter_map(|request| outside.lacks(link, request));
+            .filter_map(|request| outside.missing(link, request));
         found.extend(lacking);
         let what = format!("host interface {}", wiring.host_name);
         if !link.up {
@@ -143,35 +143,32 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     } else {
         found.push(format!("host interface {} is gone", wiring.host_name));
     }
-    found.extend(foreign_addresses(
-        inside.link.as_ref(),
-        outside.link.as_ref(),
-    ));
+    found.extend(not_a_pair(inside.link.as_ref(), outside.link.as_ref()));
     found
 }
 
-impl LinkSide {
+impl LinkState {
     /// What is missing of that which the request makes.
-    fn lacks(&self, link: &Link, request: &Request) -> Option<String> {
+    fn missing(&self, link: &Link, request: &Request) -> Option<String> {
         match request {
-            Request::ChangeLink { change, .. } => check_back_route(link, change),
-            Request::AddAddress(wanted) => self.lacks_address(link, wanted),
+            Request::ChangeLink { change, .. } => wrong_alias(link, change),
+            Request::AddAddress(wanted) => self.missing_address(link, wanted),
             // The kernel's own, in a table that nobody else touches.
             Request::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
-            Request::AddRoute(wanted) => self.lacks_route(link, wanted),
-            Request::AddNeighbour(wanted) => self.lacks_neighbour(link, wanted),
+            Request::AddRoute(wanted) => self.missing_route(link, wanted),
+            Request::AddNeighbour(wanted) => self.missing_neighbour(link, wanted),
             _ => None,
         }
     }
 
-    fn lacks_address(&self, link: &Link, wanted: &Address) -> Option<String> {
+    fn missing_address(&self, link: &Link, wanted: &Address) -> Option<String> {
         let there = |address: &Address| address.address == wanted.address;
         let name = &link.name;
         (!self.addresses.iter().any(there))
             .then(|| format!("{name} does not have address {}", wanted.address))
     }
 
-    fn lacks_route(&self, link: &Link, wanted: &Route) -> Option<String> {
+    fn missing_route(&self, link: &Link, wanted: &Route) -> Option<String> {
         let mut to_same = self.routes.iter().filter(|route| route.dst == wanted.dst);
         let same = |route: &&Route| {
             (route.kind, route.via, route.dev) == (wanted.kind, wanted.via, wanted.dev)
@@ -188,12 +185,12 @@ impl LinkSide {
         })
     }
 
-    fn knows(&self, address: IpAddr) -> bool {
+    fn has_neighbour(&self, address: IpAddr) -> bool {
         let mut neighbours = self.neighbours.iter();
         neighbours.any(|neighbour| neighbour.address == address)
     }
 
-    fn lacks_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
+    fn missing_neighbour(&self, link: &Link, wanted: &Neighbour) -> Option<String> {
         let (address, name) = (wanted.address, &link.name);
         let same = |neighbour: &&Neighbour| neighbour.address == address;
         match self.neighbours.iter().find(same) {
@@ -210,7 +207,7 @@ impl LinkSide {
 }
 
 /// What is no longer as a change of the link made it.
-fn check_back_route(link: &Link, change: &LinkChange) -> Option<String> {
+fn wrong_alias(link: &Link, change: &LinkChange) -> Option<String> {
     let name = &link.name;
     let alias = change.alias.as_deref()?;
     match link.alias.as_deref() {
@@ -251,7 +248,7 @@ fn wrong_settings<'a>(
 }
 
 /// Two interfaces that are both there but are not the two ends of one pair.
-fn foreign_addresses(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
+fn not_a_pair(inside: Option<&Link>, outside: Option<&Link>) -> Option<String> {
     let (inside, outside) = (inside?, outside?);
     (!wiring::is_pair(inside, outside)).then(|| {
         format!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Link, Socket};
-use wire::pod_link::is_unfinished;
+use wire::pod_link::is_orphan;
 use wire::{add_lock, pod_link};
 
 use crate::apply::with_details;
@@ -17,7 +17,7 @@ use crate::{deferred_delete, wiring};
 /// How long a host end without an alias is looked at before it counts as left by an ADD that was
 /// cut short, besides that no ADD is making it: an ADD takes it before it makes anything. The runtime
 /// lets no ADD run during GC (SPEC.md, section 2, "Lifecycle & Ordering"), but another runtime may.
-const IN_THE_MAKING: Duration = Duration::from_secs(1);
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Removes the host ends of such attachments, their routes with them, and then lets the IPAM
 /// plugin give the addresses back. What cannot be removed keeps its addresses, which are routed to
@@ -37,7 +37,7 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
         }
     }
     let doing = "deleting what an ADD left that was cut short";
-    let unfinished = remove_unfinished(&mut host, &links, &call.network, &valid);
+    let unfinished = remove_orphans(&mut host, &links, &call.network, &valid);
     failures.extend(unfinished.err().map(|error| kernel(doing, &error)));
     let doing = "destroying interfaces that are out of use";
     let destroyed = deferred_delete::destroy(&mut host);
@@ -59,19 +59,19 @@ fn combine(failures: Vec<Error>) -> Result<(), Error> {
 
 /// Removes the host ends that an ADD left before it had said for whom they are. Nobody can tell of
 /// which network they were; no attachment of any has use for them.
-fn remove_unfinished(
+fn remove_orphans(
     host: &mut Socket,
     links: &[Link],
     network: &str,
     valid: &BTreeSet<Attachment>,
 ) -> Result<(), netlink::Error> {
-    let before: BTreeSet<u32> = unfinished(links, network, valid).collect();
+    let before: BTreeSet<u32> = orphans(links, network, valid).collect();
     if before.is_empty() {
         return Ok(());
     }
-    thread::sleep(IN_THE_MAKING);
+    thread::sleep(SETTLE_TIME);
     let now = host.links()?;
-    let left: BTreeSet<u32> = unfinished(&now, network, valid).collect();
+    let left: BTreeSet<u32> = orphans(&now, network, valid).collect();
     let is_left = |link: &&Link| left.contains(&link.index) && before.contains(&link.index);
     now.iter()
         .filter(is_left)
@@ -80,7 +80,7 @@ fn remove_unfinished(
 
 /// The indexes of host ends that do not say whose they are, but for those of valid attachments and
 /// of such as an ADD is making.
-fn unfinished(
+fn orphans(
     links: &[Link],
     network: &str,
     valid: &BTreeSet<Attachment>,
@@ -89,7 +89,7 @@ fn unfinished(
         .iter()
         .map(|it| pod_link::host_interface_name(network, it));
     let names: BTreeSet<String> = names.collect();
-    let links = links.iter().filter(|link| is_unfinished(link));
+    let links = links.iter().filter(|link| is_orphan(link));
     links
         .filter(move |link| !names.contains(&link.name) && !add_lock::is_held(&link.name))
         .map(|link| link.index)
@@ -191,7 +191,7 @@ mod tests {
             foreign,
         ];
         let valid = BTreeSet::from([attachment("known")]);
-        let found: Vec<u32> = unfinished(&links, "flatland", &valid).collect();
+        let found: Vec<u32> = orphans(&links, "flatland", &valid).collect();
         assert_eq!(found, [1]);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Node {
 }
 
 /// Below this MTU the kernel does no IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
-const LEAST_IPV6_MTU: u32 = 1280;
+const MIN_IPV6_MTU: u32 = 1280;
 
 /// Reads what the configuration leaves to the uplink. A node without one (a machine with no
 /// network) is fine as long as the configuration says the MTU.
@@ -44,7 +44,7 @@ pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Nod
     Ok(Node {
         mtu,
         addresses,
-        ipv6: mtu >= LEAST_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
+        ipv6: mtu >= MIN_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
     })
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
             format!("the pod was given {address}, but its interface can have no IPv6"),
         )
         .advise(format!(
-            "it takes a kernel with IPv6 and an MTU of at least {LEAST_IPV6_MTU} (here {}); or \
+            "it takes a kernel with IPv6 and an MTU of at least {MIN_IPV6_MTU} (here {}); or \
              give the network no IPv6 pod CIDR",
             node.mtu
         ))),

@@ -5,7 +5,7 @@ use wire::conf::PluginConfig;
 
 /// The result of the chain so far (SPEC.md, section 5, "ADD Success"). `given` is what the IPAM
 /// plugin answered, `made` what came of it.
-pub(crate) fn answer(
+pub(crate) fn chain_result(
     version: Version,
     previous: Option<Success>,
     made: Success,
@@ -15,7 +15,7 @@ pub(crate) fn answer(
         ips: ips(version, made.ips, &given.ips),
         ..made
     };
-    following(previous, ours)
+    append_to(previous, ours)
 }
 
 /// The name resolution in the result: the IPAM plugin's where it has an opinion, else what the
@@ -44,7 +44,7 @@ fn ips(version: Version, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfi
     .collect()
 }
 
-fn following(previous: Option<Success>, ours: Success) -> Success {
+fn append_to(previous: Option<Success>, ours: Success) -> Success {
     let Some(mut all) = previous else {
         return ours;
     };
@@ -82,7 +82,7 @@ mod tests {
     fn what_earlier_plugins_made_stays_as_it_was_before_what_we_made() {
         let earlier = result("net1", "10.7.0.2/24", &["10.7.0.1"]);
         let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
-        let all = following(Some(earlier.clone()), ours.clone());
+        let all = append_to(Some(earlier.clone()), ours.clone());
         assert_eq!(all.interfaces[..2], earlier.interfaces);
         assert_eq!(all.interfaces[2..], ours.interfaces);
         assert_eq!(all.ips[0], earlier.ips[0]);
@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn without_an_earlier_plugin_or_its_dns_ours_counts() {
         let ours = result("eth0", "10.244.7.3/32", &["10.244.0.1"]);
-        assert_eq!(following(None, ours.clone()), ours);
+        assert_eq!(append_to(None, ours.clone()), ours);
         let earlier = result("net1", "10.7.0.2/24", &[]);
-        assert_eq!(following(Some(earlier), ours.clone()).dns, ours.dns);
+        assert_eq!(append_to(Some(earlier), ours.clone()).dns, ours.dns);
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
                 ..Success::default()
             };
             for version in Version::ALL {
-                let ips = answer(version, None, made.clone(), &given).ips;
+                let ips = chain_result(version, None, made.clone(), &given).ips;
                 if version >= Version::V1_0_0 {
                     assert_eq!(ips, made.ips, "{version}");
                 } else {

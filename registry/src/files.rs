@@ -1,14 +1,14 @@
 //! JSON files that are replaced atomically and durably, and flock on lock files.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wire::atomic_file;
+use wire::file_lock::{self, FileLock};
 
 use crate::error::Error;
 
@@ -26,29 +26,13 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error>
         })
 }
 
-/// Replaces a JSON file atomically: write `*.next`, fsync, rename, fsync the folder. It survives a
-/// power cut once this returns. The caller holds a lock, so that there is one writer at a time.
+/// Replaces a JSON file atomically. It survives a power cut once this returns. The caller holds a
+/// lock, so that there is one writer at a time.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let next = path.with_extension("next");
     let mut bytes = serde_json::to_vec_pretty(value)
         .map_err(|why| Error::io("write", path)(io::Error::other(why)))?;
     bytes.push(b'\n');
-    create(&next, &bytes)
-        .and_then(|()| fs::rename(&next, path))
-        .and_then(|()| File::open(folder)?.sync_all())
-        .map_err(Error::io("write", path))
-}
-
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o644)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    atomic_file::write(path, &bytes).map_err(Error::io("write", path))
 }
 
 /// Creates the folder and its missing parents.
@@ -62,28 +46,17 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
 
 /// Waits for the exclusive lock on `path`. It excludes other processes and other threads of this
 /// one. It ends when the value is dropped, and the kernel releases it when the process dies.
-pub(crate) fn lock(path: &Path) -> Result<Flock<File>, Error> {
-    Flock::lock(lockable(path)?, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| Error::io("lock", path)(errno.into()))
+pub(crate) fn lock(path: &Path) -> Result<FileLock, Error> {
+    FileLock::lock(lock_file(path)?).map_err(Error::io("lock", path))
 }
 
 /// Like [`lock`], but returns `None` instead of waiting.
-pub(crate) fn try_lock(path: &Path) -> Result<Option<Flock<File>>, Error> {
-    match Flock::lock(lockable(path)?, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(Error::io("lock", path)(errno.into())),
-    }
+pub(crate) fn try_lock(path: &Path) -> Result<Option<FileLock>, Error> {
+    FileLock::try_lock(lock_file(path)?).map_err(Error::io("lock", path))
 }
 
-fn lockable(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(Error::io("open", path))
+fn lock_file(path: &Path) -> Result<File, Error> {
+    file_lock::open(path, 0o600).map_err(Error::io("open", path))
 }
 
 #[cfg(test)]
@@ -106,7 +79,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
         write(&path, &[1]).unwrap();
-        fs::write(path.with_extension("next"), "[2, ").unwrap();
+        fs::write(folder.path().join(".file.json.tmp"), "[2, ").unwrap();
         assert_eq!(read::<Vec<u8>>(&path).unwrap(), Some(vec![1]));
         write(&path, &[3]).unwrap();
         assert_eq!(read::<Vec<u8>>(&path).unwrap(), Some(vec![3]));

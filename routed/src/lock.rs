@@ -1,12 +1,11 @@
 //! One `routed` per node: two of them would undo each other's routes for ever.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use wire::file_lock::{self, FileLock};
 
 /// Held by the one daemon of this node.
 pub(crate) const PATH: &str = "/run/flatland/routed.lock";
@@ -37,7 +36,7 @@ pub(crate) enum Error {
 
 /// Takes the lock at `path` for as long as the returned value lives. The kernel lets go of it when
 /// the process ends, however it ends.
-pub(crate) fn acquire(path: &Path) -> Result<Flock<File>, Error> {
+pub(crate) fn acquire(path: &Path) -> Result<FileLock, Error> {
     let failed = |source: io::Error| Error::File {
         path: path.to_owned(),
         source,
@@ -45,21 +44,15 @@ pub(crate) fn acquire(path: &Path) -> Result<Flock<File>, Error> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(failed)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(mut lock) => write_pid(&mut lock).map(|()| lock).map_err(failed),
-        Err((file, Errno::EWOULDBLOCK)) => Err(Error::Held {
+    let file = file_lock::open(path, 0o644).map_err(failed)?;
+    let mut lock = FileLock::try_lock(file)
+        .map_err(failed)?
+        .ok_or_else(|| Error::Held {
             path: path.to_owned(),
-            holder: holder(file),
-        }),
-        Err((_, errno)) => Err(failed(errno.into())),
-    }
+            holder: holder(path),
+        })?;
+    write_pid(lock.file()).map_err(failed)?;
+    Ok(lock)
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {
@@ -68,10 +61,9 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", process::id())
 }
 
-fn holder(mut file: File) -> String {
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if !text.trim().is_empty() => format!("pid {}", text.trim()),
+fn holder(path: &Path) -> String {
+    match fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => format!("pid {}", text.trim()),
         _ => "pid unknown".to_owned(),
     }
 }

@@ -2,7 +2,6 @@
 //! network works.
 
 mod addresses;
-mod atomic_file;
 mod cli;
 mod config;
 mod daemon;

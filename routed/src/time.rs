@@ -1,15 +1,6 @@
 //! Times as people write them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 const DAY: u64 = 24 * 60 * 60;
-
-/// Seconds since 1970, by this machine's clock.
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
 
 /// `3h12m`, from seconds: the two largest units.
 pub(crate) fn age(seconds: u64) -> String {

@@ -5,8 +5,11 @@
 //! hand the outcome back to be sent.
 
 pub mod add_lock;
+pub mod atomic_file;
+pub mod clock;
 pub mod cni;
 pub mod conf;
+pub mod file_lock;
 pub mod netlink;
 pub mod netns;
 pub mod nft;

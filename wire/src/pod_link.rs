@@ -65,7 +65,7 @@ pub fn is_removed(link: &Link) -> bool {
 ///
 /// Nobody else's link passes: it has to be a veth without an alias, with a name as only we give
 /// them, and with a hardware address that goes with that name ([`is_host_interface`]).
-pub fn is_unfinished(link: &Link) -> bool {
+pub fn is_orphan(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth")
         && link.alias.is_none()
         && !is_removed(link)
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_new_host_end_is_unfinished_and_what_is_anybody_elses_is_not() {
         for number in 0..100 {
-            assert!(is_unfinished(&unfinished(&format!("c{number}"))));
+            assert!(is_orphan(&unfinished(&format!("c{number}"))));
         }
         let ours = unfinished("c1");
         let cases: [(&str, Change); 9] = [
@@ -148,7 +148,7 @@ mod tests {
         for (case, change) in cases {
             let mut link = ours.clone();
             change(&mut link);
-            assert!(!is_unfinished(&link), "{case}: {link:?}");
+            assert!(!is_orphan(&link), "{case}: {link:?}");
         }
     }
 }

@@ -6,15 +6,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-const OWN: &str = "/proc/sys";
+const PROC_SYS: &str = "/proc/sys";
 
 /// Where a container has the host's settings if it was given them. Its own are read-only unless it
 /// is privileged, and runtimes refuse to mount anything else there.
-const MOUNTED: &str = "/host/proc/sys";
+const HOST_PROC_SYS: &str = "/host/proc/sys";
 
 /// The value of a setting, named as in `net/ipv4/ip_forward`, without white space around it.
 pub fn read(name: &str) -> io::Result<String> {
-    let path = Path::new(OWN).join(name);
+    let path = Path::new(PROC_SYS).join(name);
     let value = fs::read_to_string(path).map_err(|error| explain(name, "read", &error))?;
     Ok(value.trim().to_owned())
 }
@@ -26,7 +26,7 @@ pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
         return Ok(false);
     }
     let doing = format!("set to {value}");
-    let written = match fs::write(Path::new(OWN).join(name), value) {
+    let written = match fs::write(Path::new(PROC_SYS).join(name), value) {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
             write_mounted(name, value, error)
         }
@@ -38,7 +38,7 @@ pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
 
 /// Sets it through the host's, if that is here; else the `first` error is what matters.
 fn write_mounted(name: &str, value: &str, first: io::Error) -> io::Result<()> {
-    match fs::write(Path::new(MOUNTED).join(name), value) {
+    match fs::write(Path::new(HOST_PROC_SYS).join(name), value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(first),
         written => written,
     }

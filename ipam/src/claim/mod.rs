@@ -7,23 +7,19 @@ pub(crate) mod request;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use wire::cni::{Call, Delegate, Error, code};
+use wire::cni::{Call, Delegate, Error, HelperOutcome, code};
 use wire::conf::CLAIM_PROGRAM;
 
 use crate::claim::request::ClaimRequest;
 use crate::runtime::warn;
 use crate::subnets::Subnets;
+use crate::timeouts::{CLAIM_TIMEOUT, CONFIRMATION_TIMEOUT};
 
 /// A way to claim subnets for an ADD.
 pub trait ClaimClient {
     /// Carries out `request` in the network of `call`, within the given time, and stores the result
     /// in the node's file.
-    fn request(
-        &self,
-        call: &Call,
-        want: &ClaimRequest,
-        within: Duration,
-    ) -> Result<Result<(), Error>, Error>;
+    fn claim(&self, call: &Call, request: &ClaimRequest, within: Duration) -> HelperOutcome;
 
     /// Returns an error if no request could be made.
     fn check_available(&self, call: &Call) -> Result<(), Error>;
@@ -36,27 +32,17 @@ pub trait ClaimClient {
 pub struct HelperClient;
 
 impl ClaimClient for HelperClient {
-    fn request(
-        &self,
-        call: &Call,
-        want: &ClaimRequest,
-        within: Duration,
-    ) -> Result<Result<(), Error>, Error> {
-        Delegate::find_helper(call, CLAIM_PROGRAM)?.run_helper(call, &want.arguments(within))
+    fn claim(&self, call: &Call, request: &ClaimRequest, within: Duration) -> HelperOutcome {
+        match Delegate::find_helper(call, CLAIM_PROGRAM) {
+            Ok(program) => program.run_helper(call, &request.arguments(within)),
+            Err(error) => HelperOutcome::NoAnswer(error),
+        }
     }
 
     fn check_available(&self, call: &Call) -> Result<(), Error> {
         Delegate::find_helper(call, CLAIM_PROGRAM).map(drop)
     }
 }
-
-/// Time-out of all claims of one ADD: waiting for etcd, and for other processes of this node that
-/// wait for etcd.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Time-out of the confirmation at the first ADD after a boot: whether the node still owns its
-/// subnets.
-const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// The claims of one ADD.
 pub(crate) struct AddClaims<'a> {
@@ -77,7 +63,7 @@ impl<'a> AddClaims<'a> {
             call,
             client,
             subnets,
-            until: Instant::now() + PATIENCE,
+            until: Instant::now() + CLAIM_TIMEOUT,
         }
     }
 
@@ -96,12 +82,12 @@ impl<'a> AddClaims<'a> {
         self.claim(&ClaimRequest::Further { pod_cidr, seen })
     }
 
-    fn claim(&self, want: &ClaimRequest) -> Result<(), Error> {
+    fn claim(&self, request: &ClaimRequest) -> Result<(), Error> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(self.subnets.timed_out(PATIENCE));
+            return Err(self.subnets.timed_out(CLAIM_TIMEOUT));
         }
-        self.client.request(self.call, want, left)?
+        self.client.claim(self.call, request, left).into_result()
     }
 
     /// Removes subnets from the node's file that the registry has given to other nodes while this
@@ -113,15 +99,16 @@ impl<'a> AddClaims<'a> {
         if self.subnets.config.etcd.is_none() {
             return Ok(true);
         }
-        let asked = self
-            .client
-            .request(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
-        let (error, is_settled) = match asked {
-            Ok(Ok(())) => return Ok(true),
+        let request = ClaimRequest::Confirmation;
+        let outcome = self.client.claim(self.call, &request, CONFIRMATION_TIMEOUT);
+        let (error, is_settled) = match outcome {
+            HelperOutcome::Done => return Ok(true),
             // The file may be wrong, and could not be corrected.
-            Ok(Err(error)) if matches!(error.code, code::IO | code::DECODING) => return Err(error),
-            Ok(Err(error)) => (error, true),
-            Err(error) => (error, false),
+            HelperOutcome::Refused(error) if matches!(error.code, code::IO | code::DECODING) => {
+                return Err(error);
+            }
+            HelperOutcome::Refused(error) => (error, true),
+            HelperOutcome::NoAnswer(error) => (error, false),
         };
         warn(&format!(
             "cannot ask whether the subnets in {} are still those of node {}, and goes on with \
@@ -147,21 +134,17 @@ mod tests {
     /// A client with a fixed outcome, which records its requests.
     struct FakeClient {
         answer: Result<Result<(), u32>, u32>,
-        wanted: RefCell<Vec<ClaimRequest>>,
+        requests: RefCell<Vec<ClaimRequest>>,
     }
 
     impl ClaimClient for FakeClient {
-        fn request(
-            &self,
-            _: &Call,
-            want: &ClaimRequest,
-            _: Duration,
-        ) -> Result<Result<(), Error>, Error> {
-            self.wanted.borrow_mut().push(want.clone());
+        fn claim(&self, _: &Call, request: &ClaimRequest, _: Duration) -> HelperOutcome {
+            self.requests.borrow_mut().push(request.clone());
             let error = |code| Error::new(code, "why");
-            self.answer
-                .map(|answer| answer.map_err(error))
-                .map_err(error)
+            match self.answer {
+                Ok(answer) => answer.map_err(error).into(),
+                Err(code) => HelperOutcome::NoAnswer(error(code)),
+            }
         }
 
         fn check_available(&self, _: &Call) -> Result<(), Error> {
@@ -203,13 +186,13 @@ mod tests {
             (Err(code::IO), Some(false)),
             (Err(code::DECODING), Some(false)),
         ] {
-            let told = FakeClient {
+            let client = FakeClient {
                 answer,
-                wanted: RefCell::default(),
+                requests: RefCell::default(),
             };
-            let outcome = AddClaims::new(&call, &told, &subnets).confirm();
+            let outcome = AddClaims::new(&call, &client, &subnets).confirm();
             assert_eq!(outcome.ok(), settled, "{answer:?}");
-            assert_eq!(*told.wanted.borrow(), [ClaimRequest::Confirmation]);
+            assert_eq!(*client.requests.borrow(), [ClaimRequest::Confirmation]);
         }
     }
 
@@ -218,19 +201,19 @@ mod tests {
         let call = call();
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
-        let told = FakeClient {
+        let client = FakeClient {
             answer: Ok(Ok(())),
-            wanted: RefCell::default(),
+            requests: RefCell::default(),
         };
         let claims = AddClaims {
             until: Instant::now(),
-            ..AddClaims::new(&call, &told, &subnets)
+            ..AddClaims::new(&call, &client, &subnets)
         };
         let error = claims
             .claim_further(config.pod_cidrs[0], Vec::new())
             .unwrap_err();
         assert_eq!(error.code, code::TRY_AGAIN);
         assert!(error.msg.contains("within 5 s"), "{error}");
-        assert_eq!(*told.wanted.borrow(), []);
+        assert_eq!(*client.requests.borrow(), []);
     }
 }

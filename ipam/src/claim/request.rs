@@ -45,14 +45,14 @@ impl ClaimRequest {
 
     /// Parses [`ClaimRequest::arguments`]. Invalid arguments are an error with code 11.
     pub fn parse(arguments: &[String]) -> Result<(Self, Duration), Error> {
-        let wanted = || {
+        let parse = || {
             let [within, name, subnets @ ..] = arguments else {
                 return None;
             };
             let within = Duration::from_millis(within.parse().ok()?);
             let subnets = subnets.iter().map(|subnet| subnet.parse());
             let subnets: Vec<IpNet> = subnets.collect::<Result<_, _>>().ok()?;
-            let want = match (name.as_str(), subnets.as_slice()) {
+            let request = match (name.as_str(), subnets.as_slice()) {
                 (MISSING, []) => Self::Missing,
                 (CONFIRMATION, []) => Self::Confirmation,
                 (FURTHER, [pod_cidr, seen @ ..]) => Self::Further {
@@ -61,9 +61,9 @@ impl ClaimRequest {
                 },
                 _ => return None,
             };
-            Some((want, within))
+            Some((request, within))
         };
-        wanted().ok_or_else(|| {
+        parse().ok_or_else(|| {
             let msg = format!(
                 "arguments {arguments:?} do not tell flatland-claim {} what to claim",
                 wire::VERSION
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn arguments_parse_back_to_the_request() {
         let net = |text: &str| text.parse().unwrap();
-        let wants = [
+        let requests = [
             ClaimRequest::Missing,
             ClaimRequest::Confirmation,
             ClaimRequest::Further {
@@ -93,10 +93,10 @@ mod tests {
                 seen: Vec::new(),
             },
         ];
-        for want in wants {
+        for request in requests {
             let within = Duration::from_millis(4321);
-            let arguments = want.arguments(within);
-            assert_eq!(ClaimRequest::parse(&arguments).unwrap(), (want, within));
+            let arguments = request.arguments(within);
+            assert_eq!(ClaimRequest::parse(&arguments).unwrap(), (request, within));
         }
     }
 

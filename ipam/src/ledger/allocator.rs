@@ -135,7 +135,9 @@ impl Choice {
     /// The subnet that it belongs to.
     pub fn subnet(&self) -> IpNet {
         match self {
-            Self::Fresh(subnet, _) | Self::Reused(subnet, _) | Self::Requested(subnet, _) => *subnet,
+            Self::Fresh(subnet, _) | Self::Reused(subnet, _) | Self::Requested(subnet, _) => {
+                *subnet
+            }
         }
     }
 }

@@ -95,7 +95,10 @@ impl<'a> FreeQueue<'a> {
     }
 
     /// The subnet's next addresses. Skips entries that are outdated.
-    pub(crate) fn next_addresses(&mut self, request: &AddressRequest<'_>) -> Result<NextAddresses, Error> {
+    pub(crate) fn next_addresses(
+        &mut self,
+        request: &AddressRequest<'_>,
+    ) -> Result<NextAddresses, Error> {
         let oldest = match self.longest_freed(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {

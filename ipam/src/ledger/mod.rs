@@ -29,8 +29,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use nix::fcntl::Flock;
 use wire::cni::Attachment;
+use wire::file_lock::FileLock;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
@@ -132,7 +132,7 @@ impl Ledger {
 /// The locked ledger.
 pub struct Session<'a> {
     pub(crate) disk: &'a Disk,
-    _lock: Flock<std::fs::File>,
+    _lock: FileLock,
 }
 
 impl<'a> Session<'a> {

@@ -86,13 +86,7 @@ impl Disk {
         let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
         self.step(DiskStep::Claim, "create", &path, || {
             let follow = AtFlags::AT_SYMLINK_FOLLOW;
-            Ok(linkat(
-                AT_FDCWD,
-                unnamed.as_str(),
-                AT_FDCWD,
-                &path,
-                follow,
-            )?)
+            Ok(linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, &path, follow)?)
         })
     }
 

@@ -148,7 +148,11 @@ impl Node {
 
     /// Gives a subnet back if it is empty. Also returns whether it was removed from the list of the
     /// node's subnets, which may be so although the rest failed.
-    pub(crate) fn release_subnet(&self, subnet: &IpNet, fault: Fault) -> (Result<bool, Error>, bool) {
+    pub(crate) fn release_subnet(
+        &self,
+        subnet: &IpNet,
+        fault: Fault,
+    ) -> (Result<bool, Error>, bool) {
         let done = Cell::new(false);
         let take_off = || {
             done.set(true);

@@ -4,9 +4,9 @@ use serde_json::json;
 use wire::cni::{Attachment, Dns, Success, Version};
 use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
 
-use super::{Expected, LinkSide, Observed, compare};
+use super::{Expected, LinkState, Observed, compare};
 use crate::spoof_guard::GUARDED;
-use crate::wiring::{Wanted, Wiring};
+use crate::wiring::{Wiring, WiringInput};
 
 const INSIDE: u32 = 2;
 const OUTSIDE: u32 = 7;
@@ -17,7 +17,7 @@ fn wiring() -> Wiring {
         "ips": [{ "address": "10.244.7.3/24" }, { "address": "fd00:10:244:7::3/80" }],
         "routes": [{ "dst": "10.96.0.0/12" }],
     });
-    Wiring::new(&Wanted {
+    Wiring::new(&WiringInput {
         network: "flatland",
         attachment: &Attachment::new("c1", "eth0").unwrap(),
         ipam: &Success::parse(&ipam, Version::LATEST).unwrap(),
@@ -26,15 +26,15 @@ fn wiring() -> Wiring {
         ipv6: true,
         mac: None,
         settings: &[("net/ipv4/conf/IFNAME/arp_ignore".into(), "1".into())],
-        occupied: &[],
+        existing_routes: &[],
     })
 }
 
 /// What ADD's requests leave behind.
-fn made(requests: &[Request], link: Link) -> LinkSide {
-    let mut side = LinkSide {
+fn made(requests: &[Request], link: Link) -> LinkState {
+    let mut side = LinkState {
         link: Some(link),
-        ..LinkSide::default()
+        ..LinkState::default()
     };
     for request in requests {
         match request {
@@ -65,8 +65,8 @@ fn after_add(wiring: &Wiring) -> Observed {
         ..link(OUTSIDE, INSIDE, &wiring.host_name, wiring.host_mac)
     };
     Observed {
-        inside: made(&wiring.pod_requests(INSIDE), inside),
-        outside: made(
+        pod: made(&wiring.pod_requests(INSIDE), inside),
+        host: made(
             &[
                 wiring.host_requests(OUTSIDE),
                 wiring.neighbour_requests(OUTSIDE),
@@ -98,11 +98,11 @@ fn found(version: Version, change: impl FnOnce(&mut Observed, &mut Success)) -> 
 }
 
 fn inside(observed: &mut Observed) -> &mut Link {
-    observed.inside.link.as_mut().unwrap()
+    observed.pod.link.as_mut().unwrap()
 }
 
 fn outside(observed: &mut Observed) -> &mut Link {
-    observed.outside.link.as_mut().unwrap()
+    observed.host.link.as_mut().unwrap()
 }
 
 /// Takes the address of this family away, and puts the same with another mask there.
@@ -139,7 +139,7 @@ type Break = fn(&mut Observed, &mut Success);
 /// What breaks, and what is found then.
 const BREAKS: [(Break, &str); 25] = [
     (
-        |o, _| o.inside = LinkSide::default(),
+        |o, _| o.pod = LinkState::default(),
         "interface eth0 in the pod is gone",
     ),
     (
@@ -159,67 +159,64 @@ const BREAKS: [(Break, &str); 25] = [
         "eth0 in the pod is not the other end of flat",
     ),
     (
-        |o, _| o.inside.addresses.clear(),
+        |o, _| o.pod.addresses.clear(),
         "eth0 does not have address 10.244.7.3/32",
     ),
     (
-        |o, _| remask(&mut o.inside.addresses),
+        |o, _| remask(&mut o.pod.addresses),
         "eth0 does not have address 10.244.7.3/32",
     ),
     (
-        |o, _| drop_route(&mut o.inside.routes, "0.0.0.0/0"),
+        |o, _| drop_route(&mut o.pod.routes, "0.0.0.0/0"),
         "the route to 0.0.0.0/0 through eth0 is missing",
     ),
     (
-        |o, _| drop_route(&mut o.inside.routes, "10.96.0.0/12"),
+        |o, _| drop_route(&mut o.pod.routes, "10.96.0.0/12"),
         "the route to 10.96.0.0/12 through eth0 is missing",
     ),
     (
-        |o, _| drop_route(&mut o.inside.routes, "169.254.1.1/32"),
+        |o, _| drop_route(&mut o.pod.routes, "169.254.1.1/32"),
         "the route to 169.254.1.1/32 through eth0 is missing",
     ),
     (
-        |o, _| turn(&mut o.inside.routes, "::/0", "fe80::9"),
+        |o, _| turn(&mut o.pod.routes, "::/0", "fe80::9"),
         "the route to ::/0 does not lead through eth0: it is ::/0 via fe80::9",
     ),
     (
-        |o, _| drop_neighbour(&mut o.inside.neighbours, "fe80::1"),
+        |o, _| drop_neighbour(&mut o.pod.neighbours, "fe80::1"),
         "the neighbour fe80::1 of eth0 is missing",
     ),
     (
-        |o, _| o.inside.neighbours[0].mac = Mac([2; 6]),
+        |o, _| o.pod.neighbours[0].mac = Mac([2; 6]),
         "eth0 sends what is for 169.254.1.1 to MAC 02:02:02:02:02:02, not",
     ),
-    (
-        |o, _| o.outside = LinkSide::default(),
-        "host interface flat",
-    ),
+    (|o, _| o.host = LinkState::default(), "host interface flat"),
     (|o, _| outside(o).up = false, "is down"),
     (
         |o, _| outside(o).alias = Some("flatland c2/eth0".into()),
         "belongs to \"flatland c2/eth0\"",
     ),
     (
-        |o, _| drop_route(&mut o.outside.routes, "fd00:10:244:7::3/128"),
+        |o, _| drop_route(&mut o.host.routes, "fd00:10:244:7::3/128"),
         "the route to fd00:10:244:7::3/128 through flat",
     ),
     (
-        |o, _| turn(&mut o.outside.routes, "10.244.7.3/32", "192.168.1.1"),
+        |o, _| turn(&mut o.host.routes, "10.244.7.3/32", "192.168.1.1"),
         "the route to 10.244.7.3/32 does not lead through flat",
     ),
     (
-        |o, _| drop_neighbour(&mut o.outside.neighbours, "10.244.7.3"),
+        |o, _| drop_neighbour(&mut o.host.neighbours, "10.244.7.3"),
         "the neighbour 10.244.7.3 of flat",
     ),
     (
         |o, _| {
-            o.outside.neighbours[1].mac = Mac([2; 6]);
-            o.outside.neighbours[1].permanent = true;
+            o.host.neighbours[1].mac = Mac([2; 6]);
+            o.host.neighbours[1].permanent = true;
         },
         "sends what is for fd00:10:244:7::3 to MAC 02:02:02:02:02:02, not",
     ),
     (
-        |o, _| o.outside.addresses.clear(),
+        |o, _| o.host.addresses.clear(),
         "does not have address fe80::1/128",
     ),
     (
@@ -251,7 +248,7 @@ fn each_thing_that_breaks_is_found_and_named() {
 #[test]
 fn what_the_pod_itself_told_the_node_is_no_finding() {
     let found = found(Version::V1_1_0, |observed, _| {
-        observed.outside.neighbours[0].mac = Mac([2; 6]);
+        observed.host.neighbours[0].mac = Mac([2; 6]);
     });
     assert_eq!(found, Vec::<String>::new());
 }
@@ -263,7 +260,7 @@ fn what_a_later_plugin_changed_and_said_is_no_finding() {
         // tuning: MAC, with which the pod's neighbours go
         |observed, result| {
             inside(observed).mac = Some(Mac([2, 0, 0, 0, 0, 9]));
-            observed.inside.neighbours.clear();
+            observed.pod.neighbours.clear();
             result.interfaces[1].mac = Some("02:00:00:00:00:09".into());
         },
         // tuning: MTU
@@ -273,19 +270,19 @@ fn what_a_later_plugin_changed_and_said_is_no_finding() {
         },
         // route-override: no default route
         |observed, result| {
-            drop_route(&mut observed.inside.routes, "0.0.0.0/0");
+            drop_route(&mut observed.pod.routes, "0.0.0.0/0");
             result.routes.retain(|route| route.dst.prefix_len() > 0);
         },
         // more interfaces, more addresses, more routes
         |observed, result| {
             let more = Address::new(INSIDE, "10.9.9.9/24".parse().unwrap());
-            observed.inside.addresses.push(more);
+            observed.pod.addresses.push(more);
             result.interfaces.push(result.interfaces[0].clone());
         },
         // every route of a family replaced
         |observed, result| {
             observed
-                .inside
+                .pod
                 .routes
                 .retain(|route| route.dst.addr().is_ipv6());
             result.routes.retain(|route| route.dst.addr().is_ipv6());
@@ -316,8 +313,8 @@ fn before_1_1_0_a_lowered_mtu_may_be_a_later_plugins_and_a_raised_one_is_wrong()
 #[test]
 fn a_second_interface_is_not_expected_to_have_the_gateways_own_route() {
     let found = found(Version::V1_1_0, |observed, _| {
-        drop_route(&mut observed.inside.routes, "169.254.1.1/32");
-        for route in &mut observed.inside.routes {
+        drop_route(&mut observed.pod.routes, "169.254.1.1/32");
+        for route in &mut observed.pod.routes {
             route.onlink = true;
         }
     });

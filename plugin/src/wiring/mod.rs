@@ -42,17 +42,17 @@ pub(crate) struct Wiring {
     pub(crate) destinations: Vec<IpNet>,
     /// Gateways whose default route goes into a table of the interface's own, for what comes from
     /// its addresses: another interface has the default route of the main table.
-    pub(crate) beside: Vec<IpAddr>,
+    pub(crate) source_routed: Vec<IpAddr>,
     /// Whether the pod has the IPv4 gateway already, behind another interface: a second route to
     /// it would be refused.
-    pub(crate) gateway_elsewhere: bool,
+    pub(crate) gateway_on_other_link: bool,
     /// Settings of the pod's interface: path below /proc/sys, value.
     pub(crate) settings: Vec<(String, String)>,
 }
 
 /// What [`Wiring::new`] is made from.
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct WiringInput<'a> {
     /// The network's name.
     pub(crate) network: &'a str,
     /// The attachment.
@@ -70,12 +70,12 @@ pub(crate) struct Wanted<'a> {
     /// Settings of the pod's interface, which is called `IFNAME` in their paths.
     pub(crate) settings: &'a [(String, String)],
     /// Where the pod has routes to already, through other interfaces.
-    pub(crate) occupied: &'a [IpNet],
+    pub(crate) existing_routes: &'a [IpNet],
 }
 
 impl Wiring {
     /// The wiring for one attachment.
-    pub(crate) fn new(wanted: &Wanted<'_>) -> Self {
+    pub(crate) fn new(wanted: &WiringInput<'_>) -> Self {
         let (host_mac, pod_mac) = pod_link::mac_addresses(wanted.network, wanted.attachment);
         let pod_name = wanted.attachment.interface();
         let addresses: Vec<IpAddr> = wanted.ipam.ips.iter().map(|ip| ip.address.ip()).collect();
@@ -90,11 +90,15 @@ impl Wiring {
             node_addresses: wanted.node_addresses.to_vec(),
             ipv6: wanted.ipv6,
             destinations: destinations(wanted, &addresses),
-            beside: gateways(&addresses)
-                .filter(|gateway| wanted.occupied.contains(&everywhere(gateway.is_ipv4())))
+            source_routed: gateways(&addresses)
+                .filter(|gateway| {
+                    wanted
+                        .existing_routes
+                        .contains(&default_destination(gateway.is_ipv4()))
+                })
                 .collect(),
-            gateway_elsewhere: wanted
-                .occupied
+            gateway_on_other_link: wanted
+                .existing_routes
                 .contains(&IpNet::from(IpAddr::V4(GATEWAY_V4))),
             settings: settings
                 .map(|(path, value)| (path.replace("IFNAME", pod_name), value.clone()))
@@ -170,17 +174,17 @@ fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
 /// Where the pod's routes through its gateways lead: everywhere, and where the IPAM plugin wants
 /// besides. A route that the pod has stays as it is: two default routes would make a lottery of
 /// every packet.
-fn destinations(wanted: &Wanted<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
+fn destinations(wanted: &WiringInput<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
     let mut all = Vec::new();
     for gateway in gateways(addresses) {
         let v4 = gateway.is_ipv4();
-        all.push(everywhere(v4));
+        all.push(default_destination(v4));
         let extra = wanted.ipam.routes.iter().map(|route| route.dst.trunc());
         all.extend(extra.filter(|dst| is_v4(dst) == v4));
     }
     let mut seen = Vec::new();
     all.retain(|dst| {
-        let fresh = !wanted.occupied.contains(dst) && !seen.contains(dst);
+        let fresh = !wanted.existing_routes.contains(dst) && !seen.contains(dst);
         seen.push(*dst);
         fresh
     });
@@ -223,7 +227,7 @@ fn is_v4(prefix: &IpNet) -> bool {
     matches!(prefix, IpNet::V4(_))
 }
 
-fn everywhere(v4: bool) -> IpNet {
+fn default_destination(v4: bool) -> IpNet {
     if v4 {
         IpNet::V4(Ipv4Net::default())
     } else {

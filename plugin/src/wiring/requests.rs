@@ -10,7 +10,7 @@ use wire::netlink::{
     Address, Ipv4Settings, LinkChange, Neighbour, Request, Route, RouteKind, Rule,
 };
 
-use super::{Wiring, everywhere, gateway_of, is_v4};
+use super::{Wiring, default_destination, gateway_of, is_v4};
 
 /// A further interface of a pod has the routes of its own addresses in table 7000 + its index.
 const FIRST_TABLE: u32 = 7000;
@@ -49,7 +49,7 @@ impl Wiring {
                 mac: self.host_mac,
                 permanent: true,
             }));
-            if gateway.is_ipv4() && !self.gateway_elsewhere {
+            if gateway.is_ipv4() && !self.gateway_on_other_link {
                 // An IPv6 link-local gateway needs no route of its own: fe80::/64 is on every link.
                 requests.push(Request::AddRoute(Route {
                     dev: Some(link),
@@ -60,12 +60,12 @@ impl Wiring {
         for dst in &self.destinations {
             requests.push(Request::AddRoute(self.through_gateway(*dst, link)));
         }
-        for gateway in &self.beside {
+        for gateway in &self.source_routed {
             let table = FIRST_TABLE + link;
             let v4 = gateway.is_ipv4();
             requests.push(Request::AddRouteIn {
                 table,
-                route: self.through_gateway(everywhere(v4), link),
+                route: self.through_gateway(default_destination(v4), link),
             });
             let own = self.addresses.iter().filter(|own| own.is_ipv4() == v4);
             requests.extend(own.map(|from| {
@@ -84,7 +84,7 @@ impl Wiring {
         Route {
             via: Some(gateway_of(&dst)),
             dev: Some(link),
-            onlink: self.gateway_elsewhere && is_v4(&dst),
+            onlink: self.gateway_on_other_link && is_v4(&dst),
             ..unicast(dst)
         }
     }

@@ -4,7 +4,7 @@ use ipnetwork::IpNetwork;
 use wire::cni::{Attachment, Dns, IpConfig, Route, Success};
 use wire::netlink::Request;
 
-use super::{Wanted, Wiring};
+use super::{Wiring, WiringInput};
 
 const LINK: u32 = 7;
 
@@ -37,7 +37,7 @@ fn wiring(ipam: &Success) -> Wiring {
 /// The wiring of a pod that has these routes already.
 fn wiring_beside(ipam: &Success, occupied: &[&str]) -> Wiring {
     let occupied: Vec<_> = occupied.iter().map(|dst| dst.parse().unwrap()).collect();
-    Wiring::new(&Wanted {
+    Wiring::new(&WiringInput {
         network: "flatland",
         attachment: &Attachment::new("c1", "eth0").unwrap(),
         ipam,
@@ -46,7 +46,7 @@ fn wiring_beside(ipam: &Success, occupied: &[&str]) -> Wiring {
         ipv6: true,
         mac: None,
         settings: &[],
-        occupied: &occupied,
+        existing_routes: &occupied,
     })
 }
 
@@ -245,7 +245,7 @@ fn a_second_interface_leaves_the_default_route_and_has_one_for_its_own_address_a
 fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
     let ipam = ipam(&["10.244.7.3/24"], &[]);
     let attachment = Attachment::new("c1", "eth0").unwrap();
-    let wiring = Wiring::new(&Wanted {
+    let wiring = Wiring::new(&WiringInput {
         network: "flatland",
         attachment: &attachment,
         ipam: &ipam,
@@ -254,7 +254,7 @@ fn a_mac_that_is_asked_for_is_the_pods_on_both_sides() {
         ipv6: true,
         mac: Some("02:00:00:00:00:07".parse().unwrap()),
         settings: &[("net/ipv4/conf/IFNAME/arp_ignore".into(), "1".into())],
-        occupied: &[],
+        existing_routes: &[],
     });
     assert_eq!(wiring.pair(3).peer_mac.to_string(), "02:00:00:00:00:07");
     let known = commands(&wiring.neighbour_requests(LINK));

@@ -5,15 +5,14 @@ mod give_back;
 mod renew;
 pub mod shortage;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use nix::fcntl::Flock;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use wire::conf::IpamConfig;
+use wire::file_lock::FileLock;
 use wire::node::NodeName;
 
 use crate::error::Error;
@@ -113,13 +112,13 @@ impl<'a> NodeClaims<'a> {
     }
 
     /// Waits for the lock, for as long as the policy says. Returns the time that is left.
-    async fn lock(&self) -> Result<(Flock<File>, Duration), Error> {
+    async fn lock(&self) -> Result<(FileLock, Duration), Error> {
         self.lock_within(self.registry.policy().operation_timeout)
             .await
     }
 
     /// Like [`NodeClaims::lock`], with another time-out.
-    async fn lock_within(&self, limit: Duration) -> Result<(Flock<File>, Duration), Error> {
+    async fn lock_within(&self, limit: Duration) -> Result<(FileLock, Duration), Error> {
         files::make_folder(self.folder)?;
         let path = self.folder.join("claim.lock");
         let began = Instant::now();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ipam::Allocation;
 use wire::netlink::Link;
-use wire::pod_link::is_unfinished;
+use wire::pod_link::is_orphan;
 
 /// What is left of the namespace of an attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl OrphanLinks {
     /// for `grace`.
     pub(crate) fn judge(&mut self, links: &[Link], now: Instant, grace: Duration) -> Vec<u32> {
         let before = std::mem::take(&mut self.0);
-        let links = links.iter().filter(|link| is_unfinished(link));
+        let links = links.iter().filter(|link| is_orphan(link));
         self.0 = links
             .map(|link| (link.index, before.get(&link.index).copied().unwrap_or(now)))
             .collect();

@@ -8,6 +8,7 @@ use ipam::{Allocation, Disk, Inventory, Ledger, SubnetUsage};
 use ipnet::IpNet;
 use registry::owned::Owned;
 use serde::Serialize;
+use wire::clock::unix_seconds;
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
     };
     match args.output {
         Format::Json => json(&overview),
-        Format::Table => Ok(table(&overview, time::now(), Terminal::of_stdout())),
+        Format::Table => Ok(table(&overview, unix_seconds(), Terminal::of_stdout())),
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use wire::atomic_file;
 use wire::conf::{Conflist, EtcdConfig, PROGRAMS};
 
 use super::{CommandError, Format, json};
-use crate::atomic_file;
 use crate::host::forwarding;
 use crate::kernel::Netlink;
 

@@ -7,6 +7,7 @@ use clap::Args;
 use ipnet::IpNet;
 use registry::{Registry, Snapshot};
 use serde::Serialize;
+use wire::clock::unix_seconds;
 use wire::node::NodeName;
 
 use super::table::{Align, Cell, render, with_reasons};
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &NodesArgs) -> Result<String, CommandError> {
     };
     match args.output {
         Format::Json => json(&NodesOutput { nodes }),
-        Format::Table => Ok(table(&nodes, time::now(), Terminal::of_stdout())),
+        Format::Table => Ok(table(&nodes, unix_seconds(), Terminal::of_stdout())),
     }
 }
 

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
+use wire::atomic_file;
 use wire::node::NodeName;
 
-use crate::atomic_file;
 use crate::log::OnChange;
 use crate::rib::Rib;
 use crate::rib::held::{LastSeen, Owners};

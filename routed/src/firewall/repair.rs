@@ -17,7 +17,7 @@ pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Comman
     let Some(found) = found else {
         return wanted.replace_commands();
     };
-    let image = wanted.image();
+    let image = wanted.expected_listing();
     if *found == image {
         return Vec::new();
     }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_table_that_is_right_is_left_alone() {
         let wanted = table(&["192.168.1.1"]);
-        assert_eq!(repair(&wanted, Some(&wanted.image())), []);
+        assert_eq!(repair(&wanted, Some(&wanted.expected_listing())), []);
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn addresses_of_nodes_come_and_go_by_themselves() {
         let wanted = table(&["192.168.1.1", "192.168.1.2"]);
-        let found = table(&["192.168.1.2", "192.168.1.3"]).image();
+        let found = table(&["192.168.1.2", "192.168.1.3"]).expected_listing();
         assert_eq!(
             words(&wanted, Some(&found)),
             [
@@ -168,11 +168,11 @@ mod tests {
             },
         ];
         for change in changes {
-            let mut found = wanted.image();
+            let mut found = wanted.expected_listing();
             change(&mut found);
             assert_eq!(repair(&wanted, Some(&found)), wanted.replace_commands());
         }
-        let mut found = wanted.image();
+        let mut found = wanted.expected_listing();
         let own = found.sets.get_mut("own4").unwrap();
         own.elements.insert(end("10.0.0.0"));
         assert_eq!(repair(&wanted, Some(&found)), wanted.replace_commands());

@@ -99,7 +99,11 @@ fn spoof_guard() -> Chain {
     let mut rules = vec![
         Rule::new([link(Direction::In, false), accept()]),
         // What is of IPv4 and in order, most of it all, needs no look at the rules for IPv6.
-        Rule::new([Term::Of(Version::V4), Term::WayBack { is: true }, accept()]),
+        Rule::new([
+            Term::IpVersion(Version::V4),
+            Term::ReversePath { is: true },
+            accept(),
+        ]),
         // From a link-local address, which is beyond what routes can tell: a node that listens to
         // routers would take the pod for one.
         dropped(Term::Icmpv6(Term::ROUTER_ADVERTISEMENT)).comment("pods are no routers"),
@@ -118,7 +122,7 @@ fn spoof_guard() -> Chain {
     // What looks for a duplicate of an address: the kernel forwards none of it.
     let unspecified = "::/128".parse().map(Term::from);
     rules.extend(unspecified.map(|term| Rule::new([term, accept()])));
-    rules.push(dropped(Term::WayBack { is: false }).comment("not the pod's own address"));
+    rules.push(dropped(Term::ReversePath { is: false }).comment("not the pod's own address"));
     Chain {
         name: spoof_guard::CHAIN.to_owned(),
         hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),

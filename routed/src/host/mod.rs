@@ -18,11 +18,11 @@ use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
+use wire::atomic_file;
 use wire::netlink::Request;
 use wire::node::{MachineId, NodeName};
 
 use self::advertised::Advertised;
-use crate::atomic_file;
 use crate::config::Config;
 use crate::host::cni_versions::CniVersions;
 use crate::kernel::{Link, Netlink};

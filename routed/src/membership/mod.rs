@@ -12,7 +12,7 @@ mod registration;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use registry::owned::{self, NodeClaims, Owned};
@@ -23,6 +23,7 @@ use registry::{
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
+use wire::clock::unix_seconds;
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
@@ -90,9 +91,7 @@ impl Membership {
             machine,
             registry,
             record: None,
-            since: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            since: unix_seconds(),
             has_joined: false,
             again: Arc::default(),
             presence: None,

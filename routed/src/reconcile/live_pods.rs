@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipam::{Allocation, Disk, Ledger};
+use wire::clock::unix_seconds;
 use wire::netlink::{Link, Socket};
 use wire::paths::run_dir;
 use wire::pod_link::host_interface_name;
@@ -28,13 +28,7 @@ pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u
         return Ok(Vec::new());
     }
     let links = kernel.with(Socket::links).map_err(|why| why.to_string())?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(attached(
-        &held,
-        &links,
-        network,
-        now.map_or(0, |now| now.as_secs()),
-    ))
+    Ok(attached(&held, &links, network, unix_seconds()))
 }
 
 /// Those of `held` whose host ends are among `links`, up, and say that they are theirs.

@@ -1,11 +1,12 @@
 //! What the daemon notes along the way for those who ask.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use registry::PresenceState;
 use tracing::{info, warn};
+use wire::clock::unix_seconds;
 use wire::node::NodeName;
 
 use crate::log;
@@ -112,9 +113,8 @@ impl Health {
 }
 
 fn now() -> Now {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Now {
         instant: Instant::now(),
-        clock: since.map_or(0, |since| since.as_secs()),
+        clock: unix_seconds(),
     }
 }

@@ -122,7 +122,7 @@ fn serve(
     };
     let known = config.as_ref().map(version_of);
     let version = known.ok().and_then(Result::ok).unwrap_or(Version::LATEST);
-    let answer = environment.and_then(|env| answer(program, env, stdin, config, version));
+    let answer = environment.and_then(|env| dispatch(program, env, stdin, config, version));
     let mut outcome = match answer {
         Ok(Some(json)) => CallOutcome::json(&json, false),
         Ok(None) => CallOutcome::default(),
@@ -135,7 +135,7 @@ fn serve(
 }
 
 /// What goes to standard output, if anything does.
-fn answer(
+fn dispatch(
     program: &dyn Program,
     environment: Environment,
     stdin: Vec<u8>,

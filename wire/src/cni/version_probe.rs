@@ -14,17 +14,17 @@ use serde_json::Value;
 use crate::cni::Version;
 
 /// How long an answer may take: a thousand times what it takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The longest answer that is read, in bytes.
-const LONGEST: u64 = 64 * 1024;
+const MAX_OUTPUT: u64 = 64 * 1024;
 
 /// Which of the versions that we speak the plugin at `path` knows. `None` if it cannot be run, or
 /// does not answer as the spec says within two seconds.
 pub fn supported_versions(path: &Path) -> Option<BTreeSet<Version>> {
     let mut command = Command::new(path);
     command.env("CNI_COMMAND", "VERSION");
-    parse(&printed_by(command, br#"{"cniVersion":"1.0.0"}"#)?)
+    parse(&output_of(command, br#"{"cniVersion":"1.0.0"}"#)?)
 }
 
 /// Which version the program of ours at `path` says it is, as [`crate::VERSION`]. `None` if it cannot
@@ -32,13 +32,13 @@ pub fn supported_versions(path: &Path) -> Option<BTreeSet<Version>> {
 pub fn program_version(path: &Path) -> Option<String> {
     let mut command = Command::new(path);
     command.arg("--version").env_remove("CNI_COMMAND");
-    let printed = printed_by(command, b"")?;
+    let printed = output_of(command, b"")?;
     let mut lines = std::str::from_utf8(&printed).ok()?.lines();
     lines.find_map(|line| line.strip_prefix("version ").map(str::to_owned))
 }
 
 /// What it prints after it was given `input`.
-fn printed_by(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
+fn output_of(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -53,11 +53,11 @@ fn printed_by(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
     let stdout = child.stdout.take();
     thread::spawn(move || {
         let mut printed = Vec::new();
-        let read = stdout.map(|stdout| stdout.take(LONGEST).read_to_end(&mut printed));
+        let read = stdout.map(|stdout| stdout.take(MAX_OUTPUT).read_to_end(&mut printed));
         // Whoever waited may have lost patience.
         let _ = send.send(read.map(|_| printed));
     });
-    let printed = receive.recv_timeout(PATIENCE);
+    let printed = receive.recv_timeout(PROBE_TIMEOUT);
     // It has said all it will, or takes too long. Waiting leaves no zombie behind.
     let _ = child.kill();
     let _ = child.wait();

@@ -18,7 +18,7 @@ fn default_length(pod_cidr: &IpNet) -> u8 {
 }
 
 /// The longest subnet: two addresses for pods beside the first and the last one.
-fn longest(pod_cidr: &IpNet) -> u8 {
+fn max_subnet_length(pod_cidr: &IpNet) -> u8 {
     pod_cidr.max_prefix_len() - 2
 }
 
@@ -141,7 +141,7 @@ pub(super) fn subnet_lengths(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Resu
         return Err(invalid(msg).advise("give one length per pod CIDR, in the same order"));
     }
     for (pod_cidr, length) in pod_cidrs.iter().zip(&lengths) {
-        let (shortest, longest) = (pod_cidr.prefix_len() + 1, longest(pod_cidr));
+        let (shortest, longest) = (pod_cidr.prefix_len() + 1, max_subnet_length(pod_cidr));
         if shortest > longest {
             let msg = format!("pod CIDR {pod_cidr} is too small to cut subnets from");
             return Err(invalid(msg).advise(format!("it may be up to /{}", longest - 1)));

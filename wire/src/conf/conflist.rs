@@ -39,7 +39,7 @@ impl Conflist {
         check_versions(&json)?;
         let name = cni::network_of(&json)?;
         let position = find_plugin(&json)?;
-        let entry = as_called(&json, &json["plugins"][position], &name);
+        let entry = as_plugin_input(&json, &json["plugins"][position], &name);
         check_ipam_type(&entry)?;
         Ok(Self {
             plugin: PluginConfig::parse(&entry)?,
@@ -150,7 +150,7 @@ fn find_plugin(json: &Value) -> Result<usize, Error> {
 }
 
 /// The entry as a runtime hands it to the plugin: with the list's name and version.
-fn as_called(json: &Value, entry: &Value, name: &str) -> Value {
+fn as_plugin_input(json: &Value, entry: &Value, name: &str) -> Value {
     let mut called: Map<String, Value> = entry.as_object().cloned().unwrap_or_default();
     called.insert("name".into(), name.into());
     called.insert("cniVersion".into(), json["cniVersion"].clone());

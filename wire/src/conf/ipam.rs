@@ -22,11 +22,11 @@ const DEFAULT_GIVE_BACK_AFTER: Duration = Duration::from_secs(600);
 const DEFAULT_SWEEP_AFTER: Duration = Duration::from_secs(60);
 
 /// A day: the longest of these times.
-const LONGEST: Duration = Duration::from_secs(86_400);
+const MAX_TIME: Duration = Duration::from_secs(86_400);
 
 /// The shortest and the longest time after which a node may be forgotten: tests want it short, and
 /// a year is as good as never.
-const FORGET_AFTER: RangeInclusive<Duration> =
+const FORGET_AFTER_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
 
 /// What `flatland-ipam`, `routed` and the registry agree on: the `ipam` section of the `flatland`
@@ -135,10 +135,10 @@ fn node_name(section: &Section<'_>) -> Result<Option<String>, Error> {
 fn seconds(section: &Section<'_>, key: &str, default: Duration) -> Result<Duration, Error> {
     let expected = format!(
         "a number of seconds from 0 to {}, or a text such as \"10m\"",
-        LONGEST.as_secs()
+        MAX_TIME.as_secs()
     );
     let time = section.optional(key, &expected, |value| {
-        duration::read(value).filter(|time| *time <= LONGEST)
+        duration::read(value).filter(|time| *time <= MAX_TIME)
     })?;
     Ok(time.unwrap_or(default))
 }
@@ -147,7 +147,7 @@ fn forget_after(section: &Section<'_>) -> Result<Option<Duration>, Error> {
     const KEY: &str = "forgetAfter";
     let expected = "a time from \"1s\" to \"366d\", such as \"72h\", or a number of seconds";
     let time = section.optional(KEY, expected, |value| {
-        duration::read(value).filter(|time| FORGET_AFTER.contains(time))
+        duration::read(value).filter(|time| FORGET_AFTER_RANGE.contains(time))
     })?;
     if time.is_some() && section.get("etcd").is_none() {
         let msg = format!("{} is of no use without etcd", section.name(KEY));

@@ -10,7 +10,7 @@ use super::{cidr, invalid};
 use crate::cni::{Dns, Error};
 
 /// What the spec, a runtime or a wrapping plugin puts there.
-const OF_OTHERS: &[&str] = &[
+const FOREIGN_KEYS: &[&str] = &[
     "name",
     "cniVersion",
     "cniVersions",
@@ -24,11 +24,11 @@ const OF_OTHERS: &[&str] = &[
 ];
 
 /// The least MTU of IPv4 that any host must take (RFC 791), and of IPv6 (RFC 8200).
-const LEAST_MTU: u32 = 576;
-const LEAST_IPV6_MTU: u32 = 1280;
+const MIN_MTU: u32 = 576;
+const MIN_IPV6_MTU: u32 = 1280;
 
 /// The greatest MTU of a veth.
-const GREATEST_MTU: u32 = 65_535;
+const MAX_MTU: u32 = 65_535;
 
 /// What `routed` does about a peer that is on none of the node's links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -125,20 +125,20 @@ fn refuse_unknown(config: &Value, section: &Section<'_>) -> Result<(), Error> {
     let reserved = fields
         .map(|(key, _)| key.as_str())
         .filter(|key| key.starts_with("cni.dev/"));
-    let ours = PluginConfig::KEYS.iter().chain(OF_OTHERS).copied();
+    let ours = PluginConfig::KEYS.iter().chain(FOREIGN_KEYS).copied();
     let known: Vec<&str> = ours.chain(reserved).collect();
     section.refuse_unknown(&known)
 }
 
 fn mtu(section: &Section<'_>) -> Result<u32, Error> {
-    let expected = format!("0 (the uplink's) or from {LEAST_MTU} to {GREATEST_MTU}");
+    let expected = format!("0 (the uplink's) or from {MIN_MTU} to {MAX_MTU}");
     let read = |value: &Value| value.as_u64().and_then(|mtu| u32::try_from(mtu).ok());
-    let in_range = |mtu: &u32| *mtu == 0 || (LEAST_MTU..=GREATEST_MTU).contains(mtu);
+    let in_range = |mtu: &u32| *mtu == 0 || (MIN_MTU..=MAX_MTU).contains(mtu);
     let mtu = section.optional("mtu", &expected, |value| read(value).filter(in_range))?;
     let mtu = mtu.unwrap_or_default();
-    if (1..LEAST_IPV6_MTU).contains(&mtu) && has_ipv6(section) {
+    if (1..MIN_IPV6_MTU).contains(&mtu) && has_ipv6(section) {
         let msg = format!("mtu: {mtu} is too small for the IPv6 pod CIDR");
-        return Err(invalid(msg).advise(format!("IPv6 needs at least {LEAST_IPV6_MTU}")));
+        return Err(invalid(msg).advise(format!("IPv6 needs at least {MIN_IPV6_MTU}")));
     }
     Ok(mtu)
 }

@@ -33,7 +33,7 @@ impl Transport {
             }
             Ok(ControlFlow::Break(()))
         });
-        outcome.map_err(|failure| failure.of(request))?;
+        outcome.map_err(|failure| failure.into_error(request))?;
         refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
     }
 
@@ -83,7 +83,7 @@ impl Transport {
             }
             Ok(ControlFlow::Break(()))
         });
-        outcome.map_err(|failure| failure.of(request))?;
+        outcome.map_err(|failure| failure.into_error(request))?;
         if let Some(refusal) = refused {
             return Err(refusal_of(request, refusal));
         }

@@ -48,7 +48,7 @@ impl<'a> Reply<'a> {
             return Ok(None);
         }
         let body = match message.message_type() {
-            NLMSG_ERROR | NLMSG_DONE => verdict(message)?,
+            NLMSG_ERROR | NLMSG_DONE => parse_status(message)?,
             _ => Body::Payload(message.payload()),
         };
         let interrupted = message.flags() & NLM_F_DUMP_INTR != 0;
@@ -80,7 +80,7 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 /// Reads an `NLMSG_ERROR` (of which 0 is a success) or an `NLMSG_DONE`.
-fn verdict<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeError> {
+fn parse_status<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeError> {
     let payload = message.payload();
     // The kernel allows an NLMSG_DONE without a status.
     let Some(status) = payload.get(..4) else {

@@ -81,7 +81,7 @@ impl Socket {
         // Kernels before 6.2 do not echo what they created.
         let host = match echo {
             Some(link) => Some(link),
-            None => self.link_by_name(&pair.name).map_err(unknown)?,
+            None => self.link_by_name(&pair.name).map_err(uncertain)?,
         };
         // A kernel may leave out the index of the other end where it equals this one's.
         host.map(|host| (host.index, host.link.unwrap_or(host.index)))
@@ -183,14 +183,14 @@ impl Socket {
 
     /// The route a packet of this host to `dst` would take: its link, its next hop, its source.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
-        self.look_up(route::lookup_message(dst), &format!("ip route get {dst}"))
+        self.lookup_route(route::lookup_message(dst), &format!("ip route get {dst}"))
     }
 
     /// The link that has this address, if one has, with all of its addresses, without listing those
     /// of other links. Kernels before 4.15 do not tell.
     pub fn link_with(&mut self, address: IpAddr) -> Result<Option<(Link, Vec<Address>)>, Error> {
         let request = format!("ip route get fibmatch {address}");
-        let local = match self.look_up(route::match_exactly(address), &request) {
+        let local = match self.lookup_route(route::match_exactly(address), &request) {
             Err(Error::Refused { .. }) => return Ok(None),
             outcome => outcome?,
         };
@@ -205,7 +205,7 @@ impl Socket {
         }
     }
 
-    fn look_up(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
+    fn lookup_route(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
         let mut found = None;
         let query = RouteNetlinkMessage::GetRoute(query);
         self.transport.get(&query, &request, |payload| {
@@ -294,12 +294,13 @@ impl Socket {
                 ControlFlow::Continue(())
             })
         });
-        outcome.map_err(|failure| failure.of(&format_args!("{} and what follows", batch[0])))
+        outcome
+            .map_err(|failure| failure.into_error(&format_args!("{} and what follows", batch[0])))
     }
 }
 
 /// The error of a look-up of something that was made: it does not say that nothing was.
-fn unknown(error: Error) -> Error {
+fn uncertain(error: Error) -> Error {
     Error::Socket {
         doing: "find what was made",
         source: io::Error::other(error),

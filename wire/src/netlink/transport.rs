@@ -26,7 +26,7 @@ const SEND_BUFFER: usize = 8 * 1024;
 
 /// How long the kernel may take for an answer. It has answered by the time `send` returns; only a
 /// lost answer takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A blocking netlink socket that belongs to the network namespace it was opened in.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Transport {
         // Kernels before 4.20 have no strict checks. Without them a listing is longer, not wrong:
         // what they are to leave out is left out here as well.
         let _ = socket.set_netlink_get_strict_chk(true);
-        let patience = TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
+        let patience = TimeVal::new(REPLY_TIMEOUT.as_secs().cast_signed(), 0);
         setsockopt(&socket, sockopt::ReceiveTimeout, &patience)
             .map_err(|errno| failed("set a timeout")(errno.into()))?;
         Ok(Self {
@@ -124,11 +124,11 @@ impl Transport {
         &mut self,
         mut on_answer: impl FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
     ) -> Result<(), ExchangeError> {
-        self.converse(&mut on_answer)
+        self.exchange_dyn(&mut on_answer)
     }
 
     /// Not generic, as there would be a copy of it for each kind of request.
-    fn converse(
+    fn exchange_dyn(
         &mut self,
         on_answer: &mut dyn FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
     ) -> Result<(), ExchangeError> {
@@ -199,7 +199,7 @@ impl From<DecodeError> for ExchangeError {
 
 impl ExchangeError {
     /// The failure, as one of `request`.
-    pub(crate) fn of(self, request: &impl ToString) -> Error {
+    pub(crate) fn into_error(self, request: &impl ToString) -> Error {
         match self {
             Self::Socket(error) => error,
             Self::Malformed(why) => Error::malformed(request, &why),

@@ -12,10 +12,10 @@ use super::set::{Element, Set};
 use super::types::{Hook, POLICY, TableId};
 
 /// As many elements as surely fit into one attribute, of at most 64 KiB.
-pub(super) const MOST_ELEMENTS: usize = 1_000;
+pub(super) const MAX_ELEMENTS: usize = 1_000;
 
 /// As many elements are shown of a command.
-const MOST_SHOWN: usize = 3;
+const MAX_SHOWN_ELEMENTS: usize = 3;
 
 /// `NFTA_TABLE_NAME`, and what it is called with sets, chains, rules and elements.
 pub(super) const TABLE: u16 = 1;
@@ -247,9 +247,9 @@ fn comment(text: &str) -> Vec<u8> {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = |f: &mut fmt::Formatter<'_>, verb, table, set, elements: &[Element]| {
-            let shown = elements.iter().take(MOST_SHOWN);
+            let shown = elements.iter().take(MAX_SHOWN_ELEMENTS);
             let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
-            if elements.len() > MOST_SHOWN {
+            if elements.len() > MAX_SHOWN_ELEMENTS {
                 words.push(format!("... {} in all", elements.len()));
             }
             write!(f, "{verb} element {table} {set} {{ {} }}", words.join(", "))

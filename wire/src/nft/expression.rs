@@ -190,7 +190,7 @@ impl Expression {
     pub(super) fn read(attributes: Received<'_>) -> Self {
         let name = attributes.text(NAME).unwrap_or_default();
         let inner = attributes.nested(DATA);
-        Self::understood(name, inner).unwrap_or_else(|| match name {
+        Self::parse_known(name, inner).unwrap_or_else(|| match name {
             // What iptables-nft takes over from iptables: `NFTA_TARGET_NAME`, `NFTA_MATCH_NAME`.
             "target" | "match" => {
                 Self::Other(format!("{name} {}", inner.text(1).unwrap_or_default()))
@@ -199,7 +199,7 @@ impl Expression {
         })
     }
 
-    fn understood(name: &str, inner: Received<'_>) -> Option<Self> {
+    fn parse_known(name: &str, inner: Received<'_>) -> Option<Self> {
         let is = |kind, expected| (inner.number(kind) == Some(expected)).then_some(());
         let data = |kind| Some(inner.nested(kind).bytes(VALUE)?.to_vec());
         Some(match name {

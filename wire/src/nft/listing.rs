@@ -87,7 +87,7 @@ pub struct FoundRule {
 
 impl Table {
     /// What the kernel holds once the table is as it should be.
-    pub fn image(&self) -> TableListing {
+    pub fn expected_listing(&self) -> TableListing {
         let sets = self.sets.iter().map(|set| {
             let image = SetListing {
                 flags: if set.has_ranges() { set::INTERVAL } else { 0 },

@@ -2,7 +2,7 @@
 //!
 //! What is wanted is said as a person would write it ([`Table`], [`Rule`], [`Term`]) and prints as
 //! `nft --stateless list table` would print it. [`Table::replace_commands`] makes the kernel hold that;
-//! [`Table::image`] is what the kernel then lists ([`Socket::table`]), so that the two can be
+//! [`Table::expected_listing`] is what the kernel then lists ([`Socket::table`]), so that the two can be
 //! compared.
 
 mod attributes;

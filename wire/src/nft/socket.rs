@@ -100,7 +100,8 @@ impl Socket {
             })
         });
         let first = &commands[0];
-        outcome.map_err(|failure| failure.of(&format_args!("nft {first} and what follows")))?;
+        outcome
+            .map_err(|failure| failure.into_error(&format_args!("nft {first} and what follows")))?;
         match refused {
             None => Ok(()),
             Some((0, Errno::ERESTART, _)) => Err(Error::Interrupted {

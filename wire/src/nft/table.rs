@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::command::{Command, MOST_ELEMENTS};
+use super::command::{Command, MAX_ELEMENTS};
 use super::rule::Rule;
 use super::set::{Element, Set};
 use super::types::{Hook, TableId};
@@ -50,7 +50,7 @@ impl Table {
                 set: set.name.clone(),
                 elements: portion.to_vec(),
             };
-            all.extend(elements.chunks(MOST_ELEMENTS).map(add));
+            all.extend(elements.chunks(MAX_ELEMENTS).map(add));
         }
         for chain in &self.chains {
             let (name, hook) = (chain.name.clone(), chain.hook.clone());

@@ -23,7 +23,7 @@ fn freed(address: &str, seconds_ago: u64) -> Freed {
     }
 }
 
-fn next_addresses(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) -> NextAddresses {
+fn offer(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) -> NextAddresses {
     NextAddresses {
         subnet: net(subnet),
         fresh: fresh.map(ip),

@@ -14,6 +14,7 @@ use crate::http::client;
 use crate::status::{AddressUsage, Status};
 use crate::text::list;
 use crate::time;
+use wire::clock::unix_seconds;
 
 /// `EX_UNAVAILABLE` (sysexits.h): there is no daemon to ask.
 pub(super) const NOT_RUNNING: u8 = 69;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
     };
     let well = status.troubles.is_empty();
     let text = match args.output {
-        Format::Table => render(&status, time::now(), Terminal::of_stdout()),
+        Format::Table => render(&status, unix_seconds(), Terminal::of_stdout()),
         Format::Json => json(&StatusOutput {
             running: true,
             well,

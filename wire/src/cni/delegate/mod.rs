@@ -17,7 +17,36 @@ use crate::cni::code;
 
 mod running;
 
+use running::Exit;
 pub use running::Running;
+
+/// How a request to a helper program ended.
+#[derive(Debug)]
+#[must_use]
+pub enum HelperOutcome {
+    /// The helper did what was requested.
+    Done,
+    /// The helper ran, and this is the error that it returned.
+    Refused(Error),
+    /// The helper could not be run, was killed, or printed something unreadable.
+    NoAnswer(Error),
+}
+
+impl HelperOutcome {
+    /// The error, whichever it is.
+    pub fn into_result(self) -> Result<(), Error> {
+        match self {
+            Self::Done => Ok(()),
+            Self::Refused(error) | Self::NoAnswer(error) => Err(error),
+        }
+    }
+}
+
+impl From<Result<(), Error>> for HelperOutcome {
+    fn from(answer: Result<(), Error>) -> Self {
+        answer.map_or_else(Self::Refused, |()| Self::Done)
+    }
+}
 
 /// A plugin found in `CNI_PATH`, or a program that belongs to the plugin which runs it.
 #[derive(Debug)]
@@ -104,15 +133,15 @@ impl Delegate {
     }
 
     /// Runs a program that belongs to this one, with arguments and otherwise as this one was called.
-    /// The error outside is that it could not be run or broke down, the one inside is what it says.
-    pub fn run_helper(
-        &self,
-        call: &Call,
-        arguments: &[String],
-    ) -> Result<Result<(), Error>, Error> {
-        self.start_with(call, call.environment.command, arguments)?
-            .wait()
-            .map(|answer| answer.map(drop))
+    pub fn run_helper(&self, call: &Call, arguments: &[String]) -> HelperOutcome {
+        match self
+            .start_with(call, call.environment.command, arguments)
+            .and_then(Running::wait)
+        {
+            Ok(Exit::Success(_)) => HelperOutcome::Done,
+            Ok(Exit::Failure(error)) => HelperOutcome::Refused(error),
+            Err(error) => HelperOutcome::NoAnswer(error),
+        }
     }
 
     /// ADD, with the result parsed.
@@ -134,7 +163,7 @@ impl Delegate {
     /// speak the version either: then its ADD would fail (code 50).
     pub fn status(&self, call: &Call) -> Result<(), Error> {
         match self.run(call, Command::Status) {
-            Err(error) if is_unknown_verb(&error) => self.speaks(call),
+            Err(error) if is_unknown_verb(&error) => self.check_version(call),
             outcome => outcome.map(drop),
         }
     }
@@ -148,7 +177,7 @@ impl Delegate {
     }
 
     /// Code 50 unless the plugin speaks the version of the call.
-    fn speaks(&self, call: &Call) -> Result<(), Error> {
+    fn check_version(&self, call: &Call) -> Result<(), Error> {
         let printed = self.run(call, Command::Version)?;
         let answer: Value = serde_json::from_slice(&printed).unwrap_or_default();
         let versions = &answer["supportedVersions"];

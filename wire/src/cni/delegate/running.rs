@@ -8,10 +8,10 @@ use std::thread;
 use crate::cni::{Error, Success, Version, code};
 
 /// What a new pipe takes without a reader, whatever the user's pipe limits are: one page.
-pub(super) const PIPE_ROOM: usize = 4096;
+pub(super) const PIPE_CAPACITY: usize = 4096;
 
 /// How much of a plugin's unreadable output an error quotes, in characters.
-const QUOTED: usize = 200;
+const MAX_QUOTED_CHARS: usize = 200;
 
 /// A plugin that runs. It has to be waited for: [`Running::finish`].
 #[derive(Debug)]
@@ -20,6 +20,15 @@ pub struct Running<'a> {
     name: &'a str,
     child: Child,
     input: DelegateInput<'a>,
+}
+
+/// How a plugin ended that was not killed.
+#[derive(Debug)]
+pub(super) enum Exit {
+    /// What it printed to standard output.
+    Success(Vec<u8>),
+    /// The CNI error that it printed.
+    Failure(Error),
 }
 
 /// What a running plugin is to read.
@@ -35,7 +44,7 @@ impl<'a> Running<'a> {
     /// A plugin of this name that has just been started, and what it is to read.
     pub(super) fn new(name: &'a str, mut child: Child, stdin: &'a [u8]) -> Self {
         let pipe = child.stdin.take();
-        let input = if stdin.len() <= PIPE_ROOM {
+        let input = if stdin.len() <= PIPE_CAPACITY {
             DelegateInput::Written(write(pipe, stdin))
         } else {
             DelegateInput::Waiting(pipe, stdin)
@@ -47,7 +56,10 @@ impl<'a> Running<'a> {
     /// signal, and output that is not JSON, are code 5 and 6. Returns what it printed.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
         let name = self.name;
-        self.wait()?.map_err(|error| error.within(name))
+        match self.wait()? {
+            Exit::Success(printed) => Ok(printed),
+            Exit::Failure(error) => Err(error.within(name)),
+        }
     }
 
     /// Waits for its end and parses the result of ADD, which is of `version`.
@@ -61,21 +73,21 @@ impl<'a> Running<'a> {
         Success::parse(&json, version).map_err(|error| error.within(name))
     }
 
-    /// Waits for its end and returns what it printed. The error outside is that it broke down, which
-    /// is code 5 or 6; the one inside is what it says.
-    pub(super) fn wait(self) -> Result<Result<Vec<u8>, Error>, Error> {
+    /// Waits for its end. Code 5 if it was killed or contact was lost, 6 if it failed without a CNI
+    /// error on its standard output.
+    pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
-        let output = converse(self.child, self.input)
+        let output = communicate(self.child, self.input)
             .map_err(|error| Error::new(code::IO, format!("{name}: lost contact: {error}")))?;
         if output.status.success() {
-            return Ok(Ok(output.stdout));
+            return Ok(Exit::Success(output.stdout));
         }
         if let Some(signal) = output.status.signal() {
             let msg = format!("{name} was killed by signal {signal}");
             return Err(Error::new(code::IO, msg));
         }
         if let Ok(error) = serde_json::from_slice(&output.stdout) {
-            return Ok(Err(error));
+            return Ok(Exit::Failure(error));
         }
         let status = output.status.code().unwrap_or_default();
         let printed = excerpt(&output.stdout);
@@ -87,7 +99,7 @@ impl<'a> Running<'a> {
 /// Reads all that the child prints, and waits for its end. A child that prints before it reads
 /// would block us both where the pipe could not take all of its input at once, so then a thread
 /// writes.
-fn converse(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
+fn communicate(child: Child, input: DelegateInput<'_>) -> io::Result<Output> {
     let (pipe, stdin) = match input {
         DelegateInput::Written(written) => {
             // Errors are looked at after the wait: no child is left unreaped.
@@ -120,7 +132,7 @@ fn excerpt(printed: &[u8]) -> String {
     if text.trim().is_empty() {
         return "it printed nothing".to_owned();
     }
-    let start: String = text.chars().take(QUOTED).collect();
+    let start: String = text.chars().take(MAX_QUOTED_CHARS).collect();
     let rest = if start.len() < text.len() { "..." } else { "" };
     format!("it printed {start:?}{rest}")
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::cni::Args;
 use crate::cni::Environment;
 use crate::cni::Version;
-use crate::cni::delegate::running::PIPE_ROOM;
+use crate::cni::delegate::running::PIPE_CAPACITY;
 use crate::cni::delegate::*;
 
 /// A file that is open for writing in any process cannot be run, and a child that another test
@@ -91,17 +91,21 @@ fn what_belongs_to_a_program_gets_arguments_and_its_errors_are_the_programs_own(
     );
     let call = folder.call();
     let program = Delegate::find_helper(&call, "ipam").unwrap();
-    let ask = |argument: &str| program.run_helper(&call, &[argument.to_owned()]);
-    ask("a b").unwrap().unwrap();
-    let said = ask("no").unwrap().unwrap_err();
+    let run = |argument: &str| program.run_helper(&call, &[argument.to_owned()]);
+    assert!(matches!(run("a b"), HelperOutcome::Done));
+    let HelperOutcome::Refused(refusal) = run("no") else {
+        panic!("the error of the helper is missing");
+    };
     let expected = Error::new(11, "no").advise("why");
-    assert_eq!(said.to_string(), expected.to_string());
+    assert_eq!(refusal.to_string(), expected.to_string());
     for (argument, error) in [
         ("killed", "killed by signal 9"),
         ("odd", "it printed \"what"),
     ] {
-        let broken = ask(argument).unwrap_err();
-        assert!(broken.to_string().contains(error), "{broken}");
+        let HelperOutcome::NoAnswer(failure) = run(argument) else {
+            panic!("{argument} counts as an answer");
+        };
+        assert!(failure.to_string().contains(error), "{failure}");
     }
 }
 
@@ -150,7 +154,7 @@ fn a_configuration_larger_than_any_pipe_goes_through_to_one_that_prints_first() 
 #[test]
 fn one_that_does_not_read_its_configuration_is_no_error() {
     let folder = Folder::with_script("exec <&-; echo {}");
-    for size in [10, PIPE_ROOM, PIPE_ROOM + 1, 1 << 20] {
+    for size in [10, PIPE_CAPACITY, PIPE_CAPACITY + 1, 1 << 20] {
         let mut call = folder.call();
         call.stdin = vec![b' '; size];
         let delegate = Delegate::find(&call, "ipam").unwrap();

@@ -70,9 +70,9 @@ pub enum Term {
     /// The packet is an ICMP message for IPv6 of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.
-    Of(Version),
+    IpVersion(Version),
     /// The way back to the packet's source is the link it came from, or is not.
-    WayBack {
+    ReversePath {
         /// Whether it has to be, or must not.
         is: bool,
     },
@@ -175,7 +175,7 @@ impl Term {
     fn version(&self) -> Option<Version> {
         match self {
             Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
-            Self::Member { version, .. } | Self::Of(version) => Some(*version),
+            Self::Member { version, .. } | Self::IpVersion(version) => Some(*version),
             Self::Icmpv6(_) => Some(Version::V6),
             _ => None,
         }
@@ -218,8 +218,8 @@ impl Term {
                 compare(true, vec![*kind]),
             ]),
             // Its rule asks for it before the first term that is about one version.
-            Self::Of(_) => {}
-            Self::WayBack { is } => {
+            Self::IpVersion(_) => {}
+            Self::ReversePath { is } => {
                 let (result, flags) = (FIB_LINK, FIB_SOURCE_BY_ITS_LINK);
                 all.push(Expression::Fib { result, flags });
                 // A whole register, although it is about yes and no: as nft compares it.

@@ -58,9 +58,9 @@ impl fmt::Display for Term {
                 Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
                 other => write!(f, "icmpv6 type {other}"),
             },
-            Self::Of(Version::V4) => f.write_str("meta nfproto ipv4"),
-            Self::Of(Version::V6) => f.write_str("meta nfproto ipv6"),
-            Self::WayBack { is } => {
+            Self::IpVersion(Version::V4) => f.write_str("meta nfproto ipv4"),
+            Self::IpVersion(Version::V6) => f.write_str("meta nfproto ipv6"),
+            Self::ReversePath { is } => {
                 let word = if *is { "exists" } else { "missing" };
                 write!(f, "fib saddr . iif oif {word}")
             }

@@ -1,54 +1,71 @@
-//! Files that are either the old one or the new one, whole, whenever somebody looks.
+//! Atomic file replacement: write a hidden file, sync it, rename it. A reader sees the old file or
+//! the new one, never a part.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Everyone may read, the owner may write.
+/// All users may read, the owner may write.
 const MODE: u32 = 0o644;
 
-/// As [`replace_with`], for everyone to read.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<bool> {
+/// As [`replace_with`], with mode 0644.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<bool> {
     replace_with(path, content, MODE)
 }
 
-/// Whether `path` came to hold `content`, with these permissions: `false` if it did already.
-///
-/// The content is written to a hidden file beside it, synced and renamed. Container runtimes read
-/// only names that end in `.conf`, `.conflist` or `.json`, so the hidden one ends in `.tmp`. One
-/// left behind by a crash is overwritten.
-pub(crate) fn replace_with(path: &Path, content: &[u8], mode: u32) -> io::Result<bool> {
-    if is_already(path, content, mode) {
+/// Gives the file at `path` this content and these permissions, and creates the folders above it.
+/// Returns `false` if the file was so already; then it is left alone.
+pub fn replace_with(path: &Path, content: &[u8], mode: u32) -> io::Result<bool> {
+    if is_up_to_date(path, content, mode) {
         return Ok(false);
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    fs::create_dir_all(folder)?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(".tmp");
-    let temporary = folder.join(hidden);
-    let written = write(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        // The error that matters is the first one.
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
-    }
-    File::open(folder)?.sync_all()?;
+    fs::create_dir_all(folder_of(path))?;
+    write_with(path, content, mode)?;
     Ok(true)
 }
 
-fn is_already(path: &Path, content: &[u8], mode: u32) -> bool {
-    let is_plain = fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o777 == mode);
-    is_plain && fs::read(path).is_ok_and(|there| there == content)
+/// Writes the file at `path` with mode 0644, even if it has this content already. It is there after
+/// a power cut too once this returns.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_with(path, content, MODE)
 }
 
-fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+/// Writes a hidden file in the same folder, syncs it, and renames it.
+///
+/// Container runtimes read only names that end in `.conf`, `.conflist` or `.json`, so the hidden
+/// file ends in `.tmp`. One that a crash left behind is overwritten. Only one writer at a time.
+fn write_with(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let folder = folder_of(path);
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(".tmp");
+    let temporary = folder.join(hidden);
+    let written = create(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// A symbolic link is never up to date: it is replaced by a file.
+fn is_up_to_date(path: &Path, content: &[u8], mode: u32) -> bool {
+    let is_plain = fs::symlink_metadata(path)
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o777 == mode);
+    is_plain && fs::read(path).is_ok_and(|present| present == content)
+}
+
+fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -58,7 +75,7 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    // The mode given at creation is subject to the umask.
+    // The umask has cut the mode given at creation.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()
@@ -77,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_written_whole_with_its_mode_and_nothing_else_is_left() {
+    fn new_file_has_content_and_mode_and_leaves_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("net.d/10-flatland.conflist");
         assert!(replace(&path, b"one").unwrap());
@@ -87,17 +104,19 @@ mod tests {
     }
 
     #[test]
-    fn the_same_content_is_not_written_again() {
+    fn same_content_is_not_written_again_by_replace() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.conflist");
         assert!(replace(&path, b"one").unwrap());
         let before = fs::metadata(&path).unwrap();
         assert!(!replace(&path, b"one").unwrap());
         assert_eq!(fs::metadata(&path).unwrap().ino(), before.ino());
+        write(&path, b"one").unwrap();
+        assert_ne!(fs::metadata(&path).unwrap().ino(), before.ino());
     }
 
     #[test]
-    fn a_reader_of_the_old_file_never_sees_half_of_the_new() {
+    fn open_reader_keeps_the_old_content() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.conflist");
         replace(&path, b"old").unwrap();
@@ -109,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_overwritten() {
+    fn hidden_file_left_by_a_crash_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.conflist");
         fs::write(folder.path().join(".a.conflist.tmp"), b"half of someth").unwrap();
@@ -119,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_replaced_and_what_it_leads_to_is_left_alone() {
+    fn symbolic_link_is_replaced_and_its_target_kept() {
         let folder = tempfile::tempdir().unwrap();
         let (path, target) = (
             folder.path().join("a.conflist"),

@@ -1,0 +1,106 @@
+//! Locks between processes: `flock` (flock(2)) on a file or folder.
+//!
+//! A lock ends when its value is dropped, and the kernel releases it when the process dies. It also
+//! excludes other parts of the same process that open the file again.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+/// An exclusive `flock`.
+#[derive(Debug)]
+#[must_use]
+pub struct FileLock(Flock<File>);
+
+impl FileLock {
+    /// Waits for the lock without a time limit.
+    pub fn lock(file: File) -> io::Result<Self> {
+        let mut result = Flock::lock(file, FlockArg::LockExclusive);
+        while let Err((file, Errno::EINTR)) = result {
+            result = Flock::lock(file, FlockArg::LockExclusive);
+        }
+        result.map(Self).map_err(|(_, errno)| errno.into())
+    }
+
+    /// Takes the lock if it is free; `None` if it is held elsewhere.
+    pub fn try_lock(file: File) -> io::Result<Option<Self>> {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Some(Self(lock))),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(errno.into()),
+        }
+    }
+
+    /// Waits for the lock, at most for `timeout`; `None` if it is still held elsewhere then.
+    ///
+    /// `flock` has no time limit, so a thread waits in it. After a time-out the thread stays behind
+    /// until it gets the lock, and releases it at once.
+    pub fn lock_within(file: File, timeout: Duration) -> io::Result<Option<Self>> {
+        let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(Self(lock))),
+            Err((file, Errno::EWOULDBLOCK)) => file,
+            Err((_, errno)) => return Err(errno.into()),
+        };
+        let (sender, receiver) = mpsc::channel();
+        thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || drop(sender.send(Self::lock(file))))?;
+        receiver.recv_timeout(timeout).ok().transpose()
+    }
+
+    /// The locked file.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.0
+    }
+}
+
+/// Opens a lock file, and creates it with `mode` if it is missing. Its content stays.
+pub fn open(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(mode)
+        .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock_file() -> (tempfile::TempDir, impl Fn() -> File) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        (folder, move || open(&path, 0o600).unwrap())
+    }
+
+    #[test]
+    fn held_lock_is_not_taken_again_until_dropped() {
+        let (_folder, file) = lock_file();
+        let held = FileLock::try_lock(file()).unwrap().unwrap();
+        assert!(FileLock::try_lock(file()).unwrap().is_none());
+        let short = Duration::from_millis(20);
+        assert!(FileLock::lock_within(file(), short).unwrap().is_none());
+        drop(held);
+        assert!(FileLock::lock_within(file(), short).unwrap().is_some());
+    }
+
+    #[test]
+    fn waiting_lock_is_granted_when_the_holder_drops_it() {
+        let (_folder, file) = lock_file();
+        let held = FileLock::lock(file()).unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| FileLock::lock_within(file(), Duration::from_secs(10)));
+            drop(held);
+            assert!(waiting.join().unwrap().unwrap().is_some());
+        });
+    }
+}
