@@ -47,7 +47,7 @@ fn compare(
     held: &BTreeSet<IpAddr>,
     owned: &[IpNet],
 ) -> Result<(), Error> {
-    let advice = "delete the pod, so that its successor gets addresses anew";
+    let advice = "delete the pod, so that its successor gets new addresses";
     let failed = |msg| Err(Error::new(code::CHECK_FAILED, msg).advise(advice));
     if held != expected {
         let (held, expected) = (list(held), list(expected));

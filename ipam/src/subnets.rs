@@ -76,7 +76,10 @@ impl<'a> Subnets<'a> {
         let msg = format!("node {node} could not claim a subnet within {seconds:.0} s");
         Error::new(code::TRY_AGAIN, msg).advise(match &self.config.etcd {
             Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
-            None => format!("find out who holds the lock in {}", self.folder.display()),
+            None => format!(
+                "find the process that holds the lock in {} (lslocks)",
+                self.folder.display()
+            ),
         })
     }
 

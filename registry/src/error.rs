@@ -241,12 +241,14 @@ impl Error {
                 "release the subnets of nodes that are gone, or plan a network with a larger pod CIDR"
             }
             Self::Contended { .. } => "try again when fewer nodes start at once",
-            Self::Busy { .. } => "try again; it probably waits for etcd and will say why",
+            Self::Busy { .. } => {
+                "try again; that process probably waits for etcd, and will report why"
+            }
             Self::NodeTaken { .. } => {
                 "give one of the two machines another node name; a name is free to take over once the routed of its machine has stopped"
             }
             Self::NotOwned { .. } => "nothing was released",
-            Self::Corrupt { .. } => "look at it with etcdctl get, then repair or delete it",
+            Self::Corrupt { .. } => "read it with etcdctl get, then repair or delete it",
             Self::CorruptFile { .. } => "repair it, or move it away",
             Self::Io { .. } => "check the folder's owner, free space and mount options",
         }

@@ -115,7 +115,7 @@ impl Network {
             return Some("it names no pod CIDR".to_owned());
         }
         if self.pod_cidrs.len() != self.subnet_lengths.len() {
-            return Some("it has not one subnet length per pod CIDR".to_owned());
+            return Some("it does not have one subnet length per pod CIDR".to_owned());
         }
         let families = |ipv4: bool| {
             self.pod_cidrs

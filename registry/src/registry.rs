@@ -117,10 +117,7 @@ impl Registry {
         let outcome = self
             .acquire(claimant, goal, self.policy.operation_timeout)
             .await?;
-        Ok(*outcome
-            .subnets
-            .first()
-            .expect("a further subnet was asked for"))
+        Ok(*outcome.subnets.first().expect("Goal::Further has a subnet"))
     }
 
     /// Gives a subnet back; does nothing if the subnet has no owner. Returns [`Error::NotOwned`] if

@@ -171,7 +171,7 @@ impl ClaimCall<'_> {
             node,
             folder,
         } = self.subnets;
-        let machine = MachineId::read().map_err(Error::from)?;
+        let machine = MachineId::read()?;
         let registry = Registry::open_with(config, folder, policy).map_err(Error::from)?;
         let claims = NodeClaims {
             registry: &registry,

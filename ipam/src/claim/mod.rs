@@ -111,8 +111,7 @@ impl<'a> AddClaims<'a> {
             HelperOutcome::NoAnswer(error) => (error, false),
         };
         warn(&format!(
-            "cannot ask whether the subnets in {} are still those of node {}, and goes on with \
-             them: {}",
+            "cannot confirm that the subnets in {} still belong to node {}; using them anyway: {}",
             self.subnets.folder.display(),
             self.subnets.node,
             error.msg

@@ -144,7 +144,7 @@ impl Disk {
         match path.symlink_metadata() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("look at", path)(error)),
+            Err(error) => Err(Error::io("stat", path)(error)),
         }
     }
 
@@ -176,7 +176,7 @@ impl Disk {
                     .unwrap_or_default(),
             )),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("look at", &path)(error)),
+            Err(error) => Err(Error::io("stat", &path)(error)),
         }
     }
 
@@ -210,10 +210,10 @@ impl Disk {
         self.held_where(|name| is_same_family(name, subnet))
     }
 
-    fn held_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
+    fn held_where(&self, filter: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
         let mut held = Vec::new();
         Self::each_name(&self.addresses(), |name| {
-            if wanted(name) {
+            if filter(name) {
                 held.extend(name.parse::<IpAddr>());
             }
         })?;
@@ -254,7 +254,7 @@ pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
             _ => return Err(Error::io("open", path)(error)),
         },
     };
-    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    let metadata = file.metadata().map_err(Error::io("stat", path))?;
     if metadata.is_file() {
         Ok(Some(file))
     } else {

@@ -32,7 +32,7 @@ pub enum Error {
         why: String,
     },
     /// A file in a folder of the ledger with a name that Flatland does not use.
-    #[error("{} is not ours", .path.display())]
+    #[error("{} is not a file of Flatland", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum Error {
         damaged: Vec<PathBuf>,
     },
     /// The address that was requested by name is not available.
-    #[error("address {address} cannot be had: {obstacle}")]
+    #[error("address {address} is not available: {obstacle}")]
     Unavailable {
         /// The address.
         address: IpAddr,

@@ -57,7 +57,7 @@ impl<'a> FreeQueue<'a> {
         }
         let open = File::options().read(true).write(true).open(&path);
         let file = open.map_err(Error::io("open", &path))?;
-        let length = file.metadata().map_err(Error::io("look at", &path))?.len();
+        let length = file.metadata().map_err(Error::io("stat", &path))?.len();
         let mut line = [0; LINE];
         let Some(records) = queue_format::records(length) else {
             return Ok(None);
@@ -90,7 +90,7 @@ impl<'a> FreeQueue<'a> {
         let lines: String = scan.freed(subnet).map(Freed::render).collect();
         let path = disk.queue(subnet);
         disk.replace(&path, &(header.render() + &lines))?;
-        let why = || "it changes under our hands".to_owned();
+        let why = || "another process changes it without the lock".to_owned();
         Self::read(disk, subnet)?.ok_or_else(|| Error::Damaged { path, why: why() })
     }
 

@@ -214,7 +214,7 @@ impl<'a> Session<'a> {
         Ok((choice, Some(queue)))
     }
 
-    /// Whether ADD would find an address in each of the request's pools.
+    /// Returns an error if ADD would find no address in one of the request's pools.
     pub fn has_free_address(&self, request: &AddressRequest<'_>) -> Result<(), Error> {
         request
             .pools

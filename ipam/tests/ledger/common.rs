@@ -154,12 +154,12 @@ impl Node {
         fault: Fault,
     ) -> (Result<bool, Error>, bool) {
         let done = Cell::new(false);
-        let take_off = || {
+        let unlist = || {
             done.set(true);
             Ok(())
         };
         let ledger = self.ledger(fault);
-        let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, take_off));
+        let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, unlist));
         (result, done.get())
     }
 
@@ -195,9 +195,9 @@ impl Node {
 
 /// A temporary folder, on a tmpfs as /run is, if there is one.
 pub(crate) fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory)
+    let tmpfs = Path::new("/dev/shm");
+    if tmpfs.is_dir() {
+        tempfile::tempdir_in(tmpfs)
     } else {
         tempfile::tempdir()
     }

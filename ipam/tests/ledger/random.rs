@@ -204,13 +204,13 @@ impl Model {
         }
         let subnet = FURTHER.parse().unwrap();
         let is_used = self.used(&subnet) > 0;
-        let (result, taken_off) = self.node.release_subnet(&subnet, fault);
-        assert!(!(taken_off && is_used), "{subnet} is in use");
+        let (result, unlisted) = self.node.release_subnet(&subnet, fault);
+        assert!(!(unlisted && is_used), "{subnet} is in use");
         match result {
-            Ok(gone) => assert_eq!((gone, taken_off), (!is_used, !is_used)),
+            Ok(gone) => assert_eq!((gone, unlisted), (!is_used, !is_used)),
             Err(error) => assert_ne!(fault, Fault::Done, "{error}"),
         }
-        if taken_off {
+        if unlisted {
             self.node.pools[0].pop();
         }
     }

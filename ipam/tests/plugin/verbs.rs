@@ -228,11 +228,11 @@ fn requested_address_is_given_or_its_holder_is_named() {
     );
     assert_eq!(sandbox.names("attachments").len(), 6);
 
-    for (asked, culprit) in [
+    for (address, culprit) in [
         ("10.200.0.1", "no subnet of this node"),
         (&v4.replace(".77", ".1"), "the node's"),
     ] {
-        let answer = sandbox.call_with("ADD", "d", &runtime(&[asked]));
+        let answer = sandbox.call_with("ADD", "d", &runtime(&[address]));
         assert_eq!(answer.code(), 105);
         assert!(answer.message().contains(culprit), "{answer:?}");
     }
@@ -253,11 +253,11 @@ fn excluded_address_is_not_handed_out_nor_on_request() {
     sandbox.config["ipam"]["exclude"] = json!([excluded]);
     let b = sandbox.add("b");
     assert!(b[0].ends_with(".8/24") && b[1].ends_with(":3/80"), "{b:?}");
-    let asked = excluded.replace(".0/29", ".5");
+    let address = excluded.replace(".0/29", ".5");
     let answer = sandbox.call_with(
         "ADD",
         "c",
-        &with(&sandbox, &json!({"runtimeConfig": {"ips": [asked]}})),
+        &with(&sandbox, &json!({"runtimeConfig": {"ips": [address]}})),
     );
     assert_eq!(answer.code(), 105);
     assert!(answer.message().contains(&excluded), "{answer:?}");

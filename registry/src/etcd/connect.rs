@@ -71,6 +71,7 @@ impl Connector {
             1 => candidates.remove(0),
             _ => self.race(candidates).await?,
         };
+        tracing::debug!(endpoint, "connecting to etcd");
         let number = self.sessions_made.fetch_add(1, Ordering::Relaxed);
         Ok(Session {
             client,

@@ -159,7 +159,7 @@ impl Machine {
         let request = self.end();
         match (progress, &request) {
             (Progress::Waiting(Operation::GiveBack(n), ..), _) => {
-                self.progress = Progress::Releasing(n)
+                self.progress = Progress::Releasing(n);
             }
             (_, Some(request)) => {
                 for (n, pending) in self.pending.iter_mut().enumerate() {

@@ -85,7 +85,7 @@ impl NodeClaims<'_> {
             Err(error) => return Err(with_damaged_file(damage, error)),
         };
         if let Some((path, why)) = damage {
-            tracing::warn!(path = %path.display(), "{} was unusable ({why}); written anew", path.display());
+            tracing::warn!(path = %path.display(), "{} was unusable ({why}); rebuilt from the registry", path.display());
         }
         if let Registration::TookOver { from } = &outcome.registration {
             let (node, gone) = (self.node, &from.machine_id);
@@ -128,7 +128,7 @@ impl NodeClaims<'_> {
 fn with_damaged_file(damage: Option<(PathBuf, String)>, error: Error) -> Error {
     match (damage, error) {
         (Some((path, why)), error @ Error::Unreachable { .. }) => {
-            let why = format!("{why}; and it cannot be written anew: {}", error.message());
+            let why = format!("{why}; and it cannot be rebuilt: {}", error.message());
             Error::CorruptFile { path, why }
         }
         (_, error) => error,

@@ -52,7 +52,7 @@ pub fn read(folder: &Path) -> BTreeMap<IpNet, String> {
         // The age is an error if the clock was set back.
         Ok(time) if time.elapsed().is_ok_and(|age| age < SHORTAGE_VALIDITY) => {}
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            tracing::warn!("cannot look at {}: {error}", path.display());
+            tracing::warn!(path = %path.display(), error = %error, "cannot stat {}: {error}", path.display());
             return BTreeMap::new();
         }
         _ => return BTreeMap::new(),

@@ -24,9 +24,9 @@ async fn registered(endpoint: &str) -> Registry {
     registry
 }
 
-async fn until_state(handle: &PresenceHandle, wanted: impl FnMut(&PresenceState) -> bool) {
+async fn until_state(handle: &PresenceHandle, expected: impl FnMut(&PresenceState) -> bool) {
     let mut state = handle.state();
-    let reached = timeout(DEADLINE, state.wait_for(wanted)).await;
+    let reached = timeout(DEADLINE, state.wait_for(expected)).await;
     reached
         .expect("the state is reached in time")
         .expect("the presence is kept");

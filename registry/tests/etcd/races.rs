@@ -96,18 +96,18 @@ async fn take_over_fails_if_the_other_machine_came_back() {
 async fn claim_avoids_a_subnet_claimed_in_between() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
-    let wanted = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    let released = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
     registry
-        .release(&node("a"), MACHINE, &wanted)
+        .release(&node("a"), MACHINE, &released)
         .await
         .unwrap();
-    let name = format!("subnets/{}-24", wanted.addr());
+    let name = format!("subnets/{}-24", released.addr());
     let claimed = claim_overtaken_by(&etcd, &[(&name, r#"{"node":"b"}"#)])
         .await
         .unwrap();
-    assert_ne!(claimed, wanted);
+    assert_ne!(claimed, released);
     let subnets = registry.snapshot().await.unwrap().subnets;
-    assert_eq!(subnets[&wanted].node, node("b"));
+    assert_eq!(subnets[&released].node, node("b"));
     assert_eq!(subnets[&claimed].node, node("a"));
 }
 
