@@ -13,5 +13,6 @@ pub(crate) const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(2);
 /// wrong with etcd.
 pub(crate) const ETCD_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
-/// Of waiting for the ledger's lock. It is held only for microseconds, unless its holder is stopped.
+/// Of waiting for the ledger's lock. It is held only for microseconds, unless its holder is
+/// stopped.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);

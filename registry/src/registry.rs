@@ -1,8 +1,9 @@
 //! The registry of one network, in one of its backends.
 //!
-//! A new backend is one file (like `local.rs`) or one folder (like `etcd/`), declared in `lib.rs`.
-//! It needs a variant of `Backend`, a case in `Registry::open_with`, and one arm in each `match`
-//! below. The decisions in `protocol` are shared by all backends.
+//! A new backend is one file (like `local.rs`) or one folder (like `etcd/`), declared in `lib.rs`. In
+//! this file it needs a variant of `Backend`, a case in `Registry::open_with`, and one arm in each
+//! `match`. The key of the conflist that selects it is in `wire/src/conf/ipam.rs`, and documented by
+//! `routed/src/cli/reference/conflist.rs`. The decisions in `protocol` are shared by all backends.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The ledger's folder: paths, and reading files.
 //!
-//! Tests can fail an operation before any [`DiskStep`] ([`Disk::with_hook`]), as `kill -9` and a full
-//! disk do.
+//! Tests can fail an operation before any [`DiskStep`] ([`Disk::with_hook`]), as `kill -9` and a
+//! full disk do.
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};

@@ -24,11 +24,11 @@ pub(crate) const START: Duration = Duration::from_secs(10_000);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Not at all.
-    Done,
+    None,
     /// It is killed before the step of this number.
-    Cut(u32),
+    Kill(u32),
     /// The disk is full from the step of this number on.
-    Full(u32),
+    DiskFull(u32),
 }
 
 impl Fault {
@@ -37,8 +37,8 @@ impl Fault {
         Box::new(move |step| {
             let number = count.replace(count.get() + 1);
             match self {
-                Self::Cut(at) if number >= at => Err(io::Error::other("killed here")),
-                Self::Full(at) if number >= at && needs_space(step) => {
+                Self::Kill(at) if number >= at => Err(io::Error::other("killed here")),
+                Self::DiskFull(at) if number >= at && needs_space(step) => {
                     Err(io::ErrorKind::StorageFull.into())
                 }
                 _ => Ok(()),
@@ -90,7 +90,7 @@ impl Node {
 
     /// ADD.
     pub(crate) fn add(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.add_with(who, &[], now, Fault::Done)
+        self.add_with(who, &[], now, Fault::None)
     }
 
     /// ADD with these requested addresses, interrupted like this.
@@ -117,7 +117,7 @@ impl Node {
 
     /// DEL.
     pub(crate) fn del(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.del_with(who, now, Fault::Done)
+        self.del_with(who, now, Fault::None)
     }
 
     /// DEL, interrupted like this.
@@ -169,7 +169,7 @@ impl Node {
 
     /// All address files.
     pub(crate) fn inventory(&self) -> Inventory {
-        self.ledger(Fault::Done)
+        self.ledger(Fault::None)
             .unwrap()
             .lock()
             .unwrap()

@@ -44,7 +44,7 @@ fn damaged_address_file_blocks_the_address_and_is_reported() {
         ),
     ] {
         let node = node();
-        node.ledger(Fault::Done).unwrap();
+        node.ledger(Fault::None).unwrap();
         let path = node.path("addresses/10.9.1.2");
         fs::write(&path, content).unwrap();
         let warnings = warnings_of_add(&node, "a");
@@ -69,7 +69,7 @@ fn damaged_address_file_blocks_the_address_and_is_reported() {
 #[test]
 fn irregular_file_blocks_no_operation() {
     let node = node();
-    node.ledger(Fault::Done).unwrap();
+    node.ledger(Fault::None).unwrap();
     fs::create_dir(node.path("addresses/10.9.1.2")).unwrap();
     symlink("/nowhere", node.path("addresses/10.9.1.3")).unwrap();
     nix::unistd::mkfifo(&node.path("addresses/10.9.1.4"), Mode::S_IRWXU).unwrap();

@@ -39,9 +39,9 @@ enum Act {
 
 fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        3 => Just(Fault::Done),
-        2 => (0..16_u32).prop_map(Fault::Cut),
-        1 => (0..16_u32).prop_map(Fault::Full),
+        3 => Just(Fault::None),
+        2 => (0..16_u32).prop_map(Fault::Kill),
+        1 => (0..16_u32).prop_map(Fault::DiskFull),
     ]
 }
 
@@ -160,10 +160,10 @@ impl Model {
                 assert_eq!(self.taken(), before, "a failed ADD changed something");
             }
             Err(error) => match fault {
-                Fault::Done => panic!("{error}"),
-                Fault::Full(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
-                Fault::Cut(_) if self.held.contains_key(&who) => {}
-                Fault::Cut(_) => drop(self.unsure.insert(who)),
+                Fault::None => panic!("{error}"),
+                Fault::DiskFull(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
+                Fault::Kill(_) if self.held.contains_key(&who) => {}
+                Fault::Kill(_) => drop(self.unsure.insert(who)),
             },
         }
     }
@@ -178,9 +178,12 @@ impl Model {
                 }
             }
             Err(error) => {
-                assert!(matches!(fault, Fault::Cut(_) | Fault::Full(_)), "{error}");
                 assert!(
-                    !self.node.root().is_dir() || matches!(fault, Fault::Cut(_)),
+                    matches!(fault, Fault::Kill(_) | Fault::DiskFull(_)),
+                    "{error}"
+                );
+                assert!(
+                    !self.node.root().is_dir() || matches!(fault, Fault::Kill(_)),
                     "{error}"
                 );
                 self.unsure.insert(who);
@@ -208,7 +211,7 @@ impl Model {
         assert!(!(unlisted && is_used), "{subnet} is in use");
         match result {
             Ok(gone) => assert_eq!((gone, unlisted), (!is_used, !is_used)),
-            Err(error) => assert_ne!(fault, Fault::Done, "{error}"),
+            Err(error) => assert_ne!(fault, Fault::None, "{error}"),
         }
         if unlisted {
             self.node.pools[0].pop();
@@ -218,7 +221,7 @@ impl Model {
     /// The number of held addresses of a subnet, from the ledger's own count.
     fn used(&self, subnet: &ipnet::IpNet) -> u64 {
         let exclude = &self.node.exclude;
-        let ledger = self.node.ledger(Fault::Done).unwrap();
+        let ledger = self.node.ledger(Fault::None).unwrap();
         let usage = ledger
             .usage(&[*subnet], exclude, COOL_DOWN, self.now)
             .unwrap()[0];
@@ -245,7 +248,7 @@ impl Model {
         match self.node.retain_only(&names, self.now, fault) {
             Ok(_) => self.unsure.retain(|who| valid.contains(who)),
             Err(error) => {
-                assert!(matches!(fault, Fault::Cut(_)), "{error}");
+                assert!(matches!(fault, Fault::Kill(_)), "{error}");
                 self.unsure.extend(held);
             }
         }
@@ -318,10 +321,10 @@ impl Model {
     /// Deletes all pods; then every address must be free again.
     fn finish(mut self) {
         for who in 0..PODS {
-            self.del(who, Fault::Done);
+            self.del(who, Fault::None);
         }
         assert_eq!((self.taken().len(), self.node.links()), (0, Vec::new()));
-        self.give_back(Fault::Done);
+        self.give_back(Fault::None);
         assert!(!self.has_grown(), "an empty subnet stays");
         for subnet in self.node.pools.concat() {
             assert_eq!(self.used(&subnet), 0, "{subnet}");

@@ -9,7 +9,7 @@ fn node() -> Sandbox {
 }
 
 /// Runs the plugin from its own folder, after a script may have put `flatland-claim` beside it.
-fn part(sandbox: &mut Sandbox, script: &str) {
+fn run_from_own_folder(sandbox: &mut Sandbox, script: &str) {
     let script = format!(
         "mkdir -p /run/programs && cd /run/programs && rm -f flatland-claim
          [ -e flatland-ipam ] || {{ touch flatland-ipam; mount --bind {} flatland-ipam; }}
@@ -32,12 +32,12 @@ fn helper_is_needed_only_to_claim() {
             assert!(answer.message().contains(text), "{answer:?}");
         }
     };
-    part(&mut sandbox, "true");
+    run_from_own_folder(&mut sandbox, "true");
     is_missed(&sandbox);
 
     sandbox.program = whole;
     sandbox.add("a");
-    part(&mut sandbox, "true");
+    run_from_own_folder(&mut sandbox, "true");
     for pod in ["b", "c", "d", "e"] {
         assert!(sandbox.call("STATUS", pod).ok);
         sandbox.add(pod);
@@ -60,7 +60,7 @@ fn crashing_helper_is_named() {
             "printf '#!/bin/sh\n%s\n' '{script}' > /run/programs/flatland-claim && \
              chmod +x /run/programs/flatland-claim"
         );
-        part(&mut sandbox, &write);
+        run_from_own_folder(&mut sandbox, &write);
         let message = sandbox.call("ADD", "a").message();
         assert!(message.contains(text), "{message}");
     }

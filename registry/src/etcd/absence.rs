@@ -39,7 +39,7 @@ impl Etcd {
         let read = async |limit| {
             let (key, first) = (self.keys.presences(), first.clone());
             let get = |client| async move { kv(&client).get(key, Some(first)).await };
-            self.with_session(limit, get).await
+            self.with_connection(limit, get).await
         };
         let mut budget = RetryBudget::new(&self.policy);
         let reply = self.retry_idempotent(&mut budget, read).await?;
@@ -150,7 +150,7 @@ impl Etcd {
                 return Ok(Next::Return(forgotten.take().filter(|_| is_gone)));
             }
             let forgotten = forgotten.get_or_insert_default();
-            forgotten.add(&footprint.shown);
+            forgotten.add(&footprint.content);
             let (mut conditions, mut writes) = self.encode(&footprint.deletion(node, false));
             conditions.extend(self.is_still_absent(node, absent));
             let is_last = footprint.fits_one_transaction();
@@ -185,7 +185,7 @@ impl Etcd {
         let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
         let grant =
             |client: Client| async move { client.lease_client().grant(seconds, None).await };
-        Ok(self.with_session(limit, grant).await?.id())
+        Ok(self.with_connection(limit, grant).await?.id())
     }
 }
 

@@ -24,18 +24,18 @@ pub(crate) struct Connector {
     identity: Option<(PathBuf, PathBuf)>,
     policy: Policy,
     probe: String,
-    sessions_made: AtomicU64,
+    connections_made: AtomicU64,
 }
 
 /// A connection, shared by all requests until one of them fails on it.
 #[derive(Clone)]
-pub(super) struct Session {
+pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) endpoint: String,
     pub(super) number: u64,
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {} to {}", self.number, self.endpoint)
     }
@@ -50,7 +50,7 @@ impl Connector {
             identity: conf.cert_file.clone().zip(conf.key_file.clone()),
             policy: *policy,
             probe,
-            sessions_made: AtomicU64::new(0),
+            connections_made: AtomicU64::new(0),
         }
     }
 
@@ -60,7 +60,7 @@ impl Connector {
 
     /// Connects to the only endpoint, or to the first that answers. The order is random, so that
     /// nodes spread over the members of the cluster.
-    pub(super) async fn connect(&self) -> Result<Session, RequestError> {
+    pub(super) async fn connect(&self) -> Result<Connection, RequestError> {
         let start = usize::try_from(random() % self.endpoints.len() as u64).unwrap_or(0);
         let (later, first) = self.endpoints.split_at(start);
         let mut candidates = Vec::new();
@@ -72,8 +72,8 @@ impl Connector {
             _ => self.race(candidates).await?,
         };
         tracing::debug!(endpoint, "connecting to etcd");
-        let number = self.sessions_made.fetch_add(1, Ordering::Relaxed);
-        Ok(Session {
+        let number = self.connections_made.fetch_add(1, Ordering::Relaxed);
+        Ok(Connection {
             client,
             endpoint,
             number,

@@ -29,7 +29,7 @@ pub(super) struct NodeFootprint {
     pub(super) presence_revision: i64,
     /// The claims, with their revisions.
     pub(super) claims: Vec<(IpNet, i64)>,
-    pub(super) shown: Forgotten,
+    pub(super) content: Forgotten,
 }
 
 impl NodeFootprint {
@@ -66,7 +66,7 @@ impl Etcd {
         let decide = |footprint: NodeFootprint| {
             let is_present = footprint.presence_revision != 0;
             if is_present && !force {
-                return Ok(Next::Return(Forget::Present(footprint.shown.presence)));
+                return Ok(Next::Return(Forget::Present(footprint.content.presence)));
             }
             if footprint.node_revision == 0 && !is_present && footprint.claims.is_empty() {
                 let forgotten = forgotten.take();
@@ -75,7 +75,7 @@ impl Etcd {
                 ));
             }
             let forgotten = forgotten.get_or_insert_default();
-            forgotten.add(&footprint.shown);
+            forgotten.add(&footprint.content);
             let end = footprint
                 .fits_one_transaction()
                 .then(|| Forget::Done(forgotten.clone()));
@@ -119,7 +119,7 @@ impl Etcd {
         Ok(NodeFootprint {
             node_revision: record.map_or(0, KeyValue::mod_revision),
             presence_revision: presence.map_or(0, KeyValue::mod_revision),
-            shown: Forgotten {
+            content: Forgotten {
                 record: record.and_then(|kv| read_value(kv.value()).ok()),
                 presence: presence.and_then(|kv| read_value(kv.value()).ok()),
                 subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),

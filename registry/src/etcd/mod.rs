@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::keys::Keys;
 use crate::policy::{Policy, RetryBudget};
 use crate::records::Network;
-use connect::{Connector, Session};
+use connect::{Connection, Connector};
 use error::RequestError;
 
 /// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
@@ -39,7 +39,7 @@ pub(crate) struct Etcd {
     exclude: Vec<IpNet>,
     policy: Policy,
     connector: Connector,
-    session: Mutex<Option<Session>>,
+    connection: Mutex<Option<Connection>>,
 }
 
 impl Etcd {
@@ -56,34 +56,34 @@ impl Etcd {
             network: network.clone(),
             exclude: conf.exclude.clone(),
             policy,
-            session: Mutex::new(None),
+            connection: Mutex::new(None),
         }
     }
 
     /// Makes one request with the time-out `limit`, over a new connection if there is none. After
     /// [`RequestError::Lost`], the request may or may not have been carried out.
-    async fn with_session<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
+    async fn with_connection<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
     where
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
         let began = Instant::now();
-        let session = match timeout(limit, self.session()).await {
-            Ok(session) => session?,
+        let connection = match timeout(limit, self.connection()).await {
+            Ok(connection) => connection?,
             Err(_) => {
                 return Err(RequestError::Lost(
                     "no endpoint accepted a connection".to_owned(),
                 ));
             }
         };
-        self.request(&session, limit.saturating_sub(began.elapsed()), request)
+        self.request(&connection, limit.saturating_sub(began.elapsed()), request)
             .await
     }
 
-    /// Like [`Etcd::with_session`], over this connection.
+    /// Like [`Etcd::with_connection`], over this connection.
     async fn request<T, R, F>(
         &self,
-        on: &Session,
+        on: &Connection,
         limit: Duration,
         request: R,
     ) -> Result<T, RequestError>
@@ -102,7 +102,7 @@ impl Etcd {
             ))),
         };
         if let Err(RequestError::Lost(_)) = result {
-            self.drop_session(on).await;
+            self.drop_connection(on).await;
         }
         result
     }
@@ -134,22 +134,22 @@ impl Etcd {
         }
     }
 
-    async fn session(&self) -> Result<Session, RequestError> {
-        let mut current = self.session.lock().await;
-        if let Some(session) = &*current {
-            return Ok(session.clone());
+    async fn connection(&self) -> Result<Connection, RequestError> {
+        let mut current = self.connection.lock().await;
+        if let Some(connection) = &*current {
+            return Ok(connection.clone());
         }
-        let session = self.connector.connect().await?;
-        Ok(current.insert(session).clone())
+        let connection = self.connector.connect().await?;
+        Ok(current.insert(connection).clone())
     }
 
     /// Makes the next request open a new connection, perhaps to another endpoint, with the
     /// certificates that are in the files by then.
-    async fn drop_session(&self, session: &Session) {
-        let mut current = self.session.lock().await;
+    async fn drop_connection(&self, connection: &Connection) {
+        let mut current = self.connection.lock().await;
         if current
             .as_ref()
-            .is_some_and(|current| current.number == session.number)
+            .is_some_and(|current| current.number == connection.number)
         {
             *current = None;
         }

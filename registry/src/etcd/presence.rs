@@ -98,7 +98,7 @@ impl PresenceTask {
         let requested = Instant::now();
         let granted = self
             .etcd
-            .with_session(limit, |client| async move {
+            .with_connection(limit, |client| async move {
                 client.lease_client().grant(seconds, None).await
             })
             .await?;
@@ -118,7 +118,7 @@ impl PresenceTask {
             ]);
         let reply = self
             .etcd
-            .with_session(limit, |client| async move { kv(&client).txn(txn).await })
+            .with_connection(limit, |client| async move { kv(&client).txn(txn).await })
             .await?;
         if !reply.succeeded() {
             return Err(PresenceState::Lost {
@@ -137,9 +137,9 @@ impl PresenceTask {
     /// Watches the key: it is written again at once if someone deletes it, so that no other machine
     /// can take over the name.
     async fn watch(&self) -> Result<WatchStream, RequestError> {
-        let session = self.etcd.session().await?;
+        let connection = self.etcd.connection().await?;
         let key = self.etcd.keys.presence(&self.node);
-        self.etcd.watch(&session, key, WatchOptions::new()).await
+        self.etcd.watch(&connection, key, WatchOptions::new()).await
     }
 
     /// The revision of the node's record, if the record names this machine.
@@ -148,7 +148,7 @@ impl PresenceTask {
         let requested = key.clone();
         let reply = self
             .etcd
-            .with_session(self.etcd.policy.request_timeout, |client| async move {
+            .with_connection(self.etcd.policy.request_timeout, |client| async move {
                 kv(&client).get(requested, None).await
             })
             .await?;
@@ -230,8 +230,8 @@ impl PresenceTask {
         let key = self.etcd.keys.presence(&self.node);
         let count = GetOptions::new().with_count_only();
         let check = |client| async move { kv(&client).get(key, Some(count)).await };
-        let renewal = Box::pin(self.etcd.with_session(limit, renew));
-        let check = Box::pin(self.etcd.with_session(limit, check));
+        let renewal = Box::pin(self.etcd.with_connection(limit, renew));
+        let check = Box::pin(self.etcd.with_connection(limit, check));
         let (is_renewed, found) = tokio::join!(renewal, check);
         if !is_renewed? {
             return Ok(Some("the lease ran out"));
@@ -247,7 +247,7 @@ impl PresenceTask {
         let revoke =
             |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
         // If etcd cannot be reached, the lease expires.
-        if let Err(failure) = self.etcd.with_session(REVOKE_TIMEOUT, revoke).await {
+        if let Err(failure) = self.etcd.with_connection(REVOKE_TIMEOUT, revoke).await {
             tracing::debug!(node = %self.node, error = ?failure, "cannot revoke the presence lease");
         }
     }

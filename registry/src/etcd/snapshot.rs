@@ -75,7 +75,7 @@ impl Etcd {
             .with_range(end_of(prefix))
             .with_limit(PAGE)
             .with_revision(revision);
-        self.with_session(self.policy.request_timeout, |client| async move {
+        self.with_connection(self.policy.request_timeout, |client| async move {
             kv(&client).get(from, Some(options)).await
         })
         .await
@@ -94,7 +94,7 @@ impl Etcd {
         let from = base.to_owned();
         let options = GetOptions::new().with_prefix().with_limit(PAGE);
         let mut page = self
-            .with_session(self.policy.request_timeout, |client| async move {
+            .with_connection(self.policy.request_timeout, |client| async move {
                 kv(&client).get(from, Some(options)).await
             })
             .await?;

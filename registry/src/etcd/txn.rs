@@ -122,7 +122,7 @@ impl Etcd {
         txn: Txn,
         limit: Duration,
     ) -> Result<TxnResponse, RequestError> {
-        self.with_session(limit, |client| async move { kv(&client).txn(txn).await })
+        self.with_connection(limit, |client| async move { kv(&client).txn(txn).await })
             .await
     }
 

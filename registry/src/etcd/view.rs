@@ -24,7 +24,7 @@ impl Etcd {
     pub(super) async fn is_agreed(&self, limit: Duration) -> Result<bool, RequestError> {
         let key = self.keys.config();
         let get = |client| async move { kv(&client).get(key, None).await };
-        let reply = self.with_session(limit, get).await?;
+        let reply = self.with_connection(limit, get).await?;
         match reply.kvs().first() {
             Some(config) => Ok(self.check_config(config).map(|_| true)?),
             None => Ok(false),

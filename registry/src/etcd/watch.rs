@@ -7,7 +7,7 @@ use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::etcd::connect::Session;
+use crate::etcd::connect::Connection;
 use crate::etcd::error::{self, RequestError};
 use crate::etcd::snapshot::Position;
 use crate::etcd::{Etcd, MAX_REPLY};
@@ -70,12 +70,12 @@ impl Etcd {
     /// Watches `key`, or the range in the options. Returns once etcd has confirmed the watch.
     pub(super) async fn watch(
         &self,
-        session: &Session,
+        connection: &Connection,
         key: String,
         options: WatchOptions,
     ) -> Result<WatchStream, RequestError> {
         let limit = self.policy.request_timeout;
-        self.request(session, limit, |client| async move {
+        self.request(connection, limit, |client| async move {
             let mut watch = client.watch_client().max_decoding_message_size(MAX_REPLY);
             let mut stream = watch.watch(key, Some(options)).await?;
             match stream.message().await? {
@@ -130,7 +130,7 @@ impl Watcher {
 
     /// Catches up, then forwards changes until something fails.
     async fn watch(&mut self) -> Result<std::convert::Infallible, WatchEnd> {
-        let session = self.etcd.session().await?;
+        let connection = self.etcd.connection().await?;
         let (mut position, reset) = match &self.position {
             Some(position) if self.etcd.is_in_history(position).await? => (position.clone(), None),
             _ => {
@@ -142,7 +142,7 @@ impl Watcher {
         let options = WatchOptions::new()
             .with_prefix()
             .with_start_revision(position.revision + 1);
-        let mut stream = self.etcd.watch(&session, base, options).await?;
+        let mut stream = self.etcd.watch(&connection, base, options).await?;
         if std::mem::take(&mut self.is_down) {
             self.send(Event::Connected).await?;
         }
@@ -154,12 +154,12 @@ impl Watcher {
             let reply = match stream.message().await {
                 Ok(Some(reply)) => Ok(reply),
                 Ok(None) => Err(RequestError::Lost("the watch ended".to_owned())),
-                Err(error) => Err(error::failure(&session.endpoint, &error)),
+                Err(error) => Err(error::failure(&connection.endpoint, &error)),
             };
             let forwarded = match reply {
                 Ok(reply) => self.forward(&mut position, &reply).await,
                 Err(failure) => {
-                    self.etcd.drop_session(&session).await;
+                    self.etcd.drop_connection(&connection).await;
                     Err(WatchEnd::Failed(failure))
                 }
             };

@@ -11,7 +11,8 @@ use wire::paths::run_dir;
 /// As many addresses are named in the log.
 const MOST_NAMED: usize = 8;
 
-/// Makes a change while no address of `network` is handed out: see [`registry::owned::UnderLedgerLock`].
+/// Makes a change while no address of `network` is handed out: see
+/// [`registry::owned::UnderLedgerLock`].
 pub(crate) fn under_ledger_lock(
     network: &str,
     change: &dyn Fn() -> Result<(), Error>,
