@@ -13,7 +13,7 @@ static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 fn main() -> ExitCode {
     let plugin = Plugin {
-        asker: DirectClient,
+        claim_client: DirectClient,
     };
     wire::cni::run("see the source for what this is", &plugin)
 }

@@ -1,4 +1,4 @@
-//! ADD: one address per pod CIDR.
+//! ADD: allocates one address per pod CIDR, and claims a subnet if none is left.
 
 use std::fs;
 use std::net::IpAddr;
@@ -21,22 +21,23 @@ use crate::requested_ips;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error> {
+pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<Success, Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let netns = call.environment.netns()?;
     let fixed = requested_ips::addresses(call, &config.pod_cidrs)?;
     let subnets = Subnets::new(&config)?;
-    let claims = AddClaims::new(call, asker, &subnets);
+    let claims = AddClaims::new(call, client, &subnets);
     let ledger = ensure_subnets(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
     let choices = loop {
-        match allocate(&ledger, &subnets, &fixed, attachment, &describe)? {
-            Err(error @ crate::Error::Exhausted { .. }) => {
+        match allocate(&ledger, &subnets, &fixed, attachment, &describe) {
+            Err(AllocateError::Exhausted(error)) => {
                 claim_further(&subnets, &claims, &error)
                     .map_err(|why| exhausted_because(&ledger, error, why))?;
             }
-            choices => break choices,
+            Err(AllocateError::Other(error)) => break Err(error),
+            Ok(choices) => break Ok(choices),
         }
     };
     log_warnings(&ledger);
@@ -50,13 +51,13 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<Success, Error
     })
 }
 
-/// Makes sure that there are subnets to hand out from, and that they are this node's.
+/// Makes sure that the node owns a subnet of each pod CIDR, and that its subnets are confirmed.
 fn ensure_subnets(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledger, Error> {
-    let has_asked = claims.claim_missing()?;
+    let has_claimed = claims.claim_missing()?;
     let ledger = Ledger::create(ledger_disk(&subnets.config.network))?;
     if !ledger.is_confirmed()? {
-        let is_settled = has_asked || claims.confirm()?;
-        if !has_asked {
+        let is_settled = has_claimed || claims.confirm()?;
+        if !has_claimed {
             claims.claim_missing()?;
         }
         if is_settled {
@@ -66,17 +67,33 @@ fn ensure_subnets(subnets: &Subnets<'_>, claims: &AddClaims<'_>) -> Result<Ledge
     Ok(ledger)
 }
 
+/// Why no addresses were allocated.
+enum AllocateError {
+    /// No address is free; a further subnet may help.
+    Exhausted(crate::Error),
+    Other(Error),
+}
+
+impl From<crate::Error> for AllocateError {
+    fn from(error: crate::Error) -> Self {
+        match error {
+            crate::Error::Exhausted { .. } => Self::Exhausted(error),
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
 fn allocate(
     ledger: &Ledger,
     subnets: &Subnets<'_>,
     fixed: &[IpAddr],
     attachment: &Attachment,
     describe: impl Fn(IpNet) -> Allocation,
-) -> Result<Result<Vec<Choice>, crate::Error>, Error> {
+) -> Result<Vec<Choice>, AllocateError> {
     let session = ledger.lock()?;
-    // Read while the ledger is locked: a subnet that is given back is taken off the list under
-    // the same lock, so that no address of it is handed out afterwards.
-    let pools = subnets.owned()?;
+    // Read under the ledger's lock: a subnet that is given back is removed from the list under the
+    // same lock, so that none of its addresses is handed out afterwards.
+    let pools = subnets.owned().map_err(AllocateError::Other)?;
     let request = AddressRequest {
         pools: &pools,
         exclude: &subnets.config.exclude,
@@ -84,10 +101,10 @@ fn allocate(
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
     };
-    Ok(session.allocate(attachment, &request, describe))
+    Ok(session.allocate(attachment, &request, describe)?)
 }
 
-/// Claims a further subnet where the ones that the node owns are used up.
+/// Claims a further subnet when the node's subnets are full.
 fn claim_further(
     subnets: &Subnets<'_>,
     claims: &AddClaims<'_>,
@@ -101,7 +118,7 @@ fn claim_further(
     claims.claim_further(pod_cidr, seen.clone()).map_err(Some)
 }
 
-/// That no address is free, and that it will stay so because of `why`.
+/// The error that no address is free, and why there is no further subnet.
 fn exhausted_because(ledger: &Ledger, exhausted: crate::Error, why: Option<Error>) -> Error {
     let exhausted = Error::from(ledger.with_context(exhausted));
     log_warnings(ledger);
@@ -117,7 +134,7 @@ fn exhausted_because(ledger: &Ledger, exhausted: crate::Error, why: Option<Error
     }
 }
 
-/// What the file of an address from a subnet will say.
+/// The content of the file of an address, given its subnet.
 fn describe(
     attachment: &Attachment,
     environment: &Environment,
@@ -139,9 +156,10 @@ fn describe(
     }
 }
 
-/// Before 1.0.0 the plugin that asks answers with our `ips` as they are (SPEC.md 0.4.0, "Result"): so
-/// they say what gateway `flatland` gives its pods. Later plugins need it: `sbr` leaves a pod without
-/// a default route otherwise. Whoever else asks has gateways of its own.
+/// Before CNI 1.0.0, the interface plugin passes our `ips` on as they are (SPEC.md 0.4.0,
+/// "Result"). So for `flatland` they contain the gateway that it gives its pods. Chained plugins
+/// need it: without it, `sbr` leaves a pod without a default route. Other interface plugins have
+/// their own gateways.
 fn ip_config(choice: &Choice, call: &Call) -> IpConfig {
     let is_passed_on = call.version < Version::V1_0_0 && call.config["type"] == "flatland";
     let gateway = if choice.address().is_ipv4() {
@@ -165,11 +183,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn before_1_0_0_flatland_is_told_its_gateway_and_nobody_else() {
+    fn gateway_is_only_for_flatland_before_1_0_0() {
         let addresses = ["10.244.7.3", "fd00:7::3"];
         let subnets = ["10.244.7.0/24", "fd00:7::/80"];
         let choices = addresses.iter().zip(subnets).map(|(address, subnet)| {
-            Choice::Named(subnet.parse().unwrap(), address.parse().unwrap())
+            Choice::Requested(subnet.parse().unwrap(), address.parse().unwrap())
         });
         let choices: Vec<_> = choices.collect();
         for version in Version::ALL {

@@ -1,4 +1,4 @@
-//! CHECK: the attachment holds exactly the addresses that ADD gave it, from subnets of this node.
+//! CHECK: the attachment holds exactly the addresses that ADD returned, from subnets of this node.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -47,7 +47,7 @@ fn compare(
     held: &BTreeSet<IpAddr>,
     owned: &[IpNet],
 ) -> Result<(), Error> {
-    let advice = "delete the pod, so that its successor gets addresses anew";
+    let advice = "delete the pod, so that its successor gets new addresses";
     let failed = |msg| Err(Error::new(code::CHECK_FAILED, msg).advise(advice));
     if held != expected {
         let (held, expected) = (list(held), list(expected));
@@ -55,14 +55,14 @@ fn compare(
             "attachment {attachment} holds {held}, but ADD gave it {expected}"
         ));
     }
-    let strays = held
+    let foreign = held
         .iter()
         .filter(|address| !owned.iter().any(|net| net.contains(*address)));
-    match strays.copied().collect::<BTreeSet<_>>() {
-        strays if strays.is_empty() => Ok(()),
-        strays => failed(format!(
+    match foreign.copied().collect::<BTreeSet<_>>() {
+        foreign if foreign.is_empty() => Ok(()),
+        foreign => failed(format!(
             "attachment {attachment} holds {}, which no subnet of this node contains",
-            list(&strays)
+            list(&foreign)
         )),
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_to_be_the_same_and_from_our_subnets() {
+    fn held_addresses_must_match_and_be_from_owned_subnets() {
         let attachment = Attachment::new("a", "eth0").unwrap();
         let owned: Vec<IpNet> = vec!["10.9.1.0/24".parse().unwrap(), "fd00::/80".parse().unwrap()];
         let set = |list: &[&str]| list.iter().map(|it| it.parse().unwrap()).collect();

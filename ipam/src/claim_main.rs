@@ -1,4 +1,4 @@
-//! `flatland-claim`: claims subnets where `flatland-ipam` has no address left.
+//! `flatland-claim`: claims subnets for `flatland-ipam`, which runs it as a helper.
 
 use std::env;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
-//! DEL: free what the attachment holds. Needs neither etcd nor the node's subnets nor a valid
-//! `ipam` section, and nothing that ADD would have left: a pod that cannot be deleted is worse
-//! than anything that could be wrong with those.
+//! DEL: frees the addresses of the attachment. Needs neither etcd nor the node's subnets nor a
+//! valid `ipam` section nor anything that ADD leaves: no failure of these may keep a pod from being
+//! deleted.
 
 use wire::cni::{Call, Error};
 

@@ -1,4 +1,4 @@
-//! GC: free what is held by attachments that the runtime does not know any more.
+//! GC: frees the addresses of attachments that the runtime does not know any more.
 
 use wire::cni::{Call, Error};
 

@@ -1,7 +1,8 @@
-//! A node's addresses: the ledger of which attachment holds which, and the CNI plugin over it.
+//! The addresses of a node: the ledger of which attachment holds which address, and the CNI IPAM
+//! plugin on top of it.
 //!
-//! A library, so that what else works on the ledger (`routed` sweeps it and shows it) does so by
-//! the same rules as the plugin.
+//! A library, so that `routed`, which sweeps and shows the ledger, follows the same rules as the
+//! plugin.
 
 mod add;
 mod check;
@@ -14,6 +15,7 @@ mod requested_ips;
 mod runtime;
 mod status;
 mod subnets;
+mod timeouts;
 
 pub use claim::helper::{ClaimProgram, DirectClient};
 pub use claim::request::ClaimRequest;

@@ -1,12 +1,12 @@
-//! `flatland-ipam`: a CNI IPAM plugin that hands out addresses of the node's own subnets.
+//! `flatland-ipam`: the CNI IPAM plugin. It hands out addresses from the node's own subnets.
 
 use std::process::ExitCode;
 
 use dlmalloc::GlobalDlmalloc;
 use ipam::{HelperClient, Plugin};
 
-/// musl's own allocator gives every page back at once and has it mapped anew for the next value,
-/// which is a fifth of the processor time of an ADD (bench/README.md).
+/// The allocator of musl returns every page at once and maps it again for the next value. That is a
+/// fifth of the processor time of an ADD (bench/README.md).
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
@@ -18,7 +18,7 @@ Exit status: 0, or 1 with an error as JSON on standard output. See also flatland
 
 fn main() -> ExitCode {
     let plugin = Plugin {
-        asker: HelperClient,
+        claim_client: HelperClient,
     };
     wire::cni::run(ABOUT, &plugin)
 }

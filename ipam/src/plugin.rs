@@ -1,4 +1,4 @@
-//! The plugin: which verb does what.
+//! The CNI verbs of `flatland-ipam`.
 
 use wire::cni::{Call, Error, Program, Success};
 
@@ -8,13 +8,13 @@ use crate::{add, check, del, gc, status};
 /// `flatland-ipam`.
 #[derive(Debug)]
 pub struct Plugin<A> {
-    /// Who asks the registry for it.
-    pub asker: A,
+    /// How it claims subnets.
+    pub claim_client: A,
 }
 
 impl<A: ClaimClient> Program for Plugin<A> {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        add::run(&self.asker, call)
+        add::run(&self.claim_client, call)
     }
 
     fn del(&self, call: &Call) -> Result<(), Error> {
@@ -30,6 +30,6 @@ impl<A: ClaimClient> Program for Plugin<A> {
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        status::run(&self.asker, call)
+        status::run(&self.claim_client, call)
     }
 }

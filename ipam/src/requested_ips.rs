@@ -1,6 +1,6 @@
-//! The addresses that ADD is asked for by name.
+//! Addresses that the caller of ADD requests by name.
 //!
-//! Three places say so, in this order; the first that names any counts, alone:
+//! There are three places for them. The first one that is not empty counts; the others are ignored:
 //!
 //! 1. `runtimeConfig.ips`, which a runtime fills in for the capability `ips`,
 //! 2. `args.cni.ips` of the configuration (CONVENTIONS.md of the CNI project),
@@ -13,8 +13,8 @@ use ipnetwork::IpNetwork;
 use serde_json::Value;
 use wire::cni::{Call, Error, code};
 
-/// The addresses, at most one of each family of `pod_cidrs`. A mask is allowed and means nothing:
-/// the result carries the subnet's.
+/// The requested addresses, at most one per family of `pod_cidrs`. A prefix length is accepted and
+/// ignored: the result has that of the subnet.
 pub(crate) fn addresses(call: &Call, pod_cidrs: &[IpNet]) -> Result<Vec<IpAddr>, Error> {
     for pointer in ["/runtimeConfig/ips", "/args/cni/ips"] {
         let name = pointer[1..].replace('/', ".");
@@ -94,14 +94,14 @@ mod tests {
         Call::new(environment, config.to_string().into_bytes()).unwrap()
     }
 
-    fn asked(config: &Value, args: &str) -> Result<Vec<String>, Error> {
+    fn requested(config: &Value, args: &str) -> Result<Vec<String>, Error> {
         let pod_cidrs = ["10.9.0.0/16", "fd00::/56"].map(|cidr| cidr.parse().unwrap());
         let addresses = addresses(&call(config, args), &pod_cidrs)?;
         Ok(addresses.iter().map(ToString::to_string).collect())
     }
 
     #[test]
-    fn the_first_place_that_names_any_counts_alone() {
+    fn first_place_with_addresses_counts_alone() {
         let runtime = json!({"ips": ["10.9.1.3", "fd00::3/80"]});
         let args = json!({"cni": {"ips": ["10.9.1.4/24"]}});
         for (config, arguments, expected) in [
@@ -126,7 +126,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                asked(&config, arguments).unwrap(),
+                requested(&config, arguments).unwrap(),
                 expected,
                 "{config} {arguments}"
             );
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_for_this_network_is_refused_by_name() {
+    fn invalid_address_is_refused_by_name() {
         let runtime = |ips: Value| json!({"runtimeConfig": {"ips": ips}});
         for (config, arguments, code, culprit) in [
             (
@@ -168,7 +168,7 @@ mod tests {
                 "IP of CNI_ARGS: \"web\" is not an IP address",
             ),
         ] {
-            let error = asked(&config, arguments).unwrap_err();
+            let error = requested(&config, arguments).unwrap_err();
             assert_eq!(error.code, code, "{error}");
             assert!(error.msg.contains(culprit), "{error}");
         }

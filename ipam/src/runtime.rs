@@ -1,4 +1,4 @@
-//! What every verb needs of this machine: the folder of the ledger, the clock, and the runtime's log.
+//! What every verb needs: the ledger's folder, the clock, and warnings on standard error.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,19 +15,19 @@ pub(crate) fn ledger_disk(network: &str) -> Disk {
     Disk::new(run_dir(network))
 }
 
-/// The time since boot, including what the machine slept; unlike the calendar it never jumps. Read
-/// it while the ledger is locked: what others have written by then is not from the future.
+/// The time since boot, including suspend (`CLOCK_BOOTTIME`). Unlike the wall clock, it never
+/// jumps. Read it while the ledger is locked, so that times in the ledger are not in the future.
 pub fn since_boot() -> Result<Duration, crate::Error> {
     clock::since_boot().map_err(crate::Error::io("read", Path::new("CLOCK_BOOTTIME")))
 }
 
-/// Tells whoever reads the runtime's log what did not fail and is not right either.
+/// Logs a problem that is no failure. The runtime keeps standard error in its log.
 pub(crate) fn warn(warning: &str) {
-    // That nobody listens there changes no result.
+    // A closed standard error must not fail the call.
     let _ = writeln!(io::stderr(), "flatland-ipam: {warning}");
 }
 
-/// Tells what the ledger has to say besides its results.
+/// Logs the ledger's warnings.
 pub(crate) fn log_warnings(ledger: &Ledger) {
     ledger.warnings().iter().for_each(|warning| warn(warning));
 }

@@ -1,4 +1,4 @@
-//! STATUS: would an ADD get an address now? Answered from what is on this node, without etcd.
+//! STATUS: would an ADD get an address now? Answered from local files, without etcd.
 
 use ipnet::IpNet;
 use wire::cni::{Call, Error, code};
@@ -10,8 +10,8 @@ use crate::ledger::request::AddressRequest;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
 
-pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
-    could_add(asker, call).map_err(|error| {
+pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
+    check_add(client, call).map_err(|error| {
         let advice = [error.msg.as_str(), error.details.as_str()];
         let details = advice
             .into_iter()
@@ -21,26 +21,26 @@ pub(crate) fn run(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     })
 }
 
-fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
+fn check_add(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(&config)?;
     let pools = if subnets.are_missing()? {
-        asker.check_available(call)?;
+        client.check_available(call)?;
         subnets.refuse_overlap()?;
-        // What cannot be read is written anew from the registry.
+        // A damaged file is written again from the registry.
         subnets.owned().unwrap_or_default()
     } else {
         subnets.owned()?
     };
     for (at, pod_cidr) in config.pod_cidrs.iter().enumerate() {
         let pool = pools.get(at).map_or(&[][..], Vec::as_slice);
-        let nobody_asks = || asker.check_available(call).err().map(|error| error.msg);
-        let Some(shortage) = subnets.shortage_of(pod_cidr).or_else(nobody_asks) else {
-            // Where no address is left ADD claims a subnet. Only etcd could tell whether it would
-            // get one, and nobody has heard that it would not.
+        let no_helper = || client.check_available(call).err().map(|error| error.msg);
+        let Some(shortage) = subnets.shortage_of(pod_cidr).or_else(no_helper) else {
+            // If no address is left, ADD claims a subnet. No recent failure suggests that this
+            // would fail; only etcd knows for certain.
             continue;
         };
-        could_hold(&config, pool).map_err(|error| {
+        check_pool(&config, pool).map_err(|error| {
             let msg = format!("{}, and there is no further subnet: {shortage}", error.msg);
             Error { msg, ..error }
         })?;
@@ -48,8 +48,8 @@ fn could_add(asker: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether an address of `pool`, the node's subnets of one pod CIDR, is free.
-fn could_hold(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
+/// Whether an address is free in `pool`, the node's subnets of one pod CIDR.
+fn check_pool(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
     let Some(ledger) = Ledger::existing(ledger_disk(&config.network))?.filter(|_| !pool.is_empty())
     else {
         return match pool {

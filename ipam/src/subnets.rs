@@ -1,4 +1,4 @@
-//! Which subnets this node owns, from what it remembers.
+//! The subnets that this node owns, read from `subnets.json`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::runtime::warn;
 pub(crate) struct Subnets<'a> {
     pub(crate) config: &'a IpamConfig,
     pub(crate) node: NodeName,
-    /// Where the node keeps which subnets it owns.
+    /// The folder of `subnets.json`.
     pub(crate) folder: PathBuf,
 }
 
@@ -32,8 +32,8 @@ impl<'a> Subnets<'a> {
         })
     }
 
-    /// For each pod CIDR the subnets that the node owns, in order; none if it has never claimed
-    /// any, or has done so under another name.
+    /// The node's subnets of each pod CIDR, in order. Empty if the file is missing or belongs to
+    /// another node name.
     pub(crate) fn owned(&self) -> Result<Vec<Vec<IpNet>>, Error> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         let subnets = owned.map_or_else(Vec::new, |owned| owned.subnets);
@@ -45,8 +45,8 @@ impl<'a> Subnets<'a> {
         Ok(network.pod_cidrs.iter().map(of).collect())
     }
 
-    /// Whether the node has yet to claim a subnet of some pod CIDR. A file that cannot be read for
-    /// what it holds is as good as none: the registry knows better.
+    /// Whether the node owns no subnet of some pod CIDR. A damaged file counts as missing: the
+    /// registry has the claims.
     pub(crate) fn are_missing(&self) -> Result<bool, Error> {
         match Owned::load(&self.folder) {
             Ok(owned) => {
@@ -60,28 +60,31 @@ impl<'a> Subnets<'a> {
         }
     }
 
-    /// The pod CIDR that `subnet` is cut from.
+    /// The pod CIDR that `subnet` belongs to.
     pub(crate) fn pod_cidr_of(&self, subnet: &IpNet) -> Option<IpNet> {
         Network::from(self.config).pod_cidr_of(subnet)
     }
 
-    /// Why no subnet of `pod_cidr` could be claimed when this node last tried, if that was not
-    /// long ago.
+    /// Why no subnet of `pod_cidr` could be claimed at the last attempt, if that was recent.
     pub(crate) fn shortage_of(&self, pod_cidr: &IpNet) -> Option<String> {
         shortage::read(&self.folder).remove(pod_cidr)
     }
 
-    /// That a claim took longer than `within`.
+    /// The error that a claim took longer than `within`.
     pub(crate) fn timed_out(&self, within: Duration) -> Error {
         let (node, seconds) = (&self.node, within.as_secs_f32());
         let msg = format!("node {node} could not claim a subnet within {seconds:.0} s");
         Error::new(code::TRY_AGAIN, msg).advise(match &self.config.etcd {
             Some(etcd) => format!("check that etcd answers at {}", etcd.endpoints.join(", ")),
-            None => format!("find out who holds the lock in {}", self.folder.display()),
+            None => format!(
+                "find the process that holds the lock in {} (lslocks)",
+                self.folder.display()
+            ),
         })
     }
 
-    /// Refuses to claim what packets could not find, because this node's own network is there too.
+    /// Refuses to claim if a pod CIDR overlaps a network of this node: packets to pods would go
+    /// there.
     pub(crate) fn refuse_overlap(&self) -> Result<(), Error> {
         let kernel = |error| {
             let msg = format!("cannot list this node's addresses: {error}");

@@ -1,4 +1,4 @@
-//! What can go wrong with the registry, in words for the person who has to mend it.
+//! The errors of the registry, with their CNI codes and advice for the operator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,70 +12,70 @@ use wire::node::NodeName;
 
 use crate::records::{Network, NodeRecord};
 
-/// As many nodes are named in the error about a pod CIDR that is used up.
-const NODES_NAMED: usize = 5;
+/// The error about a used-up pod CIDR names at most this many nodes.
+const MAX_NODES_NAMED: usize = 5;
 
-/// What failed; [`Error::message`] names the culprit, [`Error::advice`] says what to do, `Display`
-/// gives both.
+/// Why an operation failed. [`Error::message`] names the culprit, [`Error::advice`] the cure;
+/// `Display` shows both.
 #[derive(Debug)]
 pub enum Error {
-    /// No answer from etcd, for as long as one was waited for.
+    /// etcd did not answer in time.
     Unreachable {
-        /// Of the configuration.
+        /// The configured endpoints.
         endpoints: Vec<String>,
-        /// How long the operation tried.
+        /// The time-out of the operation.
         within: Duration,
-        /// What the last try met.
+        /// The error of the last attempt.
         why: String,
     },
-    /// etcd answered, and the answer was no.
+    /// etcd answered with an error.
     Refused {
         /// The endpoint that answered.
         endpoint: String,
-        /// etcd's own words.
+        /// The text of etcd.
         why: String,
-        /// The client lacks a right, rather than etcd the means.
+        /// The client lacks a permission; otherwise, etcd lacks resources.
         denied: bool,
     },
-    /// The configuration of etcd cannot be used.
+    /// The configuration for etcd cannot be used.
     Config {
         /// Which part: an endpoint or a file.
         what: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The conflist disagrees with what the other nodes agreed on.
+    /// The conflist differs from the network in the registry.
     Mismatch {
-        /// What this node's conflist says.
+        /// The network in this node's conflist.
         ours: Network,
-        /// What the registry says.
+        /// The network in the registry.
         theirs: Box<Network>,
-        /// The key that says so.
+        /// The key of the network in the registry.
         key: String,
     },
     /// Every subnet of a pod CIDR is claimed.
     Exhausted {
         /// The pod CIDR.
         pod_cidr: IpNet,
-        /// How many subnets it has.
+        /// The number of its subnets.
         total: u128,
-        /// How many of them the conflist excludes whole.
+        /// How many of them the conflist excludes completely.
         excluded: u128,
         /// How many of them each node owns.
         by_node: BTreeMap<NodeName, usize>,
     },
-    /// Other nodes were faster each time.
+    /// The node lost every race for a subnet.
     Contended {
-        /// The node that wanted a subnet.
+        /// The node that needs a subnet.
         node: NodeName,
-        /// How often it tried.
+        /// The number of its attempts.
         attempts: u32,
     },
-    /// Another process of this node is about to claim subnets, and is not done in time.
+    /// Another process of this node holds the lock for claiming subnets.
     Busy {
-        /// The file that it has locked.
+        /// The locked file.
         path: PathBuf,
-        /// How long this one waited.
+        /// How long this process waited.
         within: Duration,
     },
     /// Another machine holds the node's name.
@@ -91,32 +91,32 @@ pub enum Error {
     NotOwned {
         /// The subnet.
         subnet: IpNet,
-        /// Who wanted to give it back.
+        /// The node that gives it back.
         node: NodeName,
-        /// Whose it is, where that can be read.
+        /// The owner, if it can be read.
         owner: Option<NodeName>,
     },
-    /// A record in the registry that this operation needs cannot be read.
+    /// A record in the registry cannot be read, and the operation needs it.
     Corrupt {
-        /// The whole key.
+        /// The full key.
         key: String,
         /// What is wrong with it.
         why: String,
     },
-    /// A file of ours cannot be read for what it holds.
+    /// A file of this node has unusable content.
     CorruptFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
-    /// A file or folder of ours cannot be read or written.
+    /// A file or folder of this node cannot be read or written.
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What was attempted: "read", "write" and the like.
         action: &'static str,
-        /// What the kernel said.
+        /// The error of the system call.
         source: io::Error,
     },
 }
@@ -130,7 +130,7 @@ impl Error {
         }
     }
 
-    /// The code of [`wire::cni::code`] that tells a runtime about it.
+    /// The CNI error code, see [`wire::cni::code`].
     pub fn code(&self) -> u32 {
         match self {
             Self::Unreachable { .. }
@@ -241,12 +241,14 @@ impl Error {
                 "release the subnets of nodes that are gone, or plan a network with a larger pod CIDR"
             }
             Self::Contended { .. } => "try again when fewer nodes start at once",
-            Self::Busy { .. } => "try again; it probably waits for etcd and will say why",
+            Self::Busy { .. } => {
+                "try again; that process probably waits for etcd, and will report why"
+            }
             Self::NodeTaken { .. } => {
                 "give one of the two machines another node name; a name is free to take over once the routed of its machine has stopped"
             }
             Self::NotOwned { .. } => "nothing was released",
-            Self::Corrupt { .. } => "look at it with etcdctl get, then repair or delete it",
+            Self::Corrupt { .. } => "read it with etcdctl get, then repair or delete it",
             Self::CorruptFile { .. } => "repair it, or move it away",
             Self::Io { .. } => "check the folder's owner, free space and mount options",
         }
@@ -264,12 +266,12 @@ fn machine(record: &NodeRecord) -> String {
 fn largest_owners(by_node: &BTreeMap<NodeName, usize>) -> String {
     let mut owners: Vec<_> = by_node.iter().collect();
     owners.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let named = owners.iter().take(NODES_NAMED);
+    let named = owners.iter().take(MAX_NODES_NAMED);
     let mut parts: Vec<_> = named
         .map(|(node, count)| format!("{count} by {node}"))
         .collect();
     if let Some(others) = owners
-        .get(NODES_NAMED..)
+        .get(MAX_NODES_NAMED..)
         .filter(|others| !others.is_empty())
     {
         let count: usize = others.iter().map(|(_, count)| **count).sum();

@@ -1,4 +1,4 @@
-//! Files that are whole or absent, whatever happens while they are written, and locks on them.
+//! JSON files that are replaced atomically and durably, and flock on lock files.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -26,8 +26,8 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error>
         })
 }
 
-/// Writes a JSON file whole, so that it is there after a power cut too once this returns. Only one
-/// writer at a time, which the caller's lock sees to.
+/// Replaces a JSON file atomically. It survives a power cut once this returns. The caller holds a
+/// lock, so that there is one writer at a time.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     let mut bytes = serde_json::to_vec_pretty(value)
         .map_err(|why| Error::io("write", path)(io::Error::other(why)))?;
@@ -35,7 +35,7 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     atomic_file::write(path, &bytes).map_err(Error::io("write", path))
 }
 
-/// Makes the folder and those above it.
+/// Creates the folder and its missing parents.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
     DirBuilder::new()
         .recursive(true)
@@ -44,13 +44,13 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
         .map_err(Error::io("create", folder))
 }
 
-/// Waits until no other process, nor other part of this one, holds the lock. It is let go when the
-/// value is dropped, and by the kernel when the process dies.
+/// Waits for the exclusive lock on `path`. It excludes other processes and other threads of this
+/// one. It ends when the value is dropped, and the kernel releases it when the process dies.
 pub(crate) fn lock(path: &Path) -> Result<FileLock, Error> {
     FileLock::lock(lock_file(path)?).map_err(Error::io("lock", path))
 }
 
-/// As [`lock`], but `None` instead of waiting.
+/// Like [`lock`], but returns `None` instead of waiting.
 pub(crate) fn try_lock(path: &Path) -> Result<Option<FileLock>, Error> {
     FileLock::try_lock(lock_file(path)?).map_err(Error::io("lock", path))
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_reads_back_and_replaces_what_was_there() {
+    fn written_file_reads_back_and_replaces_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
         assert_eq!(read::<Vec<u8>>(&path).unwrap(), None);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_was_cut_short_is_not_seen() {
+    fn interrupted_write_leaves_the_old_content() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
         write(&path, &[1]).unwrap();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_named() {
+    fn unreadable_file_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.json");
         fs::write(&path, "{").unwrap();

@@ -1,4 +1,4 @@
-//! The names of our keys in etcd, in both directions.
+//! The names of Flatland's keys in etcd, rendered and parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ pub(crate) struct Keys {
     base: String,
 }
 
-/// What one of our keys stands for.
+/// One key, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Key {
     Config,
@@ -29,7 +29,7 @@ impl Keys {
         }
     }
 
-    /// What every key of the network starts with, the final `/` included.
+    /// The prefix of all keys of the network, with the final `/`.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
@@ -42,7 +42,7 @@ impl Keys {
         format!("{}nodes/{node}", self.base)
     }
 
-    /// What every subnet's key starts with.
+    /// The prefix of all subnet keys.
     pub(crate) fn subnets(&self) -> String {
         format!("{}subnets/", self.base)
     }
@@ -55,9 +55,9 @@ impl Keys {
         format!("{}presence/{node}", self.base)
     }
 
-    /// What every key starts with that says how long a node has been absent. Not below
-    /// [`Keys::base`], where everybody follows what happens: only who counts looks at these. No
-    /// network's name has a colon.
+    /// The prefix of the keys that count how long a node has been absent. They are outside
+    /// [`Keys::base`], so that watchers of the network are not woken by every count. The `:` keeps
+    /// them apart from other networks: no network name has a colon.
     pub(crate) fn absences(&self) -> String {
         format!("{}:absent/", self.base.trim_end_matches('/'))
     }
@@ -66,17 +66,17 @@ impl Keys {
         format!("{}{node}", self.absences())
     }
 
-    /// There for as long as no further node may be forgotten for its absence.
+    /// This key exists as long as no further node may be forgotten for its absence.
     pub(crate) fn pause(&self) -> String {
         format!("{}:forgot", self.base.trim_end_matches('/'))
     }
 
-    /// What every node's key starts with.
+    /// The prefix of all node keys.
     pub(crate) fn nodes(&self) -> String {
         format!("{}nodes/", self.base)
     }
 
-    /// What the key of every presence starts with.
+    /// The prefix of all presence keys.
     pub(crate) fn presences(&self) -> String {
         format!("{}presence/", self.base)
     }
@@ -85,7 +85,7 @@ impl Keys {
         format!("{}{key}", self.base)
     }
 
-    /// What follows the common start in a key as etcd has it.
+    /// The part of a key after [`Keys::base`].
     pub(crate) fn name<'a>(&self, key: &'a [u8]) -> Cow<'a, str> {
         String::from_utf8_lossy(key.strip_prefix(self.base.as_bytes()).unwrap_or(key))
     }
@@ -94,7 +94,7 @@ impl Keys {
 impl FromStr for Key {
     type Err = String;
 
-    /// Reads what follows `<prefix>/<network>/`; the error says what is wrong with it.
+    /// Parses what follows `<prefix>/<network>/`. The error says what is wrong with it.
     fn from_str(name: &str) -> Result<Self, String> {
         match name.split_once('/') {
             None if name == "config" => Ok(Self::Config),
@@ -123,8 +123,8 @@ fn node(name: &str) -> Result<NodeName, String> {
     name.parse().map_err(|why| format!("{why}"))
 }
 
-/// Only the one spelling that we write ourselves is accepted: a second one would be a second key
-/// for the same subnet, and the claim transaction compares just one.
+/// Accepts only the spelling that [`Key`] renders. A second spelling would be a second key for the
+/// same subnet, and the claim transaction compares only one.
 fn subnet(name: &str) -> Result<IpNet, String> {
     let malformed = || "the key is not of the form subnets/<address>-<length>".to_owned();
     let (address, length) = name.rsplit_once('-').ok_or_else(malformed)?;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_spelled_as_documented() {
+    fn keys_render_as_documented() {
         let node: NodeName = "node-1.example".parse().unwrap();
         assert_eq!(keys().config(), "/flatland/blue/config");
         assert_eq!(keys().node(&node), "/flatland/blue/nodes/node-1.example");
@@ -176,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_of_the_prefix_makes_no_difference() {
+    fn trailing_slash_of_the_prefix_is_ignored() {
         assert_eq!(Keys::new("/flatland/", "blue").base(), keys().base());
     }
 
     #[test]
-    fn every_key_reads_back() {
+    fn every_key_parses_back() {
         let node: NodeName = "node-1".parse().unwrap();
         for key in [
             Key::Config,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_refused() {
+    fn foreign_or_malformed_key_is_rejected() {
         for (name, part) in [
             ("settings", "no such key"),
             ("leases/x", "no such key"),

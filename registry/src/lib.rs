@@ -1,20 +1,20 @@
 //! Flatland's keys in etcd, and the code that reads and writes them.
 //!
 //! ```text
-//! <prefix>/<network>/config                      what all nodes agree on     [`Network`]
+//! <prefix>/<network>/config                      pod CIDRs, subnet lengths   [`Network`]
 //! <prefix>/<network>/nodes/<node>                next hops, machine id       [`NodeRecord`]
-//! <prefix>/<network>/subnets/<address>-<length>  who owns a subnet, for good [`Claim`]
+//! <prefix>/<network>/subnets/<address>-<length>  the owner of a subnet       [`Claim`]
 //! <prefix>/<network>/presence/<node>             `routed` is alive           [`Presence`]
-//! <prefix>/<network>:absent/<node>               it was not, for how long    [`Absent`]
-//! <prefix>/<network>:forgot                      one was forgotten just now
+//! <prefix>/<network>:absent/<node>               how long it has been absent [`Absent`]
+//! <prefix>/<network>:forgot                      a node was just forgotten
 //! ```
 //!
-//! A claim never expires, and it is written only if it is absent, by a machine that holds its
-//! node's name, in the network it agreed to: so no two nodes ever own one subnet. Whether a node
-//! is alive is another matter and another key, on a lease.
+//! A claim never expires. It is written only if its key is absent, by the machine that holds the
+//! node's name, in a network that this machine agreed to. So two nodes never own the same subnet.
+//! Whether a node is alive is a separate key, on a lease.
 //!
-//! Decisions are pure (`protocol`, `pool`, `snapshot`); `etcd` and `local` carry them out.
-//! A network without an `etcd` section is one node, and its registry a file.
+//! Decisions are pure functions (`protocol`, `pool`, `snapshot`); the backends `etcd` and `local`
+//! carry them out. A network without an `etcd` section has one node, and its registry is a file.
 
 mod error;
 mod etcd;
@@ -38,4 +38,4 @@ pub use policy::{Backoff, Policy};
 pub use protocol::Registration;
 pub use records::{Claim, Network, NodeRecord, Presence};
 pub use registry::Registry;
-pub use snapshot::{Change, Event, MOST_REJECTED, Snapshot};
+pub use snapshot::{Change, Event, MAX_REJECTED, Snapshot};

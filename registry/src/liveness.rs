@@ -1,5 +1,4 @@
-//! Which nodes are alive: a node's own presence, which nodes are absent, and the nodes that are
-//! forgotten.
+//! Which nodes are alive: the presence of this node, absent nodes, and forgotten nodes.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +9,27 @@ use wire::node::NodeName;
 
 use crate::records::{NodeRecord, Presence};
 
-/// Whether the registry says that this node is alive.
+/// Whether the registry shows this node as alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PresenceState {
-    /// Not yet.
+    /// No attempt has ended yet.
     Starting,
-    /// It does.
+    /// The presence key is there.
     Present,
-    /// It does not, or soon will not. Trying goes on.
+    /// The presence key is gone, or will expire soon. Attempts go on.
     Lost {
-        /// In words.
+        /// The reason.
         why: String,
     },
-    /// Another machine holds the node's name, or nobody. Trying goes on.
+    /// Another machine holds the node's name, or the node is not registered. Attempts go on.
     Refused {
-        /// In words, naming both machines.
+        /// The reason; it names both machines.
         why: String,
     },
 }
 
-/// Keeps a node present. Stop it to be gone at once; a dropped one is gone soon after, a killed
-/// process when its lease has run out.
+/// Keeps a node present. [`PresenceHandle::stop`] withdraws the presence at once. Dropping the
+/// handle withdraws it soon after; if the process is killed, the lease expires.
 #[derive(Debug)]
 pub struct PresenceHandle {
     state: watch::Receiver<PresenceState>,
@@ -50,7 +49,7 @@ impl PresenceHandle {
         }
     }
 
-    /// For a registry that keeps no presence.
+    /// For a backend that stores no presence.
     pub(crate) fn without_lease() -> Self {
         Self {
             state: watch::channel(PresenceState::Present).1,
@@ -58,12 +57,12 @@ impl PresenceHandle {
         }
     }
 
-    /// How it stands, now and whenever that changes.
+    /// The present state, and every change of it.
     pub fn state(&self) -> watch::Receiver<PresenceState> {
         self.state.clone()
     }
 
-    /// Withdraws the presence and waits until that is done, or could not be done in time.
+    /// Withdraws the presence, and waits until that succeeded or timed out.
     pub async fn stop(mut self) {
         if let Some((stop, task)) = self.task.take() {
             // Failures mean that the task has ended already.
@@ -73,52 +72,52 @@ impl PresenceHandle {
     }
 }
 
-/// Who is there and who is not, at one revision.
+/// Which registered nodes are present and which are absent, at one revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     /// How many registered nodes are present.
     pub present: usize,
-    /// The registered nodes that are not.
+    /// The registered nodes that are absent.
     pub absent: BTreeMap<NodeName, Absent>,
 }
 
-/// A node that is absent, and for how long.
+/// For how long a node has been absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Absent {
-    /// The revision that the node's record was written at. A record that is written anew is a sign
-    /// of life.
+    /// The revision of the node's record. A record that is written again is a sign of life.
     pub record: i64,
-    /// The revision that `seconds` was written at; 0 when it is not. A node that is present for a
-    /// moment takes it away.
+    /// The revision of the key that holds `seconds`; 0 if there is none. The key is deleted when
+    /// the node is present, even for a moment.
     pub counted: i64,
-    /// The time that counts of its absence.
+    /// The counted time of its absence.
     pub seconds: u64,
 }
 
-/// What came of forgetting a node.
+/// The result of forgetting a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forget {
-    /// The registry has nothing of it any more. This is what it had.
+    /// The registry holds nothing of the node any more; this is what it held.
     Done(Forgotten),
-    /// Nothing changed, because its `routed` is alive; `None` where its presence cannot be read.
+    /// Nothing changed, because the node's `routed` is alive. `None` if its presence record cannot
+    /// be read.
     Present(Option<Presence>),
-    /// The registry has nothing of a node of that name.
+    /// The registry has no node of that name.
     Unknown,
 }
 
-/// What the registry had of a node.
+/// What the registry held of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Its record, where that could be read.
+    /// Its record, if it could be read.
     pub record: Option<NodeRecord>,
-    /// Its presence, where there was one that could be read.
+    /// Its presence, if there was one and it could be read.
     pub presence: Option<Presence>,
     /// Its claims.
     pub subnets: Vec<IpNet>,
 }
 
 impl Forgotten {
-    /// Takes in what a later look found.
+    /// Merges what a later read found.
     pub(crate) fn add(&mut self, later: &Self) {
         self.record = later.record.clone().or(self.record.take());
         self.presence = later.presence.clone().or(self.presence.take());

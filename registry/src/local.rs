@@ -1,4 +1,4 @@
-//! The registry of a network that is one node: a file, no network service.
+//! The local registry: a file, for a network of one node without etcd.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::protocol::{
 use crate::records::{Claim, Network, NodeRecord};
 use crate::snapshot::{Event, Snapshot};
 
-/// `registry.json` in the network's folder, and `registry.lock` beside it.
+/// `registry.json` in the network's folder, locked by `registry.lock` beside it.
 #[derive(Debug)]
 pub(crate) struct Local {
     folder: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Local {
     exclude: Vec<IpNet>,
 }
 
-/// The file's content: the records as etcd would have them, apart from presence.
+/// The file's content: the same records as in etcd, without presence.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Stored {
     revision: i64,
@@ -50,8 +50,8 @@ impl Local {
         self.folder.join("registry.json")
     }
 
-    /// Runs `change` on the file's content while no other process can, and stores what it left,
-    /// unless that is what was there.
+    /// Runs `change` on the file's content under the lock, and stores the content if `change` says
+    /// that it changed.
     fn locked<T>(
         &self,
         change: impl FnOnce(&mut Stored) -> Result<(T, bool), Error>,
@@ -86,21 +86,25 @@ impl Local {
         }
     }
 
-    pub(crate) fn acquire(&self, me: Claimant<'_>, want: Goal<'_>) -> Result<Acquired, Error> {
+    pub(crate) fn acquire(
+        &self,
+        claimant: Claimant<'_>,
+        goal: Goal<'_>,
+    ) -> Result<Acquired, Error> {
         self.locked(|stored| {
             let agreed = self.agree_in(stored)?;
-            let view = self.view(stored, me.node);
-            let commit = match protocol::next_step(&view, me, want, &Attempts::default())? {
+            let view = self.view(stored, claimant.node);
+            let commit = match protocol::next_step(&view, claimant, goal, &Attempts::default())? {
                 NextStep::Done(subnets) => {
                     return Ok((outcome(subnets, Registration::Unchanged), agreed));
                 }
                 NextStep::Commit(commit) => commit,
             };
             if let Some(record) = commit.name.write {
-                stored.nodes.insert(me.node.clone(), record);
+                stored.nodes.insert(claimant.node.clone(), record);
             }
             let claim = Claim {
-                node: me.node.clone(),
+                node: claimant.node.clone(),
             };
             stored
                 .subnets
@@ -112,7 +116,7 @@ impl Local {
     fn view(&self, stored: &Stored, node: &NodeName) -> RegistryView {
         RegistryView {
             network: self.network.clone(),
-            // It was just agreed on.
+            // Just agreed on, under the lock.
             network_revision: 1,
             node: stored.nodes.get(node).cloned(),
             node_revision: 0,
@@ -127,18 +131,18 @@ impl Local {
         }
     }
 
-    pub(crate) fn release(&self, me: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) fn release(&self, claimant: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
         self.locked(|stored| {
             let view = ClaimView {
                 claim: stored.subnets.get(subnet).map(claimed),
-                node: stored.nodes.get(me.node).cloned(),
+                node: stored.nodes.get(claimant.node).cloned(),
                 node_revision: 0,
             };
-            let may = protocol::release(&view, me, subnet)?.is_some();
-            if may {
+            let is_owned = protocol::release(&view, claimant, subnet)?.is_some();
+            if is_owned {
                 stored.subnets.remove(subnet);
             }
-            Ok(((), may))
+            Ok(((), is_owned))
         })
     }
 
@@ -163,7 +167,7 @@ impl Local {
         })
     }
 
-    /// Says once all that there is.
+    /// Sends the snapshot once; the file has no other writers to watch.
     pub(crate) fn watch(&self) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(1);
         let first = match self.snapshot() {
@@ -173,7 +177,7 @@ impl Local {
             },
         };
         tokio::spawn(async move {
-            // A receiver that is gone already needs no event.
+            // A receiver that is already gone needs no event.
             let _ = events.send(first).await;
             events.closed().await;
         });
@@ -195,7 +199,7 @@ impl Local {
     }
 }
 
-/// Nobody else writes between a look and what is done about it, so revisions do not matter.
+/// The lock excludes other writers between reading and writing, so revisions do not matter.
 fn claimed(claim: &Claim) -> Claimed {
     Claimed {
         owner: Some(claim.node.clone()),

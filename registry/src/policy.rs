@@ -1,42 +1,64 @@
-//! How long to wait and how often to try: values handed in, so that a test or a daemon can choose
-//! its own.
+//! Time-outs and retries of the registry, all in one place. [`Policy`] is passed in, so that tests
+//! and the daemon can choose their own values.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How an operation on etcd behaves in time.
+/// How long an endpoint has to answer before the next one is tried as well (the idea of RFC 8305).
+pub(crate) const NEXT_ENDPOINT_DELAY: Duration = Duration::from_millis(100);
+
+/// Time-out of revoking the presence lease at exit. Without an answer, the lease expires.
+pub(crate) const REVOKE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A node gives up claiming after it lost this many races in a row.
+pub(crate) const MAX_RACES: u32 = 50;
+
+/// Upper limit of the random pause after the first lost race, in milliseconds.
+pub(crate) const MIN_RACE_PAUSE_MS: u64 = 10;
+
+/// That limit doubles with each lost race, at most this often.
+pub(crate) const MAX_RACE_DOUBLINGS: u32 = 5;
+
+/// Between two attempts to get the lock of `subnets.json`: flock(2) itself has no time-out.
+pub(crate) const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long `shortage.json` is believed after its last write. `routed` retries, and writes it
+/// again, more often than that.
+pub(crate) const SHORTAGE_VALIDITY: Duration = Duration::from_secs(120);
+
+/// The time-outs and retries of operations on etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// For an endpoint to accept a connection.
-    pub connect: Duration,
-    /// For the answer to one request.
-    pub request: Duration,
-    /// How much time in all an operation spends on requests that are not answered, before it
-    /// gives up.
-    pub patience: Duration,
-    /// A connection that was silent for so long is asked for a sign of life. Not less than etcd's
-    /// `--grpc-keepalive-min-time` (5 s unless configured): etcd cuts off who asks more often.
+    /// Time-out of connecting to an endpoint.
+    pub connect_timeout: Duration,
+    /// Time-out of one request.
+    pub request_timeout: Duration,
+    /// How much time an operation spends on unanswered requests in all, before it gives up.
+    pub operation_timeout: Duration,
+    /// A connection that was silent for this long is probed by an HTTP/2 ping. Must not be below
+    /// etcd's `--grpc-keepalive-min-time` (5 s by default): etcd closes connections that ping more
+    /// often.
     pub keep_alive: Duration,
-    /// For the sign of life to come, before the connection counts as lost.
+    /// Time-out of that ping; then the connection counts as lost.
     pub keep_alive_timeout: Duration,
-    /// How long a presence outlives its node; in whole seconds, as etcd has it.
-    pub lease: Duration,
-    /// Between tries.
+    /// TTL of the presence lease, in whole seconds (etcd's unit).
+    pub lease_ttl: Duration,
+    /// Between attempts.
     pub backoff: Backoff,
 }
 
 impl Default for Policy {
-    /// For a program that somebody waits for: gives up after 5 s.
+    /// For a program that a caller waits for: gives up after 5 s.
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(2),
-            request: Duration::from_secs(4),
-            patience: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(4),
+            operation_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(6),
             keep_alive_timeout: Duration::from_secs(4),
-            lease: Duration::from_secs(30),
+            lease_ttl: Duration::from_secs(30),
             backoff: Backoff {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(5),
@@ -46,19 +68,19 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// For a daemon: an etcd that takes seconds to answer is still an etcd.
+    /// For the daemon, which can wait for an etcd that needs seconds to answer.
     pub fn daemon() -> Self {
         Self {
-            request: Duration::from_secs(15),
-            patience: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(15),
+            operation_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(8),
             ..Self::default()
         }
     }
 }
 
-/// Pauses that double from `first` to `most`, each shortened at random by up to half, so that many
-/// nodes which fail together do not try again together.
+/// Pauses that double from `first` to `most`. Each is shortened at random by up to half, so that
+/// nodes which fail together do not retry together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// The pause after the first failure, before jitter.
@@ -68,7 +90,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after `failures` failures in a row, at least one.
+    /// The pause after `failures` consecutive failures (at least one).
     pub fn pause(&self, failures: u32) -> Duration {
         self.pause_at(failures, random())
     }
@@ -81,25 +103,25 @@ impl Backoff {
     }
 }
 
-/// A random number: what the standard library seeds its hash maps with.
+/// A random number, from the seed of the standard library's hash maps.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// What is left of the time that an operation may spend without being answered.
+/// How much time an operation may still spend on unanswered requests.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryBudget {
     left: Duration,
     failures: u32,
     backoff: Backoff,
 }
 
-impl Patience {
+impl RetryBudget {
     pub(crate) fn new(policy: &Policy) -> Self {
-        Self::of(policy, policy.patience)
+        Self::of(policy, policy.operation_timeout)
     }
 
-    /// For an operation that was given less than the policy has.
+    /// For an operation with a shorter time limit than the policy's.
     pub(crate) fn of(policy: &Policy, left: Duration) -> Self {
         Self {
             left,
@@ -108,13 +130,13 @@ impl Patience {
         }
     }
 
-    /// The latest end of a request that starts now.
-    pub(crate) fn limit(&self, request: Duration) -> Duration {
-        self.left.min(request)
+    /// The time-out of a request that starts now.
+    pub(crate) fn limit(&self, request_timeout: Duration) -> Duration {
+        self.left.min(request_timeout)
     }
 
-    /// Accounts for a request that began at `began` and was not answered, and pauses before the
-    /// next; `false` when there is no time for a next one.
+    /// Accounts for an unanswered request that began at `began`, and pauses before the next.
+    /// Returns `false` if there is no time for another one.
     pub(crate) async fn retry(&mut self, began: Instant) -> bool {
         self.failures += 1;
         self.left = self.left.saturating_sub(began.elapsed());
@@ -156,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pauses_differ() {
+    fn pauses_are_random() {
         let backoff = Backoff {
             first: Duration::from_secs(1),
             most: Duration::from_secs(1),

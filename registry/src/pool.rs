@@ -1,4 +1,4 @@
-//! Which subnets of a pod CIDR are free, and which of them a node tries first.
+//! The free subnets of a pod CIDR, and which of them a node tries to claim first.
 
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,18 +8,18 @@ use ipnet::IpNet;
 use siphasher::sip::SipHasher13;
 use wire::node::NodeName;
 
-/// The subnets of one length in one pod CIDR, numbered from 0, and those of them in use.
+/// The subnets of one length in one pod CIDR, numbered from 0, and which of them are taken.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pod_cidr: IpNet,
     length: u8,
-    /// Sorted, and no two touch or overlap.
+    /// Sorted; no two ranges touch or overlap.
     taken: Vec<RangeInclusive<u128>>,
 }
 
 impl Pool {
-    /// `length` is at least that of `pod_cidr`. What of `taken` lies elsewhere is skipped; what
-    /// has another length takes every subnet it overlaps.
+    /// `length` is at least the prefix length of `pod_cidr`. Entries of `taken` outside the pod
+    /// CIDR are skipped; an entry of another length takes every subnet that it overlaps.
     pub(crate) fn new<'a>(
         pod_cidr: IpNet,
         length: u8,
@@ -46,12 +46,12 @@ impl Pool {
         pool
     }
 
-    /// How many subnets there are.
+    /// The number of subnets.
     pub(crate) fn total(&self) -> u128 {
         1 << u32::from(self.length - self.pod_cidr.prefix_len()).min(127)
     }
 
-    /// How many of them are free.
+    /// The number of free subnets.
     pub(crate) fn free(&self) -> u128 {
         let taken: u128 = self
             .taken
@@ -71,8 +71,9 @@ impl Pool {
             })
     }
 
-    /// The free subnet that `node` tries in its `attempt`th try. Nodes spread over all that is
-    /// free, so that many which start at once rarely meet, and meet differently next time.
+    /// The free subnet that `node` tries in attempt `attempt`. The choice is a hash of both, so
+    /// that nodes which start together rarely choose the same subnet, and choose differently after
+    /// a collision.
     pub(crate) fn choose(&self, node: &NodeName, attempt: u32) -> Option<IpNet> {
         let free = self.free();
         if free == 0 {
@@ -95,7 +96,7 @@ impl Pool {
         (number < self.total()).then(|| self.subnet(number))
     }
 
-    /// The numbers of our subnets that `subnet` overlaps.
+    /// The numbers of the subnets that `subnet` overlaps.
     fn numbers(&self, subnet: &IpNet) -> Option<RangeInclusive<u128>> {
         if subnet.contains(&self.pod_cidr) {
             return Some(0..=self.total() - 1);
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn free_subnets_are_those_that_overlap_nothing_taken() {
+    fn free_subnets_overlap_no_taken_one() {
         let rows: [(&[&str], &[&str]); 7] = [
             (
                 &[],
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_subnets_are_counted_and_found_in_a_pool_too_large_to_list() {
+    fn huge_ipv6_pool_is_counted_and_indexed() {
         let pool = pool(
             "fd00:10:244::/56",
             80,
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_of_every_size_can_be_used_up() {
+    fn pool_of_any_size_can_be_used_up() {
         for (pod_cidr, length) in [("10.0.0.0/24", 24), ("0.0.0.0/0", 30), ("::/0", 126)] {
             let pool = pool(pod_cidr, length, &[]);
             let last = pool.nth_free(pool.total() - 1).unwrap();
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn is_free_knows_the_length() {
+    fn subnet_of_another_length_is_not_free() {
         let pool = pool("10.0.0.0/22", 24, &["10.0.1.0/24"]);
         assert!(pool.is_free(&net("10.0.0.0/24")));
         for other in [
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_chooses_the_same_subnet_again_and_another_one_after_losing_a_race() {
+    fn node_chooses_the_same_subnet_until_it_loses_a_race() {
         let pool = pool("10.0.0.0/12", 24, &[]);
         let node: NodeName = "node-1".parse().unwrap();
         assert_eq!(pool.choose(&node, 0), pool.choose(&node, 0));
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_start_at_once_spread_over_the_pool() {
+    fn nodes_that_start_together_spread_over_the_pool() {
         let pool = pool("10.0.0.0/12", 24, &[]);
         let chosen: BTreeSet<_> = (0..500)
             .map(|n| {
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_chosen_from_a_pool_without_a_free_subnet() {
+    fn full_pool_gives_no_choice() {
         let pool = pool("10.0.0.0/23", 24, &["10.0.0.0/24", "10.0.1.0/24"]);
         assert_eq!(pool.choose(&"node-1".parse().unwrap(), 0), None);
     }

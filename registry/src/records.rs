@@ -1,5 +1,5 @@
-//! The values of our keys. Fields that a newer version adds are skipped when an older one reads
-//! them.
+//! The values of the keys, as JSON. Unknown fields are ignored, so that an older version can read
+//! what a newer one wrote.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ use wire::node::NodeName;
 
 use crate::keys::Key;
 
-/// The longest value that is looked at, in bytes. Ours take a few hundred.
-const LONGEST_VALUE: usize = 16 * 1024;
+/// The largest value that is parsed, in bytes. Flatland's own values take a few hundred.
+const MAX_VALUE: usize = 16 * 1024;
 
 /// What all nodes of a network agree on: the value of `config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,18 +26,18 @@ pub struct Network {
     pub subnet_lengths: Vec<u8>,
 }
 
-/// A node as its peers need to know it: the value of `nodes/<node>`.
+/// A node's next hops and machine: the value of `nodes/<node>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRecord {
-    /// The addresses peers may use as next hop, best first. Empty until `routed` has run.
+    /// The addresses that peers may use as next hop, best first. Empty until `routed` has run.
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
     /// `/etc/machine-id` of the machine that holds this name.
     pub machine_id: String,
 }
 
-/// A subnet's owner: the value of `subnets/<address>-<length>`.
+/// The owner of a subnet: the value of `subnets/<address>-<length>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
@@ -45,24 +45,24 @@ pub struct Claim {
     pub node: NodeName,
 }
 
-/// A sign of life of a node's `routed`: the value of `presence/<node>`.
+/// The node's `routed` is alive: the value of `presence/<node>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
-    /// Tells one run of `routed` from the next.
+    /// An id of this run of `routed`.
     pub session: String,
-    /// The address people reach this node by.
+    /// The address by which operators reach this node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// The version of Flatland that runs there.
+    /// The version of Flatland on that node.
     #[serde(default)]
     pub version: String,
-    /// Since when it runs, in seconds since 1970 by its own clock.
+    /// Start of `routed`, in seconds since 1970 by the node's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
 }
 
-/// One key with a value that could be read.
+/// A key whose value could be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Record {
     Network(Network),
@@ -72,14 +72,14 @@ pub(crate) enum Record {
 }
 
 impl Network {
-    /// The length of the subnets cut from `pod_cidr`; `None` when that is not one of ours.
+    /// The length of the subnets of `pod_cidr`; `None` if it is no pod CIDR of this network.
     pub fn subnet_length(&self, pod_cidr: &IpNet) -> Option<u8> {
         self.pools()
             .find(|(ours, _)| ours == pod_cidr)
             .map(|(_, length)| length)
     }
 
-    /// The pod CIDR that `subnet` is cut from; `None` when it lies in none or is of another
+    /// The pod CIDR that `subnet` belongs to; `None` if it is in none of them or has another
     /// length.
     pub fn pod_cidr_of(&self, subnet: &IpNet) -> Option<IpNet> {
         self.pools()
@@ -99,7 +99,7 @@ impl Network {
             .zip(self.subnet_lengths.iter().copied())
     }
 
-    /// Whether both mean the same network; the order of the families does not matter.
+    /// Whether both describe the same network; the order of the families does not matter.
     pub fn agrees_with(&self, other: &Self) -> bool {
         let sorted = |network: &Self| {
             let mut pools: Vec<_> = network.pools().collect();
@@ -109,13 +109,13 @@ impl Network {
         sorted(self) == sorted(other)
     }
 
-    /// What keeps this from being a network, if anything does.
+    /// Why this is not a valid network, if it is not.
     fn flaw(&self) -> Option<String> {
         if self.pod_cidrs.is_empty() {
             return Some("it names no pod CIDR".to_owned());
         }
         if self.pod_cidrs.len() != self.subnet_lengths.len() {
-            return Some("it has not one subnet length per pod CIDR".to_owned());
+            return Some("it does not have one subnet length per pod CIDR".to_owned());
         }
         let families = |ipv4: bool| {
             self.pod_cidrs
@@ -160,9 +160,8 @@ impl fmt::Display for Network {
 }
 
 impl Record {
-    /// Reads a key's name (what follows `<prefix>/<network>/`) and its value. Subnets are held
-    /// against `network`, once that is known. The error says what is wrong, without naming the
-    /// key.
+    /// Parses a key's value. Subnets are checked against `network`, once that is known. The error
+    /// says what is wrong, without naming the key.
     pub(crate) fn read(network: Option<&Network>, key: Key, value: &[u8]) -> Result<Self, String> {
         match key {
             Key::Config => read_network(value).map(Self::Network),
@@ -181,7 +180,7 @@ impl Record {
     }
 }
 
-/// Reads the value of `config`; the error says what is wrong with it.
+/// Parses the value of `config`. The error says what is wrong with it.
 pub(crate) fn read_network(value: &[u8]) -> Result<Network, String> {
     let network: Network = read_value(value)?;
     match network.flaw() {
@@ -190,15 +189,15 @@ pub(crate) fn read_network(value: &[u8]) -> Result<Network, String> {
     }
 }
 
-/// Reads a value; the error says what is wrong with it.
+/// Parses a value. The error says what is wrong with it.
 pub(crate) fn read_value<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
-    if value.len() > LONGEST_VALUE {
+    if value.len() > MAX_VALUE {
         return Err(format!("the value is {} bytes long", value.len()));
     }
     serde_json::from_slice(value).map_err(|why| format!("the value cannot be read: {why}"))
 }
 
-/// A value as it is stored.
+/// Renders a value as it is stored.
 pub(crate) fn write_value<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("records hold nothing that JSON cannot express")
 }

@@ -1,4 +1,9 @@
-//! The registry of one network, wherever it is kept.
+//! The registry of one network, in one of its backends.
+//!
+//! A new backend is one file (like `local.rs`) or one folder (like `etcd/`), declared in `lib.rs`. In
+//! this file it needs a variant of `Backend`, a case in `Registry::open_with`, and one arm in each
+//! `match`. The key of the conflist that selects it is in `wire/src/conf/ipam.rs`, and documented by
+//! `routed/src/cli/reference/conflist.rs`. The decisions in `protocol` are shared by all backends.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +24,7 @@ use crate::protocol::{Acquired, Claimant, Goal, Registration};
 use crate::records::{Network, NodeRecord, Presence};
 use crate::snapshot::{Event, Snapshot};
 
-/// The registry of one network: in etcd, or for a single node in a file.
+/// The registry of one network.
 #[derive(Debug)]
 pub struct Registry {
     network: Network,
@@ -34,13 +39,13 @@ enum Backend {
 }
 
 impl Registry {
-    /// The registry that the configuration names, with the [`Policy`] of a program that somebody
-    /// waits for. Nothing is connected yet, so that this works while etcd is away.
+    /// Opens the registry that the configuration names, with the default [`Policy`]. Connects only
+    /// with the first request, so that this works while etcd is down.
     pub fn open(conf: &IpamConfig) -> Result<Self, Error> {
         Self::open_with(conf, &state_dir(&conf.network), Policy::default())
     }
 
-    /// As [`Registry::open`], with the folder of the local registry and the policy given.
+    /// Like [`Registry::open`], with the given folder of the local registry and the given policy.
     pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Result<Self, Error> {
         let network = Network::from(conf);
         let backend = match &conf.etcd {
@@ -54,18 +59,18 @@ impl Registry {
         })
     }
 
-    /// The network as this node's conflist has it.
+    /// The network as this node's conflist describes it.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// Whether this is the local registry: there is one node, and nobody else writes to it.
+    /// Whether this is the local registry, which has one node and no other writers.
     pub fn is_local(&self) -> bool {
         matches!(self.backend, Backend::Local(_))
     }
 
-    /// Makes sure that the network's nodes mean the same network: writes `config` if it is absent,
-    /// else compares. [`Error::Mismatch`] has both values. All that writes does this by itself.
+    /// Writes `config` if it is absent, else compares it with this node's conflist;
+    /// [`Error::Mismatch`] names both values. All writing operations do this themselves.
     pub async fn agree(&self) -> Result<(), Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.agree().await,
@@ -73,70 +78,71 @@ impl Registry {
         }
     }
 
-    /// Registers this machine as `node`; writes only what changed. [`Error::NodeTaken`] while
-    /// another machine of that name is present; once it is not, the name is taken over.
+    /// Registers this machine as `node`; writes only what changed. Returns [`Error::NodeTaken`]
+    /// while another machine of that name is present. Once that machine is absent, this one takes
+    /// over the name.
     pub async fn register(
         &self,
         node: &NodeName,
         record: &NodeRecord,
     ) -> Result<Registration, Error> {
-        let me = Claimant {
+        let claimant = Claimant {
             node,
             machine: &record.machine_id,
             addresses: Some(&record.addresses),
         };
         Ok(self
-            .acquire(me, Goal::Name, self.policy.patience)
+            .acquire(claimant, Goal::Name, self.policy.operation_timeout)
             .await?
             .registration)
     }
 
-    /// Claims one more subnet of `pod_cidr` for `node`, which `machine` must hold or may take: one
-    /// transaction that rests on `config`, on the node's record and on the subnet being free.
+    /// Claims one more subnet of `pod_cidr` for `node`. `machine` must hold that name, or be able
+    /// to take it over. One transaction, conditional on `config`, on the node's record and on the
+    /// subnet being free.
     pub async fn claim(
         &self,
         node: &NodeName,
         machine: &str,
         pod_cidr: &IpNet,
     ) -> Result<IpNet, Error> {
-        let me = Claimant {
+        let claimant = Claimant {
             node,
             machine,
             addresses: None,
         };
-        let want = Goal::Further {
+        let goal = Goal::Further {
             pod_cidr,
             known: None,
         };
-        let outcome = self.acquire(me, want, self.policy.patience).await?;
-        Ok(*outcome
-            .subnets
-            .first()
-            .expect("a further subnet was asked for"))
+        let outcome = self
+            .acquire(claimant, goal, self.policy.operation_timeout)
+            .await?;
+        Ok(*outcome.subnets.first().expect("Goal::Further has a subnet"))
     }
 
-    /// Gives a subnet back; nothing happens if nobody owns it. [`Error::NotOwned`] if another node
-    /// does, [`Error::NodeTaken`] if another machine has become `node`.
+    /// Gives a subnet back; does nothing if the subnet has no owner. Returns [`Error::NotOwned`] if
+    /// another node owns it, [`Error::NodeTaken`] if another machine has become `node`.
     pub async fn release(
         &self,
         node: &NodeName,
         machine: &str,
         subnet: &IpNet,
     ) -> Result<(), Error> {
-        let me = Claimant {
+        let claimant = Claimant {
             node,
             machine,
             addresses: None,
         };
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.release(me, subnet).await,
-            Backend::Local(local) => local.release(me, subnet),
+            Backend::Etcd(etcd) => etcd.release(claimant, subnet).await,
+            Backend::Local(local) => local.release(claimant, subnet),
         }
     }
 
-    /// Takes all that `node` has: its record, its claims, its presence, so that everybody sees its
-    /// claims go. Unless `force`, nothing happens while the node is present. In one transaction as
-    /// long as it has up to 100 claims; may be repeated if it is cut between several.
+    /// Deletes the record, the claims and the presence of `node`; watchers see the claims go.
+    /// Unless `force`, does nothing while the node is present. Up to 100 claims go in one
+    /// transaction. If it is interrupted between several transactions, it can be repeated.
     pub async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.forget(node, force).await,
@@ -144,8 +150,7 @@ impl Registry {
         }
     }
 
-    /// Of the registered nodes that are present the one whose name comes first. The local registry
-    /// has none.
+    /// The registered node that is present and first by name. `None` in the local registry.
     pub async fn first_present(&self) -> Result<Option<NodeName>, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.first_present().await,
@@ -153,7 +158,7 @@ impl Registry {
         }
     }
 
-    /// Who is present and who is absent. In the local registry nobody ever is.
+    /// Which nodes are present and which are absent. In the local registry no node is either.
     pub async fn census(&self) -> Result<Census, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.census().await,
@@ -161,8 +166,9 @@ impl Registry {
         }
     }
 
-    /// Writes that so many seconds of the absence of `node` count, if all is as `absent` says; at
-    /// which revision, or `None` if nothing was written. It goes when the node is present.
+    /// Writes that `node` has been absent for `seconds`, if nothing changed since `absent` was
+    /// read. Returns the revision, or `None` if nothing was written. The key is deleted when the
+    /// node is present.
     pub async fn count_absence(
         &self,
         node: &NodeName,
@@ -175,9 +181,9 @@ impl Registry {
         }
     }
 
-    /// As [`Registry::forget`], if all is as `absent` says, and if nobody else was forgotten in
-    /// this way for as long as was said then; this time that is `pause`, in whole seconds. `None`
-    /// if the node was not forgotten.
+    /// Like [`Registry::forget`], if nothing changed since `absent` was read and no other node was
+    /// forgotten this way within its `pause`. Starts a new `pause`, in whole seconds. Returns
+    /// `None` if the node was not forgotten.
     pub async fn forget_absent(
         &self,
         node: &NodeName,
@@ -190,10 +196,10 @@ impl Registry {
         }
     }
 
-    /// Shows all who follow the registry that nobody owns `subnet`, although they may have missed
-    /// how its claim went: claims it in the name of `node`, which must not be registered, and gives
-    /// it back. Returns `false`, and nothing happens, if somebody owns it or the node is
-    /// registered. May be repeated if it is cut in between.
+    /// Shows all watchers that `subnet` has no owner, in case they missed the end of its claim:
+    /// claims it in the name of `node`, which must not be registered, and gives it back. Returns
+    /// `false` without any change if the subnet has an owner or the node is registered. If it is
+    /// interrupted in between, it can be repeated.
     pub async fn disclaim(&self, node: &NodeName, subnet: &IpNet) -> Result<bool, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.disclaim(node, subnet).await,
@@ -209,8 +215,8 @@ impl Registry {
         }
     }
 
-    /// The registry and what happens to it, until the receiver is dropped. See [`Event`] for what
-    /// comes when. The local registry says all that it has once, or why it cannot be read.
+    /// The snapshot of the registry, then its changes, until the receiver is dropped; see
+    /// [`Event`]. The local registry sends its snapshot once, or why it cannot be read.
     pub fn watch(&self) -> mpsc::Receiver<Event> {
         match &self.backend {
             Backend::Etcd(etcd) => Arc::clone(etcd).watch_loop(),
@@ -218,8 +224,8 @@ impl Registry {
         }
     }
 
-    /// Keeps the node's presence in the registry until the handle is stopped or dropped. The local
-    /// registry has none to keep.
+    /// Keeps the presence of `node` in the registry until the handle is stopped or dropped. The
+    /// local registry stores no presence.
     pub fn keep_presence(
         &self,
         node: &NodeName,
@@ -232,20 +238,20 @@ impl Registry {
         }
     }
 
-    /// How this registry behaves in time.
+    /// The time-outs and retries of this registry.
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
     }
 
     pub(crate) async fn acquire(
         &self,
-        me: Claimant<'_>,
-        want: Goal<'_>,
-        patience: Duration,
+        claimant: Claimant<'_>,
+        goal: Goal<'_>,
+        time_limit: Duration,
     ) -> Result<Acquired, Error> {
         match &self.backend {
-            Backend::Etcd(etcd) => etcd.acquire(me, want, patience).await,
-            Backend::Local(local) => local.acquire(me, want),
+            Backend::Etcd(etcd) => etcd.acquire(claimant, goal, time_limit).await,
+            Backend::Local(local) => local.acquire(claimant, goal),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The registry as one sees it: whole at one revision, then change by change.
+//! Snapshots of the registry, and the changes that bring them up to date.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,82 +9,80 @@ use wire::node::NodeName;
 use crate::keys::Key;
 use crate::records::{Claim, Network, NodeRecord, Presence, Record};
 
-/// As many unreadable records are kept by name; there may be more of them.
-pub const MOST_REJECTED: usize = 1_000;
+/// At most this many ignored records are kept by name; the others are only counted.
+pub const MAX_REJECTED: usize = 1_000;
 
-/// As many subnets are known to have a claim that cannot be read; there may be more of them.
-const MOST_UNREADABLE: usize = 65_536;
+/// At most this many subnets with an unreadable claim are kept.
+const MAX_UNREADABLE: usize = 65_536;
 
-/// A node whose record gives more addresses than this is not believed.
-const MOST_ADDRESSES: usize = 64;
+/// A node record with more addresses than this is rejected.
+const MAX_ADDRESSES: usize = 64;
 
-/// Names of rejected keys, and what is wrong with them, are shortened to so many bytes before they
-/// are kept.
-const LONGEST_TEXT: usize = 512;
+/// Keys of rejected records, and what is wrong with them, are truncated to this many bytes.
+const MAX_TEXT: usize = 512;
 
-/// Everything the registry holds about one network, complete, as of one revision.
+/// Everything in the registry about one network, at one revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The revision of etcd's store this shows; for the local registry the number of writes.
+    /// The revision of etcd's store; for the local registry, the number of writes.
     pub revision: i64,
     /// The id of the etcd cluster; 0 for the local registry.
     pub cluster: u64,
-    /// What the nodes agreed on; `None` when no node has been here yet (or the data is gone).
+    /// The agreed network; `None` if no node has joined yet, or the data is gone.
     pub network: Option<Network>,
-    /// Every node that ever registered and was not forgotten.
+    /// Every registered node.
     pub nodes: BTreeMap<NodeName, NodeRecord>,
-    /// Who owns which subnet. When `network` is known all are subnets of it, so that no two
-    /// overlap.
+    /// The owner of each claimed subnet. If `network` is known, all of them are subnets of it, so
+    /// no two overlap.
     pub subnets: BTreeMap<IpNet, Claim>,
     /// The nodes whose `routed` is alive.
     pub presence: BTreeMap<NodeName, Presence>,
-    /// Keys that were ignored, as named below `<prefix>/<network>/`, and why; at most
-    /// [`MOST_REJECTED`].
+    /// Ignored keys, relative to `<prefix>/<network>/`, and why they are ignored; at most
+    /// [`MAX_REJECTED`].
     pub rejected: BTreeMap<String, String>,
-    /// About how many more were ignored.
+    /// Roughly how many more keys are ignored.
     pub rejected_more: usize,
-    /// Subnets of the network that somebody has claimed with a value that cannot be read; at most
-    /// 65,536.
+    /// Subnets of the network whose claim cannot be read; at most 65,536.
     pub unreadable: BTreeSet<IpNet>,
 }
 
-/// What following the registry delivers.
+/// An event of [`crate::Registry::watch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Forget what you knew: this is the whole registry. The first to come (after `Disconnected`
-    /// and `Connected` where the registry is away at first); comes again whenever it cannot be
-    /// told what happened in between.
+    /// Replace everything known by this snapshot. Comes first (after `Disconnected` and
+    /// `Connected`, if the registry is down at first), and again whenever the changes in between
+    /// cannot be known.
     Reset(Snapshot),
-    /// What one revision changed.
+    /// The changes of one revision.
     Changes {
-        /// The revision the registry has with these changes applied.
+        /// The revision after these changes.
         revision: i64,
-        /// In the order in which etcd reported them.
+        /// In etcd's order.
         changes: Vec<Change>,
     },
-    /// The registry cannot be reached; trying goes on. Comes once per outage.
+    /// The registry cannot be reached; attempts go on. Comes once per outage.
     Disconnected {
-        /// In words, naming the endpoints.
+        /// The reason; it names the endpoints.
         why: String,
     },
-    /// The registry is back; what was missed follows. Comes once per outage.
+    /// The registry is back; missed changes follow. Comes once per outage.
     Connected,
 }
 
-/// One key that changed; `None` means that it is gone. A change of `config` is no `Change`: all
-/// else is judged by it, so it comes as a [`Event::Reset`].
+/// A change of one key; `None` means that the key is gone. A change of `config` is no `Change` but
+/// a [`Event::Reset`], because all other records are checked against it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A node registered, changed its record or was forgotten.
     Node(NodeName, Option<NodeRecord>),
     /// A subnet was claimed or released.
     Subnet(IpNet, Option<Claim>),
-    /// A node's `routed` came, changed its session or went.
+    /// The `routed` of a node started, began a new session or went.
     Presence(NodeName, Option<Presence>),
-    /// A key has a value that must be ignored (`why`), or had one and is gone (`None`). If the
-    /// value was good before, it counts no more.
+    /// A key has a value that is ignored (`why`), or such a key is gone (`None`). An earlier valid
+    /// value does not count any more.
     Rejected {
-        /// As named below `<prefix>/<network>/`.
+        /// Relative to `<prefix>/<network>/`.
         key: String,
         /// What is wrong with the key or its value.
         why: Option<String>,
@@ -92,8 +90,8 @@ pub enum Change {
 }
 
 impl Snapshot {
-    /// Brings the snapshot to `revision`: it then equals a fresh one of that revision, but for
-    /// which of too many rejected keys it names.
+    /// Brings the snapshot to `revision`. It then equals a fresh snapshot of that revision, except
+    /// for the choice of keys in `rejected` if there are too many.
     pub fn apply(&mut self, revision: i64, changes: Vec<Change>) {
         self.revision = revision;
         for change in changes {
@@ -101,7 +99,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether `change` says of a record that it is ignored, and that was not known.
+    /// Whether `change` rejects a record that was not yet rejected for the same reason.
     pub fn is_new_rejection(&self, change: &Change) -> bool {
         match change {
             Change::Rejected {
@@ -122,12 +120,12 @@ impl Snapshot {
             Change::Node(node, record) => set(&mut self.nodes, node, record),
             Change::Subnet(subnet, claim) => {
                 let claim = claim.map(|claim| Claim {
-                    node: self.shared(claim.node),
+                    node: self.interned(claim.node),
                 });
                 set(&mut self.subnets, subnet, claim);
             }
             Change::Presence(node, presence) => {
-                let node = self.shared(node);
+                let node = self.interned(node);
                 set(&mut self.presence, node, presence);
             }
             Change::Rejected { key, why } => {
@@ -145,8 +143,8 @@ impl Snapshot {
         }
     }
 
-    /// The name as the node's record has it, so that all share its text.
-    fn shared(&self, node: NodeName) -> NodeName {
+    /// The name as in the node's record, so that all copies share its text.
+    fn interned(&self, node: NodeName) -> NodeName {
         let known = self.nodes.get_key_value(&node);
         known.map_or(node, |(known, _)| known.clone())
     }
@@ -154,14 +152,14 @@ impl Snapshot {
     fn note_unreadable(&mut self, subnet: IpNet, is_there: bool) {
         let network = self.network.as_ref();
         let is_ours = network.is_none_or(|network| network.pod_cidr_of(&subnet).is_some());
-        if is_there && is_ours && self.unreadable.len() < MOST_UNREADABLE {
+        if is_there && is_ours && self.unreadable.len() < MAX_UNREADABLE {
             self.unreadable.insert(subnet);
         }
     }
 
     fn note_rejected(&mut self, key: String, why: Option<String>, was_named: bool) {
         match why {
-            Some(why) if self.rejected.len() < MOST_REJECTED => {
+            Some(why) if self.rejected.len() < MAX_REJECTED => {
                 self.rejected.insert(key, why);
             }
             Some(_) => self.rejected_more += 1,
@@ -170,8 +168,8 @@ impl Snapshot {
         }
     }
 
-    /// Takes in one key and its value. `config` must come before the subnets, as the order of
-    /// keys in etcd has it.
+    /// Adds one key and its value. `config` must come before the subnets, as it does in etcd's key
+    /// order.
     pub(crate) fn insert(&mut self, name: &str, value: &[u8]) {
         let record = name
             .parse()
@@ -184,7 +182,7 @@ impl Snapshot {
 }
 
 impl Change {
-    /// The subnet whose claim it is about.
+    /// The subnet whose claim changed.
     pub fn subnet(&self) -> Option<IpNet> {
         match self {
             Self::Subnet(subnet, _) => Some(*subnet),
@@ -196,7 +194,7 @@ impl Change {
         }
     }
 
-    /// The node whose record it is about.
+    /// The node whose record changed.
     pub fn node(&self) -> Option<NodeName> {
         match self {
             Self::Node(node, _) => Some(node.clone()),
@@ -208,7 +206,7 @@ impl Change {
         }
     }
 
-    /// What it means that the key called `name` now has `value`. Never asked about `config`.
+    /// The change that the key `name` now has `value`. Not for `config`.
     pub(crate) fn of_value(network: Option<&Network>, name: &str, value: &[u8]) -> Self {
         Self::put(
             name,
@@ -217,7 +215,7 @@ impl Change {
         )
     }
 
-    /// What it means that the key called `name` is gone. Never asked about `config`.
+    /// The change that the key `name` is gone. Not for `config`.
     pub(crate) fn of_absence(name: &str) -> Self {
         match name.parse() {
             Ok(Key::Node(node)) => Self::Node(node, None),
@@ -232,12 +230,12 @@ impl Change {
 
     fn put(name: &str, record: Result<Record, String>) -> Self {
         let why = match record {
-            Ok(Record::Node(node, record)) if record.addresses.len() <= MOST_ADDRESSES => {
+            Ok(Record::Node(node, record)) if record.addresses.len() <= MAX_ADDRESSES => {
                 return Self::Node(node, Some(record));
             }
             Ok(Record::Node(_, record)) => {
                 let count = record.addresses.len();
-                format!("it gives {count} addresses, more than {MOST_ADDRESSES}")
+                format!("it gives {count} addresses, more than {MAX_ADDRESSES}")
             }
             Ok(Record::Subnet(subnet, claim)) => return Self::Subnet(subnet, Some(claim)),
             Ok(Record::Presence(node, presence)) => return Self::Presence(node, Some(presence)),
@@ -250,7 +248,7 @@ impl Change {
         }
     }
 
-    /// The key's name below `<prefix>/<network>/`.
+    /// The key, relative to `<prefix>/<network>/`.
     fn key(&self) -> Cow<'_, str> {
         match self {
             Self::Node(node, _) => Key::Node(node.clone()).to_string().into(),
@@ -273,7 +271,7 @@ fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
 }
 
 fn shorten(text: &str) -> String {
-    match text.char_indices().find(|(at, _)| *at >= LONGEST_TEXT) {
+    match text.char_indices().find(|(at, _)| *at >= MAX_TEXT) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }

@@ -1,9 +1,9 @@
-//! What `flatland-claim` does: asks the registry for an ADD of `flatland-ipam`.
+//! `flatland-claim`: carries out a claim request of `flatland-ipam` in the registry.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use registry::owned::{self, Owned};
+use registry::owned::{NodeClaims, Owned};
 use registry::{Policy, Registry};
 use tokio::runtime;
 use tokio::time::timeout;
@@ -15,16 +15,14 @@ use crate::claim::ClaimClient;
 use crate::claim::request::ClaimRequest;
 use crate::ledger::lock;
 use crate::subnets::Subnets;
+use crate::timeouts::ETCD_TIMEOUT_MARGIN;
 
-/// How much sooner it gives up on etcd, so that the error can say what was wrong with etcd.
-const HEADROOM: Duration = Duration::from_millis(500);
-
-/// Asks in this very process.
+/// Claims in this process.
 #[derive(Debug)]
 pub struct DirectClient;
 
 impl ClaimClient for DirectClient {
-    fn request(&self, call: &Call, want: &ClaimRequest, within: Duration) -> HelperOutcome {
+    fn claim(&self, call: &Call, request: &ClaimRequest, within: Duration) -> HelperOutcome {
         let config = match IpamConfig::parse(&call.config) {
             Ok(config) => config,
             Err(error) => return HelperOutcome::NoAnswer(error),
@@ -33,7 +31,7 @@ impl ClaimClient for DirectClient {
             Ok(subnets) => subnets,
             Err(error) => return HelperOutcome::NoAnswer(error),
         };
-        let asking = ClaimCall {
+        let claim = ClaimCall {
             subnets: &subnets,
             within,
             until: Instant::now() + within,
@@ -42,8 +40,8 @@ impl ClaimClient for DirectClient {
             .with_writer(io::stderr)
             .with_ansi(false)
             .finish();
-        // What the registry logs goes to where the runtime keeps it.
-        tracing::subscriber::with_default(log, || asking.run(want)).into()
+        // The log of the registry crate goes to standard error, which the runtime keeps.
+        tracing::subscriber::with_default(log, || claim.run(request)).into()
     }
 
     fn check_available(&self, _: &Call) -> Result<(), Error> {
@@ -51,17 +49,17 @@ impl ClaimClient for DirectClient {
     }
 }
 
-/// `flatland-claim`: an ADD with what is wanted in its arguments.
+/// `flatland-claim`: called for ADD, with the claim request in its arguments.
 #[derive(Debug)]
 pub struct ClaimProgram {
-    /// Its arguments, without its name.
+    /// The arguments, without the program's name.
     pub arguments: Vec<String>,
 }
 
 impl Program for ClaimProgram {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        let (want, within) = ClaimRequest::parse(&self.arguments)?;
-        DirectClient.request(call, &want, within).into_result()?;
+        let (request, within) = ClaimRequest::parse(&self.arguments)?;
+        DirectClient.claim(call, &request, within).into_result()?;
         Ok(Success::default())
     }
 
@@ -87,93 +85,110 @@ fn nothing_else() -> Error {
     Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead")
 }
 
-/// One question.
+/// One claim request.
 struct ClaimCall<'a> {
     subnets: &'a Subnets<'a>,
     within: Duration,
     until: Instant,
 }
 
+/// Why a claim failed.
+enum ClaimError {
+    /// The registry's error.
+    Registry(registry::Error),
+    /// The registry was not reached, or did not answer in time.
+    NoAnswer(Error),
+}
+
+impl From<Error> for ClaimError {
+    fn from(error: Error) -> Self {
+        Self::NoAnswer(error)
+    }
+}
+
+impl From<ClaimError> for Error {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Registry(error) => error.into(),
+            ClaimError::NoAnswer(error) => error,
+        }
+    }
+}
+
 impl ClaimCall<'_> {
-    fn run(&self, want: &ClaimRequest) -> Result<(), Error> {
-        let Subnets {
-            config,
-            node,
-            folder,
-        } = self.subnets;
-        let asked = match want {
+    fn run(&self, request: &ClaimRequest) -> Result<(), Error> {
+        let config = self.subnets.config;
+        match request {
             ClaimRequest::Confirmation => return self.confirm(),
             ClaimRequest::Missing => {
                 self.subnets.refuse_overlap()?;
-                self.ask(async |registry, machine| {
-                    owned::ensure(registry, folder, node, machine, config).await
-                })
+                self.claim(async |claims| claims.ensure(config).await)?;
             }
             ClaimRequest::Further { pod_cidr, seen } => {
                 self.subnets.refuse_overlap()?;
-                self.ask(async |registry, machine| {
-                    owned::claim_further(registry, folder, node, machine, pod_cidr, seen).await
-                })
+                self.claim(async |claims| claims.further(pod_cidr, seen).await)?;
             }
-        };
-        asked?.map(drop).map_err(Error::from)
+        }
+        Ok(())
     }
 
     fn confirm(&self) -> Result<(), Error> {
-        let Subnets {
-            config,
-            node,
-            folder,
-        } = self.subnets;
-        let ledger = wire::paths::run_dir(&config.network);
-        let alone = |change: &dyn Fn() -> Result<(), registry::Error>| {
-            let _lock = lock::folder(&ledger).map_err(|error| registry::Error::Io {
-                path: folder.clone(),
+        use registry::Error::{CorruptFile, Exhausted, Io, NodeTaken};
+        let ledger = wire::paths::run_dir(&self.subnets.config.network);
+        let under_lock = |change: &dyn Fn() -> Result<(), registry::Error>| {
+            let _lock = lock::folder(&ledger).map_err(|error| Io {
+                path: self.subnets.folder.clone(),
                 action: "change the subnets in",
                 source: io::Error::other(error.to_string()),
             })?;
             change()
         };
-        let asked = self.ask(async |registry, machine| {
-            owned::renew_under_lock(registry, folder, node, machine, &alone).await
-        });
-        // Without an answer ADD goes on with what there is.
-        let unasked = |msg| Err(Error::new(code::TRY_AGAIN, msg));
-        match asked {
-            Ok(Ok(_)) => Ok(()),
-            // The file says what is left, and whoever needs more hears of it.
-            Ok(Err(registry::Error::Exhausted { .. } | registry::Error::NodeTaken { .. })) => {
-                Ok(())
-            }
-            Ok(Err(error @ (registry::Error::Io { .. } | registry::Error::CorruptFile { .. }))) => {
+        // Without an answer, ADD goes on with the node's file.
+        let no_answer = |msg| Err(Error::new(code::TRY_AGAIN, msg));
+        match self.claim(async |claims| claims.renew_under_lock(&under_lock).await) {
+            // If none are left, the file says so. A further claim will report the error.
+            Ok(_) | Err(ClaimError::Registry(Exhausted { .. } | NodeTaken { .. })) => Ok(()),
+            Err(ClaimError::Registry(error @ (Io { .. } | CorruptFile { .. }))) => {
                 Err(error.into())
             }
-            Ok(Err(error)) => unasked(error.message()),
-            Err(error) => unasked(error.msg),
+            Err(ClaimError::Registry(error)) => no_answer(error.message()),
+            Err(ClaimError::NoAnswer(error)) => no_answer(error.msg),
         }
     }
 
-    /// The error inside is the registry's, the one outside that it was not even asked.
-    fn ask(
+    /// Runs `claim` on the claims of this node, within the time that is left.
+    fn claim(
         &self,
-        claim: impl AsyncFnOnce(&Registry, &str) -> Result<Owned, registry::Error>,
-    ) -> Result<Result<Owned, registry::Error>, Error> {
+        claim: impl AsyncFnOnce(NodeClaims<'_>) -> Result<Owned, registry::Error>,
+    ) -> Result<Owned, ClaimError> {
         let left = self.until.saturating_duration_since(Instant::now());
         let policy = Policy {
-            patience: left.saturating_sub(HEADROOM),
+            operation_timeout: left.saturating_sub(ETCD_TIMEOUT_MARGIN),
             ..Policy::default()
         };
-        let Subnets { config, folder, .. } = self.subnets;
+        let Subnets {
+            config,
+            node,
+            folder,
+        } = self.subnets;
         let machine = MachineId::read()?;
-        let registry = Registry::open_with(config, folder, policy)?;
+        let registry = Registry::open_with(config, folder, policy).map_err(Error::from)?;
+        let claims = NodeClaims {
+            registry: &registry,
+            folder,
+            node,
+            machine: machine.as_str(),
+        };
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::new(code::IO, format!("cannot start a runtime: {error}")))?;
-        let claim = claim(&registry, machine.as_str());
-        let result = runtime.block_on(async { timeout(left, claim).await });
-        // One of its threads may still wait for a name to be resolved; we do not.
+        let result = runtime.block_on(async { timeout(left, claim(claims)).await });
+        // A thread may still be resolving a host name; do not wait for it.
         runtime.shutdown_background();
-        result.map_err(|_| self.subnets.timed_out(self.within))
+        match result {
+            Ok(owned) => owned.map_err(ClaimError::Registry),
+            Err(_) => Err(self.subnets.timed_out(self.within).into()),
+        }
     }
 }

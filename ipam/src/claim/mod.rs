@@ -1,5 +1,5 @@
-//! What an ADD does about subnets that it lacks: the one part of it that needs the registry. It does
-//! when no address is left, and once after each start of the machine.
+//! The claims of an ADD: the only part of it that needs the registry. Needed when no address is
+//! left, and once after each boot.
 
 pub(crate) mod helper;
 pub(crate) mod request;
@@ -13,27 +13,28 @@ use wire::conf::CLAIM_PROGRAM;
 use crate::claim::request::ClaimRequest;
 use crate::runtime::warn;
 use crate::subnets::Subnets;
+use crate::timeouts::{CLAIM_TIMEOUT, CONFIRMATION_TIMEOUT};
 
-/// Somebody who asks the registry on behalf of an ADD.
+/// A way to claim subnets for an ADD.
 pub trait ClaimClient {
-    /// Asks for what is wanted, in the network of `call`, for `within` at most, and writes down what
-    /// came of it.
-    fn request(&self, call: &Call, want: &ClaimRequest, within: Duration) -> HelperOutcome;
+    /// Carries out `request` in the network of `call`, within the given time, and stores the result
+    /// in the node's file.
+    fn claim(&self, call: &Call, request: &ClaimRequest, within: Duration) -> HelperOutcome;
 
-    /// An error if nobody could ask.
+    /// Returns an error if no request could be made.
     fn check_available(&self, call: &Call) -> Result<(), Error>;
 }
 
-/// Asks by a program of its own, `flatland-claim`. What talks to etcd is twice as much code as all the
-/// rest of this plugin, and an ADD that finds a free address is quicker if that is in another file
-/// (bench/README.md).
+/// Claims in a separate program, `flatland-claim`. The etcd client is twice as much code as the
+/// rest of the plugin, and an ADD that finds a free address is faster if that code is in another
+/// file (bench/README.md).
 #[derive(Debug)]
 pub struct HelperClient;
 
 impl ClaimClient for HelperClient {
-    fn request(&self, call: &Call, want: &ClaimRequest, within: Duration) -> HelperOutcome {
+    fn claim(&self, call: &Call, request: &ClaimRequest, within: Duration) -> HelperOutcome {
         match Delegate::find_helper(call, CLAIM_PROGRAM) {
-            Ok(program) => program.run_helper(call, &want.arguments(within)),
+            Ok(program) => program.run_helper(call, &request.arguments(within)),
             Err(error) => HelperOutcome::NoAnswer(error),
         }
     }
@@ -43,38 +44,31 @@ impl ClaimClient for HelperClient {
     }
 }
 
-/// How long an ADD waits for subnets in all: for etcd, and for others who wait for etcd on behalf
-/// of this node.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long the first ADD after a start of the machine waits to hear whether the subnets are still
-/// the node's.
-const CONFIRMATION: Duration = Duration::from_secs(2);
-
 /// The claims of one ADD.
 pub(crate) struct AddClaims<'a> {
     call: &'a Call,
-    asker: &'a dyn ClaimClient,
+    client: &'a dyn ClaimClient,
     subnets: &'a Subnets<'a>,
     until: Instant,
 }
 
 impl<'a> AddClaims<'a> {
-    /// From now on its time is running.
+    /// The time-out starts now.
     pub(crate) fn new(
         call: &'a Call,
-        asker: &'a dyn ClaimClient,
+        client: &'a dyn ClaimClient,
         subnets: &'a Subnets<'a>,
     ) -> Self {
         Self {
             call,
-            asker,
+            client,
             subnets,
-            until: Instant::now() + PATIENCE,
+            until: Instant::now() + CLAIM_TIMEOUT,
         }
     }
 
-    /// Claims a subnet of each pod CIDR of which the node owns none; whether there were such.
+    /// Claims a subnet of each pod CIDR of which the node owns none. Returns whether there were
+    /// any.
     pub(crate) fn claim_missing(&self) -> Result<bool, Error> {
         let are_missing = self.subnets.are_missing()?;
         if are_missing {
@@ -83,34 +77,33 @@ impl<'a> AddClaims<'a> {
         Ok(are_missing)
     }
 
-    /// Claims another subnet of `pod_cidr`, as those in `seen` are used up.
+    /// Claims a further subnet of `pod_cidr`, because those in `seen` are full.
     pub(crate) fn claim_further(&self, pod_cidr: IpNet, seen: Vec<IpNet>) -> Result<(), Error> {
         self.claim(&ClaimRequest::Further { pod_cidr, seen })
     }
 
-    fn claim(&self, want: &ClaimRequest) -> Result<(), Error> {
+    fn claim(&self, request: &ClaimRequest) -> Result<(), Error> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(self.subnets.timed_out(PATIENCE));
+            return Err(self.subnets.timed_out(CLAIM_TIMEOUT));
         }
-        self.asker.request(self.call, want, left).into_result()
+        self.client.claim(self.call, request, left).into_result()
     }
 
-    /// Takes subnets off the node's file that the registry has given to others, as it may have
-    /// while this machine was off: the node was forgotten, or its name taken over. A registry that
-    /// cannot be asked changes nothing, as long as ADD needs none.
+    /// Removes subnets from the node's file that the registry has given to other nodes while this
+    /// machine was off: the node was forgotten, or its name was taken over. If the registry does
+    /// not answer, nothing changes, and ADD goes on with the file.
     ///
-    /// Whether that is settled: if nobody could even ask, the next ADD has to try again.
+    /// Returns whether that is settled. If no request could even be made, the next ADD tries again.
     pub(crate) fn confirm(&self) -> Result<bool, Error> {
         if self.subnets.config.etcd.is_none() {
             return Ok(true);
         }
-        let asked = self
-            .asker
-            .request(self.call, &ClaimRequest::Confirmation, CONFIRMATION);
-        let (error, is_settled) = match asked {
+        let request = ClaimRequest::Confirmation;
+        let outcome = self.client.claim(self.call, &request, CONFIRMATION_TIMEOUT);
+        let (error, is_settled) = match outcome {
             HelperOutcome::Done => return Ok(true),
-            // What the file says may be wrong, and could not be put right.
+            // The file may be wrong, and could not be corrected.
             HelperOutcome::Refused(error) if matches!(error.code, code::IO | code::DECODING) => {
                 return Err(error);
             }
@@ -118,8 +111,7 @@ impl<'a> AddClaims<'a> {
             HelperOutcome::NoAnswer(error) => (error, false),
         };
         warn(&format!(
-            "cannot ask whether the subnets in {} are still those of node {}, and goes on with \
-             them: {}",
+            "cannot confirm that the subnets in {} still belong to node {}; using them anyway: {}",
             self.subnets.folder.display(),
             self.subnets.node,
             error.msg
@@ -138,15 +130,15 @@ mod tests {
 
     use super::*;
 
-    /// Who answers as it is told to, and remembers what was wanted.
+    /// A client with a fixed outcome, which records its requests.
     struct FakeClient {
         answer: Result<Result<(), u32>, u32>,
-        wanted: RefCell<Vec<ClaimRequest>>,
+        requests: RefCell<Vec<ClaimRequest>>,
     }
 
     impl ClaimClient for FakeClient {
-        fn request(&self, _: &Call, want: &ClaimRequest, _: Duration) -> HelperOutcome {
-            self.wanted.borrow_mut().push(want.clone());
+        fn claim(&self, _: &Call, request: &ClaimRequest, _: Duration) -> HelperOutcome {
+            self.requests.borrow_mut().push(request.clone());
             let error = |code| Error::new(code, "why");
             match self.answer {
                 Ok(answer) => answer.map_err(error).into(),
@@ -179,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_may_be_wrong_keeps_pods_waiting_after_a_start_of_the_machine() {
+    fn only_a_wrong_file_makes_confirm_fail_after_boot() {
         let call = call();
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
@@ -193,34 +185,34 @@ mod tests {
             (Err(code::IO), Some(false)),
             (Err(code::DECODING), Some(false)),
         ] {
-            let told = FakeClient {
+            let client = FakeClient {
                 answer,
-                wanted: RefCell::default(),
+                requests: RefCell::default(),
             };
-            let outcome = AddClaims::new(&call, &told, &subnets).confirm();
+            let outcome = AddClaims::new(&call, &client, &subnets).confirm();
             assert_eq!(outcome.ok(), settled, "{answer:?}");
-            assert_eq!(*told.wanted.borrow(), [ClaimRequest::Confirmation]);
+            assert_eq!(*client.requests.borrow(), [ClaimRequest::Confirmation]);
         }
     }
 
     #[test]
-    fn when_its_time_is_over_nobody_asks() {
+    fn claim_after_the_time_out_makes_no_request() {
         let call = call();
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
-        let told = FakeClient {
+        let client = FakeClient {
             answer: Ok(Ok(())),
-            wanted: RefCell::default(),
+            requests: RefCell::default(),
         };
         let claims = AddClaims {
             until: Instant::now(),
-            ..AddClaims::new(&call, &told, &subnets)
+            ..AddClaims::new(&call, &client, &subnets)
         };
         let error = claims
             .claim_further(config.pod_cidrs[0], Vec::new())
             .unwrap_err();
         assert_eq!(error.code, code::TRY_AGAIN);
         assert!(error.msg.contains("within 5 s"), "{error}");
-        assert_eq!(*told.wanted.borrow(), []);
+        assert_eq!(*client.requests.borrow(), []);
     }
 }

@@ -1,5 +1,5 @@
-//! What an ADD may want of the registry, and the arguments that tell `flatland-claim`. While the two
-//! are replaced by others, one of them may be older than the other for a moment.
+//! The claim requests of an ADD, and how they are passed to `flatland-claim` as arguments. During
+//! an upgrade, one of the two programs may briefly be older than the other.
 
 use std::time::Duration;
 
@@ -10,26 +10,25 @@ const MISSING: &str = "missing";
 const CONFIRMATION: &str = "confirmation";
 const FURTHER: &str = "further";
 
-/// What an ADD wants of the registry.
+/// What an ADD needs from the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimRequest {
     /// A subnet of each pod CIDR of which the node owns none.
     Missing,
-    /// That the node's file says which subnets are its own, and no others. Where none are left for
-    /// it, that is no error.
+    /// A node's file with exactly the subnets that it owns. It is no error if none are left.
     Confirmation,
-    /// Another subnet.
+    /// A further subnet.
     Further {
         /// Of this pod CIDR.
         pod_cidr: IpNet,
-        /// The node's subnets of it, which are used up.
+        /// The node's subnets of it, which are full.
         seen: Vec<IpNet>,
     },
 }
 
 impl ClaimRequest {
-    /// The arguments of `flatland-claim` that say so: how many milliseconds it has, what is wanted,
-    /// and of which subnets.
+    /// The arguments of `flatland-claim` for this request: the time-out in milliseconds, the kind
+    /// of request, and its subnets.
     pub fn arguments(&self, within: Duration) -> Vec<String> {
         let (name, subnets): (_, Vec<_>) = match self {
             Self::Missing => (MISSING, Vec::new()),
@@ -44,16 +43,16 @@ impl ClaimRequest {
         arguments
     }
 
-    /// What [`ClaimRequest::arguments`] says. Code 11 if it is nothing of the kind.
+    /// Parses [`ClaimRequest::arguments`]. Invalid arguments are an error with code 11.
     pub fn parse(arguments: &[String]) -> Result<(Self, Duration), Error> {
-        let wanted = || {
+        let parse = || {
             let [within, name, subnets @ ..] = arguments else {
                 return None;
             };
             let within = Duration::from_millis(within.parse().ok()?);
             let subnets = subnets.iter().map(|subnet| subnet.parse());
             let subnets: Vec<IpNet> = subnets.collect::<Result<_, _>>().ok()?;
-            let want = match (name.as_str(), subnets.as_slice()) {
+            let request = match (name.as_str(), subnets.as_slice()) {
                 (MISSING, []) => Self::Missing,
                 (CONFIRMATION, []) => Self::Confirmation,
                 (FURTHER, [pod_cidr, seen @ ..]) => Self::Further {
@@ -62,9 +61,9 @@ impl ClaimRequest {
                 },
                 _ => return None,
             };
-            Some((want, within))
+            Some((request, within))
         };
-        wanted().ok_or_else(|| {
+        parse().ok_or_else(|| {
             let msg = format!(
                 "arguments {arguments:?} do not tell flatland-claim {} what to claim",
                 wire::VERSION
@@ -80,9 +79,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_understood() {
+    fn arguments_parse_back_to_the_request() {
         let net = |text: &str| text.parse().unwrap();
-        let wants = [
+        let requests = [
             ClaimRequest::Missing,
             ClaimRequest::Confirmation,
             ClaimRequest::Further {
@@ -94,15 +93,15 @@ mod tests {
                 seen: Vec::new(),
             },
         ];
-        for want in wants {
+        for request in requests {
             let within = Duration::from_millis(4321);
-            let arguments = want.arguments(within);
-            assert_eq!(ClaimRequest::parse(&arguments).unwrap(), (want, within));
+            let arguments = request.arguments(within);
+            assert_eq!(ClaimRequest::parse(&arguments).unwrap(), (request, within));
         }
     }
 
     #[test]
-    fn what_is_not_understood_claims_nothing() {
+    fn invalid_arguments_are_refused_with_code_11() {
         for arguments in [
             "",
             "5000",

@@ -1,11 +1,11 @@
-//! What the file of an allocated address says.
+//! The content of an address file: which attachment holds the address.
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use wire::cni::Attachment;
 
-/// Who holds an address, for us and for the person who asks why it is taken. Unknown keys are
-/// ignored: a later version may have written the file.
+/// The holder of an address, for the plugin and for operators. Unknown fields are ignored: a later
+/// version may have written the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Allocation {
@@ -13,20 +13,20 @@ pub struct Allocation {
     pub container_id: String,
     /// Interface name of the attachment, inside the pod.
     pub interface: String,
-    /// The subnet that the address is from.
+    /// The subnet that the address belongs to.
     pub subnet: IpNet,
     /// When it was allocated, in seconds since 1970.
     pub since: u64,
-    /// Namespace of the pod, where the runtime passes it (`K8S_POD_NAMESPACE`).
+    /// Namespace of the pod, if the runtime passes it (`K8S_POD_NAMESPACE`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_namespace: Option<String>,
-    /// Name of the pod, where the runtime passes it (`K8S_POD_NAME`).
+    /// Name of the pod, if the runtime passes it (`K8S_POD_NAME`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_name: Option<String>,
     /// Path of the pod's network namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns: Option<String>,
-    /// Inode of that namespace: its path may name another one later.
+    /// Inode of that namespace: the path may refer to another namespace later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns_inode: Option<u64>,
 }
@@ -37,7 +37,7 @@ impl Allocation {
         self.container_id == attachment.container_id() && self.interface == attachment.interface()
     }
 
-    /// Reads a file's content; the error says what is wrong with it.
+    /// Parses the content of a file. The error says what is wrong with it.
     pub fn parse(content: &[u8]) -> Result<Self, String> {
         if content.is_empty() {
             return Err("it is empty".to_owned());
@@ -47,12 +47,12 @@ impl Allocation {
         Ok(allocation)
     }
 
-    /// The attachment that holds the address; the error says why it cannot be one.
+    /// The attachment that holds the address. The error says why it is not valid.
     pub fn attachment(&self) -> Result<Attachment, String> {
         Attachment::new(&self.container_id, &self.interface).map_err(|why| why.to_string())
     }
 
-    /// The file's content: one line of JSON.
+    /// Renders the content of the file: one line of JSON.
     pub fn render(&self) -> String {
         serde_json::to_string(self).expect("strings and numbers are JSON") + "\n"
     }

@@ -1,29 +1,29 @@
-//! Which address next: the choice, without the disk.
+//! Chooses the next address to hand out, without access to the disk.
 //!
-//! Subnets are asked in the order in which the node came to own them, so that the later ones run
-//! empty first and can be given back. Within one subnet an address that no pod ever had comes
-//! first, in order; then the one that has been free for longest, once it has cooled down.
+//! Subnets are used in the order in which the node got them, so that the later ones become empty
+//! first and can be given back. Within a subnet, an address that no pod ever had comes first, in
+//! order. Then comes the address that has been free for longest, once its cool-down is over.
 //!
-//! A large subnet (an IPv6 /80 has 2^48 addresses) would never come to the second part, and what
-//! is remembered of freed addresses would grow with every pod there ever was. So the first part
-//! stops after [`WINDOW`] addresses and is taken up again when nothing inside has cooled down.
+//! A large subnet (an IPv6 /80 has 2^48 addresses) would never reuse an address, and the list of
+//! freed addresses would grow with every pod. So fresh addresses are limited to the first
+//! [`WINDOW`]; more of them are used only when no freed address inside has cooled down.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-/// How many addresses of a subnet are used for the first time before freed ones are used again.
-/// More than any /22 holds, and a few megabytes of memory if all of them have been freed.
+/// How many addresses of a subnet are used for the first time before freed ones are reused. More
+/// than any /22 holds; a few megabytes of memory if all of them have been freed.
 pub(crate) const WINDOW: u128 = 1024;
 
-/// The first address of `subnet` that a pod may have. Before it are the network's own address
-/// (for IPv6 the subnet-router anycast address, RFC 4291 section 2.6.1) and the node's.
+/// The first address of `subnet` for pods. Before it are the network's address (for IPv6 the
+/// subnet-router anycast address, RFC 4291 section 2.6.1) and the node's address.
 pub(crate) fn first(subnet: &IpNet) -> IpAddr {
     address(subnet, number(subnet.network()) + 2)
 }
 
-/// The last address of `subnet` that a pod may have: for IPv4 the one before broadcast.
+/// The last address of `subnet` for pods: for IPv4 the one before the broadcast address.
 pub(crate) fn last(subnet: &IpNet) -> IpAddr {
     let end = number(subnet.broadcast());
     address(
@@ -36,12 +36,12 @@ pub(crate) fn last(subnet: &IpNet) -> IpAddr {
     )
 }
 
-/// The address after `address`, if pods may have it.
+/// The address after `address`, if it is for pods.
 pub(crate) fn after(subnet: &IpNet, address: IpAddr) -> Option<IpAddr> {
     (address < last(subnet)).then(|| self::address(subnet, number(address) + 1))
 }
 
-/// `address`, or the next after it that pods may have and that none of `exclude` contains.
+/// `address`, or the next one after it for pods that none of `exclude` contains.
 pub(crate) fn skip(subnet: &IpNet, address: IpAddr, exclude: &[IpNet]) -> Option<IpAddr> {
     let mut next = address;
     while let Some(net) = exclude.iter().find(|net| net.contains(&next)) {
@@ -55,13 +55,13 @@ pub(crate) fn is_excluded(address: IpAddr, exclude: &[IpNet]) -> bool {
     exclude.iter().any(|net| net.contains(&address))
 }
 
-/// Whether a pod may have `address` from `subnet`.
+/// Whether `address` is in `subnet` and for pods.
 pub fn is_usable(subnet: &IpNet, address: IpAddr) -> bool {
     subnet.contains(&address) && (first(subnet)..=last(subnet)).contains(&address)
 }
 
-/// How many addresses of `subnet` pods may have if `exclude`, of which no two overlap, are left
-/// out.
+/// The number of addresses of `subnet` for pods, without those in `exclude`, of which no two
+/// overlap.
 pub fn usable(subnet: &IpNet, exclude: &[IpNet]) -> u128 {
     let (first, last) = (number(first(subnet)), number(last(subnet)));
     let same_family = |net: &&IpNet| net.addr().is_ipv4() == subnet.addr().is_ipv4();
@@ -72,7 +72,7 @@ pub fn usable(subnet: &IpNet, exclude: &[IpNet]) -> u128 {
     last + 1 - first - excluded.sum::<u128>()
 }
 
-/// How many addresses that pods may have come before `address`.
+/// The position of `address` among the addresses for pods.
 fn position(subnet: &IpNet, address: IpAddr) -> u128 {
     number(address) - number(first(subnet))
 }
@@ -86,22 +86,22 @@ fn number(address: IpAddr) -> u128 {
 
 fn address(subnet: &IpNet, number: u128) -> IpAddr {
     match subnet {
-        // Numbers of IPv4 addresses never leave their subnet here, so nothing is cut off.
+        // Numbers of IPv4 addresses never leave their subnet here, so nothing is truncated.
         IpNet::V4(_) => Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(u32::MAX)).into(),
         IpNet::V6(_) => Ipv6Addr::from_bits(number).into(),
     }
 }
 
-/// An address that has been given back.
+/// An address that was freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freed {
     /// The address.
     pub address: IpAddr,
-    /// When, as time since boot.
+    /// When it was freed, as time since boot.
     pub at: Duration,
 }
 
-/// What one subnet has to offer: of each kind the address that would be next.
+/// The next address of each kind in one subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NextAddresses {
     /// The subnet.
@@ -112,56 +112,58 @@ pub(crate) struct NextAddresses {
     pub oldest: Option<Freed>,
 }
 
-/// An address to hand out, and where its subnet's bookkeeping has to move on.
+/// The chosen address. The variant says how the queue of its subnet has to advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// One that no pod ever had.
+    /// An address that no pod ever had.
     Fresh(IpNet, IpAddr),
-    /// One that has been given back.
-    Again(IpNet, Freed),
-    /// One that was asked for by name.
-    Named(IpNet, IpAddr),
+    /// A freed address.
+    Reused(IpNet, Freed),
+    /// An address that was requested by name.
+    Requested(IpNet, IpAddr),
 }
 
 impl Choice {
     /// The address.
     pub fn address(&self) -> IpAddr {
         match self {
-            Self::Fresh(_, address) | Self::Named(_, address) => *address,
-            Self::Again(_, freed) => freed.address,
+            Self::Fresh(_, address) | Self::Requested(_, address) => *address,
+            Self::Reused(_, freed) => freed.address,
         }
     }
 
-    /// The subnet it is from.
+    /// The subnet that it belongs to.
     pub fn subnet(&self) -> IpNet {
         match self {
-            Self::Fresh(subnet, _) | Self::Again(subnet, _) | Self::Named(subnet, _) => *subnet,
+            Self::Fresh(subnet, _) | Self::Reused(subnet, _) | Self::Requested(subnet, _) => {
+                *subnet
+            }
         }
     }
 }
 
-/// How willingly a subnet gives its next address; the smallest is taken.
+/// The order of preference; the smallest rank is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Never used, or cooled down: no reason to look any further.
+    /// Never used and inside the window, or cooled down: the search can end.
     Ready,
-    /// Never used, beyond the window.
+    /// Never used, outside the window.
     Spare,
-    /// Still cooling down, since then: the longest wins.
+    /// Still cooling down. Freed at this time; the earliest is chosen.
     Cooling(Duration),
 }
 
-/// Chooses among `stocks`, which are in the order in which the subnets came to the node. An
-/// address freed less than `cool_down` before `now` is chosen only when there is no other. Asks
-/// for no more stocks than it needs; the first error among them ends the search.
+/// Chooses among `offers`, which are in the order in which the node got the subnets. An address
+/// freed less than `cool_down` before `now` is chosen only if there is no other. Reads no more
+/// stocks than necessary. The first error ends the search.
 pub(crate) fn choose<E>(
-    stocks: impl IntoIterator<Item = Result<NextAddresses, E>>,
+    offers: impl IntoIterator<Item = Result<NextAddresses, E>>,
     now: Duration,
     cool_down: Duration,
 ) -> Result<Option<Choice>, E> {
     let mut best: Option<(Rank, Choice)> = None;
-    for stock in stocks {
-        let Some((rank, choice)) = rank(&stock?, now, cool_down) else {
+    for offer in offers {
+        let Some((rank, choice)) = rank(&offer?, now, cool_down) else {
             continue;
         };
         if rank == Rank::Ready {
@@ -174,23 +176,23 @@ pub(crate) fn choose<E>(
     Ok(best.map(|(_, choice)| choice))
 }
 
-fn rank(stock: &NextAddresses, now: Duration, cool_down: Duration) -> Option<(Rank, Choice)> {
-    let subnet = stock.subnet;
-    let fresh = stock.fresh.map(|address| {
+fn rank(offer: &NextAddresses, now: Duration, cool_down: Duration) -> Option<(Rank, Choice)> {
+    let subnet = offer.subnet;
+    let fresh = offer.fresh.map(|address| {
         let inside = position(&subnet, address) < WINDOW;
         (
             if inside { Rank::Ready } else { Rank::Spare },
             Choice::Fresh(subnet, address),
         )
     });
-    let again = stock.oldest.map(|freed| {
+    let again = offer.oldest.map(|freed| {
         let cooled = now.saturating_sub(freed.at) >= cool_down;
         let rank = if cooled {
             Rank::Ready
         } else {
             Rank::Cooling(freed.at)
         };
-        (rank, Choice::Again(subnet, freed))
+        (rank, Choice::Reused(subnet, freed))
     });
     match (fresh, again) {
         (Some(fresh), Some(again)) => Some(if again.0 < fresh.0 { again } else { fresh }),

@@ -1,7 +1,7 @@
-//! The ledger's folder: where things are, and what they say.
+//! The ledger's folder: paths, and reading files.
 //!
-//! A test can stop an operation before any [`DiskStep`] that changes something ([`Disk::watched`]),
-//! which is what `kill -9` and a full disk do.
+//! Tests can fail an operation before any [`DiskStep`] ([`Disk::with_hook`]), as `kill -9` and a
+//! full disk do.
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
@@ -19,45 +19,45 @@ use wire::cni::Attachment;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::error::Error;
 
-/// One change of what is on disk.
+/// One change on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskStep {
-    /// Make a folder.
+    /// Creates a folder.
     Folder,
-    /// Write a file that has no name yet.
+    /// Writes a file that has no name yet.
     Content,
-    /// Give it its name: the address is taken.
+    /// Links that file to its name: the address is taken.
     Claim,
-    /// Make an attachment's link.
+    /// Creates the link of an attachment.
     Link,
-    /// Remove a file or link.
+    /// Removes a file or link.
     Remove,
-    /// Note in an address file when it was freed.
+    /// Sets the time in an address file at which it was freed.
     Stamp,
-    /// Move an address file to the freed ones: the address is free.
+    /// Moves an address file to the freed ones: the address is free.
     Free,
-    /// Append to a queue.
+    /// Appends to a queue.
     Append,
-    /// Move a queue on.
+    /// Rewrites the header of a queue.
     Header,
-    /// Write a queue anew, beside the old one.
+    /// Writes a new queue beside the old one.
     Queue,
-    /// Put it in the old one's place.
+    /// Replaces the old queue by the new one.
     Replace,
-    /// Mark the node's subnets as confirmed.
+    /// Marks the node's subnets as confirmed.
     Confirm,
 }
 
-/// Called before each step; an error is the step's.
+/// Called before each step. If it returns an error, the step fails with that error.
 pub type StepHook = dyn Fn(DiskStep) -> io::Result<()>;
 
-/// More than we ever write into one file of an address.
+/// The largest address file that is read, in bytes; far more than Flatland writes.
 const MAX_CONTENT: u64 = 64 * 1024;
 
 /// The folder of one network's ledger.
 pub struct Disk {
     root: PathBuf,
-    pub(crate) watch: Option<Box<StepHook>>,
+    pub(crate) hook: Option<Box<StepHook>>,
     warnings: RefCell<Vec<String>>,
 }
 
@@ -66,15 +66,15 @@ impl Disk {
     pub fn new(root: PathBuf) -> Self {
         Self {
             root,
-            watch: None,
+            hook: None,
             warnings: RefCell::default(),
         }
     }
 
-    /// As [`Disk::new`], with `watch` asked before each step.
-    pub fn watched(root: PathBuf, watch: Box<StepHook>) -> Self {
+    /// Like [`Disk::new`], with a hook that is called before each step.
+    pub fn with_hook(root: PathBuf, hook: Box<StepHook>) -> Self {
         Self {
-            watch: Some(watch),
+            hook: Some(hook),
             ..Self::new(root)
         }
     }
@@ -94,8 +94,8 @@ impl Disk {
         self.root.join("attachments")
     }
 
-    /// The folder of the address files that DEL leaves behind: who had the address last and, as
-    /// their modification time, how long after boot it was freed.
+    /// The folder of the address files that DEL leaves. They name the last holder. Their
+    /// modification time is the time since boot at which they were freed.
     pub(crate) fn freed(&self) -> PathBuf {
         self.root.join("freed")
     }
@@ -105,7 +105,8 @@ impl Disk {
         self.root.join("queues")
     }
 
-    /// The mark that the node's subnets were confirmed. Like the rest it goes with a reboot.
+    /// The marker that the node's subnets were confirmed. Like the whole ledger, it is lost at a
+    /// reboot.
     pub(crate) fn confirmed(&self) -> PathBuf {
         self.root.join("confirmed")
     }
@@ -128,26 +129,26 @@ impl Disk {
             .join(format!("{container}@{interface}.{family}"))
     }
 
-    /// Keeps something that a person should hear of, although the operation goes on.
+    /// Keeps a warning for the log. The operation goes on.
     pub(crate) fn warn(&self, warning: String) {
         self.warnings.borrow_mut().push(warning);
     }
 
-    /// What [`Disk::warn`] kept.
+    /// Takes the warnings.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.take()
     }
 
-    /// Whether there is anything in the place of `path`.
+    /// Whether there is a file, link or folder at `path`.
     pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
         match path.symlink_metadata() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("look at", path)(error)),
+            Err(error) => Err(Error::io("stat", path)(error)),
         }
     }
 
-    /// What the file of `address` says; `None` if it is free.
+    /// The holder of `address`; `None` if it is free.
     pub(crate) fn allocation(&self, address: IpAddr) -> Result<Option<Allocation>, Error> {
         let path = self.address(address);
         let Some(file) = open_address(&path)? else {
@@ -169,24 +170,24 @@ impl Disk {
             .symlink_metadata()
             .and_then(|metadata| metadata.modified())
         {
-            // Before 1970 is before boot.
+            // A time before 1970 counts as 0, the time of boot.
             Ok(time) => Ok(Some(
                 time.duration_since(SystemTime::UNIX_EPOCH)
                     .unwrap_or_default(),
             )),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("look at", &path)(error)),
+            Err(error) => Err(Error::io("stat", &path)(error)),
         }
     }
 
-    /// The names in one of the folders; none if the folder is missing.
+    /// The names in a folder; none if the folder is missing.
     pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         Self::each_name(folder, |name| names.push(name.to_owned()))?;
         Ok(names)
     }
 
-    /// Hands over the names in one of the folders, of which there may be thousands, one by one.
+    /// Calls `on_name` for each name in a folder, of which there may be thousands.
     fn each_name(folder: &Path, mut on_name: impl FnMut(&str)) -> Result<(), Error> {
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -199,20 +200,20 @@ impl Disk {
         Ok(())
     }
 
-    /// The addresses that are held, in order.
+    /// The held addresses, sorted.
     pub(crate) fn held(&self) -> Result<Vec<IpAddr>, Error> {
         self.held_where(|_| true)
     }
 
-    /// The addresses that are held and of the family of `subnet`, in order.
-    pub(crate) fn held_like(&self, subnet: &IpNet) -> Result<Vec<IpAddr>, Error> {
-        self.held_where(|name| is_like(name, subnet))
+    /// The held addresses of the family of `subnet`, sorted.
+    pub(crate) fn held_of_family(&self, subnet: &IpNet) -> Result<Vec<IpAddr>, Error> {
+        self.held_where(|name| is_same_family(name, subnet))
     }
 
-    fn held_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
+    fn held_where(&self, filter: impl Fn(&str) -> bool) -> Result<Vec<IpAddr>, Error> {
         let mut held = Vec::new();
         Self::each_name(&self.addresses(), |name| {
-            if wanted(name) {
+            if filter(name) {
                 held.extend(name.parse::<IpAddr>());
             }
         })?;
@@ -221,20 +222,20 @@ impl Disk {
     }
 }
 
-/// Whether the name of a file is an address of the family of `subnet`, if it is an address at all:
-/// only those of IPv6 have colons.
-pub(crate) fn is_like(name: &str, subnet: &IpNet) -> bool {
+/// Whether the name of an address file is of the family of `subnet`: only IPv6 addresses have
+/// colons.
+pub(crate) fn is_same_family(name: &str, subnet: &IpNet) -> bool {
     name.contains(':') != subnet.addr().is_ipv4()
 }
 
-/// How links name the family of `address`.
+/// The family of `address` in the names of links.
 pub(crate) fn family(address: IpAddr) -> char {
     if address.is_ipv4() { '4' } else { '6' }
 }
 
-/// Opens the file of an address, which ought to be a regular one.
+/// Opens an address file, which must be a regular file.
 pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
-    // Without O_NONBLOCK a FIFO that somebody left here would stop us for ever.
+    // O_NONBLOCK: opening a FIFO in this place would block for ever.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
     let irregular = || Error::Damaged {
         path: path.to_owned(),
@@ -248,12 +249,12 @@ pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
         Ok(file) => file,
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOENT) => return Ok(None),
-            // What open(2) says of a symbolic link and of a socket.
+            // open(2) returns ELOOP for a symbolic link and ENXIO for a socket.
             Some(Errno::ELOOP | Errno::ENXIO) => return Err(irregular()),
             _ => return Err(Error::io("open", path)(error)),
         },
     };
-    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    let metadata = file.metadata().map_err(Error::io("stat", path))?;
     if metadata.is_file() {
         Ok(Some(file))
     } else {

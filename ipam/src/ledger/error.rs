@@ -1,4 +1,4 @@
-//! What can go wrong in the ledger, and what the runtime is told.
+//! The errors of the ledger, and their CNI codes and advice.
 
 use std::io;
 use std::net::IpAddr;
@@ -10,20 +10,20 @@ use wire::cni::{self, Attachment, code};
 
 use crate::ledger::request::Unavailable;
 
-/// A failure of the ledger. Nothing was changed, unless it says otherwise.
+/// A failure of the ledger. Nothing was changed, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A system call failed.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
-        /// What was tried: "create", "read" ...
+        /// What was attempted: "create", "read" ...
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
-    /// A file of ours holds something that we did not write.
+    /// A file of the ledger has content that Flatland did not write.
     #[error("{} is damaged: {why}", .path.display())]
     Damaged {
         /// The file.
@@ -31,13 +31,13 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// A file in a folder of ours that is not named like any of ours.
-    #[error("{} is not ours", .path.display())]
+    /// A file in a folder of the ledger with a name that Flatland does not use.
+    #[error("{} is not a file of Flatland", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// ADD for an attachment that has an address.
+    /// ADD for an attachment that already has an address.
     #[error("attachment {attachment} already holds {address}")]
     Held {
         /// The attachment.
@@ -50,18 +50,18 @@ pub enum Error {
     Exhausted {
         /// The subnets.
         subnets: Vec<IpNet>,
-        /// Files in the place of addresses that nobody can use because of them.
+        /// Damaged address files, which keep their addresses from being used.
         damaged: Vec<PathBuf>,
     },
-    /// The address that ADD was asked for cannot be had.
-    #[error("address {address} cannot be had: {obstacle}")]
+    /// The address that was requested by name is not available.
+    #[error("address {address} is not available: {obstacle}")]
     Unavailable {
         /// The address.
         address: IpAddr,
         /// Why not.
         obstacle: Unavailable,
     },
-    /// Another process has had the lock for too long.
+    /// Another process has held the lock for too long.
     #[error("another process has kept {} locked for {} s", .path.display(), .waited.as_secs())]
     Busy {
         /// The ledger's folder.
@@ -69,7 +69,7 @@ pub enum Error {
         /// How long we waited.
         waited: Duration,
     },
-    /// Some of the work was done, these parts of it were not.
+    /// Several parts of the work failed; the rest was done.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several(Vec<Error>),
 }
@@ -84,7 +84,7 @@ impl Error {
         }
     }
 
-    /// Nothing if `errors` is empty, else all of them as one.
+    /// `Ok` if `errors` is empty, else all of them as one error.
     pub(crate) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
         match errors.len() {
             0 => Ok(()),

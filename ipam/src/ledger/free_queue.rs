@@ -1,9 +1,9 @@
-//! Where to look for a free address of one subnet without looking at all of them.
+//! The queue of freed addresses of one subnet: finds a free address without reading all files.
 //!
-//! The queue file (see [`crate::ledger::queue_format`]) only hints: the truth is which address files there are.
-//! Each hint is checked before it is believed, and a queue that is lost or damaged is written
-//! anew from the truth. So an operation that was cut between the truth and the hint needs no
-//! repair: what it left is either found true or passed over.
+//! The queue file (see [`crate::ledger::queue_format`]) is only an index. Which addresses are held
+//! or free is defined by the address files. Each entry is checked against them before it is used,
+//! and a lost or damaged queue is rebuilt from them. So an operation that was interrupted between
+//! the address file and the queue needs no repair: its entry is either correct or skipped.
 
 use std::fs::File;
 use std::net::IpAddr;
@@ -20,9 +20,9 @@ use crate::ledger::queue_format::{self, Header, LINE};
 use crate::ledger::request::AddressRequest;
 use crate::ledger::scan::{DiskScan, report_damage};
 
-/// A queue with at least this many taken addresses at its front, and half of it taken, is written
-/// anew without them. So its size follows the number of free addresses, at a constant mean cost.
-const COMPACT: u64 = 1024;
+/// A queue is rewritten without its used entries once there are this many of them and they are half
+/// of the queue. So its size follows the number of free addresses, at constant amortised cost.
+const MIN_COMPACT: u64 = 1024;
 
 /// The open queue of one subnet.
 pub(crate) struct FreeQueue<'a> {
@@ -35,19 +35,19 @@ pub(crate) struct FreeQueue<'a> {
 }
 
 impl<'a> FreeQueue<'a> {
-    /// Opens the queue of `subnet`; writes it if it is missing or damaged.
+    /// Opens the queue of `subnet`; rebuilds it if it is missing or damaged.
     pub(crate) fn open(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
         match Self::read(disk, subnet)? {
-            Some(hints) => Ok(hints),
+            Some(queue) => Ok(queue),
             None => Self::recover(disk, subnet, now),
         }
     }
 
-    /// Replaces a queue that is lost, and reports what else is not as we left it.
+    /// Rebuilds a lost queue, and warns of damaged files.
     fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let truth = DiskScan::read(disk, subnet, now)?;
-        truth.warn_of_damage(disk, subnet)?;
-        Self::rebuild(disk, subnet, &truth)
+        let scan = DiskScan::read(disk, subnet, now)?;
+        scan.warn_of_damage(disk, subnet)?;
+        Self::rebuild(disk, subnet, &scan)
     }
 
     fn read(disk: &'a Disk, subnet: &IpNet) -> Result<Option<Self>, Error> {
@@ -57,7 +57,7 @@ impl<'a> FreeQueue<'a> {
         }
         let open = File::options().read(true).write(true).open(&path);
         let file = open.map_err(Error::io("open", &path))?;
-        let length = file.metadata().map_err(Error::io("look at", &path))?.len();
+        let length = file.metadata().map_err(Error::io("stat", &path))?.len();
         let mut line = [0; LINE];
         let Some(records) = queue_format::records(length) else {
             return Ok(None);
@@ -81,21 +81,24 @@ impl<'a> FreeQueue<'a> {
         }))
     }
 
-    /// Writes the queue anew.
-    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, truth: &DiskScan) -> Result<Self, Error> {
+    /// Rebuilds the queue from a scan.
+    pub(crate) fn rebuild(disk: &'a Disk, subnet: &IpNet, scan: &DiskScan) -> Result<Self, Error> {
         let header = Header {
-            next: truth.unused(subnet),
+            next: scan.unused(subnet),
             head: 0,
         };
-        let lines: String = truth.freed(subnet).map(Freed::render).collect();
+        let lines: String = scan.freed(subnet).map(Freed::render).collect();
         let path = disk.queue(subnet);
         disk.replace(&path, &(header.render() + &lines))?;
-        let why = || "it changes under our hands".to_owned();
+        let why = || "another process changes it without the lock".to_owned();
         Self::read(disk, subnet)?.ok_or_else(|| Error::Damaged { path, why: why() })
     }
 
-    /// What the subnet has to offer. Passes over hints that are not true any more.
-    pub(crate) fn stock(&mut self, request: &AddressRequest<'_>) -> Result<NextAddresses, Error> {
+    /// The subnet's next addresses. Skips entries that are outdated.
+    pub(crate) fn next_addresses(
+        &mut self,
+        request: &AddressRequest<'_>,
+    ) -> Result<NextAddresses, Error> {
         let oldest = match self.longest_freed(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
@@ -139,7 +142,7 @@ impl<'a> FreeQueue<'a> {
             };
             let usable = allocator::is_usable(&self.subnet, freed.address)
                 && !allocator::is_excluded(freed.address, request.exclude);
-            // Another time: it was taken and freed since, and has another record further back.
+            // With another time, it was taken and freed again, and has a later entry.
             if usable
                 && self.disk.freed_at(freed.address)? == Some(freed.at)
                 && !is_held(self.disk, freed.address)?
@@ -151,15 +154,15 @@ impl<'a> FreeQueue<'a> {
         Ok(Found::Freed(None))
     }
 
-    /// Moves on past `choice`, which has been claimed.
+    /// Advances past `choice`, which has been claimed.
     pub(crate) fn advance_past(mut self, choice: &Choice) -> Result<(), Error> {
         match choice {
             Choice::Fresh(subnet, address) => self.header.next = allocator::after(subnet, *address),
-            Choice::Again(..) => self.header.head += 1,
-            Choice::Named(..) => {}
+            Choice::Reused(..) => self.header.head += 1,
+            Choice::Requested(..) => {}
         }
         let Header { head, next } = self.header;
-        if head < COMPACT || head * 2 < self.records {
+        if head < MIN_COMPACT || head * 2 < self.records {
             return self
                 .disk
                 .write_header(&self.path, &self.file, &self.header.render());
@@ -175,14 +178,14 @@ impl<'a> FreeQueue<'a> {
 }
 
 enum Found {
-    /// The address that has been free for longest, if there is any.
+    /// The address that has been free for longest, if any.
     Freed(Option<Freed>),
-    /// A line that we did not write.
+    /// A line that Flatland did not write.
     Damage,
 }
 
-/// Whether there is a file for `address`: against what was expected, so somebody should know if it
-/// is not one of ours.
+/// Whether there is a file for `address`. The queue says there is none, so a damaged file is
+/// reported.
 fn is_held(disk: &Disk, address: IpAddr) -> Result<bool, Error> {
     if !Disk::exists(&disk.address(address))? {
         return Ok(false);

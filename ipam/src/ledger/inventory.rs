@@ -1,4 +1,4 @@
-//! Everything that the ledger's folder of address files holds.
+//! Reads all address files.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,19 +7,19 @@ use crate::ledger::allocation::Allocation;
 use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
 
-/// Everything in the folder of the address files.
+/// The content of the folder of address files.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// Addresses that are held, and by whom, in order.
+    /// The held addresses and their holders, sorted.
     pub held: Vec<(IpAddr, Allocation)>,
-    /// Addresses whose file does not say who holds them: nobody gets them. And why.
+    /// Addresses with a damaged file, which are not handed out, and what is wrong with the file.
     pub damaged: Vec<(IpAddr, Error)>,
-    /// Files that are not named like an address.
+    /// Files whose name is no address.
     pub foreign: Vec<PathBuf>,
 }
 
 impl Inventory {
-    /// Reads every file. Without a lock it may miss what comes and goes meanwhile.
+    /// Reads every file. Without the lock, concurrent changes may be missed.
     pub(crate) fn read(disk: &Disk) -> Result<Self, Error> {
         let mut inventory = Self::default();
         for name in Disk::names(&disk.addresses())? {

@@ -1,4 +1,4 @@
-//! The lock on a ledger: `flock` on its folder itself, so that there is no lock file to lose.
+//! The lock of the ledger: `flock` on its folder, so that there is no lock file to lose.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,9 +7,7 @@ use std::time::Duration;
 use wire::file_lock::FileLock;
 
 use crate::ledger::error::Error;
-
-/// A process holds the lock for microseconds, unless it was stopped.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::timeouts::LOCK_TIMEOUT;
 
 /// Locks `folder`. Waits while another process holds the lock, at most for [`LOCK_TIMEOUT`].
 pub(crate) fn folder(folder: &Path) -> Result<FileLock, Error> {
@@ -25,7 +23,7 @@ fn folder_within(folder: &Path, timeout: Duration) -> Result<FileLock, Error> {
     })
 }
 
-/// As [`folder`], but `None` instead of waiting.
+/// Like [`folder`], but returns `None` instead of waiting.
 pub(crate) fn try_folder(folder: &Path) -> Result<Option<FileLock>, Error> {
     let file = File::open(folder).map_err(Error::io("open", folder))?;
     FileLock::try_lock(file).map_err(Error::io("lock", folder))

@@ -1,13 +1,14 @@
 //! The ledger of one network on one node: which attachment holds which address.
 //!
-//! No process keeps it. Whoever wants to change it locks the folder, for microseconds, and makes
-//! a few steps (see [`crate::ledger::ledger_disk`]) whose order is such that it can be cut between any two:
+//! There is no daemon for it. A process that changes it locks the folder, for microseconds, and
+//! makes a few steps (see [`crate::ledger::steps`]) in an order that allows an interruption between
+//! any two of them:
 //!
-//! - ADD: the attachment's link, then the address file, with all its content in one step.
-//! - DEL: the address file, in one step, to the freed ones; then the link.
+//! - ADD: the attachment's link, then the address file, which appears with its whole content.
+//! - DEL: the address file is moved to the freed ones, then the link is removed.
 //!
-//! So an address is held exactly while its file is in `addresses`, whoever holds one can be found
-//! by the attachment's link, and a link without an address file means nothing.
+//! So an address is held exactly while its file is in `addresses`. The holder's addresses are found
+//! by its links. A link without an address file means nothing.
 
 pub(crate) mod allocation;
 pub(crate) mod allocator;
@@ -46,13 +47,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger in the folder of `disk`, which is made if it is missing.
+    /// The ledger in the folder of `disk`, which is created if it is missing.
     pub fn create(disk: Disk) -> Result<Self, Error> {
         disk.make_folders()?;
         Ok(Self { disk })
     }
 
-    /// The ledger in the folder of `disk`, if there is one: otherwise no address is held.
+    /// The ledger in the folder of `disk`; `None` if there is none, and so no address is held.
     pub fn existing(disk: Disk) -> Result<Option<Self>, Error> {
         Ok(Disk::exists(disk.root())?.then_some(Self { disk }))
     }
@@ -61,21 +62,20 @@ impl Ledger {
         &self.disk
     }
 
-    /// Whether the registry was asked, since this machine was started, if the node's subnets are
-    /// still its own; or could not be asked.
+    /// Whether the node's subnets were confirmed by the registry since the last boot, or the
+    /// registry could not be reached then.
     pub(crate) fn is_confirmed(&self) -> Result<bool, Error> {
         Disk::exists(&self.disk.confirmed())
     }
 
-    /// Notes that it was. If that cannot be noted, the next ADD asks again.
+    /// Marks them as confirmed. If that fails, the next ADD confirms again.
     pub(crate) fn confirm(&self) {
         if let Err(error) = self.disk.mark_confirmed() {
             self.disk.warn(error.to_string());
         }
     }
 
-    /// Waits until nobody else works on the ledger. Keep the session for no longer than it takes
-    /// to use it: everybody else waits for it.
+    /// Waits for the lock. Keep the session short: all other processes wait for it.
     pub fn lock(&self) -> Result<Session<'_>, Error> {
         Ok(Session {
             disk: &self.disk,
@@ -83,7 +83,7 @@ impl Ledger {
         })
     }
 
-    /// As [`Ledger::lock`], but `None` instead of waiting.
+    /// Like [`Ledger::lock`], but returns `None` instead of waiting.
     pub fn try_lock(&self) -> Result<Option<Session<'_>>, Error> {
         let lock = lock::try_folder(self.disk.root())?;
         Ok(lock.map(|lock| Session {
@@ -92,15 +92,13 @@ impl Ledger {
         }))
     }
 
-    /// Everything there is, without keeping anybody waiting: what comes and goes meanwhile may be
-    /// missed.
+    /// Reads all address files without the lock: concurrent changes may be missed.
     pub fn inventory(&self) -> Result<Inventory, Error> {
         Inventory::read(&self.disk)
     }
 
-    /// The error that a session ended with, once the session is over: that no address is free may
-    /// be because of files that are not ours, and finding them takes longer than others should
-    /// wait.
+    /// Adds the damaged files to the error that no address is free. Call it after the session:
+    /// finding them takes longer than other processes should wait.
     pub fn with_context(&self, error: Error) -> Error {
         let Error::Exhausted { subnets, .. } = error else {
             return error;
@@ -125,21 +123,21 @@ impl Ledger {
         }
     }
 
-    /// What a person should hear of, although no operation failed because of it.
+    /// Takes the warnings: problems that made no operation fail.
     pub fn warnings(&self) -> Vec<String> {
         self.disk.warnings()
     }
 }
 
-/// The ledger while it is locked.
+/// The locked ledger.
 pub struct Session<'a> {
     pub(crate) disk: &'a Disk,
     _lock: FileLock,
 }
 
 impl<'a> Session<'a> {
-    /// Lets `attachment` hold one address of each of the request's pools, or none at all.
-    /// `describe` makes the content of the file of an address from that subnet.
+    /// Allocates one address of each of the request's pools to `attachment`, or none at all.
+    /// `describe` returns the content of the address file, given the subnet.
     pub fn allocate(
         &self,
         attachment: &Attachment,
@@ -155,18 +153,18 @@ impl<'a> Session<'a> {
         let pools = request.pools.iter();
         let chosen = pools
             .map(|pool| match request.fixed_of(pool) {
-                Some(address) => Ok((self.find(address, pool, request)?, None)),
-                None => self.choose_each(pool, request),
+                Some(address) => Ok((self.check_requested(address, pool, request)?, None)),
+                None => self.choose_from_pool(pool, request),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut choices = Vec::with_capacity(chosen.len());
-        for (choice, hints) in chosen {
+        for (choice, queue) in chosen {
             let allocation = describe(choice.subnet());
             if let Err(error) = self.claim(attachment, &choice, &allocation) {
                 return Err(self.roll_back(attachment, request.now, error));
             }
-            if let Some(Err(error)) = hints.map(|hints| hints.advance_past(&choice)) {
-                // The address is claimed: the next one to look will pass over this hint.
+            if let Some(Err(error)) = queue.map(|queue| queue.advance_past(&choice)) {
+                // The address is claimed: the next search will skip this entry.
                 self.disk.warn(error.to_string());
             }
             choices.push(choice);
@@ -174,9 +172,9 @@ impl<'a> Session<'a> {
         Ok(choices)
     }
 
-    /// That `address`, which was asked for by name, could be handed out. No hint leads to it, and
-    /// those that might will be passed over.
-    fn find(
+    /// Checks that `address`, which was requested by name, can be handed out. The queue is not
+    /// advanced; its entries for the address will be skipped.
+    fn check_requested(
         &self,
         address: IpAddr,
         subnets: &[IpNet],
@@ -185,43 +183,43 @@ impl<'a> Session<'a> {
         let unavailable = |obstacle| Error::Unavailable { address, obstacle };
         let subnet = request.subnet_of(address, subnets).map_err(unavailable)?;
         match self.disk.allocation(address)? {
-            None => Ok(Choice::Named(subnet, address)),
+            None => Ok(Choice::Requested(subnet, address)),
             Some(holder) => Err(unavailable(Unavailable::Held(Box::new(holder)))),
         }
     }
 
     /// The address that would be handed out next, without handing it out. If there seems to be
-    /// none the queues are written anew before that is believed.
-    fn choose_each(
+    /// none, the queues are rebuilt first.
+    fn choose_from_pool(
         &self,
         subnets: &[IpNet],
         request: &AddressRequest<'_>,
     ) -> Result<(Choice, Option<FreeQueue<'a>>), Error> {
         let now = request.now;
-        if let Some((choice, hints)) =
+        if let Some((choice, queue)) =
             choose(subnets, request, |net| FreeQueue::open(self.disk, net, now))?
         {
-            return Ok((choice, Some(hints)));
+            return Ok((choice, Some(queue)));
         }
         let exhausted = || Error::Exhausted {
             subnets: subnets.to_vec(),
             damaged: Vec::new(),
         };
         let first = subnets.first().ok_or_else(exhausted)?;
-        let truth = DiskScan::read(self.disk, first, now)?;
+        let scan = DiskScan::read(self.disk, first, now)?;
         let found = choose(subnets, request, |net| {
-            FreeQueue::rebuild(self.disk, net, &truth)
+            FreeQueue::rebuild(self.disk, net, &scan)
         })?;
-        let (choice, hints) = found.ok_or_else(exhausted)?;
-        Ok((choice, Some(hints)))
+        let (choice, queue) = found.ok_or_else(exhausted)?;
+        Ok((choice, Some(queue)))
     }
 
-    /// Whether ADD would find an address in each of the request's pools.
+    /// Returns an error if ADD would find no address in one of the request's pools.
     pub fn has_free_address(&self, request: &AddressRequest<'_>) -> Result<(), Error> {
         request
             .pools
             .iter()
-            .try_for_each(|pool| self.choose_each(pool, request).map(drop))
+            .try_for_each(|pool| self.choose_from_pool(pool, request).map(drop))
     }
 
     fn claim(
@@ -237,7 +235,7 @@ impl<'a> Session<'a> {
             .remove(&self.disk.freed().join(address.to_string()))
     }
 
-    /// Gives back what an ADD got before it failed with `error`.
+    /// Frees the addresses of an ADD that failed with `error`.
     fn roll_back(&self, attachment: &Attachment, now: Duration, error: Error) -> Error {
         match self.free(attachment, now) {
             Ok(_) => error,
@@ -246,24 +244,24 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Chooses among `subnets`, whose queues `open` opens.
+/// Chooses among `subnets`, whose queues are opened by `open`.
 fn choose<'a>(
     subnets: &[IpNet],
     request: &AddressRequest<'_>,
     open: impl Fn(&IpNet) -> Result<FreeQueue<'a>, Error>,
 ) -> Result<Option<(Choice, FreeQueue<'a>)>, Error> {
     let mut opened = Vec::new();
-    let stocks = subnets.iter().map(|subnet| {
-        let mut hints = open(subnet)?;
-        let stock = hints.stock(request)?;
-        opened.push((*subnet, hints));
-        Ok(stock)
+    let offers = subnets.iter().map(|subnet| {
+        let mut queue = open(subnet)?;
+        let offer = queue.next_addresses(request)?;
+        opened.push((*subnet, queue));
+        Ok(offer)
     });
-    let choice = allocator::choose(stocks, request.now, request.cool_down)?;
+    let choice = allocator::choose(offers, request.now, request.cool_down)?;
     Ok(choice.and_then(|choice| {
         let chosen = opened
             .into_iter()
             .find(|(subnet, _)| *subnet == choice.subnet());
-        chosen.map(|(_, hints)| (choice, hints))
+        chosen.map(|(_, queue)| (choice, queue))
     }))
 }

@@ -1,7 +1,6 @@
-//! The text of a queue file: which addresses of a subnet were freed, in order.
+//! The format of a queue file: the freed addresses of a subnet, in order.
 //!
-//! Lines of 64 bytes, so that any of them is found without reading the others, and a person can
-//! read all of them:
+//! Lines have 64 bytes, so that any line is read without the others, and the file is readable text:
 //!
 //! ```text
 //! next 10.244.1.9                              head             1
@@ -9,15 +8,15 @@
 //! 10.244.1.2                                        1790.116012009
 //! ```
 //!
-//! `next` is the first address that no pod ever had (`-` when there is none), `head` the number of
-//! freed addresses at the front that are in use again. Times are seconds since boot.
+//! `next` is the first address that no pod ever had (`-` if there is none). `head` is the number of
+//! entries at the front whose addresses are in use again. Times are seconds since boot.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::ledger::allocator::Freed;
 
-/// Bytes in a line, the newline included.
+/// Bytes per line, including the newline.
 pub(crate) const LINE: usize = 64;
 
 /// One line as it is on disk.
@@ -28,12 +27,12 @@ pub(crate) type QueueLine = [u8; LINE];
 pub(crate) struct Header {
     /// The first address that no pod ever had.
     pub(crate) next: Option<IpAddr>,
-    /// How many of the freed addresses have been taken.
+    /// The number of used entries at the front.
     pub(crate) head: u64,
 }
 
 impl Header {
-    /// The line.
+    /// Renders the line.
     pub(crate) fn render(&self) -> String {
         let next = self
             .next
@@ -41,7 +40,7 @@ impl Header {
         format!("next {next:<39} head {:>13}\n", self.head)
     }
 
-    /// Reads the line; `None` if it is not one.
+    /// Parses the line; `None` if it is malformed.
     pub(crate) fn parse(line: &QueueLine) -> Option<Self> {
         let [key, next, head_key, head] = words(line)?;
         if (key, head_key) != ("next", "head") {
@@ -60,7 +59,7 @@ impl Header {
 }
 
 impl Freed {
-    /// The line.
+    /// Renders the line.
     pub(crate) fn render(&self) -> String {
         let (address, at) = (self.address, self.at);
         format!(
@@ -70,7 +69,7 @@ impl Freed {
         )
     }
 
-    /// Reads the line; `None` if it is not one.
+    /// Parses the line; `None` if it is malformed.
     pub(crate) fn parse(line: &QueueLine) -> Option<Self> {
         let [address, at] = words(line)?;
         let (seconds, nanoseconds) = at.split_once('.')?;
@@ -85,12 +84,12 @@ impl Freed {
     }
 }
 
-/// Where the line of the freed address number `index` begins.
+/// The offset of entry number `index`.
 pub(crate) fn offset(index: u64) -> u64 {
     (index + 1) * LINE as u64
 }
 
-/// How many freed addresses a file of `length` bytes holds; `None` if a line is torn.
+/// The number of entries in a file of `length` bytes; `None` if a line is incomplete.
 pub(crate) fn records(length: u64) -> Option<u64> {
     let lines = length / LINE as u64;
     (length.is_multiple_of(LINE as u64)).then(|| lines.checked_sub(1))?
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_have_one_length_and_read_back_as_written() {
+    fn lines_have_one_length_and_parse_back() {
         for address in [
             "0.0.0.2",
             "255.255.255.254",
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_line_is_not_read_as_one() {
+    fn malformed_line_is_not_parsed() {
         let address: IpAddr = "10.244.1.2".parse().unwrap();
         let freed = Freed {
             address,
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_file_has_no_number_of_records() {
+    fn torn_file_has_no_record_count() {
         let line = LINE as u64;
         for (length, expected) in [
             (0, None),

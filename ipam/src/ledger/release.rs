@@ -1,4 +1,4 @@
-//! The ledger's other half: giving back, and looking at everything there is.
+//! Freeing addresses, and finding those that an attachment holds.
 
 use std::fs;
 use std::net::IpAddr;
@@ -15,8 +15,8 @@ use crate::ledger::error::Error;
 use crate::ledger::inventory::Inventory;
 
 impl Session<'_> {
-    /// Frees what `attachment` holds, as of `now` (time since boot). Does all that it can before
-    /// it reports what it could not. Returns the addresses that it freed.
+    /// Frees the addresses of `attachment`, at `now` (time since boot). Frees as many as possible
+    /// before it returns errors. Returns the freed addresses.
     pub fn free(&self, attachment: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
         let mut freed = Vec::new();
         let mut errors = Vec::new();
@@ -62,8 +62,8 @@ impl Session<'_> {
         Ok(held)
     }
 
-    /// The address that a link names. In the place of a link that names none, the addresses that
-    /// `attachment` holds by their own files: slow, but only after somebody damaged the link.
+    /// The address that a link names. If the link is damaged, searches all address files for those
+    /// of `attachment`, which is slow.
     fn linked(&self, attachment: &Attachment, link: &Path) -> Result<Vec<IpAddr>, Error> {
         if !Disk::exists(link)? {
             return Ok(Vec::new());
@@ -82,8 +82,8 @@ impl Session<'_> {
             .collect())
     }
 
-    /// Frees `address` if `attachment`, whose link names it, is the one that holds it. A damaged
-    /// file is taken for its own if no other attachment's link names the address.
+    /// Frees `address` if it is held by `attachment`, whose link names it. A damaged address file
+    /// is freed too, unless the link of another attachment names the address.
     fn release(
         &self,
         attachment: &Attachment,
@@ -110,9 +110,9 @@ impl Session<'_> {
         }
     }
 
-    /// Moves the file of `address` to the freed ones. The record for the queue comes first: if we
-    /// are cut in between it is passed over, as the address is not free; the other way round the
-    /// address would be forgotten.
+    /// Moves the file of `address` to the freed ones. The queue entry is written first. If this is
+    /// interrupted in between, the entry is skipped, because the address is not free. In the other
+    /// order, the address would be lost to the queue.
     pub(crate) fn free_address(
         &self,
         address: IpAddr,
@@ -126,8 +126,8 @@ impl Session<'_> {
                 .append(subnet, &Freed { address, at: now })
                 .is_err()
             {
-                // A full disk must not keep an address from being freed. The next ADD writes
-                // the queue anew.
+                // A full disk must not keep an address from being freed. The next ADD rebuilds the
+                // queue.
                 self.disk.remove(&self.disk.queue(subnet))?;
             }
         }
@@ -143,7 +143,7 @@ impl Session<'_> {
         Ok(links.any(|link| link != except && target(&link) == Some(address)))
     }
 
-    /// The subnets with a queue that `address` may be in.
+    /// The subnets with a queue that contain `address`.
     fn queues_with(&self, address: IpAddr) -> Result<Vec<IpNet>, Error> {
         let names = Disk::names(&self.disk.queues())?;
         let subnets = names
@@ -154,13 +154,13 @@ impl Session<'_> {
             .collect())
     }
 
-    /// Everything there is.
+    /// Reads all address files.
     pub fn inventory(&self) -> Result<Inventory, Error> {
         Inventory::read(self.disk)
     }
 }
 
-/// The address that a link of ours names: one of the family that the link's own name ends in.
+/// The address that a link names. Its family must match the suffix of the link's name.
 pub(crate) fn target(link: &Path) -> Option<IpAddr> {
     let target = fs::read_link(link).ok()?;
     let address: IpAddr = target

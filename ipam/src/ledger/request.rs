@@ -1,4 +1,4 @@
-//! What ADD asks of the ledger, and why it may not get an address that it asks for by name.
+//! The address request of an ADD, and why an address requested by name may be unavailable.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,37 +9,37 @@ use ipnet::IpNet;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator;
 
-/// What ADD asks for.
+/// The addresses that ADD needs.
 #[derive(Debug)]
 pub struct AddressRequest<'a> {
-    /// For each pod CIDR the node's subnets, in the order in which it came to own them.
+    /// The node's subnets of each pod CIDR, in the order in which it got them.
     pub pools: &'a [Vec<IpNet>],
-    /// Addresses that nobody gets.
+    /// Addresses that are never handed out.
     pub exclude: &'a [IpNet],
-    /// Addresses that it has to be, at most one of each family; of the others any.
+    /// The requested addresses, at most one per family. Of the other families, any.
     pub fixed: &'a [IpAddr],
-    /// How long an address stays unused after it was freed, while there are others.
+    /// How long a freed address is not reused while there are others.
     pub cool_down: Duration,
     /// The time since boot.
     pub now: Duration,
 }
 
 impl AddressRequest<'_> {
-    /// The address that it has to be from `subnets`, which are of one family.
+    /// The requested address of the family of `subnets`.
     pub(crate) fn fixed_of(&self, subnets: &[IpNet]) -> Option<IpAddr> {
         let family = subnets.first()?.addr().is_ipv4();
         let mut fixed = self.fixed.iter().copied();
         fixed.find(|address| address.is_ipv4() == family)
     }
 
-    /// Which of `subnets` has `address` to give, whether or not it is free.
+    /// The subnet that contains `address`, if the address may be handed out when it is free.
     pub(crate) fn subnet_of(
         &self,
         address: IpAddr,
         subnets: &[IpNet],
     ) -> Result<IpNet, Unavailable> {
         let Some(subnet) = subnets.iter().find(|subnet| subnet.contains(&address)) else {
-            return Err(Unavailable::Elsewhere(subnets.to_vec()));
+            return Err(Unavailable::NotInSubnet(subnets.to_vec()));
         };
         if !allocator::is_usable(subnet, address) {
             return Err(Unavailable::Reserved(*subnet));
@@ -51,16 +51,16 @@ impl AddressRequest<'_> {
     }
 }
 
-/// Why an address that was asked for cannot be had.
+/// Why a requested address is not available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unavailable {
     /// No subnet of this node contains it; these are the node's.
-    Elsewhere(Vec<IpNet>),
+    NotInSubnet(Vec<IpNet>),
     /// It is the network's, the node's or the broadcast address of this subnet.
     Reserved(IpNet),
-    /// The configuration excludes it, with all of this.
+    /// The configuration excludes this range, which contains it.
     Excluded(IpNet),
-    /// Somebody has it.
+    /// This attachment holds it.
     Held(Box<Allocation>),
 }
 
@@ -68,7 +68,7 @@ impl Unavailable {
     /// What to do about it.
     pub(crate) fn advice(&self) -> &'static str {
         match self {
-            Self::Elsewhere(_) => {
+            Self::NotInSubnet(_) => {
                 "ask for an address from a subnet of the node that the pod runs on, or for none"
             }
             Self::Reserved(_) | Self::Excluded(_) => "ask for another address, or for none",
@@ -80,7 +80,7 @@ impl Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Elsewhere(subnets) => {
+            Self::NotInSubnet(subnets) => {
                 let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
                 write!(
                     f,
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_by_name_has_to_be_in_a_subnet_usable_and_not_excluded() {
+    fn requested_address_must_be_in_a_subnet_and_usable() {
         let net = |text: &str| text.parse::<IpNet>().unwrap();
         let subnets = [net("10.9.1.0/24"), net("10.9.7.0/24")];
         let exclude = [net("10.9.7.16/28"), net("10.9.1.9/32")];
@@ -124,8 +124,8 @@ mod tests {
         for (address, expected) in [
             ("10.9.1.2", Ok(subnets[0])),
             ("10.9.7.254", Ok(subnets[1])),
-            ("10.9.2.2", Err(Unavailable::Elsewhere(subnets.to_vec()))),
-            ("fd00::2", Err(Unavailable::Elsewhere(subnets.to_vec()))),
+            ("10.9.2.2", Err(Unavailable::NotInSubnet(subnets.to_vec()))),
+            ("fd00::2", Err(Unavailable::NotInSubnet(subnets.to_vec()))),
             ("10.9.1.0", Err(Unavailable::Reserved(subnets[0]))),
             ("10.9.1.1", Err(Unavailable::Reserved(subnets[0]))),
             ("10.9.7.255", Err(Unavailable::Reserved(subnets[1]))),

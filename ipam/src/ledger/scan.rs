@@ -1,5 +1,5 @@
-//! Which addresses are held and which were freed, read from the files themselves: what queues are
-//! written from when they are lost, and before it is believed that no address is left.
+//! Scans the address files for held and freed addresses: to rebuild queues, and before an ADD fails
+//! because no address is left.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -8,25 +8,25 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::ledger::allocator::{self, Freed};
-use crate::ledger::disk::{Disk, is_like};
+use crate::ledger::disk::{Disk, is_same_family};
 use crate::ledger::error::Error;
 
-/// All there is of one family, by the names of the files alone: quick even where there are thousands.
+/// The addresses of one family, from the names of the files only: fast even with thousands.
 pub(crate) struct DiskScan {
-    /// In order.
+    /// Sorted.
     held: Vec<IpAddr>,
     freed: Vec<Freed>,
 }
 
 impl DiskScan {
-    /// Reads it for the family of `subnet`, as of `now` (time since boot).
+    /// Scans the family of `subnet`, at `now` (time since boot).
     pub(crate) fn read(disk: &Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let held = disk.held_like(subnet)?;
+        let held = disk.held_of_family(subnet)?;
         let mut freed = Vec::new();
         let names = Disk::names(&disk.freed())?;
-        for name in names.iter().filter(|name| is_like(name, subnet)) {
+        for name in names.iter().filter(|name| is_same_family(name, subnet)) {
             match name.parse() {
-                // What a claim left that was cut before it removed it.
+                // Left by a claim that was interrupted before it removed this file.
                 Ok(address) if held.binary_search(&address).is_ok() => {}
                 Ok(address) => freed.extend(freed_since(disk, address, now)?),
                 Err(_) => disk.warn(
@@ -41,14 +41,14 @@ impl DiskScan {
         Ok(Self { held, freed })
     }
 
-    /// The freed addresses of `subnet`, the longest free first.
+    /// The freed addresses of `subnet`, those that are free for longest first.
     pub(crate) fn freed(&self, subnet: &IpNet) -> impl Iterator<Item = &Freed> {
         self.freed
             .iter()
             .filter(|freed| allocator::is_usable(subnet, freed.address))
     }
 
-    /// The first address of `subnet` that is not held and was never freed.
+    /// The first address of `subnet` that is neither held nor freed.
     pub(crate) fn unused(&self, subnet: &IpNet) -> Option<IpAddr> {
         let freed: HashSet<_> = self.freed(subnet).map(|freed| freed.address).collect();
         let mut next = Some(allocator::first(subnet));
@@ -60,14 +60,14 @@ impl DiskScan {
         next
     }
 
-    /// Lets people know of the files that keep addresses of `subnet` without saying for whom.
+    /// Warns of damaged address files in `subnet`.
     pub(crate) fn warn_of_damage(&self, disk: &Disk, subnet: &IpNet) -> Result<(), Error> {
         let mut held = self.held.iter().filter(|it| subnet.contains(*it));
         held.try_for_each(|address| report_damage(disk, *address))
     }
 }
 
-/// Lets people know if the file of `address` keeps it without saying for whom.
+/// Warns if the file of `address` is damaged.
 pub(crate) fn report_damage(disk: &Disk, address: IpAddr) -> Result<(), Error> {
     match disk.allocation(address) {
         Ok(_) => Ok(()),
@@ -86,7 +86,8 @@ fn freed_since(disk: &Disk, address: IpAddr, now: Duration) -> Result<Option<Fre
         return Ok(None);
     };
     if at > now {
-        // Not a time since boot: somebody touched the file. Count from now, to be safe.
+        // Not a time since boot: another program touched the file. Use the present time, to be
+        // safe.
         match disk.set_time(&disk.freed().join(address.to_string()), now) {
             Err(damage @ Error::Damaged { .. }) => {
                 disk.warn(damage.to_string());

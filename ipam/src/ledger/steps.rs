@@ -1,8 +1,9 @@
-//! The single steps that change what is on disk.
+//! The single steps that change the disk.
 //!
-//! Each is one system call as far as others can see, so that an operation made of them can only be
-//! cut between two of them. Two look at more: what a claim writes has no name until it is claimed,
-//! and a queue is written beside the old one before it takes its place.
+//! To other processes, each step looks like one system call, so an operation can only be
+//! interrupted between two steps. Two steps make more calls: the content of an address file is
+//! written before the file has a name, and a new queue is written beside the old one before it
+//! replaces that.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,13 +31,13 @@ impl Disk {
         path: &Path,
         change: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, Error> {
-        let watched = self.watch.as_ref().map_or(Ok(()), |watch| watch(step));
-        watched
+        let allowed = self.hook.as_ref().map_or(Ok(()), |hook| hook(step));
+        allowed
             .and_then(|()| change())
             .map_err(Error::io(action, path))
     }
 
-    /// Makes the folders that are missing.
+    /// Creates the missing folders.
     pub(crate) fn make_folders(&self) -> Result<(), Error> {
         let folders = [
             self.addresses(),
@@ -46,7 +47,7 @@ impl Disk {
         ];
         for folder in folders {
             if !folder.is_dir() {
-                // Whatever the runtime's umask: others may read, nobody else may write.
+                // Independent of the runtime's umask: world-readable, writable only for the owner.
                 let make = || {
                     DirBuilder::new()
                         .recursive(true)
@@ -69,7 +70,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Takes `address`: its file appears with all its content, or not at all.
+    /// Takes `address`: its file appears with its whole content, or not at all.
     pub(crate) fn claim(&self, address: IpAddr, allocation: &Allocation) -> Result<(), Error> {
         let path = self.address(address);
         let content = || {
@@ -82,20 +83,14 @@ impl Disk {
             Ok(file)
         };
         let file = self.step(DiskStep::Content, "create", &path, content)?;
-        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
         self.step(DiskStep::Claim, "create", &path, || {
             let follow = AtFlags::AT_SYMLINK_FOLLOW;
-            Ok(linkat(
-                AT_FDCWD,
-                nameless.as_str(),
-                AT_FDCWD,
-                &path,
-                follow,
-            )?)
+            Ok(linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, &path, follow)?)
         })
     }
 
-    /// Lets the link of `attachment` name `address`.
+    /// Creates the link of `attachment` to `address`.
     pub(crate) fn make_link(&self, attachment: &Attachment, address: IpAddr) -> Result<(), Error> {
         let path = self.link(attachment, family(address));
         let target = Path::new("../addresses").join(address.to_string());
@@ -103,7 +98,7 @@ impl Disk {
         self.step(DiskStep::Link, "create", &path, || symlink(target, &path))
     }
 
-    /// Removes `path`, which may be gone already.
+    /// Removes `path`, if it exists.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
         if !Self::exists(path)? {
             return Ok(());
@@ -116,13 +111,13 @@ impl Disk {
         })
     }
 
-    /// Notes in the file of `address` that it is freed at `at`, before [`Disk::free`] frees it.
+    /// Sets in the file of `address` that it is freed at `at`, before [`Disk::free`] frees it.
     pub(crate) fn stamp(&self, address: IpAddr, at: Duration) -> Result<(), Error> {
         let path = self.address(address);
         self.set_time(&path, at)
     }
 
-    /// Sets the time at which a file was freed.
+    /// Sets the time at which an address was freed, in its file.
     pub(crate) fn set_time(&self, path: &Path, at: Duration) -> Result<(), Error> {
         let Some(file) = open_address(path)? else {
             return Ok(());
@@ -132,14 +127,14 @@ impl Disk {
         })
     }
 
-    /// Frees `address`: in one step its file is with the freed ones.
+    /// Frees `address`: moves its file to the freed ones, atomically.
     pub(crate) fn free(&self, address: IpAddr) -> Result<(), Error> {
         let path = self.address(address);
         let freed = self.freed().join(address.to_string());
         self.step(DiskStep::Free, "free", &path, || fs::rename(&path, freed))
     }
 
-    /// Appends to the queue of `subnet`, if there is one.
+    /// Appends to the queue of `subnet`, if it exists.
     pub(crate) fn append(&self, subnet: &IpNet, freed: &Freed) -> Result<(), Error> {
         let path = self.queue(subnet);
         let append = || match OpenOptions::new().append(true).open(&path) {
@@ -157,7 +152,7 @@ impl Disk {
         })
     }
 
-    /// Puts a queue with `content` in the place of the one at `path`.
+    /// Replaces the queue at `path` by one with `content`.
     pub(crate) fn replace(&self, path: &Path, content: &str) -> Result<(), Error> {
         let mut new = path.to_owned().into_os_string();
         new.push(".new");

@@ -1,5 +1,4 @@
-//! Giving back what nobody gave back: for GC, and for whoever finds out otherwise that a pod is
-//! gone.
+//! Frees the addresses of pods that are gone without DEL: for GC, and for the sweep of `routed`.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,9 +13,9 @@ use crate::ledger::error::Error;
 use crate::ledger::release::target;
 
 impl Session<'_> {
-    /// Frees what every attachment except those in `valid` holds, as of `now` (time since boot).
-    /// Does all that it can before it reports what it could not: files that do not say who holds
-    /// an address, among others. Returns the addresses that it freed.
+    /// Frees the addresses of every attachment that is not in `valid`, at `now` (time since boot).
+    /// Frees as many as possible before it returns errors, for example about damaged files. Returns
+    /// the freed addresses.
     pub fn retain_only(
         &self,
         valid: &BTreeSet<Attachment>,
@@ -48,8 +47,8 @@ impl Session<'_> {
         Error::all(errors).map(|()| freed)
     }
 
-    /// Frees `address`, as of `now` (time since boot), if it is still held just as `allocation`
-    /// says: an attachment of the same name that came later is another. Returns whether it was.
+    /// Frees `address`, at `now` (time since boot), if its file still equals `allocation`: a later
+    /// attachment of the same name is another one. Returns whether it did.
     pub fn free_stale(
         &self,
         address: IpAddr,
@@ -87,7 +86,7 @@ impl Session<'_> {
     }
 }
 
-/// The attachment whose link has this name. A container id holds no `@`, an interface name may.
+/// The attachment of a link. Container ids contain no `@`; interface names may.
 fn attachment_of(link: &str) -> Option<Attachment> {
     let name = link
         .strip_suffix(".4")

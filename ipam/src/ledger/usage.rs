@@ -1,4 +1,5 @@
-//! How much of the node's subnets is in use: what growth is decided on, and what people ask.
+//! How many addresses of the node's subnets are in use: for claiming further subnets, and for
+//! `routed addresses` and metrics.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,32 +10,32 @@ use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
 use crate::ledger::{Ledger, Session, allocator};
 
-/// How much of one subnet is in use.
+/// The use of one subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubnetUsage {
     /// The subnet.
     pub subnet: IpNet,
-    /// How many addresses pods may have of it, all in all.
+    /// The number of its addresses for pods.
     pub capacity: u128,
-    /// How many of these are held, or kept by a file that does not say for whom.
+    /// How many of them are held, or blocked by a damaged file.
     pub held: u64,
-    /// How many are free, but not for as long as the cool-down is.
+    /// How many of them are free but still cooling down.
     pub cooling: u64,
     /// How long until the last of these has cooled down; zero if there is none.
     pub cool_in: Duration,
 }
 
 impl SubnetUsage {
-    /// How many can be handed out without hurry.
+    /// The number of addresses that can be handed out without breaking the cool-down.
     pub fn available(&self) -> u128 {
-        let not = u128::from(self.held) + u128::from(self.cooling);
-        self.capacity.saturating_sub(not)
+        let unavailable = u128::from(self.held) + u128::from(self.cooling);
+        self.capacity.saturating_sub(unavailable)
     }
 }
 
 impl Ledger {
-    /// How much of each of `subnets` is in use at `now` (time since boot). Nobody is kept waiting
-    /// for this: what comes and goes meanwhile may be missed.
+    /// The use of each of `subnets` at `now` (time since boot). Does not take the lock, so
+    /// concurrent changes may be missed.
     pub fn usage(
         &self,
         subnets: &[IpNet],
@@ -54,7 +55,8 @@ impl Ledger {
             let Some(usage) = of(&mut usage, address, exclude) else {
                 continue;
             };
-            // A time of the future was not written by us; the next ADD counts it from now.
+            // A time in the future was not written by us. The next ADD replaces it by the present
+            // time.
             let age = disk.freed_at(address)?.map(|at| now.saturating_sub(at));
             if let Some(age) =
                 age.filter(|age| *age < cool_down && held.binary_search(&address).is_err())
@@ -68,20 +70,20 @@ impl Ledger {
 }
 
 impl Session<'_> {
-    /// Lets go of `subnet`, if none of its addresses is held: `take_off` takes it off the list of
-    /// the node's subnets. ADD reads that list while the ledger is locked, as it is now, so nobody
-    /// is given an address of it from here on. What is remembered of its addresses goes too.
-    /// Returns whether it did.
+    /// Releases `subnet` if none of its addresses is held: `unlist` removes it from the list of
+    /// the node's subnets. ADD reads that list under the same lock, so no address of the subnet is
+    /// handed out afterwards. Also removes the freed addresses and the queue of the subnet. Returns
+    /// whether it did.
     pub fn release_subnet<E: From<Error>>(
         &self,
         subnet: &IpNet,
-        take_off: impl FnOnce() -> Result<(), E>,
+        unlist: impl FnOnce() -> Result<(), E>,
     ) -> Result<bool, E> {
         let held = self.disk.held()?;
         if held.iter().any(|address| subnet.contains(address)) {
             return Ok(false);
         }
-        take_off()?;
+        unlist()?;
         for name in Disk::names(&self.disk.freed())? {
             if name
                 .parse()
@@ -109,8 +111,8 @@ fn unused(subnet: IpNet, exclude: &[IpNet]) -> SubnetUsage {
     }
 }
 
-/// The subnet that `address` is from. An address that has come to be excluded since it was handed
-/// out is in nobody's way.
+/// The subnet that contains `address`. Excluded addresses are not counted, even if they were handed
+/// out before they were excluded.
 fn of<'a>(
     usage: &'a mut [SubnetUsage],
     address: IpAddr,

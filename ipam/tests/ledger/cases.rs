@@ -1,4 +1,4 @@
-//! What the ledger promises, case by case.
+//! The guarantees of the ledger, case by case.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ipam::Error;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn addresses_come_in_order_and_an_attachment_has_one_of_each_family() {
+fn addresses_come_in_order_one_of_each_family() {
     let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
     for (name, v4, v6) in [("a", "10.9.1.2", "fd00::2"), ("b", "10.9.1.3", "fd00::3")] {
         assert_eq!(node.add(&pod(name), START).unwrap(), [ip(v4), ip(v6)]);
@@ -24,7 +24,7 @@ fn addresses_come_in_order_and_an_attachment_has_one_of_each_family() {
 }
 
 #[test]
-fn a_second_add_names_the_address_and_changes_nothing() {
+fn second_add_names_the_address_and_changes_nothing() {
     let node = Node::new(&[&["10.9.1.0/24"]]);
     node.add(&pod("a"), START).unwrap();
     let error = node.add(&pod("a"), START).unwrap_err();
@@ -37,7 +37,7 @@ fn a_second_add_names_the_address_and_changes_nothing() {
 }
 
 #[test]
-fn del_frees_everything_and_may_be_repeated_or_come_without_add() {
+fn del_frees_everything_and_may_be_repeated() {
     let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
     assert_eq!(node.del(&pod("a"), START).unwrap().len(), 0);
     assert!(!node.root().exists(), "DEL made a ledger");
@@ -48,7 +48,7 @@ fn del_frees_everything_and_may_be_repeated_or_come_without_add() {
 }
 
 #[test]
-fn interfaces_of_one_container_are_attachments_of_their_own() {
+fn interfaces_of_one_container_are_separate_attachments() {
     let node = Node::new(&[&["10.9.1.0/24"]]);
     let second = wire::cni::Attachment::new("a", "net@1.4").unwrap();
     assert_eq!(node.add(&pod("a"), START).unwrap(), [ip("10.9.1.2")]);
@@ -58,7 +58,7 @@ fn interfaces_of_one_container_are_attachments_of_their_own() {
 }
 
 #[test]
-fn a_freed_address_rests_until_there_is_no_other_that_does_not() {
+fn freed_address_within_cool_down_is_reused_last() {
     // Five addresses, .2 to .6.
     let node = Node::new(&[&["10.9.1.0/29"]]);
     for name in ["a", "b", "c"] {
@@ -73,7 +73,7 @@ fn a_freed_address_rests_until_there_is_no_other_that_does_not() {
     assert_eq!(
         add("f", soon),
         ip("10.9.1.3"),
-        "then the one that has cooled longest"
+        "then the one that was freed first"
     );
     node.del(&pod("d"), soon).unwrap();
     let late = START + SECOND + COOL_DOWN;
@@ -82,7 +82,7 @@ fn a_freed_address_rests_until_there_is_no_other_that_does_not() {
         ip("10.9.1.2"),
         "then the one that has cooled down"
     );
-    assert_eq!(add("h", late), ip("10.9.1.5"), "then the only one there is");
+    assert_eq!(add("h", late), ip("10.9.1.5"), "then the only one left");
     let error = node.add(&pod("i"), late).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -91,7 +91,7 @@ fn a_freed_address_rests_until_there_is_no_other_that_does_not() {
 }
 
 #[test]
-fn an_add_that_gets_only_one_family_gets_none() {
+fn add_without_an_address_of_one_family_allocates_none() {
     let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/126"]]);
     node.add(&pod("a"), START).unwrap();
     node.add(&pod("b"), START).unwrap();
@@ -108,7 +108,7 @@ fn an_add_that_gets_only_one_family_gets_none() {
 }
 
 #[test]
-fn addresses_of_a_subnet_that_is_not_owned_any_more_are_not_handed_out() {
+fn addresses_of_a_subnet_no_longer_owned_are_not_handed_out() {
     let mut node = Node::new(&[&["10.9.1.0/29", "10.9.2.0/29"]]);
     for number in 0..6 {
         node.add(&pod(&format!("a{number}")), START).unwrap();
@@ -125,7 +125,7 @@ fn addresses_of_a_subnet_that_is_not_owned_any_more_are_not_handed_out() {
 }
 
 #[test]
-fn a_long_life_keeps_what_is_remembered_small() {
+fn ledger_stays_small_over_many_pods() {
     let node = Node::new(&[&["fd00::/80"]]);
     for round in 0..6_000_u32 {
         let now = START + round * SECOND;

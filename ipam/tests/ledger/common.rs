@@ -1,4 +1,4 @@
-//! A ledger in a folder of its own, and ways to stop what is done with it.
+//! A ledger in a temporary folder, and ways to interrupt its operations.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -20,25 +20,25 @@ pub(crate) const COOL_DOWN: Duration = Duration::from_secs(130);
 /// A time since boot to start from.
 pub(crate) const START: Duration = Duration::from_secs(10_000);
 
-/// What happens to an operation.
+/// How an operation is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Nothing.
-    Done,
-    /// It is killed before its step of this number.
-    Cut(u32),
-    /// The disk is full from its step of this number on.
-    Full(u32),
+pub(crate) enum Fault {
+    /// Not at all.
+    None,
+    /// It is killed before the step of this number.
+    Kill(u32),
+    /// The disk is full from the step of this number on.
+    DiskFull(u32),
 }
 
-impl Fate {
-    fn watch(self) -> Box<StepHook> {
+impl Fault {
+    fn hook(self) -> Box<StepHook> {
         let count = Cell::new(0);
         Box::new(move |step| {
             let number = count.replace(count.get() + 1);
             match self {
-                Self::Cut(at) if number >= at => Err(io::Error::other("killed here")),
-                Self::Full(at) if number >= at && needs_space(step) => {
+                Self::Kill(at) if number >= at => Err(io::Error::other("killed here")),
+                Self::DiskFull(at) if number >= at && needs_space(step) => {
                     Err(io::ErrorKind::StorageFull.into())
                 }
                 _ => Ok(()),
@@ -52,12 +52,12 @@ fn needs_space(step: DiskStep) -> bool {
     matches!(step, Folder | Content | Claim | Link | Append | Queue)
 }
 
-/// A node's ledger and the subnets that the node owns, per pod CIDR.
+/// A node's ledger and the node's subnets, per pod CIDR.
 pub(crate) struct Node {
     scratch: tempfile::TempDir,
     /// The subnets.
     pub(crate) pools: Vec<Vec<IpNet>>,
-    /// Addresses that nobody gets.
+    /// Excluded addresses.
     pub(crate) exclude: Vec<IpNet>,
 }
 
@@ -83,23 +83,23 @@ impl Node {
         self.root().join(relative)
     }
 
-    /// The ledger, opened for an operation with this fate.
-    pub(crate) fn ledger(&self, fate: Fate) -> Result<Ledger, Error> {
-        Ledger::create(Disk::watched(self.root(), fate.watch()))
+    /// The ledger, opened for an operation that is interrupted like this.
+    pub(crate) fn ledger(&self, fault: Fault) -> Result<Ledger, Error> {
+        Ledger::create(Disk::with_hook(self.root(), fault.hook()))
     }
 
     /// ADD.
     pub(crate) fn add(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.add_with(who, &[], now, Fate::Done)
+        self.add_with(who, &[], now, Fault::None)
     }
 
-    /// ADD for these addresses that meets its fate.
+    /// ADD with these requested addresses, interrupted like this.
     pub(crate) fn add_with(
         &self,
         who: &Attachment,
         fixed: &[IpAddr],
         now: Duration,
-        fate: Fate,
+        fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
         let request = AddressRequest {
             pools: &self.pools,
@@ -108,7 +108,7 @@ impl Node {
             cool_down: COOL_DOWN,
             now,
         };
-        let ledger = self.ledger(fate)?;
+        let ledger = self.ledger(fault)?;
         let describe = |subnet| describe(who, subnet);
         let choices = ledger.lock()?.allocate(who, &request, describe);
         let choices = choices.map_err(|error| ledger.with_context(error))?;
@@ -117,55 +117,59 @@ impl Node {
 
     /// DEL.
     pub(crate) fn del(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.del_with(who, now, Fate::Done)
+        self.del_with(who, now, Fault::None)
     }
 
-    /// DEL that meets its fate.
+    /// DEL, interrupted like this.
     pub(crate) fn del_with(
         &self,
         who: &Attachment,
         now: Duration,
-        fate: Fate,
+        fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
-        match self.existing(fate)? {
+        match self.existing(fault)? {
             Some(ledger) => ledger.lock()?.free(who, now),
             None => Ok(Vec::new()),
         }
     }
 
-    /// GC that meets its fate.
-    pub(crate) fn keep_only(
+    /// GC, interrupted like this.
+    pub(crate) fn retain_only(
         &self,
         valid: &BTreeSet<Attachment>,
         now: Duration,
-        fate: Fate,
+        fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
-        match self.existing(fate)? {
+        match self.existing(fault)? {
             Some(ledger) => ledger.lock()?.retain_only(valid, now),
             None => Ok(Vec::new()),
         }
     }
 
-    /// Gives a subnet back if it is empty. Returns with the outcome whether it was taken off the
-    /// list of the node's subnets, which may be so although the rest failed.
-    pub(crate) fn let_go(&self, subnet: &IpNet, fate: Fate) -> (Result<bool, Error>, bool) {
+    /// Gives a subnet back if it is empty. Also returns whether it was removed from the list of the
+    /// node's subnets, which may be so although the rest failed.
+    pub(crate) fn release_subnet(
+        &self,
+        subnet: &IpNet,
+        fault: Fault,
+    ) -> (Result<bool, Error>, bool) {
         let done = Cell::new(false);
-        let take_off = || {
+        let unlist = || {
             done.set(true);
             Ok(())
         };
-        let ledger = self.ledger(fate);
-        let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, take_off));
+        let ledger = self.ledger(fault);
+        let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, unlist));
         (result, done.get())
     }
 
-    fn existing(&self, fate: Fate) -> Result<Option<Ledger>, Error> {
-        Ledger::existing(Disk::watched(self.root(), fate.watch()))
+    fn existing(&self, fault: Fault) -> Result<Option<Ledger>, Error> {
+        Ledger::existing(Disk::with_hook(self.root(), fault.hook()))
     }
 
-    /// All that is held.
+    /// All address files.
     pub(crate) fn inventory(&self) -> Inventory {
-        self.ledger(Fate::Done)
+        self.ledger(Fault::None)
             .unwrap()
             .lock()
             .unwrap()
@@ -189,18 +193,18 @@ impl Node {
     }
 }
 
-/// A folder that goes with its owner: in memory, as /run is, where there is such a place.
+/// A temporary folder, on a tmpfs as /run is, if there is one.
 pub(crate) fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory)
+    let tmpfs = Path::new("/dev/shm");
+    if tmpfs.is_dir() {
+        tempfile::tempdir_in(tmpfs)
     } else {
         tempfile::tempdir()
     }
     .unwrap()
 }
 
-/// What the file of an address says.
+/// The content of the file of an address.
 pub(crate) fn describe(who: &Attachment, subnet: IpNet) -> Allocation {
     Allocation {
         container_id: who.container_id().to_owned(),
@@ -214,12 +218,12 @@ pub(crate) fn describe(who: &Attachment, subnet: IpNet) -> Allocation {
     }
 }
 
-/// An attachment for the pod of this name.
+/// The attachment of the pod of this name.
 pub(crate) fn pod(name: &str) -> Attachment {
     Attachment::new(name, "eth0").unwrap()
 }
 
-/// The names in a folder, in order.
+/// The names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries

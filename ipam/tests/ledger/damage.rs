@@ -1,11 +1,11 @@
-//! What somebody else does to the ledger's files is named or repaired, and never the reason why an
-//! address has two owners.
+//! Damage by other programs to the ledger's files: it is reported or repaired, and never gives an
+//! address two owners.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fate, Node, START, ip, names, pod};
+use crate::common::{COOL_DOWN, Fault, Node, START, ip, names, pod};
 use ipam::{AddressRequest, Disk, Error, Ledger};
 use nix::sys::stat::Mode;
 
@@ -13,7 +13,7 @@ fn node() -> Node {
     Node::new(&[&["10.9.1.0/29"]])
 }
 
-/// What ADD tells people besides its result.
+/// The warnings of an ADD.
 fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
     let ledger = Ledger::create(Disk::new(node.root())).unwrap();
     let request = AddressRequest {
@@ -33,7 +33,7 @@ fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_address_file_that_names_nobody_blocks_the_address_and_is_reported() {
+fn damaged_address_file_blocks_the_address_and_is_reported() {
     for (case, content) in [
         ("empty", ""),
         ("not JSON", "hello"),
@@ -44,7 +44,7 @@ fn an_address_file_that_names_nobody_blocks_the_address_and_is_reported() {
         ),
     ] {
         let node = node();
-        node.ledger(Fate::Done).unwrap();
+        node.ledger(Fault::None).unwrap();
         let path = node.path("addresses/10.9.1.2");
         fs::write(&path, content).unwrap();
         let warnings = warnings_of_add(&node, "a");
@@ -67,9 +67,9 @@ fn an_address_file_that_names_nobody_blocks_the_address_and_is_reported() {
 }
 
 #[test]
-fn what_is_not_a_file_does_not_stop_anybody() {
+fn irregular_file_blocks_no_operation() {
     let node = node();
-    node.ledger(Fate::Done).unwrap();
+    node.ledger(Fault::None).unwrap();
     fs::create_dir(node.path("addresses/10.9.1.2")).unwrap();
     symlink("/nowhere", node.path("addresses/10.9.1.3")).unwrap();
     nix::unistd::mkfifo(&node.path("addresses/10.9.1.4"), Mode::S_IRWXU).unwrap();
@@ -83,7 +83,7 @@ fn what_is_not_a_file_does_not_stop_anybody() {
 }
 
 #[test]
-fn del_frees_an_address_whose_file_was_damaged_meanwhile() {
+fn del_frees_an_address_with_a_damaged_file() {
     let node = node();
     node.add(&pod("a"), START).unwrap();
     fs::write(node.path("addresses/10.9.1.2"), "").unwrap();
@@ -95,10 +95,10 @@ fn del_frees_an_address_whose_file_was_damaged_meanwhile() {
 }
 
 #[test]
-fn a_damaged_file_that_two_links_name_is_freed_by_the_last_of_them() {
+fn damaged_file_with_two_links_is_freed_by_the_last() {
     let node = node();
     node.add(&pod("a"), START).unwrap();
-    // As an ADD for b leaves it that is cut before it claims, or whoever copies files.
+    // As an ADD for b leaves it that is interrupted before it claims, or a copied file.
     symlink("../addresses/10.9.1.2", node.path("attachments/b@eth0.4")).unwrap();
     fs::write(node.path("addresses/10.9.1.2"), "?").unwrap();
     assert_eq!(node.del(&pod("b"), START).unwrap().len(), 0);
@@ -108,7 +108,7 @@ fn a_damaged_file_that_two_links_name_is_freed_by_the_last_of_them() {
 }
 
 #[test]
-fn a_link_to_the_address_of_another_frees_nothing() {
+fn link_to_the_address_of_another_frees_nothing() {
     let node = node();
     node.add(&pod("a"), START).unwrap();
     symlink("../addresses/10.9.1.2", node.path("attachments/b@eth0.4")).unwrap();
@@ -118,7 +118,7 @@ fn a_link_to_the_address_of_another_frees_nothing() {
 }
 
 #[test]
-fn a_link_that_names_no_address_is_replaced_by_a_search() {
+fn link_without_an_address_is_replaced_by_a_search() {
     for target in [
         "/etc/passwd",
         "../addresses/fd00::2",
@@ -142,13 +142,13 @@ fn a_link_that_names_no_address_is_replaced_by_a_search() {
 }
 
 #[test]
-fn foreign_files_among_the_freed_ones_are_reported_and_touched_ones_rest_anew() {
+fn foreign_freed_files_are_reported_and_touched_ones_cool_again() {
     let node = node();
     node.add(&pod("a"), START).unwrap();
     node.del(&pod("a"), START).unwrap();
     fs::write(
         node.path("freed/10.9.1.2"),
-        "touched, so its time is that of a calendar",
+        "touched, so its time is the wall clock's",
     )
     .unwrap();
     fs::write(node.path("freed/notes"), "").unwrap();
@@ -166,7 +166,7 @@ fn foreign_files_among_the_freed_ones_are_reported_and_touched_ones_rest_anew() 
 }
 
 #[test]
-fn an_address_file_that_somebody_removed_is_found_when_the_others_run_out() {
+fn removed_address_file_is_found_when_no_other_is_free() {
     let node = node();
     for name in ["a", "b", "c", "d", "e"] {
         node.add(&pod(name), START).unwrap();
@@ -176,7 +176,7 @@ fn an_address_file_that_somebody_removed_is_found_when_the_others_run_out() {
 }
 
 #[test]
-fn times_from_the_future_in_a_queue_do_not_block_it() {
+fn future_time_in_a_queue_does_not_block_it() {
     let node = node();
     for name in ["a", "b", "c", "d", "e"] {
         node.add(&pod(name), START).unwrap();
@@ -191,7 +191,7 @@ fn times_from_the_future_in_a_queue_do_not_block_it() {
 }
 
 #[test]
-fn a_file_in_the_place_of_a_folder_is_named() {
+fn file_in_the_place_of_a_folder_is_named() {
     let node = node();
     fs::create_dir(node.root()).unwrap();
     fs::write(node.path("attachments"), "").unwrap();

@@ -1,5 +1,5 @@
-//! The ledger from outside: what it promises, and that neither other people's files, nor crashes,
-//! nor crowds break the promise.
+//! The ledger from outside: its guarantees hold in spite of foreign files, crashes and concurrent
+//! processes.
 
 #![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 

@@ -1,5 +1,5 @@
-//! Random sequences of operations, each done or killed or out of space, on a damaged disk or not:
-//! no address has two owners, none is lost, and the order of reuse is kept.
+//! Random sequences of operations, each completed, killed or out of disk space, on a damaged disk
+//! or not: no address has two owners, none is lost, and the order of reuse is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -7,52 +7,52 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fate, Node, START, pod};
+use crate::common::{COOL_DOWN, Fault, Node, START, pod};
 use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Fewer addresses than pods, in either family, and two subnets in one of them.
+/// Fewer addresses than pods in either family, and two subnets in one family.
 const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
 const EXCLUDE: &[&str] = &["10.9.0.11/32", "fd00::6/128"];
 const PODS: u8 = 8;
 const CAPACITY: usize = 5;
-/// A further subnet of the first family, and how many addresses it has.
+/// A further subnet of the first family, and its number of addresses.
 const FURTHER: &str = "10.9.0.16/30";
 const FURTHER_CAPACITY: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    Add(u8, Fate),
-    /// ADD that names an address of one of the families.
-    Name(u8, u8, Fate),
-    Del(u8, Fate),
+    Add(u8, Fault),
+    /// ADD with a requested address.
+    Name(u8, u8, Fault),
+    Del(u8, Fault),
     /// GC for the pods whose bit is set.
-    Keep(u8, Fate),
+    Keep(u8, Fault),
     Grow,
-    GiveBack(Fate),
+    GiveBack(Fault),
     Wait(u8),
     LoseQueues,
     TearQueues(u8),
     GarbleQueues(u8),
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        3 => Just(Fate::Done),
-        2 => (0..16_u32).prop_map(Fate::Cut),
-        1 => (0..16_u32).prop_map(Fate::Full),
+        3 => Just(Fault::None),
+        2 => (0..16_u32).prop_map(Fault::Kill),
+        1 => (0..16_u32).prop_map(Fault::DiskFull),
     ]
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Add(who, fate)),
-        3 => (0..PODS, 0..24_u8, fate()).prop_map(|(who, at, fate)| Act::Name(who, at, fate)),
-        10 => (0..PODS, fate()).prop_map(|(who, fate)| Act::Del(who, fate)),
-        2 => (any::<u8>(), fate()).prop_map(|(pods, fate)| Act::Keep(pods, fate)),
+        10 => (0..PODS, fault()).prop_map(|(who, fault)| Act::Add(who, fault)),
+        3 => (0..PODS, 0..24_u8, fault()).prop_map(|(who, at, fault)| Act::Name(who, at, fault)),
+        10 => (0..PODS, fault()).prop_map(|(who, fault)| Act::Del(who, fault)),
+        2 => (any::<u8>(), fault()).prop_map(|(pods, fault)| Act::Keep(pods, fault)),
         2 => Just(Act::Grow),
-        2 => fate().prop_map(Act::GiveBack),
+        2 => fault().prop_map(Act::GiveBack),
         5 => (0..150_u8).prop_map(Act::Wait),
         1 => Just(Act::LoseQueues),
         1 => (1..64_u8).prop_map(Act::TearQueues),
@@ -60,13 +60,13 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What has to be true, as far as it is known from outside.
+/// What must hold, as far as it is known from outside.
 struct Model {
     node: Node,
     now: Duration,
-    /// What each pod was given and has not begun to give back.
+    /// The addresses of each pod without a DEL in progress.
     held: BTreeMap<u8, Vec<IpAddr>>,
-    /// Pods whose last operation was cut: they may hold something or not.
+    /// Pods whose last operation was interrupted: they may hold addresses or not.
     unsure: BTreeSet<u8>,
 }
 
@@ -84,12 +84,12 @@ impl Model {
 
     fn act(&mut self, act: Act) {
         match act {
-            Act::Add(who, fate) => self.add(who, &[], fate),
-            Act::Name(who, at, fate) => self.add(who, &[named(at)], fate),
-            Act::Del(who, fate) => self.del(who, fate),
-            Act::Keep(pods, fate) => self.keep(pods, fate),
+            Act::Add(who, fault) => self.add(who, &[], fault),
+            Act::Name(who, at, fault) => self.add(who, &[named(at)], fault),
+            Act::Del(who, fault) => self.del(who, fault),
+            Act::Keep(pods, fault) => self.keep(pods, fault),
             Act::Grow => self.grow(),
-            Act::GiveBack(fate) => self.give_back(fate),
+            Act::GiveBack(fault) => self.give_back(fault),
             Act::Wait(seconds) => self.now += Duration::from_secs(seconds.into()),
             Act::LoseQueues => self.each_queue(|path| fs::remove_file(path).unwrap()),
             Act::TearQueues(bytes) => self.each_queue(|path| {
@@ -115,10 +115,10 @@ impl Model {
         entries.for_each(|entry| change(&entry.unwrap().path()));
     }
 
-    fn add(&mut self, who: u8, fixed: &[IpAddr], fate: Fate) {
+    fn add(&mut self, who: u8, fixed: &[IpAddr], fault: Fault) {
         let before = self.taken();
         let ready = self.ready();
-        match self.node.add_with(&name(who), fixed, self.now, fate) {
+        match self.node.add_with(&name(who), fixed, self.now, fault) {
             Ok(addresses) => {
                 assert_eq!(addresses.len(), POOLS.len());
                 assert!(
@@ -133,7 +133,7 @@ impl Model {
                     let choice = ready.iter().any(|it| it.is_ipv4() == address.is_ipv4());
                     assert!(
                         ready.contains(address) || !choice || fixed.contains(address),
-                        "{address} is still hot: {ready:?}"
+                        "{address} is still cooling down: {ready:?}"
                     );
                     assert!(!self.node.exclude.iter().any(|net| net.contains(address)));
                 }
@@ -159,18 +159,18 @@ impl Model {
                 assert!(held || !ready.contains(&address), "{address}: {obstacle}");
                 assert_eq!(self.taken(), before, "a failed ADD changed something");
             }
-            Err(error) => match fate {
-                Fate::Done => panic!("{error}"),
-                Fate::Full(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
-                Fate::Cut(_) if self.held.contains_key(&who) => {}
-                Fate::Cut(_) => drop(self.unsure.insert(who)),
+            Err(error) => match fault {
+                Fault::None => panic!("{error}"),
+                Fault::DiskFull(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
+                Fault::Kill(_) if self.held.contains_key(&who) => {}
+                Fault::Kill(_) => drop(self.unsure.insert(who)),
             },
         }
     }
 
-    fn del(&mut self, who: u8, fate: Fate) {
+    fn del(&mut self, who: u8, fault: Fault) {
         self.held.remove(&who);
-        match self.node.del_with(&name(who), self.now, fate) {
+        match self.node.del_with(&name(who), self.now, fault) {
             Ok(freed) => {
                 self.unsure.remove(&who);
                 for address in freed {
@@ -178,9 +178,12 @@ impl Model {
                 }
             }
             Err(error) => {
-                assert!(matches!(fate, Fate::Cut(_) | Fate::Full(_)), "{error}");
                 assert!(
-                    !self.node.root().is_dir() || matches!(fate, Fate::Cut(_)),
+                    matches!(fault, Fault::Kill(_) | Fault::DiskFull(_)),
+                    "{error}"
+                );
+                assert!(
+                    !self.node.root().is_dir() || matches!(fault, Fault::Kill(_)),
                     "{error}"
                 );
                 self.unsure.insert(who);
@@ -198,27 +201,27 @@ impl Model {
         self.node.pools[0].len() > POOLS[0].len()
     }
 
-    fn give_back(&mut self, fate: Fate) {
+    fn give_back(&mut self, fault: Fault) {
         if !self.has_grown() {
             return;
         }
         let subnet = FURTHER.parse().unwrap();
         let is_used = self.used(&subnet) > 0;
-        let (result, taken_off) = self.node.let_go(&subnet, fate);
-        assert!(!(taken_off && is_used), "{subnet} is in use");
+        let (result, unlisted) = self.node.release_subnet(&subnet, fault);
+        assert!(!(unlisted && is_used), "{subnet} is in use");
         match result {
-            Ok(gone) => assert_eq!((gone, taken_off), (!is_used, !is_used)),
-            Err(error) => assert_ne!(fate, Fate::Done, "{error}"),
+            Ok(gone) => assert_eq!((gone, unlisted), (!is_used, !is_used)),
+            Err(error) => assert_ne!(fault, Fault::None, "{error}"),
         }
-        if taken_off {
+        if unlisted {
             self.node.pools[0].pop();
         }
     }
 
-    /// How many addresses of a subnet are held, as it counts them itself.
+    /// The number of held addresses of a subnet, from the ledger's own count.
     fn used(&self, subnet: &ipnet::IpNet) -> u64 {
         let exclude = &self.node.exclude;
-        let ledger = self.node.ledger(Fate::Done).unwrap();
+        let ledger = self.node.ledger(Fault::None).unwrap();
         let usage = ledger
             .usage(&[*subnet], exclude, COOL_DOWN, self.now)
             .unwrap()[0];
@@ -237,21 +240,21 @@ impl Model {
         usage.held
     }
 
-    fn keep(&mut self, pods: u8, fate: Fate) {
+    fn keep(&mut self, pods: u8, fault: Fault) {
         let valid: BTreeSet<u8> = (0..PODS).filter(|who| pods >> who & 1 == 1).collect();
         let gone = (0..PODS).filter(|who| !valid.contains(who));
         let held: Vec<u8> = gone.filter(|who| self.held.remove(who).is_some()).collect();
         let names = valid.iter().map(|who| name(*who)).collect();
-        match self.node.keep_only(&names, self.now, fate) {
+        match self.node.retain_only(&names, self.now, fault) {
             Ok(_) => self.unsure.retain(|who| valid.contains(who)),
             Err(error) => {
-                assert!(matches!(fate, Fate::Cut(_)), "{error}");
+                assert!(matches!(fault, Fault::Kill(_)), "{error}");
                 self.unsure.extend(held);
             }
         }
     }
 
-    /// Who holds which address, from the files.
+    /// The holder of each address, from the files.
     fn taken(&self) -> BTreeMap<IpAddr, u8> {
         let inventory = self.node.inventory();
         assert!(
@@ -264,7 +267,7 @@ impl Model {
             .collect()
     }
 
-    /// The free addresses that have cooled down or were never used.
+    /// The free addresses that were never used or have cooled down.
     fn ready(&self) -> BTreeSet<IpAddr> {
         let taken = self.taken();
         let subnets = self.node.pools.iter().flatten();
@@ -315,13 +318,13 @@ impl Model {
         }
     }
 
-    /// All pods go; then every address has to be there again.
+    /// Deletes all pods; then every address must be free again.
     fn finish(mut self) {
         for who in 0..PODS {
-            self.del(who, Fate::Done);
+            self.del(who, Fault::None);
         }
         assert_eq!((self.taken().len(), self.node.links()), (0, Vec::new()));
-        self.give_back(Fate::Done);
+        self.give_back(Fault::None);
         assert!(!self.has_grown(), "an empty subnet stays");
         for subnet in self.node.pools.concat() {
             assert_eq!(self.used(&subnet), 0, "{subnet}");

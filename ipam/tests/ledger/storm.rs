@@ -1,4 +1,4 @@
-//! Everybody at once.
+//! Many concurrent operations.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use ipam::Error;
 
 const CROWD: usize = 300;
 
-/// Calls `act` with 0 to `CROWD` from as many threads, all at the same time.
+/// Calls `act` with 0 to `CROWD` from that many threads, all at the same time.
 fn together<T: Send>(act: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(CROWD);
     let one = |number| {
@@ -33,7 +33,7 @@ fn together<T: Send>(act: impl Fn(usize) -> T + Sync) -> Vec<T> {
 }
 
 #[test]
-fn a_crowd_of_adds_gets_different_addresses_and_a_crowd_of_dels_leaves_nothing() {
+fn concurrent_adds_get_different_addresses_and_dels_free_all() {
     let node = Node::new(&[&["10.9.0.0/24", "10.9.1.0/24"], &["fd00::/80"]]);
     for round in 0..2 {
         let name = |number| pod(&format!("pod{round}-{number}"));
@@ -59,7 +59,7 @@ fn of_many_adds_for_one_attachment_one_wins() {
 }
 
 #[test]
-fn a_crowd_that_is_larger_than_the_subnet_fills_it_exactly() {
+fn more_adds_than_addresses_fill_the_subnet_exactly() {
     let node = Node::new(&[&["10.9.0.0/25"]]);
     let results = together(|number| node.add(&pod(&format!("pod{number}")), START));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 125);

@@ -1,4 +1,4 @@
-//! What cannot work is refused with a code and a culprit, and changes nothing.
+//! Invalid input is refused with a code and a culprit, and changes nothing.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ fn node() -> Sandbox {
     Sandbox::new(&["10.9.0.0/16"], &[24])
 }
 
-/// Everything the plugin has written.
-fn traces(sandbox: &Sandbox) -> String {
+/// All files of the plugin.
+fn all_files(sandbox: &Sandbox) -> String {
     sandbox.shell("find /run /var/lib -path '*flatland*' | sort")
 }
 
 #[test]
-fn configurations_that_are_wrong_are_refused_by_name() {
+fn invalid_configuration_is_refused_by_name() {
     let sandbox = node();
     let ipam = |key: &str, value: Value| {
         let mut config = sandbox.config.clone();
@@ -39,11 +39,11 @@ fn configurations_that_are_wrong_are_refused_by_name() {
         );
     }
     assert_eq!(sandbox.call("ADD", "../a").code(), 4);
-    assert_eq!(traces(&sandbox), "");
+    assert_eq!(all_files(&sandbox), "");
 }
 
 #[test]
-fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_never_claimed() {
+fn pod_cidr_that_overlaps_the_nodes_network_is_not_claimed() {
     let sandbox = Sandbox::new(&["10.9.0.0/16"], &[24]);
     sandbox.shell("ip link set lo up; ip address add 10.9.3.1/24 dev lo");
     let answer = sandbox.call("ADD", "a");
@@ -52,14 +52,14 @@ fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_never_claimed() {
         assert!(answer.message().contains(part), "{answer:?}");
     }
     assert_eq!(sandbox.call("STATUS", "").code(), 50);
-    assert_eq!(traces(&sandbox), "");
+    assert_eq!(all_files(&sandbox), "");
     sandbox.shell("ip address del 10.9.3.1/24 dev lo");
     assert!(sandbox.call("STATUS", "").ok);
     sandbox.add("a");
 }
 
 #[test]
-fn a_node_without_subnets_and_without_etcd_says_so_within_five_seconds() {
+fn add_without_subnets_and_etcd_fails_within_5_seconds() {
     let mut sandbox = Sandbox::sharing_network(&["10.9.0.0/16"], &[24]);
     // A listener that never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -75,7 +75,7 @@ fn a_node_without_subnets_and_without_etcd_says_so_within_five_seconds() {
 }
 
 #[test]
-fn etcd_is_not_asked_while_the_node_owns_subnets() {
+fn etcd_is_not_needed_while_the_node_owns_subnets() {
     let mut sandbox = node();
     sandbox.add("a");
     sandbox.config["ipam"]["etcd"] = json!({"endpoints": ["http://127.0.0.1:9"]});
@@ -84,7 +84,7 @@ fn etcd_is_not_asked_while_the_node_owns_subnets() {
 }
 
 #[test]
-fn a_full_disk_fails_add_cleanly_and_lets_del_free() {
+fn full_disk_fails_add_cleanly_and_lets_del_free() {
     let sandbox = node();
     let (a, b) = (sandbox.add("a"), sandbox.add("b"));
     sandbox.shell("dd if=/dev/zero of=/run/fill bs=4096 2>/dev/null || true");
@@ -103,7 +103,7 @@ fn a_full_disk_fails_add_cleanly_and_lets_del_free() {
 }
 
 #[test]
-fn a_read_only_disk_fails_add_cleanly_and_del_only_where_there_is_something_to_free() {
+fn read_only_disk_fails_add_cleanly_and_del_if_needed() {
     let sandbox = node();
     sandbox.add("a");
     sandbox.shell("mount -o remount,bind,ro /run");
@@ -119,7 +119,7 @@ fn a_read_only_disk_fails_add_cleanly_and_del_only_where_there_is_something_to_f
 }
 
 #[test]
-fn damage_is_reported_where_people_look() {
+fn damage_is_reported_on_standard_error() {
     let sandbox = node();
     let first = sandbox.add("a")[0].replace(".2/24", ".3");
     sandbox.shell(&format!("touch /run/flatland/net/addresses/{first}"));

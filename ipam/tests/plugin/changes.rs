@@ -1,4 +1,4 @@
-//! What is configured or on disk changes while addresses are in use.
+//! Changes of the configuration or the disk while addresses are in use.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
 
-/// A pool of two subnets of `10.9.0.0/28`, of five addresses each, that are used again at once.
+/// A pool of two subnets of `10.9.0.0/28` with five addresses each, without a cool-down.
 fn small() -> Sandbox {
     let mut sandbox = Sandbox::new(&["10.9.0.0/28"], &[29]);
     sandbox.config["ipam"]["coolDown"] = json!(0);
     sandbox
 }
 
-/// CHECK of a pod that got these addresses; it has to succeed.
+/// CHECK of a pod with these addresses; it has to succeed.
 fn check(sandbox: &Sandbox, pod: &str, addresses: &[String]) {
     let ips: Vec<_> = addresses.iter().map(|it| json!({"address": it})).collect();
     let mut config = sandbox.config.clone();
@@ -28,7 +28,7 @@ fn net(text: &str) -> IpNet {
 }
 
 #[test]
-fn addresses_that_are_excluded_while_in_use_stay_with_their_pods_and_rest_then() {
+fn excluded_addresses_stay_with_their_pods_until_del() {
     let mut sandbox = small();
     let (a, b) = (sandbox.add("a"), sandbox.add("b"));
     let subnet = net(&a[0]).trunc();
@@ -87,7 +87,7 @@ fn subnets_of_one_address_are_used_up_one_by_one() {
 }
 
 #[test]
-fn an_address_that_is_freed_while_its_queue_is_lost_is_found_again() {
+fn address_freed_while_its_queue_is_lost_is_found_again() {
     let sandbox = Sandbox::new(&["10.9.0.0/28"], &[29]);
     let addresses: Vec<_> = (0..10)
         .flat_map(|n| sandbox.add(&format!("p{n}")))
@@ -98,14 +98,14 @@ fn an_address_that_is_freed_while_its_queue_is_lost_is_found_again() {
 }
 
 #[test]
-fn gc_frees_the_others_where_it_cannot_free_one_and_names_that() {
+fn gc_frees_the_others_and_names_what_it_cannot_free() {
     let sandbox = small();
     let addresses: Vec<_> = ["a", "b", "c"]
         .iter()
         .flat_map(|pod| sandbox.add(pod))
         .collect();
     let stuck = addresses[1].replace("/29", "");
-    // What something is mounted on cannot be renamed.
+    // A mount point cannot be renamed.
     sandbox.shell(&format!(
         "cd /run/flatland/net/addresses; mount --bind {stuck} {stuck}"
     ));

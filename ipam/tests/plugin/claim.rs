@@ -1,4 +1,4 @@
-//! The program that claims subnets.
+//! `flatland-claim`, run by `flatland-ipam` and by hand.
 
 use wire::cni::code;
 
@@ -8,8 +8,8 @@ fn node() -> Sandbox {
     Sandbox::new(&["10.9.0.0/16"], &[29])
 }
 
-/// Has the plugin run in a folder of its own, after a script has put a program beside it, or not.
-fn part(sandbox: &mut Sandbox, script: &str) {
+/// Runs the plugin from its own folder, after a script may have put `flatland-claim` beside it.
+fn run_from_own_folder(sandbox: &mut Sandbox, script: &str) {
     let script = format!(
         "mkdir -p /run/programs && cd /run/programs && rm -f flatland-claim
          [ -e flatland-ipam ] || {{ touch flatland-ipam; mount --bind {} flatland-ipam; }}
@@ -21,23 +21,23 @@ fn part(sandbox: &mut Sandbox, script: &str) {
 }
 
 #[test]
-fn only_who_has_to_claim_needs_it() {
+fn helper_is_needed_only_to_claim() {
     let mut sandbox = node();
     let whole = sandbox.program;
     let is_missed = |sandbox: &Sandbox| {
         let status = sandbox.call("STATUS", "more");
         assert_eq!(status.code(), u64::from(code::UNAVAILABLE));
         for answer in [&status, &sandbox.call("ADD", "more")] {
-            let said = "flatland-claim is in none of /run/programs, /opt/cni/bin";
-            assert!(answer.message().contains(said), "{answer:?}");
+            let text = "flatland-claim is in none of /run/programs, /opt/cni/bin";
+            assert!(answer.message().contains(text), "{answer:?}");
         }
     };
-    part(&mut sandbox, "true");
+    run_from_own_folder(&mut sandbox, "true");
     is_missed(&sandbox);
 
     sandbox.program = whole;
     sandbox.add("a");
-    part(&mut sandbox, "true");
+    run_from_own_folder(&mut sandbox, "true");
     for pod in ["b", "c", "d", "e"] {
         assert!(sandbox.call("STATUS", pod).ok);
         sandbox.add(pod);
@@ -47,9 +47,9 @@ fn only_who_has_to_claim_needs_it() {
 }
 
 #[test]
-fn one_that_breaks_down_is_named() {
+fn crashing_helper_is_named() {
     let mut sandbox = node();
-    for (script, said) in [
+    for (script, text) in [
         ("kill -9 $$", "flatland-claim was killed by signal 9"),
         (
             "echo no; exit 3",
@@ -60,14 +60,14 @@ fn one_that_breaks_down_is_named() {
             "printf '#!/bin/sh\n%s\n' '{script}' > /run/programs/flatland-claim && \
              chmod +x /run/programs/flatland-claim"
         );
-        part(&mut sandbox, &write);
+        run_from_own_folder(&mut sandbox, &write);
         let message = sandbox.call("ADD", "a").message();
-        assert!(message.contains(said), "{message}");
+        assert!(message.contains(text), "{message}");
     }
 }
 
 #[test]
-fn its_errors_are_those_of_the_plugin() {
+fn errors_of_the_helper_are_those_of_the_plugin() {
     let sandbox = node();
     sandbox.shell("rm /etc/machine-id");
     let answer = sandbox.call("ADD", "a");
@@ -80,11 +80,11 @@ fn its_errors_are_those_of_the_plugin() {
 }
 
 #[test]
-fn what_it_is_not_told_to_claim_it_does_not() {
+fn helper_with_other_arguments_claims_nothing() {
     let sandbox = node();
     let claim = env!("CARGO_BIN_EXE_flatland-claim");
     let call = "CNI_CONTAINERID=a CNI_IFNAME=eth0 CNI_NETNS=/proc/self/ns/net";
-    for (verb, arguments, said) in [
+    for (verb, arguments, text) in [
         ("ADD", "", "what to claim"),
         ("ADD", "1000 everything", "what to claim"),
         ("DEL", "1000 missing", "does nothing else"),
@@ -95,6 +95,6 @@ fn what_it_is_not_told_to_claim_it_does_not() {
             sandbox.config
         );
         let printed = sandbox.shell(&script);
-        assert!(printed.contains(said), "{printed}");
+        assert!(printed.contains(text), "{printed}");
     }
 }

@@ -1,4 +1,4 @@
-//! Many processes at once, and processes that are killed.
+//! Many concurrent processes, and killed processes.
 
 use std::collections::BTreeSet;
 use std::process::Child;
@@ -18,7 +18,7 @@ fn wait(children: Vec<Child>) -> Vec<Answer> {
 }
 
 #[test]
-fn a_crowd_of_processes_gets_different_addresses_and_leaves_nothing() {
+fn concurrent_processes_get_different_addresses_and_free_all() {
     let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[22, 80]);
     let all = |verb: &str| {
         let start = |number| sandbox.start(verb, &format!("pod{number}"), &sandbox.config);
@@ -35,7 +35,7 @@ fn a_crowd_of_processes_gets_different_addresses_and_leaves_nothing() {
 }
 
 #[test]
-fn of_two_adds_for_one_attachment_one_wins_each_time() {
+fn of_two_adds_for_one_attachment_one_wins() {
     let sandbox = Sandbox::new(&["10.9.0.0/16"], &[24]);
     for _ in 0..20 {
         let both = (0..2)
@@ -50,13 +50,13 @@ fn of_two_adds_for_one_attachment_one_wins_each_time() {
 }
 
 #[test]
-fn processes_that_are_killed_leave_nothing_that_del_does_not_free() {
+fn del_frees_what_killed_processes_leave() {
     let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[27, 123]);
     for round in 0..200_u32 {
         let verb = if round % 2 == 0 { "ADD" } else { "DEL" };
         let pod = format!("pod{}", round / 2 % 20);
         let mut child = sandbox.start(verb, &pod, &sandbox.config);
-        // Not to wait for something: to hit another instruction each time.
+        // No synchronisation: hits another instruction each time.
         std::thread::sleep(Duration::from_micros(u64::from(round) * 97 % 4_000));
         let _ = child.kill();
         child.wait().unwrap();

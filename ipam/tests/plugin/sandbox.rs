@@ -1,5 +1,5 @@
-//! A mount namespace of its own for the plugin: its `/run`, `/var/lib` and `/etc` are empty and go
-//! with the test. Needs no root where unprivileged user namespaces are allowed.
+//! A mount namespace for the plugin, with empty `/run`, `/var/lib` and `/etc` that last as long as
+//! the test. Needs no root if unprivileged user namespaces are allowed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,10 +14,10 @@ const SETUP: &str = "
     read -r _ || true
 ";
 
-/// The namespace; it lives as long as the process that reads from our pipe.
+/// The namespace. It lives as long as the process that reads from our pipe.
 pub(crate) struct Sandbox {
     holder: Child,
-    /// Which namespaces it has besides those of mounts and users.
+    /// The namespaces besides mount and user.
     more: &'static [&'static str],
     /// The network configuration of all calls.
     pub(crate) config: Value,
@@ -25,7 +25,7 @@ pub(crate) struct Sandbox {
     pub(crate) program: &'static str,
 }
 
-/// What a call left.
+/// The output of a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// Exit status 0.
@@ -55,7 +55,7 @@ impl Answer {
             .unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    /// What the error says.
+    /// The message and details of an error.
     pub(crate) fn message(&self) -> String {
         let text = |key: &str| self.json[key].as_str().unwrap_or_default().to_owned();
         format!("{}; {}", text("msg"), text("details"))
@@ -73,13 +73,13 @@ impl From<Output> for Answer {
 }
 
 impl Sandbox {
-    /// A node with these pod CIDRs and subnet lengths, alone in its network. It has a loopback
-    /// link that is down, and no other.
+    /// A node with these pod CIDRs and subnet lengths, in its own network namespace with only a
+    /// loopback link, which is down.
     pub(crate) fn new(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
         Self::with(pod_cidrs, lengths, &["--net"])
     }
 
-    /// A node that reaches what the test listens on, and has this machine's addresses.
+    /// A node in the network namespace of the test.
     pub(crate) fn sharing_network(pod_cidrs: &[&str], lengths: &[u8]) -> Self {
         Self::with(pod_cidrs, lengths, &[])
     }
@@ -157,7 +157,7 @@ impl Sandbox {
             .stderr(Stdio::piped())
             .spawn()
             .expect("nsenter(1) is in util-linux");
-        // One that was killed meanwhile does not read.
+        // A process that was killed does not read.
         let _ = child
             .stdin
             .take()
@@ -166,7 +166,7 @@ impl Sandbox {
         child
     }
 
-    /// One call of a verb for a pod, with another configuration.
+    /// Calls a verb for a pod, with another configuration.
     pub(crate) fn call_with(&self, verb: &str, pod: &str, config: &Value) -> Answer {
         self.start(verb, pod, config)
             .wait_with_output()
@@ -174,7 +174,7 @@ impl Sandbox {
             .into()
     }
 
-    /// One call of a verb for a pod.
+    /// Calls a verb for a pod.
     pub(crate) fn call(&self, verb: &str, pod: &str) -> Answer {
         self.call_with(verb, pod, &self.config)
     }
@@ -193,7 +193,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // The holder reads: it ends with its standard input.
+        // The process that holds the namespace ends with its standard input.
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }

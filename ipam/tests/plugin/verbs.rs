@@ -19,7 +19,7 @@ fn with(sandbox: &Sandbox, additions: &Value) -> Value {
 }
 
 #[test]
-fn add_gives_one_address_per_pod_cidr_and_says_which_subnet_it_is_from() {
+fn add_returns_one_address_per_pod_cidr_with_its_length() {
     let sandbox = dual();
     let answer = sandbox.call("ADD", "a");
     let addresses = answer.addresses();
@@ -37,12 +37,12 @@ fn add_gives_one_address_per_pod_cidr_and_says_which_subnet_it_is_from() {
     assert_eq!(
         keys,
         ["address"],
-        "gateway and routes are not this plugin's business"
+        "gateway and routes are up to the interface plugin"
     );
 }
 
 #[test]
-fn the_file_of_an_address_says_who_holds_it() {
+fn address_file_names_its_holder() {
     let sandbox = dual();
     let address = sandbox.add("a")[0].clone();
     let (address, _) = address.split_once('/').unwrap();
@@ -62,7 +62,7 @@ fn the_file_of_an_address_says_who_holds_it() {
 }
 
 #[test]
-fn add_for_an_attachment_that_has_addresses_is_refused_and_changes_nothing() {
+fn second_add_is_refused_and_changes_nothing() {
     let sandbox = dual();
     let first = sandbox.add("a");
     let answer = sandbox.call("ADD", "a");
@@ -76,7 +76,7 @@ fn add_for_an_attachment_that_has_addresses_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn del_works_twice_without_state_and_without_a_valid_ipam_section() {
+fn del_works_twice_without_state_or_valid_configuration() {
     let sandbox = dual();
     sandbox.del("never-seen");
     sandbox.add("a");
@@ -94,7 +94,7 @@ fn del_works_twice_without_state_and_without_a_valid_ipam_section() {
 }
 
 #[test]
-fn a_node_without_a_free_address_claims_a_further_subnet_until_there_is_none() {
+fn full_node_claims_further_subnets_until_none_are_left() {
     // Two subnets of two addresses each, in one of the families.
     let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/125"], &[24, 126]);
     sandbox.add("a");
@@ -127,7 +127,7 @@ fn a_node_without_a_free_address_claims_a_further_subnet_until_there_is_none() {
 }
 
 #[test]
-fn a_crowd_that_finds_no_address_claims_no_more_subnets_than_it_needs() {
+fn concurrent_adds_claim_no_more_subnets_than_needed() {
     let sandbox = Sandbox::new(&["10.9.0.0/16"], &[28]);
     let start = |n| sandbox.start("ADD", &format!("pod{n}"), &sandbox.config);
     let crowd: Vec<_> = (0..60).map(start).collect();
@@ -144,7 +144,7 @@ fn a_crowd_that_finds_no_address_claims_no_more_subnets_than_it_needs() {
 }
 
 #[test]
-fn status_is_well_before_the_first_add() {
+fn status_succeeds_before_the_first_add() {
     let answer = dual().call("STATUS", "");
     assert!(answer.ok && answer.json.is_null(), "{answer:?}");
 }
@@ -152,7 +152,7 @@ fn status_is_well_before_the_first_add() {
 #[test]
 fn check_compares_the_ledger_with_the_result_of_add() {
     let sandbox = dual();
-    // The interface plugin makes host addresses of them.
+    // The interface plugin turns them into host addresses.
     let ips = |addresses: &[String]| -> Value {
         let host = |it: &String| match it.split_once('/').unwrap() {
             (address, "24") => json!({"address": format!("{address}/32")}),
@@ -171,12 +171,12 @@ fn check_compares_the_ledger_with_the_result_of_add() {
 }
 
 #[test]
-fn gc_frees_what_is_not_in_the_list_and_reports_what_it_does_not_understand() {
+fn gc_frees_unlisted_attachments_and_reports_foreign_files() {
     let sandbox = dual();
     for pod in ["a", "b", "c"] {
         sandbox.add(pod);
     }
-    // As an operator, and an ADD that was cut, leave it.
+    // Left by an operator, and by an interrupted ADD.
     sandbox.shell(
         "cd /run/flatland/net/attachments; rm b@eth0.4; ln -s ../addresses/10.9.9.9 z@eth0.4",
     );
@@ -192,7 +192,7 @@ fn gc_frees_what_is_not_in_the_list_and_reports_what_it_does_not_understand() {
     assert_eq!(
         sandbox.call("GC", "").code(),
         7,
-        "a list that is missing is not an empty one"
+        "a missing list is not an empty one"
     );
     sandbox
         .shell("echo > /run/flatland/net/addresses/10.9.9.9; echo > /run/flatland/net/addresses/x");
@@ -207,7 +207,7 @@ fn gc_frees_what_is_not_in_the_list_and_reports_what_it_does_not_understand() {
 }
 
 #[test]
-fn an_address_that_was_asked_for_is_given_or_the_error_says_who_has_it() {
+fn requested_address_is_given_or_its_holder_is_named() {
     let sandbox = dual();
     let a = sandbox.add("a");
     let (v4, v6) = (a[0].replace(".2/24", ".77"), a[1].replace(":2/80", ":77"));
@@ -228,11 +228,11 @@ fn an_address_that_was_asked_for_is_given_or_the_error_says_who_has_it() {
     );
     assert_eq!(sandbox.names("attachments").len(), 6);
 
-    for (asked, culprit) in [
+    for (address, culprit) in [
         ("10.200.0.1", "no subnet of this node"),
         (&v4.replace(".77", ".1"), "the node's"),
     ] {
-        let answer = sandbox.call_with("ADD", "d", &runtime(&[asked]));
+        let answer = sandbox.call_with("ADD", "d", &runtime(&[address]));
         assert_eq!(answer.code(), 105);
         assert!(answer.message().contains(culprit), "{answer:?}");
     }
@@ -246,18 +246,18 @@ fn an_address_that_was_asked_for_is_given_or_the_error_says_who_has_it() {
 }
 
 #[test]
-fn excluded_addresses_are_not_handed_out_and_not_to_be_asked_for() {
+fn excluded_address_is_not_handed_out_nor_on_request() {
     let mut sandbox = dual();
     let a = sandbox.add("a");
     let excluded = a[0].replace(".2/24", ".0/29");
     sandbox.config["ipam"]["exclude"] = json!([excluded]);
     let b = sandbox.add("b");
     assert!(b[0].ends_with(".8/24") && b[1].ends_with(":3/80"), "{b:?}");
-    let asked = excluded.replace(".0/29", ".5");
+    let address = excluded.replace(".0/29", ".5");
     let answer = sandbox.call_with(
         "ADD",
         "c",
-        &with(&sandbox, &json!({"runtimeConfig": {"ips": [asked]}})),
+        &with(&sandbox, &json!({"runtimeConfig": {"ips": [address]}})),
     );
     assert_eq!(answer.code(), 105);
     assert!(answer.message().contains(&excluded), "{answer:?}");
@@ -265,7 +265,7 @@ fn excluded_addresses_are_not_handed_out_and_not_to_be_asked_for() {
 }
 
 #[test]
-fn version_lists_what_it_speaks() {
+fn version_lists_the_supported_versions() {
     let answer = dual().call("VERSION", "");
     assert_eq!(
         answer.json["supportedVersions"],
@@ -274,7 +274,7 @@ fn version_lists_what_it_speaks() {
 }
 
 #[test]
-fn the_subnet_is_claimed_once_and_stays_over_a_reboot() {
+fn subnet_is_claimed_once_and_survives_a_reboot() {
     let sandbox = dual();
     let before = sandbox.add("a");
     sandbox.shell("rm -r /run/flatland");
@@ -286,7 +286,7 @@ fn the_subnet_is_claimed_once_and_stays_over_a_reboot() {
 }
 
 #[test]
-fn a_damaged_record_of_the_subnets_is_written_anew_and_reported() {
+fn damaged_subnets_file_is_rebuilt_and_reported() {
     let sandbox = dual();
     let before = sandbox.add("a");
     sandbox.shell("echo '{' > /var/lib/flatland/net/subnets.json");

@@ -18,7 +18,7 @@ fn node(name: &str) -> NodeName {
     name.parse().unwrap()
 }
 
-/// Errors about etcd, each with its code and what its text must name.
+/// Errors about etcd, each with its code and required parts of its text.
 fn of_etcd() -> Vec<(Error, u32, Vec<&'static str>)> {
     let refused = |denied| Error::Refused {
         endpoint: "https://10.0.0.1:2379".to_owned(),
@@ -30,7 +30,7 @@ fn of_etcd() -> Vec<(Error, u32, Vec<&'static str>)> {
         within: Duration::from_secs(5),
         why: "connection refused".to_owned(),
     };
-    let said = "etcd at https://10.0.0.1:2379 did not answer within 5 s: connection refused; ";
+    let text = "etcd at https://10.0.0.1:2379 did not answer within 5 s: connection refused; ";
     let config = Error::Config {
         what: "/etc/etcd/ca.pem".to_owned(),
         why: "no such file".to_owned(),
@@ -40,7 +40,7 @@ fn of_etcd() -> Vec<(Error, u32, Vec<&'static str>)> {
         why: "it is empty".to_owned(),
     };
     vec![
-        (unreachable, 11, vec![said]),
+        (unreachable, 11, vec![text]),
         (
             refused(false),
             11,
@@ -56,7 +56,7 @@ fn of_etcd() -> Vec<(Error, u32, Vec<&'static str>)> {
     ]
 }
 
-/// Errors about who may have what.
+/// Errors about claims and names.
 fn of_claims() -> Vec<(Error, u32, Vec<&'static str>)> {
     let subnet: IpNet = "10.244.3.0/24".parse().unwrap();
     let mismatch = Error::Mismatch {
@@ -137,7 +137,7 @@ fn of_files() -> Vec<(Error, u32, Vec<&'static str>)> {
 }
 
 #[test]
-fn every_error_names_the_culprit_says_what_to_do_and_has_its_code() {
+fn every_error_names_culprit_and_cure_and_has_its_code() {
     for (error, code, parts) in [of_etcd(), of_claims(), of_files()].into_iter().flatten() {
         let text = error.to_string();
         for part in parts {

@@ -1,4 +1,5 @@
-//! Absence: how long each lasts is kept beside the network's keys, and may be reason to forget.
+//! Absent nodes: counts how long a node is absent, and forgets it after that. The counts are beside
+//! the network's keys in etcd.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,14 +16,14 @@ use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
 use crate::liveness::{Absent, Census, Forgotten};
-use crate::policy::Patience;
+use crate::policy::RetryBudget;
 use crate::records::{read_value, write_value};
 
-/// As many presences are looked at to find one of a registered node: keys that somebody else wrote
-/// stand in nobody's way.
-const MOST_STRAYS: i64 = 16;
+/// How many presences are read to find one of a registered node. Others may exist, written by other
+/// programs.
+const MAX_PRESENCES_READ: i64 = 16;
 
-/// The value of the key that counts an absence: the fields of [`Absent`] of these names.
+/// The value of the key that counts an absence; see the fields of [`Absent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Count {
     seconds: u64,
@@ -34,24 +35,24 @@ impl Etcd {
         let first = GetOptions::new()
             .with_prefix()
             .with_keys_only()
-            .with_limit(MOST_STRAYS);
-        let look = async |limit| {
+            .with_limit(MAX_PRESENCES_READ);
+        let read = async |limit| {
             let (key, first) = (self.keys.presences(), first.clone());
             let get = |client| async move { kv(&client).get(key, Some(first)).await };
-            self.with_session(limit, get).await
+            self.with_connection(limit, get).await
         };
-        let mut patience = Patience::new(&self.policy);
-        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let mut budget = RetryBudget::new(&self.policy);
+        let reply = self.retry_idempotent(&mut budget, read).await?;
         let found: Vec<_> = reply
             .kvs()
             .iter()
             .filter_map(|kv| self.node_of(kv))
             .collect();
         let count = GetOptions::new().with_count_only();
-        let read = |node| TxnOp::get(self.keys.node(node), Some(count.clone()));
-        let txn = Txn::new().and_then(found.iter().map(read).collect::<Vec<_>>());
-        let look = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let get_record = |node| TxnOp::get(self.keys.node(node), Some(count.clone()));
+        let txn = Txn::new().and_then(found.iter().map(get_record).collect::<Vec<_>>());
+        let read = |limit| self.transaction(txn.clone(), limit);
+        let reply = self.retry_idempotent(&mut budget, read).await?;
         let registered = get_replies(&reply).map(|record| record.count() > 0);
         let mut both = found.into_iter().zip(registered);
         Ok(both.find_map(|(node, is_registered)| is_registered.then_some(node)))
@@ -65,9 +66,9 @@ impl Etcd {
             TxnOp::get(self.keys.presences(), Some(names)),
             TxnOp::get(self.keys.absences(), Some(all)),
         ]);
-        let mut patience = Patience::new(&self.policy);
-        let look = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.retry_idempotent(&mut patience, look).await?;
+        let mut budget = RetryBudget::new(&self.policy);
+        let read = |limit| self.transaction(txn.clone(), limit);
+        let reply = self.retry_idempotent(&mut budget, read).await?;
         let replies: Vec<_> = get_replies(&reply).collect();
         let [records, presences, counts] = &replies[..] else {
             return Err(self.unreachable("the reply is incomplete".to_owned()));
@@ -93,7 +94,7 @@ impl Etcd {
         Ok(census)
     }
 
-    /// The node that a key is about.
+    /// The node in a key.
     fn node_of(&self, kv: &KeyValue) -> Option<NodeName> {
         match self.keys.name(kv.key()).parse() {
             Ok(Key::Node(node) | Key::Presence(node)) => Some(node),
@@ -112,16 +113,16 @@ impl Etcd {
         let txn = Txn::new()
             .when(self.is_still_absent(node, absent))
             .and_then([TxnOp::put(self.keys.absence(node), count, None)]);
-        let reply = self.transaction(txn, self.policy.request).await;
+        let reply = self.transaction(txn, self.policy.request_timeout).await;
         match reply {
             Ok(reply) if reply.succeeded() => Ok(Some(position_of(reply.header()).1)),
             Err(RequestError::Refused(error)) => Err(*error),
-            // Whether it was written shows at the next look.
+            // The next census shows whether it was written.
             Ok(_) | Err(_) => Ok(None),
         }
     }
 
-    /// The record, the absence and what was counted of it are as they were seen.
+    /// The conditions that the node's record, its absence and its count are unchanged.
     fn is_still_absent(&self, node: &NodeName, absent: &Absent) -> Vec<Compare> {
         let unchanged = |key, revision| Compare::mod_revision(key, CompareOp::Equal, revision);
         vec![
@@ -137,21 +138,22 @@ impl Etcd {
         absent: &Absent,
         pause: Duration,
     ) -> Result<Option<Forgotten>, Error> {
-        let mut patience = Patience::new(&self.policy);
+        let mut budget = RetryBudget::new(&self.policy);
         let grant = |limit| self.lease(pause, limit);
-        let lease = self.retry_idempotent(&mut patience, grant).await?;
+        let lease = self.retry_idempotent(&mut budget, grant).await?;
         let mut forgotten: Option<Forgotten> = None;
-        let decide = |traces: NodeFootprint| {
-            if traces.node_revision != absent.record || traces.presence_revision != 0 {
-                // Nothing is left if the last reply was lost; else somebody was faster, or it is back.
-                let is_gone = traces.node_revision == 0 && traces.claims.is_empty();
+        let decide = |footprint: NodeFootprint| {
+            if footprint.node_revision != absent.record || footprint.presence_revision != 0 {
+                // If nothing is left, the last reply was lost. Else the node is back, or was
+                // changed by another node.
+                let is_gone = footprint.node_revision == 0 && footprint.claims.is_empty();
                 return Ok(Next::Return(forgotten.take().filter(|_| is_gone)));
             }
             let forgotten = forgotten.get_or_insert_default();
-            forgotten.add(&traces.shown);
-            let (mut conditions, mut writes) = self.encode(&traces.deletion(node, false));
+            forgotten.add(&footprint.content);
+            let (mut conditions, mut writes) = self.encode(&footprint.deletion(node, false));
             conditions.extend(self.is_still_absent(node, absent));
-            let is_last = traces.fit_one();
+            let is_last = footprint.fits_one_transaction();
             if is_last {
                 let (condition, write) = self.pause(node, lease);
                 conditions.push(condition);
@@ -168,7 +170,7 @@ impl Etcd {
             .await
     }
 
-    /// That nobody else may be forgotten is noted for as long as the lease lasts, if it is not yet.
+    /// Blocks forgetting any other node until the lease expires, if that is not blocked yet.
     fn pause(&self, node: &NodeName, lease: i64) -> (Compare, TxnOp) {
         let key = self.keys.pause();
         let lease = PutOptions::new().with_lease(lease);
@@ -178,16 +180,16 @@ impl Etcd {
         )
     }
 
-    /// A lease of that length, in whole seconds. One that is not used runs out.
+    /// Grants a lease of this length, in whole seconds. If it is not used, it expires.
     async fn lease(&self, length: Duration, limit: Duration) -> Result<i64, RequestError> {
         let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
         let grant =
             |client: Client| async move { client.lease_client().grant(seconds, None).await };
-        Ok(self.with_session(limit, grant).await?.id())
+        Ok(self.with_connection(limit, grant).await?.id())
     }
 }
 
-/// What is known of a node that is absent, by its record and by what was counted.
+/// The absence of a node, from its record and its count.
 fn absent(record: &KeyValue, count: Option<&KeyValue>) -> Absent {
     let read = count.and_then(|count| read_value::<Count>(count.value()).ok());
     let is_of_this = |count: &Count| count.record == record.mod_revision();

@@ -1,4 +1,4 @@
-//! Connections to etcd: which endpoint, with which certificates.
+//! Connections to etcd: choice of the endpoint, and TLS.
 
 use std::fmt;
 use std::fs;
@@ -13,12 +13,9 @@ use wire::conf::EtcdConfig;
 
 use crate::error::Error;
 use crate::etcd::error::{self, RequestError};
-use crate::policy::{Policy, random};
+use crate::policy::{NEXT_ENDPOINT_DELAY, Policy, random};
 
-/// How long an endpoint has to answer before the next one is asked as well (the idea of RFC 8305).
-const HEAD_START: Duration = Duration::from_millis(100);
-
-/// Makes connections. One connection goes to one endpoint: a balanced one would keep handing
+/// Makes connections, each to a single endpoint. A load-balanced connection would keep sending
 /// requests to a member that is gone.
 #[derive(Debug)]
 pub(crate) struct Connector {
@@ -27,25 +24,25 @@ pub(crate) struct Connector {
     identity: Option<(PathBuf, PathBuf)>,
     policy: Policy,
     probe: String,
-    made: AtomicU64,
+    connections_made: AtomicU64,
 }
 
 /// A connection, shared by all requests until one of them fails on it.
 #[derive(Clone)]
-pub(super) struct Session {
+pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) endpoint: String,
     pub(super) number: u64,
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {} to {}", self.number, self.endpoint)
     }
 }
 
 impl Connector {
-    /// `probe` is the key that is read to see which of several endpoints answers.
+    /// `probe` is the key that is read to find out which of several endpoints answers.
     pub(super) fn new(conf: &EtcdConfig, policy: &Policy, probe: String) -> Self {
         Self {
             endpoints: conf.endpoints.clone(),
@@ -53,7 +50,7 @@ impl Connector {
             identity: conf.cert_file.clone().zip(conf.key_file.clone()),
             policy: *policy,
             probe,
-            made: AtomicU64::new(0),
+            connections_made: AtomicU64::new(0),
         }
     }
 
@@ -61,9 +58,9 @@ impl Connector {
         &self.endpoints
     }
 
-    /// Chooses an endpoint: the only one, or the first that answers. The order is another one each
-    /// time, so that nodes spread over the members of the cluster.
-    pub(super) async fn connect(&self) -> Result<Session, RequestError> {
+    /// Connects to the only endpoint, or to the first that answers. The order is random, so that
+    /// nodes spread over the members of the cluster.
+    pub(super) async fn connect(&self) -> Result<Connection, RequestError> {
         let start = usize::try_from(random() % self.endpoints.len() as u64).unwrap_or(0);
         let (later, first) = self.endpoints.split_at(start);
         let mut candidates = Vec::new();
@@ -74,8 +71,9 @@ impl Connector {
             1 => candidates.remove(0),
             _ => self.race(candidates).await?,
         };
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
-        Ok(Session {
+        tracing::debug!(endpoint, "connecting to etcd");
+        let number = self.connections_made.fetch_add(1, Ordering::Relaxed);
+        Ok(Connection {
             client,
             endpoint,
             number,
@@ -86,11 +84,11 @@ impl Connector {
         &self,
         candidates: Vec<(String, Client)>,
     ) -> Result<(String, Client), RequestError> {
-        let mut tries = JoinSet::new();
+        let mut attempts = JoinSet::new();
         let mut wait = Duration::ZERO;
         for (endpoint, client) in candidates {
-            let (limit, probe) = (self.policy.request, self.probe.clone());
-            tries.spawn(async move {
+            let (limit, probe) = (self.policy.request_timeout, self.probe.clone());
+            attempts.spawn(async move {
                 sleep(wait).await;
                 let answer = timeout(limit, client.kv_client().get(probe, None)).await;
                 let failure = match answer {
@@ -100,14 +98,14 @@ impl Connector {
                 };
                 match failure {
                     RequestError::Lost(why) => Err(format!("{endpoint}: {why}")),
-                    // It does answer; what it has to say is for the request proper to report.
+                    // It answers. The request proper will report the error.
                     RequestError::Refused(_) | RequestError::NotThere => Ok((endpoint, client)),
                 }
             });
-            wait += HEAD_START;
+            wait += NEXT_ENDPOINT_DELAY;
         }
         let mut reasons = Vec::new();
-        while let Some(outcome) = tries.join_next().await {
+        while let Some(outcome) = attempts.join_next().await {
             match outcome {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(why)) => reasons.push(why),
@@ -118,12 +116,12 @@ impl Connector {
         Err(RequestError::Lost(reasons.join(", ")))
     }
 
-    /// A client for one endpoint. The library connects with its first request.
+    /// A client for one endpoint. The library connects with the first request.
     async fn client(&self, endpoint: &str) -> Result<Client, RequestError> {
         let mut options = ConnectOptions::new()
-            .with_connect_timeout(self.policy.connect)
+            .with_connect_timeout(self.policy.connect_timeout)
             .with_keep_alive(self.policy.keep_alive, self.policy.keep_alive_timeout)
-            // etcd cuts off clients that ask for a sign of life while no request is under way.
+            // etcd closes connections that send keepalive pings while no request is in flight.
             .with_keep_alive_while_idle(false)
             .with_require_leader(true);
         if endpoint.starts_with("https://") {

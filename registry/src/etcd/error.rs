@@ -1,17 +1,17 @@
-//! What an error of the etcd library means, and the part of it that a person can use.
+//! Classifies errors of the etcd client library, and extracts the text that helps an operator.
 
 use std::error::Error as StdError;
 
 use crate::error::Error;
 
-/// Why a request gave no result.
+/// Why a request has no result.
 #[derive(Debug)]
 pub(crate) enum RequestError {
-    /// No answer. The request may or may not have been carried out; trying again may help.
+    /// No answer. The request may or may not have been carried out. A retry may help.
     Lost(String),
-    /// An answer, and it was no, or no request could be made: trying again does not help.
+    /// The answer was an error, or no request could be made. A retry does not help.
     Refused(Box<Error>),
-    /// The revision that was asked for was compacted, or is not reached yet.
+    /// The requested revision was compacted, or does not exist yet.
     NotThere,
 }
 
@@ -21,8 +21,7 @@ impl From<Error> for RequestError {
     }
 }
 
-/// The gRPC status codes that tell one kind from another
-/// (<https://grpc.io/docs/guides/status-codes/>).
+/// gRPC status codes (<https://grpc.io/docs/guides/status-codes/>).
 mod status {
     pub(super) const INVALID_ARGUMENT: i32 = 3;
     pub(super) const NOT_FOUND: i32 = 5;
@@ -34,7 +33,7 @@ mod status {
     pub(super) const UNAUTHENTICATED: i32 = 16;
 }
 
-/// What `error` of a request to `endpoint` means.
+/// Classifies the `error` of a request to `endpoint`.
 pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> RequestError {
     let refused = |denied| {
         RequestError::from(Error::Refused {
@@ -45,8 +44,8 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> RequestErro
     };
     let lost = || {
         let why = text(error);
-        // With TLS 1.3 a client certificate is refused after the handshake, and whether the alert
-        // is read before the connection is gone is a matter of luck.
+        // With TLS 1.3, a client certificate is rejected after the handshake. Whether the alert is
+        // read before the connection is gone is a race.
         let is_cut = ["closed", "reset", "pipe"]
             .iter()
             .any(|word| why.contains(word));
@@ -61,17 +60,17 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> RequestErro
     };
     match answer.code() as i32 {
         status::PERMISSION_DENIED | status::UNAUTHENTICATED => refused(true),
-        // "user name is empty": etcd has users, and we come without one.
+        // "user name is empty": etcd has authentication enabled, and the client has no user.
         status::INVALID_ARGUMENT => refused(answer.message().contains("user")),
         status::OUT_OF_RANGE => RequestError::NotThere,
-        // "too many requests" passes, "database space exceeded" does not.
+        // "too many requests" is temporary, "database space exceeded" is not.
         status::RESOURCE_EXHAUSTED if answer.message().contains("space") => refused(false),
         status::NOT_FOUND | status::FAILED_PRECONDITION | status::UNIMPLEMENTED => refused(false),
         _ => lost(),
     }
 }
 
-/// The innermost cause: what the kernel, TLS or etcd said, without the layers between.
+/// The innermost cause: the text of the kernel, TLS or etcd, without the layers between.
 pub(super) fn text(error: &etcd_client::Error) -> String {
     match error {
         etcd_client::Error::GRpcStatus(status) => {
@@ -90,7 +89,7 @@ fn innermost(error: &dyn StdError) -> Option<String> {
         cause = deeper;
     }
     Some(match cause.to_string().as_str() {
-        // What a time limit says of itself; no reader knows which.
+        // What a timer says. It does not tell the reader what timed out.
         "deadline has elapsed" | "Timeout expired" => "no connection in time".to_owned(),
         text => text.to_owned(),
     })

@@ -1,4 +1,4 @@
-//! Forgetting: what a node has in the registry goes, by an operator's word.
+//! Forgetting a node on the operator's command: deletes its record, claims and presence.
 
 use std::time::Duration;
 
@@ -16,25 +16,25 @@ use crate::liveness::{Forget, Forgotten};
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, read_value};
 
-/// A transaction deletes at most so many claims: etcd limits one to 128 conditions.
-const MOST_CLAIMS: usize = 100;
+/// The most claims that one transaction deletes. etcd limits a transaction to 128 conditions.
+const MAX_CLAIMS: usize = 100;
 
-/// As many claims are read with the rest in one reply.
+/// How many claims are read in the first reply.
 const PAGE: i64 = 5_000;
 
-/// What a node has in the registry, at one revision.
+/// What the registry holds of a node, at one revision.
 pub(super) struct NodeFootprint {
     pub(super) node_revision: i64,
-    /// 0 when the node is not present.
+    /// 0 if the node is absent.
     pub(super) presence_revision: i64,
-    /// The claims, and the revisions they were made at.
+    /// The claims, with their revisions.
     pub(super) claims: Vec<(IpNet, i64)>,
-    pub(super) shown: Forgotten,
+    pub(super) content: Forgotten,
 }
 
 impl NodeFootprint {
-    /// Deletes the claims, and with the last of them the rest, so that a node with more of them
-    /// than one transaction can delete is known, and can be forgotten, until all are gone.
+    /// Deletes the claims, and with the last of them the rest. So a node with more claims than fit
+    /// into one transaction stays known, and can be forgotten again, until all of them are gone.
     pub(super) fn deletion(&self, node: &NodeName, force: bool) -> Transaction {
         let presence = Key::Presence(node.clone());
         let record = Key::Node(node.clone());
@@ -43,41 +43,43 @@ impl NodeFootprint {
             conditions.push(Condition::new(presence.clone(), 0));
         }
         let mut writes = Vec::new();
-        for (subnet, revision) in self.claims.iter().take(MOST_CLAIMS) {
+        for (subnet, revision) in self.claims.iter().take(MAX_CLAIMS) {
             conditions.push(Condition::new(Key::Subnet(*subnet), *revision));
             writes.push(Write::Delete(Key::Subnet(*subnet)));
         }
-        if self.fit_one() {
+        if self.fits_one_transaction() {
             writes.extend([Write::Delete(record), Write::Delete(presence)]);
-            writes.push(Write::Uncount(node.clone()));
+            writes.push(Write::DeleteAbsence(node.clone()));
         }
         Transaction { conditions, writes }
     }
 
-    /// Whether one transaction deletes all of them.
-    pub(super) fn fit_one(&self) -> bool {
-        self.claims.len() <= MOST_CLAIMS
+    /// Whether one transaction deletes all claims.
+    pub(super) fn fits_one_transaction(&self) -> bool {
+        self.claims.len() <= MAX_CLAIMS
     }
 }
 
 impl Etcd {
     pub(crate) async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
         let mut forgotten: Option<Forgotten> = None;
-        let decide = |traces: NodeFootprint| {
-            let is_present = traces.presence_revision != 0;
+        let decide = |footprint: NodeFootprint| {
+            let is_present = footprint.presence_revision != 0;
             if is_present && !force {
-                return Ok(Next::Return(Forget::Present(traces.shown.presence)));
+                return Ok(Next::Return(Forget::Present(footprint.content.presence)));
             }
-            if traces.node_revision == 0 && !is_present && traces.claims.is_empty() {
+            if footprint.node_revision == 0 && !is_present && footprint.claims.is_empty() {
                 let forgotten = forgotten.take();
                 return Ok(Next::Return(
                     forgotten.map_or(Forget::Unknown, Forget::Done),
                 ));
             }
             let forgotten = forgotten.get_or_insert_default();
-            forgotten.add(&traces.shown);
-            let end = traces.fit_one().then(|| Forget::Done(forgotten.clone()));
-            Ok(Next::Commit(traces.deletion(node, force), end))
+            forgotten.add(&footprint.content);
+            let end = footprint
+                .fits_one_transaction()
+                .then(|| Forget::Done(forgotten.clone()));
+            Ok(Next::Commit(footprint.deletion(node, force), end))
         };
         self.read_decide_commit(|limit| self.footprint(node, limit), decide)
             .await
@@ -117,7 +119,7 @@ impl Etcd {
         Ok(NodeFootprint {
             node_revision: record.map_or(0, KeyValue::mod_revision),
             presence_revision: presence.map_or(0, KeyValue::mod_revision),
-            shown: Forgotten {
+            content: Forgotten {
                 record: record.and_then(|kv| read_value(kv.value()).ok()),
                 presence: presence.and_then(|kv| read_value(kv.value()).ok()),
                 subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),
@@ -126,7 +128,7 @@ impl Etcd {
         })
     }
 
-    /// The subnet that a key claims for `node`, and the revision of the claim.
+    /// The subnet that a key claims for `node`, and the claim's revision.
     fn claim_by(&self, node: &NodeName, record: &KeyValue) -> Option<(IpNet, i64)> {
         let Ok(Key::Subnet(subnet)) = self.keys.name(record.key()).parse() else {
             return None;

@@ -1,4 +1,4 @@
-//! The registry in etcd.
+//! The registry in etcd: the connection, and one request over it.
 
 mod absence;
 mod connect;
@@ -22,16 +22,16 @@ use wire::conf::{EtcdConfig, IpamConfig};
 
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::policy::{Patience, Policy};
+use crate::policy::{Policy, RetryBudget};
 use crate::records::Network;
-use connect::{Connector, Session};
+use connect::{Connection, Connector};
 use error::RequestError;
 
-/// Replies and watch responses may be this large, in bytes. The library's own limit of 4 MB is
-/// less than a page of records with the longest names.
-const LARGEST_REPLY: usize = 64 << 20;
+/// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
+/// of records with the longest names.
+const MAX_REPLY: usize = 64 << 20;
 
-/// One network's keys in etcd, over one connection that is made anew when it fails.
+/// The keys of one network in etcd, over one connection that is replaced when it fails.
 #[derive(Debug)]
 pub(crate) struct Etcd {
     keys: Keys,
@@ -39,7 +39,7 @@ pub(crate) struct Etcd {
     exclude: Vec<IpNet>,
     policy: Policy,
     connector: Connector,
-    session: Mutex<Option<Session>>,
+    connection: Mutex<Option<Connection>>,
 }
 
 impl Etcd {
@@ -56,34 +56,34 @@ impl Etcd {
             network: network.clone(),
             exclude: conf.exclude.clone(),
             policy,
-            session: Mutex::new(None),
+            connection: Mutex::new(None),
         }
     }
 
-    /// Makes one request, over a new connection if there is none, and does not wait longer than
-    /// `limit` for it. After [`RequestError::Lost`] the request may or may not have been carried out.
-    async fn with_session<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
+    /// Makes one request with the time-out `limit`, over a new connection if there is none. After
+    /// [`RequestError::Lost`], the request may or may not have been carried out.
+    async fn with_connection<T, R, F>(&self, limit: Duration, request: R) -> Result<T, RequestError>
     where
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
         let began = Instant::now();
-        let session = match timeout(limit, self.session()).await {
-            Ok(session) => session?,
+        let connection = match timeout(limit, self.connection()).await {
+            Ok(connection) => connection?,
             Err(_) => {
                 return Err(RequestError::Lost(
                     "no endpoint accepted a connection".to_owned(),
                 ));
             }
         };
-        self.request(&session, limit.saturating_sub(began.elapsed()), request)
+        self.request(&connection, limit.saturating_sub(began.elapsed()), request)
             .await
     }
 
-    /// As [`Etcd::with_session`], over this connection.
+    /// Like [`Etcd::with_connection`], over this connection.
     async fn request<T, R, F>(
         &self,
-        on: &Session,
+        on: &Connection,
         limit: Duration,
         request: R,
     ) -> Result<T, RequestError>
@@ -91,25 +91,26 @@ impl Etcd {
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        tracing::trace!(endpoint = on.endpoint, "asks etcd");
+        tracing::trace!(endpoint = on.endpoint, "request to etcd");
         let result = match timeout(limit, request(on.client.clone())).await {
             Ok(result) => result.map_err(|error| error::failure(&on.endpoint, &error)),
-            // Without the time, which differs from try to try: the same trouble is told of once.
+            // Without the duration, which differs between attempts: the same failure is logged
+            // once.
             Err(_) => Err(RequestError::Lost(format!(
                 "{} did not answer a request in time",
                 on.endpoint
             ))),
         };
         if let Err(RequestError::Lost(_)) = result {
-            self.drop_session(on).await;
+            self.drop_connection(on).await;
         }
         result
     }
 
-    /// Pauses before a request that failed is made again; the error says why it is not.
+    /// Pauses before a failed request is repeated. Returns an error if it must not or cannot be.
     async fn pause_before_retry(
         &self,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
         began: Instant,
         failure: RequestError,
     ) -> Result<(), Error> {
@@ -118,7 +119,7 @@ impl Etcd {
             RequestError::Lost(why) => why,
             RequestError::NotThere => "the revision was compacted while it was read".to_owned(),
         };
-        if patience.retry(began).await {
+        if budget.retry(began).await {
             Ok(())
         } else {
             Err(self.unreachable(why))
@@ -128,27 +129,27 @@ impl Etcd {
     fn unreachable(&self, why: String) -> Error {
         Error::Unreachable {
             endpoints: self.connector.endpoints().to_vec(),
-            within: self.policy.patience,
+            within: self.policy.operation_timeout,
             why,
         }
     }
 
-    async fn session(&self) -> Result<Session, RequestError> {
-        let mut current = self.session.lock().await;
-        if let Some(session) = &*current {
-            return Ok(session.clone());
+    async fn connection(&self) -> Result<Connection, RequestError> {
+        let mut current = self.connection.lock().await;
+        if let Some(connection) = &*current {
+            return Ok(connection.clone());
         }
-        let session = self.connector.connect().await?;
-        Ok(current.insert(session).clone())
+        let connection = self.connector.connect().await?;
+        Ok(current.insert(connection).clone())
     }
 
-    /// The next request makes a new connection, to another endpoint perhaps, and with the
+    /// Makes the next request open a new connection, perhaps to another endpoint, with the
     /// certificates that are in the files by then.
-    async fn drop_session(&self, session: &Session) {
-        let mut current = self.session.lock().await;
+    async fn drop_connection(&self, connection: &Connection) {
+        let mut current = self.connection.lock().await;
         if current
             .as_ref()
-            .is_some_and(|current| current.number == session.number)
+            .is_some_and(|current| current.number == connection.number)
         {
             *current = None;
         }

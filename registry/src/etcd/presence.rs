@@ -1,4 +1,4 @@
-//! Presence: a key on a lease that is kept alive.
+//! The presence of a node: a key on a lease that is kept alive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,8 @@ use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::kv;
 use crate::liveness::{PresenceHandle, PresenceState};
+use crate::policy::REVOKE_TIMEOUT;
 use crate::records::{NodeRecord, Presence, read_value, write_value};
-
-/// A program that stops does not wait longer than this for etcd.
-const REVOKE: Duration = Duration::from_secs(2);
 
 struct PresenceTask {
     etcd: Arc<Etcd>,
@@ -29,14 +27,14 @@ struct PresenceTask {
     lease: Option<i64>,
 }
 
-/// A lease, as etcd granted it.
+/// A lease granted by etcd.
 struct Grant {
     lease: i64,
-    /// How long it lasts unless it is renewed.
+    /// How long it lasts if it is not renewed.
     ttl: Duration,
-    /// When it was asked for; it began no earlier.
-    asked: Instant,
-    /// What has happened to the key since before it was written; `None` if that cannot be had.
+    /// When it was requested. It began no earlier.
+    requested: Instant,
+    /// A watch on the key, begun before the key was written; `None` if that failed.
     watch: Option<WatchStream>,
 }
 
@@ -69,7 +67,7 @@ impl Etcd {
 }
 
 impl PresenceTask {
-    /// Lease after lease.
+    /// Keeps the node present with one lease after another.
     async fn run(&mut self) {
         let mut failures = 0;
         loop {
@@ -89,18 +87,18 @@ impl PresenceTask {
         }
     }
 
-    /// Writes the key on a new lease, if this machine holds the name.
+    /// Writes the presence key on a new lease, if this machine holds the name.
     async fn announce(&mut self) -> Result<Grant, PresenceState> {
-        let limit = self.etcd.policy.request;
+        let limit = self.etcd.policy.request_timeout;
         let revision = self.own_record_revision().await?;
         let watch = self.watch().await.ok();
-        let seconds = i64::try_from(self.etcd.policy.lease.as_secs())
+        let seconds = i64::try_from(self.etcd.policy.lease_ttl.as_secs())
             .unwrap_or(i64::MAX)
             .max(1);
-        let asked = Instant::now();
+        let requested = Instant::now();
         let granted = self
             .etcd
-            .with_session(limit, |client| async move {
+            .with_connection(limit, |client| async move {
                 client.lease_client().grant(seconds, None).await
             })
             .await?;
@@ -115,12 +113,12 @@ impl PresenceTask {
             .when([Compare::mod_revision(node, CompareOp::Equal, revision)])
             .and_then([
                 TxnOp::put(key, write_value(&self.presence), Some(put)),
-                // Whoever counted its absence has to begin anew.
+                // A new absence is counted from zero.
                 TxnOp::delete(self.etcd.keys.absence(&self.node), None),
             ]);
         let reply = self
             .etcd
-            .with_session(limit, |client| async move { kv(&client).txn(txn).await })
+            .with_connection(limit, |client| async move { kv(&client).txn(txn).await })
             .await?;
         if !reply.succeeded() {
             return Err(PresenceState::Lost {
@@ -131,26 +129,27 @@ impl PresenceTask {
         Ok(Grant {
             lease,
             ttl: Duration::from_secs(ttl),
-            asked,
+            requested,
             watch,
         })
     }
 
-    /// Watches the key: somebody who deletes it makes room for another machine.
+    /// Watches the key: it is written again at once if someone deletes it, so that no other machine
+    /// can take over the name.
     async fn watch(&self) -> Result<WatchStream, RequestError> {
-        let session = self.etcd.session().await?;
+        let connection = self.etcd.connection().await?;
         let key = self.etcd.keys.presence(&self.node);
-        self.etcd.watch(&session, key, WatchOptions::new()).await
+        self.etcd.watch(&connection, key, WatchOptions::new()).await
     }
 
-    /// The revision of the node's record, if it is this machine's.
+    /// The revision of the node's record, if the record names this machine.
     async fn own_record_revision(&self) -> Result<i64, PresenceState> {
         let key = self.etcd.keys.node(&self.node);
-        let asked = key.clone();
+        let requested = key.clone();
         let reply = self
             .etcd
-            .with_session(self.etcd.policy.request, |client| async move {
-                kv(&client).get(asked, None).await
+            .with_connection(self.etcd.policy.request_timeout, |client| async move {
+                kv(&client).get(requested, None).await
             })
             .await?;
         let refused = |why| Err(PresenceState::Refused { why });
@@ -173,22 +172,22 @@ impl PresenceTask {
         }
     }
 
-    /// Renews the lease until it or the key is lost; says which. A third of its length passes from
-    /// one request to the next, or as long as the answer takes, if that is more; and less if the
-    /// key is seen to go.
+    /// Renews the lease until the lease or the key is lost, and returns which. The interval between
+    /// two requests is a third of the TTL, longer if the answer takes longer, and shorter if the
+    /// key was seen to be deleted.
     async fn keep(&mut self, grant: Grant) -> &'static str {
         let Grant {
             lease,
             ttl,
-            mut asked,
+            mut requested,
             mut watch,
         } = grant;
         let backoff = self.etcd.policy.backoff;
-        let mut renewed = asked;
+        let mut renewed = requested;
         let mut failures = 0;
         loop {
             let next = match failures {
-                0 => asked + ttl / 3,
+                0 => requested + ttl / 3,
                 _ => Instant::now() + backoff.pause(failures).min(ttl / 3),
             };
             tokio::select! {
@@ -198,10 +197,10 @@ impl PresenceTask {
             if watch.is_none() {
                 watch = self.watch().await.ok();
             }
-            asked = Instant::now();
+            requested = Instant::now();
             match self.renew(lease).await {
                 Ok(None) => {
-                    renewed = asked;
+                    renewed = requested;
                     failures = 0;
                     self.set(PresenceState::Present);
                 }
@@ -216,10 +215,10 @@ impl PresenceTask {
         }
     }
 
-    /// `None` if the lease is renewed and the key is there, else what is lost. Both are asked at
-    /// once: an etcd that is slow has to be asked the more often.
+    /// `None` if the lease was renewed and the key exists, else what was lost. Both requests are
+    /// sent at once, because a slow etcd leaves less time before the lease expires.
     async fn renew(&self, lease: i64) -> Result<Option<&'static str>, RequestError> {
-        let limit = self.etcd.policy.request;
+        let limit = self.etcd.policy.request_timeout;
         let renew = |client: etcd_client::Client| async move {
             match client.lease_client().keep_alive(lease).await {
                 Ok(_) => Ok(true),
@@ -227,29 +226,29 @@ impl PresenceTask {
                 Err(error) => Err(error),
             }
         };
-        // Whoever deletes the network's keys leaves the lease alive.
+        // Deleting the network's keys leaves the lease alive, so the key is checked too.
         let key = self.etcd.keys.presence(&self.node);
         let count = GetOptions::new().with_count_only();
-        let look = |client| async move { kv(&client).get(key, Some(count)).await };
-        let renewal = Box::pin(self.etcd.with_session(limit, renew));
-        let look = Box::pin(self.etcd.with_session(limit, look));
-        let (is_renewed, found) = tokio::join!(renewal, look);
+        let check = |client| async move { kv(&client).get(key, Some(count)).await };
+        let renewal = Box::pin(self.etcd.with_connection(limit, renew));
+        let check = Box::pin(self.etcd.with_connection(limit, check));
+        let (is_renewed, found) = tokio::join!(renewal, check);
         if !is_renewed? {
             return Ok(Some("the lease ran out"));
         }
         Ok((found?.count() == 0).then_some("its key was deleted"))
     }
 
-    /// Gives the lease back, and with it the key, unless another session has written it since.
+    /// Revokes the lease, and with it the key, unless another session has written the key since.
     async fn revoke(&mut self) {
         let Some(lease) = self.lease.take() else {
             return;
         };
         let revoke =
             |client: etcd_client::Client| async move { client.lease_client().revoke(lease).await };
-        // If it cannot be reached, the lease runs out by itself.
-        if let Err(failure) = self.etcd.with_session(REVOKE, revoke).await {
-            tracing::debug!(node = %self.node, ?failure, "the presence was not withdrawn");
+        // If etcd cannot be reached, the lease expires.
+        if let Err(failure) = self.etcd.with_connection(REVOKE_TIMEOUT, revoke).await {
+            tracing::debug!(node = %self.node, error = ?failure, "cannot revoke the presence lease");
         }
     }
 
@@ -262,7 +261,7 @@ impl PresenceTask {
     }
 }
 
-/// Returns when the key is seen to be deleted. A watch that ends is taken away.
+/// Returns when the key is seen to be deleted. Drops a watch that ends.
 async fn deleted(watch: &mut Option<WatchStream>) {
     while let Some(stream) = watch {
         match stream.message().await {

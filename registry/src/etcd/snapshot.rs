@@ -1,4 +1,4 @@
-//! Reading all there is, and recognising it later.
+//! Snapshots of all keys, and checks whether a snapshot is still part of etcd's history.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,45 +9,45 @@ use etcd_client::{
 
 use crate::error::Error;
 use crate::etcd::error::RequestError;
-use crate::etcd::{Etcd, LARGEST_REPLY};
-use crate::policy::Patience;
+use crate::etcd::{Etcd, MAX_REPLY};
+use crate::policy::RetryBudget;
 use crate::snapshot::Snapshot;
 
-/// As many keys are read at once.
+/// How many keys are read per request.
 const PAGE: i64 = 1_000;
 
-/// As many keys are remembered to tell later whether history was rewritten.
-const WITNESSES: usize = 8;
+/// How many keys are kept to detect later that etcd's history was rewritten.
+const MAX_RECENT_WRITES: usize = 8;
 
-/// A place in the history of one etcd, and how to recognise it.
+/// A revision in the history of an etcd cluster, and how to recognise that history.
 #[derive(Debug, Clone)]
 pub(super) struct Position {
     pub(super) cluster: u64,
     pub(super) revision: i64,
-    /// The latest keys that were written, with the revisions at which they were. An etcd that
-    /// came up from a backup or with nothing does not have them all.
-    pub(super) witnesses: VecDeque<(Vec<u8>, i64)>,
+    /// The keys written last, with their revisions. An etcd that was restored from a backup, or
+    /// started empty, does not have all of them.
+    pub(super) recent_writes: VecDeque<(Vec<u8>, i64)>,
 }
 
 impl Position {
-    pub(super) fn wrote(&mut self, key: &[u8], revision: i64) {
-        self.erased(key);
-        self.witnesses.push_back((key.to_vec(), revision));
-        if self.witnesses.len() > WITNESSES {
-            self.witnesses.pop_front();
+    pub(super) fn record_write(&mut self, key: &[u8], revision: i64) {
+        self.record_delete(key);
+        self.recent_writes.push_back((key.to_vec(), revision));
+        if self.recent_writes.len() > MAX_RECENT_WRITES {
+            self.recent_writes.pop_front();
         }
     }
 
-    pub(super) fn erased(&mut self, key: &[u8]) {
-        self.witnesses.retain(|(other, _)| other != key);
+    pub(super) fn record_delete(&mut self, key: &[u8]) {
+        self.recent_writes.retain(|(other, _)| other != key);
     }
 }
 
 pub(super) fn kv(client: &Client) -> KvClient {
-    client.kv_client().max_decoding_message_size(LARGEST_REPLY)
+    client.kv_client().max_decoding_message_size(MAX_REPLY)
 }
 
-/// The end of the range of all keys that start with `prefix`, which ends with `/`.
+/// The end of the range of all keys with this `prefix`, which ends with `/`.
 fn end_of(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();
     if let Some(last) = end.last_mut() {
@@ -56,13 +56,13 @@ fn end_of(prefix: &str) -> Vec<u8> {
     end
 }
 
-/// The cluster and the revision that a reply is of.
+/// The cluster id and the revision in a reply.
 pub(super) fn position_of(header: Option<&ResponseHeader>) -> (u64, i64) {
     header.map_or((0, 0), |header| (header.cluster_id(), header.revision()))
 }
 
 impl Etcd {
-    /// The keys after `after` that start with `prefix`, as of `revision`.
+    /// The keys after `after` that start with `prefix`, at `revision`.
     pub(super) async fn page(
         &self,
         after: &[u8],
@@ -75,26 +75,26 @@ impl Etcd {
             .with_range(end_of(prefix))
             .with_limit(PAGE)
             .with_revision(revision);
-        self.with_session(self.policy.request, |client| async move {
+        self.with_connection(self.policy.request_timeout, |client| async move {
             kv(&client).get(from, Some(options)).await
         })
         .await
     }
 
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, Error> {
-        let mut patience = Patience::new(&self.policy);
+        let mut budget = RetryBudget::new(&self.policy);
         let read = async |_| self.read_all().await;
-        let (snapshot, _) = self.retry_idempotent(&mut patience, read).await?;
+        let (snapshot, _) = self.retry_idempotent(&mut budget, read).await?;
         Ok(snapshot)
     }
 
-    /// Everything at one revision, page by page.
+    /// Reads everything at one revision, page by page.
     pub(super) async fn read_all(&self) -> Result<(Snapshot, Position), RequestError> {
         let base = self.keys.base();
         let from = base.to_owned();
         let options = GetOptions::new().with_prefix().with_limit(PAGE);
         let mut page = self
-            .with_session(self.policy.request, |client| async move {
+            .with_connection(self.policy.request_timeout, |client| async move {
                 kv(&client).get(from, Some(options)).await
             })
             .await?;
@@ -109,7 +109,7 @@ impl Etcd {
             for kv in page.kvs() {
                 snapshot.insert(&self.keys.name(kv.key()), kv.value());
                 written.insert(kv.mod_revision(), kv.key().to_vec());
-                if written.len() > WITNESSES {
+                if written.len() > MAX_RECENT_WRITES {
                     written.pop_first();
                 }
             }
@@ -118,7 +118,7 @@ impl Etcd {
                 _ => break,
             }
         }
-        let witnesses = written
+        let recent_writes = written
             .into_iter()
             .map(|(revision, key)| (key, revision))
             .collect();
@@ -127,39 +127,39 @@ impl Etcd {
             Position {
                 cluster,
                 revision,
-                witnesses,
+                recent_writes,
             },
         ))
     }
 
-    /// Whether etcd's history still leads through `position`, so that what happened since can be
-    /// had by watching from there. [`RequestError::NotThere`] means that it does not, too.
+    /// Whether etcd's history still contains `position`, so that a watch from there misses nothing.
+    /// [`RequestError::NotThere`] means that it does not, too.
     pub(super) async fn is_in_history(&self, position: &Position) -> Result<bool, RequestError> {
-        if position.witnesses.is_empty() {
+        if position.recent_writes.is_empty() {
             return Ok(false);
         }
         let then = GetOptions::new()
             .with_revision(position.revision)
             .with_keys_only();
         let reads: Vec<_> = position
-            .witnesses
+            .recent_writes
             .iter()
             .map(|(key, _)| TxnOp::get(key.clone(), Some(then.clone())))
             .collect();
         let txn = Txn::new().and_then(reads);
-        let reply = self.transaction(txn, self.policy.request).await?;
+        let reply = self.transaction(txn, self.policy.request_timeout).await?;
         let (cluster, _) = position_of(reply.header());
         let mut found =
             get_replies(&reply).map(|get| get.kvs().first().map(KeyValue::mod_revision));
         Ok(cluster == position.cluster
             && position
-                .witnesses
+                .recent_writes
                 .iter()
                 .all(|(_, written)| found.next() == Some(Some(*written))))
     }
 }
 
-/// The replies to the reads among a transaction's operations, in their order.
+/// The replies to the reads in a transaction, in their order.
 pub(super) fn get_replies(reply: &TxnResponse) -> impl Iterator<Item = GetResponse> {
     reply
         .op_responses()

@@ -1,4 +1,4 @@
-//! Reading, deciding and writing, in one way for all that rests on what was read.
+//! The loop of read, decide, commit: optimistic concurrency with etcd transactions.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use crate::error::Error;
 use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::kv;
-use crate::policy::Patience;
+use crate::policy::RetryBudget;
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, write_value};
 
-/// What comes of having looked.
+/// What to do after reading.
 pub(super) enum Next<T> {
-    /// Nothing is to be written.
+    /// Write nothing.
     Return(T),
-    /// This is to be written. With a value that is the end of it, without there is more to do.
+    /// Write this. With a value, the operation ends; without, there is more to do.
     Commit(Transaction, Option<T>),
-    /// As [`Next::Commit`], in etcd's words. If something else was written meanwhile, `otherwise`
-    /// is the end of it.
+    /// Like [`Next::Commit`], in etcd's types. If something else was written in between, the
+    /// operation ends with `otherwise`.
     Once {
         conditions: Vec<Compare>,
         writes: Vec<TxnOp>,
@@ -31,21 +31,21 @@ pub(super) enum Next<T> {
 }
 
 impl Etcd {
-    /// Looks, decides, and commits what was decided; all over again while something else was
-    /// written meanwhile, and when there is no answer, for as long as the patience lasts. What was
-    /// committed without an answer is seen by the next look.
+    /// Reads, decides and commits. Starts over if something else was written in between, or if
+    /// there was no answer, as long as the retry budget lasts. The next read shows what was
+    /// committed without an answer.
     pub(super) async fn read_decide_commit<V, T, F>(
         &self,
-        look: impl Fn(Duration) -> F,
+        read: impl Fn(Duration) -> F,
         mut decide: impl FnMut(V) -> Result<Next<T>, Error>,
     ) -> Result<T, Error>
     where
         F: Future<Output = Result<V, RequestError>>,
     {
-        let mut patience = Patience::new(&self.policy);
+        let mut budget = RetryBudget::new(&self.policy);
         loop {
             let ((conditions, writes), end, otherwise) =
-                match decide(self.retry_idempotent(&mut patience, &look).await?)? {
+                match decide(self.retry_idempotent(&mut budget, &read).await?)? {
                     Next::Return(value) => return Ok(value),
                     Next::Commit(transaction, end) => (self.encode(&transaction), end, None),
                     Next::Once {
@@ -57,13 +57,12 @@ impl Etcd {
                 };
             let began = Instant::now();
             let txn = Txn::new().when(conditions).and_then(writes);
-            let limit = patience.limit(self.policy.request);
+            let limit = budget.limit(self.policy.request_timeout);
             let last = match self.transaction(txn, limit).await {
                 Ok(reply) if reply.succeeded() => end,
                 Ok(_) => otherwise,
                 Err(failure) => {
-                    self.pause_before_retry(&mut patience, began, failure)
-                        .await?;
+                    self.pause_before_retry(&mut budget, began, failure).await?;
                     None
                 }
             };
@@ -73,11 +72,11 @@ impl Etcd {
         }
     }
 
-    /// Makes an attempt that may be made twice, again and again for as long as the patience lasts.
-    /// It is given how long it may take.
+    /// Repeats an attempt that may be made twice, as long as the retry budget lasts. `attempt` is
+    /// passed its time-out.
     pub(super) async fn retry_idempotent<T, F>(
         &self,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
         attempt: impl Fn(Duration) -> F,
     ) -> Result<T, Error>
     where
@@ -85,27 +84,28 @@ impl Etcd {
     {
         loop {
             let began = Instant::now();
-            match attempt(patience.limit(self.policy.request)).await {
+            match attempt(budget.limit(self.policy.request_timeout)).await {
                 Ok(value) => return Ok(value),
-                Err(failure) => self.pause_before_retry(patience, began, failure).await?,
+                Err(failure) => self.pause_before_retry(budget, began, failure).await?,
             }
         }
     }
 
-    /// Commits once. The reply says whether it happened; if not it carries the answers to `reads`.
+    /// Commits once. The reply says whether the conditions held; if not, it carries the answers to
+    /// `reads`.
     pub(super) async fn transact(
         &self,
         transaction: &Transaction,
         reads: Vec<TxnOp>,
-        patience: &Patience,
+        budget: &RetryBudget,
     ) -> Result<TxnResponse, RequestError> {
         let (conditions, writes) = self.encode(transaction);
         let txn = Txn::new().when(conditions).and_then(writes).or_else(reads);
-        self.transaction(txn, patience.limit(self.policy.request))
+        self.transaction(txn, budget.limit(self.policy.request_timeout))
             .await
     }
 
-    /// A transaction in etcd's words.
+    /// A transaction in etcd's types.
     pub(super) fn encode(&self, transaction: &Transaction) -> (Vec<Compare>, Vec<TxnOp>) {
         let compare = |condition: &Condition| {
             let key = self.keys.key(&condition.key);
@@ -122,7 +122,7 @@ impl Etcd {
         txn: Txn,
         limit: Duration,
     ) -> Result<TxnResponse, RequestError> {
-        self.with_session(limit, |client| async move { kv(&client).txn(txn).await })
+        self.with_connection(limit, |client| async move { kv(&client).txn(txn).await })
             .await
     }
 
@@ -137,7 +137,7 @@ impl Etcd {
                 TxnOp::put(self.keys.subnet(subnet), write_value(&claim), None)
             }
             Write::Delete(key) => TxnOp::delete(self.keys.key(key), None),
-            Write::Uncount(node) => TxnOp::delete(self.keys.absence(node), None),
+            Write::DeleteAbsence(node) => TxnOp::delete(self.keys.absence(node), None),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading what a node's decisions rest on.
+//! Reads the state that a node's decisions depend on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::keys::Key;
-use crate::policy::Patience;
+use crate::policy::RetryBudget;
 use crate::protocol::{ClaimView, Claimed, RegistryView};
 use crate::records::{Claim, Network, NodeRecord, read_network, read_value};
 
-/// As many claims come with a view in one reply; there are more only in very large networks.
+/// How many claims come with a view in the first reply; only very large networks have more.
 const VIEW_PAGE: i64 = 5_000;
 
 impl Etcd {
-    /// Whether `config` exists; it must be like ours then.
+    /// Whether `config` exists. If it does, it must agree with this node's conflist.
     pub(super) async fn is_agreed(&self, limit: Duration) -> Result<bool, RequestError> {
         let key = self.keys.config();
         let get = |client| async move { kv(&client).get(key, None).await };
-        let reply = self.with_session(limit, get).await?;
+        let reply = self.with_connection(limit, get).await?;
         match reply.kvs().first() {
             Some(config) => Ok(self.check_config(config).map(|_| true)?),
             None => Ok(false),
         }
     }
 
-    /// The revision of `config`, if it agrees with ours.
+    /// The revision of `config`, if it agrees with this node's conflist.
     fn check_config(&self, config: &KeyValue) -> Result<i64, Error> {
         let key = self.keys.config();
         let theirs: Network = read_network(config.value()).map_err(|why| Error::Corrupt {
@@ -48,7 +48,7 @@ impl Etcd {
         })
     }
 
-    /// What [`RegistryView`] is made of, as operations of a transaction.
+    /// The reads for a [`RegistryView`], as operations of a transaction.
     pub(super) fn view_reads(&self, node: &NodeName) -> Vec<TxnOp> {
         let claims = GetOptions::new().with_prefix().with_limit(VIEW_PAGE);
         vec![
@@ -62,21 +62,21 @@ impl Etcd {
         ]
     }
 
-    /// Reads what `node` needs to decide: one request, which costs etcd no write.
+    /// Reads the view of `node` in one request, which costs etcd no write.
     pub(super) async fn view(
         &self,
         node: &NodeName,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
     ) -> Result<RegistryView, Error> {
-        let look = async |limit| {
+        let read = async |limit| {
             let txn = Txn::new().and_then(self.view_reads(node));
             let reply = self.transaction(txn, limit).await?;
             self.view_of(node, &reply).await
         };
-        self.retry_idempotent(patience, look).await
+        self.retry_idempotent(budget, read).await
     }
 
-    /// The view in the reply to a transaction that read it, with the claims that found no place in it.
+    /// Builds the view from the reply to [`Etcd::view_reads`], and reads the remaining claims.
     pub(super) async fn view_of(
         &self,
         node: &NodeName,
@@ -151,7 +151,7 @@ impl Etcd {
         })
     }
 
-    /// The record in the reply to a request for it, and its revision; 0 if there is none.
+    /// The record in a reply, and its revision; 0 if there is none.
     fn record_of(
         &self,
         node: &NodeName,
@@ -168,7 +168,7 @@ impl Etcd {
     }
 }
 
-/// What a subnet's key says.
+/// Parses the value of a subnet's key.
 fn claimed(record: &KeyValue) -> Claimed {
     let claim: Option<Claim> = read_value(record.value()).ok();
     Claimed {

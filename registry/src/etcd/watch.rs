@@ -1,4 +1,5 @@
-//! Following: a snapshot, then what happens to it, through every kind of interruption.
+//! Watches the registry: a snapshot, then its changes, across connection losses, restarts, restores
+//! and compactions of etcd.
 
 use std::sync::Arc;
 
@@ -6,23 +7,23 @@ use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::etcd::connect::Session;
+use crate::etcd::connect::Connection;
 use crate::etcd::error::{self, RequestError};
 use crate::etcd::snapshot::Position;
-use crate::etcd::{Etcd, LARGEST_REPLY};
+use crate::etcd::{Etcd, MAX_REPLY};
 use crate::keys::Key;
 use crate::records::Network;
 use crate::snapshot::{Change, Event};
 
-/// As many events wait for the receiver; further ones wait in etcd.
+/// How many events are queued for the receiver; further ones wait in etcd.
 const QUEUE: usize = 64;
 
-struct Follower {
+struct Watcher {
     etcd: Arc<Etcd>,
     events: mpsc::Sender<Event>,
-    /// How far the receiver has been told; `None` when it has to be told all.
+    /// The revision up to which the receiver has all events; `None` if it needs a new snapshot.
     position: Option<Position>,
-    /// What records are judged by; as in the last [`Event::Reset`].
+    /// The network of the last [`Event::Reset`], against which records are checked.
     network: Option<Network>,
     is_down: bool,
 }
@@ -34,7 +35,7 @@ type ChangesByRevision = Vec<(i64, Vec<Change>)>;
 enum WatchEnd {
     /// The receiver was dropped.
     Closed,
-    /// What comes next cannot be told from what was told: start over.
+    /// Changes cannot be derived from what was sent: start over with a snapshot.
     Stale,
     Failed(RequestError),
 }
@@ -46,11 +47,11 @@ impl From<RequestError> for WatchEnd {
 }
 
 impl Etcd {
-    /// Starts the task that follows; it ends when the receiver is dropped.
+    /// Starts the watch task. It ends when the receiver is dropped.
     pub(crate) fn watch_loop(self: Arc<Self>) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(QUEUE);
         let closed = events.clone();
-        let follower = Follower {
+        let watcher = Watcher {
             etcd: self,
             events,
             position: None,
@@ -60,24 +61,22 @@ impl Etcd {
         tokio::spawn(async move {
             tokio::select! {
                 () = closed.closed() => {}
-                () = follower.run() => {}
+                () = watcher.run() => {}
             }
         });
         receiver
     }
 
-    /// Watches `key`, or what else the options say. Returns once etcd has confirmed it.
+    /// Watches `key`, or the range in the options. Returns once etcd has confirmed the watch.
     pub(super) async fn watch(
         &self,
-        session: &Session,
+        connection: &Connection,
         key: String,
         options: WatchOptions,
     ) -> Result<WatchStream, RequestError> {
-        let limit = self.policy.request;
-        self.request(session, limit, |client| async move {
-            let mut watch = client
-                .watch_client()
-                .max_decoding_message_size(LARGEST_REPLY);
+        let limit = self.policy.request_timeout;
+        self.request(connection, limit, |client| async move {
+            let mut watch = client.watch_client().max_decoding_message_size(MAX_REPLY);
             let mut stream = watch.watch(key, Some(options)).await?;
             match stream.message().await? {
                 Some(reply) if reply.created() && !reply.canceled() => Ok(stream),
@@ -93,18 +92,18 @@ impl Etcd {
     }
 }
 
-impl Follower {
+impl Watcher {
     async fn run(mut self) {
         let backoff = self.etcd.policy.backoff;
         let mut failures = 0;
         loop {
             let began = Instant::now();
             let Err(end) = self.watch().await;
-            let told = match end {
+            let sent = match end {
                 WatchEnd::Closed => return,
                 WatchEnd::Stale | WatchEnd::Failed(RequestError::NotThere) => {
-                    // etcd answers: whoever waits for the news must not wait for an outage that
-                    // is over.
+                    // etcd answers, so the new snapshot must not wait for the backoff of an outage
+                    // that is over.
                     failures = 0;
                     self.position = None;
                     Ok(())
@@ -118,7 +117,7 @@ impl Follower {
                     self.disconnected(error.to_string()).await
                 }
             };
-            if told.is_err() {
+            if sent.is_err() {
                 return;
             }
             if began.elapsed() > backoff.most {
@@ -129,9 +128,9 @@ impl Follower {
         }
     }
 
-    /// Catches up, then passes on what happens until something goes wrong.
+    /// Catches up, then forwards changes until something fails.
     async fn watch(&mut self) -> Result<std::convert::Infallible, WatchEnd> {
-        let session = self.etcd.session().await?;
+        let connection = self.etcd.connection().await?;
         let (mut position, reset) = match &self.position {
             Some(position) if self.etcd.is_in_history(position).await? => (position.clone(), None),
             _ => {
@@ -143,7 +142,7 @@ impl Follower {
         let options = WatchOptions::new()
             .with_prefix()
             .with_start_revision(position.revision + 1);
-        let mut stream = self.etcd.watch(&session, base, options).await?;
+        let mut stream = self.etcd.watch(&connection, base, options).await?;
         if std::mem::take(&mut self.is_down) {
             self.send(Event::Connected).await?;
         }
@@ -155,16 +154,16 @@ impl Follower {
             let reply = match stream.message().await {
                 Ok(Some(reply)) => Ok(reply),
                 Ok(None) => Err(RequestError::Lost("the watch ended".to_owned())),
-                Err(error) => Err(error::failure(&session.endpoint, &error)),
+                Err(error) => Err(error::failure(&connection.endpoint, &error)),
             };
-            let passed_on = match reply {
+            let forwarded = match reply {
                 Ok(reply) => self.forward(&mut position, &reply).await,
                 Err(failure) => {
-                    self.etcd.drop_session(&session).await;
+                    self.etcd.drop_connection(&connection).await;
                     Err(WatchEnd::Failed(failure))
                 }
             };
-            if let Err(end) = passed_on {
+            if let Err(end) = forwarded {
                 self.position = Some(position);
                 return Err(end);
             }
@@ -182,7 +181,7 @@ impl Follower {
         Ok(())
     }
 
-    /// What is new in `reply`, by revision; the position moves past it.
+    /// The new changes in `reply`, by revision. Advances the position past them.
     fn changes_in(
         &self,
         position: &mut Position,
@@ -194,10 +193,10 @@ impl Follower {
         if reply.canceled() || !is_same {
             return Err(WatchEnd::Stale);
         }
-        let told = position.revision;
-        let mut news = ChangesByRevision::new();
+        let sent_revision = position.revision;
+        let mut by_revision = ChangesByRevision::new();
         for event in reply.events() {
-            let Some(kv) = event.kv().filter(|kv| kv.mod_revision() > told) else {
+            let Some(kv) = event.kv().filter(|kv| kv.mod_revision() > sent_revision) else {
                 continue;
             };
             let name = self.etcd.keys.name(kv.key());
@@ -207,20 +206,20 @@ impl Follower {
             position.revision = kv.mod_revision();
             let change = match event.event_type() {
                 EventType::Put => {
-                    position.wrote(kv.key(), kv.mod_revision());
+                    position.record_write(kv.key(), kv.mod_revision());
                     Change::of_value(self.network.as_ref(), &name, kv.value())
                 }
                 EventType::Delete => {
-                    position.erased(kv.key());
+                    position.record_delete(kv.key());
                     Change::of_absence(&name)
                 }
             };
-            match news.last_mut() {
+            match by_revision.last_mut() {
                 Some((revision, changes)) if *revision == kv.mod_revision() => changes.push(change),
-                _ => news.push((kv.mod_revision(), vec![change])),
+                _ => by_revision.push((kv.mod_revision(), vec![change])),
             }
         }
-        Ok(news)
+        Ok(by_revision)
     }
 
     async fn disconnected(&mut self, why: String) -> Result<(), WatchEnd> {

@@ -1,4 +1,4 @@
-//! Writing: names, claims and their return, each in a transaction that rests on what was read.
+//! Writes names and claims, and deletes claims, each in a conditional transaction.
 
 use std::time::Duration;
 
@@ -10,17 +10,14 @@ use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::txn::Next;
 use crate::keys::Key;
-use crate::policy::{Patience, random};
+use crate::policy::{MAX_RACE_DOUBLINGS, MAX_RACES, MIN_RACE_PAUSE_MS, RetryBudget, random};
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::protocol::{
     self, Acquired, Attempts, Claimant, Commit, Goal, NextStep, Registration, RegistryView,
 };
 
-/// A node gives up after losing so many races in a row.
-const MOST_RACES: u32 = 50;
-
 impl Etcd {
-    /// Writes `config` if it is absent, else compares it with our own.
+    /// Writes `config` if it is absent, else compares it with this node's conflist.
     pub(crate) async fn agree(&self) -> Result<(), Error> {
         let write = || Transaction {
             conditions: vec![Condition::new(Key::Config, 0)],
@@ -39,26 +36,26 @@ impl Etcd {
         .await
     }
 
-    /// Gets `me` what it wants. Two requests where nobody interferes, one more for each race lost:
-    /// the reply to a transaction that failed carries the new view.
+    /// Reaches `goal` for the claimant. Takes two requests without contention, and one more per
+    /// lost race: the reply to a failed transaction carries the new view.
     pub(crate) async fn acquire(
         &self,
-        me: Claimant<'_>,
-        want: Goal<'_>,
-        patience: Duration,
+        claimant: Claimant<'_>,
+        goal: Goal<'_>,
+        time_limit: Duration,
     ) -> Result<Acquired, Error> {
-        let mut patience = Patience::of(&self.policy, patience);
-        let mut view = self.view(me.node, &mut patience).await?;
-        let mut tried = Attempts::default();
+        let mut budget = RetryBudget::of(&self.policy, time_limit);
+        let mut view = self.view(claimant.node, &mut budget).await?;
+        let mut attempts = Attempts::default();
         let mut registered = None;
-        for race in 0..MOST_RACES {
-            tried.races = race;
+        for race in 0..MAX_RACES {
+            attempts.races = race;
             let outcome = |subnets, registration| Acquired {
                 subnets,
                 registration,
                 cluster: view.cluster,
             };
-            let commit = match protocol::next_step(&view, me, want, &tried)? {
+            let commit = match protocol::next_step(&view, claimant, goal, &attempts)? {
                 NextStep::Commit(commit) => commit,
                 NextStep::Done(subnets) => {
                     return Ok(outcome(
@@ -68,55 +65,62 @@ impl Etcd {
                 }
             };
             let began = Instant::now();
-            match self.commit(me, &commit, &patience).await {
+            match self.commit(claimant, &commit, &budget).await {
                 Ok(None) if commit.is_all => {
                     return Ok(outcome(commit.outcome, commit.name.registration));
                 }
                 Ok(None) => {
-                    tried.written.extend(commit.written());
+                    attempts.written.extend(commit.written());
                     registered = Some(commit.name.registration);
-                    view = self.view(me.node, &mut patience).await?;
+                    view = self.view(claimant.node, &mut budget).await?;
                 }
                 Ok(Some(newer)) => {
+                    tracing::debug!(node = %claimant.node, race, "lost a race in etcd, deciding again");
                     view = newer;
                     sleep(pause_after_race(race)).await;
                 }
                 Err(failure) => {
-                    // Whether it happened is not known: look, before anything else is tried.
-                    self.pause_before_retry(&mut patience, began, failure)
-                        .await?;
-                    tried.pending.extend(commit.claims);
+                    // The outcome is unknown: read the view again before anything else is tried.
+                    self.pause_before_retry(&mut budget, began, failure).await?;
+                    attempts.pending.extend(commit.claims);
                     registered = Some(commit.name.registration);
-                    view = self.view(me.node, &mut patience).await?;
+                    view = self.view(claimant.node, &mut budget).await?;
                 }
             }
         }
         Err(Error::Contended {
-            node: me.node.clone(),
-            attempts: MOST_RACES,
+            node: claimant.node.clone(),
+            attempts: MAX_RACES,
         })
     }
 
-    /// `None` when the commit was carried out, else the view as it is by now.
+    /// `None` if the commit was carried out, else the new view.
     async fn commit(
         &self,
-        me: Claimant<'_>,
+        claimant: Claimant<'_>,
         commit: &Commit,
-        patience: &Patience,
+        budget: &RetryBudget,
     ) -> Result<Option<RegistryView>, RequestError> {
-        let (transaction, reads) = (commit.transaction(me.node), self.view_reads(me.node));
-        let reply = self.transact(&transaction, reads, patience).await?;
+        let (transaction, reads) = (
+            commit.transaction(claimant.node),
+            self.view_reads(claimant.node),
+        );
+        let reply = self.transact(&transaction, reads, budget).await?;
         if reply.succeeded() {
             return Ok(None);
         }
-        self.view_of(me.node, &reply).await.map(Some)
+        self.view_of(claimant.node, &reply).await.map(Some)
     }
 
-    pub(crate) async fn release(&self, me: Claimant<'_>, subnet: &IpNet) -> Result<(), Error> {
+    pub(crate) async fn release(
+        &self,
+        claimant: Claimant<'_>,
+        subnet: &IpNet,
+    ) -> Result<(), Error> {
         self.read_decide_commit(
-            |limit| self.claim_of(subnet, me.node, limit),
+            |limit| self.claim_of(subnet, claimant.node, limit),
             |view| {
-                let transaction = protocol::release(&view, me, subnet)?;
+                let transaction = protocol::release(&view, claimant, subnet)?;
                 Ok(transaction.map_or(Next::Return(()), |it| Next::Commit(it, Some(()))))
             },
         )
@@ -124,7 +128,7 @@ impl Etcd {
     }
 }
 
-/// Grows with the races lost and is random, so that the losers do not meet again.
+/// Random, up to a limit that grows with the lost races, so that the losers do not collide again.
 fn pause_after_race(race: u32) -> Duration {
-    Duration::from_millis(random() % (10 << race.min(5)))
+    Duration::from_millis(random() % (MIN_RACE_PAUSE_MS << race.min(MAX_RACE_DOUBLINGS)))
 }

@@ -1,6 +1,6 @@
-//! What can happen in a state, and what comes of it.
+//! The actions of the model: which are possible in a state, and what they do.
 
-use super::machine::{Aim, Look};
+use super::machine::{Operation, Progress};
 use super::store::{NODES, SUBNETS};
 use super::{Protocol, State, Without};
 
@@ -8,21 +8,21 @@ use super::{Protocol, State, Without};
 pub(super) enum Action {
     SwitchOn(usize),
     SwitchOff(usize),
-    /// Goes on from its file.
-    Trust(usize),
+    /// Goes on from its file, because etcd is away.
+    SkipRenewal(usize),
     /// Reads the registry, decides, and sends a request if one is needed.
-    Look(usize, Aim),
+    Begin(usize, Operation),
     /// Takes a subnet off its file, to give it back.
-    LetGo(usize, usize),
-    /// The request arrives, and the answer comes back.
-    Answer(usize),
-    /// Writes down what came of it.
+    StartRelease(usize, usize),
+    /// The request arrives, and the reply comes back.
+    Reply(usize),
+    /// Stores the result in its file.
     Store(usize),
-    BePresent(usize),
+    Announce(usize),
     Crash(usize),
     LoseReply(usize),
     Arrive(usize),
-    Vanish(usize),
+    LoseMachine(usize),
     Expire(usize),
     Forget(usize),
     BackUp,
@@ -30,50 +30,52 @@ pub(super) enum Action {
 }
 
 impl Protocol {
-    /// What can happen to one machine.
+    /// The actions of one machine.
     pub(super) fn actions_of(&self, m: usize, state: &State, actions: &mut Vec<Action>) {
         let (machine, left) = (&state.machines[m], &state.left);
         if !machine.is_on {
-            // A machine that is gone stays gone; its name may come back on another.
-            if !machine.is_gone && (self.careless || state.is_alone(machine.node, Some(m))) {
+            // A lost machine stays lost; its name may come back on another machine.
+            if !machine.is_gone
+                && (self.stale_machines || state.no_machine_runs(machine.node, Some(m)))
+            {
                 actions.push(Action::SwitchOn(m));
             }
             return;
         }
-        if left.vanishings > 0 {
-            actions.push(Action::Vanish(m));
+        if left.machine_losses > 0 {
+            actions.push(Action::LoseMachine(m));
         }
         if left.reboots > 0 {
             actions.push(Action::SwitchOff(m));
         }
-        if left.outages > 0 && !machine.has_asked {
-            actions.push(Action::Trust(m));
+        if left.outages > 0 && !machine.has_renewed {
+            actions.push(Action::SkipRenewal(m));
         }
-        if left.crashes > 0 && machine.look != Look::Idle {
+        if left.crashes > 0 && machine.progress != Progress::Idle {
             actions.push(Action::Crash(m));
         }
-        match &machine.look {
-            Look::Idle => actions_of_idle(m, state, actions),
-            Look::LetGo(n) => actions.push(Action::Look(m, Aim::GiveBack(*n))),
-            Look::Asked(..) => {
-                actions.push(Action::Answer(m));
-                if left.losses > 0 {
+        match &machine.progress {
+            Progress::Idle => actions_of_idle(m, state, actions),
+            Progress::Releasing(n) => actions.push(Action::Begin(m, Operation::GiveBack(*n))),
+            Progress::Waiting(..) => {
+                actions.push(Action::Reply(m));
+                if left.lost_replies > 0 {
                     actions.push(Action::LoseReply(m));
                 }
             }
-            Look::Answered(..) => actions.push(Action::Store(m)),
+            Progress::Decided(..) => actions.push(Action::Store(m)),
         }
     }
 
-    /// What else can happen.
+    /// The actions of the network, etcd and the operator.
     pub(super) fn actions_of_others(&self, state: &State, actions: &mut Vec<Action>) {
-        actions.extend((0..state.adrift.len()).map(Action::Arrive));
+        actions.extend((0..state.in_flight.len()).map(Action::Arrive));
         for node in 0..NODES.len() {
-            let is_alone = state.is_alone(node, None);
-            if state.store.present[node] && (is_alone || state.left.silences > 0) {
+            let no_machine_runs = state.no_machine_runs(node, None);
+            if state.store.present[node] && (no_machine_runs || state.left.partitions > 0) {
                 actions.push(Action::Expire(node));
             }
-            let may = self.careless || is_alone;
+            let may = self.stale_machines || no_machine_runs;
             if state.left.forgets > 0 && may && state.store.may_forget(node) {
                 actions.push(Action::Forget(node));
             }
@@ -91,102 +93,102 @@ impl Protocol {
             Action::SwitchOn(m) => {
                 let machine = &mut state.machines[m];
                 machine.is_on = true;
-                machine.has_asked = self.without == Without::Asking;
+                machine.has_renewed = self.without == Without::RenewalAtBoot;
             }
-            Action::Trust(m) => {
+            Action::SkipRenewal(m) => {
                 state.left.outages -= 1;
-                state.machines[m].has_asked = true;
+                state.machines[m].has_renewed = true;
             }
-            Action::Look(m, aim) => {
-                state.left.growths -= u8::from(aim == Aim::Grow);
-                state.machines[m].begin(m, aim, &state.store);
+            Action::Begin(m, operation) => {
+                state.left.growths -= u8::from(operation == Operation::Grow);
+                state.machines[m].begin(m, operation, &state.store);
             }
-            Action::LetGo(m, n) => {
-                state.left.returns -= 1;
-                state.machines[m].let_go(n);
+            Action::StartRelease(m, n) => {
+                state.left.give_backs -= 1;
+                state.machines[m].start_release(n);
             }
-            Action::Answer(m) => self.answer(state, m),
+            Action::Reply(m) => self.reply(state, m),
             Action::Store(m) => state.machines[m].store(),
-            Action::BePresent(m) => {
+            Action::Announce(m) => {
                 let node = state.machines[m].node;
                 state.store.present[node] = state.store.holder(node) == Some(m);
             }
             Action::Arrive(n) => {
-                let (m, request) = state.adrift.remove(n);
-                state.carry_out(m, &request, self.without);
+                let (m, request) = state.in_flight.remove(n);
+                state.apply_request(m, &request, self.without);
             }
             Action::Crash(m) => {
                 state.left.crashes -= 1;
-                state.cut(m);
+                state.kill_process(m);
             }
             Action::LoseReply(m) => {
-                state.left.losses -= 1;
+                state.left.lost_replies -= 1;
                 let request = state.machines[m].time_out();
-                state.adrift.extend(request.map(|request| (m, request)));
+                state.in_flight.extend(request.map(|request| (m, request)));
             }
             Action::SwitchOff(m) => {
                 state.left.reboots -= 1;
-                state.cut(m);
+                state.kill_process(m);
                 state.machines[m].switch_off();
             }
-            Action::Vanish(m) => {
-                state.left.vanishings -= 1;
-                state.cut(m);
+            Action::LoseMachine(m) => {
+                state.left.machine_losses -= 1;
+                state.kill_process(m);
                 state.machines[m].vanish();
             }
             Action::Expire(node) => {
-                state.left.silences -= u8::from(!state.is_alone(node, None));
+                state.left.partitions -= u8::from(!state.no_machine_runs(node, None));
                 state.store.present[node] = false;
             }
             Action::Forget(node) => {
                 state.left.forgets -= 1;
                 state.store.forget(node);
-                state.disturb(node, None);
+                state.invalidate(node, None);
             }
             Action::BackUp => state.backup = Some(state.store.clone()),
             Action::Restore => state.restore(),
         }
     }
 
-    fn answer(&self, state: &mut State, m: usize) {
-        if let Look::Asked(_, request, _) = state.machines[m].look.clone() {
-            let done = state.carry_out(m, &request, self.without);
-            state.machines[m].answered(m, done, &state.store);
+    fn reply(&self, state: &mut State, m: usize) {
+        if let Progress::Waiting(_, request, _) = state.machines[m].progress.clone() {
+            let done = state.apply_request(m, &request, self.without);
+            state.machines[m].receive_reply(m, done, &state.store);
         }
     }
 }
 
 fn actions_of_idle(m: usize, state: &State, actions: &mut Vec<Action>) {
     let machine = &state.machines[m];
-    actions.push(Action::Look(m, Aim::Renew));
-    if machine.heard && !state.store.present[machine.node] {
-        actions.push(Action::BePresent(m));
+    actions.push(Action::Begin(m, Operation::Renew));
+    if machine.is_current && !state.store.present[machine.node] {
+        actions.push(Action::Announce(m));
     }
-    let file = machine.hands_out();
+    let file = machine.handed_out();
     let owned = file.iter().filter(|has| **has).count();
     if state.left.growths > 0 && owned == 1 {
-        actions.push(Action::Look(m, Aim::Grow));
+        actions.push(Action::Begin(m, Operation::Grow));
     }
-    if state.left.returns > 0 && owned > 1 {
-        actions.extend((0..SUBNETS.len()).map(|n| Action::LetGo(m, n)));
+    if state.left.give_backs > 0 && owned > 1 {
+        actions.extend((0..SUBNETS.len()).map(|n| Action::StartRelease(m, n)));
     }
 }
 
 impl State {
-    /// Ends what a machine is doing. What it sent is on its way.
-    fn cut(&mut self, m: usize) {
+    /// Kills the running process. Its request stays in flight.
+    fn kill_process(&mut self, m: usize) {
         let request = self.machines[m].crash();
-        self.adrift.extend(request.map(|request| (m, request)));
+        self.in_flight.extend(request.map(|request| (m, request)));
     }
 
     fn restore(&mut self) {
         self.left.restores -= 1;
         self.store = self.backup.take().expect("there is a backup");
-        // Its connections are gone, and what was on them.
-        self.adrift.clear();
+        // All connections are closed, so no request is in flight any more.
+        self.in_flight.clear();
         for machine in &mut self.machines {
             machine.time_out();
-            machine.disturb();
+            machine.invalidate();
         }
     }
 }

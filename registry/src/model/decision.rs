@@ -1,92 +1,98 @@
-//! What the code decides, in the words of the model.
+//! Runs the product's decisions on a state of the model.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::machine::{Aim, Look};
+use super::machine::{Operation, Progress};
 use super::request::Request;
-use super::store::{Sight, Subnets, list, name, pod_cidr, set, subnet};
+use super::store::{NodeSight, Subnets, list, name, pod_cidr, set, subnet};
 use crate::error::Error;
 use crate::protocol::{self, Attempts, Claimant, Commit, Goal, NextStep};
 
-/// All that a decision depends on.
+/// Everything that a decision depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Situation {
+pub(super) struct DecisionInput {
     pub(super) machine: usize,
     pub(super) node: usize,
-    pub(super) aim: Aim,
+    pub(super) operation: Operation,
     pub(super) file: Subnets,
     pub(super) pending: Subnets,
     pub(super) races: u8,
-    pub(super) sight: Sight,
+    pub(super) sight: NodeSight,
 }
 
 thread_local! {
-    /// There are few, and they come up in a million states.
-    static KNOWN: RefCell<HashMap<Situation, Look>> = RefCell::default();
+    /// A cache: there are few different inputs, and each occurs in many of a million states.
+    static CACHE: RefCell<HashMap<DecisionInput, Progress>> = RefCell::default();
 }
 
-/// What the code decides in this situation.
-pub(super) fn of(situation: Situation) -> Look {
-    let known = KNOWN.with_borrow(|known| known.get(&situation).cloned());
+/// The product's decision for this input.
+pub(super) fn of(input: DecisionInput) -> Progress {
+    let known = CACHE.with_borrow(|known| known.get(&input).cloned());
     known.unwrap_or_else(|| {
-        let look = decide(&situation);
-        KNOWN.with_borrow_mut(|known| known.insert(situation, look.clone()));
-        look
+        let progress = decide(&input);
+        CACHE.with_borrow_mut(|known| known.insert(input, progress.clone()));
+        progress
     })
 }
 
-fn decide(at: &Situation) -> Look {
+fn decide(at: &DecisionInput) -> Progress {
     let (node, id) = (name(at.node), at.machine.to_string());
-    let me = Claimant {
+    let claimant = Claimant {
         node,
         machine: &id,
         addresses: None,
     };
     let file = list(at.file);
-    let want = match at.aim {
-        Aim::Renew => Goal::Subnets { keep: &file },
-        Aim::Grow => Goal::Further {
+    let goal = match at.operation {
+        Operation::Renew => Goal::Subnets { keep: &file },
+        Operation::Grow => Goal::Further {
             pod_cidr: pod_cidr(),
             known: Some(&file),
         },
-        Aim::GiveBack(n) => return release(at, me, n),
+        Operation::GiveBack(n) => return release(at, claimant, n),
     };
-    let tried = Attempts {
+    let attempts = Attempts {
         pending: list(at.pending),
         written: Vec::new(),
         races: at.races.into(),
     };
-    match protocol::next_step(&at.sight.view(), me, want, &tried) {
-        Ok(step) => carry(at.aim, me, step),
-        // Another machine has the name, and the subnets with it.
-        Err(Error::NodeTaken { .. }) => Look::Answered(Aim::Renew, Subnets::default()),
-        Err(Error::Exhausted { .. }) if at.aim == Aim::Renew => {
-            // Those that others have are not handed out from any more.
-            let want = Goal::Kept { keep: &file };
-            let kept = protocol::next_step(&at.sight.view(), me, want, &tried);
-            carry(Aim::Renew, me, kept.expect("nothing is chosen"))
+    match protocol::next_step(&at.sight.view(), claimant, goal, &attempts) {
+        Ok(step) => carry(at.operation, claimant, step),
+        // Another machine has the name, and with it the subnets.
+        Err(Error::NodeTaken { .. }) => Progress::Decided(Operation::Renew, Subnets::default()),
+        Err(Error::Exhausted { .. }) if at.operation == Operation::Renew => {
+            // Subnets that other nodes own are not handed out from any more.
+            let goal = Goal::Kept { keep: &file };
+            let kept = protocol::next_step(&at.sight.view(), claimant, goal, &attempts);
+            carry(Operation::Renew, claimant, kept.expect("nothing is chosen"))
         }
-        Err(Error::Exhausted { .. }) => Look::Idle,
+        Err(Error::Exhausted { .. }) => Progress::Idle,
         Err(error) => unreachable!("{error}"),
     }
 }
 
-fn carry(aim: Aim, me: Claimant<'_>, step: NextStep) -> Look {
+fn carry(operation: Operation, claimant: Claimant<'_>, step: NextStep) -> Progress {
     match step {
         NextStep::Commit(commit) => {
             assert!(commit.is_all, "there are two subnets");
             let Commit { outcome, .. } = &commit;
-            Look::Asked(aim, Request::of(&commit.transaction(me.node)), set(outcome))
+            Progress::Waiting(
+                operation,
+                Request::of(&commit.transaction(claimant.node)),
+                set(outcome),
+            )
         }
-        NextStep::Done(subnets) => Look::Answered(aim, set(&subnets)),
+        NextStep::Done(subnets) => Progress::Decided(operation, set(&subnets)),
     }
 }
 
-fn release(at: &Situation, me: Claimant<'_>, n: usize) -> Look {
-    match protocol::release(&at.sight.claim_view(n), me, &subnet(n)) {
-        Ok(Some(transaction)) => Look::Asked(at.aim, Request::of(&transaction), Subnets::default()),
-        Ok(None) | Err(Error::NotOwned { .. } | Error::NodeTaken { .. }) => Look::Idle,
+fn release(at: &DecisionInput, claimant: Claimant<'_>, n: usize) -> Progress {
+    match protocol::release(&at.sight.claim_view(n), claimant, &subnet(n)) {
+        Ok(Some(transaction)) => {
+            Progress::Waiting(at.operation, Request::of(&transaction), Subnets::default())
+        }
+        Ok(None) | Err(Error::NotOwned { .. } | Error::NodeTaken { .. }) => Progress::Idle,
         Err(error) => unreachable!("{error}"),
     }
 }

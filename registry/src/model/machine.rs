@@ -1,50 +1,50 @@
-//! A machine that wants subnets for its node, and hands out from those that its file has.
+//! A machine in the model: acquires subnets for its node, and hands out addresses from its file.
 
 use super::Without;
-use super::decision::{self, Situation};
+use super::decision::{self, DecisionInput};
 use super::request::Request;
 use super::store::{Store, Subnets};
 
-#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)] // They are independent facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Machine {
     pub(super) node: usize,
     pub(super) is_on: bool,
     pub(super) is_gone: bool,
     pub(super) file: Subnets,
-    /// Since it was switched on it has looked, or found that it could not.
-    pub(super) has_asked: bool,
-    pub(super) look: Look,
-    /// Claims of requests whose answer was lost.
+    /// It has read the registry since it was switched on, or found that it could not.
+    pub(super) has_renewed: bool,
+    pub(super) progress: Progress,
+    /// Claims of requests whose reply was lost.
     pending: Subnets,
     races: u8,
-    /// It looked, from beginning to end, since the registry was last changed under it.
-    pub(super) heard: bool,
-    /// The registry was changed under it since it began to look.
+    /// It has completed a renewal since the registry last changed without it.
+    pub(super) is_current: bool,
+    /// The registry changed without it since the running operation began.
     is_stale: bool,
 }
 
-/// How far a process of it is. There is one at a time: they lock the file.
+/// The progress of the running process. There is one process at a time: they lock the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) enum Look {
+pub(super) enum Progress {
     #[default]
     Idle,
     /// It has taken this subnet off the file, and is about to give it back.
-    LetGo(usize),
-    /// It waits for an answer; then it will have these.
-    Asked(Aim, Request, Subnets),
-    /// It is about to write these down.
-    Answered(Aim, Subnets),
+    Releasing(usize),
+    /// It waits for a reply. If the reply is a success, it gets these subnets.
+    Waiting(Operation, Request, Subnets),
+    /// It is about to store these subnets.
+    Decided(Operation, Subnets),
 }
 
-/// What it looks for.
+/// What the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Aim {
-    /// File and registry brought together.
+pub(super) enum Operation {
+    /// Reconciles file and registry.
     Renew,
-    /// A further subnet.
+    /// Claims a further subnet.
     Grow,
-    /// To be rid of this one.
+    /// Gives this subnet back.
     GiveBack(usize),
 }
 
@@ -56,7 +56,7 @@ impl Machine {
         }
     }
 
-    /// Gone for good, with its disk.
+    /// Lost for good, with its disk.
     pub(super) fn vanish(&mut self) {
         *self = Self {
             is_gone: true,
@@ -64,7 +64,7 @@ impl Machine {
         };
     }
 
-    /// Without power: what it remembers is its file.
+    /// Powered off: only its file is left.
     pub(super) fn switch_off(&mut self) {
         *self = Self {
             file: self.file,
@@ -72,27 +72,27 @@ impl Machine {
         };
     }
 
-    /// What pods are given addresses from.
-    pub(super) fn hands_out(&self) -> Subnets {
-        if self.is_on && self.has_asked {
+    /// The subnets from which pods get addresses.
+    pub(super) fn handed_out(&self) -> Subnets {
+        if self.is_on && self.has_renewed {
             self.file
         } else {
             Subnets::default()
         }
     }
 
-    /// Begins to look: reads, and decides.
-    pub(super) fn begin(&mut self, m: usize, aim: Aim, store: &Store) {
+    /// Begins an operation: reads and decides.
+    pub(super) fn begin(&mut self, m: usize, operation: Operation, store: &Store) {
         self.is_stale = false;
         self.races = 0;
-        self.decide(m, aim, store);
+        self.decide(m, operation, store);
     }
 
-    fn decide(&mut self, m: usize, aim: Aim, store: &Store) {
-        self.look = decision::of(Situation {
+    fn decide(&mut self, m: usize, operation: Operation, store: &Store) {
+        self.progress = decision::of(DecisionInput {
             machine: m,
             node: self.node,
-            aim,
+            operation,
             file: self.file,
             pending: self.pending,
             races: self.races,
@@ -100,29 +100,29 @@ impl Machine {
         });
     }
 
-    /// An answer came: the request was carried out, or the view had changed.
-    pub(super) fn answered(&mut self, m: usize, done: bool, store: &Store) {
-        let Look::Asked(aim, _, outcome) = self.look else {
+    /// A reply came: the request was carried out, or its conditions did not hold.
+    pub(super) fn receive_reply(&mut self, m: usize, done: bool, store: &Store) {
+        let Progress::Waiting(operation, _, outcome) = self.progress else {
             return;
         };
-        match aim {
-            Aim::GiveBack(_) if done => drop(self.end()),
-            _ if done => self.look = Look::Answered(aim, outcome),
-            Aim::GiveBack(n) => self.look = Look::LetGo(n),
+        match operation {
+            Operation::GiveBack(_) if done => drop(self.end()),
+            _ if done => self.progress = Progress::Decided(operation, outcome),
+            Operation::GiveBack(n) => self.progress = Progress::Releasing(n),
             _ => {
                 self.races += 1;
-                self.decide(m, aim, store);
+                self.decide(m, operation, store);
             }
         }
     }
 
-    /// Writes down what came of it.
+    /// Stores the result of the operation.
     pub(super) fn store(&mut self) {
-        if let Look::Answered(aim, subnets) = self.look {
-            if aim == Aim::Renew {
+        if let Progress::Decided(operation, subnets) = self.progress {
+            if operation == Operation::Renew {
                 self.file = subnets;
-                self.heard = !self.is_stale;
-                self.has_asked = true;
+                self.is_current = !self.is_stale;
+                self.has_renewed = true;
             } else {
                 for (file, new) in self.file.iter_mut().zip(subnets) {
                     *file |= new;
@@ -134,16 +134,16 @@ impl Machine {
     }
 
     /// Takes a subnet off the file, to give it back.
-    pub(super) fn let_go(&mut self, n: usize) {
+    pub(super) fn start_release(&mut self, n: usize) {
         self.file[n] = false;
-        self.look = Look::LetGo(n);
+        self.progress = Progress::Releasing(n);
     }
 
     fn end(&mut self) -> Option<Request> {
         self.races = 0;
         self.is_stale = false;
-        match std::mem::take(&mut self.look) {
-            Look::Asked(_, request, _) => Some(request),
+        match std::mem::take(&mut self.progress) {
+            Progress::Waiting(_, request, _) => Some(request),
             _ => None,
         }
     }
@@ -153,12 +153,14 @@ impl Machine {
         self.end()
     }
 
-    /// Gives up waiting, remembers what it asked for, and is about to look again.
+    /// Gives up waiting, remembers the request, and is about to read again.
     pub(super) fn time_out(&mut self) -> Option<Request> {
-        let look = self.look.clone();
+        let progress = self.progress.clone();
         let request = self.end();
-        match (look, &request) {
-            (Look::Asked(Aim::GiveBack(n), ..), _) => self.look = Look::LetGo(n),
+        match (progress, &request) {
+            (Progress::Waiting(Operation::GiveBack(n), ..), _) => {
+                self.progress = Progress::Releasing(n);
+            }
             (_, Some(request)) => {
                 for (n, pending) in self.pending.iter_mut().enumerate() {
                     *pending |= request.makes(n);
@@ -169,17 +171,17 @@ impl Machine {
         request
     }
 
-    pub(super) fn disturb(&mut self) {
-        self.heard = false;
-        self.is_stale = self.look != Look::Idle;
+    pub(super) fn invalidate(&mut self) {
+        self.is_current = false;
+        self.is_stale = self.progress != Progress::Idle;
     }
 
-    /// What it waits for may have become impossible; then it is all the same what it was.
-    pub(super) fn hear(&mut self, store: &Store, without: Without) {
-        if let Look::Asked(_, request, outcome) = &mut self.look {
-            store.tell(self.node, request);
+    /// The request in flight may have become impossible; then its details do not matter any more.
+    pub(super) fn update_request(&mut self, store: &Store, without: Without) {
+        if let Progress::Waiting(_, request, outcome) = &mut self.progress {
+            store.update_conditions(self.node, request);
             if without == Without::Nothing && request.is_doomed(without) {
-                *request = request.hopeless();
+                *request = request.doomed();
                 *outcome = Subnets::default();
             }
         }

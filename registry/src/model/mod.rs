@@ -1,30 +1,30 @@
-//! The claim protocol under a model checker: every order of steps, growing and giving back, killed
-//! processes, lost replies, reboots, take-over and forgetting.
+//! The claim protocol under a model checker: every order of steps, with growing and giving back,
+//! killed processes, lost replies, reboots, take-over and forgetting.
 //!
-//! The decisions and the transactions are the code's own ([`crate::protocol::next_step`],
-//! [`crate::protocol::Commit`], [`crate::protocol::release`]); the model has an etcd that carries them
-//! out, and a network that does not, or does so late. There are two subnets.
+//! The decisions and transactions are the product's own ([`crate::protocol::next_step`],
+//! [`crate::protocol::Commit`], [`crate::protocol::release`]). The model has an etcd that carries
+//! them out, and a network that loses or delays them. There are two subnets.
 //!
-//! With so many accidents of each kind as [`Accidents`] allows there are finitely many states, as
-//! revisions are counted anew in each ([`State::tidy`]); each test looks at all of them:
+//! [`Faults`] limits how often each kind of fault happens, and revisions are renumbered in each
+//! state ([`State::normalize`]), so the number of states is finite. Each test checks all of them:
 //!
-//! | machines | accidents | states |
+//! | machines | faults | states |
 //! | --- | --- | ---: |
-//! | three nodes | a killed process, a lost answer | 107,811 |
-//! | three nodes, two machines of one name | the first is gone for good; a killed process | 157,307 |
-//! | three nodes, two machines of one name | the first is gone for good; a lost answer | 182,822 |
-//! | three nodes | one is switched off, one forgotten; a killed process | 236,834 |
-//! | two nodes, two machines of one name | one gone, one switched off, one forgotten | 19,000 |
+//! | three nodes | a killed process, a lost reply | 107,811 |
+//! | three nodes, two machines of one name | the first machine is lost; a killed process | 157,307 |
+//! | three nodes, two machines of one name | the first machine is lost; a lost reply | 182,822 |
+//! | three nodes | one is rebooted, one forgotten; a killed process | 236,834 |
+//! | two nodes, two machines of one name | one lost, one rebooted, one forgotten | 19,000 |
 //! | three nodes | one grows, one gives back; a killed process | 221,749 |
 //! | two nodes | they grow twice, give back twice; two killed processes | 136,581 |
-//! | two nodes | one grows, one gives back; one is switched off, a lost answer | 72,932 |
-//! | three nodes | one that runs is cut off, one forgotten | 24,929 |
-//! | three nodes, two machines of one name | one that runs is cut off | 101,415 |
-//! | three nodes | one is switched off, forgotten, and cannot ask | 99,352 |
-//! | three nodes | etcd is brought back from a backup | 42,664 |
+//! | two nodes | one grows, one gives back; one is rebooted, a lost reply | 72,932 |
+//! | three nodes | a running machine is cut off from etcd, one node is forgotten | 24,929 |
+//! | three nodes, two machines of one name | a running machine is cut off from etcd | 101,415 |
+//! | three nodes | one is rebooted while etcd is away, and forgotten | 99,352 |
+//! | three nodes | etcd is restored from a backup | 42,664 |
 //!
-//! What is not in it: several families, more claims than one transaction takes, the local registry,
-//! and all of these accidents in one run.
+//! Not in the model: several address families, more claims than fit into one transaction, the local
+//! registry, and all of these faults in one run.
 
 mod action;
 mod decision;
@@ -41,28 +41,28 @@ use machine::Machine;
 use request::Request;
 use store::Store;
 
-/// What may happen, and how often.
+/// How often each kind of fault or change may happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-struct Accidents {
-    /// A process is killed. What it sent may arrive later.
+struct Faults {
+    /// A process is killed. Its request may arrive later.
     crashes: u8,
-    /// An answer does not come. The request may arrive later.
-    losses: u8,
-    /// A machine is gone for good, with its disk.
-    vanishings: u8,
-    /// A machine is switched off, and on again later. What it sent may arrive meanwhile.
+    /// A reply is lost. The request may arrive later.
+    lost_replies: u8,
+    /// A machine is lost for good, with its disk.
+    machine_losses: u8,
+    /// A machine is switched off, and on again later. Its request may arrive in between.
     reboots: u8,
-    /// A machine that was switched on cannot ask the registry, and goes on from its file.
+    /// A machine that was switched on cannot read the registry, and goes on from its file.
     outages: u8,
     forgets: u8,
-    /// etcd is brought back as it was when it was backed up.
+    /// etcd is restored from its backup.
     restores: u8,
-    /// A machine that runs is cut off from etcd for so long that its presence ends.
-    silences: u8,
-    /// A machine wants one subnet more.
+    /// A running machine is cut off from etcd for so long that its presence expires.
+    partitions: u8,
+    /// A machine claims one more subnet.
     growths: u8,
-    /// A machine gives one back.
-    returns: u8,
+    /// A machine gives a subnet back.
+    give_backs: u8,
 }
 
 /// A part of the protocol that is left out, to show that it is needed.
@@ -70,26 +70,26 @@ struct Accidents {
 enum Without {
     #[default]
     Nothing,
-    /// That a claim's key is absent.
+    /// The condition that a claim's key is absent.
     AbsentClaim,
-    /// That the node's record is unchanged.
+    /// The condition that the node's record is unchanged.
     SameRecord,
-    /// That the other machine of the name is not present.
+    /// The condition that the other machine of the name is absent.
     AbsentPresence,
-    /// That a claim which is adopted is written again.
+    /// That an adopted claim is written again.
     Rewriting,
-    /// That a machine which was switched on asks before it hands out.
-    Asking,
+    /// That a machine reads the registry after a reboot before it hands out addresses.
+    RenewalAtBoot,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Protocol {
-    /// Of each machine, which node it says it is.
+    /// The node of each machine.
     machines: &'static [usize],
-    accidents: Accidents,
+    faults: Faults,
     without: Without,
-    /// Whether a machine may run while its name is forgotten or on another machine.
-    careless: bool,
+    /// Whether a machine may run while its name is forgotten or held by another machine.
+    stale_machines: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,57 +97,57 @@ struct State {
     store: Store,
     backup: Option<Store>,
     machines: Vec<Machine>,
-    /// Requests that nobody waits for any more, of these machines.
-    adrift: Vec<(usize, Request)>,
-    left: Accidents,
-    /// Somebody's claim was overwritten.
+    /// Requests whose sender does not wait any more, each with its machine.
+    in_flight: Vec<(usize, Request)>,
+    left: Faults,
+    /// A claim of another node was overwritten.
     overwritten: bool,
-    /// A name was taken from a machine that was present.
-    robbed: bool,
+    /// A name was taken over from a machine that was present.
+    took_present_name: bool,
 }
 
 impl State {
-    /// The registry was changed under the machines of a name: what they know is out of date.
-    fn disturb(&mut self, node: usize, except: Option<usize>) {
+    /// The registry changed without the machines of a node: what they know is out of date.
+    fn invalidate(&mut self, node: usize, except: Option<usize>) {
         for (m, machine) in self.machines.iter_mut().enumerate() {
             if machine.node == node && Some(m) != except {
-                machine.disturb();
+                machine.invalidate();
             }
         }
     }
 
-    fn carry_out(&mut self, m: usize, request: &Request, without: Without) -> bool {
+    fn apply_request(&mut self, m: usize, request: &Request, without: Without) -> bool {
         let node = self.machines[m].node;
         if !self.store.holds(node, request, without) {
             return false;
         }
         if request.takes_over() {
-            self.robbed |= self.store.present[node];
-            self.disturb(node, Some(m));
+            self.took_present_name |= self.store.present[node];
+            self.invalidate(node, Some(m));
         }
         self.overwritten |= self.store.write(node, m, request, without);
         true
     }
 
-    fn is_alone(&self, node: usize, except: Option<usize>) -> bool {
+    fn no_machine_runs(&self, node: usize, except: Option<usize>) -> bool {
         let mut machines = self.machines.iter().enumerate();
         machines.all(|(m, machine)| machine.node != node || Some(m) == except || !machine.is_on)
     }
 
-    /// The same state in the shortest words, so that it is recognised: revisions are counted from
-    /// the last, and what can never be carried out is left out.
-    fn tidy(&mut self, without: Without) {
+    /// Brings equal states to one representation: renumbers revisions, and drops requests whose
+    /// conditions can never hold again.
+    fn normalize(&mut self, without: Without) {
         let nodes: Vec<_> = self.machines.iter().map(|machine| machine.node).collect();
         for machine in &mut self.machines {
-            machine.hear(&self.store, without);
+            machine.update_request(&self.store, without);
         }
-        for (m, request) in &mut self.adrift {
-            self.store.tell(nodes[*m], request);
+        for (m, request) in &mut self.in_flight {
+            self.store.update_conditions(nodes[*m], request);
         }
-        self.adrift
+        self.in_flight
             .retain(|(_, request)| !request.is_doomed(without));
-        self.adrift.sort();
-        self.store.settle();
+        self.in_flight.sort();
+        self.store.renumber();
     }
 }
 
@@ -161,10 +161,10 @@ impl Model for Protocol {
             store: Store::default(),
             backup: None,
             machines: machines.collect(),
-            adrift: Vec::new(),
-            left: self.accidents,
+            in_flight: Vec::new(),
+            left: self.faults,
             overwritten: false,
-            robbed: false,
+            took_present_name: false,
         }]
     }
 
@@ -178,7 +178,7 @@ impl Model for Protocol {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         self.act(&mut state, action);
-        state.tidy(self.without);
+        state.normalize(self.without);
         (state != *last).then_some(state)
     }
 

@@ -1,23 +1,26 @@
-//! What must hold in every state, and what must be reached in some.
+//! The properties of the model: what must hold in every state, and what must be reached in some.
 
 use stateright::Property;
 
-use super::machine::{Aim, Look};
+use super::machine::{Operation, Progress};
 use super::store::SUBNETS;
 use super::{Protocol, State, Without};
 
-pub(super) const SHARED: &str = "no two machines hand out from one subnet";
-pub(super) const HEARD: &str = "who has looked hands out from nothing but its own";
+pub(super) const SHARED: &str = "no two machines hand out addresses of one subnet";
+pub(super) const CURRENT_IS_CORRECT: &str =
+    "a machine that is up to date hands out only its own subnets";
 pub(super) const OVERWRITTEN: &str = "no claim is overwritten";
-pub(super) const ROBBED: &str = "no name is taken from a machine that is present";
+pub(super) const TOOK_PRESENT_NAME: &str = "no name is taken from a machine that is present";
 
 pub(super) fn all(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let mut all = vec![
-        Property::always(HEARD, |_, state: &State| {
-            (0..state.machines.len()).all(|m| is_honest(state, m))
+        Property::always(CURRENT_IS_CORRECT, |_, state: &State| {
+            (0..state.machines.len()).all(|m| is_correct_if_current(state, m))
         }),
         Property::always(OVERWRITTEN, |_, state: &State| !state.overwritten),
-        Property::always(ROBBED, |_, state: &State| !state.robbed),
+        Property::always(TOOK_PRESENT_NAME, |_, state: &State| {
+            !state.took_present_name
+        }),
         Property::sometimes(
             "the subnets are claimed by two nodes",
             |_, state: &State| {
@@ -29,44 +32,44 @@ pub(super) fn all(protocol: &Protocol) -> Vec<Property<Protocol>> {
     ];
     if protocol.without == Without::Nothing {
         all.push(Property::always(
-            "one look in peace brings file and registry together",
-            |_, state: &State| (0..state.machines.len()).all(|m| one_look_is_enough(state, m)),
+            "one undisturbed renewal reconciles file and registry",
+            |_, state: &State| (0..state.machines.len()).all(|m| one_renewal_is_enough(state, m)),
         ));
     }
     all.extend(reached(protocol));
-    let accidents = &protocol.accidents;
-    let is_calm = !protocol.careless && accidents.restores == 0 && accidents.outages == 0;
-    all.push(if is_calm {
+    let faults = &protocol.faults;
+    let may_never_share = !protocol.stale_machines && faults.restores == 0 && faults.outages == 0;
+    all.push(if may_never_share {
         Property::always(SHARED, |_, state: &State| !is_shared(state))
     } else {
         Property::sometimes(
-            "two machines hand out from one subnet for a while",
+            "two machines hand out addresses of one subnet for a while",
             |_, state: &State| is_shared(state),
         )
     });
     all
 }
 
-/// What the model has to come to, or it shows nothing.
+/// States that the model has to reach; otherwise it proves nothing.
 fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let mut reached = Vec::new();
-    let twin = |node| protocol.machines.iter().filter(|it| **it == node).count() > 1;
-    if twin(0) {
+    let has_two_machines = |node| protocol.machines.iter().filter(|it| **it == node).count() > 1;
+    if has_two_machines(0) {
         reached.push(Property::sometimes(
             "another machine takes over a name and its subnet",
             |_, state: &State| {
                 let last = state.machines.len() - 1;
                 state.store.holder(0) == Some(last)
-                    && state.machines[last].heard
+                    && state.machines[last].is_current
                     && !state.machines[0].is_on
             },
         ));
     }
-    if protocol.accidents.forgets > 0 && protocol.machines.contains(&2) {
+    if protocol.faults.forgets > 0 && protocol.machines.contains(&2) {
         reached.push(Property::sometimes(
-            "the subnets of a forgotten node are claimed anew",
+            "the subnets of a forgotten node are claimed by others",
             |model: &Protocol, state: &State| {
-                let forgot = state.left.forgets < model.accidents.forgets;
+                let forgot = state.left.forgets < model.faults.forgets;
                 let unknown = |machine: &super::Machine| state.store.holder(machine.node).is_none();
                 forgot
                     && (0..SUBNETS.len()).all(|n| state.store.owner(n).is_some())
@@ -74,12 +77,12 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
             },
         ));
     }
-    if protocol.accidents.returns > 0 {
+    if protocol.faults.give_backs > 0 {
         reached.push(Property::sometimes(
-            "what one node gave back another has",
+            "a subnet that was given back is used by another node",
             |model: &Protocol, state: &State| {
-                let gave = state.left.returns < model.accidents.returns;
-                let users = state.machines.iter().map(super::Machine::hands_out);
+                let gave = state.left.give_backs < model.faults.give_backs;
+                let users = state.machines.iter().map(super::Machine::handed_out);
                 gave && users.filter(|subnets| subnets.contains(&true)).count() == SUBNETS.len()
             },
         ));
@@ -87,38 +90,38 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     reached
 }
 
-/// Two machines hand out from one subnet.
+/// Whether two machines hand out addresses from one subnet.
 fn is_shared(state: &State) -> bool {
-    let users = |n: usize| state.machines.iter().filter(move |it| it.hands_out()[n]);
+    let users = |n: usize| state.machines.iter().filter(move |it| it.handed_out()[n]);
     (0..SUBNETS.len()).any(|n| users(n).count() > 1)
 }
 
-/// It has not looked since the registry changed under it, or the registry has all of its file. Two
-/// that share a subnet are thus never both honest: at least one of them has yet to look.
-fn is_honest(state: &State, m: usize) -> bool {
+/// Either the machine has not renewed since the registry changed without it, or the registry has
+/// all subnets of its file. If two machines share a subnet, at least one of them has yet to renew.
+fn is_correct_if_current(state: &State, m: usize) -> bool {
     let machine = &state.machines[m];
     let owned = state.store.owned_by(machine.node);
     let holds = state.store.holder(machine.node) == Some(m);
-    !machine.heard || (0..SUBNETS.len()).all(|n| !machine.file[n] || (owned[n] && holds))
+    !machine.is_current || (0..SUBNETS.len()).all(|n| !machine.file[n] || (owned[n] && holds))
 }
 
-/// Lets one machine look while nothing else happens. Whatever it and others were doing before, it
-/// then hands out from what the registry has for it, all of it and nothing else: no claim is leaked,
-/// none of another node is adopted, and nothing is handed out from a subnet that was lost.
-fn one_look_is_enough(state: &State, m: usize) -> bool {
+/// Lets one machine renew while nothing else happens. Whatever it and others were doing before, its
+/// file then holds exactly what the registry has for it: no claim is leaked, no claim of another
+/// node is adopted, and no address is handed out from a lost subnet.
+fn one_renewal_is_enough(state: &State, m: usize) -> bool {
     if !state.machines[m].is_on {
         return true;
     }
     let (mut machine, mut store) = (state.machines[m].clone(), state.store.clone());
     let node = machine.node;
     machine.crash();
-    machine.begin(m, Aim::Renew, &store);
-    while let Look::Asked(_, request, _) = machine.look.clone() {
+    machine.begin(m, Operation::Renew, &store);
+    while let Progress::Waiting(_, request, _) = machine.progress.clone() {
         let done = store.holds(node, &request, Without::Nothing);
         if done {
             store.write(node, m, &request, Without::Nothing);
         }
-        machine.answered(m, done, &store);
+        machine.receive_reply(m, done, &store);
     }
     machine.store();
     let expected = if store.holder(node) == Some(m) {

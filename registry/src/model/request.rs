@@ -1,15 +1,15 @@
-//! Transactions on their way, and the revisions that they rest on.
+//! Requests in flight, and the revisions in their conditions.
 
 use super::Without;
 use super::store::{SUBNETS, Subnets, number};
 use crate::keys::Key;
 use crate::protocol::transaction::{Transaction, Write};
 
-/// A key and the revision that it was last written at.
+/// A key and the revision of its last write.
 ///
-/// Revisions are counted for each key, and only as far as it matters: [`ABSENT`] if the key does
-/// not exist, [`PRESENT`] if it does; a write makes that one more, until [`Entry::read_decide_commit`] has told
-/// every request on the way what it missed.
+/// Revisions are counted per key, and only as far as they matter: [`ABSENT`] if the key does not
+/// exist, [`PRESENT`] if it does. A write adds one, until [`Entry::renumber`] resets it after all
+/// conditions in flight were updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Entry<T> {
     pub(super) value: Option<T>,
@@ -27,7 +27,7 @@ impl<T> Default for Entry<T> {
 
 pub(super) const ABSENT: i8 = 0;
 const PRESENT: i8 = 1;
-/// Of a condition: that revision is gone and never comes back.
+/// In a condition: that revision is gone and never comes back.
 const GONE: i8 = -1;
 
 impl<T> Entry<T> {
@@ -40,8 +40,8 @@ impl<T> Entry<T> {
         *self = Self::default();
     }
 
-    /// What a condition on this key has become.
-    pub(super) fn settled(&self, condition: i8) -> i8 {
+    /// The updated revision of a condition on this key.
+    pub(super) fn renumbered(&self, condition: i8) -> i8 {
         match condition {
             ABSENT => ABSENT,
             same if same == self.revision => PRESENT,
@@ -49,12 +49,12 @@ impl<T> Entry<T> {
         }
     }
 
-    pub(super) fn settle(&mut self) {
+    pub(super) fn renumber(&mut self) {
         self.revision = self.revision.min(PRESENT);
     }
 }
 
-/// A transaction of the code's own, in a form that a state can hold.
+/// A transaction of the product, in a form that can be part of a state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Request {
     pub(super) record: Option<i8>,
@@ -83,19 +83,20 @@ impl Request {
                 Write::Node(..) => request.writes_record = true,
                 Write::Claim(subnet, _) => request.claims[number(*subnet)] = true,
                 Write::Delete(Key::Subnet(subnet)) => request.deletes[number(*subnet)] = true,
-                Write::Delete(_) | Write::Config | Write::Uncount(_) => {}
+                Write::Delete(_) | Write::Config | Write::DeleteAbsence(_) => {}
             }
         }
         request
     }
 
-    /// Whether it makes this claim.
+    /// Whether it makes this new claim.
     pub(super) fn makes(&self, n: usize) -> bool {
         self.claims[n] && self.subnets[n] == Some(ABSENT)
     }
 
-    /// In the place of one that is doomed: what it would have claimed is tried again first.
-    pub(super) fn hopeless(&self) -> Self {
+    /// Replaces a request that can never succeed. Its new claims are kept, because they are tried
+    /// again first.
+    pub(super) fn doomed(&self) -> Self {
         let made: Subnets = std::array::from_fn(|n| self.makes(n));
         Self {
             record: Some(GONE),
@@ -105,12 +106,12 @@ impl Request {
         }
     }
 
-    /// Whether it takes the name from another machine.
+    /// Whether it takes over the name from another machine.
     pub(super) fn takes_over(&self) -> bool {
         self.needs_absence
     }
 
-    /// Whether it will never be carried out, whatever happens.
+    /// Whether it can never be carried out any more.
     pub(super) fn is_doomed(&self, without: Without) -> bool {
         let record = self.record == Some(GONE) && without != Without::SameRecord;
         record || self.subnets.contains(&Some(GONE))

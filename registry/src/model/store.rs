@@ -59,7 +59,7 @@ pub(super) fn list(set: Subnets) -> Vec<IpNet> {
     (0..set.len()).filter(|n| set[*n]).map(subnet).collect()
 }
 
-/// What etcd has. Claims are by number of the node, records by number of the machine.
+/// The state of etcd. Claims hold the number of the node, records the number of the machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Store {
     records: [Entry<u8>; NODES.len()],
@@ -67,15 +67,15 @@ pub(super) struct Store {
     pub(super) present: [bool; NODES.len()],
 }
 
-/// What one node's machines see of it.
+/// What the machines of one node read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Sight {
+pub(super) struct NodeSight {
     record: Entry<u8>,
     claims: [Entry<u8>; SUBNETS.len()],
     is_present: bool,
 }
 
-impl Sight {
+impl NodeSight {
     pub(super) fn view(&self) -> RegistryView {
         let claims = (0..SUBNETS.len()).filter_map(|n| Some((subnet(n), self.claim(n)?)));
         RegistryView {
@@ -115,8 +115,8 @@ impl Sight {
 }
 
 impl Store {
-    pub(super) fn sight(&self, node: usize) -> Sight {
-        Sight {
+    pub(super) fn sight(&self, node: usize) -> NodeSight {
+        NodeSight {
             record: self.records[node],
             claims: self.claims,
             is_present: self.present[node],
@@ -149,7 +149,8 @@ impl Store {
             && claims
     }
 
-    /// Writes what the request says; whether that overwrote the claim of another node.
+    /// Carries out the writes of the request. Returns whether that overwrote a claim of another
+    /// node.
     pub(super) fn write(
         &mut self,
         node: usize,
@@ -188,17 +189,17 @@ impl Store {
         }
     }
 
-    /// Tells a request by `node` what happened to the keys that it rests on.
-    pub(super) fn tell(&self, node: usize, request: &mut Request) {
-        request.record = request.record.map(|it| self.records[node].settled(it));
+    /// Updates the conditions of a request by `node` after the keys changed.
+    pub(super) fn update_conditions(&self, node: usize, request: &mut Request) {
+        request.record = request.record.map(|it| self.records[node].renumbered(it));
         for (condition, entry) in request.subnets.iter_mut().zip(&self.claims) {
-            *condition = condition.map(|it| entry.settled(it));
+            *condition = condition.map(|it| entry.renumbered(it));
         }
     }
 
-    /// Begins to count anew, once every request was told.
-    pub(super) fn settle(&mut self) {
-        self.records.iter_mut().for_each(Entry::settle);
-        self.claims.iter_mut().for_each(Entry::settle);
+    /// Renumbers the revisions, after the conditions of all requests were updated.
+    pub(super) fn renumber(&mut self) {
+        self.records.iter_mut().for_each(Entry::renumber);
+        self.claims.iter_mut().for_each(Entry::renumber);
     }
 }

@@ -1,14 +1,15 @@
-//! Each of these looks at every state that there is, and prints how many (`--nocapture`).
+//! The tests of the model. Each checks every reachable state, and prints how many there are
+//! (`--nocapture`).
 
 use stateright::{Checker, Model};
 
-use crate::model::properties::{HEARD, OVERWRITTEN, ROBBED, SHARED};
-use crate::model::{Accidents, Protocol, Without};
+use crate::model::properties::{CURRENT_IS_CORRECT, OVERWRITTEN, SHARED, TOOK_PRESENT_NAME};
+use crate::model::{Faults, Protocol, Without};
 
-/// Three nodes, of one machine each.
+/// Three nodes with one machine each.
 const THREE: &[usize] = &[0, 1, 2];
 /// The first of three nodes has two machines.
-const TWINS: &[usize] = &[0, 1, 2, 0];
+const TWO_OF_ONE_NAME: &[usize] = &[0, 1, 2, 0];
 
 fn check(protocol: &Protocol) {
     let checker = protocol.clone().checker().threads(2).spawn_bfs().join();
@@ -16,167 +17,166 @@ fn check(protocol: &Protocol) {
         "{} states of {:?} with {:?}",
         checker.unique_state_count(),
         protocol.machines,
-        protocol.accidents
+        protocol.faults
     );
     assert!(checker.is_done());
     checker.assert_properties();
 }
 
-fn calm(machines: &'static [usize], accidents: Accidents) -> Protocol {
+fn model(machines: &'static [usize], faults: Faults) -> Protocol {
     Protocol {
         machines,
-        accidents,
+        faults,
         ..Protocol::default()
     }
 }
 
-/// As [`calm`], but machines may run while their name is forgotten or taken.
-fn careless(machines: &'static [usize], accidents: Accidents) -> Protocol {
+/// Like [`model`], but machines may run while their name is forgotten or taken over.
+fn stale_machines(machines: &'static [usize], faults: Faults) -> Protocol {
     Protocol {
-        careless: true,
-        ..calm(machines, accidents)
+        stale_machines: true,
+        ..model(machines, faults)
     }
 }
 
-/// What a killed process sent, and what was not answered, may arrive when the next one has long
-/// begun.
+/// The requests of killed processes, and those without a reply, may arrive during later operations.
 #[test]
-fn no_two_machines_share_a_subnet_though_processes_are_killed_and_answers_lost() {
-    check(&calm(
+fn subnet_is_not_shared_after_kills_and_lost_replies() {
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             crashes: 1,
-            losses: 1,
-            ..Accidents::default()
+            lost_replies: 1,
+            ..Faults::default()
         },
     ));
 }
 
 #[test]
-fn no_two_machines_share_a_subnet_though_one_takes_over_the_name_of_another_that_is_gone() {
-    for (crashes, losses) in [(1, 0), (0, 1)] {
-        check(&calm(
-            TWINS,
-            Accidents {
-                vanishings: 1,
+fn subnet_is_not_shared_after_a_take_over() {
+    for (crashes, lost_replies) in [(1, 0), (0, 1)] {
+        check(&model(
+            TWO_OF_ONE_NAME,
+            Faults {
+                machine_losses: 1,
                 crashes,
-                losses,
-                ..Accidents::default()
+                lost_replies,
+                ..Faults::default()
             },
         ));
     }
 }
 
-/// It may have been forgotten while it was off, or another machine have taken its name.
+/// While it was off, the machine's node may have been forgotten, or its name taken over.
 #[test]
-fn no_two_machines_share_a_subnet_though_one_is_switched_off_forgotten_and_comes_back() {
-    check(&calm(
+fn subnet_is_not_shared_after_reboot_and_forget() {
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             reboots: 1,
             forgets: 1,
             crashes: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
-    check(&calm(
+    check(&model(
         &[0, 1, 0],
-        Accidents {
+        Faults {
             reboots: 1,
             forgets: 1,
-            vanishings: 1,
-            ..Accidents::default()
+            machine_losses: 1,
+            ..Faults::default()
         },
     ));
 }
 
-/// A request to give a subnet back may arrive when the node has long adopted it again.
+/// A request to give a subnet back may arrive after the node adopted the subnet again.
 #[test]
-fn no_two_machines_share_a_subnet_though_nodes_grow_and_give_back() {
-    check(&calm(
+fn subnet_is_not_shared_when_nodes_grow_and_give_back() {
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             growths: 1,
-            returns: 1,
+            give_backs: 1,
             crashes: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
-    check(&calm(
+    check(&model(
         &[0, 1],
-        Accidents {
+        Faults {
             growths: 2,
-            returns: 2,
+            give_backs: 2,
             crashes: 2,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
-    check(&calm(
+    check(&model(
         &[0, 1],
-        Accidents {
+        Faults {
             growths: 1,
-            returns: 1,
-            losses: 1,
+            give_backs: 1,
+            lost_replies: 1,
             reboots: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
 }
 
-/// A machine that is cut off cannot know. It stops with its first look.
+/// A machine that is cut off from etcd cannot know. Its next renewal ends the sharing.
 #[test]
-fn a_machine_that_lost_its_name_or_subnet_unheard_shares_it_until_it_looks() {
-    check(&careless(
+fn cut_off_machine_shares_a_lost_subnet_until_it_renews() {
+    check(&stale_machines(
         THREE,
-        Accidents {
+        Faults {
             forgets: 1,
-            silences: 1,
-            ..Accidents::default()
+            partitions: 1,
+            ..Faults::default()
         },
     ));
-    check(&careless(
-        TWINS,
-        Accidents {
-            silences: 1,
-            ..Accidents::default()
+    check(&stale_machines(
+        TWO_OF_ONE_NAME,
+        Faults {
+            partitions: 1,
+            ..Faults::default()
         },
     ));
 }
 
-/// Nor can one that is switched on while etcd is away. It stops with its first look.
+/// A machine that boots while etcd is away cannot know either. Its next renewal ends the sharing.
 #[test]
-fn a_machine_that_was_forgotten_while_it_was_off_shares_only_if_it_cannot_ask() {
-    check(&calm(
+fn forgotten_machine_shares_only_if_etcd_is_away_at_boot() {
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             reboots: 1,
             forgets: 1,
             outages: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
 }
 
-/// Nobody can know of a claim that the backup does not have but the node that made it. The window
-/// is from the restoration until that node has looked.
+/// Only the node that made a claim can know of it if the backup does not contain it. The subnet may
+/// be shared from the restoration until that node's next renewal.
 #[test]
-fn after_a_restored_backup_a_subnet_is_shared_until_who_lost_it_looks() {
-    check(&calm(
+fn subnet_is_shared_after_a_restore_until_the_loser_renews() {
+    check(&model(
         THREE,
-        Accidents {
+        Faults {
             restores: 1,
-            ..Accidents::default()
+            ..Faults::default()
         },
     ));
 }
 
-fn breaks(protocol: &Protocol, without: Without, properties: &[&'static str]) {
+fn assert_breaks(protocol: &Protocol, without: Without, properties: &[&'static str]) {
     for property in properties {
         let protocol = Protocol {
             without,
             ..protocol.clone()
         };
-        // Until it is found; a model without that part has states without end.
+        // Stop when the property is violated: a model without that part has infinitely many states.
         let checker = protocol
             .checker()
             .threads(2)
@@ -190,49 +190,53 @@ fn breaks(protocol: &Protocol, without: Without, properties: &[&'static str]) {
 }
 
 #[test]
-fn the_check_fails_for_claims_that_need_not_be_absent() {
-    let accidents = Accidents::default();
-    let protocol = calm(THREE, accidents);
-    breaks(&protocol, Without::AbsentClaim, &[OVERWRITTEN, SHARED]);
+fn check_fails_without_the_condition_of_absent_claims() {
+    let faults = Faults::default();
+    let protocol = model(THREE, faults);
+    assert_breaks(&protocol, Without::AbsentClaim, &[OVERWRITTEN, SHARED]);
 }
 
 #[test]
-fn the_check_fails_for_requests_of_a_machine_that_lost_the_name() {
-    let accidents = Accidents {
+fn check_fails_without_the_condition_of_an_unchanged_record() {
+    let faults = Faults {
         forgets: 1,
-        ..Accidents::default()
+        ..Faults::default()
     };
-    breaks(&careless(TWINS, accidents), Without::SameRecord, &[HEARD]);
+    assert_breaks(
+        &stale_machines(TWO_OF_ONE_NAME, faults),
+        Without::SameRecord,
+        &[CURRENT_IS_CORRECT],
+    );
 }
 
 #[test]
-fn the_check_fails_for_a_take_over_while_the_other_machine_is_present() {
-    let accidents = Accidents {
-        silences: 1,
-        ..Accidents::default()
+fn check_fails_for_take_over_from_a_present_machine() {
+    let faults = Faults {
+        partitions: 1,
+        ..Faults::default()
     };
-    let protocol = careless(TWINS, accidents);
-    breaks(&protocol, Without::AbsentPresence, &[ROBBED]);
+    let protocol = stale_machines(TWO_OF_ONE_NAME, faults);
+    assert_breaks(&protocol, Without::AbsentPresence, &[TOOK_PRESENT_NAME]);
 }
 
 #[test]
-fn the_check_fails_for_claims_that_are_adopted_as_they_are() {
-    let accidents = Accidents {
+fn check_fails_if_adopted_claims_are_not_rewritten() {
+    let faults = Faults {
         growths: 1,
-        returns: 1,
+        give_backs: 1,
         crashes: 1,
-        ..Accidents::default()
+        ..Faults::default()
     };
-    let protocol = calm(&[0, 1], accidents);
-    breaks(&protocol, Without::Rewriting, &[HEARD, SHARED]);
+    let protocol = model(&[0, 1], faults);
+    assert_breaks(&protocol, Without::Rewriting, &[CURRENT_IS_CORRECT, SHARED]);
 }
 
 #[test]
-fn the_check_fails_for_machines_that_hand_out_before_they_ask() {
-    let accidents = Accidents {
+fn check_fails_if_a_booted_machine_does_not_renew_first() {
+    let faults = Faults {
         reboots: 1,
         forgets: 1,
-        ..Accidents::default()
+        ..Faults::default()
     };
-    breaks(&calm(THREE, accidents), Without::Asking, &[SHARED]);
+    assert_breaks(&model(THREE, faults), Without::RenewalAtBoot, &[SHARED]);
 }

@@ -1,27 +1,24 @@
-//! Why a node could not claim a subnet when it last tried, for those who must not ask etcd
-//! themselves: `shortage.json` in the network's folder.
+//! Why this node could not claim a subnet at the last attempt: `shortage.json` in the network's
+//! folder. For readers that must not query etcd themselves, such as STATUS.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::error::Error;
 use crate::files;
-
-/// For how long it is believed. Who keeps trying notes it anew before that.
-const FRESH: Duration = Duration::from_secs(120);
+use crate::policy::SHORTAGE_VALIDITY;
 
 fn path(folder: &Path) -> PathBuf {
     folder.join("shortage.json")
 }
 
-/// Notes that no subnet of `pod_cidrs` can be claimed because of `why`, or that they can. The
-/// caller holds the lock of the folder. What cannot be noted is only logged: it changes nothing
-/// about what can be claimed.
+/// Stores that no subnet of `pod_cidrs` can be claimed because of `why`, or, without `why`, that
+/// they can. The caller holds the lock of the folder. If the file cannot be written, this is only
+/// logged: it has no influence on later claims.
 pub(super) fn record(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
     if pod_cidrs.is_empty() {
         return;
@@ -47,15 +44,15 @@ pub(super) fn record(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
     }
 }
 
-/// The pod CIDRs of which this node could not claim a subnet when it last tried, not long ago, and
-/// why not. A file that cannot be read says nothing.
+/// The pod CIDRs of which this node recently could not claim a subnet, each with the reason. An
+/// unreadable file counts as empty.
 pub fn read(folder: &Path) -> BTreeMap<IpNet, String> {
     let path = path(folder);
     match fs::metadata(&path).and_then(|metadata| metadata.modified()) {
-        // From the future, if the clock was set back.
-        Ok(time) if time.elapsed().is_ok_and(|age| age < FRESH) => {}
+        // The age is an error if the clock was set back.
+        Ok(time) if time.elapsed().is_ok_and(|age| age < SHORTAGE_VALIDITY) => {}
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            tracing::warn!("cannot look at {}: {error}", path.display());
+            tracing::warn!(path = %path.display(), error = %error, "cannot stat {}: {error}", path.display());
             return BTreeMap::new();
         }
         _ => return BTreeMap::new(),
@@ -70,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_noted_is_recalled_until_it_is_over_or_old() {
+    fn shortage_is_read_back_until_it_ends_or_expires() {
         let folder = tempfile::tempdir().unwrap();
         let [v4, v6] = ["10.9.0.0/16", "fd00::/56"].map(|cidr| cidr.parse::<IpNet>().unwrap());
         let why = Error::Exhausted {
@@ -86,7 +83,8 @@ mod tests {
         assert_eq!(read(folder.path()).into_keys().collect::<Vec<_>>(), [v6]);
 
         let file = fs::File::open(path(folder.path())).unwrap();
-        file.set_modified(SystemTime::now() - FRESH).unwrap();
+        file.set_modified(SystemTime::now() - SHORTAGE_VALIDITY)
+            .unwrap();
         assert!(read(folder.path()).is_empty());
         record(folder.path(), &[v6], None);
         assert!(!path(folder.path()).exists());

@@ -1,7 +1,9 @@
-//! What a node that needs its name or a subnet does next, given what it sees of the registry.
+//! The claim protocol: what a node that needs its name or a subnet does next, given the registry's
+//! state.
 //!
-//! These decisions are pure. Both registries carry them out the same way: read a [`RegistryView`], decide,
-//! commit what was decided if what it rests on still holds, else decide again on a new view.
+//! The decisions are pure functions. All backends carry them out the same way: read a
+//! [`RegistryView`], decide, and commit the decision if its conditions still hold; else decide
+//! again on a new view.
 
 mod name;
 mod release;
@@ -25,36 +27,36 @@ pub(crate) use name::{NameHold, hold};
 pub(crate) use release::{ClaimView, release};
 pub(crate) use view::{Claimed, RegistryView};
 
-/// A transaction writes at most so many claims: etcd limits one to 128 operations.
-const MOST_CLAIMS: usize = 32;
+/// The most claims that one transaction writes. etcd limits a transaction to 128 operations.
+const MAX_CLAIMS: usize = 32;
 
-/// Who decides.
+/// The node and machine that a decision is made for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claimant<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) machine: &'a str,
-    /// What the node's record shall say; `None` leaves it as it is.
+    /// The new addresses of the node's record; `None` keeps them.
     pub(crate) addresses: Option<&'a [IpAddr]>,
 }
 
-/// What a node wants of the registry.
+/// What a node needs from the registry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal<'a> {
-    /// Its name.
+    /// To be registered under its name.
     Name,
-    /// Those of `keep` that nobody else has, and those that the registry has for it.
+    /// Those of `keep` that no other node has claimed, and all that the registry has for the node.
     Kept { keep: &'a [IpNet] },
-    /// As [`Goal::Kept`], and at least one subnet of each pod CIDR.
+    /// Like [`Goal::Kept`], and at least one subnet of each pod CIDR.
     Subnets { keep: &'a [IpNet] },
-    /// One more subnet of this pod CIDR: one that the registry has for the node besides the `known`
-    /// ones, else a free one. Without `known` it is a free one.
+    /// One more subnet of this pod CIDR: one that the registry has for the node and that is not
+    /// among `known`, else a free one. Without `known`, always a free one.
     Further {
         pod_cidr: &'a IpNet,
         known: Option<&'a [IpNet]>,
     },
 }
 
-/// What came of asking for a name and subnets.
+/// The result of acquiring a name and subnets.
 #[derive(Debug)]
 pub(crate) struct Acquired {
     pub(crate) subnets: Vec<IpNet>,
@@ -62,48 +64,48 @@ pub(crate) struct Acquired {
     pub(crate) cluster: Option<u64>,
 }
 
-/// What became of what was committed before in the same operation.
+/// The results of earlier commits of the same operation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempts {
-    /// Claims of which it is not known whether they happened: they are tried again before any
-    /// others, so that none is left behind.
+    /// Claims whose outcome is unknown. They are tried again before any others, so that none is
+    /// leaked.
     pub(crate) pending: Vec<IpNet>,
-    /// Claims that were written, for sure.
+    /// Claims that were certainly written.
     pub(crate) written: Vec<IpNet>,
-    /// How many races were lost.
+    /// The number of lost races.
     pub(crate) races: u32,
 }
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NextStep {
-    /// Nothing: the node has what it wants. These subnets, in order of the pod CIDRs, then of the
-    /// address; for [`Goal::Further`] the new one alone.
+    /// The goal is reached. The subnets, ordered by pod CIDR, then by address; for
+    /// [`Goal::Further`] only the new one.
     Done(Vec<IpNet>),
     Commit(Commit),
 }
 
-/// Writes that must happen together, and only while the view they rest on holds: `config` and the
-/// node's record unchanged, each of `claims` absent, each of `adopted` unchanged. A `config` that
-/// does not exist is written too.
+/// Writes that happen together, conditional on the view: `config` and the node's record unchanged,
+/// each of `claims` absent, each of `adopted` unchanged. Also writes `config` if that does not
+/// exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Commit {
     pub(crate) network_revision: i64,
     pub(crate) name: NameHold,
     pub(crate) claims: Vec<IpNet>,
-    /// Claims that the registry has for the node and the node does not know of, with their
-    /// revisions. They are written again before anything is handed out from them: this node may
-    /// have given them back with a request that is still under way, and its condition fails then.
+    /// Claims that the registry has for the node, but the node does not know, with their revisions.
+    /// They are written again before any address of them is handed out: the node may have sent a
+    /// request to give them back that is still in flight. Its condition then fails.
     pub(crate) adopted: Vec<(IpNet, i64)>,
-    /// What [`NextStep::Done`] would say once this is committed.
+    /// What [`NextStep::Done`] will return once this is committed.
     pub(crate) outcome: Vec<IpNet>,
-    /// Whether there is nothing more to commit after this.
+    /// Whether nothing is left to commit after this.
     pub(crate) is_all: bool,
 }
 
 impl Commit {
-    /// Its conditions make two claims of one subnet impossible, whatever happens between reading
-    /// and writing.
+    /// The conditions exclude two claims of one subnet, whatever happens between reading and
+    /// writing.
     pub(crate) fn transaction(&self, node: &NodeName) -> Transaction {
         let mut conditions = vec![
             Condition::new(Key::Config, self.network_revision),
@@ -128,29 +130,31 @@ impl Commit {
         Transaction { conditions, writes }
     }
 
-    /// The subnets whose keys it writes.
+    /// The subnets whose keys this writes.
     pub(crate) fn written(&self) -> impl Iterator<Item = IpNet> {
         let adopted = self.adopted.iter().map(|(subnet, _)| *subnet);
         self.claims.iter().copied().chain(adopted)
     }
 }
 
-/// Decides what `me` does next.
+/// Decides the next step towards `goal`.
 pub(crate) fn next_step(
     view: &RegistryView,
-    me: Claimant<'_>,
-    want: Goal<'_>,
-    tried: &Attempts,
+    claimant: Claimant<'_>,
+    goal: Goal<'_>,
+    attempts: &Attempts,
 ) -> Result<NextStep, Error> {
-    let name = hold(view, me)?;
-    let (claims, adopted, outcome) = match want {
+    let name = hold(view, claimant)?;
+    let (claims, adopted, outcome) = match goal {
         Goal::Name => Default::default(),
-        Goal::Kept { keep } => claim_all(view, me, keep, tried, reclaimable(view, keep)),
+        Goal::Kept { keep } => claim_all(view, claimant, keep, attempts, reclaimable(view, keep)),
         Goal::Subnets { keep } => {
-            let claims = with_missing(view, me, reclaimable(view, keep), tried)?;
-            claim_all(view, me, keep, tried, claims)
+            let claims = with_missing(view, claimant, reclaimable(view, keep), attempts)?;
+            claim_all(view, claimant, keep, attempts, claims)
         }
-        Goal::Further { pod_cidr, known } => claim_further(view, me, pod_cidr, known, tried)?,
+        Goal::Further { pod_cidr, known } => {
+            claim_further(view, claimant, pod_cidr, known, attempts)?
+        }
     };
     let is_nothing = claims.is_empty() && adopted.is_empty();
     if is_nothing && name.write.is_none() && view.network_revision != 0 {
@@ -159,53 +163,53 @@ pub(crate) fn next_step(
     Ok(NextStep::Commit(Commit {
         network_revision: view.network_revision,
         name,
-        is_all: claims.len() + adopted.len() < MOST_CLAIMS,
+        is_all: claims.len() + adopted.len() < MAX_CLAIMS,
         claims,
         adopted,
         outcome,
     }))
 }
 
-/// What is claimed, what is adopted, and the outcome.
+/// The subnets to claim, the claims to adopt, and the outcome.
 type ClaimPlan = (Vec<IpNet>, Vec<(IpNet, i64)>, Vec<IpNet>);
 
-/// All that the registry has for the node, and `claims` besides.
+/// All that the registry has for the node, plus `claims`.
 fn claim_all(
     view: &RegistryView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     keep: &[IpNet],
-    tried: &Attempts,
+    attempts: &Attempts,
     claims: BTreeSet<IpNet>,
 ) -> ClaimPlan {
-    let is_known = |subnet: &IpNet| keep.contains(subnet) || tried.written.contains(subnet);
-    let owned: Vec<_> = view.owned_by(me.node).collect();
+    let is_known = |subnet: &IpNet| keep.contains(subnet) || attempts.written.contains(subnet);
+    let owned: Vec<_> = view.owned_by(claimant.node).collect();
     let outcome = in_order(&view.network, owned.into_iter().chain(&claims));
     let unknown = outcome.iter().filter(|subnet| !is_known(subnet));
     let adopted = unknown.filter_map(|subnet| Some((*subnet, view.claims.get(subnet)?.revision)));
-    let room = MOST_CLAIMS.saturating_sub(claims.len());
+    let room = MAX_CLAIMS.saturating_sub(claims.len());
     let adopted = adopted.take(room).collect();
     (claims.into_iter().collect(), adopted, outcome)
 }
 
-/// Those of `keep` that nobody has.
+/// Those of `keep` that are free.
 fn reclaimable(view: &RegistryView, keep: &[IpNet]) -> BTreeSet<IpNet> {
     let pools: Vec<Pool> = view.network.pools().map(|pool| view.pool(pool)).collect();
     let is_free = |subnet: &&IpNet| pools.iter().any(|pool| pool.is_free(subnet));
     let free = keep.iter().filter(is_free);
-    free.copied().take(MOST_CLAIMS).collect()
+    free.copied().take(MAX_CLAIMS).collect()
 }
 
-/// `claims`, and one subnet of each pod CIDR of which there would be none.
+/// `claims`, plus one subnet of each pod CIDR that would have none.
 fn with_missing(
     view: &RegistryView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     mut claims: BTreeSet<IpNet>,
-    tried: &Attempts,
+    attempts: &Attempts,
 ) -> Result<BTreeSet<IpNet>, Error> {
     for pod_cidr in &view.network.pod_cidrs {
         let is_of = |subnet: &IpNet| view.is_of(pod_cidr, subnet);
-        if !view.owned_by(me.node).any(is_of) && !claims.iter().any(is_of) {
-            claims.insert(choose(view, me.node, pod_cidr, tried)?);
+        if !view.owned_by(claimant.node).any(is_of) && !claims.iter().any(is_of) {
+            claims.insert(choose(view, claimant.node, pod_cidr, attempts)?);
         }
     }
     Ok(claims)
@@ -213,25 +217,29 @@ fn with_missing(
 
 fn claim_further(
     view: &RegistryView,
-    me: Claimant<'_>,
+    claimant: Claimant<'_>,
     pod_cidr: &IpNet,
     known: Option<&[IpNet]>,
-    tried: &Attempts,
+    attempts: &Attempts,
 ) -> Result<ClaimPlan, Error> {
-    let owned = |subnet: &&IpNet| view.claims.get(subnet).is_some_and(|it| it.is_by(me.node));
-    let pending = tried.pending.iter().find(owned);
-    let forgotten = known.and_then(|known| {
-        let mut owned = view.owned_by(me.node);
+    let owned = |subnet: &&IpNet| {
+        view.claims
+            .get(subnet)
+            .is_some_and(|it| it.is_by(claimant.node))
+    };
+    let pending = attempts.pending.iter().find(owned);
+    let unknown = known.and_then(|known| {
+        let mut owned = view.owned_by(claimant.node);
         owned.find(|subnet| view.is_of(pod_cidr, subnet) && !known.contains(subnet))
     });
     if let Some((subnet, claim)) = pending
-        .or(forgotten)
+        .or(unknown)
         .and_then(|subnet| view.claims.get_key_value(subnet))
     {
         let adopted = vec![(*subnet, claim.revision)];
         return Ok((Vec::new(), adopted, vec![*subnet]));
     }
-    let subnet = choose(view, me.node, pod_cidr, tried)?;
+    let subnet = choose(view, claimant.node, pod_cidr, attempts)?;
     Ok((vec![subnet], Vec::new(), vec![subnet]))
 }
 
@@ -239,7 +247,7 @@ fn choose(
     view: &RegistryView,
     node: &NodeName,
     pod_cidr: &IpNet,
-    tried: &Attempts,
+    attempts: &Attempts,
 ) -> Result<IpNet, Error> {
     let length = view
         .network
@@ -254,10 +262,10 @@ fn choose(
         length,
         view.claims.keys().chain(excluded.clone()),
     );
-    let mut pending = tried.pending.iter().copied();
+    let mut pending = attempts.pending.iter().copied();
     let again = pending.find(|subnet| pool.is_free(subnet));
     again
-        .or_else(|| pool.choose(node, tried.races))
+        .or_else(|| pool.choose(node, attempts.races))
         .ok_or_else(|| Error::Exhausted {
             pod_cidr: *pod_cidr,
             total: pool.total(),
@@ -266,7 +274,7 @@ fn choose(
         })
 }
 
-/// Those that are subnets of the network, in order of the pod CIDRs, then of the address.
+/// Those that are subnets of the network, ordered by pod CIDR, then by address.
 fn in_order<'a>(network: &Network, subnets: impl Iterator<Item = &'a IpNet>) -> Vec<IpNet> {
     let place = |subnet: &IpNet| {
         let pod_cidr = network.pod_cidr_of(subnet)?;

@@ -1,4 +1,4 @@
-//! Whose a node's name is.
+//! Which machine holds a node's name: registration and take-over.
 
 use std::net::IpAddr;
 
@@ -6,50 +6,50 @@ use super::{Claimant, RegistryView};
 use crate::error::Error;
 use crate::records::NodeRecord;
 
-/// How the node holds its name. All that it writes rests on this, so that a machine which has lost
-/// the name can write nothing in that name any more, not even with a request sent before.
+/// How the node holds its name. All writes are conditional on this, so that a machine which lost
+/// the name cannot write in that name any more, not even with a request that it sent before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NameHold {
-    /// The record's revision; 0 for a record that must not exist.
+    /// The record's revision; 0 if the record must not exist.
     pub(crate) revision: i64,
-    /// The new record, where it changes.
+    /// The new record, if it changes.
     pub(crate) write: Option<NodeRecord>,
     pub(crate) registration: Registration,
 }
 
-/// What became of a node's registration.
+/// The result of registering a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registration {
-    /// The node was not known before.
+    /// The node was not registered before.
     New,
-    /// Nothing was to be written.
+    /// The record was already up to date.
     Unchanged,
     /// The node's addresses changed.
     Updated,
     /// The name belonged to another machine, whose `routed` is gone.
     TookOver {
-        /// What the other machine had registered.
+        /// The record of the other machine.
         from: NodeRecord,
     },
 }
 
 impl NameHold {
-    /// The other machine must not have come back meanwhile.
+    /// Whether the other machine must still be absent when this is committed.
     pub(crate) fn needs_absence(&self) -> bool {
         matches!(self.registration, Registration::TookOver { .. })
     }
 }
 
-/// Decides how `me` comes to hold its name.
-pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Error> {
-    let wanted = |addresses: &[IpAddr]| NodeRecord {
-        addresses: me.addresses.unwrap_or(addresses).to_vec(),
-        machine_id: me.machine.to_owned(),
+/// Decides how the claimant holds its name.
+pub(crate) fn hold(view: &RegistryView, claimant: Claimant<'_>) -> Result<NameHold, Error> {
+    let new_record = |addresses: &[IpAddr]| NodeRecord {
+        addresses: claimant.addresses.unwrap_or(addresses).to_vec(),
+        machine_id: claimant.machine.to_owned(),
     };
     let (write, registration) = match &view.node {
-        None => (Some(wanted(&[])), Registration::New),
-        Some(record) if record.machine_id == me.machine => {
-            let new = wanted(&record.addresses);
+        None => (Some(new_record(&[])), Registration::New),
+        Some(record) if record.machine_id == claimant.machine => {
+            let new = new_record(&record.addresses);
             if new == *record {
                 (None, Registration::Unchanged)
             } else {
@@ -57,12 +57,12 @@ pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Er
             }
         }
         Some(record) if !view.is_present => (
-            Some(wanted(&[])),
+            Some(new_record(&[])),
             Registration::TookOver {
                 from: record.clone(),
             },
         ),
-        Some(record) => return Err(taken(me, record)),
+        Some(record) => return Err(taken(claimant, record)),
     };
     Ok(NameHold {
         revision: view.node_revision,
@@ -71,13 +71,13 @@ pub(crate) fn hold(view: &RegistryView, me: Claimant<'_>) -> Result<NameHold, Er
     })
 }
 
-/// That another machine, which has registered `record`, is the node that `me` says it is.
-pub(super) fn taken(me: Claimant<'_>, record: &NodeRecord) -> Error {
+/// The error that another machine, with this `record`, holds the claimant's name.
+pub(super) fn taken(claimant: Claimant<'_>, record: &NodeRecord) -> Error {
     Error::NodeTaken {
-        node: me.node.clone(),
+        node: claimant.node.clone(),
         ours: NodeRecord {
-            addresses: me.addresses.unwrap_or_default().to_vec(),
-            machine_id: me.machine.to_owned(),
+            addresses: claimant.addresses.unwrap_or_default().to_vec(),
+            machine_id: claimant.machine.to_owned(),
         },
         theirs: Box::new(record.clone()),
     }

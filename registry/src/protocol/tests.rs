@@ -14,7 +14,7 @@ fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-/// Two families, four IPv4 subnets; node `a` is known and has claimed nothing.
+/// Two families, four IPv4 subnets. Node `a` is registered and has no claims.
 fn view(claims: &[(&str, &str)]) -> RegistryView {
     RegistryView {
         network: Network {
@@ -43,7 +43,7 @@ fn claimed(node: Option<&str>, revision: i64) -> Claimed {
     Claimed { owner, revision }
 }
 
-fn tried(pending: &[IpNet], races: u32) -> Attempts {
+fn attempts_of(pending: &[IpNet], races: u32) -> Attempts {
     Attempts {
         pending: pending.to_vec(),
         races,
@@ -51,38 +51,38 @@ fn tried(pending: &[IpNet], races: u32) -> Attempts {
     }
 }
 
-fn commit(view: &RegistryView, want: Goal<'_>, pending: &[IpNet], races: u32) -> Commit {
-    commit_after(view, want, &tried(pending, races))
+fn commit(view: &RegistryView, goal: Goal<'_>, pending: &[IpNet], races: u32) -> Commit {
+    commit_after(view, goal, &attempts_of(pending, races))
 }
 
-fn commit_after(view: &RegistryView, want: Goal<'_>, tried: &Attempts) -> Commit {
+fn commit_after(view: &RegistryView, goal: Goal<'_>, attempts: &Attempts) -> Commit {
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next_step(view, me, want, tried).unwrap() {
+    match next_step(view, claimant, goal, attempts).unwrap() {
         NextStep::Commit(commit) => commit,
         NextStep::Done(subnets) => panic!("done with {subnets:?}"),
     }
 }
 
-fn done(view: &RegistryView, want: Goal<'_>) -> Vec<IpNet> {
+fn done(view: &RegistryView, goal: Goal<'_>) -> Vec<IpNet> {
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next_step(view, me, want, &Attempts::default()).unwrap() {
+    match next_step(view, claimant, goal, &Attempts::default()).unwrap() {
         NextStep::Done(subnets) => subnets,
         NextStep::Commit(commit) => panic!("not done: {commit:?}"),
     }
 }
 
 #[test]
-fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
+fn name_hold_depends_on_the_holder_and_its_presence() {
     let node = name("a");
     let address: IpAddr = "192.168.1.20".parse().unwrap();
     let other: IpAddr = "192.168.1.21".parse().unwrap();
@@ -122,12 +122,12 @@ fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
             is_present,
             ..view(&[])
         };
-        let me = Claimant {
+        let claimant = Claimant {
             node: &node,
             machine: OURS,
             addresses: addresses.as_deref(),
         };
-        let hold = hold(&seen, me).unwrap();
+        let hold = hold(&seen, claimant).unwrap();
         assert_eq!(hold.registration, expected);
         assert_eq!(hold.write.is_none(), expected == Registration::Unchanged);
         assert!(hold.write.is_none_or(|record| record.machine_id == OURS));
@@ -138,16 +138,19 @@ fn how_a_name_is_held_depends_on_who_has_it_and_who_is_there() {
         is_present: true,
         ..view(&[])
     };
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    assert!(matches!(hold(&taken, me), Err(Error::NodeTaken { .. })));
+    assert!(matches!(
+        hold(&taken, claimant),
+        Err(Error::NodeTaken { .. })
+    ));
 }
 
 #[test]
-fn a_node_wants_one_subnet_of_each_family_and_no_more() {
+fn node_claims_one_subnet_of_each_family_and_no_more() {
     let none = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!(none.claims.len(), 2);
     assert_eq!(none.outcome, none.claims);
@@ -170,7 +173,7 @@ fn a_node_wants_one_subnet_of_each_family_and_no_more() {
 }
 
 #[test]
-fn a_subnet_that_is_excluded_whole_is_not_claimed() {
+fn completely_excluded_subnet_is_not_claimed() {
     let pod_cidr = net("10.0.0.0/22");
     let further = Goal::Further {
         pod_cidr: &pod_cidr,
@@ -185,17 +188,17 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
     ];
     for attempt in 0..10 {
         let claims = commit(&seen, further, &[], attempt).claims;
-        assert_eq!(claims, [net("10.0.2.0/24")], "part of it is of use");
+        assert_eq!(claims, [net("10.0.2.0/24")], "it is excluded only in part");
     }
     seen.claims
         .insert(net("10.0.2.0/24"), claimed(Some("c"), 9));
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
     };
-    match next_step(&seen, me, further, &Attempts::default()) {
+    match next_step(&seen, claimant, further, &Attempts::default()) {
         Err(Error::Exhausted {
             total, excluded, ..
         }) => assert_eq!((total, excluded), (4, 3)),
@@ -204,9 +207,9 @@ fn a_subnet_that_is_excluded_whole_is_not_claimed() {
 }
 
 #[test]
-fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
+fn subnet_is_given_back_only_by_its_nodes_machine() {
     let (node, subnet) = (name("a"), net("10.0.1.0/24"));
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -221,7 +224,7 @@ fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
             node: machine.map(record),
             node_revision: machine.map_or(0, |_| 5),
         };
-        release(&view, me, &subnet)
+        release(&view, claimant, &subnet)
     };
     assert_eq!(release(None, Some(OURS)).unwrap(), None);
     for (machine, revision) in [(Some(OURS), 5), (None, 0)] {
@@ -244,18 +247,15 @@ fn a_subnet_is_given_back_by_the_machine_that_is_its_node_and_by_no_other() {
 }
 
 #[test]
-fn claims_rest_on_what_was_read() {
+fn claims_are_conditional_on_the_view() {
     let first = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!((first.network_revision, first.name.revision), (2, 3));
     assert!(!first.name.needs_absence());
-    let nobody_agreed = RegistryView {
+    let not_agreed = RegistryView {
         network_revision: 0,
         ..view(&[])
     };
-    assert_eq!(
-        commit(&nobody_agreed, Goal::Name, &[], 0).network_revision,
-        0
-    );
+    assert_eq!(commit(&not_agreed, Goal::Name, &[], 0).network_revision, 0);
     let node = Some(NodeRecord {
         addresses: Vec::new(),
         machine_id: THEIRS.to_owned(),
@@ -265,7 +265,7 @@ fn claims_rest_on_what_was_read() {
 }
 
 #[test]
-fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
+fn unreadable_claim_has_no_owner_and_is_not_free() {
     let mut seen = view(&[
         ("10.0.0.0/24", "b"),
         ("10.0.1.0/24", "b"),
@@ -273,7 +273,7 @@ fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
     ]);
     seen.claims.insert(net("10.0.3.0/24"), claimed(None, 9));
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -281,7 +281,7 @@ fn an_unreadable_claim_is_nobodys_and_free_for_nobody() {
     let pod_cidr = net("10.0.0.0/22");
     match next_step(
         &seen,
-        me,
+        claimant,
         Goal::Further {
             pod_cidr: &pod_cidr,
             known: None,

@@ -1,4 +1,4 @@
-//! What is asked of the registry in one step, before it is put into etcd's words.
+//! Conditional writes to the registry, independent of the backend.
 
 use ipnet::IpNet;
 use wire::node::NodeName;
@@ -6,18 +6,18 @@ use wire::node::NodeName;
 use crate::keys::Key;
 use crate::records::NodeRecord;
 
-/// Writes that happen together, and only while all conditions hold.
+/// Writes that happen together, if all conditions hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transaction {
     pub(crate) conditions: Vec<Condition>,
     pub(crate) writes: Vec<Write>,
 }
 
-/// What a key must be like for anything to be written.
+/// The required state of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
     pub(crate) key: Key,
-    /// Last written at this revision; 0 for a key that must not exist.
+    /// The revision of its last write; 0 if the key must not exist.
     pub(crate) revision: i64,
 }
 
@@ -27,14 +27,14 @@ impl Condition {
     }
 }
 
-/// What is written.
+/// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Write {
-    /// What this node's conflist says of the network.
+    /// The network as this node's conflist describes it.
     Config,
     Node(NodeName, NodeRecord),
     Claim(IpNet, NodeName),
     Delete(Key),
-    /// What was counted of a node's absence goes.
-    Uncount(NodeName),
+    /// Deletes the counted absence of a node.
+    DeleteAbsence(NodeName),
 }

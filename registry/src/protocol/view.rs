@@ -1,4 +1,4 @@
-//! What a node's decisions rest on.
+//! The state of the registry that a node's decisions depend on.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,33 @@ use wire::node::NodeName;
 use crate::pool::Pool;
 use crate::records::{Network, NodeRecord};
 
-/// The part of the registry, at one revision, that a node's decisions rest on.
+/// The part of the registry that a node's decisions depend on, at one revision.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistryView {
-    /// What this node's conflist says; a view of a registry that says otherwise is an error.
+    /// As this node's conflist describes it. Reading a registry with another network fails.
     pub(crate) network: Network,
-    /// The revision that `config` was last written at; 0 when it does not exist.
+    /// The revision of the last write of `config`; 0 if it does not exist.
     pub(crate) network_revision: i64,
     /// This node's record.
     pub(crate) node: Option<NodeRecord>,
-    /// The revision that the node's record was last written at; 0 when it does not exist.
+    /// The revision of the last write of the node's record; 0 if it does not exist.
     pub(crate) node_revision: i64,
-    /// Whether `presence/<node>` exists, whatever its value.
+    /// Whether `presence/<node>` exists, with any value.
     pub(crate) is_present: bool,
-    /// Every claim, also of what is not a subnet of the network.
+    /// Every claim, including those that are no subnet of the network.
     pub(crate) claims: BTreeMap<IpNet, Claimed>,
-    /// What this node's conflist excludes: a subnet that lies in it whole is of no use.
+    /// What this node's conflist excludes. A subnet that is excluded completely is never claimed.
     pub(crate) exclude: Vec<IpNet>,
     /// The id of the etcd cluster; `None` for the local registry.
     pub(crate) cluster: Option<u64>,
 }
 
-/// The key of a subnet that exists.
+/// An existing claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claimed {
-    /// `None` where the value cannot be read. The subnet is claimed all the same.
+    /// `None` if the value cannot be read. The subnet still counts as claimed.
     pub(crate) owner: Option<NodeName>,
-    /// The revision that the key was last written at.
+    /// The revision of the key's last write.
     pub(crate) revision: i64,
 }
 
@@ -45,7 +45,7 @@ impl Claimed {
 }
 
 impl RegistryView {
-    /// The subnets that `node` has claimed, in order of the address.
+    /// The subnets that `node` has claimed, ordered by address.
     pub(super) fn owned_by(&self, node: &NodeName) -> impl Iterator<Item = &IpNet> {
         let claims = self.claims.iter();
         claims
@@ -53,12 +53,12 @@ impl RegistryView {
             .map(|(subnet, _)| subnet)
     }
 
-    /// Whether `subnet` is one that the network cuts from `pod_cidr`.
+    /// Whether `subnet` is a subnet of `pod_cidr` in this network.
     pub(super) fn is_of(&self, pod_cidr: &IpNet, subnet: &IpNet) -> bool {
         self.network.pod_cidr_of(subnet) == Some(*pod_cidr)
     }
 
-    /// How many subnets of `pod_cidr` each node has claimed.
+    /// The number of subnets of `pod_cidr` that each node has claimed.
     pub(super) fn owners(&self, pod_cidr: &IpNet) -> BTreeMap<NodeName, usize> {
         let mut owners = BTreeMap::new();
         for (subnet, claim) in &self.claims {

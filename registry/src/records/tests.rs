@@ -9,7 +9,7 @@ fn dual() -> Network {
 }
 
 #[test]
-fn values_are_spelled_as_documented() {
+fn values_render_as_documented() {
     let record = NodeRecord {
         addresses: vec!["192.168.1.20".parse().unwrap()],
         machine_id: "4f2a".to_owned(),
@@ -39,7 +39,7 @@ fn values_are_spelled_as_documented() {
 }
 
 #[test]
-fn fields_of_a_newer_version_are_skipped() {
+fn unknown_fields_are_ignored() {
     let claim: Claim = read_value(br#"{"node":"node-1","since":17}"#).unwrap();
     assert_eq!(claim.node.to_string(), "node-1");
     let json = r#"{"podCIDRs":["10.0.0.0/8"],"subnetLengths":[24],"later":{}}"#;
@@ -47,7 +47,7 @@ fn fields_of_a_newer_version_are_skipped() {
 }
 
 #[test]
-fn a_network_that_makes_no_sense_is_refused() {
+fn invalid_network_is_refused() {
     for (json, part) in [
         (r#"{"podCIDRs":[],"subnetLengths":[]}"#, "no pod CIDR"),
         (
@@ -81,7 +81,7 @@ fn a_network_that_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn networks_agree_whatever_the_order_of_their_families() {
+fn networks_agree_in_any_order_of_families() {
     let mut other = dual();
     other.pod_cidrs.reverse();
     other.subnet_lengths.reverse();
@@ -91,7 +91,7 @@ fn networks_agree_whatever_the_order_of_their_families() {
 }
 
 #[test]
-fn a_subnet_belongs_to_a_pod_cidr_only_at_the_agreed_length() {
+fn subnet_belongs_to_a_pod_cidr_only_at_the_agreed_length() {
     let pod_cidr_of = |text: &str| dual().pod_cidr_of(&text.parse().unwrap());
     assert_eq!(pod_cidr_of("10.244.3.0/24"), Some(dual().pod_cidrs[0]));
     assert_eq!(pod_cidr_of("fd00:10:244::/80"), Some(dual().pod_cidrs[1]));
@@ -106,8 +106,8 @@ fn a_subnet_belongs_to_a_pod_cidr_only_at_the_agreed_length() {
 }
 
 #[test]
-fn records_that_do_not_parse_say_why() {
-    let long = format!(r#"{{"node":"{}"}}"#, "x".repeat(LONGEST_VALUE));
+fn malformed_record_says_why() {
+    let long = format!(r#"{{"node":"{}"}}"#, "x".repeat(MAX_VALUE));
     for (key, value, part) in [
         ("subnets/10.244.3.0-24", "", "cannot be read"),
         ("subnets/10.244.3.0-24", "{}", "node"),

@@ -11,7 +11,7 @@ fn snapshot(records: &[(&str, &str)]) -> Snapshot {
 }
 
 #[test]
-fn good_records_land_in_their_maps_and_bad_ones_are_named() {
+fn valid_records_are_sorted_in_and_invalid_ones_named() {
     let snapshot = snapshot(&[
         ("config", CONFIG),
         (
@@ -46,7 +46,8 @@ fn good_records_land_in_their_maps_and_bad_ones_are_named() {
     );
 }
 
-/// Every way from one value of a key to another, or to none, ends as a fresh look would.
+/// Every change of a key's value, from and to each kind of value or none, gives the same result as
+/// a fresh snapshot.
 #[test]
 fn applied_changes_equal_a_fresh_snapshot() {
     let values: [(&str, [Option<&str>; 4]); 4] = [
@@ -105,16 +106,11 @@ fn applied_changes_equal_a_fresh_snapshot() {
 }
 
 #[test]
-fn a_flood_of_nonsense_takes_bounded_memory() {
+fn many_invalid_records_take_bounded_memory() {
     let mut snapshot = Snapshot::default();
-    for at in 0..3 * MOST_REJECTED {
-        snapshot.insert(&format!("{at}-{}", "x".repeat(4 * LONGEST_TEXT)), b"");
+    for at in 0..3 * MAX_REJECTED {
+        snapshot.insert(&format!("{at}-{}", "x".repeat(4 * MAX_TEXT)), b"");
     }
-    assert_eq!(snapshot.rejected.len(), MOST_REJECTED);
-    assert!(
-        snapshot
-            .rejected
-            .keys()
-            .all(|key| key.len() < 2 * LONGEST_TEXT)
-    );
+    assert_eq!(snapshot.rejected.len(), MAX_REJECTED);
+    assert!(snapshot.rejected.keys().all(|key| key.len() < 2 * MAX_TEXT));
 }

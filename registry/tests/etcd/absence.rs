@@ -1,4 +1,4 @@
-//! Who is absent and for how long, and what may be done about it.
+//! Absent nodes: the census, counted absences, and forgetting after an absence.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn present(registry: &Registry, node: &NodeName) -> PresenceHandle {
     handle
 }
 
-/// Nodes `a` and `b` that own a subnet each, of which only `a` is present.
+/// Nodes `a` and `b`, with a subnet each. Only `a` is present.
 async fn one_of_two(registry: &Registry) -> PresenceHandle {
     for name in ["a", "b"] {
         let node = node(name);
@@ -44,7 +44,7 @@ async fn absent(registry: &Registry, name: &str) -> Option<Absent> {
 }
 
 #[tokio::test]
-async fn a_census_tells_who_is_present_and_who_is_not() {
+async fn census_lists_present_and_absent_nodes() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     assert_eq!(registry.census().await.unwrap(), Census::default());
@@ -57,13 +57,13 @@ async fn a_census_tells_who_is_present_and_who_is_not() {
         etcd.put(&key, "{}").await;
     }
     let census = registry.census().await.unwrap();
-    assert_eq!(census.present, 1, "who is not registered is no node");
+    assert_eq!(census.present, 1, "unregistered names do not count");
     assert_eq!(census.absent.keys().collect::<Vec<_>>(), [&node("b")]);
     assert_eq!(registry.first_present().await.unwrap(), Some(node("a")));
 }
 
 #[tokio::test]
-async fn what_is_counted_lasts_until_the_node_is_present_or_registers_anew() {
+async fn count_lasts_until_the_node_is_present_or_registers() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (_a, b) = (one_of_two(&registry).await, node("b"));
@@ -72,7 +72,7 @@ async fn what_is_counted_lasts_until_the_node_is_present_or_registers_anew() {
     let revision = registry.count_absence(&b, &first, 7).await.unwrap();
     let second = absent(&registry, "b").await.unwrap();
     assert_eq!((Some(second.counted), second.seconds), (revision, 7));
-    // Who has seen less than that does not write.
+    // An outdated view writes nothing.
     assert_eq!(registry.count_absence(&b, &first, 8).await.unwrap(), None);
     assert_eq!(absent(&registry, "b").await, Some(second));
 
@@ -92,11 +92,11 @@ async fn what_is_counted_lasts_until_the_node_is_present_or_registers_anew() {
     let fifth = absent(&registry, "b").await.unwrap();
     assert_eq!((fifth.counted, fifth.seconds), (0, 0));
     let refused = registry.forget_absent(&b, &fourth, PAUSE).await.unwrap();
-    assert_eq!(refused, None, "it was here in between");
+    assert_eq!(refused, None, "it was present in between");
 }
 
 #[tokio::test]
-async fn a_node_that_came_back_is_not_forgotten() {
+async fn node_that_came_back_is_not_forgotten() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (_a, b) = (one_of_two(&registry).await, node("b"));
@@ -111,7 +111,7 @@ async fn a_node_that_came_back_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn one_is_forgotten_at_a_time_with_all_that_it_had() {
+async fn absent_nodes_are_forgotten_one_at_a_time_and_completely() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (_a, b, c) = (one_of_two(&registry).await, node("b"), node("c"));
@@ -141,14 +141,14 @@ async fn one_is_forgotten_at_a_time_with_all_that_it_had() {
     })
     .await;
 
-    // A stranger of the same name begins at nothing.
+    // A new node of the same name starts from zero.
     registry.register(&b, &record(MACHINE, &[])).await.unwrap();
     let new = absent(&registry, "b").await.unwrap();
     assert_eq!((new.counted, new.seconds), (0, 0));
 }
 
 #[tokio::test]
-async fn what_an_operator_forgets_is_not_counted_any_more() {
+async fn forget_by_an_operator_ends_the_count() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (_a, b) = (one_of_two(&registry).await, node("b"));
@@ -161,7 +161,7 @@ async fn what_an_operator_forgets_is_not_counted_any_more() {
 }
 
 #[tokio::test]
-async fn a_node_with_more_claims_than_a_transaction_holds_is_forgotten_whole_for_its_absence() {
+async fn node_with_many_claims_is_forgotten_for_its_absence() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (_a, b) = (one_of_two(&registry).await, node("b"));

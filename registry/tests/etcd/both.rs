@@ -1,4 +1,4 @@
-//! Both registries behave alike where they can: one table, two backends.
+//! What both backends have in common: one table of cases, run on etcd and on the local registry.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use registry::{Event, Network, PresenceState, Registration, Registry};
 use wire::conf::IpamConfig;
 
 use crate::support::etcd::Etcd;
-use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, record};
+use crate::support::{MACHINE, OTHER_MACHINE, conf_of, fast_policy, net, node, presence, record};
 
 const POOLS: &[(&str, u8)] = &[("10.244.0.0/23", 24), ("fd00:10:244::/56", 80)];
 
-/// What every registry does. It starts with nothing in it.
+/// The common behaviour. The registry is empty at first.
 async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
     let conf = conf_of(endpoints, POOLS);
     let registry = open(&conf);
@@ -92,27 +92,27 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
 }
 
 #[tokio::test]
-async fn the_registry_in_etcd_behaves() {
+async fn etcd_registry_behaves() {
     let etcd = Etcd::start();
-    let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap();
+    let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), fast_policy()).unwrap();
     behaves(open, &[&etcd.endpoint()]).await;
 }
 
 #[tokio::test]
-async fn the_local_registry_behaves() {
+async fn local_registry_behaves() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("made/when/needed");
     behaves(
-        |conf| Registry::open_with(conf, &state, brisk()).unwrap(),
+        |conf| Registry::open_with(conf, &state, fast_policy()).unwrap(),
         &[],
     )
     .await;
 }
 
 #[tokio::test]
-async fn the_local_registry_is_in_a_file_that_is_named_when_it_is_damaged() {
+async fn damaged_local_registry_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
+    let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
     let subnet = open()
         .claim(&node("a"), MACHINE, &net("10.244.0.0/23"))
         .await
@@ -139,9 +139,9 @@ async fn the_local_registry_is_in_a_file_that_is_named_when_it_is_damaged() {
 }
 
 #[tokio::test]
-async fn following_the_local_registry_says_it_once_and_stays() {
+async fn local_registry_sends_one_snapshot_and_keeps_the_channel() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), brisk()).unwrap();
+    let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
     registry.agree().await.unwrap();
     let mut events = registry.watch();
     crate::support::reset(&mut events).await;

@@ -1,4 +1,4 @@
-//! Claims in a real etcd: nobody shares one, nobody loses one.
+//! Claims in a real etcd: no subnet has two owners, and no claim is lost.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const V4: &str = "10.244.0.0/16";
 const V6: &str = "fd00:10:244::/56";
 
 #[tokio::test]
-async fn the_first_node_writes_the_config_and_others_agree() {
+async fn first_node_writes_the_config_and_others_agree() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
     open(&conf).agree().await.unwrap();
@@ -27,7 +27,7 @@ async fn the_first_node_writes_the_config_and_others_agree() {
 }
 
 #[tokio::test]
-async fn a_node_whose_conflist_says_otherwise_is_refused_with_both_values() {
+async fn different_conflist_is_refused_with_both_values() {
     let etcd = Etcd::start();
     open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
     let other = open(&conf_of(&[&etcd.endpoint()], &[("10.244.0.0/16", 25)]));
@@ -55,7 +55,7 @@ async fn a_node_whose_conflist_says_otherwise_is_refused_with_both_values() {
 }
 
 #[tokio::test]
-async fn an_unreadable_config_is_named_and_left_alone() {
+async fn unreadable_config_is_named_and_not_changed() {
     let etcd = Etcd::start();
     etcd.put("/flatland/blue/config", "?").await;
     let registry = open(&conf(&[&etcd.endpoint()]));
@@ -72,9 +72,9 @@ async fn an_unreadable_config_is_named_and_left_alone() {
 }
 
 #[tokio::test]
-async fn sixty_four_nodes_that_claim_at_once_own_different_subnets_of_both_families() {
+async fn concurrent_claims_of_many_nodes_differ_in_both_families() {
     let etcd = Etcd::start();
-    // Hardly more subnets than nodes, so that they do meet.
+    // Few more subnets than nodes, so that the nodes do collide.
     let conf = Arc::new(conf_of(
         &[&etcd.endpoint()],
         &[("10.244.0.0/17", 24), ("fd00::/73", 80)],
@@ -106,7 +106,7 @@ async fn sixty_four_nodes_that_claim_at_once_own_different_subnets_of_both_famil
 }
 
 #[tokio::test]
-async fn a_claim_takes_two_requests_when_nobody_interferes() {
+async fn claim_without_contention_takes_two_requests() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_claim_takes_two_requests_when_nobody_interferes() {
 }
 
 #[tokio::test]
-async fn a_pod_cidr_that_is_used_up_says_by_whom() {
+async fn used_up_pod_cidr_names_the_owners() {
     let etcd = Etcd::start();
     let conf = conf_of(&[&etcd.endpoint()], &[("10.244.0.0/22", 24)]);
     let registry = open(&conf);
@@ -141,7 +141,7 @@ async fn a_pod_cidr_that_is_used_up_says_by_whom() {
 }
 
 #[tokio::test]
-async fn what_lies_in_the_registry_unread_is_never_claimed_over() {
+async fn unreadable_claim_is_never_overwritten() {
     let etcd = Etcd::start();
     let conf = conf_of(&[&etcd.endpoint()], &[("10.244.0.0/22", 24)]);
     for (name, value) in [
@@ -165,7 +165,7 @@ async fn what_lies_in_the_registry_unread_is_never_claimed_over() {
 }
 
 #[tokio::test]
-async fn a_node_releases_what_it_owns_and_nothing_else() {
+async fn node_releases_only_what_it_owns() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let subnet = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_node_releases_what_it_owns_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn registering_writes_what_changed_and_only_that() {
+async fn registering_writes_only_changes() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let name = node("a");
@@ -217,7 +217,7 @@ async fn registering_writes_what_changed_and_only_that() {
 }
 
 #[tokio::test]
-async fn two_machines_cannot_be_one_node() {
+async fn two_machines_cannot_have_one_node_name() {
     let etcd = Etcd::start();
     let registry = Arc::new(open(&conf(&[&etcd.endpoint()])));
     let name = node("a");
@@ -263,7 +263,7 @@ async fn two_machines_cannot_be_one_node() {
 }
 
 #[tokio::test]
-async fn a_node_that_claims_before_it_registers_is_known_from_then_on() {
+async fn node_that_claims_first_is_registered_by_that() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();

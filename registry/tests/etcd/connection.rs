@@ -1,4 +1,4 @@
-//! Connections that fail: how soon, in which words, and what works all the same.
+//! Connection failures: time-outs, error texts, and fallback to other endpoints.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -12,21 +12,21 @@ use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
 use crate::support::{MACHINE, conf, net, node, open, reset};
 
-/// Nobody listens there.
+/// No program listens on this port.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// What a program that somebody waits for gets, and when.
+/// The error of a claim with the default policy, and how long it took.
 async fn failure(conf: &IpamConfig) -> (registry::Error, Duration) {
     failure_with(conf, Policy::default()).await
 }
 
-/// The same for one that gives up sooner.
+/// The error of a claim with short time-outs.
 pub(crate) async fn soon(conf: &IpamConfig) -> registry::Error {
-    let patience = Duration::from_secs(1);
+    let operation_timeout = Duration::from_secs(1);
     failure_with(
         conf,
         Policy {
-            patience,
+            operation_timeout,
             ..Policy::default()
         },
     )
@@ -45,7 +45,7 @@ async fn failure_with(conf: &IpamConfig, policy: Policy) -> (registry::Error, Du
 }
 
 #[tokio::test]
-async fn an_etcd_that_is_away_is_an_error_within_five_seconds() {
+async fn unreachable_etcd_is_an_error_within_5_seconds() {
     let (error, after) = failure(&conf(&[NOWHERE])).await;
     assert_eq!(error.code(), 11);
     let text = error.message();
@@ -58,7 +58,7 @@ async fn an_etcd_that_is_away_is_an_error_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn an_etcd_that_says_nothing_is_an_error_within_five_seconds() {
+async fn silent_etcd_is_an_error_within_5_seconds() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     for endpoints in [vec![endpoint.as_str()], vec![&endpoint, NOWHERE]] {
@@ -70,14 +70,14 @@ async fn an_etcd_that_says_nothing_is_an_error_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_a_readable_error() {
+async fn unresolvable_name_is_a_readable_error() {
     let error = soon(&conf(&["http://no-such-host.invalid:2379"])).await;
     assert!(error.message().contains("no-such-host.invalid"), "{error}");
     assert!(error.message().contains("lookup"), "{error}");
 }
 
 #[tokio::test]
-async fn one_endpoint_that_answers_is_enough() {
+async fn one_answering_endpoint_is_enough() {
     let etcd = Etcd::start();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
@@ -95,7 +95,7 @@ async fn one_endpoint_that_answers_is_enough() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_answered_is_made_again_elsewhere() {
+async fn unanswered_request_is_repeated_at_another_endpoint() {
     let etcd = Etcd::start();
     let proxies = [
         Proxy::to(etcd.address()).await,
@@ -104,7 +104,7 @@ async fn a_request_that_is_not_answered_is_made_again_elsewhere() {
     let endpoints = proxies.each_ref().map(Proxy::endpoint);
     let registry = open(&conf(&[&endpoints[0], &endpoints[1]]));
     registry.agree().await.unwrap();
-    // One of the two carries the connection.
+    // One of the two endpoints has the connection.
     for [silent, other] in [[0, 1], [1, 0]] {
         proxies[silent].stall();
         proxies[other].resume();
@@ -113,7 +113,7 @@ async fn a_request_that_is_not_answered_is_made_again_elsewhere() {
 }
 
 #[tokio::test]
-async fn following_moves_on_to_another_endpoint() {
+async fn watch_moves_on_to_another_endpoint() {
     let etcd = Etcd::start();
     let proxies = [
         Proxy::to(etcd.address()).await,
@@ -142,9 +142,9 @@ async fn following_moves_on_to_another_endpoint() {
     }
 }
 
-/// Two and a half seconds is what a request may take for a program that somebody waits for.
+/// etcd takes 2.5 s per request. That is too long for the default policy.
 #[tokio::test]
-async fn a_daemon_waits_for_a_slow_etcd() {
+async fn daemon_policy_waits_for_a_slow_etcd() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let conf = conf(&[&proxy.endpoint()]);
@@ -154,7 +154,7 @@ async fn a_daemon_waits_for_a_slow_etcd() {
 }
 
 #[tokio::test]
-async fn an_etcd_that_wants_a_user_says_so() {
+async fn etcd_that_requires_a_user_is_an_error() {
     let etcd = Etcd::start();
     let mut auth = etcd.client().await.auth_client();
     auth.user_add("root", "secret", None).await.unwrap();

@@ -1,4 +1,4 @@
-//! Following a real etcd through everything that interrupts it.
+//! Watching a real etcd across every kind of interruption.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) fn claimed(subnet: &str, by: &str) -> Change {
     Change::Subnet(net(subnet), Some(Claim { node: node(by) }))
 }
 
-/// An etcd in which the network is agreed on.
+/// An etcd with an agreed network.
 pub(crate) async fn etcd() -> Etcd {
     let etcd = Etcd::start();
     open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
@@ -35,7 +35,7 @@ pub(crate) async fn connected(events: &mut Receiver<Event>) {
     assert_eq!(event(events).await, Event::Connected);
 }
 
-/// Follows until the subnet is claimed by the node, through whatever comes.
+/// Reads events until `node` has claimed the subnet.
 pub(crate) async fn follow_until(
     snapshot: &mut Snapshot,
     events: &mut Receiver<Event>,
@@ -77,7 +77,7 @@ async fn changes_come_one_revision_at_a_time() {
         )]
     );
 
-    // Claiming writes the record of a node that is not known in the same revision.
+    // Claiming writes the record of an unregistered node in the same revision.
     let subnet = registry
         .claim(&node("b"), MACHINE, &net("10.244.0.0/16"))
         .await
@@ -100,7 +100,7 @@ async fn changes_come_one_revision_at_a_time() {
 }
 
 #[tokio::test]
-async fn damaged_records_come_as_rejected_and_go_when_they_are_mended() {
+async fn damaged_records_are_rejected_until_they_are_repaired() {
     let etcd = etcd().await;
     let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let mut snapshot = reset(&mut events).await;
@@ -130,7 +130,7 @@ async fn damaged_records_come_as_rejected_and_go_when_they_are_mended() {
 }
 
 #[tokio::test]
-async fn a_restart_of_etcd_is_one_outage_and_nothing_is_missed() {
+async fn restart_of_etcd_is_one_outage_without_missed_changes() {
     let mut etcd = etcd().await;
     let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     reset(&mut events).await;
@@ -156,7 +156,7 @@ async fn a_restart_of_etcd_is_one_outage_and_nothing_is_missed() {
 }
 
 #[tokio::test]
-async fn what_happens_while_the_connection_is_cut_comes_afterwards() {
+async fn changes_during_a_cut_connection_come_afterwards() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
     let mut events = open(&conf(&[&proxy.endpoint()])).watch();
@@ -182,7 +182,7 @@ async fn what_happens_while_the_connection_is_cut_comes_afterwards() {
 }
 
 #[tokio::test]
-async fn a_connection_that_falls_silent_is_noticed() {
+async fn silent_connection_is_noticed() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
     let mut events = open(&conf(&[&proxy.endpoint()])).watch();
@@ -205,7 +205,7 @@ async fn a_connection_that_falls_silent_is_noticed() {
 }
 
 #[tokio::test]
-async fn following_starts_before_etcd_does() {
+async fn watch_may_start_before_etcd() {
     let mut etcd = etcd().await;
     etcd.stop();
     let mut events = open(&conf(&[&etcd.endpoint()])).watch();
@@ -223,7 +223,7 @@ async fn dropping_the_receiver_ends_the_watch() {
     let mut events = registry.watch();
     reset(&mut events).await;
     drop(events);
-    // Neither the task nor its connection keeps the runtime busy: a second follower starts afresh.
+    // Neither the task nor its connection keeps the runtime busy: a second watch starts afresh.
     let mut events = registry.watch();
     reset(&mut events).await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;

@@ -1,21 +1,21 @@
-//! Forgetting a node: everything of it, at once, and only while it is away.
+//! Forgetting a node: everything at once, and only while the node is absent.
 
 use std::time::Duration;
 
 use ipnet::IpNet;
-use registry::owned::{self, Owned};
+use registry::owned::{Owned, UnderLedgerLock};
 use registry::{Change, Forget, PresenceState, Registration};
 use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
 use crate::support::{
-    DEADLINE, MACHINE, changes, conf, conf_of, net, node, open, presence, record, reset,
+    DEADLINE, MACHINE, changes, claims, conf, conf_of, net, node, open, presence, record, reset,
 };
 
 const V4: &str = "10.244.0.0/16";
 
 #[tokio::test]
-async fn all_that_a_forgotten_node_had_goes_in_one_revision_and_nothing_of_others() {
+async fn forgotten_node_goes_in_one_revision_and_alone() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (a, b) = (node("a"), node("b"));
@@ -45,7 +45,7 @@ async fn all_that_a_forgotten_node_had_goes_in_one_revision_and_nothing_of_other
 }
 
 #[tokio::test]
-async fn a_node_that_is_present_is_forgotten_only_by_force() {
+async fn present_node_is_forgotten_only_by_force() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let a = node("a");
@@ -65,13 +65,13 @@ async fn a_node_that_is_present_is_forgotten_only_by_force() {
     assert!(matches!(forced, Forget::Done(gone) if gone.presence == Some(presence("1"))));
     let keys = etcd.keys("/flatland/").await;
     assert_eq!(keys, ["/flatland/blue/config"]);
-    // It may come back as if it were new.
+    // It may come back as a new node.
     let again = registry.register(&a, &record(MACHINE, &[])).await.unwrap();
     assert_eq!(again, Registration::New);
 }
 
 #[tokio::test]
-async fn a_node_with_more_claims_than_a_transaction_holds_is_forgotten_whole() {
+async fn node_with_many_claims_is_forgotten_completely() {
     let etcd = Etcd::start();
     let registry = open(&conf_of(&[&etcd.endpoint()], &[(V4, 24)]));
     let a = node("a");
@@ -89,7 +89,7 @@ async fn a_node_with_more_claims_than_a_transaction_holds_is_forgotten_whole() {
 }
 
 #[tokio::test]
-async fn a_subnet_that_nobody_owns_is_shown_to_be_let_go() {
+async fn subnet_without_owner_is_shown_to_watchers() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (gone, subnet) = (node("gone"), net("10.244.3.0/24"));
@@ -110,7 +110,7 @@ async fn a_subnet_that_nobody_owns_is_shown_to_be_let_go() {
 }
 
 #[tokio::test]
-async fn what_is_disowned_is_taken_off_the_file_in_peace() {
+async fn disowned_subnets_leave_the_file_under_the_ledger_lock() {
     let folder = tempfile::tempdir().unwrap();
     let subnets: Vec<IpNet> = vec![net("10.244.1.0/24"), net("10.244.2.0/24")];
     let owned = Owned {
@@ -119,17 +119,17 @@ async fn what_is_disowned_is_taken_off_the_file_in_peace() {
         subnets: subnets.clone(),
     };
     owned.store(folder.path()).unwrap();
+    let registry = open(&conf(&["http://127.0.0.1:9"]));
     let load = || Owned::load(folder.path()).unwrap().unwrap().subnets;
     let lose = async |name: &str, lost: &[IpNet]| {
-        let in_peace: owned::UnderLedgerLock<'_> = &|change| {
+        let under_lock: UnderLedgerLock<'_> = &|change| {
             assert_eq!(load(), subnets);
             change()
         };
         let lost = |subnet: &IpNet| lost.contains(subnet);
-        let patience = Duration::from_secs(1);
-        owned::disown(folder.path(), &node(name), patience, lost, in_peace)
-            .await
-            .unwrap()
+        let (name, limit) = (node(name), Duration::from_secs(1));
+        let claims = claims(&registry, folder.path(), &name);
+        claims.disown(limit, lost, under_lock).await.unwrap()
     };
 
     assert_eq!(lose("b", &subnets).await, None);

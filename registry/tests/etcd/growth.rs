@@ -4,10 +4,12 @@ use std::cell::Cell;
 use std::path::Path;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Accident, Proxy};
-use crate::support::{MACHINE, OTHER_MACHINE, brisk, conf_of, net, node, presence, until};
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{
+    MACHINE, OTHER_MACHINE, claims, conf_of, fast_policy, net, node, presence, until,
+};
 use ipnet::IpNet;
-use registry::owned::{self, Owned, shortage};
+use registry::owned::{NodeClaims, Owned, shortage};
 use registry::{Error, Registry};
 use tokio::task::JoinSet;
 use wire::conf::IpamConfig;
@@ -20,14 +22,18 @@ fn small(etcd: &Etcd) -> IpamConfig {
 }
 
 fn open(conf: &IpamConfig, folder: &Path) -> Registry {
-    Registry::open_with(conf, folder, brisk()).unwrap()
+    Registry::open_with(conf, folder, fast_policy()).unwrap()
 }
 
 async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Owned {
     let registry = open(conf, folder);
-    owned::ensure(&registry, folder, &node(name), MACHINE, conf)
-        .await
-        .unwrap()
+    let name = node(name);
+    claims(&registry, folder, &name).ensure(conf).await.unwrap()
+}
+
+async fn renew(conf: &IpamConfig, folder: &Path) -> Result<Owned, Error> {
+    let (registry, name) = (open(conf, folder), node("a"));
+    claims(&registry, folder, &name).renew().await
 }
 
 async fn further(
@@ -37,17 +43,23 @@ async fn further(
     seen: &[IpNet],
 ) -> Result<Owned, Error> {
     let (registry, pod_cidr) = (open(conf, folder), net(POD_CIDR));
-    owned::claim_further(&registry, folder, &node(name), MACHINE, &pod_cidr, seen).await
+    let name = node(name);
+    claims(&registry, folder, &name)
+        .further(&pod_cidr, seen)
+        .await
 }
 
 async fn give_back(conf: &IpamConfig, folder: &Path, subnet: &IpNet) -> Result<bool, Box<Error>> {
     let registry = open(conf, folder);
-    let let_go = |take_off: &dyn Fn() -> Result<(), Error>| Ok(take_off().map(|()| true)?);
-    owned::give_back(&registry, folder, &node("a"), MACHINE, subnet, let_go).await
+    let unused = |unlist: &dyn Fn() -> Result<(), Error>| Ok(unlist().map(|()| true)?);
+    let name = node("a");
+    claims(&registry, folder, &name)
+        .give_back(subnet, unused)
+        .await
 }
 
 #[tokio::test]
-async fn a_further_subnet_comes_behind_the_others_and_is_claimed_once_by_many() {
+async fn further_subnet_is_appended_and_claimed_once_by_many() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let first = ensure(&conf, folder.path(), "a").await.subnets;
@@ -59,15 +71,15 @@ async fn a_further_subnet_comes_behind_the_others_and_is_claimed_once_by_many() 
     let all = tasks.join_all().await;
     assert!(all.iter().all(|subnets| *subnets == all[0]), "{all:?}");
     assert_eq!(all[0].len(), 3);
-    assert_eq!(all[0][..2], first, "what came first stays in front");
+    assert_eq!(all[0][..2], first, "the order is kept");
     let (conf, folder) = (&conf, folder.path());
     assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, all[0]);
-    let again = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
+    let again = renew(conf, folder).await;
     assert_eq!(again.unwrap().subnets, all[0], "renewing keeps the order");
 }
 
 #[tokio::test]
-async fn a_claim_whose_node_was_killed_before_it_took_note_is_adopted() {
+async fn claim_of_a_killed_process_is_adopted() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let first = ensure(&conf, folder.path(), "a").await.subnets;
@@ -79,7 +91,7 @@ async fn a_claim_whose_node_was_killed_before_it_took_note_is_adopted() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_again() {
+async fn shortage_is_noted_with_the_owners_until_it_ends() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let mut seen = ensure(&conf, folder.path(), "a").await.subnets;
@@ -108,7 +120,7 @@ async fn a_pool_that_is_used_up_is_noted_with_its_owners_until_there_is_room_aga
 }
 
 #[tokio::test]
-async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_first_stays() {
+async fn give_back_updates_the_file_first_and_keeps_the_first_subnet() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());
@@ -120,25 +132,27 @@ async fn a_further_subnet_is_taken_off_the_file_before_it_is_given_back_and_the_
     }
 
     let registry = open(conf, folder);
-    let keep = |_: &dyn Fn() -> Result<(), Error>| Ok::<_, Box<Error>>(false);
-    let kept = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, keep).await;
-    assert!(!kept.unwrap(), "somebody uses it");
+    let name = node("a");
+    let claims = claims(&registry, folder, &name);
+    let in_use = |_: &dyn Fn() -> Result<(), Error>| Ok::<_, Box<Error>>(false);
+    let kept = claims.give_back(&further, in_use).await;
+    assert!(!kept.unwrap(), "the subnet is in use");
     assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, grown);
 
-    let taken_off = Cell::new(None);
-    let let_go = |take_off: &dyn Fn() -> Result<(), Error>| {
-        take_off()?;
-        taken_off.set(Owned::load(folder)?);
+    let file = Cell::new(None);
+    let unused = |unlist: &dyn Fn() -> Result<(), Error>| {
+        unlist()?;
+        file.set(Owned::load(folder)?);
         Ok::<_, Box<Error>>(true)
     };
-    let gone = owned::give_back(&registry, folder, &node("a"), MACHINE, &further, let_go).await;
+    let gone = claims.give_back(&further, unused).await;
     assert!(gone.unwrap());
-    assert_eq!(taken_off.take().unwrap().subnets, first);
+    assert_eq!(file.take().unwrap().subnets, first);
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
+async fn machine_that_lost_its_name_gives_nothing_back() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());
@@ -146,7 +160,12 @@ async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
     let grown = further(conf, folder, "a", &first).await.unwrap().subnets;
     let registry = open(conf, folder);
     let elsewhere = tempfile::tempdir().unwrap();
-    let taken = owned::renew(&registry, elsewhere.path(), &node("a"), OTHER_MACHINE).await;
+    let name = node("a");
+    let other = NodeClaims {
+        machine: OTHER_MACHINE,
+        ..claims(&registry, elsewhere.path(), &name)
+    };
+    let taken = other.renew().await;
     assert_eq!(taken.unwrap().subnets.len(), 3);
     let _present = registry.keep_presence(&node("a"), OTHER_MACHINE, presence("s1"));
     until("the other machine's presence", || async {
@@ -159,21 +178,22 @@ async fn a_machine_that_lost_its_name_gives_nothing_back_in_that_name() {
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 3);
 }
 
-/// Gives `subnet` back in a process that is killed while its transaction is on its way.
+/// Gives `subnet` back in a process that is killed while its transaction is in flight.
 async fn give_back_and_die(conf: &IpamConfig, folder: &Path, subnet: IpNet, proxy: &Proxy) {
     let key = format!("/flatland/blue/subnets/{}-24", subnet.addr());
-    // Only the transaction's condition has the key in this field (the third, of etcd's Compare).
+    // Only the condition of the transaction has the key in this field (the third of etcd's
+    // Compare).
     let length = char::from(u8::try_from(key.len()).unwrap());
-    proxy.arm(&format!("\u{1a}{length}{key}"), Accident::Delay);
+    proxy.arm(&format!("\u{1a}{length}{key}"), Fault::Delay);
     let (conf, folder) = (conf.clone(), folder.to_owned());
     let process = tokio::spawn(async move { give_back(&conf, &folder, &subnet).await });
-    proxy.accident().await;
+    proxy.fault().await;
     process.abort();
     assert!(process.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]
-async fn a_release_that_arrives_when_the_node_has_its_subnet_again_does_not_happen() {
+async fn late_release_of_an_adopted_subnet_fails() {
     for renews in [true, false] {
         let etcd = Etcd::start();
         let proxy = Proxy::to(etcd.address()).await;
@@ -186,7 +206,7 @@ async fn a_release_that_arrives_when_the_node_has_its_subnet_again_does_not_happ
         assert_eq!(Owned::load(folder).unwrap().unwrap().subnets, first);
 
         let again = if renews {
-            owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await
+            renew(conf, folder).await
         } else {
             further(conf, folder, "a", &first).await
         };
@@ -204,7 +224,7 @@ async fn a_release_that_arrives_when_the_node_has_its_subnet_again_does_not_happ
 }
 
 #[tokio::test]
-async fn a_release_that_arrives_late_but_before_the_node_looks_is_seen_by_it() {
+async fn late_release_before_a_renewal_is_seen_by_it() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
@@ -219,12 +239,12 @@ async fn a_release_that_arrives_late_but_before_the_node_looks_is_seen_by_it() {
         (claims.len() == 2).then_some(())
     })
     .await;
-    let renewed = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
+    let renewed = renew(conf, folder).await;
     assert_eq!(renewed.unwrap().subnets, first);
 }
 
 #[tokio::test]
-async fn a_node_that_can_claim_nothing_keeps_nothing_that_others_have() {
+async fn node_that_can_claim_nothing_drops_lost_subnets() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());
@@ -233,15 +253,15 @@ async fn a_node_that_can_claim_nothing_keeps_nothing_that_others_have() {
         let key = format!("/flatland/blue/subnets/10.9.{third}.0-24");
         etcd.put(&key, r#"{"node":"b"}"#).await;
     }
-    let error = owned::renew(&open(conf, folder), folder, &node("a"), MACHINE).await;
+    let error = renew(conf, folder).await;
     let error = error.unwrap_err();
     assert!(error.message().contains("4 by b"), "{error}");
     let left = Owned::load(folder).unwrap().unwrap().subnets;
-    assert_eq!(left, owned[1..], "the other family's is its own");
+    assert_eq!(left, owned[1..], "it still owns the other family's");
 }
 
 #[tokio::test]
-async fn a_machine_whose_name_is_taken_keeps_nothing() {
+async fn machine_whose_name_is_taken_drops_all_subnets() {
     let etcd = Etcd::start();
     let (conf, folder) = (small(&etcd), tempfile::tempdir().unwrap());
     let (conf, folder) = (&conf, folder.path());

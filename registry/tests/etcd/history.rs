@@ -1,11 +1,11 @@
-//! Following an etcd whose history was compacted, lost, restored or rewritten.
+//! Watching an etcd whose history was compacted, lost, restored or rewritten.
 
 use crate::follow::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
-use crate::support::proxy::{Accident, Proxy};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{changes, conf, net, node, open, reset};
 
 #[tokio::test]
-async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
+async fn compaction_during_an_outage_leads_to_a_reset() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
     let mut events = open(&conf(&[&proxy.endpoint()])).watch();
@@ -32,7 +32,7 @@ async fn history_compacted_during_an_outage_leads_to_a_fresh_snapshot() {
 }
 
 #[tokio::test]
-async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
+async fn compaction_before_the_watch_leads_to_a_reset() {
     let etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
     let mut events = open(&conf(&[&proxy.endpoint()])).watch();
@@ -40,10 +40,10 @@ async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
     proxy.stall();
     proxy.cut();
     disconnected(&mut events).await;
-    // The end of the watched range: nothing else that is sent to resume has it.
-    proxy.arm("/flatland/blue0", Accident::Stall);
+    // The end of the watched range. No other request that resumes the watch contains it.
+    proxy.arm("/flatland/blue0", Fault::Stall);
     proxy.resume();
-    proxy.accident().await;
+    proxy.fault().await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;
     etcd.put(SUBNET, r#"{"node":"b"}"#).await;
     etcd.compact().await;
@@ -54,7 +54,7 @@ async fn history_compacted_before_the_watch_begins_leads_to_a_fresh_snapshot() {
 }
 
 #[tokio::test]
-async fn compaction_under_a_watch_loses_nothing() {
+async fn compaction_during_a_watch_loses_nothing() {
     let etcd = etcd().await;
     let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let mut snapshot = reset(&mut events).await;
@@ -65,9 +65,9 @@ async fn compaction_under_a_watch_loses_nothing() {
     follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n49").await;
 }
 
-/// A receiver that does not receive for long must neither block etcd nor miss the end.
+/// A receiver that pauses for long neither blocks etcd nor misses events.
 #[tokio::test]
-async fn a_slow_receiver_gets_everything_later() {
+async fn slow_receiver_gets_everything_later() {
     let etcd = etcd().await;
     let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     let mut snapshot = reset(&mut events).await;
@@ -77,9 +77,9 @@ async fn a_slow_receiver_gets_everything_later() {
     follow_until(&mut snapshot, &mut events, "10.244.1.0/24", "n299").await;
 }
 
-/// The same flags give the same cluster id: it takes more than that to notice.
+/// The same flags give the same cluster id, so the id is not enough to notice.
 #[tokio::test]
-async fn an_etcd_that_lost_its_data_leads_to_a_fresh_snapshot() {
+async fn etcd_that_lost_its_data_leads_to_a_reset() {
     let mut etcd = etcd().await;
     let proxy = Proxy::to(etcd.address()).await;
     let mut events = open(&conf(&[&proxy.endpoint()])).watch();
@@ -100,7 +100,7 @@ async fn an_etcd_that_lost_its_data_leads_to_a_fresh_snapshot() {
 }
 
 #[tokio::test]
-async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
+async fn etcd_restored_from_a_backup_leads_to_a_reset() {
     let mut etcd = etcd().await;
     etcd.stop();
     let backup = etcd.back_up();
@@ -117,7 +117,7 @@ async fn an_etcd_restored_from_a_backup_leads_to_a_fresh_snapshot() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_config_leads_to_a_fresh_snapshot() {
+async fn change_of_the_config_leads_to_a_reset() {
     let etcd = etcd().await;
     let mut events = open(&conf(&[&etcd.endpoint()])).watch();
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;

@@ -1,4 +1,4 @@
-//! The registry against a real etcd, each test with one of its own on loopback.
+//! The registry against a real etcd. Each test has its own etcd on loopback.
 
 #![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 

@@ -1,10 +1,10 @@
-//! What a node remembers of its own subnets, and how it comes to know.
+//! The file of a node's own subnets, and how it is reconciled with the registry.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use registry::owned::{self, Owned};
+use registry::owned::Owned;
 use registry::{Error, Policy, Registry};
 use tokio::task::JoinSet;
 use wire::conf::IpamConfig;
@@ -12,28 +12,28 @@ use wire::conf::IpamConfig;
 use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
 use crate::support::{
-    MACHINE, OTHER_MACHINE, all_differ, brisk, conf, conf_of, net, node, open, presence, record,
-    until,
+    MACHINE, OTHER_MACHINE, all_differ, claims, conf, conf_of, fast_policy, net, node, open,
+    presence, record, until,
 };
 
-/// Nobody listens there.
+/// No program listens on this port.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Result<Owned, Error> {
-    let registry = Registry::open_with(conf, folder, brisk()).unwrap();
-    owned::ensure(&registry, folder, &node(name), MACHINE, conf).await
+    let registry = Registry::open_with(conf, folder, fast_policy()).unwrap();
+    claims(&registry, folder, &node(name)).ensure(conf).await
 }
 
-/// An operation that gives up soon.
-fn impatient() -> Policy {
+/// A policy with a short time-out.
+fn short_timeout() -> Policy {
     Policy {
-        patience: Duration::from_millis(300),
-        ..brisk()
+        operation_timeout: Duration::from_millis(300),
+        ..fast_policy()
     }
 }
 
 #[tokio::test]
-async fn the_first_time_claims_one_subnet_of_each_family_and_the_next_asks_nobody() {
+async fn first_ensure_claims_each_family_and_the_next_is_offline() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("blue");
@@ -59,7 +59,7 @@ async fn the_first_time_claims_one_subnet_of_each_family_and_the_next_asks_nobod
 }
 
 #[tokio::test]
-async fn a_new_node_needs_two_requests() {
+async fn new_node_needs_two_requests() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
     let before = etcd.requests();
@@ -70,7 +70,7 @@ async fn a_new_node_needs_two_requests() {
 }
 
 #[tokio::test]
-async fn many_at_once_on_one_node_claim_once() {
+async fn concurrent_ensures_on_one_node_claim_once() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
     let before = etcd.requests();
@@ -81,12 +81,12 @@ async fn many_at_once_on_one_node_claim_once() {
     }
     let all = tasks.join_all().await;
     assert!(all.iter().all(|owned| *owned == all[0]));
-    assert_eq!(etcd.requests() - before, 2, "one of them asks etcd");
+    assert_eq!(etcd.requests() - before, 2, "only one of them uses etcd");
     assert_eq!(etcd.keys("/flatland/blue/subnets/").await.len(), 2);
 }
 
 #[tokio::test]
-async fn many_nodes_at_once_own_different_subnets() {
+async fn concurrent_nodes_own_different_subnets() {
     let etcd = Etcd::start();
     let mut tasks = JoinSet::new();
     for n in 0..40 {
@@ -108,7 +108,7 @@ async fn many_nodes_at_once_own_different_subnets() {
 }
 
 #[tokio::test]
-async fn a_lost_or_damaged_file_is_written_anew_from_the_claims_in_etcd() {
+async fn lost_or_damaged_file_is_rebuilt_from_the_claims() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
     let folder = tempfile::tempdir().unwrap();
@@ -130,7 +130,7 @@ async fn a_lost_or_damaged_file_is_written_anew_from_the_claims_in_etcd() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_named_while_etcd_is_away_and_kept_as_it_is() {
+async fn damaged_file_is_named_and_kept_while_etcd_is_down() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("subnets.json");
     fs::write(&file, "{ half").unwrap();
@@ -140,8 +140,10 @@ async fn a_damaged_file_is_named_while_etcd_is_away_and_kept_as_it_is() {
         "{error}"
     );
     let conf = conf(&[NOWHERE]);
-    let registry = Registry::open_with(&conf, folder.path(), impatient()).unwrap();
-    let error = owned::ensure(&registry, folder.path(), &node("a"), MACHINE, &conf).await;
+    let registry = Registry::open_with(&conf, folder.path(), short_timeout()).unwrap();
+    let error = claims(&registry, folder.path(), &node("a"))
+        .ensure(&conf)
+        .await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), 6);
     for part in [file.to_str().unwrap(), NOWHERE] {
@@ -151,7 +153,7 @@ async fn a_damaged_file_is_named_while_etcd_is_away_and_kept_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_second_family_is_added_to_what_is_there() {
+async fn second_family_is_added_to_the_first() {
     let etcd = Etcd::start();
     let folder = tempfile::tempdir().unwrap();
     let both = conf(&[&etcd.endpoint()]);
@@ -165,9 +167,9 @@ async fn a_second_family_is_added_to_what_is_there() {
     assert_eq!(ensure(&both, folder.path(), "a").await.unwrap(), owned);
 }
 
-/// An etcd that lost its data gets back what only this node still knows.
+/// After etcd lost its data, the node's file still knows the claims.
 #[tokio::test]
-async fn claims_that_only_the_file_has_are_made_again_unless_another_node_has_them() {
+async fn claims_only_in_the_file_are_made_again_if_free() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
     let folder = tempfile::tempdir().unwrap();
@@ -194,7 +196,7 @@ async fn claims_that_only_the_file_has_are_made_again_unless_another_node_has_th
 }
 
 #[tokio::test]
-async fn renewing_brings_file_and_registry_together_though_the_file_is_enough() {
+async fn renew_reconciles_although_the_file_is_complete() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
     let folder = tempfile::tempdir().unwrap();
@@ -208,18 +210,18 @@ async fn renewing_brings_file_and_registry_together_though_the_file_is_enough() 
     etcd.delete(&lost).await;
 
     assert_eq!(ensure(&conf, folder.path(), "a").await.unwrap(), owned);
-    let renewed = owned::renew(&registry, folder.path(), &node("a"), MACHINE)
-        .await
-        .unwrap();
+    let name = node("a");
+    let renewed = claims(&registry, folder.path(), &name).renew().await;
+    let renewed = renewed.unwrap();
     let expected = [owned.subnets, vec![further]].concat();
-    assert_eq!(renewed.subnets, expected, "what is new comes last");
+    assert_eq!(renewed.subnets, expected, "new subnets come last");
     assert_eq!(etcd.get(&lost).await.as_deref(), Some(r#"{"node":"a"}"#));
     assert_eq!(Owned::load(folder.path()).unwrap(), Some(renewed));
 }
 
-/// Who waits behind somebody who waits for etcd does not wait longer than for etcd.
+/// A process that waits for another one, which waits for etcd, has the same time-out.
 #[tokio::test]
-async fn waiting_for_another_process_has_an_end() {
+async fn waiting_for_another_process_times_out() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     proxy.stall();
@@ -230,8 +232,10 @@ async fn waiting_for_another_process_has_an_end() {
     until("the lock", || async { lock.exists().then_some(()) }).await;
 
     let conf = conf(&[&etcd.endpoint()]);
-    let registry = Registry::open_with(&conf, folder.path(), impatient()).unwrap();
-    let error = owned::ensure(&registry, folder.path(), &node("a"), MACHINE, &conf).await;
+    let registry = Registry::open_with(&conf, folder.path(), short_timeout()).unwrap();
+    let error = claims(&registry, folder.path(), &node("a"))
+        .ensure(&conf)
+        .await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), 11);
     assert!(
@@ -243,7 +247,7 @@ async fn waiting_for_another_process_has_an_end() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_node_name_is_not_believed() {
+async fn file_of_another_node_name_is_not_used() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
     let folder = tempfile::tempdir().unwrap();
@@ -255,7 +259,7 @@ async fn a_file_of_another_node_name_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_machine_whose_name_is_taken_claims_nothing_until_it_is_free() {
+async fn machine_whose_name_is_taken_claims_nothing_until_it_is_free() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
     let folder = tempfile::tempdir().unwrap();
@@ -289,7 +293,7 @@ async fn a_machine_whose_name_is_taken_claims_nothing_until_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_single_node_needs_no_etcd() {
+async fn single_node_needs_no_etcd() {
     let folder = tempfile::tempdir().unwrap();
     let owned = ensure(&conf(&[]), folder.path(), "a").await.unwrap();
     assert_eq!(owned.cluster, None);
@@ -299,7 +303,7 @@ async fn a_single_node_needs_no_etcd() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_named() {
+async fn folder_that_cannot_be_created_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let blocked = folder.path().join("file/blue");

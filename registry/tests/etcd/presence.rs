@@ -7,10 +7,10 @@ use registry::{Change, Policy, PresenceHandle, PresenceState, Registry};
 use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Accident, Proxy};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{
-    DEADLINE, MACHINE, OTHER_MACHINE, brisk, changes, conf, node, open, presence, record, reset,
-    until,
+    DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, fast_policy, node, open, presence, record,
+    reset, until,
 };
 
 const KEY: &str = "/flatland/blue/presence/a";
@@ -24,9 +24,9 @@ async fn registered(endpoint: &str) -> Registry {
     registry
 }
 
-async fn until_state(handle: &PresenceHandle, wanted: impl FnMut(&PresenceState) -> bool) {
+async fn until_state(handle: &PresenceHandle, expected: impl FnMut(&PresenceState) -> bool) {
     let mut state = handle.state();
-    let reached = timeout(DEADLINE, state.wait_for(wanted)).await;
+    let reached = timeout(DEADLINE, state.wait_for(expected)).await;
     reached
         .expect("the state is reached in time")
         .expect("the presence is kept");
@@ -37,7 +37,7 @@ async fn until_present(handle: &PresenceHandle) {
 }
 
 #[tokio::test]
-async fn a_presence_outlives_its_lease_while_it_is_kept_and_goes_when_it_is_stopped() {
+async fn presence_outlives_its_lease_and_ends_when_stopped() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
     let mut events = registry.watch();
@@ -58,7 +58,7 @@ async fn a_presence_outlives_its_lease_while_it_is_kept_and_goes_when_it_is_stop
 }
 
 #[tokio::test]
-async fn a_dropped_presence_goes_too() {
+async fn dropped_presence_ends() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
     let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
@@ -71,7 +71,7 @@ async fn a_dropped_presence_goes_too() {
 }
 
 #[tokio::test]
-async fn a_presence_that_ran_out_comes_back() {
+async fn expired_presence_comes_back() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = registered(&proxy.endpoint()).await;
@@ -89,12 +89,12 @@ async fn a_presence_that_ran_out_comes_back() {
 }
 
 #[tokio::test]
-async fn a_presence_whose_key_somebody_deletes_comes_back_at_once() {
+async fn deleted_presence_key_comes_back_at_once() {
     let etcd = Etcd::start();
     let slow = Policy {
-        // A third of it, after which it would be renewed, is longer than the test waits.
-        lease: 4 * DEADLINE,
-        ..brisk()
+        // A third of it, after which the lease is renewed, is longer than the test waits.
+        lease_ttl: 4 * DEADLINE,
+        ..fast_policy()
     };
     let conf = conf(&[&etcd.endpoint()]);
     let registry = Registry::open_with(&conf, Path::new("/nowhere"), slow).unwrap();
@@ -109,7 +109,7 @@ async fn a_presence_whose_key_somebody_deletes_comes_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_presence_survives_a_restart_of_etcd() {
+async fn presence_survives_a_restart_of_etcd() {
     let mut etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
     let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
@@ -122,7 +122,7 @@ async fn a_presence_survives_a_restart_of_etcd() {
 }
 
 #[tokio::test]
-async fn a_new_session_takes_the_key_over_and_the_old_one_does_not_take_it_away() {
+async fn old_session_does_not_delete_the_key_of_a_new_one() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
     let old = registry.keep_presence(&node("a"), MACHINE, presence("1"));
@@ -138,7 +138,7 @@ async fn a_new_session_takes_the_key_over_and_the_old_one_does_not_take_it_away(
 }
 
 #[tokio::test]
-async fn a_machine_that_does_not_hold_the_name_is_not_present_in_it() {
+async fn machine_without_the_name_is_not_present() {
     let etcd = Etcd::start();
     let registry = registered(&etcd.endpoint()).await;
     let other = registry.keep_presence(&node("a"), OTHER_MACHINE, presence("1"));
@@ -156,13 +156,13 @@ async fn a_machine_that_does_not_hold_the_name_is_not_present_in_it() {
 }
 
 #[tokio::test]
-async fn a_name_lost_meanwhile_is_noticed_before_the_key_is_written() {
+async fn lost_name_is_noticed_before_the_key_is_written() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = registered(&proxy.endpoint()).await;
-    proxy.arm("\"session\"", Accident::Stall);
+    proxy.arm("\"session\"", Fault::Stall);
     let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
-    proxy.accident().await;
+    proxy.fault().await;
     let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
     etcd.put("/flatland/blue/nodes/a", &taken).await;
     proxy.resume();

@@ -1,4 +1,4 @@
-//! Claims and releases whose answer is lost, or that something overtakes.
+//! Claims and releases whose reply is lost, or that a concurrent change overtakes.
 
 use std::sync::Arc;
 
@@ -6,24 +6,24 @@ use ipnet::IpNet;
 use registry::Error;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Accident, Proxy};
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::{MACHINE, OTHER_MACHINE, conf, net, node, open, until};
 
 const V4: &str = "10.244.0.0/16";
 
-/// Whether the lost claim had happened or not, the node ends with one subnet, and knows it.
+/// Whether the claim was written or not, the node ends with one subnet and knows it.
 #[tokio::test]
-async fn a_claim_whose_answer_is_lost_is_found_again() {
-    for accident in [Accident::LoseAnswer, Accident::LoseRequest] {
+async fn claim_with_a_lost_reply_is_found_again() {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let etcd = Etcd::start();
         let proxy = Proxy::to(etcd.address()).await;
         let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
-        proxy.arm("-24", accident);
+        proxy.arm("-24", fault);
         let claiming = Arc::clone(&registry);
         let claim =
             tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
-        proxy.accident().await;
-        if accident == Accident::LoseAnswer {
+        proxy.fault().await;
+        if fault == Fault::LoseAnswer {
             until("the claim in etcd", || async {
                 (!etcd.keys("/flatland/blue/subnets/").await.is_empty()).then_some(())
             })
@@ -38,18 +38,18 @@ async fn a_claim_whose_answer_is_lost_is_found_again() {
             .subnets
             .into_keys()
             .collect();
-        assert_eq!(owned, [subnet], "{accident:?}");
+        assert_eq!(owned, [subnet], "{fault:?}");
     }
 }
 
-/// Starts a claim, changes something in etcd after it has been read and before the transaction
-/// arrives, and returns what became of the claim.
+/// Starts a claim, changes etcd between its read and its transaction, and returns the result of the
+/// claim.
 async fn claim_overtaken_by(etcd: &Etcd, changes: &[(&str, &str)]) -> Result<IpNet, Error> {
     let proxy = Proxy::to(etcd.address()).await;
     let registry = open(&conf(&[&proxy.endpoint()]));
-    proxy.arm("-24", Accident::Stall);
+    proxy.arm("-24", Fault::Stall);
     let claim = tokio::spawn(async move { registry.claim(&node("a"), MACHINE, &net(V4)).await });
-    proxy.accident().await;
+    proxy.fault().await;
     for (name, value) in changes {
         etcd.put(&format!("/flatland/blue/{name}"), value).await;
     }
@@ -58,7 +58,7 @@ async fn claim_overtaken_by(etcd: &Etcd, changes: &[(&str, &str)]) -> Result<IpN
 }
 
 #[tokio::test]
-async fn a_claim_does_not_happen_in_a_network_that_changed_meanwhile() {
+async fn claim_fails_if_the_network_changed() {
     let etcd = Etcd::start();
     let config = r#"{"podCIDRs":["10.244.0.0/16"],"subnetLengths":[25]}"#;
     let error = claim_overtaken_by(&etcd, &[("config", config)])
@@ -69,7 +69,7 @@ async fn a_claim_does_not_happen_in_a_network_that_changed_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_claim_does_not_happen_in_a_name_that_another_machine_took_meanwhile() {
+async fn claim_fails_if_another_machine_took_the_name() {
     let etcd = Etcd::start();
     let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
     let session = r#"{"session":"1"}"#;
@@ -80,7 +80,7 @@ async fn a_claim_does_not_happen_in_a_name_that_another_machine_took_meanwhile()
 }
 
 #[tokio::test]
-async fn a_name_is_not_taken_over_from_a_machine_that_came_back_meanwhile() {
+async fn take_over_fails_if_the_other_machine_came_back() {
     let etcd = Etcd::start();
     let held = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);
     etcd.put("/flatland/blue/nodes/a", &held).await;
@@ -93,38 +93,39 @@ async fn a_name_is_not_taken_over_from_a_machine_that_came_back_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_subnet_that_another_node_claimed_meanwhile_is_left_to_it() {
+async fn claim_avoids_a_subnet_claimed_in_between() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
-    let wanted = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
+    let released = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
     registry
-        .release(&node("a"), MACHINE, &wanted)
+        .release(&node("a"), MACHINE, &released)
         .await
         .unwrap();
-    let name = format!("subnets/{}-24", wanted.addr());
+    let name = format!("subnets/{}-24", released.addr());
     let claimed = claim_overtaken_by(&etcd, &[(&name, r#"{"node":"b"}"#)])
         .await
         .unwrap();
-    assert_ne!(claimed, wanted);
+    assert_ne!(claimed, released);
     let subnets = registry.snapshot().await.unwrap().subnets;
-    assert_eq!(subnets[&wanted].node, node("b"));
+    assert_eq!(subnets[&released].node, node("b"));
     assert_eq!(subnets[&claimed].node, node("a"));
 }
 
 #[tokio::test]
-async fn a_release_whose_answer_is_lost_is_done_once() {
+async fn release_with_a_lost_reply_happens_once() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
     let subnet = registry.claim(&node("a"), MACHINE, &net(V4)).await.unwrap();
     let key = format!("/flatland/blue/subnets/{}-24", subnet.addr());
     let releasing = Arc::clone(&registry);
-    // Only the transaction's condition has the key in this field (the third, of etcd's Compare).
+    // Only the condition of the transaction has the key in this field (the third of etcd's
+    // Compare).
     let condition = format!(
         "\u{1a}{}{key}",
         char::from(u8::try_from(key.len()).unwrap())
     );
-    proxy.arm(&condition, Accident::LoseAnswer);
+    proxy.arm(&condition, Fault::LoseAnswer);
     let release =
         tokio::spawn(async move { releasing.release(&node("a"), MACHINE, &subnet).await });
     until("the release", || async {
@@ -136,16 +137,16 @@ async fn a_release_whose_answer_is_lost_is_done_once() {
     assert_eq!(etcd.get(&key).await, None);
 }
 
-/// Whoever comes first after a loss of all data writes the config again.
+/// The next node after a loss of all data writes the config again.
 #[tokio::test]
-async fn a_claim_overtaken_by_the_loss_of_all_data_happens_anew() {
+async fn claim_is_repeated_after_a_loss_of_all_data() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
-    proxy.arm("-24", Accident::Stall);
+    proxy.arm("-24", Fault::Stall);
     let claiming = Arc::clone(&registry);
     let claim = tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
-    proxy.accident().await;
+    proxy.fault().await;
     etcd.delete("/flatland/blue/config").await;
     proxy.resume();
     let subnet = claim.await.unwrap().unwrap();

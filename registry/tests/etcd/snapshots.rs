@@ -1,4 +1,4 @@
-//! Whole snapshots of a real etcd, large and damaged ones too.
+//! Snapshots of a real etcd, including large and damaged ones.
 
 use etcd_client::{Txn, TxnOp};
 use ipnet::IpNet;
@@ -24,7 +24,7 @@ fn subnet(n: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_snapshot_larger_than_a_page_is_complete_and_of_one_revision() {
+async fn snapshot_of_several_pages_is_complete_and_of_one_revision() {
     let etcd = Etcd::start();
     etcd.put("/flatland/blue/config", CONFIG).await;
     put_all(
@@ -63,7 +63,7 @@ async fn a_snapshot_larger_than_a_page_is_complete_and_of_one_revision() {
 }
 
 #[tokio::test]
-async fn claims_beyond_a_page_are_seen_by_who_claims() {
+async fn claim_sees_the_claims_beyond_the_first_page() {
     let etcd = Etcd::start();
     let conf = conf_of(&[&etcd.endpoint()], &[("10.0.0.0/11", 24)]);
     let free = 5311;
@@ -92,7 +92,7 @@ async fn claims_beyond_a_page_are_seen_by_who_claims() {
 }
 
 #[tokio::test]
-async fn damaged_and_foreign_records_are_named_and_harm_nothing() {
+async fn damaged_and_foreign_records_are_named_and_harmless() {
     let etcd = Etcd::start();
     etcd.put("/flatland/blue/config", CONFIG).await;
     let good = [
@@ -152,7 +152,7 @@ async fn damaged_and_foreign_records_are_named_and_harm_nothing() {
 }
 
 #[tokio::test]
-async fn a_network_nobody_was_in_is_an_empty_snapshot() {
+async fn unused_network_is_an_empty_snapshot() {
     let etcd = Etcd::start();
     let snapshot = open(&conf(&[&etcd.endpoint()])).snapshot().await.unwrap();
     assert_eq!(snapshot.network, None);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use registry::{Policy, Registry, owned};
+use registry::owned::NodeClaims;
+use registry::{Policy, Registry};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tracing::instrument::WithSubscriber;
@@ -15,30 +16,30 @@ use crate::support::{all_differ, conf_of, net, node};
 
 const NODES: usize = 500;
 
-/// A node of a real cluster has a processor of its own. These share one thread of the test's, which
-/// may be minutes late with an answer that came at once.
-const LATE: Duration = Duration::from_secs(300);
+/// In a real cluster, each node has its own processor. Here all nodes share one thread, which may
+/// process a reply minutes after it came.
+const TEST_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The pools have 512 subnets, so that the last nodes choose among a dozen and do meet.
+/// The pools have 512 subnets, so that the last nodes choose among a dozen and do collide.
 const POOLS: [(&str, u8); 2] = [("10.244.0.0/15", 24), ("fd00::/71", 80)];
 
-/// Of one node: half of what it has before it gives up. If all that are left chose again at the same
-/// moment each time, more than a third of them would get what they chose, and the last of five
-/// hundred would need about 15 tries.
-const MOST_REQUESTS: u64 = 25;
+/// Per node: half of the attempts after which it gives up. If all remaining nodes chose again at
+/// the same moment each time, more than a third of them would succeed, and the last of five hundred
+/// would need about 15 attempts.
+const MAX_REQUESTS: u64 = 25;
 
-fn patient() -> Policy {
+fn patient_policy() -> Policy {
     Policy {
-        connect: LATE,
-        request: LATE,
-        patience: LATE,
-        keep_alive_timeout: LATE,
+        connect_timeout: TEST_TIMEOUT,
+        request_timeout: TEST_TIMEOUT,
+        operation_timeout: TEST_TIMEOUT,
+        keep_alive_timeout: TEST_TIMEOUT,
         ..Policy::daemon()
     }
 }
 
-/// Each node with a connection, a folder and a machine id of its own, as it would be. Returns what
-/// each owns then, and how many requests that took it.
+/// Starts all nodes, each with its own connection, folder and machine id. Returns the subnets of
+/// each node, and how many requests it made.
 async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
     let conf = Arc::new(conf_of(&[&etcd.endpoint()], &POOLS));
     let (folder, start) = (tempfile::tempdir().unwrap(), Arc::new(Barrier::new(NODES)));
@@ -49,10 +50,16 @@ async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
         let tally = Tally::default();
         let log = tally.clone();
         let join = async move {
-            let registry = Registry::open_with(&conf, &folder, patient()).unwrap();
+            let registry = Registry::open_with(&conf, &folder, patient_policy()).unwrap();
             let (name, machine) = (node(&format!("node-{n}")), format!("{n:032x}"));
             start.wait().await;
-            let owned = owned::ensure(&registry, &folder, &name, &machine, &conf).await;
+            let claims = NodeClaims {
+                registry: &registry,
+                folder: &folder,
+                node: &name,
+                machine: &machine,
+            };
+            let owned = claims.ensure(&conf).await;
             (owned.unwrap().subnets, tally.requests())
         };
         nodes.spawn(join.with_subscriber(log));
@@ -61,7 +68,7 @@ async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
 }
 
 #[tokio::test]
-async fn five_hundred_nodes_that_start_at_once_own_different_subnets_for_a_few_requests_each() {
+async fn five_hundred_starting_nodes_need_few_requests_each() {
     let etcd = Etcd::start();
     let nodes = start_at_once(&etcd).await;
 
@@ -77,8 +84,8 @@ async fn five_hundred_nodes_that_start_at_once_own_different_subnets_for_a_few_r
 
     let requests = nodes.iter().map(|(_, requests)| requests);
     let (total, worst): (u64, u64) = (requests.clone().sum(), *requests.max().unwrap());
-    assert_eq!(total, etcd.requests(), "etcd counts as many");
-    // Two when nobody interferes, and one for each race lost.
+    assert_eq!(total, etcd.requests(), "etcd counts the same number");
+    // Two without contention, and one per lost race.
     assert!(total <= 6 * u64::try_from(NODES).unwrap(), "{total}");
-    assert!(worst <= MOST_REQUESTS, "{worst}");
+    assert!(worst <= MAX_REQUESTS, "{worst}");
 }

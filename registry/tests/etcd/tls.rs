@@ -1,4 +1,4 @@
-//! TLS: certificates that are right, wrong, missing or replaced.
+//! TLS: valid, invalid, missing and replaced certificates.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::connection::soon;
 use crate::support::etcd::Etcd;
 use crate::support::{MACHINE, changes, event, net, node, open, reset};
 
-/// A certificate authority and what it signed, made with the openssl program.
+/// A certificate authority and its certificates, made with the openssl program.
 struct Authority<'a>(&'a Path);
 
 impl Authority<'_> {
@@ -86,7 +86,7 @@ impl Authority<'_> {
     }
 }
 
-/// An etcd with TLS that asks for certificates of the authority `ours`; others are in its folder.
+/// An etcd with TLS that requires certificates of the authority `ours`. Others are in its folder.
 fn secure_etcd() -> Etcd {
     Etcd::start_with("https", |folder| {
         let authority = Authority(folder);
@@ -123,7 +123,7 @@ fn secure_conf(etcd: &Etcd, authority: &str, client: Option<&str>) -> IpamConfig
 }
 
 #[tokio::test]
-async fn certificates_work_and_wrong_ones_are_readable_errors() {
+async fn valid_certificates_work_and_others_are_readable_errors() {
     let etcd = secure_etcd();
     open(&secure_conf(&etcd, "ours", Some("client")))
         .agree()
@@ -148,7 +148,7 @@ async fn certificates_work_and_wrong_ones_are_readable_errors() {
 }
 
 #[tokio::test]
-async fn a_replaced_certificate_is_used_from_the_next_connection_on() {
+async fn replaced_certificate_is_used_by_the_next_connection() {
     let mut etcd = secure_etcd();
     let registry = open(&secure_conf(&etcd, "ours", Some("client")));
     registry.agree().await.unwrap();

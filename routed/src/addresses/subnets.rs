@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ipam::{Disk, Ledger};
 use ipnet::IpNet;
-use registry::owned;
+use registry::owned::NodeClaims;
 use registry::{Policy, Registry};
 use tracing::{info, warn};
 
@@ -16,6 +16,15 @@ impl AddressManager {
     fn registry(&self) -> Result<Registry, AnyError> {
         let policy = Policy::default();
         Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
+    }
+
+    fn claims<'a>(&'a self, registry: &'a Registry) -> NodeClaims<'a> {
+        NodeClaims {
+            registry,
+            folder: &self.folder,
+            node: &self.node,
+            machine: self.machine.as_str(),
+        }
     }
 
     /// Claims a further subnet, unless the last attempt failed a moment ago. Returns whether the
@@ -31,12 +40,10 @@ impl AddressManager {
             return false;
         }
         let known = self.subnets_in(pod_cidr);
-        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
         let result = match self.registry() {
             Ok(registry) => {
-                owned::claim_further(&registry, folder, node, machine, pod_cidr, &known)
-                    .await
-                    .map_err(AnyError::from)
+                let claimed = self.claims(&registry).further(pod_cidr, &known).await;
+                claimed.map_err(AnyError::from)
             }
             Err(error) => Err(error),
         };
@@ -86,8 +93,7 @@ impl AddressManager {
             session.release_subnet(subnet, || Ok(delete_claim()?))
         };
         let registry = self.registry()?;
-        let (folder, node, machine) = (&self.folder, &self.node, self.machine.as_str());
-        let done = owned::give_back(&registry, folder, node, machine, subnet, release).await?;
+        let done = self.claims(&registry).give_back(subnet, release).await?;
         self.empty_since.remove(subnet);
         if done {
             let node = &self.node;

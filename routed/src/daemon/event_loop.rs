@@ -44,7 +44,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let conf = config.conflist.ipam().clone();
     let folder = state_dir(&conf.network);
     let policy = Policy {
-        lease: config.presence_ttl,
+        lease_ttl: config.presence_ttl,
         ..Policy::daemon()
     };
     let registry = Arc::new(Registry::open_with(&conf, &folder, policy)?);
@@ -130,7 +130,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     // it.
     let _ = std::fs::remove_file(http::SOCKET);
     if timeout(SHUTDOWN_TIMEOUT, member).await.is_err() {
-        let seconds = policy.lease.as_secs();
+        let seconds = policy.lease_ttl.as_secs();
         warn!(
             "cannot remove the presence from etcd in time; this node counts as present for {seconds} s more"
         );

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use registry::owned::{self, Owned};
+use registry::owned::{self, NodeClaims, Owned};
 use registry::{
     Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
     Registry,
@@ -252,19 +252,21 @@ impl Membership {
             // The registry deleted it with the old record.
             before.stop().await;
         }
-        let (machine, network) = (self.machine.as_str(), self.conf.network.as_str());
+        let network = self.conf.network.as_str();
         let under_lock: owned::UnderLedgerLock<'_> =
             &|change| ledger::under_ledger_lock(network, change);
-        let owned = owned::renew_under_lock(
-            &self.registry,
-            &self.folder,
-            &self.node,
-            machine,
-            under_lock,
-        )
-        .await?;
+        let owned = self.claims().renew_under_lock(under_lock).await?;
         self.log_stranded(&owned);
         Ok(owned)
+    }
+
+    fn claims(&self) -> NodeClaims<'_> {
+        NodeClaims {
+            registry: &self.registry,
+            folder: &self.folder,
+            node: &self.node,
+            machine: self.machine.as_str(),
+        }
     }
 
     /// Removes the `lost` subnets from `subnets.json`, so that no more addresses of them are
@@ -277,8 +279,8 @@ impl Membership {
         let network = self.conf.network.as_str();
         let under_lock: owned::UnderLedgerLock<'_> =
             &|change| ledger::under_ledger_lock(network, change);
-        let lock_timeout = Policy::default().patience;
-        let left = owned::disown(&self.folder, &self.node, lock_timeout, lost, under_lock).await?;
+        let lock_timeout = Policy::default().operation_timeout;
+        let left = self.claims().disown(lock_timeout, lost, under_lock).await?;
         if let Some(owned) = left {
             self.log_stranded(&owned);
             // If the channel is full, the loop reads the file later.

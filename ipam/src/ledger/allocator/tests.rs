@@ -1,4 +1,4 @@
-//! The choice, case by case.
+//! Tests of the choice.
 
 use std::convert::Infallible;
 
@@ -23,7 +23,7 @@ fn freed(address: &str, seconds_ago: u64) -> Freed {
     }
 }
 
-fn stock(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) -> NextAddresses {
+fn offer(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) -> NextAddresses {
     NextAddresses {
         subnet: net(subnet),
         fresh: fresh.map(ip),
@@ -31,15 +31,15 @@ fn stock(subnet: &str, fresh: Option<&str>, oldest: impl Into<Option<Freed>>) ->
     }
 }
 
-fn chosen(stocks: &[NextAddresses]) -> Option<IpAddr> {
-    let stocks = stocks.iter().copied().map(Ok::<_, Infallible>);
-    choose(stocks, NOW, COOL_DOWN)
+fn chosen(offers: &[NextAddresses]) -> Option<IpAddr> {
+    let offers = offers.iter().copied().map(Ok::<_, Infallible>);
+    choose(offers, NOW, COOL_DOWN)
         .unwrap()
         .map(|choice| choice.address())
 }
 
 #[test]
-fn pods_never_get_the_network_the_node_or_the_broadcast_address() {
+fn network_node_and_broadcast_address_are_never_for_pods() {
     for (subnet, from, to, count) in [
         ("10.244.1.0/24", "10.244.1.2", "10.244.1.254", 253),
         ("10.244.1.4/30", "10.244.1.6", "10.244.1.6", 1),
@@ -83,63 +83,63 @@ fn pods_never_get_the_network_the_node_or_the_broadcast_address() {
 }
 
 #[test]
-fn the_order_is_never_used_then_longest_free_then_still_cooling() {
+fn order_is_fresh_then_longest_free_then_cooling() {
     let small = "10.244.1.0/24";
-    for (case, stocks, expected) in [
-        ("nothing left", vec![stock(small, None, None)], None),
+    for (case, offers, expected) in [
+        ("nothing left", vec![offer(small, None, None)], None),
         (
             "never used before cooled down",
-            vec![stock(small, Some("10.244.1.9"), freed("10.244.1.3", 500))],
+            vec![offer(small, Some("10.244.1.9"), freed("10.244.1.3", 500))],
             Some("10.244.1.9"),
         ),
         (
             "the first subnet's freed address before the second's unused ones",
             vec![
-                stock(small, None, freed("10.244.1.3", 131)),
-                stock("10.244.7.0/24", Some("10.244.7.2"), None),
+                offer(small, None, freed("10.244.1.3", 131)),
+                offer("10.244.7.0/24", Some("10.244.7.2"), None),
             ],
             Some("10.244.1.3"),
         ),
         (
             "the second subnet's before one that is still cooling",
             vec![
-                stock(small, None, freed("10.244.1.3", 129)),
-                stock("10.244.7.0/24", Some("10.244.7.2"), None),
+                offer(small, None, freed("10.244.1.3", 129)),
+                offer("10.244.7.0/24", Some("10.244.7.2"), None),
             ],
             Some("10.244.7.2"),
         ),
         (
             "of those still cooling the one that cooled longest",
             vec![
-                stock(small, None, freed("10.244.1.3", 5)),
-                stock("10.244.7.0/24", None, freed("10.244.7.3", 6)),
-                stock("10.244.8.0/24", None, freed("10.244.8.3", 4)),
+                offer(small, None, freed("10.244.1.3", 5)),
+                offer("10.244.7.0/24", None, freed("10.244.7.3", 6)),
+                offer("10.244.8.0/24", None, freed("10.244.8.3", 4)),
             ],
             Some("10.244.7.3"),
         ),
     ] {
-        assert_eq!(chosen(&stocks), expected.map(ip), "{case}");
+        assert_eq!(chosen(&offers), expected.map(ip), "{case}");
     }
 }
 
 #[test]
-fn a_large_subnet_comes_back_to_freed_addresses_after_a_window() {
+fn large_subnet_reuses_freed_addresses_after_the_window() {
     let large = "fd00::/80";
     let (inside, beyond) = (Some("fd00::401"), Some("fd00::402"));
     let cooled = freed("fd00::2", 200);
     assert_eq!(
-        chosen(&[stock(large, inside, cooled)]),
+        chosen(&[offer(large, inside, cooled)]),
         Some(ip("fd00::401"))
     );
-    assert_eq!(chosen(&[stock(large, beyond, cooled)]), Some(ip("fd00::2")));
+    assert_eq!(chosen(&[offer(large, beyond, cooled)]), Some(ip("fd00::2")));
     assert_eq!(
-        chosen(&[stock(large, beyond, freed("fd00::2", 20))]),
+        chosen(&[offer(large, beyond, freed("fd00::2", 20))]),
         Some(ip("fd00::402"))
     );
 }
 
 #[test]
-fn excluded_addresses_are_skipped_a_block_at_a_time() {
+fn excluded_blocks_are_skipped() {
     let nets = |list: &[&str]| list.iter().copied().map(net).collect::<Vec<_>>();
     for (subnet, from, exclude, expected) in [
         ("10.244.1.0/24", "10.244.1.2", &[][..], Some("10.244.1.2")),
@@ -188,8 +188,8 @@ fn excluded_addresses_are_not_counted() {
 }
 
 #[test]
-fn no_stock_is_looked_at_once_one_is_ready() {
-    let ready = stock("10.244.1.0/24", Some("10.244.1.9"), None);
+fn search_ends_at_the_first_ready_offer() {
+    let ready = offer("10.244.1.0/24", Some("10.244.1.9"), None);
     let choice = choose([Ok(ready), Err("looked further")], NOW, COOL_DOWN);
     assert_eq!(
         choice,

@@ -1,9 +1,9 @@
-//! What the node or the registry had before: claimed again, adopted, or left alone.
+//! Claims that the node's file or the registry had before: made again, adopted, or left alone.
 
 use crate::protocol::tests::*;
 
 #[test]
-fn remembered_subnets_are_claimed_again_if_they_are_free_and_fit() {
+fn remembered_subnets_are_claimed_again_if_free_and_valid() {
     let seen = view(&[("10.0.2.0/24", "b"), ("fd00::/80", "a")]);
     let keep = [
         net("10.0.1.0/24"),
@@ -17,7 +17,7 @@ fn remembered_subnets_are_claimed_again_if_they_are_free_and_fit() {
 }
 
 #[test]
-fn a_claim_of_another_length_is_not_handed_out_from_and_keeps_others_off_what_it_overlaps() {
+fn claim_of_another_length_blocks_what_it_overlaps() {
     let seen = view(&[
         ("10.0.0.0/23", "a"),
         ("10.0.2.128/25", "a"),
@@ -33,7 +33,7 @@ fn a_claim_of_another_length_is_not_handed_out_from_and_keeps_others_off_what_it
 }
 
 #[test]
-fn more_remembered_subnets_than_a_transaction_takes_are_claimed_in_several() {
+fn many_remembered_subnets_take_several_transactions() {
     let mut seen = view(&[]);
     let pool = Pool::new(net("fd00::/64"), 80, []);
     let keep: Vec<_> = (0..80)
@@ -48,26 +48,26 @@ fn more_remembered_subnets_than_a_transaction_takes_are_claimed_in_several() {
     assert_eq!(
         commits_until_all(&mut seen, &[]),
         3,
-        "as many are adopted if none is remembered"
+        "the same number of commits if all are adopted"
     );
     for (subnet, claim) in &before.claims {
         assert!(seen.claims[subnet].revision > claim.revision, "{subnet}");
     }
 }
 
-/// How many commits bring together what the registry has and what the node remembers.
+/// The number of commits that reconcile the registry and the node's file.
 fn commits_until_all(seen: &mut RegistryView, keep: &[IpNet]) -> usize {
-    let (mut tried, mut commits) = (Attempts::default(), 0);
+    let (mut attempts, mut commits) = (Attempts::default(), 0);
     loop {
-        let commit = commit_after(seen, Goal::Subnets { keep }, &tried);
+        let commit = commit_after(seen, Goal::Subnets { keep }, &attempts);
         let transaction = commit.transaction(&name("a"));
-        assert!(transaction.conditions.len() <= 128, "as many as etcd takes");
+        assert!(transaction.conditions.len() <= 128, "etcd's limit");
         commits += 1;
         for subnet in commit.written() {
             let revision = seen.claims.get(&subnet).map_or(1, |it| it.revision + 1);
             seen.claims.insert(subnet, claimed(Some("a"), revision));
         }
-        tried.written.extend(commit.written());
+        attempts.written.extend(commit.written());
         if commit.is_all {
             return commits;
         }
@@ -75,7 +75,7 @@ fn commits_until_all(seen: &mut RegistryView, keep: &[IpNet]) -> usize {
 }
 
 #[test]
-fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
+fn uncertain_claim_is_found_or_tried_again_first() {
     let pod_cidr = net("10.0.0.0/22");
     let further = Goal::Further {
         pod_cidr: &pod_cidr,
@@ -98,7 +98,7 @@ fn a_claim_that_may_have_happened_is_found_or_tried_again_before_any_other() {
 }
 
 #[test]
-fn a_claim_that_the_node_does_not_know_of_is_adopted_before_another_is_made() {
+fn unknown_claim_is_adopted_before_another_is_made() {
     let pod_cidr = net("10.0.0.0/22");
     let known = [net("10.0.1.0/24"), net("fd00::/80")];
     let further = Goal::Further {
@@ -123,9 +123,9 @@ fn a_claim_that_the_node_does_not_know_of_is_adopted_before_another_is_made() {
 }
 
 #[test]
-fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
+fn adopted_claim_is_rewritten_so_that_a_late_release_fails() {
     let node = name("a");
-    let me = Claimant {
+    let claimant = Claimant {
         node: &node,
         machine: OURS,
         addresses: None,
@@ -141,9 +141,9 @@ fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
         node: seen.node.clone(),
         node_revision: seen.node_revision,
     };
-    let late = release(&claim, me, &given_back).unwrap().unwrap();
-    let rests_on = Condition::new(Key::Subnet(given_back), 11);
-    assert!(late.conditions.contains(&rests_on));
+    let late = release(&claim, claimant, &given_back).unwrap().unwrap();
+    let condition = Condition::new(Key::Subnet(given_back), 11);
+    assert!(late.conditions.contains(&condition));
 
     let keep = [net("10.0.1.0/24"), net("fd00::/80")];
     let pod_cidr = net("10.0.0.0/22");
@@ -151,26 +151,26 @@ fn what_is_adopted_is_written_again_so_that_an_earlier_release_of_it_fails() {
         pod_cidr: &pod_cidr,
         known: Some(&keep),
     };
-    for want in [
+    for goal in [
         Goal::Subnets { keep: &keep },
         Goal::Kept { keep: &keep },
         further,
     ] {
-        let adoption = commit(&seen, want, &[], 0);
+        let adoption = commit(&seen, goal, &[], 0);
         assert!(adoption.outcome.contains(&given_back));
         let adoption = adoption.transaction(&node);
-        // So only one of the two happens, whichever comes first.
-        assert!(adoption.conditions.contains(&rests_on));
+        // So only the first of the two that arrives succeeds.
+        assert!(adoption.conditions.contains(&condition));
         assert_eq!(
             adoption.writes,
             [Write::Claim(given_back, node.clone())],
-            "{want:?}"
+            "{goal:?}"
         );
     }
 }
 
 #[test]
-fn what_is_kept_is_what_others_have_not_and_nothing_is_chosen() {
+fn kept_goal_claims_only_free_subnets_of_the_file() {
     let seen = view(&[("10.0.1.0/24", "b"), ("10.0.3.0/24", "a")]);
     let keep = [net("10.0.1.0/24"), net("10.0.2.0/24"), net("10.0.3.0/24")];
     let kept = commit(&seen, Goal::Kept { keep: &keep }, &[], 0);

@@ -1,4 +1,4 @@
-//! An etcd that lives as long as the test.
+//! An etcd server for one test.
 
 use std::env;
 use std::fs;
@@ -19,23 +19,23 @@ pub(crate) struct Etcd {
     folder: TempDir,
     client_port: u16,
     peer_port: u16,
-    /// More arguments than every test needs.
+    /// Additional arguments.
     arguments: Vec<String>,
     scheme: &'static str,
 }
 
 impl Etcd {
-    /// Starts one, and waits until it serves.
+    /// Starts an etcd, and waits until it serves.
     pub(crate) fn start() -> Self {
         Self::start_with("http", |_| Vec::new())
     }
 
-    /// `arguments` gets a folder to put certificates in.
+    /// `arguments` is passed a folder for certificates.
     pub(crate) fn start_with(
         scheme: &'static str,
         arguments: impl FnOnce(&Path) -> Vec<String>,
     ) -> Self {
-        // In memory where that can be had: a disk that others keep busy makes etcd slow.
+        // On a tmpfs if there is one: a busy disk makes etcd slow.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         let folder = folder.unwrap();
         let arguments = arguments(folder.path());
@@ -47,7 +47,7 @@ impl Etcd {
             arguments,
             scheme,
         };
-        // Another process may take a port between our asking for it and etcd's.
+        // Another process may take a port between its choice here and etcd's start.
         for _ in 0..5 {
             (etcd.client_port, etcd.peer_port) = free_ports();
             if etcd.spawn() {
@@ -76,12 +76,12 @@ impl Etcd {
         }
     }
 
-    /// Starts it again with the data it had.
+    /// Starts it again with its data.
     pub(crate) fn start_again(&mut self) {
         assert!(self.spawn(), "etcd does not start again: {}", self.log());
     }
 
-    /// Starts it again with no data.
+    /// Starts it again without data.
     pub(crate) fn start_empty(&mut self) {
         fs::remove_dir_all(self.folder.path().join("data")).unwrap();
         self.start_again();
@@ -102,7 +102,7 @@ impl Etcd {
         self.start_again();
     }
 
-    /// A client that knows nothing of ours.
+    /// A client without any code of the registry.
     pub(crate) async fn client(&self) -> Client {
         let options = ConnectOptions::new().with_timeout(DEADLINE);
         Client::connect([self.endpoint()], Some(options))
@@ -161,7 +161,7 @@ impl Etcd {
             .collect()
     }
 
-    /// Forgets all history up to now.
+    /// Compacts all history up to now.
     pub(crate) async fn compact(&self) {
         let mut client = self.client().await.kv_client();
         let now = client
@@ -174,7 +174,7 @@ impl Etcd {
         client.compact(now, None).await.unwrap();
     }
 
-    /// How many requests that read or write keys it has answered.
+    /// How many requests it has answered that read or write keys.
     pub(crate) fn requests(&self) -> u64 {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
@@ -242,7 +242,7 @@ impl Drop for Etcd {
     }
 }
 
-/// `FLATLAND_ETCD`, else what `make setup` unpacked, else the one in `PATH`.
+/// `FLATLAND_ETCD`, else the one that `make setup` unpacked, else the one in `PATH`.
 fn binary() -> PathBuf {
     if let Some(path) = env::var_os("FLATLAND_ETCD") {
         return path.into();

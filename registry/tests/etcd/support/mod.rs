@@ -1,4 +1,4 @@
-//! What the tests share: an etcd of their own, a proxy in front of it, and short names.
+//! Shared by the tests: an etcd server, a proxy in front of it, and short constructors.
 pub(crate) mod etcd;
 pub(crate) mod proxy;
 pub(crate) mod tally;
@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use registry::owned::NodeClaims;
 use registry::{Backoff, Change, Event, NodeRecord, Policy, Presence, Registry, Snapshot};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
@@ -17,21 +18,21 @@ use tokio::time::{Instant, sleep, timeout};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-/// Nothing a test waits for takes this long, not even on a busy machine.
+/// The time-out of everything that a test waits for, generous for a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const OTHER_MACHINE: &str = "fedcba9876543210fedcba9876543210";
 
-/// A policy in which things happen soon.
-pub(crate) fn brisk() -> Policy {
+/// A policy with short pauses and time-outs.
+pub(crate) fn fast_policy() -> Policy {
     Policy {
-        connect: Duration::from_secs(1),
-        request: Duration::from_secs(2),
-        patience: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(2),
+        operation_timeout: Duration::from_secs(10),
         keep_alive: Duration::from_millis(300),
         keep_alive_timeout: Duration::from_millis(300),
-        lease: Duration::from_secs(1),
+        lease_ttl: Duration::from_secs(1),
         backoff: Backoff {
             first: Duration::from_millis(20),
             most: Duration::from_millis(200),
@@ -39,7 +40,7 @@ pub(crate) fn brisk() -> Policy {
     }
 }
 
-/// A dual-stack network in the etcd at `endpoints`; the local registry if there are none.
+/// A dual-stack network in the etcd at `endpoints`; in the local registry if there are none.
 pub(crate) fn conf(endpoints: &[&str]) -> IpamConfig {
     conf_of(
         endpoints,
@@ -61,7 +62,21 @@ pub(crate) fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
 }
 
 pub(crate) fn open(conf: &IpamConfig) -> Registry {
-    Registry::open_with(conf, Path::new("/nowhere"), brisk()).unwrap()
+    Registry::open_with(conf, Path::new("/nowhere"), fast_policy()).unwrap()
+}
+
+/// The claims of `node` on the machine [`MACHINE`].
+pub(crate) fn claims<'a>(
+    registry: &'a Registry,
+    folder: &'a Path,
+    node: &'a NodeName,
+) -> NodeClaims<'a> {
+    NodeClaims {
+        registry,
+        folder,
+        node,
+        machine: MACHINE,
+    }
 }
 
 pub(crate) fn node(name: &str) -> NodeName {
@@ -89,7 +104,7 @@ pub(crate) fn presence(session: &str) -> Presence {
     }
 }
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns a value.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
     what: &str,
     condition: impl Fn() -> F,
@@ -99,17 +114,17 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
         if let Some(value) = condition().await {
             return value;
         }
-        assert!(began.elapsed() < DEADLINE, "waited in vain for {what}");
+        assert!(began.elapsed() < DEADLINE, "timed out waiting for {what}");
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// The next event, which must come.
+/// The next event, which must come in time.
 pub(crate) async fn event(events: &mut Receiver<Event>) -> Event {
     let event = timeout(DEADLINE, events.recv()).await;
     event
         .expect("an event comes in time")
-        .expect("following goes on")
+        .expect("the watch goes on")
 }
 
 /// The next event, which must be a reset.

@@ -1,4 +1,4 @@
-//! A TCP proxy that misbehaves as networks do.
+//! A TCP proxy that injects network faults.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,20 +12,20 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::until;
 
-/// What happens to a request that contains the bytes it is armed with.
+/// What happens to the request that contains the armed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Accident {
-    /// It arrives, and no answer comes back on its connection.
+pub(crate) enum Fault {
+    /// It arrives, but its connection carries no answers any more.
     LoseAnswer,
-    /// It does not arrive, and nothing else on its connection does.
+    /// It does not arrive, nor does anything else on its connection.
     LoseRequest,
     /// It arrives when the proxy is resumed.
     Stall,
-    /// It alone arrives, when the proxy delivers it; whoever sent it may be gone by then.
+    /// It arrives when the proxy delivers it, even if its sender is gone by then.
     Delay,
 }
 
-/// In front of one etcd. Ends when dropped.
+/// A proxy for one etcd. It ends when it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -34,11 +34,11 @@ pub(crate) struct Proxy {
 
 struct Shared {
     stalled: watch::Sender<bool>,
-    /// Connections of an older generation are cut.
+    /// Connections of an older generation are closed.
     generation: watch::Sender<u64>,
     delay: watch::Sender<Duration>,
     delivered: watch::Sender<bool>,
-    armed: Mutex<Option<(Vec<u8>, Accident)>>,
+    armed: Mutex<Option<(Vec<u8>, Fault)>>,
 }
 
 impl Proxy {
@@ -70,7 +70,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Passes nothing on any more, and says nothing about it.
+    /// Forwards nothing any more, and keeps the connections open.
     pub(crate) fn stall(&self) {
         self.shared.stalled.send_replace(true);
     }
@@ -79,12 +79,12 @@ impl Proxy {
         self.shared.stalled.send_replace(false);
     }
 
-    /// Passes on what was delayed.
+    /// Forwards the delayed request.
     pub(crate) fn deliver(&self) {
         self.shared.delivered.send_replace(true);
     }
 
-    /// Answers take this much longer.
+    /// Delays all answers by this much.
     pub(crate) fn delay(&self, delay: Duration) {
         self.shared.delay.send_replace(delay);
     }
@@ -96,14 +96,14 @@ impl Proxy {
             .send_modify(|generation| *generation += 1);
     }
 
-    /// The next request that contains `bytes` has this accident.
-    pub(crate) fn arm(&self, bytes: &str, accident: Accident) {
-        *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), accident));
+    /// Arms the fault for the next request that contains `bytes`.
+    pub(crate) fn arm(&self, bytes: &str, fault: Fault) {
+        *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), fault));
     }
 
-    /// Waits until it has had it.
-    pub(crate) async fn accident(&self) {
-        until("the accident", || async {
+    /// Waits until it has happened.
+    pub(crate) async fn fault(&self) {
+        until("the fault", || async {
             self.shared.armed.lock().unwrap().is_none().then_some(())
         })
         .await;
@@ -111,14 +111,14 @@ impl Proxy {
 }
 
 impl Shared {
-    /// The accident that these bytes are to have.
-    fn accident(&self, bytes: &[u8]) -> Option<Accident> {
+    /// The fault that is armed for these bytes.
+    fn fault(&self, bytes: &[u8]) -> Option<Fault> {
         let armed = self.armed.lock().unwrap();
-        let (part, accident) = armed.as_ref()?;
+        let (part, fault) = armed.as_ref()?;
         bytes
             .windows(part.len())
             .any(|window| window == part)
-            .then_some(*accident)
+            .then_some(*fault)
     }
 }
 
@@ -134,12 +134,12 @@ async fn serve(client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let had_accident = watch::Sender::new(None);
+    let had_fault = watch::Sender::new(None);
     let mut generation = shared.generation.subscribe();
     let born = *generation.borrow_and_update();
     tokio::select! {
-        () = requests(from_client, to_server, &shared, &had_accident) => {}
-        () = answers(from_server, to_client, &shared, &had_accident) => {}
+        () = requests(from_client, to_server, &shared, &had_fault) => {}
+        () = answers(from_server, to_client, &shared, &had_fault) => {}
         _ = generation.wait_for(|now| *now != born) => {}
     }
 }
@@ -148,19 +148,19 @@ async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
-    had_accident: &watch::Sender<Option<Accident>>,
+    had_fault: &watch::Sender<Option<Fault>>,
 ) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let bytes = &buffer[..length];
         flowing(shared).await;
-        match shared.accident(bytes) {
-            Some(Accident::Stall) => {
+        match shared.fault(bytes) {
+            Some(Fault::Stall) => {
                 shared.stalled.send_replace(true);
                 shared.armed.lock().unwrap().take();
                 flowing(shared).await;
             }
-            Some(Accident::Delay) => {
+            Some(Fault::Delay) => {
                 shared.armed.lock().unwrap().take();
                 let mut delivered = shared.delivered.subscribe();
                 // The sender lives as long as `shared`.
@@ -168,13 +168,13 @@ async fn requests(
                 let _ = to.write_all(bytes).await;
                 return std::future::pending().await;
             }
-            Some(accident) => {
+            Some(fault) => {
                 shared.armed.lock().unwrap().take();
-                had_accident.send_replace(Some(accident));
+                had_fault.send_replace(Some(fault));
             }
             None => {}
         }
-        let is_lost = *had_accident.borrow() == Some(Accident::LoseRequest);
+        let is_lost = *had_fault.borrow() == Some(Fault::LoseRequest);
         if !is_lost && to.write_all(bytes).await.is_err() {
             return;
         }
@@ -185,14 +185,14 @@ async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
-    had_accident: &watch::Sender<Option<Accident>>,
+    had_fault: &watch::Sender<Option<Fault>>,
 ) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         flowing(shared).await;
         let delay = *shared.delay.borrow();
         tokio::time::sleep(delay).await;
-        let is_lost = had_accident.borrow().is_some();
+        let is_lost = had_fault.borrow().is_some();
         if !is_lost && to.write_all(&buffer[..length]).await.is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Counts the requests that one node makes of etcd, by what the registry logs.
+//! Counts the requests of one node to etcd, from the registry's log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// A log of requests that keeps their number alone.
+/// A log subscriber that counts requests.
 #[derive(Clone, Default)]
 pub(crate) struct Tally(Arc<AtomicU64>);
 
