@@ -16,8 +16,8 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::transport::Transport;
 use super::{
-    Address, Error, Link, Neighbour, Request, Route, RouteFilter, Rule, VethPair, address, link,
-    neighbour, route,
+    Address, Error, Fate, Link, Neighbour, Packet, Request, Route, RouteFilter, Rule, VethPair,
+    address, link, neighbour, route,
 };
 use crate::netlink::reply::Body;
 use crate::netlink::reply::Reply;
@@ -185,6 +185,24 @@ impl Socket {
     /// The route that a packet from this host to `dst` takes: its link, next hop and source address.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
         self.lookup_route(route::lookup_message(dst), &format!("ip route get {dst}"))
+    }
+
+    /// What the kernel would do with a packet: by its policy rules and tables, and for one that comes
+    /// in by a link also by that link's settings.
+    pub fn fate_of(&mut self, packet: Packet) -> Result<Fate, Error> {
+        let request = format!("ip route get {packet}");
+        let mut found = None;
+        let query = RouteNetlinkMessage::GetRoute(packet.message());
+        let outcome = self.transport.get(&query, &request, |payload| {
+            found = Fate::parse(payload)?;
+            Ok(())
+        });
+        match outcome {
+            Err(Error::Refused { errno, .. }) => Ok(Fate::Dropped { errno }),
+            Err(error) => Err(error),
+            Ok(()) => found
+                .ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it"))),
+        }
     }
 
     /// The link that has this address, with all of its addresses; `None` if no link has it. It does

@@ -6,6 +6,8 @@ mod addresses;
 mod batches;
 mod links;
 mod listings;
+mod lookups;
+
 mod monitor;
 mod namespaces;
 mod neighbours;

@@ -1,5 +1,6 @@
 //! Routes: how they are added, replaced, deleted and looked up.
 
+mod lookup;
 mod read;
 
 use std::fmt;
@@ -12,6 +13,8 @@ use rtnetlink::packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
     RouteVia,
 };
+
+pub use self::lookup::{Fate, Packet};
 
 /// The number of the local table (`RT_TABLE_LOCAL` in include/uapi/linux/rtnetlink.h).
 const LOCAL_TABLE: u32 = 255;

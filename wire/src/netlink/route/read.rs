@@ -41,7 +41,9 @@ impl Route {
         Ok(Self::parse_any(payload)?.map(|(route, ..)| route))
     }
 
-    fn parse_any(payload: &[u8]) -> Result<Option<(Self, RouteHeader, u32)>, DecodeError> {
+    pub(super) fn parse_any(
+        payload: &[u8],
+    ) -> Result<Option<(Self, RouteHeader, u32)>, DecodeError> {
         let header = RouteHeader::parse(payload)?;
         let any: IpAddr = match header.address_family {
             AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),

@@ -1,0 +1,115 @@
+//! What the kernel says it would do with a packet.
+
+use std::net::IpAddr;
+
+use nix::errno::Errno;
+use wire::netlink::{Fate, Packet};
+use wire::netns::Netns;
+
+use crate::support::{Joined, ip, joined};
+
+/// A node with the links `host0` (`192.168.1.10`, `fd00:1::10`) and `lo`, which forwards, and routes as
+/// a node has: to a peer's subnets by `192.168.1.20` and `fd00:1::20`, and to nothing for its own.
+fn node() -> Joined {
+    let joined = joined();
+    for command in [
+        "address add 192.168.1.10/24 dev host0",
+        "address add fd00:1::10/64 dev host0 nodad",
+        "route add 10.244.7.0/24 via 192.168.1.20",
+        "route add fd00:10:244:7::/80 via fd00:1::20",
+        "route add unreachable 10.244.8.0/24",
+        "route add unreachable fd00:10:244:8::/80",
+        "route add blackhole 10.244.9.0/24",
+    ] {
+        ip(&joined.host, command);
+    }
+    set(&joined.host, "net/ipv4/ip_forward", "1");
+    set(&joined.host, "net/ipv6/conf/all/forwarding", "1");
+    joined
+}
+
+fn set(namespace: &Netns, setting: &str, value: &str) {
+    let changed = namespace.run(|| wire::sysctl::ensure(setting, value));
+    changed.unwrap().unwrap();
+}
+
+fn addr(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// The fate in one line: `via GATEWAY table N`, `local` or the error.
+fn fate(node: &mut Joined, packet: Packet) -> String {
+    match node.host_socket.fate_of(packet).unwrap() {
+        Fate::Forward { route, table } => match route.via {
+            Some(via) => format!("via {via} table {table}"),
+            None => format!("direct table {table}"),
+        },
+        Fate::Local => "local".to_owned(),
+        Fate::Dropped { errno } => errno.to_string(),
+    }
+}
+
+#[test]
+fn packet_of_this_host_takes_the_route_of_the_main_table() {
+    let mut node = node();
+    for (dst, expected) in [
+        ("10.244.7.3", "via 192.168.1.20 table 254"),
+        ("fd00:10:244:7::3", "via fd00:1::20 table 254"),
+        ("192.168.1.99", "direct table 254"),
+        ("192.168.1.10", "local"),
+        ("fd00:1::10", "local"),
+        ("10.244.8.3", &Errno::EHOSTUNREACH.to_string()),
+        ("fd00:10:244:8::3", &Errno::EHOSTUNREACH.to_string()),
+        ("10.244.9.3", &Errno::EINVAL.to_string()),
+        ("8.8.8.8", &Errno::ENETUNREACH.to_string()),
+    ] {
+        assert_eq!(fate(&mut node, Packet::to(addr(dst))), expected, "{dst}");
+    }
+}
+
+#[test]
+fn policy_rule_before_main_is_seen_by_its_table() {
+    let mut node = node();
+    ip(
+        &node.host,
+        "route add 10.244.0.0/16 via 192.168.1.254 table 52",
+    );
+    ip(&node.host, "rule add priority 5270 lookup 52");
+    let dst = addr("10.244.7.3");
+    assert_eq!(
+        fate(&mut node, Packet::to(dst)),
+        "via 192.168.1.254 table 52"
+    );
+    ip(&node.host, "rule del priority 5270");
+    ip(&node.host, "rule add priority 5270 fwmark 0x10 lookup 52");
+    assert_eq!(
+        fate(&mut node, Packet::to(dst)),
+        "via 192.168.1.20 table 254"
+    );
+    let marked = Packet {
+        mark: 0x10,
+        ..Packet::to(dst)
+    };
+    assert_eq!(fate(&mut node, marked), "via 192.168.1.254 table 52");
+}
+
+#[test]
+fn packet_that_comes_in_is_forwarded_only_if_its_link_does() {
+    let mut node = node();
+    let iif = node.host_end.index;
+    let packet = Packet::through(iif, addr("192.168.1.99"), addr("10.244.7.3"));
+    assert_eq!(fate(&mut node, packet), "via 192.168.1.20 table 254");
+    set(&node.host, "net/ipv4/conf/host0/forwarding", "0");
+    assert_eq!(fate(&mut node, packet), Errno::EHOSTUNREACH.to_string());
+}
+
+#[test]
+fn packet_from_the_wrong_link_is_refused_by_strict_rp_filter() {
+    let mut node = node();
+    let iif = node.host_end.index;
+    set(&node.host, "net/ipv4/conf/host0/rp_filter", "1");
+    let packet = Packet::through(iif, addr("172.16.0.1"), addr("10.244.7.3"));
+    let refused = [Errno::EXDEV, Errno::EINVAL].map(|errno| errno.to_string());
+    let fate = fate(&mut node, packet);
+    assert!(refused.contains(&fate), "{fate}");
+}
