@@ -1,4 +1,5 @@
-//! ADD: validates everything, runs the IPAM plugin, wires the pod, and on failure rolls back in reverse.
+//! ADD: validates everything, runs the IPAM plugin, wires the pod, and on failure rolls back in
+//! reverse.
 
 use ipnet::IpNet;
 use wire::add_lock::AddLock;
@@ -52,8 +53,8 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     }
 }
 
-/// Locks the attachment for this ADD. The IPAM plugin may give two concurrent ADDs the same addresses:
-/// the rollback of one would free those of the other.
+/// Locks the attachment for this ADD. The IPAM plugin may give two concurrent ADDs the same
+/// addresses: the rollback of one would free those of the other.
 fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
     let attachment = call.environment.attachment()?;
     AddLock::acquire(&pod_link::host_interface_name(&call.network, attachment)).ok_or_else(|| {

@@ -79,8 +79,8 @@ pub(crate) fn remove_pair(
     }
 }
 
-/// Removes a pair of this attachment without an alias: an interrupted ADD has left it, before it had
-/// addresses.
+/// Removes a pair of this attachment without an alias: an interrupted ADD has left it, before it
+/// had addresses.
 pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
     let name = pod_link::host_interface_name(&call.network, call.environment.attachment()?);
     let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
@@ -132,8 +132,8 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
         .map_err(|error| failed("on the host", &error))
 }
 
-/// The error of an ADD that could not roll back. Its addresses stay reserved: another pod must not get
-/// an address that is still routed to this one.
+/// The error of an ADD that could not roll back. Its addresses stay reserved: another pod must not
+/// get an address that is still routed to this one.
 fn left_behind(error: Error, wiring: &Wiring, failure: &netlink::Error) -> WiringFailure {
     let (host_end, alias) = (&wiring.host_name, &wiring.alias);
     let advice = format!(

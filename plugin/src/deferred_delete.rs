@@ -1,11 +1,12 @@
 //! Deferred deletion of veth pairs: DEL does not wait for the kernel.
 //!
-//! To delete one veth pair the kernel waits 12 to 25 ms for an RCU grace period, under the RTNL lock
-//! that all other network changes need; for twenty pairs in one request it waits once. So DEL takes
-//! the link down, which removes its routes and neighbours at once, and moves it to a device group; the
-//! pod's end is renamed too, as the pod may get an interface of that name again. A helper process that
-//! no runtime waits for deletes the group shortly afterwards; so do GC, an ADD that needs the name,
-//! and `routed`. Often the pod's namespace is gone by then, and the pair with it.
+//! To delete one veth pair the kernel waits 12 to 25 ms for an RCU grace period, under the RTNL
+//! lock that all other network changes need; for twenty pairs in one request it waits once. So DEL
+//! takes the link down, which removes its routes and neighbours at once, and moves it to a device
+//! group; the pod's end is renamed too, as the pod may get an interface of that name again. A
+//! helper process that no runtime waits for deletes the group shortly afterwards; so do GC, an ADD
+//! that needs the name, and `routed`. Often the pod's namespace is gone by then, and the pair with
+//! it.
 
 use std::env;
 use std::fs;
@@ -24,12 +25,12 @@ use wire::netlink::{self, Link, LinkChange, Request, Socket};
 /// The argument of the helper process that deletes the group.
 const HELPER_ARGUMENT: &str = "destroy-removed";
 
-/// How long the helper gathers links before it deletes the group: much longer than a pod's namespace
-/// lives after DEL.
+/// How long the helper gathers links before it deletes the group: much longer than a pod's
+/// namespace lives after DEL.
 const GATHER_TIME: Duration = Duration::from_millis(200);
 
-/// The lock that the helper holds while it gathers. It cannot collide with the folder of a network, as
-/// no network name starts with a dot.
+/// The lock that the helper holds while it gathers. It cannot collide with the folder of a network,
+/// as no network name starts with a dot.
 const FOLDER: &str = "/run/flatland";
 const LOCK: &str = ".removed.lock";
 
@@ -71,8 +72,8 @@ fn ignore_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error
     }
 }
 
-/// It keeps its name: renaming waits for an RCU grace period (`dev_change_name`), which takes longer
-/// than the rest of DEL.
+/// It keeps its name: renaming waits for an RCU grace period (`dev_change_name`), which takes
+/// longer than the rest of DEL.
 fn add_to_group(index: u32) -> Request {
     Request::ChangeLink {
         index,

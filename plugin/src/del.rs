@@ -41,8 +41,8 @@ fn disable_host_end(call: &Call, host: &mut Socket) -> Result<Option<Link>, Erro
     Ok(host_end)
 }
 
-/// The rest of DEL, once no route leads to the pod. It runs even without a host end, as an interrupted
-/// DEL may have disabled it and done no more.
+/// The rest of DEL, once no route leads to the pod. It runs even without a host end, as an
+/// interrupted DEL may have disabled it and done no more.
 fn finish_removal(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Result<(), Error> {
     if let (Some(netns), Some(host_end)) = (&call.environment.netns, host_end) {
         hide_pod_end(netns, call.environment.attachment()?.interface(), host_end);
@@ -51,8 +51,8 @@ fn finish_removal(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Re
         .map_err(|error| kernel("deleting interfaces that are out of use", &error))
 }
 
-/// Renames the pod's end, so that its name is free. The namespace may be gone, or another one may be at
-/// its path. Failures are ignored: the pod's end is deleted with the host end shortly.
+/// Renames the pod's end, so that its name is free. The namespace may be gone, or another one may
+/// be at its path. Failures are ignored: the pod's end is deleted with the host end shortly.
 fn hide_pod_end(netns: &Path, interface: &str, host_end: &Link) {
     let pod_end = |pod: &mut Socket| {
         let link = pod.link_by_name(interface).ok()??;

@@ -1,5 +1,5 @@
-//! Drift of a pod's wiring: a pure comparison of what ADD would make with what the kernel has. It looks
-//! for the results of the very requests of ADD, so that ADD and CHECK cannot differ.
+//! Drift of a pod's wiring: a pure comparison of what ADD would make with what the kernel has. It
+//! looks for the results of the very requests of ADD, so that ADD and CHECK cannot differ.
 
 use std::net::IpAddr;
 
@@ -15,8 +15,8 @@ use crate::wiring::{self, Wiring};
 pub(crate) struct Expected {
     /// The wiring, with the MAC that the result states.
     pub(crate) wiring: Wiring,
-    /// Whether a later plugin gave the pod another MAC. The kernel then removes the neighbours of the
-    /// interface, permanent ones too (`neigh_changeaddr`), and resolves them again when needed.
+    /// Whether a later plugin gave the pod another MAC. The kernel then removes the neighbours of
+    /// the interface, permanent ones too (`neigh_changeaddr`), and resolves them again when needed.
     has_other_mac: bool,
     /// Destinations that the result still routes through our gateways.
     destinations: Vec<IpNet>,
@@ -80,8 +80,8 @@ impl Expected {
         }
     }
 
-    /// Whether the pod, which has the routes `existing`, must have this route: it leads to a destination
-    /// in the result, or to the gateway of one that is not on-link.
+    /// Whether the pod, which has the routes `existing`, must have this route: it leads to a
+    /// destination in the result, or to the gateway of one that is not on-link.
     fn expects_route(&self, route: &Route, existing: &[Route]) -> bool {
         if self.destinations.contains(&route.dst) {
             return true;

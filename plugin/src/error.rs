@@ -4,8 +4,8 @@ use nix::errno::Errno;
 use wire::cni::{self, code};
 use wire::netlink;
 
-/// The CNI error of a netlink operation that failed while `doing` something, with advice if there is
-/// something to do about the cause.
+/// The CNI error of a netlink operation that failed while `doing` something, with advice if there
+/// is something to do about the cause.
 pub(crate) fn kernel(doing: &str, error: &netlink::Error) -> cni::Error {
     let failed = cni::Error::new(code::IO, format!("{doing}: {error}"));
     match error.errno() {

@@ -14,9 +14,9 @@ use crate::apply::with_details;
 use crate::error::kernel;
 use crate::{deferred_delete, wiring};
 
-/// How long a host end must exist without an alias, and without the lock of an ADD, before it counts
-/// as an orphan. A runtime runs no ADD during GC (SPEC.md, section 2, "Lifecycle & Ordering"), but
-/// another runtime may.
+/// How long a host end must exist without an alias, and without the lock of an ADD, before it
+/// counts as an orphan. A runtime runs no ADD during GC (SPEC.md, section 2, "Lifecycle &
+/// Ordering"), but another runtime may.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Removes the host ends of stale attachments with their routes, then runs GC of the IPAM plugin. A
@@ -57,8 +57,8 @@ fn combine(failures: Vec<Error>) -> Result<(), Error> {
     Err(failures.fold(first, |all, next| with_details(all, &next.to_string())))
 }
 
-/// Removes orphans: host ends that an ADD left before it set their alias. Their network is unknown, but
-/// no attachment uses them.
+/// Removes orphans: host ends that an ADD left before it set their alias. Their network is unknown,
+/// but no attachment uses them.
 fn remove_orphans(
     host: &mut Socket,
     links: &[Link],
@@ -79,8 +79,8 @@ fn remove_orphans(
         .try_for_each(|link| deferred_delete::disable(host, link))
 }
 
-/// The indexes of host ends without an alias, except those of valid attachments and those that an ADD
-/// is creating.
+/// The indexes of host ends without an alias, except those of valid attachments and those that an
+/// ADD is creating.
 fn orphans(
     links: &[Link],
     network: &str,

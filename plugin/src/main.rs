@@ -21,8 +21,8 @@ use std::process::ExitCode;
 use dlmalloc::GlobalDlmalloc;
 use wire::cni::{Call, Error, Program, Success};
 
-/// The allocator of musl unmaps and maps pages again and again, which costs a fifth of the CPU time of
-/// an ADD (bench/README.md).
+/// The allocator of musl unmaps and maps pages again and again, which costs a fifth of the CPU time
+/// of an ADD (bench/README.md).
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 

@@ -25,8 +25,8 @@ pub(crate) struct Node {
 /// Below this MTU, in bytes, the kernel disables IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
 const MIN_IPV6_MTU: u32 = 1280;
 
-/// Reads the values that the configuration does not set from the uplink. A node without an uplink is
-/// fine if the configuration sets the MTU.
+/// Reads the values that the configuration does not set from the uplink. A node without an uplink
+/// is fine if the configuration sets the MTU.
 pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Node, Error> {
     let (mtu, addresses) = match Uplink::find(socket, &config.node_addresses) {
         Ok(uplink) if config.mtu == 0 => (uplink.mtu, uplink.addresses),
@@ -47,8 +47,8 @@ pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Nod
     })
 }
 
-/// Refuses IPv6 addresses if the pod's interface cannot have them: the kernel's error would come later
-/// and say less.
+/// Refuses IPv6 addresses if the pod's interface cannot have them: the kernel's error would come
+/// later and say less.
 pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Error> {
     match addresses.iter().find(|address| address.is_ipv6()) {
         Some(address) if !node.ipv6 => Err(Error::new(
@@ -64,8 +64,8 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
     }
 }
 
-/// The host end of the attachment, if it exists. Its name is a hash, so that the alias must name the
-/// attachment too. A veth without an alias was left by an ADD that was interrupted.
+/// The host end of the attachment, if it exists. Its name is a hash, so that the alias must name
+/// the attachment too. A veth without an alias was left by an ADD that was interrupted.
 pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
     let attachment = call.environment.attachment()?;
     let name = pod_link::host_interface_name(&call.network, attachment);
@@ -80,8 +80,8 @@ pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>
     }))
 }
 
-/// Enables IP forwarding, for IPv6 on all links, as the kernel has no narrower setting. `routed` does
-/// the same; a node without `routed` needs it from here.
+/// Enables IP forwarding, for IPv6 on all links, as the kernel has no narrower setting. `routed`
+/// does the same; a node without `routed` needs it from here.
 pub(crate) fn enable_forwarding(addresses: &[IpAddr]) -> Result<(), Error> {
     for (setting, v4) in [
         ("net/ipv4/ip_forward", true),

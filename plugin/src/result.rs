@@ -29,10 +29,10 @@ pub(crate) fn dns(config: &PluginConfig, given: &Success) -> Dns {
     }
 }
 
-/// `ips` of the result. Before 1.0.0 they are those of the IPAM plugin, with its masks and gateways,
-/// and with the interface filled in (SPEC.md 0.4.0, "Result"). From 1.0.0 on they are the assigned
-/// addresses, with host masks: later plugins treat the whole mask as the pod, as `portmap` does when
-/// it masquerades what a pod sends to itself.
+/// `ips` of the result. Before 1.0.0 they are those of the IPAM plugin, with its masks and
+/// gateways, and with the interface filled in (SPEC.md 0.4.0, "Result"). From 1.0.0 on they are the
+/// assigned addresses, with host masks: later plugins treat the whole mask as the pod, as `portmap`
+/// does when it masquerades what a pod sends to itself.
 fn ips(version: Version, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfig> {
     if version >= Version::V1_0_0 {
         return made;

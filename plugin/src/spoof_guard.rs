@@ -1,5 +1,5 @@
-//! CHECK of the spoof guard: `rp_filter` of the host end, or the nftables chain of `routed`, must drop
-//! IPv4 packets from the pod with a source address of another.
+//! CHECK of the spoof guard: `rp_filter` of the host end, or the nftables chain of `routed`, must
+//! drop IPv4 packets from the pod with a source address of another.
 
 /// The `rp_filter` settings and the nftables chain.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! The lock of an ADD: at most one ADD per attachment, visible to all processes of the node.
 //!
-//! While it runs, an ADD holds an abstract UNIX socket (unix(7)) named after the host end. Like host
-//! ends, abstract names belong to a network namespace, and the kernel frees the name when the process
-//! ends in any way.
+//! While it runs, an ADD holds an abstract UNIX socket (unix(7)) named after the host end. Like
+//! host ends, abstract names belong to a network namespace, and the kernel frees the name when the
+//! process ends in any way.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -16,8 +16,8 @@ pub struct AddLock {
 }
 
 impl AddLock {
-    /// Locks the attachment with this host end; `None` while another process holds the lock. If such
-    /// sockets cannot be created, the lock is always granted.
+    /// Locks the attachment with this host end; `None` while another process holds the lock. If
+    /// such sockets cannot be created, the lock is always granted.
     pub fn acquire(host_end: &str) -> Option<Self> {
         match address(host_end).and_then(|name| UnixDatagram::bind_addr(&name)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,

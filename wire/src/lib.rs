@@ -1,5 +1,5 @@
-//! Interfaces that several Flatland programs share: the CNI protocol, the conflist, netlink, nftables,
-//! network namespaces, file locks, atomic file replacement and clocks.
+//! Interfaces that several Flatland programs share: the CNI protocol, the conflist, netlink,
+//! nftables, network namespaces, file locks, atomic file replacement and clocks.
 //!
 //! This crate takes no decisions. The programs decide with pure functions over these types and pass
 //! the outcome back to be sent.
@@ -31,7 +31,8 @@ pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
 /// The `rtm_protocol` of every route that Flatland installs: `ip route show proto 70` lists exactly
 /// ours, and Flatland deletes no others.
 ///
-/// The number is free in the kernel's `include/uapi/linux/rtnetlink.h` and in iproute2's `rt_protos`.
+/// The number is free in the kernel's `include/uapi/linux/rtnetlink.h` and in iproute2's
+/// `rt_protos`.
 pub const ROUTE_PROTOCOL: u8 = 70;
 
 /// The IPv4 gateway of every pod. It is link-local (RFC 3927), so that it collides with no other
@@ -41,6 +42,6 @@ pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// The IPv6 gateway of every pod: a link-local address that the host end of each pod's veth has.
 pub const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
-/// The device group of host ends that DEL has taken out of use, to be deleted together. All links in
-/// it get deleted. The number is "flat" in ASCII, so that no other program is likely to use it.
+/// The device group of host ends that DEL has taken out of use, to be deleted together. All links
+/// in it get deleted. The number is "flat" in ASCII, so that no other program is likely to use it.
 pub const REMOVED_GROUP: u32 = 0x666c_6174;

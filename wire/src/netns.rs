@@ -1,4 +1,5 @@
-//! Network namespaces of pods. Work in one runs on a thread of its own: the calling thread never moves.
+//! Network namespaces of pods. Work in one runs on a new thread: the calling thread never
+//! moves.
 
 use std::fs;
 use std::io;
@@ -81,8 +82,8 @@ impl Netns {
             other => open(io::Error::other(other.to_string())),
         })?;
         let metadata = namespace.file().metadata().map_err(open)?;
-        // Below /proc the link's target has the kind, `net:[4026531840]` or `mnt:[...]`. A bind mount is
-        // not a link: there the kernel refuses a namespace of another kind on entering.
+        // Below /proc the link's target has the kind, `net:[4026531840]` or `mnt:[...]`. A bind
+        // mount is not a link: there the kernel refuses a namespace of another kind on entering.
         let name = fs::read_link(path).unwrap_or_default();
         let name = name.to_string_lossy();
         if name.ends_with(']') && !name.starts_with("net:[") {
@@ -112,8 +113,8 @@ impl Netns {
         })
     }
 
-    /// Runs `work` inside it on a new thread that ends with the work. A panic of the work continues in
-    /// the calling thread, which stays in its namespace.
+    /// Runs `work` inside it on a new thread that ends with the work. A panic of the work continues
+    /// in the calling thread, which stays in its namespace.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
         let inside = || -> Result<T, netns_rs::Error> {
             self.namespace.enter()?;

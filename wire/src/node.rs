@@ -21,8 +21,8 @@ impl NodeName {
     /// The longest name, in bytes.
     pub const MAX: usize = 253;
 
-    /// Checks that the name has 1 to 253 bytes, in parts separated by `.` that consist of lower-case
-    /// letters, digits and `-` and start and end with a letter or digit; else code 7.
+    /// Checks that the name has 1 to 253 bytes, in parts separated by `.` that consist of
+    /// lower-case letters, digits and `-` and start and end with a letter or digit; else code 7.
     pub fn new(name: &str) -> Result<Self, Error> {
         if name.len() <= Self::MAX && name.split('.').all(is_label) {
             return Ok(Self(name.into()));

@@ -65,8 +65,8 @@ impl Overlap {
     }
 }
 
-/// Whether an address on the loopback link may be the one that `routed` adds on a node without an IPv4
-/// address: the address of its subnet that no pod gets.
+/// Whether an address on the loopback link may be the one that `routed` adds on a node without an
+/// IPv4 address: the address of its subnet that no pod gets.
 fn is_node_address(own: IpNetwork) -> bool {
     own.is_ipv4() && own.prefix() == 32
 }

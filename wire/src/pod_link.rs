@@ -1,5 +1,5 @@
-//! The veth pair of a pod: the name of the host interface and the MAC addresses, which are hashes of
-//! network and attachment, and the states of a host interface (removed, orphan).
+//! The veth pair of a pod: the name of the host interface and the MAC addresses, which are hashes
+//! of network and attachment, and the states of a host interface (removed, orphan).
 
 use siphasher::sip128::SipHasher13;
 
@@ -16,9 +16,9 @@ pub fn host_interface_name(network: &str, attachment: &Attachment) -> String {
     format!("{HOST_END}{:011x}", digest >> (128 - 11 * 4))
 }
 
-/// Whether a link with this name and hardware address is a host end of any attachment of any network.
-/// Both come from one hash: the name has bits 1 to 44, the address has bits 33 to 80 without five of
-/// them, so that seven bits are in both and must agree.
+/// Whether a link with this name and hardware address is a host end of any attachment of any
+/// network. Both come from one hash: the name has bits 1 to 44, the address has bits 33 to 80
+/// without five of them, so that seven bits are in both and must agree.
 pub fn is_host_interface(name: &str, mac: Mac) -> bool {
     let digits = name.strip_prefix(HOST_END).unwrap_or_default();
     let is_hash = digits.len() == 11 && !digits.contains('+');
@@ -30,9 +30,9 @@ pub fn is_host_interface(name: &str, mac: Mac) -> bool {
     })
 }
 
-/// The hardware addresses of the host end and the pod end. They are unicast, locally administered and
-/// administratively assigned (IEEE 802c: the second digit is 2), so that udev does not change them.
-/// They differ in the lowest bit of the first digit.
+/// The hardware addresses of the host end and the pod end. They are unicast, locally administered
+/// and administratively assigned (IEEE 802c: the second digit is 2), so that udev does not change
+/// them. They differ in the lowest bit of the first digit.
 pub fn mac_addresses(network: &str, attachment: &Attachment) -> (Mac, Mac) {
     let digest = digest(network, attachment);
     let mac = |start: usize, mark: u8| {
@@ -60,8 +60,8 @@ pub fn is_removed(link: &Link) -> bool {
     link.group == REMOVED_GROUP
 }
 
-/// Whether this is a host end without an alias. Either an ADD is creating it (a veth cannot be created
-/// with its alias), or an ADD that was interrupted has left it: an orphan.
+/// Whether this is a host end without an alias. Either an ADD is creating it (a veth cannot be
+/// created with its alias), or an ADD that was interrupted has left it: an orphan.
 ///
 /// Links of other programs do not match: it must be a veth without an alias, with a name and a
 /// hardware address that agree ([`is_host_interface`]).

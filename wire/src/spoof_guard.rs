@@ -1,5 +1,5 @@
-//! The spoof guard: the nftables chain of `routed` that drops packets from a pod with a source address
-//! that is not the pod's (IPv4 and IPv6).
+//! The spoof guard: the nftables chain of `routed` that drops packets from a pod with a source
+//! address that is not the pod's (IPv4 and IPv6).
 
 use crate::netlink::Error;
 use crate::nft::{Family, Socket, TableId};

@@ -8,8 +8,8 @@ use std::path::Path;
 
 const PROC_SYS: &str = "/proc/sys";
 
-/// Where a container may have the host's settings mounted. Its own `/proc/sys` is read-only unless it
-/// is privileged, and runtimes refuse to mount anything over it.
+/// Where a container may have the host's settings mounted. Its own `/proc/sys` is read-only unless
+/// it is privileged, and runtimes refuse to mount anything over it.
 const HOST_PROC_SYS: &str = "/host/proc/sys";
 
 /// The value of a setting, trimmed. `name` is a path such as `net/ipv4/ip_forward`.
@@ -36,7 +36,8 @@ pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Sets it through the mount of the host's settings; without the mount it returns the `first` error.
+/// Sets it through the mount of the host's settings; without the mount it returns the `first`
+/// error.
 fn write_mounted(name: &str, value: &str, first: io::Error) -> io::Result<()> {
     match fs::write(Path::new(HOST_PROC_SYS).join(name), value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(first),

@@ -1,4 +1,4 @@
-//! Nothing to find after ADD, and one finding for each thing that breaks.
+//! No finding right after ADD, and one finding for each change.
 
 use serde_json::json;
 use wire::cni::{Attachment, Dns, Success, Version};
@@ -11,7 +11,7 @@ use crate::wiring::{Wiring, WiringInput};
 const INSIDE: u32 = 2;
 const OUTSIDE: u32 = 7;
 
-/// A dual-stack pod with one route more than the defaults.
+/// A dual-stack pod with one additional route.
 fn wiring() -> Wiring {
     let ipam = json!({
         "ips": [{ "address": "10.244.7.3/24" }, { "address": "fd00:10:244:7::3/80" }],
@@ -30,8 +30,8 @@ fn wiring() -> Wiring {
     })
 }
 
-/// What ADD's requests leave behind.
-fn made(requests: &[Request], link: Link) -> LinkState {
+/// The state that the requests of ADD make.
+fn state_after(requests: &[Request], link: Link) -> LinkState {
     let mut side = LinkState {
         link: Some(link),
         ..LinkState::default()
@@ -65,8 +65,8 @@ fn after_add(wiring: &Wiring) -> Observed {
         ..link(OUTSIDE, INSIDE, &wiring.host_name, wiring.host_mac)
     };
     Observed {
-        pod: made(&wiring.pod_requests(INSIDE), inside),
-        host: made(
+        pod: state_after(&wiring.pod_requests(INSIDE), inside),
+        host: state_after(
             &[
                 wiring.host_requests(OUTSIDE),
                 wiring.neighbour_requests(OUTSIDE),
@@ -80,7 +80,7 @@ fn after_add(wiring: &Wiring) -> Observed {
     }
 }
 
-/// The result as the runtime hands it back, having spoken this version.
+/// The result as a runtime returns it that uses this version.
 fn result(wiring: &Wiring, version: Version) -> Success {
     let rendered = wiring
         .result("/run/netns/x", Dns::default())
@@ -88,7 +88,7 @@ fn result(wiring: &Wiring, version: Version) -> Success {
     Success::parse(&rendered, version).unwrap()
 }
 
-/// What is found after `change` to what ADD left and said.
+/// The findings after `change` of the state and the result of ADD.
 fn found(version: Version, change: impl FnOnce(&mut Observed, &mut Success)) -> Vec<String> {
     let wiring = wiring();
     let mut observed = after_add(&wiring);
@@ -105,7 +105,7 @@ fn outside(observed: &mut Observed) -> &mut Link {
     observed.host.link.as_mut().unwrap()
 }
 
-/// Takes the address of this family away, and puts the same with another mask there.
+/// Replaces the mask of the address of this family.
 fn remask(addresses: &mut [Address]) {
     addresses[0].address = "10.244.7.3/24".parse().unwrap();
 }
@@ -136,7 +136,7 @@ fn check_right_after_add_finds_nothing() {
 
 type Break = fn(&mut Observed, &mut Success);
 
-/// What breaks, and what is found then.
+/// Each change, and its finding.
 const BREAKS: [(Break, &str); 25] = [
     (
         |o, _| o.pod = LinkState::default(),
@@ -257,7 +257,7 @@ fn mac_advertised_by_the_pod_is_no_finding() {
 fn change_stated_by_a_later_plugin_is_no_finding() {
     type Change = fn(&mut Observed, &mut Success);
     let cases: [Change; 5] = [
-        // tuning: MAC, with which the pod's neighbours go
+        // tuning: MAC, which also removes the pod's neighbours
         |observed, result| {
             inside(observed).mac = Some(Mac([2, 0, 0, 0, 0, 9]));
             observed.pod.neighbours.clear();

@@ -1,11 +1,11 @@
-//! The wiring of a pod (veth pair, addresses, routes, neighbours), as a pure function of the attachment
-//! and its addresses.
+//! The wiring of a pod (veth pair, addresses, routes, neighbours), as a pure function of the
+//! attachment and its addresses.
 //!
-//! In the pod: each address with a host mask, a link-local gateway, and a permanent neighbour entry for
-//! it. On the host: a route to each address, and a neighbour entry with the pod's MAC. Both ends know
-//! each other from the start: no ARP, no neighbour discovery, no duplicate address detection. A virtual
-//! machine inside the pod has its own network stack, without these entries: it resolves the gateway,
-//! gets a reply, and the host learns its MAC.
+//! In the pod: each address with a host mask, a link-local gateway, and a permanent neighbour entry
+//! for it. On the host: a route to each address, and a neighbour entry with the pod's MAC. Both
+//! ends know each other from the start: no ARP, no neighbour discovery, no duplicate address
+//! detection. A virtual machine inside the pod has its own network stack, without these entries: it
+//! resolves the gateway, gets a reply, and the host learns its MAC.
 
 use std::net::IpAddr;
 use std::os::fd::RawFd;
@@ -45,8 +45,8 @@ pub(crate) struct Wiring {
     /// Gateways whose default route goes into a separate table, for packets from this interface's
     /// addresses: another interface has the default route of the main table.
     pub(crate) source_routed: Vec<IpAddr>,
-    /// Whether the pod has a route to the IPv4 gateway through another interface already: the kernel
-    /// would refuse a second one.
+    /// Whether the pod has a route to the IPv4 gateway through another interface already: the
+    /// kernel would refuse a second one.
     pub(crate) gateway_on_other_link: bool,
     /// Settings of the pod's interface: path below /proc/sys, value.
     pub(crate) settings: Vec<(String, String)>,
@@ -173,9 +173,9 @@ fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
         .map(gateway_for)
 }
 
-/// The destinations of the pod's routes through its gateways: the default route and the routes of the
-/// IPAM plugin. Destinations to which the pod has a route already are left out: with two default routes
-/// the choice would be arbitrary.
+/// The destinations of the pod's routes through its gateways: the default route and the routes of
+/// the IPAM plugin. Destinations to which the pod has a route already are left out: with two
+/// default routes the choice would be arbitrary.
 fn destinations(input: &WiringInput<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
     let mut all = Vec::new();
     for gateway in gateways(addresses) {

@@ -12,7 +12,8 @@ use wire::netlink::{
 
 use super::{Wiring, default_destination, gateway_of, is_v4};
 
-/// The routes for the addresses of a further interface are in table 7000 + the index of the interface.
+/// The routes for the addresses of a further interface are in table 7000 + the index of the
+/// interface.
 const FIRST_TABLE: u32 = 7000;
 
 /// Before the rule of the main table (32766) and those that other programs usually add before it.
@@ -107,8 +108,8 @@ impl Wiring {
             },
         }];
         if self.addresses.iter().any(IpAddr::is_ipv4) {
-            // For a virtual machine in the pod that resolves its gateway: by default the kernel delays
-            // the proxy ARP reply, as other hosts on a link might reply first.
+            // For a virtual machine in the pod that resolves its gateway: by default the kernel
+            // delays the proxy ARP reply, as other hosts on a link might reply first.
             let delay = Duration::ZERO;
             requests.push(Request::SetProxyDelay { link, delay });
         }
@@ -129,9 +130,9 @@ impl Wiring {
     /// The requests on the host once the pod's end is up; the host end has the index `link`.
     ///
     /// Not before: some time after the host end came up without a carrier, the kernel removes its
-    /// neighbours that are not permanent (`neigh_carrier_down`). The IPv6 gateway's address comes last,
-    /// as the kernel finishes it in the background (`addrconf_dad_work`), under the lock that ADD needs
-    /// too.
+    /// neighbours that are not permanent (`neigh_carrier_down`). The IPv6 gateway's address comes
+    /// last, as the kernel finishes it in the background (`addrconf_dad_work`), under the lock that
+    /// ADD needs too.
     pub(crate) fn neighbour_requests(&self, link: u32) -> Vec<Request> {
         let neighbour = |address: &IpAddr| Neighbour {
             link,
@@ -152,10 +153,10 @@ impl Wiring {
                 ..Address::new(link, gateway)
             }));
         } else if self.ipv6 {
-            // The kernel keeps these routes of all links in one list, which it walks for each link that is
-            // added or removed: with thousands of pods that takes longer than all the rest. IPv4 pods send
-            // no IPv6 multicast. Kernels before 6.8 add the route later than this (see `NoticeCarrier`),
-            // so that it stays.
+            // The kernel keeps these routes of all links in one list, which it walks for each link
+            // that is added or removed: with thousands of pods that takes longer than all the rest.
+            // IPv4 pods send no IPv6 multicast. Kernels before 6.8 add the route later than this
+            // (see `NoticeCarrier`), so that it stays.
             requests.push(Request::DelMulticastRoute { link });
         }
         requests

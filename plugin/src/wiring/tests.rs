@@ -1,4 +1,4 @@
-//! What each wiring comes to, in iproute2's words.
+//! The requests of a wiring, as iproute2 commands.
 
 use ipnetwork::IpNetwork;
 use wire::cni::{Attachment, Dns, IpConfig, Route, Success};
@@ -54,7 +54,7 @@ fn commands(requests: &[Request]) -> Vec<String> {
     requests.iter().map(ToString::to_string).collect()
 }
 
-/// ADD makes it while the IPAM plugin runs.
+/// ADD creates the pair while the IPAM plugin runs.
 #[test]
 fn pair_does_not_depend_on_the_addresses() {
     let known = wiring(&ipam(
@@ -90,11 +90,11 @@ fn dual_stack_pod_gets_both_addresses_and_gateways() {
 #[test]
 fn host_route_source_is_the_node_address_of_the_family() {
     let wiring = wiring(&ipam(&["10.244.7.3/24", "fd00:10:244:7::3/80"], &[]));
-    let made = commands(&wiring.host_requests(LINK));
+    let requests = commands(&wiring.host_requests(LINK));
 
-    assert!(made[0].contains("flatland c1/eth0"), "{}", made[0]);
+    assert!(requests[0].contains("flatland c1/eth0"), "{}", requests[0]);
     assert_eq!(
-        made[1..],
+        requests[1..],
         [
             "ip ntable change name arp_cache dev if7 proxy_delay 0",
             "ip route add 10.244.7.3/32 dev if7 proto 70 src 192.168.1.11",
@@ -220,12 +220,12 @@ fn second_interface_has_its_default_route_in_own_table() {
     );
     let beside = wiring_beside(&ipam, &["0.0.0.0/0", "169.254.1.1/32", "10.97.0.0/16"]);
 
-    let made: Vec<String> = commands(&beside.pod_requests(LINK))
+    let requests: Vec<String> = commands(&beside.pod_requests(LINK))
         .into_iter()
         .filter(|command| command.contains(" via ") || command.starts_with("ip rule"))
         .collect();
     assert_eq!(
-        made,
+        requests,
         [
             "ip route add 10.96.0.0/12 via 169.254.1.1 dev if7 proto 70 onlink",
             "ip route add ::/0 via fe80::1 dev if7 proto 70",

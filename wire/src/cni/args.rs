@@ -9,8 +9,8 @@ use super::error::invalid_environment;
 pub struct Args(Vec<(String, String)>);
 
 impl Args {
-    /// Parses the value of `CNI_ARGS`. A part that is not `KEY=value` is an error (code 4) that names
-    /// it; empty parts (`A=1;;B=2;`) are skipped, and a value may contain `=`.
+    /// Parses the value of `CNI_ARGS`. A part that is not `KEY=value` is an error (code 4) that
+    /// names it; empty parts (`A=1;;B=2;`) are skipped, and a value may contain `=`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         text.split(';')
             .filter(|part| !part.is_empty())

@@ -1,12 +1,13 @@
-//! The attachment (container id and interface name) that identifies a pod's interface, and name checks.
+//! The attachment (container id and interface name) that identifies a pod's interface, and name
+//! checks.
 
 use std::fmt;
 
 use super::error::invalid_environment;
 use super::{Error, code};
 
-/// The longest container id and network name, in bytes: both become part of file names, which have at
-/// most 255.
+/// The longest container id and network name, in bytes: both become part of file names, which have
+/// at most 255.
 const MAX_NAME: usize = 200;
 
 /// The longest interface name, in bytes: `IFNAMSIZ` of the kernel without the final zero.
@@ -20,11 +21,11 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Checks both names; errors have code 4. A container id has at most 200 bytes and starts with an
-    /// alphanumeric character, followed by alphanumerics, `_`, `.` or `-`. An interface name is one
-    /// that the kernel accepts (`dev_valid_name` in net/core/dev.c: 1 to 15 bytes, not `.` or `..`,
-    /// without `/`, `:` and white space) and uses as it is (`%` would make it a pattern, `all` and
-    /// `default` are sysctl folders).
+    /// Checks both names; errors have code 4. A container id has at most 200 bytes and starts with
+    /// an alphanumeric character, followed by alphanumerics, `_`, `.` or `-`. An interface name is
+    /// one that the kernel accepts (`dev_valid_name` in net/core/dev.c: 1 to 15 bytes, not `.` or
+    /// `..`, without `/`, `:` and white space) and uses as it is (`%` would make it a pattern,
+    /// `all` and `default` are sysctl folders).
     pub fn new(container_id: &str, interface: &str) -> Result<Self, Error> {
         check_container_id(container_id).map_err(invalid_environment)?;
         check_interface(interface).map_err(invalid_environment)?;

@@ -1,4 +1,5 @@
-//! CNI errors, which a plugin prints on standard output (SPEC.md, section 5, "Error"), and their codes.
+//! CNI errors, which a plugin prints on standard output (SPEC.md, section 5, "Error"), and their
+//! codes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -42,8 +43,8 @@ pub mod code {
     pub const ADDRESS_UNAVAILABLE: u32 = 105;
 }
 
-/// A CNI error: `code` for the runtime; `msg` says what failed and names the culprit, `details` says
-/// what to do about it.
+/// A CNI error: `code` for the runtime; `msg` says what failed and names the culprit, `details`
+/// says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{msg}{}{details}", if .details.is_empty() { "" } else { ": " })]
 pub struct Error {

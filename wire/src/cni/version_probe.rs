@@ -1,5 +1,5 @@
-//! Runs a plugin to get the versions of the spec that it supports (SPEC.md, section 3, "VERSION"), or a
-//! Flatland program to get its version.
+//! Runs a plugin to get the versions of the spec that it supports (SPEC.md, section 3, "VERSION"),
+//! or a Flatland program to get its version.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -19,8 +19,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most output that is read, in bytes.
 const MAX_OUTPUT: u64 = 64 * 1024;
 
-/// The versions that both we and the plugin at `path` support. `None` if it cannot be run, or does not
-/// reply as the spec requires within two seconds.
+/// The versions that both we and the plugin at `path` support. `None` if it cannot be run, or does
+/// not reply as the spec requires within two seconds.
 pub fn supported_versions(path: &Path) -> Option<BTreeSet<Version>> {
     let mut command = Command::new(path);
     command.env("CNI_COMMAND", "VERSION");

@@ -31,8 +31,8 @@ impl Conflist {
             .map_err(|error| error.within(path.display()))
     }
 
-    /// Parses a conflist. It must have supported versions, a valid name, exactly one `flatland` entry,
-    /// and in it what [`PluginConfig`] and [`IpamConfig`] require.
+    /// Parses a conflist. It must have supported versions, a valid name, exactly one `flatland`
+    /// entry, and in it what [`PluginConfig`] and [`IpamConfig`] require.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let json: Value = serde_json::from_slice(text)
             .map_err(|error| Error::new(code::DECODING, format!("is not JSON: {error}")))?;
@@ -64,8 +64,8 @@ impl Conflist {
         &self.ipam
     }
 
-    /// The versions of the spec that it offers; a runtime takes the newest that it knows. The first is
-    /// `cniVersion`, for runtimes that do not know `cniVersions`.
+    /// The versions of the spec that it offers; a runtime takes the newest that it knows. The first
+    /// is `cniVersion`, for runtimes that do not know `cniVersions`.
     pub fn versions(&self) -> Vec<Version> {
         let others = self.json["cniVersions"].as_array().into_iter().flatten();
         let all = [&self.json["cniVersion"]].into_iter().chain(others);
@@ -100,8 +100,8 @@ impl Conflist {
         self
     }
 
-    /// The copy to install on a node: with `ipam.nodeName` and `nodeAddresses`, all else unchanged and
-    /// in the same order. The same input gives the same bytes.
+    /// The copy to install on a node: with `ipam.nodeName` and `nodeAddresses`, all else unchanged
+    /// and in the same order. The same input gives the same bytes.
     pub fn with_node(&self, name: &NodeName, addresses: &[IpAddr]) -> String {
         let mut json = self.json.clone();
         let entry = &mut json["plugins"][self.position];

@@ -7,8 +7,8 @@ use serde_json::Value;
 /// The units and their lengths in seconds, in descending order.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Reads a number of seconds, or a text such as `"72h"` or `"1d12h"`: whole numbers with the units d,
-/// h, m and s, each at most once and in this order.
+/// Reads a number of seconds, or a text such as `"72h"` or `"1d12h"`: whole numbers with the units
+/// d, h, m and s, each at most once and in this order.
 pub(super) fn read(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(seconds) => seconds.as_u64()?,

@@ -18,8 +18,8 @@ const DEFAULT_PREFIX: &str = "/flatland";
 pub struct EtcdConfig {
     /// The members' URLs, at least one: `http://HOST:PORT` or `https://HOST:PORT`.
     pub endpoints: Vec<String>,
-    /// The certificate authority that signed etcd's certificate; by default those of the system. Only
-    /// with `https` endpoints.
+    /// The certificate authority that signed etcd's certificate; by default those of the system.
+    /// Only with `https` endpoints.
     ///
     /// Files are read again for each connection: replacing a certificate takes no restart.
     pub ca_file: Option<PathBuf>,
@@ -27,8 +27,8 @@ pub struct EtcdConfig {
     pub cert_file: Option<PathBuf>,
     /// The key of `certFile`. Requires `certFile`.
     pub key_file: Option<PathBuf>,
-    /// The prefix of our keys; each network has its own keys below it. It starts with `/` and does not
-    /// end with one.
+    /// The prefix of our keys; each network has its own keys below it. It starts with `/` and does
+    /// not end with one.
     pub prefix: String,
 }
 

@@ -11,8 +11,8 @@ use super::{EtcdConfig, IPAM_TYPE, cidr, duration, invalid};
 use crate::cni::{self, Error};
 use crate::node::NodeName;
 
-/// Longer than a connection attempt to the previous pod lasts: Linux gives up 127 s after the first SYN
-/// (`tcp_syn_retries` in ip-sysctl.rst).
+/// Longer than a connection attempt to the previous pod lasts: Linux gives up 127 s after the first
+/// SYN (`tcp_syn_retries` in ip-sysctl.rst).
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(130);
 
 /// Longer than the pause of a job that restarts all its pods.
@@ -37,8 +37,8 @@ pub struct IpamConfig {
     pub network: String,
     /// The cluster-wide prefixes that pods get their addresses from; at most one of each family.
     ///
-    /// They must not overlap the nodes' own network or the service CIDR, and cannot be changed while
-    /// nodes own subnets of them.
+    /// They must not overlap the nodes' own network or the service CIDR, and cannot be changed
+    /// while nodes own subnets of them.
     pub pod_cidrs: Vec<IpNet>,
     /// The prefix length of a node's subnets, one for each pod CIDR, in the same order. By default
     /// 24 for IPv4 and 80 for IPv6.

@@ -28,8 +28,8 @@ pub const IPAM_TYPE: &str = "flatland-ipam";
 /// The helper program that our IPAM plugin runs to claim subnets, in the same folder.
 pub const CLAIM_PROGRAM: &str = "flatland-claim";
 
-/// All programs in a container runtime's plugin folder, in the order of installation: a program comes
-/// before those that run it.
+/// All programs in a container runtime's plugin folder, in the order of installation: a program
+/// comes before those that run it.
 pub const PROGRAMS: [&str; 3] = [CLAIM_PROGRAM, IPAM_TYPE, PLUGIN_TYPE];
 
 fn invalid(msg: impl Into<String>) -> Error {

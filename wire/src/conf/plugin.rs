@@ -23,7 +23,8 @@ const FOREIGN_KEYS: &[&str] = &[
     "loadOnlyInlinedPlugins",
 ];
 
-/// The smallest MTU for IPv4 (every host must accept it, RFC 791) and for IPv6 (RFC 8200), in bytes.
+/// The smallest MTU for IPv4 (every host must accept it, RFC 791) and for IPv6 (RFC 8200), in
+/// bytes.
 const MIN_MTU: u32 = 576;
 const MIN_IPV6_MTU: u32 = 1280;
 
@@ -36,7 +37,8 @@ pub enum CrossSubnet {
     /// No route; the peer is reported in logs, status and metrics.
     #[default]
     Report,
-    /// Its subnets are routed like the node's own route to its address: the routers know the pod CIDRs.
+    /// Its subnets are routed like the node's own route to its address: the routers know the pod
+    /// CIDRs.
     Gateway,
 }
 
@@ -48,22 +50,25 @@ pub struct PluginConfig {
     /// Masquerade what pods send out of the cluster: it arrives from the node's address. Never what
     /// they send to pods and nodes. Takes `routed`.
     pub ip_masq: bool,
-    /// Prefixes outside of the cluster that pods reach with their own addresses all the same; the hosts
-    /// there need a route back.
+    /// Prefixes outside of the cluster that pods reach with their own addresses all the same; the
+    /// hosts there need a route back.
     pub non_masquerade_cidrs: Vec<IpNet>,
     /// MTU of the pods' interfaces in bytes; 0 takes the uplink's. At least 1280 with IPv6.
     pub mtu: u32,
-    /// This node's addresses: they select the uplink, and are the source of what the node sends to its
-    /// own pods. Written by `routed` into the copy that it installs; by default those of the uplink.
+    /// This node's addresses: they select the uplink, and are the source of what the node sends to
+    /// its own pods. Written by `routed` into the copy that it installs; by default those of the
+    /// uplink.
     pub node_addresses: Vec<IpAddr>,
-    /// How `routed` routes to a peer on another network segment: `report` adds no route and reports the
-    /// peer, `gateway` routes its subnets like the node's own route to its address.
+    /// How `routed` routes to a peer on another network segment: `report` adds no route and reports
+    /// the peer, `gateway` routes its subnets like the node's own route to its address.
     ///
     /// `gateway` is for underlays whose routers know the pods' subnets.
     pub cross_subnet: CrossSubnet,
-    /// The section of the IPAM plugin. That of `flatland-ipam` is below; other IPAM plugins work too.
+    /// The section of the IPAM plugin. That of `flatland-ipam` is below; other IPAM plugins work
+    /// too.
     ///
-    /// `routed` accepts `flatland-ipam` only: with another plugin the node has no subnet to route to.
+    /// `routed` accepts `flatland-ipam` only: with another plugin the node has no subnet to route
+    /// to.
     pub ipam_type: String,
     /// Passed on to the runtime unchanged.
     pub dns: Dns,
@@ -73,7 +78,8 @@ pub struct PluginConfig {
 }
 
 impl PluginConfig {
-    /// The keys of Flatland. Those that the spec, a runtime or a wrapping plugin adds are known too.
+    /// The keys of Flatland. Those that the spec, a runtime or a wrapping plugin adds are known
+    /// too.
     pub const KEYS: &[&str] = &[
         "type",
         "ipam",
@@ -86,8 +92,8 @@ impl PluginConfig {
         "sysctl",
     ];
 
-    /// Parses the network configuration of a call. Unknown keys are refused as typing errors, except
-    /// those that the spec and runtimes add.
+    /// Parses the network configuration of a call. Unknown keys are refused as typing errors,
+    /// except those that the spec and runtimes add.
     pub fn parse(config: &Value) -> Result<Self, Error> {
         let section = Section::new("", config)?;
         refuse_unknown(config, &section)?;
@@ -112,8 +118,8 @@ impl PluginConfig {
     }
 }
 
-/// The IPAM plugin that a `flatland` entry names; the rest of the entry may be invalid. DEL needs no
-/// more.
+/// The IPAM plugin that a `flatland` entry names; the rest of the entry may be invalid. DEL needs
+/// no more.
 pub fn ipam_of(entry: &Value) -> Result<String, Error> {
     ipam_type(&Section::new("", entry)?)
 }
@@ -150,7 +156,8 @@ fn has_ipv6(section: &Section<'_>) -> bool {
         .any(|text| text.contains(':'))
 }
 
-/// `sysctl`: only settings of the pod's interface; the runtime is responsible for the rest of the pod.
+/// `sysctl`: only settings of the pod's interface; the runtime is responsible for the rest of the
+/// pod.
 fn sysctl(section: &Section<'_>) -> Result<Vec<(String, String)>, Error> {
     let expected = "an object of kernel settings and their values, both strings";
     let settings = section.optional("sysctl", expected, Value::as_object)?;

@@ -14,7 +14,8 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// `path` is empty for the plugin's entry itself; two levels down it is for example `ipam.etcd`.
+    /// `path` is empty for the plugin's entry itself; two levels down it is for example
+    /// `ipam.etcd`.
     pub(super) fn new(path: &'static str, value: &'a Value) -> Result<Self, Error> {
         match value {
             Value::Object(fields) => Ok(Self { path, fields }),

@@ -44,7 +44,8 @@ pub struct Address {
     pub no_prefix_route: bool,
     /// Never expires. All addresses that Flatland adds are permanent.
     pub permanent: bool,
-    /// IPv6: a privacy address, random and replaced from time to time (`IFA_F_TEMPORARY`, RFC 8981).
+    /// IPv6: a privacy address, random and replaced from time to time (`IFA_F_TEMPORARY`, RFC
+    /// 8981).
     pub temporary: bool,
     /// Not to be used for new connections any more.
     pub deprecated: bool,
@@ -53,7 +54,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// A permanent address as Flatland adds it: its scope follows from the address, the rest is unset.
+    /// A permanent address as Flatland adds it: its scope follows from the address, the rest is
+    /// unset.
     pub fn new(link: u32, address: IpNetwork) -> Self {
         Self {
             link,

@@ -31,8 +31,8 @@ pub struct Link {
     pub loopback: bool,
     /// Its type: `veth`, `bridge`, ...; `None` for hardware.
     pub kind: Option<String>,
-    /// The index of its lower link (`IFLA_LINK`): for a veth the other end, in the namespace of that
-    /// end.
+    /// The index of its lower link (`IFLA_LINK`): for a veth the other end, in the namespace of
+    /// that end.
     pub link: Option<u32>,
     /// The index of the bridge, bond or VRF that it belongs to (`IFLA_MASTER`).
     pub master: Option<u32>,
@@ -57,7 +57,8 @@ pub struct LinkChange {
     pub alias: Option<String>,
     /// Settings of IPv4.
     pub ipv4: Ipv4Settings,
-    /// The kernel adds no IPv6 link-local address by itself, neither now nor when the link comes up.
+    /// The kernel adds no IPv6 link-local address by itself, neither now nor when the link comes
+    /// up.
     pub no_ipv6_link_local: bool,
 }
 
@@ -87,10 +88,10 @@ impl Ipv4Settings {
 
 impl LinkChange {
     /// One message, or two if the change brings the link up and changes something else: the other
-    /// changes come first. Within one message the kernel brings the link up before it applies settings
-    /// (`do_setlink`), so that IPv6 would still add a link-local address. And for any change of a link
-    /// that is up the kernel walks all IPv6 routes of the namespace, several per pod
-    /// (`NETDEV_CHANGE`, `rt6_sync_down_dev`).
+    /// changes come first. Within one message the kernel brings the link up before it applies
+    /// settings (`do_setlink`), so that IPv6 would still add a link-local address. And for any
+    /// change of a link that is up the kernel walks all IPv6 routes of the namespace, several per
+    /// pod (`NETDEV_CHANGE`, `rt6_sync_down_dev`).
     pub(super) fn messages(&self, index: u32) -> (LinkMessage, Option<LinkMessage>) {
         let up = || LinkUnspec::new_with_index(index).up().build();
         let rest = Self {

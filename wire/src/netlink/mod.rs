@@ -1,7 +1,7 @@
 //! Rtnetlink, blocking and batched: several requests in one datagram, one wait for all replies.
 //!
-//! The interface has domain types only ([`Route`], [`Address`], ...). Every [`Request`] prints as the
-//! iproute2 command that does the same, so that an error reads
+//! The interface has domain types only ([`Route`], [`Address`], ...). Every [`Request`] prints as
+//! the iproute2 command that does the same, so that an error reads
 //! `ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70: No route to host`.
 
 mod address;

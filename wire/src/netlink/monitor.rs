@@ -66,8 +66,8 @@ pub enum Event {
     RouteAdded(Route),
     /// A route of the main table replaced another one, for which there is no event.
     RouteReplaced(Route),
-    /// A route of the main table was removed. For routes that go with a link or an address the kernel
-    /// sends this event for IPv6 only (`fib_flush`).
+    /// A route of the main table was removed. For routes that go with a link or an address the
+    /// kernel sends this event for IPv6 only (`fib_flush`).
     RouteRemoved(Route),
     /// Events were lost or cannot be parsed: anything may have changed.
     Lost,

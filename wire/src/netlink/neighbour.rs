@@ -26,10 +26,10 @@ pub struct Neighbour {
     pub address: IpAddr,
     /// Its hardware address.
     pub mac: Mac,
-    /// A permanent entry is never probed, changed or removed by the kernel. Another entry that we add
-    /// counts as just confirmed, and is exempt from the limits of the neighbour table
-    /// (`NTF_EXT_LEARNED`); an ARP message or neighbour advertisement from the neighbour changes it,
-    /// and the kernel removes it when the link loses its carrier.
+    /// A permanent entry is never probed, changed or removed by the kernel. Another entry that we
+    /// add counts as just confirmed, and is exempt from the limits of the neighbour table
+    /// (`NTF_EXT_LEARNED`); an ARP message or neighbour advertisement from the neighbour changes
+    /// it, and the kernel removes it when the link loses its carrier.
     pub permanent: bool,
 }
 
@@ -144,8 +144,8 @@ pub(super) fn lookup(link: u32, address: IpAddr) -> NeighbourMessage {
 /// Requests the entries of one link.
 pub(super) fn query(link: u32) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    // With strict checks (NETLINK_GET_STRICT_CHK) the kernel takes the link as an attribute and refuses
-    // it in the header.
+    // With strict checks (NETLINK_GET_STRICT_CHK) the kernel takes the link as an attribute and
+    // refuses it in the header.
     message.attributes.push(NeighbourAttribute::IfIndex(link));
     message
 }

@@ -10,8 +10,8 @@ use super::Error;
 use super::transport::Transport;
 use crate::netlink::reply::Body;
 
-/// How often a listing is attempted while the table keeps changing. The tables of a busy node change
-/// all the time, but a listing takes well under a millisecond.
+/// How often a listing is attempted while the table keeps changing. The tables of a busy node
+/// change all the time, but a listing takes well under a millisecond.
 const LISTING_ATTEMPTS: u32 = 32;
 
 impl Transport {

@@ -33,8 +33,8 @@ pub enum Request {
         /// Which link.
         name: String,
     },
-    /// Deletes all links of a device group at once, so that the kernel waits once for all of them. It
-    /// is an error if there is none (`ENODEV`).
+    /// Deletes all links of a device group at once, so that the kernel waits once for all of them.
+    /// It is an error if there is none (`ENODEV`).
     DelLinkGroup {
         /// The group; not 0, which is the default group of all links.
         group: u32,
@@ -48,8 +48,9 @@ pub enum Request {
     /// Adds a route, or atomically replaces the one with the same prefix and metric: there is no
     /// moment without a route.
     ///
-    /// A route to the same prefix with another metric stays; delete it afterwards. IPv4 replaces only
-    /// the first route of that prefix and metric, IPv6 prefers the one with the same kind of next hop.
+    /// A route to the same prefix with another metric stays; delete it afterwards. IPv4 replaces
+    /// only the first route of that prefix and metric, IPv6 prefers the one with the same kind of
+    /// next hop.
     ReplaceRoute(Route),
     /// Adds a route to a table other than the main one.
     AddRouteIn {
@@ -63,8 +64,8 @@ pub enum Request {
     /// Removes a route that has exactly these properties.
     DelRoute(Route),
     /// Removes the route to `ff00::/8` that the kernel adds for each link with IPv6
-    /// (`addrconf_add_mroute`), without which the node receives no multicast from the link. It is no
-    /// error if there is none.
+    /// (`addrconf_add_mroute`), without which the node receives no multicast from the link. It is
+    /// no error if there is none.
     DelMulticastRoute {
         /// Which link.
         link: u32,
@@ -81,9 +82,9 @@ pub enum Request {
     },
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
-    /// Makes the kernel process a carrier change of a link now. Otherwise it does so some milliseconds
-    /// later, on a busy machine many, and drops what is sent until then. A request for the link
-    /// triggers it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
+    /// Makes the kernel process a carrier change of a link now. Otherwise it does so some
+    /// milliseconds later, on a busy machine many, and drops what is sent until then. A request for
+    /// the link triggers it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
     NoticeCarrier {
         /// Which link.
         link: u32,

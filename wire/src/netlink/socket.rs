@@ -26,8 +26,8 @@ use crate::netlink::reply::Reply;
 /// processed: more than about 128 could overrun it.
 const BATCH: usize = 64;
 
-/// A blocking netlink socket. It belongs to the network namespace of the thread that opened it, even
-/// if a thread in another namespace uses it.
+/// A blocking netlink socket. It belongs to the network namespace of the thread that opened it,
+/// even if a thread in another namespace uses it.
 #[derive(Debug)]
 pub struct Socket {
     transport: Transport,
@@ -158,8 +158,8 @@ impl Socket {
         )
     }
 
-    /// The neighbour on a link with this address, if it has a valid hardware address. This avoids the
-    /// listing, for which the kernel walks the neighbours of all links in all namespaces.
+    /// The neighbour on a link with this address, if it has a valid hardware address. This avoids
+    /// the listing, for which the kernel walks the neighbours of all links in all namespaces.
     pub fn neighbour(&mut self, link: u32, address: IpAddr) -> Result<Option<Neighbour>, Error> {
         let request = format!("ip neighbour get {address} dev if{link}");
         let mut found = None;
@@ -182,7 +182,8 @@ impl Socket {
         }
     }
 
-    /// The route that a packet from this host to `dst` takes: its link, next hop and source address.
+    /// The route that a packet from this host to `dst` takes: its link, next hop and source
+    /// address.
     pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
         self.lookup_route(route::lookup_message(dst), &format!("ip route get {dst}"))
     }
@@ -268,8 +269,8 @@ impl Socket {
         }
     }
 
-    /// Sends up to [`BATCH`] requests in one datagram. Only the last requests an acknowledgement: the
-    /// kernel always reports refusals.
+    /// Sends up to [`BATCH`] requests in one datagram. Only the last requests an acknowledgement:
+    /// the kernel always reports refusals.
     fn apply_batch(
         &mut self,
         offset: usize,
@@ -318,8 +319,8 @@ impl Socket {
     }
 }
 
-/// The error of looking up what was just created. It must not be [`Error::Refused`], which would mean
-/// that nothing was created.
+/// The error of looking up what was just created. It must not be [`Error::Refused`], which would
+/// mean that nothing was created.
 fn uncertain(error: Error) -> Error {
     Error::Socket {
         doing: "find the created link",

@@ -24,8 +24,8 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// In bytes: room for a full batch of routes.
 const SEND_BUFFER: usize = 8 * 1024;
 
-/// How long to wait for a reply. The kernel has replied by the time `send` returns, so that this only
-/// ends the wait for a lost reply.
+/// How long to wait for a reply. The kernel has replied by the time `send` returns, so that this
+/// only ends the wait for a lost reply.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A blocking netlink socket. It belongs to the network namespace it was opened in.
@@ -48,12 +48,12 @@ impl Transport {
         let socket = sys::Socket::new(family).map_err(failed("open"))?;
         socket
             .set_ext_ack(true)
-            .map_err(failed("ask for explained errors"))?;
+            .map_err(failed("enable extended acknowledgements"))?;
         socket
             .set_cap_ack(true)
-            .map_err(failed("ask for short errors"))?;
-        // Kernels before 4.20 have no strict checks. Their listings are longer, not wrong: the filters
-        // are applied here as well.
+            .map_err(failed("enable short acknowledgements"))?;
+        // Kernels before 4.20 have no strict checks. Their listings are longer, not wrong: the
+        // filters are applied here as well.
         let _ = socket.set_netlink_get_strict_chk(true);
         let timeout = TimeVal::new(REPLY_TIMEOUT.as_secs().cast_signed(), 0);
         setsockopt(&socket, sockopt::ReceiveTimeout, &timeout)
@@ -89,8 +89,8 @@ impl Transport {
         self.first = self.next;
     }
 
-    /// Adds a message to the datagram that [`Transport::exchange`] sends. It takes a reference because
-    /// the code that clones rtnetlink's messages would be a twentieth of the plugin's size.
+    /// Adds a message to the datagram that [`Transport::exchange`] sends. It takes a reference
+    /// because the code that clones rtnetlink's messages would be a twentieth of the plugin's size.
     pub(crate) fn queue(&mut self, message: &impl NetlinkSerializable, flags: u16) {
         let payload = self.frame(message.message_type(), flags, message.buffer_len());
         message.serialize(payload);

@@ -19,15 +19,15 @@ pub struct Uplink {
 }
 
 impl Uplink {
-    /// The link that has one of `node_addresses` (this node's configured addresses, tried in order);
-    /// else the link of the default route, IPv4's before IPv6's; else the only link that is up and
-    /// has an address of global scope.
+    /// The link that has one of `node_addresses` (this node's configured addresses, tried in
+    /// order); else the link of the default route, IPv4's before IPv6's; else the only link that is
+    /// up and has an address of global scope.
     ///
     /// # Errors
     /// [`Error::NoUplink`] lists the links to choose from.
     pub fn find(socket: &mut Socket, node_addresses: &[IpAddr]) -> Result<Self, Error> {
-        // A configured address saves listing addresses, links and routes, of which there may be many
-        // thousand.
+        // A configured address saves listing addresses, links and routes, of which there may be
+        // many thousand.
         for address in node_addresses {
             if let Some((link, addresses)) = socket.link_with(*address)? {
                 return Ok(Self::new(&link, &addresses));

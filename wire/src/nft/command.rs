@@ -237,7 +237,8 @@ fn rule_attributes(attributes: Attributes, rule: &Rule, table: &TableId) -> Attr
     }
 }
 
-/// The user data of a comment, as nft and iptables-nft write it: type, length, zero-terminated text.
+/// The user data of a comment, as nft and iptables-nft write it: type, length, zero-terminated
+/// text.
 fn comment(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len() + 1).expect("comments are short");
     [&[rule::COMMENT, length], text.as_bytes(), &[0]].concat()

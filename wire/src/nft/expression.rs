@@ -1,5 +1,5 @@
-//! nftables expressions, of which rules consist in the kernel: each loads a value into a register, or
-//! tests what was loaded.
+//! nftables expressions, of which rules consist in the kernel: each loads a value into a register,
+//! or tests what was loaded.
 
 use super::attributes::{Attributes, Received};
 

@@ -1,8 +1,8 @@
 //! nftables over netlink, without the program `nft`.
 //!
 //! A desired [`Table`] has rules made of [`Term`]s and prints as `nft --stateless list table` does.
-//! [`Table::replace_commands`] installs it; [`Table::expected_listing`] is what the kernel then lists
-//! ([`Socket::table`]), so that the two can be compared.
+//! [`Table::replace_commands`] installs it; [`Table::expected_listing`] is what the kernel then
+//! lists ([`Socket::table`]), so that the two can be compared.
 
 mod attributes;
 mod command;

@@ -17,7 +17,8 @@ use crate::nft::listing::table_name;
 /// The bit of `NFNLGRP_NFTABLES`.
 const GROUP: u32 = 1 << 6;
 
-/// In bytes. The kernel groups the changes of a transaction, up to a page or the longest single change.
+/// In bytes. The kernel groups the changes of a transaction, up to a page or the longest single
+/// change.
 const RECEIVE_BUFFER: usize = 128 * 1024;
 
 /// `NFTA_GEN_PROC_NAME`.

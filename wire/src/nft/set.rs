@@ -84,8 +84,8 @@ pub struct Range {
     last: u128,
 }
 
-/// An element in the kernel: a single address, the start of a range, or the address after the end of
-/// a range.
+/// An element in the kernel: a single address, the start of a range, or the address after the end
+/// of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Element {
     /// The address.

@@ -22,8 +22,8 @@ use crate::nft::listing::SetListing;
 use crate::nft::listing::TableListing;
 use crate::nft::listing::{self};
 
-/// In bytes. A transaction is one datagram; this is enough for the addresses of some hundred thousand
-/// nodes.
+/// In bytes. A transaction is one datagram; this is enough for the addresses of some hundred
+/// thousand nodes.
 const SEND_BUFFER: usize = 8 * 1024 * 1024;
 
 /// How often reading a table is attempted while it keeps changing.
@@ -226,7 +226,8 @@ impl Socket {
         Ok(chains.into_iter().collect())
     }
 
-    /// The entries of a listing that belong to `table`; the kernel may list those of other tables too.
+    /// The entries of a listing that belong to `table`; the kernel may list those of other tables
+    /// too.
     fn in_table<T>(
         &mut self,
         table: &TableId,

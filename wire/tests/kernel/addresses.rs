@@ -1,4 +1,4 @@
-//! Addresses.
+//! Addresses, against the kernel.
 
 use nix::errno::Errno;
 use wire::netlink::{Address, Request, Scope};
@@ -138,6 +138,6 @@ fn address_flags_are_parsed() {
     assert!(deprecated.deprecated && !deprecated.permanent && !deprecated.temporary);
     let leased = find("10.0.0.1/24");
     assert!(!leased.deprecated && !leased.permanent);
-    // IPv4's "secondary" is the same bit as IPv6's "temporary".
+    // The flags "secondary" of IPv4 and "temporary" of IPv6 are the same bit.
     assert_eq!(find("10.0.0.2/24"), &address(host_end.index, "10.0.0.2/24"));
 }

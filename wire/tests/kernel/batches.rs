@@ -1,4 +1,4 @@
-//! Many requests at once.
+//! Batches of requests, against the kernel.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
@@ -12,7 +12,7 @@ use crate::support::{Joined, joined};
 
 const GATEWAY: &str = "192.168.1.20";
 
-/// The route to the nth /24 of 10.0.0.0/8 over the joined host's link.
+/// The route to the nth /24 of 10.0.0.0/8 through the host end.
 fn route(number: u16, via: &str, dev: u32) -> Route {
     let [high, low] = number.to_be_bytes();
     let dst = IpNet::new(Ipv4Addr::new(10, high, low, 0).into(), 24).unwrap();

@@ -1,4 +1,4 @@
-//! Long listings, and listings of tables that change meanwhile.
+//! Long listings, and listings of tables that change meanwhile, against the kernel.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -145,7 +145,7 @@ fn other_table_and_its_rules_are_listed() {
         }
     }
     assert_eq!(socket.routes(RouteFilter::default()).unwrap(), []);
-    // Rules about anything else are not for what comes from an address.
+    // Rules that match anything but a source address are left out.
     ip(&namespace, "rule add from 10.3.0.0/16 lookup 100");
     ip(&namespace, "rule add from 10.3.0.1 iif lo lookup 100");
     ip(&namespace, "rule add from 10.3.0.1 unreachable");

@@ -1,4 +1,4 @@
-//! Netlink and network namespaces against the kernel itself, in namespaces of each test's own.
+//! Netlink, nftables and network namespaces against the kernel. Each test has its own namespaces.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

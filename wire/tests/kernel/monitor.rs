@@ -1,4 +1,4 @@
-//! Hearing of changes.
+//! Change events of links, addresses and routes, against the kernel.
 
 use std::os::fd::AsFd;
 
@@ -19,7 +19,7 @@ fn readable(monitor: &Monitor) -> bool {
     poll(&mut descriptors, PollTimeout::ZERO).unwrap() > 0
 }
 
-fn heard(monitor: &mut Monitor) -> Vec<Event> {
+fn events(monitor: &mut Monitor) -> Vec<Event> {
     let mut events = Vec::new();
     monitor.drain(|event| events.push(event)).unwrap();
     events
@@ -41,7 +41,7 @@ fn drain_without_changes_returns_at_once() {
     let mut monitor = monitor(&netns(), Topics::ALL);
 
     assert!(!readable(&monitor));
-    assert_eq!(heard(&mut monitor), []);
+    assert_eq!(events(&mut monitor), []);
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn each_change_is_one_event() {
 
     add(&mut socket, 1);
     assert!(readable(&monitor));
-    assert_eq!(heard(&mut monitor), [Event::RouteAdded(route(1))]);
-    assert_eq!(heard(&mut monitor), []);
+    assert_eq!(events(&mut monitor), [Event::RouteAdded(route(1))]);
+    assert_eq!(events(&mut monitor), []);
     let moved = Route {
         kind: RouteKind::Unicast,
         dev: Some(1),
@@ -66,13 +66,13 @@ fn each_change_is_one_event() {
         (Request::DelRoute(moved.clone()), Event::RouteRemoved(moved)),
     ] {
         socket.apply_all(&[request]).unwrap();
-        assert_eq!(heard(&mut monitor), [expected]);
+        assert_eq!(events(&mut monitor), [expected]);
     }
 
     let address = Address::new(1, "10.9.0.1/32".parse().unwrap());
     socket.apply_all(&[Request::AddAddress(address)]).unwrap();
     let (link, address) = (1, "10.9.0.1".parse().unwrap());
-    assert_eq!(heard(&mut monitor), [Event::Address { link, address }]);
+    assert_eq!(events(&mut monitor), [Event::Address { link, address }]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn route_of_other_table_is_no_event() {
     socket.apply_all(&[request]).unwrap();
 
     assert!(readable(&monitor));
-    assert_eq!(heard(&mut monitor), []);
+    assert_eq!(events(&mut monitor), []);
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn changes_of_ignored_socket_are_skipped() {
     let (namespace, mut socket) = netns_with_loopback();
     let mut monitor = monitor(&namespace, Topics::ALL);
 
-    // A socket that was never used has no number yet, and must not be taken for the kernel.
+    // A socket that was never used has no port yet, and must not be taken for the kernel (port 0).
     monitor.ignore(&namespace.socket().unwrap());
     add(&mut socket, 1);
-    assert_eq!(heard(&mut monitor).len(), 1);
+    assert_eq!(events(&mut monitor).len(), 1);
 
     monitor.ignore(&socket);
     let replaced = Route {
@@ -111,10 +111,10 @@ fn changes_of_ignored_socket_are_skipped() {
         socket.apply_all(&[request]).unwrap();
     }
     add(&mut socket, 2);
-    assert_eq!(heard(&mut monitor), []);
+    assert_eq!(events(&mut monitor), []);
 
     add(&mut namespace.socket().unwrap(), 3);
-    assert_eq!(heard(&mut monitor), [Event::RouteAdded(route(3))]);
+    assert_eq!(events(&mut monitor), [Event::RouteAdded(route(3))]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn link_up_and_down_are_events() {
 
     bring_up(&mut namespace.socket().unwrap(), 1);
 
-    assert!(heard(&mut monitor).contains(&Event::Link { index: 1, up: true }));
+    assert!(events(&mut monitor).contains(&Event::Link { index: 1, up: true }));
 
     let down = Request::ChangeLink {
         index: 1,
@@ -135,9 +135,9 @@ fn link_up_and_down_are_events() {
     };
     namespace.socket().unwrap().apply_all(&[down]).unwrap();
 
-    let told = heard(&mut monitor);
+    let found = events(&mut monitor);
     assert_eq!(
-        told.first(),
+        found.first(),
         Some(&Event::Link {
             index: 1,
             up: false
@@ -157,7 +157,7 @@ fn topics_without_subscription_are_no_events() {
     add(&mut namespace.socket().unwrap(), 1);
 
     assert!(!readable(&monitor));
-    assert_eq!(heard(&mut monitor), []);
+    assert_eq!(events(&mut monitor), []);
 }
 
 #[test]
@@ -174,6 +174,6 @@ fn lost_event_comes_after_received_ones() {
 
     assert!(socket.apply(&all).unwrap().is_empty());
 
-    assert_eq!(heard(&mut monitor).last(), Some(&Event::Lost));
-    assert_eq!(heard(&mut monitor), []);
+    assert_eq!(events(&mut monitor).last(), Some(&Event::Lost));
+    assert_eq!(events(&mut monitor), []);
 }

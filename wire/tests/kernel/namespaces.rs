@@ -1,4 +1,4 @@
-//! Network namespaces.
+//! Network namespaces, against the kernel.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -115,8 +115,8 @@ fn path_that_is_no_network_namespace_is_refused() {
     assert!(matches!(Netns::open(&missing), Err(Error::Open { .. })));
 }
 
-/// Mounts `namespace` of the calling thread on a file, in a mount namespace that is gone with the
-/// thread, and runs `test` on it.
+/// Bind-mounts `namespace` of the calling thread on a file, in a temporary mount namespace, and runs
+/// `test` on it.
 fn mounted(namespace: &str, test: impl FnOnce(&Path) + Send) {
     let source = format!("/proc/thread-self/ns/{namespace}");
     let folder = tempfile::tempdir().unwrap();

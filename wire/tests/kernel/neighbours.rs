@@ -1,4 +1,4 @@
-//! Neighbours.
+//! Neighbour entries, against the kernel.
 
 use std::time::Duration;
 
@@ -34,15 +34,15 @@ fn added_neighbour_is_listed_unchanged_and_removed() {
             .apply_all(&[Request::AddNeighbour(neighbour)])
             .unwrap();
         assert_eq!(pod_socket.neighbours(link).unwrap(), [neighbour]);
-        let asked = pod_socket.neighbour(link, neighbour.address).unwrap();
-        assert_eq!(asked, Some(neighbour));
+        let found = pod_socket.neighbour(link, neighbour.address).unwrap();
+        assert_eq!(found, Some(neighbour));
 
         pod_socket
             .apply_all(&[Request::DelNeighbour(neighbour)])
             .unwrap();
         assert_eq!(pod_socket.neighbours(link).unwrap(), []);
-        let asked = pod_socket.neighbour(link, neighbour.address).unwrap();
-        assert_eq!(asked, None);
+        let found = pod_socket.neighbour(link, neighbour.address).unwrap();
+        assert_eq!(found, None);
         let error = pod_socket
             .apply_all(&[Request::DelNeighbour(neighbour)])
             .unwrap_err();

@@ -1,4 +1,4 @@
-//! Network namespaces of a test's own. Nothing here touches the caller's.
+//! Helpers: new network namespaces for tests. The caller's namespace is not changed.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, unshare};
 use wire::netlink::{Link, LinkChange, Mac, Request, Socket, VethPair};
 use wire::netns::Netns;
 
-/// A fresh network namespace, which is gone with the value.
+/// A new network namespace, which is deleted with the value.
 pub(crate) fn netns() -> Netns {
     let made = thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNET).expect("tests need root, or `unshare -Urn` around them");
@@ -17,7 +17,7 @@ pub(crate) fn netns() -> Netns {
     made.join().unwrap()
 }
 
-/// A fresh network namespace with loopback up.
+/// A new network namespace with loopback up.
 pub(crate) fn netns_with_loopback() -> (Netns, Socket) {
     let namespace = netns();
     let mut socket = namespace.socket().unwrap();
@@ -35,7 +35,7 @@ pub(crate) fn bring_up(socket: &mut Socket, index: u32) {
         .unwrap();
 }
 
-/// A pair called `host0` here and `eth0` there.
+/// A pair `host0` and, in the namespace `peer`, `eth0`.
 pub(crate) fn pair(peer: &Netns) -> VethPair {
     VethPair {
         name: "host0".to_owned(),
@@ -48,7 +48,7 @@ pub(crate) fn pair(peer: &Netns) -> VethPair {
     }
 }
 
-/// Two namespaces joined by a [`pair`] that is up: (host, its socket, host end), (pod, ...).
+/// Two namespaces connected by a [`pair`] that is up.
 pub(crate) struct Joined {
     pub(crate) host: Netns,
     pub(crate) host_socket: Socket,
@@ -76,7 +76,7 @@ pub(crate) fn joined() -> Joined {
     }
 }
 
-/// Runs iproute2 inside, for what this project never does itself, and returns its output.
+/// Runs iproute2 in a namespace, for what `wire` does not do, and returns its output.
 pub(crate) fn ip(namespace: &Netns, arguments: &str) -> String {
     let output = namespace
         .run(|| {

@@ -1,4 +1,4 @@
-//! Kernel settings.
+//! Kernel settings (sysctls), against the kernel.
 
 use std::io::ErrorKind;
 

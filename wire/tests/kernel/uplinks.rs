@@ -1,4 +1,4 @@
-//! The uplink of a real namespace.
+//! Finding the uplink, against the kernel.
 
 use wire::netlink::Uplink;
 
@@ -64,7 +64,7 @@ fn link_is_found_by_its_address() {
     ip(host, "address add fd00:1::10/64 dev host0 nodad");
     ip(host, "address add 192.168.1.10/24 dev host0");
     ip(host, "address add 192.168.2.10/24 dev lo");
-    // What a route says is local without an address is nobody's.
+    // A local route without an address on a link does not count.
     ip(host, "route add local 192.168.3.0/24 dev host0");
 
     for (address, expected) in [

@@ -56,8 +56,8 @@ pub struct Delegate {
 }
 
 impl Delegate {
-    /// Searches the folders of `CNI_PATH`, in order, for an executable called `plugin`. Code 7 if the
-    /// name contains a `/` or nothing is found (the message lists the folders), code 4 without
+    /// Searches the folders of `CNI_PATH`, in order, for an executable called `plugin`. Code 7 if
+    /// the name contains a `/` or nothing is found (the message lists the folders), code 4 without
     /// `CNI_PATH`.
     pub fn find(call: &Call, plugin: &str) -> Result<Self, Error> {
         if plugin.is_empty() || plugin.contains('/') || plugin == "." || plugin == ".." {
@@ -159,8 +159,8 @@ impl Delegate {
         self.run(call, Command::Check).map(drop)
     }
 
-    /// STATUS. A plugin without STATUS counts as ready, unless it does not support the version either:
-    /// then its ADD would fail (code 50).
+    /// STATUS. A plugin without STATUS counts as ready, unless it does not support the version
+    /// either: then its ADD would fail (code 50).
     pub fn status(&self, call: &Call) -> Result<(), Error> {
         match self.run(call, Command::Status) {
             Err(error) if is_unknown_verb(&error) => self.check_version(call),

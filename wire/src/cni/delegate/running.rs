@@ -73,8 +73,8 @@ impl<'a> Running<'a> {
         Success::parse(&json, version).map_err(|error| error.within(name))
     }
 
-    /// Waits for its exit. Code 5 if it was killed or contact was lost, 6 if it failed without a CNI
-    /// error on its standard output.
+    /// Waits for its exit. Code 5 if it was killed or contact was lost, 6 if it failed without a
+    /// CNI error on its standard output.
     pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
         let output = communicate(self.child, self.input)

@@ -1,4 +1,4 @@
-//! Which variables each command needs, and what they may hold.
+//! Which variables each command needs, and which values are valid.
 
 use std::os::unix::ffi::OsStringExt;
 

@@ -1,5 +1,5 @@
-//! Calls as a runtime makes them, without a process: environment and standard input in, both
-//! streams and the exit status out.
+//! Calls of a plugin without a process: from environment and standard input to both output streams
+//! and the exit status.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ const ADD: &[(&str, &str)] = &[
     ("CNI_IFNAME", "eth0"),
 ];
 
-/// Notes which verb it was called for, and fails when the configuration says so.
+/// A plugin that records the verb, and fails if the configuration says so.
 #[derive(Default)]
 struct Recorder(RefCell<Vec<String>>);
 

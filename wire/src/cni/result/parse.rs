@@ -10,8 +10,8 @@ use super::{Dns, Interface, IpConfig, Route, Success};
 use crate::cni::{Error, Version, code};
 
 impl Success {
-    /// Parses a result of any supported version: that of its `cniVersion` or, without one, `assumed`
-    /// (the version of the configuration). Errors have code 6.
+    /// Parses a result of any supported version: that of its `cniVersion` or, without one,
+    /// `assumed` (the version of the configuration). Errors have code 6.
     ///
     /// It accepts what plugins print: `null` and an empty string count as absent, unknown fields of
     /// the result and of `ips` are dropped, and fields of later versions are read.

@@ -6,8 +6,8 @@ use super::{Dns, Interface, IpConfig, Route, Success};
 use crate::cni::Version;
 
 impl Success {
-    /// The JSON for `version`, with `cniVersion`. Each of `ips` has `version` before 1.0.0; `mtu` and
-    /// route attributes are left out before 1.1.0, and empty fields always.
+    /// The JSON for `version`, with `cniVersion`. Each of `ips` has `version` before 1.0.0; `mtu`
+    /// and route attributes are left out before 1.1.0, and empty fields always.
     pub fn render(&self, version: Version) -> Value {
         let mut json = Map::new();
         json.insert("cniVersion".into(), version.as_str().into());

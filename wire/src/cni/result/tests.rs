@@ -1,11 +1,11 @@
-//! Results as the spec has them, and what is wrong with others.
+//! Valid results of each spec version, and errors of invalid ones.
 
 use serde_json::json;
 
 use super::*;
 use crate::cni::{Error, Version, code};
 
-/// Two families, every field that any version has.
+/// A dual-stack result with all fields of all versions.
 fn example() -> Success {
     let attribute = |key: &str, value: Value| [(key.to_owned(), value)].into_iter().collect();
     Success {

@@ -1,4 +1,4 @@
-//! Files as administrators write them, and the copy that a node gets.
+//! Conflists as administrators write them, and the copy that is installed on a node.
 
 use serde_json::json;
 
@@ -66,7 +66,7 @@ fn installed_copy_differs_only_in_the_node() {
             r#""ipMasq": true, "nodeAddresses": ["192.168.1.20", "fd99::20"]"#,
         );
     let expected: Value = serde_json::from_str(&expected).unwrap();
-    // As text: a comparison of objects would not see the order of their keys.
+    // Compared as text, to include the order of keys.
     assert_eq!(copy, format!("{expected:#}\n"));
 }
 

@@ -1,4 +1,4 @@
-//! What makes a registry reachable, as far as its configuration can tell.
+//! Valid and invalid `etcd` sections.
 
 use std::path::Path;
 

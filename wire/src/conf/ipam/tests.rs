@@ -1,4 +1,4 @@
-//! Which pod CIDRs, subnet lengths and names make a network.
+//! Valid and invalid `ipam` sections.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The plugin's own keys, and those that others put beside them.
+//! Valid and invalid `flatland` entries.
 
 use serde_json::json;
 

@@ -26,8 +26,8 @@ pub enum RouteKind {
     Unicast,
     /// Rejects packets with an ICMP error.
     Unreachable,
-    /// Delivers packets to this host. It belongs to the local table and is only ever added: listings
-    /// are of the main table.
+    /// Delivers packets to this host. It belongs to the local table and is only ever added:
+    /// listings are of the main table.
     Local,
     /// Forwards to one of several next hops. Only ever listed, with the first next hop.
     Multipath,
@@ -55,8 +55,8 @@ pub struct Route {
     pub src: Option<IpAddr>,
     /// The program that added it (`rtm_protocol`); [`crate::ROUTE_PROTOCOL`] for ours.
     pub protocol: u8,
-    /// Among routes to the same prefix the smallest metric wins. `None` is the kernel's default (0 for
-    /// IPv4, 1024 for IPv6), which is never written as a number.
+    /// Among routes to the same prefix the smallest metric wins. `None` is the kernel's default (0
+    /// for IPv4, 1024 for IPv6), which is never written as a number.
     pub metric: Option<u32>,
     /// Treats the next hop as directly reachable on the link, whatever its address.
     pub onlink: bool,
@@ -204,8 +204,8 @@ impl fmt::Display for Route {
 }
 
 impl RouteFilter {
-    /// Requests the routes of both families. The kernel filters by table and protocol if it has strict
-    /// checks; an older one returns all routes.
+    /// Requests the routes of both families. The kernel filters by table and protocol if it has
+    /// strict checks; an older one returns all routes.
     pub(super) fn message(self) -> RouteMessage {
         let mut message = RouteMessage::default();
         message.header.table = RouteHeader::RT_TABLE_MAIN;
@@ -239,8 +239,8 @@ pub(super) fn lookup_message(dst: IpAddr) -> RouteMessage {
     message
 }
 
-/// Looks up the table entry that a packet to `dst` matches (`RTM_F_FIB_MATCH`). For an address of this
-/// host that is the entry of the local table, which names the link that has the address.
+/// Looks up the table entry that a packet to `dst` matches (`RTM_F_FIB_MATCH`). For an address of
+/// this host that is the entry of the local table, which names the link that has the address.
 pub(super) fn match_exactly(dst: IpAddr) -> RouteMessage {
     let mut message = lookup_message(dst);
     message.header.flags = RouteFlags::FibMatch;

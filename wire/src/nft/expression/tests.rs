@@ -65,7 +65,7 @@ fn expression_with_unknown_attributes_is_other() {
                 .nest(5, &data),
             "bitwise",
         ),
-        // Bytes, or an hour, or what is over the limit.
+        // A limit of bytes, one per hour, and one that matches what exceeds it.
         ("limit", limit(1, 1), "limit"),
         ("limit", limit(3600, 0), "limit"),
         ("limit", limit(1, 0).number(5, 1), "limit"),

@@ -71,8 +71,8 @@ pub enum Term {
     Icmpv6(u8),
     /// The packet is of this version of IP.
     IpVersion(Version),
-    /// The route back to the packet's source is through the link that the packet came from, or is not
-    /// (reverse path filter).
+    /// The route back to the packet's source is through the link that the packet came from, or is
+    /// not (reverse path filter).
     ReversePath {
         /// Whether it must be, or must not.
         is: bool,
@@ -86,8 +86,8 @@ pub enum Term {
     },
     /// Counts packets and bytes.
     Counter,
-    /// Masquerades: sets this node's address as the source, and a random source port, which cannot be
-    /// guessed and is unlikely to collide with another new connection.
+    /// Masquerades: sets this node's address as the source, and a random source port, which cannot
+    /// be guessed and is unlikely to collide with another new connection.
     Masquerade,
     /// Ends the rule with a verdict.
     Verdict(Verdict),
@@ -152,8 +152,8 @@ impl Rule {
 }
 
 impl Term {
-    /// Neighbour solicitation: one of the two messages that update the receiver's neighbour table (RFC
-    /// 4861).
+    /// Neighbour solicitation: one of the two messages that update the receiver's neighbour table
+    /// (RFC 4861).
     pub const NEIGHBOUR_SOLICITATION: u8 = 135;
     /// Neighbour advertisement.
     pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;

@@ -1,4 +1,4 @@
-//! Transactions, and hearing of those of others.
+//! nftables transactions and change events, against the kernel.
 
 use std::collections::BTreeSet;
 
@@ -191,11 +191,11 @@ fn comment_of_nft_and_iptables_rules_is_found() {
     );
 }
 
-fn news(monitor: &mut Monitor) -> Vec<String> {
+fn changes(monitor: &mut Monitor) -> Vec<String> {
     let mut all = Vec::new();
     monitor
-        .drain(|news| {
-            all.push(match news {
+        .drain(|change| {
+            all.push(match change {
                 RulesetChange::Changed {
                     family,
                     table,
@@ -217,14 +217,14 @@ fn news(monitor: &mut Monitor) -> Vec<String> {
 fn change_event_has_table_chain_and_program() {
     let namespace = netns();
     let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
-    assert_eq!(news(&mut monitor), [""; 0]);
+    assert_eq!(changes(&mut monitor), [""; 0]);
 
     nft(
         &namespace,
         "table ip t { set s { type mark; elements = { 1 }; }; chain c { accept; }; \
          chain b { type filter hook forward priority 0; }; }",
     );
-    let made = [
+    let expected = [
         "ip t -",
         "ip t c",
         "ip t b (base)",
@@ -233,12 +233,12 @@ fn change_event_has_table_chain_and_program() {
         "ip t c",
         "by nft",
     ];
-    assert_eq!(news(&mut monitor), made);
+    assert_eq!(changes(&mut monitor), expected);
 
     nft(&namespace, "flush ruleset");
-    let told = news(&mut monitor);
-    assert!(told.contains(&"ip t b".to_owned()), "{told:?}");
-    assert_eq!(told.last().map(String::as_str), Some("by nft"));
+    let found = changes(&mut monitor);
+    assert!(found.contains(&"ip t b".to_owned()), "{found:?}");
+    assert_eq!(found.last().map(String::as_str), Some("by nft"));
 }
 
 #[test]
@@ -252,8 +252,8 @@ fn changes_of_ignored_socket_are_skipped() {
     socket
         .apply(&everything().replace_commands(), None)
         .unwrap();
-    assert_eq!(news(&mut monitor), [""; 0]);
+    assert_eq!(changes(&mut monitor), [""; 0]);
 
     nft(&namespace, "flush chain inet flatland out");
-    assert!(news(&mut monitor).contains(&"inet flatland out".to_owned()));
+    assert!(changes(&mut monitor).contains(&"inet flatland out".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! Tables of the packet filter, against the kernel and against what `nft` says of them.
+//! nftables tables, against the kernel and the listing of `nft`.
 
 mod changes;
 
@@ -28,7 +28,7 @@ fn nft(namespace: &Netns, command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Without the breaks of long lines.
+/// Joins lines that nft has broken.
 fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
@@ -59,7 +59,7 @@ fn member(end: AddressField, version: Version, set: &str, is: bool) -> Term {
     }
 }
 
-/// A table with everything that can be said.
+/// A table with every kind of object and term.
 fn everything() -> Table {
     use Version::{V4, V6};
     let nodes = addresses(&["192.168.1.12", "192.168.1.11", "fd00::11"]);
@@ -160,7 +160,7 @@ fn table_is_listed_by_nft_and_kernel_as_expected() {
 fn table_loaded_by_nft_equals_ours() {
     let namespace = netns();
     let table = everything();
-    // A shorter load for prefixes at byte borders, which means the same, is all nft does otherwise.
+    // The only difference: for prefixes at byte borders nft loads fewer bytes, which is equivalent.
     let text = table.to_string().replace(
         "ip daddr 10.244.0.0/16",
         "ip daddr & 255.255.0.0 == 10.244.0.0",

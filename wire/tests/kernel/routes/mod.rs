@@ -1,4 +1,6 @@
-//! Routes.
+//! Routes, against the kernel.
+
+mod replace;
 
 use std::net::IpAddr;
 use std::slice;
@@ -9,7 +11,7 @@ use wire::{ROUTE_PROTOCOL, sysctl};
 
 use crate::support::{Joined, ip, joined};
 
-/// A host with the addresses `192.168.1.10/24` and `fd00:1::10/64` on its end of a pair.
+/// A host with the addresses `192.168.1.10/24` and `fd00:1::10/64` on its host end.
 fn host() -> (Joined, u32) {
     let mut joined = joined();
     let link = joined.host_end.index;
@@ -120,156 +122,6 @@ fn added_route_is_listed_unchanged_and_removed() {
 
         host_socket.apply_all(&[Request::DelRoute(route)]).unwrap();
         assert_eq!(host_socket.routes(filter).unwrap(), []);
-    }
-}
-
-#[test]
-fn adding_a_route_twice_is_refused() {
-    let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
-
-    for route in [
-        unicast("10.1.20.0/24", Some("192.168.1.20"), link),
-        unicast("fd00:20::/80", Some("fd00:1::20"), link),
-    ] {
-        let add = Request::AddRoute(route);
-        let failures = host_socket.apply(&[add.clone(), add]).unwrap();
-        assert_eq!(failures.len(), 1);
-        assert_eq!(failures[0].errno(), Some(Errno::EEXIST));
-    }
-}
-
-#[test]
-fn replaced_route_is_gone() {
-    let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
-
-    for (old, new) in [
-        (
-            unicast("10.1.20.0/24", Some("192.168.1.20"), link),
-            unicast("10.1.20.0/24", Some("192.168.1.21"), link),
-        ),
-        (
-            unicast("10.1.20.0/24", Some("192.168.1.20"), link),
-            unreachable("10.1.20.0/24"),
-        ),
-        (
-            unreachable("10.1.20.0/24"),
-            unicast("10.1.20.0/24", Some("fd00:1::20"), link),
-        ),
-        (
-            unicast("fd00:20::/80", Some("fd00:1::20"), link),
-            unicast("fd00:20::/80", Some("fd00:1::21"), link),
-        ),
-        (
-            unicast("fd00:20::/80", Some("fd00:1::20"), link),
-            unreachable("fd00:20::/80"),
-        ),
-        (
-            unreachable("fd00:20::/80"),
-            unicast("fd00:20::/80", Some("fd00:1::20"), link),
-        ),
-    ] {
-        host_socket
-            .apply_all(&[Request::ReplaceRoute(old.clone())])
-            .unwrap();
-        host_socket
-            .apply_all(&[Request::ReplaceRoute(new.clone())])
-            .unwrap();
-        assert_eq!(
-            ours(host_socket),
-            slice::from_ref(&new),
-            "in place of {old}"
-        );
-        host_socket.apply_all(&[Request::DelRoute(new)]).unwrap();
-    }
-}
-
-#[test]
-fn replacing_with_other_metric_keeps_the_old_route() {
-    let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
-
-    for (dst, via) in [
-        ("10.1.20.0/24", "192.168.1.20"),
-        ("fd00:20::/80", "fd00:1::20"),
-    ] {
-        let old = Route {
-            metric: Some(5),
-            ..unicast(dst, Some(via), link)
-        };
-        let new = Route {
-            metric: Some(6),
-            ..old.clone()
-        };
-        host_socket
-            .apply_all(&[
-                Request::ReplaceRoute(old.clone()),
-                Request::ReplaceRoute(new.clone()),
-            ])
-            .unwrap();
-        assert_eq!(ours(host_socket), [old.clone(), new.clone()]);
-        host_socket
-            .apply_all(&[Request::DelRoute(old), Request::DelRoute(new)])
-            .unwrap();
-    }
-}
-
-#[test]
-fn multipath_route_is_distinct_and_can_be_deleted() {
-    let (mut joined, link) = host();
-    let Joined {
-        host, host_socket, ..
-    } = &mut joined;
-    for (dst, first, second) in [
-        ("10.1.20.0/24", "192.168.1.20", "192.168.1.21"),
-        ("fd00:20::/80", "fd00:1::20", "fd00:1::21"),
-    ] {
-        ip(
-            host,
-            &format!(
-                "route add {dst} proto 70 nexthop via {first} dev host0 nexthop via {second} dev host0"
-            ),
-        );
-
-        let listed = ours(host_socket);
-
-        let seen = Route {
-            kind: RouteKind::Multipath,
-            ..unicast(dst, Some(first), link)
-        };
-        assert_eq!(listed, slice::from_ref(&seen));
-        host_socket.apply_all(&[Request::DelRoute(seen)]).unwrap();
-        assert_eq!(ours(host_socket), []);
-    }
-}
-
-#[test]
-fn multipath_route_can_be_replaced() {
-    let (mut joined, link) = host();
-    let Joined {
-        host, host_socket, ..
-    } = &mut joined;
-    for (dst, first, second) in [
-        ("10.1.20.0/24", "192.168.1.20", "192.168.1.21"),
-        ("fd00:20::/80", "fd00:1::20", "fd00:1::21"),
-    ] {
-        ip(
-            host,
-            &format!(
-                "route add {dst} proto 70 nexthop via {first} dev host0 nexthop via {second} dev host0"
-            ),
-        );
-        let desired = unicast(dst, Some(first), link);
-
-        host_socket
-            .apply_all(&[Request::ReplaceRoute(desired.clone())])
-            .unwrap();
-
-        assert_eq!(ours(host_socket), slice::from_ref(&desired));
-        host_socket
-            .apply_all(&[Request::DelRoute(desired)])
-            .unwrap();
     }
 }
 
@@ -426,7 +278,7 @@ fn link_down_removes_its_routes() {
 #[test]
 fn multicast_route_is_removed_and_again_without_error() {
     let (mut joined, _) = host();
-    // To a link that the kernel itself gives none to.
+    // On a link to which the kernel adds none by itself.
     let route = "ff00::/8 dev lo table local";
     ip(&joined.host, &format!("-6 route add multicast {route}"));
     let request = Request::DelMulticastRoute { link: 1 };
