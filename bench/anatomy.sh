@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Takes an ADD and a DEL apart: which system calls, how long the kernel had each (perf trace), in
-# which order (strace -f -r), and what the processes cost without anybody watching; and how long
-# fifty at once wait for which lock of the kernel's (perf lock). Needs root, perf (Debian: linux-perf)
-# and strace; everything happens in namespaces of its own.
+# Analyses an ADD and a DEL: the system calls and the kernel's time for each (perf trace), their
+# order (strace -f -r), the cost of the processes without tracing, and the kernel locks that fifty
+# parallel calls wait for (perf lock). Needs root, perf (Debian: linux-perf) and strace. Everything
+# happens in separate namespaces.
 #
-#   bench/anatomy.sh [FOLDER OF THE PROGRAMS [WHERE THE TRACES GO]]
+#   bench/anatomy.sh [FOLDER OF THE PROGRAMS [FOLDER FOR THE RESULTS]]
 set -euo pipefail
 
 bin=$(realpath "${1:-target/bench/bin}")
@@ -35,11 +35,11 @@ cat >/run/config <<'CONFIG'
 CONFIG
 export CNI_PATH=/run/bin CNI_CONTAINERID=pod CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0
 
-# call VERB COMMAND...: one call of the plugin by a command, with the network at rest before it.
+# call VERB COMMAND...: one call of the plugin by a command, after a pause without other calls.
 call() {
     local verb=$1
     shift
-    # What a DEL leaves to be done is done within this time.
+    # The work that a DEL leaves to a background process ends within this time.
     sleep 0.4
     CNI_COMMAND=$verb "$@" /run/bin/flatland </run/config >/run/result
 }
@@ -49,7 +49,7 @@ both() {
     call DEL "$@"
 }
 
-# storm VERB COMMAND...: fifty pods at once, all by one command.
+# storm VERB COMMAND...: calls for fifty pods in parallel, all by one command.
 storm() {
     local verb=$1
     shift
@@ -67,7 +67,7 @@ for verb in ADD DEL; do
     call "$verb" strace -f -r -o "$out/${verb,,}.strace"
 done
 for verb in ADD DEL; do
-    # Pages, processor time and real time, of all processes of one call.
+    # Page faults, processor time and elapsed time of all processes of one call.
     call "$verb" perf stat --event minor-faults,task-clock,context-switches --output "$out/${verb,,}.stat"
 done
 for pod in $(seq 50); do

@@ -1,14 +1,14 @@
-//! What was measured.
+//! Samples and their statistics.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A figure measured many times, in nanoseconds, sorted.
+/// Samples of one measurement, in nanoseconds, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Samples(Vec<u64>);
 
-/// What a table shows of [`Samples`], in nanoseconds.
+/// The statistics of [`Samples`] that tables show, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) min: u64,
@@ -18,15 +18,15 @@ pub(crate) struct Spread {
 }
 
 impl Samples {
-    /// The share of all samples that are not above the returned one, in percent.
+    /// The smallest sample that is not exceeded by `percent` of all.
     pub(crate) fn percentile(&self, percent: usize) -> u64 {
         let last = self.0.len().saturating_sub(1);
-        // The smallest sample that `percent` of all do not exceed (nearest rank).
+        // Nearest rank.
         let rank = (self.0.len() * percent).div_ceil(100).saturating_sub(1);
         self.0.get(rank.min(last)).copied().unwrap_or_default()
     }
 
-    /// The middle one.
+    /// The median.
     pub(crate) fn median(&self) -> u64 {
         self.percentile(50)
     }
@@ -41,12 +41,12 @@ impl Samples {
         }
     }
 
-    /// All, ascending.
+    /// All samples, ascending.
     pub(crate) fn sorted(&self) -> &[u64] {
         &self.0
     }
 
-    /// How many there are.
+    /// The number of samples.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -66,12 +66,12 @@ impl FromIterator<Duration> for Samples {
     }
 }
 
-/// A duration in nanoseconds; more than 584 years count as so many.
+/// A duration in nanoseconds; at most 584 years.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The number as one that can be divided: exact up to 2^53.
+/// The number as `f64`: exact up to 2^53.
 #[expect(
     clippy::cast_precision_loss,
     reason = "figures are shown with three digits"
@@ -80,12 +80,12 @@ pub(crate) fn float(number: u64) -> f64 {
     number as f64
 }
 
-/// `a / b`, or nothing where there is no such ratio.
+/// `a / b`; `None` if `b` is 0.
 pub(crate) fn ratio(a: u64, b: u64) -> Option<f64> {
     (b != 0).then(|| float(a) / float(b))
 }
 
-/// How many a second, if `count` took `nanoseconds`.
+/// The rate in 1/s of `count` operations that took `nanoseconds`.
 pub(crate) fn per_second(count: usize, nanoseconds: u64) -> f64 {
     float(count as u64) * 1e9 / float(nanoseconds.max(1))
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_is_read_off_the_sorted_samples() {
+    fn spread_of_unsorted_samples_is_that_of_sorted_ones() {
         let samples: Samples = (1..=200).rev().map(Duration::from_nanos).collect();
 
         let expected = Spread {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn few_samples_have_percentiles_too() {
+    fn percentile_of_few_samples_is_one_of_them() {
         let one: Samples = [7].into_iter().collect();
         let none = Samples::default();
 
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_ratio_to_nothing() {
+    fn ratio_to_zero_is_none() {
         assert_eq!(ratio(3, 2), Some(1.5));
         assert_eq!(ratio(3, 0), None);
     }

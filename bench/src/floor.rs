@@ -1,6 +1,6 @@
-//! The floor: a process that changes the kernel's state as an ADD or a DEL of `flatland` does, by
-//! the same netlink code, and does nothing else. It reads no configuration, asks for no address
-//! and checks nothing.
+//! The floor of an ADD or a DEL: a process that makes the same changes to the kernel's state as
+//! `flatland`, by the same netlink code, and nothing else. It reads no configuration, reserves no
+//! address and checks nothing.
 //!
 //! ```text
 //! floor add NETNS HOST-INTERFACE NODE-ADDRESS,POD-ADDRESS [NODE-ADDRESS,POD-ADDRESS]
@@ -23,7 +23,7 @@ use wire::netlink::{
 };
 use wire::netns::Netns;
 
-/// As in the programs that are measured against it.
+/// The allocator of the programs that are compared with it.
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
@@ -182,7 +182,7 @@ fn del(netns: &str, host_name: &str) -> Outcome {
     withdraw(&mut pod, "eth0", Some("flatx"))
 }
 
-/// Takes a link out of use, by another name if it is to have one; it is destroyed afterwards, with
+/// Takes a link out of use, renamed to `hidden` if given. It is destroyed later, together with
 /// others.
 fn withdraw(socket: &mut Socket, name: &str, hidden: Option<&str>) -> Outcome {
     let link = socket.link_by_name(name)?.ok_or("no such link")?;

@@ -1,8 +1,9 @@
-//! `make bench`: contenders side by side in one run, in a lab of their own.
+//! `make bench`: measures Flatland and other CNI plugins side by side, in a lab.
 
 mod cni;
 mod data;
 mod figures;
+mod labs;
 mod plot;
 mod routed;
 mod table;
@@ -15,35 +16,35 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use lab::{Error, Families, Lab, Node, Result};
+use lab::{Error, Result};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::routed::listen::Listener;
+use crate::labs::{pod_lab, run, wide_lab};
 use crate::routed::process::Usage;
+use crate::routed::route_events::Listener;
 
-/// Where the bench is on a machine of the lab.
+/// The path of the bench program on a machine of the lab.
 const INSIDE: &str = "/opt/flatland/bench";
 
-/// Benchmarks Flatland against what people run today and against the kernel's own floor, side by
-/// side in one run.
+/// Benchmarks Flatland against other CNI plugins and against the floor of the kernel's own cost,
+/// side by side in one run.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// A fifth of the samples: a few minutes instead of twenty.
+    /// Take a fifth of the samples: a few minutes instead of twenty.
     #[arg(long)]
     quick: bool,
-    /// Only these parts.
+    /// Measure only these parts.
     #[arg(long, value_delimiter = ',', default_values_t = PARTS.map(str::to_owned))]
     only: Vec<String>,
-    /// Where tables, figures (JSON) and plots (SVG) go.
+    /// The folder for tables, figures (JSON) and plots (SVG).
     #[arg(long, default_value = "target/bench")]
     to: PathBuf,
     #[command(subcommand)]
     command: Option<Inside>,
 }
 
-/// What there is to measure, in the order of the run.
+/// The parts, in the order of the run.
 const PARTS: [&str; 9] = [
     "latency",
     "addresses",
@@ -56,19 +57,19 @@ const PARTS: [&str; 9] = [
     "present",
 ];
 
-/// The parts that run on a machine of the lab; each prints its figures.
+/// The parts that run on a machine of the lab; each prints its figures as JSON.
 #[derive(Subcommand)]
 enum Inside {
-    /// One operation after the other.
+    /// Latency of single calls.
     #[command(hide = true)]
     Latency { rounds: usize },
-    /// Addresses without pods.
+    /// The IPAM plugins alone.
     #[command(hide = true)]
     Addresses { rounds: usize },
-    /// Many operations at once.
+    /// Parallel calls.
     #[command(hide = true)]
     Storms { rounds: usize, seconds: u64 },
-    /// The cost with pods on the node.
+    /// Calls with pods on the node.
     #[command(hide = true)]
     Present {
         rounds: usize,
@@ -76,37 +77,37 @@ enum Inside {
         #[arg(long)]
         dual: bool,
     },
-    /// The first packets of fresh pods.
+    /// The first packet of new pods.
     #[command(hide = true)]
     First { rounds: usize },
-    /// Peers in etcd.
+    /// Writes peers into etcd.
     #[command(hide = true)]
     Fill { from: u32, to: u32 },
-    /// Peers that join, one every so many microseconds.
+    /// Adds peers to etcd, one every so many microseconds.
     #[command(hide = true)]
     Join { from: u32, to: u32, pace: u64 },
     /// A start of `routed`.
     #[command(hide = true)]
     Start { peers: u32 },
-    /// When so many routes appear.
+    /// Prints the times at which so many routes appear.
     #[command(hide = true)]
     Listen { count: usize },
-    /// A link that flaps, until so many routes are back.
+    /// Takes the link down and up, and waits until so many routes are back.
     #[command(hide = true)]
     Flap { routes: usize },
-    /// How many passes `routed` made.
+    /// The number of reconcile passes of `routed`.
     #[command(hide = true)]
     Passes,
-    /// What all `routed` here have used.
+    /// The resource usage of all `routed` processes.
     #[command(hide = true)]
     Usage,
-    /// Echoes.
+    /// Runs the echo server.
     #[command(hide = true)]
     Serve,
-    /// Counts what is echoed.
+    /// Measures round trips and connections to the echo server.
     #[command(hide = true)]
     Ask { server: IpAddr, seconds: u64 },
-    /// Whether somebody answers.
+    /// Pings an address.
     #[command(hide = true)]
     Ping { target: IpAddr },
 }
@@ -114,7 +115,7 @@ enum Inside {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
-        Some(part) => inside(part),
+        Some(part) => run_inside(part),
         None => outside(&cli),
     };
     match outcome {
@@ -126,7 +127,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn inside(part: &Inside) -> Result {
+fn run_inside(part: &Inside) -> Result {
     match part {
         Inside::Latency { rounds } => print(cni::latency::measure(
             &cni::contender::Contender::all(),
@@ -138,7 +139,7 @@ fn inside(part: &Inside) -> Result {
         Inside::Present { rounds, most, dual } => {
             print(cni::present::measure(*rounds, *most, *dual))
         }
-        Inside::First { rounds } => print(data::first::measure(*rounds)),
+        Inside::First { rounds } => print(data::first_packet::measure(*rounds)),
         Inside::Fill { from, to } => print(routed::records::fill(*from, *to)),
         Inside::Join { from, to, pace } => print(routed::records::join(
             *from,
@@ -147,10 +148,10 @@ fn inside(part: &Inside) -> Result {
         )),
         Inside::Start { peers } => print(routed::start::measure(*peers)),
         Inside::Listen { count } => listen(*count),
-        Inside::Flap { routes } => print(routed::watched::flap(*routes)),
-        Inside::Passes => print(routed::watched::count_passes()),
+        Inside::Flap { routes } => print(routed::flap::flap(*routes)),
+        Inside::Passes => print(routed::flap::count_passes()),
         Inside::Usage => print(Usage::of_all("routed")),
-        Inside::Serve => data::probe::serve().map_err(said),
+        Inside::Serve => data::probe::serve().map_err(to_error),
         Inside::Ask { server, seconds } => {
             let answers = data::probe::ask(*server, Duration::from_secs(*seconds));
             print(answers.map_err(|error| error.to_string()))
@@ -162,30 +163,30 @@ fn inside(part: &Inside) -> Result {
     }
 }
 
-/// Says that it listens, and later what it heard.
+/// Prints that it listens, and later the routes that appeared.
 fn listen(count: usize) -> Result {
     let listener = Listener::open().map_err(Error::new)?;
-    writeln!(io::stdout(), "listening").map_err(said)?;
-    print(listener.hear(count, 3 * lab::DEADLINE))
+    writeln!(io::stdout(), "listening").map_err(to_error)?;
+    print(listener.wait_for_routes(count, 3 * lab::DEADLINE))
 }
 
 fn print<T: Serialize>(figures: std::result::Result<T, String>) -> Result {
     let figures = figures.map_err(Error::new)?;
-    let text = serde_json::to_string(&figures).map_err(said)?;
-    writeln!(io::stdout(), "{text}").map_err(said)
+    let text = serde_json::to_string(&figures).map_err(to_error)?;
+    writeln!(io::stdout(), "{text}").map_err(to_error)
 }
 
-fn said(error: impl std::fmt::Display) -> Error {
+fn to_error(error: impl std::fmt::Display) -> Error {
     Error::new(error.to_string())
 }
 
 fn outside(cli: &Cli) -> Result {
-    fs::create_dir_all(&cli.to).map_err(said)?;
+    fs::create_dir_all(&cli.to).map_err(to_error)?;
     let mut report = table::Report::new(&cli.to);
-    report.say(&machine(cli.quick))?;
+    report.text(&machine(cli.quick))?;
     for part in &cli.only {
-        let say = writeln!(io::stderr(), "bench: {part} ...");
-        say.map_err(said)?;
+        let progress = writeln!(io::stderr(), "bench: {part} ...");
+        progress.map_err(to_error)?;
         match part.as_str() {
             "latency" => latency(cli, &mut report)?,
             "addresses" => addresses(cli, &mut report)?,
@@ -205,7 +206,7 @@ fn outside(cli: &Cli) -> Result {
     report.write()
 }
 
-/// What all of it is measured on.
+/// The machine and the load, for the report.
 fn machine(quick: bool) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
@@ -270,7 +271,7 @@ fn present(cli: &Cli, report: &mut table::Report) -> Result {
 fn first(cli: &Cli, report: &mut table::Report) -> Result {
     let lab = pod_lab()?;
     let rounds = if cli.quick { "10" } else { "50" };
-    let rows: Vec<data::first::First> = run(lab.node(1), &["first", rounds])?;
+    let rows: Vec<data::first_packet::First> = run(lab.node(1), &["first", rounds])?;
     data::report::first(report, &rows)
 }
 
@@ -320,61 +321,5 @@ fn large(cli: &Cli, report: &mut table::Report) -> Result {
 
 fn paths(cli: &Cli, report: &mut table::Report) -> Result {
     let rounds = if cli.quick { 1 } else { 10 };
-    data::report::paths(report, &data::lab::measure(rounds)?)
-}
-
-/// Nodes of a network that is large enough for 20,000 of them, with the bench on each.
-fn wide_lab(nodes: u8) -> Result<Lab> {
-    let mut lab = Lab::builder().nodes(nodes).families(Families::V4).start()?;
-    let mut conflist = lab.conflist();
-    conflist["plugins"][0]["ipam"]["podCIDRs"] = serde_json::json!([routed::POD_CIDR]);
-    for number in 1..=usize::from(nodes) {
-        let node = lab.node_mut(number);
-        node.set_conflist(&conflist)?;
-        node.run(&["ip", "address", "add", routed::WIDE, "dev", "eth0"])?;
-        install(node)?;
-    }
-    install(lab.etcd()[0].machine())?;
-    Ok(lab)
-}
-
-/// One node with everybody's programs on it.
-fn pod_lab() -> Result<Lab> {
-    let lab = Lab::builder().families(Families::Dual).start()?;
-    let node = lab.node(1);
-    install(node)?;
-    node.install_plugins(&cni::contender::THEIRS)?;
-    // All of them need it; who comes first should not pay for it.
-    node.run(&[
-        "sysctl",
-        "-qw",
-        "net.ipv4.ip_forward=1",
-        "net.ipv6.conf.all.forwarding=1",
-    ])?;
-    Ok(lab)
-}
-
-/// Puts the bench, and the programs that it compares with, on a machine.
-fn install(machine: &lab::Machine) -> Result {
-    let own = std::env::current_exe().map_err(said)?;
-    machine.install(&own, INSIDE)?;
-    for (name, to) in [
-        ("floor", cni::contender::FLOOR),
-        ("one-file", cni::addresses::ONE_FILE),
-    ] {
-        machine.install(&own.with_file_name(name), to)?;
-    }
-    Ok(())
-}
-
-/// Runs a part on a machine and reads its figures.
-fn run<T: DeserializeOwned>(node: &Node, arguments: &[&str]) -> Result<T> {
-    let mut command = vec![INSIDE];
-    command.extend_from_slice(arguments);
-    parse(&node.run(&command)?)
-}
-
-/// Reads figures.
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| Error::new(format!("{error}: {text}")))
+    data::report::paths(report, &data::paths::measure(rounds)?)
 }

@@ -1,13 +1,13 @@
-//! `flatland-ipam` with what claims subnets linked in instead of in a program beside it: etcd client,
-//! asynchronous runtime, TLS. Beside the real one it shows what those would cost a call that does not
-//! use them.
+//! `flatland-ipam` with the claiming code linked in instead of in a separate program: etcd client,
+//! asynchronous runtime, TLS. Compared with the real one, it shows what these would cost calls that
+//! do not use them.
 
 use std::process::ExitCode;
 
 use dlmalloc::GlobalDlmalloc;
 use ipam::{DirectClient, Plugin};
 
-/// As in the programs that are measured against it.
+/// The allocator of the programs that are compared with it.
 #[global_allocator]
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 

@@ -1,8 +1,8 @@
-//! Plots: lines on axes, as SVG. Logarithmic where figures span orders of magnitude.
+//! Line plots as SVG, with logarithmic axes where figures span orders of magnitude.
 
 use std::fmt::Write;
 
-/// What there is to see.
+/// A plot.
 #[derive(Debug, Default)]
 pub(crate) struct Plot {
     pub(crate) title: String,
@@ -18,7 +18,7 @@ pub(crate) struct Axis {
     pub(crate) logarithmic: bool,
 }
 
-/// One contender.
+/// The line of one contender.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
@@ -27,14 +27,14 @@ pub(crate) struct Line {
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 400.0;
-/// Around the plot: left, right, top, bottom.
+/// The margins of the plot: left, right, top, bottom.
 const MARGIN: (f64, f64, f64, f64) = (70.0, 220.0, 40.0, 50.0);
-/// Told apart by those who see few colours too (Okabe and Ito, "Color Universal Design").
+/// Distinguishable with colour vision deficiency (Okabe and Ito, "Color Universal Design").
 const COLOURS: [&str; 8] = [
     "#000000", "#d55e00", "#0072b2", "#009e73", "#999999", "#e69f00", "#56b4e9", "#cc79a7",
 ];
 
-/// From figures to places on one axis.
+/// Maps figures to positions on one axis.
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     least: f64,
@@ -82,7 +82,7 @@ impl Scale {
         self.from + share * (self.to - self.from)
     }
 
-    /// Round figures on it: 1, 2 and 5 times powers of ten, or steps of one of these.
+    /// Round figures on the axis: 1, 2 and 5 times powers of ten, or steps of one of these.
     fn ticks(self) -> Vec<f64> {
         let inside = |tick: &f64| *tick >= self.least * 0.999 && *tick <= self.most * 1.001;
         if self.logarithmic {
@@ -105,7 +105,7 @@ impl Scale {
 }
 
 impl Plot {
-    /// The picture.
+    /// The plot as SVG.
     pub(crate) fn svg(&self) -> String {
         let (left, right, top, bottom) = MARGIN;
         let all = || self.lines.iter().flat_map(|line| line.points.iter());
@@ -208,7 +208,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// As few digits as it takes.
+/// Formats a figure with as few digits as needed.
 fn number(figure: f64) -> String {
     if figure >= 1000.0 {
         format!("{}k", figure / 1000.0)
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_find_their_place() {
+    fn figures_on_each_kind_of_axis_map_to_positions() {
         for (logarithmic, figure, place) in [
             (false, 0.0, 0.0),
             (false, 50.0, 50.0),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_round_and_inside() {
+    fn ticks_are_round_and_inside_the_axis() {
         let ticks =
             |logarithmic| Scale::new([3.0, 60.0].into_iter(), &axis(logarithmic), 0.0, 1.0).ticks();
         assert_eq!(ticks(true), [5.0, 10.0, 20.0, 50.0]);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_become_markup() {
+    fn line_name_with_markup_is_escaped() {
         let plot = Plot {
             title: "a < b & c".to_owned(),
             ..Plot::default()

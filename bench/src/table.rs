@@ -1,4 +1,4 @@
-//! The report: what a person reads, what a program reads, and the plots.
+//! The report: tables for people, figures for programs, and plots.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::{Spread, float};
 
-/// Gathers what is found, prints it as it comes, and writes it down at the end.
+/// Collects results, prints tables at once, and writes the files at the end.
 #[derive(Debug)]
 pub(crate) struct Report {
     folder: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Table {
 }
 
 impl Report {
-    /// An empty one that will be written into `folder`.
+    /// An empty report that will be written to `folder`.
     pub(crate) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -39,11 +39,11 @@ impl Report {
 
     /// Prints and keeps a table.
     pub(crate) fn table(&mut self, table: &Table) -> Result {
-        self.say(&table.markdown())
+        self.text(&table.markdown())
     }
 
-    /// Prints and keeps words.
-    pub(crate) fn say(&mut self, text: &str) -> Result {
+    /// Prints and keeps a text.
+    pub(crate) fn text(&mut self, text: &str) -> Result {
         writeln!(io::stdout(), "{text}").map_err(|error| Error::new(error.to_string()))?;
         self.text += text;
         self.text.push('\n');
@@ -60,7 +60,7 @@ impl Report {
         self.file(&format!("{name}.svg"), svg)
     }
 
-    /// Writes all that was gathered.
+    /// Writes the collected tables and figures.
     pub(crate) fn write(&self) -> Result {
         self.file("tables.md", &self.text)?;
         let figures = Value::Object(self.figures.clone());
@@ -74,7 +74,7 @@ impl Report {
 }
 
 impl Table {
-    /// An empty one; the first column is text, all others are figures.
+    /// An empty table; the first column is text, all others are figures.
     pub(crate) fn new(title: &str, columns: &[&str]) -> Self {
         Self {
             title: title.to_owned(),

@@ -1,4 +1,4 @@
-//! What an address costs with none, few and thousands in use: the IPAM plugins alone.
+//! Cost of an address with no, few and thousands of addresses in use: the IPAM plugins alone.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -6,41 +6,41 @@ use serde_json::{Value, json};
 use super::contender::{Contender, reserve};
 use super::host::Pod;
 use super::latency::Measured;
+use super::order::order;
 use super::process::{Called, plugin, run, run_to_fail};
-use super::turns::order;
 use crate::figures::Samples;
 
-/// How many addresses are in use while one more is given out and taken back.
+/// The numbers of addresses in use while one more is reserved and released.
 const IN_USE: [u16; 3] = [0, 250, 4000];
 
-/// Where `one-file` is on the node: our IPAM plugin with all that claims linked in.
+/// The path of `one-file` on the node: our IPAM plugin with the claiming code linked in.
 pub(crate) const ONE_FILE: &str = "/opt/cni/bin/one-file";
 
-/// How many addresses for pods two /21 have: all but the networks', the node's and broadcast.
+/// The pod addresses of two /21 subnets: without network, broadcast and node addresses.
 const OF_TWO_21: u16 = 4090;
 
-/// What was measured.
+/// The results.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Addresses {
     /// One more address.
     pub(crate) rows: Vec<Row>,
-    /// STATUS of ours where none is free.
+    /// STATUS of our plugin without a free address.
     pub(crate) full: Vec<Full>,
 }
 
-/// One IPAM plugin with so many addresses in use.
+/// One IPAM plugin with this number of addresses in use.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) plugin: String,
     pub(crate) in_use: usize,
     pub(crate) add: Samples,
     pub(crate) del: Samples,
-    /// Of an ADD, processor time, and pages that the kernel had to map one by one.
+    /// Processor time of an ADD, and page faults of an ADD.
     pub(crate) cpu: Samples,
     pub(crate) faults: Samples,
 }
 
-/// One whose network is full: every address is in use, and there is no further subnet.
+/// A plugin whose addresses are all in use, without a further subnet to claim.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Full {
     pub(crate) plugin: String,
@@ -48,16 +48,16 @@ pub(crate) struct Full {
     pub(crate) status: Samples,
 }
 
-/// An IPAM plugin with a network of its own.
+/// An IPAM plugin with its own network.
 struct Ipam {
-    /// What it is called in tables.
+    /// The name in tables.
     name: String,
     kind: String,
     config: Value,
 }
 
-/// Times all of them in turn, whatever is in use, so that they see the same machine; a round before
-/// the first is not counted.
+/// Measures all plugins in turn at each number of addresses, so that they run on the same state of
+/// the machine. A warm-up round is not counted.
 pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
     let mut timed = Vec::new();
     for in_use in IN_USE {
@@ -66,7 +66,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
             timed.push((in_use, ipam, Measured::default(), Measured::default()));
         }
     }
-    let pod = Pod::unmade("one-more", 0);
+    let pod = Pod::without_netns("one-more", 0);
     let count = timed.len();
     for round in 0..=rounds {
         for index in order(round, count) {
@@ -89,13 +89,13 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
     })
 }
 
-/// Times STATUS where it has to look at every address to say that none is free.
+/// Measures STATUS when it must look at every address to report that none is free.
 fn full(rounds: usize) -> Result<Vec<Full>, String> {
     let ours = Ipam::all("full").into_iter().filter(Ipam::is_ours);
     ours.map(|mut ipam| {
         ipam.narrow();
         ipam.fill(OF_TWO_21)?;
-        // That there is no further subnet is known from when an ADD wanted one.
+        // A failed ADD records that there is no further subnet.
         ipam.refused("ADD")?;
         let calls = (0..=rounds).map(|_| ipam.refused("STATUS"));
         let calls = calls.skip(1).collect::<Result<Vec<_>, _>>()?;
@@ -109,8 +109,8 @@ fn full(rounds: usize) -> Result<Vec<Full>, String> {
 }
 
 impl Ipam {
-    /// Those of the contenders, each once, with networks of this name; and each of ours in one file with
-    /// what claims, which works in the same network after it.
+    /// The IPAM plugins of the contenders without duplicates, with networks of this name. Each of
+    /// ours is followed by the `one-file` variant of it, in the same network.
     fn all(network: &str) -> Vec<Self> {
         let of = |contender: Contender| {
             let mut config = contender.config()?.clone();
@@ -124,7 +124,7 @@ impl Ipam {
             })
         };
         let mut all: Vec<Self> = Contender::all().into_iter().filter_map(of).collect();
-        // What uses the same IPAM plugin in the same way differs by what is not asked here.
+        // Contenders with the same use of the same IPAM plugin do not differ here.
         all.dedup_by_key(|ipam| ipam.name.clone());
         let in_one_file = |ipam: Self| {
             let other = ipam.is_ours().then(|| Self {
@@ -143,7 +143,7 @@ impl Ipam {
         self.kind == "flatland-ipam"
     }
 
-    /// Gives its network two subnets of 2,048 addresses of each family, and no more.
+    /// Limits its network to two subnets of 2,048 addresses for each family.
     fn narrow(&mut self) {
         let cidrs = self.config["ipam"]["podCIDRs"].as_array_mut();
         let mut lengths: Vec<u8> = Vec::new();
@@ -159,10 +159,12 @@ impl Ipam {
 
     fn fill(&self, in_use: u16) -> Result<(), String> {
         if self.kind == "one-file" {
-            // The plugin whose it is has filled it.
+            // `one-file` shares the network that our plugin has filled.
             return Ok(());
         }
-        let pods: Vec<Pod> = (0..in_use).map(|pod| Pod::unmade("full", pod)).collect();
+        let pods: Vec<Pod> = (0..in_use)
+            .map(|pod| Pod::without_netns("full", pod))
+            .collect();
         reserve(&self.config, &pods)
     }
 
@@ -174,9 +176,9 @@ impl Ipam {
 
     fn refused(&self, verb: &str) -> Result<Called, String> {
         let mut config = self.config.clone();
-        // STATUS is of this version.
+        // STATUS requires this version.
         config["cniVersion"] = "1.1.0".into();
-        let command = plugin(&self.kind, verb, &Pod::unmade("one-too-many", 0));
+        let command = plugin(&self.kind, verb, &Pod::without_netns("one-too-many", 0));
         run_to_fail(command, config.to_string().as_bytes())
             .map_err(|why| format!("{} {verb} without a free address: {why}", self.name))
     }

@@ -1,4 +1,4 @@
-//! Whom we time, called as a runtime calls it.
+//! The contenders of the CNI benchmark, called as a container runtime calls them.
 
 use std::fs;
 use std::net::IpAddr;
@@ -12,40 +12,40 @@ use serde_json::{Value, json};
 use super::host::Pod;
 use super::process::{Called, plugin, run};
 
-/// Where the floor is on the node.
+/// The path of the `floor` program on the node.
 pub(crate) const FLOOR: &str = "/opt/flatland/floor";
 /// Plugins of Debian's containernetworking-plugins.
 pub(crate) const THEIRS: [&str; 3] = ["ptp", "bridge", "host-local"];
 
-/// Of the node.
+/// The addresses of the node.
 const ADDRESSES: [&str; 2] = ["192.168.1.11", "fd00:192:168:1::11"];
-/// Where host-local keeps its files.
+/// The data folder of host-local.
 const HOST_LOCAL: &str = "/run/host-local";
-/// How long a pod may take to answer a ping.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for a pod's answer to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Somebody who attaches pods.
+/// A program that attaches pods: a CNI plugin, or the floor.
 #[derive(Debug)]
 pub(crate) struct Contender {
-    /// What it is called in tables.
+    /// The name in tables.
     pub(crate) name: String,
-    /// Whether its pods have IPv6 besides IPv4.
+    /// Whether its pods have IPv6 in addition to IPv4.
     pub(crate) dual: bool,
-    /// Sets its pods and addresses apart from those of the others.
+    /// Distinguishes its pods and addresses from those of other contenders.
     number: u8,
-    how: How,
+    kind: Kind,
 }
 
 #[derive(Debug)]
-enum How {
+enum Kind {
     /// A CNI plugin with its configuration.
     Plugin(Box<Value>),
-    /// The floor.
+    /// The floor program.
     Floor,
 }
 
 impl Contender {
-    /// All of them; those of one family can be compared with each other.
+    /// All contenders; those of the same address families can be compared.
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for dual in [false, true] {
@@ -57,8 +57,8 @@ impl Contender {
         all
     }
 
-    /// Those of IPv4, and ours of both families.
-    pub(crate) fn few() -> Vec<Self> {
+    /// The contenders of IPv4, and ours of both families.
+    pub(crate) fn v4_and_ours() -> Vec<Self> {
         let mut all = Self::all();
         all.retain(|contender| !contender.dual || contender.is_ours());
         all
@@ -71,39 +71,39 @@ impl Contender {
             _ => format!("{kind}, {families}"),
         };
         let network = format!("{kind}-{}", if dual { "dual" } else { "v4" });
-        let how = match kind {
-            "floor" => How::Floor,
-            "flatland" => How::Plugin(Box::new(ours(&network, dual, number))),
-            _ => How::Plugin(Box::new(theirs(kind, &network, dual, number))),
+        let kind = match kind {
+            "floor" => Kind::Floor,
+            "flatland" => Kind::Plugin(Box::new(flatland_config(&network, dual, number))),
+            _ => Kind::Plugin(Box::new(debian_config(kind, &network, dual, number))),
         };
         Self {
             name,
             dual,
             number,
-            how,
+            kind,
         }
     }
 
-    /// The address families of its pods, in words.
+    /// The address families of its pods, for tables.
     pub(crate) fn families(&self) -> &'static str {
         families(self.dual)
     }
 
-    /// Whether it is the project's own.
+    /// Whether it is Flatland.
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(&self.how, How::Plugin(config) if config["type"] == "flatland")
+        matches!(&self.kind, Kind::Plugin(config) if config["type"] == "flatland")
     }
 
-    /// Whether it does nothing but change the kernel's state.
+    /// Whether it is the floor, which only changes the kernel's state.
     pub(crate) fn is_floor(&self) -> bool {
-        matches!(self.how, How::Floor)
+        matches!(self.kind, Kind::Floor)
     }
 
-    /// One call, timed. `result` is what ADD printed, for DEL and CHECK.
+    /// Makes one call and measures it. `result` is the result of ADD, for DEL and CHECK.
     pub(crate) fn call(&self, verb: &str, pod: &Pod, result: &str) -> Result<Called, String> {
-        match &self.how {
-            How::Floor => run(self.floor(verb, pod), b""),
-            How::Plugin(config) => {
+        match &self.kind {
+            Kind::Floor => run(self.floor(verb, pod), b""),
+            Kind::Plugin(config) => {
                 let mut config = config.clone();
                 if !result.is_empty() {
                     config["prevResult"] =
@@ -136,25 +136,28 @@ impl Contender {
         if self.dual { vec![v4, v6] } else { vec![v4] }
     }
 
-    /// Its pod's addresses, if they need not be asked for.
+    /// The addresses of its pod, if they are known without the result of ADD.
     pub(crate) fn known_addresses(&self, pod: &Pod) -> Option<Vec<IpAddr>> {
         self.is_floor().then(|| self.floor_addresses(pod))
     }
 
-    /// Fails unless every address that the pod was given answers the node.
+    /// Fails unless the node gets an answer from every address of the pod.
     pub(crate) fn ping(&self, pod: &Pod, printed: &str) -> Result<(), String> {
         let addresses = match self.known_addresses(pod) {
             Some(addresses) => addresses,
             None => addresses(printed)?,
         };
-        let wanted = if self.dual { 2 } else { 1 };
-        if addresses.len() != wanted {
-            return Err(format!("{}: {addresses:?} is not {wanted}", self.name));
+        let expected = if self.dual { 2 } else { 1 };
+        if addresses.len() != expected {
+            return Err(format!(
+                "{}: {addresses:?} instead of {expected}",
+                self.name
+            ));
         }
         for address in addresses {
-            probe::ping(address, PATIENCE).map_err(|why| {
+            probe::ping(address, PING_TIMEOUT).map_err(|why| {
                 format!(
-                    "{} is not timed: its pod {address} is not to be pinged: {why}",
+                    "{} is not measured: its pod {address} does not answer a ping: {why}",
                     self.name
                 )
             })?;
@@ -164,13 +167,13 @@ impl Contender {
 
     /// Its configuration, if it is a CNI plugin.
     pub(crate) fn config(&self) -> Option<&Value> {
-        match &self.how {
-            How::Plugin(config) => Some(config),
-            How::Floor => None,
+        match &self.kind {
+            Kind::Plugin(config) => Some(config),
+            Kind::Floor => None,
         }
     }
 
-    /// Takes addresses for pods that are not made: the IPAM plugin alone.
+    /// Reserves addresses for pods that do not exist, by the IPAM plugin alone.
     pub(crate) fn reserve(&self, pods: &[Pod]) -> Result<(), String> {
         self.config().map_or(Ok(()), |config| reserve(config, pods))
     }
@@ -180,7 +183,7 @@ fn families(dual: bool) -> &'static str {
     if dual { "dual stack" } else { "IPv4" }
 }
 
-fn ours(network: &str, dual: bool, number: u8) -> Value {
+fn flatland_config(network: &str, dual: bool, number: u8) -> Value {
     let (mut cidrs, mut lengths) = (vec![format!("10.{}.0.0/16", 230 + number)], vec![19]);
     if dual {
         cidrs.push(format!("fd00:10:{}::/56", 230 + u16::from(number)));
@@ -196,7 +199,7 @@ fn ours(network: &str, dual: bool, number: u8) -> Value {
     })
 }
 
-fn theirs(kind: &str, network: &str, dual: bool, number: u8) -> Value {
+fn debian_config(kind: &str, network: &str, dual: bool, number: u8) -> Value {
     let mut ranges = vec![json!([{ "subnet": format!("10.{}.0.0/19", 230 + number) }])];
     let mut routes = vec![json!({ "dst": "0.0.0.0/0" })];
     if dual {
@@ -214,7 +217,7 @@ fn theirs(kind: &str, network: &str, dual: bool, number: u8) -> Value {
     config
 }
 
-/// Takes addresses by the IPAM plugin of a configuration.
+/// Reserves addresses by the IPAM plugin of a configuration.
 pub(crate) fn reserve(config: &Value, pods: &[Pod]) -> Result<(), String> {
     let ipam = config["ipam"]["type"].as_str().unwrap_or_default();
     if ipam == "host-local" {
@@ -225,7 +228,8 @@ pub(crate) fn reserve(config: &Value, pods: &[Pod]) -> Result<(), String> {
         .try_for_each(|pod| run(plugin(ipam, "ADD", pod), stdin.as_bytes()).map(drop))
 }
 
-/// By ADD this would take minutes: its cost grows with each. These are the files it leaves.
+/// Writes the files of host-local directly: by ADD this would take minutes, as the cost of each ADD
+/// grows with the number of addresses.
 fn fill_host_local(config: &Value, pods: &[Pod]) -> Result<(), String> {
     let folder = Path::new(HOST_LOCAL).join(config["name"].as_str().unwrap_or_default());
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -238,7 +242,7 @@ fn fill_host_local(config: &Value, pods: &[Pod]) -> Result<(), String> {
             .map_err(|_| format!("not a subnet: {subnet}"))?;
         let mut last = network;
         for pod in pods {
-            // The first one is the gateway's.
+            // The first address is the gateway's.
             last = nth(network, pod.number + 2);
             fs::write(
                 folder.join(last.to_string()),

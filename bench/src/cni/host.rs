@@ -1,4 +1,4 @@
-//! The node that contenders attach pods to.
+//! The node of the CNI benchmark, and the network namespaces of its pods.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,20 +13,20 @@ use wire::netlink::{LinkChange, Request, Socket};
 
 const NAMESPACES: &str = "/run/netns";
 
-/// A pod's network namespace. It is used again and again: what is timed is not how it is made.
+/// A pod's network namespace. It is reused, as its creation is not measured.
 #[derive(Debug)]
 pub(crate) struct Pod {
     /// Its name.
     pub(crate) name: String,
-    /// Tells it from the others that one contender has.
+    /// Unique among the pods of one contender.
     pub(crate) number: u16,
-    /// How many others had its namespace before it.
+    /// The number of earlier pods in this namespace.
     life: u32,
 }
 
 impl Pod {
-    /// One without a namespace.
-    pub(crate) fn unmade(group: &str, number: u16) -> Self {
+    /// A pod without a namespace.
+    pub(crate) fn without_netns(group: &str, number: u16) -> Self {
         Self {
             name: format!("{group}{number}"),
             number,
@@ -34,7 +34,7 @@ impl Pod {
         }
     }
 
-    /// Another pod in its namespace, which is the only thing that it has in common with it.
+    /// A new pod in the same namespace, with another container id.
     pub(crate) fn successor(&self) -> Self {
         Self {
             name: self.name.clone(),
@@ -43,23 +43,24 @@ impl Pod {
         }
     }
 
-    /// Its container id, which no other pod ever has.
+    /// The container id, which is never reused.
     pub(crate) fn container(&self) -> String {
         format!("{}-{}", self.name, self.life)
     }
 
-    /// The name of its host end, if the floor makes it.
+    /// The name of its host interface, if the floor makes it.
     pub(crate) fn floor_link(&self, contender: u8) -> String {
         format!("fl{contender}x{}x{}", self.number, self.life)
     }
 
-    /// Makes its namespace.
+    /// Makes the namespace.
     pub(crate) fn make(group: &str, number: u16) -> Result<Self, String> {
         Self::make_by(group, number, without_dad)
     }
 
-    /// Makes it as it is for pods of ours: nobody writes a setting in it. The kernel keeps each that was
-    /// used under one name with those of all other namespaces, and goes through them at every look-up.
+    /// Makes the namespace as for our pods, in which no sysctl setting is written. The kernel keeps
+    /// every setting that was used in one list for all namespaces, and each look-up of its name
+    /// walks through that list.
     pub(crate) fn make_untouched(group: &str, number: u16) -> Result<Self, String> {
         Self::make_by(group, number, || Ok(()))
     }
@@ -67,19 +68,19 @@ impl Pod {
     fn make_by(
         group: &str,
         number: u16,
-        settle_in: impl FnOnce() -> io::Result<()> + Send,
+        prepare: impl FnOnce() -> io::Result<()> + Send,
     ) -> Result<Self, String> {
-        let pod = Self::unmade(group, number);
+        let pod = Self::without_netns(group, number);
         let path = pod.netns();
         fs::create_dir_all(NAMESPACES).map_err(|error| error.to_string())?;
-        let isolated = thread::scope(|scope| scope.spawn(|| isolate(&path, settle_in)).join());
+        let isolated = thread::scope(|scope| scope.spawn(|| isolate(&path, prepare)).join());
         isolated
             .unwrap_or_else(|_| Err("the thread panicked".to_owned()))
             .map_err(|why| format!("making {}: {why}", path.display()))?;
         Ok(pod)
     }
 
-    /// Makes several.
+    /// Makes several pods.
     pub(crate) fn make_all(
         group: &str,
         numbers: std::ops::Range<u16>,
@@ -87,30 +88,30 @@ impl Pod {
         numbers.map(|number| Self::make(group, number)).collect()
     }
 
-    /// Lets go of its namespace.
+    /// Deletes the namespace.
     pub(crate) fn unmake(self) -> Result<(), String> {
         let path = self.netns();
         umount(&path).map_err(|errno| format!("{}: {errno}", path.display()))?;
         fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Where its namespace is.
+    /// The path of the namespace.
     pub(crate) fn netns(&self) -> PathBuf {
         Path::new(NAMESPACES).join(&self.name)
     }
 }
 
-/// Else `ptp` and `bridge` wait a second or two for the kernel's look-out for duplicates.
+/// Turns off duplicate address detection, for which `ptp` and `bridge` wait a second or two.
 fn without_dad() -> io::Result<()> {
     fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
 }
 
-/// Moves the calling thread into a fresh network namespace and keeps that at `path`.
-fn isolate(path: &Path, settle_in: impl FnOnce() -> io::Result<()>) -> Result<(), String> {
+/// Moves the calling thread into a new network namespace and keeps that at `path`.
+fn isolate(path: &Path, prepare: impl FnOnce() -> io::Result<()>) -> Result<(), String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     File::create(path).map_err(|error| words(&error))?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(|error| words(&error))?;
-    settle_in().map_err(|error| words(&error))?;
+    prepare().map_err(|error| words(&error))?;
     let up = Request::ChangeLink {
         index: 1,
         change: LinkChange {
@@ -125,9 +126,9 @@ fn isolate(path: &Path, settle_in: impl FnOnce() -> io::Result<()>) -> Result<()
     mount(Some(own), path, none, MsFlags::MS_BIND, none).map_err(|error| words(&error))
 }
 
-/// Destroys what was taken out of use, and waits for whoever was about to: nobody who is timed next
-/// has to wait for it.
-pub(crate) fn settle() -> Result<(), String> {
+/// Destroys the interfaces that DEL took out of use, and waits for background processes that do so:
+/// the next measured call must not wait for them.
+pub(crate) fn wait_for_deferred_delete() -> Result<(), String> {
     let request = Request::DelLinkGroup {
         group: wire::REMOVED_GROUP,
     };
@@ -136,22 +137,20 @@ pub(crate) fn settle() -> Result<(), String> {
         Err(error) if error.errno() != Some(Errno::ENODEV) => return Err(error.to_string()),
         _ => {}
     }
-    wait_until("end of what DEL leaves to be done", DEADLINE, || {
-        !is_gathering()
-    })
-    .map_err(|error| error.to_string())
+    wait_until("end of deferred deletes", DEADLINE, || !is_deleting())
+        .map_err(|error| error.to_string())
 }
 
-/// Whether a process of ours gathers, or has gathered and destroys: it is started as
+/// Whether a background process of ours waits to destroy interfaces or does so. It is started as
 /// `/proc/self/exe`, which names it.
-fn is_gathering() -> bool {
+fn is_deleting() -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut names =
         processes.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
     names.any(|name| name == "exe\n")
 }
 
-/// How many interfaces the node has.
+/// The number of interfaces of the node.
 pub(crate) fn links() -> Result<usize, String> {
     let links = Socket::open().and_then(|mut socket| socket.links());
     links

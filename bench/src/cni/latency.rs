@@ -1,4 +1,4 @@
-//! One operation after the other.
+//! Latency of single calls: ADD, CHECK and DEL, one after the other.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use nix::sys::time::TimeValLike;
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
-use super::host::{Pod, settle};
+use super::host::{Pod, wait_for_deferred_delete};
+use super::order::order;
 use super::process::Called;
-use super::turns::order;
 use crate::figures::Samples;
 
-/// What is called, in this order.
+/// The measured verbs, in the order of calls.
 pub(crate) const VERBS: [&str; 3] = ["ADD", "CHECK", "DEL"];
 
 /// One verb of one contender.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) contender: String,
-    /// Whether its pods have both families.
+    /// Whether its pods have both address families.
     pub(crate) dual: bool,
     pub(crate) verb: String,
-    /// How many other pods were on the node.
+    /// The number of other pods on the node.
     pub(crate) pods: usize,
     /// From the start of the process to its end.
     pub(crate) latency: Samples,
-    /// Processor time of all its processes.
+    /// Processor time of all processes of the call.
     pub(crate) cpu: Samples,
-    /// Pages that the kernel had to map for them one by one.
+    /// Page faults of all processes of the call.
     pub(crate) faults: Samples,
 }
 
-/// What calls took.
+/// The results of calls.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) latency: Vec<Duration>,
@@ -40,9 +40,8 @@ pub(crate) struct Measured {
     pub(crate) faults: Vec<u64>,
 }
 
-/// Times each verb of each contender `rounds` times with `pods` others on the node. In each round
-/// all of them take their turns, in another order each time, and a round before the first is not
-/// counted.
+/// Measures each verb of each contender `rounds` times with `pods` other pods on the node. In each
+/// round all contenders take turns, in a different order each time. A warm-up round is not counted.
 pub(crate) fn measure(
     contenders: &[Contender],
     rounds: usize,
@@ -66,14 +65,15 @@ pub(crate) fn measure(
                 let called =
                     measured.call(round > 0, || contender.call(verb, pod, &results[index]))?;
                 if *verb == "ADD" {
-                    // What was timed worked: before the first figure counts, and with the last.
+                    // Check that the measured calls work: before the first measurement, and with
+                    // the last one.
                     if round == 0 || round == rounds {
                         contender.ping(pod, &called.printed)?;
                     }
                     results[index] = called.printed;
                 }
                 if *verb == "DEL" {
-                    settle()?;
+                    wait_for_deferred_delete()?;
                 }
             }
         }
@@ -99,7 +99,7 @@ pub(crate) fn measure(
 }
 
 impl Measured {
-    /// Calls, and keeps what it took if that `counts`.
+    /// Makes a call, and keeps its measurements if `counts`.
     pub(crate) fn call(
         &mut self,
         counts: bool,
@@ -120,7 +120,7 @@ impl Measured {
     }
 }
 
-/// Of all children that were waited for, and of theirs.
+/// Resource usage of all waited-for children, and of theirs.
 fn usage() -> Result<Usage, String> {
     getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|errno| errno.to_string())
 }

@@ -1,18 +1,20 @@
-//! The cost with so many pods on the node.
+//! The cost of calls with many pods on the node.
 
 use std::thread;
 
 use super::contender::Contender;
-use super::host::{Pod, settle};
+use super::host::{Pod, wait_for_deferred_delete};
 use super::latency::{self, Row};
 
-/// How many pods are on the node, one after the other.
+/// The numbers of pods on the node, measured in this order.
 pub(crate) const PODS: [u16; 4] = [0, 250, 1000, 4000];
 
-/// Times all verbs of the contenders with ever more pods on the node, of one family or of both.
+/// Measures all verbs of the contenders of one family or of both, with growing numbers of pods on
+/// the node, up to `most`.
 pub(crate) fn measure(rounds: usize, most: u16, dual: bool) -> Result<Vec<Row>, String> {
     let mut contenders = Contender::all();
-    // host-local with thousands of addresses of two families takes a fifth of a second for each more.
+    // With thousands of addresses of two families, host-local takes a fifth of a second for each
+    // more.
     contenders.retain(|it| it.dual == dual && (!dual || it.is_ours() || it.is_floor()));
     let (mut rows, mut there) = (Vec::new(), 0);
     for pods in PODS.into_iter().filter(|pods| *pods <= most) {
@@ -23,8 +25,8 @@ pub(crate) fn measure(rounds: usize, most: u16, dual: bool) -> Result<Vec<Row>, 
     Ok(rows)
 }
 
-/// Adds pods. The kernel sees one set of them, ours, whoever is timed; their addresses are taken in
-/// everybody's books.
+/// Adds pods. The kernel has one set of pods, ours, whichever contender is measured; every
+/// contender's IPAM plugin has reservations for them.
 fn fill(contenders: &[Contender], numbers: std::ops::Range<u16>) -> Result<(), String> {
     let pods = numbers
         .map(|number| Pod::make_untouched("full", number))
@@ -47,10 +49,10 @@ fn fill(contenders: &[Contender], numbers: std::ops::Range<u16>) -> Result<(), S
     for (_, contender) in others {
         contender.reserve(&pods)?;
     }
-    settle()
+    wait_for_deferred_delete()
 }
 
-/// Each half by a thread of its own.
+/// Runs `work` on each half in its own thread.
 fn in_two(pods: &[Pod], work: impl Fn(&[Pod]) -> Result<(), String> + Sync) -> Result<(), String> {
     let (one, other) = pods.split_at(pods.len() / 2);
     thread::scope(|scope| {

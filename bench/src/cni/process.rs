@@ -1,4 +1,4 @@
-//! A plugin called as a runtime calls it, and timed.
+//! Calls a plugin as a container runtime does, and measures the time.
 
 use std::io::Write;
 use std::process::{Command, ExitStatus, Stdio};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::host::Pod;
 
-/// Where plugins are on the node.
+/// The folder of plugins on the node.
 const PLUGINS: &str = "/opt/cni/bin";
 
-/// A call that came to its end.
+/// A finished call.
 #[derive(Debug)]
 pub(crate) struct Called {
     /// From the start of the process to its end.
     pub(crate) elapsed: Duration,
-    /// What it printed.
+    /// The standard output.
     pub(crate) printed: String,
 }
 
@@ -28,13 +28,13 @@ pub(crate) fn plugin(kind: &str, verb: &str, pod: &Pod) -> Command {
         .env("CNI_NETNS", pod.netns())
         .env("CNI_IFNAME", "eth0")
         .env("CNI_PATH", PLUGINS)
-        // Where Debian's plugins look for programs that they run.
+        // The PATH in which Debian's plugins find the programs that they run.
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command
 }
 
-/// Runs a command with something to read, timed from its start to its end. One that fails is an
-/// error with what it printed.
+/// Runs a command with `stdin` as its input, measured from its start to its end. A failed command
+/// is an error with its output.
 pub(crate) fn run(command: Command, stdin: &[u8]) -> Result<Called, String> {
     let (called, status) = finish(command, stdin)?;
     if status.success() {
@@ -44,7 +44,7 @@ pub(crate) fn run(command: Command, stdin: &[u8]) -> Result<Called, String> {
     }
 }
 
-/// As [`run`], for a command that is expected to fail.
+/// As [`run`], for a command that must fail.
 pub(crate) fn run_to_fail(command: Command, stdin: &[u8]) -> Result<Called, String> {
     let (called, status) = finish(command, stdin)?;
     if status.success() {

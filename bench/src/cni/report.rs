@@ -1,4 +1,4 @@
-//! What a person reads of pods that come and go.
+//! Tables and plots of the CNI benchmark.
 
 use lab::Result;
 
@@ -9,7 +9,7 @@ use crate::figures::{Samples, float, per_second, ratio};
 use crate::plot::{Axis, Line, Plot};
 use crate::table::{Report, Table, cells, ms, times};
 
-/// One operation after the other.
+/// Latency of single calls.
 pub(crate) fn latency(report: &mut Report, rows: &[Row]) -> Result {
     report.keep("latency", &rows);
     for verb in VERBS {
@@ -111,7 +111,7 @@ pub(crate) fn addresses(report: &mut Report, addresses: &Addresses) -> Result {
     report.table(&table)
 }
 
-/// Many at once.
+/// Parallel calls.
 pub(crate) fn storms(report: &mut Report, storms: &Storms) -> Result {
     report.keep("storms", storms);
     let columns = [
@@ -190,7 +190,7 @@ pub(crate) fn storms(report: &mut Report, storms: &Storms) -> Result {
     Ok(())
 }
 
-/// With pods on the node.
+/// Calls with pods on the node.
 pub(crate) fn present(report: &mut Report, rows: &[Row]) -> Result {
     report.keep("present", &rows);
     let columns = [

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Parallel calls: many pods that are added and deleted at once.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,30 +9,30 @@ use lab::wait_until;
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
-use super::host::{Pod, links, settle};
+use super::host::{Pod, links, wait_for_deferred_delete};
 use crate::figures::{Samples, nanoseconds};
 
-/// How many calls are in flight.
+/// The numbers of parallel calls.
 pub(crate) const IN_FLIGHT: [usize; 5] = [1, 4, 16, 50, 200];
-/// At least so many pods come and go, however few are in flight.
-const LEAST: usize = 24;
-/// How many workers the churn has.
-const CHURNING: usize = 8;
+/// The least number of pods in a storm, also with few parallel calls.
+const MIN_PODS: usize = 24;
+/// The number of workers of the churn.
+const CHURN_WORKERS: usize = 8;
 
-/// Pods that come at once and go at once.
+/// Many pods, added in parallel and then deleted in parallel.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Storm {
     pub(crate) contender: String,
     pub(crate) in_flight: usize,
     pub(crate) pods: usize,
-    /// From the first call's start to the last one's end.
+    /// From the start of the first ADD to the end of the last one.
     pub(crate) add: Samples,
     pub(crate) del: Samples,
-    /// From the first DEL's start until the kernel has destroyed the last interface.
+    /// From the start of the first DEL until the kernel has destroyed the last interface.
     pub(crate) gone: Samples,
 }
 
-/// ADD and DEL at once, for a while.
+/// ADD and DEL in parallel, for some time.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Churn {
     pub(crate) contender: String,
@@ -41,28 +41,29 @@ pub(crate) struct Churn {
     pub(crate) del: Samples,
 }
 
-/// Everything that is measured with many calls at once.
+/// All measurements with parallel calls.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Storms {
     pub(crate) storms: Vec<Storm>,
     pub(crate) churns: Vec<Churn>,
 }
 
-/// `rounds` storms of each strength, and `seconds` of churn, all contenders in turn.
+/// Measures `rounds` storms of each number of parallel calls, and `seconds` of churn, with the
+/// contenders in turn.
 pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Storms, String> {
-    let contenders = Contender::few();
+    let contenders = Contender::v4_and_ours();
     let pods = Pod::make_all("storm", 0..200)?;
     contenders
         .iter()
         .try_for_each(|contender| warm(contender, &pods[0]))?;
     let mut storms = Vec::new();
     for in_flight in IN_FLIGHT {
-        let pods = &pods[..in_flight.max(LEAST)];
+        let pods = &pods[..in_flight.max(MIN_PODS)];
         let mut outcomes: Vec<Vec<[Duration; 3]>> = vec![Vec::new(); contenders.len()];
         for _ in 0..rounds {
             for (contender, outcomes) in contenders.iter().zip(&mut outcomes) {
                 outcomes.push(storm(contender, pods, in_flight)?);
-                settle()?;
+                wait_for_deferred_delete()?;
             }
         }
         storms.extend(
@@ -88,12 +89,12 @@ pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Storms, String> {
     })
 }
 
-/// Shows that it works, and makes what it makes only once.
+/// Checks that the contender works, and makes what only its first call makes.
 fn warm(contender: &Contender, pod: &Pod) -> Result<(), String> {
     let added = contender.call("ADD", pod, "")?;
     contender.ping(pod, &added.printed)?;
     contender.call("DEL", pod, &added.printed)?;
-    settle()
+    wait_for_deferred_delete()
 }
 
 fn storm(contender: &Contender, pods: &[Pod], in_flight: usize) -> Result<[Duration; 3], String> {
@@ -114,7 +115,7 @@ fn storm(contender: &Contender, pods: &[Pod], in_flight: usize) -> Result<[Durat
         contender.call("DEL", &pods[index], &result).map(drop)
     })?;
     if contender.is_floor() {
-        settle()?;
+        wait_for_deferred_delete()?;
     }
     wait_until("end of the pods' interfaces", lab::DEADLINE, || {
         links().is_ok_and(|now| now <= before)
@@ -123,7 +124,7 @@ fn storm(contender: &Contender, pods: &[Pod], in_flight: usize) -> Result<[Durat
     Ok([add, del, start.elapsed()])
 }
 
-/// Does `work` for 0 to `count` on so many threads and returns how long all of it took.
+/// Runs `work` for 0 to `count` on this number of threads and returns the time of all of it.
 fn at_once(
     threads: usize,
     count: usize,
@@ -153,7 +154,8 @@ fn at_once(
     Ok(start.elapsed())
 }
 
-/// Each contender has its slices of the time, so that all see the same machine.
+/// The contenders take turns in slices of the time, so that they run on the same state of the
+/// machine.
 fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<Churn>, String> {
     const SLICES: u32 = 3;
     let mut seen: Vec<(Vec<u64>, Vec<u64>, Duration)> = vec![Default::default(); contenders.len()];
@@ -161,7 +163,7 @@ fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<C
         for (contender, (adds, dels, spent)) in contenders.iter().zip(&mut seen) {
             let start = Instant::now();
             let slices = thread::scope(|scope| {
-                let workers: Vec<_> = pods[..CHURNING]
+                let workers: Vec<_> = pods[..CHURN_WORKERS]
                     .iter()
                     .map(|pod| {
                         scope.spawn(move || come_and_go(contender, pod, start + time / SLICES))
@@ -181,7 +183,7 @@ fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<C
                 adds.extend(add);
                 dels.extend(del);
             }
-            settle()?;
+            wait_for_deferred_delete()?;
         }
     }
     Ok(contenders
@@ -196,8 +198,8 @@ fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<C
         .collect())
 }
 
-/// ADD and DEL in one namespace, over and over, until `end`: of one pod after the other, as no
-/// runtime gives a container's id to another.
+/// Calls ADD and DEL in one namespace until `end`, each time for a new pod, as runtimes never reuse
+/// a container id.
 fn come_and_go(
     contender: &Contender,
     pod: &Pod,

@@ -1,6 +1,6 @@
-//! The data path: what a pod's packets cost.
+//! The data path benchmark: throughput, round trips and connections between pods.
 
-pub(crate) mod first;
-pub(crate) mod lab;
+pub(crate) mod first_packet;
+pub(crate) mod paths;
 pub(crate) mod probe;
 pub(crate) mod report;

@@ -1,4 +1,4 @@
-//! A server that echoes, and a client that counts round trips and connections.
+//! An echo server, and a client that measures round trips and connections.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::Samples;
 
-/// The port that the server listens on.
+/// The port of the server.
 const PORT: u16 = 7171;
 
-/// What a client counted.
+/// The client's measurements.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Answers {
     /// One byte there and back, on one connection.
     pub(crate) round_trips: Samples,
-    /// Connections made, used for one byte each way, and closed, one after the other.
+    /// Connections a second: opened, used for one byte each way, and closed, one after the other.
     pub(crate) connections_per_second: f64,
 }
 
-/// Echoes whatever comes, until killed.
+/// Echoes everything until killed.
 pub(crate) fn serve() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT))?;
     for stream in listener.incoming() {
@@ -40,7 +40,7 @@ fn echo(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks the server at `server`, for `time` each way of asking.
+/// Measures the server at `server`: round trips for `time`, then connections for `time`.
 pub(crate) fn ask(server: IpAddr, time: Duration) -> io::Result<Answers> {
     let server = SocketAddr::new(server, PORT);
     let mut stream = TcpStream::connect(server)?;

@@ -1,13 +1,13 @@
-//! What a person reads of packets.
+//! Tables of the data path benchmark.
 
 use lab::Result;
 
-use super::first::First;
-use super::lab::Path;
+use super::first_packet::First;
+use super::paths::Path;
 use crate::figures::{Samples, float, ratio};
 use crate::table::{Report, Table, cells, times, us};
 
-/// First packets of fresh pods.
+/// The first packet of new pods.
 pub(crate) fn first(report: &mut Report, rows: &[First]) -> Result {
     report.keep("first", &rows);
     let columns = ["contender", "min", "median", "p99", "max"];
@@ -23,7 +23,7 @@ pub(crate) fn first(report: &mut Report, rows: &[First]) -> Result {
     report.table(&table)
 }
 
-/// Ways from pod to pod and from host to host.
+/// Paths from pod to pod and from host to host.
 pub(crate) fn paths(report: &mut Report, paths: &[Path]) -> Result {
     report.keep("paths", &paths);
     for across in [false, true] {
@@ -46,7 +46,8 @@ pub(crate) fn paths(report: &mut Report, paths: &[Path]) -> Result {
         let mut table = Table::new(title, &columns);
         let there = || paths.iter().filter(|path| path.across == across);
         for path in there() {
-            // Host to host is the limit across nodes; on one node there is none, but the others.
+            // Host to host is the limit across nodes; on one node, the best of the others is the
+            // base.
             let base = |of: fn(&Path) -> &Samples, more_is_better: bool| {
                 let others = there().filter(|other| {
                     if across {

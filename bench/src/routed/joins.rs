@@ -1,36 +1,37 @@
-//! Nodes join a running cluster.
+//! Nodes join a running cluster: the time until the others have the route.
 
 use std::collections::HashMap;
 
 use lab::{Lab, Result, wait_for};
 use serde::{Deserialize, Serialize};
 
-use super::listen::Seen;
 use super::process::Usage;
 use super::records::Joined;
+use super::route_events::RouteEvent;
 use crate::figures::Samples;
-use crate::{INSIDE, parse, said};
+use crate::labs::parse;
+use crate::{INSIDE, to_error};
 
-/// How many nodes hear of it.
+/// The number of nodes that learn of each join.
 pub(crate) const NODES: u8 = 20;
 
-/// Nodes that joined, and when the others knew.
+/// The results of joins at one pace.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Joins {
     pub(crate) count: u32,
-    /// How long after the one before each of them joined, in microseconds.
+    /// The time between two joins, in microseconds.
     pub(crate) pace_us: u64,
-    /// From before the transaction is sent until the route is in a node's kernel: all joins, all
-    /// nodes.
+    /// From before the transaction is sent until the route is in a node's kernel: of all joins and
+    /// all nodes.
     pub(crate) latency: Samples,
     /// From before the first transaction is sent until the last route is in the last kernel, in
     /// nanoseconds.
     pub(crate) all: u64,
-    /// What the nodes' `routed` have used during it, and their memory after it.
+    /// The processor time of the nodes' `routed` during the joins, and their memory afterwards.
     pub(crate) usage: Usage,
 }
 
-/// Lets peers `from..to` join the cluster of `lab`.
+/// Adds peers `from..to` to the cluster of `lab`.
 pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joins> {
     let count = (to - from).to_string();
     let listeners = lab
@@ -61,7 +62,7 @@ pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joi
             !listener.running()
         })?;
         let log = listener.log();
-        let seen: Vec<Seen> = parse(log.lines().nth(1).unwrap_or_default())?;
+        let seen: Vec<RouteEvent> = parse(log.lines().nth(1).unwrap_or_default())?;
         end = end.max(seen.last().map_or(0, |seen| seen.at));
         latencies.extend(
             seen.iter()
@@ -81,8 +82,8 @@ pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joi
     })
 }
 
-/// Of every `routed` in the lab.
+/// The resource usage of every `routed` in the lab.
 pub(crate) fn usage(lab: &Lab) -> Result<Usage> {
-    let own = std::env::current_exe().map_err(said)?;
+    let own = std::env::current_exe().map_err(to_error)?;
     parse(&lab.run(&[&own.to_string_lossy(), "usage"])?)
 }

@@ -1,4 +1,4 @@
-//! One node of a large cluster: what it costs at rest, when a peer joins, and when its link flaps.
+//! One node of a large cluster: its cost at rest, when peers join, and when its link flaps.
 
 use std::thread;
 use std::time::Duration;
@@ -7,41 +7,42 @@ use lab::{DEADLINE, Error, Lab, Node, Result, wait_until};
 use serde::{Deserialize, Serialize};
 
 use super::joins::{self, Joins};
-use super::listen::now;
 use super::process::Usage;
+use super::route_events::now;
+use crate::INSIDE;
 use crate::figures::Samples;
-use crate::{INSIDE, parse};
+use crate::labs::parse;
 
-/// How many peers there are before more join.
+/// The number of peers before more join.
 pub(crate) const PEERS: u32 = 5000;
 
-/// Longer than the longest time between two looks of `routed` at everything.
-const REST: Duration = Duration::from_secs(190);
+/// Longer than the longest time between two reconcile passes of `routed`.
+const REST_TIME: Duration = Duration::from_secs(190);
 
-/// What was found.
+/// The results.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Large {
     /// `None` in a quick run.
     pub(crate) rest: Option<Rest>,
     pub(crate) joins: Joins,
-    /// How many routes went and came with the link.
+    /// The number of routes that went away and returned with the link.
     pub(crate) routes: usize,
     /// From before the link goes down until the last route is back.
     pub(crate) flaps: Samples,
-    /// Processor time of all flaps, in nanoseconds.
+    /// The processor time of all flaps, in nanoseconds.
     pub(crate) flaps_cpu: u64,
-    /// After all of it.
+    /// After all measurements.
     pub(crate) usage: Usage,
 }
 
-/// A node at which nothing happens.
+/// A node at rest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Rest {
-    /// For how long, in nanoseconds.
+    /// The time at rest, in nanoseconds.
     pub(crate) time: u64,
-    /// How much processor time `routed` used meanwhile, in nanoseconds.
+    /// The processor time of `routed` in that time, in nanoseconds.
     pub(crate) cpu: u64,
-    /// How many times it compared all routes with the kernel's.
+    /// The number of reconcile passes in that time.
     pub(crate) looks: u64,
 }
 
@@ -76,14 +77,15 @@ fn rest(lab: &Lab) -> Result<Rest> {
     let node = lab.node(1);
     let before = passes(node)?;
     let (begin, used) = (now(), joins::usage(lab)?.cpu);
-    thread::sleep(REST);
+    thread::sleep(REST_TIME);
     let rest = Rest {
         cpu: joins::usage(lab)?.cpu - used,
         time: now() - begin,
         looks: passes(node)? - before,
     };
     if rest.looks == 0 {
-        let words = format!("routed did not compare its routes in {REST:?}: too short a rest");
+        let words =
+            format!("routed made no reconcile pass in {REST_TIME:?}: the time is too short");
         return Err(Error::new(words));
     }
     Ok(rest)

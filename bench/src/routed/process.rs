@@ -1,4 +1,4 @@
-//! What processes have used.
+//! Resource usage of processes: processor time and memory.
 
 use std::fs;
 use std::time::Duration;
@@ -9,19 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::nanoseconds;
 
-/// What one or several processes have used.
+/// The resource usage of one or several processes.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Usage {
-    /// Processor time in nanoseconds, of all threads of all of them, also of those that have ended.
+    /// Processor time in nanoseconds, of all threads of all processes, also of threads that have
+    /// ended.
     pub(crate) cpu: u64,
-    /// Memory in KiB that is there now, of the largest.
+    /// Resident memory in KiB, of the largest process.
     pub(crate) resident: u64,
-    /// Memory in KiB that was there at most, of the largest.
+    /// Peak resident memory in KiB, of the largest process.
     pub(crate) peak: u64,
 }
 
 impl Usage {
-    /// Of a process.
+    /// The usage of a process.
     pub(crate) fn of(pid: u32) -> Result<Self, String> {
         let status = read(pid, "status")?;
         let kib = |key: &str| {
@@ -35,7 +36,7 @@ impl Usage {
         })
     }
 
-    /// Of all processes of that name.
+    /// The usage of all processes with this name.
     pub(crate) fn of_all(name: &str) -> Result<Self, String> {
         let entries = fs::read_dir("/proc").map_err(|error| error.to_string())?;
         let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -55,8 +56,8 @@ fn read(pid: u32, file: &str) -> Result<String, String> {
     fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
 }
 
-/// User and system time (`clock_getcpuclockid(3)`): exact, where /proc/PID/stat counts in ticks of
-/// 10 ms.
+/// User and system time (`clock_getcpuclockid(3)`). It is exact, while /proc/PID/stat counts in
+/// ticks of 10 ms.
 fn cpu(pid: u32) -> Result<u64, String> {
     let number = i32::try_from(pid).map_err(|error| error.to_string())?;
     let time = clock_getcpuclockid(Pid::from_raw(number)).and_then(ClockId::now);
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_and_memory_of_a_process_are_read() {
+    fn usage_of_own_process_has_cpu_time_and_memory() {
         let own = || Usage::of(std::process::id()).unwrap();
         let before = own();
         assert!(before.resident > 0 && before.peak >= before.resident);

@@ -1,4 +1,4 @@
-//! Peers that exist in etcd only: what a node writes there when it joins. Runs beside etcd.
+//! The etcd records of simulated peers: what a node writes when it joins. Runs beside etcd.
 
 use std::time::Duration;
 
@@ -8,16 +8,17 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::listen::now;
+use super::route_events::now;
 
-/// etcd's default for operations in a transaction is 128, and each peer takes three.
-const AT_ONCE: usize = 40;
+/// The number of peers in one transaction: etcd allows 128 operations by default, and each peer
+/// needs three.
+const PEERS_PER_TXN: usize = 40;
 
 /// A peer, by number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) u32);
 
-/// When a peer joined: before its transaction was sent.
+/// When a peer joined: the time before its transaction was sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Joined {
     pub(crate) subnet: String,
@@ -26,7 +27,7 @@ pub(crate) struct Joined {
 }
 
 impl Peer {
-    /// Its subnet, a /24, far from where real nodes of a lab have theirs.
+    /// Its subnet, a /24 outside of the range that the lab's real nodes use.
     pub(crate) fn subnet(self) -> String {
         let [_, _, high, low] = self.0.to_be_bytes();
         format!("10.{}.{low}.0", 100 + u32::from(high))
@@ -38,7 +39,7 @@ impl Peer {
         format!("172.17.{high}.{low}")
     }
 
-    /// Its record and its claim.
+    /// Its node record and its claim.
     fn puts(self) -> [TxnOp; 2] {
         let (number, subnet) = (self.0, self.subnet());
         let record =
@@ -58,7 +59,7 @@ impl Peer {
         ]
     }
 
-    /// Its sign of life, without a lease: it stays.
+    /// Its presence key, without a lease, so that it stays.
     fn presence(self) -> TxnOp {
         let number = self.0;
         let presence = json!({
@@ -72,11 +73,11 @@ impl Peer {
     }
 }
 
-/// Makes peers that are present, as many in a transaction as fit.
+/// Adds present peers, as many in one transaction as possible.
 pub(crate) fn fill(from: u32, to: u32) -> Result<(), String> {
     in_etcd(async |mut client| {
         let numbers: Vec<u32> = (from..to).collect();
-        for numbers in numbers.chunks(AT_ONCE) {
+        for numbers in numbers.chunks(PEERS_PER_TXN) {
             let peers = numbers.iter().map(|number| Peer(*number));
             let puts: Vec<TxnOp> = peers
                 .flat_map(|peer| peer.puts().into_iter().chain([peer.presence()]))
@@ -87,7 +88,7 @@ pub(crate) fn fill(from: u32, to: u32) -> Result<(), String> {
     })
 }
 
-/// Lets peers join, each by a transaction of its own, one every `pace`.
+/// Adds peers, each in a separate transaction, one every `pace`.
 pub(crate) fn join(from: u32, to: u32, pace: Duration) -> Result<Vec<Joined>, String> {
     in_etcd(async |client| {
         let (start, mut joining) = (Instant::now(), JoinSet::new());

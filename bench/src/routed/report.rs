@@ -1,4 +1,4 @@
-//! What a person reads of routes.
+//! Tables and plots of the benchmark of `routed`.
 
 use lab::Result;
 
@@ -9,7 +9,7 @@ use crate::figures::{Samples, float, ratio};
 use crate::plot::{Axis, Line, Plot};
 use crate::table::{Report, Table, ms, times};
 
-/// Starts with ever more peers, each several times.
+/// Starts with growing numbers of peers, each measured several times.
 pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
     report.keep("starts", &starts);
     let columns = [
@@ -65,7 +65,7 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
     report.plot("routes", &plot.svg())
 }
 
-/// Joins one by one and in a flood.
+/// Joins one by one and in a burst.
 pub(crate) fn joins(report: &mut Report, joins: &[Joins]) -> Result {
     report.keep("joins", &joins);
     let columns = [

@@ -1,4 +1,4 @@
-//! `routed` starts on a node that has no route yet. Runs on that node.
+//! The start of `routed` on a node without routes. Runs on that node.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -11,14 +11,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::listen::{Listener, now, time_batch};
 use super::process::Usage;
 use super::records::Peer;
+use super::route_events::{Listener, now, time_batch};
 
-/// How long 20,000 routes may take on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a daemon has to give back memory that it needed for its start alone.
-const REST: Duration = Duration::from_secs(3);
+/// The time limit for 20,000 routes, on a busy machine.
+const ROUTES_TIMEOUT: Duration = Duration::from_secs(60);
+/// The time after which memory that was needed only for the start should be freed.
+const SETTLE_TIME: Duration = Duration::from_secs(3);
 const INSTALLED: &str = "/etc/cni/net.d/10-flatland.conflist";
 
 /// One start; times in nanoseconds.
@@ -31,15 +31,15 @@ pub(crate) struct Start {
     pub(crate) last: u64,
     /// From the start of `routed` until the node is ready for pods.
     pub(crate) ready: u64,
-    /// When it was ready.
+    /// When the node was ready.
     pub(crate) then: Usage,
-    /// After a rest.
+    /// After [`SETTLE_TIME`].
     pub(crate) rested: Usage,
     /// From the start of `ip -batch` with the same routes to the last route.
     pub(crate) batch: u64,
 }
 
-/// Starts `routed` with so many peers in etcd, and `ip -batch` with the same routes after it.
+/// Starts `routed` with this number of peers in etcd, and then `ip -batch` with the same routes.
 pub(crate) fn measure(peers: u32) -> Result<Start, String> {
     let count = usize::try_from(peers).map_err(|error| error.to_string())?;
     clean()?;
@@ -52,15 +52,15 @@ pub(crate) fn measure(peers: u32) -> Result<Start, String> {
         .stderr(log)
         .spawn()
         .map_err(words)?;
-    let routed = Ended(routed);
-    let seen = listener.hear(count, PATIENCE)?;
+    let routed = TerminateOnDrop(routed);
+    let seen = listener.wait_for_routes(count, ROUTES_TIMEOUT)?;
     wait_for(Path::new(INSTALLED))?;
     let ready = now() - begin;
     let then = Usage::of(routed.0.id())?;
-    thread::sleep(REST);
+    thread::sleep(SETTLE_TIME);
     let rested = Usage::of(routed.0.id())?;
     drop(routed);
-    let at = |seen: Option<&super::listen::Seen>| seen.map_or(0, |seen| seen.at);
+    let at = |seen: Option<&super::route_events::RouteEvent>| seen.map_or(0, |seen| seen.at);
     let (first, last) = (at(seen.first()) - begin, at(seen.last()) - begin);
     clean()?;
     let batch = batch(peers, count)?;
@@ -75,7 +75,7 @@ pub(crate) fn measure(peers: u32) -> Result<Start, String> {
     })
 }
 
-/// What people would do by hand.
+/// Adds the same routes with `ip -batch`, for comparison.
 fn batch(peers: u32, count: usize) -> Result<u64, String> {
     let mut commands = String::new();
     for peer in (0..peers).map(Peer) {
@@ -85,12 +85,12 @@ fn batch(peers: u32, count: usize) -> Result<u64, String> {
             "route add {subnet}/24 via {address} dev eth0 proto 70"
         );
     }
-    let took = time_batch(&commands, count, PATIENCE)?;
+    let took = time_batch(&commands, count, ROUTES_TIMEOUT)?;
     clean()?;
     Ok(took)
 }
 
-/// A node without routes of ours that is not ready.
+/// Removes our routes and the conflist, so that the node is not ready.
 fn clean() -> Result<(), String> {
     let _ = fs::remove_file(INSTALLED);
     let flush = Command::new("ip")
@@ -100,7 +100,7 @@ fn clean() -> Result<(), String> {
 }
 
 fn wait_for(file: &Path) -> Result<(), String> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ROUTES_TIMEOUT;
     while !file.exists() {
         if Instant::now() > deadline {
             let log = fs::read_to_string("/var/log/routed.log").unwrap_or_default();
@@ -111,15 +111,15 @@ fn wait_for(file: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A process that ends with this.
-struct Ended(Child);
+/// A process that gets SIGTERM when this is dropped.
+struct TerminateOnDrop(Child);
 
-impl Drop for Ended {
+impl Drop for TerminateOnDrop {
     fn drop(&mut self) {
         if let Ok(pid) = i32::try_from(self.0.id()) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
-        // Its end is its own affair; waiting leaves no zombie behind.
+        // SIGTERM has been sent; waiting leaves no zombie behind.
         let _ = self.0.wait();
     }
 }

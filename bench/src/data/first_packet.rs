@@ -1,4 +1,4 @@
-//! The first packet of a fresh pod. Runs on a node of the lab.
+//! The time to the first packet of a new pod. Runs on a node of the lab.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use wire::netns::Netns;
 
 use crate::cni::contender::{Contender, addresses};
-use crate::cni::host::{Pod, settle};
+use crate::cni::host::{Pod, wait_for_deferred_delete};
 use crate::figures::Samples;
 
 const PORT: u16 = 7172;
 /// How often the node asks until the pod has answered.
-const PACE: Duration = Duration::from_millis(1);
-/// A pod that has not answered by then is broken.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ASK_INTERVAL: Duration = Duration::from_millis(1);
+/// The time limit for a pod's first answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One contender's pods.
+/// The results of one contender.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct First {
     pub(crate) contender: String,
@@ -27,13 +27,13 @@ pub(crate) struct First {
     pub(crate) answer: Samples,
 }
 
-/// Adds a pod of each contender `rounds` times and asks it.
+/// Adds a pod of each contender `rounds` times and waits for its first answer.
 pub(crate) fn measure(rounds: usize) -> Result<Vec<First>, String> {
-    let contenders = Contender::few();
+    let contenders = Contender::v4_and_ours();
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); contenders.len()];
     for round in 0..=rounds {
         for (index, (contender, times)) in contenders.iter().zip(&mut times).enumerate() {
-            // A fresh one each time: what the kernel knows of a pod that was here before does not help.
+            // A new number each time, so that the kernel has no neighbour entry of an earlier pod.
             let number = u16::try_from(round).map_err(|error| error.to_string())?;
             let pod = Pod::make(&format!("first{index}x"), number)?;
             let elapsed = first(contender, &pod)?;
@@ -42,7 +42,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<First>, String> {
                 times.push(elapsed);
             }
         }
-        settle()?;
+        wait_for_deferred_delete()?;
     }
     let rows = contenders
         .iter()
@@ -54,7 +54,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<First>, String> {
     Ok(rows.collect())
 }
 
-/// The pod's server listens before the pod is attached, as the kernel would take its time to start it.
+/// The pod's server listens before the pod is attached: the start of a process would take time.
 fn first(contender: &Contender, pod: &Pod) -> Result<Duration, String> {
     let netns = Netns::open(&pod.netns()).map_err(|error| error.to_string())?;
     let server = netns
@@ -89,19 +89,19 @@ fn echo(server: &UdpSocket, done: &AtomicBool) {
     }
 }
 
-/// Asks until there is an answer, and tells how long that took since `begin`.
+/// Asks until there is an answer, and returns the time since `begin`.
 fn ask(pod: IpAddr, begin: Instant) -> Result<Duration, String> {
     let words = |error: std::io::Error| error.to_string();
     let client = UdpSocket::bind("0.0.0.0:0").map_err(words)?;
     client.connect(SocketAddr::new(pod, PORT)).map_err(words)?;
-    client.set_read_timeout(Some(PACE)).map_err(words)?;
-    while begin.elapsed() < PATIENCE {
+    client.set_read_timeout(Some(ASK_INTERVAL)).map_err(words)?;
+    while begin.elapsed() < ANSWER_TIMEOUT {
         match client.send(&[1]).and_then(|_| client.recv(&mut [0; 1])) {
             Ok(_) => return Ok(begin.elapsed()),
             // Refused or unreachable for now.
-            Err(error) if error.kind() != ErrorKind::WouldBlock => thread::sleep(PACE),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => thread::sleep(ASK_INTERVAL),
             Err(_) => {}
         }
     }
-    Err(format!("no answer of {pod} within {PATIENCE:?}"))
+    Err(format!("no answer of {pod} within {ANSWER_TIMEOUT:?}"))
 }

@@ -1,4 +1,5 @@
-//! Pairs of nodes, each with a network of its own kind, on one switch.
+//! The lab of the data path benchmark: pairs of nodes on one switch, one pair for each kind of
+//! network.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,28 +9,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::probe::Answers;
+use crate::INSIDE;
 use crate::figures::Samples;
-use crate::{INSIDE, parse};
+use crate::labs::parse;
 
-/// How long an iperf3 server may take to start.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for the start of an iperf3 server.
+const SERVER_START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One way from one place to another.
+/// One path between two places.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Path {
     pub(crate) contender: String,
     /// Whether it leads to another node.
     pub(crate) across: bool,
-    /// Bits a second by TCP, of several runs.
+    /// TCP throughput in bits a second, of several runs.
     pub(crate) throughput: Samples,
-    /// Medians of several runs, in nanoseconds.
+    /// Medians of the round trips of several runs, in nanoseconds.
     pub(crate) median: Samples,
     pub(crate) p99: Samples,
     /// Connections a second, of several runs.
     pub(crate) connections: Samples,
 }
 
-/// Who has which two nodes.
+/// The kinds of networks, with two nodes each.
 const PAIRS: [&str; 4] = ["flatland", "ptp", "bridge", "host"];
 
 /// A place that packets come from or go to.
@@ -38,11 +40,11 @@ enum Place<'a> {
     Pod(Box<Pod<'a>>),
 }
 
-/// Measures every way `rounds` times, all in turn.
+/// Measures every path `rounds` times, in turn.
 pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
     let lab = Lab::builder().nodes(8).families(Families::V4).start()?;
     for (number, node) in lab.nodes().iter().enumerate() {
-        crate::install(node)?;
+        crate::labs::install(node)?;
         prepare(&lab, number / 2, number)?;
     }
     for number in [1, 2] {
@@ -74,14 +76,14 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
         servers.push(to.spawn("iperf3", &["iperf3", "-s"])?);
     }
     for (.., from, _) in &ways {
-        // Or it runs out of ports: one is out of use for a minute after its connection.
+        // Otherwise ports run out: each stays in TIME-WAIT for a minute after its connection.
         from.run(&["sysctl", "-qw", "net.ipv4.tcp_tw_reuse=1"])?;
     }
     let mut figures: Vec<[Vec<u64>; 4]> = ways.iter().map(|_| Default::default()).collect();
     for _ in 0..rounds {
         for ((name, _, from, to), figures) in ways.iter().zip(&mut figures) {
             let sample = sample(from, to.address()?)
-                .map_err(|why| Error::new(format!("{name} is not timed: {why}")))?;
+                .map_err(|why| Error::new(format!("{name} is not measured: {why}")))?;
             figures
                 .iter_mut()
                 .zip(sample)
@@ -107,7 +109,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
     Ok(paths.collect())
 }
 
-/// Makes a node one of its pair.
+/// Configures a node as one of its pair.
 fn prepare(lab: &Lab, pair: usize, number: usize) -> Result {
     let (kind, node) = (PAIRS[pair], &lab.nodes()[number]);
     match kind {
@@ -117,9 +119,9 @@ fn prepare(lab: &Lab, pair: usize, number: usize) -> Result {
     }
     node.install_plugins(&crate::cni::contender::THEIRS)?;
     node.run(&["sysctl", "-qw", "net.ipv4.ip_forward=1"])?;
-    let conflist = theirs(kind, number);
+    let conflist = debian_config(kind, number);
     node.write("/etc/cni/net.d/10-theirs.conflist", conflist.to_string())?;
-    // What an operator, or a daemon that does nothing else, adds for the other one's pods.
+    // The routes to the other node's pods that an operator or a routing daemon would add.
     let other = number ^ 1;
     let via = lab.nodes()[other].addresses()[0].to_string();
     node.run(&["ip", "route", "add", &subnet(other), "via", &via])
@@ -130,7 +132,7 @@ fn subnet(number: usize) -> String {
     format!("10.99.{number}.0/24")
 }
 
-fn theirs(kind: &str, number: usize) -> Value {
+fn debian_config(kind: &str, number: usize) -> Value {
     let mut plugin = json!({
         "type": kind, "mtu": 1500,
         "ipam": {
@@ -148,15 +150,17 @@ fn theirs(kind: &str, number: usize) -> Value {
 /// Throughput in bits a second, median and p99 of a round trip in nanoseconds, connections a second.
 fn sample(from: &Place<'_>, to: IpAddr) -> Result<[u64; 4]> {
     let to = to.to_string();
-    // Of each, in seconds: many short runs in turn are better than few long ones, as the machine has
-    // better and worse moments.
+    // The time of each measurement in seconds: many short runs in turn are better than few long
+    // ones, as the machine's speed varies.
     let short = "1";
     from.run(&[INSIDE, "ping", &to])?;
     let iperf = ["iperf3", "-c", &to, "-t", short, "-O", "1", "-J"];
-    let text = wait_for("iperf3 server", PATIENCE, || from.run(&iperf).ok())?;
+    let text = wait_for("iperf3 server", SERVER_START_TIMEOUT, || {
+        from.run(&iperf).ok()
+    })?;
     let report: Value = parse(&text)?;
     let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
-    let bits = bits.ok_or_else(|| Error::new(format!("iperf3 said {text}")))?;
+    let bits = bits.ok_or_else(|| Error::new(format!("iperf3 printed {text}")))?;
     let answers: Answers = parse(&from.run(&[INSIDE, "ask", &to, short])?)?;
     let trips = &answers.round_trips;
     Ok([

@@ -1,4 +1,4 @@
-//! When routes of ours reach the kernel, by the kernel's own events.
+//! Watches the kernel's route events: when do our routes appear?
 
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -23,26 +23,26 @@ const RTN_UNICAST: u8 = 1;
 const RTA_DST: u16 = 1;
 const NETLINK_HEADER: usize = 16;
 const ROUTE_HEADER: usize = 12;
-/// Room for the events of 20,000 routes, should we be late.
+/// The receive buffer: room for the events of 20,000 routes.
 const BUFFER: usize = 64 * 1024 * 1024;
 
 /// A route that appeared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
-    /// Its destination without the length.
+pub(crate) struct RouteEvent {
+    /// The destination without the prefix length.
     pub(crate) subnet: String,
     /// Nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) at: u64,
 }
 
-/// Hears of the IPv4 routes of ours that lead through a peer.
+/// A netlink socket that receives the kernel's IPv4 route events.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: Socket,
 }
 
 impl Listener {
-    /// Hears of all that appear from now on in this network namespace.
+    /// Receives all events from now on in this network namespace.
     pub(crate) fn open() -> Result<Self, String> {
         let words = |error: std::io::Error| error.to_string();
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(words)?;
@@ -55,9 +55,13 @@ impl Listener {
         Ok(Self { socket })
     }
 
-    /// Waits for `count` routes.
-    pub(crate) fn hear(&self, count: usize, patience: Duration) -> Result<Vec<Seen>, String> {
-        let (deadline, mut seen) = (Instant::now() + patience, Vec::with_capacity(count));
+    /// Waits until `count` of our routes to peers have appeared.
+    pub(crate) fn wait_for_routes(
+        &self,
+        count: usize,
+        timeout: Duration,
+    ) -> Result<Vec<RouteEvent>, String> {
+        let (deadline, mut seen) = (Instant::now() + timeout, Vec::with_capacity(count));
         let mut datagram = Vec::with_capacity(64 * 1024);
         while seen.len() < count {
             datagram.clear();
@@ -69,7 +73,7 @@ impl Listener {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     if Instant::now() > deadline {
                         return Err(format!(
-                            "{} of {count} routes after {patience:?}",
+                            "{} of {count} routes after {timeout:?}",
                             seen.len()
                         ));
                     }
@@ -80,7 +84,7 @@ impl Listener {
                 Err(error) => return Err(format!("listening to the kernel: {error}")),
             }
         }
-        let seen = seen.into_iter().map(|(subnet, at)| Seen {
+        let seen = seen.into_iter().map(|(subnet, at)| RouteEvent {
             subnet: subnet.to_string(),
             at,
         });
@@ -88,9 +92,9 @@ impl Listener {
     }
 }
 
-/// Hands commands to `ip -batch`. Returns how long it takes from there until `count` routes have
-/// appeared, in nanoseconds.
-pub(crate) fn time_batch(commands: &str, count: usize, patience: Duration) -> Result<u64, String> {
+/// Runs commands with `ip -batch`. Returns the time from there until `count` routes have appeared,
+/// in nanoseconds.
+pub(crate) fn time_batch(commands: &str, count: usize, timeout: Duration) -> Result<u64, String> {
     let words = |error: std::io::Error| format!("ip -batch: {error}");
     let listener = Listener::open()?;
     let begin = now();
@@ -102,7 +106,7 @@ pub(crate) fn time_batch(commands: &str, count: usize, patience: Duration) -> Re
     if let Some(mut pipe) = ip.stdin.take() {
         pipe.write_all(commands.as_bytes()).map_err(words)?;
     }
-    let seen = listener.hear(count, patience)?;
+    let seen = listener.wait_for_routes(count, timeout)?;
     ip.wait().map_err(words)?;
     Ok(seen.last().map_or(0, |seen| seen.at) - begin)
 }
@@ -140,7 +144,7 @@ fn subnet(message: &[u8]) -> Option<Ipv4Addr> {
         .find(|attribute| attribute.kind() == RTA_DST)?;
     let octets: [u8; 4] = dst.value().try_into().ok()?;
     let subnet = Ipv4Addr::from(octets);
-    // The route to the pods' gateway leads through nobody.
+    // The route to the pods' gateway leads to no peer.
     (subnet != wire::GATEWAY_V4).then_some(subnet)
 }
 
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_of_ours_are_found_among_others() {
+    fn subnets_of_mixed_events_are_those_of_our_new_routes() {
         let datagram = [
             message(RTM_NEWROUTE, 3),
             message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL),
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_that_was_cut_off_ends_there() {
+    fn truncated_datagram_yields_the_complete_routes_only() {
         let datagram = message(RTM_NEWROUTE, wire::ROUTE_PROTOCOL);
 
         assert_eq!(subnets(&datagram[..30]).count(), 0);

@@ -1,7 +1,7 @@
-//! Who comes when.
+//! The order of the contenders in each round.
 
-/// All of `count` contenders once, in an order that is another in each round: nobody always comes after
-/// the same other, who may leave the processor's caches warm for him, or cold.
+/// All of `count` contenders once, in a different order in each round: no contender always follows
+/// the same other one, whose call may leave the processor's caches warm or cold.
 pub(crate) fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
     let steps: Vec<usize> = (1..=count)
         .filter(|step| greatest_common_divisor(*step, count) == 1)
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_comes_once_in_each_round_and_after_several_others() {
+    fn order_has_each_contender_once_after_varying_others() {
         for count in [0, 1, 2, 4, 8, 18] {
             let mut after = vec![BTreeSet::new(); count];
             for round in 0..40 {

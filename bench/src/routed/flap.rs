@@ -1,18 +1,19 @@
-//! A node whose `routed` runs: its link flaps, its metrics are read. Runs on that node.
+//! A node with a running `routed`: link flaps, and the number of reconcile passes. Runs on that
+//! node.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::listen::time_batch;
+use super::route_events::time_batch;
 
-/// A busy machine may take that long for all routes.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Where `routed` serves its metrics, and which of them counts its passes over the routes.
+/// The time limit for the return of all routes, on a busy machine.
+const ROUTES_TIMEOUT: Duration = Duration::from_secs(60);
+/// The address of the metrics of `routed`, and the metric that counts reconcile passes.
 const METRICS: &str = "127.0.0.1:9470";
 const PASSES: &str = "flatland_reconcile_seconds_count";
 
-/// How many passes over the routes `routed` says to have made.
+/// The number of reconcile passes by the metrics of `routed`.
 pub(crate) fn count_passes() -> Result<u64, String> {
     let words = |error: std::io::Error| format!("{METRICS}: {error}");
     let mut stream = TcpStream::connect(METRICS).map_err(words)?;
@@ -26,8 +27,12 @@ pub(crate) fn count_passes() -> Result<u64, String> {
         .ok_or_else(|| format!("no {PASSES} at {METRICS}"))
 }
 
-/// Takes the node's link down and up. Returns how long it takes until so many routes are back, in
+/// Takes the node's link down and up. Returns the time until this number of routes is back, in
 /// nanoseconds.
 pub(crate) fn flap(routes: usize) -> Result<u64, String> {
-    time_batch("link set eth0 down\nlink set eth0 up\n", routes, PATIENCE)
+    time_batch(
+        "link set eth0 down\nlink set eth0 up\n",
+        routes,
+        ROUTES_TIMEOUT,
+    )
 }
