@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # Installs what building, the tests and the demo need on a Debian 12 machine that has only Rust and
-# git: exactly what is missing, and nothing that starts a service. Says what it does; silent when
-# there is nothing to do. Run it as often as you like, as root or as a user who may use sudo.
+# git. It installs only what is missing, starts no service, reports what it does, and is silent if
+# nothing is missing. It can be run repeatedly, as root or as a user with sudo.
 #
 #   tests/setup.sh [TARGET]
 #
-# With WITHOUT_RUNTIMES set it leaves out container runtimes, Prometheus and firewalld, which only tests
-# need; with WITH_IMAGE set too, it has what builds the image; with WITH_DENY set, it has cargo-deny,
-# which only the lints need.
+# With WITHOUT_RUNTIMES set, it leaves out container runtimes, Prometheus and firewalld, which only
+# tests need. With WITH_IMAGE set too, it adds the tools that build the image. With WITH_DENY set,
+# it adds cargo-deny, which only the lints need.
 #
-# Without TARGET it leaves the target triple to build for in target/tools/triple: this machine's musl
-# target (static programs), or, where that cannot be had, this machine's own.
+# Without TARGET, it writes the target triple to build for to target/tools/triple: this machine's
+# musl target (static programs) or, if that is not available, this machine's own target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=target/tools
 
-# Debian keeps some of what we look for where only root's PATH leads.
+# Some of Debian's programs are in root's PATH only.
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -26,7 +26,7 @@ die() {
 }
 
 missing=()
-# need PACKAGE COMMAND-OR-FILE: notes the Debian package if what we want of it is not here.
+# need PACKAGE COMMAND-OR-FILE: notes the Debian package if the command or file is missing.
 need() {
     case $2 in
         /*) test -e "$2" ;;
@@ -34,7 +34,7 @@ need() {
     esac || missing+=("$1")
 }
 
-# The include folder that belongs to a protoc outside the Debian package is beside its bin folder.
+# If protoc does not come from the Debian package, its include folder is beside its bin folder.
 proto_include() {
     local protoc beside
     protoc=$(command -v protoc || echo /usr/bin/protoc)
@@ -53,21 +53,21 @@ check_packages() {
     need iproute2 ip
     need iputils-ping ping
     need procps sysctl
-    # Certificates for the tests of TLS.
+    # Certificates for the TLS tests.
     need openssl openssl
     need strace strace
-    # The tests compare our packet filter rules with what these say of them.
+    # The tests of the packet filter compare our rules with the output of these.
     need nftables nft
     need iptables iptables-nft
     need containernetworking-plugins /usr/lib/cni/host-local
     need util-linux unshare
     need bsdutils script
-    # Man pages are looked over with it.
+    # Checks man pages.
     need groff-base groff
     if test -z "${WITHOUT_RUNTIMES:-}"; then
         # Builds and checks the Kubernetes manifests; it needs no cluster.
         need kubernetes-client kubectl
-        # What firewalld consists of besides itself.
+        # Dependencies of firewalld.
         need python3 /usr/bin/python3
         need python3-dbus /usr/lib/python3/dist-packages/dbus/__init__.py
         need python3-gi /usr/lib/python3/dist-packages/gi/__init__.py
@@ -79,7 +79,7 @@ check_packages() {
     check_cross_compiler "$1"
 }
 
-# For the other of the two processors, if that is what is asked for.
+# The cross compiler for the other processor, if TARGET needs it.
 check_cross_compiler() {
     local processor=${1%%-*}
     case $processor in
@@ -110,7 +110,7 @@ updated=
 update_lists() {
     [ -z "$updated" ] || return 0
     say "refreshing the package lists"
-    # One broken third-party source must not stop us: what matters is whether the packages are found.
+    # A broken third-party source must not stop the set-up: the packages may still be found.
     as_root apt-get -qq update || say "apt-get update had errors; going on with what it got"
     updated=yes
 }
@@ -139,7 +139,7 @@ has_etcd() {
 download() {
     local folder=$1
     shift
-    # Without package lists, or with old ones, the first attempt fails; what it says helps nobody.
+    # Without package lists, or with old ones, the first attempt fails; its message would not help.
     try_download "$folder" "$@" 2>/dev/null && return
     if can_be_root; then update_lists; fi
     try_download "$folder" "$@"
@@ -148,14 +148,14 @@ download() {
 # apt's own unprivileged user cannot write here, and asking for it makes root's apt-get complain.
 try_download() { (cd "$1" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "${@:2}"); }
 
-# Makes the folder `work`, which goes when we do.
+# Makes the folder `work`, which is deleted at exit.
 make_work() {
     work=$(mktemp -d "$PWD/$tools/work.XXXXXX")
     # shellcheck disable=SC2064 # the folder's name is wanted as it is now
     trap "rm -rf '$work'" EXIT
 }
 
-# The packages are unpacked, not installed: installing them would start an etcd on this machine.
+# The packages are unpacked, not installed: an installation would start an etcd on this machine.
 fetch_etcd() {
     ! has_etcd || return 0
     command -v apt-get >/dev/null || die \
@@ -174,7 +174,7 @@ fetch_etcd() {
     rm -rf "$work"
 }
 
-# What reads our metrics and alert rules in the tests. Unpacked for the same reason.
+# Prometheus, for the tests of metrics and alert rules. Unpacked for the same reason.
 fetch_prometheus() {
     ! test -x "$tools/usr/bin/promtool" || return 0
     local work
@@ -189,10 +189,10 @@ fetch_prometheus() {
     rm -rf "$work"
 }
 
-# The container runtimes of the tests, and what their images are made of.
+# The container runtimes of the tests, and busybox for their images.
 runtimes=(containerd podman conmon crun busybox-static)
 
-# Whether all of them start, with the libraries that are beside them and those of this machine.
+# Whether all of them start, with the libraries beside them and those of this machine.
 have_runtimes() {
     local usr=$tools/runtimes/usr libraries program
     libraries=$(printf '%s:' "$usr"/lib/*-linux-*)
@@ -202,13 +202,13 @@ have_runtimes() {
     test -x "$usr/bin/busybox"
 }
 
-# What else apt-get would install with them: the libraries that this machine lacks.
+# The libraries that apt-get would install with them because this machine lacks them.
 missing_libraries() {
     apt-get -qq -s install --no-install-recommends "${runtimes[@]}" |
         sed -n 's/^Inst \([^ ]*\) (.*/\1/p' | grep -vxF "$(printf '%s\n' "${runtimes[@]}")"
 }
 
-# Unpacked, not installed, for the same reason; the tests lay them over a node's /usr.
+# Unpacked, not installed, for the same reason; the tests mount them over a node's /usr.
 fetch_runtimes() {
     ! have_runtimes || return 0
     command -v apt-get >/dev/null || die \
@@ -220,7 +220,7 @@ fetch_runtimes() {
     download "$work" "${runtimes[@]}" || die \
         "cannot fetch container runtimes: apt-get download ${runtimes[*]} failed" \
         "refresh the package lists as root: apt-get update"
-    # Only now, as the package lists may have been missing.
+    # After the download, which may have refreshed missing package lists.
     mapfile -t libraries < <(missing_libraries)
     test ${#libraries[@]} -eq 0 || download "$work" "${libraries[@]}"
     for package in "$work"/*.deb; do dpkg -x "$package" "$work"; done
@@ -237,8 +237,7 @@ fetch_runtimes() {
         "these tests are made for Debian 12"
 }
 
-# A firewall to run beside ours in the tests. Unpacked for the same reason: it would take this machine
-# over.
+# firewalld, for the tests. Unpacked for the same reason: it would change this machine's firewall.
 fetch_firewalld() {
     ! test -x "$tools/firewalld/usr/sbin/firewalld" || return 0
     local work package
@@ -254,7 +253,7 @@ fetch_firewalld() {
     rm -rf "$work"
 }
 
-# add_rust KIND NAME: a rustup target or component. No rustup, no success.
+# add_rust KIND NAME: installs a rustup target or component; fails without rustup.
 add_rust() {
     command -v rustup >/dev/null || return 1
     say "rustup $1 add $2"
@@ -279,12 +278,12 @@ choose_target() {
         say "Rust's target $static cannot be had here: building dynamic programs for $host"
         triple=$host
     fi
-    # What is asked for once is not what to build for from then on.
+    # A TARGET given once does not change the default target.
     if test -n "$wanted" && test -e "$tools/triple"; then return; fi
     [ "$(cat "$tools/triple" 2>/dev/null)" = "$triple" ] || echo "$triple" >"$tools/triple"
 }
 
-# Checks our dependencies against deny.toml, whose keys belong to this version.
+# Checks our dependencies against deny.toml, which is written for this version.
 cargo_deny=0.20.2
 
 # Built without optimisation, which takes a minute or two; its one check takes a second.

@@ -1,11 +1,11 @@
-//! What came back from a call.
+//! The outcome of one plugin call: exit status, standard output and standard error.
 
 use serde_json::Value;
 
 use super::verdict::{Judged, Reason, ensure, fail};
 use crate::Output;
 
-/// What came back from a call, and what was sent.
+/// The outcome of a call, and what was sent.
 #[derive(Debug)]
 pub(super) struct Answer {
     sent: String,
@@ -31,8 +31,8 @@ impl Answer {
         self.status == Some(0)
     }
 
-    /// `why`, with what was sent and what came back.
-    pub(super) fn tell(&self, why: &str) -> String {
+    /// `why`, followed by what was sent and what came back.
+    pub(super) fn with_evidence(&self, why: &str) -> String {
         let status = self
             .status
             .map_or("a signal".to_owned(), |status| format!("status {status}"));
@@ -45,47 +45,47 @@ impl Answer {
         format!("{why}\nsent: {sent}\ngot: {status}, {stdout}{stderr}")
     }
 
-    /// `why`, with evidence, as a failure.
-    pub(super) fn fault(&self, why: &str) -> Reason {
-        Reason::Fail(self.tell(why))
+    /// A failure: `why`, followed by what was sent and what came back.
+    pub(super) fn failure(&self, why: &str) -> Reason {
+        Reason::Fail(self.with_evidence(why))
     }
 
-    /// It must have succeeded.
+    /// Fails with `why` unless the call succeeded.
     pub(super) fn succeeds(&self, why: &str) -> Judged {
-        ensure(self.is_success(), || self.tell(why))
+        ensure(self.is_success(), || self.with_evidence(why))
     }
 
-    /// It must have failed.
+    /// Fails with `why` unless the call failed.
     pub(super) fn fails(&self, why: &str) -> Judged {
-        ensure(!self.is_success(), || self.tell(why))
+        ensure(!self.is_success(), || self.with_evidence(why))
     }
 
-    /// Standard output, which must be one JSON object.
+    /// Standard output, which must be a single JSON object.
     pub(super) fn object(&self) -> Judged<Value> {
         match serde_json::from_str(&self.stdout) {
             Ok(object @ Value::Object(_)) => Ok(object),
-            _ => fail(self.tell("standard output is not one JSON object")),
+            _ => fail(self.with_evidence("standard output is not one JSON object")),
         }
     }
 
-    /// The result of a call that must have succeeded.
+    /// The result of a call, which must have succeeded.
     pub(super) fn result(&self) -> Judged<Value> {
         self.succeeds("the call fails")?;
         self.object()
     }
 
-    /// The code of the error that it must be.
+    /// The error code of a call, which must have failed.
     pub(super) fn code(&self) -> Judged<u64> {
         self.fails("the call succeeds")?;
         let code = self.object()?["code"].as_u64();
-        code.ok_or_else(|| self.fault("the error has no numeric code"))
+        code.ok_or_else(|| self.failure("the error has no numeric code"))
     }
 
-    /// It must be an error with this code.
+    /// Fails unless the error has this code.
     pub(super) fn has_code(&self, expected: u64) -> Judged {
         let code = self.code()?;
         ensure(code == expected, || {
-            self.tell(&format!("code {code} instead of {expected}"))
+            self.with_evidence(&format!("code {code} instead of {expected}"))
         })
     }
 

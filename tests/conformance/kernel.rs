@@ -1,4 +1,4 @@
-//! What the kernel says of a namespace, by way of `ip`.
+//! The kernel's links, addresses and routes of a network namespace, read with `ip`.
 
 use serde::Deserialize;
 
@@ -43,7 +43,7 @@ impl Link {
         self.flags.iter().any(|flag| flag == "UP")
     }
 
-    /// Its addresses with their masks, without those of the link itself.
+    /// The addresses with their prefix lengths, without link-local ones.
     pub(super) fn addresses(&self) -> Vec<String> {
         let global = self
             .addresses
@@ -55,17 +55,17 @@ impl Link {
     }
 }
 
-/// The links of the machine, or of a named namespace on it.
+/// The links of the machine, or of a named network namespace on it.
 pub(super) fn links(machine: &Machine, netns: Option<&str>) -> Judged<Vec<Link>> {
-    Ok(ask(machine, netns, &["addr"])?)
+    Ok(ip_json(machine, netns, &["addr"])?)
 }
 
-/// Where the namespace has routes to, in any table, with the length of the prefix.
+/// The destinations of the namespace's routes, in all tables, with their prefix lengths.
 pub(super) fn destinations(machine: &Machine, netns: &str) -> Judged<Vec<String>> {
     let mut all = Vec::new();
     for (family, everywhere, length) in [("-4", "0.0.0.0/0", 32), ("-6", "::/0", 128)] {
         let words = [family, "route", "show", "table", "all"];
-        let routes: Vec<Route> = ask(machine, Some(netns), &words)?;
+        let routes: Vec<Route> = ip_json(machine, Some(netns), &words)?;
         all.extend(routes.into_iter().map(|route| match route.dst.as_str() {
             "default" => everywhere.to_owned(),
             host if !host.contains('/') => format!("{host}/{length}"),
@@ -75,7 +75,7 @@ pub(super) fn destinations(machine: &Machine, netns: &str) -> Judged<Vec<String>
     Ok(all)
 }
 
-fn ask<T: for<'de> Deserialize<'de>>(
+fn ip_json<T: for<'de> Deserialize<'de>>(
     machine: &Machine,
     netns: Option<&str>,
     words: &[&str],
@@ -92,5 +92,5 @@ fn ask<T: for<'de> Deserialize<'de>>(
     } else {
         text.as_str()
     };
-    serde_json::from_str(text).doing(format!("reading what {command:?} says: {text}"))
+    serde_json::from_str(text).doing(format!("reading the output of {command:?}: {text}"))
 }

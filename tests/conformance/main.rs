@@ -1,4 +1,4 @@
-//! `conformance`: judges CNI plugins by the CNI spec.
+//! `conformance`: tests CNI plugins against the CNI spec and prints a table.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use clap::{Parser, ValueEnum};
 use lab::conformance::{Kind, Report, Subject, details, json, judge, table};
 use lab::{Error, Result};
 
-/// The exit statuses for a wrong command line and for a suite that cannot run (`EX_USAGE` and
+/// The exit statuses for a wrong command line and for an error of the suite (`EX_USAGE` and
 /// `EX_SOFTWARE` of sysexits.h).
 const USAGE: u8 = 64;
 const BROKEN: u8 = 70;
 
-/// Judges CNI plugins by every MUST and SHOULD of the CNI spec that binds them, each on machines
-/// of its own made of namespaces, and prints a table.
+/// Judges CNI plugins by every MUST and SHOULD of the CNI spec that concerns them, each on a fresh
+/// machine made of namespaces, and prints a table.
 ///
 /// Exits with 0 if no plugin fails a MUST, with 1 if one does, with 64 if the command line is wrong,
 /// and with 70 if the suite cannot run. Several plugins are given by repeating --plugin, --kind and
@@ -39,7 +39,7 @@ struct Cli {
     /// A program that plugins run and that is no plugin; may be repeated.
     #[arg(long)]
     with: Vec<PathBuf>,
-    /// How to print what came of it.
+    /// The output format.
     #[arg(short, long, default_value = "table")]
     output: Output,
 }

@@ -1,25 +1,25 @@
 //! A conformance suite for CNI plugins.
 //!
-//! It runs any plugin as an executable, on a machine of the lab that the plugin has to itself, and
-//! judges it by what the CNI spec says that a plugin must and should do. Each requirement is a
-//! [`Row`]; each row starts with a fresh machine, so that none depends on another.
+//! It runs any plugin as an executable on a machine of the lab, and judges it by what the CNI spec
+//! says a plugin must and should do. Each requirement is a [`Row`]. Each row starts with a fresh
+//! machine, so that rows do not depend on each other.
 //!
-//! The source is SPEC.md of containernetworking/cni at version 1.1.0, with what 0.3.1 to 1.0.0 say
-//! otherwise, and CONVENTIONS.md beside it. Rows are for plugins only: what binds runtimes alone is
-//! left out, and so is what cannot be brought about from outside (codes 3 and 11, a GC that meets an
-//! error on its way) or is a plugin's own (`ipMasq`, firewall rules).
+//! The source is SPEC.md of containernetworking/cni at version 1.1.0, with the differences of 0.3.1
+//! to 1.0.0, and CONVENTIONS.md beside it. Rows concern plugins only. Requirements for runtimes are
+//! left out, and so are those that a test cannot trigger from outside (codes 3 and 11, a GC that
+//! meets an error on its way) and features of single plugins (`ipMasq`, firewall rules).
 
 mod answer;
 mod call;
+mod ipam_wrapper;
 mod kernel;
 mod pod;
 mod report;
 mod rows;
 mod spec;
-mod spy;
-mod stage;
 mod subject;
 mod table;
+mod testbed;
 mod verdict;
 
 pub use report::{Report, judge};

@@ -1,52 +1,52 @@
-//! A container, as far as a plugin is concerned: a network namespace and a name.
+//! A container as a plugin sees it: a network namespace and an id.
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
 use super::kernel::{Link, destinations, links};
-use super::stage::Stage;
 use super::subject::Kind;
+use super::testbed::Testbed;
 use super::verdict::{Judged, ensure};
 use crate::Result;
 
 /// A container.
 pub(super) struct Pod<'s> {
-    stage: &'s Stage<'s>,
-    /// Its id and the name of its namespace.
+    testbed: &'s Testbed<'s>,
+    /// The container id, also the name of its namespace.
     pub(super) id: String,
-    /// The name that its interface is to have, or for a chained plugin has.
+    /// The name of the container's interface. For a chained plugin the interface exists already.
     pub(super) interface: String,
-    /// What an earlier plugin of the chain has made: only a chained plugin has one.
+    /// The result of an earlier plugin of the chain: chained plugins only.
     pub(super) before: Option<Value>,
 }
 
 impl<'s> Pod<'s> {
-    /// Makes the namespace; `number` tells it from others of the machine.
-    pub(super) fn new(stage: &'s Stage<'s>, number: u32) -> Result<Self> {
+    /// Makes the namespace; `number` is unique on the machine.
+    pub(super) fn new(testbed: &'s Testbed<'s>, number: u32) -> Result<Self> {
         let id = format!("pod-{number}");
-        // As `ip netns add` makes it, by fewer processes. Nobody else can have its addresses, and some
-        // plugins wait seconds to be sure of that.
+        // Does what `ip netns add` does, with fewer processes. Duplicate address detection is off,
+        // as the addresses are unique and some plugins wait seconds for it.
         let script = "[ -d /run/netns ] || mkdir /run/netns; : >/run/netns/$1 && \
                       exec unshare --net=/run/netns/$1 sh -c '\
                       echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad && exec ip link set lo up'";
-        stage.machine.run(&["sh", "-ec", script, "sh", &id])?;
+        testbed.machine.run(&["sh", "-ec", script, "sh", &id])?;
         let mut pod = Self {
-            stage,
+            testbed,
             id,
             interface: "eth0".to_owned(),
             before: None,
         };
-        if stage.subject.kind == Kind::Chained {
-            pod.before = Some(pod.wire(number)?);
+        if testbed.subject.kind == Kind::Chained {
+            pod.before = Some(pod.make_first_interface(number)?);
         }
         Ok(pod)
     }
 
-    /// The same container, to be attached by another interface.
-    pub(super) fn by(&self, interface: &str) -> Self {
+    /// The same container with another interface name.
+    pub(super) fn with_interface(&self, interface: &str) -> Self {
         Self {
-            stage: self.stage,
+            testbed: self.testbed,
             id: self.id.clone(),
             interface: interface.to_owned(),
             before: self.before.clone(),
@@ -58,9 +58,9 @@ impl<'s> Pod<'s> {
         format!("/run/netns/{}", self.id)
     }
 
-    /// A call that is about it.
+    /// A call that concerns the container.
     pub(super) fn call(&self, command: &str) -> Call<'s> {
-        let call = Call::new(self.stage, command)
+        let call = Call::new(self.testbed, command)
             .with("CNI_CONTAINERID", &self.id)
             .with("CNI_NETNS", self.netns())
             .with("CNI_IFNAME", &self.interface);
@@ -70,61 +70,63 @@ impl<'s> Pod<'s> {
         }
     }
 
-    /// ADD, however it ends.
+    /// Calls ADD. A failed ADD is no error.
     pub(super) fn add(&self) -> Judged<Answer> {
         self.call("ADD").run()
     }
 
-    /// ADD, which must succeed, and its result.
+    /// Calls ADD, which must succeed, and returns its result.
     pub(super) fn attach(&self) -> Judged<Value> {
         self.add()?.result()
     }
 
-    /// DEL, to be run.
+    /// A DEL call.
     pub(super) fn del(&self) -> Call<'s> {
         self.call("DEL")
     }
 
-    /// DEL after an ADD with this result; it must succeed.
+    /// Calls DEL with the result of ADD; it must succeed.
     pub(super) fn detach(&self, result: &Value) -> Judged {
         self.del().after(result).run()?.succeeds("DEL fails")
     }
 
-    /// CHECK after an ADD with this result, however it ends.
+    /// Calls CHECK with the result of ADD. A failed CHECK is no error.
     pub(super) fn check(&self, result: &Value) -> Judged<Answer> {
         self.call("CHECK").after(result).run()
     }
 
-    /// The links in its namespace.
+    /// The links in the namespace.
     pub(super) fn links(&self) -> Judged<Vec<Link>> {
-        links(&self.stage.machine, Some(&self.id))
+        links(&self.testbed.machine, Some(&self.id))
     }
 
-    /// Its interface, if it is there.
+    /// The container's interface, if it exists.
     pub(super) fn link(&self) -> Judged<Option<Link>> {
         let mut links = self.links()?.into_iter();
         Ok(links.find(|link| link.name == self.interface))
     }
 
-    /// Where it has routes to.
+    /// The destinations of the namespace's routes.
     pub(super) fn destinations(&self) -> Judged<Vec<String>> {
-        destinations(&self.stage.machine, &self.id)
+        destinations(&self.testbed.machine, &self.id)
     }
 
-    /// Runs `ip` in its namespace.
+    /// Runs `ip` in the namespace.
     pub(super) fn ip(&self, words: &[&str]) -> Judged {
         let command = [&["ip", "-n", &self.id][..], words].concat();
-        self.stage.machine.run(&command)?;
+        self.testbed.machine.run(&command)?;
         Ok(())
     }
 
-    /// Its namespace goes.
-    pub(super) fn vanish(&self) -> Judged {
-        self.stage.machine.run(&["ip", "netns", "del", &self.id])?;
+    /// Deletes the namespace.
+    pub(super) fn delete_netns(&self) -> Judged {
+        self.testbed
+            .machine
+            .run(&["ip", "netns", "del", &self.id])?;
         Ok(())
     }
 
-    /// It must have its interface.
+    /// Fails unless the interface exists.
     pub(super) fn is_attached(&self) -> Judged {
         let link = self.link()?;
         ensure(link.is_some(), || {
@@ -132,13 +134,13 @@ impl<'s> Pod<'s> {
         })
     }
 
-    /// Makes what the first plugin of a chain would, and its result.
-    fn wire(&self, number: u32) -> Result<Value> {
+    /// Makes the interface that the first plugin of a chain would make, and returns its result.
+    fn make_first_interface(&self, number: u32) -> Result<Value> {
         let (host, address) = (
             format!("first{number}"),
             format!("10.99.0.{}/24", number + 1),
         );
-        let machine = &self.stage.machine;
+        let machine = &self.testbed.machine;
         let pair = [
             "type",
             "veth",
@@ -168,7 +170,7 @@ impl<'s> Pod<'s> {
             ],
             "ips": [ip],
         });
-        self.stage.version().translate(&mut result);
+        self.testbed.version().translate(&mut result);
         Ok(result)
     }
 }

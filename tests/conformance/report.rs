@@ -1,4 +1,4 @@
-//! Judging plugins by every row.
+//! Judges plugins by every row.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -7,27 +7,27 @@ use serde_json::Value;
 
 use super::rows::{Level, Row, all};
 use super::spec::Spec;
-use super::stage::Stage;
 use super::subject::Subject;
+use super::testbed::Testbed;
 use super::verdict::{Reason, Verdict};
 use crate::error::Doing;
 use crate::{Error, Lab, Result};
 
-/// What came of judging one plugin.
+/// The verdicts on one plugin.
 pub struct Report {
-    /// What it is called.
+    /// The name of the plugin.
     pub name: String,
     /// The verdict of each row, in the order of [`all`].
     pub verdicts: Vec<(&'static Row, Verdict)>,
 }
 
 impl Report {
-    /// Whether it fails no MUST.
+    /// Whether no MUST fails.
     pub fn conforms(&self) -> bool {
         !self.failures().any(|(row, _)| row.level == Level::Must)
     }
 
-    /// The rows that it fails, with the evidence.
+    /// The rows that fail, with the evidence.
     pub fn failures(&self) -> impl Iterator<Item = (&'static Row, &str)> {
         self.verdicts
             .iter()
@@ -37,7 +37,7 @@ impl Report {
             })
     }
 
-    /// How many rows of this level it passes, and how many concern it.
+    /// The numbers of rows of this level that pass, and that apply.
     pub fn count(&self, level: Level) -> (usize, usize) {
         let rows = self.verdicts.iter().filter(|(row, _)| row.level == level);
         let judged = rows.filter(|(_, verdict)| !matches!(verdict, Verdict::NotApplicable(_)));
@@ -48,7 +48,7 @@ impl Report {
     }
 }
 
-/// Judges plugins by every row, each row on a machine of its own. An error is one of the suite.
+/// Judges plugins by every row, each row on a fresh machine. An error means that the suite failed.
 pub fn judge(subjects: &[Subject]) -> Result<Vec<Report>> {
     let lab = Lab::builder().nodes(0).etcd(0).start()?;
     let machines = AtomicUsize::new(0);
@@ -59,7 +59,7 @@ pub fn judge(subjects: &[Subject]) -> Result<Vec<Report>> {
             subject.install(folder.path())?;
             let boot = |versions: &[Spec]| {
                 let number = machines.fetch_add(1, Ordering::Relaxed);
-                Stage::boot(&lab, number, subject, folder.path(), versions)
+                Testbed::boot(&lab, number, subject, folder.path(), versions)
             };
             let versions = announced(&boot(&[])?)?;
             Ok(Report {
@@ -70,11 +70,12 @@ pub fn judge(subjects: &[Subject]) -> Result<Vec<Report>> {
         .collect()
 }
 
-/// The rows of one plugin, several at a time: most of it is waiting for processes and the kernel.
+/// Judges one plugin, with several rows in parallel: most of the time is spent waiting for
+/// processes and the kernel.
 fn judge_one<'s>(
     subject: &Subject,
     versions: &[Spec],
-    boot: &(impl Fn(&[Spec]) -> Result<Stage<'s>> + Sync),
+    boot: &(impl Fn(&[Spec]) -> Result<Testbed<'s>> + Sync),
 ) -> Result<Vec<(&'static Row, Verdict)>> {
     let rows: Vec<&'static Row> = all().collect();
     let next = AtomicUsize::new(0);
@@ -113,10 +114,10 @@ fn judge_one<'s>(
         .collect())
 }
 
-/// Why a row does not concern a plugin, whatever it does.
+/// Why a row does not apply to a plugin, without calling the plugin.
 fn exemption(row: &Row, subject: &Subject, versions: &[Spec]) -> Option<String> {
     if !row.binds.contains(&subject.kind) {
-        return Some("it is not about such plugins".to_owned());
+        return Some("it does not concern plugins of this kind".to_owned());
     }
     if !versions.iter().any(|version| *version >= row.since) {
         return Some(format!("it announces no version from {} on", row.since));
@@ -124,8 +125,8 @@ fn exemption(row: &Row, subject: &Subject, versions: &[Spec]) -> Option<String> 
     None
 }
 
-fn verdict(row: &Row, stage: &Stage<'_>) -> Result<Verdict> {
-    match (row.check)(stage) {
+fn verdict(row: &Row, testbed: &Testbed<'_>) -> Result<Verdict> {
+    match (row.check)(testbed) {
         Ok(()) => Ok(Verdict::Pass),
         Err(Reason::Fail(why)) => Ok(Verdict::Fail(why)),
         Err(Reason::NotApplicable(why)) => Ok(Verdict::NotApplicable(why)),
@@ -133,10 +134,10 @@ fn verdict(row: &Row, stage: &Stage<'_>) -> Result<Verdict> {
     }
 }
 
-/// The versions that a plugin announces, of those that the suite judges, oldest first. One that
-/// announces nothing to be understood is judged as one that speaks 1.0.0.
-fn announced(stage: &Stage<'_>) -> Result<Vec<Spec>> {
-    let answer = match stage.call("VERSION").run() {
+/// The versions that a plugin announces and the suite tests, oldest first. A plugin without a
+/// readable announcement is judged by 1.0.0.
+fn announced(testbed: &Testbed<'_>) -> Result<Vec<Spec>> {
+    let answer = match testbed.call("VERSION").run() {
         Ok(answer) => answer,
         Err(Reason::Broken(error)) => return Err(error),
         Err(Reason::Fail(_) | Reason::NotApplicable(_)) => return Ok(vec![Spec::V1_0_0]),

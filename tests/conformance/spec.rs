@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub struct Spec(u8, u8, u8);
 
 impl Spec {
-    /// The first whose results have `interfaces` and `ips`: the oldest that the suite judges.
+    /// The first with `interfaces` and `ips` in results: the oldest that the suite tests.
     pub const V0_3_0: Self = Self(0, 3, 0);
     /// The first with CHECK.
     pub const V0_4_0: Self = Self(0, 4, 0);
@@ -30,7 +30,8 @@ impl Spec {
         Self::V1_1_0,
     ];
 
-    /// Writes a result as this version has it: that of an address is in `ips` before 1.0.0.
+    /// Converts a result to this version: before 1.0.0, each of `ips` has the version of its
+    /// address.
     pub(super) fn translate(self, result: &mut Value) {
         result["cniVersion"] = json!(self.to_string());
         for ip in result["ips"].as_array_mut().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The plugin that is judged.
+//! The plugin under test.
 
 use std::path::{Path, PathBuf};
 
@@ -7,35 +7,35 @@ use serde_json::Value;
 use crate::error::Doing;
 use crate::{Error, Result, command};
 
-/// What a plugin is for: which requirements bind it.
+/// The kind of a plugin, which determines the requirements that concern it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// It makes an interface in the container.
     Interface,
-    /// It is delegated to, and hands out addresses.
+    /// Called by other plugins; hands out addresses.
     Ipam,
-    /// It adjusts an interface that an earlier plugin of the chain has made.
+    /// Changes an interface that an earlier plugin of the chain has made.
     Chained,
 }
 
 /// A plugin, its configuration and the plugins that it delegates to.
 #[derive(Debug, Clone)]
 pub struct Subject {
-    /// What it is called in the table.
+    /// The name of the plugin in the table.
     pub name: String,
-    /// What it is for.
+    /// The kind of the plugin.
     pub kind: Kind,
     /// The executable.
     pub plugin: PathBuf,
-    /// Further executables that it needs: those it delegates to, and what these run.
+    /// Further executables: the plugins that it delegates to, and what these run.
     pub delegates: Vec<PathBuf>,
     /// The plugin configuration object, with `name`; the suite fills in `cniVersion`.
     pub config: Value,
 }
 
 impl Subject {
-    /// A plugin with its configuration. Where that names an IPAM plugin, and the plugin is not
-    /// itself one, it is looked for in `folder`, or beside the plugin.
+    /// A plugin with its configuration. If the configuration names an IPAM plugin and this one is
+    /// none, the IPAM plugin is taken from `folder`, by default the plugin's own.
     pub fn new(kind: Kind, plugin: &Path, config: Value, folder: Option<&Path>) -> Result<Self> {
         let name = plugin.file_name().unwrap_or_default().to_string_lossy();
         if !config.is_object() || !config["name"].is_string() {
@@ -59,7 +59,7 @@ impl Subject {
         })
     }
 
-    /// The same with further executables that it needs.
+    /// Adds executables that the plugin needs.
     pub fn with(mut self, programs: &[PathBuf]) -> Result<Self> {
         for program in programs {
             std::fs::metadata(program).doing(program.display())?;
@@ -68,7 +68,7 @@ impl Subject {
         Ok(self)
     }
 
-    /// Copies it and its delegates to a folder, which machines share.
+    /// Copies the plugin and its delegates to a folder, which the machines share.
     pub(super) fn install(&self, folder: &Path) -> Result {
         for program in self.delegates.iter().chain([&self.plugin]) {
             let name = program.file_name().unwrap_or_default();

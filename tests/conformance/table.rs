@@ -1,4 +1,4 @@
-//! A table for people, and JSON for programs.
+//! The report as a table for people, and as JSON for programs.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use super::report::Report;
 use super::rows::Level;
 use super::verdict::Verdict;
 
-/// How wide a column of verdicts is at least.
+/// The least width of a column of verdicts.
 const COLUMN: usize = 6;
-/// How wide a requirement is.
+/// The width of the column of requirements.
 const REQUIREMENT: usize = 24;
 
-/// Every row, plugins side by side, and how many rows each passes.
+/// Every row, with the plugins side by side, and the number of rows that each plugin passes.
 pub fn table(reports: &[Report]) -> String {
     let mut text = String::new();
     let mut section = "";
@@ -48,7 +48,7 @@ pub fn table(reports: &[Report]) -> String {
     text
 }
 
-/// What failed, with the requirement and the evidence, and nothing if nothing did.
+/// The failed rows, with the requirement and the evidence; empty if there are none.
 pub fn details(reports: &[Report]) -> String {
     let mut text = String::new();
     for report in reports {

@@ -1,30 +1,30 @@
-//! What comes of a row.
+//! The verdict on a plugin by one row.
 
 use crate::Error;
 
-/// What comes of judging a plugin by one requirement.
+/// The verdict on a plugin by one requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does what is required.
+    /// The plugin meets it.
     Pass,
-    /// It does not; what was sent and what came back.
+    /// The plugin does not meet it; what was sent and what came back.
     Fail(String),
-    /// The requirement does not concern it; why.
+    /// The requirement does not apply; why.
     NotApplicable(String),
 }
 
-/// Why a check does not end in a pass.
+/// Why a check ends without a pass.
 #[derive(Debug)]
 pub(super) enum Reason {
-    /// The plugin is at fault.
+    /// The plugin fails the requirement.
     Fail(String),
-    /// The requirement does not concern it.
+    /// The requirement does not apply.
     NotApplicable(String),
-    /// The suite's own machinery failed: no verdict.
+    /// An error of the suite: there is no verdict.
     Broken(Error),
 }
 
-/// The outcome of a check or of a step of one.
+/// The result of a check or of a step of one.
 pub(super) type Judged<T = ()> = Result<T, Reason>;
 
 impl From<Error> for Reason {
@@ -33,12 +33,12 @@ impl From<Error> for Reason {
     }
 }
 
-/// A failure in words.
+/// A failure with its reason.
 pub(super) fn fail<T>(why: impl Into<String>) -> Judged<T> {
     Err(Reason::Fail(why.into()))
 }
 
-/// Not applicable, and why.
+/// Not applicable, with the reason.
 pub(super) fn skip<T>(why: impl Into<String>) -> Judged<T> {
     Err(Reason::NotApplicable(why.into()))
 }

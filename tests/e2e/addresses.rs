@@ -1,5 +1,5 @@
-//! A node's addresses: more of them when they run low, fewer when they are not needed, and back
-//! from pods that went without a DEL.
+//! Address capacity of a node: further subnets when addresses run low, return of unused subnets,
+//! and freeing of the addresses of pods that ended without a DEL.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use wire::cni::Version;
 
-/// A lab whose conflist has these keys in its `ipam` section.
+/// Starts a lab with these keys in the `ipam` section of its conflist.
 fn raise(nodes: u8, ipam: &Value) -> Result<Lab> {
     let mut lab = Lab::builder().nodes(nodes).start()?;
     let mut conflist = lab.conflist();
@@ -27,7 +27,7 @@ fn raise(nodes: u8, ipam: &Value) -> Result<Lab> {
     Ok(lab)
 }
 
-/// The subnets of IPv4 that a node of the lab has claimed, as etcd says.
+/// The IPv4 subnets that the nodes of the lab have claimed, from etcd.
 fn claims(lab: &Lab) -> Result<BTreeSet<String>> {
     let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/10.")?;
     Ok(keys.into_iter().collect())
@@ -52,8 +52,8 @@ fn add(node: &Node, pods: std::ops::Range<usize>) -> Result<Vec<Pod<'_>>> {
 }
 
 #[test]
-fn a_node_grows_before_it_runs_dry_and_gives_back_what_stays_empty() -> Result {
-    // 13 addresses to a subnet.
+fn node_low_on_addresses_claims_and_later_releases_a_subnet() -> Result {
+    // 13 addresses in each IPv4 subnet.
     let small = json!({"subnetLengths": [28, 80], "coolDown": 0, "giveBackAfter": 1});
     let lab = raise(2, &small)?;
     lab.start_routed()?;
@@ -89,7 +89,7 @@ fn a_node_grows_before_it_runs_dry_and_gives_back_what_stays_empty() -> Result {
 }
 
 #[test]
-fn a_node_without_routed_grows_when_its_last_address_is_gone() -> Result {
+fn exhausted_node_without_routed_claims_a_subnet_in_add() -> Result {
     let lab = raise(1, &json!({"subnetLengths": [29, 80]}))?;
     let node = lab.node(1);
     node.install_conflist()?;
@@ -102,14 +102,14 @@ fn a_node_without_routed_grows_when_its_last_address_is_gone() -> Result {
 }
 
 #[test]
-fn a_pool_that_is_dry_says_who_has_claimed_it_and_status_knows() -> Result {
+fn exhausted_pod_cidr_is_reported_with_its_claims_by_status() -> Result {
     let dry = json!({"podCIDRs": ["10.244.0.0/28", "fd00:10:244::/56"], "subnetLengths": [29, 80]});
     let lab = raise(2, &dry)?;
     lab.start_routed()?;
     let node = lab.node(1);
-    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
     let _pods = add(node, 0..4)?;
-    wait_until("word of the shortage", DEADLINE, || {
+    wait_until("log line about few addresses", DEADLINE, || {
         node.routed_log().contains("few addresses are left")
     })?;
     runtime.status()?;
@@ -133,7 +133,7 @@ fn a_pool_that_is_dry_says_who_has_claimed_it_and_status_knows() -> Result {
     Ok(())
 }
 
-/// The addresses that are held on a node.
+/// The addresses that are reserved on a node.
 fn held(node: &Node) -> Result<BTreeSet<String>> {
     let names = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
     Ok(names.lines().map(str::to_owned).collect())
@@ -151,19 +151,19 @@ fn wait_held(node: &Node, expected: &BTreeSet<String>) -> Result {
 }
 
 #[test]
-fn addresses_of_pods_that_went_without_del_are_freed_and_no_others() -> Result {
+fn addresses_of_pods_deleted_without_del_are_freed() -> Result {
     let lab = raise(1, &json!({"sweepAfter": 1}))?;
     let node = lab.node(1);
     node.start_routed()?;
     let (stays, goes) = (node.add_pod("stays")?, node.add_pod("goes")?);
-    // One whose namespace is only hidden: a process is still inside.
+    // Its namespace's name goes, but a process inside keeps the namespace.
     let hidden = node.add_pod("hidden")?;
     let inside = hidden.spawn("sleep", &["sleep", "1000"])?;
     let kept = &of(&stays) | &of(&hidden);
-    goes.vanish()?;
-    hidden.vanish()?;
+    goes.delete_netns()?;
+    hidden.delete_netns()?;
     wait_held(node, &kept)?;
-    wait_until("word of the namespace that is kept", DEADLINE, || {
+    wait_until("log line about the kept namespace", DEADLINE, || {
         node.routed_log()
             .contains("some process keeps the namespace")
     })?;
@@ -186,7 +186,7 @@ fn addresses_of_pods_that_went_without_del_are_freed_and_no_others() -> Result {
 }
 
 #[test]
-fn what_leaked_while_routed_was_off_is_freed_when_it_is_back() -> Result {
+fn addresses_leaked_while_routed_was_off_are_freed_later() -> Result {
     let lab = raise(
         1,
         &json!({"sweepAfter": 1, "subnetLengths": [29, 80], "coolDown": 0}),
@@ -194,9 +194,9 @@ fn what_leaked_while_routed_was_off_is_freed_when_it_is_back() -> Result {
     let node = lab.node(1);
     node.start_routed()?;
     node.end_routed(Signal::SIGTERM)?;
-    // More pods than a subnet has addresses come and go, and the runtime forgets DEL each time.
+    // More pods than a subnet has addresses, each deleted without a DEL.
     for pod in 0..8 {
-        node.add_pod(&format!("p{pod}"))?.vanish()?;
+        node.add_pod(&format!("p{pod}"))?.delete_netns()?;
     }
     let stays = node.add_pod("stays")?;
     assert_eq!(held(node)?.len(), 18);

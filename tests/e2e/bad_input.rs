@@ -1,5 +1,5 @@
-//! Input that is wrong: the spec's error code, a message that names the culprit and says what to
-//! do, and nothing changed.
+//! Wrong input: the error code of the spec, a message that names the culprit and the cure, and no
+//! change of state.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const POD: Target<'static> = Target {
     args: "",
 };
 
-/// What must not change on a node.
+/// The state of a node that must not change.
 fn state(node: &Node) -> Result<String> {
     let script =
         "ip -o link; ip route; ip -6 route; find /run/flatland /var/lib/flatland -type f,l | sort";
@@ -27,7 +27,7 @@ fn config() -> Value {
     })
 }
 
-/// The code and the whole text of an error that was expected.
+/// The code and the whole text of an expected error.
 fn refusal(output: &Output) -> (u64, String) {
     assert!(!output.status.success(), "{output:?}");
     let error: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
@@ -40,7 +40,7 @@ fn refusal(output: &Output) -> (u64, String) {
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_by_the_name_of_what_is_wrong() -> Result {
+fn wrong_configuration_is_refused_naming_the_key() -> Result {
     let lab = Lab::builder().etcd(0).start()?;
     let node = lab.node(1);
     let _pod = node.sandbox("bad")?;
@@ -99,9 +99,9 @@ fn a_wrong_configuration_is_refused_by_the_name_of_what_is_wrong() -> Result {
         (with("/ipam/type", json!("no-such-ipam")), 7, "no-such-ipam"),
     ];
     for (config, code, culprit) in cases {
-        let (said, text) = refusal(&node.cni("flatland", "ADD", POD, &config)?);
+        let (actual, text) = refusal(&node.call_plugin("flatland", "ADD", POD, &config)?);
         assert_eq!(
-            (said, text.contains(culprit)),
+            (actual, text.contains(culprit)),
             (code, true),
             "{config}\n{text}"
         );
@@ -111,7 +111,7 @@ fn a_wrong_configuration_is_refused_by_the_name_of_what_is_wrong() -> Result {
 }
 
 #[test]
-fn a_wrong_environment_is_refused_by_the_name_of_what_is_wrong() -> Result {
+fn wrong_environment_is_refused_naming_the_variable() -> Result {
     let lab = Lab::builder().etcd(0).start()?;
     let node = lab.node(1);
     let _pod = node.sandbox("bad")?;
@@ -198,21 +198,22 @@ fn a_wrong_environment_is_refused_by_the_name_of_what_is_wrong() -> Result {
         ),
     ];
     for (target, culprit) in cases {
-        let (code, text) = refusal(&node.cni("flatland", "ADD", target, &config().to_string())?);
+        let (code, text) =
+            refusal(&node.call_plugin("flatland", "ADD", target, &config().to_string())?);
         assert_eq!(
             (code, text.contains(culprit)),
             (4, true),
             "{target:?}\n{text}"
         );
     }
-    let unknown = node.cni("flatland", "FROB", POD, &config().to_string())?;
+    let unknown = node.call_plugin("flatland", "FROB", POD, &config().to_string())?;
     assert!(refusal(&unknown).1.contains("FROB"), "{unknown:?}");
     assert_eq!(state(node)?, before);
     Ok(())
 }
 
 #[test]
-fn a_node_without_a_subnet_and_without_etcd_says_so_within_five_seconds() -> Result {
+fn add_without_subnet_and_etcd_fails_within_five_seconds() -> Result {
     let lab = Lab::builder().etcd(1).start()?;
     let node = lab.node(1);
     node.install_conflist()?;
@@ -223,7 +224,7 @@ fn a_node_without_a_subnet_and_without_etcd_says_so_within_five_seconds() -> Res
     let start = Instant::now();
     let refused = pod.attach().unwrap_err().to_string();
 
-    // A second for the processes of a busy machine, on top of the five for etcd.
+    // Five seconds for etcd, and one for the processes of a busy machine.
     assert!(
         start.elapsed() < Duration::from_secs(6),
         "{:?}",
@@ -238,7 +239,7 @@ fn a_node_without_a_subnet_and_without_etcd_says_so_within_five_seconds() -> Res
 }
 
 #[test]
-fn a_conflist_that_disagrees_with_the_network_is_refused_with_both_values() -> Result {
+fn conflist_that_disagrees_with_the_network_is_refused() -> Result {
     let mut lab = Lab::builder().nodes(2).start()?;
     lab.node(1).install_conflist()?;
     lab.node(1).add_pod("a")?;
@@ -261,7 +262,7 @@ fn a_conflist_that_disagrees_with_the_network_is_refused_with_both_values() -> R
 }
 
 #[test]
-fn a_pod_cidr_that_overlaps_the_nodes_own_network_is_refused() -> Result {
+fn pod_cidr_that_overlaps_the_nodes_network_is_refused() -> Result {
     let mut lab = Lab::builder().start()?;
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["192.168.0.0/16"]);

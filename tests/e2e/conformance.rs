@@ -1,5 +1,5 @@
-//! The conformance suite: ours pass all of it, others are judged, and one that is wrong on purpose
-//! fails what it should.
+//! The conformance suite: our plugins pass every row that applies, other plugins are judged too,
+//! and a plugin with deliberate faults fails the expected rows.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use lab::conformance::{Kind, Report, Subject, Verdict, all, details, json, judge
 use lab::{Error, Result, program_under_test};
 use serde_json::Value;
 
-/// Where Debian's containernetworking-plugins are.
+/// The folder of Debian's containernetworking-plugins.
 const DEBIAN: &str = "/usr/lib/cni";
 
 fn source(path: &str) -> PathBuf {
@@ -38,20 +38,21 @@ fn debian(kind: Kind, name: &str, of: &str) -> Result<Subject> {
     Subject::new(kind, &Path::new(DEBIAN).join(name), config(of)?, None)
 }
 
-/// The names of the rows that it fails.
+/// The ids of the rows that fail.
 fn failed(report: &Report) -> BTreeSet<&'static str> {
     report.failures().map(|(row, _)| row.id).collect()
 }
 
 #[test]
-fn ours_pass_every_row_that_concerns_them() -> Result {
+fn our_plugins_pass_every_applicable_row() -> Result {
     let reports = judge(&[ours(Kind::Interface)?, ours(Kind::Ipam)?])?;
     let (table, details) = (table(&reports), details(&reports));
     assert_eq!(details, "", "{table}");
-    // Nothing is exempt but what is about other kinds of plugins, and dns, which is flatland's.
+    // The only rows that do not apply concern other kinds of plugins, and dns, which is configured
+    // in flatland.
     for (report, expected) in reports.iter().zip([vec![], vec!["dns-respected"]]) {
         let exempt = report.verdicts.iter().filter(|(_, verdict)| {
-            matches!(verdict, Verdict::NotApplicable(why) if !why.contains("such plugins"))
+            matches!(verdict, Verdict::NotApplicable(why) if !why.contains("plugins of this kind"))
         });
         let exempt: Vec<_> = exempt.map(|(row, _)| row.id).collect();
         assert_eq!(exempt, expected, "{}", report.name);
@@ -60,7 +61,7 @@ fn ours_pass_every_row_that_concerns_them() -> Result {
 }
 
 #[test]
-fn plugins_of_others_are_judged_and_shown_side_by_side() -> Result {
+fn other_plugins_are_judged_and_shown_side_by_side() -> Result {
     let subjects = [
         debian(Kind::Interface, "ptp", "ptp")?,
         debian(Kind::Interface, "bridge", "bridge")?,
@@ -73,7 +74,7 @@ fn plugins_of_others_are_judged_and_shown_side_by_side() -> Result {
     for (report, json) in reports.iter().zip(json.as_array().into_iter().flatten()) {
         assert!(table.contains(&report.name), "{table}");
         assert_eq!(json["rows"].as_array().map(Vec::len), Some(all().count()));
-        // Whatever else they do, they add and delete.
+        // Whatever else they fail, they add and delete.
         for id in ["add-result", "del-twice", "exit-success"] {
             assert!(!failed(report).contains(id), "{}", details(&reports));
         }
@@ -81,17 +82,17 @@ fn plugins_of_others_are_judged_and_shown_side_by_side() -> Result {
     Ok(())
 }
 
-/// A plugin that is wrong in these ways, and the rows that it fails for each.
-struct Wrong {
+/// A plugin with faults, and the rows that each fault fails.
+struct Faulty {
     kind: Kind,
-    ways: &'static [(&'static str, &'static str)],
+    faults: &'static [(&'static str, &'static str)],
 }
 
-/// Ways that spoil different rows share a plugin.
-const WRONG: &[Wrong] = &[
-    Wrong {
+/// Faults that fail different rows share a plugin.
+const FAULTY: &[Faulty] = &[
+    Faulty {
         kind: Kind::Ipam,
-        ways: &[(
+        faults: &[(
             "exit-zero",
             "add-environment check-environment check-no-prev-result check-reservation \
                  command-missing command-of-version command-unknown del-environment error-1 \
@@ -100,9 +101,9 @@ const WRONG: &[Wrong] = &[
                  name-alphabet name-required version-refuses",
         )],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Ipam,
-        ways: &[
+        faults: &[
             (
                 "on-stderr",
                 "error-1 error-2 error-4 error-4-names error-6 error-7 error-object \
@@ -115,16 +116,16 @@ const WRONG: &[Wrong] = &[
             ),
         ],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Ipam,
-        ways: &[
+        faults: &[
             ("half-json", "version-input version-list version-prints"),
             ("del-once", "del-twice del-unknown"),
         ],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Ipam,
-        ways: &[
+        faults: &[
             (
                 "leaky",
                 "check-reservation del-environment del-frees del-netns-gone-frees \
@@ -133,9 +134,9 @@ const WRONG: &[Wrong] = &[
             ("gc-greedy", "gc-by-ifname gc-frees gc-keeps"),
         ],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Ipam,
-        ways: &[
+        faults: &[
             (
                 "code-99",
                 "error-1 error-2 error-4 error-6 error-7 error-reserved status-code",
@@ -147,9 +148,9 @@ const WRONG: &[Wrong] = &[
             ),
         ],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Ipam,
-        ways: &[
+        faults: &[
             ("no-version", "result-version"),
             ("version-fixed", "version-input"),
             ("version-made-up", "version-list"),
@@ -165,9 +166,9 @@ const WRONG: &[Wrong] = &[
             ),
         ],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Interface,
-        ways: &[(
+        faults: &[(
             "path-deaf",
             "delegate-add delegate-add-undone delegate-check delegate-check-error \
                  delegate-config delegate-del delegate-del-error delegate-del-gone \
@@ -176,9 +177,9 @@ const WRONG: &[Wrong] = &[
                  result-of-ipam",
         )],
     },
-    Wrong {
+    Faulty {
         kind: Kind::Interface,
-        ways: &[
+        faults: &[
             ("chain-deaf", "add-prev-result"),
             ("quiet", "delegate-stderr"),
             ("masks-own", "result-of-ipam"),
@@ -188,33 +189,33 @@ const WRONG: &[Wrong] = &[
     },
 ];
 
-/// The wrong plugin beside the right one, which it asks.
-fn wrong(wrong: &Wrong, folder: &Path) -> Result<Subject> {
-    let ways: Vec<_> = wrong.ways.iter().map(|(way, _)| *way).collect();
-    let name = ways.join(",");
-    let plugin = folder.join(format!("wrong-{name}"));
-    fs::copy(source("wrong.sh"), &plugin).map_err(|error| Error::new(error.to_string()))?;
-    let right = ours(wrong.kind)?;
-    let mut delegates = right.delegates;
-    delegates.push(right.plugin);
+/// The faulty plugin beside the correct one, which it calls.
+fn faulty_subject(plugin: &Faulty, folder: &Path) -> Result<Subject> {
+    let faults: Vec<_> = plugin.faults.iter().map(|(fault, _)| *fault).collect();
+    let name = faults.join(",");
+    let path = folder.join(format!("faulty-{name}"));
+    fs::copy(source("faulty.sh"), &path).map_err(|error| Error::new(error.to_string()))?;
+    let correct = ours(plugin.kind)?;
+    let mut delegates = correct.delegates;
+    delegates.push(correct.plugin);
     Ok(Subject {
         name,
-        plugin,
+        plugin: path,
         delegates,
-        ..right
+        ..correct
     })
 }
 
 #[test]
-fn a_plugin_that_is_wrong_on_purpose_fails_the_right_rows_and_no_other() -> Result {
+fn faulty_plugin_fails_exactly_the_rows_of_its_faults() -> Result {
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
-    let subjects: Vec<_> = WRONG
+    let subjects: Vec<_> = FAULTY
         .iter()
-        .map(|it| wrong(it, folder.path()))
+        .map(|it| faulty_subject(it, folder.path()))
         .collect::<Result<_>>()?;
     let mut differences = Vec::new();
-    for (wrong, report) in WRONG.iter().zip(judge(&subjects)?) {
-        let expected = wrong.ways.iter();
+    for (faulty, report) in FAULTY.iter().zip(judge(&subjects)?) {
+        let expected = faulty.faults.iter();
         let expected = expected.flat_map(|(_, rows)| rows.split_whitespace());
         let (expected, failed) = (expected.collect::<BTreeSet<_>>(), failed(&report));
         if failed != expected {

@@ -1,17 +1,17 @@
-//! Who reaches whom, and as whom: nobody rewrites an address on the way.
+//! Connectivity: all pods and nodes reach each other, without NAT.
 
 use std::net::IpAddr;
 
 use lab::probe::{Answer, LISTENING};
 use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
 
-/// The program that answers and asks, as installed on nodes.
+/// The probe program, as installed on nodes.
 const LAB: &str = "/opt/flatland/lab";
 
-/// Asks each of the targets and returns the answers as JSON.
+/// Queries each of the targets and returns the answers as JSON.
 type Ask<'a> = dyn Fn(&[IpAddr]) -> Result<String> + 'a;
 
-/// Somewhere packets start and end: a pod or a node.
+/// A place that packets come from or go to: a pod or a node.
 struct Place<'a> {
     name: String,
     addresses: Vec<IpAddr>,
@@ -53,7 +53,7 @@ fn at_node(node: &lab::Node) -> Result<Place<'_>> {
     })
 }
 
-/// Everything that does not work, or works under another's address.
+/// Everything that does not work, or works with another source address.
 fn complaints(places: &[Place<'_>]) -> Result<Vec<String>> {
     let targets: Vec<IpAddr> = places
         .iter()
@@ -72,7 +72,7 @@ fn complaints(places: &[Place<'_>]) -> Result<Vec<String>> {
             serde_json::from_str(&(place.ask)(&targets)?).unwrap_or_default();
         assert_eq!(answers.len(), targets.len());
         for answer in answers {
-            // To itself a host talks from the address it talks to.
+            // A host that talks to itself uses the destination address as its source.
             let complaint = answer.complaint(&place.addresses);
             all.extend(complaint.map(|complaint| format!("{} to {complaint}", place.name)));
         }
@@ -103,22 +103,22 @@ fn everybody_reaches_everybody(families: Families) -> Result {
 }
 
 #[test]
-fn pods_and_nodes_reach_each_other_without_nat_over_both_families() -> Result {
+fn dual_stack_pods_and_nodes_reach_each_other_without_nat() -> Result {
     everybody_reaches_everybody(Families::Dual)
 }
 
 #[test]
-fn pods_and_nodes_reach_each_other_without_nat_over_ipv4_alone() -> Result {
+fn ipv4_pods_and_nodes_reach_each_other_without_nat() -> Result {
     everybody_reaches_everybody(Families::V4)
 }
 
 #[test]
-fn pods_and_nodes_reach_each_other_without_nat_over_ipv6_alone() -> Result {
+fn ipv6_pods_and_nodes_reach_each_other_without_nat() -> Result {
     everybody_reaches_everybody(Families::V6)
 }
 
 #[test]
-fn a_packet_to_a_pod_that_is_gone_fails_at_once() -> Result {
+fn packet_to_a_deleted_pod_fails_at_once() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     lab.start_routed()?;
     lab.wait_routes()?;
@@ -127,7 +127,7 @@ fn a_packet_to_a_pod_that_is_gone_fails_at_once() -> Result {
     gone.delete()?;
     let pod = lab.node(1).add_pod("a")?;
 
-    let output = pod.run_any(&["ping", "-c1", "-W5", &address])?;
+    let output = pod.try_run(&["ping", "-c1", "-W5", &address])?;
 
     assert!(
         output.stdout.contains("Destination Host Unreachable"),

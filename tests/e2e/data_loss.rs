@@ -1,4 +1,4 @@
-//! etcd loses its data.
+//! etcd loses its data: routes stay, and each node claims its subnets again.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +23,12 @@ fn key(subnet: &str) -> String {
     format!("{SUBNETS}{}", subnet.replace('/', "-"))
 }
 
-/// Our routes on every node.
+/// The routes with our protocol number, of every node.
 fn routes(lab: &Lab) -> Result<Vec<Vec<String>>> {
     lab.nodes().iter().map(Node::routes).collect()
 }
 
-/// Waits until etcd has these claims again; the kernel's routes must not change meanwhile.
+/// Waits until etcd has these claims again, while the kernel's routes must not change.
 fn wait_claims(lab: &Lab, claimed: &str) -> Result {
     let before = routes(lab)?;
     wait_until("the claims", DEADLINE, || {
@@ -46,7 +46,7 @@ fn wait_claims(lab: &Lab, claimed: &str) -> Result {
 }
 
 #[test]
-fn a_wiped_etcd_gets_every_claim_again_and_no_route_goes() -> Result {
+fn claims_in_wiped_etcd_are_restored_and_routes_kept() -> Result {
     let lab = raise(3)?;
     let (claimed, before) = (claims(&lab)?, routes(&lab)?);
     let etcd = &lab.etcd()[0];
@@ -63,7 +63,7 @@ fn a_wiped_etcd_gets_every_claim_again_and_no_route_goes() -> Result {
 }
 
 #[test]
-fn an_old_backup_gets_the_claims_that_it_lacks_again_and_no_route_goes() -> Result {
+fn claims_missing_in_a_backup_are_restored_and_routes_kept() -> Result {
     let mut lab = raise(1)?;
     lab.etcd()[0].save("/root/backup")?;
     for number in [2, 3] {
@@ -82,11 +82,11 @@ fn an_old_backup_gets_the_claims_that_it_lacks_again_and_no_route_goes() -> Resu
 }
 
 #[test]
-fn a_claim_that_somebody_else_has_been_given_meanwhile_is_not_taken_back() -> Result {
+fn lost_claim_that_another_node_has_now_is_not_restored() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let pod = two.add_pod("old")?;
-    let owned = two.owned()?;
+    let owned = two.owned_subnets()?;
     for node in [one, two] {
         node.end_routed(Signal::SIGKILL)?;
     }
@@ -105,7 +105,7 @@ fn a_claim_that_somebody_else_has_been_given_meanwhile_is_not_taken_back() -> Re
     two.wait_log(&format!("{} belongs to node n1 now", owned[0]))?;
     two.wait_log(&format!("{} (container old)", pod.addresses()[0]))?;
     wait_until("another subnet", DEADLINE, || {
-        two.owned()
+        two.owned_subnets()
             .is_ok_and(|now| now.len() == 2 && now[0] != owned[0] && !now.contains(&owned[0]))
     })
     .map_err(|error| error.doing(two.routed_log()))?;
@@ -114,8 +114,8 @@ fn a_claim_that_somebody_else_has_been_given_meanwhile_is_not_taken_back() -> Re
     assert!(claim.contains("n1"), "{claim}");
     let new = two.add_pod("new")?;
     let (one, two): (BTreeSet<_>, BTreeSet<_>) = (
-        one.owned()?.into_iter().collect(),
-        two.owned()?.into_iter().collect(),
+        one.owned_subnets()?.into_iter().collect(),
+        two.owned_subnets()?.into_iter().collect(),
     );
     assert!(one.is_disjoint(&two), "{one:?} {two:?}");
     assert!(!two.contains(&owned[0]), "{:?}", new.addresses());
@@ -123,7 +123,7 @@ fn a_claim_that_somebody_else_has_been_given_meanwhile_is_not_taken_back() -> Re
 }
 
 #[test]
-fn a_node_with_a_wrong_prefix_keeps_its_routes_and_finds_its_way_back() -> Result {
+fn node_with_a_wrong_prefix_keeps_routes_and_recovers() -> Result {
     let mut lab = raise(2)?;
     let (claimed, before) = (claims(&lab)?, routes(&lab)?);
     let right = lab.node(2).conflist();

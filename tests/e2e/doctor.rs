@@ -1,11 +1,11 @@
-//! `routed doctor`: every fault is really made, and found.
+//! `routed doctor`: finds each fault, which the tests really make.
 
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 use serde_json::{Value, json};
 
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
 
-/// The exit status and what is not well: check, verdict, evidence and fix.
+/// The exit status, and each finding: check, verdict, evidence and fix.
 fn examine(node: &Node, arguments: &[&str]) -> Result<(Option<i32>, Vec<[String; 4]>)> {
     let words = [&["doctor", "-o", "json"], arguments].concat();
     let output = node.routed_command(&words)?;
@@ -19,7 +19,7 @@ fn examine(node: &Node, arguments: &[&str]) -> Result<(Option<i32>, Vec<[String;
     Ok((output.status.code(), found))
 }
 
-/// The one thing that is not well.
+/// The exit status and the only finding.
 fn only(node: &Node, arguments: &[&str]) -> Result<(Option<i32>, [String; 4])> {
     let (status, found) = examine(node, arguments)?;
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -34,7 +34,7 @@ fn raise() -> Result<Lab> {
 }
 
 #[test]
-fn a_sound_host_is_told_so_before_routed_ever_ran() -> Result {
+fn healthy_host_before_the_first_start_has_no_findings() -> Result {
     let lab = raise()?;
     let node = lab.node(1);
     let services = ["--conflist", CONFLIST, "--service-cidr", "10.96.0.0/12"];
@@ -51,7 +51,7 @@ fn a_sound_host_is_told_so_before_routed_ever_ran() -> Result {
     );
     assert!(text.ends_with("\n0 broken, 0 warnings\n"), "{text}");
 
-    // Without a conflist the host is examined all the same.
+    // Without a conflist, the host is still examined.
     let (status, found) = only(node, &[])?;
     assert_eq!((status, found[1].as_str()), (Some(0), "unknown"));
     assert!(found[3].contains("--conflist"), "{found:?}");
@@ -61,7 +61,7 @@ fn a_sound_host_is_told_so_before_routed_ever_ran() -> Result {
 }
 
 #[test]
-fn each_fault_of_a_host_is_found_alone_and_gone_when_it_is_mended() -> Result {
+fn host_fault_is_the_only_finding_until_it_is_repaired() -> Result {
     let lab = raise()?;
     let node = lab.node(1);
     let sound = ["--conflist", CONFLIST];
@@ -158,7 +158,7 @@ fn each_fault_of_a_host_is_found_alone_and_gone_when_it_is_mended() -> Result {
 }
 
 #[test]
-fn services_mtu_and_an_etcd_that_is_away_are_found() -> Result {
+fn service_cidr_mtu_and_unreachable_etcd_are_found() -> Result {
     let lab = raise()?;
     let node = lab.node(1);
     let sound = ["--conflist", CONFLIST];
@@ -200,7 +200,8 @@ fn services_mtu_and_an_etcd_that_is_away_are_found() -> Result {
     Ok(())
 }
 
-/// Two authorities and what they signed: `server`, `client`, and both `late`, out of date.
+/// Two authorities, `ours` and `theirs`, and certificates of `ours`: `server`, `client`, and the
+/// expired `late`.
 const AUTHORITIES: &str = r"
 set -e
 mkdir /tmp/pki && cd /tmp/pki
@@ -238,7 +239,7 @@ sign late 20200101000000Z 20210101000000Z
 ";
 
 #[test]
-fn etcd_s_certificates_are_examined_as_routed_will_meet_them() -> Result {
+fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
     let lab = raise()?;
     let (node, etcd) = (lab.node(1), lab.etcd()[0].machine());
     etcd.run(&["sh", "-c", AUTHORITIES])?;

@@ -1,4 +1,4 @@
-//! `routed explain`: each link of the way is really broken, and named.
+//! `routed explain`: names the broken step of the packet's way, which the tests really break.
 
 use lab::{DEADLINE, Families, Lab, Node, Pod, Result, Runtime, Target, wait_until};
 use nix::sys::signal::Signal;
@@ -17,7 +17,7 @@ fn explain(node: &Node, from: &str, to: &str) -> Result<(Option<i32>, Value)> {
     Ok((output.status.code(), report))
 }
 
-/// The link that is named as broken, and what was seen of it.
+/// The step that is named as broken, and its evidence.
 fn broken(node: &Node, from: &str, to: &str) -> Result<(String, String)> {
     let (status, report) = explain(node, from, to)?;
     let text = |key: &str| {
@@ -38,7 +38,7 @@ fn broken(node: &Node, from: &str, to: &str) -> Result<(String, String)> {
     Ok((text("link"), text("evidence")))
 }
 
-/// Waits until that link is named, with that evidence.
+/// Waits until this step is named as broken, with this evidence.
 fn wait_broken(node: &Node, from: &str, to: &str, link: &str, evidence: &str) -> Result {
     let mut last = None;
     wait_until(format!("{link} of {from} to {to}"), DEADLINE, || {
@@ -53,7 +53,7 @@ fn address(pod: &Pod<'_>) -> String {
     pod.addresses()[0].to_string()
 }
 
-fn host_end(node: &Node, pod: &Pod<'_>) -> Result<String> {
+fn host_interface(node: &Node, pod: &Pod<'_>) -> Result<String> {
     let route = node.run(&["ip", "route", "show", &address(pod)])?;
     let mut words = route.split_whitespace().skip_while(|word| *word != "dev");
     Ok(words.nth(1).unwrap_or_default().to_owned())
@@ -65,7 +65,7 @@ fn put(lab: &Lab, key: &str, value: &str) -> Result {
 }
 
 #[test]
-fn a_sound_way_is_walked_from_both_sides_and_pods_have_names() -> Result {
+fn working_path_is_explained_from_both_ends_with_pod_names() -> Result {
     let lab = raise()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
@@ -122,7 +122,7 @@ fn a_sound_way_is_walked_from_both_sides_and_pods_have_names() -> Result {
 }
 
 #[test]
-fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
+fn broken_step_at_a_local_pod_is_named() -> Result {
     let lab = raise()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let far = address(&two.add_pod("far")?);
@@ -133,7 +133,7 @@ fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
         .collect::<Result<_>>()?;
     let ends: Vec<_> = pods
         .iter()
-        .map(|pod| host_end(one, pod))
+        .map(|pod| host_interface(one, pod))
         .collect::<Result<_>>()?;
 
     one.run(&["ip", "link", "set", &ends[0], "down"])?;
@@ -167,7 +167,7 @@ fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
         &format!("no pod on this node holds {free}"),
     )?;
 
-    // The fix that was given helps.
+    // The suggested fix works.
     let (_, report) = explain(one, astray, &far)?;
     let fix = report["broken"]["fix"]
         .as_str()
@@ -175,20 +175,20 @@ fn every_broken_link_of_a_pod_of_the_node_is_named() -> Result {
     one.run(&["sh", "-c", fix.unwrap_or_default()])?;
     assert_eq!(broken(one, astray, &far)?.0, "");
 
-    // A route that is gone stays so only while routed does not run.
+    // `routed` would restore the route, so it must be stopped.
     one.end_routed(Signal::SIGKILL)?;
     one.run(&["ip", "route", "del", &address(&pods[2])])?;
     wait_broken(one, routeless, &far, "host route", "there is none")
 }
 
 #[test]
-fn every_broken_link_of_the_node_and_to_the_peer_is_named() -> Result {
+fn broken_step_at_the_node_or_to_the_peer_is_named() -> Result {
     let lab = raise()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (_a, far) = (one.add_pod("a")?, address(&two.add_pod("far")?));
     assert_eq!(broken(one, "a", &far)?.0, "");
 
-    // Somebody's more specific route takes the packets.
+    // A more specific route of another tool takes the packets.
     one.run(&[
         "ip",
         "route",
@@ -209,7 +209,7 @@ fn every_broken_link_of_the_node_and_to_the_peer_is_named() -> Result {
     one.run(&["ip", "route", "del", &far])?;
     assert_eq!(broken(one, "a", &far)?.0, "");
 
-    // A peer on no connected link, and one that is not there.
+    // A peer on no connected link, and one that does not answer.
     put(&lab, "subnets/10.244.199.0-24", r#"{"node":"n9"}"#)?;
     put(
         &lab,
@@ -236,12 +236,12 @@ fn every_broken_link_of_the_node_and_to_the_peer_is_named() -> Result {
         "no host on eth0 answers ARP for 192.168.1.99",
     )?;
 
-    // The claim goes, and with it the route.
+    // The claim is deleted, and with it the route.
     lab.etcd()[0].ctl(&["del", "/flatland/flatland/subnets/10.244.199.0-24"])?;
-    let nobody = "no node owns a subnet with 10.244.199.5";
-    wait_broken(one, "a", "10.244.199.5", "claim", nobody)?;
+    let unowned = "no node owns a subnet with 10.244.199.5";
+    wait_broken(one, "a", "10.244.199.5", "claim", unowned)?;
 
-    // With nobody to put it right.
+    // Without `routed`, the route is not repaired.
     one.end_routed(Signal::SIGKILL)?;
     one.run(&["iptables-nft", "-P", "FORWARD", "DROP"])?;
     let drops = "chain FORWARD of table ip filter drops";
@@ -250,7 +250,7 @@ fn every_broken_link_of_the_node_and_to_the_peer_is_named() -> Result {
     one.run(&["sysctl", "-qw", "net.ipv4.ip_forward=0"])?;
     wait_broken(one, "a", &far, "forwarding", "net.ipv4.ip_forward = 0")?;
     one.run(&["sysctl", "-qw", "net.ipv4.ip_forward=1"])?;
-    let subnet = two.owned()?.remove(0);
+    let subnet = two.owned_subnets()?.remove(0);
     one.run(&["ip", "route", "del", &subnet])?;
     wait_broken(one, "a", &far, "route", "do not go to node n2")?;
     lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/flatland/subnets/"])?;

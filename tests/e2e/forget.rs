@@ -1,4 +1,4 @@
-//! Nodes that an operator forgets.
+//! `routed forget`: an operator removes nodes from the network.
 
 use std::time::{Duration, Instant};
 
@@ -28,16 +28,15 @@ fn key(subnet: &str) -> String {
 }
 
 #[test]
-fn a_node_that_is_gone_is_forgotten_and_every_peer_withdraws_its_routes_within_a_second() -> Result
-{
+fn routes_of_a_forgotten_node_go_within_a_second() -> Result {
     let lab = raise(3)?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
-    let subnets = three.owned()?;
+    let subnets = three.owned_subnets()?;
     three.end_routed(Signal::SIGTERM)?;
     assert!(has_routes(one, &subnets), "a stop withdraws nothing");
 
     let start = Instant::now();
-    let said = one.routed_command(&["forget", "n3"])?.success()?;
+    let printed = one.routed_command(&["forget", "n3"])?.success()?;
     wait_until("withdrawal", DEADLINE, || {
         !has_routes(one, &subnets) && !has_routes(two, &subnets)
     })?;
@@ -47,7 +46,10 @@ fn a_node_that_is_gone_is_forgotten_and_every_peer_withdraws_its_routes_within_a
         "{:?}",
         start.elapsed()
     );
-    assert!(subnets.iter().all(|subnet| said.contains(subnet)), "{said}");
+    assert!(
+        subnets.iter().all(|subnet| printed.contains(subnet)),
+        "{printed}"
+    );
     assert!(one.routed_log().contains("n3 left"), "{}", one.routed_log());
     let keys = lab.etcd()[0].keys("/flatland/flatland/")?;
     assert_eq!(keys.len(), 1 + 2 * 4, "{keys:?}");
@@ -55,7 +57,7 @@ fn a_node_that_is_gone_is_forgotten_and_every_peer_withdraws_its_routes_within_a
 }
 
 #[test]
-fn a_node_that_is_present_is_refused_and_an_unknown_one_too() -> Result {
+fn forget_of_a_present_or_unknown_node_is_refused() -> Result {
     let lab = raise(2)?;
     let before = lab.etcd()[0].keys("/flatland/flatland/")?;
 
@@ -83,9 +85,9 @@ fn a_node_that_is_present_is_refused_and_an_unknown_one_too() -> Result {
 }
 
 #[test]
-fn a_node_that_is_forgotten_by_force_claims_its_subnets_again_and_is_present_again() -> Result {
+fn present_node_forgotten_by_force_claims_its_subnets_again() -> Result {
     let lab = raise(2)?;
-    let subnets = lab.node(2).owned()?;
+    let subnets = lab.node(2).owned_subnets()?;
     let pod = lab.node(2).add_pod("a")?;
 
     lab.node(1)
@@ -109,11 +111,11 @@ fn a_node_that_is_forgotten_by_force_claims_its_subnets_again_and_is_present_aga
 }
 
 #[test]
-fn a_forgotten_node_stops_handing_out_what_others_have_been_given() -> Result {
+fn forgotten_node_does_not_use_subnets_of_new_owners() -> Result {
     let lab = raise(2)?;
     let two = lab.node(2);
     let pod = two.add_pod("old")?;
-    let [v4, v6] = &two.owned()?[..] else {
+    let [v4, v6] = &two.owned_subnets()?[..] else {
         panic!("two subnets");
     };
     two.end_routed(Signal::SIGTERM)?;
@@ -123,7 +125,7 @@ fn a_forgotten_node_stops_handing_out_what_others_have_been_given() -> Result {
     two.spawn_routed(&[])?;
     two.wait_log(&format!("{v4} belongs to node n1 now"))?;
     wait_until("a new subnet", DEADLINE, || {
-        two.owned()
+        two.owned_subnets()
             .is_ok_and(|owned| owned.len() == 2 && !owned.contains(v4) && owned.contains(v6))
     })?;
 
@@ -140,15 +142,15 @@ fn a_forgotten_node_stops_handing_out_what_others_have_been_given() -> Result {
 }
 
 #[test]
-fn a_node_whose_claim_goes_to_another_while_it_runs_stops_handing_out_from_it() -> Result {
+fn running_node_does_not_use_a_subnet_it_has_lost() -> Result {
     let lab = raise(2)?;
     let two = lab.node(2);
-    let [lost, kept] = &two.owned()?[..] else {
+    let [lost, kept] = &two.owned_subnets()?[..] else {
         panic!("two subnets");
     };
     lab.etcd()[0].ctl(&["put", &key(lost), r#"{"node":"n1"}"#])?;
     wait_until("a new subnet", DEADLINE, || {
-        two.owned()
+        two.owned_subnets()
             .is_ok_and(|owned| owned.len() == 2 && !owned.contains(lost) && owned.contains(kept))
     })
     .map_err(|error| error.doing(two.routed_log()))?;
@@ -161,7 +163,7 @@ fn a_node_whose_claim_goes_to_another_while_it_runs_stops_handing_out_from_it() 
 }
 
 #[test]
-fn a_forgotten_node_stops_handing_out_even_if_it_can_claim_nothing_else() -> Result {
+fn forgotten_node_without_a_free_subnet_refuses_add() -> Result {
     let mut lab = Lab::builder().nodes(2).start()?;
     let mut conflist = lab.conflist();
     // Two subnets of each family, one for each node.
@@ -172,7 +174,7 @@ fn a_forgotten_node_stops_handing_out_even_if_it_can_claim_nothing_else() -> Res
     }
     lab.start_routed()?;
     let two = lab.node(2);
-    let lost = two.owned()?;
+    let lost = two.owned_subnets()?;
     two.end_routed(Signal::SIGTERM)?;
     lab.node(1).routed_command(&["forget", "n2"])?.success()?;
     for subnet in &lost {
@@ -181,7 +183,7 @@ fn a_forgotten_node_stops_handing_out_even_if_it_can_claim_nothing_else() -> Res
 
     two.spawn_routed(&[])?;
     wait_until("no subnet", DEADLINE, || {
-        two.owned().is_ok_and(|owned| owned.is_empty())
+        two.owned_subnets().is_ok_and(|owned| owned.is_empty())
     })
     .map_err(|error| error.doing(two.routed_log()))?;
 
@@ -191,10 +193,10 @@ fn a_forgotten_node_stops_handing_out_even_if_it_can_claim_nothing_else() -> Res
 }
 
 #[test]
-fn routes_held_since_etcd_was_emptied_are_let_go_by_forgetting_their_node() -> Result {
+fn routes_held_after_data_loss_go_when_node_is_forgotten() -> Result {
     let lab = raise(3)?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
-    let subnets = three.owned()?;
+    let subnets = three.owned_subnets()?;
     three.end_routed(Signal::SIGKILL)?;
     lab.etcd()[0].ctl(&["del", "--prefix", "/flatland/"])?;
     for node in [one, two] {
@@ -210,10 +212,13 @@ fn routes_held_since_etcd_was_emptied_are_let_go_by_forgetting_their_node() -> R
             .all(|it| has_route(one, it) && has_route(two, it))
     );
 
-    let said = one.routed_command(&["forget", "n3"])?.success()?;
-    assert!(subnets.iter().all(|subnet| said.contains(subnet)), "{said}");
+    let printed = one.routed_command(&["forget", "n3"])?.success()?;
+    assert!(
+        subnets.iter().all(|subnet| printed.contains(subnet)),
+        "{printed}"
+    );
     wait_until("withdrawal", DEADLINE, || {
-        // Who was still reading the registry anew may have missed it.
+        // A node that was still reading the registry again may have missed it.
         let again = |node: &Node| node.routed_command(&["forget", "n3"]).is_ok();
         [one, two]
             .iter()
@@ -226,9 +231,9 @@ fn routes_held_since_etcd_was_emptied_are_let_go_by_forgetting_their_node() -> R
 }
 
 #[test]
-fn a_subnet_that_is_held_can_be_let_go_by_itself_and_one_that_is_owned_cannot() -> Result {
+fn forget_of_a_held_subnet_works_and_of_an_owned_one_fails() -> Result {
     let lab = raise(2)?;
-    let subnets = lab.node(2).owned()?;
+    let subnets = lab.node(2).owned_subnets()?;
     let refused = lab.node(1).routed_command(&["forget", &subnets[0]])?;
     assert_eq!(refused.status.code(), Some(64));
     assert!(
@@ -245,7 +250,7 @@ fn a_subnet_that_is_held_can_be_let_go_by_itself_and_one_that_is_owned_cannot() 
         keys.is_ok_and(|keys| keys.len() == 2)
     })?;
     wait_until("withdrawal", DEADLINE, || {
-        // A node that is still reading the registry anew may miss it.
+        // A node that is still reading the registry again may miss it.
         let again = lab.node(1).routed_command(&["forget", &subnets[0]]);
         again.is_ok_and(|again| again.status.success()) && !has_route(lab.node(1), &subnets[0])
     })?;
@@ -253,13 +258,13 @@ fn a_subnet_that_is_held_can_be_let_go_by_itself_and_one_that_is_owned_cannot() 
     Ok(())
 }
 
-/// What is in /run goes with a reboot; the conflist and the subnets stay.
+/// Simulates a reboot: deletes what is in /run, and keeps the conflist and the subnets.
 fn reboot(node: &Node) -> Result {
     node.end_routed(Signal::SIGKILL)?;
     node.run(&["rm", "-r", "/run/flatland"]).map(drop)
 }
 
-/// Has the second node forgotten, and its subnets given to the first.
+/// Forgets the second node, and gives its subnets to the first.
 fn give_away(lab: &Lab, subnets: &[String]) -> Result {
     lab.node(1)
         .routed_command(&["forget", "--force", "n2"])?
@@ -271,14 +276,14 @@ fn give_away(lab: &Lab, subnets: &[String]) -> Result {
 }
 
 #[test]
-fn a_node_that_was_forgotten_while_it_was_off_asks_before_it_hands_out() -> Result {
+fn node_forgotten_while_off_asks_etcd_before_its_first_add() -> Result {
     let lab = raise(2)?;
     let two = lab.node(2);
-    let lost = two.owned()?;
+    let lost = two.owned_subnets()?;
     reboot(two)?;
     give_away(&lab, &lost)?;
 
-    // The runtime is up before routed is.
+    // The runtime starts before routed.
     let pod = two.add_pod("early")?;
     for subnet in lost {
         let subnet: ipnet::IpNet = subnet.parse().expect("a subnet");
@@ -292,15 +297,15 @@ fn a_node_that_was_forgotten_while_it_was_off_asks_before_it_hands_out() -> Resu
 }
 
 #[test]
-fn a_node_that_cannot_ask_after_a_reboot_hands_out_from_what_it_had() -> Result {
+fn rebooted_node_without_etcd_uses_its_former_subnets() -> Result {
     let lab = raise(1)?;
     let node = lab.node(1);
-    let owned = node.owned()?;
+    let owned = node.owned_subnets()?;
     reboot(node)?;
     lab.etcd()[0].stop()?;
     node.add_pod("first")?;
-    assert_eq!(node.owned()?, owned);
-    // Only the first one asks.
+    assert_eq!(node.owned_subnets()?, owned);
+    // Only the first ADD asks etcd.
     let start = Instant::now();
     node.add_pod("second")?;
     assert!(start.elapsed() < Duration::from_secs(2));
@@ -308,22 +313,22 @@ fn a_node_that_cannot_ask_after_a_reboot_hands_out_from_what_it_had() -> Result 
 }
 
 #[test]
-fn a_node_whose_claiming_program_is_broken_goes_on_and_asks_once_it_works() -> Result {
+fn node_with_broken_flatland_claim_adds_pods_and_asks_later() -> Result {
     let lab = raise(2)?;
     let two = lab.node(2);
-    let lost = two.owned()?;
+    let lost = two.owned_subnets()?;
     reboot(two)?;
     let claim = "/opt/cni/bin/flatland-claim";
     two.run(&["mv", claim, "/opt/flatland"])?;
     two.write(claim, "#!/bin/sh\nkill -9 $$\n")?;
     two.run(&["chmod", "+x", claim])?;
     two.add_pod("first")?.delete()?;
-    assert_eq!(two.owned()?, lost);
+    assert_eq!(two.owned_subnets()?, lost);
 
     two.run(&["mv", "/opt/flatland/flatland-claim", claim])?;
     give_away(&lab, &lost)?;
     two.add_pod("second")?;
-    let owned = two.owned()?;
+    let owned = two.owned_subnets()?;
     assert!(
         owned.iter().all(|subnet| !lost.contains(subnet)),
         "{owned:?}"

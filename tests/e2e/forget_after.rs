@@ -1,4 +1,4 @@
-//! Nodes that are forgotten because they have been absent for long.
+//! `forgetAfter`: nodes are forgotten automatically after a long absence.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 const SUBNETS: &str = "/flatland/flatland/subnets/";
 
-/// Nodes that forget who was absent for `after`, and are present for two seconds after their end.
+/// Nodes with `forgetAfter` of `after`, whose presence lasts two seconds after their end.
 fn raise(nodes: u8, after: &str) -> Result<Lab> {
     let mut lab = Lab::builder().nodes(nodes).start()?;
     let mut conflist = lab.conflist();
@@ -36,7 +36,7 @@ fn is_known(lab: &Lab, node: &Node) -> bool {
     keys.map_or(true, |keys| keys.contains(&key))
 }
 
-/// How many seconds of a node's absence count, if any are written.
+/// The counted seconds of a node's absence, if the registry has them.
 fn counted(lab: &Lab, node: &Node) -> Option<u64> {
     let key = format!("/flatland/flatland:absent/{}", node.name());
     let text = lab.etcd()[0]
@@ -52,7 +52,7 @@ fn wait_counted(lab: &Lab, node: &Node, least: u64) -> Result<u64> {
         .map_err(|error| error.doing(lab.node(1).routed_log()))
 }
 
-/// Waits until a node is forgotten, and returns when that was seen.
+/// Waits until a node is forgotten, and returns the time of it.
 fn wait_forgotten(lab: &Lab, node: &Node) -> Result<Instant> {
     wait_until(format!("end of {}", node.name()), DEADLINE, || {
         !is_known(lab, node)
@@ -70,18 +70,20 @@ fn has_routes(node: &Node, subnets: &[String]) -> bool {
     subnets.iter().any(leads)
 }
 
-/// How many lines of all logs say that `node` is forgotten.
-fn told(lab: &Lab, node: &Node) -> usize {
+/// The number of log lines, on all nodes, that say that `node` is forgotten.
+fn count_forgotten_lines(lab: &Lab, node: &Node) -> usize {
     let text = format!("node {} is forgotten: it was absent for", node.name());
-    lab.nodes().iter().map(|node| node.said(&text)).sum()
+    lab.nodes()
+        .iter()
+        .map(|node| node.count_logged(&text))
+        .sum()
 }
 
 #[test]
-fn a_node_that_is_gone_for_long_is_forgotten_everywhere_and_claims_anew_when_it_returns() -> Result
-{
+fn long_absent_node_is_forgotten_and_claims_again_on_return() -> Result {
     let lab = raise(3, "3s")?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
-    let subnets = three.owned()?;
+    let subnets = three.owned_subnets()?;
     let start_of_absence = Instant::now();
     end(three)?;
     let seen = wait_forgotten(&lab, three)?;
@@ -95,7 +97,7 @@ fn a_node_that_is_gone_for_long_is_forgotten_everywhere_and_claims_anew_when_it_
     for part in ["and forgetAfter is 3s", "free again: 10.244."] {
         one.wait_log(part)?;
     }
-    assert_eq!(told(&lab, three), 1);
+    assert_eq!(count_forgotten_lines(&lab, three), 1);
 
     start(three)?;
     three.wait_log("was forgotten")?;
@@ -106,10 +108,10 @@ fn a_node_that_is_gone_for_long_is_forgotten_everywhere_and_claims_anew_when_it_
 }
 
 #[test]
-fn a_node_that_comes_back_in_time_is_not_forgotten() -> Result {
+fn absent_node_that_returns_in_time_is_not_forgotten() -> Result {
     let lab = raise(4, "8s")?;
     let [three, four] = [lab.node(3), lab.node(4)];
-    let subnets = three.owned()?;
+    let subnets = three.owned_subnets()?;
     end(three)?;
     wait_counted(&lab, three, 1)?;
     start(three)?;
@@ -119,17 +121,23 @@ fn a_node_that_comes_back_in_time_is_not_forgotten() -> Result {
     end(four)?;
     wait_forgotten(&lab, four)?;
 
-    assert_eq!((told(&lab, three), told(&lab, four)), (0, 1));
+    assert_eq!(
+        (
+            count_forgotten_lines(&lab, three),
+            count_forgotten_lines(&lab, four)
+        ),
+        (0, 1)
+    );
     assert!(is_known(&lab, three) && has_routes(lab.node(1), &subnets));
-    assert_eq!(three.owned()?, subnets);
+    assert_eq!(three.owned_subnets()?, subnets);
     Ok(())
 }
 
 #[test]
-fn while_most_nodes_are_absent_none_is_forgotten_and_the_time_does_not_count() -> Result {
+fn absence_of_most_nodes_is_not_counted_and_forgets_none() -> Result {
     let lab = raise(3, "4s")?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
-    // As when a rack loses power.
+    // As after a power failure of a rack.
     end(two)?;
     end(three)?;
     one.wait_log("2 of 3 nodes are absent: none is forgotten")?;
@@ -138,48 +146,55 @@ fn while_most_nodes_are_absent_none_is_forgotten_and_the_time_does_not_count() -
     start(two)?;
 
     let seen = wait_forgotten(&lab, three)?;
-    // A second may have counted before both were gone.
+    // A second may have been counted before both were gone.
     assert!(
         seen - start_of_count >= Duration::from_secs(3),
         "{}",
         one.routed_log()
     );
     assert!(is_known(&lab, two));
-    assert_eq!(one.said("none is forgotten"), 1);
-    assert_eq!((told(&lab, two), told(&lab, three)), (0, 1));
+    assert_eq!(one.count_logged("none is forgotten"), 1);
+    assert_eq!(
+        (
+            count_forgotten_lines(&lab, two),
+            count_forgotten_lines(&lab, three)
+        ),
+        (0, 1)
+    );
     Ok(())
 }
 
 #[test]
-fn the_time_without_etcd_does_not_count() -> Result {
+fn absence_during_an_etcd_outage_is_not_counted() -> Result {
     const AFTER: u64 = 7;
     let lab = raise(3, &format!("{AFTER}s"))?;
     let [one, three] = [lab.node(1), lab.node(3)];
     end(three)?;
     let before = wait_counted(&lab, three, 1)?;
     lab.etcd()[0].stop()?;
-    // Some seconds, until its own presence has run out.
+    // Some seconds, until its own presence has expired.
     one.wait_log("is not shown as present")?;
     let start_of_count = Instant::now();
     lab.etcd()[0].start()?;
 
     let seen = wait_forgotten(&lab, three)?;
-    // One more may have counted that was not written.
+    // One more second may have been counted and not written.
     let least = Duration::from_secs(AFTER - before - 1);
     assert!(seen - start_of_count >= least, "{}", one.routed_log());
-    assert_eq!(told(&lab, three), 1);
+    assert_eq!(count_forgotten_lines(&lab, three), 1);
     Ok(())
 }
 
 #[test]
-fn the_longest_gone_is_forgotten_first_whoever_counts() -> Result {
+fn longest_absent_node_is_forgotten_first_by_any_counter() -> Result {
     let lab = raise(6, "8s")?;
     let [five, four] = [lab.node(5), lab.node(4)];
     end(five)?;
     wait_counted(&lab, five, 1)?;
     end(four)?;
     let count = wait_counted(&lab, five, 3)?;
-    // The first in the order of names counts; the next one goes on with what is written.
+    // The first present node in the order of names counts; the next one continues from the
+    // registry.
     lab.node(1).end_routed(Signal::SIGTERM)?;
     assert!(counted(&lab, five) >= Some(count));
     start(lab.node(1))?;
@@ -188,14 +203,14 @@ fn the_longest_gone_is_forgotten_first_whoever_counts() -> Result {
 
     let logs: Vec<_> = lab.nodes().iter().map(Node::routed_log).collect();
     let lines = logs.iter().flat_map(|log| log.lines());
-    // Each begins with its time.
-    let told: BTreeSet<_> = lines
+    // Each line begins with its time.
+    let forgotten: BTreeSet<_> = lines
         .filter(|line| line.contains(" is forgotten: "))
         .collect();
-    let words: Vec<_> = told
+    let words: Vec<_> = forgotten
         .iter()
         .filter_map(|line| line.split_whitespace().nth(3))
         .collect();
-    assert_eq!(words, ["n5", "n4"], "{told:?}");
+    assert_eq!(words, ["n5", "n4"], "{forgotten:?}");
     Ok(())
 }

@@ -1,22 +1,24 @@
-//! Pods that hold a guest with a network stack of its own: it knows none of the neighbours that we
-//! give the pod, asks who its gateway is, and may have a hardware address of its own.
+//! Pods with a guest that has its own network stack (micro-VM, macvlan): it has none of the pod's
+//! neighbour entries, resolves its gateway by ARP and neighbour discovery, and may have its own
+//! MAC.
 
 use std::net::IpAddr;
 
 use lab::{DEADLINE, Error, Families, Lab, Node, Pod, Result, wait_until};
 use nix::sys::signal::Signal;
 
-/// The hardware address of guests that have one of their own.
+/// The MAC of guests that have their own.
 const OWN_MAC: &str = "02:00:00:00:00:99";
 
-/// A node alone, with its claims in a local file.
+/// A single node, with its claims in a local file.
 fn lab() -> Result<Lab> {
     let lab = Lab::builder().etcd(0).start()?;
     lab.node(1).install_conflist()?;
     Ok(lab)
 }
 
-/// Runs lines of shell on the node, in which POD is the pod's name and V4 and V6 its addresses.
+/// Runs shell lines on the node, with POD replaced by the pod's name, and V4 and V6 by its
+/// addresses.
 fn shell(pod: &Pod<'_>, lines: &str) -> Result<String> {
     let address = |v4: bool| {
         let mut all = pod.addresses().into_iter();
@@ -30,8 +32,9 @@ fn shell(pod: &Pod<'_>, lines: &str) -> Result<String> {
     pod.machine().run(&["sh", "-ec", &script])
 }
 
-/// Gives the guest's interface vm0 in namespace `vm` the pod's addresses and routes, and nothing of
-/// its neighbours. It asks for each but once, and waits as long as a busy machine may take.
+/// Configures the guest's interface vm0 in namespace `vm` with the pod's addresses and routes,
+/// without its neighbour entries. The guest asks for each neighbour only once, and waits as long as
+/// a busy machine may take.
 fn boot(pod: &Pod<'_>) -> Result {
     shell(
         pod,
@@ -48,8 +51,7 @@ fn boot(pod: &Pod<'_>) -> Result {
     .map(drop)
 }
 
-/// Both speak to all addresses of the other: the one in network namespace `inside` of the node
-/// first.
+/// Pings all addresses in both directions; the network namespace `inside` of the node starts.
 fn both_ways(node: &Node, inside: &str, own: &[IpAddr], peer: &Pod<'_>) -> Result {
     for target in node.addresses().iter().chain(&peer.addresses()) {
         let target = target.to_string();
@@ -65,7 +67,8 @@ fn both_ways(node: &Node, inside: &str, own: &[IpAddr], peer: &Pod<'_>) -> Resul
     Ok(())
 }
 
-/// A pod whose interface a guest shares under a MAC of its own, and has the addresses of.
+/// A pod whose interface is shared with a guest by macvlan: the guest has its own MAC and the pod's
+/// addresses.
 fn shared(pod: &Pod<'_>) -> Result {
     shell(
         pod,
@@ -80,7 +83,7 @@ fn shared(pod: &Pod<'_>) -> Result {
 }
 
 #[test]
-fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> Result {
+fn guest_on_macvlan_resolves_gateways_and_is_reached() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
@@ -95,7 +98,7 @@ fn a_guest_on_a_macvlan_finds_its_gateways_and_is_found_under_its_own_mac() -> R
     Ok(())
 }
 
-/// A node without a default route, on which `routed` runs.
+/// A node without a default route, with `routed` running.
 fn without_default_route() -> Result<Lab> {
     let lab = Lab::builder().etcd(0).no_default_route().start()?;
     lab.start_routed()?;
@@ -108,7 +111,7 @@ fn to_gateway(node: &Node) -> Result<String> {
 }
 
 #[test]
-fn routed_sees_to_it_that_guests_are_answered_where_there_is_no_default_route() -> Result {
+fn guests_on_a_node_without_default_route_get_arp_replies() -> Result {
     let lab = without_default_route()?;
     let node = lab.node(1);
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
@@ -118,7 +121,7 @@ fn routed_sees_to_it_that_guests_are_answered_where_there_is_no_default_route() 
 
     let ours = to_gateway(node)?;
     assert!(ours.contains("dev eth0 proto 70 "), "{ours}");
-    // The node's own addresses, which the pings are for, come back with the link.
+    // The node's own addresses, which the pings go to, return with the link.
     node.run(&["sysctl", "-qw", "net.ipv6.conf.eth0.keep_addr_on_down=1"])?;
     for command in ["ip route del 169.254.1.1", "ip link set eth0 down"] {
         node.run(&command.split(' ').collect::<Vec<_>>())?;
@@ -135,7 +138,7 @@ fn routed_sees_to_it_that_guests_are_answered_where_there_is_no_default_route() 
 }
 
 #[test]
-fn a_route_to_the_gateway_that_somebody_else_made_serves_as_well_and_stays() -> Result {
+fn foreign_gateway_route_is_used_and_kept() -> Result {
     let lab = without_default_route()?;
     let node = lab.node(1);
     let ours = to_gateway(node)?;
@@ -150,14 +153,14 @@ fn a_route_to_the_gateway_that_somebody_else_made_serves_as_well_and_stays() -> 
         to_gateway(node).is_ok_and(|now| now == both)
     })?;
 
-    assert_eq!(node.said("conflict"), 0, "{}", node.routed_log());
+    assert_eq!(node.count_logged("conflict"), 0, "{}", node.routed_log());
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
     shared(&pod)?;
     both_ways(node, "vm", &pod.addresses(), &peer)
 }
 
 #[test]
-fn a_pod_that_sends_to_its_gateway_keeps_the_node_no_busier_than_with_any_other_packet() -> Result {
+fn packet_to_the_gateway_is_not_forwarded_in_a_loop() -> Result {
     let lab = without_default_route()?;
     let node = lab.node(1);
     let pod = node.add_pod("a")?;
@@ -168,7 +171,7 @@ fn a_pod_that_sends_to_its_gateway_keeps_the_node_no_busier_than_with_any_other_
     };
     let before = forwarded()?;
 
-    // Nobody answers.
+    // The ping gets no answer.
     let _ = pod.run(&["ping", "-c1", "-W1", "-t64", "169.254.1.1"]);
 
     assert!(forwarded()? - before <= 1);
@@ -176,7 +179,7 @@ fn a_pod_that_sends_to_its_gateway_keeps_the_node_no_busier_than_with_any_other_
 }
 
 #[test]
-fn a_node_without_ipv4_pods_has_no_route_for_their_guests() -> Result {
+fn node_without_ipv4_pods_has_no_gateway_route() -> Result {
     let lab = Lab::builder().etcd(0).families(Families::V6).start()?;
     lab.start_routed()?;
     assert_eq!(to_gateway(lab.node(1))?, "");
@@ -184,7 +187,7 @@ fn a_node_without_ipv4_pods_has_no_route_for_their_guests() -> Result {
 }
 
 #[test]
-fn without_routed_a_node_that_has_no_default_route_answers_guests_by_ipv6_alone() -> Result {
+fn guest_without_routed_and_default_route_gets_ndp_only() -> Result {
     let lab = Lab::builder().etcd(0).no_default_route().start()?;
     let node = lab.node(1);
     node.install_conflist()?;
@@ -200,8 +203,8 @@ fn without_routed_a_node_that_has_no_default_route_answers_guests_by_ipv6_alone(
     Ok(())
 }
 
-/// A pod whose traffic is led into a guest's interface by traffic control, as micro-VMs have it:
-/// the pod's own stack keeps its addresses and sees nothing.
+/// A pod whose traffic is redirected to a guest's interface by traffic control, as micro-VMs do.
+/// The pod's own network stack keeps its addresses and receives nothing.
 fn redirected(pod: &Pod<'_>, mac: &str) -> Result {
     shell(
         pod,
@@ -222,7 +225,7 @@ fn redirected(pod: &Pod<'_>, mac: &str) -> Result {
 }
 
 #[test]
-fn a_guest_behind_traffic_control_works_with_the_pods_mac_and_with_its_own() -> Result {
+fn guest_behind_tc_redirect_works_with_pod_mac_and_own_mac() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let peer = node.add_pod("peer")?;
@@ -242,7 +245,7 @@ fn a_guest_behind_traffic_control_works_with_the_pods_mac_and_with_its_own() -> 
 }
 
 #[test]
-fn a_pod_that_changes_its_mac_goes_on_and_its_node_learns_it() -> Result {
+fn pod_with_a_changed_mac_stays_reachable() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
@@ -255,13 +258,13 @@ fn a_pod_that_changes_its_mac_goes_on_and_its_node_learns_it() -> Result {
 }
 
 #[test]
-fn neighbours_that_are_forgotten_on_either_side_are_found_again() -> Result {
+fn flushed_neighbours_of_node_and_pod_are_resolved_again() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
     let host = &pod.result().interfaces[0].name;
 
-    // From the node to the pod first, which has not said anything then.
+    // From the node to the pod first, before the pod has sent anything.
     node.run(&["ip", "neigh", "flush", "dev", host, "nud", "all"])?;
     for address in pod.addresses() {
         node.run(&["ping", "-c1", "-W10", &address.to_string()])?;

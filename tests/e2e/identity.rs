@@ -1,4 +1,4 @@
-//! Two machines cannot be one node.
+//! Node identity: two machines cannot be one node.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,8 @@ use nix::sys::signal::Signal;
 const FIRST: &str = "11111111111111111111111111111111";
 const SECOND: &str = "22222222222222222222222222222222";
 
-/// Two machines that both think they are n1.
-fn twins() -> Result<Lab> {
+/// Two machines with the node name n1.
+fn machines_with_one_name() -> Result<Lab> {
     let lab = Lab::builder().nodes(2).start()?;
     for (node, id) in [(lab.node(1), FIRST), (lab.node(2), SECOND)] {
         node.write("/etc/machine-id", format!("{id}\n"))?;
@@ -30,8 +30,8 @@ fn wait_present(lab: &Lab) -> Result {
 }
 
 #[test]
-fn a_second_machine_of_the_name_is_refused_while_the_first_is_present() -> Result {
-    let lab = twins()?;
+fn second_machine_of_a_present_name_is_refused() -> Result {
+    let lab = machines_with_one_name()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     start_as_n1(one)?;
     one.wait_ready()?;
@@ -50,15 +50,15 @@ fn a_second_machine_of_the_name_is_refused_while_the_first_is_present() -> Resul
     ] {
         assert!(log.contains(part), "{part} in {log}");
     }
-    assert!(!two.ready() && two.owned().is_err());
+    assert!(!two.ready() && two.owned_subnets().is_err());
     let after = lab.etcd()[0].ctl(&["get", "--prefix", "/flatland/flatland/"])?;
     assert_eq!(after, before);
     Ok(())
 }
 
 #[test]
-fn a_machine_takes_over_a_name_once_the_first_is_gone_and_says_so() -> Result {
-    let lab = twins()?;
+fn node_name_of_a_gone_machine_is_taken_over_and_logged() -> Result {
+    let lab = machines_with_one_name()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     start_as_n1(one)?;
     one.wait_ready()?;
@@ -66,19 +66,19 @@ fn a_machine_takes_over_a_name_once_the_first_is_gone_and_says_so() -> Result {
     start_as_n1(two)?;
     two.wait_log("cannot join the network yet")?;
 
-    // Its lease outlives it by three seconds.
+    // Its lease lasts three seconds longer.
     one.end_routed(Signal::SIGKILL)?;
     two.wait_ready()?;
     let took = format!("took over the name and the subnets of node n1 from machine {FIRST}");
     two.wait_log(&took)?;
     two.wait_log("(192.168.1.11")?;
-    assert_eq!(two.owned()?, one.owned()?);
+    assert_eq!(two.owned_subnets()?, one.owned_subnets()?);
     Ok(())
 }
 
 #[test]
-fn a_machine_whose_name_was_taken_over_hands_out_nothing_more() -> Result {
-    let lab = twins()?;
+fn machine_whose_name_was_taken_over_adds_no_pods() -> Result {
+    let lab = machines_with_one_name()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     start_as_n1(one)?;
     one.wait_ready()?;
@@ -89,14 +89,14 @@ fn a_machine_whose_name_was_taken_over_hands_out_nothing_more() -> Result {
     wait_present(&lab)?;
 
     start_as_n1(one)?;
-    gives_way(one, pod.addresses()[0])?;
+    loses_its_name(one, pod.addresses()[0])?;
     two.add_pod("new").map(drop)
 }
 
-/// The node whose name the second machine has names the pod that it strands, and adds no other.
-fn gives_way(one: &Node, stranded: IpAddr) -> Result {
+/// The node that lost its name to the second machine names its affected pod, and adds no other.
+fn loses_its_name(one: &Node, stranded: IpAddr) -> Result {
     wait_until("nothing to hand out", DEADLINE, || {
-        one.owned().is_ok_and(|owned| owned.is_empty())
+        one.owned_subnets().is_ok_and(|owned| owned.is_empty())
     })
     .map_err(|error| error.doing(one.routed_log()))?;
     one.wait_log(&format!("{stranded} (container old)"))?;
@@ -106,16 +106,16 @@ fn gives_way(one: &Node, stranded: IpAddr) -> Result {
 }
 
 #[test]
-fn a_machine_whose_name_is_taken_while_it_runs_hands_out_nothing_more() -> Result {
-    let lab = twins()?;
+fn running_machine_that_loses_its_name_adds_no_pods() -> Result {
+    let lab = machines_with_one_name()?;
     let one = lab.node(1);
     start_as_n1(one)?;
     one.wait_ready()?;
     let pod = one.add_pod("old")?;
-    assert_eq!(one.owned()?.len(), 2);
+    assert_eq!(one.owned_subnets()?.len(), 2);
 
-    // As a second machine writes it that came while the first's presence was gone.
+    // As a second machine writes it that joined while the first was not present.
     let record = format!(r#"{{"addresses":["192.168.1.12"],"machineId":"{SECOND}"}}"#);
     lab.etcd()[0].ctl(&["put", "/flatland/flatland/nodes/n1", &record])?;
-    gives_way(one, pod.addresses()[0])
+    loses_its_name(one, pod.addresses()[0])
 }

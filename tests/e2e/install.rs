@@ -1,11 +1,11 @@
-//! Putting Flatland on a node, and taking it off again.
+//! `routed install` and `routed uninstall`.
 
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 use nix::sys::signal::Signal;
 
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
 
-/// Everything that Flatland could leave on a node: kernel and files.
+/// All state that Flatland could leave on a node: kernel and files.
 fn state(node: &Node) -> Result<String> {
     let commands: [&[&str]; 7] = [
         &["ip", "-o", "link"],
@@ -24,11 +24,10 @@ fn state(node: &Node) -> Result<String> {
 }
 
 #[test]
-fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
+fn uninstall_leaves_the_node_as_before_install() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::Dual).start()?;
     let node = lab.node(1);
-    let somebody =
-        "table inet somebody { chain forward { type filter hook forward priority 0; }; }";
+    let foreign = "table inet foreign { chain forward { type filter hook forward priority 0; }; }";
     for command in [
         &[
             "mv",
@@ -53,14 +52,14 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
         &["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"],
         &["iptables-nft", "-P", "FORWARD", "DROP"],
         &["iptables-legacy", "-P", "FORWARD", "DROP"],
-        &["nft", somebody],
+        &["nft", foreign],
     ] {
         node.run(command)?;
     }
     let before = state(node)?;
     let install = ["install", "--conflist", CONFLIST];
-    let said = node.routed_command(&install)?.success()?;
-    assert_eq!(said.matches("installed").count(), 3, "{said}");
+    let printed = node.routed_command(&install)?.success()?;
+    assert_eq!(printed.matches("installed").count(), 3, "{printed}");
     lab.start_routed()?;
     lab.wait_routes()?;
     wait_until("rules in FORWARD", DEADLINE, || {
@@ -111,18 +110,18 @@ fn what_is_uninstalled_leaves_the_node_as_it_was_before() -> Result {
     assert_eq!(state(node)?, with_all, "a refusal changes nothing");
 
     pod.delete()?;
-    let said = node.routed_command(&["uninstall"])?.success()?;
-    assert!(said.contains("nothing of Flatland is left"), "{said}");
+    let printed = node.routed_command(&["uninstall"])?.success()?;
+    assert!(printed.contains("nothing of Flatland is left"), "{printed}");
     assert_eq!(state(node)?, before);
-    let said = node
+    let printed = node
         .routed_command(&["uninstall", "--dry-run"])?
         .success()?;
-    assert_eq!(said.trim(), "nothing of Flatland is on this node");
+    assert_eq!(printed.trim(), "nothing of Flatland is on this node");
     Ok(())
 }
 
 #[test]
-fn pods_do_not_hold_up_who_means_it() -> Result {
+fn uninstall_with_force_removes_attached_pods() -> Result {
     let lab = Lab::builder().nodes(1).etcd(0).start()?;
     let node = lab.node(1);
     node.start_routed()?;
@@ -138,7 +137,7 @@ fn pods_do_not_hold_up_who_means_it() -> Result {
 }
 
 #[test]
-fn plugins_are_replaced_at_once_and_only_where_they_differ() -> Result {
+fn install_replaces_changed_plugins_atomically() -> Result {
     let lab = Lab::builder().nodes(1).etcd(0).start()?;
     let node = lab.node(1);
     node.run(&["mkdir", "/opt/new"])?;
@@ -159,22 +158,25 @@ fn plugins_are_replaced_at_once_and_only_where_they_differ() -> Result {
     let before = size(&held);
 
     let install = ["install", "--conflist", CONFLIST, "--from", "/opt/new"];
-    let said = node.routed_command(&install)?.success()?;
+    let printed = node.routed_command(&install)?.success()?;
 
-    assert!(said.contains("/opt/cni/bin/flatland installed"), "{said}");
     assert!(
-        said.contains("/opt/cni/bin/flatland-ipam is up to date"),
-        "{said}"
+        printed.contains("/opt/cni/bin/flatland installed"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("/opt/cni/bin/flatland-ipam is up to date"),
+        "{printed}"
     );
     assert_eq!(node.read("/opt/cni/bin/flatland")?, "a newer one");
-    assert_eq!(size(&held), before, "who runs the old one still has it");
+    assert_eq!(size(&held), before, "a running old version keeps its file");
     assert_eq!(inode("flatland-ipam")?, ipam);
     assert!(inode("flatland")?.ends_with(" 755\n"));
     Ok(())
 }
 
 #[test]
-fn a_bad_conflist_or_a_missing_plugin_installs_nothing() -> Result {
+fn install_with_bad_conflist_or_missing_plugin_does_nothing() -> Result {
     let lab = Lab::builder().nodes(1).etcd(0).start()?;
     let node = lab.node(1);
     let before = state(node)?;

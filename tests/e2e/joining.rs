@@ -1,4 +1,4 @@
-//! Nodes that join.
+//! Nodes that join the network.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use lab::{DEADLINE, Lab, Result, Runtime, wait_until};
 
 #[test]
-fn two_nodes_that_join_at_the_same_moment_own_different_subnets_fifty_times_in_a_row() -> Result {
+fn nodes_that_join_in_parallel_own_different_subnets() -> Result {
     let lab = Lab::builder().nodes(2).start()?;
     let pods = [lab.node(1).sandbox("a")?, lab.node(2).sandbox("b")?];
     for round in 0..50 {
         let mut conflist = lab.conflist();
         conflist["name"] = format!("round{round}").into();
-        // A /23 cut into /24 leaves two subnets to fight for.
+        // A /23 with /24 subnets: both nodes compete for two subnets.
         conflist["plugins"][0]["ipam"]["podCIDRs"] =
             serde_json::json!(["10.244.0.0/23", "fd00:10:244::/79"]);
 
@@ -36,7 +36,7 @@ fn two_nodes_that_join_at_the_same_moment_own_different_subnets_fifty_times_in_a
     Ok(())
 }
 
-/// An address without what distinguishes it within its subnet.
+/// The subnet of an address: the address without its host part.
 fn subnet(address: &str) -> String {
     address
         .rsplit_once(['.', ':'])
@@ -45,7 +45,7 @@ fn subnet(address: &str) -> String {
 }
 
 #[test]
-fn a_node_that_joins_gets_and_gives_routes_within_a_second() -> Result {
+fn joining_node_and_its_peers_have_routes_within_a_second() -> Result {
     let mut lab = Lab::builder().nodes(2).start()?;
     lab.start_routed()?;
     lab.wait_routes()?;
@@ -64,7 +64,7 @@ fn a_node_that_joins_gets_and_gives_routes_within_a_second() -> Result {
 }
 
 #[test]
-fn a_node_owns_one_subnet_of_each_family_however_many_ask_for_it_at_once() -> Result {
+fn parallel_first_adds_claim_one_subnet_of_each_family() -> Result {
     let lab = Lab::builder().nodes(1).start()?;
     let node = lab.node(1);
     node.install_conflist()?;

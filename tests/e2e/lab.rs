@@ -1,4 +1,4 @@
-//! The lab itself: raised, isolated, gone without a trace.
+//! The lab itself: starting, isolation, and cleanup.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,7 @@ use std::process::{Command, Output};
 use lab::{DEADLINE, Lab, Result, wait_until};
 use tempfile::TempDir;
 
-/// A `lab` of its own, with its own place to write down the demo that stays up. Its end is the
-/// demo's.
+/// A copy of `lab` that records its kept demo in its own folder. Dropping it ends the demo.
 struct Demo {
     folder: TempDir,
 }
@@ -29,7 +28,7 @@ impl Demo {
             .expect("lab runs")
     }
 
-    /// What `lab` prints; it has to succeed.
+    /// The output of `lab`, which must succeed.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.lab(arguments);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -38,7 +37,7 @@ impl Demo {
         text
     }
 
-    /// Types a line in a shell on a node.
+    /// Runs a command line in a shell on a node.
     fn types(&self, node: &str, line: &str) -> String {
         self.text(&["enter", node, "--", "sh", "-c", line])
     }
@@ -59,7 +58,7 @@ fn links_here() -> String {
 }
 
 #[test]
-fn machines_reach_each_other_over_the_switch_and_nothing_appears_here() -> Result {
+fn machines_reach_each_other_and_the_caller_sees_no_link() -> Result {
     let (links, mounts) = (
         links_here(),
         fs::read_to_string("/proc/self/mounts").unwrap(),
@@ -80,7 +79,7 @@ fn machines_reach_each_other_over_the_switch_and_nothing_appears_here() -> Resul
 }
 
 #[test]
-fn a_lab_that_is_dropped_leaves_no_process() -> Result {
+fn dropped_lab_leaves_no_process() -> Result {
     let lab = Lab::builder().nodes(1).etcd(1).start()?;
     let pids = [lab.pid(), lab.node(1).pid(), lab.etcd()[0].machine().pid()];
     drop(lab);
@@ -94,7 +93,7 @@ fn a_lab_that_is_dropped_leaves_no_process() -> Result {
 }
 
 #[test]
-fn a_panic_takes_its_lab_with_it() -> Result {
+fn panicking_test_ends_its_lab() -> Result {
     let (send, receive) = std::sync::mpsc::channel();
     let test = std::thread::spawn(move || {
         let lab = Lab::builder().nodes(1).etcd(0).start().unwrap();
@@ -110,7 +109,7 @@ fn a_panic_takes_its_lab_with_it() -> Result {
 }
 
 #[test]
-fn two_labs_with_the_same_addresses_do_not_meet() -> Result {
+fn parallel_labs_with_equal_addresses_are_isolated() -> Result {
     let (one, two) = (
         Lab::builder().etcd(1).start()?,
         Lab::builder().etcd(1).start()?,
@@ -123,7 +122,7 @@ fn two_labs_with_the_same_addresses_do_not_meet() -> Result {
 }
 
 #[test]
-fn an_etcd_that_is_stopped_keeps_its_data_and_one_of_three_may_be_missing() -> Result {
+fn stopped_etcd_keeps_its_data_and_two_of_three_suffice() -> Result {
     let lab = Lab::builder().nodes(0).etcd(3).start()?;
     lab.etcd()[0].ctl(&["put", "/x", "kept"])?;
     lab.etcd()[2].stop()?;
@@ -136,7 +135,7 @@ fn an_etcd_that_is_stopped_keeps_its_data_and_one_of_three_may_be_missing() -> R
 }
 
 #[test]
-fn demo_ends_with_queries_to_routed_that_can_be_typed_on_its_nodes() {
+fn demo_ends_with_queries_that_work_on_its_nodes() {
     let demo = Demo::new();
     let text = demo.text(&["demo", "--nodes=2", "--pods=1", "--families=dual", "--keep"]);
     let after = |start: &str| {

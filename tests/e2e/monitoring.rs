@@ -25,7 +25,7 @@ fn read(name: &str) -> Result<String> {
     fs::read_to_string(conf(name)).map_err(|error| Error::new(format!("{name}: {error}")))
 }
 
-/// What Prometheus answers to a GET.
+/// The answer of Prometheus to a GET.
 fn ask(node: &Node, path: &str) -> Option<Value> {
     let script = r#"exec 3<>/dev/tcp/127.0.0.1/9090 && printf "$0" >&3 && cat <&3"#;
     let request = format!("GET /api/v1/{path} HTTP/1.0\\r\\n\\r\\n");
@@ -35,7 +35,7 @@ fn ask(node: &Node, path: &str) -> Option<Value> {
     (answer["status"] == "success").then(|| answer["data"].clone())
 }
 
-/// A node, ready, and Prometheus on it, which has scraped it.
+/// A ready node, with a Prometheus that has scraped it.
 fn scraped(lab: &Lab) -> Result<(&Node, lab::Daemon)> {
     lab.start_routed()?;
     let node = lab.node(1);
@@ -68,7 +68,7 @@ fn names(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_metric_that_alerts_and_dashboard_ask_for_is_there() -> Result {
+fn metrics_of_alerts_and_dashboard_exist() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let (node, _prometheus) = scraped(&lab)?;
     let known = ask(node, "label/__name__/values").unwrap_or_default();
@@ -81,7 +81,7 @@ fn every_metric_that_alerts_and_dashboard_ask_for_is_there() -> Result {
 }
 
 #[test]
-fn every_query_is_one_that_prometheus_understands() -> Result {
+fn queries_of_alerts_and_dashboard_are_valid() -> Result {
     let rules = Command::new(unpacked("usr/bin/promtool"))
         .args(["check", "rules"])
         .arg(conf("alerts.yaml"))
@@ -104,7 +104,7 @@ fn every_query_is_one_that_prometheus_understands() -> Result {
             .bytes()
             .map(|byte| match byte {
                 byte if is_plain(byte) => char::from(byte).to_string(),
-                // Twice, as the request goes through printf.
+                // Escaped twice, as the request goes through printf.
                 byte => format!("%%{byte:02X}"),
             })
             .collect();
@@ -117,7 +117,7 @@ fn every_query_is_one_that_prometheus_understands() -> Result {
 }
 
 #[test]
-fn a_node_that_is_well_raises_no_alert_and_one_with_a_foreign_record_does() -> Result {
+fn alert_is_pending_only_with_a_fault() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let (node, prometheus) = scraped(&lab)?;
     let state = |alert: &str| -> Option<String> {

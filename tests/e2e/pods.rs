@@ -1,4 +1,4 @@
-//! One pod: what ADD makes, what DEL leaves, what a failure leaves.
+//! A pod's network: what ADD makes, what DEL leaves, what a failed ADD leaves.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use lab::{DEADLINE, Families, Lab, Pod, Result, wait_until};
 use nix::sys::utsname::uname;
 use serde_json::Value;
 
-/// A node alone, with its claims in a local file.
+/// A single node, with its claims in a local file.
 fn lab() -> Result<Lab> {
     let lab = Lab::builder().etcd(0).start()?;
     lab.node(1).install_conflist()?;
@@ -18,7 +18,7 @@ fn json(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_pods_mac_addresses_routes_and_neighbours_are_what_the_result_says() -> Result {
+fn add_result_matches_the_pods_kernel_state() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.add_pod("a")?;
@@ -42,9 +42,9 @@ fn a_pods_mac_addresses_routes_and_neighbours_are_what_the_result_says() -> Resu
         .flatten()
         .filter_map(|info| Some(format!("{}/{}", info["local"].as_str()?, info["prefixlen"])))
         .collect();
-    let said: BTreeSet<String> = result.ips.iter().map(|ip| ip.address.to_string()).collect();
-    assert_eq!(shown, said);
-    assert_eq!(said.len(), 2, "one address of each family");
+    let reported: BTreeSet<String> = result.ips.iter().map(|ip| ip.address.to_string()).collect();
+    assert_eq!(shown, reported);
+    assert_eq!(reported.len(), 2, "one address of each family");
 
     for (family, gateway, default) in [
         ("-4", "169.254.1.1", "0.0.0.0/0"),
@@ -81,16 +81,23 @@ fn a_pods_mac_addresses_routes_and_neighbours_are_what_the_result_says() -> Resu
 }
 
 #[test]
-fn the_nodes_ipv6_routes_grow_with_pods_of_ipv6_only() -> Result {
+fn ipv6_routes_of_the_node_grow_only_with_ipv6_pods() -> Result {
     let lists = |families| -> Result<[Vec<String>; 2]> {
         let lab = Lab::builder().etcd(0).families(families).start()?;
         let node = lab.node(1);
         node.install_conflist()?;
         let pod = node.add_pod("a")?;
-        let host_end = pod.result().interfaces[0].name.clone();
+        let host_interface = pod.result().interfaces[0].name.clone();
         let list = |table| -> Result<Vec<String>> {
             let listed = node.run(&[
-                "ip", "-6", "route", "show", "table", table, "dev", &host_end,
+                "ip",
+                "-6",
+                "route",
+                "show",
+                "table",
+                table,
+                "dev",
+                &host_interface,
             ])?;
             Ok(listed.lines().map(str::to_owned).collect())
         };
@@ -105,7 +112,7 @@ fn the_nodes_ipv6_routes_grow_with_pods_of_ipv6_only() -> Result {
     let [main, local] = lists(Families::V4)?;
     assert_eq!(main, Vec::<String>::new());
     assert!(local.len() <= 1, "{local:?}");
-    // The pod's own, and nothing for the host end itself.
+    // One for the pod's address, and none for the host interface itself.
     let [main, local] = lists(Families::Dual)?;
     assert_eq!(main.len(), 1, "{main:?}");
     assert!(main[0].contains("proto 70"), "{main:?}");
@@ -113,7 +120,8 @@ fn the_nodes_ipv6_routes_grow_with_pods_of_ipv6_only() -> Result {
     Ok(())
 }
 
-/// From Linux 6.8 the kernel acts on a carrier when it is asked about the link; before, later.
+/// Since Linux 6.8 the kernel handles a carrier change when the link is queried; before that,
+/// later.
 fn notices_carriers_when_asked() -> bool {
     let release = uname().expect("uname").release().to_owned();
     let release = release.to_string_lossy();
@@ -123,33 +131,37 @@ fn notices_carriers_when_asked() -> bool {
 }
 
 #[test]
-fn after_del_nothing_is_left() -> Result {
+fn del_leaves_nothing() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
 
     let pod = node.add_pod("a")?;
-    assert_ne!(node.traces()?, before);
+    assert_ne!(node.attachment_state()?, before);
     pod.detach()?;
     pod.detach()?;
-    pod.vanish()?;
+    pod.delete_netns()?;
 
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }
 
 #[test]
-fn del_needs_no_namespace_no_result_and_no_state() -> Result {
+fn del_without_namespace_result_or_state_works() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
 
     let gone = node.add_pod("gone")?;
     node.run(&["ip", "netns", "del", "gone"])?;
     gone.detach()?;
-    assert_eq!(node.traces()?, before, "after the namespace went first");
+    assert_eq!(
+        node.attachment_state()?,
+        before,
+        "after the namespace went first"
+    );
 
     let mut forgotten = node.sandbox("forgotten")?;
     forgotten.attach()?;
@@ -161,7 +173,11 @@ fn del_needs_no_namespace_no_result_and_no_state() -> Result {
         },
         None,
     )?;
-    assert_eq!(node.traces()?[0], before[0], "after DEL without a result");
+    assert_eq!(
+        node.attachment_state()?[0],
+        before[0],
+        "after DEL without a result"
+    );
 
     node.run(&["rm", "-r", "/run/flatland/flatland"])?;
     forgotten.detach()?;
@@ -169,7 +185,7 @@ fn del_needs_no_namespace_no_result_and_no_state() -> Result {
 }
 
 #[test]
-fn a_pod_reaches_its_node_and_its_neighbours_without_any_daemon() -> Result {
+fn pod_without_any_daemon_reaches_its_node_and_other_pods() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
@@ -184,7 +200,7 @@ fn a_pod_reaches_its_node_and_its_neighbours_without_any_daemon() -> Result {
 }
 
 #[test]
-fn the_first_packet_after_add_arrives() -> Result {
+fn first_packet_after_add_arrives() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     for round in 0..20 {
@@ -196,7 +212,7 @@ fn the_first_packet_after_add_arrives() -> Result {
 }
 
 #[test]
-fn the_mtu_is_the_uplinks_unless_the_conflist_says_otherwise() -> Result {
+fn mtu_is_the_uplinks_unless_configured() -> Result {
     let mut lab = Lab::builder().etcd(0).mtu(1400).start()?;
     let mtu = |pod: &Pod<'_>| -> Result<Value> {
         Ok(json(&pod.run(&["ip", "-j", "link", "show", "eth0"])?)[0]["mtu"].clone())
@@ -213,19 +229,20 @@ fn the_mtu_is_the_uplinks_unless_the_conflist_says_otherwise() -> Result {
 }
 
 #[test]
-fn an_add_that_fails_half_way_takes_everything_back() -> Result {
+fn add_that_fails_half_way_is_rolled_back() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
 
     let mut pod = node.sandbox("a")?;
-    // With IPv6 off, the IPv6 address is refused after the pair and the IPv4 address are made.
+    // With IPv6 off, the kernel refuses the IPv6 address after the pair and the IPv4 address are
+    // made.
     pod.run(&["sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"])?;
     let refused = pod.attach().unwrap_err().to_string();
 
     assert!(refused.contains("IPv6"), "{refused}");
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     assert_eq!(
         pod.run(&["ip", "-o", "link"])?.lines().count(),
         1,
@@ -235,11 +252,11 @@ fn an_add_that_fails_half_way_takes_everything_back() -> Result {
 }
 
 #[test]
-fn a_second_add_for_an_attachment_is_refused_and_harms_nothing() -> Result {
+fn second_add_of_an_attachment_is_refused_without_harm() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let mut pod = node.add_pod("a")?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let address = pod.addresses()[0].to_string();
 
     let refused = pod.attach().unwrap_err().to_string();
@@ -248,12 +265,12 @@ fn a_second_add_for_an_attachment_is_refused_and_harms_nothing() -> Result {
         refused.contains("\"code\":100") && refused.contains("DEL"),
         "{refused}"
     );
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     node.run(&["ping", "-c1", "-W2", &address]).map(drop)
 }
 
 #[test]
-fn an_interface_that_exists_in_the_pod_is_refused_by_name() -> Result {
+fn existing_interface_in_the_pod_is_refused_by_name() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
@@ -261,11 +278,11 @@ fn an_interface_that_exists_in_the_pod_is_refused_by_name() -> Result {
     pod.run(&[
         "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other",
     ])?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
 
     let refused = pod.attach().unwrap_err().to_string();
 
     assert!(refused.contains("eth0 exists already"), "{refused}");
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

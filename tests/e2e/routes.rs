@@ -1,4 +1,4 @@
-//! The kernel's routes are exactly the ones that ought to be there, and other people's stay.
+//! The kernel's routes to subnets: exactly the desired ones; routes of other programs stay.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn destination(route: &str) -> &str {
 }
 
 #[test]
-fn a_peers_subnet_is_routed_via_the_peers_address_and_the_own_subnet_is_unreachable() -> Result {
+fn peer_subnet_is_routed_via_peer_and_own_is_unreachable() -> Result {
     let lab = raise(2)?;
     let claimed = lab.etcd()[0].keys("/flatland/flatland/subnets/")?;
     let [one, two] = [lab.node(1), lab.node(2)];
@@ -49,7 +49,7 @@ fn a_peers_subnet_is_routed_via_the_peers_address_and_the_own_subnet_is_unreacha
 }
 
 #[test]
-fn a_route_that_somebody_deletes_or_changes_comes_back() -> Result {
+fn deleted_or_changed_route_is_restored() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let route = via(one, two)?.unwrap_or_default();
@@ -76,7 +76,7 @@ fn a_route_that_somebody_deletes_or_changes_comes_back() -> Result {
 }
 
 #[test]
-fn a_link_that_goes_down_and_up_has_its_routes_back() -> Result {
+fn routes_of_a_flapping_link_are_restored() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     one.run(&["ip", "link", "set", "eth0", "down"])?;
@@ -91,12 +91,12 @@ fn a_link_that_goes_down_and_up_has_its_routes_back() -> Result {
 }
 
 #[test]
-fn a_foreign_route_survives_everything() -> Result {
+fn foreign_route_is_never_changed() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let ours = via(one, two)?.unwrap_or_default();
     let foreign = || one.run(&["ip", "route", "show", "proto", "static"]);
-    // One far from ours, one inside the pod CIDR that nobody has claimed.
+    // One far from ours, and one inside the pod CIDR in an unclaimed subnet.
     one.run(&[
         "ip",
         "route",
@@ -128,7 +128,7 @@ fn a_foreign_route_survives_everything() -> Result {
     })?;
     assert_eq!(foreign()?, before, "after a restart");
 
-    // A node that is there would claim its subnet again at once.
+    // A present node would claim its subnet again at once.
     two.end_routed(Signal::SIGTERM)?;
     lab.etcd()[0].ctl(&[
         "del",
@@ -149,7 +149,7 @@ fn a_foreign_route_survives_everything() -> Result {
 }
 
 #[test]
-fn a_foreign_route_in_the_place_of_ours_stays_and_is_told_of_and_ours_comes_after_it() -> Result {
+fn foreign_route_in_place_of_ours_is_logged_until_it_goes() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let ours = via(one, two)?.unwrap_or_default();
@@ -164,9 +164,9 @@ fn a_foreign_route_in_the_place_of_ours_stays_and_is_told_of_and_ours_comes_afte
     let there = one.run(&["ip", "route", "show", subnet])?;
 
     one.start_routed()?;
-    wait_until("word of the foreign route", DEADLINE, || {
-        let told = |line: &str| line.contains(subnet) && line.contains("via 192.168.1.1 ");
-        one.routed_log().lines().any(told)
+    wait_until("log line about the foreign route", DEADLINE, || {
+        let is_logged = |line: &str| line.contains(subnet) && line.contains("via 192.168.1.1 ");
+        one.routed_log().lines().any(is_logged)
     })
     .map_err(|error| error.doing(one.routed_log()))?;
     assert_eq!(one.run(&["ip", "route", "show", subnet])?, there);
@@ -178,10 +178,10 @@ fn a_foreign_route_in_the_place_of_ours_stays_and_is_told_of_and_ours_comes_afte
 }
 
 #[test]
-fn a_node_that_is_itself_a_pod_keeps_its_gateway() -> Result {
+fn node_that_is_itself_a_pod_keeps_its_gateway_route() -> Result {
     let lab = Lab::builder().no_default_route().start()?;
     let node = lab.node(1);
-    // As the plugin gives them to a pod.
+    // As the plugin configures them in a pod.
     for line in [
         "-4 route add 169.254.1.1 dev eth0 proto 70",
         "-4 route add default via 169.254.1.1 dev eth0 proto 70",
@@ -193,7 +193,7 @@ fn a_node_that_is_itself_a_pod_keeps_its_gateway() -> Result {
     let given = node.routes()?;
     assert_eq!(given.len(), 3);
 
-    // Ready is a node when what nobody claims is withdrawn.
+    // A node is ready only after the routes of unclaimed subnets are withdrawn.
     node.start_routed()?;
     let all = node.routes()?;
     assert!(given.iter().all(|route| all.contains(route)), "{all:?}");
@@ -205,7 +205,7 @@ fn a_node_that_is_itself_a_pod_keeps_its_gateway() -> Result {
 }
 
 #[test]
-fn a_node_whose_record_somebody_overwrites_puts_it_right() -> Result {
+fn overwritten_node_record_is_restored() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let ours = via(one, two)?;
@@ -227,7 +227,7 @@ fn a_node_whose_record_somebody_overwrites_puts_it_right() -> Result {
 }
 
 #[test]
-fn routed_that_was_away_prunes_exactly_the_route_of_the_peer_that_left() -> Result {
+fn route_of_a_peer_forgotten_while_off_is_pruned_at_start() -> Result {
     let lab = raise(3)?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
     let (left, stays) = (via(one, two)?.unwrap_or_default(), via(one, three)?);
@@ -254,7 +254,7 @@ fn routed_that_was_away_prunes_exactly_the_route_of_the_peer_that_left() -> Resu
 }
 
 #[test]
-fn a_claim_that_is_released_is_withdrawn_within_a_second() -> Result {
+fn route_of_a_released_claim_goes_within_a_second() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     two.end_routed(Signal::SIGTERM)?;
@@ -279,7 +279,7 @@ fn a_claim_that_is_released_is_withdrawn_within_a_second() -> Result {
 }
 
 #[test]
-fn a_pods_own_route_is_not_touched_by_routed() -> Result {
+fn route_of_a_pod_is_not_changed_by_routed() -> Result {
     let lab = raise(1)?;
     let node = lab.node(1);
     let pod = node.add_pod("a")?;

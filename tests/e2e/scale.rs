@@ -1,4 +1,4 @@
-//! One node of five thousand: real records in a real etcd, real routes.
+//! One node in a cluster of five thousand: real records in a real etcd, real routes.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -9,21 +9,21 @@ use nix::time::{ClockId, clock_getcpuclockid};
 use nix::unistd::Pid;
 
 const PREFIX: &str = "/flatland/flatland";
-/// A small cluster, a large one, and how many join each.
-const FEW: usize = 50;
+/// The numbers of peers in a small and in a large cluster, and of peers that join each.
+const FEW_PEERS: usize = 50;
 const PEERS: usize = 5_000;
 const JOINS: usize = 20;
 
-/// What `routed` may have in memory at any time beside the program itself, in KiB. The program is
-/// less than 8 MiB as it is released, and 16 as it is built for tests.
-const MOST_MEMORY: u64 = 12 * 1024;
+/// The most memory of `routed` at any time without the program itself, in KiB. The program is less
+/// than 8 MiB as released, and 16 MiB as built for tests.
+const MAX_MEMORY: u64 = 12 * 1024;
 
-/// Who uses no processor for so long has nothing to do: pauses between passes are shorter, and what is
-/// done now and then comes less often.
-const QUIET: Duration = Duration::from_millis(300);
+/// `routed` is idle if it uses no processor time for this long: pauses between passes are shorter,
+/// and periodic work is less frequent.
+const IDLE_TIME: Duration = Duration::from_millis(300);
 
-/// As long as many routes may take to come or go, on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+/// The time limit for many routes to be added or deleted, on a busy machine.
+const ROUTES_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn name(peer: usize) -> String {
     format!("worker-{peer:04}.cluster.example")
@@ -33,7 +33,7 @@ fn subnet(peer: usize) -> String {
     format!("10.{}.{}.0", peer / 256, peer % 256)
 }
 
-/// The records of a peer: its claim last, as it comes to be.
+/// The records of a peer, in the order in which a node writes them: its claim is last.
 fn records(peer: usize) -> Vec<(String, String)> {
     let (name, address) = (
         name(peer),
@@ -53,7 +53,7 @@ fn records(peer: usize) -> Vec<(String, String)> {
     ]
 }
 
-/// A node, and the records of [`FEW`] others on its link.
+/// A node, and the records of [`FEW_PEERS`] peers on its link.
 fn raise() -> Result<Lab> {
     let mut lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     lab.etcd()[0].allow_large_transactions()?;
@@ -62,10 +62,10 @@ fn raise() -> Result<Lab> {
     lab.node_mut(1).set_conflist(&conflist)?;
     let node = lab.node(1);
     node.run(&["ip", "address", "add", "172.16.255.254/16", "dev", "eth0"])?;
-    // What the network is, the first node says.
+    // The first node writes the network's configuration.
     node.start_routed()?;
     node.end_routed(Signal::SIGTERM)?;
-    grow(&lab, 0..FEW)?;
+    grow(&lab, 0..FEW_PEERS)?;
     Ok(lab)
 }
 
@@ -84,13 +84,13 @@ fn peer_routes(node: &Node) -> Result<usize> {
 }
 
 fn wait_peers(node: &Node, expected: usize) -> Result {
-    wait_until(format!("{expected} routes"), LONG, || {
+    wait_until(format!("{expected} routes"), ROUTES_TIMEOUT, || {
         peer_routes(node).is_ok_and(|there| there == expected)
     })
     .map_err(|error| error.doing(node.routed_log()))
 }
 
-/// The processor time that `routed` has used, in all its threads.
+/// The processor time of all threads of `routed`.
 fn used(node: &Node) -> Result<Duration> {
     let pid = i32::try_from(node.routed_pid()?).map_err(|error| Error::new(error.to_string()))?;
     let time = clock_getcpuclockid(Pid::from_raw(pid)).and_then(ClockId::now);
@@ -98,20 +98,20 @@ fn used(node: &Node) -> Result<Duration> {
     Ok(time.into())
 }
 
-/// Waits until `routed` has nothing to do any more. Returns the processor time that it has used.
-fn wait_quiet(node: &Node) -> Result<Duration> {
+/// Waits until `routed` is idle. Returns the processor time that it has used.
+fn wait_idle(node: &Node) -> Result<Duration> {
     let (mut last, mut since) = (used(node)?, Instant::now());
     wait_until("routed to have nothing to do", DEADLINE, || {
         let now = used(node).unwrap_or_default();
         if now != last {
             (last, since) = (now, Instant::now());
         }
-        since.elapsed() > QUIET
+        since.elapsed() > IDLE_TIME
     })?;
     Ok(last)
 }
 
-/// The processor time of each of [`JOINS`] peers that join a cluster of so many.
+/// The processor time for each of [`JOINS`] peers that join a cluster of this size.
 fn join(lab: &Lab, there: usize) -> Result<Duration> {
     let node = lab.node(1);
     let before = used(node)?;
@@ -122,29 +122,29 @@ fn join(lab: &Lab, there: usize) -> Result<Duration> {
     Ok(used(node)?.saturating_sub(before) / u32::try_from(JOINS).unwrap_or(1))
 }
 
-/// What `routed` had in memory at most beside the program itself, in KiB.
-fn most_memory(node: &Node) -> Result<u64> {
-    let program = node.routed_memory()? - node.routed_own_memory()?;
+/// The peak memory of `routed` without the program itself, in KiB.
+fn peak_memory(node: &Node) -> Result<u64> {
+    let program = node.routed_memory()? - node.routed_anonymous_memory()?;
     Ok(node.routed_peak_memory()? - program)
 }
 
 #[test]
-fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed() -> Result {
+fn node_of_five_thousand_costs_in_proportion_to_changes() -> Result {
     let lab = raise()?;
     let node = lab.node(1);
     node.start_routed()?;
-    wait_peers(node, FEW)?;
-    wait_quiet(node)?;
-    let join_few = join(&lab, FEW)?;
+    wait_peers(node, FEW_PEERS)?;
+    wait_idle(node)?;
+    let join_few = join(&lab, FEW_PEERS)?;
     node.end_routed(Signal::SIGTERM)?;
-    grow(&lab, FEW + JOINS..PEERS)?;
+    grow(&lab, FEW_PEERS + JOINS..PEERS)?;
     node.start_routed()?;
     wait_peers(node, PEERS)?;
-    let all = wait_quiet(node)?;
+    let all = wait_idle(node)?;
 
     let join = join(&lab, PEERS)?;
 
-    // A route that somebody deletes.
+    // A route is deleted by hand.
     let before = used(node)?;
     let victim = format!("{}/24", subnet(77));
     let delete = || -> Result<Duration> {
@@ -167,7 +167,7 @@ fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed()
     wait_peers(node, PEERS + JOINS)?;
     let flap = used(node)?.saturating_sub(before);
 
-    let memory = most_memory(node)?;
+    let memory = peak_memory(node)?;
     println!(
         "start {all:?}, repair {repair:?}, join {join:?} (of few {join_few:?}), flap {flap:?} of processor time; deleted \
          routes back after {repairs:?}; {memory} KiB"
@@ -177,12 +177,12 @@ fn one_of_five_thousand_nodes_is_small_and_works_in_proportion_to_what_changed()
         repairs.iter().min() < Some(&Duration::from_millis(100)),
         "{repairs:?}"
     );
-    // A hundred times the nodes: whatever is done for each of them would show.
+    // A hundred times as many nodes: work that is done for each of them would show.
     assert!(
         join.max(repair) < 3 * join_few,
-        "a join costs {join:?} with {PEERS} nodes, {join_few:?} with {FEW}; a repair {repair:?}"
+        "a join costs {join:?} with {PEERS} nodes, {join_few:?} with {FEW_PEERS}; a repair {repair:?}"
     );
     assert!(flap < Duration::from_secs(1), "{flap:?}");
-    assert!(memory < MOST_MEMORY, "{memory} KiB");
+    assert!(memory < MAX_MEMORY, "{memory} KiB");
     Ok(())
 }

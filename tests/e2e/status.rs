@@ -19,9 +19,9 @@ fn json(node: &Node, command: &str) -> Result<Value> {
 }
 
 /// Waits until `command` ends with `status` and prints all of `texts`.
-fn wait_said(node: &Node, command: &str, status: i32, texts: &[&str]) -> Result<Output> {
+fn wait_printed(node: &Node, command: &str, status: i32, texts: &[&str]) -> Result<Output> {
     let mut last = None;
-    let said = wait_for(format!("{texts:?} of routed {command}"), DEADLINE, || {
+    let output = wait_for(format!("{texts:?} of routed {command}"), DEADLINE, || {
         let output = node.routed_command(&[command]).ok()?;
         let is_said = texts.iter().all(|text| output.stdout.contains(text));
         if output.status.code() == Some(status) && is_said {
@@ -30,7 +30,7 @@ fn wait_said(node: &Node, command: &str, status: i32, texts: &[&str]) -> Result<
         last = Some(output);
         None
     });
-    said.map_err(|error| error.doing(format!("{last:?}")))
+    output.map_err(|error| error.doing(format!("{last:?}")))
 }
 
 fn put(lab: &Lab, key: &str, value: &str) -> Result {
@@ -38,7 +38,7 @@ fn put(lab: &Lab, key: &str, value: &str) -> Result {
     lab.etcd()[0].ctl(&["put", &key, value]).map(drop)
 }
 
-/// What the first node says of the second's subnet.
+/// The second node's subnet, as the first node shows it.
 fn peer_subnet(node: &Node, peer: &Node) -> Result<String> {
     let routes = json(node, "routes")?;
     let mut all = routes["routes"].as_array().into_iter().flatten();
@@ -48,11 +48,11 @@ fn peer_subnet(node: &Node, peer: &Node) -> Result<String> {
 }
 
 #[test]
-fn one_screen_says_that_all_is_well() -> Result {
+fn status_of_a_healthy_node_fits_one_screen() -> Result {
     let lab = raise(2)?;
     let one = lab.node(1);
     let ready = "ready      yes, /etc/cni/net.d/10-flatland.conflist";
-    let output = wait_said(one, "status", 0, &["network flatland: well", ready])?;
+    let output = wait_printed(one, "status", 0, &["network flatland: well", ready])?;
     let text = output.stdout;
     assert!(
         text.contains("\n  nodes      2 present, 0 absent\n"),
@@ -106,7 +106,7 @@ fn one_screen_says_that_all_is_well() -> Result {
 }
 
 #[test]
-fn a_node_without_etcd_is_well_on_its_own() -> Result {
+fn status_of_a_node_without_etcd_is_well() -> Result {
     let lab = Lab::builder()
         .nodes(1)
         .etcd(0)
@@ -115,13 +115,13 @@ fn a_node_without_etcd_is_well_on_its_own() -> Result {
     let node = lab.node(1);
     node.start_routed()?;
     let registry = "registry   a file of this node: there is no etcd section";
-    wait_said(node, "status", 0, &["network flatland: well\n", registry])?;
-    wait_said(node, "nodes", 0, &["n1 ", "this node"])?;
-    wait_said(node, "routes", 0, &["unreachable", "same"]).map(drop)
+    wait_printed(node, "status", 0, &["network flatland: well\n", registry])?;
+    wait_printed(node, "nodes", 0, &["n1 ", "this node"])?;
+    wait_printed(node, "routes", 0, &["unreachable", "same"]).map(drop)
 }
 
 #[test]
-fn a_terminal_gets_colours_and_lines_that_fit_and_a_pipe_neither() -> Result {
+fn output_has_colours_and_cut_lines_on_a_terminal_only() -> Result {
     let lab = raise(2)?;
     let one = lab.node(1);
     let on_terminal = |columns: u16, variables: &str| -> Result<String> {
@@ -149,11 +149,11 @@ fn a_terminal_gets_colours_and_lines_that_fit_and_a_pipe_neither() -> Result {
 }
 
 #[test]
-fn a_foreign_route_and_an_outage_are_named_and_the_exit_status_says_so() -> Result {
+fn status_with_foreign_route_or_outage_is_not_well() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let subnet = peer_subnet(one, two)?;
-    // Not ours, and quicker than we are: both changes come in one batch.
+    // A route of another program, faster than our repair: both changes are in one batch.
     let batch = format!("route del {subnet}\nroute add {subnet} via 192.168.1.1 proto static\n");
     wait_until("conflict", DEADLINE, || {
         let made = one.run_with(&["ip", "-batch", "-"], batch.as_bytes());
@@ -165,23 +165,23 @@ fn a_foreign_route_and_an_outage_are_named_and_the_exit_status_says_so() -> Resu
             })
             .is_ok()
     })?;
-    let output = wait_said(one, "routes", 1, &["conflict", "proto static"])?;
+    let output = wait_printed(one, "routes", 1, &["conflict", "proto static"])?;
     assert!(
         output.stdout.contains("remove it to let this one in"),
         "{}",
         output.stdout
     );
-    wait_said(
+    wait_printed(
         one,
         "status",
         1,
         &["not well", "conflict with a route of another program"],
     )?;
     one.run(&["ip", "route", "del", &subnet])?;
-    wait_said(one, "status", 0, &["well"])?;
+    wait_printed(one, "status", 0, &["well"])?;
 
     lab.etcd()[0].stop()?;
-    wait_said(
+    wait_printed(
         one,
         "status",
         1,
@@ -192,44 +192,44 @@ fn a_foreign_route_and_an_outage_are_named_and_the_exit_status_says_so() -> Resu
 }
 
 #[test]
-fn a_gone_node_is_shown_and_told_of_once_and_withdraws_nothing() -> Result {
+fn absent_node_is_shown_and_logged_once_and_routes_stay() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     one.start_routed()?;
     two.spawn_routed(&["--presence-ttl", "2"])?;
     two.wait_ready()?;
     lab.wait_routes()?;
-    wait_said(one, "status", 0, &["2 present, 0 absent"])?;
+    wait_printed(one, "status", 0, &["2 present, 0 absent"])?;
     let routes = one.routes()?;
 
     two.end_routed(Signal::SIGKILL)?;
     let remark = "node n2 has been absent since";
-    wait_said(
+    wait_printed(
         one,
         "status",
         0,
         &["well, see the remarks", remark, "1 present, 1 absent"],
     )?;
-    wait_said(one, "nodes", 0, &["no, "])?;
-    let told = |text: &str| one.routed_log().matches(text).count();
-    let patience = DEADLINE * 2;
-    wait_until("word in the log", patience, || {
-        told("node n2 is absent: ") == 1
+    wait_printed(one, "nodes", 0, &["no, "])?;
+    let count_logged = |text: &str| one.routed_log().matches(text).count();
+    let timeout = DEADLINE * 2;
+    wait_until("log line", timeout, || {
+        count_logged("node n2 is absent: ") == 1
     })?;
     assert_eq!(one.routes()?, routes, "nothing is withdrawn");
 
     two.spawn_routed(&[])?;
-    wait_until("its return in the log", patience, || {
-        told("node n2 is present again, after ") == 1
+    wait_until("its return in the log", timeout, || {
+        count_logged("node n2 is present again, after ") == 1
     })?;
-    wait_said(one, "status", 0, &["2 present, 0 absent"])?;
-    assert_eq!(told("node n2 is absent: "), 1);
+    wait_printed(one, "status", 0, &["2 present, 0 absent"])?;
+    assert_eq!(count_logged("node n2 is absent: "), 1);
     assert_eq!(one.routes()?, routes);
     Ok(())
 }
 
 #[test]
-fn a_peer_elsewhere_and_a_bad_record_are_named_here_and_once_in_the_log() -> Result {
+fn status_names_unreachable_peer_and_bad_record() -> Result {
     let lab = raise(1)?;
     let node = lab.node(1);
     put(
@@ -243,12 +243,12 @@ fn a_peer_elsewhere_and_a_bad_record_are_named_here_and_once_in_the_log() -> Res
     let verdict = "unreachable peer: n9 gives 172.31.0.9 (on no connected link) for \
                    10.244.99.0/24, and n1 is connected to 192.168.1.11/24 (eth0)";
     let ignored = "ignored nodes/n8 in the registry: the value cannot be read";
-    wait_said(node, "status", 1, &["not well", verdict, ignored])?;
+    wait_printed(node, "status", 1, &["not well", verdict, ignored])?;
     let status = json(node, "status")?;
     assert_eq!(status["claimsWithoutRoute"]["unreachable"], 1);
     assert_eq!(status["registry"]["ignored"], 1);
-    wait_said(node, "nodes", 0, &["none, see below", verdict])?;
-    let routes = wait_said(node, "routes", 1, &["10.244.99.0/24", verdict])?.stdout;
+    wait_printed(node, "nodes", 0, &["none, see below", verdict])?;
+    let routes = wait_printed(node, "routes", 1, &["10.244.99.0/24", verdict])?.stdout;
     let row = routes
         .lines()
         .find(|line| line.starts_with("10.244.99.0/24"));
@@ -263,30 +263,30 @@ fn a_peer_elsewhere_and_a_bad_record_are_named_here_and_once_in_the_log() -> Res
         "nodes/n9",
         r#"{"addresses":["192.168.1.99"],"machineId":"9"}"#,
     )?;
-    wait_said(
+    wait_printed(
         node,
         "status",
         0,
         &["well, see the remarks", "node n9 has been absent"],
     )?;
-    wait_said(node, "routes", 0, &["via 192.168.1.99 dev eth0"]).map(drop)
+    wait_printed(node, "routes", 0, &["via 192.168.1.99 dev eth0"]).map(drop)
 }
 
 #[test]
-fn without_the_daemon_each_command_says_so_and_what_can_be_seen_without_it() -> Result {
+fn commands_without_the_daemon_show_what_they_can() -> Result {
     let lab = raise(2)?;
     let one = lab.node(1);
     one.end_routed(Signal::SIGKILL)?;
     let not_running = "routed does not run on this node";
     let still_adds = "10-flatland.conflist: the runtime still adds pods";
-    let output = wait_said(
+    let output = wait_printed(
         one,
         "status",
         69,
         &[not_running, still_adds, "3 in the kernel"],
     )?;
     assert!(
-        output.stdout.contains(&one.owned()?[0]),
+        output.stdout.contains(&one.owned_subnets()?[0]),
         "{}",
         output.stdout
     );
@@ -296,9 +296,9 @@ fn without_the_daemon_each_command_says_so_and_what_can_be_seen_without_it() -> 
         (&false.into(), &3.into())
     );
 
-    let routes = wait_said(one, "routes", 69, &["via 192.168.1.12 dev eth0"])?;
+    let routes = wait_printed(one, "routes", 69, &["via 192.168.1.12 dev eth0"])?;
     assert!(routes.stderr.contains(not_running), "{}", routes.stderr);
-    let nodes = wait_said(one, "nodes", 0, &["n1 ", "n2 "])?;
+    let nodes = wait_printed(one, "nodes", 0, &["n1 ", "n2 "])?;
     assert!(
         nodes.stderr.contains("as the registry has it"),
         "{}",

@@ -1,4 +1,4 @@
-//! What a lab is to be.
+//! Options of a lab: number of nodes and etcd members, address families, MTU, default routes.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::machine::Plug;
 use crate::{Families, Lab, Result, etcd};
 
-/// Host parts of addresses on the switch: nodes count from here, etcd from 2, strangers from 200.
+/// Host parts of addresses on the switch: etcd members start at 2, nodes at 11, machines outside of
+/// the cluster at 200.
 const FIRST_NODE: u8 = 11;
-const MOST_NODES: u8 = 180;
+const MAX_NODES: u8 = 180;
 
-/// What a lab is to be.
+/// The options of a lab, and [`Builder::start`] to start it.
 #[derive(Debug, Clone)]
 pub struct Builder {
     pub(crate) nodes: u8,
@@ -36,16 +37,16 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many nodes, `n1` and up; at most 180.
+    /// The number of nodes, named `n1` and up; at most 180.
     #[must_use]
     pub fn nodes(self, nodes: u8) -> Self {
         Self {
-            nodes: nodes.min(MOST_NODES),
+            nodes: nodes.min(MAX_NODES),
             ..self
         }
     }
 
-    /// How many members etcd has; with none, each node is a network of its own.
+    /// The number of etcd members. Without etcd, each node is a network by itself.
     #[must_use]
     pub fn etcd(self, members: u8) -> Self {
         Self {
@@ -54,7 +55,7 @@ impl Builder {
         }
     }
 
-    /// Which families pods have.
+    /// The address families of pods.
     #[must_use]
     pub fn families(self, families: Families) -> Self {
         Self { families, ..self }
@@ -66,7 +67,7 @@ impl Builder {
         Self { mtu, ..self }
     }
 
-    /// Nodes without default routes.
+    /// Boots nodes without default routes.
     #[must_use]
     pub fn no_default_route(self) -> Self {
         Self {
@@ -75,8 +76,8 @@ impl Builder {
         }
     }
 
-    /// Lets the lab live on after [`Lab::leave`], until it is taken down ([`Kept::take_down`]). It
-    /// is written down in `file`; an error if one that is still up is there already.
+    /// Keeps the lab running after [`Lab::leave`] until [`Kept::take_down`] ends it. The lab is
+    /// recorded in `file`; it is an error if `file` names a lab that still runs.
     #[must_use]
     pub fn keep(self, file: PathBuf) -> Self {
         Self {
@@ -85,12 +86,12 @@ impl Builder {
         }
     }
 
-    /// Raises it: etcd answers, nodes are booted, nothing of Flatland runs yet.
+    /// Starts the lab: etcd answers and the nodes are booted, but nothing of Flatland runs yet.
     pub fn start(self) -> Result<Lab> {
         Lab::raise(self)
     }
 
-    /// The conflist of its nodes.
+    /// The conflist of the nodes.
     pub(crate) fn conflist(&self) -> Value {
         let mut ipam = json!({ "type": "flatland-ipam", "podCIDRs": self.families.pod_cidrs() });
         if self.etcd > 0 {
@@ -103,7 +104,7 @@ impl Builder {
         })
     }
 
-    /// How node `index`, from 0, is plugged in.
+    /// How node `index`, counted from 0, is connected to the switch.
     pub(crate) fn plug(&self, index: u8) -> Plug {
         Plug {
             host: FIRST_NODE + index,

@@ -1,4 +1,4 @@
-//! Raising a lab.
+//! Starting a lab: switch, etcd members and nodes.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt as _;
@@ -23,26 +23,26 @@ pub struct Lab {
     nodes: Vec<Node>,
     etcd: Vec<Etcd>,
     pid: u32,
-    /// Its standard input keeps the lab.
+    /// The lab ends when this process's standard input is closed.
     init: Child,
 }
 
 impl Lab {
-    /// A lab to be described: one node, one etcd, both families.
+    /// Default options: one node, one etcd member, both families.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Raises what `builder` describes.
+    /// Starts the lab that `builder` describes.
     pub(crate) fn raise(builder: Builder) -> Result<Self> {
         let mut init = Command::new(own_path()?);
         if let Some(file) = &builder.keep {
             if Kept::read(file)?.is_some() {
                 return Err(Error::new(
-                    "a demo is up already: `make demo-down` takes it down",
+                    "a demo is running already: `make demo-down` ends it",
                 ));
             }
-            // Ctrl-C is for the caller, who then has something to take down.
+            // Ctrl-C must reach only the caller, which then still has a lab to take down.
             init.process_group(0);
         }
         init.arg("init")
@@ -70,7 +70,7 @@ impl Lab {
         &self.nodes[number - 1]
     }
 
-    /// As [`Lab::node`], to be changed.
+    /// As [`Lab::node`], but mutable.
     ///
     /// # Panics
     /// If there is no such node.
@@ -88,7 +88,7 @@ impl Lab {
         &self.etcd
     }
 
-    /// Its pid 1, as the caller sees it.
+    /// The process id of the lab's pid 1 in the caller's pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
     }
@@ -98,7 +98,7 @@ impl Lab {
         self.builder.conflist()
     }
 
-    /// The conflist that is shipped, with nothing changed but where this lab's etcd is.
+    /// The shipped conflist, with the endpoints of this lab's etcd as the only change.
     pub fn shipped_conflist(&self) -> Result<Value> {
         let text = include_str!("../../conf/10-flatland.conflist");
         let mut conflist: Value = serde_json::from_str(text).doing("the shipped conflist")?;
@@ -116,8 +116,8 @@ impl Lab {
         Ok(&self.nodes[usize::from(index)])
     }
 
-    /// A machine on the switch that is not of the cluster; `host` is 200 to 254.
-    pub fn add_stranger(&self, name: &str, host: u8) -> Result<Machine> {
+    /// A machine on the switch that does not belong to the cluster; `host` is 200 to 254.
+    pub fn add_external_machine(&self, name: &str, host: u8) -> Result<Machine> {
         let plug = Plug {
             host,
             mtu: self.builder.mtu,
@@ -130,8 +130,8 @@ impl Lab {
         Ok(machine)
     }
 
-    /// A machine with default routes and, in /opt/cni/bin, the programs of a folder of the caller's,
-    /// and nothing of Flatland; `host` is 200 to 254.
+    /// A machine with default routes and without Flatland. Its /opt/cni/bin is a folder of the
+    /// caller, mounted read-only. `host` is 200 to 254.
     pub(crate) fn add_plugin_machine(
         &self,
         name: &str,
@@ -149,7 +149,7 @@ impl Lab {
         Ok(machine)
     }
 
-    /// Starts `routed` everywhere and waits until all nodes are ready.
+    /// Starts `routed` on every node and waits until all nodes are ready.
     pub fn start_routed(&self) -> Result {
         for node in &self.nodes {
             node.spawn_routed(&[])?;
@@ -180,12 +180,13 @@ impl Lab {
         Ok(())
     }
 
-    /// Goes away and lets the lab live on: see [`Builder::keep`]. Only `places` can be entered.
+    /// Returns and leaves the lab running, see [`Builder::keep`]. `lab enter` reaches only
+    /// `places`.
     pub fn leave(self, places: Vec<KeptPlace>) -> Result<Kept> {
         let kept = self.write_down(places)?;
-        // Dropping it would end it.
+        // Dropping the lab would end it.
         std::mem::forget(self);
-        kept.ok_or_else(|| Error::new("this lab was not raised to be kept"))
+        kept.ok_or_else(|| Error::new("this lab was not started to be kept"))
     }
 
     fn write_down(&self, places: Vec<KeptPlace>) -> Result<Option<Kept>> {
@@ -197,12 +198,12 @@ impl Lab {
         self.builder.keep.is_some()
     }
 
-    /// A command in the lab's own namespaces, where the switch is.
+    /// Runs a command in the lab's own namespaces, where the switch is.
     pub fn run(&self, command: &[&str]) -> Result<String> {
         run(enter(self.pid, None, command)?, b"")?.success()
     }
 
-    /// The last lines of every `routed`, for the report of a test that failed.
+    /// Prints the last log lines of every `routed` after a failed test.
     fn show_logs(&self) {
         let mut stderr = std::io::stderr();
         for node in &self.nodes {
@@ -217,7 +218,7 @@ impl Lab {
     fn boot(&mut self) -> Result {
         let (pid, keep, members) = (self.pid, self.kept(), self.builder.etcd);
         let lab = &*self;
-        // Machines boot side by side: most of it is waiting for processes to start.
+        // Machines boot in parallel: most of the time is spent waiting for processes to start.
         let (etcd, nodes) = thread::scope(|scope| {
             let etcd: Vec<_> = (0..members)
                 .map(|index| scope.spawn(move || Etcd::boot(pid, index, members, keep)))
@@ -260,7 +261,7 @@ impl Lab {
         run(command, batch.as_bytes())?.success().map(drop)
     }
 
-    /// Plugs a machine's cable into the switch.
+    /// Connects a machine to the switch.
     pub(crate) fn connect(&self, machine: &Machine) -> Result {
         self.run(&[
             "ip",
@@ -285,7 +286,7 @@ impl Drop for Lab {
             let pid = i32::try_from(self.pid).map(Pid::from_raw);
             let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
         }
-        // Its end is the end of everything in the lab; waiting leaves no zombie behind.
+        // The lab ends with this process; waiting leaves no zombie behind.
         let _ = self.init.wait();
         self.nodes.clear();
         self.etcd.clear();

@@ -10,7 +10,7 @@ use crate::error::Doing;
 use crate::namespaces::own_path;
 use crate::{Error, Result};
 
-/// What a command printed and how it ended.
+/// The output and the exit status of a command.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// The command, for messages.
@@ -24,7 +24,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Standard output of a command that must have succeeded.
+    /// Returns standard output; an error if the command failed.
     pub fn success(self) -> Result<String> {
         if self.status.success() {
             return Ok(self.stdout);
@@ -36,7 +36,8 @@ impl Output {
     }
 }
 
-/// A command that runs where process `target` is, in `netns` (a path there) if one is given.
+/// A command that runs in the namespaces of process `target`, and in the network namespace at
+/// `netns` (a path there) if given.
 pub(crate) fn enter<I, S>(target: u32, netns: Option<&Path>, command: I) -> Result<Command>
 where
     I: IntoIterator<Item = S>,
@@ -51,7 +52,7 @@ where
     Ok(enter)
 }
 
-/// Runs a command to its end with `stdin` to read.
+/// Runs a command to its end with `stdin` as its input.
 pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<Output> {
     let name = readable(&command);
     let mut child = command
@@ -62,7 +63,7 @@ pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<Output> {
         .doing(&name)?;
     let pipe = child.stdin.take();
     let output = thread::scope(|scope| {
-        // A program that does not read what it is given is none of our business.
+        // A program may end without reading all of its input.
         scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(stdin)));
         child.wait_with_output()
     })
@@ -75,7 +76,7 @@ pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<Output> {
     })
 }
 
-/// The command that is run inside, without how it gets there.
+/// The command that runs inside, without the `lab enter` before it.
 fn readable(command: &Command) -> String {
     let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
     let inside = words
@@ -85,8 +86,8 @@ fn readable(command: &Command) -> String {
     words[inside..].join(" ")
 }
 
-/// A program that was built with the tests: in `FLATLAND_BIN_DIR`, or in the folder cargo put the
-/// running executable's siblings into.
+/// A program that was built with the tests: in `FLATLAND_BIN_DIR`, or in cargo's output folder of
+/// the running executable.
 pub fn program_under_test(name: &str) -> Result<PathBuf> {
     let folder = match env::var_os("FLATLAND_BIN_DIR") {
         Some(folder) => PathBuf::from(folder),
@@ -103,7 +104,7 @@ pub fn program_under_test(name: &str) -> Result<PathBuf> {
     )))
 }
 
-/// `target/<triple>/<profile>`, where test executables are one folder further down.
+/// `target/<triple>/<profile>`. Test executables are one folder further down.
 fn beside_own() -> Result<PathBuf> {
     let own = env::current_exe().doing("finding the running executable")?;
     let mut folder = own.parent().unwrap_or(Path::new("/"));
@@ -113,8 +114,8 @@ fn beside_own() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// A program of etcd's: beside the one that `FLATLAND_ETCD` names, from where `make setup` unpacks
-/// them, or from PATH.
+/// A program of etcd: beside the one that `FLATLAND_ETCD` names, in the folder where `make setup`
+/// unpacks etcd, or in PATH.
 pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
     let named = env::var_os("FLATLAND_ETCD").map(PathBuf::from);
     let named = named.as_deref().and_then(Path::parent).map(Path::to_owned);
@@ -130,13 +131,13 @@ pub(crate) fn etcd_program(name: &str) -> Result<PathBuf> {
         .ok_or_else(|| Error::new(format!("no {name} on this machine: run `make setup`")))
 }
 
-/// Where `make setup` unpacks programs of others.
+/// Where `make setup` unpacks third-party programs.
 pub fn unpacked(folder: &str) -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools");
     tools.join(folder)
 }
 
-/// Copies a program, whole or not at all.
+/// Copies a program atomically.
 pub(crate) fn install(program: &Path, to: &Path) -> Result {
     let draft = to.with_extension("new");
     fs::copy(program, &draft).doing(format!("copying {}", program.display()))?;

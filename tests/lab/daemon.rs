@@ -23,7 +23,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it; both its outputs are appended to `log`, and its standard input is kept open.
+    /// Starts the program. Its standard output and error are appended to `log`; its standard input
+    /// stays open.
     pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self> {
         let file = OpenOptions::new()
             .create(true)
@@ -44,17 +45,17 @@ impl Daemon {
         })
     }
 
-    /// Its process id, as the caller sees it.
+    /// The process id in the caller's pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// All it has written, of every run with the same log.
+    /// Everything in the log, including earlier runs with the same log file.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Whether it still runs.
+    /// Whether the program still runs.
     pub fn running(&self) -> bool {
         matches!(self.entered().try_wait(), Ok(None))
     }
@@ -68,7 +69,7 @@ impl Daemon {
         }
     }
 
-    /// Ends it with `signal` and waits until it is gone.
+    /// Sends `signal` and waits until the program has ended.
     pub fn end(self, signal: Signal) -> Result {
         self.signal(signal)?;
         wait_until(
@@ -86,7 +87,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         if self.running() && self.signal(Signal::SIGKILL).is_ok() {
-            // What was killed ends; waiting leaves no zombie behind.
+            // SIGKILL has been sent; waiting leaves no zombie behind.
             let _ = self.entered().wait();
         }
     }

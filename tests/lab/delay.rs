@@ -1,5 +1,5 @@
-//! A way to a server whose answers take long: each is passed on as much later as one says, however
-//! many there are under way. Requests are passed on at once.
+//! A TCP proxy that delays every answer of a server by a fixed time, however many answers are under
+//! way. Requests are passed on at once.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,15 +11,15 @@ use crate::Result;
 use crate::error::Doing;
 use crate::probe::LISTENING;
 
-/// Passes what comes to `listen` on to `to`, and the answers back `delay` later, until killed.
-/// Says when it listens.
+/// Passes connections to `listen` on to `to` and the answers back `delay` later, until killed.
+/// Prints [`LISTENING`] when it accepts connections.
 pub fn delay(listen: SocketAddr, to: SocketAddr, delay: Duration) -> Result {
     let listener = TcpListener::bind(listen).doing(listen)?;
-    writeln!(io::stdout(), "{LISTENING}").doing("saying that it listens")?;
+    writeln!(io::stdout(), "{LISTENING}").doing("printing that it listens")?;
     loop {
         let (client, _) = listener.accept().doing(listen)?;
         let Ok(server) = TcpStream::connect(to) else {
-            // Dropping it tells the client.
+            // Dropping the client's connection closes it.
             continue;
         };
         for (from, to, delay) in [
@@ -32,7 +32,7 @@ pub fn delay(listen: SocketAddr, to: SocketAddr, delay: Duration) -> Result {
     }
 }
 
-/// One direction of a connection, to its end.
+/// Copies one direction of a connection until its end.
 fn pass(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
     let (read, due) = mpsc::channel::<(Instant, Vec<u8>)>();
     thread::spawn(move || {
@@ -42,7 +42,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
                 break;
             }
         }
-        // The other direction ends with it: half a connection is of no use to gRPC.
+        // Close the other direction too: gRPC cannot use half a connection.
         let _ = to.shutdown(Shutdown::Both);
     });
     let mut buffer = vec![0; 64 << 10];

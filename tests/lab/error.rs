@@ -1,4 +1,4 @@
-//! What can go wrong with a lab: told to a person, told apart by nobody.
+//! The error of the lab: a message for people. Callers do not distinguish errors.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(String);
 
-/// The outcome of a step of a lab.
+/// The result of a step of a lab.
 pub type Result<T = ()> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error in words.
+    /// An error with a message.
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 
-    /// The same error, saying first what was being done.
+    /// The same error with the failed operation in front of its message.
     #[must_use]
     pub fn doing(self, what: impl fmt::Display) -> Self {
         Self(format!("{what}: {}", self.0))
@@ -28,7 +28,7 @@ impl fmt::Display for Error {
     }
 }
 
-// What the test harness prints of a test that returned it.
+// The test harness prints the `Debug` form of a returned error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -37,9 +37,9 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// Adds what was being done to any error.
+/// Adds the failed operation to any error.
 pub(crate) trait Doing<T> {
-    /// The outcome, the error saying first what was being done.
+    /// The result; an error starts with the operation that failed.
     fn doing(self, what: impl fmt::Display) -> Result<T>;
 }
 

@@ -11,13 +11,13 @@ use crate::error::Doing;
 use crate::machine::{Machine, Plug};
 use crate::{DEADLINE, Daemon, Error, Result, wait_until};
 
-/// As many keys are put in one transaction; the requests stay below etcd's limit of 1.5 MiB.
-const LARGE: usize = 5_000;
+/// The most keys of one transaction; a request stays below etcd's limit of 1.5 MiB.
+const MAX_TXN_KEYS: usize = 5_000;
 
-/// Where a member keeps its data.
+/// The data directory of a member.
 const DATA: &str = "/var/lib/etcd";
 
-/// One member of the cluster, on a machine of its own.
+/// One member of the etcd cluster, on its own machine.
 #[derive(Debug)]
 pub struct Etcd {
     machine: Machine,
@@ -25,7 +25,7 @@ pub struct Etcd {
     daemon: Mutex<Option<Daemon>>,
 }
 
-/// The address that member `index` (from 0) has on the switch.
+/// The host part of member `index` (from 0) on the switch.
 fn host(index: u8) -> u8 {
     2 + index
 }
@@ -40,7 +40,7 @@ pub(crate) fn endpoints(members: u8) -> Vec<String> {
 }
 
 impl Etcd {
-    /// Boots member `index` of `members` and starts it; [`Etcd::wait`] waits for it.
+    /// Boots member `index` of `members` and starts it. [`Etcd::wait`] waits until it answers.
     pub(crate) fn boot(lab: u32, index: u8, members: u8, keep: bool) -> Result<Self> {
         let name = format!("etcd{}", index + 1);
         let plug = Plug {
@@ -81,17 +81,17 @@ impl Etcd {
         Ok(etcd)
     }
 
-    /// The machine it runs on.
+    /// The machine of the member.
     pub fn machine(&self) -> &Machine {
         &self.machine
     }
 
-    /// Starts it; it need not answer yet.
+    /// Starts the member, without waiting for it.
     pub fn start(&self) -> Result {
         self.start_with(&[])
     }
 
-    /// As [`Etcd::start`], with more flags; of one that is given twice the later counts.
+    /// As [`Etcd::start`], with more flags. If a flag is given twice, the later one counts.
     pub fn start_with(&self, flags: &[&str]) -> Result {
         let mut command = vec!["/opt/etcd".to_owned()];
         command.extend_from_slice(&self.arguments);
@@ -101,7 +101,7 @@ impl Etcd {
         Ok(())
     }
 
-    /// Waits until it answers.
+    /// Waits until the member answers.
     pub fn wait(&self) -> Result {
         wait_until(
             format!("answer of {}", self.machine.name()),
@@ -114,7 +114,7 @@ impl Etcd {
         .map_err(|error| error.doing(self.log()))
     }
 
-    /// Kills it, as a power cut would; its data stays.
+    /// Kills the member, as a power failure would. Its data stays.
     pub fn stop(&self) -> Result {
         let daemon = self
             .daemon
@@ -124,17 +124,17 @@ impl Etcd {
         daemon.map_or(Ok(()), |daemon| daemon.end(Signal::SIGKILL))
     }
 
-    /// Removes the data of a member that was stopped: it starts with nothing.
+    /// Removes the data of a stopped member, so that it starts empty.
     pub fn wipe(&self) -> Result {
         self.machine.run(&["rm", "-rf", DATA]).map(drop)
     }
 
-    /// Backs its data up into a file on its machine, as `etcdctl snapshot save` does.
+    /// Saves a backup to a file on the machine, as `etcdctl snapshot save` does.
     pub fn save(&self, file: &str) -> Result {
         self.ctl(&["snapshot", "save", file]).map(drop)
     }
 
-    /// Restores a backup of [`Etcd::save`] into a member that was stopped, the only one.
+    /// Restores a backup of [`Etcd::save`] into a stopped member, which must be the only one.
     pub fn restore(&self, file: &str) -> Result {
         self.wipe()?;
         let cluster = [
@@ -154,24 +154,24 @@ impl Etcd {
         self.ctl(&words).map(drop)
     }
 
-    /// Stops it from answering without closing a connection; [`Etcd::resume`] lets it go on.
+    /// Freezes the member without closing its connections. [`Etcd::resume`] ends it.
     pub fn pause(&self) -> Result {
         self.signal(Signal::SIGSTOP)
     }
 
-    /// Ends a [`Etcd::pause`].
+    /// Ends [`Etcd::pause`].
     pub fn resume(&self) -> Result {
         self.signal(Signal::SIGCONT)
     }
 
-    /// Whether it leads the cluster, as it sees that itself.
-    pub fn leads(&self) -> Result<bool> {
+    /// Whether the member considers itself the leader.
+    pub fn is_leader(&self) -> Result<bool> {
         let status = &self.status()?["Status"];
         let (own, leader) = (&status["header"]["member_id"], &status["leader"]);
         Ok(!own.is_null() && own == leader)
     }
 
-    /// Forgets all history up to now: a watch cannot go on from before.
+    /// Compacts the history up to now: a watch cannot resume from an earlier revision.
     pub fn compact(&self) -> Result {
         let revision = self.status()?["Status"]["header"]["revision"].to_string();
         self.ctl(&["compact", &revision]).map(drop)
@@ -183,7 +183,7 @@ impl Etcd {
         Ok(members[0].clone())
     }
 
-    /// Runs `etcdctl` with these arguments and returns what it printed.
+    /// Runs `etcdctl` with `arguments` and returns what it printed.
     pub fn ctl(&self, arguments: &[&str]) -> Result<String> {
         let mut command = vec!["/opt/etcdctl"];
         command.extend_from_slice(arguments);
@@ -192,20 +192,22 @@ impl Etcd {
         self.machine.run(&words)
     }
 
-    /// Starts it anew in a way that [`Etcd::put_all`] needs few transactions.
+    /// Restarts the member with a higher limit on transactions, so that [`Etcd::put_all`] needs
+    /// few.
     pub fn allow_large_transactions(&self) -> Result {
         self.stop()?;
-        self.start_with(&[&format!("--max-txn-ops={LARGE}")])?;
+        self.start_with(&[&format!("--max-txn-ops={MAX_TXN_KEYS}")])?;
         self.wait()
     }
 
-    /// Puts many keys without blanks in their values; see [`Etcd::allow_large_transactions`].
+    /// Puts many keys, whose values must not contain blanks; see
+    /// [`Etcd::allow_large_transactions`].
     pub fn put_all(&self, records: &[(String, String)]) -> Result {
         let command = ["env", "ETCDCTL_API=3", "/opt/etcdctl", "txn"];
-        for records in records.chunks(LARGE) {
+        for records in records.chunks(MAX_TXN_KEYS) {
             let put = |(key, value): &(String, String)| format!("put {key} {value:?}\n");
             let puts: String = records.iter().map(put).collect();
-            // No condition, what to do, what to do else.
+            // Empty comparisons, the puts, empty else branch.
             let text = format!("\n{puts}\n\n");
             self.machine
                 .run_with(&command, text.as_bytes())?
@@ -224,7 +226,7 @@ impl Etcd {
             .collect())
     }
 
-    /// What it has written to its log.
+    /// The log of the member.
     pub fn log(&self) -> String {
         let log = self.machine.path(Path::new("/var/log/etcd.log"));
         std::fs::read_to_string(log).unwrap_or_default()

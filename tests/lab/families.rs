@@ -1,4 +1,4 @@
-//! Which address families a lab runs.
+//! The address families of a lab's pods: IPv4, IPv6 or both.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// Which address families pods have. The nodes always have both.
+/// The address families of pods. Nodes always have both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Families {
-    /// IPv4 alone.
+    /// IPv4 only.
     V4,
-    /// IPv6 alone.
+    /// IPv6 only.
     V6,
     /// Both.
     #[default]
@@ -29,17 +29,17 @@ impl Families {
         }
     }
 
-    /// Whether IPv4 is one of them.
+    /// Whether IPv4 is included.
     pub fn v4(self) -> bool {
         self != Self::V6
     }
 
-    /// Whether IPv6 is one of them.
+    /// Whether IPv6 is included.
     pub fn v6(self) -> bool {
         self != Self::V4
     }
 
-    /// Whether `address` is of one of them.
+    /// Whether the family of `address` is included.
     pub fn has(self, address: IpAddr) -> bool {
         if address.is_ipv4() {
             self.v4()

@@ -1,16 +1,16 @@
-//! Debian's firewalld on a node, with a message bus of its own.
+//! Debian's firewalld on a node, with its own D-Bus.
 
 use nix::sys::signal::Signal;
 
 use crate::{DEADLINE, Daemon, Error, Machine, Result, wait_until};
 
-/// Where the firewalld that `make setup` unpacks is on a machine.
+/// Where a machine sees the firewalld that `make setup` unpacks.
 const UNPACKED: &str = "/opt/firewalld/usr";
-/// Whatever a machine asks for the system's bus finds it there.
+/// Programs of the machine look for the system bus here.
 const BUS: &str = "/run/dbus";
 const BUS_CONFIG: &str = "/etc/firewalld-bus.conf";
 
-/// Everybody on the machine is root, and may own and ask everything.
+/// Every process of the machine is root and may own and call everything.
 const BUS_POLICY: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -28,17 +28,17 @@ const BUS_POLICY: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BU
 </busconfig>
 "#;
 
-/// firewalld on a machine. It ends with this.
+/// firewalld on a machine. Dropping it ends it.
 #[derive(Debug)]
 pub struct Firewalld<'a> {
     machine: &'a Machine,
     daemon: Daemon,
-    /// Its bus, which it needs.
+    /// The message bus that firewalld needs.
     _bus: Daemon,
 }
 
 impl<'a> Firewalld<'a> {
-    /// Starts it as Debian ships it: its backend is nftables, the default zone `public`.
+    /// Starts it as Debian ships it: backend nftables, default zone `public`.
     pub fn start(machine: &'a Machine) -> Result<Self> {
         if !machine.path(UNPACKED).is_dir() {
             return Err(Error::new("no firewalld on this machine: run `make setup`"));
@@ -61,7 +61,7 @@ impl<'a> Firewalld<'a> {
         })
     }
 
-    /// Ends it, which takes its rules away, and starts it anew.
+    /// Stops it, which removes its rules, and starts it again.
     pub fn restart(&mut self) -> Result {
         self.daemon.signal(Signal::SIGTERM)?;
         wait_until("end of firewalld", DEADLINE, || !self.daemon.running())?;
@@ -69,7 +69,7 @@ impl<'a> Firewalld<'a> {
         Ok(())
     }
 
-    /// Reads its permanent configuration anew.
+    /// Reloads the permanent configuration.
     pub fn reload(&self) -> Result {
         self.machine.run(&["firewall-cmd", "--reload"]).map(drop)
     }

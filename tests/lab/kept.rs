@@ -1,4 +1,4 @@
-//! Labs that outlive whoever raised them: where they are written down, entered and ended.
+//! Labs that keep running after the process that started them: recording, entering and ending them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use crate::error::Doing;
 use crate::namespaces::own_path;
 use crate::{DEADLINE, Error, Result, wait_until};
 
-/// A lab that stays up until it is taken down.
+/// A lab that runs until it is taken down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// Its pid 1, as the caller sees it: everything ends with it.
+    /// The lab's pid 1, in the caller's pid namespace. Everything in the lab ends with it.
     pid: u32,
-    /// When that process started: another one may have its number one day.
+    /// The start time of that process: its process id may be reused later.
     started: u64,
-    /// What can be entered.
+    /// The nodes and pods that can be entered.
     pub places: Vec<KeptPlace>,
 }
 
@@ -30,23 +30,24 @@ pub struct KeptPlace {
     pub name: String,
     /// A process of the node.
     pub target: u32,
-    /// A pod's network namespace, as a path of the node.
+    /// The path of the pod's network namespace on the node.
     pub netns: Option<PathBuf>,
 }
 
 impl Kept {
-    /// Where the one kept lab of this build of `lab` is written down: beside the program.
+    /// The file that records the kept lab of this build of `lab`: beside the program.
     pub fn file() -> Result<PathBuf> {
         Ok(own_path()?.with_file_name("demo.json"))
     }
 
-    /// The lab that is up. An error where none is.
+    /// The kept lab that runs; an error if there is none.
     pub fn find() -> Result<Self> {
         let file = Self::file()?;
-        Self::read(&file)?.ok_or_else(|| Error::new("no demo is up: `make demo KEEP=1` raises one"))
+        Self::read(&file)?
+            .ok_or_else(|| Error::new("no demo is running: `make demo KEEP=1` starts one"))
     }
 
-    /// The lab that is written down in `file`, if it is still up.
+    /// The lab that is recorded in `file`, if it still runs.
     pub fn read(file: &Path) -> Result<Option<Self>> {
         let Ok(text) = fs::read(file) else {
             return Ok(None);
@@ -55,7 +56,7 @@ impl Kept {
         Ok(kept.is_up().then_some(kept))
     }
 
-    /// Writes down in `file` the lab whose pid 1 is `pid`.
+    /// Records the lab with pid 1 `pid` in `file`.
     pub(crate) fn record(file: &Path, pid: u32, places: Vec<KeptPlace>) -> Result<Self> {
         let started = started(pid).ok_or_else(|| Error::new("the lab's pid 1 has ended"))?;
         let kept = Self {
@@ -63,7 +64,7 @@ impl Kept {
             started,
             places,
         };
-        let text = serde_json::to_vec_pretty(&kept).doing("writing the lab down")?;
+        let text = serde_json::to_vec_pretty(&kept).doing("recording the lab")?;
         fs::write(file, text).doing(file.display())?;
         Ok(kept)
     }
@@ -79,11 +80,14 @@ impl Kept {
                     .iter()
                     .map(|place| place.name.as_str())
                     .collect();
-                Error::new(format!("there is no {name}, but {}", names.join(", ")))
+                Error::new(format!(
+                    "there is no {name}; there are {}",
+                    names.join(", ")
+                ))
             })
     }
 
-    /// Ends it and everything in it.
+    /// Ends the lab and everything in it.
     pub fn take_down(&self) -> Result {
         let pid = Pid::from_raw(i32::try_from(self.pid).doing("process id")?);
         match kill(pid, Signal::SIGKILL) {
@@ -98,11 +102,11 @@ impl Kept {
     }
 }
 
-/// When a process started, in clock ticks since boot: field 22 of `/proc/pid/stat`. `None` if it
-/// has ended.
+/// The start time of a process, in clock ticks since boot: field 22 of `/proc/pid/stat`. `None` if
+/// it has ended.
 fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name, which may hold spaces and brackets.
+    // The second field is the program's name, which may contain spaces and brackets.
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     (*fields.first()? != "Z").then(|| fields.get(19)?.parse().ok())?
@@ -115,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lab_is_found_while_its_process_lives_and_not_afterwards() -> Result {
+    fn kept_lab_is_found_only_while_its_process_lives() -> Result {
         let folder = tempfile::tempdir().doing("a folder")?;
         let file = folder.path().join("demo.json");
         assert_eq!(Kept::read(&file)?, None);

@@ -1,10 +1,10 @@
-//! A cluster on one machine: a switch, nodes, etcd and pods made of namespaces, with the real
-//! binaries in them.
+//! A cluster on one machine, made of network namespaces: a switch, nodes, etcd and pods, running
+//! the real binaries.
 //!
-//! Everything lives below one process that is pid 1 of a pid namespace of its own. When the
-//! [`Lab`] goes, by whatever way (drop, panic, kill -9 of the test), that process reads the end of
-//! its standard input and exits, and the kernel ends every process and namespace below it. Nothing
-//! appears in the caller's network or mounts. Without root it runs in a user namespace.
+//! All processes run below one that is pid 1 of its own pid namespace. However the [`Lab`] ends
+//! (drop, panic, kill -9 of the test), that process reads the end of its standard input and exits,
+//! and the kernel ends every process and namespace below it. Nothing changes in the caller's
+//! network or mounts. Without root, the lab runs in a user namespace.
 
 mod builder;
 mod cables;

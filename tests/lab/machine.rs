@@ -1,4 +1,4 @@
-//! One machine of a lab: namespaces, a root file system, one interface to the switch.
+//! One machine of a lab: namespaces, a root file system, one interface on the switch.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,17 +12,17 @@ use crate::error::Doing;
 use crate::namespaces::{child_of, own_path, start_holder};
 use crate::{Daemon, Result};
 
-/// A machine. Its files, interfaces and host name are its own; its processes end with the lab.
+/// A machine with its own files, interfaces and host name. Its processes end with the lab.
 #[derive(Debug)]
 pub struct Machine {
     name: String,
-    /// Keeps the machine for as long as its standard input is open.
+    /// This process holds the machine's namespaces while its standard input is open.
     holder: Child,
     pid: u32,
     addresses: Vec<IpAddr>,
 }
 
-/// How a machine is plugged in.
+/// How a machine is connected to the switch.
 pub(crate) struct Plug {
     /// Host part of its addresses on the switch, 2 to 254.
     pub(crate) host: u8,
@@ -30,12 +30,12 @@ pub(crate) struct Plug {
     pub(crate) mtu: u32,
     /// Whether it has default routes through the switch.
     pub(crate) default_route: bool,
-    /// A folder of the caller's that is its folder of CNI plugins, read-only.
+    /// A folder of the caller that is mounted read-only as the folder of CNI plugins.
     pub(crate) plugins: Option<PathBuf>,
 }
 
 impl Machine {
-    /// Boots it in the lab of pid 1 `lab`, with addresses on the switch.
+    /// Boots a machine in the lab with pid 1 `lab`, with addresses on the switch.
     pub(crate) fn boot(lab: u32, name: &str, plug: &Plug, keep: bool) -> Result<Self> {
         let own = own_path()?;
         let mut words = vec![
@@ -89,30 +89,30 @@ impl Machine {
             .map(drop)
     }
 
-    /// Its name, also its host name.
+    /// The name, also the host name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The process that holds its namespaces, as the caller sees it.
+    /// The process that holds the namespaces, in the caller's pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Its IPv4 and its IPv6 address on the switch.
+    /// The IPv4 and the IPv6 address on the switch.
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
 
-    /// A path of the machine, as the caller reaches it. Not for /proc/sys/net, which shows each
-    /// reader its own network namespace.
+    /// The path by which the caller reaches a file of the machine. Not for /proc/sys/net, which
+    /// shows each reader its own network namespace.
     pub fn path(&self, inside: impl AsRef<Path>) -> PathBuf {
         let inside = inside.as_ref();
         let root = PathBuf::from(format!("/proc/{}/root", self.pid));
         root.join(inside.strip_prefix("/").unwrap_or(inside))
     }
 
-    /// A file's content.
+    /// The content of a file.
     pub fn read(&self, inside: impl AsRef<Path>) -> Result<String> {
         let inside = inside.as_ref();
         fs::read_to_string(self.path(inside)).doing(format!("{}:{}", self.name, inside.display()))
@@ -131,13 +131,13 @@ impl Machine {
             .map_err(|error| error.doing(&self.name))
     }
 
-    /// Runs a command with something to read, however it ends.
+    /// Runs a command with `stdin` as its input. A failed command is no error.
     pub fn run_with<S: AsRef<OsStr>>(&self, command: &[S], stdin: &[u8]) -> Result<Output> {
         command::run(enter(self.pid, None, command)?, stdin)
     }
 
-    /// As [`Machine::run_with`], with these environment variables and no other.
-    pub(crate) fn run_knowing<S: AsRef<OsStr>>(
+    /// As [`Machine::run_with`], with these environment variables and no others.
+    pub(crate) fn run_with_env<S: AsRef<OsStr>>(
         &self,
         variables: &BTreeMap<String, String>,
         command: &[S],
@@ -153,7 +153,7 @@ impl Machine {
         command::run(enter(self.pid, Some(netns), command)?, b"")
     }
 
-    /// Runs a command in the background, in `netns` if one is given, its outputs in
+    /// Runs a command in the background, in `netns` if given. Its output goes to
     /// `/var/log/<log>.log`.
     pub fn spawn<S: AsRef<OsStr>>(
         &self,
@@ -166,7 +166,7 @@ impl Machine {
             .map_err(|error| error.doing(&self.name))
     }
 
-    /// Copies a program of the caller's to a path of the machine.
+    /// Copies a program of the caller to a path of the machine.
     pub fn install(&self, program: &Path, inside: &str) -> Result {
         command::install(program, &self.path(inside))
     }
@@ -175,7 +175,8 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         drop(self.holder.stdin.take());
-        // Its end is its own affair; waiting leaves no zombie behind.
+        // The process ends by itself when its standard input is closed; waiting leaves no zombie
+        // behind.
         let _ = self.holder.wait();
     }
 }

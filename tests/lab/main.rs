@@ -1,4 +1,4 @@
-//! `lab`: the processes of a lab, and entering one by hand.
+//! `lab`: the processes of a lab, the demo, and the probe program that tests run inside.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, value_parser};
 use lab::probe::{self, Direction, Questions};
-use lab::raw::{self, Word};
+use lab::raw::{self, Datagram};
 use lab::{Error, Families, Kept, Result, delay, demo, namespaces};
 use wire::netlink::Mac;
 
@@ -60,7 +60,8 @@ enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
-    /// Raises a cluster on this machine and shows its nodes, its routes, and who reaches whom.
+    /// Starts a cluster on this machine and shows its nodes, its routes, and which pods reach
+    /// which.
     Demo {
         /// How many nodes.
         #[arg(long, default_value_t = 3, value_parser = value_parser!(u8).range(1..=180))]
@@ -71,39 +72,39 @@ enum Command {
         /// Address families: 4, 6 or dual.
         #[arg(long, default_value = "dual")]
         families: Families,
-        /// Leave it up.
+        /// Keep the cluster running.
         #[arg(long)]
         keep: bool,
-        /// Take down the one that was left up.
+        /// End the cluster that was kept running.
         #[arg(long, exclusive = true)]
         down: bool,
     },
-    /// Tells every client, on TCP and UDP, the address it came from, until killed.
+    /// Answers every client, on TCP and UDP, with the client's address, until killed.
     Serve {
         /// The port to answer on.
         #[arg(long, default_value_t = probe::PORT)]
         port: u16,
     },
-    /// Gives and takes as many bytes as each client asks for, until killed.
+    /// Sends or receives as many bytes as each client requests, until killed.
     #[command(hide = true)]
     ServeTransfers {
         /// The TCP port.
         #[arg(long, default_value_t = probe::PORT)]
         port: u16,
     },
-    /// Transfers bytes from or to where `lab serve-transfers` runs, and prints the microseconds.
+    /// Transfers bytes from or to a running `lab serve-transfers` and prints the microseconds.
     #[command(hide = true)]
     Transfer {
         /// The TCP port.
         #[arg(long, default_value_t = probe::PORT)]
         port: u16,
-        /// Which way: down or up.
+        /// The direction: down or up.
         #[arg(long)]
         direction: Direction,
-        /// How many.
+        /// The number of bytes.
         #[arg(long)]
         bytes: u64,
-        /// From or to whom.
+        /// The server's address.
         target: IpAddr,
     },
     /// Passes TCP connections on to a server and delays its answers, until killed.
@@ -115,48 +116,49 @@ enum Command {
         /// The server.
         #[arg(long)]
         to: SocketAddr,
-        /// How much longer answers take.
+        /// The delay of each answer in milliseconds.
         #[arg(long)]
         delay_ms: u64,
     },
-    /// Asks addresses where `lab serve` runs, by TCP, UDP and ping, and prints the answers as JSON.
+    /// Queries addresses where `lab serve` runs, by TCP, UDP and ping, and prints the answers as
+    /// JSON.
     Ask {
-        /// The port to ask on.
+        /// The port of `lab serve`.
         #[arg(long, default_value_t = probe::PORT)]
         port: u16,
-        /// How long to wait for an answer of each kind, in milliseconds.
+        /// The time limit for an answer of each kind, in milliseconds.
         #[arg(long, default_value_t = probe::LIMIT_MS)]
         limit_ms: u64,
-        /// Do not ping: what a service's address stands for answers no echo.
+        /// Do not ping: the virtual address of a Service answers no ICMP echo.
         #[arg(long)]
         no_ping: bool,
-        /// Whom to ask.
+        /// The addresses to query.
         #[arg(required = true)]
         targets: Vec<IpAddr>,
     },
-    /// Sends words by UDP in frames made by hand, from any address: FROM,TARGET,WORD each.
+    /// Sends UDP datagrams in handmade frames, from any source address: FROM,TARGET,TEXT each.
     #[command(hide = true)]
-    Say {
+    SendFrames {
         #[arg(long, default_value = "eth0")]
         interface: String,
-        /// The hardware address that the frames go to.
+        /// The destination MAC of the frames.
         #[arg(long)]
         to: Mac,
         #[arg(required = true)]
-        what: Vec<Word>,
+        datagrams: Vec<Datagram>,
     },
-    /// Says to everybody behind an interface that addresses are there.
+    /// Announces addresses on an interface by ARP and neighbour discovery.
     #[command(hide = true)]
-    Claim {
+    Announce {
         #[arg(long, default_value = "eth0")]
         interface: String,
         #[arg(required = true)]
         addresses: Vec<IpAddr>,
     },
-    /// Prints the words that come in through an interface, or, without one, that get to a process,
-    /// and who sent them, until killed.
+    /// Prints the datagrams of `lab send-frames` and their source addresses, until killed: those
+    /// that arrive on an interface or, without one, those that a socket receives.
     #[command(hide = true)]
-    Hear {
+    Capture {
         #[arg(long)]
         interface: Option<String>,
     },
@@ -204,23 +206,23 @@ fn run(command: Command) -> Result<ExitCode> {
             families,
             keep,
         }),
-        Command::Say {
+        Command::SendFrames {
             interface,
             to,
-            what,
-        } => what
+            datagrams,
+        } => datagrams
             .iter()
-            .try_for_each(|word| raw::say(&interface, to, word))
+            .try_for_each(|datagram| raw::send(&interface, to, datagram))
             .map(|()| ExitCode::SUCCESS),
-        Command::Claim {
+        Command::Announce {
             interface,
             addresses,
         } => addresses
             .iter()
-            .try_for_each(|address| raw::claim(&interface, *address))
+            .try_for_each(|address| raw::announce(&interface, *address))
             .map(|()| ExitCode::SUCCESS),
-        Command::Hear { interface } => interface
-            .map_or_else(raw::listen, |interface| raw::hear(&interface))
+        Command::Capture { interface } => interface
+            .map_or_else(raw::receive, |interface| raw::capture(&interface))
             .map(|()| ExitCode::SUCCESS),
         Command::Serve { port } => probe::serve(port).map(|()| ExitCode::SUCCESS),
         Command::ServeTransfers { port } => {
@@ -263,8 +265,8 @@ fn print(text: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The caller's PATH, and the folders that only root's PATH has. On a node, before them, the folder
-/// of `routed`: a pod has none, and in its namespace `routed` would find the node broken.
+/// The caller's PATH, with the sbin folders at the end. On a node, the folder of `routed` is in front.
+/// In a pod it is left out: in a pod's namespace `routed` would report a broken node.
 fn search_path(is_node: bool) -> OsString {
     let own = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     let mut path = OsString::from(if is_node {
@@ -277,7 +279,7 @@ fn search_path(is_node: bool) -> OsString {
     path
 }
 
-/// A shell, or another command, in a place of the kept lab.
+/// Runs a shell, or another command, in a place of the kept lab.
 fn enter_place(name: &str, command: Vec<OsString>) -> Result<ExitStatus> {
     let kept = Kept::find()?;
     let place = kept.place(name)?;

@@ -1,5 +1,5 @@
-//! The processes that hold a lab's namespaces, and entering them. Each of these runs as a fresh
-//! process with one thread, which is what changing the user and mount namespace takes.
+//! The processes that hold a lab's namespaces, and entering them. Each is a fresh process with one
+//! thread, as the kernel requires for changing the user and mount namespace.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ use nix::unistd::{Gid, Uid, pause};
 use crate::error::Doing;
 use crate::{Error, Result, rootfs};
 
-/// What a holder prints once its namespaces are as they should be.
+/// A holder prints this when its namespaces are ready.
 pub(crate) const READY: &str = "ready";
 
 /// `lab init`: makes the namespaces of a lab and starts its pid 1 in them.
@@ -45,12 +45,12 @@ pub fn init(keep: bool) -> Result<ExitStatus> {
     pid1.status().doing("starting the lab's pid 1")
 }
 
-/// `lab pid1`: everything of a lab lives as long as this.
+/// `lab pid1`: everything in a lab ends with this process.
 pub fn pid1(keep: bool) -> Result {
     make_private()?;
     mount_proc(Path::new("/proc"))?;
-    no_dad()?;
-    // Orphans of everything in the lab come here.
+    disable_dad()?;
+    // Orphaned processes of the lab become children of this one and must be reaped.
     thread::spawn(|| {
         loop {
             if wait().is_err() {
@@ -61,28 +61,28 @@ pub fn pid1(keep: bool) -> Result {
     hold(keep)
 }
 
-/// `lab machine`: the namespaces of one machine, which joins the lab it is started in.
+/// `lab machine`: makes the namespaces of one machine in the lab that it is started in.
 pub fn machine(name: &str, plugins: Option<&Path>, keep: bool) -> Result {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS)
         .doing("making the machine's namespaces")?;
     make_private()?;
     nix::unistd::sethostname(name).doing("setting the host name")?;
     rootfs::compose(name, plugins)?;
-    no_dad()?;
-    inherit_nothing()?;
+    disable_dad()?;
+    reset_sysctls()?;
     hold(keep)
 }
 
-/// Addresses are usable at once: nobody else can have them here.
-fn no_dad() -> Result {
+/// Turns off duplicate address detection, so that addresses are usable at once: they are unique
+/// here.
+fn disable_dad() -> Result {
     let setting = "/proc/sys/net/ipv6/conf/default/accept_dad";
     fs::write(setting, "0").doing(setting)
 }
 
-/// A machine starts as one that forwards nothing and has no opinion on where packets come from,
-/// whatever the caller's has: the kernel lets IPv4 inherit the caller's settings
-/// (`net.core.devconf_inherit_init_net`).
-fn inherit_nothing() -> Result {
+/// A machine starts without forwarding and without `rp_filter`, whatever the caller's settings
+/// are: the kernel lets IPv4 inherit them (`net.core.devconf_inherit_init_net`).
+fn reset_sysctls() -> Result {
     for setting in ["ip_forward", "conf/all/rp_filter", "conf/default/rp_filter"] {
         let setting = format!("/proc/sys/net/ipv4/{setting}");
         fs::write(&setting, "0").doing(setting)?;
@@ -90,13 +90,12 @@ fn inherit_nothing() -> Result {
     Ok(())
 }
 
-/// Says that all is ready and stays until nobody holds the other end of standard input; with
-/// `keep`, until killed.
+/// Prints [`READY`] and waits until standard input is closed; with `keep`, until killed.
 fn hold(keep: bool) -> Result {
     let mut stdout = io::stdout();
     writeln!(stdout, "{READY}")
         .and_then(|()| stdout.flush())
-        .doing("saying ready")?;
+        .doing("printing ready")?;
     if keep {
         loop {
             pause();
@@ -107,10 +106,11 @@ fn hold(keep: bool) -> Result {
         .doing("waiting for the end")
 }
 
-/// `lab enter`: runs a command where process `target` is, with one more network namespace on top
-/// if one is given, and ends as it ends.
+/// `lab enter`: runs a command in the namespaces of process `target`, and in the network namespace
+/// at `netns` if given, and exits with the command's status.
 pub fn enter(target: u32, netns: Option<&Path>, command: &[OsString]) -> Result<ExitStatus> {
-    // The mount namespace last: the files of the others are reached through the caller's /proc.
+    // Enter the mount namespace last: the other namespaces' files are opened through the caller's
+    // /proc.
     let mut open = Vec::new();
     for (kind, flag) in [
         ("user", CloneFlags::CLONE_NEWUSER),
@@ -134,7 +134,7 @@ pub fn enter(target: u32, netns: Option<&Path>, command: &[OsString]) -> Result<
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| Error::new("no command given"))?;
-    // The pid namespace is that of children only, so this process stays to wait for one.
+    // A pid namespace is entered by children only, so this process starts one and waits for it.
     Command::new(program)
         .args(arguments)
         .current_dir("/")
@@ -142,7 +142,7 @@ pub fn enter(target: u32, netns: Option<&Path>, command: &[OsString]) -> Result<
         .doing(program.to_string_lossy())
 }
 
-/// The status a shell would give for a child that ended like this.
+/// The exit status that a shell would report for this child.
 pub fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()
@@ -150,10 +150,11 @@ pub fn exit_code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-/// Starts a holder and waits until its namespaces are there. Its standard input is what keeps it.
+/// Starts a holder and waits until its namespaces are ready. The holder ends when its standard
+/// input is closed.
 pub(crate) fn start_holder(mut command: Command) -> Result<std::process::Child> {
     let what = format!("{command:?}");
-    // Not our own standard error: a lab that is kept would hold it open for ever.
+    // Do not pass on our standard error: a kept lab would hold it open for ever.
     let pipes = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -174,7 +175,7 @@ pub(crate) fn start_holder(mut command: Command) -> Result<std::process::Child> 
     Ok(child)
 }
 
-/// The one child of a process that runs exactly one.
+/// The child of a process that has exactly one.
 pub(crate) fn child_of(parent: u32) -> Result<u32> {
     let path = format!("/proc/{parent}/task/{parent}/children");
     crate::wait_for(
@@ -191,7 +192,7 @@ pub(crate) fn child_of(parent: u32) -> Result<u32> {
     )
 }
 
-/// The `lab` binary that belongs to the running test or is itself running.
+/// The `lab` binary: the running program, or the one built with the running test.
 pub(crate) fn own_path() -> Result<PathBuf> {
     let own = std::env::current_exe().doing("finding the lab binary")?;
     if own.file_name() == Some("lab".as_ref()) {

@@ -13,12 +13,12 @@ use crate::machine::{Machine, Plug};
 use crate::runtime::{Target, execute};
 use crate::{DEADLINE, Daemon, Error, Output, Pod, Result, wait_until};
 
-/// Where the conflist is that `routed` is started with.
+/// The conflist that `routed` is started with.
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
-/// Where `routed` installs it.
+/// Where `routed` installs the conflist for the container runtime.
 const INSTALLED: &str = "/etc/cni/net.d/10-flatland.conflist";
 
-/// A node of the cluster. What every [`Machine`] can, it can too.
+/// A node of the cluster. It has all methods of [`Machine`].
 #[derive(Debug)]
 pub struct Node {
     machine: Machine,
@@ -54,7 +54,7 @@ impl Node {
         })
     }
 
-    /// Starts `routed run` with more arguments, and does not wait for anything.
+    /// Starts `routed run` with more arguments, without waiting for anything.
     pub fn spawn_routed(&self, arguments: &[&str]) -> Result {
         let mut command = vec!["/opt/flatland/routed", "run", "--conflist", CONFLIST];
         command.extend_from_slice(arguments);
@@ -62,7 +62,7 @@ impl Node {
         Ok(())
     }
 
-    /// Starts `routed` and waits until the node is ready: its conflist is installed.
+    /// Starts `routed` and waits until it has installed the conflist.
     pub fn start_routed(&self) -> Result {
         self.spawn_routed(&[])?;
         self.wait_ready()
@@ -99,22 +99,22 @@ impl Node {
         routed.map_or(Ok(()), |routed| routed.end(signal))
     }
 
-    /// Sends `routed` a signal and waits for nothing.
+    /// Sends `routed` a signal, without waiting.
     pub fn signal_routed(&self, signal: Signal) -> Result {
         let routed = self.routed();
         let none = || Error::new(format!("no routed on {}", self.name()));
         routed.as_ref().ok_or_else(none)?.signal(signal)
     }
 
-    /// Runs another command of `routed`, however it ends.
+    /// Runs another command of `routed`. A failed command is no error.
     pub fn routed_command(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = vec!["/opt/flatland/routed"];
         command.extend_from_slice(arguments);
         self.machine.run_with(&command, b"")
     }
 
-    /// The subnets that the node's own file says it owns, as text.
-    pub fn owned(&self) -> Result<Vec<String>> {
+    /// The subnets that the node owns by its local state file.
+    pub fn owned_subnets(&self) -> Result<Vec<String>> {
         let text = self
             .machine
             .read("/var/lib/flatland/flatland/subnets.json")?;
@@ -133,33 +133,34 @@ impl Node {
         .map_err(|error| error.doing(self.routed_log()))
     }
 
-    /// What `routed` has logged, of all its runs.
+    /// The log of `routed`, of all its runs.
     pub fn routed_log(&self) -> String {
         self.machine.read("/var/log/routed.log").unwrap_or_default()
     }
 
-    /// How many lines of `routed`'s log contain `text`.
-    pub fn said(&self, text: &str) -> usize {
+    /// The number of lines in the log of `routed` that contain `text`.
+    pub fn count_logged(&self, text: &str) -> usize {
         let log = self.routed_log();
         log.lines().filter(|line| line.contains(text)).count()
     }
 
-    /// What `routed` has in memory, in KiB (`VmRSS` in proc(5)).
+    /// The resident memory of `routed` in KiB (`VmRSS` in proc(5)).
     pub fn routed_memory(&self) -> Result<u64> {
         self.routed_status("VmRSS:")
     }
 
-    /// What of that is its own, not the program's code and constants (`RssAnon` in proc(5)).
-    pub fn routed_own_memory(&self) -> Result<u64> {
+    /// The anonymous part of the resident memory in KiB, without code and constants (`RssAnon` in
+    /// proc(5)).
+    pub fn routed_anonymous_memory(&self) -> Result<u64> {
         self.routed_status("RssAnon:")
     }
 
-    /// The most it ever had in memory, in KiB (`VmHWM` in proc(5)).
+    /// The peak resident memory in KiB (`VmHWM` in proc(5)).
     pub fn routed_peak_memory(&self) -> Result<u64> {
         self.routed_status("VmHWM:")
     }
 
-    /// Its process id, as the caller sees it.
+    /// The process id of `routed` in the caller's pid namespace.
     pub fn routed_pid(&self) -> Result<u32> {
         let routed = self.routed();
         let none = || Error::new(format!("no routed on {}", self.name()));
@@ -175,7 +176,7 @@ impl Node {
             .ok_or_else(|| Error::new(format!("no {key} in {status}")))
     }
 
-    /// Installs the conflist as an operator without `routed` would.
+    /// Installs the conflist as an operator would without `routed`.
     pub fn install_conflist(&self) -> Result {
         self.machine.write(INSTALLED, &self.conflist)
     }
@@ -191,12 +192,12 @@ impl Node {
         self.machine.write(CONFLIST, &self.conflist)
     }
 
-    /// A pod's namespace, not attached yet.
+    /// A pod's network namespace, not attached yet.
     pub fn sandbox(&self, name: &str) -> Result<Pod<'_>> {
         Pod::sandbox(&self.machine, name)
     }
 
-    /// A pod, attached.
+    /// Adds a pod and attaches it.
     pub fn add_pod(&self, name: &str) -> Result<Pod<'_>> {
         let mut pod = self.sandbox(name)?;
         pod.attach()
@@ -204,8 +205,8 @@ impl Node {
         Ok(pod)
     }
 
-    /// Runs a plugin by hand.
-    pub fn cni(
+    /// Calls a plugin directly.
+    pub fn call_plugin(
         &self,
         plugin: &str,
         command: &str,
@@ -215,7 +216,7 @@ impl Node {
         execute(&self.machine, plugin, command, target, stdin.as_bytes())
     }
 
-    /// Puts plugins of Debian's containernetworking-plugins beside ours.
+    /// Installs plugins of Debian's containernetworking-plugins beside ours.
     pub fn install_plugins(&self, plugins: &[&str]) -> Result {
         for plugin in plugins {
             let theirs = Path::new("/usr/lib/cni").join(plugin);
@@ -229,7 +230,7 @@ impl Node {
         Ok(())
     }
 
-    /// Our routes in the kernel, one a line, IPv4 first.
+    /// The kernel's routes with our protocol number, one a line, IPv4 first.
     pub fn routes(&self) -> Result<Vec<String>> {
         let mut all = Vec::new();
         for family in ["-4", "-6"] {
@@ -241,10 +242,10 @@ impl Node {
         Ok(all)
     }
 
-    /// Everything on the node that an attachment could leave behind, as text to compare: links,
-    /// routes, neighbours, addresses held. Interfaces that are removed and about to be destroyed
-    /// are waited for.
-    pub fn traces(&self) -> Result<Vec<String>> {
+    /// All state of the node that an attachment could leave behind, as text to compare: links,
+    /// routes, permanent neighbours, reserved addresses. Waits until interfaces that DEL took out
+    /// of use have been destroyed.
+    pub fn attachment_state(&self) -> Result<Vec<String>> {
         let group = wire::REMOVED_GROUP.to_string();
         wait_until("end of removed interfaces", DEADLINE, || {
             let left = self

@@ -1,4 +1,4 @@
-//! Where packets start and end, and what is seen from there.
+//! A place that packets come from or go to (a machine or a pod), and the probes that run there.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::error::Doing;
 use crate::probe::{Answer, Direction, LISTENING};
 use crate::{DEADLINE, Daemon, Error, Machine, Pod, Result, wait_until};
 
-/// The probes' program, as installed on nodes and strangers.
+/// The probe program, as installed on nodes and on machines outside of the cluster.
 const LAB: &str = "/opt/flatland/lab";
 
 /// A machine, or a network namespace on it.
@@ -43,29 +43,31 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Lets it answer on a TCP and UDP port, until the server is dropped.
+    /// Starts a server on a TCP and UDP port. Dropping it ends it.
     pub fn serve(&self, port: u16) -> Result<Daemon> {
         self.listen("serve", port)
     }
 
-    /// Lets it take part in transfers over a TCP port, until the server is dropped.
+    /// Starts a server for transfers on a TCP port. Dropping it ends it.
     pub fn serve_transfers(&self, port: u16) -> Result<Daemon> {
         self.listen("serve-transfers", port)
     }
 
-    /// The addresses that those who answer at `targets` see this place come from, by TCP and by
-    /// UDP, one for each target. An error if somebody does not answer or sees two.
+    /// The source addresses that the servers at `targets` see, one for each target. An error if a
+    /// server does not answer, or sees different addresses by TCP and by UDP.
     pub fn seen_by(&self, targets: &[IpAddr], port: u16) -> Result<Vec<IpAddr>> {
         let answers = self.ask(targets, port)?.into_iter();
         answers
             .map(|answer| match (&answer.tcp, &answer.udp) {
                 (Ok(tcp), Ok(udp)) if tcp == udp => Ok(*tcp),
-                _ => Err(Error::new(format!("{self:?} asks port {port}: {answer:?}"))),
+                _ => Err(Error::new(format!(
+                    "query of port {port} from {self:?}: {answer:?}"
+                ))),
             })
             .collect()
     }
 
-    /// What the targets answer on a port.
+    /// Queries the servers at `targets` on a port.
     pub fn ask(&self, targets: &[IpAddr], port: u16) -> Result<Vec<Answer>> {
         let mut words = vec![LAB.into(), "ask".into(), format!("--port={port}")];
         words.extend(targets.iter().map(ToString::to_string));
@@ -73,7 +75,7 @@ impl<'a> Place<'a> {
         serde_json::from_str(&text).doing(format!("answers: {text}"))
     }
 
-    /// How long it takes to transfer `bytes` to or from a place that serves transfers.
+    /// The time of a transfer of `bytes` to or from a server for transfers.
     pub fn transfer(
         &self,
         to: IpAddr,

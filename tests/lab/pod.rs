@@ -10,7 +10,7 @@ use crate::command::Output;
 use crate::runtime::{Attached, Target};
 use crate::{Daemon, Machine, Result, Runtime};
 
-/// A pod's network namespace, what a pause container holds, and its attachment.
+/// A pod's network namespace and its attachment.
 #[derive(Debug)]
 pub struct Pod<'a> {
     machine: &'a Machine,
@@ -21,7 +21,7 @@ pub struct Pod<'a> {
 }
 
 impl<'a> Pod<'a> {
-    /// A namespace that is not attached to anything yet.
+    /// A network namespace that is not attached yet.
     pub(crate) fn sandbox(machine: &'a Machine, name: &str) -> Result<Self> {
         machine.run(&["ip", "netns", "add", name])?;
         machine.run(&["ip", "-n", name, "link", "set", "lo", "up"])?;
@@ -34,21 +34,21 @@ impl<'a> Pod<'a> {
         })
     }
 
-    /// The same, with a name in Kubernetes: in `CNI_ARGS`, as runtimes pass it.
+    /// Gives the pod a Kubernetes name in `CNI_ARGS`, as runtimes do.
     #[must_use]
     pub fn named(self, namespace: &str, name: &str) -> Self {
         let args = format!("IgnoreUnknown=1;K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name}");
         Self { args, ..self }
     }
 
-    /// ADD, through the conflist in the node's /etc/cni/net.d.
+    /// Calls ADD with the first conflist in the node's /etc/cni/net.d.
     pub fn attach(&mut self) -> Result {
         let attached = Runtime::of(self.machine)?.add(self.target())?;
         self.attached = Some(attached);
         Ok(())
     }
 
-    /// CHECK.
+    /// Calls CHECK.
     ///
     /// # Panics
     /// If it is not attached.
@@ -57,12 +57,12 @@ impl<'a> Pod<'a> {
         Runtime::of(self.machine)?.check(self.target(), attached)
     }
 
-    /// DEL, with the namespace still there, as a runtime calls it first.
+    /// Calls DEL and keeps the namespace.
     pub fn detach(&self) -> Result {
         Runtime::of(self.machine)?.del(self.target(), self.attached.as_ref())
     }
 
-    /// DEL, and the namespace goes.
+    /// Calls DEL and deletes the namespace, as runtimes do.
     pub fn delete(self) -> Result {
         self.detach()?;
         self.machine
@@ -70,14 +70,14 @@ impl<'a> Pod<'a> {
             .map(drop)
     }
 
-    /// The namespace goes, nobody calls DEL.
-    pub fn vanish(self) -> Result {
+    /// Deletes the namespace without DEL.
+    pub fn delete_netns(self) -> Result {
         self.machine
             .run(&["ip", "netns", "del", &self.name])
             .map(drop)
     }
 
-    /// Its name, also its container id.
+    /// The name, also the container id.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -92,7 +92,7 @@ impl<'a> Pod<'a> {
         Path::new(&self.netns)
     }
 
-    /// The identity its attachment has.
+    /// The CNI parameters of its attachment.
     pub fn target(&self) -> Target<'_> {
         Target {
             container_id: &self.name,
@@ -110,24 +110,24 @@ impl<'a> Pod<'a> {
         &self.attached.as_ref().expect("the pod is attached").result
     }
 
-    /// Its addresses, in the order of the result.
+    /// The pod's addresses, in the order of the result.
     pub fn addresses(&self) -> Vec<IpAddr> {
         self.result().ips.iter().map(|ip| ip.address.ip()).collect()
     }
 
-    /// Runs a command inside that must succeed and returns what it printed.
+    /// Runs a command in the pod that must succeed and returns what it printed.
     pub fn run<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<String> {
-        self.run_any(command)?
+        self.try_run(command)?
             .success()
             .map_err(|error| error.doing(&self.name))
     }
 
-    /// Runs a command inside, however it ends.
-    pub fn run_any<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<Output> {
+    /// Runs a command in the pod. A failed command is no error.
+    pub fn try_run<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<Output> {
         self.machine.run_in(self.netns(), command)
     }
 
-    /// Runs a command inside in the background.
+    /// Runs a command in the pod in the background.
     pub fn spawn<S: AsRef<OsStr>>(&self, log: &str, command: &[S]) -> Result<Daemon> {
         self.machine
             .spawn(&format!("{}-{log}", self.name), Some(self.netns()), command)

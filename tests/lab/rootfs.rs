@@ -1,4 +1,4 @@
-//! A machine's root file system: the caller's programs, and nothing else of the caller's.
+//! A machine's root file system: the caller's programs, with separate writable folders.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,11 +13,11 @@ use crate::command::unpacked;
 use crate::error::Doing;
 use crate::namespaces::mount_proc;
 
-/// Covered in the machine's own mount namespace only.
+/// A mount point that is covered in the machine's own mount namespace only.
 const NEW_ROOT: &str = "/mnt";
 
-/// Folders that a machine has to itself.
-const OWN: [&str; 18] = [
+/// Folders that each machine has for itself.
+const OWN_FOLDERS: [&str; 18] = [
     "etc",
     "run",
     "tmp",
@@ -38,10 +38,10 @@ const OWN: [&str; 18] = [
     "var/tmp",
 ];
 
-/// Where the programs are, besides /usr: links into it, or folders on an older system.
+/// Folders of programs besides /usr: links into it, or folders on an older system.
 const PROGRAMS: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-/// What programs expect to find in /etc, shared read-only where the caller has it.
+/// Files that programs expect in /etc, shared read-only if the caller has them.
 const SHARED_ETC: [&str; 10] = [
     "alternatives",
     "group",
@@ -55,14 +55,14 @@ const SHARED_ETC: [&str; 10] = [
     "localtime",
 ];
 
-/// Builds the root of the machine called `name` and moves the caller into it. With `plugins`, that
-/// folder of the caller's is its folder of CNI plugins, read-only.
+/// Builds the root of the machine called `name` and makes it the root of the calling process.
+/// `plugins` is a folder of the caller that is mounted read-only as the folder of CNI plugins.
 pub fn compose(name: &str, plugins: Option<&Path>) -> Result {
     let root = Path::new(NEW_ROOT);
     let tmpfs = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("tmpfs"), root, Some("tmpfs"), tmpfs, Some("mode=755"))
         .doing("mounting the root")?;
-    for folder in OWN {
+    for folder in OWN_FOLDERS {
         let path = root.join(folder);
         fs::create_dir_all(&path).doing(path.display())?;
     }
@@ -89,8 +89,8 @@ pub fn compose(name: &str, plugins: Option<&Path>) -> Result {
     share(Path::new("/dev"), &root.join("dev"), false)?;
     mount_proc(&root.join("proc"))?;
     let sys = root.join("sys");
-    // Twice, one on top of the other: `ip netns exec` takes the upper one away to mount one of the
-    // pod's, which in a user namespace the kernel grants only to who still sees another
+    // Mounted twice, one over the other: `ip netns exec` unmounts the upper one to mount the pod's,
+    // which the kernel allows in a user namespace only if another one is still visible
     // (mount_too_revealing() in fs/namespace.c).
     mount_sys(&sys)?;
     mount_sys(&sys)?;
@@ -101,7 +101,7 @@ pub fn compose(name: &str, plugins: Option<&Path>) -> Result {
 }
 
 fn mount_sys(sys: &Path) -> Result {
-    // A container that hides parts of /sys may not mount a fresh one.
+    // A container that hides parts of /sys may not mount a new one.
     mount(
         Some("sysfs"),
         sys,
@@ -122,7 +122,7 @@ fn compose_etc(name: &str, etc: &Path) -> Result {
             fs::copy(&theirs, &ours).doing(ours.display())?;
         }
     }
-    // Thirty-two hex digits that no other machine of the lab has (machine-id(5)).
+    // A unique machine id in the lab: 32 hex digits (machine-id(5)).
     let number = name
         .bytes()
         .fold(0_u128, |number, byte| number << 8 | u128::from(byte));
@@ -135,7 +135,7 @@ fn compose_etc(name: &str, etc: &Path) -> Result {
     .doing("writing hosts")
 }
 
-/// Binds `from` at `to`, with all that is mounted below it.
+/// Bind-mounts `from` at `to`, with all mounts below it.
 fn share(from: &Path, to: &Path, read_only: bool) -> Result {
     let none = None::<&str>;
     mount(
@@ -147,7 +147,7 @@ fn share(from: &Path, to: &Path, read_only: bool) -> Result {
     )
     .doing(from.display())?;
     if read_only {
-        // In a user namespace a remount must keep what the mount already forbids.
+        // In a user namespace, a remount must keep the flags that the mount already has.
         let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
         let now = statvfs(to).doing(to.display())?.flags();
         for (is, keep) in [

@@ -1,5 +1,5 @@
-//! What a container runtime does with a conflist: calls its plugins in order, as executables, with
-//! the environment and the configuration of the CNI spec.
+//! The CNI calls of a container runtime: runs the plugins of a conflist in order, with the
+//! environment and the configuration that the CNI spec defines.
 
 use serde_json::{Map, Value, json};
 use wire::cni::{Success, Version};
@@ -8,7 +8,7 @@ use crate::command::Output;
 use crate::error::Doing;
 use crate::{Error, Machine, Result};
 
-/// Where a machine's conflists and plugins are.
+/// Where a machine has its conflists and plugins.
 const CONFLISTS: &str = "/etc/cni/net.d";
 const PLUGINS: &str = "/opt/cni/bin";
 
@@ -18,11 +18,11 @@ pub struct Runtime<'a> {
     machine: &'a Machine,
     conflist: Value,
     version: Version,
-    /// What the runtime has to say about the pod, by capability.
-    wishes: Map<String, Value>,
+    /// `runtimeConfig`, by capability.
+    capability_args: Map<String, Value>,
 }
 
-/// An attachment, as a runtime remembers it.
+/// An attachment, as a runtime stores it.
 #[derive(Debug, Clone)]
 pub struct Attached {
     /// The result of ADD.
@@ -30,7 +30,7 @@ pub struct Attached {
     raw: Value,
 }
 
-/// What identifies one call; all empty for the verbs that are about the network.
+/// The parameters of one call; all empty for verbs that concern the whole network.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Target<'a> {
     /// `CNI_CONTAINERID`.
@@ -44,7 +44,8 @@ pub struct Target<'a> {
 }
 
 impl<'a> Runtime<'a> {
-    /// The runtime that has read the machine's first conflist, by name, as kubelet's do.
+    /// A runtime with the machine's first conflist in the order of file names, as kubelet's
+    /// runtimes have it.
     pub fn of(machine: &'a Machine) -> Result<Self> {
         let folder = machine.path(CONFLISTS);
         let mut names: Vec<_> = std::fs::read_dir(&folder)
@@ -64,7 +65,7 @@ impl<'a> Runtime<'a> {
         )
     }
 
-    /// A runtime with a conflist of its own.
+    /// A runtime with another conflist.
     pub fn with(machine: &'a Machine, conflist: Value) -> Result<Self> {
         let version = conflist["cniVersion"].as_str().unwrap_or_default();
         let version = version.parse().doing("cniVersion of the conflist")?;
@@ -72,7 +73,7 @@ impl<'a> Runtime<'a> {
             machine,
             conflist,
             version,
-            wishes: Map::new(),
+            capability_args: Map::new(),
         })
     }
 
@@ -96,7 +97,7 @@ impl<'a> Runtime<'a> {
         })
     }
 
-    /// DEL through the chain, last plugin first; `attached` is what ADD returned, if it did.
+    /// DEL through the chain, last plugin first; `attached` is the result of ADD, if there is one.
     pub fn del(&self, target: Target<'_>, attached: Option<&Attached>) -> Result {
         let previous = attached.map_or(Value::Null, |attached| attached.raw.clone());
         for plugin in self.plugins().rev() {
@@ -105,15 +106,15 @@ impl<'a> Runtime<'a> {
         Ok(())
     }
 
-    /// The same runtime, speaking another version of the spec.
+    /// The same runtime with another version of the spec.
     #[must_use]
-    pub fn speaking(self, version: Version) -> Self {
+    pub fn with_version(self, version: Version) -> Self {
         Self { version, ..self }
     }
 
-    /// The same runtime, knowing the spec up to `newest`: of the versions that the conflist names it
-    /// speaks the newest one that it knows, as libcni 1.2 and later do.
-    pub fn knowing(self, newest: Version) -> Result<Self> {
+    /// The same runtime, supporting the spec up to `newest`: of the versions in the conflist it
+    /// uses the newest one that it supports, as libcni 1.2 and later do.
+    pub fn supporting(self, newest: Version) -> Result<Self> {
         let named = self.conflist["cniVersions"]
             .as_array()
             .into_iter()
@@ -124,20 +125,23 @@ impl<'a> Runtime<'a> {
             .doing("cniVersions of the conflist")?;
         let known = named.into_iter().filter(|version| *version <= newest);
         let version = known.fold(self.version, Version::max);
-        Ok(self.speaking(version))
+        Ok(self.with_version(version))
     }
 
-    /// The version that it speaks.
+    /// The version of the spec that it uses.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The same runtime, for a pod about which it has this to say: the members of `wishes`, each
-    /// for the plugins that have the capability of its name.
+    /// The same runtime with these values for `runtimeConfig`, each passed to the plugins that have
+    /// the capability of its name.
     #[must_use]
-    pub fn wishing(self, wishes: &Value) -> Self {
-        let wishes = wishes.as_object().cloned().unwrap_or_default();
-        Self { wishes, ..self }
+    pub fn with_runtime_config(self, runtime_config: &Value) -> Self {
+        let capability_args = runtime_config.as_object().cloned().unwrap_or_default();
+        Self {
+            capability_args,
+            ..self
+        }
     }
 
     /// CHECK through the chain.
@@ -149,7 +153,7 @@ impl<'a> Runtime<'a> {
         Ok(())
     }
 
-    /// CHECK by every plugin of the chain, each however it ends: who was asked, and its answer.
+    /// CHECK by every plugin of the chain, with the output of each. A failed CHECK is no error.
     pub fn check_each(&self, target: Target<'_>, attached: &Attached) -> Result<Vec<Output>> {
         self.plugins()
             .map(|plugin| self.call("CHECK", plugin, target, &attached.raw))
@@ -165,7 +169,7 @@ impl<'a> Runtime<'a> {
         Ok(())
     }
 
-    /// GC by every plugin: only what is in `valid` stays.
+    /// GC by every plugin, with the attachments `valid` as the only ones to keep.
     pub fn gc(&self, valid: &[Target<'_>]) -> Result {
         let valid: Vec<Value> = valid
             .iter()
@@ -180,7 +184,7 @@ impl<'a> Runtime<'a> {
         Ok(())
     }
 
-    /// One call of one plugin, however it ends.
+    /// One call of one plugin. A failed call is no error.
     pub fn call(
         &self,
         command: &str,
@@ -194,9 +198,9 @@ impl<'a> Runtime<'a> {
         if !previous.is_null() {
             config.insert("prevResult".into(), previous.clone());
         }
-        let heard = self.heard_by(plugin);
-        if !heard.is_empty() {
-            config.insert("runtimeConfig".into(), Value::Object(heard));
+        let passed = self.runtime_config_for(plugin);
+        if !passed.is_empty() {
+            config.insert("runtimeConfig".into(), Value::Object(passed));
         }
         let name = plugin
             .get("type")
@@ -211,17 +215,20 @@ impl<'a> Runtime<'a> {
         )
     }
 
-    /// What a plugin is told of the wishes.
-    fn heard_by(&self, plugin: &Map<String, Value>) -> Map<String, Value> {
+    /// The part of `runtimeConfig` that a plugin receives by its capabilities.
+    fn runtime_config_for(&self, plugin: &Map<String, Value>) -> Map<String, Value> {
         let capabilities = plugin.get("capabilities");
         let capable = |name: &str| capabilities.is_some_and(|all| all[name] == true);
-        let heard = self.wishes.iter().filter(|(name, _)| capable(name));
-        heard
-            .map(|(name, wish)| (name.clone(), wish.clone()))
+        let passed = self
+            .capability_args
+            .iter()
+            .filter(|(name, _)| capable(name));
+        passed
+            .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
 
-    /// The entries of the conflist.
+    /// The plugins of the conflist.
     pub fn plugins(&self) -> impl DoubleEndedIterator<Item = &Map<String, Value>> {
         self.conflist["plugins"]
             .as_array()
@@ -231,7 +238,7 @@ impl<'a> Runtime<'a> {
     }
 }
 
-/// Runs a plugin of the machine with `stdin`, as a runtime would.
+/// Runs a plugin of the machine with `stdin`, as a runtime does.
 pub(crate) fn execute(
     machine: &Machine,
     plugin: &str,

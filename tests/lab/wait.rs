@@ -1,4 +1,4 @@
-//! Waiting for a condition with a deadline.
+//! Waiting for a condition with a timeout.
 
 use std::fmt::Display;
 use std::thread;
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// How long anything may take that has no reason to take long, on a machine that is busy.
+/// The timeout for anything that should be quick, on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How often a condition is looked at.
-const PACE: Duration = Duration::from_millis(5);
+/// How often a condition is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until `probe` gives something, and returns it; `what` names it in the error.
+/// Waits until `probe` returns a value, and returns it; `what` names it in the error.
 pub fn wait_for<T>(
     what: impl Display,
     deadline: Duration,
@@ -26,7 +26,7 @@ pub fn wait_for<T>(
         if start.elapsed() > deadline {
             return Err(Error::new(format!("still no {what} after {deadline:?}")));
         }
-        thread::sleep(PACE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 

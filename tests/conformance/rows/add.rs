@@ -6,8 +6,8 @@ use super::{CALLED, EVERY, FIRST, INTERFACE, Row};
 use crate::conformance::answer::Answer;
 use crate::conformance::pod::Pod;
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
 use crate::conformance::subject::Kind;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
 const ADD: &str = "2 ADD";
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
         "add-name-taken",
         ADD,
         INTERFACE,
-        "refuses the name of an interface that exists, and spares it",
+        "refuses the name of an existing interface, and keeps it",
         name_taken,
     ),
     Row::must(
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
         "add-other-ifname",
         ADD,
         FIRST,
-        "adds a container once more by another CNI_IFNAME",
+        "adds another CNI_IFNAME to the same container",
         other_ifname,
     ),
     Row::must(
@@ -64,69 +64,69 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn creates(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn creates(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.add()?;
     answer.result()?;
     let link = pod.link()?;
     let usable = link.is_some_and(|link| link.is_up() && !link.addresses().is_empty());
     ensure(usable, || {
-        answer.tell("the interface is not there, up, and with an address")
+        answer.with_evidence("the interface is not there, up, and with an address")
     })
 }
 
-fn prints_result(stage: &Stage<'_>) -> Judged {
-    let answer = stage.pod()?.add()?;
+fn prints_result(testbed: &Testbed<'_>) -> Judged {
+    let answer = testbed.pod()?.add()?;
     answer.succeeds("ADD fails")?;
     answer.object().map(drop)
 }
 
-fn name_taken(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn name_taken(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     pod.ip(&["link", "add", "eth0", "type", "bridge"])?;
     let before = pod.link()?.map(|link| link.mac);
     let answer = pod.add()?;
     answer.fails("an interface of that name exists")?;
     let after = pod.link()?.map(|link| link.mac);
     ensure(before == after, || {
-        answer.tell("the interface that was there is gone")
+        answer.with_evidence("the interface that was there is gone")
     })
 }
 
-fn twice(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn twice(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     pod.attach()?;
     let answer = pod.add()?;
     answer.fails("a second ADD of the same attachment succeeds")?;
     ensure(pod.link()?.is_some(), || {
-        answer.tell("the second ADD took the interface away")
+        answer.with_evidence("the second ADD removed the interface")
     })
 }
 
-fn other_ifname(stage: &Stage<'_>) -> Judged {
-    let first = stage.pod()?;
-    let second = first.by("net1");
+fn other_ifname(testbed: &Testbed<'_>) -> Judged {
+    let first = testbed.pod()?;
+    let second = first.with_interface("net1");
     let result = first.attach()?;
     second.attach()?;
-    if stage.is_ipam() {
+    if testbed.is_ipam() {
         return Ok(());
     }
     first.detach(&result)?;
     second.is_attached()
 }
 
-fn environment(stage: &Stage<'_>) -> Judged {
+fn environment(testbed: &Testbed<'_>) -> Judged {
     for variable in ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"] {
-        let answer = stage.add()?.without(variable).run()?;
-        answer.fails(&format!("ADD does without {variable}"))?;
+        let answer = testbed.add()?.without(variable).run()?;
+        answer.fails(&format!("ADD succeeds without {variable}"))?;
     }
     Ok(())
 }
 
-fn prev_result(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let pod = stage.pod()?;
-        let call = pod.call("ADD").speaking(*version);
+fn prev_result(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let pod = testbed.pod()?;
+        let call = pod.call("ADD").with_version(*version);
         let call = if pod.before.is_some() {
             call
         } else {
@@ -143,7 +143,7 @@ fn prev_result(stage: &Stage<'_>) -> Judged {
             for item in before[list].as_array().into_iter().flatten() {
                 let found = find(&result[list], key, &item[key]);
                 ensure(found.is_some(), || {
-                    answer.tell(&format!(
+                    answer.with_evidence(&format!(
                         "{item} of prevResult is not in the result's {list}"
                     ))
                 })?;
@@ -151,20 +151,20 @@ fn prev_result(stage: &Stage<'_>) -> Judged {
         }
         ensure(
             result["dns"] == before["dns"] || before["dns"].is_null(),
-            || answer.tell("the result has another dns than prevResult"),
+            || answer.with_evidence("the dns of the result differs from prevResult's"),
         )?;
         leads_to_same_interfaces(&before, &result, &answer)?;
-        if stage.subject.kind == Kind::Interface {
+        if testbed.subject.kind == Kind::Interface {
             let own = find(&result["interfaces"], "name", &json!(pod.interface));
             ensure(own.is_some(), || {
-                answer.tell("its own interface is not in the result")
+                answer.with_evidence("its own interface is not in the result")
             })?;
         }
     }
     Ok(())
 }
 
-/// The item of a list whose `key` is `value`.
+/// The item of a list with `value` as its `key`.
 fn find<'v>(list: &'v Value, key: &str, value: &Value) -> Option<&'v Value> {
     list.as_array()
         .into_iter()
@@ -172,7 +172,8 @@ fn find<'v>(list: &'v Value, key: &str, value: &Value) -> Option<&'v Value> {
         .find(|item| item[key] == *value)
 }
 
-/// Addresses of prevResult have to be those of the same interfaces, whatever their index is now.
+/// The addresses of prevResult must belong to the same interfaces, whatever the interfaces' indices
+/// are in the result.
 fn leads_to_same_interfaces(before: &Value, result: &Value, answer: &Answer) -> Judged {
     let name_of = |all: &Value, ip: &Value| {
         let index = ip["interface"]
@@ -185,13 +186,13 @@ fn leads_to_same_interfaces(before: &Value, result: &Value, answer: &Answer) -> 
             continue;
         };
         ensure(name_of(before, ip) == name_of(result, now), || {
-            answer.tell(&format!("{} has moved to another interface", ip["address"]))
+            answer.with_evidence(&format!("{} has moved to another interface", ip["address"]))
         })?;
     }
     Ok(())
 }
 
-/// Another interface in the container, and the result of the plugin that made it.
+/// Makes another interface in the container, and the result of the plugin that made it.
 fn earlier(pod: &Pod<'_>, version: Spec) -> Judged<Value> {
     pod.ip(&[
         "link",

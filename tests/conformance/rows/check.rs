@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{EVERY, INTERFACE, IPAM, Row};
 use crate::conformance::pod::Pod;
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, skip};
 
 const CHECK: &str = "2 CHECK";
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         "check-silent",
         CHECK,
         EVERY,
-        "prints nothing where there is no error",
+        "prints nothing if there is no error",
         silent,
     )
     .since(Spec::V0_4_0),
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
         "check-consults",
         CHECK,
         INTERFACE,
-        "consults prevResult: finds that an address is another",
+        "consults prevResult: finds a different address",
         consults,
     )
     .since(Spec::V0_4_0),
@@ -118,41 +118,45 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// An attached container that passes CHECK.
-fn checked<'s>(stage: &'s Stage<'s>) -> Judged<(Pod<'s>, Value)> {
-    let pod = stage.pod()?;
+fn checked<'s>(testbed: &'s Testbed<'s>) -> Judged<(Pod<'s>, Value)> {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
     let answer = pod.check(&result)?;
-    // The row of that name says so; what others find would mean nothing.
+    // The row `check-after-add` reports this failure; the other rows would mean nothing.
     if !answer.is_success() {
         return skip("CHECK fails right after ADD");
     }
     Ok((pod, result))
 }
 
-fn after_add(stage: &Stage<'_>) -> Judged {
-    let versions = stage
+fn after_add(testbed: &Testbed<'_>) -> Judged {
+    let versions = testbed
         .versions
         .iter()
         .filter(|version| **version >= Spec::V0_4_0);
     for version in versions {
-        let pod = stage.pod()?;
-        let result = pod.call("ADD").speaking(*version).run()?.result()?;
-        let answer = pod.call("CHECK").speaking(*version).after(&result).run()?;
+        let pod = testbed.pod()?;
+        let result = pod.call("ADD").with_version(*version).run()?.result()?;
+        let answer = pod
+            .call("CHECK")
+            .with_version(*version)
+            .after(&result)
+            .run()?;
         answer.succeeds("CHECK fails right after ADD")?;
     }
     Ok(())
 }
 
-fn silent(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn silent(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     let answer = pod.check(&result)?;
     ensure(answer.stdout.trim().is_empty(), || {
-        answer.tell("CHECK succeeds and prints something")
+        answer.with_evidence("CHECK succeeds and prints something")
     })
 }
 
-fn consults(stage: &Stage<'_>) -> Judged {
-    let (pod, mut result) = checked(stage)?;
+fn consults(testbed: &Testbed<'_>) -> Judged {
+    let (pod, mut result) = checked(testbed)?;
     for ip in result["ips"].as_array_mut().into_iter().flatten() {
         let other = match ip["address"].as_str() {
             Some(text) if text.contains(':') => "fd00:77::9/64",
@@ -161,29 +165,29 @@ fn consults(stage: &Stage<'_>) -> Judged {
         ip["address"] = json!(other);
     }
     pod.check(&result)?
-        .fails("prevResult has other addresses than the container, and CHECK succeeds")
+        .fails("the addresses of prevResult differ from the container's, and CHECK succeeds")
 }
 
-fn no_prev_result(stage: &Stage<'_>) -> Judged {
-    let (pod, _) = checked(stage)?;
+fn no_prev_result(testbed: &Testbed<'_>) -> Judged {
+    let (pod, _) = checked(testbed)?;
     let call = pod.call("CHECK").edit(|config| {
         config
             .as_object_mut()
             .map(|config| config.remove("prevResult"));
     });
-    call.run()?.fails("CHECK does without prevResult")
+    call.run()?.fails("CHECK succeeds without prevResult")
 }
 
-fn later_route(stage: &Stage<'_>) -> Judged {
-    let (pod, mut result) = checked(stage)?;
+fn later_route(testbed: &Testbed<'_>) -> Judged {
+    let (pod, mut result) = checked(testbed)?;
     pod.ip(&["route", "add", "10.78.0.0/24", "dev", &pod.interface])?;
     push(&mut result, "routes", json!({ "dst": "10.78.0.0/24" }));
     let answer = pod.check(&result)?;
     answer.succeeds("CHECK fails after a later plugin added a route")
 }
 
-fn later_interface(stage: &Stage<'_>) -> Judged {
-    let (pod, mut result) = checked(stage)?;
+fn later_interface(testbed: &Testbed<'_>) -> Judged {
+    let (pod, mut result) = checked(testbed)?;
     pod.ip(&["link", "add", "net9", "type", "bridge"])?;
     pod.ip(&["addr", "add", "10.77.0.9/24", "dev", "net9"])?;
     pod.ip(&["link", "set", "net9", "up"])?;
@@ -192,7 +196,7 @@ fn later_interface(stage: &Stage<'_>) -> Judged {
     let interface = json!({ "name": "net9", "sandbox": pod.netns() });
     push(&mut result, "interfaces", interface);
     push(&mut result, "ips", ip);
-    stage.version().translate(&mut result);
+    testbed.version().translate(&mut result);
     let answer = pod.check(&result)?;
     answer.succeeds("CHECK fails after a later plugin added an interface")
 }
@@ -205,15 +209,15 @@ fn push(result: &mut Value, list: &str, item: Value) {
     }
 }
 
-fn interface_gone(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn interface_gone(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     pod.ip(&["link", "del", &pod.interface])?;
     pod.check(&result)?
         .fails("the interface is gone, and CHECK succeeds")
 }
 
-fn host_gone(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn host_gone(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     let interfaces = result["interfaces"].as_array().into_iter().flatten();
     let mut on_host =
         interfaces.filter(|interface| interface["sandbox"].as_str().unwrap_or_default().is_empty());
@@ -223,13 +227,13 @@ fn host_gone(stage: &Stage<'_>) -> Judged {
     else {
         return skip("its result has no interface of the host");
     };
-    stage.machine.run(&["ip", "link", "set", name, "down"])?;
+    testbed.machine.run(&["ip", "link", "set", name, "down"])?;
     pod.check(&result)?
         .fails(&format!("{name} is down, and CHECK succeeds"))
 }
 
-fn address_gone(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn address_gone(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     let Some(address) = result["ips"][0]["address"].as_str() else {
         return skip("its result has no address");
     };
@@ -238,8 +242,8 @@ fn address_gone(stage: &Stage<'_>) -> Judged {
         .fails(&format!("{address} is gone, and CHECK succeeds"))
 }
 
-fn route_gone(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn route_gone(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     let Some(dst) = result["routes"][0]["dst"].as_str() else {
         return skip("its result has no route");
     };
@@ -252,25 +256,25 @@ fn route_gone(stage: &Stage<'_>) -> Judged {
         .fails(&format!("the route to {dst} is gone, and CHECK succeeds"))
 }
 
-fn down(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn down(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     pod.ip(&["link", "set", &pod.interface, "down"])?;
     pod.check(&result)?
         .fails("the interface is down, and CHECK succeeds")
 }
 
-fn reservation(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn reservation(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     pod.detach(&result)?;
     pod.check(&result)?
-        .fails("the address was given back, and CHECK succeeds")
+        .fails("the address was freed, and CHECK succeeds")
 }
 
-fn environment(stage: &Stage<'_>) -> Judged {
-    let (pod, result) = checked(stage)?;
+fn environment(testbed: &Testbed<'_>) -> Judged {
+    let (pod, result) = checked(testbed)?;
     for variable in ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"] {
         let answer = pod.call("CHECK").after(&result).without(variable).run()?;
-        answer.fails(&format!("CHECK does without {variable}"))?;
+        answer.fails(&format!("CHECK succeeds without {variable}"))?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Section 1, "Network configuration format", and how a request is derived from it (section 3).
+//! Section 1, "Network configuration format", and the derivation of a request from it (section 3).
 
 use serde_json::json;
 
 use super::{CALLED, EVERY, Row};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, skip};
 
 const FORMAT: &str = "1 Configuration format";
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
         "name-accepted",
         FORMAT,
         EVERY,
-        "takes a name of all that the alphabet has",
+        "accepts every character of the alphabet in a name",
         name_accepted,
     ),
     Row::must(
@@ -50,61 +50,62 @@ pub(super) const ROWS: &[Row] = &[
         "reserved-keys",
         DERIVING,
         EVERY,
-        "takes the keys that runtimes insert",
+        "accepts the keys that runtimes insert",
         reserved_keys,
     ),
 ];
 
-fn name_required(stage: &Stage<'_>) -> Judged {
-    let call = stage.add()?.edit(|config| {
+fn name_required(testbed: &Testbed<'_>) -> Judged {
+    let call = testbed.add()?.edit(|config| {
         config.as_object_mut().map(|config| config.remove("name"));
     });
-    call.run()?.fails("a configuration without a name is taken")
+    call.run()?
+        .fails("a configuration without a name is accepted")
 }
 
-fn name_alphabet(stage: &Stage<'_>) -> Judged {
+fn name_alphabet(testbed: &Testbed<'_>) -> Judged {
     for name in ["", "../name", "a/b", "-name", "_name", "na me", "na:me"] {
-        let answer = stage.add()?.key("name", name).run()?;
-        answer.fails(&format!("the name {name:?} is taken"))?;
+        let answer = testbed.add()?.key("name", name).run()?;
+        answer.fails(&format!("the name {name:?} is accepted"))?;
     }
     Ok(())
 }
 
-fn name_accepted(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn name_accepted(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.call("ADD").key("name", "9.Name_of-it").run()?;
     answer.succeeds("a name of the alphabet is refused")
 }
 
-fn ipam_type_path(stage: &Stage<'_>) -> Judged {
-    let ipam = stage.ipam()?;
+fn ipam_type_path(testbed: &Testbed<'_>) -> Judged {
+    let ipam = testbed.ipam()?;
     for path in [format!("../bin/{ipam}"), format!("/opt/cni/bin/{ipam}")] {
-        let call = stage.add()?;
+        let call = testbed.add()?;
         let answer = call
             .edit(|config| config["ipam"]["type"] = json!(path))
             .run()?;
-        answer.fails(&format!("the IPAM type {path} is taken"))?;
+        answer.fails(&format!("the IPAM type {path} is accepted"))?;
     }
     Ok(())
 }
 
-fn dns_respected(stage: &Stage<'_>) -> Judged {
+fn dns_respected(testbed: &Testbed<'_>) -> Judged {
     let dns = json!({
         "nameservers": ["10.1.0.1"], "domain": "example.org",
         "search": ["a.example.org"], "options": ["ndots:2"],
     });
-    let answer = stage.add()?.key("dns", dns.clone()).run()?;
+    let answer = testbed.add()?.key("dns", dns.clone()).run()?;
     let result = answer.result()?;
     match result["dns"].as_object() {
-        Some(said) if !said.is_empty() => ensure(result["dns"] == dns, || {
-            answer.tell("the result has another dns than the configuration")
+        Some(given) if !given.is_empty() => ensure(result["dns"] == dns, || {
+            answer.with_evidence("the dns of the result differs from the configuration's")
         }),
         _ => skip("it does not consume dns"),
     }
 }
 
-fn reserved_keys(stage: &Stage<'_>) -> Judged {
-    let call = stage.add()?.key("runtimeConfig", json!({}));
+fn reserved_keys(testbed: &Testbed<'_>) -> Judged {
+    let call = testbed.add()?.key("runtimeConfig", json!({}));
     let call = call.key("args", json!({ "cni": {} }));
     call.run()?.succeeds("runtimeConfig or args is refused")
 }

@@ -1,9 +1,9 @@
-//! CONVENTIONS.md, beside SPEC.md: what runtimes pass on top.
+//! CONVENTIONS.md, beside SPEC.md: optional parameters of runtimes.
 
 use serde_json::{Value, json};
 
 use super::{EVERY, FIRST, Row};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, skip};
 
 const ARGS: &str = "Conventions: \"args\"";
@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
         "cni-args-taken",
         CNI_ARGS,
         EVERY,
-        "takes the CNI_ARGS of Kubernetes' runtimes",
+        "accepts the CNI_ARGS of Kubernetes' runtimes",
         cni_args_taken,
     ),
     Row::must(
@@ -33,32 +33,32 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn args_ignored(stage: &Stage<'_>) -> Judged {
+fn args_ignored(testbed: &Testbed<'_>) -> Judged {
     let args = json!({ "cni": { "labels": [{ "key": "app", "value": "web" }] }, "other": 1 });
-    let answer = stage.add()?.key("args", args).run()?;
+    let answer = testbed.add()?.key("args", args).run()?;
     answer.succeeds("unknown args are refused")
 }
 
-fn cni_args_taken(stage: &Stage<'_>) -> Judged {
+fn cni_args_taken(testbed: &Testbed<'_>) -> Judged {
     // As containerd and CRI-O pass them.
     let args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;\
                 K8S_POD_INFRA_CONTAINER_ID=0123456789abcdef;\
                 K8S_POD_UID=c7f1ab8d-5a5c-4f5e-9f0e-0d5e1a2b3c4d";
-    let answer = stage.add()?.with("CNI_ARGS", args).run()?;
+    let answer = testbed.add()?.with("CNI_ARGS", args).run()?;
     answer.succeeds("the CNI_ARGS of Kubernetes' runtimes are refused")
 }
 
-fn args_first(stage: &Stage<'_>) -> Judged {
+fn args_first(testbed: &Testbed<'_>) -> Judged {
     let mut addresses = Vec::new();
     for _ in 0..2 {
-        let pod = stage.pod()?;
+        let pod = testbed.pod()?;
         let result = pod.attach()?;
         pod.detach(&result)?;
         addresses.push(result["ips"][0]["address"].clone());
     }
     let asked = &addresses[0];
     let answer = {
-        let call = stage
+        let call = testbed
             .add()?
             .key("args", json!({ "cni": { "ips": [asked] } }));
         call.run()?
@@ -66,7 +66,7 @@ fn args_first(stage: &Stage<'_>) -> Judged {
     if !answer.is_success() || !has(&answer.object()?, asked) {
         return skip("it does not know ips in args");
     }
-    let pod = stage.pod()?;
+    let pod = testbed.pod()?;
     let args = json!({ "cni": { "ips": [addresses[1]] } });
     let taken = format!("IgnoreUnknown=1;IP={}", asked.as_str().unwrap_or_default());
     let answer = pod
@@ -75,7 +75,7 @@ fn args_first(stage: &Stage<'_>) -> Judged {
         .with("CNI_ARGS", taken)
         .run()?;
     ensure(has(&answer.result()?, &addresses[1]), || {
-        answer.tell("args has ips, and IP in CNI_ARGS is not ignored")
+        answer.with_evidence("args has ips, and IP in CNI_ARGS is not ignored")
     })
 }
 

@@ -1,7 +1,7 @@
 //! Section 2, "DEL".
 
 use super::{CALLED, EVERY, FIRST, INTERFACE, Row};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, fail};
 
 const DEL: &str = "2 DEL";
@@ -11,14 +11,14 @@ pub(super) const ROWS: &[Row] = &[
         "del-removes",
         DEL,
         INTERFACE,
-        "takes the interface away, and no other",
+        "removes the interface, and no other",
         removes,
     ),
     Row::should(
         "del-frees",
         DEL,
         FIRST,
-        "gives back what the container held",
+        "frees what the container had reserved",
         frees,
     ),
     Row::must(
@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
         "del-netns-gone-frees",
         DEL,
         FIRST,
-        "gives back what it can when the namespace is gone",
+        "frees reservations when the namespace is gone",
         netns_gone_frees,
     ),
     Row::should(
@@ -79,30 +79,30 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn removes(stage: &Stage<'_>) -> Judged {
-    let (pod, other) = (stage.pod()?, stage.pod()?);
+fn removes(testbed: &Testbed<'_>) -> Judged {
+    let (pod, other) = (testbed.pod()?, testbed.pod()?);
     let result = pod.attach()?;
     other.attach()?;
     let answer = pod.del().after(&result).run()?;
     answer.succeeds("DEL fails")?;
     ensure(pod.link()?.is_none(), || {
-        answer.tell("the interface is still in the container")
+        answer.with_evidence("the interface is still in the container")
     })?;
     other.is_attached()
 }
 
-fn frees(stage: &Stage<'_>) -> Judged {
-    let attached = stage.exhaust()?;
+fn frees(testbed: &Testbed<'_>) -> Judged {
+    let attached = testbed.exhaust()?;
     let (pod, result) = &attached[0];
     pod.detach(result)?;
-    stage
+    testbed
         .pod()?
         .add()?
-        .succeeds("after a DEL, ADD still finds nothing left")
+        .succeeds("after DEL, ADD still finds no free address")
 }
 
-fn twice(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn twice(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
     pod.detach(&result)?;
     pod.del()
@@ -111,64 +111,64 @@ fn twice(stage: &Stage<'_>) -> Judged {
         .succeeds("the second DEL fails")
 }
 
-fn unknown(stage: &Stage<'_>) -> Judged {
-    stage
+fn unknown(testbed: &Testbed<'_>) -> Judged {
+    testbed
         .pod()?
         .del()
         .run()?
         .succeeds("DEL of a container that was never added fails")
 }
 
-fn no_prev_result(stage: &Stage<'_>) -> Judged {
-    let attached = stage.exhaust()?;
+fn no_prev_result(testbed: &Testbed<'_>) -> Judged {
+    let attached = testbed.exhaust()?;
     let (pod, _) = &attached[0];
     pod.del().run()?.succeeds("DEL without prevResult fails")?;
-    if !stage.is_ipam() && pod.link()?.is_some() {
+    if !testbed.is_ipam() && pod.link()?.is_some() {
         return fail("DEL without prevResult leaves the interface in the container");
     }
-    stage
+    testbed
         .pod()?
         .add()?
-        .succeeds("after a DEL without prevResult, ADD still finds nothing left")
+        .succeeds("after DEL without prevResult, ADD still finds no free address")
 }
 
-fn no_netns(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn no_netns(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
     let answer = pod.del().after(&result).without("CNI_NETNS").run()?;
     answer.succeeds("DEL without CNI_NETNS fails")
 }
 
-fn netns_gone(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn netns_gone(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
-    pod.vanish()?;
+    pod.delete_netns()?;
     let answer = pod.del().after(&result).run()?;
     answer.succeeds("DEL fails when the namespace is gone")
 }
 
-fn netns_gone_frees(stage: &Stage<'_>) -> Judged {
-    let attached = stage.exhaust()?;
+fn netns_gone_frees(testbed: &Testbed<'_>) -> Judged {
+    let attached = testbed.exhaust()?;
     let (pod, result) = &attached[0];
-    pod.vanish()?;
+    pod.delete_netns()?;
     pod.detach(result)?;
-    stage
+    testbed
         .pod()?
         .add()?
-        .succeeds("after a DEL without a namespace, ADD still finds nothing left")
+        .succeeds("after DEL without a namespace, ADD still finds no free address")
 }
 
-fn interface_gone(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn interface_gone(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
     pod.ip(&["link", "del", &pod.interface])?;
     pod.detach(&result)
 }
 
-fn environment(stage: &Stage<'_>) -> Judged {
+fn environment(testbed: &Testbed<'_>) -> Judged {
     for variable in ["CNI_CONTAINERID", "CNI_IFNAME"] {
-        let answer = stage.pod()?.del().without(variable).run()?;
-        answer.fails(&format!("DEL does without {variable}"))?;
+        let answer = testbed.pod()?.del().without(variable).run()?;
+        answer.fails(&format!("DEL succeeds without {variable}"))?;
     }
     Ok(())
 }

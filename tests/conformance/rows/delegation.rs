@@ -1,11 +1,11 @@
-//! Section 4, "Plugin Delegation", and what section 2 says of it. All of it is seen by a spy in
-//! front of the IPAM plugin.
+//! Section 4, "Plugin Delegation", and what section 2 says about it. A wrapper in front of the IPAM
+//! plugin records the delegated calls.
 
 use super::gc::collect;
 use super::{CALLED, INTERFACE, Row};
+use crate::conformance::ipam_wrapper::{IpamWrapper, RecordedCall, STDERR_MARKER};
 use crate::conformance::spec::Spec;
-use crate::conformance::spy::{Sighting, Spy, WHISPER};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, fail};
 
 const PROTOCOL: &str = "4 Delegated Plugin protocol";
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         "delegate-add-left",
         EXECUTION,
         INTERFACE,
-        "takes the address back when its own ADD fails",
+        "frees the address when its own ADD fails",
         add_left,
     ),
     Row::must(
@@ -132,26 +132,26 @@ pub(super) const ROWS: &[Row] = &[
     .since(Spec::V1_1_0),
 ];
 
-/// The one call that the spy has seen.
-fn only(spy: &Spy<'_>, command: &str) -> Judged<Sighting> {
-    let mut seen = spy.sightings()?;
+/// The one call that the wrapper has recorded.
+fn only(wrapper: &IpamWrapper<'_>, command: &str) -> Judged<RecordedCall> {
+    let mut seen = wrapper.recorded_calls()?;
     match seen.pop() {
         Some(last) if seen.is_empty() && last.command == command => Ok(last),
         other => fail(format!(
-            "the IPAM plugin was to be called once, for {command}: {other:?}"
+            "expected one call of the IPAM plugin, {command}, instead of {other:?}"
         )),
     }
 }
 
-fn environment(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    let call = spy.watch(stage.add()?);
+fn environment(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    let call = wrapper.wrap(testbed.add()?);
     let call = call
         .with("CNI_ARGS", "IgnoreUnknown=1;FOO=BAR")
         .with("UNRELATED", "to be kept");
     let sent = call.variables().clone();
     call.run()?.succeeds("ADD fails")?;
-    let got = only(&spy, "ADD")?.environment;
+    let got = only(&wrapper, "ADD")?.environment;
     for (name, value) in sent {
         let line = format!("{name}={value}");
         ensure(got.contains(&line), || {
@@ -161,135 +161,137 @@ fn environment(stage: &Stage<'_>) -> Judged {
     Ok(())
 }
 
-fn config(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    let call = spy.watch(stage.add()?);
+fn config(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    let call = wrapper.wrap(testbed.add()?);
     let sent = call.config().clone();
     call.run()?.succeeds("ADD fails")?;
-    let got = Sighting::json(&only(&spy, "ADD")?.stdin)?;
+    let got = RecordedCall::json(&only(&wrapper, "ADD")?.stdin)?;
     ensure(got == sent, || {
         format!("the IPAM plugin got {got} instead of {sent}")
     })
 }
 
-fn path(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.watch(stage.add()?).run()?.succeeds("ADD fails")?;
-    only(&spy, "ADD")?;
-    let elsewhere = stage.add()?.with("CNI_PATH", "/opt/cni/nothing");
+fn path(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.wrap(testbed.add()?).run()?.succeeds("ADD fails")?;
+    only(&wrapper, "ADD")?;
+    let elsewhere = testbed.add()?.with("CNI_PATH", "/opt/cni/nothing");
     elsewhere
         .run()?
         .fails("the IPAM plugin is not in CNI_PATH, and ADD succeeds")
 }
 
-fn stderr(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    let answer = spy.watch(stage.add()?).run()?;
+fn stderr(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    let answer = wrapper.wrap(testbed.add()?).run()?;
     answer.succeeds("ADD fails")?;
-    ensure(answer.stderr.contains(WHISPER), || {
-        answer.tell(&format!("{WHISPER:?} is not on standard error"))
+    ensure(answer.stderr.contains(STDERR_MARKER), || {
+        answer.with_evidence(&format!("{STDERR_MARKER:?} is not on standard error"))
     })
 }
 
-fn add_fails(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.refuse("ADD")?;
-    let answer = spy.watch(stage.add()?).run()?;
+fn add_fails(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.fail_on("ADD")?;
+    let answer = wrapper.wrap(testbed.add()?).run()?;
     answer.fails("the IPAM plugin's ADD fails, and ADD succeeds")
 }
 
-fn add_undone(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.refuse("ADD")?;
-    spy.watch(stage.add()?).run()?;
-    let seen = spy.commands()?;
+fn add_undone(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.fail_on("ADD")?;
+    wrapper.wrap(testbed.add()?).run()?;
+    let seen = wrapper.commands()?;
     ensure(seen == ["ADD", "DEL"], || {
-        format!("the IPAM plugin was to be called for ADD and then DEL: {seen:?}")
+        format!("expected calls of the IPAM plugin for ADD and then DEL, instead of {seen:?}")
     })
 }
 
-fn add_left(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    let pod = stage.pod()?;
+fn add_left(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    let pod = testbed.pod()?;
     pod.ip(&["link", "add", &pod.interface, "type", "bridge"])?;
-    let answer = spy.watch(pod.call("ADD")).run()?;
+    let answer = wrapper.wrap(pod.call("ADD")).run()?;
     answer.fails("an interface of that name exists")?;
-    let seen = spy.commands()?;
+    let seen = wrapper.commands()?;
     ensure(
         seen.is_empty() || seen.ends_with(&["DEL".to_owned()]),
-        || format!("the IPAM plugin was to be called for DEL at last: {seen:?}"),
+        || format!("expected DEL as the last call of the IPAM plugin, instead of {seen:?}"),
     )
 }
 
-fn del(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn del(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
-    let spy = Spy::install(stage)?;
-    spy.watch(pod.del().after(&result))
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper
+        .wrap(pod.del().after(&result))
         .run()?
         .succeeds("DEL fails")?;
-    only(&spy, "DEL").map(drop)
+    only(&wrapper, "DEL").map(drop)
 }
 
-fn del_error(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn del_error(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
-    let spy = Spy::install(stage)?;
-    spy.refuse("DEL")?;
-    let answer = spy.watch(pod.del().after(&result)).run()?;
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.fail_on("DEL")?;
+    let answer = wrapper.wrap(pod.del().after(&result)).run()?;
     answer.fails("the IPAM plugin's DEL fails, and DEL succeeds")
 }
 
-fn del_gone(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn del_gone(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
-    let spy = Spy::install(stage)?;
-    pod.vanish()?;
-    spy.watch(pod.del().after(&result))
+    let wrapper = IpamWrapper::install(testbed)?;
+    pod.delete_netns()?;
+    wrapper
+        .wrap(pod.del().after(&result))
         .run()?
         .succeeds("DEL fails")?;
-    only(&spy, "DEL").map(drop)
+    only(&wrapper, "DEL").map(drop)
 }
 
-fn check(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn check(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
-    let spy = Spy::install(stage)?;
-    spy.watch(pod.call("CHECK").after(&result)).run()?;
-    only(&spy, "CHECK").map(drop)
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.wrap(pod.call("CHECK").after(&result)).run()?;
+    only(&wrapper, "CHECK").map(drop)
 }
 
-fn check_error(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn check_error(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
-    let spy = Spy::install(stage)?;
-    spy.refuse("CHECK")?;
-    let answer = spy.watch(pod.call("CHECK").after(&result)).run()?;
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.fail_on("CHECK")?;
+    let answer = wrapper.wrap(pod.call("CHECK").after(&result)).run()?;
     answer.fails("the IPAM plugin's CHECK fails, and CHECK succeeds")
 }
 
-fn status(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.watch(stage.call("STATUS")).run()?;
-    only(&spy, "STATUS").map(drop)
+fn status(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.wrap(testbed.call("STATUS")).run()?;
+    only(&wrapper, "STATUS").map(drop)
 }
 
-fn status_error(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.refuse("STATUS")?;
-    let answer = spy.watch(stage.call("STATUS")).run()?;
+fn status_error(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.fail_on("STATUS")?;
+    let answer = wrapper.wrap(testbed.call("STATUS")).run()?;
     answer.fails("the IPAM plugin's STATUS fails, and STATUS succeeds")
 }
 
-fn gc(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.watch(collect(stage, &[])).run()?;
-    only(&spy, "GC").map(drop)
+fn gc(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.wrap(collect(testbed, &[])).run()?;
+    only(&wrapper, "GC").map(drop)
 }
 
-fn gc_error(stage: &Stage<'_>) -> Judged {
-    let spy = Spy::install(stage)?;
-    spy.refuse("GC")?;
-    let answer = spy.watch(collect(stage, &[])).run()?;
+fn gc_error(testbed: &Testbed<'_>) -> Judged {
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.fail_on("GC")?;
+    let answer = wrapper.wrap(collect(testbed, &[])).run()?;
     answer.fails("the IPAM plugin's GC fails, and GC succeeds")
 }

@@ -2,7 +2,7 @@
 
 use super::{EVERY, Row};
 use crate::conformance::answer::Answer;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, skip};
 
 const ERROR: &str = "5 Error";
@@ -80,28 +80,28 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-/// Calls that must fail, why, and what came back.
-pub(super) fn provoke(stage: &Stage<'_>) -> Judged<Vec<(&'static str, Answer)>> {
+/// Calls that must fail, with the reason, and their outcome.
+pub(super) fn provoke(testbed: &Testbed<'_>) -> Judged<Vec<(&'static str, Answer)>> {
     let calls = [
         (
             "a variable is missing",
-            stage.add()?.without("CNI_CONTAINERID"),
+            testbed.add()?.without("CNI_CONTAINERID"),
         ),
         (
             "there is no such command",
-            stage.add()?.with("CNI_COMMAND", "ATTACH"),
+            testbed.add()?.with("CNI_COMMAND", "ATTACH"),
         ),
         (
             "the cniVersion is not supported",
-            stage.add()?.key("cniVersion", "99.0.0"),
+            testbed.add()?.key("cniVersion", "99.0.0"),
         ),
         (
             "the configuration is not JSON",
-            stage.add()?.stdin("{ \"cniVersion\": "),
+            testbed.add()?.stdin("{ \"cniVersion\": "),
         ),
         (
             "the network's name is a path",
-            stage.add()?.key("name", "../name"),
+            testbed.add()?.key("name", "../name"),
         ),
     ];
     calls
@@ -110,51 +110,58 @@ pub(super) fn provoke(stage: &Stage<'_>) -> Judged<Vec<(&'static str, Answer)>> 
         .collect()
 }
 
-fn object(stage: &Stage<'_>) -> Judged {
-    for (why, answer) in provoke(stage)? {
+fn object(testbed: &Testbed<'_>) -> Judged {
+    for (why, answer) in provoke(testbed)? {
         answer.code()?;
         let error = answer.object()?;
         ensure(
             error["msg"].as_str().is_some_and(|msg| !msg.is_empty()),
-            || answer.tell(&format!("{why}, and the error has no msg")),
+            || answer.with_evidence(&format!("{why}, and the error has no msg")),
         )?;
     }
     Ok(())
 }
 
-fn version(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let call = stage.add()?.speaking(*version).without("CNI_CONTAINERID");
+fn version(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let call = testbed
+            .add()?
+            .with_version(*version)
+            .without("CNI_CONTAINERID");
         let answer = call.run()?;
         answer.fails("a variable is missing")?;
         let error = answer.object()?;
         ensure(error["cniVersion"] == version.to_string(), || {
-            answer.tell("the error does not have the cniVersion of the input")
+            answer.with_evidence("the error does not have the cniVersion of the input")
         })?;
     }
     Ok(())
 }
 
-fn reserved(stage: &Stage<'_>) -> Judged {
-    for (why, answer) in provoke(stage)? {
+fn reserved(testbed: &Testbed<'_>) -> Judged {
+    for (why, answer) in provoke(testbed)? {
         let code = answer.code()?;
         ensure(matches!(code, 1..=7 | 11 | 50 | 51 | 100..), || {
-            answer.tell(&format!("{why}: the spec defines no code {code}"))
+            answer.with_evidence(&format!("{why}: the spec defines no code {code}"))
         })?;
     }
     Ok(())
 }
 
-fn incompatible(stage: &Stage<'_>) -> Judged {
-    stage.add()?.key("cniVersion", "99.0.0").run()?.has_code(1)
+fn incompatible(testbed: &Testbed<'_>) -> Judged {
+    testbed
+        .add()?
+        .key("cniVersion", "99.0.0")
+        .run()?
+        .has_code(1)
 }
 
-fn unsupported(stage: &Stage<'_>) -> Judged {
+fn unsupported(testbed: &Testbed<'_>) -> Judged {
     let (key, value) = ("conformanceKey", "conformance-value");
-    let top = stage.add()?.key(key, value);
+    let top = testbed.add()?.key(key, value);
     let mut calls = vec![top];
-    if stage.subject.config["ipam"].is_object() {
-        let nested = stage
+    if testbed.subject.config["ipam"].is_object() {
+        let nested = testbed
             .add()?
             .edit(|config| config["ipam"][key] = value.into());
         calls.push(nested);
@@ -169,57 +176,57 @@ fn unsupported(stage: &Stage<'_>) -> Judged {
         answer.has_code(2)?;
         let message = answer.message()?;
         ensure(message.contains(key) && message.contains(value), || {
-            answer.tell("the error does not name the key and its value")
+            answer.with_evidence("the error does not name the key and its value")
         })?;
     }
     if any {
         Ok(())
     } else {
-        skip("it takes unknown keys, as it may")
+        skip("it accepts unknown keys, as the spec permits")
     }
 }
 
 /// Calls with one variable missing.
-fn incomplete(stage: &Stage<'_>) -> Judged<Vec<(&'static str, Answer)>> {
+fn incomplete(testbed: &Testbed<'_>) -> Judged<Vec<(&'static str, Answer)>> {
     let variables = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"];
-    let call = |variable| Ok((variable, stage.add()?.without(variable).run()?));
+    let call = |variable| Ok((variable, testbed.add()?.without(variable).run()?));
     variables.into_iter().map(call).collect()
 }
 
-fn environment(stage: &Stage<'_>) -> Judged {
-    for (_, answer) in incomplete(stage)? {
+fn environment(testbed: &Testbed<'_>) -> Judged {
+    for (_, answer) in incomplete(testbed)? {
         answer.has_code(4)?;
     }
     Ok(())
 }
 
-fn names(stage: &Stage<'_>) -> Judged {
-    let mut calls = incomplete(stage)?;
-    let invalid = stage.add()?.with("CNI_CONTAINERID", "../id").run()?;
+fn names(testbed: &Testbed<'_>) -> Judged {
+    let mut calls = incomplete(testbed)?;
+    let invalid = testbed.add()?.with("CNI_CONTAINERID", "../id").run()?;
     calls.push(("CNI_CONTAINERID", invalid));
-    let unknown = stage.pod()?.call("ATTACH").run()?;
+    let unknown = testbed.pod()?.call("ATTACH").run()?;
     calls.push(("CNI_COMMAND", unknown));
     for (variable, answer) in calls {
         answer.code()?;
         let message = answer.message()?;
         ensure(message.contains(variable), || {
-            answer.tell(&format!("the error does not name {variable}"))
+            answer.with_evidence(&format!("the error does not name {variable}"))
         })?;
     }
     Ok(())
 }
 
-fn unreadable(stage: &Stage<'_>) -> Judged {
-    stage.add()?.unreadable().run()?.has_code(5)
+fn unreadable(testbed: &Testbed<'_>) -> Judged {
+    testbed.add()?.unreadable().run()?.has_code(5)
 }
 
-fn undecodable(stage: &Stage<'_>) -> Judged {
+fn undecodable(testbed: &Testbed<'_>) -> Judged {
     for bytes in ["{ \"cniVersion\": ", "configuration", "[]"] {
-        stage.add()?.stdin(bytes).run()?.has_code(6)?;
+        testbed.add()?.stdin(bytes).run()?.has_code(6)?;
     }
     Ok(())
 }
 
-fn invalid(stage: &Stage<'_>) -> Judged {
-    stage.add()?.key("name", "../name").run()?.has_code(7)
+fn invalid(testbed: &Testbed<'_>) -> Judged {
+    testbed.add()?.key("name", "../name").run()?.has_code(7)
 }

@@ -6,7 +6,7 @@ use super::{EVERY, FIRST, Row};
 use crate::conformance::call::Call;
 use crate::conformance::pod::Pod;
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
 const GC: &str = "2 GC";
@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         "gc-frees",
         GC,
         FIRST,
-        "gives back what containers held that are gone",
+        "frees what no valid attachment has reserved",
         frees,
     )
     .since(Spec::V1_1_0),
@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
         "gc-by-ifname",
         GC,
         FIRST,
-        "tells attachments of one container apart",
+        "distinguishes attachments of one container",
         by_ifname,
     )
     .since(Spec::V1_1_0),
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         "gc-nothing-to-do",
         GC,
         EVERY,
-        "succeeds where there is nothing to do, and again",
+        "succeeds when there is nothing to do, and again",
         nothing_to_do,
     )
     .since(Spec::V1_1_0),
@@ -55,79 +55,79 @@ pub(super) const ROWS: &[Row] = &[
     .since(Spec::V1_1_0),
 ];
 
-/// GC that keeps these.
-pub(super) fn collect<'s>(stage: &'s Stage<'s>, valid: &[&Pod<'_>]) -> Call<'s> {
+/// A GC call with these attachments as the valid ones.
+pub(super) fn collect<'s>(testbed: &'s Testbed<'s>, valid: &[&Pod<'_>]) -> Call<'s> {
     let attachment = |pod: &&Pod<'_>| json!({ "containerID": pod.id, "ifname": pod.interface });
     let valid: Vec<Value> = valid.iter().map(attachment).collect();
-    stage.call("GC").key("cni.dev/valid-attachments", valid)
+    testbed.call("GC").key("cni.dev/valid-attachments", valid)
 }
 
-fn frees(stage: &Stage<'_>) -> Judged {
-    let attached = stage.exhaust()?;
+fn frees(testbed: &Testbed<'_>) -> Judged {
+    let attached = testbed.exhaust()?;
     let (kept, result) = &attached[0];
     for (gone, _) in &attached[1..] {
-        gone.vanish()?;
+        gone.delete_netns()?;
     }
-    collect(stage, &[kept]).run()?.succeeds("GC fails")?;
+    collect(testbed, &[kept]).run()?.succeeds("GC fails")?;
     kept.check(result)?
-        .succeeds("CHECK of the one that GC was to keep fails")?;
+        .succeeds("CHECK of a valid attachment fails after GC")?;
     for _ in &attached[1..] {
-        stage
+        testbed
             .pod()?
             .add()?
-            .succeeds("after GC, ADD still finds less than before")?;
+            .succeeds("after GC, ADD finds fewer free addresses than before")?;
     }
     Ok(())
 }
 
-fn keeps(stage: &Stage<'_>) -> Judged {
-    let (kept, gone) = (stage.pod()?, stage.pod()?);
+fn keeps(testbed: &Testbed<'_>) -> Judged {
+    let (kept, gone) = (testbed.pod()?, testbed.pod()?);
     let result = kept.attach()?;
     gone.attach()?;
-    gone.vanish()?;
-    let answer = collect(stage, &[&kept]).run()?;
+    gone.delete_netns()?;
+    let answer = collect(testbed, &[&kept]).run()?;
     answer.succeeds("GC fails")?;
     kept.check(&result)?
-        .succeeds("CHECK of the one that GC was to keep fails")
+        .succeeds("CHECK of a valid attachment fails after GC")
 }
 
-fn by_ifname(stage: &Stage<'_>) -> Judged {
-    let first = stage.pod()?;
-    let second = first.by("net1");
+fn by_ifname(testbed: &Testbed<'_>) -> Judged {
+    let first = testbed.pod()?;
+    let second = first.with_interface("net1");
     let result = first.attach()?;
     let other = second.attach()?;
-    collect(stage, &[&first]).run()?.succeeds("GC fails")?;
+    collect(testbed, &[&first]).run()?.succeeds("GC fails")?;
     first
         .check(&result)?
-        .succeeds("CHECK of the one that GC was to keep fails")?;
+        .succeeds("CHECK of a valid attachment fails after GC")?;
     second
         .check(&other)?
-        .fails("GC was not to keep this one, and CHECK succeeds")
+        .fails("CHECK of an attachment that GC had to remove succeeds")
 }
 
-fn nothing_to_do(stage: &Stage<'_>) -> Judged {
-    collect(stage, &[])
+fn nothing_to_do(testbed: &Testbed<'_>) -> Judged {
+    collect(testbed, &[])
         .run()?
         .succeeds("GC fails on a fresh machine")?;
-    let pod = stage.pod()?;
+    let pod = testbed.pod()?;
     pod.attach()?;
-    pod.vanish()?;
-    collect(stage, &[]).run()?.succeeds("GC fails")?;
-    collect(stage, &[]).run()?.succeeds("the second GC fails")
+    pod.delete_netns()?;
+    collect(testbed, &[]).run()?.succeeds("GC fails")?;
+    collect(testbed, &[]).run()?.succeeds("the second GC fails")
 }
 
-fn silent(stage: &Stage<'_>) -> Judged {
-    stage.pod()?.attach()?;
-    let answer = collect(stage, &[]).run()?;
+fn silent(testbed: &Testbed<'_>) -> Judged {
+    testbed.pod()?.attach()?;
+    let answer = collect(testbed, &[]).run()?;
     answer.succeeds("GC fails")?;
     ensure(answer.stdout.trim().is_empty(), || {
-        answer.tell("GC prints something")
+        answer.with_evidence("GC prints something")
     })
 }
 
-fn environment(stage: &Stage<'_>) -> Judged {
-    collect(stage, &[])
+fn environment(testbed: &Testbed<'_>) -> Judged {
+    collect(testbed, &[])
         .without("CNI_PATH")
         .run()?
-        .fails("GC does without CNI_PATH")
+        .fails("GC succeeds without CNI_PATH")
 }

@@ -1,7 +1,7 @@
 //! Section 5, "Delegated plugins (IPAM)", and section 4.
 
 use super::{IPAM, Row};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
 const SUCCESS: &str = "5 Delegated plugins (IPAM)";
@@ -31,32 +31,32 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn address(stage: &Stage<'_>) -> Judged {
-    let answer = stage.pod()?.add()?;
+fn address(testbed: &Testbed<'_>) -> Judged {
+    let answer = testbed.pod()?.add()?;
     let result = answer.result()?;
     ensure(result["ips"][0]["address"].is_string(), || {
-        answer.tell("there is no address")
+        answer.with_evidence("there is no address")
     })
 }
 
-fn no_interfaces(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let answer = stage.add()?.speaking(*version).run()?;
+fn no_interfaces(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let answer = testbed.add()?.with_version(*version).run()?;
         let result = answer.result()?;
         ensure(result.get("interfaces").is_none(), || {
-            answer.tell("there are interfaces")
+            answer.with_evidence("there are interfaces")
         })?;
     }
     Ok(())
 }
 
-fn no_index(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let answer = stage.add()?.speaking(*version).run()?;
+fn no_index(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let answer = testbed.add()?.with_version(*version).run()?;
         let result = answer.result()?;
         let mut ips = result["ips"].as_array().into_iter().flatten();
         ensure(ips.all(|ip| ip.get("interface").is_none()), || {
-            answer.tell("an address has an interface")
+            answer.with_evidence("an address has an interface")
         })?;
     }
     Ok(())

@@ -4,39 +4,39 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use super::{EVERY, FIRST, Row};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, fail};
 
 const LIFECYCLE: &str = "3 Lifecycle & Ordering";
 
-/// How many calls are made at once.
-const AT_ONCE: usize = 8;
+/// The number of parallel calls.
+const PARALLEL_CALLS: usize = 8;
 
 pub(super) const ROWS: &[Row] = &[
     Row::must(
         "concurrent-add",
         LIFECYCLE,
         FIRST,
-        "adds containers at once, each with an address of its own",
+        "adds containers in parallel, each with a different address",
         add,
     ),
     Row::must(
         "concurrent-del",
         LIFECYCLE,
         EVERY,
-        "deletes containers at once",
+        "deletes containers in parallel",
         del,
     ),
 ];
 
-fn add(stage: &Stage<'_>) -> Judged {
+fn add(testbed: &Testbed<'_>) -> Judged {
     let mut seen = BTreeSet::new();
-    for result in at_once(stage, "ADD")? {
+    for result in in_parallel(testbed, "ADD")? {
         for ip in result["ips"].as_array().into_iter().flatten() {
             let address = ip["address"].as_str().unwrap_or_default().to_owned();
             if !seen.insert(address.clone()) {
                 return fail(format!(
-                    "two containers that are added at once both get {address}"
+                    "two containers that are added in parallel both get {address}"
                 ));
             }
         }
@@ -44,23 +44,23 @@ fn add(stage: &Stage<'_>) -> Judged {
     ensure(!seen.is_empty(), || "no result has an address".to_owned())
 }
 
-fn del(stage: &Stage<'_>) -> Judged {
-    at_once(stage, "DEL").map(drop)
+fn del(testbed: &Testbed<'_>) -> Judged {
+    in_parallel(testbed, "DEL").map(drop)
 }
 
-/// Calls the plugin for several containers at once, each of which is attached before it is deleted.
-/// Returns what came out of it.
-fn at_once(stage: &Stage<'_>, command: &str) -> Judged<Vec<serde_json::Value>> {
+/// Calls the plugin for several containers in parallel and returns the results. Before DEL, each
+/// container is attached.
+fn in_parallel(testbed: &Testbed<'_>, command: &str) -> Judged<Vec<serde_json::Value>> {
     let mut calls = Vec::new();
-    for _ in 0..AT_ONCE {
-        let pod = stage.pod()?;
+    for _ in 0..PARALLEL_CALLS {
+        let pod = testbed.pod()?;
         let call = match command {
             "DEL" => pod.del().after(&pod.attach()?),
             _ => pod.call(command),
         };
         calls.push(call.prepare());
     }
-    let machine = &stage.machine;
+    let machine = &testbed.machine;
     let answers: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = calls
             .into_iter()
@@ -74,7 +74,9 @@ fn at_once(stage: &Stage<'_>, command: &str) -> Judged<Vec<serde_json::Value>> {
     let mut results = Vec::new();
     for answer in answers {
         let answer = answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        answer.succeeds(&format!("one of {AT_ONCE} {command}s at once fails"))?;
+        answer.succeeds(&format!(
+            "one of {PARALLEL_CALLS} parallel {command} calls fails"
+        ))?;
         if command == "ADD" {
             results.push(answer.object()?);
         }

@@ -1,4 +1,4 @@
-//! The requirements.
+//! The requirements of the spec, one [`Row`] each.
 
 mod add;
 mod check;
@@ -19,14 +19,14 @@ mod version;
 use std::fmt;
 
 use super::spec::Spec;
-use super::stage::Stage;
 use super::subject::Kind;
+use super::testbed::Testbed;
 use super::verdict::Judged;
 
-/// How much a requirement binds (RFC 2119).
+/// The level of a requirement (RFC 2119).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// MUST or MUST NOT, or a format that is defined.
+    /// MUST or MUST NOT, or a defined format.
     Must,
     /// SHOULD or SHOULD NOT.
     Should,
@@ -43,15 +43,15 @@ impl fmt::Display for Level {
 
 /// A requirement of the spec.
 pub struct Row {
-    /// A short name that never changes.
+    /// A short name, which must not change.
     pub id: &'static str,
     /// The heading in SPEC.md or CONVENTIONS.md.
     pub section: &'static str,
-    /// How much it binds.
+    /// MUST or SHOULD.
     pub level: Level,
-    /// What a plugin does that meets it.
+    /// What a conforming plugin does.
     pub text: &'static str,
-    /// Whom it binds.
+    /// The kinds of plugins that it concerns.
     pub(super) binds: &'static [Kind],
     /// The first version of the spec that has it.
     pub(super) since: Spec,
@@ -59,14 +59,14 @@ pub struct Row {
 }
 
 /// Whether the plugin on this machine meets the requirement.
-type Check = fn(&Stage<'_>) -> Judged;
+type Check = fn(&Testbed<'_>) -> Judged;
 
 const EVERY: &[Kind] = &[Kind::Interface, Kind::Ipam, Kind::Chained];
 const INTERFACE: &[Kind] = &[Kind::Interface];
 const IPAM: &[Kind] = &[Kind::Ipam];
-/// Those that are the first to be asked about an attachment.
+/// Plugins that are called first for an attachment.
 const FIRST: &[Kind] = &[Kind::Interface, Kind::Ipam];
-/// Those that runtimes call.
+/// Plugins that runtimes call.
 const CALLED: &[Kind] = &[Kind::Interface, Kind::Chained];
 
 impl Row {
@@ -135,10 +135,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_has_a_name_of_its_own_and_a_text_that_fits() {
+    fn rows_have_unique_ids_and_texts_that_fit() {
         let mut seen = BTreeSet::new();
         for row in all() {
-            assert!(seen.insert(row.id), "{} is there twice", row.id);
+            assert!(seen.insert(row.id), "duplicate id {}", row.id);
             assert!(row.id.len() <= 24, "{}", row.id);
             assert!(row.text.len() <= 72, "{}: {}", row.id, row.text.len());
             assert!(!row.binds.is_empty(), "{}", row.id);

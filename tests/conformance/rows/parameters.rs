@@ -2,7 +2,7 @@
 
 use super::{EVERY, FIRST, INTERFACE, Row};
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
 const PARAMETERS: &str = "2 Parameters";
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
         "command-unknown",
         PARAMETERS,
         EVERY,
-        "refuses a CNI_COMMAND that there is not",
+        "refuses an unknown CNI_COMMAND",
         command_unknown,
     ),
     Row::must(
@@ -41,14 +41,14 @@ pub(super) const ROWS: &[Row] = &[
         "id-accepted",
         PARAMETERS,
         FIRST,
-        "takes a CNI_CONTAINERID of all that the alphabet has",
+        "accepts every character of the alphabet in a CNI_CONTAINERID",
         id_accepted,
     ),
     Row::must(
         "ifname-unusable",
         PARAMETERS,
         INTERFACE,
-        "refuses a CNI_IFNAME that it cannot use as it is",
+        "refuses an invalid CNI_IFNAME",
         ifname_unusable,
     ),
     Row::must(
@@ -74,21 +74,21 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn command_missing(stage: &Stage<'_>) -> Judged {
-    let answer = stage.add()?.without("CNI_COMMAND").run()?;
+fn command_missing(testbed: &Testbed<'_>) -> Judged {
+    let answer = testbed.add()?.without("CNI_COMMAND").run()?;
     answer.fails("there is no CNI_COMMAND, and the call succeeds")
 }
 
-fn command_unknown(stage: &Stage<'_>) -> Judged {
+fn command_unknown(testbed: &Testbed<'_>) -> Judged {
     for command in ["ATTACH", "add"] {
-        let answer = stage.pod()?.call(command).run()?;
+        let answer = testbed.pod()?.call(command).run()?;
         answer.fails(&format!("CNI_COMMAND={command:?} is taken"))?;
     }
     Ok(())
 }
 
-fn command_of_version(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn command_of_version(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
     let commands = [
         ("CHECK", Spec::V0_4_0),
@@ -96,65 +96,66 @@ fn command_of_version(stage: &Stage<'_>) -> Judged {
         ("GC", Spec::V1_1_0),
     ];
     for (command, since) in commands {
-        for version in stage.versions.iter().filter(|version| **version < since) {
-            let call = pod.call(command).speaking(*version).after(&result);
+        for version in testbed.versions.iter().filter(|version| **version < since) {
+            let call = pod.call(command).with_version(*version).after(&result);
             let call = call.key("cni.dev/valid-attachments", serde_json::json!([]));
-            call.run()?
-                .fails(&format!("there is no {command} in {version}"))?;
+            call.run()?.fails(&format!(
+                "{version} has no {command}, and the call succeeds"
+            ))?;
         }
     }
     Ok(())
 }
 
-fn id_alphabet(stage: &Stage<'_>) -> Judged {
+fn id_alphabet(testbed: &Testbed<'_>) -> Judged {
     for id in ["../id", "a/b", "-id", "_id", ".id", "i d", "i:d"] {
-        let answer = stage.add()?.with("CNI_CONTAINERID", id).run()?;
+        let answer = testbed.add()?.with("CNI_CONTAINERID", id).run()?;
         answer.fails(&format!("CNI_CONTAINERID={id:?} is taken"))?;
     }
     Ok(())
 }
 
-fn id_accepted(stage: &Stage<'_>) -> Judged {
-    // As long as containerd's and CRI-O's are.
+fn id_accepted(testbed: &Testbed<'_>) -> Judged {
+    // As long as those of containerd and CRI-O.
     for id in ["9.Id_of-it", &"0123456789abcdef".repeat(4)] {
-        let answer = stage.add()?.with("CNI_CONTAINERID", id).run()?;
+        let answer = testbed.add()?.with("CNI_CONTAINERID", id).run()?;
         answer.succeeds("a CNI_CONTAINERID of the alphabet is refused")?;
     }
     Ok(())
 }
 
-fn ifname_unusable(stage: &Stage<'_>) -> Judged {
-    // What dev_valid_name() in the kernel's net/core/dev.c refuses, and a pattern that the kernel
-    // would make another name of.
+fn ifname_unusable(testbed: &Testbed<'_>) -> Judged {
+    // Names that dev_valid_name() in the kernel's net/core/dev.c refuses, and a pattern that the
+    // kernel would expand to another name.
     for name in [".", "..", "a/b", "a b", "a:b", "sixteen-letters-", "eth%d"] {
-        let pod = stage.pod()?;
+        let pod = testbed.pod()?;
         let answer = pod.call("ADD").with("CNI_IFNAME", name).run()?;
         answer.fails(&format!("CNI_IFNAME={name:?} is taken"))?;
         let links = pod.links()?;
         ensure(links.len() == 1, || {
-            answer.tell(&format!("an interface is left behind: {links:?}"))
+            answer.with_evidence(&format!("an interface is left behind: {links:?}"))
         })?;
     }
     Ok(())
 }
 
-fn ifname_used(stage: &Stage<'_>) -> Judged {
+fn ifname_used(testbed: &Testbed<'_>) -> Judged {
     for name in ["net1", "fifteen-letters"] {
-        let pod = stage.pod()?.by(name);
+        let pod = testbed.pod()?.with_interface(name);
         pod.attach()?;
         pod.is_attached()?;
     }
     Ok(())
 }
 
-fn exit_success(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn exit_success(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let result = pod.attach()?;
     pod.detach(&result)
 }
 
-fn exit_failure(stage: &Stage<'_>) -> Judged {
-    for (why, answer) in super::errors::provoke(stage)? {
+fn exit_failure(testbed: &Testbed<'_>) -> Judged {
+    for (why, answer) in super::errors::provoke(testbed)? {
         answer.fails(&format!("{why}, and the plugin exits with 0"))?;
     }
     Ok(())

@@ -1,14 +1,14 @@
-//! Section 5, "ADD Success": does the result say what is there?
+//! Section 5, "ADD Success": does the result match the kernel's state?
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::{CALLED, EVERY, INTERFACE, Row};
+use crate::conformance::ipam_wrapper::{IpamWrapper, RecordedCall};
 use crate::conformance::kernel::Link;
 use crate::conformance::spec::Spec;
-use crate::conformance::spy::{Sighting, Spy};
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, fail, skip};
 
 const SUCCESS: &str = "5 ADD Success";
@@ -33,14 +33,14 @@ pub(super) const ROWS: &[Row] = &[
         "result-sandbox",
         SUCCESS,
         INTERFACE,
-        "gives it CNI_NETNS as its sandbox, and the host's none",
+        "sets its sandbox to CNI_NETNS, and to none on the host",
         sandbox,
     ),
     Row::must(
         "result-all-interfaces",
         SUCCESS,
         INTERFACE,
-        "lists every interface that it made, here and there",
+        "lists every interface that it made, in container and host",
         all_interfaces,
     ),
     Row::must(
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
         "result-ip-interface",
         SUCCESS,
         CALLED,
-        "says of each address which interface has it",
+        "names the interface of each address",
         ip_interface,
     ),
     Row::must(
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         "result-of-ipam",
         OLDER,
         CALLED,
-        "gives ips and dns as the IPAM plugin did, but for interface",
+        "passes on ips and dns of the IPAM plugin, except interface",
         of_ipam,
     ),
 ];
@@ -92,52 +92,52 @@ fn interfaces(result: &Value) -> impl Iterator<Item = &Value> {
     result["interfaces"].as_array().into_iter().flatten()
 }
 
-/// Where an interface is: empty on the host.
+/// The sandbox of an interface: empty on the host.
 fn sandbox_of(interface: &Value) -> &str {
     interface["sandbox"].as_str().unwrap_or_default()
 }
 
-fn version(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let answer = stage.add()?.speaking(*version).run()?;
+fn version(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let answer = testbed.add()?.with_version(*version).run()?;
         let result = answer.result()?;
         ensure(result["cniVersion"] == version.to_string(), || {
-            answer.tell("the result has another cniVersion")
+            answer.with_evidence("the cniVersion of the result differs from the input's")
         })?;
     }
     Ok(())
 }
 
-fn interface(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let pod = stage.pod()?;
-        let answer = pod.call("ADD").speaking(*version).run()?;
+fn interface(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let pod = testbed.pod()?;
+        let answer = pod.call("ADD").with_version(*version).run()?;
         let result = answer.result()?;
         let mut all = interfaces(&result);
         let found = all.any(|interface| {
             interface["name"] == pod.interface && !sandbox_of(interface).is_empty()
         });
         ensure(found, || {
-            answer.tell("the interface in the container is not listed")
+            answer.with_evidence("the interface in the container is not listed")
         })?;
     }
     Ok(())
 }
 
-fn sandbox(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn sandbox(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.add()?;
     let result = answer.result()?;
-    let (inside, host) = (names(&pod.links()?), names(&stage.links()?));
+    let (inside, host) = (names(&pod.links()?), names(&testbed.links()?));
     for interface in interfaces(&result) {
         let name = interface["name"].as_str().unwrap_or_default();
         let there = match sandbox_of(interface) {
             "" => &host,
             netns if netns == pod.netns() => &inside,
-            other => return Err(answer.fault(&format!("{name} is said to be in {other}"))),
+            other => return Err(answer.failure(&format!("{name} is listed in {other}"))),
         };
         ensure(there.contains(name), || {
-            answer.tell(&format!("{name} is not where it is said to be"))
+            answer.with_evidence(&format!("{name} is not where the result lists it"))
         })?;
     }
     Ok(())
@@ -147,9 +147,9 @@ fn names(links: &[Link]) -> BTreeSet<String> {
     links.iter().map(|link| link.name.clone()).collect()
 }
 
-fn all_interfaces(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
-    let (inside, host) = (names(&pod.links()?), names(&stage.links()?));
+fn all_interfaces(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
+    let (inside, host) = (names(&pod.links()?), names(&testbed.links()?));
     let answer = pod.add()?;
     let result = answer.result()?;
     let listed = |on_host: bool| -> BTreeSet<String> {
@@ -158,23 +158,26 @@ fn all_interfaces(stage: &Stage<'_>) -> Judged {
             .filter_map(|it| it["name"].as_str().map(str::to_owned))
             .collect()
     };
-    for (before, after, on_host) in [(inside, pod.links()?, false), (host, stage.links()?, true)] {
+    for (before, after, on_host) in [
+        (inside, pod.links()?, false),
+        (host, testbed.links()?, true),
+    ] {
         let after = names(&after);
         let mut made = after.difference(&before);
         let listed = listed(on_host);
         if let Some(missing) = made.find(|name| !listed.contains(*name)) {
-            return Err(answer.fault(&format!("{missing} was made and is not listed")));
+            return Err(answer.failure(&format!("{missing} was made and is not listed")));
         }
     }
     Ok(())
 }
 
-/// Compares one property of every listed interface with what the kernel says.
-fn compare(stage: &Stage<'_>, key: &str, of: impl Fn(&Link) -> Value) -> Judged {
-    let pod = stage.pod()?;
+/// Compares one property of every listed interface with the kernel's.
+fn compare(testbed: &Testbed<'_>, key: &str, of: impl Fn(&Link) -> Value) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.add()?;
     let result = answer.result()?;
-    let (inside, host) = (pod.links()?, stage.links()?);
+    let (inside, host) = (pod.links()?, testbed.links()?);
     for interface in interfaces(&result) {
         let links = if sandbox_of(interface).is_empty() {
             &host
@@ -182,22 +185,22 @@ fn compare(stage: &Stage<'_>, key: &str, of: impl Fn(&Link) -> Value) -> Judged 
             &inside
         };
         let Some(link) = links.iter().find(|link| interface["name"] == link.name) else {
-            return Err(answer.fault(&format!("there is no {}", interface["name"])));
+            return Err(answer.failure(&format!("there is no {}", interface["name"])));
         };
         let there = of(link);
         ensure(interface[key] == there, || {
-            answer.tell(&format!("{key} of {} is {there}", link.name))
+            answer.with_evidence(&format!("{key} of {} is {there}", link.name))
         })?;
     }
     Ok(())
 }
 
-fn macs(stage: &Stage<'_>) -> Judged {
-    compare(stage, "mac", |link| link.mac.as_str().into())
+fn macs(testbed: &Testbed<'_>) -> Judged {
+    compare(testbed, "mac", |link| link.mac.as_str().into())
 }
 
-fn mtus(stage: &Stage<'_>) -> Judged {
-    compare(stage, "mtu", |link| link.mtu.into())
+fn mtus(testbed: &Testbed<'_>) -> Judged {
+    compare(testbed, "mtu", |link| link.mtu.into())
 }
 
 /// The addresses of a result, in order.
@@ -207,19 +210,19 @@ fn addresses(result: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-fn ips(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn ips(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.add()?;
     let listed = addresses(&answer.result()?);
     let link = pod.link()?;
     let there: BTreeSet<String> = link.iter().flat_map(Link::addresses).collect();
     ensure(!listed.is_empty() && listed == there, || {
-        answer.tell(&format!("the interface has {there:?}"))
+        answer.with_evidence(&format!("the interface has {there:?}"))
     })
 }
 
-fn ip_interface(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn ip_interface(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.add()?;
     let result = answer.result()?;
     for ip in result["ips"].as_array().into_iter().flatten() {
@@ -228,8 +231,8 @@ fn ip_interface(stage: &Stage<'_>) -> Judged {
             .and_then(|index| usize::try_from(index).ok());
         let name = index.map(|index| &result["interfaces"][index]["name"]);
         ensure(name.is_some_and(|name| *name == pod.interface), || {
-            answer.tell(&format!(
-                "{} is not said to be on {}",
+            answer.with_evidence(&format!(
+                "{} is not listed on {}",
                 ip["address"], pod.interface
             ))
         })?;
@@ -237,8 +240,8 @@ fn ip_interface(stage: &Stage<'_>) -> Judged {
     Ok(())
 }
 
-fn routes(stage: &Stage<'_>) -> Judged {
-    let pod = stage.pod()?;
+fn routes(testbed: &Testbed<'_>) -> Judged {
+    let pod = testbed.pod()?;
     let answer = pod.add()?;
     let result = answer.result()?;
     let there = pod.destinations()?;
@@ -248,46 +251,46 @@ fn routes(stage: &Stage<'_>) -> Judged {
         return skip("its result has no route");
     }
     match listed.find(|dst| !there.contains(&(*dst).to_owned())) {
-        Some(dst) => Err(answer.fault(&format!("there is no route to {dst}, only to {there:?}"))),
+        Some(dst) => Err(answer.failure(&format!("there is no route to {dst}, only to {there:?}"))),
         None => Ok(()),
     }
 }
 
-/// The IPAM plugin may have no opinion on name resolution: the spy gives it one.
+/// The IPAM plugin may return no dns; the wrapper adds one.
 const WITH_DNS: &str = r#"
     s/"dns": *{}/"none": {}/
     s/"ips"/"dns": {"nameservers": ["10.1.0.3"]}, "ips"/
 "#;
 
-fn of_ipam(stage: &Stage<'_>) -> Judged {
-    let older = stage.versions.iter();
+fn of_ipam(testbed: &Testbed<'_>) -> Judged {
+    let older = testbed.versions.iter();
     let older: Vec<_> = older.filter(|version| **version < Spec::V1_0_0).collect();
     if older.is_empty() {
         return skip("it announces none of these versions");
     }
-    let spy = Spy::install(stage)?;
-    spy.edit(WITH_DNS)?;
+    let wrapper = IpamWrapper::install(testbed)?;
+    wrapper.edit(WITH_DNS)?;
     for version in older {
-        let pod = stage.pod()?;
-        let answer = spy.watch(pod.call("ADD").speaking(*version)).run()?;
+        let pod = testbed.pod()?;
+        let answer = wrapper.wrap(pod.call("ADD").with_version(*version)).run()?;
         let result = answer.result()?;
-        let Some(seen) = spy.sightings()?.pop() else {
-            return fail(answer.tell("the IPAM plugin was not called"));
+        let Some(seen) = wrapper.recorded_calls()?.pop() else {
+            return fail(answer.with_evidence("the IPAM plugin was not called"));
         };
-        let given = Sighting::json(&seen.stdout)?;
+        let given = RecordedCall::json(&seen.stdout)?;
         for (key, listed, given) in [
             ("ips", ips_of(&result), ips_of(&given)),
             ("dns", result["dns"].clone(), given["dns"].clone()),
         ] {
             ensure(listed == given, || {
-                answer.tell(&format!("the IPAM plugin gave {key} {given}"))
+                answer.with_evidence(&format!("the IPAM plugin gave {key} {given}"))
             })?;
         }
     }
     Ok(())
 }
 
-/// The `ips` of a result without their `interface`, which IPAM plugins leave to others.
+/// The `ips` of a result without `interface`, which IPAM plugins do not set.
 fn ips_of(result: &Value) -> Value {
     let mut ips = result["ips"].clone();
     for ip in ips.as_array_mut().into_iter().flatten() {

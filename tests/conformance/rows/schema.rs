@@ -1,4 +1,4 @@
-//! Section 5, "ADD Success": the shape of a result, in each version of the spec.
+//! Section 5, "ADD Success": the schema of a result, in each version of the spec.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{EVERY, Row};
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
 const SUCCESS: &str = "5 ADD Success";
@@ -19,19 +19,19 @@ pub(super) const ROWS: &[Row] = &[Row::must(
     shape,
 )];
 
-fn shape(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let answer = stage.add()?.speaking(*version).run()?;
+fn shape(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let answer = testbed.add()?.with_version(*version).run()?;
         let result = answer.result()?;
         let faults = faults(&result, *version);
         ensure(faults.is_empty(), || {
-            answer.tell(&format!("in {version}: {}", faults.join("; ")))
+            answer.with_evidence(&format!("in {version}: {}", faults.join("; ")))
         })?;
     }
     Ok(())
 }
 
-/// What is wrong with the shape of a result; nothing if nothing is.
+/// What is wrong with the schema of a result; empty if nothing is.
 fn faults(result: &Value, version: Spec) -> Vec<String> {
     let mut found = Vec::new();
     for (list, check) in [
@@ -45,8 +45,8 @@ fn faults(result: &Value, version: Spec) -> Vec<String> {
         match &result[list] {
             Value::Null => {}
             Value::Array(items) => found.extend(items.iter().filter_map(|item| {
-                let fault = check(item, version).err()?;
-                Some(format!("{list}: {item} {fault}"))
+                let failure = check(item, version).err()?;
+                Some(format!("{list}: {item} {failure}"))
             })),
             other => found.push(format!("{list} is no list: {other}")),
         }
@@ -59,7 +59,7 @@ fn faults(result: &Value, version: Spec) -> Vec<String> {
             .any(|key| !(dns[key].is_null() || is_list_of_strings(&dns[key])))
         || !(dns["domain"].is_null() || dns["domain"].is_string())
     {
-        found.push(format!("dns has another shape: {dns}"));
+        found.push(format!("dns does not match the schema: {dns}"));
     }
     found
 }
@@ -126,7 +126,7 @@ fn route(item: &Value, version: Spec) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The address of what is in CIDR notation.
+/// The address of a prefix in CIDR notation.
 fn prefix(text: &str) -> Option<IpAddr> {
     let (address, length) = text.split_once('/')?;
     let (address, length): (IpAddr, u8) = (address.parse().ok()?, length.parse().ok()?);
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_is_judged_by_its_own_version() {
+    fn result_schema_is_checked_by_its_own_version() {
         let with = |list: &str, item: Value| json!({ list: [item] });
         let versioned = with("ips", json!({ "address": "10.1.0.2/24", "version": "4" }));
         let plain = with(

@@ -2,7 +2,7 @@
 
 use super::{EVERY, FIRST, Row};
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
 const STATUS: &str = "2 STATUS";
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
         "status-not-needed",
         STATUS,
         EVERY,
-        "adds without having been asked for STATUS",
+        "adds without a STATUS before it",
         not_needed,
     )
     .since(Spec::V1_1_0),
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         "status-exhausted",
         STATUS,
         FIRST,
-        "fails when nothing is left to give, with an error",
+        "fails with an error when no address is free",
         exhausted,
     )
     .since(Spec::V1_1_0),
@@ -50,44 +50,44 @@ pub(super) const ROWS: &[Row] = &[
     .since(Spec::V1_1_0),
 ];
 
-fn ready(stage: &Stage<'_>) -> Judged {
-    stage
+fn ready(testbed: &Testbed<'_>) -> Judged {
+    testbed
         .call("STATUS")
         .run()?
         .succeeds("STATUS fails on a fresh machine")?;
-    stage.pod()?.attach()?;
-    stage
+    testbed.pod()?.attach()?;
+    testbed
         .call("STATUS")
         .run()?
         .succeeds("STATUS fails after an ADD")
 }
 
-fn not_needed(stage: &Stage<'_>) -> Judged {
-    stage.pod()?.attach().map(drop)
+fn not_needed(testbed: &Testbed<'_>) -> Judged {
+    testbed.pod()?.attach().map(drop)
 }
 
-fn exhausted(stage: &Stage<'_>) -> Judged {
-    stage.exhaust()?;
-    let answer = stage.call("STATUS").run()?;
-    answer.fails("ADD finds nothing left, and STATUS succeeds")?;
+fn exhausted(testbed: &Testbed<'_>) -> Judged {
+    testbed.exhaust()?;
+    let answer = testbed.call("STATUS").run()?;
+    answer.fails("ADD finds no free address, and STATUS succeeds")?;
     answer.object().map(drop)
 }
 
-fn code(stage: &Stage<'_>) -> Judged {
-    stage.exhaust()?;
-    let answer = stage.call("STATUS").run()?;
+fn code(testbed: &Testbed<'_>) -> Judged {
+    testbed.exhaust()?;
+    let answer = testbed.call("STATUS").run()?;
     let code = answer.code()?;
     ensure(matches!(code, 50 | 51), || {
-        answer.tell(&format!("STATUS fails with code {code}"))
+        answer.with_evidence(&format!("STATUS fails with code {code}"))
     })
 }
 
-fn others_work(stage: &Stage<'_>) -> Judged {
-    let attached = stage.exhaust()?;
+fn others_work(testbed: &Testbed<'_>) -> Judged {
+    let attached = testbed.exhaust()?;
     let (pod, result) = &attached[0];
-    stage.call("STATUS").run()?;
+    testbed.call("STATUS").run()?;
     pod.check(result)?
         .succeeds("CHECK fails while STATUS does")?;
     pod.detach(result)?;
-    stage.pod()?.attach().map(drop)
+    testbed.pod()?.attach().map(drop)
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{EVERY, Row};
 use crate::conformance::spec::Spec;
-use crate::conformance::stage::Stage;
+use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, fail};
 
 const VERSION: &str = "2 VERSION";
@@ -48,16 +48,16 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn prints(stage: &Stage<'_>) -> Judged {
-    let call = stage.call("VERSION").without("CNI_PATH");
+fn prints(testbed: &Testbed<'_>) -> Judged {
+    let call = testbed.call("VERSION").without("CNI_PATH");
     let result = call.stdin(r#"{"cniVersion":"1.0.0"}"#).run()?.result()?;
     ensure(result["supportedVersions"].is_array(), || {
         format!("no supportedVersions in {result}")
     })
 }
 
-fn list(stage: &Stage<'_>) -> Judged {
-    let result = stage.call("VERSION").run()?.result()?;
+fn list(testbed: &Testbed<'_>) -> Judged {
+    let result = testbed.call("VERSION").run()?.result()?;
     let listed = result["supportedVersions"]
         .as_array()
         .cloned()
@@ -76,31 +76,31 @@ fn list(stage: &Stage<'_>) -> Judged {
     }
 }
 
-fn input(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
+fn input(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
         let input = json!({ "cniVersion": version.to_string() });
-        let answer = stage.call("VERSION").stdin(input.to_string()).run()?;
+        let answer = testbed.call("VERSION").stdin(input.to_string()).run()?;
         let result = answer.result()?;
         ensure(result["cniVersion"] == input["cniVersion"], || {
-            answer.tell("VERSION answers with another cniVersion")
+            answer.with_evidence("the cniVersion of VERSION differs from the input's")
         })?;
     }
     Ok(())
 }
 
-fn serves(stage: &Stage<'_>) -> Judged {
-    for version in &stage.versions {
-        let pod = stage.pod()?;
-        let result = pod.call("ADD").speaking(*version).run()?.result()?;
-        let answer = pod.del().speaking(*version).after(&result).run()?;
+fn serves(testbed: &Testbed<'_>) -> Judged {
+    for version in &testbed.versions {
+        let pod = testbed.pod()?;
+        let result = pod.call("ADD").with_version(*version).run()?.result()?;
+        let answer = pod.del().with_version(*version).after(&result).run()?;
         answer.succeeds("DEL fails")?;
     }
     Ok(())
 }
 
-fn refuses(stage: &Stage<'_>) -> Judged {
+fn refuses(testbed: &Testbed<'_>) -> Judged {
     for version in ["99.0.0", "1.0", "newest"] {
-        let answer = stage.add()?.key("cniVersion", version).run()?;
+        let answer = testbed.add()?.key("cniVersion", version).run()?;
         answer.fails(&format!("cniVersion {version} is taken"))?;
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! firewall: a pod's way through a node that drops what it forwards.
+//! The firewall plugin: pods pass through a node whose FORWARD policy is DROP.
 
 use std::net::IpAddr;
 
 use lab::{Lab, Machine, Node, Pod, Result};
 use serde_json::json;
 
-use crate::support::{Chained, node_with, plain};
+use crate::support::{Chained, no_runtime_config, node_with};
 
 fn iptables(node: &Node, words: &[&str]) -> Result {
     for program in ["iptables", "ip6tables"] {
@@ -15,9 +15,9 @@ fn iptables(node: &Node, words: &[&str]) -> Result {
     Ok(())
 }
 
-/// Somebody behind the node who knows the way to its pods.
+/// A machine outside of the cluster with routes to the node's pods.
 fn outside(lab: &Lab) -> Result<Machine> {
-    let machine = lab.add_stranger("outside", 200)?;
+    let machine = lab.add_external_machine("outside", 200)?;
     let node = lab.node(1);
     for (pods, via) in ["10.244.0.0/16", "fd00:10:244::/56"]
         .iter()
@@ -28,33 +28,33 @@ fn outside(lab: &Lab) -> Result<Machine> {
     Ok(machine)
 }
 
-/// Which of the addresses a pod reaches.
+/// The addresses of `addresses` that a pod reaches.
 fn reached(pod: &Pod<'_>, addresses: &[IpAddr]) -> Vec<IpAddr> {
     let answers = |address: &&IpAddr| {
-        let ping = pod.run_any(&["ping", "-c1", "-W1", &address.to_string()]);
+        let ping = pod.try_run(&["ping", "-c1", "-W1", &address.to_string()]);
         ping.is_ok_and(|output| output.status.success())
     };
     addresses.iter().filter(answers).copied().collect()
 }
 
 #[test]
-fn a_pod_gets_through_a_node_that_drops_what_it_forwards() -> Result {
+fn pod_behind_a_drop_policy_passes_with_firewall_plugin() -> Result {
     let lab = node_with(&json!({ "type": "firewall", "backend": "iptables" }))?;
     let node = lab.node(1);
     let outside = outside(&lab)?;
-    Chained::add(node, "first", &plain())?.delete()?;
-    let before = node.traces()?;
+    Chained::add(node, "first", &no_runtime_config())?.delete()?;
+    let before = node.attachment_state()?;
     iptables(node, &["-P", "FORWARD", "DROP"])?;
-    let a = Chained::add(node, "a", &plain())?;
+    let a = Chained::add(node, "a", &no_runtime_config())?;
     assert_eq!(reached(&a.pod, outside.addresses()), outside.addresses());
 
-    // What tells the success apart: the plugin's rules, and nothing else, let the pod through.
+    // Without the plugin's rules the pod must not pass: they are what lets it through.
     iptables(node, &["-F", "CNI-FORWARD"])?;
     assert!(reached(&a.pod, outside.addresses()).is_empty());
     let error = a.check().unwrap_err().to_string();
     assert!(error.contains("firewall"), "{error}");
 
-    let b = Chained::add(node, "b", &plain())?;
+    let b = Chained::add(node, "b", &no_runtime_config())?;
     let addresses = b.addresses();
     a.delete()?;
     b.delete()?;
@@ -62,6 +62,6 @@ fn a_pod_gets_through_a_node_that_drops_what_it_forwards() -> Result {
     for address in addresses {
         assert!(!rules.contains(&format!("{address} ")), "{rules}");
     }
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Chains: the plugins of Debian's containernetworking-plugins after ours, doing their job.
+//! Chained plugins of Debian's containernetworking-plugins after ours.
 
+mod bandwidth;
 mod checks;
 mod firewall;
-mod host_ports;
-mod rate;
-mod routing;
+mod portmap;
+mod sbr;
 mod support;
 mod tuning;
 mod versions;

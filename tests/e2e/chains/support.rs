@@ -1,9 +1,9 @@
-//! Nodes whose conflist goes on after our plugin, and pods of theirs.
+//! Nodes with chained plugins after ours, and pods on them.
 
 use lab::{Attached, Lab, Node, Output, Pod, Result, Runtime};
 use serde_json::{Value, json};
 
-/// A cluster with the shipped conflist, and the plugins it names.
+/// A cluster with the shipped conflist and the plugins that it names.
 pub(crate) fn cluster(nodes: u8) -> Result<Lab> {
     let mut lab = Lab::builder().nodes(nodes).start()?;
     let conflist = lab.shipped_conflist()?;
@@ -17,7 +17,7 @@ pub(crate) fn cluster(nodes: u8) -> Result<Lab> {
     Ok(lab)
 }
 
-/// A node alone, without `routed`, whose conflist goes on with `plugin`.
+/// A single node without `routed`, with `plugin` after ours in the conflist.
 pub(crate) fn node_with(plugin: &Value) -> Result<Lab> {
     let mut lab = Lab::builder().etcd(0).start()?;
     let mut conflist = lab.conflist();
@@ -31,7 +31,7 @@ pub(crate) fn node_with(plugin: &Value) -> Result<Lab> {
     Ok(lab)
 }
 
-/// A pod of which the runtime has something to say, and its way back.
+/// A pod with `runtimeConfig`, and the runtime that added it.
 pub(crate) struct Chained<'a> {
     pub(crate) pod: Pod<'a>,
     pub(crate) attached: Attached,
@@ -39,12 +39,16 @@ pub(crate) struct Chained<'a> {
 }
 
 impl<'a> Chained<'a> {
-    /// ADD through the whole chain, and CHECK by our plugin.
-    pub(crate) fn add(node: &'a Node, name: &str, wishes: &Value) -> Result<Self> {
-        Self::add_by(Runtime::of(node)?.wishing(wishes), node, name)
+    /// Calls ADD through the whole chain, and CHECK of our plugin.
+    pub(crate) fn add(node: &'a Node, name: &str, runtime_config: &Value) -> Result<Self> {
+        Self::add_by(
+            Runtime::of(node)?.with_runtime_config(runtime_config),
+            node,
+            name,
+        )
     }
 
-    /// As [`Chained::add`], by a runtime of one's own.
+    /// As [`Chained::add`], with the given runtime.
     pub(crate) fn add_by(runtime: Runtime<'a>, node: &'a Node, name: &str) -> Result<Self> {
         let pod = node.sandbox(name)?;
         let attached = runtime.add(pod.target())?;
@@ -57,28 +61,28 @@ impl<'a> Chained<'a> {
         Ok(chained)
     }
 
-    /// CHECK by the first plugin, ours.
+    /// Calls CHECK of the first plugin, which is ours.
     pub(crate) fn check_first(&self) -> Result {
         let mut outputs = self.check_each()?;
         outputs.swap_remove(0).success().map(drop)
     }
 
-    /// CHECK by each plugin, however it ends.
+    /// Calls CHECK of each plugin. A failed CHECK is no error.
     pub(crate) fn check_each(&self) -> Result<Vec<Output>> {
         self.runtime.check_each(self.pod.target(), &self.attached)
     }
 
-    /// CHECK through the whole chain.
+    /// Calls CHECK through the whole chain.
     pub(crate) fn check(&self) -> Result {
         self.runtime.check(self.pod.target(), &self.attached)
     }
 
-    /// DEL through the whole chain, twice, as runtimes do that are not sure.
+    /// Calls DEL through the whole chain, twice, as runtimes may.
     pub(crate) fn delete(self) -> Result {
         for _ in 0..2 {
             self.runtime.del(self.pod.target(), Some(&self.attached))?;
         }
-        self.pod.vanish()
+        self.pod.delete_netns()
     }
 
     /// Its addresses.
@@ -88,7 +92,7 @@ impl<'a> Chained<'a> {
     }
 }
 
-/// Nothing to say.
-pub(crate) fn plain() -> Value {
+/// An empty `runtimeConfig`.
+pub(crate) fn no_runtime_config() -> Value {
     json!({})
 }

@@ -1,13 +1,13 @@
-//! tuning: a later plugin that changes what ours has made.
+//! The tuning plugin: a later plugin changes the interface that ours made.
 
 use lab::probe::PORT;
 use lab::{Place, Result};
 use serde_json::json;
 
-use crate::support::{Chained, node_with, plain};
+use crate::support::{Chained, no_runtime_config, node_with};
 
 #[test]
-fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
+fn settings_changed_by_tuning_hold_and_pass_check() -> Result {
     let lab = node_with(&json!({
         "type": "tuning",
         "mac": "02:00:00:00:00:07",
@@ -16,10 +16,10 @@ fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
         "sysctl": { "net.ipv4.conf.eth0.arp_filter": "1", "net.core.somaxconn": "500" },
     }))?;
     let node = lab.node(1);
-    let first = Chained::add(node, "first", &plain())?;
+    let first = Chained::add(node, "first", &no_runtime_config())?;
     first.delete()?;
-    let before = node.traces()?;
-    let a = Chained::add(node, "a", &plain())?;
+    let before = node.attachment_state()?;
+    let a = Chained::add(node, "a", &no_runtime_config())?;
 
     let link = a.pod.run(&["ip", "-o", "link", "show", "eth0"])?;
     for part in ["mtu 1400", "ALLMULTI", "02:00:00:00:00:07"] {
@@ -31,7 +31,7 @@ fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
     ] {
         assert_eq!(a.pod.run(&["sysctl", "-n", setting])?.trim(), value);
     }
-    // The node takes the new MAC from the first that the pod says.
+    // The node learns the new MAC from the first packet of the pod.
     for address in node.addresses() {
         a.pod.run(&["ping", "-c1", "-W5", &address.to_string()])?;
     }
@@ -41,6 +41,6 @@ fn what_tuning_changes_holds_and_our_check_allows_it() -> Result {
 
     a.check()?;
     a.delete()?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Which version of the spec a runtime speaks with the shipped conflist. Runtimes that know 1.1.0
-//! are not in Debian 12: the lab's plays one, and chooses as libcni does.
+//! The version of the spec that runtimes use with the shipped conflist. Debian 12 has no runtime
+//! that supports 1.1.0, so the lab's runtime chooses a version as libcni does.
 
 use lab::{Lab, Result, Runtime};
 use serde_json::Value;
@@ -11,13 +11,13 @@ const OLD: Version = Version::V1_0_0;
 const NEW: Version = Version::V1_1_0;
 
 #[test]
-fn plugins_that_know_only_1_0_work_under_runtimes_that_know_more() -> Result {
+fn chain_with_a_1_0_plugin_works_in_a_1_1_runtime() -> Result {
     let lab = cluster(1)?;
     let node = lab.node(1);
     let unknown = "does not offer CNI 1.1.0, which is unknown to bandwidth and portmap";
     node.wait_log(unknown)?;
     for (knows, name) in [(OLD, "old"), (NEW, "new")] {
-        let runtime = Runtime::of(node)?.knowing(knows)?;
+        let runtime = Runtime::of(node)?.supporting(knows)?;
         assert_eq!(runtime.version(), OLD);
         Chained::add_by(runtime, node, name)?.delete()?;
     }
@@ -25,7 +25,7 @@ fn plugins_that_know_only_1_0_work_under_runtimes_that_know_more() -> Result {
 }
 
 #[test]
-fn where_all_plugins_know_1_1_runtimes_that_do_get_status_and_gc() -> Result {
+fn chain_of_1_1_plugins_offers_status_and_gc() -> Result {
     let mut lab = Lab::builder().start()?;
     let mut conflist = lab.shipped_conflist()?;
     if let Some(plugins) = conflist["plugins"].as_array_mut() {
@@ -35,12 +35,12 @@ fn where_all_plugins_know_1_1_runtimes_that_do_get_status_and_gc() -> Result {
     lab.start_routed()?;
     let node = lab.node(1);
 
-    let old = Runtime::of(node)?.knowing(OLD)?;
+    let old = Runtime::of(node)?.supporting(OLD)?;
     assert_eq!(old.version(), OLD);
     Chained::add_by(old, node, "old")?.delete()?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
 
-    let new = || Runtime::of(node)?.knowing(NEW);
+    let new = || Runtime::of(node)?.supporting(NEW);
     assert_eq!(new()?.version(), NEW);
     new()?.status()?;
     let kept = Chained::add_by(new()?, node, "kept")?;
@@ -49,6 +49,6 @@ fn where_all_plugins_know_1_1_runtimes_that_do_get_status_and_gc() -> Result {
     kept.check()?;
     forgotten.check().unwrap_err();
     kept.delete()?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Nodes on which another tool drops what is forwarded.
+//! Nodes on which another tool drops forwarded packets.
 
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 use serde_json::json;
 
-use crate::support::{back_within_a_second, load, raise, reaches, run, take_advice};
+use crate::support::{apply_cure, back_within_a_second, load, raise, reaches, run};
 
 fn cluster() -> Result<Lab> {
     raise(2, Families::Dual, &json!({}))
@@ -21,7 +21,7 @@ fn rules(node: &Node, variant: &str) -> Result<String> {
     Ok(list("iptables")? + &list("ip6tables")?)
 }
 
-/// Everything that is promised of a FORWARD chain that drops.
+/// Tests everything that is promised for a FORWARD chain that drops.
 fn pods_pass_through_a_forward_chain_that_drops(variant: &str) -> Result {
     let lab = cluster()?;
     let [one, two] = [lab.node(1), lab.node(2)];
@@ -41,7 +41,7 @@ fn pods_pass_through_a_forward_chain_that_drops(variant: &str) -> Result {
     back_within_a_second(one, "rules after a flush", ours)?;
     assert!(pass());
 
-    // Who drops something in particular means it.
+    // A specific drop rule of the administrator keeps its effect.
     let [v4, v6] = [b.addresses()[0], b.addresses()[1]];
     run(
         one,
@@ -75,17 +75,17 @@ fn pods_pass_through_a_forward_chain_that_drops(variant: &str) -> Result {
 }
 
 #[test]
-fn pods_pass_through_iptables_by_way_of_nftables() -> Result {
+fn pods_behind_dropping_iptables_nft_chain_pass() -> Result {
     pods_pass_through_a_forward_chain_that_drops("nft")
 }
 
 #[test]
-fn pods_pass_through_iptables_without_nftables() -> Result {
+fn pods_behind_dropping_iptables_legacy_chain_pass() -> Result {
     pods_pass_through_a_forward_chain_that_drops("legacy")
 }
 
 #[test]
-fn rules_that_were_saved_and_restored_do_not_pile_up() -> Result {
+fn restored_iptables_rules_are_not_duplicated() -> Result {
     let lab = cluster()?;
     let node = lab.node(1);
     let count = |node: &Node| {
@@ -108,7 +108,7 @@ fn rules_that_were_saved_and_restored_do_not_pile_up() -> Result {
 }
 
 #[test]
-fn who_keeps_another_table_that_drops_is_told_once_what_helps() -> Result {
+fn dropping_chain_of_another_table_is_logged_once_with_the_cure() -> Result {
     let lab = cluster()?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
@@ -117,14 +117,14 @@ fn who_keeps_another_table_that_drops_is_told_once_what_helps() -> Result {
         "table inet filter { chain forward { type filter hook forward priority 0; policy drop; }; }",
     )?;
     let about = "chain forward of table inet filter drops";
-    let told = || one.routed_log().contains(about);
-    wait_until("advice", DEADLINE, told)?;
+    let is_logged = || one.routed_log().contains(about);
+    wait_until("advice", DEADLINE, is_logged)?;
     assert!(!reaches(&a, &b));
 
-    take_advice(one, about)?;
+    apply_cure(one, about)?;
 
     let done = "chain forward of table inet filter no longer drops packets of pods";
-    wait_until("word of the success", DEADLINE, || {
+    wait_until("log line about the success", DEADLINE, || {
         one.routed_log().contains(done)
     })?;
     assert!(reaches(&a, &b) && reaches(&b, &a));
@@ -132,10 +132,10 @@ fn who_keeps_another_table_that_drops_is_told_once_what_helps() -> Result {
 }
 
 #[test]
-fn firewalld_is_recognised_and_told_what_helps() -> Result {
+fn firewalld_that_drops_pods_is_logged_with_the_cure() -> Result {
     let lab = raise(1, Families::V4, &json!({}))?;
     let node = lab.node(1);
-    // As firewalld 1.3 writes it, but for what does not matter here.
+    // As firewalld 1.3 writes it, without the parts that do not matter here.
     let table = |zones: &str, policies: &str| {
         format!(
             "table inet firewalld {{\n\
@@ -161,7 +161,7 @@ fn firewalld_is_recognised_and_told_what_helps() -> Result {
     );
     load(node, &format!("delete table inet firewalld\n{reloaded}"))?;
 
-    wait_until("word of the success", DEADLINE, || {
+    wait_until("log line about the success", DEADLINE, || {
         node.routed_log()
             .contains("no longer drops packets of pods")
     })

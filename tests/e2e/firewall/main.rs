@@ -1,5 +1,4 @@
-//! The packet filter: who sees pods under which address, who cannot pretend to be another, and
-//! what becomes of it when others change it.
+//! The packet filter: masquerading, the spoof guard, and repair after changes by other programs.
 
 mod firewalld;
 mod forward;

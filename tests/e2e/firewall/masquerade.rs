@@ -1,4 +1,4 @@
-//! Under which address pods are seen.
+//! Masquerading: the source address of pods inside and outside of the cluster.
 
 use lab::{DEADLINE, Families, Machine, Node, Result, wait_until};
 use nix::sys::signal::Signal;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{configure, outside, raise, run, seen, serve, serve_in, table};
 
-/// Lets somebody outside answer pods of that node.
+/// Gives a machine outside of the cluster routes to the node's pods.
 fn route_back(machine: &Machine, node: &Node) -> Result {
     let [v4, v6] = node.addresses() else {
         return Ok(());
@@ -16,41 +16,41 @@ fn route_back(machine: &Machine, node: &Node) -> Result {
 }
 
 #[test]
-fn pods_reach_the_outside_as_their_node_and_the_cluster_as_themselves() -> Result {
+fn pods_are_masqueraded_to_the_outside_only() -> Result {
     let lab = raise(2, Families::Dual, &json!({ "ipMasq": true }))?;
     let [one, two] = [lab.node(1), lab.node(2)];
-    let (stranger, _server) = outside(&lab, 200, one)?;
+    let (external, _server) = outside(&lab, 200, one)?;
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
     let _servers = [serve(one)?, serve(two)?, serve_in(&b)?, serve_in(&a)?];
     let own = a.addresses();
 
-    assert_eq!(seen(&a, stranger.addresses())?, one.addresses());
+    assert_eq!(seen(&a, external.addresses())?, one.addresses());
     assert_eq!(seen(&a, &b.addresses())?, own);
     assert_eq!(seen(&a, one.addresses())?, own);
     assert_eq!(seen(&a, two.addresses())?, own);
     assert_eq!(seen(&b, &own)?, b.addresses());
 
-    // Also where it could be answered otherwise.
-    route_back(&stranger, one)?;
-    assert_eq!(seen(&a, stranger.addresses())?, one.addresses());
+    // Even if the outside has a route back to the pods.
+    route_back(&external, one)?;
+    assert_eq!(seen(&a, external.addresses())?, one.addresses());
     Ok(())
 }
 
 #[test]
-fn without_masquerading_pods_are_themselves_everywhere() -> Result {
+fn pods_with_masquerading_off_keep_their_address_everywhere() -> Result {
     let lab = raise(1, Families::Dual, &json!({}))?;
     let node = lab.node(1);
-    let (stranger, _server) = outside(&lab, 200, node)?;
-    route_back(&stranger, node)?;
+    let (external, _server) = outside(&lab, 200, node)?;
+    route_back(&external, node)?;
     let a = node.add_pod("a")?;
 
-    assert_eq!(seen(&a, stranger.addresses())?, a.addresses());
+    assert_eq!(seen(&a, external.addresses())?, a.addresses());
     assert!(!table(node).contains("masquerade"), "{}", table(node));
     Ok(())
 }
 
 #[test]
-fn pods_are_themselves_in_the_prefixes_that_are_named() -> Result {
+fn pods_to_listed_prefixes_are_not_masqueraded() -> Result {
     let section = json!({
         "ipMasq": true,
         "nonMasqueradeCIDRs": ["192.168.1.200/31", "fd00:192:168:1::200/128", "10.0.0.0/8"],
@@ -68,7 +68,7 @@ fn pods_are_themselves_in_the_prefixes_that_are_named() -> Result {
 }
 
 #[test]
-fn pods_are_themselves_to_nodes_that_join_and_masqueraded_to_what_was_a_node() -> Result {
+fn pods_to_joined_nodes_are_not_masqueraded_to_removed_are() -> Result {
     let section = json!({ "ipMasq": true });
     let mut lab = raise(1, Families::Dual, &section)?;
     lab.add_node()?;
@@ -94,7 +94,7 @@ fn pods_are_themselves_to_nodes_that_join_and_masqueraded_to_what_was_a_node() -
 }
 
 #[test]
-fn nodes_stay_nodes_while_the_registry_is_away() -> Result {
+fn node_addresses_stay_in_the_set_during_an_outage() -> Result {
     let lab = raise(2, Families::V4, &json!({ "ipMasq": true }))?;
     let one = lab.node(1);
     let both = |table: &str| {
@@ -109,7 +109,7 @@ fn nodes_stay_nodes_while_the_registry_is_away() -> Result {
 
     one.end_routed(Signal::SIGKILL)?;
     one.spawn_routed(&[])?;
-    wait_until("word of the table", DEADLINE, || {
+    wait_until("log line about the table", DEADLINE, || {
         one.routed_log().matches("table inet flatland").count() == 2
     })?;
 

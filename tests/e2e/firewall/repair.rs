@@ -1,4 +1,4 @@
-//! What others do to our table, and how long it lasts.
+//! Other programs change table inet flatland, and `routed` repairs it.
 
 use lab::{Families, Result};
 use serde_json::json;
@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::support::{back_within_a_second, load, outside, raise, run, seen, table};
 
 #[test]
-fn whatever_somebody_does_to_the_table_is_undone_within_a_second() -> Result {
+fn external_change_of_our_table_is_undone_within_a_second() -> Result {
     let lab = raise(1, Families::Dual, &json!({ "ipMasq": true }))?;
     let node = lab.node(1);
-    let (stranger, _server) = outside(&lab, 200, node)?;
+    let (external, _server) = outside(&lab, 200, node)?;
     let a = node.add_pod("a")?;
     let address = &node.addresses()[0];
     let before = table(node);
@@ -30,7 +30,7 @@ fn whatever_somebody_does_to_the_table_is_undone_within_a_second() -> Result {
         back_within_a_second(node, line, || table(node) == before)?;
     }
 
-    assert_eq!(seen(&a, stranger.addresses())?, node.addresses());
+    assert_eq!(seen(&a, external.addresses())?, node.addresses());
     let log = node.routed_log();
     assert!(
         log.contains("table inet flatland was changed by nft"),
@@ -40,7 +40,7 @@ fn whatever_somebody_does_to_the_table_is_undone_within_a_second() -> Result {
 }
 
 #[test]
-fn tables_of_others_are_left_alone() -> Result {
+fn tables_of_other_programs_are_not_changed() -> Result {
     let lab = raise(1, Families::Dual, &json!({ "ipMasq": true }))?;
     let node = lab.node(1);
     let rules = "table ip kube-proxy {\n\

@@ -1,15 +1,15 @@
-//! Pods that send under addresses that are not theirs.
+//! The spoof guard: pods that send from addresses that are not theirs.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
-use lab::raw::Word;
+use lab::raw::Datagram;
 use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
 use serde_json::json;
 
-use crate::support::{LAB, hear_in, hear_on, raise, reaches, run, say};
+use crate::support::{LAB, capture_in, capture_on, raise, reaches, run, send_frames};
 
-/// How many packets the guard dropped for that reason.
+/// The number of packets that the spoof guard dropped for this reason.
 fn dropped(pod: &Pod<'_>, reason: &str) -> Result<u64> {
     let listed = run(pod.machine(), "nft list chain inet flatland spoof-guard")?;
     let rule = listed.lines().find(|line| line.contains(reason));
@@ -21,13 +21,13 @@ fn dropped(pod: &Pod<'_>, reason: &str) -> Result<u64> {
     Ok(count.unwrap_or_default())
 }
 
-/// The setting that some distributions have, which makes that of the host ends a loose one.
+/// A default of some distributions, which makes the `rp_filter` of host interfaces a loose one.
 const LOOSE: &str = "sysctl -qw net.ipv4.conf.all.rp_filter=2";
 
 const FOREIGN: &str = "not the pod's own address";
 
 #[test]
-fn what_a_pod_sends_under_another_address_goes_nowhere() -> Result {
+fn packets_of_a_pod_with_a_foreign_source_are_dropped() -> Result {
     let lab = raise(2, Families::Dual, &json!({}))?;
     let [one, two] = [lab.node(1), lab.node(2)];
     run(one, LOOSE)?;
@@ -54,7 +54,7 @@ fn what_a_pod_sends_under_another_address_goes_nowhere() -> Result {
         };
         ip("add")?;
         let target = target.to_string();
-        let ping = a.run_any(&["ping", "-c1", "-W1", "-I", &foreign, &target])?;
+        let ping = a.try_run(&["ping", "-c1", "-W1", "-I", &foreign, &target])?;
         ip("del")?;
 
         assert!(!ping.status.success(), "{number}: {ping:?}");
@@ -68,17 +68,17 @@ fn what_a_pod_sends_under_another_address_goes_nowhere() -> Result {
 }
 
 #[test]
-fn a_pod_cannot_fill_the_neighbour_table_from_link_local_addresses() -> Result {
+fn link_local_flood_of_a_pod_does_not_fill_neighbour_table() -> Result {
     const SOURCES: u16 = 400;
     let lab = raise(1, Families::Dual, &json!({}))?;
     let node = lab.node(1);
     let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
     let host = &a.result().interfaces[0].name;
-    let mut claim = vec![LAB.to_owned(), "claim".to_owned()];
-    claim.extend((1..=SOURCES).map(|number| format!("fe80::bad:{number:x}")));
+    let mut announce = vec![LAB.to_owned(), "announce".to_owned()];
+    announce.extend((1..=SOURCES).map(|number| format!("fe80::bad:{number:x}")));
 
     let start = Instant::now();
-    a.run(&claim)?;
+    a.run(&announce)?;
     let seconds = start.elapsed().as_secs() + 1;
 
     let known = run(node, &format!("ip -6 neigh show dev {host}"))?;
@@ -92,26 +92,28 @@ fn a_pod_cannot_fill_the_neighbour_table_from_link_local_addresses() -> Result {
     b.check()
 }
 
-/// From each of the addresses to each of the targets of its family, with a word that starts so.
-fn words(from: &[IpAddr], targets: &[IpAddr], start: &str) -> Vec<Word> {
+/// A datagram from each of the addresses to each of the targets of its family, with a text that
+/// starts with `start`.
+fn datagrams(from: &[IpAddr], targets: &[IpAddr], start: &str) -> Vec<Datagram> {
     let mut all = Vec::new();
     for from in from {
         let same_family = |target: &&IpAddr| target.is_ipv4() == from.is_ipv4();
         for target in targets.iter().filter(same_family) {
             let (from, target) = (*from, *target);
-            let word = format!("{start}-{from}-{target}");
-            all.push(Word { from, target, word });
+            let text = format!("{start}-{from}-{target}");
+            all.push(Datagram { from, target, text });
         }
     }
     all
 }
 
-/// Waits until every one of the words was heard by somebody, and returns all that was heard.
-fn heard(words: &[Word], witnesses: &[Daemon]) -> Result<String> {
-    let all = || witnesses.iter().map(Daemon::log).collect::<String>();
-    let was_heard = |word: &Word| all().contains(&format!("{} {}\n", word.from, word.word));
-    wait_until("words that are allowed", DEADLINE, || {
-        words.iter().all(was_heard)
+/// Waits until each of the datagrams was received, and returns everything that was received.
+fn received(datagrams: &[Datagram], captures: &[Daemon]) -> Result<String> {
+    let all = || captures.iter().map(Daemon::log).collect::<String>();
+    let was_received =
+        |datagram: &Datagram| all().contains(&format!("{} {}\n", datagram.from, datagram.text));
+    wait_until("allowed datagrams", DEADLINE, || {
+        datagrams.iter().all(was_received)
     })
     .map_err(|error| error.doing(all()))?;
     Ok(all())
@@ -122,16 +124,16 @@ fn addresses(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 #[test]
-fn frames_under_addresses_of_others_arrive_nowhere() -> Result {
+fn handmade_frames_with_foreign_sources_are_dropped() -> Result {
     let lab = raise(2, Families::Dual, &json!({}))?;
     let [one, two] = [lab.node(1), lab.node(2)];
     run(one, LOOSE)?;
     let (a, b, c) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
-    let witnesses = [
-        hear_in(&b)?,
-        hear_in(&c)?,
-        hear_on(one, None)?,
-        hear_on(two, Some("eth0"))?,
+    let captures = [
+        capture_in(&b)?,
+        capture_in(&c)?,
+        capture_on(one, None)?,
+        capture_on(two, Some("eth0"))?,
     ];
     let others = [
         b.addresses(),
@@ -149,30 +151,30 @@ fn frames_under_addresses_of_others_arrive_nowhere() -> Result {
         "2001:db8::7",
         "::1",
     ]);
-    let foreign = words(&[&others[..], &nobodys].concat(), &others, "foreign");
-    let own = words(&a.addresses(), &others, "own");
+    let foreign = datagrams(&[&others[..], &nobodys].concat(), &others, "foreign");
+    let own = datagrams(&a.addresses(), &others, "own");
     let before = dropped(&a, FOREIGN)?;
 
-    say(&a, &foreign)?;
-    say(&a, &own)?;
+    send_frames(&a, &foreign)?;
+    send_frames(&a, &own)?;
 
-    let heard = heard(&own, &witnesses)?;
-    assert!(!heard.contains("foreign"), "{heard}");
+    let arrived = received(&own, &captures)?;
+    assert!(!arrived.contains("foreign"), "{arrived}");
     let after = dropped(&a, FOREIGN)?;
-    // The kernel itself drops what comes from ::1, before any filter (`ip6_rcv_core`).
-    let counted = |word: &&Word| word.from != IpAddr::V6(Ipv6Addr::LOCALHOST);
+    // The kernel itself drops packets from ::1 before any filter (`ip6_rcv_core`).
+    let counted = |word: &&Datagram| word.from != IpAddr::V6(Ipv6Addr::LOCALHOST);
     let expected = foreign.iter().filter(counted).count();
     assert_eq!(usize::try_from(after - before), Ok(expected));
     Ok(())
 }
 
 #[test]
-fn without_routed_the_kernel_drops_ipv4_under_addresses_of_others() -> Result {
+fn spoofed_ipv4_without_routed_is_dropped_by_rp_filter() -> Result {
     let lab = Lab::builder().etcd(0).start()?;
     let node = lab.node(1);
     node.install_conflist()?;
     let (a, c) = (node.add_pod("a")?, node.add_pod("c")?);
-    let witnesses = [hear_in(&c)?, hear_on(node, None)?];
+    let captures = [capture_in(&c)?, capture_on(node, None)?];
     let targets = [c.addresses()[0], node.addresses()[0]];
     let foreign = addresses(&["10.244.255.77", "203.0.113.7", "127.0.0.1", "192.168.1.77"]);
     let foreign = [&foreign[..], &targets].concat();
@@ -183,32 +185,32 @@ fn without_routed_the_kernel_drops_ipv4_under_addresses_of_others() -> Result {
             node,
             &format!("sysctl -qw net.ipv4.conf.all.rp_filter={all}"),
         )?;
-        say(&a, &words(&foreign, &targets, "foreign"))?;
-        let own = words(own, &targets, &format!("own{all}"));
-        say(&a, &own)?;
-        let heard = heard(&own, &witnesses)?;
-        assert!(!heard.contains("foreign"), "{all}: {heard}");
+        send_frames(&a, &datagrams(&foreign, &targets, "foreign"))?;
+        let own = datagrams(own, &targets, &format!("own{all}"));
+        send_frames(&a, &own)?;
+        let arrived = received(&own, &captures)?;
+        assert!(!arrived.contains("foreign"), "{all}: {arrived}");
     }
 
-    // It is the setting of the host end that does it.
+    // The `rp_filter` of the host interface drops them.
     let host = &a.result().interfaces[0].name;
     for setting in ["all", host] {
         let setting = format!("net.ipv4.conf.{setting}.rp_filter=0");
         run(node, &format!("sysctl -qw {setting}"))?;
     }
-    let foreign = words(&foreign[..2], &targets, "foreign");
-    say(&a, &foreign)?;
-    heard(&foreign, &witnesses).map(drop)
+    let foreign = datagrams(&foreign[..2], &targets, "foreign");
+    send_frames(&a, &foreign)?;
+    received(&foreign, &captures).map(drop)
 }
 
 #[test]
-fn what_a_pod_claims_of_addresses_by_arp_and_neighbour_discovery_nobody_believes() -> Result {
+fn false_arp_and_ndp_announcements_of_a_pod_have_no_effect() -> Result {
     let lab = raise(2, Families::Dual, &json!({}))?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (a, b, c) = (one.add_pod("a")?, two.add_pod("b")?, one.add_pod("c")?);
     assert!(reaches(&b, &c) && reaches(&c, &b) && reaches(&c, &a) && reaches(&a, &b));
     let host = &c.result().interfaces[0].name;
-    // Who is where, without how sure anybody is of it.
+    // The neighbours with their MACs, without their state.
     let known = || -> Result<Vec<String>> {
         let of_host = one.run(&["ip", "neigh", "show", "dev", host])?;
         let of_uplink = one.run(&["ip", "neigh", "show", "dev", "eth0"])?;
@@ -223,9 +225,9 @@ fn what_a_pod_claims_of_addresses_by_arp_and_neighbour_discovery_nobody_believes
         Ok(lines)
     };
     let before = known()?;
-    let witnesses = [hear_in(&a)?, hear_in(&c)?];
+    let captures = [capture_in(&a)?, capture_in(&c)?];
 
-    let mut claim = vec![LAB.to_owned(), "claim".to_owned()];
+    let mut announce = vec![LAB.to_owned(), "announce".to_owned()];
     let gateways = addresses(&["169.254.1.1", "fe80::1"]);
     let claimed = [
         &c.addresses()[..],
@@ -234,15 +236,15 @@ fn what_a_pod_claims_of_addresses_by_arp_and_neighbour_discovery_nobody_believes
         &gateways,
     ]
     .concat();
-    claim.extend(claimed.iter().map(ToString::to_string));
+    announce.extend(claimed.iter().map(ToString::to_string));
     for _ in 0..3 {
-        a.run(&claim)?;
+        a.run(&announce)?;
     }
 
-    let sent = words(&b.addresses(), &c.addresses(), "for-c");
-    say(&b, &sent)?;
-    let heard = heard(&sent, &witnesses[1..])?;
-    assert_eq!(witnesses[0].log().lines().count(), 1, "{heard}");
+    let sent = datagrams(&b.addresses(), &c.addresses(), "for-c");
+    send_frames(&b, &sent)?;
+    let arrived = received(&sent, &captures[1..])?;
+    assert_eq!(captures[0].log().lines().count(), 1, "{arrived}");
     assert_eq!(known()?, before);
     assert!(reaches(&b, &c) && reaches(&c, &b) && reaches(&c, &a) && reaches(&a, &b));
     Ok(())

@@ -1,18 +1,18 @@
-//! A cluster with a packet filter, and somebody outside of it.
+//! A cluster with a packet filter, and machines outside of it.
 
 use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use lab::probe::{Answer, LISTENING};
-use lab::raw::Word;
+use lab::raw::Datagram;
 use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Pod, Result, wait_until};
 use serde_json::Value;
 
-/// The program that answers and asks, as installed on nodes.
+/// The probe program, as installed on nodes.
 pub(crate) const LAB: &str = "/opt/flatland/lab";
 
-/// A cluster whose `flatland` section says this besides the usual.
+/// A cluster with these keys in the `flatland` section of its conflist.
 pub(crate) fn raise(nodes: u8, families: Families, section: &Value) -> Result<Lab> {
     let mut lab = Lab::builder().nodes(nodes).families(families).start()?;
     for number in 1..=usize::from(nodes) {
@@ -28,8 +28,8 @@ pub(crate) fn raise(nodes: u8, families: Families, section: &Value) -> Result<La
     Ok(lab)
 }
 
-/// Whether a node's table knows all nodes and the node's subnets: it is there, and the node ready,
-/// before they are.
+/// Whether a node's table contains all nodes and the node's own subnets: the table exists, and the
+/// node is ready, before that.
 fn is_whole(lab: &Lab, node: &Node) -> bool {
     let table = table(node);
     let mut nodes = lab.nodes().iter().flat_map(|node| node.addresses());
@@ -41,13 +41,13 @@ fn is_whole(lab: &Lab, node: &Node) -> bool {
         };
         !table.contains(set) || table.contains(&address.to_string())
     };
-    let subnets = node.owned().unwrap_or_default();
+    let subnets = node.owned_subnets().unwrap_or_default();
     !subnets.is_empty()
         && nodes.all(is_known)
         && subnets.iter().all(|subnet| table.contains(subnet))
 }
 
-/// Puts `section` into the `flatland` section of a node's conflist.
+/// Merges `section` into the `flatland` section of a node's conflist.
 pub(crate) fn configure(lab: &mut Lab, number: usize, section: &Value) -> Result {
     let mut conflist = lab.conflist();
     for (key, value) in section.as_object().into_iter().flatten() {
@@ -56,51 +56,56 @@ pub(crate) fn configure(lab: &mut Lab, number: usize, section: &Value) -> Result
     lab.node_mut(number).set_conflist(&conflist)
 }
 
-/// A machine beside the cluster that answers, with the program that `node` has for it.
+/// A machine outside of the cluster that runs a probe server, with the probe program of `node`.
 pub(crate) fn outside(lab: &Lab, host: u8, node: &Node) -> Result<(Machine, Daemon)> {
-    let machine = lab.add_stranger(&format!("outside{host}"), host)?;
+    let machine = lab.add_external_machine(&format!("outside{host}"), host)?;
     fs::copy(node.path(LAB), machine.path(LAB)).map_err(|error| Error::new(error.to_string()))?;
     let server = serve(&machine)?;
     Ok((machine, server))
 }
 
-/// Lets a machine answer.
+/// Starts a probe server on a machine.
 pub(crate) fn serve(machine: &Machine) -> Result<Daemon> {
     let server = machine.spawn("serve", None, &[LAB, "serve"])?;
     listening(&server)?;
     Ok(server)
 }
 
-/// Lets a pod answer.
+/// Starts a probe server in a pod.
 pub(crate) fn serve_in(pod: &Pod<'_>) -> Result<Daemon> {
     let server = pod.spawn("serve", &[LAB, "serve"])?;
     listening(&server)?;
     Ok(server)
 }
 
-/// A witness of the words that come in through a pod's interface.
-pub(crate) fn hear_in(pod: &Pod<'_>) -> Result<Daemon> {
-    let witness = pod.spawn("hear", &[LAB, "hear", "--interface", "eth0"])?;
-    listening(&witness)?;
-    Ok(witness)
+/// Captures the datagrams that arrive on a pod's interface.
+pub(crate) fn capture_in(pod: &Pod<'_>) -> Result<Daemon> {
+    let capture = pod.spawn("capture", &[LAB, "capture", "--interface", "eth0"])?;
+    listening(&capture)?;
+    Ok(capture)
 }
 
-/// A witness of the words that come in through a machine's interface or, without one, that a process
-/// there gets.
-pub(crate) fn hear_on(machine: &Machine, interface: Option<&str>) -> Result<Daemon> {
-    let mut command = vec![LAB, "hear"];
+/// Captures the datagrams that arrive on a machine's interface or, without one, those that a UDP
+/// socket there receives.
+pub(crate) fn capture_on(machine: &Machine, interface: Option<&str>) -> Result<Daemon> {
+    let mut command = vec![LAB, "capture"];
     if let Some(interface) = interface {
         command.extend(["--interface", interface]);
     }
-    let witness = machine.spawn("hear", None, &command)?;
-    listening(&witness)?;
-    Ok(witness)
+    let capture = machine.spawn("capture", None, &command)?;
+    listening(&capture)?;
+    Ok(capture)
 }
 
-/// Lets an attacker in a pod send words, past the pod's own network stack.
-pub(crate) fn say(pod: &Pod<'_>, words: &[Word]) -> Result {
+/// Sends datagrams from a pod in handmade frames, which bypass the pod's network stack.
+pub(crate) fn send_frames(pod: &Pod<'_>, words: &[Datagram]) -> Result {
     let gateway = pod.result().interfaces[0].mac.clone().unwrap_or_default();
-    let mut command = vec![LAB.to_owned(), "say".to_owned(), "--to".to_owned(), gateway];
+    let mut command = vec![
+        LAB.to_owned(),
+        "send-frames".to_owned(),
+        "--to".to_owned(),
+        gateway,
+    ];
     command.extend(words.iter().map(ToString::to_string));
     pod.run(&command).map(drop)
 }
@@ -111,7 +116,7 @@ fn listening(server: &Daemon) -> Result {
     })
 }
 
-/// The addresses under which others see a pod that asks them, by TCP and by UDP, one for each.
+/// The source addresses that the targets see of a pod, by TCP and by UDP, one for each target.
 pub(crate) fn seen(pod: &Pod<'_>, targets: &[IpAddr]) -> Result<Vec<IpAddr>> {
     let mut words = vec![LAB.to_owned(), "ask".to_owned()];
     words.extend(targets.iter().map(ToString::to_string));
@@ -125,22 +130,22 @@ pub(crate) fn seen(pod: &Pod<'_>, targets: &[IpAddr]) -> Result<Vec<IpAddr>> {
         .collect()
 }
 
-/// Whether a pod reaches all addresses of another.
+/// Whether a pod reaches all addresses of another pod.
 pub(crate) fn reaches(one: &Pod<'_>, two: &Pod<'_>) -> bool {
     let addresses = two.addresses();
     addresses.iter().all(|address| {
-        let ping = one.run_any(&["ping", "-c1", "-W1", &address.to_string()]);
+        let ping = one.try_run(&["ping", "-c1", "-W1", &address.to_string()]);
         ping.is_ok_and(|output| output.status.success())
     })
 }
 
-/// Our table, as `nft` lists it, without counts; empty if there is none.
+/// Table inet flatland as `nft` lists it, without counters; empty if it does not exist.
 pub(crate) fn table(node: &Node) -> String {
     let command = ["nft", "--stateless", "list", "table", "inet", "flatland"];
     node.run(&command).unwrap_or_default()
 }
 
-/// Waits until something is as it was, and fails if that takes longer than a second.
+/// Waits until a condition holds again; an error if that takes longer than a second.
 pub(crate) fn back_within_a_second(
     node: &Node,
     what: &str,
@@ -153,25 +158,25 @@ pub(crate) fn back_within_a_second(
     Ok(())
 }
 
-/// Runs a line of words.
+/// Runs a command line, split at blanks.
 pub(crate) fn run(machine: &Machine, line: &str) -> Result<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     machine.run(&words)
 }
 
-/// Loads rules as `nft -f` reads them.
+/// Loads rules with `nft -f`.
 pub(crate) fn load(machine: &Machine, rules: &str) -> Result {
     let output = machine.run_with(&["nft", "-f", "-"], rules.as_bytes())?;
     output.success().map(drop)
 }
 
-/// Does what the log advises about a chain.
-pub(crate) fn take_advice(node: &Node, about: &str) -> Result {
+/// Runs the commands that the log suggests about a chain.
+pub(crate) fn apply_cure(node: &Node, about: &str) -> Result {
     let log = node.routed_log();
     let line = log.lines().rfind(|line| line.contains(about));
     let (_, advice) = line
         .unwrap_or_default()
-        .split_once("accept them: ")
+        .split_once("accept them there: ")
         .unwrap_or_default();
     advice
         .split(" && ")

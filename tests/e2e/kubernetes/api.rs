@@ -1,6 +1,5 @@
-//! As much of a Kubernetes API server as `kubectl apply` talks to: what kinds there are, and a store
-//! for their objects, which are checked against the API's types and nothing else. What a real one has
-//! besides (defaults, admission, controllers) is not here.
+//! A small Kubernetes API server for `kubectl apply`: discovery of kinds, and a store of objects,
+//! which are only checked against the API's types. It has no defaults, admission or controllers.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -53,10 +52,10 @@ fn kinds() -> [Kind; 5] {
     ]
 }
 
-/// By the path at which each is read.
+/// Objects by the path at which each is read.
 type Objects = BTreeMap<String, Value>;
 
-/// A server that ends with the process.
+/// A server that runs until the process ends.
 pub(crate) struct Api {
     address: SocketAddr,
     objects: Arc<Mutex<Objects>>,
@@ -71,7 +70,7 @@ impl Api {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let objects = Arc::clone(&shared);
-                // A client that goes away in between is its own business.
+                // A client may go away at any time.
                 thread::spawn(move || serve(&stream.unwrap(), &objects));
             }
         });
@@ -82,14 +81,14 @@ impl Api {
         format!("http://{}", self.address)
     }
 
-    /// Makes a namespace, as somebody else would.
+    /// Creates a namespace, as an administrator would.
     pub(crate) fn make_namespace(&self, name: &str) {
         let object = json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}});
         let mut objects = self.objects.lock().unwrap();
         assert_eq!(create("/api/v1/namespaces", object, &mut objects).0, 201);
     }
 
-    /// The paths of all that was made.
+    /// The paths of all created objects.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.objects.lock().unwrap().keys().cloned().collect()
     }
@@ -151,7 +150,7 @@ fn root(kind: &Kind) -> String {
     }
 }
 
-/// What kinds there are, and where.
+/// The discovery documents: the kinds and their paths.
 fn discovery(path: &str) -> Option<Value> {
     let kinds = kinds();
     match path {

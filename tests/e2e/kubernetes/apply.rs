@@ -1,6 +1,6 @@
-//! `kubectl apply` takes the manifests: all kinds are known, namespaces come before what is in them,
-//! and applying a second time changes nothing. The server knows kinds and types and no more
-//! (`api.rs`): that a cluster runs what it is given is not shown here.
+//! `kubectl apply` accepts the manifests: all kinds are known, namespaces come before their
+//! objects, and a second apply changes nothing. The server only checks kinds and types (`api.rs`):
+//! these tests do not show that a cluster runs the objects.
 
 use std::process::{Command, Output};
 
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::api::Api;
 use crate::manifests::{KUSTOMIZATIONS, conf};
 
-/// Of the two ways to apply, the one for each path below `conf`.
+/// The flag of kubectl (`-f` or `-k`) and the path below `conf`.
 fn manifests() -> impl Iterator<Item = [String; 2]> {
     let shown = |path: &str| conf(path).to_str().unwrap().to_owned();
     let files = ["kubernetes/flatland.yaml", "kubernetes/etcd.yaml"];
@@ -23,7 +23,7 @@ fn kubectl(api: &Api, arguments: &[&str]) -> Output {
     Command::new("kubectl")
         .args(["--server", &api.url()])
         .args(arguments)
-        // It asks for a schema of all kinds; the server looks at its own types instead.
+        // kubectl would fetch the schemas of all kinds; the server checks its own types instead.
         .arg("--validate=false")
         .env("HOME", home.path())
         .env("KUBECONFIG", home.path().join("none"))
@@ -36,12 +36,12 @@ fn lines(api: &Api, arguments: &[&str]) -> Vec<String> {
     let output = kubectl(api, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");
-    let said = String::from_utf8(output.stdout).unwrap();
-    said.lines().map(str::to_owned).collect()
+    let printed = String::from_utf8(output.stdout).unwrap();
+    printed.lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn kubectl_would_apply_every_manifest() {
+fn manifests_in_a_dry_run_are_accepted() {
     let api = Api::start();
     for [flag, path] in manifests() {
         let lines = lines(&api, &["apply", "--dry-run=client", &flag, &path]);
@@ -54,10 +54,10 @@ fn kubectl_would_apply_every_manifest() {
 }
 
 #[test]
-fn every_manifest_is_made_as_it_is_and_a_second_time_changes_nothing() {
+fn manifests_applied_twice_are_created_then_unchanged() {
     for [flag, path] in manifests() {
         let api = Api::start();
-        // etcd comes into the namespace in which certificates.sh has put its certificates.
+        // certificates.sh creates the namespace of etcd for its certificates first.
         if path.contains("/etcd") {
             api.make_namespace("flatland");
         }
@@ -74,7 +74,7 @@ fn every_manifest_is_made_as_it_is_and_a_second_time_changes_nothing() {
 }
 
 #[test]
-fn what_the_api_does_not_know_is_refused() {
+fn manifest_with_an_unknown_field_is_refused() {
     let api = Api::start();
     let folder = TempDir::new().unwrap();
     let wrong = folder.path().join("wrong.yaml");

@@ -1,4 +1,4 @@
-//! The very containers of the DaemonSet, with their mounts, capabilities and read-only root.
+//! The containers of the DaemonSet, with their mounts, capabilities and read-only root.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use lab::{DEADLINE, Error, Families, Lab, Node, Result, wait_until};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::manifests::{file, find};
 use crate::node::{Kubelet, build_image};
 
-/// The manifest's conflist, but with the lab's etcd.
+/// The manifest's conflist, with the lab's etcd.
 fn conflist(lab: &Lab) -> Result<String> {
     let map: ConfigMap = find(&file("kubernetes/flatland.yaml"), "ConfigMap", "flatland");
     let text = &map.data.unwrap()["10-flatland.conflist"];
@@ -17,7 +17,7 @@ fn conflist(lab: &Lab) -> Result<String> {
     Ok(conflist.to_string())
 }
 
-/// What a probe of kubelet gets.
+/// The answer to a probe of kubelet.
 fn probe(node: &Node, path: &str) -> Result<String> {
     node.run(&[
         "busybox",
@@ -33,7 +33,7 @@ fn setting(node: &Node, name: &str) -> Result<String> {
 }
 
 #[test]
-fn the_daemonsets_containers_make_a_pod_network_and_roll_without_a_lost_packet() -> Result {
+fn daemonset_rolls_out_without_a_lost_packet() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
     let image = build_image(lab.node(1), folder.path())?;
@@ -45,12 +45,12 @@ fn the_daemonsets_containers_make_a_pod_network_and_roll_without_a_lost_packet()
     let mut running = Vec::new();
     for (node, kubelet) in lab.nodes().iter().zip(&kubelets) {
         assert_eq!(setting(node, "net.ipv4.ip_forward")?, "0");
-        let said = kubelet.init()?.success()?;
+        let printed = kubelet.init()?.success()?;
         assert!(
-            said.contains("/host/opt/cni/bin/flatland installed"),
-            "{said}"
+            printed.contains("/host/opt/cni/bin/flatland installed"),
+            "{printed}"
         );
-        assert_eq!(setting(node, "net.ipv4.ip_forward")?, "1", "{said}");
+        assert_eq!(setting(node, "net.ipv4.ip_forward")?, "1", "{printed}");
         running.push(kubelet.main("routed-1")?);
     }
     for (node, client) in lab.nodes().iter().zip(&running) {
@@ -67,7 +67,7 @@ fn the_daemonsets_containers_make_a_pod_network_and_roll_without_a_lost_packet()
     a.run(&["ping", "-c1", "-W5", &target])?;
     b.run(&["ping", "-c1", "-W5", &a.addresses()[0].to_string()])?;
 
-    // A newer version takes the old one's place while packets flow.
+    // A newer version replaces the old one while packets flow.
     let flow = a.spawn("ping", &["ping", "-i0.02", "-c200", &target])?;
     for (kubelet, client) in kubelets.iter().zip(running.drain(..)) {
         kubelet.end("routed-1", &client)?;
@@ -82,15 +82,15 @@ fn the_daemonsets_containers_make_a_pod_network_and_roll_without_a_lost_packet()
         })?;
     }
     wait_until("end of the flow", DEADLINE, || !flow.running())?;
-    let said = flow.log();
-    assert!(said.contains(" 0% packet loss"), "{said}");
-    assert!(said.contains("200 packets transmitted"), "{said}");
+    let printed = flow.log();
+    assert!(printed.contains(" 0% packet loss"), "{printed}");
+    assert!(printed.contains("200 packets transmitted"), "{printed}");
     a.delete()?;
     b.delete()
 }
 
 #[test]
-fn the_daemon_mends_what_it_needs_of_the_node_without_being_privileged() -> Result {
+fn unprivileged_daemon_repairs_node_settings() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
     let image = build_image(lab.node(1), folder.path())?;

@@ -1,4 +1,4 @@
-//! The etcd that is shipped, with the certificates that are made for it, and one that others use too.
+//! The shipped etcd manifests with their certificates, and an etcd that is shared with other users.
 
 use std::fs;
 use std::process::Command;
@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::manifests::conf;
 
-/// Where the files are, on nodes as the manifest has it.
+/// The folder of the certificates, on nodes as in the manifest.
 const FOLDER: &str = "/etc/flatland/etcd";
 const URL: &str = "https://192.168.1.2:2379";
 
-/// Runs the script that makes certificates, with `words`.
+/// Runs certificates.sh with `words`.
 fn certificates(words: &[&str]) -> Result<std::process::Output> {
     let output = Command::new("sh")
         .arg(conf("kubernetes/etcd/certificates.sh"))
@@ -21,7 +21,7 @@ fn certificates(words: &[&str]) -> Result<std::process::Output> {
     output.map_err(|error| Error::new(error.to_string()))
 }
 
-/// Two nodes and an etcd that takes nobody without a certificate of ours.
+/// Two nodes, and an etcd that requires a certificate of our authority.
 fn raise() -> Result<Lab> {
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
     let path = folder.path().to_str().unwrap();
@@ -72,7 +72,7 @@ fn raise() -> Result<Lab> {
     Ok(lab)
 }
 
-/// `etcdctl` with a certificate.
+/// Runs `etcdctl` with a certificate.
 fn ctl(etcd: &Etcd, certificate: &str, words: &[&str]) -> Result<String> {
     let [ca, own, key] = [
         format!("--cacert={FOLDER}/ca.crt"),
@@ -83,7 +83,8 @@ fn ctl(etcd: &Etcd, certificate: &str, words: &[&str]) -> Result<String> {
     etcd.ctl(&[&[&*ca, &*own, &*key, &*endpoint][..], words].concat())
 }
 
-/// What docs/etcd.md has people type: the members' name stands for all who may do everything.
+/// The commands of docs/etcd.md that turn on authentication. The members' name is the user with the
+/// root role.
 fn switch_authentication_on(etcd: &Etcd) -> Result {
     for words in [
         "user add root --no-password",
@@ -103,7 +104,7 @@ fn switch_authentication_on(etcd: &Etcd) -> Result {
 }
 
 #[test]
-fn a_user_that_is_limited_to_the_prefix_is_all_that_it_takes() -> Result {
+fn etcd_user_limited_to_the_prefix_is_sufficient() -> Result {
     let lab = raise()?;
     let etcd = &lab.etcd()[0];
     ctl(etcd, "server", &["put", "/registry/secrets/x", "secret"])?;
@@ -129,7 +130,7 @@ fn a_user_that_is_limited_to_the_prefix_is_all_that_it_takes() -> Result {
 }
 
 #[test]
-fn the_authority_is_kept_when_certificates_are_made_again() -> Result {
+fn certificates_made_again_keep_the_authority() -> Result {
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
     let path = folder.path().to_str().unwrap();
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
@@ -154,8 +155,8 @@ fn the_authority_is_kept_when_certificates_are_made_again() -> Result {
     ] {
         let refused = certificates(words)?;
         assert_eq!(refused.status.code(), Some(64));
-        let said = String::from_utf8_lossy(&refused.stderr);
-        assert!(said.contains(complaint), "{said}");
+        let printed = String::from_utf8_lossy(&refused.stderr);
+        assert!(printed.contains(complaint), "{printed}");
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What `conf/kubernetes` has: manifests that the Kubernetes API takes, and a DaemonSet of which
-//! containers with just those rights make a pod network.
+//! `conf/kubernetes`: the manifests are valid for the Kubernetes API, and the containers of the
+//! DaemonSet make a pod network with exactly the rights that it lists.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The Kubernetes manifests: as kustomize builds them, against the types of the Kubernetes API, and
-//! what they say to each other.
+//! The Kubernetes manifests, built with kustomize: valid types of the Kubernetes API, and
+//! consistent with each other.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use wire::conf::Conflist;
 
-/// What can be built with kustomize, below `conf`.
+/// The kustomizations below `conf`.
 pub(crate) const KUSTOMIZATIONS: [&str; 8] = [
     "kubernetes",
     "kubernetes/etcd",
@@ -41,7 +41,7 @@ pub(crate) fn file(path: &str) -> Vec<Value> {
     objects(&std::fs::read_to_string(conf(path)).unwrap())
 }
 
-/// What `kubectl apply -k` would apply.
+/// The objects that `kubectl apply -k` would apply.
 fn build(path: &str) -> Vec<Value> {
     let output = Command::new("kubectl")
         .arg("kustomize")
@@ -57,7 +57,7 @@ fn kind(object: &Value) -> &str {
     object["kind"].as_str().unwrap_or_default()
 }
 
-/// What the API would refuse in the object, or drop.
+/// The field or type of the object that the API would refuse or drop.
 pub(crate) fn flaw<T: DeserializeOwned + Serialize>(object: &Value) -> Option<String> {
     let understood =
         serde_json::from_value::<T>(object.clone()).and_then(|typed| serde_json::to_value(&typed));
@@ -69,7 +69,7 @@ pub(crate) fn flaw<T: DeserializeOwned + Serialize>(object: &Value) -> Option<St
     }
 }
 
-/// The object as the API understands it; it says nothing beyond that.
+/// The object as the API's type, which must keep every field.
 fn typed<T: DeserializeOwned + Serialize>(object: &Value) -> T {
     assert_eq!(flaw::<T>(object), None);
     serde_json::from_value(object.clone()).unwrap()
@@ -77,16 +77,19 @@ fn typed<T: DeserializeOwned + Serialize>(object: &Value) -> T {
 
 pub(crate) fn find<T: DeserializeOwned + Serialize>(
     objects: &[Value],
-    wanted: &str,
+    kind_name: &str,
     name: &str,
 ) -> T {
-    let is_it = |object: &&Value| kind(object) == wanted && object["metadata"]["name"] == name;
+    let is_it = |object: &&Value| kind(object) == kind_name && object["metadata"]["name"] == name;
     let mut all = objects.iter().filter(is_it);
-    typed(all.next().unwrap_or_else(|| panic!("no {wanted} {name}")))
+    typed(
+        all.next()
+            .unwrap_or_else(|| panic!("no {kind_name} {name}")),
+    )
 }
 
 #[test]
-fn every_object_is_what_the_kubernetes_api_knows_and_nothing_more() {
+fn objects_of_manifests_match_the_kubernetes_api_types() {
     let built = KUSTOMIZATIONS.iter().flat_map(|path| build(path));
     let files = ["kubernetes/flatland.yaml", "kubernetes/etcd.yaml"];
     let files = files.iter().flat_map(|path| file(path));
@@ -106,7 +109,7 @@ fn every_object_is_what_the_kubernetes_api_knows_and_nothing_more() {
 }
 
 #[test]
-fn every_conflist_is_one_that_the_programs_take() {
+fn conflists_of_manifests_are_valid() {
     let with_conflist = KUSTOMIZATIONS
         .iter()
         .filter(|path| !path.contains("etcd-") && !path.ends_with("/etcd"));
@@ -127,7 +130,7 @@ fn endpoint(objects: &[Value]) -> String {
 }
 
 #[test]
-fn the_conflist_leads_to_the_etcd_that_comes_with_it() {
+fn conflist_of_the_etcd_overlay_names_its_endpoint() {
     for (flatland, etcd) in [
         ("kubernetes", "kubernetes/etcd"),
         ("overlays/dual-stack", "overlays/etcd-three"),
@@ -162,7 +165,7 @@ fn containers() -> [Container; 2] {
 }
 
 #[test]
-fn no_container_of_ours_has_more_rights_than_it_needs() {
+fn containers_have_only_the_capabilities_they_need() {
     for container in containers() {
         let rights = container.security_context.unwrap();
         let capabilities = rights.capabilities.unwrap();
@@ -175,7 +178,7 @@ fn no_container_of_ours_has_more_rights_than_it_needs() {
 }
 
 #[test]
-fn the_image_is_the_version_that_is_built() {
+fn image_tag_is_the_version_of_the_workspace() {
     for container in containers() {
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(

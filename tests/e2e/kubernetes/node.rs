@@ -1,4 +1,4 @@
-//! What kubelet does with the DaemonSet's pod, on a node of the lab.
+//! Runs the DaemonSet's pod on a node of the lab, as kubelet does.
 
 use std::fs;
 use std::path::Path;
@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::manifests::{conf, file, find};
 
-/// Where the image is on a node.
+/// The image archive on a node.
 const ARCHIVE: &str = "/opt/flatland/flatland.tar";
-/// Where volumes are that are no part of the node.
+/// The folder of volumes that are not part of the node.
 const VOLUMES: &str = "/var/lib/kubelet";
 
 /// The pod of the DaemonSet.
@@ -23,7 +23,7 @@ pub(crate) fn pod() -> PodSpec {
     set.spec.unwrap().template.spec.unwrap()
 }
 
-/// Builds the image of the programs under test, as `make image` does, into `folder`.
+/// Builds the image of the programs under test into `folder`, as `make image` does.
 pub(crate) fn build_image(node: &Node, folder: &Path) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| Error::new(error.to_string());
     fs::create_dir_all(folder.join("dist/bin")).map_err(failed)?;
@@ -53,7 +53,7 @@ pub(crate) fn build_image(node: &Node, folder: &Path) -> Result<Vec<u8>> {
     fs::read(folder.join("image.tar")).map_err(failed)
 }
 
-/// Runs buildah with storage of its own.
+/// Runs buildah with its storage in `folder`.
 fn buildah(folder: &Path, words: &[&str]) -> Result {
     let (command, arguments) = words.split_first().unwrap();
     let output = Command::new("buildah")
@@ -67,11 +67,11 @@ fn buildah(folder: &Path, words: &[&str]) -> Result {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(format!("buildah {command}: {said}")))
+    let printed = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(format!("buildah {command}: {printed}")))
 }
 
-/// A node whose kubelet runs the DaemonSet's pod.
+/// A node that runs the DaemonSet's pod.
 pub(crate) struct Kubelet<'a> {
     node: &'a Node,
     containerd: Containerd<'a>,
@@ -79,11 +79,11 @@ pub(crate) struct Kubelet<'a> {
 }
 
 impl<'a> Kubelet<'a> {
-    /// Starts the container runtime, with the image; and makes the volumes, with `conflist` as the
-    /// ConfigMap. There is nothing of Flatland on the node but that.
+    /// Starts the container runtime with the image, and makes the volumes, with `conflist` as the
+    /// ConfigMap. Nothing else of Flatland is on the node.
     pub(crate) fn start(node: &'a Node, image: &[u8], conflist: &str) -> Result<Self> {
         node.run(&["rm", "-r", "/opt/cni/bin", "/etc/cni"])?;
-        // Containers of the node's network have its resolver.
+        // Containers with the host's network use its resolver.
         node.write("/etc/resolv.conf", "")?;
         let containerd = Containerd::start(node)?;
         node.write(ARCHIVE, image)?;
@@ -99,7 +99,7 @@ impl<'a> Kubelet<'a> {
         Ok(kubelet)
     }
 
-    /// As the volume's type says.
+    /// Makes a volume according to its type.
     fn make(&self, volume: &Volume, conflist: &str) -> Result {
         let source = source(volume);
         if volume.config_map.is_some() {
@@ -125,13 +125,13 @@ impl<'a> Kubelet<'a> {
     pub(crate) fn init(&self) -> Result<Output> {
         let container = &self.pod.init_containers.as_ref().unwrap()[0];
         self.containerd
-            .finish(&self.container(container, container.name.clone()))
+            .run_host_to_end(&self.container(container, container.name.clone()))
     }
 
-    /// Starts the main container, under a name that tells several runs apart.
+    /// Starts the main container, under a name that is unique on the node.
     pub(crate) fn main(&self, name: &str) -> Result<Daemon> {
         self.containerd
-            .host(&self.container(&self.pod.containers[0], name.to_owned()))
+            .spawn_host(&self.container(&self.pod.containers[0], name.to_owned()))
     }
 
     /// Ends the main container as kubelet does.
@@ -154,7 +154,7 @@ impl<'a> Kubelet<'a> {
                 source: source(volume),
                 target: mount.mount_path.clone(),
                 read_only: mount.read_only == Some(true),
-                follows: mount.mount_propagation.as_deref() == Some("HostToContainer"),
+                propagates: mount.mount_propagation.as_deref() == Some("HostToContainer"),
             }
         });
         HostContainer {
@@ -173,7 +173,7 @@ impl<'a> Kubelet<'a> {
         }
     }
 
-    /// A variable of the downward API.
+    /// The value of an environment variable, also of the downward API.
     fn value(&self, variable: &EnvVar) -> (String, String) {
         let from = serde_json::to_value(variable).unwrap();
         let value = match &from["valueFrom"]["fieldRef"]["fieldPath"] {
@@ -185,7 +185,7 @@ impl<'a> Kubelet<'a> {
     }
 }
 
-/// Where a volume is on the node.
+/// The path of a volume on the node.
 fn source(volume: &Volume) -> String {
     volume.host_path.as_ref().map_or_else(
         || format!("{VOLUMES}/{}", volume.name),

@@ -1,19 +1,19 @@
-//! Which addresses peers are told, and what happens when they change.
+//! The addresses that a node advertises to its peers, and what happens when they change.
 
 use lab::{DEADLINE, Families, Lab, Result, wait_until};
 use nix::sys::signal::Signal;
 
-use crate::support::{told, wait_way};
+use crate::support::{advertised, wait_route};
 
 #[test]
-fn an_address_that_is_temporary_or_deprecated_is_never_told() -> Result {
+fn temporary_or_deprecated_address_is_not_advertised() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V6).start()?;
     let node = lab.node(1);
     let address = |words: &[&str]| {
         node.run(&[&["ip", "address"], words, &["dev", "eth0", "nodad"]].concat())
             .map(drop)
     };
-    // The kernel makes a temporary address beside each that lets it (RFC 8981).
+    // The kernel makes a temporary address for each prefix (RFC 8981).
     node.run(&["sysctl", "-qw", "net.ipv6.conf.eth0.use_tempaddr=2"])?;
     let old = "fd00:192:168:1::77/64";
     address(&["add", old, "preferred_lft", "0"])?;
@@ -25,26 +25,26 @@ fn an_address_that_is_temporary_or_deprecated_is_never_told() -> Result {
         shown.is_ok_and(|shown| shown.contains("fd00:192:168:1:"))
     })?;
     lab.start_routed()?;
-    let tells = |expected: &[&str]| {
+    let advertises = |expected: &[&str]| {
         wait_until(format!("record with {expected:?}"), DEADLINE, || {
-            told(&lab, "n1").is_ok_and(|mut told| {
-                told.sort();
-                told == expected
+            advertised(&lab, "n1").is_ok_and(|mut addresses| {
+                addresses.sort();
+                addresses == expected
             })
         })
     };
-    tells(&["fd00:192:168:1::11", "fd00:192:168:1::88"])?;
+    advertises(&["fd00:192:168:1::11", "fd00:192:168:1::88"])?;
 
-    // It is followed: what becomes deprecated goes, what is preferred again comes.
+    // Changes are followed: a deprecated address is removed, a preferred one is added.
     address(&["change", fresh, "preferred_lft", "0", "valid_lft", "7200"])?;
-    tells(&["fd00:192:168:1::11"])?;
+    advertises(&["fd00:192:168:1::11"])?;
     let forever = ["preferred_lft", "forever", "valid_lft", "forever"];
     address(&[&["change", old], &forever[..]].concat())?;
-    tells(&["fd00:192:168:1::11", "fd00:192:168:1::77"])
+    advertises(&["fd00:192:168:1::11", "fd00:192:168:1::77"])
 }
 
 #[test]
-fn a_node_that_changes_its_address_is_followed_without_a_gap() -> Result {
+fn changed_node_address_is_followed_without_a_gap() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     lab.start_routed()?;
     lab.wait_routes()?;
@@ -57,11 +57,11 @@ fn a_node_that_changes_its_address_is_followed_without_a_gap() -> Result {
         traffic.log().contains("icmp_seq=20 ")
     })?;
 
-    // As its network would change it: the new one comes, and a while later the old one goes.
+    // As an administrator would change it: the new address first, and later the old one is removed.
     two.run(&["sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=1"])?;
     two.run(&["ip", "address", "add", "192.168.1.112/24", "dev", "eth0"])?;
     two.run(&["ip", "address", "del", "192.168.1.12/24", "dev", "eth0"])?;
-    wait_way(one, two, "192.168.1.112 dev eth0")?;
+    wait_route(one, two, "192.168.1.112 dev eth0")?;
 
     let seen = traffic.log().lines().count();
     wait_until("more traffic", DEADLINE, || {
@@ -69,19 +69,19 @@ fn a_node_that_changes_its_address_is_followed_without_a_gap() -> Result {
     })?;
     traffic.signal(Signal::SIGINT)?;
     wait_until("end of the traffic", DEADLINE, || !traffic.running())?;
-    // Neither node's route was away for a moment. What the peer itself has to put back after its
-    // address went, the route to its pod, takes less than the five packets of 50 ms.
+    // The route of neither node was missing for a moment. The peer must restore the route to its
+    // own pod after its address was removed; that takes less than five packets of 50 ms.
     assert!(!watch.log().contains("Deleted"), "{}", watch.log());
     let (sent, received) = counts(&traffic.log());
     assert!(sent - received <= 5, "{sent} sent, {received} received");
 
-    // And the node's own pod is reached as before, from an address that it has.
+    // The node's own pod is reached as before, from an existing source address.
     let route = two.run(&["ip", "route", "show", &target])?;
     assert!(route.contains("src 192.168.1.112"), "{route}");
     two.run(&["ping", "-c1", "-W5", &target]).map(drop)
 }
 
-/// How many packets were sent and received, as ping's summary has it.
+/// The numbers of sent and received packets in ping's summary.
 fn counts(log: &str) -> (u32, u32) {
     let summary = log
         .lines()

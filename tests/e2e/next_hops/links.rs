@@ -2,10 +2,10 @@
 
 use lab::{Families, Lab, Node, Result};
 
-use crate::support::{told, wait_way};
+use crate::support::{advertised, wait_route};
 
-/// A second cable of a node, to a switch that is another network.
-fn plug_in(lab: &Lab, node: &Node, address: &str) -> Result {
+/// A second link of a node, to another network.
+fn add_link(lab: &Lab, node: &Node, address: &str) -> Result {
     let cable = format!("{}b", node.name());
     for words in [
         &[
@@ -21,18 +21,18 @@ fn plug_in(lab: &Lab, node: &Node, address: &str) -> Result {
 }
 
 #[test]
-fn a_peer_has_the_next_hop_of_a_link_that_works() -> Result {
+fn peer_on_two_links_has_next_hop_on_the_working_one() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     lab.run(&["ip", "link", "add", "second", "up", "type", "bridge"])?;
     let [one, two] = [lab.node(1), lab.node(2)];
-    plug_in(&lab, one, "172.16.0.11/24")?;
-    plug_in(&lab, two, "172.16.0.12/24")?;
-    // A bridge of containers is a link with an address, too, but leads to no other machine.
+    add_link(&lab, one, "172.16.0.11/24")?;
+    add_link(&lab, two, "172.16.0.12/24")?;
+    // A container bridge is a link with an address too, but leads to no other machine.
     two.run(&["ip", "link", "add", "docker0", "up", "type", "bridge"])?;
     two.run(&["ip", "address", "add", "172.17.0.1/16", "dev", "docker0"])?;
     lab.start_routed()?;
-    wait_way(one, two, "192.168.1.12 dev eth0")?;
-    let addresses = told(&lab, "n2")?;
+    wait_route(one, two, "192.168.1.12 dev eth0")?;
+    let addresses = advertised(&lab, "n2")?;
     assert!(
         addresses.contains(&"172.16.0.12".to_owned()),
         "{addresses:?}"
@@ -42,16 +42,16 @@ fn a_peer_has_the_next_hop_of_a_link_that_works() -> Result {
         "{addresses:?}"
     );
 
-    // Without a carrier, as if the cable was pulled; then the link down altogether.
+    // First without a carrier, as if the cable was pulled; then with the link down.
     lab.run(&["ip", "link", "set", "n1", "down"])?;
-    wait_way(one, two, "172.16.0.12 dev eth1")?;
+    wait_route(one, two, "172.16.0.12 dev eth1")?;
     lab.run(&["ip", "link", "set", "n1", "up"])?;
-    wait_way(one, two, "192.168.1.12 dev eth0")?;
+    wait_route(one, two, "192.168.1.12 dev eth0")?;
     one.run(&["ip", "link", "set", "eth0", "down"])?;
-    wait_way(one, two, "172.16.0.12 dev eth1")?;
+    wait_route(one, two, "172.16.0.12 dev eth1")?;
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
     two.run(&["ip", "link", "set", "eth0", "down"])?;
-    wait_way(two, one, "172.16.0.11 dev eth1")?;
+    wait_route(two, one, "172.16.0.11 dev eth1")?;
     let target = b.addresses()[0].to_string();
     a.run(&["ping", "-c1", "-W5", &target]).map(drop)
 }

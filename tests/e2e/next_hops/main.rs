@@ -1,4 +1,4 @@
-//! By which addresses nodes reach each other's pods.
+//! Next hops: the addresses by which nodes reach each other's pods.
 
 mod addresses;
 mod ipv6_only;

@@ -1,22 +1,22 @@
-//! What these tests have in common.
+//! Helpers of the next hop tests.
 
 use std::net::IpAddr;
 
 use lab::probe::{Answer, LISTENING};
 use lab::{DEADLINE, Lab, Node, Pod, Result, wait_until};
 
-/// The program that answers and asks, as installed on nodes.
+/// The probe program, as installed on nodes.
 const LAB: &str = "/opt/flatland/lab";
 
 /// The node's route to a peer's subnet of the first pod CIDR, as the kernel shows it.
 pub(crate) fn route_to(node: &Node, peer: &Node) -> Result<Option<String>> {
-    let subnet = peer.owned()?.into_iter().next().unwrap_or_default();
+    let subnet = peer.owned_subnets()?.into_iter().next().unwrap_or_default();
     let mut routes = node.routes()?.into_iter();
     Ok(routes.find(|route| route.starts_with(&format!("{subnet} via "))))
 }
 
-/// Waits for the node's route to a peer to be through `way`, such as `192.168.1.12 dev eth0`.
-pub(crate) fn wait_way(node: &Node, peer: &Node, way: &str) -> Result {
+/// Waits until the node's route to a peer is via `way`, such as `192.168.1.12 dev eth0`.
+pub(crate) fn wait_route(node: &Node, peer: &Node, way: &str) -> Result {
     let text = format!(" via {way}");
     wait_until(format!("route of {}{text}", node.name()), DEADLINE, || {
         route_to(node, peer).is_ok_and(|route| route.is_some_and(|it| it.contains(&text)))
@@ -24,10 +24,11 @@ pub(crate) fn wait_way(node: &Node, peer: &Node, way: &str) -> Result {
     .map_err(|error| error.doing(node.routed_log()))
 }
 
-/// Runs something on a place: a pod or a node.
+/// Runs a command in a pod or on a node.
 pub(crate) type Run<'a> = dyn Fn(&[&str]) -> Result<String> + 'a;
 
-/// Asks `to` by TCP, UDP and ping, and fails unless all are answered and under the own address.
+/// Queries `to` by TCP, UDP and ping, and fails unless all are answered and the source address is
+/// one of `own`.
 pub(crate) fn reaches(from: &Run<'_>, own: &[IpAddr], to: IpAddr) -> Result {
     let answers = from(&[LAB, "ask", &to.to_string()])?;
     let answers: Vec<Answer> = serde_json::from_str(&answers).expect("answers are JSON");
@@ -36,7 +37,7 @@ pub(crate) fn reaches(from: &Run<'_>, own: &[IpAddr], to: IpAddr) -> Result {
     Ok(())
 }
 
-/// Starts the server that answers, in a pod.
+/// Starts a probe server in a pod.
 pub(crate) fn serve(pod: &Pod<'_>) -> Result<lab::Daemon> {
     let server = pod.spawn("serve", &[LAB, "serve"])?;
     wait_until("server that listens", DEADLINE, || {
@@ -45,8 +46,8 @@ pub(crate) fn serve(pod: &Pod<'_>) -> Result<lab::Daemon> {
     Ok(server)
 }
 
-/// The addresses that a node has told its peers.
-pub(crate) fn told(lab: &Lab, node: &str) -> Result<Vec<String>> {
+/// The addresses that a node advertises to its peers.
+pub(crate) fn advertised(lab: &Lab, node: &str) -> Result<Vec<String>> {
     let key = format!("/flatland/flatland/nodes/{node}");
     let text = lab.etcd()[0].ctl(&["get", "--print-value-only", &key])?;
     let record: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

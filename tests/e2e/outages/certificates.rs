@@ -1,16 +1,17 @@
-//! Certificates that run out and are replaced on disk.
+//! TLS certificates that expire and are replaced on disk.
 
 use lab::{Etcd, Lab, Node, Result};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    AWAY, BACK, add_and_delete_pods, assert_said_once, is_present, wait_on, wait_said, wait_ways,
+    OUTAGE_LOG, RECOVERY_LOG, add_and_delete_pods, assert_logged_once, is_present, wait_logged,
+    wait_on, wait_routes_to,
 };
 
-/// Where nodes and etcd keep their certificates.
+/// The folder of certificates on nodes and etcd members.
 const FOLDER: &str = "/root/pki";
 
-/// Makes authorities and certificates on the machine of an etcd, with the openssl program.
+/// Makes authorities and certificates on the machine of an etcd member, with openssl.
 struct Authority<'a>(&'a Etcd);
 
 impl Authority<'_> {
@@ -23,8 +24,8 @@ impl Authority<'_> {
         output.success().map(drop)
     }
 
-    /// A new authority.
-    fn found(&self, name: &str) -> Result {
+    /// Makes a new authority.
+    fn make(&self, name: &str) -> Result {
         self.script(&format!(
             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
              -subj /CN={name} -keyout {name}.key -out {name}.pem \
@@ -37,7 +38,7 @@ impl Authority<'_> {
         ))
     }
 
-    /// A certificate `name` by `authority` that is valid until `end`, as YYMMDDHHMMSSZ.
+    /// Signs a certificate `name` by `authority` that is valid until `end`, as YYMMDDHHMMSSZ.
     fn sign(&self, authority: &str, name: &str, end: &str) -> Result {
         self.script(&format!(
             "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} \
@@ -48,8 +49,8 @@ impl Authority<'_> {
         ))
     }
 
-    /// Gives `node` a certificate to show and an authority to trust, as a program that renews
-    /// them does: file by file.
+    /// Installs a client certificate and an authority to trust on `node`, file by file, as a
+    /// program that renews them does.
     fn give(&self, node: &Node, authority: &str, name: &str) -> Result {
         node.run(&["mkdir", "-p", FOLDER])?;
         for (from, to) in [
@@ -65,7 +66,7 @@ impl Authority<'_> {
         Ok(())
     }
 
-    /// Starts etcd with the certificate `name`, trusting who comes from `authority`.
+    /// Starts etcd with the certificate `name`, trusting clients of `authority`.
     fn serve(&self, authority: &str, name: &str) -> Result {
         self.0.start_with(&[
             "--listen-client-urls=https://192.168.1.2:2379,http://127.0.0.1:2379",
@@ -82,7 +83,7 @@ impl Authority<'_> {
 const VALID: &str = "491231235959Z";
 const EXPIRED: &str = "200102000000Z";
 
-/// Two nodes that talk to etcd by TLS with certificates of the authority `old`.
+/// Two nodes that connect to etcd by TLS with certificates of the authority `old`.
 fn raise() -> Result<Lab> {
     let mut lab = Lab::builder().nodes(2).start()?;
     let mut conflist = lab.conflist();
@@ -98,7 +99,7 @@ fn raise() -> Result<Lab> {
     lab.etcd()[0].stop()?;
     let authority = Authority(&lab.etcd()[0]);
     for name in ["old", "new"] {
-        authority.found(name)?;
+        authority.make(name)?;
         for (kind, end) in [("server", VALID), ("client", VALID), ("expired", EXPIRED)] {
             authority.sign(name, &format!("{kind}-{name}"), end)?;
         }
@@ -113,7 +114,7 @@ fn raise() -> Result<Lab> {
 }
 
 #[test]
-fn a_certificate_that_ran_out_is_replaced_on_disk_without_a_restart() -> Result {
+fn expired_certificate_replaced_on_disk_works_without_restart() -> Result {
     let mut lab = raise()?;
     let authority = Authority(&lab.etcd()[0]);
     let [one, two] = [lab.node(1), lab.node(2)];
@@ -121,25 +122,25 @@ fn a_certificate_that_ran_out_is_replaced_on_disk_without_a_restart() -> Result 
     authority.give(one, "old", "expired-old")?;
     lab.etcd()[0].stop()?;
     authority.serve("old", "server-old")?;
-    wait_said(one, AWAY, 1)?;
-    wait_said(two, BACK, 1)?;
+    wait_logged(one, OUTAGE_LOG, 1)?;
+    wait_logged(two, RECOVERY_LOG, 1)?;
     add_and_delete_pods(one, two.add_pod("old")?)?;
     assert_eq!(one.routes()?, routes);
 
     authority.give(one, "old", "client-old")?;
     wait_on(one, "presence", || is_present(&lab, one))?;
-    wait_said(one, BACK, 1)?;
-    assert_said_once(one);
+    wait_logged(one, RECOVERY_LOG, 1)?;
+    assert_logged_once(one);
     let conflist = lab.node(1).conflist();
     lab.add_node()?;
     lab.node_mut(3).set_conflist(&conflist)?;
     Authority(&lab.etcd()[0]).give(lab.node(3), "old", "client-old")?;
     lab.node(3).spawn_routed(&[])?;
-    wait_ways(lab.node(1), lab.node(3))
+    wait_routes_to(lab.node(1), lab.node(3))
 }
 
 #[test]
-fn an_authority_that_is_replaced_with_all_its_certificates_is_followed() -> Result {
+fn replaced_authority_and_certificates_are_used() -> Result {
     let lab = raise()?;
     let authority = Authority(&lab.etcd()[0]);
     let one = lab.node(1);
@@ -147,15 +148,15 @@ fn an_authority_that_is_replaced_with_all_its_certificates_is_followed() -> Resu
     lab.etcd()[0].stop()?;
     authority.serve("new", "server-new")?;
     for node in lab.nodes() {
-        wait_said(node, AWAY, 1)?;
+        wait_logged(node, OUTAGE_LOG, 1)?;
     }
     for node in lab.nodes() {
         authority.give(node, "new", "client-new")?;
     }
     for node in lab.nodes() {
-        wait_said(node, BACK, 1)?;
+        wait_logged(node, RECOVERY_LOG, 1)?;
         wait_on(node, "presence", || is_present(&lab, node))?;
-        assert_said_once(node);
+        assert_logged_once(node);
     }
     assert_eq!(one.routes()?, routes);
     one.end_routed(Signal::SIGTERM)

@@ -1,21 +1,21 @@
-//! etcd is down, silent, restarted, again and again.
+//! etcd is down, unresponsive or restarted, once and repeatedly.
 
 use lab::{DEADLINE, Result, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    AWAY, BACK, add_and_delete_pods, assert_said_once, forget, is_present, join, raise, raise_with,
-    wait_no_ways, wait_on, wait_said, wait_ways,
+    OUTAGE_LOG, RECOVERY_LOG, add_and_delete_pods, assert_logged_once, forget, is_present, join,
+    raise, raise_with, wait_logged, wait_no_routes_to, wait_on, wait_routes_to,
 };
 
 #[test]
-fn a_change_made_while_etcd_was_silent_arrives_when_it_speaks_again() -> Result {
+fn change_made_while_etcd_was_frozen_arrives_afterwards() -> Result {
     let mut lab = raise(2)?;
     lab.etcd()[0].pause()?;
     lab.add_node()?;
     let three = lab.node(3);
     three.spawn_routed(&[])?;
-    wait_until("routed that looks for etcd", DEADLINE, || {
+    wait_until("reconnection of routed", DEADLINE, || {
         three.routed_log().contains("peers reach node n3")
     })?;
     assert!(!three.ready());
@@ -25,48 +25,48 @@ fn a_change_made_while_etcd_was_silent_arrives_when_it_speaks_again() -> Result 
 }
 
 #[test]
-fn without_etcd_pods_come_and_go_and_routes_stay_and_it_finds_all_as_it_was() -> Result {
+fn pods_and_routes_work_during_an_etcd_outage() -> Result {
     let lab = raise_with(2, &["--presence-ttl=2"])?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let routes = [one.routes()?, two.routes()?];
     let old = two.add_pod("old")?;
     lab.etcd()[0].stop()?;
     for node in lab.nodes() {
-        wait_said(node, AWAY, 1)?;
+        wait_logged(node, OUTAGE_LOG, 1)?;
         // Longer than the presence lasts.
-        wait_said(node, "is not shown as present", 1)?;
+        wait_logged(node, "is not shown as present", 1)?;
     }
     add_and_delete_pods(one, old)?;
     assert_eq!([one.routes()?, two.routes()?], routes);
 
     lab.etcd()[0].start()?;
     for node in lab.nodes() {
-        wait_said(node, BACK, 1)?;
+        wait_logged(node, RECOVERY_LOG, 1)?;
         wait_on(node, "presence", || is_present(&lab, node))?;
-        assert_said_once(node);
+        assert_logged_once(node);
     }
     assert_eq!([one.routes()?, two.routes()?], routes);
     Ok(())
 }
 
 #[test]
-fn a_change_arrives_in_seconds_after_a_restart_of_etcd() -> Result {
+fn change_after_an_etcd_restart_arrives_in_seconds() -> Result {
     let mut lab = raise(3)?;
     lab.etcd()[0].stop()?;
     lab.etcd()[0].start()?;
     join(&mut lab)?;
     let [one, three, four] = [lab.node(1), lab.node(3), lab.node(4)];
     four.wait_ready()?;
-    wait_ways(one, four)?;
+    wait_routes_to(one, four)?;
     three.end_routed(Signal::SIGTERM)?;
     forget(one, three)?;
-    wait_no_ways(one, three)?;
-    assert_said_once(one);
+    wait_no_routes_to(one, three)?;
+    assert_logged_once(one);
     Ok(())
 }
 
 #[test]
-fn an_etcd_that_comes_and_goes_costs_no_memory_and_a_line_each_time() -> Result {
+fn repeated_etcd_outages_leak_no_memory_and_log_once_each() -> Result {
     const WARM_UP: usize = 3;
     const TIMES: usize = 9;
     let lab = raise(2)?;
@@ -75,9 +75,9 @@ fn an_etcd_that_comes_and_goes_costs_no_memory_and_a_line_each_time() -> Result 
     let mut warm = 0;
     for time in 1..=TIMES {
         etcd.stop()?;
-        wait_said(one, AWAY, time)?;
+        wait_logged(one, OUTAGE_LOG, time)?;
         etcd.start()?;
-        wait_said(one, BACK, time)?;
+        wait_logged(one, RECOVERY_LOG, time)?;
         if time == WARM_UP {
             warm = one.routed_memory()?;
         }
@@ -85,10 +85,13 @@ fn an_etcd_that_comes_and_goes_costs_no_memory_and_a_line_each_time() -> Result 
 
     let end = one.routed_memory()?;
     assert!(end <= warm + 512, "from {warm} KiB to {end} KiB");
-    assert_eq!([one.said(AWAY), one.said(BACK)], [TIMES; 2]);
+    assert_eq!(
+        [one.count_logged(OUTAGE_LOG), one.count_logged(RECOVERY_LOG)],
+        [TIMES; 2]
+    );
     assert_eq!(one.routes()?, routes);
     assert!(
-        one.said("is not shown as present") == 0,
+        one.count_logged("is not shown as present") == 0,
         "{}",
         one.routed_log()
     );

@@ -1,11 +1,11 @@
-//! What keeps working when something else does not, and how it comes back.
+//! Outages: what keeps working while etcd, the network or `routed` fails, and how it recovers.
 
 mod certificates;
 mod etcd;
-mod members;
+mod etcd_members;
 mod network;
+mod no_space;
 mod pods;
 mod routed;
-mod slow;
-mod space;
+mod slow_etcd;
 mod support;

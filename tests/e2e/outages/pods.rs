@@ -1,4 +1,4 @@
-//! The routes to a node's pods, which the plugin makes: others take them away.
+//! Repair of the routes to a node's pods, which the plugin makes and other programs delete.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::support::{raise, wait_on};
 
 const LEDGER: &str = "/run/flatland/flatland";
 
-/// The routes to the pod, as the node has them.
+/// The node's routes to the pod.
 fn routes_to(pod: &Pod<'_>, node: &Node) -> Result<Vec<String>> {
     let addresses: Vec<_> = pod.addresses().iter().map(ToString::to_string).collect();
     let is_its = |route: &String| {
@@ -28,8 +28,8 @@ fn delete_routes_to(pod: &Pod<'_>, node: &Node) -> Result {
     Ok(())
 }
 
-/// Both answer their node.
-fn answer(pods: &[&Pod<'_>], node: &Node) -> Result {
+/// Checks that the node reaches both addresses of each pod.
+fn assert_answer(pods: &[&Pod<'_>], node: &Node) -> Result {
     for address in pods.iter().flat_map(|pod| pod.addresses()) {
         node.run(&["ping", "-c1", "-W2", &address.to_string()])?;
     }
@@ -37,7 +37,7 @@ fn answer(pods: &[&Pod<'_>], node: &Node) -> Result {
 }
 
 #[test]
-fn a_route_to_a_pod_that_somebody_deletes_is_put_back() -> Result {
+fn deleted_pod_route_is_restored() -> Result {
     let lab = raise(1)?;
     let node = lab.node(1);
     let pod = node.add_pod("a")?;
@@ -49,15 +49,15 @@ fn a_route_to_a_pod_that_somebody_deletes_is_put_back() -> Result {
     wait_on(node, "routes to the pod", || {
         routes_to(&pod, node).is_ok_and(|now| now == before)
     })?;
-    answer(&[&pod], node)
+    assert_answer(&[&pod], node)
 }
 
 #[test]
-fn routes_to_pods_that_went_while_routed_was_away_are_back_when_it_is() -> Result {
+fn pod_routes_deleted_while_routed_was_off_are_restored() -> Result {
     let lab = raise(1)?;
     let node = lab.node(1);
     let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
-    // The pods have been there for long.
+    // The records say that the pods were added long ago.
     let age = "for file in /run/flatland/flatland/addresses/*; do
                    old=$(sed 's/\"since\":[0-9]*/\"since\":1700000000/' $file)
                    echo \"$old\" >$file
@@ -66,7 +66,8 @@ fn routes_to_pods_that_went_while_routed_was_away_are_back_when_it_is() -> Resul
     node.end_routed(Signal::SIGKILL)?;
 
     delete_routes_to(&a, node)?;
-    // The kernel takes the IPv4 routes of both with the address that they name.
+    // The kernel deletes the IPv4 routes of both pods together with the source address that they
+    // name.
     node.run(&["sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=1"])?;
     for words in ["add 192.168.1.111/24", "del 192.168.1.11/24"] {
         let command = format!("ip address {words} dev eth0");
@@ -79,11 +80,11 @@ fn routes_to_pods_that_went_while_routed_was_away_are_back_when_it_is() -> Resul
         let all = [&a, &b].map(|pod| routes_to(pod, node).unwrap_or_default().len());
         all == [2, 2]
     })?;
-    answer(&[&a, &b], node)
+    assert_answer(&[&a, &b], node)
 }
 
 #[test]
-fn while_somebody_keeps_the_ledger_locked_routes_are_repaired() -> Result {
+fn routes_are_repaired_while_the_ledger_is_locked() -> Result {
     let mut lab = Lab::builder().nodes(2).start()?;
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["ipam"]["sweepAfter"] = 1.into();
@@ -97,7 +98,7 @@ fn while_somebody_keeps_the_ledger_locked_routes_are_repaired() -> Result {
         let taken = node.run(&["flock", "--nonblock", LEDGER, "true"]);
         taken.is_err()
     })?;
-    // Its address is to be freed, which takes the lock.
+    // Freeing its address takes the lock.
     node.run(&["ip", "netns", "del", "a"])?;
     let threads = format!("/proc/{}/task", node.routed_pid()?);
     wait_on(node, "routed that waits for the lock", || {
@@ -106,7 +107,7 @@ fn while_somebody_keeps_the_ledger_locked_routes_are_repaired() -> Result {
         names.any(|name| name.is_ok_and(|name| name.trim() == "lock"))
     })?;
 
-    let peer = lab.node(2).owned()?.swap_remove(0);
+    let peer = lab.node(2).owned_subnets()?.swap_remove(0);
     let begin = Instant::now();
     node.run(&["ip", "route", "del", &peer])?;
     wait_on(node, "route", || {
@@ -114,7 +115,7 @@ fn while_somebody_keeps_the_ledger_locked_routes_are_repaired() -> Result {
             .is_ok_and(|routes| routes.iter().any(|route| route.starts_with(&peer)))
     })?;
 
-    // It waits for twice as long.
+    // The lock is held for twice as long.
     assert!(
         begin.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -124,15 +125,15 @@ fn while_somebody_keeps_the_ledger_locked_routes_are_repaired() -> Result {
 }
 
 #[test]
-fn routes_to_pods_that_are_deleted_stay_gone() -> Result {
+fn routes_of_deleted_pods_are_not_restored() -> Result {
     let lab = raise(1)?;
     let node = lab.node(1);
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     for _ in 0..5 {
         let pods = [node.add_pod("a")?, node.add_pod("b")?];
         pods.into_iter().try_for_each(Pod::delete)?;
     }
-    assert_eq!(node.traces()?, before);
-    assert_eq!(node.said("put back"), 0, "{}", node.routed_log());
+    assert_eq!(node.attachment_state()?, before);
+    assert_eq!(node.count_logged("put back"), 0, "{}", node.routed_log());
     Ok(())
 }

@@ -4,19 +4,19 @@ use lab::{DEADLINE, Lab, Result, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    AWAY, add_and_delete_pods, assert_said_once, change, is_present, raise, raise_with, reach,
-    routes, wait_changed, wait_said,
+    OUTAGE_LOG, add_and_delete_pods, assert_logged_once, change, is_present, raise, raise_with,
+    reach, routes, wait_changed, wait_logged,
 };
 
 #[test]
-fn routed_that_starts_without_etcd_keeps_the_routes_and_converges_once_etcd_is_back() -> Result {
+fn routed_started_without_etcd_keeps_routes_then_converges() -> Result {
     let lab = raise(2)?;
     let one = lab.node(1);
     let routes = one.routes()?;
     lab.etcd()[0].stop()?;
     one.end_routed(Signal::SIGKILL)?;
     one.spawn_routed(&[])?;
-    wait_until("word of the missing etcd", DEADLINE, || {
+    wait_until("log line about the missing etcd", DEADLINE, || {
         one.routed_log().contains("http://192.168.1.2:2379") || !one.routed_runs()
     })?;
 
@@ -40,17 +40,17 @@ fn routed_that_starts_without_etcd_keeps_the_routes_and_converges_once_etcd_is_b
 }
 
 #[test]
-fn routed_that_finds_its_list_of_subnets_damaged_has_it_from_the_registry() -> Result {
-    const LIST: &str = "/var/lib/flatland/flatland/subnets.json";
+fn damaged_subnet_file_is_restored_from_the_registry() -> Result {
+    const SUBNETS_FILE: &str = "/var/lib/flatland/flatland/subnets.json";
     let lab = raise(2)?;
     let one = lab.node(1);
-    let (list, routes) = (one.read(LIST)?, one.routes()?);
+    let (list, routes) = (one.read(SUBNETS_FILE)?, one.routes()?);
     one.end_routed(Signal::SIGKILL)?;
-    one.write(LIST, "{")?;
+    one.write(SUBNETS_FILE, "{")?;
 
     one.spawn_routed(&[])?;
     wait_until("list written anew", DEADLINE, || {
-        one.read(LIST).is_ok_and(|now| now == list) || !one.routed_runs()
+        one.read(SUBNETS_FILE).is_ok_and(|now| now == list) || !one.routed_runs()
     })?;
 
     assert!(one.routed_runs(), "{}", one.routed_log());
@@ -60,7 +60,7 @@ fn routed_that_finds_its_list_of_subnets_damaged_has_it_from_the_registry() -> R
 }
 
 #[test]
-fn pods_need_no_process_of_ours() -> Result {
+fn pods_without_any_process_of_ours_reach_each_other() -> Result {
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
@@ -74,12 +74,12 @@ fn pods_need_no_process_of_ours() -> Result {
 }
 
 #[test]
-fn the_conflist_appears_only_when_the_node_has_its_network() -> Result {
+fn conflist_is_installed_only_once_the_network_is_ready() -> Result {
     let lab = Lab::builder().nodes(1).start()?;
     let node = lab.node(1);
     lab.etcd()[0].stop()?;
     node.spawn_routed(&[])?;
-    wait_until("word of the missing etcd", DEADLINE, || {
+    wait_until("log line about the missing etcd", DEADLINE, || {
         node.routed_log().contains("192.168.1.2")
     })?;
     assert!(!node.ready() && node.routed_runs());
@@ -101,9 +101,9 @@ fn the_conflist_appears_only_when_the_node_has_its_network() -> Result {
 }
 
 #[test]
-fn an_upgrade_loses_no_packet_and_touches_no_route() -> Result {
-    const MEMORY: &str = "/run/flatland/flatland/routed.json";
-    const LIST: &str = "/var/lib/flatland/flatland/subnets.json";
+fn upgrade_of_routed_loses_no_packet_and_changes_no_route() -> Result {
+    const STATE_FILE: &str = "/run/flatland/flatland/routed.json";
+    const SUBNETS_FILE: &str = "/var/lib/flatland/flatland/subnets.json";
     let lab = raise(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
@@ -117,16 +117,17 @@ fn an_upgrade_loses_no_packet_and_touches_no_route() -> Result {
 
     for node in [one, two] {
         node.end_routed(Signal::SIGTERM)?;
-        // As versions wrote them that knew less, and as ones will that know more.
-        let memory = node.read(MEMORY)?;
+        // State files as older versions wrote them, with keys missing, and as newer ones may, with
+        // unknown keys.
+        let memory = node.read(STATE_FILE)?;
         let cluster = memory.split(',').next().unwrap_or_default();
-        node.write(MEMORY, format!("{cluster},\"later\":[1]}}"))?;
-        let list = node.read(LIST)?;
-        node.write(LIST, list.replacen('{', "{\"later\": {},", 1))?;
-        let ready = node.said("is ready for pods");
+        node.write(STATE_FILE, format!("{cluster},\"later\":[1]}}"))?;
+        let list = node.read(SUBNETS_FILE)?;
+        node.write(SUBNETS_FILE, list.replacen('{', "{\"later\": {},", 1))?;
+        let ready = node.count_logged("is ready for pods");
         node.start_routed()?;
         wait_until("new routed", DEADLINE, || {
-            node.said("is ready for pods") > ready
+            node.count_logged("is ready for pods") > ready
         })
         .map_err(|error| error.doing(node.routed_log()))?;
     }
@@ -151,7 +152,7 @@ fn an_upgrade_loses_no_packet_and_touches_no_route() -> Result {
     Ok(())
 }
 
-/// How many packets ping got no answer to, by its last words.
+/// The number of packets without an answer in ping's summary.
 fn lost(log: &str) -> Option<u32> {
     let words = log
         .lines()
@@ -164,10 +165,10 @@ fn lost(log: &str) -> Option<u32> {
 }
 
 #[test]
-fn routed_that_is_killed_again_and_again_finds_its_routes_and_its_claims() -> Result {
+fn routed_killed_repeatedly_keeps_routes_and_claims() -> Result {
     let lab = raise(2)?;
     let one = lab.node(1);
-    let (routes, owned) = (one.routes()?, one.owned()?);
+    let (routes, owned) = (one.routes()?, one.owned_subnets()?);
     for _ in 0..3 {
         one.end_routed(Signal::SIGKILL)?;
         one.start_routed()?;
@@ -177,12 +178,12 @@ fn routed_that_is_killed_again_and_again_finds_its_routes_and_its_claims() -> Re
         let keys = lab.etcd()[0].keys("/flatland/flatland/subnets/");
         keys.is_ok_and(|keys| keys.len() == 4)
     })?;
-    assert_eq!(one.owned()?, owned);
+    assert_eq!(one.owned_subnets()?, owned);
     Ok(())
 }
 
 #[test]
-fn routed_that_was_frozen_for_longer_than_its_presence_lasts_catches_up() -> Result {
+fn routed_frozen_beyond_its_presence_catches_up() -> Result {
     let mut lab = raise_with(3, &["--presence-ttl=2"])?;
     let one = lab.node(1);
     let before = one.routes()?;
@@ -198,14 +199,14 @@ fn routed_that_was_frozen_for_longer_than_its_presence_lasts_catches_up() -> Res
 }
 
 #[test]
-fn routed_that_starts_without_a_network_keeps_what_it_finds_until_there_is_one() -> Result {
+fn routed_started_without_network_keeps_existing_routes() -> Result {
     let mut lab = raise(3)?;
     let one = lab.node(1);
     let before = routes(one)?;
     one.end_routed(Signal::SIGKILL)?;
     lab.unplug(one)?;
     one.spawn_routed(&[])?;
-    wait_said(one, AWAY, 1)?;
+    wait_logged(one, OUTAGE_LOG, 1)?;
     assert_eq!(routes(one)?, before);
     let (a, b) = (one.add_pod("a1")?, one.add_pod("b1")?);
     reach(&a, &b)?;
@@ -216,6 +217,6 @@ fn routed_that_starts_without_a_network_keeps_what_it_finds_until_there_is_one()
 
     lab.plug(lab.node(1))?;
     wait_changed(&lab)?;
-    assert_said_once(lab.node(1));
+    assert_logged_once(lab.node(1));
     Ok(())
 }

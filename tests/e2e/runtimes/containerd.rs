@@ -1,4 +1,4 @@
-//! containerd, as `ctr run --cni` uses it.
+//! containerd, with `ctr run --cni`.
 
 use lab::containers::Containerd;
 use lab::probe::PORT;
@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::support::{PAUSE, SERVE, cluster, started, wait_back, wait_served};
 
 #[test]
-fn containers_of_containerd_talk_across_nodes_as_themselves_and_leave_nothing() -> Result {
+fn containerd_containers_reach_each_other_and_leave_nothing() -> Result {
     let lab = cluster(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (on_one, on_two) = (Containerd::start(one)?, Containerd::start(two)?);
-    let before = [one.traces()?, two.traces()?];
+    let before = [one.attachment_state()?, two.attachment_state()?];
     let (a, b) = (on_one.run("a", &SERVE)?, on_two.run("b", &SERVE)?);
     let (of_a, of_b) = (a.addresses()?, b.addresses()?);
     assert_eq!((of_a.len(), of_b.len()), (2, 2));
@@ -31,15 +31,15 @@ fn containers_of_containerd_talk_across_nodes_as_themselves_and_leave_nothing() 
 }
 
 #[test]
-fn an_application_that_restarts_keeps_its_pods_address() -> Result {
+fn restarted_application_keeps_its_pods_address() -> Result {
     let lab = cluster(1)?;
     let node = lab.node(1);
     let containerd = Containerd::start(node)?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let pause = containerd.run("pause", &PAUSE)?;
     let client = containerd.run("client", &PAUSE)?;
     let addresses = pause.addresses()?;
-    let attached = node.traces()?;
+    let attached = node.attachment_state()?;
 
     for round in ["once", "again", "and again"] {
         let app = containerd.run_in(&pause, "app", &SERVE)?;
@@ -47,7 +47,7 @@ fn an_application_that_restarts_keeps_its_pods_address() -> Result {
         assert_eq!(app.addresses()?, addresses);
         containerd.kill("app")?;
         app.wait_end()?;
-        assert_eq!(node.traces()?, attached);
+        assert_eq!(node.attachment_state()?, attached);
     }
 
     for (id, container) in [("client", client), ("pause", pause)] {
@@ -58,17 +58,17 @@ fn an_application_that_restarts_keeps_its_pods_address() -> Result {
 }
 
 #[test]
-fn the_addresses_of_a_container_that_ends_without_a_del_are_freed() -> Result {
+fn addresses_of_a_container_without_del_are_freed() -> Result {
     let lab = Lab::builder().start()?;
     let mut conflist = lab.shipped_conflist()?;
     conflist["plugins"][0]["ipam"]["sweepAfter"] = json!(1);
     let lab = started(lab, &conflist)?;
     let node = lab.node(1);
     let containerd = Containerd::start(node)?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let a = containerd.run_detached("a", &PAUSE)?;
     assert_eq!(a.addresses()?.len(), 2);
-    assert_ne!(node.traces()?, before);
+    assert_ne!(node.attachment_state()?, before);
 
     containerd.kill("a")?;
 

@@ -1,4 +1,4 @@
-//! The shipped conflist under real container runtimes: Debian's containerd and podman.
+//! The shipped conflist with real container runtimes: Debian's containerd and podman.
 
 mod containerd;
 mod podman;

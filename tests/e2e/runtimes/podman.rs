@@ -1,4 +1,4 @@
-//! podman, with its networks by CNI.
+//! podman, with CNI networks.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,11 +12,11 @@ const NETWORK: &str = "--network=flatland";
 const MAC: &str = "02:00:00:00:00:07";
 
 #[test]
-fn containers_of_podman_talk_across_nodes_and_have_host_ports() -> Result {
+fn podman_containers_reach_each_other_and_have_host_ports() -> Result {
     let lab = cluster(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
     let (on_one, on_two) = (Podman::set_up(one)?, Podman::set_up(two)?);
-    let before = [one.traces()?, two.traces()?];
+    let before = [one.attachment_state()?, two.attachment_state()?];
     let ports = ["--publish=8080:7070/tcp", "--publish=8080:7070/udp"];
     let a = on_one.run("a", &[NETWORK, ports[0], ports[1]], &SERVE)?;
     let b = on_two.run("b", &[NETWORK], &SERVE)?;
@@ -44,22 +44,22 @@ fn containers_of_podman_talk_across_nodes_and_have_host_ports() -> Result {
 }
 
 #[test]
-fn an_application_that_restarts_keeps_its_pods_address() -> Result {
+fn restarted_application_keeps_its_pods_address() -> Result {
     let lab = cluster(1)?;
     let node = lab.node(1);
     let podman = Podman::set_up(node)?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     podman.create_pod("pod", &[NETWORK])?;
     let app = podman.run("app", &["--pod=pod"], &SERVE)?;
     let addresses = app.addresses()?;
-    let (attached, first) = (node.traces()?, app.pid());
+    let (attached, first) = (node.attachment_state()?, app.pid());
 
     podman.podman(&["restart", "--time=0", "app"])?;
 
     let app = podman.container("app")?;
     assert_ne!(app.pid(), first);
     assert_eq!(app.addresses()?, addresses);
-    assert_eq!(node.traces()?, attached);
+    assert_eq!(node.attachment_state()?, attached);
     wait_until("answer at the same address", DEADLINE, || {
         Place::from(&**node).seen_by(&addresses, PORT).is_ok()
     })?;
@@ -68,12 +68,12 @@ fn an_application_that_restarts_keeps_its_pods_address() -> Result {
 }
 
 #[test]
-fn a_container_of_podman_has_the_address_and_the_mac_that_are_asked_for() -> Result {
+fn podman_container_gets_the_requested_address_and_mac() -> Result {
     let lab = cluster(1)?;
     let node = lab.node(1);
     let podman = Podman::set_up(node)?;
-    let before = node.traces()?;
-    let owned = node.owned()?;
+    let before = node.attachment_state()?;
+    let owned = node.owned_subnets()?;
     let mut v4 = owned
         .iter()
         .filter_map(|subnet| subnet.strip_suffix(".0/24"));

@@ -1,4 +1,4 @@
-//! A cluster with the shipped conflist, for runtimes.
+//! A cluster with the shipped conflist, for container runtimes.
 
 use std::net::IpAddr;
 
@@ -7,9 +7,9 @@ use lab::probe::PORT;
 use lab::{DEADLINE, Lab, Node, Result, wait_until};
 use serde_json::Value;
 
-/// What a container runs that answers.
+/// The command of a container that runs a probe server.
 pub(crate) const SERVE: [&str; 2] = ["/lab", "serve"];
-/// What a container runs that holds its namespaces for others.
+/// The command of a container that holds its namespaces for others.
 pub(crate) const PAUSE: [&str; 2] = ["/bin/sleep", "1d"];
 
 /// Nodes on which `routed` has installed the shipped conflist.
@@ -19,7 +19,7 @@ pub(crate) fn cluster(nodes: u8) -> Result<Lab> {
     started(lab, &conflist)
 }
 
-/// The same, with another conflist.
+/// As [`cluster`], with another lab and conflist.
 pub(crate) fn started(mut lab: Lab, conflist: &Value) -> Result<Lab> {
     for number in 1..=lab.nodes().len() {
         lab.node_mut(number).set_conflist(conflist)?;
@@ -31,16 +31,16 @@ pub(crate) fn started(mut lab: Lab, conflist: &Value) -> Result<Lab> {
     Ok(lab)
 }
 
-/// Waits until somebody answers at these addresses.
+/// Waits until probe servers answer at these addresses.
 pub(crate) fn wait_served(from: &Container<'_>, targets: &[IpAddr]) -> Result {
     wait_until(format!("answer of {targets:?}"), DEADLINE, || {
         from.place().seen_by(targets, PORT).is_ok()
     })
 }
 
-/// Waits until a node is as it was.
+/// Waits until a node's attachment state is as it was.
 pub(crate) fn wait_back(node: &Node, before: &[String]) -> Result {
-    let back = || node.traces().is_ok_and(|traces| traces == before);
-    wait_until("a node without traces", DEADLINE, back)
-        .map_err(|error| error.doing(format!("{:#?} is not {before:#?}", node.traces())))
+    let back = || node.attachment_state().is_ok_and(|state| state == before);
+    wait_until("the former attachment state", DEADLINE, back)
+        .map_err(|error| error.doing(format!("{:#?} is not {before:#?}", node.attachment_state())))
 }

@@ -1,4 +1,4 @@
-//! Two nodes with kube-proxy's rules, pods that serve, pods that ask, and somebody outside.
+//! Two nodes with kube-proxy's rules, backend pods, client pods, and a machine outside.
 
 use std::net::IpAddr;
 
@@ -8,17 +8,17 @@ use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Pod, Result, wait_unt
 use crate::service::{Endpoint, SERVICE_PORT, Service};
 use crate::{iptables, nftables};
 
-/// The program that answers and asks, as installed on nodes.
+/// The probe program, as installed on nodes.
 const LAB: &str = "/opt/flatland/lab";
 
-/// How kube-proxy does it.
+/// The mode of kube-proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mode {
     Iptables,
     Nftables,
 }
 
-/// Two nodes whose pods are masqueraded to the outside, ready.
+/// Two ready nodes whose pods are masqueraded to the outside.
 pub(crate) fn raise() -> Result<Lab> {
     let mut lab = Lab::builder().nodes(2).families(Families::Dual).start()?;
     for number in 1..=2 {
@@ -31,14 +31,14 @@ pub(crate) fn raise() -> Result<Lab> {
     Ok(lab)
 }
 
-/// A pod that serves.
+/// A pod that runs a probe server.
 pub(crate) struct Backend<'a> {
     pub(crate) pod: Pod<'a>,
     pub(crate) endpoint: Endpoint,
     _server: Daemon,
 }
 
-/// Starts a pod that serves on node `number`.
+/// Starts a backend pod on node `number`.
 pub(crate) fn backend<'a>(lab: &'a Lab, number: usize, name: &str) -> Result<Backend<'a>> {
     let node = lab.node(number);
     let pod = node.add_pod(name)?;
@@ -54,7 +54,7 @@ pub(crate) fn backend<'a>(lab: &'a Lab, number: usize, name: &str) -> Result<Bac
     })
 }
 
-/// A process of a machine that serves.
+/// A backend on the host's network of a machine.
 pub(crate) fn host_backend(machine: &Machine) -> Result<(Endpoint, Daemon)> {
     let server = listening(machine.spawn("serve", None, &[LAB, "serve"])?)?;
     let endpoint = Endpoint {
@@ -71,15 +71,15 @@ fn listening(server: Daemon) -> Result<Daemon> {
     Ok(server)
 }
 
-/// A machine beside the cluster that asks.
+/// A client machine outside of the cluster.
 pub(crate) fn outside(lab: &Lab) -> Result<Machine> {
-    let machine = lab.add_stranger("outside", 200)?;
+    let machine = lab.add_external_machine("outside", 200)?;
     let program = lab.node(1).path(LAB);
     std::fs::copy(program, machine.path(LAB)).map_err(|error| Error::new(error.to_string()))?;
     Ok(machine)
 }
 
-/// Puts the rules for these Services on both nodes.
+/// Installs the rules for these Services on both nodes.
 pub(crate) fn proxy(lab: &Lab, mode: Mode, services: &[Service]) -> Result {
     lab.nodes().iter().try_for_each(|node| match mode {
         Mode::Iptables => iptables::install(node, services),
@@ -87,7 +87,7 @@ pub(crate) fn proxy(lab: &Lab, mode: Mode, services: &[Service]) -> Result {
     })
 }
 
-/// Somebody who asks.
+/// A client of a Service.
 #[derive(Clone, Copy)]
 pub(crate) enum Client<'a> {
     Pod(&'a Pod<'a>),
@@ -102,7 +102,7 @@ impl Client<'_> {
         }
     }
 
-    /// Its own addresses.
+    /// The client's own addresses.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
         match self {
             Self::Pod(pod) => pod.addresses(),
@@ -110,7 +110,7 @@ impl Client<'_> {
         }
     }
 
-    /// What became of asking each of these addresses on a port.
+    /// The results of queries to these addresses on a port.
     pub(crate) fn ask(&self, targets: &[IpAddr], port: u16) -> Result<Vec<Answer>> {
         let mut words: Vec<String> = ["ask", "--no-ping", "--port"].map(str::to_owned).to_vec();
         words.insert(0, LAB.to_owned());
@@ -119,7 +119,7 @@ impl Client<'_> {
         serde_json::from_str(&self.run(&words)?).map_err(|error| Error::new(error.to_string()))
     }
 
-    /// The addresses under which the backends saw it, by TCP and by UDP, one for each target.
+    /// The source addresses that the backends see, by TCP and by UDP, one for each target.
     pub(crate) fn seen(&self, targets: &[IpAddr], port: u16) -> Result<Vec<IpAddr>> {
         let seen = |answer: Answer| match (&answer.tcp, &answer.udp) {
             (Ok(tcp), Ok(udp)) if tcp == udp => Ok(*tcp),

@@ -1,5 +1,5 @@
-//! Rules as kube-proxy writes them in its iptables mode: chains `KUBE-SVC` of Services,
-//! `KUBE-EXT` of their node ports, `KUBE-SVL` of their local backends, `KUBE-SEP` of backends.
+//! Rules in the shape of kube-proxy's iptables mode: chains `KUBE-SVC` of Services, `KUBE-EXT` of
+//! their node ports, `KUBE-SVL` of their local backends, `KUBE-SEP` of backends.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::service::{
     AFFINITY_SECONDS, MASQUERADE_MARK, POD_CIDRS, PROTOCOLS, SERVICE_PORT, Service, Version,
 };
 
-/// Puts the rules for these Services on a node, by way of nftables as Debian's iptables does.
+/// Installs the rules for these Services on a node, with Debian's iptables (nftables backend).
 pub(crate) fn install(node: &Machine, services: &[Service]) -> Result {
     for version in Version::BOTH {
         let restore = version.of(["iptables-nft-restore", "ip6tables-nft-restore"]);
@@ -22,7 +22,7 @@ pub(crate) fn install(node: &Machine, services: &[Service]) -> Result {
     node.run(&["sysctl", "-qw", setting]).map(drop)
 }
 
-/// What kube-proxy and kubelet have in the table `filter`.
+/// The rules of kube-proxy and kubelet in the table `filter`.
 const FILTER: &str = "\
 *filter
 :KUBE-FORWARD - [0:0]
@@ -81,7 +81,7 @@ struct Port<'a> {
 }
 
 impl Port<'_> {
-    /// The name of one of its chains; one of iptables has at most 28 letters.
+    /// The name of one of its chains; names of iptables have at most 28 characters.
     fn chain(&self, kind: &str) -> String {
         format!("KUBE-{kind}-{}-{}", self.service.name, self.protocol)
     }
@@ -129,7 +129,7 @@ impl Port<'_> {
         }
     }
 
-    /// From `chain` to one of these backends.
+    /// Rules that spread packets from `chain` over these backends.
     fn spread(&self, rules: &mut String, chain: &str, endpoints: &[usize]) {
         if self.service.sticky {
             for index in endpoints {

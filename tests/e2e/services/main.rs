@@ -1,11 +1,11 @@
-//! Kubernetes Services on top of Flatland: rules of the shape that kube-proxy writes, by iptables
-//! and by nftables, on real nodes with pods. Neither we nor they get in each other's way, and a
-//! backend sees the address that Kubernetes says it sees.
+//! Kubernetes Services on top of Flatland: rules in the shape of kube-proxy's iptables and nftables
+//! modes, on real nodes with pods. Flatland and kube-proxy do not disturb each other, and a backend
+//! sees the source address that Kubernetes documents.
 
 mod cluster;
+mod foreign_rules;
 mod iptables;
+mod load_balancing;
 mod nftables;
 mod service;
-mod sources;
-mod spreading;
-mod untouched;
+mod source_addresses;

@@ -1,5 +1,5 @@
-//! Rules as kube-proxy writes them in its nftables mode: a table `kube-proxy` for each version of
-//! IP, verdict maps from addresses and ports to chains of Services, one chain for each backend.
+//! Rules in the shape of kube-proxy's nftables mode: a table `kube-proxy` for each version of IP,
+//! verdict maps from addresses and ports to chains of Services, one chain for each backend.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::service::{
     Version,
 };
 
-/// Puts the rules for these Services on a node.
+/// Installs the rules for these Services on a node.
 pub(crate) fn install(node: &Machine, services: &[Service]) -> Result {
     for version in Version::BOTH {
         let text = table(node, services, version);
@@ -62,7 +62,7 @@ fn table(node: &Machine, services: &[Service], version: Version) -> String {
     )
 }
 
-/// The chains that the kernel calls, and those that they share.
+/// The base chains, and the chains that they share.
 fn base(family: &str, service_cidr: &str) -> String {
     format!(
         "chain cluster-ips-check {{\n\
@@ -171,7 +171,7 @@ impl Port<'_> {
         let _ = write!(to.ports, "{protocol} . {port} : goto {outside}, ");
     }
 
-    /// To one of these backends; to none, nobody answers.
+    /// Spreads packets over these backends; without backends, they are dropped.
     fn spread(&self, endpoints: &[usize]) -> String {
         let mut rules = String::new();
         if self.service.sticky {

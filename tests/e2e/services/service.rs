@@ -1,29 +1,29 @@
-//! A Service, as kube-proxy is told of it.
+//! A Kubernetes Service and its endpoints, as kube-proxy sees them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lab::probe::PORT;
 
-/// Where pods are.
+/// The pod CIDRs.
 pub(crate) const POD_CIDRS: [&str; 2] = ["10.244.0.0/16", "fd00:10:244::/56"];
 
-/// Where Services are.
+/// The Service CIDRs.
 pub(crate) const SERVICE_CIDRS: [&str; 2] = ["10.96.0.0/16", "fd00:10:96::/112"];
 
-/// The port that clients of a Service ask on. Its backends listen on the probe's.
+/// The port of every Service. Its backends listen on the probe's port.
 pub(crate) const SERVICE_PORT: u16 = 80;
 
-/// What kube-proxy's rules are written for: the mark of packets to be masqueraded, as kubelet and
-/// kube-proxy have it by default.
+/// The mark of packets that are to be masqueraded: the default of kubelet and kube-proxy.
 pub(crate) const MASQUERADE_MARK: &str = "0x4000";
 
-/// How long a client stays with its backend, in seconds (`sessionAffinityConfig`'s default).
+/// The time for which a client stays with its backend, in seconds (the default of
+/// `sessionAffinityConfig`).
 pub(crate) const AFFINITY_SECONDS: u32 = 10_800;
 
-/// Protocols of every Service here.
+/// The protocols of every Service.
 pub(crate) const PROTOCOLS: [&str; 2] = ["tcp", "udp"];
 
-/// Which addresses the rules are for.
+/// The version of IP that the rules are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     V4,
@@ -37,7 +37,7 @@ impl Version {
         address.is_ipv4() == (self == Self::V4)
     }
 
-    /// This version's of two that are given IPv4 first.
+    /// The element of a pair (IPv4 first) for this version.
     pub(crate) fn of<T>(self, both: [T; 2]) -> T {
         let [v4, v6] = both;
         match self {
@@ -50,9 +50,9 @@ impl Version {
 /// One backend: a pod, or a process of a node.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
-    /// Of each version.
+    /// One address of each version.
     pub(crate) addresses: Vec<IpAddr>,
-    /// The name of the node it is on.
+    /// The name of the backend's node.
     pub(crate) node: String,
 }
 
@@ -64,7 +64,7 @@ impl Endpoint {
             .expect("backends have addresses of both versions")
     }
 
-    /// Where its port is, as rules write it.
+    /// Address and port in the syntax of rules.
     pub(crate) fn socket(&self, version: Version) -> String {
         match self.address(version) {
             IpAddr::V4(address) => format!("{address}:{PORT}"),
@@ -76,9 +76,9 @@ impl Endpoint {
 /// A Service of type `NodePort`.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
-    /// Its name, at most nine letters: chains are named after it.
+    /// The name, at most nine characters: chains are named after it.
     pub(crate) name: &'static str,
-    /// Its addresses and its node port end with it.
+    /// Its addresses and its node port end with this number.
     pub(crate) number: u16,
     /// Its backends.
     pub(crate) endpoints: Vec<Endpoint>,
@@ -121,7 +121,7 @@ impl Service {
         30_000 + self.number
     }
 
-    /// Those of its backends that are on a node.
+    /// The indices of its backends on a node.
     pub(crate) fn endpoints_on(&self, node: &str) -> Vec<usize> {
         let all = self.endpoints.iter().enumerate();
         all.filter(|(_, endpoint)| endpoint.node == node)

@@ -1,12 +1,13 @@
-//! CHECK: what it finds when one thing of a pod's wiring is not as ADD left it.
+//! CHECK: finds every difference of a pod's interfaces, addresses, routes and neighbours from what
+//! ADD made.
 
 use lab::{DEADLINE, Result, Target, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{lab, runtime};
 
-/// One way to break a pod: a command on its node, where POD is the pod's name, HOST its host end, V4
-/// and V6 its addresses; and what CHECK says then.
+/// One way to break a pod: a command on its node, with POD replaced by the pod's name, HOST by its
+/// host interface, V4 and V6 by its addresses; and the error of CHECK.
 const BREAKS: [(&str, &[&str]); 22] = [
     (
         "ip -n POD link del eth0",
@@ -99,7 +100,7 @@ const BREAKS: [(&str, &[&str]); 22] = [
 ];
 
 #[test]
-fn check_passes_after_add_and_finds_each_thing_that_is_broken() -> Result {
+fn check_passes_after_add_and_finds_each_fault() -> Result {
     let lab = lab()?;
     let (node, runtime) = (lab.node(1), runtime(&lab)?);
     for (number, (command, findings)) in BREAKS.into_iter().enumerate() {
@@ -133,11 +134,11 @@ fn check_passes_after_add_and_finds_each_thing_that_is_broken() -> Result {
 }
 
 #[test]
-fn what_a_loose_rp_filter_lets_pass_is_found_unless_the_packet_filter_drops_it() -> Result {
+fn check_finds_a_loose_rp_filter_without_spoof_guard() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.add_pod("a")?;
-    let says = |expected: &str| -> Result {
+    let expect_finding = |expected: &str| -> Result {
         let error = pod.check().expect_err("nothing guards").to_string();
         assert!(error.contains(expected), "{error}");
         Ok(())
@@ -145,7 +146,7 @@ fn what_a_loose_rp_filter_lets_pass_is_found_unless_the_packet_filter_drops_it()
     let loose = "lets the pod send from any address: net.ipv4.conf.all.rp_filter is 2, and \
                  nftables table inet flatland";
     node.run(&["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2"])?;
-    says(loose)?;
+    expect_finding(loose)?;
 
     node.start_routed()?;
     wait_until("packet filter", DEADLINE, || {
@@ -158,14 +159,14 @@ fn what_a_loose_rp_filter_lets_pass_is_found_unless_the_packet_filter_drops_it()
     let host = &pod.result().interfaces[0].name;
     let setting = format!("net.ipv4.conf.{host}.rp_filter");
     node.run(&["sysctl", "-qw", &format!("{setting}=0")])?;
-    says(&format!("setting {setting} is 0, not 1"))?;
+    expect_finding(&format!("setting {setting} is 0, not 1"))?;
 
     node.run(&["nft", "flush", "table", "inet", "flatland"])?;
-    says(loose)
+    expect_finding(loose)
 }
 
 #[test]
-fn check_finds_that_the_address_is_no_longer_reserved_or_the_namespace_is_gone() -> Result {
+fn check_finds_a_freed_address_and_a_missing_namespace() -> Result {
     let lab = lab()?;
     let (node, runtime) = (lab.node(1), runtime(&lab)?);
     let pod = node.sandbox("a")?;
@@ -177,7 +178,7 @@ fn check_finds_that_the_address_is_no_longer_reserved_or_the_namespace_is_gone()
         .to_string();
     assert!(freed.contains("a/eth0 holds no address"), "{freed}");
 
-    pod.vanish()?;
+    pod.delete_netns()?;
     let target = Target {
         container_id: "a",
         netns: "/run/netns/a",

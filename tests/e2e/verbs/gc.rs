@@ -1,4 +1,4 @@
-//! GC: what it removes of attachments that the runtime does not know, and what it leaves.
+//! GC: what it removes of attachments that the runtime does not list, and what it leaves.
 
 use lab::{Result, Runtime};
 use serde_json::json;
@@ -7,7 +7,7 @@ use wire::cni::Version;
 use crate::support::{host_local, install_ipam, lab, other, runtime, with_ipam};
 
 #[test]
-fn gc_removes_what_the_runtime_does_not_know_and_nothing_else() -> Result {
+fn gc_removes_only_attachments_that_are_not_listed() -> Result {
     let lab = lab()?;
     let (node, runtime) = (lab.node(1), runtime(&lab)?);
     let (kept, stale) = (node.add_pod("kept")?, node.add_pod("stale")?);
@@ -38,12 +38,12 @@ fn gc_removes_what_the_runtime_does_not_know_and_nothing_else() -> Result {
 }
 
 #[test]
-fn an_ipam_plugin_that_does_not_know_gc_keeps_what_it_has_and_ours_is_removed() -> Result {
+fn gc_with_ipam_that_lacks_gc_removes_our_interfaces() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.install_plugins(&["host-local"])?;
     let runtime = || with_ipam(&lab, &host_local());
-    let old = runtime()?.speaking(Version::V1_0_0);
+    let old = runtime()?.with_version(Version::V1_0_0);
     let (kept, stale) = (node.sandbox("kept")?, node.sandbox("stale")?);
     let attached = old.add(kept.target())?;
     old.add(stale.target())?;
@@ -61,7 +61,7 @@ fn an_ipam_plugin_that_does_not_know_gc_keeps_what_it_has_and_ours_is_removed() 
 }
 
 #[test]
-fn an_ipam_plugin_that_fails_gc_is_named_and_hinders_nothing() -> Result {
+fn gc_with_failing_ipam_names_it_and_removes_the_rest() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let other = other(&lab);

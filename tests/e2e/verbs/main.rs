@@ -1,4 +1,4 @@
-//! What each verb says of a node and its pods, and changes, in every version of the spec.
+//! The CNI verbs CHECK, STATUS and GC, and every verb in every version of the spec.
 
 mod check;
 mod gc;

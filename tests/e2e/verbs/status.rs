@@ -1,4 +1,4 @@
-//! STATUS: whether an ADD would succeed, also by what the IPAM plugin says.
+//! STATUS: whether an ADD would succeed, including the STATUS of the IPAM plugin.
 
 use lab::{Lab, Result};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{host_local, install_ipam, lab, other, runtime, with_ipam};
 
 #[test]
-fn status_is_fine_before_the_first_pod_and_after_it() -> Result {
+fn status_before_and_after_the_first_pod_succeeds() -> Result {
     let lab = lab()?;
     runtime(&lab)?.status()?;
     lab.node(1).add_pod("a")?;
@@ -14,7 +14,7 @@ fn status_is_fine_before_the_first_pod_and_after_it() -> Result {
 }
 
 #[test]
-fn status_says_what_would_fail_an_add() -> Result {
+fn status_names_what_would_fail_add() -> Result {
     let mut lab = Lab::builder().etcd(0).start()?;
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["ipam"]["podCIDRs"] = json!(["10.244.0.0/28"]);
@@ -22,7 +22,7 @@ fn status_says_what_would_fail_an_add() -> Result {
     lab.node_mut(1).set_conflist(&conflist)?;
     let lab = lab;
     lab.node(1).install_conflist()?;
-    // A subnet of four addresses holds one or two pods; then the next subnet is claimed.
+    // A subnet of four addresses has room for one or two pods; then the next subnet is claimed.
     for number in 0.. {
         if let Err(error) = lab.node(1).add_pod(&format!("p{number}")) {
             assert!(number > 0, "{error}");
@@ -48,7 +48,7 @@ fn status_says_what_would_fail_an_add() -> Result {
 }
 
 #[test]
-fn an_ipam_plugin_that_cannot_add_is_told_from_one_that_only_does_not_know_the_verb() -> Result {
+fn status_with_ipam_that_lacks_status_or_cannot_add_differs() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.install_plugins(&["host-local"])?;

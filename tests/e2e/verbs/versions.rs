@@ -14,7 +14,7 @@ fn call(runtime: &Runtime<'_>, verb: &str, pod: &Pod<'_>, previous: &Value) -> R
     Ok(serde_json::from_str(&printed).unwrap_or_default())
 }
 
-/// What is in a result of that version, and was in none before it or is in none after it.
+/// Checks the keys of a result that exist only from or only up to that version.
 fn assert_shape(result: &Value, version: Version) {
     assert_eq!(result["cniVersion"], version.as_str());
     for ip in result["ips"].as_array().into_iter().flatten() {
@@ -33,16 +33,16 @@ fn assert_shape(result: &Value, version: Version) {
 }
 
 #[test]
-fn pods_come_are_checked_and_go_in_every_version_with_the_result_of_any() -> Result {
+fn verbs_of_every_version_accept_results_of_any_version() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.sandbox("a")?;
     let before = {
         node.add_pod("first")?.delete()?;
-        node.traces()?
+        node.attachment_state()?
     };
     for version in Version::ALL {
-        let runtime = Runtime::of(node)?.speaking(version);
+        let runtime = Runtime::of(node)?.with_version(version);
         for shape in Version::ALL.map(Some).into_iter().chain([None]) {
             let made = call(&runtime, "ADD", &pod, &Value::Null)?;
             assert_shape(&made, version);
@@ -64,15 +64,14 @@ fn pods_come_are_checked_and_go_in_every_version_with_the_result_of_any() -> Res
 
             for _ in 0..2 {
                 call(&runtime, "DEL", &pod, &previous)?;
-                assert_eq!(node.traces()?, before, "{case}");
+                assert_eq!(node.attachment_state()?, before, "{case}");
             }
         }
     }
     Ok(())
 }
 
-/// IPAM plugins, the newest version that each knows, and the `ips` that it gives by their masks and
-/// gateways.
+/// IPAM plugins, the newest version that each supports, and the masks and gateways of their `ips`.
 fn ipams(lab: &Lab) -> [(Value, Version, Value); 4] {
     let addresses = |gateway: Option<&str>| {
         let mut v4 = json!({ "address": "10.9.0.5/24" });
@@ -90,7 +89,7 @@ fn ipams(lab: &Lab) -> [(Value, Version, Value); 4] {
         ),
         (host_local(), old, json!([["24", "10.9.0.1"]])),
         (addresses(None), old, masks),
-        // It wants its own gateway back in CHECK, which the pod has not from 1.0.0 on.
+        // Its CHECK requires its own gateway, which the pod does not have from 1.0.0 on.
         (
             addresses(Some("10.9.0.1")),
             Version::V0_4_0,
@@ -111,14 +110,15 @@ fn masks(result: &Value) -> Value {
 }
 
 #[test]
-fn before_1_0_0_the_ips_are_the_ipam_plugins_and_check_takes_them_in_every_version() -> Result {
+fn ips_before_1_0_0_are_the_ipam_plugins_and_pass_check() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.install_plugins(&["host-local", "static"])?;
     for (ipam, newest, given) in ipams(&lab) {
         let known = || Version::ALL.into_iter().filter(|it| *it <= newest);
         for version in known() {
-            let runtime = |version| Ok::<_, lab::Error>(with_ipam(&lab, &ipam)?.speaking(version));
+            let runtime =
+                |version| Ok::<_, lab::Error>(with_ipam(&lab, &ipam)?.with_version(version));
             let pod = node.sandbox("a")?;
             let made = call(&runtime(version)?, "ADD", &pod, &Value::Null)?;
             let masks = masks(&made);
@@ -136,14 +136,14 @@ fn before_1_0_0_the_ips_are_the_ipam_plugins_and_check_takes_them_in_every_versi
                     .map_err(|error| error.doing(format!("{ipam}, {version} as {later}")))?;
             }
             call(&runtime(version)?, "DEL", &pod, &made)?;
-            pod.vanish()?;
+            pod.delete_netns()?;
         }
     }
     Ok(())
 }
 
 #[test]
-fn what_an_earlier_plugin_made_is_in_the_result_whatever_version_it_was_written_in() -> Result {
+fn prev_result_of_any_version_is_in_the_result() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let earlier = json!({
@@ -152,7 +152,7 @@ fn what_an_earlier_plugin_made_is_in_the_result_whatever_version_it_was_written_
     });
     let earlier = Success::parse(&earlier, Version::LATEST).expect("this is a result");
     for version in Version::ALL {
-        let runtime = Runtime::of(node)?.speaking(version);
+        let runtime = Runtime::of(node)?.with_version(version);
         for shape in Version::ALL {
             let pod = node.sandbox("a")?;
             let made = call(&runtime, "ADD", &pod, &earlier.render(shape))?;
@@ -165,19 +165,19 @@ fn what_an_earlier_plugin_made_is_in_the_result_whatever_version_it_was_written_
                 call(&runtime, "CHECK", &pod, &made)?;
             }
             call(&runtime, "DEL", &pod, &made)?;
-            pod.vanish()?;
+            pod.delete_netns()?;
         }
     }
     Ok(())
 }
 
 #[test]
-fn gc_and_status_are_there_from_1_1_0_on_and_refused_before() -> Result {
+fn gc_and_status_before_1_1_0_are_refused() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.add_pod("a")?;
     for version in Version::ALL {
-        let runtime = || Ok::<_, lab::Error>(Runtime::of(node)?.speaking(version));
+        let runtime = || Ok::<_, lab::Error>(Runtime::of(node)?.with_version(version));
         for outcome in [runtime()?.status(), runtime()?.gc(&[pod.target()])] {
             if version >= Version::V1_1_0 {
                 outcome?;

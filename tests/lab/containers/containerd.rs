@@ -1,17 +1,17 @@
-//! containerd, as `ctr` drives it.
+//! containerd on a machine of the lab, controlled with `ctr`.
 
 use std::ops::Deref;
 
 use super::{ARCHIVE, CRUN, Container, HostContainer, IMAGE, prepare};
 use crate::{DEADLINE, Daemon, Machine, Output, Result, wait_for, wait_until};
 
-/// Without what kubelet talks to, which wants to know how the machine's cgroups are; and no layers on
-/// layers, so that the root may be of any kind.
+/// Without the CRI plugin, which needs the machine's cgroups. With the native snapshotter, which
+/// works on any root file system.
 const CONFIG: &str = r#"version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.overlayfs"]
 "#;
 const SNAPSHOTTER: &str = "--snapshotter=native";
-/// The probes' program in each container.
+/// The probe program, mounted into each container.
 const MOUNT: &str = "type=bind,src=/opt/flatland/lab,dst=/lab,options=rbind:ro";
 
 /// A running containerd. Its containers end with the lab.
@@ -41,40 +41,41 @@ impl<'a> Containerd<'a> {
         Ok(containerd)
     }
 
-    /// Starts a container with a network of its own, by CNI. `/lab` is the probes' program in it.
+    /// Starts a container with its own network namespace, attached by CNI. `/lab` is the probe
+    /// program.
     pub fn run(&self, id: &str, command: &[&str]) -> Result<Running<'a>> {
-        self.attend("--cni", id, command)
+        self.run_attached("--cni", id, command)
     }
 
-    /// Starts a container in the network namespace of another.
+    /// Starts a container in the network namespace of another container.
     pub fn run_in(&self, other: &Container<'_>, id: &str, command: &[&str]) -> Result<Running<'a>> {
         let namespace = format!("--with-ns=network:/proc/{}/ns/net", other.pid());
-        self.attend(&namespace, id, command)
+        self.run_attached(&namespace, id, command)
     }
 
-    /// As [`Containerd::run`], but with nobody who would call DEL in the end.
+    /// As [`Containerd::run`], but detached: DEL is never called.
     pub fn run_detached(&self, id: &str, command: &[&str]) -> Result<Container<'a>> {
         self.ctr(&words(&["--detach", "--cni"], id, command))?;
         self.container(id)
     }
 
-    /// Imports an archive that is on the machine.
+    /// Imports an image archive of the machine.
     pub fn import(&self, archive: &str) -> Result {
         self.ctr(&["images", "import", SNAPSHOTTER, archive])
             .map(drop)
     }
 
-    /// Runs a container of the machine's own network to its end.
-    pub fn finish(&self, container: &HostContainer) -> Result<Output> {
+    /// Runs a container with the host's network to its end.
+    pub fn run_host_to_end(&self, container: &HostContainer) -> Result<Output> {
         let words = host_words(container);
         self.machine
-            .run_with(&[&["ctr"], &*refs(&words)].concat(), b"")
+            .run_with(&[&["ctr"], &*as_strs(&words)].concat(), b"")
     }
 
-    /// Starts a container of the machine's own network; it ends with what is returned, by a signal.
-    pub fn host(&self, container: &HostContainer) -> Result<Daemon> {
+    /// Starts a container with the host's network. A signal to the returned process ends it.
+    pub fn spawn_host(&self, container: &HostContainer) -> Result<Daemon> {
         let words = host_words(container);
-        let command = [&["ctr"], &*refs(&words)].concat();
+        let command = [&["ctr"], &*as_strs(&words)].concat();
         self.machine.spawn(&container.name, None, &command)
     }
 
@@ -84,8 +85,8 @@ impl<'a> Containerd<'a> {
         self.ctr(&kill).map(drop)
     }
 
-    /// Starts a container and leaves `ctr` there, which cleans up when the container ends.
-    fn attend(&self, network: &str, id: &str, command: &[&str]) -> Result<Running<'a>> {
+    /// Starts a container and keeps `ctr` running, which cleans up when the container ends.
+    fn run_attached(&self, network: &str, id: &str, command: &[&str]) -> Result<Running<'a>> {
         let words = words(&["--rm", network], id, command);
         let client = self
             .machine
@@ -102,7 +103,7 @@ impl<'a> Containerd<'a> {
         Ok(Container::new(self.machine, pid))
     }
 
-    /// The process of a container and the state it is in.
+    /// The process id and the state of a container.
     fn task(&self, id: &str) -> Option<(u32, String)> {
         let list = self.ctr(&["tasks", "list"]).ok()?;
         list.lines().find_map(|line| {
@@ -118,13 +119,13 @@ impl<'a> Containerd<'a> {
     }
 }
 
-/// `ctr run`, with options.
+/// The words of `ctr run` with options.
 fn words<'w>(options: &[&'w str], id: &'w str, command: &[&'w str]) -> Vec<&'w str> {
     let run = ["run", SNAPSHOTTER, "--runc-binary", CRUN, "--mount", MOUNT];
     [&run, options, &[IMAGE, id], command].concat()
 }
 
-/// `ctr run`, for a container of the machine's own network.
+/// The words of `ctr run` for a container with the host's network.
 fn host_words(container: &HostContainer) -> Vec<String> {
     let run = [
         "run",
@@ -142,11 +143,11 @@ fn host_words(container: &HostContainer) -> Vec<String> {
     words
 }
 
-fn refs(words: &[String]) -> Vec<&str> {
+fn as_strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-/// A container, and the `ctr` that waits for its end.
+/// A container, and the `ctr` process that waits for its end.
 #[derive(Debug)]
 pub struct Running<'a> {
     container: Container<'a>,
@@ -154,7 +155,8 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Waits until `ctr` has seen the container's end and has cleaned up: DEL, and the container.
+    /// Waits until `ctr` has seen the container's end, has called DEL and has deleted the
+    /// container.
     pub fn wait_end(self) -> Result {
         let ended = || !self.client.running();
         wait_until("end of ctr", DEADLINE, ended).map_err(|error| error.doing(self.client.log()))

@@ -1,6 +1,6 @@
-//! Containers of a node's own network, with the rights that their manifest gives them.
+//! Containers with the host's network, with the capabilities and mounts of a Kubernetes manifest.
 
-/// What `ctr run` gives a container unless it is told not to (`oci.defaultUnixCaps`).
+/// The default capabilities of `ctr run` (`oci.defaultUnixCaps`).
 const DEFAULT_CAPABILITIES: [&str; 14] = [
     "AUDIT_WRITE",
     "CHOWN",
@@ -18,22 +18,22 @@ const DEFAULT_CAPABILITIES: [&str; 14] = [
     "SYS_CHROOT",
 ];
 
-/// A container in the network of its node, without any right that it is not given.
+/// A container in the network namespace of its node, with only the rights that are listed here.
 #[derive(Debug, Clone)]
 pub struct HostContainer {
-    /// Its name, which must be free.
+    /// The name, unique on the machine.
     pub name: String,
     /// The image's name.
     pub image: String,
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// Names and values.
+    /// Environment variables: names and values.
     pub environment: Vec<(String, String)>,
     /// Its capabilities, without `CAP_`.
     pub capabilities: Vec<String>,
     /// Whether its root is read-only.
     pub read_only: bool,
-    /// What it has of the node.
+    /// Files and folders of the node.
     pub mounts: Vec<Mount>,
 }
 
@@ -46,12 +46,12 @@ pub struct Mount {
     pub target: String,
     /// Whether the container may not write to it.
     pub read_only: bool,
-    /// Whether what the node mounts there later appears in the container.
-    pub follows: bool,
+    /// Whether later mounts of the node appear in the container (rslave).
+    pub propagates: bool,
 }
 
 impl HostContainer {
-    /// As flags of `ctr run`.
+    /// The flags of `ctr run`.
     pub(super) fn flags(&self) -> Vec<String> {
         let mut flags = Vec::new();
         if self.read_only {
@@ -74,7 +74,7 @@ impl HostContainer {
 impl Mount {
     fn flag(&self) -> String {
         let mut options = vec!["rbind"];
-        options.extend(self.follows.then_some("rslave"));
+        options.extend(self.propagates.then_some("rslave"));
         options.push(if self.read_only { "ro" } else { "rw" });
         format!(
             "--mount=type=bind,src={},dst={},options={}",

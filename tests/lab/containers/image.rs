@@ -1,4 +1,4 @@
-//! An image of one program, as an archive of an OCI image layout
+//! Builds a container image of one program, as an archive of an OCI image layout
 //! (opencontainers/image-spec, image-layout.md).
 
 use std::env::consts::ARCH;
@@ -11,7 +11,7 @@ use super::IMAGE;
 use crate::Result;
 use crate::error::Doing;
 
-/// What busybox is called by in the image.
+/// The names of busybox in the image.
 const LINKS: [&str; 3] = ["sh", "sleep", "cat"];
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -81,7 +81,7 @@ fn digest(content: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(content))
 }
 
-/// This machine's, in the words of Go, which the image specification uses.
+/// This machine's architecture in the names of Go, as the image specification requires.
 fn architecture() -> &'static str {
     match ARCH {
         "x86_64" => "amd64",

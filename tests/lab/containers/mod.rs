@@ -1,5 +1,5 @@
-//! Debian's container runtimes on a node: containerd and podman, with containers of an image that
-//! is made from busybox.
+//! Debian's container runtimes containerd and podman on a node, with an image that is built from
+//! busybox.
 
 mod containerd;
 mod host;
@@ -18,17 +18,17 @@ pub use containerd::{Containerd, Running};
 pub use host::{HostContainer, Mount};
 pub use podman::Podman;
 
-/// The image's name.
+/// The name of the image.
 const IMAGE: &str = "localhost/busybox:latest";
-/// The image on the node.
+/// The path of the image archive on the node.
 const ARCHIVE: &str = "/opt/flatland/busybox.tar";
-/// What stands between the runtimes and crun.
+/// The wrapper script that the runtimes call instead of crun.
 const CRUN: &str = "/opt/flatland/crun";
-/// The probes' program, the same for nodes and their containers.
+/// The probe program on nodes and in their containers.
 const LAB: &str = "/opt/flatland/lab";
 
-/// The cgroups are the machine's, not the lab's, so containers do without. Group 5, whose the
-/// terminals are, does not exist in the user namespace of somebody who is not root.
+/// The machine's cgroups do not belong to the lab, so containers run without cgroups. Group 5 (tty)
+/// does not exist in the user namespace of an unprivileged user.
 const CRUN_SCRIPT: &str = r#"#!/bin/sh
 bundle=.
 for word; do
@@ -43,7 +43,7 @@ exec /usr/bin/crun --cgroup-manager=disabled "$@"
 #[derive(Debug)]
 pub struct Container<'a> {
     machine: &'a Machine,
-    /// Its first process, as the machine's processes see it.
+    /// The first process's id on the machine.
     pid: u32,
     netns: PathBuf,
 }
@@ -57,12 +57,12 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Its first process, as the machine's processes see it.
+    /// The first process's id on the machine.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Its network namespace.
+    /// The network namespace of the container.
     pub fn place(&self) -> Place<'_> {
         Place::within(self.machine, &self.netns)
     }
@@ -78,7 +78,7 @@ impl<'a> Container<'a> {
         let infos = infos
             .filter_map(|link| link["addr_info"].as_array())
             .flatten();
-        // Those that are not asked for are there too, as empty objects.
+        // `ip` prints an empty object for each address that the filter excludes.
         let addresses = infos.filter_map(|info| info["local"].as_str());
         addresses
             .map(|address| address.parse().doing(address))
@@ -86,7 +86,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Makes a node one that has Debian's runtimes installed, and an image for them.
+/// Installs Debian's runtimes and an image for them on a node.
 fn prepare(machine: &Machine) -> Result {
     if !machine.path("/opt/runtimes/usr").is_dir() {
         return Err(Error::new(
@@ -95,7 +95,8 @@ fn prepare(machine: &Machine) -> Result {
     }
     let over_usr = "lowerdir=/opt/runtimes/usr:/usr";
     machine.run(&["mount", "-t", "overlay", "overlay", "-o", over_usr, "/usr"])?;
-    // Runtimes keep locks in the one and look for controllers in the other: both are the caller's.
+    // The runtimes keep locks in /dev/shm and look for controllers in /sys/fs/cgroup; both belong
+    // to the caller.
     for folder in ["/dev/shm", "/sys/fs/cgroup"] {
         machine.run(&["mount", "-t", "tmpfs", "tmpfs", folder])?;
     }

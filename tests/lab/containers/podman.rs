@@ -1,4 +1,4 @@
-//! podman, with networks by CNI.
+//! podman on a machine of the lab, with CNI networks.
 
 use super::{ARCHIVE, CRUN, Container, IMAGE, LAB, prepare};
 use crate::error::Doing;
@@ -16,14 +16,14 @@ events_logger = "file"
 runtime = "crun"
 "#;
 
-/// No layers on layers, so that the root may be of any kind.
+/// The vfs driver stacks no layers, so that it works on any root file system.
 const STORAGE: &str = r#"[storage]
 driver = "vfs"
 runroot = "/run/containers/storage"
 graphroot = "/var/lib/containers/storage"
 "#;
 
-/// The one image is our own.
+/// The only image is built here, so signatures are not checked.
 const POLICY: &str = r#"{ "default": [{ "type": "insecureAcceptAnything" }] }"#;
 
 /// podman on a machine. Its containers end with the lab.
@@ -33,7 +33,7 @@ pub struct Podman<'a> {
 }
 
 impl<'a> Podman<'a> {
-    /// Sets it up on a machine, with the image.
+    /// Configures podman on a machine and loads the image.
     pub fn set_up(machine: &'a Machine) -> Result<Self> {
         prepare(machine)?;
         machine.run(&["mkdir", "-p", "/etc/containers"])?;
@@ -46,7 +46,7 @@ impl<'a> Podman<'a> {
         Ok(podman)
     }
 
-    /// Starts a container. `/lab` is the probes' program in it.
+    /// Starts a container. `/lab` is the probe program.
     pub fn run(&self, name: &str, options: &[&str], command: &[&str]) -> Result<Container<'a>> {
         let name_flag = format!("--name={name}");
         let lab = format!("--volume={LAB}:/lab:ro");
@@ -58,7 +58,7 @@ impl<'a> Podman<'a> {
         self.container(name)
     }
 
-    /// Makes a pod, whose containers share the network of one that does nothing.
+    /// Creates a pod, whose containers share the network of an idle infra container.
     pub fn create_pod(&self, name: &str, options: &[&str]) -> Result {
         let idle = format!("--infra-image={IMAGE}");
         let mut words = vec!["pod", "create", &idle, "--infra-command=/bin/sleep 1d"];

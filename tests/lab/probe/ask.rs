@@ -1,4 +1,4 @@
-//! The client: asks many targets, each by TCP, UDP and ping.
+//! The probe client: queries many targets, each by TCP, UDP and ping.
 
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::{Answer, Questions, icmp};
 
-/// How long to wait before a lost datagram is sent again.
-const AGAIN: Duration = Duration::from_millis(250);
+/// The interval after which a lost datagram is sent again.
+const RESEND_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Asks every target and waits for what comes back, no longer than three times the questions'
-/// limit, as long as pings that are answered are answered at once.
+/// Queries every target and waits for the answers, at most three times the limit if pings are
+/// answered quickly.
 ///
-/// All are asked by TCP and UDP at once. Then those that answered are pinged one after the other,
-/// so that the times are the network's and not those of a busy processor, until one keeps silent.
-/// The others are pinged all at once, as that may take long.
+/// All targets are queried by TCP and UDP in parallel. Then those that answered are pinged one
+/// after the other, so that the times measure the network and not a busy processor, until one does
+/// not answer. The others are pinged in parallel, as that may take long.
 pub fn ask(questions: &Questions) -> Vec<Answer> {
     let Questions { port, targets, .. } = questions;
     let limit = questions.limit();
@@ -43,7 +43,7 @@ pub fn ask(questions: &Questions) -> Vec<Answer> {
         let (alive, mut rest): (Vec<_>, Vec<_>) = answers
             .iter_mut()
             .enumerate()
-            .partition(|(_, answer)| answer.is_sign_of_life());
+            .partition(|(_, answer)| answer.is_answered());
         let mut alive = alive.into_iter();
         for (number, answer) in alive.by_ref() {
             let ping = icmp::ping(answer.target, number, limit);
@@ -88,7 +88,7 @@ fn tcp(to: SocketAddr, limit: Duration) -> io::Result<IpAddr> {
     let mut stream = TcpStream::connect_timeout(&to, limit)?;
     let mut seen = Vec::new();
     let mut piece = [0; 64];
-    // Whatever else listens on the port may send a little at a time, or never stop.
+    // Another server on the port may send a little at a time, or never stop.
     while seen.len() < piece.len() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -110,7 +110,7 @@ fn udp(to: SocketAddr, limit: Duration) -> io::Result<IpAddr> {
     };
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(to)?;
-    socket.set_read_timeout(Some(AGAIN))?;
+    socket.set_read_timeout(Some(RESEND_INTERVAL))?;
     let deadline = Instant::now() + limit;
     let mut reply = [0; 64];
     loop {
@@ -130,7 +130,7 @@ fn address(reply: &[u8]) -> io::Result<IpAddr> {
     text.trim().parse().map_err(io::Error::other)
 }
 
-/// Whether nothing came within a socket's time limit, as opposed to bad news.
+/// Whether a socket's time limit ran out, as opposed to another error.
 pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,5 +1,5 @@
-//! ICMP echo, by raw sockets: in a lab everyone is root, and a namespace's `ping_group_range`
-//! starts out empty.
+//! ICMP echo over raw sockets: every process in a lab is root, and `ping_group_range` of a new
+//! namespace is empty.
 
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr};
@@ -10,14 +10,14 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ask::is_timeout;
 
-/// How long to wait before an echo request is sent again.
-const AGAIN: Duration = Duration::from_millis(250);
+/// The interval after which an echo request is sent again.
+const RESEND_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How many round trips are timed. The first one also finds out the neighbour's hardware address.
-const TIMED: usize = 3;
+/// The number of timed round trips. The first one includes neighbour discovery.
+const ROUND_TRIPS: usize = 3;
 
-/// The shortest round-trip time to `target` in microseconds. `number` tells the caller's targets
-/// apart.
+/// The shortest round-trip time to `target` in microseconds. `number` distinguishes the caller's
+/// targets.
 pub(super) fn ping(target: IpAddr, number: usize, limit: Duration) -> io::Result<u64> {
     let kind = if target.is_ipv4() {
         Protocol::ICMPV4
@@ -29,9 +29,9 @@ pub(super) fn ping(target: IpAddr, number: usize, limit: Duration) -> io::Result
         Type::RAW,
         Some(kind),
     )?;
-    // Connected: packets from others do not get here.
+    // A connected socket receives packets of this target only.
     socket.connect(&SocketAddr::new(target, 0).into())?;
-    socket.set_read_timeout(Some(AGAIN))?;
+    socket.set_read_timeout(Some(RESEND_INTERVAL))?;
     let echo = Echo {
         v4: target.is_ipv4(),
         identifier: identifier(number),
@@ -45,7 +45,7 @@ pub(super) fn ping(target: IpAddr, number: usize, limit: Duration) -> io::Result
             Err(error) if !is_timeout(&error) => return Err(error),
             Err(_) => {}
         }
-        if times.len() == TIMED || Instant::now() >= deadline {
+        if times.len() == ROUND_TRIPS || Instant::now() >= deadline {
             break;
         }
     }
@@ -53,7 +53,8 @@ pub(super) fn ping(target: IpAddr, number: usize, limit: Duration) -> io::Result
     u64::try_from(best.as_micros()).map_err(io::Error::other)
 }
 
-/// Unique among the pings of this process, and most likely among those of others.
+/// An identifier that is unique among the pings of this process, and most likely among those of
+/// others.
 fn identifier(number: usize) -> u16 {
     let process = process::id().to_be_bytes();
     let number = number.to_be_bytes();
@@ -69,7 +70,7 @@ struct Echo {
 impl Echo {
     fn round_trip(&self, socket: &Socket, sequence: u16) -> io::Result<()> {
         socket.send(&self.request(sequence))?;
-        let until = Instant::now() + AGAIN;
+        let until = Instant::now() + RESEND_INTERVAL;
         let mut packet = [0; 256];
         loop {
             let length = (&mut &*socket).read(&mut packet)?;
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_sums_up_to_all_ones() {
+    fn request_has_a_valid_checksum() {
         for (identifier, sequence) in [(0, 0), (0xffff, 0xffff), (0x1234, 7), (0xf7ff, 0)] {
             let packet = Echo {
                 v4: true,
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_told_from_other_packets() {
+    fn reply_is_distinguished_from_other_packets() {
         let echo = Echo {
             v4: true,
             identifier: 0x1234,

@@ -1,4 +1,4 @@
-//! The server: tells each client the address it came from.
+//! The probe server: answers each client with the client's source address.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -10,15 +10,15 @@ use super::LISTENING;
 use crate::Result;
 use crate::error::Doing;
 
-/// Answers on TCP and UDP port `port` until killed. Says [`LISTENING`] as soon as it would.
+/// Answers on TCP and UDP port `port` until killed. Prints [`LISTENING`] when it listens.
 pub fn serve(port: u16) -> Result {
     let listening = Listening::on(port)?;
-    writeln!(io::stdout(), "{LISTENING}").doing("saying that it listens")?;
+    writeln!(io::stdout(), "{LISTENING}").doing("printing that it listens")?;
     listening.answer();
     Ok(())
 }
 
-/// Sockets of each family, as far as the kernel has them.
+/// The sockets of each family that the kernel supports.
 pub(super) struct Listening {
     tcp: Vec<TcpListener>,
     udp: Vec<UdpSocket>,
@@ -31,7 +31,7 @@ impl Listening {
         let mut tcp = vec![TcpListener::from(bind(v4, Type::STREAM, Protocol::TCP)?)];
         let mut udp = vec![UdpSocket::from(bind(v4, Type::DGRAM, Protocol::UDP)?)];
         let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        // A kernel without IPv6 has no such sockets: then nobody asks this way either.
+        // A kernel without IPv6 has no such sockets, and no client uses it.
         if let Ok(socket) = bind(v6, Type::STREAM, Protocol::TCP) {
             tcp.push(socket.into());
             udp.push(bind(v6, Type::DGRAM, Protocol::UDP)?.into());
@@ -39,7 +39,7 @@ impl Listening {
         Ok(Self { tcp, udp })
     }
 
-    /// Answers everyone, a thread for each socket.
+    /// Answers all clients, with one thread for each socket.
     pub(super) fn answer(self) {
         thread::scope(|scope| {
             for listener in self.tcp {

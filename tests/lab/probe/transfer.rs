@@ -1,4 +1,4 @@
-//! A transfer of so many bytes, to measure how fast a way is.
+//! A transfer of a number of bytes, to measure throughput.
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
@@ -11,10 +11,10 @@ use super::LISTENING;
 use crate::error::Doing;
 use crate::{Error, Result};
 
-/// How long either side waits for the other to move.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long either side waits for the other to send or receive.
+const IO_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Which way the bytes go, as seen by who asks for them.
+/// The direction of the bytes, as seen by the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the server.
@@ -43,31 +43,31 @@ impl FromStr for Direction {
     }
 }
 
-/// Gives and takes what each client asks for, on TCP port `port`, until killed. Says [`LISTENING`]
-/// as soon as it would.
+/// Sends or receives what each client requests, on TCP port `port`, until killed. Prints
+/// [`LISTENING`] when it listens.
 pub fn serve_transfers(port: u16) -> Result {
     let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).doing("listening")?;
-    writeln!(io::stdout(), "{LISTENING}").doing("saying that it listens")?;
+    writeln!(io::stdout(), "{LISTENING}").doing("printing that it listens")?;
     for stream in listener.incoming().flatten() {
-        // A client that goes away is its own business.
-        thread::spawn(move || take_part(stream));
+        // A client may go away at any time.
+        thread::spawn(move || serve_client(stream));
     }
     Ok(())
 }
 
-/// Transfers `bytes` and says how long it took, from the connection to the last byte's arrival.
+/// Transfers `bytes` and returns the time from the connection to the arrival of the last byte.
 pub fn transfer(to: SocketAddr, direction: Direction, bytes: u64) -> Result<Duration> {
     let start = Instant::now();
     let all = || -> io::Result<()> {
-        let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-        be_patient(&stream)?;
+        let mut stream = TcpStream::connect_timeout(&to, IO_TIMEOUT)?;
+        set_timeouts(&stream)?;
         stream.write_all(&[u8::from(direction == Direction::Up)])?;
         stream.write_all(&bytes.to_be_bytes())?;
         match direction {
-            Direction::Down => take(&mut stream, bytes),
+            Direction::Down => receive_bytes(&mut stream, bytes),
             Direction::Up => {
-                give(&mut stream, bytes)?;
-                // Who sent the last byte has not seen it arrive.
+                send_bytes(&mut stream, bytes)?;
+                // A client that sent the bytes waits for a confirmation that the last one arrived.
                 stream.read_exact(&mut [0])
             }
         }
@@ -76,30 +76,30 @@ pub fn transfer(to: SocketAddr, direction: Direction, bytes: u64) -> Result<Dura
     Ok(start.elapsed())
 }
 
-/// The server's part.
-fn take_part(mut stream: TcpStream) -> io::Result<()> {
-    be_patient(&stream)?;
+/// The server's side.
+fn serve_client(mut stream: TcpStream) -> io::Result<()> {
+    set_timeouts(&stream)?;
     let (mut up, mut bytes) = ([0], [0; 8]);
     stream.read_exact(&mut up)?;
     stream.read_exact(&mut bytes)?;
     let bytes = u64::from_be_bytes(bytes);
     if up == [0] {
-        return give(&mut stream, bytes);
+        return send_bytes(&mut stream, bytes);
     }
-    take(&mut stream, bytes)?;
+    receive_bytes(&mut stream, bytes)?;
     stream.write_all(&[0])
 }
 
-fn be_patient(stream: &TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))
+fn set_timeouts(stream: &TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(IO_TIMEOUT))?;
+    stream.set_write_timeout(Some(IO_TIMEOUT))
 }
 
-fn give(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
+fn send_bytes(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     io::copy(&mut io::repeat(0).take(bytes), stream).map(drop)
 }
 
-fn take(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
+fn receive_bytes(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     let taken = io::copy(&mut stream.take(bytes), &mut io::sink())?;
     if taken == bytes {
         Ok(())

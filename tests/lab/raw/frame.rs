@@ -1,4 +1,4 @@
-//! Frames, byte by byte. Pure.
+//! Building and parsing Ethernet frames. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,7 +7,7 @@ use wire::netlink::Mac;
 use super::PORT;
 
 const BROADCAST: Mac = Mac([0xff; 6]);
-/// Where frames for `ff02::1` go (RFC 2464, section 7).
+/// The MAC for frames to `ff02::1` (RFC 2464, section 7).
 const ALL_NODES: Mac = Mac([0x33, 0x33, 0, 0, 0, 1]);
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
@@ -15,7 +15,7 @@ const IPV6: u16 = 0x86dd;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 
-/// A frame (IEEE 802.3) that carries an IP packet.
+/// An Ethernet frame (IEEE 802.3) that carries an IP packet.
 pub(super) fn ethernet(from: Mac, to: Mac, ipv6: bool, packet: &[u8]) -> Vec<u8> {
     frame(from, to, if ipv6 { IPV6 } else { IPV4 }, packet)
 }
@@ -24,11 +24,11 @@ fn frame(from: Mac, to: Mac, kind: u16, payload: &[u8]) -> Vec<u8> {
     [&to.0[..], &from.0, &kind.to_be_bytes(), payload].concat()
 }
 
-/// A UDP packet (RFC 768) that carries a word; none from one family to the other.
-pub(super) fn udp(from: IpAddr, to: IpAddr, word: &str) -> Option<Vec<u8>> {
+/// A UDP datagram (RFC 768) that carries a text; `None` if the addresses differ in family.
+pub(super) fn udp(from: IpAddr, to: IpAddr, text: &str) -> Option<Vec<u8>> {
     let port = PORT.to_be_bytes();
-    let length = length(8 + word.len());
-    let mut datagram = [&port[..], &port, &length, &[0; 2], word.as_bytes()].concat();
+    let length = length(8 + text.len());
+    let mut datagram = [&port[..], &port, &length, &[0; 2], text.as_bytes()].concat();
     match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => Some(ipv4(from, to, &datagram)),
         (IpAddr::V6(from), IpAddr::V6(to)) => {
@@ -40,8 +40,8 @@ pub(super) fn udp(from: IpAddr, to: IpAddr, word: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The word that a frame carries, if it carries one, and the address it comes from.
-pub(super) fn word(frame: &[u8]) -> Option<(IpAddr, &str)> {
+/// The text of a frame of ours and its source address; `None` for other frames.
+pub(super) fn text(frame: &[u8]) -> Option<(IpAddr, &str)> {
     let packet = frame.get(14..)?;
     let octets = |start: usize| packet.get(start..start + 16);
     let (source, datagram) = match (packet.first()? >> 4, packet.len()) {
@@ -56,11 +56,11 @@ pub(super) fn word(frame: &[u8]) -> Option<(IpAddr, &str)> {
         _ => return None,
     };
     let port = datagram.get(2..4)?;
-    let word = str::from_utf8(datagram.get(8..)?).ok()?;
-    (port == PORT.to_be_bytes()).then(|| (source, word.trim_end_matches('\0')))
+    let text = str::from_utf8(datagram.get(8..)?).ok()?;
+    (port == PORT.to_be_bytes()).then(|| (source, text.trim_end_matches('\0')))
 }
 
-/// An IPv4 packet (RFC 791) of UDP, which needs no checksum of its own there.
+/// An IPv4 packet (RFC 791) of UDP without checksum, which IPv4 permits.
 fn ipv4(from: Ipv4Addr, to: Ipv4Addr, datagram: &[u8]) -> Vec<u8> {
     let [high, low] = length(20 + datagram.len());
     let mut header = [0x45, 0, high, low, 0, 0, 0x40, 0, 64, UDP, 0, 0].to_vec();
@@ -70,7 +70,7 @@ fn ipv4(from: Ipv4Addr, to: Ipv4Addr, datagram: &[u8]) -> Vec<u8> {
     [&header, datagram].concat()
 }
 
-/// An IPv6 packet (RFC 8200). Its hop limit of 255 is what neighbour discovery has to have.
+/// An IPv6 packet (RFC 8200). Neighbour discovery requires the hop limit of 255.
 fn ipv6(from: Ipv6Addr, to: Ipv6Addr, kind: u8, payload: &[u8]) -> Vec<u8> {
     let [high, low] = length(payload.len());
     let start = [0x60, 0, 0, 0, high, low, kind, 255];
@@ -89,8 +89,8 @@ fn ipv6_checksum(from: Ipv6Addr, to: Ipv6Addr, kind: u8, payload: &[u8]) -> [u8;
 
 /// The Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> [u8; 2] {
-    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
-    let mut sum: u32 = bytes.chunks(2).map(word).sum();
+    let text = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+    let mut sum: u32 = bytes.chunks(2).map(text).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -98,10 +98,10 @@ fn checksum(bytes: &[u8]) -> [u8; 2] {
     [high, low]
 }
 
-/// The ways to say that an address is behind a hardware address, as frames. For IPv4 an announcement
-/// as a request and as a reply (RFC 5227), and a question for the gateway that comes from the
-/// address; for IPv6 an advertisement that overrides what was known, and a solicitation (RFC 4861).
-pub(super) fn claims(mac: Mac, address: IpAddr) -> Vec<Vec<u8>> {
+/// The frames that announce that an address has a MAC. For IPv4: an ARP announcement as a request
+/// and as a reply (RFC 5227), and a request for the gateway from the address. For IPv6: an
+/// advertisement with the override flag, and a solicitation (RFC 4861).
+pub(super) fn announcements(mac: Mac, address: IpAddr) -> Vec<Vec<u8>> {
     match address {
         IpAddr::V4(own) => {
             let gateway = Ipv4Addr::new(169, 254, 1, 1);
@@ -129,7 +129,7 @@ fn arp(operation: u8, mac: Mac, own: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     [&start[..], &mac.0, &own, &[0; 6], &target].concat()
 }
 
-/// A message of neighbour discovery about `target`, with the sender's hardware address.
+/// A neighbour discovery message about `target`, with the sender's MAC.
 fn discovery(
     kind: u8,
     flags: u8,
@@ -138,7 +138,7 @@ fn discovery(
     to: Ipv6Addr,
     target: Ipv6Addr,
 ) -> Vec<u8> {
-    // Source link-layer address in a solicitation, target link-layer address in the other.
+    // A solicitation has the source link-layer address option, an advertisement the target one.
     let option = [kind - 134, 1];
     let start = [kind, 0, 0, 0, flags, 0, 0, 0];
     let mut message = [&start[..], &target.octets(), &option, &mac.0].concat();
@@ -151,9 +151,9 @@ fn discovery(
 mod tests {
     use super::*;
 
-    /// RFC 1071, section 3, and a sum of which the ones' complement is 0.
+    /// The example of RFC 1071, section 3, and a sum whose ones' complement is 0.
     #[test]
-    fn the_checksum_is_that_of_the_rfc() {
+    fn checksum_is_that_of_rfc_1071() {
         let example = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
         assert_eq!(checksum(&example), [0x22, 0x0d]);
         assert_eq!(checksum(&[0xff, 0xff]), [0, 0]);
@@ -161,21 +161,21 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_read_from_the_frame_that_carries_it() {
+    fn text_is_parsed_from_the_frame_that_carries_it() {
         let mac = Mac([2; 6]);
         for (from, to) in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
             let (from, to): (IpAddr, IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
             let packet = udp(from, to, "hello").unwrap();
             let whole = ethernet(mac, mac, from.is_ipv6(), &packet);
-            assert_eq!(word(&whole), Some((from, "hello")));
+            assert_eq!(text(&whole), Some((from, "hello")));
             for end in 0..whole.len() {
-                assert_ne!(word(&whole[..end]), Some((from, "hello")));
+                assert_ne!(text(&whole[..end]), Some((from, "hello")));
             }
         }
     }
 
     #[test]
-    fn what_is_sent_sums_up_to_nothing() {
+    fn sent_packets_have_valid_checksums() {
         let packet = udp(
             "10.0.0.1".parse().unwrap(),
             "10.0.0.2".parse().unwrap(),

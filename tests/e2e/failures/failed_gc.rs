@@ -1,20 +1,20 @@
-//! GC where the kernel does not do what it is asked for.
+//! GC when the kernel refuses requests.
 
 use lab::{Pod, Result, Runtime};
 use wire::cni::Version;
 
-use crate::support::{Disturbed, lab};
+use crate::support::{FaultInjection, lab};
 
 #[test]
-fn gc_removes_what_it_can_and_keeps_the_addresses_of_what_it_cannot() -> Result {
+fn gc_keeps_addresses_of_interfaces_it_cannot_remove() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let before = node.traces()?;
-    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
+    let before = node.attachment_state()?;
+    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
     let pods = [node.add_pod("a")?, node.add_pod("b")?, node.add_pod("c")?];
-    let disturbed = Disturbed::calls_of(node, "GC")?;
-    // The first message lists the interfaces; the next two are to remove the first of them.
-    disturbed.by("sendto:error=EPERM:when=2..3")?;
+    let faults = FaultInjection::into_calls(node, "GC")?;
+    // The first message lists the interfaces; the next two delete the first of them.
+    faults.inject("sendto:error=EPERM:when=2..3")?;
 
     let error = runtime.gc(&[]).expect_err("one cannot be removed");
 
@@ -29,8 +29,8 @@ fn gc_removes_what_it_can_and_keeps_the_addresses_of_what_it_cannot() -> Result 
         let is_routed = routes.iter().any(|route| route.starts_with(&address));
         assert_eq!(is_routed, named(&pod), "{routes:#?}");
     }
-    disturbed.not_at_all()?;
+    faults.trace_only()?;
     runtime.gc(&[])?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

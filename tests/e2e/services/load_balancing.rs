@@ -1,14 +1,15 @@
-//! Which backend a client gets.
+//! Load balancing of Services over backends, and session affinity.
 
 use lab::{Lab, Pod, Result};
 
 use crate::cluster::{Backend, Client, Mode, backend, outside, proxy, raise};
 use crate::service::{SERVICE_PORT, Service, Version};
 
-/// That so many connections all go to one of two backends is chance once in a million.
-const ENOUGH: usize = 21;
+/// With this number of connections, all of them reach one of two backends by chance once in a
+/// million runs.
+const CONNECTIONS: usize = 21;
 
-/// Two backends, on a node each, that count the connections they get.
+/// Two backends, one on each node, that count their connections.
 fn counting(lab: &Lab) -> Result<[Backend<'_>; 2]> {
     let both = [backend(lab, 1, "near")?, backend(lab, 2, "far")?];
     let rules = "table inet count { chain input { type filter hook input priority 0; \
@@ -19,7 +20,7 @@ fn counting(lab: &Lab) -> Result<[Backend<'_>; 2]> {
     Ok(both)
 }
 
-/// How many connections a pod got up to now.
+/// The number of connections of a pod up to now.
 fn connections(pod: &Pod<'_>) -> Result<usize> {
     let text = pod.run(&["nft", "list", "table", "inet", "count"])?;
     let mut words = text.split_whitespace();
@@ -27,7 +28,7 @@ fn connections(pod: &Pod<'_>) -> Result<usize> {
     Ok(words.next().and_then(|word| word.parse().ok()).unwrap_or(0))
 }
 
-/// How many of `count` connections to a Service each of two backends gets; all are answered.
+/// The number of `count` connections to a Service that each of two backends gets; all are answered.
 fn spread(
     client: Client<'_>,
     service: &Service,
@@ -45,7 +46,7 @@ fn spread(
     Ok([after[0] - before[0], after[1] - before[1]])
 }
 
-fn spreads_or_sticks(mode: Mode) -> Result {
+fn spread_or_stay(mode: Mode) -> Result {
     let lab = raise()?;
     let backends = counting(&lab)?;
     let [near, far] = backends.each_ref().map(|backend| &backend.endpoint);
@@ -59,65 +60,68 @@ fn spreads_or_sticks(mode: Mode) -> Result {
 
     for client in [Client::Pod(&here), Client::Machine(lab.node(2))] {
         for version in Version::BOTH {
-            let [one, two] = spread(client, &any, version, ENOUGH, &backends)?;
-            assert!(one > 0 && two > 0 && one + two == ENOUGH, "{one} and {two}");
+            let [one, two] = spread(client, &any, version, CONNECTIONS, &backends)?;
+            assert!(
+                one > 0 && two > 0 && one + two == CONNECTIONS,
+                "{one} and {two}"
+            );
 
             let first = spread(client, &sticky, version, 1, &backends)?;
-            let then = spread(client, &sticky, version, ENOUGH, &backends)?;
-            assert_eq!(then, first.map(|first| first * ENOUGH), "{version:?}");
+            let then = spread(client, &sticky, version, CONNECTIONS, &backends)?;
+            assert_eq!(then, first.map(|first| first * CONNECTIONS), "{version:?}");
         }
     }
     Ok(())
 }
 
-/// By node port of the other node, from outside: the client is masqueraded, and stays itself to
-/// the affinity.
-fn sticks_from_outside(mode: Mode) -> Result {
+/// By the node port of the other node, from outside: the client is masqueraded, but session
+/// affinity goes by its own address.
+fn outside_clients_stay(mode: Mode) -> Result {
     let lab = raise()?;
     let backends = counting(&lab)?;
     let [near, far] = backends.each_ref().map(|backend| &backend.endpoint);
-    let stranger = outside(&lab)?;
+    let external = outside(&lab)?;
     let sticky = Service {
         sticky: true,
         ..Service::new("sticky", 2, &[near, far])
     };
     proxy(&lab, mode, std::slice::from_ref(&sticky))?;
 
-    let client = Client::Machine(&stranger);
+    let client = Client::Machine(&external);
     for address in lab.node(2).addresses() {
         let before = [
             connections(&backends[0].pod)?,
             connections(&backends[1].pod)?,
         ];
         client.seen(&[*address], sticky.node_port())?;
-        client.seen(&[*address; ENOUGH], sticky.node_port())?;
+        client.seen(&[*address; CONNECTIONS], sticky.node_port())?;
         let after = [
             connections(&backends[0].pod)?,
             connections(&backends[1].pod)?,
         ];
         let mut got = [after[0] - before[0], after[1] - before[1]];
         got.sort_unstable();
-        assert_eq!(got, [0, ENOUGH + 1], "{address}");
+        assert_eq!(got, [0, CONNECTIONS + 1], "{address}");
     }
     Ok(())
 }
 
 #[test]
-fn clients_are_spread_or_stay_with_their_backend_by_iptables() -> Result {
-    spreads_or_sticks(Mode::Iptables)
+fn clients_by_iptables_are_spread_or_stay_with_a_backend() -> Result {
+    spread_or_stay(Mode::Iptables)
 }
 
 #[test]
-fn clients_are_spread_or_stay_with_their_backend_by_nftables() -> Result {
-    spreads_or_sticks(Mode::Nftables)
+fn clients_by_nftables_are_spread_or_stay_with_a_backend() -> Result {
+    spread_or_stay(Mode::Nftables)
 }
 
 #[test]
-fn clients_from_outside_stay_with_their_backend_by_iptables() -> Result {
-    sticks_from_outside(Mode::Iptables)
+fn outside_clients_by_iptables_stay_with_their_backend() -> Result {
+    outside_clients_stay(Mode::Iptables)
 }
 
 #[test]
-fn clients_from_outside_stay_with_their_backend_by_nftables() -> Result {
-    sticks_from_outside(Mode::Nftables)
+fn outside_clients_by_nftables_stay_with_their_backend() -> Result {
+    outside_clients_stay(Mode::Nftables)
 }

@@ -1,4 +1,4 @@
-//! Whose rules are whose.
+//! Flatland does not change the rules of other programs.
 
 use lab::{DEADLINE, Machine, Result, wait_until};
 use nix::sys::signal::Signal;
@@ -6,9 +6,9 @@ use nix::sys::signal::Signal;
 use crate::cluster::{Client, Mode, backend, proxy, raise};
 use crate::service::Service;
 
-/// All rules of a node but those of our own table, with their handles: what was made anew has
-/// others.
-fn theirs(node: &Machine) -> Result<String> {
+/// All rules of a node except those of table inet flatland, with their handles: rules that were
+/// replaced have new ones.
+fn foreign_rules(node: &Machine) -> Result<String> {
     let text = node.run(&["nft", "--handle", "--stateless", "list", "ruleset"])?;
     let mut ours = false;
     let mut lines = String::new();
@@ -24,15 +24,15 @@ fn theirs(node: &Machine) -> Result<String> {
     Ok(lines)
 }
 
-/// Whatever `routed` does, kube-proxy's rules stay the very same, and work.
-fn stays(mode: Mode) -> Result {
+/// Whatever `routed` does, kube-proxy's rules are neither changed nor replaced, and work.
+fn rules_stay(mode: Mode) -> Result {
     let lab = raise()?;
     let one = lab.node(1);
     let far = backend(&lab, 2, "far")?;
     let here = one.add_pod("here")?;
     let services = [Service::new("far", 1, &[&far.endpoint])];
     proxy(&lab, mode, &services)?;
-    let before = theirs(one)?;
+    let before = foreign_rules(one)?;
     assert!(before.contains("far"), "{before}");
 
     one.run(&["nft", "delete", "table", "inet", "flatland"])?;
@@ -46,7 +46,7 @@ fn stays(mode: Mode) -> Result {
     .map_err(|error| error.doing(one.routed_log()))?;
     let late = one.add_pod("late")?;
 
-    assert_eq!(theirs(one)?, before);
+    assert_eq!(foreign_rules(one)?, before);
     for pod in [&here, &late] {
         let seen = Client::Pod(pod).seen_through(&services[0])?;
         assert_eq!(seen, pod.addresses());
@@ -55,19 +55,19 @@ fn stays(mode: Mode) -> Result {
 }
 
 #[test]
-fn what_kube_proxy_wrote_by_iptables_stays_as_it_is() -> Result {
-    stays(Mode::Iptables)
+fn kube_proxy_iptables_rules_are_not_changed() -> Result {
+    rules_stay(Mode::Iptables)
 }
 
 #[test]
-fn what_kube_proxy_wrote_by_nftables_stays_as_it_is() -> Result {
-    stays(Mode::Nftables)
+fn kube_proxy_nftables_rules_are_not_changed() -> Result {
+    rules_stay(Mode::Nftables)
 }
 
-/// Docker and others set the policy of FORWARD to DROP; kube-proxy lets pass what it marked and
-/// what is established, and nothing else.
+/// Docker and others set the policy of FORWARD to DROP; kube-proxy only accepts packets that it
+/// marked and established connections.
 #[test]
-fn services_pass_where_a_forward_policy_drops() -> Result {
+fn services_behind_a_forward_policy_of_drop_work() -> Result {
     let lab = raise()?;
     let (near, far) = (backend(&lab, 1, "near")?, backend(&lab, 2, "far")?);
     let here = lab.node(1).add_pod("here")?;

@@ -1,18 +1,18 @@
-//! A node on which things go wrong.
+//! A node on which system calls and IPAM plugins are made to fail.
 
 use lab::{Lab, Node, Pod, Result, Runtime};
 use serde_json::{Value, json};
 
-/// A node alone, with its claims in a local file.
+/// A single node, with its claims in a local file.
 pub(crate) fn lab() -> Result<Lab> {
     let lab = Lab::builder().etcd(0).start()?;
     lab.node(1).install_conflist()?;
-    // What the first pod leaves on a node, the next ones leave too.
+    // What a first pod leaves for good on a node, such as folders, must not count as a leftover.
     lab.node(1).add_pod("first")?.delete()?;
     Ok(lab)
 }
 
-/// Puts a script in place of the IPAM plugin, which it reaches as `$REAL`.
+/// Replaces the IPAM plugin by a script, which calls the real one as `$REAL`.
 pub(crate) fn wrap_ipam(node: &Node, script: &str) -> Result {
     let install = "cd /opt/cni/bin && { [ -e ../real ] || mv flatland-ipam ../real; } && \
                    cat > flatland-ipam && chmod +x flatland-ipam";
@@ -22,23 +22,23 @@ pub(crate) fn wrap_ipam(node: &Node, script: &str) -> Result {
         .map(drop)
 }
 
-/// Gives an attachment that has its addresses the same ones again, as IPAM plugins may.
-const GIVES_AGAIN: &str = "[ $CNI_COMMAND = ADD ] || exec $REAL\n\
+/// Gives an attachment its existing addresses again, as IPAM plugins may.
+const SAME_ADDRESSES_AGAIN: &str = "[ $CNI_COMMAND = ADD ] || exec $REAL\n\
                            given=/run/given-$CNI_CONTAINERID\n\
                            [ -s $given ] || $REAL > $given\n\
                            cat $given";
 
 /// An IPAM plugin.
 pub(crate) struct Ipam {
-    /// The script in place of ours.
+    /// A script in place of our IPAM plugin.
     script: &'static str,
     /// Its section of the conflist, unless it is ours.
     section: Option<Value>,
-    /// What a second ADD says of an attachment that has its addresses.
+    /// The error of a second ADD of an attachment.
     pub(crate) refusal: &'static str,
 }
 
-/// IPAM plugins that refuse a second ADD, and such as give the same addresses again.
+/// IPAM plugins that refuse a second ADD, and others that return the same addresses again.
 pub(crate) fn ipams() -> [Ipam; 4] {
     let ranges = json!([[{ "subnet": "10.9.0.0/24" }], [{ "subnet": "fd00:9::/64" }]]);
     let addresses = json!([{ "address": "10.9.0.5/24" }, { "address": "fd00:9::5/64" }]);
@@ -50,7 +50,7 @@ pub(crate) fn ipams() -> [Ipam; 4] {
             refusal: "a/eth0 already holds",
         },
         Ipam {
-            script: GIVES_AGAIN,
+            script: SAME_ADDRESSES_AGAIN,
             section: None,
             refusal: attached,
         },
@@ -67,7 +67,7 @@ pub(crate) fn ipams() -> [Ipam; 4] {
     ]
 }
 
-/// A node alone with that IPAM plugin.
+/// A single node with that IPAM plugin.
 pub(crate) fn node_with(ipam: &Ipam) -> Result<Lab> {
     let mut lab = lab()?;
     let mut conflist = lab.conflist();
@@ -82,39 +82,39 @@ pub(crate) fn node_with(ipam: &Ipam) -> Result<Lab> {
     Ok(lab)
 }
 
-/// A node on which system calls of the plugin are tampered with.
-pub(crate) struct Disturbed<'a>(&'a Node);
+/// Fault injection into the plugin's system calls, with strace.
+pub(crate) struct FaultInjection<'a>(&'a Node);
 
-impl<'a> Disturbed<'a> {
-    pub(crate) fn adds_of(node: &'a Node) -> Result<Self> {
-        Self::calls_of(node, "ADD")
+impl<'a> FaultInjection<'a> {
+    pub(crate) fn into_adds(node: &'a Node) -> Result<Self> {
+        Self::into_calls(node, "ADD")
     }
 
-    pub(crate) fn calls_of(node: &'a Node, verb: &str) -> Result<Self> {
+    pub(crate) fn into_calls(node: &'a Node, verb: &str) -> Result<Self> {
         node.run(&["mv", "/opt/cni/bin/flatland", "/opt/cni/whole"])?;
         let script = format!(
             "#!/bin/sh\n\
              [ $CNI_COMMAND = {verb} ] || exec /opt/cni/whole\n\
-             exec strace -qq -o /run/calls $(cat /run/disturb) /opt/cni/whole\n"
+             exec strace -qq -o /run/calls $(cat /run/inject) /opt/cni/whole\n"
         );
         node.write("/opt/cni/bin/flatland", script)?;
         node.run(&["chmod", "+x", "/opt/cni/bin/flatland"])?;
         Ok(Self(node))
     }
 
-    /// What strace's `inject` does to calls from now on: `CALL:HOW:when=NUMBER`.
-    pub(crate) fn by(&self, injection: &str) -> Result {
+    /// Sets what strace's `inject` does in calls from now on: `CALL:HOW:when=NUMBER`.
+    pub(crate) fn inject(&self, injection: &str) -> Result {
         let (call, _) = injection.split_once(':').unwrap_or_default();
         let words = format!("-e trace={call} -e inject={injection}");
-        self.0.write("/run/disturb", words)
+        self.0.write("/run/inject", words)
     }
 
-    /// Nothing: from now on its messages to the kernel are only listened to.
-    pub(crate) fn not_at_all(&self) -> Result {
-        self.0.write("/run/disturb", "-e trace=sendto")
+    /// Only traces the messages to the kernel from now on.
+    pub(crate) fn trace_only(&self) -> Result {
+        self.0.write("/run/inject", "-e trace=sendto")
     }
 
-    /// The messages to the kernel of the last such call, a line each.
+    /// The messages to the kernel of the last such call, one a line.
     pub(crate) fn messages(&self) -> Result<Vec<String>> {
         let calls = self.0.read("/run/calls")?;
         let messages = calls.lines().filter(|line| line.starts_with("sendto("));
@@ -122,12 +122,12 @@ impl<'a> Disturbed<'a> {
     }
 }
 
-/// A pod that is not attached, on a node where ADD is disturbed.
+/// A pod that is not attached, on a node with fault injection into ADD.
 pub(crate) struct Case<'a> {
     pub(crate) node: &'a Node,
     pub(crate) pod: Pod<'a>,
     pub(crate) runtime: Runtime<'a>,
-    disturbed: Disturbed<'a>,
+    faults: FaultInjection<'a>,
     before: Vec<String>,
 }
 
@@ -137,34 +137,35 @@ impl<'a> Case<'a> {
         Ok(Self {
             node,
             pod: node.sandbox("a")?,
-            before: node.traces()?,
+            before: node.attachment_state()?,
             runtime: Runtime::of(node)?,
-            disturbed: Disturbed::adds_of(node)?,
+            faults: FaultInjection::into_adds(node)?,
         })
     }
 
-    /// Calls ADD with its first call disturbed, with its second, and so on, until one succeeds: it has
-    /// no such call. `look` looks at what came of each of the others, by the disturbance.
+    /// Calls ADD with a fault in its first system call of this kind, then in its second, and so on,
+    /// until ADD succeeds because it makes fewer such calls. `check` checks the outcome of each
+    /// failed ADD; its argument is the injection.
     pub(crate) fn each_add(
         &self,
         injection: impl Fn(u32) -> String,
-        mut look: impl FnMut(&str, &str) -> Result,
+        mut check: impl FnMut(&str, &str) -> Result,
     ) -> Result {
         for number in 1.. {
             let injection = injection(number);
-            self.disturbed.by(&injection)?;
+            self.faults.inject(&injection)?;
             let Err(error) = self.runtime.add(self.pod.target()) else {
-                assert!(number > 1, "nothing was disturbed by {injection}");
+                assert!(number > 1, "{injection} met no system call");
                 break;
             };
-            look(&injection, &error.to_string())?;
+            check(&injection, &error.to_string())?;
         }
         self.runtime.del(self.pod.target(), None)
     }
 
-    /// Nothing is left on the node.
+    /// Fails if anything is left on the node.
     pub(crate) fn is_as_before(&self, case: &str) -> Result {
-        assert_eq!(self.node.traces()?, self.before, "{case}");
+        assert_eq!(self.node.attachment_state()?, self.before, "{case}");
         Ok(())
     }
 }

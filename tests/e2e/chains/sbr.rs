@@ -1,5 +1,5 @@
-//! sbr after us: it moves a pod's routes into a table of its own, for what comes from the pod's
-//! addresses.
+//! The sbr plugin after ours: it moves a pod's routes into a separate table for packets from the
+//! pod's addresses.
 
 use std::net::IpAddr;
 
@@ -7,31 +7,31 @@ use lab::{Node, Result, Runtime};
 use serde_json::json;
 use wire::cni::Version;
 
-use crate::support::{Chained, node_with, plain};
+use crate::support::{Chained, no_runtime_config, node_with};
 
-/// DEL but once: a second one Debian 12's sbr fails, whoever comes before it, as it finds no
-/// interface.
+/// Calls DEL only once: Debian 12's sbr fails a second DEL after any plugin, because the interface
+/// is gone.
 fn delete(chained: Chained<'_>) -> Result {
     let target = chained.pod.target();
     chained.runtime.del(target, Some(&chained.attached))?;
-    chained.pod.vanish()
+    chained.pod.delete_netns()
 }
 
 #[test]
-fn routes_that_sbr_moved_into_its_own_table_are_found_there() -> Result {
+fn routes_moved_to_another_table_by_sbr_pass_check() -> Result {
     let lab = node_with(&json!({ "type": "sbr" }))?;
     let node = lab.node(1);
-    delete(Chained::add(node, "first", &plain())?)?;
+    delete(Chained::add(node, "first", &no_runtime_config())?)?;
     for version in [Version::V0_4_0, Version::V1_0_0] {
         moved_and_found(node, version)?;
     }
     Ok(())
 }
 
-/// Two pods come, meet and go in this version.
+/// Adds two pods in this version, tests them and deletes them.
 fn moved_and_found(node: &Node, version: Version) -> Result {
-    let before = node.traces()?;
-    let add = |name| Chained::add_by(Runtime::of(node)?.speaking(version), node, name);
+    let before = node.attachment_state()?;
+    let add = |name| Chained::add_by(Runtime::of(node)?.with_version(version), node, name);
     let (a, peer) = (add("a")?, add("peer")?);
     let main = a.pod.run(&["ip", "-4", "route", "show", "default"])?;
     assert_eq!(main, "", "sbr moves the default route");
@@ -42,7 +42,7 @@ fn moved_and_found(node: &Node, version: Version) -> Result {
     }
     a.check()?;
 
-    // What is wrong in that table is found as it would be in the main one.
+    // CHECK finds faults in that table as it would in the main table.
     let rules = a.pod.run(&["ip", "-4", "rule"])?;
     let rule = rules.lines().find(|rule| rule.contains("from 10."));
     let table = rule.and_then(|rule| rule.split_whitespace().last());
@@ -55,6 +55,6 @@ fn moved_and_found(node: &Node, version: Version) -> Result {
 
     delete(a)?;
     delete(peer)?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

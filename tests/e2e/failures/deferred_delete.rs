@@ -1,4 +1,4 @@
-//! What DEL leaves, and what becomes of it.
+//! Interfaces that DEL takes out of use, and their deletion by later calls.
 
 use lab::{DEADLINE, Node, Result, Runtime, Target, wait_until};
 use serde_json::json;
@@ -6,9 +6,9 @@ use wire::cni::Version;
 
 use crate::support::lab;
 
-/// A pod whose DEL was cut short after it had put the interface away, in the node's namespace and
-/// in the pod's.
-fn put_away(node: &Node, name: &str) -> Result {
+/// A pod whose DEL was killed after it had taken the interface out of use, in the node's and in the
+/// pod's namespace.
+fn take_out_of_use(node: &Node, name: &str) -> Result {
     let pod = node.add_pod(name)?;
     let host = &pod.result().interfaces[0].name;
     let group = wire::REMOVED_GROUP.to_string();
@@ -22,10 +22,10 @@ fn left(node: &Node) -> Result<String> {
 }
 
 #[test]
-fn an_interface_that_was_put_away_and_not_destroyed_goes_with_the_next_call() -> Result {
+fn interface_left_by_a_killed_del_goes_with_the_next_call() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
     let ended = || {
         wait_until("end of removed interfaces", DEADLINE, || {
             left(node).is_ok_and(|left| left.is_empty())
@@ -33,16 +33,16 @@ fn an_interface_that_was_put_away_and_not_destroyed_goes_with_the_next_call() ->
     };
 
     let other = node.add_pod("other")?;
-    put_away(node, "by-del")?;
+    take_out_of_use(node, "by-del")?;
     assert!(!left(node)?.is_empty());
     other.delete()?;
     ended()?;
 
-    put_away(node, "by-gc")?;
+    take_out_of_use(node, "by-gc")?;
     runtime.gc(&[])?;
     assert_eq!(left(node)?, "");
 
-    // Its ends still have the names that the new ones are to have.
+    // The interfaces that are to be deleted still have the names that the new ones get.
     let pod = node.add_pod("by-add")?;
     let host = &pod.result().interfaces[0].name;
     let group = wire::REMOVED_GROUP.to_string();
@@ -51,13 +51,13 @@ fn an_interface_that_was_put_away_and_not_destroyed_goes_with_the_next_call() ->
     let attached = runtime.add(pod.target())?;
     runtime.check(pod.target(), &attached)?;
 
-    put_away(node, "by-routed")?;
+    take_out_of_use(node, "by-routed")?;
     node.start_routed()?;
     ended()
 }
 
 #[test]
-fn after_del_the_pod_does_not_see_the_interface_and_may_have_it_again_at_once() -> Result {
+fn removed_interface_is_hidden_and_its_name_free_at_once() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     for round in 0..5 {
@@ -75,10 +75,10 @@ fn after_del_the_pod_does_not_see_the_interface_and_may_have_it_again_at_once() 
 }
 
 #[test]
-fn del_goes_by_a_conflist_that_add_refuses() -> Result {
+fn del_with_a_conflist_that_add_refuses_works() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let pod = node.add_pod("a")?;
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["mtuu"] = json!(1400);
@@ -89,8 +89,8 @@ fn del_goes_by_a_conflist_that_add_refuses() -> Result {
 
     runtime.del(pod.target(), None)?;
 
-    assert_eq!(node.traces()?, before);
-    // Without the IPAM plugin's name the interface goes, and the addresses stay reserved.
+    assert_eq!(node.attachment_state()?, before);
+    // Without the IPAM plugin's name, the interface is deleted and the addresses stay reserved.
     let pod = node.add_pod("b")?;
     conflist["plugins"][0]["ipam"] = json!({});
     let runtime = Runtime::with(node, conflist)?;
@@ -103,15 +103,15 @@ fn del_goes_by_a_conflist_that_add_refuses() -> Result {
     let held = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
     assert!(held.contains(&pod.addresses()[0].to_string()), "{held}");
     pod.detach()?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }
 
 #[test]
-fn del_of_what_never_was_changes_nothing() -> Result {
+fn del_of_an_unknown_pod_changes_nothing() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let target = Target {
         container_id: "never",
         interface: "eth0",
@@ -120,6 +120,6 @@ fn del_of_what_never_was_changes_nothing() -> Result {
     for _ in 0..2 {
         Runtime::of(node)?.del(target, None)?;
     }
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

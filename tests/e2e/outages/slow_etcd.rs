@@ -1,25 +1,25 @@
-//! An etcd whose every answer takes five seconds.
+//! An etcd that takes five seconds for every answer.
 
 use std::time::Duration;
 
 use lab::probe::LISTENING;
 use lab::{DEADLINE, Daemon, Lab, Node, Result, wait_until};
 
-use crate::support::{AWAY, add_and_delete_pods, is_present, join, ways};
+use crate::support::{OUTAGE_LOG, add_and_delete_pods, count_routes_to, is_present, join};
 
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_DELAY: Duration = Duration::from_secs(5);
 
-/// Joining takes a handful of answers, one after the other.
-const JOINING: Duration = ANSWER.saturating_mul(15);
+/// Joining takes several answers, one after the other.
+const JOIN_TIMEOUT: Duration = ANSWER_DELAY.saturating_mul(15);
 
-/// Lets a node reach etcd by a way on which answers are slow.
+/// Connects a node to etcd through a proxy that delays answers.
 fn slow_down(lab: &mut Lab, number: usize) -> Result<Daemon> {
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["ipam"]["etcd"]["endpoints"] =
         serde_json::json!(["http://127.0.0.1:2381"]);
     let node = lab.node_mut(number);
     node.set_conflist(&conflist)?;
-    let delay = format!("--delay-ms={}", ANSWER.as_millis());
+    let delay = format!("--delay-ms={}", ANSWER_DELAY.as_millis());
     let command = [
         "/opt/flatland/lab",
         "delay",
@@ -34,7 +34,7 @@ fn slow_down(lab: &mut Lab, number: usize) -> Result<Daemon> {
     Ok(way)
 }
 
-/// The revision at which a node became present, to be present ever since.
+/// The revision at which the node became present; a change means that its presence was interrupted.
 fn present_since(lab: &Lab, node: &Node) -> Result<String> {
     let key = format!("/flatland/flatland/presence/{}", node.name());
     let fields = lab.etcd()[0].ctl(&["get", &key, "--write-out=fields"])?;
@@ -43,37 +43,44 @@ fn present_since(lab: &Lab, node: &Node) -> Result<String> {
 }
 
 #[test]
-fn nodes_join_follow_and_stay_present_although_every_answer_takes_five_seconds() -> Result {
+fn slow_etcd_answers_do_not_stop_joins_or_presence() -> Result {
     let mut lab = Lab::builder().nodes(2).start()?;
     let _ways = [slow_down(&mut lab, 1)?, slow_down(&mut lab, 2)?];
     let [one, two] = [lab.node(1), lab.node(2)];
     one.spawn_routed(&[])?;
-    // Renewed all the time: whoever waited for one answer after the other would be too late.
+    // The lease is renewed all the time: waiting for one answer after the other would be too late.
     two.spawn_routed(&["--presence-ttl=15"])?;
     for node in [one, two] {
         let joined = || node.ready() && is_present(&lab, node);
-        wait_until("place in the network", JOINING, joined)
+        wait_until("place in the network", JOIN_TIMEOUT, joined)
             .map_err(|error| error.doing(node.routed_log()))?;
     }
     lab.wait_routes()?;
     let since = [present_since(&lab, one)?, present_since(&lab, two)?];
     add_and_delete_pods(one, two.add_pod("old")?)?;
 
-    // Several in a row: a connection that is given up because of slow answers would miss some.
+    // Several in a row: a connection that is closed because of slow answers would miss some.
     for number in 3..=5 {
         join(&mut lab)?;
         let [one, two, new] = [1, 2, number].map(|number| lab.node(number));
         new.wait_ready()?;
-        wait_until("ways to the new node", ANSWER.saturating_mul(4), || {
-            ways(one, new) == 2 && ways(two, new) == 2
-        })
+        wait_until(
+            "ways to the new node",
+            ANSWER_DELAY.saturating_mul(4),
+            || count_routes_to(one, new) == 2 && count_routes_to(two, new) == 2,
+        )
         .map_err(|error| error.doing(one.routed_log()))?;
     }
     for (node, since) in lab.nodes().iter().zip(since) {
         let log = node.routed_log();
         assert_eq!(present_since(&lab, node)?, since, "{log}");
-        for text in [AWAY, "is not shown as present", "cannot join", "withdrawn"] {
-            assert_eq!(node.said(text), 0, "{log}");
+        for text in [
+            OUTAGE_LOG,
+            "is not shown as present",
+            "cannot join",
+            "withdrawn",
+        ] {
+            assert_eq!(node.count_logged(text), 0, "{log}");
         }
     }
     Ok(())

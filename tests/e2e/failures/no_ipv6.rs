@@ -4,7 +4,7 @@ use lab::{Lab, Result, Runtime};
 use serde_json::json;
 
 #[test]
-fn without_ipv6_on_the_node_ipv4_works_and_ipv6_is_refused_by_name() -> Result {
+fn node_without_ipv6_adds_ipv4_pods_and_refuses_ipv6() -> Result {
     let mut lab = Lab::builder().etcd(0).start()?;
     let off = ["all", "default"].map(|which| format!("net.ipv6.conf.{which}.disable_ipv6=1"));
     for setting in &off {
@@ -34,7 +34,7 @@ fn without_ipv6_on_the_node_ipv4_works_and_ipv6_is_refused_by_name() -> Result {
 }
 
 #[test]
-fn an_mtu_too_small_for_ipv6_does_for_ipv4() -> Result {
+fn mtu_too_small_for_ipv6_works_for_ipv4() -> Result {
     let mut lab = Lab::builder().etcd(0).start()?;
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["mtu"] = json!(600);

@@ -1,4 +1,4 @@
-//! bandwidth: a pod that sends and receives no faster than it may.
+//! The bandwidth plugin: limits on what a pod sends and receives.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use lab::probe::{Direction, PORT};
 use lab::{Place, Result};
 use serde_json::json;
 
-use crate::support::{Chained, cluster, plain};
+use crate::support::{Chained, cluster, no_runtime_config};
 
-/// What the pod may: bits a second, and bits at once.
+/// The pod's limits: bits per second, and burst in bits.
 const RATE: u64 = 8_000_000;
 const BURST: u64 = 800_000;
 const BYTES: u64 = 1_200_000;
 
-/// The least that the transfer takes at that rate: what exceeds the burst has to wait.
-const LEAST: Duration = Duration::from_millis((BYTES * 8 - BURST) * 1000 / RATE);
+/// The least duration of the transfer at that rate: everything beyond the burst must wait.
+const MIN_DURATION: Duration = Duration::from_millis((BYTES * 8 - BURST) * 1000 / RATE);
 
 #[test]
-fn a_pod_sends_and_receives_no_faster_than_it_may() -> Result {
+fn pod_with_bandwidth_limits_is_limited_both_ways() -> Result {
     let lab = cluster(2)?;
     let [one, two] = [lab.node(1), lab.node(2)];
-    Chained::add(one, "first", &plain())?.delete()?;
-    let before = one.traces()?;
+    Chained::add(one, "first", &no_runtime_config())?.delete()?;
+    let before = one.attachment_state()?;
     let slow = Chained::add(
         one,
         "slow",
@@ -29,8 +29,8 @@ fn a_pod_sends_and_receives_no_faster_than_it_may() -> Result {
             "ingressRate": RATE, "ingressBurst": BURST, "egressRate": RATE, "egressBurst": BURST,
         } }),
     )?;
-    let quick = Chained::add(one, "quick", &plain())?;
-    let client = Chained::add(two, "client", &plain())?;
+    let quick = Chained::add(one, "quick", &no_runtime_config())?;
+    let client = Chained::add(two, "client", &no_runtime_config())?;
     let from = Place::from(&client.pod);
 
     let measure =
@@ -41,15 +41,15 @@ fn a_pod_sends_and_receives_no_faster_than_it_may() -> Result {
     ];
     for direction in [Direction::Down, Direction::Up] {
         let (limited, free) = (measure(&slow, direction)?, measure(&quick, direction)?);
-        // A tenth for the kernel's own idea of a second and of a packet's length.
-        assert!(limited > LEAST * 9 / 10, "{direction}: {limited:?}");
-        assert!(limited < LEAST * 8, "{direction}: {limited:?}");
+        // A tenth less, for the kernel's rounding of time and packet lengths.
+        assert!(limited > MIN_DURATION * 9 / 10, "{direction}: {limited:?}");
+        assert!(limited < MIN_DURATION * 8, "{direction}: {limited:?}");
         assert!(free < limited / 2, "{direction}: {free:?}, {limited:?}");
     }
 
     slow.check_first()?;
     slow.delete()?;
     quick.delete()?;
-    assert_eq!(one.traces()?, before);
+    assert_eq!(one.attachment_state()?, before);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Calls at the same time.
+//! Parallel calls.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,7 +8,7 @@ use lab::{Result, Runtime};
 use crate::support::{ipams, lab, node_with};
 
 #[test]
-fn of_two_adds_at_once_one_wins_and_the_other_harms_nothing() -> Result {
+fn parallel_adds_of_one_pod_let_one_win_without_harm() -> Result {
     for ipam in ipams() {
         let lab = node_with(&ipam)?;
         let node = lab.node(1);
@@ -24,12 +24,12 @@ fn of_two_adds_at_once_one_wins_and_the_other_harms_nothing() -> Result {
                 (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost.to_string()),
                 (one, two) => panic!("one of two has to win: {one:?}, {two:?}"),
             };
-            // It met the other one, or came after it.
+            // It met the other ADD, or came after it.
             let is_told = ["another ADD of a/eth0 is under way", ipam.refusal];
             assert!(is_told.iter().any(|why| lost.contains(why)), "{lost}");
             runtime.check(pod.target(), &won)?;
             runtime.del(pod.target(), Some(&won))?;
-            pod.vanish()?;
+            pod.delete_netns()?;
             node.run(&["rm", "-f", "/run/given-a"])?;
         }
     }
@@ -37,10 +37,10 @@ fn of_two_adds_at_once_one_wins_and_the_other_harms_nothing() -> Result {
 }
 
 #[test]
-fn three_hundred_pods_come_and_go_sixteen_at_a_time_and_leave_nothing() -> Result {
+fn parallel_adds_and_dels_of_300_pods_leave_nothing() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let next = AtomicUsize::new(0);
     let work = || -> Result {
         loop {
@@ -57,6 +57,6 @@ fn three_hundred_pods_come_and_go_sixteen_at_a_time_and_leave_nothing() -> Resul
             .into_iter()
             .try_for_each(|worker| worker.join().unwrap())
     })?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Records in etcd that lie, or make no sense: each is ignored, named once, and never a route.
+//! Wrong or hostile records in etcd: each is ignored, logged once, and never becomes a route.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,17 @@ use nix::sys::signal::Signal;
 
 const PREFIX: &str = "/flatland/flatland";
 
-/// How much more memory a flood of bogus keys may cost, in KiB.
-const FLOOD_COST: u64 = 6 * 1024;
+/// The most additional memory for a flood of bogus keys, in KiB.
+const MAX_FLOOD_MEMORY: u64 = 6 * 1024;
 
 fn put(lab: &Lab, key: &str, value: &str) -> Result {
     let key = format!("{PREFIX}/{key}");
     lab.etcd()[0].ctl(&["put", &key, value]).map(drop)
 }
 
-/// Next hops that are none, for the node 192.168.1.11: each with a subnet of its peer's, and words
-/// of what the log has to say.
-const NEXT_HOPS: [(&str, &str, &str); 13] = [
+/// Invalid next hops for node 192.168.1.11: each with a subnet of its peer, and a part of the log
+/// message.
+const INVALID_NEXT_HOPS: [(&str, &str, &str); 13] = [
     ("192.168.1.11", "10.244.201.0-24", "an address of this node"),
     ("127.0.0.1", "10.244.202.0-24", "a loopback address"),
     ("224.0.0.9", "10.244.203.0-24", "a multicast address"),
@@ -53,8 +53,8 @@ const NEXT_HOPS: [(&str, &str, &str); 13] = [
     ),
 ];
 
-/// Records that are ignored as such, by key and value.
-const NONSENSE: [(&str, &str); 9] = [
+/// Records that are ignored, by key and value.
+const INVALID_RECORDS: [(&str, &str); 9] = [
     ("nodes/broken", "{"),
     ("nodes/UPPER", "{}"),
     ("nodes/many", "MANY"),
@@ -67,7 +67,7 @@ const NONSENSE: [(&str, &str); 9] = [
 ];
 
 #[test]
-fn records_that_lie_never_become_a_route_and_are_named_once() -> Result {
+fn wrong_records_never_become_routes_and_are_logged_once() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::Dual).start()?;
     lab.start_routed()?;
     lab.wait_routes()?;
@@ -76,14 +76,14 @@ fn records_that_lie_never_become_a_route_and_are_named_once() -> Result {
     let before = all()?;
 
     let write = || -> Result {
-        for (key, value) in NONSENSE {
+        for (key, value) in INVALID_RECORDS {
             let many = format!(
                 r#"{{"addresses":[{}"192.168.1.9"],"machineId":"m"}}"#,
                 r#""192.168.1.9","#.repeat(300)
             );
             put(&lab, key, if value == "MANY" { &many } else { value })?;
         }
-        for (number, (address, subnet, _)) in NEXT_HOPS.iter().enumerate() {
+        for (number, (address, subnet, _)) in INVALID_NEXT_HOPS.iter().enumerate() {
             let record = format!(r#"{{"addresses":["{address}"],"machineId":"m{number}"}}"#);
             put(&lab, &format!("nodes/e{number}"), &record)?;
             let claim = format!(r#"{{"node":"e{number}"}}"#);
@@ -92,36 +92,36 @@ fn records_that_lie_never_become_a_route_and_are_named_once() -> Result {
         put(&lab, "subnets/10.244.220.0-24", r#"{"node":"nobody"}"#)
     };
     write()?;
-    let said = || {
-        let nonsense = NONSENSE
+    let logged = || {
+        let nonsense = INVALID_RECORDS
             .iter()
             .map(|(key, _)| format!("ignored {key} in the registry"));
-        let hops = NEXT_HOPS.iter().enumerate();
+        let hops = INVALID_NEXT_HOPS.iter().enumerate();
         let hops =
             hops.map(|(number, (address, _, why))| format!(": e{number} gives {address} ({why}"));
-        let nobody = "unknown peer: nobody claims 10.244.220.0/24".to_owned();
-        let expected = nonsense.chain(hops).chain([nobody]);
+        let unclaimed = "unknown peer: nobody claims 10.244.220.0/24".to_owned();
+        let expected = nonsense.chain(hops).chain([unclaimed]);
         expected
-            .map(|text| (node.said(&text), text))
+            .map(|text| (node.count_logged(&text), text))
             .collect::<Vec<_>>()
     };
     wait_until("all of them named", DEADLINE, || {
-        said().iter().all(|(times, _)| *times > 0)
+        logged().iter().all(|(times, _)| *times > 0)
     })
-    .map_err(|error| error.doing(format!("{:?}", said())))?;
+    .map_err(|error| error.doing(format!("{:?}", logged())))?;
     assert_eq!(all()?, before);
 
-    // Once more the same: nothing is news.
+    // The same records again are not logged again.
     write()?;
     put(&lab, "nodes/last", "{")?;
     node.wait_log("ignored nodes/last")?;
-    for (times, text) in said() {
+    for (times, text) in logged() {
         assert_eq!(times, 1, "{text}\n{}", node.routed_log());
     }
     assert_eq!(all()?, before);
     assert!(node.ready() && node.routed_runs());
 
-    // A daemon that starts among them comes to the same.
+    // A daemon that starts with these records has the same routes.
     node.end_routed(Signal::SIGTERM)?;
     node.start_routed()?;
     node.wait_log("ignored nodes/last")?;
@@ -131,7 +131,7 @@ fn records_that_lie_never_become_a_route_and_are_named_once() -> Result {
 }
 
 #[test]
-fn a_hundred_thousand_bogus_keys_keep_nobody_from_working() -> Result {
+fn flood_of_100000_bogus_keys_does_not_hinder_nodes() -> Result {
     let lab = Lab::builder().nodes(3).families(Families::V4).start()?;
     lab.etcd()[0].allow_large_transactions()?;
     let [one, two, three] = [lab.node(1), lab.node(2), lab.node(3)];
@@ -153,21 +153,21 @@ fn a_hundred_thousand_bogus_keys_keep_nobody_from_working() -> Result {
     let keys: Vec<_> = (0..100_000).map(bogus).collect();
     lab.etcd()[0].put_all(&keys)?;
 
-    // One node saw them come, one starts among them.
+    // One node has seen them appear, one starts with them.
     three.start_routed()?;
     lab.wait_routes()?;
     let after = one.routed_memory()?;
     assert!(
-        after < before + FLOOD_COST,
+        after < before + MAX_FLOOD_MEMORY,
         "{before} KiB before, {after} after"
     );
     let fresh = three.routed_peak_memory()?;
     assert!(
-        fresh < before + FLOOD_COST,
+        fresh < before + MAX_FLOOD_MEMORY,
         "{before} KiB before, {fresh} at most"
     );
     for node in [one, three] {
-        let lines = node.said("in the registry");
+        let lines = node.count_logged("in the registry");
         assert!(
             (1..=5).contains(&lines),
             "{lines} lines: {}",
@@ -176,9 +176,12 @@ fn a_hundred_thousand_bogus_keys_keep_nobody_from_working() -> Result {
         assert!(node.ready());
     }
 
-    // News gets through as before.
+    // Changes arrive as before.
     three.end_routed(Signal::SIGTERM)?;
-    let key = format!("{PREFIX}/subnets/{}", three.owned()?[0].replace('/', "-"));
+    let key = format!(
+        "{PREFIX}/subnets/{}",
+        three.owned_subnets()?[0].replace('/', "-")
+    );
     let routes = one.routes()?.len();
     lab.etcd()[0].ctl(&["del", &key])?;
     wait_until("withdrawal", DEADLINE, || {

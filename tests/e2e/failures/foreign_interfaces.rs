@@ -1,4 +1,4 @@
-//! What is somebody else's, and a namespace that goes.
+//! Interfaces of other programs, and a namespace that is deleted during ADD.
 
 use lab::Result;
 use wire::cni::Attachment;
@@ -7,7 +7,7 @@ use wire::pod_link::host_interface_name;
 use crate::support::{lab, wrap_ipam};
 
 #[test]
-fn a_host_interface_that_is_somebody_elses_is_neither_taken_nor_deleted() -> Result {
+fn foreign_host_interface_is_neither_used_nor_deleted() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     for (kind, alias) in [("veth", "flatland other/eth0"), ("bridge", "")] {
@@ -16,7 +16,7 @@ fn a_host_interface_that_is_somebody_elses_is_neither_taken_nor_deleted() -> Res
         let name = host_interface_name("flatland", &attachment);
         node.run(&["ip", "link", "add", &name, "type", kind])?;
         node.run(&["ip", "link", "set", &name, "alias", alias])?;
-        let before = node.traces()?;
+        let before = node.attachment_state()?;
 
         let refused = pod.attach().unwrap_err().to_string();
 
@@ -26,24 +26,25 @@ fn a_host_interface_that_is_somebody_elses_is_neither_taken_nor_deleted() -> Res
         );
         assert!(refused.contains(alias), "{refused}");
         pod.detach()?;
-        assert_eq!(node.traces()?, before);
+        assert_eq!(node.attachment_state()?, before);
     }
     Ok(())
 }
 
 #[test]
-fn a_namespace_that_is_deleted_half_way_through_add_leaves_nothing_after_del() -> Result {
+fn namespace_deleted_during_add_leaves_nothing_after_del() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     wrap_ipam(
         node,
         "[ $CNI_COMMAND = ADD ] && ip netns del $CNI_CONTAINERID\nexec $REAL",
     )?;
     let mut pod = node.sandbox("a")?;
-    // The plugin has the namespace open and may well succeed; then all goes with it.
+    // The plugin has opened the namespace and may succeed; then everything is deleted with the
+    // namespace.
     let _ = pod.attach();
     pod.detach()?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }

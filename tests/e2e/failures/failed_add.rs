@@ -1,11 +1,11 @@
-//! An ADD that fails leaves nothing, whatever made it fail, and needs no DEL for it.
+//! A failed ADD leaves nothing, whatever the cause, and needs no DEL.
 
 use lab::{Node, Result, Runtime};
 use serde_json::{Value, json};
 
 use crate::support::{lab, wrap_ipam};
 
-/// What the IPAM plugin does in ADD when it has reserved the addresses, and what ADD says then.
+/// What the IPAM plugin does in ADD after it has reserved the addresses, and the error of ADD.
 const BAD_ANSWERS: [(&str, &str); 14] = [
     ("exit 0", "ipam did not print a result: it printed nothing"),
     ("echo nonsense", "ipam did not print a result"),
@@ -27,7 +27,7 @@ const BAD_ANSWERS: [(&str, &str); 14] = [
         r#"echo '{"cniVersion":"9.0.0","ips":[{"address":"10.244.0.3/24"}]}'"#,
         "9.0.0",
     ),
-    // The kernel refuses what follows, at one step or another.
+    // The kernel refuses the following results, at different steps.
     (
         r#"echo '{"cniVersion":"1.0.0","ips":[{"address":"224.0.0.1/32"}]}'"#,
         "224.0.0.1",
@@ -48,8 +48,8 @@ const BAD_ANSWERS: [(&str, &str); 14] = [
     ("kill -9 $$", "was killed by signal 9"),
 ];
 
-/// From now on the IPAM plugin writes down how it is called, and its ADD reserves addresses and then
-/// answers so.
+/// From now on the IPAM plugin records its calls, and its ADD reserves addresses and then returns
+/// `answer`.
 fn answer(node: &Node, answer: &str) -> Result {
     let script = format!(
         "echo $CNI_COMMAND >> /run/verbs\n\
@@ -62,11 +62,11 @@ fn answer(node: &Node, answer: &str) -> Result {
 }
 
 #[test]
-fn whatever_the_ipam_plugin_answers_it_has_its_addresses_back_and_nothing_is_left() -> Result {
+fn bad_ipam_answer_fails_add_and_frees_addresses() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.sandbox("a")?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let inside = || pod.run(&["sh", "-c", "ip -o link; ip address; ip route; ip neigh"]);
     let inside_before = inside()?;
     for (bad, expected) in BAD_ANSWERS {
@@ -77,18 +77,18 @@ fn whatever_the_ipam_plugin_answers_it_has_its_addresses_back_and_nothing_is_lef
         let error = error.to_string();
         assert!(error.contains(expected), "{bad}: {error}");
         assert_eq!(node.read("/run/verbs")?, "ADD\nDEL\n", "{bad}: {error}");
-        assert_eq!(node.traces()?, before, "{bad}: {error}");
+        assert_eq!(node.attachment_state()?, before, "{bad}: {error}");
         assert_eq!(inside()?, inside_before, "{bad}: {error}");
     }
     Ok(())
 }
 
 #[test]
-fn what_is_wrong_before_the_ipam_plugin_is_asked_never_reaches_it() -> Result {
+fn error_before_delegation_does_not_call_ipam() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.sandbox("a")?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     answer(node, "exit 0")?;
 
     let cases: [(&str, Value, &str); 5] = [
@@ -113,7 +113,7 @@ fn what_is_wrong_before_the_ipam_plugin_is_asked_never_reaches_it() -> Result {
         let error = error.unwrap_err().to_string();
         assert!(error.contains(expected), "{key}: {error}");
         assert_eq!(node.read("/run/verbs")?, "", "{key}");
-        assert_eq!(node.traces()?, before, "{key}");
+        assert_eq!(node.attachment_state()?, before, "{key}");
     }
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! ADDs that fail because the kernel does.
+//! ADDs that fail because the kernel refuses requests.
 
 use lab::Result;
 
-use crate::support::{Case, Disturbed, lab};
+use crate::support::{Case, FaultInjection, lab};
 
 #[test]
-fn an_add_that_cannot_take_back_what_it_made_keeps_the_addresses_until_del() -> Result {
+fn add_that_cannot_roll_back_keeps_addresses_until_del() -> Result {
     let lab = lab()?;
     let case = Case::new(&lab)?;
     let node = case.node;
     let mut routed = 0;
-    // From this one on, no message reaches the kernel any more.
-    let disturb = |first| format!("sendto:error=ENOBUFS:when={first}+");
-    case.each_add(disturb, |first, error| {
+    // From this message on, none reaches the kernel.
+    let injection = |first| format!("sendto:error=ENOBUFS:when={first}+");
+    case.each_add(injection, |first, error| {
         let links = node.run(&["ip", "-o", "link"])?;
         if links.contains("flat") {
             let advice = "addresses stay reserved until DEL is called";
@@ -32,44 +32,45 @@ fn an_add_that_cannot_take_back_what_it_made_keeps_the_addresses_until_del() -> 
 }
 
 #[test]
-fn an_interface_that_the_kernel_does_not_delete_is_taken_out_of_use() -> Result {
+fn interface_that_cannot_be_deleted_is_taken_out_of_use() -> Result {
     let lab = lab()?;
     let case = Case::new(&lab)?;
-    let mut taken_back = 0;
-    // The message that fails the ADD, and the one after it: from some point on the deletion.
-    let disturb = |first| format!("sendto:error=ENOBUFS:when={first}..{}", first + 1);
-    case.each_add(disturb, |first, error| {
+    let mut rolled_back = 0;
+    // The message that fails the ADD, and the one after it: in later rounds that one is the
+    // deletion.
+    let injection = |first| format!("sendto:error=ENOBUFS:when={first}..{}", first + 1);
+    case.each_add(injection, |first, error| {
         if error.contains("until DEL is called") {
             case.runtime.del(case.pod.target(), None)?;
         } else if error.contains("wiring") {
-            taken_back += 1;
+            rolled_back += 1;
         }
         case.is_as_before(&format!("{first}: {error}"))?;
         let links = case.pod.run(&["ip", "-o", "link"])?;
         assert!(!links.contains("eth0"), "{first}: {links}");
         Ok(())
     })?;
-    assert!(taken_back > 0, "no ADD failed after the pair was made");
+    assert!(rolled_back > 0, "no ADD failed after the pair was made");
     Ok(())
 }
 
 #[test]
-fn a_kernel_that_does_not_echo_what_it_made_is_asked_for_it() -> Result {
+fn link_without_an_echo_from_the_kernel_is_looked_up() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let pod = node.sandbox("a")?;
     let runtime = lab::Runtime::of(node)?;
-    let disturb = Disturbed::adds_of(node)?;
-    let asks =
+    let faults = FaultInjection::into_adds(node)?;
+    let is_get_link =
         |message: &String| message.contains("RTM_GETLINK") && message.contains("IFLA_IFNAME");
 
-    disturb.not_at_all()?;
+    faults.trace_only()?;
     let attached = runtime.add(pod.target())?;
     runtime.del(pod.target(), Some(&attached))?;
-    // The next one is not to come across what this one leaves to be destroyed.
-    node.traces()?;
-    let messages = disturb.messages()?;
-    assert!(!messages.iter().any(asks), "{messages:#?}");
+    // Wait until the interfaces of this ADD are destroyed, so that the next one does not meet them.
+    node.attachment_state()?;
+    let messages = faults.messages()?;
+    assert!(!messages.iter().any(is_get_link), "{messages:#?}");
     let at = messages.iter().position(|it| it.contains("NLM_F_ECHO"));
     let at = at.expect("ADD wants an echo");
     let (_, length) = messages[at].split_once("nlmsg_len=").unwrap_or_default();
@@ -80,7 +81,7 @@ fn a_kernel_that_does_not_echo_what_it_made_is_asked_for_it() -> Result {
         .parse()
         .unwrap();
 
-    // The same message but for the flag: `struct nlmsghdr` with NLM_F_REQUEST, NLM_F_ACK,
+    // The same message without NLM_F_ECHO: `struct nlmsghdr` with NLM_F_REQUEST, NLM_F_ACK,
     // NLM_F_EXCL and NLM_F_CREATE.
     let (kind, flags) = (nix::libc::RTM_NEWLINK, 0x605_u16);
     let header = [
@@ -90,13 +91,13 @@ fn a_kernel_that_does_not_echo_what_it_made_is_asked_for_it() -> Result {
     ]
     .concat();
     let header = u64::from_be_bytes(header.try_into().unwrap());
-    disturb.by(&format!(
+    faults.inject(&format!(
         "sendto:poke_enter=@arg2={header:016x}:when={}",
         at + 1
     ))?;
     let attached = runtime.add(pod.target())?;
 
-    let messages = disturb.messages()?;
-    assert!(messages.iter().any(asks), "{messages:#?}");
+    let messages = faults.messages()?;
+    assert!(messages.iter().any(is_get_link), "{messages:#?}");
     runtime.check(pod.target(), &attached)
 }

@@ -1,5 +1,5 @@
-//! What people ask of a pod's interface: a MAC, settings, name servers, a second interface, another
-//! plugin's addresses.
+//! Options of a pod's interface: MAC, sysctl settings, name servers, a second interface, other IPAM
+//! plugins.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use lab::{Lab, Node, Result, Runtime, Target};
 use serde_json::{Value, json};
 use wire::cni::Version;
 
-/// A node alone, with its claims in a local file.
+/// A single node, with its claims in a local file.
 fn lab() -> Result<Lab> {
     let lab = Lab::builder().etcd(0).start()?;
     lab.node(1).install_conflist()?;
@@ -20,7 +20,7 @@ fn runtime<'a>(lab: &'a Lab, extra: &Value) -> Result<Runtime<'a>> {
     for (key, value) in extra.as_object().into_iter().flatten() {
         conflist["plugins"][0][key] = value.clone();
     }
-    Ok(Runtime::with(lab.node(1), conflist)?.speaking(Version::V1_1_0))
+    Ok(Runtime::with(lab.node(1), conflist)?.with_version(Version::V1_1_0))
 }
 
 fn ping(node: &Node, address: &str) -> Result {
@@ -28,7 +28,7 @@ fn ping(node: &Node, address: &str) -> Result {
 }
 
 #[test]
-fn a_pod_has_the_mac_that_is_asked_for_and_is_reached_at_it() -> Result {
+fn pod_with_a_requested_mac_has_it_and_is_reached() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let runtime = runtime(
@@ -48,7 +48,7 @@ fn a_pod_has_the_mac_that_is_asked_for_and_is_reached_at_it() -> Result {
 }
 
 #[test]
-fn settings_of_the_interface_hold_in_the_pod_and_check_minds_them() -> Result {
+fn sysctls_of_the_interface_hold_and_are_checked() -> Result {
     let lab = lab()?;
     let settings = json!({ "sysctl": { "net.ipv4.conf.IFNAME.arp_ignore": "3" } });
     let runtime = runtime(&lab, &settings)?;
@@ -67,11 +67,11 @@ fn settings_of_the_interface_hold_in_the_pod_and_check_minds_them() -> Result {
 }
 
 #[test]
-fn a_setting_the_kernel_does_not_have_fails_add_by_name_and_leaves_nothing() -> Result {
+fn unknown_sysctl_fails_add_by_name_and_leaves_nothing() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.add_pod("first")?.delete()?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let settings = json!({ "sysctl": { "net.ipv4.conf.IFNAME.no_such": "1" } });
     let pod = node.sandbox("a")?;
     let error = runtime(&lab, &settings)?.add(pod.target()).unwrap_err();
@@ -79,12 +79,12 @@ fn a_setting_the_kernel_does_not_have_fails_add_by_name_and_leaves_nothing() -> 
         error.to_string().contains("net/ipv4/conf/eth0/no_such"),
         "{error}"
     );
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }
 
 #[test]
-fn name_servers_are_passed_on() -> Result {
+fn name_servers_of_the_conflist_are_in_the_result() -> Result {
     let lab = lab()?;
     let dns = json!({ "nameservers": ["10.96.0.10"], "search": ["cluster.local"] });
     let pod = lab.node(1).sandbox("a")?;
@@ -95,7 +95,7 @@ fn name_servers_are_passed_on() -> Result {
 }
 
 #[test]
-fn a_second_interface_is_reached_and_answers_and_leaves_one_default_route() -> Result {
+fn second_interface_is_reached_and_adds_no_default_route() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let (pod, peer) = (node.add_pod("a")?, node.add_pod("peer")?);
@@ -150,12 +150,12 @@ fn a_second_interface_is_reached_and_answers_and_leaves_one_default_route() -> R
 }
 
 #[test]
-fn other_ipam_plugins_do_as_well() -> Result {
+fn other_ipam_plugins_work() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.install_plugins(&["host-local", "static"])?;
     node.add_pod("first")?.delete()?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     for (kind, ipam) in [
         (
             "host-local",
@@ -178,7 +178,7 @@ fn other_ipam_plugins_do_as_well() -> Result {
         }
         runtime.check(pod.target(), &attached)?;
         runtime.del(pod.target(), Some(&attached))?;
-        assert_eq!(node.traces()?, before, "{kind}");
+        assert_eq!(node.attachment_state()?, before, "{kind}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Which address a backend sees, by the way its client took.
+//! The source address that a backend sees, by the way of the client.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,8 @@ use lab::{Machine, Result};
 use crate::cluster::{Client, Mode, backend, host_backend, outside, proxy, raise};
 use crate::service::Service;
 
-/// Asks the node port of `service` on a node and compares what its backend saw.
+/// Queries the node port of `service` on a node and compares the source addresses that its backend
+/// saw.
 fn assert_seen_by_node_port(
     who: &str,
     client: Client<'_>,
@@ -29,8 +30,8 @@ fn assert_seen_by_node_port(
     Ok(())
 }
 
-/// Through `ClusterIP`s: pods are themselves to pods and to nodes, nodes are themselves, a pod that
-/// asks a Service and is answered by itself has its node's address.
+/// By `ClusterIP`: the source address of pods is kept, to pods and to nodes, and so is that of
+/// nodes. A pod that reaches itself through a Service has its node's address.
 fn cluster_ips(mode: Mode) -> Result {
     let lab = raise()?;
     let [one, two] = [lab.node(1), lab.node(2)];
@@ -56,12 +57,12 @@ fn cluster_ips(mode: Mode) -> Result {
             assert_eq!(seen, client.addresses(), "{}", service.name);
         }
     }
-    // Hairpin: kube-proxy masquerades what would come back to its sender.
+    // Hairpin: kube-proxy masquerades packets that return to their sender.
     let seen = Client::Pod(&near.pod).seen_through(&services[0])?;
     assert_eq!(seen, one.addresses(), "hairpin");
     let seen = Client::Pod(&far.pod).seen_through(&services[1])?;
     assert_eq!(seen, two.addresses(), "hairpin");
-    // A headless Service is its backends' own addresses.
+    // A headless Service resolves to its backends' own addresses.
     for client in clients {
         for backend in [&near, &far] {
             let seen = client.seen(&backend.endpoint.addresses, PORT)?;
@@ -71,8 +72,9 @@ fn cluster_ips(mode: Mode) -> Result {
     Ok(())
 }
 
-/// Through node ports: with `externalTrafficPolicy: Cluster` everybody has the address of the node
-/// that was asked; with `Local` those outside are themselves, and pods are as in the cluster.
+/// By node ports: with `externalTrafficPolicy: Cluster` every client has the address of the node
+/// that it contacted; with `Local`, clients from outside keep their address, and pods are treated
+/// as in the cluster.
 fn node_ports(mode: Mode) -> Result {
     let lab = raise()?;
     let [one, two] = [lab.node(1), lab.node(2)];
@@ -102,25 +104,25 @@ fn node_ports(mode: Mode) -> Result {
         }
     }
 
-    let stranger = Client::Machine(&outside);
-    assert_seen_by_node_port("outside", stranger, one, local, outside.addresses())?;
+    let external = Client::Machine(&outside);
+    assert_seen_by_node_port("outside", external, one, local, outside.addresses())?;
     let pod = Client::Pod(&here);
     assert_seen_by_node_port("a pod", pod, one, local, &here.addresses())?;
     assert_seen_by_node_port("node n1", Client::Machine(one), one, local, one.addresses())?;
-    // No backend there: Kubernetes sends nobody on.
-    for answer in stranger.ask(two.addresses(), local.node_port())? {
-        assert!(!answer.is_sign_of_life(), "{answer:?}");
+    // There is no backend on this node: Kubernetes drops the packet.
+    for answer in external.ask(two.addresses(), local.node_port())? {
+        assert!(!answer.is_answered(), "{answer:?}");
     }
     Ok(())
 }
 
 #[test]
-fn cluster_ips_by_iptables_show_pods_their_clients() -> Result {
+fn cluster_ips_by_iptables_keep_client_addresses() -> Result {
     cluster_ips(Mode::Iptables)
 }
 
 #[test]
-fn cluster_ips_by_nftables_show_pods_their_clients() -> Result {
+fn cluster_ips_by_nftables_keep_client_addresses() -> Result {
     cluster_ips(Mode::Nftables)
 }
 
@@ -135,7 +137,7 @@ fn node_ports_by_nftables_follow_the_traffic_policy() -> Result {
 }
 
 #[test]
-fn node_ports_on_loopback_reach_pods_here_and_elsewhere() -> Result {
+fn node_ports_on_loopback_reach_local_and_remote_pods() -> Result {
     let lab = raise()?;
     let one = lab.node(1);
     let (near, far) = (backend(&lab, 1, "near")?, backend(&lab, 2, "far")?);

@@ -1,4 +1,4 @@
-//! The machine on which one requirement is judged.
+//! The machine on which one requirement is tested.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -14,21 +14,21 @@ use super::verdict::{Judged, fail, skip};
 use crate::error::Doing;
 use crate::{Lab, Machine, Result};
 
-/// Where the plugins are on the machine.
+/// The folder of the plugins on the machine.
 pub(super) const PLUGINS: &str = "/opt/cni/bin";
 
 /// A fresh machine with the plugin on it.
-pub(super) struct Stage<'a> {
+pub(super) struct Testbed<'a> {
     pub(super) machine: Machine,
     pub(super) subject: &'a Subject,
-    /// What the plugin announces, of what the suite judges; oldest first.
+    /// The versions that the plugin announces and the suite tests, oldest first.
     pub(super) versions: Vec<Spec>,
     pods: Cell<u32>,
 }
 
-impl<'a> Stage<'a> {
-    /// Boots machine number `number` of the lab with the plugin, which is in `folder`. `versions`
-    /// are those that it announces.
+impl<'a> Testbed<'a> {
+    /// Boots machine number `number` of the lab, with the plugins of `folder` in its CNI folder.
+    /// `versions` are those that the plugin announces.
     pub(super) fn boot(
         lab: &Lab,
         number: usize,
@@ -36,7 +36,7 @@ impl<'a> Stage<'a> {
         folder: &Path,
         versions: &[Spec],
     ) -> Result<Self> {
-        // The switch has room for 55 strangers at a time; nobody looks at their addresses.
+        // The switch has room for 55 machines outside of the cluster; their addresses are not used.
         let host = 200 + u8::try_from(number % 55).doing("numbering a machine")?;
         let machine = lab.add_plugin_machine(&format!("c{number}"), host, folder)?;
         Ok(Self {
@@ -47,12 +47,12 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// The newest version that plugin and suite speak.
+    /// The newest version of plugin and suite.
     pub(super) fn version(&self) -> Spec {
         self.versions.last().copied().unwrap_or(Spec::V1_0_0)
     }
 
-    /// A container that nobody has attached yet: a network namespace, and for a chained plugin an
+    /// A container that is not attached yet: a network namespace and, for a chained plugin, an
     /// interface in it.
     pub(super) fn pod(&self) -> Judged<Pod<'_>> {
         let number = self.pods.get() + 1;
@@ -60,28 +60,28 @@ impl<'a> Stage<'a> {
         Ok(Pod::new(self, number)?)
     }
 
-    /// ADD of a container of its own, to be run.
+    /// An ADD call for a new container.
     pub(super) fn add(&self) -> Judged<Call<'_>> {
         Ok(self.pod()?.call("ADD"))
     }
 
-    /// A call that is about no container.
+    /// A call that concerns no container.
     pub(super) fn call(&self, command: &str) -> Call<'_> {
         Call::new(self, command)
     }
 
-    /// Where the plugin is on the machine.
+    /// The path of the plugin on the machine.
     pub(super) fn plugin(&self) -> String {
         let plugin = self.subject.plugin.file_name().unwrap_or_default();
         format!("{PLUGINS}/{}", plugin.to_string_lossy())
     }
 
-    /// The links of the machine itself.
+    /// The links of the machine's own namespace.
     pub(super) fn links(&self) -> Judged<Vec<Link>> {
         links(&self.machine, None)
     }
 
-    /// The IPAM plugin that this one delegates to; without one the requirement is none.
+    /// The IPAM plugin that this plugin delegates to. Without one, the requirement does not apply.
     pub(super) fn ipam(&self) -> Judged<&str> {
         match self.subject.ipam() {
             Some(ipam) => Ok(ipam),
@@ -89,25 +89,25 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Attaches containers until the plugin has nothing left to give. Returns those that are
-    /// attached, with their results.
+    /// Attaches containers until the plugin has no free address. Returns the attached ones with
+    /// their results.
     pub(super) fn exhaust(&self) -> Judged<Vec<(Pod<'_>, Value)>> {
         let mut attached = Vec::new();
-        while attached.len() < MOST {
+        while attached.len() < MAX_PODS {
             let pod = self.pod()?;
             let answer = pod.add()?;
             if answer.is_success() {
                 attached.push((pod, answer.result()?));
             } else if attached.is_empty() {
-                return fail(answer.tell("ADD fails"));
+                return fail(answer.with_evidence("ADD fails"));
             } else {
-                // What a runtime does after an ADD that failed.
+                // Runtimes call DEL after a failed ADD.
                 pod.del().run()?;
                 return Ok(attached);
             }
         }
         skip(format!(
-            "{MOST} ADDs do not use up what the configuration has to give"
+            "the configuration has more than {MAX_PODS} addresses"
         ))
     }
 
@@ -117,5 +117,5 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// How many containers [`Stage::exhaust`] attaches at most.
-const MOST: usize = 64;
+/// The most containers that [`Testbed::exhaust`] attaches.
+const MAX_PODS: usize = 64;

@@ -1,13 +1,14 @@
-//! etcd has no space left: it answers what is read and refuses what is written.
+//! etcd has no space left (NOSPACE): it answers reads and refuses writes.
 
 use lab::{DEADLINE, Etcd, Lab, Node, Result, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    AWAY, add_and_delete_pods, forget, is_present, join, wait_no_ways, wait_on, wait_ways,
+    OUTAGE_LOG, add_and_delete_pods, forget, is_present, join, wait_no_routes_to, wait_on,
+    wait_routes_to,
 };
 
-/// In bytes. A member that starts takes a few hundred thousand of them.
+/// In bytes. A new member uses a few hundred thousand of them.
 const QUOTA: &str = "--quota-backend-bytes=2097152";
 
 /// Writes until etcd has no space left.
@@ -19,7 +20,7 @@ fn fill(etcd: &Etcd) -> Result {
     })
 }
 
-/// What an operator does about it.
+/// The commands by which an operator makes space.
 fn make_space(etcd: &Etcd) -> Result {
     etcd.ctl(&["del", "/filler"])?;
     etcd.compact()?;
@@ -28,7 +29,7 @@ fn make_space(etcd: &Etcd) -> Result {
 }
 
 #[test]
-fn while_etcd_has_no_space_all_stays_as_it_is_and_a_new_node_joins_once_it_has() -> Result {
+fn full_etcd_keeps_routes_and_lets_nodes_join_later() -> Result {
     let mut lab = Lab::builder().nodes(3).start()?;
     let etcd = &lab.etcd()[0];
     etcd.stop()?;
@@ -43,7 +44,7 @@ fn while_etcd_has_no_space_all_stays_as_it_is_and_a_new_node_joins_once_it_has()
     let routes = lab.node(1).routes()?;
     join(&mut lab)?;
     let [one, two, three, four] = [1, 2, 3, 4].map(|number| lab.node(number));
-    // It needs a lease, and gets none.
+    // It needs a new lease, and gets none.
     two.end_routed(Signal::SIGKILL)?;
     two.spawn_routed(&["--presence-ttl=2"])?;
     two.wait_log("is not shown as present")?;
@@ -51,24 +52,24 @@ fn while_etcd_has_no_space_all_stays_as_it_is_and_a_new_node_joins_once_it_has()
     two.wait_log("space exceeded")?;
     add_and_delete_pods(one, two.add_pod("old")?)?;
     wait_on(two, "end of presence", || !is_present(&lab, two))?;
-    // Leases are renewed without space.
+    // Existing leases are still renewed.
     assert!(is_present(&lab, one) && !four.ready());
     assert_eq!(one.routes()?, routes);
 
     make_space(&lab.etcd()[0])?;
     four.wait_ready()?;
-    wait_ways(one, four)?;
+    wait_routes_to(one, four)?;
     wait_on(two, "presence", || is_present(&lab, two))?;
     three.end_routed(Signal::SIGTERM)?;
     forget(one, three)?;
-    wait_no_ways(one, three)?;
+    wait_no_routes_to(one, three)?;
     for (node, text, times) in [
         (two, "is not shown as present", 1),
         (four, "cannot join the network yet", 1),
-        (one, AWAY, 0),
-        (two, AWAY, 0),
+        (one, OUTAGE_LOG, 0),
+        (two, OUTAGE_LOG, 0),
     ] {
-        assert_eq!(node.said(text), times, "{}", node.routed_log());
+        assert_eq!(node.count_logged(text), times, "{}", node.routed_log());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `routed subnets` and `routed addresses`.
+//! The tables of `routed subnets` and `routed addresses`.
 
 use lab::{DEADLINE, Lab, Result, wait_until};
 use serde_json::Value;
@@ -8,7 +8,7 @@ fn parse(text: &str) -> Value {
 }
 
 #[test]
-fn every_claim_is_shown_with_its_node_and_only_ones_own_without_etcd() -> Result {
+fn subnets_command_without_etcd_shows_own_claims_only() -> Result {
     let lab = Lab::builder().nodes(2).start()?;
     lab.start_routed()?;
     lab.wait_routes()?;
@@ -21,7 +21,7 @@ fn every_claim_is_shown_with_its_node_and_only_ones_own_without_etcd() -> Result
 
     let table = one.routed_command(&["subnets"])?.success()?;
     for node in lab.nodes() {
-        for subnet in node.owned()? {
+        for subnet in node.owned_subnets()? {
             let is_shown = |line: &str| {
                 line.starts_with(&subnet) && line.contains(node.name()) && line.ends_with("yes")
             };
@@ -47,7 +47,7 @@ fn every_claim_is_shown_with_its_node_and_only_ones_own_without_etcd() -> Result
 }
 
 #[test]
-fn addresses_are_counted_and_named_without_asking_etcd() -> Result {
+fn addresses_command_works_without_etcd() -> Result {
     let lab = Lab::builder().nodes(1).start()?;
     let node = lab.node(1);
     node.start_routed()?;

@@ -1,4 +1,4 @@
-//! ADDs that are killed.
+//! ADD, DEL and GC that are killed, and the sweep of what they leave.
 
 use std::thread;
 
@@ -7,13 +7,13 @@ use serde_json::json;
 use wire::cni::{Attachment, Version};
 use wire::pod_link::host_interface_name;
 
-use crate::support::{Case, Disturbed, lab, wrap_ipam};
+use crate::support::{Case, FaultInjection, lab, wrap_ipam};
 
 #[test]
-fn an_add_that_is_killed_at_any_system_call_leaves_nothing_that_del_does_not_remove() -> Result {
+fn add_killed_at_any_call_is_fully_removed_by_del() -> Result {
     let lab = lab()?;
     let case = Case::new(&lab)?;
-    // What reaches beyond the process: netlink, files, pipes, the IPAM plugin.
+    // The system calls with effects outside of the process: netlink, files, pipes, the IPAM plugin.
     for call in ["sendto", "recvfrom", "open", "read", "write", "wait4"] {
         let cut = |number| format!("{call}:signal=KILL:when={number}");
         case.each_add(cut, |cut, _| {
@@ -25,10 +25,11 @@ fn an_add_that_is_killed_at_any_system_call_leaves_nothing_that_del_does_not_rem
     Ok(())
 }
 
-/// Kills an ADD when it has made the pair and not said yet for whom. Returns the host end's name.
+/// Kills an ADD after it has made the veth pair and before it has set the alias. Returns the name
+/// of the host interface.
 fn cut_before_the_alias(
     node: &Node,
-    disturb: &Disturbed<'_>,
+    faults: &FaultInjection<'_>,
     target: Target<'_>,
 ) -> Result<String> {
     let runtime = Runtime::of(node)?;
@@ -36,7 +37,7 @@ fn cut_before_the_alias(
     let attachment = attachment.expect("a sandbox has a valid name");
     let name = host_interface_name("flatland", &attachment);
     for number in 1.. {
-        disturb.by(&format!("sendto:signal=KILL:when={number}"))?;
+        faults.inject(&format!("sendto:signal=KILL:when={number}"))?;
         assert!(runtime.add(target).is_err(), "{number}: nothing to kill");
         let shown = node.run_with(&["ip", "-o", "link", "show", &name], b"")?;
         if shown.status.success() {
@@ -49,49 +50,49 @@ fn cut_before_the_alias(
 }
 
 #[test]
-fn a_host_end_without_an_alias_is_gcs_to_remove_and_nobody_elses_is() -> Result {
+fn host_interface_without_alias_is_removed_by_gc_if_ours() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
-    // Names like ours, of interfaces that are not.
+    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    // Interfaces with names like ours that are not ours.
     node.run(&["ip", "link", "add", "flat0123456789a", "type", "veth"])?;
     node.run(&["ip", "link", "add", "flat0123456789b", "type", "bridge"])?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let [cut, valid] = [node.sandbox("cut")?, node.sandbox("valid")?];
-    let disturb = Disturbed::adds_of(node)?;
-    cut_before_the_alias(node, &disturb, cut.target())?;
+    let faults = FaultInjection::into_adds(node)?;
+    cut_before_the_alias(node, &faults, cut.target())?;
 
     runtime.gc(&[])?;
 
-    assert_eq!(node.traces()?, before);
-    let name = cut_before_the_alias(node, &disturb, valid.target())?;
+    assert_eq!(node.attachment_state()?, before);
+    let name = cut_before_the_alias(node, &faults, valid.target())?;
     runtime.gc(&[valid.target()])?;
     node.run(&["ip", "link", "show", &name])?;
     runtime.del(valid.target(), None)?;
-    assert_eq!(node.traces()?, before);
+    assert_eq!(node.attachment_state()?, before);
     Ok(())
 }
 
 #[test]
-fn gc_leaves_an_add_alone_that_another_runtime_is_in_the_middle_of() -> Result {
+fn gc_during_an_add_of_another_runtime_leaves_it_alone() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let runtime = Runtime::of(node)?;
     let mut conflist = lab.conflist();
     conflist["name"] = json!("other");
-    let other = Runtime::with(node, conflist)?.speaking(Version::V1_1_0);
+    let other = Runtime::with(node, conflist)?.with_version(Version::V1_1_0);
     let pod = node.sandbox("a")?;
-    let disturb = Disturbed::adds_of(node)?;
-    let name = cut_before_the_alias(node, &disturb, pod.target())?;
-    let cut = node.read("/run/disturb")?;
+    let faults = FaultInjection::into_adds(node)?;
+    let name = cut_before_the_alias(node, &faults, pod.target())?;
+    let cut = node.read("/run/inject")?;
     let number = cut.rsplit('=').next().unwrap_or_default();
     runtime.del(pod.target(), None)?;
 
-    // For longer than GC looks at what may be left.
-    disturb.by(&format!("sendto:delay_enter=2500000:when={number}"))?;
+    // Longer than GC watches an interface that may be a leftover.
+    faults.inject(&format!("sendto:delay_enter=2500000:when={number}"))?;
     let attached = thread::scope(|scope| {
         let add = scope.spawn(|| runtime.add(pod.target()));
-        wait_until("host end", DEADLINE, || {
+        wait_until("host interface", DEADLINE, || {
             node.run(&["ip", "link", "show", &name]).is_ok()
         })?;
         other.gc(&[])?;
@@ -102,13 +103,13 @@ fn gc_leaves_an_add_alone_that_another_runtime_is_in_the_middle_of() -> Result {
 }
 
 #[test]
-fn a_del_or_gc_that_is_killed_at_any_system_call_is_finished_by_the_next() -> Result {
+fn del_or_gc_killed_at_any_call_is_completed_by_the_next() -> Result {
     for verb in ["DEL", "GC"] {
         let lab = lab()?;
         let node = lab.node(1);
-        let before = node.traces()?;
-        let runtime = Runtime::of(node)?.speaking(Version::V1_1_0);
-        let disturb = Disturbed::calls_of(node, verb)?;
+        let before = node.attachment_state()?;
+        let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+        let faults = FaultInjection::into_calls(node, verb)?;
         let mut cuts = 0;
         let call = |target: Target<'_>| match verb {
             "DEL" => runtime.del(target, None),
@@ -119,10 +120,10 @@ fn a_del_or_gc_that_is_killed_at_any_system_call_is_finished_by_the_next() -> Re
                 let cut = format!("{name}:signal=KILL:when={number}");
                 let pod = node.sandbox("a")?;
                 let attached = runtime.add(pod.target())?;
-                disturb.by(&cut)?;
+                faults.inject(&cut)?;
                 let outcome = call(pod.target());
 
-                // Whatever of it was done: no address is free while a route leads to the pod.
+                // At every point, an address may be free only if no route leads to the pod.
                 let held = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
                 for route in node.routes()? {
                     let address = route.split(' ').next().unwrap_or_default();
@@ -131,11 +132,11 @@ fn a_del_or_gc_that_is_killed_at_any_system_call_is_finished_by_the_next() -> Re
                         "{verb} {cut}: {route}, but only {held}"
                     );
                 }
-                disturb.not_at_all()?;
+                faults.trace_only()?;
                 call(pod.target())?;
-                assert_eq!(node.traces()?, before, "{verb} {cut}");
+                assert_eq!(node.attachment_state()?, before, "{verb} {cut}");
                 runtime.del(pod.target(), Some(&attached))?;
-                pod.vanish()?;
+                pod.delete_netns()?;
                 if outcome.is_ok() {
                     break;
                 }
@@ -148,7 +149,7 @@ fn a_del_or_gc_that_is_killed_at_any_system_call_is_finished_by_the_next() -> Re
 }
 
 #[test]
-fn the_sweep_leaves_an_add_alone_whose_ipam_plugin_takes_its_time() -> Result {
+fn sweep_during_an_add_with_slow_ipam_leaves_it_alone() -> Result {
     let lab = swept()?;
     let node = lab.node(1);
     let runtime = Runtime::of(node)?;
@@ -159,21 +160,22 @@ fn the_sweep_leaves_an_add_alone_whose_ipam_plugin_takes_its_time() -> Result {
     let slow_end = host_interface_name("flatland", &attachment);
     let attached = thread::scope(|scope| {
         let add = scope.spawn(|| runtime.add(slow.target()));
-        wait_until("host end", DEADLINE, || {
+        wait_until("host interface", DEADLINE, || {
             node.run(&["ip", "link", "show", &slow_end]).is_ok()
         })?;
-        // What is cut short later, and gone, shows that the sweep has judged the other.
-        let disturb = Disturbed::adds_of(node)?;
-        let cut_end = cut_before_the_alias(node, &disturb, cut.target())?;
+        // An ADD that is killed later, and swept, shows that the sweep has checked the slow one
+        // too.
+        let faults = FaultInjection::into_adds(node)?;
+        let cut_end = cut_before_the_alias(node, &faults, cut.target())?;
         let gone = || node.run(&["ip", "link", "show", &cut_end]).is_err();
-        wait_until("end of the host end", DEADLINE, gone)?;
+        wait_until("end of the host interface", DEADLINE, gone)?;
         node.write("/run/go", "")?;
         add.join().unwrap()
     })?;
     runtime.check(slow.target(), &attached)
 }
 
-/// A node alone whose `routed` sweeps what is left for a second.
+/// A single node whose `routed` sweeps leftovers after a second.
 fn swept() -> Result<Lab> {
     let mut lab = Lab::builder().etcd(0).start()?;
     let mut conflist = lab.conflist();
@@ -184,20 +186,20 @@ fn swept() -> Result<Lab> {
 }
 
 #[test]
-fn the_sweep_removes_what_an_add_left_that_was_cut_short() -> Result {
+fn sweep_removes_leftovers_of_a_killed_add() -> Result {
     let lab = swept()?;
     let node = lab.node(1);
     let pod = node.sandbox("a")?;
-    let disturb = Disturbed::adds_of(node)?;
-    let name = cut_before_the_alias(node, &disturb, pod.target())?;
+    let faults = FaultInjection::into_adds(node)?;
+    let name = cut_before_the_alias(node, &faults, pod.target())?;
     node.run(&["ip", "link", "add", "flat0123456789a", "type", "veth"])?;
 
     let gone = || node.run(&["ip", "link", "show", &name]).is_err();
-    wait_until("end of the host end", DEADLINE, gone)
+    wait_until("end of the host interface", DEADLINE, gone)
         .map_err(|error| error.doing(node.routed_log()))?;
 
     node.run(&["ip", "link", "show", "flat0123456789a"])?;
-    pod.vanish()?;
+    pod.delete_netns()?;
     wait_until("end of its addresses", DEADLINE, || {
         let held = node.run(&["ls", "/run/flatland/flatland/addresses"]);
         held.is_ok_and(|held| held.is_empty())

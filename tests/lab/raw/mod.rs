@@ -1,8 +1,8 @@
-//! What an attacker in a pod does: frames made by hand, past the pod's own network stack; and a
-//! witness of what arrives.
+//! Address spoofing by a pod: handmade frames that bypass the pod's network stack, and a receiver
+//! that prints what arrives.
 
+mod capture;
 mod frame;
-mod hear;
 
 use std::fmt;
 use std::io;
@@ -16,63 +16,69 @@ use nix::sys::socket::{
 };
 use wire::netlink::Mac;
 
-pub use hear::{hear, listen};
+pub use capture::{capture, receive};
 
 use crate::error::Doing;
 use crate::{Error, Result};
 
-/// The UDP port that words go to.
+/// The UDP destination port.
 pub const PORT: u16 = 7071;
 
-/// A word that is sent from one address to another. It is written `FROM,TARGET,WORD`.
+/// A datagram that is sent from one address to another. Its text form is `FROM,TARGET,TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
-    /// The address it pretends to come from.
+pub struct Datagram {
+    /// The source address, which may belong to another host.
     pub from: IpAddr,
-    /// Where it goes, of the same family.
+    /// The destination address, of the same family.
     pub target: IpAddr,
-    /// The word.
-    pub word: String,
+    /// The text.
+    pub text: String,
 }
 
-impl FromStr for Word {
+impl FromStr for Datagram {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let parts: Vec<&str> = text.splitn(3, ',').collect();
-        let [from, target, word] = parts[..] else {
-            return Err(Error::new(format!("{text:?} is not FROM,TARGET,WORD")));
+        let [from, target, text] = parts[..] else {
+            return Err(Error::new(format!("{text:?} is not FROM,TARGET,TEXT")));
         };
         Ok(Self {
             from: from.parse().doing(from)?,
             target: target.parse().doing(target)?,
-            word: word.to_owned(),
+            text: text.to_owned(),
         })
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for Datagram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{},{},{}", self.from, self.target, self.word)
+        write!(f, "{},{},{}", self.from, self.target, self.text)
     }
 }
 
-/// Sends a word by UDP in a frame of `interface` to the hardware address `to`.
-pub fn say(interface: &str, to: Mac, word: &Word) -> Result {
+/// Sends the datagram over UDP in a frame of `interface` to the MAC `to`.
+pub fn send(interface: &str, to: Mac, datagram: &Datagram) -> Result {
     let link = Link::find(interface)?;
-    let packet = frame::udp(word.from, word.target, &word.word)
-        .ok_or_else(|| Error::new(format!("{word}: not of one family")))?;
-    link.send(&frame::ethernet(link.mac, to, word.from.is_ipv6(), &packet))
+    let packet = frame::udp(datagram.from, datagram.target, &datagram.text)
+        .ok_or_else(|| Error::new(format!("{datagram}: the addresses are not of one family")))?;
+    link.send(&frame::ethernet(
+        link.mac,
+        to,
+        datagram.from.is_ipv6(),
+        &packet,
+    ))
 }
 
-/// Says that `address` is behind `interface`, to everybody there, in every way there is.
-pub fn claim(interface: &str, address: IpAddr) -> Result {
+/// Announces `address` to all neighbours on `interface`, by every message that could make them
+/// believe it.
+pub fn announce(interface: &str, address: IpAddr) -> Result {
     let link = Link::find(interface)?;
-    let all = frame::claims(link.mac, address);
+    let all = frame::announcements(link.mac, address);
     all.iter().try_for_each(|frame| link.send(frame))
 }
 
-/// An interface that frames go out of.
+/// An interface to send frames on.
 struct Link {
     socket: OwnedFd,
     address: LinkAddr,
@@ -105,7 +111,7 @@ impl Link {
     }
 }
 
-/// A socket that sends and receives whole frames.
+/// A packet socket, which sends and receives whole frames.
 fn packet_socket() -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let all = SockProtocol::EthAll;

@@ -1,5 +1,5 @@
-//! Who reaches whom, and from which address: a server that tells each client how it saw it, and a
-//! client that asks many of them at once. And how fast bytes get from one to the other.
+//! Connectivity probes: a server that answers each client with the client's source address, and a
+//! client that queries many servers at once. Also a throughput measurement.
 
 mod ask;
 mod icmp;
@@ -16,14 +16,14 @@ pub use ask::ask;
 pub use serve::serve;
 pub use transfer::{Direction, serve_transfers, transfer};
 
-/// The TCP and UDP port that places answer on.
+/// The default TCP and UDP port of the server.
 pub const PORT: u16 = 7070;
 
-/// What [`serve`] writes to standard output once it listens.
+/// [`serve`] prints this when it listens.
 pub const LISTENING: &str = "listening";
 
-/// How long to wait for an answer, in milliseconds: a hundred times what a busy machine takes, and
-/// short enough that a test of what must not work stays quick.
+/// The default time limit for an answer in milliseconds: a hundred times what a busy machine needs,
+/// and short enough for tests of what must not work.
 pub const LIMIT_MS: u64 = 2000;
 
 /// The shortest of a few round-trip times of an ICMP echo to `target`, in microseconds.
@@ -31,16 +31,16 @@ pub fn ping(target: IpAddr, limit: Duration) -> io::Result<u64> {
     icmp::ping(target, 0, limit)
 }
 
-/// What to ask.
+/// A query.
 #[derive(Debug, Clone)]
 pub struct Questions {
-    /// Whom.
+    /// The addresses to query.
     pub targets: Vec<IpAddr>,
-    /// The TCP and UDP port to ask on.
+    /// The TCP and UDP port.
     pub port: u16,
-    /// How long to wait for an answer of each kind, in milliseconds.
+    /// The time limit for an answer of each kind, in milliseconds.
     pub limit_ms: u64,
-    /// Whether to ping them too.
+    /// Whether to ping the targets too.
     pub ping: bool,
 }
 
@@ -50,21 +50,21 @@ impl Questions {
     }
 }
 
-/// What one target answered.
+/// The answers of one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
-    /// Whom we asked.
+    /// The target's address.
     pub target: IpAddr,
-    /// The round-trip time of an ICMP echo in microseconds, or why there is none.
+    /// The round-trip time of an ICMP echo in microseconds, or the error.
     pub ping: Result<u64, String>,
-    /// The address that the target's TCP server saw us come from.
+    /// The source address that the target's TCP server saw, or the error.
     pub tcp: Result<IpAddr, String>,
-    /// The address that the target's UDP server saw us come from.
+    /// The source address that the target's UDP server saw, or the error.
     pub udp: Result<IpAddr, String>,
 }
 
 impl Answer {
-    /// What is wrong, if not everything answered and saw one of the addresses `own`.
+    /// What is wrong, if not every probe was answered and arrived from one of the addresses `own`.
     pub fn complaint(&self, own: &[IpAddr]) -> Option<String> {
         let seen = |kind: &str, seen: &Result<IpAddr, String>| match seen {
             Ok(address) if own.contains(address) => None,
@@ -77,8 +77,8 @@ impl Answer {
         (!all.is_empty()).then(|| format!("{}: {}", self.target, all.join(", ")))
     }
 
-    /// Whether anything came back.
-    pub fn is_sign_of_life(&self) -> bool {
+    /// Whether any probe was answered.
+    pub fn is_answered(&self) -> bool {
         self.ping.is_ok() || self.tcp.is_ok() || self.udp.is_ok()
     }
 }
@@ -98,8 +98,8 @@ mod tests {
 
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-    /// Runs `test` in a fresh network namespace with nothing but loopback.
-    fn alone<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    /// Runs `test` in a fresh network namespace that has only loopback.
+    fn in_fresh_netns<T: Send>(test: impl FnOnce() -> T + Send) -> T {
         let within = || {
             unshare(CloneFlags::CLONE_NEWNET).expect("root, or `unshare -Urn` around the tests");
             let up = Some(true);
@@ -116,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn both_families_answer_with_the_address_that_was_seen() {
+    fn server_answers_both_families_with_the_source_address() {
         let targets = vec![LOCALHOST, Ipv6Addr::LOCALHOST.into()];
-        let answers = alone(|| {
+        let answers = in_fresh_netns(|| {
             let server = serve::Listening::on(PORT).unwrap();
             thread::spawn(move || server.answer());
             ask(&Questions {
@@ -135,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn many_that_answer_but_no_ping_are_not_waited_for_one_by_one() {
+    fn targets_without_ping_replies_are_not_awaited_one_by_one() {
         const LIMIT_MS: u64 = 300;
         let targets: Vec<IpAddr> = (1..=20)
             .map(|n| Ipv4Addr::new(127, 0, 0, n).into())
             .collect();
-        let (answers, took) = alone(|| {
+        let (answers, took) = in_fresh_netns(|| {
             sysctl::ensure("net/ipv4/icmp_echo_ignore_all", "1").unwrap();
             let server = serve::Listening::on(PORT).unwrap();
             thread::spawn(move || server.answer());
@@ -157,12 +157,12 @@ mod tests {
             assert_eq!(answer.ping, Err("no answer".to_owned()));
             assert!(answer.tcp.is_ok(), "{answer:?}");
         }
-        // One by one they would take 20 limits.
+        // One by one they would take 20 times the limit.
         assert!(took < Duration::from_millis(10 * LIMIT_MS), "{took:?}");
     }
 
     #[test]
-    fn a_server_that_never_stops_talking_does_not_hold_us_up() {
+    fn endless_answer_of_a_server_does_not_block_the_client() {
         let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_not_ones_own_is_a_complaint() {
+    fn answer_that_saw_another_source_is_a_complaint() {
         let [own, other] = ["10.0.0.1", "192.168.1.1"].map(|a| a.parse::<IpAddr>().unwrap());
         let answer = Answer {
             target: LOCALHOST,

@@ -1,4 +1,4 @@
-//! What `routed` says of itself by HTTP.
+//! The HTTP server of `routed`: /healthz, /readyz and /metrics.
 
 #![allow(clippy::float_cmp, reason = "what is compared are whole numbers")]
 
@@ -8,7 +8,8 @@ use lab::probe::LISTENING;
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 use nix::sys::signal::Signal;
 
-/// A request by hand, as no HTTP client is needed on a node: the status and the whole answer.
+/// Sends a handwritten request, as nodes need no HTTP client; returns the status and the whole
+/// answer.
 fn http(node: &Node, request: &str) -> Result<(u16, String)> {
     let script = r#"exec 3<>/dev/tcp/127.0.0.1/9470 && printf "$0" >&3 && cat <&3"#;
     let request = format!("{request} HTTP/1.1\\r\\nHost: n\\r\\nConnection: close\\r\\n\\r\\n");
@@ -23,8 +24,8 @@ fn get(node: &Node, path: &str) -> Result<(u16, String)> {
     Ok((status, body.to_owned()))
 }
 
-/// The samples of `/metrics`, by name and labels. Panics at the first line that is not as
-/// `OpenMetrics` has it.
+/// The samples of `/metrics`, by name and labels. Panics at the first line that is not valid
+/// `OpenMetrics`.
 fn metrics(node: &Node) -> Result<BTreeMap<String, f64>> {
     let (status, text) = get(node, "/metrics")?;
     assert_eq!(status, 200, "{text}");
@@ -110,7 +111,7 @@ fn health_readiness_and_metrics_are_served_on_loopback() -> Result {
         answer.to_lowercase().contains("allow: get, head"),
         "{answer}"
     );
-    // What is about others is not for whoever can reach a port.
+    // Information about the node must not be served to everyone who can reach the port.
     for path in ["/", "/status", "/nodes", "/routes"] {
         assert_eq!(get(one, path)?.0, 404, "{path}");
     }
@@ -134,7 +135,7 @@ fn health_readiness_and_metrics_are_served_on_loopback() -> Result {
     assert!(all["flatland_reconcile_seconds_count"] >= 1.0);
     let series = all.len();
 
-    // Bounded: one more node is one more in the numbers, and not one more series.
+    // The number of series is bounded: another node changes values and adds no series.
     let repaired = r#"flatland_route_changes_total{change="repaired"}"#;
     assert_eq!(all[repaired], 0.0);
     let hop = two.addresses()[0].to_string();
@@ -159,12 +160,12 @@ fn health_readiness_and_metrics_are_served_on_loopback() -> Result {
 }
 
 #[test]
-fn readyz_says_in_words_what_is_missing_and_an_outage_later_changes_nothing() -> Result {
+fn readyz_names_what_is_missing_and_ignores_later_outages() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let node = lab.node(1);
     lab.etcd()[0].stop()?;
     node.spawn_routed(&[])?;
-    wait_until("word of the registry", DEADLINE, || {
+    wait_until("missing registry in /readyz", DEADLINE, || {
         get(node, "/readyz").is_ok_and(|(status, text)| {
             status == 503 && text.contains("the registry has not been read yet: etcd at http://")
         })
@@ -199,11 +200,12 @@ fn readyz_says_in_words_what_is_missing_and_an_outage_later_changes_nothing() ->
 }
 
 #[test]
-fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result {
+fn health_check_of_a_stuck_loop_fails_and_recovers() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let node = lab.node(1);
     node.start_routed()?;
-    // A disk that does not answer: who opens this file for reading waits for a writer.
+    // Simulates a disk that does not answer: the file becomes a FIFO, whose reader waits for a
+    // writer.
     let file = "/var/lib/flatland/flatland/subnets.json";
     let content = node.read(file)?;
     node.run(&["rm", file])?;
@@ -216,7 +218,7 @@ fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result
     let key = format!("/flatland/flatland/subnets/{subnet}");
     lab.etcd()[0].ctl(&["put", &key, r#"{"node":"n1"}"#])?;
 
-    wait_until("word of the loop", DEADLINE, || {
+    wait_until("stuck loop in /healthz", DEADLINE, || {
         get(node, "/healthz").is_ok_and(|(status, text)| {
             status == 503 && text.contains("the event loop of routed has not answered for")
         })
@@ -229,7 +231,7 @@ fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result
         output.stderr
     );
 
-    // Who opens the file from here on finds it; who waits gets what it waits for.
+    // Later readers find the real file; the waiting reader gets its content.
     node.run(&["ln", file, "/tmp/stuck"])?;
     node.write("/tmp/subnets.json", &content)?;
     node.run(&["cp", "--remove-destination", "/tmp/subnets.json", file])?;
@@ -241,15 +243,15 @@ fn a_loop_that_is_stuck_fails_the_health_check_in_words_and_recovers() -> Result
 }
 
 #[test]
-fn who_says_too_much_or_nothing_keeps_nobody_else_waiting_for_long() -> Result {
+fn long_or_silent_requests_do_not_block_others() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let node = lab.node(1);
     node.start_routed()?;
-    // Told that it is too much, or cut off before it has said all of it.
+    // The request is answered as too long, or the connection is closed before all of it is sent.
     let long = http(node, &format!("GET /healthz?{}", "x".repeat(20_000)));
     assert!(long.is_err() || long.is_ok_and(|(status, _)| (400..500).contains(&status)));
 
-    // Twice as many silent connections as there is room for.
+    // Twice as many silent connections as the server accepts.
     let silent = "for n in $(seq 32); do exec {fd}<>/dev/tcp/127.0.0.1/9470; done; echo open; cat";
     let holder = node.spawn("silent", None, &["bash", "-c", silent])?;
     wait_until("silent connections", DEADLINE, || {
@@ -258,13 +260,13 @@ fn who_says_too_much_or_nothing_keeps_nobody_else_waiting_for_long() -> Result {
     wait_until("health beside them", DEADLINE * 2, || {
         get(node, "/healthz").is_ok_and(|(status, _)| status == 200)
     })?;
-    // The command line has room of its own.
+    // The command line has its own connections.
     node.routed_command(&["status"])?.success()?;
     holder.end(Signal::SIGKILL)
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_of_and_routes_are_kept_all_the_same() -> Result {
+fn http_port_in_use_is_logged_and_routes_are_kept() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let node = lab.node(1);
     let serve = ["/opt/flatland/lab", "serve", "--port", "9470"];
@@ -283,6 +285,6 @@ fn a_port_that_is_taken_is_told_of_and_routes_are_kept_all_the_same() -> Result 
     node.end_routed(Signal::SIGTERM)?;
     node.spawn_routed(&["--listen", "none"])?;
     node.wait_log("is ready for pods")?;
-    assert!(http(node, "GET /healthz").is_err(), "nobody listens");
+    assert!(http(node, "GET /healthz").is_err(), "no server listens");
     Ok(())
 }
