@@ -50,7 +50,7 @@ fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
         changes.get_or_create(&labels).inc_by(count);
     }
     let help =
-        "What became of routes; repaired are those that somebody else had removed or changed";
+        "What became of routes; repaired are those that another program had removed or changed";
     registry.register("route_changes", help, changes);
     registry.register_with_unit(
         "reconcile",
@@ -170,7 +170,7 @@ fn add_node(registry: &mut Registry, status: &Status) {
     gauge(
         registry,
         "troubles",
-        "What needs somebody's attention; routed status says it in words",
+        "How many problems need attention; routed status lists them",
         number(status.troubles.len()),
     );
     gauge(

@@ -265,7 +265,7 @@ fn millis(duration: Duration) -> String {
     time(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The node's own subnets: those it lets nobody else route to.
+/// The node's own subnets: those with an unreachable route.
 fn subnets(node: &Node) -> Result<Vec<String>> {
     let routes = node.routes()?;
     let own = routes

@@ -119,8 +119,8 @@ impl<'a> End<'a> {
     }
 }
 
-/// Everyone asks every address of everyone else. One after the other, so that nobody's round trips
-/// wait for the processor.
+/// Every end asks every address of every other end, one after the other, so that no round trip
+/// waits for the processor.
 pub(super) fn everyone(ends: &[End<'_>]) -> Result<Vec<Asked>> {
     let mut all = Vec::new();
     for (from, end) in ends.iter().enumerate() {

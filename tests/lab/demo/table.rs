@@ -1,4 +1,4 @@
-//! Text in columns, coloured where somebody looks at it.
+//! Text in columns, coloured on a terminal.
 
 use std::env;
 use std::io::{self, IsTerminal as _};

@@ -76,7 +76,11 @@ fn gateway_route_coexists_and_is_removed_with_last_subnet() {
     kernel.add_route(both[0].clone());
     reconciler.kernel_changed(Event::RouteRemoved(ours));
     pass(&mut reconciler);
-    assert_eq!(kernel.to_gateway(), both, "after somebody deleted it");
+    assert_eq!(
+        kernel.to_gateway(),
+        both,
+        "after another program deleted it"
+    );
 
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
