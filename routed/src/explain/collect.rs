@@ -24,6 +24,7 @@ use crate::doctor::Setting;
 use crate::firewall;
 use crate::http::client;
 use crate::kernel::{Kernel, Link, Netlink};
+use crate::packet_paths;
 use crate::reconcile::messages;
 use crate::status::RouteRow;
 
@@ -75,7 +76,9 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     } else {
         "net/ipv6/conf/all/forwarding"
     };
+    let packets = packet_paths::between(&mut kernel, &conf.pod_cidrs, [from, to]);
     Ok(PathFacts {
+        packets: packets.map_err(|error| error.to_string()),
         node,
         ends,
         forwarding: Setting::read(setting),

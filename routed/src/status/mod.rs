@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
+pub(crate) use self::troubles::few;
 use crate::kernel::Link;
 pub(crate) use crate::membership::absence::Since;
 use crate::reconcile::messages;

@@ -125,7 +125,7 @@ impl<K: Kernel> Collector<'_, K> {
 const MOST: usize = 5;
 
 /// The first of them, and a line that says how many `more` there are.
-pub(super) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
+pub(crate) fn few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
     let mut all = all.fuse();
     let mut lines: Vec<_> = all.by_ref().take(MOST).collect();
     match all.count() {

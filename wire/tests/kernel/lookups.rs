@@ -113,3 +113,41 @@ fn packet_from_the_wrong_link_is_refused_by_strict_rp_filter() {
     let fate = fate(&mut node, packet);
     assert!(refused.contains(&fate), "{fate}");
 }
+
+#[test]
+fn policy_rules_print_as_ip_rule_shows_them() {
+    let mut node = joined();
+    for rule in [
+        "priority 100 to 10.244.7.0/24 unreachable",
+        "priority 101 from 10.244.8.3 blackhole",
+        "priority 102 not fwmark 0xca6c lookup 51820",
+        "priority 103 fwmark 0x4000/0x4000 prohibit",
+        "priority 104 iif host0 goto 32766",
+        "priority 105 lookup main suppress_prefixlength 0",
+    ] {
+        ip(&node.host, &format!("rule add {rule}"));
+    }
+    ip(
+        &node.host,
+        "-6 rule add priority 99 from fd00:1::/64 lookup 52",
+    );
+    let rules = node.host_socket.policy_rules().unwrap();
+    let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        rules,
+        [
+            "0: from all lookup local",
+            "100: from all to 10.244.7.0/24 unreachable",
+            "101: from 10.244.8.3 blackhole",
+            "102: not from all fwmark 0xca6c lookup 51820",
+            "103: from all fwmark 0x4000/0x4000 prohibit",
+            "104: from all iif host0 goto 32766",
+            "105: from all lookup main suppress_prefixlength 0",
+            "32766: from all lookup main",
+            "32767: from all lookup default",
+            "0: from all lookup local",
+            "99: from fd00:1::/64 lookup 52",
+            "32766: from all lookup main",
+        ]
+    );
+}
