@@ -76,7 +76,12 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     } else {
         "net/ipv6/conf/all/forwarding"
     };
-    let packets = packet_paths::between(&mut kernel, &conf.pod_cidrs, [from, to]);
+    let peer = ends.iter().find_map(|end| match &end.location {
+        PodLocation::Remote(pod) => Some(&pod.addresses[..]),
+        _ => None,
+    });
+    let peer = peer.unwrap_or_default();
+    let packets = packet_paths::between(&mut kernel, &conf.pod_cidrs, [from, to], peer);
     Ok(PathFacts {
         packets: packets.map_err(|error| error.to_string()),
         node,

@@ -91,7 +91,7 @@ fn a_join_costs_one_element_however_many_nodes_there_are() {
         // Heard from outside: the firewall itself does not listen to what it does.
         let mut changes = 0;
         let count = |news: RulesetChange<'_>| {
-            changes += usize::from(matches!(news, RulesetChange::Changed { .. }))
+            changes += usize::from(matches!(news, RulesetChange::Changed { .. }));
         };
         monitor.drain(count).unwrap();
         assert_eq!(changes, 2);

@@ -19,7 +19,7 @@ use crate::http::PageSources;
 use crate::packet_paths;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
-use crate::status::{AddressUsage, Http, Status, metrics};
+use crate::status::{AddressUsage, Http, NodeRow, Status, metrics};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -120,7 +120,8 @@ impl Answerer {
             },
             Page::Status => {
                 let mut status = self.status().await?;
-                self.examine_packet_paths(&mut status).await;
+                let peers = self.asker.query(Query::Nodes).await?;
+                self.examine_packet_paths(&mut status, peers).await;
                 json(&status)
             }
             Page::Nodes => json(&self.asker.query(Query::Nodes).await?),
@@ -145,9 +146,10 @@ impl Answerer {
 
     /// Asks the kernel what it would do with packets of pods: beside the loop, and only for people who
     /// want the status, as it takes a listing of all routes.
-    async fn examine_packet_paths(&self, status: &mut Status) {
+    async fn examine_packet_paths(&self, status: &mut Status, peers: Vec<NodeRow>) {
         let pod_cidrs = self.conf.pod_cidrs.clone();
-        let asked = spawn_blocking(move || packet_paths::for_status(&pod_cidrs)).await;
+        let peers: Vec<_> = peers.into_iter().map(packet_paths::Peer::from).collect();
+        let asked = spawn_blocking(move || packet_paths::for_status(&pod_cidrs, &peers)).await;
         match asked {
             Ok(examined) => {
                 status.troubles.extend(examined.troubles);

@@ -26,6 +26,8 @@ pub(super) struct Facts {
     pub(super) rules: Vec<PolicyRule>,
     /// The routes of the main table, and of the tables that rules name.
     pub(super) tables: BTreeMap<u32, Vec<Route>>,
+    /// Our routes of the main table.
+    pub(super) own: BTreeMap<IpNet, Route>,
     /// The settings of links by which packets come in.
     pub(super) settings: BTreeMap<u32, LinkSettings>,
 }
@@ -43,10 +45,29 @@ pub(super) struct LinkSettings {
 }
 
 impl Facts {
+    /// Sorts out our routes of the main table.
+    pub(super) fn index(mut self) -> Self {
+        let main = self.tables.get(&MAIN).into_iter().flatten();
+        // Of several to one prefix the one with the smallest metric wins.
+        let mut own: Vec<_> = main.filter(|route| is_own(route)).cloned().collect();
+        own.sort_by_key(|route| std::cmp::Reverse(route.metric.unwrap_or(0)));
+        self.own = own.into_iter().map(|route| (route.dst, route)).collect();
+        self
+    }
+
     /// Our route that leads to `dst`.
     pub(super) fn own_route(&self, dst: IpAddr) -> Option<&Route> {
-        let routes = self.tables.get(&MAIN)?.iter();
-        best(routes.filter(|route| is_own(route)), dst)
+        let prefixes = (0..=IpNet::from(dst).max_prefix_len()).rev();
+        let prefixes = prefixes.filter_map(|length| IpNet::new(dst, length).ok());
+        prefixes
+            .into_iter()
+            .find_map(|prefix| self.own.get(&prefix.trunc()))
+    }
+
+    /// Our routes of a family that lead into pod CIDRs.
+    pub(super) fn own_routes(&self, v4: bool) -> impl Iterator<Item = &Route> {
+        let own = self.own.values();
+        own.filter(move |route| route.dst.addr().is_ipv4() == v4 && self.is_for_pods(route))
     }
 
     /// The route of a table that decides about `dst`, of those with longer prefixes than `suppressed`.
@@ -70,7 +91,17 @@ impl Facts {
             .values()
             .flatten()
             .filter(|route| !is_own(route));
-        all.filter(|route| self.pod_cidrs.iter().any(|cidr| cidr.contains(&route.dst)))
+        all.filter(|route| self.is_for_pods(route))
+    }
+
+    /// Whether a route leads into a pod CIDR.
+    pub(super) fn is_for_pods(&self, route: &Route) -> bool {
+        self.is_in_pod_cidrs(&route.dst)
+    }
+
+    /// Whether a prefix is inside of a pod CIDR.
+    pub(super) fn is_in_pod_cidrs(&self, prefix: &IpNet) -> bool {
+        self.pod_cidrs.iter().any(|cidr| cidr.contains(prefix))
     }
 
     /// The link's name, or `if7` where it is not known.

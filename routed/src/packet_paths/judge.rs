@@ -1,15 +1,13 @@
 //! Compares what the kernel would do with a packet with our route for it, and finds the culprit.
 //! Pure.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
 use nix::errno::Errno;
-use wire::netlink::{Fate, Packet, PolicyAction, PolicyRule, Route, RouteKind};
+use wire::netlink::{Fate, Packet, PolicyAction, Route, RouteKind};
 
 use super::PathFault;
-use super::facts::{Facts, LOCAL, MAIN, is_own};
+use super::facts::{Facts, MAIN, is_own};
 use super::questions::{KUBE_PROXY_MARK, Question};
+use super::rules::{Decision, pass_rule, walk};
 use crate::kernel::LOOPBACK;
 use crate::reconcile::messages;
 
@@ -24,6 +22,16 @@ pub(super) struct Misrouted {
     /// Where the packet goes instead, if it goes anywhere.
     instead: String,
     fix: String,
+}
+
+impl Misrouted {
+    /// The same about a packet that a peer may send.
+    pub(super) fn if_sent(self) -> Self {
+        Self {
+            packet: format!("if their node sends them, {}", self.packet),
+            ..self
+        }
+    }
 }
 
 impl From<Misrouted> for PathFault {
@@ -76,10 +84,14 @@ pub(super) fn judge(
         _ if stand_in => None,
         Some(back) if *fate == refused || *fate == invalid => reverse_path(question, back, facts),
         _ => {
-            let Fate::Dropped { errno } = fate else {
-                return None;
+            let culprit = match fate {
+                Fate::Dropped { errno } => format!("the kernel answers: {}", errno.desc()),
+                // With `ignore_routes_with_linkdown`, for one.
+                Fate::Forward { route, .. } => {
+                    format!("the kernel sends them{}, past our route", facts.way(route))
+                }
+                Fate::Local => return None,
             };
-            let culprit = format!("the kernel answers: {}", errno.desc());
             let fix = format!("see ip route get {}", question.packet);
             Some(misrouted(question, culprit, String::new(), fix, facts))
         }
@@ -121,84 +133,6 @@ fn not_forwarding(question: &Question, fate: &Fate, facts: &Facts) -> Option<Mis
     Some(misrouted(question, culprit, String::new(), fix, facts))
 }
 
-/// What decides about a packet, as far as rules and tables tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Decision<'a> {
-    rule: &'a PolicyRule,
-    /// The route that the rule's table has for it.
-    route: Option<&'a Route>,
-    /// The rule that would have come to our route, but passes over it.
-    suppressing: Option<&'a PolicyRule>,
-}
-
-/// Goes through the rules as the kernel does (`fib_rules_lookup` in `net/core/fib_rules.c`), towards
-/// the table that it named.
-fn walk<'a>(packet: Packet, fate: &Fate, facts: &'a Facts) -> Option<Decision<'a>> {
-    let named = match fate {
-        Fate::Forward { table, .. } => Some(*table),
-        _ => None,
-    };
-    let family = facts.rules.iter();
-    let family = family.filter(|rule| rule.to.addr().is_ipv4() == packet.dst.is_ipv4());
-    let (mut at_least, mut suppressing) = (0, None);
-    for rule in family {
-        if rule.priority < at_least || !takes(rule, packet, facts) {
-            continue;
-        }
-        let route = match rule.action {
-            PolicyAction::Nop => continue,
-            PolicyAction::Goto(priority) => {
-                at_least = priority;
-                continue;
-            }
-            PolicyAction::Lookup(LOCAL) => continue,
-            PolicyAction::Lookup(table) => {
-                let suppressed = rule.suppress_prefix_length;
-                let route = facts.route_in(table, packet.dst, suppressed);
-                let without = facts.route_in(table, packet.dst, None);
-                if route.is_none() && without.is_some_and(is_own) {
-                    suppressing = Some(rule);
-                }
-                if route.is_none() || named.is_some_and(|named| named != table) {
-                    continue;
-                }
-                route
-            }
-            PolicyAction::LookupVrf if named == Some(MAIN) => continue,
-            PolicyAction::LookupVrf
-            | PolicyAction::Blackhole
-            | PolicyAction::Unreachable
-            | PolicyAction::Prohibit => None,
-        };
-        return Some(Decision {
-            rule,
-            route,
-            suppressing,
-        });
-    }
-    None
-}
-
-/// Whether a rule takes a packet of which no more is known than its addresses, its mark and its link.
-fn takes(rule: &PolicyRule, packet: Packet, facts: &Facts) -> bool {
-    let source_matches = match packet.src {
-        Some(src) => rule.from.contains(&src),
-        None => rule.from.prefix_len() == 0,
-    };
-    let iif = facts.link_name(packet.iif.unwrap_or(LOOPBACK));
-    let is_in_vrf = packet.iif.is_some_and(|iif| facts.in_vrf.contains(&iif));
-    let matches = source_matches
-        && rule.to.contains(&packet.dst)
-        && rule
-            .mark
-            .is_none_or(|(mark, mask)| packet.mark & mask == mark)
-        && rule.iif.as_ref().is_none_or(|name| *name == iif)
-        && rule.oif.is_none()
-        && !rule.looks_deeper
-        && (rule.action != PolicyAction::LookupVrf || is_in_vrf);
-    matches != rule.inverted
-}
-
 /// The rule or the route that takes a packet elsewhere; `None` where the rules come to our route.
 fn elsewhere(
     question: &Question,
@@ -210,7 +144,6 @@ fn elsewhere(
         Fate::Forward { route, .. } => Some(route),
         _ => None,
     };
-    let cidr = pod_cidr(question.packet.dst, facts);
     let Some(Decision {
         rule,
         route,
@@ -266,17 +199,8 @@ fn elsewhere(
         _ => ("refuses them".to_owned(), String::new()),
     };
     let culprit = format!("the policy rule \"{rule}\" {}", takes.0);
-    let family = if cidr.addr().is_ipv4() { "" } else { "-6 " };
-    // Before it, the rules of the local table and of VRFs aside.
     let before = suppressing.map_or(rule.priority, |it| it.priority.min(rule.priority));
-    let fix = match before.checked_sub(1).filter(|place| *place > 0) {
-        Some(place) => format!(
-            "let packets to pods pass it: ip {family}rule add priority {place} to {cidr} lookup main; \
-             or remove it: ip {family}rule del priority {}",
-            rule.priority
-        ),
-        None => format!("remove it: ip {family}rule del priority {}", rule.priority),
-    };
+    let fix = pass_rule(rule, before, question.packet.dst, facts);
     Some(misrouted(question, culprit, takes.1, fix, facts))
 }
 
@@ -303,9 +227,9 @@ fn reverse_path(question: &Question, back: &Fate, facts: &Facts) -> Option<Misro
         value => ("all".to_owned(), value),
     };
     let culprit = format!(
-        "rp_filter drops what comes in by {name}: the way back is{}, and net.ipv4.conf.{of}.rp_filter \
-         = {value}",
-        facts.way(&way_back.wanted)
+        "rp_filter drops what comes in by {name}: the way back is by {}, and \
+         net.ipv4.conf.{of}.rp_filter = {value}",
+        facts.link_name(way_back.wanted.dev?)
     );
     let fix =
         format!("sysctl -w net.ipv4.conf.{name}.rp_filter=2, or send both ways over one link");
@@ -348,11 +272,4 @@ fn described(Question { packet, wanted }: &Question, facts: &Facts) -> String {
         _ => facts.way(wanted),
     };
     format!("packets {from}{mark} to {} should go{way}", packet.dst)
-}
-
-/// The pod CIDR that has an address, or the address itself.
-fn pod_cidr(address: IpAddr, facts: &Facts) -> IpNet {
-    let mut cidrs = facts.pod_cidrs.iter();
-    let cidr = cidrs.find(|cidr| cidr.contains(&address));
-    cidr.copied().unwrap_or_else(|| address.into())
 }

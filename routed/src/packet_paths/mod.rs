@@ -5,22 +5,25 @@
 //! (`RTM_GETROUTE` with incoming link, source and mark). `routed doctor`, `routed status` and `routed
 //! explain` rest on the answers of this module, so that they cannot contradict each other.
 //!
-//! `questions` chooses the packets, `judge` compares an answer with our route and finds the culprit;
-//! both are pure. `read` asks.
+//! `questions` chooses the packets, `judge` compares an answer with our route and finds the culprit,
+//! and `rules` goes through the policy rules; all three are pure. `read` asks.
 
 mod facts;
 mod judge;
 mod questions;
 mod read;
+mod rules;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 pub(crate) use self::read::{between, examine};
 use crate::kernel::Netlink;
+use crate::status::NodeRow;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,12 +62,12 @@ pub(crate) struct StatusLines {
 }
 
 /// Examines the node for `routed status`.
-pub(crate) fn for_status(pod_cidrs: &[IpNet]) -> StatusLines {
+pub(crate) fn for_status(pod_cidrs: &[IpNet], peers: &[Peer]) -> StatusLines {
     let few = |faults: Vec<PathFault>, more: &str| {
         let lines = faults.iter().map(PathFault::line);
         crate::status::few(lines, more)
     };
-    match examine(&mut Netlink::default(), pod_cidrs) {
+    match examine(&mut Netlink::default(), pod_cidrs, peers) {
         Ok(examined) => StatusLines {
             troubles: few(examined.faults, "more faults like these; see routed doctor"),
             remarks: few(examined.remarks, "more links like these; see routed doctor"),
@@ -75,6 +78,24 @@ pub(crate) fn for_status(pod_cidrs: &[IpNet]) -> StatusLines {
             )],
             ..StatusLines::default()
         },
+    }
+}
+
+/// A peer, as far as the links matter by which its packets come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Its subnets.
+    pub(crate) subnets: Vec<IpNet>,
+    /// The addresses that it advertises.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl From<NodeRow> for Peer {
+    fn from(row: NodeRow) -> Self {
+        Self {
+            subnets: row.subnets,
+            addresses: row.addresses,
+        }
     }
 }
 
@@ -94,7 +115,8 @@ fn by_culprit(found: Vec<judge::Misrouted>) -> Vec<PathFault> {
     let described = |culprit: String| {
         let (mut fault, more) = groups.remove(&culprit)?;
         if more > 0 {
-            fault.text += &format!(" (the same for {more} more of the packets asked about)");
+            let more = format!(" (the same for {more} more of the packets asked about)");
+            fault.text.push_str(&more);
         }
         Some(fault)
     };

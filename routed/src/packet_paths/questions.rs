@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::netlink::{Packet, PolicyAction, Route, RouteKind};
 
-use super::facts::{Facts, LOCAL, MAIN, is_own};
+use super::Peer;
+use super::facts::{Facts, LOCAL, MAIN};
 use crate::fib::plan;
-use crate::kernel::LOOPBACK;
+use crate::kernel::{LOOPBACK, is_link_local_v6};
 
 /// For so many subnets of peers per family the kernel is asked. Those that a rule or a route of
 /// another program names come first.
@@ -17,8 +18,8 @@ pub(super) const MAX_PEERS: usize = 64;
 /// For so many pods of this node per family.
 const MAX_PODS: usize = 256;
 
-/// For so many routes of other programs inside the pod CIDRs.
-const MAX_FOREIGN: usize = 32;
+/// For so many prefixes inside the pod CIDRs that rules and routes of other programs name.
+const MAX_NAMED: usize = 32;
 
 /// With this mark kube-proxy has packets masqueraded (`--iptables-masquerade-bit` 14).
 pub(super) const KUBE_PROXY_MARK: u32 = 0x4000;
@@ -40,14 +41,9 @@ pub(super) fn for_node(facts: &Facts) -> Vec<Question> {
 }
 
 fn for_family(facts: &Facts, v4: bool) -> Vec<Question> {
-    let main = facts.tables.get(&MAIN).map_or(&[][..], Vec::as_slice);
-    let of_family = main.iter().filter(|route| route.dst.addr().is_ipv4() == v4);
-    let own: Vec<&Route> = of_family.filter(|route| is_own(route)).collect();
-    let is_for_pods = |route: &Route| facts.pod_cidrs.iter().any(|cidr| cidr.contains(&route.dst));
+    let own: Vec<&Route> = facts.own_routes(v4).collect();
     let points = |is_it: &dyn Fn(&Route) -> bool| -> Vec<IpAddr> {
-        let routes = own
-            .iter()
-            .filter(|route| is_for_pods(route) && is_it(route));
+        let routes = own.iter().filter(|route| is_it(route));
         routes.map(|route| inside(route.dst)).collect()
     };
     let pods = points(&plan::is_to_pod);
@@ -59,30 +55,27 @@ fn for_family(facts: &Facts, v4: bool) -> Vec<Question> {
     let Some(here) = pods.first().or(subnets.first()).copied() else {
         return Vec::new();
     };
-    let there = peers
-        .first()
-        .copied()
-        .unwrap_or_else(|| subnets.first().copied().unwrap_or(here));
+    // Without a peer, another address of this node.
+    let mut others = peers.iter().chain(&pods).chain(&subnets).copied();
+    let there = others.find(|point| *point != here).unwrap_or(here);
 
-    let foreign = facts.foreign_in_pod_cidrs().map(|route| inside(route.dst));
-    let foreign = foreign
-        .filter(|point| point.is_ipv4() == v4)
-        .take(MAX_FOREIGN);
-    let all = peers.into_iter().take(MAX_PEERS).chain(foreign);
+    let inside_pod_cidrs = named.iter().filter(|prefix| facts.is_in_pod_cidrs(prefix));
+    let named = inside_pod_cidrs.map(|prefix| inside(*prefix));
+    let named = named.filter(|point| point.is_ipv4() == v4).take(MAX_NAMED);
+    let all = peers.into_iter().take(MAX_PEERS).chain(named);
     let all = all.chain(pods.into_iter().take(MAX_PODS)).chain(subnets);
     let mut questions = Vec::new();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut asked) = (BTreeSet::new(), BTreeSet::new());
     for point in all.filter(|point| seen.insert(*point)) {
         let is_remote = facts
             .own_route(point)
             .is_some_and(|route| route.via.is_some());
         let other = if is_remote { here } else { there };
-        for question in for_pair(facts, [other, point]) {
-            if !questions.contains(&question) {
-                questions.push(question);
-            }
-        }
+        let pair = for_pair(facts, [other, point]).into_iter();
+        questions
+            .extend(pair.filter(|it| asked.insert((it.packet.iif, it.packet.src, it.packet.dst))));
     }
+    questions.extend(from_outside(facts, here));
     if kube_proxy_mark_matters(facts) {
         let marked = for_pair(facts, [here, there])
             .into_iter()
@@ -96,6 +89,44 @@ fn for_family(facts: &Facts, v4: bool) -> Vec<Question> {
         questions.extend(marked);
     }
     questions
+}
+
+/// The packet of a peer's pod that would come in by `link`, by which we do not route to the peer.
+pub(super) fn by_other_link(
+    facts: &Facts,
+    link: u32,
+    [remote, here]: [IpAddr; 2],
+) -> Option<Question> {
+    let wanted = facts.own_route(here)?.clone();
+    let usual = facts.own_route(remote)?.dev?;
+    let packet = Packet::through(link, remote, here);
+    (usual != link).then_some(Question { packet, wanted })
+}
+
+/// A pod of a peer and one of this node, both of IPv4, which alone has `rp_filter`.
+pub(super) fn ends(facts: &Facts, peer: &Peer) -> Option<[IpAddr; 2]> {
+    let subnet = peer.subnets.iter().find(|subnet| subnet.addr().is_ipv4())?;
+    let remote = inside(*subnet);
+    facts.own_route(remote)?.via?;
+    let here = facts.own_routes(true).filter(|route| route.via.is_none());
+    // A pod before a subnet.
+    let here = here.max_by_key(|route| route.dst.prefix_len())?;
+    Some([remote, inside(here.dst)])
+}
+
+/// What comes back from outside of the cluster: packets from the gateways of default routes.
+fn from_outside(facts: &Facts, pod: IpAddr) -> Vec<Question> {
+    let main = facts.tables.get(&MAIN).into_iter().flatten();
+    let gateways = main.filter(|route| route.dst.prefix_len() == 0);
+    let gateways = gateways.filter_map(|route| Some((route.via?, route.dev?)));
+    let routed =
+        gateways.filter(|(via, _)| via.is_ipv4() == pod.is_ipv4() && !is_link_local_v6(*via));
+    let question = |(via, dev)| {
+        let wanted = facts.own_route(pod)?.clone();
+        let packet = Packet::through(dev, via, pod);
+        Some(Question { packet, wanted })
+    };
+    routed.filter_map(question).collect()
 }
 
 /// The packets between two pods, in both directions, and of this host to both.
@@ -183,13 +214,13 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
 }
 
-/// An address of a prefix: the only one, or the third, which is neither the prefix's own nor the
-/// first, which this host may have itself.
+/// An address of a prefix that no host is likely to have itself: not the first ones, and not the last,
+/// which is IPv4's broadcast address.
 fn inside(prefix: IpNet) -> IpAddr {
     let free_bits = prefix.max_prefix_len() - prefix.prefix_len();
-    let offset = if free_bits < 2 { 0 } else { 2 };
-    match prefix.network() {
-        IpAddr::V4(base) => IpAddr::V4((u32::from(base) + offset).into()),
-        IpAddr::V6(base) => IpAddr::V6((u128::from(base) + u128::from(offset)).into()),
+    let from_end = u32::from(free_bits > 1);
+    match prefix.broadcast() {
+        IpAddr::V4(last) => IpAddr::V4((u32::from(last) - from_end).into()),
+        IpAddr::V6(last) => IpAddr::V6((u128::from(last) - u128::from(from_end)).into()),
     }
 }

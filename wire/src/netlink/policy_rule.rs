@@ -66,7 +66,7 @@ impl PolicyRule {
         };
         let [mut from, mut to] = [any; 2];
         let (mut priority, mut table, mut target) = (0, u32::from(header.table), 0);
-        let (mut iif, mut oif, mut mark, mut mask) = (None, None, 0, None);
+        let (mut iif, mut oif, mut mark, mut bits) = (None, None, 0, None);
         let (mut vrf, mut suppress) = (false, None);
         let mut looks_deeper = header.tos != 0;
         for attribute in readable(payload, header.buffer_len(), RuleAttribute::parse) {
@@ -79,7 +79,7 @@ impl PolicyRule {
                 RuleAttribute::Iifname(name) => iif = Some(name),
                 RuleAttribute::Oifname(name) => oif = Some(name),
                 RuleAttribute::FwMark(value) => mark = value,
-                RuleAttribute::FwMask(value) => mask = Some(value),
+                RuleAttribute::FwMask(value) => bits = Some(value),
                 RuleAttribute::L3MDev(is_vrf) => vrf = is_vrf,
                 // The kernel writes -1 for none.
                 RuleAttribute::SuppressPrefixLen(length) => {
@@ -110,7 +110,7 @@ impl PolicyRule {
             to: prefix(to, header.dst_len)?,
             iif,
             oif,
-            mark: mask.filter(|mask| *mask != 0).map(|mask| (mark, mask)),
+            mark: bits.filter(|bits| *bits != 0).map(|bits| (mark, bits)),
             looks_deeper,
             action,
             suppress_prefix_length: suppress,
@@ -147,7 +147,7 @@ impl fmt::Display for PolicyRule {
         }
         match self.mark {
             Some((mark, u32::MAX)) => write!(f, " fwmark {mark:#x}")?,
-            Some((mark, mask)) => write!(f, " fwmark {mark:#x}/{mask:#x}")?,
+            Some((mark, bits)) => write!(f, " fwmark {mark:#x}/{bits:#x}")?,
             None => {}
         }
         for (word, name) in [("iif", &self.iif), ("oif", &self.oif)] {

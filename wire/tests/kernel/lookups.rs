@@ -1,6 +1,8 @@
 //! What the kernel says it would do with a packet.
 
 use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use wire::netlink::{Fate, Packet};
@@ -11,7 +13,7 @@ use crate::support::{Joined, ip, joined};
 /// A node with the links `host0` (`192.168.1.10`, `fd00:1::10`) and `lo`, which forwards, and routes as
 /// a node has: to a peer's subnets by `192.168.1.20` and `fd00:1::20`, and to nothing for its own.
 fn node() -> Joined {
-    let joined = joined();
+    let mut joined = joined();
     for command in [
         "address add 192.168.1.10/24 dev host0",
         "address add fd00:1::10/64 dev host0 nodad",
@@ -25,6 +27,12 @@ fn node() -> Joined {
     }
     set(&joined.host, "net/ipv4/ip_forward", "1");
     set(&joined.host, "net/ipv6/conf/all/forwarding", "1");
+    // The kernel makes the local route of an IPv6 address a moment later.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while fate(&mut joined, Packet::to(addr("fd00:1::10"))) != "local" {
+        assert!(Instant::now() < deadline, "fd00:1::10 is not local");
+        thread::yield_now();
+    }
     joined
 }
 
@@ -150,4 +158,15 @@ fn policy_rules_print_as_ip_rule_shows_them() {
             "32766: from all lookup main",
         ]
     );
+}
+
+#[test]
+fn ipv4_packet_to_an_ipv6_next_hop_is_read_with_its_next_hop() {
+    let mut node = node();
+    ip(&node.host, "route add 10.244.6.0/24 via inet6 fd00:1::20");
+    let dst = addr("10.244.6.3");
+    let expected = "via fd00:1::20 table 254";
+    assert_eq!(fate(&mut node, Packet::to(dst)), expected);
+    let packet = Packet::through(node.host_end.index, addr("192.168.1.99"), dst);
+    assert_eq!(fate(&mut node, packet), expected);
 }

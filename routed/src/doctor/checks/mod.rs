@@ -31,7 +31,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         network_manager::check(context),
         overlapping_cidrs::check(context),
         foreign_routes::check(context),
-        packet_paths::check(context),
+        packet_paths::check(context).await,
         mtu::check(context),
         etcd::check(context).await,
         client_certificate::check(context),

@@ -2,13 +2,18 @@
 
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
+use crate::http::client;
 use crate::kernel::Netlink;
-use crate::packet_paths::{self, Examined};
+use crate::packet_paths::{self, Examined, Peer};
+use crate::status::NodeRow;
 
 const CHECK: &str = "packet paths";
 
-pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
-    match packet_paths::examine(&mut Netlink::default(), context.pod_cidrs()) {
+pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    // Only a running daemon knows the addresses of peers.
+    let peers: Vec<NodeRow> = client::get("/nodes").await.unwrap_or_default();
+    let peers: Vec<_> = peers.into_iter().map(Peer::from).collect();
+    match packet_paths::examine(&mut Netlink::default(), context.pod_cidrs(), &peers) {
         Ok(examined) => examine(examined),
         Err(error) => vec![Finding::unknown(CHECK, error.to_string())],
     }
