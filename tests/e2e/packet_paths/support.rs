@@ -63,6 +63,8 @@ pub(crate) fn each_names(node: &Node, pods: [&str; 2], fault: [&str; 2], parts: 
             .any(|it| parts.iter().all(|part| it.contains(part)))
     };
     wait_until(format!("{parts:?} after {make}"), DEADLINE, || {
+        // Again, as the daemon may have mended it meanwhile.
+        let _ = node.run(&["sh", "-c", make]);
         last = said(node, pods[0], pods[1]).ok();
         last.iter().any(|said| said.iter().all(|it| has_all(it)))
     })
