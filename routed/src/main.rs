@@ -16,6 +16,7 @@ mod kernel;
 mod lock;
 mod log;
 mod membership;
+mod packet_paths;
 mod reconcile;
 mod rib;
 mod status;

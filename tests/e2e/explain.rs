@@ -203,8 +203,8 @@ fn broken_step_at_the_node_or_to_the_peer_is_named() -> Result {
         one,
         "a",
         &far,
-        "route",
-        "should go via 192.168.1.12 dev eth0, but: ",
+        "packets",
+        "should go via 192.168.1.12 dev eth0, but another program's route wins: ",
     )?;
     one.run(&["ip", "route", "del", &far])?;
     assert_eq!(broken(one, "a", &far)?.0, "");

@@ -24,6 +24,7 @@ use crate::doctor::Setting;
 use crate::firewall;
 use crate::http::client;
 use crate::kernel::{self, Kernel, Link, Netlink};
+use crate::packet_paths;
 use crate::status::RouteRow;
 
 /// Why the path cannot be explained.
@@ -74,7 +75,14 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     } else {
         "net/ipv6/conf/all/forwarding"
     };
+    let peer = ends.iter().find_map(|end| match &end.location {
+        PodLocation::Remote(pod) => Some(&pod.addresses[..]),
+        _ => None,
+    });
+    let peer = peer.unwrap_or_default();
+    let packets = packet_paths::between(&mut kernel, &conf.pod_cidrs, [from, to], peer);
     Ok(PathFacts {
+        packets: packets.map_err(|error| error.to_string()),
         node,
         ends,
         forwarding: Setting::read(setting),

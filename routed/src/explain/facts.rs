@@ -7,6 +7,7 @@ use wire::node::NodeName;
 
 use crate::doctor::Setting;
 use crate::firewall::Survey;
+use crate::packet_paths::Examined;
 use crate::status::RouteTarget;
 
 /// The facts about the path between two pods. A fact that could not be read has the reason instead.
@@ -19,6 +20,8 @@ pub(super) struct PathFacts {
     pub(super) forwarding: Setting,
     /// The chains of the packet filter that drop forwarded packets.
     pub(super) firewall: Result<Survey, String>,
+    /// What the kernel would do with the packets between the pods.
+    pub(super) packets: Result<Examined, String>,
 }
 
 /// One of the two pods.

@@ -10,14 +10,16 @@ use hyper::{Method, Response, StatusCode};
 use ipam::{Disk, Ledger, since_boot};
 use ipnet::IpNet;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use tracing::warn;
 use wire::conf::IpamConfig;
 use wire::paths::run_dir;
 
 use crate::http::PageSources;
+use crate::packet_paths;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
-use crate::status::{AddressUsage, Http, Status, metrics};
+use crate::status::{AddressUsage, Http, NodeRow, Status, metrics};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -116,7 +118,12 @@ impl Answerer {
                     format!("metrics cannot be written: {error}\n"),
                 ),
             },
-            Page::Status => json(&self.status().await?),
+            Page::Status => {
+                let mut status = self.status().await?;
+                let peers = self.query_client.query(Query::Nodes).await?;
+                self.examine_packet_paths(&mut status, peers).await;
+                json(&status)
+            }
             Page::Nodes => json(&self.query_client.query(Query::Nodes).await?),
             Page::Routes => json(&self.query_client.query(Query::Routes).await?),
         })
@@ -135,6 +142,21 @@ impl Answerer {
         let why = status.http.as_ref().and_then(|http| http.why.clone());
         status.troubles.extend(why);
         Ok(status)
+    }
+
+    /// Asks the kernel what it would do with packets of pods: beside the loop, and only for people who
+    /// want the status, as it takes a listing of all routes.
+    async fn examine_packet_paths(&self, status: &mut Status, peers: Vec<NodeRow>) {
+        let pod_cidrs = self.conf.pod_cidrs.clone();
+        let peers: Vec<_> = peers.into_iter().map(packet_paths::Peer::from).collect();
+        let asked = spawn_blocking(move || packet_paths::for_status(&pod_cidrs, &peers)).await;
+        match asked {
+            Ok(examined) => {
+                status.troubles.extend(examined.troubles);
+                status.remarks.extend(examined.remarks);
+            }
+            Err(why) => warn!("cannot ask the kernel what it does with packets: {why}"),
+        }
     }
 }
 

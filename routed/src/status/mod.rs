@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
+pub(crate) use self::troubles::first_few;
 use crate::kernel::{self, Link};
 pub(crate) use crate::membership::absence::AbsentSince;
 use crate::rib::path::Path;

@@ -125,7 +125,7 @@ impl<K: Kernel> Collector<'_, K> {
 const MAX_LISTED: usize = 5;
 
 /// The first sentences, and one that counts the others: `N more ...`.
-pub(super) fn first_few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
+pub(crate) fn first_few(all: impl Iterator<Item = String>, more: &str) -> Vec<String> {
     let mut all = all.fuse();
     let mut lines: Vec<_> = all.by_ref().take(MAX_LISTED).collect();
     match all.count() {

@@ -16,8 +16,8 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::transport::Transport;
 use super::{
-    Address, Error, Fate, Link, Neighbour, Packet, Request, Route, RouteFilter, Rule, VethPair,
-    address, link, neighbour, route,
+    Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, RouteFilter, Rule,
+    VethPair, address, link, neighbour, route,
 };
 use crate::netlink::reply::Body;
 use crate::netlink::reply::Reply;
@@ -146,6 +146,14 @@ impl Socket {
     pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
         let query = RouteNetlinkMessage::GetRule(RuleMessage::default());
         self.transport.list(&query, &"ip rule show", Rule::parse)
+    }
+
+    /// The policy rules of all programs, of both families, each family's in the order in which the
+    /// kernel goes through them.
+    pub fn policy_rules(&mut self) -> Result<Vec<PolicyRule>, Error> {
+        let query = RouteNetlinkMessage::GetRule(RuleMessage::default());
+        self.transport
+            .list(&query, &"ip rule show", PolicyRule::parse)
     }
 
     /// The neighbours on a link that have a valid hardware address.

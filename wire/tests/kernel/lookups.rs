@@ -1,6 +1,8 @@
 //! What the kernel says it would do with a packet.
 
 use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use wire::netlink::{Fate, Packet};
@@ -11,7 +13,7 @@ use crate::support::{Joined, ip, joined};
 /// A node with the links `host0` (`192.168.1.10`, `fd00:1::10`) and `lo`, which forwards, and routes as
 /// a node has: to a peer's subnets by `192.168.1.20` and `fd00:1::20`, and to nothing for its own.
 fn node() -> Joined {
-    let joined = joined();
+    let mut joined = joined();
     for command in [
         "address add 192.168.1.10/24 dev host0",
         "address add fd00:1::10/64 dev host0 nodad",
@@ -25,6 +27,12 @@ fn node() -> Joined {
     }
     set(&joined.host, "net/ipv4/ip_forward", "1");
     set(&joined.host, "net/ipv6/conf/all/forwarding", "1");
+    // The kernel makes the local route of an IPv6 address a moment later.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while fate(&mut joined, Packet::to(addr("fd00:1::10"))) != "local" {
+        assert!(Instant::now() < deadline, "fd00:1::10 is not local");
+        thread::yield_now();
+    }
     joined
 }
 
@@ -112,4 +120,53 @@ fn packet_from_the_wrong_link_is_refused_by_strict_rp_filter() {
     let refused = [Errno::EXDEV, Errno::EINVAL].map(|errno| errno.to_string());
     let fate = fate(&mut node, packet);
     assert!(refused.contains(&fate), "{fate}");
+}
+
+#[test]
+fn policy_rules_print_as_ip_rule_shows_them() {
+    let mut node = joined();
+    for rule in [
+        "priority 100 to 10.244.7.0/24 unreachable",
+        "priority 101 from 10.244.8.3 blackhole",
+        "priority 102 not fwmark 0xca6c lookup 51820",
+        "priority 103 fwmark 0x4000/0x4000 prohibit",
+        "priority 104 iif host0 goto 32766",
+        "priority 105 lookup main suppress_prefixlength 0",
+    ] {
+        ip(&node.host, &format!("rule add {rule}"));
+    }
+    ip(
+        &node.host,
+        "-6 rule add priority 99 from fd00:1::/64 lookup 52",
+    );
+    let rules = node.host_socket.policy_rules().unwrap();
+    let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        rules,
+        [
+            "0: from all lookup local",
+            "100: from all to 10.244.7.0/24 unreachable",
+            "101: from 10.244.8.3 blackhole",
+            "102: not from all fwmark 0xca6c lookup 51820",
+            "103: from all fwmark 0x4000/0x4000 prohibit",
+            "104: from all iif host0 goto 32766",
+            "105: from all lookup main suppress_prefixlength 0",
+            "32766: from all lookup main",
+            "32767: from all lookup default",
+            "0: from all lookup local",
+            "99: from fd00:1::/64 lookup 52",
+            "32766: from all lookup main",
+        ]
+    );
+}
+
+#[test]
+fn ipv4_packet_to_an_ipv6_next_hop_is_read_with_its_next_hop() {
+    let mut node = node();
+    ip(&node.host, "route add 10.244.6.0/24 via inet6 fd00:1::20");
+    let dst = addr("10.244.6.3");
+    let expected = "via fd00:1::20 table 254";
+    assert_eq!(fate(&mut node, Packet::to(dst)), expected);
+    let packet = Packet::through(node.host_end.index, addr("192.168.1.99"), dst);
+    assert_eq!(fate(&mut node, packet), expected);
 }

@@ -12,6 +12,7 @@ mod mtu;
 mod network_manager;
 mod networkd;
 mod overlapping_cidrs;
+mod packet_paths;
 mod programs;
 mod rp_filter;
 
@@ -30,6 +31,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         network_manager::check(context),
         overlapping_cidrs::check(context),
         foreign_routes::check(context),
+        packet_paths::check(context).await,
         mtu::check(context),
         etcd::check(context).await,
         client_certificate::check(context),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::facts::{Endpoint, LinkState, LocalPod, PathFacts, PodLocation};
 use crate::doctor::Severity;
+use crate::packet_paths::Examined;
 
 /// A link of the path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,7 +76,7 @@ fn endpoint(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
             host_route(&mut walker, end, pod);
         }
         PodLocation::Remote(pod) => {
-            remote_pod::walk(&mut walker, end, pod);
+            remote_pod::walk(&mut walker, end, pod, facts);
             // By address: the name of a pod is known only on its node.
             let [from, to] = facts.ends.each_ref().map(|end| end.address);
             let back = if from == end.address { to } else { from };
@@ -208,5 +209,31 @@ fn this_node(facts: &PathFacts) -> Vec<PathStep> {
         }
         Err(error) => walker.unknown("firewall", error, "run as root"),
     }
+    packets(&mut walker, facts);
     walker.steps
+}
+
+/// What the kernel would do with the packets, whatever each route says.
+fn packets(walker: &mut Walker<'_>, facts: &PathFacts) {
+    let step = "packets";
+    match &facts.packets {
+        Ok(Examined {
+            faults,
+            remarks,
+            asked,
+            ..
+        }) => {
+            for fault in faults {
+                walker.broken(step, &fault.text, &fault.fix);
+            }
+            for remark in remarks {
+                let (text, fix) = (remark.text.clone(), remark.fix.clone());
+                walker.push(step, Severity::Warning, text, Some(fix));
+            }
+            if faults.is_empty() && remarks.is_empty() && *asked > 0 {
+                walker.ok(step, "the kernel would send them as the routes say");
+            }
+        }
+        Err(error) => walker.unknown(step, error, "see routed doctor"),
+    }
 }

@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 
 use super::Walker;
-use crate::explain::facts::{Endpoint, KernelRoute, LinkState, NextHop, ProbeResult, RemotePod};
+use crate::explain::facts::{
+    Endpoint, KernelRoute, LinkState, NextHop, PathFacts, ProbeResult, RemotePod,
+};
 use crate::status::RouteTarget;
 
 /// The links up to the next hop.
-pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
+pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod, facts: &PathFacts) {
     remote_claim(walker, end, pod);
-    route(walker, end, pod);
+    route(walker, end, pod, facts);
     if let Some(hop) = &pod.next_hop {
         next_hop(walker, hop, pod);
     }
@@ -50,7 +52,7 @@ fn remote_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
     }
 }
 
-fn route(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
+fn route(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod, facts: &PathFacts) {
     let link = "route";
     let address = end.address;
     let actual = pod.actual.as_ref();
@@ -84,7 +86,12 @@ fn route(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
     let reason = reason.map(|reason| format!(" ({reason})"));
     let reason = reason.unwrap_or_default();
     let text = format!("packets to {address} should go {target}, but: {actual_text}{reason}");
-    let fix = "routed routes shows what is in its place, and which program added it";
+    let culprit_is_named = facts.packets.as_ref().is_ok_and(|it| !it.faults.is_empty());
+    let fix = if culprit_is_named {
+        "see packets, above: what takes them there"
+    } else {
+        "routed routes shows what is in its place, and which program added it"
+    };
     walker.broken(link, text, fix);
 }
 

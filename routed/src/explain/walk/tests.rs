@@ -4,6 +4,7 @@ use crate::explain::facts::{
     AddressHolder, DesiredRoute, KernelRoute, NextHop, ProbeResult, RemotePod,
 };
 use crate::firewall::{BlockingChain, Survey};
+use crate::packet_paths::{Examined, PathFault};
 use crate::status::RouteTarget;
 use ipnet::IpNet;
 use wire::node::NodeName;
@@ -80,6 +81,10 @@ fn facts() -> PathFacts {
             value: Ok("1".into()),
         },
         firewall: Ok(Survey::default()),
+        packets: Ok(Examined {
+            asked: 4,
+            ..Examined::default()
+        }),
     }
 }
 
@@ -130,6 +135,7 @@ fn healthy_path_has_all_links_and_leaves_the_rest_to_the_peer() {
             "host route",
             "forwarding",
             "firewall",
+            "packets",
             "claim",
             "peer",
             "route",
@@ -193,6 +199,32 @@ fn broken_link_of_this_node_is_the_only_finding() {
         ["firewall"]
     );
     assert_eq!(broken(|facts| facts.firewall = Ok(survey(true))), [""; 0]);
+}
+
+#[test]
+fn culprit_of_misrouted_packets_is_named_before_the_route() {
+    let mut facts = facts();
+    facts.packets = Ok(Examined {
+        asked: 4,
+        faults: vec![PathFault {
+            text: "the policy rule".into(),
+            fix: "ip rule del".into(),
+        }],
+        ..Examined::default()
+    });
+    remote(&mut facts).actual = Ok(route("eth0", Some("192.168.1.1")));
+    let steps = walk(&facts).into_iter();
+    let broken: Vec<_> = steps.filter(|it| it.verdict == Severity::Broken).collect();
+    let [packets, route] = &broken[..] else {
+        panic!("{broken:#?}");
+    };
+    assert_eq!(
+        (packets.link, &*packets.evidence),
+        ("packets", "the policy rule")
+    );
+    assert_eq!(packets.fix.as_deref(), Some("ip rule del"));
+    let fix = route.fix.as_deref().unwrap_or_default();
+    assert!(fix.starts_with("see packets"), "{fix}");
 }
 
 #[test]

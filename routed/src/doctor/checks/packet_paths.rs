@@ -1,0 +1,73 @@
+//! Check: would the kernel send the packets of pods where our routes say?
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::http::client;
+use crate::kernel::Netlink;
+use crate::packet_paths::{self, Examined, Peer};
+use crate::status::NodeRow;
+
+const CHECK: &str = "packet paths";
+
+pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    // Only a running daemon knows the addresses of peers.
+    let peers: Vec<NodeRow> = client::get("/nodes").await.unwrap_or_default();
+    let peers: Vec<_> = peers.into_iter().map(Peer::from).collect();
+    match packet_paths::examine(&mut Netlink::default(), context.pod_cidrs(), &peers) {
+        Ok(examined) => examine(examined),
+        Err(error) => vec![Finding::unknown(CHECK, error.to_string())],
+    }
+}
+
+fn examine(examined: Examined) -> Vec<Finding> {
+    let faults = examined.faults.into_iter();
+    let mut findings: Vec<_> = faults
+        .map(|fault| Finding::broken(CHECK, fault.text).fix(fault.fix))
+        .collect();
+    let remarks = examined.remarks.into_iter();
+    findings.extend(remarks.map(|remark| Finding::warning(CHECK, remark.text).fix(remark.fix)));
+    if findings.is_empty() {
+        let text = match examined.asked {
+            0 => "there are no routes of Flatland yet".to_owned(),
+            asked => format!("the kernel would send all {asked} packets as the routes say"),
+        };
+        let marked = examined.marked.iter().map(|text| format!("; {text}"));
+        findings.push(Finding::ok(CHECK, text + &marked.collect::<String>()));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+    use crate::packet_paths::PathFault;
+
+    #[test]
+    fn each_culprit_is_a_finding_and_marks_are_no_fault() {
+        let fault = |text: &str| PathFault {
+            text: text.to_owned(),
+            fix: "remove it".to_owned(),
+        };
+        let found = examine(Examined {
+            asked: 4,
+            faults: vec![fault("one"), fault("two")],
+            remarks: vec![fault("three")],
+            marked: Vec::new(),
+        });
+        found[0].assert(Severity::Broken, "one", "remove it");
+        found[1].assert(Severity::Broken, "two", "remove it");
+        found[2].assert(Severity::Warning, "three", "remove it");
+        let marked = examine(Examined {
+            asked: 4,
+            marked: vec!["packets with mark 0x10".to_owned()],
+            ..Examined::default()
+        });
+        marked[0].assert(
+            Severity::Ok,
+            "all 4 packets as the routes say; packets with",
+            "",
+        );
+        examine(Examined::default())[0].assert(Severity::Ok, "no routes of Flatland yet", "");
+    }
+}

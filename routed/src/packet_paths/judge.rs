@@ -1,0 +1,275 @@
+//! Compares what the kernel would do with a packet with our route for it, and finds the culprit.
+//! Pure.
+
+use nix::errno::Errno;
+use wire::netlink::{Fate, Packet, PolicyAction, Route, RouteKind};
+
+use super::PathFault;
+use super::facts::{Facts, MAIN, is_own};
+use super::questions::{KUBE_PROXY_MARK, Question};
+use super::rules::{Decision, pass_rule, walk};
+use crate::kernel::LOOPBACK;
+use crate::reconcile::messages;
+
+/// A packet that does not go the way that our route says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Misrouted {
+    /// The packet and its way, in words.
+    packet: String,
+    /// What takes it elsewhere, in words; the same for all packets that one rule, route or setting
+    /// takes.
+    pub(super) culprit: String,
+    /// Where the packet goes instead, if it goes anywhere.
+    instead: String,
+    fix: String,
+}
+
+impl Misrouted {
+    /// The same about a packet that a peer may send.
+    pub(super) fn if_sent(self) -> Self {
+        Self {
+            packet: format!("if their node sends them, {}", self.packet),
+            ..self
+        }
+    }
+}
+
+impl From<Misrouted> for PathFault {
+    fn from(it: Misrouted) -> Self {
+        Self {
+            text: format!("{}, but {}{}", it.packet, it.culprit, it.instead),
+            fix: it.fix,
+        }
+    }
+}
+
+/// Judges an answer. `way_back` is the answer for a packet of this host to the packet's source; it
+/// is only looked at where `rp_filter` may have dropped the packet.
+pub(super) fn judge(
+    question: &Question,
+    fate: &Fate,
+    way_back: Option<&Fate>,
+    facts: &Facts,
+) -> Option<Misrouted> {
+    if let Fate::Dropped {
+        errno: Errno::ENODEV,
+    } = fate
+    {
+        // The link went meanwhile.
+        return None;
+    }
+    let stand_in = question.packet.iif == Some(LOOPBACK);
+    let forwarding = (!stand_in)
+        .then(|| not_forwarding(question, fate, facts))
+        .flatten();
+    if forwarding.is_some() || agrees(fate, &question.wanted) {
+        return forwarding;
+    }
+    if let Fate::Local = fate {
+        let culprit = format!("{} is an address of this host itself", question.packet.dst);
+        let fix = format!("remove it: ip address show to {}", question.packet.dst);
+        return Some(misrouted(question, culprit, String::new(), fix, facts));
+    }
+    let found = walk(question.packet, fate, facts);
+    if let Some(by) = elsewhere(question, fate, found, facts) {
+        return Some(by);
+    }
+    let refused = Fate::Dropped {
+        errno: Errno::EXDEV,
+    };
+    let invalid = Fate::Dropped {
+        errno: Errno::EINVAL,
+    };
+    match way_back {
+        _ if stand_in => None,
+        Some(back) if *fate == refused || *fate == invalid => reverse_path(question, back, facts),
+        _ => {
+            let culprit = match fate {
+                Fate::Dropped { errno } => format!("the kernel answers: {}", errno.desc()),
+                // With `ignore_routes_with_linkdown`, for one.
+                Fate::Forward { route, .. } => {
+                    format!("the kernel sends them{}, past our route", facts.way(route))
+                }
+                Fate::Local => return None,
+            };
+            let fix = format!("see ip route get {}", question.packet);
+            Some(misrouted(question, culprit, String::new(), fix, facts))
+        }
+    }
+}
+
+/// Whether the packet goes where our route leads, whichever table says so.
+fn agrees(fate: &Fate, wanted: &Route) -> bool {
+    match (fate, wanted.kind) {
+        (Fate::Dropped { errno }, RouteKind::Unreachable) => *errno == Errno::EHOSTUNREACH,
+        // Which of its next hops is taken is the kernel's choice.
+        (Fate::Forward { table, .. }, RouteKind::Multipath) => *table == MAIN,
+        (Fate::Forward { route, .. }, RouteKind::Unicast) => {
+            (route.via, route.dev) == (wanted.via, wanted.dev)
+        }
+        _ => false,
+    }
+}
+
+fn not_forwarding(question: &Question, fate: &Fate, facts: &Facts) -> Option<Misrouted> {
+    let iif = question.packet.iif?;
+    let is_refused = matches!(
+        fate,
+        Fate::Dropped {
+            errno: Errno::EHOSTUNREACH
+        }
+    );
+    let is_off = facts.settings.get(&iif).is_some_and(|it| !it.forwards);
+    if !(question.packet.dst.is_ipv4() && is_refused && is_off) {
+        return None;
+    }
+    let name = facts.link_name(iif);
+    let setting = format!("net.ipv4.conf.{name}.forwarding");
+    let culprit = format!("{name} forwards nothing: {setting} = 0");
+    let fix = format!(
+        "sysctl -w {setting}=1, and find what sets it, such as /etc/sysctl.d or IPv4Forwarding= \
+         of systemd-networkd"
+    );
+    Some(misrouted(question, culprit, String::new(), fix, facts))
+}
+
+/// The rule or the route that takes a packet elsewhere; `None` where the rules come to our route.
+fn elsewhere(
+    question: &Question,
+    fate: &Fate,
+    found: Option<Decision<'_>>,
+    facts: &Facts,
+) -> Option<Misrouted> {
+    let chosen = match fate {
+        Fate::Forward { route, .. } => Some(route),
+        _ => None,
+    };
+    let Some(Decision {
+        rule,
+        route,
+        suppressing,
+    }) = found
+    else {
+        let route = chosen?;
+        let instead = format!("the kernel sends them{}", facts.way(route));
+        let fix = format!("see ip rule and ip route get {}", question.packet);
+        return Some(misrouted(question, instead, String::new(), fix, facts));
+    };
+    let passes_over =
+        suppressing.map(|rule| format!(", for the policy rule \"{rule}\" passes over our route"));
+    let passes_over = passes_over.unwrap_or_default();
+    let takes = match rule.action {
+        PolicyAction::Lookup(MAIN) => {
+            let route = route.filter(|route| !is_own(route))?;
+            let protocol = messages::protocol_name(route.protocol);
+            let text = format!("{}{} proto {protocol}", route.dst, facts.way(route));
+            let culprit = format!("another program's route wins: {text}");
+            let metric = route.metric.map(|metric| format!(" metric {metric}"));
+            let metric = metric.unwrap_or_default();
+            let family = if route.dst.addr().is_ipv4() {
+                ""
+            } else {
+                "-6 "
+            };
+            let fix = format!(
+                "remove what made it, and then the route: ip {family}route del {}{}{metric} proto {}",
+                route.dst,
+                facts.way(route),
+                route.protocol
+            );
+            return Some(misrouted(question, culprit, passes_over, fix, facts));
+        }
+        PolicyAction::Lookup(table) => {
+            if chosen.is_none() && route.is_some_and(is_own) {
+                return None;
+            }
+            let route = route.map(|route| format!(", which has {}{}", route.dst, facts.way(route)));
+            let route = route.unwrap_or_default();
+            (
+                format!("sends them to table {table}"),
+                format!("{route}{passes_over}"),
+            )
+        }
+        PolicyAction::LookupVrf => {
+            let way = chosen.map_or(", which has no route for them".to_owned(), |route| {
+                format!(", which sends them{}", facts.way(route))
+            });
+            ("sends them to the table of a VRF".to_owned(), way)
+        }
+        _ => ("refuses them".to_owned(), String::new()),
+    };
+    let culprit = format!("the policy rule \"{rule}\" {}", takes.0);
+    let before = suppressing.map_or(rule.priority, |it| it.priority.min(rule.priority));
+    let fix = pass_rule(rule, before, question.packet.dst, facts);
+    Some(misrouted(question, culprit, takes.1, fix, facts))
+}
+
+/// What `rp_filter` dropped: the way back is by another link, or there is none.
+fn reverse_path(question: &Question, back: &Fate, facts: &Facts) -> Option<Misrouted> {
+    let (iif, src) = (question.packet.iif?, question.packet.src?);
+    let wanted = facts.own_route(src)?.clone();
+    let way_back = Question {
+        packet: Packet::to(src),
+        wanted,
+    };
+    if let Some(by) = judge(&way_back, back, None, facts) {
+        // What leads the way back astray is the culprit of both.
+        return Some(Misrouted {
+            packet: described(question, facts),
+            ..by
+        });
+    }
+    let settings = facts.settings.get(&iif)?;
+    let name = facts.link_name(iif);
+    let (of, value) = match settings.rp_filter_of_all.max(settings.rp_filter) {
+        0 => return None,
+        value if value == settings.rp_filter => (name.clone(), value),
+        value => ("all".to_owned(), value),
+    };
+    let culprit = format!(
+        "rp_filter drops what comes in by {name}: the way back is by {}, and \
+         net.ipv4.conf.{of}.rp_filter = {value}",
+        facts.link_name(way_back.wanted.dev?)
+    );
+    let fix =
+        format!("sysctl -w net.ipv4.conf.{name}.rp_filter=2, or send both ways over one link");
+    Some(misrouted(question, culprit, String::new(), fix, facts))
+}
+
+fn misrouted(
+    question: &Question,
+    culprit: String,
+    instead: String,
+    fix: String,
+    facts: &Facts,
+) -> Misrouted {
+    let packet = described(question, facts);
+    Misrouted {
+        packet,
+        culprit,
+        instead,
+        fix,
+    }
+}
+
+/// `packets from 10.244.1.2 to 10.244.2.2 should go via 192.168.1.12 dev eth0`.
+fn described(Question { packet, wanted }: &Question, facts: &Facts) -> String {
+    let from = match (packet.iif, packet.src) {
+        (None, _) => "of this host".to_owned(),
+        (Some(LOOPBACK), _) => "of pods of this node".to_owned(),
+        (Some(iif), src) => {
+            let src = src.map(|src| format!("from {src}")).unwrap_or_default();
+            format!("{src} that come in by {}", facts.link_name(iif))
+        }
+    };
+    let mark = match packet.mark {
+        0 => String::new(),
+        KUBE_PROXY_MARK => format!(" with kube-proxy's mark {KUBE_PROXY_MARK:#x}"),
+        mark => format!(" with mark {mark:#x}"),
+    };
+    let way = match wanted.kind {
+        RouteKind::Unreachable => " nowhere, as no pod has the address".to_owned(),
+        _ => facts.way(wanted),
+    };
+    format!("packets {from}{mark} to {} should go{way}", packet.dst)
+}
