@@ -6,12 +6,12 @@ use nix::errno::Errno;
 use wire::netlink::{Fate, Packet};
 use wire::netns::Netns;
 
-use crate::support::{Joined, ip, joined};
+use crate::support::{Joined, ip, joined, wait_until_local};
 
 /// A node with the links `host0` (`192.168.1.10`, `fd00:1::10`) and `lo`, which forwards, and routes as
 /// a node has: to a peer's subnets by `192.168.1.20` and `fd00:1::20`, and to nothing for its own.
 fn node() -> Joined {
-    let joined = joined();
+    let mut joined = joined();
     for command in [
         "address add 192.168.1.10/24 dev host0",
         "address add fd00:1::10/64 dev host0 nodad",
@@ -25,6 +25,7 @@ fn node() -> Joined {
     }
     set(&joined.host, "net/ipv4/ip_forward", "1");
     set(&joined.host, "net/ipv6/conf/all/forwarding", "1");
+    wait_until_local(&mut joined.host_socket, "fd00:1::10");
     joined
 }
 
