@@ -1,14 +1,12 @@
 //! What the kernel says it would do with a packet.
 
 use std::net::IpAddr;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use wire::netlink::{Fate, Packet};
 use wire::netns::Netns;
 
-use crate::support::{Joined, ip, joined};
+use crate::support::{Joined, ip, joined, wait_until_local};
 
 /// A node with the links `host0` (`192.168.1.10`, `fd00:1::10`) and `lo`, which forwards, and routes as
 /// a node has: to a peer's subnets by `192.168.1.20` and `fd00:1::20`, and to nothing for its own.
@@ -27,12 +25,7 @@ fn node() -> Joined {
     }
     set(&joined.host, "net/ipv4/ip_forward", "1");
     set(&joined.host, "net/ipv6/conf/all/forwarding", "1");
-    // The kernel makes the local route of an IPv6 address a moment later.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while fate(&mut joined, Packet::to(addr("fd00:1::10"))) != "local" {
-        assert!(Instant::now() < deadline, "fd00:1::10 is not local");
-        thread::yield_now();
-    }
+    wait_until_local(&mut joined.host_socket, "fd00:1::10");
     joined
 }
 

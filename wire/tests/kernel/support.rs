@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
-use wire::netlink::{Link, LinkChange, Mac, Request, Socket, VethPair};
+use wire::netlink::{Fate, Link, LinkChange, Mac, Packet, Request, Socket, VethPair};
 use wire::netns::Netns;
 
 /// A new network namespace, which is deleted with the value.
@@ -93,4 +94,18 @@ pub(crate) fn ip(namespace: &Netns, arguments: &str) -> String {
         String::from_utf8_lossy(&stderr)
     );
     String::from_utf8(stdout).unwrap()
+}
+
+/// Waits until the kernel delivers packets to an IPv6 address of this host: it makes the address's
+/// local route a moment after the address (`addrconf_dad_work` in net/ipv6/addrconf.c).
+pub(crate) fn wait_until_local(socket: &mut Socket, address: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while socket
+        .fate_of(Packet::to(address.parse().unwrap()))
+        .unwrap()
+        != Fate::Local
+    {
+        assert!(Instant::now() < deadline, "{address} is not local");
+        thread::yield_now();
+    }
 }

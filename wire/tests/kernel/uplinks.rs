@@ -2,7 +2,7 @@
 
 use wire::netlink::Uplink;
 
-use crate::support::{Joined, ip, joined};
+use crate::support::{Joined, ip, joined, wait_until_local};
 
 #[test]
 fn link_with_the_configured_address_is_the_uplink() {
@@ -64,6 +64,7 @@ fn link_is_found_by_its_address() {
     ip(host, "address add fd00:1::10/64 dev host0 nodad");
     ip(host, "address add 192.168.1.10/24 dev host0");
     ip(host, "address add 192.168.2.10/24 dev lo");
+    wait_until_local(host_socket, "fd00:1::10");
     // A local route without an address on a link does not count.
     ip(host, "route add local 192.168.3.0/24 dev host0");
 
