@@ -5,3 +5,4 @@ mod ipv6_only;
 mod links;
 mod segments;
 mod support;
+mod uplinks;
