@@ -62,7 +62,7 @@ impl<K: Kernel> Reconciler<K> {
         seen: LastSeen,
         held_before: &Owners,
     ) -> Result<Self, Error> {
-        local_node.links = kernel.links()?;
+        local_node.set_topology(kernel.topology()?);
         let Listing { ours: actual, pods } = fib::list_own(&mut kernel)?;
         let pod_cidrs = &local_node.network.pod_cidrs;
         let found: Desired = actual

@@ -46,6 +46,7 @@ mod tests {
     use wire::node::NodeName;
 
     use super::*;
+    use crate::rib::connected::ConnectedRoutes;
 
     fn link(index: u32, up: bool) -> Link {
         Link {
@@ -80,6 +81,7 @@ mod tests {
                 network: &network,
                 owned: &owned,
                 links: &links,
+                connected: &ConnectedRoutes::of(&links),
                 cross_subnet: None,
             };
             let expected = expected.map(|dev| Path::Link { dev });

@@ -2,6 +2,7 @@
 //! routes that follow from them. Pure: events go in, desired routes come out.
 
 pub(crate) mod claim_index;
+pub(crate) mod connected;
 pub(crate) mod cross_subnet;
 pub(crate) mod decide;
 mod desired;

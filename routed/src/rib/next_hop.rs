@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use ipnetwork::IpNetwork;
 
 use crate::kernel::Link;
 use crate::rib::local_node::LocalView;
@@ -27,7 +26,7 @@ pub(crate) fn choose(
     let (mut rejected, mut without_carrier) = (Vec::new(), None);
     for address in candidates(subnet, addresses).take(MAX_ADDRESSES) {
         match connected(address, local) {
-            Ok((path, link)) if link.running => return Ok(path),
+            Ok((path, true)) => return Ok(path),
             Ok((path, _)) => without_carrier = without_carrier.or(Some(path)),
             Err(fault) => rejected.push((address, fault)),
         }
@@ -36,14 +35,18 @@ pub(crate) fn choose(
         return Ok(path);
     }
     for (address, fault) in &mut rejected {
-        let (Fault::NotConnected, Some(cross_subnet)) = (&fault, local.cross_subnet) else {
+        let Some(cross_subnet) = local.cross_subnet.filter(|_| fault.is_about_routes()) else {
             continue;
         };
         // RFC 3927: routers do not forward to these.
         let is_local = matches!(address, IpAddr::V4(v4) if v4.is_link_local());
-        match cross_subnet.path_to(*address).filter(|_| !is_local) {
+        match cross_subnet
+            .path_to(*address, local.links)
+            .filter(|_| !is_local)
+        {
             Some(path) => return Ok(path),
-            None => *fault = Fault::NoGateway,
+            None if *fault == Fault::NotConnected => *fault = Fault::NoGateway,
+            None => {}
         }
     }
     Err(if rejected.is_empty() {
@@ -63,33 +66,55 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
     of(v4).chain(of(false).filter(move |_| v4))
 }
 
-/// The path to `address` over the link whose prefix contains it: the longest prefix first, then a
-/// link with a carrier.
-fn connected(address: IpAddr, local: LocalView<'_>) -> Result<(Path, &Link), Fault> {
+/// The path to `address` over the link that a route without a gateway names: the longest prefix
+/// first, then a link with a carrier, then the smallest metric. And whether that link has a carrier.
+fn connected(address: IpAddr, local: LocalView<'_>) -> Result<(Path, bool), Fault> {
     if let Some(fault) = never_a_next_hop(address, local) {
         return Err(fault);
     }
-    let (link, own) = local
-        .links
-        .iter()
-        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
-        .filter(|(_, own)| !is_host(own) && own.contains(address))
-        .min_by_key(|(link, own)| {
-            let shortness = u8::MAX - own.prefix();
-            (!link.up, shortness, !link.running, link.index)
-        })
-        .ok_or(Fault::NotConnected)?;
-    if !link.up {
-        return Err(Fault::LinkDown(link.name.clone()));
-    }
-    if is_edge(own, address) {
+    let link_of = |dev| local.links.iter().find(|link| link.index == dev);
+    let found = local
+        .connected
+        .containing(address)
+        .map(|route| (route, link_of(route.dev)))
+        .filter(|(_, link)| link.is_none_or(|link| link.up))
+        .min_by_key(|(route, link)| {
+            let shortness = u8::MAX - route.dst.prefix_len();
+            (
+                shortness,
+                link.is_some_and(|link| !link.running),
+                route.metric,
+            )
+        });
+    let Some((route, link)) = found else {
+        return Err(why_not_connected(address, local.links));
+    };
+    if is_edge(route.dst, address) {
         return Err(Fault::Broadcast);
     }
     let path = Path::Via {
         gateway: address,
-        dev: link.index,
+        dev: route.dev,
     };
-    Ok((path, link))
+    Ok((path, link.is_none_or(|link| link.running)))
+}
+
+/// What the links say about an address that no route connects.
+fn why_not_connected(address: IpAddr, links: &[Link]) -> Fault {
+    let all = links
+        .iter()
+        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)));
+    let own = all
+        .filter(|(_, own)| own.contains(address))
+        .max_by_key(|(link, own)| (link.up, own.prefix()));
+    match own {
+        Some((link, _)) if !link.up => Fault::LinkDown(link.name.clone()),
+        Some((link, own)) => Fault::NoPrefixRoute {
+            link: link.name.clone(),
+            prefix: *own,
+        },
+        None => Fault::NotConnected,
+    }
 }
 
 fn never_a_next_hop(address: IpAddr, local: LocalView<'_>) -> Option<Fault> {
@@ -132,13 +157,10 @@ fn is_reserved(address: IpAddr) -> bool {
     }
 }
 
-fn is_host(network: &IpNetwork) -> bool {
-    network.prefix() == if network.is_ipv4() { 32 } else { 128 }
-}
-
 /// Whether it is the first or last address of an IPv4 prefix; both are usable on a /31 (RFC 3021).
-fn is_edge(own: &IpNetwork, address: IpAddr) -> bool {
-    own.is_ipv4() && own.prefix() < 31 && (own.network() == address || own.broadcast() == address)
+fn is_edge(prefix: IpNet, address: IpAddr) -> bool {
+    let is_wide = prefix.addr().is_ipv4() && prefix.prefix_len() < 31;
+    is_wide && (prefix.network() == address || prefix.broadcast() == address)
 }
 
 #[cfg(test)]

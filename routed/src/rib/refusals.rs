@@ -77,6 +77,7 @@ mod tests {
     use registry::{Claim, Network, NodeRecord, Snapshot};
 
     use super::*;
+    use crate::rib::connected::ConnectedRoutes;
 
     const V4: &str = "10.244.2.0/24";
     const V6: &str = "fd00:10:244:2::/80";
@@ -99,6 +100,7 @@ mod tests {
             network: &network,
             owned: &[],
             links: &[],
+            connected: &ConnectedRoutes::of(&[]),
             cross_subnet: None,
         };
         let record = NodeRecord {

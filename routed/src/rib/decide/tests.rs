@@ -3,6 +3,7 @@ use wire::node::NodeName;
 
 use super::*;
 use crate::kernel::Link;
+use crate::rib::connected::ConnectedRoutes;
 use crate::rib::verdict::{Fault, RefusalMessage};
 
 fn node(name: &str) -> NodeName {
@@ -58,6 +59,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
         network: &network,
         owned: &owned,
         links: &links,
+        connected: &ConnectedRoutes::of(&links),
         cross_subnet: None,
     };
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
@@ -220,6 +222,7 @@ fn claim_without_record_and_own_claim_get_no_route() {
         network: &network,
         owned: &[],
         links: &links,
+        connected: &ConnectedRoutes::of(&links),
         cross_subnet: None,
     };
     let judge = |name| {

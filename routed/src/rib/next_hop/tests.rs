@@ -5,6 +5,7 @@ use wire::netlink::{Route, RouteKind};
 use wire::node::NodeName;
 
 use super::*;
+use crate::rib::connected::ConnectedRoutes;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
 
 const V4: &str = "10.244.7.0/24";
@@ -41,6 +42,7 @@ fn next_hop_of(
         network: &network,
         owned: &[],
         links,
+        connected: &ConnectedRoutes::of(links),
         cross_subnet,
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
