@@ -136,6 +136,7 @@ impl State {
                 let found = self.routes.iter().position(|route| route == old);
                 self.routes.remove(found.ok_or(Errno::ESRCH)?);
             }
+            Request::ProbeNeighbour { .. } => {}
             other => panic!("{other} is no request about a route"),
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Kernel events: applies changes of our routes one by one, and marks the rest as dirty.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use wire::netlink::{Event, Route, RouteKind};
 
@@ -12,7 +13,7 @@ use crate::rib::path::Scope;
 impl<K: Kernel> Reconciler<K> {
     /// Takes an event of the kernel. Events of pods (their links, link-local addresses and routes)
     /// mark nothing.
-    pub(crate) fn kernel_changed(&mut self, event: Event) {
+    pub(crate) fn kernel_changed(&mut self, event: Event, now: Instant) {
         match event {
             Event::Link { index, up } => {
                 if self.local_node.links.iter().any(|link| link.index == index) {
@@ -27,6 +28,11 @@ impl<K: Kernel> Reconciler<K> {
                     self.links_changed();
                 }
             }
+            Event::Neighbour {
+                link,
+                address,
+                answers,
+            } => self.neighbour_changed((link, address), answers, now),
             Event::RouteAdded(route) if plan::is_to_pod(&route) => {
                 self.pods.insert(route.dst, route);
             }
@@ -104,7 +110,7 @@ impl<K: Kernel> Reconciler<K> {
     /// whether it changed what is on link.
     fn foreign_changed(&mut self, route: &Route, is_connected: bool) {
         self.dirty.cross_subnet |= self.local_node.cross_subnet.is_some();
-        if is_connected && self.rib.addresses().any(|peer| route.dst.contains(&peer)) {
+        if is_connected && self.rib.advertisers().any_in(route.dst) {
             self.dirty.add(Scope::All);
             let is_known = |dev: u32| self.local_node.links.iter().any(|link| link.index == dev);
             self.dirty.links |= route.next_hops().iter().any(|hop| !is_known(hop.dev));

@@ -1,7 +1,7 @@
 //! What is on link: the routes without a gateway that other programs, most often the kernel itself,
 //! have in the main table. Pure.
 //!
-//! The mask of an address does not say it: DHCPv6 gives a /128 whose prefix comes by router
+//! The mask of an address does not say it: DHCP for IPv6 gives a /128 whose prefix comes by router
 //! advertisement, an administrator adds `192.168.5.0/24 dev eth1`, and the prefix route of an
 //! address can be removed. The kernel looks here too when it accepts a gateway (`fib_check_nh` in
 //! `net/ipv4/fib_semantics.c`, `ip6_route_check_nh` in `net/ipv6/route.c`).
@@ -181,8 +181,11 @@ pub(crate) mod tests {
                 false,
             ),
         ] {
-            let found =
-                !links_to(&ConnectedRoutes::new(&[route.clone()]), "192.168.5.7").is_empty();
+            let found = !links_to(
+                &ConnectedRoutes::new(std::slice::from_ref(&route)),
+                "192.168.5.7",
+            )
+            .is_empty();
             assert_eq!(found, expected, "{route:?}");
         }
         let link_local = ConnectedRoutes::new(&[route("fe80::/64", 2)]);

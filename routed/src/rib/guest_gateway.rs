@@ -47,6 +47,7 @@ mod tests {
 
     use super::*;
     use crate::rib::connected::ConnectedRoutes;
+    use crate::rib::silent_hops::SilentHops;
 
     fn link(index: u32, up: bool) -> Link {
         Link {
@@ -82,6 +83,7 @@ mod tests {
                 owned: &owned,
                 links: &links,
                 connected: &ConnectedRoutes::of(&links),
+                silent: &SilentHops::default(),
                 cross_subnet: None,
             };
             let expected = expected.map(|dev| Path::Link { dev });

@@ -8,6 +8,7 @@ use wire::node::NodeName;
 use crate::kernel::{Link, Topology};
 use crate::rib::connected::ConnectedRoutes;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
+use crate::rib::silent_hops::SilentHops;
 
 /// This node.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct LocalNode {
     pub(crate) links: Vec<Link>,
     /// What is on these links.
     pub(crate) connected: ConnectedRoutes,
+    /// The next hops that do not answer.
+    pub(crate) silent: SilentHops,
     /// The routes of other programs, if `crossSubnet` is `gateway`.
     pub(crate) cross_subnet: Option<CrossSubnetRoutes>,
 }
@@ -35,6 +38,7 @@ impl LocalNode {
             owned: Vec::new(),
             links: Vec::new(),
             connected: ConnectedRoutes::default(),
+            silent: SilentHops::default(),
             cross_subnet: (cross_subnet == CrossSubnet::Gateway).then(CrossSubnetRoutes::default),
         }
     }
@@ -63,6 +67,7 @@ impl LocalNode {
             owned: &self.owned,
             links: &self.links,
             connected: &self.connected,
+            silent: &self.silent,
             cross_subnet: self.cross_subnet.as_ref(),
         }
     }
@@ -81,6 +86,8 @@ pub(crate) struct LocalView<'a> {
     pub(crate) links: &'a [Link],
     /// What is on these links.
     pub(crate) connected: &'a ConnectedRoutes,
+    /// The next hops that do not answer.
+    pub(crate) silent: &'a SilentHops,
     /// The routes of other programs, if `crossSubnet` is `gateway`.
     pub(crate) cross_subnet: Option<&'a CrossSubnetRoutes>,
 }

@@ -1,15 +1,24 @@
 //! Next-hop selection: which of a peer's addresses is the gateway of its routes. Pure.
 //!
-//! The IPv4 addresses of a peer come before the IPv6 ones for an IPv4 subnet (RFC 5549: an IPv4
-//! route may have an IPv6 gateway), and an address on a link with a carrier before one on a link
-//! without. A peer that is on no link of this node is reached through a gateway, if the
-//! administrator says that the gateways know the pod CIDRs (`"crossSubnet": "gateway"`).
+//! An address on a link with a carrier comes before one on a link without, one that only the peer
+//! advertises before one that several nodes do, one that answers before one that does not, and an
+//! IPv4 address before an IPv6 one for an IPv4 subnet (RFC 5549: an IPv4 route may have an IPv6
+//! gateway).
+//!
+//! Of several links that both nodes have in common, both must take the same one: with strict
+//! `rp_filter` each drops what comes by another link than its own route back. They need no message for
+//! it: the node whose name sorts first decides, by the order of the addresses that it advertises.
+//!
+//! A peer that is on no link of this node is reached through a gateway, if the administrator says
+//! that the gateways know the pod CIDRs (`"crossSubnet": "gateway"`).
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use wire::node::NodeName;
 
 use crate::kernel::Link;
+use crate::rib::advertisers::Advertisers;
 use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 use crate::rib::verdict::{Fault, Refusal};
@@ -17,22 +26,41 @@ use crate::rib::verdict::{Fault, Refusal};
 /// The number of a peer's addresses that are tried. A real node has a few.
 const MAX_ADDRESSES: usize = 16;
 
-/// The path to `subnet` of a peer that announces these `addresses`.
-pub(crate) fn choose(
-    subnet: IpNet,
-    addresses: &[IpAddr],
-    local: LocalView<'_>,
-) -> Result<Path, Refusal> {
-    let (mut rejected, mut without_carrier) = (Vec::new(), None);
-    for address in candidates(subnet, addresses).take(MAX_ADDRESSES) {
+/// What is known of a peer, and what it knows of this node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer<'a> {
+    /// Its name.
+    pub(crate) node: &'a NodeName,
+    /// The addresses that it advertises.
+    pub(crate) addresses: &'a [IpAddr],
+    /// The addresses that this node advertises, as the peer sees them.
+    pub(crate) own: &'a [IpAddr],
+    /// Which nodes advertise each address.
+    pub(crate) advertisers: &'a Advertisers,
+}
+
+/// An address of the peer that is on a link.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    address: IpAddr,
+    dev: u32,
+    running: bool,
+}
+
+/// The path to `subnet` of a peer.
+pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: LocalView<'_>) -> Result<Path, Refusal> {
+    let (mut rejected, mut found) = (Vec::new(), Vec::new());
+    for address in candidates(subnet, peer.addresses).take(MAX_ADDRESSES) {
         match connected(address, local) {
-            Ok((path, true)) => return Ok(path),
-            Ok((path, _)) => without_carrier = without_carrier.or(Some(path)),
+            Ok(candidate) => found.push(candidate),
             Err(fault) => rejected.push((address, fault)),
         }
     }
-    if let Some(path) = without_carrier {
-        return Ok(path);
+    if let Some(best) = best(subnet, &found, peer, local) {
+        return Ok(Path::Via {
+            gateway: best.address,
+            dev: best.dev,
+        });
     }
     for (address, fault) in &mut rejected {
         let Some(cross_subnet) = local.cross_subnet.filter(|_| fault.is_about_routes()) else {
@@ -56,6 +84,52 @@ pub(crate) fn choose(
     })
 }
 
+/// The candidate that the rules at the top of this file put first.
+fn best(
+    subnet: IpNet,
+    found: &[Candidate],
+    peer: Peer<'_>,
+    local: LocalView<'_>,
+) -> Option<Candidate> {
+    let key = |(position, candidate): &(usize, &Candidate)| {
+        let Candidate {
+            address,
+            dev,
+            running,
+        } = **candidate;
+        let v4 = address.is_ipv4();
+        let common = peer.own.iter().filter(|own| own.is_ipv4() == v4);
+        let own_position = common.clone().position(|own| is_on(*own, dev, local.links));
+        let decided = if local.node < peer.node {
+            own_position
+        } else {
+            Some(*position)
+        };
+        (
+            !running,
+            peer.advertisers.is_shared(address),
+            local.silent.contains((dev, address)),
+            v4 != subnet.addr().is_ipv4(),
+            own_position.is_none(),
+            decided,
+            *position,
+        )
+    };
+    match found {
+        [only] => Some(*only),
+        all => all
+            .iter()
+            .enumerate()
+            .min_by_key(key)
+            .map(|(_, best)| *best),
+    }
+}
+
+fn is_on(address: IpAddr, dev: u32, links: &[Link]) -> bool {
+    let mut link = links.iter().filter(|link| link.index == dev);
+    link.any(|link| link.addresses.iter().any(|own| own.ip() == address))
+}
+
 /// The addresses that can be a gateway for `subnet`, those of its own family first.
 fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
     let v4 = subnet.addr().is_ipv4();
@@ -66,9 +140,9 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
     of(v4).chain(of(false).filter(move |_| v4))
 }
 
-/// The path to `address` over the link that a route without a gateway names: the longest prefix
-/// first, then a link with a carrier, then the smallest metric. And whether that link has a carrier.
-fn connected(address: IpAddr, local: LocalView<'_>) -> Result<(Path, bool), Fault> {
+/// The link of `address`, which a route without a gateway names: the longest prefix first, then a
+/// link with a carrier, then the smallest metric.
+fn connected(address: IpAddr, local: LocalView<'_>) -> Result<Candidate, Fault> {
     if let Some(fault) = never_a_next_hop(address, local) {
         return Err(fault);
     }
@@ -92,11 +166,11 @@ fn connected(address: IpAddr, local: LocalView<'_>) -> Result<(Path, bool), Faul
     if is_edge(route.dst, address) {
         return Err(Fault::Broadcast);
     }
-    let path = Path::Via {
-        gateway: address,
+    Ok(Candidate {
+        address,
         dev: route.dev,
-    };
-    Ok((path, link.is_none_or(|link| link.running)))
+        running: link.is_none_or(|link| link.running),
+    })
 }
 
 /// What the links say about an address that no route connects.

@@ -78,6 +78,7 @@ mod tests {
 
     use super::*;
     use crate::rib::connected::ConnectedRoutes;
+    use crate::rib::silent_hops::SilentHops;
 
     const V4: &str = "10.244.2.0/24";
     const V6: &str = "fd00:10:244:2::/80";
@@ -101,6 +102,7 @@ mod tests {
             owned: &[],
             links: &[],
             connected: &ConnectedRoutes::of(&[]),
+            silent: &SilentHops::default(),
             cross_subnet: None,
         };
         let record = NodeRecord {

@@ -1,24 +1,8 @@
 //! Nodes with several links.
 
-use lab::{Families, Lab, Node, Result};
+use lab::{Families, Lab, Result};
 
-use crate::support::{told, wait_way};
-
-/// A second cable of a node, to a switch that is another network.
-fn plug_in(lab: &Lab, node: &Node, address: &str) -> Result {
-    let cable = format!("{}b", node.name());
-    for words in [
-        &[
-            "link", "add", "eth1", "type", "veth", "peer", "name", &cable, "netns", "1",
-        ][..],
-        &["address", "add", address, "dev", "eth1"],
-        &["link", "set", "eth1", "up"],
-    ] {
-        node.run(&[&["ip"], words].concat())?;
-    }
-    lab.run(&["ip", "link", "set", &cable, "master", "second", "up"])
-        .map(drop)
-}
+use crate::support::{plug_in, told, wait_way};
 
 #[test]
 fn a_peer_has_the_next_hop_of_a_link_that_works() -> Result {

@@ -2,7 +2,7 @@
 
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 
-use crate::support::{reaches, route_to, serve, wait_way};
+use crate::support::{plug_in_to, reaches, route_to, serve, wait_way};
 
 /// Nodes n1 and n2 on the switch, n3 on another with the network 192.168.2.0/24. The router between
 /// them is the lab's own namespace; it knows no pods yet.
@@ -56,7 +56,7 @@ fn a_peer_on_another_segment_is_reported_once_and_gets_no_route() -> Result {
     let subnet = subnet(far)?;
     for part in [
         "192.168.2.13",
-        "192.168.1.11/24 (eth0)",
+        "192.168.1.0/24 (eth0)",
         &subnet,
         "crossSubnet",
     ] {
@@ -120,6 +120,27 @@ fn with_gateway_the_pods_beyond_a_router_follow_the_nodes_own_route_there() -> R
     wait_until("end of the route", DEADLINE, || {
         route_to(near, far).is_ok_and(|route| route.is_none())
     })
+}
+
+#[test]
+fn multipath_route_to_a_segment_is_followed_to_a_live_hop() -> Result {
+    let lab = raise(Some("gateway"))?;
+    let (near, far) = (lab.node(1), lab.node(3));
+    lab.run(&["ip", "link", "add", "third", "up", "type", "bridge"])?;
+    lab.run(&["ip", "address", "add", "172.16.0.1/24", "dev", "third"])?;
+    plug_in_to("third", &lab, near, "172.16.0.11/24")?;
+    let words = "ip route add 192.168.2.0/24 nexthop via 192.168.1.1 dev eth0 \
+                 nexthop via 172.16.0.1 dev eth1";
+    near.run(&words.split_whitespace().collect::<Vec<_>>())?;
+    wait_way(near, far, "192.168.1.1 dev eth0")?;
+
+    // The first loses its carrier, gets it back, and goes down.
+    lab.run(&["ip", "link", "set", "n1", "down"])?;
+    wait_way(near, far, "172.16.0.1 dev eth1")?;
+    lab.run(&["ip", "link", "set", "n1", "up"])?;
+    wait_way(near, far, "192.168.1.1 dev eth0")?;
+    near.run(&["ip", "link", "set", "eth0", "down"])?;
+    wait_way(near, far, "172.16.0.1 dev eth1")
 }
 
 /// The interface that leads to a pod.

@@ -49,7 +49,7 @@ fn assert_all_is_well(lab: &Lab, arguments: &[&str]) -> Result {
     let [one, two] = [lab.node(1), lab.node(2)];
     wait_way(one, two, "10.0.0.2 dev eth0")?;
     wait_way(two, one, "10.0.0.1 dev eth0")?;
-    assert_eq!(told(lab, "n1")?, ["10.0.0.1"]);
+    assert_eq!(told(lab, "n1")?[0], "10.0.0.1");
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
     let _server = serve(&b)?;
     let link = a.run(&["ip", "link", "show", "eth0"])?;
