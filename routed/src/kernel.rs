@@ -1,6 +1,6 @@
 //! Links and routes of the kernel, as `routed` uses them (rtnetlink).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,7 +10,16 @@ use wire::netlink::{Address, Error, Monitor, Request, Route, RouteFilter, Socket
 /// The index of the loopback link of every network namespace (`LOOPBACK_IFINDEX`).
 pub(crate) const LOOPBACK: u32 = 1;
 
-/// A link of this node that has addresses.
+/// The links and routes by which this node reaches others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Topology {
+    /// The links that have addresses or lead to others.
+    pub(crate) links: Vec<Link>,
+    /// The routes of the main table that other programs made.
+    pub(crate) routes: Vec<Route>,
+}
+
+/// A link of this node that has addresses, or that a route of another program leads over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     /// Its index.
@@ -31,8 +40,13 @@ pub(crate) struct Link {
 
 /// The operations that `routed` needs of a kernel.
 pub(crate) trait Kernel {
-    /// The links that have addresses.
-    fn links(&mut self) -> Result<Vec<Link>, Error>;
+    /// The links and the routes of other programs.
+    fn topology(&mut self) -> Result<Topology, Error>;
+
+    /// The links that have addresses or lead to others.
+    fn links(&mut self) -> Result<Vec<Link>, Error> {
+        Ok(self.topology()?.links)
+    }
 
     /// The routes of the main table, of one protocol or of all.
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error>;
@@ -78,35 +92,34 @@ impl Netlink {
 }
 
 impl Kernel for Netlink {
-    fn links(&mut self) -> Result<Vec<Link>, Error> {
+    fn topology(&mut self) -> Result<Topology, Error> {
         self.with(|socket| {
             let mut by_link: BTreeMap<u32, Vec<Address>> = BTreeMap::new();
             for address in socket.addresses(None)? {
                 by_link.entry(address.link).or_default().push(address);
             }
-            // Looked up one by one: a node has few links with addresses, but hundreds without, of
-            // pods.
+            by_link.retain(|_, all| !all.iter().all(|own| is_link_local_v6(own.address.ip())));
+            let mut routes = socket.routes(RouteFilter::default())?;
+            routes.retain(|route| route.protocol != wire::ROUTE_PROTOCOL);
+            // Looked up one by one: a node has few such links, but hundreds of pods' links.
+            let indexes: BTreeSet<u32> = leading(&routes).chain(by_link.keys().copied()).collect();
             let mut links = Vec::new();
-            for (index, addresses) in by_link {
-                if addresses
-                    .iter()
-                    .all(|own| is_link_local_v6(own.address.ip()))
-                {
+            for index in indexes {
+                let Some(link) = socket.link_by_index(index)? else {
                     continue;
-                }
-                if let Some(link) = socket.link_by_index(index)? {
-                    let lasting = addresses.iter().filter(|address| address.is_lasting());
-                    links.push(Link {
-                        index,
-                        name: link.name,
-                        up: link.up,
-                        running: link.running,
-                        lasting: lasting.map(|own| own.address.ip()).collect(),
-                        addresses: addresses.iter().map(|own| own.address).collect(),
-                    });
-                }
+                };
+                let addresses = by_link.remove(&index).unwrap_or_default();
+                let lasting = Address::lasting_on(index, &addresses);
+                links.push(Link {
+                    index,
+                    name: link.name,
+                    up: link.up,
+                    running: link.running,
+                    lasting,
+                    addresses: addresses.iter().map(|own| own.address).collect(),
+                });
             }
-            Ok(links)
+            Ok(Topology { links, routes })
         })
     }
 
@@ -122,6 +135,18 @@ impl Kernel for Netlink {
     fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
         self.with(|socket| socket.apply(requests))
     }
+}
+
+/// The links that routes of other programs lead over. Not those with routes to single hosts only:
+/// other network plugins have such a route and a link for each of their pods.
+fn leading(routes: &[Route]) -> impl Iterator<Item = u32> {
+    let is_host = |dst: IpNet| dst.prefix_len() == dst.max_prefix_len();
+    let leads = move |route: &&Route| !is_link_local_v6(route.dst.addr());
+    routes.iter().filter(leads).flat_map(move |route| {
+        let mut hops = route.next_hops();
+        hops.retain(|hop| hop.via.is_some() || !is_host(route.dst));
+        hops.into_iter().map(|hop| hop.dev)
+    })
 }
 
 /// The link's name, or `if7` where it is not known.

@@ -227,7 +227,7 @@ impl Daemon {
 
     /// The kernel's tables changed.
     pub(crate) fn kernel_changed(&mut self, event: KernelEvent) {
-        self.reconciler.kernel_changed(event);
+        self.reconciler.kernel_changed(event, Instant::now());
     }
 
     /// The firewall, which reads the monitor's events.
@@ -245,6 +245,7 @@ impl Daemon {
             self.firewall.resync();
             self.state_file.update(self.reconciler.rib(), true);
         }
+        self.reconciler.check_silent_hops(now);
         if self.pass_at().is_some_and(|at| at <= now) {
             self.pass(now);
         }
@@ -277,7 +278,8 @@ impl Daemon {
     /// When `run_due` has to be called again, if no event comes before.
     pub(crate) fn wake_at(&self) -> Instant {
         let absence = self.health.absences.due_at();
-        let due = [self.pass_at(), self.setup_due_at, absence];
+        let silent = self.reconciler.silent_hops_due_at();
+        let due = [self.pass_at(), self.setup_due_at, absence, silent];
         let due = due.into_iter().flatten().min();
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use wire::netlink::{Error, Request, Route, RouteKind};
 
 use crate::fib::{Errno, plan};
-use crate::kernel::{Kernel, Link};
+use crate::kernel::{Kernel, Link, Topology};
+use crate::rib::connected::tests::prefix_routes;
 use crate::rib::guest_gateway::GATEWAY;
 
 /// A handle; clones share the state.
@@ -135,6 +136,7 @@ impl State {
                 let found = self.routes.iter().position(|route| route == old);
                 self.routes.remove(found.ok_or(Errno::ESRCH)?);
             }
+            Request::ProbeNeighbour { .. } => {}
             other => panic!("{other} is no request about a route"),
         }
         Ok(())
@@ -142,10 +144,16 @@ impl State {
 }
 
 impl Kernel for FakeKernel {
-    fn links(&mut self) -> Result<Vec<Link>, Error> {
+    fn topology(&mut self) -> Result<Topology, Error> {
         let mut state = self.state.borrow_mut();
         state.fail_if_due()?;
-        Ok(state.links.clone())
+        let foreign = state.routes.iter().filter(|route| !plan::is_ours(route));
+        let mut routes = prefix_routes(&state.links);
+        routes.extend(foreign.cloned());
+        Ok(Topology {
+            links: state.links.clone(),
+            routes,
+        })
     }
 
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {

@@ -66,7 +66,9 @@ fn is_uplink_candidate(link: &wire::netlink::Link, all: &[wire::netlink::Link]) 
         && is_ethernet
         && match link.kind.as_deref() {
             Some("bridge") => has_outer_port(),
-            Some("dummy" | "ifb" | "tun" | "vxlan" | "geneve" | "gretap" | "ip6gretap") => false,
+            Some("dummy" | "ifb" | "vrf" | "tun" | "vxlan" | "geneve" | "gretap" | "ip6gretap") => {
+                false
+            }
             _ => !is_port(),
         }
 }

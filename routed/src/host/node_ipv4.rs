@@ -28,7 +28,7 @@ pub(crate) fn ensure(
 }
 
 fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request> {
-    let desired = desired_address(links, owned).map(IpNetwork::V4);
+    let desired = desired_address(links, owned, pod_cidrs).map(IpNetwork::V4);
     let on_loopback = links.iter().filter(|link| link.index == LOOPBACK);
     let present: Vec<IpNetwork> = on_loopback
         .flat_map(|link| link.addresses.iter().copied())
@@ -43,10 +43,14 @@ fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request
 }
 
 /// The address, if the node has no other IPv4 address and owns an IPv4 subnet.
-fn desired_address(links: &[Link], owned: &[IpNet]) -> Option<Ipv4Network> {
-    let mut others = links.iter().filter(|link| link.index != LOOPBACK);
-    let has_ipv4 = |link: &Link| link.addresses.iter().any(|own| is_usable(own.ip()));
-    if others.any(has_ipv4) {
+fn desired_address(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Option<Ipv4Network> {
+    // On loopback it may be the one that `routed` added.
+    let is_ours = |own: IpAddr| pod_cidrs.iter().any(|cidr| cidr.contains(&own));
+    let has_ipv4 = |link: &Link| {
+        let mut usable = link.addresses.iter().filter(|own| is_usable(own.ip()));
+        usable.any(|own| link.index != LOOPBACK || !is_ours(own.ip()))
+    };
+    if links.iter().any(has_ipv4) {
         return None;
     }
     let mut subnets = owned.iter().filter_map(|subnet| match subnet {
@@ -110,6 +114,8 @@ mod tests {
             changes(&["10.9.9.9/32"], &["fd00:1::1/64"], &owned[..1]),
             none
         );
+        // BGP on the node: its address is on loopback.
+        assert_eq!(changes(&["10.9.9.9/32"], &[], owned), none);
     }
 
     #[test]

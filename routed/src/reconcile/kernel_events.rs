@@ -1,6 +1,7 @@
 //! Kernel events: applies changes of our routes one by one, and marks the rest as dirty.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use wire::netlink::{Event, Route, RouteKind};
 
@@ -12,13 +13,14 @@ use crate::rib::path::Scope;
 impl<K: Kernel> Reconciler<K> {
     /// Takes an event of the kernel. Events of pods (their links, link-local addresses and routes)
     /// mark nothing.
-    pub(crate) fn kernel_changed(&mut self, event: Event) {
+    pub(crate) fn kernel_changed(&mut self, event: Event, now: Instant) {
         match event {
             Event::Link { index, up } => {
                 if self.local_node.links.iter().any(|link| link.index == index) {
                     self.links_changed();
                 } else if !up {
                     self.pods.retain(|_, route| route.dev != Some(index));
+                    self.dirty.links |= self.local_node.connected.remove_link(index);
                 }
             }
             Event::Address { address, .. } => {
@@ -26,6 +28,11 @@ impl<K: Kernel> Reconciler<K> {
                     self.links_changed();
                 }
             }
+            Event::Neighbour {
+                link,
+                address,
+                answers,
+            } => self.neighbour_changed((link, address), answers, now),
             Event::RouteAdded(route) if plan::is_to_pod(&route) => {
                 self.pods.insert(route.dst, route);
             }
@@ -58,7 +65,8 @@ impl<K: Kernel> Reconciler<K> {
 
     fn route_added(&mut self, route: &Route) {
         if !plan::is_ours(route) {
-            self.foreign_changed(route);
+            let differs = self.local_node.connected.add(route);
+            self.foreign_changed(route, differs);
         } else if matches!(route.kind, RouteKind::Unicast | RouteKind::Unreachable) {
             self.changed_externally(route, |routes, route| {
                 routes.retain(|other| other != route);
@@ -71,7 +79,8 @@ impl<K: Kernel> Reconciler<K> {
 
     fn route_removed(&mut self, route: &Route) {
         if !plan::is_ours(route) {
-            self.foreign_changed(route);
+            let differs = self.local_node.connected.remove(route);
+            self.foreign_changed(route, differs);
             return;
         }
         let there = self.actual.get(&route.dst);
@@ -85,10 +94,11 @@ impl<K: Kernel> Reconciler<K> {
 
     /// The event does not say which route was replaced.
     fn route_replaced(&mut self, route: &Route) {
-        if plan::is_ours(route) || self.is_known(route) {
-            self.dirty.routes = true;
-        } else {
-            self.foreign_changed(route);
+        let is_ours = plan::is_ours(route);
+        self.dirty.routes |= is_ours || self.is_known(route);
+        if !is_ours {
+            let differs = self.local_node.connected.replace(route);
+            self.foreign_changed(route, differs);
         }
     }
 
@@ -96,9 +106,15 @@ impl<K: Kernel> Reconciler<K> {
         self.rib.desired().contains_key(&route.dst) || self.actual.contains_key(&route.dst)
     }
 
-    /// A foreign route may have freed the place of ours, and may lead to peers.
-    fn foreign_changed(&mut self, route: &Route) {
+    /// A foreign route may have freed the place of ours, and may lead to peers. `is_connected`:
+    /// whether it changed what is on link.
+    fn foreign_changed(&mut self, route: &Route, is_connected: bool) {
         self.dirty.cross_subnet |= self.local_node.cross_subnet.is_some();
+        if is_connected && self.rib.advertisers().any_in(route.dst) {
+            self.dirty.add(Scope::All);
+            let is_known = |dev: u32| self.local_node.links.iter().any(|link| link.index == dev);
+            self.dirty.links |= route.next_hops().iter().any(|hop| !is_known(hop.dev));
+        }
         if self.is_known(route) {
             self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
         }

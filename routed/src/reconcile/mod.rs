@@ -8,6 +8,7 @@ pub(crate) mod messages;
 mod pass;
 pub(crate) mod pod_routes;
 pub(crate) mod retries;
+mod silent_hops;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +18,14 @@ use std::time::Instant;
 
 use ipnet::IpNet;
 use registry::{Change, Snapshot};
+use tracing::warn;
 use wire::netlink::Error;
 use wire::node::NodeName;
 
 use crate::fib::plan::{self, Actual};
 use crate::fib::{self, Listing};
 use crate::kernel::{Kernel, Link};
-use crate::log::{self, LineKind};
+use crate::log::{self, LineKind, OnChange};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes::PodRoutes;
 use crate::reconcile::retries::Retries;
@@ -33,6 +35,9 @@ use crate::rib::ignored_records::{self, Ignored, IgnoredRecords};
 use crate::rib::local_node::{LocalNode, LocalView};
 use crate::rib::path::{Desired, Path, Scope};
 use crate::rib::{Effect, Rib};
+
+/// At most this many addresses that several nodes advertise are logged.
+const MAX_SHARED_LOGGED: usize = 5;
 
 /// The desired routes, the kernel's routes, and what differs or may differ.
 #[derive(Debug)]
@@ -46,6 +51,7 @@ pub(crate) struct Reconciler<K> {
     before: Actual,
     pods: PodRoutes,
     ignored: IgnoredRecords,
+    shared: OnChange,
     retries: Retries,
     dirty: Dirty,
     /// The number of route changes by kind, since the start.
@@ -62,7 +68,7 @@ impl<K: Kernel> Reconciler<K> {
         seen: LastSeen,
         held_before: &Owners,
     ) -> Result<Self, Error> {
-        local_node.links = kernel.links()?;
+        local_node.set_topology(kernel.topology()?);
         let Listing { ours: actual, pods } = fib::list_own(&mut kernel)?;
         let pod_cidrs = &local_node.network.pod_cidrs;
         let found: Desired = actual
@@ -79,6 +85,7 @@ impl<K: Kernel> Reconciler<K> {
             before: Actual::new(),
             pods,
             ignored: IgnoredRecords::default(),
+            shared: OnChange::default(),
             retries: Retries::default(),
             dirty: Dirty::everything(),
             changes: BTreeMap::new(),
@@ -163,8 +170,26 @@ impl<K: Kernel> Reconciler<K> {
 
     fn apply_effect(&mut self, effect: Effect, ignored: &[Ignored]) -> bool {
         log::emit_lines(self.ignored.log_lines(ignored, self.rib.ignored()));
+        self.log_shared_addresses();
         self.dirty.add(effect.scope);
         effect.rejoin
+    }
+
+    /// Names the nodes that advertise the same address.
+    fn log_shared_addresses(&mut self) {
+        let all: Vec<_> = self
+            .rib
+            .advertisers()
+            .shared()
+            .take(MAX_SHARED_LOGGED)
+            .collect();
+        if all.is_empty() {
+            self.shared.clear();
+        } else if self.shared.changed(&all.join("; ")) {
+            for text in &all {
+                warn!("{text}");
+            }
+        }
     }
 
     /// Marks everything as dirty.

@@ -16,7 +16,6 @@ use crate::kernel::Kernel;
 use crate::log::{Line, LineKind, Lines};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
-use crate::rib::cross_subnet::CrossSubnetRoutes;
 use crate::rib::path::Scope;
 
 impl<K: Kernel> Reconciler<K> {
@@ -34,9 +33,9 @@ impl<K: Kernel> Reconciler<K> {
 
     fn try_pass(&mut self, dirty: &Dirty, now: Instant) -> Result<(), Error> {
         let mut lines = Lines::default();
-        let links_differ = dirty.links && self.read_links()?;
-        let detours_differ = (dirty.cross_subnet || dirty.links) && self.read_cross_subnet()?;
-        let claims = if links_differ || detours_differ {
+        let is_due = dirty.links || dirty.cross_subnet;
+        let topology_differs = is_due && self.local_node.set_topology(self.kernel.topology()?);
+        let claims = if topology_differs {
             &Scope::All
         } else {
             &dirty.claims
@@ -54,26 +53,6 @@ impl<K: Kernel> Reconciler<K> {
         }
         let scope = if dirty.routes { &Scope::All } else { claims };
         self.apply_diff(scope, now, lines)
-    }
-
-    fn read_links(&mut self) -> Result<bool, Error> {
-        let links = self.kernel.links()?;
-        let differ = links != self.local_node.links;
-        self.local_node.links = links;
-        Ok(differ)
-    }
-
-    fn read_cross_subnet(&mut self) -> Result<bool, Error> {
-        let Some(known) = &mut self.local_node.cross_subnet else {
-            return Ok(false);
-        };
-        let cross_subnet = CrossSubnetRoutes::new(
-            self.kernel.routes(None)?,
-            &self.local_node.network.pod_cidrs,
-        );
-        let differ = cross_subnet != *known;
-        *known = cross_subnet;
-        Ok(differ)
     }
 
     /// Lists our routes, and puts back missing routes to pods.

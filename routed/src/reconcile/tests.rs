@@ -1,5 +1,6 @@
 mod kernel;
 mod log_fields;
+mod next_hops;
 mod pods;
 mod registry;
 

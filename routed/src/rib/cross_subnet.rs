@@ -9,12 +9,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use wire::ROUTE_PROTOCOL;
-use wire::netlink::{Route, RouteKind};
+use wire::netlink::{NextHop, Route, RouteKind};
 
+use crate::kernel::Link;
 use crate::rib::path::Path;
-
-/// The metric of an IPv6 route that names none (`IP6_RT_PRIO_USER`); of IPv4 it is 0.
-const IPV6_METRIC: u32 = 1024;
 
 /// The routes of other programs, in the order in which the kernel prefers them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,42 +25,53 @@ impl CrossSubnetRoutes {
     pub(crate) fn new(mut routes: Vec<Route>, pod_cidrs: &[IpNet]) -> Self {
         let in_pods = |route: &Route| pod_cidrs.iter().any(|cidr| cidr.contains(&route.dst));
         routes.retain(|route| route.protocol != ROUTE_PROTOCOL && !in_pods(route));
+        let into_pods = |via| pod_cidrs.iter().any(|cidr| cidr.contains(&via));
         for route in &mut routes {
-            let into_pods = |via| pod_cidrs.iter().any(|cidr| cidr.contains(&via));
-            if route.via.is_some_and(into_pods) {
+            let mut hops = route.next_hops();
+            hops.retain(|hop| hop.via.is_some_and(into_pods));
+            route.hops.retain(|hop| !hops.contains(hop));
+            if route.hops.is_empty() && !hops.is_empty() {
                 // The kernel still prefers this route, but it is no path to a peer.
                 route.kind = RouteKind::Other;
             }
         }
-        routes.sort_by_key(|route| (Reverse(route.dst.prefix_len()), metric(route)));
+        routes.sort_by_key(|route| (Reverse(route.dst.prefix_len()), route.preference()));
         routes.shrink_to_fit();
         Self { routes }
     }
 
-    /// The path to `address` that the kernel would choose: the longest prefix, then the smallest
-    /// metric.
-    pub(crate) fn path_to(&self, address: IpAddr) -> Option<Path> {
-        let route = self.routes.iter().find(|it| it.dst.contains(&address))?;
-        let is_way = matches!(route.kind, RouteKind::Unicast | RouteKind::Multipath);
-        let dev = route.dev.filter(|_| is_way)?;
-        Some(match route.via {
-            Some(gateway) if route.onlink => Path::Onlink { gateway, dev },
-            Some(gateway) => Path::Via { gateway, dev },
-            None => Path::Via {
-                gateway: address,
-                dev,
-            },
-        })
+    /// The path to `address`: of the routes to it, the longest prefix first, then the smallest
+    /// metric, the first next hop that works. If none does, the first of all. `links` are the node's.
+    pub(crate) fn path_to(&self, address: IpAddr, links: &[Link]) -> Option<Path> {
+        let mut first = None;
+        for route in self.routes.iter().filter(|it| it.dst.contains(&address)) {
+            let hops = route.next_hops();
+            if hops.is_empty() {
+                // Unreachable, for example: the kernel looks no further.
+                break;
+            }
+            if let Some(hop) = hops.iter().find(|hop| works(hop, links)) {
+                return Some(path(hop, address));
+            }
+            first = first.or_else(|| hops.first().map(|hop| path(hop, address)));
+        }
+        first
     }
 }
 
-fn metric(route: &Route) -> u32 {
-    let default = if route.dst.addr().is_ipv4() {
-        0
+/// Whether packets can leave by the next hop: its link exists, is up and has a carrier.
+fn works(hop: &NextHop, links: &[Link]) -> bool {
+    let link = links.iter().find(|link| link.index == hop.dev);
+    hop.alive && link.is_some_and(|link| link.up && link.running)
+}
+
+fn path(hop: &NextHop, address: IpAddr) -> Path {
+    let (gateway, dev) = (hop.via.unwrap_or(address), hop.dev);
+    if hop.onlink && hop.via.is_some() {
+        Path::Onlink { gateway, dev }
     } else {
-        IPV6_METRIC
-    };
-    route.metric.unwrap_or(default)
+        Path::Via { gateway, dev }
+    }
 }
 
 #[cfg(test)]
@@ -84,6 +93,19 @@ mod tests {
 
     fn cross_subnet(routes: Vec<Route>) -> CrossSubnetRoutes {
         CrossSubnetRoutes::new(routes, &POD_CIDRS.map(|cidr| cidr.parse().unwrap()))
+    }
+
+    /// Links 2 and 3; `down` has no carrier.
+    fn links(down: Option<u32>) -> Vec<Link> {
+        let link = |index| Link {
+            index,
+            name: format!("eth{index}"),
+            up: true,
+            running: down != Some(index),
+            addresses: Vec::new(),
+            lasting: Vec::new(),
+        };
+        vec![link(2), link(3)]
     }
 
     fn via(gateway: &str, dev: u32) -> Option<Path> {
@@ -110,7 +132,11 @@ mod tests {
             ("172.16.9.9", via("172.16.9.9", 3)),
             ("fd00:2::1", via("fe80::1", 2)),
         ] {
-            assert_eq!(all.path_to(address.parse().unwrap()), expected, "{address}");
+            assert_eq!(
+                all.path_to(address.parse().unwrap(), &links(None)),
+                expected,
+                "{address}"
+            );
         }
     }
 
@@ -123,7 +149,7 @@ mod tests {
         let gateway = "172.31.1.1".parse().unwrap();
         let expected = Some(Path::Onlink { gateway, dev: 2 });
         assert_eq!(
-            cross_subnet(vec![onlink]).path_to("8.8.8.8".parse().unwrap()),
+            cross_subnet(vec![onlink]).path_to("8.8.8.8".parse().unwrap(), &links(None)),
             expected
         );
     }
@@ -153,9 +179,77 @@ mod tests {
             "172.21.0.1",
             "8.8.8.8",
         ] {
-            assert_eq!(all.path_to(address.parse().unwrap()), None, "{address}");
+            assert_eq!(
+                all.path_to(address.parse().unwrap(), &links(None)),
+                None,
+                "{address}"
+            );
         }
         let beyond = "10.244.3.9".parse().unwrap();
-        assert_eq!(all.path_to(beyond), via("192.168.1.1", 2));
+        assert_eq!(all.path_to(beyond, &links(None)), via("192.168.1.1", 2));
+    }
+
+    #[test]
+    fn next_hop_without_carrier_or_link_is_passed_over() {
+        let hop = |via: &str, dev, alive| NextHop {
+            via: via.parse().ok(),
+            dev,
+            onlink: false,
+            alive,
+        };
+        let multipath = |hops: Vec<NextHop>| Route {
+            hops,
+            kind: RouteKind::Multipath,
+            ..route("172.16.0.0/12 192.168.1.1 2")
+        };
+        let (a, b) = ("192.168.1.1", "192.168.2.1");
+        let both = || vec![hop(a, 2, true), hop(b, 3, true)];
+        let default = || route("0.0.0.0/0 192.168.2.9 3");
+        let worse = || Route {
+            metric: Some(20),
+            ..route("172.16.0.0/12 192.168.2.5 3")
+        };
+        for (routes, down, expected) in [
+            (vec![multipath(both())], None, via(a, 2)),
+            (vec![multipath(both())], Some(3), via(a, 2)),
+            (vec![multipath(both())], Some(2), via(b, 3)),
+            (
+                vec![multipath(vec![hop(a, 2, false), hop(b, 3, true)])],
+                None,
+                via(b, 3),
+            ),
+            (
+                vec![multipath(vec![hop(a, 9, true), hop(b, 3, true)])],
+                None,
+                via(b, 3),
+            ),
+            (
+                vec![multipath(vec![hop("10.244.3.1", 2, true), hop(b, 3, true)])],
+                None,
+                via(b, 3),
+            ),
+            // The next route, by metric and then by length.
+            (
+                vec![route("172.16.0.0/12 192.168.1.1 2"), worse()],
+                Some(2),
+                via("192.168.2.5", 3),
+            ),
+            (
+                vec![multipath(vec![hop(a, 2, true)]), default()],
+                Some(2),
+                via("192.168.2.9", 3),
+            ),
+            // None works: the first.
+            (vec![multipath(vec![hop(a, 2, true)])], Some(2), via(a, 2)),
+            (
+                vec![route("172.16.0.0/12 192.168.1.1 2")],
+                Some(2),
+                via(a, 2),
+            ),
+        ] {
+            let all = cross_subnet(routes.clone());
+            let found = all.path_to("172.16.9.9".parse().unwrap(), &links(down));
+            assert_eq!(found, expected, "{routes:?} without {down:?}");
+        }
     }
 }

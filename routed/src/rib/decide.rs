@@ -8,8 +8,9 @@
 use ipnet::IpNet;
 use registry::{Claim, Snapshot};
 
+use crate::rib::advertisers::Advertisers;
 use crate::rib::local_node::LocalView;
-use crate::rib::next_hop;
+use crate::rib::next_hop::{self, Peer};
 use crate::rib::path::Path;
 use crate::rib::verdict::{ClaimVerdict, Refusal};
 
@@ -18,12 +19,13 @@ pub(crate) fn judge(
     subnet: IpNet,
     claim: &Claim,
     view: &Snapshot,
+    advertisers: &Advertisers,
     local: LocalView<'_>,
 ) -> ClaimVerdict {
     if claim.node == *local.node {
         return ClaimVerdict::Own;
     }
-    match route_to_peer(subnet, claim, view, local) {
+    match route_to_peer(subnet, claim, view, advertisers, local) {
         Ok(path) => ClaimVerdict::Route(path),
         Err(refusal) => ClaimVerdict::Refused(refusal),
     }
@@ -33,6 +35,7 @@ fn route_to_peer(
     subnet: IpNet,
     claim: &Claim,
     view: &Snapshot,
+    advertisers: &Advertisers,
     local: LocalView<'_>,
 ) -> Result<Path, Refusal> {
     let (_, length) = local
@@ -50,7 +53,14 @@ fn route_to_peer(
     if record.addresses.is_empty() {
         return Err(Refusal::NotAnnounced);
     }
-    next_hop::choose(subnet, &record.addresses, local)
+    let own = view.nodes.get(local.node);
+    let peer = Peer {
+        node: &claim.node,
+        addresses: &record.addresses,
+        own: own.map_or(&[], |own| &own.addresses),
+        advertisers,
+    };
+    next_hop::choose(subnet, peer, local)
 }
 
 /// Whether two prefixes share an address.

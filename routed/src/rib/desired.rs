@@ -83,7 +83,7 @@ impl Rib {
                 self.held.path(&subnet)
             };
         };
-        let verdict = decide::judge(subnet, claim, view, local);
+        let verdict = decide::judge(subnet, claim, view, &self.advertisers, local);
         let path = match &verdict {
             ClaimVerdict::Route(path) => Some(*path),
             ClaimVerdict::Refused(refusal) if refusal.is_pending() => current,

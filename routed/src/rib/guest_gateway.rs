@@ -46,6 +46,8 @@ mod tests {
     use wire::node::NodeName;
 
     use super::*;
+    use crate::rib::connected::ConnectedRoutes;
+    use crate::rib::silent_hops::SilentHops;
 
     fn link(index: u32, up: bool) -> Link {
         Link {
@@ -80,6 +82,8 @@ mod tests {
                 network: &network,
                 owned: &owned,
                 links: &links,
+                connected: &ConnectedRoutes::of(&links),
+                silent: &SilentHops::default(),
                 cross_subnet: None,
             };
             let expected = expected.map(|dev| Path::Link { dev });

@@ -5,8 +5,10 @@ use registry::Network;
 use wire::conf::CrossSubnet;
 use wire::node::NodeName;
 
-use crate::kernel::Link;
+use crate::kernel::{Link, Topology};
+use crate::rib::connected::ConnectedRoutes;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
+use crate::rib::silent_hops::SilentHops;
 
 /// This node.
 #[derive(Debug)]
@@ -17,8 +19,12 @@ pub(crate) struct LocalNode {
     pub(crate) network: Network,
     /// The subnets it owns.
     pub(crate) owned: Vec<IpNet>,
-    /// Its links that have addresses.
+    /// Its links that have addresses or lead to others.
     pub(crate) links: Vec<Link>,
+    /// What is on these links.
+    pub(crate) connected: ConnectedRoutes,
+    /// The next hops that do not answer.
+    pub(crate) silent: SilentHops,
     /// The routes of other programs, if `crossSubnet` is `gateway`.
     pub(crate) cross_subnet: Option<CrossSubnetRoutes>,
 }
@@ -31,8 +37,26 @@ impl LocalNode {
             network,
             owned: Vec::new(),
             links: Vec::new(),
+            connected: ConnectedRoutes::default(),
+            silent: SilentHops::default(),
             cross_subnet: (cross_subnet == CrossSubnet::Gateway).then(CrossSubnetRoutes::default),
         }
+    }
+
+    /// Takes the kernel's links and routes. Returns whether they differ from those known before.
+    pub(crate) fn set_topology(&mut self, topology: Topology) -> bool {
+        let Topology { links, routes } = topology;
+        let connected = ConnectedRoutes::new(&routes);
+        let cross_subnet = self
+            .cross_subnet
+            .is_some()
+            .then(|| CrossSubnetRoutes::new(routes, &self.network.pod_cidrs));
+        let differs =
+            links != self.links || connected != self.connected || cross_subnet != self.cross_subnet;
+        self.links = links;
+        self.connected = connected;
+        self.cross_subnet = cross_subnet;
+        differs
     }
 
     /// The view that decisions take.
@@ -42,6 +66,8 @@ impl LocalNode {
             network: &self.network,
             owned: &self.owned,
             links: &self.links,
+            connected: &self.connected,
+            silent: &self.silent,
             cross_subnet: self.cross_subnet.as_ref(),
         }
     }
@@ -58,6 +84,10 @@ pub(crate) struct LocalView<'a> {
     pub(crate) owned: &'a [IpNet],
     /// This node's links.
     pub(crate) links: &'a [Link],
+    /// What is on these links.
+    pub(crate) connected: &'a ConnectedRoutes,
+    /// The next hops that do not answer.
+    pub(crate) silent: &'a SilentHops,
     /// The routes of other programs, if `crossSubnet` is `gateway`.
     pub(crate) cross_subnet: Option<&'a CrossSubnetRoutes>,
 }

@@ -1,7 +1,9 @@
 //! The RIB (routing information base): the registry's records, the verdicts on its claims and the
 //! routes that follow from them. Pure: events go in, desired routes come out.
 
+pub(crate) mod advertisers;
 pub(crate) mod claim_index;
+pub(crate) mod connected;
 pub(crate) mod cross_subnet;
 pub(crate) mod decide;
 mod desired;
@@ -13,14 +15,17 @@ pub(crate) mod next_hop;
 pub(crate) mod path;
 pub(crate) mod queries;
 pub(crate) mod refusals;
+pub(crate) mod silent_hops;
 pub(crate) mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use registry::{Change, Snapshot};
 use wire::node::NodeName;
 
+use crate::rib::advertisers::Advertisers;
 use crate::rib::claim_index::ClaimIndex;
 use crate::rib::held::{Distrust, HeldRoutes, LastSeen, Owners};
 use crate::rib::local_node::LocalView;
@@ -33,6 +38,7 @@ pub(crate) struct Rib {
     view: Option<Snapshot>,
     desired: Desired,
     claims: ClaimIndex,
+    advertisers: Advertisers,
     seen: LastSeen,
     held: HeldRoutes,
     judged: BTreeMap<IpNet, JudgedClaim>,
@@ -136,6 +142,7 @@ impl Rib {
         self.seen.revision = view.revision;
         let rejoin = lacks_own_records(&view, &claims, local);
         self.claims = claims;
+        self.advertisers = Advertisers::new(&view);
         self.view = Some(view);
         Effect {
             scope: Scope::All,
@@ -176,6 +183,15 @@ impl Rib {
             }
             affected.extend(change.subnet());
         }
+        let addresses = |view: &Snapshot, node: &NodeName| {
+            let record = view.nodes.get(node);
+            record.map_or_else(Vec::new, |record| record.addresses.clone())
+        };
+        let records: BTreeMap<NodeName, Vec<IpAddr>> = changes
+            .iter()
+            .filter_map(Change::node)
+            .map(|node| (node.clone(), addresses(view, &node)))
+            .collect();
         let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
         let before: Vec<_> = changes
             .iter()
@@ -183,6 +199,14 @@ impl Rib {
             .map(claim)
             .collect();
         view.apply(revision, changes);
+        let mut own_addresses_differ = false;
+        for (node, before) in records {
+            let now = addresses(view, &node);
+            for other in self.advertisers.change(&node, &before, &now) {
+                affected.extend(self.claims.of(&other));
+            }
+            own_addresses_differ |= node == *local.node && before != now;
+        }
         for (subnet, before) in before {
             concerns_local_node |= local.owned.contains(&subnet);
             self.claims
@@ -202,7 +226,12 @@ impl Rib {
             }
         }
         Effect {
-            scope: Scope::Only(affected),
+            // The link to a peer may depend on the order of this node's own addresses.
+            scope: if own_addresses_differ {
+                Scope::All
+            } else {
+                Scope::Only(affected)
+            },
             rejoin: concerns_local_node && lacks_own_records(view, &self.claims, local),
         }
     }

@@ -1,16 +1,24 @@
 //! Next-hop selection: which of a peer's addresses is the gateway of its routes. Pure.
 //!
-//! The IPv4 addresses of a peer come before the IPv6 ones for an IPv4 subnet (RFC 5549: an IPv4
-//! route may have an IPv6 gateway), and an address on a link with a carrier before one on a link
-//! without. A peer that is on no link of this node is reached through a gateway, if the
-//! administrator says that the gateways know the pod CIDRs (`"crossSubnet": "gateway"`).
+//! An address on a link with a carrier comes before one on a link without, one that only the peer
+//! advertises before one that several nodes do, one that answers before one that does not, and an
+//! IPv4 address before an IPv6 one for an IPv4 subnet (RFC 5549: an IPv4 route may have an IPv6
+//! gateway).
+//!
+//! Of several links that both nodes have in common, both must take the same one: with strict
+//! `rp_filter` each drops what comes by another link than its own route back. They need no message for
+//! it: the node whose name sorts first decides, by the order of the addresses that it advertises.
+//!
+//! A peer that is on no link of this node is reached through a gateway, if the administrator says
+//! that the gateways know the pod CIDRs (`"crossSubnet": "gateway"`).
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use ipnetwork::IpNetwork;
+use wire::node::NodeName;
 
 use crate::kernel::Link;
+use crate::rib::advertisers::Advertisers;
 use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 use crate::rib::verdict::{Fault, Refusal};
@@ -18,32 +26,55 @@ use crate::rib::verdict::{Fault, Refusal};
 /// The number of a peer's addresses that are tried. A real node has a few.
 const MAX_ADDRESSES: usize = 16;
 
-/// The path to `subnet` of a peer that announces these `addresses`.
-pub(crate) fn choose(
-    subnet: IpNet,
-    addresses: &[IpAddr],
-    local: LocalView<'_>,
-) -> Result<Path, Refusal> {
-    let (mut rejected, mut without_carrier) = (Vec::new(), None);
-    for address in candidates(subnet, addresses).take(MAX_ADDRESSES) {
+/// What is known of a peer, and what it knows of this node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer<'a> {
+    /// Its name.
+    pub(crate) node: &'a NodeName,
+    /// The addresses that it advertises.
+    pub(crate) addresses: &'a [IpAddr],
+    /// The addresses that this node advertises, as the peer sees them.
+    pub(crate) own: &'a [IpAddr],
+    /// Which nodes advertise each address.
+    pub(crate) advertisers: &'a Advertisers,
+}
+
+/// An address of the peer that is on a link.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    address: IpAddr,
+    dev: u32,
+    running: bool,
+}
+
+/// The path to `subnet` of a peer.
+pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: LocalView<'_>) -> Result<Path, Refusal> {
+    let (mut rejected, mut found) = (Vec::new(), Vec::new());
+    for address in candidates(subnet, peer.addresses).take(MAX_ADDRESSES) {
         match connected(address, local) {
-            Ok((path, link)) if link.running => return Ok(path),
-            Ok((path, _)) => without_carrier = without_carrier.or(Some(path)),
+            Ok(candidate) => found.push(candidate),
             Err(fault) => rejected.push((address, fault)),
         }
     }
-    if let Some(path) = without_carrier {
-        return Ok(path);
+    if let Some(best) = best(subnet, &found, peer, local) {
+        return Ok(Path::Via {
+            gateway: best.address,
+            dev: best.dev,
+        });
     }
     for (address, fault) in &mut rejected {
-        let (Fault::NotConnected, Some(cross_subnet)) = (&fault, local.cross_subnet) else {
+        let Some(cross_subnet) = local.cross_subnet.filter(|_| fault.is_about_routes()) else {
             continue;
         };
         // RFC 3927: routers do not forward to these.
         let is_local = matches!(address, IpAddr::V4(v4) if v4.is_link_local());
-        match cross_subnet.path_to(*address).filter(|_| !is_local) {
+        match cross_subnet
+            .path_to(*address, local.links)
+            .filter(|_| !is_local)
+        {
             Some(path) => return Ok(path),
-            None => *fault = Fault::NoGateway,
+            None if *fault == Fault::NotConnected => *fault = Fault::NoGateway,
+            None => {}
         }
     }
     Err(if rejected.is_empty() {
@@ -51,6 +82,52 @@ pub(crate) fn choose(
     } else {
         Refusal::NoNextHop(rejected)
     })
+}
+
+/// The candidate that the rules at the top of this file put first.
+fn best(
+    subnet: IpNet,
+    found: &[Candidate],
+    peer: Peer<'_>,
+    local: LocalView<'_>,
+) -> Option<Candidate> {
+    let key = |(position, candidate): &(usize, &Candidate)| {
+        let Candidate {
+            address,
+            dev,
+            running,
+        } = **candidate;
+        let v4 = address.is_ipv4();
+        let common = peer.own.iter().filter(|own| own.is_ipv4() == v4);
+        let own_position = common.clone().position(|own| is_on(*own, dev, local.links));
+        let decided = if local.node < peer.node {
+            own_position
+        } else {
+            Some(*position)
+        };
+        (
+            !running,
+            peer.advertisers.is_shared(address),
+            local.silent.contains((dev, address)),
+            v4 != subnet.addr().is_ipv4(),
+            own_position.is_none(),
+            decided,
+            *position,
+        )
+    };
+    match found {
+        [only] => Some(*only),
+        all => all
+            .iter()
+            .enumerate()
+            .min_by_key(key)
+            .map(|(_, best)| *best),
+    }
+}
+
+fn is_on(address: IpAddr, dev: u32, links: &[Link]) -> bool {
+    let mut link = links.iter().filter(|link| link.index == dev);
+    link.any(|link| link.addresses.iter().any(|own| own.ip() == address))
 }
 
 /// The addresses that can be a gateway for `subnet`, those of its own family first.
@@ -63,33 +140,55 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
     of(v4).chain(of(false).filter(move |_| v4))
 }
 
-/// The path to `address` over the link whose prefix contains it: the longest prefix first, then a
-/// link with a carrier.
-fn connected(address: IpAddr, local: LocalView<'_>) -> Result<(Path, &Link), Fault> {
+/// The link of `address`, which a route without a gateway names: the longest prefix first, then a
+/// link with a carrier, then the smallest metric.
+fn connected(address: IpAddr, local: LocalView<'_>) -> Result<Candidate, Fault> {
     if let Some(fault) = never_a_next_hop(address, local) {
         return Err(fault);
     }
-    let (link, own) = local
-        .links
-        .iter()
-        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
-        .filter(|(_, own)| !is_host(own) && own.contains(address))
-        .min_by_key(|(link, own)| {
-            let shortness = u8::MAX - own.prefix();
-            (!link.up, shortness, !link.running, link.index)
-        })
-        .ok_or(Fault::NotConnected)?;
-    if !link.up {
-        return Err(Fault::LinkDown(link.name.clone()));
-    }
-    if is_edge(own, address) {
+    let link_of = |dev| local.links.iter().find(|link| link.index == dev);
+    let found = local
+        .connected
+        .containing(address)
+        .map(|route| (route, link_of(route.dev)))
+        .filter(|(_, link)| link.is_none_or(|link| link.up))
+        .min_by_key(|(route, link)| {
+            let shortness = u8::MAX - route.dst.prefix_len();
+            (
+                shortness,
+                link.is_some_and(|link| !link.running),
+                route.metric,
+            )
+        });
+    let Some((route, link)) = found else {
+        return Err(why_not_connected(address, local.links));
+    };
+    if is_edge(route.dst, address) {
         return Err(Fault::Broadcast);
     }
-    let path = Path::Via {
-        gateway: address,
-        dev: link.index,
-    };
-    Ok((path, link))
+    Ok(Candidate {
+        address,
+        dev: route.dev,
+        running: link.is_none_or(|link| link.running),
+    })
+}
+
+/// What the links say about an address that no route connects.
+fn why_not_connected(address: IpAddr, links: &[Link]) -> Fault {
+    let all = links
+        .iter()
+        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)));
+    let own = all
+        .filter(|(_, own)| own.contains(address))
+        .max_by_key(|(link, own)| (link.up, own.prefix()));
+    match own {
+        Some((link, _)) if !link.up => Fault::LinkDown(link.name.clone()),
+        Some((link, own)) => Fault::NoPrefixRoute {
+            link: link.name.clone(),
+            prefix: *own,
+        },
+        None => Fault::NotConnected,
+    }
 }
 
 fn never_a_next_hop(address: IpAddr, local: LocalView<'_>) -> Option<Fault> {
@@ -132,13 +231,10 @@ fn is_reserved(address: IpAddr) -> bool {
     }
 }
 
-fn is_host(network: &IpNetwork) -> bool {
-    network.prefix() == if network.is_ipv4() { 32 } else { 128 }
-}
-
 /// Whether it is the first or last address of an IPv4 prefix; both are usable on a /31 (RFC 3021).
-fn is_edge(own: &IpNetwork, address: IpAddr) -> bool {
-    own.is_ipv4() && own.prefix() < 31 && (own.network() == address || own.broadcast() == address)
+fn is_edge(prefix: IpNet, address: IpAddr) -> bool {
+    let is_wide = prefix.addr().is_ipv4() && prefix.prefix_len() < 31;
+    is_wide && (prefix.network() == address || prefix.broadcast() == address)
 }
 
 #[cfg(test)]

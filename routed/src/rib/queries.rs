@@ -1,5 +1,6 @@
 //! Read access to the RIB: nodes, addresses, presence, verdicts, ignored records.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -7,6 +8,7 @@ use registry::{Change, Presence};
 use wire::node::NodeName;
 
 use crate::rib::Rib;
+use crate::rib::advertisers::Advertisers;
 use crate::rib::verdict::ClaimVerdict;
 
 impl Rib {
@@ -14,6 +16,17 @@ impl Rib {
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let records = self.view.iter().flat_map(|view| view.nodes.values());
         records.flat_map(|record| record.addresses.iter().copied())
+    }
+
+    /// Which nodes advertise each address.
+    pub(crate) fn advertisers(&self) -> &Advertisers {
+        &self.advertisers
+    }
+
+    /// The claims of the nodes that advertise `address`.
+    pub(crate) fn claims_behind(&self, address: IpAddr) -> BTreeSet<IpNet> {
+        let nodes = self.advertisers.of(address);
+        nodes.flat_map(|node| self.claims.of(node)).collect()
     }
 
     /// The addresses of these nodes.
@@ -35,6 +48,13 @@ impl Rib {
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&NodeName, &[IpAddr])> {
         let records = self.view.iter().flat_map(|view| &view.nodes);
         records.map(|(node, record)| (node, record.addresses.as_slice()))
+    }
+
+    /// Whether that node advertises more than one address.
+    pub(crate) fn has_several_addresses(&self, node: &NodeName) -> bool {
+        let view = self.view.as_ref();
+        let record = view.and_then(|view| view.nodes.get(node));
+        record.is_some_and(|record| record.addresses.len() > 1)
     }
 
     /// Whether that node is registered.

@@ -77,6 +77,8 @@ mod tests {
     use registry::{Claim, Network, NodeRecord, Snapshot};
 
     use super::*;
+    use crate::rib::connected::ConnectedRoutes;
+    use crate::rib::silent_hops::SilentHops;
 
     const V4: &str = "10.244.2.0/24";
     const V6: &str = "fd00:10:244:2::/80";
@@ -99,6 +101,8 @@ mod tests {
             network: &network,
             owned: &[],
             links: &[],
+            connected: &ConnectedRoutes::of(&[]),
+            silent: &SilentHops::default(),
             cross_subnet: None,
         };
         let record = NodeRecord {

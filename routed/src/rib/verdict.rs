@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 use wire::node::NodeName;
 
-use crate::kernel::Link;
+use crate::kernel::link_name;
 use crate::rib::local_node::LocalView;
 use crate::rib::path::Path;
 use crate::text::{list, short_list};
@@ -108,6 +108,13 @@ pub(crate) enum Fault {
     NoGateway,
     /// On a link that is down.
     LinkDown(String),
+    /// In the prefix of an address of this node, to which the link has no route.
+    NoPrefixRoute {
+        /// The link's name.
+        link: String,
+        /// The address with its prefix.
+        prefix: IpNetwork,
+    },
 }
 
 impl Fault {
@@ -115,8 +122,13 @@ impl Fault {
     pub(crate) fn is_bogus(&self) -> bool {
         !matches!(
             self,
-            Self::NotConnected | Self::NoGateway | Self::LinkDown(_)
+            Self::NotConnected | Self::NoGateway | Self::LinkDown(_) | Self::NoPrefixRoute { .. }
         )
+    }
+
+    /// Whether no route over a link contains the address.
+    pub(crate) fn is_about_routes(&self) -> bool {
+        matches!(self, Self::NotConnected | Self::NoPrefixRoute { .. })
     }
 }
 
@@ -134,6 +146,15 @@ impl fmt::Display for Fault {
             Self::NotConnected => f.write_str("on no connected link"),
             Self::NoGateway => f.write_str("on no connected link, and no route leads there"),
             Self::LinkDown(name) => write!(f, "on {name}, which is down"),
+            Self::NoPrefixRoute { link, prefix } => {
+                let network = IpNet::new(prefix.network(), prefix.prefix());
+                let network = network.map_or_else(|_| prefix.to_string(), |it| it.to_string());
+                write!(
+                    f,
+                    "in the prefix of {link}, but the main table has no route to it: add it with \
+                     `ip route add {network} dev {link}`"
+                )
+            }
         }
     }
 }
@@ -195,7 +216,7 @@ impl fmt::Display for RefusalMessage<'_> {
                 f,
                 "unreachable peer: {peer} gives {} for {subnets}, and {node} is connected to {}{}",
                 faults(rejected),
-                connected(local.links, rejected),
+                connected(local, rejected),
                 advice(rejected)
             ),
         }
@@ -210,26 +231,20 @@ fn faults(rejected: &[(IpAddr, Fault)]) -> String {
     each.join(", ")
 }
 
-/// This node's prefixes, of the families of the rejected addresses.
-fn connected(links: &[Link], rejected: &[(IpAddr, Fault)]) -> String {
+/// What is on this node's links, of the families of the rejected addresses.
+fn connected(local: LocalView<'_>, rejected: &[(IpAddr, Fault)]) -> String {
     let is_tried = |v4: bool| rejected.iter().any(|(address, _)| address.is_ipv4() == v4);
-    let usable = |own: &&IpNetwork| is_tried(own.is_ipv4()) && is_network(own);
-    let each: Vec<_> = links
+    let each: Vec<_> = local
+        .connected
         .iter()
-        .flat_map(|link| link.addresses.iter().map(move |own| (link, own)))
-        .filter(|(_, own)| usable(own))
-        .map(|(link, own)| format!("{own} ({})", link.name))
+        .filter(|route| is_tried(route.dst.addr().is_ipv4()))
+        .map(|route| format!("{} ({})", route.dst, link_name(route.dev, local.links)))
         .collect();
     if each.is_empty() {
         "nothing of that family".to_owned()
     } else {
-        each.join(", ")
+        short_list(&each)
     }
-}
-
-fn is_network(own: &IpNetwork) -> bool {
-    let link_local = matches!(own, IpNetwork::V6(v6) if v6.ip().is_unicast_link_local());
-    !(own.ip().is_loopback() || link_local)
 }
 
 /// Advice for a peer on another IP subnet.

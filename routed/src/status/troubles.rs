@@ -69,6 +69,14 @@ impl<K: Kernel> Collector<'_, K> {
             self.refusals(true).map(|(_, text)| text),
             "more claims have no route yet",
         ));
+        all.extend(first_few(
+            rib.advertisers().shared(),
+            "more addresses are advertised by several nodes",
+        ));
+        all.extend(first_few(
+            self.reconciler.silent_hop_notices(),
+            "more next hops do not answer",
+        ));
         let ignored = rib.rejected();
         all.extend(first_few(
             ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),

@@ -1,32 +1,16 @@
 //! Nodes with several links.
 
-use lab::{Families, Lab, Node, Result};
+use lab::{Families, Lab, Result};
 
-use crate::support::{advertised, wait_route};
-
-/// A second link of a node, to another network.
-fn add_link(lab: &Lab, node: &Node, address: &str) -> Result {
-    let cable = format!("{}b", node.name());
-    for words in [
-        &[
-            "link", "add", "eth1", "type", "veth", "peer", "name", &cable, "netns", "1",
-        ][..],
-        &["address", "add", address, "dev", "eth1"],
-        &["link", "set", "eth1", "up"],
-    ] {
-        node.run(&[&["ip"], words].concat())?;
-    }
-    lab.run(&["ip", "link", "set", &cable, "master", "second", "up"])
-        .map(drop)
-}
+use crate::support::{advertised, plug_in, wait_route};
 
 #[test]
 fn peer_on_two_links_has_next_hop_on_the_working_one() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     lab.run(&["ip", "link", "add", "second", "up", "type", "bridge"])?;
     let [one, two] = [lab.node(1), lab.node(2)];
-    add_link(&lab, one, "172.16.0.11/24")?;
-    add_link(&lab, two, "172.16.0.12/24")?;
+    plug_in(&lab, one, "172.16.0.11/24")?;
+    plug_in(&lab, two, "172.16.0.12/24")?;
     // A container bridge is a link with an address too, but leads to no other machine.
     two.run(&["ip", "link", "add", "docker0", "up", "type", "bridge"])?;
     two.run(&["ip", "address", "add", "172.17.0.1/16", "dev", "docker0"])?;

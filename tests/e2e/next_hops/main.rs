@@ -3,5 +3,7 @@
 mod addresses;
 mod ipv6_only;
 mod links;
+mod on_link;
 mod segments;
 mod support;
+mod uplinks;

@@ -2,7 +2,7 @@
 
 use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 
-use crate::support::{reaches, route_to, serve, wait_route};
+use crate::support::{plug_in_to, reaches, route_to, serve, wait_route};
 
 /// Nodes n1 and n2 on the switch, n3 on another one with the network 192.168.2.0/24. The router
 /// between them is the lab's own namespace; it has no routes to pods yet.
@@ -56,7 +56,7 @@ fn peer_on_another_segment_is_logged_once_without_route() -> Result {
     let subnet = subnet(far)?;
     for part in [
         "192.168.2.13",
-        "192.168.1.11/24 (eth0)",
+        "192.168.1.0/24 (eth0)",
         &subnet,
         "crossSubnet",
     ] {
@@ -122,6 +122,27 @@ fn peer_behind_a_router_follows_the_nodes_route_with_gateway() -> Result {
     wait_until("end of the route", DEADLINE, || {
         route_to(near, far).is_ok_and(|route| route.is_none())
     })
+}
+
+#[test]
+fn multipath_route_to_a_segment_is_followed_to_a_live_hop() -> Result {
+    let lab = raise(Some("gateway"))?;
+    let (near, far) = (lab.node(1), lab.node(3));
+    lab.run(&["ip", "link", "add", "third", "up", "type", "bridge"])?;
+    lab.run(&["ip", "address", "add", "172.16.0.1/24", "dev", "third"])?;
+    plug_in_to("third", &lab, near, "172.16.0.11/24")?;
+    let words = "ip route add 192.168.2.0/24 nexthop via 192.168.1.1 dev eth0 \
+                 nexthop via 172.16.0.1 dev eth1";
+    near.run(&words.split_whitespace().collect::<Vec<_>>())?;
+    wait_route(near, far, "192.168.1.1 dev eth0")?;
+
+    // The first loses its carrier, gets it back, and goes down.
+    lab.run(&["ip", "link", "set", "n1", "down"])?;
+    wait_route(near, far, "172.16.0.1 dev eth1")?;
+    lab.run(&["ip", "link", "set", "n1", "up"])?;
+    wait_route(near, far, "192.168.1.1 dev eth0")?;
+    near.run(&["ip", "link", "set", "eth0", "down"])?;
+    wait_route(near, far, "172.16.0.1 dev eth1")
 }
 
 /// The host interface of a pod.

@@ -56,3 +56,24 @@ pub(crate) fn advertised(lab: &Lab, node: &str) -> Result<Vec<String>> {
         .filter_map(|it| Some(it.as_str()?.to_owned()))
         .collect())
 }
+
+/// A second cable of a node, to a switch that is another network.
+pub(crate) fn plug_in(lab: &Lab, node: &Node, address: &str) -> Result {
+    plug_in_to("second", lab, node, address)
+}
+
+/// As [`plug_in`], to another switch.
+pub(crate) fn plug_in_to(switch: &str, lab: &Lab, node: &Node, address: &str) -> Result {
+    let cable = format!("{}b", node.name());
+    for words in [
+        &[
+            "link", "add", "eth1", "type", "veth", "peer", "name", &cable, "netns", "1",
+        ][..],
+        &["address", "add", address, "dev", "eth1"],
+        &["link", "set", "eth1", "up"],
+    ] {
+        node.run(&[&["ip"], words].concat())?;
+    }
+    lab.run(&["ip", "link", "set", &cable, "master", switch, "up"])
+        .map(drop)
+}

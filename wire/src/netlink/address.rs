@@ -76,6 +76,27 @@ impl Address {
         self.scope == Scope::Global && !(self.temporary || self.deprecated || self.tentative)
     }
 
+    /// The addresses of `link` among `all` that can be advertised ([`Address::is_lasting`]), in the
+    /// kernel's order, but a single address (/32, /128) beside a wider one of its family last: it is
+    /// often virtual, and moves to another node.
+    pub fn lasting_on(link: u32, all: &[Self]) -> Vec<IpAddr> {
+        let lasting: Vec<&Self> = all
+            .iter()
+            .filter(|own| own.link == link && own.is_lasting())
+            .collect();
+        let is_single =
+            |own: &Self| own.address.prefix() == if own.address.is_ipv4() { 32 } else { 128 };
+        let is_virtual = |own: &&Self| {
+            let is_wider = |other: &&Self| {
+                !is_single(other) && other.address.is_ipv4() == own.address.is_ipv4()
+            };
+            is_single(own) && lasting.iter().any(is_wider)
+        };
+        let mut sorted = lasting.clone();
+        sorted.sort_by_key(is_virtual);
+        sorted.iter().map(|own| own.address.ip()).collect()
+    }
+
     pub(super) fn message(&self) -> AddressMessage {
         let prefix = self.address.prefix();
         let mut message = match self.address.ip() {
@@ -187,6 +208,38 @@ impl From<Scope> for AddressScope {
             Scope::Link => Self::Link,
             Scope::Host => Self::Host,
             Scope::Other(number) => number.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_address_beside_a_wider_one_comes_last() {
+        for (all, expected) in [
+            (
+                &["10.0.0.9/32", "10.0.0.1/24"][..],
+                &["10.0.0.1", "10.0.0.9"][..],
+            ),
+            (
+                &["10.0.0.9/32", "10.0.0.1/24", "10.0.0.2/24"],
+                &["10.0.0.1", "10.0.0.2", "10.0.0.9"],
+            ),
+            (&["fd00::9/128", "fd00::1/64"], &["fd00::1", "fd00::9"]),
+            // DHCPv6 gives a /128, and only the link-local address is wider.
+            (&["fd00::9/128", "fe80::1/64"], &["fd00::9"]),
+            // Of another family, or no wider one at all.
+            (&["10.0.0.9/32", "fd00::1/64"], &["10.0.0.9", "fd00::1"]),
+            (&["10.0.0.9/32", "10.0.0.8/32"], &["10.0.0.9", "10.0.0.8"]),
+        ] {
+            let all: Vec<Address> = all
+                .iter()
+                .map(|text| Address::new(2, text.parse().unwrap()))
+                .collect();
+            let expected: Vec<IpAddr> = expected.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(Address::lasting_on(2, &all), expected);
         }
     }
 }

@@ -199,6 +199,13 @@ pub(super) fn query(name: Option<&str>, index: u32) -> LinkMessage {
     message
 }
 
+/// Requests the ports of a bridge.
+pub(super) fn ports(bridge: u32) -> LinkMessage {
+    let mut message = query(None, 0);
+    message.attributes.push(LinkAttribute::Controller(bridge));
+    message
+}
+
 /// Selects all links of a group, to delete them.
 pub(super) fn group(group: u32) -> LinkMessage {
     let mut message = LinkMessage::default();

@@ -33,7 +33,7 @@ pub use monitor::{Event, Monitor, Topics};
 pub use neighbour::Neighbour;
 pub use policy_rule::{PolicyAction, PolicyRule};
 pub use request::Request;
-pub use route::{Fate, Packet, Route, RouteFilter, RouteKind};
+pub use route::{Fate, NextHop, Packet, Route, RouteFilter, RouteKind};
 pub use rule::Rule;
 pub use socket::Socket;
 pub use uplink::Uplink;

@@ -4,21 +4,26 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::libc::{
-    RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE,
+    RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE,
     RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
+    RTMGRP_NEIGH,
 };
 use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer};
 use rtnetlink::packet_route::link::{LinkFlags, LinkHeader};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::subscription::Subscription;
-use super::{Address, Error, Route, Socket};
+use super::{Address, Error, Route, Socket, neighbour};
 
 /// In bytes; longer than any single event.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 
 /// Which kinds of events to subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "groups of the kernel, each independent"
+)]
 pub struct Topics {
     /// Links: created, deleted, up, down, renamed.
     pub links: bool,
@@ -26,6 +31,8 @@ pub struct Topics {
     pub addresses: bool,
     /// Routes of both families.
     pub routes: bool,
+    /// Neighbours that answer, or no longer do.
+    pub neighbours: bool,
 }
 
 impl Topics {
@@ -34,6 +41,7 @@ impl Topics {
         links: true,
         addresses: true,
         routes: true,
+        neighbours: true,
     };
 
     fn groups(self) -> u32 {
@@ -41,6 +49,7 @@ impl Topics {
         group(self.links, RTMGRP_LINK)
             | group(self.addresses, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
             | group(self.routes, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
+            | group(self.neighbours, RTMGRP_NEIGH)
     }
 }
 
@@ -61,6 +70,16 @@ pub enum Event {
         link: u32,
         /// The address.
         address: IpAddr,
+    },
+    /// A neighbour answered (`NUD_REACHABLE`), or it did not answer the kernel's requests
+    /// (`NUD_FAILED`). There is no event for other states, nor for what a program did to the entry.
+    Neighbour {
+        /// The index of the link.
+        link: u32,
+        /// The neighbour's address.
+        address: IpAddr,
+        /// Whether it answered.
+        answers: bool,
     },
     /// A route was added to the main table, possibly beside others to the same prefix.
     RouteAdded(Route),
@@ -93,6 +112,15 @@ impl Event {
                 link: found.link,
                 address: found.address.ip(),
             }),
+            // A program that deletes an entry makes it fail before (`neigh_delete`): its port is there.
+            RTM_NEWNEIGH if message.port_number() == 0 => {
+                let event = neighbour::parse_event(payload)?;
+                event.map(|(link, address, answers)| Self::Neighbour {
+                    link,
+                    address,
+                    answers,
+                })
+            }
             RTM_NEWROUTE if message.flags() & NLM_F_REPLACE != 0 => {
                 Route::parse(payload)?.map(Self::RouteReplaced)
             }

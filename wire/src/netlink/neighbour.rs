@@ -130,6 +130,33 @@ impl fmt::Display for Neighbour {
     }
 }
 
+/// Makes the kernel resolve the address.
+pub(super) fn probe(link: u32, address: IpAddr) -> NeighbourMessage {
+    let mut message = lookup(link, address);
+    message.header.flags = NeighbourFlags::Use;
+    message
+}
+
+/// What the kernel reports of a neighbour: its link, its address, and whether it answers. `None` if
+/// the report does not say whether it answers.
+pub(super) fn parse_event(payload: &[u8]) -> Result<Option<(u32, IpAddr, bool)>, DecodeError> {
+    let header = NeighbourHeader::parse(payload)?;
+    let answers = match header.state {
+        NeighbourState::Reachable | NeighbourState::Permanent => true,
+        NeighbourState::Failed => false,
+        _ => return Ok(None),
+    };
+    let mut attributes = readable(payload, header.buffer_len(), |attribute| {
+        NeighbourAttribute::parse_with_param(attribute, header.family)
+    });
+    let address = attributes.find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(ip.into()),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some(ip.into()),
+        _ => None,
+    });
+    Ok(address.map(|address| (header.ifindex, address, answers)))
+}
+
 /// Requests one entry.
 pub(super) fn lookup(link: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();

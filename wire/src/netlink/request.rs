@@ -1,6 +1,7 @@
 //! Requests that change the network state of the kernel.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -82,6 +83,14 @@ pub enum Request {
     },
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
+    /// Makes the kernel ask the network for a neighbour, as if a packet were to be sent there
+    /// (`NTF_USE`).
+    ProbeNeighbour {
+        /// Which link.
+        link: u32,
+        /// The neighbour's address.
+        address: IpAddr,
+    },
     /// Makes the kernel process a carrier change of a link now. Otherwise it does so some
     /// milliseconds later, on a busy machine many, and drops what is sent until then. A request for
     /// the link triggers it (`linkwatch_sync_dev` in `rtnl_getlink`, from Linux 6.8).
@@ -123,6 +132,9 @@ impl Request {
                 (M::SetNeighbourTable(message), None)
             }
             Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
+            Self::ProbeNeighbour { link, address } => {
+                (M::NewNeighbour(neighbour::probe(*link, *address)), None)
+            }
             Self::NoticeCarrier { link } => (M::GetLink(link::query(None, *link)), None),
         };
         [first].into_iter().chain(second)
@@ -141,6 +153,7 @@ impl Request {
             | Self::AddRouteIn { .. }
             | Self::AddRule(_) => NLM_F_CREATE | NLM_F_EXCL,
             Self::ReplaceRoute(_) | Self::AddNeighbour(_) => NLM_F_CREATE | NLM_F_REPLACE,
+            Self::ProbeNeighbour { .. } => NLM_F_CREATE,
             Self::ChangeLink { .. }
             | Self::DelLink { .. }
             | Self::DelLinkNamed { .. }
@@ -185,6 +198,9 @@ impl fmt::Display for Request {
                 )
             }
             Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),
+            Self::ProbeNeighbour { link, address } => {
+                write!(f, "ip neighbour add {address} dev if{link} use")
+            }
             Self::NoticeCarrier { link } => write!(f, "ip link show if{link}"),
         }
     }

@@ -117,6 +117,17 @@ impl Socket {
         })
     }
 
+    /// Whether a bridge has ports. The kernel looks through all links, but lists only the ports.
+    pub fn has_ports(&mut self, bridge: u32) -> Result<bool, Error> {
+        let query = RouteNetlinkMessage::GetLink(link::ports(bridge));
+        let request = format_args!("ip link show master if{bridge}");
+        let ports = self.transport.list(&query, &request, |payload| {
+            let link = Link::parse(payload)?;
+            Ok((link.master == Some(bridge)).then_some(link.index))
+        })?;
+        Ok(!ports.is_empty())
+    }
+
     /// The addresses of one link, or of all links.
     pub fn addresses(&mut self, link: Option<u32>) -> Result<Vec<Address>, Error> {
         let query = RouteNetlinkMessage::GetAddress(address::query(link.unwrap_or(0)));

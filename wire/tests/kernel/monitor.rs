@@ -1,6 +1,7 @@
 //! Change events of links, addresses and routes, against the kernel.
 
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use wire::netlink::{
@@ -8,7 +9,7 @@ use wire::netlink::{
 };
 use wire::netns::Netns;
 
-use crate::support::{bring_up, netns, netns_with_loopback};
+use crate::support::{Joined, bring_up, ip, joined, netns, netns_with_loopback};
 
 fn monitor(namespace: &Netns, topics: Topics) -> Monitor {
     namespace.run(|| Monitor::open(topics)).unwrap().unwrap()
@@ -176,4 +177,51 @@ fn lost_event_comes_after_received_ones() {
 
     assert_eq!(events(&mut monitor).last(), Some(&Event::Lost));
     assert_eq!(events(&mut monitor), []);
+}
+
+#[test]
+fn neighbour_that_is_asked_answers_or_fails() {
+    let mut joined = joined();
+    let Joined {
+        host,
+        host_socket,
+        host_end,
+        pod,
+        ..
+    } = &mut joined;
+    ip(host, "address add 192.168.1.10/24 dev host0");
+    ip(host, "address add fd00:1::10/64 dev host0 nodad");
+    ip(pod, "address add 192.168.1.20/24 dev eth0");
+    ip(pod, "address add fd00:1::20/64 dev eth0 nodad");
+    let topics = Topics {
+        neighbours: true,
+        ..Topics::default()
+    };
+    let mut monitor = monitor(host, topics);
+    let link = host_end.index;
+    for (address, answers) in [
+        ("192.168.1.20", true),
+        ("fd00:1::20", true),
+        ("192.168.1.99", false),
+        ("fd00:1::99", false),
+    ] {
+        let address = address.parse().unwrap();
+        let probe = Request::ProbeNeighbour { link, address };
+        host_socket.apply_all(&[probe]).unwrap();
+        let expected = Event::Neighbour {
+            link,
+            address,
+            answers,
+        };
+        // The kernel asks three times, once a second.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !events(&mut monitor).contains(&expected) {
+            assert!(Instant::now() < deadline, "no event of {address}");
+            let mut descriptors = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
+            poll(&mut descriptors, PollTimeout::from(1_000_u16)).unwrap();
+        }
+        // That a program deletes an entry is no failure.
+        ip(host, "neighbour flush dev host0 nud all");
+        assert_eq!(events(&mut monitor), []);
+    }
 }

@@ -82,3 +82,96 @@ fn link_is_found_by_its_address() {
         assert_eq!(name, expected, "{address}");
     }
 }
+
+/// A node whose own address is on a link that leads nowhere, and two uplinks. `make` makes that link;
+/// without it, it is loopback.
+fn node(make: Option<&str>) -> Joined {
+    let joined = joined();
+    let inside = if make.is_some() { "inside" } else { "lo" };
+    for command in [
+        "link add eth1 mtu 1400 type veth peer name far1",
+        "link set far1 up",
+        "link set eth1 up",
+        "address add 172.16.0.1/31 dev host0",
+        "address add 172.16.0.3/31 dev eth1",
+    ]
+    .into_iter()
+    .chain(make)
+    {
+        ip(&joined.host, command);
+    }
+    ip(
+        &joined.host,
+        &format!("address add 10.0.0.1/32 dev {inside}"),
+    );
+    ip(
+        &joined.host,
+        &format!("address add fd00:9::1/128 dev {inside} nodad"),
+    );
+    joined
+}
+
+#[test]
+fn address_on_an_inner_link_leads_to_the_default_route() {
+    for own in [None, Some("link add inside up type bridge")] {
+        let mut joined = node(own);
+        let Joined {
+            host, host_socket, ..
+        } = &mut joined;
+        let hints = ["10.0.0.1".parse().unwrap(), "fd00:9::1".parse().unwrap()];
+        let mut uplink = |hints: &[std::net::IpAddr]| {
+            let uplink = Uplink::find(host_socket, hints).unwrap();
+            (uplink.name, uplink.mtu, uplink.addresses[0].to_string())
+        };
+        let is = |name: &str, mtu| (name.to_owned(), mtu, "10.0.0.1".to_owned());
+
+        // Without a default route: by the routes to other machines.
+        ip(host, "route add 10.0.0.2 via 172.16.0.2 dev eth1 proto 186");
+        assert_eq!(uplink(&hints[..1]), is("eth1", 1400), "{own:?}");
+        ip(host, "route add default via 172.16.0.0 metric 50");
+        ip(host, "route add default via 172.16.0.2 metric 60");
+        assert_eq!(uplink(&hints[..1]), is("host0", 1450), "{own:?}");
+        assert_eq!(uplink(&hints), is("host0", 1450), "{own:?}");
+        ip(
+            host,
+            "route add default metric 10 nexthop via 172.16.0.0 nexthop via 172.16.0.2",
+        );
+        assert_eq!(uplink(&hints), is("eth1", 1400), "{own:?}");
+        ip(host, "-6 route add default dev host0 metric 5");
+        let ipv6 = Uplink::find(host_socket, &hints[1..]).unwrap();
+        assert_eq!(ipv6.name, "host0", "{own:?}");
+    }
+}
+
+#[test]
+fn uplink_without_address_has_the_source_of_the_default_route() {
+    let mut joined = joined();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    ip(host, "address add 10.0.0.1/32 dev lo");
+    ip(host, "route add 0.0.0.0/0 via inet6 fe80::1 dev host0");
+
+    let uplink = Uplink::find(host_socket, &[]).unwrap();
+
+    assert_eq!(uplink.name, "host0");
+    let expected: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+    assert_eq!(uplink.addresses, [expected]);
+}
+
+#[test]
+fn machine_with_only_an_inner_address_uses_its_link_but_not_loopback() {
+    let mut joined = joined();
+    let Joined {
+        host, host_socket, ..
+    } = &mut joined;
+    ip(host, "link add inside mtu 1300 type bridge");
+    ip(host, "link set inside up");
+    ip(host, "address add 10.0.0.1/32 dev inside");
+    ip(host, "address add 10.0.0.2/32 dev lo");
+    let [inside, lo] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
+
+    assert_eq!(Uplink::find(host_socket, &[inside]).unwrap().mtu, 1300);
+    let error = Uplink::find(host_socket, &[lo]).unwrap_err().to_string();
+    assert!(error.contains("no default route"), "{error}");
+}

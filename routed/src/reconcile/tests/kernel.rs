@@ -48,11 +48,11 @@ fn flapped_link_gets_its_routes_back() {
     pass(&mut reconciler);
     let link_event = |up| Event::Link { index: 2, up };
     kernel.set_links(&eth0("192.168.1.1/24", false));
-    reconciler.kernel_changed(link_event(false));
+    reconciler.kernel_changed(link_event(false), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
     kernel.set_links(&eth0("192.168.1.1/24", true));
-    reconciler.kernel_changed(link_event(true));
+    reconciler.kernel_changed(link_event(true), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
@@ -74,7 +74,7 @@ fn gateway_route_coexists_and_is_removed_with_last_subnet() {
 
     kernel.remove_route(&GATEWAY.to_string());
     kernel.add_route(both[0].clone());
-    reconciler.kernel_changed(Event::RouteRemoved(ours));
+    reconciler.kernel_changed(Event::RouteRemoved(ours), Instant::now());
     pass(&mut reconciler);
     assert_eq!(
         kernel.to_gateway(),
@@ -123,7 +123,7 @@ fn node_that_is_a_pod_keeps_its_pod_routes() {
         [defaults[0], OWN_ROUTE, TO_N2, defaults[1]]
     );
 
-    reconciler.kernel_changed(Event::RouteRemoved(default));
+    reconciler.kernel_changed(Event::RouteRemoved(default), Instant::now());
     assert!(!reconciler.is_dirty(), "whose it is puts it back");
 }
 
@@ -134,7 +134,7 @@ fn node_with_new_address_removes_wrong_next_hops() {
     pass(&mut reconciler);
     kernel.set_links(&eth0("172.16.0.1/24", true));
     let address = "172.16.0.1".parse().unwrap();
-    reconciler.kernel_changed(Event::Address { link: 2, address });
+    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
 }
@@ -248,7 +248,7 @@ fn pod_events_cause_no_pass() {
         Event::RouteReplaced(foreign.clone()),
         Event::RouteRemoved(foreign),
     ] {
-        reconciler.kernel_changed(event.clone());
+        reconciler.kernel_changed(event.clone(), Instant::now());
         assert!(!reconciler.is_dirty(), "{event:?}");
     }
 }
@@ -261,13 +261,13 @@ fn externally_changed_route_is_repaired() {
     let dumps = kernel.dumps();
 
     kernel.remove_route("10.244.2.0/24");
-    reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)));
+    reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 
     let stranger = route_to_peer(8);
     kernel.add_route(stranger.clone());
-    reconciler.kernel_changed(Event::RouteAdded(stranger));
+    reconciler.kernel_changed(Event::RouteAdded(stranger), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
     assert_eq!(kernel.dumps(), dumps);
@@ -278,7 +278,7 @@ fn externally_changed_route_is_repaired() {
     };
     kernel.remove_route("10.244.3.0/24");
     kernel.add_route(moved.clone());
-    reconciler.kernel_changed(Event::RouteReplaced(moved));
+    reconciler.kernel_changed(Event::RouteReplaced(moved), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
@@ -290,7 +290,7 @@ fn lost_events_cause_a_dump() {
     pass(&mut reconciler);
     kernel.remove_route("10.244.2.0/24");
     assert!(!reconciler.is_dirty());
-    reconciler.kernel_changed(Event::Lost);
+    reconciler.kernel_changed(Event::Lost, Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
 }
@@ -307,7 +307,7 @@ fn removed_foreign_route_frees_place_at_once() {
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
     kernel.remove_route("10.244.2.0/24");
-    reconciler.kernel_changed(Event::RouteRemoved(foreign));
+    reconciler.kernel_changed(Event::RouteRemoved(foreign), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
     assert_eq!(reconciler.retry_at(), None);
@@ -345,7 +345,7 @@ fn peer_behind_gateway_follows_route_to_its_address() {
 
     kernel.remove_route("0.0.0.0/0");
     kernel.add_route(default_route(253));
-    reconciler.kernel_changed(Event::RouteReplaced(default_route(253)));
+    reconciler.kernel_changed(Event::RouteReplaced(default_route(253)), Instant::now());
     pass(&mut reconciler);
     assert_eq!(
         kernel.route_texts(),
@@ -354,7 +354,7 @@ fn peer_behind_gateway_follows_route_to_its_address() {
 
     // Without a gateway the peer has no route, rather than a wrong one.
     kernel.remove_route("0.0.0.0/0");
-    reconciler.kernel_changed(Event::RouteRemoved(default_route(253)));
+    reconciler.kernel_changed(Event::RouteRemoved(default_route(253)), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
 }

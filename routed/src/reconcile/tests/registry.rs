@@ -11,7 +11,7 @@ fn routes_before_first_snapshot_are_kept() {
 
     // Without etcd, a deleted route is put back too.
     kernel.remove_route("10.244.2.0/24");
-    reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)));
+    reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }

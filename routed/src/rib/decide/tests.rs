@@ -3,6 +3,8 @@ use wire::node::NodeName;
 
 use super::*;
 use crate::kernel::Link;
+use crate::rib::connected::ConnectedRoutes;
+use crate::rib::silent_hops::SilentHops;
 use crate::rib::verdict::{Fault, RefusalMessage};
 
 fn node(name: &str) -> NodeName {
@@ -58,6 +60,8 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
         network: &network,
         owned: &owned,
         links: &links,
+        connected: &ConnectedRoutes::of(&links),
+        silent: &SilentHops::default(),
         cross_subnet: None,
     };
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
@@ -69,7 +73,13 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
             machine_id: String::new(),
         },
     );
-    let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, local);
+    let verdict = judge(
+        net(subnet),
+        &Claim { node: n2.clone() },
+        &view,
+        &Advertisers::new(&view),
+        local,
+    );
     let words = match &verdict {
         ClaimVerdict::Refused(refusal) => RefusalMessage {
             subnets: &[net(subnet)],
@@ -220,6 +230,8 @@ fn claim_without_record_and_own_claim_get_no_route() {
         network: &network,
         owned: &[],
         links: &links,
+        connected: &ConnectedRoutes::of(&links),
+        silent: &SilentHops::default(),
         cross_subnet: None,
     };
     let judge = |name| {
@@ -227,6 +239,7 @@ fn claim_without_record_and_own_claim_get_no_route() {
             net("10.244.7.0/24"),
             &Claim { node: node(name) },
             &Snapshot::default(),
+            &Advertisers::default(),
             local,
         )
     };
@@ -240,9 +253,8 @@ fn unreachable_peer_message_names_addresses_of_both_nodes() {
     assert_eq!(
         words,
         "unreachable peer: n2 gives 192.168.9.2 (on no connected link), fd00:9::2 (on no connected \
-         link) for 10.244.7.0/24, and n1 is connected to 192.168.1.1/24 (eth0), fd00:1::1/64 \
-         (eth0), 192.168.1.129/25 (eth1), 172.16.0.1/30 (eth2), 10.9.9.9/32 (vip), 172.16.0.8/31 \
-         (p2p); if the routers between the two know the pods' subnets, set \"crossSubnet\": \
+         link) for 10.244.7.0/24, and n1 is connected to fd00:1::/64 (eth0), 172.16.0.8/31 (p2p), \
+         192.168.1.128/25 (eth1), 192.168.1.0/24 (eth0); if the routers between the two know the pods' subnets, set \"crossSubnet\": \
          \"gateway\" in the flatland section"
     );
 }

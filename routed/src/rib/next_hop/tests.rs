@@ -1,11 +1,15 @@
 //! Next-hop selection; `decide::tests` has the verdicts on claims.
 
+mod pairs;
+
 use registry::Network;
 use wire::netlink::{Route, RouteKind};
 use wire::node::NodeName;
 
 use super::*;
+use crate::rib::connected::ConnectedRoutes;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
+use crate::rib::silent_hops::SilentHops;
 
 const V4: &str = "10.244.7.0/24";
 const V6: &str = "fd00:10:244:0:7::/80";
@@ -41,10 +45,18 @@ fn next_hop_of(
         network: &network,
         owned: &[],
         links,
+        connected: &ConnectedRoutes::of(links),
+        silent: &SilentHops::default(),
         cross_subnet,
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    match choose(subnet.parse().unwrap(), &addresses, local) {
+    let peer = Peer {
+        node: &NodeName::new("n2").unwrap(),
+        addresses: &addresses,
+        own: &[],
+        advertisers: &Advertisers::default(),
+    };
+    match choose(subnet.parse().unwrap(), peer, local) {
         Ok(Path::Via { gateway, dev }) => Ok((gateway.to_string(), dev)),
         Ok(other) => panic!("{other:?}"),
         Err(Refusal::NoNextHop(rejected)) => {
@@ -154,4 +166,67 @@ fn peer_addresses_above_maximum_are_not_tried() {
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let faults = next_hop_of(&links, None, V4, &addresses).unwrap_err();
     assert_eq!(faults.len(), MAX_ADDRESSES);
+}
+
+#[test]
+fn next_hop_follows_routes_instead_of_masks() {
+    let links = [
+        link(2, true, &["fd00:1::1/128", "192.168.1.1/24"]),
+        link(3, true, &["10.9.9.1/32"]),
+    ];
+    let network = Network {
+        pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
+        subnet_lengths: vec![24],
+    };
+    let connected = |dst: &str, dev| Route {
+        dev: Some(dev),
+        protocol: 4,
+        ..Route::new(dst.parse().unwrap(), RouteKind::Unicast)
+    };
+    let routes = [
+        connected("fd00:1::/64", 2),
+        connected("192.168.5.0/24", 3),
+        connected("192.168.6.7/32", 3),
+    ];
+    for (subnet, address, expected) in [
+        (V6, "fd00:1::2", Ok(2)),
+        (V4, "192.168.5.7", Ok(3)),
+        (V4, "192.168.6.7", Ok(3)),
+        (V4, "192.168.5.255", Err(Fault::Broadcast)),
+        (V4, "192.168.6.8", Err(Fault::NotConnected)),
+        (
+            V4,
+            "192.168.1.2",
+            Err(Fault::NoPrefixRoute {
+                link: "eth2".into(),
+                prefix: "192.168.1.1/24".parse().unwrap(),
+            }),
+        ),
+    ] {
+        let local = LocalView {
+            node: &NodeName::new("n1").unwrap(),
+            network: &network,
+            owned: &[],
+            links: &links,
+            connected: &ConnectedRoutes::new(&routes),
+            silent: &SilentHops::default(),
+            cross_subnet: None,
+        };
+        let address: IpAddr = address.parse().unwrap();
+        let peer = Peer {
+            node: &NodeName::new("n2").unwrap(),
+            addresses: &[address],
+            own: &[],
+            advertisers: &Advertisers::default(),
+        };
+        let chosen = choose(subnet.parse().unwrap(), peer, local);
+        let expected = match expected {
+            Ok(dev) => Ok(Path::Via {
+                gateway: address,
+                dev,
+            }),
+            Err(fault) => Err(Refusal::NoNextHop(vec![(address, fault)])),
+        };
+        assert_eq!(chosen, expected, "{address}");
+    }
 }

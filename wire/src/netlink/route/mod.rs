@@ -29,7 +29,8 @@ pub enum RouteKind {
     /// Delivers packets to this host. It belongs to the local table and is only ever added:
     /// listings are of the main table.
     Local,
-    /// Forwards to one of several next hops. Only ever listed, with the first next hop.
+    /// Forwards to one of several next hops ([`Route::hops`]). Only ever listed; `via` and `dev` are
+    /// those of the first next hop.
     Multipath,
     /// A type that Flatland never adds (blackhole, local, an encapsulation, an unusual scope). Only
     /// ever listed.
@@ -60,6 +61,22 @@ pub struct Route {
     pub metric: Option<u32>,
     /// Treats the next hop as directly reachable on the link, whatever its address.
     pub onlink: bool,
+    /// All next hops of a [`RouteKind::Multipath`] route; empty for other types.
+    pub hops: Vec<NextHop>,
+}
+
+/// One of the next hops of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NextHop {
+    /// The gateway; without one the destination itself is on the link.
+    pub via: Option<IpAddr>,
+    /// Index of the link.
+    pub dev: u32,
+    /// Treats the gateway as directly reachable on the link, whatever its address.
+    pub onlink: bool,
+    /// Whether its link was up and had a carrier when the route was listed: neither `RTNH_F_DEAD` nor
+    /// `RTNH_F_LINKDOWN`.
+    pub alive: bool,
 }
 
 /// Which routes of the main table to list.
@@ -81,7 +98,28 @@ impl Route {
             protocol: crate::ROUTE_PROTOCOL,
             metric: None,
             onlink: false,
+            hops: Vec::new(),
         }
+    }
+
+    /// The next hops of a route that forwards packets: one, or those of a multipath route.
+    pub fn next_hops(&self) -> Vec<NextHop> {
+        match (self.kind, self.dev) {
+            (RouteKind::Multipath, _) => self.hops.clone(),
+            (RouteKind::Unicast, Some(dev)) => vec![NextHop {
+                via: self.via,
+                dev,
+                onlink: self.onlink,
+                alive: true,
+            }],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The number by which the kernel prefers one of several routes to the same prefix: the smallest
+    /// wins.
+    pub fn preference(&self) -> u32 {
+        self.metric.unwrap_or_else(|| default_metric(self.dst))
     }
 
     fn natural_scope(&self) -> RouteScope {
@@ -245,6 +283,11 @@ pub(super) fn match_exactly(dst: IpAddr) -> RouteMessage {
     let mut message = lookup_message(dst);
     message.header.flags = RouteFlags::FibMatch;
     message
+}
+
+/// The metric of a route that names none: `IP6_RT_PRIO_USER` for IPv6.
+fn default_metric(dst: IpNet) -> u32 {
+    if dst.addr().is_ipv4() { 0 } else { 1024 }
 }
 
 fn family(address: IpAddr) -> AddressFamily {

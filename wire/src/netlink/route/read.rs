@@ -7,14 +7,11 @@ use rtnetlink::packet_core::{DecodeError, Emitable, ParseableParametrized};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteLwEnCapType, RouteNextHop,
-    RouteType, RouteVia,
+    RouteNextHopFlags, RouteType, RouteVia,
 };
 
-use super::{Route, RouteKind};
+use super::{NextHop, Route, RouteKind, default_metric};
 use crate::netlink::attributes::readable;
-
-/// The metric that the kernel gives an IPv6 route without one (`IP6_RT_PRIO_USER`).
-const IPV6_DEFAULT_METRIC: u32 = 1024;
 
 impl Route {
     /// A route as listed; `None` if it is not an IPv4 or IPv6 route of the main table.
@@ -83,31 +80,39 @@ impl Route {
             RouteAttribute::Oif(index) => self.dev = Some(index),
             RouteAttribute::PrefSource(address) => self.src = ip(&address),
             RouteAttribute::Priority(metric) => self.metric = Some(metric),
-            RouteAttribute::MultiPath(hops) => self.read_first(hops),
+            RouteAttribute::MultiPath(hops) => self.read_hops(hops),
             RouteAttribute::EncapType(_) | RouteAttribute::Encap(_) => self.kind = RouteKind::Other,
             _ => {}
         }
     }
 
-    fn read_first(&mut self, hops: Vec<RouteNextHop>) {
+    fn read_hops(&mut self, hops: Vec<RouteNextHop>) {
         self.kind = RouteKind::Multipath;
-        if let Some(first) = hops.into_iter().next() {
-            self.dev = Some(first.interface_index);
-            first
-                .attributes
-                .into_iter()
-                .for_each(|attribute| self.read(attribute));
+        for hop in hops {
+            let mut route = Self::new(self.dst, RouteKind::Multipath);
+            for attribute in hop.attributes {
+                route.read(attribute);
+            }
+            if route.kind == RouteKind::Other {
+                self.kind = RouteKind::Other;
+            }
+            let dead = RouteNextHopFlags::Dead | RouteNextHopFlags::Linkdown;
+            self.hops.push(NextHop {
+                via: route.via,
+                dev: hop.interface_index,
+                onlink: hop.flags.contains(RouteNextHopFlags::Onlink),
+                alive: !hop.flags.intersects(dead),
+            });
+        }
+        if let Some(first) = self.hops.first() {
+            (self.via, self.dev) = (first.via, Some(first.dev));
         }
     }
 
     /// Removes the values that the kernel fills in by itself.
     fn leave_out_defaults(&mut self) {
-        let default_metric = if self.dst.addr().is_ipv4() {
-            0
-        } else {
-            IPV6_DEFAULT_METRIC
-        };
-        self.metric = self.metric.filter(|metric| *metric != default_metric);
+        let default = default_metric(self.dst);
+        self.metric = self.metric.filter(|metric| *metric != default);
         if self.kind == RouteKind::Unreachable {
             self.dev = None;
         }

@@ -47,6 +47,7 @@ fn any_route() -> impl Strategy<Value = Route> {
             protocol,
             metric,
             onlink,
+            hops: Vec::new(),
         }
     })
 }

@@ -1,5 +1,7 @@
 //! Replacing routes, and multipath routes.
 
+use wire::netlink::NextHop;
+
 use super::*;
 
 #[test]
@@ -113,8 +115,15 @@ fn multipath_route_is_distinct_and_can_be_deleted() {
 
         let listed = ours(host_socket);
 
+        let hop = |via: &str| NextHop {
+            via: via.parse().ok(),
+            dev: link,
+            onlink: false,
+            alive: true,
+        };
         let seen = Route {
             kind: RouteKind::Multipath,
+            hops: vec![hop(first), hop(second)],
             ..unicast(dst, Some(first), link)
         };
         assert_eq!(listed, slice::from_ref(&seen));

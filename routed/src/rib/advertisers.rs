@@ -1,0 +1,138 @@
+//! Which nodes advertise each address, so that an address that several nodes advertise is noticed.
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use registry::Snapshot;
+use wire::node::NodeName;
+
+/// The nodes by address.
+#[derive(Debug, Default)]
+pub(crate) struct Advertisers {
+    nodes: BTreeMap<IpAddr, BTreeSet<NodeName>>,
+    /// The addresses of several nodes: virtual ones, or mistakes.
+    shared: BTreeSet<IpAddr>,
+}
+
+impl Advertisers {
+    /// Those of a snapshot.
+    pub(crate) fn new(view: &Snapshot) -> Self {
+        let mut all = Self::default();
+        for (node, record) in &view.nodes {
+            all.change(node, &[], &record.addresses);
+        }
+        all
+    }
+
+    /// The addresses of `node` were `before` and are `now`. Returns the other nodes that have one of
+    /// those that changed.
+    pub(crate) fn change(
+        &mut self,
+        node: &NodeName,
+        before: &[IpAddr],
+        now: &[IpAddr],
+    ) -> BTreeSet<NodeName> {
+        let mut others = BTreeSet::new();
+        for gone in before.iter().filter(|address| !now.contains(address)) {
+            if let Some(nodes) = self.nodes.get_mut(gone) {
+                nodes.remove(node);
+                others.extend(nodes.iter().cloned());
+                if nodes.is_empty() {
+                    self.nodes.remove(gone);
+                }
+            }
+            self.mark(*gone);
+        }
+        for new in now.iter().filter(|address| !before.contains(address)) {
+            let nodes = self.nodes.entry(*new).or_default();
+            others.extend(nodes.iter().cloned());
+            nodes.insert(node.clone());
+            self.mark(*new);
+        }
+        others.remove(node);
+        others
+    }
+
+    fn mark(&mut self, address: IpAddr) {
+        if self
+            .nodes
+            .get(&address)
+            .is_some_and(|nodes| nodes.len() > 1)
+        {
+            self.shared.insert(address);
+        } else {
+            self.shared.remove(&address);
+        }
+    }
+
+    /// The nodes that advertise `address`.
+    pub(crate) fn of(&self, address: IpAddr) -> impl Iterator<Item = &NodeName> {
+        self.nodes.get(&address).into_iter().flatten()
+    }
+
+    /// Whether a node advertises an address in `prefix`.
+    pub(crate) fn any_in(&self, prefix: IpNet) -> bool {
+        let range = prefix.network()..=prefix.broadcast();
+        self.nodes.range(range).next().is_some()
+    }
+
+    /// Whether several nodes advertise `address`.
+    pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
+        self.shared.contains(&address)
+    }
+
+    /// What to say about each address that several nodes advertise.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = String> {
+        self.shared.iter().map(|address| {
+            let nodes: Vec<_> = self.of(*address).map(NodeName::as_str).collect();
+            let nodes = nodes.join(" and ");
+            format!(
+                "{nodes} advertise the same address {address}: peers use it only for a node that has \
+                 no other address; if it is a virtual address, make it a /32 or /128, or give each \
+                 node its own with --node-address"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn address_of_two_nodes_is_shared_until_one_gives_it_up() {
+        let [a, b] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
+        let mut all = Advertisers::default();
+        let vip: IpAddr = "192.168.1.100".parse().unwrap();
+        let (own, with_vip) = (
+            ips(&["192.168.1.1"]),
+            ips(&["192.168.1.1", "192.168.1.100"]),
+        );
+        assert!(all.change(&a, &[], &with_vip).is_empty());
+        assert!(!all.is_shared(vip) && all.shared().next().is_none());
+
+        // The other node is concerned, too.
+        let other = ips(&["192.168.1.2", "192.168.1.100"]);
+        assert_eq!(all.change(&b, &[], &other), BTreeSet::from([a.clone()]));
+        assert!(all.is_shared(vip));
+        let text = all.shared().next().unwrap();
+        assert!(
+            text.starts_with("n1 and n2 advertise the same address 192.168.1.100"),
+            "{text}"
+        );
+
+        assert_eq!(all.change(&a, &with_vip, &own), BTreeSet::from([b.clone()]));
+        assert!(!all.is_shared(vip));
+        assert_eq!(all.of(vip).collect::<Vec<_>>(), [&b]);
+        assert!(all.any_in("192.168.1.0/24".parse().unwrap()));
+        assert!(all.any_in("192.168.1.100/32".parse().unwrap()));
+        assert!(!all.any_in("192.168.2.0/24".parse().unwrap()));
+        assert!(!all.any_in("fd00::/64".parse().unwrap()));
+    }
+}
