@@ -177,13 +177,12 @@ fn valid_attachments(config: &Value) -> Result<BTreeSet<Attachment>, Error> {
         };
         for item in items {
             let text = |name| item.get(name).and_then(Value::as_str);
-            all.insert(match (text("containerID"), text("ifname")) {
-                (Some(container_id), Some(interface)) => Attachment::new(container_id, interface)?,
-                _ => {
-                    let why = format!("holds {item}, which lacks containerID or ifname");
-                    return Err(invalid(key, why));
-                }
-            });
+            let (Some(container_id), Some(interface)) = (text("containerID"), text("ifname"))
+            else {
+                let why = format!("holds {item}, which lacks containerID or ifname");
+                return Err(invalid(key, why));
+            };
+            all.insert(Attachment::new(container_id, interface)?);
         }
     }
     Ok(all)
