@@ -7,7 +7,6 @@ use ipnet::IpNet;
 use wire::cni::{Attachment, Call, Delegate, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
-use wire::netns::Netns;
 use wire::{pod_link, spoof_guard, sysctl};
 
 use crate::drift::{Expected, LinkState, Observed, compare, pod_interface};
@@ -21,7 +20,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let previous = call.prev_result()?.ok_or_else(no_result)?;
-    let netns = Netns::open(call.environment.netns()?).map_err(|error| error::namespace(&error))?;
+    let netns = error::open_pod(call.environment.netns()?)?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
 
