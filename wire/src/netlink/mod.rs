@@ -30,6 +30,7 @@ pub use link::{Ipv4Settings, Link, LinkChange};
 pub use mac::{InvalidMac, Mac};
 pub use monitor::{Event, Monitor, Topics};
 pub use neighbour::Neighbour;
+pub use query::Listing;
 pub use request::Request;
 pub use route::{Fate, Packet, Route, RouteFilter, RouteKind};
 pub use rule::Rule;
