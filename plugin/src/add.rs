@@ -22,7 +22,7 @@ use crate::wiring::{Wiring, WiringInput};
 /// created while the IPAM plugin runs.
 pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let config = PluginConfig::parse(&call.config)?;
-    let netns = Netns::open(call.environment.netns()?).map_err(|error| error::namespace(&error))?;
+    let netns = error::open_pod(call.environment.netns()?)?;
     let mac = requested_mac::mac(call)?;
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;

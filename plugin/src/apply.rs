@@ -186,10 +186,10 @@ fn pair_refused(wiring: &Wiring, error: &netlink::Error, sockets: &mut Sockets) 
             format!(
                 "host interface {} is taken, by {}",
                 holder.name,
-                holder
-                    .alias
-                    .as_deref()
-                    .unwrap_or("something that is not Flatland's")
+                holder.alias.as_deref().map_or_else(
+                    || "something that is not Flatland's".to_owned(),
+                    |alias| alias.escape_debug().to_string()
+                )
             ),
         )
         .advise("delete the pod that holds it, or the interface if nothing uses it"),

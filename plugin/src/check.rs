@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::cni::{Attachment, Call, Delegate, Error, Success, code};
+use ipnet::IpNet;
+use wire::cni::{Attachment, Call, Delegate, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
-use wire::netns::Netns;
-use wire::{spoof_guard, sysctl};
+use wire::{pod_link, spoof_guard, sysctl};
 
-use crate::drift::{Expected, LinkState, Observed, compare};
+use crate::drift::{Expected, LinkState, Observed, compare, pod_interface};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
-use crate::wiring::{Wiring, WiringInput};
+use crate::wiring::{Wiring, WiringInput, gateway_of};
 use crate::{node, requested_mac};
 
 /// Reports all differences in one error.
@@ -20,11 +20,11 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
     let previous = call.prev_result()?.ok_or_else(no_result)?;
-    let netns = Netns::open(call.environment.netns()?).map_err(|error| error::namespace(&error))?;
+    let netns = error::open_pod(call.environment.netns()?)?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
 
-    let ours = on_interface(attachment, previous);
+    let ours = own_part(&call.network, attachment, previous);
     let node = node::describe(&mut host, &config)?;
     let wiring = Wiring::new(&WiringInput {
         network: &call.network,
@@ -34,18 +34,13 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         node_addresses: &node.addresses,
         ipv6: node.ipv6,
         mac: requested_mac::mac(call)?,
-        settings: &config.sysctl,
+        settings: &[],
         // Their effect on ADD is in the result.
         existing_routes: &[],
     });
     let expected = Expected::new(wiring, &ours);
-    let mut observed = observe(&expected.wiring, &mut host, &mut pod)
+    let observed = observe(&expected.wiring, &mut host, &mut pod)
         .map_err(|error| kernel(&format!("looking at {attachment}"), &error))?;
-    if !expected.wiring.settings.is_empty() {
-        observed.settings = netns
-            .run(|| read_settings(&expected.wiring))
-            .map_err(|error| error::namespace(&error))?;
-    }
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
     combine_findings(attachment, compare(&expected, &observed), reserved)
 }
@@ -58,14 +53,20 @@ fn no_result() -> Error {
     .advise("CHECK needs the result of ADD")
 }
 
-/// The result with only the addresses on our interface: a chain may have added other interfaces.
-fn on_interface(attachment: &Attachment, mut result: Success) -> Success {
-    let ours = result.interfaces.iter().position(|interface| {
-        interface.sandbox.is_some() && interface.name == attachment.interface()
-    });
+/// The result with only the addresses that ADD gave our interface: a chain may have added other
+/// interfaces, and other addresses to ours.
+fn own_part(network: &str, attachment: &Attachment, mut result: Success) -> Success {
+    let host_name = pod_link::host_interface_name(network, attachment);
+    let ours = pod_interface(&result, &host_name, attachment.interface());
     result
         .ips
         .retain(|ip| ip.interface.is_none() || ip.interface == ours);
+    // Before 1.0.0 the gateways are those of the IPAM plugin.
+    let has_our_gateway =
+        |ip: &IpConfig| ip.gateway == Some(gateway_of(&IpNet::from(ip.address.ip())));
+    if result.ips.iter().any(has_our_gateway) {
+        result.ips.retain(has_our_gateway);
+    }
     result
 }
 
@@ -105,14 +106,7 @@ fn observe(
         host: outside,
         spoof_guard,
         proxy_arp: setting(&wiring.host_name, "proxy_arp") == Some(1),
-        settings: Vec::new(),
     })
-}
-
-/// Reads the settings of the pod's interface; runs in the pod's namespace.
-fn read_settings(wiring: &Wiring) -> Vec<Option<String>> {
-    let paths = wiring.settings.iter().map(|(path, _)| path);
-    paths.map(|path| sysctl::read(path).ok()).collect()
 }
 
 /// The link with that name, its addresses, and its neighbours with the given addresses.

@@ -8,9 +8,8 @@ use std::path::Path;
 use wire::cni::{Call, Command, Delegate, Error, Running};
 use wire::conf;
 use wire::netlink::{Link, Socket};
-use wire::netns::Netns;
 
-use crate::error::kernel;
+use crate::error::{self, kernel};
 use crate::wiring::is_pair;
 use crate::{deferred_delete, node};
 
@@ -58,7 +57,10 @@ fn hide_pod_end(netns: &Path, interface: &str, host_end: &Link) {
         let link = pod.link_by_name(interface).ok()??;
         is_pair(&link, host_end).then_some(link)
     };
-    let Ok(mut pod) = Netns::open(netns).and_then(|netns| netns.socket()) else {
+    let Ok(netns) = error::open_pod(netns) else {
+        return;
+    };
+    let Ok(mut pod) = netns.socket() else {
         return;
     };
     if let Some(link) = pod_end(&mut pod) {

@@ -11,13 +11,14 @@ use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{self, Wiring};
 
 /// The expected wiring, with the changes of later plugins that the result of the chain states.
+///
+/// Later plugins also change things that no result states, so that these are no findings: `tuning`
+/// changes settings and lowers the MTU of the pod's interface, and where it sets the MAC, even to
+/// the same one, or where `vrf` takes the interface down, the kernel removes its neighbours.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    /// The wiring, with the MAC that the result states.
+    /// The wiring, with the name and the MAC of the pod's interface that the result states.
     pub(crate) wiring: Wiring,
-    /// Whether a later plugin gave the pod another MAC. The kernel then removes the neighbours of
-    /// the interface, permanent ones too (`neigh_changeaddr`), and resolves them again when needed.
-    has_other_mac: bool,
     /// Destinations that the result still routes through our gateways.
     destinations: Vec<IpNet>,
     /// MTUs in the result, from CNI 1.1.0 on.
@@ -36,8 +37,6 @@ pub(crate) struct Observed {
     pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end replies to ARP for the gateway.
     pub(crate) proxy_arp: bool,
-    /// The settings of the pod's interface, in the order of the wiring; `None` if unreadable.
-    pub(crate) settings: Vec<Option<String>>,
 }
 
 /// One end of the pair with its addresses, routes and neighbours.
@@ -56,27 +55,26 @@ pub(crate) struct LinkState {
 impl Expected {
     /// `wiring` is what ADD makes from the addresses in `result`.
     pub(crate) fn new(mut wiring: Wiring, result: &Success) -> Self {
-        let stated = |name: &str, inside: bool| {
-            result.interfaces.iter().find(move |interface| {
-                interface.name == name && interface.sandbox.is_some() == inside
-            })
-        };
-        let pod = stated(&wiring.pod_name, true);
-        let mac = pod.and_then(|pod| pod.mac.as_deref()?.parse::<Mac>().ok());
-        let pod_mtu = pod.and_then(|pod| pod.mtu);
-        let host_mtu = stated(&wiring.host_name, false).and_then(|host| host.mtu);
-        let has_other_mac = mac.is_some_and(|mac| mac != wiring.pod_mac);
-        wiring.pod_mac = mac.unwrap_or(wiring.pod_mac);
-        let ours = result
-            .routes
+        let host = result
+            .interfaces
             .iter()
-            .filter(|route| route.gw == Some(wiring::gateway_of(&route.dst)));
+            .find(|interface| interface.name == wiring.host_name && interface.sandbox.is_none());
+        let pod = pod_interface(result, &wiring.host_name, &wiring.pod_name);
+        let pod = pod.map(|index| &result.interfaces[index]);
+        if let Some(pod) = pod {
+            wiring.pod_name.clone_from(&pod.name);
+        }
+        let mac = pod.and_then(|pod| pod.mac.as_deref()?.parse::<Mac>().ok());
+        wiring.pod_mac = mac.unwrap_or(wiring.pod_mac);
+        // Our routes have no attributes: one with a table or a scope is of a later plugin.
+        let ours = result.routes.iter().filter(|route| {
+            route.gw == Some(wiring::gateway_of(&route.dst)) && route.other.is_empty()
+        });
         Self {
             wiring,
-            has_other_mac,
             destinations: ours.map(|route| route.dst).collect(),
-            host_mtu,
-            pod_mtu,
+            host_mtu: host.and_then(|host| host.mtu),
+            pod_mtu: pod.and_then(|pod| pod.mtu),
         }
     }
 
@@ -94,6 +92,25 @@ impl Expected {
     }
 }
 
+/// The index of the pod's interface in the result of the chain: the one with this name in a sandbox,
+/// else, if a later plugin has renamed it, the one that follows its host end.
+pub(crate) fn pod_interface(result: &Success, host_name: &str, pod_name: &str) -> Option<usize> {
+    let interfaces = &result.interfaces;
+    let is_inside = |index: &usize| {
+        let interface = interfaces.get(*index);
+        interface.is_some_and(|interface| interface.sandbox.is_some())
+    };
+    let mut inside = (0..interfaces.len()).filter(is_inside);
+    inside
+        .find(|index| interfaces[*index].name == pod_name)
+        .or_else(|| {
+            let host = interfaces
+                .iter()
+                .position(|interface| interface.name == host_name)?;
+            Some(host + 1).filter(is_inside)
+        })
+}
+
 /// All differences, in words.
 pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     let wiring = &expected.wiring;
@@ -101,13 +118,15 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     let (inside, outside) = (&observed.pod, &observed.host);
     if let Some(link) = &inside.link {
         let requests = wiring.pod_requests(link.index);
+        // ADD gives the interface no master: it is a VRF of a later plugin, whose table has the routes.
+        let has_own_routes = link.master.is_none();
         found.extend(requests.iter().filter_map(|request| match request {
-            Request::AddRoute(route) if !expected.expects_route(route, &inside.routes) => None,
-            Request::AddNeighbour(gateway)
-                if expected.has_other_mac && !inside.has_neighbour(gateway.address) =>
+            Request::AddRoute(route)
+                if !(has_own_routes && expected.expects_route(route, &inside.routes)) =>
             {
                 None
             }
+            Request::AddNeighbour(gateway) if !inside.has_neighbour(gateway.address) => None,
             request => inside.missing(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
@@ -115,8 +134,11 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
             found.push(format!("{what} is down"));
         }
         found.extend(wrong_mac(&what, link, wiring.pod_mac));
-        found.extend(wrong_mtu(&what, link, expected.pod_mtu, wiring.mtu));
-        found.extend(wrong_settings(wiring, &observed.settings));
+        found.extend(raised_mtu(
+            &what,
+            link,
+            expected.pod_mtu.unwrap_or(wiring.mtu),
+        ));
     } else {
         found.push(format!("interface {} in the pod is gone", wiring.pod_name));
     }
@@ -133,7 +155,10 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
             found.push(format!("{what} is down"));
         }
         found.extend(wrong_mac(&what, link, wiring.host_mac));
-        found.extend(wrong_mtu(&what, link, expected.host_mtu, wiring.mtu));
+        found.extend(match expected.host_mtu {
+            Some(mtu) if link.mtu < mtu => Some(format!("{what} has MTU {}, not {mtu}", link.mtu)),
+            stated => raised_mtu(&what, link, stated.unwrap_or(wiring.mtu)),
+        });
         found.extend(observed.spoof_guard.finding(&link.name));
         if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
             found.push(format!(
@@ -222,29 +247,9 @@ fn wrong_mac(what: &str, link: &Link, wanted: Mac) -> Option<String> {
     Some(format!("{what} has MAC {mac}, not {wanted}"))
 }
 
-/// Before 1.1.0 the result has no MTU: a later plugin may have lowered it.
-fn wrong_mtu(what: &str, link: &Link, stated: Option<u32>, wanted: u32) -> Option<String> {
+fn raised_mtu(what: &str, link: &Link, limit: u32) -> Option<String> {
     let mtu = link.mtu;
-    match stated {
-        Some(stated) if mtu != stated => Some(format!("{what} has MTU {mtu}, not {stated}")),
-        None if mtu > wanted => Some(format!("{what} has MTU {mtu}, more than {wanted}")),
-        _ => None,
-    }
-}
-
-fn wrong_settings<'a>(
-    wiring: &'a Wiring,
-    there: &'a [Option<String>],
-) -> impl Iterator<Item = String> {
-    wiring
-        .settings
-        .iter()
-        .zip(there)
-        .filter_map(|((path, wanted), there)| match there {
-            Some(value) if value == wanted => None,
-            Some(value) => Some(format!("setting {path} is {value}, not {wanted}")),
-            None => Some(format!("setting {path} cannot be read")),
-        })
+    (mtu > limit).then(|| format!("{what} has MTU {mtu}, more than {limit}"))
 }
 
 /// Whether both interfaces exist but are not the two ends of one pair.

@@ -19,6 +19,10 @@ use crate::{deferred_delete, wiring};
 /// Ordering"), but another runtime may.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
+/// How often links are listed on a node whose links change all the time. What GC is about was there
+/// before and is in one of the listings.
+const LISTING_ATTEMPTS: u32 = 4;
+
 /// Removes the host ends of stale attachments with their routes, then runs GC of the IPAM plugin. A
 /// host end that cannot be removed keeps its addresses, which are still routed to it; the rest is
 /// removed all the same, and the error names what is left.
@@ -26,8 +30,9 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let valid = call.valid_attachments()?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
-    let links = host.links();
+    let links = host.links_within(LISTING_ATTEMPTS);
     let links = links.map_err(|error| kernel("looking for interfaces", &error))?;
+    let links = links.entries;
     let (mut kept, mut failures) = (Vec::new(), Vec::new());
     for (link, holder) in stale(&links, &call.network, &valid) {
         if let Err(error) = deferred_delete::disable(&mut host, link) {
@@ -70,7 +75,7 @@ fn remove_orphans(
         return Ok(());
     }
     thread::sleep(SETTLE_TIME);
-    let now = host.links()?;
+    let now = host.links_within(LISTING_ATTEMPTS)?.entries;
     let after: BTreeSet<u32> = orphans(&now, network, valid).collect();
     let is_orphan_still =
         |link: &&Link| after.contains(&link.index) && before.contains(&link.index);

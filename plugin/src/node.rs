@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wire::cni::{Call, Error, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{Link, Socket, Uplink};
+use wire::netlink::{self, Link, Socket, Uplink};
 use wire::{pod_link, sysctl};
 
 use crate::error::kernel;
@@ -32,6 +32,9 @@ pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Nod
         Ok(uplink) if config.mtu == 0 => (uplink.mtu, uplink.addresses),
         Ok(uplink) => (config.mtu, uplink.addresses),
         Err(_) if config.mtu != 0 => (config.mtu, Vec::new()),
+        Err(error @ netlink::Error::Interrupted { .. }) => {
+            return Err(kernel("cannot find this node's uplink", &error));
+        }
         Err(error) => {
             return Err(Error::new(
                 code::INVALID_CONFIG,

@@ -295,3 +295,46 @@ fn pod_cidr_that_overlaps_the_nodes_network_is_refused() -> Result {
     );
     Ok(())
 }
+
+#[test]
+fn namespace_of_the_node_is_refused_however_it_is_spelled() -> Result {
+    let lab = Lab::builder().etcd(0).start()?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    node.add_pod("first")?.delete()?;
+    let prepare = "mkdir -p /run/netns; touch /run/netns/own; mount --bind /proc/self/ns/net \
+                   /run/netns/own; ln -s /run/netns/own /run/own";
+    node.run(&["sh", "-ec", prepare])?;
+    // An interface of the node with the name that the runtime wants for the pod.
+    node.run(&[
+        "ip", "link", "add", "own0", "type", "veth", "peer", "name", "own1",
+    ])?;
+    let before = node.traces()?;
+    let mut check = config();
+    check["prevResult"] = json!({ "ips": [] });
+    for netns in [
+        "/proc/self/ns/net",
+        "/proc/thread-self/ns/net",
+        "/proc/self/../self/ns/net",
+        "/run/netns/own",
+        "/run/own",
+    ] {
+        let target = Target {
+            netns,
+            interface: "own0",
+            ..POD
+        };
+        for command in ["ADD", "CHECK"] {
+            let (code, text) =
+                refusal(&node.cni("flatland", command, target, &check.to_string())?);
+            assert_eq!(code, 4, "{command} {netns}: {text}");
+            let expected = format!("{netns} is the network namespace of the node");
+            assert!(text.contains(&expected), "{command}: {text}");
+            assert_eq!(node.traces()?, before, "{command} {netns}");
+        }
+        node.cni("flatland", "DEL", target, &config().to_string())?
+            .success()?;
+        assert_eq!(node.traces()?, before, "DEL {netns}");
+    }
+    Ok(())
+}

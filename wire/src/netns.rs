@@ -105,6 +105,12 @@ impl Netns {
         self.inode
     }
 
+    /// Whether it is the network namespace of the calling thread, whatever path it was opened by.
+    pub fn is_own(&self) -> bool {
+        let own = fs::metadata("/proc/thread-self/ns/net");
+        own.is_ok_and(|own| own.ino() == self.inode)
+    }
+
     /// A netlink socket that belongs to it.
     pub fn socket(&self) -> Result<Socket, Error> {
         self.run(Socket::open)?.map_err(|source| Error::Socket {

@@ -1,7 +1,7 @@
 //! GC: what it removes of attachments that the runtime does not list, and what it leaves.
 
-use lab::{Result, Runtime};
-use serde_json::json;
+use lab::{Output, Result, Runtime, Target};
+use serde_json::{Value, json};
 use wire::cni::Version;
 
 use crate::support::{host_local, install_ipam, lab, other, runtime, with_ipam};
@@ -82,5 +82,40 @@ fn gc_with_failing_ipam_names_it_and_removes_the_rest() -> Result {
     runtime.gc(&[])?;
     let held = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
     assert_eq!(held, "");
+    Ok(())
+}
+
+#[test]
+fn null_list_of_valid_attachments_is_empty() -> Result {
+    let lab = lab()?;
+    let (node, runtime) = (lab.node(1), runtime(&lab)?);
+    let entry = runtime.plugins().next().cloned().unwrap_or_default();
+    let gc = |keys: &Value| -> Result<Output> {
+        let mut entry = entry.clone();
+        entry.extend(keys.as_object().cloned().unwrap_or_default());
+        runtime.call("GC", &entry, Target::default(), &Value::Null)
+    };
+    let missing = gc(&json!({}))?;
+    assert!(missing.stdout.contains("\"code\":7"), "{missing:?}");
+    let both = json!({ "cni.dev/valid-attachments": null, "cni.dev/attachments": null });
+    for keys in [
+        json!({ "cni.dev/valid-attachments": null }),
+        json!({ "cni.dev/attachments": [] }),
+        both,
+    ] {
+        // Also on a node without pods of the network.
+        gc(&keys)?.success()?;
+        let pod = node.sandbox("stale")?;
+        runtime.add(pod.target())?;
+        gc(&keys)?.success()?;
+        let held = node.run(&["ls", "/run/flatland/flatland/addresses"])?;
+        let links = node.run(&["ip", "-o", "link"])?;
+        assert_eq!(
+            (held.as_str(), links.contains("stale")),
+            ("", false),
+            "{keys}"
+        );
+        pod.vanish()?;
+    }
     Ok(())
 }

@@ -24,7 +24,7 @@ impl Attachment {
     /// Checks both names; errors have code 4. A container id has at most 200 bytes and starts with
     /// an alphanumeric character, followed by alphanumerics, `_`, `.` or `-`. An interface name is
     /// one that the kernel accepts (`dev_valid_name` in net/core/dev.c: 1 to 15 bytes, not `.` or
-    /// `..`, without `/`, `:` and white space) and uses as it is (`%` would make it a pattern,
+    /// `..`, without `/`, `:` and white space) and uses as it is, without control characters (`%` would make it a pattern,
     /// `all` and `default` are sysctl folders).
     pub fn new(container_id: &str, interface: &str) -> Result<Self, Error> {
         check_container_id(container_id).map_err(invalid_environment)?;
@@ -89,7 +89,7 @@ pub(super) fn check_interface(name: &str) -> Result<(), String> {
         "." | ".." | "all" | "default" => "is a reserved name",
         _ if name.len() > MAX_INTERFACE => "is longer than 15 bytes",
         _ if name.bytes().any(is_refused_in_interface) => {
-            "holds \"/\", \":\", \"%\" or white space"
+            "holds \"/\", \":\", \"%\", white space or a control character"
         }
         _ => return Ok(()),
     };
@@ -97,9 +97,9 @@ pub(super) fn check_interface(name: &str) -> Result<(), String> {
 }
 
 /// The kernel's `isspace` (lib/ctype.c) checks bytes as Latin-1: 0xa0 counts even inside a UTF-8
-/// character.
+/// character. It accepts other control characters, which would end up in logs and on terminals.
 fn is_refused_in_interface(byte: u8) -> bool {
-    matches!(byte, b'/' | b':' | b'%' | b' ' | b'\t'..=b'\r' | 0xa0)
+    matches!(byte, b'/' | b':' | b'%' | b' ' | 0xa0) || byte.is_ascii_control()
 }
 
 #[cfg(test)]
@@ -156,6 +156,9 @@ mod tests {
             "a b",
             "a\tb",
             "a\x0b",
+            "a\x01",
+            "\x1b[2J",
+            "a\x7f",
             "a\u{a0}",
             "\u{e0}",
             "eth%d",

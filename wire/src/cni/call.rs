@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::attachment::check_network;
 use super::{Attachment, Command, Environment, Error, Success, Version, code};
 
-/// The key under which a runtime lists the attachments that GC keeps.
+/// The key under which a runtime lists the attachments that GC keeps, and its name in the published
+/// text of 1.1.0. The spec's library sets both (github.com/containernetworking/cni/issues/1101).
 const VALID_ATTACHMENTS: &str = "cni.dev/valid-attachments";
+const ATTACHMENTS: &str = "cni.dev/attachments";
 
 /// One call of a plugin, checked.
 #[derive(Debug, Clone)]
@@ -59,8 +61,9 @@ impl Call {
         }
     }
 
-    /// The attachments that GC keeps. The list may be empty, but must be there and valid as a whole
-    /// (code 7): GC would remove an attachment that was overlooked.
+    /// The attachments that GC keeps. The list may be empty or `null`, as Go writes an empty one, but
+    /// must be there and valid as a whole (code 7): GC would remove an attachment that was
+    /// overlooked.
     pub fn valid_attachments(&self) -> Result<BTreeSet<Attachment>, Error> {
         valid_attachments(&self.config)
     }
@@ -78,9 +81,13 @@ impl Call {
                 "ifname": attachment.interface(),
             })
         });
-        let list = call.config.get_mut(VALID_ATTACHMENTS);
-        if let Some(list) = list.and_then(Value::as_array_mut) {
-            list.extend(items);
+        let items: Vec<Value> = items.collect();
+        for key in [VALID_ATTACHMENTS, ATTACHMENTS] {
+            match call.config.get_mut(key) {
+                Some(Value::Array(list)) => list.extend(items.iter().cloned()),
+                Some(list) => *list = items.clone().into(),
+                None => {}
+            }
         }
         call.stdin = call.config.to_string().into_bytes();
         call
@@ -150,25 +157,35 @@ fn check_command(command: Command, version: Version) -> Result<(), Error> {
     Err(Error::new(code::INCOMPATIBLE_VERSION, msg))
 }
 
+/// The attachments under both names of the key.
 fn valid_attachments(config: &Value) -> Result<BTreeSet<Attachment>, Error> {
-    let invalid =
-        |why: String| Error::new(code::INVALID_CONFIG, format!("{VALID_ATTACHMENTS} {why}"));
-    let list = config
-        .get(VALID_ATTACHMENTS)
-        .ok_or_else(|| invalid("is missing".to_owned()))?;
-    let items = list
-        .as_array()
-        .ok_or_else(|| invalid("is not a list".to_owned()))?;
-    let read = |item: &Value| {
-        let text = |key| item.get(key).and_then(Value::as_str);
-        match (text("containerID"), text("ifname")) {
-            (Some(container_id), Some(interface)) => Attachment::new(container_id, interface),
-            _ => Err(invalid(format!(
-                "holds {item}, which lacks containerID or ifname"
-            ))),
+    let invalid = |key: &str, why: String| Error::new(code::INVALID_CONFIG, format!("{key} {why}"));
+    let keys = [VALID_ATTACHMENTS, ATTACHMENTS];
+    let mut lists = keys
+        .iter()
+        .filter_map(|key| Some((key, config.get(key)?)))
+        .peekable();
+    if lists.peek().is_none() {
+        return Err(invalid(VALID_ATTACHMENTS, "is missing".to_owned()));
+    }
+    let mut all = BTreeSet::new();
+    for (key, list) in lists {
+        let items = match list {
+            Value::Null => &[],
+            Value::Array(items) => items.as_slice(),
+            _ => return Err(invalid(key, "is not a list".to_owned())),
+        };
+        for item in items {
+            let text = |name| item.get(name).and_then(Value::as_str);
+            let (Some(container_id), Some(interface)) = (text("containerID"), text("ifname"))
+            else {
+                let why = format!("holds {item}, which lacks containerID or ifname");
+                return Err(invalid(key, why));
+            };
+            all.insert(Attachment::new(container_id, interface)?);
         }
-    };
-    items.iter().map(read).collect()
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -177,26 +194,34 @@ mod tests {
 
     #[test]
     fn additional_valid_attachments_reach_the_delegate() {
-        let config = json!({ "cniVersion": "1.1.0", "name": "n", VALID_ATTACHMENTS: [] });
         let environment = |name: &str| match name {
             "CNI_COMMAND" => Some("GC".into()),
             "CNI_PATH" => Some("/opt/cni/bin".into()),
             _ => None,
         };
         let environment = Environment::read(environment).unwrap();
-        let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
-        let more = Attachment::new("a", "eth0").unwrap();
-        let extended = call.with_more_valid(std::slice::from_ref(&more));
-        assert_eq!(
-            extended.valid_attachments().unwrap(),
-            BTreeSet::from([more.clone()])
-        );
-        let passed_on = decode(&extended.stdin).unwrap();
-        assert_eq!(
-            valid_attachments(&passed_on).unwrap(),
-            BTreeSet::from([more])
-        );
-        assert_eq!(call.with_more_valid(&[]).stdin, call.stdin);
+        for lists in [
+            json!({ VALID_ATTACHMENTS: [] }),
+            json!({ VALID_ATTACHMENTS: null }),
+            json!({ ATTACHMENTS: [] }),
+            json!({ VALID_ATTACHMENTS: null, ATTACHMENTS: null }),
+        ] {
+            let mut config = lists.clone();
+            config["cniVersion"] = "1.1.0".into();
+            config["name"] = "n".into();
+            let input = config.to_string().into_bytes();
+            let call = Call::new(environment.clone(), input).unwrap();
+            let more = Attachment::new("a", "eth0").unwrap();
+            let extended = call.with_more_valid(std::slice::from_ref(&more));
+            let expected = BTreeSet::from([more]);
+            assert_eq!(extended.valid_attachments().unwrap(), expected, "{lists}");
+            let passed_on = decode(&extended.stdin).unwrap();
+            assert_eq!(valid_attachments(&passed_on).unwrap(), expected, "{lists}");
+            for key in lists.as_object().unwrap().keys() {
+                assert_eq!(passed_on[key].as_array().unwrap().len(), 1, "{lists}");
+            }
+            assert_eq!(call.with_more_valid(&[]).stdin, call.stdin);
+        }
     }
 
     #[test]
@@ -206,13 +231,31 @@ mod tests {
         let valid = valid_attachments(&json!({VALID_ATTACHMENTS: [a, b]})).unwrap();
         let expected = ["a", "b"].map(|id| Attachment::new(id, "eth0").unwrap());
         assert_eq!(valid, BTreeSet::from(expected));
-        assert_eq!(
-            valid_attachments(&json!({VALID_ATTACHMENTS: []})).unwrap(),
-            BTreeSet::new()
-        );
+        let two = valid_attachments(&json!({VALID_ATTACHMENTS: [a], ATTACHMENTS: [b]})).unwrap();
+        assert_eq!(two, valid, "both names of the key count");
+        for empty in [
+            json!({VALID_ATTACHMENTS: []}),
+            json!({VALID_ATTACHMENTS: null}),
+            json!({ATTACHMENTS: null}),
+            json!({VALID_ATTACHMENTS: null, ATTACHMENTS: []}),
+        ] {
+            assert_eq!(
+                valid_attachments(&empty).unwrap(),
+                BTreeSet::new(),
+                "{empty}"
+            );
+        }
         for (config, culprit) in [
             (json!({}), "is missing"),
-            (json!({VALID_ATTACHMENTS: null}), "is not a list"),
+            (json!({VALID_ATTACHMENTS: {}}), "is not a list"),
+            (
+                json!({VALID_ATTACHMENTS: [], ATTACHMENTS: 7}),
+                "cni.dev/attachments is not a list",
+            ),
+            (
+                json!({VALID_ATTACHMENTS: [null]}),
+                "lacks containerID or ifname",
+            ),
             (
                 json!({VALID_ATTACHMENTS: [a, {"containerID": "b"}]}),
                 "lacks containerID or ifname",

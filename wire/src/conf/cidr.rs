@@ -106,7 +106,7 @@ pub(super) fn pod_cidrs(section: &Section<'_>) -> Result<Vec<IpNet>, Error> {
     let name = section.name(KEY);
     let pod_cidrs = prefixes(section, KEY)?;
     if pod_cidrs.is_empty() {
-        return Err(match section.get(KEY) {
+        return Err(match section.collection(KEY) {
             Some(_) => invalid(format!("{name} is empty")),
             None => section.missing(KEY),
         });
@@ -131,7 +131,7 @@ pub(super) fn subnet_lengths(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Resu
     const KEY: &str = "subnetLengths";
     let name = section.name(KEY);
     let read = |value: &Value| value.as_u64().and_then(|length| u8::try_from(length).ok());
-    let lengths = match section.get(KEY) {
+    let lengths = match section.collection(KEY) {
         None => pod_cidrs.iter().map(default_length).collect(),
         Some(_) => section.list(KEY, "a prefix length", read)?,
     };

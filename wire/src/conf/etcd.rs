@@ -59,7 +59,7 @@ impl EtcdConfig {
     fn check_endpoints(&self, section: &Section<'_>) -> Result<(), Error> {
         let name = section.name("endpoints");
         if self.endpoints.is_empty() {
-            return Err(match section.get("endpoints") {
+            return Err(match section.collection("endpoints") {
                 Some(_) => invalid(format!("{name} is empty")),
                 None => section.missing("endpoints"),
             }

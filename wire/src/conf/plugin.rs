@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::section::Section;
-use super::{cidr, invalid};
+use super::{PLUGIN_TYPE, cidr, invalid};
 use crate::cni::{Dns, Error};
 
-/// Keys that the spec, a runtime or a wrapping plugin adds.
+/// Keys that the spec, a runtime or a plugin that calls ours adds. Their sources are in the tests.
 const FOREIGN_KEYS: &[&str] = &[
     "name",
     "cniVersion",
@@ -21,6 +21,9 @@ const FOREIGN_KEYS: &[&str] = &[
     "disableCheck",
     "disableGC",
     "loadOnlyInlinedPlugins",
+    "deviceID",
+    "pciBusID",
+    "resourceName",
 ];
 
 /// The smallest MTU for IPv4 (every host must accept it, RFC 791) and for IPv6 (RFC 8200), in
@@ -109,7 +112,7 @@ impl PluginConfig {
                 .unwrap_or_default(),
             ipam_type: ipam_type(&section)?,
             dns: section
-                .get("dns")
+                .collection("dns")
                 .map(Dns::parse)
                 .transpose()?
                 .unwrap_or_default(),
@@ -160,7 +163,11 @@ fn has_ipv6(section: &Section<'_>) -> bool {
 /// pod.
 fn sysctl(section: &Section<'_>) -> Result<Vec<(String, String)>, Error> {
     let expected = "an object of kernel settings and their values, both strings";
-    let settings = section.optional("sysctl", expected, Value::as_object)?;
+    let settings = match section.collection("sysctl") {
+        Some(Value::Object(settings)) => Some(settings),
+        Some(other) => return Err(section.wrong("sysctl", other, expected)),
+        None => None,
+    };
     let read = |(name, value): (&String, &Value)| {
         let path = interface_setting(name).ok_or_else(|| {
             let msg = format!("sysctl: {name:?} is no setting of the pod's interface");
@@ -205,12 +212,14 @@ fn node_address(value: &Value) -> Option<IpAddr> {
     is_unicast.then_some(address)
 }
 
+/// `ipam.type`. Our own name is refused: the plugin would run itself without end.
 fn ipam_type(section: &Section<'_>) -> Result<String, Error> {
     let ipam = section.get("ipam").ok_or_else(|| section.missing("ipam"))?;
     let ipam = Section::new("ipam", ipam)?;
-    let is_file_name = |text: &&str| !text.is_empty() && !text.contains('/');
+    let is_other_file =
+        |text: &&str| !text.is_empty() && !text.contains('/') && *text != PLUGIN_TYPE;
     ipam.optional("type", "the file name of an IPAM plugin", |value| {
-        value.as_str().filter(is_file_name).map(str::to_owned)
+        value.as_str().filter(is_other_file).map(str::to_owned)
     })?
     .ok_or_else(|| ipam.missing("type"))
 }

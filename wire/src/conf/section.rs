@@ -47,9 +47,16 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value as it is. `null` does not count as absent: it comes from a broken template.
+    /// The value as it is. `null` does not count as absent: it comes from a broken template. See
+    /// [`Section::collection`] for lists and objects.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         self.fields.get(key)
+    }
+
+    /// The value of a list or an object that may be empty. `null` counts as absent: programs in Go
+    /// write empty ones so, and pass on what they have read.
+    pub(super) fn collection(&self, key: &str) -> Option<&'a Value> {
+        self.get(key).filter(|value| !value.is_null())
     }
 
     /// Reads an optional value; the error says that it is not `expected`.
@@ -64,7 +71,7 @@ impl<'a> Section<'a> {
             .transpose()
     }
 
-    /// Reads a list, empty if the key is absent; the error names the wrong item.
+    /// Reads a list, empty if the key is absent or `null`; the error names the wrong item.
     pub(super) fn list<T>(
         &self,
         key: &str,
@@ -72,7 +79,7 @@ impl<'a> Section<'a> {
         read: impl Fn(&'a Value) -> Option<T>,
     ) -> Result<Vec<T>, Error> {
         let read = |item| read(item).ok_or_else(|| self.wrong(key, item, expected));
-        match self.get(key) {
+        match self.collection(key) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => items.iter().map(read).collect(),
             Some(other) => Err(self.wrong(key, other, "a list")),

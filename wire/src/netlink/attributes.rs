@@ -2,6 +2,26 @@
 
 use rtnetlink::packet_core::{DecodeError, NlaBuffer, NlasIterator};
 
+/// A text that any program may have chosen, in any encoding: a link with a strange name must not
+/// hide the others. What is not UTF-8 is replaced.
+pub(super) fn text(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    text.trim_end_matches('\0').to_owned()
+}
+
+/// As [`text`], with control characters escaped, as names appear in logs and on terminals.
+pub(super) fn name(value: &[u8]) -> String {
+    let mut name = String::new();
+    for letter in text(value).chars() {
+        if letter.is_control() {
+            name.extend(letter.escape_default());
+        } else {
+            name.push(letter);
+        }
+    }
+    name
+}
+
 /// Parses each attribute after a header of `header_length` bytes.
 ///
 /// Attributes that cannot be parsed (of a newer kernel or an unknown driver) are skipped, so that
@@ -13,4 +33,25 @@ pub(super) fn readable<'a, A>(
 ) -> impl Iterator<Item = A> {
     NlasIterator::new(payload.get(header_length..).unwrap_or_default())
         .filter_map(move |attribute| parse(&attribute.ok()?).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_any_encoding_is_read_and_name_is_printable() {
+        for (value, expected_text, expected_name) in [
+            (&b"eth0\0"[..], "eth0", "eth0"),
+            (b"eth0", "eth0", "eth0"),
+            (b"", "", ""),
+            (b"a\xffb\0", "a\u{fffd}b", "a\u{fffd}b"),
+            ("\u{e4}\0".as_bytes(), "\u{e4}", "\u{e4}"),
+            (b"\x1b[2J\0", "\x1b[2J", "\\u{1b}[2J"),
+            (b"a b", "a b", "a b"),
+        ] {
+            assert_eq!(text(value), expected_text);
+            assert_eq!(name(value), expected_name);
+        }
+    }
 }

@@ -3,21 +3,22 @@
 use std::fmt;
 
 use nix::libc;
-use rtnetlink::packet_core::{DecodeError, Emitable, NlasIterator, parse_string, parse_u32};
+use rtnetlink::packet_core::{DecodeError, Emitable, NlasIterator, parse_u32};
 use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InetDevConf, LinkAttribute,
     LinkExtentMask, LinkFlags, LinkHeader, LinkMessage,
 };
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::Mac;
+use super::{Mac, attributes};
 
 /// A link as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Link {
     /// Its number, unique in its network namespace for as long as the link exists.
     pub index: u32,
-    /// Its name, 1 to 15 bytes.
+    /// Its name, 1 to 15 bytes; printable, so that it is not the real one if that is not UTF-8 or
+    /// contains control characters.
     pub name: String,
     /// Its hardware address; `None` if it has none, or one that is not six bytes long.
     pub mac: Option<Mac>,
@@ -233,23 +234,18 @@ impl Link {
 
     fn read(&mut self, kind: u16, value: &[u8]) -> Result<(), DecodeError> {
         match kind {
-            libc::IFLA_IFNAME => self.name = parse_string(value)?,
+            libc::IFLA_IFNAME => self.name = attributes::name(value),
             libc::IFLA_ADDRESS => self.mac = value.try_into().ok().map(Mac),
             libc::IFLA_MTU => self.mtu = parse_u32(value)?,
             libc::IFLA_LINK => self.link = Some(parse_u32(value)?),
             libc::IFLA_MASTER => self.master = Some(parse_u32(value)?),
             libc::IFLA_GROUP => self.group = parse_u32(value)?,
-            // Other programs may have written it in any encoding.
-            libc::IFLA_IFALIAS => {
-                let text = String::from_utf8_lossy(value);
-                self.alias = Some(text.trim_end_matches('\0').to_owned());
-            }
+            libc::IFLA_IFALIAS => self.alias = Some(attributes::text(value)),
             libc::IFLA_LINKINFO => {
                 self.kind = NlasIterator::new(value)
                     .map_while(Result::ok)
                     .find(|info| info.kind() == libc::IFLA_INFO_KIND)
-                    .map(|info| parse_string(info.value()))
-                    .transpose()?;
+                    .map(|info| attributes::name(info.value()));
             }
             _ => {}
         }

@@ -32,6 +32,7 @@ pub use mac::{InvalidMac, Mac};
 pub use monitor::{Event, Monitor, Topics};
 pub use neighbour::Neighbour;
 pub use policy_rule::{PolicyAction, PolicyRule};
+pub use query::Listing;
 pub use request::Request;
 pub use route::{Fate, NextHop, Packet, Route, RouteFilter, RouteKind};
 pub use rule::Rule;

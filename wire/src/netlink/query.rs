@@ -14,6 +14,19 @@ use crate::netlink::reply::Body;
 /// change all the time, but a listing takes well under a millisecond.
 const LISTING_ATTEMPTS: u32 = 32;
 
+/// The entries of a table.
+#[derive(Debug)]
+pub struct Listing<T> {
+    /// The entries. If the table changed during each attempt, they are those of all attempts: some
+    /// are there several times, and some are gone. An entry that was there all the time is missing
+    /// only if each attempt missed it.
+    pub entries: Vec<T>,
+    /// Whether the table changed during each attempt.
+    pub changed: bool,
+    /// The number of attempts.
+    pub attempts: u32,
+}
+
 impl Transport {
     /// Requests one object.
     pub(crate) fn get(
@@ -45,7 +58,8 @@ impl Transport {
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
     ) -> Result<Vec<T>, Error> {
         for _ in 0..LISTING_ATTEMPTS {
-            if let Some(entries) = self.list_once(query, request, &decode)? {
+            let (entries, changed) = self.list_once(query, request, &decode)?;
+            if !changed {
                 return Ok(entries);
             }
         }
@@ -55,13 +69,41 @@ impl Transport {
         })
     }
 
-    /// `None` if the table changed meanwhile.
+    /// Lists a table in at most `attempts` attempts. If it changed during each, the listing has what
+    /// any of them found.
+    pub(crate) fn list_within<T>(
+        &mut self,
+        attempts: u32,
+        query: &impl NetlinkSerializable,
+        request: &impl Display,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Listing<T>, Error> {
+        let mut found = Vec::new();
+        for attempt in 1..=attempts {
+            let (entries, changed) = self.list_once(query, request, &decode)?;
+            if !changed {
+                return Ok(Listing {
+                    entries,
+                    changed,
+                    attempts: attempt,
+                });
+            }
+            found.extend(entries);
+        }
+        Ok(Listing {
+            entries: found,
+            changed: true,
+            attempts,
+        })
+    }
+
+    /// The entries, and whether the table changed meanwhile: then some may be missing.
     fn list_once<T>(
         &mut self,
         query: &impl NetlinkSerializable,
         request: &impl Display,
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
-    ) -> Result<Option<Vec<T>>, Error> {
+    ) -> Result<(Vec<T>, bool), Error> {
         let (mut entries, mut changed, mut refused) = (Ok(Vec::new()), false, None);
         self.begin();
         self.queue(query, NLM_F_DUMP);
@@ -88,7 +130,7 @@ impl Transport {
             return Err(refusal_of(request, refusal));
         }
         let entries = entries.map_err(|why| Error::malformed(request, &why))?;
-        Ok((!changed).then_some(entries))
+        Ok((entries, changed))
     }
 }
 

@@ -14,6 +14,7 @@ use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
+use super::query::Listing;
 use super::transport::Transport;
 use super::{
     Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, RouteFilter, Rule,
@@ -126,6 +127,15 @@ impl Socket {
             Ok((link.master == Some(bridge)).then_some(link.index))
         })?;
         Ok(!ports.is_empty())
+    }
+
+    /// All links, in at most `attempts` attempts, also on a node whose links change all the time.
+    pub fn links_within(&mut self, attempts: u32) -> Result<Listing<Link>, Error> {
+        let query = RouteNetlinkMessage::GetLink(link::query(None, 0));
+        self.transport
+            .list_within(attempts, &query, &"ip link show", |payload| {
+                Link::parse(payload).map(Some)
+            })
     }
 
     /// The addresses of one link, or of all links.

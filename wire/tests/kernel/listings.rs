@@ -1,5 +1,7 @@
 //! Long listings, and listings of tables that change meanwhile, against the kernel.
 
+use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -94,6 +96,75 @@ fn link_listing_during_changes_is_complete() {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn link_listing_ends_while_links_come_and_go() {
+    const ATTEMPTS: u32 = 4;
+    let (host, pod) = (netns(), netns());
+    let mut socket = host.socket().unwrap();
+    let stable = 60;
+    for number in 0..stable {
+        let (name, peer_name) = (format!("stable{number}"), format!("eth{number}"));
+        let idle = VethPair {
+            name,
+            peer_name,
+            ..pair(&pod)
+        };
+        socket.add_veth(&idle).unwrap();
+    }
+    let done = AtomicBool::new(false);
+
+    let attempts = thread::scope(|scope| {
+        for number in 0..2 {
+            let (host, pod, done) = (&host, &pod, &done);
+            scope.spawn(move || {
+                let mut socket = host.socket().unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    let passing = VethPair {
+                        name: format!("passing{number}"),
+                        peer_name: format!("passing{number}"),
+                        ..pair(pod)
+                    };
+                    let (index, _) = socket.add_veth(&passing).unwrap();
+                    socket.apply_all(&[Request::DelLink { index }]).unwrap();
+                }
+            });
+        }
+        let mut attempts = Vec::new();
+        for _ in 0..20 {
+            let listing = socket.links_within(ATTEMPTS).unwrap();
+            assert!(listing.attempts <= ATTEMPTS);
+            let names = listing.entries.iter().map(|link| link.name.as_str());
+            let seen: BTreeSet<&str> = names.filter(|name| name.starts_with("stable")).collect();
+            assert_eq!(seen.len(), stable, "{} attempts", listing.attempts);
+            attempts.push(listing.attempts + u32::from(listing.changed));
+        }
+        done.store(true, Ordering::Relaxed);
+        attempts
+    });
+    // More than the greatest number: the table changed during each attempt.
+    println!("attempts per listing: {attempts:?}");
+}
+
+#[test]
+fn links_with_names_of_any_bytes_are_listed() {
+    let host = netns();
+    let mut socket = host.socket().unwrap();
+    let script = "ip link add \"$(printf 'b\\344d')\" type bridge; \
+                  ip link add \"$(printf '\\033[2J')\" type bridge; \
+                  ip link set \"$(printf 'b\\344d')\" alias \"$(printf '\\377x')\"";
+    let made = host
+        .run(|| Command::new("sh").args(["-ec", script]).status())
+        .unwrap();
+    assert!(made.unwrap().success());
+
+    let links = socket.links().unwrap();
+
+    let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+    assert_eq!(names, ["lo", "b\u{fffd}d", "\\u{1b}[2J"]);
+    assert_eq!(links[1].alias.as_deref(), Some("\u{fffd}x"));
+    assert_eq!(links[1].kind.as_deref(), Some("bridge"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Delegation: finding and running another plugin (SPEC.md, section 4, "Plugin Delegation").
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 
@@ -19,6 +21,21 @@ mod running;
 
 use running::Exit;
 pub use running::Running;
+
+/// Counts the delegations that led to this process, so that plugins that delegate to each other in
+/// a ring come to an end.
+const DEPTH: &str = "FLATLAND_DELEGATION_DEPTH";
+
+/// `flatland` runs an IPAM plugin. No delegation leads to `flatland` itself.
+const PLUGIN_DEPTH: u32 = 1;
+
+/// `flatland-ipam` runs `flatland-claim`.
+const HELPER_DEPTH: u32 = 2;
+
+/// The program of this process, even if its file was renamed or removed since the start.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+const RING_ADVICE: &str = "name an IPAM plugin as ipam.type in the conflist, such as flatland-ipam";
 
 /// How a request to a helper program ended.
 #[derive(Debug)]
@@ -57,13 +74,14 @@ pub struct Delegate {
 
 impl Delegate {
     /// Searches the folders of `CNI_PATH`, in order, for an executable called `plugin`. Code 7 if
-    /// the name contains a `/` or nothing is found (the message lists the folders), code 4 without
-    /// `CNI_PATH`.
+    /// the name contains a `/`, nothing is found (the message lists the folders), the file is this
+    /// program itself, or this process was itself run as an IPAM plugin; code 4 without `CNI_PATH`.
     pub fn find(call: &Call, plugin: &str) -> Result<Self, Error> {
         if plugin.is_empty() || plugin.contains('/') || plugin == "." || plugin == ".." {
             let msg = format!("plugin type {plugin:?} is not the name of a file");
             return Err(Error::new(code::INVALID_CONFIG, msg));
         }
+        next_depth(env::var_os(DEPTH).as_deref(), PLUGIN_DEPTH)?;
         let folders = &call.environment.path;
         if folders.is_empty() {
             let msg = format!("CNI_PATH is missing: cannot search for plugin {plugin}");
@@ -73,7 +91,7 @@ impl Delegate {
                  CNI_PATH=/opt/cni/bin",
             ));
         }
-        Self::first_in(folders, plugin).ok_or_else(|| {
+        Self::first_in(folders, plugin)?.ok_or_else(|| {
             let list = list(folders);
             let msg = format!("plugin {plugin} is not in CNI_PATH ({list})");
             not_found(msg, plugin, folders)
@@ -89,19 +107,34 @@ impl Delegate {
         let more = call.environment.path.iter();
         let more = more.filter(|folder| own.as_ref() != Some(*folder)).cloned();
         let folders: Vec<_> = own.clone().into_iter().chain(more).collect();
-        Self::first_in(&folders, program).ok_or_else(|| {
+        Self::first_in(&folders, program)?.ok_or_else(|| {
             let msg = format!("program {program} is in none of {}", list(&folders));
             not_found(msg, program, &folders)
         })
     }
 
-    fn first_in(folders: &[PathBuf], name: &str) -> Option<Self> {
-        let mut candidates = folders.iter().map(|folder| folder.join(name));
-        let path = candidates.find(|path| is_executable(path))?;
-        Some(Self {
+    /// The first executable with that name, unless it is this program itself, under whatever name.
+    fn first_in(folders: &[PathBuf], name: &str) -> Result<Option<Self>, Error> {
+        let candidates = folders.iter().map(|folder| folder.join(name));
+        let mut found = candidates.filter_map(|path| {
+            let file = path.metadata().ok()?;
+            is_executable(&file).then_some((path, file))
+        });
+        let Some((path, file)) = found.next() else {
+            return Ok(None);
+        };
+        let own = fs::metadata(OWN_PROGRAM);
+        if own.is_ok_and(|own| (own.dev(), own.ino()) == (file.dev(), file.ino())) {
+            let msg = format!(
+                "plugin {name} ({}) is the very program that runs it",
+                path.display()
+            );
+            return Err(Error::new(code::INVALID_CONFIG, msg).advise(RING_ADVICE));
+        }
+        Ok(Some(Self {
             path,
             name: name.to_owned(),
-        })
+        }))
     }
 
     /// Starts it with our environment, `CNI_COMMAND` set to `command`, and our configuration on its
@@ -116,9 +149,11 @@ impl Delegate {
         command: Command,
         arguments: &[String],
     ) -> Result<Running<'a>, Error> {
+        let depth = next_depth(env::var_os(DEPTH).as_deref(), HELPER_DEPTH)?;
         let child = process::Command::new(&self.path)
             .args(arguments)
             .env("CNI_COMMAND", command.as_str())
+            .env(DEPTH, depth.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -219,9 +254,20 @@ fn is_unknown_verb(error: &Error) -> bool {
     )
 }
 
-fn is_executable(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+fn is_executable(file: &Metadata) -> bool {
+    file.is_file() && file.permissions().mode() & 0o111 != 0
+}
+
+/// The depth of a plugin that is run by a process of depth `own`, at most `max`; else code 7. A value
+/// that is not a number counts as too deep: the plugin could be in a ring.
+fn next_depth(own: Option<&OsStr>, max: u32) -> Result<u32, Error> {
+    let own = own.map_or(Some(0), |text| text.to_str()?.parse::<u32>().ok());
+    own.filter(|own| *own < max)
+        .map(|own| own + 1)
+        .ok_or_else(|| {
+            let msg = format!("plugins run each other in a ring: {DEPTH} would be more than {max}");
+            Error::new(code::INVALID_CONFIG, msg).advise(RING_ADVICE)
+        })
 }
 
 fn list(folders: &[PathBuf]) -> String {

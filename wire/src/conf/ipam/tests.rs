@@ -69,6 +69,15 @@ fn every_key_is_read_and_family_order_is_kept() {
 }
 
 #[test]
+fn null_is_an_empty_list() {
+    let without = IpamConfig::parse(&with(&json!({}))).unwrap();
+    for key in ["subnetLengths", "exclude"] {
+        let with_null = IpamConfig::parse(&with(&json!({key: null})));
+        assert_eq!(with_null.as_ref(), Ok(&without), "{key}");
+    }
+}
+
+#[test]
 fn default_subnet_lengths_are_24_and_80() {
     let both = json!({"podCIDRs": ["fd00::/48", "10.0.0.0/8"]});
     assert_eq!(
@@ -81,7 +90,7 @@ fn default_subnet_lengths_are_24_and_80() {
 fn pod_cidr_in_reserved_range_is_refused() {
     let cases = [
         (json!("-"), "podCIDRs is missing in ipam"),
-        (json!(null), "null is not a list"),
+        (json!(null), "podCIDRs is missing in ipam"),
         (json!([]), "ipam.podCIDRs is empty"),
         (json!("10.0.0.0/8"), "is not a list"),
         (json!(["10.0.0.0"]), "\"10.0.0.0\" is not a prefix"),
@@ -208,7 +217,6 @@ fn number_of_lengths_must_match_pod_cidrs() {
         (json!(["24"]), "\"24\" is not a prefix length"),
         (json!([256]), "256 is not a prefix length"),
         (json!([-1]), "-1 is not a prefix length"),
-        (json!(null), "null is not a list"),
     ];
     for (lengths, culprit) in cases {
         let error = refused(&json!({"subnetLengths": lengths}));

@@ -103,21 +103,69 @@ fn sysctl_outside_the_pod_interface_is_refused() {
     }
 }
 
+/// Keys that other programs add to the entry of a plugin, and where they do so.
+fn injected_keys() -> [(&'static str, Value, &'static str); 16] {
+    let library = "containernetworking/cni libcni/api.go: buildOneConfig";
+    let list = "SPEC.md, section 1: keys of the list, which tools copy when they make it one entry";
+    let collect = "containernetworking/cni libcni/api.go: GCNetworkList";
+    let multus = "multus-cni pkg/types/conf.go: delegateAddDeviceID, addDeviceIDInConfList";
+    [
+        ("name", json!("blue"), library),
+        ("cniVersion", json!("1.0.0"), library),
+        ("prevResult", json!({}), library),
+        (
+            "runtimeConfig",
+            json!({"mac": "02:00:00:00:00:01"}),
+            library,
+        ),
+        ("capabilities", json!({"mac": true}), "SPEC.md, section 1"),
+        (
+            "args",
+            json!({"cni": {"ips": ["10.1.1.1"]}}),
+            "CONVENTIONS.md; multus-cni pkg/types/conf.go: addCNIArgsInConfig",
+        ),
+        ("cni.dev/valid-attachments", json!([]), collect),
+        ("cni.dev/attachments", json!([]), collect),
+        (
+            "cni.dev/whatever-comes",
+            json!(1),
+            "SPEC.md, section 1: a reserved prefix",
+        ),
+        ("cniVersions", json!(["1.0.0"]), list),
+        ("disableCheck", json!(true), list),
+        ("disableGC", json!(true), list),
+        ("loadOnlyInlinedPlugins", json!(false), list),
+        ("deviceID", json!("0000:03:02.1"), multus),
+        ("pciBusID", json!("0000:03:02.1"), multus),
+        (
+            "resourceName",
+            json!("example.com/nic"),
+            "multus-cni pkg/types/types.go: DelegateNetConf",
+        ),
+    ]
+}
+
 #[test]
-fn keys_of_spec_and_runtimes_are_accepted() {
-    let config = with(&json!({
-        "args": {"cni": {"ips": ["10.1.1.1"]}},
-        "capabilities": {"mac": true},
-        "runtimeConfig": {"mac": "02:00:00:00:00:01"},
-        "prevResult": {},
-        "cni.dev/valid-attachments": [],
-        "cni.dev/whatever-comes": 1,
-        "cniVersions": ["1.0.0"],
-        "disableCheck": true,
-        "disableGC": true,
-        "loadOnlyInlinedPlugins": false,
-    }));
-    assert!(PluginConfig::parse(&config).is_ok());
+fn keys_that_other_programs_add_are_accepted() {
+    for (key, value, source) in injected_keys() {
+        for value in [value, Value::Null] {
+            let config = with(&json!({key: value}));
+            let parsed = PluginConfig::parse(&config);
+            assert!(parsed.is_ok(), "{key}, of {source}: {parsed:?}");
+        }
+    }
+}
+
+#[test]
+fn null_is_an_empty_list_or_object() {
+    let without = PluginConfig::parse(&with(&json!({}))).unwrap();
+    for key in ["nonMasqueradeCIDRs", "nodeAddresses", "dns", "sysctl"] {
+        let with_null = PluginConfig::parse(&with(&json!({key: null})));
+        assert_eq!(with_null.as_ref(), Ok(&without), "{key}");
+    }
+    let lists = json!({"nameservers": null, "domain": null, "search": null, "options": null});
+    let parsed = PluginConfig::parse(&with(&json!({"dns": lists})));
+    assert_eq!(parsed.as_ref(), Ok(&without));
 }
 
 #[test]
@@ -196,7 +244,10 @@ fn invalid_values_are_refused_and_named() {
             json!({"nodeAddresses": ["255.255.255.255"]}),
             "nodeAddresses",
         ),
-        (json!({"dns": null}), "dns is not a JSON object"),
+        (json!({"dns": 7}), "dns is not a JSON object"),
+        (json!({"ipMasq": null}), "ipMasq: null is not true or false"),
+        (json!({"sysctl": []}), "sysctl: [] is not an object"),
+        (json!({"ipam": null}), "ipam is not a JSON object"),
         (json!({"dns": {"search": "x"}}), "dns.search \"x\""),
         (
             json!({"ipam": "-"}),
@@ -205,6 +256,10 @@ fn invalid_values_are_refused_and_named() {
         (json!({"ipam": "host-local"}), "ipam is not a JSON object"),
         (json!({"ipam": {}}), "type is missing in ipam"),
         (json!({"ipam": {"type": ""}}), "ipam.type: \"\""),
+        (
+            json!({"ipam": {"type": "flatland"}}),
+            "ipam.type: \"flatland\"",
+        ),
         (
             json!({"ipam": {"type": "/bin/sh"}}),
             "ipam.type: \"/bin/sh\"",

@@ -4,16 +4,69 @@ use super::*;
 
 #[test]
 fn helper_is_found_beside_the_executable() {
+    let _turn = Folder::new();
     let own = env::current_exe().unwrap();
-    let name = own.file_name().unwrap().to_str().unwrap();
+    let own = own.parent().unwrap();
+    let name = format!("helper-{}", process::id());
+    let path = own.join(&name);
+    fs::write(&path, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let call = call_with_path(vec!["/nowhere".into()]);
-    assert_eq!(Delegate::find_helper(&call, name).unwrap().path, own);
+    let found = Delegate::find_helper(&call, &name).map(|found| found.path);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(found.unwrap(), path);
 
     let error = Delegate::find_helper(&call, "claim")
         .unwrap_err()
         .to_string();
-    let folders = format!("{}, /nowhere", own.parent().unwrap().display());
+    let folders = format!("{}, /nowhere", own.display());
     assert!(error.contains(&folders), "{error}");
+}
+
+#[test]
+fn own_program_is_refused_under_every_name() {
+    let own = env::current_exe().unwrap();
+    let folder = Folder::new();
+    let place = folder.path.path();
+    // A folder beside the executable is on its file system, which hard links need.
+    let beside = tempfile::tempdir_in(own.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&own, place.join("ipam")).unwrap();
+    std::os::unix::fs::symlink(place.join("ipam"), place.join("chain")).unwrap();
+    fs::hard_link(&own, beside.path().join("hard")).unwrap();
+    let call = call_with_path(vec![place.to_owned(), beside.path().to_owned()]);
+    for name in ["ipam", "chain", "hard"] {
+        for found in [
+            Delegate::find(&call, name),
+            Delegate::find_helper(&call, name),
+        ] {
+            let error = found.unwrap_err();
+            assert_eq!(error.code, code::INVALID_CONFIG, "{error}");
+            assert!(error.msg.contains(name), "{error}");
+            assert!(error.msg.contains("very program"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn delegation_has_a_greatest_depth() {
+    for (own, max, expected) in [
+        (None, 1, Some(1)),
+        (Some("0"), 1, Some(1)),
+        (Some("1"), 1, None),
+        (Some("1"), 2, Some(2)),
+        (Some("2"), 2, None),
+        (Some("3"), 2, None),
+        (Some("99999999999999999999"), 2, None),
+        (Some("-1"), 2, None),
+        (Some(""), 2, None),
+    ] {
+        let depth = next_depth(own.map(OsStr::new), max);
+        assert_eq!(depth.as_ref().ok().copied(), expected, "{own:?}");
+        if let Err(error) = depth {
+            assert_eq!(error.code, code::INVALID_CONFIG);
+            assert!(error.msg.contains("in a ring"), "{error}");
+        }
+    }
 }
 
 #[test]

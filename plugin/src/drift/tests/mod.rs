@@ -1,10 +1,12 @@
 //! No finding right after ADD, and one finding for each change.
 
+mod later_plugins;
+
 use serde_json::json;
 use wire::cni::{Attachment, Dns, Success, Version};
 use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
 
-use super::{Expected, LinkState, Observed, compare};
+use super::{Expected, LinkState, Observed, compare, pod_interface};
 use crate::spoof_guard::GUARDED;
 use crate::wiring::{Wiring, WiringInput};
 
@@ -76,7 +78,6 @@ fn after_add(wiring: &Wiring) -> Observed {
         ),
         spoof_guard: GUARDED,
         proxy_arp: true,
-        settings: vec![Some("1".to_owned())],
     }
 }
 
@@ -137,7 +138,7 @@ fn check_right_after_add_finds_nothing() {
 type Break = fn(&mut Observed, &mut Success);
 
 /// Each change, and its finding.
-const BREAKS: [(Break, &str); 25] = [
+const BREAKS: [(Break, &str); 24] = [
     (
         |o, _| o.pod = LinkState::default(),
         "interface eth0 in the pod is gone",
@@ -147,8 +148,8 @@ const BREAKS: [(Break, &str); 25] = [
         "interface eth0 in the pod is down",
     ),
     (
-        |o, _| inside(o).mtu = 1400,
-        "eth0 in the pod has MTU 1400, not 1500",
+        |o, _| inside(o).mtu = 9000,
+        "eth0 in the pod has MTU 9000, more than 1500",
     ),
     (
         |o, _| inside(o).mac = Some(Mac([2; 6])),
@@ -181,10 +182,6 @@ const BREAKS: [(Break, &str); 25] = [
     (
         |o, _| turn(&mut o.pod.routes, "::/0", "fe80::9"),
         "the route to ::/0 does not lead through eth0: it is ::/0 via fe80::9",
-    ),
-    (
-        |o, _| drop_neighbour(&mut o.pod.neighbours, "fe80::1"),
-        "the neighbour fe80::1 of eth0 is missing",
     ),
     (
         |o, _| o.pod.neighbours[0].mac = Mac([2; 6]),
@@ -224,14 +221,8 @@ const BREAKS: [(Break, &str); 25] = [
         "lets the pod send from any address",
     ),
     (|o, _| o.proxy_arp = false, "proxy_arp is not 1"),
-    (
-        |o, _| o.settings = vec![Some("0".into())],
-        "setting net/ipv4/conf/eth0/arp_ignore is 0, not 1",
-    ),
-    (
-        |o, _| o.settings = vec![None],
-        "eth0/arp_ignore cannot be read",
-    ),
+    (|o, _| outside(o).mtu = 1400, "has MTU 1400, not 1500"),
+    (|o, _| outside(o).mtu = 9000, "has MTU 9000, more than 1500"),
 ];
 
 #[test]
@@ -254,60 +245,58 @@ fn mac_advertised_by_the_pod_is_no_finding() {
 }
 
 #[test]
-fn change_stated_by_a_later_plugin_is_no_finding() {
-    type Change = fn(&mut Observed, &mut Success);
-    let cases: [Change; 5] = [
-        // tuning: MAC, which also removes the pod's neighbours
-        |observed, result| {
-            inside(observed).mac = Some(Mac([2, 0, 0, 0, 0, 9]));
-            observed.pod.neighbours.clear();
-            result.interfaces[1].mac = Some("02:00:00:00:00:09".into());
-        },
-        // tuning: MTU
-        |observed, result| {
-            inside(observed).mtu = 1400;
-            result.interfaces[1].mtu = Some(1400);
-        },
-        // route-override: no default route
-        |observed, result| {
-            drop_route(&mut observed.pod.routes, "0.0.0.0/0");
-            result.routes.retain(|route| route.dst.prefix_len() > 0);
-        },
-        // more interfaces, more addresses, more routes
-        |observed, result| {
-            let more = Address::new(INSIDE, "10.9.9.9/24".parse().unwrap());
-            observed.pod.addresses.push(more);
-            result.interfaces.push(result.interfaces[0].clone());
-        },
-        // every route of a family replaced
-        |observed, result| {
-            observed
-                .pod
-                .routes
-                .retain(|route| route.dst.addr().is_ipv6());
-            result.routes.retain(|route| route.dst.addr().is_ipv6());
-        },
-    ];
-    for (number, change) in cases.into_iter().enumerate() {
-        assert_eq!(
-            found(Version::V1_1_0, change),
-            Vec::<String>::new(),
-            "{number}"
-        );
-    }
-}
-
-#[test]
 fn before_1_1_0_only_a_raised_mtu_is_a_finding() {
-    assert_eq!(
-        found(Version::V1_0_0, |observed, _| inside(observed).mtu = 1400),
-        Vec::<String>::new()
-    );
+    for change in [
+        |observed: &mut Observed, _: &mut Success| inside(observed).mtu = 1400,
+        |observed: &mut Observed, _: &mut Success| outside(observed).mtu = 1400,
+    ] {
+        assert_eq!(found(Version::V1_0_0, change), Vec::<String>::new());
+    }
     let found = found(Version::V1_0_0, |observed, _| outside(observed).mtu = 9000);
     assert!(
         found[0].contains("has MTU 9000, more than 1500"),
         "{found:?}"
     );
+}
+
+#[test]
+fn pod_interface_is_found_by_name_or_behind_its_host_end() {
+    let result = |names: [(&str, bool); 4]| {
+        let interfaces = names.map(|(name, inside)| {
+            json!({ "name": name, "sandbox": if inside { "/run/netns/x" } else { "" } })
+        });
+        Success::parse(&json!({ "interfaces": interfaces }), Version::LATEST).unwrap()
+    };
+    for (names, expected) in [
+        (
+            [("a", false), ("b", true), ("host", false), ("eth0", true)],
+            Some(3),
+        ),
+        (
+            [
+                ("eth0", false),
+                ("eth0", true),
+                ("host", false),
+                ("b", true),
+            ],
+            Some(1),
+        ),
+        (
+            [("a", false), ("b", true), ("host", false), ("net0", true)],
+            Some(3),
+        ),
+        (
+            [("a", true), ("host", false), ("b", false), ("c", true)],
+            None,
+        ),
+        (
+            [("a", false), ("b", true), ("c", false), ("host", false)],
+            None,
+        ),
+    ] {
+        let found = pod_interface(&result(names), "host", "eth0");
+        assert_eq!(found, expected, "{names:?}");
+    }
 }
 
 #[test]
