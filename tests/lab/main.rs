@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
@@ -153,6 +153,20 @@ enum Command {
         #[arg(required = true)]
         addresses: Vec<IpAddr>,
     },
+    /// Advertises itself as an IPv6 router, and answers solicitations, until killed.
+    #[command(hide = true)]
+    Advertise {
+        #[arg(long, default_value = "eth0")]
+        interface: String,
+        /// How long it is a default router, in seconds.
+        #[arg(long)]
+        default: u16,
+        /// How long addresses of the prefix are valid, in seconds.
+        #[arg(long)]
+        valid: u32,
+        /// The prefix, of 64 bits.
+        prefix: Ipv6Addr,
+    },
     /// Prints the words that come in through an interface, or, without one, that get to a process,
     /// and who sent them, until killed.
     #[command(hide = true)]
@@ -219,6 +233,12 @@ fn run(command: Command) -> Result<ExitCode> {
             .iter()
             .try_for_each(|address| raw::claim(&interface, *address))
             .map(|()| ExitCode::SUCCESS),
+        Command::Advertise {
+            interface,
+            default,
+            valid,
+            prefix,
+        } => raw::advertise(&interface, default, prefix, valid).map(|()| ExitCode::SUCCESS),
         Command::Hear { interface } => interface
             .map_or_else(raw::listen, |interface| raw::hear(&interface))
             .map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,7 @@
 //! What an attacker in a pod does: frames made by hand, past the pod's own network stack; and a
 //! witness of what arrives.
 
+mod advertise;
 mod frame;
 mod hear;
 
@@ -16,6 +17,7 @@ use nix::sys::socket::{
 };
 use wire::netlink::Mac;
 
+pub use advertise::advertise;
 pub use hear::{hear, listen};
 
 use crate::error::Doing;

@@ -17,6 +17,7 @@ mod request;
 mod route;
 mod rule;
 mod socket;
+mod solicit;
 pub(crate) mod subscription;
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,6 @@ pub use request::Request;
 pub use route::{Fate, Packet, Route, RouteFilter, RouteKind};
 pub use rule::Rule;
 pub use socket::Socket;
+pub use solicit::Token;
 pub use uplink::Uplink;
 pub use veth::VethPair;

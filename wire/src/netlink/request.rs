@@ -8,7 +8,7 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link, neighbour, route};
+use super::{Address, LinkChange, Neighbour, Route, Rule, Token, VethPair, link, neighbour, route};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that does the same;
 /// a link known by its index N reads `ifN`.
@@ -79,6 +79,8 @@ pub enum Request {
         /// How long.
         delay: Duration,
     },
+    /// Sets the token of a link.
+    SetToken(Token),
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
     /// Makes the kernel process a carrier change of a link now. Otherwise it does so some milliseconds
@@ -121,6 +123,7 @@ impl Request {
                 let message = neighbour::set_proxy_delay(*link, *delay);
                 (M::SetNeighbourTable(message), None)
             }
+            Self::SetToken(token) => (M::SetLink(token.message()), None),
             Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
             Self::NoticeCarrier { link } => (M::GetLink(link::query(None, *link)), None),
         };
@@ -148,6 +151,7 @@ impl Request {
             | Self::DelRoute(_)
             | Self::DelMulticastRoute { .. }
             | Self::SetProxyDelay { .. }
+            | Self::SetToken(_)
             | Self::DelNeighbour(_)
             | Self::NoticeCarrier { .. } => 0,
         }
@@ -183,6 +187,7 @@ impl fmt::Display for Request {
                     "ip ntable change name arp_cache dev if{link} proxy_delay {delay}"
                 )
             }
+            Self::SetToken(token) => token.fmt(f),
             Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),
             Self::NoticeCarrier { link } => write!(f, "ip link show if{link}"),
         }

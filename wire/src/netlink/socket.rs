@@ -30,7 +30,7 @@ const BATCH: usize = 64;
 /// if a thread in another namespace uses it.
 #[derive(Debug)]
 pub struct Socket {
-    transport: Transport,
+    pub(super) transport: Transport,
 }
 
 impl Socket {

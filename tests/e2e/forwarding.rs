@@ -1,0 +1,172 @@
+//! Forwarding, router advertisements, and settings of interfaces that other programs made.
+
+use std::fs;
+
+use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Output, Result, wait_until};
+
+const LAB: &str = "/opt/flatland/lab";
+const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
+
+/// Runs a line of words.
+fn run(machine: &Machine, line: &str) -> Result<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    machine.run(&words)
+}
+
+fn sysctl(machine: &Machine, name: &str) -> Result<String> {
+    let value = run(machine, &format!("cat /proc/sys/net/{name}"))?;
+    Ok(value.trim().to_owned())
+}
+
+/// Adds a router to the switch; it advertises when [`advertise`] says so.
+fn router(lab: &Lab) -> Result<Machine> {
+    let router = lab.add_stranger("router", 200)?;
+    fs::copy(lab.node(1).path(LAB), router.path(LAB)).map_err(|it| Error::new(it.to_string()))?;
+    Ok(router)
+}
+
+/// Advertises at once, and for each solicitation, until the result is dropped.
+fn advertise(router: &Machine, default: u16, valid: u32) -> Result<Daemon> {
+    let (default, valid) = (default.to_string(), valid.to_string());
+    let command = [
+        LAB,
+        "advertise",
+        "--default",
+        &default,
+        "--valid",
+        &valid,
+        "2001:db8:77::",
+    ];
+    let daemon = router.spawn("advertise", None, &command)?;
+    wait_until("router that advertises", DEADLINE, || {
+        daemon.log().contains(lab::probe::LISTENING)
+    })?;
+    Ok(daemon)
+}
+
+fn has_default_route(node: &Node) -> bool {
+    run(node, "ip -6 route show default").is_ok_and(|routes| routes.contains("via fe80::77"))
+}
+
+/// For how many seconds the address is valid that the node made from the advertised prefix.
+fn valid_for(node: &Node) -> Option<u32> {
+    let text = run(node, "ip -6 -o address show dev eth0 dynamic").ok()?;
+    let line = text.lines().find(|line| line.contains("2001:db8:77:"))?;
+    let (_, rest) = line.split_once("valid_lft ")?;
+    rest.split_once("sec")?.0.parse().ok()
+}
+
+/// Waits until the node has learned an address that is valid for at least `seconds`.
+fn wait_learned(node: &Node, seconds: u32) -> Result {
+    wait_until(format!("address of {}", node.name()), DEADLINE, || {
+        valid_for(node).is_some_and(|valid| valid > seconds)
+    })
+}
+
+fn doctor(node: &Node) -> Result<Output> {
+    node.routed_command(&["doctor", "--conflist", CONFLIST])
+}
+
+/// The line of `routed doctor` about forwarding, and the next one.
+fn forwarding_in_doctor(node: &Node) -> Result<String> {
+    let text = doctor(node)?.stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| line.contains(" forwarding: "));
+    Ok(lines[at.unwrap_or_default()..]
+        .iter()
+        .take(2)
+        .copied()
+        .collect())
+}
+
+#[test]
+fn node_keeps_what_routers_advertise_when_forwarding_goes_on() -> Result {
+    type Start = fn(&Node) -> Result;
+    let ways: [(&str, Start); 3] = [
+        ("ADD before routed", |node| {
+            node.install_conflist()?;
+            node.add_pod("a").map(drop)
+        }),
+        ("install", |node| {
+            let install = ["install", "--conflist", CONFLIST, "--from", "/opt/cni/bin"];
+            node.routed_command(&install)?.success().map(drop)
+        }),
+        ("routed", |node| node.start_routed()),
+    ];
+    for default in [900, 0] {
+        let lab = Lab::builder().nodes(3).etcd(0).families(Families::Dual);
+        let lab = lab.no_default_route().start()?;
+        let router = router(&lab)?;
+        let first = advertise(&router, default, 300)?;
+        for node in lab.nodes() {
+            wait_learned(node, 200)?;
+            assert_eq!(has_default_route(node), default > 0);
+        }
+        drop(first);
+
+        for (node, (way, start)) in lab.nodes().iter().zip(ways) {
+            start(node).map_err(|error| error.doing(way))?;
+            assert_eq!(sysctl(node, "ipv6/conf/all/forwarding")?, "1", "{way}");
+            assert_eq!(has_default_route(node), default > 0, "{way}");
+            assert_eq!(sysctl(node, "ipv6/conf/eth0/accept_ra")?, "2", "{way}");
+            // What pods' host ends inherit: pods are no routers.
+            assert_eq!(sysctl(node, "ipv6/conf/default/accept_ra")?, "1", "{way}");
+            let said = forwarding_in_doctor(node)?;
+            assert!(said.starts_with("ok "), "{way}: {said}");
+        }
+        let _second = advertise(&router, default, 3000)?;
+        for node in lab.nodes() {
+            wait_learned(node, 2000)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn deaf_uplink_listens_again_and_has_its_default_route_back() -> Result {
+    let lab = Lab::builder().nodes(2).etcd(0).families(Families::Dual);
+    let lab = lab.no_default_route().start()?;
+    let router = router(&lab)?;
+    let advertising = advertise(&router, 900, 300)?;
+    let [one, by_hand] = [lab.node(1), lab.node(2)];
+    for node in lab.nodes() {
+        wait_learned(node, 200)?;
+        run(
+            node,
+            "sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1",
+        )?;
+        assert!(!has_default_route(node), "the kernel drops it");
+        let said = forwarding_in_doctor(node)?;
+        for part in [
+            "warning ",
+            "eth0 ignores router advertisements",
+            "sysctl -w net.ipv6.conf.eth0.accept_ra=2",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    // An administrator who gave the node its address and its route is not contradicted.
+    run(by_hand, "ip -6 address flush dev eth0 dynamic")?;
+    run(by_hand, "ip -6 route add default via fd00:192:168:1::200")?;
+    let said = forwarding_in_doctor(by_hand)?;
+    assert!(said.starts_with("ok "), "{said}");
+
+    for node in lab.nodes() {
+        node.start_routed()?;
+    }
+
+    wait_until("default route by solicitation", DEADLINE, || {
+        has_default_route(one)
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    assert!(advertising.log().contains("solicited"));
+    one.wait_log("net.ipv6.conf.eth0.accept_ra = 2")?;
+    let token = run(one, "ip token show dev eth0")?;
+    assert!(token.contains("token :: "), "{token}");
+    assert_eq!(sysctl(by_hand, "ipv6/conf/eth0/accept_ra")?, "1");
+    for node in lab.nodes() {
+        let said = forwarding_in_doctor(node)?;
+        assert!(said.starts_with("ok "), "{said}");
+    }
+    Ok(())
+}
