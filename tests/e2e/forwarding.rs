@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Output, Result, wait_until};
+use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Output, Pod, Result, wait_until};
+use nix::sys::signal::Signal;
 
 const LAB: &str = "/opt/flatland/lab";
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
@@ -167,6 +168,136 @@ fn deaf_uplink_listens_again_and_has_its_default_route_back() -> Result {
     for node in lab.nodes() {
         let said = forwarding_in_doctor(node)?;
         assert!(said.starts_with("ok "), "{said}");
+    }
+    Ok(())
+}
+
+/// Whether a pod reaches another one.
+fn reaches(from: &Pod<'_>, to: &Pod<'_>) -> bool {
+    to.addresses().iter().all(|address| {
+        let ping = from.run_any(&["ping", "-c1", "-W1", &address.to_string()]);
+        ping.is_ok_and(|output| output.status.success())
+    })
+}
+
+#[test]
+fn link_that_does_not_forward_is_put_right_and_not_fought_over() -> Result {
+    const OFF: &str = "net.ipv4.conf.eth0.forwarding=0";
+    let lab = Lab::builder().nodes(2).start()?;
+    lab.start_routed()?;
+    lab.wait_routes()?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
+    assert!(reaches(&b, &a));
+    one.end_routed(Signal::SIGKILL)?;
+    run(one, &format!("sysctl -qw {OFF}"))?;
+    assert!(
+        !reaches(&b, &a),
+        "the kernel forwards by the link's setting"
+    );
+    let said = forwarding_in_doctor(one)?;
+    for part in [
+        "broken ",
+        "net.ipv4.ip_forward = 1",
+        "but net.ipv4.conf.eth0.forwarding = 0",
+        "sysctl -w net.ipv4.conf.eth0.forwarding=1",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+
+    one.start_routed()?;
+    let is_on = |link: &str| {
+        let value = sysctl(one, &format!("ipv4/conf/{link}/forwarding"));
+        value.is_ok_and(|value| value == "1")
+    };
+    let wait_on = |link: &str| {
+        wait_until(format!("forwarding by {link}"), DEADLINE, || is_on(link))
+            .map_err(|error| error.doing(one.routed_log()))
+    };
+    wait_on("eth0")?;
+    one.wait_log("net.ipv4.conf.eth0.forwarding = 1")?;
+    let host_end = a.result().interfaces[0].name.clone();
+    run(
+        one,
+        &format!("sysctl -qw net.ipv4.conf.{host_end}.forwarding=0"),
+    )?;
+    wait_on(&host_end)?;
+    assert!(reaches(&b, &a) && reaches(&a, &b));
+    let said = forwarding_in_doctor(one)?;
+    assert!(said.starts_with("ok "), "{said}");
+
+    // Another program that insists is named, and its value stays for a while.
+    for _ in 0..2 {
+        run(one, &format!("sysctl -qw {OFF}"))?;
+        wait_on("eth0")?;
+    }
+    run(one, &format!("sysctl -qw {OFF}"))?;
+    let keeps = "another program keeps changing net.ipv4.conf.eth0.forwarding, which must be 1";
+    one.wait_log(keeps)?;
+    assert!(!is_on("eth0"));
+    let status = one.routed_command(&["status"])?;
+    assert!(status.stdout.contains(keeps), "{}", status.stdout);
+    assert_eq!(one.said("keeps changing"), 1, "{}", one.routed_log());
+
+    // As soon as it does what it should, all is well.
+    run(one, "sysctl -qw net.ipv4.conf.eth0.forwarding=1")?;
+    wait_until("status without it", DEADLINE, || {
+        let status = one.routed_command(&["status"]);
+        status.is_ok_and(|status| !status.stdout.contains("keeps changing"))
+    })?;
+    assert!(reaches(&b, &a));
+    Ok(())
+}
+
+#[test]
+fn pods_are_wired_whatever_the_defaults_of_new_links_are() -> Result {
+    let lab = Lab::builder().families(Families::Dual).etcd(0).start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let plain = node.add_pod("plain")?;
+    for (number, setting) in [
+        "ipv4.conf.default.forwarding=0",
+        "ipv4.conf.default.rp_filter=0",
+        "ipv4.conf.default.rp_filter=1",
+        "ipv4.conf.default.rp_filter=2",
+        "ipv4.conf.default.proxy_arp=1",
+        "ipv6.conf.default.forwarding=0",
+        "ipv6.conf.default.accept_ra=0",
+        "ipv6.conf.default.accept_ra=2",
+        "ipv6.conf.default.accept_dad=2",
+        "ipv6.conf.default.addr_gen_mode=1",
+        "ipv6.conf.default.addr_gen_mode=3",
+        "ipv6.conf.default.disable_ipv6=1",
+        "ipv6.conf.all.disable_ipv6=1",
+    ]
+    .iter()
+    .enumerate()
+    {
+        // On the node, and in the pod's own namespace.
+        for inside in [false, true] {
+            let set = ["sysctl", "-qw", &format!("net.{setting}")];
+            let mut pod = node.sandbox(&format!("p{number}{inside}"))?;
+            let (name, _) = setting.split_once('=').unwrap_or_default();
+            let path = format!("/proc/sys/net/{}", name.replace('.', "/"));
+            if inside {
+                pod.run(&set)?;
+            } else if name.contains("all") {
+                continue; // That disables IPv6 on the node itself.
+            }
+            let before = run(node, &format!("cat {path}"))?;
+            if !inside {
+                node.run(&set)?;
+            }
+            pod.attach()
+                .map_err(|error| error.doing(format!("{setting} {inside}")))?;
+            run(node, &format!("sysctl -qw net.{name}={before}"))?;
+            let pods = [&plain, &pod];
+            let works = reaches(pods[0], pods[1]) && reaches(pods[1], pods[0]);
+            assert!(works, "{setting} {inside}");
+            pod.check()
+                .map_err(|error| error.doing(format!("{setting} {inside}")))?;
+            pod.delete()?;
+        }
     }
     Ok(())
 }

@@ -227,6 +227,9 @@ impl Daemon {
 
     /// The kernel's tables changed.
     pub(crate) fn kernel_changed(&mut self, event: KernelEvent) {
+        if matches!(event, KernelEvent::ForwardingChanged | KernelEvent::Lost) {
+            self.setup_due_at.get_or_insert_with(Instant::now);
+        }
         self.reconciler.kernel_changed(event);
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use registry::Network;
 use tracing::{debug, error, info};
 use wire::{forwarding, sysctl};
@@ -13,11 +14,12 @@ use super::link_settings::{self, Drift, Uplinks};
 use crate::kernel::Netlink;
 use crate::log::OnChange;
 
-/// A setting of a link is put right at most this many times within [`REPAIR_PERIOD`].
+/// A setting is put right at most this many times within [`REPAIR_PERIOD`]: two programs that both
+/// insist on their value would otherwise change it thousands of times a second.
 const MAX_REPAIRS: usize = 3;
 
 /// See [`MAX_REPAIRS`].
-const REPAIR_PERIOD: Duration = Duration::from_secs(3600);
+const REPAIR_PERIOD: Duration = Duration::from_secs(600);
 
 /// Why the node does not forward.
 #[derive(Debug, thiserror::Error)]
@@ -30,14 +32,17 @@ pub(crate) enum Error {
     Setting(#[from] io::Error),
     /// Another program changes a setting again and again.
     #[error(
-        "another program has set {setting} to another value than {value} {MAX_REPAIRS} times within an \
-         hour: stop it (systemd-networkd, NetworkManager or a file in /etc/sysctl.d), then restart routed"
+        "another program keeps changing {setting}, which must be {value}: routed has put it back \
+         {MAX_REPAIRS} times within ten minutes, and waits now; look at systemd-networkd, NetworkManager \
+         and /etc/sysctl.d"
     )]
     Contested {
         /// The setting, as sysctl(8) takes it.
         setting: String,
         /// The value that it should have.
         value: &'static str,
+        /// Whether packets are not forwarded because of it.
+        blocks: bool,
     },
 }
 
@@ -73,11 +78,15 @@ impl Forwarding {
         if !changed.is_empty() {
             info!("forwarding switched on: {}", changed.join(", "));
         }
-        self.is_on = result.is_ok();
+        self.is_on = matches!(result, Ok(()) | Err(Error::Contested { blocks: false, .. }));
         match result {
             Ok(()) => drop(self.failure.clear()),
             Err(error) => {
-                let text = format!("this node does not forward packets for its pods: {error}");
+                let text = if self.is_on {
+                    error.to_string()
+                } else {
+                    format!("this node does not forward packets for its pods: {error}")
+                };
                 if self.failure.changed(&text) {
                     error!(%error, "{text}");
                 }
@@ -94,9 +103,14 @@ impl Forwarding {
         now: Instant,
         changed: &mut Vec<String>,
     ) -> Result<(), Error> {
+        let mut may_repair = |setting: &str| self.repairs.may_repair(setting, now);
+        for setting in settings_of(network) {
+            if forwarding::is_off(setting)? && !may_repair(setting) {
+                return Err(contested(setting, "1", true));
+            }
+        }
         changed.extend(ensure_families(network)?);
         let drift = link_settings::drift(kernel, network, uplinks)?;
-        let may_repair = |setting: &str| self.repairs.may_repair(setting, now);
         repair(kernel, &drift, may_repair, changed)
     }
 }
@@ -111,11 +125,26 @@ pub(crate) fn ensure_once(kernel: &mut Netlink, network: &Network) -> Result<Vec
 }
 
 fn ensure_families(network: &Network) -> io::Result<Vec<String>> {
-    let has_family = |v4: bool| {
-        let mut cidrs = network.pod_cidrs.iter();
-        cidrs.any(|cidr| cidr.addr().is_ipv4() == v4)
-    };
-    forwarding::ensure(has_family(true), has_family(false))
+    let has = |setting| settings_of(network).any(|it| it == setting);
+    forwarding::ensure(has(forwarding::IPV4), has(forwarding::IPV6))
+}
+
+/// The settings for the families of the pod CIDRs.
+fn settings_of(network: &Network) -> impl Iterator<Item = &'static str> {
+    let cidrs = network.pod_cidrs.iter();
+    cidrs.map(|cidr| match cidr {
+        IpNet::V4(_) => forwarding::IPV4,
+        IpNet::V6(_) => forwarding::IPV6,
+    })
+}
+
+fn contested(name: &str, value: &'static str, blocks: bool) -> Error {
+    let setting = sysctl::dotted(name);
+    Error::Contested {
+        setting,
+        value,
+        blocks,
+    }
 }
 
 /// Puts the settings of links right, if `may_repair` says so.
@@ -125,12 +154,14 @@ fn repair(
     mut may_repair: impl FnMut(&str) -> bool,
     changed: &mut Vec<String>,
 ) -> Result<(), Error> {
-    let mut contested = None;
+    let mut result = Ok(());
     for drift in drift {
         let (name, value) = drift.setting();
         if !may_repair(&name) {
-            let setting = sysctl::dotted(&name);
-            contested = Some(Error::Contested { setting, value });
+            let blocks = matches!(drift, Drift::Forwarding { .. });
+            if blocks || result.is_ok() {
+                result = Err(contested(&name, value, blocks));
+            }
             continue;
         }
         match sysctl::ensure(&name, value) {
@@ -146,7 +177,7 @@ fn repair(
             debug!(%link, %error, "cannot solicit router advertisements on {link}: {error}");
         }
     }
-    contested.map_or(Ok(()), Err)
+    result
 }
 
 /// When each setting of a link was put right.
@@ -173,18 +204,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contested_setting_is_put_right_three_times_an_hour() {
+    fn contested_setting_is_put_right_three_times_in_ten_minutes() {
         let (mut repairs, start) = (Repairs::default(), Instant::now());
         for (minutes, setting, expected) in [
             (0, "a", true),
+            (0, "a", true),
+            (2, "a", true),
+            (3, "a", false),
+            (3, "b", true),
+            (9, "a", false),
             (10, "a", true),
-            (20, "a", true),
-            (30, "a", false),
-            (30, "b", true),
-            (59, "a", false),
-            (61, "a", true),
-            (62, "a", false),
-            (71, "a", true),
+            (11, "a", true),
+            (11, "a", false),
+            (12, "a", true),
         ] {
             let now = start + Duration::from_secs(minutes * 60);
             assert_eq!(repairs.may_repair(setting, now), expected, "{minutes}");

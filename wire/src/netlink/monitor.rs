@@ -1,4 +1,4 @@
-//! Events for changes of links, addresses and routes (rtnetlink multicast groups).
+//! Events for changes of links, addresses, routes and settings of links (rtnetlink multicast groups).
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -7,7 +7,7 @@ use nix::libc::{
     RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE,
     RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
 };
-use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer};
+use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer, NlasIterator};
 use rtnetlink::packet_route::link::{LinkFlags, LinkHeader};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
@@ -16,6 +16,16 @@ use super::{Address, Error, Route, Socket};
 
 /// In bytes; longer than any single event.
 const RECEIVE_BUFFER: usize = 16 * 1024;
+
+/// `RTM_NEWNETCONF`, and its groups `RTNLGRP_IPV4_NETCONF` (24) and `RTNLGRP_IPV6_NETCONF` (25)
+/// (`include/uapi/linux/rtnetlink.h`).
+const RTM_NEWNETCONF: u16 = 80;
+const RTMGRP_NETCONF: i32 = 1 << 23 | 1 << 24;
+
+/// `NETCONFA_IFINDEX` and `NETCONFA_FORWARDING` (`include/uapi/linux/netconf.h`), after the aligned
+/// `struct netconfmsg`.
+const CHANGE_OF_FORWARDING: [u16; 2] = [1, 2];
+const NETCONF_HEADER: usize = 4;
 
 /// Which kinds of events to subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +36,8 @@ pub struct Topics {
     pub addresses: bool,
     /// Routes of both families.
     pub routes: bool,
+    /// Settings of links, of both families.
+    pub settings: bool,
 }
 
 impl Topics {
@@ -34,12 +46,14 @@ impl Topics {
         links: true,
         addresses: true,
         routes: true,
+        settings: true,
     };
 
     fn groups(self) -> u32 {
         let group = |wanted: bool, groups: i32| if wanted { groups.cast_unsigned() } else { 0 };
         group(self.links, RTMGRP_LINK)
             | group(self.addresses, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+            | group(self.settings, RTMGRP_NETCONF)
             | group(self.routes, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
     }
 }
@@ -69,6 +83,8 @@ pub enum Event {
     /// A route of the main table was removed. For routes that go with a link or an address the kernel
     /// sends this event for IPv6 only (`fib_flush`).
     RouteRemoved(Route),
+    /// A program changed `forwarding` of a link, of all links or of future links.
+    ForwardingChanged,
     /// Events were lost or cannot be parsed: anything may have changed.
     Lost,
 }
@@ -98,6 +114,13 @@ impl Event {
             }
             RTM_NEWROUTE => Route::parse(payload)?.map(Self::RouteAdded),
             RTM_DELROUTE => Route::parse(payload)?.map(Self::RouteRemoved),
+            RTM_NEWNETCONF => {
+                // The event for a new link has all settings.
+                let settings = payload.get(NETCONF_HEADER..).unwrap_or_default();
+                let kinds = NlasIterator::new(settings).map_while(Result::ok);
+                let is_change = kinds.map(|it| it.kind()).eq(CHANGE_OF_FORWARDING);
+                is_change.then_some(Self::ForwardingChanged)
+            }
             _ => None,
         })
     }
