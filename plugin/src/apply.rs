@@ -124,12 +124,26 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
     let (outside, inside) = (wiring.host_name.as_str(), wiring.pod_name.as_str());
     let doing = |place: &str| format!("wiring {} {place}", wiring.alias);
     let on_host = |host: &mut Socket, requests: &[Request]| {
-        let enable = || ipv6::enable(&[outside], ipv6::ON_HOST);
+        let enable = || {
+            ipv6::enable(&[outside]).map_err(|error| {
+                error.advise(
+                    "set net.ipv6.conf.default.disable_ipv6 = 0 on this node, or give the network no \
+                     IPv6 pod CIDR",
+                )
+            })
+        };
         ipv6::apply_all(host, requests, &doing("on the host"), enable)
     };
     let in_pod = || {
-        let enabled = netns.run(|| ipv6::enable(&["lo", inside], ipv6::IN_POD));
-        enabled.map_err(|error| error::namespace(&error))?
+        let enabled = netns.run(|| ipv6::enable(&["lo", inside]));
+        enabled
+            .map_err(|error| error::namespace(&error))?
+            .map_err(|error| {
+                error.advise(
+                    "the pod's own settings disable IPv6: take net.ipv6.conf.*.disable_ipv6 out of its \
+                     sysctls, or give the network no IPv6 pod CIDR",
+                )
+            })
     };
     on_host(host, &wiring.host_requests(ends.host))?;
     apply_settings(wiring, netns)?;

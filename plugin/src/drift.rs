@@ -36,6 +36,8 @@ pub(crate) struct Observed {
     pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end replies to ARP for the gateway.
     pub(crate) proxy_arp: bool,
+    /// Whether IPv4 packets that the pod sends are forwarded (`forwarding` of the host end).
+    pub(crate) forwards: bool,
     /// The settings of the pod's interface, in the order of the wiring; `None` if unreadable.
     pub(crate) settings: Vec<Option<String>>,
 }
@@ -135,6 +137,11 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
         found.extend(wrong_mac(&what, link, wiring.host_mac));
         found.extend(wrong_mtu(&what, link, expected.host_mtu, wiring.mtu));
         found.extend(observed.spoof_guard.finding(&link.name));
+        if !observed.forwards && wiring.addresses.iter().any(IpAddr::is_ipv4) {
+            found.push(format!(
+                "{what} does not forward what the pod sends: forwarding is not 1"
+            ));
+        }
         if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
             found.push(format!(
                 "{what} does not reply to ARP for the gateway: proxy_arp is not 1"

@@ -7,14 +7,6 @@ use wire::sysctl;
 
 use crate::error::kernel;
 
-/// What to do if IPv6 cannot be enabled at the host end.
-pub(crate) const ON_HOST: &str = "set net.ipv6.conf.default.disable_ipv6 = 0 on this node, or give the \
-                                  network no IPv6 pod CIDR";
-
-/// What to do if IPv6 cannot be enabled inside the pod.
-pub(crate) const IN_POD: &str = "the pod's own settings disable IPv6: take net.ipv6.conf.*.disable_ipv6 \
-                                 out of its sysctls, or give the network no IPv6 pod CIDR";
-
 /// Applies requests for a link. If the kernel refuses one because IPv6 is disabled on the link, it is
 /// enabled, and what was refused is applied again. Where it is enabled, this costs nothing.
 pub(crate) fn apply_all(
@@ -43,13 +35,12 @@ pub(crate) fn apply_all(
     socket.apply_all(&refused).map_err(|error| failed(&error))
 }
 
-/// Enables IPv6 on these links of the calling thread's namespace. `advice` says what to do if that
-/// fails.
-pub(crate) fn enable(links: &[&str], advice: &str) -> Result<(), Error> {
+/// Enables IPv6 on these links of the calling thread's namespace.
+pub(crate) fn enable(links: &[&str]) -> Result<(), Error> {
     for link in links {
         sysctl::ensure(&format!("net/ipv6/conf/{link}/disable_ipv6"), "0").map_err(|error| {
             let msg = format!("IPv6 is disabled on {link}, and cannot be enabled: {error}");
-            Error::new(code::IO, msg).advise(advice)
+            Error::new(code::IO, msg)
         })?;
     }
     Ok(())
@@ -60,15 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failure_names_the_setting_and_the_cure() {
-        let error = enable(&["no-such-link"], ON_HOST).unwrap_err();
-        let text = format!("{} {}", error.msg, error.details);
+    fn failure_names_link_and_setting() {
+        let error = enable(&["no-such-link"]).unwrap_err();
         for part in [
             "IPv6 is disabled on no-such-link",
             "net/ipv6/conf/no-such-link/disable_ipv6",
-            "net.ipv6.conf.default.disable_ipv6 = 0",
         ] {
-            assert!(text.contains(part), "{part}: {text}");
+            assert!(error.msg.contains(part), "{part}: {error}");
         }
     }
 }

@@ -301,3 +301,29 @@ fn pods_are_wired_whatever_the_defaults_of_new_links_are() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn ipv6_that_cannot_be_enabled_is_named_with_its_cure() -> Result {
+    let lab = Lab::builder().families(Families::Dual).etcd(0).start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    run(node, "sysctl -qw net.ipv6.conf.default.disable_ipv6=1")?;
+    run(node, "mount --bind /proc/sys /proc/sys")?;
+    run(node, "mount -o remount,bind,ro /proc/sys")?;
+    let before = node.traces()?;
+
+    let mut pod = node.sandbox("a")?;
+    let refused = pod.attach().expect_err("IPv6 is disabled").to_string();
+
+    for part in [
+        "IPv6 is disabled on flat",
+        "Read-only file system",
+        "set net.ipv6.conf.default.disable_ipv6 = 0 on this node",
+    ] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    pod.vanish()?;
+    assert_eq!(node.traces()?, before);
+    run(node, "mount -o remount,bind,rw /proc/sys")?;
+    node.add_pod("b").map(drop)
+}

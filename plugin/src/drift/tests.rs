@@ -76,6 +76,7 @@ fn after_add(wiring: &Wiring) -> Observed {
         ),
         spoof_guard: GUARDED,
         proxy_arp: true,
+        forwards: true,
         settings: vec![Some("1".to_owned())],
     }
 }
@@ -137,7 +138,7 @@ fn check_right_after_add_finds_nothing() {
 type Break = fn(&mut Observed, &mut Success);
 
 /// What breaks, and what is found then.
-const BREAKS: [(Break, &str); 25] = [
+const BREAKS: [(Break, &str); 26] = [
     (
         |o, _| o.pod = LinkState::default(),
         "interface eth0 in the pod is gone",
@@ -224,6 +225,7 @@ const BREAKS: [(Break, &str); 25] = [
         "lets the pod send from any address",
     ),
     (|o, _| o.proxy_arp = false, "proxy_arp is not 1"),
+    (|o, _| o.forwards = false, "forwarding is not 1"),
     (
         |o, _| o.settings = vec![Some("0".into())],
         "setting net/ipv4/conf/eth0/arp_ignore is 0, not 1",

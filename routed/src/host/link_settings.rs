@@ -35,9 +35,8 @@ struct LinkFacts {
     forwards_not: bool,
     /// IPv6: whether it ignores router advertisements only because it forwards.
     ignores_advertisements: bool,
-    /// Whether it has a global IPv6 address that never expires, and one that does.
-    permanent: bool,
-    expiring: bool,
+    /// Whether it has global IPv6 addresses, all of which are permanent.
+    is_static: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,8 +133,8 @@ fn decide(links: &[LinkFacts], v4: bool, v6: bool, own_default_v6: bool) -> Vec<
         }
         let may_learn = matches!(link.role, Role::Uplink | Role::Hardware);
         // An administrator who gave the link an address and the node a default route relies on none.
-        let is_static = link.permanent && !link.expiring && own_default_v6;
-        if v6 && may_learn && link.ignores_advertisements && !is_static {
+        let relies_on_none = link.is_static && own_default_v6;
+        if v6 && may_learn && link.ignores_advertisements && !relies_on_none {
             let (index, link) = (link.index, link.name.clone());
             found.push(Drift::Advertisements { index, link });
         }
@@ -167,19 +166,16 @@ fn read(
             None => Role::Hardware,
             Some(_) => continue,
         };
-        let has = |permanent: bool| {
-            addresses.iter().any(|it| {
-                let is_global = it.address.is_ipv6() && it.scope == Scope::Global;
-                it.link == link.index && is_global && it.permanent == permanent
-            })
-        };
+        let mut own = addresses.iter().filter(|it| {
+            it.link == link.index && it.address.is_ipv6() && it.scope == Scope::Global
+        });
+        let is_static = own.clone().next().is_some() && own.all(|it| it.permanent);
         // A setting that cannot be read is of a family that the link does not have, or the link is gone.
         links.push(LinkFacts {
             forwards_not: forwarding::is_off(&forwarding::of_link(&link.name)).unwrap_or(false),
             ignores_advertisements: role != Role::HostEnd
                 && forwarding::ignores_advertisements(&link.name).unwrap_or(false),
-            permanent: has(true),
-            expiring: has(false),
+            is_static,
             index: link.index,
             role,
             name: link.name,
@@ -233,25 +229,24 @@ mod tests {
 
     #[test]
     fn links_that_may_learn_from_routers_listen() {
-        for (role, permanent, expiring, own_default, expected) in [
-            (Role::Uplink, false, true, false, true),
-            // The lifetime has ended, or the link was plugged in late.
-            (Role::Uplink, false, false, true, true),
-            (Role::Hardware, false, false, true, true),
-            (Role::Uplink, true, false, false, true),
-            (Role::Uplink, true, true, true, true),
-            (Role::Uplink, true, false, true, false),
-            (Role::Hardware, true, false, true, false),
-            (Role::HostEnd, false, false, false, false),
-            (Role::Other, false, true, false, false),
+        for (role, is_static, own_default, expected) in [
+            (Role::Uplink, false, false, true),
+            // Another link has the default route, or an administrator gave the node one.
+            (Role::Uplink, false, true, true),
+            (Role::Hardware, false, true, true),
+            // The default route is the one that it has learned, or had.
+            (Role::Uplink, true, false, true),
+            (Role::Uplink, true, true, false),
+            (Role::Hardware, true, true, false),
+            (Role::HostEnd, false, false, false),
+            (Role::Other, false, false, false),
         ] {
             let facts = LinkFacts {
                 ignores_advertisements: true,
-                permanent,
-                expiring,
+                is_static,
                 ..link(role)
             };
-            let found = decide(&[facts.clone()], true, true, own_default);
+            let found = decide(std::slice::from_ref(&facts), true, true, own_default);
             assert_eq!(!found.is_empty(), expected, "{facts:?} {own_default}");
             assert_eq!(decide(&[facts], true, false, own_default), [], "IPv4 only");
         }

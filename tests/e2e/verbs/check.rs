@@ -7,7 +7,7 @@ use crate::support::{lab, runtime};
 
 /// One way to break a pod: a command on its node, where POD is the pod's name, HOST its host end, V4
 /// and V6 its addresses; and what CHECK says then.
-const BREAKS: [(&str, &[&str]); 22] = [
+const BREAKS: [(&str, &[&str]); 23] = [
     (
         "ip -n POD link del eth0",
         &[
@@ -91,6 +91,10 @@ const BREAKS: [(&str, &[&str]); 22] = [
     (
         "sysctl -qw net.ipv4.conf.HOST.proxy_arp=0",
         &["proxy_arp is not 1"],
+    ),
+    (
+        "sysctl -qw net.ipv4.conf.HOST.forwarding=0",
+        &["HOST does not forward what the pod sends"],
     ),
     (
         "sysctl -qw net.ipv4.conf.HOST.rp_filter=0",

@@ -30,14 +30,12 @@ const NETCONF_HEADER: usize = 4;
 /// Which kinds of events to subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Topics {
-    /// Links: created, deleted, up, down, renamed.
+    /// Links: created, deleted, up, down, renamed; and whether they forward.
     pub links: bool,
     /// Addresses of both families.
     pub addresses: bool,
     /// Routes of both families.
     pub routes: bool,
-    /// Settings of links, of both families.
-    pub settings: bool,
 }
 
 impl Topics {
@@ -46,14 +44,12 @@ impl Topics {
         links: true,
         addresses: true,
         routes: true,
-        settings: true,
     };
 
     fn groups(self) -> u32 {
         let group = |wanted: bool, groups: i32| if wanted { groups.cast_unsigned() } else { 0 };
-        group(self.links, RTMGRP_LINK)
+        group(self.links, RTMGRP_LINK | RTMGRP_NETCONF)
             | group(self.addresses, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
-            | group(self.settings, RTMGRP_NETCONF)
             | group(self.routes, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
     }
 }

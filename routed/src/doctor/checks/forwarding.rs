@@ -124,10 +124,10 @@ mod tests {
         };
         let (on, evidence) = ([setting(Ok("1"))], "net.ipv4.conf.eth0/100.forwarding = 0");
         let fix = "sysctl -w net.ipv4.conf.eth0/100.forwarding=1";
-        examine(&on, &[off.clone()]).assert(Severity::Broken, evidence, fix);
+        examine(&on, std::slice::from_ref(&off)).assert(Severity::Broken, evidence, fix);
         let fix = "sysctl -w net.ipv6.conf.eth0/100.accept_ra=2";
         let evidence = "eth0.100 ignores router advertisements";
-        examine(&on, &[deaf.clone()]).assert(Severity::Warning, evidence, fix);
+        examine(&on, std::slice::from_ref(&deaf)).assert(Severity::Warning, evidence, fix);
         examine(&on, &[off.clone(), deaf]).assert(Severity::Broken, evidence, fix);
         let all = "sysctl -w net.ipv4.ip_forward=1";
         examine(&[setting(Ok("0"))], &[off]).assert(Severity::Broken, "ip_forward = 0", all);

@@ -9,6 +9,7 @@ mod foreign_routes;
 mod forward_policy;
 mod forwarding;
 mod mtu;
+mod neighbour_table;
 mod network_manager;
 mod networkd;
 mod overlapping_cidrs;
@@ -31,6 +32,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         overlapping_cidrs::check(context),
         foreign_routes::check(context),
         mtu::check(context),
+        neighbour_table::check(context),
         etcd::check(context).await,
         client_certificate::check(context),
         clock::check(context).await,
