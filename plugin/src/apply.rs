@@ -4,14 +4,14 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use wire::cni::{Call, Error, code};
-use wire::netlink::{self, Socket};
+use wire::netlink::{self, Request, Socket};
 use wire::netns::Netns;
 use wire::pod_link;
 use wire::sysctl;
 
 use crate::error::{self, kernel};
 use crate::wiring::Wiring;
-use crate::{deferred_delete, node};
+use crate::{deferred_delete, ipv6, node};
 
 /// One socket on each side of the pair.
 pub(crate) struct Sockets {
@@ -121,15 +121,35 @@ pub(crate) fn make_pair(
 /// Configures the two ends of the pair.
 fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) -> Result<(), Error> {
     let Sockets { host, pod } = sockets;
-    let failed =
-        |place: &str, error: &_| kernel(&format!("wiring {} {place}", wiring.alias), error);
-    host.apply_all(&wiring.host_requests(ends.host))
-        .map_err(|error| failed("on the host", &error))?;
+    let (outside, inside) = (wiring.host_name.as_str(), wiring.pod_name.as_str());
+    let doing = |place: &str| format!("wiring {} {place}", wiring.alias);
+    let on_host = |host: &mut Socket, requests: &[Request]| {
+        let enable = || {
+            ipv6::enable(&[outside]).map_err(|error| {
+                error.advise(
+                    "set net.ipv6.conf.default.disable_ipv6 = 0 on this node, or give the network no \
+                     IPv6 pod CIDR",
+                )
+            })
+        };
+        ipv6::apply_all(host, requests, &doing("on the host"), enable)
+    };
+    let in_pod = || {
+        let enabled = netns.run(|| ipv6::enable(&["lo", inside]));
+        enabled
+            .map_err(|error| error::namespace(&error))?
+            .map_err(|error| {
+                error.advise(
+                    "the pod's own settings disable IPv6: take net.ipv6.conf.*.disable_ipv6 out of its \
+                     sysctls, or give the network no IPv6 pod CIDR",
+                )
+            })
+    };
+    on_host(host, &wiring.host_requests(ends.host))?;
     apply_settings(wiring, netns)?;
-    pod.apply_all(&wiring.pod_requests(ends.pod))
-        .map_err(|error| failed("inside the pod", &error))?;
-    host.apply_all(&wiring.neighbour_requests(ends.host))
-        .map_err(|error| failed("on the host", &error))
+    let requests = wiring.pod_requests(ends.pod);
+    ipv6::apply_all(pod, &requests, &doing("inside the pod"), in_pod)?;
+    on_host(host, &wiring.neighbour_requests(ends.host))
 }
 
 /// The error of an ADD that could not roll back. Its addresses stay reserved: another pod must not

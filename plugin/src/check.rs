@@ -106,6 +106,7 @@ fn observe(
         host: outside,
         spoof_guard,
         proxy_arp: setting(&wiring.host_name, "proxy_arp") == Some(1),
+        forwards: setting(&wiring.host_name, "forwarding").is_some_and(|value| value != 0),
     })
 }
 

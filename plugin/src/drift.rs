@@ -37,6 +37,8 @@ pub(crate) struct Observed {
     pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end replies to ARP for the gateway.
     pub(crate) proxy_arp: bool,
+    /// Whether IPv4 packets that the pod sends are forwarded (`forwarding` of the host end).
+    pub(crate) forwards: bool,
 }
 
 /// One end of the pair with its addresses, routes and neighbours.
@@ -160,6 +162,11 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
             stated => raised_mtu(&what, link, stated.unwrap_or(wiring.mtu)),
         });
         found.extend(observed.spoof_guard.finding(&link.name));
+        if !observed.forwards && wiring.addresses.iter().any(IpAddr::is_ipv4) {
+            found.push(format!(
+                "{what} does not forward what the pod sends: forwarding is not 1"
+            ));
+        }
         if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
             found.push(format!(
                 "{what} does not reply to ARP for the gateway: proxy_arp is not 1"

@@ -9,6 +9,7 @@ mod del;
 mod drift;
 mod error;
 mod gc;
+mod ipv6;
 mod node;
 mod requested_mac;
 mod result;

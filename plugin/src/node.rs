@@ -6,7 +6,7 @@ use std::path::Path;
 use wire::cni::{Call, Error, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Link, Socket, Uplink};
-use wire::{pod_link, sysctl};
+use wire::{forwarding, pod_link};
 
 use crate::error::kernel;
 use crate::wiring;
@@ -83,25 +83,18 @@ pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>
     }))
 }
 
-/// Enables IP forwarding, for IPv6 on all links, as the kernel has no narrower setting. `routed`
-/// does the same; a node without `routed` needs it from here.
+/// Switches IP forwarding on for the families of these addresses. `routed` does the same; a node
+/// without `routed`, or before it runs, needs it from here.
 pub(crate) fn enable_forwarding(addresses: &[IpAddr]) -> Result<(), Error> {
-    for (setting, v4) in [
-        ("net/ipv4/ip_forward", true),
-        ("net/ipv6/conf/all/forwarding", false),
-    ] {
-        if addresses.iter().any(|address| address.is_ipv4() == v4) {
-            sysctl::ensure(setting, "1").map_err(|error| {
-                Error::new(
-                    code::IO,
-                    format!("pods cannot reach each other: setting {setting}: {error}"),
-                )
-                .advise(format!(
-                    "set {} = 1 on this node",
-                    setting.replace('/', ".")
-                ))
-            })?;
-        }
-    }
-    Ok(())
+    let has = |v4: bool| addresses.iter().any(|address| address.is_ipv4() == v4);
+    forwarding::ensure(has(true), has(false))
+        .map(drop)
+        .map_err(|error| {
+            let msg = format!("pods cannot reach each other: {error}");
+            Error::new(code::IO, msg).advise(
+                "switch forwarding on by hand: net.ipv4.ip_forward = 1, for IPv6 \
+                 net.ipv6.conf.all.forwarding = 1, but first accept_ra = 2 on each link that accepts \
+                 router advertisements",
+            )
+        })
 }

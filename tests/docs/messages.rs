@@ -35,6 +35,7 @@ const NO_MESSAGES: &[&str] = &[
     "wire/src/netlink/request.rs",
     "wire/src/netlink/rule.rs",
     "wire/src/netlink/socket.rs",
+    "wire/src/netlink/solicit.rs",
     "wire/src/netlink/subscription.rs",
     "wire/src/netlink/transport.rs",
     "wire/src/netlink/veth.rs",

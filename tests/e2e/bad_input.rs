@@ -309,7 +309,7 @@ fn namespace_of_the_node_is_refused_however_it_is_spelled() -> Result {
     node.run(&[
         "ip", "link", "add", "own0", "type", "veth", "peer", "name", "own1",
     ])?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     let mut check = config();
     check["prevResult"] = json!({ "ips": [] });
     for netns in [
@@ -326,15 +326,15 @@ fn namespace_of_the_node_is_refused_however_it_is_spelled() -> Result {
         };
         for command in ["ADD", "CHECK"] {
             let (code, text) =
-                refusal(&node.cni("flatland", command, target, &check.to_string())?);
+                refusal(&node.call_plugin("flatland", command, target, &check.to_string())?);
             assert_eq!(code, 4, "{command} {netns}: {text}");
             let expected = format!("{netns} is the network namespace of the node");
             assert!(text.contains(&expected), "{command}: {text}");
-            assert_eq!(node.traces()?, before, "{command} {netns}");
+            assert_eq!(node.attachment_state()?, before, "{command} {netns}");
         }
-        node.cni("flatland", "DEL", target, &config().to_string())?
+        node.call_plugin("flatland", "DEL", target, &config().to_string())?
             .success()?;
-        assert_eq!(node.traces()?, before, "DEL {netns}");
+        assert_eq!(node.attachment_state()?, before, "DEL {netns}");
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
@@ -155,6 +155,20 @@ enum Command {
         #[arg(required = true)]
         addresses: Vec<IpAddr>,
     },
+    /// Advertises itself as an IPv6 router, and answers solicitations, until killed.
+    #[command(hide = true)]
+    Advertise {
+        #[arg(long, default_value = "eth0")]
+        interface: String,
+        /// How long it is a default router, in seconds.
+        #[arg(long)]
+        default: u16,
+        /// How long addresses of the prefix are valid, in seconds.
+        #[arg(long)]
+        valid: u32,
+        /// The prefix, of 64 bits.
+        prefix: Ipv6Addr,
+    },
     /// Prints the datagrams of `lab send-frames` and their source addresses, until killed: those
     /// that arrive on an interface or, without one, those that a socket receives.
     #[command(hide = true)]
@@ -221,6 +235,12 @@ fn run(command: Command) -> Result<ExitCode> {
             .iter()
             .try_for_each(|address| raw::announce(&interface, *address))
             .map(|()| ExitCode::SUCCESS),
+        Command::Advertise {
+            interface,
+            default,
+            valid,
+            prefix,
+        } => raw::advertise(&interface, default, prefix, valid).map(|()| ExitCode::SUCCESS),
         Command::Capture { interface } => interface
             .map_or_else(raw::receive, |interface| raw::capture(&interface))
             .map(|()| ExitCode::SUCCESS),

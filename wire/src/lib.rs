@@ -10,6 +10,7 @@ pub mod clock;
 pub mod cni;
 pub mod conf;
 pub mod file_lock;
+pub mod forwarding;
 pub mod netlink;
 pub mod netns;
 pub mod nft;

@@ -20,14 +20,22 @@ pub fn host_interface_name(network: &str, attachment: &Attachment) -> String {
 /// network. Both come from one hash: the name has bits 1 to 44, the address has bits 33 to 80
 /// without five of them, so that seven bits are in both and must agree.
 pub fn is_host_interface(name: &str, mac: Mac) -> bool {
-    let digits = name.strip_prefix(HOST_END).unwrap_or_default();
-    let is_hash = digits.len() == 11 && !digits.contains('+');
-    let hash = u64::from_str_radix(digits, 16).ok().filter(|_| is_hash);
     let [first, second, ..] = mac.0;
-    hash.is_some_and(|hash| {
+    hash_in(name).is_some_and(|hash| {
         let expected = (hash >> 4 & 0xe0 | 0x02, hash & 0x0f);
         expected == (u64::from(first), u64::from(second >> 4))
     })
+}
+
+/// Whether the name is of the form of a host end's, for where the hardware address is not known.
+pub fn is_host_interface_name(name: &str) -> bool {
+    hash_in(name).is_some()
+}
+
+fn hash_in(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(HOST_END)?;
+    let is_hash = digits.len() == 11 && !digits.contains('+');
+    u64::from_str_radix(digits, 16).ok().filter(|_| is_hash)
 }
 
 /// The hardware addresses of the host end and the pod end. They are unicast, locally administered

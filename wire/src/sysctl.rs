@@ -19,6 +19,27 @@ pub fn read(name: &str) -> io::Result<String> {
     Ok(value.trim().to_owned())
 }
 
+/// The name as sysctl(8) takes it: `net.ipv4.ip_forward`. A dot in the name of an interface is then a
+/// slash, as in `net.ipv4.conf.eth0/100.forwarding`.
+pub fn dotted(name: &str) -> String {
+    let other = |letter| match letter {
+        '/' => '.',
+        '.' => '/',
+        letter => letter,
+    };
+    name.chars().map(other).collect()
+}
+
+/// The interfaces that have settings of this family (`ipv4`, `ipv6`), besides `all` and `default`, which
+/// are among them. Interfaces whose names are not UTF-8 are left out.
+pub fn interfaces(family: &str) -> io::Result<Vec<String>> {
+    let name = format!("net/{family}/conf");
+    let entries = fs::read_dir(Path::new(PROC_SYS).join(&name))
+        .map_err(|error| explain(&name, "read", &error))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Ok(names.collect())
+}
+
 /// Gives a setting this value; returns whether it had another one. In a container this needs the
 /// host's `/proc/sys/net` mounted at `/host/proc/sys/net`, or privileges.
 pub fn ensure(name: &str, value: &str) -> io::Result<bool> {
@@ -64,6 +85,13 @@ fn explain(name: &str, doing: &str, error: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dotted_name_is_what_sysctl_takes() {
+        assert_eq!(dotted("net/ipv4/ip_forward"), "net.ipv4.ip_forward");
+        let vlan = "net/ipv4/conf/eth0.100/forwarding";
+        assert_eq!(dotted(vlan), "net.ipv4.conf.eth0/100.forwarding");
+    }
 
     #[test]
     fn failure_names_the_setting_and_gives_advice() {

@@ -102,7 +102,9 @@ impl Wiring {
                 ipv4: Ipv4Settings {
                     proxy_arp: true,
                     strict_rp_filter: true,
-                    ..Ipv4Settings::default()
+                    // Whatever `conf/default` says: a packet is forwarded by the setting of the link
+                    // that it comes in by, and so is an ARP request answered for the gateway.
+                    forwarding: true,
                 },
                 ..LinkChange::default()
             },

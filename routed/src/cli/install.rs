@@ -173,7 +173,7 @@ fn own_folder() -> Result<PathBuf, CommandError> {
 
 fn turn_forwarding_on(conflist: &Conflist) -> Result<Vec<String>, CommandError> {
     let network = conflist.ipam().into();
-    forwarding::ensure(&mut Netlink::default(), &network).map_err(|error| {
+    forwarding::ensure_once(&mut Netlink::default(), &network).map_err(|error| {
         CommandError::new(1, format!("the node does not forward packets: {error}"))
     })
 }

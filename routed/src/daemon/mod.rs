@@ -227,6 +227,9 @@ impl Daemon {
 
     /// The kernel's tables changed.
     pub(crate) fn kernel_changed(&mut self, event: KernelEvent) {
+        if matches!(event, KernelEvent::ForwardingChanged | KernelEvent::Lost) {
+            self.setup_due_at.get_or_insert_with(Instant::now);
+        }
         self.reconciler.kernel_changed(event, Instant::now());
     }
 
@@ -252,8 +255,7 @@ impl Daemon {
         self.firewall.run_due(now);
         self.health.log_due(now);
         let due = self.setup_due_at.is_some_and(|at| at <= now);
-        let (links, serves) = (self.reconciler.links(), self.reconciler.owns_subnets());
-        let is_set_up = !due || self.node_setup.check(links, serves, now);
+        let is_set_up = !due || self.check_node(now);
         let settled = self.reconciler.is_settled();
         if settled && !self.is_settled {
             self.is_settled = true;
@@ -268,6 +270,12 @@ impl Daemon {
         if due || !done {
             self.setup_done(done, now);
         }
+    }
+
+    fn check_node(&mut self, now: Instant) -> bool {
+        let (links, serves) = (self.reconciler.links(), self.reconciler.owns_subnets());
+        let peer_links = self.reconciler.peer_links();
+        self.node_setup.check(links, &peer_links, serves, now)
     }
 
     fn setup_done(&mut self, done: bool, now: Instant) {

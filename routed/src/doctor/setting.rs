@@ -21,7 +21,7 @@ impl Setting {
 
     /// The name with dots, as sysctl(8) takes it.
     pub(crate) fn dotted(&self) -> String {
-        self.name.replace('/', ".")
+        sysctl::dotted(&self.name)
     }
 
     /// `net.ipv4.ip_forward = 0`, or why it could not be read.

@@ -92,6 +92,10 @@ pub(crate) fn ruleset(
 /// Drops packets from a pod whose source address does not lead back to it, before anything else
 /// sees them. For IPv4 the host interfaces also have a strict `rp_filter`, but `net.ipv4.conf.all`
 /// can make that loose.
+///
+/// It also drops packets to the node's 127.0.0.0/8, with whose services nothing but the node is meant
+/// to speak. The kernel does that unless `route_localnet` is on, which portmap sets for host ends. An
+/// ordinary IPv4 packet passes no rule for it: it is one more condition of the rule that accepts it.
 fn spoof_guard() -> Chain {
     let accept = || Term::Verdict(Verdict::Accept);
     let drop = || [Term::Counter, Term::Verdict(Verdict::Drop)];
@@ -100,7 +104,7 @@ fn spoof_guard() -> Chain {
         Rule::new([link(Direction::In, false), accept()]),
         // Valid IPv4 packets, the most common ones, skip the IPv6 rules.
         Rule::new([
-            Term::IpVersion(Version::V4),
+            Term::ToLoopback { is: false },
             Term::ReversePath { is: true },
             accept(),
         ]),
@@ -119,10 +123,15 @@ fn spoof_guard() -> Chain {
             dropped(link_local).comment("only neighbour discovery, in measure"),
         ]);
     }
-    // Duplicate address detection: the kernel forwards none of it.
-    let unspecified = "::/128".parse().map(Term::from);
-    rules.extend(unspecified.map(|term| Rule::new([term, accept()])));
+    if let Ok(unspecified) = "::/128".parse().map(Term::from) {
+        let useful = [&[Term::NEIGHBOUR_SOLICITATION], &Term::LISTENER[..]].concat();
+        let passes = |kind| Rule::new([unspecified.clone(), Term::Icmpv6(kind), accept()]);
+        rules.extend(useful.into_iter().map(passes));
+        let rest = dropped(unspecified).comment("only duplicate address detection and MLD");
+        rules.push(rest);
+    }
     rules.push(dropped(Term::ReversePath { is: false }).comment("not the pod's own address"));
+    rules.push(dropped(Term::ToLoopback { is: true }).comment("the node's own loopback"));
     Chain {
         name: spoof_guard::CHAIN.to_owned(),
         hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),

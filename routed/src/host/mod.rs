@@ -7,10 +7,11 @@ mod advertised;
 pub(crate) mod cni_versions;
 mod conflist;
 pub(crate) mod forwarding;
+pub(crate) mod link_settings;
 mod node_ipv4;
 mod registration;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use wire::node::{MachineId, NodeName};
 use self::advertised::Advertised;
 use self::conflist::ConflistInstaller;
 use self::forwarding::Forwarding;
+use self::link_settings::Uplinks;
 use self::registration::RegistrationRequests;
 use crate::config::Config;
 use crate::kernel::{Link, Netlink};
@@ -72,15 +74,22 @@ impl NodeSetup {
         }
     }
 
-    /// Checks the node's `links`, addresses and settings. Forwarding is needed only if the node
-    /// `serves` a subnet. Returns whether all is well; if not, the caller checks again.
-    pub(crate) fn check(&mut self, links: &[Link], serves: bool, now: Instant) -> bool {
+    /// Checks the node's `links`, addresses and settings, also those of the links of the routes to
+    /// peers. Forwarding is needed only if the node `serves` a subnet. Returns whether all is well; if
+    /// not, the caller checks again.
+    pub(crate) fn check(
+        &mut self,
+        links: &[Link],
+        peer_links: &BTreeSet<u32>,
+        serves: bool,
+        now: Instant,
+    ) -> bool {
         self.conflist.recheck();
         self.check_overlap(links);
         self.destroy_removed_links();
         self.ensure_node_ipv4(links);
-        let forwards = !serves || self.forwarding.ensure(&mut self.kernel, &self.network);
-        self.update_addresses(now) && forwards
+        let has_addresses = self.update_addresses(now);
+        has_addresses & (!serves || self.ensure_forwarding(peer_links, now))
     }
 
     /// Installs the conflist if the node has joined, forwards and has an address; the caller has
@@ -145,6 +154,15 @@ impl NodeSetup {
             self.conflist.failure(),
         ];
         all.into_iter().flatten()
+    }
+
+    fn ensure_forwarding(&mut self, peer_links: &BTreeSet<u32>, now: Instant) -> bool {
+        let uplinks = Uplinks {
+            peer_links,
+            node_addresses: self.advertised.addresses(),
+        };
+        self.forwarding
+            .ensure(&mut self.kernel, &self.network, uplinks, now)
     }
 
     fn check_overlap(&mut self, links: &[Link]) {

@@ -52,6 +52,8 @@ impl<K: Kernel> Reconciler<K> {
             Event::RouteAdded(route) => self.route_added(&route),
             Event::RouteRemoved(route) => self.route_removed(&route),
             Event::RouteReplaced(route) => self.route_replaced(&route),
+            // The node's setup looks after it.
+            Event::ForwardingChanged => {}
             Event::Lost => self.resync(),
         }
     }

@@ -237,6 +237,12 @@ impl<K: Kernel> Reconciler<K> {
         self.actual.keys().filter(|dst| !is_own(dst)).count()
     }
 
+    /// The indexes of the links that the routes to peers use.
+    pub(crate) fn peer_links(&self) -> BTreeSet<u32> {
+        let paths = self.rib.desired().values();
+        paths.filter_map(|path| path.dev_to_peer()).collect()
+    }
+
     /// The RIB.
     pub(crate) fn rib(&self) -> &Rib {
         &self.rib

@@ -38,7 +38,15 @@ pub(crate) enum Path {
 impl Path {
     /// Whether the path leads to a peer.
     pub(crate) fn is_to_peer(self) -> bool {
-        matches!(self, Self::Via { .. } | Self::Onlink { .. })
+        self.dev_to_peer().is_some()
+    }
+
+    /// The index of the link of a path that leads to a peer.
+    pub(crate) fn dev_to_peer(self) -> Option<u32> {
+        match self {
+            Self::Via { dev, .. } | Self::Onlink { dev, .. } => Some(dev),
+            Self::Link { .. } | Self::Unreachable => None,
+        }
     }
 
     /// The path as `ip route` shows it, for the log: `via 192.168.1.2 dev eth0`.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use lab::raw::Datagram;
 use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{LAB, capture_in, capture_on, raise, reaches, run, send_frames};
@@ -247,5 +248,75 @@ fn false_arp_and_ndp_announcements_of_a_pod_have_no_effect() -> Result {
     assert_eq!(captures[0].log().lines().count(), 1, "{arrived}");
     assert_eq!(known()?, before);
     assert!(reaches(&b, &c) && reaches(&c, &b) && reaches(&c, &a) && reaches(&a, &b));
+    Ok(())
+}
+
+#[test]
+fn node_loopback_is_out_of_reach_of_pods() -> Result {
+    let lab = raise(2, Families::V4, &json!({}))?;
+    let [one, two] = [lab.node(1), lab.node(2)];
+    let a = one.add_pod("a")?;
+    let loopback = addresses(&["127.0.0.1", "127.9.9.9"]);
+    let witness = [hear_on(one, None)?];
+    // As portmap does, so that the node's own connections to 127.0.0.1 lead to pods.
+    let host = &a.result().interfaces[0].name;
+    run(
+        one,
+        &format!("sysctl -qw net.ipv4.conf.{host}.route_localnet=1"),
+    )?;
+    let before = dropped(&a, "the node's own loopback")?;
+    let forged = dropped(&a, FOREIGN)?;
+
+    say(&a, &words(&a.addresses(), &loopback, "loopback"))?;
+    say(&a, &words(&loopback, one.addresses(), "loopback"))?;
+    let own = words(&a.addresses(), &one.addresses()[..1], "own");
+    say(&a, &own)?;
+
+    let all = heard(&own, &witness)?;
+    assert!(!all.contains("loopback"), "{all}");
+    assert_eq!(dropped(&a, "the node's own loopback")? - before, 2);
+    assert_eq!(dropped(&a, FOREIGN)? - forged, 2);
+
+    // It is the guard that does it.
+    two.end_routed(Signal::SIGKILL)?;
+    run(two, "nft delete table inet flatland")?;
+    let b = two.add_pod("b")?;
+    let host = &b.result().interfaces[0].name;
+    run(
+        two,
+        &format!("sysctl -qw net.ipv4.conf.{host}.route_localnet=1"),
+    )?;
+    let witness = [hear_on(two, None)?];
+    let reaching = words(&b.addresses(), &loopback[..1], "loopback");
+    say(&b, &reaching)?;
+    heard(&reaching, &witness).map(drop)
+}
+
+#[test]
+fn from_the_unspecified_address_pods_only_discover() -> Result {
+    const REST: &str = "only duplicate address detection and MLD";
+    let lab = raise(1, Families::Dual, &json!({}))?;
+    let node = lab.node(1);
+    let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
+    let witnesses = [hear_in(&b)?, hear_on(node, None)?];
+    let targets = [b.addresses()[1], node.addresses()[1]];
+    let before = dropped(&a, REST)?;
+
+    say(&a, &words(&addresses(&["::"]), &targets, "unspecified"))?;
+    let own = words(&a.addresses()[1..], &targets, "own");
+    say(&a, &own)?;
+
+    let heard = heard(&own, &witnesses)?;
+    assert!(!heard.contains("unspecified"), "{heard}");
+    assert_eq!(dropped(&a, REST)? - before, 2);
+
+    // A second address in the pod is looked for on the link before it is used, and reported.
+    let quiet = dropped(&a, REST)?;
+    a.run(&["ip", "address", "add", "fe80::5/64", "dev", "eth0"])?;
+    wait_until("address without a duplicate", DEADLINE, || {
+        let text = a.run(&["ip", "address", "show", "dev", "eth0", "tentative"]);
+        text.is_ok_and(|text| !text.contains("fe80::5"))
+    })?;
+    assert_eq!(dropped(&a, REST)?, quiet);
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::support::{lab, runtime};
 
 /// One way to break a pod: a command on its node, with POD replaced by the pod's name, HOST by its
 /// host interface, V4 and V6 by its addresses; and the error of CHECK.
-const BREAKS: [(&str, &[&str]); 20] = [
+const BREAKS: [(&str, &[&str]); 21] = [
     (
         "ip -n POD link del eth0",
         &[
@@ -84,6 +84,10 @@ const BREAKS: [(&str, &[&str]); 20] = [
     (
         "sysctl -qw net.ipv4.conf.HOST.proxy_arp=0",
         &["proxy_arp is not 1"],
+    ),
+    (
+        "sysctl -qw net.ipv4.conf.HOST.forwarding=0",
+        &["HOST does not forward what the pod sends"],
     ),
     (
         "sysctl -qw net.ipv4.conf.HOST.rp_filter=0",

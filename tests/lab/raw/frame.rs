@@ -147,6 +147,38 @@ fn discovery(
     ipv6(from, to, ICMPV6, &message)
 }
 
+/// `ff02::1`.
+const ALL_NODES_ADDRESS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// The address of a router that does nothing but advertise.
+const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x77);
+
+/// A router advertisement (RFC 4861, section 4.2): a router for `default` seconds (0 for none), and a
+/// prefix of 64 bits from which hosts make addresses that are valid for `valid` seconds.
+pub(super) fn advertisement(mac: Mac, default: u16, prefix: Ipv6Addr, valid: u32) -> Vec<u8> {
+    let (default, valid) = (default.to_be_bytes(), valid.to_be_bytes());
+    let start = [134, 0, 0, 0, 64, 0, default[0], default[1]];
+    let prefix = [
+        &[3, 4, 64, 0xc0],
+        &valid[..],
+        &valid,
+        &[0; 4],
+        &prefix.octets(),
+    ]
+    .concat();
+    let mut message = [&start[..], &[0; 8], &prefix, &[1, 1], &mac.0].concat();
+    let sum = ipv6_checksum(ROUTER, ALL_NODES_ADDRESS, ICMPV6, &message);
+    message[2..4].copy_from_slice(&sum);
+    let packet = ipv6(ROUTER, ALL_NODES_ADDRESS, ICMPV6, &message);
+    frame(mac, ALL_NODES, IPV6, &packet)
+}
+
+/// Whether a frame is a router solicitation (RFC 4861, section 4.1).
+pub(super) fn is_solicitation(frame: &[u8]) -> bool {
+    let is_icmpv6 =
+        frame.get(12..14) == Some(&IPV6.to_be_bytes()) && frame.get(20) == Some(&ICMPV6);
+    is_icmpv6 && frame.get(54) == Some(&133)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Address spoofing by a pod: handmade frames that bypass the pod's network stack, and a receiver
 //! that prints what arrives.
 
+mod advertise;
 mod capture;
 mod frame;
 
@@ -16,6 +17,7 @@ use nix::sys::socket::{
 };
 use wire::netlink::Mac;
 
+pub use advertise::advertise;
 pub use capture::{capture, receive};
 
 use crate::error::Doing;

@@ -18,6 +18,7 @@ mod request;
 mod route;
 mod rule;
 mod socket;
+mod solicit;
 pub(crate) mod subscription;
 #[cfg(test)]
 mod tests;
@@ -37,5 +38,6 @@ pub use request::Request;
 pub use route::{Fate, NextHop, Packet, Route, RouteFilter, RouteKind};
 pub use rule::Rule;
 pub use socket::Socket;
+pub use solicit::Token;
 pub use uplink::Uplink;
 pub use veth::VethPair;

@@ -1,4 +1,4 @@
-//! Events for changes of links, addresses and routes (rtnetlink multicast groups).
+//! Events for changes of links, addresses, routes and settings of links (rtnetlink multicast groups).
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -8,7 +8,7 @@ use nix::libc::{
     RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE, RTMGRP_LINK,
     RTMGRP_NEIGH,
 };
-use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer};
+use rtnetlink::packet_core::{DecodeError, NLM_F_REPLACE, NetlinkBuffer, NlasIterator};
 use rtnetlink::packet_route::link::{LinkFlags, LinkHeader};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
@@ -18,6 +18,16 @@ use super::{Address, Error, Route, Socket, neighbour};
 /// In bytes; longer than any single event.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 
+/// `RTM_NEWNETCONF`, and its groups `RTNLGRP_IPV4_NETCONF` (24) and `RTNLGRP_IPV6_NETCONF` (25)
+/// (`include/uapi/linux/rtnetlink.h`).
+const RTM_NEWNETCONF: u16 = 80;
+const RTMGRP_NETCONF: i32 = 1 << 23 | 1 << 24;
+
+/// `NETCONFA_IFINDEX` and `NETCONFA_FORWARDING` (`include/uapi/linux/netconf.h`), after the aligned
+/// `struct netconfmsg`.
+const CHANGE_OF_FORWARDING: [u16; 2] = [1, 2];
+const NETCONF_HEADER: usize = 4;
+
 /// Which kinds of events to subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
@@ -25,7 +35,7 @@ const RECEIVE_BUFFER: usize = 16 * 1024;
     reason = "groups of the kernel, each independent"
 )]
 pub struct Topics {
-    /// Links: created, deleted, up, down, renamed.
+    /// Links: created, deleted, up, down, renamed; and whether they forward.
     pub links: bool,
     /// Addresses of both families.
     pub addresses: bool,
@@ -46,7 +56,7 @@ impl Topics {
 
     fn groups(self) -> u32 {
         let group = |wanted: bool, groups: i32| if wanted { groups.cast_unsigned() } else { 0 };
-        group(self.links, RTMGRP_LINK)
+        group(self.links, RTMGRP_LINK | RTMGRP_NETCONF)
             | group(self.addresses, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
             | group(self.routes, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
             | group(self.neighbours, RTMGRP_NEIGH)
@@ -88,6 +98,8 @@ pub enum Event {
     /// A route of the main table was removed. For routes that go with a link or an address the
     /// kernel sends this event for IPv6 only (`fib_flush`).
     RouteRemoved(Route),
+    /// A program changed `forwarding` of a link, of all links or of future links.
+    ForwardingChanged,
     /// Events were lost or cannot be parsed: anything may have changed.
     Lost,
 }
@@ -126,6 +138,13 @@ impl Event {
             }
             RTM_NEWROUTE => Route::parse(payload)?.map(Self::RouteAdded),
             RTM_DELROUTE => Route::parse(payload)?.map(Self::RouteRemoved),
+            RTM_NEWNETCONF => {
+                // The event for a new link has all settings.
+                let settings = payload.get(NETCONF_HEADER..).unwrap_or_default();
+                let kinds = NlasIterator::new(settings).map_while(Result::ok);
+                let is_change = kinds.map(|it| it.kind()).eq(CHANGE_OF_FORWARDING);
+                is_change.then_some(Self::ForwardingChanged)
+            }
             _ => None,
         })
     }

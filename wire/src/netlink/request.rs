@@ -9,7 +9,7 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, Rule, VethPair, link, neighbour, route};
+use super::{Address, LinkChange, Neighbour, Route, Rule, Token, VethPair, link, neighbour, route};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that does the same;
 /// a link known by its index N reads `ifN`.
@@ -81,6 +81,8 @@ pub enum Request {
         /// How long.
         delay: Duration,
     },
+    /// Sets the token of a link.
+    SetToken(Token),
     /// Removes a neighbour.
     DelNeighbour(Neighbour),
     /// Makes the kernel ask the network for a neighbour, as if a packet were to be sent there
@@ -131,6 +133,7 @@ impl Request {
                 let message = neighbour::set_proxy_delay(*link, *delay);
                 (M::SetNeighbourTable(message), None)
             }
+            Self::SetToken(token) => (M::SetLink(token.message()), None),
             Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
             Self::ProbeNeighbour { link, address } => {
                 (M::NewNeighbour(neighbour::probe(*link, *address)), None)
@@ -162,6 +165,7 @@ impl Request {
             | Self::DelRoute(_)
             | Self::DelMulticastRoute { .. }
             | Self::SetProxyDelay { .. }
+            | Self::SetToken(_)
             | Self::DelNeighbour(_)
             | Self::NoticeCarrier { .. } => 0,
         }
@@ -197,6 +201,7 @@ impl fmt::Display for Request {
                     "ip ntable change name arp_cache dev if{link} proxy_delay {delay}"
                 )
             }
+            Self::SetToken(token) => token.fmt(f),
             Self::DelNeighbour(neighbour) => write!(f, "ip neighbour del {neighbour}"),
             Self::ProbeNeighbour { link, address } => {
                 write!(f, "ip neighbour add {address} dev if{link} use")

@@ -31,7 +31,7 @@ const BATCH: usize = 64;
 /// even if a thread in another namespace uses it.
 #[derive(Debug)]
 pub struct Socket {
-    transport: Transport,
+    pub(super) transport: Transport,
 }
 
 impl Socket {

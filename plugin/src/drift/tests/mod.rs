@@ -78,6 +78,7 @@ fn after_add(wiring: &Wiring) -> Observed {
         ),
         spoof_guard: GUARDED,
         proxy_arp: true,
+        forwards: true,
     }
 }
 
@@ -138,7 +139,7 @@ fn check_right_after_add_finds_nothing() {
 type Break = fn(&mut Observed, &mut Success);
 
 /// Each change, and its finding.
-const BREAKS: [(Break, &str); 24] = [
+const BREAKS: [(Break, &str); 25] = [
     (
         |o, _| o.pod = LinkState::default(),
         "interface eth0 in the pod is gone",
@@ -223,6 +224,7 @@ const BREAKS: [(Break, &str); 24] = [
     (|o, _| o.proxy_arp = false, "proxy_arp is not 1"),
     (|o, _| outside(o).mtu = 1400, "has MTU 1400, not 1500"),
     (|o, _| outside(o).mtu = 9000, "has MTU 9000, more than 1500"),
+    (|o, _| o.forwards = false, "forwarding is not 1"),
 ];
 
 #[test]

@@ -1,8 +1,11 @@
-//! Check: does the kernel forward packets, for each IP family of the pod CIDRs?
+//! Check: does the kernel forward packets, for each IP family of the pod CIDRs and on each link on the
+//! way of pods' packets? And does the node still learn from router advertisements?
 
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
 use crate::doctor::setting::Setting;
+use crate::host::link_settings::{self, Drift};
+use crate::kernel::Netlink;
 use crate::text::list;
 
 const CHECK: &str = "forwarding";
@@ -14,26 +17,71 @@ pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     let mut settings = Vec::new();
     settings.extend(v4.then(|| Setting::read("net/ipv4/ip_forward")));
     settings.extend(v6.then(|| Setting::read("net/ipv6/conf/all/forwarding")));
-    vec![examine(&settings)]
+    let drift = context.conflist.as_ref().map_or(Ok(vec![]), |conflist| {
+        let network = conflist.ipam().into();
+        link_settings::drift_now(&mut Netlink::default(), &network, context.node_addresses)
+    });
+    match drift {
+        Ok(drift) => vec![examine(&settings, &drift)],
+        Err(error) => vec![
+            examine(&settings, &[]),
+            Finding::unknown(CHECK, format!("cannot list the links: {error}")),
+        ],
+    }
 }
 
-fn examine(settings: &[Setting]) -> Finding {
+/// `drift` are the settings of links that differ from what pods need.
+fn examine(settings: &[Setting], drift: &[Drift]) -> Finding {
     let values: Vec<_> = settings.iter().map(Setting::render).collect();
     let evidence = list(&values);
-    let off = settings
-        .iter()
-        .filter(|setting| setting.value.as_deref() != Ok("1"));
+    let is_on = |setting: &&Setting| setting.value.as_deref().is_ok_and(|value| value != "0");
+    let off = settings.iter().filter(|setting| !is_on(setting));
     let commands: Vec<_> = off
         .map(|setting| format!("sysctl -w {}=1", setting.dotted()))
         .collect();
-    if commands.is_empty() {
+    if !commands.is_empty() {
+        // That switches it on for all links, and `routed` looks after router advertisements.
+        return Finding::broken(CHECK, evidence).fix(format!(
+            "routed turns it on when it starts, if it can write /proc/sys; by hand: {}, and the same \
+             in /etc/sysctl.d if something turns it off again",
+            commands.join(" && ")
+        ));
+    }
+    if drift.is_empty() {
         return Finding::ok(CHECK, evidence);
     }
-    Finding::broken(CHECK, evidence).fix(format!(
-        "routed turns it on when it starts, if it can write /proc/sys; by hand: {}, and the same in \
-         /etc/sysctl.d if something turns it off again",
+    let texts: Vec<_> = drift.iter().map(describe).collect();
+    let commands: Vec<_> = drift.iter().map(command).collect();
+    let is_cut_off = |drift: &Drift| matches!(drift, Drift::Forwarding { .. });
+    let finding = if drift.iter().any(is_cut_off) {
+        Finding::broken
+    } else {
+        Finding::warning
+    };
+    finding(CHECK, format!("{evidence}, but {}", texts.join("; "))).fix(format!(
+        "routed does it within three minutes, and logs it; by hand: {}. If it comes back: \
+         systemd-networkd, NetworkManager or a file in /etc/sysctl.d sets it",
         commands.join(" && ")
     ))
+}
+
+fn describe(drift: &Drift) -> String {
+    match drift {
+        Drift::Forwarding { link } => {
+            let setting = wire::sysctl::dotted(&drift.setting().0);
+            format!("{setting} = 0: what comes in by {link} is not forwarded to or from pods")
+        }
+        Drift::Advertisements { link, .. } => format!(
+            "{link} ignores router advertisements, because it forwards and its accept_ra is not 2: IPv6 \
+             addresses and default routes that the node has from them are gone, or go when their \
+             lifetime ends"
+        ),
+    }
+}
+
+fn command(drift: &Drift) -> String {
+    let (name, value) = drift.setting();
+    format!("sysctl -w {}={value}", wire::sysctl::dotted(&name))
 }
 
 #[cfg(test)]
@@ -41,11 +89,19 @@ mod tests {
     use super::*;
     use crate::doctor::Severity;
 
+    fn setting(value: Result<&str, &str>) -> Setting {
+        Setting {
+            name: "net/ipv4/ip_forward".to_owned(),
+            value: value.map(str::to_owned).map_err(str::to_owned),
+        }
+    }
+
     #[test]
     fn forwarding_that_is_off_or_unreadable_is_broken() {
         let fix = "sysctl -w net.ipv4.ip_forward=1";
         for (value, verdict, evidence, fix) in [
             (Ok("1"), Severity::Ok, "ip_forward = 1", ""),
+            (Ok("2"), Severity::Ok, "ip_forward = 2", ""),
             (Ok("0"), Severity::Broken, "ip_forward = 0", fix),
             (
                 Err("no such setting"),
@@ -54,11 +110,26 @@ mod tests {
                 fix,
             ),
         ] {
-            let setting = Setting {
-                name: "net/ipv4/ip_forward".to_owned(),
-                value: value.map(str::to_owned).map_err(str::to_owned),
-            };
-            examine(&[setting]).assert(verdict, evidence, fix);
+            examine(&[setting(value)], &[]).assert(verdict, evidence, fix);
         }
+    }
+
+    #[test]
+    fn link_that_does_not_forward_is_broken_and_a_deaf_one_a_warning() {
+        let link = || "eth0.100".to_owned();
+        let off = Drift::Forwarding { link: link() };
+        let deaf = Drift::Advertisements {
+            index: 2,
+            link: link(),
+        };
+        let (on, evidence) = ([setting(Ok("1"))], "net.ipv4.conf.eth0/100.forwarding = 0");
+        let fix = "sysctl -w net.ipv4.conf.eth0/100.forwarding=1";
+        examine(&on, std::slice::from_ref(&off)).assert(Severity::Broken, evidence, fix);
+        let fix = "sysctl -w net.ipv6.conf.eth0/100.accept_ra=2";
+        let evidence = "eth0.100 ignores router advertisements";
+        examine(&on, std::slice::from_ref(&deaf)).assert(Severity::Warning, evidence, fix);
+        examine(&on, &[off.clone(), deaf]).assert(Severity::Broken, evidence, fix);
+        let all = "sysctl -w net.ipv4.ip_forward=1";
+        examine(&[setting(Ok("0"))], &[off]).assert(Severity::Broken, "ip_forward = 0", all);
     }
 }

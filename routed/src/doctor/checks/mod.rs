@@ -9,6 +9,7 @@ mod foreign_routes;
 mod forward_policy;
 mod forwarding;
 mod mtu;
+mod neighbour_table;
 mod network_manager;
 mod networkd;
 mod overlapping_cidrs;
@@ -33,6 +34,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         foreign_routes::check(context),
         packet_paths::check(context).await,
         mtu::check(context),
+        neighbour_table::check(context),
         etcd::check(context).await,
         client_certificate::check(context),
         clock::check(context).await,

@@ -12,14 +12,19 @@ fn text(config: &FirewallConfig, owned: &[&str], nodes: &[&str]) -> String {
 const GUARD: &str = r#"	chain spoof-guard {
 		type filter hook prerouting priority raw; policy accept;
 		iifname != "flat*" accept
-		meta nfproto ipv4 fib saddr . iif oif exists accept
+		ip daddr != 127.0.0.0/8 fib saddr . iif oif exists accept
 		icmpv6 type nd-router-advert counter drop comment "pods are no routers"
 		icmpv6 type nd-redirect counter drop comment "pods are no routers"
 		ip6 saddr fe80::/10 icmpv6 type nd-neighbor-solicit limit rate 50/second burst 100 packets accept
 		ip6 saddr fe80::/10 icmpv6 type nd-neighbor-advert accept
 		ip6 saddr fe80::/10 counter drop comment "only neighbour discovery, in measure"
-		ip6 saddr :: accept
+		ip6 saddr :: icmpv6 type nd-neighbor-solicit accept
+		ip6 saddr :: icmpv6 type mld-listener-report accept
+		ip6 saddr :: icmpv6 type mld-listener-done accept
+		ip6 saddr :: icmpv6 type mld2-listener-report accept
+		ip6 saddr :: counter drop comment "only duplicate address detection and MLD"
 		fib saddr . iif oif missing counter drop comment "not the pod's own address"
+		ip daddr 127.0.0.0/8 counter drop comment "the node's own loopback"
 	}
 "#;
 

@@ -25,6 +25,9 @@ const ICMPV6: u8 = 58;
 const FIB_OIF: u32 = 1;
 const FIB_SADDR_IIF_PRESENT: u32 = 1 | 8 | 32;
 
+/// Offset of the destination address in an IPv4 header (RFC 791 section 3.1).
+const DESTINATION_V4: u32 = 16;
+
 /// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
 const FULLY_RANDOM: u32 = 16;
 
@@ -55,6 +58,11 @@ pub enum Term {
         end: AddressField,
         /// The prefix.
         prefix: IpNet,
+    },
+    /// The packet goes to 127.0.0.0/8, or it is IPv4 and does not. It looks at one byte, without a mask.
+    ToLoopback {
+        /// Whether it must, or must not.
+        is: bool,
     },
     /// An address of the packet is in a set.
     Member {
@@ -161,6 +169,8 @@ impl Term {
     pub const ROUTER_ADVERTISEMENT: u8 = 134;
     /// Redirect.
     pub const REDIRECT: u8 = 137;
+    /// Multicast listener report of version 1, done, and report of version 2 (RFC 2710, RFC 3810).
+    pub const LISTENER: [u8; 3] = [131, 132, 143];
 
     /// A source address in that prefix.
     pub fn from(prefix: IpNet) -> Self {
@@ -178,6 +188,7 @@ impl Term {
         match self {
             Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
             Self::Member { version, .. } | Self::IpVersion(version) => Some(*version),
+            Self::ToLoopback { .. } => Some(Version::V4),
             Self::Icmpv6(_) => Some(Version::V6),
             _ => None,
         }
@@ -198,6 +209,16 @@ impl Term {
                     all.push(Expression::Mask(octets(prefix.netmask())));
                 }
                 all.push(compare(true, octets(prefix.network())));
+            }
+            Self::ToLoopback { is } => {
+                let layer = Layer::Network;
+                let (offset, length) = (DESTINATION_V4, 1);
+                all.push(Expression::Header {
+                    layer,
+                    offset,
+                    length,
+                });
+                all.push(compare(*is, vec![127]));
             }
             Self::Member {
                 end,

@@ -45,6 +45,7 @@ impl fmt::Display for Term {
                     write!(f, "{key} {prefix}")
                 }
             }
+            Self::ToLoopback { is } => write!(f, "ip daddr {}127.0.0.0/8", not(*is)),
             Self::Member {
                 end,
                 version,
@@ -55,6 +56,9 @@ impl fmt::Display for Term {
                 Self::ROUTER_ADVERTISEMENT => f.write_str("icmpv6 type nd-router-advert"),
                 Self::NEIGHBOUR_SOLICITATION => f.write_str("icmpv6 type nd-neighbor-solicit"),
                 Self::NEIGHBOUR_ADVERTISEMENT => f.write_str("icmpv6 type nd-neighbor-advert"),
+                131 => f.write_str("icmpv6 type mld-listener-report"),
+                132 => f.write_str("icmpv6 type mld-listener-done"),
+                143 => f.write_str("icmpv6 type mld2-listener-report"),
                 Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
                 other => write!(f, "icmpv6 type {other}"),
             },
