@@ -91,6 +91,7 @@ fn virtual_address_of_two_nodes_is_named_and_not_used() -> Result {
         let node = lab.node(number);
         let own = format!("192.168.1.{}", 10 + number);
         ip(node, "-4 address flush dev eth0")?;
+        node.run(&["sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=1"])?;
         // The one beside a wider address; the other looks like any address.
         ip(node, "address add 192.168.1.101/32 dev eth0")?;
         ip(node, "address add 192.168.1.100/24 dev eth0")?;
