@@ -21,7 +21,7 @@ fn sysctl(machine: &Machine, name: &str) -> Result<String> {
 
 /// Adds a router to the switch; it advertises when [`advertise`] says so.
 fn router(lab: &Lab) -> Result<Machine> {
-    let router = lab.add_stranger("router", 200)?;
+    let router = lab.add_external_machine("router", 200)?;
     fs::copy(lab.node(1).path(LAB), router.path(LAB)).map_err(|it| Error::new(it.to_string()))?;
     Ok(router)
 }
@@ -175,7 +175,7 @@ fn deaf_uplink_listens_again_and_has_its_default_route_back() -> Result {
 /// Whether a pod reaches another one.
 fn reaches(from: &Pod<'_>, to: &Pod<'_>) -> bool {
     to.addresses().iter().all(|address| {
-        let ping = from.run_any(&["ping", "-c1", "-W1", &address.to_string()]);
+        let ping = from.try_run(&["ping", "-c1", "-W1", &address.to_string()]);
         ping.is_ok_and(|output| output.status.success())
     })
 }
@@ -237,7 +237,12 @@ fn link_that_does_not_forward_is_put_right_and_not_fought_over() -> Result {
     assert!(!is_on("eth0"));
     let status = one.routed_command(&["status"])?;
     assert!(status.stdout.contains(keeps), "{}", status.stdout);
-    assert_eq!(one.said("keeps changing"), 1, "{}", one.routed_log());
+    assert_eq!(
+        one.count_logged("keeps changing"),
+        1,
+        "{}",
+        one.routed_log()
+    );
 
     // As soon as it does what it should, all is well.
     run(one, "sysctl -qw net.ipv4.conf.eth0.forwarding=1")?;
@@ -310,7 +315,7 @@ fn ipv6_that_cannot_be_enabled_is_named_with_its_cure() -> Result {
     run(node, "sysctl -qw net.ipv6.conf.default.disable_ipv6=1")?;
     run(node, "mount --bind /proc/sys /proc/sys")?;
     run(node, "mount -o remount,bind,ro /proc/sys")?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
 
     let mut pod = node.sandbox("a")?;
     let refused = pod.attach().expect_err("IPv6 is disabled").to_string();
@@ -322,8 +327,8 @@ fn ipv6_that_cannot_be_enabled_is_named_with_its_cure() -> Result {
     ] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
-    pod.vanish()?;
-    assert_eq!(node.traces()?, before);
+    pod.delete_netns()?;
+    assert_eq!(node.attachment_state()?, before);
     run(node, "mount -o remount,bind,rw /proc/sys")?;
     node.add_pod("b").map(drop)
 }

@@ -78,7 +78,9 @@ fn check_right_after_add_with_tuning_has_no_finding() -> Result {
         let node = lab.node(1);
         node.install_conflist()?;
         for version in [Version::V0_4_0, Version::V1_0_0] {
-            let runtime = Runtime::of(node)?.with_version(version).wishing(&request);
+            let runtime = Runtime::of(node)?
+                .with_version(version)
+                .with_runtime_config(&request);
             let name = format!("p{number}");
             let pod = Chained::add_by(runtime, node, &name)
                 .map_err(|error| error.doing(format!("{tuning} {version}")))?;

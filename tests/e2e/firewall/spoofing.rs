@@ -257,7 +257,7 @@ fn node_loopback_is_out_of_reach_of_pods() -> Result {
     let [one, two] = [lab.node(1), lab.node(2)];
     let a = one.add_pod("a")?;
     let loopback = addresses(&["127.0.0.1", "127.9.9.9"]);
-    let witness = [hear_on(one, None)?];
+    let captures = [capture_on(one, None)?];
     // As portmap does, so that the node's own connections to 127.0.0.1 lead to pods.
     let host = &a.result().interfaces[0].name;
     run(
@@ -267,12 +267,12 @@ fn node_loopback_is_out_of_reach_of_pods() -> Result {
     let before = dropped(&a, "the node's own loopback")?;
     let forged = dropped(&a, FOREIGN)?;
 
-    say(&a, &words(&a.addresses(), &loopback, "loopback"))?;
-    say(&a, &words(&loopback, one.addresses(), "loopback"))?;
-    let own = words(&a.addresses(), &one.addresses()[..1], "own");
-    say(&a, &own)?;
+    send_frames(&a, &datagrams(&a.addresses(), &loopback, "loopback"))?;
+    send_frames(&a, &datagrams(&loopback, one.addresses(), "loopback"))?;
+    let own = datagrams(&a.addresses(), &one.addresses()[..1], "own");
+    send_frames(&a, &own)?;
 
-    let all = heard(&own, &witness)?;
+    let all = received(&own, &captures)?;
     assert!(!all.contains("loopback"), "{all}");
     assert_eq!(dropped(&a, "the node's own loopback")? - before, 2);
     assert_eq!(dropped(&a, FOREIGN)? - forged, 2);
@@ -286,10 +286,10 @@ fn node_loopback_is_out_of_reach_of_pods() -> Result {
         two,
         &format!("sysctl -qw net.ipv4.conf.{host}.route_localnet=1"),
     )?;
-    let witness = [hear_on(two, None)?];
-    let reaching = words(&b.addresses(), &loopback[..1], "loopback");
-    say(&b, &reaching)?;
-    heard(&reaching, &witness).map(drop)
+    let captures = [capture_on(two, None)?];
+    let reaching = datagrams(&b.addresses(), &loopback[..1], "loopback");
+    send_frames(&b, &reaching)?;
+    received(&reaching, &captures).map(drop)
 }
 
 #[test]
@@ -298,16 +298,16 @@ fn from_the_unspecified_address_pods_only_discover() -> Result {
     let lab = raise(1, Families::Dual, &json!({}))?;
     let node = lab.node(1);
     let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
-    let witnesses = [hear_in(&b)?, hear_on(node, None)?];
+    let captures = [capture_in(&b)?, capture_on(node, None)?];
     let targets = [b.addresses()[1], node.addresses()[1]];
     let before = dropped(&a, REST)?;
 
-    say(&a, &words(&addresses(&["::"]), &targets, "unspecified"))?;
-    let own = words(&a.addresses()[1..], &targets, "own");
-    say(&a, &own)?;
+    send_frames(&a, &datagrams(&addresses(&["::"]), &targets, "unspecified"))?;
+    let own = datagrams(&a.addresses()[1..], &targets, "own");
+    send_frames(&a, &own)?;
 
-    let heard = heard(&own, &witnesses)?;
-    assert!(!heard.contains("unspecified"), "{heard}");
+    let arrived = received(&own, &captures)?;
+    assert!(!arrived.contains("unspecified"), "{arrived}");
     assert_eq!(dropped(&a, REST)? - before, 2);
 
     // A second address in the pod is looked for on the link before it is used, and reported.

@@ -55,7 +55,7 @@ fn plugin_that_delegates_to_itself_is_refused() -> Result {
     let _pod = node.sandbox("a")?;
     install_ring(node, "flatland")?;
     install_ring(node, "ring")?;
-    let before = node.traces()?;
+    let before = node.attachment_state()?;
     for command in ["ADD", "CHECK", "DEL", "GC", "STATUS"] {
         let code = if command == "STATUS" { 50 } else { 7 };
         // It adds to the other findings of CHECK.
@@ -81,7 +81,7 @@ fn plugin_that_delegates_to_itself_is_refused() -> Result {
         assert_eq!(error["code"], code_of_ring, "{command}: {error}");
         let text = error["msg"].as_str().unwrap_or_default();
         assert!(text.contains("in a ring"), "{command}: {error}");
-        assert_eq!(node.traces()?, before, "{command}");
+        assert_eq!(node.attachment_state()?, before, "{command}");
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ fn null_list_of_valid_attachments_is_empty() -> Result {
             ("", false),
             "{keys}"
         );
-        pod.vanish()?;
+        pod.delete_netns()?;
     }
     Ok(())
 }
