@@ -67,6 +67,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
         NodeRecord {
             addresses,
             machine_id: String::new(),
+            session: None,
         },
     );
     let verdict = judge(net(subnet), &Claim { node: n2.clone() }, &view, local);
