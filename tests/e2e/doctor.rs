@@ -200,7 +200,7 @@ fn services_mtu_and_an_etcd_that_is_away_are_found() -> Result {
     Ok(())
 }
 
-/// Two authorities and what they signed: `server`, `client`, and both `late`, out of date.
+/// Two authorities and what they signed: `late` is out of date, `one` of X.509 version 1.
 const AUTHORITIES: &str = r"
 set -e
 mkdir /tmp/pki && cd /tmp/pki
@@ -235,6 +235,10 @@ sign() {
 sign server 20200101000000Z 20991231000000Z
 sign client 20200101000000Z 20991231000000Z
 sign late 20200101000000Z 20210101000000Z
+sed -i s/serverAuth,clientAuth/serverAuth/ conf
+sign serveronly 20200101000000Z 20991231000000Z
+openssl req $key -subj /CN=one -keyout one.key -out request
+openssl x509 -req -in request -CA ours.pem -CAkey ours.key -CAcreateserial -days 2 -out one.pem
 ";
 
 #[test]
@@ -242,14 +246,8 @@ fn etcd_s_certificates_are_examined_as_routed_will_meet_them() -> Result {
     let lab = raise()?;
     let (node, etcd) = (lab.node(1), lab.etcd()[0].machine());
     etcd.run(&["sh", "-c", AUTHORITIES])?;
-    for name in [
-        "ours.pem",
-        "theirs.pem",
-        "client.pem",
-        "client.key",
-        "late.pem",
-        "late.key",
-    ] {
+    let all = etcd.run(&["sh", "-c", "cd /tmp/pki; ls *.pem *.key"])?;
+    for name in all.split_whitespace() {
         let path = format!("/tmp/pki/{name}");
         node.write(format!("/tmp/{name}"), etcd.read(path)?)?;
     }
@@ -263,8 +261,8 @@ fn etcd_s_certificates_are_examined_as_routed_will_meet_them() -> Result {
         );
         etcd.spawn(name, None, &["sh", "-c", &words])
     };
-    let (_sound, _late) = (serve("server", 2479)?, serve("late", 2579)?);
-
+    let ports = [("server", 2479), ("late", 2579), ("one", 2679)];
+    let _etcds = ports.map(|(name, port)| serve(name, port));
     let with = |port: u16, authority: &str, client: &str| -> Result<_> {
         let mut conflist = node.conflist();
         conflist["plugins"][0]["ipam"]["etcd"] = json!({
@@ -307,6 +305,30 @@ fn etcd_s_certificates_are_examined_as_routed_will_meet_them() -> Result {
             "client certificate",
             "/tmp/late.pem",
             "renew it",
+        ),
+        (
+            2479,
+            "ours",
+            "serveronly",
+            "client certificate",
+            "/tmp/serveronly.pem: it is not for clients",
+            "extendedKeyUsage clientAuth",
+        ),
+        (
+            2479,
+            "ours",
+            "one",
+            "client certificate",
+            "/tmp/one.pem: it is of X.509 version 1",
+            "of version 3",
+        ),
+        (
+            2679,
+            "ours",
+            "client",
+            "etcd",
+            "etcd's certificate is of X.509 version 1",
+            "subjectAltName",
         ),
     ] {
         let mut seen = None;
