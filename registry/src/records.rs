@@ -219,7 +219,9 @@ pub(crate) fn too_large() -> String {
 /// bounded, whatever another program writes.
 fn short_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
-    Ok(text[..text.floor_char_boundary(MAX_TEXT)].to_owned())
+    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
+    let end = ends.take_while(|end| *end <= MAX_TEXT).last();
+    Ok(text[..end.unwrap_or(0)].to_owned())
 }
 
 fn short_text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -315,14 +315,6 @@ fn etcd_s_certificates_are_examined_as_routed_will_meet_them() -> Result {
             "extendedKeyUsage clientAuth",
         ),
         (
-            2479,
-            "ours",
-            "one",
-            "client certificate",
-            "/tmp/one.pem: it is of X.509 version 1",
-            "of version 3",
-        ),
-        (
             2679,
             "ours",
             "client",

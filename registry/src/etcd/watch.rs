@@ -99,7 +99,7 @@ impl Watcher {
         let mut resets = 0;
         loop {
             let began = Instant::now();
-            let Err(end) = self.watch().await;
+            let Err(end) = Box::pin(self.watch()).await;
             let sent = match end {
                 WatchEnd::Closed => return,
                 WatchEnd::Stale

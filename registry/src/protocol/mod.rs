@@ -81,6 +81,10 @@ pub(crate) struct Attempts {
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, for a moment"
+)]
 pub(crate) enum NextStep {
     /// The goal is reached. The subnets, ordered by pod CIDR, then by address; for
     /// [`Goal::Further`] only the new one.

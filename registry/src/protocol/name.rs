@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{Claimant, PresenceView, RegistryView};
 use crate::error::Error;
 use crate::records::NodeRecord;
+use crate::session::Session;
 
 /// How the node holds its name. All writes are conditional on this, so that a machine which lost
 /// the name cannot write in that name any more, not even with a request that it sent before.
@@ -48,7 +49,7 @@ pub enum Registration {
 impl Claimant<'_> {
     /// Whether the record is of this machine and this session.
     pub(super) fn holds(&self, record: &NodeRecord) -> bool {
-        let session = self.session.map(|session| session.id());
+        let session = self.session.map(Session::id);
         record.machine_id == self.machine && record.session.as_deref() == session
     }
 

@@ -34,7 +34,7 @@ pub(super) async fn refused(handle: Option<&PresenceHandle>) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Logs when peers cannot see that this node is alive, and sends each state to `outcomes`. Ends
