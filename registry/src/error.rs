@@ -191,9 +191,14 @@ impl Error {
                 path.display()
             ),
             Self::NodeTaken { node, ours, theirs } => format!(
-                "node name {node} is held by {} and this is {}",
+                "node name {node} is held by {} and this is {}{}",
                 machine(theirs),
-                machine(ours)
+                machine(ours),
+                if ours.machine_id == theirs.machine_id {
+                    ": the same machine-id: a clone?"
+                } else {
+                    ""
+                }
             ),
             Self::NotOwned {
                 subnet,
@@ -243,6 +248,9 @@ impl Error {
             Self::Contended { .. } => "try again when fewer nodes start at once",
             Self::Busy { .. } => {
                 "try again; that process probably waits for etcd, and will report why"
+            }
+            Self::NodeTaken { ours, theirs, .. } if ours.machine_id == theirs.machine_id => {
+                "give one of the two another node name, and the clone a machine id of its own (rm /etc/machine-id, then systemd-machine-id-setup); the name is free once the routed of the other has stopped"
             }
             Self::NodeTaken { .. } => {
                 "give one of the two machines another node name; a name is free to take over once the routed of its machine has stopped"

@@ -30,7 +30,10 @@ mod pool;
 mod protocol;
 mod records;
 mod registry;
+mod rewrite_limit;
+mod session;
 mod snapshot;
+mod tls_error;
 
 pub use error::Error;
 pub use liveness::{Absent, Census, Forget, Forgotten, PresenceHandle, PresenceState};
@@ -38,4 +41,7 @@ pub use policy::{Backoff, Policy};
 pub use protocol::Registration;
 pub use records::{Claim, Network, NodeRecord, Presence};
 pub use registry::Registry;
+pub use rewrite_limit::RewriteLimit;
+pub use session::Session;
 pub use snapshot::{Change, Event, MAX_REJECTED, Snapshot};
+pub use tls_error::{TlsProblem, tls_problem};

@@ -120,7 +120,7 @@ impl Local {
             network_revision: 1,
             node: stored.nodes.get(node).cloned(),
             node_revision: 0,
-            is_present: false,
+            presence: None,
             claims: stored
                 .subnets
                 .iter()

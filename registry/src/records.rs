@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
@@ -14,6 +14,9 @@ use crate::keys::Key;
 
 /// The largest value that is parsed, in bytes. Flatland's own values take a few hundred.
 const MAX_VALUE: usize = 16 * 1024;
+
+/// Ids and versions are cut to this many bytes.
+const MAX_TEXT: usize = 64;
 
 /// What all nodes of a network agree on: the value of `config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +37,16 @@ pub struct NodeRecord {
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
     /// `/etc/machine-id` of the machine that holds this name.
+    #[serde(deserialize_with = "short_text")]
     pub machine_id: String,
+    /// The session of that machine, which a clone does not share; see [`crate::Session`]. Earlier
+    /// versions wrote none.
+    #[serde(
+        default,
+        deserialize_with = "short_text_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session: Option<String>,
 }
 
 /// The owner of a subnet: the value of `subnets/<address>-<length>`.
@@ -49,13 +61,14 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
-    /// An id of this run of `routed`.
+    /// The session of the machine, from boot to boot; see [`crate::Session`].
+    #[serde(deserialize_with = "short_text")]
     pub session: String,
     /// The address by which operators reach this node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
     /// The version of Flatland on that node.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "short_text")]
     pub version: String,
     /// Start of `routed`, in seconds since 1970 by the node's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,9 +205,27 @@ pub(crate) fn read_network(value: &[u8]) -> Result<Network, String> {
 /// Parses a value. The error says what is wrong with it.
 pub(crate) fn read_value<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
     if value.len() > MAX_VALUE {
-        return Err(format!("the value is {} bytes long", value.len()));
+        return Err(too_large());
     }
     serde_json::from_slice(value).map_err(|why| format!("the value cannot be read: {why}"))
+}
+
+/// Why a large value is no record.
+pub(crate) fn too_large() -> String {
+    format!("the value is longer than {MAX_VALUE} bytes")
+}
+
+/// Parses a text of which only the first 64 bytes are kept: an id or a version. Memory is then
+/// bounded, whatever another program writes.
+fn short_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
+    let end = ends.take_while(|end| *end <= MAX_TEXT).last();
+    Ok(text[..end.unwrap_or(0)].to_owned())
+}
+
+fn short_text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    short_text(from).map(Some)
 }
 
 /// Renders a value as it is stored.

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use tokio::sync::mpsc;
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
-use wire::paths::state_dir;
+use wire::paths::{run_dir, state_dir};
 
 use crate::error::Error;
 use crate::etcd::Etcd;
@@ -22,6 +22,7 @@ use crate::local::Local;
 use crate::policy::Policy;
 use crate::protocol::{Acquired, Claimant, Goal, Registration};
 use crate::records::{Network, NodeRecord, Presence};
+use crate::session::Session;
 use crate::snapshot::{Event, Snapshot};
 
 /// The registry of one network.
@@ -29,6 +30,7 @@ use crate::snapshot::{Event, Snapshot};
 pub struct Registry {
     network: Network,
     policy: Policy,
+    session: Option<Arc<Session>>,
     backend: Backend,
 }
 
@@ -55,8 +57,40 @@ impl Registry {
         Ok(Self {
             network,
             policy,
+            session: None,
             backend,
         })
+    }
+
+    /// Like [`Registry::open_with`], for a program of a node: it writes as this machine, in the
+    /// session that is stored in the network's folder in `/run`.
+    pub fn open_on_node(conf: &IpamConfig, folder: &Path, policy: Policy) -> Result<Self, Error> {
+        let session = Session::load(&run_dir(&conf.network))?;
+        Ok(Self::open_with(conf, folder, policy)?.in_session(Arc::new(session)))
+    }
+
+    /// Makes this the registry of a machine in this session. Without, it is for callers that are
+    /// no part of a node.
+    #[must_use]
+    pub fn in_session(self, session: Arc<Session>) -> Self {
+        Self {
+            session: Some(session),
+            ..self
+        }
+    }
+
+    /// The record of this machine, still without addresses.
+    pub fn own_record(&self, machine: &str) -> NodeRecord {
+        NodeRecord {
+            addresses: Vec::new(),
+            machine_id: machine.to_owned(),
+            session: self.session.as_ref().map(|it| it.id().to_owned()),
+        }
+    }
+
+    /// The session of this machine.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
     }
 
     /// The network as this node's conflist describes it.
@@ -89,6 +123,7 @@ impl Registry {
         let claimant = Claimant {
             node,
             machine: &record.machine_id,
+            session: self.session.as_deref(),
             addresses: Some(&record.addresses),
         };
         Ok(self
@@ -109,6 +144,7 @@ impl Registry {
         let claimant = Claimant {
             node,
             machine,
+            session: self.session.as_deref(),
             addresses: None,
         };
         let goal = Goal::Further {
@@ -132,6 +168,7 @@ impl Registry {
         let claimant = Claimant {
             node,
             machine,
+            session: self.session.as_deref(),
             addresses: None,
         };
         match &self.backend {
@@ -233,8 +270,22 @@ impl Registry {
         presence: Presence,
     ) -> PresenceHandle {
         match &self.backend {
-            Backend::Etcd(etcd) => Arc::clone(etcd).present(node, machine, presence),
+            Backend::Etcd(etcd) => {
+                Arc::clone(etcd).present(node, machine, self.session.clone(), presence)
+            }
             Backend::Local(_) => PresenceHandle::without_lease(),
+        }
+    }
+
+    /// The error that the registry did not answer in time.
+    pub fn unreachable(&self, why: String) -> Error {
+        match &self.backend {
+            Backend::Etcd(etcd) => etcd.unreachable(why),
+            Backend::Local(_) => Error::Unreachable {
+                endpoints: Vec::new(),
+                within: self.policy.operation_timeout,
+                why,
+            },
         }
     }
 
@@ -249,9 +300,13 @@ impl Registry {
         goal: Goal<'_>,
         time_limit: Duration,
     ) -> Result<Acquired, Error> {
-        match &self.backend {
+        let acquired = match &self.backend {
             Backend::Etcd(etcd) => etcd.acquire(claimant, goal, time_limit).await,
             Backend::Local(local) => local.acquire(claimant, goal),
+        }?;
+        if let Some(session) = &self.session {
+            session.mark_held()?;
         }
+        Ok(acquired)
     }
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use wire::node::NodeName;
 
 use crate::keys::Key;
-use crate::records::{Claim, Network, NodeRecord, Presence, Record};
+use crate::records::{Claim, Network, NodeRecord, Presence, Record, too_large};
 
 /// At most this many ignored records are kept by name; the others are only counted.
 pub const MAX_REJECTED: usize = 1_000;
@@ -166,6 +166,12 @@ impl Snapshot {
             None if was_named => {}
             None => self.rejected_more = self.rejected_more.saturating_sub(1),
         }
+    }
+
+    /// Adds a key whose value is too large for any record.
+    pub(crate) fn insert_too_large(&mut self, name: &str) {
+        let why = name.parse().and_then(|_: Key| Err(too_large()));
+        self.change(Change::put(name, why));
     }
 
     /// Adds one key and its value. `config` must come before the subnets, as it does in etcd's key

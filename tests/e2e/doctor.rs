@@ -200,8 +200,8 @@ fn service_cidr_mtu_and_unreachable_etcd_are_found() -> Result {
     Ok(())
 }
 
-/// Two authorities, `ours` and `theirs`, and certificates of `ours`: `server`, `client`, and the
-/// expired `late`.
+/// Two authorities, `ours` and `theirs`, and certificates of `ours`: `server`, `client`, the expired
+/// `late`, and `one` of X.509 version 1.
 const AUTHORITIES: &str = r"
 set -e
 mkdir /tmp/pki && cd /tmp/pki
@@ -236,6 +236,10 @@ sign() {
 sign server 20200101000000Z 20991231000000Z
 sign client 20200101000000Z 20991231000000Z
 sign late 20200101000000Z 20210101000000Z
+sed -i s/serverAuth,clientAuth/serverAuth/ conf
+sign serveronly 20200101000000Z 20991231000000Z
+openssl req $key -subj /CN=one -keyout one.key -out request
+openssl x509 -req -in request -CA ours.pem -CAkey ours.key -CAcreateserial -days 2 -out one.pem
 ";
 
 #[test]
@@ -243,14 +247,8 @@ fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
     let lab = raise()?;
     let (node, etcd) = (lab.node(1), lab.etcd()[0].machine());
     etcd.run(&["sh", "-c", AUTHORITIES])?;
-    for name in [
-        "ours.pem",
-        "theirs.pem",
-        "client.pem",
-        "client.key",
-        "late.pem",
-        "late.key",
-    ] {
+    let all = etcd.run(&["sh", "-c", "cd /tmp/pki; ls *.pem *.key"])?;
+    for name in all.split_whitespace() {
         let path = format!("/tmp/pki/{name}");
         node.write(format!("/tmp/{name}"), etcd.read(path)?)?;
     }
@@ -264,8 +262,8 @@ fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
         );
         etcd.spawn(name, None, &["sh", "-c", &words])
     };
-    let (_sound, _late) = (serve("server", 2479)?, serve("late", 2579)?);
-
+    let ports = [("server", 2479), ("late", 2579), ("one", 2679)];
+    let _etcds = ports.map(|(name, port)| serve(name, port));
     let with = |port: u16, authority: &str, client: &str| -> Result<_> {
         let mut conflist = node.conflist();
         conflist["plugins"][0]["ipam"]["etcd"] = json!({
@@ -308,6 +306,22 @@ fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
             "client certificate",
             "/tmp/late.pem",
             "renew it",
+        ),
+        (
+            2479,
+            "ours",
+            "serveronly",
+            "client certificate",
+            "/tmp/serveronly.pem: it is not for clients",
+            "extendedKeyUsage clientAuth",
+        ),
+        (
+            2679,
+            "ours",
+            "client",
+            "etcd",
+            "etcd's certificate is of X.509 version 1",
+            "subjectAltName",
         ),
     ] {
         let mut seen = None;

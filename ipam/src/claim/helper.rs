@@ -172,7 +172,7 @@ impl ClaimCall<'_> {
             folder,
         } = self.subnets;
         let machine = MachineId::read()?;
-        let registry = Registry::open_with(config, folder, policy).map_err(Error::from)?;
+        let registry = Registry::open_on_node(config, folder, policy).map_err(Error::from)?;
         let claims = NodeClaims {
             registry: &registry,
             folder,

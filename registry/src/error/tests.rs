@@ -11,6 +11,7 @@ fn record(machine: &str, address: &str) -> NodeRecord {
     NodeRecord {
         addresses: vec![address.parse().unwrap()],
         machine_id: machine.to_owned(),
+        session: None,
     }
 }
 

@@ -12,6 +12,7 @@ use super::Etcd;
 use super::forget::NodeFootprint;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
+use crate::etcd::pages::Pages;
 use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
@@ -59,23 +60,29 @@ impl Etcd {
     }
 
     pub(crate) async fn census(&self) -> Result<Census, Error> {
-        let all = GetOptions::new().with_prefix();
-        let names = all.clone().with_keys_only();
+        let names = GetOptions::new().with_prefix().with_keys_only();
         let txn = Txn::new().and_then([
             TxnOp::get(self.keys.nodes(), Some(names.clone())),
             TxnOp::get(self.keys.presences(), Some(names)),
-            TxnOp::get(self.keys.absences(), Some(all)),
         ]);
+        let prefix = self.keys.absences();
         let mut budget = RetryBudget::new(&self.policy);
-        let read = |limit| self.transaction(txn.clone(), limit);
-        let reply = self.retry_idempotent(&mut budget, read).await?;
+        let read = async |limit| {
+            let reply = self.transaction(txn.clone(), limit).await?;
+            let mut pages = Pages::of(self, &prefix, position_of(reply.header()).1);
+            let mut counts = Vec::new();
+            while let Some(page) = pages.next().await? {
+                counts.extend(page.kvs);
+            }
+            Ok((reply, counts))
+        };
+        let (reply, counts) = self.retry_idempotent(&mut budget, read).await?;
         let replies: Vec<_> = get_replies(&reply).collect();
-        let [records, presences, counts] = &replies[..] else {
+        let [records, presences] = &replies[..] else {
             return Err(self.unreachable("the reply is incomplete".to_owned()));
         };
-        let prefix = self.keys.absences();
         let name = |kv: &KeyValue| Some(kv.key().strip_prefix(prefix.as_bytes())?.to_vec());
-        let counts = counts.kvs().iter();
+        let counts = counts.iter();
         let counts: BTreeMap<_, _> = counts.filter_map(|kv| Some((name(kv)?, kv))).collect();
         let present = presences.kvs().iter().filter_map(|kv| self.node_of(kv));
         let present: BTreeSet<_> = present.collect();

@@ -99,7 +99,9 @@ impl Connector {
                 match failure {
                     RequestError::Lost(why) => Err(format!("{endpoint}: {why}")),
                     // It answers. The request proper will report the error.
-                    RequestError::Refused(_) | RequestError::NotThere => Ok((endpoint, client)),
+                    RequestError::Refused(_) | RequestError::NotThere | RequestError::TooLarge => {
+                        Ok((endpoint, client))
+                    }
                 }
             });
             wait += NEXT_ENDPOINT_DELAY;

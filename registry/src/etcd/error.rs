@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use crate::error::Error;
+use crate::tls_error::in_words;
 
 /// Why a request has no result.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(crate) enum RequestError {
     Refused(Box<Error>),
     /// The requested revision was compacted, or does not exist yet.
     NotThere,
+    /// The answer is larger than this client accepts.
+    TooLarge,
 }
 
 impl From<Error> for RequestError {
@@ -62,12 +65,22 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> RequestErro
         status::PERMISSION_DENIED | status::UNAUTHENTICATED => refused(true),
         // "user name is empty": etcd has authentication enabled, and the client has no user.
         status::INVALID_ARGUMENT => refused(answer.message().contains("user")),
+        // The library's own limit has the same code as a compaction.
+        status::OUT_OF_RANGE if answer.message().contains("too large") => RequestError::TooLarge,
         status::OUT_OF_RANGE => RequestError::NotThere,
         // "too many requests" is temporary, "database space exceeded" is not.
         status::RESOURCE_EXHAUSTED if answer.message().contains("space") => refused(false),
         status::NOT_FOUND | status::FAILED_PRECONDITION | status::UNIMPLEMENTED => refused(false),
         _ => lost(),
     }
+}
+
+/// What is wrong if an answer cannot be read in smaller parts.
+pub(super) fn too_large() -> String {
+    format!(
+        "the answer is larger than {} MB: another program writes large values below the prefix",
+        super::MAX_REPLY >> 20
+    )
 }
 
 /// The innermost cause: the text of the kernel, TLS or etcd, without the layers between.
@@ -91,6 +104,6 @@ fn innermost(error: &dyn StdError) -> Option<String> {
     Some(match cause.to_string().as_str() {
         // What a timer says. It does not tell the reader what timed out.
         "deadline has elapsed" | "Timeout expired" => "no connection in time".to_owned(),
-        text => text.to_owned(),
+        text => in_words(text.to_owned()),
     })
 }

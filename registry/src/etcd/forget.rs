@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use etcd_client::{GetOptions, KeyValue, Txn, TxnOp};
+use etcd_client::{KeyValue, Txn, TxnOp};
 use ipnet::IpNet;
 use wire::node::NodeName;
 
 use super::Etcd;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
+use crate::etcd::pages::Pages;
 use crate::etcd::snapshot::{get_replies, position_of};
 use crate::etcd::txn::Next;
 use crate::keys::Key;
@@ -18,9 +19,6 @@ use crate::records::{Claim, read_value};
 
 /// The most claims that one transaction deletes. etcd limits a transaction to 128 conditions.
 const MAX_CLAIMS: usize = 100;
-
-/// How many claims are read in the first reply.
-const PAGE: i64 = 5_000;
 
 /// What the registry holds of a node, at one revision.
 pub(super) struct NodeFootprint {
@@ -90,31 +88,21 @@ impl Etcd {
         node: &NodeName,
         limit: Duration,
     ) -> Result<NodeFootprint, RequestError> {
-        let claims = GetOptions::new().with_prefix().with_limit(PAGE);
         let txn = Txn::new().and_then([
             TxnOp::get(self.keys.node(node), None),
             TxnOp::get(self.keys.presence(node), None),
-            TxnOp::get(self.keys.subnets(), Some(claims)),
         ]);
         let reply = self.transaction(txn, limit).await?;
         let (_, revision) = position_of(reply.header());
         let mut replies = get_replies(&reply);
-        let (Some(record), Some(presence), Some(mut page)) =
-            (replies.next(), replies.next(), replies.next())
-        else {
+        let (Some(record), Some(presence)) = (replies.next(), replies.next()) else {
             return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };
         let (record, presence) = (record.kvs().first(), presence.kvs().first());
         let mut claims = Vec::new();
-        loop {
-            claims.extend(page.kvs().iter().filter_map(|kv| self.claim_by(node, kv)));
-            match page.kvs().last() {
-                Some(last) if page.more() => {
-                    let after = last.key().to_vec();
-                    page = self.page(&after, &self.keys.subnets(), revision).await?;
-                }
-                _ => break,
-            }
+        let mut pages = Pages::of(self, &self.keys.subnets(), revision);
+        while let Some(page) = pages.next().await? {
+            claims.extend(page.kvs.iter().filter_map(|kv| self.claim_by(node, kv)));
         }
         Ok(NodeFootprint {
             node_revision: record.map_or(0, KeyValue::mod_revision),

@@ -4,6 +4,7 @@ mod absence;
 mod connect;
 mod error;
 mod forget;
+mod pages;
 mod presence;
 mod snapshot;
 mod txn;
@@ -28,8 +29,8 @@ use connect::{Connection, Connector};
 use error::RequestError;
 
 /// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
-/// of records with the longest names.
-const MAX_REPLY: usize = 64 << 20;
+/// of records with the longest names. What is larger is read in smaller parts (`pages`).
+const MAX_REPLY: usize = 8 << 20;
 
 /// The keys of one network in etcd, over one connection that is replaced when it fails.
 #[derive(Debug)]
@@ -118,6 +119,7 @@ impl Etcd {
             RequestError::Refused(error) => return Err(*error),
             RequestError::Lost(why) => why,
             RequestError::NotThere => "the revision was compacted while it was read".to_owned(),
+            RequestError::TooLarge => error::too_large(),
         };
         if budget.retry(began).await {
             Ok(())
@@ -126,7 +128,7 @@ impl Etcd {
         }
     }
 
-    fn unreachable(&self, why: String) -> Error {
+    pub(crate) fn unreachable(&self, why: String) -> Error {
         Error::Unreachable {
             endpoints: self.connector.endpoints().to_vec(),
             within: self.policy.operation_timeout,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{
-    Compare, CompareOp, EventType, GetOptions, PutOptions, Txn, TxnOp, WatchOptions, WatchStream,
+    Compare, CompareOp, KeyValue, PutOptions, Txn, TxnOp, WatchOptions, WatchStream,
 };
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -12,16 +12,21 @@ use wire::node::NodeName;
 
 use crate::error::Error;
 use crate::etcd::Etcd;
-use crate::etcd::error::RequestError;
-use crate::etcd::snapshot::kv;
+use crate::etcd::error::{self, RequestError};
+use crate::etcd::snapshot::{get_replies, kv};
+use crate::etcd::view::presence_view;
 use crate::liveness::{PresenceHandle, PresenceState};
 use crate::policy::REVOKE_TIMEOUT;
+use crate::protocol::{self, Claimant};
 use crate::records::{NodeRecord, Presence, read_value, write_value};
+use crate::rewrite_limit::RewriteLimit;
+use crate::session::Session;
 
 struct PresenceTask {
     etcd: Arc<Etcd>,
     node: NodeName,
     machine: String,
+    session: Option<Arc<Session>>,
     presence: Presence,
     state: watch::Sender<PresenceState>,
     lease: Option<i64>,
@@ -43,6 +48,7 @@ impl Etcd {
         self: Arc<Self>,
         node: &NodeName,
         machine: &str,
+        session: Option<Arc<Session>>,
         presence: Presence,
     ) -> PresenceHandle {
         let (state, states) = watch::channel(PresenceState::Starting);
@@ -51,6 +57,7 @@ impl Etcd {
             etcd: self,
             node: node.clone(),
             machine: machine.to_owned(),
+            session,
             presence,
             state,
             lease: None,
@@ -70,27 +77,31 @@ impl PresenceTask {
     /// Keeps the node present with one lease after another.
     async fn run(&mut self) {
         let mut failures = 0;
+        let mut rewrites = RewriteLimit::default();
         loop {
-            let state = match self.announce().await {
+            match self.announce().await {
                 Ok(grant) => {
                     failures = 0;
                     self.set(PresenceState::Present);
-                    let why = self.keep(grant).await.to_owned();
-                    self.lease = None;
-                    PresenceState::Lost { why }
+                    let why = self.keep(grant).await;
+                    // The lease may be alive while the key is not.
+                    self.revoke().await;
+                    self.set(PresenceState::Lost { why });
+                    sleep(rewrites.pause(Instant::now().into_std())).await;
                 }
-                Err(state) => state,
-            };
-            self.set(state);
-            failures += 1;
-            sleep(self.etcd.policy.backoff.pause(failures)).await;
+                Err(state) => {
+                    self.set(state);
+                    failures += 1;
+                    sleep(self.etcd.policy.backoff.pause(failures)).await;
+                }
+            }
         }
     }
 
     /// Writes the presence key on a new lease, if this machine holds the name.
     async fn announce(&mut self) -> Result<Grant, PresenceState> {
         let limit = self.etcd.policy.request_timeout;
-        let revision = self.own_record_revision().await?;
+        let (record, before) = self.own_revisions().await?;
         let watch = self.watch().await.ok();
         let seconds = i64::try_from(self.etcd.policy.lease_ttl.as_secs())
             .unwrap_or(i64::MAX)
@@ -110,19 +121,27 @@ impl PresenceTask {
             self.etcd.keys.presence(&self.node),
         );
         let txn = Txn::new()
-            .when([Compare::mod_revision(node, CompareOp::Equal, revision)])
+            .when([
+                Compare::mod_revision(node, CompareOp::Equal, record),
+                Compare::mod_revision(key.clone(), CompareOp::Equal, before),
+            ])
             .and_then([
                 TxnOp::put(key, write_value(&self.presence), Some(put)),
                 // A new absence is counted from zero.
                 TxnOp::delete(self.etcd.keys.absence(&self.node), None),
             ]);
+        if let Some(session) = &self.session {
+            session.mark_shown(self.presence.address);
+        }
         let reply = self
             .etcd
             .with_connection(limit, |client| async move { kv(&client).txn(txn).await })
             .await?;
         if !reply.succeeded() {
+            // Revoked at once, so that failures in a row do not leave one lease each.
+            self.revoke().await;
             return Err(PresenceState::Lost {
-                why: "the node's record just changed".to_owned(),
+                why: "the node's record or presence just changed".to_owned(),
             });
         }
         let ttl = u64::try_from(granted.ttl()).unwrap_or_default().max(1);
@@ -142,40 +161,48 @@ impl PresenceTask {
         self.etcd.watch(&connection, key, WatchOptions::new()).await
     }
 
-    /// The revision of the node's record, if the record names this machine.
-    async fn own_record_revision(&self) -> Result<i64, PresenceState> {
+    /// The revisions of the node's record and of its presence (0 if it is absent), if this machine
+    /// holds the name.
+    async fn own_revisions(&self) -> Result<(i64, i64), PresenceState> {
         let key = self.etcd.keys.node(&self.node);
-        let requested = key.clone();
-        let reply = self
-            .etcd
-            .with_connection(self.etcd.policy.request_timeout, |client| async move {
-                kv(&client).get(requested, None).await
-            })
-            .await?;
+        let reads = [
+            TxnOp::get(key.clone(), None),
+            TxnOp::get(self.etcd.keys.presence(&self.node), None),
+        ];
+        let limit = self.etcd.policy.request_timeout;
+        let txn = Txn::new().and_then(reads);
+        let reply = self.etcd.transaction(txn, limit).await?;
+        let mut replies = get_replies(&reply);
+        let (record, presence) = (replies.next(), replies.next());
+        let presence = presence.and_then(|reply| reply.kvs().first().map(presence_view));
         let refused = |why| Err(PresenceState::Refused { why });
-        let Some(record) = reply.kvs().first() else {
+        let record = record.as_ref().and_then(|reply| reply.kvs().first());
+        let Some(record) = record else {
             return refused(format!("node {} is not registered", self.node));
         };
-        match read_value::<NodeRecord>(record.value()) {
-            Ok(theirs) if theirs.machine_id == self.machine => Ok(record.mod_revision()),
-            Ok(theirs) => {
-                let addresses = self.presence.address.into_iter().collect();
-                let ours = NodeRecord {
-                    addresses,
-                    machine_id: self.machine.clone(),
-                };
-                let node = self.node.clone();
-                let theirs = Box::new(theirs);
-                refused(Error::NodeTaken { node, ours, theirs }.to_string())
-            }
-            Err(why) => refused(Error::Corrupt { key, why }.to_string()),
-        }
+        let theirs = match read_value::<NodeRecord>(record.value()) {
+            Ok(theirs) => theirs,
+            Err(why) => return refused(Error::Corrupt { key, why }.to_string()),
+        };
+        let addresses: Vec<_> = self.presence.address.into_iter().collect();
+        let claimant = Claimant {
+            node: &self.node,
+            machine: &self.machine,
+            session: self.session.as_deref(),
+            addresses: Some(&addresses),
+        };
+        protocol::may_announce(&theirs, presence.as_ref(), claimant)
+            .map(|()| {
+                let presence = presence.map_or(0, |it| it.revision);
+                (record.mod_revision(), presence)
+            })
+            .or_else(|taken| refused(taken.to_string()))
     }
 
     /// Renews the lease until the lease or the key is lost, and returns which. The interval between
     /// two requests is a third of the TTL, longer if the answer takes longer, and shorter if the
-    /// key was seen to be deleted.
-    async fn keep(&mut self, grant: Grant) -> &'static str {
+    /// key was seen to change.
+    async fn keep(&mut self, grant: Grant) -> String {
         let Grant {
             lease,
             ttl,
@@ -192,7 +219,7 @@ impl PresenceTask {
             };
             tokio::select! {
                 () = sleep_until(next) => {}
-                () = deleted(&mut watch) => {}
+                () = changed(&mut watch) => {}
             }
             if watch.is_none() {
                 watch = self.watch().await.ok();
@@ -215,9 +242,9 @@ impl PresenceTask {
         }
     }
 
-    /// `None` if the lease was renewed and the key exists, else what was lost. Both requests are
+    /// `None` if the lease was renewed and the key is on it, else what was lost. Both requests are
     /// sent at once, because a slow etcd leaves less time before the lease expires.
-    async fn renew(&self, lease: i64) -> Result<Option<&'static str>, RequestError> {
+    async fn renew(&self, lease: i64) -> Result<Option<String>, RequestError> {
         let limit = self.etcd.policy.request_timeout;
         let renew = |client: etcd_client::Client| async move {
             match client.lease_client().keep_alive(lease).await {
@@ -228,15 +255,18 @@ impl PresenceTask {
         };
         // Deleting the network's keys leaves the lease alive, so the key is checked too.
         let key = self.etcd.keys.presence(&self.node);
-        let count = GetOptions::new().with_count_only();
-        let check = |client| async move { kv(&client).get(key, Some(count)).await };
+        let check = |client| async move { kv(&client).get(key, None).await };
         let renewal = Box::pin(self.etcd.with_connection(limit, renew));
         let check = Box::pin(self.etcd.with_connection(limit, check));
         let (is_renewed, found) = tokio::join!(renewal, check);
         if !is_renewed? {
-            return Ok(Some("the lease ran out"));
+            return Ok(Some("the lease ran out".to_owned()));
         }
-        Ok((found?.count() == 0).then_some("its key was deleted"))
+        Ok(match found?.kvs().first() {
+            None => Some("its key was deleted by another program".to_owned()),
+            Some(found) if found.lease() != lease => Some(overwritten(found)),
+            Some(_) => None,
+        })
     }
 
     /// Revokes the lease, and with it the key, unless another session has written the key since.
@@ -261,13 +291,29 @@ impl PresenceTask {
     }
 }
 
-/// Returns when the key is seen to be deleted. Drops a watch that ends.
-async fn deleted(watch: &mut Option<WatchStream>) {
+/// Who wrote the presence key of this node, as far as the value and the lease say.
+fn overwritten(found: &KeyValue) -> String {
+    let view = presence_view(found);
+    let session = view.session.unwrap_or_else(|| "unknown".to_owned());
+    let address = view.address.map_or_else(
+        || "no known address".to_owned(),
+        |address| format!("address {address}"),
+    );
+    format!(
+        "its key was overwritten by session {session} with {address}, on lease {:x}: a clone of this \
+         machine, or another program?",
+        found.lease()
+    )
+}
+
+/// Returns when the key is seen to be deleted or written. Drops a watch that ends.
+async fn changed(watch: &mut Option<WatchStream>) {
     while let Some(stream) = watch {
         match stream.message().await {
             Ok(Some(reply)) if !reply.canceled() => {
-                let mut events = reply.events().iter();
-                if events.any(|event| event.event_type() == EventType::Delete) {
+                // The first event may be this task's own write; the check then finds that all is
+                // well.
+                if !reply.events().is_empty() {
                     return;
                 }
             }
@@ -283,6 +329,7 @@ impl From<RequestError> for PresenceState {
             RequestError::Lost(why) => why,
             RequestError::Refused(error) => error.to_string(),
             RequestError::NotThere => "etcd compacted what was read".to_owned(),
+            RequestError::TooLarge => error::too_large(),
         };
         Self::Lost { why }
     }

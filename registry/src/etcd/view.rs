@@ -10,11 +10,12 @@ use wire::node::NodeName;
 use super::Etcd;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
+use crate::etcd::pages::Pages;
 use crate::etcd::snapshot::{get_replies, kv, position_of};
 use crate::keys::Key;
 use crate::policy::RetryBudget;
-use crate::protocol::{ClaimView, Claimed, RegistryView};
-use crate::records::{Claim, Network, NodeRecord, read_network, read_value};
+use crate::protocol::{ClaimView, Claimed, PresenceView, RegistryView};
+use crate::records::{Claim, Network, NodeRecord, Presence, read_network, read_value};
 
 /// How many claims come with a view in the first reply; only very large networks have more.
 const VIEW_PAGE: i64 = 5_000;
@@ -51,14 +52,17 @@ impl Etcd {
     /// The reads for a [`RegistryView`], as operations of a transaction.
     pub(super) fn view_reads(&self, node: &NodeName) -> Vec<TxnOp> {
         let claims = GetOptions::new().with_prefix().with_limit(VIEW_PAGE);
+        let mut reads = self.small_reads(node);
+        reads.push(TxnOp::get(self.keys.subnets(), Some(claims)));
+        reads
+    }
+
+    /// Like [`Etcd::view_reads`], without any claims.
+    fn small_reads(&self, node: &NodeName) -> Vec<TxnOp> {
         vec![
             TxnOp::get(self.keys.config(), None),
             TxnOp::get(self.keys.node(node), None),
-            TxnOp::get(
-                self.keys.presence(node),
-                Some(GetOptions::new().with_count_only()),
-            ),
-            TxnOp::get(self.keys.subnets(), Some(claims)),
+            TxnOp::get(self.keys.presence(node), None),
         ]
     }
 
@@ -70,7 +74,14 @@ impl Etcd {
     ) -> Result<RegistryView, Error> {
         let read = async |limit| {
             let txn = Txn::new().and_then(self.view_reads(node));
-            let reply = self.transaction(txn, limit).await?;
+            let reply = match self.transaction(txn, limit).await {
+                // The claims are then read page by page.
+                Err(RequestError::TooLarge) => {
+                    let txn = Txn::new().and_then(self.small_reads(node));
+                    self.transaction(txn, limit).await?
+                }
+                reply => reply?,
+            };
             self.view_of(node, &reply).await
         };
         self.retry_idempotent(budget, read).await
@@ -83,12 +94,9 @@ impl Etcd {
         reply: &TxnResponse,
     ) -> Result<RegistryView, RequestError> {
         let mut replies = get_replies(reply);
-        let (Some(config), Some(record), Some(presence), Some(claims)) = (
-            replies.next(),
-            replies.next(),
-            replies.next(),
-            replies.next(),
-        ) else {
+        let (Some(config), Some(record), Some(presence)) =
+            (replies.next(), replies.next(), replies.next())
+        else {
             return Err(RequestError::Lost("the reply is incomplete".to_owned()));
         };
         let (cluster, revision) = position_of(reply.header());
@@ -101,19 +109,22 @@ impl Etcd {
             },
             node: record,
             node_revision,
-            is_present: presence.count() > 0,
+            presence: presence.kvs().first().map(presence_view),
             claims: BTreeMap::new(),
             exclude: self.exclude.clone(),
             cluster: Some(cluster),
         };
-        self.add_claims(&mut view, claims.kvs());
-        let mut last = claims.kvs().last().map(|kv| kv.key().to_vec());
-        let mut more = claims.more();
-        while let Some(after) = last.filter(|_| more) {
-            let page = self.page(&after, &self.keys.subnets(), revision).await?;
-            self.add_claims(&mut view, page.kvs());
-            last = page.kvs().last().map(|kv| kv.key().to_vec());
-            more = page.more();
+        let folder = self.keys.subnets();
+        let mut pages = Pages::of(self, &folder, revision);
+        if let Some(claims) = replies.next() {
+            self.add_claims(&mut view, claims.kvs());
+            match claims.kvs().last().filter(|_| claims.more()) {
+                Some(last) => pages = Pages::after(self, last.key(), &folder, revision),
+                None => return Ok(view),
+            }
+        }
+        while let Some(page) = pages.next().await? {
+            self.add_claims(&mut view, &page.kvs);
         }
         Ok(view)
     }
@@ -165,6 +176,16 @@ impl Etcd {
             why,
         })?;
         Ok((Some(read), record.mod_revision()))
+    }
+}
+
+/// Parses the value of a presence key.
+pub(super) fn presence_view(record: &KeyValue) -> PresenceView {
+    let presence: Option<Presence> = read_value(record.value()).ok();
+    PresenceView {
+        revision: record.mod_revision(),
+        address: presence.as_ref().and_then(|it| it.address),
+        session: presence.map(|it| it.session),
     }
 }
 

@@ -96,15 +96,18 @@ impl Watcher {
     async fn run(mut self) {
         let backoff = self.etcd.policy.backoff;
         let mut failures = 0;
+        let mut resets = 0;
         loop {
             let began = Instant::now();
-            let Err(end) = self.watch().await;
+            let Err(end) = Box::pin(self.watch()).await;
             let sent = match end {
                 WatchEnd::Closed => return,
-                WatchEnd::Stale | WatchEnd::Failed(RequestError::NotThere) => {
+                WatchEnd::Stale
+                | WatchEnd::Failed(RequestError::NotThere | RequestError::TooLarge) => {
                     // etcd answers, so the new snapshot must not wait for the backoff of an outage
-                    // that is over.
-                    failures = 0;
+                    // that is over; but resets that follow each other must not be a loop.
+                    failures = resets;
+                    resets += 1;
                     self.position = None;
                     Ok(())
                 }
@@ -122,6 +125,7 @@ impl Watcher {
             }
             if began.elapsed() > backoff.most {
                 failures = 0;
+                resets = 0;
             }
             failures += 1;
             sleep(backoff.pause(failures)).await;

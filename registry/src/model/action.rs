@@ -72,7 +72,9 @@ impl Protocol {
         actions.extend((0..state.in_flight.len()).map(Action::Arrive));
         for node in 0..NODES.len() {
             let no_machine_runs = state.no_machine_runs(node, None);
-            if state.store.present[node] && (no_machine_runs || state.left.partitions > 0) {
+            if state.store.present(node).is_some()
+                && (!state.is_alive(node) || state.left.partitions > 0)
+            {
                 actions.push(Action::Expire(node));
             }
             let may = self.stale_machines || no_machine_runs;
@@ -101,7 +103,7 @@ impl Protocol {
             }
             Action::Begin(m, operation) => {
                 state.left.growths -= u8::from(operation == Operation::Grow);
-                state.machines[m].begin(m, operation, &state.store);
+                state.machines[m].begin(operation, &state.store);
             }
             Action::StartRelease(m, n) => {
                 state.left.give_backs -= 1;
@@ -110,8 +112,10 @@ impl Protocol {
             Action::Reply(m) => self.reply(state, m),
             Action::Store(m) => state.machines[m].store(),
             Action::Announce(m) => {
-                let node = state.machines[m].node;
-                state.store.present[node] = state.store.holder(node) == Some(m);
+                let (node, session) = (state.machines[m].node, state.machines[m].session);
+                if state.store.holder(node) == Some(session) {
+                    state.store.announce(node, session);
+                }
             }
             Action::Arrive(n) => {
                 let (m, request) = state.in_flight.remove(n);
@@ -137,8 +141,8 @@ impl Protocol {
                 state.machines[m].vanish();
             }
             Action::Expire(node) => {
-                state.left.partitions -= u8::from(!state.no_machine_runs(node, None));
-                state.store.present[node] = false;
+                state.left.partitions -= u8::from(state.is_alive(node));
+                state.store.expire(node);
             }
             Action::Forget(node) => {
                 state.left.forgets -= 1;
@@ -153,15 +157,22 @@ impl Protocol {
     fn reply(&self, state: &mut State, m: usize) {
         if let Progress::Waiting(_, request, _) = state.machines[m].progress.clone() {
             let done = state.apply_request(m, &request, self.without);
-            state.machines[m].receive_reply(m, done, &state.store);
+            state.machines[m].receive_reply(done, &state.store);
         }
     }
 }
 
 fn actions_of_idle(m: usize, state: &State, actions: &mut Vec<Action>) {
     let machine = &state.machines[m];
-    actions.push(Action::Begin(m, Operation::Renew));
-    if machine.is_current && !state.store.present[machine.node] {
+    let is_present = state.store.present(machine.node) == Some(machine.session);
+    let holds = state.store.holder(machine.node) == Some(machine.session);
+    if !machine.are_clones || is_present {
+        actions.push(Action::Begin(m, Operation::Renew));
+    }
+    if machine.are_clones {
+        actions.push(Action::Begin(m, Operation::Register));
+    }
+    if (machine.is_current || machine.are_clones && holds) && !is_present {
         actions.push(Action::Announce(m));
     }
     let file = machine.handed_out();
@@ -179,6 +190,13 @@ impl State {
     fn kill_process(&mut self, m: usize) {
         let request = self.machines[m].crash();
         self.in_flight.extend(request.map(|request| (m, request)));
+    }
+
+    /// Whether the session that is present as this node runs.
+    fn is_alive(&self, node: usize) -> bool {
+        let present = self.store.present(node);
+        let mut machines = self.machines.iter();
+        machines.any(|machine| machine.is_on && Some(machine.session) == present)
     }
 
     fn restore(&mut self) {

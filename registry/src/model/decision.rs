@@ -5,14 +5,21 @@ use std::collections::HashMap;
 
 use super::machine::{Operation, Progress};
 use super::request::Request;
-use super::store::{NodeSight, Subnets, list, name, pod_cidr, set, subnet};
+use super::store::{
+    NodeSight, Subnets, address_of, list, machine_id, machine_of, name, pod_cidr, set, subnet,
+};
 use crate::error::Error;
 use crate::protocol::{self, Attempts, Claimant, Commit, Goal, NextStep};
+use crate::session::Session;
 
 /// Everything that a decision depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct DecisionInput {
-    pub(super) machine: usize,
+    pub(super) session: u8,
+    /// Whether this session has held the name.
+    pub(super) has_held: bool,
+    /// Whether all machines of a node have one machine id.
+    pub(super) are_clones: bool,
     pub(super) node: usize,
     pub(super) operation: Operation,
     pub(super) file: Subnets,
@@ -37,14 +44,19 @@ pub(super) fn of(input: DecisionInput) -> Progress {
 }
 
 fn decide(at: &DecisionInput) -> Progress {
-    let (node, id) = (name(at.node), at.machine.to_string());
+    let (node, machine) = (name(at.node), machine_of(at.session));
+    let id = machine_id(machine, at.are_clones);
+    let addresses = vec![address_of(machine)];
+    let session = Session::new(&at.session.to_string(), at.has_held, addresses);
     let claimant = Claimant {
         node,
         machine: &id,
+        session: Some(&session),
         addresses: None,
     };
     let file = list(at.file);
     let goal = match at.operation {
+        Operation::Register => Goal::Name,
         Operation::Renew => Goal::Subnets { keep: &file },
         Operation::Grow => Goal::Further {
             pod_cidr: pod_cidr(),
@@ -57,14 +69,15 @@ fn decide(at: &DecisionInput) -> Progress {
         written: Vec::new(),
         races: at.races.into(),
     };
-    match protocol::next_step(&at.sight.view(), claimant, goal, &attempts) {
+    let view = at.sight.view(at.are_clones);
+    match protocol::next_step(&view, claimant, goal, &attempts) {
         Ok(step) => carry(at.operation, claimant, step),
         // Another machine has the name, and with it the subnets.
         Err(Error::NodeTaken { .. }) => Progress::Decided(Operation::Renew, Subnets::default()),
         Err(Error::Exhausted { .. }) if at.operation == Operation::Renew => {
             // Subnets that other nodes own are not handed out from any more.
             let goal = Goal::Kept { keep: &file };
-            let kept = protocol::next_step(&at.sight.view(), claimant, goal, &attempts);
+            let kept = protocol::next_step(&view, claimant, goal, &attempts);
             carry(Operation::Renew, claimant, kept.expect("nothing is chosen"))
         }
         Err(Error::Exhausted { .. }) => Progress::Idle,
@@ -88,7 +101,7 @@ fn carry(operation: Operation, claimant: Claimant<'_>, step: NextStep) -> Progre
 }
 
 fn release(at: &DecisionInput, claimant: Claimant<'_>, n: usize) -> Progress {
-    match protocol::release(&at.sight.claim_view(n), claimant, &subnet(n)) {
+    match protocol::release(&at.sight.claim_view(n, at.are_clones), claimant, &subnet(n)) {
         Ok(Some(transaction)) => {
             Progress::Waiting(at.operation, Request::of(&transaction), Subnets::default())
         }

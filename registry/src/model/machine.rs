@@ -3,12 +3,20 @@
 use super::Without;
 use super::decision::{self, DecisionInput};
 use super::request::Request;
-use super::store::{Store, Subnets};
+use super::store::{BOOT, Store, Subnets};
+
+/// More lost races in a row change no decision of a model with two subnets.
+const MAX_RACES: u8 = 2;
 
 #[allow(clippy::struct_excessive_bools)] // They are independent facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Machine {
     pub(super) node: usize,
+    /// The session of this boot.
+    pub(super) session: u8,
+    /// Whether this session has held the name.
+    has_held: bool,
+    pub(super) are_clones: bool,
     pub(super) is_on: bool,
     pub(super) is_gone: bool,
     pub(super) file: Subnets,
@@ -40,6 +48,8 @@ pub(super) enum Progress {
 /// What the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Operation {
+    /// Acquires the name only.
+    Register,
     /// Reconciles file and registry.
     Renew,
     /// Claims a further subnet.
@@ -49,9 +59,11 @@ pub(super) enum Operation {
 }
 
 impl Machine {
-    pub(super) fn of(node: usize) -> Self {
+    pub(super) fn new(node: usize, session: u8, are_clones: bool) -> Self {
         Self {
             node,
+            session,
+            are_clones,
             ..Self::default()
         }
     }
@@ -60,15 +72,15 @@ impl Machine {
     pub(super) fn vanish(&mut self) {
         *self = Self {
             is_gone: true,
-            ..Self::of(self.node)
+            ..Self::new(self.node, self.session, self.are_clones)
         };
     }
 
-    /// Powered off: only its file is left.
+    /// Powered off: only its file is left. The next boot is another session.
     pub(super) fn switch_off(&mut self) {
         *self = Self {
             file: self.file,
-            ..Self::of(self.node)
+            ..Self::new(self.node, self.session + BOOT, self.are_clones)
         };
     }
 
@@ -82,15 +94,17 @@ impl Machine {
     }
 
     /// Begins an operation: reads and decides.
-    pub(super) fn begin(&mut self, m: usize, operation: Operation, store: &Store) {
+    pub(super) fn begin(&mut self, operation: Operation, store: &Store) {
         self.is_stale = false;
         self.races = 0;
-        self.decide(m, operation, store);
+        self.decide(operation, store);
     }
 
-    fn decide(&mut self, m: usize, operation: Operation, store: &Store) {
+    fn decide(&mut self, operation: Operation, store: &Store) {
         self.progress = decision::of(DecisionInput {
-            machine: m,
+            session: self.session,
+            has_held: self.has_held,
+            are_clones: self.are_clones,
             node: self.node,
             operation,
             file: self.file,
@@ -98,10 +112,17 @@ impl Machine {
             races: self.races,
             sight: store.sight(self.node),
         });
+        self.note_name(store);
+    }
+
+    /// Once an operation is done, the session knows whether it has held the name.
+    fn note_name(&mut self, store: &Store) {
+        let is_done = matches!(self.progress, Progress::Decided(..));
+        self.has_held |= is_done && store.holder(self.node) == Some(self.session);
     }
 
     /// A reply came: the request was carried out, or its conditions did not hold.
-    pub(super) fn receive_reply(&mut self, m: usize, done: bool, store: &Store) {
+    pub(super) fn receive_reply(&mut self, done: bool, store: &Store) {
         let Progress::Waiting(operation, _, outcome) = self.progress else {
             return;
         };
@@ -110,16 +131,20 @@ impl Machine {
             _ if done => self.progress = Progress::Decided(operation, outcome),
             Operation::GiveBack(n) => self.progress = Progress::Releasing(n),
             _ => {
-                self.races += 1;
-                self.decide(m, operation, store);
+                // Clones that take the name from each other could go on for ever.
+                self.races = (self.races + 1).min(MAX_RACES);
+                self.decide(operation, store);
             }
         }
+        self.note_name(store);
     }
 
     /// Stores the result of the operation.
     pub(super) fn store(&mut self) {
         if let Progress::Decided(operation, subnets) = self.progress {
-            if operation == Operation::Renew {
+            if operation == Operation::Register {
+                // Subnets come with the next renewal.
+            } else if operation == Operation::Renew {
                 self.file = subnets;
                 self.is_current = !self.is_stale;
                 self.has_renewed = true;

@@ -38,7 +38,8 @@ pub(super) fn all(protocol: &Protocol) -> Vec<Property<Protocol>> {
     }
     all.extend(reached(protocol));
     let faults = &protocol.faults;
-    let may_never_share = !protocol.stale_machines && faults.restores == 0 && faults.outages == 0;
+    let may_never_share = (!protocol.stale_machines || protocol.are_clones)
+        && faults.partitions + faults.restores + faults.outages == 0;
     all.push(if may_never_share {
         Property::always(SHARED, |_, state: &State| !is_shared(state))
     } else {
@@ -59,7 +60,7 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
             "another machine takes over a name and its subnet",
             |_, state: &State| {
                 let last = state.machines.len() - 1;
-                state.store.holder(0) == Some(last)
+                state.store.holder(0) == Some(state.machines[last].session)
                     && state.machines[last].is_current
                     && !state.machines[0].is_on
             },
@@ -101,7 +102,7 @@ fn is_shared(state: &State) -> bool {
 fn is_correct_if_current(state: &State, m: usize) -> bool {
     let machine = &state.machines[m];
     let owned = state.store.owned_by(machine.node);
-    let holds = state.store.holder(machine.node) == Some(m);
+    let holds = state.store.holder(machine.node) == Some(machine.session);
     !machine.is_current || (0..SUBNETS.len()).all(|n| !machine.file[n] || (owned[n] && holds))
 }
 
@@ -115,16 +116,16 @@ fn one_renewal_is_enough(state: &State, m: usize) -> bool {
     let (mut machine, mut store) = (state.machines[m].clone(), state.store.clone());
     let node = machine.node;
     machine.crash();
-    machine.begin(m, Operation::Renew, &store);
+    machine.begin(Operation::Renew, &store);
     while let Progress::Waiting(_, request, _) = machine.progress.clone() {
         let done = store.holds(node, &request, Without::Nothing);
         if done {
-            store.write(node, m, &request, Without::Nothing);
+            store.write(node, machine.session, &request, Without::Nothing);
         }
-        machine.receive_reply(m, done, &store);
+        machine.receive_reply(done, &store);
     }
     machine.store();
-    let expected = if store.holder(node) == Some(m) {
+    let expected = if store.holder(node) == Some(machine.session) {
         store.owned_by(node)
     } else {
         Default::default()

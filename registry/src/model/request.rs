@@ -58,7 +58,8 @@ impl<T> Entry<T> {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Request {
     pub(super) record: Option<i8>,
-    pub(super) needs_absence: bool,
+    /// The required revision of the presence, if it matters.
+    pub(super) presence: Option<i8>,
     pub(super) subnets: [Option<i8>; SUBNETS.len()],
     pub(super) writes_record: bool,
     pub(super) claims: Subnets,
@@ -72,7 +73,7 @@ impl Request {
             let revision = i8::try_from(condition.revision).expect("a revision of the model");
             match condition.key {
                 Key::Node(_) => request.record = Some(revision),
-                Key::Presence(_) => request.needs_absence = true,
+                Key::Presence(_) => request.presence = Some(revision),
                 Key::Subnet(subnet) => request.subnets[number(subnet)] = Some(revision),
                 // The network is agreed on before the model begins.
                 Key::Config => {}
@@ -106,14 +107,15 @@ impl Request {
         }
     }
 
-    /// Whether it takes over the name from another machine.
+    /// Whether it takes over the name from another session.
     pub(super) fn takes_over(&self) -> bool {
-        self.needs_absence
+        self.presence.is_some()
     }
 
     /// Whether it can never be carried out any more.
     pub(super) fn is_doomed(&self, without: Without) -> bool {
         let record = self.record == Some(GONE) && without != Without::SameRecord;
-        record || self.subnets.contains(&Some(GONE))
+        let presence = self.presence == Some(GONE) && without != Without::SamePresence;
+        record || presence || self.subnets.contains(&Some(GONE))
     }
 }

@@ -1,6 +1,7 @@
 //! The model's etcd: one network, and transactions.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
@@ -8,7 +9,7 @@ use wire::node::NodeName;
 
 use super::Without;
 use super::request::{ABSENT, Entry, Request};
-use crate::protocol::{ClaimView, Claimed, RegistryView};
+use crate::protocol::{ClaimView, Claimed, PresenceView, RegistryView};
 use crate::records::{Network, NodeRecord};
 
 /// The first two prefer the same subnet.
@@ -59,12 +60,26 @@ pub(super) fn list(set: Subnets) -> Vec<IpNet> {
     (0..set.len()).filter(|n| set[*n]).map(subnet).collect()
 }
 
-/// The state of etcd. Claims hold the number of the node, records the number of the machine.
+/// The state of etcd. Claims hold the number of the node, records and presences that of the session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Store {
     records: [Entry<u8>; NODES.len()],
     claims: [Entry<u8>; SUBNETS.len()],
-    pub(super) present: [bool; NODES.len()],
+    presences: [Entry<u8>; NODES.len()],
+}
+
+/// The number of a machine's first session. Each boot begins another.
+pub(super) const BOOT: u8 = 8;
+
+/// The machine of a session.
+pub(super) fn machine_of(session: u8) -> usize {
+    usize::from(session % BOOT)
+}
+
+/// The address of a machine.
+pub(super) fn address_of(machine: usize) -> IpAddr {
+    let last = u8::try_from(machine).expect("a small model");
+    IpAddr::from([192, 168, 1, last])
 }
 
 /// What the machines of one node read.
@@ -72,36 +87,51 @@ pub(super) struct Store {
 pub(super) struct NodeSight {
     record: Entry<u8>,
     claims: [Entry<u8>; SUBNETS.len()],
-    is_present: bool,
+    presence: Entry<u8>,
+}
+
+/// The content of a machine's `/etc/machine-id`.
+pub(super) fn machine_id(machine: usize, are_clones: bool) -> String {
+    if are_clones {
+        "clone".to_owned()
+    } else {
+        machine.to_string()
+    }
 }
 
 impl NodeSight {
-    pub(super) fn view(&self) -> RegistryView {
+    /// `are_clones`: all machines of a node have one machine id.
+    pub(super) fn view(&self, are_clones: bool) -> RegistryView {
         let claims = (0..SUBNETS.len()).filter_map(|n| Some((subnet(n), self.claim(n)?)));
         RegistryView {
             network: NETWORK.clone(),
             network_revision: 1,
-            node: self.record(),
+            node: self.record(are_clones),
             node_revision: self.record.revision.into(),
-            is_present: self.is_present,
+            presence: self.presence.value.map(|session| PresenceView {
+                revision: self.presence.revision.into(),
+                session: Some(session.to_string()),
+                address: Some(address_of(machine_of(session))),
+            }),
             claims: claims.collect::<BTreeMap<_, _>>(),
             exclude: Vec::new(),
             cluster: Some(1),
         }
     }
 
-    pub(super) fn claim_view(&self, n: usize) -> ClaimView {
+    pub(super) fn claim_view(&self, n: usize, are_clones: bool) -> ClaimView {
         ClaimView {
             claim: self.claim(n),
-            node: self.record(),
+            node: self.record(are_clones),
             node_revision: self.record.revision.into(),
         }
     }
 
-    fn record(&self) -> Option<NodeRecord> {
-        self.record.value.map(|machine| NodeRecord {
+    fn record(&self, are_clones: bool) -> Option<NodeRecord> {
+        self.record.value.map(|session| NodeRecord {
             addresses: Vec::new(),
-            machine_id: machine.to_string(),
+            machine_id: machine_id(machine_of(session), are_clones),
+            session: Some(session.to_string()),
         })
     }
 
@@ -119,7 +149,7 @@ impl Store {
         NodeSight {
             record: self.records[node],
             claims: self.claims,
-            is_present: self.present[node],
+            presence: self.presences[node],
         }
     }
 
@@ -127,8 +157,22 @@ impl Store {
         self.claims[n].value.map(usize::from)
     }
 
-    pub(super) fn holder(&self, node: usize) -> Option<usize> {
-        self.records[node].value.map(usize::from)
+    /// The session that holds the node's name.
+    pub(super) fn holder(&self, node: usize) -> Option<u8> {
+        self.records[node].value
+    }
+
+    /// The session that is present as this node.
+    pub(super) fn present(&self, node: usize) -> Option<u8> {
+        self.presences[node].value
+    }
+
+    pub(super) fn announce(&mut self, node: usize, session: u8) {
+        self.presences[node].put(session);
+    }
+
+    pub(super) fn expire(&mut self, node: usize) {
+        self.presences[node].delete();
     }
 
     pub(super) fn owned_by(&self, node: usize) -> Subnets {
@@ -139,13 +183,13 @@ impl Store {
     pub(super) fn holds(&self, node: usize, request: &Request, without: Without) -> bool {
         let same = |before: Option<i8>, now: i8| before.is_none_or(|before| before == now);
         let record = same(request.record, self.records[node].revision);
-        let gone = !(request.needs_absence && self.present[node]);
+        let presence = same(request.presence, self.presences[node].revision);
         let claims = (0..SUBNETS.len()).all(|n| {
             let absent = request.subnets[n] == Some(ABSENT) && without == Without::AbsentClaim;
             absent || same(request.subnets[n], self.claims[n].revision)
         });
         (record || without == Without::SameRecord)
-            && (gone || without == Without::AbsentPresence)
+            && (presence || without == Without::SamePresence)
             && claims
     }
 
@@ -154,13 +198,13 @@ impl Store {
     pub(super) fn write(
         &mut self,
         node: usize,
-        machine: usize,
+        session: u8,
         request: &Request,
         without: Without,
     ) -> bool {
         let small = |number: usize| u8::try_from(number).expect("a small model");
         if request.writes_record {
-            self.records[node].put(small(machine));
+            self.records[node].put(session);
         }
         let mut overwritten = false;
         for n in 0..SUBNETS.len() {
@@ -177,7 +221,7 @@ impl Store {
 
     pub(super) fn may_forget(&self, node: usize) -> bool {
         let is_known = self.holder(node).is_some() || self.owned_by(node).contains(&true);
-        is_known && !self.present[node]
+        is_known && self.present(node).is_none()
     }
 
     pub(super) fn forget(&mut self, node: usize) {
@@ -192,6 +236,8 @@ impl Store {
     /// Updates the conditions of a request by `node` after the keys changed.
     pub(super) fn update_conditions(&self, node: usize, request: &mut Request) {
         request.record = request.record.map(|it| self.records[node].renumbered(it));
+        let presence = &self.presences[node];
+        request.presence = request.presence.map(|it| presence.renumbered(it));
         for (condition, entry) in request.subnets.iter_mut().zip(&self.claims) {
             *condition = condition.map(|it| entry.renumbered(it));
         }
@@ -201,5 +247,6 @@ impl Store {
     pub(super) fn renumber(&mut self) {
         self.records.iter_mut().for_each(Entry::renumber);
         self.claims.iter_mut().for_each(Entry::renumber);
+        self.presences.iter_mut().for_each(Entry::renumber);
     }
 }

@@ -102,6 +102,7 @@ impl<'a> NodeClaims<'a> {
         Claimant {
             node: self.node,
             machine: self.machine,
+            session: self.registry.session().map(AsRef::as_ref),
             addresses: None,
         }
     }

@@ -21,11 +21,12 @@ use crate::keys::Key;
 use crate::pool::Pool;
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::Network;
+use crate::session::Session;
 
 pub use name::Registration;
-pub(crate) use name::{NameHold, hold};
+pub(crate) use name::{NameHold, hold, may_announce};
 pub(crate) use release::{ClaimView, release};
-pub(crate) use view::{Claimed, RegistryView};
+pub(crate) use view::{Claimed, PresenceView, RegistryView};
 
 /// The most claims that one transaction writes. etcd limits a transaction to 128 operations.
 const MAX_CLAIMS: usize = 32;
@@ -35,6 +36,8 @@ const MAX_CLAIMS: usize = 32;
 pub(crate) struct Claimant<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) machine: &'a str,
+    /// Tells machines with one machine id apart; `None` if the caller is no part of a node.
+    pub(crate) session: Option<&'a Session>,
     /// The new addresses of the node's record; `None` keeps them.
     pub(crate) addresses: Option<&'a [IpAddr]>,
 }
@@ -78,6 +81,10 @@ pub(crate) struct Attempts {
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, for a moment"
+)]
 pub(crate) enum NextStep {
     /// The goal is reached. The subnets, ordered by pod CIDR, then by address; for
     /// [`Goal::Further`] only the new one.
@@ -111,8 +118,8 @@ impl Commit {
             Condition::new(Key::Config, self.network_revision),
             Condition::new(Key::Node(node.clone()), self.name.revision),
         ];
-        if self.name.needs_absence() {
-            conditions.push(Condition::new(Key::Presence(node.clone()), 0));
+        if let Some(revision) = self.name.presence {
+            conditions.push(Condition::new(Key::Presence(node.clone()), revision));
         }
         let absent = self.claims.iter().map(|subnet| (*subnet, 0));
         let claims: Vec<_> = absent.chain(self.adopted.iter().copied()).collect();

@@ -38,12 +38,8 @@ pub(crate) fn release(
             owner: claim.owner.clone(),
         });
     }
-    if let Some(record) = view
-        .node
-        .as_ref()
-        .filter(|it| it.machine_id != claimant.machine)
-    {
-        return Err(taken(claimant, record));
+    if let Some(record) = view.node.as_ref().filter(|it| !claimant.holds(it)) {
+        return Err(taken(claimant, record, None));
     }
     let key = Key::Subnet(*subnet);
     Ok(Some(Transaction {

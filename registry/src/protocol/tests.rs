@@ -1,4 +1,5 @@
 mod adoption;
+mod name;
 
 use crate::protocol::*;
 use crate::records::NodeRecord;
@@ -25,9 +26,10 @@ fn view(claims: &[(&str, &str)]) -> RegistryView {
         node: Some(NodeRecord {
             addresses: Vec::new(),
             machine_id: OURS.to_owned(),
+            session: None,
         }),
         node_revision: 3,
-        is_present: false,
+        presence: None,
         claims: claims
             .iter()
             .zip(10..)
@@ -60,6 +62,7 @@ fn commit_after(view: &RegistryView, goal: Goal<'_>, attempts: &Attempts) -> Com
     let claimant = Claimant {
         node: &node,
         machine: OURS,
+        session: None,
         addresses: None,
     };
     match next_step(view, claimant, goal, attempts).unwrap() {
@@ -73,80 +76,13 @@ fn done(view: &RegistryView, goal: Goal<'_>) -> Vec<IpNet> {
     let claimant = Claimant {
         node: &node,
         machine: OURS,
+        session: None,
         addresses: None,
     };
     match next_step(view, claimant, goal, &Attempts::default()).unwrap() {
         NextStep::Done(subnets) => subnets,
         NextStep::Commit(commit) => panic!("not done: {commit:?}"),
     }
-}
-
-#[test]
-fn name_hold_depends_on_the_holder_and_its_presence() {
-    let node = name("a");
-    let address: IpAddr = "192.168.1.20".parse().unwrap();
-    let other: IpAddr = "192.168.1.21".parse().unwrap();
-    let record = |machine: &str, address| {
-        Some(NodeRecord {
-            addresses: vec![address],
-            machine_id: machine.to_owned(),
-        })
-    };
-    let rows = [
-        (None, false, None, Registration::New),
-        (record(OURS, address), true, None, Registration::Unchanged),
-        (
-            record(OURS, address),
-            true,
-            Some(vec![address]),
-            Registration::Unchanged,
-        ),
-        (
-            record(OURS, address),
-            true,
-            Some(vec![other]),
-            Registration::Updated,
-        ),
-        (
-            record(THEIRS, address),
-            false,
-            None,
-            Registration::TookOver {
-                from: record(THEIRS, address).unwrap(),
-            },
-        ),
-    ];
-    for (record, is_present, addresses, expected) in rows {
-        let seen = RegistryView {
-            node: record.clone(),
-            is_present,
-            ..view(&[])
-        };
-        let claimant = Claimant {
-            node: &node,
-            machine: OURS,
-            addresses: addresses.as_deref(),
-        };
-        let hold = hold(&seen, claimant).unwrap();
-        assert_eq!(hold.registration, expected);
-        assert_eq!(hold.write.is_none(), expected == Registration::Unchanged);
-        assert!(hold.write.is_none_or(|record| record.machine_id == OURS));
-        assert_eq!(hold.revision, seen.node_revision);
-    }
-    let taken = RegistryView {
-        node: record(THEIRS, address),
-        is_present: true,
-        ..view(&[])
-    };
-    let claimant = Claimant {
-        node: &node,
-        machine: OURS,
-        addresses: None,
-    };
-    assert!(matches!(
-        hold(&taken, claimant),
-        Err(Error::NodeTaken { .. })
-    ));
 }
 
 #[test]
@@ -196,6 +132,7 @@ fn completely_excluded_subnet_is_not_claimed() {
     let claimant = Claimant {
         node: &node,
         machine: OURS,
+        session: None,
         addresses: None,
     };
     match next_step(&seen, claimant, further, &Attempts::default()) {
@@ -212,11 +149,13 @@ fn subnet_is_given_back_only_by_its_nodes_machine() {
     let claimant = Claimant {
         node: &node,
         machine: OURS,
+        session: None,
         addresses: None,
     };
     let record = |machine: &str| NodeRecord {
         addresses: Vec::new(),
         machine_id: machine.to_owned(),
+        session: None,
     };
     let release = |owner: Option<Option<&str>>, machine: Option<&str>| {
         let view = ClaimView {
@@ -250,7 +189,7 @@ fn subnet_is_given_back_only_by_its_nodes_machine() {
 fn claims_are_conditional_on_the_view() {
     let first = commit(&view(&[]), Goal::Subnets { keep: &[] }, &[], 0);
     assert_eq!((first.network_revision, first.name.revision), (2, 3));
-    assert!(!first.name.needs_absence());
+    assert_eq!(first.name.presence, None);
     let not_agreed = RegistryView {
         network_revision: 0,
         ..view(&[])
@@ -259,9 +198,10 @@ fn claims_are_conditional_on_the_view() {
     let node = Some(NodeRecord {
         addresses: Vec::new(),
         machine_id: THEIRS.to_owned(),
+        session: None,
     });
     let taken = RegistryView { node, ..view(&[]) };
-    assert!(commit(&taken, Goal::Name, &[], 0).name.needs_absence());
+    assert_eq!(commit(&taken, Goal::Name, &[], 0).name.presence, Some(0));
 }
 
 #[test]
@@ -276,6 +216,7 @@ fn unreadable_claim_has_no_owner_and_is_not_free() {
     let claimant = Claimant {
         node: &node,
         machine: OURS,
+        session: None,
         addresses: None,
     };
     let pod_cidr = net("10.0.0.0/22");

@@ -1,6 +1,7 @@
 //! The state of the registry that a node's decisions depend on.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use wire::node::NodeName;
@@ -19,14 +20,24 @@ pub(crate) struct RegistryView {
     pub(crate) node: Option<NodeRecord>,
     /// The revision of the last write of the node's record; 0 if it does not exist.
     pub(crate) node_revision: i64,
-    /// Whether `presence/<node>` exists, with any value.
-    pub(crate) is_present: bool,
+    /// `presence/<node>`, if it exists, with any value.
+    pub(crate) presence: Option<PresenceView>,
     /// Every claim, including those that are no subnet of the network.
     pub(crate) claims: BTreeMap<IpNet, Claimed>,
     /// What this node's conflist excludes. A subnet that is excluded completely is never claimed.
     pub(crate) exclude: Vec<IpNet>,
     /// The id of the etcd cluster; `None` for the local registry.
     pub(crate) cluster: Option<u64>,
+}
+
+/// An existing presence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PresenceView {
+    /// The revision of the key's last write.
+    pub(crate) revision: i64,
+    /// `None` if the value cannot be read.
+    pub(crate) session: Option<String>,
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// An existing claim.

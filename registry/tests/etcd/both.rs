@@ -46,7 +46,7 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
     let moved = record(MACHINE, &["192.168.1.21"]);
     assert_eq!(
         registry.register(&a, &moved).await.unwrap(),
-        Registration::Updated
+        Registration::Updated { from: known }
     );
 
     let first = registry.claim(&a, MACHINE, &v4).await.unwrap();

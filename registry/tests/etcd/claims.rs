@@ -211,7 +211,7 @@ async fn registering_writes_only_changes() {
     let moved = record(MACHINE, &["192.168.1.21", "fd00::21"]);
     assert_eq!(
         registry.register(&name, &moved).await.unwrap(),
-        Registration::Updated
+        Registration::Updated { from: first }
     );
     assert_eq!(registry.snapshot().await.unwrap().nodes[&name], moved);
 }
@@ -274,7 +274,9 @@ async fn node_that_claims_first_is_registered_by_that() {
     let known = record(MACHINE, &["192.168.1.20"]);
     assert_eq!(
         registry.register(&node("a"), &known).await.unwrap(),
-        Registration::Updated
+        Registration::Updated {
+            from: record(MACHINE, &[])
+        }
     );
     registry.claim(&node("a"), MACHINE, &net(V6)).await.unwrap();
     assert_eq!(registry.snapshot().await.unwrap().nodes[&node("a")], known);

@@ -116,6 +116,34 @@ async fn etcd_restored_from_a_backup_leads_to_a_reset() {
     assert!(reset(&mut events).await.subnets.is_empty());
 }
 
+/// The keys that were written last are the same before and after, only the deleted one is back.
+#[tokio::test]
+async fn deletions_undone_by_a_restore_lead_to_a_reset() {
+    let mut etcd = etcd().await;
+    etcd.put(SUBNET, r#"{"node":"a"}"#).await;
+    etcd.put(OTHER_SUBNET, r#"{"node":"b"}"#).await;
+    etcd.stop();
+    let backup = etcd.back_up();
+    etcd.start_again();
+    let proxy = Proxy::to(etcd.address()).await;
+    let mut events = open(&conf(&[&proxy.endpoint()])).watch();
+    assert_eq!(reset(&mut events).await.subnets.len(), 2);
+    etcd.delete(SUBNET).await;
+    changes(&mut events).await;
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.stop();
+    etcd.restore(&backup);
+    // The old position exists again, in another history.
+    for round in 0..10 {
+        etcd.put("/elsewhere", &round.to_string()).await;
+    }
+    proxy.resume();
+    connected(&mut events).await;
+    assert_eq!(reset(&mut events).await.subnets.len(), 2);
+}
+
 #[tokio::test]
 async fn change_of_the_config_leads_to_a_reset() {
     let etcd = etcd().await;

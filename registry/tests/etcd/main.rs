@@ -10,6 +10,7 @@ mod follow;
 mod forget;
 mod growth;
 mod history;
+mod oversized;
 mod owned;
 mod presence;
 mod races;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use registry::{Change, Policy, PresenceHandle, PresenceState, Registry};
-use tokio::time::timeout;
+use tokio::time::{Instant, interval, timeout};
 
 use crate::support::etcd::Etcd;
 use crate::support::proxy::{Fault, Proxy};
@@ -171,4 +171,33 @@ async fn lost_name_is_noticed_before_the_key_is_written() {
     })
     .await;
     assert_eq!(etcd.get(KEY).await, None);
+}
+
+/// Another program, or a clone of an older version, writes the key all the time.
+#[tokio::test]
+async fn presence_that_another_writer_overwrites_is_not_a_loop() {
+    let etcd = Etcd::start();
+    let registry = registered(&etcd.endpoint()).await;
+    let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
+    until_present(&handle).await;
+    let before = etcd.put("/elsewhere", "x").await;
+    let foreign = r#"{"session":"foreign","address":"192.168.1.99"}"#;
+    let (began, mut puts, mut named) = (Instant::now(), 0, false);
+    let mut client = etcd.client().await.kv_client();
+    let mut next = interval(Duration::from_millis(50));
+    while began.elapsed() < Duration::from_secs(3) {
+        next.tick().await;
+        client.put(KEY, foreign, None).await.unwrap();
+        puts += 1;
+        named |= match &*handle.state().borrow() {
+            PresenceState::Lost { why } => why.contains("foreign") && why.contains("192.168.1.99"),
+            _ => false,
+        };
+    }
+    let written = etcd.put("/elsewhere", "y").await - before - 1 - puts;
+    assert!(
+        written <= 8,
+        "{written} revisions in 3 s beside {puts} of the other writer"
+    );
+    assert!(named, "the other writer is named");
 }

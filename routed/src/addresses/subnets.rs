@@ -15,7 +15,7 @@ impl AddressManager {
     /// A registry for one operation: a connection that is used once a day is not kept open.
     fn registry(&self) -> Result<Registry, AnyError> {
         let policy = Policy::default();
-        Ok(Registry::open_with(&self.conf, &self.folder, policy)?)
+        Ok(Registry::open_on_node(&self.conf, &self.folder, policy)?)
     }
 
     fn claims<'a>(&'a self, registry: &'a Registry) -> NodeClaims<'a> {

@@ -47,7 +47,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         lease_ttl: config.presence_ttl,
         ..Policy::daemon()
     };
-    let registry = Arc::new(Registry::open_with(&conf, &folder, policy)?);
+    let registry = Arc::new(Registry::open_on_node(&conf, &folder, policy)?);
     let machine = MachineId::read().map_err(Error::Machine)?;
     let (requests, pending_requests) = watch::channel(None);
     let (query_client, mut queries) = query::channel();
@@ -58,7 +58,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         conf: conf.clone(),
         listen: config.listen,
     };
-    let mut daemon = Daemon::start(config, &machine, &folder, requests, timings)?;
+    let own = registry.own_record(machine.as_str());
+    let mut daemon = Daemon::start(config, own, &folder, requests, timings)?;
     if let Err(error) = http::start(sources) {
         error!(%error, "cannot serve HTTP: {error}; routes are kept anyway");
     }

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{Backoff, Network, PresenceState};
+use registry::{Backoff, Network, NodeRecord, PresenceState};
 use tokio::sync::watch;
 use tracing::{info, warn};
 use wire::cni;
 use wire::netlink::{Event as KernelEvent, Monitor};
-use wire::node::{MachineId, NodeName};
+use wire::node::NodeName;
 use wire::paths::run_dir;
 
 use crate::config::Config;
@@ -90,7 +90,7 @@ impl Daemon {
     /// Reads the node's links and routes, and the state that an earlier daemon left.
     pub(crate) fn start(
         config: Config,
-        machine: &MachineId,
+        own: NodeRecord,
         folder: &Path,
         requests: watch::Sender<Option<DesiredRegistration>>,
         timings: Timings,
@@ -130,7 +130,7 @@ impl Daemon {
             kernel: Netlink::default(),
             firewall,
             state_file,
-            node_setup: NodeSetup::new(config, network, machine, requests),
+            node_setup: NodeSetup::new(config, network, own, requests),
             next_pass_at: now,
             next_full_pass_at: now,
             resync_at: now + RESYNC_INTERVAL.pause(1),
@@ -163,6 +163,9 @@ impl Daemon {
         if owned.node == self.node {
             self.reconciler.set_owned(&owned.subnets, owned.cluster);
             self.firewall.set_owned(&owned.subnets);
+            if self.foreign_subnets.clear() {
+                info!(node = %self.node, "node {} has subnets of its own now", self.node);
+            }
         } else {
             let (folder, other) = (self.folder.display(), &owned.node);
             let text = format!(

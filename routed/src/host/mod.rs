@@ -23,7 +23,7 @@ use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::netlink::Request;
-use wire::node::{MachineId, NodeName};
+use wire::node::NodeName;
 
 use self::advertised::Advertised;
 use self::conflist::ConflistInstaller;
@@ -58,7 +58,7 @@ impl NodeSetup {
     pub(crate) fn new(
         config: Config,
         network: Network,
-        machine: &MachineId,
+        own: NodeRecord,
         requests: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl NodeSetup {
             overlap: OnChange::default(),
             forwarding: Forwarding::default(),
             advertised: Advertised::default(),
-            registration: RegistrationRequests::new(machine, requests),
+            registration: RegistrationRequests::new(own, requests),
         }
     }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use registry::NodeRecord;
 use tokio::sync::watch;
-use wire::node::{MachineId, NodeName};
+use wire::node::NodeName;
 
 use crate::membership::DesiredRegistration;
 
@@ -21,15 +21,11 @@ pub(super) struct RegistrationRequests {
 }
 
 impl RegistrationRequests {
-    /// Nothing is asked for yet.
+    /// Nothing is asked for yet. `record` is this node's, still without addresses.
     pub(super) fn new(
-        machine: &MachineId,
+        record: NodeRecord,
         requests: watch::Sender<Option<DesiredRegistration>>,
     ) -> Self {
-        let record = NodeRecord {
-            addresses: Vec::new(),
-            machine_id: machine.as_str().to_owned(),
-        };
         let desired = DesiredRegistration {
             record,
             generation: 0,

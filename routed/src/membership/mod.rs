@@ -7,29 +7,27 @@
 pub(crate) mod absence;
 pub(crate) mod forget_after;
 pub(crate) mod forget_task;
+mod join;
 mod presence;
 mod registration;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
-use registry::owned::{self, NodeClaims, Owned};
+use registry::owned::Owned;
 use registry::{
-    Backoff, Error, NodeRecord, Policy, Presence, PresenceHandle, PresenceState, Registration,
-    Registry,
+    Backoff, Error, NodeRecord, Policy, PresenceHandle, PresenceState, Registry, RewriteLimit,
 };
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use wire::clock::unix_seconds;
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
 pub(crate) use registration::DesiredRegistration;
 
-use crate::addresses::ledger;
 use crate::log::OnChange;
 
 /// Between attempts to join the network.
@@ -73,6 +71,13 @@ pub(crate) struct Membership {
     /// Notified when the request that is under way was made again.
     retry_now: Arc<Notify>,
     presence: Option<(NodeRecord, PresenceHandle)>,
+    /// What this node last asked the registry for, and how often it had to repeat that because
+    /// another writer changed it.
+    written: Option<DesiredRegistration>,
+    rewrites: RewriteLimit,
+    /// The record of this node that another writer made, as it was last seen.
+    foreign_record: Option<NodeRecord>,
+    fight: OnChange,
     failure: OnChange,
     stranded: OnChange,
 }
@@ -99,6 +104,10 @@ impl Membership {
             has_joined: false,
             retry_now: Arc::default(),
             presence: None,
+            written: None,
+            rewrites: RewriteLimit::default(),
+            foreign_record: None,
+            fight: OnChange::default(),
             failure: OnChange::default(),
             stranded: OnChange::default(),
         }
@@ -110,10 +119,24 @@ impl Membership {
         mut requests: watch::Receiver<Option<DesiredRegistration>>,
         outcomes: mpsc::Sender<Outcome>,
     ) {
-        while requests.changed().await.is_ok() {
+        loop {
+            tokio::select! {
+                changed = requests.changed() => if changed.is_err() {
+                    break;
+                },
+                // Another session has the name, or this node is not registered: find out, and hand
+                // out no more addresses in the first case.
+                () = presence::refused(self.presence.as_ref().map(|(_, handle)| handle)) => {}
+            }
             let Some(desired) = requests.borrow_and_update().clone() else {
                 continue;
             };
+            if !self
+                .wait_before_rewrite(&desired, &mut requests, &outcomes)
+                .await
+            {
+                continue;
+            }
             let Some(outcome) = self
                 .register_unless_replaced(&desired, &mut requests, &outcomes)
                 .await
@@ -169,7 +192,6 @@ impl Membership {
         match self.join_with_retries(desired, outcomes).await {
             Ok(owned) => {
                 self.has_joined = true;
-                self.start_presence(&desired.record, outcomes).await;
                 Outcome::Joined(owned)
             }
             Err(error) => Outcome::ConfigRejected(error),
@@ -185,7 +207,11 @@ impl Membership {
         if before.is_some_and(|before| before != desired.record) {
             // A connection from an address that is gone would only time out.
             let registry = Registry::open_with(&self.conf, &self.folder, self.policy)?;
-            self.registry = Arc::new(registry);
+            let session = self.registry.session().cloned();
+            self.registry = Arc::new(match session {
+                Some(session) => registry.in_session(session),
+                None => registry,
+            });
         }
         let mut failures = 0;
         loop {
@@ -215,113 +241,60 @@ impl Membership {
         }
     }
 
-    async fn join(
-        &mut self,
-        desired: &DesiredRegistration,
-        outcomes: &mpsc::Sender<Outcome>,
-    ) -> Result<Owned, Error> {
-        if !desired.lost.is_empty() {
-            for (subnet, owner) in &desired.lost {
-                let node = &self.node;
-                error!(
-                    %node,
-                    %subnet,
-                    peer = %owner,
-                    "subnet {subnet} belongs to node {owner} now: node {node} hands out no more \
-                     addresses from it"
-                );
-            }
-            // First of all: whatever fails later, no more addresses of these are allocated.
-            self.disown(|subnet| desired.lost.contains_key(subnet), outcomes)
-                .await?;
-        }
-        let registration = match self.registry.register(&self.node, &desired.record).await {
-            Err(taken @ Error::NodeTaken { .. }) => {
-                // The other machine allocates from this node's subnets too.
-                self.disown(|_| true, outcomes).await?;
-                return Err(taken);
-            }
-            registration => registration?,
-        };
-        registration::log_registration(&self.node, &self.folder, &registration, &desired.record)?;
-        let is_new = matches!(
-            registration,
-            Registration::New | Registration::TookOver { .. }
-        );
-        if let Some((_, before)) = self.presence.take_if(|_| is_new) {
-            // The registry deleted it with the old record.
-            before.stop().await;
-        }
-        let network = self.conf.network.as_str();
-        let under_lock: owned::UnderLedgerLock<'_> =
-            &|change| ledger::under_ledger_lock(network, change);
-        let owned = self.claims().renew_under_lock(under_lock).await?;
-        self.log_stranded(&owned);
-        Ok(owned)
-    }
-
-    fn claims(&self) -> NodeClaims<'_> {
-        NodeClaims {
-            registry: &self.registry,
-            folder: &self.folder,
-            node: &self.node,
-            machine: self.machine.as_str(),
-        }
-    }
-
-    /// Removes the `lost` subnets from `subnets.json`, so that no more addresses of them are
-    /// allocated. Needs no registry.
-    async fn disown(
-        &mut self,
-        lost: impl Fn(&IpNet) -> bool,
-        outcomes: &mpsc::Sender<Outcome>,
-    ) -> Result<(), Error> {
-        let network = self.conf.network.as_str();
-        let under_lock: owned::UnderLedgerLock<'_> =
-            &|change| ledger::under_ledger_lock(network, change);
-        let lock_timeout = Policy::default().operation_timeout;
-        let left = self.claims().disown(lock_timeout, lost, under_lock).await?;
-        if let Some(owned) = left {
-            self.log_stranded(&owned);
-            // If the channel is full, the loop reads the file later.
-            drop(outcomes.try_send(Outcome::SubnetsLost(owned)));
-        }
-        Ok(())
-    }
-
-    fn log_stranded(&mut self, owned: &Owned) {
-        match ledger::stranded_pods(&self.conf.network, &owned.subnets) {
-            None => drop(self.stranded.clear()),
-            Some(text) => {
-                if self.stranded.changed(&text) {
-                    error!("{text}");
-                }
-            }
-        }
-    }
-
-    async fn start_presence(&mut self, record: &NodeRecord, outcomes: &mpsc::Sender<Outcome>) {
-        if self
-            .presence
-            .as_ref()
-            .is_some_and(|(shown, _)| shown == record)
-        {
+    /// Says once that another writer changes what this node writes, and who, as far as known.
+    fn log_rewrites(&mut self, pause: Duration, outcomes: &mpsc::Sender<Outcome>) {
+        if pause.is_zero() {
+            self.fight.clear();
             return;
         }
-        if let Some((_, before)) = self.presence.take() {
-            before.stop().await;
+        let node = &self.node;
+        let who = self.foreign_record.as_ref();
+        let who = who.map_or_else(|| "unknown".to_owned(), registration::writer);
+        let text = format!(
+            "another program or machine keeps changing the keys of node {node} in etcd; last \
+             writer: {who}. They are written again at intervals that grow to a minute: stop that \
+             program, or give the other machine another node name"
+        );
+        // Its addresses may be others each time.
+        let writer = self.foreign_record.as_ref();
+        let writer = writer.map_or("unknown", |record| &record.machine_id);
+        if self.fight.changed(writer) {
+            warn!(%node, "{text}");
         }
-        let presence = Presence {
-            session: presence::session(),
-            address: record.addresses.first().copied(),
-            version: wire::VERSION.to_owned(),
-            since: Some(self.since),
+        // If the channel is full, newer outcomes are under way.
+        drop(outcomes.try_send(Outcome::Delayed(text)));
+    }
+
+    /// Waits while another writer keeps changing what this node writes. Returns `false` if a
+    /// different request came meanwhile.
+    async fn wait_before_rewrite(
+        &mut self,
+        desired: &DesiredRegistration,
+        requests: &mut watch::Receiver<Option<DesiredRegistration>>,
+        outcomes: &mpsc::Sender<Outcome>,
+    ) -> bool {
+        let is_first = self
+            .written
+            .as_ref()
+            .is_none_or(|it| !it.same_request(desired));
+        self.written = Some(desired.clone());
+        if is_first {
+            return true;
+        }
+        let pause = self.rewrites.pause(Instant::now());
+        self.log_rewrites(pause, outcomes);
+        let is_other = |newer: &Option<DesiredRegistration>| {
+            newer
+                .as_ref()
+                .is_none_or(|newer| !newer.same_request(desired))
         };
-        let machine = self.machine.as_str();
-        let handle = self.registry.keep_presence(&self.node, machine, presence);
-        let (node, state) = (self.node.clone(), handle.state());
-        tokio::spawn(presence::report_state(node, state, outcomes.clone()));
-        self.presence = Some((record.clone(), handle));
+        let result = timeout(pause, requests.wait_for(is_other))
+            .await
+            .map(|newer| newer.map(drop));
+        if let Ok(Ok(())) = result {
+            requests.mark_changed();
+        }
+        result.is_err()
     }
 }
 

@@ -1,19 +1,40 @@
 //! Logs and reports whether this node's presence key is in the registry, where peers see it.
 
-use std::fs;
-use std::process;
+use std::time::Duration;
 
-use registry::PresenceState;
+use registry::{PresenceHandle, PresenceState};
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tracing::{info, warn};
 use wire::node::NodeName;
 
 use super::Outcome;
 
-/// A random id of this run of the daemon.
-pub(super) fn session() -> String {
-    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid");
-    uuid.map_or_else(|_| process::id().to_string(), |uuid| uuid.trim().to_owned())
+/// Waits until the node is present or that is refused, at most for `limit`. Returns the state.
+pub(super) async fn settled(handle: &PresenceHandle, limit: Duration) -> PresenceState {
+    let mut state = handle.state();
+    let is_settled =
+        |it: &PresenceState| matches!(it, PresenceState::Present | PresenceState::Refused { .. });
+    drop(timeout(limit, state.wait_for(is_settled)).await);
+    match state.borrow().clone() {
+        PresenceState::Starting => PresenceState::Lost {
+            why: "no answer in time".to_owned(),
+        },
+        settled => settled,
+    }
+}
+
+/// Returns when the presence is refused: another session holds the name, or the node is not
+/// registered. Without a presence it never returns.
+pub(super) async fn refused(handle: Option<&PresenceHandle>) {
+    if let Some(handle) = handle {
+        let mut state = handle.state();
+        let is_refused = |it: &PresenceState| matches!(it, PresenceState::Refused { .. });
+        if state.wait_for(is_refused).await.is_ok() {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Logs when peers cannot see that this node is alive, and sends each state to `outcomes`. Ends

@@ -6,7 +6,7 @@ use std::path::Path;
 use ipnet::IpNet;
 use registry::owned::Owned;
 use registry::{Error, NodeRecord, Registration};
-use tracing::warn;
+use tracing::{debug, info, warn};
 use wire::node::NodeName;
 
 use crate::text::list;
@@ -40,9 +40,27 @@ pub(super) fn log_registration(
                 );
             }
         }
-        Registration::Unchanged | Registration::Updated => {}
+        Registration::Resumed { from } if from.session.is_some() => info!(
+            %node,
+            "resumed the name of node {node} from an earlier session of this machine ({})",
+            list(&from.addresses)
+        ),
+        Registration::Updated { from } if from.addresses != record.addresses => debug!(
+            %node,
+            "the record of node {node} said {}; written again as {}",
+            list(&from.addresses),
+            list(&record.addresses)
+        ),
+        Registration::Unchanged | Registration::Updated { .. } | Registration::Resumed { .. } => {}
     }
     Ok(())
+}
+
+/// Who wrote a record, as far as it says.
+pub(super) fn writer(record: &NodeRecord) -> String {
+    let session = record.session.as_deref().unwrap_or("none");
+    let (machine, addresses) = (&record.machine_id, list(&record.addresses));
+    format!("machine {machine}, session {session}, addresses {addresses}")
 }
 
 /// A key that is the same for failures that are logged once: during an outage, attempts fail with
@@ -118,6 +136,7 @@ mod tests {
             record: NodeRecord {
                 addresses: Vec::new(),
                 machine_id: "0123456789abcdef0123456789abcdef".to_owned(),
+                session: None,
             },
             generation: 1,
             lost: BTreeMap::new(),

@@ -43,6 +43,7 @@ fn record(address: &str) -> NodeRecord {
     NodeRecord {
         addresses: vec![address.parse().unwrap()],
         machine_id: "m".into(),
+        session: None,
     }
 }
 

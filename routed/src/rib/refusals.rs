@@ -108,6 +108,7 @@ mod tests {
         let record = NodeRecord {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             machine_id: String::new(),
+            session: None,
         };
         let (mut rib, mut view) = (Rib::default(), Snapshot::default());
         view.network = Some(network.clone());

@@ -128,6 +128,7 @@ fn adopted_claim_is_rewritten_so_that_a_late_release_fails() {
     let claimant = Claimant {
         node: &node,
         machine: OURS,
+        session: None,
         addresses: None,
     };
     let seen = view(&[

@@ -92,6 +92,7 @@ pub(crate) fn record(machine: &str, addresses: &[&str]) -> NodeRecord {
     NodeRecord {
         addresses,
         machine_id: machine.to_owned(),
+        session: None,
     }
 }
 

@@ -1,7 +1,11 @@
 //! Check: does etcd answer `routed`?
 
-use registry::Registry;
+use std::iter;
+
+use registry::{Registry, Session, Snapshot, tls_problem};
 use wire::conf::IpamConfig;
+use wire::node::MachineId;
+use wire::paths::run_dir;
 
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
@@ -15,13 +19,40 @@ pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     let Some(etcd) = context.etcd() else {
         return vec![Finding::ok(CHECK, "none: there is one node")];
     };
-    let answer = revision(conflist.ipam()).await;
+    let answer = snapshot(conflist.ipam()).await;
+    let clone = answer.as_ref().ok().and_then(|snapshot| {
+        let machine = MachineId::read().ok()?;
+        let session = Session::stored_id(&run_dir(conflist.network()));
+        find_clone(snapshot, machine.as_str(), session.as_deref())
+    });
+    let answer = answer.map(|snapshot| snapshot.revision);
     let answer = answer.map_err(|error| (error.message(), error.advice()));
-    vec![examine(&etcd.endpoints, &answer)]
+    let finding = examine(&etcd.endpoints, &answer);
+    iter::once(finding).chain(clone).collect()
 }
 
-async fn revision(conf: &IpamConfig) -> Result<i64, registry::Error> {
-    Ok(Registry::open(conf)?.snapshot().await?.revision)
+async fn snapshot(conf: &IpamConfig) -> Result<Snapshot, registry::Error> {
+    Registry::open(conf)?.snapshot().await
+}
+
+/// Whether another machine with this `machine` id is present in another session.
+fn find_clone(snapshot: &Snapshot, machine: &str, session: Option<&str>) -> Option<Finding> {
+    let mut others = snapshot.nodes.iter().filter_map(|(node, record)| {
+        let presence = snapshot.presence.get(node)?;
+        let is_other = session.is_some_and(|ours| presence.session != ours)
+            && record.session.as_ref() == Some(&presence.session);
+        (record.machine_id == machine && is_other).then_some((node, presence))
+    });
+    let (node, presence) = others.next()?;
+    let address = presence.address.map(|address| format!(" at {address}"));
+    let evidence = format!(
+        "machine-id {machine} of this machine is also that of node {node}, which is present{}: a \
+         clone?",
+        address.unwrap_or_default()
+    );
+    let fix = "give the clone a machine id of its own (rm /etc/machine-id, then \
+               systemd-machine-id-setup), and another node name";
+    Some(Finding::broken(CHECK, evidence).fix(fix))
 }
 
 /// `answer`: the revision of etcd, or what failed and what to do about it.
@@ -35,32 +66,16 @@ fn examine(endpoints: &[String], answer: &Result<i64, (String, &str)>) -> Findin
             )
         }
         Err((error, advice)) => {
-            Finding::broken(CHECK, error).fix(tls_advice(error).unwrap_or(advice))
+            Finding::broken(CHECK, error).fix(tls_problem(error).map_or(*advice, |it| it.cure))
         }
-    }
-}
-
-/// What to do about an error of the TLS library.
-fn tls_advice(error: &str) -> Option<&'static str> {
-    let has = |text: &str| error.contains(text);
-    if has("UnknownIssuer") {
-        Some("caFile is not the authority that signed etcd's certificate: put the right one there")
-    } else if has("expired") || has("Expired") {
-        Some("renew etcd's certificate, or correct this host's clock")
-    } else if has("NotValidYet") || has("not valid before") || has("not valid yet") {
-        Some("this host's clock is behind, or etcd's certificate is not valid yet: check both")
-    } else if has("NotValidForName") || has("not valid for name") {
-        Some(
-            "etcd's certificate does not name the endpoint: use a name or address that it has, or \
-             add this one",
-        )
-    } else {
-        None
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use registry::{NodeRecord, Presence};
+    use wire::node::NodeName;
+
     use super::*;
     use crate::doctor::Severity;
 
@@ -79,9 +94,43 @@ mod tests {
                 "invalid peer certificate: certificate not valid for name",
                 "does not name",
             ),
+            (
+                "invalid peer certificate: Other(OtherError(UnsupportedCertVersion))",
+                "of version 3",
+            ),
+            ("received fatal alert: BadCertificate", "clientAuth"),
         ] {
             let answer = Err((error.to_owned(), "check that etcd runs"));
             examine(&endpoints, &answer).assert(Severity::Broken, error, fix);
+        }
+    }
+
+    #[test]
+    fn clone_that_is_present_is_named_and_own_session_is_not() {
+        let node = NodeName::new("n1").unwrap();
+        let mut snapshot = Snapshot::default();
+        let record = NodeRecord {
+            addresses: Vec::new(),
+            machine_id: "m".to_owned(),
+            session: Some("a".to_owned()),
+        };
+        let presence = Presence {
+            session: "a".to_owned(),
+            address: "192.168.1.11".parse().ok(),
+            version: String::new(),
+            since: None,
+        };
+        snapshot.nodes.insert(node.clone(), record);
+        assert_eq!(find_clone(&snapshot, "m", Some("b")), None, "absent");
+        snapshot.presence.insert(node, presence);
+        let found = find_clone(&snapshot, "m", Some("b")).unwrap();
+        found.assert(
+            Severity::Broken,
+            "node n1, which is present at 192.168.1.11",
+            "clone",
+        );
+        for (machine, session) in [("m", Some("a")), ("m", None), ("other", Some("b"))] {
+            assert_eq!(find_clone(&snapshot, machine, session), None);
         }
     }
 }

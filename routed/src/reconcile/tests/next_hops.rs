@@ -10,6 +10,7 @@ fn with_addresses(addresses: &[&str]) -> Snapshot {
     let record = NodeRecord {
         addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
         machine_id: "m".into(),
+        session: None,
     };
     view.nodes.insert(node("n2"), record);
     view

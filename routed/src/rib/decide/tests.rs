@@ -71,6 +71,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
         NodeRecord {
             addresses,
             machine_id: String::new(),
+            session: None,
         },
     );
     let verdict = judge(

@@ -1,0 +1,68 @@
+//! Limits how often a key of ours is written again that another writer keeps changing.
+
+use std::time::{Duration, Instant};
+
+use crate::policy::Backoff;
+
+/// Between two rewrites of one key. Up to half of it is jitter.
+const REWRITE_BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+/// After this long without a rewrite, the next one is made at once again.
+const CALM_AFTER: Duration = Duration::from_secs(180);
+
+/// So many rewrites in a row are made at once.
+const MAX_AT_ONCE: u32 = 3;
+
+/// The rewrites of one key, or of keys that are written together: the first three are made at once,
+/// the following after pauses that double.
+#[derive(Debug, Default)]
+pub struct RewriteLimit {
+    rewrites: u32,
+    last: Option<Instant>,
+}
+
+impl RewriteLimit {
+    /// The pause before a rewrite that is due at `now`. Counts it as made after that pause.
+    pub fn pause(&mut self, now: Instant) -> Duration {
+        if self.last.is_none_or(|last| now >= last + CALM_AFTER) {
+            self.rewrites = 0;
+        }
+        let pause = match self.rewrites.saturating_sub(MAX_AT_ONCE - 1) {
+            0 => Duration::ZERO,
+            too_many => REWRITE_BACKOFF.pause(too_many),
+        };
+        self.rewrites += 1;
+        self.last = Some(now + pause);
+        pause
+    }
+
+    /// How many rewrites were made in a row, none of them long after the one before.
+    pub fn in_a_row(&self) -> u32 {
+        self.rewrites
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rewrites_slow_down_and_calm_ends_that() {
+        let (mut limit, start) = (RewriteLimit::default(), Instant::now());
+        for _ in 0..MAX_AT_ONCE {
+            assert_eq!(limit.pause(start), Duration::ZERO);
+        }
+        let mut at = start;
+        for most in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let pause = limit.pause(at);
+            let most = Duration::from_secs(most);
+            assert!(pause <= most && pause >= most / 2, "{pause:?} of {most:?}");
+            at += pause;
+        }
+        assert_eq!(limit.in_a_row(), MAX_AT_ONCE + 8);
+        assert_eq!(limit.pause(at + CALM_AFTER), Duration::ZERO);
+    }
+}
