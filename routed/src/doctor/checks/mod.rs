@@ -8,12 +8,14 @@ mod etcd;
 mod foreign_routes;
 mod forward_policy;
 mod forwarding;
+mod installed_conflist;
 mod mtu;
 mod network_manager;
 mod networkd;
 mod overlapping_cidrs;
 mod programs;
 mod rp_filter;
+mod runtime_programs;
 
 use super::context::CheckContext;
 use super::finding::Finding;
@@ -22,7 +24,9 @@ use super::finding::Finding;
 pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
     [
         conflist::check(context),
+        installed_conflist::check(context),
         programs::check(context),
+        runtime_programs::check(context),
         forwarding::check(context),
         forward_policy::check(context),
         rp_filter::check(context),
