@@ -238,7 +238,9 @@ impl Error {
             Self::Refused { .. } => {
                 "check etcd's health with etcdctl endpoint status and alarm list"
             }
-            Self::Config { .. } => "correct the etcd section of the conflist, or the file it names",
+            Self::Config { .. } => {
+                "correct the etcd section of the conflist, or the file it names; on Kubernetes it is from the Secret flatland-etcd, which conf/kubernetes/etcd/certificates.sh --apply makes"
+            }
             Self::Mismatch { .. } => {
                 "use the conflist of the other nodes, or another network name or prefix"
             }

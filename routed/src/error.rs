@@ -2,8 +2,10 @@
 
 use std::io;
 
-use wire::{cni, netlink};
+use wire::cni::{self, code};
+use wire::netlink;
 
+use crate::host::cni_watch::FolderReplaced;
 use crate::lock;
 
 /// `EX_USAGE` (sysexits.h): the command line or the configuration has to be changed.
@@ -33,6 +35,9 @@ pub(crate) enum Error {
     /// The asynchronous runtime failed.
     #[error("cannot wait for events: {0}")]
     Runtime(#[from] io::Error),
+    /// A folder of the container runtime was replaced.
+    #[error(transparent)]
+    FolderReplaced(#[from] FolderReplaced),
     /// A task ended that should never end.
     #[error("{0} ended by itself; this is an error in routed")]
     Ended(&'static str),
@@ -45,11 +50,55 @@ impl From<registry::Error> for Error {
 }
 
 impl Error {
-    /// 64 if a restart is useless until the configuration is changed, otherwise 1.
+    /// 64 if a restart is useless until the configuration is changed, otherwise 1: then the unit and
+    /// kubelet start `routed` again. A file that cannot be read, and a host name that is no node's,
+    /// may be other ones the next time.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
+            Self::Config(error) if error.code == code::IO => 1,
             Self::Config(_) | Self::ConfigRejected(_) => USAGE,
             _ => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use registry::Error as RegistryError;
+
+    use super::*;
+
+    #[test]
+    fn failures_that_can_pass_are_no_usage_errors() {
+        let config = |code| Error::Config(cni::Error::new(code, "x"));
+        let registry = || {
+            Box::new(RegistryError::Config {
+                what: "ca.crt".to_owned(),
+                why: "x".to_owned(),
+            })
+        };
+        let io = || io::Error::other("x");
+        let lock = lock::Error::File {
+            path: "/run/x".into(),
+            source: io(),
+        };
+        for (error, expected) in [
+            (config(code::INVALID_CONFIG), USAGE),
+            (config(code::UNSUPPORTED_FIELD), USAGE),
+            (config(code::DECODING), USAGE),
+            (config(code::INCOMPATIBLE_VERSION), USAGE),
+            (Error::ConfigRejected(registry()), USAGE),
+            (config(code::IO), 1),
+            (
+                Error::Machine(cni::Error::new(code::INVALID_CONFIG, "x")),
+                1,
+            ),
+            (Error::Registry(registry()), 1),
+            (Error::Lock(lock), 1),
+            (Error::Runtime(io()), 1),
+            (Error::Ended("x"), 1),
+        ] {
+            assert_eq!(error.exit_status(), expected, "{error:?}");
         }
     }
 }

@@ -55,6 +55,20 @@ pub(crate) fn acquire(path: &Path) -> Result<FileLock, Error> {
     Ok(lock)
 }
 
+/// Whether [`acquire`] would get the lock at `path` now. Creates nothing.
+pub(crate) fn check(path: &Path) -> Result<(), Error> {
+    let Ok(file) = File::open(path) else {
+        return Ok(());
+    };
+    match FileLock::try_lock(file) {
+        Ok(None) => Err(Error::Held {
+            path: path.to_owned(),
+            holder: holder(path),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn write_pid(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -77,6 +91,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flatland/routed.lock");
         let _first = acquire(&path).unwrap();
+        assert!(check(&path).is_err());
         let refused = acquire(&path).unwrap_err().to_string();
         assert!(
             refused.contains(&format!("pid {}", process::id())),
@@ -89,7 +104,9 @@ mod tests {
     fn lock_is_free_after_its_holder_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("routed.lock");
+        assert!(check(&path).is_ok() && !path.exists());
         drop(acquire(&path).unwrap());
+        assert!(check(&path).is_ok());
         assert!(acquire(&path).is_ok());
     }
 }

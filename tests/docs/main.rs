@@ -11,6 +11,7 @@ mod links;
 mod manual;
 mod messages;
 mod prose;
+mod reliability;
 mod source;
 
 use std::path::{Path, PathBuf};

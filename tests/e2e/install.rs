@@ -71,6 +71,10 @@ fn uninstall_leaves_the_node_as_before_install() -> Result {
     let gone = node.add_pod("b")?;
     gone.delete()?;
 
+    let preview = node.routed_command(&["uninstall", "--dry-run"])?;
+    let preview = preview.success()?;
+    let refusal = "it would be refused now: another routed runs";
+    assert!(preview.contains(refusal), "{preview}");
     let refused = node.routed_command(&["uninstall"])?;
     assert_eq!(refused.status.code(), Some(75), "{}", refused.stderr);
     assert!(
@@ -84,6 +88,7 @@ fn uninstall_leaves_the_node_as_before_install() -> Result {
         .routed_command(&["uninstall", "--dry-run"])?
         .success()?;
     for part in [
+        "it would be refused now: 1 pod is attached",
         "conflist /etc/cni/net.d/10-flatland.conflist",
         "(flatland a/eth0)",
         "route to ",
@@ -195,4 +200,69 @@ fn install_with_bad_conflist_or_missing_plugin_does_nothing() -> Result {
     );
     assert_eq!(state(node)?, before);
     Ok(())
+}
+
+/// The files for etcd, as the shipped conflist has them.
+const ETCD: [&str; 3] = ["ca.crt", "client.crt", "client.key"];
+
+#[test]
+fn uninstall_removes_the_files_for_etcd_that_install_copied() -> Result {
+    let mut lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let mut conflist = lab.conflist();
+    let etcd = &mut conflist["plugins"][0]["ipam"]["etcd"];
+    etcd["endpoints"] = serde_json::json!(["https://192.168.1.2:2379"]);
+    for (key, name) in ["caFile", "certFile", "keyFile"].into_iter().zip(ETCD) {
+        etcd[key] = format!("/etc/flatland/etcd/{name}").into();
+    }
+    lab.node_mut(1).set_conflist(&conflist)?;
+    let node = lab.node(1);
+    node.run(&["mkdir", "/tmp/secret"])?;
+    let copy = [
+        "install",
+        "--conflist",
+        CONFLIST,
+        "--from",
+        "/opt/cni/bin",
+        "--etcd-files",
+        "/tmp/secret",
+        "--host",
+        "/",
+    ];
+    let missing = node.routed_command(&copy)?;
+    for part in [
+        "/tmp/secret/ca.crt",
+        "Secret flatland-etcd",
+        "certificates.sh",
+    ] {
+        assert!(missing.stderr.contains(part), "{}", missing.stderr);
+    }
+    for name in ETCD {
+        node.write(format!("/tmp/secret/{name}"), "secret")?;
+    }
+    let before = node.run(&["find", "/etc/flatland"])?;
+    node.routed_command(&copy)?.success()?;
+    // As a crash leaves it.
+    node.write("/etc/flatland/etcd/.client.key.tmp", "sec")?;
+
+    let said = node.routed_command(&["uninstall"])?.success()?;
+
+    assert!(said.contains("nothing of Flatland is left"), "{said}");
+    assert!(
+        said.contains("file for etcd /etc/flatland/etcd/client.key"),
+        "{said}"
+    );
+    assert_eq!(node.run(&["find", "/etc/flatland"])?, before);
+
+    // What others put there stays.
+    node.run(&["rm", CONFLIST])?;
+    node.run(&["mkdir", "/etc/flatland/etcd"])?;
+    for name in ["ca.crt", "another.key"] {
+        node.write(format!("/etc/flatland/etcd/{name}"), "secret")?;
+    }
+    node.routed_command(&["uninstall"])?.success()?;
+    let left = node.run(&["find", "/etc/flatland", "-type", "f"])?;
+    assert_eq!(left, "/etc/flatland/etcd/another.key\n");
+    node.run(&["rm", "/etc/flatland/etcd/another.key"])?;
+    node.routed_command(&["uninstall"])?.success()?;
+    node.run(&["test", "!", "-e", "/etc/flatland"]).map(drop)
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// All users may read, the owner may write.
 const MODE: u32 = 0o644;
@@ -38,11 +38,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// file ends in `.tmp`. One that a crash left behind is overwritten. Only one writer at a time.
 fn write_with(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let folder = folder_of(path);
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(".tmp");
-    let temporary = folder.join(hidden);
+    let temporary = temporary(path).ok_or(io::ErrorKind::InvalidFilename)?;
     let written = create(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         // The first error is the one to report.
@@ -50,6 +46,14 @@ fn write_with(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         return Err(error);
     }
     File::open(folder)?.sync_all()
+}
+
+/// The hidden file beside `path`, which is there after a crash; `None` if `path` names no file.
+pub fn temporary(path: &Path) -> Option<PathBuf> {
+    let mut hidden = OsString::from(".");
+    hidden.push(path.file_name()?);
+    hidden.push(".tmp");
+    Some(folder_of(path).join(hidden))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -86,11 +86,11 @@ pub fn node_name(explicit: Option<&str>) -> Result<NodeName, Error> {
     from_host(&host.to_string_lossy())
 }
 
+/// Code 5 if the host name is no node's: another one may be set later during the boot.
 fn from_host(host: &str) -> Result<NodeName, Error> {
     NodeName::new(&host.to_lowercase()).map_err(|error| {
-        error
-            .within("host name")
-            .advise("set NODE_NAME, or give the node's name explicitly")
+        let error = error.within("host name");
+        Error::new(code::IO, error.msg).advise("set NODE_NAME, or give the node's name explicitly")
     })
 }
 

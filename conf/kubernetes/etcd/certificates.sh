@@ -6,12 +6,17 @@
 #
 # ADDRESS...  every address by which etcd is reached: the Service's clusterIP, each member's node
 # --apply     puts them into the cluster, as Secrets of the namespace flatland (takes kubectl)
-# --folder    where the files go, by default ./flatland-etcd-certificates; an authority that is
-#             there already is used again. Keep ca.key: whoever has it can claim every subnet.
+# --folder    where the files go, by default ~/.local/share/flatland/etcd-certificates (below
+#             XDG_DATA_HOME, if that is set); an authority that is there already is used again
+#
+# Who has ca.key can make client certificates, and a client certificate is worth as much as root on
+# every node. Keep it, but not in a repository and not on a node: docs/etcd.md#certificates.
 set -eu
 umask 077
 
-folder=flatland-etcd-certificates
+folder=${XDG_DATA_HOME:-${HOME:-/root}/.local/share}/flatland/etcd-certificates
+# Where earlier versions put it: below the working directory, which may be a checkout.
+earlier=flatland-etcd-certificates
 apply=
 addresses=
 days=3650
@@ -27,6 +32,7 @@ while [ $# -gt 0 ]; do
         --folder)
             [ $# -gt 1 ] || die "--folder takes a folder"
             folder=$2
+            earlier=
             shift
             ;;
         -*) die "unknown flag $1; see the start of this file" ;;
@@ -37,8 +43,12 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$addresses" ] || die "name the addresses by which etcd is reached; see the start of this file"
 
+if [ -n "$earlier" ] && [ -e "$earlier/ca.key" ] && ! [ -e "$folder/ca.key" ]; then
+    die "the authority is in ./$earlier; move it: mkdir -p '$(dirname "$folder")' && mv $earlier '$folder'"
+fi
 mkdir -p "$folder"
 cd "$folder"
+chmod 700 .
 
 key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
 
@@ -60,7 +70,7 @@ fi
 certificate server flatland-etcd-member "extendedKeyUsage=serverAuth,clientAuth
 subjectAltName=IP:127.0.0.1$addresses"
 certificate client flatland extendedKeyUsage=clientAuth
-echo "certificates are in $PWD"
+echo "certificates are in $PWD; ca.key there is worth as much as root on every node"
 
 secrets() {
     kubectl create namespace flatland --dry-run=client -o yaml | kubectl apply -f -

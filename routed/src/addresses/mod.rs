@@ -5,7 +5,6 @@
 //! an address is allocated or freed, and at intervals. Every step may be interrupted and repeated.
 
 pub(crate) mod capacity;
-pub(crate) mod folder_watch;
 pub(crate) mod ledger;
 pub(crate) mod subnets;
 pub(crate) mod sweep;
@@ -27,8 +26,8 @@ use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
 use crate::addresses::capacity::{Need, needs};
-use crate::addresses::folder_watch::FolderWatch;
 use crate::addresses::sweeper::Sweeper;
+use crate::folder_watch::{self, FolderWatch};
 use crate::log::OnChange;
 
 /// The least pause between two checks. A pause is also at least `COOLDOWN_FACTOR` times as long as
@@ -110,7 +109,7 @@ impl AddressManager {
 
     /// Runs until the receiver of `changes`, to which changed claims are sent, is closed.
     pub(crate) async fn run(mut self, changes: mpsc::Sender<Owned>) {
-        let mut watch = FolderWatch::new(&self.ledger.join("addresses")).ok();
+        let mut watch = FolderWatch::new(&self.ledger.join("addresses"), folder_watch::NAMES).ok();
         loop {
             let began = Instant::now();
             let next = match self.check(watch.as_ref(), &changes).await {

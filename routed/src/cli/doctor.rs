@@ -44,13 +44,16 @@ struct DoctorOutput<'a> {
 
 /// Runs all checks on this host.
 pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
-    let conflist = match args.network.read() {
-        Ok(conflist) => Ok(conflist),
+    let conflist = match args.network.find() {
+        Ok(found) => Ok(found),
         // Only the default may be missing.
         Err(error) if args.network.is_named() => return Err(error),
         Err(error) => Err(error.text),
     };
-    let conflist = conflist.as_ref().map_err(Clone::clone);
+    let conflist = conflist
+        .as_ref()
+        .map(|(path, conflist)| (path.as_path(), conflist))
+        .map_err(Clone::clone);
     let services = args.service_cidr.iter().map(IpNet::trunc).collect();
     let context = CheckContext::read(conflist, services, &args.node_address, &args.cni_bin);
     let findings = block_on(async { Ok(run_all(&context).await) })?;

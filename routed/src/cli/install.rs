@@ -8,17 +8,22 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use wire::atomic_file;
-use wire::conf::{Conflist, EtcdConfig, PROGRAMS};
+use wire::conf::{Conflist, EtcdConfig};
 
-use super::{CommandError, Format, json};
-use crate::host::forwarding;
+use super::{CommandError, Format, footprint, json};
+use crate::host::{forwarding, runtime_needs};
 use crate::kernel::Netlink;
+use crate::termination;
 
 /// Mode of the plugins: every user may run them.
 const PROGRAM_MODE: u32 = 0o755;
 
 /// Mode of the files for etcd: only root may read a key.
 const SECRET_MODE: u32 = 0o600;
+
+/// Where the files for etcd come from.
+const SECRET_ADVICE: &str = ". On Kubernetes it is in the Secret flatland-etcd of the namespace \
+                             flatland: conf/kubernetes/etcd/certificates.sh --apply makes it";
 
 /// The flags of `routed install`.
 #[derive(Debug, Args)]
@@ -60,6 +65,8 @@ struct InstallOutput {
     files: Vec<InstalledFile>,
     /// Kernel settings that were changed.
     settings: Vec<String>,
+    /// Programs of others that the container runtime needs and that are missing, as sentences.
+    missing: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,22 +86,33 @@ impl fmt::Display for InstallOutput {
             };
             format!("{} {state}", file.path.display())
         });
-        let lines: Vec<String> = files.chain(self.settings.iter().cloned()).collect();
+        let lines: Vec<String> = files
+            .chain(self.settings.iter().cloned())
+            .chain(self.missing.iter().cloned())
+            .collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
-/// Copies the files, and turns forwarding on.
+/// Copies the files, and turns forwarding on. The message of a failure is that of the container, too.
 pub(crate) fn run(args: &InstallArgs) -> Result<String, CommandError> {
+    let installed = install(args);
+    if let Err(error) = &installed {
+        termination::write(&error.text);
+    }
+    installed
+}
+
+fn install(args: &InstallArgs) -> Result<String, CommandError> {
     let conflist = Conflist::read(&args.conflist)?;
     let from = match &args.from {
         Some(from) => from.clone(),
         None => own_folder()?,
     };
     let files = etcd_files(args, conflist.ipam().etcd.as_ref());
-    let programs = PROGRAMS.map(|name| InstallFile {
-        from: from.join(name),
-        to: args.cni_bin.join(name),
+    let programs = footprint::programs(&args.cni_bin).map(|to| InstallFile {
+        from: from.join(to.file_name().unwrap_or_default()),
+        to,
         mode: PROGRAM_MODE,
     });
     // All are read before the first is written: if one is missing, no mix of versions is installed.
@@ -108,6 +126,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<String, CommandError> {
     let output = InstallOutput {
         files: files.collect::<Result<_, _>>()?,
         settings: turn_forwarding_on(&conflist)?,
+        missing: missing_programs(&args.cni_bin, &conflist),
     };
     match args.output {
         Format::Table => Ok(output.to_string()),
@@ -131,7 +150,10 @@ impl InstallFile {
             Err(error) => error.to_string(),
         };
         let from = self.from.display();
-        let text = format!("cannot read {from}: {reason}; nothing was installed");
+        let mut text = format!("cannot read {from}: {reason}; nothing was installed");
+        if self.mode == SECRET_MODE {
+            text += SECRET_ADVICE;
+        }
         Err(CommandError::new(1, text))
     }
 
@@ -151,9 +173,8 @@ fn etcd_files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<InstallFile>
     let (Some(from), Some(host), Some(etcd)) = (&args.etcd_files, &args.host, etcd) else {
         return Vec::new();
     };
-    let named = [&etcd.ca_file, &etcd.cert_file, &etcd.key_file];
-    let named = named.into_iter().flatten();
-    named
+    footprint::etcd_files(etcd)
+        .into_iter()
         .filter_map(|path| {
             Some(InstallFile {
                 from: from.join(path.file_name()?),
@@ -162,6 +183,16 @@ fn etcd_files(args: &InstallArgs, etcd: Option<&EtcdConfig>) -> Vec<InstallFile>
             })
         })
         .collect()
+}
+
+/// What else the container runtime needs in the folder of the plugins. In a container, the runtime is
+/// not seen, so that `loopback` is always named.
+fn missing_programs(folder: &Path, conflist: &Conflist) -> Vec<String> {
+    let missing = runtime_needs::find_missing(folder, Some(conflist));
+    let loopback = missing.loopback.as_deref();
+    let loopback = loopback.map(runtime_needs::loopback_message);
+    let chain = runtime_needs::chain_message(&missing.chain);
+    chain.into_iter().chain(loopback).collect()
 }
 
 fn own_folder() -> Result<PathBuf, CommandError> {

@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 pub(crate) mod command;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+mod footprint;
 pub(crate) mod forget;
 mod help;
 pub(crate) mod install;
@@ -128,9 +129,14 @@ impl NetworkArgs {
 
     /// Reads the conflist that was given, or the installed one.
     fn read(&self) -> Result<Conflist, CommandError> {
+        self.find().map(|(_, conflist)| conflist)
+    }
+
+    /// As [`NetworkArgs::read`], with the path of the file.
+    fn find(&self) -> Result<(PathBuf, Conflist), CommandError> {
         match &self.conflist {
-            Some(path) => Ok(Conflist::read(path)?),
-            None => find_conflist(Path::new(CONFLIST_FOLDER)).map(|(_, conflist)| conflist),
+            Some(path) => Ok((path.clone(), Conflist::read(path)?)),
+            None => find_conflist(Path::new(CONFLIST_FOLDER)),
         }
     }
 }

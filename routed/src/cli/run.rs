@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use super::{CommandError, Report};
 use crate::config::{Config, LogFormat, RunArgs};
 use crate::error::Error;
-use crate::log;
+use crate::{log, termination};
 
 /// Runs the daemon until a signal ends it. An error is already in the log when this returns.
 pub(crate) fn run(args: RunArgs) -> Result<Report, CommandError> {
@@ -24,6 +24,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Report, CommandError> {
         Ok(()) => Ok(Report::from(String::new())),
         Err(error) => {
             tracing::error!(error = %error, "{error}");
+            termination::write(&error.to_string());
             Err(CommandError::new(error.exit_status(), String::new()))
         }
     }

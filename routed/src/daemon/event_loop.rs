@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::daemon::{Daemon, SHUTDOWN_TIMEOUT};
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
+use crate::host::cni_watch::CniWatch;
 use crate::membership::forget_task::ForgetTask;
 use crate::membership::{Membership, Outcome};
 use crate::status::health::Timings;
@@ -58,6 +59,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         conf: conf.clone(),
         listen: config.listen,
     };
+    let mut cni_watch = CniWatch::start(&config);
     let own = registry.own_record(machine.as_str());
     let mut daemon = Daemon::start(config, own, &folder, requests, timings)?;
     if let Err(error) = http::start(sources) {
@@ -120,6 +122,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 ready?;
                 firewall_monitor.drain(daemon.firewall());
             }
+            now = cni_watch.changed() => daemon.cni_folders_changed(now?),
             () = &mut wake => {}
         }
         daemon.run_due(Instant::now());

@@ -14,7 +14,6 @@ use registry::owned::Owned;
 use registry::{Backoff, Network, NodeRecord, PresenceState};
 use tokio::sync::watch;
 use tracing::{info, warn};
-use wire::cni;
 use wire::netlink::{Event as KernelEvent, Monitor};
 use wire::node::NodeName;
 use wire::paths::run_dir;
@@ -98,9 +97,6 @@ impl Daemon {
         let network = Network::from(config.conflist.ipam());
         let mut kernel = Netlink::default();
         let links = kernel.links()?;
-        if let Some(overlap) = addresses::overlap_with(&links, &network) {
-            return Err(cni::Error::from(overlap).into());
-        }
         addresses::warn_of_unassigned_addresses(&config.node_addresses, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
         let state_file = StateFile::load(&run_dir(&name));
@@ -236,6 +232,11 @@ impl Daemon {
         self.reconciler.kernel_changed(event, Instant::now());
     }
 
+    /// The container runtime's folders may have changed.
+    pub(crate) fn cni_folders_changed(&mut self, now: Instant) {
+        self.node_setup.look_at_folders(now);
+    }
+
     /// The firewall, which reads the monitor's events.
     pub(crate) fn firewall(&mut self) -> &mut Firewall {
         &mut self.firewall
@@ -269,7 +270,7 @@ impl Daemon {
         }
         let may_install = settled && self.firewall.is_ready();
         let may_install = may_install && (due || self.setup_due_at.is_none());
-        let done = is_set_up && (!may_install || self.node_setup.install());
+        let done = is_set_up && (!may_install || self.node_setup.install(now));
         if due || !done {
             self.setup_done(done, now);
         }

@@ -15,6 +15,8 @@ use crate::kernel::{Kernel, Link, Netlink};
 pub(crate) struct CheckContext<'a> {
     /// The network's conflist, or why there is none.
     pub(super) conflist: Result<&'a Conflist, String>,
+    /// The file that this conflist is in.
+    pub(super) conflist_path: Option<&'a Path>,
     /// The cluster's service CIDRs, as far as they were given.
     pub(super) service_cidrs: Vec<IpNet>,
     /// The node addresses that were given.
@@ -29,11 +31,13 @@ pub(crate) struct CheckContext<'a> {
 impl<'a> CheckContext<'a> {
     /// Reads the facts that several checks need.
     pub(crate) fn read(
-        conflist: Result<&'a Conflist, String>,
+        conflist: Result<(&'a Path, &'a Conflist), String>,
         service_cidrs: Vec<IpNet>,
         node_addresses: &'a [IpAddr],
         cni_bin: &'a Path,
     ) -> Self {
+        let conflist_path = conflist.as_ref().ok().map(|(path, _)| *path);
+        let conflist = conflist.map(|(_, conflist)| conflist);
         let pod_cidrs = conflist.as_ref().map_or(&[][..], |it| &it.ipam().pod_cidrs);
         let links = Netlink::default().links();
         Self {
@@ -43,6 +47,7 @@ impl<'a> CheckContext<'a> {
             links: links.map_err(|error| error.to_string()),
             firewall: firewall::survey(pod_cidrs).map_err(|error| error.to_string()),
             conflist,
+            conflist_path,
         }
     }
 

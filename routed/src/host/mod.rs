@@ -4,12 +4,16 @@
 
 pub(crate) mod addresses;
 mod advertised;
+pub(crate) mod cni_folder;
 pub(crate) mod cni_versions;
+pub(crate) mod cni_watch;
 mod conflist;
 pub(crate) mod forwarding;
 pub(crate) mod link_settings;
 mod node_ipv4;
 mod registration;
+mod restore_limit;
+pub(crate) mod runtime_needs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -30,6 +34,7 @@ use self::conflist::ConflistInstaller;
 use self::forwarding::Forwarding;
 use self::link_settings::Uplinks;
 use self::registration::RegistrationRequests;
+use self::runtime_needs::RuntimeNeeds;
 use crate::config::Config;
 use crate::kernel::{Link, Netlink};
 use crate::log::OnChange;
@@ -51,6 +56,7 @@ pub(crate) struct NodeSetup {
     advertised: Advertised,
     registration: RegistrationRequests,
     conflist: ConflistInstaller,
+    runtime_needs: RuntimeNeeds,
 }
 
 impl NodeSetup {
@@ -71,6 +77,7 @@ impl NodeSetup {
             forwarding: Forwarding::default(),
             advertised: Advertised::default(),
             registration: RegistrationRequests::new(own, requests),
+            runtime_needs: RuntimeNeeds::default(),
         }
     }
 
@@ -84,22 +91,33 @@ impl NodeSetup {
         serves: bool,
         now: Instant,
     ) -> bool {
-        self.conflist.recheck();
         self.check_overlap(links);
+        self.look_at_folders(now);
         self.destroy_removed_links();
+        if !serves && !self.has_joined() && self.overlap.current().is_some() {
+            // A network that overlaps has to go before the node joins; links that change are checked.
+            return true;
+        }
         self.ensure_node_ipv4(links);
         let has_addresses = self.update_addresses(now);
         has_addresses & (!serves || self.ensure_forwarding(peer_links, now))
     }
 
+    /// Looks at what the container runtime finds: the conflists and the plugins.
+    pub(crate) fn look_at_folders(&mut self, now: Instant) {
+        self.conflist.look(&self.config, now);
+        self.runtime_needs
+            .look(&self.config.plugin_dir, &self.config.conflist);
+    }
+
     /// Installs the conflist if the node has joined, forwards and has an address; the caller has
     /// checked routes and the firewall. Returns `false` if it failed and has to be tried again.
-    pub(crate) fn install(&mut self) -> bool {
+    pub(crate) fn install(&mut self, now: Instant) -> bool {
         if !self.has_joined() || !self.forwards() || self.addresses().is_empty() {
             return true;
         }
         self.conflist
-            .install(&self.config, self.advertised.addresses())
+            .install(&self.config, self.advertised.addresses(), now)
     }
 
     /// The registry was read. It `lacks` something that this node has to write (again), and it has
@@ -139,9 +157,26 @@ impl NodeSetup {
         self.forwarding.is_on()
     }
 
-    /// The path of the installed conflist, and whether it is installed.
-    pub(crate) fn installed(&self) -> (&Path, bool) {
-        (&self.config.installed_conflist, self.conflist.installed())
+    /// The path of the installed conflist.
+    pub(crate) fn installed_conflist(&self) -> &Path {
+        &self.config.installed_conflist
+    }
+
+    /// Why a container runtime does not find our conflist; `None` if it does.
+    pub(crate) fn conflist_missing(&self) -> Option<&str> {
+        self.conflist.missing()
+    }
+
+    /// Why a container runtime does not use our conflist although it is there: it takes another
+    /// file, or a plugin of the chain is missing.
+    pub(crate) fn conflist_obstacles(&self) -> impl Iterator<Item = &str> {
+        let all = [self.conflist.obstacle(), self.runtime_needs.missing()];
+        all.into_iter().flatten()
+    }
+
+    /// A network of this node that overlaps a pod CIDR.
+    pub(crate) fn overlap(&self) -> Option<&str> {
+        self.overlap.current()
     }
 
     /// What is wrong, as sentences: the node has no address, does not forward, has no conflist, or
@@ -151,9 +186,9 @@ impl NodeSetup {
             self.advertised.trouble(),
             self.overlap.current(),
             self.forwarding.failure(),
-            self.conflist.failure(),
+            self.runtime_needs.trouble(),
         ];
-        all.into_iter().flatten()
+        all.into_iter().flatten().chain(self.conflist.troubles())
     }
 
     fn ensure_forwarding(&mut self, peer_links: &BTreeSet<u32>, now: Instant) -> bool {

@@ -20,6 +20,7 @@ use crate::packet_paths;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
 use crate::status::{AddressUsage, Http, NodeRow, Status, metrics};
+use crate::termination;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -210,9 +211,12 @@ pub(crate) fn usage(
 
 fn readiness(status: &Status) -> PageResponse {
     if status.missing.is_empty() {
+        termination::write("");
         return response(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
     let text = status.missing.join("\n") + "\n";
+    // For `kubectl describe pod`, if the container ends before it is ready.
+    termination::write(&text);
     response(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
 }
 

@@ -298,7 +298,8 @@ impl Membership {
     }
 }
 
-/// Whether retrying is useless until the configuration is changed.
+/// Whether retrying is useless until the configuration is changed. A file for etcd that is missing or
+/// wrong may still be replaced.
 fn is_config_error(error: &Error) -> bool {
-    matches!(error, Error::Mismatch { .. } | Error::Config { .. })
+    matches!(error, Error::Mismatch { .. })
 }

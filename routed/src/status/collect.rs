@@ -45,7 +45,6 @@ impl<K: Kernel> Collector<'_, K> {
     pub(crate) fn status(&self) -> Status {
         let routes = self.route_counts();
         let missing = self.missing(routes.missing);
-        let (conflist, _) = self.node_setup.installed();
         Status {
             network: self.network.to_owned(),
             node: self.node.clone(),
@@ -55,7 +54,7 @@ impl<K: Kernel> Collector<'_, K> {
             troubles: self.troubles(&missing),
             remarks: self.notices(),
             missing,
-            conflist: conflist.to_owned(),
+            conflist: self.node_setup.installed_conflist().to_owned(),
             addresses: self.node_setup.addresses().to_vec(),
             subnets: self.reconciler.owned().to_vec(),
             registry: self.registry(),
@@ -188,9 +187,12 @@ impl<K: Kernel> Collector<'_, K> {
             forwards: setup.forwards(),
             firewall_ready: self.firewall.is_ready(),
             routes_missing,
-            is_installed: setup.installed().1,
+            seen_since_boot: self.reconciler.rib().last_seen().revision > 0,
+            overlap: setup.overlap(),
+            conflist_missing: setup.conflist_missing(),
         };
-        readiness.missing()
+        let obstacles = setup.conflist_obstacles().map(ToOwned::to_owned);
+        readiness.missing().into_iter().chain(obstacles).collect()
     }
 
     fn registry(&self) -> RegistryStatus {

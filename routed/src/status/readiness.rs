@@ -25,13 +25,18 @@ pub(super) struct Readiness<'a> {
     pub(super) firewall_ready: bool,
     /// How many desired routes are missing in the kernel or differ.
     pub(super) routes_missing: usize,
-    /// The conflist is installed.
-    pub(super) is_installed: bool,
+    /// An earlier daemon read the registry and has put the routes into the kernel since the boot.
+    pub(super) seen_since_boot: bool,
+    /// A network of the node that overlaps a pod CIDR.
+    pub(super) overlap: Option<&'a str>,
+    /// Why a container runtime does not find the conflist.
+    pub(super) conflist_missing: Option<&'a str>,
 }
 
 impl Readiness<'_> {
-    /// What is missing, as sentences. Once the conflist is installed, a lost etcd or a missing
-    /// route to a peer does not make the node unready: its pods can be served.
+    /// What is missing, as sentences. Once the conflist is in place, a lost etcd or a missing route
+    /// to a peer does not make the node unready: its pods can be served. That is also so for a
+    /// daemon that was started while etcd is lost.
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         let mut lacks = |text: &str, why: Option<&str>| {
@@ -40,7 +45,14 @@ impl Readiness<'_> {
                 None => text.to_owned(),
             });
         };
-        if !self.registry_seen {
+        let goes_on = self.conflist_missing.is_none() && self.seen_since_boot;
+        let is_cut_off = !self.registry_seen || self.registry_failure.is_some();
+        if let (false, Some(overlap)) = (goes_on, self.overlap) {
+            lacks(overlap, None);
+        }
+        if goes_on && is_cut_off {
+            // What an earlier daemon did is still there.
+        } else if !self.registry_seen {
             lacks("the registry has not been read yet", self.registry_failure);
         } else if !self.has_joined {
             lacks(
@@ -60,14 +72,14 @@ impl Readiness<'_> {
         if !self.firewall_ready {
             lacks("pods are not masqueraded yet", None);
         }
-        if !self.is_installed {
+        if let Some(why) = self.conflist_missing {
             if missing.is_empty() && self.routes_missing > 0 {
                 missing.push(format!(
                     "routes not in the kernel yet: {}",
                     self.routes_missing
                 ));
             }
-            missing.push("the conflist is not installed yet".to_owned());
+            missing.push(why.to_owned());
         }
         missing
     }
@@ -87,13 +99,15 @@ mod tests {
         forwards: true,
         firewall_ready: true,
         routes_missing: 0,
-        is_installed: true,
+        seen_since_boot: true,
+        overlap: None,
+        conflist_missing: None,
     };
 
     #[test]
     fn missing_conditions_are_listed_as_sentences() {
         let not_installed = Readiness {
-            is_installed: false,
+            conflist_missing: Some("the conflist is not installed yet"),
             ..READY
         };
         for (readiness, expected) in [
@@ -161,5 +175,51 @@ mod tests {
             ..READY
         };
         assert!(later.missing().is_empty());
+    }
+
+    #[test]
+    fn daemon_started_without_etcd_says_what_is_there() {
+        let restarted = Readiness {
+            registry_seen: false,
+            registry_failure: Some("refused"),
+            has_joined: false,
+            overlap: Some("overlaps"),
+            ..READY
+        };
+        assert_eq!(restarted.missing(), [""; 0]);
+        let rebooted = Readiness {
+            seen_since_boot: false,
+            overlap: None,
+            ..restarted
+        };
+        let expected = ["the registry has not been read yet: refused"];
+        assert_eq!(rebooted.missing(), expected);
+        let new = Readiness {
+            overlap: Some("overlaps"),
+            conflist_missing: Some("not installed"),
+            ..restarted
+        };
+        let expected = [
+            "overlaps",
+            "the registry has not been read yet: refused",
+            "not installed",
+        ];
+        assert_eq!(new.missing(), expected);
+        // Another machine has the name.
+        let refused = Readiness {
+            registry_seen: true,
+            registry_failure: None,
+            join_failure: Some("name taken"),
+            overlap: None,
+            ..restarted
+        };
+        let expected = ["this node has not joined the network yet: name taken"];
+        assert_eq!(refused.missing(), expected);
+        // etcd goes away before the node has joined.
+        let cut_off = Readiness {
+            registry_failure: Some("refused"),
+            ..refused
+        };
+        assert_eq!(cut_off.missing(), [""; 0]);
     }
 }

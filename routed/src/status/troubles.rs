@@ -23,6 +23,7 @@ impl<K: Kernel> Collector<'_, K> {
         let texts = others
             .chain(self.node_setup.troubles())
             .chain(self.firewall.troubles());
+        let texts = texts.filter(|text| !missing.iter().any(|listed| listed == text));
         all.extend(texts.map(ToOwned::to_owned));
         if let Some((since, why)) = &health.outage {
             let seconds = since.elapsed().as_secs();

@@ -160,3 +160,45 @@ fn certificates_made_again_keep_the_authority() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn authority_is_kept_outside_of_the_working_directory() -> Result {
+    let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
+    let work = folder.path().join("checkout");
+    fs::create_dir(&work).unwrap();
+    let run = |data: Option<&str>| {
+        let mut command = Command::new("sh");
+        let script = fs::canonicalize(conf("kubernetes/etcd/certificates.sh")).unwrap();
+        command.arg(script).arg("10.96.23.79").current_dir(&work);
+        command
+            .env("HOME", folder.path())
+            .env_remove("XDG_DATA_HOME");
+        if let Some(data) = data {
+            command.env("XDG_DATA_HOME", folder.path().join(data));
+        }
+        command.output().unwrap()
+    };
+    for (data, expected) in [(None, ".local/share"), (Some("data"), "data")] {
+        let made = run(data);
+        assert!(made.status.success(), "{made:?}");
+        let kept = folder
+            .path()
+            .join(expected)
+            .join("flatland/etcd-certificates");
+        let permissions = |path: &std::path::Path| {
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions())
+        };
+        assert_eq!(permissions(&kept) & 0o777, 0o700);
+        assert_eq!(permissions(&kept.join("ca.key")) & 0o777, 0o600);
+    }
+    assert_eq!(fs::read_dir(&work).unwrap().count(), 0);
+
+    // The authority of an earlier version is not replaced by a new one.
+    fs::create_dir(work.join("flatland-etcd-certificates")).unwrap();
+    fs::write(work.join("flatland-etcd-certificates/ca.key"), "").unwrap();
+    let refused = run(Some("other"));
+    assert_eq!(refused.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("mv flatland-etcd-certificates"), "{said}");
+    Ok(())
+}

@@ -54,6 +54,10 @@ fn ipv4_pods_on_an_ipv6_underlay_reach_each_other() -> Result {
         let shown = two.run(&["ip", "-4", "address", "show", "dev", "lo"]);
         shown.is_ok_and(|shown| shown.contains(&format!("{}/32", own[1])))
     })?;
+    // It is known as the node's own.
+    let doctor = two.routed_command(&["doctor"])?;
+    let sound = "ok       overlapping CIDRs: none";
+    assert!(doctor.stdout.contains(sound), "{}", doctor.stdout);
     reaches(&|words| one.run(words), &own[..1], a.addresses()[0])?;
     reaches(&|words| one.run(words), &own[..1], b.addresses()[0])?;
     a.run(&["ping", "-c1", "-W5", &own[0].to_string()])?;

@@ -6,15 +6,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use wire::conf::{Conflist, PROGRAMS};
+use wire::atomic_file;
+use wire::conf::Conflist;
 use wire::netlink::{Error, Link, Request, Route, RouteFilter, Socket};
 use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 
+use crate::cli::footprint;
 use crate::fib::plan;
 use crate::firewall;
 
 /// The folders of all networks, on tmpfs and on disk.
 const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];
+
+/// The folder of the files for etcd.
+const ETCD_FOLDER: &str = "/etc/flatland/etcd";
 
 /// The folders of the container runtime.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub(super) enum Leftover {
     Folder(PathBuf),
     /// A plugin or `flatland-claim`.
     Program(PathBuf),
+    /// A certificate or key for etcd, or our folder of them, which is empty.
+    EtcdFile(PathBuf),
 }
 
 impl fmt::Display for Leftover {
@@ -52,6 +59,7 @@ impl fmt::Display for Leftover {
             Self::Filter(leftover) => leftover.fmt(f),
             Self::Folder(path) => write!(f, "folder {}", path.display()),
             Self::Program(path) => write!(f, "program {}", path.display()),
+            Self::EtcdFile(path) => write!(f, "file for etcd {}", path.display()),
         }
     }
 }
@@ -61,7 +69,15 @@ impl fmt::Display for Leftover {
 pub(super) fn find_leftovers(
     paths: &SearchPaths<'_>,
 ) -> Result<(Vec<Leftover>, Vec<String>), String> {
-    let mut found: Vec<Leftover> = conflists(paths.cni_dir)?;
+    let conflists = conflists(paths.cni_dir)?;
+    let sources = self::conflists(Path::new(footprint::FOLDER)).unwrap_or_default();
+    let all = conflists.iter().chain(&sources);
+    let etcd = all.filter_map(|(_, conflist)| conflist.ipam().etcd.as_ref());
+    let (etcd_files, others) = footprint::all_etcd_files(etcd);
+    let paths_of_conflists = conflists.into_iter().map(|(path, _)| path);
+    let mut found: Vec<Leftover> = with_temporary(paths_of_conflists)
+        .map(Leftover::Conflist)
+        .collect();
     let mut socket = Socket::open().map_err(|error| error.to_string())?;
     let links = socket.links().map_err(|error| error.to_string())?;
     found.extend(links.into_iter().filter(is_ours).map(Leftover::Interface));
@@ -71,7 +87,7 @@ pub(super) fn find_leftovers(
     let routes = socket.routes(filter).map_err(|error| error.to_string())?;
     let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
     found.extend(routes.map(Leftover::Route));
-    let (leftovers, hidden) = firewall::leftovers().map_err(|error| error.to_string())?;
+    let (leftovers, mut hidden) = firewall::leftovers().map_err(|error| error.to_string())?;
     found.extend(leftovers.into_iter().map(Leftover::Filter));
     let folders = FOLDERS.map(PathBuf::from);
     found.extend(
@@ -80,15 +96,33 @@ pub(super) fn find_leftovers(
             .filter(|path| has_content(path))
             .map(Leftover::Folder),
     );
-    let programs = PROGRAMS.map(|name| paths.cni_bin.join(name));
-    found.extend(
-        programs
-            .into_iter()
-            .rev()
-            .filter(|path| path.exists())
-            .map(Leftover::Program),
-    );
+    let programs = footprint::programs(paths.cni_bin).into_iter().rev();
+    found.extend(with_temporary(programs).map(Leftover::Program));
+    found.extend(with_temporary(etcd_files.into_iter()).map(Leftover::EtcdFile));
+    found.extend(empty_folders().map(Leftover::EtcdFile));
+    let others = others.iter().filter(|path| path.exists());
+    hidden.extend(others.map(|path| {
+        let path = path.display();
+        format!(
+            "{path} stays: it is outside of {}, and may be used by others",
+            footprint::FOLDER
+        )
+    }));
     Ok((found, hidden))
+}
+
+/// The files that exist, each after the hidden one that a crash left beside it.
+fn with_temporary(paths: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
+    let each = paths.flat_map(|path| [atomic_file::temporary(&path), Some(path)]);
+    each.flatten()
+        .filter(|path| path.symlink_metadata().is_ok())
+}
+
+/// Our folders of files for etcd, the inner one first, as far as they are empty.
+fn empty_folders() -> impl Iterator<Item = PathBuf> {
+    let folders = [ETCD_FOLDER, footprint::FOLDER].map(PathBuf::from);
+    let is_empty = |path: &PathBuf| fs::read_dir(path).is_ok_and(|mut it| it.next().is_none());
+    folders.into_iter().filter(is_empty)
 }
 
 /// Whether it holds more than the daemon's lock, which `routed uninstall` itself may hold.
@@ -99,15 +133,15 @@ fn has_content(folder: &Path) -> bool {
     })
 }
 
-fn conflists(folder: &Path) -> Result<Vec<Leftover>, String> {
+fn conflists(folder: &Path) -> Result<Vec<(PathBuf, Conflist)>, String> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("cannot list {}: {error}", folder.display())),
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let ours = paths.filter(|path| Conflist::read(path).is_ok());
-    Ok(ours.map(Leftover::Conflist).collect())
+    let read = |path: PathBuf| Conflist::read(&path).ok().map(|conflist| (path, conflist));
+    Ok(paths.filter_map(read).collect())
 }
 
 /// Whether it is a host end. Its alias names the attachment, from which its name follows; one that
@@ -155,6 +189,17 @@ impl Leftover {
         match self {
             Self::Conflist(path) | Self::Program(path) => ignore_missing(fs::remove_file(path)),
             Self::Folder(path) => ignore_missing(fs::remove_dir_all(path)),
+            Self::EtcdFile(path) => {
+                let removed = if path.is_dir() {
+                    fs::remove_dir(path)
+                } else {
+                    fs::remove_file(path)
+                };
+                ignore_missing(removed)?;
+                // The folders may hold files of others.
+                empty_folders().for_each(|folder| drop(fs::remove_dir(folder)));
+                Ok(())
+            }
             Self::Interface(link) => remove_from_kernel(Request::DelLink { index: link.index }),
             Self::Route(route) => remove_from_kernel(Request::DelRoute(route.clone())),
             Self::Filter(leftover) => leftover.remove(),

@@ -43,8 +43,10 @@ struct UninstallOutput {
     dry_run: bool,
     /// What was removed, or would be.
     removed: Vec<String>,
-    /// What could not be read, and why.
+    /// What could not be read, and why, and what stays.
     hidden: Vec<String>,
+    /// Why this would be refused if it were no dry run.
+    refusal: Option<String>,
 }
 
 impl fmt::Display for UninstallOutput {
@@ -59,6 +61,9 @@ impl fmt::Display for UninstallOutput {
         }
         for hidden in &self.hidden {
             writeln!(f, "{hidden}")?;
+        }
+        if let Some(refusal) = &self.refusal {
+            writeln!(f, "it would be refused now: {refusal}")?;
         }
         f.write_str(match (self.dry_run, self.removed.is_empty()) {
             (true, true) => "nothing of Flatland is on this node",
@@ -75,7 +80,7 @@ pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
         cni_bin: &args.cni_bin,
     };
     let output = if args.dry_run {
-        preview(&paths)?
+        preview(&paths, args.force)?
     } else {
         remove(&paths, args.force)?
     };
@@ -85,9 +90,12 @@ pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
     }
 }
 
-fn preview(paths: &SearchPaths<'_>) -> Result<UninstallOutput, CommandError> {
+fn preview(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
     let (found, hidden) = find_leftovers(paths)?;
+    let held = lock::check(Path::new(lock::PATH)).map_err(|error| in_use(&error));
+    let refusal = held.and_then(|()| refuse_pods(&found, force)).err();
     Ok(UninstallOutput {
+        refusal: refusal.map(|error| error.text),
         dry_run: true,
         removed: found.iter().map(ToString::to_string).collect(),
         hidden,
@@ -106,11 +114,11 @@ fn remove(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, Comma
         }
     }
     let (left, hidden) = find_leftovers(paths)?;
-    if left.is_empty() {
+    if left.is_empty() && failures.is_empty() {
         return Ok(UninstallOutput {
-            dry_run: false,
             removed,
             hidden,
+            ..UninstallOutput::default()
         });
     }
     failures.extend(

@@ -8,6 +8,7 @@ mod etcd;
 mod foreign_routes;
 mod forward_policy;
 mod forwarding;
+mod installed_conflist;
 mod mtu;
 mod neighbour_table;
 mod network_manager;
@@ -16,6 +17,7 @@ mod overlapping_cidrs;
 mod packet_paths;
 mod programs;
 mod rp_filter;
+mod runtime_programs;
 
 use super::context::CheckContext;
 use super::finding::Finding;
@@ -24,7 +26,9 @@ use super::finding::Finding;
 pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
     [
         conflist::check(context),
+        installed_conflist::check(context),
         programs::check(context),
+        runtime_programs::check(context),
         forwarding::check(context),
         forward_policy::check(context),
         rp_filter::check(context),

@@ -25,6 +25,14 @@ pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     vec![finding]
 }
 
+/// Whether the address belongs there: `routed` gives `lo` an address of the node's own subnet where
+/// the node has no other IPv4 address, and kube-proxy (IPVS) and node-local DNS give links of theirs
+/// the addresses of services.
+fn is_expected(link: &str, address: IpNetwork) -> bool {
+    let is_host = address.prefix() == if address.is_ipv4() { 32 } else { 128 };
+    is_host && matches!(link, "lo" | "kube-ipvs0" | "nodelocaldns")
+}
+
 /// `addresses`: those of this host, each with its link and prefix length.
 fn examine(pods: &[IpNet], services: &[IpNet], addresses: &[(&str, IpNetwork)]) -> Finding {
     let mut found = Vec::new();
@@ -36,6 +44,9 @@ fn examine(pods: &[IpNet], services: &[IpNet], addresses: &[(&str, IpNetwork)]) 
     let service_cidrs = services.iter().map(|cidr| ("service CIDR", cidr));
     for (kind, cidr) in pod_cidrs.chain(service_cidrs) {
         for (link, address) in addresses {
+            if is_expected(link, *address) {
+                continue;
+            }
             if overlap(
                 cidr,
                 &IpNet::new_assert(address.network(), address.prefix()),
@@ -94,6 +105,25 @@ mod tests {
             let (pods, services) = (pods.parse().unwrap(), services.parse().unwrap());
             let fix = if verdict == broken { "choose" } else { "" };
             examine(&[pods], &[services], &eth0).assert(verdict, evidence, fix);
+        }
+    }
+
+    #[test]
+    fn addresses_of_routed_and_of_services_are_no_overlap() {
+        let (pods, services) = (
+            "10.244.0.0/16".parse().unwrap(),
+            "10.96.0.0/12".parse().unwrap(),
+        );
+        for (link, address, verdict) in [
+            ("lo", "10.244.7.1/32", Severity::Ok),
+            ("lo", "10.244.7.1/24", Severity::Broken),
+            ("eth0", "10.244.7.1/32", Severity::Broken),
+            ("kube-ipvs0", "10.96.0.1/32", Severity::Ok),
+            ("nodelocaldns", "10.96.0.10/32", Severity::Ok),
+            ("eth0", "10.96.0.10/32", Severity::Broken),
+        ] {
+            let found = examine(&[pods], &[services], &[(link, address.parse().unwrap())]);
+            assert_eq!(found.verdict, verdict, "{link} {address}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waits for files that appear in or disappear from a folder (inotify), instead of polling.
+//! Waits for changes in a folder (inotify), instead of polling.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -9,10 +9,24 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Reports names that are created, renamed or removed in one folder.
+/// Names are created, renamed or removed.
+pub(crate) const NAMES: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_MOVED_FROM)
+    .union(AddWatchFlags::IN_MOVED_TO)
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_DELETE_SELF);
+
+/// Also the content, mode and owner of files, and the folder itself.
+pub(crate) const EVERYTHING: AddWatchFlags = NAMES
+    .union(AddWatchFlags::IN_MODIFY)
+    .union(AddWatchFlags::IN_ATTRIB)
+    .union(AddWatchFlags::IN_MOVE_SELF);
+
+/// Reports changes in one folder.
 pub(crate) struct FolderWatch {
     events: AsyncFd<Events>,
     folder: PathBuf,
+    kinds: AddWatchFlags,
 }
 
 struct Events(Inotify);
@@ -24,45 +38,42 @@ impl AsRawFd for Events {
 }
 
 impl FolderWatch {
-    /// Watches `folder`, which need not exist yet: see [`FolderWatch::renew`].
+    /// Watches `folder`, which need not exist yet (see [`FolderWatch::renew`]), for these `kinds` of
+    /// changes.
     #[allow(
         deprecated,
         reason = "its successor is unsafe, for types that give their descriptor away; ours does not"
     )]
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn new(folder: &Path, kinds: AddWatchFlags) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         Ok(Self {
             events: AsyncFd::with_interest(Events(inotify), Interest::READABLE)?,
             folder: folder.to_owned(),
+            kinds,
         })
     }
 
     /// Watches the folder that has the path now: it may have been created, or replaced, since the
     /// last call. Changes before this returns may be missed.
     pub(crate) fn renew(&self) -> io::Result<()> {
-        let flags = AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_MOVED_FROM
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_DELETE_SELF
-            | AddWatchFlags::IN_ONLYDIR;
         let inotify = &self.events.get_ref().0;
-        inotify.add_watch(&self.folder, flags)?;
+        inotify.add_watch(&self.folder, self.kinds | AddWatchFlags::IN_ONLYDIR)?;
         Ok(())
     }
 
-    /// Waits until something changed since the last call.
-    pub(crate) async fn changed(&mut self) -> io::Result<()> {
+    /// Waits until something changed since the last call, and returns the kinds of the changes.
+    pub(crate) async fn changed(&mut self) -> io::Result<AddWatchFlags> {
         let mut guard = self.events.readable_mut().await?;
+        let mut kinds = AddWatchFlags::empty();
         loop {
             match guard.get_inner().0.read_events() {
-                Ok(_) => {}
+                Ok(events) => kinds.extend(events.iter().map(|event| event.mask)),
                 Err(Errno::EAGAIN) => break,
                 Err(errno) => return Err(errno.into()),
             }
         }
         guard.clear_ready();
-        Ok(())
+        Ok(kinds)
     }
 }
 
@@ -84,7 +95,7 @@ mod tests {
     async fn changes_are_reported_also_in_a_folder_made_anew() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("addresses");
-        let mut watch = FolderWatch::new(&folder).unwrap();
+        let mut watch = FolderWatch::new(&folder, NAMES).unwrap();
         assert!(watch.renew().is_err(), "there is no folder yet");
         for _ in 0..2 {
             fs::create_dir(&folder).unwrap();

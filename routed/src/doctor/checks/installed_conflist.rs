@@ -1,0 +1,137 @@
+//! Check: does the container runtime find our conflist, and does it take it?
+
+use std::fs;
+use std::path::Path;
+
+use wire::conf::Conflist;
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::host::cni_folder::{self, FolderView, OwnFile};
+use crate::http;
+
+const CHECK: &str = "installed conflist";
+
+const STOP: &str = "stop that program from doing so; routed puts the file back while it runs";
+
+/// The folder of the container runtime.
+const FOLDER: &str = "/etc/cni/net.d";
+
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    // routed removes its socket when it stops.
+    let routed_runs = Path::new(http::SOCKET).exists();
+    let name = context.conflist_path.and_then(Path::file_name);
+    let finding = match (name, &context.conflist) {
+        (Some(name), Ok(conflist)) => {
+            let installed = Path::new(FOLDER).join(name);
+            match cni_folder::read(&installed, conflist.network()) {
+                Ok(view) => examine(&view, &installed, routed_runs),
+                Err(error) => Finding::unknown(CHECK, format!("cannot list {FOLDER}: {error}")),
+            }
+        }
+        _ => match find_unread(Path::new(FOLDER)) {
+            Some(name) => Finding::broken(
+                CHECK,
+                format!("no container runtime reads {FOLDER}/{name}: another program renamed it"),
+            )
+            .fix(STOP),
+            None if routed_runs => Finding::broken(
+                CHECK,
+                format!("there is not exactly one of Flatland in {FOLDER}, although routed runs"),
+            )
+            .fix("routed status says what is missing"),
+            None => return Vec::new(),
+        },
+    };
+    vec![finding]
+}
+
+/// The name of a conflist of ours that no runtime reads.
+fn find_unread(folder: &Path) -> Option<String> {
+    let entries = fs::read_dir(folder).ok()?;
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let found = paths.find(|path| {
+        let is_read = path.extension().is_some_and(|it| it == "conflist");
+        // A file that is being written is hidden.
+        let is_hidden = path.extension().is_some_and(|it| it == "tmp");
+        !is_read && !is_hidden && path.is_file() && Conflist::read(path).is_ok()
+    })?;
+    Some(found.file_name()?.to_string_lossy().into_owned())
+}
+
+fn examine(view: &FolderView, path: &Path, routed_runs: bool) -> Finding {
+    let shown = path.display();
+    let own = path.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(obstacle) = &view.obstacle {
+        let (evidence, fix) = obstacle.split_once(": ").unwrap_or((obstacle, ""));
+        return Finding::broken(CHECK, evidence).fix(fix);
+    }
+    let mut names = view.entries.iter().map(|(name, _)| name);
+    let renamed = names.find(|name| name.starts_with(&*own) && **name != own);
+    match (&view.own, renamed) {
+        (OwnFile::Missing, Some(name)) => Finding::broken(
+            CHECK,
+            format!("there is no {shown}, but {name}: another program renamed it"),
+        )
+        .fix(STOP),
+        (OwnFile::Missing, None) if routed_runs => {
+            Finding::broken(CHECK, format!("there is no {shown} although routed runs"))
+                .fix("routed status says what is missing")
+        }
+        (OwnFile::Missing, None) => Finding::ok(
+            CHECK,
+            "none yet: routed run installs it once the node's network works",
+        ),
+        (OwnFile::Unreadable(why), _) => {
+            Finding::broken(CHECK, format!("{shown} cannot be read: {why}"))
+                .fix("remove it; routed installs it again")
+        }
+        (OwnFile::Found { content, .. }, _) if content.is_empty() => {
+            Finding::broken(CHECK, format!("{shown} is empty"))
+                .fix("remove it; routed installs it again")
+        }
+        _ => Finding::ok(CHECK, format!("{shown}, which the container runtime takes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn conflist_that_the_runtime_does_not_take_is_broken() {
+        let path = Path::new("/etc/cni/net.d/10-flatland.conflist");
+        let view = |own: OwnFile, entries: &[&str]| FolderView {
+            entries: entries.iter().map(|name| ((*name).to_owned(), 1)).collect(),
+            own,
+            obstacle: None,
+        };
+        let found = |content: &[u8]| OwnFile::Found {
+            content: content.to_vec(),
+            mode: 0o644,
+            inode: 1,
+        };
+        let sound = view(found(b"{}"), &["10-flatland.conflist"]);
+        examine(&sound, path, true).assert(Severity::Ok, "which the container runtime takes", "");
+        let none = view(OwnFile::Missing, &["20-other.conflist"]);
+        examine(&none, path, false).assert(Severity::Ok, "none yet", "");
+        let (broken, missing) = (
+            Severity::Broken,
+            "there is no /etc/cni/net.d/10-flatland.conflist",
+        );
+        examine(&none, path, true).assert(broken, missing, "routed status");
+        let renamed = view(OwnFile::Missing, &["10-flatland.conflist.cilium_bak"]);
+        let evidence = "but 10-flatland.conflist.cilium_bak";
+        examine(&renamed, path, false).assert(broken, evidence, "stop that program");
+        let empty = view(found(b""), &["10-flatland.conflist"]);
+        examine(&empty, path, true).assert(broken, "is empty", "remove it");
+        let folder = view(OwnFile::Unreadable("Is a directory".into()), &[]);
+        examine(&folder, path, true).assert(broken, "Is a directory", "remove it");
+        let other = FolderView {
+            obstacle: Some("the runtime takes 05-x.conf: move it".into()),
+            ..sound
+        };
+        examine(&other, path, true).assert(broken, "takes 05-x.conf", "move it");
+    }
+}

@@ -1,0 +1,75 @@
+//! Check: is there what the container runtime needs besides our programs: the other plugins of the
+//! chain, and `loopback`?
+
+use wire::conf::PROGRAMS;
+
+use crate::doctor::context::CheckContext;
+use crate::doctor::finding::Finding;
+use crate::host::runtime_needs::{self, Missing};
+use crate::text::list;
+
+const CHECK: &str = "other plugins";
+
+const FIX: &str = "they are in the release of the CNI plugins (containernetworking-plugins); where \
+                   the runtime looks for plugins elsewhere, name that folder with --cni-bin";
+
+pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
+    let conflist = context.conflist.as_ref().ok().copied();
+    let missing = runtime_needs::find_missing(context.cni_bin, conflist);
+    vec![examine(&missing, runtime_needs::uses_containerd())]
+}
+
+fn examine(missing: &Missing, uses_containerd: bool) -> Finding {
+    // The check of our programs says more about them.
+    let others = missing.chain.iter().filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        !name.is_some_and(|name| PROGRAMS.contains(&name))
+    });
+    let others: Vec<_> = others.map(|path| path.display()).collect();
+    if !others.is_empty() {
+        let text = format!(
+            "every pod fails without {}, which the conflist names",
+            list(&others)
+        );
+        return Finding::broken(CHECK, text).fix(FIX);
+    }
+    match &missing.loopback {
+        None => Finding::ok(
+            CHECK,
+            "those that the conflist names, and loopback for containerd",
+        ),
+        Some(path) if uses_containerd => {
+            let text = format!("containerd makes no pod without {}", path.display());
+            Finding::broken(CHECK, text).fix(FIX)
+        }
+        Some(path) => {
+            let text = format!(
+                "those that the conflist names; containerd, which is not seen here, would need {}",
+                path.display()
+            );
+            Finding::ok(CHECK, text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    #[test]
+    fn missing_plugins_are_broken_if_they_are_needed() {
+        let missing = |chain: &[&str], loopback: Option<&str>| Missing {
+            chain: chain.iter().map(Into::into).collect(),
+            loopback: loopback.map(Into::into),
+        };
+        let (broken, fix) = (Severity::Broken, "containernetworking-plugins");
+        examine(&missing(&[], None), true).assert(Severity::Ok, "loopback", "");
+        examine(&missing(&["/b/flatland"], None), true).assert(Severity::Ok, "loopback", "");
+        let portmap = missing(&["/b/flatland", "/b/portmap"], None);
+        examine(&portmap, false).assert(broken, "without /b/portmap, which", fix);
+        let loopback = missing(&[], Some("/b/loopback"));
+        examine(&loopback, true).assert(broken, "without /b/loopback", fix);
+        examine(&loopback, false).assert(Severity::Ok, "would need /b/loopback", "");
+    }
+}

@@ -1,0 +1,168 @@
+//! Watches the container runtime's folders: that of the conflists and that of the plugins.
+
+use std::fs;
+use std::future::pending;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::inotify::AddWatchFlags;
+use tokio::time::{Instant, sleep_until};
+
+use crate::config::Config;
+use crate::folder_watch::{EVERYTHING, FolderWatch};
+
+/// The longest time between two looks. A file system that is mounted over a folder, and files on
+/// some network file systems, cause no event.
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The least time between two looks, however many events there are.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Watches the folders. Without inotify, it is time to look at intervals.
+pub(crate) struct CniWatch {
+    folders: [Watched; 2],
+    last: Instant,
+}
+
+struct Watched {
+    path: PathBuf,
+    watch: Option<FolderWatch>,
+    /// The inode number of the folder that is watched.
+    inode: Option<u64>,
+}
+
+/// The folder at the path is not that of the container runtime any more: it was moved or deleted,
+/// and this process has the old one mounted, as a container or a unit of systemd has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} was replaced, and this process still has the old folder mounted: it ends to be started \
+     again with the new one",
+    .0.display()
+)]
+pub(crate) struct FolderReplaced(PathBuf);
+
+impl CniWatch {
+    /// Watches the folder of the installed conflist and that of the plugins.
+    pub(crate) fn start(config: &Config) -> Self {
+        let conflist = &config.installed_conflist;
+        Self::open(conflist.parent().unwrap_or(conflist), &config.plugin_dir)
+    }
+
+    fn open(conflists: &Path, plugins: &Path) -> Self {
+        Self {
+            folders: [conflists, plugins].map(Watched::open),
+            last: Instant::now(),
+        }
+    }
+
+    /// Waits until it is time to look at the folders again, and returns the time. May be dropped and
+    /// called again.
+    pub(crate) async fn changed(&mut self) -> Result<std::time::Instant, FolderReplaced> {
+        sleep_until(self.last + MIN_INTERVAL).await;
+        let [conflists, plugins] = &mut self.folders;
+        let moved = tokio::select! {
+            kinds = conflists.next() => [is_move(kinds), false],
+            kinds = plugins.next() => [false, is_move(kinds)],
+            () = sleep_until(self.last + MAX_INTERVAL) => [false; 2],
+        };
+        self.last = Instant::now();
+        let mut folders = self.folders.iter_mut().zip(moved);
+        folders.try_for_each(|(folder, moved)| folder.renew(moved))?;
+        Ok(self.last.into_std())
+    }
+}
+
+impl Watched {
+    fn open(path: &Path) -> Self {
+        let mut watched = Self {
+            path: path.to_owned(),
+            watch: FolderWatch::new(path, EVERYTHING).ok(),
+            inode: None,
+        };
+        // A replaced folder is reported by the first change.
+        let _ = watched.renew(false);
+        watched
+    }
+
+    /// The next changes. Without a watch, or if it fails, there are none.
+    async fn next(&mut self) -> AddWatchFlags {
+        if let Some(watch) = &mut self.watch
+            && let Ok(kinds) = watch.changed().await
+        {
+            return kinds;
+        }
+        pending().await
+    }
+
+    /// Watches the folder that has the path now; if there is none, the next call does.
+    fn renew(&mut self, moved: bool) -> Result<(), FolderReplaced> {
+        if let Some(watch) = &self.watch {
+            let _ = watch.renew();
+        }
+        let found = fs::metadata(&self.path).ok();
+        let inode = found.as_ref().map(MetadataExt::ino);
+        let is_deleted = found.is_some_and(|found| found.nlink() == 0);
+        if is_deleted || moved && inode.is_some() && inode == self.inode {
+            return Err(FolderReplaced(self.path.clone()));
+        }
+        self.inode = inode;
+        Ok(())
+    }
+}
+
+fn is_move(kinds: AddWatchFlags) -> bool {
+    kinds.contains(AddWatchFlags::IN_MOVE_SELF)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    async fn expect_change(watch: &mut CniWatch) -> Result<(), FolderReplaced> {
+        let changed = timeout(Duration::from_secs(8), watch.changed()).await;
+        let changed = changed.expect("a change is reported before the interval is over");
+        changed.map(drop)
+    }
+
+    #[tokio::test]
+    async fn changes_of_both_folders_are_reported() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [conflists, plugins] = ["net.d", "bin"].map(|name| scratch.path().join(name));
+        for folder in [&conflists, &plugins] {
+            fs::create_dir(folder).unwrap();
+        }
+        let mut watch = CniWatch::open(&conflists, &plugins);
+        let file = conflists.join("10-flatland.conflist");
+        fs::write(&file, "one").unwrap();
+        assert_eq!(expect_change(&mut watch).await, Ok(()));
+        fs::write(&file, "two").unwrap();
+        assert_eq!(expect_change(&mut watch).await, Ok(()));
+        fs::rename(&file, conflists.join("other")).unwrap();
+        assert_eq!(expect_change(&mut watch).await, Ok(()));
+        fs::write(plugins.join("loopback"), "").unwrap();
+        assert_eq!(expect_change(&mut watch).await, Ok(()));
+        // Another folder at the path, as on a host without mounts.
+        fs::rename(&conflists, scratch.path().join("old")).unwrap();
+        fs::create_dir(&conflists).unwrap();
+        assert_eq!(expect_change(&mut watch).await, Ok(()));
+        fs::write(&file, "three").unwrap();
+        assert_eq!(expect_change(&mut watch).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn folder_that_was_moved_under_a_mount_is_reported() {
+        let scratch = tempfile::tempdir().unwrap();
+        let conflists = scratch.path().join("net.d");
+        fs::create_dir(&conflists).unwrap();
+        let mut watch = CniWatch::open(&conflists, &scratch.path().join("bin"));
+        // The path leads to the moved folder, as a bind mount does.
+        let moved = scratch.path().join("old");
+        fs::rename(&conflists, &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, &conflists).unwrap();
+        let error = expect_change(&mut watch).await.unwrap_err().to_string();
+        assert!(error.contains("net.d was replaced"), "{error}");
+    }
+}

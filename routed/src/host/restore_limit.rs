@@ -1,0 +1,68 @@
+//! How often a file of ours is put back that another program keeps changing.
+
+use std::time::{Duration, Instant};
+
+/// The pause after the first time, which doubles up to the longest one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// After this time without a change, the file counts as left alone.
+const MEMORY: Duration = Duration::from_secs(600);
+
+/// The times at which the file was put back.
+#[derive(Debug, Default)]
+pub(super) struct RestoreLimit {
+    count: u32,
+    last: Option<Instant>,
+}
+
+impl RestoreLimit {
+    /// It was put back at `now`.
+    pub(super) fn restored(&mut self, now: Instant) {
+        self.forget(now);
+        self.count += 1;
+        self.last = Some(now);
+    }
+
+    /// Whether it may be put back at `now`.
+    pub(super) fn allows(&self, now: Instant) -> bool {
+        let doubled = 2_u32.saturating_pow(self.count.saturating_sub(1));
+        let pause = FIRST_PAUSE.saturating_mul(doubled).min(MAX_PAUSE);
+        self.last.is_none_or(|last| now >= last + pause)
+    }
+
+    /// Whether it was put back more than once, and lately.
+    pub(super) fn is_fight(&self) -> bool {
+        self.count > 1
+    }
+
+    /// Starts anew if nothing happened for a while before `now`.
+    pub(super) fn forget(&mut self, now: Instant) {
+        if self.last.is_some_and(|last| now >= last + MEMORY) {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_end_after_a_quiet_time() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut limit = RestoreLimit::default();
+        let mut now = 0;
+        for (count, pause) in [1, 2, 4, 8, 16, 32, 60, 60].into_iter().enumerate() {
+            assert!(limit.allows(at(now)));
+            limit.restored(at(now));
+            assert_eq!(limit.is_fight(), count > 0);
+            assert!(!limit.allows(at(now + pause - 1)), "{count}");
+            now += pause;
+        }
+        assert!(limit.is_fight());
+        limit.forget(at(now + 600));
+        assert!(!limit.is_fight() && limit.allows(at(now + 600)));
+    }
+}

@@ -1,0 +1,210 @@
+//! The programs that a container runtime needs for a pod, besides the conflist: ours, the other
+//! plugins of the chain, and `loopback`, which containerd runs for every pod. CRI-O brings the
+//! loopback link up by itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tracing::{info, warn};
+use wire::conf::{Conflist, PROGRAMS};
+
+use crate::log::OnChange;
+use crate::text::list;
+
+/// The plugin that containerd runs for every pod.
+const LOOPBACK: &str = "loopback";
+
+/// Sockets of containerd, also that of k3s.
+const CONTAINERD_SOCKETS: [&str; 2] = [
+    "/run/containerd/containerd.sock",
+    "/run/k3s/containerd/containerd.sock",
+];
+
+/// What is missing in the folder of the plugins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// Programs without which every pod fails.
+    pub(crate) chain: Vec<PathBuf>,
+    /// `loopback`, if containerd is here or may be.
+    pub(crate) loopback: Option<PathBuf>,
+}
+
+/// Looks for what is missing in `folder`, with the chain of `conflist`.
+pub(crate) fn find_missing(folder: &Path, conflist: Option<&Conflist>) -> Missing {
+    let others = conflist.into_iter().flat_map(Conflist::others);
+    // Runtimes reject a name with a slash.
+    let chain = PROGRAMS.into_iter().chain(others);
+    let paths = chain
+        .filter(|name| !name.contains('/'))
+        .map(|name| folder.join(name));
+    let loopback = folder.join(LOOPBACK);
+    Missing {
+        chain: paths.filter(|path| !is_program(path)).collect(),
+        loopback: (!is_program(&loopback)).then_some(loopback),
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether containerd runs the pods of this node and needs `loopback`, as far as this process can
+/// see.
+pub(crate) fn uses_containerd() -> bool {
+    let has_socket = CONTAINERD_SOCKETS
+        .iter()
+        .any(|path| Path::new(path).exists());
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let config = || fs::read_to_string("/etc/containerd/config.toml").unwrap_or_default();
+    (has_socket || is_of_containerd(&mounts())) && !has_internal_loopback(&config())
+}
+
+/// Whether the process with these mounts (`/proc/self/mountinfo`) is in a container of containerd:
+/// the layers of its root are in a folder of containerd.
+fn is_of_containerd(mounts: &str) -> bool {
+    let mut lines = mounts.lines();
+    lines.any(|line| {
+        let target = line.split(' ').nth(4);
+        target == Some("/") && line.contains("/io.containerd.")
+    })
+}
+
+/// Whether containerd brings the loopback link up by itself.
+fn has_internal_loopback(config: &str) -> bool {
+    config.lines().any(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        line.split_once('=').is_some_and(|(key, value)| {
+            key.trim() == "use_internal_loopback" && value.trim() == "true"
+        })
+    })
+}
+
+/// What is missing, for the status and the log.
+#[derive(Debug, Default)]
+pub(super) struct RuntimeNeeds {
+    chain: OnChange,
+    loopback: OnChange,
+    /// Whether containerd is used; found out once.
+    uses_containerd: Option<bool>,
+}
+
+impl RuntimeNeeds {
+    /// Looks for the programs, and logs what changed.
+    pub(super) fn look(&mut self, folder: &Path, conflist: &Conflist) {
+        let missing = find_missing(folder, Some(conflist));
+        let needed = *self.uses_containerd.get_or_insert_with(uses_containerd);
+        let loopback = missing.loopback.filter(|_| needed);
+        note(&mut self.chain, chain_message(&missing.chain), folder);
+        note(
+            &mut self.loopback,
+            loopback.as_deref().map(loopback_message),
+            folder,
+        );
+    }
+
+    /// Without which programs every pod fails.
+    pub(super) fn missing(&self) -> Option<&str> {
+        self.chain.current()
+    }
+
+    /// What else is missing.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.loopback.current()
+    }
+}
+
+fn note(known: &mut OnChange, text: Option<String>, folder: &Path) {
+    match text {
+        Some(text) if known.changed(&text) => warn!(path = %folder.display(), "{text}"),
+        None if known.clear() => {
+            info!(path = %folder.display(), "{} has the missing programs now", folder.display());
+        }
+        _ => {}
+    }
+}
+
+/// The sentence about missing programs of the chain; `None` if none is missing.
+pub(crate) fn chain_message(missing: &[PathBuf]) -> Option<String> {
+    let paths: Vec<_> = missing.iter().map(|path| path.display()).collect();
+    (!paths.is_empty()).then(|| {
+        format!(
+            "every pod fails without {}: routed install puts ours there, the other plugins are in \
+             the release of the CNI plugins (containernetworking-plugins)",
+            list(&paths)
+        )
+    })
+}
+
+/// The sentence about a missing `loopback`.
+pub(crate) fn loopback_message(path: &Path) -> String {
+    format!(
+        "containerd makes no pod without {}: it is in the release of the CNI plugins \
+         (containernetworking-plugins)",
+        path.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+
+    use super::*;
+
+    #[test]
+    fn missing_programs_of_the_chain_and_loopback_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = r#"{"cniVersion":"1.0.0","name":"flatland","plugins":[
+            {"type":"flatland","ipam":{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}},
+            {"type":"portmap"},{"type":"../x"}]}"#;
+        let conflist = Conflist::parse(text.as_bytes()).unwrap();
+        let missing = || {
+            let found = find_missing(folder.path(), Some(&conflist));
+            let all = found.chain.into_iter().chain(found.loopback);
+            all.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let all = [
+            "flatland-claim",
+            "flatland-ipam",
+            "flatland",
+            "portmap",
+            "loopback",
+        ];
+        assert_eq!(missing(), all);
+        for name in all {
+            let path = folder.path().join(name);
+            fs::write(&path, "").unwrap();
+            assert!(missing().contains(&name.to_owned()), "{name} cannot be run");
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            assert!(!missing().contains(&name.to_owned()), "{name}");
+        }
+        assert_eq!(chain_message(&[]), None);
+    }
+
+    #[test]
+    fn containerd_is_known_by_its_mounts_and_its_setting() {
+        let containerd = "600 500 0:52 / / ro,relatime - overlay overlay rw,lowerdir=/var/lib/\
+            containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/40/fs\n";
+        let crio = "600 500 0:52 / / ro,relatime - overlay overlay rw,lowerdir=/var/lib/\
+            containers/storage/overlay/l/X\n";
+        let host = "600 500 0:52 / /run/containerd/io.containerd.runtime.v2.task/x rw - overlay o \
+            rw,lowerdir=/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/1\n";
+        for (mounts, expected) in [
+            (containerd, true),
+            (crio, false),
+            (host, false),
+            ("", false),
+        ] {
+            assert_eq!(is_of_containerd(mounts), expected, "{mounts}");
+        }
+        for (config, expected) in [
+            ("  use_internal_loopback = true # new", true),
+            ("use_internal_loopback = false", false),
+            ("# use_internal_loopback = true", false),
+            ("", false),
+        ] {
+            assert_eq!(has_internal_loopback(config), expected, "{config}");
+        }
+    }
+}
