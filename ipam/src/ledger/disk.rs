@@ -46,6 +46,16 @@ pub enum DiskStep {
     Replace,
     /// Marks the node's subnets as confirmed.
     Confirm,
+    /// Removes the file of a freed address to make room.
+    Discard,
+}
+
+impl DiskStep {
+    /// Whether only ADD makes this step, and cannot do without it. DEL makes no room: it needs none.
+    pub(crate) fn is_for_add(self) -> bool {
+        use DiskStep::{Claim, Confirm, Content, Folder, Link, Queue};
+        matches!(self, Folder | Content | Claim | Link | Queue | Confirm)
+    }
 }
 
 /// Called before each step. If it returns an error, the step fails with that error.
@@ -178,6 +188,18 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("stat", &path)(error)),
         }
+    }
+
+    /// The files of freed addresses, those that are free for longest first.
+    pub(crate) fn freed_files(&self) -> Vec<PathBuf> {
+        let names = Self::names(&self.freed()).unwrap_or_default();
+        let addresses = names.iter().filter_map(|name| name.parse().ok());
+        let mut files: Vec<_> = addresses
+            .filter_map(|address| Some((self.freed_at(address).ok()??, address)))
+            .collect();
+        files.sort_unstable();
+        let path = |(_, address): (Duration, IpAddr)| self.freed().join(address.to_string());
+        files.into_iter().map(path).collect()
     }
 
     /// The names in a folder; none if the folder is missing.

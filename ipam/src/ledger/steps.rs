@@ -24,17 +24,34 @@ use crate::ledger::disk::{Disk, DiskStep, family, open_address};
 use crate::ledger::error::Error;
 
 impl Disk {
+    /// Makes one change. If an ADD finds the file system full, the files of freed addresses go until
+    /// there is room, those that are free for longest first. Such an address is found again when no
+    /// other is left.
     fn step<T>(
         &self,
         step: DiskStep,
         action: &'static str,
         path: &Path,
-        change: impl FnOnce() -> io::Result<T>,
+        mut change: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Error> {
-        let allowed = self.hook.as_ref().map_or(Ok(()), |hook| hook(step));
-        allowed
-            .and_then(|()| change())
-            .map_err(Error::io(action, path))
+        let mut attempt = || self.call_hook(step).and_then(|()| change());
+        let mut outcome = attempt();
+        if step.is_for_add() && is_full(&outcome) {
+            for spare in self.freed_files() {
+                let discard = self.call_hook(DiskStep::Discard);
+                if discard.and_then(|()| fs::remove_file(spare)).is_ok() {
+                    outcome = attempt();
+                }
+                if !is_full(&outcome) {
+                    break;
+                }
+            }
+        }
+        outcome.map_err(Error::io(action, path))
+    }
+
+    fn call_hook(&self, step: DiskStep) -> io::Result<()> {
+        self.hook.as_ref().map_or(Ok(()), |hook| hook(step))
     }
 
     /// Creates the missing folders.
@@ -95,7 +112,7 @@ impl Disk {
         let path = self.link(attachment, family(address));
         let target = Path::new("../addresses").join(address.to_string());
         self.remove(&path)?;
-        self.step(DiskStep::Link, "create", &path, || symlink(target, &path))
+        self.step(DiskStep::Link, "create", &path, || symlink(&target, &path))
     }
 
     /// Removes `path`, if it exists.
@@ -131,7 +148,7 @@ impl Disk {
     pub(crate) fn free(&self, address: IpAddr) -> Result<(), Error> {
         let path = self.address(address);
         let freed = self.freed().join(address.to_string());
-        self.step(DiskStep::Free, "free", &path, || fs::rename(&path, freed))
+        self.step(DiskStep::Free, "free", &path, || fs::rename(&path, &freed))
     }
 
     /// Appends to the queue of `subnet`, if it exists.
@@ -157,9 +174,23 @@ impl Disk {
         let mut new = path.to_owned().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
-        self.step(DiskStep::Queue, "write", &new, || fs::write(&new, content))?;
-        self.step(DiskStep::Replace, "replace", path, || {
-            fs::rename(&new, path)
-        })
+        let written = self
+            .step(DiskStep::Queue, "write", &new, || fs::write(&new, content))
+            .and_then(|()| {
+                self.step(DiskStep::Replace, "replace", path, || {
+                    fs::rename(&new, path)
+                })
+            });
+        if written.is_err() {
+            // Half of a queue would only take room.
+            let _ = fs::remove_file(&new);
+        }
+        written
     }
+}
+
+/// Whether the file system has no room, for content or for another file, or a quota is used up.
+fn is_full<T>(outcome: &io::Result<T>) -> bool {
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    matches!(outcome, Err(error) if full.contains(&error.kind()))
 }
