@@ -16,6 +16,7 @@ use crate::claim::{AddClaims, ClaimClient};
 use crate::ledger::Ledger;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
+use crate::ledger::kernel_pods::{self, KernelPods};
 use crate::ledger::request::AddressRequest;
 use crate::requested_ips;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
@@ -94,12 +95,14 @@ fn allocate(
     // Read under the ledger's lock: a subnet that is given back is removed from the list under the
     // same lock, so that none of its addresses is handed out afterwards.
     let pools = subnets.owned().map_err(AllocateError::Other)?;
+    let read_pods = || kernel_pods::read(&subnets.config.network);
     let request = AddressRequest {
         pools: &pools,
         exclude: &subnets.config.exclude,
         fixed,
         cool_down: subnets.config.cool_down,
         now: since_boot()?,
+        kernel_pods: &KernelPods::new(&read_pods),
     };
     Ok(session.allocate(attachment, &request, describe)?)
 }

@@ -153,7 +153,7 @@ impl Disk {
     pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
         match path.symlink_metadata() {
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if is_missing(&error) => Ok(false),
             Err(error) => Err(Error::io("stat", path)(error)),
         }
     }
@@ -202,6 +202,11 @@ impl Disk {
         files.into_iter().map(path).collect()
     }
 
+    /// Whether a folder is missing, or holds nothing.
+    pub(crate) fn is_empty(folder: &Path) -> bool {
+        fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+    }
+
     /// The names in a folder; none if the folder is missing.
     pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
@@ -212,7 +217,7 @@ impl Disk {
     /// Calls `on_name` for each name in a folder, of which there may be thousands.
     fn each_name(folder: &Path, mut on_name: impl FnMut(&str)) -> Result<(), Error> {
         let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if is_missing(&error) => return Ok(()),
             entries => entries.map_err(Error::io("list", folder))?,
         };
         for entry in entries {
@@ -244,6 +249,13 @@ impl Disk {
     }
 }
 
+/// Whether there is nothing at a path, or a file in the place of its folder: ADD reports such a file,
+/// and DEL frees what there is.
+fn is_missing(error: &io::Error) -> bool {
+    let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    missing.contains(&error.kind())
+}
+
 /// Whether the name of an address file is of the family of `subnet`: only IPv6 addresses have
 /// colons.
 pub(crate) fn is_same_family(name: &str, subnet: &IpNet) -> bool {
@@ -270,7 +282,7 @@ pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
     {
         Ok(file) => file,
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOENT) => return Ok(None),
+            Some(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
             // open(2) returns ELOOP for a symbolic link and ENXIO for a socket.
             Some(Errno::ELOOP | Errno::ENXIO) => return Err(irregular()),
             _ => return Err(Error::io("open", path)(error)),

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator;
+use crate::ledger::kernel_pods::KernelPods;
 
 /// The addresses that ADD needs.
-#[derive(Debug)]
 pub struct AddressRequest<'a> {
     /// The node's subnets of each pod CIDR, in the order in which it got them.
     pub pools: &'a [Vec<IpNet>],
@@ -22,6 +22,8 @@ pub struct AddressRequest<'a> {
     pub cool_down: Duration,
     /// The time since boot.
     pub now: Duration,
+    /// The addresses of running pods, for the case that the ledger has lost some.
+    pub kernel_pods: &'a KernelPods<'a>,
 }
 
 impl AddressRequest<'_> {
@@ -120,6 +122,7 @@ mod tests {
             fixed: &[],
             cool_down: Duration::ZERO,
             now: Duration::ZERO,
+            kernel_pods: &KernelPods::new(&|| Ok(Vec::new())),
         };
         for (address, expected) in [
             ("10.9.1.2", Ok(subnets[0])),

@@ -22,6 +22,7 @@ use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
 use crate::ledger::disk::{Disk, DiskStep, family, open_address};
 use crate::ledger::error::Error;
+use crate::ledger::lock;
 
 impl Disk {
     /// Makes one change. If an ADD finds the file system full, the files of freed addresses go until
@@ -54,27 +55,35 @@ impl Disk {
         self.hook.as_ref().map_or(Ok(()), |hook| hook(step))
     }
 
-    /// Creates the missing folders.
-    pub(crate) fn make_folders(&self) -> Result<(), Error> {
-        let folders = [
-            self.addresses(),
-            self.attachments(),
-            self.freed(),
-            self.queues(),
-        ];
-        for folder in folders {
-            if !folder.is_dir() {
-                // Independent of the runtime's umask: world-readable, writable only for the owner.
-                let make = || {
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o755)
-                        .create(&folder)
-                };
-                self.step(DiskStep::Folder, "create the folder", &folder, make)?;
+    /// Creates the missing folders. Returns whether addresses may have been lost with them: then the
+    /// queues are removed first, so that the next ADD restores the ledger before it hands out any.
+    pub(crate) fn make_folders(&self) -> Result<bool, Error> {
+        let (addresses, attachments) = (self.addresses(), self.attachments());
+        let is_new = !addresses.is_dir() || !attachments.is_dir();
+        if is_new {
+            self.make_folder(self.root())?;
+            let _lock = lock::folder(self.root())?;
+            for queue in Self::names(&self.queues())? {
+                self.remove(&self.queues().join(queue))?;
             }
+            self.make_folder(&addresses)?;
+            self.make_folder(&attachments)?;
         }
-        Ok(())
+        self.make_folder(&self.freed())?;
+        self.make_folder(&self.queues())?;
+        Ok(is_new)
+    }
+
+    pub(crate) fn make_folder(&self, folder: &Path) -> Result<(), Error> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        // Independent of the runtime's umask: world-readable, writable only for the owner.
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o755);
+        self.step(DiskStep::Folder, "create the folder", folder, || {
+            builder.create(folder)
+        })
     }
 
     /// Marks the node's subnets as confirmed.
@@ -144,11 +153,22 @@ impl Disk {
         })
     }
 
-    /// Frees `address`: moves its file to the freed ones, atomically.
+    /// Frees `address`: moves its file to the freed ones, atomically. Where there is no such folder,
+    /// and none can be created, the file is removed: then only the cool-down is lost.
     pub(crate) fn free(&self, address: IpAddr) -> Result<(), Error> {
         let path = self.address(address);
         let freed = self.freed().join(address.to_string());
-        self.step(DiskStep::Free, "free", &path, || fs::rename(&path, &freed))
+        let rename = || self.step(DiskStep::Free, "free", &path, || fs::rename(&path, &freed));
+        let moved = rename().or_else(|error| {
+            self.make_folder(&self.freed()).map_err(|_| error)?;
+            rename()
+        });
+        moved.or_else(|error| {
+            let why = error.to_string();
+            self.remove(&path).map_err(|_| error)?;
+            self.warn(format!("{address} is free without a cool-down: {why}"));
+            Ok(())
+        })
     }
 
     /// Appends to the queue of `subnet`, if it exists.

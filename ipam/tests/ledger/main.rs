@@ -8,3 +8,4 @@ mod common;
 mod damage;
 mod random;
 mod storm;
+mod wiped;

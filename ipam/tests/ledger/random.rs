@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fault, Node, START, pod};
+use crate::common::{COOL_DOWN, Fault, Node, START, names, pod};
 use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -35,6 +35,10 @@ enum Act {
     LoseQueues,
     TearQueues(u8),
     GarbleQueues(u8),
+    /// Another program removes a folder of the ledger, all of it, or all files in it.
+    Wipe(u8),
+    /// `routed` adds what is lost.
+    Restore(Fault),
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -42,6 +46,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::None),
         2 => (0..16_u32).prop_map(Fault::Kill),
         1 => (0..16_u32).prop_map(Fault::DiskFull),
+        1 => (0..6_u32).prop_map(Fault::Tight),
     ]
 }
 
@@ -57,6 +62,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::LoseQueues),
         1 => (1..64_u8).prop_map(Act::TearQueues),
         1 => any::<u8>().prop_map(Act::GarbleQueues),
+        1 => (0..6_u8).prop_map(Act::Wipe),
+        1 => fault().prop_map(Act::Restore),
     ]
 }
 
@@ -68,6 +75,11 @@ struct Model {
     held: BTreeMap<u8, Vec<IpAddr>>,
     /// Pods whose last operation was interrupted: they may hold addresses or not.
     unsure: BTreeSet<u8>,
+    /// Files of freed addresses were removed, and their cool-down with them. The
+    /// queues do not have such addresses until no other is left.
+    has_discarded: bool,
+    /// Files of the ledger were removed and not restored since.
+    is_wiped: bool,
 }
 
 impl Model {
@@ -79,10 +91,15 @@ impl Model {
             now: START,
             held: BTreeMap::new(),
             unsure: BTreeSet::new(),
+            has_discarded: false,
+            is_wiped: false,
         }
     }
 
     fn act(&mut self, act: Act) {
+        let pods = self.held.iter();
+        let running = pods.flat_map(|(who, held)| held.iter().map(|it| (*it, name(*who))));
+        *self.node.running.lock().unwrap() = running.collect();
         match act {
             Act::Add(who, fault) => self.add(who, &[], fault),
             Act::Name(who, at, fault) => self.add(who, &[named(at)], fault),
@@ -103,8 +120,53 @@ impl Model {
                 content[at] = b'x';
                 fs::write(path, content).unwrap();
             }),
+            Act::Wipe(what) => self.wipe(what),
+            Act::Restore(fault) => self.restore(fault),
         }
         self.check();
+    }
+
+    fn wipe(&mut self, what: u8) {
+        let folders = ["", "addresses", "attachments", "freed", "queues"];
+        let remove = |path: std::path::PathBuf| match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+            _ => {}
+        };
+        match folders.get(usize::from(what)) {
+            Some(folder) => remove(self.node.path(folder)),
+            // All files, but no folder.
+            None => folders[1..].iter().for_each(|folder| {
+                let path = self.node.path(folder);
+                if path.is_dir() {
+                    remove(path.clone());
+                    fs::create_dir(path).unwrap();
+                }
+            }),
+        }
+        self.is_wiped = true;
+        self.has_discarded = true;
+    }
+
+    fn restore(&mut self, fault: Fault) {
+        let before = self.owners();
+        match self.node.restore(fault) {
+            Ok(_) => self.is_wiped = false,
+            Err(error) => assert_ne!(fault, Fault::None, "{error}"),
+        }
+        assert_eq!(self.owners(), before);
+    }
+
+    /// The owners of the addresses: from the files, and as the kernel knows them.
+    fn owners(&self) -> BTreeMap<IpAddr, u8> {
+        let mut owners = self.taken();
+        for (who, held) in &self.held {
+            owners.extend(held.iter().map(|address| (*address, *who)));
+        }
+        owners
+    }
+
+    fn freed(&self) -> Vec<String> {
+        names(&self.node.path("freed"))
     }
 
     fn each_queue(&self, change: impl Fn(&std::path::Path)) {
@@ -116,8 +178,10 @@ impl Model {
     }
 
     fn add(&mut self, who: u8, fixed: &[IpAddr], fault: Fault) {
-        let before = self.taken();
+        let before = self.owners();
         let ready = self.ready();
+        self.has_discarded |=
+            matches!(fault, Fault::DiskFull(_) | Fault::Tight(_)) && !self.freed().is_empty();
         match self.node.add_with(&name(who), fixed, self.now, fault) {
             Ok(addresses) => {
                 assert_eq!(addresses.len(), POOLS.len());
@@ -132,7 +196,10 @@ impl Model {
                     );
                     let choice = ready.iter().any(|it| it.is_ipv4() == address.is_ipv4());
                     assert!(
-                        ready.contains(address) || !choice || fixed.contains(address),
+                        ready.contains(address)
+                            || !choice
+                            || fixed.contains(address)
+                            || self.has_discarded,
                         "{address} is still cooling down: {ready:?}"
                     );
                     assert!(!self.node.exclude.iter().any(|net| net.contains(address)));
@@ -148,7 +215,7 @@ impl Model {
                 let more = subnets[0].addr().is_ipv4() && self.has_grown();
                 let capacity = CAPACITY + if more { FURTHER_CAPACITY } else { 0 };
                 assert_eq!(before.keys().filter(family).count(), capacity);
-                assert_eq!(self.taken(), before, "a failed ADD changed something");
+                assert_eq!(self.owners(), before, "a failed ADD changed something");
             }
             Err(Error::Unavailable { address, obstacle }) => {
                 let held = matches!(obstacle, Unavailable::Held(_));
@@ -157,11 +224,16 @@ impl Model {
                     (fixed, before.contains_key(&address))
                 );
                 assert!(held || !ready.contains(&address), "{address}: {obstacle}");
-                assert_eq!(self.taken(), before, "a failed ADD changed something");
+                assert_eq!(self.owners(), before, "a failed ADD changed something");
             }
             Err(error) => match fault {
                 Fault::None => panic!("{error}"),
-                Fault::DiskFull(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
+                Fault::DiskFull(_) | Fault::Tight(_) => {
+                    assert_eq!(self.owners(), before, "a failed ADD: {error}");
+                    let freed = self.freed();
+                    // What this ADD itself had allocated may be among them.
+                    assert!(freed.len() <= 1, "{freed:?} are freed, but {error}");
+                }
                 Fault::Kill(_) if self.held.contains_key(&who) => {}
                 Fault::Kill(_) => drop(self.unsure.insert(who)),
             },
@@ -174,18 +246,16 @@ impl Model {
             Ok(freed) => {
                 self.unsure.remove(&who);
                 for address in freed {
-                    assert_eq!(self.node.freed_at(address), Some(self.now), "{address}");
+                    let at = self.node.freed_at(address);
+                    let has_room = !matches!(fault, Fault::DiskFull(_) | Fault::Tight(_));
+                    assert!(
+                        at == Some(self.now) || at.is_none() && !has_room,
+                        "{address}"
+                    );
                 }
             }
             Err(error) => {
-                assert!(
-                    matches!(fault, Fault::Kill(_) | Fault::DiskFull(_)),
-                    "{error}"
-                );
-                assert!(
-                    !self.node.root().is_dir() || matches!(fault, Fault::Kill(_)),
-                    "{error}"
-                );
+                assert!(matches!(fault, Fault::Kill(_)), "{error}");
                 self.unsure.insert(who);
             }
         }
@@ -205,8 +275,9 @@ impl Model {
         if !self.has_grown() {
             return;
         }
-        let subnet = FURTHER.parse().unwrap();
-        let is_used = self.used(&subnet) > 0;
+        let subnet: ipnet::IpNet = FURTHER.parse().unwrap();
+        let is_used = self.owners().keys().any(|it| subnet.contains(it));
+        self.used(&subnet);
         let (result, unlisted) = self.node.release_subnet(&subnet, fault);
         assert!(!(unlisted && is_used), "{subnet} is in use");
         match result {
@@ -236,7 +307,9 @@ impl Model {
             .filter(|it| subnet.contains(it))
             .count();
         assert_eq!(usage.held, held as u64, "{usage:?}");
-        assert_eq!(usage.available(), ready as u128, "{usage:?}");
+        if !self.is_wiped {
+            assert_eq!(usage.available(), ready as u128, "{usage:?}");
+        }
         usage.held
     }
 
@@ -269,7 +342,7 @@ impl Model {
 
     /// The free addresses that were never used or have cooled down.
     fn ready(&self) -> BTreeSet<IpAddr> {
-        let taken = self.taken();
+        let taken = self.owners();
         let subnets = self.node.pools.iter().flatten();
         let addresses = subnets.flat_map(|subnet| {
             let all = match subnet {
@@ -298,7 +371,9 @@ impl Model {
         let taken = self.taken();
         for (who, addresses) in &self.held {
             for address in addresses {
-                assert_eq!(taken.get(address), Some(who), "{who} lost {address}");
+                let owner = taken.get(address);
+                let is_lost = owner.is_none() && self.is_wiped;
+                assert!(is_lost || owner == Some(who), "{who} lost {address}");
             }
         }
         let mut seen = BTreeSet::new();
@@ -320,6 +395,7 @@ impl Model {
 
     /// Deletes all pods; then every address must be free again.
     fn finish(mut self) {
+        self.node.running.lock().unwrap().clear();
         for who in 0..PODS {
             self.del(who, Fault::None);
         }
