@@ -22,6 +22,7 @@ pub use claim::request::ClaimRequest;
 pub use claim::{ClaimClient, HelperClient};
 pub use ledger::allocation::Allocation;
 pub use ledger::allocator::{Choice, Freed, is_usable, usable};
+pub use ledger::cooling::{MIN_COOL_DOWN, reusable};
 pub use ledger::disk::{Disk, DiskStep, StepHook};
 pub use ledger::error::Error;
 pub use ledger::inventory::Inventory;

@@ -69,6 +69,7 @@ fn check_pool(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
             exclude: &config.exclude,
             fixed: &[],
             cool_down: config.cool_down,
+            max_cooling_percent: None,
             now: since_boot()?,
             kernel_pods: &KernelPods::new(&read_pods),
         };

@@ -12,6 +12,7 @@
 
 pub(crate) mod allocation;
 pub(crate) mod allocator;
+pub(crate) mod cooling;
 pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod free_queue;
@@ -235,7 +236,9 @@ impl<'a> Session<'a> {
         request: &AddressRequest<'_>,
     ) -> Result<(Choice, Option<FreeQueue<'a>>), Error> {
         let open = |net: &IpNet| FreeQueue::open(self.disk, net, request);
-        if let Some((choice, queue)) = choose(subnets, request, open)? {
+        if let Some((choice, queue)) = choose(subnets, request, open)?
+            && !self.must_cool(&choice, subnets, request)?
+        {
             return Ok((choice, Some(queue)));
         }
         let exhausted = || Error::Exhausted {
@@ -248,7 +251,37 @@ impl<'a> Session<'a> {
             FreeQueue::rebuild(self.disk, net, &scan)
         })?;
         let (choice, queue) = found.ok_or_else(exhausted)?;
+        if self.must_cool(&choice, subnets, request)? {
+            return Err(exhausted());
+        }
         Ok((choice, Some(queue)))
+    }
+
+    /// Whether `choice`, the best of `subnets`, is an address that still cools down and must not be
+    /// handed out before a further subnet is claimed.
+    fn must_cool(
+        &self,
+        choice: &Choice,
+        subnets: &[IpNet],
+        request: &AddressRequest<'_>,
+    ) -> Result<bool, Error> {
+        let &AddressRequest {
+            exclude,
+            cool_down,
+            now,
+            ..
+        } = request;
+        let Choice::Reused(_, freed) = choice else {
+            return Ok(false);
+        };
+        let (Some(percent), true) = (
+            request.max_cooling_percent,
+            now.saturating_sub(freed.at) < cool_down,
+        ) else {
+            return Ok(false);
+        };
+        let usage = usage::usage(self.disk, subnets, exclude, cool_down, now)?;
+        Ok(cooling::reusable(&usage, percent) == 0)
     }
 
     /// Returns an error if ADD would find no address in one of the request's pools.

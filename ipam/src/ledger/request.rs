@@ -20,6 +20,10 @@ pub struct AddressRequest<'a> {
     pub fixed: &'a [IpAddr],
     /// How long a freed address is not reused while there are others.
     pub cool_down: Duration,
+    /// The share of a pod CIDR's addresses that may cool down; beyond it, the one that has cooled
+    /// down for longest is handed out ([`crate::ledger::cooling`]). `None`: it is handed out when
+    /// there is no other, however many cool down.
+    pub max_cooling_percent: Option<u8>,
     /// The time since boot.
     pub now: Duration,
     /// The addresses of running pods, for the case that the ledger has lost some.
@@ -121,6 +125,7 @@ mod tests {
             exclude: &exclude,
             fixed: &[],
             cool_down: Duration::ZERO,
+            max_cooling_percent: None,
             now: Duration::ZERO,
             kernel_pods: &KernelPods::new(&|| Ok(Vec::new())),
         };

@@ -73,6 +73,8 @@ pub(crate) struct Node {
     pub(crate) pools: Vec<Vec<IpNet>>,
     /// Excluded addresses.
     pub(crate) exclude: Vec<IpNet>,
+    /// The share of addresses that may cool down; by default none is kept back.
+    pub(crate) max_cooling_percent: Option<u8>,
     /// The addresses of running pods, as the kernel knows them.
     pub(crate) running: Mutex<Vec<PodAddress>>,
 }
@@ -86,6 +88,7 @@ impl Node {
             scratch: scratch(),
             pools,
             exclude: Vec::new(),
+            max_cooling_percent: None,
             running: Mutex::default(),
         }
     }
@@ -124,6 +127,7 @@ impl Node {
             exclude: &self.exclude,
             fixed,
             cool_down: COOL_DOWN,
+            max_cooling_percent: self.max_cooling_percent,
             now,
             kernel_pods: &KernelPods::new(&read),
         };

@@ -22,6 +22,7 @@ fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
         fixed: &[],
         pools: &node.pools,
         cool_down: COOL_DOWN,
+        max_cooling_percent: None,
         now: START,
         kernel_pods: &KernelPods::new(&|| Ok(Vec::new())),
     };

@@ -215,7 +215,8 @@ impl AddressManager {
         let now = Instant::now();
         self.note_empty(&usage, now, next);
         let empty_for = |subnet: &IpNet| now - self.empty_since.get(subnet).copied().unwrap_or(now);
-        let need = needs(&usage, empty_for, self.conf.give_back_after);
+        let reusable = ipam::reusable(&usage, self.conf.max_cooling_percent);
+        let need = needs(&usage, reusable, empty_for, self.conf.give_back_after);
         if let Some(need) = need {
             debug!(subnet = %pod_cidr, "decided for pod CIDR {pod_cidr}: {need:?}, usage {usage:?}");
         }
