@@ -1,25 +1,17 @@
 //! Random sequences of operations, each completed, killed or out of disk space, on a damaged disk
 //! or not: no address has two owners, none is lost, and the order of reuse is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fault, Node, START, names, pod};
+use crate::common::{Fault, pod};
+use crate::model::{CAPACITY, FURTHER, FURTHER_CAPACITY, Model, PODS, POOLS, name};
 use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-/// Fewer addresses than pods in either family, and two subnets in one family.
-const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
-const EXCLUDE: &[&str] = &["10.9.0.11/32", "fd00::6/128"];
-const PODS: u8 = 8;
-const CAPACITY: usize = 5;
-/// A further subnet of the first family, and its number of addresses.
-const FURTHER: &str = "10.9.0.16/30";
-const FURTHER_CAPACITY: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
@@ -67,35 +59,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What must hold, as far as it is known from outside.
-struct Model {
-    node: Node,
-    now: Duration,
-    /// The addresses of each pod without a DEL in progress.
-    held: BTreeMap<u8, Vec<IpAddr>>,
-    /// Pods whose last operation was interrupted: they may hold addresses or not.
-    unsure: BTreeSet<u8>,
-    /// Files of freed addresses were removed, and their cool-down with them. The
-    /// queues do not have such addresses until no other is left.
-    has_discarded: bool,
-    /// Files of the ledger were removed and not restored since.
-    is_wiped: bool,
-}
-
 impl Model {
-    fn new() -> Self {
-        let mut node = Node::new(POOLS);
-        node.exclude = EXCLUDE.iter().map(|net| net.parse().unwrap()).collect();
-        Self {
-            node,
-            now: START,
-            held: BTreeMap::new(),
-            unsure: BTreeSet::new(),
-            has_discarded: false,
-            is_wiped: false,
-        }
-    }
-
     fn act(&mut self, act: Act) {
         let pods = self.held.iter();
         let running = pods.flat_map(|(who, held)| held.iter().map(|it| (*it, name(*who))));
@@ -154,19 +118,6 @@ impl Model {
             Err(error) => assert_ne!(fault, Fault::None, "{error}"),
         }
         assert_eq!(self.owners(), before);
-    }
-
-    /// The owners of the addresses: from the files, and as the kernel knows them.
-    fn owners(&self) -> BTreeMap<IpAddr, u8> {
-        let mut owners = self.taken();
-        for (who, held) in &self.held {
-            owners.extend(held.iter().map(|address| (*address, *who)));
-        }
-        owners
-    }
-
-    fn freed(&self) -> Vec<String> {
-        names(&self.node.path("freed"))
     }
 
     fn each_queue(&self, change: impl Fn(&std::path::Path)) {
@@ -267,10 +218,6 @@ impl Model {
         }
     }
 
-    fn has_grown(&self) -> bool {
-        self.node.pools[0].len() > POOLS[0].len()
-    }
-
     fn give_back(&mut self, fault: Fault) {
         if !self.has_grown() {
             return;
@@ -289,30 +236,6 @@ impl Model {
         }
     }
 
-    /// The number of held addresses of a subnet, from the ledger's own count.
-    fn used(&self, subnet: &ipnet::IpNet) -> u64 {
-        let exclude = &self.node.exclude;
-        let ledger = self.node.ledger(Fault::None).unwrap();
-        let usage = ledger
-            .usage(&[*subnet], exclude, COOL_DOWN, self.now)
-            .unwrap()[0];
-        let held = self
-            .taken()
-            .into_keys()
-            .filter(|it| subnet.contains(it))
-            .count();
-        let ready = self
-            .ready()
-            .into_iter()
-            .filter(|it| subnet.contains(it))
-            .count();
-        assert_eq!(usage.held, held as u64, "{usage:?}");
-        if !self.is_wiped {
-            assert_eq!(usage.available(), ready as u128, "{usage:?}");
-        }
-        usage.held
-    }
-
     fn keep(&mut self, pods: u8, fault: Fault) {
         let valid: BTreeSet<u8> = (0..PODS).filter(|who| pods >> who & 1 == 1).collect();
         let gone = (0..PODS).filter(|who| !valid.contains(who));
@@ -324,72 +247,6 @@ impl Model {
                 assert!(matches!(fault, Fault::Kill(_)), "{error}");
                 self.unsure.extend(held);
             }
-        }
-    }
-
-    /// The holder of each address, from the files.
-    fn taken(&self) -> BTreeMap<IpAddr, u8> {
-        let inventory = self.node.inventory();
-        assert!(
-            inventory.damaged.is_empty() && inventory.foreign.is_empty(),
-            "{inventory:?}"
-        );
-        let owner = |id: &str| id.strip_prefix("pod").unwrap().parse().unwrap();
-        let held = inventory.held.iter();
-        held.map(|(address, allocation)| (*address, owner(&allocation.container_id)))
-            .collect()
-    }
-
-    /// The free addresses that were never used or have cooled down.
-    fn ready(&self) -> BTreeSet<IpAddr> {
-        let taken = self.owners();
-        let subnets = self.node.pools.iter().flatten();
-        let addresses = subnets.flat_map(|subnet| {
-            let all = match subnet {
-                ipnet::IpNet::V4(net) => ipnet::Ipv4AddrRange::new(net.network(), net.broadcast())
-                    .map(IpAddr::from)
-                    .collect::<Vec<_>>(),
-                ipnet::IpNet::V6(net) => ipnet::Ipv6AddrRange::new(net.network(), net.broadcast())
-                    .map(IpAddr::from)
-                    .collect(),
-            };
-            all.into_iter()
-                .filter(|address| ipam::is_usable(subnet, *address))
-        });
-        let cooled = |address: &IpAddr| {
-            let freed = self.node.freed_at(*address);
-            freed.is_none_or(|at| self.now.saturating_sub(at) >= COOL_DOWN)
-        };
-        let excluded = |address: &IpAddr| self.node.exclude.iter().any(|it| it.contains(address));
-        addresses
-            .filter(|address| !excluded(address) && !taken.contains_key(address))
-            .filter(cooled)
-            .collect()
-    }
-
-    fn check(&self) {
-        let taken = self.taken();
-        for (who, addresses) in &self.held {
-            for address in addresses {
-                let owner = taken.get(address);
-                let is_lost = owner.is_none() && self.is_wiped;
-                assert!(is_lost || owner == Some(who), "{who} lost {address}");
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for (address, who) in &taken {
-            let known = self
-                .held
-                .get(who)
-                .is_some_and(|held| held.contains(address));
-            assert!(
-                known || self.unsure.contains(who),
-                "{who} holds {address} for ever"
-            );
-            assert!(
-                seen.insert((who, address.is_ipv4())),
-                "{who} holds two of a family"
-            );
         }
     }
 
@@ -416,10 +273,6 @@ impl Model {
         let error = self.node.add(&pod("one-too-many"), self.now).unwrap_err();
         assert!(matches!(error, Error::Exhausted { .. }), "{error}");
     }
-}
-
-fn name(who: u8) -> wire::cni::Attachment {
-    pod(&format!("pod{who}"))
 }
 
 /// An address in or near the subnets.

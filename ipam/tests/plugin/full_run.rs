@@ -41,7 +41,9 @@ fn freed_addresses_make_add_possible_on_a_full_run() {
         let sandbox = small(options);
         let pods = fill(&sandbox, "a");
         assert!(pods.len() > 4, "{options}: {pods:?}");
-        pods.iter().for_each(|pod| sandbox.del(pod));
+        for pod in &pods {
+            sandbox.del(pod);
+        }
         assert_eq!(fill(&sandbox, "b").len(), pods.len(), "{options}: DEL");
 
         let mut config = sandbox.config.clone();
@@ -59,7 +61,9 @@ fn freed_files_of_a_full_run_go_although_others_fill_it() {
         let pods = fill(&sandbox, "a");
         for round in 0..2 {
             sandbox.shell("rm -f /run/flatland/net/queues/*");
-            pods.iter().for_each(|pod| sandbox.del(pod));
+            for pod in &pods {
+                sandbox.del(pod);
+            }
             sandbox.shell(USE_UP);
             sandbox.add(&pods[0]);
             sandbox.del(&pods[0]);
