@@ -16,6 +16,7 @@ use crate::claim::{AddClaims, ClaimClient};
 use crate::ledger::Ledger;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
+use crate::ledger::kernel_pods::{self, KernelPods};
 use crate::ledger::request::AddressRequest;
 use crate::requested_ips;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
@@ -30,11 +31,23 @@ pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<Success, Erro
     let claims = AddClaims::new(call, client, &subnets);
     let ledger = ensure_subnets(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
+    // Why there is no further subnet. Then cooling addresses are handed out, too.
+    let mut shortage = None;
     let choices = loop {
-        match allocate(&ledger, &subnets, &fixed, attachment, &describe) {
+        let max_cooling = shortage.is_none().then_some(config.max_cooling_percent);
+        match allocate(
+            &ledger,
+            &subnets,
+            &fixed,
+            attachment,
+            max_cooling,
+            &describe,
+        ) {
             Err(AllocateError::Exhausted(error)) => {
-                claim_further(&subnets, &claims, &error)
-                    .map_err(|why| exhausted_because(&ledger, error, why))?;
+                if let Some(why) = shortage {
+                    return Err(exhausted_because(&ledger, error, why));
+                }
+                shortage = claim_further(&subnets, &claims, &error).err();
             }
             Err(AllocateError::Other(error)) => break Err(error),
             Ok(choices) => break Ok(choices),
@@ -88,18 +101,22 @@ fn allocate(
     subnets: &Subnets<'_>,
     fixed: &[IpAddr],
     attachment: &Attachment,
+    max_cooling_percent: Option<u8>,
     describe: impl Fn(IpNet) -> Allocation,
 ) -> Result<Vec<Choice>, AllocateError> {
     let session = ledger.lock()?;
     // Read under the ledger's lock: a subnet that is given back is removed from the list under the
     // same lock, so that none of its addresses is handed out afterwards.
     let pools = subnets.owned().map_err(AllocateError::Other)?;
+    let read_pods = || kernel_pods::read(&subnets.config.network);
     let request = AddressRequest {
         pools: &pools,
         exclude: &subnets.config.exclude,
         fixed,
         cool_down: subnets.config.cool_down,
+        max_cooling_percent,
         now: since_boot()?,
+        kernel_pods: &KernelPods::new(&read_pods),
     };
     Ok(session.allocate(attachment, &request, describe)?)
 }

@@ -8,6 +8,7 @@ use wire::cni::{Attachment, Call, Error, code};
 use wire::conf::IpamConfig;
 
 use crate::ledger::Ledger;
+use crate::ledger::kernel_pods::{self, PodAddress};
 use crate::runtime::{ledger_disk, log_warnings};
 use crate::subnets::Subnets;
 
@@ -29,7 +30,24 @@ pub(crate) fn run(call: &Call) -> Result<(), Error> {
         .filter(ours)
         .collect();
     let owned = Subnets::new(&config)?.owned()?.concat();
-    compare(attachment, &expected, &held(&config, attachment)?, &owned)
+    let mut held = held(&config, attachment)?;
+    if held != expected && restore(&config, attachment, &owned)? {
+        held = self::held(&config, attachment)?;
+    }
+    compare(attachment, &expected, &held, &owned)
+}
+
+/// Restores the ledger if it has lost addresses of `attachment`. Returns whether it did.
+fn restore(config: &IpamConfig, attachment: &Attachment, owned: &[IpNet]) -> Result<bool, Error> {
+    let is_of = |(_, holder): &PodAddress| holder == attachment;
+    if !kernel_pods::read(&config.network)?.iter().any(is_of) {
+        return Ok(false);
+    }
+    let ledger = Ledger::create(ledger_disk(&config.network))?;
+    let session = ledger.lock()?;
+    let restored = session.restore(&kernel_pods::read(&config.network)?, owned);
+    log_warnings(&ledger);
+    Ok(!restored?.is_empty())
 }
 
 fn held(config: &IpamConfig, attachment: &Attachment) -> Result<BTreeSet<IpAddr>, Error> {

@@ -6,6 +6,7 @@ use wire::conf::IpamConfig;
 
 use crate::claim::ClaimClient;
 use crate::ledger::Ledger;
+use crate::ledger::kernel_pods::{self, KernelPods};
 use crate::ledger::request::AddressRequest;
 use crate::runtime::{ledger_disk, log_warnings, since_boot};
 use crate::subnets::Subnets;
@@ -62,12 +63,15 @@ fn check_pool(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
         };
     };
     let result = ledger.lock().and_then(|session| {
+        let read_pods = || kernel_pods::read(&config.network);
         let request = AddressRequest {
             pools: &[pool.to_vec()],
             exclude: &config.exclude,
             fixed: &[],
             cool_down: config.cool_down,
+            max_cooling_percent: None,
             now: since_boot()?,
+            kernel_pods: &KernelPods::new(&read_pods),
         };
         session.has_free_address(&request)
     });

@@ -11,8 +11,8 @@ use wire::pod_link::is_orphan;
 use wire::{add_lock, pod_link};
 
 use crate::apply::with_details;
+use crate::deferred_delete;
 use crate::error::kernel;
-use crate::{deferred_delete, wiring};
 
 /// How long a host end must exist without an alias, and without the lock of an ADD, before it
 /// counts as an orphan. A runtime runs no ADD during GC (SPEC.md, section 2, "Lifecycle &
@@ -109,10 +109,8 @@ fn stale<'a>(
     valid: &'a BTreeSet<Attachment>,
 ) -> impl Iterator<Item = (&'a Link, Attachment)> {
     links.iter().filter_map(move |link| {
-        let holder = wiring::holder(network, link.alias.as_deref()?)?;
-        let is_stale = link.name == pod_link::host_interface_name(network, &holder)
-            && !valid.contains(&holder);
-        is_stale.then_some((link, holder))
+        let holder = pod_link::attachment_of(network, link)?;
+        (!valid.contains(&holder)).then_some((link, holder))
     })
 }
 
@@ -128,7 +126,7 @@ mod tests {
         let attachment = attachment(container_id);
         Link {
             name: pod_link::host_interface_name(network, &attachment),
-            alias: Some(wiring::alias(network, &attachment)),
+            alias: Some(pod_link::alias(network, &attachment)),
             ..Link::default()
         }
     }

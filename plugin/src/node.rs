@@ -9,7 +9,6 @@ use wire::netlink::{self, Link, Socket, Uplink};
 use wire::{forwarding, pod_link};
 
 use crate::error::kernel;
-use crate::wiring;
 
 /// The properties of the node that a pod's wiring depends on.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +75,7 @@ pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>
         let doing = format!("looking for host interface {name} of {attachment}");
         kernel(&doing, &error)
     })?;
-    let alias = wiring::alias(&call.network, attachment);
+    let alias = pod_link::alias(&call.network, attachment);
     Ok(link.filter(|link| match &link.alias {
         Some(holder) => *holder == alias,
         None => link.kind.as_deref() == Some("veth"),

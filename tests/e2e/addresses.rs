@@ -210,3 +210,134 @@ fn addresses_leaked_while_routed_was_off_are_freed_later() -> Result {
     );
     stays.delete()
 }
+
+/// What other programs remove from /run while pods run.
+const REMOVED: [&str; 8] = [
+    "",
+    "/flatland",
+    "/flatland/addresses",
+    "/flatland/attachments",
+    "/flatland/freed",
+    "/flatland/queues",
+    "/flatland/*/*",
+    "/flatland/addresses/*",
+];
+
+fn remove(node: &Node, what: &str) -> Result {
+    let script = format!("rm -rf /run/flatland{what}");
+    node.run(&["sh", "-c", &script]).map(drop)
+}
+
+fn ping(from: &Pod<'_>, to: &Pod<'_>) -> Result {
+    to.addresses().iter().try_for_each(|address| {
+        let words = ["ping", "-c1", "-W2", &address.to_string()];
+        from.run(&words).map(drop)
+    })
+}
+
+#[test]
+fn wiped_ledger_is_made_anew_by_add_without_routed() -> Result {
+    let lab = raise(1, &json!({}))?;
+    let node = lab.node(1);
+    node.install_conflist()?;
+    let mut pods = add(node, 0..3)?;
+    for what in REMOVED {
+        pods.remove(1).delete()?;
+        remove(node, what)?;
+        let new = node.add_pod(&format!("after{}", what.replace(['/', '*'], "-")))?;
+        ping(&new, &pods[0])?;
+        pods.push(new);
+        if what != "/flatland/addresses/*" {
+            let all = pods.iter().flat_map(of).collect();
+            assert_eq!(held(node)?, all, "{what}");
+        }
+    }
+    let doctor = node.routed_command(&["doctor"])?.stdout;
+    assert!(doctor.contains("which pods have"), "{doctor}");
+    pods.into_iter().try_for_each(Pod::delete)
+}
+
+#[test]
+fn wiped_ledger_is_made_anew_by_routed() -> Result {
+    let lab = raise(1, &json!({"sweepAfter": 1}))?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let mut pods = add(node, 0..3)?;
+    for what in REMOVED {
+        pods.remove(1).delete()?;
+        remove(node, what)?;
+        let all = pods.iter().flat_map(of).collect();
+        wait_held(node, &all)?;
+        wait_until("links", DEADLINE, || {
+            let names = node.run(&["ls", "/run/flatland/flatland/attachments"]);
+            names.is_ok_and(|names| names.lines().count() == 2 * pods.len())
+        })?;
+        let new = node.add_pod(&format!("after{}", what.replace(['/', '*'], "-")))?;
+        ping(&new, &pods[0])?;
+        pods.push(new);
+    }
+    node.wait_log("made anew from the kernel's routes")?;
+    let doctor = node.routed_command(&["doctor"])?.stdout;
+    assert!(doctor.contains("ok       ledger: "), "{doctor}");
+    wait_until(
+        "routed status after its socket was removed",
+        DEADLINE,
+        || {
+            let status = node.routed_command(&["status"]);
+            status.is_ok_and(|status| status.stdout.contains("network flatland: well"))
+        },
+    )?;
+    // A pod whose address file was made anew goes without a DEL.
+    let goes = pods.remove(0);
+    goes.delete_netns()?;
+    wait_held(node, &pods.iter().flat_map(of).collect())?;
+    pods.into_iter().try_for_each(Pod::delete)?;
+    wait_held(node, &BTreeSet::new())
+}
+
+#[test]
+fn address_freed_by_the_sweep_on_a_full_run_is_used() -> Result {
+    let lab = raise(1, &json!({"sweepAfter": 1}))?;
+    let node = lab.node(1);
+    let small = "mkdir -p /run/flatland/flatland
+        mount -t tmpfs -o size=128k tmpfs /run/flatland/flatland";
+    node.run(&["sh", "-c", small])?;
+    node.start_routed()?;
+    let _stays = node.add_pod("stays")?;
+    let gone = add(node, 0..3)?;
+    let fill = "dd if=/dev/zero of=/run/flatland/flatland/filler bs=4096 2>/dev/null || true";
+    node.run(&["sh", "-c", fill])?;
+    let refused = node.add_pod("refused").unwrap_err().to_string();
+    assert!(refused.contains("df -i"), "{refused}");
+    let doctor = node.routed_command(&["doctor"])?.stdout;
+    assert!(
+        doctor.contains("/run/flatland/flatland is almost full"),
+        "{doctor}"
+    );
+
+    gone.into_iter().try_for_each(Pod::delete_netns)?;
+    wait_until("addresses to be freed", DEADLINE, || {
+        held(node).is_ok_and(|held| held.len() == 2)
+    })?;
+    node.add_pod("new")?.delete()
+}
+
+#[test]
+fn file_in_place_of_the_ledger_is_named_by_status_and_doctor() -> Result {
+    let lab = raise(1, &json!({}))?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let pod = node.add_pod("a")?;
+    let script = "cd /run/flatland/flatland; rm -r freed; echo > freed";
+    node.run(&["sh", "-c", script])?;
+    pod.delete()?;
+    assert_eq!(held(node)?, BTreeSet::new());
+    wait_until("word of it in routed status", DEADLINE, || {
+        let status = node.routed_command(&["status"]);
+        status.is_ok_and(|status| status.stdout.contains("/run/flatland/flatland/freed"))
+    })?;
+    let doctor = node.routed_command(&["doctor"])?.stdout;
+    assert!(doctor.contains("freed is a file, not a folder"), "{doctor}");
+    node.run(&["rm", "/run/flatland/flatland/freed"])?;
+    node.add_pod("c")?.delete()
+}

@@ -63,6 +63,24 @@ fn digest(network: &str, attachment: &Attachment) -> [u8; 16] {
         .to_be_bytes()
 }
 
+/// The alias of a host end: network and attachment.
+pub fn alias(network: &str, attachment: &Attachment) -> String {
+    format!("{network} {attachment}")
+}
+
+/// The attachment that an alias names, if it is of this network.
+pub fn holder(network: &str, alias: &str) -> Option<Attachment> {
+    let attachment = alias.strip_prefix(network)?.strip_prefix(' ')?;
+    let (container_id, interface) = attachment.split_once('/')?;
+    Attachment::new(container_id, interface).ok()
+}
+
+/// The attachment of a host end of `network`: its name and its alias both name it.
+pub fn attachment_of(network: &str, link: &Link) -> Option<Attachment> {
+    let attachment = holder(network, link.alias.as_deref()?)?;
+    (link.name == host_interface_name(network, &attachment)).then_some(attachment)
+}
+
 /// Whether DEL has taken this link out of use: it is down and about to be deleted.
 pub fn is_removed(link: &Link) -> bool {
     link.group == REMOVED_GROUP

@@ -46,6 +46,16 @@ pub enum DiskStep {
     Replace,
     /// Marks the node's subnets as confirmed.
     Confirm,
+    /// Removes the file of a freed address to make room.
+    Discard,
+}
+
+impl DiskStep {
+    /// Whether only ADD makes this step, and cannot do without it. DEL makes no room: it needs none.
+    pub(crate) fn is_for_add(self) -> bool {
+        use DiskStep::{Claim, Confirm, Content, Folder, Link, Queue};
+        matches!(self, Folder | Content | Claim | Link | Queue | Confirm)
+    }
 }
 
 /// Called before each step. If it returns an error, the step fails with that error.
@@ -143,7 +153,7 @@ impl Disk {
     pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
         match path.symlink_metadata() {
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if is_missing(&error) => Ok(false),
             Err(error) => Err(Error::io("stat", path)(error)),
         }
     }
@@ -180,6 +190,23 @@ impl Disk {
         }
     }
 
+    /// The files of freed addresses, those that are free for longest first.
+    pub(crate) fn freed_files(&self) -> Vec<PathBuf> {
+        let names = Self::names(&self.freed()).unwrap_or_default();
+        let addresses = names.iter().filter_map(|name| name.parse().ok());
+        let mut files: Vec<_> = addresses
+            .filter_map(|address| Some((self.freed_at(address).ok()??, address)))
+            .collect();
+        files.sort_unstable();
+        let path = |(_, address): (Duration, IpAddr)| self.freed().join(address.to_string());
+        files.into_iter().map(path).collect()
+    }
+
+    /// Whether a folder is missing, or holds nothing.
+    pub(crate) fn is_empty(folder: &Path) -> bool {
+        fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+    }
+
     /// The names in a folder; none if the folder is missing.
     pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
@@ -190,7 +217,7 @@ impl Disk {
     /// Calls `on_name` for each name in a folder, of which there may be thousands.
     fn each_name(folder: &Path, mut on_name: impl FnMut(&str)) -> Result<(), Error> {
         let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if is_missing(&error) => return Ok(()),
             entries => entries.map_err(Error::io("list", folder))?,
         };
         for entry in entries {
@@ -222,6 +249,13 @@ impl Disk {
     }
 }
 
+/// Whether there is nothing at a path, or a file in the place of its folder: ADD reports such a file,
+/// and DEL frees what there is.
+fn is_missing(error: &io::Error) -> bool {
+    let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    missing.contains(&error.kind())
+}
+
 /// Whether the name of an address file is of the family of `subnet`: only IPv6 addresses have
 /// colons.
 pub(crate) fn is_same_family(name: &str, subnet: &IpNet) -> bool {
@@ -248,7 +282,7 @@ pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
     {
         Ok(file) => file,
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOENT) => return Ok(None),
+            Some(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
             // open(2) returns ELOOP for a symbolic link and ENXIO for a socket.
             Some(Errno::ELOOP | Errno::ENXIO) => return Err(irregular()),
             _ => return Err(Error::io("open", path)(error)),

@@ -9,7 +9,6 @@ use std::fs::File;
 use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -36,16 +35,24 @@ pub(crate) struct FreeQueue<'a> {
 
 impl<'a> FreeQueue<'a> {
     /// Opens the queue of `subnet`; rebuilds it if it is missing or damaged.
-    pub(crate) fn open(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
+    pub(crate) fn open(
+        disk: &'a Disk,
+        subnet: &IpNet,
+        request: &AddressRequest<'_>,
+    ) -> Result<Self, Error> {
         match Self::read(disk, subnet)? {
             Some(queue) => Ok(queue),
-            None => Self::recover(disk, subnet, now),
+            None => Self::recover(disk, subnet, request),
         }
     }
 
     /// Rebuilds a lost queue, and warns of damaged files.
-    fn recover(disk: &'a Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
-        let scan = DiskScan::read(disk, subnet, now)?;
+    fn recover(
+        disk: &'a Disk,
+        subnet: &IpNet,
+        request: &AddressRequest<'_>,
+    ) -> Result<Self, Error> {
+        let scan = DiskScan::read(disk, subnet, request)?;
         scan.warn_of_damage(disk, subnet)?;
         Self::rebuild(disk, subnet, &scan)
     }
@@ -102,7 +109,7 @@ impl<'a> FreeQueue<'a> {
         let oldest = match self.longest_freed(request)? {
             Found::Freed(oldest) => oldest,
             Found::Damage => {
-                *self = Self::recover(self.disk, &self.subnet, request.now)?;
+                *self = Self::recover(self.disk, &self.subnet, request)?;
                 match self.longest_freed(request)? {
                     Found::Freed(oldest) => oldest,
                     Found::Damage => None,

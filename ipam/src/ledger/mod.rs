@@ -12,14 +12,17 @@
 
 pub(crate) mod allocation;
 pub(crate) mod allocator;
+pub(crate) mod cooling;
 pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod free_queue;
 pub(crate) mod inventory;
+pub(crate) mod kernel_pods;
 pub(crate) mod lock;
 pub(crate) mod queue_format;
 pub(crate) mod release;
 pub(crate) mod request;
+pub(crate) mod restore;
 pub(crate) mod scan;
 pub(crate) mod steps;
 pub(crate) mod sweep;
@@ -38,24 +41,36 @@ use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
 use crate::ledger::free_queue::FreeQueue;
 use crate::ledger::inventory::Inventory;
+use crate::ledger::kernel_pods::PodAddress;
 use crate::ledger::request::{AddressRequest, Unavailable};
 use crate::ledger::scan::DiskScan;
 
 /// The ledger of one network.
 pub struct Ledger {
     disk: Disk,
+    is_new: bool,
 }
 
 impl Ledger {
     /// The ledger in the folder of `disk`, which is created if it is missing.
     pub fn create(disk: Disk) -> Result<Self, Error> {
-        disk.make_folders()?;
-        Ok(Self { disk })
+        let is_new = disk.make_folders()?;
+        Ok(Self { disk, is_new })
+    }
+
+    /// Whether its folders, or some of them, were missing: after a boot, or because another program
+    /// removed them.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The ledger in the folder of `disk`; `None` if there is none, and so no address is held.
     pub fn existing(disk: Disk) -> Result<Option<Self>, Error> {
-        Ok(Disk::exists(disk.root())?.then_some(Self { disk }))
+        let exists = Disk::exists(disk.root())?;
+        Ok(exists.then_some(Self {
+            disk,
+            is_new: false,
+        }))
     }
 
     pub(crate) fn disk(&self) -> &Disk {
@@ -95,6 +110,12 @@ impl Ledger {
     /// Reads all address files without the lock: concurrent changes may be missed.
     pub fn inventory(&self) -> Result<Inventory, Error> {
         Inventory::read(&self.disk)
+    }
+
+    /// Whether the ledger lacks files that [`Session::restore`] would add. Does not take the lock, so
+    /// concurrent changes may be missed.
+    pub fn is_incomplete(&self, pods: &[PodAddress], subnets: &[IpNet]) -> Result<bool, Error> {
+        Ok(!self.inventory()?.is_complete(&self.disk, pods, subnets))
     }
 
     /// Adds the damaged files to the error that no address is free. Call it after the session:
@@ -144,19 +165,13 @@ impl<'a> Session<'a> {
         request: &AddressRequest<'_>,
         describe: impl Fn(IpNet) -> Allocation,
     ) -> Result<Vec<Choice>, Error> {
-        if let Some(&address) = self.held(attachment)?.first() {
-            return Err(Error::Held {
-                attachment: attachment.clone(),
-                address,
-            });
+        self.refuse_holder(attachment)?;
+        let mut chosen = self.choose_all(request)?;
+        if request.kernel_pods.is_read() {
+            // The ledger had lost addresses, perhaps some that were chosen before that was noticed.
+            self.refuse_holder(attachment)?;
+            chosen = self.choose_all(request)?;
         }
-        let pools = request.pools.iter();
-        let chosen = pools
-            .map(|pool| match request.fixed_of(pool) {
-                Some(address) => Ok((self.check_requested(address, pool, request)?, None)),
-                None => self.choose_from_pool(pool, request),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         let mut choices = Vec::with_capacity(chosen.len());
         for (choice, queue) in chosen {
             let allocation = describe(choice.subnet());
@@ -172,6 +187,29 @@ impl<'a> Session<'a> {
         Ok(choices)
     }
 
+    /// Refuses an attachment that holds an address.
+    fn refuse_holder(&self, attachment: &Attachment) -> Result<(), Error> {
+        match self.held(attachment)?.first() {
+            None => Ok(()),
+            Some(&address) => Err(Error::Held {
+                attachment: attachment.clone(),
+                address,
+            }),
+        }
+    }
+
+    /// One address of each of the request's pools, and the queue that it is from.
+    fn choose_all(
+        &self,
+        request: &AddressRequest<'_>,
+    ) -> Result<Vec<(Choice, Option<FreeQueue<'a>>)>, Error> {
+        let choose = |pool: &Vec<IpNet>| match request.fixed_of(pool) {
+            Some(address) => Ok((self.check_requested(address, pool, request)?, None)),
+            None => self.choose_from_pool(pool, request),
+        };
+        request.pools.iter().map(choose).collect()
+    }
+
     /// Checks that `address`, which was requested by name, can be handed out. The queue is not
     /// advanced; its entries for the address will be skipped.
     fn check_requested(
@@ -182,6 +220,8 @@ impl<'a> Session<'a> {
     ) -> Result<Choice, Error> {
         let unavailable = |obstacle| Error::Unavailable { address, obstacle };
         let subnet = request.subnet_of(address, subnets).map_err(unavailable)?;
+        // For the case that the ledger has lost the address.
+        FreeQueue::open(self.disk, &subnet, request)?;
         match self.disk.allocation(address)? {
             None => Ok(Choice::Requested(subnet, address)),
             Some(holder) => Err(unavailable(Unavailable::Held(Box::new(holder)))),
@@ -195,9 +235,9 @@ impl<'a> Session<'a> {
         subnets: &[IpNet],
         request: &AddressRequest<'_>,
     ) -> Result<(Choice, Option<FreeQueue<'a>>), Error> {
-        let now = request.now;
-        if let Some((choice, queue)) =
-            choose(subnets, request, |net| FreeQueue::open(self.disk, net, now))?
+        let open = |net: &IpNet| FreeQueue::open(self.disk, net, request);
+        if let Some((choice, queue)) = choose(subnets, request, open)?
+            && !self.must_cool(&choice, subnets, request)?
         {
             return Ok((choice, Some(queue)));
         }
@@ -206,12 +246,42 @@ impl<'a> Session<'a> {
             damaged: Vec::new(),
         };
         let first = subnets.first().ok_or_else(exhausted)?;
-        let scan = DiskScan::read(self.disk, first, now)?;
+        let scan = DiskScan::read(self.disk, first, request)?;
         let found = choose(subnets, request, |net| {
             FreeQueue::rebuild(self.disk, net, &scan)
         })?;
         let (choice, queue) = found.ok_or_else(exhausted)?;
+        if self.must_cool(&choice, subnets, request)? {
+            return Err(exhausted());
+        }
         Ok((choice, Some(queue)))
+    }
+
+    /// Whether `choice`, the best of `subnets`, is an address that still cools down and must not be
+    /// handed out before a further subnet is claimed.
+    fn must_cool(
+        &self,
+        choice: &Choice,
+        subnets: &[IpNet],
+        request: &AddressRequest<'_>,
+    ) -> Result<bool, Error> {
+        let &AddressRequest {
+            exclude,
+            cool_down,
+            now,
+            ..
+        } = request;
+        let Choice::Reused(_, freed) = choice else {
+            return Ok(false);
+        };
+        let (Some(percent), true) = (
+            request.max_cooling_percent,
+            now.saturating_sub(freed.at) < cool_down,
+        ) else {
+            return Ok(false);
+        };
+        let usage = usage::usage(self.disk, subnets, exclude, cool_down, now)?;
+        Ok(cooling::reusable(&usage, percent) == 0)
     }
 
     /// Returns an error if ADD would find no address in one of the request's pools.

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use wire::cni::Attachment;
 
 use crate::ledger::Session;
+use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
 use crate::ledger::disk::{Disk, family};
 use crate::ledger::error::Error;
@@ -20,14 +21,37 @@ impl Session<'_> {
     pub fn free(&self, attachment: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
         let mut freed = Vec::new();
         let mut errors = Vec::new();
+        let mut is_linked = true;
         for family in ['4', '6'] {
             let link = self.disk.link(attachment, family);
+            is_linked &= Disk::exists(&link)?;
             match self.free_linked(attachment, &link, now) {
                 Ok(addresses) => freed.extend(addresses),
                 Err(error) => errors.push(error),
             }
         }
+        if !is_linked && self.has_lost_links() {
+            for (address, allocation) in self.held_by_file(attachment)? {
+                match self.free_address(address, &[allocation.subnet], now) {
+                    Ok(()) => freed.push(address),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
         Error::all(errors).map(|()| freed)
+    }
+
+    /// Whether links may be missing: another program removed them, and the next ADD, which makes
+    /// them anew, has not been called yet.
+    fn has_lost_links(&self) -> bool {
+        Disk::is_empty(&self.disk.attachments()) || Disk::is_empty(&self.disk.queues())
+    }
+
+    /// The addresses of `attachment` from all address files, which is slow.
+    fn held_by_file(&self, attachment: &Attachment) -> Result<Vec<(IpAddr, Allocation)>, Error> {
+        let mut held = self.inventory()?.held;
+        held.retain(|(_, allocation)| allocation.is_of(attachment));
+        Ok(held)
     }
 
     fn free_linked(
@@ -75,11 +99,8 @@ impl Session<'_> {
             "{} is damaged: it is not a link to an address",
             link.display()
         ));
-        let held = self.inventory()?.held.into_iter();
-        Ok(held
-            .filter(|(_, it)| it.is_of(attachment))
-            .map(|(address, _)| address)
-            .collect())
+        let held = self.held_by_file(attachment)?.into_iter();
+        Ok(held.map(|(address, _)| address).collect())
     }
 
     /// Frees `address` if it is held by `attachment`, whose link names it. A damaged address file
@@ -112,23 +133,23 @@ impl Session<'_> {
 
     /// Moves the file of `address` to the freed ones. The queue entry is written first. If this is
     /// interrupted in between, the entry is skipped, because the address is not free. In the other
-    /// order, the address would be lost to the queue.
+    /// order, the address would be lost to the queue. A failure of all but the move delays only when
+    /// the address is handed out again.
     pub(crate) fn free_address(
         &self,
         address: IpAddr,
         subnets: &[IpNet],
         now: Duration,
     ) -> Result<(), Error> {
-        self.disk.stamp(address, now)?;
+        if let Err(error) = self.disk.stamp(address, now) {
+            self.disk.warn(error.to_string());
+        }
         for subnet in subnets {
-            if self
-                .disk
-                .append(subnet, &Freed { address, at: now })
-                .is_err()
-            {
-                // A full disk must not keep an address from being freed. The next ADD rebuilds the
-                // queue.
-                self.disk.remove(&self.disk.queue(subnet))?;
+            let appended = self.disk.append(subnet, &Freed { address, at: now });
+            // On a full disk, the next ADD rebuilds the queue.
+            let outcome = appended.or_else(|_| self.disk.remove(&self.disk.queue(subnet)));
+            if let Err(error) = outcome {
+                self.disk.warn(error.to_string());
             }
         }
         self.disk.free(address)

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator;
+use crate::ledger::kernel_pods::KernelPods;
 
 /// The addresses that ADD needs.
-#[derive(Debug)]
 pub struct AddressRequest<'a> {
     /// The node's subnets of each pod CIDR, in the order in which it got them.
     pub pools: &'a [Vec<IpNet>],
@@ -20,8 +20,14 @@ pub struct AddressRequest<'a> {
     pub fixed: &'a [IpAddr],
     /// How long a freed address is not reused while there are others.
     pub cool_down: Duration,
+    /// The share of a pod CIDR's addresses that may cool down; beyond it, the one that has cooled
+    /// down for longest is handed out ([`crate::ledger::cooling`]). `None`: it is handed out when
+    /// there is no other, however many cool down.
+    pub max_cooling_percent: Option<u8>,
     /// The time since boot.
     pub now: Duration,
+    /// The addresses of running pods, for the case that the ledger has lost some.
+    pub kernel_pods: &'a KernelPods<'a>,
 }
 
 impl AddressRequest<'_> {
@@ -119,7 +125,9 @@ mod tests {
             exclude: &exclude,
             fixed: &[],
             cool_down: Duration::ZERO,
+            max_cooling_percent: None,
             now: Duration::ZERO,
+            kernel_pods: &KernelPods::new(&|| Ok(Vec::new())),
         };
         for (address, expected) in [
             ("10.9.1.2", Ok(subnets[0])),

@@ -10,6 +10,8 @@ use ipnet::IpNet;
 use crate::ledger::allocator::{self, Freed};
 use crate::ledger::disk::{Disk, is_same_family};
 use crate::ledger::error::Error;
+use crate::ledger::request::AddressRequest;
+use crate::ledger::restore::restore;
 
 /// The addresses of one family, from the names of the files only: fast even with thousands.
 pub(crate) struct DiskScan {
@@ -19,8 +21,17 @@ pub(crate) struct DiskScan {
 }
 
 impl DiskScan {
-    /// Scans the family of `subnet`, at `now` (time since boot).
-    pub(crate) fn read(disk: &Disk, subnet: &IpNet, now: Duration) -> Result<Self, Error> {
+    /// Scans the family of `subnet`. Addresses of running pods that the ledger has lost are added to
+    /// it before.
+    pub(crate) fn read(
+        disk: &Disk,
+        subnet: &IpNet,
+        request: &AddressRequest<'_>,
+    ) -> Result<Self, Error> {
+        if let Some(pods) = request.kernel_pods.read_once()? {
+            restore(disk, &pods, &request.pools.concat())?;
+        }
+        let now = request.now;
         let held = disk.held_of_family(subnet)?;
         let mut freed = Vec::new();
         let names = Disk::names(&disk.freed())?;

@@ -22,42 +22,68 @@ use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
 use crate::ledger::disk::{Disk, DiskStep, family, open_address};
 use crate::ledger::error::Error;
+use crate::ledger::lock;
 
 impl Disk {
+    /// Makes one change. If an ADD finds the file system full, the files of freed addresses go until
+    /// there is room, those that are free for longest first. Such an address is found again when no
+    /// other is left.
     fn step<T>(
         &self,
         step: DiskStep,
         action: &'static str,
         path: &Path,
-        change: impl FnOnce() -> io::Result<T>,
+        mut change: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Error> {
-        let allowed = self.hook.as_ref().map_or(Ok(()), |hook| hook(step));
-        allowed
-            .and_then(|()| change())
-            .map_err(Error::io(action, path))
-    }
-
-    /// Creates the missing folders.
-    pub(crate) fn make_folders(&self) -> Result<(), Error> {
-        let folders = [
-            self.addresses(),
-            self.attachments(),
-            self.freed(),
-            self.queues(),
-        ];
-        for folder in folders {
-            if !folder.is_dir() {
-                // Independent of the runtime's umask: world-readable, writable only for the owner.
-                let make = || {
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o755)
-                        .create(&folder)
-                };
-                self.step(DiskStep::Folder, "create the folder", &folder, make)?;
+        let mut attempt = || self.call_hook(step).and_then(|()| change());
+        let mut outcome = attempt();
+        if step.is_for_add() && is_full(&outcome) {
+            for spare in self.freed_files() {
+                let discard = self.call_hook(DiskStep::Discard);
+                if discard.and_then(|()| fs::remove_file(spare)).is_ok() {
+                    outcome = attempt();
+                }
+                if !is_full(&outcome) {
+                    break;
+                }
             }
         }
-        Ok(())
+        outcome.map_err(Error::io(action, path))
+    }
+
+    fn call_hook(&self, step: DiskStep) -> io::Result<()> {
+        self.hook.as_ref().map_or(Ok(()), |hook| hook(step))
+    }
+
+    /// Creates the missing folders. Returns whether addresses may have been lost with them: then the
+    /// queues are removed first, so that the next ADD restores the ledger before it hands out any.
+    pub(crate) fn make_folders(&self) -> Result<bool, Error> {
+        let (addresses, attachments) = (self.addresses(), self.attachments());
+        let is_new = !addresses.is_dir() || !attachments.is_dir();
+        if is_new {
+            self.make_folder(self.root())?;
+            let _lock = lock::folder(self.root())?;
+            for queue in Self::names(&self.queues())? {
+                self.remove(&self.queues().join(queue))?;
+            }
+            self.make_folder(&addresses)?;
+            self.make_folder(&attachments)?;
+        }
+        self.make_folder(&self.freed())?;
+        self.make_folder(&self.queues())?;
+        Ok(is_new)
+    }
+
+    pub(crate) fn make_folder(&self, folder: &Path) -> Result<(), Error> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        // Independent of the runtime's umask: world-readable, writable only for the owner.
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o755);
+        self.step(DiskStep::Folder, "create the folder", folder, || {
+            builder.create(folder)
+        })
     }
 
     /// Marks the node's subnets as confirmed.
@@ -95,7 +121,7 @@ impl Disk {
         let path = self.link(attachment, family(address));
         let target = Path::new("../addresses").join(address.to_string());
         self.remove(&path)?;
-        self.step(DiskStep::Link, "create", &path, || symlink(target, &path))
+        self.step(DiskStep::Link, "create", &path, || symlink(&target, &path))
     }
 
     /// Removes `path`, if it exists.
@@ -127,11 +153,22 @@ impl Disk {
         })
     }
 
-    /// Frees `address`: moves its file to the freed ones, atomically.
+    /// Frees `address`: moves its file to the freed ones, atomically. Where there is no such folder,
+    /// and none can be created, the file is removed: then only the cool-down is lost.
     pub(crate) fn free(&self, address: IpAddr) -> Result<(), Error> {
         let path = self.address(address);
         let freed = self.freed().join(address.to_string());
-        self.step(DiskStep::Free, "free", &path, || fs::rename(&path, freed))
+        let rename = || self.step(DiskStep::Free, "free", &path, || fs::rename(&path, &freed));
+        let moved = rename().or_else(|error| {
+            self.make_folder(&self.freed()).map_err(|_| error)?;
+            rename()
+        });
+        moved.or_else(|error| {
+            let why = error.to_string();
+            self.remove(&path).map_err(|_| error)?;
+            self.warn(format!("{address} is free without a cool-down: {why}"));
+            Ok(())
+        })
     }
 
     /// Appends to the queue of `subnet`, if it exists.
@@ -157,9 +194,23 @@ impl Disk {
         let mut new = path.to_owned().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
-        self.step(DiskStep::Queue, "write", &new, || fs::write(&new, content))?;
-        self.step(DiskStep::Replace, "replace", path, || {
-            fs::rename(&new, path)
-        })
+        let written = self
+            .step(DiskStep::Queue, "write", &new, || fs::write(&new, content))
+            .and_then(|()| {
+                self.step(DiskStep::Replace, "replace", path, || {
+                    fs::rename(&new, path)
+                })
+            });
+        if written.is_err() {
+            // Half of a queue would only take room.
+            let _ = fs::remove_file(&new);
+        }
+        written
     }
+}
+
+/// Whether the file system has no room, for content or for another file, or a quota is used up.
+fn is_full<T>(outcome: &io::Result<T>) -> bool {
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    matches!(outcome, Err(error) if full.contains(&error.kind()))
 }

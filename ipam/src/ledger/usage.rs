@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::ledger::cooling::MIN_COOL_DOWN;
 use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
 use crate::ledger::{Ledger, Session, allocator};
@@ -21,6 +22,8 @@ pub struct SubnetUsage {
     pub held: u64,
     /// How many of them are free but still cooling down.
     pub cooling: u64,
+    /// How many of these have cooled down for [`MIN_COOL_DOWN`].
+    pub rested: u64,
     /// How long until the last of these has cooled down; zero if there is none.
     pub cool_in: Duration,
 }
@@ -43,30 +46,41 @@ impl Ledger {
         cool_down: Duration,
         now: Duration,
     ) -> Result<Vec<SubnetUsage>, Error> {
-        let disk = self.disk();
-        let mut usage: Vec<_> = subnets.iter().map(|net| unused(*net, exclude)).collect();
-        let held = disk.held()?;
-        for address in &held {
-            if let Some(usage) = of(&mut usage, *address, exclude) {
-                usage.held += 1;
-            }
-        }
-        for address in addresses(&Disk::names(&disk.freed())?) {
-            let Some(usage) = of(&mut usage, address, exclude) else {
-                continue;
-            };
-            // A time in the future was not written by us. The next ADD replaces it by the present
-            // time.
-            let age = disk.freed_at(address)?.map(|at| now.saturating_sub(at));
-            if let Some(age) =
-                age.filter(|age| *age < cool_down && held.binary_search(&address).is_err())
-            {
-                usage.cooling += 1;
-                usage.cool_in = usage.cool_in.max(cool_down.saturating_sub(age));
-            }
-        }
-        Ok(usage)
+        usage(self.disk(), subnets, exclude, cool_down, now)
     }
+}
+
+/// As [`Ledger::usage`].
+pub(crate) fn usage(
+    disk: &Disk,
+    subnets: &[IpNet],
+    exclude: &[IpNet],
+    cool_down: Duration,
+    now: Duration,
+) -> Result<Vec<SubnetUsage>, Error> {
+    let mut usage: Vec<_> = subnets.iter().map(|net| unused(*net, exclude)).collect();
+    let held = disk.held()?;
+    for address in &held {
+        if let Some(usage) = of(&mut usage, *address, exclude) {
+            usage.held += 1;
+        }
+    }
+    for address in addresses(&Disk::names(&disk.freed())?) {
+        let Some(usage) = of(&mut usage, address, exclude) else {
+            continue;
+        };
+        // A time in the future was not written by us. The next ADD replaces it by the present
+        // time.
+        let age = disk.freed_at(address)?.map(|at| now.saturating_sub(at));
+        if let Some(age) =
+            age.filter(|age| *age < cool_down && held.binary_search(&address).is_err())
+        {
+            usage.cooling += 1;
+            usage.rested += u64::from(age >= MIN_COOL_DOWN);
+            usage.cool_in = usage.cool_in.max(cool_down.saturating_sub(age));
+        }
+    }
+    Ok(usage)
 }
 
 impl Session<'_> {
@@ -107,6 +121,7 @@ fn unused(subnet: IpNet, exclude: &[IpNet]) -> SubnetUsage {
         capacity: allocator::usable(&subnet, exclude),
         held: 0,
         cooling: 0,
+        rested: 0,
         cool_in: Duration::ZERO,
     }
 }

@@ -91,6 +91,34 @@ fn freed_address_within_cool_down_is_reused_last() {
 }
 
 #[test]
+fn cooling_address_within_the_share_is_kept_back() {
+    // 13 addresses, of which 3 may cool down.
+    let mut node = Node::new(&[&["10.9.1.0/28"]]);
+    for number in 0..13 {
+        node.add(&pod(&format!("a{number}")), START).unwrap();
+    }
+    for number in 0..4 {
+        let at = START + number * SECOND;
+        node.del(&pod(&format!("a{number}")), at).unwrap();
+    }
+    let mut add = |percent, after: u32| {
+        node.max_cooling_percent = percent;
+        let added = node.add(&pod(&format!("b{after}")), START + after * SECOND);
+        added.map(|addresses| addresses[0].to_string()).ok()
+    };
+    for (case, percent, after, expected) in [
+        ("the share does not count yet", Some(25), 14, None),
+        ("the fourth is beyond it", Some(25), 15, Some("10.9.1.2")),
+        ("three are not", Some(25), 100, None),
+        ("without a share there is one", None, 101, Some("10.9.1.3")),
+        ("the third has cooled down", Some(25), 132, Some("10.9.1.4")),
+        ("the fourth has not", Some(100), 132, None),
+    ] {
+        assert_eq!(add(percent, after).as_deref(), expected, "{case}");
+    }
+}
+
+#[test]
 fn add_without_an_address_of_one_family_allocates_none() {
     let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/126"]]);
     node.add(&pod("a"), START).unwrap();

@@ -6,10 +6,12 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use ipam::{
-    AddressRequest, Allocation, Choice, Disk, DiskStep, Error, Inventory, Ledger, StepHook,
+    AddressRequest, Allocation, Choice, Disk, DiskStep, Error, Inventory, KernelPods, Ledger,
+    PodAddress, StepHook,
 };
 use ipnet::IpNet;
 use wire::cni::Attachment;
@@ -29,12 +31,24 @@ pub(crate) enum Fault {
     Kill(u32),
     /// The disk is full from the step of this number on.
     DiskFull(u32),
+    /// The disk has room for this many steps, and for one more for each file of a freed address that
+    /// is discarded.
+    Tight(u32),
 }
 
 impl Fault {
     fn hook(self) -> Box<StepHook> {
         let count = Cell::new(0);
+        let discarded = Cell::new(0);
         Box::new(move |step| {
+            if let Self::Tight(room) = self {
+                discarded.set(discarded.get() + u32::from(step == DiskStep::Discard));
+                if needs_space(step) && count.get() >= room + discarded.get() {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                count.set(count.get() + u32::from(needs_space(step)));
+                return Ok(());
+            }
             let number = count.replace(count.get() + 1);
             match self {
                 Self::Kill(at) if number >= at => Err(io::Error::other("killed here")),
@@ -59,6 +73,10 @@ pub(crate) struct Node {
     pub(crate) pools: Vec<Vec<IpNet>>,
     /// Excluded addresses.
     pub(crate) exclude: Vec<IpNet>,
+    /// The share of addresses that may cool down; by default none is kept back.
+    pub(crate) max_cooling_percent: Option<u8>,
+    /// The addresses of running pods, as the kernel knows them.
+    pub(crate) running: Mutex<Vec<PodAddress>>,
 }
 
 impl Node {
@@ -70,6 +88,8 @@ impl Node {
             scratch: scratch(),
             pools,
             exclude: Vec::new(),
+            max_cooling_percent: None,
+            running: Mutex::default(),
         }
     }
 
@@ -101,12 +121,15 @@ impl Node {
         now: Duration,
         fault: Fault,
     ) -> Result<Vec<IpAddr>, Error> {
+        let read = || Ok(self.running.lock().unwrap().clone());
         let request = AddressRequest {
             pools: &self.pools,
             exclude: &self.exclude,
             fixed,
             cool_down: COOL_DOWN,
+            max_cooling_percent: self.max_cooling_percent,
             now,
+            kernel_pods: &KernelPods::new(&read),
         };
         let ledger = self.ledger(fault)?;
         let describe = |subnet| describe(who, subnet);
@@ -158,9 +181,20 @@ impl Node {
             done.set(true);
             Ok(())
         };
-        let ledger = self.ledger(fault);
-        let result = ledger.and_then(|ledger| ledger.lock()?.release_subnet(subnet, unlist));
+        let release = |ledger: Ledger| {
+            let session = ledger.lock()?;
+            session.restore(&self.running.lock().unwrap(), &[*subnet])?;
+            session.release_subnet(subnet, unlist)
+        };
+        let result = self.ledger(fault).and_then(release);
         (result, done.get())
+    }
+
+    /// Adds what the ledger has lost, as `routed` does, interrupted like this.
+    pub(crate) fn restore(&self, fault: Fault) -> Result<Vec<IpAddr>, Error> {
+        let ledger = self.ledger(fault)?;
+        let session = ledger.lock()?;
+        session.restore(&self.running.lock().unwrap(), &self.pools.concat())
     }
 
     fn existing(&self, fault: Fault) -> Result<Option<Ledger>, Error> {
@@ -169,12 +203,10 @@ impl Node {
 
     /// All address files.
     pub(crate) fn inventory(&self) -> Inventory {
-        self.ledger(Fault::None)
-            .unwrap()
-            .lock()
-            .unwrap()
-            .inventory()
-            .unwrap()
+        match self.existing(Fault::None).unwrap() {
+            Some(ledger) => ledger.inventory().unwrap(),
+            None => Inventory::default(),
+        }
     }
 
     /// The names of the attachments' links.
@@ -223,9 +255,11 @@ pub(crate) fn pod(name: &str) -> Attachment {
     Attachment::new(name, "eth0").unwrap()
 }
 
-/// The names in a folder, sorted.
+/// The names in a folder, sorted; none if it is missing.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();

@@ -1,12 +1,13 @@
 //! Damage by other programs to the ledger's files: it is reported or repaired, and never gives an
 //! address two owners.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::common::{COOL_DOWN, Fault, Node, START, ip, names, pod};
-use ipam::{AddressRequest, Disk, Error, Ledger};
+use ipam::{AddressRequest, Disk, Error, KernelPods, Ledger};
 use nix::sys::stat::Mode;
 
 fn node() -> Node {
@@ -21,7 +22,9 @@ fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
         fixed: &[],
         pools: &node.pools,
         cool_down: COOL_DOWN,
+        max_cooling_percent: None,
         now: START,
+        kernel_pods: &KernelPods::new(&|| Ok(Vec::new())),
     };
     let describe = |subnet| crate::common::describe(&pod(name), subnet);
     ledger
@@ -190,12 +193,60 @@ fn future_time_in_a_queue_does_not_block_it() {
     assert!(names(&node.path("freed")).is_empty());
 }
 
+/// The folders of the ledger.
+const FOLDERS: [&str; 4] = ["addresses", "attachments", "freed", "queues"];
+
 #[test]
 fn file_in_the_place_of_a_folder_is_named() {
-    let node = node();
-    fs::create_dir(node.root()).unwrap();
-    fs::write(node.path("attachments"), "").unwrap();
-    for error in [node.add(&pod("a"), START), node.del(&pod("a"), START)].map(Result::unwrap_err) {
-        assert!(error.to_string().contains("net/attachments"), "{error}");
+    for folder in FOLDERS {
+        let node = node();
+        fs::create_dir(node.root()).unwrap();
+        fs::write(node.path(folder), "").unwrap();
+        let error = node.add(&pod("a"), START).unwrap_err().to_string();
+        assert!(error.contains(&format!("net/{folder}")), "{error}");
+        assert_eq!(node.del(&pod("a"), START).unwrap().len(), 0, "{folder}");
     }
+}
+
+#[test]
+fn del_frees_although_a_folder_is_missing_or_a_file() {
+    for folder in FOLDERS {
+        for is_file in [false, true] {
+            let case = format!("{folder}, a file: {is_file}");
+            let node = Node::new(&[&["10.9.1.0/29"], &["fd00::/80"]]);
+            let held = node.add(&pod("a"), START).unwrap();
+            node.add(&pod("b"), START).unwrap();
+            fs::remove_dir_all(node.path(folder)).unwrap();
+            if is_file {
+                fs::write(node.path(folder), "").unwrap();
+            }
+            let freed = node.del(&pod("a"), START).unwrap();
+            assert_eq!(node.del(&pod("a"), START).unwrap().len(), 0, "{case}");
+            if folder == "addresses" {
+                assert!(freed.is_empty(), "{case}: none is known");
+            } else {
+                assert_eq!(freed, held, "{case}");
+                assert_eq!(node.inventory().held.len(), 2, "{case}");
+                node.retain_only(&BTreeSet::new(), START, Fault::None)
+                    .unwrap();
+                assert_eq!(node.inventory().held.len(), 0, "{case}: GC");
+            }
+            if is_file {
+                let error = node.add(&pod("c"), START).unwrap_err().to_string();
+                assert!(error.contains(&format!("net/{folder}")), "{case}: {error}");
+                fs::remove_file(node.path(folder)).unwrap();
+            }
+            node.add(&pod("c"), START).unwrap();
+            node.add(&pod("d"), START).unwrap();
+        }
+    }
+}
+
+#[test]
+fn freed_address_keeps_its_cool_down_if_the_folder_was_lost() {
+    let node = node();
+    node.add(&pod("a"), START).unwrap();
+    fs::remove_dir_all(node.path("freed")).unwrap();
+    node.del(&pod("a"), START).unwrap();
+    assert_eq!(node.freed_at(ip("10.9.1.2")), Some(START));
 }

@@ -6,5 +6,7 @@
 mod cases;
 mod common;
 mod damage;
+mod model;
 mod random;
 mod storm;
+mod wiped;

@@ -1,25 +1,17 @@
 //! Random sequences of operations, each completed, killed or out of disk space, on a damaged disk
 //! or not: no address has two owners, none is lost, and the order of reuse is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fault, Node, START, pod};
+use crate::common::{Fault, pod};
+use crate::model::{CAPACITY, FURTHER, FURTHER_CAPACITY, Model, PODS, POOLS, name};
 use ipam::{Error, Unavailable};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-/// Fewer addresses than pods in either family, and two subnets in one family.
-const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
-const EXCLUDE: &[&str] = &["10.9.0.11/32", "fd00::6/128"];
-const PODS: u8 = 8;
-const CAPACITY: usize = 5;
-/// A further subnet of the first family, and its number of addresses.
-const FURTHER: &str = "10.9.0.16/30";
-const FURTHER_CAPACITY: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
@@ -35,6 +27,10 @@ enum Act {
     LoseQueues,
     TearQueues(u8),
     GarbleQueues(u8),
+    /// Another program removes a folder of the ledger, all of it, or all files in it.
+    Wipe(u8),
+    /// `routed` adds what is lost.
+    Restore(Fault),
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -42,6 +38,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::None),
         2 => (0..16_u32).prop_map(Fault::Kill),
         1 => (0..16_u32).prop_map(Fault::DiskFull),
+        1 => (0..6_u32).prop_map(Fault::Tight),
     ]
 }
 
@@ -57,32 +54,16 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::LoseQueues),
         1 => (1..64_u8).prop_map(Act::TearQueues),
         1 => any::<u8>().prop_map(Act::GarbleQueues),
+        1 => (0..6_u8).prop_map(Act::Wipe),
+        1 => fault().prop_map(Act::Restore),
     ]
 }
 
-/// What must hold, as far as it is known from outside.
-struct Model {
-    node: Node,
-    now: Duration,
-    /// The addresses of each pod without a DEL in progress.
-    held: BTreeMap<u8, Vec<IpAddr>>,
-    /// Pods whose last operation was interrupted: they may hold addresses or not.
-    unsure: BTreeSet<u8>,
-}
-
 impl Model {
-    fn new() -> Self {
-        let mut node = Node::new(POOLS);
-        node.exclude = EXCLUDE.iter().map(|net| net.parse().unwrap()).collect();
-        Self {
-            node,
-            now: START,
-            held: BTreeMap::new(),
-            unsure: BTreeSet::new(),
-        }
-    }
-
     fn act(&mut self, act: Act) {
+        let pods = self.held.iter();
+        let running = pods.flat_map(|(who, held)| held.iter().map(|it| (*it, name(*who))));
+        *self.node.running.lock().unwrap() = running.collect();
         match act {
             Act::Add(who, fault) => self.add(who, &[], fault),
             Act::Name(who, at, fault) => self.add(who, &[named(at)], fault),
@@ -103,8 +84,40 @@ impl Model {
                 content[at] = b'x';
                 fs::write(path, content).unwrap();
             }),
+            Act::Wipe(what) => self.wipe(what),
+            Act::Restore(fault) => self.restore(fault),
         }
         self.check();
+    }
+
+    fn wipe(&mut self, what: u8) {
+        let folders = ["", "addresses", "attachments", "freed", "queues"];
+        let remove = |path: std::path::PathBuf| match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+            _ => {}
+        };
+        match folders.get(usize::from(what)) {
+            Some(folder) => remove(self.node.path(folder)),
+            // All files, but no folder.
+            None => folders[1..].iter().for_each(|folder| {
+                let path = self.node.path(folder);
+                if path.is_dir() {
+                    remove(path.clone());
+                    fs::create_dir(path).unwrap();
+                }
+            }),
+        }
+        self.is_wiped = true;
+        self.has_discarded = true;
+    }
+
+    fn restore(&mut self, fault: Fault) {
+        let before = self.owners();
+        match self.node.restore(fault) {
+            Ok(_) => self.is_wiped = false,
+            Err(error) => assert_ne!(fault, Fault::None, "{error}"),
+        }
+        assert_eq!(self.owners(), before);
     }
 
     fn each_queue(&self, change: impl Fn(&std::path::Path)) {
@@ -116,8 +129,10 @@ impl Model {
     }
 
     fn add(&mut self, who: u8, fixed: &[IpAddr], fault: Fault) {
-        let before = self.taken();
+        let before = self.owners();
         let ready = self.ready();
+        self.has_discarded |=
+            matches!(fault, Fault::DiskFull(_) | Fault::Tight(_)) && !self.freed().is_empty();
         match self.node.add_with(&name(who), fixed, self.now, fault) {
             Ok(addresses) => {
                 assert_eq!(addresses.len(), POOLS.len());
@@ -132,7 +147,10 @@ impl Model {
                     );
                     let choice = ready.iter().any(|it| it.is_ipv4() == address.is_ipv4());
                     assert!(
-                        ready.contains(address) || !choice || fixed.contains(address),
+                        ready.contains(address)
+                            || !choice
+                            || fixed.contains(address)
+                            || self.has_discarded,
                         "{address} is still cooling down: {ready:?}"
                     );
                     assert!(!self.node.exclude.iter().any(|net| net.contains(address)));
@@ -148,7 +166,7 @@ impl Model {
                 let more = subnets[0].addr().is_ipv4() && self.has_grown();
                 let capacity = CAPACITY + if more { FURTHER_CAPACITY } else { 0 };
                 assert_eq!(before.keys().filter(family).count(), capacity);
-                assert_eq!(self.taken(), before, "a failed ADD changed something");
+                assert_eq!(self.owners(), before, "a failed ADD changed something");
             }
             Err(Error::Unavailable { address, obstacle }) => {
                 let held = matches!(obstacle, Unavailable::Held(_));
@@ -157,11 +175,16 @@ impl Model {
                     (fixed, before.contains_key(&address))
                 );
                 assert!(held || !ready.contains(&address), "{address}: {obstacle}");
-                assert_eq!(self.taken(), before, "a failed ADD changed something");
+                assert_eq!(self.owners(), before, "a failed ADD changed something");
             }
             Err(error) => match fault {
                 Fault::None => panic!("{error}"),
-                Fault::DiskFull(_) => assert_eq!(self.taken(), before, "a failed ADD: {error}"),
+                Fault::DiskFull(_) | Fault::Tight(_) => {
+                    assert_eq!(self.owners(), before, "a failed ADD: {error}");
+                    let freed = self.freed();
+                    // What this ADD itself had allocated may be among them.
+                    assert!(freed.len() <= 1, "{freed:?} are freed, but {error}");
+                }
                 Fault::Kill(_) if self.held.contains_key(&who) => {}
                 Fault::Kill(_) => drop(self.unsure.insert(who)),
             },
@@ -174,18 +197,16 @@ impl Model {
             Ok(freed) => {
                 self.unsure.remove(&who);
                 for address in freed {
-                    assert_eq!(self.node.freed_at(address), Some(self.now), "{address}");
+                    let at = self.node.freed_at(address);
+                    let has_room = !matches!(fault, Fault::DiskFull(_) | Fault::Tight(_));
+                    assert!(
+                        at == Some(self.now) || at.is_none() && !has_room,
+                        "{address}"
+                    );
                 }
             }
             Err(error) => {
-                assert!(
-                    matches!(fault, Fault::Kill(_) | Fault::DiskFull(_)),
-                    "{error}"
-                );
-                assert!(
-                    !self.node.root().is_dir() || matches!(fault, Fault::Kill(_)),
-                    "{error}"
-                );
+                assert!(matches!(fault, Fault::Kill(_)), "{error}");
                 self.unsure.insert(who);
             }
         }
@@ -197,16 +218,13 @@ impl Model {
         }
     }
 
-    fn has_grown(&self) -> bool {
-        self.node.pools[0].len() > POOLS[0].len()
-    }
-
     fn give_back(&mut self, fault: Fault) {
         if !self.has_grown() {
             return;
         }
-        let subnet = FURTHER.parse().unwrap();
-        let is_used = self.used(&subnet) > 0;
+        let subnet: ipnet::IpNet = FURTHER.parse().unwrap();
+        let is_used = self.owners().keys().any(|it| subnet.contains(it));
+        self.used(&subnet);
         let (result, unlisted) = self.node.release_subnet(&subnet, fault);
         assert!(!(unlisted && is_used), "{subnet} is in use");
         match result {
@@ -216,28 +234,6 @@ impl Model {
         if unlisted {
             self.node.pools[0].pop();
         }
-    }
-
-    /// The number of held addresses of a subnet, from the ledger's own count.
-    fn used(&self, subnet: &ipnet::IpNet) -> u64 {
-        let exclude = &self.node.exclude;
-        let ledger = self.node.ledger(Fault::None).unwrap();
-        let usage = ledger
-            .usage(&[*subnet], exclude, COOL_DOWN, self.now)
-            .unwrap()[0];
-        let held = self
-            .taken()
-            .into_keys()
-            .filter(|it| subnet.contains(it))
-            .count();
-        let ready = self
-            .ready()
-            .into_iter()
-            .filter(|it| subnet.contains(it))
-            .count();
-        assert_eq!(usage.held, held as u64, "{usage:?}");
-        assert_eq!(usage.available(), ready as u128, "{usage:?}");
-        usage.held
     }
 
     fn keep(&mut self, pods: u8, fault: Fault) {
@@ -254,72 +250,9 @@ impl Model {
         }
     }
 
-    /// The holder of each address, from the files.
-    fn taken(&self) -> BTreeMap<IpAddr, u8> {
-        let inventory = self.node.inventory();
-        assert!(
-            inventory.damaged.is_empty() && inventory.foreign.is_empty(),
-            "{inventory:?}"
-        );
-        let owner = |id: &str| id.strip_prefix("pod").unwrap().parse().unwrap();
-        let held = inventory.held.iter();
-        held.map(|(address, allocation)| (*address, owner(&allocation.container_id)))
-            .collect()
-    }
-
-    /// The free addresses that were never used or have cooled down.
-    fn ready(&self) -> BTreeSet<IpAddr> {
-        let taken = self.taken();
-        let subnets = self.node.pools.iter().flatten();
-        let addresses = subnets.flat_map(|subnet| {
-            let all = match subnet {
-                ipnet::IpNet::V4(net) => ipnet::Ipv4AddrRange::new(net.network(), net.broadcast())
-                    .map(IpAddr::from)
-                    .collect::<Vec<_>>(),
-                ipnet::IpNet::V6(net) => ipnet::Ipv6AddrRange::new(net.network(), net.broadcast())
-                    .map(IpAddr::from)
-                    .collect(),
-            };
-            all.into_iter()
-                .filter(|address| ipam::is_usable(subnet, *address))
-        });
-        let cooled = |address: &IpAddr| {
-            let freed = self.node.freed_at(*address);
-            freed.is_none_or(|at| self.now.saturating_sub(at) >= COOL_DOWN)
-        };
-        let excluded = |address: &IpAddr| self.node.exclude.iter().any(|it| it.contains(address));
-        addresses
-            .filter(|address| !excluded(address) && !taken.contains_key(address))
-            .filter(cooled)
-            .collect()
-    }
-
-    fn check(&self) {
-        let taken = self.taken();
-        for (who, addresses) in &self.held {
-            for address in addresses {
-                assert_eq!(taken.get(address), Some(who), "{who} lost {address}");
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for (address, who) in &taken {
-            let known = self
-                .held
-                .get(who)
-                .is_some_and(|held| held.contains(address));
-            assert!(
-                known || self.unsure.contains(who),
-                "{who} holds {address} for ever"
-            );
-            assert!(
-                seen.insert((who, address.is_ipv4())),
-                "{who} holds two of a family"
-            );
-        }
-    }
-
     /// Deletes all pods; then every address must be free again.
     fn finish(mut self) {
+        self.node.running.lock().unwrap().clear();
         for who in 0..PODS {
             self.del(who, Fault::None);
         }
@@ -340,10 +273,6 @@ impl Model {
         let error = self.node.add(&pod("one-too-many"), self.now).unwrap_err();
         assert!(matches!(error, Error::Exhausted { .. }), "{error}");
     }
-}
-
-fn name(who: u8) -> wire::cni::Attachment {
-    pod(&format!("pod{who}"))
 }
 
 /// An address in or near the subnets.

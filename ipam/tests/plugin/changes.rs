@@ -58,6 +58,26 @@ fn excluded_addresses_stay_with_their_pods_until_del() {
 }
 
 #[test]
+fn cooling_address_is_reused_when_no_subnet_is_left() {
+    let mut sandbox = small();
+    sandbox.config["ipam"]["coolDown"] = json!(130);
+    let first: Vec<_> = (0..5).flat_map(|n| sandbox.add(&format!("a{n}"))).collect();
+    sandbox.del("a0");
+    sandbox.del("a1");
+    let second: Vec<_> = (0..5).flat_map(|n| sandbox.add(&format!("b{n}"))).collect();
+    let subnets: BTreeSet<_> = second.iter().map(|it| net(it).trunc()).collect();
+    assert_eq!(subnets.len(), 1, "a further subnet goes before a cool-down");
+    assert!(!subnets.contains(&net(&first[0]).trunc()));
+    assert_eq!(
+        sandbox.add("c0"),
+        first[..1],
+        "the one that was freed first"
+    );
+    assert_eq!(sandbox.add("c1"), first[1..2]);
+    assert_eq!(sandbox.call("ADD", "c2").code(), 101);
+}
+
+#[test]
 fn families_may_change_their_order() {
     let mut sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[24, 80]);
     let before = sandbox.add("a");

@@ -51,7 +51,9 @@ fn of_two_adds_for_one_attachment_one_wins() {
 
 #[test]
 fn del_frees_what_killed_processes_leave() {
-    let sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[27, 123]);
+    let mut sandbox = Sandbox::new(&["10.9.0.0/16", "fd00::/56"], &[27, 123]);
+    // Otherwise a further subnet is claimed while so many addresses cool down.
+    sandbox.config["ipam"]["coolDown"] = 0.into();
     for round in 0..200_u32 {
         let verb = if round % 2 == 0 { "ADD" } else { "DEL" };
         let pod = format!("pod{}", round / 2 % 20);

@@ -6,5 +6,6 @@ mod bad_input;
 mod changes;
 mod claim;
 mod crowd;
+mod full_run;
 mod sandbox;
 mod verbs;

@@ -87,7 +87,7 @@ impl Wiring {
             host_mac,
             pod_name: pod_name.to_owned(),
             pod_mac: input.mac.unwrap_or(pod_mac),
-            alias: alias(input.network, input.attachment),
+            alias: pod_link::alias(input.network, input.attachment),
             mtu: input.mtu,
             node_addresses: input.node_addresses.to_vec(),
             ipv6: input.ipv6,
@@ -191,18 +191,6 @@ fn destinations(input: &WiringInput<'_>, addresses: &[IpAddr]) -> Vec<IpNet> {
         fresh
     });
     all
-}
-
-/// The alias of a host end, which names its attachment.
-pub(crate) fn alias(network: &str, attachment: &Attachment) -> String {
-    format!("{network} {attachment}")
-}
-
-/// The attachment that an alias names, if it is of this network.
-pub(crate) fn holder(network: &str, alias: &str) -> Option<Attachment> {
-    let attachment = alias.strip_prefix(network)?.strip_prefix(' ')?;
-    let (container_id, interface) = attachment.split_once('/')?;
-    Attachment::new(container_id, interface).ok()
 }
 
 /// Whether these are the two ends of one pair, each as seen in its own namespace.

@@ -26,16 +26,18 @@ pub(crate) enum Need {
 }
 
 /// What a node has to do that has `subnets` of one pod CIDR, in the order in which it claimed them.
+/// `reusable` is how many of their cooling addresses may be handed out ([`ipam::reusable`]), and
 /// `empty_for` returns how long a subnet has been empty.
 pub(crate) fn needs(
     subnets: &[SubnetUsage],
+    reusable: u128,
     empty_for: impl Fn(&IpNet) -> Duration,
     give_back_after: Duration,
 ) -> Option<Need> {
     let (_first, further) = subnets.split_first()?;
     let reserve = reserve(subnets);
     let available: u128 = subnets.iter().map(SubnetUsage::available).sum();
-    if available <= reserve {
+    if available.saturating_add(reusable) <= reserve {
         return Some(Need::Claim);
     }
     let is_spare = |usage: &&SubnetUsage| {
@@ -60,6 +62,8 @@ fn reserve(subnets: &[SubnetUsage]) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     const AFTER: Duration = Duration::from_secs(600);
@@ -71,12 +75,81 @@ mod tests {
             capacity,
             held,
             cooling,
+            rested: 0,
             cool_in: Duration::ZERO,
         }
     }
 
     fn needed(pool: &[SubnetUsage], empty_for: u64) -> Option<Need> {
-        needs(pool, |_| Duration::from_secs(empty_for), AFTER)
+        needs(pool, 0, |_| Duration::from_secs(empty_for), AFTER)
+    }
+
+    #[test]
+    fn reusable_addresses_count_as_available() {
+        let pool = [usage(1, 253, 22, 200)];
+        for (reusable, expected) in [(0, Some(Need::Claim)), (1, None)] {
+            assert_eq!(
+                needs(&pool, reusable, |_| AFTER, AFTER),
+                expected,
+                "{reusable}"
+            );
+        }
+    }
+
+    /// A node with 25 pods, of which `rate` go and come each second, for ten minutes: how many subnets
+    /// it owns then, and for how long an address rested at least, in seconds.
+    fn simulate(rate: u64, max_cooling_percent: u8) -> (u64, u64) {
+        const PODS: u64 = 25;
+        const COOL_DOWN: u64 = 130;
+        // When each cooling address was freed.
+        let (mut subnets, mut freed, mut shortest) = (1, VecDeque::new(), COOL_DOWN);
+        for now in 0..600 {
+            while freed.front().is_some_and(|at| now - at >= COOL_DOWN) {
+                freed.pop_front();
+            }
+            for step in 0..=rate {
+                let cooling = freed.len() as u64;
+                let is_rested = |at: &&u64| now - **at >= ipam::MIN_COOL_DOWN.as_secs();
+                let all = SubnetUsage {
+                    rested: freed.iter().filter(is_rested).count() as u64,
+                    ..usage(1, 253 * u128::from(subnets), PODS, cooling)
+                };
+                let reusable = ipam::reusable(&[all], max_cooling_percent);
+                if step == rate {
+                    // `routed` looks; the reserve is that of one subnet.
+                    let one = SubnetUsage {
+                        capacity: 253,
+                        held: 253 - u64::try_from(all.available().min(253)).unwrap(),
+                        cooling: 0,
+                        ..all
+                    };
+                    let need = needs(&[one], reusable, |_| Duration::ZERO, AFTER);
+                    subnets += u64::from(need == Some(Need::Claim));
+                } else if all.available() == 0 && reusable == 0 {
+                    subnets += 1;
+                } else if all.available() == 0 {
+                    shortest = shortest.min(now - freed.pop_front().unwrap());
+                }
+                if step < rate {
+                    freed.push_back(now);
+                }
+            }
+        }
+        (subnets, shortest)
+    }
+
+    #[test]
+    fn documented_figures_of_the_share_are_those_computed() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/features.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for rate in [1, 2, 5, 10, 20] {
+            let figures = [25, 100].map(|percent| {
+                let (subnets, shortest) = simulate(rate, percent);
+                format!("{subnets}, {shortest} s")
+            });
+            let row = format!("| {rate} | {} |", figures.join(" | "));
+            assert!(page.contains(&row), "docs/features.md lacks: {row}");
+        }
     }
 
     #[test]

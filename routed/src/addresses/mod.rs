@@ -38,6 +38,9 @@ const COOLDOWN_FACTOR: u32 = 10;
 /// The longest time between two checks.
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
+/// The time after a failed check: the folder watch may have failed with it.
+const FAILED_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The shortest and the longest time between two sweeps.
 const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30);
@@ -52,6 +55,15 @@ const CLAIM_RETRY_BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
     most: Duration::from_secs(60),
 };
+
+/// What the daemon hears of the manager.
+#[derive(Debug)]
+pub(crate) enum AddressEvent {
+    /// The node's claims changed.
+    Owned(Owned),
+    /// The addresses cannot be managed, for this reason; `None` once they can be again.
+    Failure(Option<String>),
+}
 
 /// Any error: it is only logged.
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -107,25 +119,28 @@ impl AddressManager {
         }
     }
 
-    /// Runs until the receiver of `changes`, to which changed claims are sent, is closed.
-    pub(crate) async fn run(mut self, changes: mpsc::Sender<Owned>) {
+    /// Runs until the receiver of `events` is closed.
+    pub(crate) async fn run(mut self, events: mpsc::Sender<AddressEvent>) {
         let mut watch = FolderWatch::new(&self.ledger.join("addresses"), folder_watch::NAMES).ok();
         loop {
             let began = Instant::now();
-            let next = match self.check(watch.as_ref(), &changes).await {
+            let next = match self.check(watch.as_ref(), &events).await {
                 Ok(next) => {
-                    self.failure.clear();
+                    if self.failure.clear() {
+                        let _ = events.send(AddressEvent::Failure(None)).await;
+                    }
                     next
                 }
                 Err(error) => {
                     let text = format!("cannot manage the addresses of this node: {error}");
                     if self.failure.changed(&text) {
                         warn!(%error, "{text}; trying again");
+                        let _ = events.send(AddressEvent::Failure(Some(text))).await;
                     }
-                    began + MAX_CHECK_INTERVAL
+                    began + FAILED_CHECK_INTERVAL
                 }
             };
-            if changes.is_closed() {
+            if events.is_closed() {
                 return;
             }
             sleep(MIN_CHECK_INTERVAL.max(began.elapsed() * COOLDOWN_FACTOR)).await;
@@ -141,23 +156,24 @@ impl AddressManager {
     async fn check(
         &mut self,
         watch: Option<&FolderWatch>,
-        changes: &mpsc::Sender<Owned>,
+        events: &mpsc::Sender<AddressEvent>,
     ) -> Result<Instant, AnyError> {
-        self.open()?;
+        let ledger = self.open()?;
         if let Some(watch) = watch {
             watch.renew()?;
         }
         let now = Instant::now();
-        let next_sweep = self.sweeper.sweep(&self.open()?, now)?;
+        self.reload_owned(events).await?;
+        let subnets = self.owned.as_ref().map_or(&[][..], |owned| &owned.subnets);
+        let next_sweep = self.sweeper.sweep(&ledger, subnets, now)?;
         let mut next = next_sweep.min(now + MAX_CHECK_INTERVAL);
-        self.reload_owned(changes).await?;
         for pod_cidr in self.network.pod_cidrs.clone() {
             while let Some(need) = self.next_need(&pod_cidr, &mut next)? {
                 let done = match need {
                     Need::Claim => self.claim(&pod_cidr, &mut next).await,
                     Need::GiveBack(subnet) => self.give_back(&subnet).await?,
                 };
-                self.reload_owned(changes).await?;
+                self.reload_owned(events).await?;
                 if !done {
                     break;
                 }
@@ -173,13 +189,13 @@ impl AddressManager {
 
     /// Reads which subnets the node owns, and sends them if they changed: `flatland-ipam` claims
     /// too.
-    async fn reload_owned(&mut self, changes: &mpsc::Sender<Owned>) -> Result<(), AnyError> {
+    async fn reload_owned(&mut self, events: &mpsc::Sender<AddressEvent>) -> Result<(), AnyError> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         if owned != self.owned {
             self.owned.clone_from(&owned);
             if let Some(owned) = owned {
                 // A closed channel means that the daemon is stopping.
-                let _ = changes.send(owned).await;
+                let _ = events.send(AddressEvent::Owned(owned)).await;
             }
         }
         Ok(())
@@ -198,7 +214,8 @@ impl AddressManager {
         let now = Instant::now();
         self.note_empty(&usage, now, next);
         let empty_for = |subnet: &IpNet| now - self.empty_since.get(subnet).copied().unwrap_or(now);
-        let need = needs(&usage, empty_for, self.conf.give_back_after);
+        let reusable = ipam::reusable(&usage, self.conf.max_cooling_percent);
+        let need = needs(&usage, reusable, empty_for, self.conf.give_back_after);
         if let Some(need) = need {
             debug!(subnet = %pod_cidr, "decided for pod CIDR {pod_cidr}: {need:?}, usage {usage:?}");
         }

@@ -84,12 +84,15 @@ impl AddressManager {
     /// Gives a subnet back if it is still empty. Returns whether it was.
     pub(super) async fn give_back(&mut self, subnet: &IpNet) -> Result<bool, AnyError> {
         let ledger = self.ledger.clone();
+        let network = self.conf.network.clone();
         let release = move |delete_claim: &dyn Fn() -> Result<(), registry::Error>| {
             let ledger = Ledger::create(Disk::new(ledger))?;
             let Some(session) = ledger.try_lock()? else {
                 // Another process is allocating an address, perhaps of this subnet.
                 return Ok::<_, AnyError>(false);
             };
+            // The ledger may have lost addresses of running pods since it was last compared.
+            session.restore(&ipam::read_kernel_pods(&network)?, &[*subnet])?;
             session.release_subnet(subnet, || Ok(delete_claim()?))
         };
         let registry = self.registry()?;

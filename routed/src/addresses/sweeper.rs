@@ -7,16 +7,19 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use ipam::{Allocation, Ledger, since_boot};
+use ipnet::IpNet;
 use nix::errno::Errno;
 use tracing::{info, warn};
 use wire::add_lock;
 use wire::conf::IpamConfig;
 use wire::netlink::{self, Link, Request, Socket};
+use wire::paths::run_dir;
 use wire::pod_link::host_interface_name;
 
 use crate::addresses::sweep::{OrphanLinks, Remains, Suspects, SweepAction};
 use crate::addresses::{MAX_SWEEP_INTERVAL, MIN_ORPHAN_AGE, MIN_SWEEP_INTERVAL};
 use crate::kernel::Netlink;
+use crate::text::list;
 
 /// Sweeps at intervals.
 #[derive(Debug)]
@@ -42,12 +45,20 @@ impl Sweeper {
         }
     }
 
-    /// Checks all held addresses of `ledger`, if that is due at `now`, and frees those of pods that
-    /// are gone. Returns when to sweep again.
-    pub(crate) fn sweep(&mut self, ledger: &Ledger, now: Instant) -> Result<Instant, ipam::Error> {
-        if let Some(next) = self.next.filter(|next| *next > now) {
+    /// Checks all held addresses of `ledger`, if that is due at `now` or the ledger is new: frees
+    /// those of pods that are gone, and adds what the ledger has lost of the addresses of `subnets`.
+    /// Returns when to sweep again.
+    pub(crate) fn sweep(
+        &mut self,
+        ledger: &Ledger,
+        subnets: &[IpNet],
+        now: Instant,
+    ) -> Result<Instant, ipam::Error> {
+        let is_later = |next: &Instant| *next > now && !ledger.is_new();
+        if let Some(next) = self.next.filter(is_later) {
             return Ok(next);
         }
+        restore(&self.network, ledger, subnets)?;
         let held = ledger.inventory()?.held;
         let (kernel, network) = (&mut self.kernel, &self.network);
         let mut remains = |allocation: &Allocation| remains(kernel, network, allocation);
@@ -113,22 +124,45 @@ impl Sweeper {
     }
 }
 
+/// Adds to `ledger` what it has lost: another program removed files while pods run.
+pub(crate) fn restore(
+    network: &str,
+    ledger: &Ledger,
+    subnets: &[IpNet],
+) -> Result<(), ipam::Error> {
+    if !ledger.is_incomplete(&ipam::read_kernel_pods(network)?, subnets)? {
+        return Ok(());
+    }
+    let session = ledger.lock()?;
+    // Again, as addresses may have been freed before it was locked.
+    let restored = session.restore(&ipam::read_kernel_pods(network)?, subnets)?;
+    if !restored.is_empty() {
+        let addresses = list(&restored);
+        warn!(
+            address = %addresses,
+            path = %run_dir(network).display(),
+            "{} had lost {addresses}, which pods on this node have: made anew from the kernel's \
+             routes; find out which program removes files there",
+            run_dir(network).display()
+        );
+    }
+    Ok(())
+}
+
 /// What remains of the namespace of `allocation`. If that cannot be found out, it counts as there.
 fn remains(kernel: &mut Netlink, network: &str, allocation: &Allocation) -> Remains {
-    let Some(path) = &allocation.netns else {
-        return Remains::Namespace;
-    };
-    match fs::metadata(path) {
-        // Another namespace may have the same path.
-        Ok(found)
-            if allocation
-                .netns_inode
-                .is_none_or(|inode| inode == found.ino()) =>
-        {
-            return Remains::Namespace;
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Remains::Namespace,
-        _ => {}
+    match (&allocation.netns, allocation.netns_inode) {
+        (Some(path), inode) => match fs::metadata(path) {
+            // Another namespace may have the same path.
+            Ok(found) if inode.is_none_or(|inode| inode == found.ino()) => {
+                return Remains::Namespace;
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Remains::Namespace,
+            _ => {}
+        },
+        // The file was made anew from the routes to the host end, which exists as long as the pod.
+        (None, None) => {}
+        (None, Some(_)) => return Remains::Namespace,
     }
     let Some(interface) = interface(network, allocation) else {
         return Remains::Namespace;
@@ -136,6 +170,7 @@ fn remains(kernel: &mut Netlink, network: &str, allocation: &Allocation) -> Rema
     let link = |socket: &mut netlink::Socket| socket.link_by_name(&interface);
     match kernel.with(link) {
         Ok(None) => Remains::Nothing,
+        Ok(Some(_)) if allocation.netns.is_none() => Remains::Namespace,
         Ok(Some(_)) => Remains::Interface,
         Err(_) => Remains::Namespace,
     }

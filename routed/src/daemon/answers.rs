@@ -19,6 +19,7 @@ impl Daemon {
     fn collector(&self) -> Collector<'_, Netlink> {
         let troubles = [&self.pass_failure, &self.foreign_subnets];
         let troubles = troubles.into_iter().filter_map(|trouble| trouble.current());
+        let troubles = troubles.chain(self.address_failure.as_deref());
         Collector {
             network: &self.network,
             node: &self.node,

@@ -18,7 +18,7 @@ use wire::netlink::{Event as KernelEvent, Monitor, Topics};
 use wire::node::MachineId;
 use wire::paths::{run_dir, state_dir};
 
-use crate::addresses::AddressManager;
+use crate::addresses::{AddressEvent, AddressManager};
 use crate::config::Config;
 use crate::daemon::{Daemon, SHUTDOWN_TIMEOUT};
 use crate::error::Error;
@@ -69,10 +69,10 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
     let mut events = registry.watch();
     let (outcome_sender, mut outcomes) = mpsc::channel(8);
-    let (owned_sender, mut owned_changes) = mpsc::channel(8);
+    let (address_sender, mut address_events) = mpsc::channel(8);
     let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
     let manager = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
-    thread::spawn("addresses", move || manager.run(owned_sender))?;
+    thread::spawn("addresses", move || manager.run(address_sender))?;
     let (interruptions, interrupted) = watch::channel(0);
     ForgetTask::start(&conf, daemon.node(), &registry, interrupted);
     let member = Membership::new(
@@ -102,8 +102,11 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 Some(Outcome::ConfigRejected(error)) => return Err(Error::ConfigRejected(Box::new(error))),
                 None => return Err(Error::Ended("the registration of this node")),
             },
-            owned = owned_changes.recv() => {
-                daemon.set_owned(&owned.ok_or(Error::Ended("the management of addresses"))?);
+            event = address_events.recv() => {
+                match event.ok_or(Error::Ended("the management of addresses"))? {
+                    AddressEvent::Owned(owned) => daemon.set_owned(&owned),
+                    AddressEvent::Failure(failure) => daemon.address_failure = failure,
+                }
             }
             ready = monitor.readable_mut() => {
                 let mut ready = ready?;

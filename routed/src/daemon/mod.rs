@@ -81,6 +81,8 @@ pub(crate) struct Daemon {
     failed_setups: u32,
     pass_failure: OnChange,
     foreign_subnets: OnChange,
+    /// Why the addresses of this node cannot be managed.
+    address_failure: Option<String>,
     unknown_pods: OnChange,
     is_settled: bool,
 }
@@ -135,6 +137,7 @@ impl Daemon {
             failed_setups: 0,
             pass_failure: OnChange::default(),
             foreign_subnets: OnChange::default(),
+            address_failure: None,
             unknown_pods: OnChange::default(),
             is_settled: false,
         };

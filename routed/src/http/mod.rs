@@ -23,7 +23,7 @@ use registry::Backoff;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
 
@@ -36,6 +36,9 @@ use crate::thread;
 
 /// The UNIX socket for the command line. There is one per node, as there is one daemon.
 pub(crate) const SOCKET: &str = "/run/flatland/routed.sock";
+
+/// How often the daemon checks that its socket was not removed.
+const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The number of connections at a time; further ones wait.
 const MAX_CONNECTIONS: usize = 16;
@@ -122,19 +125,24 @@ async fn serve_address(
 }
 
 async fn serve_socket(answerer: Arc<Answerer>) {
-    let listener = match listen_on_socket(Path::new(SOCKET)) {
-        Ok(listener) => listener,
-        Err(error) => {
-            error!(path = SOCKET, %error, "cannot listen on {SOCKET}: {error}; commands such as routed status work without the daemon");
-            return;
-        }
-    };
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let path = Path::new(SOCKET);
     loop {
-        let slot = acquire_slot(&slots).await;
-        match listener.accept().await {
-            Ok((stream, _)) => serve(stream, &answerer, Access::Root, slot),
-            Err(error) => pause_after(&error).await,
+        let listener = match listen_on_socket(path) {
+            Ok(listener) => listener,
+            Err(error) => {
+                error!(path = SOCKET, %error, "cannot listen on {SOCKET}: {error}; commands such as routed status work without the daemon");
+                return;
+            }
+        };
+        // Another program may remove what is in /run.
+        while path.exists() {
+            let slot = acquire_slot(&slots).await;
+            match timeout(SOCKET_CHECK_INTERVAL, listener.accept()).await {
+                Ok(Ok((stream, _))) => serve(stream, &answerer, Access::Root, slot),
+                Ok(Err(error)) => pause_after(&error).await,
+                Err(_) => {}
+            }
         }
     }
 }
@@ -145,6 +153,7 @@ fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)

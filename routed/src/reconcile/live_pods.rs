@@ -9,7 +9,7 @@ use ipam::{Allocation, Disk, Ledger};
 use wire::clock::unix_seconds;
 use wire::netlink::{Link, Socket};
 use wire::paths::run_dir;
-use wire::pod_link::host_interface_name;
+use wire::pod_link::{self, host_interface_name};
 
 use crate::kernel::Netlink;
 
@@ -47,7 +47,7 @@ fn attached_pods(
     let host_end = |allocation: &Allocation| {
         let attachment = allocation.attachment().ok()?;
         let link = by_name.get(&*host_interface_name(network, &attachment))?;
-        let has_alias = link.alias.as_deref() == Some(&*format!("{network} {attachment}"));
+        let has_alias = link.alias.as_deref() == Some(&*pod_link::alias(network, &attachment));
         (link.up && has_alias).then_some(link.index)
     };
     let is_added =

@@ -15,6 +15,10 @@ use crate::node::NodeName;
 /// SYN (`tcp_syn_retries` in ip-sysctl.rst).
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(130);
 
+/// A quarter of a /24 are 63 addresses: more pods than a node restarts in two minutes, unless jobs come
+/// and go in quick succession.
+const DEFAULT_MAX_COOLING_PERCENT: u8 = 25;
+
 /// Longer than the pause of a job that restarts all its pods.
 const DEFAULT_GIVE_BACK_AFTER: Duration = Duration::from_secs(600);
 
@@ -58,6 +62,11 @@ pub struct IpamConfig {
     /// How long a freed address is not reused while others are free, so that connections to its
     /// previous pod have given up by then.
     pub cool_down: Duration,
+    /// How many of a node's addresses may cool down, in percent. Beyond that, the one that has cooled
+    /// down for longest, and for at least 15 s, is reused before a further subnet is claimed.
+    ///
+    /// 100 keeps every cool-down, and claims subnets for it.
+    pub max_cooling_percent: u8,
     /// How long a further subnet of the node must be empty before `routed` gives it back; the first
     /// subnet of each pod CIDR stays.
     pub give_back_after: Duration,
@@ -79,6 +88,7 @@ impl IpamConfig {
         "etcd",
         "exclude",
         "coolDown",
+        "maxCoolingPercent",
         "giveBackAfter",
         "sweepAfter",
         "forgetAfter",
@@ -115,6 +125,7 @@ impl IpamConfig {
             etcd: section.get("etcd").map(EtcdConfig::parse).transpose()?,
             node_name: node_name(&section)?,
             cool_down: seconds(&section, "coolDown", DEFAULT_COOL_DOWN)?,
+            max_cooling_percent: max_cooling_percent(&section)?,
             give_back_after: seconds(&section, "giveBackAfter", DEFAULT_GIVE_BACK_AFTER)?,
             sweep_after: seconds(&section, "sweepAfter", DEFAULT_SWEEP_AFTER)?,
             forget_after: forget_after(&section)?,
@@ -139,6 +150,14 @@ fn seconds(section: &Section<'_>, key: &str, default: Duration) -> Result<Durati
         duration::read(value).filter(|time| *time <= MAX_TIME)
     })?;
     Ok(time.unwrap_or(default))
+}
+
+fn max_cooling_percent(section: &Section<'_>) -> Result<u8, Error> {
+    let percent = section.optional("maxCoolingPercent", "a number from 0 to 100", |value| {
+        let percent = u8::try_from(value.as_u64()?).ok()?;
+        (percent <= 100).then_some(percent)
+    })?;
+    Ok(percent.unwrap_or(DEFAULT_MAX_COOLING_PERCENT))
 }
 
 fn forget_after(section: &Section<'_>) -> Result<Option<Duration>, Error> {

@@ -94,7 +94,8 @@ fn parse_status<'a>(message: &NetlinkBuffer<&[u8]>) -> Result<Body<'a>, DecodeEr
         .then(|| explanation(message))
         .flatten();
     Ok(Body::Refused {
-        errno: Errno::from_raw(-status),
+        // Wraps for a status that no kernel gives: it is an unknown error then, too.
+        errno: Errno::from_raw(status.wrapping_neg()),
         message,
     })
 }
@@ -191,6 +192,18 @@ mod tests {
             (
                 message(NLMSG_ERROR, NLM_F_CAPPED, 12, &status(-17, 0)),
                 "2 EEXIST None",
+            ),
+            (
+                message(NLMSG_ERROR, NLM_F_CAPPED, 10, &status(i32::MIN, 0)),
+                "0 UnknownErrno None",
+            ),
+            (
+                message(NLMSG_DONE, 0, 10, &i32::MIN.to_ne_bytes()),
+                "0 UnknownErrno None",
+            ),
+            (
+                message(NLMSG_ERROR, NLM_F_CAPPED, 10, &status(17, 0)),
+                "0 UnknownErrno None",
             ),
             (
                 message(NLMSG_ERROR, CAPPED, 11, &capped),

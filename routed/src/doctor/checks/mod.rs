@@ -9,6 +9,7 @@ mod foreign_routes;
 mod forward_policy;
 mod forwarding;
 mod installed_conflist;
+mod ledger;
 mod mtu;
 mod neighbour_table;
 mod network_manager;
@@ -29,6 +30,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         installed_conflist::check(context),
         programs::check(context),
         runtime_programs::check(context),
+        ledger::check(context),
         forwarding::check(context),
         forward_policy::check(context),
         rp_filter::check(context),

@@ -31,6 +31,7 @@ fn one_pod_cidr_is_enough() {
         node_name: None,
         exclude: Vec::new(),
         cool_down: Duration::from_secs(130),
+        max_cooling_percent: 25,
         give_back_after: Duration::from_secs(600),
         sweep_after: Duration::from_secs(60),
         forget_after: None,
@@ -233,6 +234,14 @@ fn other_invalid_values_are_refused_and_named() {
         (
             json!({"coolDown": -1}),
             "ipam.coolDown: -1 is not a number of seconds from 0 to 86400",
+        ),
+        (
+            json!({"maxCoolingPercent": 101}),
+            "ipam.maxCoolingPercent: 101 is not a number from 0 to 100",
+        ),
+        (
+            json!({"maxCoolingPercent": "25%"}),
+            "ipam.maxCoolingPercent: \"25%\" is not a number",
         ),
         (json!({"coolDown": 86_401}), "ipam.coolDown: 86401 is not"),
         (
