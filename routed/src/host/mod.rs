@@ -13,7 +13,7 @@ mod registration;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -33,9 +33,6 @@ use crate::kernel::{Link, Netlink};
 use crate::log::OnChange;
 use crate::membership::DesiredRegistration;
 use crate::text::list;
-
-/// How long addresses stay advertised after the node has lost its last address of their family.
-const MISSING_FAMILY_GRACE: Duration = Duration::from_secs(60);
 
 /// The setup of the node and its present state.
 #[derive(Debug)]
