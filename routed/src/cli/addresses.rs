@@ -188,10 +188,9 @@ fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
         .iter()
         .map(|holder| {
             let allocation = &holder.allocation;
-            let name = match (&allocation.pod_namespace, &allocation.pod_name) {
-                (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
-                _ => allocation.container_id.clone(),
-            };
+            let name = allocation
+                .pod()
+                .unwrap_or_else(|| allocation.container_id.clone());
             let note = if holder.owned {
                 ""
             } else {

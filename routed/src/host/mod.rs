@@ -148,9 +148,9 @@ impl NodeSetup {
         match addresses::overlap_with(links, &self.network) {
             None => drop(self.overlap.clear()),
             Some(overlap) => {
-                let text = overlap.to_string();
+                let (text, link) = (overlap.to_string(), &overlap.link);
                 if self.overlap.changed(&text) {
-                    error!("{text}");
+                    error!(%link, "{text}");
                 }
             }
         }

@@ -294,7 +294,7 @@ impl Membership {
             None => drop(self.stranded.clear()),
             Some(text) => {
                 if self.stranded.changed(&text) {
-                    error!("{text}");
+                    error!(node = %self.node, "{text}");
                 }
             }
         }
