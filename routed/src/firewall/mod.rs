@@ -163,9 +163,9 @@ impl Firewall {
 
     /// When to call [`Firewall::run_due`] next.
     pub(crate) fn wake_at(&self) -> Instant {
-        let look_at = self.iptables_legacy.check_at();
+        let check_at = self.iptables_legacy.check_at();
         let pass_at = self.pass_at();
-        pass_at.map_or(look_at, |pass_at| pass_at.min(look_at))
+        pass_at.map_or(check_at, |pass_at| pass_at.min(check_at))
     }
 
     /// When the next pass is due, if anything is dirty.
