@@ -70,6 +70,8 @@ impl Sweeper {
                 SweepAction::Warn(address, allocation) => warn!(
                     %address,
                             pod = allocation.pod(),
+                    pod = allocation.pod(),
+                    path = netns(&allocation),
                     "{address} of {} stays: {} is gone, but some process keeps the namespace, as the \
                      pod's interface {} is still there; find it with lsns -t net",
                     describe_holder(&allocation),
@@ -77,8 +79,6 @@ impl Sweeper {
                     interface(&self.network, &allocation).unwrap_or_default()
                 ),
             }
-                    pod = allocation.pod(),
-                    path = netns(&allocation),
         }
         if let Err(error) = self.destroy_orphans(now) {
             warn!(%error, "cannot destroy interfaces that an interrupted ADD left: {error}");

@@ -42,7 +42,7 @@ use crate::log::OnChange;
 
 /// The shortest time from the end of a pass to the next one.
 const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
-/// The pause after a pass, in multiples of its duration: a flood of changes costs at most a fifth
+/// The pause after a pass, in multiples of its duration: many changes at once cost at most a fifth
 /// of a processor.
 const COOLDOWN_FACTOR: u32 = 4;
 

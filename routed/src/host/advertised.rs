@@ -33,7 +33,7 @@ impl Advertised {
     }
 
     /// Takes in the addresses that were `found` on the node, or why there is none. Returns whether
-    /// exactly these are advertised; if not, the caller looks again.
+    /// exactly these are advertised; if not, the caller has to check again.
     pub(super) fn update(&mut self, found: Result<Vec<IpAddr>, String>, now: Instant) -> bool {
         let (found, why) = match found {
             Ok(found) => (found, None),

@@ -1,6 +1,6 @@
 //! Prepares the node for pods: checks for overlapping networks, destroys leftover interfaces, takes
 //! an IPv4 address if the node has none, switches forwarding on, finds the addresses to advertise,
-//! asks for the node's registration, and installs the conflist once all of this works.
+//! requests the node's registration, and installs the conflist once all of this works.
 
 pub(crate) mod addresses;
 mod advertised;
@@ -191,7 +191,7 @@ impl NodeSetup {
         }
     }
 
-    /// Finds the addresses to advertise, and asks for a new registration if they changed. Returns
+    /// Finds the addresses to advertise, and requests a new registration if they changed. Returns
     /// `false` if an address is missing.
     fn update_addresses(&mut self, now: Instant) -> bool {
         let configured = &self.config.node_addresses;
