@@ -70,7 +70,7 @@ CONFORMANCE = $(DEBUG)/conformance --with $(DEBUG)/flatland-claim \
     $(call judge,/usr/lib/cni/tuning,chained,tuning) \
     $(call judge,/usr/lib/cni/portmap,chained,portmap)
 
-# Tests make network namespaces. Whoever is not root gets the user namespace in which they may.
+# Tests make network namespaces. A user other than root gets a user namespace, where that is allowed.
 ifneq ($(shell id -u),0)
 IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link set lo up && exec "$$@"' sh
 endif

@@ -31,10 +31,10 @@ pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<Success, Erro
     let claims = AddClaims::new(call, client, &subnets);
     let ledger = ensure_subnets(&subnets, &claims)?;
     let describe = describe(attachment, &call.environment, netns);
-    // Why there is no further subnet. Then cooling addresses are handed out, too.
+    let mut max_cooling = Some(config.max_cooling_percent);
+    // Why there is no further subnet.
     let mut shortage = None;
     let choices = loop {
-        let max_cooling = shortage.is_none().then_some(config.max_cooling_percent);
         match allocate(
             &ledger,
             &subnets,
@@ -44,10 +44,16 @@ pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<Success, Erro
             &describe,
         ) {
             Err(AllocateError::Exhausted(error)) => {
-                if let Some(why) = shortage {
+                // Where a claim failed a moment ago, cooling addresses go first: the pod must not
+                // wait for etcd again.
+                if max_cooling.is_some() && has_known_shortage(&subnets, &error) {
+                    max_cooling = None;
+                } else if let Some(why) = shortage {
                     return Err(exhausted_because(&ledger, error, why));
+                } else {
+                    shortage = claim_further(&subnets, &claims, &error).err();
+                    max_cooling = max_cooling.filter(|_| shortage.is_none());
                 }
-                shortage = claim_further(&subnets, &claims, &error).err();
             }
             Err(AllocateError::Other(error)) => break Err(error),
             Ok(choices) => break Ok(choices),
@@ -121,6 +127,19 @@ fn allocate(
     Ok(session.allocate(attachment, &request, describe)?)
 }
 
+/// Whether a claim of a further subnet failed a moment ago.
+fn has_known_shortage(subnets: &Subnets<'_>, exhausted: &crate::Error) -> bool {
+    pod_cidr_of(subnets, exhausted).is_some_and(|pod_cidr| subnets.shortage_of(&pod_cidr).is_some())
+}
+
+/// The pod CIDR of the subnets that are exhausted.
+fn pod_cidr_of(subnets: &Subnets<'_>, exhausted: &crate::Error) -> Option<IpNet> {
+    let crate::Error::Exhausted { subnets: seen, .. } = exhausted else {
+        return None;
+    };
+    seen.first().and_then(|subnet| subnets.pod_cidr_of(subnet))
+}
+
 /// Claims a further subnet when the node's subnets are full.
 fn claim_further(
     subnets: &Subnets<'_>,
@@ -130,8 +149,7 @@ fn claim_further(
     let crate::Error::Exhausted { subnets: seen, .. } = exhausted else {
         return Err(None);
     };
-    let pod_cidr = seen.first().and_then(|subnet| subnets.pod_cidr_of(subnet));
-    let pod_cidr = pod_cidr.ok_or(None)?;
+    let pod_cidr = pod_cidr_of(subnets, exhausted).ok_or(None)?;
     claims.claim_further(pod_cidr, seen.clone()).map_err(Some)
 }
 

@@ -76,7 +76,7 @@ impl Builder {
         }
     }
 
-    /// Keeps the lab running after [`Lab::leave`] until [`Kept::take_down`] ends it. The lab is
+    /// Keeps the lab running after [`Lab::leave`] until [`Kept::take_down`](crate::Kept::take_down) ends it. The lab is
     /// recorded in `file`; it is an error if `file` names a lab that still runs.
     #[must_use]
     pub fn keep(self, file: PathBuf) -> Self {

@@ -130,9 +130,17 @@ mod tests {
 
     use super::*;
 
+    /// The outcome of a claim, with the code of its error.
+    #[derive(Debug, Clone, Copy)]
+    enum FakeAnswer {
+        Done,
+        Refused(u32),
+        NoAnswer(u32),
+    }
+
     /// A client with a fixed outcome, which records its requests.
     struct FakeClient {
-        answer: Result<Result<(), u32>, u32>,
+        answer: FakeAnswer,
         requests: RefCell<Vec<ClaimRequest>>,
     }
 
@@ -141,8 +149,9 @@ mod tests {
             self.requests.borrow_mut().push(request.clone());
             let error = |code| Error::new(code, "why");
             match self.answer {
-                Ok(answer) => answer.map_err(error).into(),
-                Err(code) => HelperOutcome::NoAnswer(error(code)),
+                FakeAnswer::Done => HelperOutcome::Done,
+                FakeAnswer::Refused(code) => HelperOutcome::Refused(error(code)),
+                FakeAnswer::NoAnswer(code) => HelperOutcome::NoAnswer(error(code)),
             }
         }
 
@@ -176,14 +185,14 @@ mod tests {
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
         for (answer, settled) in [
-            (Ok(Ok(())), Some(true)),
-            (Ok(Err(code::TRY_AGAIN)), Some(true)),
-            (Ok(Err(code::INVALID_CONFIG)), Some(true)),
-            (Ok(Err(code::IO)), None),
-            (Ok(Err(code::DECODING)), None),
-            (Err(code::INVALID_CONFIG), Some(false)),
-            (Err(code::IO), Some(false)),
-            (Err(code::DECODING), Some(false)),
+            (FakeAnswer::Done, Some(true)),
+            (FakeAnswer::Refused(code::TRY_AGAIN), Some(true)),
+            (FakeAnswer::Refused(code::INVALID_CONFIG), Some(true)),
+            (FakeAnswer::Refused(code::IO), None),
+            (FakeAnswer::Refused(code::DECODING), None),
+            (FakeAnswer::NoAnswer(code::INVALID_CONFIG), Some(false)),
+            (FakeAnswer::NoAnswer(code::IO), Some(false)),
+            (FakeAnswer::NoAnswer(code::DECODING), Some(false)),
         ] {
             let client = FakeClient {
                 answer,
@@ -201,7 +210,7 @@ mod tests {
         let config = IpamConfig::parse(&call.config).unwrap();
         let subnets = Subnets::new(&config).unwrap();
         let client = FakeClient {
-            answer: Ok(Ok(())),
+            answer: FakeAnswer::Done,
             requests: RefCell::default(),
         };
         let claims = AddClaims {

@@ -37,6 +37,12 @@ impl Allocation {
         self.container_id == attachment.container_id() && self.interface == attachment.interface()
     }
 
+    /// The pod as `namespace/name`, if the runtime passed both.
+    pub fn pod(&self) -> Option<String> {
+        let (namespace, name) = (self.pod_namespace.as_ref()?, self.pod_name.as_ref()?);
+        Some(format!("{namespace}/{name}"))
+    }
+
     /// Parses the content of a file. The error says what is wrong with it.
     pub fn parse(content: &[u8]) -> Result<Self, String> {
         if content.is_empty() {

@@ -102,9 +102,9 @@ impl fmt::Display for Unavailable {
             Self::Held(holder) => {
                 let (container, interface) = (&holder.container_id, &holder.interface);
                 write!(f, "attachment {container}/{interface} holds it")?;
-                match (&holder.pod_namespace, &holder.pod_name) {
-                    (Some(namespace), Some(pod)) => write!(f, " (pod {namespace}/{pod})"),
-                    _ => Ok(()),
+                match holder.pod() {
+                    Some(pod) => write!(f, " (pod {pod})"),
+                    None => Ok(()),
                 }
             }
         }

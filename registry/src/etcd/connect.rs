@@ -71,7 +71,7 @@ impl Connector {
             1 => candidates.remove(0),
             _ => self.race(candidates).await?,
         };
-        tracing::debug!(endpoint, "connecting to etcd");
+        tracing::debug!("connecting to etcd at {endpoint}");
         let number = self.connections_made.fetch_add(1, Ordering::Relaxed);
         Ok(Connection {
             client,

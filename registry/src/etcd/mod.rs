@@ -92,7 +92,7 @@ impl Etcd {
         R: FnOnce(Client) -> F,
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        tracing::trace!(endpoint = on.endpoint, "request to etcd");
+        tracing::trace!("request to etcd at {}", on.endpoint);
         let result = match timeout(limit, request(on.client.clone())).await {
             Ok(result) => result.map_err(|error| error::failure(&on.endpoint, &error)),
             // Without the duration, which differs between attempts: the same failure is logged

@@ -75,7 +75,7 @@ impl Etcd {
                     view = self.view(claimant.node, &mut budget).await?;
                 }
                 Ok(Some(newer)) => {
-                    tracing::debug!(node = %claimant.node, race, "lost a race in etcd, deciding again");
+                    tracing::debug!(node = %claimant.node, "lost race {race} in etcd, deciding again");
                     view = newer;
                     sleep(pause_after_race(race)).await;
                 }

@@ -40,7 +40,7 @@ pub(super) fn record(folder: &Path, pod_cidrs: &[IpNet], why: Option<&Error>) {
         Ok(())
     };
     if let Err(error) = result {
-        tracing::warn!("{error}");
+        tracing::warn!(path = %path.display(), %error, "{error}");
     }
 }
 

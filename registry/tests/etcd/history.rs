@@ -1,8 +1,8 @@
 //! Watching an etcd whose history was compacted, lost, restored or rewritten.
 
-use crate::follow::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{changes, conf, net, node, open, reset};
+use crate::watch::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
 
 #[tokio::test]
 async fn compaction_during_an_outage_leads_to_a_reset() {

@@ -67,9 +67,9 @@ fn stranded_message(held: &[(IpAddr, Allocation)], owned: &[IpNet]) -> Option<St
 
 /// The pod that holds an address, or the container if the pod is unknown.
 pub(crate) fn holder(allocation: &Allocation) -> String {
-    match (&allocation.pod_namespace, &allocation.pod_name) {
-        (Some(namespace), Some(pod)) => format!("pod {namespace}/{pod}"),
-        _ => format!("container {}", allocation.container_id),
+    match allocation.pod() {
+        Some(pod) => format!("pod {pod}"),
+        None => format!("container {}", allocation.container_id),
     }
 }
 

@@ -80,6 +80,9 @@ impl Sweeper {
                 }
                 SweepAction::Warn(address, allocation) => warn!(
                     %address,
+                            pod = allocation.pod(),
+                    pod = allocation.pod(),
+                    path = netns(&allocation),
                     "{address} of {} stays: {} is gone, but some process keeps the namespace, as the \
                      pod's interface {} is still there; find it with lsns -t net",
                     describe_holder(&allocation),
@@ -184,10 +187,8 @@ fn interface(network: &str, allocation: &Allocation) -> Option<String> {
 /// `attachment 5f2c/eth0 (pod default/web-0)`.
 fn describe_holder(allocation: &Allocation) -> String {
     let (container, interface) = (&allocation.container_id, &allocation.interface);
-    let pod = match (&allocation.pod_namespace, &allocation.pod_name) {
-        (Some(namespace), Some(name)) => format!(" (pod {namespace}/{name})"),
-        _ => String::new(),
-    };
+    let pod = allocation.pod().map(|pod| format!(" (pod {pod})"));
+    let pod = pod.unwrap_or_default();
     format!("attachment {container}/{interface}{pod}")
 }
 

@@ -37,7 +37,7 @@ struct AddressesOutput {
     node: Option<NodeName>,
     subnets: Vec<SubnetCounts>,
     total: Totals,
-    addresses: Vec<AddressHolder>,
+    addresses: Vec<HeldAddress>,
 }
 
 /// Numbers of addresses.
@@ -62,7 +62,7 @@ struct Totals {
 }
 
 #[derive(Debug, Serialize)]
-struct AddressHolder {
+struct HeldAddress {
     address: IpAddr,
     /// Whether it is from a subnet that this node owns.
     owned: bool,
@@ -144,9 +144,9 @@ fn totals(rows: &[SubnetCounts]) -> Totals {
     totals
 }
 
-fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<AddressHolder> {
+fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<HeldAddress> {
     let held = inventory.held.into_iter();
-    held.map(|(address, allocation)| AddressHolder {
+    held.map(|(address, allocation)| HeldAddress {
         address,
         owned: subnets.iter().any(|subnet| subnet.contains(&address)),
         allocation,
@@ -188,10 +188,9 @@ fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
         .iter()
         .map(|holder| {
             let allocation = &holder.allocation;
-            let name = match (&allocation.pod_namespace, &allocation.pod_name) {
-                (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
-                _ => allocation.container_id.clone(),
-            };
+            let name = allocation
+                .pod()
+                .unwrap_or_else(|| allocation.container_id.clone());
             let note = if holder.owned {
                 ""
             } else {
@@ -232,8 +231,8 @@ fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
 mod tests {
     use super::*;
 
-    fn holder(address: &str, pod: Option<&str>, owned: bool) -> AddressHolder {
-        AddressHolder {
+    fn holder(address: &str, pod: Option<&str>, owned: bool) -> HeldAddress {
+        HeldAddress {
             address: address.parse().unwrap(),
             owned,
             allocation: Allocation {

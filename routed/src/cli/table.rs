@@ -48,7 +48,7 @@ pub(super) fn render(columns: &[(&str, Align)], rows: &[Vec<Cell>], terminal: Te
     let line = |cells: &mut dyn Iterator<Item = (&str, Tone)>| {
         let mut line = String::new();
         for ((text, tone), ((_, align), width)) in cells.zip(columns.iter().zip(&widths)) {
-            let text = cut(text, *width);
+            let text = truncate(text, *width);
             let space = " ".repeat(width - text.chars().count());
             let text = terminal.paint(&text, tone);
             let (left, right) = match align {
@@ -101,7 +101,7 @@ fn widths(columns: &[(&str, Align)], rows: &[Vec<Cell>], width: Option<usize>) -
 }
 
 /// `text`, or its start if it is wider than `width`.
-fn cut(text: &str, width: usize) -> String {
+fn truncate(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

@@ -132,6 +132,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     };
 
     info!("stopping on {signal}: routes, conflist and claims stay as they are");
+    let node = daemon.node().clone();
     drop((daemon, outcomes));
     // Without the socket, commands report at once that routed does not run. The next daemon creates
     // it.
@@ -139,6 +140,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     if timeout(SHUTDOWN_TIMEOUT, member).await.is_err() {
         let seconds = policy.lease_ttl.as_secs();
         warn!(
+            %node,
             "cannot remove the presence from etcd in time; this node counts as present for {seconds} s more"
         );
     }

@@ -173,7 +173,7 @@ impl Daemon {
                 self.node
             );
             if self.foreign_subnets.changed(&text) {
-                warn!(path = %folder, "{text}");
+                warn!(node = %self.node, path = %folder, "{text}");
             }
         }
     }

@@ -125,6 +125,7 @@ impl StateFile {
             );
             error!(
                 subnet = %subnets,
+                error = %why,
                 "{why}: keeping all routes. The routes to {subnets} stay until their nodes claim \
                  them again. For nodes that are gone for good: routed forget NODE"
             );

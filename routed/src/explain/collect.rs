@@ -120,12 +120,7 @@ fn candidates(pod: &str, held: &HeldAddresses) -> Result<Vec<IpAddr>, String> {
         return Ok(vec![address]);
     }
     let is_match = |allocation: &Allocation| {
-        let name = allocation
-            .pod_namespace
-            .as_ref()
-            .zip(allocation.pod_name.as_ref());
-        let full = name.map(|(namespace, name)| format!("{namespace}/{name}"));
-        full.as_deref() == Some(pod) || allocation.container_id == pod
+        allocation.pod().as_deref() == Some(pod) || allocation.container_id == pod
     };
     let found = held.iter().filter(|(_, allocation)| is_match(allocation));
     let found: Vec<_> = found.map(|(address, _)| *address).collect();

@@ -42,7 +42,7 @@ use crate::log::OnChange;
 
 /// The shortest time from the end of a pass to the next one.
 const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
-/// The pause after a pass, in multiples of its duration: a flood of changes costs at most a fifth
+/// The pause after a pass, in multiples of its duration: many changes at once cost at most a fifth
 /// of a processor.
 const COOLDOWN_FACTOR: u32 = 4;
 
@@ -163,9 +163,9 @@ impl Firewall {
 
     /// When to call [`Firewall::run_due`] next.
     pub(crate) fn wake_at(&self) -> Instant {
-        let look_at = self.iptables_legacy.check_at();
+        let check_at = self.iptables_legacy.check_at();
         let pass_at = self.pass_at();
-        pass_at.map_or(look_at, |pass_at| pass_at.min(look_at))
+        pass_at.map_or(check_at, |pass_at| pass_at.min(check_at))
     }
 
     /// When the next pass is due, if anything is dirty.

@@ -1,13 +1,16 @@
 //! The node addresses that are advertised to peers, which use them as next hops.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
-use crate::host::{MISSING_FAMILY_GRACE, addresses};
+use crate::host::addresses;
 use crate::log::OnChange;
 use crate::text::list;
+
+/// How long addresses stay advertised after the node has lost its last address of their family.
+const MISSING_FAMILY_GRACE: Duration = Duration::from_secs(60);
 
 /// The advertised addresses.
 #[derive(Debug, Default)]
@@ -30,7 +33,7 @@ impl Advertised {
     }
 
     /// Takes in the addresses that were `found` on the node, or why there is none. Returns whether
-    /// exactly these are advertised; if not, the caller looks again.
+    /// exactly these are advertised; if not, the caller has to check again.
     pub(super) fn update(&mut self, found: Result<Vec<IpAddr>, String>, now: Instant) -> bool {
         let (found, why) = match found {
             Ok(found) => (found, None),
@@ -66,8 +69,6 @@ impl Advertised {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Prepares the node for pods: checks for overlapping networks, destroys leftover interfaces, takes
 //! an IPv4 address if the node has none, switches forwarding on, finds the addresses to advertise,
-//! asks for the node's registration, and installs the conflist once all of this works.
+//! requests the node's registration, and installs the conflist once all of this works.
 
 pub(crate) mod addresses;
 mod advertised;
@@ -18,7 +18,7 @@ pub(crate) mod runtime_needs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -40,9 +40,6 @@ use crate::kernel::{Link, Netlink};
 use crate::log::OnChange;
 use crate::membership::DesiredRegistration;
 use crate::text::list;
-
-/// How long addresses stay advertised after the node has lost its last address of their family.
-const MISSING_FAMILY_GRACE: Duration = Duration::from_secs(60);
 
 /// The setup of the node and its present state.
 #[derive(Debug)]
@@ -204,9 +201,9 @@ impl NodeSetup {
         match addresses::overlap_with(links, &self.network) {
             None => drop(self.overlap.clear()),
             Some(overlap) => {
-                let text = overlap.to_string();
+                let (text, link) = (overlap.to_string(), &overlap.link);
                 if self.overlap.changed(&text) {
-                    error!("{text}");
+                    error!(%link, "{text}");
                 }
             }
         }
@@ -247,7 +244,7 @@ impl NodeSetup {
         }
     }
 
-    /// Finds the addresses to advertise, and asks for a new registration if they changed. Returns
+    /// Finds the addresses to advertise, and requests a new registration if they changed. Returns
     /// `false` if an address is missing.
     fn update_addresses(&mut self, now: Instant) -> bool {
         let configured = &self.config.node_addresses;

@@ -96,7 +96,7 @@ impl ForgetTask {
             self.forget(&node, &absent, total).await?;
         }
         for (node, absent, seconds) in decision.write {
-            debug!(peer = %node, "node {node} has been absent for {seconds} s that count");
+            debug!(%node, "node {node} has been absent for {seconds} s that count");
             let written = self.registry.count_absence(&node, &absent, seconds).await?;
             if let Some(revision) = written {
                 self.tracker.recorded(&node, seconds, revision);
@@ -120,7 +120,7 @@ impl ForgetTask {
                 subnets => format!("free again: {}", list(subnets)),
             };
             warn!(
-                peer = %node,
+                %node,
                 "node {node} is forgotten: it was absent for {}, and forgetAfter is {}; {free}",
                 age(total.as_secs()),
                 age(self.times.after.as_secs())

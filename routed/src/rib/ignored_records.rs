@@ -1,4 +1,4 @@
-//! Log lines for ignored records of the registry: each record once, and a flood of them in few
+//! Log lines for ignored records of the registry: each record once, and many of them in few
 //! lines.
 
 use crate::log::{Line, LineKind};

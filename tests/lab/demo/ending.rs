@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_name_what_to_type_while_the_cluster_is_up_and_afterwards() {
+    fn hints_name_what_to_type_while_up_and_afterwards() {
         let commands = |hints: Hints| -> Vec<String> {
             hints.rows.into_iter().map(|(_, command)| command).collect()
         };

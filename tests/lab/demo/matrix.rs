@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn who_answers_shows_a_time_and_who_does_not_shows_a_cross() {
+    fn answer_shows_its_time_and_silence_a_cross() {
         let two = parties(2);
         let well = asked(&two, [0, 1], Ok(two[0].addresses[0]));
         let lost = asked(&two, [1, 0], Err("no answer".to_owned()));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_seen_as_somebody_else_has_not_reached_anyone() {
+    fn translated_sender_counts_as_not_reaching() {
         let two = parties(2);
         let translated = asked(&two, [0, 1], Ok(IpAddr::from([192, 168, 1, 11])));
         assert!(!translated.seen_as_itself(&two));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_matrix_is_cut_into_blocks_that_fit() {
+    fn wide_matrix_is_split_into_blocks_that_fit() {
         let many = parties(25);
         let text = matrix(&many, &[], false, Paint::Nothing);
         assert!(

@@ -19,7 +19,7 @@ pub use transfer::{Direction, serve_transfers, transfer};
 /// The default TCP and UDP port of the server.
 pub const PORT: u16 = 7070;
 
-/// [`serve`] prints this when it listens.
+/// [`serve()`] prints this when it listens.
 pub const LISTENING: &str = "listening";
 
 /// The default time limit for an answer in milliseconds: a hundred times what a busy machine needs,

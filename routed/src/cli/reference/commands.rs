@@ -3,7 +3,6 @@
 use clap::{Arg, Command, CommandFactory};
 
 use super::super::command::Cli;
-use super::cell;
 
 /// The command line as the installed program has it.
 pub(super) fn root() -> Command {
@@ -81,4 +80,10 @@ fn name(argument: &Arg) -> String {
     let value = value.map(|names| names[0].to_string());
     let parts = [long, value].into_iter().flatten();
     short.unwrap_or_default() + &parts.collect::<Vec<_>>().join(" ")
+}
+
+/// The text on one line, with bars escaped: a bar would end the cell of a table.
+fn cell(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").replace('|', "\\|")
 }

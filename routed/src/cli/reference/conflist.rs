@@ -7,13 +7,13 @@ use wire::cni;
 use wire::conf::{CrossSubnet, EtcdConfig, IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig};
 
 /// One of our sections of the conflist.
-pub(super) struct Section {
+pub(super) struct ConflistSection {
     pub(super) name: &'static str,
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<ConflistKey>,
 }
 
 /// A key of a section.
-pub(super) struct Key {
+pub(super) struct ConflistKey {
     pub(super) name: &'static str,
     /// `required`, `none`, or the value as JSON in backquotes.
     pub(super) default: String,
@@ -23,7 +23,7 @@ pub(super) struct Key {
     pub(super) meaning: Vec<String>,
 }
 
-impl Key {
+impl ConflistKey {
     /// The default, and the values.
     pub(super) fn range(&self) -> String {
         let default = match self.default.as_str() {
@@ -35,10 +35,10 @@ impl Key {
 }
 
 /// All sections, from the outermost to the innermost.
-pub(super) fn sections() -> Vec<Section> {
+pub(super) fn sections() -> Vec<ConflistSection> {
     let (plugin, ipam) = parse(&smallest_config()).unwrap();
     let etcd = ipam.etcd.clone().unwrap();
-    let section = |name, path, keys: &[&'static str], source, defaults: Defaults| Section {
+    let section = |name, path, keys: &[&'static str], source, defaults: Defaults| ConflistSection {
         name,
         keys: keys
             .iter()
@@ -164,7 +164,7 @@ fn explained(
     key: &'static str,
     meanings: &[(String, Vec<String>)],
     defaults: &Defaults,
-) -> Key {
+) -> ConflistKey {
     let field = if key == "ipam" { "ipamtype" } else { key };
     let is_match = |(name, _): &&(String, _)| name.eq_ignore_ascii_case(field);
     let meaning = meanings.iter().find(is_match).map(|(_, text)| text.clone());
@@ -173,7 +173,7 @@ fn explained(
         ("type", _) => vec![format!("This plugin: `{IPAM_TYPE}`.")],
         _ => meaning.unwrap_or_else(|| panic!("no field has the key {key}")),
     };
-    Key {
+    ConflistKey {
         name: key,
         default: default_of(path, key, defaults),
         values: values_of(path, key),

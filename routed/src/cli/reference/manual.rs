@@ -4,14 +4,17 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use wire::conf::{IPAM_TYPE, PLUGIN_TYPE};
 
-use super::conflist::Section;
-use super::{File, commands};
+use super::commands;
+use super::conflist::ConflistSection;
+
+/// The path of a file below the repository's root, and its whole content.
+pub(super) type File = (String, String);
 
 /// System administration commands and daemons (man-pages(7)).
 const CHAPTER: &str = "8";
 const VERSION: &str = concat!("flatland ", env!("CARGO_PKG_VERSION"));
 
-pub(super) fn pages(sections: &[Section]) -> Vec<File> {
+pub(super) fn pages(sections: &[ConflistSection]) -> Vec<File> {
     let root = commands::root();
     let commands = root.get_subcommands().cloned();
     let mut pages: Vec<_> = [root.clone()]
@@ -64,7 +67,7 @@ fn of_command(command: clap::Command) -> File {
     (path(&name), text.replace(".SH EXTRA", ".SH NOTES"))
 }
 
-fn of_plugin(name: &str, title: &str, about: &str, sections: &[(&str, &Section)]) -> File {
+fn of_plugin(name: &str, title: &str, about: &str, sections: &[(&str, &ConflistSection)]) -> File {
     let mut page = Roff::new();
     page.control(
         "TH",

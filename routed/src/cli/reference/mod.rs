@@ -14,16 +14,14 @@ use clap::CommandFactory;
 use clap_complete::{Generator, Shell};
 
 use super::command::Cli;
-use conflist::Section;
+use conflist::ConflistSection;
+use manual::File;
 
 /// The page that is written by hand around the generated parts.
 const CONFIGURATION: &str = "docs/configuration.md";
 
 /// With this in the environment the files are written instead of compared.
 const WRITE: &str = "FLATLAND_WRITE_DOCS";
-
-/// The path of a file below the repository's root, and its whole content.
-type File = (String, String);
 
 /// What stands between this line and [`END`] is generated; a name behind it says what it is.
 const BEGIN: &str = "<!-- made by make docs: ";
@@ -79,7 +77,7 @@ fn unexpected(files: &[File]) -> Vec<String> {
 }
 
 /// The page with its generated parts replaced by what the types say now.
-fn filled_in(path: &str, sections: &[Section]) -> String {
+fn filled_in(path: &str, sections: &[ConflistSection]) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     let page = fs::read_to_string(&file).unwrap();
     let mut parts = page.split(BEGIN);
@@ -93,7 +91,7 @@ fn filled_in(path: &str, sections: &[Section]) -> String {
     first + &filled.collect::<String>()
 }
 
-fn made(name: &str, sections: &[Section]) -> String {
+fn made(name: &str, sections: &[ConflistSection]) -> String {
     let section = |name: &str| sections.iter().find(|section| section.name == name);
     match name.split_once(' ') {
         Some((of, "in full")) => list(section(of).unwrap()),
@@ -103,19 +101,13 @@ fn made(name: &str, sections: &[Section]) -> String {
 }
 
 /// A heading for each key, with its meaning, its default and its values below.
-fn list(section: &Section) -> String {
+fn list(section: &ConflistSection) -> String {
     let keys = section.keys.iter().map(|key| {
         let meaning = key.meaning.join("\n\n");
         format!("#### {}\n\n{meaning}\n\n{}\n", key.name, key.range())
     });
     let text = keys.collect::<Vec<_>>().join("\n");
     format!("\n{text}\n")
-}
-
-/// The text on one line, with bars escaped: a bar would end the cell of a table.
-fn cell(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ").replace('|', "\\|")
 }
 
 fn completions() -> Vec<File> {

@@ -1,17 +1,17 @@
 //! `routed status`: does this node work, and if not, why?
 
+mod lines;
 mod offline;
-
-use std::fmt::Write as _;
 
 use clap::Args;
 use serde::Serialize;
 
+use self::lines::{append, or_none, pods};
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{CommandError, Format, NOT_RUNNING, NetworkArgs, Report, json, query_daemon};
 use crate::http::client;
-use crate::status::{AddressUsage, Status};
+use crate::status::Status;
 use crate::text::list;
 use crate::time;
 use wire::clock::unix_seconds;
@@ -83,10 +83,6 @@ fn render(status: &Status, now: u64, terminal: Terminal) -> String {
     section(&mut text, "troubles", &status.troubles, tone(Tone::Bad));
     section(&mut text, "remarks", &status.remarks, tone(Tone::Doubtful));
     text
-}
-
-fn append(text: &mut String, name: &str, value: &str) {
-    write!(text, "\n  {name:<10} {value}").expect("a string takes any text");
 }
 
 fn section(text: &mut String, name: &str, lines: &[String], paint: impl Fn(&str) -> String) {
@@ -165,31 +161,6 @@ fn nodes(status: &Status) -> String {
     }
     let nodes = status.nodes;
     format!("{} present, {} absent", nodes.present, nodes.absent)
-}
-
-/// `IPv4 3 used, 0 cooling, 250 free; IPv6 ...`
-fn pods(usage: &std::collections::BTreeMap<String, AddressUsage>) -> String {
-    let each: Vec<_> = usage
-        .iter()
-        .map(|(family, usage)| {
-            let family = family.replace("ip", "IP");
-            let AddressUsage {
-                used,
-                cooling,
-                free,
-            } = usage;
-            format!("{family} {used} used, {cooling} cooling, {free} free")
-        })
-        .collect();
-    or_none(&each.join("; "))
-}
-
-fn or_none(text: &str) -> String {
-    if text.is_empty() {
-        "none".to_owned()
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]

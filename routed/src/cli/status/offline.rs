@@ -9,7 +9,7 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::state_dir;
 
-use crate::cli::status::{append, or_none, pods};
+use crate::cli::status::lines::{append, or_none, pods};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{CONFLIST_FOLDER, NetworkArgs};
 use crate::fib;

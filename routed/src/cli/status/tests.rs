@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use wire::node::NodeName;
 
 use super::*;
-use crate::status::{Conflicts, Http, NodeCounts, RegistryStatus, RouteCounts};
+use crate::status::{AddressUsage, Conflicts, Http, NodeCounts, RegistryStatus, RouteCounts};
 
 fn status() -> Status {
     Status {

@@ -20,17 +20,17 @@ pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
 
 /// A program in the folder of the plugins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Program {
+struct InstalledProgram {
     path: PathBuf,
     exists: bool,
     /// The version that it prints; `None` if it cannot be run or prints none.
     version: Option<String>,
 }
 
-fn find_programs(folder: &Path) -> Vec<Program> {
+fn find_programs(folder: &Path) -> Vec<InstalledProgram> {
     let paths = PROGRAMS.iter().map(|name| folder.join(name));
     paths
-        .map(|path| Program {
+        .map(|path| InstalledProgram {
             version: program_version(&path),
             exists: path.exists(),
             path,
@@ -38,8 +38,8 @@ fn find_programs(folder: &Path) -> Vec<Program> {
         .collect()
 }
 
-fn examine(programs: &[Program]) -> Finding {
-    let paths = |is_match: &dyn Fn(&Program) -> bool| -> Vec<String> {
+fn examine(programs: &[InstalledProgram]) -> Finding {
+    let paths = |is_match: &dyn Fn(&InstalledProgram) -> bool| -> Vec<String> {
         let matching = programs.iter().filter(|program| is_match(program));
         matching
             .map(|program| program.path.display().to_string())
@@ -78,8 +78,8 @@ mod tests {
     use super::*;
     use crate::doctor::Severity;
 
-    fn after(change: impl FnOnce(&mut Program)) -> Finding {
-        let program = |name: &str| Program {
+    fn after(change: impl FnOnce(&mut InstalledProgram)) -> Finding {
+        let program = |name: &str| InstalledProgram {
             path: Path::new("/opt/cni/bin").join(name),
             exists: true,
             version: Some(wire::VERSION.to_owned()),

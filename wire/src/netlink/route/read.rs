@@ -33,7 +33,7 @@ impl Route {
         Ok((table == wanted).then_some(route))
     }
 
-    /// The reply to a [`lookup_message`]; its scope and table have no meaning.
+    /// The reply to a [`lookup_message`](super::lookup_message); its scope and table have no meaning.
     pub(in crate::netlink) fn parse_lookup(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         Ok(Self::parse_any(payload)?.map(|(route, ..)| route))
     }
