@@ -105,12 +105,18 @@ mod tests {
         }
     }
 
-    fn logged(format: LogFormat, work: impl FnOnce()) -> String {
+    /// Runs the work twice: a log macro that another test reaches first, at the moment that a
+    /// subscriber is installed, may be taken for disabled until the cache is rebuilt.
+    fn logged(format: LogFormat, work: impl Fn()) -> String {
+        work();
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let filter = EnvFilter::new("info");
         let subscriber = subscriber(format, filter, move || writer.clone());
-        with_default(subscriber, work);
+        with_default(subscriber, || {
+            tracing::callsite::rebuild_interest_cache();
+            work();
+        });
         let bytes = buffer.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
