@@ -5,17 +5,18 @@ use std::iter;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use registry::{Event, Policy, Registry};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
 use wire::netlink::{Event as KernelEvent, Monitor, Topics};
-use wire::node::MachineId;
+use wire::node::{MachineId, NodeName};
 use wire::paths::{run_dir, state_dir};
 
 use crate::addresses::{AddressEvent, AddressManager};
@@ -94,14 +95,10 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 let first = event.ok_or(Error::Ended("the watch on the registry"))?;
                 handle_batch(&mut daemon, first, &mut events, &interruptions);
             }
-            outcome = outcomes.recv() => match outcome {
-                Some(Outcome::Joined(owned)) => daemon.joined(owned),
-                Some(Outcome::SubnetsLost(left)) => daemon.lost(&left),
-                Some(Outcome::Delayed(reason)) => daemon.delayed(reason),
-                Some(Outcome::Presence(state)) => daemon.presence(state),
-                Some(Outcome::ConfigRejected(error)) => return Err(Error::ConfigRejected(Box::new(error))),
-                None => return Err(Error::Ended("the registration of this node")),
-            },
+            outcome = outcomes.recv() => {
+                let outcome = outcome.ok_or(Error::Ended("the registration of this node"))?;
+                handle_outcome(&mut daemon, outcome)?;
+            }
             event = address_events.recv() => {
                 match event.ok_or(Error::Ended("the management of addresses"))? {
                     AddressEvent::Owned(owned) => daemon.set_owned(&owned),
@@ -137,12 +134,29 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     // Without the socket, commands report at once that routed does not run. The next daemon creates
     // it.
     let _ = std::fs::remove_file(http::SOCKET);
+    leave(member, &node, policy.lease_ttl).await;
+    Ok(())
+}
+
+/// Waits until the node's presence is removed from etcd.
+async fn leave(member: JoinHandle<()>, node: &NodeName, lease_ttl: Duration) {
     if timeout(SHUTDOWN_TIMEOUT, member).await.is_err() {
-        let seconds = policy.lease_ttl.as_secs();
+        let seconds = lease_ttl.as_secs();
         warn!(
             %node,
             "cannot remove the presence from etcd in time; this node counts as present for {seconds} s more"
         );
+    }
+}
+
+/// Tells the daemon what came of its registration.
+fn handle_outcome(daemon: &mut Daemon, outcome: Outcome) -> Result<(), Error> {
+    match outcome {
+        Outcome::Joined(owned) => daemon.joined(owned),
+        Outcome::SubnetsLost(left) => daemon.lost(&left),
+        Outcome::Delayed(reason) => daemon.delayed(reason),
+        Outcome::Presence(state) => daemon.presence(state),
+        Outcome::ConfigRejected(error) => return Err(Error::ConfigRejected(Box::new(error))),
     }
     Ok(())
 }
