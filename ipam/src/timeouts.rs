@@ -16,3 +16,8 @@ pub(crate) const ETCD_TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 /// Of waiting for the ledger's lock. It is held only for microseconds, unless its holder is
 /// stopped.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An address rests at least this long before the share counts. A client that sent its SYN just before
+/// the pod went sends it again after 1, 3, 7 and 15 s (RFC 6298: the first timeout is 1 s, and each one
+/// doubles). After that, few still try; who does was refused before, as no pod had the address.
+pub const MIN_COOL_DOWN: Duration = Duration::from_secs(15);

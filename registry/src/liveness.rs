@@ -16,12 +16,12 @@ pub enum PresenceState {
     Starting,
     /// The presence key is there.
     Present,
-    /// The presence key is gone, or will expire soon. Attempts go on.
+    /// The presence key is gone, or will expire soon; or the node is not registered. Attempts go on.
     Lost {
         /// The reason.
         why: String,
     },
-    /// Another machine holds the node's name, or the node is not registered. Attempts go on.
+    /// Another machine or session holds the node's name. Attempts go on.
     Refused {
         /// The reason; it names both machines.
         why: String,

@@ -48,7 +48,7 @@ fn pod_with_a_requested_mac_has_it_and_is_reached() -> Result {
 }
 
 #[test]
-fn sysctls_of_the_interface_hold_and_are_checked() -> Result {
+fn sysctls_of_the_interface_hold_and_may_be_changed_later() -> Result {
     let lab = lab()?;
     let settings = json!({ "sysctl": { "net.ipv4.conf.IFNAME.arp_ignore": "3" } });
     let runtime = runtime(&lab, &settings)?;
@@ -58,12 +58,8 @@ fn sysctls_of_the_interface_hold_and_are_checked() -> Result {
     assert_eq!(value.trim(), "3");
     runtime.check(pod.target(), &attached)?;
     pod.run(&["sysctl", "-qw", "net.ipv4.conf.eth0.arp_ignore=0"])?;
-    let error = runtime.check(pod.target(), &attached).unwrap_err();
-    assert!(
-        error.to_string().contains("arp_ignore is 0, not 3"),
-        "{error}"
-    );
-    Ok(())
+    // A later plugin of the chain may have done it.
+    runtime.check(pod.target(), &attached)
 }
 
 #[test]

@@ -5,14 +5,7 @@
 //! (`maxCoolingPercent`). Beyond it, the address that has cooled down for longest is handed out, before
 //! a further subnet is claimed.
 
-use std::time::Duration;
-
 use crate::ledger::usage::SubnetUsage;
-
-/// An address rests at least this long before the share counts. A client that sent its SYN just before
-/// the pod went sends it again after 1, 3, 7 and 15 s (RFC 6298: the first timeout is 1 s, and each one
-/// doubles). After that, few still try; who does was refused before, as no pod had the address.
-pub const MIN_COOL_DOWN: Duration = Duration::from_secs(15);
 
 /// How many of the cooling addresses of a node's subnets of one pod CIDR may be handed out, those that
 /// have cooled down for longest first.
@@ -26,6 +19,8 @@ pub fn reusable(subnets: &[SubnetUsage], max_cooling_percent: u8) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::cni::{self, Attachment, code};
 
-use crate::ledger::request::Unavailable;
+use crate::ledger::unavailable::Unavailable;
 
 /// A failure of the ledger. Nothing was changed, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]

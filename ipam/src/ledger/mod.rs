@@ -26,6 +26,7 @@ pub(crate) mod restore;
 pub(crate) mod scan;
 pub(crate) mod steps;
 pub(crate) mod sweep;
+pub(crate) mod unavailable;
 pub(crate) mod usage;
 
 use std::net::IpAddr;
@@ -42,8 +43,9 @@ use crate::ledger::error::Error;
 use crate::ledger::free_queue::FreeQueue;
 use crate::ledger::inventory::Inventory;
 use crate::ledger::kernel_pods::PodAddress;
-use crate::ledger::request::{AddressRequest, Unavailable};
+use crate::ledger::request::AddressRequest;
 use crate::ledger::scan::DiskScan;
+use crate::ledger::unavailable::Unavailable;
 
 /// The ledger of one network.
 pub struct Ledger {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::ledger::cooling::MIN_COOL_DOWN;
 use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
 use crate::ledger::{Ledger, Session, allocator};
+use crate::timeouts::MIN_COOL_DOWN;
 
 /// The use of one subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,15 @@
 
 use etcd_client::{GetOptions, GetResponse, KeyValue};
 
-use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
-use crate::etcd::snapshot::{MAX_RECORD_REPLY, kv};
+use crate::etcd::{Etcd, MAX_REPLY};
+
+/// The largest reply about one record, in bytes: more than any value that is parsed.
+pub(super) const MAX_RECORD_REPLY: usize = 64 * 1024;
+
+pub(super) fn kv(client: &Client) -> KvClient {
+    client.kv_client().max_decoding_message_size(MAX_REPLY)
+}
 
 /// How many keys are read per request.
 const PAGE: i64 = 1_000;

@@ -13,7 +13,8 @@ use wire::node::NodeName;
 use crate::error::Error;
 use crate::etcd::Etcd;
 use crate::etcd::error::{self, RequestError};
-use crate::etcd::snapshot::{get_replies, kv};
+use crate::etcd::pages::kv;
+use crate::etcd::snapshot::get_replies;
 use crate::etcd::view::presence_view;
 use crate::liveness::{PresenceHandle, PresenceState};
 use crate::policy::REVOKE_TIMEOUT;
@@ -178,7 +179,11 @@ impl PresenceTask {
         let refused = |why| Err(PresenceState::Refused { why });
         let record = record.as_ref().and_then(|reply| reply.kvs().first());
         let Some(record) = record else {
-            return refused(format!("node {} is not registered", self.node));
+            // Not another session's: the registry's data may be lost, and the node registers again
+            // only when it has read all of it.
+            return Err(PresenceState::Lost {
+                why: format!("node {} is not registered", self.node),
+            });
         };
         let theirs = match read_value::<NodeRecord>(record.value()) {
             Ok(theirs) => theirs,

@@ -8,14 +8,11 @@ use etcd_client::{
 };
 
 use crate::error::Error;
+use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
-use crate::etcd::pages::{Pages, end_of};
-use crate::etcd::{Etcd, MAX_REPLY};
+use crate::etcd::pages::{MAX_RECORD_REPLY, Pages, end_of, kv};
 use crate::policy::RetryBudget;
 use crate::snapshot::Snapshot;
-
-/// The largest reply about one record, in bytes: more than any value that is parsed.
-pub(super) const MAX_RECORD_REPLY: usize = 64 * 1024;
 
 /// How many keys that are not ours are read in each gap between our folders, by name only.
 const MAX_FOREIGN: i64 = 200;
@@ -66,10 +63,6 @@ impl RecentWrites {
             self.by_revision.pop_first();
         }
     }
-}
-
-pub(super) fn kv(client: &Client) -> KvClient {
-    client.kv_client().max_decoding_message_size(MAX_REPLY)
 }
 
 /// The cluster id and the revision in a reply.

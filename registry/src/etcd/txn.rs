@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
-use crate::etcd::snapshot::kv;
+use crate::etcd::pages::kv;
 use crate::policy::RetryBudget;
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::{Claim, write_value};

@@ -149,9 +149,10 @@ async fn machine_without_the_name_is_not_present() {
     .await;
     assert_eq!(etcd.get(KEY).await, None);
     let unknown = registry.keep_presence(&node("b"), MACHINE, presence("1"));
-    until_state(&unknown, |state| {
-        matches!(state, PresenceState::Refused { .. })
-    })
+    until_state(
+        &unknown,
+        |state| matches!(state, PresenceState::Lost { why } if why.contains("not registered")),
+    )
     .await;
 }
 

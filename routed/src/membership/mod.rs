@@ -124,8 +124,9 @@ impl Membership {
                 changed = requests.changed() => if changed.is_err() {
                     break;
                 },
-                // Another session has the name, or this node is not registered: find out, and hand
-                // out no more addresses in the first case.
+                // Another session has the name: find out which, and hand out no more addresses. A
+                // node that is not registered waits until all of the registry was read: what it
+                // claims again must not hide that the registry lost its data.
                 () = presence::refused(self.presence.as_ref().map(|(_, handle)| handle)) => {}
             }
             let Some(desired) = requests.borrow_and_update().clone() else {

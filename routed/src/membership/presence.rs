@@ -24,8 +24,8 @@ pub(super) async fn settled(handle: &PresenceHandle, limit: Duration) -> Presenc
     }
 }
 
-/// Returns when the presence is refused: another session holds the name, or the node is not
-/// registered. Without a presence it never returns.
+/// Returns when the presence is refused: another session holds the name. Without a presence it never
+/// returns.
 pub(super) async fn refused(handle: Option<&PresenceHandle>) {
     if let Some(handle) = handle {
         let mut state = handle.state();
