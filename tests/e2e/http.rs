@@ -252,7 +252,7 @@ fn long_or_silent_requests_do_not_block_others() -> Result {
     assert!(long.is_err() || long.is_ok_and(|(status, _)| (400..500).contains(&status)));
 
     // Twice as many silent connections as the server accepts.
-    let silent = "for n in $(seq 32); do exec {fd}<>/dev/tcp/127.0.0.1/9470; done; echo open; cat";
+    let silent = "for n in $(seq 128); do exec {fd}<>/dev/tcp/127.0.0.1/9470; done; echo open; cat";
     let holder = node.spawn("silent", None, &["bash", "-c", silent])?;
     wait_until("silent connections", DEADLINE, || {
         holder.log().contains("open")
