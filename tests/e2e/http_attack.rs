@@ -59,7 +59,7 @@ fn send_slowly(stream: &mut TcpStream) -> io::Result<()> {
 
 fn send_huge_head(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nX-Huge: ")?;
-    stream.write_all(&[b'x'; 1 << 20])
+    stream.write_all(&vec![b'x'; 1 << 20])
 }
 
 fn close_half(stream: &mut TcpStream) -> io::Result<()> {

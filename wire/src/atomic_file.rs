@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use crate::paths;
+
 /// All users may read, the owner may write.
 const MODE: u32 = 0o644;
 
@@ -21,7 +23,7 @@ pub fn replace_with(path: &Path, content: &[u8], mode: u32) -> io::Result<bool> 
     if is_up_to_date(path, content, mode) {
         return Ok(false);
     }
-    fs::create_dir_all(folder_of(path))?;
+    paths::make_folder(folder_of(path))?;
     write_with(path, content, mode)?;
     Ok(true)
 }

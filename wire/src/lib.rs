@@ -14,6 +14,7 @@ pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod node;
+pub mod old_lock;
 pub mod overlap;
 pub mod paths;
 pub mod pod_link;

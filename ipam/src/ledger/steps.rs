@@ -5,11 +5,11 @@
 //! written before the file has a name, and a new queue is written beside the old one before it
 //! replaces that.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use wire::cni::Attachment;
+use wire::paths::make_folder;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
@@ -47,13 +48,7 @@ impl Disk {
         ];
         for folder in folders {
             if !folder.is_dir() {
-                // Independent of the runtime's umask: world-readable, writable only for the owner.
-                let make = || {
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o755)
-                        .create(&folder)
-                };
+                let make = || make_folder(&folder);
                 self.step(DiskStep::Folder, "create the folder", &folder, make)?;
             }
         }
@@ -157,7 +152,12 @@ impl Disk {
         let mut new = path.to_owned().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
-        self.step(DiskStep::Queue, "write", &new, || fs::write(&new, content))?;
+        let write = || {
+            let mut file = OpenOptions::new();
+            file.write(true).create(true).truncate(true).mode(0o644);
+            file.open(&new)?.write_all(content.as_bytes())
+        };
+        self.step(DiskStep::Queue, "write", &new, write)?;
         self.step(DiskStep::Replace, "replace", path, || {
             fs::rename(&new, path)
         })

@@ -181,9 +181,9 @@ async fn serve<S>(
 {
     let (place, closed) = connections.enter(client).await;
     let place = Arc::new(place);
-    let (answerer, answered) = (Arc::clone(answerer), Arc::clone(&place));
+    let (answerer, own_place) = (Arc::clone(answerer), Arc::clone(&place));
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let (answerer, place) = (Arc::clone(&answerer), Arc::clone(&answered));
+        let (answerer, place) = (Arc::clone(&answerer), Arc::clone(&own_place));
         async move {
             place.set_being_answered(true);
             let answer = answerer.answer(request.method(), request.uri().path(), access);

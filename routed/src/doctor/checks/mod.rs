@@ -8,6 +8,7 @@ mod etcd;
 mod foreign_routes;
 mod forward_policy;
 mod forwarding;
+mod locks;
 mod mtu;
 mod network_manager;
 mod networkd;
@@ -23,6 +24,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
     [
         conflist::check(context),
         programs::check(context),
+        locks::check(context),
         forwarding::check(context),
         forward_policy::check(context),
         rp_filter::check(context),
