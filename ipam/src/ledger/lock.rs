@@ -23,7 +23,17 @@ const LOCK_FILE: &str = ".lock";
 #[must_use]
 pub(crate) struct LedgerLock {
     _old: OldLock,
-    _lock: FileLock,
+    _lock: LockFile,
+}
+
+/// What became of the lock file.
+#[derive(Debug)]
+enum LockFile {
+    Taken(#[expect(dead_code, reason = "holds the lock")] FileLock),
+    /// There is none, and it cannot be made: the disk is read-only, or has no inode left. Then only
+    /// the lock of the folder counts, as DEL must be possible.
+    Missing,
+    Busy,
 }
 
 /// Locks `folder`. Waits while another process holds the lock, at most for [`LOCK_TIMEOUT`].
@@ -46,9 +56,10 @@ pub(crate) fn try_folder(folder: &Path) -> Result<Option<LedgerLock>, Error> {
 /// Takes both locks; the error inside is the path of the one that is held for longer than `timeout`.
 fn lock(folder: &Path, timeout: Duration) -> Result<Result<LedgerLock, PathBuf>, Error> {
     let path = folder.join(LOCK_FILE);
-    let Some(lock) = lock_file(&path, timeout).map_err(Error::io("lock", &path))? else {
+    let lock = lock_file(&path, timeout).map_err(Error::io("lock", &path))?;
+    if matches!(lock, LockFile::Busy) {
         return Ok(Err(path));
-    };
+    }
     let old = old_lock::take(|| File::open(folder), timeout);
     match old.map_err(Error::io("lock", folder))? {
         OldLock::Busy => Ok(Err(folder.to_owned())),
@@ -59,21 +70,34 @@ fn lock(folder: &Path, timeout: Duration) -> Result<Result<LedgerLock, PathBuf>,
     }
 }
 
-fn lock_file(path: &Path, timeout: Duration) -> io::Result<Option<FileLock>> {
+fn lock_file(path: &Path, timeout: Duration) -> io::Result<LockFile> {
     loop {
-        let file = file_lock::open(path)?;
+        let Some(file) = open(path)? else {
+            return Ok(LockFile::Missing);
+        };
         let lock = if timeout.is_zero() {
             FileLock::try_lock(file)?
         } else {
             FileLock::lock_within(file, timeout)?
         };
         let Some(mut lock) = lock else {
-            return Ok(None);
+            return Ok(LockFile::Busy);
         };
         // While this process waited, the file may have been deleted. Then others lock a new one.
         if lock.file().metadata()?.nlink() > 0 {
-            return Ok(Some(lock));
+            return Ok(LockFile::Taken(lock));
         }
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match file_lock::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        },
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(None),
+        opened => opened.map(Some),
     }
 }
 
