@@ -143,7 +143,8 @@ impl Answerer {
         status.troubles.extend(why);
         let address = status.http.as_ref().map(|http| http.address);
         let crowded = self.connections.crowded_by().zip(address);
-        status.troubles.extend(crowded.map(|(client, address)| {
+        // No trouble: the node does what it should.
+        status.remarks.extend(crowded.map(|(client, address)| {
             format!(
                 "programs at {client} keep too many connections to {address} open; the oldest are \
                  closed, so that probes are answered. ss -tnp shows the programs: stop them"
