@@ -1,6 +1,6 @@
 //! JSON files that are replaced atomically and durably, and flock on lock files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::atomic_file;
 use wire::file_lock::{self, FileLock};
-use wire::paths;
+use wire::{paths, state_file};
 
 use crate::error::Error;
 
 /// Reads a JSON file; `None` when there is none.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let bytes = match fs::read(path) {
+    let bytes = match state_file::read(path, state_file::LARGE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(Error::io("read", path))?,
     };
@@ -58,6 +58,7 @@ fn lock_file(path: &Path) -> Result<File, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn written_file_reads_back_and_replaces_the_old_one() {

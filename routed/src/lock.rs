@@ -3,7 +3,7 @@
 //! Versions before 0.2 have a lock file that every user may lock. It is locked too, for one release,
 //! unless a user other than root holds that lock.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tracing::warn;
 use wire::file_lock::{self, FileLock};
 use wire::old_lock::{self, OldLock};
 use wire::paths::make_folder;
+use wire::state_file;
 
 /// The lock file, which the running daemon has locked.
 pub(crate) const PATH: &str = "/run/flatland/.routed.lock";
@@ -105,15 +106,17 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 }
 
 fn holder(path: &Path) -> String {
-    match fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => format!("pid {}", text.trim()),
-        _ => "pid unknown".to_owned(),
+    let text = state_file::read(path, state_file::SMALL).unwrap_or_default();
+    match String::from_utf8_lossy(&text).trim() {
+        "" => "pid unknown".to_owned(),
+        pid => format!("pid {pid}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn second_lock_fails_and_names_the_holder() {

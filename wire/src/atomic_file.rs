@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use crate::paths;
+use crate::{paths, state_file};
 
 /// All users may read, the owner may write.
 const MODE: u32 = 0o644;
@@ -64,7 +64,7 @@ fn folder_of(path: &Path) -> &Path {
 fn is_up_to_date(path: &Path, content: &[u8], mode: u32) -> bool {
     let is_plain = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o777 == mode);
-    is_plain && fs::read(path).is_ok_and(|present| present == content)
+    is_plain && state_file::read(path, content.len() as u64).is_ok_and(|present| present == content)
 }
 
 fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {

@@ -19,6 +19,7 @@ pub mod overlap;
 pub mod paths;
 pub mod pod_link;
 pub mod spoof_guard;
+pub mod state_file;
 pub mod sysctl;
 
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -18,6 +18,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use wire::cni::Attachment;
 use wire::paths::make_folder;
+use wire::state_file;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
@@ -60,7 +61,9 @@ impl Disk {
         let path = self.confirmed();
         self.step(DiskStep::Confirm, "create", &path, || {
             let mut new = OpenOptions::new();
-            new.write(true).create(true).mode(0o644).open(&path)
+            new.write(true).create(true).mode(0o644);
+            let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+            new.custom_flags(flags.bits()).open(&path)
         })?;
         Ok(())
     }
@@ -132,9 +135,11 @@ impl Disk {
     /// Appends to the queue of `subnet`, if it exists.
     pub(crate) fn append(&self, subnet: &IpNet, freed: &Freed) -> Result<(), Error> {
         let path = self.queue(subnet);
-        let append = || match OpenOptions::new().append(true).open(&path) {
+        let append = || match state_file::open(&path, OpenOptions::new().append(true)) {
             Ok(mut file) => file.write_all(freed.render().as_bytes()),
+            // The queue will be rebuilt.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if state_file::is_irregular(&error) => Ok(()),
             Err(error) => Err(error),
         };
         self.step(DiskStep::Append, "append to", &path, append)
@@ -154,7 +159,12 @@ impl Disk {
         let new = PathBuf::from(new);
         let write = || {
             let mut file = OpenOptions::new();
-            file.write(true).create(true).truncate(true).mode(0o644);
+            // Whatever an interrupted call or another program has left there goes.
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            file.write(true).create_new(true).mode(0o644);
             file.open(&new)?.write_all(content.as_bytes())
         };
         self.step(DiskStep::Queue, "write", &new, write)?;
