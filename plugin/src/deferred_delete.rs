@@ -9,7 +9,6 @@
 //! it.
 
 use std::env;
-use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -21,6 +20,7 @@ use nix::errno::Errno;
 use wire::REMOVED_GROUP;
 use wire::file_lock::{self, FileLock};
 use wire::netlink::{self, Link, LinkChange, Request, Socket};
+use wire::paths::{RUN_DIR, make_folder};
 
 /// The argument of the helper process that deletes the group.
 const HELPER_ARGUMENT: &str = "destroy-removed";
@@ -30,9 +30,9 @@ const HELPER_ARGUMENT: &str = "destroy-removed";
 const GATHER_TIME: Duration = Duration::from_millis(200);
 
 /// The lock that the helper holds while it gathers. It cannot collide with the folder of a network,
-/// as no network name starts with a dot.
-const FOLDER: &str = "/run/flatland";
-const LOCK: &str = ".removed.lock";
+/// as no network name starts with a dot. Versions before 0.2 have `.removed.lock`, which every user
+/// may lock; two helpers at a time, one of each version, do no harm.
+const LOCK: &str = ".destroy.lock";
 
 /// Takes a host end out of use: it passes no packets any more.
 pub(crate) fn disable(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
@@ -124,8 +124,9 @@ pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
 
 /// The lock; `None` while a helper holds it.
 fn try_lock() -> io::Result<Option<FileLock>> {
-    fs::create_dir_all(FOLDER)?;
-    FileLock::try_lock(file_lock::open(&Path::new(FOLDER).join(LOCK), 0o644)?)
+    let folder = Path::new(RUN_DIR);
+    make_folder(folder)?;
+    FileLock::try_lock(file_lock::open(&folder.join(LOCK))?)
 }
 
 /// Starts the helper process: without our open files, which a runtime could wait for, and in a new

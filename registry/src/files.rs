@@ -1,20 +1,20 @@
 //! JSON files that are replaced atomically and durably, and flock on lock files.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::atomic_file;
 use wire::file_lock::{self, FileLock};
+use wire::{paths, state_file};
 
 use crate::error::Error;
 
 /// Reads a JSON file; `None` when there is none.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let bytes = match fs::read(path) {
+    let bytes = match state_file::read(path, state_file::LARGE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(Error::io("read", path))?,
     };
@@ -37,11 +37,7 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
 
 /// Creates the folder and its missing parents.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)
-        .map_err(Error::io("create", folder))
+    paths::make_folder(folder).map_err(Error::io("create", folder))
 }
 
 /// Waits for the exclusive lock on `path`. It excludes other processes and other threads of this
@@ -56,12 +52,13 @@ pub(crate) fn try_lock(path: &Path) -> Result<Option<FileLock>, Error> {
 }
 
 fn lock_file(path: &Path) -> Result<File, Error> {
-    file_lock::open(path, 0o600).map_err(Error::io("open", path))
+    file_lock::open(path).map_err(Error::io("open", path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn written_file_reads_back_and_replaces_the_old_one() {

@@ -1,14 +1,34 @@
 //! The lock that allows one `routed` per node: two daemons would undo each other's routes for ever.
+//!
+//! Versions before 0.2 have a lock file that every user may lock. It is locked too, for one release,
+//! unless a user other than root holds that lock.
 
-use std::fs::{self, File};
+use std::fs::{File, Permissions};
 use std::io::{self, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::time::Duration;
 
+use tracing::warn;
 use wire::file_lock::{self, FileLock};
+use wire::old_lock::{self, OldLock};
+use wire::paths::make_folder;
+use wire::state_file;
 
 /// The lock file, which the running daemon has locked.
-pub(crate) const PATH: &str = "/run/flatland/routed.lock";
+pub(crate) const PATH: &str = "/run/flatland/.routed.lock";
+
+/// The lock file of versions before 0.2, in the same folder.
+pub(crate) const OLD_NAME: &str = "routed.lock";
+
+/// The locks, until they are dropped.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct DaemonLock {
+    _old: OldLock,
+    _lock: FileLock,
+}
 
 /// Why the lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -36,35 +56,62 @@ pub(crate) enum Error {
 
 /// Takes the lock at `path` for as long as the returned value lives. The kernel releases it when
 /// the process ends, however it ends.
-pub(crate) fn acquire(path: &Path) -> Result<FileLock, Error> {
-    let failed = |source: io::Error| Error::File {
+pub(crate) fn acquire(path: &Path) -> Result<DaemonLock, Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source: io::Error| Error::File { path, source }
+    };
+    let held = |path: &Path| Error::Held {
         path: path.to_owned(),
-        source,
+        holder: holder(path),
     };
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        make_folder(folder).map_err(failed(path))?;
     }
-    let file = file_lock::open(path, 0o644).map_err(failed)?;
-    let mut lock = FileLock::try_lock(file)
-        .map_err(failed)?
-        .ok_or_else(|| Error::Held {
-            path: path.to_owned(),
-            holder: holder(path),
-        })?;
-    write_pid(lock.file()).map_err(failed)?;
-    Ok(lock)
+    let file = file_lock::open(path).map_err(failed(path))?;
+    let lock = FileLock::try_lock(file).map_err(failed(path))?;
+    let mut lock = lock.ok_or_else(|| held(path))?;
+    write_pid(lock.file()).map_err(failed(path))?;
+    let old_path = path.with_file_name(OLD_NAME);
+    let old = old_lock::take(|| open_old(&old_path), Duration::ZERO);
+    let mut old = old.map_err(failed(&old_path))?;
+    match &mut old {
+        OldLock::Taken(old) => write_pid(old.file()).map_err(failed(&old_path))?,
+        OldLock::Ignored(pid) => {
+            let (path, pid) = (
+                old_path.display(),
+                pid.map_or("unknown".to_owned(), |pid| pid.to_string()),
+            );
+            warn!(%path, %pid, "process {pid} of another user has locked {path} to keep routed from starting; the lock is ignored");
+        }
+        OldLock::Busy => return Err(held(&old_path)),
+    }
+    Ok(DaemonLock {
+        _old: old,
+        _lock: lock,
+    })
+}
+
+/// Opens the old lock file, and takes the right to open it from other users.
+fn open_old(path: &Path) -> io::Result<File> {
+    let file = file_lock::open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 /// Whether [`acquire`] would get the lock at `path` now. Creates nothing.
 pub(crate) fn check(path: &Path) -> Result<(), Error> {
-    let Ok(file) = File::open(path) else {
-        return Ok(());
+    let open = |path: &Path| state_file::open(path, File::options().read(true));
+    let held = |path: &Path| Error::Held {
+        path: path.to_owned(),
+        holder: holder(path),
     };
-    match FileLock::try_lock(file) {
-        Ok(None) => Err(Error::Held {
-            path: path.to_owned(),
-            holder: holder(path),
-        }),
+    if let Ok(None) = open(path).and_then(FileLock::try_lock) {
+        return Err(held(path));
+    }
+    let old_path = path.with_file_name(OLD_NAME);
+    match old_lock::take(|| open(&old_path), Duration::ZERO) {
+        Ok(OldLock::Busy) => Err(held(&old_path)),
         _ => Ok(()),
     }
 }
@@ -76,20 +123,22 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 }
 
 fn holder(path: &Path) -> String {
-    match fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => format!("pid {}", text.trim()),
-        _ => "pid unknown".to_owned(),
+    let text = state_file::read(path, state_file::SMALL).unwrap_or_default();
+    match String::from_utf8_lossy(&text).trim() {
+        "" => "pid unknown".to_owned(),
+        pid => format!("pid {pid}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn second_lock_fails_and_names_the_holder() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("flatland/routed.lock");
+        let path = folder.path().join("flatland/.routed.lock");
         let _first = acquire(&path).unwrap();
         assert!(check(&path).is_err());
         let refused = acquire(&path).unwrap_err().to_string();
@@ -103,10 +152,48 @@ mod tests {
     #[test]
     fn lock_is_free_after_its_holder_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("routed.lock");
+        let path = folder.path().join(".routed.lock");
         assert!(check(&path).is_ok() && !path.exists());
         drop(acquire(&path).unwrap());
         assert!(check(&path).is_ok());
         assert!(acquire(&path).is_ok());
+    }
+
+    #[test]
+    fn lock_files_are_for_root_even_if_an_older_version_made_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".routed.lock");
+        let old = folder.path().join(OLD_NAME);
+        fs::write(&old, "7\n").unwrap();
+        fs::set_permissions(&old, Permissions::from_mode(0o644)).unwrap();
+        let lock = acquire(&path).unwrap();
+        for path in [&path, &old] {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+        // An older version that starts now is refused.
+        assert!(
+            FileLock::try_lock(File::open(&old).unwrap())
+                .unwrap()
+                .is_none()
+        );
+        drop(lock);
+    }
+
+    #[test]
+    fn lock_of_an_older_version_refuses_and_is_found_by_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".routed.lock");
+        let old = folder.path().join(OLD_NAME);
+        fs::write(&old, "7\n").unwrap();
+        let older = FileLock::lock(File::open(&old).unwrap()).unwrap();
+        // One that another user holds is ignored.
+        if nix::unistd::Uid::current().is_root() {
+            let found = check(&path).unwrap_err().to_string();
+            assert!(found.contains("pid 7") && !path.exists(), "{found}");
+            assert!(acquire(&path).is_err());
+        }
+        drop(older);
+        assert!(check(&path).is_ok());
     }
 }

@@ -203,20 +203,20 @@ fn readyz_names_what_is_missing_and_ignores_later_outages() -> Result {
 fn health_check_of_a_stuck_loop_fails_and_recovers() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let node = lab.node(1);
-    node.start_routed()?;
-    // Simulates a disk that does not answer: the file becomes a FIFO, whose reader waits for a
-    // writer.
-    let file = "/var/lib/flatland/flatland/subnets.json";
-    let content = node.read(file)?;
-    node.run(&["rm", file])?;
-    node.run(&["mkfifo", file])?;
-    let subnet = serde_json::from_str::<serde_json::Value>(&content).expect("JSON");
-    let subnet = subnet["subnets"][0]
-        .as_str()
-        .unwrap_or_default()
-        .replace('/', "-");
-    let key = format!("/flatland/flatland/subnets/{subnet}");
-    lab.etcd()[0].ctl(&["put", &key, r#"{"node":"n1"}"#])?;
+    // Writes to a pipe that is full wait until another process reads.
+    node.run(&["mkfifo", "/tmp/log"])?;
+    let open = "exec 3<>/tmp/log; echo open; read forever";
+    let keeper = node.spawn("keeper", None, &["sh", "-c", open])?;
+    wait_until("pipe", DEADLINE, || keeper.log().contains("open"))?;
+    let run = "exec /opt/flatland/routed run --conflist /etc/flatland/10-flatland.conflist \
+               2>/tmp/log";
+    let routed = node.spawn("routed", None, &["sh", "-c", run])?;
+    wait_until("conflist", DEADLINE, || node.ready())?;
+    let fill = "dd if=/dev/zero of=/tmp/log oflag=nonblock bs=4096 count=64 || true; \
+                dd if=/dev/zero of=/tmp/log oflag=nonblock bs=1 count=4096 || true";
+    node.run(&["sh", "-c", fill])?;
+    // What is put back is logged.
+    node.run(&["ip", "route", "del", "169.254.1.1"])?;
 
     wait_until("stuck loop in /healthz", DEADLINE, || {
         get(node, "/healthz").is_ok_and(|(status, text)| {
@@ -231,15 +231,17 @@ fn health_check_of_a_stuck_loop_fails_and_recovers() -> Result {
         output.stderr
     );
 
-    // Later readers find the real file; the waiting reader gets its content.
-    node.run(&["ln", file, "/tmp/stuck"])?;
-    node.write("/tmp/subnets.json", &content)?;
-    node.run(&["cp", "--remove-destination", "/tmp/subnets.json", file])?;
+    let reader = node.spawn(
+        "reader",
+        None,
+        &["sh", "-c", "exec cat /tmp/log >/dev/null"],
+    )?;
     wait_until("health", DEADLINE, || {
-        let unblock = "timeout 1 sh -c 'cat /tmp/subnets.json > /tmp/stuck' || true";
-        let unblocked = node.run(&["sh", "-c", unblock]).is_ok();
-        unblocked && get(node, "/healthz").is_ok_and(|(status, _)| status == 200)
-    })
+        get(node, "/healthz").is_ok_and(|(status, _)| status == 200)
+    })?;
+    routed.end(Signal::SIGTERM)?;
+    reader.end(Signal::SIGKILL)?;
+    keeper.end(Signal::SIGKILL)
 }
 
 #[test]
@@ -252,7 +254,7 @@ fn long_or_silent_requests_do_not_block_others() -> Result {
     assert!(long.is_err() || long.is_ok_and(|(status, _)| (400..500).contains(&status)));
 
     // Twice as many silent connections as the server accepts.
-    let silent = "for n in $(seq 32); do exec {fd}<>/dev/tcp/127.0.0.1/9470; done; echo open; cat";
+    let silent = "for n in $(seq 128); do exec {fd}<>/dev/tcp/127.0.0.1/9470; done; echo open; cat";
     let holder = node.spawn("silent", None, &["bash", "-c", silent])?;
     wait_until("silent connections", DEADLINE, || {
         holder.log().contains("open")

@@ -241,7 +241,7 @@ fn status_names_unreachable_peer_and_bad_record() -> Result {
     put(&lab, "nodes/n8", "what is this")?;
 
     let verdict = "unreachable peer: n9 gives 172.31.0.9 (on no connected link) for \
-                   10.244.99.0/24, and n1 is connected to 192.168.1.11/24 (eth0)";
+                   10.244.99.0/24, and n1 is connected to 192.168.1.0/24 (eth0)";
     let ignored = "ignored nodes/n8 in the registry: the value cannot be read";
     wait_printed(node, "status", 1, &["not well", verdict, ignored])?;
     let status = json(node, "status")?;

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::{paths, state_file};
+
 /// All users may read, the owner may write.
 const MODE: u32 = 0o644;
 
@@ -21,7 +23,7 @@ pub fn replace_with(path: &Path, content: &[u8], mode: u32) -> io::Result<bool> 
     if is_up_to_date(path, content, mode) {
         return Ok(false);
     }
-    fs::create_dir_all(folder_of(path))?;
+    paths::make_folder(folder_of(path))?;
     write_with(path, content, mode)?;
     Ok(true)
 }
@@ -66,7 +68,7 @@ fn folder_of(path: &Path) -> &Path {
 fn is_up_to_date(path: &Path, content: &[u8], mode: u32) -> bool {
     let is_plain = fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o777 == mode);
-    is_plain && fs::read(path).is_ok_and(|present| present == content)
+    is_plain && state_file::read(path, content.len() as u64).is_ok_and(|present| present == content)
 }
 
 fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {

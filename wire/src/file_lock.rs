@@ -1,4 +1,7 @@
-//! Locks between processes: `flock` (flock(2)) on a file or folder.
+//! Locks between processes: `flock` (flock(2)) on a lock file.
+//!
+//! A user who can open a file can lock it, with any access. So only its owner may open a lock file
+//! ([`open`]).
 //!
 //! A lock ends when its value is dropped, and the kernel releases it when the process dies. It also
 //! excludes other parts of the same process that open the file again.
@@ -12,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 /// An exclusive `flock`.
 #[derive(Debug)]
@@ -61,14 +64,16 @@ impl FileLock {
     }
 }
 
-/// Opens a lock file, and creates it with `mode` if it is missing. Its content stays.
-pub fn open(path: &Path, mode: u32) -> io::Result<File> {
+/// Opens a lock file that only its owner may open, and creates it if it is missing. Its content
+/// stays.
+pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(mode)
+        .mode(0o600)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(path)
 }
 
@@ -79,7 +84,7 @@ mod tests {
     fn lock_file() -> (tempfile::TempDir, impl Fn() -> File) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lock");
-        (folder, move || open(&path, 0o600).unwrap())
+        (folder, move || open(&path).unwrap())
     }
 
     #[test]

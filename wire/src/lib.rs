@@ -15,10 +15,12 @@ pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod node;
+pub mod old_lock;
 pub mod overlap;
 pub mod paths;
 pub mod pod_link;
 pub mod spoof_guard;
+pub mod state_file;
 pub mod sysctl;
 
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::fs;
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::cni::{Error, code};
+use crate::state_file;
 
 /// The name of a node: an RFC 1123 subdomain, as Kubernetes requires of its nodes. Clones share the
 /// text.
@@ -108,7 +109,9 @@ impl MachineId {
     /// As [`MachineId::read`], from another file of that format.
     pub fn read_from(path: &Path) -> Result<Self, Error> {
         let advice = "run systemd-machine-id-setup, or dbus-uuidgen --ensure=/etc/machine-id";
-        let text = fs::read_to_string(path).map_err(|error| {
+        let read = state_file::read_linked(path, state_file::SMALL);
+        let text = read.and_then(|text| String::from_utf8(text).map_err(io::Error::other));
+        let text = text.map_err(|error| {
             let msg = format!(
                 "cannot read the machine id from {}: {error}",
                 path.display()
@@ -143,6 +146,7 @@ impl fmt::Display for MachineId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn node_name_is_an_rfc_1123_subdomain() {

@@ -7,14 +7,12 @@ use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use wire::cni::Attachment;
+use wire::state_file;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::error::Error;
@@ -269,29 +267,13 @@ pub(crate) fn family(address: IpAddr) -> char {
 
 /// Opens an address file, which must be a regular file.
 pub(crate) fn open_address(path: &Path) -> Result<Option<File>, Error> {
-    // O_NONBLOCK: opening a FIFO in this place would block for ever.
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
-    let irregular = || Error::Damaged {
-        path: path.to_owned(),
-        why: "it is not a regular file".to_owned(),
-    };
-    let file = match OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)
-    {
-        Ok(file) => file,
-        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-            // open(2) returns ELOOP for a symbolic link and ENXIO for a socket.
-            Some(Errno::ELOOP | Errno::ENXIO) => return Err(irregular()),
-            _ => return Err(Error::io("open", path)(error)),
-        },
-    };
-    let metadata = file.metadata().map_err(Error::io("stat", path))?;
-    if metadata.is_file() {
-        Ok(Some(file))
-    } else {
-        Err(irregular())
+    match state_file::open(path, OpenOptions::new().read(true)) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) if state_file::is_irregular(&error) => Err(Error::Damaged {
+            path: path.to_owned(),
+            why: error.to_string(),
+        }),
+        Err(error) => Err(Error::io("open", path)(error)),
     }
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use wire::state_file;
 
 use crate::ledger::allocator::{self, Choice, Freed, NextAddresses};
 use crate::ledger::disk::Disk;
@@ -22,6 +23,9 @@ use crate::ledger::scan::{DiskScan, report_damage};
 /// A queue is rewritten without its used entries once there are this many of them and they are half
 /// of the queue. So its size follows the number of free addresses, at constant amortised cost.
 const MIN_COMPACT: u64 = 1024;
+
+/// The longest queue that is used, in bytes: longer than that of a subnet with a million addresses.
+const MAX_LENGTH: u64 = 128 * 1024 * 1024;
 
 /// The open queue of one subnet.
 pub(crate) struct FreeQueue<'a> {
@@ -62,11 +66,14 @@ impl<'a> FreeQueue<'a> {
         if !Disk::exists(&path)? {
             return Ok(None);
         }
-        let open = File::options().read(true).write(true).open(&path);
-        let file = open.map_err(Error::io("open", &path))?;
+        let file = match state_file::open(&path, File::options().read(true).write(true)) {
+            Err(error) if state_file::is_irregular(&error) => return Ok(None),
+            open => open.map_err(Error::io("open", &path))?,
+        };
         let length = file.metadata().map_err(Error::io("stat", &path))?.len();
         let mut line = [0; LINE];
-        let Some(records) = queue_format::records(length) else {
+        let records = queue_format::records(length).filter(|_| length <= MAX_LENGTH);
+        let Some(records) = records else {
             return Ok(None);
         };
         file.read_exact_at(&mut line, 0)

@@ -34,7 +34,6 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use wire::cni::Attachment;
-use wire::file_lock::FileLock;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Choice;
@@ -43,6 +42,7 @@ use crate::ledger::error::Error;
 use crate::ledger::free_queue::FreeQueue;
 use crate::ledger::inventory::Inventory;
 use crate::ledger::kernel_pods::PodAddress;
+use crate::ledger::lock::LedgerLock;
 use crate::ledger::request::AddressRequest;
 use crate::ledger::scan::DiskScan;
 use crate::ledger::unavailable::Unavailable;
@@ -155,7 +155,7 @@ impl Ledger {
 /// The locked ledger.
 pub struct Session<'a> {
     pub(crate) disk: &'a Disk,
-    _lock: FileLock,
+    _lock: LedgerLock,
 }
 
 impl<'a> Session<'a> {

@@ -5,11 +5,11 @@
 //! written before the file has a name, and a new queue is written beside the old one before it
 //! replaces that.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,8 @@ use ipnet::IpNet;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 use wire::cni::Attachment;
+use wire::paths::make_folder;
+use wire::state_file;
 
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
@@ -37,13 +39,13 @@ impl Disk {
     ) -> Result<T, Error> {
         let mut attempt = || self.call_hook(step).and_then(|()| change());
         let mut outcome = attempt();
-        if step.is_for_add() && is_full(&outcome) {
+        if step.is_for_add() && outcome.as_ref().is_err_and(is_full) {
             for spare in self.freed_files() {
                 let discard = self.call_hook(DiskStep::Discard);
                 if discard.and_then(|()| fs::remove_file(spare)).is_ok() {
                     outcome = attempt();
                 }
-                if !is_full(&outcome) {
+                if !outcome.as_ref().is_err_and(is_full) {
                     break;
                 }
             }
@@ -78,11 +80,8 @@ impl Disk {
         if folder.is_dir() {
             return Ok(());
         }
-        // Independent of the runtime's umask: world-readable, writable only for the owner.
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o755);
         self.step(DiskStep::Folder, "create the folder", folder, || {
-            builder.create(folder)
+            make_folder(folder)
         })
     }
 
@@ -91,7 +90,9 @@ impl Disk {
         let path = self.confirmed();
         self.step(DiskStep::Confirm, "create", &path, || {
             let mut new = OpenOptions::new();
-            new.write(true).create(true).mode(0o644).open(&path)
+            new.write(true).create(true).mode(0o644);
+            let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+            new.custom_flags(flags.bits()).open(&path)
         })?;
         Ok(())
     }
@@ -174,9 +175,11 @@ impl Disk {
     /// Appends to the queue of `subnet`, if it exists.
     pub(crate) fn append(&self, subnet: &IpNet, freed: &Freed) -> Result<(), Error> {
         let path = self.queue(subnet);
-        let append = || match OpenOptions::new().append(true).open(&path) {
+        let append = || match state_file::open(&path, OpenOptions::new().append(true)) {
             Ok(mut file) => file.write_all(freed.render().as_bytes()),
+            // The queue will be rebuilt.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if state_file::is_irregular(&error) => Ok(()),
             Err(error) => Err(error),
         };
         self.step(DiskStep::Append, "append to", &path, append)
@@ -194,8 +197,18 @@ impl Disk {
         let mut new = path.to_owned().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
+        let write = || {
+            // Whatever an interrupted call or another program has left there goes.
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = OpenOptions::new();
+            file.write(true).create_new(true).mode(0o644);
+            file.open(&new)?.write_all(content.as_bytes())
+        };
         let written = self
-            .step(DiskStep::Queue, "write", &new, || fs::write(&new, content))
+            .step(DiskStep::Queue, "write", &new, write)
             .and_then(|()| {
                 self.step(DiskStep::Replace, "replace", path, || {
                     fs::rename(&new, path)
@@ -210,7 +223,7 @@ impl Disk {
 }
 
 /// Whether the file system has no room, for content or for another file, or a quota is used up.
-fn is_full<T>(outcome: &io::Result<T>) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-    matches!(outcome, Err(error) if full.contains(&error.kind()))
+    full.contains(&error.kind())
 }

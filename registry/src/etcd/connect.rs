@@ -1,7 +1,6 @@
 //! Connections to etcd: choice of the endpoint, and TLS.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wire::conf::EtcdConfig;
+use wire::state_file;
 
 use crate::error::Error;
 use crate::etcd::error::{self, RequestError};
@@ -154,7 +154,7 @@ impl Connector {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(file).map_err(|error| Error::Config {
+    state_file::read_linked(file, state_file::LARGE).map_err(|error| Error::Config {
         what: file.display().to_string(),
         why: error.to_string(),
     })

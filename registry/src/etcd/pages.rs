@@ -1,7 +1,7 @@
 //! Reads a range of keys page by page. A page that does not fit is read in smaller parts, and a
 //! value that is too large for any record of ours is not read at all: only its key is.
 
-use etcd_client::{GetOptions, GetResponse, KeyValue};
+use etcd_client::{Client, GetOptions, GetResponse, KeyValue, KvClient};
 
 use crate::etcd::error::RequestError;
 use crate::etcd::{Etcd, MAX_REPLY};

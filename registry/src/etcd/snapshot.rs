@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use etcd_client::{
-    Client, GetOptions, GetResponse, KeyValue, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse,
-    TxnResponse,
+    GetOptions, GetResponse, KeyValue, ResponseHeader, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
 
 use crate::error::Error;
 use crate::etcd::Etcd;
 use crate::etcd::error::RequestError;
-use crate::etcd::pages::{MAX_RECORD_REPLY, Pages, end_of, kv};
+use crate::etcd::pages::{Pages, end_of};
 use crate::policy::RetryBudget;
 use crate::snapshot::Snapshot;
 

@@ -2,13 +2,12 @@
 //! forwarding on. The `DaemonSet` runs it as an init container.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use wire::atomic_file;
 use wire::conf::{Conflist, EtcdConfig};
+use wire::{atomic_file, state_file};
 
 use super::{CommandError, Format, footprint, json};
 use crate::host::{forwarding, runtime_needs};
@@ -17,6 +16,9 @@ use crate::termination;
 
 /// Mode of the plugins: every user may run them.
 const PROGRAM_MODE: u32 = 0o755;
+
+/// The largest file that is installed, in bytes: more than a program with its debug information.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
 
 /// Mode of the files for etcd: only root may read a key.
 const SECRET_MODE: u32 = 0o600;
@@ -144,7 +146,7 @@ struct InstallFile {
 
 impl InstallFile {
     fn read(&self) -> Result<Vec<u8>, CommandError> {
-        let reason = match fs::read(&self.from) {
+        let reason = match state_file::read_linked(&self.from, MAX_FILE) {
             Ok(content) if content.is_empty() => "it is empty".to_owned(),
             Ok(content) => return Ok(content),
             Err(error) => error.to_string(),

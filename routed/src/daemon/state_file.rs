@@ -6,7 +6,6 @@
 //! written its own claims again, and would withdraw the routes of peers that have not yet. Like the
 //! kernel's routes, the file exists until the next boot.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 use wire::atomic_file;
 use wire::node::NodeName;
+use wire::state_file;
 
 use crate::log::OnChange;
 use crate::rib::Rib;
@@ -139,7 +139,7 @@ impl StateFile {
 }
 
 fn read(path: &Path) -> io::Result<Content> {
-    match fs::read(path) {
+    match state_file::read(path, state_file::LARGE) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::default()),
         Err(error) => Err(error),
@@ -159,6 +159,7 @@ mod tests {
     use super::*;
     use crate::rib::path::Desired;
     use crate::rib::path::Path as RoutePath;
+    use std::fs;
 
     fn rib(held: &[&str]) -> Rib {
         let subnets = held.iter().map(|subnet| subnet.parse::<IpNet>().unwrap());

@@ -2,9 +2,11 @@
 //! socket that only root can use, for the command line.
 //!
 //! It runs on its own thread, so that it answers, with an error, even if the event loop hangs.
-//! Connections, request times and request sizes are limited.
+//! The number of connections, their times and the sizes of requests are limited. A connection is
+//! for one request, so that a client that pipelines requests has no more than others.
 
 pub(crate) mod client;
+mod connections;
 mod pages;
 
 use std::convert::Infallible;
@@ -22,11 +24,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use registry::Backoff;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
+use wire::paths;
 
+use self::connections::Connections;
 pub(crate) use self::pages::usage;
 use self::pages::{Access, Answerer};
 use crate::status::Http;
@@ -40,11 +44,12 @@ pub(crate) const SOCKET: &str = "/run/flatland/routed.sock";
 /// How often the daemon checks that its socket was not removed.
 const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The number of connections at a time; further ones wait.
-const MAX_CONNECTIONS: usize = 16;
+/// How long receiving the head of a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long receiving a request may take, and how long a connection may be idle.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take as a whole, which is longer than receiving a request and waiting
+/// for the event loop take.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest request, in bytes.
 const MAX_REQUEST: usize = 8 * 1024;
@@ -77,11 +82,13 @@ pub(crate) fn start(sources: PageSources) -> io::Result<()> {
     let listen = sources.listen;
     let http = listen.map(|address| Http { address, why: None });
     let http = Arc::new(Mutex::new(http));
-    let answerer = Arc::new(Answerer::new(sources, Arc::clone(&http)));
+    let connections = Connections::default();
+    let answerer = Answerer::new(sources, Arc::clone(&http), connections.clone());
+    let answerer = Arc::new(answerer);
     thread::spawn("http", move || async move {
         let socket = tokio::spawn(serve_socket(Arc::clone(&answerer)));
         if let Some(address) = listen {
-            serve_address(address, &answerer, &http).await;
+            serve_address(address, &answerer, &http, &connections).await;
         }
         // Neither ends.
         drop(socket.await);
@@ -92,6 +99,7 @@ async fn serve_address(
     address: SocketAddr,
     answerer: &Arc<Answerer>,
     http: &Mutex<Option<Http>>,
+    connections: &Connections,
 ) -> Infallible {
     let set_state = |why: Option<String>| {
         let mut state = http.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,18 +122,19 @@ async fn serve_address(
     };
     set_state(None);
     info!(%address, "HTTP on {address}: /healthz, /readyz, /metrics");
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let slot = acquire_slot(&slots).await;
         match listener.accept().await {
-            Ok((stream, _)) => serve(stream, answerer, Access::Public, slot),
+            Ok((stream, client)) => {
+                let client = client.ip().to_string();
+                serve(stream, client, answerer, Access::Public, connections).await;
+            }
             Err(error) => pause_after(&error).await,
         }
     }
 }
 
 async fn serve_socket(answerer: Arc<Answerer>) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Connections::default();
     let path = Path::new(SOCKET);
     loop {
         let listener = match listen_on_socket(path) {
@@ -137,9 +146,11 @@ async fn serve_socket(answerer: Arc<Answerer>) {
         };
         // Another program may remove what is in /run.
         while path.exists() {
-            let slot = acquire_slot(&slots).await;
             match timeout(SOCKET_CHECK_INTERVAL, listener.accept()).await {
-                Ok(Ok((stream, _))) => serve(stream, &answerer, Access::Root, slot),
+                Ok(Ok((stream, _))) => {
+                    let client = "a command".to_owned();
+                    serve(stream, client, &answerer, Access::Root, &connections).await;
+                }
                 Ok(Err(error)) => pause_after(&error).await,
                 Err(_) => {}
             }
@@ -147,21 +158,19 @@ async fn serve_socket(answerer: Arc<Answerer>) {
     }
 }
 
-/// A socket that exists is a leftover: the caller holds the lock of the node's only daemon.
+/// A socket that exists is a leftover: the caller holds the lock of the node's only daemon. The new
+/// one gets its name only with its permissions, so that other users cannot connect at any time.
 fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
+    let unnamed = path.with_file_name(".routed.sock");
+    match fs::remove_file(&unnamed) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    path.parent().map_or(Ok(()), paths::make_folder)?;
+    let listener = UnixListener::bind(&unnamed)?;
+    fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
+    fs::rename(&unnamed, path)?;
     Ok(listener)
-}
-
-async fn acquire_slot(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    let slot = Arc::clone(slots).acquire_owned().await;
-    slot.expect("the semaphore is never closed")
 }
 
 /// Pauses after a failed accept, which usually means that the process has no free file descriptors.
@@ -170,26 +179,45 @@ async fn pause_after(error: &io::Error) {
     sleep(LISTEN_RETRY_BACKOFF.first).await;
 }
 
-fn serve<S>(stream: S, answerer: &Arc<Answerer>, access: Access, slot: OwnedSemaphorePermit)
-where
+/// Serves one connection as soon as it has a place.
+async fn serve<S>(
+    stream: S,
+    client: String,
+    answerer: &Arc<Answerer>,
+    access: Access,
+    connections: &Connections,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let answerer = Arc::clone(answerer);
+    let (place, closed) = connections.enter(client).await;
+    let place = Arc::new(place);
+    let (answerer, own_place) = (Arc::clone(answerer), Arc::clone(&place));
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let answerer = Arc::clone(&answerer);
+        let (answerer, place) = (Arc::clone(&answerer), Arc::clone(&own_place));
         async move {
+            place.set_being_answered(true);
             let answer = answerer.answer(request.method(), request.uri().path(), access);
-            Ok::<_, Infallible>(answer.await)
+            let answer = answer.await;
+            place.set_being_answered(false);
+            Ok::<_, Infallible>(answer)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
         .max_buf_size(MAX_REQUEST)
+        .keep_alive(false)
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     tokio::spawn(async move {
-        // An error means that the client has closed the connection.
-        drop(connection.await);
-        drop(slot);
+        // However it ends, the connection is closed.
+        tokio::select! {
+            _ = connection => {}
+            _ = closed => {}
+            () = sleep(CONNECTION_TIMEOUT) => {}
+        }
+        drop(place);
     });
+    // The connection is served before the next one is accepted.
+    yield_now().await;
 }

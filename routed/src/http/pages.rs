@@ -16,6 +16,7 @@ use wire::conf::IpamConfig;
 use wire::paths::run_dir;
 
 use crate::http::PageSources;
+use crate::http::connections::Connections;
 use crate::packet_paths;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
@@ -78,18 +79,24 @@ pub(super) struct Answerer {
     timings: Timings,
     conf: IpamConfig,
     http: Arc<Mutex<Option<Http>>>,
+    connections: Connections,
 }
 
 type PageResponse = Response<Full<Bytes>>;
 
 impl Answerer {
-    /// `http` is the state of the server on the TCP address.
-    pub(super) fn new(sources: PageSources, http: Arc<Mutex<Option<Http>>>) -> Self {
+    /// `http` is the state of the server on the TCP address, `connections` are those to it.
+    pub(super) fn new(
+        sources: PageSources,
+        http: Arc<Mutex<Option<Http>>>,
+        connections: Connections,
+    ) -> Self {
         Self {
             query_client: sources.query_client,
             timings: sources.timings,
             conf: sources.conf,
             http,
+            connections,
         }
     }
 
@@ -142,6 +149,15 @@ impl Answerer {
         drop(http);
         let why = status.http.as_ref().and_then(|http| http.why.clone());
         status.troubles.extend(why);
+        let address = status.http.as_ref().map(|http| http.address);
+        let crowded = self.connections.crowded_by().zip(address);
+        // No trouble: the node does what it should.
+        status.remarks.extend(crowded.map(|(client, address)| {
+            format!(
+                "programs at {client} keep too many connections to {address} open; the oldest are \
+                 closed, so that probes are answered. ss -tnp shows the programs: stop them"
+            )
+        }));
         Ok(status)
     }
 

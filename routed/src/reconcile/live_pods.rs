@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipam::{Allocation, Disk, Ledger};
+use wire::add_lock;
 use wire::clock::unix_seconds;
 use wire::netlink::{Link, Socket};
 use wire::paths::run_dir;
@@ -14,7 +15,8 @@ use wire::pod_link::{self, host_interface_name};
 use crate::kernel::Netlink;
 
 /// An address that was allocated at least this many seconds ago has its route. ADD makes the route,
-/// and would fail if it were there before.
+/// and would fail if it were there before. So does one with a time in the future: the clock was set
+/// back since, and an ADD that is under way is recognised by its lock.
 const ADD_GRACE_SECONDS: u64 = 10;
 
 /// The addresses of the pods of `network` on this node, each with the index of its host interface.
@@ -30,15 +32,24 @@ pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u
     let links = kernel
         .with(Socket::links)
         .map_err(|error| error.to_string())?;
-    Ok(attached_pods(&held, &links, network, unix_seconds()))
+    let now = unix_seconds();
+    Ok(attached_pods(
+        &held,
+        &links,
+        network,
+        now,
+        add_lock::is_held,
+    ))
 }
 
-/// Those of `held` whose host interface is among `links`, is up, and has their alias.
+/// Those of `held` whose host interface is among `links`, is up, has their alias, and belongs to no
+/// ADD that `is_under_way`.
 fn attached_pods(
     held: &[(IpAddr, Allocation)],
     links: &[Link],
     network: &str,
     now: u64,
+    is_under_way: impl Fn(&str) -> bool,
 ) -> Vec<(IpAddr, u32)> {
     let by_name: BTreeMap<&str, &Link> = links
         .iter()
@@ -48,10 +59,12 @@ fn attached_pods(
         let attachment = allocation.attachment().ok()?;
         let link = by_name.get(&*host_interface_name(network, &attachment))?;
         let has_alias = link.alias.as_deref() == Some(&*pod_link::alias(network, &attachment));
-        (link.up && has_alias).then_some(link.index)
+        (link.up && has_alias && !is_under_way(&link.name)).then_some(link.index)
     };
-    let is_added =
-        |allocation: &Allocation| now.saturating_sub(allocation.since) >= ADD_GRACE_SECONDS;
+    let is_added = |allocation: &Allocation| {
+        let age = now.checked_sub(allocation.since);
+        age.is_none_or(|age| age >= ADD_GRACE_SECONDS)
+    };
     held.iter()
         .filter(|(_, allocation)| is_added(allocation))
         .filter_map(|(address, allocation)| Some((*address, host_end(allocation)?)))
@@ -101,20 +114,30 @@ mod tests {
             ..host_end()
         };
         for (case, since, links, expected) in [
-            ("it is", 1_000, vec![host_end()], there),
+            ("it is", 1_000, vec![host_end()], there.clone()),
             ("no host end", 1_000, vec![], vec![]),
             ("it is another's", 1_000, vec![anothers], vec![]),
             ("it is on its way out", 1_000, vec![down], vec![]),
             ("it is on its way in", 1_001, vec![host_end()], vec![]),
-            ("a clock that was set back", 2_000, vec![host_end()], vec![]),
+            ("a clock that was set back", 2_000, vec![host_end()], there),
         ] {
             let found = attached_pods(
                 &[held(since)],
                 &links,
                 "flatland",
                 1_000 + ADD_GRACE_SECONDS,
+                |_| false,
             );
             assert_eq!(found, expected, "{case}");
         }
+        let is_under_way = |name: &str| name == host_end().name;
+        let found = attached_pods(
+            &[held(2_000)],
+            &[host_end()],
+            "flatland",
+            1_000,
+            is_under_way,
+        );
+        assert_eq!(found, [], "an ADD is under way");
     }
 }

@@ -63,7 +63,39 @@ impl<K: Kernel> Reconciler<K> {
         self.before = before;
         let pods = mem::replace(&mut self.pods, listing.pods);
         let lost = pod_routes::lost(&pods, &self.pods, &self.local_node.links);
-        self.restore_pod_routes(lost, lines)
+        self.restore_pod_routes(lost, lines)?;
+        self.complete_pod_routes(lines)
+    }
+
+    /// Gives routes to pods the source address that they lack: they were made while the node had
+    /// none.
+    fn complete_pod_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
+        let completed = pod_routes::completed(&self.pods, &self.local_node.links);
+        if completed.is_empty() {
+            return Ok(());
+        }
+        let requests: Vec<_> = completed
+            .iter()
+            .cloned()
+            .map(Request::ReplaceRoute)
+            .collect();
+        let failures = self.kernel.apply(&requests)?;
+        for (at, route) in completed.into_iter().enumerate() {
+            let is_of =
+                |error: &Error| matches!(error, Error::Refused { index, .. } if *index == at);
+            // A pod that went meanwhile needs no route; the next change of an address tries again.
+            if failures.iter().any(is_of) {
+                continue;
+            }
+            lines.add(LineKind::Restored, || {
+                let pod = route.dst.addr();
+                let text =
+                    format!("route to pod {pod} has a source address now, as the node has one");
+                Line::new(LineKind::Restored, text).pod(pod)
+            });
+            self.pods.insert(route.dst, route);
+        }
+        Ok(())
     }
 
     fn restore_pod_routes(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {

@@ -34,6 +34,17 @@ pub(crate) fn with_valid_source(route: &Route, links: &[Link]) -> Route {
     valid
 }
 
+/// Routes of `pods` that name no source address because the node had none of their family, now with
+/// one.
+pub(crate) fn completed(pods: &PodRoutes, links: &[Link]) -> Vec<Route> {
+    let without_source = pods.values().filter(|route| route.src.is_none());
+    let complete = without_source.map(|route| Route {
+        src: source(route.dst.addr().is_ipv4(), links),
+        ..route.clone()
+    });
+    complete.filter(|route| route.src.is_some()).collect()
+}
+
 /// The route to a pod as the plugin makes it; `host_end` is the index of the pod's host interface.
 pub(crate) fn route(address: IpAddr, host_end: u32, links: &[Link]) -> Route {
     Route {
@@ -107,5 +118,20 @@ mod tests {
         let without_source = lost(&before, &now, &[]);
         assert!(without_source.iter().all(|route| route.src.is_none()));
         assert_eq!(without_source.len(), 4);
+    }
+
+    #[test]
+    fn route_without_source_gets_one_when_an_address_comes() {
+        let known = pods(&[
+            ("10.244.1.2/32", None),
+            ("10.244.1.3/32", Some("192.168.1.12")),
+            ("fd00:10:244:1::2/128", None),
+        ]);
+        let down = link(2, false, "172.16.0.1/24");
+        assert_eq!(completed(&known, &[down]), []);
+        let up = link(3, true, "192.168.1.12/24");
+        let expected = pods(&[("10.244.1.2/32", Some("192.168.1.12"))]);
+        let expected: Vec<_> = expected.into_values().collect();
+        assert_eq!(completed(&known, &[up]), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! Which nodes advertise each address, so that an address that several nodes advertise is noticed.
 //! Pure.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -8,10 +9,11 @@ use ipnet::IpNet;
 use registry::Snapshot;
 use wire::node::NodeName;
 
-/// The nodes by address.
+/// The nodes by address. Nearly every address has one node, and there are thousands: lists of one are
+/// the smallest.
 #[derive(Debug, Default)]
 pub(crate) struct Advertisers {
-    nodes: BTreeMap<IpAddr, BTreeSet<NodeName>>,
+    nodes: BTreeMap<IpAddr, Vec<NodeName>>,
     /// The addresses of several nodes: virtual ones, or mistakes.
     shared: BTreeSet<IpAddr>,
 }
@@ -36,19 +38,28 @@ impl Advertisers {
     ) -> BTreeSet<NodeName> {
         let mut others = BTreeSet::new();
         for gone in before.iter().filter(|address| !now.contains(address)) {
-            if let Some(nodes) = self.nodes.get_mut(gone) {
-                nodes.remove(node);
-                others.extend(nodes.iter().cloned());
-                if nodes.is_empty() {
-                    self.nodes.remove(gone);
+            if let Entry::Occupied(mut nodes) = self.nodes.entry(*gone) {
+                nodes.get_mut().retain(|it| it != node);
+                others.extend(nodes.get().iter().cloned());
+                if nodes.get().is_empty() {
+                    nodes.remove();
                 }
             }
             self.mark(*gone);
         }
         for new in now.iter().filter(|address| !before.contains(address)) {
-            let nodes = self.nodes.entry(*new).or_default();
-            others.extend(nodes.iter().cloned());
-            nodes.insert(node.clone());
+            match self.nodes.entry(*new) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(vec![node.clone()]);
+                }
+                Entry::Occupied(mut nodes) => {
+                    others.extend(nodes.get().iter().cloned());
+                    if !nodes.get().contains(node) {
+                        nodes.get_mut().push(node.clone());
+                        nodes.get_mut().sort();
+                    }
+                }
+            }
             self.mark(*new);
         }
         others.remove(node);
@@ -56,11 +67,7 @@ impl Advertisers {
     }
 
     fn mark(&mut self, address: IpAddr) {
-        if self
-            .nodes
-            .get(&address)
-            .is_some_and(|nodes| nodes.len() > 1)
-        {
+        if self.of(address).nth(1).is_some() {
             self.shared.insert(address);
         } else {
             self.shared.remove(&address);

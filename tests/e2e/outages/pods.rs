@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::{raise, wait_on};
 
-const LEDGER: &str = "/run/flatland/flatland";
+const LEDGER: &str = "/run/flatland/flatland/.lock";
 
 /// The node's routes to the pod.
 fn routes_to(pod: &Pod<'_>, node: &Node) -> Result<Vec<String>> {

@@ -42,26 +42,6 @@ fn link_that_does_not_forward_is_named_by_all_commands() -> Result {
 }
 
 #[test]
-fn uplink_of_a_single_node_that_does_not_forward_is_named() -> Result {
-    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
-    lab.start_routed()?;
-    let node = lab.node(1);
-    let (a, b) = (node.add_pod("a")?, node.add_pod("b")?);
-    let [a, b] = [&a, &b].map(|pod| address(pod, true));
-    let setting = "net.ipv4.conf.eth0.forwarding";
-    node.run(&["sysctl", "-qw", &format!("{setting}=0")])?;
-    let mut last = None;
-    wait_until("forwarding of the uplink", DEADLINE, || {
-        last = said(node, &a, &b).ok();
-        let named = |said: &[String]| said.iter().any(|it| it.contains(&format!("{setting} = 0")));
-        // The way between two pods of the node is another.
-        last.iter()
-            .any(|[doctor, status, explain]| named(doctor) && named(status) && explain.is_empty())
-    })
-    .map_err(|error| error.doing(format!("{last:#?}")))
-}
-
-#[test]
 fn strict_rp_filter_on_another_common_link_is_a_remark() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::V4).start()?;
     lab.run(&["ip", "link", "add", "second", "up", "type", "bridge"])?;

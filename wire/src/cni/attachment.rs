@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::error::invalid_environment;
 use super::{Error, code};
+use crate::paths::RESERVED_NAMES;
 
 /// The longest container id and network name, in bytes: both become part of file names, which have
 /// at most 255.
@@ -53,9 +54,12 @@ impl fmt::Display for Attachment {
 }
 
 /// Checks a network name (code 7). It has the alphabet and length of a container id, so that it is
-/// safe in paths and keys.
+/// safe in paths and keys, and is not that of a file of ours.
 pub(super) fn check_network(name: &str) -> Result<(), Error> {
+    let is_reserved = RESERVED_NAMES.contains(&name);
+    let reserved = || Err("is the name of a file of Flatland in /run/flatland");
     check_name(name)
+        .and_then(|()| if is_reserved { reserved() } else { Ok(()) })
         .map_err(|why| Error::new(code::INVALID_CONFIG, format!("network name {name:?} {why}")))
 }
 
@@ -125,7 +129,7 @@ mod tests {
     #[test]
     fn invalid_network_name_is_a_configuration_error() {
         assert_eq!(check_network("flatland-1.x"), Ok(()));
-        for name in ["", "..", "a/b", "-"] {
+        for name in ["", "..", "a/b", "-", "routed.lock", "routed.sock"] {
             let error = check_network(name).unwrap_err();
             assert_eq!(error.code, code::INVALID_CONFIG, "{name}");
         }

@@ -1,7 +1,6 @@
 //! The whole conflist, as `routed` reads, checks and installs it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig, invalid};
 use crate::cni::{self, Error, Version, code};
 use crate::node::NodeName;
+use crate::state_file;
 
 /// A checked conflist with exactly one `flatland` entry, which uses `flatland-ipam`.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Conflist {
     /// Reads a file. Code 5 if it cannot be read, 6 if it is not JSON (the message has line and
     /// column); other errors are those of [`Conflist::parse`]. Each message starts with the path.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs::read(path)
+        let text = state_file::read_linked(path, state_file::LARGE)
             .map_err(|error| Error::new(code::IO, format!("cannot be read: {error}")));
         text.and_then(|text| Self::parse(&text))
             .map_err(|error| error.within(path.display()))

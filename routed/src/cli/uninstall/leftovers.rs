@@ -14,6 +14,7 @@ use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 use crate::cli::footprint;
 use crate::fib::plan;
 use crate::firewall;
+use crate::lock;
 
 /// The folders of all networks, on tmpfs and on disk.
 const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];
@@ -125,12 +126,15 @@ fn empty_folders() -> impl Iterator<Item = PathBuf> {
     folders.into_iter().filter(is_empty)
 }
 
-/// Whether it holds more than the daemon's lock, which `routed uninstall` itself may hold.
+/// Whether it holds more than the daemon's locks, which `routed uninstall` itself may hold.
 fn has_content(folder: &Path) -> bool {
+    let locks = [
+        Path::new(lock::PATH).file_name(),
+        Some(lock::OLD_NAME.as_ref()),
+    ];
+    let is_other = |entry: fs::DirEntry| !locks.contains(&Some(&*entry.file_name()));
     let entries = fs::read_dir(folder);
-    entries.is_ok_and(|mut entries| {
-        entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "routed.lock"))
-    })
+    entries.is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(is_other)))
 }
 
 fn conflists(folder: &Path) -> Result<Vec<(PathBuf, Conflist)>, String> {

@@ -10,6 +10,7 @@ mod forward_policy;
 mod forwarding;
 mod installed_conflist;
 mod ledger;
+mod locks;
 mod mtu;
 mod neighbour_table;
 mod network_manager;
@@ -31,6 +32,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         programs::check(context),
         runtime_programs::check(context),
         ledger::check(context),
+        locks::check(context),
         forwarding::check(context),
         forward_policy::check(context),
         rp_filter::check(context),

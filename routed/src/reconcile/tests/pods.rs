@@ -42,6 +42,27 @@ fn pod_routes_lost_with_node_address_are_put_back() {
 }
 
 #[test]
+fn pod_route_made_without_node_address_gets_a_source_later() {
+    let (kernel, mut reconciler) = with_pods();
+    kernel.set_links(&[]);
+    let address = "192.168.1.1".parse().unwrap();
+    for n in [5, 6] {
+        kernel.remove_route(&format!("10.244.1.{n}/32"));
+    }
+    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
+    pass(&mut reconciler);
+    assert!(reconciler.pods.values().all(|route| route.src.is_none()));
+    let mut links = eth0("192.168.1.8/24", true);
+    links[0].lasting = vec![[192, 168, 1, 8].into()];
+    kernel.set_links(&links);
+    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
+    pass(&mut reconciler);
+    let expected = Some([192, 168, 1, 8].into());
+    assert_eq!(reconciler.pods.len(), 2);
+    assert!(reconciler.pods.values().all(|route| route.src == expected));
+}
+
+#[test]
 fn deleted_pod_route_is_put_back_without_dump() {
     let (kernel, mut reconciler) = with_pods();
     let dumps = kernel.dumps();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use std::fs;
 
 const FILE: &str = r#"{
   "cniVersion": "1.1.0",

@@ -1,0 +1,216 @@
+//! The open connections of a listener. Their number is limited: when all places are taken, the
+//! oldest connection that is not being answered is closed for the next one. So clients that send
+//! nothing, or never read, cannot keep a probe of the node's health out.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
+
+/// The number of connections at a time.
+pub(super) const MAX_CONNECTIONS: usize = 64;
+
+/// A connection has at least this much time to send its request. It limits how fast clients that
+/// reconnect can push others out.
+const MIN_AGE: Duration = Duration::from_millis(25);
+
+/// How long `routed status` shows that connections were closed for others.
+const CROWDED_FOR: Duration = Duration::from_secs(60);
+
+/// The connections of one listener. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Connections(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By number, so the oldest is first.
+    open: BTreeMap<u64, Open>,
+    next: u64,
+    crowded: Option<Crowded>,
+}
+
+#[derive(Debug)]
+struct Open {
+    since: Instant,
+    is_being_answered: bool,
+    client: String,
+    /// Dropping it closes the connection.
+    _close: oneshot::Sender<()>,
+}
+
+/// A connection was closed because all places were taken.
+#[derive(Debug)]
+struct Crowded {
+    at: Instant,
+    client: String,
+}
+
+/// The place of one connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    connections: Connections,
+    number: u64,
+}
+
+/// Whether the next connection has a place.
+#[derive(Debug, PartialEq, Eq)]
+enum Room {
+    Free,
+    /// After the connection with this number is closed.
+    Close(u64),
+    /// Not before this much time has passed, or a connection has ended.
+    Wait(Duration),
+}
+
+impl Connections {
+    /// Waits for a place for a connection of `client`. The receiver ends when the connection has to
+    /// be closed for another.
+    pub(super) async fn enter(&self, client: String) -> (Place, oneshot::Receiver<()>) {
+        loop {
+            let wait = {
+                let mut state = self.lock();
+                match room(&state.open, Instant::now()) {
+                    Room::Free => return self.add(&mut state, client),
+                    Room::Close(number) => {
+                        state.close(number);
+                        return self.add(&mut state, client);
+                    }
+                    Room::Wait(wait) => wait,
+                }
+            };
+            drop(timeout(wait, self.0.changed.notified()).await);
+        }
+    }
+
+    fn add(&self, state: &mut State, client: String) -> (Place, oneshot::Receiver<()>) {
+        let (close, closed) = oneshot::channel();
+        let number = state.next;
+        state.next += 1;
+        state.open.insert(
+            number,
+            Open {
+                since: Instant::now(),
+                is_being_answered: false,
+                client,
+                _close: close,
+            },
+        );
+        let connections = self.clone();
+        let place = Place {
+            connections,
+            number,
+        };
+        (place, closed)
+    }
+
+    /// The client whose connection was closed for another's within the last minute.
+    pub(super) fn crowded_by(&self) -> Option<String> {
+        let state = self.lock();
+        let crowded = state.crowded.as_ref()?;
+        (crowded.at.elapsed() < CROWDED_FOR).then(|| crowded.client.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn close(&mut self, number: u64) {
+        if let Some(Open { client, .. }) = self.open.remove(&number) {
+            let at = Instant::now();
+            self.crowded = Some(Crowded { at, client });
+        }
+    }
+}
+
+impl Place {
+    /// Marks the connection while it is being answered: then it is not closed for another.
+    pub(super) fn set_being_answered(&self, is_being_answered: bool) {
+        if let Some(open) = self.connections.lock().open.get_mut(&self.number) {
+            open.is_being_answered = is_being_answered;
+        }
+        self.connections.0.changed.notify_one();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.lock().open.remove(&self.number);
+        self.connections.0.changed.notify_one();
+    }
+}
+
+fn room(open: &BTreeMap<u64, Open>, now: Instant) -> Room {
+    if open.len() < MAX_CONNECTIONS {
+        return Room::Free;
+    }
+    // An answer takes as long as the event loop, which has a time limit.
+    let Some((number, oldest)) = open.iter().find(|(_, one)| !one.is_being_answered) else {
+        return Room::Wait(Duration::MAX);
+    };
+    match MIN_AGE.checked_sub(now.saturating_duration_since(oldest.since)) {
+        Some(wait) if !wait.is_zero() => Room::Wait(wait),
+        _ => Room::Close(*number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oldest_unanswered_connection_makes_room_after_its_time() {
+        let start = Instant::now();
+        let open = |count: usize, answered: usize| -> BTreeMap<u64, Open> {
+            let one = |number: usize| Open {
+                since: start,
+                is_being_answered: number < answered,
+                client: String::new(),
+                _close: oneshot::channel().0,
+            };
+            (0..count).map(|at| (at as u64, one(at))).collect()
+        };
+        let (full, late) = (MAX_CONNECTIONS, start + MIN_AGE);
+        for (case, open, now, expected) in [
+            ("none is open", open(0, 0), start, Room::Free),
+            ("one is left", open(full - 1, 0), late, Room::Free),
+            ("all silent", open(full, 0), late, Room::Close(0)),
+            ("two answered", open(full, 2), late, Room::Close(2)),
+            ("all are new", open(full, 2), start, Room::Wait(MIN_AGE)),
+            (
+                "all answered",
+                open(full, full),
+                late,
+                Room::Wait(Duration::MAX),
+            ),
+        ] {
+            assert_eq!(room(&open, now), expected, "{case}");
+        }
+    }
+
+    #[tokio::test]
+    async fn closed_connection_is_notified_and_its_client_named() {
+        let connections = Connections::default();
+        let mut all = Vec::new();
+        for number in 0..MAX_CONNECTIONS {
+            all.push(connections.enter(format!("client {number}")).await);
+        }
+        assert_eq!(connections.crowded_by(), None);
+        all[0].0.set_being_answered(true);
+        let (_place, _closed) = connections.enter("probe".to_owned()).await;
+        let (_, closed) = &mut all[1];
+        assert!(closed.await.is_err());
+        assert_eq!(connections.crowded_by().as_deref(), Some("client 1"));
+        drop(all);
+        assert_eq!(connections.lock().open.len(), 1);
+    }
+}

@@ -1,0 +1,210 @@
+//! Locks on files and folders that every user may open, as versions before 0.2 have them. For one
+//! release, programs take them too, after the lock that replaced them, so that an upgrade is safe
+//! while both versions run.
+//!
+//! Another user may hold such a lock for ever, to stop the network. So it counts only if a process
+//! of root holds it. `/proc/locks` (proc(5)) and `/proc/PID` say which process that is.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::stat::{major, minor};
+
+use crate::file_lock::FileLock;
+
+/// How long to wait for a holder that /proc/locks does not show: it is in another pid namespace, or
+/// is gone and has left the lock to its children. A process of ours holds it for microseconds.
+const HIDDEN_HOLDER_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How often the holder is looked at again.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// `AT_SECURE` of getauxval(3): whether a program has more rights than the user who started it.
+const AT_SECURE: u64 = 23;
+
+/// What became of the lock.
+#[derive(Debug)]
+#[must_use]
+pub enum OldLock {
+    /// It is taken.
+    Taken(FileLock),
+    /// A process holds it that is not root's; its id, if it is known.
+    Ignored(Option<i32>),
+    /// A process of root still holds it.
+    Busy,
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// No process that is visible here.
+    Hidden,
+    Root,
+    /// A process of another user, or one that is gone and has left the lock to its children.
+    Other(i32),
+}
+
+/// Takes the lock that `open` opens. Waits for a process of root that holds it, at most for
+/// `timeout`.
+pub fn take(open: impl Fn() -> io::Result<File>, timeout: Duration) -> io::Result<OldLock> {
+    let file = open()?;
+    let metadata = file.metadata()?;
+    let began = Instant::now();
+    let mut lock = FileLock::try_lock(file)?;
+    loop {
+        if let Some(lock) = lock {
+            return Ok(OldLock::Taken(lock));
+        }
+        let left = timeout.saturating_sub(began.elapsed());
+        let wait = match holder(&fs::read_to_string("/proc/locks")?, &metadata, is_root) {
+            Holder::Other(pid) => return Ok(OldLock::Ignored(Some(pid))),
+            Holder::Root if left.is_zero() => return Ok(OldLock::Busy),
+            Holder::Root => left.min(RECHECK_INTERVAL),
+            Holder::Hidden if began.elapsed() >= HIDDEN_HOLDER_TIMEOUT => {
+                return Ok(OldLock::Ignored(None));
+            }
+            Holder::Hidden => HIDDEN_HOLDER_TIMEOUT,
+        };
+        lock = FileLock::lock_within(open()?, wait)?;
+    }
+}
+
+/// The process that holds the lock at `path` and is not root's; `None` if there is none, or if it
+/// cannot be found out.
+pub fn foreign_holder(path: &Path) -> Option<i32> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    match holder(&fs::read_to_string("/proc/locks").ok()?, &metadata, is_root) {
+        Holder::Other(pid) => Some(pid),
+        Holder::Hidden | Holder::Root => None,
+    }
+}
+
+/// Finds the holder of the `flock` on a file in the text of /proc/locks. Lines of waiting processes
+/// have an arrow after their number.
+fn holder(locks: &str, file: &fs::Metadata, is_root: impl Fn(i32) -> bool) -> Holder {
+    let (device, inode) = (file.dev(), file.ino());
+    let id = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
+    let held = locks.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (kind, _, _) = (words.next()?, words.next()?, words.next()?);
+        let (pid, file) = (words.next()?, words.next()?);
+        (kind == "FLOCK" && file == id).then(|| pid.parse::<i32>().ok())?
+    });
+    held.fold(Holder::Hidden, |found, pid| match found {
+        Holder::Root => found,
+        _ if is_root(pid) => Holder::Root,
+        _ => Holder::Other(pid),
+    })
+}
+
+/// Whether a process is root's. One that another user has started is not, even if it is privileged
+/// (sudo, su): it may have inherited the lock.
+fn is_root(pid: i32) -> bool {
+    let folder = Path::new("/proc").join(pid.to_string());
+    let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
+    let auxv = fs::read(folder.join("auxv")).unwrap_or_default();
+    has_user_root(&status) && !is_secure(&auxv)
+}
+
+/// The real, the effective, the saved and the file system's user in /proc/PID/status.
+fn has_user_root(status: &str) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    line.is_some_and(|ids| ids.split_ascii_whitespace().all(|id| id == "0"))
+}
+
+fn is_secure(auxv: &[u8]) -> bool {
+    let (words, _) = auxv.as_chunks::<8>();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let mut entries = words.chunks_exact(2);
+    entries.any(|entry| entry[0] == AT_SECURE && entry[1] != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process;
+
+    fn file() -> (tempfile::NamedTempFile, impl Fn() -> io::Result<File>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_owned();
+        (file, move || File::open(&path))
+    }
+
+    #[test]
+    fn holder_is_found_by_file_and_counts_if_root_has_it() {
+        let (file, _) = file();
+        let metadata = file.as_file().metadata().unwrap();
+        let (device, inode) = (metadata.dev(), metadata.ino());
+        let id = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
+        let is_root = |pid| pid == 7;
+        for (locks, expected) in [
+            (String::new(), Holder::Hidden),
+            (
+                format!("1: FLOCK  ADVISORY  WRITE 7 {id} 0 EOF"),
+                Holder::Root,
+            ),
+            (
+                format!("1: FLOCK  ADVISORY  WRITE 8 {id} 0 EOF"),
+                Holder::Other(8),
+            ),
+            (
+                format!("1: POSIX  ADVISORY  WRITE 7 {id} 0 EOF"),
+                Holder::Hidden,
+            ),
+            (
+                format!("1: FLOCK  ADVISORY  WRITE 7 {id}1 0 EOF"),
+                Holder::Hidden,
+            ),
+            (
+                format!(
+                    "1: FLOCK  ADVISORY  WRITE 8 {id} 0 EOF\n\
+                     1: -> FLOCK  ADVISORY  WRITE 7 {id} 0 EOF"
+                ),
+                Holder::Other(8),
+            ),
+            (
+                format!(
+                    "1: FLOCK  ADVISORY  READ 7 {id} 0 EOF\n\
+                     2: FLOCK  ADVISORY  READ 8 {id} 0 EOF"
+                ),
+                Holder::Root,
+            ),
+            ("nonsense\n\n1: FLOCK".to_owned(), Holder::Hidden),
+        ] {
+            assert_eq!(holder(&locks, &metadata, is_root), expected, "{locks}");
+        }
+    }
+
+    #[test]
+    fn privileged_program_of_another_user_is_not_root() {
+        let entry = |key: u64, value: u64| [key.to_ne_bytes(), value.to_ne_bytes()].concat();
+        assert!(is_secure(&[entry(6, 4096), entry(AT_SECURE, 1)].concat()));
+        assert!(!is_secure(&[entry(AT_SECURE, 0), entry(0, 0)].concat()));
+        assert!(!is_secure(&[]));
+        assert!(has_user_root(
+            "Name:\ta\nUid:\t0\t0\t0\t0\nGid:\t1\t1\t1\t1\n"
+        ));
+        assert!(!has_user_root("Uid:\t1000\t0\t0\t0\n"));
+        assert!(!has_user_root(""));
+        assert!(!is_root(i32::MAX));
+    }
+
+    #[test]
+    fn old_lock_held_by_root_is_busy_and_freed_one_is_taken() {
+        let (_file, open) = file();
+        let held = FileLock::lock(open().unwrap()).unwrap();
+        let short = Duration::from_millis(20);
+        if is_root(i32::try_from(process::id()).unwrap()) {
+            assert!(matches!(take(&open, short).unwrap(), OldLock::Busy));
+        } else {
+            assert!(matches!(take(&open, short).unwrap(), OldLock::Ignored(_)));
+        }
+        drop(held);
+        // The thread that waited may still have it for a moment.
+        let long = Duration::from_secs(10);
+        assert!(matches!(take(&open, long).unwrap(), OldLock::Taken(_)));
+    }
+}
