@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::files;
-use crate::protocol::PresenceView;
+use crate::protocol::view::PresenceView;
 
 /// The session of this machine in one network, from boot to boot.
 #[derive(Debug)]

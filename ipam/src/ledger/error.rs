@@ -153,3 +153,9 @@ fn exhausted(subnets: &[IpNet], damaged: &[PathBuf]) -> String {
         _ => format!("no address is free in {subnets}: all are in use or blocked by {files}"),
     }
 }
+
+/// Whether the file system has no room, for content or for another file, or a quota is used up.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    full.contains(&error.kind())
+}

@@ -12,8 +12,7 @@ use std::time::Duration;
 use wire::file_lock::{self, FileLock};
 use wire::old_lock::{self, OldLock};
 
-use crate::ledger::error::Error;
-use crate::ledger::steps::is_full;
+use crate::ledger::error::{Error, is_full};
 use crate::timeouts::LOCK_TIMEOUT;
 
 /// The lock file. No address, and no folder of the ledger, has this name.

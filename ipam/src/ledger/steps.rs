@@ -23,7 +23,7 @@ use wire::state_file;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
 use crate::ledger::disk::{Disk, DiskStep, family, open_address};
-use crate::ledger::error::Error;
+use crate::ledger::error::{Error, is_full};
 use crate::ledger::lock;
 
 impl Disk {
@@ -220,10 +220,4 @@ impl Disk {
         }
         written
     }
-}
-
-/// Whether the file system has no room, for content or for another file, or a quota is used up.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-    full.contains(&error.kind())
 }

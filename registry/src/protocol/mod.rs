@@ -8,7 +8,7 @@
 mod name;
 mod release;
 pub(crate) mod transaction;
-mod view;
+pub(crate) mod view;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
