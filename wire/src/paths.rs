@@ -29,12 +29,4 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_are_per_network() {
-        assert_eq!(run_dir("blue"), Path::new("/run/flatland/blue"));
-        assert_eq!(state_dir("blue"), Path::new("/var/lib/flatland/blue"));
-    }
-}
+mod tests;

@@ -1,0 +1,61 @@
+
+use std::fs::Permissions;
+
+use super::*;
+
+#[test]
+fn missing_programs_of_the_chain_and_loopback_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{"cniVersion":"1.0.0","name":"flatland","plugins":[
+            {"type":"flatland","ipam":{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}},
+            {"type":"portmap"},{"type":"../x"}]}"#;
+    let conflist = Conflist::parse(text.as_bytes()).unwrap();
+    let missing = || {
+        let found = find_missing(folder.path(), Some(&conflist));
+        let all = found.chain.into_iter().chain(found.loopback);
+        all.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = [
+        "flatland-claim",
+        "flatland-ipam",
+        "flatland",
+        "portmap",
+        "loopback",
+    ];
+    assert_eq!(missing(), all);
+    for name in all {
+        let path = folder.path().join(name);
+        fs::write(&path, "").unwrap();
+        assert!(missing().contains(&name.to_owned()), "{name} cannot be run");
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        assert!(!missing().contains(&name.to_owned()), "{name}");
+    }
+    assert_eq!(chain_message(&[]), None);
+}
+
+#[test]
+fn containerd_is_known_by_its_mounts_and_its_setting() {
+    let containerd = "600 500 0:52 / / ro,relatime - overlay overlay rw,lowerdir=/var/lib/\
+            containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/40/fs\n";
+    let crio = "600 500 0:52 / / ro,relatime - overlay overlay rw,lowerdir=/var/lib/\
+            containers/storage/overlay/l/X\n";
+    let host = "600 500 0:52 / /run/containerd/io.containerd.runtime.v2.task/x rw - overlay o \
+            rw,lowerdir=/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/1\n";
+    for (mounts, expected) in [
+        (containerd, true),
+        (crio, false),
+        (host, false),
+        ("", false),
+    ] {
+        assert_eq!(is_of_containerd(mounts), expected, "{mounts}");
+    }
+    for (config, expected) in [
+        ("  use_internal_loopback = true # new", true),
+        ("use_internal_loopback = false", false),
+        ("# use_internal_loopback = true", false),
+        ("", false),
+    ] {
+        assert_eq!(has_internal_loopback(config), expected, "{config}");
+    }
+}
