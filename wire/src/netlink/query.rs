@@ -28,26 +28,27 @@ pub struct Listing<T> {
 }
 
 impl Transport {
-    /// Requests one object.
-    pub(crate) fn get(
+    /// Requests one object; `None` if the kernel answers without one, or with one that is not
+    /// understood.
+    pub(crate) fn get<T>(
         &mut self,
         query: &impl NetlinkSerializable,
         request: &impl Display,
-        mut on_payload: impl FnMut(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), Error> {
-        let mut refused = None;
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+    ) -> Result<Option<T>, Error> {
+        let (mut found, mut refused) = (None, None);
         self.begin();
         self.queue(query, 0);
         let outcome = self.exchange(|answer| {
             match answer.body {
-                Body::Payload(payload) => on_payload(payload)?,
+                Body::Payload(payload) => found = decode(payload)?,
                 Body::Refused { errno, message } => refused = Some((errno, message)),
                 Body::Done => {}
             }
             Ok(ControlFlow::Break(()))
         });
         outcome.map_err(|failure| failure.into_error(request))?;
-        refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
+        refused.map_or(Ok(found), |refusal| Err(refusal_of(request, refusal)))
     }
 
     /// Lists a table, again if it changed meanwhile.

@@ -20,8 +20,7 @@ use super::{
     Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, RouteFilter, Rule,
     VethPair, address, link, neighbour, route,
 };
-use crate::netlink::reply::Body;
-use crate::netlink::reply::Reply;
+use crate::netlink::reply::{Body, Reply};
 
 /// Requests in one datagram. All refusals wait in the socket's receive buffer until the datagram is
 /// processed: more than about 128 could overrun it.
@@ -191,14 +190,8 @@ impl Socket {
     /// the listing, for which the kernel walks the neighbours of all links in all namespaces.
     pub fn neighbour(&mut self, link: u32, address: IpAddr) -> Result<Option<Neighbour>, Error> {
         let request = format!("ip neighbour get {address} dev if{link}");
-        let mut found = None;
         let query = RouteNetlinkMessage::GetNeighbour(neighbour::lookup(link, address));
-        let outcome = self.transport.get(&query, &request, |payload| {
-            found = Neighbour::parse(payload)?;
-            Ok(())
-        });
-        match outcome {
-            Ok(()) => Ok(found),
+        match self.transport.get(&query, &request, Neighbour::parse) {
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
             // Kernels before 5.0 have no single look-up.
             Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
@@ -207,7 +200,7 @@ impl Socket {
                     .into_iter()
                     .find(|neighbour| neighbour.address == address))
             }
-            Err(error) => Err(error),
+            outcome => outcome,
         }
     }
 
@@ -221,17 +214,10 @@ impl Socket {
     /// in by a link also by that link's settings.
     pub fn fate_of(&mut self, packet: Packet) -> Result<Fate, Error> {
         let request = format!("ip route get {packet}");
-        let mut found = None;
         let query = RouteNetlinkMessage::GetRoute(packet.message());
-        let outcome = self.transport.get(&query, &request, |payload| {
-            found = Fate::parse(payload)?;
-            Ok(())
-        });
-        match outcome {
+        match self.transport.get(&query, &request, Fate::parse) {
             Err(Error::Refused { errno, .. }) => Ok(Fate::Dropped { errno }),
-            Err(error) => Err(error),
-            Ok(()) => found
-                .ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it"))),
+            outcome => outcome?.ok_or_else(|| no_route(&request)),
         }
     }
 
@@ -255,13 +241,9 @@ impl Socket {
     }
 
     fn lookup_route(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
-        let mut found = None;
         let query = RouteNetlinkMessage::GetRoute(query);
-        self.transport.get(&query, &request, |payload| {
-            found = Route::parse_lookup(payload)?;
-            Ok(())
-        })?;
-        found.ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it")))
+        let found = self.transport.get(&query, &request, Route::parse_lookup)?;
+        found.ok_or_else(|| no_route(request))
     }
 
     /// The entry of the main table that a packet from this host to `dst` matches, as in a listing.
@@ -269,32 +251,19 @@ impl Socket {
     /// before 4.13.
     pub fn route_matching(&mut self, dst: IpAddr) -> Result<Option<Route>, Error> {
         let request = format!("ip route get fibmatch {dst}");
-        let mut found = None;
-        let outcome = self.transport.get(
-            &RouteNetlinkMessage::GetRoute(route::match_exactly(dst)),
-            &request,
-            |payload| {
-                found = Route::parse(payload)?;
-                Ok(())
-            },
-        );
-        match outcome {
+        let query = RouteNetlinkMessage::GetRoute(route::match_exactly(dst));
+        match self.transport.get(&query, &request, Route::parse) {
             Err(Error::Refused { .. }) => Ok(None),
-            outcome => outcome.map(|()| found),
+            outcome => outcome,
         }
     }
 
     fn link(&mut self, query: LinkMessage, request: &impl Display) -> Result<Option<Link>, Error> {
-        let mut found = None;
-        let outcome =
-            self.transport
-                .get(&RouteNetlinkMessage::GetLink(query), request, |payload| {
-                    found = Some(Link::parse(payload)?);
-                    Ok(())
-                });
-        match outcome {
+        let query = RouteNetlinkMessage::GetLink(query);
+        let parse = |payload: &[u8]| Link::parse(payload).map(Some);
+        match self.transport.get(&query, request, parse) {
             Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),
-            outcome => outcome.map(|()| found),
+            outcome => outcome,
         }
     }
 
@@ -346,6 +315,10 @@ impl Socket {
         outcome
             .map_err(|failure| failure.into_error(&format_args!("{} and what follows", batch[0])))
     }
+}
+
+fn no_route(request: &str) -> Error {
+    Error::malformed(&request, &DecodeError::from("no route in it"))
 }
 
 /// The error of looking up what was just created. It must not be [`Error::Refused`], which would

@@ -68,14 +68,9 @@ impl Socket {
 
     /// The token of a link that has IPv6.
     fn token(&mut self, index: u32) -> Result<Option<Ipv6Addr>, Error> {
-        let mut found = None;
         let query = RouteNetlinkMessage::GetLink(link::query(None, index));
-        let request = format!("ip token show dev if{index}");
-        self.transport.get(&query, &request, |payload| {
-            found = parse(payload)?;
-            Ok(())
-        })?;
-        Ok(found)
+        let request = format_args!("ip token show dev if{index}");
+        self.transport.get(&query, &request, parse)
     }
 }
 

@@ -14,8 +14,7 @@ use rtnetlink::packet_core::{
 use rtnetlink::sys;
 
 use super::Error;
-use crate::netlink::reply::Messages;
-use crate::netlink::reply::Reply;
+use crate::netlink::reply::{Messages, Reply};
 
 /// In bytes. The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`); a single
 /// message is longer only if a link has hundreds of alternative names.

@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::nft::expression::Expression;
-use crate::nft::expression::Layer;
+use crate::nft::expression::{Expression, Layer};
 use crate::nft::rule::AddressField;
 
 /// The prefixes that a rule compares a packet's addresses with.

@@ -3,20 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::nft::attributes::ITEM;
-use crate::nft::attributes::Received;
-use crate::nft::command::TABLE;
-use crate::nft::command::chain;
-use crate::nft::command::element;
-use crate::nft::command::rule;
-use crate::nft::command::set;
-use crate::nft::expression::Expression;
-use crate::nft::expression::Verdict;
+use crate::nft::attributes::{ITEM, Received};
+use crate::nft::command::{TABLE, chain, element, rule, set};
+use crate::nft::expression::{Expression, Verdict};
 use crate::nft::set::Element;
 use crate::nft::table::Table;
-use crate::nft::types::Hook;
-use crate::nft::types::POLICY;
-use crate::nft::types::TableId;
+use crate::nft::types::{Hook, POLICY, TableId};
 
 /// `NFTA_TABLE_FLAGS`, `NFTA_TABLE_USE`.
 pub(super) const TABLE_FLAGS: u16 = 2;

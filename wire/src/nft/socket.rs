@@ -12,15 +12,9 @@ use super::command::{Command, TABLE, chain, element, rule};
 use super::message::{self, Message, kind};
 use super::types::{Family, TableId};
 use crate::netlink::Error;
-use crate::netlink::reply::Body;
-use crate::netlink::reply::Reply;
+use crate::netlink::reply::{Body, Reply};
 use crate::netlink::transport::Transport;
-use crate::nft::listing::BaseChain;
-use crate::nft::listing::ChainListing;
-use crate::nft::listing::FoundRule;
-use crate::nft::listing::SetListing;
-use crate::nft::listing::TableListing;
-use crate::nft::listing::{self};
+use crate::nft::listing::{self, BaseChain, ChainListing, FoundRule, SetListing, TableListing};
 
 /// In bytes. A transaction is one datagram; this is enough for the addresses of some hundred
 /// thousand nodes.
@@ -53,19 +47,13 @@ impl Socket {
 
     /// The generation of the ruleset: every transaction of any program increments it.
     pub fn generation(&mut self) -> Result<u32, Error> {
-        let query = Message::new(
-            kind::GET_GENERATION,
-            Family::Other(0),
-            Attributes::default(),
-        );
-        let mut found = None;
-        self.transport
-            .get(&query, &"nft: get the generation", |payload| {
-                found = message::parts(payload).1.number(GENERATION);
-                Ok(())
-            })?;
+        let request = "nft: get the generation";
+        let (any, none) = (Family::Other(0), Attributes::default());
+        let query = Message::new(kind::GET_GENERATION, any, none);
+        let number = |payload: &[u8]| Ok(message::parts(payload).1.number(GENERATION));
+        let found = self.transport.get(&query, &request, number)?;
         let missing = || DecodeError::from("no number in it");
-        found.ok_or_else(|| Error::malformed(&"nft: get the generation", &missing()))
+        found.ok_or_else(|| Error::malformed(&request, &missing()))
     }
 
     /// Applies all commands in one atomic transaction. If a `generation` is given and is no longer
@@ -142,15 +130,10 @@ impl Socket {
     pub fn base_chain(&mut self, table: &TableId, name: &str) -> Result<Option<BaseChain>, Error> {
         let attributes = in_table(table).text(chain::NAME, name);
         let query = Message::new(kind::GET_CHAIN, table.family, attributes);
-        let mut found = None;
-        let request = format!("nft list chain {table} {name}");
-        let outcome = self.transport.get(&query, &request, |payload| {
-            found = base_chain(payload);
-            Ok(())
-        });
-        match outcome {
+        let request = format_args!("nft list chain {table} {name}");
+        match self.transport.get(&query, &request, base_chain) {
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
-            outcome => outcome.map(|()| found),
+            outcome => outcome,
         }
     }
 
@@ -158,9 +141,7 @@ impl Socket {
     pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
         let any = Family::Other(0);
         let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
-        self.transport.list(&query, &"nft list chains", |payload| {
-            Ok(base_chain(payload))
-        })
+        self.transport.list(&query, &"nft list chains", base_chain)
     }
 
     /// The rules of a chain, or of all chains of the table, in order; empty if it does not exist.
@@ -169,9 +150,7 @@ impl Socket {
             Some(chain) => in_table(table).text(rule::CHAIN, chain),
             None => in_table(table),
         };
-        let query = Message::new(kind::GET_RULE, table.family, attributes);
-        let request = format!("nft list table {table}");
-        let mut rules = self.in_table(table, &query, &request, listing::read_rule)?;
+        let mut rules = self.list_in(table, kind::GET_RULE, attributes, listing::read_rule)?;
         // Kernels before 4.18 list the rules of other chains too.
         rules.retain(|rule| chain.is_none_or(|chain| rule.chain == chain));
         Ok(rules)
@@ -179,16 +158,20 @@ impl Socket {
 
     fn read_table(&mut self, table: &TableId) -> Result<Option<TableListing>, Error> {
         let query = Message::new(kind::GET_TABLE, table.family, in_table(table));
-        let mut listed = TableListing::default();
-        let request = format!("nft list table {table}");
-        self.transport.get(&query, &request, |payload| {
+        let request = format_args!("nft list table {table}");
+        let read = |payload: &[u8]| {
             let (_, attributes) = message::parts(payload);
-            listed.flags = attributes.number(listing::TABLE_FLAGS).unwrap_or_default();
-            listed.size = attributes.number(listing::TABLE_USE).unwrap_or_default();
-            Ok(())
-        })?;
-        listed.sets = self.sets(table, &request)?;
-        listed.chains = self.chains(table, &request)?;
+            Ok(Some(TableListing {
+                flags: attributes.number(listing::TABLE_FLAGS).unwrap_or_default(),
+                size: attributes.number(listing::TABLE_USE).unwrap_or_default(),
+                ..TableListing::default()
+            }))
+        };
+        let found = self.transport.get(&query, &request, read)?;
+        let mut listed = found.unwrap_or_default();
+        listed.sets = self.sets(table)?;
+        let chains = self.list_in(table, kind::GET_CHAIN, in_table(table), listing::read_chain)?;
+        listed.chains = chains.into_iter().collect();
         for rule in self.rules(table, None)? {
             let Some(chain) = listed.chains.get_mut(&rule.chain) else {
                 continue;
@@ -198,44 +181,30 @@ impl Socket {
         Ok(Some(listed))
     }
 
-    fn sets(
-        &mut self,
-        table: &TableId,
-        request: &String,
-    ) -> Result<BTreeMap<String, SetListing>, Error> {
-        let query = Message::new(kind::GET_SET, table.family, in_table(table));
-        let sets = self.in_table(table, &query, request, listing::read_set)?;
+    fn sets(&mut self, table: &TableId) -> Result<BTreeMap<String, SetListing>, Error> {
+        let sets = self.list_in(table, kind::GET_SET, in_table(table), listing::read_set)?;
         let mut all: BTreeMap<_, _> = sets.into_iter().collect();
         for (name, set) in &mut all {
             let attributes = in_table(table).text(element::SET, name);
-            let query = Message::new(kind::GET_ELEMENTS, table.family, attributes);
             let read = |attributes: Received<'_>| Some(listing::read_elements(attributes));
-            let messages = self.in_table(table, &query, request, read)?;
+            let messages = self.list_in(table, kind::GET_ELEMENTS, attributes, read)?;
             set.elements = messages.into_iter().flatten().collect();
         }
         Ok(all)
     }
 
-    fn chains(
-        &mut self,
-        table: &TableId,
-        request: &String,
-    ) -> Result<BTreeMap<String, ChainListing>, Error> {
-        let query = Message::new(kind::GET_CHAIN, table.family, in_table(table));
-        let chains = self.in_table(table, &query, request, listing::read_chain)?;
-        Ok(chains.into_iter().collect())
-    }
-
     /// The entries of a listing that belong to `table`; the kernel may list those of other tables
     /// too.
-    fn in_table<T>(
+    fn list_in<T>(
         &mut self,
         table: &TableId,
-        query: &Message,
-        request: &String,
+        kind: u16,
+        attributes: Attributes,
         read: impl Fn(Received<'_>) -> Option<T>,
     ) -> Result<Vec<T>, Error> {
-        self.transport.list(query, request, |payload| {
+        let query = Message::new(kind, table.family, attributes);
+        let request = format_args!("nft list table {table}");
+        self.transport.list(&query, &request, |payload| {
             let (family, attributes) = message::parts(payload);
             let is_in = family == table.family && listing::table_name(attributes) == table.name;
             Ok(is_in.then(|| read(attributes)).flatten())
@@ -247,15 +216,17 @@ fn in_table(table: &TableId) -> Attributes {
     Attributes::default().text(TABLE, &table.name)
 }
 
-fn base_chain(payload: &[u8]) -> Option<BaseChain> {
+fn base_chain(payload: &[u8]) -> Result<Option<BaseChain>, DecodeError> {
     let (family, attributes) = message::parts(payload);
-    let (name, chain_listing) = listing::read_chain(attributes)?;
-    Some(BaseChain {
-        table: TableId::new(family, listing::table_name(attributes)),
-        name,
-        hook: chain_listing.hook?,
-        policy: chain_listing.policy?,
-        // No rule jumps to a base chain, so that its use count is the number of its rules.
-        size: attributes.number(chain::USE).unwrap_or_default(),
-    })
+    let base_chain = |(name, listing): (String, ChainListing)| {
+        Some(BaseChain {
+            table: TableId::new(family, listing::table_name(attributes)),
+            name,
+            hook: listing.hook?,
+            policy: listing.policy?,
+            // No rule jumps to a base chain, so that its use count is the number of its rules.
+            size: attributes.number(chain::USE).unwrap_or_default(),
+        })
+    };
+    Ok(listing::read_chain(attributes).and_then(base_chain))
 }

@@ -6,9 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::nft::expression::Expression;
-use crate::nft::expression::Layer;
-use crate::nft::expression::Verdict;
+use crate::nft::expression::{Expression, Layer, Verdict};
 use crate::nft::set::Version;
 use crate::nft::types::Family;
 
