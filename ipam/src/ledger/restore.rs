@@ -11,14 +11,13 @@ use ipnet::IpNet;
 use wire::clock::unix_seconds;
 use wire::cni::Attachment;
 
-use crate::ledger::Session;
 use crate::ledger::allocation::Allocation;
-use crate::ledger::allocator;
 use crate::ledger::disk::{Disk, family};
 use crate::ledger::error::Error;
 use crate::ledger::inventory::Inventory;
 use crate::ledger::kernel_pods::PodAddress;
 use crate::ledger::release::target;
+use crate::ledger::{Session, allocator};
 
 impl Session<'_> {
     /// Adds what the ledger lacks: the files of the addresses of running `pods` that are in `subnets`,

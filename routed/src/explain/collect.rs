@@ -21,11 +21,10 @@ use super::ownership::{self, KnownNode, Ownership};
 use super::probe::probe;
 use crate::addresses::ledger;
 use crate::doctor::Setting;
-use crate::firewall;
 use crate::http::client;
 use crate::kernel::{self, Kernel, Link, Netlink};
-use crate::packet_paths;
 use crate::status::RouteRow;
+use crate::{firewall, packet_paths};
 
 /// Why the path cannot be explained.
 #[derive(Debug, thiserror::Error)]

@@ -17,11 +17,10 @@ use wire::paths::run_dir;
 
 use crate::http::PageSources;
 use crate::http::connections::Connections;
-use crate::packet_paths;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
 use crate::status::{AddressUsage, Http, NodeRow, Status, metrics};
-use crate::termination;
+use crate::{packet_paths, termination};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";

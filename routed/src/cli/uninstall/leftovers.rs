@@ -13,8 +13,7 @@ use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 
 use crate::cli::footprint;
 use crate::fib::plan;
-use crate::firewall;
-use crate::lock;
+use crate::{firewall, lock};
 
 /// The folders of all networks, on tmpfs and on disk.
 const FOLDERS: [&str; 2] = ["/run/flatland", "/var/lib/flatland"];

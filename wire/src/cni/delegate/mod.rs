@@ -11,11 +11,7 @@ use std::process::{self, Stdio};
 use nix::errno::Errno;
 use serde_json::Value;
 
-use crate::cni::Call;
-use crate::cni::Command;
-use crate::cni::Error;
-use crate::cni::Success;
-use crate::cni::code;
+use crate::cni::{Call, Command, Error, Success, code};
 
 mod running;
 

@@ -9,11 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::cni::Args;
-use crate::cni::Environment;
-use crate::cni::Version;
 use crate::cni::delegate::running::PIPE_CAPACITY;
 use crate::cni::delegate::*;
+use crate::cni::{Args, Environment, Version};
 
 /// These tests run one after the other: a file that any process has open for writing cannot be run,
 /// and a child of another test holds our open files until it calls exec.
