@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use wire::add_lock::AddLock;
 use wire::cni::{Call, Command, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{Mac, RouteFilter, Socket};
+use wire::netlink::{Mac, Socket};
 use wire::netns::Netns;
 use wire::pod_link::{self, is_removed};
 
@@ -137,7 +137,7 @@ impl<'a> AddPlan<'a> {
         sockets: &mut Sockets,
         mac: Option<Mac>,
     ) -> Result<Self, Error> {
-        let routes = sockets.pod.routes(RouteFilter::default());
+        let routes = sockets.pod.routes(None);
         let routes = routes.map_err(|error| kernel("looking at the pod's routes", &error))?;
         Ok(Self {
             call,

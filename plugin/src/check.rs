@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::cni::{Attachment, Call, Delegate, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{self, Route, RouteFilter, RouteKind, Socket};
+use wire::netlink::{self, PolicyRule, Route, RouteKind, Socket};
 use wire::{pod_link, spoof_guard, sysctl};
 
 use crate::drift::{Expected, LinkState, Observed, compare, pod_interface};
@@ -134,15 +134,15 @@ fn observe_link(
 /// The routes for packets from the pod's addresses: those of the main table, and of the tables that
 /// policy rules select, where a later plugin such as `sbr` may have moved them.
 fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
-    let mut routes = pod.routes(RouteFilter::default())?;
-    let rules = match pod.rules() {
+    let mut routes = pod.routes(None)?;
+    let rules = match pod.policy_rules() {
         // A kernel without policy routing.
         Err(netlink::Error::Refused { .. }) => Vec::new(),
         rules => rules?,
     };
-    let ours = rules.iter().filter(|rule| addresses.contains(&rule.from));
-    let tables: BTreeSet<u32> = ours.map(|rule| rule.table).collect();
-    for table in tables {
+    let of_sources = rules.iter().filter_map(PolicyRule::source_and_table);
+    let ours = of_sources.filter(|(from, _)| addresses.contains(from));
+    for table in ours.map(|(_, table)| table).collect::<BTreeSet<_>>() {
         routes.extend(pod.routes_of(table)?);
     }
     Ok(routes)

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
-use wire::netlink::{Address, Error, Monitor, Request, Route, RouteFilter, Socket};
+use wire::netlink::{Address, Error, Monitor, Request, Route, Socket};
 
 /// The index of the loopback link of every network namespace (`LOOPBACK_IFINDEX`).
 pub(crate) const LOOPBACK: u32 = 1;
@@ -99,7 +99,7 @@ impl Kernel for Netlink {
                 by_link.entry(address.link).or_default().push(address);
             }
             by_link.retain(|_, all| !all.iter().all(|own| is_link_local_v6(own.address.ip())));
-            let mut routes = socket.routes(RouteFilter::default())?;
+            let mut routes = socket.routes(None)?;
             routes.retain(|route| route.protocol != wire::ROUTE_PROTOCOL);
             // Looked up one by one: a node has few such links, but hundreds of pods' links.
             let indexes: BTreeSet<u32> = leading(&routes).chain(by_link.keys().copied()).collect();
@@ -124,7 +124,7 @@ impl Kernel for Netlink {
     }
 
     fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {
-        self.with(|socket| socket.routes(RouteFilter { protocol }))
+        self.with(|socket| socket.routes(protocol))
     }
 
     fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error> {

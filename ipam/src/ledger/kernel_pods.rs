@@ -12,7 +12,7 @@ use std::path::Path;
 
 use wire::ROUTE_PROTOCOL;
 use wire::cni::Attachment;
-use wire::netlink::{self, Link, Route, RouteFilter, Socket};
+use wire::netlink::{self, Link, Route, Socket};
 use wire::pod_link::{self, is_removed};
 
 use crate::ledger::error::Error;
@@ -59,11 +59,8 @@ impl<'a> KernelPods<'a> {
 pub fn read(network: &str) -> Result<Vec<PodAddress>, Error> {
     let list = || -> Result<_, netlink::Error> {
         let mut socket = Socket::open()?;
-        let ours = RouteFilter {
-            protocol: Some(ROUTE_PROTOCOL),
-        };
         // Links first: a route's link is among them, or was made since and is an ADD's under way.
-        Ok((socket.links()?, socket.routes(ours)?))
+        Ok((socket.links()?, socket.routes(Some(ROUTE_PROTOCOL))?))
     };
     let failed = |error: netlink::Error| {
         let path = Path::new("the routes of running pods");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use registry::Network;
-use wire::netlink::{Error, RouteFilter, RouteKind, Scope, Socket, Uplink};
+use wire::netlink::{Error, RouteKind, Scope, Socket, Uplink};
 use wire::{ROUTE_PROTOCOL, forwarding, pod_link};
 
 use crate::kernel::Netlink;
@@ -105,9 +105,8 @@ pub(crate) fn drift_now(
     network: &Network,
     node_addresses: &[IpAddr],
 ) -> Result<Vec<Drift>, Error> {
-    let protocol = Some(ROUTE_PROTOCOL);
     let peer_links = kernel.with(|socket| {
-        let routes = socket.routes(RouteFilter { protocol })?;
+        let routes = socket.routes(Some(ROUTE_PROTOCOL))?;
         let to_peers = routes.iter().filter(|route| route.via.is_some());
         let uplink = Uplink::find(socket, node_addresses).ok();
         let uplink = uplink.map(|uplink| uplink.index);

@@ -1,6 +1,34 @@
 //! Parsing the attributes of a netlink message.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
 use rtnetlink::packet_core::{DecodeError, NlaBuffer, NlasIterator};
+use rtnetlink::packet_route::AddressFamily;
+
+/// The family that the header of a message about an address names.
+pub(super) fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    }
+}
+
+/// The address that stands for all of a family, which a message leaves out; `None` for other
+/// families than IPv4 and IPv6.
+pub(super) fn any(family: AddressFamily) -> Option<IpAddr> {
+    match family {
+        AddressFamily::Inet => Some(Ipv4Addr::UNSPECIFIED.into()),
+        AddressFamily::Inet6 => Some(Ipv6Addr::UNSPECIFIED.into()),
+        _ => None,
+    }
+}
+
+/// A prefix of which a message has the address and the length apart.
+pub(super) fn prefix(address: IpAddr, length: u8) -> Result<IpNet, DecodeError> {
+    IpNet::new(address, length).map_err(|error| DecodeError::from(error.to_string()))
+}
 
 /// A text that any program may have chosen, in any encoding: a link with a strange name must not
 /// hide the others. What is not UTF-8 is replaced.

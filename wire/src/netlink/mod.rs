@@ -35,7 +35,7 @@ pub use neighbour::Neighbour;
 pub use policy_rule::{PolicyAction, PolicyRule};
 pub use query::Listing;
 pub use request::Request;
-pub use route::{Fate, NextHop, Packet, Route, RouteFilter, RouteKind};
+pub use route::{Fate, NextHop, Packet, Route, RouteKind};
 pub use rule::Rule;
 pub use socket::Socket;
 pub use solicit::Token;

@@ -15,7 +15,7 @@ use rtnetlink::packet_route::neighbour_table::{
 };
 
 use super::Mac;
-use super::attributes::readable;
+use super::attributes::{family, readable};
 
 /// A neighbour entry with a hardware address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub struct Neighbour {
 /// Sets the longest time for which a link delays a proxy ARP reply (`proxy_delay`).
 pub(super) fn set_proxy_delay(link: u32, delay: Duration) -> NeighbourTableMessage {
     let mut message = NeighbourTableMessage::default();
-    message.header.family = family(false);
+    message.header.family = AddressFamily::Inet;
     message.attributes = vec![
         NeighbourTableAttribute::Name("arp_cache".to_owned()),
         NeighbourTableAttribute::Parms(vec![
@@ -52,18 +52,10 @@ pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn family(ipv6: bool) -> AddressFamily {
-    if ipv6 {
-        AddressFamily::Inet6
-    } else {
-        AddressFamily::Inet
-    }
-}
-
 impl Neighbour {
     pub(super) fn message(&self) -> NeighbourMessage {
         let mut message = NeighbourMessage::default();
-        message.header.family = family(self.address.is_ipv6());
+        message.header.family = family(self.address);
         message.header.ifindex = self.link;
         message.header.state = if self.permanent {
             NeighbourState::Permanent
@@ -160,7 +152,7 @@ pub(super) fn parse_event(payload: &[u8]) -> Result<Option<(u32, IpAddr, bool)>,
 /// Requests one entry.
 pub(super) fn lookup(link: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    message.header.family = family(address.is_ipv6());
+    message.header.family = family(address);
     message.header.ifindex = link;
     message
         .attributes

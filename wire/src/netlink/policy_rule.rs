@@ -1,14 +1,13 @@
 //! Policy rules of every program: what `ip rule show` lists.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use rtnetlink::packet_core::{DecodeError, Emitable, Parseable};
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleHeader};
 
-use super::attributes::readable;
+use super::attributes::{any, prefix, readable};
 
 /// A policy rule, whichever program made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +58,8 @@ impl PolicyRule {
     /// not known.
     pub(super) fn parse(payload: &[u8]) -> Result<Option<Self>, DecodeError> {
         let header = RuleHeader::parse(payload)?;
-        let any: IpAddr = match header.family {
-            AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),
-            AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
-            _ => return Ok(None),
+        let Some(any) = any(header.family) else {
+            return Ok(None);
         };
         let [mut from, mut to] = [any; 2];
         let (mut priority, mut table, mut target) = (0, u32::from(header.table), 0);
@@ -116,10 +113,17 @@ impl PolicyRule {
             suppress_prefix_length: suppress,
         }))
     }
-}
 
-fn prefix(address: IpAddr, length: u8) -> Result<IpNet, DecodeError> {
-    IpNet::new(address, length).map_err(|error| DecodeError::from(error.to_string()))
+    /// The address and the table of a rule that does nothing but look up packets from one address.
+    pub fn source_and_table(&self) -> Option<(IpAddr, u32)> {
+        let PolicyAction::Lookup(table) = self.action else {
+            return None;
+        };
+        let is_plain = self.iif.is_none() && self.oif.is_none() && self.mark.is_none();
+        let is_one = self.from.prefix_len() == self.from.max_prefix_len();
+        let is_of_source = is_one && self.to.prefix_len() == 0 && is_plain;
+        is_of_source.then_some((self.from.addr(), table))
+    }
 }
 
 /// A whole address without its length.

@@ -106,39 +106,35 @@ impl Request {
     /// Its messages, in order; most requests have one.
     pub(super) fn messages(&self) -> impl Iterator<Item = RouteNetlinkMessage> {
         use RouteNetlinkMessage as M;
-        let (first, second) = match self {
-            Self::AddVeth(pair) => (M::NewLink(pair.message()), None),
+        let mut second = None;
+        let first = match self {
+            Self::AddVeth(pair) => M::NewLink(pair.message()),
             Self::ChangeLink { index, change } => {
-                let (first, second) = change.messages(*index);
-                (M::SetLink(first), second.map(M::SetLink))
+                let (first, last) = change.messages(*index);
+                second = last.map(M::SetLink);
+                M::SetLink(first)
             }
-            Self::DelLink { index } => {
-                (M::DelLink(LinkUnspec::new_with_index(*index).build()), None)
-            }
-            Self::DelLinkNamed { name } => {
-                (M::DelLink(LinkUnspec::new_with_name(name).build()), None)
-            }
-            Self::DelLinkGroup { group } => (M::DelLink(link::group(*group)), None),
-            Self::AddAddress(address) => (M::NewAddress(address.message()), None),
-            Self::DelAddress(address) => (M::DelAddress(address.message()), None),
-            Self::AddRoute(route) | Self::ReplaceRoute(route) => {
-                (M::NewRoute(route.message()), None)
-            }
-            Self::AddRouteIn { table, route } => (M::NewRoute(route.message_in(*table)), None),
-            Self::AddRule(rule) => (M::NewRule(rule.message()), None),
-            Self::DelRoute(route) => (M::DelRoute(route.delete_message()), None),
-            Self::DelMulticastRoute { link } => (M::DelRoute(route::multicast(*link)), None),
-            Self::AddNeighbour(neighbour) => (M::NewNeighbour(neighbour.message()), None),
+            Self::DelLink { index } => M::DelLink(LinkUnspec::new_with_index(*index).build()),
+            Self::DelLinkNamed { name } => M::DelLink(LinkUnspec::new_with_name(name).build()),
+            Self::DelLinkGroup { group } => M::DelLink(link::group(*group)),
+            Self::AddAddress(address) => M::NewAddress(address.message()),
+            Self::DelAddress(address) => M::DelAddress(address.message()),
+            Self::AddRoute(route) | Self::ReplaceRoute(route) => M::NewRoute(route.message()),
+            Self::AddRouteIn { table, route } => M::NewRoute(route.message_in(*table)),
+            Self::AddRule(rule) => M::NewRule(rule.message()),
+            Self::DelRoute(route) => M::DelRoute(route.delete_message()),
+            Self::DelMulticastRoute { link } => M::DelRoute(route::multicast(*link)),
+            Self::AddNeighbour(neighbour) => M::NewNeighbour(neighbour.message()),
             Self::SetProxyDelay { link, delay } => {
                 let message = neighbour::set_proxy_delay(*link, *delay);
-                (M::SetNeighbourTable(message), None)
+                M::SetNeighbourTable(message)
             }
-            Self::SetToken(token) => (M::SetLink(token.message()), None),
-            Self::DelNeighbour(neighbour) => (M::DelNeighbour(neighbour.message()), None),
+            Self::SetToken(token) => M::SetLink(token.message()),
+            Self::DelNeighbour(neighbour) => M::DelNeighbour(neighbour.message()),
             Self::ProbeNeighbour { link, address } => {
-                (M::NewNeighbour(neighbour::probe(*link, *address)), None)
+                M::NewNeighbour(neighbour::probe(*link, *address))
             }
-            Self::NoticeCarrier { link } => (M::GetLink(link::query(None, *link)), None),
+            Self::NoticeCarrier { link } => M::GetLink(link::query(None, *link)),
         };
         [first].into_iter().chain(second)
     }
@@ -157,17 +153,7 @@ impl Request {
             | Self::AddRule(_) => NLM_F_CREATE | NLM_F_EXCL,
             Self::ReplaceRoute(_) | Self::AddNeighbour(_) => NLM_F_CREATE | NLM_F_REPLACE,
             Self::ProbeNeighbour { .. } => NLM_F_CREATE,
-            Self::ChangeLink { .. }
-            | Self::DelLink { .. }
-            | Self::DelLinkNamed { .. }
-            | Self::DelLinkGroup { .. }
-            | Self::DelAddress(_)
-            | Self::DelRoute(_)
-            | Self::DelMulticastRoute { .. }
-            | Self::SetProxyDelay { .. }
-            | Self::SetToken(_)
-            | Self::DelNeighbour(_)
-            | Self::NoticeCarrier { .. } => 0,
+            _ => 0,
         }
     }
 }

@@ -17,8 +17,8 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use super::query::Listing;
 use super::transport::Transport;
 use super::{
-    Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, RouteFilter, Rule,
-    VethPair, address, link, neighbour, route,
+    Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, VethPair, address,
+    link, neighbour, route,
 };
 use crate::netlink::reply::{Body, Reply};
 
@@ -146,11 +146,12 @@ impl Socket {
         })
     }
 
-    /// The routes of the main table, of both families.
-    pub fn routes(&mut self, filter: RouteFilter) -> Result<Vec<Route>, Error> {
-        let query = RouteNetlinkMessage::GetRoute(filter.message());
+    /// The routes of the main table, of both families: all, or only those of one protocol.
+    pub fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, Error> {
+        let query = RouteNetlinkMessage::GetRoute(route::main_table(protocol));
+        let wanted = |route: &Route| protocol.is_none_or(|protocol| protocol == route.protocol);
         self.transport.list(&query, &"ip route show", |payload| {
-            Ok(Route::parse(payload)?.filter(|route| filter.matches(route)))
+            Ok(Route::parse(payload)?.filter(wanted))
         })
     }
 
@@ -160,12 +161,6 @@ impl Socket {
         let request = format_args!("ip route show table {table}");
         self.transport
             .list(&query, &request, |payload| Route::parse_of(table, payload))
-    }
-
-    /// The policy rules that match a single source address of this host.
-    pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
-        let query = RouteNetlinkMessage::GetRule(RuleMessage::default());
-        self.transport.list(&query, &"ip rule show", Rule::parse)
     }
 
     /// The policy rules of all programs, of both families, each family's in the order in which the

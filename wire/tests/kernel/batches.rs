@@ -6,7 +6,7 @@ use std::thread;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use wire::ROUTE_PROTOCOL;
-use wire::netlink::{Address, Error, Request, Route, RouteFilter, RouteKind};
+use wire::netlink::{Address, Error, Request, Route, RouteKind};
 
 use crate::support::{Joined, joined};
 
@@ -79,11 +79,7 @@ fn bad_routes_in_a_batch_are_reported_and_rest_applied() {
             "{failure}"
         );
     }
-    let ours = host_socket
-        .routes(RouteFilter {
-            protocol: Some(ROUTE_PROTOCOL),
-        })
-        .unwrap();
+    let ours = host_socket.routes(Some(ROUTE_PROTOCOL)).unwrap();
     assert_eq!(ours.len(), 997);
 }
 
@@ -166,7 +162,7 @@ fn missing_multicast_route_is_no_failure() {
 
     let requests = [gone(), Request::AddRoute(route(1, GATEWAY, link)), gone()];
     host_socket.apply_all(&requests).unwrap();
-    let listed = host_socket.routes(RouteFilter::default()).unwrap();
+    let listed = host_socket.routes(None).unwrap();
     assert!(listed.contains(&route(1, GATEWAY, link)), "{listed:?}");
 
     let failures = host_socket.apply(&[missing(), gone()]).unwrap();
@@ -187,9 +183,7 @@ fn two_sockets_work_at_once() {
             .map(|number| Request::AddRoute(route(number, GATEWAY, host_end.index)))
             .collect()
     };
-    let ours = RouteFilter {
-        protocol: Some(ROUTE_PROTOCOL),
-    };
+    let ours = Some(ROUTE_PROTOCOL);
 
     thread::scope(|scope| {
         for offset in [0, 1000] {

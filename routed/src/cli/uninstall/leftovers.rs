@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use wire::atomic_file;
 use wire::conf::Conflist;
-use wire::netlink::{Error, Link, Request, Route, RouteFilter, Socket};
+use wire::netlink::{Error, Link, Request, Route, Socket};
 use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 
 use crate::cli::footprint;
@@ -81,10 +81,8 @@ pub(super) fn find_leftovers(
     let mut socket = Socket::open().map_err(|error| error.to_string())?;
     let links = socket.links().map_err(|error| error.to_string())?;
     found.extend(links.into_iter().filter(is_ours).map(Leftover::Interface));
-    let filter = RouteFilter {
-        protocol: Some(ROUTE_PROTOCOL),
-    };
-    let routes = socket.routes(filter).map_err(|error| error.to_string())?;
+    let routes = socket.routes(Some(ROUTE_PROTOCOL));
+    let routes = routes.map_err(|error| error.to_string())?;
     let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
     found.extend(routes.map(Leftover::Route));
     let (leftovers, mut hidden) = firewall::leftovers().map_err(|error| error.to_string())?;

@@ -8,13 +8,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use rtnetlink::RouteMessageBuilder;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
     RouteVia,
 };
 
 pub use self::lookup::{Fate, Packet};
+use super::attributes::family;
 
 /// The number of the local table (`RT_TABLE_LOCAL` in include/uapi/linux/rtnetlink.h).
 const LOCAL_TABLE: u32 = 255;
@@ -77,13 +77,6 @@ pub struct NextHop {
     /// Whether its link was up and had a carrier when the route was listed: neither `RTNH_F_DEAD` nor
     /// `RTNH_F_LINKDOWN`.
     pub alive: bool,
-}
-
-/// Which routes of the main table to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RouteFilter {
-    /// Only those of this protocol.
-    pub protocol: Option<u8>,
 }
 
 impl Route {
@@ -241,22 +234,13 @@ impl fmt::Display for Route {
     }
 }
 
-impl RouteFilter {
-    /// Requests the routes of both families. The kernel filters by table and protocol if it has
-    /// strict checks; an older one returns all routes.
-    pub(super) fn message(self) -> RouteMessage {
-        let mut message = RouteMessage::default();
-        message.header.table = RouteHeader::RT_TABLE_MAIN;
-        message.header.protocol = self
-            .protocol
-            .map_or(RouteProtocol::Unspec, RouteProtocol::from);
-        message
-    }
-
-    pub(super) fn matches(self, route: &Route) -> bool {
-        self.protocol
-            .is_none_or(|protocol| protocol == route.protocol)
-    }
+/// Requests the routes of the main table, of both families. The kernel filters by table and protocol
+/// if it has strict checks; an older one returns all routes.
+pub(super) fn main_table(protocol: Option<u8>) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = protocol.map_or(RouteProtocol::Unspec, RouteProtocol::from);
+    message
 }
 
 /// Requests the routes of a table, of both families.
@@ -288,12 +272,4 @@ pub(super) fn match_exactly(dst: IpAddr) -> RouteMessage {
 /// The metric of a route that names none: `IP6_RT_PRIO_USER` for IPv6.
 fn default_metric(dst: IpNet) -> u32 {
     if dst.addr().is_ipv4() { 0 } else { 1024 }
-}
-
-fn family(address: IpAddr) -> AddressFamily {
-    if address.is_ipv4() {
-        AddressFamily::Inet
-    } else {
-        AddressFamily::Inet6
-    }
 }

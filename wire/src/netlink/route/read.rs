@@ -1,17 +1,15 @@
 //! Parsing routes from the kernel.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use ipnet::IpNet;
 use rtnetlink::packet_core::{DecodeError, Emitable, ParseableParametrized};
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteLwEnCapType, RouteNextHop,
     RouteNextHopFlags, RouteType, RouteVia,
 };
 
 use super::{NextHop, Route, RouteKind, default_metric};
-use crate::netlink::attributes::readable;
+use crate::netlink::attributes::{any, prefix, readable};
 
 impl Route {
     /// A route as listed; `None` if it is not an IPv4 or IPv6 route of the main table.
@@ -42,10 +40,8 @@ impl Route {
         payload: &[u8],
     ) -> Result<Option<(Self, RouteHeader, u32)>, DecodeError> {
         let header = RouteHeader::parse(payload)?;
-        let any: IpAddr = match header.address_family {
-            AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),
-            AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
-            _ => return Ok(None),
+        let Some(any) = any(header.address_family) else {
+            return Ok(None);
         };
         let mut route = Self::new(
             prefix(any, header.destination_prefix_length)?,
@@ -125,10 +121,6 @@ fn kind(header: &RouteHeader) -> RouteKind {
         RouteType::Unreachable => RouteKind::Unreachable,
         _ => RouteKind::Other,
     }
-}
-
-fn prefix(address: IpAddr, length: u8) -> Result<IpNet, DecodeError> {
-    IpNet::new(address, length).map_err(|error| DecodeError::from(error.to_string()))
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

@@ -5,7 +5,7 @@ mod choose;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use self::choose::{choose, has_ports, is_bridge, leads_outside, least};
-use super::{Address, Error, Link, NextHop, RouteFilter, Socket};
+use super::{Address, Error, Link, NextHop, Socket};
 
 /// Addresses of documentation (RFC 5737, RFC 3849): no host has them, so that only a default route
 /// leads there. Nothing is ever sent to them.
@@ -60,7 +60,7 @@ impl Uplink {
         if let Some(link) = with_address(node_addresses, &addresses, &links) {
             return Ok(Self::new(link, &addresses, &own(&inside)));
         }
-        let routes = socket.routes(RouteFilter::default())?;
+        let routes = socket.routes(None)?;
         match choose(&links, &addresses, &routes) {
             Ok(link) if inside.is_empty() => {
                 let mut found = Self::new(link, &addresses, &[]);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::slice;
 
 use nix::errno::Errno;
-use wire::netlink::{Address, Request, Route, RouteFilter, RouteKind, Socket};
+use wire::netlink::{Address, Request, Route, RouteKind, Socket};
 use wire::{ROUTE_PROTOCOL, sysctl};
 
 use crate::support::{Joined, ip, joined};
@@ -44,11 +44,7 @@ fn addr(text: &str) -> IpAddr {
 }
 
 fn ours(socket: &mut Socket) -> Vec<Route> {
-    socket
-        .routes(RouteFilter {
-            protocol: Some(ROUTE_PROTOCOL),
-        })
-        .unwrap()
+    socket.routes(Some(ROUTE_PROTOCOL)).unwrap()
 }
 
 #[test]
@@ -107,9 +103,7 @@ fn added_route_is_listed_unchanged_and_removed() {
     ];
 
     for route in routes {
-        let filter = RouteFilter {
-            protocol: Some(route.protocol),
-        };
+        let filter = Some(route.protocol);
         host_socket
             .apply_all(&[Request::AddRoute(route.clone())])
             .unwrap();
@@ -171,7 +165,7 @@ fn routes_of_other_tables_and_protocols_are_left_out() {
         .unwrap();
 
     assert_eq!(ours(host_socket), slice::from_ref(&own));
-    let all = host_socket.routes(RouteFilter::default()).unwrap();
+    let all = host_socket.routes(None).unwrap();
     let of_static = all.iter().filter(|route| route.protocol == 4).count();
     assert_eq!((of_static, all.contains(&own)), (1, true), "{all:?}");
     assert!(
@@ -185,7 +179,7 @@ fn routes_of_other_tables_and_protocols_are_left_out() {
 fn namespace_without_routes_lists_none() {
     let mut socket = crate::support::netns().socket().unwrap();
 
-    assert_eq!(socket.routes(RouteFilter::default()).unwrap(), []);
+    assert_eq!(socket.routes(None).unwrap(), []);
     assert_eq!(ours(&mut socket), []);
 }
 
