@@ -1,11 +1,11 @@
 //! The free subnets of a pod CIDR, and which of them a node tries to claim first.
 
 use std::hash::Hasher;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use siphasher::sip::SipHasher13;
+use wire::address_number::{self, number as bits};
 use wire::node::NodeName;
 
 /// The subnets of one length in one pod CIDR, numbered from 0, and which of them are taken.
@@ -112,21 +112,8 @@ impl Pool {
     fn subnet(&self, number: u128) -> IpNet {
         let host_bits = u32::from(self.pod_cidr.max_prefix_len() - self.length);
         let bits = bits(self.pod_cidr.network()) + (number << host_bits);
-        let address = match self.pod_cidr {
-            IpNet::V4(_) => {
-                let bits = u32::try_from(bits).expect("the subnet lies in an IPv4 pod CIDR");
-                IpAddr::V4(Ipv4Addr::from_bits(bits))
-            }
-            IpNet::V6(_) => IpAddr::V6(Ipv6Addr::from_bits(bits)),
-        };
+        let address = address_number::address(self.pod_cidr.addr().is_ipv4(), bits);
         IpNet::new(address, self.length).expect("the length fits the family")
-    }
-}
-
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

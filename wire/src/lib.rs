@@ -5,6 +5,7 @@
 //! the outcome back to be sent.
 
 pub mod add_lock;
+pub mod address_number;
 pub mod atomic_file;
 pub mod clock;
 pub mod cni;

@@ -8,10 +8,11 @@
 //! freed addresses would grow with every pod. So fresh addresses are limited to the first
 //! [`WINDOW`]; more of them are used only when no freed address inside has cooled down.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use wire::address_number::{self, number};
 
 /// How many addresses of a subnet are used for the first time before freed ones are reused. More
 /// than any /22 holds; a few megabytes of memory if all of them have been freed.
@@ -77,19 +78,8 @@ fn position(subnet: &IpNet, address: IpAddr) -> u128 {
     number(address) - number(first(subnet))
 }
 
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_bits().into(),
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
 fn address(subnet: &IpNet, number: u128) -> IpAddr {
-    match subnet {
-        // Numbers of IPv4 addresses never leave their subnet here, so nothing is truncated.
-        IpNet::V4(_) => Ipv4Addr::from_bits(u32::try_from(number).unwrap_or(u32::MAX)).into(),
-        IpNet::V6(_) => Ipv6Addr::from_bits(number).into(),
-    }
+    address_number::address(subnet.addr().is_ipv4(), number)
 }
 
 /// An address that was freed.

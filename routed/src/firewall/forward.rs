@@ -21,11 +21,7 @@ pub(super) const CHAIN: &str = "FORWARD";
 
 /// The iptables table of an IP version.
 pub(super) fn iptables_table(version: Version) -> TableId {
-    let family = match version {
-        Version::V4 => Family::Ip,
-        Version::V6 => Family::Ip6,
-    };
-    TableId::new(family, TABLE)
+    TableId::new(version.family(), TABLE)
 }
 
 /// Whether it is a FORWARD chain of iptables.

@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::nft::{Command, Element, Table, TableId, TableListing, Version};
+use wire::nft::{Command, Element, Elements, Table, TableId, TableListing, Version};
 use wire::spoof_guard;
 
 use super::ruleset::{self, FirewallConfig};
-
-/// The number of set elements in one command.
-const MAX_ELEMENTS_PER_COMMAND: usize = 1_000;
 
 /// The commands, for one transaction. If only node addresses differ, single set elements are added
 /// and deleted; any other difference replaces the table.
@@ -71,20 +68,9 @@ pub(super) fn node_commands(
 }
 
 fn elements(table: &TableId, set: &str, missing: &[Element], excess: &[Element]) -> Vec<Command> {
-    let add = missing
-        .chunks(MAX_ELEMENTS_PER_COMMAND)
-        .map(|portion| Command::AddElements {
-            table: table.clone(),
-            set: set.to_owned(),
-            elements: portion.to_vec(),
-        });
-    let remove = excess
-        .chunks(MAX_ELEMENTS_PER_COMMAND)
-        .map(|portion| Command::DelElements {
-            table: table.clone(),
-            set: set.to_owned(),
-            elements: portion.to_vec(),
-        });
+    let portions = |elements| Elements::in_portions(table, set, elements);
+    let add = portions(missing).map(Command::AddElements);
+    let remove = portions(excess).map(Command::DelElements);
     add.chain(remove).collect()
 }
 

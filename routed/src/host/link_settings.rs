@@ -166,7 +166,7 @@ fn read(
             Some(_) => continue,
         };
         let mut own = addresses.iter().filter(|it| {
-            it.link == link.index && it.address.is_ipv6() && it.scope == Scope::Global
+            it.link == link.index && it.address.is_ipv6() && it.scope == Scope::Universe
         });
         let is_static = own.clone().next().is_some() && own.all(|it| it.permanent);
         // A setting that cannot be read is of a family that the link does not have, or the link is gone.

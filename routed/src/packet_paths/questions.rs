@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use wire::address_number::{address, number};
 use wire::netlink::{Packet, PolicyAction, Route, RouteKind};
 
 use super::Peer;
@@ -218,9 +219,6 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
 /// which is IPv4's broadcast address.
 fn inside(prefix: IpNet) -> IpAddr {
     let free_bits = prefix.max_prefix_len() - prefix.prefix_len();
-    let from_end = u32::from(free_bits > 1);
-    match prefix.broadcast() {
-        IpAddr::V4(last) => IpAddr::V4((u32::from(last) - from_end).into()),
-        IpAddr::V6(last) => IpAddr::V6((u128::from(last) - u128::from(from_end)).into()),
-    }
+    let last = number(prefix.broadcast());
+    address(prefix.addr().is_ipv4(), last - u128::from(free_bits > 1))
 }

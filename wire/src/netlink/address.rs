@@ -7,23 +7,10 @@ use ipnetwork::IpNetwork;
 use rtnetlink::AddressMessageBuilder;
 use rtnetlink::packet_core::{DecodeError, Emitable, Parseable};
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope,
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope as Scope,
 };
 
 use super::attributes::readable;
-
-/// The scope of an address (`RT_SCOPE_*`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Valid everywhere.
-    Global,
-    /// Valid on the link.
-    Link,
-    /// Valid inside this host.
-    Host,
-    /// Another of the kernel's numbers.
-    Other(u8),
-}
 
 /// An address of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +60,7 @@ impl Address {
     /// Whether it can be advertised to peers: it has global scope, and is neither temporary nor
     /// deprecated nor tentative.
     pub fn is_lasting(&self) -> bool {
-        self.scope == Scope::Global && !(self.temporary || self.deprecated || self.tentative)
+        self.scope == Scope::Universe && !(self.temporary || self.deprecated || self.tentative)
     }
 
     /// The addresses of `link` among `all` that can be advertised ([`Address::is_lasting`]), in the
@@ -109,7 +96,7 @@ impl Address {
                 .address(ip, prefix)
                 .build(),
         };
-        message.header.scope = self.scope.into();
+        message.header.scope = self.scope;
         let mut flags = AddressFlags::empty();
         flags.set(AddressFlags::Nodad, self.no_dad);
         flags.set(AddressFlags::Noprefixroute, self.no_prefix_route);
@@ -141,7 +128,7 @@ impl Address {
         Ok(Some(Self {
             link: header.index,
             address,
-            scope: header.scope.into(),
+            scope: header.scope,
             no_dad: flags.contains(AddressFlags::Nodad),
             no_prefix_route: flags.contains(AddressFlags::Noprefixroute),
             permanent: flags.contains(AddressFlags::Permanent),
@@ -158,10 +145,10 @@ impl fmt::Display for Address {
         write!(f, "{} dev if{}", self.address, self.link)?;
         if self.scope != natural_scope(self.address.ip()) {
             match self.scope {
-                Scope::Global => f.write_str(" scope global")?,
+                Scope::Universe => f.write_str(" scope global")?,
                 Scope::Link => f.write_str(" scope link")?,
                 Scope::Host => f.write_str(" scope host")?,
-                Scope::Other(number) => write!(f, " scope {number}")?,
+                other => write!(f, " scope {}", u8::from(other))?,
             }
         }
         if self.no_dad {
@@ -186,29 +173,7 @@ fn natural_scope(ip: IpAddr) -> Scope {
     match ip {
         _ if ip.is_loopback() => Scope::Host,
         IpAddr::V6(ip) if ip.is_unicast_link_local() => Scope::Link,
-        _ => Scope::Global,
-    }
-}
-
-impl From<AddressScope> for Scope {
-    fn from(scope: AddressScope) -> Self {
-        match scope {
-            AddressScope::Universe => Self::Global,
-            AddressScope::Link => Self::Link,
-            AddressScope::Host => Self::Host,
-            other => Self::Other(other.into()),
-        }
-    }
-}
-
-impl From<Scope> for AddressScope {
-    fn from(scope: Scope) -> Self {
-        match scope {
-            Scope::Global => Self::Universe,
-            Scope::Link => Self::Link,
-            Scope::Host => Self::Host,
-            Scope::Other(number) => number.into(),
-        }
+        _ => Scope::Universe,
     }
 }
 

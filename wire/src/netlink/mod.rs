@@ -26,7 +26,7 @@ pub(crate) mod transport;
 mod uplink;
 mod veth;
 
-pub use address::{Address, Scope};
+pub use address::Address;
 pub use error::Error;
 pub use link::{Ipv4Settings, Link, LinkChange};
 pub use mac::{InvalidMac, Mac};
@@ -36,6 +36,7 @@ pub use policy_rule::{PolicyAction, PolicyRule};
 pub use query::Listing;
 pub use request::Request;
 pub use route::{Fate, NextHop, Packet, Route, RouteKind};
+pub use rtnetlink::packet_route::address::AddressScope as Scope;
 pub use rule::Rule;
 pub use socket::Socket;
 pub use solicit::Token;

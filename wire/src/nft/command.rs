@@ -1,18 +1,17 @@
 //! Commands of an nftables transaction: add and delete tables, sets, chains and rules.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
 use super::attributes::{Attributes, ITEM};
 use super::message::{Message, kind};
-use super::rule::Rule;
+use super::rule::{Rule, octets};
 use super::set::{Element, Set};
 use super::types::{Hook, POLICY, TableId};
 
 /// Elements per command: this many surely fit into one attribute, which holds at most 64 KiB.
-pub(super) const MAX_ELEMENTS: usize = 1_000;
+const MAX_ELEMENTS: usize = 1_000;
 
 /// Elements that the text of a command shows.
 const MAX_SHOWN_ELEMENTS: usize = 3;
@@ -80,23 +79,9 @@ pub enum Command {
         set: Set,
     },
     /// Adds elements to a set; existing ones are ignored.
-    AddElements {
-        /// The table.
-        table: TableId,
-        /// The name of the set.
-        set: String,
-        /// The elements, at most about a thousand.
-        elements: Vec<Element>,
-    },
+    AddElements(Elements),
     /// Removes elements from a set; it is an error if one is missing.
-    DelElements {
-        /// The table.
-        table: TableId,
-        /// The name of the set.
-        set: String,
-        /// The elements, at most about a thousand.
-        elements: Vec<Element>,
-    },
+    DelElements(Elements),
     /// Creates a base chain with policy accept.
     AddChain {
         /// The table.
@@ -128,6 +113,25 @@ pub enum Command {
     },
 }
 
+/// Elements of a set, not more than fit into one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elements {
+    table: TableId,
+    set: String,
+    elements: Vec<Element>,
+}
+
+impl Elements {
+    /// Elements of the set with that name in `table`, in as many portions as commands are needed.
+    pub fn in_portions(table: &TableId, set: &str, all: &[Element]) -> impl Iterator<Item = Self> {
+        all.chunks(MAX_ELEMENTS).map(|portion| Self {
+            table: table.clone(),
+            set: set.to_owned(),
+            elements: portion.to_vec(),
+        })
+    }
+}
+
 impl Command {
     /// Its message; `number` is unique within the transaction.
     pub(super) fn message(&self, number: u32) -> Message {
@@ -136,16 +140,8 @@ impl Command {
             Self::AddTable(table) => (kind::NEW_TABLE, table, none()),
             Self::DelTable(table) => (kind::DEL_TABLE, table, none()),
             Self::AddSet { table, set } => (kind::NEW_SET, table, set_attributes(set, number)),
-            Self::AddElements {
-                table,
-                set,
-                elements,
-            } => (kind::NEW_ELEMENTS, table, list(set, elements)),
-            Self::DelElements {
-                table,
-                set,
-                elements,
-            } => (kind::DEL_ELEMENTS, table, list(set, elements)),
+            Self::AddElements(elements) => (kind::NEW_ELEMENTS, &elements.table, list(elements)),
+            Self::DelElements(elements) => (kind::DEL_ELEMENTS, &elements.table, list(elements)),
             Self::AddChain { table, chain, hook } => {
                 (kind::NEW_CHAIN, table, chain_attributes(chain, hook))
             }
@@ -177,7 +173,7 @@ impl Command {
 
     pub(super) fn flags(&self) -> u16 {
         match self {
-            Self::DelTable(_) | Self::DelElements { .. } | Self::DelRule { .. } => 0,
+            Self::DelTable(_) | Self::DelElements(_) | Self::DelRule { .. } => 0,
             Self::AddRule { before: None, .. } => NLM_F_CREATE | NLM_F_APPEND,
             _ => NLM_F_CREATE,
         }
@@ -194,13 +190,10 @@ fn set_attributes(set: &Set, number: u32) -> Attributes {
         .number(set::ID, number)
 }
 
-fn list(set: &str, elements: &[Element]) -> Attributes {
+fn list(Elements { set, elements, .. }: &Elements) -> Attributes {
     let mut items = Attributes::default();
     for element in elements {
-        let key = match element.address {
-            IpAddr::V4(v4) => Attributes::default().bytes(element::VALUE, &v4.octets()),
-            IpAddr::V6(v6) => Attributes::default().bytes(element::VALUE, &v6.octets()),
-        };
+        let key = Attributes::default().bytes(element::VALUE, &octets(element.address));
         let item = Attributes::default().nest(element::KEY, &key);
         let item = if element.is_end {
             item.number(element::FLAGS, element::END)
@@ -246,28 +239,12 @@ fn comment(text: &str) -> Vec<u8> {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show = |f: &mut fmt::Formatter<'_>, verb, table, set, elements: &[Element]| {
-            let shown = elements.iter().take(MAX_SHOWN_ELEMENTS);
-            let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
-            if elements.len() > MAX_SHOWN_ELEMENTS {
-                words.push(format!("... {} in all", elements.len()));
-            }
-            write!(f, "{verb} element {table} {set} {{ {} }}", words.join(", "))
-        };
         match self {
             Self::AddTable(table) => write!(f, "add table {table}"),
             Self::DelTable(table) => write!(f, "delete table {table}"),
             Self::AddSet { table, set } => write!(f, "add set {table} {}", set.name),
-            Self::AddElements {
-                table,
-                set,
-                elements,
-            } => show(f, "add", table, set, elements),
-            Self::DelElements {
-                table,
-                set,
-                elements,
-            } => show(f, "delete", table, set, elements),
+            Self::AddElements(elements) => write!(f, "add element {elements}"),
+            Self::DelElements(elements) => write!(f, "delete element {elements}"),
             Self::AddChain { table, chain, hook } => {
                 write!(f, "add chain {table} {chain} {{ {hook}; }}")
             }
@@ -288,5 +265,16 @@ impl fmt::Display for Command {
                 handle,
             } => write!(f, "delete rule {table} {chain} handle {handle}"),
         }
+    }
+}
+
+impl fmt::Display for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.elements.iter().take(MAX_SHOWN_ELEMENTS);
+        let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
+        if self.elements.len() > MAX_SHOWN_ELEMENTS {
+            words.push(format!("... {} in all", self.elements.len()));
+        }
+        write!(f, "{} {} {{ {} }}", self.table, self.set, words.join(", "))
     }
 }

@@ -17,7 +17,7 @@ mod socket;
 mod table;
 mod types;
 
-pub use command::Command;
+pub use command::{Command, Elements};
 pub use expression::{Expression, Layer, Verdict};
 pub use inspect::prefixes;
 pub use listing::{BaseChain, ChainListing, FoundRule, SetListing, TableListing};

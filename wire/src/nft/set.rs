@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
+
+use super::types::Family;
+use crate::address_number::{self, number};
 
 /// A version of the Internet Protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +25,14 @@ impl Version {
             Self::V4
         } else {
             Self::V6
+        }
+    }
+
+    /// The family of the tables for packets of this version alone.
+    pub fn family(self) -> Family {
+        match self {
+            Self::V4 => Family::Ip,
+            Self::V6 => Family::Ip6,
         }
     }
 
@@ -50,10 +61,7 @@ impl Version {
     }
 
     fn address(self, number: u128) -> IpAddr {
-        match self {
-            Self::V4 => Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX)).into(),
-            Self::V6 => Ipv6Addr::from(number).into(),
-        }
+        address_number::address(self == Self::V4, number)
     }
 }
 
@@ -198,13 +206,6 @@ impl Range {
         } else {
             format!("{first}-{last}")
         }
-    }
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u32::from(v4).into(),
-        IpAddr::V6(v6) => v6.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::command::{Command, MAX_ELEMENTS};
+use super::command::{Command, Elements};
 use super::rule::Rule;
 use super::set::{Element, Set};
 use super::types::{Hook, TableId};
@@ -45,12 +45,8 @@ impl Table {
                 set: Set::clone(set),
             });
             let elements: Vec<Element> = set.elements().into_iter().collect();
-            let add = |chunk: &[Element]| Command::AddElements {
-                table: table(),
-                set: set.name.clone(),
-                elements: chunk.to_vec(),
-            };
-            all.extend(elements.chunks(MAX_ELEMENTS).map(add));
+            let portions = Elements::in_portions(&self.id, &set.name, &elements);
+            all.extend(portions.map(Command::AddElements));
         }
         for chain in &self.chains {
             let (name, hook) = (chain.name.clone(), chain.hook.clone());

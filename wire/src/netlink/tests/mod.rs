@@ -125,7 +125,7 @@ fn address_requests() -> Vec<(Request, &'static str)> {
         ..address("fd00::7/64")
     };
     let odd = Address {
-        scope: Scope::Other(200),
+        scope: Scope::Site,
         ..address("10.1.10.7/24")
     };
     let neighbour = |address| Neighbour {

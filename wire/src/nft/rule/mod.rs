@@ -144,12 +144,8 @@ impl Rule {
         for term in &self.terms {
             if let (Some(version), false) = (term.version(), is_version_checked) {
                 is_version_checked = true;
-                let protocol = match version {
-                    Version::V4 => Family::Ip,
-                    Version::V6 => Family::Ip6,
-                };
                 all.push(Expression::Meta(PROTOCOL));
-                all.push(compare(true, vec![protocol.number()]));
+                all.push(compare(true, vec![version.family().number()]));
             }
             term.expressions(&mut all);
         }
@@ -283,7 +279,7 @@ fn compare(equal: bool, value: Vec<u8>) -> Expression {
     Expression::Compare { equal, value }
 }
 
-fn octets(address: IpAddr) -> Vec<u8> {
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 use wire::netlink::Error;
 use wire::nft::{
-    AddressField, Command as Change, Element, Family, Hook, Monitor, Rule, RulesetChange, TableId,
-    Term, Verdict, Version,
+    AddressField, Command as Change, Element, Elements, Family, Hook, Monitor, Rule, RulesetChange,
+    TableId, Term, Verdict, Version,
 };
 
 use super::{everything, id, member, nft, socket};
@@ -25,17 +25,14 @@ fn elements_are_added_and_removed_singly() {
     socket
         .apply(&everything().replace_commands(), None)
         .unwrap();
-    let (table, set) = (id(), "nodes4".to_owned());
-    let add = Change::AddElements {
-        table: table.clone(),
-        set: set.clone(),
-        elements: vec![element("192.168.1.13"), element("192.168.1.11")],
+    let table = id();
+    let portion = |elements: &[Element]| {
+        let mut portions = Elements::in_portions(&table, "nodes4", elements);
+        portions.next().unwrap()
     };
-    let remove = Change::DelElements {
-        table,
-        set,
-        elements: vec![element("192.168.1.12")],
-    };
+    let added = [element("192.168.1.13"), element("192.168.1.11")];
+    let add = Change::AddElements(portion(&added));
+    let remove = Change::DelElements(portion(&[element("192.168.1.12")]));
 
     socket.apply(&[add, remove.clone()], None).unwrap();
 
