@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::cni::{self, code};
 use wire::node::NodeName;
+use wire::text::list;
 
 use crate::records::{Network, NodeRecord};
 
@@ -266,10 +267,9 @@ impl Error {
 }
 
 fn machine(record: &NodeRecord) -> String {
-    let addresses: Vec<_> = record.addresses.iter().map(ToString::to_string).collect();
-    match addresses.as_slice() {
+    match record.addresses.as_slice() {
         [] => format!("machine {} (no address known)", record.machine_id),
-        _ => format!("machine {} ({})", record.machine_id, addresses.join(", ")),
+        addresses => format!("machine {} ({})", record.machine_id, list(addresses)),
     }
 }
 

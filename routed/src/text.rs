@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub(crate) use wire::text::list;
+
 /// The number of items that a short list names.
 const MAX_LISTED: usize = 8;
 
@@ -12,10 +14,4 @@ pub(crate) fn short_list<T: fmt::Display>(items: &[T]) -> String {
         0 => named,
         more => format!("{named} and {more} more"),
     }
-}
-
-/// `a, b, c`.
-pub(crate) fn list<T: fmt::Display>(items: &[T]) -> String {
-    let each: Vec<_> = items.iter().map(ToString::to_string).collect();
-    each.join(", ")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use wire::cni::{self, Attachment, code};
+use wire::text::list;
 
 use crate::ledger::unavailable::Unavailable;
 
@@ -139,13 +140,9 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 fn exhausted(subnets: &[IpNet], damaged: &[PathBuf]) -> String {
-    let join = |names: Vec<String>| names.join(", ");
-    let subnets = join(subnets.iter().map(ToString::to_string).collect());
-    let files = join(
-        damaged
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+    let (subnets, files) = (
+        list(subnets),
+        list(damaged.iter().map(|path| path.display())),
     );
     match (subnets.is_empty(), files.is_empty()) {
         (true, _) => "no address is free: this node owns no subnet".to_owned(),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ipnet::IpNet;
+use wire::text::list;
 
 use crate::ledger::allocation::Allocation;
 
@@ -36,12 +37,7 @@ impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInSubnet(subnets) => {
-                let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "it is in no subnet of this node ({})",
-                    subnets.join(", ")
-                )
+                write!(f, "it is in no subnet of this node ({})", list(subnets))
             }
             Self::Reserved(subnet) => write!(
                 f,

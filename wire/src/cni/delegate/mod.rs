@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use serde_json::Value;
 
 use crate::cni::{Call, Command, Error, Success, code};
+use crate::text;
 
 mod running;
 
@@ -267,11 +268,7 @@ fn next_depth(own: Option<&OsStr>, max: u32) -> Result<u32, Error> {
 }
 
 fn list(folders: &[PathBuf]) -> String {
-    let folders: Vec<_> = folders
-        .iter()
-        .map(|folder| folder.to_string_lossy())
-        .collect();
-    folders.join(", ")
+    text::list(folders.iter().map(|folder| folder.display()))
 }
 
 fn not_found(msg: String, name: &str, folders: &[PathBuf]) -> Error {
