@@ -10,7 +10,6 @@ use ipnetwork::IpNetwork;
 use wire::clock::unix_seconds;
 use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version};
 use wire::conf::IpamConfig;
-use wire::{GATEWAY_V4, GATEWAY_V6};
 
 use crate::claim::{AddClaims, ClaimClient};
 use crate::ledger::Ledger;
@@ -197,11 +196,7 @@ fn describe(
 /// their own gateways.
 fn ip_config(choice: &Choice, call: &Call) -> IpConfig {
     let is_passed_on = call.version < Version::V1_0_0 && call.config["type"] == "flatland";
-    let gateway = if choice.address().is_ipv4() {
-        IpAddr::V4(GATEWAY_V4)
-    } else {
-        IpAddr::V6(GATEWAY_V6)
-    };
+    let gateway = wire::gateway(choice.address().is_ipv4());
     let length = choice.subnet().prefix_len();
     let address = IpNetwork::new(choice.address(), length).expect("as long as a subnet's");
     IpConfig {

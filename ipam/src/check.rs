@@ -6,22 +6,17 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::cni::{Attachment, Call, Error, code};
 use wire::conf::IpamConfig;
+use wire::text;
 
 use crate::ledger::Ledger;
 use crate::ledger::kernel_pods::{self, PodAddress};
-use crate::runtime::{ledger_disk, log_warnings};
+use crate::runtime::{ledger_disk, log_warnings, with_session};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
-    let previous = call.prev_result()?.ok_or_else(|| {
-        Error::new(
-            code::INVALID_CONFIG,
-            "the network configuration has no prevResult",
-        )
-        .advise("CHECK needs the result of ADD")
-    })?;
+    let previous = call.add_result()?;
     let ours = |address: &IpAddr| config.pod_cidrs.iter().any(|cidr| cidr.contains(address));
     let expected = previous
         .ips
@@ -51,12 +46,8 @@ fn restore(config: &IpamConfig, attachment: &Attachment, owned: &[IpNet]) -> Res
 }
 
 fn held(config: &IpamConfig, attachment: &Attachment) -> Result<BTreeSet<IpAddr>, Error> {
-    let Some(ledger) = Ledger::existing(ledger_disk(&config.network))? else {
-        return Ok(BTreeSet::new());
-    };
-    let held = ledger.lock().and_then(|session| session.held(attachment));
-    log_warnings(&ledger);
-    Ok(held?.into_iter().collect())
+    let held = with_session(&config.network, |session| session.held(attachment))?;
+    Ok(held.into_iter().flatten().collect())
 }
 
 fn compare(
@@ -89,11 +80,7 @@ fn list(addresses: &BTreeSet<IpAddr>) -> String {
     if addresses.is_empty() {
         return "no address".to_owned();
     }
-    addresses
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    text::list(addresses)
 }
 
 #[cfg(test)]

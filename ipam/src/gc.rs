@@ -2,18 +2,12 @@
 
 use wire::cni::{Call, Error};
 
-use crate::ledger::Ledger;
-use crate::runtime::{ledger_disk, log_warnings, since_boot};
+use crate::runtime::{since_boot, with_session};
 
 pub(crate) fn run(call: &Call) -> Result<(), Error> {
     let valid = call.valid_attachments()?;
-    let Some(ledger) = Ledger::existing(ledger_disk(&call.network))? else {
-        return Ok(());
-    };
-    let freed = ledger
-        .lock()
-        .and_then(|session| session.retain_only(&valid, since_boot()?));
-    log_warnings(&ledger);
-    freed?;
+    with_session(&call.network, |session| {
+        session.retain_only(&valid, since_boot()?)
+    })?;
     Ok(())
 }

@@ -7,12 +7,26 @@ use std::time::Duration;
 use wire::clock;
 use wire::paths::run_dir;
 
-use crate::ledger::Ledger;
 use crate::ledger::disk::Disk;
+use crate::ledger::{Ledger, Session};
 
 /// The folder of the ledger of `network`.
 pub(crate) fn ledger_disk(network: &str) -> Disk {
     Disk::new(run_dir(network))
+}
+
+/// Calls `work` with the ledger of `network` locked, and logs its warnings. `None` if there is no
+/// ledger.
+pub(crate) fn with_session<T>(
+    network: &str,
+    work: impl FnOnce(&Session<'_>) -> Result<T, crate::Error>,
+) -> Result<Option<T>, crate::Error> {
+    let Some(ledger) = Ledger::existing(ledger_disk(network))? else {
+        return Ok(None);
+    };
+    let result = ledger.lock().and_then(|session| work(&session));
+    log_warnings(&ledger);
+    result.map(Some)
 }
 
 /// The time since boot, including suspend (`CLOCK_BOOTTIME`). Unlike the wall clock, it never

@@ -5,10 +5,9 @@ use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
 use crate::claim::ClaimClient;
-use crate::ledger::Ledger;
 use crate::ledger::kernel_pods::{self, KernelPods};
 use crate::ledger::request::AddressRequest;
-use crate::runtime::{ledger_disk, log_warnings, since_boot};
+use crate::runtime::{since_boot, with_session};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
@@ -51,20 +50,16 @@ fn check_add(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
 
 /// Whether an address is free in `pool`, the node's subnets of one pod CIDR.
 fn check_pool(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
-    let Some(ledger) = Ledger::existing(ledger_disk(&config.network))?.filter(|_| !pool.is_empty())
-    else {
-        return match pool {
-            [] => Err(crate::Error::Exhausted {
-                subnets: Vec::new(),
-                damaged: Vec::new(),
-            }
-            .into()),
-            _ => Ok(()),
-        };
-    };
-    let result = ledger.lock().and_then(|session| {
+    if pool.is_empty() {
+        return Err(crate::Error::Exhausted {
+            subnets: Vec::new(),
+            damaged: Vec::new(),
+        }
+        .into());
+    }
+    with_session(&config.network, |session| {
         let read_pods = || kernel_pods::read(&config.network);
-        let request = AddressRequest {
+        session.has_free_address(&AddressRequest {
             pools: &[pool.to_vec()],
             exclude: &config.exclude,
             fixed: &[],
@@ -72,9 +67,7 @@ fn check_pool(config: &IpamConfig, pool: &[IpNet]) -> Result<(), Error> {
             max_cooling_percent: None,
             now: since_boot()?,
             kernel_pods: &KernelPods::new(&read_pods),
-        };
-        session.has_free_address(&request)
-    });
-    log_warnings(&ledger);
-    Ok(result?)
+        })
+    })?;
+    Ok(())
 }

@@ -19,7 +19,7 @@ use crate::{node, requested_mac};
 pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let attachment = call.environment.attachment()?;
-    let previous = call.prev_result()?.ok_or_else(no_result)?;
+    let previous = call.add_result()?;
     let netns = error::open_pod(call.environment.netns()?)?;
     let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
@@ -43,14 +43,6 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
         .map_err(|error| kernel(&format!("looking at {attachment}"), &error))?;
     let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
     combine_findings(attachment, compare(&expected, &observed), reserved)
-}
-
-fn no_result() -> Error {
-    Error::new(
-        code::INVALID_CONFIG,
-        "the network configuration has no prevResult",
-    )
-    .advise("CHECK needs the result of ADD")
 }
 
 /// The result with only the addresses that ADD gave our interface: a chain may have added other

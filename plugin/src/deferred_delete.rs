@@ -105,10 +105,7 @@ pub(crate) fn destroy(socket: &mut Socket) -> Result<(), netlink::Error> {
     let request = Request::DelLinkGroup {
         group: REMOVED_GROUP,
     };
-    match socket.apply_all(&[request]) {
-        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
-        outcome => outcome,
-    }
+    ignore_gone(socket.apply_all(&[request]))
 }
 
 /// Has the group deleted soon by a helper process, or deletes it and waits if none can be started.

@@ -23,8 +23,9 @@ pub mod pod_link;
 pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;
+pub mod text;
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The output of `--version`: the version, in builds of `make build` with the commit.
 pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {
@@ -45,6 +46,15 @@ pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// The IPv6 gateway of every pod: a link-local address that the host end of each pod's veth has.
 pub const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// The gateway of pods for that version of the Internet Protocol.
+pub fn gateway(is_ipv4: bool) -> IpAddr {
+    if is_ipv4 {
+        GATEWAY_V4.into()
+    } else {
+        GATEWAY_V6.into()
+    }
+}
 
 /// The device group of host ends that DEL has taken out of use, to be deleted together. All links
 /// in it get deleted. The number is "flat" in ASCII, so that no other program is likely to use it.

@@ -7,7 +7,7 @@ use registry::owned::{NodeClaims, Owned};
 use registry::{Policy, Registry};
 use tokio::runtime;
 use tokio::time::timeout;
-use wire::cni::{Call, Error, HelperOutcome, Program, Success, code};
+use wire::cni::{Call, Command, Error, HelperOutcome, Program, Success, code};
 use wire::conf::IpamConfig;
 use wire::node::MachineId;
 
@@ -64,25 +64,13 @@ impl Program for ClaimProgram {
     }
 
     fn del(&self, _: &Call) -> Result<(), Error> {
-        Err(nothing_else())
+        Err(self.unsupported(Command::Del))
     }
 
-    fn check(&self, _: &Call) -> Result<(), Error> {
-        Err(nothing_else())
+    fn unsupported(&self, _: Command) -> Error {
+        let msg = "flatland-claim claims subnets for an ADD and does nothing else";
+        Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead")
     }
-
-    fn gc(&self, _: &Call) -> Result<(), Error> {
-        Err(nothing_else())
-    }
-
-    fn status(&self, _: &Call) -> Result<(), Error> {
-        Err(nothing_else())
-    }
-}
-
-fn nothing_else() -> Error {
-    let msg = "flatland-claim claims subnets for an ADD and does nothing else";
-    Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead")
 }
 
 /// One claim request.

@@ -14,7 +14,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipnetwork::IpNetwork;
 use wire::cni::{self, Attachment, Dns, Success};
 use wire::netlink::{Link, Mac, VethPair};
-use wire::{GATEWAY_V4, GATEWAY_V6, pod_link};
+use wire::{GATEWAY_V4, gateway, pod_link};
 
 mod requests;
 
@@ -141,7 +141,7 @@ impl Wiring {
                 .iter()
                 .map(|address| cni::IpConfig {
                     address: IpNetwork::from(*address),
-                    gateway: Some(gateway_for(address.is_ipv4())),
+                    gateway: Some(gateway(address.is_ipv4())),
                     interface: Some(1),
                 })
                 .collect(),
@@ -170,7 +170,7 @@ fn gateways(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> + '_ {
     [true, false]
         .into_iter()
         .filter(move |v4| has(*v4))
-        .map(gateway_for)
+        .map(gateway)
 }
 
 /// The destinations of the pod's routes through its gateways: the default route and the routes of
@@ -200,17 +200,9 @@ pub(crate) fn is_pair(one: &Link, other: &Link) -> bool {
     leads_to(one, other) && leads_to(other, one)
 }
 
-fn gateway_for(v4: bool) -> IpAddr {
-    if v4 {
-        IpAddr::V4(GATEWAY_V4)
-    } else {
-        IpAddr::V6(GATEWAY_V6)
-    }
-}
-
 /// The pod's gateway for the family of `dst`.
 pub(crate) fn gateway_of(dst: &IpNet) -> IpAddr {
-    gateway_for(is_v4(dst))
+    gateway(is_v4(dst))
 }
 
 fn is_v4(prefix: &IpNet) -> bool {

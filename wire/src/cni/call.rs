@@ -61,6 +61,14 @@ impl Call {
         }
     }
 
+    /// The result of ADD, without which there is nothing to CHECK.
+    pub fn add_result(&self) -> Result<Success, Error> {
+        self.prev_result()?.ok_or_else(|| {
+            let msg = "the network configuration has no prevResult";
+            Error::new(code::INVALID_CONFIG, msg).advise("CHECK needs the result of ADD")
+        })
+    }
+
     /// The attachments that GC keeps. The list may be empty or `null`, as Go writes an empty one, but
     /// must be there and valid as a whole (code 7): GC would remove an attachment that was
     /// overlooked.

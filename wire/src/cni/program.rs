@@ -20,23 +20,28 @@ pub trait Program {
 
     /// CHECK.
     fn check(&self, _call: &Call) -> Result<(), Error> {
-        Err(unsupported(Command::Check).advise("set \"disableCheck\": true in the conflist"))
+        Err(self.unsupported(Command::Check))
     }
 
     /// GC.
     fn gc(&self, _call: &Call) -> Result<(), Error> {
-        Err(unsupported(Command::Gc).advise("set \"disableGC\": true in the conflist"))
+        Err(self.unsupported(Command::Gc))
     }
 
     /// STATUS.
     fn status(&self, _call: &Call) -> Result<(), Error> {
-        Err(unsupported(Command::Status).advise("use cniVersion 1.0.0 in the conflist"))
+        Err(self.unsupported(Command::Status))
     }
-}
 
-fn unsupported(command: Command) -> Error {
-    let msg = format!("CNI_COMMAND {command} is not supported by this plugin");
-    Error::new(code::INVALID_ENVIRONMENT, msg)
+    /// The error of a verb that it does not implement.
+    fn unsupported(&self, command: Command) -> Error {
+        let msg = format!("CNI_COMMAND {command} is not supported by this plugin");
+        Error::new(code::INVALID_ENVIRONMENT, msg).advise(match command {
+            Command::Check => "set \"disableCheck\": true in the conflist",
+            Command::Gc => "set \"disableGC\": true in the conflist",
+            _ => "use cniVersion 1.0.0 in the conflist",
+        })
+    }
 }
 
 /// Serves one call: reads the environment and standard input, prints the result or error as JSON on

@@ -1,6 +1,6 @@
 //! Renders a result as JSON.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Dns, Interface, IpConfig, Route, Success};
 use crate::cni::Version;
@@ -19,7 +19,7 @@ impl Success {
             render_route(route, version)
         });
         if self.dns != Dns::default() {
-            json.insert("dns".into(), render_dns(&self.dns));
+            json.insert("dns".into(), json!(self.dns));
         }
         json.into()
     }
@@ -78,18 +78,4 @@ fn render_route(route: &Route, version: Version) -> Map<String, Value> {
         json.extend(route.other.clone());
     }
     json
-}
-
-fn render_dns(dns: &Dns) -> Value {
-    let mut json = Map::new();
-    let mut list = |key: &str, values: &[String]| {
-        if !values.is_empty() {
-            json.insert(key.into(), values.into());
-        }
-    };
-    list("nameservers", &dns.nameservers);
-    list("search", &dns.search);
-    list("options", &dns.options);
-    insert_some(&mut json, "domain", dns.domain.as_deref());
-    json.into()
 }
