@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use wire::cni::{Call, Error, code};
-use wire::conf::PluginConfig;
+use wire::conf::{MIN_IPV6_MTU, PluginConfig};
 use wire::netlink::{self, Link, Socket, Uplink};
 use wire::{forwarding, pod_link};
 
@@ -20,9 +20,6 @@ pub(crate) struct Node {
     /// Whether the pods' interfaces can have IPv6.
     pub(crate) ipv6: bool,
 }
-
-/// Below this MTU, in bytes, the kernel disables IPv6 on a link (`IPV6_MIN_MTU`, RFC 8200).
-const MIN_IPV6_MTU: u32 = 1280;
 
 /// Reads the values that the configuration does not set from the uplink. A node without an uplink
 /// is fine if the configuration sets the MTU.

@@ -15,7 +15,7 @@ mod section;
 pub use conflist::Conflist;
 pub use etcd::EtcdConfig;
 pub use ipam::IpamConfig;
-pub use plugin::{CrossSubnet, PluginConfig, ipam_of};
+pub use plugin::{CrossSubnet, MIN_IPV6_MTU, PluginConfig, ipam_of};
 
 use crate::cni::{Error, code};
 

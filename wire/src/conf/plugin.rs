@@ -26,10 +26,11 @@ const FOREIGN_KEYS: &[&str] = &[
     "resourceName",
 ];
 
-/// The smallest MTU for IPv4 (every host must accept it, RFC 791) and for IPv6 (RFC 8200), in
-/// bytes.
+/// The smallest MTU for IPv4, in bytes: every host must accept it (RFC 791).
 const MIN_MTU: u32 = 576;
-const MIN_IPV6_MTU: u32 = 1280;
+/// The smallest MTU for IPv6, in bytes (RFC 8200); below it, the kernel disables IPv6 on a link
+/// (`IPV6_MIN_MTU`).
+pub const MIN_IPV6_MTU: u32 = 1280;
 
 /// The greatest MTU of a veth, in bytes.
 const MAX_MTU: u32 = 65_535;
