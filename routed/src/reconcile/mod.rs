@@ -32,7 +32,7 @@ use crate::reconcile::retries::Retries;
 use crate::rib::guest_gateway::GATEWAY;
 use crate::rib::held::{LastSeen, Owners};
 use crate::rib::ignored_records::{self, Ignored, IgnoredRecords};
-use crate::rib::local_node::{LocalNode, LocalView};
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::{Desired, Path, Scope};
 use crate::rib::{Effect, Rib};
 
@@ -144,7 +144,7 @@ impl<K: Kernel> Reconciler<K> {
     /// should have there.
     pub(crate) fn reset(&mut self, view: Snapshot) -> bool {
         let known: BTreeSet<String> = self.rib.rejected().map(|(key, _)| key.clone()).collect();
-        let effect = self.rib.reset(view, self.local_node.view());
+        let effect = self.rib.reset(view, &self.local_node);
         let new = self.rib.rejected().filter(|(key, _)| !known.contains(*key));
         let new: Vec<Ignored> = new
             .map(|(key, reason)| (key.clone(), reason.clone()))
@@ -163,7 +163,7 @@ impl<K: Kernel> Reconciler<K> {
             _ => None,
         });
         let new: Vec<Ignored> = new.take(ignored_records::MAX_LOGGED + 1).collect();
-        let local = self.local_node.view();
+        let local = &self.local_node;
         let effect = self.rib.change(revision, changes, local);
         self.apply_effect(effect, &new)
     }
@@ -274,8 +274,8 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// The view of this node that decisions take.
-    pub(crate) fn local_view(&self) -> LocalView<'_> {
-        self.local_node.view()
+    pub(crate) fn local_view(&self) -> &LocalNode {
+        &self.local_node
     }
 
     /// The kernel.

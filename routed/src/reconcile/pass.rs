@@ -41,7 +41,7 @@ impl<K: Kernel> Reconciler<K> {
             &dirty.claims
         };
         self.rib
-            .update_desired(claims, self.local_node.view(), &mut lines);
+            .update_desired(claims, &self.local_node, &mut lines);
         mem::take(&mut lines).emit();
         if dirty.routes {
             self.read_routes(&mut lines)?;

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use registry::{Claim, Snapshot};
 
 use crate::rib::advertisers::Advertisers;
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::next_hop::{self, Peer};
 use crate::rib::path::Path;
 use crate::rib::verdict::{ClaimVerdict, Refusal};
@@ -20,9 +20,9 @@ pub(crate) fn judge(
     claim: &Claim,
     view: &Snapshot,
     advertisers: &Advertisers,
-    local: LocalView<'_>,
+    local: &LocalNode,
 ) -> ClaimVerdict {
-    if claim.node == *local.node {
+    if claim.node == local.node {
         return ClaimVerdict::Own;
     }
     match route_to_peer(subnet, claim, view, advertisers, local) {
@@ -36,7 +36,7 @@ fn route_to_peer(
     claim: &Claim,
     view: &Snapshot,
     advertisers: &Advertisers,
-    local: LocalView<'_>,
+    local: &LocalNode,
 ) -> Result<Path, Refusal> {
     let (_, length) = local
         .network
@@ -53,7 +53,7 @@ fn route_to_peer(
     if record.addresses.is_empty() {
         return Err(Refusal::NotAnnounced);
     }
-    let own = view.nodes.get(local.node);
+    let own = view.nodes.get(&local.node);
     let peer = Peer {
         node: &claim.node,
         addresses: &record.addresses,

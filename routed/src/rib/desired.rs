@@ -8,7 +8,7 @@ use tracing::{Level, debug, enabled};
 
 use crate::log::Lines;
 use crate::rib::guest_gateway::{self, GATEWAY};
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::{Path, Scope};
 use crate::rib::refusals::Refused;
 use crate::rib::verdict::ClaimVerdict;
@@ -18,12 +18,7 @@ use crate::text::list;
 impl Rib {
     /// Decides the routes of the destinations in `scope` anew. Claims that get no route for a new
     /// reason go to `lines`.
-    pub(crate) fn update_desired(
-        &mut self,
-        scope: &Scope,
-        local: LocalView<'_>,
-        lines: &mut Lines,
-    ) {
+    pub(crate) fn update_desired(&mut self, scope: &Scope, local: &LocalNode, lines: &mut Lines) {
         let mut refused = Refused::default();
         let subnets = match scope {
             Scope::Only(subnets) => subnets.clone(),
@@ -49,12 +44,12 @@ impl Rib {
     }
 
     /// Every destination that has a route, or may get one.
-    fn all_destinations(&self, local: LocalView<'_>) -> BTreeSet<IpNet> {
+    fn all_destinations(&self, local: &LocalNode) -> BTreeSet<IpNet> {
         let claimed = self.view.iter().flat_map(|view| view.subnets.keys());
         claimed
             .chain(self.judged.keys())
             .chain(self.desired.keys())
-            .chain(local.owned)
+            .chain(&local.owned)
             .chain([&GATEWAY])
             .copied()
             .chain(self.held.all())
@@ -66,7 +61,7 @@ impl Rib {
     pub(super) fn path_to(
         &mut self,
         subnet: IpNet,
-        local: LocalView<'_>,
+        local: &LocalNode,
         refused: &mut Refused,
     ) -> Option<Path> {
         let current = self.desired.get(&subnet).copied();
@@ -110,7 +105,7 @@ fn log_verdict(
     claim: &Claim,
     verdict: &ClaimVerdict,
     view: &Snapshot,
-    local: LocalView<'_>,
+    local: &LocalNode,
 ) {
     let peer = &claim.node;
     match verdict {
@@ -119,7 +114,7 @@ fn log_verdict(
         ClaimVerdict::Route(path) => {
             let record = view.nodes.get(peer);
             let address = record.map_or_else(String::new, |record| list(&record.addresses));
-            let route = path.text(local.links);
+            let route = path.text(&local.links);
             debug!(%peer, %subnet, address, route, "{peer} claims {subnet} and is reached by {address}: chose the route {route}");
         }
         ClaimVerdict::Refused(refusal) => {

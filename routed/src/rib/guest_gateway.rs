@@ -13,7 +13,7 @@ use wire::GATEWAY_V4;
 use wire::netlink::{Route, RouteKind};
 
 use crate::kernel::{LOOPBACK, Link};
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::Path;
 
 /// The address that guests send ARP requests for.
@@ -24,7 +24,7 @@ pub(crate) const GATEWAY: IpNet = IpNet::V4(Ipv4Net::new_assert(GATEWAY_V4, 32))
 const METRIC: u32 = u32::MAX;
 
 /// The path to [`GATEWAY`], if this node has IPv4 pods and an uplink.
-pub(crate) fn path(local: LocalView<'_>) -> Option<Path> {
+pub(crate) fn path(local: &LocalNode) -> Option<Path> {
     let has_pods = local.owned.iter().any(|subnet| subnet.addr().is_ipv4());
     let usable = |link: &&Link| link.index != LOOPBACK && link.up;
     let link = local.links.iter().find(usable).filter(|_| has_pods)?;

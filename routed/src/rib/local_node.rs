@@ -58,36 +58,4 @@ impl LocalNode {
         self.cross_subnet = cross_subnet;
         differs
     }
-
-    /// The view that decisions take.
-    pub(crate) fn view(&self) -> LocalView<'_> {
-        LocalView {
-            node: &self.node,
-            network: &self.network,
-            owned: &self.owned,
-            links: &self.links,
-            connected: &self.connected,
-            silent: &self.silent,
-            cross_subnet: self.cross_subnet.as_ref(),
-        }
-    }
-}
-
-/// A view of [`LocalNode`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LocalView<'a> {
-    /// This node.
-    pub(crate) node: &'a NodeName,
-    /// The network.
-    pub(crate) network: &'a Network,
-    /// The subnets this node owns.
-    pub(crate) owned: &'a [IpNet],
-    /// This node's links.
-    pub(crate) links: &'a [Link],
-    /// What is on these links.
-    pub(crate) connected: &'a ConnectedRoutes,
-    /// The next hops that do not answer.
-    pub(crate) silent: &'a SilentHops,
-    /// The routes of other programs, if `crossSubnet` is `gateway`.
-    pub(crate) cross_subnet: Option<&'a CrossSubnetRoutes>,
 }

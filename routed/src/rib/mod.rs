@@ -28,7 +28,7 @@ use wire::node::NodeName;
 use crate::rib::advertisers::Advertisers;
 use crate::rib::claim_index::ClaimIndex;
 use crate::rib::held::{Distrust, HeldRoutes, LastSeen, Owners};
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::{Desired, Scope};
 use crate::rib::verdict::ClaimVerdict;
 
@@ -114,11 +114,11 @@ impl Rib {
     }
 
     /// Takes a complete snapshot of the registry.
-    pub(crate) fn reset(&mut self, view: Snapshot, local: LocalView<'_>) -> Effect {
+    pub(crate) fn reset(&mut self, view: Snapshot, local: &LocalNode) -> Effect {
         if let Some(theirs) = view
             .network
             .as_ref()
-            .filter(|it| !it.agrees_with(local.network))
+            .filter(|it| !it.agrees_with(&local.network))
         {
             // The claims of another network have another meaning. Keep the previous snapshot.
             let (ours, theirs) = (local.network.clone(), theirs.clone());
@@ -129,7 +129,8 @@ impl Rib {
             };
         }
         let claims = ClaimIndex::new(&view);
-        let verdict = held::withdrawals_allowed(self.seen, local.owned, local.node, &view, &claims);
+        let verdict =
+            held::withdrawals_allowed(self.seen, &local.owned, &local.node, &view, &claims);
         if verdict.is_err() {
             let peers = self.desired.iter().filter(|(_, path)| path.is_to_peer());
             for (subnet, path) in peers {
@@ -155,7 +156,7 @@ impl Rib {
         &mut self,
         revision: i64,
         changes: Vec<Change>,
-        local: LocalView<'_>,
+        local: &LocalNode,
     ) -> Effect {
         let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
         let Some(view) = self.view.as_mut().filter(|_| !is_foreign) else {
@@ -171,14 +172,14 @@ impl Rib {
             if let Change::Subnet(subnet, claim) = change {
                 match claim {
                     Some(claim) => {
-                        concerns_local_node |= claim.node == *local.node;
+                        concerns_local_node |= claim.node == local.node;
                         self.held.release(subnet);
                     }
                     None => deleted.push(*subnet),
                 }
             }
             if let Some(node) = change.node() {
-                concerns_local_node |= node == *local.node;
+                concerns_local_node |= node == local.node;
                 affected.extend(self.claims.of(&node));
             }
             affected.extend(change.subnet());
@@ -205,7 +206,7 @@ impl Rib {
             for other in self.advertisers.change(&node, &before, &now) {
                 affected.extend(self.claims.of(&other));
             }
-            own_addresses_differ |= node == *local.node && before != now;
+            own_addresses_differ |= node == local.node && before != now;
         }
         for (subnet, before) in before {
             concerns_local_node |= local.owned.contains(&subnet);
@@ -213,8 +214,8 @@ impl Rib {
                 .change(subnet, before, view.subnets.get(&subnet));
         }
         self.seen.revision = revision;
-        let (owned, node) = (local.owned, local.node);
-        let allowed = held::withdrawals_allowed(self.seen, owned, node, view, &self.claims);
+        let allowed =
+            held::withdrawals_allowed(self.seen, &local.owned, &local.node, view, &self.claims);
         self.distrust = allowed.err();
         for subnet in deleted {
             match (&self.distrust, self.desired.get(&subnet)) {
@@ -271,10 +272,10 @@ impl Rib {
 
 /// Whether the registry lacks a record that this node should have there, or gives this node a
 /// subnet that it does not know.
-fn lacks_own_records(view: &Snapshot, claims: &ClaimIndex, local: LocalView<'_>) -> bool {
-    let claimed: Vec<_> = claims.of(local.node).collect();
+fn lacks_own_records(view: &Snapshot, claims: &ClaimIndex, local: &LocalNode) -> bool {
+    let claimed: Vec<_> = claims.of(&local.node).collect();
     view.network.is_none()
-        || !view.nodes.contains_key(local.node)
+        || !view.nodes.contains_key(&local.node)
         || local.owned.iter().any(|subnet| !claimed.contains(subnet))
         || claimed.iter().any(|subnet| !local.owned.contains(subnet))
 }

@@ -19,7 +19,7 @@ use wire::node::NodeName;
 
 use crate::kernel::Link;
 use crate::rib::advertisers::Advertisers;
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::Path;
 use crate::rib::verdict::{Fault, Refusal};
 
@@ -48,7 +48,7 @@ struct Candidate {
 }
 
 /// The path to `subnet` of a peer.
-pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: LocalView<'_>) -> Result<Path, Refusal> {
+pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: &LocalNode) -> Result<Path, Refusal> {
     let (mut rejected, mut found) = (Vec::new(), Vec::new());
     for address in candidates(subnet, peer.addresses).take(MAX_ADDRESSES) {
         match connected(address, local) {
@@ -63,13 +63,17 @@ pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: LocalView<'_>) -> Res
         });
     }
     for (address, fault) in &mut rejected {
-        let Some(cross_subnet) = local.cross_subnet.filter(|_| fault.is_about_routes()) else {
+        let Some(cross_subnet) = local
+            .cross_subnet
+            .as_ref()
+            .filter(|_| fault.is_about_routes())
+        else {
             continue;
         };
         // RFC 3927: routers do not forward to these.
         let is_local = matches!(address, IpAddr::V4(v4) if v4.is_link_local());
         match cross_subnet
-            .path_to(*address, local.links)
+            .path_to(*address, &local.links)
             .filter(|_| !is_local)
         {
             Some(path) => return Ok(path),
@@ -89,7 +93,7 @@ fn best(
     subnet: IpNet,
     found: &[Candidate],
     peer: Peer<'_>,
-    local: LocalView<'_>,
+    local: &LocalNode,
 ) -> Option<Candidate> {
     let key = |(position, candidate): &(usize, &Candidate)| {
         let Candidate {
@@ -99,8 +103,10 @@ fn best(
         } = **candidate;
         let v4 = address.is_ipv4();
         let common = peer.own.iter().filter(|own| own.is_ipv4() == v4);
-        let own_position = common.clone().position(|own| is_on(*own, dev, local.links));
-        let decided = if local.node < peer.node {
+        let own_position = common
+            .clone()
+            .position(|own| is_on(*own, dev, &local.links));
+        let decided = if local.node < *peer.node {
             own_position
         } else {
             Some(*position)
@@ -142,7 +148,7 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
 
 /// The link of `address`, which a route without a gateway names: the longest prefix first, then a
 /// link with a carrier, then the smallest metric.
-fn connected(address: IpAddr, local: LocalView<'_>) -> Result<Candidate, Fault> {
+fn connected(address: IpAddr, local: &LocalNode) -> Result<Candidate, Fault> {
     if let Some(fault) = never_a_next_hop(address, local) {
         return Err(fault);
     }
@@ -161,7 +167,7 @@ fn connected(address: IpAddr, local: LocalView<'_>) -> Result<Candidate, Fault> 
             )
         });
     let Some((route, link)) = found else {
-        return Err(why_not_connected(address, local.links));
+        return Err(why_not_connected(address, &local.links));
     };
     if is_edge(route.dst, address) {
         return Err(Fault::Broadcast);
@@ -191,7 +197,7 @@ fn why_not_connected(address: IpAddr, links: &[Link]) -> Fault {
     }
 }
 
-fn never_a_next_hop(address: IpAddr, local: LocalView<'_>) -> Option<Fault> {
+fn never_a_next_hop(address: IpAddr, local: &LocalNode) -> Option<Fault> {
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     let own = || {

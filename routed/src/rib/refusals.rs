@@ -7,7 +7,7 @@ use wire::node::NodeName;
 
 use crate::log::{Line, LineKind, Lines};
 use crate::rib::Rib;
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::verdict::{ClaimVerdict, Refusal, RefusalMessage};
 use crate::text::list;
 
@@ -19,7 +19,7 @@ impl Rib {
     pub(crate) fn add_refused_lines(
         &self,
         refused: &Refused,
-        local: LocalView<'_>,
+        local: &LocalNode,
         lines: &mut Lines,
     ) {
         for (peer, subnets) in refused {

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 use wire::node::NodeName;
 
 use crate::kernel::link_name;
-use crate::rib::local_node::LocalView;
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::Path;
 use crate::text::{list, short_list};
 
@@ -168,13 +168,13 @@ pub(crate) struct RefusalMessage<'a> {
     /// Why they get no route.
     pub(crate) refusal: &'a Refusal,
     /// This node.
-    pub(crate) local: LocalView<'a>,
+    pub(crate) local: &'a LocalNode,
 }
 
 impl fmt::Display for RefusalMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { peer, refusal, .. } = self;
-        let (local, node, subnets) = (self.local, self.local.node, short_list(self.subnets));
+        let (local, node, subnets) = (self.local, &self.local.node, short_list(self.subnets));
         match refusal {
             Refusal::OutsidePodCidrs => write!(
                 f,
@@ -232,13 +232,13 @@ fn faults(rejected: &[(IpAddr, Fault)]) -> String {
 }
 
 /// What is on this node's links, of the families of the rejected addresses.
-fn connected(local: LocalView<'_>, rejected: &[(IpAddr, Fault)]) -> String {
+fn connected(local: &LocalNode, rejected: &[(IpAddr, Fault)]) -> String {
     let is_tried = |v4: bool| rejected.iter().any(|(address, _)| address.is_ipv4() == v4);
     let each: Vec<_> = local
         .connected
         .iter()
         .filter(|route| is_tried(route.dst.addr().is_ipv4()))
-        .map(|route| format!("{} ({})", route.dst, link_name(route.dev, local.links)))
+        .map(|route| format!("{} ({})", route.dst, link_name(route.dev, &local.links)))
         .collect();
     if each.is_empty() {
         "nothing of that family".to_owned()

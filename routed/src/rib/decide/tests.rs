@@ -55,13 +55,13 @@ fn links() -> Vec<Link> {
 fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
     let (network, links, me, n2) = (network(), links(), node("n1"), node("n2"));
     let owned = [net("10.244.12.0/24")];
-    let local = LocalView {
-        node: &me,
-        network: &network,
-        owned: &owned,
-        links: &links,
-        connected: &ConnectedRoutes::of(&links),
-        silent: &SilentHops::default(),
+    let local = &LocalNode {
+        node: me.clone(),
+        network: network.clone(),
+        owned: owned.to_vec(),
+        links: links.clone(),
+        connected: ConnectedRoutes::of(&links),
+        silent: SilentHops::default(),
         cross_subnet: None,
     };
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
@@ -226,13 +226,13 @@ fn claim_of_peer_without_address_is_pending() {
 #[test]
 fn claim_without_record_and_own_claim_get_no_route() {
     let (network, links, me) = (network(), links(), node("n1"));
-    let local = LocalView {
-        node: &me,
-        network: &network,
-        owned: &[],
-        links: &links,
-        connected: &ConnectedRoutes::of(&links),
-        silent: &SilentHops::default(),
+    let local = &LocalNode {
+        node: me.clone(),
+        network: network.clone(),
+        owned: Vec::new(),
+        links: links.clone(),
+        connected: ConnectedRoutes::of(&links),
+        silent: SilentHops::default(),
         cross_subnet: None,
     };
     let judge = |name| {

@@ -1,4 +1,3 @@
-
 use registry::Network;
 use wire::node::NodeName;
 
@@ -34,13 +33,13 @@ fn gateway_route_uses_first_uplink_if_node_has_ipv4_pods() {
     ] {
         let owned: Vec<IpNet> = owned.iter().map(|text| text.parse().unwrap()).collect();
         let links: Vec<_> = links.iter().map(|(index, up)| link(*index, *up)).collect();
-        let local = LocalView {
-            node: &node,
-            network: &network,
-            owned: &owned,
-            links: &links,
-            connected: &ConnectedRoutes::of(&links),
-            silent: &SilentHops::default(),
+        let local = &LocalNode {
+            node: node.clone(),
+            network: network.clone(),
+            owned: owned.clone(),
+            links: links.clone(),
+            connected: ConnectedRoutes::of(&links),
+            silent: SilentHops::default(),
             cross_subnet: None,
         };
         let expected = expected.map(|dev| Path::Link { dev });

@@ -40,14 +40,14 @@ fn next_hop_of(
         ],
         subnet_lengths: vec![24, 80],
     };
-    let local = LocalView {
-        node: &NodeName::new("n1").unwrap(),
-        network: &network,
-        owned: &[],
-        links,
-        connected: &ConnectedRoutes::of(links),
-        silent: &SilentHops::default(),
-        cross_subnet,
+    let local = &LocalNode {
+        node: NodeName::new("n1").unwrap(),
+        network: network.clone(),
+        owned: Vec::new(),
+        links: links.to_vec(),
+        connected: ConnectedRoutes::of(links),
+        silent: SilentHops::default(),
+        cross_subnet: cross_subnet.cloned(),
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let peer = Peer {
@@ -203,13 +203,13 @@ fn next_hop_follows_routes_instead_of_masks() {
             }),
         ),
     ] {
-        let local = LocalView {
-            node: &NodeName::new("n1").unwrap(),
-            network: &network,
-            owned: &[],
-            links: &links,
-            connected: &ConnectedRoutes::new(&routes),
-            silent: &SilentHops::default(),
+        let local = &LocalNode {
+            node: NodeName::new("n1").unwrap(),
+            network: network.clone(),
+            owned: Vec::new(),
+            links: links.to_vec(),
+            connected: ConnectedRoutes::new(&routes),
+            silent: SilentHops::default(),
             cross_subnet: None,
         };
         let address: IpAddr = address.parse().unwrap();

@@ -1,4 +1,3 @@
-
 use registry::{Claim, Network, NodeRecord, Snapshot};
 
 use super::*;
@@ -21,13 +20,13 @@ fn refusals_of(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
         subnet_lengths: vec![24, 80],
     };
     let [n1, n2] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
-    let local = LocalView {
-        node: &n1,
-        network: &network,
-        owned: &[],
-        links: &[],
-        connected: &ConnectedRoutes::of(&[]),
-        silent: &SilentHops::default(),
+    let local = &LocalNode {
+        node: n1.clone(),
+        network: network.clone(),
+        owned: Vec::new(),
+        links: Vec::new(),
+        connected: ConnectedRoutes::of(&[]),
+        silent: SilentHops::default(),
         cross_subnet: None,
     };
     let record = NodeRecord {

@@ -45,13 +45,13 @@ impl Pair<'_> {
             silent.failed((dev, address), std::time::Instant::now());
         }
         let (me, other) = if from_first { (0, 1) } else { (1, 0) };
-        let local = LocalView {
-            node: &names[me],
-            network: &network,
-            owned: &[],
-            links: &links,
-            connected: &ConnectedRoutes::of(&links),
-            silent: &silent,
+        let local = &LocalNode {
+            node: names[me].clone(),
+            network: network.clone(),
+            owned: Vec::new(),
+            links: links.to_vec(),
+            connected: ConnectedRoutes::of(&links),
+            silent,
             cross_subnet: None,
         };
         let (own, addresses) = if from_first {
