@@ -75,32 +75,26 @@ impl LineKind {
     }
 }
 
-/// The values that a line names, as fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Fields {
-    node: Option<String>,
-    peer: Option<String>,
-    subnet: Option<String>,
-    route: Option<String>,
-    pod: Option<String>,
-    key: Option<String>,
-    error: Option<String>,
-    count: Option<usize>,
-}
-
 /// One line of the log: a sentence, and its values as fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     kind: LineKind,
     text: String,
-    fields: Fields,
+    /// The values of the fields, by name.
+    fields: BTreeMap<&'static str, String>,
+    /// How many lines it replaces.
+    count: Option<usize>,
 }
 
 impl Line {
     /// A line without fields.
     pub(crate) fn new(kind: LineKind, text: String) -> Self {
-        let fields = Fields::default();
-        Self { kind, text, fields }
+        Self {
+            kind,
+            text,
+            fields: BTreeMap::new(),
+            count: None,
+        }
     }
 
     /// What the line reports.
@@ -109,61 +103,29 @@ impl Line {
         self.kind
     }
 
-    /// With the field `node`.
-    pub(crate) fn node(mut self, node: impl Display) -> Self {
-        self.fields.node = Some(node.to_string());
-        self
-    }
-
-    /// With the field `peer`, if it is known.
-    pub(crate) fn peer(mut self, peer: Option<impl Display>) -> Self {
-        self.fields.peer = peer.map(|peer| peer.to_string());
-        self
-    }
-
-    /// With the field `subnet`: one, or several with commas.
-    pub(crate) fn subnet(mut self, subnet: impl Display) -> Self {
-        self.fields.subnet = Some(subnet.to_string());
-        self
-    }
-
-    /// With the field `route`: the next hop and the link, as `ip route` shows them.
-    pub(crate) fn route(mut self, route: impl Display) -> Self {
-        self.fields.route = Some(route.to_string());
-        self
-    }
-
-    /// With the field `pod`: the address of a pod.
-    pub(crate) fn pod(mut self, pod: impl Display) -> Self {
-        self.fields.pod = Some(pod.to_string());
-        self
-    }
-
-    /// With the field `key`: a key in the registry.
-    pub(crate) fn key(mut self, key: impl Display) -> Self {
-        self.fields.key = Some(key.to_string());
-        self
-    }
-
-    /// With the field `error`.
-    pub(crate) fn error(mut self, error: impl Display) -> Self {
-        self.fields.error = Some(error.to_string());
+    /// With this value of a field: `node`, `peer`, `subnet` (one, or several with commas), `route` (the
+    /// next hop and the link, as `ip route` shows them), `pod` (its address), `key` (in the registry),
+    /// or `error`.
+    pub(crate) fn with(mut self, field: &'static str, value: impl Display) -> Self {
+        debug_assert!(FIELDS.contains(&field), "{field} is no field");
+        self.fields.insert(field, value.to_string());
         self
     }
 
     fn emit(&self) {
+        let field = |name| self.fields.get(name).map(String::as_str);
         macro_rules! event {
             ($level:ident) => {
                 $level!(
                     kind = self.kind.name(),
-                    node = self.fields.node.as_deref(),
-                    peer = self.fields.peer.as_deref(),
-                    subnet = self.fields.subnet.as_deref(),
-                    route = self.fields.route.as_deref(),
-                    pod = self.fields.pod.as_deref(),
-                    key = self.fields.key.as_deref(),
-                    error = self.fields.error.as_deref(),
-                    count = self.fields.count,
+                    node = field("node"),
+                    peer = field("peer"),
+                    subnet = field("subnet"),
+                    route = field("route"),
+                    pod = field("pod"),
+                    key = field("key"),
+                    error = field("error"),
+                    count = self.count,
                     "{}",
                     self.text
                 )
@@ -225,7 +187,7 @@ impl LinesOfKind {
                 let (count, summary) = (self.count, kind.summary());
                 let text = format!("{count} {summary}; the first: {}", first.text);
                 let mut line = Line::new(kind, text);
-                line.fields.count = Some(count);
+                line.count = Some(count);
                 vec![line]
             }
             _ => self.first.clone(),

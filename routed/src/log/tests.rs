@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn shown(lines: &Lines, kind: LineKind) -> Vec<String> {
@@ -34,7 +33,7 @@ fn more_lines_are_counted_without_being_formatted() {
         ["5000 routes added; the first: r0"]
     );
     let summary = &lines.0[&LineKind::Added].summarised(LineKind::Added)[0];
-    assert_eq!(summary.fields.count, Some(5_000));
+    assert_eq!(summary.count, Some(5_000));
     assert_eq!(shown(&lines, LineKind::Failed), ["f"]);
     assert_eq!(formatted, MAX_LINES_PER_KIND);
 }

@@ -133,7 +133,7 @@ impl Absences {
                 "node {node} is absent: its routed has stopped, or the node is gone or cut off \
                  from etcd; its routes stay. If it is gone for good: routed forget {node}"
             );
-            lines.push(Line::new(LineKind::Absent, text).node(node));
+            lines.push(Line::new(LineKind::Absent, text).with("node", node));
         }
         lines
     }
@@ -159,7 +159,7 @@ fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
     let was_logged = absence.log_at.is_none();
-    was_logged.then(|| Line::new(LineKind::Returned, text).node(node))
+    was_logged.then(|| Line::new(LineKind::Returned, text).with("node", node))
 }
 
 #[cfg(test)]

@@ -66,10 +66,13 @@ impl<K> Reconciler<K> {
 
     fn line(&self, step: &PlanStep, kind: LineKind, text: String) -> Line {
         let route = self.next_hop(step.route());
-        Line::new(kind, text)
-            .peer(self.rib.owner(&step.dst))
-            .subnet(step.dst)
-            .route(route.trim_start())
+        let line = Line::new(kind, text)
+            .with("subnet", step.dst)
+            .with("route", route.trim_start());
+        match self.rib.owner(&step.dst) {
+            Some(peer) => line.with("peer", peer),
+            None => line,
+        }
     }
 
     fn next_hop(&self, route: &Route) -> String {
@@ -86,7 +89,7 @@ impl<K> Reconciler<K> {
         let (peer, links) = (self.rib.owner(&step.dst), &self.local_node.links);
         let text = failure_line(step.route(), peer, error, links);
         let line = self.line(step, LineKind::Failed, text);
-        line.error(reason(error, links))
+        line.with("error", reason(error, links))
     }
 }
 

@@ -91,7 +91,7 @@ impl<K: Kernel> Reconciler<K> {
                 let pod = route.dst.addr();
                 let text =
                     format!("route to pod {pod} has a source address now, as the node has one");
-                Line::new(LineKind::Restored, text).pod(pod)
+                Line::new(LineKind::Restored, text).with("pod", pod)
             });
             self.pods.insert(route.dst, route);
         }
@@ -117,7 +117,7 @@ impl<K: Kernel> Reconciler<K> {
                         let text = format!(
                             "route to pod {pod} put back: it was gone, or its source address was"
                         );
-                        Line::new(LineKind::Restored, text).pod(pod)
+                        Line::new(LineKind::Restored, text).with("pod", pod)
                     });
                     self.pods.insert(route.dst, route);
                 }
@@ -129,8 +129,8 @@ impl<K: Kernel> Reconciler<K> {
                     ) => {}
                 Some(error) => lines.add(LineKind::Failed, || {
                     Line::new(LineKind::Failed, error.to_string())
-                        .pod(route.dst.addr())
-                        .error(error)
+                        .with("pod", route.dst.addr())
+                        .with("error", error)
                 }),
             }
         }

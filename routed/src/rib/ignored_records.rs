@@ -31,7 +31,9 @@ impl IgnoredRecords {
             self.logged += new_records.len();
             let each = |(key, reason): &Ignored| {
                 let text = format!("ignored {key} in the registry: {reason}");
-                Line::new(LineKind::Ignored, text).key(key).error(reason)
+                Line::new(LineKind::Ignored, text)
+                    .with("key", key)
+                    .with("error", reason)
             };
             return new_records.iter().map(each).collect();
         }

@@ -32,9 +32,9 @@ impl Rib {
                         local,
                     };
                     Line::new(LineKind::Refused, explained.to_string())
-                        .peer(Some(peer))
-                        .subnet(list(&subnets))
-                        .error(refusal.name())
+                        .with("peer", peer)
+                        .with("subnet", list(&subnets))
+                        .with("error", refusal.name())
                 });
             }
         }

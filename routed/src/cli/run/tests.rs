@@ -1,4 +1,3 @@
-
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -41,12 +40,12 @@ fn logged(format: LogFormat, work: impl Fn()) -> String {
 fn work() {
     let mut lines = Lines::default();
     lines.extend([
-        Line::new(LineKind::Absent, "node n2 is absent".to_owned()).node("n2"),
+        Line::new(LineKind::Absent, "node n2 is absent".to_owned()).with("node", "n2"),
         Line::new(LineKind::Failed, "route refused".to_owned())
-            .peer(Some("n2"))
-            .subnet("10.244.2.0/24")
-            .route("via 192.168.1.2 dev eth0")
-            .error("no such device"),
+            .with("peer", "n2")
+            .with("subnet", "10.244.2.0/24")
+            .with("route", "via 192.168.1.2 dev eth0")
+            .with("error", "no such device"),
     ]);
     lines.emit();
     tracing::info!(node = %"n1", other = 7, "node n1 is ready");

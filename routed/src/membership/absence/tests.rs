@@ -1,4 +1,3 @@
-
 use std::time::Duration;
 
 use super::*;
@@ -39,7 +38,7 @@ fn restart_is_not_logged_and_longer_absence_is_logged_once() {
             LineKind::Returned,
             "node n2 is present again, after 60 s".into()
         )
-        .node("n2")
+        .with("node", "n2")
     );
 }
 
