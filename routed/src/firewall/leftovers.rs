@@ -40,8 +40,8 @@ impl fmt::Display for FirewallLeftover {
                 write!(
                     f,
                     "{} in chain {CHAIN} of {}",
-                    rules(found.count()),
-                    found.program()
+                    rules(found.commands.len()),
+                    found.program
                 )
             }
         }

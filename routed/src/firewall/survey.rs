@@ -41,9 +41,8 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
     blocking_chains.extend(foreign_chains(&mut socket, pod_cidrs)?);
     let (dropping, hidden) = iptables_legacy::dropping_chains(pod_cidrs);
     blocking_chains.extend(dropping.into_iter().map(|found| BlockingChain {
-        chain: format!("{CHAIN} of {}", found.program),
-        passes: found.passes,
         fix: accepted_by_routed(&found.fix),
+        ..found
     }));
     Ok(Survey {
         blocking_chains,

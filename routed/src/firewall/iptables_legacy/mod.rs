@@ -1,7 +1,7 @@
 //! The FORWARD chains of iptables-legacy. They send no events and are changed only with the program
 //! itself, so they are polled if iptables has a table.
 
-pub(crate) mod plan;
+mod plan;
 
 use std::fs;
 use std::io;
@@ -13,7 +13,9 @@ use tracing::{info, warn};
 use wire::nft::Version;
 
 use self::plan::LegacyPlan;
+pub(super) use self::plan::advice;
 use crate::firewall::forward::CHAIN;
+use crate::firewall::survey::BlockingChain;
 use crate::log::OnChange;
 
 /// How often a chain is checked that drops pods' packets without our rules.
@@ -107,68 +109,54 @@ impl IptablesLegacy {
 /// Rules of ours that a daemon left in a chain.
 #[derive(Debug)]
 pub(crate) struct LegacyRules {
-    program: &'static str,
-    /// The commands that delete them.
-    commands: Vec<Vec<String>>,
+    /// The program that lists and deletes them.
+    pub(super) program: &'static str,
+    /// The commands that delete them, one for each.
+    pub(super) commands: Vec<Vec<String>>,
 }
 
 impl LegacyRules {
-    /// The program that lists and deletes them.
-    pub(super) fn program(&self) -> &'static str {
-        self.program
-    }
-
-    /// The number of rules.
-    pub(super) fn count(&self) -> usize {
-        self.commands.len()
-    }
-
     /// Deletes them.
     pub(super) fn remove(&self) -> Result<(), String> {
-        self.delete_all().map_err(|error| error.to_string())
-    }
-
-    fn delete_all(&self) -> Result<(), Error> {
         let mut commands = self.commands.iter();
-        commands.try_for_each(|arguments| run(self.program, arguments).map(drop))
+        let deleted = commands.try_for_each(|arguments| run(self.program, arguments).map(drop));
+        deleted.map_err(|error| error.to_string())
     }
 }
 
-/// A chain that drops pods' packets without our rules.
-#[derive(Debug)]
-pub(super) struct DroppingChain {
-    /// The program that lists it.
-    pub(super) program: &'static str,
-    /// Whether rules of ours accept pods.
-    pub(super) passes: bool,
-    /// The commands that let pods pass, for a shell.
-    pub(super) fix: String,
-}
-
-/// The chains of both IP versions that drop, and why others cannot be read.
-pub(super) fn dropping_chains(pod_cidrs: &[IpNet]) -> (Vec<DroppingChain>, Vec<String>) {
-    let (mut found, mut hidden) = (Vec::new(), Vec::new());
-    for mut chain in IptablesLegacy::new(pod_cidrs, Instant::now()).chains {
-        match chain.dropping_chain() {
-            Ok(dropping) => found.extend(dropping),
-            Err(error) => hidden.push(error.to_string()),
+/// The chains of both IP versions that drop pods' packets without our rules, with the commands for a
+/// shell that let pods pass, and why others cannot be read.
+pub(super) fn dropping_chains(pod_cidrs: &[IpNet]) -> (Vec<BlockingChain>, Vec<String>) {
+    read_chains(pod_cidrs, |chain| {
+        if chain.pod_cidrs.is_empty() {
+            return Ok(None);
         }
-    }
-    (found, hidden)
-}
-
-/// The commands that let pods pass through the chain of `program`, for a shell.
-pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
-    plan::advice(program, pod_cidrs)
+        let read = chain.read()?.filter(|(_, plan)| plan.drops);
+        Ok(read.map(|(program, plan)| BlockingChain {
+            chain: format!("{CHAIN} of {program}"),
+            passes: plan.commands.is_empty(),
+            fix: advice(program, &chain.pod_cidrs),
+        }))
+    })
 }
 
 /// Our rules in the chains of both IP versions, and why other chains cannot be read.
 pub(super) fn rules() -> (Vec<LegacyRules>, Vec<String>) {
+    // Without pod CIDRs the plan deletes all our rules.
+    read_chains(&[], |chain| {
+        let read = chain.read()?.filter(|(_, plan)| !plan.commands.is_empty());
+        Ok(read.map(|(program, LegacyPlan { commands, .. })| LegacyRules { program, commands }))
+    })
+}
+
+fn read_chains<T>(
+    pod_cidrs: &[IpNet],
+    read: impl Fn(&mut LegacyChain) -> Result<Option<T>, Error>,
+) -> (Vec<T>, Vec<String>) {
     let (mut found, mut hidden) = (Vec::new(), Vec::new());
-    let [v4, v6] = IptablesLegacy::new(&[], Instant::now()).chains;
-    for mut chain in [v4, v6] {
-        match chain.rules() {
-            Ok(rules) => found.extend(rules),
+    for mut chain in IptablesLegacy::new(pod_cidrs, Instant::now()).chains {
+        match read(&mut chain) {
+            Ok(one) => found.extend(one),
             Err(error) => hidden.push(error.to_string()),
         }
     }
@@ -176,28 +164,14 @@ pub(super) fn rules() -> (Vec<LegacyRules>, Vec<String>) {
 }
 
 impl LegacyChain {
-    fn rules(&mut self) -> Result<Option<LegacyRules>, Error> {
+    /// The program that lists the chain, and the plan for the chain; `None` without a table.
+    fn read(&mut self) -> Result<Option<(&'static str, LegacyPlan)>, Error> {
         if !self.has_table() {
             return Ok(None);
         }
         let program = self.program()?;
-        // Without pod CIDRs the plan deletes all our rules.
-        let LegacyPlan { commands, .. } = plan::plan(&run(program, &["-S", CHAIN])?, &[]);
-        Ok((!commands.is_empty()).then_some(LegacyRules { program, commands }))
-    }
-
-    fn dropping_chain(&mut self) -> Result<Option<DroppingChain>, Error> {
-        if self.pod_cidrs.is_empty() || !self.has_table() {
-            return Ok(None);
-        }
-        let program = self.program()?;
-        let LegacyPlan { drops, commands } =
-            plan::plan(&run(program, &["-S", CHAIN])?, &self.pod_cidrs);
-        Ok(drops.then(|| DroppingChain {
-            program,
-            passes: commands.is_empty(),
-            fix: plan::advice(program, &self.pod_cidrs),
-        }))
+        let listing = run(program, &["-S", CHAIN])?;
+        Ok(Some((program, plan::plan(&listing, &self.pod_cidrs))))
     }
 
     /// Checks the chain. Returns when to check it again.
@@ -270,7 +244,7 @@ impl LegacyChain {
             let advice = if self.pod_cidrs.is_empty() {
                 String::new()
             } else {
-                let pass = plan::advice(legacy, &self.pod_cidrs);
+                let pass = advice(legacy, &self.pod_cidrs);
                 format!(
                     ": if pods' packets are dropped, see what `{legacy} -S {CHAIN}` says on the \
                      node, and there let pods pass: {pass}"

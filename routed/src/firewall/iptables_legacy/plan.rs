@@ -60,7 +60,7 @@ pub(super) fn plan(listing: &str, pod_cidrs: &[IpNet]) -> LegacyPlan {
 }
 
 /// The commands to run by hand, for a shell.
-pub(super) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
+pub(in crate::firewall) fn advice(program: &str, pod_cidrs: &[IpNet]) -> String {
     let each = rule_arguments(pod_cidrs)
         .into_iter()
         .map(|arguments| format!("{program} -A {CHAIN} {}", as_listed(&arguments)));
