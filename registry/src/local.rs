@@ -67,10 +67,6 @@ impl Local {
         Ok(value)
     }
 
-    pub(crate) fn agree(&self) -> Result<(), Error> {
-        self.locked(|stored| self.agree_in(stored).map(|changed| ((), changed)))
-    }
-
     fn agree_in(&self, stored: &mut Stored) -> Result<bool, Error> {
         match &stored.config {
             None => {

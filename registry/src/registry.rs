@@ -103,15 +103,6 @@ impl Registry {
         matches!(self.backend, Backend::Local(_))
     }
 
-    /// Writes `config` if it is absent, else compares it with this node's conflist;
-    /// [`Error::Mismatch`] names both values. All writing operations do this themselves.
-    pub async fn agree(&self) -> Result<(), Error> {
-        match &self.backend {
-            Backend::Etcd(etcd) => etcd.agree().await,
-            Backend::Local(local) => local.agree(),
-        }
-    }
-
     /// Registers this machine as `node`; writes only what changed. Returns [`Error::NodeTaken`]
     /// while another machine of that name is present. Once that machine is absent, this one takes
     /// over the name.

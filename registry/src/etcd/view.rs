@@ -10,7 +10,7 @@ use wire::node::NodeName;
 use super::Etcd;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
-use crate::etcd::pages::{Pages, kv};
+use crate::etcd::pages::Pages;
 use crate::etcd::snapshot::{get_replies, position_of};
 use crate::keys::Key;
 use crate::policy::RetryBudget;
@@ -21,17 +21,6 @@ use crate::records::{Claim, Network, NodeRecord, Presence, read_network, read_va
 const VIEW_PAGE: i64 = 5_000;
 
 impl Etcd {
-    /// Whether `config` exists. If it does, it must agree with this node's conflist.
-    pub(super) async fn is_agreed(&self, limit: Duration) -> Result<bool, RequestError> {
-        let key = self.keys.config();
-        let get = |client| async move { kv(&client).get(key, None).await };
-        let reply = self.with_connection(limit, get).await?;
-        match reply.kvs().first() {
-            Some(config) => Ok(self.check_config(config).map(|_| true)?),
-            None => Ok(false),
-        }
-    }
-
     /// The revision of `config`, if it agrees with this node's conflist.
     fn check_config(&self, config: &KeyValue) -> Result<i64, Error> {
         let key = self.keys.config();

@@ -9,33 +9,12 @@ use super::Etcd;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::txn::Next;
-use crate::keys::Key;
 use crate::policy::{MAX_RACE_DOUBLINGS, MAX_RACES, MIN_RACE_PAUSE_MS, RetryBudget, random};
-use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::protocol::{
     self, Acquired, Attempts, Claimant, Commit, Goal, NextStep, Registration, RegistryView,
 };
 
 impl Etcd {
-    /// Writes `config` if it is absent, else compares it with this node's conflist.
-    pub(crate) async fn agree(&self) -> Result<(), Error> {
-        let write = || Transaction {
-            conditions: vec![Condition::new(Key::Config, 0)],
-            writes: vec![Write::Config],
-        };
-        self.read_decide_commit(
-            |limit| self.is_agreed(limit),
-            |is_agreed| {
-                Ok(if is_agreed {
-                    Next::Return(())
-                } else {
-                    Next::Commit(write(), Some(()))
-                })
-            },
-        )
-        .await
-    }
-
     /// Reaches `goal` for the claimant. Takes two requests without contention, and one more per
     /// lost race: the reply to a failed transaction carries the new view.
     pub(crate) async fn acquire(

@@ -6,7 +6,9 @@ use registry::{Event, Network, PresenceState, Registration, Registry};
 use wire::conf::IpamConfig;
 
 use crate::support::etcd::Etcd;
-use crate::support::{MACHINE, OTHER_MACHINE, conf_of, fast_policy, net, node, presence, record};
+use crate::support::{
+    MACHINE, OTHER_MACHINE, agree, conf_of, fast_policy, net, node, presence, record,
+};
 
 const POOLS: &[(&str, u8)] = &[("10.244.0.0/23", 24), ("fd00:10:244::/56", 80)];
 
@@ -18,15 +20,15 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
     let (v4, v6) = (conf.pod_cidrs[0], conf.pod_cidrs[1]);
 
     assert_eq!(registry.snapshot().await.unwrap().network, None);
-    registry.agree().await.unwrap();
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
+    agree(&registry).await.unwrap();
     assert_eq!(
         registry.snapshot().await.unwrap().network,
         Some(Network::from(&conf))
     );
 
     let mismatch = open(&conf_of(endpoints, &[("10.244.0.0/23", 25)]));
-    assert_eq!(mismatch.agree().await.unwrap_err().code(), 102);
+    assert_eq!(agree(&mismatch).await.unwrap_err().code(), 102);
     assert_eq!(
         mismatch.claim(&a, MACHINE, &v4).await.unwrap_err().code(),
         102
@@ -124,7 +126,7 @@ async fn damaged_local_registry_file_is_named() {
 
     let file = folder.path().join("registry.json");
     std::fs::write(&file, "{ half").unwrap();
-    let error = open().agree().await.unwrap_err();
+    let error = agree(&open()).await.unwrap_err();
     assert_eq!(error.code(), 6);
     assert!(
         error.to_string().contains(file.to_str().unwrap()),
@@ -142,7 +144,7 @@ async fn damaged_local_registry_file_is_named() {
 async fn local_registry_sends_one_snapshot_and_keeps_the_channel() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
     let mut events = registry.watch();
     crate::support::reset(&mut events).await;
     let quiet = tokio::time::timeout(std::time::Duration::from_millis(300), events.recv()).await;

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::support::etcd::Etcd;
 use crate::support::{
-    MACHINE, OTHER_MACHINE, all_differ, conf, conf_of, net, node, open, presence, record,
+    MACHINE, OTHER_MACHINE, agree, all_differ, conf, conf_of, net, node, open, presence, record,
 };
 
 const V4: &str = "10.244.0.0/16";
@@ -17,8 +17,8 @@ const V6: &str = "fd00:10:244::/56";
 async fn first_node_writes_the_config_and_others_agree() {
     let etcd = Etcd::start();
     let conf = conf(&[&etcd.endpoint()]);
-    open(&conf).agree().await.unwrap();
-    open(&conf).agree().await.unwrap();
+    agree(&open(&conf)).await.unwrap();
+    agree(&open(&conf)).await.unwrap();
     let written = etcd.get("/flatland/blue/config").await.unwrap();
     assert_eq!(
         written,
@@ -29,11 +29,11 @@ async fn first_node_writes_the_config_and_others_agree() {
 #[tokio::test]
 async fn different_conflist_is_refused_with_both_values() {
     let etcd = Etcd::start();
-    open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
+    agree(&open(&conf(&[&etcd.endpoint()]))).await.unwrap();
     let other = open(&conf_of(&[&etcd.endpoint()], &[("10.244.0.0/16", 25)]));
     let name = node("a");
     for error in [
-        other.agree().await.unwrap_err(),
+        agree(&other).await.unwrap_err(),
         other.claim(&name, MACHINE, &net(V4)).await.unwrap_err(),
         other
             .register(&name, &record(MACHINE, &[]))

@@ -10,7 +10,7 @@ use wire::conf::IpamConfig;
 
 use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
-use crate::support::{MACHINE, conf, net, node, open, reset};
+use crate::support::{MACHINE, agree, conf, net, node, open, reset};
 
 /// No program listens on this port.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -85,7 +85,7 @@ async fn one_answering_endpoint_is_enough() {
     for _ in 0..5 {
         let registry = open(&conf(&[NOWHERE, &silent, &endpoint]));
         let began = Instant::now();
-        registry.agree().await.unwrap();
+        agree(&registry).await.unwrap();
         assert!(
             began.elapsed() < Duration::from_secs(2),
             "{:?}",
@@ -103,12 +103,12 @@ async fn unanswered_request_is_repeated_at_another_endpoint() {
     ];
     let endpoints = proxies.each_ref().map(Proxy::endpoint);
     let registry = open(&conf(&[&endpoints[0], &endpoints[1]]));
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
     // One of the two endpoints has the connection.
     for [silent, other] in [[0, 1], [1, 0]] {
         proxies[silent].stall();
         proxies[other].resume();
-        registry.agree().await.unwrap();
+        agree(&registry).await.unwrap();
     }
 }
 
@@ -150,7 +150,7 @@ async fn daemon_policy_waits_for_a_slow_etcd() {
     let conf = conf(&[&proxy.endpoint()]);
     proxy.delay(Duration::from_secs(3));
     let registry = Registry::open_with(&conf, Path::new("/nowhere"), Policy::daemon()).unwrap();
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
 use crate::support::{
-    DEADLINE, MACHINE, changes, claims, conf, conf_of, net, node, open, presence, record, reset,
+    DEADLINE, MACHINE, agree, changes, claims, conf, conf_of, net, node, open, presence, record,
+    reset,
 };
 
 const V4: &str = "10.244.0.0/16";
@@ -75,7 +76,7 @@ async fn node_with_many_claims_is_forgotten_completely() {
     let etcd = Etcd::start();
     let registry = open(&conf_of(&[&etcd.endpoint()], &[(V4, 24)]));
     let a = node("a");
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
     for third in 0..=255 {
         let key = format!("/flatland/blue/subnets/10.244.{third}.0-24");
         etcd.put(&key, r#"{"node":"a"}"#).await;
@@ -93,7 +94,7 @@ async fn subnet_without_owner_is_shown_to_watchers() {
     let etcd = Etcd::start();
     let registry = open(&conf(&[&etcd.endpoint()]));
     let (gone, subnet) = (node("gone"), net("10.244.3.0/24"));
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
     let mut events = registry.watch();
     reset(&mut events).await;
 

@@ -10,7 +10,7 @@ use wire::conf::IpamConfig;
 
 use crate::connection::soon;
 use crate::support::etcd::Etcd;
-use crate::support::{MACHINE, changes, event, net, node, open, reset};
+use crate::support::{MACHINE, agree, changes, event, net, node, open, reset};
 
 /// A certificate authority and its certificates, made with the openssl program.
 struct Authority<'a>(&'a Path);
@@ -125,8 +125,7 @@ fn secure_conf(etcd: &Etcd, authority: &str, client: Option<&str>) -> IpamConfig
 #[tokio::test]
 async fn valid_certificates_work_and_others_are_readable_errors() {
     let etcd = secure_etcd();
-    open(&secure_conf(&etcd, "ours", Some("client")))
-        .agree()
+    agree(&open(&secure_conf(&etcd, "ours", Some("client"))))
         .await
         .unwrap();
     for (authority, client, part) in [
@@ -151,7 +150,7 @@ async fn valid_certificates_work_and_others_are_readable_errors() {
 async fn replaced_certificate_is_used_by_the_next_connection() {
     let mut etcd = secure_etcd();
     let registry = open(&secure_conf(&etcd, "ours", Some("client")));
-    registry.agree().await.unwrap();
+    agree(&registry).await.unwrap();
     let mut events = registry.watch();
     reset(&mut events).await;
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::support::etcd::Etcd;
 use crate::support::proxy::Proxy;
-use crate::support::{MACHINE, changes, conf, event, net, node, open, record, reset};
+use crate::support::{MACHINE, agree, changes, conf, event, net, node, open, record, reset};
 
 pub(crate) const SUBNET: &str = "/flatland/blue/subnets/10.244.1.0-24";
 pub(crate) const OTHER_SUBNET: &str = "/flatland/blue/subnets/10.244.2.0-24";
@@ -20,7 +20,7 @@ pub(crate) fn claimed(subnet: &str, by: &str) -> Change {
 /// An etcd with an agreed network.
 pub(crate) async fn etcd() -> Etcd {
     let etcd = Etcd::start();
-    open(&conf(&[&etcd.endpoint()])).agree().await.unwrap();
+    agree(&open(&conf(&[&etcd.endpoint()]))).await.unwrap();
     etcd
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use registry::owned::NodeClaims;
-use registry::{Backoff, Change, Event, NodeRecord, Policy, Presence, Registry, Snapshot};
+use registry::{Backoff, Change, Error, Event, NodeRecord, Policy, Presence, Registry, Snapshot};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
@@ -63,6 +63,13 @@ pub(crate) fn conf_of(endpoints: &[&str], pools: &[(&str, u8)]) -> IpamConfig {
 
 pub(crate) fn open(conf: &IpamConfig) -> Registry {
     Registry::open_with(conf, Path::new("/nowhere"), fast_policy()).unwrap()
+}
+
+/// Writes the config if it is absent, else compares it: a node comes and is forgotten again.
+pub(crate) async fn agree(registry: &Registry) -> Result<(), Error> {
+    let first = node("first");
+    registry.register(&first, &record(MACHINE, &[])).await?;
+    registry.forget(&first, true).await.map(drop)
 }
 
 /// The claims of `node` on the machine [`MACHINE`].
