@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use etcd_client::{Client, Compare, CompareOp, GetOptions, KeyValue, PutOptions, Txn, TxnOp};
+use etcd_client::{
+    Client, Compare, CompareOp, GetOptions, KeyValue, LeaseGrantResponse, PutOptions, Txn, TxnOp,
+};
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
@@ -147,7 +149,7 @@ impl Etcd {
     ) -> Result<Option<Forgotten>, Error> {
         let mut budget = RetryBudget::new(&self.policy);
         let grant = |limit| self.lease(pause, limit);
-        let lease = self.retry_idempotent(&mut budget, grant).await?;
+        let lease = self.retry_idempotent(&mut budget, grant).await?.id();
         let mut forgotten: Option<Forgotten> = None;
         let decide = |footprint: NodeFootprint| {
             if footprint.node_revision != absent.record || footprint.presence_revision != 0 {
@@ -188,11 +190,15 @@ impl Etcd {
     }
 
     /// Grants a lease of this length, in whole seconds. If it is not used, it expires.
-    async fn lease(&self, length: Duration, limit: Duration) -> Result<i64, RequestError> {
+    pub(super) async fn lease(
+        &self,
+        length: Duration,
+        limit: Duration,
+    ) -> Result<LeaseGrantResponse, RequestError> {
         let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
         let grant =
             |client: Client| async move { client.lease_client().grant(seconds, None).await };
-        Ok(self.with_connection(limit, grant).await?.id())
+        self.with_connection(limit, grant).await
     }
 }
 

@@ -104,16 +104,8 @@ impl PresenceTask {
         let limit = self.etcd.policy.request_timeout;
         let (record, before) = self.own_revisions().await?;
         let watch = self.watch().await.ok();
-        let seconds = i64::try_from(self.etcd.policy.lease_ttl.as_secs())
-            .unwrap_or(i64::MAX)
-            .max(1);
         let requested = Instant::now();
-        let granted = self
-            .etcd
-            .with_connection(limit, |client| async move {
-                client.lease_client().grant(seconds, None).await
-            })
-            .await?;
+        let granted = self.etcd.lease(self.etcd.policy.lease_ttl, limit).await?;
         let lease = granted.id();
         self.lease = Some(lease);
         let put = PutOptions::new().with_lease(lease);
@@ -134,10 +126,7 @@ impl PresenceTask {
         if let Some(session) = &self.session {
             session.mark_shown(self.presence.address);
         }
-        let reply = self
-            .etcd
-            .with_connection(limit, |client| async move { kv(&client).txn(txn).await })
-            .await?;
+        let reply = self.etcd.transaction(txn, limit).await?;
         if !reply.succeeded() {
             // Revoked at once, so that failures in a row do not leave one lease each.
             self.revoke().await;
