@@ -15,7 +15,7 @@ use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 
 use super::table::{Align, Cell, render};
-use super::{CommandError, Format, NetworkArgs, json};
+use super::{CommandError, NetworkArgs, OutputArgs};
 use crate::cli::terminal::Terminal;
 use crate::time;
 
@@ -25,9 +25,8 @@ pub(crate) struct AddressesArgs {
     #[command(flatten)]
     network: NetworkArgs,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed, as text or as JSON.
@@ -96,10 +95,8 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         subnets: rows,
         addresses: holders(inventory, &subnets),
     };
-    match args.output {
-        Format::Json => json(&output),
-        Format::Table => Ok(table(&output, unix_seconds(), Terminal::of_stdout())),
-    }
+    args.output
+        .text(&output, |terminal| table(&output, unix_seconds(), terminal))
 }
 
 fn usage(

@@ -7,7 +7,7 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
+use super::{CommandError, NetworkArgs, OutputArgs, Report, block_on, verdict};
 use crate::cli::terminal::Terminal;
 use crate::doctor::{CheckContext, Finding, Severity, run_all};
 
@@ -29,9 +29,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed as JSON.
@@ -58,14 +57,14 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
     let context = CheckContext::read(conflist, services, &args.node_address, &args.cni_bin);
     let findings = block_on(async { Ok(run_all(&context).await) })?;
     let [broken, warnings] = counts(&findings);
-    let text = match args.output {
-        Format::Table => render(&findings, Terminal::of_stdout()),
-        Format::Json => json(&DoctorOutput {
-            broken,
-            warnings,
-            findings: &findings,
-        })?,
+    let output = DoctorOutput {
+        broken,
+        warnings,
+        findings: &findings,
     };
+    let text = args
+        .output
+        .text(&output, |terminal| render(&findings, terminal))?;
     let status = u8::from(broken > 0);
     Ok(Report { text, status })
 }

@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
+use super::{CommandError, NetworkArgs, OutputArgs, Report, block_on, verdict};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
 use crate::explain::{ExplainError, PathStep, explain};
@@ -23,9 +23,8 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     network: NetworkArgs,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed as JSON.
@@ -49,15 +48,15 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     let pods = [args.from.as_str(), args.to.as_str()];
     let steps = block_on(async { Ok(explain(conflist.ipam(), pods).await?) })?;
     let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
-    let text = match args.output {
-        Format::Table => render(&steps, broken, Terminal::of_stdout()),
-        Format::Json => json(&ExplainOutput {
-            from: &args.from,
-            to: &args.to,
-            broken,
-            steps: &steps,
-        })?,
+    let output = ExplainOutput {
+        from: &args.from,
+        to: &args.to,
+        broken,
+        steps: &steps,
     };
+    let text = args
+        .output
+        .text(&output, |terminal| render(&steps, broken, terminal))?;
     let status = u8::from(broken.is_some());
     Ok(Report { text, status })
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
-use super::{CommandError, Format, IN_USE, NetworkArgs, block_on, json};
+use super::{CommandError, IN_USE, NetworkArgs, OutputArgs, block_on};
 use crate::daemon::state_file::StateFile;
 use crate::rib::held::Owners;
 use crate::text::list;
@@ -38,9 +38,8 @@ pub(crate) struct ForgetArgs {
     #[command(flatten)]
     network: NetworkArgs,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed, as text or as JSON.
@@ -104,10 +103,7 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
             }
         }
     })?;
-    match args.output {
-        Format::Table => Ok(output.to_string()),
-        Format::Json => json(&output),
-    }
+    args.output.text(&output, |_| output.to_string())
 }
 
 async fn forget(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use wire::conf::{Conflist, EtcdConfig};
 use wire::{atomic_file, state_file};
 
-use super::{CommandError, Format, footprint, json};
+use super::{CommandError, OutputArgs, footprint};
 use crate::host::{forwarding, runtime_needs};
 use crate::kernel::Netlink;
 use crate::termination;
@@ -56,9 +56,8 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "FOLDER", requires = "etcd_files")]
     host: Option<PathBuf>,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed, as text or as JSON.
@@ -130,10 +129,7 @@ fn install(args: &InstallArgs) -> Result<String, CommandError> {
         settings: turn_forwarding_on(&conflist)?,
         missing: missing_programs(&args.cni_bin, &conflist),
     };
-    match args.output {
-        Format::Table => Ok(output.to_string()),
-        Format::Json => json(&output),
-    }
+    args.output.text(&output, |_| output.to_string())
 }
 
 /// A file to be copied.

@@ -56,8 +56,15 @@ pub(crate) struct NetworkArgs {
 }
 
 /// How a command prints what it found.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+enum Format {
     /// For people.
     Table,
     /// For machines: one JSON object.
@@ -141,6 +148,22 @@ impl NetworkArgs {
     }
 }
 
+impl OutputArgs {
+    /// What is printed: the value as JSON, or what `table` makes for the terminal.
+    fn text(
+        &self,
+        value: &impl Serialize,
+        table: impl FnOnce(Terminal) -> String,
+    ) -> Result<String, CommandError> {
+        match self.output {
+            Format::Table => Ok(table(Terminal::of_stdout())),
+            Format::Json => serde_json::to_string_pretty(value).map_err(|error| {
+                CommandError::new(1, format!("cannot be written as JSON: {error}"))
+            }),
+        }
+    }
+}
+
 /// The only conflist of Flatland in `folder`, with its path.
 fn find_conflist(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
     let entries = fs::read_dir(folder).map_err(|error| {
@@ -181,11 +204,6 @@ fn verdict(verdict: Severity, terminal: Terminal) -> String {
         Severity::Unknown => ("unknown", Tone::Doubtful),
     };
     terminal.paint(&format!("{word:<7}"), tone)
-}
-
-fn json(value: &impl Serialize) -> Result<String, CommandError> {
-    serde_json::to_string_pretty(value)
-        .map_err(|error| CommandError::new(1, format!("cannot be written as JSON: {error}")))
 }
 
 /// Runs a task that waits for the registry.

@@ -11,7 +11,7 @@ use wire::clock::unix_seconds;
 use wire::node::NodeName;
 
 use super::table::{Align, Cell, render, with_reasons};
-use super::{CommandError, Format, NetworkArgs, block_on, json, query_daemon};
+use super::{CommandError, NetworkArgs, OutputArgs, block_on, query_daemon};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::http::client;
 use crate::status::{NodeRow, NodeVerdict};
@@ -23,9 +23,8 @@ pub(crate) struct NodesArgs {
     #[command(flatten)]
     network: NetworkArgs,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed, as text or as JSON.
@@ -50,10 +49,10 @@ pub(crate) fn run(args: &NodesArgs) -> Result<String, CommandError> {
         }
         Err(error) => return Err(error.into()),
     };
-    match args.output {
-        Format::Json => json(&NodesOutput { nodes }),
-        Format::Table => Ok(table(&nodes, unix_seconds(), Terminal::of_stdout())),
-    }
+    let output = NodesOutput { nodes };
+    args.output.text(&output, |terminal| {
+        table(&output.nodes, unix_seconds(), terminal)
+    })
 }
 
 fn from_registry(snapshot: &Snapshot) -> Vec<NodeRow> {

@@ -13,7 +13,7 @@ use wire::node::NodeName;
 use wire::paths::state_dir;
 
 use super::table::{Align, Cell, render};
-use super::{CommandError, Format, NetworkArgs, block_on, json};
+use super::{CommandError, NetworkArgs, OutputArgs, block_on};
 use crate::cli::terminal::Terminal;
 
 /// The flags of `routed subnets`.
@@ -22,9 +22,8 @@ pub(crate) struct SubnetsArgs {
     #[command(flatten)]
     network: NetworkArgs,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed, as text or as JSON.
@@ -83,10 +82,8 @@ pub(crate) fn run(args: &SubnetsArgs) -> Result<String, CommandError> {
         network,
         subnets,
     };
-    match args.output {
-        Format::Json => json(&output),
-        Format::Table => Ok(table(&output, Terminal::of_stdout())),
-    }
+    args.output
+        .text(&output, |terminal| table(&output, terminal))
 }
 
 fn rows(snapshot: &Snapshot) -> Vec<SubnetRow> {

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn holder(address: &str, pod: Option<&str>, owned: bool) -> HeldAddress {
@@ -62,8 +61,7 @@ ADDRESS     HOLDER       INTERFACE    AGE
 
 #[test]
 fn json_has_counts_and_holders() {
-    let json: serde_json::Value =
-        serde_json::from_str(&json(&output()).unwrap_or_default()).unwrap();
+    let json = serde_json::to_value(output()).unwrap();
     assert_eq!(json["subnets"][0]["cooling"], 1);
     assert_eq!(json["total"]["ipv4"]["free"], 500);
     assert_eq!(json["addresses"][0]["podName"], "web");

@@ -1,5 +1,5 @@
-
 use super::*;
+use crate::cli::Format;
 
 fn args(etcd_files: Option<&str>) -> InstallArgs {
     InstallArgs {
@@ -8,7 +8,9 @@ fn args(etcd_files: Option<&str>) -> InstallArgs {
         cni_bin: "/opt/cni/bin".into(),
         etcd_files: etcd_files.map(Into::into),
         host: etcd_files.map(|_| "/host".into()),
-        output: Format::Table,
+        output: OutputArgs {
+            output: Format::Table,
+        },
     }
 }
 

@@ -11,7 +11,7 @@ use wire::node::NodeName;
 use self::compare::{ComparedRoute, RouteState, compare};
 use crate::cli::table::{Align, Cell, render, with_reasons};
 use crate::cli::terminal::Terminal;
-use crate::cli::{CommandError, Format, NOT_RUNNING, Report, json, query_daemon};
+use crate::cli::{CommandError, NOT_RUNNING, OutputArgs, Report, query_daemon};
 use crate::fib;
 use crate::http::client;
 use crate::kernel::{Kernel, Netlink};
@@ -19,9 +19,8 @@ use crate::kernel::{Kernel, Netlink};
 /// The flags of `routed routes`.
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed as JSON.
@@ -57,10 +56,10 @@ pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     } else {
         NOT_RUNNING
     };
-    let text = match args.output {
-        Format::Json => json(&RoutesOutput { running, routes })?,
-        Format::Table => table(&routes, Terminal::of_stdout()),
-    };
+    let output = RoutesOutput { running, routes };
+    let text = args
+        .output
+        .text(&output, |terminal| table(&output.routes, terminal))?;
     Ok(Report { text, status })
 }
 

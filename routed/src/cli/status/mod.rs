@@ -9,7 +9,7 @@ use serde::Serialize;
 use self::lines::{append, or_none, pods};
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{CommandError, Format, NOT_RUNNING, NetworkArgs, Report, json, query_daemon};
+use crate::cli::{CommandError, NOT_RUNNING, NetworkArgs, OutputArgs, Report, query_daemon};
 use crate::http::client;
 use crate::status::Status;
 use crate::text::list;
@@ -22,9 +22,8 @@ pub(crate) struct StatusArgs {
     #[command(flatten)]
     network: NetworkArgs,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed as JSON if the daemon answers; otherwise it is [`Offline`].
@@ -45,25 +44,24 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
         Err(error) => return Err(error.into()),
     };
     let well = status.troubles.is_empty();
-    let text = match args.output {
-        Format::Table => render(&status, unix_seconds(), Terminal::of_stdout()),
-        Format::Json => json(&StatusOutput {
-            running: true,
-            well,
-            ready: status.missing.is_empty(),
-            status: &status,
-        })?,
+    let output = StatusOutput {
+        running: true,
+        well,
+        ready: status.missing.is_empty(),
+        status: &status,
     };
+    let text = args.output.text(&output, |terminal| {
+        render(&status, unix_seconds(), terminal)
+    })?;
     let status = u8::from(!well);
     Ok(Report { text, status })
 }
 
 fn without_daemon(args: &StatusArgs) -> Result<Report, CommandError> {
     let offline = Offline::collect(&args.network);
-    let text = match args.output {
-        Format::Table => offline.render(Terminal::of_stdout()),
-        Format::Json => json(&offline)?,
-    };
+    let text = args
+        .output
+        .text(&offline, |terminal| offline.render(terminal))?;
     let status = NOT_RUNNING;
     Ok(Report { text, status })
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::leftovers::{Leftover, SearchPaths};
-use crate::cli::{CommandError, Format, IN_USE, json};
+use crate::cli::{CommandError, IN_USE, OutputArgs};
 use crate::lock;
 
 /// The flags of `routed uninstall`.
@@ -31,9 +31,8 @@ pub(crate) struct UninstallArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/opt/cni/bin")]
     cni_bin: PathBuf,
 
-    /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What is printed, as text or as JSON.
@@ -84,10 +83,7 @@ pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
     } else {
         remove(&paths, args.force)?
     };
-    match args.output {
-        Format::Table => Ok(output.to_string()),
-        Format::Json => json(&output),
-    }
+    args.output.text(&output, |_| output.to_string())
 }
 
 fn preview(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
