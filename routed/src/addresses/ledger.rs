@@ -1,13 +1,18 @@
 //! The daemon's use of the ledger of `flatland-ipam`: takes its lock, and finds pods with addresses
 //! of subnets that the node has lost.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
 use ipam::{Allocation, Disk, Ledger};
 use ipnet::IpNet;
 use registry::Error;
+use serde::Serialize;
+use wire::conf::IpamConfig;
 use wire::paths::run_dir;
+
+use crate::status::AddressUsage;
 
 /// At most this many addresses are listed in the message.
 const MAX_LISTED: usize = 8;
@@ -27,6 +32,50 @@ pub(crate) fn under_ledger_lock(
     let ledger = Ledger::create(Disk::new(folder.clone())).map_err(lock_failed)?;
     let _session = ledger.lock().map_err(lock_failed)?;
     change()
+}
+
+/// The addresses of a subnet, by state.
+#[derive(Debug, Serialize)]
+pub(crate) struct SubnetUsage {
+    pub(crate) subnet: IpNet,
+    #[serde(flatten)]
+    pub(crate) addresses: AddressUsage,
+}
+
+/// The use of these subnets of the network.
+pub(crate) fn usage(conf: &IpamConfig, subnets: &[IpNet]) -> Result<Vec<SubnetUsage>, ipam::Error> {
+    let of = |subnet, used, cooling, free| SubnetUsage {
+        subnet,
+        addresses: AddressUsage {
+            used,
+            cooling,
+            free,
+        },
+    };
+    let Some(ledger) = Ledger::existing(Disk::new(run_dir(&conf.network)))? else {
+        let unused = |subnet: &IpNet| of(*subnet, 0, 0, ipam::usable(subnet, &conf.exclude));
+        return Ok(subnets.iter().map(unused).collect());
+    };
+    let usage = ledger.usage(subnets, &conf.exclude, conf.cool_down, ipam::since_boot()?)?;
+    let each = usage.iter();
+    let each = each.map(|it| of(it.subnet, it.held, it.cooling, it.available()));
+    Ok(each.collect())
+}
+
+/// The sums for `ipv4` and `ipv6`, if there are subnets of that family.
+pub(crate) fn by_family(subnets: &[SubnetUsage]) -> BTreeMap<String, AddressUsage> {
+    let mut sums: BTreeMap<String, AddressUsage> = BTreeMap::new();
+    for SubnetUsage { subnet, addresses } in subnets {
+        let family = match subnet {
+            IpNet::V4(_) => "ipv4",
+            IpNet::V6(_) => "ipv6",
+        };
+        let sum = sums.entry(family.to_owned()).or_default();
+        sum.used += addresses.used;
+        sum.cooling += addresses.cooling;
+        sum.free = sum.free.saturating_add(addresses.free);
+    }
+    sums
 }
 
 /// A message that lists the pods of `network` with addresses of subnets that this node does not

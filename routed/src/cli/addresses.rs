@@ -5,18 +5,19 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::Args;
-use ipam::{Allocation, Disk, Inventory, Ledger, SubnetUsage};
+use ipam::{Allocation, Disk, Inventory, Ledger};
 use ipnet::IpNet;
 use registry::owned::Owned;
 use serde::Serialize;
 use wire::clock::unix_seconds;
-use wire::conf::IpamConfig;
 use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 
 use super::table::{Align, Cell, render};
 use super::{CommandError, NetworkArgs, OutputArgs};
+use crate::addresses::ledger::{self, SubnetUsage};
 use crate::cli::terminal::Terminal;
+use crate::status::AddressUsage;
 use crate::time;
 
 /// The flags of `routed addresses`.
@@ -34,30 +35,15 @@ pub(crate) struct AddressesArgs {
 struct AddressesOutput {
     network: String,
     node: Option<NodeName>,
-    subnets: Vec<SubnetCounts>,
+    subnets: Vec<SubnetUsage>,
     total: Totals,
     addresses: Vec<HeldAddress>,
 }
 
-/// Numbers of addresses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-struct Counts {
-    used: u64,
-    cooling: u64,
-    free: u128,
-}
-
 #[derive(Debug, Serialize)]
-struct SubnetCounts {
-    subnet: IpNet,
-    #[serde(flatten)]
-    counts: Counts,
-}
-
-#[derive(Debug, Default, Serialize)]
 struct Totals {
-    ipv4: Counts,
-    ipv6: Counts,
+    ipv4: AddressUsage,
+    ipv6: AddressUsage,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,8 +64,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         Some(owned) => (Some(owned.node), owned.subnets),
         None => (None, Vec::new()),
     };
-    let ledger = Ledger::existing(Disk::new(run_dir(network)))?;
-    let inventory = match &ledger {
+    let inventory = match Ledger::existing(Disk::new(run_dir(network)))? {
         Some(ledger) => ledger.inventory()?,
         None => Inventory::default(),
     };
@@ -87,7 +72,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         // An error of the write does no harm: the address is counted as used.
         drop(writeln!(io::stderr(), "routed: {reason}"));
     }
-    let rows = usage(ledger.as_ref(), &subnets, conflist.ipam())?;
+    let rows = ledger::usage(conflist.ipam(), &subnets)?;
     let output = AddressesOutput {
         network: network.to_owned(),
         node,
@@ -99,46 +84,13 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         .text(&output, |terminal| table(&output, unix_seconds(), terminal))
 }
 
-fn usage(
-    ledger: Option<&Ledger>,
-    subnets: &[IpNet],
-    conf: &IpamConfig,
-) -> Result<Vec<SubnetCounts>, CommandError> {
-    let row = |usage: &SubnetUsage| SubnetCounts {
-        subnet: usage.subnet,
-        counts: Counts {
-            used: usage.held,
-            cooling: usage.cooling,
-            free: usage.available(),
-        },
-    };
-    if let Some(ledger) = ledger {
-        let now = ipam::since_boot()?;
-        let usage = ledger.usage(subnets, &conf.exclude, conf.cool_down, now)?;
-        return Ok(usage.iter().map(row).collect());
+fn totals(subnets: &[SubnetUsage]) -> Totals {
+    let sums = ledger::by_family(subnets);
+    let of = |family| sums.get(family).copied().unwrap_or_default();
+    Totals {
+        ipv4: of("ipv4"),
+        ipv6: of("ipv6"),
     }
-    let unused = |subnet: &IpNet| SubnetCounts {
-        subnet: *subnet,
-        counts: Counts {
-            free: ipam::usable(subnet, &conf.exclude),
-            ..Counts::default()
-        },
-    };
-    Ok(subnets.iter().map(unused).collect())
-}
-
-fn totals(rows: &[SubnetCounts]) -> Totals {
-    let mut totals = Totals::default();
-    for row in rows {
-        let total = match row.subnet {
-            IpNet::V4(_) => &mut totals.ipv4,
-            IpNet::V6(_) => &mut totals.ipv6,
-        };
-        total.used += row.counts.used;
-        total.cooling += row.counts.cooling;
-        total.free = total.free.saturating_add(row.counts.free);
-    }
-    totals
 }
 
 fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<HeldAddress> {
@@ -154,12 +106,12 @@ fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<HeldAddress> {
 fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
     let left = |header| (header, Align::Left);
     let right = |header| (header, Align::Right);
-    let counts = |name: String, counts: Counts| {
-        let Counts {
+    let counts = |name: String, addresses: AddressUsage| {
+        let AddressUsage {
             used,
             cooling,
             free,
-        } = counts;
+        } = addresses;
         [
             name,
             used.to_string(),
@@ -171,13 +123,13 @@ fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
     };
     let subnets = output.subnets.iter();
     let mut rows: Vec<_> = subnets
-        .map(|row| counts(row.subnet.to_string(), row.counts))
+        .map(|row| counts(row.subnet.to_string(), row.addresses))
         .collect();
     let families = [("IPv4", output.total.ipv4), ("IPv6", output.total.ipv6)];
     rows.extend(
         families
             .into_iter()
-            .filter(|(_, total)| *total != Counts::default())
+            .filter(|(_, total)| *total != AddressUsage::default())
             .map(|(family, total)| counts(format!("{family} in total"), total)),
     );
     let holders: Vec<_> = output

@@ -31,7 +31,6 @@ use wire::conf::IpamConfig;
 use wire::paths;
 
 use self::connections::Connections;
-pub(crate) use self::pages::usage;
 use self::pages::{Access, Answerer};
 use crate::status::Http;
 use crate::status::health::Timings;

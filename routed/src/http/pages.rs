@@ -1,25 +1,22 @@
 //! The pages of the HTTP server, and who may read which.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
-use ipam::{Disk, Ledger, since_boot};
-use ipnet::IpNet;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 use wire::conf::IpamConfig;
-use wire::paths::run_dir;
 
+use crate::addresses::ledger;
 use crate::http::PageSources;
 use crate::http::connections::Connections;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
-use crate::status::{AddressUsage, Http, NodeRow, Status, metrics};
+use crate::status::{Http, NodeRow, Status, metrics};
 use crate::{packet_paths, termination};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -139,10 +136,10 @@ impl Answerer {
     /// The event loop's status, completed with the addresses and the state of the server.
     async fn status(&self) -> Result<Status, Stuck> {
         let mut status = self.query_client.query(Query::Status).await?;
-        status.pods = usage(&self.conf, &status.subnets).unwrap_or_else(|error| {
-            warn!(%error, "cannot count the addresses of this node: {error}");
-            BTreeMap::new()
-        });
+        match ledger::usage(&self.conf, &status.subnets) {
+            Ok(usage) => status.pods = ledger::by_family(&usage),
+            Err(error) => warn!(%error, "cannot count the addresses of this node: {error}"),
+        }
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         status.http.clone_from(&http);
         drop(http);
@@ -176,54 +173,6 @@ impl Answerer {
     }
 }
 
-/// The use of `subnets`, by family.
-pub(crate) fn usage(
-    conf: &IpamConfig,
-    subnets: &[IpNet],
-) -> Result<BTreeMap<String, AddressUsage>, ipam::Error> {
-    let mut usage: BTreeMap<String, AddressUsage> = BTreeMap::new();
-    let mut add = |subnet: &IpNet, more: AddressUsage| {
-        let family = if subnet.addr().is_ipv4() {
-            "ipv4"
-        } else {
-            "ipv6"
-        };
-        let sum = usage.entry(family.to_owned()).or_default();
-        sum.used += more.used;
-        sum.cooling += more.cooling;
-        sum.free = sum.free.saturating_add(more.free);
-    };
-    match Ledger::existing(Disk::new(run_dir(&conf.network)))? {
-        Some(ledger) => {
-            let all = ledger.usage(subnets, &conf.exclude, conf.cool_down, since_boot()?)?;
-            for one in all {
-                let (used, cooling, free) = (one.held, one.cooling, one.available());
-                add(
-                    &one.subnet,
-                    AddressUsage {
-                        used,
-                        cooling,
-                        free,
-                    },
-                );
-            }
-        }
-        None => {
-            for subnet in subnets {
-                let free = ipam::usable(subnet, &conf.exclude);
-                add(
-                    subnet,
-                    AddressUsage {
-                        free,
-                        ..AddressUsage::default()
-                    },
-                );
-            }
-        }
-    }
-    Ok(usage)
-}
-
 fn readiness(status: &Status) -> PageResponse {
     if status.missing.is_empty() {
         termination::write("");
@@ -254,16 +203,10 @@ fn response(
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static(content_type),
-    );
-    headers.insert(
-        CACHE_CONTROL,
-        hyper::header::HeaderValue::from_static("no-store"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
 }

@@ -18,9 +18,9 @@ fn holder(address: &str, pod: Option<&str>, owned: bool) -> HeldAddress {
 }
 
 fn output() -> AddressesOutput {
-    let row = |subnet: &str, used, cooling, free| SubnetCounts {
+    let row = |subnet: &str, used, cooling, free| SubnetUsage {
         subnet: subnet.parse().unwrap(),
-        counts: Counts {
+        addresses: AddressUsage {
             used,
             cooling,
             free,

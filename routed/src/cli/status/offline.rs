@@ -9,11 +9,11 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::state_dir;
 
+use crate::addresses::ledger;
 use crate::cli::status::lines::{append, or_none, pods};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{CONFLIST_FOLDER, NetworkArgs};
 use crate::fib;
-use crate::http::usage;
 use crate::kernel::Netlink;
 use crate::status::AddressUsage;
 use crate::text::list;
@@ -63,8 +63,8 @@ impl Offline {
             Ok(None) => {}
             Err(error) => self.unknown.push(error.to_string()),
         }
-        match usage(conf, &self.subnets) {
-            Ok(pods) => self.pods = pods,
+        match ledger::usage(conf, &self.subnets) {
+            Ok(usage) => self.pods = ledger::by_family(&usage),
             Err(error) => self.unknown.push(error.to_string()),
         }
     }
