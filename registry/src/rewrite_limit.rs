@@ -38,11 +38,6 @@ impl RewriteLimit {
         self.last = Some(now + pause);
         pause
     }
-
-    /// How many rewrites were made in a row, none of them long after the one before.
-    pub fn in_a_row(&self) -> u32 {
-        self.rewrites
-    }
 }
 
 #[cfg(test)]

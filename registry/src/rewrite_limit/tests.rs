@@ -1,4 +1,3 @@
-
 use super::*;
 
 #[test]
@@ -14,6 +13,6 @@ fn rewrites_slow_down_and_calm_ends_that() {
         assert!(pause <= most && pause >= most / 2, "{pause:?} of {most:?}");
         at += pause;
     }
-    assert_eq!(limit.in_a_row(), MAX_AT_ONCE + 8);
+    assert_eq!(limit.rewrites, MAX_AT_ONCE + 8);
     assert_eq!(limit.pause(at + CALM_AFTER), Duration::ZERO);
 }

@@ -99,13 +99,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads and validates all variables that the command needs.
-    pub fn from_process() -> Result<Self, Error> {
-        Self::read(|name| env::var_os(name))
-    }
-
-    /// As [`Environment::from_process`], from any source: `get` maps a name to its value. An empty
-    /// value counts as missing, as in the spec's own library.
+    /// Reads and validates all variables that the command needs: `get` maps a name to its value. An
+    /// empty value counts as missing, as in the spec's own library.
     pub fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let command: Command = match get("CNI_COMMAND") {
