@@ -10,8 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-use crate::keys::Key;
-
 /// The largest value that is parsed, in bytes. Flatland's own values take a few hundred.
 const MAX_VALUE: usize = 16 * 1024;
 
@@ -73,15 +71,6 @@ pub struct Presence {
     /// Start of `routed`, in seconds since 1970 by the node's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-}
-
-/// A key whose value could be parsed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Record {
-    Network(Network),
-    Node(NodeName, NodeRecord),
-    Subnet(IpNet, Claim),
-    Presence(NodeName, Presence),
 }
 
 impl Network {
@@ -169,27 +158,6 @@ impl fmt::Display for Network {
             write!(f, "{separator}{pod_cidr} in subnets of /{length}")?;
         }
         Ok(())
-    }
-}
-
-impl Record {
-    /// Parses a key's value. Subnets are checked against `network`, once that is known. The error
-    /// says what is wrong, without naming the key.
-    pub(crate) fn read(network: Option<&Network>, key: Key, value: &[u8]) -> Result<Self, String> {
-        match key {
-            Key::Config => read_network(value).map(Self::Network),
-            Key::Node(node) => Ok(Self::Node(node, read_value(value)?)),
-            Key::Presence(node) => Ok(Self::Presence(node, read_value(value)?)),
-            Key::Subnet(subnet) => {
-                let claim = read_value(value)?;
-                match network {
-                    Some(network) if network.pod_cidr_of(&subnet).is_none() => Err(format!(
-                        "{subnet} is not a subnet of the network ({network})"
-                    )),
-                    _ => Ok(Self::Subnet(subnet, claim)),
-                }
-            }
-        }
     }
 }
 

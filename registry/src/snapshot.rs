@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use wire::node::NodeName;
 
 use crate::keys::Key;
-use crate::records::{Claim, Network, NodeRecord, Presence, Record, too_large};
+use crate::records::{Claim, Network, NodeRecord, Presence, read_network, read_value, too_large};
 
 /// At most this many ignored records are kept by name; the others are only counted.
 pub const MAX_REJECTED: usize = 1_000;
@@ -170,19 +170,19 @@ impl Snapshot {
 
     /// Adds a key whose value is too large for any record.
     pub(crate) fn insert_too_large(&mut self, name: &str) {
-        let why = name.parse().and_then(|_: Key| Err(too_large()));
-        self.change(Change::put(name, why));
+        let why = name.parse::<Key>().err().unwrap_or_else(too_large);
+        self.change(Change::rejected(name, &why));
     }
 
     /// Adds one key and its value. `config` must come before the subnets, as it does in etcd's key
     /// order.
     pub(crate) fn insert(&mut self, name: &str, value: &[u8]) {
-        let record = name
-            .parse()
-            .and_then(|key| Record::read(self.network.as_ref(), key, value));
-        match record {
-            Ok(Record::Network(network)) => self.network = Some(network),
-            other => self.change(Change::put(name, other)),
+        if let Ok(Key::Config) = name.parse()
+            && let Ok(network) = read_network(value)
+        {
+            self.network = Some(network);
+        } else {
+            self.change(Change::of_value(self.network.as_ref(), name, value));
         }
     }
 }
@@ -214,11 +214,36 @@ impl Change {
 
     /// The change that the key `name` now has `value`. Not for `config`.
     pub(crate) fn of_value(network: Option<&Network>, name: &str, value: &[u8]) -> Self {
-        Self::put(
-            name,
-            name.parse()
-                .and_then(|key| Record::read(network, key, value)),
-        )
+        let read = name.parse().and_then(|key| Self::read(network, key, value));
+        read.unwrap_or_else(|why| Self::rejected(name, &why))
+    }
+
+    /// Parses a key's value. Subnets are checked against `network`, once that is known. The error
+    /// says what is wrong, without naming the key.
+    pub(crate) fn read(network: Option<&Network>, key: Key, value: &[u8]) -> Result<Self, String> {
+        match key {
+            Key::Config => read_network(value).and_then(|_| Err("the network changed".to_owned())),
+            Key::Node(node) => {
+                let record: NodeRecord = read_value(value)?;
+                let count = record.addresses.len();
+                if count > MAX_ADDRESSES {
+                    return Err(format!(
+                        "it gives {count} addresses, more than {MAX_ADDRESSES}"
+                    ));
+                }
+                Ok(Self::Node(node, Some(record)))
+            }
+            Key::Presence(node) => Ok(Self::Presence(node, Some(read_value(value)?))),
+            Key::Subnet(subnet) => {
+                let claim = read_value(value)?;
+                match network {
+                    Some(network) if network.pod_cidr_of(&subnet).is_none() => Err(format!(
+                        "{subnet} is not a subnet of the network ({network})"
+                    )),
+                    _ => Ok(Self::Subnet(subnet, Some(claim))),
+                }
+            }
+        }
     }
 
     /// The change that the key `name` is gone. Not for `config`.
@@ -234,23 +259,10 @@ impl Change {
         }
     }
 
-    fn put(name: &str, record: Result<Record, String>) -> Self {
-        let why = match record {
-            Ok(Record::Node(node, record)) if record.addresses.len() <= MAX_ADDRESSES => {
-                return Self::Node(node, Some(record));
-            }
-            Ok(Record::Node(_, record)) => {
-                let count = record.addresses.len();
-                format!("it gives {count} addresses, more than {MAX_ADDRESSES}")
-            }
-            Ok(Record::Subnet(subnet, claim)) => return Self::Subnet(subnet, Some(claim)),
-            Ok(Record::Presence(node, presence)) => return Self::Presence(node, Some(presence)),
-            Ok(Record::Network(_)) => "the network changed".to_owned(),
-            Err(why) => why,
-        };
+    fn rejected(name: &str, why: &str) -> Self {
         Self::Rejected {
             key: shorten(name),
-            why: Some(shorten(&why)),
+            why: Some(shorten(why)),
         }
     }
 
