@@ -43,30 +43,30 @@ enum Backend {
 impl Registry {
     /// Opens the registry that the configuration names, with the default [`Policy`]. Connects only
     /// with the first request, so that this works while etcd is down.
-    pub fn open(conf: &IpamConfig) -> Result<Self, Error> {
+    pub fn open(conf: &IpamConfig) -> Self {
         Self::open_with(conf, &state_dir(&conf.network), Policy::default())
     }
 
     /// Like [`Registry::open`], with the given folder of the local registry and the given policy.
-    pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Result<Self, Error> {
+    pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Self {
         let network = Network::from(conf);
         let backend = match &conf.etcd {
             Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(conf, etcd, &network, policy))),
             None => Backend::Local(Local::new(folder, &network, &conf.exclude)),
         };
-        Ok(Self {
+        Self {
             network,
             policy,
             session: None,
             backend,
-        })
+        }
     }
 
     /// Like [`Registry::open_with`], for a program of a node: it writes as this machine, in the
     /// session that is stored in the network's folder in `/run`.
     pub fn open_on_node(conf: &IpamConfig, folder: &Path, policy: Policy) -> Result<Self, Error> {
         let session = Session::load(&run_dir(&conf.network))?;
-        Ok(Self::open_with(conf, folder, policy)?.in_session(Arc::new(session)))
+        Ok(Self::open_with(conf, folder, policy).in_session(Arc::new(session)))
     }
 
     /// Makes this the registry of a machine in this session. Without, it is for callers that are
@@ -112,10 +112,8 @@ impl Registry {
         record: &NodeRecord,
     ) -> Result<Registration, Error> {
         let claimant = Claimant {
-            node,
-            machine: &record.machine_id,
-            session: self.session.as_deref(),
             addresses: Some(&record.addresses),
+            ..self.claimant(node, &record.machine_id)
         };
         Ok(self
             .acquire(claimant, Goal::Name, self.policy.operation_timeout)
@@ -132,18 +130,13 @@ impl Registry {
         machine: &str,
         pod_cidr: &IpNet,
     ) -> Result<IpNet, Error> {
-        let claimant = Claimant {
-            node,
-            machine,
-            session: self.session.as_deref(),
-            addresses: None,
-        };
         let goal = Goal::Further {
             pod_cidr,
             known: None,
         };
+        let limit = self.policy.operation_timeout;
         let outcome = self
-            .acquire(claimant, goal, self.policy.operation_timeout)
+            .acquire(self.claimant(node, machine), goal, limit)
             .await?;
         Ok(*outcome.subnets.first().expect("Goal::Further has a subnet"))
     }
@@ -156,12 +149,7 @@ impl Registry {
         machine: &str,
         subnet: &IpNet,
     ) -> Result<(), Error> {
-        let claimant = Claimant {
-            node,
-            machine,
-            session: self.session.as_deref(),
-            addresses: None,
-        };
+        let claimant = self.claimant(node, machine);
         match &self.backend {
             Backend::Etcd(etcd) => etcd.release(claimant, subnet).await,
             Backend::Local(local) => local.release(claimant, subnet),
@@ -283,6 +271,16 @@ impl Registry {
     /// The time-outs and retries of this registry.
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// This machine as `node`, which it holds or may take over.
+    pub(crate) fn claimant<'a>(&'a self, node: &'a NodeName, machine: &'a str) -> Claimant<'a> {
+        Claimant {
+            node,
+            machine,
+            session: self.session.as_deref(),
+            addresses: None,
+        }
     }
 
     pub(crate) async fn acquire(

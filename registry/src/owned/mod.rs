@@ -99,12 +99,7 @@ pub struct NodeClaims<'a> {
 
 impl<'a> NodeClaims<'a> {
     fn claimant(&self) -> Claimant<'a> {
-        Claimant {
-            node: self.node,
-            machine: self.machine,
-            session: self.registry.session().map(AsRef::as_ref),
-            addresses: None,
-        }
+        self.registry.claimant(self.node, self.machine)
     }
 
     /// The file, unless it belongs to another node name.

@@ -96,7 +96,7 @@ async fn behaves(open: impl Fn(&IpamConfig) -> Registry, endpoints: &[&str]) {
 #[tokio::test]
 async fn etcd_registry_behaves() {
     let etcd = Etcd::start();
-    let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), fast_policy()).unwrap();
+    let open = |conf: &_| Registry::open_with(conf, Path::new("/nowhere"), fast_policy());
     behaves(open, &[&etcd.endpoint()]).await;
 }
 
@@ -104,17 +104,13 @@ async fn etcd_registry_behaves() {
 async fn local_registry_behaves() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("made/when/needed");
-    behaves(
-        |conf| Registry::open_with(conf, &state, fast_policy()).unwrap(),
-        &[],
-    )
-    .await;
+    behaves(|conf| Registry::open_with(conf, &state, fast_policy()), &[]).await;
 }
 
 #[tokio::test]
 async fn damaged_local_registry_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
+    let open = || Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy());
     let subnet = open()
         .claim(&node("a"), MACHINE, &net("10.244.0.0/23"))
         .await
@@ -143,7 +139,7 @@ async fn damaged_local_registry_file_is_named() {
 #[tokio::test]
 async fn local_registry_sends_one_snapshot_and_keeps_the_channel() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy()).unwrap();
+    let registry = Registry::open_with(&conf_of(&[], POOLS), folder.path(), fast_policy());
     agree(&registry).await.unwrap();
     let mut events = registry.watch();
     crate::support::reset(&mut events).await;

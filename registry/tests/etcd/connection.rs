@@ -35,7 +35,7 @@ pub(crate) async fn soon(conf: &IpamConfig) -> registry::Error {
 }
 
 async fn failure_with(conf: &IpamConfig, policy: Policy) -> (registry::Error, Duration) {
-    let registry = Registry::open_with(conf, Path::new("/nowhere"), policy).unwrap();
+    let registry = Registry::open_with(conf, Path::new("/nowhere"), policy);
     let began = Instant::now();
     let error = registry
         .claim(&node("a"), MACHINE, &net("10.244.0.0/16"))
@@ -149,7 +149,7 @@ async fn daemon_policy_waits_for_a_slow_etcd() {
     let proxy = Proxy::to(etcd.address()).await;
     let conf = conf(&[&proxy.endpoint()]);
     proxy.delay(Duration::from_secs(3));
-    let registry = Registry::open_with(&conf, Path::new("/nowhere"), Policy::daemon()).unwrap();
+    let registry = Registry::open_with(&conf, Path::new("/nowhere"), Policy::daemon());
     agree(&registry).await.unwrap();
 }
 

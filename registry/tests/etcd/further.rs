@@ -22,7 +22,7 @@ fn small(etcd: &Etcd) -> IpamConfig {
 }
 
 fn open(conf: &IpamConfig, folder: &Path) -> Registry {
-    Registry::open_with(conf, folder, fast_policy()).unwrap()
+    Registry::open_with(conf, folder, fast_policy())
 }
 
 async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Owned {

@@ -20,7 +20,7 @@ use crate::support::{
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 async fn ensure(conf: &IpamConfig, folder: &Path, name: &str) -> Result<Owned, Error> {
-    let registry = Registry::open_with(conf, folder, fast_policy()).unwrap();
+    let registry = Registry::open_with(conf, folder, fast_policy());
     claims(&registry, folder, &node(name)).ensure(conf).await
 }
 
@@ -140,7 +140,7 @@ async fn damaged_file_is_named_and_kept_while_etcd_is_down() {
         "{error}"
     );
     let conf = conf(&[NOWHERE]);
-    let registry = Registry::open_with(&conf, folder.path(), short_timeout()).unwrap();
+    let registry = Registry::open_with(&conf, folder.path(), short_timeout());
     let error = claims(&registry, folder.path(), &node("a"))
         .ensure(&conf)
         .await;
@@ -232,7 +232,7 @@ async fn waiting_for_another_process_times_out() {
     until("the lock", || async { lock.exists().then_some(()) }).await;
 
     let conf = conf(&[&etcd.endpoint()]);
-    let registry = Registry::open_with(&conf, folder.path(), short_timeout()).unwrap();
+    let registry = Registry::open_with(&conf, folder.path(), short_timeout());
     let error = claims(&registry, folder.path(), &node("a"))
         .ensure(&conf)
         .await;

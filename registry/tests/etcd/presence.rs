@@ -97,7 +97,7 @@ async fn deleted_presence_key_comes_back_at_once() {
         ..fast_policy()
     };
     let conf = conf(&[&etcd.endpoint()]);
-    let registry = Registry::open_with(&conf, Path::new("/nowhere"), slow).unwrap();
+    let registry = Registry::open_with(&conf, Path::new("/nowhere"), slow);
     registry
         .register(&node("a"), &record(MACHINE, &[]))
         .await

@@ -50,7 +50,7 @@ async fn start_at_once(etcd: &Etcd) -> Vec<(Vec<IpNet>, u64)> {
         let tally = Tally::default();
         let log = tally.clone();
         let join = async move {
-            let registry = Registry::open_with(&conf, &folder, patient_policy()).unwrap();
+            let registry = Registry::open_with(&conf, &folder, patient_policy());
             let (name, machine) = (node(&format!("node-{n}")), format!("{n:032x}"));
             start.wait().await;
             let claims = NodeClaims {

@@ -87,7 +87,7 @@ impl FromStr for ForgetTarget {
 /// Forgets the node or the subnet.
 pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
-    let registry = Registry::open(conflist.ipam())?;
+    let registry = Registry::open(conflist.ipam());
     if registry.is_local() {
         return Err(CommandError::usage(format!(
             "network {} has no etcd section: there are no other nodes",

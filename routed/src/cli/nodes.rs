@@ -44,7 +44,7 @@ pub(crate) fn run(args: &NodesArgs) -> Result<String, CommandError> {
                 "routed: {error}; as the registry has it:"
             ));
             let conflist = args.network.read()?;
-            let registry = Registry::open(conflist.ipam())?;
+            let registry = Registry::open(conflist.ipam());
             from_registry(&block_on(async { Ok(registry.snapshot().await?) })?)
         }
         Err(error) => return Err(error.into()),

@@ -63,7 +63,7 @@ struct PodCidrUsage {
 pub(crate) fn run(args: &SubnetsArgs) -> Result<String, CommandError> {
     let conflist = args.network.read()?;
     let network = conflist.network().to_owned();
-    let registry = Registry::open(conflist.ipam())?;
+    let registry = Registry::open(conflist.ipam());
     let snapshot = block_on(async { Ok(registry.snapshot().await) })?;
     let subnets = match &snapshot {
         Ok(snapshot) => rows(snapshot),

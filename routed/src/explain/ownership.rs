@@ -26,17 +26,13 @@ pub(super) struct KnownNode {
 
 /// From the registry; if it cannot be read, as the daemon of this node last saw it.
 pub(super) async fn read(conf: &IpamConfig) -> Result<Ownership, String> {
-    match snapshot(conf).await {
+    match Registry::open(conf).snapshot().await {
         Ok(snapshot) => Ok(from_registry(snapshot)),
         Err(error) => match client::get::<Vec<NodeRow>>("/nodes").await {
             Ok(nodes) => Ok(from_daemon(nodes)),
             Err(_) => Err(error.to_string()),
         },
     }
-}
-
-async fn snapshot(conf: &IpamConfig) -> Result<Snapshot, registry::Error> {
-    Registry::open(conf)?.snapshot().await
 }
 
 fn from_registry(snapshot: Snapshot) -> Ownership {

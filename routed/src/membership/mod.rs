@@ -207,7 +207,7 @@ impl Membership {
         let before = self.record.replace(desired.record.clone());
         if before.is_some_and(|before| before != desired.record) {
             // A connection from an address that is gone would only time out.
-            let registry = Registry::open_with(&self.conf, &self.folder, self.policy)?;
+            let registry = Registry::open_with(&self.conf, &self.folder, self.policy);
             let session = self.registry.session().cloned();
             self.registry = Arc::new(match session {
                 Some(session) => registry.in_session(session),

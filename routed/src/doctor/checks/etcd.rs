@@ -3,7 +3,6 @@
 use std::iter;
 
 use registry::{Registry, Session, Snapshot, tls_problem};
-use wire::conf::IpamConfig;
 use wire::node::MachineId;
 use wire::paths::run_dir;
 
@@ -19,7 +18,7 @@ pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     let Some(etcd) = context.etcd() else {
         return vec![Finding::ok(CHECK, "none: there is one node")];
     };
-    let answer = snapshot(conflist.ipam()).await;
+    let answer = Registry::open(conflist.ipam()).snapshot().await;
     let clone = answer.as_ref().ok().and_then(|snapshot| {
         let machine = MachineId::read().ok()?;
         let session = Session::stored_id(&run_dir(conflist.network()));
@@ -29,10 +28,6 @@ pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     let answer = answer.map_err(|error| (error.message(), error.advice()));
     let finding = examine(&etcd.endpoints, &answer);
     iter::once(finding).chain(clone).collect()
-}
-
-async fn snapshot(conf: &IpamConfig) -> Result<Snapshot, registry::Error> {
-    Registry::open(conf)?.snapshot().await
 }
 
 /// Whether another machine with this `machine` id is present in another session.
