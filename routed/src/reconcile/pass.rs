@@ -1,7 +1,7 @@
 //! One pass of the reconciler: reads what is dirty, updates the desired routes and changes the
 //! kernel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Instant;
 
@@ -71,55 +71,22 @@ impl<K: Kernel> Reconciler<K> {
     /// none.
     fn complete_pod_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
         let completed = pod_routes::completed(&self.pods, &self.local_node.links);
-        if completed.is_empty() {
-            return Ok(());
-        }
-        let requests: Vec<_> = completed
-            .iter()
-            .cloned()
-            .map(Request::ReplaceRoute)
-            .collect();
-        let failures = self.kernel.apply(&requests)?;
-        for (at, route) in completed.into_iter().enumerate() {
-            let is_of =
-                |error: &Error| matches!(error, Error::Refused { index, .. } if *index == at);
+        for (route, failure) in self.apply_each(completed, Request::ReplaceRoute)? {
             // A pod that went meanwhile needs no route; the next change of an address tries again.
-            if failures.iter().any(is_of) {
-                continue;
+            if failure.is_none() {
+                let how = "has a source address now, as the node has one";
+                self.pod_route_restored(route, how, lines);
             }
-            lines.add(LineKind::Restored, || {
-                let pod = route.dst.addr();
-                let text =
-                    format!("route to pod {pod} has a source address now, as the node has one");
-                Line::new(LineKind::Restored, text).with("pod", pod)
-            });
-            self.pods.insert(route.dst, route);
         }
         Ok(())
     }
 
     fn restore_pod_routes(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
-        if lost.is_empty() {
-            return Ok(());
-        }
-        let requests: Vec<_> = lost.iter().cloned().map(Request::AddRoute).collect();
-        let failures = self.kernel.apply(&requests)?;
-        let failed = |at: usize| {
-            let is_of =
-                |error: &&Error| matches!(error, Error::Refused { index, .. } if *index == at);
-            failures.iter().find(is_of)
-        };
-        for (at, route) in lost.into_iter().enumerate() {
-            match failed(at) {
+        for (route, failure) in self.apply_each(lost, Request::AddRoute)? {
+            match failure {
                 None => {
-                    lines.add(LineKind::Restored, || {
-                        let pod = route.dst.addr();
-                        let text = format!(
-                            "route to pod {pod} put back: it was gone, or its source address was"
-                        );
-                        Line::new(LineKind::Restored, text).with("pod", pod)
-                    });
-                    self.pods.insert(route.dst, route);
+                    let how = "put back: it was gone, or its source address was";
+                    self.pod_route_restored(route, how, lines);
                 }
                 // The pod is gone, or has its route already.
                 Some(error)
@@ -135,6 +102,34 @@ impl<K: Kernel> Reconciler<K> {
             }
         }
         Ok(())
+    }
+
+    /// Makes a request for each route. Returns the routes with the failures.
+    fn apply_each(
+        &mut self,
+        routes: Vec<Route>,
+        request: fn(Route) -> Request,
+    ) -> Result<Vec<(Route, Option<Error>)>, Error> {
+        if routes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let requests: Vec<_> = routes.iter().cloned().map(request).collect();
+        let refused = |error: Error| match error {
+            Error::Refused { index, .. } => Some((index, error)),
+            _ => None,
+        };
+        let failures = self.kernel.apply(&requests)?.into_iter();
+        let mut failures: BTreeMap<_, _> = failures.filter_map(refused).collect();
+        let each = routes.into_iter().enumerate();
+        Ok(each.map(|(at, it)| (it, failures.remove(&at))).collect())
+    }
+
+    fn pod_route_restored(&mut self, route: Route, how: &str, lines: &mut Lines) {
+        let pod = route.dst.addr();
+        lines.add(LineKind::Restored, || {
+            Line::new(LineKind::Restored, format!("route to pod {pod} {how}")).with("pod", pod)
+        });
+        self.pods.insert(route.dst, route);
     }
 
     /// Makes the kernel's routes within `scope` the desired ones.
