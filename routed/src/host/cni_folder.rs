@@ -5,14 +5,14 @@
 //! containerd takes none at all, and CRI-O the next one. CRI-O takes another one if
 //! `cni_default_network` says so.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::libc;
 use serde_json::Value;
 use wire::conf::PLUGIN_TYPE;
+use wire::state_file::read_linked;
 
 /// The endings of the files that runtimes read.
 const SUFFIXES: [&str; 3] = [".conf", ".conflist", ".json"];
@@ -74,7 +74,7 @@ pub(crate) fn read(path: &Path, network: &str) -> io::Result<FolderView> {
     let own = own.to_string_lossy();
     let mut before = candidates_before(files, &own).into_iter();
     let obstacle = before.find_map(|name| {
-        let content = read_bounded(&folder.join(&name)).map_err(|error| error.to_string());
+        let content = read_linked(&folder.join(&name), MAX_SIZE).map_err(|error| error.to_string());
         obstacle(
             &name,
             content.and_then(|it| parse(&name, &it)),
@@ -94,24 +94,6 @@ pub(crate) fn read(path: &Path, network: &str) -> io::Result<FolderView> {
     })
 }
 
-/// Reads a regular file, or what a link leads to. Never blocks, as on a FIFO.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut content = Vec::new();
-    file.take(MAX_SIZE + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MAX_SIZE {
-        return Err(io::Error::other("it has more than 2 MiB"));
-    }
-    Ok(content)
-}
-
 fn read_own(path: &Path) -> OwnFile {
     let read = || {
         let found = fs::symlink_metadata(path)?;
@@ -119,7 +101,7 @@ fn read_own(path: &Path) -> OwnFile {
             return fs::read_link(path).map(OwnFile::Link);
         }
         Ok(OwnFile::Found {
-            content: read_bounded(path)?,
+            content: read_linked(path, MAX_SIZE)?,
             mode: found.mode() & 0o7777,
             inode: found.ino(),
         })
