@@ -100,24 +100,28 @@ fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
 )]
 fn add_registry(registry: &mut Registry, status: &Status) {
     let view = &status.registry;
-    gauge(
-        registry,
-        "registry_connected",
-        "Whether the registry is connected",
-        flag(view.connected),
-    );
-    gauge(
-        registry,
-        "registry_believed",
-        "Whether routes are withdrawn on the registry's word",
-        flag(view.distrust.is_none()),
-    );
-    gauge(
-        registry,
-        "registry_revision",
-        "The last revision of the registry that was seen",
-        view.revision as f64,
-    );
+    let connected = flag(view.connected);
+    let believed = flag(view.distrust.is_none());
+    for (name, help, value) in [
+        ("connected", "Whether the registry is connected", connected),
+        (
+            "believed",
+            "Whether routes are withdrawn on the registry's word",
+            believed,
+        ),
+        (
+            "revision",
+            "The last revision of the registry that was seen",
+            view.revision as f64,
+        ),
+        (
+            "ignored_records",
+            "Records in the registry that are ignored",
+            number(view.ignored),
+        ),
+    ] {
+        gauge(registry, &format!("registry_{name}"), help, value);
+    }
     let lag = Gauge::<f64, AtomicU64>::default();
     lag.set(view.lag_seconds);
     registry.register_with_unit(
@@ -125,12 +129,6 @@ fn add_registry(registry: &mut Registry, status: &Status) {
         "How old what is known of the registry may be: time since the connection was lost",
         Unit::Seconds,
         lag,
-    );
-    gauge(
-        registry,
-        "registry_ignored_records",
-        "Records in the registry that are ignored",
-        number(view.ignored),
     );
     gauges(
         registry,
@@ -155,30 +153,26 @@ fn add_node(registry: &mut Registry, status: &Status) {
         "The version that runs",
         prometheus_client::metrics::info::Info::new(version),
     );
-    gauge(
-        registry,
-        "ready",
-        "Whether pods can be served",
-        flag(status.missing.is_empty()),
-    );
-    gauge(
-        registry,
-        "present",
-        "Whether peers can see that this node is alive",
-        flag(status.registry.present),
-    );
-    gauge(
-        registry,
-        "troubles",
-        "How many problems need attention; routed status lists them",
-        number(status.troubles.len()),
-    );
-    gauge(
-        registry,
-        "subnets",
-        "Subnets that this node owns",
-        number(status.subnets.len()),
-    );
+    let ready = flag(status.missing.is_empty());
+    let present = flag(status.registry.present);
+    let troubles = number(status.troubles.len());
+    let subnets = number(status.subnets.len());
+    for (name, help, value) in [
+        ("ready", "Whether pods can be served", ready),
+        (
+            "present",
+            "Whether peers can see that this node is alive",
+            present,
+        ),
+        (
+            "troubles",
+            "How many problems need attention; routed status lists them",
+            troubles,
+        ),
+        ("subnets", "Subnets that this node owns", subnets),
+    ] {
+        gauge(registry, name, help, value);
+    }
     let family = Family::<[(&'static str, String); 2], Gauge<f64, AtomicU64>>::default();
     for (version, usage) in &status.pods {
         for (state, count) in [
