@@ -34,6 +34,14 @@ pub(crate) fn under_ledger_lock(
     change()
 }
 
+/// The addresses of `network` that are allocated on this node.
+pub(crate) fn held(network: &str) -> Result<Vec<(IpAddr, Allocation)>, ipam::Error> {
+    match Ledger::existing(Disk::new(run_dir(network)))? {
+        Some(ledger) => Ok(ledger.inventory()?.held),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// The addresses of a subnet, by state.
 #[derive(Debug, Serialize)]
 pub(crate) struct SubnetUsage {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{CommandError, NetworkArgs, OutputArgs, Report, block_on, verdict};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
-use crate::explain::{ExplainError, PathStep, explain};
+use crate::explain::{PathStep, explain};
 
 /// The flags of `routed explain`.
 #[derive(Debug, Args)]
@@ -36,17 +36,16 @@ struct ExplainOutput<'a> {
     steps: &'a [PathStep],
 }
 
-impl From<ExplainError> for CommandError {
-    fn from(error: ExplainError) -> Self {
-        Self::usage(error.to_string())
-    }
-}
-
 /// Follows the path between the two pods.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
     let conflist = args.network.read()?;
     let pods = [args.from.as_str(), args.to.as_str()];
-    let steps = block_on(async { Ok(explain(conflist.ipam(), pods).await?) })?;
+    let explained = async {
+        explain(conflist.ipam(), pods)
+            .await
+            .map_err(CommandError::usage)
+    };
+    let steps = block_on(explained)?;
     let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
     let output = ExplainOutput {
         from: &args.from,

@@ -3,14 +3,14 @@
 
 use std::net::IpAddr;
 
-use ipam::{Allocation, Disk, Ledger};
+use ipam::Allocation;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use registry::owned::Owned;
 use wire::conf::IpamConfig;
 use wire::netlink;
 use wire::node::NodeName;
-use wire::paths::{run_dir, state_dir};
+use wire::paths::state_dir;
 use wire::pod_link::host_interface_name;
 
 use super::facts::{
@@ -26,16 +26,11 @@ use crate::kernel::{self, Kernel, Link, Netlink};
 use crate::status::RouteRow;
 use crate::{firewall, packet_paths};
 
-/// Why the path cannot be explained.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct ExplainError(String);
-
 /// The facts about the path between two pods, given as on the command line.
-pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFacts, ExplainError> {
-    let failed = |error: &dyn std::fmt::Display| ExplainError(error.to_string());
-    let held = held(conf).map_err(|error| failed(&error))?;
-    let [from, to] = addresses(pods, &held).map_err(ExplainError)?;
+pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFacts, String> {
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    let held = ledger::held(&conf.network).map_err(|error| failed(&error))?;
+    let [from, to] = addresses(pods, &held)?;
     let owned = Owned::load(&state_dir(&conf.network)).map_err(|error| failed(&error))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
     let ownership = ownership::read(conf).await;
@@ -67,7 +62,7 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
         let text = format!(
             "neither pod is on this node: {from}, {to}; run this on the node of one of them"
         );
-        return Err(ExplainError(text));
+        return Err(text);
     }
     let setting = if from.is_ipv4() {
         "net/ipv4/ip_forward"
@@ -90,13 +85,6 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
 }
 
 type HeldAddresses = Vec<(IpAddr, Allocation)>;
-
-fn held(conf: &IpamConfig) -> Result<HeldAddresses, ipam::Error> {
-    match Ledger::existing(Disk::new(run_dir(&conf.network)))? {
-        Some(ledger) => Ok(ledger.inventory()?.held),
-        None => Ok(Vec::new()),
-    }
-}
 
 /// One address of each pod, both of one family: IPv4 if both families are possible.
 fn addresses(pods: [&str; 2], held: &HeldAddresses) -> Result<[IpAddr; 2], String> {

@@ -10,14 +10,10 @@ mod walk;
 
 use wire::conf::IpamConfig;
 
-pub(crate) use self::collect::ExplainError;
 pub(crate) use self::walk::PathStep;
 
 /// The links of the path between two pods, each given by its address, by `NAMESPACE/NAME`, or by its
 /// container id. Fails if neither pod is on this node.
-pub(crate) async fn explain(
-    conf: &IpamConfig,
-    pods: [&str; 2],
-) -> Result<Vec<PathStep>, ExplainError> {
+pub(crate) async fn explain(conf: &IpamConfig, pods: [&str; 2]) -> Result<Vec<PathStep>, String> {
     Ok(walk::walk(&collect::collect(conf, pods).await?))
 }

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ipam::{Allocation, Disk, Ledger};
+use ipam::Allocation;
 use wire::add_lock;
 use wire::clock::unix_seconds;
 use wire::netlink::{Link, Socket};
-use wire::paths::run_dir;
 use wire::pod_link::{self, host_interface_name};
 
+use crate::addresses::ledger;
 use crate::kernel::Netlink;
 
 /// An address that was allocated at least this many seconds ago has its route. ADD makes the route,
@@ -21,11 +21,7 @@ const ADD_GRACE_SECONDS: u64 = 10;
 
 /// The addresses of the pods of `network` on this node, each with the index of its host interface.
 pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u32)>, String> {
-    let ledger = Ledger::existing(Disk::new(run_dir(network)));
-    let held = match ledger.map_err(|error| error.to_string())? {
-        Some(ledger) => ledger.inventory().map_err(|error| error.to_string())?.held,
-        None => Vec::new(),
-    };
+    let held = ledger::held(network).map_err(|error| error.to_string())?;
     if held.is_empty() {
         return Ok(Vec::new());
     }

@@ -5,10 +5,10 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use ipam::{Disk, Ledger};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use wire::paths::run_dir;
 
+use crate::addresses::ledger;
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
 use crate::text::list;
@@ -60,7 +60,7 @@ fn read(network: &str) -> LedgerFacts {
             .filter(|path| fs::metadata(path).is_ok_and(|found| !found.is_dir()))
             .collect(),
         room: room(&folder),
-        held: held(network, &folder).map_err(|error| error.to_string()),
+        held: held(network).map_err(|error| error.to_string()),
         folder,
     }
 }
@@ -78,11 +78,8 @@ fn room(folder: &Path) -> Result<Room, String> {
     })
 }
 
-fn held(network: &str, folder: &Path) -> Result<(usize, Vec<IpAddr>), ipam::Error> {
-    let held = match Ledger::existing(Disk::new(folder.to_owned()))? {
-        Some(ledger) => ledger.inventory()?.held,
-        None => Vec::new(),
-    };
+fn held(network: &str) -> Result<(usize, Vec<IpAddr>), ipam::Error> {
+    let held = ledger::held(network)?;
     let is_held = |address: &IpAddr| held.iter().any(|(other, _)| other == address);
     let pods = ipam::read_kernel_pods(network)?.into_iter();
     let lost = pods.map(|(address, _)| address).filter(|it| !is_held(it));
