@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::section::Section;
@@ -36,7 +37,8 @@ pub const MIN_IPV6_MTU: u32 = 1280;
 const MAX_MTU: u32 = 65_535;
 
 /// How `routed` routes to a peer that is on none of the node's links (`crossSubnet`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CrossSubnet {
     /// No route; the peer is reported in logs, status and metrics.
     #[default]
@@ -109,7 +111,9 @@ impl PluginConfig {
             mtu: mtu(&section)?,
             node_addresses: section.list("nodeAddresses", "the address of a node", node_address)?,
             cross_subnet: section
-                .optional("crossSubnet", "\"report\" or \"gateway\"", cross_subnet)?
+                .optional("crossSubnet", "\"report\" or \"gateway\"", |value| {
+                    CrossSubnet::deserialize(value).ok()
+                })?
                 .unwrap_or_default(),
             ipam_type: ipam_type(&section)?,
             dns: section
@@ -196,14 +200,6 @@ fn interface_setting(name: &str) -> Option<String> {
         && !key.is_empty()
         && key.bytes().all(is_key);
     known.then_some(path)
-}
-
-fn cross_subnet(value: &Value) -> Option<CrossSubnet> {
-    match value.as_str()? {
-        "report" => Some(CrossSubnet::Report),
-        "gateway" => Some(CrossSubnet::Gateway),
-        _ => None,
-    }
 }
 
 fn node_address(value: &Value) -> Option<IpAddr> {
