@@ -25,8 +25,8 @@ use crate::daemon::{Daemon, SHUTDOWN_TIMEOUT};
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
+use crate::membership::Membership;
 use crate::membership::forget_task::ForgetTask;
-use crate::membership::{Membership, Outcome};
 use crate::status::health::Timings;
 use crate::status::query;
 use crate::{http, lock, thread};
@@ -97,7 +97,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
             }
             outcome = outcomes.recv() => {
                 let outcome = outcome.ok_or(Error::Ended("the registration of this node"))?;
-                handle_outcome(&mut daemon, outcome)?;
+                daemon.handle_outcome(outcome)?;
             }
             event = address_events.recv() => {
                 match event.ok_or(Error::Ended("the management of addresses"))? {
@@ -147,18 +147,6 @@ async fn leave(member: JoinHandle<()>, node: &NodeName, lease_ttl: Duration) {
             "cannot remove the presence from etcd in time; this node counts as present for {seconds} s more"
         );
     }
-}
-
-/// Tells the daemon what came of its registration.
-fn handle_outcome(daemon: &mut Daemon, outcome: Outcome) -> Result<(), Error> {
-    match outcome {
-        Outcome::Joined(owned) => daemon.joined(owned),
-        Outcome::SubnetsLost(left) => daemon.lost(&left),
-        Outcome::Delayed(reason) => daemon.delayed(reason),
-        Outcome::Presence(state) => daemon.presence(state),
-        Outcome::ConfigRejected(error) => return Err(Error::ConfigRejected(Box::new(error))),
-    }
-    Ok(())
 }
 
 /// Hands `first` and the events that are waiting behind it to the daemon.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{Backoff, Network, NodeRecord, PresenceState};
+use registry::{Backoff, Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{info, warn};
 use wire::netlink::{Event as KernelEvent, Monitor};
@@ -25,7 +25,7 @@ use crate::firewall::{self, Firewall};
 use crate::host::{NodeSetup, addresses};
 use crate::kernel::{Kernel, Netlink};
 use crate::log::OnChange;
-use crate::membership::DesiredRegistration;
+use crate::membership::{DesiredRegistration, Outcome};
 use crate::reconcile::{Reconciler, live_pods};
 use crate::rib::local_node::LocalNode;
 use crate::status::health::{Health, Timings};
@@ -204,27 +204,21 @@ impl Daemon {
         }
     }
 
-    /// The registry has this node's record and its claims.
-    pub(crate) fn joined(&mut self, owned: Owned) {
-        self.set_owned(&owned);
-        self.node_setup.joined(owned);
-        self.health.join_failure = None;
-        self.setup_due_at = Some(Instant::now());
-    }
-
-    /// Other nodes have some of this node's subnets; these are `left`.
-    pub(crate) fn lost(&mut self, left: &Owned) {
-        self.set_owned(left);
-    }
-
-    /// This node could not register, or renew its registration, so far.
-    pub(crate) fn delayed(&mut self, reason: String) {
-        self.health.join_failure = Some(reason);
-    }
-
-    /// Whether peers can see that this node is alive.
-    pub(crate) fn presence(&mut self, state: PresenceState) {
-        self.health.presence = state;
+    /// Takes in what came of this node's registration.
+    pub(crate) fn handle_outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
+        match outcome {
+            Outcome::Joined(owned) => {
+                self.set_owned(&owned);
+                self.node_setup.joined(owned);
+                self.health.join_failure = None;
+                self.setup_due_at = Some(Instant::now());
+            }
+            Outcome::SubnetsLost(left) => self.set_owned(&left),
+            Outcome::Delayed(reason) => self.health.join_failure = Some(reason),
+            Outcome::Presence(state) => self.health.presence = state,
+            Outcome::ConfigRejected(error) => return Err(Error::ConfigRejected(Box::new(error))),
+        }
+        Ok(())
     }
 
     /// The kernel's tables changed.
