@@ -13,7 +13,7 @@ use wire::clock::unix_seconds;
 use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 
-use super::table::{Align, Cell, render};
+use super::table::{Cell, left, render, right};
 use super::{CommandError, NetworkArgs, OutputArgs};
 use crate::addresses::ledger::{self, SubnetUsage};
 use crate::cli::terminal::Terminal;
@@ -104,8 +104,6 @@ fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<HeldAddress> {
 }
 
 fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
-    let left = |header| (header, Align::Left);
-    let right = |header| (header, Align::Right);
     let counts = |name: String, addresses: AddressUsage| {
         let AddressUsage {
             used,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use wire::clock::unix_seconds;
 use wire::node::NodeName;
 
-use super::table::{Align, Cell, render, with_reasons};
+use super::table::{Cell, left, render, with_reasons};
 use super::{CommandError, NetworkArgs, OutputArgs, block_on, query_daemon};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::http::client;
@@ -80,19 +80,12 @@ fn from_registry(snapshot: &Snapshot) -> Vec<NodeRow> {
     subnets.into_iter().map(row).collect()
 }
 
-const COLUMNS: [(&str, Align); 5] = [
-    ("NODE", Align::Left),
-    ("ADDRESS", Align::Left),
-    ("PRESENT", Align::Left),
-    ("SUBNET", Align::Left),
-    ("ROUTE", Align::Left),
-];
-
 fn table(nodes: &[NodeRow], now: u64, terminal: Terminal) -> String {
     let rows: Vec<_> = nodes.iter().flat_map(|node| rows(node, now)).collect();
     let reasons = nodes.iter().flat_map(|node| &node.why);
+    let columns = ["NODE", "ADDRESS", "PRESENT", "SUBNET", "ROUTE"].map(left);
     with_reasons(
-        render(&COLUMNS, &rows, terminal),
+        render(&columns, &rows, terminal),
         reasons.map(String::as_str),
     )
 }

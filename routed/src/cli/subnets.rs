@@ -12,7 +12,7 @@ use serde::Serialize;
 use wire::node::NodeName;
 use wire::paths::state_dir;
 
-use super::table::{Align, Cell, render};
+use super::table::{Cell, left, render, right};
 use super::{CommandError, NetworkArgs, OutputArgs, block_on};
 use crate::cli::terminal::Terminal;
 
@@ -134,14 +134,7 @@ fn pod_cidr_usage(network: &Network, rows: &[SubnetRow], is_complete: bool) -> V
 }
 
 fn table(output: &SubnetsOutput, terminal: Terminal) -> String {
-    let left = |header| (header, Align::Left);
-    let right = |header| (header, Align::Right);
-    let columns = [
-        left("SUBNET"),
-        left("NODE"),
-        left("ADDRESS"),
-        left("PRESENT"),
-    ];
+    let columns = ["SUBNET", "NODE", "ADDRESS", "PRESENT"].map(left);
     let unknown = || "?".to_owned();
     let rows: Vec<_> = output
         .subnets

@@ -20,6 +20,16 @@ pub(super) enum Align {
     Right,
 }
 
+/// A column of texts.
+pub(super) const fn left(header: &str) -> (&str, Align) {
+    (header, Align::Left)
+}
+
+/// A column of numbers.
+pub(super) const fn right(header: &str) -> (&str, Align) {
+    (header, Align::Right)
+}
+
 /// A cell of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cell {
