@@ -34,7 +34,8 @@ pub fn is_host_interface_name(name: &str) -> bool {
 
 fn hash_in(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(HOST_END)?;
-    let is_hash = digits.len() == 11 && !digits.contains('+');
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let is_hash = digits.len() == 11 && digits.bytes().all(is_digit);
     u64::from_str_radix(digits, 16).ok().filter(|_| is_hash)
 }
 

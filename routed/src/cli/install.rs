@@ -120,8 +120,7 @@ fn install(args: &InstallArgs) -> Result<String, CommandError> {
     let read: Vec<(InstallFile, Vec<u8>)> = files
         .into_iter()
         .chain(programs)
-        .map(|file| Ok((file.read()?, file)))
-        .map(|read: Result<_, CommandError>| read.map(|(content, file)| (file, content)))
+        .map(|file| file.read().map(|content| (file, content)))
         .collect::<Result<_, _>>()?;
     let files = read.iter().map(|(file, content)| file.write(content));
     let output = InstallOutput {

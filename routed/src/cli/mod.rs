@@ -30,6 +30,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{self, Runtime};
 use wire::cni;
 use wire::conf::Conflist;
+use wire::netlink;
 
 use self::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
@@ -118,6 +119,12 @@ impl From<registry::Error> for CommandError {
 
 impl From<client::Error> for CommandError {
     fn from(error: client::Error) -> Self {
+        Self::new(1, error.to_string())
+    }
+}
+
+impl From<netlink::Error> for CommandError {
+    fn from(error: netlink::Error) -> Self {
         Self::new(1, error.to_string())
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use wire::node::NodeName;
 
 use self::compare::{ComparedRoute, RouteState, compare};
-use crate::cli::table::{Align, Cell, render, with_reasons};
+use crate::cli::table::{Cell, left, render, with_reasons};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CommandError, NOT_RUNNING, OutputArgs, Report, query_daemon};
 use crate::fib;
@@ -34,9 +34,8 @@ struct RoutesOutput {
 /// Compares the desired routes of the daemon with the routes of the kernel.
 pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     let mut kernel = Netlink::default();
-    let failed = |error: wire::netlink::Error| CommandError::new(1, error.to_string());
-    let actual = fib::list_own(&mut kernel).map_err(failed)?.ours;
-    let links = kernel.links().map_err(failed)?;
+    let actual = fib::list_own(&mut kernel)?.ours;
+    let links = kernel.links()?;
     let (running, desired) = match query_daemon("/routes") {
         Ok(desired) => (true, desired),
         Err(error @ client::Error::NotRunning) => {
@@ -63,18 +62,11 @@ pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     Ok(Report { text, status })
 }
 
-const COLUMNS: [(&str, Align); 5] = [
-    ("SUBNET", Align::Left),
-    ("NODE", Align::Left),
-    ("DESIRED", Align::Left),
-    ("ACTUAL", Align::Left),
-    ("STATE", Align::Left),
-];
-
 fn table(routes: &[ComparedRoute], terminal: Terminal) -> String {
     let rows: Vec<_> = routes.iter().map(row).collect();
     let reasons = routes.iter().filter_map(|route| route.why.as_deref());
-    with_reasons(render(&COLUMNS, &rows, terminal), reasons)
+    let columns = ["SUBNET", "NODE", "DESIRED", "ACTUAL", "STATE"].map(left);
+    with_reasons(render(&columns, &rows, terminal), reasons)
 }
 
 fn row(route: &ComparedRoute) -> Vec<Cell> {

@@ -11,7 +11,7 @@ use wire::conf::Conflist;
 use wire::netlink::{Error, Link, Request, Route, Socket};
 use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 
-use crate::cli::footprint;
+use crate::cli::{CommandError, footprint};
 use crate::fib::plan;
 use crate::{firewall, lock};
 
@@ -68,7 +68,7 @@ impl fmt::Display for Leftover {
 /// The conflist is first, so that no pod is added meanwhile, and the plugins last, so that DEL works.
 pub(super) fn find_leftovers(
     paths: &SearchPaths<'_>,
-) -> Result<(Vec<Leftover>, Vec<String>), String> {
+) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
     let conflists = conflists(paths.cni_dir)?;
     let sources = self::conflists(Path::new(footprint::FOLDER)).unwrap_or_default();
     let all = conflists.iter().chain(&sources);
@@ -78,14 +78,13 @@ pub(super) fn find_leftovers(
     let mut found: Vec<Leftover> = with_temporary(paths_of_conflists)
         .map(Leftover::Conflist)
         .collect();
-    let mut socket = Socket::open().map_err(|error| error.to_string())?;
-    let links = socket.links().map_err(|error| error.to_string())?;
-    found.extend(links.into_iter().filter(is_ours).map(Leftover::Interface));
-    let routes = socket.routes(Some(ROUTE_PROTOCOL));
-    let routes = routes.map_err(|error| error.to_string())?;
-    let routes = routes.into_iter().filter(|it| !plan::is_within_pod(it));
+    let mut socket = Socket::open()?;
+    let links = socket.links()?.into_iter();
+    found.extend(links.filter(is_ours).map(Leftover::Interface));
+    let routes = socket.routes(Some(ROUTE_PROTOCOL))?.into_iter();
+    let routes = routes.filter(|it| !plan::is_within_pod(it));
     found.extend(routes.map(Leftover::Route));
-    let (leftovers, mut hidden) = firewall::leftovers().map_err(|error| error.to_string())?;
+    let (leftovers, mut hidden) = firewall::leftovers()?;
     found.extend(leftovers.into_iter().map(Leftover::Filter));
     let folders = FOLDERS.map(PathBuf::from);
     found.extend(
@@ -134,11 +133,14 @@ fn has_content(folder: &Path) -> bool {
     entries.is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(is_other)))
 }
 
-fn conflists(folder: &Path) -> Result<Vec<(PathBuf, Conflist)>, String> {
+fn conflists(folder: &Path) -> Result<Vec<(PathBuf, Conflist)>, CommandError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot list {}: {error}", folder.display())),
+        Err(error) => {
+            let text = format!("cannot list {}: {error}", folder.display());
+            return Err(CommandError::new(1, text));
+        }
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let read = |path: PathBuf| Conflist::read(&path).ok().map(|conflist| (path, conflist));
@@ -152,19 +154,10 @@ fn is_ours(link: &Link) -> bool {
         return false;
     }
     let is_named = link.alias.as_deref().map_or_else(
-        || has_host_end_name(&link.name),
+        || pod_link::is_host_interface_name(&link.name),
         |alias| name_from_alias(alias).as_deref() == Some(&link.name),
     );
     link.group == REMOVED_GROUP || is_named
-}
-
-/// `flat` and 11 hexadecimal digits.
-fn has_host_end_name(name: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let digits = name
-        .strip_prefix("flat")
-        .filter(|digits| digits.len() == 11);
-    digits.is_some_and(|digits| digits.bytes().all(is_digit))
 }
 
 /// The name of the host end whose alias this is: `NETWORK CONTAINER/INTERFACE`.

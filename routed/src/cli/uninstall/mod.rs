@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use self::leftovers::{Leftover, SearchPaths};
+use self::leftovers::{Leftover, SearchPaths, find_leftovers};
 use crate::cli::{CommandError, IN_USE, OutputArgs};
 use crate::lock;
 
@@ -127,10 +127,6 @@ fn remove(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, Comma
 const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this program, and kernel \
                             settings such as ip_forward\nwhat the node owns in etcd stays its own: \
                             `routed forget NODE` on another node releases it";
-
-fn find_leftovers(paths: &SearchPaths<'_>) -> Result<(Vec<Leftover>, Vec<String>), CommandError> {
-    leftovers::find_leftovers(paths).map_err(|error| CommandError::new(1, error))
-}
 
 fn in_use(error: &lock::Error) -> CommandError {
     let status = match error {
