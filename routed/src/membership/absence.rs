@@ -45,6 +45,18 @@ pub(crate) struct Now {
     pub(crate) clock: u64,
 }
 
+impl Absence {
+    fn new(now: Now, or_longer: bool) -> Self {
+        Self {
+            since: AbsentSince {
+                seconds: now.clock,
+                or_longer,
+            },
+            log_at: Some(now.instant + ABSENCE_LOG_DELAY),
+        }
+    }
+}
+
 impl Absences {
     /// The whole registry was read: these nodes are registered, each present (`true`) or not.
     pub(crate) fn reset<'a>(
@@ -61,13 +73,7 @@ impl Absences {
                 lines.extend(known.and_then(|absence| returned(node, &absence, now)));
                 continue;
             }
-            let absence = known.unwrap_or(Absence {
-                since: AbsentSince {
-                    seconds: now.clock,
-                    or_longer: true,
-                },
-                log_at: Some(now.instant + ABSENCE_LOG_DELAY),
-            });
+            let absence = known.unwrap_or_else(|| Absence::new(now, true));
             self.insert(node, absence);
         }
         lines
@@ -97,18 +103,7 @@ impl Absences {
     ) -> Option<Line> {
         if is_registered && !is_present {
             if !self.by_node.contains_key(node) {
-                let since = AbsentSince {
-                    seconds: now.clock,
-                    or_longer: false,
-                };
-                let tell_at = Some(now.instant + ABSENCE_LOG_DELAY);
-                self.insert(
-                    node,
-                    Absence {
-                        since,
-                        log_at: tell_at,
-                    },
-                );
+                self.insert(node, Absence::new(now, false));
             }
             return None;
         }
