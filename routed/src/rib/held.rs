@@ -10,7 +10,6 @@
 //! forget`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use ipnet::IpNet;
 use registry::{Network, Snapshot};
@@ -30,9 +29,12 @@ pub(crate) struct LastSeen {
 }
 
 /// Why a claim that the registry lacks is no reason to withdraw its route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Distrust {
     /// Another etcd cluster answers than the one that has our claims.
+    #[error(
+        "etcd is another cluster ({now:x}) than the one this node's claims are in ({before:x})"
+    )]
     OtherCluster {
         /// The cluster that has our claims.
         before: u64,
@@ -40,6 +42,10 @@ pub(crate) enum Distrust {
         now: u64,
     },
     /// The registry is older than what this node saw of it.
+    #[error(
+        "etcd is at revision {now}, older than revision {before} seen before (restored from a \
+         backup, or wiped)"
+    )]
     Older {
         /// The highest revision that this node saw.
         before: i64,
@@ -47,9 +53,11 @@ pub(crate) enum Distrust {
         now: i64,
     },
     /// The registry lacks the network's `config`.
+    #[error("etcd does not hold the network's config (wiped?)")]
     NoConfig,
     /// The registry is of another network than this node's conflist. None of its records apply
     /// here.
+    #[error("etcd has another network ({theirs}) than this node's conflist ({ours})")]
     OtherNetwork {
         /// The network of the conflist.
         ours: Network,
@@ -57,40 +65,12 @@ pub(crate) enum Distrust {
         theirs: Network,
     },
     /// The registry lacks claims that this node owns.
+    #[error("etcd lacks this node's own claims of {} (wiped?)", list(.0))]
     OwnClaimsMissing(Vec<IpNet>),
     /// This node owns no subnet and has no claim in the registry, so it cannot tell it from another
     /// registry.
+    #[error("this node has no claim in etcd yet")]
     NotJoined,
-}
-
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherCluster { before, now } => write!(
-                f,
-                "etcd is another cluster ({now:x}) than the one this node's claims are in \
-                 ({before:x})"
-            ),
-            Self::Older { before, now } => write!(
-                f,
-                "etcd is at revision {now}, older than revision {before} seen before (restored \
-                 from a backup, or wiped)"
-            ),
-            Self::NoConfig => f.write_str("etcd does not hold the network's config (wiped?)"),
-            Self::OtherNetwork { ours, theirs } => write!(
-                f,
-                "etcd has another network ({theirs}) than this node's conflist ({ours})"
-            ),
-            Self::OwnClaimsMissing(missing) => {
-                write!(
-                    f,
-                    "etcd lacks this node's own claims of {} (wiped?)",
-                    list(missing)
-                )
-            }
-            Self::NotJoined => f.write_str("this node has no claim in etcd yet"),
-        }
-    }
 }
 
 /// Whether a claim that `view` lacks is a reason to withdraw its route. `claims` are those of

@@ -84,31 +84,47 @@ impl Refusal {
 }
 
 /// Why an address cannot be a next hop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     /// `0.0.0.0` or `::`.
+    #[error("the unspecified address")]
     Unspecified,
     /// A loopback address.
+    #[error("a loopback address")]
     Loopback,
     /// A multicast address.
+    #[error("a multicast address")]
     Multicast,
     /// The broadcast address, or the first or last of a connected IPv4 prefix.
+    #[error("a broadcast or network address")]
     Broadcast,
     /// A link-local IPv6 address: it does not identify the link.
+    #[error("a link-local address, which names no link")]
     LinkLocal,
     /// A reserved address, or an IPv4-mapped IPv6 address.
+    #[error("an address that no host has")]
     Reserved,
     /// An address of this node.
+    #[error("an address of this node")]
     OwnAddress,
     /// Inside a pod CIDR: the route to it would lead over itself.
+    #[error("inside the pod CIDR {0}")]
     InPodCidr(IpNet),
     /// On no link of this node.
+    #[error("on no connected link")]
     NotConnected,
     /// On no link of this node, and no gateway leads there.
+    #[error("on no connected link, and no route leads there")]
     NoGateway,
     /// On a link that is down.
+    #[error("on {0}, which is down")]
     LinkDown(String),
     /// In the prefix of an address of this node, to which the link has no route.
+    #[error(
+        "in the prefix of {link}, but the main table has no route to it: add it with `ip route add \
+         {} dev {link}`",
+        network_of(prefix)
+    )]
     NoPrefixRoute {
         /// The link's name.
         link: String,
@@ -132,31 +148,10 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unspecified => f.write_str("the unspecified address"),
-            Self::Loopback => f.write_str("a loopback address"),
-            Self::Multicast => f.write_str("a multicast address"),
-            Self::Broadcast => f.write_str("a broadcast or network address"),
-            Self::LinkLocal => f.write_str("a link-local address, which names no link"),
-            Self::Reserved => f.write_str("an address that no host has"),
-            Self::OwnAddress => f.write_str("an address of this node"),
-            Self::InPodCidr(cidr) => write!(f, "inside the pod CIDR {cidr}"),
-            Self::NotConnected => f.write_str("on no connected link"),
-            Self::NoGateway => f.write_str("on no connected link, and no route leads there"),
-            Self::LinkDown(name) => write!(f, "on {name}, which is down"),
-            Self::NoPrefixRoute { link, prefix } => {
-                let network = IpNet::new(prefix.network(), prefix.prefix());
-                let network = network.map_or_else(|_| prefix.to_string(), |it| it.to_string());
-                write!(
-                    f,
-                    "in the prefix of {link}, but the main table has no route to it: add it with \
-                     `ip route add {network} dev {link}`"
-                )
-            }
-        }
-    }
+/// The prefix without host bits.
+fn network_of(prefix: &IpNetwork) -> String {
+    let network = IpNet::new(prefix.network(), prefix.prefix());
+    network.map_or_else(|_| prefix.to_string(), |it| it.to_string())
 }
 
 /// The message that explains a refusal.
