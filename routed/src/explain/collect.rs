@@ -23,6 +23,7 @@ use crate::addresses::ledger;
 use crate::doctor::Setting;
 use crate::http::client;
 use crate::kernel::{self, Kernel, Link, Netlink};
+use crate::reconcile::messages;
 use crate::status::RouteRow;
 use crate::{firewall, packet_paths};
 
@@ -259,20 +260,13 @@ impl CollectContext<'_> {
             None => None,
         };
         let dev = dev.map(|link| link.name);
-        let via = route
-            .via
-            .map(|via| format!(" via {via}"))
-            .unwrap_or_default();
-        let over = dev
-            .as_ref()
-            .map(|dev| format!(" dev {dev}"))
-            .unwrap_or_default();
+        let way = messages::way(route, dev.clone());
         let kind = match route.kind {
             netlink::RouteKind::Unreachable => "unreachable ",
             _ => "",
         };
         Ok(KernelRoute {
-            text: format!("{kind}{}{via}{over}", route.dst),
+            text: format!("{kind}{}{way}", route.dst),
             dev,
             via: route.via,
         })

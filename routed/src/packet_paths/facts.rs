@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use wire::netlink::{PolicyRule, Route};
 
 use crate::fib::plan;
+use crate::reconcile::messages;
 
 /// The main table (`RT_TABLE_MAIN`).
 pub(super) const MAIN: u32 = 254;
@@ -112,9 +113,7 @@ impl Facts {
 
     /// ` via 192.168.1.2 dev eth0`.
     pub(super) fn way(&self, route: &Route) -> String {
-        let via = route.via.map(|via| format!(" via {via}"));
-        let dev = route.dev.map(|dev| format!(" dev {}", self.link_name(dev)));
-        via.unwrap_or_default() + &dev.unwrap_or_default()
+        messages::way(route, route.dev.map(|dev| self.link_name(dev)))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Texts of log lines about routes: what the reconciler did, and why a route failed.
 
-use std::net::IpAddr;
-
 use wire::netlink::{Route, RouteKind};
 use wire::node::NodeName;
 
@@ -111,15 +109,14 @@ pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link])
 
 /// ` via 192.168.1.2 dev eth0`.
 pub(crate) fn next_hop(route: &Route, links: &[Link]) -> String {
-    let via = route
-        .via
-        .map(|via: IpAddr| format!(" via {via}"))
-        .unwrap_or_default();
-    let dev = route
-        .dev
-        .map(|index| format!(" dev {}", link_name(index, links)))
-        .unwrap_or_default();
-    format!("{via}{dev}")
+    way(route, route.dev.map(|index| link_name(index, links)))
+}
+
+/// As [`next_hop`], with the name of the link `dev`.
+pub(crate) fn way(route: &Route, dev: Option<String>) -> String {
+    let via = route.via.map(|via| format!(" via {via}"));
+    let dev = dev.map(|dev| format!(" dev {dev}"));
+    via.unwrap_or_default() + &dev.unwrap_or_default()
 }
 
 /// Why a route could not be made.
