@@ -72,10 +72,7 @@ fn is_up_to_date(path: &Path, content: &[u8], mode: u32) -> bool {
 }
 
 fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    state_file::remove(path)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -4,7 +4,7 @@
 //! Opening a FIFO in such a place would wait for a writer for ever, and a device or a sparse file
 //! would fill the memory. So only regular files are read, up to a limit.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -30,6 +30,14 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub fn read_linked(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_with(path, OpenOptions::new().read(true), OFlag::empty())?;
     read_to_end(file, limit)
+}
+
+/// Removes a file. It is no error if there is none.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a regular file with these options, which should not create it.

@@ -130,12 +130,7 @@ impl Disk {
         if !Self::exists(path)? {
             return Ok(());
         }
-        self.step(DiskStep::Remove, "remove", path, || {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            }
-        })
+        self.step(DiskStep::Remove, "remove", path, || state_file::remove(path))
     }
 
     /// Sets in the file of `address` that it is freed at `at`, before [`Disk::free`] frees it.
@@ -199,10 +194,7 @@ impl Disk {
         let new = PathBuf::from(new);
         let write = || {
             // Whatever an interrupted call or another program has left there goes.
-            match fs::remove_file(&new) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            state_file::remove(&new)?;
             let mut file = OpenOptions::new();
             file.write(true).create_new(true).mode(0o644);
             file.open(&new)?.write_all(content.as_bytes())

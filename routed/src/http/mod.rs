@@ -28,7 +28,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 use wire::conf::IpamConfig;
-use wire::paths;
+use wire::{paths, state_file};
 
 use self::connections::Connections;
 use self::pages::{Access, Answerer};
@@ -161,10 +161,7 @@ async fn serve_socket(answerer: Arc<Answerer>) {
 /// one gets its name only with its permissions, so that other users cannot connect at any time.
 fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
     let unnamed = path.with_file_name(".routed.sock");
-    match fs::remove_file(&unnamed) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    state_file::remove(&unnamed)?;
     path.parent().map_or(Ok(()), paths::make_folder)?;
     let listener = UnixListener::bind(&unnamed)?;
     fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
