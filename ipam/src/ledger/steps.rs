@@ -130,7 +130,9 @@ impl Disk {
         if !Self::exists(path)? {
             return Ok(());
         }
-        self.step(DiskStep::Remove, "remove", path, || state_file::remove(path))
+        self.step(DiskStep::Remove, "remove", path, || {
+            state_file::remove(path)
+        })
     }
 
     /// Sets in the file of `address` that it is freed at `at`, before [`Disk::free`] frees it.

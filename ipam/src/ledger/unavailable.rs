@@ -1,22 +1,24 @@
 //! Why an address that a pod requests by name is not available.
 
-use std::fmt;
-
 use ipnet::IpNet;
 use wire::text::list;
 
 use crate::ledger::allocation::Allocation;
 
 /// Why a requested address is not available.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// No subnet of this node contains it; these are the node's.
+    #[error("it is in no subnet of this node ({})", list(.0))]
     NotInSubnet(Vec<IpNet>),
     /// It is the network's, the node's or the broadcast address of this subnet.
+    #[error("pods never get the network's, the node's and the broadcast address of {0}")]
     Reserved(IpNet),
     /// The configuration excludes this range, which contains it.
+    #[error("the configuration excludes {0}")]
     Excluded(IpNet),
     /// This attachment holds it.
+    #[error("attachment {}/{} holds it{}", .0.container_id, .0.interface, pod_of(.0))]
     Held(Box<Allocation>),
 }
 
@@ -33,25 +35,7 @@ impl Unavailable {
     }
 }
 
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotInSubnet(subnets) => {
-                write!(f, "it is in no subnet of this node ({})", list(subnets))
-            }
-            Self::Reserved(subnet) => write!(
-                f,
-                "pods never get the network's, the node's and the broadcast address of {subnet}"
-            ),
-            Self::Excluded(net) => write!(f, "the configuration excludes {net}"),
-            Self::Held(holder) => {
-                let (container, interface) = (&holder.container_id, &holder.interface);
-                write!(f, "attachment {container}/{interface} holds it")?;
-                match holder.pod() {
-                    Some(pod) => write!(f, " (pod {pod})"),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
+fn pod_of(holder: &Allocation) -> String {
+    let pod = holder.pod();
+    pod.map(|pod| format!(" (pod {pod})")).unwrap_or_default()
 }
