@@ -2,9 +2,8 @@
 //! start.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -58,7 +57,7 @@ pub(crate) struct RunArgs {
         long,
         value_name = "ADDRESS:PORT",
         env = "ROUTED_LISTEN",
-        default_value_t = Listen::DEFAULT
+        default_value = DEFAULT_LISTEN
     )]
     listen: Listen,
 
@@ -67,22 +66,12 @@ pub(crate) struct RunArgs {
     pub(crate) log_format: LogFormat,
 }
 
+/// Where the HTTP server listens by default.
+const DEFAULT_LISTEN: &str = "127.0.0.1:9470";
+
 /// The TCP address of the HTTP server, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Listen(Option<SocketAddr>);
-
-impl Listen {
-    const DEFAULT: Self = Self(Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9470)));
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(address) => address.fmt(f),
-            None => f.write_str("none"),
-        }
-    }
-}
 
 impl FromStr for Listen {
     type Err = String;
@@ -90,7 +79,7 @@ impl FromStr for Listen {
     /// Empty text, such as an unset variable of a manifest, means the default.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "" => Ok(Self::DEFAULT),
+            "" => DEFAULT_LISTEN.parse(),
             "none" => Ok(Self(None)),
             _ => text
                 .parse()
