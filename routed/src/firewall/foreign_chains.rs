@@ -11,7 +11,7 @@ use wire::nft::{Family, Socket, TableId};
 use crate::firewall::forward;
 
 /// The chains that were found, and what was logged about them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ForeignChains {
     pod_cidrs: Vec<IpNet>,
     tables: BTreeSet<TableId>,
@@ -24,8 +24,7 @@ impl ForeignChains {
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
         Self {
             pod_cidrs: pod_cidrs.to_vec(),
-            tables: BTreeSet::new(),
-            advice: BTreeMap::new(),
+            ..Self::default()
         }
     }
 

@@ -14,7 +14,7 @@ use wire::conf::Conflist;
 use crate::log::OnChange;
 
 /// The versions of each plugin. A plugin is asked again when its file has changed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CniVersions {
     folder: PathBuf,
     answers: BTreeMap<String, (FileStamp, BTreeSet<Version>)>,
@@ -29,8 +29,7 @@ impl CniVersions {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            answers: BTreeMap::new(),
-            unsupported: OnChange::default(),
+            ..Self::default()
         }
     }
 

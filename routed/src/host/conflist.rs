@@ -20,7 +20,7 @@ const ADVICE: &str = "stop it from doing so; what it adds belongs into the confl
                       started with";
 
 /// Writes the conflist, and writes it again when it changes or was taken away.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ConflistInstaller {
     versions: CniVersions,
     /// What the folder holds.
@@ -42,14 +42,7 @@ impl ConflistInstaller {
     pub(super) fn new(plugin_dir: PathBuf) -> Self {
         Self {
             versions: CniVersions::new(plugin_dir),
-            view: FolderView::default(),
-            installed: None,
-            missing: None,
-            tampering: None,
-            limit: RestoreLimit::default(),
-            fight: OnChange::default(),
-            obstacle: OnChange::default(),
-            failure: OnChange::default(),
+            ..Self::default()
         }
     }
 
