@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use crate::readable::readable;
 
 /// Names are created, renamed or removed.
 pub(crate) const NAMES: AddWatchFlags = AddWatchFlags::IN_CREATE
@@ -40,14 +41,10 @@ impl AsRawFd for Events {
 impl FolderWatch {
     /// Watches `folder`, which need not exist yet (see [`FolderWatch::renew`]), for these `kinds` of
     /// changes.
-    #[allow(
-        deprecated,
-        reason = "its successor is unsafe, for types that give their descriptor away; ours does not"
-    )]
     pub(crate) fn new(folder: &Path, kinds: AddWatchFlags) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         Ok(Self {
-            events: AsyncFd::with_interest(Events(inotify), Interest::READABLE)?,
+            events: readable(Events(inotify))?,
             folder: folder.to_owned(),
             kinds,
         })

@@ -18,6 +18,7 @@ mod lock;
 mod log;
 mod membership;
 mod packet_paths;
+mod readable;
 mod reconcile;
 mod rib;
 mod status;

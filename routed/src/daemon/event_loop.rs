@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use registry::{Event, Policy, Registry};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -27,6 +26,7 @@ use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
 use crate::membership::Membership;
 use crate::membership::forget_task::ForgetTask;
+use crate::readable::readable;
 use crate::status::health::Timings;
 use crate::status::query;
 use crate::{http, lock, thread};
@@ -166,11 +166,6 @@ fn handle_batch(
 }
 
 /// Subscribes to the kernel's events.
-#[allow(
-    deprecated,
-    reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
-)]
 fn subscribe() -> Result<AsyncFd<Monitor>, Error> {
-    let monitor = Monitor::open(Topics::ALL)?;
-    Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
+    Ok(readable(Monitor::open(Topics::ALL)?)?)
 }

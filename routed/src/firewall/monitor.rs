@@ -3,12 +3,12 @@
 use std::future::pending;
 use std::io;
 
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
 use wire::nft::{Monitor, RulesetChange};
 
 use crate::firewall::Firewall;
+use crate::readable::readable;
 
 /// The subscription; `None` on a kernel without nftables.
 #[derive(Debug)]
@@ -50,11 +50,6 @@ impl FirewallMonitor {
     }
 }
 
-#[allow(
-    deprecated,
-    reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
-)]
 fn subscribe() -> Result<AsyncFd<Monitor>, crate::error::Error> {
-    let monitor = Monitor::open()?;
-    Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
+    Ok(readable(Monitor::open()?)?)
 }
