@@ -8,7 +8,7 @@ use std::path::Path;
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 use wire::clock::unix_seconds;
-use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version};
+use wire::cni::{Attachment, Call, CniVersion, Environment, Error, IpConfig, Success};
 use wire::conf::IpamConfig;
 use wire::{GATEWAY_V4, GATEWAY_V6};
 
@@ -196,7 +196,7 @@ fn describe(
 /// need it: without it, `sbr` leaves a pod without a default route. Other interface plugins have
 /// their own gateways.
 fn ip_config(choice: &Choice, call: &Call) -> IpConfig {
-    let is_passed_on = call.version < Version::V1_0_0 && call.config["type"] == "flatland";
+    let is_passed_on = call.version < CniVersion::V1_0_0 && call.config["type"] == "flatland";
     let gateway = if choice.address().is_ipv4() {
         IpAddr::V4(GATEWAY_V4)
     } else {

@@ -90,13 +90,13 @@ struct Fields {
 
 /// One line of the log: a sentence, and its values as fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     kind: LineKind,
     text: String,
     fields: Fields,
 }
 
-impl Line {
+impl LogLine {
     /// A line without fields.
     pub(crate) fn new(kind: LineKind, text: String) -> Self {
         let fields = Fields::default();
@@ -187,12 +187,12 @@ pub(crate) struct Lines(BTreeMap<LineKind, LinesOfKind>);
 #[derive(Debug, Default)]
 struct LinesOfKind {
     count: usize,
-    first: Vec<Line>,
+    first: Vec<LogLine>,
 }
 
 impl Lines {
     /// Adds a line of that kind. `line` is called only if the line may be written.
-    pub(crate) fn add(&mut self, kind: LineKind, line: impl FnOnce() -> Line) {
+    pub(crate) fn add(&mut self, kind: LineKind, line: impl FnOnce() -> LogLine) {
         let of_kind = self.0.entry(kind).or_default();
         of_kind.count += 1;
         if of_kind.first.len() < MAX_LINES_PER_KIND {
@@ -210,8 +210,8 @@ impl Lines {
     }
 }
 
-impl Extend<Line> for Lines {
-    fn extend<I: IntoIterator<Item = Line>>(&mut self, lines: I) {
+impl Extend<LogLine> for Lines {
+    fn extend<I: IntoIterator<Item = LogLine>>(&mut self, lines: I) {
         for line in lines {
             self.add(line.kind, || line);
         }
@@ -219,12 +219,12 @@ impl Extend<Line> for Lines {
 }
 
 impl LinesOfKind {
-    fn summarised(&self, kind: LineKind) -> Vec<Line> {
+    fn summarised(&self, kind: LineKind) -> Vec<LogLine> {
         match self.first.first() {
             Some(first) if self.count > MAX_LINES_PER_KIND => {
                 let (count, summary) = (self.count, kind.summary());
                 let text = format!("{count} {summary}; the first: {}", first.text);
-                let mut line = Line::new(kind, text);
+                let mut line = LogLine::new(kind, text);
                 line.fields.count = Some(count);
                 vec![line]
             }
@@ -259,7 +259,7 @@ impl OnChange {
 }
 
 /// Writes the lines, in order within each kind.
-pub(crate) fn emit_lines(lines: Vec<Line>) {
+pub(crate) fn emit_lines(lines: Vec<LogLine>) {
     let mut all = Lines::default();
     all.extend(lines);
     all.emit();

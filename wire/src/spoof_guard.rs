@@ -2,7 +2,7 @@
 //! address that is not the pod's (IPv4 and IPv6).
 
 use crate::netlink::Error;
-use crate::nft::{Family, Socket, TableId};
+use crate::nft::{Family, NftSocket, TableId};
 
 /// The name of the chain.
 pub const CHAIN: &str = "spoof-guard";
@@ -15,6 +15,6 @@ pub fn table() -> TableId {
 /// Whether the guard is installed in the network namespace of the calling thread. It stays when
 /// `routed` ends.
 pub fn is_installed() -> Result<bool, Error> {
-    let chain = Socket::open()?.base_chain(&table(), CHAIN)?;
+    let chain = NftSocket::open()?.base_chain(&table(), CHAIN)?;
     Ok(chain.is_some_and(|chain| chain.size > 0))
 }

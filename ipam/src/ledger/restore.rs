@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use wire::clock::unix_seconds;
 use wire::cni::Attachment;
 
-use crate::ledger::Session;
+use crate::ledger::LockedLedger;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator;
 use crate::ledger::disk::{Disk, family};
@@ -20,7 +20,7 @@ use crate::ledger::inventory::Inventory;
 use crate::ledger::kernel_pods::PodAddress;
 use crate::ledger::release::target;
 
-impl Session<'_> {
+impl LockedLedger<'_> {
     /// Adds what the ledger lacks: the files of the addresses of running `pods` that are in `subnets`,
     /// and the links of attachments. Returns the added addresses.
     ///
@@ -31,7 +31,7 @@ impl Session<'_> {
 }
 
 impl Inventory {
-    /// Whether [`Session::restore`] would add nothing.
+    /// Whether [`LockedLedger::restore`] would add nothing.
     pub(crate) fn is_complete(&self, disk: &Disk, pods: &[PodAddress], subnets: &[IpNet]) -> bool {
         self.missing(pods, subnets).next().is_none() && self.missing_links(disk).next().is_none()
     }
@@ -72,7 +72,7 @@ impl Inventory {
     }
 }
 
-/// As [`Session::restore`]; the ledger is locked.
+/// As [`LockedLedger::restore`]; the ledger is locked.
 pub(crate) fn restore(
     disk: &Disk,
     pods: &[PodAddress],

@@ -8,7 +8,7 @@ use etcd_client::{Client, Compare, CompareOp, GetOptions, KeyValue, PutOptions, 
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-use super::Etcd;
+use super::EtcdRegistry;
 use super::forget::NodeFootprint;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
@@ -32,7 +32,7 @@ struct Count {
     record: i64,
 }
 
-impl Etcd {
+impl EtcdRegistry {
     pub(crate) async fn first_present(&self) -> Result<Option<NodeName>, Error> {
         let first = GetOptions::new()
             .with_prefix()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::time::{Instant, sleep};
 
-use super::Etcd;
+use super::EtcdRegistry;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::txn::Next;
@@ -16,7 +16,7 @@ use crate::protocol::{
     self, Acquired, Attempts, Claimant, Commit, Goal, NextStep, Registration, RegistryView,
 };
 
-impl Etcd {
+impl EtcdRegistry {
     /// Writes `config` if it is absent, else compares it with this node's conflist.
     pub(crate) async fn agree(&self) -> Result<(), Error> {
         let write = || Transaction {

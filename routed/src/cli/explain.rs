@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, Format, NetworkArgs, Report, block_on, json, verdict};
+use super::{CliOutput, CommandError, Format, NetworkArgs, block_on, json, severity_word};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
 use crate::explain::{ExplainError, PathStep, explain};
@@ -44,11 +44,11 @@ impl From<ExplainError> for CommandError {
 }
 
 /// Follows the path between the two pods.
-pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
     let conflist = args.network.read()?;
     let pods = [args.from.as_str(), args.to.as_str()];
     let steps = block_on(async { Ok(explain(conflist.ipam(), pods).await?) })?;
-    let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
+    let broken = steps.iter().find(|step| step.severity == Severity::Broken);
     let text = match args.output {
         Format::Table => render(&steps, broken, Terminal::of_stdout()),
         Format::Json => json(&ExplainOutput {
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
         })?,
     };
     let status = u8::from(broken.is_some());
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> String {
@@ -70,7 +70,7 @@ fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> 
             of = &step.of;
             lines.push(of.to_owned());
         }
-        let word = verdict(step.verdict, terminal);
+        let word = severity_word(step.severity, terminal);
         lines.push(format!("  {word}  {}: {}", step.link, step.evidence));
         lines.extend(step.fix.as_ref().map(|fix| format!("{:11}{fix}", "")));
     }

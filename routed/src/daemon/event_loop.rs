@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use registry::{Event, Policy, Registry};
+use registry::{Policy, Registry, RegistryEvent};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
-use wire::netlink::{Event as KernelEvent, Monitor, Topics};
+use wire::netlink::{NetlinkEvent as KernelEvent, NetlinkMonitor, Topics};
 use wire::node::{MachineId, NodeName};
 use wire::paths::{run_dir, state_dir};
 
@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
 use crate::membership::forget_task::ForgetTask;
-use crate::membership::{Membership, Outcome};
+use crate::membership::{Membership, MembershipOutcome};
 use crate::status::health::Timings;
 use crate::status::query;
 use crate::{http, lock, thread};
@@ -150,13 +150,15 @@ async fn leave(member: JoinHandle<()>, node: &NodeName, lease_ttl: Duration) {
 }
 
 /// Tells the daemon what came of its registration.
-fn handle_outcome(daemon: &mut Daemon, outcome: Outcome) -> Result<(), Error> {
+fn handle_outcome(daemon: &mut Daemon, outcome: MembershipOutcome) -> Result<(), Error> {
     match outcome {
-        Outcome::Joined(owned) => daemon.joined(owned),
-        Outcome::SubnetsLost(left) => daemon.lost(&left),
-        Outcome::Delayed(reason) => daemon.delayed(reason),
-        Outcome::Presence(state) => daemon.presence(state),
-        Outcome::ConfigRejected(error) => return Err(Error::ConfigRejected(Box::new(error))),
+        MembershipOutcome::Joined(owned) => daemon.joined(owned),
+        MembershipOutcome::SubnetsLost(left) => daemon.lost(&left),
+        MembershipOutcome::Delayed(reason) => daemon.delayed(reason),
+        MembershipOutcome::Presence(state) => daemon.presence(state),
+        MembershipOutcome::ConfigRejected(error) => {
+            return Err(Error::ConfigRejected(Box::new(error)));
+        }
     }
     Ok(())
 }
@@ -164,13 +166,13 @@ fn handle_outcome(daemon: &mut Daemon, outcome: Outcome) -> Result<(), Error> {
 /// Hands `first` and the events that are waiting behind it to the daemon.
 fn handle_batch(
     daemon: &mut Daemon,
-    first: Event,
-    events: &mut mpsc::Receiver<Event>,
+    first: RegistryEvent,
+    events: &mut mpsc::Receiver<RegistryEvent>,
     interruptions: &watch::Sender<u64>,
 ) {
     let more = iter::from_fn(|| events.try_recv().ok()).take(MAX_EVENTS);
     for event in iter::once(first).chain(more) {
-        if !matches!(event, Event::Changes { .. }) {
+        if !matches!(event, RegistryEvent::Changes { .. }) {
             interruptions.send_modify(|count| *count += 1);
         }
         daemon.handle(event);
@@ -182,7 +184,7 @@ fn handle_batch(
     deprecated,
     reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
 )]
-fn subscribe() -> Result<AsyncFd<Monitor>, Error> {
-    let monitor = Monitor::open(Topics::ALL)?;
+fn subscribe() -> Result<AsyncFd<NetlinkMonitor>, Error> {
+    let monitor = NetlinkMonitor::open(Topics::ALL)?;
     Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
 }

@@ -14,7 +14,7 @@ use registry::owned::Owned;
 use registry::{Backoff, Network, NodeRecord, PresenceState};
 use tokio::sync::watch;
 use tracing::{info, warn};
-use wire::netlink::{Event as KernelEvent, Monitor};
+use wire::netlink::{NetlinkEvent as KernelEvent, NetlinkMonitor};
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
@@ -153,7 +153,7 @@ impl Daemon {
     }
 
     /// Lets `monitor` skip the daemon's own changes, which need no pass.
-    pub(crate) fn skip_own_changes(&self, monitor: &mut Monitor) {
+    pub(crate) fn skip_own_changes(&self, monitor: &mut NetlinkMonitor) {
         self.reconciler.kernel().hide_from(monitor);
     }
 

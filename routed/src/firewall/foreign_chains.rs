@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, Socket, TableId};
+use wire::nft::{Family, NftSocket, TableId};
 
 use crate::firewall::forward;
 
@@ -41,7 +41,7 @@ impl ForeignChains {
     }
 
     /// Reads all chains and logs what changed.
-    pub(super) fn survey_chains(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn survey_chains(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         let chains = socket.base_chains()?;
         let mut tables = BTreeSet::new();
         let mut advice = BTreeMap::new();

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Command, Family, Hook, Socket, TableId, Version};
+use wire::nft::{Family, Hook, IpVersion, NftCommand, NftSocket, TableId};
 
 use crate::firewall::forward::{self, CHAIN};
 
@@ -27,7 +27,7 @@ impl IptablesNft {
         let mut chains: Vec<NftChain> = Vec::new();
         for cidr in pod_cidrs {
             chains.push(NftChain {
-                table: forward::iptables_table(Version::of(cidr.network())),
+                table: forward::iptables_table(IpVersion::of(cidr.network())),
                 accepts: false,
             });
         }
@@ -44,7 +44,7 @@ impl IptablesNft {
     }
 
     /// Makes the chains accept pods.
-    pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn reconcile(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         for chain in &mut self.chains {
             chain.reconcile_chain(socket, &self.pod_cidrs)?;
         }
@@ -53,7 +53,11 @@ impl IptablesNft {
 }
 
 impl NftChain {
-    fn reconcile_chain(&mut self, socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<(), Error> {
+    fn reconcile_chain(
+        &mut self,
+        socket: &mut NftSocket,
+        pod_cidrs: &[IpNet],
+    ) -> Result<(), Error> {
         let table = &self.table;
         let generation = socket.generation()?;
         let chain = socket.base_chain(table, CHAIN)?;
@@ -65,7 +69,7 @@ impl NftChain {
         let commands = forward::plan(&chain, &rules, pod_cidrs);
         socket.apply(&commands, Some(generation))?;
         let accepts = forward::drops(&chain, &rules);
-        let adds = |command: &Command| matches!(command, Command::AddRule { .. });
+        let adds = |command: &NftCommand| matches!(command, NftCommand::AddRule { .. });
         if commands.iter().any(adds) {
             if self.accepts {
                 warn!("our rules in chain {CHAIN} of table {table} were changed: restored");

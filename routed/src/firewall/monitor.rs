@@ -6,13 +6,13 @@ use std::io;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
-use wire::nft::{Monitor, RulesetChange};
+use wire::nft::{NftMonitor, RulesetChange};
 
 use crate::firewall::Firewall;
 
 /// The subscription; `None` on a kernel without nftables.
 #[derive(Debug)]
-pub(crate) struct FirewallMonitor(Option<AsyncFd<Monitor>>);
+pub(crate) struct FirewallMonitor(Option<AsyncFd<NftMonitor>>);
 
 impl FirewallMonitor {
     /// Subscribes. Every later change is an event.
@@ -54,7 +54,7 @@ impl FirewallMonitor {
     deprecated,
     reason = "its successor is unsafe, for types that give their descriptor away; Monitor does not"
 )]
-fn subscribe() -> Result<AsyncFd<Monitor>, crate::error::Error> {
-    let monitor = Monitor::open()?;
+fn subscribe() -> Result<AsyncFd<NftMonitor>, crate::error::Error> {
+    let monitor = NftMonitor::open()?;
     Ok(AsyncFd::with_interest(monitor, Interest::READABLE)?)
 }

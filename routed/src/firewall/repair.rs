@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::nft::{Command, Element, Table, TableId, TableListing, Version};
+use wire::nft::{Element, IpVersion, NftCommand, NftTable, TableId, TableListing};
 use wire::spoof_guard;
 
 use super::ruleset::{self, FirewallConfig};
@@ -13,7 +13,7 @@ const MAX_ELEMENTS_PER_COMMAND: usize = 1_000;
 
 /// The commands, for one transaction. If only node addresses differ, single set elements are added
 /// and deleted; any other difference replaces the table.
-pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Command> {
+pub(crate) fn repair(wanted: &NftTable, found: Option<&TableListing>) -> Vec<NftCommand> {
     let Some(found) = found else {
         return wanted.replace_commands();
     };
@@ -48,14 +48,14 @@ pub(super) fn node_commands(
     config: &FirewallConfig,
     added: &[IpAddr],
     removed: &[IpAddr],
-) -> Vec<Command> {
+) -> Vec<NftCommand> {
     let of_version = |version| {
         let element = |address: &IpAddr| Element {
             address: *address,
             is_end: false,
         };
         let elements_of = |addresses: &[IpAddr]| -> Vec<Element> {
-            let fits = |address: &&IpAddr| Version::of(**address) == version;
+            let fits = |address: &&IpAddr| IpVersion::of(**address) == version;
             addresses.iter().filter(fits).map(element).collect()
         };
         let set = ruleset::node_set_name(version);
@@ -70,17 +70,22 @@ pub(super) fn node_commands(
     versions.flat_map(of_version).collect()
 }
 
-fn elements(table: &TableId, set: &str, missing: &[Element], excess: &[Element]) -> Vec<Command> {
+fn elements(
+    table: &TableId,
+    set: &str,
+    missing: &[Element],
+    excess: &[Element],
+) -> Vec<NftCommand> {
     let add = missing
         .chunks(MAX_ELEMENTS_PER_COMMAND)
-        .map(|portion| Command::AddElements {
+        .map(|portion| NftCommand::AddElements {
             table: table.clone(),
             set: set.to_owned(),
             elements: portion.to_vec(),
         });
     let remove = excess
         .chunks(MAX_ELEMENTS_PER_COMMAND)
-        .map(|portion| Command::DelElements {
+        .map(|portion| NftCommand::DelElements {
             table: table.clone(),
             set: set.to_owned(),
             elements: portion.to_vec(),

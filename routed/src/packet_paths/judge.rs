@@ -7,7 +7,7 @@ use wire::netlink::{Fate, Packet, PolicyAction, Route, RouteKind};
 use super::PathFault;
 use super::facts::{Facts, MAIN, is_own};
 use super::questions::{KUBE_PROXY_MARK, Question};
-use super::rules::{Decision, pass_rule, walk};
+use super::rules::{RoutingDecision, pass_rule, walk};
 use crate::kernel::LOOPBACK;
 use crate::reconcile::messages;
 
@@ -137,14 +137,14 @@ fn not_forwarding(question: &Question, fate: &Fate, facts: &Facts) -> Option<Mis
 fn elsewhere(
     question: &Question,
     fate: &Fate,
-    found: Option<Decision<'_>>,
+    found: Option<RoutingDecision<'_>>,
     facts: &Facts,
 ) -> Option<Misrouted> {
     let chosen = match fate {
         Fate::Forward { route, .. } => Some(route),
         _ => None,
     };
-    let Some(Decision {
+    let Some(RoutingDecision {
         rule,
         route,
         suppressing,

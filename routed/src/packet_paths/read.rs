@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::netlink::{Error, Fate, Packet, Socket};
+use wire::netlink::{Error, Fate, NetlinkSocket, Packet};
 use wire::sysctl;
 
 use super::facts::{Facts, LinkSettings};
@@ -193,7 +193,7 @@ fn ask_by_other_links(
 /// What the kernel would do. It chooses the source of this host's own packets by a first look-up,
 /// and looks up again with that source, which rules may name.
 fn fate(kernel: &mut Netlink, packet: Packet) -> Result<Fate, Error> {
-    kernel.with(|socket: &mut Socket| {
+    kernel.with(|socket: &mut NetlinkSocket| {
         let fate = socket.fate_of(packet)?;
         match &fate {
             Fate::Forward { route, .. } if packet.src.is_none() && route.src.is_some() => {

@@ -15,7 +15,7 @@ const MAIN_PRIORITY: u32 = 32766;
 
 /// What decides about a packet, as far as rules and tables tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Decision<'a> {
+pub(super) struct RoutingDecision<'a> {
     pub(super) rule: &'a PolicyRule,
     /// The route that the rule's table has for it.
     pub(super) route: Option<&'a Route>,
@@ -25,7 +25,11 @@ pub(super) struct Decision<'a> {
 
 /// Goes through the rules as the kernel does (`fib_rules_lookup` in `net/core/fib_rules.c`), towards
 /// the table that it named.
-pub(super) fn walk<'a>(packet: Packet, fate: &Fate, facts: &'a Facts) -> Option<Decision<'a>> {
+pub(super) fn walk<'a>(
+    packet: Packet,
+    fate: &Fate,
+    facts: &'a Facts,
+) -> Option<RoutingDecision<'a>> {
     let named = match fate {
         Fate::Forward { table, .. } => Some(*table),
         _ => None,
@@ -61,7 +65,7 @@ pub(super) fn walk<'a>(packet: Packet, fate: &Fate, facts: &'a Facts) -> Option<
             | PolicyAction::Unreachable
             | PolicyAction::Prohibit => None,
         };
-        return Some(Decision {
+        return Some(RoutingDecision {
             rule,
             route,
             suppressing,

@@ -7,22 +7,22 @@ use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
-use wire::netlink::{Error, Request, Route};
+use wire::netlink::{Error, NetlinkRequest, Route};
 
 use super::Reconciler;
 use crate::fib;
 use crate::fib::plan::{self, RouteChange};
 use crate::kernel::Kernel;
-use crate::log::{Line, LineKind, Lines};
+use crate::log::{LineKind, Lines, LogLine};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
-use crate::rib::path::Scope;
+use crate::rib::path::UpdateScope;
 
 impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel's routes match. After an error, what was dirty stays dirty.
     pub(crate) fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let due: BTreeSet<IpNet> = self.retries.due(now).collect();
-        self.dirty.add(Scope::Only(due));
+        self.dirty.add(UpdateScope::Only(due));
         let dirty = mem::replace(&mut self.dirty, Dirty::nothing());
         let result = self.try_pass(&dirty, now);
         if result.is_err() {
@@ -36,7 +36,7 @@ impl<K: Kernel> Reconciler<K> {
         let is_due = dirty.links || dirty.cross_subnet;
         let topology_differs = is_due && self.local_node.set_topology(self.kernel.topology()?);
         let claims = if topology_differs {
-            &Scope::All
+            &UpdateScope::All
         } else {
             &dirty.claims
         };
@@ -51,7 +51,11 @@ impl<K: Kernel> Reconciler<K> {
                 lost.map(|route| pod_routes::with_valid_source(route, &self.local_node.links));
             self.restore_pod_routes(lost.collect(), &mut lines)?;
         }
-        let scope = if dirty.routes { &Scope::All } else { claims };
+        let scope = if dirty.routes {
+            &UpdateScope::All
+        } else {
+            claims
+        };
         self.apply_diff(scope, now, lines)
     }
 
@@ -77,7 +81,7 @@ impl<K: Kernel> Reconciler<K> {
         let requests: Vec<_> = completed
             .iter()
             .cloned()
-            .map(Request::ReplaceRoute)
+            .map(NetlinkRequest::ReplaceRoute)
             .collect();
         let failures = self.kernel.apply(&requests)?;
         for (at, route) in completed.into_iter().enumerate() {
@@ -91,7 +95,7 @@ impl<K: Kernel> Reconciler<K> {
                 let pod = route.dst.addr();
                 let text =
                     format!("route to pod {pod} has a source address now, as the node has one");
-                Line::new(LineKind::Restored, text).pod(pod)
+                LogLine::new(LineKind::Restored, text).pod(pod)
             });
             self.pods.insert(route.dst, route);
         }
@@ -102,7 +106,7 @@ impl<K: Kernel> Reconciler<K> {
         if lost.is_empty() {
             return Ok(());
         }
-        let requests: Vec<_> = lost.iter().cloned().map(Request::AddRoute).collect();
+        let requests: Vec<_> = lost.iter().cloned().map(NetlinkRequest::AddRoute).collect();
         let failures = self.kernel.apply(&requests)?;
         let failed = |at: usize| {
             let is_of =
@@ -117,7 +121,7 @@ impl<K: Kernel> Reconciler<K> {
                         let text = format!(
                             "route to pod {pod} put back: it was gone, or its source address was"
                         );
-                        Line::new(LineKind::Restored, text).pod(pod)
+                        LogLine::new(LineKind::Restored, text).pod(pod)
                     });
                     self.pods.insert(route.dst, route);
                 }
@@ -128,7 +132,7 @@ impl<K: Kernel> Reconciler<K> {
                         Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
                     ) => {}
                 Some(error) => lines.add(LineKind::Failed, || {
-                    Line::new(LineKind::Failed, error.to_string())
+                    LogLine::new(LineKind::Failed, error.to_string())
                         .pod(route.dst.addr())
                         .error(error)
                 }),
@@ -138,7 +142,12 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// Makes the kernel's routes within `scope` the desired ones.
-    fn apply_diff(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
+    fn apply_diff(
+        &mut self,
+        scope: &UpdateScope,
+        now: Instant,
+        mut lines: Lines,
+    ) -> Result<(), Error> {
         let mut steps = plan::diff(self.rib.desired(), &self.actual, scope);
         if !self.rib.has_snapshot() {
             steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));

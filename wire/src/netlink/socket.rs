@@ -17,8 +17,8 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use super::query::Listing;
 use super::transport::Transport;
 use super::{
-    Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, RouteFilter, Rule,
-    VethPair, address, link, neighbour, route,
+    Address, Error, Fate, Link, Neighbour, NetlinkRequest, Packet, PolicyRule, Route, RouteFilter,
+    SourceRule, VethPair, address, link, neighbour, route,
 };
 use crate::netlink::reply::Body;
 use crate::netlink::reply::Reply;
@@ -30,11 +30,11 @@ const BATCH: usize = 64;
 /// A blocking netlink socket. It belongs to the network namespace of the thread that opened it,
 /// even if a thread in another namespace uses it.
 #[derive(Debug)]
-pub struct Socket {
+pub struct NetlinkSocket {
     pub(super) transport: Transport,
 }
 
-impl Socket {
+impl NetlinkSocket {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, Error> {
         Ok(Self {
@@ -52,7 +52,7 @@ impl Socket {
     ///
     /// # Errors
     /// Only if the socket fails: then it is unknown which requests were applied.
-    pub fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+    pub fn apply(&mut self, requests: &[NetlinkRequest]) -> Result<Vec<Error>, Error> {
         let mut failures = Vec::new();
         for (number, batch) in requests.chunks(BATCH).enumerate() {
             self.apply_batch(number * BATCH, batch, &mut failures, |_| {})?;
@@ -60,8 +60,8 @@ impl Socket {
         Ok(failures)
     }
 
-    /// As [`Socket::apply`], but returns the first failure as the error.
-    pub fn apply_all(&mut self, requests: &[Request]) -> Result<(), Error> {
+    /// As [`NetlinkSocket::apply`], but returns the first failure as the error.
+    pub fn apply_all(&mut self, requests: &[NetlinkRequest]) -> Result<(), Error> {
         self.apply(requests)?.into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -73,7 +73,7 @@ impl Socket {
     pub fn add_veth(&mut self, pair: &VethPair) -> Result<(u32, u32), Error> {
         let mut failures = Vec::new();
         let mut echo = None;
-        let request = Request::AddVeth(pair.clone());
+        let request = NetlinkRequest::AddVeth(pair.clone());
         let on_echo = |payload: &[u8]| echo = Link::parse(payload).ok();
         self.apply_batch(0, slice::from_ref(&request), &mut failures, on_echo)?;
         if let Some(failure) = failures.pop() {
@@ -164,9 +164,10 @@ impl Socket {
     }
 
     /// The policy rules that match a single source address of this host.
-    pub fn rules(&mut self) -> Result<Vec<Rule>, Error> {
+    pub fn rules(&mut self) -> Result<Vec<SourceRule>, Error> {
         let query = RouteNetlinkMessage::GetRule(RuleMessage::default());
-        self.transport.list(&query, &"ip rule show", Rule::parse)
+        self.transport
+            .list(&query, &"ip rule show", SourceRule::parse)
     }
 
     /// The policy rules of all programs, of both families, each family's in the order in which the
@@ -303,7 +304,7 @@ impl Socket {
     fn apply_batch(
         &mut self,
         offset: usize,
-        batch: &[Request],
+        batch: &[NetlinkRequest],
         failures: &mut Vec<Error>,
         mut on_echo: impl FnMut(&[u8]),
     ) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
 use super::attributes::{Attributes, ITEM};
 use super::message::{Message, kind};
-use super::rule::Rule;
+use super::rule::NftRule;
 use super::set::{Element, Set};
 use super::types::{Hook, POLICY, TableId};
 
@@ -67,7 +67,7 @@ pub(super) mod rule {
 
 /// A change to a table. It prints as the nft command that does the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum NftCommand {
     /// Creates a table unless it exists.
     AddTable(TableId),
     /// Deletes a table with its content.
@@ -115,7 +115,7 @@ pub enum Command {
         /// The handle of the rule to put it before.
         before: Option<u64>,
         /// The rule.
-        rule: Rule,
+        rule: NftRule,
     },
     /// Deletes a rule.
     DelRule {
@@ -128,7 +128,7 @@ pub enum Command {
     },
 }
 
-impl Command {
+impl NftCommand {
     /// Its message; `number` is unique within the transaction.
     pub(super) fn message(&self, number: u32) -> Message {
         let none = Attributes::default;
@@ -225,7 +225,7 @@ fn chain_attributes(name: &str, hook: &Hook) -> Attributes {
         .text(chain::TYPE, &hook.kind)
 }
 
-fn rule_attributes(attributes: Attributes, rule: &Rule, table: &TableId) -> Attributes {
+fn rule_attributes(attributes: Attributes, rule: &NftRule, table: &TableId) -> Attributes {
     let mut expressions = Attributes::default();
     for expression in rule.expressions(table.family) {
         expressions = expressions.nest(ITEM, &expression.attributes());
@@ -244,7 +244,7 @@ fn comment(text: &str) -> Vec<u8> {
     [&[rule::COMMENT, length], text.as_bytes(), &[0]].concat()
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for NftCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = |f: &mut fmt::Formatter<'_>, verb, table, set, elements: &[Element]| {
             let shown = elements.iter().take(MAX_SHOWN_ELEMENTS);

@@ -8,14 +8,14 @@ use ipnet::IpNet;
 
 /// A version of the Internet Protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Version {
+pub enum IpVersion {
     /// IPv4.
     V4,
     /// IPv6.
     V6,
 }
 
-impl Version {
+impl IpVersion {
     /// The version of an address.
     pub fn of(address: IpAddr) -> Self {
         if address.is_ipv4() {
@@ -63,7 +63,7 @@ pub struct Set {
     /// Its name.
     pub name: String,
     /// The version of its addresses.
-    pub version: Version,
+    pub version: IpVersion,
     /// Its members.
     pub members: Members,
 }
@@ -98,11 +98,11 @@ impl Set {
     /// A set of single addresses. Those of the other version are left out.
     pub fn of_addresses(
         name: &str,
-        version: Version,
+        version: IpVersion,
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Self {
         let fitting = addresses.into_iter();
-        let fitting = fitting.filter(|address| Version::of(*address) == version);
+        let fitting = fitting.filter(|address| IpVersion::of(*address) == version);
         Self {
             name: name.to_owned(),
             version,
@@ -113,11 +113,11 @@ impl Set {
     /// A set of prefixes, which may overlap. Those of the other version are left out.
     pub fn of_prefixes<'a>(
         name: &str,
-        version: Version,
+        version: IpVersion,
         prefixes: impl IntoIterator<Item = &'a IpNet>,
     ) -> Self {
         let fitting = prefixes.into_iter();
-        let fitting = fitting.filter(|prefix| Version::of(prefix.network()) == version);
+        let fitting = fitting.filter(|prefix| IpVersion::of(prefix.network()) == version);
         let mut each: Vec<Range> = fitting.map(Range::of).collect();
         each.sort_by_key(|range| range.first);
         let mut merged: Vec<Range> = Vec::new();
@@ -184,7 +184,7 @@ impl Range {
     }
 
     /// As nft prints it: as a prefix if it is one.
-    fn words(self, version: Version) -> String {
+    fn words(self, version: IpVersion) -> String {
         let [first, last] = [self.first, self.last].map(|number| version.address(number));
         if first == last {
             return first.to_string();
@@ -212,8 +212,8 @@ fn number(address: IpAddr) -> u128 {
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.version {
-            Version::V4 => "ipv4_addr",
-            Version::V6 => "ipv6_addr",
+            IpVersion::V4 => "ipv4_addr",
+            IpVersion::V6 => "ipv6_addr",
         };
         write!(f, "\tset {} {{\n\t\ttype {kind}\n", self.name)?;
         if self.has_ranges() {

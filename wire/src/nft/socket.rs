@@ -8,7 +8,7 @@ use rtnetlink::packet_core::DecodeError;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::attributes::{Attributes, Received};
-use super::command::{Command, TABLE, chain, element, rule};
+use super::command::{NftCommand, TABLE, chain, element, rule};
 use super::message::{self, Message, kind};
 use super::types::{Family, TableId};
 use crate::netlink::Error;
@@ -34,11 +34,11 @@ const GENERATION: u16 = 1;
 
 /// A blocking nftables socket. It stays in the network namespace of the thread that opened it.
 #[derive(Debug)]
-pub struct Socket {
+pub struct NftSocket {
     transport: Transport,
 }
 
-impl Socket {
+impl NftSocket {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, Error> {
         let transport = Transport::open(NETLINK_NETFILTER)?;
@@ -73,7 +73,7 @@ impl Socket {
     ///
     /// # Errors
     /// The first command that the kernel refused, with its position.
-    pub fn apply(&mut self, commands: &[Command], generation: Option<u32>) -> Result<(), Error> {
+    pub fn apply(&mut self, commands: &[NftCommand], generation: Option<u32>) -> Result<(), Error> {
         if commands.is_empty() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::expression::Verdict;
+use super::expression::NftVerdict;
 
 /// The family of a table (`NFPROTO_*`): which packets it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,4 +127,4 @@ impl fmt::Display for Hook {
 }
 
 /// The policy of our base chains: what happens to a packet that no rule decides on.
-pub(super) const POLICY: Verdict = Verdict::Accept;
+pub(super) const POLICY: NftVerdict = NftVerdict::Accept;

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn holder(address: &str, pod: Option<&str>, owned: bool) -> HeldAddress {

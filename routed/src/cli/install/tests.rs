@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn args(etcd_files: Option<&str>) -> InstallArgs {

@@ -11,7 +11,7 @@ use wire::node::NodeName;
 use self::compare::{ComparedRoute, RouteState, compare};
 use crate::cli::table::{Align, Cell, render, with_reasons};
 use crate::cli::terminal::Terminal;
-use crate::cli::{CommandError, Format, NOT_RUNNING, Report, json, query_daemon};
+use crate::cli::{CliOutput, CommandError, Format, NOT_RUNNING, json, query_daemon};
 use crate::fib;
 use crate::http::client;
 use crate::kernel::{Kernel, Netlink};
@@ -33,7 +33,7 @@ struct RoutesOutput {
 }
 
 /// Compares the desired routes of the daemon with the routes of the kernel.
-pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &RoutesArgs) -> Result<CliOutput, CommandError> {
     let mut kernel = Netlink::default();
     let failed = |error: wire::netlink::Error| CommandError::new(1, error.to_string());
     let actual = fib::list_own(&mut kernel).map_err(failed)?.ours;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
         Format::Json => json(&RoutesOutput { running, routes })?,
         Format::Table => table(&routes, Terminal::of_stdout()),
     };
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 const COLUMNS: [(&str, Align); 5] = [

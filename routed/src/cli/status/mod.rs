@@ -9,7 +9,7 @@ use serde::Serialize;
 use self::lines::{append, or_none, pods};
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{CommandError, Format, NOT_RUNNING, NetworkArgs, Report, json, query_daemon};
+use crate::cli::{CliOutput, CommandError, Format, NOT_RUNNING, NetworkArgs, json, query_daemon};
 use crate::http::client;
 use crate::status::Status;
 use crate::text::list;
@@ -38,7 +38,7 @@ struct StatusOutput<'a> {
 }
 
 /// Shows what the daemon answers. If it does not run, reads this node's files and the kernel.
-pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &StatusArgs) -> Result<CliOutput, CommandError> {
     let status: Status = match query_daemon("/status") {
         Ok(status) => status,
         Err(client::Error::NotRunning) => return without_daemon(args),
@@ -55,17 +55,17 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
         })?,
     };
     let status = u8::from(!well);
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
-fn without_daemon(args: &StatusArgs) -> Result<Report, CommandError> {
+fn without_daemon(args: &StatusArgs) -> Result<CliOutput, CommandError> {
     let offline = Offline::collect(&args.network);
     let text = match args.output {
         Format::Table => offline.render(Terminal::of_stdout()),
         Format::Json => json(&offline)?,
     };
     let status = NOT_RUNNING;
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 fn render(status: &Status, now: u64, terminal: Terminal) -> String {

@@ -1,4 +1,3 @@
-
 use registry::{Claim, Network, NodeRecord, Snapshot};
 
 use super::*;

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 
 use crate::nft::expression::Expression;
 use crate::nft::expression::Layer;
-use crate::nft::expression::Verdict;
-use crate::nft::set::Version;
+use crate::nft::expression::NftVerdict;
+use crate::nft::set::IpVersion;
 use crate::nft::types::Family;
 
 /// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
@@ -33,7 +33,7 @@ const FULLY_RANDOM: u32 = 16;
 
 /// A rule: conditions and actions, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct NftRule {
     /// The terms.
     pub terms: Vec<Term>,
     /// Its comment in listings; up to 127 bytes.
@@ -69,7 +69,7 @@ pub enum Term {
         /// Source or destination.
         end: AddressField,
         /// The version of the addresses in the set.
-        version: Version,
+        version: IpVersion,
         /// The set's name.
         set: String,
         /// Whether it must be a member, or must not.
@@ -78,7 +78,7 @@ pub enum Term {
     /// The packet is an `ICMPv6` message of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.
-    IpVersion(Version),
+    IpVersion(IpVersion),
     /// The route back to the packet's source is through the link that the packet came from, or is
     /// not (reverse path filter).
     ReversePath {
@@ -98,7 +98,7 @@ pub enum Term {
     /// be guessed and is unlikely to collide with another new connection.
     Masquerade,
     /// Ends the rule with a verdict.
-    Verdict(Verdict),
+    Verdict(NftVerdict),
 }
 
 /// The direction of a packet through a link.
@@ -119,7 +119,7 @@ pub enum AddressField {
     Destination,
 }
 
-impl Rule {
+impl NftRule {
     /// A rule without a comment.
     pub fn new(terms: impl Into<Vec<Term>>) -> Self {
         Self {
@@ -147,8 +147,8 @@ impl Rule {
             if let (Some(version), false) = (term.version(), is_version_checked) {
                 is_version_checked = true;
                 let protocol = match version {
-                    Version::V4 => Family::Ip,
-                    Version::V6 => Family::Ip6,
+                    IpVersion::V4 => Family::Ip,
+                    IpVersion::V6 => Family::Ip6,
                 };
                 all.push(Expression::Meta(PROTOCOL));
                 all.push(compare(true, vec![protocol.number()]));
@@ -184,12 +184,12 @@ impl Term {
         Self::Prefix { end, prefix }
     }
 
-    fn version(&self) -> Option<Version> {
+    fn version(&self) -> Option<IpVersion> {
         match self {
-            Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
+            Self::Prefix { prefix, .. } => Some(IpVersion::of(prefix.network())),
             Self::Member { version, .. } | Self::IpVersion(version) => Some(*version),
-            Self::ToLoopback { .. } => Some(Version::V4),
-            Self::Icmpv6(_) => Some(Version::V6),
+            Self::ToLoopback { .. } => Some(IpVersion::V4),
+            Self::Icmpv6(_) => Some(IpVersion::V6),
             _ => None,
         }
     }
@@ -204,7 +204,7 @@ impl Term {
                 all.push(compare(*is, prefix.clone().into_bytes()));
             }
             Self::Prefix { end, prefix } => {
-                all.push(end.load(Version::of(prefix.network())));
+                all.push(end.load(IpVersion::of(prefix.network())));
                 if prefix.prefix_len() < prefix.max_prefix_len() {
                     all.push(Expression::Mask(octets(prefix.netmask())));
                 }
@@ -240,7 +240,7 @@ impl Term {
                 },
                 compare(true, vec![*kind]),
             ]),
-            // `Rule::expressions` has added the check.
+            // `NftRule::expressions` has added the check.
             Self::IpVersion(_) => {}
             Self::ReversePath { is } => {
                 let (result, flags) = (FIB_OIF, FIB_SADDR_IIF_PRESENT);
@@ -263,10 +263,10 @@ impl Term {
 
 impl AddressField {
     /// RFC 791 section 3.1, RFC 8200 section 3.
-    fn load(self, version: Version) -> Expression {
+    fn load(self, version: IpVersion) -> Expression {
         let source = match version {
-            Version::V4 => 12,
-            Version::V6 => 8,
+            IpVersion::V4 => 12,
+            IpVersion::V6 => 8,
         };
         let length = version.length();
         let offset = match self {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 use wire::netlink::Error;
 use wire::nft::{
-    AddressField, Command as Change, Element, Family, Hook, Monitor, Rule, RulesetChange, TableId,
-    Term, Verdict, Version,
+    AddressField, Element, Family, Hook, IpVersion, NftCommand as Change, NftMonitor, NftRule,
+    NftVerdict, RulesetChange, TableId, Term,
 };
 
 use super::{everything, id, member, nft, socket};
@@ -54,7 +54,7 @@ fn failed_transaction_changes_nothing_and_names_command() {
     let mut table = everything();
     table.chains[1].rules.insert(
         1,
-        Rule::new([member(AddressField::Source, Version::V4, "missing", true)]),
+        NftRule::new([member(AddressField::Source, IpVersion::V4, "missing", true)]),
     );
     let commands = table.replace_commands();
 
@@ -99,7 +99,7 @@ fn rules_of_a_foreign_chain_are_added_and_deleted() {
     );
     let table = TableId::new(Family::Ip, "filter");
     let found = socket.base_chain(&table, "FORWARD").unwrap().unwrap();
-    assert_eq!(found.policy, Verdict::Drop);
+    assert_eq!(found.policy, NftVerdict::Drop);
     assert_eq!(found.hook, Hook::new("filter", Hook::FORWARD, Hook::FILTER));
     assert_eq!(socket.base_chains().unwrap(), [found]);
     let rules = socket.rules(&table, Some("FORWARD")).unwrap();
@@ -108,9 +108,9 @@ fn rules_of_a_foreign_chain_are_added_and_deleted() {
         table: table.clone(),
         chain: chain.clone(),
         before,
-        rule: Rule::new([
+        rule: NftRule::new([
             Term::from(prefix.parse().unwrap()),
-            Term::Verdict(Verdict::Accept),
+            Term::Verdict(NftVerdict::Accept),
         ])
         .comment("mine"),
     };
@@ -167,10 +167,10 @@ fn comment_of_nft_and_iptables_rules_is_found() {
         "ACCEPT",
     ]);
     let table = TableId::new(Family::Ip, "filter");
-    let rule = Rule::new([
+    let rule = NftRule::new([
         Term::to("10.244.0.0/16".parse().unwrap()),
         Term::Counter,
-        Term::Verdict(Verdict::Accept),
+        Term::Verdict(NftVerdict::Accept),
     ]);
     let add = Change::AddRule {
         table: table.clone(),
@@ -191,7 +191,7 @@ fn comment_of_nft_and_iptables_rules_is_found() {
     );
 }
 
-fn changes(monitor: &mut Monitor) -> Vec<String> {
+fn changes(monitor: &mut NftMonitor) -> Vec<String> {
     let mut all = Vec::new();
     monitor
         .drain(|change| {
@@ -216,7 +216,7 @@ fn changes(monitor: &mut Monitor) -> Vec<String> {
 #[test]
 fn change_event_has_table_chain_and_program() {
     let namespace = netns();
-    let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
+    let mut monitor = namespace.run(NftMonitor::open).unwrap().unwrap();
     assert_eq!(changes(&mut monitor), [""; 0]);
 
     nft(
@@ -244,7 +244,7 @@ fn change_event_has_table_chain_and_program() {
 #[test]
 fn changes_of_ignored_socket_are_skipped() {
     let namespace = netns();
-    let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
+    let mut monitor = namespace.run(NftMonitor::open).unwrap().unwrap();
     let mut socket = socket(&namespace);
     socket.generation().unwrap();
     monitor.ignore(&socket);

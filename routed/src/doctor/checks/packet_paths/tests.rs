@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::doctor::Severity;
 use crate::packet_paths::PathFault;
