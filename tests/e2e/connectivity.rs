@@ -9,13 +9,13 @@ use lab::{DEADLINE, Families, Lab, Pod, Process, Result, wait_until};
 const LAB: &str = "/opt/flatland/lab";
 
 /// Queries each of the targets and returns the answers as JSON.
-type Query<'a> = dyn Fn(&[IpAddr]) -> Result<String> + 'a;
+type QueryFn<'a> = dyn Fn(&[IpAddr]) -> Result<String> + 'a;
 
 /// A place that packets come from or go to: a pod or a node.
 struct TrafficEnd<'a> {
     name: String,
     addresses: Vec<IpAddr>,
-    query: Box<Query<'a>>,
+    query: Box<QueryFn<'a>>,
     _server: Process,
 }
 

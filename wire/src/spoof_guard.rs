@@ -2,14 +2,14 @@
 //! address that is not the pod's (IPv4 and IPv6).
 
 use crate::netlink::Error;
-use crate::nft::{Family, NftSocket, TableId};
+use crate::nft::{NftSocket, TableFamily, TableId};
 
 /// The name of the chain.
 pub const CHAIN: &str = "spoof-guard";
 
 /// Flatland's nftables table.
 pub fn table() -> TableId {
-    TableId::new(Family::Inet, "flatland")
+    TableId::new(TableFamily::Inet, "flatland")
 }
 
 /// Whether the guard is installed in the network namespace of the calling thread. It stays when

@@ -92,7 +92,7 @@ async fn large_values_written_during_a_watch_are_rejected_records() {
             match events.recv().await.unwrap() {
                 registry::RegistryEvent::Reset(new) => snapshot = new,
                 registry::RegistryEvent::Changes { revision, changes } => {
-                    snapshot.apply(revision, changes)
+                    snapshot.apply(revision, changes);
                 }
                 other => panic!("{other:?}"),
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, NftSocket, TableId};
+use wire::nft::{NftSocket, TableFamily, TableId};
 
 use crate::firewall::forward;
 
@@ -30,7 +30,7 @@ impl ForeignChains {
     }
 
     /// Whether a change of that table needs a check.
-    pub(super) fn is_affected(&self, family: Family, table: &str) -> bool {
+    pub(super) fn is_affected(&self, family: TableFamily, table: &str) -> bool {
         let mut tables = self.tables.iter();
         tables.any(|known| known.family == family && known.name == table)
     }

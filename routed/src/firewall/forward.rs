@@ -7,8 +7,8 @@
 
 use ipnet::IpNet;
 use wire::nft::{
-    AddressField, BaseChain, Expression, Family, FoundRule, Hook, IpVersion, NftCommand, NftRule,
-    NftVerdict, TableId, Term, prefixes,
+    AddressField, BaseChain, Expression, FoundRule, Hook, IpVersion, NftCommand, NftRule,
+    NftVerdict, TableFamily, TableId, Term, prefixes,
 };
 use wire::spoof_guard;
 
@@ -22,8 +22,8 @@ pub(super) const CHAIN: &str = "FORWARD";
 /// The iptables table of an IP version.
 pub(super) fn iptables_table(version: IpVersion) -> TableId {
     let family = match version {
-        IpVersion::V4 => Family::Ip,
-        IpVersion::V6 => Family::Ip6,
+        IpVersion::V4 => TableFamily::Ip,
+        IpVersion::V6 => TableFamily::Ip6,
     };
     TableId::new(family, TABLE)
 }
@@ -76,7 +76,7 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
 }
 
 /// The same rules as iptables would make, so that it can list them.
-fn rules_for(family: Family, pod_cidrs: &[IpNet]) -> Vec<NftRule> {
+fn rules_for(family: TableFamily, pod_cidrs: &[IpNet]) -> Vec<NftRule> {
     let cidrs = pod_cidrs_of_family(family, pod_cidrs);
     let each = cidrs.flat_map(|cidr| [Term::from(cidr), Term::to(cidr)]);
     each.map(|term| {
@@ -87,10 +87,10 @@ fn rules_for(family: Family, pod_cidrs: &[IpNet]) -> Vec<NftRule> {
 }
 
 /// The pod CIDRs whose packets a table of that family sees.
-fn pod_cidrs_of_family(family: Family, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet> {
+fn pod_cidrs_of_family(family: TableFamily, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet> {
     let fits = move |cidr: &&IpNet| match IpVersion::of(cidr.network()) {
-        IpVersion::V4 => family != Family::Ip6,
-        IpVersion::V6 => family != Family::Ip,
+        IpVersion::V4 => family != TableFamily::Ip6,
+        IpVersion::V6 => family != TableFamily::Ip,
     };
     pod_cidrs.iter().filter(fits).copied()
 }
@@ -116,7 +116,10 @@ fn drops_everything(rule: &FoundRule) -> bool {
 /// Whether it is a chain at the forward hook of another program than iptables that may drop pods'
 /// packets.
 pub(super) fn is_foreign(chain: &BaseChain) -> bool {
-    let sees_pods = matches!(chain.table.family, Family::Ip | Family::Ip6 | Family::Inet);
+    let sees_pods = matches!(
+        chain.table.family,
+        TableFamily::Ip | TableFamily::Ip6 | TableFamily::Inet
+    );
     sees_pods
         && chain.hook.number == Hook::FORWARD
         && chain.table != spoof_guard::table()
@@ -155,7 +158,7 @@ pub(super) fn advice(
         return None;
     }
     let BaseChain { table, name, .. } = chain;
-    let fix = if *table == TableId::new(Family::Inet, "firewalld") {
+    let fix = if *table == TableId::new(TableFamily::Inet, "firewalld") {
         firewalld_commands(&missing)
     } else {
         nft_commands(chain, &missing)

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, Hook, IpVersion, NftCommand, NftSocket, TableId};
+use wire::nft::{Hook, IpVersion, NftCommand, NftSocket, TableFamily, TableId};
 
 use crate::firewall::forward::{self, CHAIN};
 
@@ -11,11 +11,11 @@ use crate::firewall::forward::{self, CHAIN};
 #[derive(Debug)]
 pub(super) struct IptablesNft {
     pod_cidrs: Vec<IpNet>,
-    chains: Vec<NftChain>,
+    chains: Vec<ForwardChain>,
 }
 
 #[derive(Debug)]
-struct NftChain {
+struct ForwardChain {
     table: TableId,
     /// Whether the chain drops, so that rules of ours are there.
     accepts: bool,
@@ -24,9 +24,9 @@ struct NftChain {
 impl IptablesNft {
     /// With nothing known yet.
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
-        let mut chains: Vec<NftChain> = Vec::new();
+        let mut chains: Vec<ForwardChain> = Vec::new();
         for cidr in pod_cidrs {
-            chains.push(NftChain {
+            chains.push(ForwardChain {
                 table: forward::iptables_table(IpVersion::of(cidr.network())),
                 accepts: false,
             });
@@ -38,8 +38,14 @@ impl IptablesNft {
     }
 
     /// Whether a change of that chain, or of the whole table if `chain` is `None`, needs a check.
-    pub(super) fn is_affected(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
-        let is_in = |chain: &NftChain| chain.table.family == family && chain.table.name == table;
+    pub(super) fn is_affected(
+        &self,
+        family: TableFamily,
+        table: &str,
+        chain: Option<&str>,
+    ) -> bool {
+        let is_in =
+            |chain: &ForwardChain| chain.table.family == family && chain.table.name == table;
         chain.is_none_or(|chain| chain == CHAIN) && self.chains.iter().any(is_in)
     }
 
@@ -52,7 +58,7 @@ impl IptablesNft {
     }
 }
 
-impl NftChain {
+impl ForwardChain {
     fn reconcile_chain(
         &mut self,
         socket: &mut NftSocket,

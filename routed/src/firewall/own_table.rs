@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, IpVersion, NftSocket, TableListing};
+use wire::nft::{IpVersion, NftSocket, TableFamily, TableListing};
 use wire::spoof_guard;
 
 use crate::firewall::node_sets::NodeSets;
@@ -66,7 +66,7 @@ impl OwnTable {
     }
 
     /// Whether a table is ours.
-    pub(super) fn is_own_table(family: Family, table: &str) -> bool {
+    pub(super) fn is_own_table(family: TableFamily, table: &str) -> bool {
         let own = spoof_guard::table();
         family == own.family && table == own.name
     }

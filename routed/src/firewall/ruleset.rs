@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use wire::nft::{
-    AddressField, Chain, Direction, Hook, IpVersion, NftRule, NftTable, NftVerdict, Set, Term,
+    AddressField, Direction, Hook, IpVersion, NftChain, NftRule, NftSet, NftTable, NftVerdict, Term,
 };
 use wire::spoof_guard;
 
@@ -98,7 +98,7 @@ pub(crate) fn ruleset(
 /// It also drops packets to the node's 127.0.0.0/8, with whose services nothing but the node is meant
 /// to speak. The kernel does that unless `route_localnet` is on, which portmap sets for host ends. An
 /// ordinary IPv4 packet passes no rule for it: it is one more condition of the rule that accepts it.
-fn spoof_guard() -> Chain {
+fn spoof_guard() -> NftChain {
     let accept = || Term::Verdict(NftVerdict::Accept);
     let drop = || [Term::Counter, Term::Verdict(NftVerdict::Drop)];
     let dropped = |term: Term| NftRule::new([&[term][..], &drop()].concat());
@@ -134,7 +134,7 @@ fn spoof_guard() -> Chain {
     }
     rules.push(dropped(Term::ReversePath { is: false }).comment("not the pod's own address"));
     rules.push(dropped(Term::ToLoopback { is: true }).comment("the node's own loopback"));
-    Chain {
+    NftChain {
         name: spoof_guard::CHAIN.to_owned(),
         hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
         rules,
@@ -146,7 +146,7 @@ fn sets(
     owned: &[IpNet],
     node_addresses: &[IpAddr],
     version: IpVersion,
-) -> [Set; 3] {
+) -> [NftSet; 3] {
     let [own, direct] = names(version);
     let never: Vec<IpNet> = NEVER_OUTSIDE
         .iter()
@@ -154,9 +154,9 @@ fn sets(
         .collect();
     let all_direct = config.pod_cidrs.iter().chain(&config.direct).chain(&never);
     [
-        Set::of_prefixes(own, version, owned),
-        Set::of_prefixes(direct, version, all_direct),
-        Set::of_addresses(
+        NftSet::of_prefixes(own, version, owned),
+        NftSet::of_prefixes(direct, version, all_direct),
+        NftSet::of_addresses(
             node_set_name(version),
             version,
             node_addresses.iter().copied(),
@@ -165,7 +165,7 @@ fn sets(
 }
 
 /// Services need no rule: their addresses are translated before this chain.
-fn masquerade_chain(versions: &[IpVersion]) -> Chain {
+fn masquerade_chain(versions: &[IpVersion]) -> NftChain {
     let mut rules = vec![NftRule::new([
         link(Direction::Out, true),
         Term::Verdict(NftVerdict::Accept),
@@ -185,7 +185,7 @@ fn masquerade_chain(versions: &[IpVersion]) -> Chain {
             Term::Masquerade,
         ]));
     }
-    Chain {
+    NftChain {
         name: "to-outside".to_owned(),
         hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
         rules,

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
-use wire::nft::{Family, IpVersion, NftCommand, Set, SetListing, TableId};
+use wire::nft::{IpVersion, NftCommand, NftSet, SetListing, TableFamily, TableId};
 use wire::spoof_guard;
 
 use super::*;
@@ -68,7 +68,7 @@ fn nodes_in_kernel() -> SetListing {
 }
 
 fn elements(addresses: impl IntoIterator<Item = IpAddr>) -> SetListing {
-    let set = Set::of_addresses("nodes4", IpVersion::V4, addresses);
+    let set = NftSet::of_addresses("nodes4", IpVersion::V4, addresses);
     SetListing {
         elements: set.elements(),
         ..nodes_in_kernel()
@@ -107,7 +107,7 @@ fn changes_of_other_tables_cause_no_pass() {
         let mut firewall = firewall();
         run_passes(&mut firewall);
         let mut other = ruleset::ruleset(&config(), &[], &[]);
-        other.id = TableId::new(Family::Ip, "kube-proxy");
+        other.id = TableId::new(TableFamily::Ip, "kube-proxy");
         other.chains.clear();
 
         let mut socket = NftSocket::open().unwrap();

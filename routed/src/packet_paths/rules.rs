@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use wire::netlink::{Fate, Packet, PolicyAction, PolicyRule, Route};
 
 use super::PathFault;
-use super::facts::{Facts, LOCAL, MAIN, is_own};
-use super::questions::Question;
+use super::facts::{LOCAL, MAIN, PacketFacts, is_own};
+use super::packet_queries::PacketQuery;
 use crate::kernel::LOOPBACK;
 
 /// The priority of the rule that looks into the main table, as the kernel makes it.
@@ -28,7 +28,7 @@ pub(super) struct RoutingDecision<'a> {
 pub(super) fn walk<'a>(
     packet: Packet,
     fate: &Fate,
-    facts: &'a Facts,
+    facts: &'a PacketFacts,
 ) -> Option<RoutingDecision<'a>> {
     let named = match fate {
         Fate::Forward { table, .. } => Some(*table),
@@ -75,7 +75,7 @@ pub(super) fn walk<'a>(
 }
 
 /// Whether a rule takes a packet of which no more is known than its addresses, its mark and its link.
-fn takes(rule: &PolicyRule, packet: Packet, facts: &Facts) -> bool {
+fn takes(rule: &PolicyRule, packet: Packet, facts: &PacketFacts) -> bool {
     let source_matches = match packet.src {
         Some(src) => rule.from.contains(&src),
         None => rule.from.prefix_len() == 0,
@@ -94,10 +94,10 @@ fn takes(rule: &PolicyRule, packet: Packet, facts: &Facts) -> bool {
     matches != rule.inverted
 }
 
-/// The rules that take some packets of a question's kind elsewhere, by what the kernel is not asked
+/// The rules that take some packets of a query's kind elsewhere, by what the kernel is not queried
 /// with, such as a port.
-pub(super) fn narrow_rules(question: &Question, facts: &Facts) -> Vec<PathFault> {
-    let Question { packet, wanted } = question;
+pub(super) fn narrow_rules(query: &PacketQuery, facts: &PacketFacts) -> Vec<PathFault> {
+    let PacketQuery { packet, wanted } = query;
     let is_before = |rule: &&PolicyRule| rule.priority < MAIN_PRIORITY && rule.looks_deeper;
     let of_family = |rule: &&PolicyRule| rule.to.addr().is_ipv4() == packet.dst.is_ipv4();
     let rules = facts.rules.iter().filter(of_family).filter(is_before);
@@ -128,7 +128,12 @@ pub(super) fn narrow_rules(question: &Question, facts: &Facts) -> Vec<PathFault>
 }
 
 /// How packets to pods pass a rule: by one for the pod CIDR before `priority`.
-pub(super) fn pass_rule(rule: &PolicyRule, priority: u32, dst: IpAddr, facts: &Facts) -> String {
+pub(super) fn pass_rule(
+    rule: &PolicyRule,
+    priority: u32,
+    dst: IpAddr,
+    facts: &PacketFacts,
+) -> String {
     let cidr = pod_cidr(dst, facts);
     let family = if cidr.addr().is_ipv4() { "" } else { "-6 " };
     let remove = format!("remove it: ip {family}rule del priority {}", rule.priority);
@@ -143,7 +148,7 @@ pub(super) fn pass_rule(rule: &PolicyRule, priority: u32, dst: IpAddr, facts: &F
 }
 
 /// The pod CIDR that has an address, or the address itself.
-fn pod_cidr(address: IpAddr, facts: &Facts) -> IpNet {
+fn pod_cidr(address: IpAddr, facts: &PacketFacts) -> IpNet {
     let mut cidrs = facts.pod_cidrs.iter();
     let cidr = cidrs.find(|cidr| cidr.contains(&address));
     cidr.copied().unwrap_or_else(|| address.into())

@@ -8,7 +8,7 @@ use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 use super::attributes::{Attributes, ITEM};
 use super::message::{Message, kind};
 use super::rule::NftRule;
-use super::set::{Element, Set};
+use super::set::{Element, NftSet};
 use super::types::{Hook, POLICY, TableId};
 
 /// Elements per command: this many surely fit into one attribute, which holds at most 64 KiB.
@@ -77,7 +77,7 @@ pub enum NftCommand {
         /// The table.
         table: TableId,
         /// The set; its members are ignored.
-        set: Set,
+        set: NftSet,
     },
     /// Adds elements to a set; existing ones are ignored.
     AddElements {
@@ -184,7 +184,7 @@ impl NftCommand {
     }
 }
 
-fn set_attributes(set: &Set, number: u32) -> Attributes {
+fn set_attributes(set: &NftSet, number: u32) -> Attributes {
     let flags = if set.has_ranges() { set::INTERVAL } else { 0 };
     Attributes::default()
         .text(set::NAME, &set.name)

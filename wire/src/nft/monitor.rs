@@ -9,7 +9,7 @@ use super::NftSocket;
 use super::attributes::Received;
 use super::command::{chain, rule};
 use super::message::{self, kind};
-use super::types::Family;
+use super::types::TableFamily;
 use crate::netlink::Error;
 use crate::netlink::subscription::Subscription;
 use crate::nft::listing::table_name;
@@ -30,7 +30,7 @@ pub enum RulesetChange<'a> {
     /// Something in a table was created, changed or deleted.
     Changed {
         /// The family of the table.
-        family: Family,
+        family: TableFamily,
         /// The table.
         table: &'a str,
         /// The chain that changed, or whose rule changed.

@@ -59,7 +59,7 @@ impl IpVersion {
 
 /// A named set of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Set {
+pub struct NftSet {
     /// Its name.
     pub name: String,
     /// The version of its addresses.
@@ -94,7 +94,7 @@ pub struct Element {
     pub is_end: bool,
 }
 
-impl Set {
+impl NftSet {
     /// A set of single addresses. Those of the other version are left out.
     pub fn of_addresses(
         name: &str,
@@ -209,7 +209,7 @@ fn number(address: IpAddr) -> u128 {
 }
 
 /// Prints as in the listing of a table.
-impl fmt::Display for Set {
+impl fmt::Display for NftSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.version {
             IpVersion::V4 => "ipv4_addr",

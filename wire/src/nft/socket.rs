@@ -10,7 +10,7 @@ use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use super::attributes::{Attributes, Received};
 use super::command::{NftCommand, TABLE, chain, element, rule};
 use super::message::{self, Message, kind};
-use super::types::{Family, TableId};
+use super::types::{TableFamily, TableId};
 use crate::netlink::Error;
 use crate::netlink::reply::Body;
 use crate::netlink::reply::Reply;
@@ -55,7 +55,7 @@ impl NftSocket {
     pub fn generation(&mut self) -> Result<u32, Error> {
         let query = Message::new(
             kind::GET_GENERATION,
-            Family::Other(0),
+            TableFamily::Other(0),
             Attributes::default(),
         );
         let mut found = None;
@@ -156,7 +156,7 @@ impl NftSocket {
 
     /// All base chains of all families. The time grows with the number of chains of any kind.
     pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
-        let any = Family::Other(0);
+        let any = TableFamily::Other(0);
         let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
         self.transport.list(&query, &"nft list chains", |payload| {
             Ok(base_chain(payload))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::command::{MAX_ELEMENTS, NftCommand};
 use super::rule::NftRule;
-use super::set::{Element, Set};
+use super::set::{Element, NftSet};
 use super::types::{Hook, TableId};
 
 /// A desired table.
@@ -13,14 +13,14 @@ pub struct NftTable {
     /// Its family and name.
     pub id: TableId,
     /// Its sets.
-    pub sets: Vec<Set>,
+    pub sets: Vec<NftSet>,
     /// Its chains: base chains with policy accept.
-    pub chains: Vec<Chain>,
+    pub chains: Vec<NftChain>,
 }
 
 /// A desired chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
+pub struct NftChain {
     /// Its name.
     pub name: String,
     /// Its hook.
@@ -42,7 +42,7 @@ impl NftTable {
         for set in &self.sets {
             all.push(NftCommand::AddSet {
                 table: table(),
-                set: Set::clone(set),
+                set: NftSet::clone(set),
             });
             let elements: Vec<Element> = set.elements().into_iter().collect();
             let add = |chunk: &[Element]| NftCommand::AddElements {
@@ -87,7 +87,7 @@ impl fmt::Display for NftTable {
     }
 }
 
-impl fmt::Display for Chain {
+impl fmt::Display for NftChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\tchain {} {{", self.name)?;
         writeln!(f, "\t\t{}; policy accept;", self.hook)?;

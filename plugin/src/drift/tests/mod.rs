@@ -258,7 +258,7 @@ fn before_1_1_0_only_a_raised_mtu_is_a_finding() {
         assert_eq!(found(CniVersion::V1_0_0, change), Vec::<String>::new());
     }
     let found = found(CniVersion::V1_0_0, |observed, _| {
-        outside(observed).mtu = 9000
+        outside(observed).mtu = 9000;
     });
     assert!(
         found[0].contains("has MTU 9000, more than 1500"),

@@ -222,7 +222,7 @@ fn packets(walker: &mut Walker<'_>, facts: &PathFacts) {
         Ok(Examined {
             faults,
             remarks,
-            asked,
+            queries,
             ..
         }) => {
             for fault in faults {
@@ -232,7 +232,7 @@ fn packets(walker: &mut Walker<'_>, facts: &PathFacts) {
                 let (text, fix) = (remark.text.clone(), remark.fix.clone());
                 walker.push(step, Severity::Warning, text, Some(fix));
             }
-            if faults.is_empty() && remarks.is_empty() && *asked > 0 {
+            if faults.is_empty() && remarks.is_empty() && *queries > 0 {
                 walker.ok(step, "the kernel would send them as the routes say");
             }
         }

@@ -82,7 +82,7 @@ fn facts() -> PathFacts {
         },
         firewall: Ok(Survey::default()),
         packets: Ok(Examined {
-            asked: 4,
+            queries: 4,
             ..Examined::default()
         }),
     }
@@ -205,7 +205,7 @@ fn broken_link_of_this_node_is_the_only_finding() {
 fn culprit_of_misrouted_packets_is_named_before_the_route() {
     let mut facts = facts();
     facts.packets = Ok(Examined {
-        asked: 4,
+        queries: 4,
         faults: vec![PathFault {
             text: "the policy rule".into(),
             fix: "ip rule del".into(),

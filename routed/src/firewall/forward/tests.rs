@@ -37,7 +37,7 @@ fn ours(handle: u64, term: &Term) -> FoundRule {
     ];
     FoundRule {
         comment: Some(COMMENT.to_owned()),
-        ..rule(handle, NftRule::new(terms).expressions(Family::Ip))
+        ..rule(handle, NftRule::new(terms).expressions(TableFamily::Ip))
     }
 }
 
@@ -57,7 +57,7 @@ fn isolation(handle: u64) -> FoundRule {
         Term::to("172.17.0.0/16".parse().unwrap()),
         Term::Verdict(NftVerdict::Drop),
     ];
-    rule(handle, NftRule::new(terms).expressions(Family::Ip))
+    rule(handle, NftRule::new(terms).expressions(TableFamily::Ip))
 }
 
 fn jump(handle: u64) -> FoundRule {
@@ -175,14 +175,18 @@ fn ipv6_rules_go_into_ip6_chain() {
 
 #[test]
 fn foreign_chains_are_forward_chains_of_other_programs() {
-    let inet = |name| TableId::new(Family::Inet, name);
+    let inet = |name| TableId::new(TableFamily::Inet, name);
     for (table, name, expected) in [
         (inet("filter"), "forward", true),
         (inet("filter"), "FORWARD", true),
         (iptables_table(IpVersion::V4), "forward", true),
         (iptables_table(IpVersion::V6), "FORWARD", false),
         (inet("flatland"), "forward", false),
-        (TableId::new(Family::Other(7), "filter"), "FORWARD", false),
+        (
+            TableId::new(TableFamily::Other(7), "filter"),
+            "FORWARD",
+            false,
+        ),
     ] {
         let found = chain(table, name, NftVerdict::Drop);
         assert_eq!(is_foreign(&found), expected, "{found:?}");
@@ -194,7 +198,7 @@ fn foreign_chains_are_forward_chains_of_other_programs() {
 
 #[test]
 fn advice_for_dropping_chain_lists_nft_commands() {
-    let filter = TableId::new(Family::Inet, "filter");
+    let filter = TableId::new(TableFamily::Inet, "filter");
     let found = chain(filter.clone(), CHAIN, NftVerdict::Drop);
     let text = advice(&found, &[], &cidrs()).unwrap();
     assert!(
@@ -211,7 +215,7 @@ fn advice_for_dropping_chain_lists_nft_commands() {
         .into_iter()
         .flat_map(|cidr| [Term::from(cidr), Term::to(cidr)]);
     let accepting: Vec<_> = terms
-        .map(|term| rule(1, NftRule::new([term]).expressions(Family::Inet)))
+        .map(|term| rule(1, NftRule::new([term]).expressions(TableFamily::Inet)))
         .collect();
     assert_eq!(advice(&found, &accepting, &cidrs()), None);
     let text = advice(&found, &accepting[..3], &cidrs()).unwrap();
@@ -222,7 +226,7 @@ fn advice_for_dropping_chain_lists_nft_commands() {
 
 #[test]
 fn advice_for_firewalld_lists_firewall_cmd_commands() {
-    let table = TableId::new(Family::Inet, "firewalld");
+    let table = TableId::new(TableFamily::Inet, "firewalld");
     let found = chain(table, CHAIN, NftVerdict::Accept);
     let text = advice(&found, &[reject(1)], &cidrs()).unwrap();
     assert!(

@@ -1,4 +1,4 @@
-use wire::nft::{Family, NftRule};
+use wire::nft::{NftRule, TableFamily};
 
 use super::*;
 
@@ -80,7 +80,7 @@ fn other_difference_replaces_the_table() {
         |listing| drop(listing.chains.remove("to-outside")),
         |listing| {
             let chain = listing.chains.get_mut("spoof-guard").unwrap();
-            let accept = NftRule::new([]).expressions(Family::Inet);
+            let accept = NftRule::new([]).expressions(TableFamily::Inet);
             chain.rules.insert(0, (accept, None));
         },
     ];

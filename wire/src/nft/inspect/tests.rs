@@ -1,5 +1,5 @@
 use super::*;
-use crate::nft::{Family, NftRule, NftVerdict, Term};
+use crate::nft::{NftRule, NftVerdict, TableFamily, Term};
 
 #[test]
 fn prefixes_of_our_own_rules_are_found() {
@@ -12,7 +12,7 @@ fn prefixes_of_our_own_rules_are_found() {
             Term::Verdict(NftVerdict::Drop),
         ];
         assert_eq!(
-            prefixes(&NftRule::new(terms).expressions(Family::Inet)),
+            prefixes(&NftRule::new(terms).expressions(TableFamily::Inet)),
             [
                 (AddressField::Source, prefix),
                 (AddressField::Destination, prefix)

@@ -10,7 +10,7 @@ use crate::nft::expression::Expression;
 use crate::nft::expression::Layer;
 use crate::nft::expression::NftVerdict;
 use crate::nft::set::IpVersion;
-use crate::nft::types::Family;
+use crate::nft::types::TableFamily;
 
 /// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
 const IN_NAME: u32 = 6;
@@ -138,17 +138,17 @@ impl NftRule {
     }
 
     /// Its kernel expressions, in a table of that family.
-    pub fn expressions(&self, family: Family) -> Vec<Expression> {
+    pub fn expressions(&self, family: TableFamily) -> Vec<Expression> {
         // A table of family inet sees packets of both versions: check it before the first term that
         // depends on the version.
-        let mut is_version_checked = family != Family::Inet;
+        let mut is_version_checked = family != TableFamily::Inet;
         let mut all = Vec::new();
         for term in &self.terms {
             if let (Some(version), false) = (term.version(), is_version_checked) {
                 is_version_checked = true;
                 let protocol = match version {
-                    IpVersion::V4 => Family::Ip,
-                    IpVersion::V6 => Family::Ip6,
+                    IpVersion::V4 => TableFamily::Ip,
+                    IpVersion::V6 => TableFamily::Ip6,
                 };
                 all.push(Expression::Meta(PROTOCOL));
                 all.push(compare(true, vec![protocol.number()]));

@@ -1,8 +1,8 @@
 use super::*;
 
-fn ranges(version: IpVersion, prefixes: &[&str]) -> Set {
+fn ranges(version: IpVersion, prefixes: &[&str]) -> NftSet {
     let prefixes: Vec<IpNet> = prefixes.iter().map(|text| text.parse().unwrap()).collect();
-    Set::of_prefixes("s", version, &prefixes)
+    NftSet::of_prefixes("s", version, &prefixes)
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn prefixes_are_merged_into_disjoint_ranges() {
 
 #[test]
 fn range_to_the_last_address_has_no_end_element() {
-    let shown = |set: &Set| -> Vec<String> {
+    let shown = |set: &NftSet| -> Vec<String> {
         let show = |e: &Element| format!("{}{}", e.address, if e.is_end { ")" } else { "" });
         set.elements().iter().map(show).collect()
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 use wire::netlink::Error;
 use wire::nft::{
-    AddressField, Element, Family, Hook, IpVersion, NftCommand as Change, NftMonitor, NftRule,
-    NftVerdict, RulesetChange, TableId, Term,
+    AddressField, Element, Hook, IpVersion, NftCommand as Change, NftMonitor, NftRule, NftVerdict,
+    RulesetChange, TableFamily, TableId, Term,
 };
 
 use super::{everything, id, member, nft, socket};
@@ -97,7 +97,7 @@ fn rules_of_a_foreign_chain_are_added_and_deleted() {
         "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; \
          oifname wg0 accept; counter drop; }; chain x { drop; }; }",
     );
-    let table = TableId::new(Family::Ip, "filter");
+    let table = TableId::new(TableFamily::Ip, "filter");
     let found = socket.base_chain(&table, "FORWARD").unwrap().unwrap();
     assert_eq!(found.policy, NftVerdict::Drop);
     assert_eq!(found.hook, Hook::new("filter", Hook::FORWARD, Hook::FILTER));
@@ -166,7 +166,7 @@ fn comment_of_nft_and_iptables_rules_is_found() {
         "-j",
         "ACCEPT",
     ]);
-    let table = TableId::new(Family::Ip, "filter");
+    let table = TableId::new(TableFamily::Ip, "filter");
     let rule = NftRule::new([
         Term::to("10.244.0.0/16".parse().unwrap()),
         Term::Counter,

@@ -9,8 +9,8 @@ use std::process::Command;
 use ipnet::IpNet;
 use wire::netns::Netns;
 use wire::nft::{
-    AddressField, Chain, Direction, Family, Hook, IpVersion, NftRule, NftSocket, NftTable,
-    NftVerdict, Set, TableId, Term,
+    AddressField, Direction, Hook, IpVersion, NftChain, NftRule, NftSet, NftSocket, NftTable,
+    NftVerdict, TableFamily, TableId, Term,
 };
 use wire::spoof_guard;
 
@@ -42,7 +42,7 @@ fn addresses(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 fn id() -> TableId {
-    TableId::new(Family::Inet, "flatland")
+    TableId::new(TableFamily::Inet, "flatland")
 }
 
 fn link(way: Direction, is: bool) -> Term {
@@ -68,15 +68,15 @@ fn everything() -> NftTable {
     NftTable {
         id: id(),
         sets: vec![
-            Set::of_addresses("nodes4", V4, nodes.clone()),
-            Set::of_prefixes("near4", V4, &near),
-            Set::of_addresses("nodes6", V6, nodes),
-            Set::of_prefixes("near6", V6, &prefixes(&["fe80::/10", "ff00::/8"])),
-            Set::of_prefixes("all6", V6, &prefixes(&["::/0"])),
-            Set::of_addresses("none", V6, []),
+            NftSet::of_addresses("nodes4", V4, nodes.clone()),
+            NftSet::of_prefixes("near4", V4, &near),
+            NftSet::of_addresses("nodes6", V6, nodes),
+            NftSet::of_prefixes("near6", V6, &prefixes(&["fe80::/10", "ff00::/8"])),
+            NftSet::of_prefixes("all6", V6, &prefixes(&["::/0"])),
+            NftSet::of_addresses("none", V6, []),
         ],
         chains: vec![
-            Chain {
+            NftChain {
                 name: "guard".to_owned(),
                 hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
                 rules: vec![
@@ -113,7 +113,7 @@ fn everything() -> NftTable {
                     .comment("no way back"),
                 ],
             },
-            Chain {
+            NftChain {
                 name: "out".to_owned(),
                 hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
                 rules: vec![
@@ -130,7 +130,7 @@ fn everything() -> NftTable {
                     ]),
                 ],
             },
-            Chain {
+            NftChain {
                 name: "through".to_owned(),
                 hook: Hook::new("filter", Hook::FORWARD, Hook::FILTER),
                 rules: vec![
@@ -272,8 +272,8 @@ fn thousands_of_elements_fit_into_one_transaction() {
     };
     let all: BTreeSet<IpAddr> = (0..5_000).flat_map(both).collect();
     let mut table = everything();
-    table.sets[0] = Set::of_addresses("nodes4", IpVersion::V4, all.clone());
-    table.sets[2] = Set::of_addresses("nodes6", IpVersion::V6, all);
+    table.sets[0] = NftSet::of_addresses("nodes4", IpVersion::V4, all.clone());
+    table.sets[2] = NftSet::of_addresses("nodes6", IpVersion::V6, all);
 
     socket.apply(&table.replace_commands(), None).unwrap();
 
