@@ -19,7 +19,8 @@ use std::time::Duration;
 use dlmalloc::GlobalDlmalloc;
 use ipnetwork::IpNetwork;
 use wire::netlink::{
-    Address, Ipv4Settings, LinkChange, Mac, Neighbour, Request, Route, RouteKind, Socket, VethPair,
+    Address, Ipv4Settings, LinkChange, Mac, Neighbour, NetlinkRequest, NetlinkSocket, Route,
+    RouteKind, VethPair,
 };
 use wire::netns::Netns;
 
@@ -58,7 +59,7 @@ fn add(netns: &str, host_name: &str, pairs: &[&str]) -> Outcome {
         .map(|text| pair(text))
         .collect::<Outcome<_>>()?;
     let netns = Netns::open(Path::new(netns))?;
-    let mut host = Socket::open()?;
+    let mut host = NetlinkSocket::open()?;
     let mut pod = netns.socket()?;
     let (host_end, pod_end) = host.add_veth(&VethPair {
         name: host_name.to_owned(),
@@ -72,10 +73,10 @@ fn add(netns: &str, host_name: &str, pairs: &[&str]) -> Outcome {
     host.apply_all(&host_requests(host_name, host_end, &pairs))?;
     pod.apply_all(&pod_requests(pod_end, &pairs))?;
     let pods = pairs.iter().map(|(_, address)| *address);
-    let mut known = vec![Request::NoticeCarrier { link: host_end }];
+    let mut known = vec![NetlinkRequest::NoticeCarrier { link: host_end }];
     known.extend(pods.map(|address| neighbour(host_end, address, POD_MAC, false)));
     if pairs.iter().all(|(_, address)| address.is_ipv4()) {
-        known.push(Request::DelMulticastRoute { link: host_end });
+        known.push(NetlinkRequest::DelMulticastRoute { link: host_end });
     }
     host.apply_all(&known)?;
     Ok(())
@@ -86,7 +87,7 @@ fn pair(text: &str) -> Outcome<(IpAddr, IpAddr)> {
     Ok((node.parse()?, pod.parse()?))
 }
 
-fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Request> {
+fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<NetlinkRequest> {
     let mut requests = vec![change(
         link,
         LinkChange {
@@ -103,17 +104,17 @@ fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Reque
     )];
     if pairs.iter().any(|(_, address)| address.is_ipv4()) {
         let delay = Duration::ZERO;
-        requests.push(Request::SetProxyDelay { link, delay });
+        requests.push(NetlinkRequest::SetProxyDelay { link, delay });
     }
     if pairs.iter().any(|(_, address)| address.is_ipv6()) {
-        requests.push(Request::AddAddress(Address {
+        requests.push(NetlinkRequest::AddAddress(Address {
             no_dad: true,
             no_prefix_route: true,
             ..Address::new(link, IpNetwork::from(GATEWAY_V6))
         }));
     }
     requests.extend(pairs.iter().map(|(node, address)| {
-        Request::AddRoute(Route {
+        NetlinkRequest::AddRoute(Route {
             dev: Some(link),
             src: Some(*node),
             ..Route::new((*address).into(), RouteKind::Unicast)
@@ -122,7 +123,7 @@ fn host_requests(name: &str, link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Reque
     requests
 }
 
-fn pod_requests(link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Request> {
+fn pod_requests(link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<NetlinkRequest> {
     let mut requests = vec![change(
         link,
         LinkChange {
@@ -130,22 +131,22 @@ fn pod_requests(link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Request> {
             ..LinkChange::default()
         },
     )];
-    let through = |dst: &str, via: Option<IpAddr>| -> Option<Request> {
-        Some(Request::AddRoute(Route {
+    let through = |dst: &str, via: Option<IpAddr>| -> Option<NetlinkRequest> {
+        Some(NetlinkRequest::AddRoute(Route {
             dev: Some(link),
             via,
             ..Route::new(dst.parse().ok()?, RouteKind::Unicast)
         }))
     };
     for (_, address) in pairs {
-        requests.push(Request::AddAddress(Address {
+        requests.push(NetlinkRequest::AddAddress(Address {
             no_dad: address.is_ipv6(),
             ..Address::new(link, IpNetwork::from(*address))
         }));
         let gateway: IpAddr = if address.is_ipv4() {
             GATEWAY_V4
         } else {
-            requests.push(Request::AddRoute(Route {
+            requests.push(NetlinkRequest::AddRoute(Route {
                 dev: Some(link),
                 ..Route::new((*address).into(), RouteKind::Local)
             }));
@@ -162,8 +163,8 @@ fn pod_requests(link: u32, pairs: &[(IpAddr, IpAddr)]) -> Vec<Request> {
     requests
 }
 
-fn neighbour(link: u32, address: IpAddr, mac: Mac, permanent: bool) -> Request {
-    Request::AddNeighbour(Neighbour {
+fn neighbour(link: u32, address: IpAddr, mac: Mac, permanent: bool) -> NetlinkRequest {
+    NetlinkRequest::AddNeighbour(Neighbour {
         link,
         address,
         mac,
@@ -171,12 +172,12 @@ fn neighbour(link: u32, address: IpAddr, mac: Mac, permanent: bool) -> Request {
     })
 }
 
-fn change(index: u32, change: LinkChange) -> Request {
-    Request::ChangeLink { index, change }
+fn change(index: u32, change: LinkChange) -> NetlinkRequest {
+    NetlinkRequest::ChangeLink { index, change }
 }
 
 fn del(netns: &str, host_name: &str) -> Outcome {
-    let mut host = Socket::open()?;
+    let mut host = NetlinkSocket::open()?;
     withdraw(&mut host, host_name, None)?;
     let mut pod = Netns::open(Path::new(netns))?.socket()?;
     withdraw(&mut pod, "eth0", Some("flatx"))
@@ -184,7 +185,7 @@ fn del(netns: &str, host_name: &str) -> Outcome {
 
 /// Takes a link out of use, renamed to `hidden` if given. It is destroyed later, together with
 /// others.
-fn withdraw(socket: &mut Socket, name: &str, hidden: Option<&str>) -> Outcome {
+fn withdraw(socket: &mut NetlinkSocket, name: &str, hidden: Option<&str>) -> Outcome {
     let link = socket.link_by_name(name)?.ok_or("no such link")?;
     let mut requests = vec![change(
         link.index,

@@ -106,7 +106,7 @@ enum Inside {
     Serve,
     /// Measures round trips and connections to the echo server.
     #[command(hide = true)]
-    Ask { server: IpAddr, seconds: u64 },
+    Query { server: IpAddr, seconds: u64 },
     /// Pings an address.
     #[command(hide = true)]
     Ping { target: IpAddr },
@@ -152,8 +152,8 @@ fn run_inside(part: &Inside) -> Result {
         Inside::Passes => print(routed::flap::count_passes()),
         Inside::Usage => print(Usage::of_all("routed")),
         Inside::Serve => data::probe::serve().map_err(to_error),
-        Inside::Ask { server, seconds } => {
-            let answers = data::probe::ask(*server, Duration::from_secs(*seconds));
+        Inside::Query { server, seconds } => {
+            let answers = data::probe::query(*server, Duration::from_secs(*seconds));
             print(answers.map_err(|error| error.to_string()))
         }
         Inside::Ping { target } => {
@@ -182,7 +182,7 @@ fn to_error(error: impl std::fmt::Display) -> Error {
 
 fn outside(cli: &Cli) -> Result {
     fs::create_dir_all(&cli.to).map_err(to_error)?;
-    let mut report = table::Report::new(&cli.to);
+    let mut report = table::BenchReport::new(&cli.to);
     report.text(&machine(cli.quick))?;
     for part in &cli.only {
         let progress = writeln!(io::stderr(), "bench: {part} ...");
@@ -232,34 +232,34 @@ fn machine(quick: bool) -> String {
     )
 }
 
-fn latency(cli: &Cli, report: &mut table::Report) -> Result {
+fn latency(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = pod_lab()?;
     let rounds = if cli.quick { 40 } else { 200 };
-    let rows: Vec<cni::latency::Row> = run(lab.node(1), &["latency", &rounds.to_string()])?;
+    let rows: Vec<cni::latency::LatencyRow> = run(lab.node(1), &["latency", &rounds.to_string()])?;
     cni::report::latency(report, &rows)
 }
 
-fn addresses(cli: &Cli, report: &mut table::Report) -> Result {
+fn addresses(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = pod_lab()?;
     let rounds = if cli.quick { "40" } else { "200" };
     let addresses: cni::addresses::Addresses = run(lab.node(1), &["addresses", rounds])?;
     cni::report::addresses(report, &addresses)
 }
 
-fn storms(cli: &Cli, report: &mut table::Report) -> Result {
+fn storms(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = pod_lab()?;
     let (rounds, seconds) = if cli.quick { ("1", "3") } else { ("3", "30") };
     let storms: cni::storm::Storms = run(lab.node(1), &["storms", rounds, seconds])?;
     cni::report::storms(report, &storms)
 }
 
-fn present(cli: &Cli, report: &mut table::Report) -> Result {
+fn present(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let (rounds, most) = if cli.quick {
         ("10", "1000")
     } else {
         ("40", "4000")
     };
-    let mut rows: Vec<cni::latency::Row> = Vec::new();
+    let mut rows: Vec<cni::latency::LatencyRow> = Vec::new();
     for families in [&[][..], &["--dual"]] {
         let lab = pod_lab()?;
         let part = [&["present", rounds, most][..], families].concat();
@@ -268,14 +268,14 @@ fn present(cli: &Cli, report: &mut table::Report) -> Result {
     cni::report::present(report, &rows)
 }
 
-fn first(cli: &Cli, report: &mut table::Report) -> Result {
+fn first(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = pod_lab()?;
     let rounds = if cli.quick { "10" } else { "50" };
     let rows: Vec<data::first_packet::First> = run(lab.node(1), &["first", rounds])?;
     data::report::first(report, &rows)
 }
 
-fn starts(cli: &Cli, report: &mut table::Report) -> Result {
+fn starts(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = wide_lab(1)?;
     let (rounds, most) = if cli.quick { (1, 5000) } else { (3, 20_000) };
     let (mut starts, mut there) = (Vec::new(), 0);
@@ -294,7 +294,7 @@ fn starts(cli: &Cli, report: &mut table::Report) -> Result {
     routed::report::starts(report, &starts)
 }
 
-fn joins(cli: &Cli, report: &mut table::Report) -> Result {
+fn joins(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = wide_lab(routed::joins::NODES)?;
     lab.start_routed()?;
     lab.wait_routes()?;
@@ -309,7 +309,7 @@ fn joins(cli: &Cli, report: &mut table::Report) -> Result {
     routed::report::joins(report, &joins)
 }
 
-fn large(cli: &Cli, report: &mut table::Report) -> Result {
+fn large(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let lab = wide_lab(1)?;
     let peers = routed::large::PEERS.to_string();
     lab.etcd()[0]
@@ -319,7 +319,7 @@ fn large(cli: &Cli, report: &mut table::Report) -> Result {
     routed::report::large(report, &large)
 }
 
-fn paths(cli: &Cli, report: &mut table::Report) -> Result {
+fn paths(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let rounds = if cli.quick { 1 } else { 10 };
     data::report::paths(report, &data::paths::measure(rounds)?)
 }

@@ -13,7 +13,7 @@ use crate::figures::{Spread, float};
 
 /// Collects results, prints tables at once, and writes the files at the end.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct BenchReport {
     folder: PathBuf,
     text: String,
     figures: Map<String, Value>,
@@ -27,7 +27,7 @@ pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
-impl Report {
+impl BenchReport {
     /// An empty report that will be written to `folder`.
     pub(crate) fn new(folder: &Path) -> Self {
         Self {

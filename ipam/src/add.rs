@@ -8,7 +8,7 @@ use std::path::Path;
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 use wire::clock::unix_seconds;
-use wire::cni::{Attachment, Call, Environment, Error, IpConfig, Success, Version};
+use wire::cni::{Attachment, Call, CniVersion, Environment, Error, IpConfig, Success};
 use wire::conf::IpamConfig;
 
 use crate::claim::{AddClaims, ClaimClient};
@@ -195,7 +195,7 @@ fn describe(
 /// need it: without it, `sbr` leaves a pod without a default route. Other interface plugins have
 /// their own gateways.
 fn ip_config(choice: &Choice, call: &Call) -> IpConfig {
-    let is_passed_on = call.version < Version::V1_0_0 && call.config["type"] == "flatland";
+    let is_passed_on = call.version < CniVersion::V1_0_0 && call.config["type"] == "flatland";
     let gateway = wire::gateway(choice.address().is_ipv4());
     let length = choice.subnet().prefix_len();
     let address = IpNetwork::new(choice.address(), length).expect("as long as a subnet's");

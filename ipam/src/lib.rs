@@ -30,7 +30,7 @@ pub use ledger::kernel_pods::{KernelPods, PodAddress, ReadPods, read as read_ker
 pub use ledger::request::AddressRequest;
 pub use ledger::unavailable::Unavailable;
 pub use ledger::usage::SubnetUsage;
-pub use ledger::{Ledger, Session};
+pub use ledger::{Ledger, LockedLedger};
 pub use plugin::Plugin;
 pub use runtime::since_boot;
 pub use timeouts::MIN_COOL_DOWN;

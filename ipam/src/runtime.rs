@@ -8,7 +8,7 @@ use wire::clock;
 use wire::paths::run_dir;
 
 use crate::ledger::disk::Disk;
-use crate::ledger::{Ledger, Session};
+use crate::ledger::{Ledger, LockedLedger};
 
 /// The folder of the ledger of `network`.
 pub(crate) fn ledger_disk(network: &str) -> Disk {
@@ -19,7 +19,7 @@ pub(crate) fn ledger_disk(network: &str) -> Disk {
 /// ledger.
 pub(crate) fn with_session<T>(
     network: &str,
-    work: impl FnOnce(&Session<'_>) -> Result<T, crate::Error>,
+    work: impl FnOnce(&LockedLedger<'_>) -> Result<T, crate::Error>,
 ) -> Result<Option<T>, crate::Error> {
     let Some(ledger) = Ledger::existing(ledger_disk(network))? else {
         return Ok(None);

@@ -8,7 +8,7 @@ use registry::Network;
 use registry::owned::{Owned, shortage};
 use wire::cni::{Error, code};
 use wire::conf::IpamConfig;
-use wire::netlink::Socket;
+use wire::netlink::NetlinkSocket;
 use wire::node::{NodeName, node_name};
 use wire::overlap::Overlap;
 use wire::paths::state_dir;
@@ -90,7 +90,7 @@ impl<'a> Subnets<'a> {
             let msg = format!("cannot list this node's addresses: {error}");
             Error::new(code::IO, msg)
         };
-        let mut socket = Socket::open().map_err(kernel)?;
+        let mut socket = NetlinkSocket::open().map_err(kernel)?;
         match Overlap::find_in_kernel(&mut socket, &self.config.pod_cidrs).map_err(kernel)? {
             None => Ok(()),
             Some(overlap) => Err(overlap.into()),

@@ -3,9 +3,9 @@
 
 use ipnet::IpNet;
 use wire::add_lock::AddLock;
-use wire::cni::{Call, Command, Delegate, Error, Success, code};
+use wire::cni::{Call, CniCommand, Delegate, Error, Success, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{Mac, Socket};
+use wire::netlink::{Mac, NetlinkSocket};
 use wire::netns::Netns;
 use wire::pod_link::{self, is_removed};
 
@@ -13,7 +13,7 @@ use crate::apply::{
     Ends, Sockets, WiringFailure, apply, make_pair, remove_pair, remove_unclaimed, with_details,
 };
 use crate::error::{self, kernel};
-use crate::node::{self, Node};
+use crate::node::{self, NodeProperties};
 use crate::requested_mac;
 use crate::result::{chain_result, dns};
 use crate::wiring::{Wiring, WiringInput};
@@ -27,9 +27,9 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;
     let _lock = lock_attachment(call)?;
-    let running = ipam.start(call, Command::Add)?;
+    let running = ipam.start(call, CniCommand::Add)?;
 
-    let prepare = || Prepared::new(call, &config, &netns, mac);
+    let prepare = || PreparedAdd::new(call, &config, &netns, mac);
     let prepared = prepare();
     let given = match running.result(call.version) {
         Ok(given) => given,
@@ -64,7 +64,7 @@ fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
 }
 
 /// Rolls back what was created while the IPAM plugin ran, because of its `error`.
-fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, WiringFailure>) -> Error {
+fn roll_back_pair(error: Error, prepared: Result<PreparedAdd<'_>, WiringFailure>) -> Error {
     match prepared {
         Ok(mut prepared) => prepared.roll_back(error).error,
         Err(failed) => {
@@ -75,7 +75,7 @@ fn roll_back_pair(error: Error, prepared: Result<Prepared<'_>, WiringFailure>) -
 }
 
 /// What is created before the addresses are known.
-struct Prepared<'a> {
+struct PreparedAdd<'a> {
     plan: AddPlan<'a>,
     netns: &'a Netns,
     sockets: Sockets,
@@ -84,7 +84,7 @@ struct Prepared<'a> {
     ends: Ends,
 }
 
-impl<'a> Prepared<'a> {
+impl<'a> PreparedAdd<'a> {
     fn new(
         call: &'a Call,
         config: &'a PluginConfig,
@@ -125,7 +125,7 @@ impl<'a> Prepared<'a> {
 struct AddPlan<'a> {
     call: &'a Call,
     config: &'a PluginConfig,
-    node: Node,
+    node: NodeProperties,
     mac: Option<Mac>,
     existing_routes: Vec<IpNet>,
 }
@@ -198,7 +198,7 @@ fn ipam_refused(error: Error, call: &Call, ipam: &Delegate) -> Error {
 /// They stay reserved if the attachment has an interface: an earlier ADD made it for a running pod,
 /// and the IPAM plugin may have returned the addresses of that pod.
 fn release_addresses(error: Error, call: &Call, ipam: &Delegate) -> Error {
-    let earlier = Socket::open()
+    let earlier = NetlinkSocket::open()
         .map_err(|error| kernel("cannot reach the kernel", &error))
         .and_then(|mut host| node::host_end_of(call, &mut host))
         .map(|link| link.filter(|link| !is_removed(link)));

@@ -4,7 +4,7 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use wire::cni::{Call, Error, code};
-use wire::netlink::{self, Request, Socket};
+use wire::netlink::{self, NetlinkRequest, NetlinkSocket};
 use wire::netns::Netns;
 use wire::pod_link;
 use wire::sysctl;
@@ -15,8 +15,8 @@ use crate::{deferred_delete, ipv6, node};
 
 /// One socket on each side of the pair.
 pub(crate) struct Sockets {
-    pub(crate) host: Socket,
-    pub(crate) pod: Socket,
+    pub(crate) host: NetlinkSocket,
+    pub(crate) pod: NetlinkSocket,
 }
 
 /// Why wiring a pod failed.
@@ -40,7 +40,8 @@ impl Sockets {
     /// Opens both sockets.
     pub(crate) fn open(netns: &Netns) -> Result<Self, Error> {
         Ok(Self {
-            host: Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?,
+            host: NetlinkSocket::open()
+                .map_err(|error| kernel("cannot reach the kernel", &error))?,
             pod: netns.socket().map_err(|error| error::namespace(&error))?,
         })
     }
@@ -84,7 +85,7 @@ pub(crate) fn remove_pair(
 pub(crate) fn remove_unclaimed(call: &Call) -> Result<(), Error> {
     let name = pod_link::host_interface_name(&call.network, call.environment.attachment()?);
     let failed = |error| kernel(&format!("removing {name}, left by another ADD"), &error);
-    let mut host = Socket::open().map_err(failed)?;
+    let mut host = NetlinkSocket::open().map_err(failed)?;
     let link = host.link_by_name(&name).map_err(failed)?;
     match link.filter(|link| link.alias.is_none() && link.kind.as_deref() == Some("veth")) {
         Some(link) => deferred_delete::delete_now(&mut host, link.index).map_err(failed),
@@ -123,7 +124,7 @@ fn connect(wiring: &Wiring, netns: &Netns, sockets: &mut Sockets, ends: Ends) ->
     let Sockets { host, pod } = sockets;
     let (outside, inside) = (wiring.host_name.as_str(), wiring.pod_name.as_str());
     let doing = |place: &str| format!("wiring {} {place}", wiring.alias);
-    let on_host = |host: &mut Socket, requests: &[Request]| {
+    let on_host = |host: &mut NetlinkSocket, requests: &[NetlinkRequest]| {
         let enable = || {
             ipv6::enable(&[outside]).map_err(|error| {
                 error.advise(

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::cni::{Attachment, Call, Delegate, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
-use wire::netlink::{self, PolicyRule, Route, RouteKind, Socket};
+use wire::netlink::{self, NetlinkSocket, PolicyRule, Route, RouteKind};
 use wire::{pod_link, spoof_guard, sysctl};
 
-use crate::drift::{Expected, LinkState, Observed, compare, pod_interface};
+use crate::drift::{Expected, Observed, ObservedEnd, compare, pod_interface};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wiring, WiringInput, gateway_of};
@@ -21,7 +21,8 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let attachment = call.environment.attachment()?;
     let previous = call.add_result()?;
     let netns = error::open_pod(call.environment.netns()?)?;
-    let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
+    let mut host =
+        NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let mut pod = netns.socket().map_err(|error| error::namespace(&error))?;
 
     let ours = own_part(&call.network, attachment, previous);
@@ -64,15 +65,15 @@ fn own_part(network: &str, attachment: &Attachment, mut result: Success) -> Succ
 
 fn observe(
     wiring: &Wiring,
-    host: &mut Socket,
-    pod: &mut Socket,
+    host: &mut NetlinkSocket,
+    pod: &mut NetlinkSocket,
 ) -> Result<Observed, netlink::Error> {
     let gateways: Vec<IpAddr> = wiring.gateways().collect();
-    let inside = LinkState {
+    let inside = ObservedEnd {
         routes: routes_from_pod(pod, &wiring.addresses)?,
         ..observe_link(pod, &wiring.pod_name, &gateways)?
     };
-    let outside = LinkState {
+    let outside = ObservedEnd {
         routes: wiring
             .addresses
             .iter()
@@ -104,28 +105,31 @@ fn observe(
 
 /// The link with that name, its addresses, and its neighbours with the given addresses.
 fn observe_link(
-    socket: &mut Socket,
+    socket: &mut NetlinkSocket,
     name: &str,
     neighbours: &[IpAddr],
-) -> Result<LinkState, netlink::Error> {
+) -> Result<ObservedEnd, netlink::Error> {
     let Some(link) = socket.link_by_name(name)? else {
-        return Ok(LinkState::default());
+        return Ok(ObservedEnd::default());
     };
     let mut found = Vec::new();
     for address in neighbours {
         found.extend(socket.neighbour(link.index, *address)?);
     }
-    Ok(LinkState {
+    Ok(ObservedEnd {
         addresses: socket.addresses(Some(link.index))?,
         neighbours: found,
         link: Some(link),
-        ..LinkState::default()
+        ..ObservedEnd::default()
     })
 }
 
 /// The routes for packets from the pod's addresses: those of the main table, and of the tables that
 /// policy rules select, where a later plugin such as `sbr` may have moved them.
-fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>, netlink::Error> {
+fn routes_from_pod(
+    pod: &mut NetlinkSocket,
+    addresses: &[IpAddr],
+) -> Result<Vec<Route>, netlink::Error> {
     let mut routes = pod.routes(None)?;
     let rules = match pod.policy_rules() {
         // A kernel without policy routing.
@@ -141,7 +145,7 @@ fn routes_from_pod(pod: &mut Socket, addresses: &[IpAddr]) -> Result<Vec<Route>,
 }
 
 /// The route of the node to this address, by look-up, as the table may be long.
-fn route_to(host: &mut Socket, address: IpAddr) -> Option<Route> {
+fn route_to(host: &mut NetlinkSocket, address: IpAddr) -> Option<Route> {
     let route = host.route_to(address).ok()?;
     (route.kind == RouteKind::Unicast).then_some(route)
 }

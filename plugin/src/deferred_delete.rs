@@ -19,7 +19,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use wire::REMOVED_GROUP;
 use wire::file_lock::{self, FileLock};
-use wire::netlink::{self, Link, LinkChange, Request, Socket};
+use wire::netlink::{self, Link, LinkChange, NetlinkRequest, NetlinkSocket};
 use wire::paths::{RUN_DIR, make_folder};
 
 /// The argument of the helper process that deletes the group.
@@ -35,19 +35,19 @@ const GATHER_TIME: Duration = Duration::from_millis(200);
 const LOCK: &str = ".destroy.lock";
 
 /// Takes a host end out of use: it passes no packets any more.
-pub(crate) fn disable(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
+pub(crate) fn disable(socket: &mut NetlinkSocket, link: &Link) -> Result<(), netlink::Error> {
     // A link that cannot be moved to the group is deleted at once.
     move_to_group(socket, link.index).or_else(|_| delete(socket, link.index))
 }
 
 /// Takes a pod's end out of use and renames it, so that its name is free.
-pub(crate) fn hide(socket: &mut Socket, link: &Link) -> Result<(), netlink::Error> {
+pub(crate) fn hide(socket: &mut NetlinkSocket, link: &Link) -> Result<(), netlink::Error> {
     ignore_gone(socket.apply_all(&hide_requests(link.index)))
 }
 
 /// Rolls back the creation of a link: deletes it at once or, if that fails, takes it out of use. If
 /// that fails as well, the error is that of the deletion, and routes to the link may remain.
-pub(crate) fn delete_now(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+pub(crate) fn delete_now(socket: &mut NetlinkSocket, link: u32) -> Result<(), netlink::Error> {
     delete(socket, link).or_else(|failure| {
         move_to_group(socket, link).map_err(|_| failure)?;
         // No route leads to it any more. If this fails, the ADD that needs its name deletes it.
@@ -56,12 +56,12 @@ pub(crate) fn delete_now(socket: &mut Socket, link: u32) -> Result<(), netlink::
     })
 }
 
-fn move_to_group(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
+fn move_to_group(socket: &mut NetlinkSocket, link: u32) -> Result<(), netlink::Error> {
     ignore_gone(socket.apply_all(&[add_to_group(link)]))
 }
 
-fn delete(socket: &mut Socket, link: u32) -> Result<(), netlink::Error> {
-    ignore_gone(socket.apply_all(&[Request::DelLink { index: link }]))
+fn delete(socket: &mut NetlinkSocket, link: u32) -> Result<(), netlink::Error> {
+    ignore_gone(socket.apply_all(&[NetlinkRequest::DelLink { index: link }]))
 }
 
 /// The namespace may be gone meanwhile, and the pair with it.
@@ -74,8 +74,8 @@ fn ignore_gone(outcome: Result<(), netlink::Error>) -> Result<(), netlink::Error
 
 /// It keeps its name: renaming waits for an RCU grace period (`dev_change_name`), which takes
 /// longer than the rest of DEL.
-fn add_to_group(index: u32) -> Request {
-    Request::ChangeLink {
+fn add_to_group(index: u32) -> NetlinkRequest {
+    NetlinkRequest::ChangeLink {
         index,
         change: LinkChange {
             up: Some(false),
@@ -86,14 +86,14 @@ fn add_to_group(index: u32) -> Request {
 }
 
 /// Down first: kernels before 6.2 rename only links that are down.
-fn hide_requests(index: u32) -> [Request; 2] {
+fn hide_requests(index: u32) -> [NetlinkRequest; 2] {
     let renamed = LinkChange {
         name: Some(format!("flatx{index}")),
         ..LinkChange::default()
     };
     [
         add_to_group(index),
-        Request::ChangeLink {
+        NetlinkRequest::ChangeLink {
             index,
             change: renamed,
         },
@@ -101,15 +101,15 @@ fn hide_requests(index: u32) -> [Request; 2] {
 }
 
 /// Deletes the group, if it has links, and waits for it.
-pub(crate) fn destroy(socket: &mut Socket) -> Result<(), netlink::Error> {
-    let request = Request::DelLinkGroup {
+pub(crate) fn destroy(socket: &mut NetlinkSocket) -> Result<(), netlink::Error> {
+    let request = NetlinkRequest::DelLinkGroup {
         group: REMOVED_GROUP,
     };
     ignore_gone(socket.apply_all(&[request]))
 }
 
 /// Has the group deleted soon by a helper process, or deletes it and waits if none can be started.
-pub(crate) fn destroy_soon(socket: &mut Socket) -> Result<(), netlink::Error> {
+pub(crate) fn destroy_soon(socket: &mut NetlinkSocket) -> Result<(), netlink::Error> {
     // The lock is released again before the helper starts, which takes it itself.
     let is_gathering = try_lock().is_ok_and(|lock| lock.is_none());
     // A helper that is still gathering will delete our links too.
@@ -157,7 +157,7 @@ pub(crate) fn run() -> ExitCode {
     thread::sleep(GATHER_TIME);
     // A DEL from here on starts another helper.
     drop(lock);
-    match Socket::open().and_then(|mut socket| destroy(&mut socket)) {
+    match NetlinkSocket::open().and_then(|mut socket| destroy(&mut socket)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

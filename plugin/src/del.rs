@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use wire::cni::{Call, Command, Delegate, Error, Running};
+use wire::cni::{Call, CniCommand, Delegate, Error, RunningDelegate};
 use wire::conf;
-use wire::netlink::{Link, Socket};
+use wire::netlink::{Link, NetlinkSocket};
 
 use crate::error::{self, kernel};
 use crate::wiring::is_pair;
@@ -17,20 +17,21 @@ use crate::{deferred_delete, node};
 /// that no address is allocated again while packets for it still reach the old pod. The IPAM plugin
 /// runs while the rest of the interface is removed.
 pub(crate) fn del(call: &Call) -> Result<(), Error> {
-    let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
+    let mut host =
+        NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let disabled = disable_host_end(call, &mut host)?;
     let ipam = conf::ipam_of(&call.config).and_then(|ipam| Delegate::find(call, &ipam));
-    let running = ipam.as_ref().map(|ipam| ipam.start(call, Command::Del));
+    let running = ipam.as_ref().map(|ipam| ipam.start(call, CniCommand::Del));
     let finished = finish_removal(call, &mut host, disabled.as_ref());
     let freed = match running {
-        Ok(running) => running.and_then(Running::finish).map(drop),
+        Ok(running) => running.and_then(RunningDelegate::finish).map(drop),
         Err(error) => Err(error.clone()),
     };
     finished.and(freed)
 }
 
 /// Takes the host end out of use, if it exists.
-fn disable_host_end(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
+fn disable_host_end(call: &Call, host: &mut NetlinkSocket) -> Result<Option<Link>, Error> {
     let host_end = node::host_end_of(call, host)?;
     if let Some(link) = &host_end {
         let attachment = call.environment.attachment()?;
@@ -42,7 +43,11 @@ fn disable_host_end(call: &Call, host: &mut Socket) -> Result<Option<Link>, Erro
 
 /// The rest of DEL, once no route leads to the pod. It runs even without a host end, as an
 /// interrupted DEL may have disabled it and done no more.
-fn finish_removal(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Result<(), Error> {
+fn finish_removal(
+    call: &Call,
+    host: &mut NetlinkSocket,
+    host_end: Option<&Link>,
+) -> Result<(), Error> {
     if let (Some(netns), Some(host_end)) = (&call.environment.netns, host_end) {
         hide_pod_end(netns, call.environment.attachment()?.interface(), host_end);
     }
@@ -53,7 +58,7 @@ fn finish_removal(call: &Call, host: &mut Socket, host_end: Option<&Link>) -> Re
 /// Renames the pod's end, so that its name is free. The namespace may be gone, or another one may
 /// be at its path. Failures are ignored: the pod's end is deleted with the host end shortly.
 fn hide_pod_end(netns: &Path, interface: &str, host_end: &Link) {
-    let pod_end = |pod: &mut Socket| {
+    let pod_end = |pod: &mut NetlinkSocket| {
         let link = pod.link_by_name(interface).ok()??;
         is_pair(&link, host_end).then_some(link)
     };

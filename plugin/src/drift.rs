@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use wire::cni::Success;
-use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, Request, Route, RouteKind};
+use wire::netlink::{Address, Link, LinkChange, Mac, Neighbour, NetlinkRequest, Route, RouteKind};
 
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{self, Wiring};
@@ -30,9 +30,9 @@ pub(crate) struct Expected {
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// The interface in the pod.
-    pub(crate) pod: LinkState,
+    pub(crate) pod: ObservedEnd,
     /// The host end; its routes are the results of a look-up for each of the pod's addresses.
-    pub(crate) host: LinkState,
+    pub(crate) host: ObservedEnd,
     /// What drops packets with a source address that is not the pod's.
     pub(crate) spoof_guard: SpoofGuard,
     /// Whether the host end replies to ARP for the gateway.
@@ -43,7 +43,7 @@ pub(crate) struct Observed {
 
 /// One end of the pair with its addresses, routes and neighbours.
 #[derive(Debug, Default)]
-pub(crate) struct LinkState {
+pub(crate) struct ObservedEnd {
     /// The interface, if it exists.
     pub(crate) link: Option<Link>,
     /// Its addresses.
@@ -123,12 +123,12 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
         // ADD gives the interface no master: it is a VRF of a later plugin, whose table has the routes.
         let has_own_routes = link.master.is_none();
         found.extend(requests.iter().filter_map(|request| match request {
-            Request::AddRoute(route)
+            NetlinkRequest::AddRoute(route)
                 if !(has_own_routes && expected.expects_route(route, &inside.routes)) =>
             {
                 None
             }
-            Request::AddNeighbour(gateway) if !inside.has_neighbour(gateway.address) => None,
+            NetlinkRequest::AddNeighbour(gateway) if !inside.has_neighbour(gateway.address) => None,
             request => inside.missing(link, request),
         }));
         let what = format!("interface {} in the pod", wiring.pod_name);
@@ -179,16 +179,16 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     found
 }
 
-impl LinkState {
+impl ObservedEnd {
     /// What is missing of the effect of a request of ADD.
-    fn missing(&self, link: &Link, request: &Request) -> Option<String> {
+    fn missing(&self, link: &Link, request: &NetlinkRequest) -> Option<String> {
         match request {
-            Request::ChangeLink { change, .. } => wrong_alias(link, change),
-            Request::AddAddress(wanted) => self.missing_address(link, wanted),
+            NetlinkRequest::ChangeLink { change, .. } => wrong_alias(link, change),
+            NetlinkRequest::AddAddress(wanted) => self.missing_address(link, wanted),
             // The kernel adds it too, in a table that other programs do not change.
-            Request::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
-            Request::AddRoute(wanted) => self.missing_route(link, wanted),
-            Request::AddNeighbour(wanted) => self.missing_neighbour(link, wanted),
+            NetlinkRequest::AddRoute(wanted) if wanted.kind == RouteKind::Local => None,
+            NetlinkRequest::AddRoute(wanted) => self.missing_route(link, wanted),
+            NetlinkRequest::AddNeighbour(wanted) => self.missing_neighbour(link, wanted),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
-use wire::netlink::{self, Link, Socket};
+use wire::netlink::{self, Link, NetlinkSocket};
 use wire::pod_link::is_orphan;
 use wire::{add_lock, pod_link};
 
@@ -29,7 +29,8 @@ const LISTING_ATTEMPTS: u32 = 4;
 pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
     let valid = call.valid_attachments()?;
-    let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
+    let mut host =
+        NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let links = host.links_within(LISTING_ATTEMPTS);
     let links = links.map_err(|error| kernel("looking for interfaces", &error))?;
     let links = links.entries;
@@ -65,7 +66,7 @@ fn combine(failures: Vec<Error>) -> Result<(), Error> {
 /// Removes orphans: host ends that an ADD left before it set their alias. Their network is unknown,
 /// but no attachment uses them.
 fn remove_orphans(
-    host: &mut Socket,
+    host: &mut NetlinkSocket,
     links: &[Link],
     network: &str,
     valid: &BTreeSet<Attachment>,

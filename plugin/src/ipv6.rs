@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use wire::cni::{Error, code};
-use wire::netlink::{self, Request, Socket};
+use wire::netlink::{self, NetlinkRequest, NetlinkSocket};
 use wire::sysctl;
 
 use crate::error::kernel;
@@ -10,8 +10,8 @@ use crate::error::kernel;
 /// Applies requests for a link. If the kernel refuses one because IPv6 is disabled on the link, it is
 /// enabled, and what was refused is applied again. Where it is enabled, this costs nothing.
 pub(crate) fn apply_all(
-    socket: &mut Socket,
-    requests: &[Request],
+    socket: &mut NetlinkSocket,
+    requests: &[NetlinkRequest],
     doing: &str,
     enable: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -25,7 +25,7 @@ pub(crate) fn apply_all(
         return Err(failed(first));
     }
     enable()?;
-    let refused: Vec<Request> = failures
+    let refused: Vec<NetlinkRequest> = failures
         .iter()
         .filter_map(|failure| match failure {
             netlink::Error::Refused { index, .. } => requests.get(*index).cloned(),

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use wire::cni::{Call, Error, code};
 use wire::conf::{MIN_IPV6_MTU, PluginConfig};
-use wire::netlink::{self, Link, Socket, Uplink};
+use wire::netlink::{self, Link, NetlinkSocket, Uplink};
 use wire::{forwarding, pod_link};
 
 use crate::error::kernel;
 
 /// The properties of the node that a pod's wiring depends on.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Node {
+pub(crate) struct NodeProperties {
     /// MTU of the pods' interfaces, in bytes.
     pub(crate) mtu: u32,
     /// The node's addresses: the source of what it sends to its pods. If empty, the kernel chooses.
@@ -23,7 +23,10 @@ pub(crate) struct Node {
 
 /// Reads the values that the configuration does not set from the uplink. A node without an uplink
 /// is fine if the configuration sets the MTU.
-pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Node, Error> {
+pub(crate) fn describe(
+    socket: &mut NetlinkSocket,
+    config: &PluginConfig,
+) -> Result<NodeProperties, Error> {
     let (mtu, addresses) = match Uplink::find(socket, &config.node_addresses) {
         Ok(uplink) if config.mtu == 0 => (uplink.mtu, uplink.addresses),
         Ok(uplink) => (config.mtu, uplink.addresses),
@@ -39,7 +42,7 @@ pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Nod
             .advise("set `mtu` in the flatland section of the conflist"));
         }
     };
-    Ok(Node {
+    Ok(NodeProperties {
         mtu,
         addresses,
         ipv6: mtu >= MIN_IPV6_MTU && Path::new("/proc/sys/net/ipv6").exists(),
@@ -48,7 +51,7 @@ pub(crate) fn describe(socket: &mut Socket, config: &PluginConfig) -> Result<Nod
 
 /// Refuses IPv6 addresses if the pod's interface cannot have them: the kernel's error would come
 /// later and say less.
-pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Error> {
+pub(crate) fn check_families(node: &NodeProperties, addresses: &[IpAddr]) -> Result<(), Error> {
     match addresses.iter().find(|address| address.is_ipv6()) {
         Some(address) if !node.ipv6 => Err(Error::new(
             code::INVALID_CONFIG,
@@ -65,7 +68,7 @@ pub(crate) fn check_families(node: &Node, addresses: &[IpAddr]) -> Result<(), Er
 
 /// The host end of the attachment, if it exists. Its name is a hash, so that the alias must name
 /// the attachment too. A veth without an alias was left by an ADD that was interrupted.
-pub(crate) fn host_end_of(call: &Call, host: &mut Socket) -> Result<Option<Link>, Error> {
+pub(crate) fn host_end_of(call: &Call, host: &mut NetlinkSocket) -> Result<Option<Link>, Error> {
     let attachment = call.environment.attachment()?;
     let name = pod_link::host_interface_name(&call.network, attachment);
     let link = host.link_by_name(&name).map_err(|error| {

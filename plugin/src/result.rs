@@ -1,13 +1,13 @@
 //! The result of ADD: that of the previous plugins of the chain, with our interfaces, addresses and
 //! routes added.
 
-use wire::cni::{Dns, IpConfig, Success, Version};
+use wire::cni::{CniVersion, Dns, IpConfig, Success};
 use wire::conf::PluginConfig;
 
 /// The result of the chain so far (SPEC.md, section 5, "ADD Success"). `given` is the result of the
 /// IPAM plugin, `made` what we created from it.
 pub(crate) fn chain_result(
-    version: Version,
+    version: CniVersion,
     previous: Option<Success>,
     made: Success,
     given: &Success,
@@ -33,8 +33,8 @@ pub(crate) fn dns(config: &PluginConfig, given: &Success) -> Dns {
 /// gateways, and with the interface filled in (SPEC.md 0.4.0, "Result"). From 1.0.0 on they are the
 /// assigned addresses, with host masks: later plugins treat the whole mask as the pod, as `portmap`
 /// does when it masquerades what a pod sends to itself.
-fn ips(version: Version, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfig> {
-    if version >= Version::V1_0_0 {
+fn ips(version: CniVersion, made: Vec<IpConfig>, given: &[IpConfig]) -> Vec<IpConfig> {
+    if version >= CniVersion::V1_0_0 {
         return made;
     }
     let both = made.into_iter().zip(given.iter().cloned());

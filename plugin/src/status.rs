@@ -2,7 +2,7 @@
 
 use wire::cni::{Call, Delegate, Error, code};
 use wire::conf::PluginConfig;
-use wire::netlink::Socket;
+use wire::netlink::NetlinkSocket;
 
 use crate::error::kernel;
 use crate::node;
@@ -14,7 +14,8 @@ pub(crate) fn status(call: &Call) -> Result<(), Error> {
 
 fn could_add(call: &Call) -> Result<(), Error> {
     let config = PluginConfig::parse(&call.config)?;
-    let mut host = Socket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
+    let mut host =
+        NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     node::describe(&mut host, &config)?;
     Delegate::find(call, &config.ipam_type)?.status(call)
 }

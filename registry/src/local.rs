@@ -16,11 +16,11 @@ use crate::protocol::{
     RegistryView,
 };
 use crate::records::{Claim, Network, NodeRecord};
-use crate::snapshot::{Event, Snapshot};
+use crate::snapshot::{RegistryEvent, Snapshot};
 
 /// `registry.json` in the network's folder, locked by `registry.lock` beside it.
 #[derive(Debug)]
-pub(crate) struct Local {
+pub(crate) struct LocalRegistry {
     folder: PathBuf,
     network: Network,
     exclude: Vec<IpNet>,
@@ -28,7 +28,7 @@ pub(crate) struct Local {
 
 /// The file's content: the same records as in etcd, without presence.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Stored {
+struct LocalFile {
     revision: i64,
     config: Option<Network>,
     #[serde(default)]
@@ -37,7 +37,7 @@ struct Stored {
     subnets: BTreeMap<IpNet, Claim>,
 }
 
-impl Local {
+impl LocalRegistry {
     pub(crate) fn new(folder: &Path, network: &Network, exclude: &[IpNet]) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -54,11 +54,11 @@ impl Local {
     /// that it changed.
     fn locked<T>(
         &self,
-        change: impl FnOnce(&mut Stored) -> Result<(T, bool), Error>,
+        change: impl FnOnce(&mut LocalFile) -> Result<(T, bool), Error>,
     ) -> Result<T, Error> {
         files::make_folder(&self.folder)?;
         let _lock = files::lock(&self.folder.join("registry.lock"))?;
-        let mut stored: Stored = files::read(&self.path())?.unwrap_or_default();
+        let mut stored: LocalFile = files::read(&self.path())?.unwrap_or_default();
         let (value, changed) = change(&mut stored)?;
         if changed {
             stored.revision += 1;
@@ -67,7 +67,7 @@ impl Local {
         Ok(value)
     }
 
-    fn agree_in(&self, stored: &mut Stored) -> Result<bool, Error> {
+    fn agree_in(&self, stored: &mut LocalFile) -> Result<bool, Error> {
         match &stored.config {
             None => {
                 stored.config = Some(self.network.clone());
@@ -109,7 +109,7 @@ impl Local {
         })
     }
 
-    fn view(&self, stored: &Stored, node: &NodeName) -> RegistryView {
+    fn view(&self, stored: &LocalFile, node: &NodeName) -> RegistryView {
         RegistryView {
             network: self.network.clone(),
             // Just agreed on, under the lock.
@@ -164,11 +164,11 @@ impl Local {
     }
 
     /// Sends the snapshot once; the file has no other writers to watch.
-    pub(crate) fn watch(&self) -> mpsc::Receiver<Event> {
+    pub(crate) fn watch(&self) -> mpsc::Receiver<RegistryEvent> {
         let (events, receiver) = mpsc::channel(1);
         let first = match self.snapshot() {
-            Ok(snapshot) => Event::Reset(snapshot),
-            Err(error) => Event::Disconnected {
+            Ok(snapshot) => RegistryEvent::Reset(snapshot),
+            Err(error) => RegistryEvent::Disconnected {
                 why: error.to_string(),
             },
         };

@@ -16,14 +16,14 @@ use wire::node::NodeName;
 use wire::paths::{run_dir, state_dir};
 
 use crate::error::Error;
-use crate::etcd::Etcd;
+use crate::etcd::EtcdRegistry;
 use crate::liveness::{Absent, Census, Forget, Forgotten, PresenceHandle};
-use crate::local::Local;
+use crate::local::LocalRegistry;
 use crate::policy::Policy;
 use crate::protocol::{Acquired, Claimant, Goal, Registration};
 use crate::records::{Network, NodeRecord, Presence};
 use crate::session::Session;
-use crate::snapshot::{Event, Snapshot};
+use crate::snapshot::{RegistryEvent, Snapshot};
 
 /// The registry of one network.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub struct Registry {
 
 #[derive(Debug)]
 enum Backend {
-    Etcd(Arc<Etcd>),
-    Local(Local),
+    Etcd(Arc<EtcdRegistry>),
+    Local(LocalRegistry),
 }
 
 impl Registry {
@@ -51,8 +51,8 @@ impl Registry {
     pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Self {
         let network = Network::from(conf);
         let backend = match &conf.etcd {
-            Some(etcd) => Backend::Etcd(Arc::new(Etcd::new(conf, etcd, &network, policy))),
-            None => Backend::Local(Local::new(folder, &network, &conf.exclude)),
+            Some(etcd) => Backend::Etcd(Arc::new(EtcdRegistry::new(conf, etcd, &network, policy))),
+            None => Backend::Local(LocalRegistry::new(folder, &network, &conf.exclude)),
         };
         Self {
             network,
@@ -232,8 +232,8 @@ impl Registry {
     }
 
     /// The snapshot of the registry, then its changes, until the receiver is dropped; see
-    /// [`Event`]. The local registry sends its snapshot once, or why it cannot be read.
-    pub fn watch(&self) -> mpsc::Receiver<Event> {
+    /// [`RegistryEvent`]. The local registry sends its snapshot once, or why it cannot be read.
+    pub fn watch(&self) -> mpsc::Receiver<RegistryEvent> {
         match &self.backend {
             Backend::Etcd(etcd) => Arc::clone(etcd).watch_loop(),
             Backend::Local(local) => local.watch(),

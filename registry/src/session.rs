@@ -33,7 +33,7 @@ pub struct Session {
 /// The content of `session.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Stored {
+struct SessionFile {
     id: String,
     has_held: bool,
 }
@@ -45,7 +45,7 @@ impl Session {
         let stored = locked(folder, |known| {
             known.filter(|it| is_id(&it.id)).map_or_else(
                 || {
-                    Ok(Stored {
+                    Ok(SessionFile {
                         id: random_id()?,
                         has_held: false,
                     })
@@ -66,7 +66,7 @@ impl Session {
 
     /// The id that is stored in `folder`, if there is one. Changes nothing.
     pub fn stored_id(folder: &Path) -> Option<String> {
-        let stored: Option<Stored> = files::read(&folder.join(FILE)).ok().flatten();
+        let stored: Option<SessionFile> = files::read(&folder.join(FILE)).ok().flatten();
         stored.map(|it| it.id)
     }
 
@@ -96,7 +96,7 @@ impl Session {
             return Ok(());
         }
         locked(folder, |_| {
-            Ok(Stored {
+            Ok(SessionFile {
                 id: self.id.clone(),
                 has_held: true,
             })
@@ -134,12 +134,12 @@ const FILE: &str = "session.json";
 /// Replaces the file's content under its lock.
 fn locked(
     folder: &Path,
-    change: impl FnOnce(Option<Stored>) -> Result<Stored, Error>,
-) -> Result<Stored, Error> {
+    change: impl FnOnce(Option<SessionFile>) -> Result<SessionFile, Error>,
+) -> Result<SessionFile, Error> {
     files::make_folder(folder)?;
     let _lock = files::lock(&folder.join("session.lock"))?;
     let path = folder.join(FILE);
-    let known = match files::read::<Stored>(&path) {
+    let known = match files::read::<SessionFile>(&path) {
         Err(Error::CorruptFile { .. }) => None,
         known => known?,
     };

@@ -48,7 +48,7 @@ pub struct Snapshot {
 
 /// An event of [`crate::Registry::watch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum RegistryEvent {
     /// Replace everything known by this snapshot. Comes first (after `Disconnected` and
     /// `Connected`, if the registry is down at first), and again whenever the changes in between
     /// cannot be known.
@@ -58,7 +58,7 @@ pub enum Event {
         /// The revision after these changes.
         revision: i64,
         /// In etcd's order.
-        changes: Vec<Change>,
+        changes: Vec<RegistryChange>,
     },
     /// The registry cannot be reached; attempts go on. Comes once per outage.
     Disconnected {
@@ -69,10 +69,11 @@ pub enum Event {
     Connected,
 }
 
-/// A change of one key; `None` means that the key is gone. A change of `config` is no `Change` but
-/// a [`Event::Reset`], because all other records are checked against it.
+/// A change of one key; `None` means that the key is gone. A change of `config` is no
+/// `RegistryChange` but a [`RegistryEvent::Reset`], because all other records are checked against
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum RegistryChange {
     /// A node registered, changed its record or was forgotten.
     Node(NodeName, Option<NodeRecord>),
     /// A subnet was claimed or released.
@@ -92,7 +93,7 @@ pub enum Change {
 impl Snapshot {
     /// Brings the snapshot to `revision`. It then equals a fresh snapshot of that revision, except
     /// for the choice of keys in `rejected` if there are too many.
-    pub fn apply(&mut self, revision: i64, changes: Vec<Change>) {
+    pub fn apply(&mut self, revision: i64, changes: Vec<RegistryChange>) {
         self.revision = revision;
         for change in changes {
             self.change(change);
@@ -100,9 +101,9 @@ impl Snapshot {
     }
 
     /// Whether `change` rejects a record that was not yet rejected for the same reason.
-    pub fn is_new_rejection(&self, change: &Change) -> bool {
+    pub fn is_new_rejection(&self, change: &RegistryChange) -> bool {
         match change {
-            Change::Rejected {
+            RegistryChange::Rejected {
                 key,
                 why: Some(why),
             } => self.rejected.get(key) != Some(why),
@@ -110,25 +111,25 @@ impl Snapshot {
         }
     }
 
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: RegistryChange) {
         let was_named =
             !self.rejected.is_empty() && self.rejected.remove(change.key().as_ref()).is_some();
         if let Some(subnet) = change.subnet().filter(|_| !self.unreadable.is_empty()) {
             self.unreadable.remove(&subnet);
         }
         match change {
-            Change::Node(node, record) => set(&mut self.nodes, node, record),
-            Change::Subnet(subnet, claim) => {
+            RegistryChange::Node(node, record) => set(&mut self.nodes, node, record),
+            RegistryChange::Subnet(subnet, claim) => {
                 let claim = claim.map(|claim| Claim {
                     node: self.interned(claim.node),
                 });
                 set(&mut self.subnets, subnet, claim);
             }
-            Change::Presence(node, presence) => {
+            RegistryChange::Presence(node, presence) => {
                 let node = self.interned(node);
                 set(&mut self.presence, node, presence);
             }
-            Change::Rejected { key, why } => {
+            RegistryChange::Rejected { key, why } => {
                 match key.parse() {
                     Ok(Key::Node(node)) => set(&mut self.nodes, node, None),
                     Ok(Key::Subnet(subnet)) => {
@@ -171,7 +172,7 @@ impl Snapshot {
     /// Adds a key whose value is too large for any record.
     pub(crate) fn insert_too_large(&mut self, name: &str) {
         let why = name.parse::<Key>().err().unwrap_or_else(too_large);
-        self.change(Change::rejected(name, &why));
+        self.change(RegistryChange::rejected(name, &why));
     }
 
     /// Adds one key and its value. `config` must come before the subnets, as it does in etcd's key
@@ -182,12 +183,12 @@ impl Snapshot {
         {
             self.network = Some(network);
         } else {
-            self.change(Change::of_value(self.network.as_ref(), name, value));
+            self.change(RegistryChange::of_value(self.network.as_ref(), name, value));
         }
     }
 }
 
-impl Change {
+impl RegistryChange {
     /// The subnet whose claim changed.
     pub fn subnet(&self) -> Option<IpNet> {
         match self {

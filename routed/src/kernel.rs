@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use ipnetwork::IpNetwork;
-use wire::netlink::{Address, Error, Monitor, Request, Route, Socket};
+use wire::netlink::{Address, Error, NetlinkMonitor, NetlinkRequest, NetlinkSocket, Route};
 
 /// The index of the loopback link of every network namespace (`LOOPBACK_IFINDEX`).
 pub(crate) const LOOPBACK: u32 = 1;
@@ -14,14 +14,14 @@ pub(crate) const LOOPBACK: u32 = 1;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Topology {
     /// The links that have addresses or lead to others.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<NodeLink>,
     /// The routes of the main table that other programs made.
     pub(crate) routes: Vec<Route>,
 }
 
 /// A link of this node that has addresses, or that a route of another program leads over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Link {
+pub(crate) struct NodeLink {
     /// Its index.
     pub(crate) index: u32,
     /// Its name.
@@ -44,7 +44,7 @@ pub(crate) trait Kernel {
     fn topology(&mut self) -> Result<Topology, Error>;
 
     /// The links that have addresses or lead to others.
-    fn links(&mut self) -> Result<Vec<Link>, Error> {
+    fn links(&mut self) -> Result<Vec<NodeLink>, Error> {
         Ok(self.topology()?.links)
     }
 
@@ -56,19 +56,19 @@ pub(crate) trait Kernel {
     fn route_for(&mut self, dst: IpNet) -> Result<Option<Route>, Error>;
 
     /// Applies requests in order, and continues after one that fails. Returns the failures.
-    fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error>;
+    fn apply(&mut self, requests: &[NetlinkRequest]) -> Result<Vec<Error>, Error>;
 }
 
 /// The kernel of this process's network namespace. A socket that failed is replaced on the next
 /// call, so that no late answer is taken for that of another request.
 #[derive(Debug, Default)]
 pub(crate) struct Netlink {
-    socket: Option<Socket>,
+    socket: Option<NetlinkSocket>,
 }
 
 impl Netlink {
     /// Makes `monitor` ignore the changes that this makes.
-    pub(crate) fn hide_from(&self, monitor: &mut Monitor) {
+    pub(crate) fn hide_from(&self, monitor: &mut NetlinkMonitor) {
         if let Some(socket) = &self.socket {
             monitor.ignore(socket);
         }
@@ -77,11 +77,11 @@ impl Netlink {
     /// Runs `call` on the socket.
     pub(crate) fn with<T>(
         &mut self,
-        call: impl FnOnce(&mut Socket) -> Result<T, Error>,
+        call: impl FnOnce(&mut NetlinkSocket) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut socket = match self.socket.take() {
             Some(socket) => socket,
-            None => Socket::open()?,
+            None => NetlinkSocket::open()?,
         };
         let result = call(&mut socket);
         if !matches!(result, Err(Error::Socket { .. } | Error::Malformed { .. })) {
@@ -110,7 +110,7 @@ impl Kernel for Netlink {
                 };
                 let addresses = by_link.remove(&index).unwrap_or_default();
                 let lasting = Address::lasting_on(index, &addresses);
-                links.push(Link {
+                links.push(NodeLink {
                     index,
                     name: link.name,
                     up: link.up,
@@ -132,7 +132,7 @@ impl Kernel for Netlink {
         Ok(found.filter(|route| route.dst == dst))
     }
 
-    fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+    fn apply(&mut self, requests: &[NetlinkRequest]) -> Result<Vec<Error>, Error> {
         self.with(|socket| socket.apply(requests))
     }
 }
@@ -150,7 +150,7 @@ fn leading(routes: &[Route]) -> impl Iterator<Item = u32> {
 }
 
 /// The link's name, or `if7` where it is not known.
-pub(crate) fn link_name(index: u32, links: &[Link]) -> String {
+pub(crate) fn link_name(index: u32, links: &[NodeLink]) -> String {
     let link = links.iter().find(|link| link.index == index);
     link.map_or_else(|| format!("if{index}"), |link| link.name.clone())
 }

@@ -77,7 +77,7 @@ impl LineKind {
 
 /// One line of the log: a sentence, and its values as fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     kind: LineKind,
     text: String,
     /// The values of the fields, by name.
@@ -86,7 +86,7 @@ pub(crate) struct Line {
     count: Option<usize>,
 }
 
-impl Line {
+impl LogLine {
     /// A line without fields.
     pub(crate) fn new(kind: LineKind, text: String) -> Self {
         Self {
@@ -149,12 +149,12 @@ pub(crate) struct Lines(BTreeMap<LineKind, LinesOfKind>);
 #[derive(Debug, Default)]
 struct LinesOfKind {
     count: usize,
-    first: Vec<Line>,
+    first: Vec<LogLine>,
 }
 
 impl Lines {
     /// Adds a line of that kind. `line` is called only if the line may be written.
-    pub(crate) fn add(&mut self, kind: LineKind, line: impl FnOnce() -> Line) {
+    pub(crate) fn add(&mut self, kind: LineKind, line: impl FnOnce() -> LogLine) {
         let of_kind = self.0.entry(kind).or_default();
         of_kind.count += 1;
         if of_kind.first.len() < MAX_LINES_PER_KIND {
@@ -172,8 +172,8 @@ impl Lines {
     }
 }
 
-impl Extend<Line> for Lines {
-    fn extend<I: IntoIterator<Item = Line>>(&mut self, lines: I) {
+impl Extend<LogLine> for Lines {
+    fn extend<I: IntoIterator<Item = LogLine>>(&mut self, lines: I) {
         for line in lines {
             self.add(line.kind, || line);
         }
@@ -181,12 +181,12 @@ impl Extend<Line> for Lines {
 }
 
 impl LinesOfKind {
-    fn summarised(&self, kind: LineKind) -> Vec<Line> {
+    fn summarised(&self, kind: LineKind) -> Vec<LogLine> {
         match self.first.first() {
             Some(first) if self.count > MAX_LINES_PER_KIND => {
                 let (count, summary) = (self.count, kind.summary());
                 let text = format!("{count} {summary}; the first: {}", first.text);
-                let mut line = Line::new(kind, text);
+                let mut line = LogLine::new(kind, text);
                 line.count = Some(count);
                 vec![line]
             }
@@ -221,7 +221,7 @@ impl OnChange {
 }
 
 /// Writes the lines, in order within each kind.
-pub(crate) fn emit_lines(lines: Vec<Line>) {
+pub(crate) fn emit_lines(lines: Vec<LogLine>) {
     let mut all = Lines::default();
     all.extend(lines);
     all.emit();

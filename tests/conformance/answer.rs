@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::verdict::{Judged, Reason, ensure, fail};
-use crate::Output;
+use crate::CommandOutput;
 
 /// The outcome of a call, and what was sent.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(sent: String, output: &Output) -> Self {
+    pub(super) fn new(sent: String, output: &CommandOutput) -> Self {
         Self {
             sent,
             status: output.status.code(),

@@ -20,15 +20,15 @@ const CALL_TIMEOUT: &str = "60";
 const TIMED_OUT: i32 = 124;
 
 /// One call of the plugin.
-pub(super) struct Call<'s> {
+pub(super) struct PluginCall<'s> {
     testbed: &'s Testbed<'s>,
     variables: BTreeMap<String, String>,
     config: Value,
-    input: Input,
+    input: StandardInput,
 }
 
 /// What the plugin reads from standard input.
-enum Input {
+enum StandardInput {
     /// The configuration.
     Config,
     /// Other bytes.
@@ -37,7 +37,7 @@ enum Input {
     Unreadable,
 }
 
-impl<'s> Call<'s> {
+impl<'s> PluginCall<'s> {
     /// A call that concerns no container.
     pub(super) fn new(testbed: &'s Testbed<'s>, command: &str) -> Self {
         let variables = [
@@ -50,7 +50,7 @@ impl<'s> Call<'s> {
             testbed,
             variables: variables.into_iter().map(own).collect(),
             config: testbed.subject.config.clone(),
-            input: Input::Config,
+            input: StandardInput::Config,
         }
         .with_version(testbed.version())
     }
@@ -94,13 +94,13 @@ impl<'s> Call<'s> {
 
     /// Sends other bytes on standard input.
     pub(super) fn stdin(mut self, bytes: impl Into<String>) -> Self {
-        self.input = Input::Bytes(bytes.into());
+        self.input = StandardInput::Bytes(bytes.into());
         self
     }
 
     /// Makes reading from standard input fail: it is a folder.
     pub(super) fn unreadable(mut self) -> Self {
-        self.input = Input::Unreadable;
+        self.input = StandardInput::Unreadable;
         self
     }
 
@@ -121,20 +121,20 @@ impl<'s> Call<'s> {
     }
 
     /// The call, to be made later.
-    pub(super) fn prepare(self) -> Prepared {
+    pub(super) fn prepare(self) -> PreparedCall {
         let mut words: Vec<String> = ["/usr/bin/timeout", CALL_TIMEOUT].map(str::to_owned).into();
-        if matches!(self.input, Input::Unreadable) {
+        if matches!(self.input, StandardInput::Unreadable) {
             words.extend(["/bin/sh", "-c", "exec \"$@\" < /", "sh"].map(str::to_owned));
         }
         words.push(self.testbed.plugin());
-        Prepared {
+        PreparedCall {
             sent: self.summary(),
             variables: self.variables,
             words,
             stdin: match self.input {
-                Input::Config => self.config.to_string(),
-                Input::Bytes(bytes) => bytes,
-                Input::Unreadable => String::new(),
+                StandardInput::Config => self.config.to_string(),
+                StandardInput::Bytes(bytes) => bytes,
+                StandardInput::Unreadable => String::new(),
             },
         }
     }
@@ -146,16 +146,16 @@ impl<'s> Call<'s> {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         text.push(match &self.input {
-            Input::Config => self.config.to_string(),
-            Input::Bytes(bytes) => format!("{bytes:?}"),
-            Input::Unreadable => "a folder on standard input".to_owned(),
+            StandardInput::Config => self.config.to_string(),
+            StandardInput::Bytes(bytes) => format!("{bytes:?}"),
+            StandardInput::Unreadable => "a folder on standard input".to_owned(),
         });
         text.join(" ")
     }
 }
 
 /// A call that is ready to be made.
-pub(super) struct Prepared {
+pub(super) struct PreparedCall {
     sent: String,
     /// The whole environment.
     variables: BTreeMap<String, String>,
@@ -163,7 +163,7 @@ pub(super) struct Prepared {
     stdin: String,
 }
 
-impl Prepared {
+impl PreparedCall {
     /// Makes the call on a machine. A failed call is no error.
     pub(super) fn run(self, machine: &Machine) -> Judged<Answer> {
         let output = machine.run_with_env(&self.variables, &self.words, self.stdin.as_bytes())?;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::PluginCall;
 use super::testbed::{PLUGINS, Testbed};
 use super::verdict::Judged;
 use crate::error::Doing;
@@ -72,7 +72,7 @@ impl<'s> IpamWrapper<'s> {
 
     /// Makes a call use the wrapper: puts its folder first in `CNI_PATH`.
     #[allow(clippy::unused_self, reason = "the wrapper must be installed first")]
-    pub(super) fn wrap<'c>(&self, call: Call<'c>) -> Call<'c> {
+    pub(super) fn wrap<'c>(&self, call: PluginCall<'c>) -> PluginCall<'c> {
         call.with("CNI_PATH", format!("{FOLDER}:{PLUGINS}"))
     }
 

@@ -8,7 +8,7 @@ use crate::{Machine, Result};
 
 /// A link and its addresses.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Link {
+pub(super) struct ListedLink {
     /// Its name.
     #[serde(rename = "ifname")]
     pub(super) name: String,
@@ -19,11 +19,11 @@ pub(super) struct Link {
     pub(super) mtu: u64,
     flags: Vec<String>,
     #[serde(rename = "addr_info", default)]
-    addresses: Vec<Address>,
+    addresses: Vec<ListedAddress>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Address {
+struct ListedAddress {
     #[serde(default)]
     local: String,
     #[serde(rename = "prefixlen", default)]
@@ -33,11 +33,11 @@ struct Address {
 }
 
 #[derive(Debug, Deserialize)]
-struct Route {
+struct ListedRoute {
     dst: String,
 }
 
-impl Link {
+impl ListedLink {
     /// Whether it is up.
     pub(super) fn is_up(&self) -> bool {
         self.flags.iter().any(|flag| flag == "UP")
@@ -56,7 +56,7 @@ impl Link {
 }
 
 /// The links of the machine, or of a named network namespace on it.
-pub(super) fn links(machine: &Machine, netns: Option<&str>) -> Judged<Vec<Link>> {
+pub(super) fn links(machine: &Machine, netns: Option<&str>) -> Judged<Vec<ListedLink>> {
     Ok(ip_json(machine, netns, &["addr"])?)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn destinations(machine: &Machine, netns: &str) -> Judged<Vec<String>
     let mut all = Vec::new();
     for (family, everywhere, length) in [("-4", "0.0.0.0/0", 32), ("-6", "::/0", 128)] {
         let words = [family, "route", "show", "table", "all"];
-        let routes: Vec<Route> = ip_json(machine, Some(netns), &words)?;
+        let routes: Vec<ListedRoute> = ip_json(machine, Some(netns), &words)?;
         all.extend(routes.into_iter().map(|route| match route.dst.as_str() {
             "default" => everywhere.to_owned(),
             host if !host.contains('/') => format!("{host}/{length}"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use lab::conformance::{Kind, Report, Subject, details, json, judge, table};
+use lab::conformance::{ConformanceReport, PluginKind, Subject, details, json, judge, table};
 use lab::{Error, Result};
 
 /// The exit statuses for a wrong command line and for an error of the suite (`EX_USAGE` and
@@ -28,7 +28,7 @@ struct Cli {
     plugin: Vec<PathBuf>,
     /// What the plugin is for.
     #[arg(long, required = true)]
-    kind: Vec<Kind>,
+    kind: Vec<PluginKind>,
     /// A plugin configuration object with a "name"; "cniVersion" is filled in. With 3 to 64
     /// addresses to give, more rows apply.
     #[arg(long, required = true)]
@@ -41,11 +41,11 @@ struct Cli {
     with: Vec<PathBuf>,
     /// The output format.
     #[arg(short, long, default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Output {
+enum OutputFormat {
     /// For people.
     Table,
     /// For programs, with the text of each requirement and the evidence.
@@ -95,14 +95,14 @@ fn subjects(cli: &Cli) -> Result<Vec<Subject>> {
 }
 
 /// Whether all of them conform.
-fn run(subjects: &[Subject], output: Output) -> Result<bool> {
+fn run(subjects: &[Subject], output: OutputFormat) -> Result<bool> {
     let reports = judge(subjects)?;
     let text = match output {
-        Output::Table => format!("{}{}", table(&reports), details(&reports)),
-        Output::Json => format!("{:#}\n", json(&reports)),
+        OutputFormat::Table => format!("{}{}", table(&reports), details(&reports)),
+        OutputFormat::Json => format!("{:#}\n", json(&reports)),
     };
     io::stdout()
         .write_all(text.as_bytes())
         .map_err(|error| Error::new(error.to_string()))?;
-    Ok(reports.iter().all(Report::conforms))
+    Ok(reports.iter().all(ConformanceReport::conforms))
 }

@@ -22,9 +22,9 @@ mod table;
 mod testbed;
 mod verdict;
 
-pub use report::{Report, judge};
+pub use report::{ConformanceReport, judge};
 pub use rows::{Level, Row, all};
 pub use spec::Spec;
-pub use subject::{Kind, Subject};
+pub use subject::{PluginKind, Subject};
 pub use table::{details, json, table};
-pub use verdict::Verdict;
+pub use verdict::RowVerdict;

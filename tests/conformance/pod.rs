@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::call::Call;
-use super::kernel::{Link, destinations, links};
-use super::subject::Kind;
+use super::call::PluginCall;
+use super::kernel::{ListedLink, destinations, links};
+use super::subject::PluginKind;
 use super::testbed::Testbed;
 use super::verdict::{Judged, ensure};
 use crate::Result;
 
 /// A container.
-pub(super) struct Pod<'s> {
+pub(super) struct TestContainer<'s> {
     testbed: &'s Testbed<'s>,
     /// The container id, also the name of its namespace.
     pub(super) id: String,
@@ -21,7 +21,7 @@ pub(super) struct Pod<'s> {
     pub(super) before: Option<Value>,
 }
 
-impl<'s> Pod<'s> {
+impl<'s> TestContainer<'s> {
     /// Makes the namespace; `number` is unique on the machine.
     pub(super) fn new(testbed: &'s Testbed<'s>, number: u32) -> Result<Self> {
         let id = format!("pod-{number}");
@@ -37,7 +37,7 @@ impl<'s> Pod<'s> {
             interface: "eth0".to_owned(),
             before: None,
         };
-        if testbed.subject.kind == Kind::Chained {
+        if testbed.subject.kind == PluginKind::Chained {
             pod.before = Some(pod.make_first_interface(number)?);
         }
         Ok(pod)
@@ -59,8 +59,8 @@ impl<'s> Pod<'s> {
     }
 
     /// A call that concerns the container.
-    pub(super) fn call(&self, command: &str) -> Call<'s> {
-        let call = Call::new(self.testbed, command)
+    pub(super) fn call(&self, command: &str) -> PluginCall<'s> {
+        let call = PluginCall::new(self.testbed, command)
             .with("CNI_CONTAINERID", &self.id)
             .with("CNI_NETNS", self.netns())
             .with("CNI_IFNAME", &self.interface);
@@ -81,7 +81,7 @@ impl<'s> Pod<'s> {
     }
 
     /// A DEL call.
-    pub(super) fn del(&self) -> Call<'s> {
+    pub(super) fn del(&self) -> PluginCall<'s> {
         self.call("DEL")
     }
 
@@ -96,12 +96,12 @@ impl<'s> Pod<'s> {
     }
 
     /// The links in the namespace.
-    pub(super) fn links(&self) -> Judged<Vec<Link>> {
+    pub(super) fn links(&self) -> Judged<Vec<ListedLink>> {
         links(&self.testbed.machine, Some(&self.id))
     }
 
     /// The container's interface, if it exists.
-    pub(super) fn link(&self) -> Judged<Option<Link>> {
+    pub(super) fn link(&self) -> Judged<Option<ListedLink>> {
         let mut links = self.links()?.into_iter();
         Ok(links.find(|link| link.name == self.interface))
     }

@@ -9,19 +9,19 @@ use super::rows::{Level, Row, all};
 use super::spec::Spec;
 use super::subject::Subject;
 use super::testbed::Testbed;
-use super::verdict::{Reason, Verdict};
+use super::verdict::{Reason, RowVerdict};
 use crate::error::Doing;
 use crate::{Error, Lab, Result};
 
 /// The verdicts on one plugin.
-pub struct Report {
+pub struct ConformanceReport {
     /// The name of the plugin.
     pub name: String,
     /// The verdict of each row, in the order of [`all`].
-    pub verdicts: Vec<(&'static Row, Verdict)>,
+    pub verdicts: Vec<(&'static Row, RowVerdict)>,
 }
 
-impl Report {
+impl ConformanceReport {
     /// Whether no MUST fails.
     pub fn conforms(&self) -> bool {
         !self.failures().any(|(row, _)| row.level == Level::Must)
@@ -32,24 +32,24 @@ impl Report {
         self.verdicts
             .iter()
             .filter_map(|(row, verdict)| match verdict {
-                Verdict::Fail(why) => Some((*row, why.as_str())),
-                Verdict::Pass | Verdict::NotApplicable(_) => None,
+                RowVerdict::Fail(why) => Some((*row, why.as_str())),
+                RowVerdict::Pass | RowVerdict::NotApplicable(_) => None,
             })
     }
 
     /// The numbers of rows of this level that pass, and that apply.
     pub fn count(&self, level: Level) -> (usize, usize) {
         let rows = self.verdicts.iter().filter(|(row, _)| row.level == level);
-        let judged = rows.filter(|(_, verdict)| !matches!(verdict, Verdict::NotApplicable(_)));
+        let judged = rows.filter(|(_, verdict)| !matches!(verdict, RowVerdict::NotApplicable(_)));
         let passed = judged
             .clone()
-            .filter(|(_, verdict)| *verdict == Verdict::Pass);
+            .filter(|(_, verdict)| *verdict == RowVerdict::Pass);
         (passed.count(), judged.count())
     }
 }
 
 /// Judges plugins by every row, each row on a fresh machine. An error means that the suite failed.
-pub fn judge(subjects: &[Subject]) -> Result<Vec<Report>> {
+pub fn judge(subjects: &[Subject]) -> Result<Vec<ConformanceReport>> {
     let lab = Lab::builder().nodes(0).etcd(0).start()?;
     let machines = AtomicUsize::new(0);
     subjects
@@ -61,8 +61,8 @@ pub fn judge(subjects: &[Subject]) -> Result<Vec<Report>> {
                 let number = machines.fetch_add(1, Ordering::Relaxed);
                 Testbed::boot(&lab, number, subject, folder.path(), versions)
             };
-            let versions = announced(&boot(&[])?)?;
-            Ok(Report {
+            let versions = supported_versions(&boot(&[])?)?;
+            Ok(ConformanceReport {
                 name: subject.name.clone(),
                 verdicts: judge_one(subject, &versions, &boot)?,
             })
@@ -76,10 +76,10 @@ fn judge_one<'s>(
     subject: &Subject,
     versions: &[Spec],
     boot: &(impl Fn(&[Spec]) -> Result<Testbed<'s>> + Sync),
-) -> Result<Vec<(&'static Row, Verdict)>> {
+) -> Result<Vec<(&'static Row, RowVerdict)>> {
     let rows: Vec<&'static Row> = all().collect();
     let next = AtomicUsize::new(0);
-    let work = || -> Result<Vec<(usize, Verdict)>> {
+    let work = || -> Result<Vec<(usize, RowVerdict)>> {
         let mut done = Vec::new();
         while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
             let at = rows
@@ -87,7 +87,7 @@ fn judge_one<'s>(
                 .position(|other| other.id == row.id)
                 .unwrap_or_default();
             let verdict = match exemption(row, subject, versions) {
-                Some(why) => Verdict::NotApplicable(why),
+                Some(why) => RowVerdict::NotApplicable(why),
                 None => verdict(row, &boot(versions)?)?,
             };
             done.push((at, verdict));
@@ -120,23 +120,23 @@ fn exemption(row: &Row, subject: &Subject, versions: &[Spec]) -> Option<String> 
         return Some("it does not concern plugins of this kind".to_owned());
     }
     if !versions.iter().any(|version| *version >= row.since) {
-        return Some(format!("it announces no version from {} on", row.since));
+        return Some(format!("it supports no version from {} on", row.since));
     }
     None
 }
 
-fn verdict(row: &Row, testbed: &Testbed<'_>) -> Result<Verdict> {
+fn verdict(row: &Row, testbed: &Testbed<'_>) -> Result<RowVerdict> {
     match (row.check)(testbed) {
-        Ok(()) => Ok(Verdict::Pass),
-        Err(Reason::Fail(why)) => Ok(Verdict::Fail(why)),
-        Err(Reason::NotApplicable(why)) => Ok(Verdict::NotApplicable(why)),
+        Ok(()) => Ok(RowVerdict::Pass),
+        Err(Reason::Fail(why)) => Ok(RowVerdict::Fail(why)),
+        Err(Reason::NotApplicable(why)) => Ok(RowVerdict::NotApplicable(why)),
         Err(Reason::Broken(error)) => Err(error.doing(format!("judging by {}", row.id))),
     }
 }
 
-/// The versions that a plugin announces and the suite tests, oldest first. A plugin without a
-/// readable announcement is judged by 1.0.0.
-fn announced(testbed: &Testbed<'_>) -> Result<Vec<Spec>> {
+/// The versions that a plugin supports and the suite tests, oldest first. A plugin without a
+/// readable answer to VERSION is judged by 1.0.0.
+fn supported_versions(testbed: &Testbed<'_>) -> Result<Vec<Spec>> {
     let answer = match testbed.call("VERSION").run() {
         Ok(answer) => answer,
         Err(Reason::Broken(error)) => return Err(error),

@@ -9,7 +9,7 @@ use crate::{Error, Result, command};
 
 /// The kind of a plugin, which determines the requirements that concern it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub enum PluginKind {
     /// It makes an interface in the container.
     Interface,
     /// Called by other plugins; hands out addresses.
@@ -24,7 +24,7 @@ pub struct Subject {
     /// The name of the plugin in the table.
     pub name: String,
     /// The kind of the plugin.
-    pub kind: Kind,
+    pub kind: PluginKind,
     /// The executable.
     pub plugin: PathBuf,
     /// Further executables: the plugins that it delegates to, and what these run.
@@ -36,7 +36,12 @@ pub struct Subject {
 impl Subject {
     /// A plugin with its configuration. If the configuration names an IPAM plugin and this one is
     /// none, the IPAM plugin is taken from `folder`, by default the plugin's own.
-    pub fn new(kind: Kind, plugin: &Path, config: Value, folder: Option<&Path>) -> Result<Self> {
+    pub fn new(
+        kind: PluginKind,
+        plugin: &Path,
+        config: Value,
+        folder: Option<&Path>,
+    ) -> Result<Self> {
         let name = plugin.file_name().unwrap_or_default().to_string_lossy();
         if !config.is_object() || !config["name"].is_string() {
             let what = format!("the configuration of {name} is no object with a \"name\"");
@@ -44,7 +49,7 @@ impl Subject {
         }
         let folder = folder.or(plugin.parent()).unwrap_or(Path::new("."));
         let delegates = match config["ipam"]["type"].as_str() {
-            Some(ipam) if kind != Kind::Ipam => vec![folder.join(ipam)],
+            Some(ipam) if kind != PluginKind::Ipam => vec![folder.join(ipam)],
             _ => Vec::new(),
         };
         for program in delegates.iter().map(PathBuf::as_path).chain([plugin]) {
@@ -80,8 +85,8 @@ impl Subject {
     /// The name of the IPAM plugin that it delegates to.
     pub(super) fn ipam(&self) -> Option<&str> {
         match self.kind {
-            Kind::Ipam => None,
-            Kind::Interface | Kind::Chained => self.config["ipam"]["type"].as_str(),
+            PluginKind::Ipam => None,
+            PluginKind::Interface | PluginKind::Chained => self.config["ipam"]["type"].as_str(),
         }
     }
 }

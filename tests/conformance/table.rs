@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::report::Report;
+use super::report::ConformanceReport;
 use super::rows::Level;
-use super::verdict::Verdict;
+use super::verdict::RowVerdict;
 
 /// The least width of a column of verdicts.
 const COLUMN: usize = 6;
@@ -14,7 +14,7 @@ const COLUMN: usize = 6;
 const REQUIREMENT: usize = 24;
 
 /// Every row, with the plugins side by side, and the number of rows that each plugin passes.
-pub fn table(reports: &[Report]) -> String {
+pub fn table(reports: &[ConformanceReport]) -> String {
     let mut text = String::new();
     let mut section = "";
     let Some(first) = reports.first() else {
@@ -49,7 +49,7 @@ pub fn table(reports: &[Report]) -> String {
 }
 
 /// The failed rows, with the requirement and the evidence; empty if there are none.
-pub fn details(reports: &[Report]) -> String {
+pub fn details(reports: &[ConformanceReport]) -> String {
     let mut text = String::new();
     for report in reports {
         for (row, why) in report.failures() {
@@ -68,7 +68,7 @@ pub fn details(reports: &[Report]) -> String {
 }
 
 /// Every row with its text, and each plugin's verdict with the evidence.
-pub fn json(reports: &[Report]) -> Value {
+pub fn json(reports: &[ConformanceReport]) -> Value {
     reports
         .iter()
         .map(|report| {
@@ -77,8 +77,8 @@ pub fn json(reports: &[Report]) -> Value {
                 .iter()
                 .map(|(row, verdict)| {
                     let why = match verdict {
-                        Verdict::Pass => None,
-                        Verdict::Fail(why) | Verdict::NotApplicable(why) => Some(why),
+                        RowVerdict::Pass => None,
+                        RowVerdict::Fail(why) | RowVerdict::NotApplicable(why) => Some(why),
                     };
                     json!({
                         "id": row.id, "section": row.section, "level": row.level.to_string(),
@@ -96,7 +96,7 @@ fn line(
     level: &str,
     requirement: &str,
     cells: impl Iterator<Item = String>,
-    reports: &[Report],
+    reports: &[ConformanceReport],
 ) {
     let mut line = format!("  {level:6}  {requirement:REQUIREMENT$}");
     for (cell, report) in cells.zip(reports) {
@@ -106,18 +106,18 @@ fn line(
     let _ = writeln!(text, "{}", line.trim_end());
 }
 
-fn word(verdict: &Verdict) -> &'static str {
+fn word(verdict: &RowVerdict) -> &'static str {
     match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail(_) => "FAIL",
-        Verdict::NotApplicable(_) => "-",
+        RowVerdict::Pass => "pass",
+        RowVerdict::Fail(_) => "FAIL",
+        RowVerdict::NotApplicable(_) => "-",
     }
 }
 
-fn outcome(verdict: &Verdict) -> &'static str {
+fn outcome(verdict: &RowVerdict) -> &'static str {
     match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail(_) => "fail",
-        Verdict::NotApplicable(_) => "not applicable",
+        RowVerdict::Pass => "pass",
+        RowVerdict::Fail(_) => "fail",
+        RowVerdict::NotApplicable(_) => "not applicable",
     }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::call::Call;
-use super::kernel::{Link, links};
-use super::pod::Pod;
+use super::call::PluginCall;
+use super::kernel::{ListedLink, links};
+use super::pod::TestContainer;
 use super::spec::Spec;
-use super::subject::{Kind, Subject};
+use super::subject::{PluginKind, Subject};
 use super::verdict::{Judged, fail, skip};
 use crate::error::Doing;
 use crate::{Lab, Machine, Result};
@@ -21,14 +21,14 @@ pub(super) const PLUGINS: &str = "/opt/cni/bin";
 pub(super) struct Testbed<'a> {
     pub(super) machine: Machine,
     pub(super) subject: &'a Subject,
-    /// The versions that the plugin announces and the suite tests, oldest first.
+    /// The versions that the plugin supports and the suite tests, oldest first.
     pub(super) versions: Vec<Spec>,
     pods: Cell<u32>,
 }
 
 impl<'a> Testbed<'a> {
     /// Boots machine number `number` of the lab, with the plugins of `folder` in its CNI folder.
-    /// `versions` are those that the plugin announces.
+    /// `versions` are those that the plugin supports.
     pub(super) fn boot(
         lab: &Lab,
         number: usize,
@@ -54,20 +54,20 @@ impl<'a> Testbed<'a> {
 
     /// A container that is not attached yet: a network namespace and, for a chained plugin, an
     /// interface in it.
-    pub(super) fn pod(&self) -> Judged<Pod<'_>> {
+    pub(super) fn pod(&self) -> Judged<TestContainer<'_>> {
         let number = self.pods.get() + 1;
         self.pods.set(number);
-        Ok(Pod::new(self, number)?)
+        Ok(TestContainer::new(self, number)?)
     }
 
     /// An ADD call for a new container.
-    pub(super) fn add(&self) -> Judged<Call<'_>> {
+    pub(super) fn add(&self) -> Judged<PluginCall<'_>> {
         Ok(self.pod()?.call("ADD"))
     }
 
     /// A call that concerns no container.
-    pub(super) fn call(&self, command: &str) -> Call<'_> {
-        Call::new(self, command)
+    pub(super) fn call(&self, command: &str) -> PluginCall<'_> {
+        PluginCall::new(self, command)
     }
 
     /// The path of the plugin on the machine.
@@ -77,7 +77,7 @@ impl<'a> Testbed<'a> {
     }
 
     /// The links of the machine's own namespace.
-    pub(super) fn links(&self) -> Judged<Vec<Link>> {
+    pub(super) fn links(&self) -> Judged<Vec<ListedLink>> {
         links(&self.machine, None)
     }
 
@@ -91,7 +91,7 @@ impl<'a> Testbed<'a> {
 
     /// Attaches containers until the plugin has no free address. Returns the attached ones with
     /// their results.
-    pub(super) fn exhaust(&self) -> Judged<Vec<(Pod<'_>, Value)>> {
+    pub(super) fn exhaust(&self) -> Judged<Vec<(TestContainer<'_>, Value)>> {
         let mut attached = Vec::new();
         while attached.len() < MAX_PODS {
             let pod = self.pod()?;
@@ -113,7 +113,7 @@ impl<'a> Testbed<'a> {
 
     /// Whether it is an IPAM plugin.
     pub(super) fn is_ipam(&self) -> bool {
-        self.subject.kind == Kind::Ipam
+        self.subject.kind == PluginKind::Ipam
     }
 }
 

@@ -4,7 +4,7 @@ use crate::Error;
 
 /// The verdict on a plugin by one requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RowVerdict {
     /// The plugin meets it.
     Pass,
     /// The plugin does not meet it; what was sent and what came back.

@@ -1,5 +1,5 @@
 //! The documentation is true: links, commands and files exist, every message is explained, and man
-//! pages and completions work.
+//! pages and completions work. Names in the source follow the rules of CONTRIBUTING.md.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic too")]
 
@@ -13,6 +13,7 @@ mod messages;
 mod prose;
 mod reliability;
 mod source;
+mod type_names;
 
 use std::path::{Path, PathBuf};
 

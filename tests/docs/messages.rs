@@ -34,7 +34,7 @@ const NO_MESSAGES: &[&str] = &[
     "wire/src/netlink/neighbour.rs",
     "wire/src/netlink/policy_rule.rs",
     "wire/src/netlink/request.rs",
-    "wire/src/netlink/rule.rs",
+    "wire/src/netlink/source_rule.rs",
     "wire/src/netlink/socket.rs",
     "wire/src/netlink/solicit.rs",
     "wire/src/netlink/subscription.rs",

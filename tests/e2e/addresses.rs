@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lab::{DEADLINE, Lab, Node, Pod, Result, Runtime, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 /// Starts a lab with these keys in the `ipam` section of its conflist.
 fn raise(nodes: u8, ipam: &Value) -> Result<Lab> {
@@ -107,7 +107,7 @@ fn exhausted_pod_cidr_is_reported_with_its_claims_by_status() -> Result {
     let lab = raise(2, &dry)?;
     lab.start_routed()?;
     let node = lab.node(1);
-    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
     let _pods = add(node, 0..4)?;
     wait_until("log line about few addresses", DEADLINE, || {
         node.routed_log().contains("few addresses are left")

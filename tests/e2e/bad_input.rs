@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{Lab, Node, Output, Result, Target};
+use lab::{CommandOutput, Lab, Node, Result, Target};
 use serde_json::{Value, json};
 
 const POD: Target<'static> = Target {
@@ -29,7 +29,7 @@ fn config() -> Value {
 }
 
 /// The code and the whole text of an expected error.
-fn refusal(output: &Output) -> (u64, String) {
+fn refusal(output: &CommandOutput) -> (u64, String) {
     assert!(!output.status.success(), "{output:?}");
     let error: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
     let text = format!(

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lab::conformance::{Kind, Report, Subject, Verdict, all, details, json, judge, table};
+use lab::conformance::{
+    ConformanceReport, PluginKind, RowVerdict, Subject, all, details, json, judge, table,
+};
 use lab::{Error, Result, program_under_test};
 use serde_json::Value;
 
@@ -25,34 +27,35 @@ fn config(name: &str) -> Result<Value> {
     serde_json::from_slice(&text).map_err(|error| wrong(&error))
 }
 
-fn ours(kind: Kind) -> Result<Subject> {
+fn ours(kind: PluginKind) -> Result<Subject> {
     let name = match kind {
-        Kind::Ipam => "flatland-ipam",
-        Kind::Interface | Kind::Chained => "flatland",
+        PluginKind::Ipam => "flatland-ipam",
+        PluginKind::Interface | PluginKind::Chained => "flatland",
     };
     let claim = program_under_test("flatland-claim")?;
     Subject::new(kind, &program_under_test(name)?, config("flatland")?, None)?.with(&[claim])
 }
 
-fn debian(kind: Kind, name: &str, of: &str) -> Result<Subject> {
+fn debian(kind: PluginKind, name: &str, of: &str) -> Result<Subject> {
     Subject::new(kind, &Path::new(DEBIAN).join(name), config(of)?, None)
 }
 
 /// The ids of the rows that fail.
-fn failed(report: &Report) -> BTreeSet<&'static str> {
+fn failed(report: &ConformanceReport) -> BTreeSet<&'static str> {
     report.failures().map(|(row, _)| row.id).collect()
 }
 
 #[test]
 fn our_plugins_pass_every_applicable_row() -> Result {
-    let reports = judge(&[ours(Kind::Interface)?, ours(Kind::Ipam)?])?;
+    let reports = judge(&[ours(PluginKind::Interface)?, ours(PluginKind::Ipam)?])?;
     let (table, details) = (table(&reports), details(&reports));
     assert_eq!(details, "", "{table}");
     // The only rows that do not apply concern other kinds of plugins, and dns, which is configured
     // in flatland.
     for (report, expected) in reports.iter().zip([vec![], vec!["dns-respected"]]) {
         let exempt = report.verdicts.iter().filter(|(_, verdict)| {
-            matches!(verdict, Verdict::NotApplicable(why) if !why.contains("plugins of this kind"))
+            let other_kind = "plugins of this kind";
+            matches!(verdict, RowVerdict::NotApplicable(why) if !why.contains(other_kind))
         });
         let exempt: Vec<_> = exempt.map(|(row, _)| row.id).collect();
         assert_eq!(exempt, expected, "{}", report.name);
@@ -63,10 +66,10 @@ fn our_plugins_pass_every_applicable_row() -> Result {
 #[test]
 fn other_plugins_are_judged_and_shown_side_by_side() -> Result {
     let subjects = [
-        debian(Kind::Interface, "ptp", "ptp")?,
-        debian(Kind::Interface, "bridge", "bridge")?,
-        debian(Kind::Ipam, "host-local", "ptp")?,
-        debian(Kind::Chained, "tuning", "tuning")?,
+        debian(PluginKind::Interface, "ptp", "ptp")?,
+        debian(PluginKind::Interface, "bridge", "bridge")?,
+        debian(PluginKind::Ipam, "host-local", "ptp")?,
+        debian(PluginKind::Chained, "tuning", "tuning")?,
     ];
     let reports = judge(&subjects)?;
     let table = table(&reports);
@@ -84,14 +87,14 @@ fn other_plugins_are_judged_and_shown_side_by_side() -> Result {
 
 /// A plugin with faults, and the rows that each fault fails.
 struct Faulty {
-    kind: Kind,
+    kind: PluginKind,
     faults: &'static [(&'static str, &'static str)],
 }
 
 /// Faults that fail different rows share a plugin.
 const FAULTY: &[Faulty] = &[
     Faulty {
-        kind: Kind::Ipam,
+        kind: PluginKind::Ipam,
         faults: &[(
             "exit-zero",
             "add-environment check-environment check-no-prev-result check-reservation \
@@ -102,7 +105,7 @@ const FAULTY: &[Faulty] = &[
         )],
     },
     Faulty {
-        kind: Kind::Ipam,
+        kind: PluginKind::Ipam,
         faults: &[
             (
                 "on-stderr",
@@ -117,14 +120,14 @@ const FAULTY: &[Faulty] = &[
         ],
     },
     Faulty {
-        kind: Kind::Ipam,
+        kind: PluginKind::Ipam,
         faults: &[
             ("half-json", "version-input version-list version-prints"),
             ("del-once", "del-twice del-unknown"),
         ],
     },
     Faulty {
-        kind: Kind::Ipam,
+        kind: PluginKind::Ipam,
         faults: &[
             (
                 "leaky",
@@ -135,7 +138,7 @@ const FAULTY: &[Faulty] = &[
         ],
     },
     Faulty {
-        kind: Kind::Ipam,
+        kind: PluginKind::Ipam,
         faults: &[
             (
                 "code-99",
@@ -149,7 +152,7 @@ const FAULTY: &[Faulty] = &[
         ],
     },
     Faulty {
-        kind: Kind::Ipam,
+        kind: PluginKind::Ipam,
         faults: &[
             ("no-version", "result-version"),
             ("version-fixed", "version-input"),
@@ -167,7 +170,7 @@ const FAULTY: &[Faulty] = &[
         ],
     },
     Faulty {
-        kind: Kind::Interface,
+        kind: PluginKind::Interface,
         faults: &[(
             "path-deaf",
             "delegate-add delegate-add-undone delegate-check delegate-check-error \
@@ -178,7 +181,7 @@ const FAULTY: &[Faulty] = &[
         )],
     },
     Faulty {
-        kind: Kind::Interface,
+        kind: PluginKind::Interface,
         faults: &[
             ("chain-deaf", "add-prev-result"),
             ("quiet", "delegate-stderr"),

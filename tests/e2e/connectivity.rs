@@ -2,59 +2,59 @@
 
 use std::net::IpAddr;
 
-use lab::probe::{Answer, LISTENING};
-use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
+use lab::probe::{LISTENING, ProbeAnswer};
+use lab::{DEADLINE, Families, Lab, Pod, Process, Result, wait_until};
 
 /// The probe program, as installed on nodes.
 const LAB: &str = "/opt/flatland/lab";
 
 /// Queries each of the targets and returns the answers as JSON.
-type Ask<'a> = dyn Fn(&[IpAddr]) -> Result<String> + 'a;
+type QueryFn<'a> = dyn Fn(&[IpAddr]) -> Result<String> + 'a;
 
 /// A place that packets come from or go to: a pod or a node.
-struct Place<'a> {
+struct TrafficEnd<'a> {
     name: String,
     addresses: Vec<IpAddr>,
-    ask: Box<Ask<'a>>,
-    _server: Daemon,
+    query: Box<QueryFn<'a>>,
+    _server: Process,
 }
 
 fn words(targets: &[IpAddr]) -> Vec<String> {
-    let mut words = vec![LAB.to_owned(), "ask".to_owned()];
+    let mut words = vec![LAB.to_owned(), "query".to_owned()];
     words.extend(targets.iter().map(ToString::to_string));
     words
 }
 
-fn listening(server: &Daemon) -> Result {
+fn listening(server: &Process) -> Result {
     wait_until("server that listens", DEADLINE, || {
         server.log().contains(LISTENING)
     })
 }
 
-fn at_pod<'a>(pod: &'a Pod<'a>) -> Result<Place<'a>> {
+fn at_pod<'a>(pod: &'a Pod<'a>) -> Result<TrafficEnd<'a>> {
     let server = pod.spawn("serve", &[LAB, "serve"])?;
     listening(&server)?;
-    Ok(Place {
+    Ok(TrafficEnd {
         name: pod.name().to_owned(),
         addresses: pod.addresses(),
-        ask: Box::new(|targets| pod.run(&words(targets))),
+        query: Box::new(|targets| pod.run(&words(targets))),
         _server: server,
     })
 }
 
-fn at_node(node: &lab::Node) -> Result<Place<'_>> {
+fn at_node(node: &lab::Node) -> Result<TrafficEnd<'_>> {
     let server = node.spawn("serve", None, &[LAB, "serve"])?;
     listening(&server)?;
-    Ok(Place {
+    Ok(TrafficEnd {
         name: node.name().to_owned(),
         addresses: node.addresses().to_vec(),
-        ask: Box::new(|targets| node.run(&words(targets))),
+        query: Box::new(|targets| node.run(&words(targets))),
         _server: server,
     })
 }
 
 /// Everything that does not work, or works with another source address.
-fn complaints(places: &[Place<'_>]) -> Result<Vec<String>> {
+fn complaints(places: &[TrafficEnd<'_>]) -> Result<Vec<String>> {
     let targets: Vec<IpAddr> = places
         .iter()
         .flat_map(|place| place.addresses.clone())
@@ -68,8 +68,8 @@ fn complaints(places: &[Place<'_>]) -> Result<Vec<String>> {
                 .any(|own| own.is_ipv4() == target.is_ipv4())
         };
         let targets: Vec<IpAddr> = targets.iter().copied().filter(families).collect();
-        let answers: Vec<Answer> =
-            serde_json::from_str(&(place.ask)(&targets)?).unwrap_or_default();
+        let answers: Vec<ProbeAnswer> =
+            serde_json::from_str(&(place.query)(&targets)?).unwrap_or_default();
         assert_eq!(answers.len(), targets.len());
         for answer in answers {
             // A host that talks to itself uses the destination address as its source.

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Output, Pod, Result, wait_until};
+use lab::{
+    CommandOutput, DEADLINE, Error, Families, Lab, Machine, Node, Pod, Process, Result, wait_until,
+};
 use nix::sys::signal::Signal;
 
 const LAB: &str = "/opt/flatland/lab";
@@ -27,7 +29,7 @@ fn router(lab: &Lab) -> Result<Machine> {
 }
 
 /// Advertises at once, and for each solicitation, until the result is dropped.
-fn advertise(router: &Machine, default: u16, valid: u32) -> Result<Daemon> {
+fn advertise(router: &Machine, default: u16, valid: u32) -> Result<Process> {
     let (default, valid) = (default.to_string(), valid.to_string());
     let command = [
         LAB,
@@ -64,7 +66,7 @@ fn wait_learned(node: &Node, seconds: u32) -> Result {
     })
 }
 
-fn doctor(node: &Node) -> Result<Output> {
+fn doctor(node: &Node) -> Result<CommandOutput> {
     node.routed_command(&["doctor", "--conflist", CONFLIST])
 }
 
@@ -82,8 +84,8 @@ fn forwarding_in_doctor(node: &Node) -> Result<String> {
 
 #[test]
 fn node_keeps_what_routers_advertise_when_forwarding_goes_on() -> Result {
-    type Start = fn(&Node) -> Result;
-    let ways: [(&str, Start); 3] = [
+    type StartOrder = fn(&Node) -> Result;
+    let ways: [(&str, StartOrder); 3] = [
         ("ADD before routed", |node| {
             node.install_conflist()?;
             node.add_pod("a").map(drop)

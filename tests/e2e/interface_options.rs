@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use lab::{Lab, Node, Result, Runtime, Target};
 use serde_json::{Value, json};
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 /// A single node, with its claims in a local file.
 fn lab() -> Result<Lab> {
@@ -20,7 +20,7 @@ fn runtime<'a>(lab: &'a Lab, extra: &Value) -> Result<Runtime<'a>> {
     for (key, value) in extra.as_object().into_iter().flatten() {
         conflist["plugins"][0][key] = value.clone();
     }
-    Ok(Runtime::with(lab.node(1), conflist)?.with_version(Version::V1_1_0))
+    Ok(Runtime::with(lab.node(1), conflist)?.with_version(CniVersion::V1_1_0))
 }
 
 fn ping(node: &Node, address: &str) -> Result {

@@ -26,7 +26,7 @@ fn read(name: &str) -> Result<String> {
 }
 
 /// The answer of Prometheus to a GET.
-fn ask(node: &Node, path: &str) -> Option<Value> {
+fn query_prometheus(node: &Node, path: &str) -> Option<Value> {
     let script = r#"exec 3<>/dev/tcp/127.0.0.1/9090 && printf "$0" >&3 && cat <&3"#;
     let request = format!("GET /api/v1/{path} HTTP/1.0\\r\\n\\r\\n");
     let answer = node.run(&["bash", "-c", script, &request]).ok()?;
@@ -36,7 +36,7 @@ fn ask(node: &Node, path: &str) -> Option<Value> {
 }
 
 /// A ready node, with a Prometheus that has scraped it.
-fn scraped(lab: &Lab) -> Result<(&Node, lab::Daemon)> {
+fn scraped(lab: &Lab) -> Result<(&Node, lab::Process)> {
     lab.start_routed()?;
     let node = lab.node(1);
     node.install(&unpacked("usr/bin/prometheus"), "/opt/prometheus")?;
@@ -53,7 +53,7 @@ fn scraped(lab: &Lab) -> Result<(&Node, lab::Daemon)> {
         ],
     )?;
     wait_for("a scrape", DEADLINE, || {
-        let ready = ask(node, "query?query=flatland_ready")?;
+        let ready = query_prometheus(node, "query?query=flatland_ready")?;
         (ready["result"][0]["value"][1] == "1").then_some(())
     })
     .map_err(|error| error.doing(prometheus.log()))?;
@@ -71,11 +71,11 @@ fn names(text: &str) -> BTreeSet<String> {
 fn metrics_of_alerts_and_dashboard_exist() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let (node, _prometheus) = scraped(&lab)?;
-    let known = ask(node, "label/__name__/values").unwrap_or_default();
+    let known = query_prometheus(node, "label/__name__/values").unwrap_or_default();
     let known: BTreeSet<String> = serde_json::from_value(known).unwrap_or_default();
-    let asked = &names(&read("alerts.yaml")?) | &names(&read("dashboard.json")?);
-    assert!(asked.len() > 10, "{asked:?}");
-    let missing: Vec<&String> = asked.difference(&known).collect();
+    let used = &names(&read("alerts.yaml")?) | &names(&read("dashboard.json")?);
+    assert!(used.len() > 10, "{used:?}");
+    let missing: Vec<&String> = used.difference(&known).collect();
     assert!(missing.is_empty(), "{missing:?} of {known:?}");
     Ok(())
 }
@@ -108,7 +108,7 @@ fn queries_of_alerts_and_dashboard_are_valid() -> Result {
                 byte => format!("%%{byte:02X}"),
             })
             .collect();
-        let answer = ask(node, &format!("query?query={encoded}"));
+        let answer = query_prometheus(node, &format!("query?query={encoded}"));
         assert!(answer.is_some(), "{query}");
         count += 1;
     }
@@ -121,7 +121,7 @@ fn alert_is_pending_only_with_a_fault() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let (node, prometheus) = scraped(&lab)?;
     let state = |alert: &str| -> Option<String> {
-        let groups = ask(node, "rules")?;
+        let groups = query_prometheus(node, "rules")?;
         let rules = groups["groups"][0]["rules"].as_array()?.clone();
         let rule = rules.into_iter().find(|rule| rule["name"] == alert)?;
         let is_evaluated = rule["health"] == "ok";

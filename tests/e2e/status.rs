@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab::{DEADLINE, Families, Lab, Node, Output, Result, wait_for, wait_until};
+use lab::{CommandOutput, DEADLINE, Families, Lab, Node, Result, wait_for, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn json(node: &Node, command: &str) -> Result<Value> {
 }
 
 /// Waits until `command` ends with `status` and prints all of `texts`.
-fn wait_printed(node: &Node, command: &str, status: i32, texts: &[&str]) -> Result<Output> {
+fn wait_printed(node: &Node, command: &str, status: i32, texts: &[&str]) -> Result<CommandOutput> {
     let mut last = None;
     let output = wait_for(format!("{texts:?} of routed {command}"), DEADLINE, || {
         let output = node.routed_command(&[command]).ok()?;

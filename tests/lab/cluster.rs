@@ -14,14 +14,14 @@ use crate::command::{enter, run};
 use crate::error::Doing;
 use crate::machine::Plug;
 use crate::namespaces::{child_of, own_path, start_holder};
-use crate::{Builder, Error, Etcd, Kept, KeptPlace, Machine, Node, Result};
+use crate::{Builder, Error, EtcdMember, Kept, KeptPlace, Machine, Node, Result};
 
 /// A running cluster.
 #[derive(Debug)]
 pub struct Lab {
     builder: Builder,
     nodes: Vec<Node>,
-    etcd: Vec<Etcd>,
+    etcd: Vec<EtcdMember>,
     pid: u32,
     /// The lab ends when this process's standard input is closed.
     init: Child,
@@ -84,7 +84,7 @@ impl Lab {
     }
 
     /// The members of etcd.
-    pub fn etcd(&self) -> &[Etcd] {
+    pub fn etcd(&self) -> &[EtcdMember] {
         &self.etcd
     }
 
@@ -221,7 +221,7 @@ impl Lab {
         // Machines boot in parallel: most of the time is spent waiting for processes to start.
         let (etcd, nodes) = thread::scope(|scope| {
             let etcd: Vec<_> = (0..members)
-                .map(|index| scope.spawn(move || Etcd::boot(pid, index, members, keep)))
+                .map(|index| scope.spawn(move || EtcdMember::boot(pid, index, members, keep)))
                 .collect();
             let nodes: Vec<_> = (0..self.builder.nodes)
                 .map(|index| scope.spawn(move || lab.boot_node(index)))
@@ -235,7 +235,7 @@ impl Lab {
         for node in &self.nodes {
             self.connect(node)?;
         }
-        self.etcd.iter().try_for_each(Etcd::wait)
+        self.etcd.iter().try_for_each(EtcdMember::wait)
     }
 
     fn boot_node(&self, index: u8) -> Result<Node> {

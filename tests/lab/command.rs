@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 /// The output and the exit status of a command.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub struct CommandOutput {
     /// The command, for messages.
     pub command: String,
     /// How it ended.
@@ -23,7 +23,7 @@ pub struct Output {
     pub stderr: String,
 }
 
-impl Output {
+impl CommandOutput {
     /// Returns standard output; an error if the command failed.
     pub fn success(self) -> Result<String> {
         if self.status.success() {
@@ -53,7 +53,7 @@ where
 }
 
 /// Runs a command to its end with `stdin` as its input.
-pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<Output> {
+pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<CommandOutput> {
     let name = readable(&command);
     let mut child = command
         .stdin(Stdio::piped())
@@ -68,7 +68,7 @@ pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Result<Output> {
         child.wait_with_output()
     })
     .doing(&name)?;
-    Ok(Output {
+    Ok(CommandOutput {
         command: name,
         status: output.status,
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

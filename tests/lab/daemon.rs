@@ -15,14 +15,14 @@ use crate::{DEADLINE, Result, wait_until};
 
 /// A running program. It ends with the lab at the latest.
 #[derive(Debug)]
-pub struct Daemon {
+pub struct Process {
     /// The process that entered the machine and waits for the program.
     entered: Mutex<Child>,
     pid: u32,
     log: PathBuf,
 }
 
-impl Daemon {
+impl Process {
     /// Starts the program. Its standard output and error are appended to `log`; its standard input
     /// stays open.
     pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self> {
@@ -84,7 +84,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for Process {
     fn drop(&mut self) {
         if self.running() && self.signal(Signal::SIGKILL).is_ok() {
             // SIGKILL has been sent; waiting leaves no zombie behind.

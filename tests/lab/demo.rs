@@ -15,7 +15,7 @@ use crate::error::Doing;
 use crate::namespaces::own_path;
 use crate::{Families, Kept, Lab, Result};
 use cluster::Cluster;
-use report::Report;
+use report::DemoReport;
 
 /// What the demo shows.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +37,12 @@ fn lab_program() -> Result<String> {
     Ok(own.strip_prefix(here).unwrap_or(&own).display().to_string())
 }
 
-/// Raises the cluster, lets everyone ask everyone, and prints the answers. Failure if one party does
-/// not reach another, or is seen with a foreign address, or if `routed` finds something broken.
+/// Raises the cluster, lets all nodes and pods query each other, and prints the answers. Failure if
+/// one party does not reach another, or is seen with a foreign address, or if `routed` finds
+/// something broken.
 pub fn demo(options: Options) -> Result<ExitCode> {
     let start = Instant::now();
-    let report = Report::to_stdout();
+    let report = DemoReport::to_stdout();
     let mut builder = Lab::builder()
         .nodes(options.nodes)
         .families(options.families);
@@ -61,9 +62,9 @@ pub fn demo(options: Options) -> Result<ExitCode> {
         .iter()
         .map(survey::End::serve)
         .collect::<Result<Vec<_>>>()?;
-    let asked = survey::everyone(&ends)?;
+    let probed = survey::everyone(&ends)?;
     let parties: Vec<_> = ends.iter().map(|end| end.party.clone()).collect();
-    let well = report.reach(&parties, &asked)?;
+    let well = report.reach(&parties, &probed)?;
     report.timings(&cluster, start.elapsed())?;
     let mut works = true;
     for query in ending::queries(&parties) {

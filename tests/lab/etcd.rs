@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::command::etcd_program;
 use crate::error::Doing;
 use crate::machine::{Machine, Plug};
-use crate::{DEADLINE, Daemon, Error, Result, wait_until};
+use crate::{DEADLINE, Error, Process, Result, wait_until};
 
 /// The most keys of one transaction; a request stays below etcd's limit of 1.5 MiB.
 const MAX_TXN_KEYS: usize = 5_000;
@@ -19,10 +19,10 @@ const DATA: &str = "/var/lib/etcd";
 
 /// One member of the etcd cluster, on its own machine.
 #[derive(Debug)]
-pub struct Etcd {
+pub struct EtcdMember {
     machine: Machine,
     arguments: Vec<String>,
-    daemon: Mutex<Option<Daemon>>,
+    daemon: Mutex<Option<Process>>,
 }
 
 /// The host part of member `index` (from 0) on the switch.
@@ -39,8 +39,9 @@ pub(crate) fn endpoints(members: u8) -> Vec<String> {
     (0..members).map(|index| url(index, 2379)).collect()
 }
 
-impl Etcd {
-    /// Boots member `index` of `members` and starts it. [`Etcd::wait`] waits until it answers.
+impl EtcdMember {
+    /// Boots member `index` of `members` and starts it. [`EtcdMember::wait`] waits until it
+    /// answers.
     pub(crate) fn boot(lab: u32, index: u8, members: u8, keep: bool) -> Result<Self> {
         let name = format!("etcd{}", index + 1);
         let plug = Plug {
@@ -91,7 +92,7 @@ impl Etcd {
         self.start_with(&[])
     }
 
-    /// As [`Etcd::start`], with more flags. If a flag is given twice, the later one counts.
+    /// As [`EtcdMember::start`], with more flags. If a flag is given twice, the later one counts.
     pub fn start_with(&self, flags: &[&str]) -> Result {
         let mut command = vec!["/opt/etcd".to_owned()];
         command.extend_from_slice(&self.arguments);
@@ -134,7 +135,7 @@ impl Etcd {
         self.ctl(&["snapshot", "save", file]).map(drop)
     }
 
-    /// Restores a backup of [`Etcd::save`] into a stopped member, which must be the only one.
+    /// Restores a backup of [`EtcdMember::save`] into a stopped member, which must be the only one.
     pub fn restore(&self, file: &str) -> Result {
         self.wipe()?;
         let cluster = [
@@ -154,12 +155,12 @@ impl Etcd {
         self.ctl(&words).map(drop)
     }
 
-    /// Freezes the member without closing its connections. [`Etcd::resume`] ends it.
+    /// Freezes the member without closing its connections. [`EtcdMember::resume`] ends it.
     pub fn pause(&self) -> Result {
         self.signal(Signal::SIGSTOP)
     }
 
-    /// Ends [`Etcd::pause`].
+    /// Ends [`EtcdMember::pause`].
     pub fn resume(&self) -> Result {
         self.signal(Signal::SIGCONT)
     }
@@ -192,8 +193,8 @@ impl Etcd {
         self.machine.run(&words)
     }
 
-    /// Restarts the member with a higher limit on transactions, so that [`Etcd::put_all`] needs
-    /// few.
+    /// Restarts the member with a higher limit on transactions, so that [`EtcdMember::put_all`]
+    /// needs few.
     pub fn allow_large_transactions(&self) -> Result {
         self.stop()?;
         self.start_with(&[&format!("--max-txn-ops={MAX_TXN_KEYS}")])?;
@@ -201,7 +202,7 @@ impl Etcd {
     }
 
     /// Puts many keys, whose values must not contain blanks; see
-    /// [`Etcd::allow_large_transactions`].
+    /// [`EtcdMember::allow_large_transactions`].
     pub fn put_all(&self, records: &[(String, String)]) -> Result {
         let command = ["env", "ETCDCTL_API=3", "/opt/etcdctl", "txn"];
         for records in records.chunks(MAX_TXN_KEYS) {

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::{DEADLINE, Daemon, Error, Machine, Result, wait_until};
+use crate::{DEADLINE, Error, Machine, Process, Result, wait_until};
 
 /// Where a machine sees the firewalld that `make setup` unpacks.
 const UNPACKED: &str = "/opt/firewalld/usr";
@@ -32,9 +32,9 @@ const BUS_POLICY: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BU
 #[derive(Debug)]
 pub struct Firewalld<'a> {
     machine: &'a Machine,
-    daemon: Daemon,
+    daemon: Process,
     /// The message bus that firewalld needs.
-    _bus: Daemon,
+    _bus: Process,
 }
 
 impl<'a> Firewalld<'a> {
@@ -75,7 +75,7 @@ impl<'a> Firewalld<'a> {
     }
 }
 
-fn spawn(machine: &Machine) -> Result<Daemon> {
+fn spawn(machine: &Machine) -> Result<Process> {
     let words = ["firewalld", "--nofork", "--nopid", "--log-target=console"];
     let daemon = machine.spawn("firewalld", None, &words)?;
     wait_until("firewalld", DEADLINE, || {

@@ -34,10 +34,10 @@ mod wait;
 
 pub use builder::Builder;
 pub use cluster::Lab;
-pub use command::{Output, program_under_test, unpacked};
-pub use daemon::Daemon;
+pub use command::{CommandOutput, program_under_test, unpacked};
+pub use daemon::Process;
 pub use error::{Error, Result};
-pub use etcd::Etcd;
+pub use etcd::EtcdMember;
 pub use families::Families;
 pub use firewalld::Firewalld;
 pub use kept::{Kept, KeptPlace};

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-use crate::command::{self, Output, enter};
+use crate::command::{self, CommandOutput, enter};
 use crate::error::Doing;
 use crate::namespaces::{child_of, own_path, start_holder};
-use crate::{Daemon, Result};
+use crate::{Process, Result};
 
 /// A machine with its own files, interfaces and host name. Its processes end with the lab.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Machine {
     }
 
     /// Runs a command with `stdin` as its input. A failed command is no error.
-    pub fn run_with<S: AsRef<OsStr>>(&self, command: &[S], stdin: &[u8]) -> Result<Output> {
+    pub fn run_with<S: AsRef<OsStr>>(&self, command: &[S], stdin: &[u8]) -> Result<CommandOutput> {
         command::run(enter(self.pid, None, command)?, stdin)
     }
 
@@ -142,14 +142,14 @@ impl Machine {
         variables: &BTreeMap<String, String>,
         command: &[S],
         stdin: &[u8],
-    ) -> Result<Output> {
+    ) -> Result<CommandOutput> {
         let mut enter = enter(self.pid, None, command)?;
         enter.env_clear().envs(variables);
         command::run(enter, stdin)
     }
 
     /// As [`Machine::run_with`], in the network namespace at `netns` (a path of the machine).
-    pub fn run_in<S: AsRef<OsStr>>(&self, netns: &Path, command: &[S]) -> Result<Output> {
+    pub fn run_in<S: AsRef<OsStr>>(&self, netns: &Path, command: &[S]) -> Result<CommandOutput> {
         command::run(enter(self.pid, Some(netns), command)?, b"")
     }
 
@@ -160,9 +160,9 @@ impl Machine {
         log: &str,
         netns: Option<&Path>,
         command: &[S],
-    ) -> Result<Daemon> {
+    ) -> Result<Process> {
         let log = self.path(format!("/var/log/{log}.log"));
-        Daemon::start(enter(self.pid, netns, command)?, &log)
+        Process::start(enter(self.pid, netns, command)?, &log)
             .map_err(|error| error.doing(&self.name))
     }
 

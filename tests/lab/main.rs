@@ -8,7 +8,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, value_parser};
-use lab::probe::{self, Direction, Questions};
+use lab::probe::{self, ProbeRequest, TransferDirection};
 use lab::raw::{self, Datagram};
 use lab::{Error, Families, Kept, Result, delay, demo, namespaces};
 use wire::netlink::Mac;
@@ -100,7 +100,7 @@ enum Command {
         port: u16,
         /// The direction: down or up.
         #[arg(long)]
-        direction: Direction,
+        direction: TransferDirection,
         /// The number of bytes.
         #[arg(long)]
         bytes: u64,
@@ -122,7 +122,7 @@ enum Command {
     },
     /// Queries addresses where `lab serve` runs, by TCP, UDP and ping, and prints the answers as
     /// JSON.
-    Ask {
+    Query {
         /// The port of `lab serve`.
         #[arg(long, default_value_t = probe::PORT)]
         port: u16,
@@ -262,13 +262,13 @@ fn run(command: Command) -> Result<ExitCode> {
             to,
             delay_ms,
         } => delay::delay(listen, to, Duration::from_millis(delay_ms)).map(|()| ExitCode::SUCCESS),
-        Command::Ask {
+        Command::Query {
             port,
             limit_ms,
             no_ping,
             targets,
         } => {
-            let answers = probe::ask(&Questions {
+            let answers = probe::query(&ProbeRequest {
                 targets,
                 port,
                 limit_ms,

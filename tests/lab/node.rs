@@ -11,7 +11,7 @@ use crate::command::program_under_test;
 use crate::error::Doing;
 use crate::machine::{Machine, Plug};
 use crate::runtime::{Target, execute};
-use crate::{DEADLINE, Daemon, Error, Output, Pod, Result, wait_until};
+use crate::{CommandOutput, DEADLINE, Error, Pod, Process, Result, wait_until};
 
 /// The conflist that `routed` is started with.
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
@@ -23,7 +23,7 @@ const INSTALLED: &str = "/etc/cni/net.d/10-flatland.conflist";
 pub struct Node {
     machine: Machine,
     conflist: String,
-    routed: Mutex<Option<Daemon>>,
+    routed: Mutex<Option<Process>>,
 }
 
 impl Node {
@@ -90,7 +90,7 @@ impl Node {
 
     /// Whether `routed` runs.
     pub fn routed_runs(&self) -> bool {
-        self.routed().as_ref().is_some_and(Daemon::running)
+        self.routed().as_ref().is_some_and(Process::running)
     }
 
     /// Ends `routed` with a signal and waits until it is gone.
@@ -107,7 +107,7 @@ impl Node {
     }
 
     /// Runs another command of `routed`. A failed command is no error.
-    pub fn routed_command(&self, arguments: &[&str]) -> Result<Output> {
+    pub fn routed_command(&self, arguments: &[&str]) -> Result<CommandOutput> {
         let mut command = vec!["/opt/flatland/routed"];
         command.extend_from_slice(arguments);
         self.machine.run_with(&command, b"")
@@ -212,7 +212,7 @@ impl Node {
         command: &str,
         target: Target<'_>,
         stdin: &str,
-    ) -> Result<Output> {
+    ) -> Result<CommandOutput> {
         execute(&self.machine, plugin, command, target, stdin.as_bytes())
     }
 
@@ -272,7 +272,7 @@ impl Node {
         Ok(all)
     }
 
-    fn routed(&self) -> MutexGuard<'_, Option<Daemon>> {
+    fn routed(&self) -> MutexGuard<'_, Option<Process>> {
         self.routed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::command::Output;
+use crate::command::CommandOutput;
 use crate::error::Doing;
-use crate::probe::{Answer, Direction, LISTENING};
-use crate::{DEADLINE, Daemon, Error, Machine, Pod, Result, wait_until};
+use crate::probe::{LISTENING, ProbeAnswer, TransferDirection};
+use crate::{DEADLINE, Error, Machine, Pod, Process, Result, wait_until};
 
 /// The probe program, as installed on nodes and on machines outside of the cluster.
 const LAB: &str = "/opt/flatland/lab";
@@ -44,19 +44,19 @@ impl<'a> Place<'a> {
     }
 
     /// Starts a server on a TCP and UDP port. Dropping it ends it.
-    pub fn serve(&self, port: u16) -> Result<Daemon> {
+    pub fn serve(&self, port: u16) -> Result<Process> {
         self.listen("serve", port)
     }
 
     /// Starts a server for transfers on a TCP port. Dropping it ends it.
-    pub fn serve_transfers(&self, port: u16) -> Result<Daemon> {
+    pub fn serve_transfers(&self, port: u16) -> Result<Process> {
         self.listen("serve-transfers", port)
     }
 
     /// The source addresses that the servers at `targets` see, one for each target. An error if a
     /// server does not answer, or sees different addresses by TCP and by UDP.
     pub fn seen_by(&self, targets: &[IpAddr], port: u16) -> Result<Vec<IpAddr>> {
-        let answers = self.ask(targets, port)?.into_iter();
+        let answers = self.query(targets, port)?.into_iter();
         answers
             .map(|answer| match (&answer.tcp, &answer.udp) {
                 (Ok(tcp), Ok(udp)) if tcp == udp => Ok(*tcp),
@@ -68,8 +68,8 @@ impl<'a> Place<'a> {
     }
 
     /// Queries the servers at `targets` on a port.
-    pub fn ask(&self, targets: &[IpAddr], port: u16) -> Result<Vec<Answer>> {
-        let mut words = vec![LAB.into(), "ask".into(), format!("--port={port}")];
+    pub fn query(&self, targets: &[IpAddr], port: u16) -> Result<Vec<ProbeAnswer>> {
+        let mut words = vec![LAB.into(), "query".into(), format!("--port={port}")];
         words.extend(targets.iter().map(ToString::to_string));
         let text = self.run(&words)?.success()?;
         serde_json::from_str(&text).doing(format!("answers: {text}"))
@@ -80,7 +80,7 @@ impl<'a> Place<'a> {
         &self,
         to: IpAddr,
         port: u16,
-        direction: Direction,
+        direction: TransferDirection,
         bytes: u64,
     ) -> Result<Duration> {
         let words = [
@@ -96,14 +96,14 @@ impl<'a> Place<'a> {
         Ok(Duration::from_micros(micros))
     }
 
-    fn run(&self, words: &[String]) -> Result<Output> {
+    fn run(&self, words: &[String]) -> Result<CommandOutput> {
         match self.netns {
             Some(netns) => self.machine.run_in(netns, words),
             None => self.machine.run_with(words, b""),
         }
     }
 
-    fn listen(&self, command: &str, port: u16) -> Result<Daemon> {
+    fn listen(&self, command: &str, port: u16) -> Result<Process> {
         let number = self.netns.map_or("machine".into(), Path::to_string_lossy);
         let log = format!("{command}-{}-{port}", number.replace('/', "-"));
         let words = [LAB, command, &format!("--port={port}")];

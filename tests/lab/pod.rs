@@ -6,9 +6,9 @@ use std::path::Path;
 
 use wire::cni::Success;
 
-use crate::command::Output;
+use crate::command::CommandOutput;
 use crate::runtime::{Attached, Target};
-use crate::{Daemon, Machine, Result, Runtime};
+use crate::{Machine, Process, Result, Runtime};
 
 /// A pod's network namespace and its attachment.
 #[derive(Debug)]
@@ -123,12 +123,12 @@ impl<'a> Pod<'a> {
     }
 
     /// Runs a command in the pod. A failed command is no error.
-    pub fn try_run<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<Output> {
+    pub fn try_run<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<CommandOutput> {
         self.machine.run_in(self.netns(), command)
     }
 
     /// Runs a command in the pod in the background.
-    pub fn spawn<S: AsRef<OsStr>>(&self, log: &str, command: &[S]) -> Result<Daemon> {
+    pub fn spawn<S: AsRef<OsStr>>(&self, log: &str, command: &[S]) -> Result<Process> {
         self.machine
             .spawn(&format!("{}-{log}", self.name), Some(self.netns()), command)
     }

@@ -2,9 +2,9 @@
 //! environment and the configuration that the CNI spec defines.
 
 use serde_json::{Map, Value, json};
-use wire::cni::{Success, Version};
+use wire::cni::{CniVersion, Success};
 
-use crate::command::Output;
+use crate::command::CommandOutput;
 use crate::error::Doing;
 use crate::{Error, Machine, Result};
 
@@ -17,7 +17,7 @@ const PLUGINS: &str = "/opt/cni/bin";
 pub struct Runtime<'a> {
     machine: &'a Machine,
     conflist: Value,
-    version: Version,
+    version: CniVersion,
     /// `runtimeConfig`, by capability.
     capability_args: Map<String, Value>,
 }
@@ -108,28 +108,28 @@ impl<'a> Runtime<'a> {
 
     /// The same runtime with another version of the spec.
     #[must_use]
-    pub fn with_version(self, version: Version) -> Self {
+    pub fn with_version(self, version: CniVersion) -> Self {
         Self { version, ..self }
     }
 
     /// The same runtime, supporting the spec up to `newest`: of the versions in the conflist it
     /// uses the newest one that it supports, as libcni 1.2 and later do.
-    pub fn supporting(self, newest: Version) -> Result<Self> {
+    pub fn supporting(self, newest: CniVersion) -> Result<Self> {
         let named = self.conflist["cniVersions"]
             .as_array()
             .into_iter()
             .flatten();
         let named = named.map(|version| version.as_str().unwrap_or_default().parse());
         let named = named
-            .collect::<std::result::Result<Vec<Version>, _>>()
+            .collect::<std::result::Result<Vec<CniVersion>, _>>()
             .doing("cniVersions of the conflist")?;
         let known = named.into_iter().filter(|version| *version <= newest);
-        let version = known.fold(self.version, Version::max);
+        let version = known.fold(self.version, CniVersion::max);
         Ok(self.with_version(version))
     }
 
     /// The version of the spec that it uses.
-    pub fn version(&self) -> Version {
+    pub fn version(&self) -> CniVersion {
         self.version
     }
 
@@ -154,7 +154,11 @@ impl<'a> Runtime<'a> {
     }
 
     /// CHECK by every plugin of the chain, with the output of each. A failed CHECK is no error.
-    pub fn check_each(&self, target: Target<'_>, attached: &Attached) -> Result<Vec<Output>> {
+    pub fn check_each(
+        &self,
+        target: Target<'_>,
+        attached: &Attached,
+    ) -> Result<Vec<CommandOutput>> {
         self.plugins()
             .map(|plugin| self.call("CHECK", plugin, target, &attached.raw))
             .collect()
@@ -191,7 +195,7 @@ impl<'a> Runtime<'a> {
         plugin: &Map<String, Value>,
         target: Target<'_>,
         previous: &Value,
-    ) -> Result<Output> {
+    ) -> Result<CommandOutput> {
         let mut config = plugin.clone();
         config.insert("cniVersion".into(), json!(self.version.as_str()));
         config.insert("name".into(), json!(self.network()));
@@ -245,7 +249,7 @@ pub(crate) fn execute(
     command: &str,
     target: Target<'_>,
     stdin: &[u8],
-) -> Result<Output> {
+) -> Result<CommandOutput> {
     let mut words = vec![
         "env".to_owned(),
         format!("CNI_PATH={PLUGINS}"),

@@ -13,7 +13,7 @@ use netns_rs::NetNs;
 use nix::errno::Errno;
 use nix::sys::statfs::{NSFS_MAGIC, statfs};
 
-use crate::netlink::{self, Socket};
+use crate::netlink::{self, NetlinkSocket};
 
 /// An open network namespace. It exists at least as long as this value.
 #[derive(Debug)]
@@ -112,11 +112,12 @@ impl Netns {
     }
 
     /// A netlink socket that belongs to it.
-    pub fn socket(&self) -> Result<Socket, Error> {
-        self.run(Socket::open)?.map_err(|source| Error::Socket {
-            path: self.path().to_owned(),
-            source,
-        })
+    pub fn socket(&self) -> Result<NetlinkSocket, Error> {
+        self.run(NetlinkSocket::open)?
+            .map_err(|source| Error::Socket {
+                path: self.path().to_owned(),
+                source,
+            })
     }
 
     /// Runs `work` inside it on a new thread that ends with the work. A panic of the work continues

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 
 use crate::cni::{self, code};
-use crate::netlink::{Address, Error, Socket};
+use crate::netlink::{Address, Error, NetlinkSocket};
 
 /// The loopback link of every network namespace (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
@@ -46,7 +46,10 @@ impl Overlap {
     }
 
     /// The first overlap with the addresses that the kernel lists.
-    pub fn find_in_kernel(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Option<Self>, Error> {
+    pub fn find_in_kernel(
+        socket: &mut NetlinkSocket,
+        pod_cidrs: &[IpNet],
+    ) -> Result<Option<Self>, Error> {
         let addresses = socket.addresses(None)?;
         let is_network = |own: &&Address| own.link != LOOPBACK || !is_node_address(own.address);
         let found = addresses.iter().filter(is_network).find_map(|own| {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::contender::{Contender, reserve};
-use super::host::Pod;
+use super::host::BenchPod;
 use super::latency::Measured;
 use super::order::order;
 use super::process::{Called, plugin, run, run_to_fail};
@@ -23,14 +23,14 @@ const OF_TWO_21: u16 = 4090;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Addresses {
     /// One more address.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<AddressRow>,
     /// STATUS of our plugin without a free address.
     pub(crate) full: Vec<Full>,
 }
 
 /// One IPAM plugin with this number of addresses in use.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Row {
+pub(crate) struct AddressRow {
     pub(crate) plugin: String,
     pub(crate) in_use: usize,
     pub(crate) add: Samples,
@@ -49,7 +49,7 @@ pub(crate) struct Full {
 }
 
 /// An IPAM plugin with its own network.
-struct Ipam {
+struct MeasuredIpam {
     /// The name in tables.
     name: String,
     kind: String,
@@ -61,12 +61,12 @@ struct Ipam {
 pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
     let mut timed = Vec::new();
     for in_use in IN_USE {
-        for ipam in Ipam::all(&in_use.to_string()) {
+        for ipam in MeasuredIpam::all(&in_use.to_string()) {
             ipam.fill(in_use)?;
             timed.push((in_use, ipam, Measured::default(), Measured::default()));
         }
     }
-    let pod = Pod::without_netns("one-more", 0);
+    let pod = BenchPod::without_netns("one-more", 0);
     let count = timed.len();
     for round in 0..=rounds {
         for index in order(round, count) {
@@ -75,14 +75,16 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
             dels.call(round > 0, || ipam.call("DEL", &pod))?;
         }
     }
-    let rows = timed.into_iter().map(|(in_use, ipam, add, del)| Row {
-        plugin: ipam.name,
-        in_use: in_use.into(),
-        add: add.latency.into_iter().collect(),
-        del: del.latency.into_iter().collect(),
-        cpu: add.cpu.into_iter().collect(),
-        faults: add.faults.into_iter().collect(),
-    });
+    let rows = timed
+        .into_iter()
+        .map(|(in_use, ipam, add, del)| AddressRow {
+            plugin: ipam.name,
+            in_use: in_use.into(),
+            add: add.latency.into_iter().collect(),
+            del: del.latency.into_iter().collect(),
+            cpu: add.cpu.into_iter().collect(),
+            faults: add.faults.into_iter().collect(),
+        });
     Ok(Addresses {
         rows: rows.collect(),
         full: full(rounds)?,
@@ -91,7 +93,9 @@ pub(crate) fn measure(rounds: usize) -> Result<Addresses, String> {
 
 /// Measures STATUS when it must look at every address to report that none is free.
 fn full(rounds: usize) -> Result<Vec<Full>, String> {
-    let ours = Ipam::all("full").into_iter().filter(Ipam::is_ours);
+    let ours = MeasuredIpam::all("full")
+        .into_iter()
+        .filter(MeasuredIpam::is_ours);
     ours.map(|mut ipam| {
         ipam.narrow();
         ipam.fill(OF_TWO_21)?;
@@ -108,7 +112,7 @@ fn full(rounds: usize) -> Result<Vec<Full>, String> {
     .collect()
 }
 
-impl Ipam {
+impl MeasuredIpam {
     /// The IPAM plugins of the contenders without duplicates, with networks of this name. Each of
     /// ours is followed by the `one-file` variant of it, in the same network.
     fn all(network: &str) -> Vec<Self> {
@@ -162,13 +166,13 @@ impl Ipam {
             // `one-file` shares the network that our plugin has filled.
             return Ok(());
         }
-        let pods: Vec<Pod> = (0..in_use)
-            .map(|pod| Pod::without_netns("full", pod))
+        let pods: Vec<BenchPod> = (0..in_use)
+            .map(|pod| BenchPod::without_netns("full", pod))
             .collect();
         reserve(&self.config, &pods)
     }
 
-    fn call(&self, verb: &str, pod: &Pod) -> Result<Called, String> {
+    fn call(&self, verb: &str, pod: &BenchPod) -> Result<Called, String> {
         let stdin = self.config.to_string();
         run(plugin(&self.kind, verb, pod), stdin.as_bytes())
             .map_err(|why| format!("{} {verb} {}: {why}", self.name, pod.name))
@@ -178,7 +182,11 @@ impl Ipam {
         let mut config = self.config.clone();
         // STATUS requires this version.
         config["cniVersion"] = "1.1.0".into();
-        let command = plugin(&self.kind, verb, &Pod::without_netns("one-too-many", 0));
+        let command = plugin(
+            &self.kind,
+            verb,
+            &BenchPod::without_netns("one-too-many", 0),
+        );
         run_to_fail(command, config.to_string().as_bytes())
             .map_err(|why| format!("{} {verb} without a free address: {why}", self.name))
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lab::probe;
 use serde_json::{Value, json};
 
-use super::host::Pod;
+use super::host::BenchPod;
 use super::process::{Called, plugin, run};
 
 /// The path of the `floor` program on the node.
@@ -33,11 +33,11 @@ pub(crate) struct Contender {
     pub(crate) dual: bool,
     /// Distinguishes its pods and addresses from those of other contenders.
     number: u8,
-    kind: Kind,
+    kind: ContenderKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum ContenderKind {
     /// A CNI plugin with its configuration.
     Plugin(Box<Value>),
     /// The floor program.
@@ -72,9 +72,9 @@ impl Contender {
         };
         let network = format!("{kind}-{}", if dual { "dual" } else { "v4" });
         let kind = match kind {
-            "floor" => Kind::Floor,
-            "flatland" => Kind::Plugin(Box::new(flatland_config(&network, dual, number))),
-            _ => Kind::Plugin(Box::new(debian_config(kind, &network, dual, number))),
+            "floor" => ContenderKind::Floor,
+            "flatland" => ContenderKind::Plugin(Box::new(flatland_config(&network, dual, number))),
+            _ => ContenderKind::Plugin(Box::new(debian_config(kind, &network, dual, number))),
         };
         Self {
             name,
@@ -91,19 +91,19 @@ impl Contender {
 
     /// Whether it is Flatland.
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(&self.kind, Kind::Plugin(config) if config["type"] == "flatland")
+        matches!(&self.kind, ContenderKind::Plugin(config) if config["type"] == "flatland")
     }
 
     /// Whether it is the floor, which only changes the kernel's state.
     pub(crate) fn is_floor(&self) -> bool {
-        matches!(self.kind, Kind::Floor)
+        matches!(self.kind, ContenderKind::Floor)
     }
 
     /// Makes one call and measures it. `result` is the result of ADD, for DEL and CHECK.
-    pub(crate) fn call(&self, verb: &str, pod: &Pod, result: &str) -> Result<Called, String> {
+    pub(crate) fn call(&self, verb: &str, pod: &BenchPod, result: &str) -> Result<Called, String> {
         match &self.kind {
-            Kind::Floor => run(self.floor(verb, pod), b""),
-            Kind::Plugin(config) => {
+            ContenderKind::Floor => run(self.floor(verb, pod), b""),
+            ContenderKind::Plugin(config) => {
                 let mut config = config.clone();
                 if !result.is_empty() {
                     config["prevResult"] =
@@ -117,7 +117,7 @@ impl Contender {
         .map_err(|why| format!("{} {verb} {}: {why}", self.name, pod.name))
     }
 
-    fn floor(&self, verb: &str, pod: &Pod) -> Command {
+    fn floor(&self, verb: &str, pod: &BenchPod) -> Command {
         let mut command = Command::new(FLOOR);
         command.env_clear().arg(verb.to_lowercase());
         command.arg(pod.netns()).arg(pod.floor_link(self.number));
@@ -129,7 +129,7 @@ impl Contender {
         command
     }
 
-    fn floor_addresses(&self, pod: &Pod) -> Vec<IpAddr> {
+    fn floor_addresses(&self, pod: &BenchPod) -> Vec<IpAddr> {
         let [high, low] = pod.number.to_be_bytes();
         let v4 = IpAddr::from([10, 230 + self.number, high, low]);
         let v6 = [0xfd00, 0x10, 0x230, self.number.into(), 0, 0, 0, pod.number].into();
@@ -137,12 +137,12 @@ impl Contender {
     }
 
     /// The addresses of its pod, if they are known without the result of ADD.
-    pub(crate) fn known_addresses(&self, pod: &Pod) -> Option<Vec<IpAddr>> {
+    pub(crate) fn known_addresses(&self, pod: &BenchPod) -> Option<Vec<IpAddr>> {
         self.is_floor().then(|| self.floor_addresses(pod))
     }
 
     /// Fails unless the node gets an answer from every address of the pod.
-    pub(crate) fn ping(&self, pod: &Pod, printed: &str) -> Result<(), String> {
+    pub(crate) fn ping(&self, pod: &BenchPod, printed: &str) -> Result<(), String> {
         let addresses = match self.known_addresses(pod) {
             Some(addresses) => addresses,
             None => addresses(printed)?,
@@ -168,13 +168,13 @@ impl Contender {
     /// Its configuration, if it is a CNI plugin.
     pub(crate) fn config(&self) -> Option<&Value> {
         match &self.kind {
-            Kind::Plugin(config) => Some(config),
-            Kind::Floor => None,
+            ContenderKind::Plugin(config) => Some(config),
+            ContenderKind::Floor => None,
         }
     }
 
     /// Reserves addresses for pods that do not exist, by the IPAM plugin alone.
-    pub(crate) fn reserve(&self, pods: &[Pod]) -> Result<(), String> {
+    pub(crate) fn reserve(&self, pods: &[BenchPod]) -> Result<(), String> {
         self.config().map_or(Ok(()), |config| reserve(config, pods))
     }
 }
@@ -218,7 +218,7 @@ fn debian_config(kind: &str, network: &str, dual: bool, number: u8) -> Value {
 }
 
 /// Reserves addresses by the IPAM plugin of a configuration.
-pub(crate) fn reserve(config: &Value, pods: &[Pod]) -> Result<(), String> {
+pub(crate) fn reserve(config: &Value, pods: &[BenchPod]) -> Result<(), String> {
     let ipam = config["ipam"]["type"].as_str().unwrap_or_default();
     if ipam == "host-local" {
         return fill_host_local(config, pods);
@@ -230,7 +230,7 @@ pub(crate) fn reserve(config: &Value, pods: &[Pod]) -> Result<(), String> {
 
 /// Writes the files of host-local directly: by ADD this would take minutes, as the cost of each ADD
 /// grows with the number of addresses.
-fn fill_host_local(config: &Value, pods: &[Pod]) -> Result<(), String> {
+fn fill_host_local(config: &Value, pods: &[BenchPod]) -> Result<(), String> {
     let folder = Path::new(HOST_LOCAL).join(config["name"].as_str().unwrap_or_default());
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let ranges = config["ipam"]["ranges"].as_array();

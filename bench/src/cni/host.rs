@@ -9,13 +9,13 @@ use lab::{DEADLINE, wait_until};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount, umount};
 use nix::sched::{CloneFlags, unshare};
-use wire::netlink::{LinkChange, Request, Socket};
+use wire::netlink::{LinkChange, NetlinkRequest, NetlinkSocket};
 
 const NAMESPACES: &str = "/run/netns";
 
 /// A pod's network namespace. It is reused, as its creation is not measured.
 #[derive(Debug)]
-pub(crate) struct Pod {
+pub(crate) struct BenchPod {
     /// Its name.
     pub(crate) name: String,
     /// Unique among the pods of one contender.
@@ -24,7 +24,7 @@ pub(crate) struct Pod {
     life: u32,
 }
 
-impl Pod {
+impl BenchPod {
     /// A pod without a namespace.
     pub(crate) fn without_netns(group: &str, number: u16) -> Self {
         Self {
@@ -112,14 +112,14 @@ fn isolate(path: &Path, prepare: impl FnOnce() -> io::Result<()>) -> Result<(), 
     File::create(path).map_err(|error| words(&error))?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(|error| words(&error))?;
     prepare().map_err(|error| words(&error))?;
-    let up = Request::ChangeLink {
+    let up = NetlinkRequest::ChangeLink {
         index: 1,
         change: LinkChange {
             up: Some(true),
             ..LinkChange::default()
         },
     };
-    Socket::open()
+    NetlinkSocket::open()
         .and_then(|mut socket| socket.apply_all(&[up]))
         .map_err(|error| words(&error))?;
     let (none, own) = (None::<&str>, Path::new("/proc/thread-self/ns/net"));
@@ -129,10 +129,10 @@ fn isolate(path: &Path, prepare: impl FnOnce() -> io::Result<()>) -> Result<(), 
 /// Destroys the interfaces that DEL took out of use, and waits for background processes that do so:
 /// the next measured call must not wait for them.
 pub(crate) fn wait_for_deferred_delete() -> Result<(), String> {
-    let request = Request::DelLinkGroup {
+    let request = NetlinkRequest::DelLinkGroup {
         group: wire::REMOVED_GROUP,
     };
-    let destroyed = Socket::open().and_then(|mut socket| socket.apply_all(&[request]));
+    let destroyed = NetlinkSocket::open().and_then(|mut socket| socket.apply_all(&[request]));
     match destroyed {
         Err(error) if error.errno() != Some(Errno::ENODEV) => return Err(error.to_string()),
         _ => {}
@@ -152,7 +152,7 @@ fn is_deleting() -> bool {
 
 /// The number of interfaces of the node.
 pub(crate) fn links() -> Result<usize, String> {
-    let links = Socket::open().and_then(|mut socket| socket.links());
+    let links = NetlinkSocket::open().and_then(|mut socket| socket.links());
     links
         .map(|links| links.len())
         .map_err(|error| error.to_string())

@@ -7,7 +7,7 @@ use nix::sys::time::TimeValLike;
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
-use super::host::{Pod, wait_for_deferred_delete};
+use super::host::{BenchPod, wait_for_deferred_delete};
 use super::order::order;
 use super::process::Called;
 use crate::figures::Samples;
@@ -17,7 +17,7 @@ pub(crate) const VERBS: [&str; 3] = ["ADD", "CHECK", "DEL"];
 
 /// One verb of one contender.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Row {
+pub(crate) struct LatencyRow {
     pub(crate) contender: String,
     /// Whether its pods have both address families.
     pub(crate) dual: bool,
@@ -46,11 +46,11 @@ pub(crate) fn measure(
     contenders: &[Contender],
     rounds: usize,
     pods: usize,
-) -> Result<Vec<Row>, String> {
+) -> Result<Vec<LatencyRow>, String> {
     let sandboxes = contenders
         .iter()
         .enumerate()
-        .map(|(index, _)| Pod::make_all(&format!("c{index}p{pods}x"), 8000..8001))
+        .map(|(index, _)| BenchPod::make_all(&format!("c{index}p{pods}x"), 8000..8001))
         .collect::<Result<Vec<_>, _>>()?;
     let mut measured: Vec<[Measured; 3]> = contenders.iter().map(|_| Default::default()).collect();
     for round in 0..=rounds {
@@ -84,7 +84,7 @@ pub(crate) fn measure(
             if measured.latency.is_empty() {
                 continue;
             }
-            rows.push(Row {
+            rows.push(LatencyRow {
                 contender: contender.name.clone(),
                 dual: contender.dual,
                 verb: (*verb).to_owned(),

@@ -3,15 +3,15 @@
 use std::thread;
 
 use super::contender::Contender;
-use super::host::{Pod, wait_for_deferred_delete};
-use super::latency::{self, Row};
+use super::host::{BenchPod, wait_for_deferred_delete};
+use super::latency::{self, LatencyRow};
 
 /// The numbers of pods on the node, measured in this order.
 pub(crate) const PODS: [u16; 4] = [0, 250, 1000, 4000];
 
 /// Measures all verbs of the contenders of one family or of both, with growing numbers of pods on
 /// the node, up to `most`.
-pub(crate) fn measure(rounds: usize, most: u16, dual: bool) -> Result<Vec<Row>, String> {
+pub(crate) fn measure(rounds: usize, most: u16, dual: bool) -> Result<Vec<LatencyRow>, String> {
     let mut contenders = Contender::all();
     // With thousands of addresses of two families, host-local takes a fifth of a second for each
     // more.
@@ -29,7 +29,7 @@ pub(crate) fn measure(rounds: usize, most: u16, dual: bool) -> Result<Vec<Row>, 
 /// contender's IPAM plugin has reservations for them.
 fn fill(contenders: &[Contender], numbers: std::ops::Range<u16>) -> Result<(), String> {
     let pods = numbers
-        .map(|number| Pod::make_untouched("full", number))
+        .map(|number| BenchPod::make_untouched("full", number))
         .collect::<Result<Vec<_>, _>>()?;
     let Some((real, others)) = contenders.iter().position(Contender::is_ours).map(|ours| {
         (
@@ -53,7 +53,10 @@ fn fill(contenders: &[Contender], numbers: std::ops::Range<u16>) -> Result<(), S
 }
 
 /// Runs `work` on each half in its own thread.
-fn in_two(pods: &[Pod], work: impl Fn(&[Pod]) -> Result<(), String> + Sync) -> Result<(), String> {
+fn in_two(
+    pods: &[BenchPod],
+    work: impl Fn(&[BenchPod]) -> Result<(), String> + Sync,
+) -> Result<(), String> {
     let (one, other) = pods.split_at(pods.len() / 2);
     thread::scope(|scope| {
         let first = scope.spawn(|| work(one));

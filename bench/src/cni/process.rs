@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::host::Pod;
+use super::host::BenchPod;
 
 /// The folder of plugins on the node.
 const PLUGINS: &str = "/opt/cni/bin";
@@ -19,7 +19,7 @@ pub(crate) struct Called {
 }
 
 /// The command that calls the plugin `kind` for a pod.
-pub(crate) fn plugin(kind: &str, verb: &str, pod: &Pod) -> Command {
+pub(crate) fn plugin(kind: &str, verb: &str, pod: &BenchPod) -> Command {
     let mut command = Command::new(format!("{PLUGINS}/{kind}"));
     command
         .env_clear()

@@ -3,14 +3,14 @@
 use lab::Result;
 
 use super::addresses::Addresses;
-use super::latency::{Row, VERBS};
+use super::latency::{LatencyRow, VERBS};
 use super::storm::Storms;
 use crate::figures::{Samples, float, per_second, ratio};
-use crate::plot::{Axis, Line, Plot};
-use crate::table::{Report, Table, cells, ms, times};
+use crate::plot::{Axis, Plot, PlotLine};
+use crate::table::{BenchReport, Table, cells, ms, times};
 
 /// Latency of single calls.
-pub(crate) fn latency(report: &mut Report, rows: &[Row]) -> Result {
+pub(crate) fn latency(report: &mut BenchReport, rows: &[LatencyRow]) -> Result {
     report.keep("latency", &rows);
     for verb in VERBS {
         let title = format!("{verb}, one by one (milliseconds from start to end of the process)");
@@ -28,7 +28,7 @@ pub(crate) fn latency(report: &mut Report, rows: &[Row]) -> Result {
         let mut table = Table::new(&title, &columns);
         for row in rows.iter().filter(|row| row.verb == verb) {
             let like = |kind: &str| {
-                let same = |other: &&Row| other.verb == verb && other.dual == row.dual;
+                let same = |other: &&LatencyRow| other.verb == verb && other.dual == row.dual;
                 let found = rows
                     .iter()
                     .filter(same)
@@ -62,7 +62,7 @@ pub(crate) fn latency(report: &mut Report, rows: &[Row]) -> Result {
 }
 
 /// The IPAM plugins alone.
-pub(crate) fn addresses(report: &mut Report, addresses: &Addresses) -> Result {
+pub(crate) fn addresses(report: &mut BenchReport, addresses: &Addresses) -> Result {
     report.keep("addresses", addresses);
     let columns = [
         "plugin",
@@ -112,7 +112,7 @@ pub(crate) fn addresses(report: &mut Report, addresses: &Addresses) -> Result {
 }
 
 /// Parallel calls.
-pub(crate) fn storms(report: &mut Report, storms: &Storms) -> Result {
+pub(crate) fn storms(report: &mut BenchReport, storms: &Storms) -> Result {
     report.keep("storms", storms);
     let columns = [
         "contender",
@@ -170,7 +170,7 @@ pub(crate) fn storms(report: &mut Report, storms: &Storms) -> Result {
     report.table(&table)?;
     for (name, add) in [("add", true), ("del", false)] {
         let verb = name.to_uppercase();
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<PlotLine> = Vec::new();
         for storm in &storms.storms {
             let samples = if add { &storm.add } else { &storm.del };
             let point = (
@@ -191,7 +191,7 @@ pub(crate) fn storms(report: &mut Report, storms: &Storms) -> Result {
 }
 
 /// Calls with pods on the node.
-pub(crate) fn present(report: &mut Report, rows: &[Row]) -> Result {
+pub(crate) fn present(report: &mut BenchReport, rows: &[LatencyRow]) -> Result {
     report.keep("present", &rows);
     let columns = [
         "contender",
@@ -224,7 +224,7 @@ pub(crate) fn present(report: &mut Report, rows: &[Row]) -> Result {
     }
     report.table(&table)?;
     for verb in ["ADD", "DEL"] {
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<PlotLine> = Vec::new();
         for row in rows.iter().filter(|row| row.verb == verb) {
             let point = (float(row.pods as u64), float(row.latency.median()) / 1e6);
             push(&mut lines, &row.contender, point);
@@ -240,22 +240,22 @@ pub(crate) fn present(report: &mut Report, rows: &[Row]) -> Result {
     Ok(())
 }
 
-fn distribution(name: &str, samples: &Samples) -> Line {
+fn distribution(name: &str, samples: &Samples) -> PlotLine {
     let sorted = samples.sorted();
     let points = sorted.iter().enumerate().map(|(index, sample)| {
         let share = 100.0 * float(index as u64 + 1) / float(sorted.len() as u64);
         (float(*sample) / 1e6, share)
     });
-    Line {
+    PlotLine {
         name: name.to_owned(),
         points: points.collect(),
     }
 }
 
-fn push(lines: &mut Vec<Line>, name: &str, point: (f64, f64)) {
+fn push(lines: &mut Vec<PlotLine>, name: &str, point: (f64, f64)) {
     match lines.iter_mut().find(|line| line.name == name) {
         Some(line) => line.points.push(point),
-        None => lines.push(Line {
+        None => lines.push(PlotLine {
             name: name.to_owned(),
             points: vec![point],
         }),

@@ -9,7 +9,7 @@ use lab::wait_until;
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
-use super::host::{Pod, links, wait_for_deferred_delete};
+use super::host::{BenchPod, links, wait_for_deferred_delete};
 use crate::figures::{Samples, nanoseconds};
 
 /// The numbers of parallel calls.
@@ -52,7 +52,7 @@ pub(crate) struct Storms {
 /// contenders in turn.
 pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Storms, String> {
     let contenders = Contender::v4_and_ours();
-    let pods = Pod::make_all("storm", 0..200)?;
+    let pods = BenchPod::make_all("storm", 0..200)?;
     contenders
         .iter()
         .try_for_each(|contender| warm(contender, &pods[0]))?;
@@ -90,14 +90,18 @@ pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<Storms, String> {
 }
 
 /// Checks that the contender works, and makes what only its first call makes.
-fn warm(contender: &Contender, pod: &Pod) -> Result<(), String> {
+fn warm(contender: &Contender, pod: &BenchPod) -> Result<(), String> {
     let added = contender.call("ADD", pod, "")?;
     contender.ping(pod, &added.printed)?;
     contender.call("DEL", pod, &added.printed)?;
     wait_for_deferred_delete()
 }
 
-fn storm(contender: &Contender, pods: &[Pod], in_flight: usize) -> Result<[Duration; 3], String> {
+fn storm(
+    contender: &Contender,
+    pods: &[BenchPod],
+    in_flight: usize,
+) -> Result<[Duration; 3], String> {
     let before = links()?;
     let results: Vec<Mutex<String>> = pods.iter().map(|_| Mutex::default()).collect();
     let add = at_once(in_flight, pods.len(), |index| {
@@ -156,7 +160,11 @@ fn at_once(
 
 /// The contenders take turns in slices of the time, so that they run on the same state of the
 /// machine.
-fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<Churn>, String> {
+fn churn(
+    contenders: &[Contender],
+    pods: &[BenchPod],
+    time: Duration,
+) -> Result<Vec<Churn>, String> {
     const SLICES: u32 = 3;
     let mut seen: Vec<(Vec<u64>, Vec<u64>, Duration)> = vec![Default::default(); contenders.len()];
     for _ in 0..SLICES {
@@ -202,7 +210,7 @@ fn churn(contenders: &[Contender], pods: &[Pod], time: Duration) -> Result<Vec<C
 /// a container id.
 fn come_and_go(
     contender: &Contender,
-    pod: &Pod,
+    pod: &BenchPod,
     end: Instant,
 ) -> Result<(Vec<u64>, Vec<u64>), String> {
     let (mut adds, mut dels) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use wire::netns::Netns;
 
 use crate::cni::contender::{Contender, addresses};
-use crate::cni::host::{Pod, wait_for_deferred_delete};
+use crate::cni::host::{BenchPod, wait_for_deferred_delete};
 use crate::figures::Samples;
 
 const PORT: u16 = 7172;
@@ -35,7 +35,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<First>, String> {
         for (index, (contender, times)) in contenders.iter().zip(&mut times).enumerate() {
             // A new number each time, so that the kernel has no neighbour entry of an earlier pod.
             let number = u16::try_from(round).map_err(|error| error.to_string())?;
-            let pod = Pod::make(&format!("first{index}x"), number)?;
+            let pod = BenchPod::make(&format!("first{index}x"), number)?;
             let elapsed = first(contender, &pod)?;
             pod.unmake()?;
             if round > 0 {
@@ -55,7 +55,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<First>, String> {
 }
 
 /// The pod's server listens before the pod is attached: the start of a process would take time.
-fn first(contender: &Contender, pod: &Pod) -> Result<Duration, String> {
+fn first(contender: &Contender, pod: &BenchPod) -> Result<Duration, String> {
     let netns = Netns::open(&pod.netns()).map_err(|error| error.to_string())?;
     let server = netns
         .run(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT)))
@@ -69,8 +69,8 @@ fn first(contender: &Contender, pod: &Pod) -> Result<Duration, String> {
         let outcome = contender.call("ADD", pod, "").and_then(|added| {
             let end = Instant::now();
             let answered = match contender.known_addresses(pod) {
-                Some(own) => ask(own[0], end),
-                None => ask(addresses(&added.printed)?[0], end),
+                Some(own) => query(own[0], end),
+                None => query(addresses(&added.printed)?[0], end),
             };
             contender.call("DEL", pod, &added.printed)?;
             answered
@@ -90,7 +90,7 @@ fn echo(server: &UdpSocket, done: &AtomicBool) {
 }
 
 /// Asks until there is an answer, and returns the time since `begin`.
-fn ask(pod: IpAddr, begin: Instant) -> Result<Duration, String> {
+fn query(pod: IpAddr, begin: Instant) -> Result<Duration, String> {
     let words = |error: std::io::Error| error.to_string();
     let client = UdpSocket::bind("0.0.0.0:0").map_err(words)?;
     client.connect(SocketAddr::new(pod, PORT)).map_err(words)?;

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lab::{Daemon, Error, Families, Lab, Node, Pod, Result, wait_for};
+use lab::{Error, Families, Lab, Node, Pod, Process, Result, wait_for};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const SERVER_START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One path between two places.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Path {
+pub(crate) struct MeasuredPath {
     pub(crate) contender: String,
     /// Whether it leads to another node.
     pub(crate) across: bool,
@@ -35,13 +35,13 @@ pub(crate) struct Path {
 const PAIRS: [&str; 4] = ["flatland", "ptp", "bridge", "host"];
 
 /// A place that packets come from or go to.
-enum Place<'a> {
+enum TrafficEnd<'a> {
     Node(&'a Node),
     Pod(Box<Pod<'a>>),
 }
 
 /// Measures every path `rounds` times, in turn.
-pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
+pub(crate) fn measure(rounds: usize) -> Result<Vec<MeasuredPath>> {
     let lab = Lab::builder().nodes(8).families(Families::V4).start()?;
     for (number, node) in lab.nodes().iter().enumerate() {
         crate::labs::install(node)?;
@@ -54,20 +54,25 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
     for (pair, contender) in PAIRS.iter().enumerate() {
         let (here, there) = (lab.node(2 * pair + 1), lab.node(2 * pair + 2));
         if *contender == "host" {
-            ways.push((*contender, true, Place::Node(here), Place::Node(there)));
+            ways.push((
+                *contender,
+                true,
+                TrafficEnd::Node(here),
+                TrafficEnd::Node(there),
+            ));
             continue;
         }
         ways.push((
             *contender,
             false,
-            Place::pod(here, "a")?,
-            Place::pod(here, "b")?,
+            TrafficEnd::pod(here, "a")?,
+            TrafficEnd::pod(here, "b")?,
         ));
         ways.push((
             *contender,
             true,
-            Place::pod(here, "c")?,
-            Place::pod(there, "d")?,
+            TrafficEnd::pod(here, "c")?,
+            TrafficEnd::pod(there, "d")?,
         ));
     }
     let mut servers = Vec::new();
@@ -97,7 +102,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Path>> {
         .map(|((contender, across, ..), figures)| {
             let [throughput, median, p99, connections] =
                 figures.map(|all| all.into_iter().collect());
-            Path {
+            MeasuredPath {
                 contender: (*contender).to_owned(),
                 across: *across,
                 throughput,
@@ -148,7 +153,7 @@ fn debian_config(kind: &str, number: usize) -> Value {
 }
 
 /// Throughput in bits a second, median and p99 of a round trip in nanoseconds, connections a second.
-fn sample(from: &Place<'_>, to: IpAddr) -> Result<[u64; 4]> {
+fn sample(from: &TrafficEnd<'_>, to: IpAddr) -> Result<[u64; 4]> {
     let to = to.to_string();
     // The time of each measurement in seconds: many short runs in turn are better than few long
     // ones, as the machine's speed varies.
@@ -161,7 +166,7 @@ fn sample(from: &Place<'_>, to: IpAddr) -> Result<[u64; 4]> {
     let report: Value = parse(&text)?;
     let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
     let bits = bits.ok_or_else(|| Error::new(format!("iperf3 printed {text}")))?;
-    let answers: Answers = parse(&from.run(&[INSIDE, "ask", &to, short])?)?;
+    let answers: Answers = parse(&from.run(&[INSIDE, "query", &to, short])?)?;
     let trips = &answers.round_trips;
     Ok([
         whole(bits),
@@ -180,7 +185,7 @@ fn whole(figure: f64) -> u64 {
     figure as u64
 }
 
-impl<'a> Place<'a> {
+impl<'a> TrafficEnd<'a> {
     fn pod(node: &'a Node, name: &str) -> Result<Self> {
         Ok(Self::Pod(Box::new(node.add_pod(name)?)))
     }
@@ -203,7 +208,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn spawn(&self, log: &str, command: &[&str]) -> Result<Daemon> {
+    fn spawn(&self, log: &str, command: &[&str]) -> Result<Process> {
         match self {
             Self::Node(node) => node.spawn(log, None, command),
             Self::Pod(pod) => pod.spawn(log, command),

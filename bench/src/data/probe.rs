@@ -41,7 +41,7 @@ fn echo(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// Measures the server at `server`: round trips for `time`, then connections for `time`.
-pub(crate) fn ask(server: IpAddr, time: Duration) -> io::Result<Answers> {
+pub(crate) fn query(server: IpAddr, time: Duration) -> io::Result<Answers> {
     let server = SocketAddr::new(server, PORT);
     let mut stream = TcpStream::connect(server)?;
     stream.set_nodelay(true)?;

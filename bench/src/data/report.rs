@@ -3,12 +3,12 @@
 use lab::Result;
 
 use super::first_packet::First;
-use super::paths::Path;
+use super::paths::MeasuredPath;
 use crate::figures::{Samples, float, ratio};
-use crate::table::{Report, Table, cells, times, us};
+use crate::table::{BenchReport, Table, cells, times, us};
 
 /// The first packet of new pods.
-pub(crate) fn first(report: &mut Report, rows: &[First]) -> Result {
+pub(crate) fn first(report: &mut BenchReport, rows: &[First]) -> Result {
     report.keep("first", &rows);
     let columns = ["contender", "min", "median", "p99", "max"];
     let title = "From the end of ADD to the fresh pod's first answer to the node (milliseconds)";
@@ -24,7 +24,7 @@ pub(crate) fn first(report: &mut Report, rows: &[First]) -> Result {
 }
 
 /// Paths from pod to pod and from host to host.
-pub(crate) fn paths(report: &mut Report, paths: &[Path]) -> Result {
+pub(crate) fn paths(report: &mut BenchReport, paths: &[MeasuredPath]) -> Result {
     report.keep("paths", &paths);
     for across in [false, true] {
         let title = if across {
@@ -48,7 +48,7 @@ pub(crate) fn paths(report: &mut Report, paths: &[Path]) -> Result {
         for path in there() {
             // Host to host is the limit across nodes; on one node, the best of the others is the
             // base.
-            let base = |of: fn(&Path) -> &Samples, more_is_better: bool| {
+            let base = |of: fn(&MeasuredPath) -> &Samples, more_is_better: bool| {
                 let others = there().filter(|other| {
                     if across {
                         other.contender == "host"
@@ -67,7 +67,7 @@ pub(crate) fn paths(report: &mut Report, paths: &[Path]) -> Result {
             let gigabits = |bits: u64| format!("{:.2}", float(bits) / 1e9);
             for (of, more, show) in [
                 (
-                    (|path| &path.throughput) as fn(&Path) -> &Samples,
+                    (|path| &path.throughput) as fn(&MeasuredPath) -> &Samples,
                     true,
                     gigabits as fn(u64) -> String,
                 ),

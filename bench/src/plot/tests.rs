@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn axis(logarithmic: bool) -> Axis {

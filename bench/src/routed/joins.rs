@@ -6,7 +6,7 @@ use lab::{Lab, Result, wait_for};
 use serde::{Deserialize, Serialize};
 
 use super::process::Usage;
-use super::records::Joined;
+use super::records::PeerJoin;
 use super::route_events::RouteEvent;
 use crate::figures::Samples;
 use crate::labs::parse;
@@ -50,7 +50,7 @@ pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joi
     let numbers = [from.to_string(), to.to_string(), pace_us.to_string()];
     let [first, last, pace] = &numbers;
     let machine = lab.etcd()[0].machine();
-    let joined: Vec<Joined> = parse(&machine.run(&[INSIDE, "join", first, last, pace])?)?;
+    let joined: Vec<PeerJoin> = parse(&machine.run(&[INSIDE, "join", first, last, pace])?)?;
     let begin: HashMap<_, _> = joined
         .iter()
         .map(|joined| (joined.subnet.as_str(), joined.at))

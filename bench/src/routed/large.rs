@@ -43,7 +43,7 @@ pub(crate) struct Rest {
     /// The processor time of `routed` in that time, in nanoseconds.
     pub(crate) cpu: u64,
     /// The number of reconcile passes in that time.
-    pub(crate) looks: u64,
+    pub(crate) passes: u64,
 }
 
 /// Starts `routed` on the only node of `lab`, with [`PEERS`] peers in etcd.
@@ -81,9 +81,9 @@ fn rest(lab: &Lab) -> Result<Rest> {
     let rest = Rest {
         cpu: joins::usage(lab)?.cpu - used,
         time: now() - begin,
-        looks: passes(node)? - before,
+        passes: passes(node)? - before,
     };
-    if rest.looks == 0 {
+    if rest.passes == 0 {
         let words =
             format!("routed made no reconcile pass in {REST_TIME:?}: the time is too short");
         return Err(Error::new(words));

@@ -16,17 +16,17 @@ const PEERS_PER_TXN: usize = 40;
 
 /// A peer, by number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) u32);
+pub(crate) struct PeerNumber(pub(crate) u32);
 
 /// When a peer joined: the time before its transaction was sent.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Joined {
+pub(crate) struct PeerJoin {
     pub(crate) subnet: String,
     /// Nanoseconds of `CLOCK_MONOTONIC`, which all machines of a lab share.
     pub(crate) at: u64,
 }
 
-impl Peer {
+impl PeerNumber {
     /// Its subnet, a /24 outside of the range that the lab's real nodes use.
     pub(crate) fn subnet(self) -> String {
         let [_, _, high, low] = self.0.to_be_bytes();
@@ -78,7 +78,7 @@ pub(crate) fn fill(from: u32, to: u32) -> Result<(), String> {
     in_etcd(async |mut client| {
         let numbers: Vec<u32> = (from..to).collect();
         for numbers in numbers.chunks(PEERS_PER_TXN) {
-            let peers = numbers.iter().map(|number| Peer(*number));
+            let peers = numbers.iter().map(|number| PeerNumber(*number));
             let puts: Vec<TxnOp> = peers
                 .flat_map(|peer| peer.puts().into_iter().chain([peer.presence()]))
                 .collect();
@@ -89,23 +89,23 @@ pub(crate) fn fill(from: u32, to: u32) -> Result<(), String> {
 }
 
 /// Adds peers, each in a separate transaction, one every `pace`.
-pub(crate) fn join(from: u32, to: u32, pace: Duration) -> Result<Vec<Joined>, String> {
+pub(crate) fn join(from: u32, to: u32, pace: Duration) -> Result<Vec<PeerJoin>, String> {
     in_etcd(async |client| {
         let (start, mut joining) = (Instant::now(), JoinSet::new());
         for number in from..to {
             sleep_until(start + pace * (number - from)).await;
-            let (mut client, peer) = (client.clone(), Peer(number));
+            let (mut client, peer) = (client.clone(), PeerNumber(number));
             joining.spawn(async move {
                 let at = now();
                 let txn = Txn::new().and_then(peer.puts());
                 client.txn(txn).await.map_err(words)?;
-                Ok(Joined {
+                Ok(PeerJoin {
                     subnet: peer.subnet(),
                     at,
                 })
             });
         }
-        let outcomes: Vec<Result<Joined, String>> = joining.join_all().await;
+        let outcomes: Vec<Result<PeerJoin, String>> = joining.join_all().await;
         outcomes.into_iter().collect()
     })
 }

@@ -4,13 +4,13 @@ use lab::Result;
 
 use super::joins::{Joins, NODES};
 use super::large::{Large, PEERS};
-use super::start::Start;
+use super::start::StartTimes;
 use crate::figures::{Samples, float, ratio};
-use crate::plot::{Axis, Line, Plot};
-use crate::table::{Report, Table, ms, times};
+use crate::plot::{Axis, Plot, PlotLine};
+use crate::table::{BenchReport, Table, ms, times};
 
 /// Starts with growing numbers of peers, each measured several times.
-pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
+pub(crate) fn starts(report: &mut BenchReport, starts: &[Vec<StartTimes>]) -> Result {
     report.keep("starts", &starts);
     let columns = [
         "peers",
@@ -25,7 +25,7 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
         "MiB at rest",
     ];
     let mut table = Table::new("routed, from its start (medians, milliseconds)", &columns);
-    let mut lines = ["routed, from its start", "ip -batch"].map(|name| Line {
+    let mut lines = ["routed, from its start", "ip -batch"].map(|name| PlotLine {
         name: name.to_owned(),
         points: Vec::new(),
     });
@@ -33,7 +33,7 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
         let Some(peers) = runs.first().map(|run| run.peers) else {
             continue;
         };
-        let median = |of: fn(&Start) -> u64| runs.iter().map(of).collect::<Samples>().median();
+        let median = |of: fn(&StartTimes) -> u64| runs.iter().map(of).collect::<Samples>().median();
         let (last, batch) = (median(|run| run.last), median(|run| run.batch));
         table.row([
             peers.to_string(),
@@ -66,7 +66,7 @@ pub(crate) fn starts(report: &mut Report, starts: &[Vec<Start>]) -> Result {
 }
 
 /// Joins one by one and in a burst.
-pub(crate) fn joins(report: &mut Report, joins: &[Joins]) -> Result {
+pub(crate) fn joins(report: &mut BenchReport, joins: &[Joins]) -> Result {
     report.keep("joins", &joins);
     let columns = [
         "joins",
@@ -100,7 +100,7 @@ pub(crate) fn joins(report: &mut Report, joins: &[Joins]) -> Result {
 }
 
 /// One node of a large cluster.
-pub(crate) fn large(report: &mut Report, large: &Large) -> Result {
+pub(crate) fn large(report: &mut BenchReport, large: &Large) -> Result {
     report.keep("large", large);
     let mut table = Table::new(
         &format!("routed, one node of {PEERS}"),
@@ -113,8 +113,8 @@ pub(crate) fn large(report: &mut Report, large: &Large) -> Result {
         let percent = float(rest.cpu) * 100.0 / float(rest.time.max(1));
         let seconds = rest.time / 1_000_000_000;
         let what = format!(
-            "CPU at rest, over {seconds} s with {} looks at all routes",
-            rest.looks
+            "CPU at rest, over {seconds} s with {} passes over all routes",
+            rest.passes
         );
         row(&what, format!("{percent:.3}"), "%");
     }

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::process::Usage;
-use super::records::Peer;
+use super::records::PeerNumber;
 use super::route_events::{Listener, now, time_batch};
 
 /// The time limit for 20,000 routes, on a busy machine.
@@ -23,7 +23,7 @@ const INSTALLED: &str = "/etc/cni/net.d/10-flatland.conflist";
 
 /// One start; times in nanoseconds.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Start {
+pub(crate) struct StartTimes {
     pub(crate) peers: u32,
     /// From the start of `routed` to its first route.
     pub(crate) first: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Start {
 }
 
 /// Starts `routed` with this number of peers in etcd, and then `ip -batch` with the same routes.
-pub(crate) fn measure(peers: u32) -> Result<Start, String> {
+pub(crate) fn measure(peers: u32) -> Result<StartTimes, String> {
     let count = usize::try_from(peers).map_err(|error| error.to_string())?;
     clean()?;
     let listener = Listener::open()?;
@@ -64,7 +64,7 @@ pub(crate) fn measure(peers: u32) -> Result<Start, String> {
     let (first, last) = (at(seen.first()) - begin, at(seen.last()) - begin);
     clean()?;
     let batch = batch(peers, count)?;
-    Ok(Start {
+    Ok(StartTimes {
         peers,
         first,
         last,
@@ -78,7 +78,7 @@ pub(crate) fn measure(peers: u32) -> Result<Start, String> {
 /// Adds the same routes with `ip -batch`, for comparison.
 fn batch(peers: u32, count: usize) -> Result<u64, String> {
     let mut commands = String::new();
-    for peer in (0..peers).map(Peer) {
+    for peer in (0..peers).map(PeerNumber) {
         let (subnet, address) = (peer.subnet(), peer.address());
         let _ = writeln!(
             commands,

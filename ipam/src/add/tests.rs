@@ -1,4 +1,3 @@
-
 use serde_json::json;
 
 use super::*;
@@ -11,7 +10,7 @@ fn gateway_is_only_for_flatland_before_1_0_0() {
         Choice::Requested(subnet.parse().unwrap(), address.parse().unwrap())
     });
     let choices: Vec<_> = choices.collect();
-    for version in Version::ALL {
+    for version in CniVersion::ALL {
         for plugin in ["flatland", "ptp"] {
             let config = json!({ "cniVersion": version.as_str(), "name": "n", "type": plugin });
             let variable = |name: &str| match name {
@@ -25,7 +24,7 @@ fn gateway_is_only_for_flatland_before_1_0_0() {
             let call = Call::new(environment, config.to_string().into_bytes()).unwrap();
             let ips = choices.iter().map(|choice| ip_config(choice, &call));
             let gateways: Vec<_> = ips.filter_map(|ip| Some(ip.gateway?.to_string())).collect();
-            let expected: &[&str] = if version < Version::V1_0_0 && plugin == "flatland" {
+            let expected: &[&str] = if version < CniVersion::V1_0_0 && plugin == "flatland" {
                 &["169.254.1.1", "fe80::1"]
             } else {
                 &[]

@@ -7,7 +7,7 @@ use registry::owned::{NodeClaims, Owned};
 use registry::{Policy, Registry};
 use tokio::runtime;
 use tokio::time::timeout;
-use wire::cni::{Call, Command, Error, HelperOutcome, Program, Success, code};
+use wire::cni::{Call, CniCommand, Error, HelperOutcome, Program, Success, code};
 use wire::conf::IpamConfig;
 use wire::node::MachineId;
 
@@ -64,10 +64,10 @@ impl Program for ClaimProgram {
     }
 
     fn del(&self, _: &Call) -> Result<(), Error> {
-        Err(self.unsupported(Command::Del))
+        Err(self.unsupported(CniCommand::Del))
     }
 
-    fn unsupported(&self, _: Command) -> Error {
+    fn unsupported(&self, _: CniCommand) -> Error {
         let msg = "flatland-claim claims subnets for an ADD and does nothing else";
         Error::new(code::INVALID_ENVIRONMENT, msg).advise("call flatland-ipam instead")
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use wire::ROUTE_PROTOCOL;
 use wire::cni::Attachment;
-use wire::netlink::{self, Link, Route, Socket};
+use wire::netlink::{self, Link, NetlinkSocket, Route};
 use wire::pod_link::{self, is_removed};
 
 use crate::ledger::error::Error;
@@ -58,7 +58,7 @@ impl<'a> KernelPods<'a> {
 /// `flatland` are not found.
 pub fn read(network: &str) -> Result<Vec<PodAddress>, Error> {
     let list = || -> Result<_, netlink::Error> {
-        let mut socket = Socket::open()?;
+        let mut socket = NetlinkSocket::open()?;
         // Links first: a route's link is among them, or was made since and is an ADD's under way.
         Ok((socket.links()?, socket.routes(Some(ROUTE_PROTOCOL))?))
     };

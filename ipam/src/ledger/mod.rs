@@ -93,17 +93,17 @@ impl Ledger {
     }
 
     /// Waits for the lock. Keep the session short: all other processes wait for it.
-    pub fn lock(&self) -> Result<Session<'_>, Error> {
-        Ok(Session {
+    pub fn lock(&self) -> Result<LockedLedger<'_>, Error> {
+        Ok(LockedLedger {
             disk: &self.disk,
             _lock: lock::folder(self.disk.root())?,
         })
     }
 
     /// Like [`Ledger::lock`], but returns `None` instead of waiting.
-    pub fn try_lock(&self) -> Result<Option<Session<'_>>, Error> {
+    pub fn try_lock(&self) -> Result<Option<LockedLedger<'_>>, Error> {
         let lock = lock::try_folder(self.disk.root())?;
-        Ok(lock.map(|lock| Session {
+        Ok(lock.map(|lock| LockedLedger {
             disk: &self.disk,
             _lock: lock,
         }))
@@ -114,8 +114,8 @@ impl Ledger {
         Inventory::read(&self.disk)
     }
 
-    /// Whether the ledger lacks files that [`Session::restore`] would add. Does not take the lock, so
-    /// concurrent changes may be missed.
+    /// Whether the ledger lacks files that [`LockedLedger::restore`] would add. Does not take the
+    /// lock, so concurrent changes may be missed.
     pub fn is_incomplete(&self, pods: &[PodAddress], subnets: &[IpNet]) -> Result<bool, Error> {
         Ok(!self.inventory()?.is_complete(&self.disk, pods, subnets))
     }
@@ -153,12 +153,12 @@ impl Ledger {
 }
 
 /// The locked ledger.
-pub struct Session<'a> {
+pub struct LockedLedger<'a> {
     pub(crate) disk: &'a Disk,
     _lock: LedgerLock,
 }
 
-impl<'a> Session<'a> {
+impl<'a> LockedLedger<'a> {
     /// Allocates one address of each of the request's pools to `attachment`, or none at all.
     /// `describe` returns the content of the address file, given the subnet.
     pub fn allocate(

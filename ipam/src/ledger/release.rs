@@ -8,14 +8,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wire::cni::Attachment;
 
-use crate::ledger::Session;
+use crate::ledger::LockedLedger;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::allocator::Freed;
 use crate::ledger::disk::{Disk, family};
 use crate::ledger::error::Error;
 use crate::ledger::inventory::Inventory;
 
-impl Session<'_> {
+impl LockedLedger<'_> {
     /// Frees the addresses of `attachment`, at `now` (time since boot). Frees as many as possible
     /// before it returns errors. Returns the freed addresses.
     pub fn free(&self, attachment: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {

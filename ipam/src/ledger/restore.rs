@@ -17,9 +17,9 @@ use crate::ledger::error::Error;
 use crate::ledger::inventory::Inventory;
 use crate::ledger::kernel_pods::PodAddress;
 use crate::ledger::release::target;
-use crate::ledger::{Session, allocator};
+use crate::ledger::{LockedLedger, allocator};
 
-impl Session<'_> {
+impl LockedLedger<'_> {
     /// Adds what the ledger lacks: the files of the addresses of running `pods` that are in `subnets`,
     /// and the links of attachments. Returns the added addresses.
     ///
@@ -30,7 +30,7 @@ impl Session<'_> {
 }
 
 impl Inventory {
-    /// Whether [`Session::restore`] would add nothing.
+    /// Whether [`LockedLedger::restore`] would add nothing.
     pub(crate) fn is_complete(&self, disk: &Disk, pods: &[PodAddress], subnets: &[IpNet]) -> bool {
         self.missing(pods, subnets).next().is_none() && self.missing_links(disk).next().is_none()
     }
@@ -71,7 +71,7 @@ impl Inventory {
     }
 }
 
-/// As [`Session::restore`]; the ledger is locked.
+/// As [`LockedLedger::restore`]; the ledger is locked.
 pub(crate) fn restore(
     disk: &Disk,
     pods: &[PodAddress],

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use wire::cni::Attachment;
 
-use crate::ledger::Session;
+use crate::ledger::LockedLedger;
 use crate::ledger::allocation::Allocation;
 use crate::ledger::disk::{Disk, family};
 use crate::ledger::error::Error;
 use crate::ledger::release::target;
 
-impl Session<'_> {
+impl LockedLedger<'_> {
     /// Frees the addresses of every attachment that is not in `valid`, at `now` (time since boot).
     /// Frees as many as possible before it returns errors, for example about damaged files. Returns
     /// the freed addresses.

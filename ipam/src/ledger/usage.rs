@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::ledger::disk::Disk;
 use crate::ledger::error::Error;
-use crate::ledger::{Ledger, Session, allocator};
+use crate::ledger::{Ledger, LockedLedger, allocator};
 use crate::timeouts::MIN_COOL_DOWN;
 
 /// The use of one subnet.
@@ -83,7 +83,7 @@ pub(crate) fn usage(
     Ok(usage)
 }
 
-impl Session<'_> {
+impl LockedLedger<'_> {
     /// Releases `subnet` if none of its addresses is held: `unlist` removes it from the list of
     /// the node's subnets. ADD reads that list under the same lock, so no address of the subnet is
     /// handed out afterwards. Also removes the freed addresses and the queue of the subnet. Returns

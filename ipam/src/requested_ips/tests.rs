@@ -1,6 +1,5 @@
-
 use serde_json::json;
-use wire::cni::{Args, Command, Environment};
+use wire::cni::{Args, CniCommand, Environment};
 
 use super::*;
 
@@ -9,7 +8,7 @@ fn call(config: &Value, args: &str) -> Call {
     config["name"] = "net".into();
     config["cniVersion"] = "1.1.0".into();
     let environment = Environment {
-        command: Command::Status,
+        command: CniCommand::Status,
         attachment: None,
         netns: None,
         args: Args::parse(args).unwrap(),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Node, START, ip, names, pod};
+use crate::common::{COOL_DOWN, START, TestNode, ip, names, pod};
 use ipam::Error;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn addresses_come_in_order_one_of_each_family() {
-    let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
+    let node = TestNode::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
     for (name, v4, v6) in [("a", "10.9.1.2", "fd00::2"), ("b", "10.9.1.3", "fd00::3")] {
         assert_eq!(node.add(&pod(name), START).unwrap(), [ip(v4), ip(v6)]);
     }
@@ -25,7 +25,7 @@ fn addresses_come_in_order_one_of_each_family() {
 
 #[test]
 fn second_add_names_the_address_and_changes_nothing() {
-    let node = Node::new(&[&["10.9.1.0/24"]]);
+    let node = TestNode::new(&[&["10.9.1.0/24"]]);
     node.add(&pod("a"), START).unwrap();
     let error = node.add(&pod("a"), START).unwrap_err();
     assert_eq!(
@@ -38,7 +38,7 @@ fn second_add_names_the_address_and_changes_nothing() {
 
 #[test]
 fn del_frees_everything_and_may_be_repeated() {
-    let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
+    let node = TestNode::new(&[&["10.9.1.0/24"], &["fd00::/80"]]);
     assert_eq!(node.del(&pod("a"), START).unwrap().len(), 0);
     assert!(!node.root().exists(), "DEL made a ledger");
     let held = node.add(&pod("a"), START).unwrap();
@@ -49,7 +49,7 @@ fn del_frees_everything_and_may_be_repeated() {
 
 #[test]
 fn interfaces_of_one_container_are_separate_attachments() {
-    let node = Node::new(&[&["10.9.1.0/24"]]);
+    let node = TestNode::new(&[&["10.9.1.0/24"]]);
     let second = wire::cni::Attachment::new("a", "net@1.4").unwrap();
     assert_eq!(node.add(&pod("a"), START).unwrap(), [ip("10.9.1.2")]);
     assert_eq!(node.add(&second, START).unwrap(), [ip("10.9.1.3")]);
@@ -60,7 +60,7 @@ fn interfaces_of_one_container_are_separate_attachments() {
 #[test]
 fn freed_address_within_cool_down_is_reused_last() {
     // Five addresses, .2 to .6.
-    let node = Node::new(&[&["10.9.1.0/29"]]);
+    let node = TestNode::new(&[&["10.9.1.0/29"]]);
     for name in ["a", "b", "c"] {
         node.add(&pod(name), START).unwrap();
     }
@@ -93,7 +93,7 @@ fn freed_address_within_cool_down_is_reused_last() {
 #[test]
 fn cooling_address_within_the_share_is_kept_back() {
     // 13 addresses, of which 3 may cool down.
-    let mut node = Node::new(&[&["10.9.1.0/28"]]);
+    let mut node = TestNode::new(&[&["10.9.1.0/28"]]);
     for number in 0..13 {
         node.add(&pod(&format!("a{number}")), START).unwrap();
     }
@@ -120,7 +120,7 @@ fn cooling_address_within_the_share_is_kept_back() {
 
 #[test]
 fn add_without_an_address_of_one_family_allocates_none() {
-    let node = Node::new(&[&["10.9.1.0/24"], &["fd00::/126"]]);
+    let node = TestNode::new(&[&["10.9.1.0/24"], &["fd00::/126"]]);
     node.add(&pod("a"), START).unwrap();
     node.add(&pod("b"), START).unwrap();
     let error = node.add(&pod("c"), START).unwrap_err();
@@ -137,7 +137,7 @@ fn add_without_an_address_of_one_family_allocates_none() {
 
 #[test]
 fn addresses_of_a_subnet_no_longer_owned_are_not_handed_out() {
-    let mut node = Node::new(&[&["10.9.1.0/29", "10.9.2.0/29"]]);
+    let mut node = TestNode::new(&[&["10.9.1.0/29", "10.9.2.0/29"]]);
     for number in 0..6 {
         node.add(&pod(&format!("a{number}")), START).unwrap();
     }
@@ -154,7 +154,7 @@ fn addresses_of_a_subnet_no_longer_owned_are_not_handed_out() {
 
 #[test]
 fn ledger_stays_small_over_many_pods() {
-    let node = Node::new(&[&["fd00::/80"]]);
+    let node = TestNode::new(&[&["fd00::/80"]]);
     for round in 0..6_000_u32 {
         let now = START + round * SECOND;
         node.add(&pod("a"), now).unwrap();

@@ -24,7 +24,7 @@ pub(crate) const START: Duration = Duration::from_secs(10_000);
 
 /// How an operation is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum Interruption {
     /// Not at all.
     None,
     /// It is killed before the step of this number.
@@ -36,7 +36,7 @@ pub(crate) enum Fault {
     Tight(u32),
 }
 
-impl Fault {
+impl Interruption {
     fn hook(self) -> Box<StepHook> {
         let count = Cell::new(0);
         let discarded = Cell::new(0);
@@ -67,7 +67,7 @@ fn needs_space(step: DiskStep) -> bool {
 }
 
 /// A node's ledger and the node's subnets, per pod CIDR.
-pub(crate) struct Node {
+pub(crate) struct TestNode {
     scratch: tempfile::TempDir,
     /// The subnets.
     pub(crate) pools: Vec<Vec<IpNet>>,
@@ -79,7 +79,7 @@ pub(crate) struct Node {
     pub(crate) running: Mutex<Vec<PodAddress>>,
 }
 
-impl Node {
+impl TestNode {
     /// A node with these subnets and an empty ledger.
     pub(crate) fn new(pools: &[&[&str]]) -> Self {
         let parse = |subnets: &&[&str]| subnets.iter().map(|it| it.parse().unwrap()).collect();
@@ -104,13 +104,13 @@ impl Node {
     }
 
     /// The ledger, opened for an operation that is interrupted like this.
-    pub(crate) fn ledger(&self, fault: Fault) -> Result<Ledger, Error> {
+    pub(crate) fn ledger(&self, fault: Interruption) -> Result<Ledger, Error> {
         Ledger::create(Disk::with_hook(self.root(), fault.hook()))
     }
 
     /// ADD.
     pub(crate) fn add(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.add_with(who, &[], now, Fault::None)
+        self.add_with(who, &[], now, Interruption::None)
     }
 
     /// ADD with these requested addresses, interrupted like this.
@@ -119,7 +119,7 @@ impl Node {
         who: &Attachment,
         fixed: &[IpAddr],
         now: Duration,
-        fault: Fault,
+        fault: Interruption,
     ) -> Result<Vec<IpAddr>, Error> {
         let read = || Ok(self.running.lock().unwrap().clone());
         let request = AddressRequest {
@@ -140,7 +140,7 @@ impl Node {
 
     /// DEL.
     pub(crate) fn del(&self, who: &Attachment, now: Duration) -> Result<Vec<IpAddr>, Error> {
-        self.del_with(who, now, Fault::None)
+        self.del_with(who, now, Interruption::None)
     }
 
     /// DEL, interrupted like this.
@@ -148,7 +148,7 @@ impl Node {
         &self,
         who: &Attachment,
         now: Duration,
-        fault: Fault,
+        fault: Interruption,
     ) -> Result<Vec<IpAddr>, Error> {
         match self.existing(fault)? {
             Some(ledger) => ledger.lock()?.free(who, now),
@@ -161,7 +161,7 @@ impl Node {
         &self,
         valid: &BTreeSet<Attachment>,
         now: Duration,
-        fault: Fault,
+        fault: Interruption,
     ) -> Result<Vec<IpAddr>, Error> {
         match self.existing(fault)? {
             Some(ledger) => ledger.lock()?.retain_only(valid, now),
@@ -174,7 +174,7 @@ impl Node {
     pub(crate) fn release_subnet(
         &self,
         subnet: &IpNet,
-        fault: Fault,
+        fault: Interruption,
     ) -> (Result<bool, Error>, bool) {
         let done = Cell::new(false);
         let unlist = || {
@@ -191,19 +191,19 @@ impl Node {
     }
 
     /// Adds what the ledger has lost, as `routed` does, interrupted like this.
-    pub(crate) fn restore(&self, fault: Fault) -> Result<Vec<IpAddr>, Error> {
+    pub(crate) fn restore(&self, fault: Interruption) -> Result<Vec<IpAddr>, Error> {
         let ledger = self.ledger(fault)?;
         let session = ledger.lock()?;
         session.restore(&self.running.lock().unwrap(), &self.pools.concat())
     }
 
-    fn existing(&self, fault: Fault) -> Result<Option<Ledger>, Error> {
+    fn existing(&self, fault: Interruption) -> Result<Option<Ledger>, Error> {
         Ledger::existing(Disk::with_hook(self.root(), fault.hook()))
     }
 
     /// All address files.
     pub(crate) fn inventory(&self) -> Inventory {
-        match self.existing(Fault::None).unwrap() {
+        match self.existing(Interruption::None).unwrap() {
             Some(ledger) => ledger.inventory().unwrap(),
             None => Inventory::default(),
         }

@@ -6,16 +6,16 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fault, Node, START, ip, names, pod};
+use crate::common::{COOL_DOWN, Interruption, START, TestNode, ip, names, pod};
 use ipam::{AddressRequest, Disk, Error, KernelPods, Ledger};
 use nix::sys::stat::Mode;
 
-fn node() -> Node {
-    Node::new(&[&["10.9.1.0/29"]])
+fn node() -> TestNode {
+    TestNode::new(&[&["10.9.1.0/29"]])
 }
 
 /// The warnings of an ADD.
-fn warnings_of_add(node: &Node, name: &str) -> Vec<String> {
+fn warnings_of_add(node: &TestNode, name: &str) -> Vec<String> {
     let ledger = Ledger::create(Disk::new(node.root())).unwrap();
     let request = AddressRequest {
         exclude: &[],
@@ -47,7 +47,7 @@ fn damaged_address_file_blocks_the_address_and_is_reported() {
         ),
     ] {
         let node = node();
-        node.ledger(Fault::None).unwrap();
+        node.ledger(Interruption::None).unwrap();
         let path = node.path("addresses/10.9.1.2");
         fs::write(&path, content).unwrap();
         let warnings = warnings_of_add(&node, "a");
@@ -72,7 +72,7 @@ fn damaged_address_file_blocks_the_address_and_is_reported() {
 #[test]
 fn irregular_file_blocks_no_operation() {
     let node = node();
-    node.ledger(Fault::None).unwrap();
+    node.ledger(Interruption::None).unwrap();
     fs::create_dir(node.path("addresses/10.9.1.2")).unwrap();
     symlink("/nowhere", node.path("addresses/10.9.1.3")).unwrap();
     nix::unistd::mkfifo(&node.path("addresses/10.9.1.4"), Mode::S_IRWXU).unwrap();
@@ -213,7 +213,7 @@ fn del_frees_although_a_folder_is_missing_or_a_file() {
     for folder in FOLDERS {
         for is_file in [false, true] {
             let case = format!("{folder}, a file: {is_file}");
-            let node = Node::new(&[&["10.9.1.0/29"], &["fd00::/80"]]);
+            let node = TestNode::new(&[&["10.9.1.0/29"], &["fd00::/80"]]);
             let held = node.add(&pod("a"), START).unwrap();
             node.add(&pod("b"), START).unwrap();
             fs::remove_dir_all(node.path(folder)).unwrap();
@@ -227,7 +227,7 @@ fn del_frees_although_a_folder_is_missing_or_a_file() {
             } else {
                 assert_eq!(freed, held, "{case}");
                 assert_eq!(node.inventory().held.len(), 2, "{case}");
-                node.retain_only(&BTreeSet::new(), START, Fault::None)
+                node.retain_only(&BTreeSet::new(), START, Interruption::None)
                     .unwrap();
                 assert_eq!(node.inventory().held.len(), 0, "{case}: GC");
             }

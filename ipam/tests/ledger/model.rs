@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{COOL_DOWN, Fault, Node, START, names, pod};
+use crate::common::{COOL_DOWN, Interruption, START, TestNode, names, pod};
 
 /// Fewer addresses than pods in either family, and two subnets in one family.
 pub(crate) const POOLS: &[&[&str]] = &[&["10.9.0.0/30", "10.9.0.8/29"], &["fd00::/125"]];
@@ -17,7 +17,7 @@ pub(crate) const FURTHER_CAPACITY: usize = 1;
 
 /// What must hold, as far as it is known from outside.
 pub(crate) struct Model {
-    pub(crate) node: Node,
+    pub(crate) node: TestNode,
     pub(crate) now: Duration,
     /// The addresses of each pod without a DEL in progress.
     pub(crate) held: BTreeMap<u8, Vec<IpAddr>>,
@@ -32,7 +32,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        let mut node = Node::new(POOLS);
+        let mut node = TestNode::new(POOLS);
         node.exclude = EXCLUDE.iter().map(|net| net.parse().unwrap()).collect();
         Self {
             node,
@@ -64,7 +64,7 @@ impl Model {
     /// The number of held addresses of a subnet, from the ledger's own count.
     pub(crate) fn used(&self, subnet: &ipnet::IpNet) -> u64 {
         let exclude = &self.node.exclude;
-        let ledger = self.node.ledger(Fault::None).unwrap();
+        let ledger = self.node.ledger(Interruption::None).unwrap();
         let usage = ledger
             .usage(&[*subnet], exclude, COOL_DOWN, self.now)
             .unwrap()[0];

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::common::{Fault, pod};
+use crate::common::{Interruption, pod};
 use crate::model::{CAPACITY, FURTHER, FURTHER_CAPACITY, Model, PODS, POOLS, name};
 use ipam::{Error, Unavailable};
 use proptest::collection::vec;
@@ -15,14 +15,14 @@ use proptest::prelude::*;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    Add(u8, Fault),
+    Add(u8, Interruption),
     /// ADD with a requested address.
-    Name(u8, u8, Fault),
-    Del(u8, Fault),
+    Name(u8, u8, Interruption),
+    Del(u8, Interruption),
     /// GC for the pods whose bit is set.
-    Keep(u8, Fault),
+    Keep(u8, Interruption),
     Grow,
-    GiveBack(Fault),
+    GiveBack(Interruption),
     Wait(u8),
     LoseQueues,
     TearQueues(u8),
@@ -30,15 +30,15 @@ enum Act {
     /// Another program removes a folder of the ledger, all of it, or all files in it.
     Wipe(u8),
     /// `routed` adds what is lost.
-    Restore(Fault),
+    Restore(Interruption),
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
+fn fault() -> impl Strategy<Value = Interruption> {
     prop_oneof![
-        3 => Just(Fault::None),
-        2 => (0..16_u32).prop_map(Fault::Kill),
-        1 => (0..16_u32).prop_map(Fault::DiskFull),
-        1 => (0..6_u32).prop_map(Fault::Tight),
+        3 => Just(Interruption::None),
+        2 => (0..16_u32).prop_map(Interruption::Kill),
+        1 => (0..16_u32).prop_map(Interruption::DiskFull),
+        1 => (0..6_u32).prop_map(Interruption::Tight),
     ]
 }
 
@@ -111,11 +111,11 @@ impl Model {
         self.has_discarded = true;
     }
 
-    fn restore(&mut self, fault: Fault) {
+    fn restore(&mut self, fault: Interruption) {
         let before = self.owners();
         match self.node.restore(fault) {
             Ok(_) => self.is_wiped = false,
-            Err(error) => assert_ne!(fault, Fault::None, "{error}"),
+            Err(error) => assert_ne!(fault, Interruption::None, "{error}"),
         }
         assert_eq!(self.owners(), before);
     }
@@ -128,11 +128,11 @@ impl Model {
         entries.for_each(|entry| change(&entry.unwrap().path()));
     }
 
-    fn add(&mut self, who: u8, fixed: &[IpAddr], fault: Fault) {
+    fn add(&mut self, who: u8, fixed: &[IpAddr], fault: Interruption) {
         let before = self.owners();
         let ready = self.ready();
-        self.has_discarded |=
-            matches!(fault, Fault::DiskFull(_) | Fault::Tight(_)) && !self.freed().is_empty();
+        self.has_discarded |= matches!(fault, Interruption::DiskFull(_) | Interruption::Tight(_))
+            && !self.freed().is_empty();
         match self.node.add_with(&name(who), fixed, self.now, fault) {
             Ok(addresses) => {
                 assert_eq!(addresses.len(), POOLS.len());
@@ -178,27 +178,28 @@ impl Model {
                 assert_eq!(self.owners(), before, "a failed ADD changed something");
             }
             Err(error) => match fault {
-                Fault::None => panic!("{error}"),
-                Fault::DiskFull(_) | Fault::Tight(_) => {
+                Interruption::None => panic!("{error}"),
+                Interruption::DiskFull(_) | Interruption::Tight(_) => {
                     assert_eq!(self.owners(), before, "a failed ADD: {error}");
                     let freed = self.freed();
                     // What this ADD itself had allocated may be among them.
                     assert!(freed.len() <= 1, "{freed:?} are freed, but {error}");
                 }
-                Fault::Kill(_) if self.held.contains_key(&who) => {}
-                Fault::Kill(_) => drop(self.unsure.insert(who)),
+                Interruption::Kill(_) if self.held.contains_key(&who) => {}
+                Interruption::Kill(_) => drop(self.unsure.insert(who)),
             },
         }
     }
 
-    fn del(&mut self, who: u8, fault: Fault) {
+    fn del(&mut self, who: u8, fault: Interruption) {
         self.held.remove(&who);
         match self.node.del_with(&name(who), self.now, fault) {
             Ok(freed) => {
                 self.unsure.remove(&who);
                 for address in freed {
                     let at = self.node.freed_at(address);
-                    let has_room = !matches!(fault, Fault::DiskFull(_) | Fault::Tight(_));
+                    let has_room =
+                        !matches!(fault, Interruption::DiskFull(_) | Interruption::Tight(_));
                     assert!(
                         at == Some(self.now) || at.is_none() && !has_room,
                         "{address}"
@@ -206,7 +207,7 @@ impl Model {
                 }
             }
             Err(error) => {
-                assert!(matches!(fault, Fault::Kill(_)), "{error}");
+                assert!(matches!(fault, Interruption::Kill(_)), "{error}");
                 self.unsure.insert(who);
             }
         }
@@ -218,7 +219,7 @@ impl Model {
         }
     }
 
-    fn give_back(&mut self, fault: Fault) {
+    fn give_back(&mut self, fault: Interruption) {
         if !self.has_grown() {
             return;
         }
@@ -229,14 +230,14 @@ impl Model {
         assert!(!(unlisted && is_used), "{subnet} is in use");
         match result {
             Ok(gone) => assert_eq!((gone, unlisted), (!is_used, !is_used)),
-            Err(error) => assert_ne!(fault, Fault::None, "{error}"),
+            Err(error) => assert_ne!(fault, Interruption::None, "{error}"),
         }
         if unlisted {
             self.node.pools[0].pop();
         }
     }
 
-    fn keep(&mut self, pods: u8, fault: Fault) {
+    fn keep(&mut self, pods: u8, fault: Interruption) {
         let valid: BTreeSet<u8> = (0..PODS).filter(|who| pods >> who & 1 == 1).collect();
         let gone = (0..PODS).filter(|who| !valid.contains(who));
         let held: Vec<u8> = gone.filter(|who| self.held.remove(who).is_some()).collect();
@@ -244,7 +245,7 @@ impl Model {
         match self.node.retain_only(&names, self.now, fault) {
             Ok(_) => self.unsure.retain(|who| valid.contains(who)),
             Err(error) => {
-                assert!(matches!(fault, Fault::Kill(_)), "{error}");
+                assert!(matches!(fault, Interruption::Kill(_)), "{error}");
                 self.unsure.extend(held);
             }
         }
@@ -254,10 +255,10 @@ impl Model {
     fn finish(mut self) {
         self.node.running.lock().unwrap().clear();
         for who in 0..PODS {
-            self.del(who, Fault::None);
+            self.del(who, Interruption::None);
         }
         assert_eq!((self.taken().len(), self.node.links()), (0, Vec::new()));
-        self.give_back(Fault::None);
+        self.give_back(Interruption::None);
         assert!(!self.has_grown(), "an empty subnet stays");
         for subnet in self.node.pools.concat() {
             assert_eq!(self.used(&subnet), 0, "{subnet}");

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Barrier;
 use std::thread;
 
-use crate::common::{Node, START, pod};
+use crate::common::{START, TestNode, pod};
 use ipam::Error;
 
 const CROWD: usize = 300;
@@ -34,7 +34,7 @@ fn together<T: Send>(act: impl Fn(usize) -> T + Sync) -> Vec<T> {
 
 #[test]
 fn concurrent_adds_get_different_addresses_and_dels_free_all() {
-    let node = Node::new(&[&["10.9.0.0/24", "10.9.1.0/24"], &["fd00::/80"]]);
+    let node = TestNode::new(&[&["10.9.0.0/24", "10.9.1.0/24"], &["fd00::/80"]]);
     for round in 0..2 {
         let name = |number| pod(&format!("pod{round}-{number}"));
         let given = together(|number| node.add(&name(number), START).unwrap());
@@ -49,7 +49,7 @@ fn concurrent_adds_get_different_addresses_and_dels_free_all() {
 
 #[test]
 fn of_many_adds_for_one_attachment_one_wins() {
-    let node = Node::new(&[&["10.9.0.0/24"], &["fd00::/80"]]);
+    let node = TestNode::new(&[&["10.9.0.0/24"], &["fd00::/80"]]);
     let results = together(|_| node.add(&pod("a"), START));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     for error in results.into_iter().filter_map(Result::err) {
@@ -60,7 +60,7 @@ fn of_many_adds_for_one_attachment_one_wins() {
 
 #[test]
 fn more_adds_than_addresses_fill_the_subnet_exactly() {
-    let node = Node::new(&[&["10.9.0.0/25"]]);
+    let node = TestNode::new(&[&["10.9.0.0/25"]]);
     let results = together(|number| node.add(&pod(&format!("pod{number}")), START));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 125);
     assert_eq!(node.inventory().held.len(), 125);

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::common::{Fault, Node, START, pod};
+use crate::common::{Interruption, START, TestNode, pod};
 use ipam::Error;
 
 /// What is removed: a folder (the whole ledger is ""), or the files in it.
@@ -22,8 +22,8 @@ const REMOVED: [&str; 9] = [
 ];
 
 /// A node with three running pods, of which the middle one is deleted.
-fn node() -> (Node, Vec<IpAddr>) {
-    let node = Node::new(&[&["10.9.1.0/28"], &["fd00::/124"]]);
+fn node() -> (TestNode, Vec<IpAddr>) {
+    let node = TestNode::new(&[&["10.9.1.0/28"], &["fd00::/124"]]);
     for name in ["a", "b", "c"] {
         run(&node, name);
     }
@@ -33,7 +33,7 @@ fn node() -> (Node, Vec<IpAddr>) {
 }
 
 /// ADD as far as the kernel's routes. Fails if another pod has one of its addresses.
-fn run(node: &Node, name: &str) -> Vec<IpAddr> {
+fn run(node: &TestNode, name: &str) -> Vec<IpAddr> {
     let addresses = node.add(&pod(name), START).unwrap();
     let mut running = node.running.lock().unwrap();
     for address in &addresses {
@@ -45,7 +45,7 @@ fn run(node: &Node, name: &str) -> Vec<IpAddr> {
 }
 
 /// DEL: first the routes go, then the addresses.
-fn stop(node: &Node, name: &str) -> Vec<IpAddr> {
+fn stop(node: &TestNode, name: &str) -> Vec<IpAddr> {
     node.running
         .lock()
         .unwrap()
@@ -53,7 +53,7 @@ fn stop(node: &Node, name: &str) -> Vec<IpAddr> {
     node.del(&pod(name), START).unwrap()
 }
 
-fn wipe(node: &Node, what: &str) {
+fn wipe(node: &TestNode, what: &str) {
     let Some(folder) = what.strip_suffix("/*") else {
         return fs::remove_dir_all(node.path(what)).unwrap();
     };
@@ -83,8 +83,8 @@ fn restored_ledger_frees_everything_on_del() {
         let (node, running) = node();
         wipe(&node, what);
         run(&node, "new");
-        node.restore(Fault::None).unwrap();
-        assert!(node.restore(Fault::None).unwrap().is_empty());
+        node.restore(Interruption::None).unwrap();
+        assert!(node.restore(Interruption::None).unwrap().is_empty());
         let held: Vec<_> = node.inventory().held.into_iter().map(|it| it.0).collect();
         assert!(running.iter().all(|it| held.contains(it)), "{what}");
         for name in ["a", "c", "new"] {
@@ -109,7 +109,7 @@ fn restore_that_is_cut_at_any_step_is_done_by_the_next() {
     for step in 0..40 {
         let (node, _) = node();
         wipe(&node, "");
-        let cut = node.add_with(&pod("new"), &[], START, Fault::Kill(step));
+        let cut = node.add_with(&pod("new"), &[], START, Interruption::Kill(step));
         if cut.is_ok() {
             assert!(step > 10, "{step}");
             return;
@@ -127,9 +127,9 @@ fn restore_that_is_cut_at_any_step_is_done_by_the_next() {
 
 #[test]
 fn fresh_ledger_after_a_boot_has_nothing_to_restore() {
-    let node = Node::new(&[&["10.9.1.0/28"]]);
-    assert!(node.ledger(Fault::None).unwrap().is_new());
-    assert!(!node.ledger(Fault::None).unwrap().is_new());
-    assert!(node.restore(Fault::None).unwrap().is_empty());
+    let node = TestNode::new(&[&["10.9.1.0/28"]]);
+    assert!(node.ledger(Interruption::None).unwrap().is_new());
+    assert!(!node.ledger(Interruption::None).unwrap().is_new());
+    assert!(node.restore(Interruption::None).unwrap().is_empty());
     assert!(Path::new(&node.path("addresses")).is_dir());
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::sandbox::{Answer, Sandbox};
+use crate::sandbox::{PluginOutput, Sandbox};
 
 const CROWD: usize = 300;
 
-fn wait(children: Vec<Child>) -> Vec<Answer> {
+fn wait(children: Vec<Child>) -> Vec<PluginOutput> {
     children
         .into_iter()
         .map(|child| child.wait_with_output().unwrap().into())
@@ -25,7 +25,7 @@ fn concurrent_processes_get_different_addresses_and_free_all() {
         wait((0..CROWD).map(start).collect())
     };
     let added = all("ADD");
-    let distinct: BTreeSet<String> = added.iter().flat_map(Answer::addresses).collect();
+    let distinct: BTreeSet<String> = added.iter().flat_map(PluginOutput::addresses).collect();
     assert_eq!(distinct.len(), 2 * CROWD);
     assert_eq!(sandbox.names("addresses").len(), 2 * CROWD);
     for answer in all("DEL") {

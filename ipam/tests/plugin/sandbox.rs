@@ -27,7 +27,7 @@ pub(crate) struct Sandbox {
 
 /// The output of a call.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct PluginOutput {
     /// Exit status 0.
     pub(crate) ok: bool,
     /// Standard output as JSON; null if there was none.
@@ -36,7 +36,7 @@ pub(crate) struct Answer {
     pub(crate) stderr: String,
 }
 
-impl Answer {
+impl PluginOutput {
     /// The addresses of a result, with their masks.
     pub(crate) fn addresses(&self) -> Vec<String> {
         let ips = self.json["ips"]
@@ -62,7 +62,7 @@ impl Answer {
     }
 }
 
-impl From<Output> for Answer {
+impl From<Output> for PluginOutput {
     fn from(output: Output) -> Self {
         Self {
             ok: output.status.success(),
@@ -167,7 +167,7 @@ impl Sandbox {
     }
 
     /// Calls a verb for a pod, with another configuration.
-    pub(crate) fn call_with(&self, verb: &str, pod: &str, config: &Value) -> Answer {
+    pub(crate) fn call_with(&self, verb: &str, pod: &str, config: &Value) -> PluginOutput {
         self.start(verb, pod, config)
             .wait_with_output()
             .unwrap()
@@ -175,7 +175,7 @@ impl Sandbox {
     }
 
     /// Calls a verb for a pod.
-    pub(crate) fn call(&self, verb: &str, pod: &str) -> Answer {
+    pub(crate) fn call(&self, verb: &str, pod: &str) -> PluginOutput {
         self.call_with(verb, pod, &self.config)
     }
 

@@ -132,7 +132,7 @@ fn concurrent_adds_claim_no_more_subnets_than_needed() {
     let start = |n| sandbox.start("ADD", &format!("pod{n}"), &sandbox.config);
     let crowd: Vec<_> = (0..60).map(start).collect();
     for child in crowd {
-        let answer = crate::sandbox::Answer::from(child.wait_with_output().unwrap());
+        let answer = crate::sandbox::PluginOutput::from(child.wait_with_output().unwrap());
         assert!(answer.ok, "{answer:?}");
     }
     let owned = sandbox.shell("cat /var/lib/flatland/net/subnets.json");

@@ -1,6 +1,5 @@
-
 use serde_json::json;
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use super::*;
 
@@ -22,7 +21,7 @@ fn address_that_a_later_plugin_added_is_not_ours() {
         (json!([old, other]), ["10.9.0.5/24"]),
     ] {
         let result = json!({ "interfaces": interfaces, "ips": ips });
-        let result = Success::parse(&result, Version::LATEST).unwrap();
+        let result = Success::parse(&result, CniVersion::LATEST).unwrap();
         let own = own_part("flatland", &attachment, result);
         let own: Vec<String> = own.ips.iter().map(|ip| ip.address.to_string()).collect();
         assert_eq!(own, expected);

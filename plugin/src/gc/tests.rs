@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn attachment(container_id: &str) -> Attachment {

@@ -1,4 +1,3 @@
-
 use serde_json::json;
 
 use super::*;
@@ -11,7 +10,7 @@ fn result(interface: &str, address: &str, dns: &[&str]) -> Success {
         "routes": [{ "dst": "0.0.0.0/0" }],
         "dns": { "nameservers": dns },
     });
-    Success::parse(&text, Version::V1_1_0).unwrap()
+    Success::parse(&text, CniVersion::V1_1_0).unwrap()
 }
 
 #[test]
@@ -50,9 +49,9 @@ fn result_ips_are_those_of_ipam_before_1_0_0() {
             }],
             ..Success::default()
         };
-        for version in Version::ALL {
+        for version in CniVersion::ALL {
             let ips = chain_result(version, None, made.clone(), &given).ips;
-            if version >= Version::V1_0_0 {
+            if version >= CniVersion::V1_0_0 {
                 assert_eq!(ips, made.ips, "{version}");
             } else {
                 let expected = IpConfig {

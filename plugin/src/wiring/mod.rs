@@ -148,7 +148,7 @@ impl Wiring {
             routes: self
                 .destinations
                 .iter()
-                .map(|dst| cni::Route {
+                .map(|dst| cni::CniRoute {
                     dst: *dst,
                     gw: Some(gateway_of(dst)),
                     other: serde_json::Map::new(),

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 use wire::GATEWAY_V6;
 use wire::netlink::{
-    Address, Ipv4Settings, LinkChange, Neighbour, Request, Route, RouteKind, Rule,
+    Address, Ipv4Settings, LinkChange, Neighbour, NetlinkRequest, Route, RouteKind, SourceRule,
 };
 
 use super::{Wiring, default_destination, gateway_of, is_v4};
@@ -21,8 +21,8 @@ const RULE_PRIORITY: u32 = 7000;
 
 impl Wiring {
     /// The requests inside the pod, whose interface has the index `link`.
-    pub(crate) fn pod_requests(&self, link: u32) -> Vec<Request> {
-        let mut requests = vec![Request::ChangeLink {
+    pub(crate) fn pod_requests(&self, link: u32) -> Vec<NetlinkRequest> {
+        let mut requests = vec![NetlinkRequest::ChangeLink {
             index: link,
             change: LinkChange {
                 up: Some(true),
@@ -30,21 +30,21 @@ impl Wiring {
             },
         }];
         for address in &self.addresses {
-            requests.push(Request::AddAddress(Address {
+            requests.push(NetlinkRequest::AddAddress(Address {
                 no_dad: address.is_ipv6(),
                 ..Address::new(link, IpNetwork::from(*address))
             }));
             if address.is_ipv6() {
                 // The kernel adds the same route from a work queue (addrconf_dad_work), on a busy
                 // machine long after ADD, and drops packets to the pod until then.
-                requests.push(Request::AddRoute(Route {
+                requests.push(NetlinkRequest::AddRoute(Route {
                     dev: Some(link),
                     ..Route::new(IpNet::from(*address), RouteKind::Local)
                 }));
             }
         }
         for gateway in self.gateways() {
-            requests.push(Request::AddNeighbour(Neighbour {
+            requests.push(NetlinkRequest::AddNeighbour(Neighbour {
                 link,
                 address: gateway,
                 mac: self.host_mac,
@@ -52,25 +52,25 @@ impl Wiring {
             }));
             if gateway.is_ipv4() && !self.gateway_on_other_link {
                 // An IPv6 link-local gateway needs no route: fe80::/64 is on every link.
-                requests.push(Request::AddRoute(Route {
+                requests.push(NetlinkRequest::AddRoute(Route {
                     dev: Some(link),
                     ..unicast(IpNet::from(gateway))
                 }));
             }
         }
         for dst in &self.destinations {
-            requests.push(Request::AddRoute(self.through_gateway(*dst, link)));
+            requests.push(NetlinkRequest::AddRoute(self.through_gateway(*dst, link)));
         }
         for gateway in &self.source_routed {
             let table = FIRST_TABLE + link;
             let v4 = gateway.is_ipv4();
-            requests.push(Request::AddRouteIn {
+            requests.push(NetlinkRequest::AddRouteIn {
                 table,
                 route: self.through_gateway(default_destination(v4), link),
             });
             let own = self.addresses.iter().filter(|own| own.is_ipv4() == v4);
             requests.extend(own.map(|from| {
-                Request::AddRule(Rule {
+                NetlinkRequest::AddRule(SourceRule {
                     from: *from,
                     table,
                     priority: RULE_PRIORITY,
@@ -92,8 +92,8 @@ impl Wiring {
 
     /// The requests on the host, where the host end has the index `link`. They come before
     /// [`Wiring::pod_requests`]: until the pod's end is up, no packets can come in.
-    pub(crate) fn host_requests(&self, link: u32) -> Vec<Request> {
-        let mut requests = vec![Request::ChangeLink {
+    pub(crate) fn host_requests(&self, link: u32) -> Vec<NetlinkRequest> {
+        let mut requests = vec![NetlinkRequest::ChangeLink {
             index: link,
             change: LinkChange {
                 up: Some(true),
@@ -113,10 +113,10 @@ impl Wiring {
             // For a virtual machine in the pod that resolves its gateway: by default the kernel
             // delays the proxy ARP reply, as other hosts on a link might reply first.
             let delay = Duration::ZERO;
-            requests.push(Request::SetProxyDelay { link, delay });
+            requests.push(NetlinkRequest::SetProxyDelay { link, delay });
         }
         for address in &self.addresses {
-            requests.push(Request::AddRoute(Route {
+            requests.push(NetlinkRequest::AddRoute(Route {
                 dev: Some(link),
                 src: self
                     .node_addresses
@@ -135,7 +135,7 @@ impl Wiring {
     /// neighbours that are not permanent (`neigh_carrier_down`). The IPv6 gateway's address comes
     /// last, as the kernel finishes it in the background (`addrconf_dad_work`), under the lock that
     /// ADD needs too.
-    pub(crate) fn neighbour_requests(&self, link: u32) -> Vec<Request> {
+    pub(crate) fn neighbour_requests(&self, link: u32) -> Vec<NetlinkRequest> {
         let neighbour = |address: &IpAddr| Neighbour {
             link,
             address: *address,
@@ -143,12 +143,12 @@ impl Wiring {
             permanent: false,
         };
         let neighbours = self.addresses.iter().map(neighbour);
-        let mut requests = vec![Request::NoticeCarrier { link }];
-        requests.extend(neighbours.map(Request::AddNeighbour));
+        let mut requests = vec![NetlinkRequest::NoticeCarrier { link }];
+        requests.extend(neighbours.map(NetlinkRequest::AddNeighbour));
         if self.addresses.iter().any(IpAddr::is_ipv6) {
             // Neighbour discovery needs a link-local address on the link.
             let gateway = IpNetwork::from(IpAddr::V6(GATEWAY_V6));
-            requests.push(Request::AddAddress(Address {
+            requests.push(NetlinkRequest::AddAddress(Address {
                 no_dad: true,
                 // The kernel keeps the prefix routes of all links in one list.
                 no_prefix_route: true,
@@ -159,7 +159,7 @@ impl Wiring {
             // that is added or removed: with thousands of pods that takes longer than all the rest.
             // IPv4 pods send no IPv6 multicast. Kernels before 6.8 add the route later than this
             // (see `NoticeCarrier`), so that it stays.
-            requests.push(Request::DelMulticastRoute { link });
+            requests.push(NetlinkRequest::DelMulticastRoute { link });
         }
         requests
     }

@@ -1,8 +1,8 @@
 //! The requests of a wiring, as iproute2 commands.
 
 use ipnetwork::IpNetwork;
-use wire::cni::{Attachment, Dns, IpConfig, Route, Success};
-use wire::netlink::Request;
+use wire::cni::{Attachment, CniRoute, Dns, IpConfig, Success};
+use wire::netlink::NetlinkRequest;
 
 use super::{Wiring, WiringInput};
 
@@ -20,7 +20,7 @@ fn ipam(addresses: &[&str], routes: &[&str]) -> Success {
             .collect(),
         routes: routes
             .iter()
-            .map(|dst| Route {
+            .map(|dst| CniRoute {
                 dst: dst.parse().unwrap(),
                 gw: None,
                 other: serde_json::Map::new(),
@@ -50,7 +50,7 @@ fn wiring_beside(ipam: &Success, occupied: &[&str]) -> Wiring {
     })
 }
 
-fn commands(requests: &[Request]) -> Vec<String> {
+fn commands(requests: &[NetlinkRequest]) -> Vec<String> {
     requests.iter().map(ToString::to_string).collect()
 }
 

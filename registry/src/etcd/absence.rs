@@ -10,7 +10,7 @@ use etcd_client::{
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-use super::Etcd;
+use super::EtcdRegistry;
 use super::forget::NodeFootprint;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
@@ -33,7 +33,7 @@ struct Count {
     record: i64,
 }
 
-impl Etcd {
+impl EtcdRegistry {
     pub(crate) async fn first_present(&self) -> Result<Option<NodeName>, Error> {
         let first = GetOptions::new()
             .with_prefix()

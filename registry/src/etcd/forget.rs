@@ -6,7 +6,7 @@ use etcd_client::{KeyValue, Txn, TxnOp};
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use super::Etcd;
+use super::EtcdRegistry;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::pages::Pages;
@@ -58,7 +58,7 @@ impl NodeFootprint {
     }
 }
 
-impl Etcd {
+impl EtcdRegistry {
     pub(crate) async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
         let mut forgotten: Option<Forgotten> = None;
         let decide = |footprint: NodeFootprint| {

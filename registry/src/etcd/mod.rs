@@ -34,7 +34,7 @@ const MAX_REPLY: usize = 8 << 20;
 
 /// The keys of one network in etcd, over one connection that is replaced when it fails.
 #[derive(Debug)]
-pub(crate) struct Etcd {
+pub(crate) struct EtcdRegistry {
     keys: Keys,
     network: Network,
     exclude: Vec<IpNet>,
@@ -43,7 +43,7 @@ pub(crate) struct Etcd {
     connection: Mutex<Option<Connection>>,
 }
 
-impl Etcd {
+impl EtcdRegistry {
     pub(crate) fn new(
         conf: &IpamConfig,
         etcd: &EtcdConfig,
@@ -81,7 +81,7 @@ impl Etcd {
             .await
     }
 
-    /// Like [`Etcd::with_connection`], over this connection.
+    /// Like [`EtcdRegistry::with_connection`], over this connection.
     async fn request<T, R, F>(
         &self,
         on: &Connection,

@@ -4,7 +4,7 @@
 use etcd_client::{Client, GetOptions, GetResponse, KeyValue, KvClient};
 
 use crate::etcd::error::RequestError;
-use crate::etcd::{Etcd, MAX_REPLY};
+use crate::etcd::{EtcdRegistry, MAX_REPLY};
 
 /// The largest reply about one record, in bytes: more than any value that is parsed.
 pub(super) const MAX_RECORD_REPLY: usize = 64 * 1024;
@@ -18,7 +18,7 @@ const PAGE: i64 = 1_000;
 
 /// The keys of one page.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct KeyPage {
     pub(super) kvs: Vec<KeyValue>,
     /// Whether the values are missing because they are too large.
     pub(super) is_too_large: bool,
@@ -27,7 +27,7 @@ pub(super) struct Page {
 /// A range of keys at one revision, read page by page.
 #[derive(Debug)]
 pub(super) struct Pages<'a> {
-    etcd: &'a Etcd,
+    etcd: &'a EtcdRegistry,
     /// The first key of the next page; `None` after the last one.
     from: Option<Vec<u8>>,
     end: Vec<u8>,
@@ -37,7 +37,7 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// All keys that start with `prefix`, which ends with `/`, at `revision`.
-    pub(super) fn of(etcd: &'a Etcd, prefix: &str, revision: i64) -> Self {
+    pub(super) fn of(etcd: &'a EtcdRegistry, prefix: &str, revision: i64) -> Self {
         Self {
             etcd,
             from: Some(prefix.as_bytes().to_vec()),
@@ -48,7 +48,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Like [`Pages::of`], without the keys up to `after`.
-    pub(super) fn after(etcd: &'a Etcd, after: &[u8], prefix: &str, revision: i64) -> Self {
+    pub(super) fn after(etcd: &'a EtcdRegistry, after: &[u8], prefix: &str, revision: i64) -> Self {
         Self {
             from: Some(next_key(after)),
             ..Self::of(etcd, prefix, revision)
@@ -56,7 +56,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The next page; `None` after the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Page>, RequestError> {
+    pub(super) async fn next(&mut self) -> Result<Option<KeyPage>, RequestError> {
         let Some(from) = self.from.clone() else {
             return Ok(None);
         };
@@ -75,7 +75,7 @@ impl<'a> Pages<'a> {
             };
             let last = reply.kvs().last().filter(|_| reply.more());
             self.from = last.map(|last| next_key(last.key()));
-            return Ok(Some(Page {
+            return Ok(Some(KeyPage {
                 kvs: reply.kvs().to_vec(),
                 is_too_large,
             }));

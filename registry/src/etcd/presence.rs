@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use wire::node::NodeName;
 
 use crate::error::Error;
-use crate::etcd::Etcd;
+use crate::etcd::EtcdRegistry;
 use crate::etcd::error::{self, RequestError};
 use crate::etcd::pages::kv;
 use crate::etcd::snapshot::get_replies;
@@ -24,7 +24,7 @@ use crate::rewrite_limit::RewriteLimit;
 use crate::session::Session;
 
 struct PresenceTask {
-    etcd: Arc<Etcd>,
+    etcd: Arc<EtcdRegistry>,
     node: NodeName,
     machine: String,
     session: Option<Arc<Session>>,
@@ -44,7 +44,7 @@ struct Grant {
     watch: Option<WatchStream>,
 }
 
-impl Etcd {
+impl EtcdRegistry {
     pub(crate) fn present(
         self: Arc<Self>,
         node: &NodeName,
@@ -80,7 +80,7 @@ impl PresenceTask {
         let mut failures = 0;
         let mut rewrites = RewriteLimit::default();
         loop {
-            match self.announce().await {
+            match self.write_presence().await {
                 Ok(grant) => {
                     failures = 0;
                     self.set(PresenceState::Present);
@@ -100,7 +100,7 @@ impl PresenceTask {
     }
 
     /// Writes the presence key on a new lease, if this machine holds the name.
-    async fn announce(&mut self) -> Result<Grant, PresenceState> {
+    async fn write_presence(&mut self) -> Result<Grant, PresenceState> {
         let limit = self.etcd.policy.request_timeout;
         let (record, before) = self.own_revisions().await?;
         let watch = self.watch().await.ok();
@@ -185,7 +185,7 @@ impl PresenceTask {
             session: self.session.as_deref(),
             addresses: Some(&addresses),
         };
-        protocol::may_announce(&theirs, presence.as_ref(), claimant)
+        protocol::may_write_presence(&theirs, presence.as_ref(), claimant)
             .map(|()| {
                 let presence = presence.map_or(0, |it| it.revision);
                 (record.mod_revision(), presence)

@@ -7,7 +7,7 @@ use etcd_client::{
 };
 
 use crate::error::Error;
-use crate::etcd::Etcd;
+use crate::etcd::EtcdRegistry;
 use crate::etcd::error::RequestError;
 use crate::etcd::pages::{Pages, end_of};
 use crate::policy::RetryBudget;
@@ -69,7 +69,7 @@ pub(super) fn position_of(header: Option<&ResponseHeader>) -> (u64, i64) {
     header.map_or((0, 0), |header| (header.cluster_id(), header.revision()))
 }
 
-impl Etcd {
+impl EtcdRegistry {
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, Error> {
         let mut budget = RetryBudget::new(&self.policy);
         let read = async |_| self.read_all().await;

@@ -7,7 +7,7 @@ use etcd_client::{Compare, CompareOp, Txn, TxnOp, TxnResponse};
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::etcd::Etcd;
+use crate::etcd::EtcdRegistry;
 use crate::etcd::error::RequestError;
 use crate::etcd::pages::kv;
 use crate::policy::RetryBudget;
@@ -30,7 +30,7 @@ pub(super) enum Next<T> {
     },
 }
 
-impl Etcd {
+impl EtcdRegistry {
     /// Reads, decides and commits. Starts over if something else was written in between, or if
     /// there was no answer, as long as the retry budget lasts. The next read shows what was
     /// committed without an answer.

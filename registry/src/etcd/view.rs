@@ -7,7 +7,7 @@ use etcd_client::{GetOptions, GetResponse, KeyValue, Txn, TxnOp, TxnResponse};
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use super::Etcd;
+use super::EtcdRegistry;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::pages::Pages;
@@ -20,7 +20,7 @@ use crate::records::{Claim, Network, NodeRecord, Presence, read_network, read_va
 /// How many claims come with a view in the first reply; only very large networks have more.
 const VIEW_PAGE: i64 = 5_000;
 
-impl Etcd {
+impl EtcdRegistry {
     /// The revision of `config`, if it agrees with this node's conflist.
     fn check_config(&self, config: &KeyValue) -> Result<i64, Error> {
         let key = self.keys.config();
@@ -46,7 +46,7 @@ impl Etcd {
         reads
     }
 
-    /// Like [`Etcd::view_reads`], without any claims.
+    /// Like [`EtcdRegistry::view_reads`], without any claims.
     fn small_reads(&self, node: &NodeName) -> Vec<TxnOp> {
         vec![
             TxnOp::get(self.keys.config(), None),
@@ -76,7 +76,8 @@ impl Etcd {
         self.retry_idempotent(budget, read).await
     }
 
-    /// Builds the view from the reply to [`Etcd::view_reads`], and reads the remaining claims.
+    /// Builds the view from the reply to [`EtcdRegistry::view_reads`], and reads the remaining
+    /// claims.
     pub(super) async fn view_of(
         &self,
         node: &NodeName,

@@ -10,26 +10,26 @@ use tokio::time::{Instant, sleep};
 use crate::etcd::connect::Connection;
 use crate::etcd::error::{self, RequestError};
 use crate::etcd::snapshot::Position;
-use crate::etcd::{Etcd, MAX_REPLY};
+use crate::etcd::{EtcdRegistry, MAX_REPLY};
 use crate::keys::Key;
 use crate::records::Network;
-use crate::snapshot::{Change, Event};
+use crate::snapshot::{RegistryChange, RegistryEvent};
 
 /// How many events are queued for the receiver; further ones wait in etcd.
 const QUEUE: usize = 64;
 
 struct Watcher {
-    etcd: Arc<Etcd>,
-    events: mpsc::Sender<Event>,
+    etcd: Arc<EtcdRegistry>,
+    events: mpsc::Sender<RegistryEvent>,
     /// The revision up to which the receiver has all events; `None` if it needs a new snapshot.
     position: Option<Position>,
-    /// The network of the last [`Event::Reset`], against which records are checked.
+    /// The network of the last [`RegistryEvent::Reset`], against which records are checked.
     network: Option<Network>,
     is_down: bool,
 }
 
 /// Changes by revision.
-type ChangesByRevision = Vec<(i64, Vec<Change>)>;
+type ChangesByRevision = Vec<(i64, Vec<RegistryChange>)>;
 
 /// Why a watch ended.
 enum WatchEnd {
@@ -46,9 +46,9 @@ impl From<RequestError> for WatchEnd {
     }
 }
 
-impl Etcd {
+impl EtcdRegistry {
     /// Starts the watch task. It ends when the receiver is dropped.
-    pub(crate) fn watch_loop(self: Arc<Self>) -> mpsc::Receiver<Event> {
+    pub(crate) fn watch_loop(self: Arc<Self>) -> mpsc::Receiver<RegistryEvent> {
         let (events, receiver) = mpsc::channel(QUEUE);
         let closed = events.clone();
         let watcher = Watcher {
@@ -148,11 +148,11 @@ impl Watcher {
             .with_start_revision(position.revision + 1);
         let mut stream = self.etcd.watch(&connection, base, options).await?;
         if std::mem::take(&mut self.is_down) {
-            self.send(Event::Connected).await?;
+            self.send(RegistryEvent::Connected).await?;
         }
         if let Some(snapshot) = reset {
             self.network.clone_from(&snapshot.network);
-            self.send(Event::Reset(snapshot)).await?;
+            self.send(RegistryEvent::Reset(snapshot)).await?;
         }
         loop {
             let reply = match stream.message().await {
@@ -180,7 +180,8 @@ impl Watcher {
         reply: &WatchResponse,
     ) -> Result<(), WatchEnd> {
         for (revision, changes) in self.changes_in(position, reply)? {
-            self.send(Event::Changes { revision, changes }).await?;
+            self.send(RegistryEvent::Changes { revision, changes })
+                .await?;
         }
         Ok(())
     }
@@ -211,11 +212,11 @@ impl Watcher {
             let change = match event.event_type() {
                 EventType::Put => {
                     position.record_write(kv.key(), kv.mod_revision());
-                    Change::of_value(self.network.as_ref(), &name, kv.value())
+                    RegistryChange::of_value(self.network.as_ref(), &name, kv.value())
                 }
                 EventType::Delete => {
                     position.record_delete(kv.key());
-                    Change::of_absence(&name)
+                    RegistryChange::of_absence(&name)
                 }
             };
             match by_revision.last_mut() {
@@ -230,10 +231,10 @@ impl Watcher {
         if std::mem::replace(&mut self.is_down, true) {
             return Ok(());
         }
-        self.send(Event::Disconnected { why }).await
+        self.send(RegistryEvent::Disconnected { why }).await
     }
 
-    async fn send(&self, event: Event) -> Result<(), WatchEnd> {
+    async fn send(&self, event: RegistryEvent) -> Result<(), WatchEnd> {
         self.events.send(event).await.map_err(|_| WatchEnd::Closed)
     }
 }

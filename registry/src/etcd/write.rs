@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::time::{Instant, sleep};
 
-use super::Etcd;
+use super::EtcdRegistry;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::txn::Next;
@@ -14,7 +14,7 @@ use crate::protocol::{
     self, Acquired, Attempts, Claimant, Commit, Goal, NextStep, Registration, RegistryView,
 };
 
-impl Etcd {
+impl EtcdRegistry {
     /// Reaches `goal` for the claimant. Takes two requests without contention, and one more per
     /// lost race: the reply to a failed transaction carries the new view.
     pub(crate) async fn acquire(

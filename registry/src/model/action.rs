@@ -2,7 +2,7 @@
 
 use super::machine::{Operation, Progress};
 use super::store::{NODES, SUBNETS};
-use super::{Protocol, State, Without};
+use super::{ModelState, Protocol, Without};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
@@ -31,7 +31,7 @@ pub(super) enum Action {
 
 impl Protocol {
     /// The actions of one machine.
-    pub(super) fn actions_of(&self, m: usize, state: &State, actions: &mut Vec<Action>) {
+    pub(super) fn actions_of(&self, m: usize, state: &ModelState, actions: &mut Vec<Action>) {
         let (machine, left) = (&state.machines[m], &state.left);
         if !machine.is_on {
             // A lost machine stays lost; its name may come back on another machine.
@@ -68,7 +68,7 @@ impl Protocol {
     }
 
     /// The actions of the network, etcd and the operator.
-    pub(super) fn actions_of_others(&self, state: &State, actions: &mut Vec<Action>) {
+    pub(super) fn actions_of_others(&self, state: &ModelState, actions: &mut Vec<Action>) {
         actions.extend((0..state.in_flight.len()).map(Action::Arrive));
         for node in 0..NODES.len() {
             let no_machine_runs = state.no_machine_runs(node, None);
@@ -90,7 +90,7 @@ impl Protocol {
         }
     }
 
-    pub(super) fn act(&self, state: &mut State, action: Action) {
+    pub(super) fn act(&self, state: &mut ModelState, action: Action) {
         match action {
             Action::SwitchOn(m) => {
                 let machine = &mut state.machines[m];
@@ -114,7 +114,7 @@ impl Protocol {
             Action::Announce(m) => {
                 let (node, session) = (state.machines[m].node, state.machines[m].session);
                 if state.store.holder(node) == Some(session) {
-                    state.store.announce(node, session);
+                    state.store.write_presence(node, session);
                 }
             }
             Action::Arrive(n) => {
@@ -154,7 +154,7 @@ impl Protocol {
         }
     }
 
-    fn reply(&self, state: &mut State, m: usize) {
+    fn reply(&self, state: &mut ModelState, m: usize) {
         if let Progress::Waiting(_, request, _) = state.machines[m].progress.clone() {
             let done = state.apply_request(m, &request, self.without);
             state.machines[m].receive_reply(done, &state.store);
@@ -162,7 +162,7 @@ impl Protocol {
     }
 }
 
-fn actions_of_idle(m: usize, state: &State, actions: &mut Vec<Action>) {
+fn actions_of_idle(m: usize, state: &ModelState, actions: &mut Vec<Action>) {
     let machine = &state.machines[m];
     let is_present = state.store.present(machine.node) == Some(machine.session);
     let holds = state.store.holder(machine.node) == Some(machine.session);
@@ -185,7 +185,7 @@ fn actions_of_idle(m: usize, state: &State, actions: &mut Vec<Action>) {
     }
 }
 
-impl State {
+impl ModelState {
     /// Kills the running process. Its request stays in flight.
     fn kill_process(&mut self, m: usize) {
         let request = self.machines[m].crash();

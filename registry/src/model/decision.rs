@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::machine::{Operation, Progress};
-use super::request::Request;
+use super::request::StoreRequest;
 use super::store::{
-    NodeSight, Subnets, address_of, list, machine_id, machine_of, name, pod_cidr, set, subnet,
+    NodeSight, SubnetSet, address_of, list, machine_id, machine_of, name, pod_cidr, set, subnet,
 };
 use crate::error::Error;
 use crate::protocol::{self, Attempts, Claimant, Commit, Goal, NextStep};
@@ -22,8 +22,8 @@ pub(super) struct DecisionInput {
     pub(super) are_clones: bool,
     pub(super) node: usize,
     pub(super) operation: Operation,
-    pub(super) file: Subnets,
-    pub(super) pending: Subnets,
+    pub(super) file: SubnetSet,
+    pub(super) pending: SubnetSet,
     pub(super) races: u8,
     pub(super) sight: NodeSight,
 }
@@ -73,7 +73,7 @@ fn decide(at: &DecisionInput) -> Progress {
     match protocol::next_step(&view, claimant, goal, &attempts) {
         Ok(step) => carry(at.operation, claimant, step),
         // Another machine has the name, and with it the subnets.
-        Err(Error::NodeTaken { .. }) => Progress::Decided(Operation::Renew, Subnets::default()),
+        Err(Error::NodeTaken { .. }) => Progress::Decided(Operation::Renew, SubnetSet::default()),
         Err(Error::Exhausted { .. }) if at.operation == Operation::Renew => {
             // Subnets that other nodes own are not handed out from any more.
             let goal = Goal::Kept { keep: &file };
@@ -92,7 +92,7 @@ fn carry(operation: Operation, claimant: Claimant<'_>, step: NextStep) -> Progre
             let Commit { outcome, .. } = &commit;
             Progress::Waiting(
                 operation,
-                Request::of(&commit.transaction(claimant.node)),
+                StoreRequest::of(&commit.transaction(claimant.node)),
                 set(outcome),
             )
         }
@@ -102,9 +102,11 @@ fn carry(operation: Operation, claimant: Claimant<'_>, step: NextStep) -> Progre
 
 fn release(at: &DecisionInput, claimant: Claimant<'_>, n: usize) -> Progress {
     match protocol::release(&at.sight.claim_view(n, at.are_clones), claimant, &subnet(n)) {
-        Ok(Some(transaction)) => {
-            Progress::Waiting(at.operation, Request::of(&transaction), Subnets::default())
-        }
+        Ok(Some(transaction)) => Progress::Waiting(
+            at.operation,
+            StoreRequest::of(&transaction),
+            SubnetSet::default(),
+        ),
         Ok(None) | Err(Error::NotOwned { .. } | Error::NodeTaken { .. }) => Progress::Idle,
         Err(error) => unreachable!("{error}"),
     }

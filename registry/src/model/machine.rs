@@ -2,15 +2,15 @@
 
 use super::Without;
 use super::decision::{self, DecisionInput};
-use super::request::Request;
-use super::store::{BOOT, Store, Subnets};
+use super::request::StoreRequest;
+use super::store::{BOOT, Store, SubnetSet};
 
 /// More lost races in a row change no decision of a model with two subnets.
 const MAX_RACES: u8 = 2;
 
 #[allow(clippy::struct_excessive_bools)] // They are independent facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Machine {
+pub(super) struct ModelMachine {
     pub(super) node: usize,
     /// The session of this boot.
     pub(super) session: u8,
@@ -19,12 +19,12 @@ pub(super) struct Machine {
     pub(super) are_clones: bool,
     pub(super) is_on: bool,
     pub(super) is_gone: bool,
-    pub(super) file: Subnets,
+    pub(super) file: SubnetSet,
     /// It has read the registry since it was switched on, or found that it could not.
     pub(super) has_renewed: bool,
     pub(super) progress: Progress,
     /// Claims of requests whose reply was lost.
-    pending: Subnets,
+    pending: SubnetSet,
     races: u8,
     /// It has completed a renewal since the registry last changed without it.
     pub(super) is_current: bool,
@@ -40,9 +40,9 @@ pub(super) enum Progress {
     /// It has taken this subnet off the file, and is about to give it back.
     Releasing(usize),
     /// It waits for a reply. If the reply is a success, it gets these subnets.
-    Waiting(Operation, Request, Subnets),
+    Waiting(Operation, StoreRequest, SubnetSet),
     /// It is about to store these subnets.
-    Decided(Operation, Subnets),
+    Decided(Operation, SubnetSet),
 }
 
 /// What the process does.
@@ -58,7 +58,7 @@ pub(super) enum Operation {
     GiveBack(usize),
 }
 
-impl Machine {
+impl ModelMachine {
     pub(super) fn new(node: usize, session: u8, are_clones: bool) -> Self {
         Self {
             node,
@@ -85,11 +85,11 @@ impl Machine {
     }
 
     /// The subnets from which pods get addresses.
-    pub(super) fn handed_out(&self) -> Subnets {
+    pub(super) fn handed_out(&self) -> SubnetSet {
         if self.is_on && self.has_renewed {
             self.file
         } else {
-            Subnets::default()
+            SubnetSet::default()
         }
     }
 
@@ -155,7 +155,7 @@ impl Machine {
             }
         }
         self.end();
-        self.pending = Subnets::default();
+        self.pending = SubnetSet::default();
     }
 
     /// Takes a subnet off the file, to give it back.
@@ -164,7 +164,7 @@ impl Machine {
         self.progress = Progress::Releasing(n);
     }
 
-    fn end(&mut self) -> Option<Request> {
+    fn end(&mut self) -> Option<StoreRequest> {
         self.races = 0;
         self.is_stale = false;
         match std::mem::take(&mut self.progress) {
@@ -173,13 +173,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn crash(&mut self) -> Option<Request> {
-        self.pending = Subnets::default();
+    pub(super) fn crash(&mut self) -> Option<StoreRequest> {
+        self.pending = SubnetSet::default();
         self.end()
     }
 
     /// Gives up waiting, remembers the request, and is about to read again.
-    pub(super) fn time_out(&mut self) -> Option<Request> {
+    pub(super) fn time_out(&mut self) -> Option<StoreRequest> {
         let progress = self.progress.clone();
         let request = self.end();
         match (progress, &request) {
@@ -207,7 +207,7 @@ impl Machine {
             store.update_conditions(self.node, request);
             if without == Without::Nothing && request.is_doomed(without) {
                 *request = request.doomed();
-                *outcome = Subnets::default();
+                *outcome = SubnetSet::default();
             }
         }
     }

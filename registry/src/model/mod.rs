@@ -6,7 +6,8 @@
 //! them out, and a network that loses or delays them. There are two subnets.
 //!
 //! [`Faults`] limits how often each kind of fault happens, and revisions are renumbered in each
-//! state ([`State::normalize`]), so the number of states is finite. Each test checks all of them:
+//! state ([`ModelState::normalize`]), so the number of states is finite. Each test checks all of
+//! them:
 //!
 //! | machines | faults | states |
 //! | --- | --- | ---: |
@@ -45,8 +46,8 @@ mod tests;
 use stateright::{Model, Property};
 
 use action::Action;
-use machine::Machine;
-use request::Request;
+use machine::ModelMachine;
+use request::StoreRequest;
 use store::{Store, machine_of};
 
 /// How often each kind of fault or change may happen.
@@ -104,12 +105,12 @@ struct Protocol {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct State {
+struct ModelState {
     store: Store,
     backup: Option<Store>,
-    machines: Vec<Machine>,
+    machines: Vec<ModelMachine>,
     /// Requests whose sender does not wait any more, each with its machine.
-    in_flight: Vec<(usize, Request)>,
+    in_flight: Vec<(usize, StoreRequest)>,
     left: Faults,
     /// A claim of another node was overwritten.
     overwritten: bool,
@@ -117,7 +118,7 @@ struct State {
     took_present_name: bool,
 }
 
-impl State {
+impl ModelState {
     /// The registry changed without the machines of a node: what they know is out of date.
     fn invalidate(&mut self, node: usize, except: Option<usize>) {
         for (m, machine) in self.machines.iter_mut().enumerate() {
@@ -127,7 +128,7 @@ impl State {
         }
     }
 
-    fn apply_request(&mut self, m: usize, request: &Request, without: Without) -> bool {
+    fn apply_request(&mut self, m: usize, request: &StoreRequest, without: Without) -> bool {
         let node = self.machines[m].node;
         if !self.store.holds(node, request, without) {
             return false;
@@ -165,14 +166,14 @@ impl State {
 }
 
 impl Model for Protocol {
-    type State = State;
+    type State = ModelState;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<State> {
+    fn init_states(&self) -> Vec<ModelState> {
         let machines = self.machines.iter().zip(0..);
         let machines =
-            machines.map(|(node, session)| Machine::new(*node, session, self.are_clones));
-        vec![State {
+            machines.map(|(node, session)| ModelMachine::new(*node, session, self.are_clones));
+        vec![ModelState {
             store: Store::default(),
             backup: None,
             machines: machines.collect(),
@@ -183,14 +184,14 @@ impl Model for Protocol {
         }]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &ModelState, actions: &mut Vec<Action>) {
         for m in 0..state.machines.len() {
             self.actions_of(m, state, actions);
         }
         self.actions_of_others(state, actions);
     }
 
-    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+    fn next_state(&self, last: &ModelState, action: Action) -> Option<ModelState> {
         let mut state = last.clone();
         self.act(&mut state, action);
         state.normalize(self.without);

@@ -1,7 +1,7 @@
 //! Requests in flight, and the revisions in their conditions.
 
 use super::Without;
-use super::store::{SUBNETS, Subnets, number};
+use super::store::{SUBNETS, SubnetSet, number};
 use crate::keys::Key;
 use crate::protocol::transaction::{Transaction, Write};
 
@@ -56,17 +56,17 @@ impl<T> Entry<T> {
 
 /// A transaction of the product, in a form that can be part of a state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Request {
+pub(super) struct StoreRequest {
     pub(super) record: Option<i8>,
     /// The required revision of the presence, if it matters.
     pub(super) presence: Option<i8>,
     pub(super) subnets: [Option<i8>; SUBNETS.len()],
     pub(super) writes_record: bool,
-    pub(super) claims: Subnets,
-    pub(super) deletes: Subnets,
+    pub(super) claims: SubnetSet,
+    pub(super) deletes: SubnetSet,
 }
 
-impl Request {
+impl StoreRequest {
     pub(super) fn of(transaction: &Transaction) -> Self {
         let mut request = Self::default();
         for condition in &transaction.conditions {
@@ -98,7 +98,7 @@ impl Request {
     /// Replaces a request that can never succeed. Its new claims are kept, because they are tried
     /// again first.
     pub(super) fn doomed(&self) -> Self {
-        let made: Subnets = std::array::from_fn(|n| self.makes(n));
+        let made: SubnetSet = std::array::from_fn(|n| self.makes(n));
         Self {
             record: Some(GONE),
             subnets: made.map(|made| made.then_some(ABSENT)),

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use wire::node::NodeName;
 
 use super::Without;
-use super::request::{ABSENT, Entry, Request};
+use super::request::{ABSENT, Entry, StoreRequest};
 use crate::protocol::{ClaimView, Claimed, PresenceView, RegistryView};
 use crate::records::{Network, NodeRecord};
 
@@ -46,17 +46,17 @@ pub(super) fn number(subnet: IpNet) -> usize {
 }
 
 /// A set of subnets.
-pub(super) type Subnets = [bool; SUBNETS.len()];
+pub(super) type SubnetSet = [bool; SUBNETS.len()];
 
-pub(super) fn set(subnets: &[IpNet]) -> Subnets {
-    let mut set = Subnets::default();
+pub(super) fn set(subnets: &[IpNet]) -> SubnetSet {
+    let mut set = SubnetSet::default();
     for subnet in subnets {
         set[number(*subnet)] = true;
     }
     set
 }
 
-pub(super) fn list(set: Subnets) -> Vec<IpNet> {
+pub(super) fn list(set: SubnetSet) -> Vec<IpNet> {
     (0..set.len()).filter(|n| set[*n]).map(subnet).collect()
 }
 
@@ -167,7 +167,7 @@ impl Store {
         self.presences[node].value
     }
 
-    pub(super) fn announce(&mut self, node: usize, session: u8) {
+    pub(super) fn write_presence(&mut self, node: usize, session: u8) {
         self.presences[node].put(session);
     }
 
@@ -175,12 +175,12 @@ impl Store {
         self.presences[node].delete();
     }
 
-    pub(super) fn owned_by(&self, node: usize) -> Subnets {
+    pub(super) fn owned_by(&self, node: usize) -> SubnetSet {
         std::array::from_fn(|n| self.owner(n) == Some(node))
     }
 
     /// Whether the conditions of a request by `node` hold.
-    pub(super) fn holds(&self, node: usize, request: &Request, without: Without) -> bool {
+    pub(super) fn holds(&self, node: usize, request: &StoreRequest, without: Without) -> bool {
         let same = |before: Option<i8>, now: i8| before.is_none_or(|before| before == now);
         let record = same(request.record, self.records[node].revision);
         let presence = same(request.presence, self.presences[node].revision);
@@ -199,7 +199,7 @@ impl Store {
         &mut self,
         node: usize,
         session: u8,
-        request: &Request,
+        request: &StoreRequest,
         without: Without,
     ) -> bool {
         let small = |number: usize| u8::try_from(number).expect("a small model");
@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// Updates the conditions of a request by `node` after the keys changed.
-    pub(super) fn update_conditions(&self, node: usize, request: &mut Request) {
+    pub(super) fn update_conditions(&self, node: usize, request: &mut StoreRequest) {
         request.record = request.record.map(|it| self.records[node].renumbered(it));
         let presence = &self.presences[node];
         request.presence = request.presence.map(|it| presence.renumbered(it));

@@ -24,7 +24,7 @@ use crate::records::Network;
 use crate::session::Session;
 
 pub use name::Registration;
-pub(crate) use name::{NameHold, hold, may_announce};
+pub(crate) use name::{NameHold, hold, may_write_presence};
 pub(crate) use release::{ClaimView, release};
 pub(crate) use view::{Claimed, PresenceView, RegistryView};
 

@@ -119,7 +119,7 @@ pub(crate) fn hold(view: &RegistryView, claimant: Claimant<'_>) -> Result<NameHo
 
 /// Whether the claimant may write its presence: it holds the name by the `record`, and the present
 /// `presence` is its own or of a session that lost the name.
-pub(crate) fn may_announce(
+pub(crate) fn may_write_presence(
     record: &NodeRecord,
     presence: Option<&PresenceView>,
     claimant: Claimant<'_>,

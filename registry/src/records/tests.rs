@@ -1,5 +1,5 @@
 use super::*;
-use crate::Change;
+use crate::RegistryChange;
 
 fn network(json: &str) -> Result<Network, String> {
     read_network(json.as_bytes())
@@ -139,7 +139,7 @@ fn malformed_record_says_why() {
         ("config", "{}", "cannot be read"),
     ] {
         let parsed = key.parse().unwrap();
-        let why = Change::read(Some(&dual()), parsed, value.as_bytes()).unwrap_err();
+        let why = RegistryChange::read(Some(&dual()), parsed, value.as_bytes()).unwrap_err();
         assert!(why.contains(part), "{key}: {why}");
     }
 }

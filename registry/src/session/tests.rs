@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn presence(session: &str, address: &str) -> PresenceView {

@@ -95,8 +95,10 @@ fn applied_changes_equal_a_fresh_snapshot() {
                 let mut followed = fresh(before);
                 let network = followed.network.clone();
                 let change = match after {
-                    Some(value) => Change::of_value(network.as_ref(), name, value.as_bytes()),
-                    None => Change::of_absence(name),
+                    Some(value) => {
+                        RegistryChange::of_value(network.as_ref(), name, value.as_bytes())
+                    }
+                    None => RegistryChange::of_absence(name),
                 };
                 followed.apply(0, vec![change]);
                 assert_eq!(followed, fresh(after), "{name}: {before:?} -> {after:?}");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use registry::{Event, Network, PresenceState, Registration, Registry};
+use registry::{Network, PresenceState, Registration, Registry, RegistryEvent};
 use wire::conf::IpamConfig;
 
 use crate::support::etcd::Etcd;
@@ -129,7 +129,7 @@ async fn damaged_local_registry_file_is_named() {
         "{error}"
     );
     let why = match crate::support::event(&mut open().watch()).await {
-        Event::Disconnected { why } => why,
+        RegistryEvent::Disconnected { why } => why,
         other => panic!("expected the reason, got {other:?}"),
     };
     assert!(why.contains(file.to_str().unwrap()), "{why}");

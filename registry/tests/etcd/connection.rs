@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use registry::{Event, Policy, Registry};
+use registry::{Policy, Registry, RegistryEvent};
 use tokio::time::Instant;
 use wire::conf::IpamConfig;
 
@@ -131,9 +131,9 @@ async fn watch_moves_on_to_another_endpoint() {
             .await;
         loop {
             match crate::support::event(&mut events).await {
-                Event::Changes { .. } => break,
-                Event::Connected | Event::Disconnected { .. } => {}
-                Event::Reset(snapshot) => {
+                RegistryEvent::Changes { .. } => break,
+                RegistryEvent::Connected | RegistryEvent::Disconnected { .. } => {}
+                RegistryEvent::Reset(snapshot) => {
                     assert!(!snapshot.nodes.is_empty());
                     break;
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use registry::owned::{Owned, UnderLedgerLock};
-use registry::{Change, Forget, PresenceState, Registration};
+use registry::{Forget, PresenceState, Registration, RegistryChange};
 use tokio::time::timeout;
 
 use crate::support::etcd::Etcd;
@@ -34,9 +34,9 @@ async fn forgotten_node_goes_in_one_revision_and_alone() {
     assert_eq!(gone.subnets.len(), 2);
     let (_, seen) = changes(&mut events).await;
     for change in [
-        Change::Node(a.clone(), None),
-        Change::Subnet(first, None),
-        Change::Subnet(second, None),
+        RegistryChange::Node(a.clone(), None),
+        RegistryChange::Subnet(first, None),
+        RegistryChange::Subnet(second, None),
     ] {
         assert!(seen.contains(&change), "{change:?} in {seen:?}");
     }
@@ -100,9 +100,14 @@ async fn subnet_without_owner_is_shown_to_watchers() {
 
     assert!(registry.disclaim(&gone, &subnet).await.unwrap());
     let (_, first) = changes(&mut events).await;
-    assert!(matches!(&first[..], [Change::Subnet(it, Some(claim))]
-        if *it == subnet && claim.node == gone));
-    assert_eq!(changes(&mut events).await.1, [Change::Subnet(subnet, None)]);
+    assert!(
+        matches!(&first[..], [RegistryChange::Subnet(it, Some(claim))]
+        if *it == subnet && claim.node == gone)
+    );
+    assert_eq!(
+        changes(&mut events).await.1,
+        [RegistryChange::Subnet(subnet, None)]
+    );
 
     let key = "/flatland/blue/subnets/10.244.3.0-24";
     etcd.put(key, r#"{"node":"b"}"#).await;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::proxy::{Proxy, ProxyFault};
 use crate::support::{
     MACHINE, OTHER_MACHINE, claims, conf_of, fast_policy, net, node, presence, until,
 };
@@ -184,7 +184,7 @@ async fn give_back_and_die(conf: &IpamConfig, folder: &Path, subnet: IpNet, prox
     // Only the condition of the transaction has the key in this field (the third of etcd's
     // Compare).
     let length = char::from(u8::try_from(key.len()).unwrap());
-    proxy.arm(&format!("\u{1a}{length}{key}"), Fault::Delay);
+    proxy.arm(&format!("\u{1a}{length}{key}"), ProxyFault::Delay);
     let (conf, folder) = (conf.clone(), folder.to_owned());
     let process = tokio::spawn(async move { give_back(&conf, &folder, &subnet).await });
     proxy.fault().await;

@@ -1,6 +1,6 @@
 //! Watching an etcd whose history was compacted, lost, restored or rewritten.
 
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::proxy::{Proxy, ProxyFault};
 use crate::support::{changes, conf, net, node, open, reset};
 use crate::watch::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
 
@@ -41,7 +41,7 @@ async fn compaction_before_the_watch_leads_to_a_reset() {
     proxy.cut();
     disconnected(&mut events).await;
     // The end of the watched range. No other request that resumes the watch contains it.
-    proxy.arm("/flatland/blue0", Fault::Stall);
+    proxy.arm("/flatland/blue0", ProxyFault::Stall);
     proxy.resume();
     proxy.fault().await;
     etcd.put(SUBNET, r#"{"node":"a"}"#).await;

@@ -90,8 +90,10 @@ async fn large_values_written_during_a_watch_are_rejected_records() {
     let all = async {
         while snapshot.rejected.len() < 30 {
             match events.recv().await.unwrap() {
-                registry::Event::Reset(new) => snapshot = new,
-                registry::Event::Changes { revision, changes } => snapshot.apply(revision, changes),
+                registry::RegistryEvent::Reset(new) => snapshot = new,
+                registry::RegistryEvent::Changes { revision, changes } => {
+                    snapshot.apply(revision, changes);
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use registry::{Change, Policy, PresenceHandle, PresenceState, Registry};
+use registry::{Policy, PresenceHandle, PresenceState, Registry, RegistryChange};
 use tokio::time::{Instant, interval, timeout};
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::proxy::{Proxy, ProxyFault};
 use crate::support::{
     DEADLINE, MACHINE, OTHER_MACHINE, changes, conf, fast_policy, node, open, presence, record,
     reset, until,
@@ -46,14 +46,14 @@ async fn presence_outlives_its_lease_and_ends_when_stopped() {
     until_present(&handle).await;
     assert_eq!(
         changes(&mut events).await.1,
-        [Change::Presence(node("a"), Some(presence("1")))]
+        [RegistryChange::Presence(node("a"), Some(presence("1")))]
     );
     let gone = timeout(Duration::from_secs(3), events.recv()).await;
     assert!(gone.is_err(), "kept for three leases, but {gone:?}");
     handle.stop().await;
     assert_eq!(
         changes(&mut events).await.1,
-        [Change::Presence(node("a"), None)]
+        [RegistryChange::Presence(node("a"), None)]
     );
 }
 
@@ -161,7 +161,7 @@ async fn lost_name_is_noticed_before_the_key_is_written() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = registered(&proxy.endpoint()).await;
-    proxy.arm("\"session\"", Fault::Stall);
+    proxy.arm("\"session\"", ProxyFault::Stall);
     let handle = registry.keep_presence(&node("a"), MACHINE, presence("1"));
     proxy.fault().await;
     let taken = format!(r#"{{"machineId":"{OTHER_MACHINE}"}}"#);

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use registry::Error;
 
 use crate::support::etcd::Etcd;
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::proxy::{Proxy, ProxyFault};
 use crate::support::{MACHINE, OTHER_MACHINE, conf, net, node, open, until};
 
 const V4: &str = "10.244.0.0/16";
@@ -14,7 +14,7 @@ const V4: &str = "10.244.0.0/16";
 /// Whether the claim was written or not, the node ends with one subnet and knows it.
 #[tokio::test]
 async fn claim_with_a_lost_reply_is_found_again() {
-    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
+    for fault in [ProxyFault::LoseAnswer, ProxyFault::LoseRequest] {
         let etcd = Etcd::start();
         let proxy = Proxy::to(etcd.address()).await;
         let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
@@ -23,7 +23,7 @@ async fn claim_with_a_lost_reply_is_found_again() {
         let claim =
             tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
         proxy.fault().await;
-        if fault == Fault::LoseAnswer {
+        if fault == ProxyFault::LoseAnswer {
             until("the claim in etcd", || async {
                 (!etcd.keys("/flatland/blue/subnets/").await.is_empty()).then_some(())
             })
@@ -47,7 +47,7 @@ async fn claim_with_a_lost_reply_is_found_again() {
 async fn claim_overtaken_by(etcd: &Etcd, changes: &[(&str, &str)]) -> Result<IpNet, Error> {
     let proxy = Proxy::to(etcd.address()).await;
     let registry = open(&conf(&[&proxy.endpoint()]));
-    proxy.arm("-24", Fault::Stall);
+    proxy.arm("-24", ProxyFault::Stall);
     let claim = tokio::spawn(async move { registry.claim(&node("a"), MACHINE, &net(V4)).await });
     proxy.fault().await;
     for (name, value) in changes {
@@ -125,7 +125,7 @@ async fn release_with_a_lost_reply_happens_once() {
         "\u{1a}{}{key}",
         char::from(u8::try_from(key.len()).unwrap())
     );
-    proxy.arm(&condition, Fault::LoseAnswer);
+    proxy.arm(&condition, ProxyFault::LoseAnswer);
     let release =
         tokio::spawn(async move { releasing.release(&node("a"), MACHINE, &subnet).await });
     until("the release", || async {
@@ -143,7 +143,7 @@ async fn claim_is_repeated_after_a_loss_of_all_data() {
     let etcd = Etcd::start();
     let proxy = Proxy::to(etcd.address()).await;
     let registry = Arc::new(open(&conf(&[&proxy.endpoint()])));
-    proxy.arm("-24", Fault::Stall);
+    proxy.arm("-24", ProxyFault::Stall);
     let claiming = Arc::clone(&registry);
     let claim = tokio::spawn(async move { claiming.claim(&node("a"), MACHINE, &net(V4)).await });
     proxy.fault().await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use registry::Event;
+use registry::RegistryEvent;
 use serde_json::json;
 use wire::conf::IpamConfig;
 
@@ -167,8 +167,8 @@ async fn replaced_certificate_is_used_by_the_next_connection() {
         .unwrap();
     loop {
         match event(&mut events).await {
-            Event::Connected => break,
-            Event::Disconnected { .. } => {}
+            RegistryEvent::Connected => break,
+            RegistryEvent::Disconnected { .. } => {}
             other => panic!("expected to be connected again, got {other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry::{Change, Claim, Event, Snapshot};
+use registry::{Claim, RegistryChange, RegistryEvent, Snapshot};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 
@@ -13,8 +13,8 @@ use crate::support::{MACHINE, agree, changes, conf, event, net, node, open, reco
 pub(crate) const SUBNET: &str = "/flatland/blue/subnets/10.244.1.0-24";
 pub(crate) const OTHER_SUBNET: &str = "/flatland/blue/subnets/10.244.2.0-24";
 
-pub(crate) fn claimed(subnet: &str, by: &str) -> Change {
-    Change::Subnet(net(subnet), Some(Claim { node: node(by) }))
+pub(crate) fn claimed(subnet: &str, by: &str) -> RegistryChange {
+    RegistryChange::Subnet(net(subnet), Some(Claim { node: node(by) }))
 }
 
 /// An etcd with an agreed network.
@@ -24,21 +24,21 @@ pub(crate) async fn etcd() -> Etcd {
     etcd
 }
 
-pub(crate) async fn disconnected(events: &mut Receiver<Event>) -> String {
+pub(crate) async fn disconnected(events: &mut Receiver<RegistryEvent>) -> String {
     match event(events).await {
-        Event::Disconnected { why } => why,
+        RegistryEvent::Disconnected { why } => why,
         other => panic!("expected to be disconnected, got {other:?}"),
     }
 }
 
-pub(crate) async fn connected(events: &mut Receiver<Event>) {
-    assert_eq!(event(events).await, Event::Connected);
+pub(crate) async fn connected(events: &mut Receiver<RegistryEvent>) {
+    assert_eq!(event(events).await, RegistryEvent::Connected);
 }
 
 /// Reads events until `node` has claimed the subnet.
 pub(crate) async fn follow_until(
     snapshot: &mut Snapshot,
-    events: &mut Receiver<Event>,
+    events: &mut Receiver<RegistryEvent>,
     subnet: &str,
     by: &str,
 ) {
@@ -48,9 +48,9 @@ pub(crate) async fn follow_until(
         .is_none_or(|claim| claim.node != node(by))
     {
         match event(events).await {
-            Event::Reset(fresh) => *snapshot = fresh,
-            Event::Changes { revision, changes } => snapshot.apply(revision, changes),
-            Event::Connected | Event::Disconnected { .. } => {}
+            RegistryEvent::Reset(fresh) => *snapshot = fresh,
+            RegistryEvent::Changes { revision, changes } => snapshot.apply(revision, changes),
+            RegistryEvent::Connected | RegistryEvent::Disconnected { .. } => {}
         }
     }
 }
@@ -71,7 +71,7 @@ async fn changes_come_one_revision_at_a_time() {
     assert_eq!(revision, before.revision + 1);
     assert_eq!(
         first,
-        [Change::Node(
+        [RegistryChange::Node(
             node("a"),
             Some(record(MACHINE, &["192.168.1.20"]))
         )]
@@ -83,11 +83,11 @@ async fn changes_come_one_revision_at_a_time() {
         .await
         .unwrap();
     let (_, mut both) = changes(&mut events).await;
-    both.sort_by_key(|change| matches!(change, Change::Subnet(..)));
+    both.sort_by_key(|change| matches!(change, RegistryChange::Subnet(..)));
     assert_eq!(
         both,
         [
-            Change::Node(node("b"), Some(record(MACHINE, &[]))),
+            RegistryChange::Node(node("b"), Some(record(MACHINE, &[]))),
             claimed(&subnet.to_string(), "b"),
         ]
     );
@@ -96,7 +96,10 @@ async fn changes_come_one_revision_at_a_time() {
         .release(&node("b"), MACHINE, &subnet)
         .await
         .unwrap();
-    assert_eq!(changes(&mut events).await.1, [Change::Subnet(subnet, None)]);
+    assert_eq!(
+        changes(&mut events).await.1,
+        [RegistryChange::Subnet(subnet, None)]
+    );
 }
 
 #[tokio::test]
@@ -177,7 +180,7 @@ async fn changes_during_a_cut_connection_come_afterwards() {
     );
     assert_eq!(
         changes(&mut events).await.1,
-        [Change::Subnet(net("10.244.1.0/24"), None)]
+        [RegistryChange::Subnet(net("10.244.1.0/24"), None)]
     );
 }
 

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use tracing::{info, warn};
 use wire::add_lock;
 use wire::conf::IpamConfig;
-use wire::netlink::{self, Link, Request, Socket};
+use wire::netlink::{self, Link, NetlinkRequest, NetlinkSocket};
 use wire::paths::run_dir;
 use wire::pod_link::host_interface_name;
 
@@ -106,14 +106,14 @@ impl Sweeper {
 
     /// Destroys host ends that have had no alias, which names their attachment, for a while.
     fn destroy_orphans(&mut self, now: Instant) -> Result<(), netlink::Error> {
-        let links = self.kernel.with(Socket::links)?;
+        let links = self.kernel.with(NetlinkSocket::links)?;
         let grace = self.grace.max(MIN_ORPHAN_AGE);
         let overdue = self.orphans.observe(&links, now, grace);
         // An ADD may still run: it may wait for its IPAM plugin, and that for other processes.
         let is_orphan =
             |link: &&Link| overdue.contains(&link.index) && !add_lock::is_held(&link.name);
         for link in links.iter().filter(is_orphan) {
-            let request = Request::DelLink { index: link.index };
+            let request = NetlinkRequest::DelLink { index: link.index };
             match self.kernel.with(|socket| socket.apply_all(&[request])) {
                 Err(error) if error.errno() == Some(Errno::ENODEV) => {}
                 outcome => {
@@ -170,7 +170,7 @@ fn remains(kernel: &mut Netlink, network: &str, allocation: &Allocation) -> Rema
     let Some(interface) = interface(network, allocation) else {
         return Remains::Namespace;
     };
-    let link = |socket: &mut netlink::Socket| socket.link_by_name(&interface);
+    let link = |socket: &mut netlink::NetlinkSocket| socket.link_by_name(&interface);
     match kernel.with(link) {
         Ok(None) => Remains::Nothing,
         Ok(Some(_)) if allocation.netns.is_none() => Remains::Namespace,

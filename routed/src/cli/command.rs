@@ -15,7 +15,7 @@ use super::routes::{self, RoutesArgs};
 use super::status::{self, StatusArgs};
 use super::subnets::{self, SubnetsArgs};
 use super::uninstall::{self, UninstallArgs};
-use super::{CommandError, Report, help, run};
+use super::{CliOutput, CommandError, help, run};
 use crate::config::RunArgs;
 
 /// What follows the list of commands.
@@ -50,19 +50,19 @@ pub(crate) struct Cli {
 
 impl Command {
     /// Runs the command, and returns what it prints.
-    pub(crate) fn run(self) -> Result<Report, CommandError> {
+    pub(crate) fn run(self) -> Result<CliOutput, CommandError> {
         match self {
             Self::Run(args) => run::run(args),
             Self::Status(args) => status::run(&args),
-            Self::Nodes(args) => nodes::run(&args).map(Report::from),
+            Self::Nodes(args) => nodes::run(&args).map(CliOutput::from),
             Self::Routes(args) => routes::run(&args),
-            Self::Subnets(args) => subnets::run(&args).map(Report::from),
-            Self::Addresses(args) => addresses::run(&args).map(Report::from),
+            Self::Subnets(args) => subnets::run(&args).map(CliOutput::from),
+            Self::Addresses(args) => addresses::run(&args).map(CliOutput::from),
             Self::Doctor(args) => doctor::run(&args),
             Self::Explain(args) => explain::run(&args),
-            Self::Forget(args) => forget::run(&args).map(Report::from),
-            Self::Install(args) => install::run(&args).map(Report::from),
-            Self::Uninstall(args) => uninstall::run(&args).map(Report::from),
+            Self::Forget(args) => forget::run(&args).map(CliOutput::from),
+            Self::Install(args) => install::run(&args).map(CliOutput::from),
+            Self::Uninstall(args) => uninstall::run(&args).map(CliOutput::from),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::{CommandError, NetworkArgs, OutputArgs, Report, block_on, verdict};
+use super::{CliOutput, CommandError, NetworkArgs, OutputArgs, block_on, severity_word};
 use crate::cli::terminal::Terminal;
 use crate::doctor::{CheckContext, Finding, Severity, run_all};
 
@@ -42,7 +42,7 @@ struct DoctorOutput<'a> {
 }
 
 /// Runs all checks on this host.
-pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &DoctorArgs) -> Result<CliOutput, CommandError> {
     let conflist = match args.network.find() {
         Ok(found) => Ok(found),
         // Only the default may be missing.
@@ -66,19 +66,19 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Report, CommandError> {
         .output
         .text(&output, |terminal| render(&findings, terminal))?;
     let status = u8::from(broken > 0);
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 /// How many findings are broken, and how many are warnings.
 fn counts(findings: &[Finding]) -> [usize; 2] {
     [Severity::Broken, Severity::Warning]
-        .map(|verdict| findings.iter().filter(|it| it.verdict == verdict).count())
+        .map(|severity| findings.iter().filter(|it| it.severity == severity).count())
 }
 
 fn render(findings: &[Finding], terminal: Terminal) -> String {
     let mut lines = Vec::new();
     for finding in findings {
-        let word = verdict(finding.verdict, terminal);
+        let word = severity_word(finding.severity, terminal);
         let (check, evidence) = (finding.check, &finding.evidence);
         lines.push(format!("{word}  {check}: {evidence}"));
         lines.extend(finding.fix.as_ref().map(|fix| format!("{:9}{fix}", "")));

@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, NetworkArgs, OutputArgs, Report, block_on, verdict};
+use super::{CliOutput, CommandError, NetworkArgs, OutputArgs, block_on, severity_word};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
 use crate::explain::{PathStep, explain};
@@ -37,7 +37,7 @@ struct ExplainOutput<'a> {
 }
 
 /// Follows the path between the two pods.
-pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
     let conflist = args.network.read()?;
     let pods = [args.from.as_str(), args.to.as_str()];
     let explained = async {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
             .map_err(CommandError::usage)
     };
     let steps = block_on(explained)?;
-    let broken = steps.iter().find(|step| step.verdict == Severity::Broken);
+    let broken = steps.iter().find(|step| step.severity == Severity::Broken);
     let output = ExplainOutput {
         from: &args.from,
         to: &args.to,
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Report, CommandError> {
         .output
         .text(&output, |terminal| render(&steps, broken, terminal))?;
     let status = u8::from(broken.is_some());
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> String {
@@ -68,7 +68,7 @@ fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> 
             of = &step.of;
             lines.push(of.to_owned());
         }
-        let word = verdict(step.verdict, terminal);
+        let word = severity_word(step.severity, terminal);
         lines.push(format!("  {word}  {}: {}", step.link, step.evidence));
         lines.extend(step.fix.as_ref().map(|fix| format!("{:11}{fix}", "")));
     }

@@ -83,12 +83,12 @@ pub(crate) struct CommandError {
 
 /// What a command prints (nothing if empty), and its exit status.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct CliOutput {
     pub(crate) text: String,
     pub(crate) status: u8,
 }
 
-impl From<String> for Report {
+impl From<String> for CliOutput {
     fn from(text: String) -> Self {
         Self { text, status: 0 }
     }
@@ -202,9 +202,9 @@ fn query_daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
     runtime.block_on(client::get(page))
 }
 
-/// The word for a verdict, in its colour, padded to the longest one.
-fn verdict(verdict: Severity, terminal: Terminal) -> String {
-    let (word, tone) = match verdict {
+/// The word for a severity, in its colour, padded to the longest one.
+fn severity_word(severity: Severity, terminal: Terminal) -> String {
+    let (word, tone) = match severity {
         Severity::Ok => ("ok", Tone::Good),
         Severity::Warning => ("warning", Tone::Doubtful),
         Severity::Broken => ("broken", Tone::Bad),

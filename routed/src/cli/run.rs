@@ -10,18 +10,18 @@ use tracing_subscriber::field::{RecordFields, VisitOutput};
 use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 
-use super::{CommandError, Report};
+use super::{CliOutput, CommandError};
 use crate::config::{Config, LogFormat, RunArgs};
 use crate::error::Error;
 use crate::{log, termination};
 
 /// Runs the daemon until a signal ends it. An error is already in the log when this returns.
-pub(crate) fn run(args: RunArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: RunArgs) -> Result<CliOutput, CommandError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = subscriber(args.log_format, filter, io::stderr);
     tracing::subscriber::set_global_default(subscriber).ok();
     match serve(args) {
-        Ok(()) => Ok(Report::from(String::new())),
+        Ok(()) => Ok(CliOutput::from(String::new())),
         Err(error) => {
             tracing::error!(error = %error, "{error}");
             termination::write(&error.to_string());

@@ -1,4 +1,3 @@
-
 use super::*;
 
 const OURS: &str = r#"{"cniVersion":"1.1.0","name":"flatland","plugins":[

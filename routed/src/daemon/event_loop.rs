@@ -7,14 +7,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use registry::{Event, Policy, Registry};
+use registry::{Policy, Registry, RegistryEvent};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
-use wire::netlink::{Event as KernelEvent, Monitor, Topics};
+use wire::netlink::{NetlinkEvent as KernelEvent, NetlinkMonitor, Topics};
 use wire::node::{MachineId, NodeName};
 use wire::paths::{run_dir, state_dir};
 
@@ -152,13 +152,13 @@ async fn leave(member: JoinHandle<()>, node: &NodeName, lease_ttl: Duration) {
 /// Hands `first` and the events that are waiting behind it to the daemon.
 fn handle_batch(
     daemon: &mut Daemon,
-    first: Event,
-    events: &mut mpsc::Receiver<Event>,
+    first: RegistryEvent,
+    events: &mut mpsc::Receiver<RegistryEvent>,
     interruptions: &watch::Sender<u64>,
 ) {
     let more = iter::from_fn(|| events.try_recv().ok()).take(MAX_EVENTS);
     for event in iter::once(first).chain(more) {
-        if !matches!(event, Event::Changes { .. }) {
+        if !matches!(event, RegistryEvent::Changes { .. }) {
             interruptions.send_modify(|count| *count += 1);
         }
         daemon.handle(event);
@@ -166,6 +166,6 @@ fn handle_batch(
 }
 
 /// Subscribes to the kernel's events.
-fn subscribe() -> Result<AsyncFd<Monitor>, Error> {
-    Ok(readable(Monitor::open(Topics::ALL)?)?)
+fn subscribe() -> Result<AsyncFd<NetlinkMonitor>, Error> {
+    Ok(readable(NetlinkMonitor::open(Topics::ALL)?)?)
 }

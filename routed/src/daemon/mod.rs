@@ -14,7 +14,7 @@ use registry::owned::Owned;
 use registry::{Backoff, Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{info, warn};
-use wire::netlink::{Event as KernelEvent, Monitor};
+use wire::netlink::{NetlinkEvent as KernelEvent, NetlinkMonitor};
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
@@ -25,7 +25,7 @@ use crate::firewall::{self, Firewall};
 use crate::host::{NodeSetup, addresses};
 use crate::kernel::{Kernel, Netlink};
 use crate::log::OnChange;
-use crate::membership::{DesiredRegistration, Outcome};
+use crate::membership::{DesiredRegistration, MembershipOutcome};
 use crate::reconcile::{Reconciler, live_pods};
 use crate::rib::local_node::LocalNode;
 use crate::status::health::{Health, Timings};
@@ -153,7 +153,7 @@ impl Daemon {
     }
 
     /// Lets `monitor` skip the daemon's own changes, which need no pass.
-    pub(crate) fn skip_own_changes(&self, monitor: &mut Monitor) {
+    pub(crate) fn skip_own_changes(&self, monitor: &mut NetlinkMonitor) {
         self.reconciler.kernel().hide_from(monitor);
     }
 
@@ -205,18 +205,20 @@ impl Daemon {
     }
 
     /// Takes in what came of this node's registration.
-    pub(crate) fn handle_outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
+    pub(crate) fn handle_outcome(&mut self, outcome: MembershipOutcome) -> Result<(), Error> {
         match outcome {
-            Outcome::Joined(owned) => {
+            MembershipOutcome::Joined(owned) => {
                 self.set_owned(&owned);
                 self.node_setup.joined(owned);
                 self.health.join_failure = None;
                 self.setup_due_at = Some(Instant::now());
             }
-            Outcome::SubnetsLost(left) => self.set_owned(&left),
-            Outcome::Delayed(reason) => self.health.join_failure = Some(reason),
-            Outcome::Presence(state) => self.health.presence = state,
-            Outcome::ConfigRejected(error) => return Err(Error::ConfigRejected(Box::new(error))),
+            MembershipOutcome::SubnetsLost(left) => self.set_owned(&left),
+            MembershipOutcome::Delayed(reason) => self.health.join_failure = Some(reason),
+            MembershipOutcome::Presence(state) => self.health.presence = state,
+            MembershipOutcome::ConfigRejected(error) => {
+                return Err(Error::ConfigRejected(Box::new(error)));
+            }
         }
         Ok(())
     }

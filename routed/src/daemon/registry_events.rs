@@ -1,15 +1,15 @@
 //! Hands the registry's events to the RIB, the firewall, the state file and the node's setup.
 
-use registry::{Change, Event};
+use registry::{RegistryChange, RegistryEvent};
 use wire::node::NodeName;
 
 use crate::daemon::Daemon;
 
 impl Daemon {
     /// Takes in one event.
-    pub(crate) fn handle(&mut self, event: Event) {
+    pub(crate) fn handle(&mut self, event: RegistryEvent) {
         match event {
-            Event::Reset(view) => {
+            RegistryEvent::Reset(view) => {
                 self.reload_owned();
                 let wrong = self.node_setup.is_wrong(view.nodes.get(&self.node));
                 let lacks = self.reconciler.reset(view) || wrong;
@@ -21,12 +21,12 @@ impl Daemon {
                 self.node_setup
                     .registry_seen(lacks, self.reconciler.lost_subnets());
             }
-            Event::Changes { revision, changes } => {
+            RegistryEvent::Changes { revision, changes } => {
                 if self.reconciler.is_about_own(&changes) {
                     self.reload_owned();
                 }
                 let wrong = changes.iter().any(|change| match change {
-                    Change::Node(node, record) => {
+                    RegistryChange::Node(node, record) => {
                         *node == self.node && self.node_setup.is_wrong(record.as_ref())
                     }
                     _ => false,
@@ -43,25 +43,25 @@ impl Daemon {
                 self.node_setup
                     .registry_seen(lacks, self.reconciler.lost_subnets());
             }
-            Event::Disconnected { why } => self.health.disconnected(why),
-            Event::Connected => self.health.connected(),
+            RegistryEvent::Disconnected { why } => self.health.disconnected(why),
+            RegistryEvent::Connected => self.health.connected(),
         }
     }
 }
 
 /// The nodes whose records or presences changed.
-fn changed_nodes(changes: &[Change]) -> Vec<NodeName> {
-    let node = |change: &Change| match change {
-        Change::Node(node, _) | Change::Presence(node, _) => Some(node.clone()),
+fn changed_nodes(changes: &[RegistryChange]) -> Vec<NodeName> {
+    let node = |change: &RegistryChange| match change {
+        RegistryChange::Node(node, _) | RegistryChange::Presence(node, _) => Some(node.clone()),
         _ => None,
     };
     changes.iter().filter_map(node).collect()
 }
 
 /// The nodes whose records changed.
-fn changed_records(changes: &[Change]) -> Vec<NodeName> {
-    let node = |change: &Change| match change {
-        Change::Node(node, _) => Some(node.clone()),
+fn changed_records(changes: &[RegistryChange]) -> Vec<NodeName> {
+    let node = |change: &RegistryChange| match change {
+        RegistryChange::Node(node, _) => Some(node.clone()),
         _ => None,
     };
     changes.iter().filter_map(node).collect()

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use wire::conf::{Conflist, EtcdConfig};
 
 use crate::firewall::{self, Survey};
-use crate::kernel::{Kernel, Link, Netlink};
+use crate::kernel::{Kernel, Netlink, NodeLink};
 
 /// The flags of `routed doctor`, and facts that several checks need. A fact that could not be read
 /// has the reason instead.
@@ -23,7 +23,7 @@ pub(crate) struct CheckContext<'a> {
     pub(super) node_addresses: &'a [IpAddr],
     /// The folder of the plugins.
     pub(super) cni_bin: &'a Path,
-    pub(super) links: Result<Vec<Link>, String>,
+    pub(super) links: Result<Vec<NodeLink>, String>,
     /// The chains of the packet filter that drop forwarded packets.
     pub(super) firewall: Result<Survey, String>,
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 pub(crate) struct Finding {
     /// The name of the check.
     pub(crate) check: &'static str,
-    pub(crate) verdict: Severity,
+    /// The JSON calls it `verdict`.
+    #[serde(rename = "verdict")]
+    pub(crate) severity: Severity,
     /// What was found.
     pub(crate) evidence: String,
     /// What to do about it.
@@ -45,10 +47,10 @@ impl Finding {
         Self::new(check, Severity::Unknown, evidence)
     }
 
-    fn new(check: &'static str, verdict: Severity, evidence: impl Into<String>) -> Self {
+    fn new(check: &'static str, severity: Severity, evidence: impl Into<String>) -> Self {
         Self {
             check,
-            verdict,
+            severity,
             evidence: evidence.into(),
             fix: None,
         }
@@ -61,8 +63,8 @@ impl Finding {
 
     /// Fails unless evidence and fix contain these texts; an empty `fix` means that there is none.
     #[cfg(test)]
-    pub(super) fn assert(&self, verdict: Severity, evidence: &str, fix: &str) {
-        assert_eq!(self.verdict, verdict, "{self:?}");
+    pub(super) fn assert(&self, severity: Severity, evidence: &str, fix: &str) {
+        assert_eq!(self.severity, severity, "{self:?}");
         assert!(self.evidence.contains(evidence), "{self:?}");
         let has = self.fix.as_deref().unwrap_or_default();
         let is_expected = has.contains(fix) && has.is_empty() == fix.is_empty();

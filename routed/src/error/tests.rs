@@ -1,4 +1,3 @@
-
 use registry::Error as RegistryError;
 
 use super::*;

@@ -14,15 +14,15 @@ use wire::paths::state_dir;
 use wire::pod_link::host_interface_name;
 
 use super::facts::{
-    AddressHolder, DesiredRoute, Endpoint, KernelRoute, LinkState, LocalPod, NextHop, PathFacts,
-    PodLocation, ProbeResult, RemotePod,
+    AddressHolder, DesiredRoute, KernelRoute, LinkState, LocalPod, PathFacts, PodFacts,
+    PodLocation, ProbeResult, ProbedNextHop, RemotePod,
 };
 use super::ownership::{self, KnownNode, Ownership};
 use super::probe::probe;
 use crate::addresses::ledger;
 use crate::doctor::Setting;
 use crate::http::client;
-use crate::kernel::{self, Kernel, Link, Netlink};
+use crate::kernel::{self, Kernel, Netlink, NodeLink};
 use crate::reconcile::messages;
 use crate::status::RouteRow;
 use crate::{firewall, packet_paths};
@@ -53,9 +53,9 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
         endpoint.map_err(|error| failed(&error))
     };
     let ends = [endpoint(pods[0], from)?, endpoint(pods[1], to)?];
-    let is_local = |end: &Endpoint| matches!(end.location, PodLocation::Local(_));
+    let is_local = |end: &PodFacts| matches!(end.location, PodLocation::Local(_));
     if !ends.iter().any(is_local) {
-        let location = |end: &Endpoint| match &end.location {
+        let location = |end: &PodFacts| match &end.location {
             PodLocation::Remote(pod) => format!("{} is on node {}", end.name, pod.node),
             _ => format!("{} is on no known node", end.name),
         };
@@ -130,11 +130,11 @@ struct CollectContext<'a> {
     ownership: &'a Result<Ownership, String>,
     desired: Option<&'a [RouteRow]>,
     kernel: &'a mut Netlink,
-    links: &'a [Link],
+    links: &'a [NodeLink],
 }
 
 impl CollectContext<'_> {
-    fn endpoint(&mut self, name: &str, address: IpAddr) -> Result<Endpoint, netlink::Error> {
+    fn endpoint(&mut self, name: &str, address: IpAddr) -> Result<PodFacts, netlink::Error> {
         let claim = self.ownership.as_ref().map_err(Clone::clone).map(|it| {
             let mut claims = it.claims.iter();
             claims
@@ -157,7 +157,7 @@ impl CollectContext<'_> {
             } else {
                 PodLocation::Unknown
             };
-        Ok(Endpoint {
+        Ok(PodFacts {
             name: name.to_owned(),
             address,
             claim,
@@ -239,10 +239,10 @@ impl CollectContext<'_> {
         })
     }
 
-    fn next_hop(&mut self, address: IpAddr, dev: u32) -> Result<NextHop, netlink::Error> {
+    fn next_hop(&mut self, address: IpAddr, dev: u32) -> Result<ProbedNextHop, netlink::Error> {
         let link = self.kernel.with(|socket| socket.link_by_index(dev))?;
         let link_state = link_state(link.as_ref());
-        Ok(NextHop {
+        Ok(ProbedNextHop {
             address,
             link: link.map_or_else(|| kernel::link_name(dev, self.links), |link| link.name),
             link_state,

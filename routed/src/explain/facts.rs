@@ -15,7 +15,7 @@ use crate::status::RouteTarget;
 pub(super) struct PathFacts {
     /// This node's name, if it has one yet.
     pub(super) node: Option<NodeName>,
-    pub(super) ends: [Endpoint; 2],
+    pub(super) ends: [PodFacts; 2],
     /// The kernel setting for forwarding.
     pub(super) forwarding: Setting,
     /// The chains of the packet filter that drop forwarded packets.
@@ -26,7 +26,7 @@ pub(super) struct PathFacts {
 
 /// One of the two pods.
 #[derive(Debug, Clone)]
-pub(super) struct Endpoint {
+pub(super) struct PodFacts {
     /// As it was given on the command line.
     pub(super) name: String,
     pub(super) address: IpAddr,
@@ -99,7 +99,7 @@ pub(super) struct RemotePod {
     /// The route that the kernel chooses for the address, or why it has none.
     pub(super) actual: Result<KernelRoute, String>,
     /// The next hop of that route, if it has one.
-    pub(super) next_hop: Option<NextHop>,
+    pub(super) next_hop: Option<ProbedNextHop>,
 }
 
 /// The desired route to a subnet, as the daemon knows it.
@@ -113,7 +113,7 @@ pub(super) struct DesiredRoute {
 
 /// A next hop.
 #[derive(Debug, Clone)]
-pub(super) struct NextHop {
+pub(super) struct ProbedNextHop {
     pub(super) address: IpAddr,
     pub(super) link: String,
     pub(super) link_state: LinkState,

@@ -4,22 +4,22 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ipnet::IpNet;
-use wire::netlink::{Error, Request, Route, RouteKind};
+use wire::netlink::{Error, NetlinkRequest, Route, RouteKind};
 
 use crate::fib::{Errno, plan};
-use crate::kernel::{Kernel, Link, Topology};
+use crate::kernel::{Kernel, NodeLink, Topology};
 use crate::rib::connected::tests::prefix_routes;
 use crate::rib::guest_gateway::GATEWAY;
 
 /// A handle; clones share the state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FakeKernel {
-    state: Rc<RefCell<State>>,
+    state: Rc<RefCell<FakeKernelState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    links: Vec<Link>,
+struct FakeKernelState {
+    links: Vec<NodeLink>,
     /// The indexes of links without addresses that are up.
     host_ends: Vec<u32>,
     routes: Vec<Route>,
@@ -30,7 +30,7 @@ struct State {
 }
 
 impl FakeKernel {
-    pub(crate) fn set_links(&self, links: &[Link]) {
+    pub(crate) fn set_links(&self, links: &[NodeLink]) {
         let mut state = self.state.borrow_mut();
         state.links = links.to_vec();
         state.flush();
@@ -92,7 +92,7 @@ fn route_text(route: &Route) -> String {
     }
 }
 
-impl State {
+impl FakeKernelState {
     /// Removes routes over links that are not up.
     fn flush(&mut self) {
         let mut routes = std::mem::take(&mut self.routes);
@@ -117,26 +117,26 @@ impl State {
         })
     }
 
-    fn apply_one(&mut self, request: &Request) -> Result<(), Errno> {
+    fn apply_one(&mut self, request: &NetlinkRequest) -> Result<(), Errno> {
         let occupied = |new: &Route, routes: &[Route]| {
             routes.iter().position(|route| plan::same_key(route, new))
         };
         match request {
-            Request::AddRoute(new) | Request::ReplaceRoute(new) => {
+            NetlinkRequest::AddRoute(new) | NetlinkRequest::ReplaceRoute(new) => {
                 if new.dev.is_some_and(|dev| !self.is_up(dev)) {
                     return Err(Errno::ENETDOWN);
                 }
                 match (occupied(new, &self.routes), request) {
-                    (Some(_), Request::AddRoute(_)) => return Err(Errno::EEXIST),
+                    (Some(_), NetlinkRequest::AddRoute(_)) => return Err(Errno::EEXIST),
                     (Some(index), _) => self.routes[index] = new.clone(),
                     (None, _) => self.routes.push(new.clone()),
                 }
             }
-            Request::DelRoute(old) => {
+            NetlinkRequest::DelRoute(old) => {
                 let found = self.routes.iter().position(|route| route == old);
                 self.routes.remove(found.ok_or(Errno::ESRCH)?);
             }
-            Request::ProbeNeighbour { .. } => {}
+            NetlinkRequest::ProbeNeighbour { .. } => {}
             other => panic!("{other} is no request about a route"),
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Kernel for FakeKernel {
         Ok(state.routes.iter().find(|route| route.dst == dst).cloned())
     }
 
-    fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+    fn apply(&mut self, requests: &[NetlinkRequest]) -> Result<Vec<Error>, Error> {
         let mut state = self.state.borrow_mut();
         state.fail_if_due()?;
         let mut failures = Vec::new();

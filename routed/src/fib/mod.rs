@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use nix::errno::Errno;
 use wire::ROUTE_PROTOCOL;
-use wire::netlink::{Error, Request, Route, RouteKind};
+use wire::netlink::{Error, NetlinkRequest, Route, RouteKind};
 
 use crate::fib::plan::{Actual, PlanStep, RouteChange};
 use crate::kernel::Kernel;
@@ -17,7 +17,7 @@ const MAX_SINGLE_LOOKUPS: usize = 32;
 
 /// The routes with our protocol number.
 #[derive(Debug, Default)]
-pub(crate) struct Listing {
+pub(crate) struct ListedRoutes {
     /// The routes that `routed` manages.
     pub(crate) ours: Actual,
     /// The routes to pods of this node.
@@ -25,8 +25,8 @@ pub(crate) struct Listing {
 }
 
 /// Lists the routes with our protocol number.
-pub(crate) fn list_own(kernel: &mut impl Kernel) -> Result<Listing, Error> {
-    let mut listing = Listing::default();
+pub(crate) fn list_own(kernel: &mut impl Kernel) -> Result<ListedRoutes, Error> {
+    let mut listing = ListedRoutes::default();
     for route in kernel.routes(Some(ROUTE_PROTOCOL))? {
         if plan::is_to_pod(&route) {
             listing.pods.insert(route.dst, route);
@@ -99,7 +99,7 @@ fn protect_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec
                     kind: RouteKind::Unicast,
                     ..old
                 }));
-                if let Request::ReplaceRoute(new) = step.request {
+                if let NetlinkRequest::ReplaceRoute(new) = step.request {
                     safe.push(plan::add(new));
                 }
             }

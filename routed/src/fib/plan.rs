@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::netlink::{Request, Route, RouteKind};
+use wire::netlink::{NetlinkRequest, Route, RouteKind};
 use wire::{GATEWAY_V4, GATEWAY_V6, ROUTE_PROTOCOL};
 
 use crate::rib::guest_gateway::{self, GATEWAY};
-use crate::rib::path::{Desired, Path, Scope};
+use crate::rib::path::{Desired, RoutePath, UpdateScope};
 
 /// The kernel's routes of `routed`, by destination. There is more than one only if another program
 /// made routes under our protocol number, with other metrics.
@@ -24,7 +24,7 @@ pub(crate) struct PlanStep {
     /// The change.
     pub(crate) change: RouteChange,
     /// The netlink request for it.
-    pub(crate) request: Request,
+    pub(crate) request: NetlinkRequest,
 }
 
 /// The change that a [`PlanStep`] makes.
@@ -78,31 +78,33 @@ pub(crate) fn is_to_pod(route: &Route) -> bool {
 }
 
 /// The route for `path`, exactly as the kernel lists it.
-pub(crate) fn route(dst: IpNet, path: Path) -> Route {
+pub(crate) fn route(dst: IpNet, path: RoutePath) -> Route {
     match path {
-        Path::Unreachable => Route::new(dst, RouteKind::Unreachable),
-        Path::Link { dev } => guest_gateway::route(dst, dev),
-        Path::Via { gateway, dev } => Route {
+        RoutePath::Unreachable => Route::new(dst, RouteKind::Unreachable),
+        RoutePath::Link { dev } => guest_gateway::route(dst, dev),
+        RoutePath::Via { gateway, dev } => Route {
             via: Some(gateway),
             dev: Some(dev),
             ..Route::new(dst, RouteKind::Unicast)
         },
-        Path::Onlink { gateway, dev } => Route {
+        RoutePath::Onlink { gateway, dev } => Route {
             onlink: true,
-            ..route(dst, Path::Via { gateway, dev })
+            ..route(dst, RoutePath::Via { gateway, dev })
         },
     }
 }
 
 /// The path of a route of ours; `None` for a route that `routed` would not make.
-pub(crate) fn path(route: &Route) -> Option<Path> {
+pub(crate) fn path(route: &Route) -> Option<RoutePath> {
     match (route.kind, route.via, route.dev) {
-        (RouteKind::Unreachable, ..) => Some(Path::Unreachable),
-        (RouteKind::Unicast, None, Some(dev)) if route.dst == GATEWAY => Some(Path::Link { dev }),
-        (RouteKind::Unicast, Some(gateway), Some(dev)) if route.onlink => {
-            Some(Path::Onlink { gateway, dev })
+        (RouteKind::Unreachable, ..) => Some(RoutePath::Unreachable),
+        (RouteKind::Unicast, None, Some(dev)) if route.dst == GATEWAY => {
+            Some(RoutePath::Link { dev })
         }
-        (RouteKind::Unicast, Some(gateway), Some(dev)) => Some(Path::Via { gateway, dev }),
+        (RouteKind::Unicast, Some(gateway), Some(dev)) if route.onlink => {
+            Some(RoutePath::Onlink { gateway, dev })
+        }
+        (RouteKind::Unicast, Some(gateway), Some(dev)) => Some(RoutePath::Via { gateway, dev }),
         _ => None,
     }
 }
@@ -110,15 +112,15 @@ pub(crate) fn path(route: &Route) -> Option<Path> {
 /// The steps that make `actual` equal to `desired` within `scope`. Unreachable routes of own
 /// subnets come first, then additions and replaces, then removals, so that reachability never
 /// shrinks in between.
-pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &Scope) -> Vec<PlanStep> {
+pub(crate) fn diff(desired: &Desired, actual: &Actual, scope: &UpdateScope) -> Vec<PlanStep> {
     let mut steps: Vec<PlanStep> = match scope {
-        Scope::All => {
+        UpdateScope::All => {
             let all: BTreeSet<_> = desired.keys().chain(actual.keys()).copied().collect();
             all.into_iter()
                 .flat_map(|dst| steps_for(dst, desired, actual))
                 .collect()
         }
-        Scope::Only(some) => some
+        UpdateScope::Only(some) => some
             .iter()
             .flat_map(|dst| steps_for(*dst, desired, actual))
             .collect(),
@@ -185,13 +187,13 @@ pub(crate) fn routes_mut(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
 pub(crate) fn add(new: Route) -> PlanStep {
     PlanStep {
         dst: new.dst,
-        request: Request::AddRoute(new.clone()),
+        request: NetlinkRequest::AddRoute(new.clone()),
         change: RouteChange::Add(new),
     }
 }
 
 fn replace(old: &Route, new: Route) -> PlanStep {
-    let request = Request::ReplaceRoute(new.clone());
+    let request = NetlinkRequest::ReplaceRoute(new.clone());
     PlanStep {
         dst: new.dst,
         request,
@@ -204,7 +206,7 @@ fn replace(old: &Route, new: Route) -> PlanStep {
 
 /// A step that removes `old`.
 pub(crate) fn remove(old: &Route) -> PlanStep {
-    let request = Request::DelRoute(old.clone());
+    let request = NetlinkRequest::DelRoute(old.clone());
     PlanStep {
         dst: old.dst,
         request,

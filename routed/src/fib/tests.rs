@@ -9,8 +9,8 @@ use nix::sched::{CloneFlags, unshare};
 use wire::netlink::{Address, LinkChange, Mac, RouteKind, VethPair};
 
 use super::*;
-use crate::kernel::{Link, Netlink};
-use crate::rib::path::{Desired, Path, Scope};
+use crate::kernel::{Netlink, NodeLink};
+use crate::rib::path::{Desired, RoutePath, UpdateScope};
 
 /// Runs a test in a network namespace that ends with it.
 fn in_namespace(test: impl FnOnce(&mut Netlink) + Send) {
@@ -43,14 +43,14 @@ fn make_link(kernel: &mut Netlink, name: &str, addresses: &[&str]) -> u32 {
                     up: Some(true),
                     ..LinkChange::default()
                 };
-                socket.apply_all(&[Request::ChangeLink { index, change }])?;
+                socket.apply_all(&[NetlinkRequest::ChangeLink { index, change }])?;
             }
             for address in addresses {
                 let address = Address {
                     no_dad: address.contains(':'),
                     ..Address::new(index, address.parse().unwrap())
                 };
-                socket.apply_all(&[Request::AddAddress(address)])?;
+                socket.apply_all(&[NetlinkRequest::AddAddress(address)])?;
             }
             Ok(index)
         })
@@ -63,11 +63,11 @@ fn set_up(kernel: &mut Netlink, index: u32, up: bool) {
         ..LinkChange::default()
     };
     kernel
-        .with(|socket| socket.apply_all(&[Request::ChangeLink { index, change }]))
+        .with(|socket| socket.apply_all(&[NetlinkRequest::ChangeLink { index, change }]))
         .unwrap();
 }
 
-fn apply_request(kernel: &mut Netlink, request: Request) {
+fn apply_request(kernel: &mut Netlink, request: NetlinkRequest) {
     kernel.with(|socket| socket.apply_all(&[request])).unwrap();
 }
 
@@ -75,8 +75,8 @@ fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-fn via(gateway: &str, dev: u32) -> Path {
-    Path::Via {
+fn via(gateway: &str, dev: u32) -> RoutePath {
+    RoutePath::Via {
         gateway: gateway.parse().unwrap(),
         dev,
     }
@@ -85,11 +85,11 @@ fn via(gateway: &str, dev: u32) -> Path {
 /// One pass over all routes.
 fn pass(kernel: &mut Netlink, desired: &Desired) -> Applied {
     let actual = list_own(kernel).unwrap().ours;
-    apply(kernel, plan::diff(desired, &actual, &Scope::All)).unwrap()
+    apply(kernel, plan::diff(desired, &actual, &UpdateScope::All)).unwrap()
 }
 
 fn is_in_sync(kernel: &mut Netlink, desired: &Desired) -> bool {
-    plan::diff(desired, &list_own(kernel).unwrap().ours, &Scope::All).is_empty()
+    plan::diff(desired, &list_own(kernel).unwrap().ours, &UpdateScope::All).is_empty()
 }
 
 #[test]
@@ -97,9 +97,9 @@ fn routes_of_both_families_are_added_moved_and_removed() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         let mut desired = Desired::from([
-            (net("10.244.1.0/24"), Path::Unreachable),
+            (net("10.244.1.0/24"), RoutePath::Unreachable),
             (net("10.244.2.0/24"), via("192.168.1.2", eth0)),
-            (net("fd00:10:244:0:1::/80"), Path::Unreachable),
+            (net("fd00:10:244:0:1::/80"), RoutePath::Unreachable),
             (net("fd00:10:244:0:2::/80"), via("fd00:1::2", eth0)),
         ]);
         let applied = pass(kernel, &desired);
@@ -123,8 +123,8 @@ fn routes_of_both_families_are_added_moved_and_removed() {
         assert!(is_in_sync(kernel, &desired));
 
         // A subnet that this node takes over from a peer.
-        desired.insert(net("10.244.2.0/24"), Path::Unreachable);
-        desired.insert(net("fd00:10:244:0:2::/80"), Path::Unreachable);
+        desired.insert(net("10.244.2.0/24"), RoutePath::Unreachable);
+        desired.insert(net("fd00:10:244:0:2::/80"), RoutePath::Unreachable);
         assert!(pass(kernel, &desired).failed.is_empty());
         assert!(is_in_sync(kernel, &desired));
 
@@ -152,7 +152,7 @@ fn pod_and_foreign_routes_survive_passes() {
             foreign("fd00:99::/64", "fd00:1::9"),
         ];
         for route in &others {
-            apply_request(kernel, Request::AddRoute(route.clone()));
+            apply_request(kernel, NetlinkRequest::AddRoute(route.clone()));
         }
         let desired = Desired::from([(net("10.244.2.0/24"), via("192.168.1.2", eth0))]);
         pass(kernel, &desired);
@@ -177,7 +177,7 @@ fn conflicting_foreign_route_is_reported_and_kept() {
                 protocol: 4,
                 ..plan::route(dst, via(foreign, eth0))
             };
-            apply_request(kernel, Request::AddRoute(foreign.clone()));
+            apply_request(kernel, NetlinkRequest::AddRoute(foreign.clone()));
             let desired = Desired::from([(dst, via(wanted, eth0))]);
             let applied = pass(kernel, &desired);
             assert!(applied.done.is_empty());
@@ -185,7 +185,7 @@ fn conflicting_foreign_route_is_reported_and_kept() {
             assert!(kernel.routes(None).unwrap().contains(&foreign));
 
             // Without the foreign route, ours can be added.
-            apply_request(kernel, Request::DelRoute(foreign));
+            apply_request(kernel, NetlinkRequest::DelRoute(foreign));
             assert!(pass(kernel, &desired).failed.is_empty());
             assert!(is_in_sync(kernel, &desired));
             pass(kernel, &Desired::new());
@@ -231,7 +231,7 @@ fn links_with_addresses_are_listed_with_state() {
     in_namespace(|kernel| {
         let eth0 = make_link(kernel, "eth0", &["192.168.1.1/24", "fd00:1::1/64"]);
         make_link(kernel, "pod0", &[]);
-        let find = |kernel: &mut Netlink| -> Link {
+        let find = |kernel: &mut Netlink| -> NodeLink {
             let links = kernel.links().unwrap();
             assert!(links.iter().all(|link| link.name != "pod0"), "{links:?}");
             links.into_iter().find(|link| link.index == eth0).unwrap()
@@ -279,7 +279,7 @@ fn foreign_ipv6_next_hop_survives_changes_of_ours() {
         pass(kernel, &Desired::new());
         assert!(survives(kernel), "{:?}", kernel.routes(None));
 
-        apply_request(kernel, Request::DelRoute(foreign.clone()));
+        apply_request(kernel, NetlinkRequest::DelRoute(foreign.clone()));
         assert!(pass(kernel, &moved).failed.is_empty());
         assert!(is_in_sync(kernel, &moved));
     });

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, Socket, TableId};
+use wire::nft::{NftSocket, TableFamily, TableId};
 
 use crate::firewall::forward;
 
@@ -29,7 +29,7 @@ impl ForeignChains {
     }
 
     /// Whether a change of that table needs a check.
-    pub(super) fn is_affected(&self, family: Family, table: &str) -> bool {
+    pub(super) fn is_affected(&self, family: TableFamily, table: &str) -> bool {
         let mut tables = self.tables.iter();
         tables.any(|known| known.family == family && known.name == table)
     }
@@ -40,7 +40,7 @@ impl ForeignChains {
     }
 
     /// Reads all chains and logs what changed.
-    pub(super) fn survey_chains(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn survey_chains(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         let chains = socket.base_chains()?;
         let mut tables = BTreeSet::new();
         let mut advice = BTreeMap::new();

@@ -7,8 +7,8 @@
 
 use ipnet::IpNet;
 use wire::nft::{
-    AddressField, BaseChain, Command, Expression, Family, FoundRule, Hook, Rule, TableId, Term,
-    Verdict, Version, prefixes,
+    AddressField, BaseChain, Expression, FoundRule, Hook, IpVersion, NftCommand, NftRule,
+    NftVerdict, TableFamily, TableId, Term, prefixes,
 };
 use wire::spoof_guard;
 
@@ -20,24 +20,24 @@ const TABLE: &str = "filter";
 pub(super) const CHAIN: &str = "FORWARD";
 
 /// The iptables table of an IP version.
-pub(super) fn iptables_table(version: Version) -> TableId {
+pub(super) fn iptables_table(version: IpVersion) -> TableId {
     TableId::new(version.family(), TABLE)
 }
 
 /// Whether it is a FORWARD chain of iptables.
 pub(super) fn is_iptables_chain(table: &TableId, chain: &str) -> bool {
-    let known = [Version::V4, Version::V6].map(iptables_table);
+    let known = [IpVersion::V4, IpVersion::V6].map(iptables_table);
     known.contains(table) && chain == CHAIN
 }
 
 /// Whether the chain drops everything that no rule of it accepts.
 pub(super) fn drops(chain: &BaseChain, rules: &[FoundRule]) -> bool {
-    chain.policy == Verdict::Drop || rules.iter().any(drops_everything)
+    chain.policy == NftVerdict::Drop || rules.iter().any(drops_everything)
 }
 
 /// The commands that let pods pass through an iptables chain that drops, and remove our rules from
 /// one that does not.
-pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) -> Vec<Command> {
+pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) -> Vec<NftCommand> {
     let is_ours = |rule: &&FoundRule| rule.comment.as_deref() == Some(COMMENT);
     let ours: Vec<_> = rules.iter().filter(is_ours).collect();
     let wanted = if drops(chain, rules) {
@@ -48,7 +48,7 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
     let blocking_rule = rules.iter().position(drops_everything);
     let last = rules.iter().rposition(|rule| is_ours(&rule));
     let in_place = last.is_none_or(|last| blocking_rule.is_none_or(|rule| last < rule));
-    let expressions = |rule: &Rule| rule.expressions(chain.table.family);
+    let expressions = |rule: &NftRule| rule.expressions(chain.table.family);
     let is_same = ours.len() == wanted.len()
         && ours
             .iter()
@@ -57,13 +57,13 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
     if is_same && in_place {
         return Vec::new();
     }
-    let add = wanted.into_iter().map(|rule| Command::AddRule {
+    let add = wanted.into_iter().map(|rule| NftCommand::AddRule {
         table: chain.table.clone(),
         chain: chain.name.clone(),
         before: blocking_rule.map(|index| rules[index].handle),
         rule,
     });
-    let remove = ours.iter().map(|rule| Command::DelRule {
+    let remove = ours.iter().map(|rule| NftCommand::DelRule {
         table: chain.table.clone(),
         chain: chain.name.clone(),
         handle: rule.handle,
@@ -72,21 +72,21 @@ pub(super) fn plan(chain: &BaseChain, rules: &[FoundRule], pod_cidrs: &[IpNet]) 
 }
 
 /// The same rules as iptables would make, so that it can list them.
-fn rules_for(family: Family, pod_cidrs: &[IpNet]) -> Vec<Rule> {
+fn rules_for(family: TableFamily, pod_cidrs: &[IpNet]) -> Vec<NftRule> {
     let cidrs = pod_cidrs_of_family(family, pod_cidrs);
     let each = cidrs.flat_map(|cidr| [Term::from(cidr), Term::to(cidr)]);
     each.map(|term| {
-        let terms = [term, Term::Counter, Term::Verdict(Verdict::Accept)];
-        Rule::new(terms).comment(COMMENT)
+        let terms = [term, Term::Counter, Term::Verdict(NftVerdict::Accept)];
+        NftRule::new(terms).comment(COMMENT)
     })
     .collect()
 }
 
 /// The pod CIDRs whose packets a table of that family sees.
-fn pod_cidrs_of_family(family: Family, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet> {
-    let fits = move |cidr: &&IpNet| match Version::of(cidr.network()) {
-        Version::V4 => family != Family::Ip6,
-        Version::V6 => family != Family::Ip,
+fn pod_cidrs_of_family(family: TableFamily, pod_cidrs: &[IpNet]) -> impl Iterator<Item = IpNet> {
+    let fits = move |cidr: &&IpNet| match IpVersion::of(cidr.network()) {
+        IpVersion::V4 => family != TableFamily::Ip6,
+        IpVersion::V6 => family != TableFamily::Ip,
     };
     pod_cidrs.iter().filter(fits).copied()
 }
@@ -100,7 +100,7 @@ fn drops_everything(rule: &FoundRule) -> bool {
     };
     let mut expressions = rule.expressions.iter().filter(|step| !has_no_effect(step));
     let drops = match expressions.next() {
-        Some(Expression::Verdict(Verdict::Drop)) => true,
+        Some(Expression::Verdict(NftVerdict::Drop)) => true,
         Some(Expression::Other(name)) => {
             ["reject", "target REJECT", "target DROP"].contains(&name.as_str())
         }
@@ -112,7 +112,10 @@ fn drops_everything(rule: &FoundRule) -> bool {
 /// Whether it is a chain at the forward hook of another program than iptables that may drop pods'
 /// packets.
 pub(super) fn is_foreign(chain: &BaseChain) -> bool {
-    let sees_pods = matches!(chain.table.family, Family::Ip | Family::Ip6 | Family::Inet);
+    let sees_pods = matches!(
+        chain.table.family,
+        TableFamily::Ip | TableFamily::Ip6 | TableFamily::Inet
+    );
     sees_pods
         && chain.hook.number == Hook::FORWARD
         && chain.table != spoof_guard::table()
@@ -151,7 +154,7 @@ pub(super) fn advice(
         return None;
     }
     let BaseChain { table, name, .. } = chain;
-    let fix = if *table == TableId::new(Family::Inet, "firewalld") {
+    let fix = if *table == TableId::new(TableFamily::Inet, "firewalld") {
         firewalld_commands(&missing)
     } else {
         nft_commands(chain, &missing)

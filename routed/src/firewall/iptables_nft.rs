@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Command, Family, Hook, Socket, TableId, Version};
+use wire::nft::{Hook, IpVersion, NftCommand, NftSocket, TableFamily, TableId};
 
 use crate::firewall::forward::{self, CHAIN};
 
@@ -11,11 +11,11 @@ use crate::firewall::forward::{self, CHAIN};
 #[derive(Debug)]
 pub(super) struct IptablesNft {
     pod_cidrs: Vec<IpNet>,
-    chains: Vec<NftChain>,
+    chains: Vec<ForwardChain>,
 }
 
 #[derive(Debug)]
-struct NftChain {
+struct ForwardChain {
     table: TableId,
     /// Whether the chain drops, so that rules of ours are there.
     accepts: bool,
@@ -24,10 +24,10 @@ struct NftChain {
 impl IptablesNft {
     /// With nothing known yet.
     pub(super) fn new(pod_cidrs: &[IpNet]) -> Self {
-        let mut chains: Vec<NftChain> = Vec::new();
+        let mut chains: Vec<ForwardChain> = Vec::new();
         for cidr in pod_cidrs {
-            chains.push(NftChain {
-                table: forward::iptables_table(Version::of(cidr.network())),
+            chains.push(ForwardChain {
+                table: forward::iptables_table(IpVersion::of(cidr.network())),
                 accepts: false,
             });
         }
@@ -38,13 +38,19 @@ impl IptablesNft {
     }
 
     /// Whether a change of that chain, or of the whole table if `chain` is `None`, needs a check.
-    pub(super) fn is_affected(&self, family: Family, table: &str, chain: Option<&str>) -> bool {
-        let is_in = |chain: &NftChain| chain.table.family == family && chain.table.name == table;
+    pub(super) fn is_affected(
+        &self,
+        family: TableFamily,
+        table: &str,
+        chain: Option<&str>,
+    ) -> bool {
+        let is_in =
+            |chain: &ForwardChain| chain.table.family == family && chain.table.name == table;
         chain.is_none_or(|chain| chain == CHAIN) && self.chains.iter().any(is_in)
     }
 
     /// Makes the chains accept pods.
-    pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn reconcile(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         for chain in &mut self.chains {
             chain.reconcile_chain(socket, &self.pod_cidrs)?;
         }
@@ -52,8 +58,12 @@ impl IptablesNft {
     }
 }
 
-impl NftChain {
-    fn reconcile_chain(&mut self, socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<(), Error> {
+impl ForwardChain {
+    fn reconcile_chain(
+        &mut self,
+        socket: &mut NftSocket,
+        pod_cidrs: &[IpNet],
+    ) -> Result<(), Error> {
         let table = &self.table;
         let generation = socket.generation()?;
         let chain = socket.base_chain(table, CHAIN)?;
@@ -65,7 +75,7 @@ impl NftChain {
         let commands = forward::plan(&chain, &rules, pod_cidrs);
         socket.apply(&commands, Some(generation))?;
         let accepts = forward::drops(&chain, &rules);
-        let adds = |command: &Command| matches!(command, Command::AddRule { .. });
+        let adds = |command: &NftCommand| matches!(command, NftCommand::AddRule { .. });
         if commands.iter().any(adds) {
             if self.accepts {
                 warn!("our rules in chain {CHAIN} of table {table} were changed: restored");

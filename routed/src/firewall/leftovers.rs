@@ -3,7 +3,7 @@
 use std::fmt;
 
 use wire::netlink::Error;
-use wire::nft::{Command, Hook, Socket, TableId, Version};
+use wire::nft::{Hook, IpVersion, NftCommand, NftSocket, TableId};
 use wire::spoof_guard;
 
 use crate::firewall::forward::{self, CHAIN};
@@ -19,7 +19,7 @@ pub(crate) enum FirewallLeftover {
         /// The chain's table.
         table: TableId,
         /// The commands that delete them.
-        commands: Vec<Command>,
+        commands: Vec<NftCommand>,
     },
     /// Rules of ours in a chain of iptables-legacy.
     Legacy(iptables_legacy::LegacyRules),
@@ -57,24 +57,24 @@ impl FirewallLeftover {
     /// Removes it.
     pub(crate) fn remove(&self) -> Result<(), String> {
         let commands = match self {
-            Self::Table(table) => vec![Command::DelTable(table.clone())],
+            Self::Table(table) => vec![NftCommand::DelTable(table.clone())],
             Self::Rules { commands, .. } => commands.clone(),
             Self::Legacy(found) => return found.remove(),
         };
-        let applied = Socket::open().and_then(|mut socket| socket.apply(&commands, None));
+        let applied = NftSocket::open().and_then(|mut socket| socket.apply(&commands, None));
         applied.map_err(|error| error.to_string())
     }
 }
 
 /// All leftovers, and the chains that cannot be read with advice.
 pub(crate) fn leftovers() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error> {
-    let mut socket = Socket::open()?;
+    let mut socket = NftSocket::open()?;
     let mut found = Vec::new();
     let own = spoof_guard::table();
     if socket.table(&own)?.0.is_some() {
         found.push(FirewallLeftover::Table(own));
     }
-    for table in [Version::V4, Version::V6].map(forward::iptables_table) {
+    for table in [IpVersion::V4, IpVersion::V6].map(forward::iptables_table) {
         let chain = socket.base_chain(&table, CHAIN)?;
         let Some(chain) = chain.filter(|chain| chain.hook.number == Hook::FORWARD) else {
             continue;

@@ -26,7 +26,7 @@ use nix::errno::Errno;
 use registry::Backoff;
 use tracing::error;
 use wire::netlink::Error;
-use wire::nft::{Monitor, RulesetChange, Socket};
+use wire::nft::{NftMonitor, NftSocket, RulesetChange};
 
 use self::foreign_chains::ForeignChains;
 use self::iptables_legacy::IptablesLegacy;
@@ -59,7 +59,7 @@ const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// The firewall of this node.
 #[derive(Debug)]
 pub(crate) struct Firewall {
-    socket: Option<Socket>,
+    socket: Option<NftSocket>,
     own_table: OwnTable,
     iptables_nft: IptablesNft,
     foreign_chains: ForeignChains,
@@ -120,7 +120,7 @@ impl Firewall {
     }
 
     /// Makes `monitor` ignore the changes that this makes.
-    fn hide_from(&self, monitor: &mut Monitor) {
+    fn hide_from(&self, monitor: &mut NftMonitor) {
         if let Some(socket) = &self.socket {
             monitor.ignore(socket);
         }
@@ -209,7 +209,7 @@ impl Firewall {
     fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let mut socket = match self.socket.take() {
             Some(socket) => socket,
-            None => Socket::open()?,
+            None => NftSocket::open()?,
         };
         let outcomes = [
             self.own_table.reconcile(&mut socket),
@@ -223,7 +223,7 @@ impl Firewall {
         outcome
     }
 
-    fn reconcile_iptables(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    fn reconcile_iptables(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         if self.is_iptables_dirty {
             self.iptables_nft.reconcile(socket)?;
             self.is_iptables_dirty = false;
@@ -231,7 +231,7 @@ impl Firewall {
         Ok(())
     }
 
-    fn survey_foreign_chains(&mut self, socket: &mut Socket, now: Instant) -> Result<(), Error> {
+    fn survey_foreign_chains(&mut self, socket: &mut NftSocket, now: Instant) -> Result<(), Error> {
         if self.survey_at.is_some_and(|at| at <= now) {
             self.foreign_chains.survey_chains(socket)?;
             self.survey_at = None;

@@ -5,14 +5,14 @@ use std::io;
 
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
-use wire::nft::{Monitor, RulesetChange};
+use wire::nft::{NftMonitor, RulesetChange};
 
 use crate::firewall::Firewall;
 use crate::readable::readable;
 
 /// The subscription; `None` on a kernel without nftables.
 #[derive(Debug)]
-pub(crate) struct FirewallMonitor(Option<AsyncFd<Monitor>>);
+pub(crate) struct FirewallMonitor(Option<AsyncFd<NftMonitor>>);
 
 impl FirewallMonitor {
     /// Subscribes. Every later change is an event.
@@ -50,6 +50,6 @@ impl FirewallMonitor {
     }
 }
 
-fn subscribe() -> Result<AsyncFd<Monitor>, crate::error::Error> {
-    Ok(readable(Monitor::open()?)?)
+fn subscribe() -> Result<AsyncFd<NftMonitor>, crate::error::Error> {
+    Ok(readable(NftMonitor::open()?)?)
 }

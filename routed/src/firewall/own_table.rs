@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
-use wire::nft::{Family, Socket, TableListing, Version};
+use wire::nft::{IpVersion, NftSocket, TableFamily, TableListing};
 use wire::spoof_guard;
 
 use crate::firewall::node_sets::NodeSets;
@@ -66,7 +66,7 @@ impl OwnTable {
     }
 
     /// Whether a table is ours.
-    pub(super) fn is_own_table(family: Family, table: &str) -> bool {
+    pub(super) fn is_own_table(family: TableFamily, table: &str) -> bool {
         let own = spoof_guard::table();
         family == own.family && table == own.name
     }
@@ -91,7 +91,7 @@ impl OwnTable {
     }
 
     /// Makes the kernel's table match. A join costs one set element.
-    pub(super) fn reconcile(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    pub(super) fn reconcile(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         if self.is_dirty {
             self.compare(socket)?;
             self.is_dirty = false;
@@ -108,7 +108,7 @@ impl OwnTable {
         Ok(())
     }
 
-    fn compare(&mut self, socket: &mut Socket) -> Result<(), Error> {
+    fn compare(&mut self, socket: &mut NftSocket) -> Result<(), Error> {
         let (found, generation) = socket.table(&spoof_guard::table())?;
         if !self.is_in_place {
             self.nodes.adopt(found.iter().flat_map(node_addresses));
@@ -140,7 +140,7 @@ impl OwnTable {
 
 /// The node addresses in a table that an earlier daemon left.
 fn node_addresses(listing: &TableListing) -> impl Iterator<Item = IpAddr> {
-    let versions = [Version::V4, Version::V6].into_iter();
+    let versions = [IpVersion::V4, IpVersion::V6].into_iter();
     let sets = versions.filter_map(|version| listing.sets.get(ruleset::node_set_name(version)));
     sets.flat_map(|set| set.elements.iter().map(|element| element.address))
 }

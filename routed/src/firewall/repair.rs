@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use wire::nft::{Command, Element, Elements, Table, TableId, TableListing, Version};
+use wire::nft::{Element, Elements, IpVersion, NftCommand, NftTable, TableId, TableListing};
 use wire::spoof_guard;
 
 use super::ruleset::{self, FirewallConfig};
 
 /// The commands, for one transaction. If only node addresses differ, single set elements are added
 /// and deleted; any other difference replaces the table.
-pub(crate) fn repair(wanted: &Table, found: Option<&TableListing>) -> Vec<Command> {
+pub(crate) fn repair(wanted: &NftTable, found: Option<&TableListing>) -> Vec<NftCommand> {
     let Some(found) = found else {
         return wanted.replace_commands();
     };
@@ -45,14 +45,14 @@ pub(super) fn node_commands(
     config: &FirewallConfig,
     added: &[IpAddr],
     removed: &[IpAddr],
-) -> Vec<Command> {
+) -> Vec<NftCommand> {
     let of_version = |version| {
         let element = |address: &IpAddr| Element {
             address: *address,
             is_end: false,
         };
         let elements_of = |addresses: &[IpAddr]| -> Vec<Element> {
-            let fits = |address: &&IpAddr| Version::of(**address) == version;
+            let fits = |address: &&IpAddr| IpVersion::of(**address) == version;
             addresses.iter().filter(fits).map(element).collect()
         };
         let set = ruleset::node_set_name(version);
@@ -67,10 +67,15 @@ pub(super) fn node_commands(
     versions.flat_map(of_version).collect()
 }
 
-fn elements(table: &TableId, set: &str, missing: &[Element], excess: &[Element]) -> Vec<Command> {
+fn elements(
+    table: &TableId,
+    set: &str,
+    missing: &[Element],
+    excess: &[Element],
+) -> Vec<NftCommand> {
     let portions = |elements| Elements::in_portions(table, set, elements);
-    let add = portions(missing).map(Command::AddElements);
-    let remove = portions(excess).map(Command::DelElements);
+    let add = portions(missing).map(NftCommand::AddElements);
+    let remove = portions(excess).map(NftCommand::DelElements);
     add.chain(remove).collect()
 }
 

@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::nft::{AddressField, Chain, Direction, Hook, Rule, Set, Table, Term, Verdict, Version};
+use wire::nft::{
+    AddressField, Direction, Hook, IpVersion, NftChain, NftRule, NftSet, NftTable, NftVerdict, Term,
+};
 use wire::spoof_guard;
 
 /// The prefix of the host interfaces' names (`wire::pod_link::host_interface`).
@@ -36,12 +38,12 @@ pub(crate) struct FirewallConfig {
 
 impl FirewallConfig {
     /// The IP versions that are masqueraded.
-    pub(super) fn masqueraded_versions(&self) -> Vec<Version> {
-        let has_pods = |version: &Version| {
+    pub(super) fn masqueraded_versions(&self) -> Vec<IpVersion> {
+        let has_pods = |version: &IpVersion| {
             let mut cidrs = self.pod_cidrs.iter();
-            cidrs.any(|cidr| Version::of(cidr.network()) == *version)
+            cidrs.any(|cidr| IpVersion::of(cidr.network()) == *version)
         };
-        let versions = [Version::V4, Version::V6].into_iter();
+        let versions = [IpVersion::V4, IpVersion::V6].into_iter();
         versions
             .filter(|version| self.masquerade && has_pods(version))
             .collect()
@@ -58,10 +60,10 @@ impl FirewallConfig {
 }
 
 /// The name of the set with the nodes' addresses.
-pub(crate) fn node_set_name(version: Version) -> &'static str {
+pub(crate) fn node_set_name(version: IpVersion) -> &'static str {
     match version {
-        Version::V4 => "nodes4",
-        Version::V6 => "nodes6",
+        IpVersion::V4 => "nodes4",
+        IpVersion::V6 => "nodes6",
     }
 }
 
@@ -72,8 +74,8 @@ pub(crate) fn ruleset(
     config: &FirewallConfig,
     owned: &[IpNet],
     node_addresses: &[IpAddr],
-) -> Table {
-    let mut table = Table {
+) -> NftTable {
+    let mut table = NftTable {
         id: spoof_guard::table(),
         sets: Vec::new(),
         chains: vec![spoof_guard()],
@@ -96,14 +98,14 @@ pub(crate) fn ruleset(
 /// It also drops packets to the node's 127.0.0.0/8, with whose services nothing but the node is meant
 /// to speak. The kernel does that unless `route_localnet` is on, which portmap sets for host ends. An
 /// ordinary IPv4 packet passes no rule for it: it is one more condition of the rule that accepts it.
-fn spoof_guard() -> Chain {
-    let accept = || Term::Verdict(Verdict::Accept);
-    let drop = || [Term::Counter, Term::Verdict(Verdict::Drop)];
-    let dropped = |term: Term| Rule::new([&[term][..], &drop()].concat());
+fn spoof_guard() -> NftChain {
+    let accept = || Term::Verdict(NftVerdict::Accept);
+    let drop = || [Term::Counter, Term::Verdict(NftVerdict::Drop)];
+    let dropped = |term: Term| NftRule::new([&[term][..], &drop()].concat());
     let mut rules = vec![
-        Rule::new([link(Direction::In, false), accept()]),
+        NftRule::new([link(Direction::In, false), accept()]),
         // Valid IPv4 packets, the most common ones, skip the IPv6 rules.
-        Rule::new([
+        NftRule::new([
             Term::ToLoopback { is: false },
             Term::ReversePath { is: true },
             accept(),
@@ -117,22 +119,22 @@ fn spoof_guard() -> Chain {
         let solicits = Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION);
         let advertises = Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT);
         rules.extend([
-            Rule::new([link_local.clone(), solicits, SOLICITATION_LIMIT, accept()]),
-            Rule::new([link_local.clone(), advertises, accept()]),
+            NftRule::new([link_local.clone(), solicits, SOLICITATION_LIMIT, accept()]),
+            NftRule::new([link_local.clone(), advertises, accept()]),
             // The node has no route back to such an address, so no other packet from it is useful.
             dropped(link_local).comment("only neighbour discovery, in measure"),
         ]);
     }
     if let Ok(unspecified) = "::/128".parse().map(Term::from) {
         let useful = [&[Term::NEIGHBOUR_SOLICITATION], &Term::LISTENER[..]].concat();
-        let passes = |kind| Rule::new([unspecified.clone(), Term::Icmpv6(kind), accept()]);
+        let passes = |kind| NftRule::new([unspecified.clone(), Term::Icmpv6(kind), accept()]);
         rules.extend(useful.into_iter().map(passes));
         let rest = dropped(unspecified).comment("only duplicate address detection and MLD");
         rules.push(rest);
     }
     rules.push(dropped(Term::ReversePath { is: false }).comment("not the pod's own address"));
     rules.push(dropped(Term::ToLoopback { is: true }).comment("the node's own loopback"));
-    Chain {
+    NftChain {
         name: spoof_guard::CHAIN.to_owned(),
         hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
         rules,
@@ -143,8 +145,8 @@ fn sets(
     config: &FirewallConfig,
     owned: &[IpNet],
     node_addresses: &[IpAddr],
-    version: Version,
-) -> [Set; 3] {
+    version: IpVersion,
+) -> [NftSet; 3] {
     let [own, direct] = names(version);
     let never: Vec<IpNet> = NEVER_OUTSIDE
         .iter()
@@ -152,9 +154,9 @@ fn sets(
         .collect();
     let all_direct = config.pod_cidrs.iter().chain(&config.direct).chain(&never);
     [
-        Set::of_prefixes(own, version, owned),
-        Set::of_prefixes(direct, version, all_direct),
-        Set::of_addresses(
+        NftSet::of_prefixes(own, version, owned),
+        NftSet::of_prefixes(direct, version, all_direct),
+        NftSet::of_addresses(
             node_set_name(version),
             version,
             node_addresses.iter().copied(),
@@ -163,10 +165,10 @@ fn sets(
 }
 
 /// Services need no rule: their addresses are translated before this chain.
-fn masquerade_chain(versions: &[Version]) -> Chain {
-    let mut rules = vec![Rule::new([
+fn masquerade_chain(versions: &[IpVersion]) -> NftChain {
+    let mut rules = vec![NftRule::new([
         link(Direction::Out, true),
-        Term::Verdict(Verdict::Accept),
+        Term::Verdict(NftVerdict::Accept),
     ])];
     for version in versions.iter().copied() {
         let [own, direct] = names(version);
@@ -176,24 +178,24 @@ fn masquerade_chain(versions: &[Version]) -> Chain {
             set: set.to_owned(),
             is,
         };
-        rules.push(Rule::new([
+        rules.push(NftRule::new([
             member(AddressField::Source, own, true),
             member(AddressField::Destination, direct, false),
             member(AddressField::Destination, node_set_name(version), false),
             Term::Masquerade,
         ]));
     }
-    Chain {
+    NftChain {
         name: "to-outside".to_owned(),
         hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
         rules,
     }
 }
 
-fn names(version: Version) -> [&'static str; 2] {
+fn names(version: IpVersion) -> [&'static str; 2] {
     match version {
-        Version::V4 => ["own4", "direct4"],
-        Version::V6 => ["own6", "direct6"],
+        IpVersion::V4 => ["own4", "direct4"],
+        IpVersion::V6 => ["own6", "direct6"],
     }
 }
 

@@ -3,7 +3,7 @@
 
 use ipnet::IpNet;
 use wire::netlink::Error;
-use wire::nft::{Socket, TableId, Version};
+use wire::nft::{IpVersion, NftSocket, TableId};
 use wire::spoof_guard;
 
 use super::forward::{self, CHAIN};
@@ -33,9 +33,9 @@ pub(crate) struct Survey {
 
 /// Reads all FORWARD chains.
 pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
-    let mut socket = Socket::open()?;
+    let mut socket = NftSocket::open()?;
     let mut blocking_chains = Vec::new();
-    for version in [Version::V4, Version::V6] {
+    for version in [IpVersion::V4, IpVersion::V6] {
         blocking_chains.extend(iptables_chain(&mut socket, version, pod_cidrs)?);
     }
     blocking_chains.extend(foreign_chains(&mut socket, pod_cidrs)?);
@@ -52,8 +52,8 @@ pub(crate) fn survey(pod_cidrs: &[IpNet]) -> Result<Survey, Error> {
 }
 
 fn iptables_chain(
-    socket: &mut Socket,
-    version: Version,
+    socket: &mut NftSocket,
+    version: IpVersion,
     pod_cidrs: &[IpNet],
 ) -> Result<Option<BlockingChain>, Error> {
     let table = forward::iptables_table(version);
@@ -65,12 +65,12 @@ fn iptables_chain(
         return Ok(None);
     }
     let program = match version {
-        Version::V4 => "iptables",
-        Version::V6 => "ip6tables",
+        IpVersion::V4 => "iptables",
+        IpVersion::V6 => "ip6tables",
     };
     let own_cidrs = pod_cidrs
         .iter()
-        .filter(|cidr| Version::of(cidr.network()) == version);
+        .filter(|cidr| IpVersion::of(cidr.network()) == version);
     let own_cidrs: Vec<_> = own_cidrs.copied().collect();
     Ok((!own_cidrs.is_empty()).then(|| BlockingChain {
         chain: chain_name(&table, CHAIN),
@@ -79,7 +79,10 @@ fn iptables_chain(
     }))
 }
 
-fn foreign_chains(socket: &mut Socket, pod_cidrs: &[IpNet]) -> Result<Vec<BlockingChain>, Error> {
+fn foreign_chains(
+    socket: &mut NftSocket,
+    pod_cidrs: &[IpNet],
+) -> Result<Vec<BlockingChain>, Error> {
     let mut blocking_chains = Vec::new();
     for chain in socket.base_chains()? {
         if !forward::is_foreign(&chain) {

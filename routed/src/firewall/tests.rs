@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
-use wire::nft::{Command, Family, Set, SetListing, TableId, Version};
+use wire::nft::{IpVersion, NftCommand, NftSet, SetListing, TableFamily, TableId};
 use wire::spoof_guard;
 
 use super::*;
@@ -42,7 +42,7 @@ fn run_passes(firewall: &mut Firewall) {
 }
 
 /// Passes the events since the last call to the firewall. Returns the number of changes.
-fn drain_events(monitor: &mut Monitor, firewall: &mut Firewall) -> usize {
+fn drain_events(monitor: &mut NftMonitor, firewall: &mut Firewall) -> usize {
     let mut changes = 0;
     firewall.hide_from(monitor);
     monitor
@@ -60,7 +60,7 @@ fn number(n: u16) -> IpAddr {
 }
 
 fn nodes_in_kernel() -> SetListing {
-    let (image, _) = Socket::open()
+    let (image, _) = NftSocket::open()
         .unwrap()
         .table(&spoof_guard::table())
         .unwrap();
@@ -68,7 +68,7 @@ fn nodes_in_kernel() -> SetListing {
 }
 
 fn elements(addresses: impl IntoIterator<Item = IpAddr>) -> SetListing {
-    let set = Set::of_addresses("nodes4", Version::V4, addresses);
+    let set = NftSet::of_addresses("nodes4", IpVersion::V4, addresses);
     SetListing {
         elements: set.elements(),
         ..nodes_in_kernel()
@@ -81,7 +81,7 @@ fn join_costs_one_set_element() {
         let mut firewall = firewall();
         firewall.nodes((0..5_000).map(number), true);
         run_passes(&mut firewall);
-        let mut monitor = Monitor::open().unwrap();
+        let mut monitor = NftMonitor::open().unwrap();
 
         firewall.nodes_changed(&[], &[number(5_000)], true);
         run_passes(&mut firewall);
@@ -103,14 +103,14 @@ fn join_costs_one_set_element() {
 #[test]
 fn changes_of_other_tables_cause_no_pass() {
     isolated(|| {
-        let mut monitor = Monitor::open().unwrap();
+        let mut monitor = NftMonitor::open().unwrap();
         let mut firewall = firewall();
         run_passes(&mut firewall);
         let mut other = ruleset::ruleset(&config(), &[], &[]);
-        other.id = TableId::new(Family::Ip, "kube-proxy");
+        other.id = TableId::new(TableFamily::Ip, "kube-proxy");
         other.chains.clear();
 
-        let mut socket = Socket::open().unwrap();
+        let mut socket = NftSocket::open().unwrap();
         socket.apply(&other.replace_commands(), None).unwrap();
 
         assert!(drain_events(&mut monitor, &mut firewall) > 0);
@@ -121,7 +121,7 @@ fn changes_of_other_tables_cause_no_pass() {
 #[test]
 fn own_changes_cause_no_events() {
     isolated(|| {
-        let mut monitor = Monitor::open().unwrap();
+        let mut monitor = NftMonitor::open().unwrap();
         let mut firewall = firewall();
         run_passes(&mut firewall);
         assert_eq!(drain_events(&mut monitor, &mut firewall), 0);
@@ -131,14 +131,14 @@ fn own_changes_cause_no_events() {
 #[test]
 fn deleted_table_is_restored_in_one_pass() {
     isolated(|| {
-        let mut monitor = Monitor::open().unwrap();
+        let mut monitor = NftMonitor::open().unwrap();
         let mut firewall = firewall();
         firewall.nodes([number(1)].into_iter(), true);
         run_passes(&mut firewall);
-        let mut socket = Socket::open().unwrap();
+        let mut socket = NftSocket::open().unwrap();
         let (before, _) = socket.table(&spoof_guard::table()).unwrap();
 
-        let delete = Command::DelTable(spoof_guard::table());
+        let delete = NftCommand::DelTable(spoof_guard::table());
         socket.apply(&[delete], None).unwrap();
         drain_events(&mut monitor, &mut firewall);
         run_passes(&mut firewall);

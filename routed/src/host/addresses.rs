@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use registry::Network;
 use tracing::warn;
-use wire::netlink::{Address, Error, Socket, Uplink};
+use wire::netlink::{Address, Error, NetlinkSocket, Uplink};
 use wire::overlap::Overlap;
 
-use crate::kernel::{Link, Netlink};
+use crate::kernel::{Netlink, NodeLink};
 
 /// At most this many addresses are advertised, unless more are configured.
 const MAX_ADVERTISED: usize = 16;
@@ -26,7 +26,7 @@ pub(crate) fn node_addresses(
         Err(Error::NoUplink { .. }) => None,
         Err(error) => return Err(error),
     };
-    let links = kernel.with(Socket::links)?;
+    let links = kernel.with(NetlinkSocket::links)?;
     let addresses = kernel.with(|socket| socket.addresses(None))?;
     let next_hops = next_hops(&links, &addresses);
     let found = uplink.into_iter().flat_map(|uplink| uplink.addresses);
@@ -109,9 +109,9 @@ pub(crate) fn keep_missing_family(advertised: &[IpAddr], found: &[IpAddr]) -> Ve
 }
 
 /// Warns of configured addresses that this node does not have.
-pub(crate) fn warn_of_unassigned_addresses(configured: &[IpAddr], links: &[Link]) {
+pub(crate) fn warn_of_unassigned_addresses(configured: &[IpAddr], links: &[NodeLink]) {
     for address in configured {
-        let has = |link: &Link| link.addresses.iter().any(|own| own.ip() == *address);
+        let has = |link: &NodeLink| link.addresses.iter().any(|own| own.ip() == *address);
         if !links.iter().any(has) {
             warn!(%address, "node address {address} is on no link of this node; advertising it anyway");
         }
@@ -119,7 +119,7 @@ pub(crate) fn warn_of_unassigned_addresses(configured: &[IpAddr], links: &[Link]
 }
 
 /// The first of this node's networks that shares addresses with a pod CIDR.
-pub(crate) fn overlap_with(links: &[Link], network: &Network) -> Option<Overlap> {
+pub(crate) fn overlap_with(links: &[NodeLink], network: &Network) -> Option<Overlap> {
     let own = links
         .iter()
         .flat_map(|link| link.addresses.iter().map(|own| (link.name.as_str(), *own)));

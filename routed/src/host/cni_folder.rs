@@ -122,14 +122,14 @@ fn candidates_before(mut names: Vec<String>, own: &str) -> Vec<String> {
 
 /// The network that a file configures.
 #[derive(Debug, PartialEq, Eq)]
-struct Candidate {
+struct ConfiguredNetwork {
     network: String,
     plugins: Vec<String>,
     json: Value,
 }
 
 /// Parses a file as libcni does. The error says why a runtime refuses it.
-fn parse(name: &str, content: &[u8]) -> Result<Candidate, String> {
+fn parse(name: &str, content: &[u8]) -> Result<ConfiguredNetwork, String> {
     if content.is_empty() {
         return Err("it is empty".to_owned());
     }
@@ -144,7 +144,7 @@ fn parse(name: &str, content: &[u8]) -> Result<Candidate, String> {
         .map(|entry| entry["type"].as_str().filter(|it| !it.is_empty()));
     let plugins: Option<Vec<String>> = plugins.map(|it| it.map(str::to_owned)).collect();
     match plugins {
-        Some(plugins) if !plugins.is_empty() => Ok(Candidate {
+        Some(plugins) if !plugins.is_empty() => Ok(ConfiguredNetwork {
             network,
             plugins,
             json,
@@ -155,7 +155,7 @@ fn parse(name: &str, content: &[u8]) -> Result<Candidate, String> {
 
 /// Whether the network hands pods on to ours, as a meta-plugin such as Multus does: it is not ours,
 /// and names our network or our file below its own name.
-fn delegates(candidate: &Candidate, own: &str, network: &str) -> bool {
+fn delegates(candidate: &ConfiguredNetwork, own: &str, network: &str) -> bool {
     let is_ours = candidate.plugins.iter().any(|plugin| plugin == PLUGIN_TYPE);
     let mut rest = candidate.json.clone();
     rest["name"].take();
@@ -174,7 +174,7 @@ fn names(json: &Value, own: &str, network: &str) -> bool {
 /// Why a runtime does not take `own` because of the file `name`, which it looks at before.
 fn obstacle(
     name: &str,
-    candidate: Result<Candidate, String>,
+    candidate: Result<ConfiguredNetwork, String>,
     own: &str,
     network: &str,
 ) -> Option<String> {

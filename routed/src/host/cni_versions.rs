@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use tracing::{info, warn};
-use wire::cni::{Version, supported_versions};
+use wire::cni::{CniVersion, supported_versions};
 use wire::conf::Conflist;
 
 use crate::log::OnChange;
@@ -17,7 +17,7 @@ use crate::log::OnChange;
 #[derive(Debug, Default)]
 pub(crate) struct CniVersions {
     folder: PathBuf,
-    answers: BTreeMap<String, (FileStamp, BTreeSet<Version>)>,
+    answers: BTreeMap<String, (FileStamp, BTreeSet<CniVersion>)>,
     unsupported: OnChange,
 }
 
@@ -38,7 +38,7 @@ impl CniVersions {
     /// pods that fail. A plugin that is not in the folder is taken to support all versions.
     pub(crate) fn restrict(&mut self, conflist: &Conflist) -> Conflist {
         let offered = conflist.versions();
-        let basic: BTreeSet<Version> = offered.first().copied().into_iter().collect();
+        let basic: BTreeSet<CniVersion> = offered.first().copied().into_iter().collect();
         let others = conflist.others();
         let answers =
             others.filter_map(|name| Some((name.to_owned(), self.versions_of(name, &basic)?)));
@@ -51,7 +51,11 @@ impl CniVersions {
     }
 
     /// The versions that a plugin supports, if it is there; `basic` if it does not answer.
-    fn versions_of(&mut self, name: &str, basic: &BTreeSet<Version>) -> Option<BTreeSet<Version>> {
+    fn versions_of(
+        &mut self,
+        name: &str,
+        basic: &BTreeSet<CniVersion>,
+    ) -> Option<BTreeSet<CniVersion>> {
         // Runtimes reject such a name.
         if name.contains('/') {
             return None;
@@ -70,7 +74,7 @@ impl CniVersions {
         Some(answer)
     }
 
-    fn log_unknown(&mut self, conflist: &Conflist, unknown: &BTreeMap<Version, Vec<String>>) {
+    fn log_unknown(&mut self, conflist: &Conflist, unknown: &BTreeMap<CniVersion, Vec<String>>) {
         let lines = unknown.iter().map(|(version, plugins)| {
             let plugins = plugins.join(" and ");
             if conflist.versions().first() == Some(version) {
@@ -92,10 +96,10 @@ impl CniVersions {
 
 /// The versions that a plugin does not support, each with these plugins.
 fn unknown(
-    offered: &[Version],
-    answers: &BTreeMap<String, BTreeSet<Version>>,
-) -> BTreeMap<Version, Vec<String>> {
-    let mut unknown: BTreeMap<Version, Vec<String>> = BTreeMap::new();
+    offered: &[CniVersion],
+    answers: &BTreeMap<String, BTreeSet<CniVersion>>,
+) -> BTreeMap<CniVersion, Vec<String>> {
+    let mut unknown: BTreeMap<CniVersion, Vec<String>> = BTreeMap::new();
     for version in offered.iter().collect::<BTreeSet<_>>() {
         for (plugin, known) in answers {
             if !known.contains(version) {

@@ -21,11 +21,11 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Watches the folders. Without inotify, it is time to look at intervals.
 pub(crate) struct CniWatch {
-    folders: [Watched; 2],
+    folders: [WatchedFolder; 2],
     last: Instant,
 }
 
-struct Watched {
+struct WatchedFolder {
     path: PathBuf,
     watch: Option<FolderWatch>,
     /// The inode number of the folder that is watched.
@@ -51,7 +51,7 @@ impl CniWatch {
 
     fn open(conflists: &Path, plugins: &Path) -> Self {
         Self {
-            folders: [conflists, plugins].map(Watched::open),
+            folders: [conflists, plugins].map(WatchedFolder::open),
             last: Instant::now(),
         }
     }
@@ -73,7 +73,7 @@ impl CniWatch {
     }
 }
 
-impl Watched {
+impl WatchedFolder {
     fn open(path: &Path) -> Self {
         let mut watched = Self {
             path: path.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use registry::Network;
-use wire::netlink::{Error, RouteKind, Scope, Socket, Uplink};
+use wire::netlink::{Error, NetlinkSocket, RouteKind, Scope, Uplink};
 use wire::{ROUTE_PROTOCOL, forwarding, pod_link};
 
 use crate::kernel::Netlink;
@@ -142,7 +142,7 @@ fn decide(links: &[LinkFacts], v4: bool, v6: bool, own_default_v6: bool) -> Vec<
 }
 
 fn read(
-    socket: &mut Socket,
+    socket: &mut NetlinkSocket,
     mut uplinks: BTreeSet<u32>,
     node_addresses: &[IpAddr],
 ) -> Result<Vec<LinkFacts>, Error> {
@@ -184,7 +184,7 @@ fn read(
 }
 
 /// The link and the protocol of the route to an address outside, if there is one.
-fn default_route(socket: &mut Socket, outside: IpAddr) -> Option<(u32, u8)> {
+fn default_route(socket: &mut NetlinkSocket, outside: IpAddr) -> Option<(u32, u8)> {
     let route = socket.route_to(outside).ok()?;
     let is_usable = route.kind == RouteKind::Unicast;
     route

@@ -26,7 +26,7 @@ use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
-use wire::netlink::Request;
+use wire::netlink::NetlinkRequest;
 use wire::node::NodeName;
 
 use self::advertised::Advertised;
@@ -36,7 +36,7 @@ use self::link_settings::Uplinks;
 use self::registration::RegistrationRequests;
 use self::runtime_needs::RuntimeNeeds;
 use crate::config::Config;
-use crate::kernel::{Link, Netlink};
+use crate::kernel::{Netlink, NodeLink};
 use crate::log::OnChange;
 use crate::membership::DesiredRegistration;
 use crate::text::list;
@@ -83,7 +83,7 @@ impl NodeSetup {
     /// not, the caller checks again.
     pub(crate) fn check(
         &mut self,
-        links: &[Link],
+        links: &[NodeLink],
         peer_links: &BTreeSet<u32>,
         serves: bool,
         now: Instant,
@@ -197,7 +197,7 @@ impl NodeSetup {
             .ensure(&mut self.kernel, &self.network, uplinks, now)
     }
 
-    fn check_overlap(&mut self, links: &[Link]) {
+    fn check_overlap(&mut self, links: &[NodeLink]) {
         match addresses::overlap_with(links, &self.network) {
             None => drop(self.overlap.clear()),
             Some(overlap) => {
@@ -212,7 +212,7 @@ impl NodeSetup {
     /// Destroys interfaces that the plugin detached from their pods, if the plugin's own process
     /// for destroying them was killed.
     fn destroy_removed_links(&mut self) {
-        let request = Request::DelLinkGroup {
+        let request = NetlinkRequest::DelLinkGroup {
             group: wire::REMOVED_GROUP,
         };
         match self.kernel.with(|socket| socket.apply_all(&[request])) {
@@ -224,7 +224,7 @@ impl NodeSetup {
     }
 
     /// Gives the node an IPv4 address of its own subnet if it has no other.
-    fn ensure_node_ipv4(&mut self, links: &[Link]) {
+    fn ensure_node_ipv4(&mut self, links: &[NodeLink]) {
         let Some(owned) = &self.owned else {
             return;
         };

@@ -8,14 +8,14 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 use ipnetwork::{IpNetwork, Ipv4Network};
-use wire::netlink::{Address, Error, Request};
+use wire::netlink::{Address, Error, NetlinkRequest};
 
-use crate::kernel::{LOOPBACK, Link, Netlink};
+use crate::kernel::{LOOPBACK, Netlink, NodeLink};
 
 /// Adds the address if the node needs it, and removes it if not. Returns the changes, as commands.
 pub(crate) fn ensure(
     kernel: &mut Netlink,
-    links: &[Link],
+    links: &[NodeLink],
     owned: &[IpNet],
     pod_cidrs: &[IpNet],
 ) -> Result<Vec<String>, Error> {
@@ -27,7 +27,7 @@ pub(crate) fn ensure(
     Ok(requests.iter().map(ToString::to_string).collect())
 }
 
-fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request> {
+fn requests(links: &[NodeLink], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<NetlinkRequest> {
     let desired = desired_address(links, owned, pod_cidrs).map(IpNetwork::V4);
     let on_loopback = links.iter().filter(|link| link.index == LOOPBACK);
     let present: Vec<IpNetwork> = on_loopback
@@ -37,16 +37,20 @@ fn requests(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Vec<Request
         .collect();
     let missing = desired.filter(|desired| !present.contains(desired));
     let stale = present.iter().copied().filter(|own| Some(*own) != desired);
-    let add = missing.map(|own| Request::AddAddress(Address::new(LOOPBACK, own)));
-    let remove = stale.map(|own| Request::DelAddress(Address::new(LOOPBACK, own)));
+    let add = missing.map(|own| NetlinkRequest::AddAddress(Address::new(LOOPBACK, own)));
+    let remove = stale.map(|own| NetlinkRequest::DelAddress(Address::new(LOOPBACK, own)));
     add.into_iter().chain(remove).collect()
 }
 
 /// The address, if the node has no other IPv4 address and owns an IPv4 subnet.
-fn desired_address(links: &[Link], owned: &[IpNet], pod_cidrs: &[IpNet]) -> Option<Ipv4Network> {
+fn desired_address(
+    links: &[NodeLink],
+    owned: &[IpNet],
+    pod_cidrs: &[IpNet],
+) -> Option<Ipv4Network> {
     // On loopback it may be the one that `routed` added.
     let is_ours = |own: IpAddr| pod_cidrs.iter().any(|cidr| cidr.contains(&own));
-    let has_ipv4 = |link: &Link| {
+    let has_ipv4 = |link: &NodeLink| {
         let mut usable = link.addresses.iter().filter(|own| is_usable(own.ip()));
         usable.any(|own| link.index != LOOPBACK || !is_ours(own.ip()))
     };

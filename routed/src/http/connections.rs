@@ -21,16 +21,16 @@ const CROWDED_FOR: Duration = Duration::from_secs(60);
 
 /// The connections of one listener. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Connections(Arc<Shared>);
+pub(super) struct Connections(Arc<SharedConnections>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedConnections {
+    state: Mutex<ConnectionTable>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ConnectionTable {
     /// By number, so the oldest is first.
     open: BTreeMap<u64, Open>,
     next: u64,
@@ -55,14 +55,14 @@ struct Crowded {
 
 /// The place of one connection, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     connections: Connections,
     number: u64,
 }
 
 /// Whether the next connection has a place.
 #[derive(Debug, PartialEq, Eq)]
-enum Room {
+enum Admission {
     Free,
     /// After the connection with this number is closed.
     Close(u64),
@@ -73,24 +73,28 @@ enum Room {
 impl Connections {
     /// Waits for a place for a connection of `client`. The receiver ends when the connection has to
     /// be closed for another.
-    pub(super) async fn enter(&self, client: String) -> (Place, oneshot::Receiver<()>) {
+    pub(super) async fn enter(&self, client: String) -> (ConnectionSlot, oneshot::Receiver<()>) {
         loop {
             let wait = {
                 let mut state = self.lock();
                 match room(&state.open, Instant::now()) {
-                    Room::Free => return self.add(&mut state, client),
-                    Room::Close(number) => {
+                    Admission::Free => return self.add(&mut state, client),
+                    Admission::Close(number) => {
                         state.close(number);
                         return self.add(&mut state, client);
                     }
-                    Room::Wait(wait) => wait,
+                    Admission::Wait(wait) => wait,
                 }
             };
             drop(timeout(wait, self.0.changed.notified()).await);
         }
     }
 
-    fn add(&self, state: &mut State, client: String) -> (Place, oneshot::Receiver<()>) {
+    fn add(
+        &self,
+        state: &mut ConnectionTable,
+        client: String,
+    ) -> (ConnectionSlot, oneshot::Receiver<()>) {
         let (close, closed) = oneshot::channel();
         let number = state.next;
         state.next += 1;
@@ -104,7 +108,7 @@ impl Connections {
             },
         );
         let connections = self.clone();
-        let place = Place {
+        let place = ConnectionSlot {
             connections,
             number,
         };
@@ -118,12 +122,12 @@ impl Connections {
         (crowded.at.elapsed() < CROWDED_FOR).then(|| crowded.client.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionTable> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ConnectionTable {
     fn close(&mut self, number: u64) {
         if let Some(Open { client, .. }) = self.open.remove(&number) {
             let at = Instant::now();
@@ -132,7 +136,7 @@ impl State {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Marks the connection while it is being answered: then it is not closed for another.
     pub(super) fn set_being_answered(&self, is_being_answered: bool) {
         if let Some(open) = self.connections.lock().open.get_mut(&self.number) {
@@ -142,24 +146,24 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.connections.lock().open.remove(&self.number);
         self.connections.0.changed.notify_one();
     }
 }
 
-fn room(open: &BTreeMap<u64, Open>, now: Instant) -> Room {
+fn room(open: &BTreeMap<u64, Open>, now: Instant) -> Admission {
     if open.len() < MAX_CONNECTIONS {
-        return Room::Free;
+        return Admission::Free;
     }
     // An answer takes as long as the event loop, which has a time limit.
     let Some((number, oldest)) = open.iter().find(|(_, one)| !one.is_being_answered) else {
-        return Room::Wait(Duration::MAX);
+        return Admission::Wait(Duration::MAX);
     };
     match MIN_AGE.checked_sub(now.saturating_duration_since(oldest.since)) {
-        Some(wait) if !wait.is_zero() => Room::Wait(wait),
-        _ => Room::Close(*number),
+        Some(wait) if !wait.is_zero() => Admission::Wait(wait),
+        _ => Admission::Close(*number),
     }
 }
 

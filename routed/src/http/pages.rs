@@ -33,7 +33,7 @@ pub(crate) enum Access {
 
 /// A page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Page {
+enum HttpPage {
     Health,
     Readiness,
     Metrics,
@@ -42,7 +42,7 @@ enum Page {
     Routes,
 }
 
-impl Page {
+impl HttpPage {
     const ALL: [(&str, Self, Access); 6] = [
         ("/healthz", Self::Health, Access::Public),
         ("/readyz", Self::Readiness, Access::Public),
@@ -98,7 +98,7 @@ impl Answerer {
 
     /// Answers one request.
     pub(super) async fn answer(&self, method: &Method, path: &str, access: Access) -> PageResponse {
-        match Page::find(method, path, access) {
+        match HttpPage::find(method, path, access) {
             Ok(page) => self.page(page).await.unwrap_or_else(|stuck| {
                 response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{stuck}\n"))
             }),
@@ -106,15 +106,15 @@ impl Answerer {
         }
     }
 
-    async fn page(&self, page: Page) -> Result<PageResponse, Stuck> {
+    async fn page(&self, page: HttpPage) -> Result<PageResponse, Stuck> {
         let ok = StatusCode::OK;
         Ok(match page {
-            Page::Health => {
+            HttpPage::Health => {
                 self.query_client.query(Query::Ping).await?;
                 response(ok, TEXT, "ok\n".to_owned())
             }
-            Page::Readiness => readiness(&self.query_client.query(Query::Status).await?),
-            Page::Metrics => match metrics::render(&self.status().await?, &self.timings) {
+            HttpPage::Readiness => readiness(&self.query_client.query(Query::Status).await?),
+            HttpPage::Metrics => match metrics::render(&self.status().await?, &self.timings) {
                 Ok(text) => response(ok, metrics::CONTENT_TYPE, text),
                 Err(error) => response(
                     StatusCode::INTERNAL_SERVER_ERROR,
@@ -122,14 +122,14 @@ impl Answerer {
                     format!("metrics cannot be written: {error}\n"),
                 ),
             },
-            Page::Status => {
+            HttpPage::Status => {
                 let mut status = self.status().await?;
                 let peers = self.query_client.query(Query::Nodes).await?;
                 self.examine_packet_paths(&mut status, peers).await;
                 json(&status)
             }
-            Page::Nodes => json(&self.query_client.query(Query::Nodes).await?),
-            Page::Routes => json(&self.query_client.query(Query::Routes).await?),
+            HttpPage::Nodes => json(&self.query_client.query(Query::Nodes).await?),
+            HttpPage::Routes => json(&self.query_client.query(Query::Routes).await?),
         })
     }
 
@@ -162,8 +162,8 @@ impl Answerer {
     async fn examine_packet_paths(&self, status: &mut Status, peers: Vec<NodeRow>) {
         let pod_cidrs = self.conf.pod_cidrs.clone();
         let peers: Vec<_> = peers.into_iter().map(packet_paths::Peer::from).collect();
-        let asked = spawn_blocking(move || packet_paths::for_status(&pod_cidrs, &peers)).await;
-        match asked {
+        let queried = spawn_blocking(move || packet_paths::for_status(&pod_cidrs, &peers)).await;
+        match queried {
             Ok(examined) => {
                 status.troubles.extend(examined.troubles);
                 status.remarks.extend(examined.remarks);

@@ -11,7 +11,7 @@ fn up_to_sixteen_lines_of_a_kind_are_written_out() {
     let mut lines = Lines::default();
     for number in 0..16 {
         lines.add(LineKind::Added, || {
-            Line::new(LineKind::Added, number.to_string())
+            LogLine::new(LineKind::Added, number.to_string())
         });
     }
     assert_eq!(shown(&lines, LineKind::Added).len(), 16);
@@ -24,10 +24,10 @@ fn more_lines_are_counted_without_being_formatted() {
     for number in 0..5_000 {
         lines.add(LineKind::Added, || {
             formatted += 1;
-            Line::new(LineKind::Added, format!("r{number}"))
+            LogLine::new(LineKind::Added, format!("r{number}"))
         });
     }
-    lines.extend([Line::new(LineKind::Failed, "f".to_owned())]);
+    lines.extend([LogLine::new(LineKind::Failed, "f".to_owned())]);
     assert_eq!(
         shown(&lines, LineKind::Added),
         ["5000 routes added; the first: r0"]

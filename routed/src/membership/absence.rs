@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-use crate::log::{Line, LineKind};
+use crate::log::{LineKind, LogLine};
 use crate::membership::ABSENCE_LOG_DELAY;
 
 /// The absent nodes.
@@ -63,7 +63,7 @@ impl Absences {
         &mut self,
         registered: impl Iterator<Item = (&'a NodeName, bool)>,
         now: Now,
-    ) -> Vec<Line> {
+    ) -> Vec<LogLine> {
         let mut before = mem::take(&mut self.by_node);
         self.unlogged.clear();
         let mut lines = Vec::new();
@@ -100,7 +100,7 @@ impl Absences {
         is_registered: bool,
         is_present: bool,
         now: Now,
-    ) -> Option<Line> {
+    ) -> Option<LogLine> {
         if is_registered && !is_present {
             if !self.by_node.contains_key(node) {
                 self.insert(node, Absence::new(now, false));
@@ -116,7 +116,7 @@ impl Absences {
     }
 
     /// The lines to log at `now`.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<LogLine> {
         let mut lines = Vec::new();
         while self.unlogged.first().is_some_and(|(at, _)| *at <= now)
             && let Some((_, node)) = self.unlogged.pop_first()
@@ -128,7 +128,7 @@ impl Absences {
                 "node {node} is absent: its routed has stopped, or the node is gone or cut off \
                  from etcd; its routes stay. If it is gone for good: routed forget {node}"
             );
-            lines.push(Line::new(LineKind::Absent, text).with("node", node));
+            lines.push(LogLine::new(LineKind::Absent, text).with("node", node));
         }
         lines
     }
@@ -150,11 +150,11 @@ impl Absences {
 }
 
 /// Logs the return only if the absence was logged.
-fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<Line> {
+fn returned(node: &NodeName, absence: &Absence, now: Now) -> Option<LogLine> {
     let seconds = now.clock.saturating_sub(absence.since.seconds);
     let text = format!("node {node} is present again, after {seconds} s");
     let was_logged = absence.log_at.is_none();
-    was_logged.then(|| Line::new(LineKind::Returned, text).with("node", node))
+    was_logged.then(|| LogLine::new(LineKind::Returned, text).with("node", node))
 }
 
 #[cfg(test)]

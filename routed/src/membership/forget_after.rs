@@ -56,7 +56,7 @@ impl ForgetTimes {
 pub(crate) struct AbsenceTracker {
     times: ForgetTimes,
     last: Option<Observation>,
-    watched: BTreeMap<NodeName, Watched>,
+    watched: BTreeMap<NodeName, TrackedAbsence>,
     /// No node is forgotten before this time.
     paused_until: Option<Instant>,
 }
@@ -68,7 +68,7 @@ struct Observation {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Watched {
+struct TrackedAbsence {
     /// As the registry had it at the last check.
     absent: Absent,
     /// Counted since then, and not written yet.
@@ -79,7 +79,7 @@ struct Watched {
 
 /// What to do after a check.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Decision {
+pub(crate) struct ForgetDecision {
     /// The node to forget, and how long it was absent: the one that was absent longest.
     pub(crate) forget: Option<(NodeName, Absent, Duration)>,
     /// The nodes whose absence is to be written, and how many seconds count.
@@ -113,7 +113,7 @@ impl AbsenceTracker {
         own: &NodeName,
         interruptions: u64,
         now: Instant,
-    ) -> Decision {
+    ) -> ForgetDecision {
         let too_many = census.present <= census.absent.len();
         let this = Observation {
             at: now,
@@ -122,15 +122,15 @@ impl AbsenceTracker {
         let last = mem::replace(&mut self.last, (!too_many).then_some(this));
         let elapsed = last.and_then(|last| self.elapsed(last, this));
         let mut before = mem::take(&mut self.watched);
-        let mut decision = Decision {
+        let mut decision = ForgetDecision {
             too_many,
-            ..Decision::default()
+            ..ForgetDecision::default()
         };
         let others = census.absent.iter().filter(|(node, _)| *node != own);
         for (node, absent) in others {
             // A node whose keys changed was not absent all the time.
             let known = before.remove(node).filter(|known| known.absent == *absent);
-            let mut watched = known.unwrap_or(Watched {
+            let mut watched = known.unwrap_or(TrackedAbsence {
                 absent: *absent,
                 pending: Duration::ZERO,
                 observed: Duration::ZERO,
@@ -159,7 +159,13 @@ impl AbsenceTracker {
         (is_uninterrupted && elapsed <= self.times.check_interval() * 3).then_some(elapsed)
     }
 
-    fn decide(&self, node: &NodeName, watched: &Watched, now: Instant, decision: &mut Decision) {
+    fn decide(
+        &self,
+        node: &NodeName,
+        watched: &TrackedAbsence,
+        now: Instant,
+        decision: &mut ForgetDecision,
+    ) {
         if decision.too_many {
             return;
         }

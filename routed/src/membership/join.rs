@@ -7,14 +7,16 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::error;
 
-use super::{DesiredRegistration, JOIN_RETRY_BACKOFF, Membership, Outcome, presence, registration};
+use super::{
+    DesiredRegistration, JOIN_RETRY_BACKOFF, Membership, MembershipOutcome, presence, registration,
+};
 use crate::addresses::ledger;
 
 impl Membership {
     pub(super) async fn join(
         &mut self,
         desired: &DesiredRegistration,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<Owned, Error> {
         if !desired.lost.is_empty() {
             for (subnet, owner) in &desired.lost {
@@ -52,7 +54,7 @@ impl Membership {
     async fn register_name(
         &mut self,
         desired: &DesiredRegistration,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<(), Error> {
         let registration = match self.registry.register(&self.node, &desired.record).await {
             Err(taken @ Error::NodeTaken { .. }) => {
@@ -91,7 +93,7 @@ impl Membership {
     async fn disown(
         &mut self,
         lost: impl Fn(&IpNet) -> bool,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<(), Error> {
         let network = self.conf.network.as_str();
         let under_lock: owned::UnderLedgerLock<'_> =
@@ -101,7 +103,7 @@ impl Membership {
         if let Some(owned) = left {
             self.log_stranded(&owned);
             // If the channel is full, the loop reads the file later.
-            drop(outcomes.try_send(Outcome::SubnetsLost(owned)));
+            drop(outcomes.try_send(MembershipOutcome::SubnetsLost(owned)));
         }
         Ok(())
     }
@@ -122,7 +124,7 @@ impl Membership {
     async fn become_present(
         &mut self,
         record: &NodeRecord,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<bool, Error> {
         if self
             .presence

@@ -2,7 +2,7 @@
 //!
 //! This is a task of its own, because it waits for etcd, which the event loop must not do. The loop
 //! requests a registration ([`DesiredRegistration`]); the task retries until it succeeds, and
-//! reports the result ([`Outcome`]).
+//! reports the result ([`MembershipOutcome`]).
 
 pub(crate) mod absence;
 pub(crate) mod forget_after;
@@ -42,7 +42,7 @@ const ABSENCE_LOG_DELAY: Duration = Duration::from_secs(15);
 
 /// What the task reports.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum MembershipOutcome {
     /// The registry has this node's record, and these are its claims.
     Joined(Owned),
     /// Other nodes have some of this node's subnets; these are left.
@@ -117,7 +117,7 @@ impl Membership {
     pub(crate) async fn run(
         mut self,
         mut requests: watch::Receiver<Option<DesiredRegistration>>,
-        outcomes: mpsc::Sender<Outcome>,
+        outcomes: mpsc::Sender<MembershipOutcome>,
     ) {
         loop {
             tokio::select! {
@@ -161,8 +161,8 @@ impl Membership {
         &mut self,
         desired: &DesiredRegistration,
         requests: &mut watch::Receiver<Option<DesiredRegistration>>,
-        outcomes: &mpsc::Sender<Outcome>,
-    ) -> Option<Outcome> {
+        outcomes: &mpsc::Sender<MembershipOutcome>,
+    ) -> Option<MembershipOutcome> {
         let retry_now = Arc::clone(&self.retry_now);
         let mut registering = Box::pin(self.register(desired, outcomes));
         let mut is_requested_again = false;
@@ -188,21 +188,21 @@ impl Membership {
     async fn register(
         &mut self,
         desired: &DesiredRegistration,
-        outcomes: &mpsc::Sender<Outcome>,
-    ) -> Outcome {
+        outcomes: &mpsc::Sender<MembershipOutcome>,
+    ) -> MembershipOutcome {
         match self.join_with_retries(desired, outcomes).await {
             Ok(owned) => {
                 self.has_joined = true;
-                Outcome::Joined(owned)
+                MembershipOutcome::Joined(owned)
             }
-            Err(error) => Outcome::ConfigRejected(error),
+            Err(error) => MembershipOutcome::ConfigRejected(error),
         }
     }
 
     async fn join_with_retries(
         &mut self,
         desired: &DesiredRegistration,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<Owned, Error> {
         let before = self.record.replace(desired.record.clone());
         if before.is_some_and(|before| before != desired.record) {
@@ -231,7 +231,7 @@ impl Membership {
                         let node = &self.node;
                         warn!(%node, %error, "node {node} cannot join the network yet: {text}");
                         // If the channel is full, newer outcomes are under way.
-                        drop(outcomes.try_send(Outcome::Delayed(text)));
+                        drop(outcomes.try_send(MembershipOutcome::Delayed(text)));
                     }
                 }
             }
@@ -243,7 +243,7 @@ impl Membership {
     }
 
     /// Says once that another writer changes what this node writes, and who, as far as known.
-    fn log_rewrites(&mut self, pause: Duration, outcomes: &mpsc::Sender<Outcome>) {
+    fn log_rewrites(&mut self, pause: Duration, outcomes: &mpsc::Sender<MembershipOutcome>) {
         if pause.is_zero() {
             self.fight.clear();
             return;
@@ -263,7 +263,7 @@ impl Membership {
             warn!(%node, "{text}");
         }
         // If the channel is full, newer outcomes are under way.
-        drop(outcomes.try_send(Outcome::Delayed(text)));
+        drop(outcomes.try_send(MembershipOutcome::Delayed(text)));
     }
 
     /// Waits while another writer keeps changing what this node writes. Returns `false` if a
@@ -272,7 +272,7 @@ impl Membership {
         &mut self,
         desired: &DesiredRegistration,
         requests: &mut watch::Receiver<Option<DesiredRegistration>>,
-        outcomes: &mpsc::Sender<Outcome>,
+        outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> bool {
         let is_first = self
             .written

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 use wire::node::NodeName;
 
-use super::Outcome;
+use super::MembershipOutcome;
 
 /// Waits until the node is present or that is refused, at most for `limit`. Returns the state.
 pub(super) async fn settled(handle: &PresenceHandle, limit: Duration) -> PresenceState {
@@ -42,7 +42,7 @@ pub(super) async fn refused(handle: Option<&PresenceHandle>) {
 pub(super) async fn report_state(
     node: NodeName,
     mut state: watch::Receiver<PresenceState>,
-    outcomes: mpsc::Sender<Outcome>,
+    outcomes: mpsc::Sender<MembershipOutcome>,
 ) {
     let mut was_lost = false;
     loop {
@@ -61,7 +61,12 @@ pub(super) async fn report_state(
             }
         }
         // A closed channel means that the daemon is stopping.
-        if outcomes.send(Outcome::Presence(now)).await.is_err() || state.changed().await.is_err() {
+        if outcomes
+            .send(MembershipOutcome::Presence(now))
+            .await
+            .is_err()
+            || state.changed().await.is_err()
+        {
             return;
         }
     }

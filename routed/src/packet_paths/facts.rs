@@ -17,7 +17,7 @@ pub(super) const LOCAL: u32 = 255;
 
 /// What the kernel's answers are judged by.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Facts {
+pub(super) struct PacketFacts {
     pub(super) pod_cidrs: Vec<IpNet>,
     /// The names of the links, by index.
     pub(super) links: BTreeMap<u32, String>,
@@ -45,7 +45,7 @@ pub(super) struct LinkSettings {
     pub(super) rp_filter_of_all: u8,
 }
 
-impl Facts {
+impl PacketFacts {
     /// Sorts out our routes of the main table.
     pub(super) fn index(mut self) -> Self {
         let main = self.tables.get(&MAIN).into_iter().flatten();

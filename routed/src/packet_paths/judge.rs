@@ -5,9 +5,9 @@ use nix::errno::Errno;
 use wire::netlink::{Fate, Packet, PolicyAction, Route, RouteKind};
 
 use super::PathFault;
-use super::facts::{Facts, MAIN, is_own};
-use super::questions::{KUBE_PROXY_MARK, Question};
-use super::rules::{Decision, pass_rule, walk};
+use super::facts::{MAIN, PacketFacts, is_own};
+use super::packet_queries::{KUBE_PROXY_MARK, PacketQuery};
+use super::rules::{RoutingDecision, pass_rule, walk};
 use crate::kernel::LOOPBACK;
 use crate::reconcile::messages;
 
@@ -46,10 +46,10 @@ impl From<Misrouted> for PathFault {
 /// Judges an answer. `way_back` is the answer for a packet of this host to the packet's source; it
 /// is only looked at where `rp_filter` may have dropped the packet.
 pub(super) fn judge(
-    question: &Question,
+    query: &PacketQuery,
     fate: &Fate,
     way_back: Option<&Fate>,
-    facts: &Facts,
+    facts: &PacketFacts,
 ) -> Option<Misrouted> {
     if let Fate::Dropped {
         errno: Errno::ENODEV,
@@ -58,20 +58,20 @@ pub(super) fn judge(
         // The link went meanwhile.
         return None;
     }
-    let stand_in = question.packet.iif == Some(LOOPBACK);
+    let stand_in = query.packet.iif == Some(LOOPBACK);
     let forwarding = (!stand_in)
-        .then(|| not_forwarding(question, fate, facts))
+        .then(|| not_forwarding(query, fate, facts))
         .flatten();
-    if forwarding.is_some() || agrees(fate, &question.wanted) {
+    if forwarding.is_some() || agrees(fate, &query.wanted) {
         return forwarding;
     }
     if let Fate::Local = fate {
-        let culprit = format!("{} is an address of this host itself", question.packet.dst);
-        let fix = format!("remove it: ip address show to {}", question.packet.dst);
-        return Some(misrouted(question, culprit, String::new(), fix, facts));
+        let culprit = format!("{} is an address of this host itself", query.packet.dst);
+        let fix = format!("remove it: ip address show to {}", query.packet.dst);
+        return Some(misrouted(query, culprit, String::new(), fix, facts));
     }
-    let found = walk(question.packet, fate, facts);
-    if let Some(by) = elsewhere(question, fate, found, facts) {
+    let found = walk(query.packet, fate, facts);
+    if let Some(by) = elsewhere(query, fate, found, facts) {
         return Some(by);
     }
     let refused = Fate::Dropped {
@@ -82,7 +82,7 @@ pub(super) fn judge(
     };
     match way_back {
         _ if stand_in => None,
-        Some(back) if *fate == refused || *fate == invalid => reverse_path(question, back, facts),
+        Some(back) if *fate == refused || *fate == invalid => reverse_path(query, back, facts),
         _ => {
             let culprit = match fate {
                 Fate::Dropped { errno } => format!("the kernel answers: {}", errno.desc()),
@@ -92,8 +92,8 @@ pub(super) fn judge(
                 }
                 Fate::Local => return None,
             };
-            let fix = format!("see ip route get {}", question.packet);
-            Some(misrouted(question, culprit, String::new(), fix, facts))
+            let fix = format!("see ip route get {}", query.packet);
+            Some(misrouted(query, culprit, String::new(), fix, facts))
         }
     }
 }
@@ -111,8 +111,8 @@ fn agrees(fate: &Fate, wanted: &Route) -> bool {
     }
 }
 
-fn not_forwarding(question: &Question, fate: &Fate, facts: &Facts) -> Option<Misrouted> {
-    let iif = question.packet.iif?;
+fn not_forwarding(query: &PacketQuery, fate: &Fate, facts: &PacketFacts) -> Option<Misrouted> {
+    let iif = query.packet.iif?;
     let is_refused = matches!(
         fate,
         Fate::Dropped {
@@ -120,7 +120,7 @@ fn not_forwarding(question: &Question, fate: &Fate, facts: &Facts) -> Option<Mis
         }
     );
     let is_off = facts.settings.get(&iif).is_some_and(|it| !it.forwards);
-    if !(question.packet.dst.is_ipv4() && is_refused && is_off) {
+    if !(query.packet.dst.is_ipv4() && is_refused && is_off) {
         return None;
     }
     let name = facts.link_name(iif);
@@ -130,21 +130,21 @@ fn not_forwarding(question: &Question, fate: &Fate, facts: &Facts) -> Option<Mis
         "sysctl -w {setting}=1, and find what sets it, such as /etc/sysctl.d or IPv4Forwarding= \
          of systemd-networkd"
     );
-    Some(misrouted(question, culprit, String::new(), fix, facts))
+    Some(misrouted(query, culprit, String::new(), fix, facts))
 }
 
 /// The rule or the route that takes a packet elsewhere; `None` where the rules come to our route.
 fn elsewhere(
-    question: &Question,
+    query: &PacketQuery,
     fate: &Fate,
-    found: Option<Decision<'_>>,
-    facts: &Facts,
+    found: Option<RoutingDecision<'_>>,
+    facts: &PacketFacts,
 ) -> Option<Misrouted> {
     let chosen = match fate {
         Fate::Forward { route, .. } => Some(route),
         _ => None,
     };
-    let Some(Decision {
+    let Some(RoutingDecision {
         rule,
         route,
         suppressing,
@@ -152,8 +152,8 @@ fn elsewhere(
     else {
         let route = chosen?;
         let instead = format!("the kernel sends them{}", facts.way(route));
-        let fix = format!("see ip rule and ip route get {}", question.packet);
-        return Some(misrouted(question, instead, String::new(), fix, facts));
+        let fix = format!("see ip rule and ip route get {}", query.packet);
+        return Some(misrouted(query, instead, String::new(), fix, facts));
     };
     let passes_over =
         suppressing.map(|rule| format!(", for the policy rule \"{rule}\" passes over our route"));
@@ -177,7 +177,7 @@ fn elsewhere(
                 facts.way(route),
                 route.protocol
             );
-            return Some(misrouted(question, culprit, passes_over, fix, facts));
+            return Some(misrouted(query, culprit, passes_over, fix, facts));
         }
         PolicyAction::Lookup(table) => {
             if chosen.is_none() && route.is_some_and(is_own) {
@@ -200,22 +200,22 @@ fn elsewhere(
     };
     let culprit = format!("the policy rule \"{rule}\" {}", takes.0);
     let before = suppressing.map_or(rule.priority, |it| it.priority.min(rule.priority));
-    let fix = pass_rule(rule, before, question.packet.dst, facts);
-    Some(misrouted(question, culprit, takes.1, fix, facts))
+    let fix = pass_rule(rule, before, query.packet.dst, facts);
+    Some(misrouted(query, culprit, takes.1, fix, facts))
 }
 
 /// What `rp_filter` dropped: the way back is by another link, or there is none.
-fn reverse_path(question: &Question, back: &Fate, facts: &Facts) -> Option<Misrouted> {
-    let (iif, src) = (question.packet.iif?, question.packet.src?);
+fn reverse_path(query: &PacketQuery, back: &Fate, facts: &PacketFacts) -> Option<Misrouted> {
+    let (iif, src) = (query.packet.iif?, query.packet.src?);
     let wanted = facts.own_route(src)?.clone();
-    let way_back = Question {
+    let way_back = PacketQuery {
         packet: Packet::to(src),
         wanted,
     };
     if let Some(by) = judge(&way_back, back, None, facts) {
         // What leads the way back astray is the culprit of both.
         return Some(Misrouted {
-            packet: described(question, facts),
+            packet: described(query, facts),
             ..by
         });
     }
@@ -233,17 +233,17 @@ fn reverse_path(question: &Question, back: &Fate, facts: &Facts) -> Option<Misro
     );
     let fix =
         format!("sysctl -w net.ipv4.conf.{name}.rp_filter=2, or send both ways over one link");
-    Some(misrouted(question, culprit, String::new(), fix, facts))
+    Some(misrouted(query, culprit, String::new(), fix, facts))
 }
 
 fn misrouted(
-    question: &Question,
+    query: &PacketQuery,
     culprit: String,
     instead: String,
     fix: String,
-    facts: &Facts,
+    facts: &PacketFacts,
 ) -> Misrouted {
-    let packet = described(question, facts);
+    let packet = described(query, facts);
     Misrouted {
         packet,
         culprit,
@@ -253,7 +253,7 @@ fn misrouted(
 }
 
 /// `packets from 10.244.1.2 to 10.244.2.2 should go via 192.168.1.12 dev eth0`.
-fn described(Question { packet, wanted }: &Question, facts: &Facts) -> String {
+fn described(PacketQuery { packet, wanted }: &PacketQuery, facts: &PacketFacts) -> String {
     let from = match (packet.iif, packet.src) {
         (None, _) => "of this host".to_owned(),
         (Some(LOOPBACK), _) => "of pods of this node".to_owned(),

@@ -5,12 +5,13 @@
 //! (`RTM_GETROUTE` with incoming link, source and mark). `routed doctor`, `routed status` and `routed
 //! explain` rest on the answers of this module, so that they cannot contradict each other.
 //!
-//! `questions` chooses the packets, `judge` compares an answer with our route and finds the culprit,
-//! and `rules` goes through the policy rules; all three are pure. `read` asks.
+//! `packet_queries` chooses the packets, `judge` compares an answer with our route and finds the
+//! culprit, and `rules` goes through the policy rules; all three are pure. `read` queries the
+//! kernel.
 
 mod facts;
 mod judge;
-mod questions;
+mod packet_queries;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -28,8 +29,8 @@ use crate::status::NodeRow;
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Examined {
-    /// How many packets the kernel was asked about.
-    pub(crate) asked: usize,
+    /// How many packets the kernel was queried about.
+    pub(crate) queries: usize,
     /// What keeps packets from the way that our routes say, one for each culprit.
     pub(crate) faults: Vec<PathFault>,
     /// What harms no packet now.

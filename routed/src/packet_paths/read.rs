@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::netlink::{Error, Fate, Packet, Socket};
+use wire::netlink::{Error, Fate, NetlinkSocket, Packet};
 use wire::sysctl;
 
-use super::facts::{Facts, LinkSettings};
+use super::facts::{LinkSettings, PacketFacts};
 use super::judge::{Misrouted, judge};
-use super::questions::{self, MAX_PEERS, Question};
+use super::packet_queries::{self, MAX_PEERS, PacketQuery};
 use super::rules::narrow_rules;
 use super::{Examined, PathFault, Peer, by_culprit};
 use crate::kernel::{LOOPBACK, Netlink};
@@ -42,11 +42,11 @@ fn examine_once(
     peers: &[Peer],
 ) -> Result<Examined, Error> {
     let mut facts = read(kernel, pod_cidrs)?;
-    let asked = questions::for_node(&facts);
-    let mut examined = ask_all(kernel, &asked, &mut facts)?;
+    let queries = packet_queries::for_node(&facts);
+    let mut examined = query_all(kernel, &queries, &mut facts)?;
     let mut by_other_links = Vec::new();
     for peer in peers.iter().take(MAX_PEERS) {
-        if let Some(ends) = questions::ends(&facts, peer) {
+        if let Some(ends) = packet_queries::ends(&facts, peer) {
             by_other_links.extend(ask_by_other_links(
                 kernel,
                 &mut facts,
@@ -56,9 +56,9 @@ fn examine_once(
         }
     }
     examined.remarks.extend(by_culprit(by_other_links));
-    for question in questions::marked(&facts) {
-        let fate = fate(kernel, question.packet)?;
-        let found = judge(&question, &fate, None, &facts);
+    for query in packet_queries::marked(&facts) {
+        let fate = fate(kernel, query.packet)?;
+        let found = judge(&query, &fate, None, &facts);
         examined
             .marked
             .extend(found.map(|found| PathFault::from(found).text));
@@ -76,8 +76,8 @@ pub(crate) fn between(
 ) -> Result<Examined, Error> {
     twice(|| {
         let mut facts = read(kernel, pod_cidrs)?;
-        let asked = questions::for_pair(&facts, pods);
-        let mut examined = ask_all(kernel, &asked, &mut facts)?;
+        let queries = packet_queries::for_pair(&facts, pods);
+        let mut examined = query_all(kernel, &queries, &mut facts)?;
         let is_remote = |pod| {
             facts
                 .own_route(pod)
@@ -96,7 +96,7 @@ pub(crate) fn between(
     })
 }
 
-fn read(kernel: &mut Netlink, pod_cidrs: &[IpNet]) -> Result<Facts, Error> {
+fn read(kernel: &mut Netlink, pod_cidrs: &[IpNet]) -> Result<PacketFacts, Error> {
     kernel.with(|socket| {
         let links = socket.links()?;
         let is_of_vrf = |index| {
@@ -106,7 +106,7 @@ fn read(kernel: &mut Netlink, pod_cidrs: &[IpNet]) -> Result<Facts, Error> {
         let members = links
             .iter()
             .filter(|link| is_of_vrf(link.master) || is_of_vrf(Some(link.index)));
-        let mut facts = Facts {
+        let mut facts = PacketFacts {
             pod_cidrs: pod_cidrs.to_vec(),
             in_vrf: members.map(|link| link.index).collect(),
             links: links
@@ -114,18 +114,22 @@ fn read(kernel: &mut Netlink, pod_cidrs: &[IpNet]) -> Result<Facts, Error> {
                 .map(|link| (link.index, link.name.clone()))
                 .collect(),
             rules: socket.policy_rules()?,
-            ..Facts::default()
+            ..PacketFacts::default()
         };
-        for table in questions::tables(&facts) {
+        for table in packet_queries::tables(&facts) {
             facts.tables.insert(table, socket.routes_of(table)?);
         }
         Ok(facts.index())
     })
 }
 
-fn ask_all(kernel: &mut Netlink, asked: &[Question], facts: &mut Facts) -> Result<Examined, Error> {
+fn query_all(
+    kernel: &mut Netlink,
+    queries: &[PacketQuery],
+    facts: &mut PacketFacts,
+) -> Result<Examined, Error> {
     let mut hosts = BTreeMap::new();
-    for packet in asked.iter().map(|question| question.packet) {
+    for packet in queries.iter().map(|query| query.packet) {
         let Some(iif) = packet.iif.filter(|iif| *iif != LOOPBACK) else {
             continue;
         };
@@ -137,23 +141,23 @@ fn ask_all(kernel: &mut Netlink, asked: &[Question], facts: &mut Facts) -> Resul
         }
     }
     let (mut found, mut remarks) = (Vec::new(), hosts.into_values().collect::<Vec<_>>());
-    for question in asked {
-        let fate = fate(kernel, question.packet)?;
-        let back = match (&fate, question.packet.src, question.packet.iif) {
+    for query in queries {
+        let fate = fate(kernel, query.packet)?;
+        let back = match (&fate, query.packet.src, query.packet.iif) {
             (Fate::Dropped { .. }, Some(src), Some(_)) => {
                 Some(self::fate(kernel, Packet::to(src))?)
             }
             _ => None,
         };
-        found.extend(judge(question, &fate, back.as_ref(), facts));
-        for remark in narrow_rules(question, facts) {
+        found.extend(judge(query, &fate, back.as_ref(), facts));
+        for remark in narrow_rules(query, facts) {
             if !remarks.contains(&remark) {
                 remarks.push(remark);
             }
         }
     }
     Ok(Examined {
-        asked: asked.len(),
+        queries: queries.len(),
         faults: by_culprit(found),
         remarks,
         marked: Vec::new(),
@@ -164,7 +168,7 @@ fn ask_all(kernel: &mut Netlink, asked: &[Question], facts: &mut Facts) -> Resul
 /// than the one that our route leaves by: which of them the peer takes is its own choice.
 fn ask_by_other_links(
     kernel: &mut Netlink,
-    facts: &mut Facts,
+    facts: &mut PacketFacts,
     addresses: &[IpAddr],
     ends: [IpAddr; 2],
 ) -> Result<Vec<Misrouted>, Error> {
@@ -177,15 +181,15 @@ fn ask_by_other_links(
             continue;
         };
         let on_link = route.dev.filter(|_| route.via.is_none());
-        let question = on_link.and_then(|dev| questions::by_other_link(facts, dev, ends));
-        let Some((question, dev)) = question.zip(on_link) else {
+        let query = on_link.and_then(|dev| packet_queries::by_other_link(facts, dev, ends));
+        let Some((query, dev)) = query.zip(on_link) else {
             continue;
         };
         let name = facts.link_name(dev);
         facts.settings.entry(dev).or_insert_with(|| settings(&name));
-        let answer = fate(kernel, question.packet)?;
+        let answer = fate(kernel, query.packet)?;
         let back = fate(kernel, Packet::to(ends[0]))?;
-        found.extend(judge(&question, &answer, Some(&back), facts).map(Misrouted::if_sent));
+        found.extend(judge(&query, &answer, Some(&back), facts).map(Misrouted::if_sent));
     }
     Ok(found)
 }
@@ -193,7 +197,7 @@ fn ask_by_other_links(
 /// What the kernel would do. It chooses the source of this host's own packets by a first look-up,
 /// and looks up again with that source, which rules may name.
 fn fate(kernel: &mut Netlink, packet: Packet) -> Result<Fate, Error> {
-    kernel.with(|socket: &mut Socket| {
+    kernel.with(|socket: &mut NetlinkSocket| {
         let fate = socket.fate_of(packet)?;
         match &fate {
             Fate::Forward { route, .. } if packet.src.is_none() && route.src.is_some() => {

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use wire::netlink::{Fate, Packet, PolicyAction, PolicyRule, Route};
 
 use super::PathFault;
-use super::facts::{Facts, LOCAL, MAIN, is_own};
-use super::questions::Question;
+use super::facts::{LOCAL, MAIN, PacketFacts, is_own};
+use super::packet_queries::PacketQuery;
 use crate::kernel::LOOPBACK;
 
 /// The priority of the rule that looks into the main table, as the kernel makes it.
@@ -15,7 +15,7 @@ const MAIN_PRIORITY: u32 = 32766;
 
 /// What decides about a packet, as far as rules and tables tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Decision<'a> {
+pub(super) struct RoutingDecision<'a> {
     pub(super) rule: &'a PolicyRule,
     /// The route that the rule's table has for it.
     pub(super) route: Option<&'a Route>,
@@ -25,7 +25,11 @@ pub(super) struct Decision<'a> {
 
 /// Goes through the rules as the kernel does (`fib_rules_lookup` in `net/core/fib_rules.c`), towards
 /// the table that it named.
-pub(super) fn walk<'a>(packet: Packet, fate: &Fate, facts: &'a Facts) -> Option<Decision<'a>> {
+pub(super) fn walk<'a>(
+    packet: Packet,
+    fate: &Fate,
+    facts: &'a PacketFacts,
+) -> Option<RoutingDecision<'a>> {
     let named = match fate {
         Fate::Forward { table, .. } => Some(*table),
         _ => None,
@@ -61,7 +65,7 @@ pub(super) fn walk<'a>(packet: Packet, fate: &Fate, facts: &'a Facts) -> Option<
             | PolicyAction::Unreachable
             | PolicyAction::Prohibit => None,
         };
-        return Some(Decision {
+        return Some(RoutingDecision {
             rule,
             route,
             suppressing,
@@ -71,7 +75,7 @@ pub(super) fn walk<'a>(packet: Packet, fate: &Fate, facts: &'a Facts) -> Option<
 }
 
 /// Whether a rule takes a packet of which no more is known than its addresses, its mark and its link.
-fn takes(rule: &PolicyRule, packet: Packet, facts: &Facts) -> bool {
+fn takes(rule: &PolicyRule, packet: Packet, facts: &PacketFacts) -> bool {
     let source_matches = match packet.src {
         Some(src) => rule.from.contains(&src),
         None => rule.from.prefix_len() == 0,
@@ -90,10 +94,10 @@ fn takes(rule: &PolicyRule, packet: Packet, facts: &Facts) -> bool {
     matches != rule.inverted
 }
 
-/// The rules that take some packets of a question's kind elsewhere, by what the kernel is not asked
+/// The rules that take some packets of a query's kind elsewhere, by what the kernel is not queried
 /// with, such as a port.
-pub(super) fn narrow_rules(question: &Question, facts: &Facts) -> Vec<PathFault> {
-    let Question { packet, wanted } = question;
+pub(super) fn narrow_rules(query: &PacketQuery, facts: &PacketFacts) -> Vec<PathFault> {
+    let PacketQuery { packet, wanted } = query;
     let is_before = |rule: &&PolicyRule| rule.priority < MAIN_PRIORITY && rule.looks_deeper;
     let of_family = |rule: &&PolicyRule| rule.to.addr().is_ipv4() == packet.dst.is_ipv4();
     let rules = facts.rules.iter().filter(of_family).filter(is_before);
@@ -124,7 +128,12 @@ pub(super) fn narrow_rules(question: &Question, facts: &Facts) -> Vec<PathFault>
 }
 
 /// How packets to pods pass a rule: by one for the pod CIDR before `priority`.
-pub(super) fn pass_rule(rule: &PolicyRule, priority: u32, dst: IpAddr, facts: &Facts) -> String {
+pub(super) fn pass_rule(
+    rule: &PolicyRule,
+    priority: u32,
+    dst: IpAddr,
+    facts: &PacketFacts,
+) -> String {
     let cidr = pod_cidr(dst, facts);
     let family = if cidr.addr().is_ipv4() { "" } else { "-6 " };
     let remove = format!("remove it: ip {family}rule del priority {}", rule.priority);
@@ -139,7 +148,7 @@ pub(super) fn pass_rule(rule: &PolicyRule, priority: u32, dst: IpAddr, facts: &F
 }
 
 /// The pod CIDR that has an address, or the address itself.
-fn pod_cidr(address: IpAddr, facts: &Facts) -> IpNet {
+fn pod_cidr(address: IpAddr, facts: &PacketFacts) -> IpNet {
     let mut cidrs = facts.pod_cidrs.iter();
     let cidr = cidrs.find(|cidr| cidr.contains(&address));
     cidr.copied().unwrap_or_else(|| address.into())

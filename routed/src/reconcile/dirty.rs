@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use crate::rib::path::Scope;
+use crate::rib::path::UpdateScope;
 
 /// What the next pass has to read or compare.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Dirty {
     /// All routes of ours in the kernel.
     pub(crate) routes: bool,
     /// The claims, and the routes of the claimed subnets.
-    pub(crate) claims: Scope,
+    pub(crate) claims: UpdateScope,
     /// The missing routes to these pods.
     pub(crate) pods: BTreeSet<IpNet>,
 }
@@ -28,7 +28,7 @@ impl Dirty {
             links: false,
             cross_subnet: false,
             routes: false,
-            claims: Scope::Only(BTreeSet::new()),
+            claims: UpdateScope::Only(BTreeSet::new()),
             pods: BTreeSet::new(),
         }
     }
@@ -39,29 +39,29 @@ impl Dirty {
             links: true,
             cross_subnet: true,
             routes: true,
-            claims: Scope::All,
+            claims: UpdateScope::All,
             pods: BTreeSet::new(),
         }
     }
 
     /// Whether nothing is dirty.
     pub(crate) fn is_nothing(&self) -> bool {
-        let nothing_claimed = matches!(&self.claims, Scope::Only(some) if some.is_empty());
+        let nothing_claimed = matches!(&self.claims, UpdateScope::Only(some) if some.is_empty());
         let nothing_lost = self.pods.is_empty();
         !(self.links || self.cross_subnet || self.routes) && nothing_claimed && nothing_lost
     }
 
     /// Whether the cost of the pass grows with the number of peers.
     pub(crate) fn is_all(&self) -> bool {
-        self.links || self.cross_subnet || self.routes || self.claims == Scope::All
+        self.links || self.cross_subnet || self.routes || self.claims == UpdateScope::All
     }
 
     /// Marks these claims.
-    pub(crate) fn add(&mut self, more: Scope) {
+    pub(crate) fn add(&mut self, more: UpdateScope) {
         match (&mut self.claims, more) {
-            (Scope::All, _) => {}
-            (claims, Scope::All) => *claims = Scope::All,
-            (Scope::Only(claims), Scope::Only(more)) => claims.extend(more),
+            (UpdateScope::All, _) => {}
+            (claims, UpdateScope::All) => *claims = UpdateScope::All,
+            (UpdateScope::Only(claims), UpdateScope::Only(more)) => claims.extend(more),
         }
     }
 

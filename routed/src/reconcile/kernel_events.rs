@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use wire::netlink::{Event, Route, RouteKind};
+use wire::netlink::{NetlinkEvent, Route, RouteKind};
 
 use crate::fib::plan;
 use crate::kernel::{Kernel, is_link_local_v6};
 use crate::reconcile::{Reconciler, pod_routes};
-use crate::rib::path::Scope;
+use crate::rib::path::UpdateScope;
 
 impl<K: Kernel> Reconciler<K> {
     /// Takes an event of the kernel. Events of pods (their links, link-local addresses and routes)
     /// mark nothing.
-    pub(crate) fn kernel_changed(&mut self, event: Event, now: Instant) {
+    pub(crate) fn kernel_changed(&mut self, event: NetlinkEvent, now: Instant) {
         match event {
-            Event::Link { index, up } => {
+            NetlinkEvent::Link { index, up } => {
                 if self.local_node.links.iter().any(|link| link.index == index) {
                     self.links_changed();
                 } else if !up {
@@ -23,24 +23,24 @@ impl<K: Kernel> Reconciler<K> {
                     self.dirty.links |= self.local_node.connected.remove_link(index);
                 }
             }
-            Event::Address { address, .. } => {
+            NetlinkEvent::Address { address, .. } => {
                 if !is_link_local_v6(address) {
                     self.links_changed();
                 }
             }
-            Event::Neighbour {
+            NetlinkEvent::Neighbour {
                 link,
                 address,
                 answers,
             } => self.neighbour_changed((link, address), answers, now),
-            Event::RouteAdded(route) if plan::is_to_pod(&route) => {
+            NetlinkEvent::RouteAdded(route) if plan::is_to_pod(&route) => {
                 self.pods.insert(route.dst, route);
             }
-            Event::RouteReplaced(route) if plan::is_to_pod(&route) => {
+            NetlinkEvent::RouteReplaced(route) if plan::is_to_pod(&route) => {
                 self.dirty.routes |= self.is_known(&route);
                 self.pods.insert(route.dst, route);
             }
-            Event::RouteRemoved(route) if plan::is_to_pod(&route) => {
+            NetlinkEvent::RouteRemoved(route) if plan::is_to_pod(&route) => {
                 if pod_routes::is_orphan(&route, &self.local_node.links) {
                     // The route was removed with its source address, and probably others with it.
                     self.dirty.routes = true;
@@ -49,12 +49,12 @@ impl<K: Kernel> Reconciler<K> {
                     self.dirty.pods.insert(route.dst);
                 }
             }
-            Event::RouteAdded(route) => self.route_added(&route),
-            Event::RouteRemoved(route) => self.route_removed(&route),
-            Event::RouteReplaced(route) => self.route_replaced(&route),
+            NetlinkEvent::RouteAdded(route) => self.route_added(&route),
+            NetlinkEvent::RouteRemoved(route) => self.route_removed(&route),
+            NetlinkEvent::RouteReplaced(route) => self.route_replaced(&route),
             // The node's setup looks after it.
-            Event::ForwardingChanged => {}
-            Event::Lost => self.resync(),
+            NetlinkEvent::ForwardingChanged => {}
+            NetlinkEvent::Lost => self.resync(),
         }
     }
 
@@ -113,12 +113,13 @@ impl<K: Kernel> Reconciler<K> {
     fn foreign_changed(&mut self, route: &Route, is_connected: bool) {
         self.dirty.cross_subnet |= self.local_node.cross_subnet.is_some();
         if is_connected && self.rib.advertisers().any_in(route.dst) {
-            self.dirty.add(Scope::All);
+            self.dirty.add(UpdateScope::All);
             let is_known = |dev: u32| self.local_node.links.iter().any(|link| link.index == dev);
             self.dirty.links |= route.next_hops().iter().any(|hop| !is_known(hop.dev));
         }
         if self.is_known(route) {
-            self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
+            self.dirty
+                .add(UpdateScope::Only(BTreeSet::from([route.dst])));
         }
     }
 
@@ -135,6 +136,7 @@ impl<K: Kernel> Reconciler<K> {
         if routes.is_empty() {
             self.actual.remove(&route.dst);
         }
-        self.dirty.add(Scope::Only(BTreeSet::from([route.dst])));
+        self.dirty
+            .add(UpdateScope::Only(BTreeSet::from([route.dst])));
     }
 }

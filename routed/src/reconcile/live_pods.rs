@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipam::Allocation;
 use wire::add_lock;
 use wire::clock::unix_seconds;
-use wire::netlink::{Link, Socket};
+use wire::netlink::{Link, NetlinkSocket};
 use wire::pod_link::{self, host_interface_name};
 
 use crate::addresses::ledger;
@@ -26,7 +26,7 @@ pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u
         return Ok(Vec::new());
     }
     let links = kernel
-        .with(Socket::links)
+        .with(NetlinkSocket::links)
         .map_err(|error| error.to_string())?;
     let now = unix_seconds();
     Ok(attached_pods(

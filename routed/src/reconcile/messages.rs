@@ -5,8 +5,8 @@ use wire::node::NodeName;
 
 use crate::fib::ApplyError;
 use crate::fib::plan::{PlanStep, RouteChange};
-use crate::kernel::{Link, link_name};
-use crate::log::{Line, LineKind};
+use crate::kernel::{NodeLink, link_name};
+use crate::log::{LineKind, LogLine};
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 
@@ -30,7 +30,7 @@ impl<K> Reconciler<K> {
     }
 
     /// The line about an applied step.
-    pub(super) fn success_line(&self, step: &PlanStep, outcome: LineKind) -> Line {
+    pub(super) fn success_line(&self, step: &PlanStep, outcome: LineKind) -> LogLine {
         let peer = self.rib.owner(&step.dst);
         let line = |route| route_line(route, peer, &self.local_node.links);
         let text = match (&step.change, outcome) {
@@ -62,9 +62,9 @@ impl<K> Reconciler<K> {
         self.line(step, outcome, text)
     }
 
-    fn line(&self, step: &PlanStep, kind: LineKind, text: String) -> Line {
+    fn line(&self, step: &PlanStep, kind: LineKind, text: String) -> LogLine {
         let route = self.next_hop(step.route());
-        let line = Line::new(kind, text)
+        let line = LogLine::new(kind, text)
             .with("subnet", step.dst)
             .with("route", route.trim_start());
         match self.rib.owner(&step.dst) {
@@ -83,7 +83,7 @@ impl<K> Reconciler<K> {
     }
 
     /// The line about a step that failed.
-    pub(super) fn failed_line(&self, step: &PlanStep, error: &ApplyError) -> Line {
+    pub(super) fn failed_line(&self, step: &PlanStep, error: &ApplyError) -> LogLine {
         let (peer, links) = (self.rib.owner(&step.dst), &self.local_node.links);
         let text = failure_line(step.route(), peer, error, links);
         let line = self.line(step, LineKind::Failed, text);
@@ -92,7 +92,7 @@ impl<K> Reconciler<K> {
 }
 
 /// `route to 10.244.7.0/24 (n2) via 192.168.1.2 dev eth0`.
-pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link]) -> String {
+pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[NodeLink]) -> String {
     let peer = peer.map(|peer| format!(" ({peer})")).unwrap_or_default();
     match route.kind {
         RouteKind::Unreachable => format!("unreachable route for own subnet {}", route.dst),
@@ -108,7 +108,7 @@ pub(crate) fn route_line(route: &Route, peer: Option<&NodeName>, links: &[Link])
 }
 
 /// ` via 192.168.1.2 dev eth0`.
-pub(crate) fn next_hop(route: &Route, links: &[Link]) -> String {
+pub(crate) fn next_hop(route: &Route, links: &[NodeLink]) -> String {
     way(route, route.dev.map(|index| link_name(index, links)))
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn failure_line(
     wanted: &Route,
     peer: Option<&NodeName>,
     error: &ApplyError,
-    links: &[Link],
+    links: &[NodeLink],
 ) -> String {
     let (wanted, reason) = (route_line(wanted, peer, links), reason(error, links));
     match error {
@@ -133,7 +133,7 @@ pub(crate) fn failure_line(
     }
 }
 
-fn reason(error: &ApplyError, links: &[Link]) -> String {
+fn reason(error: &ApplyError, links: &[NodeLink]) -> String {
     match error {
         ApplyError::Refused(text) => text.clone(),
         ApplyError::Conflict(foreign) => {

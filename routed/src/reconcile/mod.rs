@@ -17,14 +17,14 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use ipnet::IpNet;
-use registry::{Change, Snapshot};
+use registry::{RegistryChange, Snapshot};
 use tracing::warn;
 use wire::netlink::Error;
 use wire::node::NodeName;
 
 use crate::fib::plan::{self, Actual};
-use crate::fib::{self, Listing};
-use crate::kernel::{Kernel, Link};
+use crate::fib::{self, ListedRoutes};
+use crate::kernel::{Kernel, NodeLink};
 use crate::log::{self, LineKind, OnChange};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes::PodRoutes;
@@ -33,7 +33,7 @@ use crate::rib::guest_gateway::GATEWAY;
 use crate::rib::held::{LastSeen, Owners};
 use crate::rib::ignored_records::{self, Ignored, IgnoredRecords};
 use crate::rib::local_node::LocalNode;
-use crate::rib::path::{Desired, Path, Scope};
+use crate::rib::path::{Desired, RoutePath, UpdateScope};
 use crate::rib::{Effect, Rib};
 
 /// At most this many addresses that several nodes advertise are logged.
@@ -69,7 +69,7 @@ impl<K: Kernel> Reconciler<K> {
         held_before: &Owners,
     ) -> Result<Self, Error> {
         local_node.set_topology(kernel.topology()?);
-        let Listing { ours: actual, pods } = fib::list_own(&mut kernel)?;
+        let ListedRoutes { ours: actual, pods } = fib::list_own(&mut kernel)?;
         let pod_cidrs = &local_node.network.pod_cidrs;
         let found: Desired = actual
             .iter()
@@ -104,7 +104,8 @@ impl<K: Kernel> Reconciler<K> {
             .iter()
             .chain(subnets)
             .chain([&GATEWAY]);
-        self.dirty.add(Scope::Only(changed.copied().collect()));
+        self.dirty
+            .add(UpdateScope::Only(changed.copied().collect()));
         self.local_node.owned = subnets.to_vec();
     }
 
@@ -122,9 +123,9 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// Whether any of the changes is about a subnet that this node owns or is given.
-    pub(crate) fn is_about_own(&self, changes: &[Change]) -> bool {
+    pub(crate) fn is_about_own(&self, changes: &[RegistryChange]) -> bool {
         changes.iter().any(|change| match change {
-            Change::Subnet(subnet, claim) => {
+            RegistryChange::Subnet(subnet, claim) => {
                 self.local_node.owned.contains(subnet)
                     || claim
                         .as_ref()
@@ -154,9 +155,9 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// Takes the changes of one revision. Returns the same as [`Reconciler::reset`].
-    pub(crate) fn change(&mut self, revision: i64, changes: Vec<Change>) -> bool {
+    pub(crate) fn change(&mut self, revision: i64, changes: Vec<RegistryChange>) -> bool {
         let new = changes.iter().filter_map(|change| match change {
-            Change::Rejected {
+            RegistryChange::Rejected {
                 key,
                 why: Some(reason),
             } if self.rib.is_new_rejection(change) => Some((key.clone(), reason.clone())),
@@ -217,7 +218,7 @@ impl<K: Kernel> Reconciler<K> {
     /// place.
     pub(crate) fn is_settled(&self) -> bool {
         let is_in = |subnet: &IpNet| {
-            let wanted = plan::route(*subnet, Path::Unreachable);
+            let wanted = plan::route(*subnet, RoutePath::Unreachable);
             self.actual
                 .get(subnet)
                 .is_some_and(|routes| routes.contains(&wanted))
@@ -284,7 +285,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     /// This node's links that have addresses, as of the last pass.
-    pub(crate) fn links(&self) -> &[Link] {
+    pub(crate) fn links(&self) -> &[NodeLink] {
         &self.local_node.links
     }
 }

@@ -7,22 +7,22 @@ use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
-use wire::netlink::{Error, Request, Route};
+use wire::netlink::{Error, NetlinkRequest, Route};
 
 use super::Reconciler;
 use crate::fib;
 use crate::fib::plan::{self, RouteChange};
 use crate::kernel::Kernel;
-use crate::log::{Line, LineKind, Lines};
+use crate::log::{LineKind, Lines, LogLine};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes;
-use crate::rib::path::Scope;
+use crate::rib::path::UpdateScope;
 
 impl<K: Kernel> Reconciler<K> {
     /// Makes the kernel's routes match. After an error, what was dirty stays dirty.
     pub(crate) fn pass(&mut self, now: Instant) -> Result<(), Error> {
         let due: BTreeSet<IpNet> = self.retries.due(now).collect();
-        self.dirty.add(Scope::Only(due));
+        self.dirty.add(UpdateScope::Only(due));
         let dirty = mem::replace(&mut self.dirty, Dirty::nothing());
         let result = self.try_pass(&dirty, now);
         if result.is_err() {
@@ -36,7 +36,7 @@ impl<K: Kernel> Reconciler<K> {
         let is_due = dirty.links || dirty.cross_subnet;
         let topology_differs = is_due && self.local_node.set_topology(self.kernel.topology()?);
         let claims = if topology_differs {
-            &Scope::All
+            &UpdateScope::All
         } else {
             &dirty.claims
         };
@@ -51,7 +51,11 @@ impl<K: Kernel> Reconciler<K> {
                 lost.map(|route| pod_routes::with_valid_source(route, &self.local_node.links));
             self.restore_pod_routes(lost.collect(), &mut lines)?;
         }
-        let scope = if dirty.routes { &Scope::All } else { claims };
+        let scope = if dirty.routes {
+            &UpdateScope::All
+        } else {
+            claims
+        };
         self.apply_diff(scope, now, lines)
     }
 
@@ -71,7 +75,7 @@ impl<K: Kernel> Reconciler<K> {
     /// none.
     fn complete_pod_routes(&mut self, lines: &mut Lines) -> Result<(), Error> {
         let completed = pod_routes::completed(&self.pods, &self.local_node.links);
-        for (route, failure) in self.apply_each(completed, Request::ReplaceRoute)? {
+        for (route, failure) in self.apply_each(completed, NetlinkRequest::ReplaceRoute)? {
             // A pod that went meanwhile needs no route; the next change of an address tries again.
             if failure.is_none() {
                 let how = "has a source address now, as the node has one";
@@ -82,7 +86,7 @@ impl<K: Kernel> Reconciler<K> {
     }
 
     fn restore_pod_routes(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
-        for (route, failure) in self.apply_each(lost, Request::AddRoute)? {
+        for (route, failure) in self.apply_each(lost, NetlinkRequest::AddRoute)? {
             match failure {
                 None => {
                     let how = "put back: it was gone, or its source address was";
@@ -95,7 +99,7 @@ impl<K: Kernel> Reconciler<K> {
                         Some(Errno::ENODEV | Errno::ENETDOWN | Errno::EEXIST)
                     ) => {}
                 Some(error) => lines.add(LineKind::Failed, || {
-                    Line::new(LineKind::Failed, error.to_string())
+                    LogLine::new(LineKind::Failed, error.to_string())
                         .with("pod", route.dst.addr())
                         .with("error", error)
                 }),
@@ -108,7 +112,7 @@ impl<K: Kernel> Reconciler<K> {
     fn apply_each(
         &mut self,
         routes: Vec<Route>,
-        request: fn(Route) -> Request,
+        request: fn(Route) -> NetlinkRequest,
     ) -> Result<Vec<(Route, Option<Error>)>, Error> {
         if routes.is_empty() {
             return Ok(Vec::new());
@@ -127,13 +131,18 @@ impl<K: Kernel> Reconciler<K> {
     fn pod_route_restored(&mut self, route: Route, how: &str, lines: &mut Lines) {
         let pod = route.dst.addr();
         lines.add(LineKind::Restored, || {
-            Line::new(LineKind::Restored, format!("route to pod {pod} {how}")).with("pod", pod)
+            LogLine::new(LineKind::Restored, format!("route to pod {pod} {how}")).with("pod", pod)
         });
         self.pods.insert(route.dst, route);
     }
 
     /// Makes the kernel's routes within `scope` the desired ones.
-    fn apply_diff(&mut self, scope: &Scope, now: Instant, mut lines: Lines) -> Result<(), Error> {
+    fn apply_diff(
+        &mut self,
+        scope: &UpdateScope,
+        now: Instant,
+        mut lines: Lines,
+    ) -> Result<(), Error> {
         let mut steps = plan::diff(self.rib.desired(), &self.actual, scope);
         if !self.rib.has_snapshot() {
             steps.retain(|step| !matches!(step.change, RouteChange::Remove(_)));

@@ -11,14 +11,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::netlink::{Route, RouteKind};
 
-use crate::kernel::Link;
+use crate::kernel::NodeLink;
 
 /// The routes to pods, by destination.
 pub(crate) type PodRoutes = BTreeMap<IpNet, Route>;
 
 /// The routes of `before` that are not in `now`, with another source address if theirs is gone too.
 /// `links` are the node's.
-pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[Link]) -> Vec<Route> {
+pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[NodeLink]) -> Vec<Route> {
     let lost = before
         .values()
         .filter(|route| !now.contains_key(&route.dst));
@@ -26,7 +26,7 @@ pub(crate) fn lost(before: &PodRoutes, now: &PodRoutes, links: &[Link]) -> Vec<R
 }
 
 /// The route with a source address that the node has; the kernel refuses any other.
-pub(crate) fn with_valid_source(route: &Route, links: &[Link]) -> Route {
+pub(crate) fn with_valid_source(route: &Route, links: &[NodeLink]) -> Route {
     let mut valid = route.clone();
     if is_orphan(route, links) {
         valid.src = source(route.dst.addr().is_ipv4(), links);
@@ -36,7 +36,7 @@ pub(crate) fn with_valid_source(route: &Route, links: &[Link]) -> Route {
 
 /// Routes of `pods` that name no source address because the node had none of their family, now with
 /// one.
-pub(crate) fn completed(pods: &PodRoutes, links: &[Link]) -> Vec<Route> {
+pub(crate) fn completed(pods: &PodRoutes, links: &[NodeLink]) -> Vec<Route> {
     let without_source = pods.values().filter(|route| route.src.is_none());
     let complete = without_source.map(|route| Route {
         src: source(route.dst.addr().is_ipv4(), links),
@@ -46,7 +46,7 @@ pub(crate) fn completed(pods: &PodRoutes, links: &[Link]) -> Vec<Route> {
 }
 
 /// The route to a pod as the plugin makes it; `host_end` is the index of the pod's host interface.
-pub(crate) fn route(address: IpAddr, host_end: u32, links: &[Link]) -> Route {
+pub(crate) fn route(address: IpAddr, host_end: u32, links: &[NodeLink]) -> Route {
     Route {
         dev: Some(host_end),
         src: source(address.is_ipv4(), links),
@@ -55,13 +55,13 @@ pub(crate) fn route(address: IpAddr, host_end: u32, links: &[Link]) -> Route {
 }
 
 /// Whether a route names a source address that is on none of the node's links.
-pub(crate) fn is_orphan(route: &Route, links: &[Link]) -> bool {
+pub(crate) fn is_orphan(route: &Route, links: &[NodeLink]) -> bool {
     let mut own = links.iter().flat_map(|link| &link.addresses);
     route.src.is_some_and(|src| !own.any(|own| own.ip() == src))
 }
 
 /// A source address: one that stays, on a link that is up.
-fn source(v4: bool, links: &[Link]) -> Option<IpAddr> {
+fn source(v4: bool, links: &[NodeLink]) -> Option<IpAddr> {
     let up_links = links.iter().filter(|link| link.up);
     let mut all = up_links.flat_map(|link| link.lasting.iter().copied());
     all.find(|address| address.is_ipv4() == v4)

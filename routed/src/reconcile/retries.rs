@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use registry::Backoff;
 
 use crate::fib::ApplyError;
-use crate::rib::path::Scope;
+use crate::rib::path::UpdateScope;
 
 /// Time between attempts. Events (a link that comes up, a route that is removed) cause an attempt
 /// at once; the backoff is for causes without an event.
@@ -48,12 +48,12 @@ impl Retries {
     }
 
     /// Removes the routes of `scope` that are not among `failed`.
-    pub(crate) fn retain_only(&mut self, failed: &BTreeSet<IpNet>, scope: &Scope) {
+    pub(crate) fn retain_only(&mut self, failed: &BTreeSet<IpNet>, scope: &UpdateScope) {
         self.by_dst.retain(|dst, _| {
             failed.contains(dst)
                 || match scope {
-                    Scope::All => false,
-                    Scope::Only(tried) => !tried.contains(dst),
+                    UpdateScope::All => false,
+                    UpdateScope::Only(tried) => !tried.contains(dst),
                 }
         });
     }

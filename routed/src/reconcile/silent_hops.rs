@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use tracing::debug;
-use wire::netlink::Request;
+use wire::netlink::NetlinkRequest;
 use wire::node::NodeName;
 
 use crate::kernel::{Kernel, link_name};
 use crate::reconcile::Reconciler;
-use crate::rib::path::Scope;
+use crate::rib::path::UpdateScope;
 use crate::rib::silent_hops::Hop;
 
 impl<K: Kernel> Reconciler<K> {
@@ -28,7 +28,7 @@ impl<K: Kernel> Reconciler<K> {
 
     fn decide_again(&mut self, (_, address): Hop) {
         let claims = self.rib.claims_behind(address);
-        self.dirty.add(Scope::Only(claims));
+        self.dirty.add(UpdateScope::Only(claims));
     }
 
     /// Uses the next hops again that are back, and makes the kernel ask for the others.
@@ -46,7 +46,7 @@ impl<K: Kernel> Reconciler<K> {
         }
         let probes = self.local_node.silent.take_probes(now).into_iter();
         let probes: Vec<_> = probes
-            .map(|(link, address)| Request::ProbeNeighbour { link, address })
+            .map(|(link, address)| NetlinkRequest::ProbeNeighbour { link, address })
             .collect();
         if probes.is_empty() {
             return;

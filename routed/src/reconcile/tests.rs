@@ -6,7 +6,7 @@ mod registry;
 
 use ::registry::{Claim, Network, NodeRecord};
 use wire::conf::CrossSubnet;
-use wire::netlink::{Event, Route, RouteKind};
+use wire::netlink::{NetlinkEvent, Route, RouteKind};
 
 use super::*;
 use crate::fib::fake_kernel::FakeKernel;
@@ -28,8 +28,8 @@ fn network() -> Network {
     }
 }
 
-fn eth0(address: &str, up: bool) -> Vec<Link> {
-    vec![Link {
+fn eth0(address: &str, up: bool) -> Vec<NodeLink> {
+    vec![NodeLink {
         index: 2,
         name: "eth0".into(),
         up,
@@ -80,8 +80,8 @@ fn route_to_peer(n: u8) -> Route {
     }
 }
 
-fn released(n: u8) -> Change {
-    Change::Subnet(net(&format!("10.244.{n}.0/24")), None)
+fn released(n: u8) -> RegistryChange {
+    RegistryChange::Subnet(net(&format!("10.244.{n}.0/24")), None)
 }
 
 /// A node on eth0 that owns [`OWN`], with the routes that an earlier daemon left in the kernel.

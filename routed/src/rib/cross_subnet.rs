@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use wire::ROUTE_PROTOCOL;
 use wire::netlink::{NextHop, Route, RouteKind};
 
-use crate::kernel::Link;
-use crate::rib::path::Path;
+use crate::kernel::NodeLink;
+use crate::rib::path::RoutePath;
 
 /// The routes of other programs, in the order in which the kernel prefers them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl CrossSubnetRoutes {
 
     /// The path to `address`: of the routes to it, the longest prefix first, then the smallest
     /// metric, the first next hop that works. If none does, the first of all. `links` are the node's.
-    pub(crate) fn path_to(&self, address: IpAddr, links: &[Link]) -> Option<Path> {
+    pub(crate) fn path_to(&self, address: IpAddr, links: &[NodeLink]) -> Option<RoutePath> {
         let mut first = None;
         for route in self.routes.iter().filter(|it| it.dst.contains(&address)) {
             let hops = route.next_hops();
@@ -60,17 +60,17 @@ impl CrossSubnetRoutes {
 }
 
 /// Whether packets can leave by the next hop: its link exists, is up and has a carrier.
-fn works(hop: &NextHop, links: &[Link]) -> bool {
+fn works(hop: &NextHop, links: &[NodeLink]) -> bool {
     let link = links.iter().find(|link| link.index == hop.dev);
     hop.alive && link.is_some_and(|link| link.up && link.running)
 }
 
-fn path(hop: &NextHop, address: IpAddr) -> Path {
+fn path(hop: &NextHop, address: IpAddr) -> RoutePath {
     let (gateway, dev) = (hop.via.unwrap_or(address), hop.dev);
     if hop.onlink && hop.via.is_some() {
-        Path::Onlink { gateway, dev }
+        RoutePath::Onlink { gateway, dev }
     } else {
-        Path::Via { gateway, dev }
+        RoutePath::Via { gateway, dev }
     }
 }
 

@@ -10,8 +10,8 @@ use registry::{Claim, Snapshot};
 
 use crate::rib::advertisers::Advertisers;
 use crate::rib::local_node::LocalNode;
-use crate::rib::next_hop::{self, Peer};
-use crate::rib::path::Path;
+use crate::rib::next_hop::{self, PeerView};
+use crate::rib::path::RoutePath;
 use crate::rib::verdict::{ClaimVerdict, Refusal};
 
 /// Judges one claim.
@@ -37,7 +37,7 @@ fn route_to_peer(
     view: &Snapshot,
     advertisers: &Advertisers,
     local: &LocalNode,
-) -> Result<Path, Refusal> {
+) -> Result<RoutePath, Refusal> {
     let (_, length) = local
         .network
         .pools()
@@ -51,10 +51,10 @@ fn route_to_peer(
     }
     let record = view.nodes.get(&claim.node).ok_or(Refusal::NoRecord)?;
     if record.addresses.is_empty() {
-        return Err(Refusal::NotAnnounced);
+        return Err(Refusal::NotAdvertised);
     }
     let own = view.nodes.get(&local.node);
-    let peer = Peer {
+    let peer = PeerView {
         node: &claim.node,
         addresses: &record.addresses,
         own: own.map_or(&[], |own| &own.addresses),

@@ -9,7 +9,7 @@ use tracing::{Level, debug, enabled};
 use crate::log::Lines;
 use crate::rib::guest_gateway::{self, GATEWAY};
 use crate::rib::local_node::LocalNode;
-use crate::rib::path::{Path, Scope};
+use crate::rib::path::{RoutePath, UpdateScope};
 use crate::rib::refusals::Refused;
 use crate::rib::verdict::ClaimVerdict;
 use crate::rib::{JudgedClaim, Rib, decide};
@@ -18,11 +18,16 @@ use crate::text::list;
 impl Rib {
     /// Decides the routes of the destinations in `scope` anew. Claims that get no route for a new
     /// reason go to `lines`.
-    pub(crate) fn update_desired(&mut self, scope: &Scope, local: &LocalNode, lines: &mut Lines) {
+    pub(crate) fn update_desired(
+        &mut self,
+        scope: &UpdateScope,
+        local: &LocalNode,
+        lines: &mut Lines,
+    ) {
         let mut refused = Refused::default();
         let subnets = match scope {
-            Scope::Only(subnets) => subnets.clone(),
-            Scope::All => self.all_destinations(local),
+            UpdateScope::Only(subnets) => subnets.clone(),
+            UpdateScope::All => self.all_destinations(local),
         };
         for subnet in subnets {
             let path = if subnet == GATEWAY {
@@ -30,7 +35,7 @@ impl Rib {
             } else {
                 let path = self.path_to(subnet, local, &mut refused);
                 if local.owned.contains(&subnet) {
-                    Some(Path::Unreachable)
+                    Some(RoutePath::Unreachable)
                 } else {
                     path
                 }
@@ -63,7 +68,7 @@ impl Rib {
         subnet: IpNet,
         local: &LocalNode,
         refused: &mut Refused,
-    ) -> Option<Path> {
+    ) -> Option<RoutePath> {
         let current = self.desired.get(&subnet).copied();
         let Some(view) = &self.view else {
             return self.held.path(&subnet);

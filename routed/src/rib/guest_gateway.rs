@@ -12,9 +12,9 @@ use ipnet::{IpNet, Ipv4Net};
 use wire::GATEWAY_V4;
 use wire::netlink::{Route, RouteKind};
 
-use crate::kernel::{LOOPBACK, Link};
+use crate::kernel::{LOOPBACK, NodeLink};
 use crate::rib::local_node::LocalNode;
-use crate::rib::path::Path;
+use crate::rib::path::RoutePath;
 
 /// The address that guests send ARP requests for.
 pub(crate) const GATEWAY: IpNet = IpNet::V4(Ipv4Net::new_assert(GATEWAY_V4, 32));
@@ -24,14 +24,14 @@ pub(crate) const GATEWAY: IpNet = IpNet::V4(Ipv4Net::new_assert(GATEWAY_V4, 32))
 const METRIC: u32 = u32::MAX;
 
 /// The path to [`GATEWAY`], if this node has IPv4 pods and an uplink.
-pub(crate) fn path(local: &LocalNode) -> Option<Path> {
+pub(crate) fn path(local: &LocalNode) -> Option<RoutePath> {
     let has_pods = local.owned.iter().any(|subnet| subnet.addr().is_ipv4());
-    let usable = |link: &&Link| link.index != LOOPBACK && link.up;
+    let usable = |link: &&NodeLink| link.index != LOOPBACK && link.up;
     let link = local.links.iter().find(usable).filter(|_| has_pods)?;
-    Some(Path::Link { dev: link.index })
+    Some(RoutePath::Link { dev: link.index })
 }
 
-/// The route for [`Path::Link`].
+/// The route for [`RoutePath::Link`].
 pub(crate) fn route(dst: IpNet, dev: u32) -> Route {
     Route {
         dev: Some(dev),

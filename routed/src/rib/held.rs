@@ -16,7 +16,7 @@ use registry::{Network, Snapshot};
 use wire::node::NodeName;
 
 use crate::rib::claim_index::ClaimIndex;
-use crate::rib::path::Path;
+use crate::rib::path::RoutePath;
 use crate::text::list;
 
 /// The registry as this node saw it last; survives a restart in the state file.
@@ -129,7 +129,7 @@ pub(crate) struct HeldRoutes {
 
 #[derive(Debug, Clone)]
 struct HeldRoute {
-    path: Path,
+    path: RoutePath,
     /// The node that had claimed the subnet, if it is known.
     node: Option<NodeName>,
     /// Held only until the first complete snapshot shows what is stale.
@@ -139,7 +139,7 @@ struct HeldRoute {
 impl HeldRoutes {
     /// Holds a route that was in the kernel at the start, until the first snapshot. `held_before`
     /// are the subnets that were held already when the daemon stopped.
-    pub(crate) fn adopt(&mut self, subnet: IpNet, path: Path, held_before: &Owners) {
+    pub(crate) fn adopt(&mut self, subnet: IpNet, path: RoutePath, held_before: &Owners) {
         let route = HeldRoute {
             path,
             node: held_before.get(&subnet).cloned().flatten(),
@@ -150,7 +150,7 @@ impl HeldRoutes {
     }
 
     /// Holds a route whose claim by `node` disappeared from a registry that is not trusted.
-    pub(crate) fn hold(&mut self, subnet: IpNet, path: Path, node: Option<&NodeName>) {
+    pub(crate) fn hold(&mut self, subnet: IpNet, path: RoutePath, node: Option<&NodeName>) {
         self.changes += 1;
         let known = self.routes.remove(&subnet).and_then(|route| route.node);
         let route = HeldRoute {
@@ -184,7 +184,7 @@ impl HeldRoutes {
     }
 
     /// The path of a held route.
-    pub(crate) fn path(&self, subnet: &IpNet) -> Option<Path> {
+    pub(crate) fn path(&self, subnet: &IpNet) -> Option<RoutePath> {
         self.routes.get(subnet).map(|route| route.path)
     }
 

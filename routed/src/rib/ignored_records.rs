@@ -1,7 +1,7 @@
 //! Log lines for ignored records of the registry: each record once, and many of them in few
 //! lines.
 
-use crate::log::{Line, LineKind};
+use crate::log::{LineKind, LogLine};
 
 /// The number of records that are logged one by one, until no record is ignored any more.
 pub(crate) const MAX_LOGGED: usize = 16;
@@ -23,7 +23,7 @@ pub(crate) struct IgnoredRecords {
 impl IgnoredRecords {
     /// The lines about `new_records`, of which [`MAX_LOGGED`] + 1 are enough; `total` records are
     /// ignored now.
-    pub(crate) fn log_lines(&mut self, new_records: &[Ignored], total: usize) -> Vec<Line> {
+    pub(crate) fn log_lines(&mut self, new_records: &[Ignored], total: usize) -> Vec<LogLine> {
         if total == 0 {
             *self = Self::default();
         }
@@ -31,7 +31,7 @@ impl IgnoredRecords {
             self.logged += new_records.len();
             let each = |(key, reason): &Ignored| {
                 let text = format!("ignored {key} in the registry: {reason}");
-                Line::new(LineKind::Ignored, text)
+                LogLine::new(LineKind::Ignored, text)
                     .with("key", key)
                     .with("error", reason)
             };
@@ -45,7 +45,7 @@ impl IgnoredRecords {
                     "{total} records in the registry are ignored, among them {key}: {reason}; \
                      the next line follows when there are ten times as many"
                 );
-                vec![Line::new(LineKind::Ignored, text)]
+                vec![LogLine::new(LineKind::Ignored, text)]
             }
             _ => Vec::new(),
         }

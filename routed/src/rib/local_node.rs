@@ -5,7 +5,7 @@ use registry::Network;
 use wire::conf::CrossSubnet;
 use wire::node::NodeName;
 
-use crate::kernel::{Link, Topology};
+use crate::kernel::{NodeLink, Topology};
 use crate::rib::connected::ConnectedRoutes;
 use crate::rib::cross_subnet::CrossSubnetRoutes;
 use crate::rib::silent_hops::SilentHops;
@@ -20,7 +20,7 @@ pub(crate) struct LocalNode {
     /// The subnets it owns.
     pub(crate) owned: Vec<IpNet>,
     /// Its links that have addresses or lead to others.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<NodeLink>,
     /// What is on these links.
     pub(crate) connected: ConnectedRoutes,
     /// The next hops that do not answer.

@@ -22,14 +22,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use registry::{Change, Snapshot};
+use registry::{RegistryChange, Snapshot};
 use wire::node::NodeName;
 
 use crate::rib::advertisers::Advertisers;
 use crate::rib::claim_index::ClaimIndex;
 use crate::rib::held::{Distrust, HeldRoutes, LastSeen, Owners};
 use crate::rib::local_node::LocalNode;
-use crate::rib::path::{Desired, Scope};
+use crate::rib::path::{Desired, UpdateScope};
 use crate::rib::verdict::ClaimVerdict;
 
 /// The registry as this node trusts it, and the desired routes.
@@ -57,7 +57,7 @@ struct JudgedClaim {
 #[derive(Debug)]
 pub(crate) struct Effect {
     /// The destinations to decide anew.
-    pub(crate) scope: Scope,
+    pub(crate) scope: UpdateScope,
     /// Whether the registry lacks a record that this node should have there.
     pub(crate) rejoin: bool,
 }
@@ -124,7 +124,7 @@ impl Rib {
             let (ours, theirs) = (local.network.clone(), theirs.clone());
             self.distrust = Some(Distrust::OtherNetwork { ours, theirs });
             return Effect {
-                scope: Scope::Only(BTreeSet::new()),
+                scope: UpdateScope::Only(BTreeSet::new()),
                 rejoin: true,
             };
         }
@@ -146,7 +146,7 @@ impl Rib {
         self.advertisers = Advertisers::new(&view);
         self.view = Some(view);
         Effect {
-            scope: Scope::All,
+            scope: UpdateScope::All,
             rejoin,
         }
     }
@@ -155,21 +155,21 @@ impl Rib {
     pub(crate) fn change(
         &mut self,
         revision: i64,
-        changes: Vec<Change>,
+        changes: Vec<RegistryChange>,
         local: &LocalNode,
     ) -> Effect {
         let is_foreign = matches!(self.distrust, Some(Distrust::OtherNetwork { .. }));
         let Some(view) = self.view.as_mut().filter(|_| !is_foreign) else {
             // Changes apply only to a snapshot that was taken.
             return Effect {
-                scope: Scope::Only(BTreeSet::new()),
+                scope: UpdateScope::Only(BTreeSet::new()),
                 rejoin: false,
             };
         };
         let (mut affected, mut deleted, mut concerns_local_node) =
             (BTreeSet::new(), Vec::new(), false);
         for change in &changes {
-            if let Change::Subnet(subnet, claim) = change {
+            if let RegistryChange::Subnet(subnet, claim) = change {
                 match claim {
                     Some(claim) => {
                         concerns_local_node |= claim.node == local.node;
@@ -190,13 +190,13 @@ impl Rib {
         };
         let records: BTreeMap<NodeName, Vec<IpAddr>> = changes
             .iter()
-            .filter_map(Change::node)
+            .filter_map(RegistryChange::node)
             .map(|node| (node.clone(), addresses(view, &node)))
             .collect();
         let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
         let before: Vec<_> = changes
             .iter()
-            .filter_map(Change::subnet)
+            .filter_map(RegistryChange::subnet)
             .map(claim)
             .collect();
         view.apply(revision, changes);
@@ -229,9 +229,9 @@ impl Rib {
         Effect {
             // The link to a peer may depend on the order of this node's own addresses.
             scope: if own_addresses_differ {
-                Scope::All
+                UpdateScope::All
             } else {
-                Scope::Only(affected)
+                UpdateScope::Only(affected)
             },
             rejoin: concerns_local_node && lacks_own_records(view, &self.claims, local),
         }

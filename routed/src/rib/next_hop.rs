@@ -17,18 +17,18 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use crate::kernel::Link;
+use crate::kernel::NodeLink;
 use crate::rib::advertisers::Advertisers;
 use crate::rib::local_node::LocalNode;
-use crate::rib::path::Path;
-use crate::rib::verdict::{Fault, Refusal};
+use crate::rib::path::RoutePath;
+use crate::rib::verdict::{NextHopFault, Refusal};
 
 /// The number of a peer's addresses that are tried. A real node has a few.
 const MAX_ADDRESSES: usize = 16;
 
 /// What is known of a peer, and what it knows of this node.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer<'a> {
+pub(crate) struct PeerView<'a> {
     /// Its name.
     pub(crate) node: &'a NodeName,
     /// The addresses that it advertises.
@@ -41,14 +41,18 @@ pub(crate) struct Peer<'a> {
 
 /// An address of the peer that is on a link.
 #[derive(Debug, Clone, Copy)]
-struct Candidate {
+struct NextHopCandidate {
     address: IpAddr,
     dev: u32,
     running: bool,
 }
 
 /// The path to `subnet` of a peer.
-pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: &LocalNode) -> Result<Path, Refusal> {
+pub(crate) fn choose(
+    subnet: IpNet,
+    peer: PeerView<'_>,
+    local: &LocalNode,
+) -> Result<RoutePath, Refusal> {
     let (mut rejected, mut found) = (Vec::new(), Vec::new());
     for address in candidates(subnet, peer.addresses).take(MAX_ADDRESSES) {
         match connected(address, local) {
@@ -57,7 +61,7 @@ pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: &LocalNode) -> Result
         }
     }
     if let Some(best) = best(subnet, &found, peer, local) {
-        return Ok(Path::Via {
+        return Ok(RoutePath::Via {
             gateway: best.address,
             dev: best.dev,
         });
@@ -77,7 +81,7 @@ pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: &LocalNode) -> Result
             .filter(|_| !is_local)
         {
             Some(path) => return Ok(path),
-            None if *fault == Fault::NotConnected => *fault = Fault::NoGateway,
+            None if *fault == NextHopFault::NotConnected => *fault = NextHopFault::NoGateway,
             None => {}
         }
     }
@@ -91,12 +95,12 @@ pub(crate) fn choose(subnet: IpNet, peer: Peer<'_>, local: &LocalNode) -> Result
 /// The candidate that the rules at the top of this file put first.
 fn best(
     subnet: IpNet,
-    found: &[Candidate],
-    peer: Peer<'_>,
+    found: &[NextHopCandidate],
+    peer: PeerView<'_>,
     local: &LocalNode,
-) -> Option<Candidate> {
-    let key = |(position, candidate): &(usize, &Candidate)| {
-        let Candidate {
+) -> Option<NextHopCandidate> {
+    let key = |(position, candidate): &(usize, &NextHopCandidate)| {
+        let NextHopCandidate {
             address,
             dev,
             running,
@@ -131,7 +135,7 @@ fn best(
     }
 }
 
-fn is_on(address: IpAddr, dev: u32, links: &[Link]) -> bool {
+fn is_on(address: IpAddr, dev: u32, links: &[NodeLink]) -> bool {
     let mut link = links.iter().filter(|link| link.index == dev);
     link.any(|link| link.addresses.iter().any(|own| own.ip() == address))
 }
@@ -148,7 +152,7 @@ fn candidates(subnet: IpNet, addresses: &[IpAddr]) -> impl Iterator<Item = IpAdd
 
 /// The link of `address`, which a route without a gateway names: the longest prefix first, then a
 /// link with a carrier, then the smallest metric.
-fn connected(address: IpAddr, local: &LocalNode) -> Result<Candidate, Fault> {
+fn connected(address: IpAddr, local: &LocalNode) -> Result<NextHopCandidate, NextHopFault> {
     if let Some(fault) = never_a_next_hop(address, local) {
         return Err(fault);
     }
@@ -170,9 +174,9 @@ fn connected(address: IpAddr, local: &LocalNode) -> Result<Candidate, Fault> {
         return Err(why_not_connected(address, &local.links));
     };
     if is_edge(route.dst, address) {
-        return Err(Fault::Broadcast);
+        return Err(NextHopFault::Broadcast);
     }
-    Ok(Candidate {
+    Ok(NextHopCandidate {
         address,
         dev: route.dev,
         running: link.is_none_or(|link| link.running),
@@ -180,7 +184,7 @@ fn connected(address: IpAddr, local: &LocalNode) -> Result<Candidate, Fault> {
 }
 
 /// What the links say about an address that no route connects.
-fn why_not_connected(address: IpAddr, links: &[Link]) -> Fault {
+fn why_not_connected(address: IpAddr, links: &[NodeLink]) -> NextHopFault {
     let all = links
         .iter()
         .flat_map(|link| link.addresses.iter().map(move |own| (link, own)));
@@ -188,16 +192,16 @@ fn why_not_connected(address: IpAddr, links: &[Link]) -> Fault {
         .filter(|(_, own)| own.contains(address))
         .max_by_key(|(link, own)| (link.up, own.prefix()));
     match own {
-        Some((link, _)) if !link.up => Fault::LinkDown(link.name.clone()),
-        Some((link, own)) => Fault::NoPrefixRoute {
+        Some((link, _)) if !link.up => NextHopFault::LinkDown(link.name.clone()),
+        Some((link, own)) => NextHopFault::NoPrefixRoute {
             link: link.name.clone(),
             prefix: *own,
         },
-        None => Fault::NotConnected,
+        None => NextHopFault::NotConnected,
     }
 }
 
-fn never_a_next_hop(address: IpAddr, local: &LocalNode) -> Option<Fault> {
+fn never_a_next_hop(address: IpAddr, local: &LocalNode) -> Option<NextHopFault> {
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     let own = || {
@@ -208,23 +212,23 @@ fn never_a_next_hop(address: IpAddr, local: &LocalNode) -> Option<Fault> {
             .any(|own| own.ip() == address)
     };
     if address.is_unspecified() {
-        Some(Fault::Unspecified)
+        Some(NextHopFault::Unspecified)
     } else if address.is_loopback() {
-        Some(Fault::Loopback)
+        Some(NextHopFault::Loopback)
     } else if address.is_multicast() {
-        Some(Fault::Multicast)
+        Some(NextHopFault::Multicast)
     } else if broadcast {
-        Some(Fault::Broadcast)
+        Some(NextHopFault::Broadcast)
     } else if link_local {
-        Some(Fault::LinkLocal)
+        Some(NextHopFault::LinkLocal)
     } else if is_reserved(address) {
-        Some(Fault::Reserved)
+        Some(NextHopFault::Reserved)
     } else if own() {
-        Some(Fault::OwnAddress)
+        Some(NextHopFault::OwnAddress)
     } else {
         let cidrs = &local.network.pod_cidrs;
         let cidr = cidrs.iter().find(|cidr| cidr.contains(&address))?;
-        Some(Fault::InPodCidr(*cidr))
+        Some(NextHopFault::InPodCidr(*cidr))
     }
 }
 

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::kernel::{Link, link_name};
+use crate::kernel::{NodeLink, link_name};
 
 /// Where packets to a subnet go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Path {
+pub(crate) enum RoutePath {
     /// To a peer on a link of this node, or to a gateway that leads there.
     Via {
         /// The peer's address, or the gateway's.
@@ -17,7 +17,7 @@ pub(crate) enum Path {
         /// The index of the link.
         dev: u32,
     },
-    /// As [`Path::Via`], through a gateway that is on the link although no prefix contains it
+    /// As [`RoutePath::Via`], through a gateway that is on the link although no prefix contains it
     /// (`onlink` in the route that leads there).
     Onlink {
         /// The gateway's address.
@@ -35,7 +35,7 @@ pub(crate) enum Path {
     Unreachable,
 }
 
-impl Path {
+impl RoutePath {
     /// Whether the path leads to a peer.
     pub(crate) fn is_to_peer(self) -> bool {
         self.dev_to_peer().is_some()
@@ -50,7 +50,7 @@ impl Path {
     }
 
     /// The path as `ip route` shows it, for the log: `via 192.168.1.2 dev eth0`.
-    pub(crate) fn text(self, links: &[Link]) -> String {
+    pub(crate) fn text(self, links: &[NodeLink]) -> String {
         match self {
             Self::Via { gateway, dev } | Self::Onlink { gateway, dev } => {
                 format!("via {gateway} dev {}", link_name(dev, links))
@@ -62,11 +62,11 @@ impl Path {
 }
 
 /// The desired routes, by destination.
-pub(crate) type Desired = BTreeMap<IpNet, Path>;
+pub(crate) type Desired = BTreeMap<IpNet, RoutePath>;
 
 /// The destinations that an update is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum UpdateScope {
     /// All that are desired or in the kernel.
     All,
     /// These.

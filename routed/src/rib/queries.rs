@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use registry::{Change, Presence};
+use registry::{Presence, RegistryChange};
 use wire::node::NodeName;
 
 use crate::rib::Rib;
@@ -70,7 +70,7 @@ impl Rib {
     }
 
     /// Whether `change` is about an ignored record that was not known yet.
-    pub(crate) fn is_new_rejection(&self, change: &Change) -> bool {
+    pub(crate) fn is_new_rejection(&self, change: &RegistryChange) -> bool {
         self.view
             .as_ref()
             .is_some_and(|view| view.is_new_rejection(change))

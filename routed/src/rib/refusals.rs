@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use wire::node::NodeName;
 
-use crate::log::{Line, LineKind, Lines};
+use crate::log::{LineKind, Lines, LogLine};
 use crate::rib::Rib;
 use crate::rib::local_node::LocalNode;
 use crate::rib::verdict::{ClaimVerdict, Refusal, RefusalMessage};
@@ -31,7 +31,7 @@ impl Rib {
                         refusal,
                         local,
                     };
-                    Line::new(LineKind::Refused, explained.to_string())
+                    LogLine::new(LineKind::Refused, explained.to_string())
                         .with("peer", peer)
                         .with("subnet", list(&subnets))
                         .with("error", refusal.name())

@@ -9,7 +9,7 @@ use wire::node::NodeName;
 
 use crate::kernel::link_name;
 use crate::rib::local_node::LocalNode;
-use crate::rib::path::Path;
+use crate::rib::path::RoutePath;
 use crate::text::{list, short_list};
 
 /// The verdict on a claim.
@@ -18,7 +18,7 @@ pub(crate) enum ClaimVerdict {
     /// This node's own claim.
     Own,
     /// A peer's claim, with its path.
-    Route(Path),
+    Route(RoutePath),
     /// A peer's claim that gets no route.
     Refused(Refusal),
 }
@@ -35,11 +35,11 @@ pub(crate) enum Refusal {
     /// The registry has no readable node record for the claim's node.
     NoRecord,
     /// The peer's record has no address yet, because its `routed` has not run.
-    NotAnnounced,
+    NotAdvertised,
     /// The peer has no address of a family that can be a gateway for the subnet.
     NoAddress,
     /// None of the peer's addresses can be a next hop.
-    NoNextHop(Vec<(IpAddr, Fault)>),
+    NoNextHop(Vec<(IpAddr, NextHopFault)>),
 }
 
 impl Refusal {
@@ -49,7 +49,7 @@ impl Refusal {
             Self::OutsidePodCidrs | Self::WrongLength(_) => "invalid",
             Self::OwnedHere(_) => "conflict",
             Self::NoRecord => "unknown-peer",
-            Self::NotAnnounced => "not-announced",
+            Self::NotAdvertised => "not-announced",
             Self::NoAddress => "no-address",
             Self::NoNextHop(rejected) if rejected.iter().all(|(_, fault)| fault.is_bogus()) => {
                 "invalid-next-hop"
@@ -79,13 +79,13 @@ impl Refusal {
     /// Whether the claim may be valid and only the peer's address is missing. Such a claim gets no
     /// route, but keeps the one it has.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self, Self::NoRecord | Self::NotAnnounced)
+        matches!(self, Self::NoRecord | Self::NotAdvertised)
     }
 }
 
 /// Why an address cannot be a next hop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum NextHopFault {
     /// `0.0.0.0` or `::`.
     #[error("the unspecified address")]
     Unspecified,
@@ -133,7 +133,7 @@ pub(crate) enum Fault {
     },
 }
 
-impl Fault {
+impl NextHopFault {
     /// Whether the peer's record is wrong, rather than the connection between the two nodes.
     pub(crate) fn is_bogus(&self) -> bool {
         !matches!(
@@ -190,9 +190,9 @@ impl fmt::Display for RefusalMessage<'_> {
                 "unknown peer: {peer} claims {subnets}, but the registry has no readable record of \
                  its addresses; a route it had stays"
             ),
-            Refusal::NotAnnounced => write!(
+            Refusal::NotAdvertised => write!(
                 f,
-                "waiting for {peer}: it owns {subnets} but has not announced an address yet; is \
+                "waiting for {peer}: it owns {subnets} but has not advertised an address yet; is \
                  its routed running?"
             ),
             Refusal::NoAddress => write!(
@@ -218,7 +218,7 @@ impl fmt::Display for RefusalMessage<'_> {
     }
 }
 
-fn faults(rejected: &[(IpAddr, Fault)]) -> String {
+fn faults(rejected: &[(IpAddr, NextHopFault)]) -> String {
     let each: Vec<_> = rejected
         .iter()
         .map(|(address, fault)| format!("{address} ({fault})"))
@@ -227,7 +227,7 @@ fn faults(rejected: &[(IpAddr, Fault)]) -> String {
 }
 
 /// What is on this node's links, of the families of the rejected addresses.
-fn connected(local: &LocalNode, rejected: &[(IpAddr, Fault)]) -> String {
+fn connected(local: &LocalNode, rejected: &[(IpAddr, NextHopFault)]) -> String {
     let is_tried = |v4: bool| rejected.iter().any(|(address, _)| address.is_ipv4() == v4);
     let each: Vec<_> = local
         .connected
@@ -243,8 +243,8 @@ fn connected(local: &LocalNode, rejected: &[(IpAddr, Fault)]) -> String {
 }
 
 /// Advice for a peer on another IP subnet.
-fn advice(rejected: &[(IpAddr, Fault)]) -> &'static str {
-    let is_apart = |(_, fault): &(IpAddr, Fault)| *fault == Fault::NotConnected;
+fn advice(rejected: &[(IpAddr, NextHopFault)]) -> &'static str {
+    let is_apart = |(_, fault): &(IpAddr, NextHopFault)| *fault == NextHopFault::NotConnected;
     if rejected.iter().any(is_apart) {
         "; if the routers between the two know the pods' subnets, set \"crossSubnet\": \
          \"gateway\" in the flatland section"

@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 use crate::rib::held::{Distrust, Owners};
-use crate::rib::path::Path;
+use crate::rib::path::RoutePath;
 use crate::rib::verdict::{ClaimVerdict, Refusal};
 use crate::status::health::Health;
 use crate::status::readiness::Readiness;
@@ -233,7 +233,7 @@ impl<K: Kernel> Collector<'_, K> {
 
     pub(super) fn route_counts(&self) -> RouteCounts {
         let (desired, actual) = (self.reconciler.desired(), self.reconciler.actual());
-        let is_missing = |(subnet, path): &(&IpNet, &Path)| {
+        let is_missing = |(subnet, path): &(&IpNet, &RoutePath)| {
             let desired = plan::route(**subnet, **path);
             let present = actual.get(*subnet);
             !present.is_some_and(|routes| routes.contains(&desired))

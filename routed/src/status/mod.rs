@@ -20,9 +20,9 @@ use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
 pub(crate) use self::troubles::first_few;
-use crate::kernel::{self, Link};
+use crate::kernel::{self, NodeLink};
 pub(crate) use crate::membership::absence::AbsentSince;
-use crate::rib::path::Path;
+use crate::rib::path::RoutePath;
 
 /// How long a query waits for the event loop. It answers within milliseconds, unless the kernel, a
 /// disk or another program blocks it.
@@ -216,13 +216,13 @@ pub(crate) enum RouteTarget {
 
 impl RouteTarget {
     /// The target of `path`, with the name of its link among `links`.
-    pub(crate) fn of(path: Path, links: &[Link]) -> Self {
+    pub(crate) fn of(path: RoutePath, links: &[NodeLink]) -> Self {
         match path {
-            Path::Unreachable => Self::Unreachable,
-            Path::Link { dev } => Self::Link {
+            RoutePath::Unreachable => Self::Unreachable,
+            RoutePath::Link { dev } => Self::Link {
                 dev: kernel::link_name(dev, links),
             },
-            Path::Via { gateway, dev } | Path::Onlink { gateway, dev } => Self::Via {
+            RoutePath::Via { gateway, dev } | RoutePath::Onlink { gateway, dev } => Self::Via {
                 gateway,
                 dev: kernel::link_name(dev, links),
             },

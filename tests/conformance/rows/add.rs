@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{CALLED, EVERY, FIRST, INTERFACE, Row};
 use crate::conformance::answer::Answer;
-use crate::conformance::pod::Pod;
+use crate::conformance::pod::TestContainer;
 use crate::conformance::spec::Spec;
-use crate::conformance::subject::Kind;
+use crate::conformance::subject::PluginKind;
 use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
 
@@ -154,7 +154,7 @@ fn prev_result(testbed: &Testbed<'_>) -> Judged {
             || answer.with_evidence("the dns of the result differs from prevResult's"),
         )?;
         leads_to_same_interfaces(&before, &result, &answer)?;
-        if testbed.subject.kind == Kind::Interface {
+        if testbed.subject.kind == PluginKind::Interface {
             let own = find(&result["interfaces"], "name", &json!(pod.interface));
             ensure(own.is_some(), || {
                 answer.with_evidence("its own interface is not in the result")
@@ -193,7 +193,7 @@ fn leads_to_same_interfaces(before: &Value, result: &Value, answer: &Answer) -> 
 }
 
 /// Makes another interface in the container, and the result of the plugin that made it.
-fn earlier(pod: &Pod<'_>, version: Spec) -> Judged<Value> {
+fn earlier(pod: &TestContainer<'_>, version: Spec) -> Judged<Value> {
     pod.ip(&[
         "link",
         "add",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{EVERY, INTERFACE, IPAM, Row};
-use crate::conformance::pod::Pod;
+use crate::conformance::pod::TestContainer;
 use crate::conformance::spec::Spec;
 use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, skip};
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// An attached container that passes CHECK.
-fn checked<'s>(testbed: &'s Testbed<'s>) -> Judged<(Pod<'s>, Value)> {
+fn checked<'s>(testbed: &'s Testbed<'s>) -> Judged<(TestContainer<'s>, Value)> {
     let pod = testbed.pod()?;
     let result = pod.attach()?;
     let answer = pod.check(&result)?;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{EVERY, FIRST, Row};
-use crate::conformance::call::Call;
-use crate::conformance::pod::Pod;
+use crate::conformance::call::PluginCall;
+use crate::conformance::pod::TestContainer;
 use crate::conformance::spec::Spec;
 use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure};
@@ -56,8 +56,12 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// A GC call with these attachments as the valid ones.
-pub(super) fn collect<'s>(testbed: &'s Testbed<'s>, valid: &[&Pod<'_>]) -> Call<'s> {
-    let attachment = |pod: &&Pod<'_>| json!({ "containerID": pod.id, "ifname": pod.interface });
+pub(super) fn collect<'s>(
+    testbed: &'s Testbed<'s>,
+    valid: &[&TestContainer<'_>],
+) -> PluginCall<'s> {
+    let attachment =
+        |pod: &&TestContainer<'_>| json!({ "containerID": pod.id, "ifname": pod.interface });
     let valid: Vec<Value> = valid.iter().map(attachment).collect();
     testbed.call("GC").key("cni.dev/valid-attachments", valid)
 }

@@ -19,7 +19,7 @@ mod version;
 use std::fmt;
 
 use super::spec::Spec;
-use super::subject::Kind;
+use super::subject::PluginKind;
 use super::testbed::Testbed;
 use super::verdict::Judged;
 
@@ -52,7 +52,7 @@ pub struct Row {
     /// What a conforming plugin does.
     pub text: &'static str,
     /// The kinds of plugins that it concerns.
-    pub(super) binds: &'static [Kind],
+    pub(super) binds: &'static [PluginKind],
     /// The first version of the spec that has it.
     pub(super) since: Spec,
     pub(super) check: Check,
@@ -61,19 +61,19 @@ pub struct Row {
 /// Whether the plugin on this machine meets the requirement.
 type Check = fn(&Testbed<'_>) -> Judged;
 
-const EVERY: &[Kind] = &[Kind::Interface, Kind::Ipam, Kind::Chained];
-const INTERFACE: &[Kind] = &[Kind::Interface];
-const IPAM: &[Kind] = &[Kind::Ipam];
+const EVERY: &[PluginKind] = &[PluginKind::Interface, PluginKind::Ipam, PluginKind::Chained];
+const INTERFACE: &[PluginKind] = &[PluginKind::Interface];
+const IPAM: &[PluginKind] = &[PluginKind::Ipam];
 /// Plugins that are called first for an attachment.
-const FIRST: &[Kind] = &[Kind::Interface, Kind::Ipam];
+const FIRST: &[PluginKind] = &[PluginKind::Interface, PluginKind::Ipam];
 /// Plugins that runtimes call.
-const CALLED: &[Kind] = &[Kind::Interface, Kind::Chained];
+const CALLED: &[PluginKind] = &[PluginKind::Interface, PluginKind::Chained];
 
 impl Row {
     const fn must(
         id: &'static str,
         section: &'static str,
-        binds: &'static [Kind],
+        binds: &'static [PluginKind],
         text: &'static str,
         check: Check,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Row {
     const fn should(
         id: &'static str,
         section: &'static str,
-        binds: &'static [Kind],
+        binds: &'static [PluginKind],
         text: &'static str,
         check: Check,
     ) -> Self {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{CALLED, EVERY, INTERFACE, Row};
 use crate::conformance::ipam_wrapper::{IpamWrapper, RecordedCall};
-use crate::conformance::kernel::Link;
+use crate::conformance::kernel::ListedLink;
 use crate::conformance::spec::Spec;
 use crate::conformance::testbed::Testbed;
 use crate::conformance::verdict::{Judged, ensure, fail, skip};
@@ -143,7 +143,7 @@ fn sandbox(testbed: &Testbed<'_>) -> Judged {
     Ok(())
 }
 
-fn names(links: &[Link]) -> BTreeSet<String> {
+fn names(links: &[ListedLink]) -> BTreeSet<String> {
     links.iter().map(|link| link.name.clone()).collect()
 }
 
@@ -173,7 +173,7 @@ fn all_interfaces(testbed: &Testbed<'_>) -> Judged {
 }
 
 /// Compares one property of every listed interface with the kernel's.
-fn compare(testbed: &Testbed<'_>, key: &str, of: impl Fn(&Link) -> Value) -> Judged {
+fn compare(testbed: &Testbed<'_>, key: &str, of: impl Fn(&ListedLink) -> Value) -> Judged {
     let pod = testbed.pod()?;
     let answer = pod.add()?;
     let result = answer.result()?;
@@ -215,7 +215,7 @@ fn ips(testbed: &Testbed<'_>) -> Judged {
     let answer = pod.add()?;
     let listed = addresses(&answer.result()?);
     let link = pod.link()?;
-    let there: BTreeSet<String> = link.iter().flat_map(Link::addresses).collect();
+    let there: BTreeSet<String> = link.iter().flat_map(ListedLink::addresses).collect();
     ensure(!listed.is_empty() && listed == there, || {
         answer.with_evidence(&format!("the interface has {there:?}"))
     })
@@ -266,7 +266,7 @@ fn of_ipam(testbed: &Testbed<'_>) -> Judged {
     let older = testbed.versions.iter();
     let older: Vec<_> = older.filter(|version| **version < Spec::V1_0_0).collect();
     if older.is_empty() {
-        return skip("it announces none of these versions");
+        return skip("it supports none of these versions");
     }
     let wrapper = IpamWrapper::install(testbed)?;
     wrapper.edit(WITH_DNS)?;

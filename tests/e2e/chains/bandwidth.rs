@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab::probe::{Direction, PORT};
+use lab::probe::{PORT, TransferDirection};
 use lab::{Place, Result};
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn pod_with_bandwidth_limits_is_limited_both_ways() -> Result {
         Place::from(&slow.pod).serve_transfers(PORT)?,
         Place::from(&quick.pod).serve_transfers(PORT)?,
     ];
-    for direction in [Direction::Down, Direction::Up] {
+    for direction in [TransferDirection::Down, TransferDirection::Up] {
         let (limited, free) = (measure(&slow, direction)?, measure(&quick, direction)?);
         // A tenth less, for the kernel's rounding of time and packet lengths.
         assert!(limited > MIN_DURATION * 9 / 10, "{direction}: {limited:?}");

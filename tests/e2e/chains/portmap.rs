@@ -52,7 +52,7 @@ fn host_port_leads_to_the_pod_and_keeps_client_addresses() -> Result {
 
     a.check_first()?;
     a.delete()?;
-    let answers = Place::from(&external).ask(node, port)?;
+    let answers = Place::from(&external).query(node, port)?;
     assert!(
         answers.iter().all(|answer| answer.tcp.is_err()),
         "{answers:?}"

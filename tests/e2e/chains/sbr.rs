@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use lab::{Node, Result, Runtime};
 use serde_json::json;
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::{Chained, no_runtime_config, node_with};
 
@@ -22,14 +22,14 @@ fn routes_moved_to_another_table_by_sbr_pass_check() -> Result {
     let lab = node_with(&json!({ "type": "sbr" }))?;
     let node = lab.node(1);
     delete(Chained::add(node, "first", &no_runtime_config())?)?;
-    for version in [Version::V0_4_0, Version::V1_0_0] {
+    for version in [CniVersion::V0_4_0, CniVersion::V1_0_0] {
         moved_and_found(node, version)?;
     }
     Ok(())
 }
 
 /// Adds two pods in this version, tests them and deletes them.
-fn moved_and_found(node: &Node, version: Version) -> Result {
+fn moved_and_found(node: &Node, version: CniVersion) -> Result {
     let before = node.attachment_state()?;
     let add = |name| Chained::add_by(Runtime::of(node)?.with_version(version), node, name);
     let (a, peer) = (add("a")?, add("peer")?);

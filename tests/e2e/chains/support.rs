@@ -1,6 +1,6 @@
 //! Nodes with chained plugins after ours, and pods on them.
 
-use lab::{Attached, Lab, Node, Output, Pod, Result, Runtime};
+use lab::{Attached, CommandOutput, Lab, Node, Pod, Result, Runtime};
 use serde_json::{Value, json};
 
 /// A cluster with the shipped conflist and the plugins that it names.
@@ -68,7 +68,7 @@ impl<'a> Chained<'a> {
     }
 
     /// Calls CHECK of each plugin. A failed CHECK is no error.
-    pub(crate) fn check_each(&self) -> Result<Vec<Output>> {
+    pub(crate) fn check_each(&self) -> Result<Vec<CommandOutput>> {
         self.runtime.check_each(self.pod.target(), &self.attached)
     }
 

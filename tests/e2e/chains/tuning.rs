@@ -3,7 +3,7 @@
 use lab::probe::PORT;
 use lab::{Place, Result, Runtime};
 use serde_json::json;
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::{Chained, no_runtime_config, node_with};
 
@@ -77,7 +77,7 @@ fn check_right_after_add_with_tuning_has_no_finding() -> Result {
         lab.node_mut(1).set_conflist(&conflist)?;
         let node = lab.node(1);
         node.install_conflist()?;
-        for version in [Version::V0_4_0, Version::V1_0_0] {
+        for version in [CniVersion::V0_4_0, CniVersion::V1_0_0] {
             let runtime = Runtime::of(node)?
                 .with_version(version)
                 .with_runtime_config(&request);

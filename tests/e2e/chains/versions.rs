@@ -3,12 +3,12 @@
 
 use lab::{Lab, Result, Runtime};
 use serde_json::Value;
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::{Chained, cluster};
 
-const OLD: Version = Version::V1_0_0;
-const NEW: Version = Version::V1_1_0;
+const OLD: CniVersion = CniVersion::V1_0_0;
+const NEW: CniVersion = CniVersion::V1_1_0;
 
 #[test]
 fn chain_with_a_1_0_plugin_works_in_a_1_1_runtime() -> Result {

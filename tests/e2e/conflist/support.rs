@@ -1,6 +1,6 @@
 //! What these tests have in common.
 
-use lab::{DEADLINE, Node, Output, Result, wait_for};
+use lab::{CommandOutput, DEADLINE, Node, Result, wait_for};
 
 /// The installed conflist, as a shell's variable in [`sh`].
 pub(crate) const FILE: &str = "/etc/cni/net.d/10-flatland.conflist";
@@ -20,7 +20,7 @@ pub(crate) fn readyz(node: &Node) -> Result<(u16, String)> {
 }
 
 /// Waits until a command of `routed` prints all of `texts`.
-pub(crate) fn wait_said(node: &Node, command: &[&str], texts: &[&str]) -> Result<Output> {
+pub(crate) fn wait_said(node: &Node, command: &[&str], texts: &[&str]) -> Result<CommandOutput> {
     let mut last = None;
     let said = wait_for(format!("{texts:?} of routed {command:?}"), DEADLINE, || {
         let output = node.routed_command(command).ok()?;

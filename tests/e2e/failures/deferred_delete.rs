@@ -2,7 +2,7 @@
 
 use lab::{DEADLINE, Node, Result, Runtime, Target, wait_until};
 use serde_json::json;
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::lab;
 
@@ -25,7 +25,7 @@ fn left(node: &Node) -> Result<String> {
 fn interface_left_by_a_killed_del_goes_with_the_next_call() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
     let ended = || {
         wait_until("end of removed interfaces", DEADLINE, || {
             left(node).is_ok_and(|left| left.is_empty())

@@ -1,7 +1,7 @@
 //! GC when the kernel refuses requests.
 
 use lab::{Pod, Result, Runtime};
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::{FaultInjection, lab};
 
@@ -10,7 +10,7 @@ fn gc_keeps_addresses_of_interfaces_it_cannot_remove() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     let before = node.attachment_state()?;
-    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
     let pods = [node.add_pod("a")?, node.add_pod("b")?, node.add_pod("c")?];
     let faults = FaultInjection::into_calls(node, "GC")?;
     // The first message lists the interfaces; the next two delete the first of them.

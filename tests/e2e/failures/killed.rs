@@ -4,15 +4,15 @@ use std::thread;
 
 use lab::{DEADLINE, Lab, Node, Result, Runtime, Target, wait_until};
 use serde_json::json;
-use wire::cni::{Attachment, Version};
+use wire::cni::{Attachment, CniVersion};
 use wire::pod_link::host_interface_name;
 
-use crate::support::{Case, FaultInjection, lab, wrap_ipam};
+use crate::support::{FaultInjection, UnattachedPod, lab, wrap_ipam};
 
 #[test]
 fn add_killed_at_any_call_is_fully_removed_by_del() -> Result {
     let lab = lab()?;
-    let case = Case::new(&lab)?;
+    let case = UnattachedPod::new(&lab)?;
     // The system calls with effects outside of the process: netlink, files, pipes, the IPAM plugin.
     for call in ["sendto", "recvfrom", "open", "read", "write", "wait4"] {
         let cut = |number| format!("{call}:signal=KILL:when={number}");
@@ -53,7 +53,7 @@ fn cut_before_the_alias(
 fn host_interface_without_alias_is_removed_by_gc_if_ours() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
-    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
     // Interfaces with names like ours that are not ours.
     node.run(&["ip", "link", "add", "flat0123456789a", "type", "veth"])?;
     node.run(&["ip", "link", "add", "flat0123456789b", "type", "bridge"])?;
@@ -80,7 +80,7 @@ fn gc_during_an_add_of_another_runtime_leaves_it_alone() -> Result {
     let runtime = Runtime::of(node)?;
     let mut conflist = lab.conflist();
     conflist["name"] = json!("other");
-    let other = Runtime::with(node, conflist)?.with_version(Version::V1_1_0);
+    let other = Runtime::with(node, conflist)?.with_version(CniVersion::V1_1_0);
     let pod = node.sandbox("a")?;
     let faults = FaultInjection::into_adds(node)?;
     let name = cut_before_the_alias(node, &faults, pod.target())?;
@@ -108,7 +108,7 @@ fn del_or_gc_killed_at_any_call_is_completed_by_the_next() -> Result {
         let lab = lab()?;
         let node = lab.node(1);
         let before = node.attachment_state()?;
-        let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+        let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
         let faults = FaultInjection::into_calls(node, verb)?;
         let mut cuts = 0;
         let call = |target: Target<'_>| match verb {

@@ -2,7 +2,7 @@
 
 use lab::{Result, Runtime};
 use nix::sys::signal::Signal;
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::lab;
 
@@ -23,7 +23,7 @@ fn interface_whose_name_is_not_utf_8_breaks_nothing() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     node.run(&["sh", "-ec", &STRANGE.replace("IP", "ip")])?;
-    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
     let (kept, stale) = (node.sandbox("kept")?, node.sandbox("stale")?);
     kept.run(&["sh", "-ec", &STRANGE.replace("IP", "ip")])?;
     let attached = runtime.add(kept.target())?;

@@ -2,12 +2,12 @@
 
 use lab::Result;
 
-use crate::support::{Case, FaultInjection, lab};
+use crate::support::{FaultInjection, UnattachedPod, lab};
 
 #[test]
 fn add_that_cannot_roll_back_keeps_addresses_until_del() -> Result {
     let lab = lab()?;
-    let case = Case::new(&lab)?;
+    let case = UnattachedPod::new(&lab)?;
     let node = case.node;
     let mut routed = 0;
     // From this message on, none reaches the kernel.
@@ -34,7 +34,7 @@ fn add_that_cannot_roll_back_keeps_addresses_until_del() -> Result {
 #[test]
 fn interface_that_cannot_be_deleted_is_taken_out_of_use() -> Result {
     let lab = lab()?;
-    let case = Case::new(&lab)?;
+    let case = UnattachedPod::new(&lab)?;
     let mut rolled_back = 0;
     // The message that fails the ADD, and the one after it: in later rounds that one is the
     // deletion.

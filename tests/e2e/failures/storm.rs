@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lab::{DEADLINE, Node, Result, Runtime, wait_until};
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::lab;
 
@@ -36,7 +36,7 @@ fn add_gc_and_del_end_while_interfaces_come_and_go() -> Result {
     let lab = lab()?;
     let node = lab.node(1);
     fill(node)?;
-    let runtime = Runtime::of(node)?.with_version(Version::V1_1_0);
+    let runtime = Runtime::of(node)?.with_version(CniVersion::V1_1_0);
     let mut storms = Vec::new();
     for number in 0..2 {
         let file = format!("/run/storm{number}");

@@ -123,7 +123,7 @@ impl<'a> FaultInjection<'a> {
 }
 
 /// A pod that is not attached, on a node with fault injection into ADD.
-pub(crate) struct Case<'a> {
+pub(crate) struct UnattachedPod<'a> {
     pub(crate) node: &'a Node,
     pub(crate) pod: Pod<'a>,
     pub(crate) runtime: Runtime<'a>,
@@ -131,7 +131,7 @@ pub(crate) struct Case<'a> {
     before: Vec<String>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> UnattachedPod<'a> {
     pub(crate) fn new(lab: &'a Lab) -> Result<Self> {
         let node = lab.node(1);
         Ok(Self {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
 use lab::raw::Datagram;
-use lab::{DEADLINE, Daemon, Families, Lab, Pod, Result, wait_until};
+use lab::{DEADLINE, Families, Lab, Pod, Process, Result, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -109,8 +109,8 @@ fn datagrams(from: &[IpAddr], targets: &[IpAddr], start: &str) -> Vec<Datagram> 
 }
 
 /// Waits until each of the datagrams was received, and returns everything that was received.
-fn received(datagrams: &[Datagram], captures: &[Daemon]) -> Result<String> {
-    let all = || captures.iter().map(Daemon::log).collect::<String>();
+fn received(datagrams: &[Datagram], captures: &[Process]) -> Result<String> {
+    let all = || captures.iter().map(Process::log).collect::<String>();
     let was_received =
         |datagram: &Datagram| all().contains(&format!("{} {}\n", datagram.from, datagram.text));
     wait_until("allowed datagrams", DEADLINE, || {

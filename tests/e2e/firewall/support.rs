@@ -4,9 +4,9 @@ use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use lab::probe::{Answer, LISTENING};
+use lab::probe::{LISTENING, ProbeAnswer};
 use lab::raw::Datagram;
-use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Node, Pod, Result, wait_until};
+use lab::{DEADLINE, Error, Families, Lab, Machine, Node, Pod, Process, Result, wait_until};
 use serde_json::Value;
 
 /// The probe program, as installed on nodes.
@@ -57,7 +57,7 @@ pub(crate) fn configure(lab: &mut Lab, number: usize, section: &Value) -> Result
 }
 
 /// A machine outside of the cluster that runs a probe server, with the probe program of `node`.
-pub(crate) fn outside(lab: &Lab, host: u8, node: &Node) -> Result<(Machine, Daemon)> {
+pub(crate) fn outside(lab: &Lab, host: u8, node: &Node) -> Result<(Machine, Process)> {
     let machine = lab.add_external_machine(&format!("outside{host}"), host)?;
     fs::copy(node.path(LAB), machine.path(LAB)).map_err(|error| Error::new(error.to_string()))?;
     let server = serve(&machine)?;
@@ -65,21 +65,21 @@ pub(crate) fn outside(lab: &Lab, host: u8, node: &Node) -> Result<(Machine, Daem
 }
 
 /// Starts a probe server on a machine.
-pub(crate) fn serve(machine: &Machine) -> Result<Daemon> {
+pub(crate) fn serve(machine: &Machine) -> Result<Process> {
     let server = machine.spawn("serve", None, &[LAB, "serve"])?;
     listening(&server)?;
     Ok(server)
 }
 
 /// Starts a probe server in a pod.
-pub(crate) fn serve_in(pod: &Pod<'_>) -> Result<Daemon> {
+pub(crate) fn serve_in(pod: &Pod<'_>) -> Result<Process> {
     let server = pod.spawn("serve", &[LAB, "serve"])?;
     listening(&server)?;
     Ok(server)
 }
 
 /// Captures the datagrams that arrive on a pod's interface.
-pub(crate) fn capture_in(pod: &Pod<'_>) -> Result<Daemon> {
+pub(crate) fn capture_in(pod: &Pod<'_>) -> Result<Process> {
     let capture = pod.spawn("capture", &[LAB, "capture", "--interface", "eth0"])?;
     listening(&capture)?;
     Ok(capture)
@@ -87,7 +87,7 @@ pub(crate) fn capture_in(pod: &Pod<'_>) -> Result<Daemon> {
 
 /// Captures the datagrams that arrive on a machine's interface or, without one, those that a UDP
 /// socket there receives.
-pub(crate) fn capture_on(machine: &Machine, interface: Option<&str>) -> Result<Daemon> {
+pub(crate) fn capture_on(machine: &Machine, interface: Option<&str>) -> Result<Process> {
     let mut command = vec![LAB, "capture"];
     if let Some(interface) = interface {
         command.extend(["--interface", interface]);
@@ -110,7 +110,7 @@ pub(crate) fn send_frames(pod: &Pod<'_>, words: &[Datagram]) -> Result {
     pod.run(&command).map(drop)
 }
 
-fn listening(server: &Daemon) -> Result {
+fn listening(server: &Process) -> Result {
     wait_until("server that listens", DEADLINE, || {
         server.log().contains(LISTENING)
     })
@@ -118,14 +118,14 @@ fn listening(server: &Daemon) -> Result {
 
 /// The source addresses that the targets see of a pod, by TCP and by UDP, one for each target.
 pub(crate) fn seen(pod: &Pod<'_>, targets: &[IpAddr]) -> Result<Vec<IpAddr>> {
-    let mut words = vec![LAB.to_owned(), "ask".to_owned()];
+    let mut words = vec![LAB.to_owned(), "query".to_owned()];
     words.extend(targets.iter().map(ToString::to_string));
-    let answers: Vec<Answer> = serde_json::from_str(&pod.run(&words)?).unwrap_or_default();
+    let answers: Vec<ProbeAnswer> = serde_json::from_str(&pod.run(&words)?).unwrap_or_default();
     answers
         .into_iter()
         .map(|answer| match (&answer.tcp, &answer.udp) {
             (Ok(tcp), Ok(udp)) if tcp == udp => Ok(*tcp),
-            _ => Err(Error::new(format!("{} is asked: {answer:?}", pod.name()))),
+            _ => Err(Error::new(format!("query of {}: {answer:?}", pod.name()))),
         })
         .collect()
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::manifests::flaw;
 
 /// A kind of objects.
-struct Kind {
+struct ObjectKind {
     group: &'static str,
     version: &'static str,
     name: &'static str,
@@ -27,12 +27,12 @@ struct Kind {
     flaw: fn(&Value) -> Option<String>,
 }
 
-fn kind<T>() -> Kind
+fn kind<T>() -> ObjectKind
 where
     T: Resource + DeserializeOwned + Serialize,
     T::Scope: 'static,
 {
-    Kind {
+    ObjectKind {
         group: T::GROUP,
         version: T::VERSION,
         name: T::KIND,
@@ -42,7 +42,7 @@ where
     }
 }
 
-fn kinds() -> [Kind; 5] {
+fn kinds() -> [ObjectKind; 5] {
     [
         kind::<Namespace>(),
         kind::<ServiceAccount>(),
@@ -143,7 +143,7 @@ fn refused(code: u16, reason: &str, message: &str) -> (u16, Value) {
     (code, status)
 }
 
-fn root(kind: &Kind) -> String {
+fn root(kind: &ObjectKind) -> String {
     match kind.group {
         "" => format!("/api/{}", kind.version),
         group => format!("/apis/{group}/{}", kind.version),
@@ -195,7 +195,7 @@ fn create(folder: &str, object: Value, objects: &mut Objects) -> (u16, Value) {
     let namespace = object["metadata"]["namespace"]
         .as_str()
         .unwrap_or("default");
-    let place = |kind: &Kind| {
+    let place = |kind: &ObjectKind| {
         let namespace = if kind.is_namespaced {
             format!("/namespaces/{namespace}")
         } else {

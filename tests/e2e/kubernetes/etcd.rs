@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use lab::{Error, Etcd, Families, Lab, Node, Result};
+use lab::{Error, EtcdMember, Families, Lab, Node, Result};
 use serde_json::json;
 
 use crate::manifests::conf;
@@ -73,7 +73,7 @@ fn raise() -> Result<Lab> {
 }
 
 /// Runs `etcdctl` with a certificate.
-fn ctl(etcd: &Etcd, certificate: &str, words: &[&str]) -> Result<String> {
+fn ctl(etcd: &EtcdMember, certificate: &str, words: &[&str]) -> Result<String> {
     let [ca, own, key] = [
         format!("--cacert={FOLDER}/ca.crt"),
         format!("--cert={FOLDER}/{certificate}.crt"),
@@ -85,7 +85,7 @@ fn ctl(etcd: &Etcd, certificate: &str, words: &[&str]) -> Result<String> {
 
 /// The commands of docs/etcd.md that turn on authentication. The members' name is the user with the
 /// root role.
-fn switch_authentication_on(etcd: &Etcd) -> Result {
+fn switch_authentication_on(etcd: &EtcdMember) -> Result {
     for words in [
         "user add root --no-password",
         "user grant-role root root",

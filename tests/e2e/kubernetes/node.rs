@@ -7,7 +7,7 @@ use std::process::Command;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Volume};
 use lab::containers::{Containerd, HostContainer, Mount};
-use lab::{Daemon, Error, Node, Output, Result};
+use lab::{CommandOutput, Error, Node, Process, Result};
 use serde_json::Value;
 
 use crate::manifests::{conf, file, find};
@@ -122,20 +122,20 @@ impl<'a> Kubelet<'a> {
     }
 
     /// Runs the init container to its end.
-    pub(crate) fn init(&self) -> Result<Output> {
+    pub(crate) fn init(&self) -> Result<CommandOutput> {
         let container = &self.pod.init_containers.as_ref().unwrap()[0];
         self.containerd
             .run_host_to_end(&self.container(container, container.name.clone()))
     }
 
     /// Starts the main container, under a name that is unique on the node.
-    pub(crate) fn main(&self, name: &str) -> Result<Daemon> {
+    pub(crate) fn main(&self, name: &str) -> Result<Process> {
         self.containerd
             .spawn_host(&self.container(&self.pod.containers[0], name.to_owned()))
     }
 
     /// Ends the main container as kubelet does.
-    pub(crate) fn end(&self, name: &str, client: &Daemon) -> Result {
+    pub(crate) fn end(&self, name: &str, client: &Process) -> Result {
         self.node
             .run(&["ctr", "tasks", "kill", "--signal", "SIGTERM", name])?;
         lab::wait_until("end of the container", lab::DEADLINE, || !client.running())

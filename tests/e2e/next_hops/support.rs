@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use lab::probe::{Answer, LISTENING};
+use lab::probe::{LISTENING, ProbeAnswer};
 use lab::{DEADLINE, Lab, Node, Pod, Result, wait_until};
 
 /// The probe program, as installed on nodes.
@@ -30,15 +30,15 @@ pub(crate) type Run<'a> = dyn Fn(&[&str]) -> Result<String> + 'a;
 /// Queries `to` by TCP, UDP and ping, and fails unless all are answered and the source address is
 /// one of `own`.
 pub(crate) fn reaches(from: &Run<'_>, own: &[IpAddr], to: IpAddr) -> Result {
-    let answers = from(&[LAB, "ask", &to.to_string()])?;
-    let answers: Vec<Answer> = serde_json::from_str(&answers).expect("answers are JSON");
+    let answers = from(&[LAB, "query", &to.to_string()])?;
+    let answers: Vec<ProbeAnswer> = serde_json::from_str(&answers).expect("answers are JSON");
     let complaints: Vec<_> = answers.iter().filter_map(|it| it.complaint(own)).collect();
     assert!(complaints.is_empty(), "{complaints:?}");
     Ok(())
 }
 
 /// Starts a probe server in a pod.
-pub(crate) fn serve(pod: &Pod<'_>) -> Result<lab::Daemon> {
+pub(crate) fn serve(pod: &Pod<'_>) -> Result<lab::Process> {
     let server = pod.spawn("serve", &[LAB, "serve"])?;
     wait_until("server that listens", DEADLINE, || {
         server.log().contains(LISTENING)

@@ -1,6 +1,6 @@
 //! TLS certificates that expire and are replaced on disk.
 
-use lab::{Etcd, Lab, Node, Result};
+use lab::{EtcdMember, Lab, Node, Result};
 use nix::sys::signal::Signal;
 
 use crate::support::{
@@ -12,7 +12,7 @@ use crate::support::{
 const FOLDER: &str = "/root/pki";
 
 /// Makes authorities and certificates on the machine of an etcd member, with openssl.
-struct Authority<'a>(&'a Etcd);
+struct Authority<'a>(&'a EtcdMember);
 
 impl Authority<'_> {
     fn script(&self, lines: &str) -> Result {

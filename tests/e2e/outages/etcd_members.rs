@@ -1,6 +1,6 @@
 //! A cluster of three etcd members loses one.
 
-use lab::{DEADLINE, Etcd, Families, Lab, Node, Result, wait_for};
+use lab::{DEADLINE, EtcdMember, Families, Lab, Node, Result, wait_for};
 use nix::sys::signal::Signal;
 
 use crate::support::{
@@ -27,7 +27,7 @@ fn changes_after_loss_of_the_leader_arrive() -> Result {
     lab.start_routed()?;
     lab.wait_routes()?;
     let leader = wait_for("leader", DEADLINE, || {
-        let leads = |member: &Etcd| member.is_leader().unwrap_or_default();
+        let leads = |member: &EtcdMember| member.is_leader().unwrap_or_default();
         lab.etcd().iter().position(leads)
     })?;
     lab.etcd()[leader].stop()?;

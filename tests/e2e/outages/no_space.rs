@@ -1,6 +1,6 @@
 //! etcd has no space left (NOSPACE): it answers reads and refuses writes.
 
-use lab::{DEADLINE, Etcd, Lab, Node, Result, wait_until};
+use lab::{DEADLINE, EtcdMember, Lab, Node, Result, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{
@@ -12,7 +12,7 @@ use crate::support::{
 const QUOTA: &str = "--quota-backend-bytes=2097152";
 
 /// Writes until etcd has no space left.
-fn fill(etcd: &Etcd) -> Result {
+fn fill(etcd: &EtcdMember) -> Result {
     let value = "x".repeat(100_000);
     wait_until("alarm", DEADLINE, || {
         let refused = etcd.ctl(&["put", "/filler", &value]).err();
@@ -21,7 +21,7 @@ fn fill(etcd: &Etcd) -> Result {
 }
 
 /// The commands by which an operator makes space.
-fn make_space(etcd: &Etcd) -> Result {
+fn make_space(etcd: &EtcdMember) -> Result {
     etcd.ctl(&["del", "/filler"])?;
     etcd.compact()?;
     etcd.ctl(&["defrag"])?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lab::probe::LISTENING;
-use lab::{DEADLINE, Daemon, Lab, Node, Result, wait_until};
+use lab::{DEADLINE, Lab, Node, Process, Result, wait_until};
 
 use crate::support::{OUTAGE_LOG, add_and_delete_pods, count_routes_to, is_present, join};
 
@@ -13,7 +13,7 @@ const ANSWER_DELAY: Duration = Duration::from_secs(5);
 const JOIN_TIMEOUT: Duration = ANSWER_DELAY.saturating_mul(15);
 
 /// Connects a node to etcd through a proxy that delays answers.
-fn slow_down(lab: &mut Lab, number: usize) -> Result<Daemon> {
+fn slow_down(lab: &mut Lab, number: usize) -> Result<Process> {
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["ipam"]["etcd"]["endpoints"] =
         serde_json::json!(["http://127.0.0.1:2381"]);

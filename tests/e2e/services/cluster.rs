@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use lab::probe::{Answer, LISTENING};
-use lab::{DEADLINE, Daemon, Error, Families, Lab, Machine, Pod, Result, wait_until};
+use lab::probe::{LISTENING, ProbeAnswer};
+use lab::{DEADLINE, Error, Families, Lab, Machine, Pod, Process, Result, wait_until};
 
-use crate::service::{Endpoint, SERVICE_PORT, Service};
+use crate::service::{SERVICE_PORT, Service, ServiceEndpoint};
 use crate::{iptables, nftables};
 
 /// The probe program, as installed on nodes.
@@ -32,22 +32,22 @@ pub(crate) fn raise() -> Result<Lab> {
 }
 
 /// A pod that runs a probe server.
-pub(crate) struct Backend<'a> {
+pub(crate) struct ServiceBackend<'a> {
     pub(crate) pod: Pod<'a>,
-    pub(crate) endpoint: Endpoint,
-    _server: Daemon,
+    pub(crate) endpoint: ServiceEndpoint,
+    _server: Process,
 }
 
 /// Starts a backend pod on node `number`.
-pub(crate) fn backend<'a>(lab: &'a Lab, number: usize, name: &str) -> Result<Backend<'a>> {
+pub(crate) fn backend<'a>(lab: &'a Lab, number: usize, name: &str) -> Result<ServiceBackend<'a>> {
     let node = lab.node(number);
     let pod = node.add_pod(name)?;
     let server = listening(pod.spawn("serve", &[LAB, "serve"])?)?;
-    let endpoint = Endpoint {
+    let endpoint = ServiceEndpoint {
         addresses: pod.addresses(),
         node: node.name().to_owned(),
     };
-    Ok(Backend {
+    Ok(ServiceBackend {
         pod,
         endpoint,
         _server: server,
@@ -55,16 +55,16 @@ pub(crate) fn backend<'a>(lab: &'a Lab, number: usize, name: &str) -> Result<Bac
 }
 
 /// A backend on the host's network of a machine.
-pub(crate) fn host_backend(machine: &Machine) -> Result<(Endpoint, Daemon)> {
+pub(crate) fn host_backend(machine: &Machine) -> Result<(ServiceEndpoint, Process)> {
     let server = listening(machine.spawn("serve", None, &[LAB, "serve"])?)?;
-    let endpoint = Endpoint {
+    let endpoint = ServiceEndpoint {
         addresses: machine.addresses().to_vec(),
         node: machine.name().to_owned(),
     };
     Ok((endpoint, server))
 }
 
-fn listening(server: Daemon) -> Result<Daemon> {
+fn listening(server: Process) -> Result<Process> {
     wait_until("server that listens", DEADLINE, || {
         server.log().contains(LISTENING)
     })?;
@@ -111,8 +111,8 @@ impl Client<'_> {
     }
 
     /// The results of queries to these addresses on a port.
-    pub(crate) fn ask(&self, targets: &[IpAddr], port: u16) -> Result<Vec<Answer>> {
-        let mut words: Vec<String> = ["ask", "--no-ping", "--port"].map(str::to_owned).to_vec();
+    pub(crate) fn query(&self, targets: &[IpAddr], port: u16) -> Result<Vec<ProbeAnswer>> {
+        let mut words: Vec<String> = ["query", "--no-ping", "--port"].map(str::to_owned).to_vec();
         words.insert(0, LAB.to_owned());
         words.push(port.to_string());
         words.extend(targets.iter().map(ToString::to_string));
@@ -121,11 +121,11 @@ impl Client<'_> {
 
     /// The source addresses that the backends see, by TCP and by UDP, one for each target.
     pub(crate) fn seen(&self, targets: &[IpAddr], port: u16) -> Result<Vec<IpAddr>> {
-        let seen = |answer: Answer| match (&answer.tcp, &answer.udp) {
+        let seen = |answer: ProbeAnswer| match (&answer.tcp, &answer.udp) {
             (Ok(tcp), Ok(udp)) if tcp == udp => Ok(*tcp),
-            _ => Err(Error::new(format!("asked on port {port}: {answer:?}"))),
+            _ => Err(Error::new(format!("query on port {port}: {answer:?}"))),
         };
-        self.ask(targets, port)?.into_iter().map(seen).collect()
+        self.query(targets, port)?.into_iter().map(seen).collect()
     }
 
     /// As [`Client::seen`], through the addresses of a Service.

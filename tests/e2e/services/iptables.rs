@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use lab::{Machine, Result};
 
 use crate::service::{
-    AFFINITY_SECONDS, MASQUERADE_MARK, POD_CIDRS, PROTOCOLS, SERVICE_PORT, Service, Version,
+    AFFINITY_SECONDS, IpVersion, MASQUERADE_MARK, POD_CIDRS, PROTOCOLS, SERVICE_PORT, Service,
 };
 
 /// Installs the rules for these Services on a node, with Debian's iptables (nftables backend).
 pub(crate) fn install(node: &Machine, services: &[Service]) -> Result {
-    for version in Version::BOTH {
+    for version in IpVersion::BOTH {
         let restore = version.of(["iptables-nft-restore", "ip6tables-nft-restore"]);
         let text = nat(node, services, version) + FILTER;
         let output = node.run_with(&[restore, "--noflush"], text.as_bytes())?;
@@ -36,7 +36,7 @@ const FILTER: &str = "\
 COMMIT
 ";
 
-fn nat(node: &Machine, services: &[Service], version: Version) -> String {
+fn nat(node: &Machine, services: &[Service], version: IpVersion) -> String {
     let mark = format!("{MASQUERADE_MARK}/{MASQUERADE_MARK}");
     let mut chains = String::new();
     let mut rules = format!(
@@ -58,7 +58,7 @@ fn nat(node: &Machine, services: &[Service], version: Version) -> String {
     }
     for service in services {
         for protocol in PROTOCOLS {
-            let port = Port {
+            let port = IptablesPort {
                 service,
                 protocol,
                 version,
@@ -73,14 +73,14 @@ fn nat(node: &Machine, services: &[Service], version: Version) -> String {
 }
 
 /// One port of a Service, as rules on `node`.
-struct Port<'a> {
+struct IptablesPort<'a> {
     service: &'a Service,
     protocol: &'static str,
-    version: Version,
+    version: IpVersion,
     node: &'a str,
 }
 
-impl Port<'_> {
+impl IptablesPort<'_> {
     /// The name of one of its chains; names of iptables have at most 28 characters.
     fn chain(&self, kind: &str) -> String {
         format!("KUBE-{kind}-{}-{}", self.service.name, self.protocol)

@@ -2,15 +2,15 @@
 
 use lab::{Lab, Pod, Result};
 
-use crate::cluster::{Backend, Client, Mode, backend, outside, proxy, raise};
-use crate::service::{SERVICE_PORT, Service, Version};
+use crate::cluster::{Client, Mode, ServiceBackend, backend, outside, proxy, raise};
+use crate::service::{IpVersion, SERVICE_PORT, Service};
 
 /// With this number of connections, all of them reach one of two backends by chance once in a
 /// million runs.
 const CONNECTIONS: usize = 21;
 
 /// Two backends, one on each node, that count their connections.
-fn counting(lab: &Lab) -> Result<[Backend<'_>; 2]> {
+fn counting(lab: &Lab) -> Result<[ServiceBackend<'_>; 2]> {
     let both = [backend(lab, 1, "near")?, backend(lab, 2, "far")?];
     let rules = "table inet count { chain input { type filter hook input priority 0; \
                  tcp flags & (syn | ack) == syn counter; }; }";
@@ -32,9 +32,9 @@ fn connections(pod: &Pod<'_>) -> Result<usize> {
 fn spread(
     client: Client<'_>,
     service: &Service,
-    version: Version,
+    version: IpVersion,
     count: usize,
-    backends: &[Backend<'_>; 2],
+    backends: &[ServiceBackend<'_>; 2],
 ) -> Result<[usize; 2]> {
     let now = || -> Result<[usize; 2]> {
         let [one, two] = backends;
@@ -59,7 +59,7 @@ fn spread_or_stay(mode: Mode) -> Result {
     proxy(&lab, mode, &[any.clone(), sticky.clone()])?;
 
     for client in [Client::Pod(&here), Client::Machine(lab.node(2))] {
-        for version in Version::BOTH {
+        for version in IpVersion::BOTH {
             let [one, two] = spread(client, &any, version, CONNECTIONS, &backends)?;
             assert!(
                 one > 0 && two > 0 && one + two == CONNECTIONS,

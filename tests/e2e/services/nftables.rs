@@ -7,13 +7,13 @@ use lab::probe::PORT;
 use lab::{Machine, Result};
 
 use crate::service::{
-    AFFINITY_SECONDS, MASQUERADE_MARK, POD_CIDRS, PROTOCOLS, SERVICE_CIDRS, SERVICE_PORT, Service,
-    Version,
+    AFFINITY_SECONDS, IpVersion, MASQUERADE_MARK, POD_CIDRS, PROTOCOLS, SERVICE_CIDRS,
+    SERVICE_PORT, Service,
 };
 
 /// Installs the rules for these Services on a node.
 pub(crate) fn install(node: &Machine, services: &[Service]) -> Result {
-    for version in Version::BOTH {
+    for version in IpVersion::BOTH {
         let text = table(node, services, version);
         let output = node.run_with(&["nft", "-f", "-"], text.as_bytes())?;
         output.success()?;
@@ -21,11 +21,11 @@ pub(crate) fn install(node: &Machine, services: &[Service]) -> Result {
     Ok(())
 }
 
-fn table(node: &Machine, services: &[Service], version: Version) -> String {
+fn table(node: &Machine, services: &[Service], version: IpVersion) -> String {
     let mut parts = Parts::default();
     for service in services {
         for protocol in PROTOCOLS {
-            let port = Port {
+            let port = NftablesPort {
                 service,
                 protocol,
                 version,
@@ -37,7 +37,7 @@ fn table(node: &Machine, services: &[Service], version: Version) -> String {
     let (family, kind) = version.of([("ip", "ipv4_addr"), ("ip6", "ipv6_addr")]);
     let addresses = node.addresses().iter().map(ToString::to_string);
     let own: Vec<String> = addresses
-        .filter(|address| address.contains('.') == (version == Version::V4))
+        .filter(|address| address.contains('.') == (version == IpVersion::V4))
         .collect();
     let cluster: Vec<String> = services
         .iter()
@@ -106,14 +106,14 @@ struct Parts {
 }
 
 /// One port of a Service, as rules on `node`.
-struct Port<'a> {
+struct NftablesPort<'a> {
     service: &'a Service,
     protocol: &'static str,
-    version: Version,
+    version: IpVersion,
     node: &'a str,
 }
 
-impl Port<'_> {
+impl NftablesPort<'_> {
     fn name(&self, kind: &str) -> String {
         format!("{kind}-{}/{}", self.service.name, self.protocol)
     }

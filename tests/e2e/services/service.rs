@@ -25,12 +25,12 @@ pub(crate) const PROTOCOLS: [&str; 2] = ["tcp", "udp"];
 
 /// The version of IP that the rules are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
+pub(crate) enum IpVersion {
     V4,
     V6,
 }
 
-impl Version {
+impl IpVersion {
     pub(crate) const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
     fn has(self, address: IpAddr) -> bool {
@@ -49,15 +49,15 @@ impl Version {
 
 /// One backend: a pod, or a process of a node.
 #[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
+pub(crate) struct ServiceEndpoint {
     /// One address of each version.
     pub(crate) addresses: Vec<IpAddr>,
     /// The name of the backend's node.
     pub(crate) node: String,
 }
 
-impl Endpoint {
-    pub(crate) fn address(&self, version: Version) -> IpAddr {
+impl ServiceEndpoint {
+    pub(crate) fn address(&self, version: IpVersion) -> IpAddr {
         let mut addresses = self.addresses.iter();
         *addresses
             .find(|address| version.has(**address))
@@ -65,7 +65,7 @@ impl Endpoint {
     }
 
     /// Address and port in the syntax of rules.
-    pub(crate) fn socket(&self, version: Version) -> String {
+    pub(crate) fn socket(&self, version: IpVersion) -> String {
         match self.address(version) {
             IpAddr::V4(address) => format!("{address}:{PORT}"),
             IpAddr::V6(address) => format!("[{address}]:{PORT}"),
@@ -81,7 +81,7 @@ pub(crate) struct Service {
     /// Its addresses and its node port end with this number.
     pub(crate) number: u16,
     /// Its backends.
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<ServiceEndpoint>,
     /// `externalTrafficPolicy: Local`.
     pub(crate) local: bool,
     /// `sessionAffinity: ClientIP`.
@@ -89,7 +89,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(name: &'static str, number: u16, endpoints: &[&Endpoint]) -> Self {
+    pub(crate) fn new(name: &'static str, number: u16, endpoints: &[&ServiceEndpoint]) -> Self {
         Self {
             name,
             number,
@@ -100,20 +100,20 @@ impl Service {
     }
 
     /// Its `ClusterIP` of a version.
-    pub(crate) fn address(&self, version: Version) -> IpAddr {
+    pub(crate) fn address(&self, version: IpVersion) -> IpAddr {
         let number = self.number;
         match version {
-            Version::V4 => {
+            IpVersion::V4 => {
                 let [high, low] = number.to_be_bytes();
                 Ipv4Addr::new(10, 96, high, low).into()
             }
-            Version::V6 => Ipv6Addr::new(0xfd00, 0x10, 0x96, 0, 0, 0, 0, number).into(),
+            IpVersion::V6 => Ipv6Addr::new(0xfd00, 0x10, 0x96, 0, 0, 0, 0, number).into(),
         }
     }
 
     /// Its `ClusterIP`s, IPv4 first.
     pub(crate) fn addresses(&self) -> [IpAddr; 2] {
-        Version::BOTH.map(|version| self.address(version))
+        IpVersion::BOTH.map(|version| self.address(version))
     }
 
     /// Its port on every node.

@@ -110,7 +110,7 @@ fn node_ports(mode: Mode) -> Result {
     assert_seen_by_node_port("a pod", pod, one, local, &here.addresses())?;
     assert_seen_by_node_port("node n1", Client::Machine(one), one, local, one.addresses())?;
     // There is no backend on this node: Kubernetes drops the packet.
-    for answer in external.ask(two.addresses(), local.node_port())? {
+    for answer in external.query(two.addresses(), local.node_port())? {
         assert!(!answer.is_answered(), "{answer:?}");
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! GC: what it removes of attachments that the runtime does not list, and what it leaves.
 
-use lab::{Output, Result, Runtime, Target};
+use lab::{CommandOutput, Result, Runtime, Target};
 use serde_json::{Value, json};
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 use crate::support::{host_local, install_ipam, lab, other, runtime, with_ipam};
 
@@ -43,7 +43,7 @@ fn gc_with_ipam_that_lacks_gc_removes_our_interfaces() -> Result {
     let node = lab.node(1);
     node.install_plugins(&["host-local"])?;
     let runtime = || with_ipam(&lab, &host_local());
-    let old = runtime()?.with_version(Version::V1_0_0);
+    let old = runtime()?.with_version(CniVersion::V1_0_0);
     let (kept, stale) = (node.sandbox("kept")?, node.sandbox("stale")?);
     let attached = old.add(kept.target())?;
     old.add(stale.target())?;
@@ -90,7 +90,7 @@ fn null_list_of_valid_attachments_is_empty() -> Result {
     let lab = lab()?;
     let (node, runtime) = (lab.node(1), runtime(&lab)?);
     let entry = runtime.plugins().next().cloned().unwrap_or_default();
-    let gc = |keys: &Value| -> Result<Output> {
+    let gc = |keys: &Value| -> Result<CommandOutput> {
         let mut entry = entry.clone();
         entry.extend(keys.as_object().cloned().unwrap_or_default());
         runtime.call("GC", &entry, Target::default(), &Value::Null)

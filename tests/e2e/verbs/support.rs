@@ -2,7 +2,7 @@
 
 use lab::{Lab, Node, Result, Runtime};
 use serde_json::{Value, json};
-use wire::cni::Version;
+use wire::cni::CniVersion;
 
 /// A single node, with its claims in a local file.
 pub(crate) fn lab() -> Result<Lab> {
@@ -13,14 +13,14 @@ pub(crate) fn lab() -> Result<Lab> {
 
 /// A runtime with the newest version of the spec.
 pub(crate) fn runtime(lab: &Lab) -> Result<Runtime<'_>> {
-    Ok(Runtime::of(lab.node(1))?.with_version(Version::V1_1_0))
+    Ok(Runtime::of(lab.node(1))?.with_version(CniVersion::V1_1_0))
 }
 
 /// A runtime with the newest version of the spec and another IPAM plugin in the conflist.
 pub(crate) fn with_ipam<'a>(lab: &'a Lab, ipam: &Value) -> Result<Runtime<'a>> {
     let mut conflist = lab.conflist();
     conflist["plugins"][0]["ipam"] = ipam.clone();
-    Ok(Runtime::with(lab.node(1), conflist)?.with_version(Version::V1_1_0))
+    Ok(Runtime::with(lab.node(1), conflist)?.with_version(CniVersion::V1_1_0))
 }
 
 /// Debian 12's host-local, which supports 1.0.0 at most.

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use super::{ARCHIVE, CRUN, Container, HostContainer, IMAGE, prepare};
-use crate::{DEADLINE, Daemon, Machine, Output, Result, wait_for, wait_until};
+use crate::{CommandOutput, DEADLINE, Machine, Process, Result, wait_for, wait_until};
 
 /// Without the CRI plugin, which needs the machine's cgroups. With the native snapshotter, which
 /// works on any root file system.
@@ -18,7 +18,7 @@ const MOUNT: &str = "type=bind,src=/opt/flatland/lab,dst=/lab,options=rbind:ro";
 #[derive(Debug)]
 pub struct Containerd<'a> {
     machine: &'a Machine,
-    _daemon: Daemon,
+    _daemon: Process,
 }
 
 impl<'a> Containerd<'a> {
@@ -43,12 +43,17 @@ impl<'a> Containerd<'a> {
 
     /// Starts a container with its own network namespace, attached by CNI. `/lab` is the probe
     /// program.
-    pub fn run(&self, id: &str, command: &[&str]) -> Result<Running<'a>> {
+    pub fn run(&self, id: &str, command: &[&str]) -> Result<RunningContainer<'a>> {
         self.run_attached("--cni", id, command)
     }
 
     /// Starts a container in the network namespace of another container.
-    pub fn run_in(&self, other: &Container<'_>, id: &str, command: &[&str]) -> Result<Running<'a>> {
+    pub fn run_in(
+        &self,
+        other: &Container<'_>,
+        id: &str,
+        command: &[&str],
+    ) -> Result<RunningContainer<'a>> {
         let namespace = format!("--with-ns=network:/proc/{}/ns/net", other.pid());
         self.run_attached(&namespace, id, command)
     }
@@ -66,14 +71,14 @@ impl<'a> Containerd<'a> {
     }
 
     /// Runs a container with the host's network to its end.
-    pub fn run_host_to_end(&self, container: &HostContainer) -> Result<Output> {
+    pub fn run_host_to_end(&self, container: &HostContainer) -> Result<CommandOutput> {
         let words = host_words(container);
         self.machine
             .run_with(&[&["ctr"], &*as_strs(&words)].concat(), b"")
     }
 
     /// Starts a container with the host's network. A signal to the returned process ends it.
-    pub fn spawn_host(&self, container: &HostContainer) -> Result<Daemon> {
+    pub fn spawn_host(&self, container: &HostContainer) -> Result<Process> {
         let words = host_words(container);
         let command = [&["ctr"], &*as_strs(&words)].concat();
         self.machine.spawn(&container.name, None, &command)
@@ -86,14 +91,19 @@ impl<'a> Containerd<'a> {
     }
 
     /// Starts a container and keeps `ctr` running, which cleans up when the container ends.
-    fn run_attached(&self, network: &str, id: &str, command: &[&str]) -> Result<Running<'a>> {
+    fn run_attached(
+        &self,
+        network: &str,
+        id: &str,
+        command: &[&str],
+    ) -> Result<RunningContainer<'a>> {
         let words = words(&["--rm", network], id, command);
         let client = self
             .machine
             .spawn(id, None, &[&["ctr"], &*words].concat())?;
         let container = self.container(id);
         let container = container.map_err(|error| error.doing(client.log()))?;
-        Ok(Running { container, client })
+        Ok(RunningContainer { container, client })
     }
 
     /// Waits until a container runs.
@@ -149,12 +159,12 @@ fn as_strs(words: &[String]) -> Vec<&str> {
 
 /// A container, and the `ctr` process that waits for its end.
 #[derive(Debug)]
-pub struct Running<'a> {
+pub struct RunningContainer<'a> {
     container: Container<'a>,
-    client: Daemon,
+    client: Process,
 }
 
-impl Running<'_> {
+impl RunningContainer<'_> {
     /// Waits until `ctr` has seen the container's end, has called DEL and has deleted the
     /// container.
     pub fn wait_end(self) -> Result {
@@ -163,7 +173,7 @@ impl Running<'_> {
     }
 }
 
-impl<'a> Deref for Running<'a> {
+impl<'a> Deref for RunningContainer<'a> {
     type Target = Container<'a>;
 
     fn deref(&self) -> &Container<'a> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::error::Doing;
 use crate::{Error, Machine, Place, Result};
 
-pub use containerd::{Containerd, Running};
+pub use containerd::{Containerd, RunningContainer};
 pub use host::{HostContainer, Mount};
 pub use podman::Podman;
 

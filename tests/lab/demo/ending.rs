@@ -1,11 +1,11 @@
 //! How the demo ends: what `routed` says of the cluster, and how to ask it more.
 
 use super::survey::Party;
-use crate::{Error, Node, Output, Result};
+use crate::{CommandOutput, Error, Node, Result};
 
 /// A command of `routed`, and why it is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Query {
+pub(super) struct ShownCommand {
     pub(super) heading: &'static str,
     pub(super) aside: &'static str,
     /// The node that it runs on.
@@ -22,14 +22,14 @@ pub(super) struct Hints {
     pub(super) rows: Vec<(&'static str, String)>,
 }
 
-impl Query {
+impl ShownCommand {
     /// As one types it.
     pub(super) fn text(&self) -> String {
         format!("routed {}", self.words.join(" "))
     }
 
     /// Runs it on its node, however it ends.
-    pub(super) fn run(&self, nodes: &[Node]) -> Result<Output> {
+    pub(super) fn run(&self, nodes: &[Node]) -> Result<CommandOutput> {
         let node = nodes.iter().find(|node| node.name() == self.node);
         let node = node.ok_or_else(|| Error::new(format!("there is no node {}", self.node)))?;
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
@@ -38,14 +38,14 @@ impl Query {
 }
 
 /// The status of a node, and the way from one of its pods to another pod, if there are two.
-pub(super) fn queries(parties: &[Party]) -> Vec<Query> {
-    let status = parties.first().map(|party| Query {
+pub(super) fn queries(parties: &[Party]) -> Vec<ShownCommand> {
+    let status = parties.first().map(|party| ShownCommand {
         heading: "A node's status",
         aside: "whether it works, and if not, why",
         node: party.node.clone(),
         words: vec!["status".to_owned()],
     });
-    let explain = explain(parties).map(|(from, to)| Query {
+    let explain = explain(parties).map(|(from, to)| ShownCommand {
         heading: "The way between two pods",
         aside: "link by link; a broken one is named, with what to do",
         node: from.node.clone(),

@@ -1,7 +1,8 @@
-//! The matrix of who reaches whom, and what the receivers saw: text from what was asked.
+//! The matrix of who reaches whom, and what the receivers saw: text from the results of the
+//! queries.
 
-use super::survey::{Asked, Party};
-use super::table::{self, Cell, Paint, Style, WIDTH};
+use super::survey::{Party, ProbedPair};
+use super::table::{self, Paint, Style, StyledText, WIDTH};
 
 /// The width of a column, with the space before it. Round trips over a second do not fit; they do
 /// not come up.
@@ -11,7 +12,7 @@ const COLUMN: usize = 9;
 const EXPLAINED: usize = 12;
 
 /// A row for each sender, a column for each receiver; more columns than fit go below each other.
-pub(super) fn matrix(parties: &[Party], asked: &[Asked], ipv6: bool, paint: Paint) -> String {
+pub(super) fn matrix(parties: &[Party], probed: &[ProbedPair], ipv6: bool, paint: Paint) -> String {
     let longest = parties
         .iter()
         .map(|party| party.name.len())
@@ -25,41 +26,47 @@ pub(super) fn matrix(parties: &[Party], asked: &[Asked], ipv6: bool, paint: Pain
         .max(1);
     let blocks = columns.chunks(even).map(|block| {
         let mut rows = vec![heading(parties, block)];
-        rows.extend((0..parties.len()).map(|from| row(parties, asked, from, block, ipv6)));
+        rows.extend((0..parties.len()).map(|from| row(parties, probed, from, block, ipv6)));
         table::render(&rows, paint)
     });
     blocks.collect::<Vec<_>>().join("\n")
 }
 
-fn heading(parties: &[Party], block: &[usize]) -> Vec<Cell> {
-    let name = |&to: &usize| Cell::right(Style::Name, format!("{:>6}", parties[to].name));
-    [Cell::new(Style::Aside, "from")]
+fn heading(parties: &[Party], block: &[usize]) -> Vec<StyledText> {
+    let name = |&to: &usize| StyledText::right(Style::Name, format!("{:>6}", parties[to].name));
+    [StyledText::new(Style::Aside, "from")]
         .into_iter()
         .chain(block.iter().map(name))
         .collect()
 }
 
-fn row(parties: &[Party], asked: &[Asked], from: usize, block: &[usize], ipv6: bool) -> Vec<Cell> {
+fn row(
+    parties: &[Party],
+    probed: &[ProbedPair],
+    from: usize,
+    block: &[usize],
+    ipv6: bool,
+) -> Vec<StyledText> {
     let cell = |&to: &usize| {
         if from == to {
-            return Cell::right(Style::Aside, "·");
+            return StyledText::right(Style::Aside, "·");
         }
-        let mut answers = asked
+        let mut answers = probed
             .iter()
             .filter(|one| (one.from, one.to, one.is_ipv6()) == (from, to, ipv6));
         match answers.next() {
-            Some(Asked {
+            Some(ProbedPair {
                 complaint: None,
                 answer,
                 ..
-            }) => Cell::right(
+            }) => StyledText::right(
                 Style::Good,
                 answer.ping.as_ref().map_or(String::new(), |&t| time(t)),
             ),
-            _ => Cell::right(Style::Bad, "✗"),
+            _ => StyledText::right(Style::Bad, "✗"),
         }
     };
-    let name = Cell::new(Style::Name, &parties[from].name);
+    let name = StyledText::new(Style::Name, &parties[from].name);
     [name].into_iter().chain(block.iter().map(cell)).collect()
 }
 
@@ -73,8 +80,11 @@ pub(super) fn time(micros: u64) -> String {
 }
 
 /// What went wrong, in words, as far as that is readable.
-pub(super) fn complaints(parties: &[Party], asked: &[Asked]) -> Vec<String> {
-    let failed: Vec<&Asked> = asked.iter().filter(|one| one.complaint.is_some()).collect();
+pub(super) fn complaints(parties: &[Party], probed: &[ProbedPair]) -> Vec<String> {
+    let failed: Vec<&ProbedPair> = probed
+        .iter()
+        .filter(|one| one.complaint.is_some())
+        .collect();
     let words = failed.iter().take(EXPLAINED).map(|one| {
         let (from, to) = (&parties[one.from].name, &parties[one.to].name);
         format!(
@@ -90,8 +100,8 @@ pub(super) fn complaints(parties: &[Party], asked: &[Asked]) -> Vec<String> {
 
 /// One question of each kind in each family: the sender's own address, and the one that the receiver
 /// saw. One that shows a translation, if any does; else one to another node, if there is one.
-pub(super) fn examples(parties: &[Party], asked: &[Asked]) -> Vec<Vec<Cell>> {
-    let aside = |text| Cell::new(Style::Aside, text);
+pub(super) fn examples(parties: &[Party], probed: &[ProbedPair]) -> Vec<Vec<StyledText>> {
+    let aside = |text| StyledText::new(Style::Aside, text);
     let mut rows = vec![
         ["sender", "its address", "receiver", "address it saw"]
             .map(aside)
@@ -99,12 +109,14 @@ pub(super) fn examples(parties: &[Party], asked: &[Asked]) -> Vec<Vec<Cell>> {
     ];
     for ipv6 in [false, true] {
         for kind in [[true, true], [true, false], [false, true]] {
-            let ends = |one: &Asked| [&parties[one.from], &parties[one.to]];
-            let alike =
-                |one: &&Asked| one.is_ipv6() == ipv6 && ends(one).map(|party| party.is_pod) == kind;
-            let afar = |one: &&Asked| ends(one)[0].node != ends(one)[1].node;
-            let translated = |one: &&Asked| one.answer.tcp.is_ok() && !one.seen_as_itself(parties);
-            let those = || asked.iter().filter(alike);
+            let ends = |one: &ProbedPair| [&parties[one.from], &parties[one.to]];
+            let alike = |one: &&ProbedPair| {
+                one.is_ipv6() == ipv6 && ends(one).map(|party| party.is_pod) == kind
+            };
+            let afar = |one: &&ProbedPair| ends(one)[0].node != ends(one)[1].node;
+            let translated =
+                |one: &&ProbedPair| one.answer.tcp.is_ok() && !one.seen_as_itself(parties);
+            let those = || probed.iter().filter(alike);
             let found = those().find(translated).or_else(|| those().find(afar));
             let found = found.or_else(|| those().next());
             rows.extend(found.map(|one| example(parties, one)));
@@ -113,7 +125,7 @@ pub(super) fn examples(parties: &[Party], asked: &[Asked]) -> Vec<Vec<Cell>> {
     rows
 }
 
-fn example(parties: &[Party], one: &Asked) -> Vec<Cell> {
+fn example(parties: &[Party], one: &ProbedPair) -> Vec<StyledText> {
     let (from, to) = (&parties[one.from], &parties[one.to]);
     let own = from
         .addresses
@@ -130,13 +142,13 @@ fn example(parties: &[Party], one: &Asked) -> Vec<Cell> {
         .as_ref()
         .map_or_else(Clone::clone, ToString::to_string);
     vec![
-        Cell::new(Style::Name, &from.name),
-        Cell::new(
+        StyledText::new(Style::Name, &from.name),
+        StyledText::new(
             Style::Plain,
             own.map(ToString::to_string).unwrap_or_default(),
         ),
-        Cell::new(Style::Name, &to.name),
-        Cell::new(style, seen),
+        StyledText::new(Style::Name, &to.name),
+        StyledText::new(style, seen),
     ]
 }
 

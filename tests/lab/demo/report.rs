@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use super::Options;
 use super::cluster::Cluster;
-use super::ending::{Hints, Query};
+use super::ending::{Hints, ShownCommand};
 use super::matrix::{complaints, examples, matrix, time};
-use super::survey::{Asked, Party};
-use super::table::{self, Cell, Paint, Style};
+use super::survey::{Party, ProbedPair};
+use super::table::{self, Paint, Style, StyledText};
 use crate::error::Doing;
-use crate::{Families, Node, Output, Result};
+use crate::{CommandOutput, Families, Node, Result};
 
 /// The demo's standard output.
-pub(super) struct Report {
+pub(super) struct DemoReport {
     paint: Paint,
 }
 
-impl Report {
+impl DemoReport {
     pub(super) fn to_stdout() -> Self {
         Self {
             paint: Paint::for_stdout(),
@@ -29,7 +29,7 @@ impl Report {
         writeln!(io::stdout(), "{text}").doing("printing")
     }
 
-    fn table(&self, rows: &[Vec<Cell>]) -> Result {
+    fn table(&self, rows: &[Vec<StyledText>]) -> Result {
         write!(io::stdout(), "{}", table::render(rows, self.paint)).doing("printing")
     }
 
@@ -74,14 +74,14 @@ impl Report {
                 .addresses()
                 .iter()
                 .filter(|&&address| families.has(address));
-            let mut row = vec![Cell::new(Style::Name, node.name())];
-            row.extend(addresses.map(|address| Cell::new(Style::Plain, address.to_string())));
+            let mut row = vec![StyledText::new(Style::Name, node.name())];
+            row.extend(addresses.map(|address| StyledText::new(Style::Plain, address.to_string())));
             row.extend(
                 subnets(node)?
                     .into_iter()
-                    .map(|subnet| Cell::new(Style::Plain, subnet)),
+                    .map(|subnet| StyledText::new(Style::Plain, subnet)),
             );
-            row.push(Cell::right(Style::Good, millis(*ready)));
+            row.push(StyledText::right(Style::Good, millis(*ready)));
             rows.push(row);
         }
         self.table(&rows)
@@ -108,14 +108,14 @@ impl Report {
                 .interfaces
                 .first()
                 .map_or("", |interface| &interface.name);
-            let mut row = vec![Cell::new(Style::Name, name)];
+            let mut row = vec![StyledText::new(Style::Name, name)];
             row.extend(
                 pod.addresses()
                     .iter()
-                    .map(|a| Cell::new(Style::Plain, a.to_string())),
+                    .map(|a| StyledText::new(Style::Plain, a.to_string())),
             );
-            row.push(Cell::new(Style::Aside, host_end));
-            row.push(Cell::right(Style::Good, millis(*add)));
+            row.push(StyledText::new(Style::Aside, host_end));
+            row.push(StyledText::right(Style::Good, millis(*add)));
             rows.push(row);
         }
         self.table(&rows)
@@ -145,37 +145,37 @@ impl Report {
     }
 
     /// Whether everyone reached everyone as itself.
-    pub(super) fn reach(&self, parties: &[Party], asked: &[Asked]) -> Result<bool> {
+    pub(super) fn reach(&self, parties: &[Party], probed: &[ProbedPair]) -> Result<bool> {
         for (ipv6, family) in [(false, "IPv4"), (true, "IPv6")] {
-            if asked.iter().any(|one| one.is_ipv6() == ipv6) {
+            if probed.iter().any(|one| one.is_ipv6() == ipv6) {
                 let aside = "round trip of a ping; TCP and UDP answered too";
                 self.section(&format!("Who reaches whom by {family}"), aside)?;
-                let text = matrix(parties, asked, ipv6, self.paint);
+                let text = matrix(parties, probed, ipv6, self.paint);
                 write!(io::stdout(), "{text}").doing("printing")?;
             }
         }
-        let complaints = complaints(parties, asked);
+        let complaints = complaints(parties, probed);
         for complaint in &complaints {
             self.print(Style::Bad, &format!("  ✗ {complaint}"))?;
         }
-        self.no_translation(parties, asked)?;
+        self.no_translation(parties, probed)?;
         Ok(complaints.is_empty())
     }
 
-    fn no_translation(&self, parties: &[Party], asked: &[Asked]) -> Result {
-        if asked.is_empty() {
+    fn no_translation(&self, parties: &[Party], probed: &[ProbedPair]) -> Result {
+        if probed.is_empty() {
             return Ok(());
         }
-        let honest = asked
+        let honest = probed
             .iter()
             .filter(|one| one.seen_as_itself(parties))
             .count();
-        let all = asked.len();
+        let all = probed.len();
         self.section(
             "No NAT",
             "from which address each receiver saw the sender come, for example:",
         )?;
-        self.table(&examples(parties, asked))?;
+        self.table(&examples(parties, probed))?;
         let style = if honest == all {
             Style::Good
         } else {
@@ -205,15 +205,15 @@ impl Report {
         rows.push(("everything up to here", total));
         let cells = rows.into_iter().map(|(what, time)| {
             vec![
-                Cell::new(Style::Plain, what),
-                Cell::right(Style::Good, millis(time)),
+                StyledText::new(Style::Plain, what),
+                StyledText::right(Style::Good, millis(time)),
             ]
         });
         self.table(&cells.collect::<Vec<_>>())
     }
 
     /// What `routed` answers to a query, below a prompt. Whether it found all as it should be.
-    pub(super) fn query(&self, query: &Query, output: &Output) -> Result<bool> {
+    pub(super) fn query(&self, query: &ShownCommand, output: &CommandOutput) -> Result<bool> {
         self.section(query.heading, query.aside)?;
         let prompt = self.paint.apply(Style::Name, &format!("{}#", query.node));
         writeln!(io::stdout(), "  {prompt} {}", query.text()).doing("printing")?;
@@ -234,8 +234,8 @@ impl Report {
         self.section(hints.heading, "")?;
         let rows = hints.rows.iter().map(|(what, command)| {
             vec![
-                Cell::new(Style::Aside, *what),
-                Cell::new(Style::Name, command),
+                StyledText::new(Style::Aside, *what),
+                StyledText::new(Style::Name, command),
             ]
         });
         self.table(&rows.collect::<Vec<_>>())
@@ -243,7 +243,7 @@ impl Report {
 }
 
 /// `first`, each of `columns` as wide as there are families, and `last`; the very last is a number.
-fn headings(families: Families, first: &str, columns: &[&str], last: &[&str]) -> Vec<Cell> {
+fn headings(families: Families, first: &str, columns: &[&str], last: &[&str]) -> Vec<StyledText> {
     let others = families.pod_cidrs().len() - 1;
     let mut texts = vec![first];
     for column in columns {
@@ -251,12 +251,12 @@ fn headings(families: Families, first: &str, columns: &[&str], last: &[&str]) ->
         texts.extend(std::iter::repeat_n("", others));
     }
     texts.extend(last);
-    let mut cells: Vec<Cell> = texts
+    let mut cells: Vec<StyledText> = texts
         .iter()
-        .map(|text| Cell::new(Style::Aside, *text))
+        .map(|text| StyledText::new(Style::Aside, *text))
         .collect();
     if let Some(number) = cells.last_mut() {
-        *number = Cell::right(Style::Aside, texts[texts.len() - 1]);
+        *number = StyledText::right(Style::Aside, texts[texts.len() - 1]);
     }
     cells
 }

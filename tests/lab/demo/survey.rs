@@ -1,17 +1,17 @@
-//! Everyone asks everyone.
+//! Every node and pod queries every other.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::command::Output;
+use crate::command::CommandOutput;
 use crate::error::Doing;
-use crate::probe::{Answer, LISTENING};
-use crate::{DEADLINE, Daemon, Families, KeptPlace, Machine, Node, Pod, Result, wait_until};
+use crate::probe::{LISTENING, ProbeAnswer};
+use crate::{DEADLINE, Families, KeptPlace, Machine, Node, Pod, Process, Result, wait_until};
 
 /// Where the lab's own program is on each node.
 const LAB: &str = "/opt/flatland/lab";
 
-/// Who asks and is asked: a node or a pod.
+/// One end of a query: a node or a pod.
 #[derive(Debug, Clone)]
 pub(super) struct Party {
     /// `n1` for a node, `n1/a` for a pod.
@@ -35,15 +35,15 @@ pub(super) struct End<'a> {
     netns: Option<PathBuf>,
 }
 
-/// What came of one question. Parties go by their place in the list of all.
+/// The result of one query. Parties go by their place in the list of all.
 #[derive(Debug)]
-pub(super) struct Asked {
-    /// Who asked.
+pub(super) struct ProbedPair {
+    /// Who sent it.
     pub(super) from: usize,
-    /// Who was asked.
+    /// Who should answer.
     pub(super) to: usize,
-    /// The address that was asked, and what came back.
-    pub(super) answer: Answer,
+    /// The address that was queried, and what came back.
+    pub(super) answer: ProbeAnswer,
     /// What is wrong with that.
     pub(super) complaint: Option<String>,
 }
@@ -94,7 +94,7 @@ impl<'a> End<'a> {
     }
 
     /// Starts to answer, and waits until it would.
-    pub(super) fn serve(&self) -> Result<Daemon> {
+    pub(super) fn serve(&self) -> Result<Process> {
         let name = &self.party.name;
         let log = format!("serve-{}", name.replace('/', "-"));
         let daemon = self
@@ -106,22 +106,24 @@ impl<'a> End<'a> {
         Ok(daemon)
     }
 
-    /// Asks `targets`; the answers come in the same order.
-    fn ask(&self, targets: &[IpAddr]) -> Result<Vec<Answer>> {
-        let mut command = vec![LAB.to_owned(), "ask".to_owned()];
+    /// Queries `targets`; the answers come in the same order.
+    fn query(&self, targets: &[IpAddr]) -> Result<Vec<ProbeAnswer>> {
+        let mut command = vec![LAB.to_owned(), "query".to_owned()];
         command.extend(targets.iter().map(IpAddr::to_string));
         let output = match &self.netns {
             Some(netns) => self.machine.run_in(netns, &command),
             None => self.machine.run_with(&command, b""),
         };
-        let text = output.and_then(Output::success).doing(&self.party.name)?;
+        let text = output
+            .and_then(CommandOutput::success)
+            .doing(&self.party.name)?;
         serde_json::from_str(&text).doing(&self.party.name)
     }
 }
 
-/// Every end asks every address of every other end, one after the other, so that no round trip
+/// Every end queries every address of every other end, one after the other, so that no round trip
 /// waits for the processor.
-pub(super) fn everyone(ends: &[End<'_>]) -> Result<Vec<Asked>> {
+pub(super) fn everyone(ends: &[End<'_>]) -> Result<Vec<ProbedPair>> {
     let mut all = Vec::new();
     for (from, end) in ends.iter().enumerate() {
         let others = ends.iter().enumerate().filter(|(to, _)| *to != from);
@@ -132,9 +134,9 @@ pub(super) fn everyone(ends: &[End<'_>]) -> Result<Vec<Asked>> {
         if targets.is_empty() {
             continue;
         }
-        for ((to, _), answer) in pairs.into_iter().zip(end.ask(&targets)?) {
+        for ((to, _), answer) in pairs.into_iter().zip(end.query(&targets)?) {
             let complaint = answer.complaint(&end.party.addresses);
-            all.push(Asked {
+            all.push(ProbedPair {
                 from,
                 to,
                 answer,
@@ -145,8 +147,8 @@ pub(super) fn everyone(ends: &[End<'_>]) -> Result<Vec<Asked>> {
     Ok(all)
 }
 
-impl Asked {
-    /// Whether the asked address is IPv6.
+impl ProbedPair {
+    /// Whether the queried address is IPv6.
     pub(super) fn is_ipv6(&self) -> bool {
         self.answer.target.is_ipv6()
     }

@@ -53,13 +53,13 @@ impl Paint {
 
 /// A text in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cell {
+pub(super) struct StyledText {
     text: String,
     style: Style,
     right: bool,
 }
 
-impl Cell {
+impl StyledText {
     /// Aligned to the left.
     pub(super) fn new(style: Style, text: impl Into<String>) -> Self {
         Self {
@@ -93,12 +93,12 @@ impl Cell {
 }
 
 /// The rows with their columns below each other, two spaces between them.
-pub(super) fn render(rows: &[Vec<Cell>], paint: Paint) -> String {
+pub(super) fn render(rows: &[Vec<StyledText>], paint: Paint) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column| {
         rows.iter()
             .filter_map(|row| row.get(column))
-            .map(Cell::width)
+            .map(StyledText::width)
             .max()
     };
     let widths: Vec<usize> = (0..columns)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::ask::is_timeout;
+use super::query::is_timeout;
 
 /// The interval after which an echo request is sent again.
 const RESEND_INTERVAL: Duration = Duration::from_millis(250);

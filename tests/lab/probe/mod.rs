@@ -1,8 +1,8 @@
 //! Connectivity probes: a server that answers each client with the client's source address, and a
 //! client that queries many servers at once. Also a throughput measurement.
 
-mod ask;
 mod icmp;
+mod query;
 mod serve;
 mod transfer;
 
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::ask;
+pub use query::query;
 pub use serve::serve;
-pub use transfer::{Direction, serve_transfers, transfer};
+pub use transfer::{TransferDirection, serve_transfers, transfer};
 
 /// The default TCP and UDP port of the server.
 pub const PORT: u16 = 7070;
@@ -33,7 +33,7 @@ pub fn ping(target: IpAddr, limit: Duration) -> io::Result<u64> {
 
 /// A query.
 #[derive(Debug, Clone)]
-pub struct Questions {
+pub struct ProbeRequest {
     /// The addresses to query.
     pub targets: Vec<IpAddr>,
     /// The TCP and UDP port.
@@ -44,7 +44,7 @@ pub struct Questions {
     pub ping: bool,
 }
 
-impl Questions {
+impl ProbeRequest {
     fn limit(&self) -> Duration {
         Duration::from_millis(self.limit_ms)
     }
@@ -52,7 +52,7 @@ impl Questions {
 
 /// The answers of one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Answer {
+pub struct ProbeAnswer {
     /// The target's address.
     pub target: IpAddr,
     /// The round-trip time of an ICMP echo in microseconds, or the error.
@@ -63,7 +63,7 @@ pub struct Answer {
     pub udp: Result<IpAddr, String>,
 }
 
-impl Answer {
+impl ProbeAnswer {
     /// What is wrong, if not every probe was answered and arrived from one of the addresses `own`.
     pub fn complaint(&self, own: &[IpAddr]) -> Option<String> {
         let seen = |kind: &str, seen: &Result<IpAddr, String>| match seen {

@@ -1,11 +1,10 @@
-
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::Instant;
 
 use nix::sched::{CloneFlags, unshare};
-use wire::netlink::{LinkChange, Request, Socket};
+use wire::netlink::{LinkChange, NetlinkRequest, NetlinkSocket};
 use wire::sysctl;
 
 use super::*;
@@ -21,8 +20,8 @@ fn in_fresh_netns<T: Send>(test: impl FnOnce() -> T + Send) -> T {
             up,
             ..LinkChange::default()
         };
-        let mut socket = Socket::open().unwrap();
-        let lo = Request::ChangeLink { index: 1, change };
+        let mut socket = NetlinkSocket::open().unwrap();
+        let lo = NetlinkRequest::ChangeLink { index: 1, change };
         socket.apply_all(&[lo]).unwrap();
         test()
     };
@@ -35,7 +34,7 @@ fn server_answers_both_families_with_the_source_address() {
     let answers = in_fresh_netns(|| {
         let server = serve::Listening::on(PORT).unwrap();
         thread::spawn(move || server.answer());
-        ask(&Questions {
+        query(&ProbeRequest {
             targets: targets.clone(),
             port: PORT,
             limit_ms: 5000,
@@ -59,7 +58,7 @@ fn targets_without_ping_replies_are_not_awaited_one_by_one() {
         let server = serve::Listening::on(PORT).unwrap();
         thread::spawn(move || server.answer());
         let start = Instant::now();
-        let answers = ask(&Questions {
+        let answers = query(&ProbeRequest {
             targets,
             port: PORT,
             limit_ms: LIMIT_MS,
@@ -83,26 +82,26 @@ fn endless_answer_of_a_server_does_not_block_the_client() {
         let (mut stream, _) = listener.accept().unwrap();
         while stream.write_all(b"chatter ").is_ok() {}
     });
-    let questions = Questions {
+    let request = ProbeRequest {
         targets: vec![LOCALHOST],
         port,
         limit_ms: 300,
         ping: true,
     };
-    assert!(ask(&questions)[0].tcp.is_err());
+    assert!(query(&request)[0].tcp.is_err());
 }
 
 #[test]
 fn answer_that_saw_another_source_is_a_complaint() {
     let [own, other] = ["10.0.0.1", "192.168.1.1"].map(|a| a.parse::<IpAddr>().unwrap());
-    let answer = Answer {
+    let answer = ProbeAnswer {
         target: LOCALHOST,
         ping: Ok(80),
         tcp: Ok(own),
         udp: Ok(own),
     };
     assert_eq!(answer.complaint(&[own]), None);
-    let translated = Answer {
+    let translated = ProbeAnswer {
         tcp: Ok(other),
         ..answer.clone()
     };
@@ -111,7 +110,7 @@ fn answer_that_saw_another_source_is_a_complaint() {
         complaint.contains("TCP arrives from 192.168.1.1"),
         "{complaint}"
     );
-    let lost = Answer {
+    let lost = ProbeAnswer {
         ping: Err("no answer".into()),
         ..answer
     };

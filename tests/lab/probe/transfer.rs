@@ -16,14 +16,14 @@ const IO_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The direction of the bytes, as seen by the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub enum TransferDirection {
     /// From the server.
     Down,
     /// To the server.
     Up,
 }
 
-impl fmt::Display for Direction {
+impl fmt::Display for TransferDirection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Down => "down",
@@ -32,7 +32,7 @@ impl fmt::Display for Direction {
     }
 }
 
-impl FromStr for Direction {
+impl FromStr for TransferDirection {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -56,16 +56,16 @@ pub fn serve_transfers(port: u16) -> Result {
 }
 
 /// Transfers `bytes` and returns the time from the connection to the arrival of the last byte.
-pub fn transfer(to: SocketAddr, direction: Direction, bytes: u64) -> Result<Duration> {
+pub fn transfer(to: SocketAddr, direction: TransferDirection, bytes: u64) -> Result<Duration> {
     let start = Instant::now();
     let all = || -> io::Result<()> {
         let mut stream = TcpStream::connect_timeout(&to, IO_TIMEOUT)?;
         set_timeouts(&stream)?;
-        stream.write_all(&[u8::from(direction == Direction::Up)])?;
+        stream.write_all(&[u8::from(direction == TransferDirection::Up)])?;
         stream.write_all(&bytes.to_be_bytes())?;
         match direction {
-            Direction::Down => receive_bytes(&mut stream, bytes),
-            Direction::Up => {
+            TransferDirection::Down => receive_bytes(&mut stream, bytes),
+            TransferDirection::Up => {
                 send_bytes(&mut stream, bytes)?;
                 // A client that sent the bytes waits for a confirmation that the last one arrived.
                 stream.read_exact(&mut [0])

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{LinkAddr, recvfrom};
 
-use super::{Link, frame};
+use super::{RawSocket, frame};
 use crate::Result;
 use crate::error::Doing;
 use crate::probe::LISTENING;
@@ -19,7 +19,7 @@ const LONGEST: usize = 2048;
 /// router for `default` seconds, and a prefix whose addresses are valid for `valid` seconds. Prints a
 /// line for each solicitation.
 pub fn advertise(interface: &str, default: u16, prefix: Ipv6Addr, valid: u32) -> Result {
-    let link = Link::find(interface)?;
+    let link = RawSocket::find(interface)?;
     let index = if_nametoindex(interface).doing(interface)?;
     let advertisement = frame::advertisement(link.mac, default, prefix, valid);
     link.send(&advertisement)?;

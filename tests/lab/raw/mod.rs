@@ -61,7 +61,7 @@ impl fmt::Display for Datagram {
 
 /// Sends the datagram over UDP in a frame of `interface` to the MAC `to`.
 pub fn send(interface: &str, to: Mac, datagram: &Datagram) -> Result {
-    let link = Link::find(interface)?;
+    let link = RawSocket::find(interface)?;
     let packet = frame::udp(datagram.from, datagram.target, &datagram.text)
         .ok_or_else(|| Error::new(format!("{datagram}: the addresses are not of one family")))?;
     link.send(&frame::ethernet(
@@ -75,19 +75,19 @@ pub fn send(interface: &str, to: Mac, datagram: &Datagram) -> Result {
 /// Announces `address` to all neighbours on `interface`, by every message that could make them
 /// believe it.
 pub fn announce(interface: &str, address: IpAddr) -> Result {
-    let link = Link::find(interface)?;
+    let link = RawSocket::find(interface)?;
     let all = frame::announcements(link.mac, address);
     all.iter().try_for_each(|frame| link.send(frame))
 }
 
 /// An interface to send frames on.
-struct Link {
+struct RawSocket {
     socket: OwnedFd,
     address: LinkAddr,
     mac: Mac,
 }
 
-impl Link {
+impl RawSocket {
     fn find(name: &str) -> Result<Self> {
         let all = getifaddrs().doing("listing interfaces")?;
         let found = all

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::attachment::check_network;
-use super::{Attachment, Command, Environment, Error, Success, Version, code};
+use super::{Attachment, CniCommand, CniVersion, Environment, Error, Success, code};
 
 /// The key under which a runtime lists the attachments that GC keeps, and its name in the published
 /// text of 1.1.0. The spec's library sets both (github.com/containernetworking/cni/issues/1101).
@@ -20,7 +20,7 @@ pub struct Call {
     /// Standard input as it came; a delegated plugin gets the same.
     pub stdin: Vec<u8>,
     /// `cniVersion`: the version of the reply. A missing one means 0.1.0, which is refused.
-    pub version: Version,
+    pub version: CniVersion,
     /// `name`: the network's name, in the spec's alphabet.
     pub network: String,
     /// The whole configuration, an object.
@@ -117,9 +117,9 @@ pub(super) fn decode(stdin: &[u8]) -> Result<Value, Error> {
 }
 
 /// `cniVersion`. If it is missing, the spec's library assumes 0.1.0, which we do not support.
-pub(crate) fn version_of(config: &Value) -> Result<Version, Error> {
+pub(crate) fn version_of(config: &Value) -> Result<CniVersion, Error> {
     let incompatible = |msg: String| {
-        let versions = Version::ALL.map(Version::as_str).join(", ");
+        let versions = CniVersion::ALL.map(CniVersion::as_str).join(", ");
         Error::new(code::INCOMPATIBLE_VERSION, msg)
             .advise(format!("set it to one of {versions} in the conflist"))
     };
@@ -152,11 +152,11 @@ pub(crate) fn network_of(config: &Value) -> Result<String, Error> {
     }
 }
 
-fn check_command(command: Command, version: Version) -> Result<(), Error> {
+fn check_command(command: CniCommand, version: CniVersion) -> Result<(), Error> {
     let since = match command {
-        Command::Check => Version::V0_4_0,
-        Command::Gc | Command::Status => Version::V1_1_0,
-        Command::Add | Command::Del | Command::Version => return Ok(()),
+        CniCommand::Check => CniVersion::V0_4_0,
+        CniCommand::Gc | CniCommand::Status => CniVersion::V1_1_0,
+        CniCommand::Add | CniCommand::Del | CniCommand::Version => return Ok(()),
     };
     if version >= since {
         return Ok(());

@@ -12,7 +12,7 @@ use super::{Args, Attachment, Error};
 
 /// The command of a call (`CNI_COMMAND`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum CniCommand {
     /// Attaches a container to the network.
     Add,
     /// Detaches a container, which may be gone.
@@ -27,7 +27,7 @@ pub enum Command {
     Version,
 }
 
-impl Command {
+impl CniCommand {
     const ALL: [Self; 6] = [
         Self::Add,
         Self::Del,
@@ -64,13 +64,13 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for CniCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Command {
+impl FromStr for CniCommand {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -87,7 +87,7 @@ impl FromStr for Command {
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// The command.
-    pub command: Command,
+    pub command: CniCommand,
     /// The attachment; `None` for GC, STATUS and VERSION.
     pub attachment: Option<Attachment>,
     /// `CNI_NETNS`, not empty. Required by ADD and CHECK, optional for DEL.
@@ -103,7 +103,7 @@ impl Environment {
     /// empty value counts as missing, as in the spec's own library.
     pub fn read(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
-        let command: Command = match get("CNI_COMMAND") {
+        let command: CniCommand = match get("CNI_COMMAND") {
             Some(text) => text.to_string_lossy().parse()?,
             None => return Err(missing(&["CNI_COMMAND"])),
         };

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Version;
+use super::CniVersion;
 
 /// Error codes: 1 to 99 are defined by the spec, from 100 on by Flatland.
 pub mod code {
@@ -83,7 +83,7 @@ impl Error {
     }
 
     /// The JSON that goes to standard output.
-    pub fn render(&self, version: Version) -> Value {
+    pub fn render(&self, version: CniVersion) -> Value {
         let mut json = Map::new();
         json.insert("cniVersion".into(), version.as_str().into());
         json.insert("code".into(), self.code.into());

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::call::{decode, version_of};
-use super::{Call, Command, Environment, Error, Success, Version, code};
+use super::{Call, CniCommand, CniVersion, Environment, Error, Success, code};
 
 /// A CNI plugin. Verbs that it does not implement return code 4.
 pub trait Program {
@@ -20,25 +20,25 @@ pub trait Program {
 
     /// CHECK.
     fn check(&self, _call: &Call) -> Result<(), Error> {
-        Err(self.unsupported(Command::Check))
+        Err(self.unsupported(CniCommand::Check))
     }
 
     /// GC.
     fn gc(&self, _call: &Call) -> Result<(), Error> {
-        Err(self.unsupported(Command::Gc))
+        Err(self.unsupported(CniCommand::Gc))
     }
 
     /// STATUS.
     fn status(&self, _call: &Call) -> Result<(), Error> {
-        Err(self.unsupported(Command::Status))
+        Err(self.unsupported(CniCommand::Status))
     }
 
     /// The error of a verb that it does not implement.
-    fn unsupported(&self, command: Command) -> Error {
+    fn unsupported(&self, command: CniCommand) -> Error {
         let msg = format!("CNI_COMMAND {command} is not supported by this plugin");
         Error::new(code::INVALID_ENVIRONMENT, msg).advise(match command {
-            Command::Check => "set \"disableCheck\": true in the conflist",
-            Command::Gc => "set \"disableGC\": true in the conflist",
+            CniCommand::Check => "set \"disableCheck\": true in the conflist",
+            CniCommand::Gc => "set \"disableGC\": true in the conflist",
             _ => "use cniVersion 1.0.0 in the conflist",
         })
     }
@@ -53,7 +53,7 @@ pub trait Program {
 pub fn run(about: &str, program: &dyn Program) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let stdin = io::stdin();
-    let input = Input {
+    let input = ConfigSource {
         is_terminal: stdin.is_terminal(),
         reader: stdin.lock(),
     };
@@ -62,7 +62,7 @@ pub fn run(about: &str, program: &dyn Program) -> ExitCode {
 }
 
 /// Where the configuration comes from.
-struct Input<R> {
+struct ConfigSource<R> {
     reader: R,
     /// It is a terminal: it is read only if the input is needed.
     is_terminal: bool,
@@ -105,7 +105,7 @@ fn serve(
     program: &dyn Program,
     arguments: &[OsString],
     get: impl Fn(&str) -> Option<OsString>,
-    mut input: Input<impl Read>,
+    mut input: ConfigSource<impl Read>,
 ) -> CallOutcome {
     let has_command = get("CNI_COMMAND").is_some_and(|command| !command.is_empty());
     if !has_command && asks_for_help(arguments) {
@@ -115,7 +115,7 @@ fn serve(
         };
     }
     let environment = Environment::read(get);
-    let needs_config = matches!(&environment, Ok(env) if env.command != Command::Version);
+    let needs_config = matches!(&environment, Ok(env) if env.command != CniCommand::Version);
     let mut stdin = Vec::new();
     // Read even if the environment is invalid: the error has the version of the configuration.
     let config = if needs_config || (has_command && !input.is_terminal) {
@@ -126,7 +126,10 @@ fn serve(
         decode(&[])
     };
     let known = config.as_ref().map(version_of);
-    let version = known.ok().and_then(Result::ok).unwrap_or(Version::LATEST);
+    let version = known
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or(CniVersion::LATEST);
     let reply = environment.and_then(|env| dispatch(program, env, stdin, config, version));
     let mut outcome = match reply {
         Ok(Some(json)) => CallOutcome::json(&json, false),
@@ -145,24 +148,24 @@ fn dispatch(
     environment: Environment,
     stdin: Vec<u8>,
     config: Result<Value, Error>,
-    version: Version,
+    version: CniVersion,
 ) -> Result<Option<Value>, Error> {
     let command = environment.command;
     let call = || Call::with_config(environment, stdin, config?);
     match command {
-        Command::Version => Ok(Some(json!({
+        CniCommand::Version => Ok(Some(json!({
             "cniVersion": version.as_str(),
-            "supportedVersions": Version::ALL.map(Version::as_str),
+            "supportedVersions": CniVersion::ALL.map(CniVersion::as_str),
         }))),
-        Command::Add => {
+        CniCommand::Add => {
             let call = call()?;
             let success = program.add(&call)?;
             Ok(Some(success.render(call.version)))
         }
-        Command::Del => program.del(&call()?).map(|()| None),
-        Command::Check => program.check(&call()?).map(|()| None),
-        Command::Gc => program.gc(&call()?).map(|()| None),
-        Command::Status => program.status(&call()?).map(|()| None),
+        CniCommand::Del => program.del(&call()?).map(|()| None),
+        CniCommand::Check => program.check(&call()?).map(|()| None),
+        CniCommand::Gc => program.gc(&call()?).map(|()| None),
+        CniCommand::Status => program.status(&call()?).map(|()| None),
     }
 }
 
@@ -177,7 +180,7 @@ fn asks_for_help(arguments: &[OsString]) -> bool {
 }
 
 fn introduction(about: &str) -> Vec<u8> {
-    let versions = Version::ALL.map(Version::as_str).join(", ");
+    let versions = CniVersion::ALL.map(CniVersion::as_str).join(", ");
     let (about, version) = (about.trim_end(), crate::VERSION);
     format!("{about}\nversion {version}\nCNI versions: {versions}\n").into_bytes()
 }

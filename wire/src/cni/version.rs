@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A supported version of the CNI spec. Later versions are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
+pub enum CniVersion {
     /// 0.3.1: `interfaces`, and `version` in each of `ips`.
     V0_3_1,
     /// 0.4.0: CHECK and `prevResult`.
@@ -16,7 +16,7 @@ pub enum Version {
     V1_1_0,
 }
 
-impl Version {
+impl CniVersion {
     /// All supported versions, oldest first: the reply to VERSION.
     pub const ALL: [Self; 4] = [Self::V0_3_1, Self::V0_4_0, Self::V1_0_0, Self::V1_1_0];
 
@@ -34,18 +34,18 @@ impl Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for CniVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// A version that is not one of [`Version::ALL`].
+/// A version that is not one of [`CniVersion::ALL`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("CNI version {0:?} is not one of 0.3.1, 0.4.0, 1.0.0, 1.1.0")]
 pub struct UnknownVersion(pub String);
 
-impl FromStr for Version {
+impl FromStr for CniVersion {
     type Err = UnknownVersion;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

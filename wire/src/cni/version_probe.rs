@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cni::Version;
+use crate::cni::CniVersion;
 
 /// How long a program may take; a thousand times the usual time.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ const MAX_OUTPUT: u64 = 64 * 1024;
 
 /// The versions that both we and the plugin at `path` support. `None` if it cannot be run, or does
 /// not reply as the spec requires within two seconds.
-pub fn supported_versions(path: &Path) -> Option<BTreeSet<Version>> {
+pub fn supported_versions(path: &Path) -> Option<BTreeSet<CniVersion>> {
     let mut command = Command::new(path);
     command.env("CNI_COMMAND", "VERSION");
     parse(&output_of(command, br#"{"cniVersion":"1.0.0"}"#)?)
@@ -64,7 +64,7 @@ fn output_of(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
     printed.ok()?
 }
 
-fn parse(printed: &[u8]) -> Option<BTreeSet<Version>> {
+fn parse(printed: &[u8]) -> Option<BTreeSet<CniVersion>> {
     let answer: Value = serde_json::from_slice(printed).ok()?;
     let versions = answer.get("supportedVersions")?.as_array()?;
     let known = versions

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig, invalid};
-use crate::cni::{self, Error, Version, code};
+use crate::cni::{self, CniVersion, Error, code};
 use crate::node::NodeName;
 use crate::state_file;
 
@@ -66,7 +66,7 @@ impl Conflist {
 
     /// The versions of the spec that it offers; a runtime takes the newest that it knows. The first
     /// is `cniVersion`, for runtimes that do not know `cniVersions`.
-    pub fn versions(&self) -> Vec<Version> {
+    pub fn versions(&self) -> Vec<CniVersion> {
         let others = self.json["cniVersions"].as_array().into_iter().flatten();
         let all = [&self.json["cniVersion"]].into_iter().chain(others);
         all.filter_map(|version| version.as_str()?.parse().ok())
@@ -84,7 +84,7 @@ impl Conflist {
 
     /// The same conflist without these versions in `cniVersions`; `cniVersion` stays.
     #[must_use]
-    pub fn without_versions(mut self, versions: &BTreeSet<Version>) -> Self {
+    pub fn without_versions(mut self, versions: &BTreeSet<CniVersion>) -> Self {
         let basic = self.json["cniVersion"].clone();
         let is_left_out = |version: &Value| {
             let parsed = version.as_str().and_then(|text| text.parse().ok());
@@ -121,9 +121,9 @@ fn check_versions(json: &Value) -> Result<(), Error> {
     for other in others.into_iter().flatten() {
         let is_ours = other
             .as_str()
-            .is_some_and(|text| text.parse::<Version>().is_ok());
+            .is_some_and(|text| text.parse::<CniVersion>().is_ok());
         if !is_ours {
-            let versions = Version::ALL.map(Version::as_str).join(", ");
+            let versions = CniVersion::ALL.map(CniVersion::as_str).join(", ");
             let msg = format!("cniVersions holds {other}, which is not supported");
             return Err(Error::new(code::INCOMPATIBLE_VERSION, msg)
                 .advise(format!("list some of {versions}")));

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn lock_file() -> (tempfile::TempDir, impl Fn() -> File) {

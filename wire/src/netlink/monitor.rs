@@ -13,7 +13,7 @@ use rtnetlink::packet_route::link::{LinkFlags, LinkHeader};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::subscription::Subscription;
-use super::{Address, Error, Route, Socket, neighbour};
+use super::{Address, Error, NetlinkSocket, Route, neighbour};
 
 /// In bytes; longer than any single event.
 const RECEIVE_BUFFER: usize = 16 * 1024;
@@ -65,7 +65,7 @@ impl Topics {
 
 /// A change in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum NetlinkEvent {
     /// A link was created, deleted, brought up or down, or changed in another way.
     Link {
         /// Its index.
@@ -104,7 +104,7 @@ pub enum Event {
     Lost,
 }
 
-impl Event {
+impl NetlinkEvent {
     /// `None` for messages of other kinds.
     fn read(message: &NetlinkBuffer<&[u8]>) -> Option<Self> {
         Self::parse(message).unwrap_or(Some(Self::Lost))
@@ -154,11 +154,11 @@ impl Event {
 ///
 /// Its descriptor becomes readable with the next change, for `poll` or tokio's `AsyncFd`.
 #[derive(Debug)]
-pub struct Monitor {
+pub struct NetlinkMonitor {
     subscription: Subscription,
 }
 
-impl Monitor {
+impl NetlinkMonitor {
     /// Subscribes in the network namespace of the calling thread. List the tables after this call,
     /// not before, so that no change is missed.
     pub fn open(topics: Topics) -> Result<Self, Error> {
@@ -169,32 +169,32 @@ impl Monitor {
 
     /// Skips events for changes made through `socket`, and only through it (a later call replaces
     /// it). Changes that the kernel makes by itself are still reported.
-    pub fn ignore(&mut self, socket: &Socket) {
+    pub fn ignore(&mut self, socket: &NetlinkSocket) {
         self.subscription.ignore(socket.port());
     }
 
     /// Passes all changes since the last call to `on_event`, in order, without waiting, and
-    /// [`Event::Lost`] at the end if some are missing.
-    pub fn drain(&mut self, mut on_event: impl FnMut(Event)) -> Result<(), Error> {
+    /// [`NetlinkEvent::Lost`] at the end if some are missing.
+    pub fn drain(&mut self, mut on_event: impl FnMut(NetlinkEvent)) -> Result<(), Error> {
         let lost = self.subscription.drain(|message| {
-            if let Some(event) = Event::read(message) {
+            if let Some(event) = NetlinkEvent::read(message) {
                 on_event(event);
             }
         })?;
         if lost {
-            on_event(Event::Lost);
+            on_event(NetlinkEvent::Lost);
         }
         Ok(())
     }
 }
 
-impl AsFd for Monitor {
+impl AsFd for NetlinkMonitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.subscription.as_fd()
     }
 }
 
-impl AsRawFd for Monitor {
+impl AsRawFd for NetlinkMonitor {
     fn as_raw_fd(&self) -> RawFd {
         self.subscription.as_raw_fd()
     }

@@ -9,12 +9,14 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::{Address, LinkChange, Neighbour, Route, Rule, Token, VethPair, link, neighbour, route};
+use super::{
+    Address, LinkChange, Neighbour, Route, SourceRule, Token, VethPair, link, neighbour, route,
+};
 
 /// One change to the kernel's network state. It prints as the iproute2 command that does the same;
 /// a link known by its index N reads `ifN`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
+pub enum NetlinkRequest {
     /// Creates a veth pair; it is an error if the host end exists.
     AddVeth(VethPair),
     /// Changes a link. If that brings it up, the settings apply before the first packet.
@@ -61,7 +63,7 @@ pub enum Request {
         route: Route,
     },
     /// Adds a rule that sends packets to a table.
-    AddRule(Rule),
+    AddRule(SourceRule),
     /// Removes a route that has exactly these properties.
     DelRoute(Route),
     /// Removes the route to `ff00::/8` that the kernel adds for each link with IPv6
@@ -102,7 +104,7 @@ pub enum Request {
     },
 }
 
-impl Request {
+impl NetlinkRequest {
     /// Its messages, in order; most requests have one.
     pub(super) fn messages(&self) -> impl Iterator<Item = RouteNetlinkMessage> {
         use RouteNetlinkMessage as M;
@@ -158,7 +160,7 @@ impl Request {
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for NetlinkRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddVeth(pair) => pair.fmt(f),

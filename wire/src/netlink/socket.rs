@@ -17,8 +17,8 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use super::query::Listing;
 use super::transport::Transport;
 use super::{
-    Address, Error, Fate, Link, Neighbour, Packet, PolicyRule, Request, Route, VethPair, address,
-    link, neighbour, route,
+    Address, Error, Fate, Link, Neighbour, NetlinkRequest, Packet, PolicyRule, Route, VethPair,
+    address, link, neighbour, route,
 };
 use crate::netlink::reply::{Body, Reply};
 
@@ -29,11 +29,11 @@ const BATCH: usize = 64;
 /// A blocking netlink socket. It belongs to the network namespace of the thread that opened it,
 /// even if a thread in another namespace uses it.
 #[derive(Debug)]
-pub struct Socket {
+pub struct NetlinkSocket {
     pub(super) transport: Transport,
 }
 
-impl Socket {
+impl NetlinkSocket {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, Error> {
         Ok(Self {
@@ -51,7 +51,7 @@ impl Socket {
     ///
     /// # Errors
     /// Only if the socket fails: then it is unknown which requests were applied.
-    pub fn apply(&mut self, requests: &[Request]) -> Result<Vec<Error>, Error> {
+    pub fn apply(&mut self, requests: &[NetlinkRequest]) -> Result<Vec<Error>, Error> {
         let mut failures = Vec::new();
         for (number, batch) in requests.chunks(BATCH).enumerate() {
             self.apply_batch(number * BATCH, batch, &mut failures, |_| {})?;
@@ -59,8 +59,8 @@ impl Socket {
         Ok(failures)
     }
 
-    /// As [`Socket::apply`], but returns the first failure as the error.
-    pub fn apply_all(&mut self, requests: &[Request]) -> Result<(), Error> {
+    /// As [`NetlinkSocket::apply`], but returns the first failure as the error.
+    pub fn apply_all(&mut self, requests: &[NetlinkRequest]) -> Result<(), Error> {
         self.apply(requests)?.into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -72,7 +72,7 @@ impl Socket {
     pub fn add_veth(&mut self, pair: &VethPair) -> Result<(u32, u32), Error> {
         let mut failures = Vec::new();
         let mut echo = None;
-        let request = Request::AddVeth(pair.clone());
+        let request = NetlinkRequest::AddVeth(pair.clone());
         let on_echo = |payload: &[u8]| echo = Link::parse(payload).ok();
         self.apply_batch(0, slice::from_ref(&request), &mut failures, on_echo)?;
         if let Some(failure) = failures.pop() {
@@ -267,7 +267,7 @@ impl Socket {
     fn apply_batch(
         &mut self,
         offset: usize,
-        batch: &[Request],
+        batch: &[NetlinkRequest],
         failures: &mut Vec<Error>,
         mut on_echo: impl FnMut(&[u8]),
     ) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use rtnetlink::packet_route::link::{
 };
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::{Error, Request, Socket, link};
+use super::{Error, NetlinkRequest, NetlinkSocket, link};
 
 /// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_TOKEN` (`include/uapi/linux/if_link.h`).
 const AF_SPEC: u16 = 26;
@@ -44,7 +44,7 @@ impl fmt::Display for Token {
     }
 }
 
-impl Socket {
+impl NetlinkSocket {
     /// Makes the kernel send a router solicitation by a link that accepts router advertisements. It
     /// does so for a new token (`inet6_set_iftoken`), which is taken back in the same breath, before an
     /// advertisement can arrive. A link that has a token keeps it, and is not changed.
@@ -59,7 +59,7 @@ impl Socket {
         {
             return Ok(());
         }
-        let set = |token| Request::SetToken(Token { link, token });
+        let set = |token| NetlinkRequest::SetToken(Token { link, token });
         let (new, none) = (set(Ipv6Addr::LOCALHOST), set(Ipv6Addr::UNSPECIFIED));
         // Changes nothing, and shows that a token can be taken back.
         self.apply_all(std::slice::from_ref(&none))?;

@@ -6,8 +6,8 @@ use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
 use super::attributes::{Attributes, ITEM};
 use super::message::{Message, kind};
-use super::rule::{Rule, octets};
-use super::set::{Element, Set};
+use super::rule::{NftRule, octets};
+use super::set::{Element, NftSet};
 use super::types::{Hook, POLICY, TableId};
 
 /// Elements per command: this many surely fit into one attribute, which holds at most 64 KiB.
@@ -66,7 +66,7 @@ pub(super) mod rule {
 
 /// A change to a table. It prints as the nft command that does the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum NftCommand {
     /// Creates a table unless it exists.
     AddTable(TableId),
     /// Deletes a table with its content.
@@ -76,7 +76,7 @@ pub enum Command {
         /// The table.
         table: TableId,
         /// The set; its members are ignored.
-        set: Set,
+        set: NftSet,
     },
     /// Adds elements to a set; existing ones are ignored.
     AddElements(Elements),
@@ -100,7 +100,7 @@ pub enum Command {
         /// The handle of the rule to put it before.
         before: Option<u64>,
         /// The rule.
-        rule: Rule,
+        rule: NftRule,
     },
     /// Deletes a rule.
     DelRule {
@@ -132,7 +132,7 @@ impl Elements {
     }
 }
 
-impl Command {
+impl NftCommand {
     /// Its message; `number` is unique within the transaction.
     pub(super) fn message(&self, number: u32) -> Message {
         let none = Attributes::default;
@@ -180,7 +180,7 @@ impl Command {
     }
 }
 
-fn set_attributes(set: &Set, number: u32) -> Attributes {
+fn set_attributes(set: &NftSet, number: u32) -> Attributes {
     let flags = if set.has_ranges() { set::INTERVAL } else { 0 };
     Attributes::default()
         .text(set::NAME, &set.name)
@@ -218,7 +218,7 @@ fn chain_attributes(name: &str, hook: &Hook) -> Attributes {
         .text(chain::TYPE, &hook.kind)
 }
 
-fn rule_attributes(attributes: Attributes, rule: &Rule, table: &TableId) -> Attributes {
+fn rule_attributes(attributes: Attributes, rule: &NftRule, table: &TableId) -> Attributes {
     let mut expressions = Attributes::default();
     for expression in rule.expressions(table.family) {
         expressions = expressions.nest(ITEM, &expression.attributes());
@@ -237,7 +237,7 @@ fn comment(text: &str) -> Vec<u8> {
     [&[rule::COMMENT, length], text.as_bytes(), &[0]].concat()
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for NftCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddTable(table) => write!(f, "add table {table}"),

@@ -76,7 +76,7 @@ pub enum Expression {
         flags: u32,
     },
     /// Ends the rule with a verdict.
-    Verdict(Verdict),
+    Verdict(NftVerdict),
     /// A comment in the way of iptables (an `xt_comment` match).
     Comment(String),
     /// An expression that we never write: its name and, for xtables matches and targets, theirs.
@@ -94,14 +94,14 @@ pub enum Layer {
 
 /// The verdict on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum NftVerdict {
     /// The packet passes this chain.
     Accept,
     /// The packet is dropped.
     Drop,
 }
 
-impl Verdict {
+impl NftVerdict {
     /// `NF_DROP`, `NF_ACCEPT`.
     pub(super) fn code(self) -> u32 {
         match self {
@@ -258,7 +258,7 @@ impl Expression {
             "immediate" => {
                 is(1, VERDICT_REGISTER)?;
                 let code = inner.nested(2).nested(VERDICT).number(CODE)?;
-                Self::Verdict(Verdict::of(code)?)
+                Self::Verdict(NftVerdict::of(code)?)
             }
             // `struct xt_comment_info`: 256 bytes, zeros after the text.
             "match" if inner.text(1) == Some("comment") => {

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::nft::attributes::{ITEM, Received};
 use crate::nft::command::{TABLE, chain, element, rule, set};
-use crate::nft::expression::{Expression, Verdict};
+use crate::nft::expression::{Expression, NftVerdict};
 use crate::nft::set::Element;
-use crate::nft::table::Table;
+use crate::nft::table::NftTable;
 use crate::nft::types::{Hook, POLICY, TableId};
 
 /// `NFTA_TABLE_FLAGS`, `NFTA_TABLE_USE`.
@@ -44,7 +44,7 @@ pub struct ChainListing {
     /// Its hook; `None` for a chain that other chains jump to.
     pub hook: Option<Hook>,
     /// The verdict on packets that no rule decides on.
-    pub policy: Option<Verdict>,
+    pub policy: Option<NftVerdict>,
     /// Its rules, in order: expressions and comment.
     pub rules: Vec<(Vec<Expression>, Option<String>)>,
 }
@@ -59,7 +59,7 @@ pub struct BaseChain {
     /// Its hook.
     pub hook: Hook,
     /// The verdict on packets that no rule decides on.
-    pub policy: Verdict,
+    pub policy: NftVerdict,
     /// The number of its rules.
     pub size: u32,
 }
@@ -77,7 +77,7 @@ pub struct FoundRule {
     pub comment: Option<String>,
 }
 
-impl Table {
+impl NftTable {
     /// What the kernel lists if the table is as desired.
     pub fn expected_listing(&self) -> TableListing {
         let sets = self.sets.iter().map(|set| {
@@ -90,7 +90,7 @@ impl Table {
         });
         let chains = self.chains.iter().map(|chain| {
             let rules = chain.rules.iter();
-            let expressions = |rule: &super::Rule| rule.expressions(self.id.family);
+            let expressions = |rule: &super::NftRule| rule.expressions(self.id.family);
             let listing = ChainListing {
                 hook: Some(chain.hook.clone()),
                 policy: Some(POLICY),
@@ -160,7 +160,7 @@ pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainListi
         });
     let listing = ChainListing {
         hook,
-        policy: attributes.number(chain::POLICY).and_then(Verdict::of),
+        policy: attributes.number(chain::POLICY).and_then(NftVerdict::of),
         rules: Vec::new(),
     };
     Some((attributes.text(chain::NAME)?.to_owned(), listing))

@@ -3,7 +3,7 @@
 use rtnetlink::packet_core::NetlinkSerializable;
 
 use super::attributes::{Attributes, Received};
-use super::types::Family;
+use super::types::TableFamily;
 
 /// `NFNL_SUBSYS_NFTABLES`.
 const SUBSYSTEM: u16 = 10;
@@ -50,7 +50,7 @@ pub(super) struct Message {
 
 impl Message {
     /// A message of one [`kind`].
-    pub(super) fn new(kind: u16, family: Family, attributes: Attributes) -> Self {
+    pub(super) fn new(kind: u16, family: TableFamily, attributes: Attributes) -> Self {
         Self {
             kind: SUBSYSTEM << 8 | kind,
             family: family.number(),
@@ -108,8 +108,8 @@ pub(super) fn kind_of(message_type: u16) -> Option<u16> {
 }
 
 /// The family and the attributes in a message's payload.
-pub(super) fn parts(payload: &[u8]) -> (Family, Received<'_>) {
+pub(super) fn parts(payload: &[u8]) -> (TableFamily, Received<'_>) {
     let family = payload.first().copied().unwrap_or_default();
     let attributes = payload.get(HEADER..).unwrap_or_default();
-    (Family::of(family), Received(attributes))
+    (TableFamily::of(family), Received(attributes))
 }

@@ -1,8 +1,8 @@
 //! nftables over netlink, without the program `nft`.
 //!
-//! A desired [`Table`] has rules made of [`Term`]s and prints as `nft --stateless list table` does.
-//! [`Table::replace_commands`] installs it; [`Table::expected_listing`] is what the kernel then
-//! lists ([`Socket::table`]), so that the two can be compared.
+//! A desired [`NftTable`] has rules made of [`Term`]s and prints as `nft --stateless list table`
+//! does. [`NftTable::replace_commands`] installs it; [`NftTable::expected_listing`] is what the
+//! kernel then lists ([`NftSocket::table`]), so that the two can be compared.
 
 mod attributes;
 mod command;
@@ -17,13 +17,13 @@ mod socket;
 mod table;
 mod types;
 
-pub use command::{Command, Elements};
-pub use expression::{Expression, Layer, Verdict};
+pub use command::{Elements, NftCommand};
+pub use expression::{Expression, Layer, NftVerdict};
 pub use inspect::prefixes;
 pub use listing::{BaseChain, ChainListing, FoundRule, SetListing, TableListing};
-pub use monitor::{Monitor, RulesetChange};
-pub use rule::{AddressField, Direction, Rule, Term};
-pub use set::{Element, Members, Range, Set, Version};
-pub use socket::Socket;
-pub use table::{Chain, Table};
-pub use types::{Family, Hook, TableId};
+pub use monitor::{NftMonitor, RulesetChange};
+pub use rule::{AddressField, Direction, NftRule, Term};
+pub use set::{Element, IpVersion, Members, NftSet, Range};
+pub use socket::NftSocket;
+pub use table::{NftChain, NftTable};
+pub use types::{Hook, TableFamily, TableId};

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use rtnetlink::packet_core::NetlinkBuffer;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
-use super::Socket;
+use super::NftSocket;
 use super::attributes::Received;
 use super::command::{chain, rule};
 use super::message::{self, kind};
-use super::types::Family;
+use super::types::TableFamily;
 use crate::netlink::Error;
 use crate::netlink::subscription::Subscription;
 use crate::nft::listing::table_name;
@@ -30,7 +30,7 @@ pub enum RulesetChange<'a> {
     /// Something in a table was created, changed or deleted.
     Changed {
         /// The family of the table.
-        family: Family,
+        family: TableFamily,
         /// The table.
         table: &'a str,
         /// The chain that changed, or whose rule changed.
@@ -52,11 +52,11 @@ pub enum RulesetChange<'a> {
 ///
 /// Its descriptor becomes readable with the next change, for `poll` or tokio's `AsyncFd`.
 #[derive(Debug)]
-pub struct Monitor {
+pub struct NftMonitor {
     subscription: Subscription,
 }
 
-impl Monitor {
+impl NftMonitor {
     /// Subscribes in the network namespace of the calling thread. List tables after this call, not
     /// before, so that no change is missed.
     pub fn open() -> Result<Self, Error> {
@@ -65,7 +65,7 @@ impl Monitor {
     }
 
     /// Skips changes made through `socket`, and only through it.
-    pub fn ignore(&mut self, socket: &Socket) {
+    pub fn ignore(&mut self, socket: &NftSocket) {
         self.subscription.ignore(socket.port());
     }
 
@@ -111,13 +111,13 @@ fn is_base(kind: u16, attributes: Received<'_>) -> bool {
     kind == kind::NEW_CHAIN && attributes.bytes(chain::HOOK).is_some()
 }
 
-impl AsFd for Monitor {
+impl AsFd for NftMonitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.subscription.as_fd()
     }
 }
 
-impl AsRawFd for Monitor {
+impl AsRawFd for NftMonitor {
     fn as_raw_fd(&self) -> RawFd {
         self.subscription.as_raw_fd()
     }

@@ -6,19 +6,19 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::types::Family;
+use super::types::TableFamily;
 use crate::address_number::{self, number};
 
 /// A version of the Internet Protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Version {
+pub enum IpVersion {
     /// IPv4.
     V4,
     /// IPv6.
     V6,
 }
 
-impl Version {
+impl IpVersion {
     /// The version of an address.
     pub fn of(address: IpAddr) -> Self {
         if address.is_ipv4() {
@@ -29,10 +29,10 @@ impl Version {
     }
 
     /// The family of the tables for packets of this version alone.
-    pub fn family(self) -> Family {
+    pub fn family(self) -> TableFamily {
         match self {
-            Self::V4 => Family::Ip,
-            Self::V6 => Family::Ip6,
+            Self::V4 => TableFamily::Ip,
+            Self::V6 => TableFamily::Ip6,
         }
     }
 
@@ -67,11 +67,11 @@ impl Version {
 
 /// A named set of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Set {
+pub struct NftSet {
     /// Its name.
     pub name: String,
     /// The version of its addresses.
-    pub version: Version,
+    pub version: IpVersion,
     /// Its members.
     pub members: Members,
 }
@@ -102,15 +102,15 @@ pub struct Element {
     pub is_end: bool,
 }
 
-impl Set {
+impl NftSet {
     /// A set of single addresses. Those of the other version are left out.
     pub fn of_addresses(
         name: &str,
-        version: Version,
+        version: IpVersion,
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Self {
         let fitting = addresses.into_iter();
-        let fitting = fitting.filter(|address| Version::of(*address) == version);
+        let fitting = fitting.filter(|address| IpVersion::of(*address) == version);
         Self {
             name: name.to_owned(),
             version,
@@ -121,11 +121,11 @@ impl Set {
     /// A set of prefixes, which may overlap. Those of the other version are left out.
     pub fn of_prefixes<'a>(
         name: &str,
-        version: Version,
+        version: IpVersion,
         prefixes: impl IntoIterator<Item = &'a IpNet>,
     ) -> Self {
         let fitting = prefixes.into_iter();
-        let fitting = fitting.filter(|prefix| Version::of(prefix.network()) == version);
+        let fitting = fitting.filter(|prefix| IpVersion::of(prefix.network()) == version);
         let mut each: Vec<Range> = fitting.map(Range::of).collect();
         each.sort_by_key(|range| range.first);
         let mut merged: Vec<Range> = Vec::new();
@@ -192,7 +192,7 @@ impl Range {
     }
 
     /// As nft prints it: as a prefix if it is one.
-    fn words(self, version: Version) -> String {
+    fn words(self, version: IpVersion) -> String {
         let [first, last] = [self.first, self.last].map(|number| version.address(number));
         if first == last {
             return first.to_string();
@@ -210,11 +210,11 @@ impl Range {
 }
 
 /// Prints as in the listing of a table.
-impl fmt::Display for Set {
+impl fmt::Display for NftSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.version {
-            Version::V4 => "ipv4_addr",
-            Version::V6 => "ipv6_addr",
+            IpVersion::V4 => "ipv4_addr",
+            IpVersion::V6 => "ipv6_addr",
         };
         write!(f, "\tset {} {{\n\t\ttype {kind}\n", self.name)?;
         if self.has_ranges() {

@@ -8,9 +8,9 @@ use rtnetlink::packet_core::DecodeError;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::attributes::{Attributes, Received};
-use super::command::{Command, TABLE, chain, element, rule};
+use super::command::{NftCommand, TABLE, chain, element, rule};
 use super::message::{self, Message, kind};
-use super::types::{Family, TableId};
+use super::types::{TableFamily, TableId};
 use crate::netlink::Error;
 use crate::netlink::reply::{Body, Reply};
 use crate::netlink::transport::Transport;
@@ -28,11 +28,11 @@ const GENERATION: u16 = 1;
 
 /// A blocking nftables socket. It stays in the network namespace of the thread that opened it.
 #[derive(Debug)]
-pub struct Socket {
+pub struct NftSocket {
     transport: Transport,
 }
 
-impl Socket {
+impl NftSocket {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, Error> {
         let transport = Transport::open(NETLINK_NETFILTER)?;
@@ -48,7 +48,7 @@ impl Socket {
     /// The generation of the ruleset: every transaction of any program increments it.
     pub fn generation(&mut self) -> Result<u32, Error> {
         let request = "nft: get the generation";
-        let (any, none) = (Family::Other(0), Attributes::default());
+        let (any, none) = (TableFamily::Other(0), Attributes::default());
         let query = Message::new(kind::GET_GENERATION, any, none);
         let number = |payload: &[u8]| Ok(message::parts(payload).1.number(GENERATION));
         let found = self.transport.get(&query, &request, number)?;
@@ -61,7 +61,7 @@ impl Socket {
     ///
     /// # Errors
     /// The first command that the kernel refused, with its position.
-    pub fn apply(&mut self, commands: &[Command], generation: Option<u32>) -> Result<(), Error> {
+    pub fn apply(&mut self, commands: &[NftCommand], generation: Option<u32>) -> Result<(), Error> {
         if commands.is_empty() {
             return Ok(());
         }
@@ -139,7 +139,7 @@ impl Socket {
 
     /// All base chains of all families. The time grows with the number of chains of any kind.
     pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
-        let any = Family::Other(0);
+        let any = TableFamily::Other(0);
         let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
         self.transport.list(&query, &"nft list chains", base_chain)
     }

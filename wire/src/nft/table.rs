@@ -2,60 +2,60 @@
 
 use std::fmt;
 
-use super::command::{Command, Elements};
-use super::rule::Rule;
-use super::set::{Element, Set};
+use super::command::{Elements, NftCommand};
+use super::rule::NftRule;
+use super::set::{Element, NftSet};
 use super::types::{Hook, TableId};
 
 /// A desired table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct NftTable {
     /// Its family and name.
     pub id: TableId,
     /// Its sets.
-    pub sets: Vec<Set>,
+    pub sets: Vec<NftSet>,
     /// Its chains: base chains with policy accept.
-    pub chains: Vec<Chain>,
+    pub chains: Vec<NftChain>,
 }
 
 /// A desired chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
+pub struct NftChain {
     /// Its name.
     pub name: String,
     /// Its hook.
     pub hook: Hook,
     /// Its rules, in order.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<NftRule>,
 }
 
-impl Table {
+impl NftTable {
     /// The commands of one transaction that replaces the table, whatever there was before.
-    pub fn replace_commands(&self) -> Vec<Command> {
+    pub fn replace_commands(&self) -> Vec<NftCommand> {
         let table = || self.id.clone();
         // A table that does not exist cannot be deleted, so it is created first.
         let mut all = vec![
-            Command::AddTable(table()),
-            Command::DelTable(table()),
-            Command::AddTable(table()),
+            NftCommand::AddTable(table()),
+            NftCommand::DelTable(table()),
+            NftCommand::AddTable(table()),
         ];
         for set in &self.sets {
-            all.push(Command::AddSet {
+            all.push(NftCommand::AddSet {
                 table: table(),
-                set: Set::clone(set),
+                set: NftSet::clone(set),
             });
             let elements: Vec<Element> = set.elements().into_iter().collect();
             let portions = Elements::in_portions(&self.id, &set.name, &elements);
-            all.extend(portions.map(Command::AddElements));
+            all.extend(portions.map(NftCommand::AddElements));
         }
         for chain in &self.chains {
             let (name, hook) = (chain.name.clone(), chain.hook.clone());
-            all.push(Command::AddChain {
+            all.push(NftCommand::AddChain {
                 table: table(),
                 chain: name,
                 hook,
             });
-            all.extend(chain.rules.iter().map(|rule| Command::AddRule {
+            all.extend(chain.rules.iter().map(|rule| NftCommand::AddRule {
                 table: table(),
                 chain: chain.name.clone(),
                 before: None,
@@ -67,7 +67,7 @@ impl Table {
 }
 
 /// Prints as `nft --stateless list table` does, without breaking long lines.
-impl fmt::Display for Table {
+impl fmt::Display for NftTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "table {} {{", self.id)?;
         let mut between = "";
@@ -83,7 +83,7 @@ impl fmt::Display for Table {
     }
 }
 
-impl fmt::Display for Chain {
+impl fmt::Display for NftChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\tchain {} {{", self.name)?;
         writeln!(f, "\t\t{}; policy accept;", self.hook)?;

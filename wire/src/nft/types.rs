@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::expression::Verdict;
+use super::expression::NftVerdict;
 
 /// The family of a table (`NFPROTO_*`): which packets it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
+pub enum TableFamily {
     /// IPv4.
     Ip,
     /// IPv6.
@@ -17,7 +17,7 @@ pub enum Family {
     Other(u8),
 }
 
-impl Family {
+impl TableFamily {
     pub(super) fn number(self) -> u8 {
         match self {
             Self::Inet => 1,
@@ -40,14 +40,14 @@ impl Family {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableId {
     /// Its family.
-    pub family: Family,
+    pub family: TableFamily,
     /// Its name.
     pub name: String,
 }
 
 impl TableId {
     /// The table with that name.
-    pub fn new(family: Family, name: &str) -> Self {
+    pub fn new(family: TableFamily, name: &str) -> Self {
         let name = name.to_owned();
         Self { family, name }
     }
@@ -89,7 +89,7 @@ impl Hook {
     }
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for TableFamily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip => f.write_str("ip"),
@@ -127,4 +127,4 @@ impl fmt::Display for Hook {
 }
 
 /// The policy of our base chains: what happens to a packet that no rule decides on.
-pub(super) const POLICY: Verdict = Verdict::Accept;
+pub(super) const POLICY: NftVerdict = NftVerdict::Accept;

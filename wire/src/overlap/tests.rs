@@ -1,4 +1,3 @@
-
 use super::*;
 
 #[test]
@@ -43,7 +42,7 @@ fn host_address_on_loopback_is_no_overlap() {
 
 #[test]
 fn overlap_in_kernel_names_the_link() {
-    let mut socket = Socket::open().unwrap();
+    let mut socket = NetlinkSocket::open().unwrap();
     assert_eq!(
         Overlap::find_in_kernel(&mut socket, &["198.51.100.0/24".parse().unwrap()]).unwrap(),
         None

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn attachment(container_id: &str, interface: &str) -> Attachment {
@@ -45,7 +44,7 @@ fn orphan(container_id: &str) -> Link {
     }
 }
 
-type Change = fn(&mut Link);
+type LinkEdit = fn(&mut Link);
 
 #[test]
 fn only_our_veth_without_alias_is_an_orphan() {
@@ -53,7 +52,7 @@ fn only_our_veth_without_alias_is_an_orphan() {
         assert!(is_orphan(&orphan(&format!("c{number}"))));
     }
     let ours = orphan("c1");
-    let cases: [(&str, Change); 9] = [
+    let cases: [(&str, LinkEdit); 9] = [
         ("it is out of use", |link| link.group = REMOVED_GROUP),
         ("it has an alias", |link| link.alias = Some("x".into())),
         ("it is no veth", |link| link.kind = Some("dummy".into())),

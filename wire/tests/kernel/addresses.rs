@@ -1,9 +1,9 @@
 //! Addresses, against the kernel.
 
 use nix::errno::Errno;
-use wire::netlink::{Address, Request, Scope};
+use wire::netlink::{Address, NetlinkRequest, Scope};
 
-use crate::support::{Joined, ip, joined};
+use crate::support::{ConnectedNetns, ip, joined};
 
 fn address(link: u32, address: &str) -> Address {
     Address::new(link, address.parse().unwrap())
@@ -12,7 +12,7 @@ fn address(link: u32, address: &str) -> Address {
 #[test]
 fn added_address_is_listed_unchanged_and_removed() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         pod_socket,
         pod_end,
         ..
@@ -46,7 +46,7 @@ fn added_address_is_listed_unchanged_and_removed() {
 
     for address in addresses {
         pod_socket
-            .apply_all(&[Request::AddAddress(address.clone())])
+            .apply_all(&[NetlinkRequest::AddAddress(address.clone())])
             .unwrap();
         assert!(
             pod_socket.addresses(Some(link)).unwrap().contains(&address),
@@ -54,7 +54,7 @@ fn added_address_is_listed_unchanged_and_removed() {
         );
 
         pod_socket
-            .apply_all(&[Request::DelAddress(address.clone())])
+            .apply_all(&[NetlinkRequest::DelAddress(address.clone())])
             .unwrap();
         assert!(
             !pod_socket.addresses(Some(link)).unwrap().contains(&address),
@@ -66,12 +66,12 @@ fn added_address_is_listed_unchanged_and_removed() {
 #[test]
 fn adding_an_address_twice_is_refused() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         pod_socket,
         pod_end,
         ..
     } = &mut joined;
-    let request = Request::AddAddress(address(pod_end.index, "10.244.1.7/32"));
+    let request = NetlinkRequest::AddAddress(address(pod_end.index, "10.244.1.7/32"));
 
     let failures = pod_socket.apply(&[request.clone(), request]).unwrap();
 
@@ -87,14 +87,14 @@ fn adding_an_address_twice_is_refused() {
 #[test]
 fn addresses_of_one_link_exclude_others() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
     } = &mut joined;
     let own = address(host_end.index, "10.0.0.1/24");
     host_socket
-        .apply_all(&[Request::AddAddress(own.clone())])
+        .apply_all(&[NetlinkRequest::AddAddress(own.clone())])
         .unwrap();
 
     let all = host_socket.addresses(None).unwrap();
@@ -110,7 +110,7 @@ fn addresses_of_one_link_exclude_others() {
 #[test]
 fn address_flags_are_parsed() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,

@@ -6,9 +6,9 @@ use std::thread;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use wire::ROUTE_PROTOCOL;
-use wire::netlink::{Address, Error, Request, Route, RouteKind};
+use wire::netlink::{Address, Error, NetlinkRequest, Route, RouteKind};
 
-use crate::support::{Joined, joined};
+use crate::support::{ConnectedNetns, joined};
 
 const GATEWAY: &str = "192.168.1.20";
 
@@ -24,12 +24,12 @@ fn route(number: u16, via: &str, dev: u32) -> Route {
     }
 }
 
-fn host() -> Joined {
+fn host() -> ConnectedNetns {
     let mut joined = joined();
     let address = Address::new(joined.host_end.index, "192.168.1.10/24".parse().unwrap());
     joined
         .host_socket
-        .apply_all(&[Request::AddAddress(address)])
+        .apply_all(&[NetlinkRequest::AddAddress(address)])
         .unwrap();
     joined
 }
@@ -50,19 +50,19 @@ fn empty_batch_does_nothing() {
 fn bad_routes_in_a_batch_are_reported_and_rest_applied() {
     const BAD: [u16; 3] = [500, 501, 575];
     let mut joined = host();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
     } = &mut joined;
-    let requests: Vec<Request> = (0..1000)
+    let requests: Vec<NetlinkRequest> = (0..1000)
         .map(|number| {
             let via = if BAD.contains(&number) {
                 "172.31.0.1"
             } else {
                 GATEWAY
             };
-            Request::AddRoute(route(number, via, host_end.index))
+            NetlinkRequest::AddRoute(route(number, via, host_end.index))
         })
         .collect();
 
@@ -86,13 +86,13 @@ fn bad_routes_in_a_batch_are_reported_and_rest_applied() {
 #[test]
 fn thousand_refusals_are_all_reported() {
     let mut joined = host();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
     } = &mut joined;
-    let requests: Vec<Request> = (0..1000)
-        .map(|number| Request::DelRoute(route(number, GATEWAY, host_end.index)))
+    let requests: Vec<NetlinkRequest> = (0..1000)
+        .map(|number| NetlinkRequest::DelRoute(route(number, GATEWAY, host_end.index)))
         .collect();
 
     let failures = host_socket.apply(&requests).unwrap();
@@ -111,17 +111,17 @@ fn thousand_refusals_are_all_reported() {
 #[test]
 fn refusal_of_the_last_request_is_reported() {
     let mut joined = host();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
     } = &mut joined;
     for length in [1, 2, 63, 64, 65, 128, 129] {
-        let mut requests: Vec<Request> = (0..length)
-            .map(|number| Request::ReplaceRoute(route(number, GATEWAY, host_end.index)))
+        let mut requests: Vec<NetlinkRequest> = (0..length)
+            .map(|number| NetlinkRequest::ReplaceRoute(route(number, GATEWAY, host_end.index)))
             .collect();
         let last = requests.len() - 1;
-        requests[last] = Request::DelRoute(route(9999, GATEWAY, host_end.index));
+        requests[last] = NetlinkRequest::DelRoute(route(9999, GATEWAY, host_end.index));
 
         let failures = host_socket.apply(&requests).unwrap();
 
@@ -132,15 +132,15 @@ fn refusal_of_the_last_request_is_reported() {
 #[test]
 fn apply_all_returns_the_first_refusal() {
     let mut joined = host();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
     } = &mut joined;
     let requests = [
-        Request::AddRoute(route(1, GATEWAY, host_end.index)),
-        Request::DelRoute(route(2, GATEWAY, host_end.index)),
-        Request::DelLink { index: 4711 },
+        NetlinkRequest::AddRoute(route(1, GATEWAY, host_end.index)),
+        NetlinkRequest::DelRoute(route(2, GATEWAY, host_end.index)),
+        NetlinkRequest::DelLink { index: 4711 },
     ];
 
     let error = host_socket.apply_all(&requests).unwrap_err();
@@ -151,16 +151,20 @@ fn apply_all_returns_the_first_refusal() {
 #[test]
 fn missing_multicast_route_is_no_failure() {
     let mut joined = host();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
     } = &mut joined;
     let link = host_end.index;
-    let gone = || Request::DelMulticastRoute { link: 1 };
-    let missing = || Request::DelRoute(route(2, GATEWAY, link));
+    let gone = || NetlinkRequest::DelMulticastRoute { link: 1 };
+    let missing = || NetlinkRequest::DelRoute(route(2, GATEWAY, link));
 
-    let requests = [gone(), Request::AddRoute(route(1, GATEWAY, link)), gone()];
+    let requests = [
+        gone(),
+        NetlinkRequest::AddRoute(route(1, GATEWAY, link)),
+        gone(),
+    ];
     host_socket.apply_all(&requests).unwrap();
     let listed = host_socket.routes(None).unwrap();
     assert!(listed.contains(&route(1, GATEWAY, link)), "{listed:?}");
@@ -172,15 +176,15 @@ fn missing_multicast_route_is_no_failure() {
 #[test]
 fn two_sockets_work_at_once() {
     let mut joined = host();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,
         ..
     } = &mut joined;
-    let requests = |offset: u16| -> Vec<Request> {
+    let requests = |offset: u16| -> Vec<NetlinkRequest> {
         (offset..offset + 500)
-            .map(|number| Request::AddRoute(route(number, GATEWAY, host_end.index)))
+            .map(|number| NetlinkRequest::AddRoute(route(number, GATEWAY, host_end.index)))
             .collect()
     };
     let ours = Some(ROUTE_PROTOCOL);

@@ -2,9 +2,9 @@
 
 use std::slice;
 
-use crate::support::{Joined, ip, joined, netns, pair};
+use crate::support::{ConnectedNetns, ip, joined, netns, pair};
 use nix::errno::Errno;
-use wire::netlink::{Ipv4Settings, Link, LinkChange, Mac, Request, VethPair};
+use wire::netlink::{Ipv4Settings, Link, LinkChange, Mac, NetlinkRequest, VethPair};
 use wire::sysctl;
 
 #[test]
@@ -96,7 +96,7 @@ fn pair_with_taken_peer_name_is_refused_entirely() {
 #[test]
 fn every_link_change_is_applied() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         ..
@@ -111,7 +111,7 @@ fn every_link_change_is_applied() {
     };
 
     host_socket
-        .apply_all(&[Request::ChangeLink {
+        .apply_all(&[NetlinkRequest::ChangeLink {
             index: host_end.index,
             change,
         }])
@@ -142,7 +142,7 @@ fn ipv4_settings_change_no_other_setting() {
         "accept_local",
     ];
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,
@@ -159,7 +159,7 @@ fn ipv4_settings_change_no_other_setting() {
             ..LinkChange::default()
         };
         host_socket
-            .apply_all(&[Request::ChangeLink {
+            .apply_all(&[NetlinkRequest::ChangeLink {
                 index: host_end.index,
                 change,
             }])
@@ -198,7 +198,7 @@ fn link_up_without_link_local_address_gets_none() {
     for (socket, index) in [(&mut host_socket, host_index), (&mut pod_socket, pod_index)] {
         let change = quiet_and_up.clone();
         socket
-            .apply_all(&[Request::ChangeLink { index, change }])
+            .apply_all(&[NetlinkRequest::ChangeLink { index, change }])
             .unwrap();
     }
 
@@ -219,7 +219,7 @@ fn link_up_without_link_local_address_gets_none() {
 #[test]
 fn deleting_a_veth_deletes_its_peer() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host_socket,
         host_end,
         pod_socket,
@@ -228,7 +228,7 @@ fn deleting_a_veth_deletes_its_peer() {
     } = &mut joined;
 
     host_socket
-        .apply_all(&[Request::DelLink {
+        .apply_all(&[NetlinkRequest::DelLink {
             index: host_end.index,
         }])
         .unwrap();
@@ -240,8 +240,8 @@ fn deleting_a_veth_deletes_its_peer() {
 #[test]
 fn link_is_deleted_by_name_once() {
     let mut joined = joined();
-    let Joined { host_socket, .. } = &mut joined;
-    let delete = Request::DelLinkNamed {
+    let ConnectedNetns { host_socket, .. } = &mut joined;
+    let delete = NetlinkRequest::DelLinkNamed {
         name: "host0".into(),
     };
 
@@ -272,7 +272,7 @@ fn missing_link_is_none() {
 #[test]
 fn loopback_is_recognised() {
     let mut joined = joined();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
 
     let links = host_socket.links().unwrap();
 
@@ -296,7 +296,7 @@ fn group_deletion_deletes_only_its_links() {
             })
             .unwrap();
     }
-    let request = Request::DelLinkGroup { group: 70 };
+    let request = NetlinkRequest::DelLinkGroup { group: 70 };
 
     socket.apply_all(slice::from_ref(&request)).unwrap();
 

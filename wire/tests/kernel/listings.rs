@@ -5,9 +5,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use wire::netlink::{LinkChange, PolicyRule, Request, Route, RouteKind, Rule, VethPair};
+use wire::netlink::{
+    LinkChange, NetlinkRequest, PolicyRule, Route, RouteKind, SourceRule, VethPair,
+};
 
-use crate::support::{Joined, ip, joined, netns, netns_with_loopback, pair};
+use crate::support::{ConnectedNetns, ip, joined, netns, netns_with_loopback, pair};
 
 fn unreachable(number: u16, protocol: u8) -> Route {
     let [high, low] = number.to_be_bytes();
@@ -22,14 +24,14 @@ fn unreachable(number: u16, protocol: u8) -> Route {
 fn only_our_routes_are_listed_among_thousands() {
     const STATIC: u8 = 4;
     let mut joined = joined();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
     let ours: Vec<Route> = (0..10).map(|number| unreachable(number, 70)).collect();
     let foreign = (1000..6000).map(|number| unreachable(number, STATIC));
-    let all: Vec<Request> = ours
+    let all: Vec<NetlinkRequest> = ours
         .iter()
         .cloned()
         .chain(foreign)
-        .map(Request::AddRoute)
+        .map(NetlinkRequest::AddRoute)
         .collect();
     assert!(host_socket.apply(&all).unwrap().is_empty());
 
@@ -72,7 +74,7 @@ fn link_listing_during_changes_is_complete() {
                     ..LinkChange::default()
                 };
                 socket
-                    .apply_all(&[Request::ChangeLink { index, change }])
+                    .apply_all(&[NetlinkRequest::ChangeLink { index, change }])
                     .unwrap();
                 round += 1;
             }
@@ -118,7 +120,9 @@ fn link_listing_ends_while_links_come_and_go() {
                         ..pair(pod)
                     };
                     let (index, _) = socket.add_veth(&passing).unwrap();
-                    socket.apply_all(&[Request::DelLink { index }]).unwrap();
+                    socket
+                        .apply_all(&[NetlinkRequest::DelLink { index }])
+                        .unwrap();
                 }
             });
         }
@@ -184,7 +188,7 @@ fn link_with_hundreds_of_alternative_names_is_listed() {
 #[test]
 fn other_table_and_its_rules_are_listed() {
     let (namespace, mut socket) = netns_with_loopback();
-    let rule = |from: &str, table| Rule {
+    let rule = |from: &str, table| SourceRule {
         from: from.parse().unwrap(),
         table,
         priority: 7000,
@@ -197,10 +201,12 @@ fn other_table_and_its_rules_are_listed() {
         let routes = ["10.2.0.0/16", "fd00:2::/32"]
             .map(|dst| Route::new(dst.parse().unwrap(), RouteKind::Unreachable));
         for route in routes.clone() {
-            let request = Request::AddRouteIn { table, route };
+            let request = NetlinkRequest::AddRouteIn { table, route };
             socket.apply_all(&[request]).unwrap();
         }
-        socket.apply_all(&rules.map(Request::AddRule)).unwrap();
+        socket
+            .apply_all(&rules.map(NetlinkRequest::AddRule))
+            .unwrap();
         assert_eq!(socket.routes_of(table).unwrap(), routes);
         for rule in rules {
             let listed = socket.policy_rules().unwrap();

@@ -6,11 +6,11 @@ use nix::errno::Errno;
 use wire::netlink::{Fate, Packet};
 use wire::netns::Netns;
 
-use crate::support::{Joined, ip, joined, wait_until_local};
+use crate::support::{ConnectedNetns, ip, joined, wait_until_local};
 
 /// A node with the links `host0` (`192.168.1.10`, `fd00:1::10`) and `lo`, which forwards, and routes as
 /// a node has: to a peer's subnets by `192.168.1.20` and `fd00:1::20`, and to nothing for its own.
-fn node() -> Joined {
+fn node() -> ConnectedNetns {
     let mut joined = joined();
     for command in [
         "address add 192.168.1.10/24 dev host0",
@@ -39,7 +39,7 @@ fn addr(text: &str) -> IpAddr {
 }
 
 /// The fate in one line: `via GATEWAY table N`, `local` or the error.
-fn fate(node: &mut Joined, packet: Packet) -> String {
+fn fate(node: &mut ConnectedNetns, packet: Packet) -> String {
     match node.host_socket.fate_of(packet).unwrap() {
         Fate::Forward { route, table } => match route.via {
             Some(via) => format!("via {via} table {table}"),

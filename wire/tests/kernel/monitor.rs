@@ -5,22 +5,26 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use wire::netlink::{
-    Address, Event, LinkChange, Monitor, Request, Route, RouteKind, Socket, Topics,
+    Address, LinkChange, NetlinkEvent, NetlinkMonitor, NetlinkRequest, NetlinkSocket, Route,
+    RouteKind, Topics,
 };
 use wire::netns::Netns;
 
-use crate::support::{Joined, bring_up, ip, joined, netns, netns_with_loopback};
+use crate::support::{ConnectedNetns, bring_up, ip, joined, netns, netns_with_loopback};
 
-fn monitor(namespace: &Netns, topics: Topics) -> Monitor {
-    namespace.run(|| Monitor::open(topics)).unwrap().unwrap()
+fn monitor(namespace: &Netns, topics: Topics) -> NetlinkMonitor {
+    namespace
+        .run(|| NetlinkMonitor::open(topics))
+        .unwrap()
+        .unwrap()
 }
 
-fn readable(monitor: &Monitor) -> bool {
+fn readable(monitor: &NetlinkMonitor) -> bool {
     let mut descriptors = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
     poll(&mut descriptors, PollTimeout::ZERO).unwrap() > 0
 }
 
-fn events(monitor: &mut Monitor) -> Vec<Event> {
+fn events(monitor: &mut NetlinkMonitor) -> Vec<NetlinkEvent> {
     let mut events = Vec::new();
     monitor.drain(|event| events.push(event)).unwrap();
     events
@@ -31,9 +35,9 @@ fn route(third: u8) -> Route {
     Route::new(dst, RouteKind::Unreachable)
 }
 
-fn add(socket: &mut Socket, third: u8) {
+fn add(socket: &mut NetlinkSocket, third: u8) {
     socket
-        .apply_all(&[Request::AddRoute(route(third))])
+        .apply_all(&[NetlinkRequest::AddRoute(route(third))])
         .unwrap();
 }
 
@@ -52,7 +56,7 @@ fn each_change_is_one_event() {
 
     add(&mut socket, 1);
     assert!(readable(&monitor));
-    assert_eq!(events(&mut monitor), [Event::RouteAdded(route(1))]);
+    assert_eq!(events(&mut monitor), [NetlinkEvent::RouteAdded(route(1))]);
     assert_eq!(events(&mut monitor), []);
     let moved = Route {
         kind: RouteKind::Unicast,
@@ -61,19 +65,27 @@ fn each_change_is_one_event() {
     };
     for (request, expected) in [
         (
-            Request::ReplaceRoute(moved.clone()),
-            Event::RouteReplaced(moved.clone()),
+            NetlinkRequest::ReplaceRoute(moved.clone()),
+            NetlinkEvent::RouteReplaced(moved.clone()),
         ),
-        (Request::DelRoute(moved.clone()), Event::RouteRemoved(moved)),
+        (
+            NetlinkRequest::DelRoute(moved.clone()),
+            NetlinkEvent::RouteRemoved(moved),
+        ),
     ] {
         socket.apply_all(&[request]).unwrap();
         assert_eq!(events(&mut monitor), [expected]);
     }
 
     let address = Address::new(1, "10.9.0.1/32".parse().unwrap());
-    socket.apply_all(&[Request::AddAddress(address)]).unwrap();
+    socket
+        .apply_all(&[NetlinkRequest::AddAddress(address)])
+        .unwrap();
     let (link, address) = (1, "10.9.0.1".parse().unwrap());
-    assert_eq!(events(&mut monitor), [Event::Address { link, address }]);
+    assert_eq!(
+        events(&mut monitor),
+        [NetlinkEvent::Address { link, address }]
+    );
 }
 
 #[test]
@@ -82,7 +94,7 @@ fn route_of_other_table_is_no_event() {
     let mut monitor = monitor(&namespace, Topics::ALL);
 
     let route = route(1);
-    let request = Request::AddRouteIn { table: 7001, route };
+    let request = NetlinkRequest::AddRouteIn { table: 7001, route };
     socket.apply_all(&[request]).unwrap();
 
     assert!(readable(&monitor));
@@ -105,9 +117,9 @@ fn changes_of_ignored_socket_are_skipped() {
         ..Route::new("fd00::/64".parse().unwrap(), RouteKind::Unreachable)
     };
     for request in [
-        Request::AddRoute(replaced.clone()),
-        Request::ReplaceRoute(replaced.clone()),
-        Request::DelRoute(replaced),
+        NetlinkRequest::AddRoute(replaced.clone()),
+        NetlinkRequest::ReplaceRoute(replaced.clone()),
+        NetlinkRequest::DelRoute(replaced),
     ] {
         socket.apply_all(&[request]).unwrap();
     }
@@ -115,7 +127,7 @@ fn changes_of_ignored_socket_are_skipped() {
     assert_eq!(events(&mut monitor), []);
 
     add(&mut namespace.socket().unwrap(), 3);
-    assert_eq!(events(&mut monitor), [Event::RouteAdded(route(3))]);
+    assert_eq!(events(&mut monitor), [NetlinkEvent::RouteAdded(route(3))]);
 }
 
 #[test]
@@ -125,9 +137,9 @@ fn link_up_and_down_are_events() {
 
     bring_up(&mut namespace.socket().unwrap(), 1);
 
-    assert!(events(&mut monitor).contains(&Event::Link { index: 1, up: true }));
+    assert!(events(&mut monitor).contains(&NetlinkEvent::Link { index: 1, up: true }));
 
-    let down = Request::ChangeLink {
+    let down = NetlinkRequest::ChangeLink {
         index: 1,
         change: LinkChange {
             up: Some(false),
@@ -139,7 +151,7 @@ fn link_up_and_down_are_events() {
     let found = events(&mut monitor);
     assert_eq!(
         found.first(),
-        Some(&Event::Link {
+        Some(&NetlinkEvent::Link {
             index: 1,
             up: false
         })
@@ -169,20 +181,20 @@ fn lost_event_comes_after_received_ones() {
     let route = |number: u32| {
         let [_, high, low, _] = (number << 8).to_be_bytes();
         let dst = format!("10.{high}.{low}.0/24").parse().unwrap();
-        Request::AddRoute(Route::new(dst, RouteKind::Unreachable))
+        NetlinkRequest::AddRoute(Route::new(dst, RouteKind::Unreachable))
     };
-    let all: Vec<Request> = (0..30_000).map(route).collect();
+    let all: Vec<NetlinkRequest> = (0..30_000).map(route).collect();
 
     assert!(socket.apply(&all).unwrap().is_empty());
 
-    assert_eq!(events(&mut monitor).last(), Some(&Event::Lost));
+    assert_eq!(events(&mut monitor).last(), Some(&NetlinkEvent::Lost));
     assert_eq!(events(&mut monitor), []);
 }
 
 #[test]
 fn neighbour_that_is_asked_answers_or_fails() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,
@@ -206,9 +218,9 @@ fn neighbour_that_is_asked_answers_or_fails() {
         ("fd00:1::99", false),
     ] {
         let address = address.parse().unwrap();
-        let probe = Request::ProbeNeighbour { link, address };
+        let probe = NetlinkRequest::ProbeNeighbour { link, address };
         host_socket.apply_all(&[probe]).unwrap();
-        let expected = Event::Neighbour {
+        let expected = NetlinkEvent::Neighbour {
             link,
             address,
             answers,

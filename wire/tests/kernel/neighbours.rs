@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
-use wire::netlink::{Mac, Neighbour, Request};
+use wire::netlink::{Mac, Neighbour, NetlinkRequest};
 
-use crate::support::{Joined, ip, joined};
+use crate::support::{ConnectedNetns, ip, joined};
 
 #[test]
 fn added_neighbour_is_listed_unchanged_and_removed() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         pod_socket,
         pod_end,
         ..
@@ -31,20 +31,20 @@ fn added_neighbour_is_listed_unchanged_and_removed() {
             permanent,
         };
         pod_socket
-            .apply_all(&[Request::AddNeighbour(neighbour)])
+            .apply_all(&[NetlinkRequest::AddNeighbour(neighbour)])
             .unwrap();
         assert_eq!(pod_socket.neighbours(link).unwrap(), [neighbour]);
         let found = pod_socket.neighbour(link, neighbour.address).unwrap();
         assert_eq!(found, Some(neighbour));
 
         pod_socket
-            .apply_all(&[Request::DelNeighbour(neighbour)])
+            .apply_all(&[NetlinkRequest::DelNeighbour(neighbour)])
             .unwrap();
         assert_eq!(pod_socket.neighbours(link).unwrap(), []);
         let found = pod_socket.neighbour(link, neighbour.address).unwrap();
         assert_eq!(found, None);
         let error = pod_socket
-            .apply_all(&[Request::DelNeighbour(neighbour)])
+            .apply_all(&[NetlinkRequest::DelNeighbour(neighbour)])
             .unwrap_err();
         assert_eq!(error.errno(), Some(Errno::ENOENT));
     }
@@ -53,7 +53,7 @@ fn added_neighbour_is_listed_unchanged_and_removed() {
 #[test]
 fn adding_existing_neighbour_updates_its_mac() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         pod_socket,
         pod_end,
         ..
@@ -70,7 +70,10 @@ fn adding_existing_neighbour_updates_its_mac() {
     };
 
     pod_socket
-        .apply_all(&[Request::AddNeighbour(old), Request::AddNeighbour(new)])
+        .apply_all(&[
+            NetlinkRequest::AddNeighbour(old),
+            NetlinkRequest::AddNeighbour(new),
+        ])
         .unwrap();
 
     assert_eq!(pod_socket.neighbours(pod_end.index).unwrap(), [new]);
@@ -79,7 +82,7 @@ fn adding_existing_neighbour_updates_its_mac() {
 #[test]
 fn only_valid_neighbours_of_the_link_are_listed() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,
@@ -109,7 +112,7 @@ fn only_valid_neighbours_of_the_link_are_listed() {
 #[test]
 fn proxy_arp_replies_after_the_configured_delay() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,
@@ -125,7 +128,7 @@ fn proxy_arp_replies_after_the_configured_delay() {
     };
     assert_eq!(delays(host), ["800", "800"]);
 
-    let request = Request::SetProxyDelay {
+    let request = NetlinkRequest::SetProxyDelay {
         link: host_end.index,
         delay: Duration::from_millis(20),
     };

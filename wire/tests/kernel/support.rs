@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
-use wire::netlink::{Fate, Link, LinkChange, Mac, Packet, Request, Socket, VethPair};
+use wire::netlink::{Fate, Link, LinkChange, Mac, NetlinkRequest, NetlinkSocket, Packet, VethPair};
 use wire::netns::Netns;
 
 /// A new network namespace, which is deleted with the value.
@@ -19,20 +19,20 @@ pub(crate) fn netns() -> Netns {
 }
 
 /// A new network namespace with loopback up.
-pub(crate) fn netns_with_loopback() -> (Netns, Socket) {
+pub(crate) fn netns_with_loopback() -> (Netns, NetlinkSocket) {
     let namespace = netns();
     let mut socket = namespace.socket().unwrap();
     bring_up(&mut socket, 1);
     (namespace, socket)
 }
 
-pub(crate) fn bring_up(socket: &mut Socket, index: u32) {
+pub(crate) fn bring_up(socket: &mut NetlinkSocket, index: u32) {
     let change = LinkChange {
         up: Some(true),
         ..LinkChange::default()
     };
     socket
-        .apply_all(&[Request::ChangeLink { index, change }])
+        .apply_all(&[NetlinkRequest::ChangeLink { index, change }])
         .unwrap();
 }
 
@@ -50,16 +50,16 @@ pub(crate) fn pair(peer: &Netns) -> VethPair {
 }
 
 /// Two namespaces connected by a [`pair`] that is up.
-pub(crate) struct Joined {
+pub(crate) struct ConnectedNetns {
     pub(crate) host: Netns,
-    pub(crate) host_socket: Socket,
+    pub(crate) host_socket: NetlinkSocket,
     pub(crate) host_end: Link,
     pub(crate) pod: Netns,
-    pub(crate) pod_socket: Socket,
+    pub(crate) pod_socket: NetlinkSocket,
     pub(crate) pod_end: Link,
 }
 
-pub(crate) fn joined() -> Joined {
+pub(crate) fn joined() -> ConnectedNetns {
     let (host, mut host_socket) = netns_with_loopback();
     let (pod, mut pod_socket) = netns_with_loopback();
     let (host_index, pod_index) = host_socket.add_veth(&pair(&pod)).unwrap();
@@ -67,7 +67,7 @@ pub(crate) fn joined() -> Joined {
     bring_up(&mut pod_socket, pod_index);
     let host_end = host_socket.link_by_index(host_index).unwrap().unwrap();
     let pod_end = pod_socket.link_by_index(pod_index).unwrap().unwrap();
-    Joined {
+    ConnectedNetns {
         host,
         host_socket,
         host_end,
@@ -98,7 +98,7 @@ pub(crate) fn ip(namespace: &Netns, arguments: &str) -> String {
 
 /// Waits until the kernel delivers packets to an IPv6 address of this host: it makes the address's
 /// local route a moment after the address (`addrconf_dad_work` in net/ipv6/addrconf.c).
-pub(crate) fn wait_until_local(socket: &mut Socket, address: &str) {
+pub(crate) fn wait_until_local(socket: &mut NetlinkSocket, address: &str) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while socket
         .fate_of(Packet::to(address.parse().unwrap()))

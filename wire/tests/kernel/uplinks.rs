@@ -2,12 +2,12 @@
 
 use wire::netlink::Uplink;
 
-use crate::support::{Joined, ip, joined, wait_until_local};
+use crate::support::{ConnectedNetns, ip, joined, wait_until_local};
 
 #[test]
 fn link_with_the_configured_address_is_the_uplink() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host,
         host_socket,
         host_end,
@@ -31,7 +31,7 @@ fn link_with_the_configured_address_is_the_uplink() {
 #[test]
 fn link_of_the_default_route_is_the_uplink() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     ip(host, "address add 192.168.1.10/24 dev host0");
@@ -44,7 +44,7 @@ fn link_of_the_default_route_is_the_uplink() {
 #[test]
 fn host_without_addresses_has_no_uplink() {
     let mut joined = joined();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
 
     let error = Uplink::find(host_socket, &[]).unwrap_err();
 
@@ -58,7 +58,7 @@ fn host_without_addresses_has_no_uplink() {
 #[test]
 fn link_is_found_by_its_address() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     ip(host, "address add fd00:1::10/64 dev host0 nodad");
@@ -85,7 +85,7 @@ fn link_is_found_by_its_address() {
 
 /// A node whose own address is on a link that leads nowhere, and two uplinks. `make` makes that link;
 /// without it, it is loopback.
-fn node(make: Option<&str>) -> Joined {
+fn node(make: Option<&str>) -> ConnectedNetns {
     let joined = joined();
     let inside = if make.is_some() { "inside" } else { "lo" };
     for command in [
@@ -115,7 +115,7 @@ fn node(make: Option<&str>) -> Joined {
 fn address_on_an_inner_link_leads_to_the_default_route() {
     for own in [None, Some("link add inside up type bridge")] {
         let mut joined = node(own);
-        let Joined {
+        let ConnectedNetns {
             host, host_socket, ..
         } = &mut joined;
         let hints = ["10.0.0.1".parse().unwrap(), "fd00:9::1".parse().unwrap()];
@@ -146,7 +146,7 @@ fn address_on_an_inner_link_leads_to_the_default_route() {
 #[test]
 fn uplink_without_address_has_the_source_of_the_default_route() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     ip(host, "address add 10.0.0.1/32 dev lo");
@@ -162,7 +162,7 @@ fn uplink_without_address_has_the_source_of_the_default_route() {
 #[test]
 fn machine_with_only_an_inner_address_uses_its_link_but_not_loopback() {
     let mut joined = joined();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     ip(host, "link add inside mtu 1300 type bridge");

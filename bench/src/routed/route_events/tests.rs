@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn message(kind: u16, protocol: u8) -> Vec<u8> {

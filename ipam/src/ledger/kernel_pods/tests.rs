@@ -1,4 +1,3 @@
-
 use wire::REMOVED_GROUP;
 use wire::netlink::RouteKind;
 

@@ -1,6 +1,6 @@
 //! What later plugins of the chain may change.
 
-use wire::cni::{Success, Version};
+use wire::cni::{CniVersion, Success};
 use wire::netlink::{Address, Mac};
 
 use super::{INSIDE, drop_route, found, inside};
@@ -8,8 +8,8 @@ use crate::drift::Observed;
 
 #[test]
 fn change_by_a_later_plugin_is_no_finding() {
-    type Change = fn(&mut Observed, &mut Success);
-    let cases: [Change; 11] = [
+    type LaterPlugin = fn(&mut Observed, &mut Success);
+    let cases: [LaterPlugin; 11] = [
         // tuning: MAC, which also removes the pod's neighbours
         |observed, result| {
             inside(observed).mac = Some(Mac([2, 0, 0, 0, 0, 9]));
@@ -67,7 +67,7 @@ fn change_by_a_later_plugin_is_no_finding() {
     ];
     for (number, change) in cases.into_iter().enumerate() {
         assert_eq!(
-            found(Version::V1_1_0, change),
+            found(CniVersion::V1_1_0, change),
             Vec::<String>::new(),
             "{number}"
         );

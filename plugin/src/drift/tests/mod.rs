@@ -3,10 +3,10 @@
 mod later_plugins;
 
 use serde_json::json;
-use wire::cni::{Attachment, Dns, Success, Version};
-use wire::netlink::{Address, Link, Mac, Neighbour, Request, Route, RouteKind};
+use wire::cni::{Attachment, CniVersion, Dns, Success};
+use wire::netlink::{Address, Link, Mac, Neighbour, NetlinkRequest, Route, RouteKind};
 
-use super::{Expected, LinkState, Observed, compare, pod_interface};
+use super::{Expected, Observed, ObservedEnd, compare, pod_interface};
 use crate::spoof_guard::GUARDED;
 use crate::wiring::{Wiring, WiringInput};
 
@@ -22,7 +22,7 @@ fn wiring() -> Wiring {
     Wiring::new(&WiringInput {
         network: "flatland",
         attachment: &Attachment::new("c1", "eth0").unwrap(),
-        ipam: &Success::parse(&ipam, Version::LATEST).unwrap(),
+        ipam: &Success::parse(&ipam, CniVersion::LATEST).unwrap(),
         mtu: 1500,
         node_addresses: &["192.168.1.11".parse().unwrap()],
         ipv6: true,
@@ -33,18 +33,18 @@ fn wiring() -> Wiring {
 }
 
 /// The state that the requests of ADD make.
-fn state_after(requests: &[Request], link: Link) -> LinkState {
-    let mut side = LinkState {
+fn state_after(requests: &[NetlinkRequest], link: Link) -> ObservedEnd {
+    let mut side = ObservedEnd {
         link: Some(link),
-        ..LinkState::default()
+        ..ObservedEnd::default()
     };
     for request in requests {
         match request {
-            Request::AddAddress(address) => side.addresses.push(address.clone()),
-            Request::AddRoute(route) if route.kind != RouteKind::Local => {
+            NetlinkRequest::AddAddress(address) => side.addresses.push(address.clone()),
+            NetlinkRequest::AddRoute(route) if route.kind != RouteKind::Local => {
                 side.routes.push(route.clone());
             }
-            Request::AddNeighbour(neighbour) => side.neighbours.push(*neighbour),
+            NetlinkRequest::AddNeighbour(neighbour) => side.neighbours.push(*neighbour),
             _ => {}
         }
     }
@@ -83,7 +83,7 @@ fn after_add(wiring: &Wiring) -> Observed {
 }
 
 /// The result as a runtime returns it that uses this version.
-fn result(wiring: &Wiring, version: Version) -> Success {
+fn result(wiring: &Wiring, version: CniVersion) -> Success {
     let rendered = wiring
         .result("/run/netns/x", Dns::default())
         .render(version);
@@ -91,7 +91,7 @@ fn result(wiring: &Wiring, version: Version) -> Success {
 }
 
 /// The findings after `change` of the state and the result of ADD.
-fn found(version: Version, change: impl FnOnce(&mut Observed, &mut Success)) -> Vec<String> {
+fn found(version: CniVersion, change: impl FnOnce(&mut Observed, &mut Success)) -> Vec<String> {
     let wiring = wiring();
     let mut observed = after_add(&wiring);
     let mut result = result(&wiring, version);
@@ -131,7 +131,7 @@ fn drop_neighbour(neighbours: &mut Vec<Neighbour>, address: &str) {
 
 #[test]
 fn check_right_after_add_finds_nothing() {
-    for version in Version::ALL {
+    for version in CniVersion::ALL {
         assert_eq!(found(version, |_, _| {}), Vec::<String>::new(), "{version}");
     }
 }
@@ -141,7 +141,7 @@ type Break = fn(&mut Observed, &mut Success);
 /// Each change, and its finding.
 const BREAKS: [(Break, &str); 25] = [
     (
-        |o, _| o.pod = LinkState::default(),
+        |o, _| o.pod = ObservedEnd::default(),
         "interface eth0 in the pod is gone",
     ),
     (
@@ -188,7 +188,10 @@ const BREAKS: [(Break, &str); 25] = [
         |o, _| o.pod.neighbours[0].mac = Mac([2; 6]),
         "eth0 sends what is for 169.254.1.1 to MAC 02:02:02:02:02:02, not",
     ),
-    (|o, _| o.host = LinkState::default(), "host interface flat"),
+    (
+        |o, _| o.host = ObservedEnd::default(),
+        "host interface flat",
+    ),
     (|o, _| outside(o).up = false, "is down"),
     (
         |o, _| outside(o).alias = Some("flatland c2/eth0".into()),
@@ -230,7 +233,7 @@ const BREAKS: [(Break, &str); 25] = [
 #[test]
 fn each_change_is_found_and_named() {
     for (change, expected) in BREAKS {
-        let found = found(Version::V1_1_0, change);
+        let found = found(CniVersion::V1_1_0, change);
         assert!(
             found.iter().any(|finding| finding.contains(expected)),
             "{found:?} should say {expected:?}"
@@ -240,7 +243,7 @@ fn each_change_is_found_and_named() {
 
 #[test]
 fn mac_advertised_by_the_pod_is_no_finding() {
-    let found = found(Version::V1_1_0, |observed, _| {
+    let found = found(CniVersion::V1_1_0, |observed, _| {
         observed.host.neighbours[0].mac = Mac([2; 6]);
     });
     assert_eq!(found, Vec::<String>::new());
@@ -252,9 +255,11 @@ fn before_1_1_0_only_a_raised_mtu_is_a_finding() {
         |observed: &mut Observed, _: &mut Success| inside(observed).mtu = 1400,
         |observed: &mut Observed, _: &mut Success| outside(observed).mtu = 1400,
     ] {
-        assert_eq!(found(Version::V1_0_0, change), Vec::<String>::new());
+        assert_eq!(found(CniVersion::V1_0_0, change), Vec::<String>::new());
     }
-    let found = found(Version::V1_0_0, |observed, _| outside(observed).mtu = 9000);
+    let found = found(CniVersion::V1_0_0, |observed, _| {
+        outside(observed).mtu = 9000;
+    });
     assert!(
         found[0].contains("has MTU 9000, more than 1500"),
         "{found:?}"
@@ -267,7 +272,7 @@ fn pod_interface_is_found_by_name_or_behind_its_host_end() {
         let interfaces = names.map(|(name, inside)| {
             json!({ "name": name, "sandbox": if inside { "/run/netns/x" } else { "" } })
         });
-        Success::parse(&json!({ "interfaces": interfaces }), Version::LATEST).unwrap()
+        Success::parse(&json!({ "interfaces": interfaces }), CniVersion::LATEST).unwrap()
     };
     for (names, expected) in [
         (
@@ -303,7 +308,7 @@ fn pod_interface_is_found_by_name_or_behind_its_host_end() {
 
 #[test]
 fn second_interface_needs_no_route_to_the_gateway() {
-    let found = found(Version::V1_1_0, |observed, _| {
+    let found = found(CniVersion::V1_1_0, |observed, _| {
         drop_route(&mut observed.pod.routes, "169.254.1.1/32");
         for route in &mut observed.pod.routes {
             route.onlink = true;

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::{OURS, THEIRS, name, view};
 use crate::error::Error;
-use crate::protocol::{Claimant, PresenceView, Registration, RegistryView, hold, may_announce};
+use crate::protocol::{
+    Claimant, PresenceView, Registration, RegistryView, hold, may_write_presence,
+};
 use crate::records::NodeRecord;
 use crate::session::Session;
 
@@ -156,8 +158,8 @@ fn copy_of_a_running_machine_is_refused_by_its_address() {
     for (at, is_refused) in [(HERE, false), (THERE, true)] {
         let record = record(OURS, Some("s"), at);
         let presence = presence(Some("s"), at);
-        let announced = may_announce(&record, Some(&presence), claimant);
-        assert_eq!(announced.is_err(), is_refused, "{at}");
+        let allowed = may_write_presence(&record, Some(&presence), claimant);
+        assert_eq!(allowed.is_err(), is_refused, "{at}");
         let held = registration(Some(&record), Some(presence), &session, None);
         assert_eq!(held.is_err(), is_refused, "{at}");
     }

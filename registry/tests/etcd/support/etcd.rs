@@ -87,7 +87,7 @@ impl Etcd {
         self.start_again();
     }
 
-    /// Copies its data, for [`Etcd::restore`]. It must be stopped.
+    /// Copies its data, for [`EtcdRegistry::restore`]. It must be stopped.
     pub(crate) fn back_up(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
         copy_all(&self.folder.path().join("data"), &copy.path().join("data"));

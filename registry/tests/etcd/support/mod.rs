@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use registry::owned::NodeClaims;
-use registry::{Backoff, Change, Error, Event, NodeRecord, Policy, Presence, Registry, Snapshot};
+use registry::{
+    Backoff, Error, NodeRecord, Policy, Presence, Registry, RegistryChange, RegistryEvent, Snapshot,
+};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
@@ -128,7 +130,7 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
 }
 
 /// The next event, which must come in time.
-pub(crate) async fn event(events: &mut Receiver<Event>) -> Event {
+pub(crate) async fn event(events: &mut Receiver<RegistryEvent>) -> RegistryEvent {
     let event = timeout(DEADLINE, events.recv()).await;
     event
         .expect("an event comes in time")
@@ -136,17 +138,17 @@ pub(crate) async fn event(events: &mut Receiver<Event>) -> Event {
 }
 
 /// The next event, which must be a reset.
-pub(crate) async fn reset(events: &mut Receiver<Event>) -> Snapshot {
+pub(crate) async fn reset(events: &mut Receiver<RegistryEvent>) -> Snapshot {
     match event(events).await {
-        Event::Reset(snapshot) => snapshot,
+        RegistryEvent::Reset(snapshot) => snapshot,
         other => panic!("expected a reset, got {other:?}"),
     }
 }
 
 /// The next event, which must be changes.
-pub(crate) async fn changes(events: &mut Receiver<Event>) -> (i64, Vec<Change>) {
+pub(crate) async fn changes(events: &mut Receiver<RegistryEvent>) -> (i64, Vec<RegistryChange>) {
     match event(events).await {
-        Event::Changes { revision, changes } => (revision, changes),
+        RegistryEvent::Changes { revision, changes } => (revision, changes),
         other => panic!("expected changes, got {other:?}"),
     }
 }

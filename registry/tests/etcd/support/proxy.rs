@@ -14,7 +14,7 @@ use super::until;
 
 /// What happens to the request that contains the armed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum ProxyFault {
     /// It arrives, but its connection carries no answers any more.
     LoseAnswer,
     /// It does not arrive, nor does anything else on its connection.
@@ -28,24 +28,24 @@ pub(crate) enum Fault {
 /// A proxy for one etcd. It ends when it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     listener: JoinHandle<()>,
 }
 
-struct Shared {
+struct ProxyState {
     stalled: watch::Sender<bool>,
     /// Connections of an older generation are closed.
     generation: watch::Sender<u64>,
     delay: watch::Sender<Duration>,
     delivered: watch::Sender<bool>,
-    armed: Mutex<Option<(Vec<u8>, Fault)>>,
+    armed: Mutex<Option<(Vec<u8>, ProxyFault)>>,
 }
 
 impl Proxy {
     pub(crate) async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             stalled: watch::Sender::new(false),
             generation: watch::Sender::new(0),
             delay: watch::Sender::new(Duration::ZERO),
@@ -97,7 +97,7 @@ impl Proxy {
     }
 
     /// Arms the fault for the next request that contains `bytes`.
-    pub(crate) fn arm(&self, bytes: &str, fault: Fault) {
+    pub(crate) fn arm(&self, bytes: &str, fault: ProxyFault) {
         *self.shared.armed.lock().unwrap() = Some((bytes.as_bytes().to_vec(), fault));
     }
 
@@ -110,9 +110,9 @@ impl Proxy {
     }
 }
 
-impl Shared {
+impl ProxyState {
     /// The fault that is armed for these bytes.
-    fn fault(&self, bytes: &[u8]) -> Option<Fault> {
+    fn fault(&self, bytes: &[u8]) -> Option<ProxyFault> {
         let armed = self.armed.lock().unwrap();
         let (part, fault) = armed.as_ref()?;
         bytes
@@ -128,7 +128,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
+async fn serve(client: TcpStream, target: SocketAddr, shared: Arc<ProxyState>) {
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
@@ -147,20 +147,20 @@ async fn serve(client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
 async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    shared: &Shared,
-    had_fault: &watch::Sender<Option<Fault>>,
+    shared: &ProxyState,
+    had_fault: &watch::Sender<Option<ProxyFault>>,
 ) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let bytes = &buffer[..length];
         flowing(shared).await;
         match shared.fault(bytes) {
-            Some(Fault::Stall) => {
+            Some(ProxyFault::Stall) => {
                 shared.stalled.send_replace(true);
                 shared.armed.lock().unwrap().take();
                 flowing(shared).await;
             }
-            Some(Fault::Delay) => {
+            Some(ProxyFault::Delay) => {
                 shared.armed.lock().unwrap().take();
                 let mut delivered = shared.delivered.subscribe();
                 // The sender lives as long as `shared`.
@@ -174,7 +174,7 @@ async fn requests(
             }
             None => {}
         }
-        let is_lost = *had_fault.borrow() == Some(Fault::LoseRequest);
+        let is_lost = *had_fault.borrow() == Some(ProxyFault::LoseRequest);
         if !is_lost && to.write_all(bytes).await.is_err() {
             return;
         }
@@ -184,8 +184,8 @@ async fn requests(
 async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    shared: &Shared,
-    had_fault: &watch::Sender<Option<Fault>>,
+    shared: &ProxyState,
+    had_fault: &watch::Sender<Option<ProxyFault>>,
 ) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
@@ -199,7 +199,7 @@ async fn answers(
     }
 }
 
-async fn flowing(shared: &Shared) {
+async fn flowing(shared: &ProxyState) {
     let mut stalled = shared.stalled.subscribe();
     // The sender lives as long as `shared`.
     let _ = stalled.wait_for(|stalled| !stalled).await;

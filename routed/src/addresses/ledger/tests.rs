@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn held(address: &str, pod: Option<&str>) -> (IpAddr, Allocation) {

@@ -1,11 +1,10 @@
-
 use super::*;
 
 #[test]
 fn fix_is_below_the_line_of_its_check() {
-    let finding = |check, verdict, fix: Option<&str>| Finding {
+    let finding = |check, severity, fix: Option<&str>| Finding {
         check,
-        verdict,
+        severity,
         evidence: "as seen".into(),
         fix: fix.map(Into::into),
     };

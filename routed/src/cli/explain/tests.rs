@@ -1,11 +1,10 @@
-
 use super::*;
 
-fn step(of: &str, link: &'static str, verdict: Severity, fix: Option<&str>) -> PathStep {
+fn step(of: &str, link: &'static str, severity: Severity, fix: Option<&str>) -> PathStep {
     PathStep {
         of: of.into(),
         link,
-        verdict,
+        severity,
         evidence: "as seen".into(),
         fix: fix.map(Into::into),
     }

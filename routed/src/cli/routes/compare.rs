@@ -9,7 +9,7 @@ use wire::node::NodeName;
 
 use crate::cli::terminal::Tone;
 use crate::fib::plan::{self, Actual};
-use crate::kernel::Link;
+use crate::kernel::NodeLink;
 use crate::reconcile::messages;
 use crate::status::{RouteObstacle, RouteRow, RouteTarget};
 
@@ -75,7 +75,7 @@ impl RouteState {
 pub(super) fn compare(
     desired: Vec<RouteRow>,
     actual: &Actual,
-    links: &[Link],
+    links: &[NodeLink],
     is_running: bool,
 ) -> Vec<ComparedRoute> {
     let mut desired: BTreeMap<IpNet, RouteRow> =
@@ -105,7 +105,7 @@ pub(super) fn compare(
     subnets.into_iter().map(compare_one).collect()
 }
 
-fn state(row: &RouteRow, actual: &[Route], links: &[Link]) -> RouteState {
+fn state(row: &RouteRow, actual: &[Route], links: &[NodeLink]) -> RouteState {
     let is_in_kernel = |desired: &RouteTarget| {
         let mut targets = actual.iter().filter_map(|route| target(route, links));
         targets.any(|actual| actual == *desired)
@@ -127,11 +127,11 @@ fn state(row: &RouteRow, actual: &[Route], links: &[Link]) -> RouteState {
     }
 }
 
-fn target(route: &Route, links: &[Link]) -> Option<RouteTarget> {
+fn target(route: &Route, links: &[NodeLink]) -> Option<RouteTarget> {
     plan::path(route).map(|path| RouteTarget::of(path, links))
 }
 
-fn render(route: &Route, links: &[Link]) -> String {
+fn render(route: &Route, links: &[NodeLink]) -> String {
     let text = target(route, links).map(|target| target.to_string());
     text.unwrap_or_else(|| messages::next_hop(route, links).trim().to_owned())
 }

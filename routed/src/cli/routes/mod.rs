@@ -11,7 +11,7 @@ use wire::node::NodeName;
 use self::compare::{ComparedRoute, RouteState, compare};
 use crate::cli::table::{Cell, left, render, with_reasons};
 use crate::cli::terminal::Terminal;
-use crate::cli::{CommandError, NOT_RUNNING, OutputArgs, Report, query_daemon};
+use crate::cli::{CliOutput, CommandError, NOT_RUNNING, OutputArgs, query_daemon};
 use crate::fib;
 use crate::http::client;
 use crate::kernel::{Kernel, Netlink};
@@ -32,7 +32,7 @@ struct RoutesOutput {
 }
 
 /// Compares the desired routes of the daemon with the routes of the kernel.
-pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &RoutesArgs) -> Result<CliOutput, CommandError> {
     let mut kernel = Netlink::default();
     let actual = fib::list_own(&mut kernel)?.ours;
     let links = kernel.links()?;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &RoutesArgs) -> Result<Report, CommandError> {
     let text = args
         .output
         .text(&output, |terminal| table(&output.routes, terminal))?;
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 fn table(routes: &[ComparedRoute], terminal: Terminal) -> String {

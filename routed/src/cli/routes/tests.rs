@@ -3,11 +3,11 @@ use wire::netlink::{Route, RouteKind};
 
 use super::*;
 use crate::fib::plan::Actual;
-use crate::kernel::Link;
+use crate::kernel::NodeLink;
 use crate::status::{RouteObstacle, RouteRow, RouteTarget};
 
-fn links() -> Vec<Link> {
-    vec![Link {
+fn links() -> Vec<NodeLink> {
+    vec![NodeLink {
         index: 4,
         name: "eth0".into(),
         up: true,

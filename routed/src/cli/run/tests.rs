@@ -4,13 +4,13 @@ use serde_json::Value;
 use tracing::subscriber::with_default;
 
 use super::*;
-use crate::log::{Line, LineKind, Lines};
+use crate::log::{LineKind, Lines, LogLine};
 
 /// A log in memory.
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+struct RunLog(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Buffer {
+impl io::Write for RunLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend(bytes);
         Ok(bytes.len())
@@ -25,7 +25,7 @@ impl io::Write for Buffer {
 /// subscriber is installed, may be taken for disabled until the cache is rebuilt.
 fn logged(format: LogFormat, work: impl Fn()) -> String {
     work();
-    let buffer = Buffer::default();
+    let buffer = RunLog::default();
     let writer = buffer.clone();
     let filter = EnvFilter::new("info");
     let subscriber = subscriber(format, filter, move || writer.clone());
@@ -40,8 +40,8 @@ fn logged(format: LogFormat, work: impl Fn()) -> String {
 fn work() {
     let mut lines = Lines::default();
     lines.extend([
-        Line::new(LineKind::Absent, "node n2 is absent".to_owned()).with("node", "n2"),
-        Line::new(LineKind::Failed, "route refused".to_owned())
+        LogLine::new(LineKind::Absent, "node n2 is absent".to_owned()).with("node", "n2"),
+        LogLine::new(LineKind::Failed, "route refused".to_owned())
             .with("peer", "n2")
             .with("subnet", "10.244.2.0/24")
             .with("route", "via 192.168.1.2 dev eth0")

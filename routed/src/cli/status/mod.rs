@@ -9,7 +9,7 @@ use serde::Serialize;
 use self::lines::{append, or_none, pods};
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{CommandError, NOT_RUNNING, NetworkArgs, OutputArgs, Report, query_daemon};
+use crate::cli::{CliOutput, CommandError, NOT_RUNNING, NetworkArgs, OutputArgs, query_daemon};
 use crate::http::client;
 use crate::status::Status;
 use crate::text::list;
@@ -37,7 +37,7 @@ struct StatusOutput<'a> {
 }
 
 /// Shows what the daemon answers. If it does not run, reads this node's files and the kernel.
-pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
+pub(crate) fn run(args: &StatusArgs) -> Result<CliOutput, CommandError> {
     let status: Status = match query_daemon("/status") {
         Ok(status) => status,
         Err(client::Error::NotRunning) => return without_daemon(args),
@@ -54,16 +54,16 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Report, CommandError> {
         render(&status, unix_seconds(), terminal)
     })?;
     let status = u8::from(!well);
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
-fn without_daemon(args: &StatusArgs) -> Result<Report, CommandError> {
+fn without_daemon(args: &StatusArgs) -> Result<CliOutput, CommandError> {
     let offline = Offline::collect(&args.network);
     let text = args
         .output
         .text(&offline, |terminal| offline.render(terminal))?;
     let status = NOT_RUNNING;
-    Ok(Report { text, status })
+    Ok(CliOutput { text, status })
 }
 
 fn render(status: &Status, now: u64, terminal: Terminal) -> String {

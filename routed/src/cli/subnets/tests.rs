@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn row(subnet: &str, node: &str, present: Option<bool>) -> SubnetRow {

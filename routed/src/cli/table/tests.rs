@@ -1,4 +1,3 @@
-
 use super::*;
 
 const COLUMNS: [(&str, Align); 3] = [

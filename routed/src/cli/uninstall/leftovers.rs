@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use wire::atomic_file;
 use wire::conf::Conflist;
-use wire::netlink::{Error, Link, Request, Route, Socket};
+use wire::netlink::{Error, Link, NetlinkRequest, NetlinkSocket, Route};
 use wire::{REMOVED_GROUP, ROUTE_PROTOCOL, pod_link};
 
 use crate::cli::{CommandError, footprint};
@@ -78,7 +78,7 @@ pub(super) fn find_leftovers(
     let mut found: Vec<Leftover> = with_temporary(paths_of_conflists)
         .map(Leftover::Conflist)
         .collect();
-    let mut socket = Socket::open()?;
+    let mut socket = NetlinkSocket::open()?;
     let links = socket.links()?.into_iter();
     found.extend(links.filter(is_ours).map(Leftover::Interface));
     let routes = socket.routes(Some(ROUTE_PROTOCOL))?.into_iter();
@@ -194,16 +194,18 @@ impl Leftover {
                 empty_folders().for_each(|folder| drop(fs::remove_dir(folder)));
                 Ok(())
             }
-            Self::Interface(link) => remove_from_kernel(Request::DelLink { index: link.index }),
-            Self::Route(route) => remove_from_kernel(Request::DelRoute(route.clone())),
+            Self::Interface(link) => {
+                remove_from_kernel(NetlinkRequest::DelLink { index: link.index })
+            }
+            Self::Route(route) => remove_from_kernel(NetlinkRequest::DelRoute(route.clone())),
             Self::Filter(leftover) => leftover.remove(),
         }
     }
 }
 
 /// Sends the request. It is no error if the kernel has removed it already, with a pod's interface.
-fn remove_from_kernel(request: Request) -> Result<(), String> {
-    let removed = Socket::open().and_then(|mut socket| socket.apply_all(&[request]));
+fn remove_from_kernel(request: NetlinkRequest) -> Result<(), String> {
+    let removed = NetlinkSocket::open().and_then(|mut socket| socket.apply_all(&[request]));
     let is_gone = |error: &Error| matches!(error.errno(), Some(Errno::ENODEV | Errno::ESRCH));
     match removed {
         Err(error) if !is_gone(&error) => Err(error.to_string()),

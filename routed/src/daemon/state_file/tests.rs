@@ -1,7 +1,6 @@
-
 use super::*;
 use crate::rib::path::Desired;
-use crate::rib::path::Path as RoutePath;
+use crate::rib::path::RoutePath;
 use std::fs;
 
 fn rib(held: &[&str]) -> Rib {

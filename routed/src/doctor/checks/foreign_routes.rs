@@ -8,7 +8,7 @@ use wire::netlink::Error;
 
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
-use crate::kernel::{Kernel, Link, Netlink};
+use crate::kernel::{Kernel, Netlink, NodeLink};
 use crate::reconcile::messages;
 
 const CHECK: &str = "foreign routes";
@@ -25,7 +25,7 @@ pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
 }
 
 /// Routes of the main table that other programs added, one for each destination, as text.
-fn foreign_routes(links: &[Link]) -> Result<BTreeMap<IpNet, String>, Error> {
+fn foreign_routes(links: &[NodeLink]) -> Result<BTreeMap<IpNet, String>, Error> {
     let routes = Netlink::default().routes(None)?.into_iter();
     let foreign =
         routes.filter(|route| ![wire::ROUTE_PROTOCOL, PROTOCOL_KERNEL].contains(&route.protocol));

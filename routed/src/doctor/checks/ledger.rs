@@ -38,13 +38,13 @@ struct LedgerFacts {
     /// Files in the place of its folders.
     files: Vec<PathBuf>,
     /// Its file system.
-    room: Result<Room, String>,
+    room: Result<FreeSpace, String>,
     /// The number of held addresses, and those that pods have and that are not among them.
     held: Result<(usize, Vec<IpAddr>), String>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct FreeSpace {
     is_read_only: bool,
     bytes: u64,
     /// `None` if the file system has no limit.
@@ -66,10 +66,10 @@ fn read(network: &str) -> LedgerFacts {
 }
 
 /// The room for the ledger, which need not exist yet.
-fn room(folder: &Path) -> Result<Room, String> {
+fn room(folder: &Path) -> Result<FreeSpace, String> {
     let existing = folder.ancestors().find(|path| path.is_dir());
     let found = statvfs(existing.unwrap_or(folder)).map_err(|errno| errno.to_string())?;
-    Ok(Room {
+    Ok(FreeSpace {
         is_read_only: found.flags().contains(FsFlags::ST_RDONLY),
         bytes: found
             .blocks_available()

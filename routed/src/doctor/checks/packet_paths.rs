@@ -27,9 +27,9 @@ fn examine(examined: Examined) -> Vec<Finding> {
     let remarks = examined.remarks.into_iter();
     findings.extend(remarks.map(|remark| Finding::warning(CHECK, remark.text).fix(remark.fix)));
     if findings.is_empty() {
-        let text = match examined.asked {
+        let text = match examined.queries {
             0 => "there are no routes of Flatland yet".to_owned(),
-            asked => format!("the kernel would send all {asked} packets as the routes say"),
+            queries => format!("the kernel would send all {queries} packets as the routes say"),
         };
         let marked = examined.marked.iter().map(|text| format!("; {text}"));
         findings.push(Finding::ok(CHECK, text + &marked.collect::<String>()));

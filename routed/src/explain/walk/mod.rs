@@ -7,7 +7,7 @@ mod remote_pod;
 
 use serde::Serialize;
 
-use super::facts::{Endpoint, LinkState, LocalPod, PathFacts, PodLocation};
+use super::facts::{LinkState, LocalPod, PathFacts, PodFacts, PodLocation};
 use crate::doctor::Severity;
 use crate::packet_paths::Examined;
 
@@ -18,7 +18,9 @@ pub(crate) struct PathStep {
     pub(crate) of: String,
     /// Its name.
     pub(crate) link: &'static str,
-    pub(crate) verdict: Severity,
+    /// The JSON calls it `verdict`.
+    #[serde(rename = "verdict")]
+    pub(crate) severity: Severity,
     /// What was found.
     pub(crate) evidence: String,
     /// What to do about it.
@@ -41,11 +43,11 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn push(&mut self, link: &'static str, verdict: Severity, text: String, fix: Option<String>) {
+    fn push(&mut self, link: &'static str, severity: Severity, text: String, fix: Option<String>) {
         self.steps.push(PathStep {
             of: self.of.to_owned(),
             link,
-            verdict,
+            severity,
             evidence: text,
             fix,
         });
@@ -64,7 +66,7 @@ impl Walker<'_> {
     }
 }
 
-fn endpoint(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
+fn endpoint(end: &PodFacts, facts: &PathFacts) -> Vec<PathStep> {
     let mut walker = Walker {
         of: &end.name,
         steps: Vec::new(),
@@ -100,7 +102,7 @@ fn endpoint(end: &Endpoint, facts: &PathFacts) -> Vec<PathStep> {
     walker.steps
 }
 
-fn attachment(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod) {
+fn attachment(walker: &mut Walker<'_>, end: &PodFacts, pod: &LocalPod) {
     let Some(holder) = &pod.holder else {
         walker.broken(
             "address",
@@ -134,7 +136,7 @@ fn attachment(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod) {
     }
 }
 
-fn local_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod, facts: &PathFacts) {
+fn local_claim(walker: &mut Walker<'_>, end: &PodFacts, pod: &LocalPod, facts: &PathFacts) {
     let owned_subnet = pod.owned.iter().find(|own| own.contains(&end.address));
     match (&end.claim, owned_subnet) {
         (Ok(Some((subnet, owner))), _) if Some(owner) != facts.node.as_ref() => walker.broken(
@@ -163,7 +165,7 @@ fn local_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod, facts: &
     }
 }
 
-fn host_route(walker: &mut Walker<'_>, end: &Endpoint, pod: &LocalPod) {
+fn host_route(walker: &mut Walker<'_>, end: &PodFacts, pod: &LocalPod) {
     let link = "host route";
     let Some(holder) = &pod.holder else {
         return;
@@ -220,7 +222,7 @@ fn packets(walker: &mut Walker<'_>, facts: &PathFacts) {
         Ok(Examined {
             faults,
             remarks,
-            asked,
+            queries,
             ..
         }) => {
             for fault in faults {
@@ -230,7 +232,7 @@ fn packets(walker: &mut Walker<'_>, facts: &PathFacts) {
                 let (text, fix) = (remark.text.clone(), remark.fix.clone());
                 walker.push(step, Severity::Warning, text, Some(fix));
             }
-            if faults.is_empty() && remarks.is_empty() && *asked > 0 {
+            if faults.is_empty() && remarks.is_empty() && *queries > 0 {
                 walker.ok(step, "the kernel would send them as the routes say");
             }
         }

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use super::Walker;
 use crate::explain::facts::{
-    Endpoint, KernelRoute, LinkState, NextHop, PathFacts, ProbeResult, RemotePod,
+    KernelRoute, LinkState, PathFacts, PodFacts, ProbeResult, ProbedNextHop, RemotePod,
 };
 use crate::status::RouteTarget;
 
 /// The links up to the next hop.
-pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod, facts: &PathFacts) {
+pub(super) fn walk(walker: &mut Walker<'_>, end: &PodFacts, pod: &RemotePod, facts: &PathFacts) {
     remote_claim(walker, end, pod);
     route(walker, end, pod, facts);
     if let Some(hop) = &pod.next_hop {
@@ -17,7 +17,7 @@ pub(super) fn walk(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod, fac
     }
 }
 
-fn remote_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
+fn remote_claim(walker: &mut Walker<'_>, end: &PodFacts, pod: &RemotePod) {
     let node = &pod.node;
     match &end.claim {
         Ok(Some((subnet, owner))) => walker.ok("claim", format!("node {owner} owns {subnet}")),
@@ -52,7 +52,7 @@ fn remote_claim(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod) {
     }
 }
 
-fn route(walker: &mut Walker<'_>, end: &Endpoint, pod: &RemotePod, facts: &PathFacts) {
+fn route(walker: &mut Walker<'_>, end: &PodFacts, pod: &RemotePod, facts: &PathFacts) {
     let link = "route";
     let address = end.address;
     let actual = pod.actual.as_ref();
@@ -104,9 +104,9 @@ fn leads_to(route: &KernelRoute, target: &RouteTarget) -> bool {
     }
 }
 
-fn next_hop(walker: &mut Walker<'_>, hop: &NextHop, pod: &RemotePod) {
+fn next_hop(walker: &mut Walker<'_>, hop: &ProbedNextHop, pod: &RemotePod) {
     let step = "next hop";
-    let NextHop { address, link, .. } = hop;
+    let ProbedNextHop { address, link, .. } = hop;
     match hop.link_state {
         LinkState::Up => {}
         LinkState::Down => {

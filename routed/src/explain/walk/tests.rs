@@ -1,7 +1,7 @@
 use super::*;
 use crate::doctor::Setting;
 use crate::explain::facts::{
-    AddressHolder, DesiredRoute, KernelRoute, NextHop, ProbeResult, RemotePod,
+    AddressHolder, DesiredRoute, KernelRoute, ProbeResult, ProbedNextHop, RemotePod,
 };
 use crate::firewall::{BlockingChain, Survey};
 use crate::packet_paths::{Examined, PathFault};
@@ -50,7 +50,7 @@ fn remote_pod() -> RemotePod {
             reason: None,
         }),
         actual: Ok(route("eth0", Some("192.168.1.12"))),
-        next_hop: Some(NextHop {
+        next_hop: Some(ProbedNextHop {
             address: "192.168.1.12".parse().unwrap(),
             link: "eth0".into(),
             link_state: LinkState::Up,
@@ -63,13 +63,13 @@ fn facts() -> PathFacts {
     PathFacts {
         node: Some(node("n1")),
         ends: [
-            Endpoint {
+            PodFacts {
                 name: "default/a".into(),
                 address: "10.244.7.2".parse().unwrap(),
                 claim: Ok(Some((subnet("10.244.7.0/24"), node("n1")))),
                 location: PodLocation::Local(local_pod()),
             },
-            Endpoint {
+            PodFacts {
                 name: "10.244.9.2".into(),
                 address: "10.244.9.2".parse().unwrap(),
                 claim: Ok(Some((subnet("10.244.9.0/24"), node("n2")))),
@@ -82,7 +82,7 @@ fn facts() -> PathFacts {
         },
         firewall: Ok(Survey::default()),
         packets: Ok(Examined {
-            asked: 4,
+            queries: 4,
             ..Examined::default()
         }),
     }
@@ -93,7 +93,7 @@ fn broken(change: impl FnOnce(&mut PathFacts)) -> Vec<&'static str> {
     let mut facts = facts();
     change(&mut facts);
     let steps = walk(&facts).into_iter();
-    let broken = steps.filter(|step| step.verdict == Severity::Broken);
+    let broken = steps.filter(|step| step.severity == Severity::Broken);
     broken
         .inspect(|step| assert!(step.fix.is_some(), "{step:?}"))
         .map(|step| step.link)
@@ -118,7 +118,7 @@ fn remote(facts: &mut PathFacts) -> &mut RemotePod {
     }
 }
 
-fn next_hop(facts: &mut PathFacts) -> &mut NextHop {
+fn next_hop(facts: &mut PathFacts) -> &mut ProbedNextHop {
     remote(facts).next_hop.as_mut().expect("a next hop")
 }
 
@@ -145,10 +145,10 @@ fn healthy_path_has_all_links_and_leaves_the_rest_to_the_peer() {
     );
     let (last, rest) = steps.split_last().unwrap();
     assert!(
-        rest.iter().all(|step| step.verdict == Severity::Ok),
+        rest.iter().all(|step| step.severity == Severity::Ok),
         "{rest:#?}"
     );
-    assert_eq!(last.verdict, Severity::Unknown);
+    assert_eq!(last.severity, Severity::Unknown);
     let fix = last.fix.as_deref().unwrap_or_default();
     assert!(
         fix.contains("routed explain 10.244.9.2 10.244.7.2"),
@@ -205,7 +205,7 @@ fn broken_link_of_this_node_is_the_only_finding() {
 fn culprit_of_misrouted_packets_is_named_before_the_route() {
     let mut facts = facts();
     facts.packets = Ok(Examined {
-        asked: 4,
+        queries: 4,
         faults: vec![PathFault {
             text: "the policy rule".into(),
             fix: "ip rule del".into(),
@@ -214,7 +214,7 @@ fn culprit_of_misrouted_packets_is_named_before_the_route() {
     });
     remote(&mut facts).actual = Ok(route("eth0", Some("192.168.1.1")));
     let steps = walk(&facts).into_iter();
-    let broken: Vec<_> = steps.filter(|it| it.verdict == Severity::Broken).collect();
+    let broken: Vec<_> = steps.filter(|it| it.severity == Severity::Broken).collect();
     let [packets, route] = &broken[..] else {
         panic!("{broken:#?}");
     };

@@ -6,8 +6,8 @@ fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-fn via(last: u8, dev: u32) -> Path {
-    Path::Via {
+fn via(last: u8, dev: u32) -> RoutePath {
+    RoutePath::Via {
         gateway: [192, 168, 1, last].into(),
         dev,
     }
@@ -25,16 +25,16 @@ fn actual(routes: &[Route]) -> Actual {
 fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
     for step in steps {
         match &step.request {
-            Request::AddRoute(new) => {
+            NetlinkRequest::AddRoute(new) => {
                 if !table.iter().any(|route| same_key(route, new)) {
                     table.push(new.clone());
                 }
             }
-            Request::ReplaceRoute(new) => {
+            NetlinkRequest::ReplaceRoute(new) => {
                 table.retain(|route| !same_key(route, new));
                 table.push(new.clone());
             }
-            Request::DelRoute(old) => table.retain(|route| route != old),
+            NetlinkRequest::DelRoute(old) => table.retain(|route| route != old),
             other => panic!("{other} is no request about a route"),
         }
     }
@@ -44,9 +44,9 @@ fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
 fn plan_of_equal_tables_is_empty() {
     let dst = net("10.244.7.0/24");
     let own = net("10.244.1.0/24");
-    let desired = Desired::from([(dst, via(2, 4)), (own, Path::Unreachable)]);
-    let table = [route(dst, via(2, 4)), route(own, Path::Unreachable)];
-    assert_eq!(diff(&desired, &actual(&table), &Scope::All), []);
+    let desired = Desired::from([(dst, via(2, 4)), (own, RoutePath::Unreachable)]);
+    let table = [route(dst, via(2, 4)), route(own, RoutePath::Unreachable)];
+    assert_eq!(diff(&desired, &actual(&table), &UpdateScope::All), []);
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn moved_next_hop_is_one_replace() {
     let steps = diff(
         &[(dst, via(3, 4))].into(),
         &actual(std::slice::from_ref(&old)),
-        &Scope::All,
+        &UpdateScope::All,
     );
-    let request = Request::ReplaceRoute(new.clone());
+    let request = NetlinkRequest::ReplaceRoute(new.clone());
     assert_eq!(
         steps,
         [PlanStep {
@@ -77,8 +77,12 @@ fn plan_orders_own_subnets_first_and_removals_last() {
         net("10.244.2.0/24"),
         net("10.244.3.0/24"),
     );
-    let desired = Desired::from([(peer, via(2, 4)), (own, Path::Unreachable)]);
-    let steps = diff(&desired, &actual(&[route(stale, via(3, 4))]), &Scope::All);
+    let desired = Desired::from([(peer, via(2, 4)), (own, RoutePath::Unreachable)]);
+    let steps = diff(
+        &desired,
+        &actual(&[route(stale, via(3, 4))]),
+        &UpdateScope::All,
+    );
     let order: Vec<_> = steps.iter().map(|step| step.dst).collect();
     assert_eq!(order, [own, peer, stale]);
 }
@@ -94,7 +98,7 @@ fn second_route_with_another_metric_is_removed() {
     let steps = diff(
         &[(dst, via(2, 4))].into(),
         &actual(&[wrong.clone(), right]),
-        &Scope::All,
+        &UpdateScope::All,
     );
     assert_eq!(steps, [remove(&wrong)]);
 }
@@ -110,7 +114,7 @@ fn changed_source_address_is_replaced() {
     let steps = diff(
         &[(dst, via(2, 4))].into(),
         &actual(std::slice::from_ref(&wrong)),
-        &Scope::All,
+        &UpdateScope::All,
     );
     assert_eq!(steps, [replace(&wrong, right)]);
 }
@@ -119,7 +123,7 @@ fn changed_source_address_is_replaced() {
 fn plan_within_scope_touches_nothing_else() {
     let (a, b) = (net("10.244.1.0/24"), net("10.244.2.0/24"));
     let desired = Desired::from([(a, via(2, 4)), (b, via(3, 4))]);
-    let steps = diff(&desired, &Actual::new(), &Scope::Only([b].into()));
+    let steps = diff(&desired, &Actual::new(), &UpdateScope::Only([b].into()));
     assert_eq!(steps, [add(route(b, via(3, 4)))]);
 }
 
@@ -132,7 +136,7 @@ fn route_with_gateway_or_unreachable_is_ours() {
     let peer = route(net("10.244.7.0/24"), via(2, 4));
     for (candidate, expected) in [
         (peer.clone(), true),
-        (route(net("10.244.1.0/24"), Path::Unreachable), true),
+        (route(net("10.244.1.0/24"), RoutePath::Unreachable), true),
         (route(net("10.244.1.5/32"), via(2, 4)), true),
         (host(RouteKind::Unreachable), true),
         // A pod's host route, for both families.
@@ -170,15 +174,15 @@ fn any_subnet() -> impl Strategy<Value = IpNet> {
     ]
 }
 
-fn any_path(dst: IpNet) -> impl Strategy<Value = (IpNet, Path)> {
+fn any_path(dst: IpNet) -> impl Strategy<Value = (IpNet, RoutePath)> {
     let gateway = move |n: u8| match dst {
         IpNet::V4(_) => [192, 168, 1, n].into(),
         IpNet::V6(_) => [0xfd00, 1, 0, 0, 0, 0, 0, u16::from(n)].into(),
     };
     prop_oneof![
-        1 => Just((dst, Path::Unreachable)),
+        1 => Just((dst, RoutePath::Unreachable)),
         4 => (1u8..4, 2u32..4).prop_map(move |(n, dev)| {
-            (dst, Path::Via { gateway: gateway(n), dev })
+            (dst, RoutePath::Via { gateway: gateway(n), dev })
         }),
     ]
 }
@@ -224,7 +228,7 @@ proptest! {
         before in any_table(),
     ) {
         let mut after = before.clone();
-        apply(&diff(&desired, &actual(&before), &Scope::All), &mut after);
+        apply(&diff(&desired, &actual(&before), &UpdateScope::All), &mut after);
 
         let foreign = |table: &[Route]| -> Vec<Route> {
             table.iter().filter(|route| !is_ours(route)).cloned().collect()
@@ -245,8 +249,8 @@ proptest! {
     #[test]
     fn applied_plan_leaves_nothing_to_do(desired in any_desired(), before in any_table()) {
         let mut table: Vec<_> = before.into_iter().filter(is_ours).collect();
-        apply(&diff(&desired, &actual(&table), &Scope::All), &mut table);
-        prop_assert_eq!(diff(&desired, &actual(&table), &Scope::All), []);
+        apply(&diff(&desired, &actual(&table), &UpdateScope::All), &mut table);
+        prop_assert_eq!(diff(&desired, &actual(&table), &UpdateScope::All), []);
     }
 
     #[test]
@@ -255,7 +259,7 @@ proptest! {
         desired in any_desired(),
     ) {
         let mut table: Vec<_> = before.iter().map(|(dst, path)| route(*dst, *path)).collect();
-        for step in diff(&desired, &actual(&table), &Scope::All) {
+        for step in diff(&desired, &actual(&table), &UpdateScope::All) {
             apply(&[step], &mut table);
             for dst in before.keys().filter(|dst| desired.contains_key(dst)) {
                 prop_assert!(table.iter().any(|route| route.dst == *dst));

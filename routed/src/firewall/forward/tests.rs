@@ -6,7 +6,7 @@ fn cidrs() -> Vec<IpNet> {
         .to_vec()
 }
 
-fn chain(table: TableId, name: &str, policy: Verdict) -> BaseChain {
+fn chain(table: TableId, name: &str, policy: NftVerdict) -> BaseChain {
     BaseChain {
         table,
         name: name.to_owned(),
@@ -16,8 +16,8 @@ fn chain(table: TableId, name: &str, policy: Verdict) -> BaseChain {
     }
 }
 
-fn forward(policy: Verdict) -> BaseChain {
-    chain(iptables_table(Version::V4), CHAIN, policy)
+fn forward(policy: NftVerdict) -> BaseChain {
+    chain(iptables_table(IpVersion::V4), CHAIN, policy)
 }
 
 fn rule(handle: u64, expressions: Vec<Expression>) -> FoundRule {
@@ -30,10 +30,14 @@ fn rule(handle: u64, expressions: Vec<Expression>) -> FoundRule {
 }
 
 fn ours(handle: u64, term: &Term) -> FoundRule {
-    let terms = [term.clone(), Term::Counter, Term::Verdict(Verdict::Accept)];
+    let terms = [
+        term.clone(),
+        Term::Counter,
+        Term::Verdict(NftVerdict::Accept),
+    ];
     FoundRule {
         comment: Some(COMMENT.to_owned()),
-        ..rule(handle, Rule::new(terms).expressions(Family::Ip))
+        ..rule(handle, NftRule::new(terms).expressions(TableFamily::Ip))
     }
 }
 
@@ -51,16 +55,16 @@ fn reject(handle: u64) -> FoundRule {
 fn isolation(handle: u64) -> FoundRule {
     let terms = [
         Term::to("172.17.0.0/16".parse().unwrap()),
-        Term::Verdict(Verdict::Drop),
+        Term::Verdict(NftVerdict::Drop),
     ];
-    rule(handle, Rule::new(terms).expressions(Family::Ip))
+    rule(handle, NftRule::new(terms).expressions(TableFamily::Ip))
 }
 
 fn jump(handle: u64) -> FoundRule {
     rule(handle, vec![Expression::Other("immediate".to_owned())])
 }
 
-fn planned(policy: Verdict, rules: &[FoundRule]) -> Vec<String> {
+fn planned(policy: NftVerdict, rules: &[FoundRule]) -> Vec<String> {
     let commands = plan(&forward(policy), rules, &cidrs());
     let words = commands.iter().map(ToString::to_string);
     words
@@ -73,7 +77,7 @@ const TO: &str = "ip daddr 10.244.0.0/16 counter accept comment \"flatland: pods
 
 #[test]
 fn chain_without_drop_of_everything_is_left_alone() {
-    let accept = Verdict::Accept;
+    let accept = NftVerdict::Accept;
     assert_eq!(planned(accept, &[]), [""; 0]);
     assert_eq!(planned(accept, &[isolation(1), jump(2)]), [""; 0]);
 }
@@ -81,7 +85,10 @@ fn chain_without_drop_of_everything_is_left_alone() {
 #[test]
 fn rules_are_appended_if_policy_drops() {
     let expected = [format!("add {FROM}"), format!("add {TO}")];
-    assert_eq!(planned(Verdict::Drop, &[isolation(1), jump(2)]), expected);
+    assert_eq!(
+        planned(NftVerdict::Drop, &[isolation(1), jump(2)]),
+        expected
+    );
 }
 
 #[test]
@@ -89,11 +96,11 @@ fn rules_are_inserted_before_rule_that_drops_everything() {
     let log = Expression::Other("log".to_owned());
     let blocking_rules = [
         reject(5),
-        rule(5, vec![log, Expression::Verdict(Verdict::Drop)]),
+        rule(5, vec![log, Expression::Verdict(NftVerdict::Drop)]),
         rule(5, vec![Expression::Other("reject".to_owned())]),
     ];
     for blocking_rule in blocking_rules {
-        for policy in [Verdict::Accept, Verdict::Drop] {
+        for policy in [NftVerdict::Accept, NftVerdict::Drop] {
             let rules = [isolation(1), blocking_rule.clone(), jump(6)];
             let insert = |text| format!("insert position 5 {text}");
             assert_eq!(planned(policy, &rules), [FROM, TO].map(insert));
@@ -109,7 +116,7 @@ fn rules_in_place_stay() {
         vec![from.clone(), jump(1), to.clone(), isolation(2)],
         vec![jump(1), from, to, reject(2)],
     ] {
-        assert_eq!(planned(Verdict::Drop, &rules), [""; 0]);
+        assert_eq!(planned(NftVerdict::Drop, &rules), [""; 0]);
     }
 }
 
@@ -119,13 +126,13 @@ fn misplaced_or_wrong_rules_are_replaced() {
     let insert = |text| format!("insert position 2 {text}");
     let delete = |handle| format!("delete handle {handle}");
     assert_eq!(
-        planned(Verdict::Drop, &[from.clone(), reject(2), to.clone()]),
+        planned(NftVerdict::Drop, &[from.clone(), reject(2), to.clone()]),
         [insert(FROM), insert(TO), delete(8), delete(9)]
     );
     let other = ours(7, &Term::from("10.0.0.0/8".parse().unwrap()));
     let add = |text| format!("add {text}");
     assert_eq!(
-        planned(Verdict::Drop, &[other, to.clone()]),
+        planned(NftVerdict::Drop, &[other, to.clone()]),
         [add(FROM), add(TO), delete(7), delete(9)]
     );
     let copied = FoundRule {
@@ -137,7 +144,7 @@ fn misplaced_or_wrong_rules_are_replaced() {
         ..from.clone()
     };
     assert_eq!(
-        planned(Verdict::Drop, &[copied, from, to]).len(),
+        planned(NftVerdict::Drop, &[copied, from, to]).len(),
         5,
         "what iptables-restore made of ours goes"
     );
@@ -147,14 +154,14 @@ fn misplaced_or_wrong_rules_are_replaced() {
 fn rules_are_removed_when_chain_stops_dropping() {
     let [from, to] = both();
     assert_eq!(
-        planned(Verdict::Accept, &[jump(1), from, to]),
+        planned(NftVerdict::Accept, &[jump(1), from, to]),
         ["delete handle 8", "delete handle 9"]
     );
 }
 
 #[test]
 fn ipv6_rules_go_into_ip6_chain() {
-    let six = chain(iptables_table(Version::V6), CHAIN, Verdict::Drop);
+    let six = chain(iptables_table(IpVersion::V6), CHAIN, NftVerdict::Drop);
     let words: Vec<_> = plan(&six, &[], &cidrs())
         .iter()
         .map(ToString::to_string)
@@ -168,27 +175,31 @@ fn ipv6_rules_go_into_ip6_chain() {
 
 #[test]
 fn foreign_chains_are_forward_chains_of_other_programs() {
-    let inet = |name| TableId::new(Family::Inet, name);
+    let inet = |name| TableId::new(TableFamily::Inet, name);
     for (table, name, expected) in [
         (inet("filter"), "forward", true),
         (inet("filter"), "FORWARD", true),
-        (iptables_table(Version::V4), "forward", true),
-        (iptables_table(Version::V6), "FORWARD", false),
+        (iptables_table(IpVersion::V4), "forward", true),
+        (iptables_table(IpVersion::V6), "FORWARD", false),
         (inet("flatland"), "forward", false),
-        (TableId::new(Family::Other(7), "filter"), "FORWARD", false),
+        (
+            TableId::new(TableFamily::Other(7), "filter"),
+            "FORWARD",
+            false,
+        ),
     ] {
-        let found = chain(table, name, Verdict::Drop);
+        let found = chain(table, name, NftVerdict::Drop);
         assert_eq!(is_foreign(&found), expected, "{found:?}");
     }
-    let mut input = chain(inet("filter"), "input", Verdict::Drop);
+    let mut input = chain(inet("filter"), "input", NftVerdict::Drop);
     input.hook.number = 1;
     assert!(!is_foreign(&input));
 }
 
 #[test]
 fn advice_for_dropping_chain_lists_nft_commands() {
-    let filter = TableId::new(Family::Inet, "filter");
-    let found = chain(filter.clone(), CHAIN, Verdict::Drop);
+    let filter = TableId::new(TableFamily::Inet, "filter");
+    let found = chain(filter.clone(), CHAIN, NftVerdict::Drop);
     let text = advice(&found, &[], &cidrs()).unwrap();
     assert!(
         text.starts_with("chain FORWARD of table inet filter drops")
@@ -204,19 +215,19 @@ fn advice_for_dropping_chain_lists_nft_commands() {
         .into_iter()
         .flat_map(|cidr| [Term::from(cidr), Term::to(cidr)]);
     let accepting: Vec<_> = terms
-        .map(|term| rule(1, Rule::new([term]).expressions(Family::Inet)))
+        .map(|term| rule(1, NftRule::new([term]).expressions(TableFamily::Inet)))
         .collect();
     assert_eq!(advice(&found, &accepting, &cidrs()), None);
     let text = advice(&found, &accepting[..3], &cidrs()).unwrap();
     assert!(!text.contains("10.244") && text.contains("fd00"), "{text}");
-    let harmless = chain(filter, CHAIN, Verdict::Accept);
+    let harmless = chain(filter, CHAIN, NftVerdict::Accept);
     assert_eq!(advice(&harmless, &[isolation(1)], &cidrs()), None);
 }
 
 #[test]
 fn advice_for_firewalld_lists_firewall_cmd_commands() {
-    let table = TableId::new(Family::Inet, "firewalld");
-    let found = chain(table, CHAIN, Verdict::Accept);
+    let table = TableId::new(TableFamily::Inet, "firewalld");
+    let found = chain(table, CHAIN, NftVerdict::Accept);
     let text = advice(&found, &[reject(1)], &cidrs()).unwrap();
     assert!(
         text.contains(

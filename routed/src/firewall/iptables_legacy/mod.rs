@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use tracing::{info, warn};
-use wire::nft::Version;
+use wire::nft::IpVersion;
 
 use self::plan::LegacyPlan;
 pub(super) use self::plan::advice;
@@ -70,7 +70,7 @@ impl IptablesLegacy {
             program: None,
             pod_cidrs: pod_cidrs
                 .iter()
-                .filter(|cidr| Version::of(cidr.network()) == version)
+                .filter(|cidr| IpVersion::of(cidr.network()) == version)
                 .copied()
                 .collect(),
             drops: false,
@@ -80,8 +80,8 @@ impl IptablesLegacy {
         let v6 = ["ip6tables-legacy", "ip6tables"];
         Self {
             chains: [
-                chain(Version::V4, "/proc/net/ip_tables_names", v4),
-                chain(Version::V6, "/proc/net/ip6_tables_names", v6),
+                chain(IpVersion::V4, "/proc/net/ip_tables_names", v4),
+                chain(IpVersion::V6, "/proc/net/ip6_tables_names", v6),
             ],
             check_at: now,
         }

@@ -1,5 +1,4 @@
-
-use wire::nft::{Family, Rule};
+use wire::nft::{NftRule, TableFamily};
 
 use super::*;
 
@@ -15,12 +14,12 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn table(nodes: &[&str]) -> Table {
+fn table(nodes: &[&str]) -> NftTable {
     let own = "10.244.7.0/24".parse().unwrap();
     ruleset::ruleset(&config(true), &[own], &ips(nodes))
 }
 
-fn words(wanted: &Table, found: Option<&TableListing>) -> Vec<String> {
+fn words(wanted: &NftTable, found: Option<&TableListing>) -> Vec<String> {
     let commands = repair(wanted, found);
     commands.iter().map(ToString::to_string).collect()
 }
@@ -81,7 +80,7 @@ fn other_difference_replaces_the_table() {
         |listing| drop(listing.chains.remove("to-outside")),
         |listing| {
             let chain = listing.chains.get_mut("spoof-guard").unwrap();
-            let accept = Rule::new([]).expressions(Family::Inet);
+            let accept = NftRule::new([]).expressions(TableFamily::Inet);
             chain.rules.insert(0, (accept, None));
         },
     ];

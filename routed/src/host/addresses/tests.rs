@@ -165,7 +165,7 @@ fn missing_family_is_kept_and_changed_family_is_replaced() {
 
 #[test]
 fn overlap_with_a_network_of_any_link_is_found() {
-    let link = |index, name: &str, address: &str| Link {
+    let link = |index, name: &str, address: &str| NodeLink {
         index,
         name: name.to_owned(),
         up: true,

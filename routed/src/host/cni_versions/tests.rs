@@ -1,4 +1,3 @@
-
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
@@ -6,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 
-const OLD: Version = Version::V1_0_0;
-const NEW: Version = Version::V1_1_0;
+const OLD: CniVersion = CniVersion::V1_0_0;
+const NEW: CniVersion = CniVersion::V1_1_0;
 
 fn conflist() -> Conflist {
     let file = json!({
@@ -26,7 +25,7 @@ fn conflist() -> Conflist {
 
 #[test]
 fn unsupported_version_is_listed_with_its_plugins() {
-    let answers = |all: &[(&str, &[Version])]| {
+    let answers = |all: &[(&str, &[CniVersion])]| {
         let all = all.iter();
         all.map(|(name, known)| ((*name).to_owned(), known.iter().copied().collect()))
             .collect()

@@ -1,4 +1,3 @@
-
 use tokio::time::timeout;
 
 use super::*;

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn link(role: Role) -> LinkFacts {

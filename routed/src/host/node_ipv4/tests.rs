@@ -1,8 +1,7 @@
-
 use super::*;
 
-fn link(index: u32, addresses: &[&str]) -> Link {
-    Link {
+fn link(index: u32, addresses: &[&str]) -> NodeLink {
+    NodeLink {
         index,
         name: format!("if{index}"),
         up: true,

@@ -1,4 +1,3 @@
-
 use super::*;
 
 #[test]
@@ -15,16 +14,21 @@ fn oldest_unanswered_connection_makes_room_after_its_time() {
     };
     let (full, late) = (MAX_CONNECTIONS, start + MIN_AGE);
     for (case, open, now, expected) in [
-        ("none is open", open(0, 0), start, Room::Free),
-        ("one is left", open(full - 1, 0), late, Room::Free),
-        ("all silent", open(full, 0), late, Room::Close(0)),
-        ("two answered", open(full, 2), late, Room::Close(2)),
-        ("all are new", open(full, 2), start, Room::Wait(MIN_AGE)),
+        ("none is open", open(0, 0), start, Admission::Free),
+        ("one is left", open(full - 1, 0), late, Admission::Free),
+        ("all silent", open(full, 0), late, Admission::Close(0)),
+        ("two answered", open(full, 2), late, Admission::Close(2)),
+        (
+            "all are new",
+            open(full, 2),
+            start,
+            Admission::Wait(MIN_AGE),
+        ),
         (
             "all answered",
             open(full, full),
             late,
-            Room::Wait(Duration::MAX),
+            Admission::Wait(Duration::MAX),
         ),
     ] {
         assert_eq!(room(&open, now), expected, "{case}");

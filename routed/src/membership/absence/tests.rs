@@ -34,7 +34,7 @@ fn restart_is_not_logged_and_longer_absence_is_logged_once() {
     let line = absences.change(&n2, true, true, at(start, 80)).unwrap();
     assert_eq!(
         line,
-        Line::new(
+        LogLine::new(
             LineKind::Returned,
             "node n2 is present again, after 60 s".into()
         )

@@ -3,13 +3,13 @@ use super::*;
 #[test]
 fn packet_that_goes_as_our_route_says_is_no_fault() {
     let facts = facts();
-    let question = pod_to_remote(&facts);
+    let query = pod_to_remote(&facts);
     for table in [MAIN, 52] {
-        let fate = forward(&question.wanted, table);
-        assert_eq!(fault(&question, &fate, &facts), None);
+        let fate = forward(&query.wanted, table);
+        assert_eq!(fault(&query, &fate, &facts), None);
     }
-    assert_eq!(fault(&question, &dropped(Errno::ENODEV), &facts), None);
-    let local = fault(&question, &Fate::Local, &facts).unwrap();
+    assert_eq!(fault(&query, &dropped(Errno::ENODEV), &facts), None);
+    let local = fault(&query, &Fate::Local, &facts).unwrap();
     assert!(
         local
             .text
@@ -17,7 +17,7 @@ fn packet_that_goes_as_our_route_says_is_no_fault() {
         "{local:?}"
     );
     let elsewhere = forward(&foreign("10.244.2.2/32", "192.168.1.1", ETH0), MAIN);
-    let found = fault(&question, &elsewhere, &facts).unwrap();
+    let found = fault(&query, &elsewhere, &facts).unwrap();
     assert!(
         found
             .text
@@ -28,7 +28,7 @@ fn packet_that_goes_as_our_route_says_is_no_fault() {
 
 #[test]
 fn culprit_is_named_with_its_rule_or_route() {
-    type Case = (fn(&mut Facts), &'static str, &'static str);
+    type Case = (fn(&mut PacketFacts), &'static str, &'static str);
     let cases: [Case; 5] = [
         (
             |facts| {
@@ -76,9 +76,9 @@ fn culprit_is_named_with_its_rule_or_route() {
     ];
     for (change, text, fix) in cases {
         let mut facts = facts();
-        let question = pod_to_remote(&facts);
+        let query = pod_to_remote(&facts);
         change(&mut facts);
-        let found = fault(&question, &dropped(Errno::ENETUNREACH), &facts).unwrap();
+        let found = fault(&query, &dropped(Errno::ENETUNREACH), &facts).unwrap();
         let start = "packets from 10.244.1.2 that come in by flat1 to 10.244.2.2 should go via \
                      192.168.1.12 dev eth0, but ";
         assert!(
@@ -92,7 +92,7 @@ fn culprit_is_named_with_its_rule_or_route() {
 #[test]
 fn rule_that_does_not_take_the_packet_is_not_named() {
     let mut facts = facts();
-    let question = pod_to_remote(&facts);
+    let query = pod_to_remote(&facts);
     let all = || rule(100, PolicyAction::Blackhole);
     for harmless in [
         PolicyRule {
@@ -132,7 +132,7 @@ fn rule_that_does_not_take_the_packet_is_not_named() {
         ..rule(200, PolicyAction::Unreachable)
     };
     add_rule(&mut facts, culprit);
-    let found = fault(&question, &dropped(Errno::ENETUNREACH), &facts).unwrap();
+    let found = fault(&query, &dropped(Errno::ENETUNREACH), &facts).unwrap();
     assert!(
         found
             .text
@@ -144,7 +144,7 @@ fn rule_that_does_not_take_the_packet_is_not_named() {
 #[test]
 fn rule_that_passes_over_our_route_is_named_too() {
     let mut facts = facts();
-    let question = pod_to_remote(&facts);
+    let query = pod_to_remote(&facts);
     let suppressing = PolicyRule {
         suppress_prefix_length: Some(24),
         ..rule(32764, PolicyAction::Lookup(MAIN))
@@ -156,7 +156,7 @@ fn rule_that_passes_over_our_route_is_named_too() {
         ..foreign("0.0.0.0/0", "192.168.1.1", ETH1)
     };
     facts.tables.insert(51820, vec![tunnel.clone()]);
-    let found = fault(&question, &forward(&tunnel, 51820), &facts).unwrap();
+    let found = fault(&query, &forward(&tunnel, 51820), &facts).unwrap();
     for part in [
         "\"32765: from all lookup 51820\" sends them to table 51820, which has 0.0.0.0/0 dev eth1",
         "\"32764: from all lookup main suppress_prefixlength 24\" passes over our route",
@@ -177,9 +177,9 @@ fn drop_by_a_setting_names_it_and_its_link() {
         rp_filter,
         rp_filter_of_all,
     };
-    let question = remote_to_pod(&facts);
+    let query = remote_to_pod(&facts);
     facts.settings.insert(ETH0, settings(false, 0, 0));
-    let found = fault(&question, &dropped(Errno::EHOSTUNREACH), &facts).unwrap();
+    let found = fault(&query, &dropped(Errno::EHOSTUNREACH), &facts).unwrap();
     assert!(
         found
             .text
@@ -200,7 +200,7 @@ fn drop_by_a_setting_names_it_and_its_link() {
     for (of_link, of_all, name) in [(1, 0, "eth0"), (0, 1, "all"), (2, 1, "eth0")] {
         other.settings.insert(ETH0, settings(true, of_link, of_all));
         for errno in [Errno::EXDEV, Errno::EINVAL] {
-            let found = judge(&question, &dropped(errno), Some(&back), &other).unwrap();
+            let found = judge(&query, &dropped(errno), Some(&back), &other).unwrap();
             let found = PathFault::from(found);
             let text = "but rp_filter drops what comes in by eth0: the way back is by eth1, and \
                         net.ipv4.conf.";
@@ -220,9 +220,9 @@ fn drop_by_a_setting_names_it_and_its_link() {
 #[test]
 fn faults_of_one_culprit_are_one_line() {
     let mut facts = facts();
-    let asked = for_node(&facts);
+    let queries = for_node(&facts);
     add_rule(&mut facts, rule(100, PolicyAction::Blackhole));
-    let found = asked
+    let found = queries
         .iter()
         .filter_map(|it| judge(it, &dropped(Errno::EINVAL), None, &facts));
     let faults = by_culprit(found.collect());
@@ -231,7 +231,7 @@ fn faults_of_one_culprit_are_one_line() {
     };
     let more = format!(
         "(the same for {} more of the packets asked about)",
-        asked.len() - 1
+        queries.len() - 1
     );
     assert!(fault.text.ends_with(&more), "{fault:?}");
 }

@@ -1,7 +1,7 @@
 //! Facts that the tests have in common.
 
 mod judge;
-mod questions;
+mod packet_queries;
 
 use std::net::IpAddr;
 
@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use wire::netlink::{Fate, PolicyAction, PolicyRule, Route, RouteKind};
 
-use super::facts::{Facts, LinkSettings, MAIN};
+use super::facts::{LinkSettings, MAIN, PacketFacts};
 use super::judge::judge;
-use super::questions::{MAX_PEERS, Question, for_node, for_pair};
+use super::packet_queries::{MAX_PEERS, PacketQuery, for_node, for_pair};
 use super::{PathFault, by_culprit};
 
 const POD: &str = "10.244.1.2";
@@ -60,7 +60,7 @@ fn rule(priority: u32, action: PolicyAction) -> PolicyRule {
 
 /// A node with the pod 10.244.1.2 and a peer that owns 10.244.2.0/24, and the rules that every host
 /// has.
-fn facts() -> Facts {
+fn facts() -> PacketFacts {
     let main = vec![
         route("10.244.1.2/32", None, HOST_END),
         Route::new(net("10.244.1.0/24"), RouteKind::Unreachable),
@@ -73,19 +73,19 @@ fn facts() -> Facts {
         (ETH1, "eth1"),
         (HOST_END, "flat1"),
     ];
-    Facts {
+    PacketFacts {
         pod_cidrs: vec![net("10.244.0.0/16")],
         links: links.map(|(index, name)| (index, name.to_owned())).into(),
         rules: [(0, 255), (32766, 254), (32767, 253)]
             .map(|(priority, table)| rule(priority, PolicyAction::Lookup(table)))
             .into(),
         tables: [(MAIN, main)].into(),
-        ..Facts::default()
+        ..PacketFacts::default()
     }
     .index()
 }
 
-fn add_rule(facts: &mut Facts, rule: PolicyRule) {
+fn add_rule(facts: &mut PacketFacts, rule: PolicyRule) {
     facts.rules.push(rule);
     facts.rules.sort_by_key(|rule| rule.priority);
 }
@@ -100,14 +100,14 @@ fn dropped(errno: Errno) -> Fate {
 }
 
 /// The packet of the pod to the remote one.
-fn pod_to_remote(facts: &Facts) -> Question {
+fn pod_to_remote(facts: &PacketFacts) -> PacketQuery {
     for_pair(facts, [addr(POD), addr(REMOTE)]).remove(0)
 }
 
-fn remote_to_pod(facts: &Facts) -> Question {
+fn remote_to_pod(facts: &PacketFacts) -> PacketQuery {
     for_pair(facts, [addr(POD), addr(REMOTE)]).remove(1)
 }
 
-fn fault(question: &Question, fate: &Fate, facts: &Facts) -> Option<PathFault> {
-    judge(question, fate, None, facts).map(PathFault::from)
+fn fault(query: &PacketQuery, fate: &Fate, facts: &PacketFacts) -> Option<PathFault> {
+    judge(query, fate, None, facts).map(PathFault::from)
 }

@@ -1,4 +1,3 @@
-
 use wire::cni::Attachment;
 
 use super::*;

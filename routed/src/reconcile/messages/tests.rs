@@ -1,9 +1,8 @@
-
 use super::*;
 
 #[test]
 fn conflict_message_names_both_routes() {
-    let links = [Link {
+    let links = [NodeLink {
         index: 4,
         name: "eth0".into(),
         up: true,

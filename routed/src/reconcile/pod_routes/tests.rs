@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn pods(routes: &[(&str, Option<&str>)]) -> PodRoutes {
@@ -11,9 +10,9 @@ fn pods(routes: &[(&str, Option<&str>)]) -> PodRoutes {
     routes.map(|route| (route.dst, route)).collect()
 }
 
-fn link(index: u32, up: bool, address: &str) -> Link {
+fn link(index: u32, up: bool, address: &str) -> NodeLink {
     let address: ipnetwork::IpNetwork = address.parse().unwrap();
-    Link {
+    NodeLink {
         index,
         name: format!("eth{index}"),
         up,

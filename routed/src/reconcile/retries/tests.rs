@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn dst(text: &str) -> IpNet {
@@ -24,10 +23,10 @@ fn retained_failures_are_those_out_of_scope() {
     let (a, b) = (dst("10.244.1.0/24"), dst("10.244.2.0/24"));
     failures.add(a, refused("x"), now);
     failures.add(b, refused("x"), now);
-    failures.retain_only(&BTreeSet::new(), &Scope::Only([a].into()));
+    failures.retain_only(&BTreeSet::new(), &UpdateScope::Only([a].into()));
     assert!(failures.add(a, refused("x"), now));
     assert!(!failures.add(b, refused("x"), now));
-    failures.retain_only(&BTreeSet::new(), &Scope::All);
+    failures.retain_only(&BTreeSet::new(), &UpdateScope::All);
     assert_eq!(failures.retry_at(), None);
 }
 

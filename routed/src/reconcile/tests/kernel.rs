@@ -13,9 +13,15 @@ fn peer_join_and_leave_cost_no_dump() {
     let claim = Claim { node: node("n3") };
     reconciler.change(
         11,
-        vec![Change::Node(node("n3"), Some(record("192.168.1.3")))],
+        vec![RegistryChange::Node(
+            node("n3"),
+            Some(record("192.168.1.3")),
+        )],
     );
-    reconciler.change(12, vec![Change::Subnet(net("10.244.3.0/24"), Some(claim))]);
+    reconciler.change(
+        12,
+        vec![RegistryChange::Subnet(net("10.244.3.0/24"), Some(claim))],
+    );
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 
@@ -32,7 +38,10 @@ fn peer_with_new_address_moves_its_route() {
     pass(&mut reconciler);
     reconciler.change(
         11,
-        vec![Change::Node(node("n2"), Some(record("192.168.1.22")))],
+        vec![RegistryChange::Node(
+            node("n2"),
+            Some(record("192.168.1.22")),
+        )],
     );
     pass(&mut reconciler);
     assert_eq!(
@@ -46,7 +55,7 @@ fn flapped_link_gets_its_routes_back() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
-    let link_event = |up| Event::Link { index: 2, up };
+    let link_event = |up| NetlinkEvent::Link { index: 2, up };
     kernel.set_links(&eth0("192.168.1.1/24", false));
     reconciler.kernel_changed(link_event(false), Instant::now());
     pass(&mut reconciler);
@@ -74,7 +83,7 @@ fn gateway_route_coexists_and_is_removed_with_last_subnet() {
 
     kernel.remove_route(&GATEWAY.to_string());
     kernel.add_route(both[0].clone());
-    reconciler.kernel_changed(Event::RouteRemoved(ours), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(ours), Instant::now());
     pass(&mut reconciler);
     assert_eq!(
         kernel.to_gateway(),
@@ -123,7 +132,7 @@ fn node_that_is_a_pod_keeps_its_pod_routes() {
         [defaults[0], OWN_ROUTE, TO_N2, defaults[1]]
     );
 
-    reconciler.kernel_changed(Event::RouteRemoved(default), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(default), Instant::now());
     assert!(!reconciler.is_dirty(), "whose it is puts it back");
 }
 
@@ -134,7 +143,7 @@ fn node_with_new_address_removes_wrong_next_hops() {
     pass(&mut reconciler);
     kernel.set_links(&eth0("172.16.0.1/24", true));
     let address = "172.16.0.1".parse().unwrap();
-    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::Address { link: 2, address }, Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
 }
@@ -174,7 +183,10 @@ fn foreign_route_beside_ours_survives_moved_next_hop() {
     });
     reconciler.change(
         11,
-        vec![Change::Node(node("n2"), Some(record("192.168.1.22")))],
+        vec![RegistryChange::Node(
+            node("n2"),
+            Some(record("192.168.1.22")),
+        )],
     );
     pass(&mut reconciler);
     let foreign = "10.244.2.0/24 via 192.168.1.9 foreign";
@@ -194,7 +206,10 @@ fn foreign_route_beside_ours_survives_moved_next_hop() {
     });
     reconciler.change(
         12,
-        vec![Change::Node(node("n2"), Some(record("192.168.1.23")))],
+        vec![RegistryChange::Node(
+            node("n2"),
+            Some(record("192.168.1.23")),
+        )],
     );
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, foreign]);
@@ -230,23 +245,23 @@ fn pod_events_cause_no_pass() {
         ..route_to_peer(99)
     };
     for event in [
-        Event::Link {
+        NetlinkEvent::Link {
             index: 77,
             up: true,
         },
-        Event::Address {
+        NetlinkEvent::Address {
             link: 77,
             address: "fe80::7".parse().unwrap(),
         },
-        Event::RouteAdded(pod.clone()),
-        Event::Link {
+        NetlinkEvent::RouteAdded(pod.clone()),
+        NetlinkEvent::Link {
             index: 77,
             up: false,
         },
-        Event::RouteRemoved(pod),
-        Event::RouteAdded(foreign.clone()),
-        Event::RouteReplaced(foreign.clone()),
-        Event::RouteRemoved(foreign),
+        NetlinkEvent::RouteRemoved(pod),
+        NetlinkEvent::RouteAdded(foreign.clone()),
+        NetlinkEvent::RouteReplaced(foreign.clone()),
+        NetlinkEvent::RouteRemoved(foreign),
     ] {
         reconciler.kernel_changed(event.clone(), Instant::now());
         assert!(!reconciler.is_dirty(), "{event:?}");
@@ -261,13 +276,13 @@ fn externally_changed_route_is_repaired() {
     let dumps = kernel.dumps();
 
     kernel.remove_route("10.244.2.0/24");
-    reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(route_to_peer(2)), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 
     let stranger = route_to_peer(8);
     kernel.add_route(stranger.clone());
-    reconciler.kernel_changed(Event::RouteAdded(stranger), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteAdded(stranger), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
     assert_eq!(kernel.dumps(), dumps);
@@ -278,7 +293,7 @@ fn externally_changed_route_is_repaired() {
     };
     kernel.remove_route("10.244.3.0/24");
     kernel.add_route(moved.clone());
-    reconciler.kernel_changed(Event::RouteReplaced(moved), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteReplaced(moved), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
@@ -290,7 +305,7 @@ fn lost_events_cause_a_dump() {
     pass(&mut reconciler);
     kernel.remove_route("10.244.2.0/24");
     assert!(!reconciler.is_dirty());
-    reconciler.kernel_changed(Event::Lost, Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::Lost, Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
 }
@@ -307,7 +322,7 @@ fn removed_foreign_route_frees_place_at_once() {
     reconciler.reset(registry(10, &[2]));
     pass(&mut reconciler);
     kernel.remove_route("10.244.2.0/24");
-    reconciler.kernel_changed(Event::RouteRemoved(foreign), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(foreign), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
     assert_eq!(reconciler.retry_at(), None);
@@ -345,7 +360,10 @@ fn peer_behind_gateway_follows_route_to_its_address() {
 
     kernel.remove_route("0.0.0.0/0");
     kernel.add_route(default_route(253));
-    reconciler.kernel_changed(Event::RouteReplaced(default_route(253)), Instant::now());
+    reconciler.kernel_changed(
+        NetlinkEvent::RouteReplaced(default_route(253)),
+        Instant::now(),
+    );
     pass(&mut reconciler);
     assert_eq!(
         kernel.route_texts(),
@@ -354,7 +372,10 @@ fn peer_behind_gateway_follows_route_to_its_address() {
 
     // Without a gateway the peer has no route, rather than a wrong one.
     kernel.remove_route("0.0.0.0/0");
-    reconciler.kernel_changed(Event::RouteRemoved(default_route(253)), Instant::now());
+    reconciler.kernel_changed(
+        NetlinkEvent::RouteRemoved(default_route(253)),
+        Instant::now(),
+    );
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
 }

@@ -9,9 +9,9 @@ use tracing::Level;
 use crate::reconcile::tests::*;
 
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Buffer {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend(bytes);
         Ok(bytes.len())
@@ -26,7 +26,7 @@ impl io::Write for Buffer {
 /// is installed, may be taken for disabled until the cache is rebuilt (`tracing_core::callsite`).
 fn logged(work: impl Fn()) -> Vec<Value> {
     work();
-    let buffer = Buffer::default();
+    let buffer = CapturedLog::default();
     let writer = buffer.clone();
     let log = tracing_subscriber::fmt()
         .json()

@@ -34,17 +34,17 @@ fn connected_route_is_followed_without_a_listing() {
 
     // A listing would not show the route: only the events do.
     let route = connected("192.168.5.0/24");
-    reconciler.kernel_changed(Event::RouteAdded(route.clone()), now);
+    reconciler.kernel_changed(NetlinkEvent::RouteAdded(route.clone()), now);
     pass(&mut reconciler);
     let to_n2 = "10.244.2.0/24 via 192.168.5.2";
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, to_n2]);
-    reconciler.kernel_changed(Event::RouteRemoved(route), now);
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(route), now);
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE]);
     assert_eq!(kernel.dumps(), dumps);
 
     let elsewhere = connected("172.16.0.0/24");
-    reconciler.kernel_changed(Event::RouteAdded(elsewhere), now);
+    reconciler.kernel_changed(NetlinkEvent::RouteAdded(elsewhere), now);
     assert!(!reconciler.is_dirty());
 }
 
@@ -55,7 +55,7 @@ fn failed_neighbour_moves_the_route_until_it_answers() {
     pass(&mut reconciler);
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
-    let event = |address: &str, answers| Event::Neighbour {
+    let event = |address: &str, answers| NetlinkEvent::Neighbour {
         link: 2,
         address: address.parse().unwrap(),
         answers,
@@ -85,7 +85,7 @@ fn failed_neighbour_of_peer_with_one_address_changes_nothing() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(with_addresses(&["192.168.1.2"]));
     pass(&mut reconciler);
-    let event = Event::Neighbour {
+    let event = NetlinkEvent::Neighbour {
         link: 2,
         address: "192.168.1.2".parse().unwrap(),
         answers: false,

@@ -20,7 +20,7 @@ fn with_pods() -> (FakeKernel, Reconciler<FakeKernel>) {
     reconciler.reset(registry(10, &[]));
     pass(&mut reconciler);
     kernel.add_route(pod(6, 1));
-    reconciler.kernel_changed(Event::RouteAdded(pod(6, 1)), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteAdded(pod(6, 1)), Instant::now());
     (kernel, reconciler)
 }
 
@@ -34,9 +34,9 @@ fn pod_routes_lost_with_node_address_are_put_back() {
         kernel.remove_route(&format!("10.244.1.{n}/32"));
     }
     // The kernel sends an event for only one of them.
-    reconciler.kernel_changed(Event::RouteRemoved(pod(6, 1)), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(pod(6, 1)), Instant::now());
     let address = "192.168.1.8".parse().unwrap();
-    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::Address { link: 2, address }, Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), BOTH_PODS);
 }
@@ -49,13 +49,13 @@ fn pod_route_made_without_node_address_gets_a_source_later() {
     for n in [5, 6] {
         kernel.remove_route(&format!("10.244.1.{n}/32"));
     }
-    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::Address { link: 2, address }, Instant::now());
     pass(&mut reconciler);
     assert!(reconciler.pods.values().all(|route| route.src.is_none()));
     let mut links = eth0("192.168.1.8/24", true);
     links[0].lasting = vec![[192, 168, 1, 8].into()];
     kernel.set_links(&links);
-    reconciler.kernel_changed(Event::Address { link: 2, address }, Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::Address { link: 2, address }, Instant::now());
     pass(&mut reconciler);
     let expected = Some([192, 168, 1, 8].into());
     assert_eq!(reconciler.pods.len(), 2);
@@ -68,7 +68,7 @@ fn deleted_pod_route_is_put_back_without_dump() {
     let dumps = kernel.dumps();
     for n in [5, 6] {
         kernel.remove_route(&format!("10.244.1.{n}/32"));
-        reconciler.kernel_changed(Event::RouteRemoved(pod(n, 1)), Instant::now());
+        reconciler.kernel_changed(NetlinkEvent::RouteRemoved(pod(n, 1)), Instant::now());
     }
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), BOTH_PODS);
@@ -91,9 +91,9 @@ fn pod_routes_lost_before_start_are_put_back() {
 fn route_to_deleted_pod_is_not_put_back() {
     let (kernel, mut reconciler) = with_pods();
     kernel.set_host_ends(&[75]);
-    let gone = |index| Event::Link { index, up: false };
+    let gone = |index| NetlinkEvent::Link { index, up: false };
     reconciler.kernel_changed(gone(76), Instant::now());
-    reconciler.kernel_changed(Event::RouteRemoved(pod(6, 1)), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(pod(6, 1)), Instant::now());
     assert!(!reconciler.is_dirty());
     // Another pod gets the address meanwhile, with another host interface.
     kernel.set_host_ends(&[75, 77]);
@@ -102,7 +102,7 @@ fn route_to_deleted_pod_is_not_put_back() {
         ..pod(6, 1)
     };
     kernel.add_route(another.clone());
-    reconciler.kernel_changed(Event::RouteAdded(another), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteAdded(another), Instant::now());
     reconciler.add_known_pods(&[(IpAddr::from([10, 244, 1, 5]), 75)]);
     kernel.set_host_ends(&[77]);
     pass(&mut reconciler);

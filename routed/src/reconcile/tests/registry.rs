@@ -11,7 +11,7 @@ fn routes_before_first_snapshot_are_kept() {
 
     // Without etcd, a deleted route is put back too.
     kernel.remove_route("10.244.2.0/24");
-    reconciler.kernel_changed(Event::RouteRemoved(route_to_peer(2)), Instant::now());
+    reconciler.kernel_changed(NetlinkEvent::RouteRemoved(route_to_peer(2)), Instant::now());
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2, TO_N3]);
 }
@@ -62,10 +62,10 @@ fn peer_without_record_keeps_route_and_moved_peer_loses_it() {
     let (kernel, mut reconciler) = start(&[]);
     reconciler.reset(registry(10, &[2, 3]));
     pass(&mut reconciler);
-    reconciler.change(11, vec![Change::Node(node("n2"), None)]);
+    reconciler.change(11, vec![RegistryChange::Node(node("n2"), None)]);
     reconciler.change(
         12,
-        vec![Change::Node(node("n3"), Some(record("172.16.0.3")))],
+        vec![RegistryChange::Node(node("n3"), Some(record("172.16.0.3")))],
     );
     pass(&mut reconciler);
     assert_eq!(kernel.route_texts(), [OWN_ROUTE, TO_N2]);
@@ -98,10 +98,16 @@ fn emptied_registry_withdraws_nothing() {
     // n2 is back and then leaves; n3 is still held.
     reconciler.change(
         13,
-        vec![Change::Node(node("n2"), Some(record("192.168.1.2")))],
+        vec![RegistryChange::Node(
+            node("n2"),
+            Some(record("192.168.1.2")),
+        )],
     );
     let claim = Claim { node: node("n2") };
-    reconciler.change(14, vec![Change::Subnet(net("10.244.2.0/24"), Some(claim))]);
+    reconciler.change(
+        14,
+        vec![RegistryChange::Subnet(net("10.244.2.0/24"), Some(claim))],
+    );
     pass(&mut reconciler);
     reconciler.change(15, vec![released(2)]);
     pass(&mut reconciler);
@@ -216,7 +222,7 @@ fn gained_and_lost_own_subnet_changes_its_route() {
     let claim = Claim { node: node("n1") };
     let more = net("10.244.8.0/24");
     assert!(
-        reconciler.change(11, vec![Change::Subnet(more, Some(claim))]),
+        reconciler.change(11, vec![RegistryChange::Subnet(more, Some(claim))]),
         "not ours yet"
     );
     reconciler.set_owned(&[net(OWN), more], Some(7));

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn ips(texts: &[&str]) -> Vec<IpAddr> {

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn claim(node: &str) -> Claim {

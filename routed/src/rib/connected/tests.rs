@@ -1,22 +1,21 @@
-
 use wire::netlink::RouteKind;
 
 use super::*;
-use crate::kernel::Link;
+use crate::kernel::NodeLink;
 
 impl ConnectedRoutes {
     /// Those of links with their prefix routes.
-    pub(crate) fn of(links: &[Link]) -> Self {
+    pub(crate) fn of(links: &[NodeLink]) -> Self {
         Self::new(&prefix_routes(links))
     }
 }
 
 /// The prefix routes that the kernel makes for the addresses of links that are up.
-pub(crate) fn prefix_routes(links: &[Link]) -> Vec<Route> {
+pub(crate) fn prefix_routes(links: &[NodeLink]) -> Vec<Route> {
     let up = links
         .iter()
         .filter(|link| link.up && link.index != LOOPBACK);
-    let of = |link: &Link| {
+    let of = |link: &NodeLink| {
         let dev = Some(link.index);
         let own = link.addresses.clone().into_iter();
         let wide = own.filter(|own| own.prefix() < if own.is_ipv4() { 32 } else { 128 });

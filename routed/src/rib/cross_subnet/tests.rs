@@ -1,4 +1,3 @@
-
 use super::*;
 
 const POD_CIDRS: [&str; 2] = ["10.244.0.0/16", "fd00:10:244::/56"];
@@ -19,8 +18,8 @@ fn cross_subnet(routes: Vec<Route>) -> CrossSubnetRoutes {
 }
 
 /// Links 2 and 3; `down` has no carrier.
-fn links(down: Option<u32>) -> Vec<Link> {
-    let link = |index| Link {
+fn links(down: Option<u32>) -> Vec<NodeLink> {
+    let link = |index| NodeLink {
         index,
         name: format!("eth{index}"),
         up: true,
@@ -31,9 +30,9 @@ fn links(down: Option<u32>) -> Vec<Link> {
     vec![link(2), link(3)]
 }
 
-fn via(gateway: &str, dev: u32) -> Option<Path> {
+fn via(gateway: &str, dev: u32) -> Option<RoutePath> {
     let gateway = gateway.parse().ok()?;
-    Some(Path::Via { gateway, dev })
+    Some(RoutePath::Via { gateway, dev })
 }
 
 #[test]
@@ -70,7 +69,7 @@ fn onlink_gateway_stays_onlink() {
         ..route("0.0.0.0/0 172.31.1.1 2")
     };
     let gateway = "172.31.1.1".parse().unwrap();
-    let expected = Some(Path::Onlink { gateway, dev: 2 });
+    let expected = Some(RoutePath::Onlink { gateway, dev: 2 });
     assert_eq!(
         cross_subnet(vec![onlink]).path_to("8.8.8.8".parse().unwrap(), &links(None)),
         expected

@@ -2,10 +2,10 @@ use registry::{Network, NodeRecord};
 use wire::node::NodeName;
 
 use super::*;
-use crate::kernel::Link;
+use crate::kernel::NodeLink;
 use crate::rib::connected::ConnectedRoutes;
 use crate::rib::silent_hops::SilentHops;
-use crate::rib::verdict::{Fault, RefusalMessage};
+use crate::rib::verdict::{NextHopFault, RefusalMessage};
 
 fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
@@ -22,9 +22,9 @@ fn network() -> Network {
     }
 }
 
-fn link(index: u32, name: &str, up: bool, addresses: &[&str]) -> Link {
+fn link(index: u32, name: &str, up: bool, addresses: &[&str]) -> NodeLink {
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    Link {
+    NodeLink {
         index,
         name: name.to_owned(),
         up,
@@ -35,7 +35,7 @@ fn link(index: u32, name: &str, up: bool, addresses: &[&str]) -> Link {
 }
 
 /// A node on 192.168.1.0/24, `fd00:1::/64` and, with a longer prefix inside it, 192.168.1.128/25.
-fn links() -> Vec<Link> {
+fn links() -> Vec<NodeLink> {
     vec![
         link(1, "lo", true, &["127.0.0.1/8", "::1/128"]),
         link(
@@ -95,7 +95,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
 }
 
 fn via(gateway: &str, dev: u32) -> ClaimVerdict {
-    ClaimVerdict::Route(Path::Via {
+    ClaimVerdict::Route(RoutePath::Via {
         gateway: gateway.parse().unwrap(),
         dev,
     })
@@ -151,36 +151,44 @@ fn peer_address_on_a_link_is_next_hop() {
 #[test]
 fn address_unfit_as_next_hop_is_refused() {
     for (subnet, address, fault) in [
-        ("10.244.7.0/24", "0.0.0.0", Fault::Unspecified),
-        ("10.244.7.0/24", "127.0.0.1", Fault::Loopback),
-        ("10.244.7.0/24", "224.0.0.9", Fault::Multicast),
-        ("10.244.7.0/24", "255.255.255.255", Fault::Broadcast),
-        ("10.244.7.0/24", "192.168.1.0", Fault::Broadcast),
-        ("10.244.7.0/24", "192.168.1.255", Fault::Broadcast),
-        ("10.244.7.0/24", "192.168.1.1", Fault::OwnAddress),
-        ("10.244.7.0/24", "10.9.9.9", Fault::OwnAddress),
+        ("10.244.7.0/24", "0.0.0.0", NextHopFault::Unspecified),
+        ("10.244.7.0/24", "127.0.0.1", NextHopFault::Loopback),
+        ("10.244.7.0/24", "224.0.0.9", NextHopFault::Multicast),
+        ("10.244.7.0/24", "255.255.255.255", NextHopFault::Broadcast),
+        ("10.244.7.0/24", "192.168.1.0", NextHopFault::Broadcast),
+        ("10.244.7.0/24", "192.168.1.255", NextHopFault::Broadcast),
+        ("10.244.7.0/24", "192.168.1.1", NextHopFault::OwnAddress),
+        ("10.244.7.0/24", "10.9.9.9", NextHopFault::OwnAddress),
         (
             "10.244.7.0/24",
             "10.244.7.1",
-            Fault::InPodCidr(net("10.244.0.0/16")),
+            NextHopFault::InPodCidr(net("10.244.0.0/16")),
         ),
-        ("10.244.7.0/24", "192.168.2.2", Fault::NotConnected),
+        ("10.244.7.0/24", "192.168.2.2", NextHopFault::NotConnected),
         (
             "10.244.7.0/24",
             "172.16.0.2",
-            Fault::LinkDown("eth2".to_owned()),
+            NextHopFault::LinkDown("eth2".to_owned()),
         ),
-        ("fd00:10:244:0:7::/80", "::", Fault::Unspecified),
-        ("fd00:10:244:0:7::/80", "::1", Fault::Loopback),
-        ("fd00:10:244:0:7::/80", "ff02::1", Fault::Multicast),
-        ("fd00:10:244:0:7::/80", "fe80::2", Fault::LinkLocal),
-        ("fd00:10:244:0:7::/80", "fd00:1::1", Fault::OwnAddress),
+        ("fd00:10:244:0:7::/80", "::", NextHopFault::Unspecified),
+        ("fd00:10:244:0:7::/80", "::1", NextHopFault::Loopback),
+        ("fd00:10:244:0:7::/80", "ff02::1", NextHopFault::Multicast),
+        ("fd00:10:244:0:7::/80", "fe80::2", NextHopFault::LinkLocal),
+        (
+            "fd00:10:244:0:7::/80",
+            "fd00:1::1",
+            NextHopFault::OwnAddress,
+        ),
         (
             "fd00:10:244:0:7::/80",
             "fd00:10:244::1",
-            Fault::InPodCidr(net("fd00:10:244::/56")),
+            NextHopFault::InPodCidr(net("fd00:10:244::/56")),
         ),
-        ("fd00:10:244:0:7::/80", "fd00:2::2", Fault::NotConnected),
+        (
+            "fd00:10:244:0:7::/80",
+            "fd00:2::2",
+            NextHopFault::NotConnected,
+        ),
     ] {
         let refusal = Refusal::NoNextHop(vec![(address.parse().unwrap(), fault)]);
         let (verdict, words) = verdict_on(subnet, &[address]);
@@ -216,8 +224,8 @@ fn claim_outside_network_is_refused() {
 #[test]
 fn claim_of_peer_without_address_is_pending() {
     let (verdict, _) = verdict_on("10.244.7.0/24", &[]);
-    assert_eq!(verdict, ClaimVerdict::Refused(Refusal::NotAnnounced));
-    assert!(Refusal::NotAnnounced.is_pending() && Refusal::NoRecord.is_pending());
+    assert_eq!(verdict, ClaimVerdict::Refused(Refusal::NotAdvertised));
+    assert!(Refusal::NotAdvertised.is_pending() && Refusal::NoRecord.is_pending());
     let (verdict, words) = verdict_on("fd00:10:244:0:7::/80", &["192.168.1.2"]);
     assert_eq!(verdict, ClaimVerdict::Refused(Refusal::NoAddress));
     assert!(words.contains("--node-address"), "{words}");

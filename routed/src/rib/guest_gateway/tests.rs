@@ -5,8 +5,8 @@ use super::*;
 use crate::rib::connected::ConnectedRoutes;
 use crate::rib::silent_hops::SilentHops;
 
-fn link(index: u32, up: bool) -> Link {
-    Link {
+fn link(index: u32, up: bool) -> NodeLink {
+    NodeLink {
         index,
         name: format!("if{index}"),
         up,
@@ -42,7 +42,7 @@ fn gateway_route_uses_first_uplink_if_node_has_ipv4_pods() {
             silent: SilentHops::default(),
             cross_subnet: None,
         };
-        let expected = expected.map(|dev| Path::Link { dev });
+        let expected = expected.map(|dev| RoutePath::Link { dev });
         assert_eq!(path(local), expected, "{case}");
     }
 }

@@ -130,8 +130,8 @@ fn one_missing_own_claim_of_two_is_not_trusted() {
     assert_eq!(verdict(SEEN, &owned, &registry(&[OWN, PEER])), Err(missing));
 }
 
-fn path() -> Path {
-    Path::Via {
+fn path() -> RoutePath {
+    RoutePath::Via {
         gateway: "192.168.1.2".parse().unwrap(),
         dev: 2,
     }

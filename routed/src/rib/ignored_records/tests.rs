@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn new_records(count: usize) -> Vec<Ignored> {

@@ -14,8 +14,8 @@ use crate::rib::silent_hops::SilentHops;
 const V4: &str = "10.244.7.0/24";
 const V6: &str = "fd00:10:244:0:7::/80";
 
-fn link(index: u32, running: bool, addresses: &[&str]) -> Link {
-    Link {
+fn link(index: u32, running: bool, addresses: &[&str]) -> NodeLink {
+    NodeLink {
         index,
         name: format!("eth{index}"),
         up: true,
@@ -28,11 +28,11 @@ fn link(index: u32, running: bool, addresses: &[&str]) -> Link {
 /// The next hop to a peer with these addresses from a node with these links, by gateway and link,
 /// or the faults of the addresses.
 fn next_hop_of(
-    links: &[Link],
+    links: &[NodeLink],
     cross_subnet: Option<&CrossSubnetRoutes>,
     subnet: &str,
     addresses: &[&str],
-) -> Result<(String, u32), Vec<Fault>> {
+) -> Result<(String, u32), Vec<NextHopFault>> {
     let network = Network {
         pod_cidrs: vec![
             "10.244.0.0/16".parse().unwrap(),
@@ -50,14 +50,14 @@ fn next_hop_of(
         cross_subnet: cross_subnet.cloned(),
     };
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    let peer = Peer {
+    let peer = PeerView {
         node: &NodeName::new("n2").unwrap(),
         addresses: &addresses,
         own: &[],
         advertisers: &Advertisers::default(),
     };
     match choose(subnet.parse().unwrap(), peer, local) {
-        Ok(Path::Via { gateway, dev }) => Ok((gateway.to_string(), dev)),
+        Ok(RoutePath::Via { gateway, dev }) => Ok((gateway.to_string(), dev)),
         Ok(other) => panic!("{other:?}"),
         Err(Refusal::NoNextHop(rejected)) => {
             Err(rejected.into_iter().map(|(_, fault)| fault).collect())
@@ -66,7 +66,7 @@ fn next_hop_of(
     }
 }
 
-fn via(gateway: &str, dev: u32) -> Result<(String, u32), Vec<Fault>> {
+fn via(gateway: &str, dev: u32) -> Result<(String, u32), Vec<NextHopFault>> {
     let gateway: IpAddr = gateway.parse().map_err(|_| Vec::new())?;
     Ok((gateway.to_string(), dev))
 }
@@ -98,7 +98,12 @@ fn ipv4_subnet_falls_back_to_ipv6_next_hop_only() {
             via("fd00:1::2", 2),
         ),
         (&both, V6, &["192.168.1.2"], Err(vec![])),
-        (&v6_only, V4, &["fe80::2"], Err(vec![Fault::LinkLocal])),
+        (
+            &v6_only,
+            V4,
+            &["fe80::2"],
+            Err(vec![NextHopFault::LinkLocal]),
+        ),
     ] {
         assert_eq!(
             next_hop_of(links, None, subnet, addresses),
@@ -138,15 +143,15 @@ fn gateway_is_used_only_for_valid_address_on_no_link() {
         (&["172.16.0.2"][..], router.clone()),
         (&["172.16.0.2", "192.168.1.2"], via("192.168.1.2", 2)),
         (&["127.0.0.1", "172.16.0.2"], router),
-        (&["fd00:2::2"], Err(vec![Fault::NoGateway])),
-        (&["127.0.0.1"], Err(vec![Fault::Loopback])),
-        (&["0.0.0.7"], Err(vec![Fault::Reserved])),
-        (&["240.0.0.1"], Err(vec![Fault::Reserved])),
-        (&["::ffff:172.16.0.2"], Err(vec![Fault::Reserved])),
-        (&["169.254.7.7"], Err(vec![Fault::NoGateway])),
-        (&["224.0.0.9"], Err(vec![Fault::Multicast])),
-        (&["192.168.1.1"], Err(vec![Fault::OwnAddress])),
-        (&["192.168.1.255"], Err(vec![Fault::Broadcast])),
+        (&["fd00:2::2"], Err(vec![NextHopFault::NoGateway])),
+        (&["127.0.0.1"], Err(vec![NextHopFault::Loopback])),
+        (&["0.0.0.7"], Err(vec![NextHopFault::Reserved])),
+        (&["240.0.0.1"], Err(vec![NextHopFault::Reserved])),
+        (&["::ffff:172.16.0.2"], Err(vec![NextHopFault::Reserved])),
+        (&["169.254.7.7"], Err(vec![NextHopFault::NoGateway])),
+        (&["224.0.0.9"], Err(vec![NextHopFault::Multicast])),
+        (&["192.168.1.1"], Err(vec![NextHopFault::OwnAddress])),
+        (&["192.168.1.255"], Err(vec![NextHopFault::Broadcast])),
     ] {
         assert_eq!(
             next_hop_of(&links, Some(&cross_subnet), V4, addresses),
@@ -192,12 +197,12 @@ fn next_hop_follows_routes_instead_of_masks() {
         (V6, "fd00:1::2", Ok(2)),
         (V4, "192.168.5.7", Ok(3)),
         (V4, "192.168.6.7", Ok(3)),
-        (V4, "192.168.5.255", Err(Fault::Broadcast)),
-        (V4, "192.168.6.8", Err(Fault::NotConnected)),
+        (V4, "192.168.5.255", Err(NextHopFault::Broadcast)),
+        (V4, "192.168.6.8", Err(NextHopFault::NotConnected)),
         (
             V4,
             "192.168.1.2",
-            Err(Fault::NoPrefixRoute {
+            Err(NextHopFault::NoPrefixRoute {
                 link: "eth2".into(),
                 prefix: "192.168.1.1/24".parse().unwrap(),
             }),
@@ -213,7 +218,7 @@ fn next_hop_follows_routes_instead_of_masks() {
             cross_subnet: None,
         };
         let address: IpAddr = address.parse().unwrap();
-        let peer = Peer {
+        let peer = PeerView {
             node: &NodeName::new("n2").unwrap(),
             addresses: &[address],
             own: &[],
@@ -221,7 +226,7 @@ fn next_hop_follows_routes_instead_of_masks() {
         };
         let chosen = choose(subnet.parse().unwrap(), peer, local);
         let expected = match expected {
-            Ok(dev) => Ok(Path::Via {
+            Ok(dev) => Ok(RoutePath::Via {
                 gateway: address,
                 dev,
             }),

@@ -1,4 +1,3 @@
-
 use std::net::IpAddr;
 
 use super::*;
@@ -29,7 +28,7 @@ fn queries_explain_the_way_to_another_node_where_there_is_one() {
         let queries = queries(&parties(nodes, pods));
         assert_eq!(queries[0].text(), "routed status");
         assert!(queries.iter().all(|query| query.node == "n1"));
-        let explain = queries.get(1).map(Query::text);
+        let explain = queries.get(1).map(ShownCommand::text);
         assert_eq!(explain.as_deref(), expected, "{nodes} nodes, {pods} pods");
     }
 }

@@ -1,8 +1,7 @@
-
 use std::net::IpAddr;
 
 use super::*;
-use crate::probe::Answer;
+use crate::probe::ProbeAnswer;
 
 fn parties(count: u8) -> Vec<Party> {
     let party = |number| Party {
@@ -14,16 +13,16 @@ fn parties(count: u8) -> Vec<Party> {
     (1..=count).map(party).collect()
 }
 
-fn asked(parties: &[Party], [from, to]: [usize; 2], seen: Result<IpAddr, String>) -> Asked {
+fn probed(parties: &[Party], [from, to]: [usize; 2], seen: Result<IpAddr, String>) -> ProbedPair {
     let target = parties[to].addresses[0];
-    let answer = Answer {
+    let answer = ProbeAnswer {
         target,
         ping: Ok(42),
         tcp: seen.clone(),
         udp: seen,
     };
     let complaint = answer.complaint(&parties[from].addresses);
-    Asked {
+    ProbedPair {
         from,
         to,
         answer,
@@ -34,8 +33,8 @@ fn asked(parties: &[Party], [from, to]: [usize; 2], seen: Result<IpAddr, String>
 #[test]
 fn answer_shows_its_time_and_silence_a_cross() {
     let two = parties(2);
-    let well = asked(&two, [0, 1], Ok(two[0].addresses[0]));
-    let lost = asked(&two, [1, 0], Err("no answer".to_owned()));
+    let well = probed(&two, [0, 1], Ok(two[0].addresses[0]));
+    let lost = probed(&two, [1, 0], Err("no answer".to_owned()));
     let all = [well, lost];
     let text = matrix(&two, &all, false, Paint::Nothing);
     let rows: Vec<Vec<&str>> = text
@@ -54,7 +53,7 @@ fn answer_shows_its_time_and_silence_a_cross() {
 #[test]
 fn translated_sender_counts_as_not_reaching() {
     let two = parties(2);
-    let translated = asked(&two, [0, 1], Ok(IpAddr::from([192, 168, 1, 11])));
+    let translated = probed(&two, [0, 1], Ok(IpAddr::from([192, 168, 1, 11])));
     assert!(!translated.seen_as_itself(&two));
     let text = matrix(&two, &[translated], false, Paint::Nothing);
     assert!(
@@ -80,7 +79,7 @@ fn wide_matrix_is_split_into_blocks_that_fit() {
 #[test]
 fn complaints_are_counted_where_they_are_too_many_to_read() {
     let two = parties(2);
-    let lost = (0..20).map(|_| asked(&two, [0, 1], Err("no answer".to_owned())));
+    let lost = (0..20).map(|_| probed(&two, [0, 1], Err("no answer".to_owned())));
     let words = complaints(&two, &lost.collect::<Vec<_>>());
     assert_eq!(words.len(), EXPLAINED + 1);
     assert_eq!(words[EXPLAINED], "and 8 more");

@@ -1,21 +1,20 @@
-
 use super::*;
 
 #[test]
 fn columns_line_up_and_colours_take_no_space() {
     let rows = [
         vec![
-            Cell::new(Style::Name, "n1/a"),
-            Cell::right(Style::Good, "7"),
+            StyledText::new(Style::Name, "n1/a"),
+            StyledText::right(Style::Good, "7"),
         ],
         vec![
-            Cell::new(Style::Name, "n1"),
-            Cell::right(Style::Bad, "✗"),
-            Cell::new(Style::Plain, ""),
+            StyledText::new(Style::Name, "n1"),
+            StyledText::right(Style::Bad, "✗"),
+            StyledText::new(Style::Plain, ""),
         ],
         vec![
-            Cell::new(Style::Name, "n2"),
-            Cell::right(Style::Good, "1234"),
+            StyledText::new(Style::Name, "n2"),
+            StyledText::right(Style::Good, "1234"),
         ],
     ];
     assert_eq!(

@@ -1,4 +1,3 @@
-
 use super::*;
 
 /// The example of RFC 1071, section 3, and a sum whose ones' complement is 0.

@@ -11,13 +11,13 @@ use std::process::{self, Stdio};
 use nix::errno::Errno;
 use serde_json::Value;
 
-use crate::cni::{Call, Command, Error, Success, code};
+use crate::cni::{Call, CniCommand, Error, Success, code};
 use crate::text;
 
 mod running;
 
 use running::Exit;
-pub use running::Running;
+pub use running::RunningDelegate;
 
 /// Counts the delegations that led to this process, so that plugins that delegate to each other in
 /// a ring come to an end.
@@ -136,16 +136,20 @@ impl Delegate {
 
     /// Starts it with our environment, `CNI_COMMAND` set to `command`, and our configuration on its
     /// standard input. It shares our standard error.
-    pub fn start<'a>(&'a self, call: &'a Call, command: Command) -> Result<Running<'a>, Error> {
+    pub fn start<'a>(
+        &'a self,
+        call: &'a Call,
+        command: CniCommand,
+    ) -> Result<RunningDelegate<'a>, Error> {
         self.start_with(call, command, &[])
     }
 
     fn start_with<'a>(
         &'a self,
         call: &'a Call,
-        command: Command,
+        command: CniCommand,
         arguments: &[String],
-    ) -> Result<Running<'a>, Error> {
+    ) -> Result<RunningDelegate<'a>, Error> {
         let depth = next_depth(env::var_os(DEPTH).as_deref(), HELPER_DEPTH)?;
         let child = process::Command::new(&self.path)
             .args(arguments)
@@ -156,11 +160,11 @@ impl Delegate {
             .stderr(Stdio::inherit())
             .spawn()
             .map_err(|error| self.not_started(&error))?;
-        Ok(Running::new(&self.name, child, &call.stdin))
+        Ok(RunningDelegate::new(&self.name, child, &call.stdin))
     }
 
-    /// [`Delegate::start`] and [`Running::finish`].
-    pub fn run(&self, call: &Call, command: Command) -> Result<Vec<u8>, Error> {
+    /// [`Delegate::start`] and [`RunningDelegate::finish`].
+    pub fn run(&self, call: &Call, command: CniCommand) -> Result<Vec<u8>, Error> {
         self.start(call, command)?.finish()
     }
 
@@ -168,7 +172,7 @@ impl Delegate {
     pub fn run_helper(&self, call: &Call, arguments: &[String]) -> HelperOutcome {
         match self
             .start_with(call, call.environment.command, arguments)
-            .and_then(Running::wait)
+            .and_then(RunningDelegate::wait)
         {
             Ok(Exit::Success(_)) => HelperOutcome::Done,
             Ok(Exit::Failure(error)) => HelperOutcome::Refused(error),
@@ -178,23 +182,23 @@ impl Delegate {
 
     /// ADD, with the result parsed.
     pub fn add(&self, call: &Call) -> Result<Success, Error> {
-        self.start(call, Command::Add)?.result(call.version)
+        self.start(call, CniCommand::Add)?.result(call.version)
     }
 
     /// DEL.
     pub fn del(&self, call: &Call) -> Result<(), Error> {
-        self.run(call, Command::Del).map(drop)
+        self.run(call, CniCommand::Del).map(drop)
     }
 
     /// CHECK.
     pub fn check(&self, call: &Call) -> Result<(), Error> {
-        self.run(call, Command::Check).map(drop)
+        self.run(call, CniCommand::Check).map(drop)
     }
 
     /// STATUS. A plugin without STATUS counts as ready, unless it does not support the version
     /// either: then its ADD would fail (code 50).
     pub fn status(&self, call: &Call) -> Result<(), Error> {
-        match self.run(call, Command::Status) {
+        match self.run(call, CniCommand::Status) {
             Err(error) if is_unknown_verb(&error) => self.check_version(call),
             outcome => outcome.map(drop),
         }
@@ -202,7 +206,7 @@ impl Delegate {
 
     /// GC. It is no error if the plugin has no GC.
     pub fn gc(&self, call: &Call) -> Result<(), Error> {
-        match self.run(call, Command::Gc) {
+        match self.run(call, CniCommand::Gc) {
             Err(error) if is_unknown_verb(&error) => Ok(()),
             outcome => outcome.map(drop),
         }
@@ -210,7 +214,7 @@ impl Delegate {
 
     /// Code 50 unless the plugin supports the version of the call.
     fn check_version(&self, call: &Call) -> Result<(), Error> {
-        let printed = self.run(call, Command::Version)?;
+        let printed = self.run(call, CniCommand::Version)?;
         let reply: Value = serde_json::from_slice(&printed).unwrap_or_default();
         let versions = &reply["supportedVersions"];
         let version = call.version.as_str();

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Output};
 use std::thread;
 
-use crate::cni::{Error, Success, Version, code};
+use crate::cni::{CniVersion, Error, Success, code};
 
 /// What a new pipe takes without a reader under any pipe limits of the user: one page.
 pub(super) const PIPE_CAPACITY: usize = 4096;
@@ -13,10 +13,11 @@ pub(super) const PIPE_CAPACITY: usize = 4096;
 /// How much of a plugin's invalid output an error quotes, in characters.
 const MAX_QUOTED_CHARS: usize = 200;
 
-/// A running plugin. Call [`Running::finish`] or [`Running::result`] to wait for it.
+/// A running plugin. Call [`RunningDelegate::finish`] or [`RunningDelegate::result`] to wait for
+/// it.
 #[derive(Debug)]
 #[must_use]
-pub struct Running<'a> {
+pub struct RunningDelegate<'a> {
     name: &'a str,
     child: Child,
     input: DelegateInput<'a>,
@@ -40,7 +41,7 @@ enum DelegateInput<'a> {
     Waiting(Option<ChildStdin>, &'a [u8]),
 }
 
-impl<'a> Running<'a> {
+impl<'a> RunningDelegate<'a> {
     /// A plugin that has just been started, and its input.
     pub(super) fn new(name: &'a str, mut child: Child, stdin: &'a [u8]) -> Self {
         let pipe = child.stdin.take();
@@ -63,7 +64,7 @@ impl<'a> Running<'a> {
     }
 
     /// Waits for its exit and parses the result of ADD, which has `version`.
-    pub fn result(self, version: Version) -> Result<Success, Error> {
+    pub fn result(self, version: CniVersion) -> Result<Success, Error> {
         let name = self.name;
         let printed = self.finish()?;
         let json = serde_json::from_slice(&printed).map_err(|_| {

@@ -1,11 +1,10 @@
-
 use super::*;
 
 #[test]
 fn error_parses_back_with_and_without_details() {
     let plain = Error::new(code::IO, "cannot read /etc/x");
     for error in [plain.clone(), plain.advise("make it readable")] {
-        let json = error.render(Version::V0_4_0);
+        let json = error.render(CniVersion::V0_4_0);
         assert_eq!(json["cniVersion"], "0.4.0");
         assert_eq!(serde_json::from_value::<Error>(json).unwrap(), error);
     }

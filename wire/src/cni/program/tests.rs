@@ -50,7 +50,7 @@ fn call_with(
         found.map(|(_, value)| OsString::from(value))
     };
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    let input = Input {
+    let input = ConfigSource {
         reader: stdin.as_bytes(),
         is_terminal: false,
     };
@@ -86,7 +86,7 @@ fn refused(outcome: &CallOutcome) -> Error {
 
 #[test]
 fn add_prints_the_result_in_the_version_of_the_request() {
-    for version in Version::ALL {
+    for version in CniVersion::ALL {
         let outcome = call(ADD, &config(version.as_str()));
         assert!(!outcome.failed);
         assert_eq!(printed(&outcome), json!({"cniVersion": version.as_str()}));
@@ -212,7 +212,7 @@ fn unreadable_standard_input_is_code_5() {
         let found = ADD.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| OsString::from(value))
     };
-    let input = Input {
+    let input = ConfigSource {
         reader: Broken,
         is_terminal: false,
     };
@@ -262,7 +262,7 @@ fn terminal_is_not_read_when_no_input_is_needed() {
     }
     for (command, failed) in [("VERSION", false), ("ADD", true), ("NONSENSE", true)] {
         let get = |name: &str| (name == "CNI_COMMAND").then(|| OsString::from(command));
-        let input = Input {
+        let input = ConfigSource {
             reader: Untouchable,
             is_terminal: true,
         };

@@ -18,7 +18,7 @@ pub struct Success {
     /// The assigned addresses.
     pub ips: Vec<IpConfig>,
     /// Routes inside the sandbox.
-    pub routes: Vec<Route>,
+    pub routes: Vec<CniRoute>,
     /// DNS settings, passed on.
     pub dns: Dns,
 }
@@ -51,7 +51,7 @@ pub struct IpConfig {
 
 /// One of `routes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub struct CniRoute {
     /// The destination.
     pub dst: IpNet,
     /// The next hop; `None` means on-link or the gateway of the address of that family.

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use ipnetwork::IpNetwork;
 use serde_json::{Map, Value};
 
-use super::{Dns, Interface, IpConfig, Route, Success};
-use crate::cni::{Error, Version, code};
+use super::{CniRoute, Dns, Interface, IpConfig, Success};
+use crate::cni::{CniVersion, Error, code};
 
 impl Success {
     /// Parses a result of any supported version: that of its `cniVersion` or, without one,
@@ -15,7 +15,7 @@ impl Success {
     ///
     /// It accepts what plugins print: `null` and an empty string count as absent, unknown fields of
     /// the result and of `ips` are dropped, and fields of later versions are read.
-    pub fn parse(value: &Value, assumed: Version) -> Result<Self, Error> {
+    pub fn parse(value: &Value, assumed: CniVersion) -> Result<Self, Error> {
         let result = Object::new(String::new(), value)?;
         let version = result_version(&result, assumed)?;
         let interfaces = result.list("interfaces", parse_interface)?;
@@ -57,12 +57,12 @@ impl Dns {
 }
 
 /// 0.3.0 has the result of 0.3.1; older versions have no list of addresses.
-fn result_version(result: &Object<'_>, assumed: Version) -> Result<Version, Error> {
+fn result_version(result: &Object<'_>, assumed: CniVersion) -> Result<CniVersion, Error> {
     match result.string("cniVersion")? {
         None => Ok(assumed),
-        Some("0.3.0") => Ok(Version::V0_3_1),
+        Some("0.3.0") => Ok(CniVersion::V0_3_1),
         Some(text) => text
-            .parse::<Version>()
+            .parse::<CniVersion>()
             .map_err(|error| Error::new(code::INCOMPATIBLE_VERSION, error.to_string())),
     }
 }
@@ -82,7 +82,7 @@ fn parse_interface(interface: &Object<'_>) -> Result<Interface, Error> {
     })
 }
 
-fn parse_ip(ip: &Object<'_>, version: Version) -> Result<IpConfig, Error> {
+fn parse_ip(ip: &Object<'_>, version: CniVersion) -> Result<IpConfig, Error> {
     let text = ip.string("address")?.ok_or_else(|| ip.missing("address"))?;
     let address = prefix(text).ok_or_else(|| {
         ip.wrong(
@@ -90,7 +90,7 @@ fn parse_ip(ip: &Object<'_>, version: Version) -> Result<IpConfig, Error> {
             "an address with its prefix length, as 10.1.2.3/24",
         )
     })?;
-    if version < Version::V1_0_0 {
+    if version < CniVersion::V1_0_0 {
         let family = if address.addr().is_ipv4() { "4" } else { "6" };
         if ip.string("version")?.is_some_and(|stated| stated != family) {
             return Err(ip.wrong("version", "the family of its address"));
@@ -104,10 +104,10 @@ fn parse_ip(ip: &Object<'_>, version: Version) -> Result<IpConfig, Error> {
     })
 }
 
-fn parse_route(route: &Object<'_>) -> Result<Route, Error> {
+fn parse_route(route: &Object<'_>) -> Result<CniRoute, Error> {
     let text = route.string("dst")?.ok_or_else(|| route.missing("dst"))?;
     let dst = prefix(text).ok_or_else(|| route.wrong("dst", "a prefix, as 10.1.0.0/16"))?;
-    Ok(Route {
+    Ok(CniRoute {
         dst: dst.trunc(),
         gw: route.address("gw")?,
         other: route.rest(&["dst", "gw"]),

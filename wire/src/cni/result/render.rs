@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Dns, Interface, IpConfig, Route, Success};
-use crate::cni::Version;
+use super::{CniRoute, Dns, Interface, IpConfig, Success};
+use crate::cni::CniVersion;
 
 impl Success {
     /// The JSON for `version`, with `cniVersion`. Each of `ips` has `version` before 1.0.0; `mtu`
     /// and route attributes are left out before 1.1.0, and empty fields always.
-    pub fn render(&self, version: Version) -> Value {
+    pub fn render(&self, version: CniVersion) -> Value {
         let mut json = Map::new();
         json.insert("cniVersion".into(), version.as_str().into());
         insert_list(&mut json, "interfaces", &self.interfaces, |interface| {
@@ -42,11 +42,11 @@ fn insert_some(json: &mut Map<String, Value>, key: &str, value: Option<impl Into
     }
 }
 
-fn render_interface(interface: &Interface, version: Version) -> Map<String, Value> {
+fn render_interface(interface: &Interface, version: CniVersion) -> Map<String, Value> {
     let mut json = Map::new();
     json.insert("name".into(), interface.name.as_str().into());
     insert_some(&mut json, "mac", interface.mac.as_deref());
-    if version >= Version::V1_1_0 {
+    if version >= CniVersion::V1_1_0 {
         insert_some(&mut json, "mtu", interface.mtu);
     }
     insert_some(&mut json, "sandbox", interface.sandbox.as_deref());
@@ -54,9 +54,9 @@ fn render_interface(interface: &Interface, version: Version) -> Map<String, Valu
     json
 }
 
-fn render_ip(ip: &IpConfig, version: Version) -> Map<String, Value> {
+fn render_ip(ip: &IpConfig, version: CniVersion) -> Map<String, Value> {
     let mut json = Map::new();
-    if version < Version::V1_0_0 {
+    if version < CniVersion::V1_0_0 {
         let family = if ip.address.is_ipv4() { "4" } else { "6" };
         json.insert("version".into(), family.into());
     }
@@ -70,11 +70,11 @@ fn render_ip(ip: &IpConfig, version: Version) -> Map<String, Value> {
     json
 }
 
-fn render_route(route: &Route, version: Version) -> Map<String, Value> {
+fn render_route(route: &CniRoute, version: CniVersion) -> Map<String, Value> {
     let mut json = Map::new();
     json.insert("dst".into(), route.dst.to_string().into());
     insert_some(&mut json, "gw", route.gw.map(|gw| gw.to_string()));
-    if version >= Version::V1_1_0 {
+    if version >= CniVersion::V1_1_0 {
         json.extend(route.other.clone());
     }
     json

@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::cni::Version;
+use crate::cni::CniVersion;
 
 /// The result without the fields that a version lacks.
-fn reduced_to(version: Version, mut success: Success) -> Success {
-    if version < Version::V1_1_0 {
+fn reduced_to(version: CniVersion, mut success: Success) -> Success {
+    if version < CniVersion::V1_1_0 {
         success
             .interfaces
             .iter_mut()
@@ -71,15 +71,17 @@ fn ips(interfaces: usize) -> impl Strategy<Value = IpConfig> {
     )
 }
 
-fn routes() -> impl Strategy<Value = Route> {
+fn routes() -> impl Strategy<Value = CniRoute> {
     let other = proptest::option::of(any::<u32>());
-    (prefixes(), proptest::option::of(addresses()), other).prop_map(|(dst, gw, priority)| Route {
-        dst,
-        gw,
-        other: priority
-            .map(|value| ("priority".to_owned(), value.into()))
-            .into_iter()
-            .collect(),
+    (prefixes(), proptest::option::of(addresses()), other).prop_map(|(dst, gw, priority)| {
+        CniRoute {
+            dst,
+            gw,
+            other: priority
+                .map(|value| ("priority".to_owned(), value.into()))
+                .into_iter()
+                .collect(),
+        }
     })
 }
 
@@ -113,9 +115,9 @@ fn results() -> impl Strategy<Value = Success> {
 proptest! {
     #[test]
     fn result_parses_back_without_fields_its_version_lacks(success in results()) {
-        for version in Version::ALL {
+        for version in CniVersion::ALL {
             let json = success.render(version);
-            for assumed in Version::ALL {
+            for assumed in CniVersion::ALL {
                 let read = Success::parse(&json, assumed).unwrap();
                 prop_assert_eq!(read, reduced_to(version, success.clone()));
             }
@@ -126,9 +128,9 @@ proptest! {
     fn result_through_another_version_keeps_common_fields(
         success in results()
     ) {
-        for version in Version::ALL {
+        for version in CniVersion::ALL {
             let through = Success::parse(&success.render(version), version).unwrap();
-            for other in Version::ALL.into_iter().filter(|other| *other <= version) {
+            for other in CniVersion::ALL.into_iter().filter(|other| *other <= version) {
                 prop_assert_eq!(through.render(other), success.render(other));
             }
         }

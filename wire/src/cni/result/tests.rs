@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::cni::{Error, Version, code};
+use crate::cni::{CniVersion, Error, code};
 
 /// A dual-stack result with all fields of all versions.
 fn example() -> Success {
@@ -34,7 +34,7 @@ fn example() -> Success {
                 interface: None,
             },
         ],
-        routes: vec![Route {
+        routes: vec![CniRoute {
             dst: "0.0.0.0/0".parse().unwrap(),
             gw: Some("169.254.1.1".parse().unwrap()),
             other: attribute("mtu", 1400.into()),
@@ -86,14 +86,14 @@ fn rendered(version: &str) -> Value {
 
 #[test]
 fn result_is_rendered_as_each_spec_version_requires() {
-    for version in Version::ALL {
+    for version in CniVersion::ALL {
         assert_eq!(example().render(version), rendered(version.as_str()));
     }
 }
 
 #[test]
 fn empty_fields_are_left_out() {
-    let json = Success::default().render(Version::V1_0_0);
+    let json = Success::default().render(CniVersion::V1_0_0);
     assert_eq!(json, json!({"cniVersion": "1.0.0"}));
 }
 
@@ -106,7 +106,7 @@ fn null_and_empty_text_count_as_absent() {
         "routes": null,
         "dns": {"nameservers": null, "domain": ""},
     });
-    let success = Success::parse(&json, Version::V1_0_0).unwrap();
+    let success = Success::parse(&json, CniVersion::V1_0_0).unwrap();
     let interface = Interface {
         name: "br0".into(),
         ..Interface::default()
@@ -122,13 +122,16 @@ fn null_and_empty_text_count_as_absent() {
 #[test]
 fn result_of_0_3_0_is_parsed_as_0_3_1() {
     let json = json!({"cniVersion": "0.3.0", "ips": [{"version": "4", "address": "10.1.0.5/16"}]});
-    assert_eq!(Success::parse(&json, Version::V1_1_0).unwrap().ips.len(), 1);
+    assert_eq!(
+        Success::parse(&json, CniVersion::V1_1_0).unwrap().ips.len(),
+        1
+    );
 }
 
 #[test]
 fn route_loses_host_bits_and_keeps_other_fields() {
     let json = json!({"routes": [{"dst": "10.1.2.3/16", "table": 7}]});
-    let success = Success::parse(&json, Version::V1_1_0).unwrap();
+    let success = Success::parse(&json, CniVersion::V1_1_0).unwrap();
     assert_eq!(success.routes[0].dst.to_string(), "10.1.0.0/16");
     assert_eq!(success.routes[0].other["table"], 7);
 }
@@ -142,7 +145,7 @@ fn ip_version_field_is_ignored_from_1_0_0_on() {
         ("1.0.0", true),
         ("1.1.0", true),
     ] {
-        let read = Success::parse(&ip(version), Version::LATEST);
+        let read = Success::parse(&ip(version), CniVersion::LATEST);
         assert_eq!(read.is_ok(), accepted, "{version}");
     }
 }
@@ -205,7 +208,7 @@ fn invalid_result_error_names_the_place() {
         ),
     ];
     for (json, culprit) in cases {
-        let error = Success::parse(&json, Version::V0_4_0).unwrap_err();
+        let error = Success::parse(&json, CniVersion::V0_4_0).unwrap_err();
         assert_eq!(error.code, code::DECODING, "{json}");
         assert!(error.msg.contains(culprit), "{json}: {error}");
     }
@@ -215,7 +218,7 @@ fn invalid_result_error_names_the_place() {
 fn result_of_unsupported_version_is_code_1() {
     for version in ["0.2.0", "2.0.0"] {
         let error: Error =
-            Success::parse(&json!({"cniVersion": version}), Version::LATEST).unwrap_err();
+            Success::parse(&json!({"cniVersion": version}), CniVersion::LATEST).unwrap_err();
         assert_eq!(error.code, code::INCOMPATIBLE_VERSION);
         assert!(error.msg.contains(version), "{error}");
     }

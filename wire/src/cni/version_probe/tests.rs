@@ -1,4 +1,3 @@
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
@@ -7,7 +6,7 @@ use super::*;
 
 #[test]
 fn version_reply_outside_the_spec_is_none() {
-    let (old, new) = (Version::V1_0_0, Version::V1_1_0);
+    let (old, new) = (CniVersion::V1_0_0, CniVersion::V1_1_0);
     for (printed, expected) in [
         (
             r#"{"supportedVersions":["0.1.0","1.0.0"]}"#,
@@ -37,7 +36,7 @@ fn silent_plugin_is_not_waited_for() {
         supported_versions(&path)
     };
     let answer = r#"echo "{\"supportedVersions\":[\"1.0.0\"]}""#;
-    let known = Some(BTreeSet::from([Version::V1_0_0]));
+    let known = Some(BTreeSet::from([CniVersion::V1_0_0]));
     let correct = format!("test $CNI_COMMAND = VERSION && grep -q cniVersion && {answer}");
     assert_eq!(probe("correct", &correct), known);
     assert_eq!(probe("fails", "exit 1"), None);

@@ -100,10 +100,10 @@ fn removed_versions_are_gone_and_cni_version_stays() {
     });
     let conflist = Conflist::parse(file.to_string().as_bytes()).unwrap();
     assert_eq!(conflist.others().collect::<Vec<_>>(), ["first", "portmap"]);
-    let (oldest, basic, newest) = (Version::V0_4_0, Version::V1_0_0, Version::V1_1_0);
+    let (oldest, basic, newest) = (CniVersion::V0_4_0, CniVersion::V1_0_0, CniVersion::V1_1_0);
     assert_eq!(conflist.versions(), [basic, oldest, basic, newest]);
 
-    let without = |versions: &[Version]| {
+    let without = |versions: &[CniVersion]| {
         let conflist = conflist.clone();
         conflist.without_versions(&versions.iter().copied().collect())
     };

@@ -1,4 +1,3 @@
-
 use super::*;
 
 const ECHO_OF_REQUEST: u32 = 40;

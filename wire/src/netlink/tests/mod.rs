@@ -24,7 +24,7 @@ fn bytes(message: &RouteNetlinkMessage) -> Vec<u8> {
 }
 
 /// What the kernel reads after the netlink header.
-fn payload(request: &Request) -> Vec<u8> {
+fn payload(request: &NetlinkRequest) -> Vec<u8> {
     bytes(&request.messages().last().unwrap()).split_off(16)
 }
 
@@ -40,11 +40,11 @@ fn address(text: &str) -> Address {
     Address::new(4, text.parse().unwrap())
 }
 
-fn every_request() -> Vec<(Request, &'static str)> {
+fn every_request() -> Vec<(NetlinkRequest, &'static str)> {
     [link_requests(), address_requests(), route_requests()].concat()
 }
 
-fn link_requests() -> Vec<(Request, &'static str)> {
+fn link_requests() -> Vec<(NetlinkRequest, &'static str)> {
     let pair = VethPair {
         name: "flat0123456789a".into(),
         mac: MAC,
@@ -77,17 +77,17 @@ fn link_requests() -> Vec<(Request, &'static str)> {
     };
     vec![
         (
-            Request::AddVeth(pair),
+            NetlinkRequest::AddVeth(pair),
             "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 type veth \
              peer name eth0 address 02:00:00:00:00:02 mtu 1450 netns /proc/self/fd/7",
         ),
         (
-            Request::AddVeth(grouped),
+            NetlinkRequest::AddVeth(grouped),
             "ip link add flat0123456789a address 02:00:00:00:00:01 mtu 1450 group 70 type veth \
              peer name eth0 address 02:00:00:00:00:02 mtu 1450 netns /proc/self/fd/7",
         ),
         (
-            Request::ChangeLink {
+            NetlinkRequest::ChangeLink {
                 index: 4,
                 change: everything,
             },
@@ -95,29 +95,35 @@ fn link_requests() -> Vec<(Request, &'static str)> {
              proxy_arp=1 rp_filter=1 forwarding=1 addrgenmode none",
         ),
         (
-            Request::ChangeLink {
+            NetlinkRequest::ChangeLink {
                 index: 4,
                 change: down,
             },
             "ip link set if4 down",
         ),
-        (Request::DelLink { index: 4 }, "ip link del if4"),
+        (NetlinkRequest::DelLink { index: 4 }, "ip link del if4"),
         (
-            Request::DelLinkNamed {
+            NetlinkRequest::DelLinkNamed {
                 name: "flat0123456789a".into(),
             },
             "ip link del flat0123456789a",
         ),
-        (Request::DelLinkGroup { group: 70 }, "ip link del group 70"),
-        (Request::NoticeCarrier { link: 4 }, "ip link show if4"),
         (
-            Request::DelMulticastRoute { link: 4 },
+            NetlinkRequest::DelLinkGroup { group: 70 },
+            "ip link del group 70",
+        ),
+        (
+            NetlinkRequest::NoticeCarrier { link: 4 },
+            "ip link show if4",
+        ),
+        (
+            NetlinkRequest::DelMulticastRoute { link: 4 },
             "ip route del multicast ff00::/8 dev if4 table local",
         ),
     ]
 }
 
-fn address_requests() -> Vec<(Request, &'static str)> {
+fn address_requests() -> Vec<(NetlinkRequest, &'static str)> {
     let quiet = Address {
         no_dad: true,
         no_prefix_route: true,
@@ -136,27 +142,27 @@ fn address_requests() -> Vec<(Request, &'static str)> {
     };
     vec![
         (
-            Request::AddAddress(address("10.1.10.7/32")),
+            NetlinkRequest::AddAddress(address("10.1.10.7/32")),
             "ip address add 10.1.10.7/32 dev if4",
         ),
         (
-            Request::AddAddress(quiet),
+            NetlinkRequest::AddAddress(quiet),
             "ip address add fd00::7/64 dev if4 scope link nodad noprefixroute",
         ),
         (
-            Request::DelAddress(odd),
+            NetlinkRequest::DelAddress(odd),
             "ip address del 10.1.10.7/24 dev if4 scope 200",
         ),
         (
-            Request::AddNeighbour(neighbour("169.254.1.1")),
+            NetlinkRequest::AddNeighbour(neighbour("169.254.1.1")),
             "ip neighbour replace 169.254.1.1 lladdr 02:00:00:00:00:01 dev if4",
         ),
         (
-            Request::DelNeighbour(neighbour("fe80::1")),
+            NetlinkRequest::DelNeighbour(neighbour("fe80::1")),
             "ip neighbour del fe80::1 lladdr 02:00:00:00:00:01 dev if4",
         ),
         (
-            Request::AddNeighbour(Neighbour {
+            NetlinkRequest::AddNeighbour(Neighbour {
                 permanent: false,
                 ..neighbour("10.1.10.7")
             }),
@@ -164,7 +170,7 @@ fn address_requests() -> Vec<(Request, &'static str)> {
              extern_learn",
         ),
         (
-            Request::SetProxyDelay {
+            NetlinkRequest::SetProxyDelay {
                 link: 4,
                 delay: Duration::from_millis(50),
             },
@@ -173,7 +179,7 @@ fn address_requests() -> Vec<(Request, &'static str)> {
     ]
 }
 
-fn route_requests() -> Vec<(Request, &'static str)> {
+fn route_requests() -> Vec<(NetlinkRequest, &'static str)> {
     let gateway = Route {
         via: Some(ip("192.168.1.20")),
         dev: Some(4),
@@ -199,14 +205,14 @@ fn route_requests() -> Vec<(Request, &'static str)> {
     };
     vec![
         (
-            Request::AddRouteIn {
+            NetlinkRequest::AddRouteIn {
                 table: 7004,
                 route: onlink.clone(),
             },
             "ip route add 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70 metric 5 onlink table 7004",
         ),
         (
-            Request::AddRule(Rule {
+            NetlinkRequest::AddRule(SourceRule {
                 from: ip("fd00::7"),
                 table: 7004,
                 priority: 7000,
@@ -214,23 +220,23 @@ fn route_requests() -> Vec<(Request, &'static str)> {
             "ip rule add -6 from fd00::7 lookup 7004 priority 7000 protocol 70",
         ),
         (
-            Request::AddRoute(to_pod),
+            NetlinkRequest::AddRoute(to_pod),
             "ip route add 10.1.10.7/32 dev if9 proto 70 src 192.168.1.10",
         ),
         (
-            Request::ReplaceRoute(gateway),
+            NetlinkRequest::ReplaceRoute(gateway),
             "ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70",
         ),
         (
-            Request::ReplaceRoute(over_ipv6),
+            NetlinkRequest::ReplaceRoute(over_ipv6),
             "ip route replace 10.1.20.0/24 via inet6 fd00::20 dev if4 proto 70",
         ),
         (
-            Request::ReplaceRoute(onlink),
+            NetlinkRequest::ReplaceRoute(onlink),
             "ip route replace 10.1.20.0/24 via 192.168.1.20 dev if4 proto 70 metric 5 onlink",
         ),
         (
-            Request::DelRoute(unreachable),
+            NetlinkRequest::DelRoute(unreachable),
             "ip route del unreachable fd00:10::/80 proto 70",
         ),
     ]
@@ -278,7 +284,9 @@ fn settings_are_sent_before_link_up() {
             up,
             ..settings.clone()
         };
-        Request::ChangeLink { index: 4, change }.messages().count()
+        NetlinkRequest::ChangeLink { index: 4, change }
+            .messages()
+            .count()
     };
 
     assert_eq!([Some(true), Some(false), None].map(messages), [2, 1, 1]);

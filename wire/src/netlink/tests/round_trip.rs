@@ -55,7 +55,7 @@ fn any_route() -> impl Strategy<Value = Route> {
 proptest! {
     #[test]
     fn any_route_parses_back_to_itself(route in any_route()) {
-        let bytes = payload(&Request::AddRoute(route.clone()));
+        let bytes = payload(&NetlinkRequest::AddRoute(route.clone()));
         prop_assert_eq!(Route::parse(&bytes).unwrap(), Some(route));
     }
 
@@ -68,7 +68,7 @@ proptest! {
     ) {
         let new = Address::new(4, IpNetwork::new(ip, length).unwrap());
         let address = Address { no_dad, no_prefix_route, ..new };
-        let bytes = payload(&Request::AddAddress(address.clone()));
+        let bytes = payload(&NetlinkRequest::AddAddress(address.clone()));
         // The kernel sets the permanent flag.
         let expected = Address { permanent: false, ..address };
         prop_assert_eq!(Address::parse(&bytes).unwrap(), Some(expected));
@@ -82,7 +82,7 @@ proptest! {
         permanent: bool,
     ) {
         let neighbour = Neighbour { link, address, mac: Mac(mac), permanent };
-        let bytes = payload(&Request::AddNeighbour(neighbour));
+        let bytes = payload(&NetlinkRequest::AddNeighbour(neighbour));
         prop_assert_eq!(Neighbour::parse(&bytes).unwrap(), Some(neighbour));
     }
 

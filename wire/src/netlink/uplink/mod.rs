@@ -5,7 +5,7 @@ mod choose;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use self::choose::{choose, has_ports, is_bridge, leads_outside, least};
-use super::{Address, Error, Link, NextHop, Socket};
+use super::{Address, Error, Link, NetlinkSocket, NextHop};
 
 /// Addresses of documentation (RFC 5737, RFC 3849): no host has them, so that only a default route
 /// leads there. Nothing is ever sent to them.
@@ -37,7 +37,7 @@ impl Uplink {
     ///
     /// # Errors
     /// [`Error::NoUplink`] lists the links to choose from.
-    pub fn find(socket: &mut Socket, node_addresses: &[IpAddr]) -> Result<Self, Error> {
+    pub fn find(socket: &mut NetlinkSocket, node_addresses: &[IpAddr]) -> Result<Self, Error> {
         let mut inside = Vec::new();
         // A configured address saves listing addresses, links and routes, of which there may be
         // many thousand.
@@ -94,7 +94,7 @@ impl Uplink {
 
     /// For a family without an address on the uplink: the address that the kernel sends from, which
     /// is on another link then, such as loopback.
-    fn add_sources(&mut self, socket: &mut Socket, all: &[Address]) -> Result<(), Error> {
+    fn add_sources(&mut self, socket: &mut NetlinkSocket, all: &[Address]) -> Result<(), Error> {
         for outside in OUTSIDE {
             if self
                 .addresses
@@ -119,7 +119,7 @@ impl Uplink {
 
 /// The link of the default route, without listing any table; `None` if there is none or if it is not
 /// that simple.
-fn by_default_route(socket: &mut Socket, own: &[IpAddr]) -> Result<Option<Link>, Error> {
+fn by_default_route(socket: &mut NetlinkSocket, own: &[IpAddr]) -> Result<Option<Link>, Error> {
     let ipv6_first = own.first().is_some_and(IpAddr::is_ipv6);
     let [v4, v6] = OUTSIDE;
     for outside in if ipv6_first { [v6, v4] } else { [v4, v6] } {
@@ -143,7 +143,7 @@ fn by_default_route(socket: &mut Socket, own: &[IpAddr]) -> Result<Option<Link>,
 }
 
 /// As [`leads_outside`]. Asks for ports only if the link is a bridge.
-fn carries_traffic(socket: &mut Socket, link: &Link) -> Result<bool, Error> {
+fn carries_traffic(socket: &mut NetlinkSocket, link: &Link) -> Result<bool, Error> {
     let has_ports = is_bridge(link) && socket.has_ports(link.index)?;
     Ok(leads_outside(link, has_ports))
 }

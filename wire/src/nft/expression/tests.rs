@@ -25,8 +25,8 @@ fn expression_parses_back_to_itself() {
         Expression::Counter,
         Expression::Limit { rate: 7, burst: 9 },
         Expression::Masquerade { flags: 16 },
-        Expression::Verdict(Verdict::Accept),
-        Expression::Verdict(Verdict::Drop),
+        Expression::Verdict(NftVerdict::Accept),
+        Expression::Verdict(NftVerdict::Drop),
         Expression::Comment("flat".to_owned()),
         Expression::Other("queue".to_owned()),
     ] {

@@ -1,6 +1,5 @@
-
 use super::*;
-use crate::nft::{Family, Rule, Term, Verdict};
+use crate::nft::{NftRule, NftVerdict, TableFamily, Term};
 
 #[test]
 fn prefixes_of_our_own_rules_are_found() {
@@ -10,10 +9,10 @@ fn prefixes_of_our_own_rules_are_found() {
             Term::Counter,
             Term::from(prefix),
             Term::to(prefix),
-            Term::Verdict(Verdict::Drop),
+            Term::Verdict(NftVerdict::Drop),
         ];
         assert_eq!(
-            prefixes(&Rule::new(terms).expressions(Family::Inet)),
+            prefixes(&NftRule::new(terms).expressions(TableFamily::Inet)),
             [
                 (AddressField::Source, prefix),
                 (AddressField::Destination, prefix)

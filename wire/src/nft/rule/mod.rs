@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::nft::expression::{Expression, Layer, Verdict};
-use crate::nft::set::Version;
-use crate::nft::types::Family;
+use crate::nft::expression::{Expression, Layer, NftVerdict};
+use crate::nft::set::IpVersion;
+use crate::nft::types::TableFamily;
 
 /// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
 const IN_NAME: u32 = 6;
@@ -31,7 +31,7 @@ const FULLY_RANDOM: u32 = 16;
 
 /// A rule: conditions and actions, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct NftRule {
     /// The terms.
     pub terms: Vec<Term>,
     /// Its comment in listings; up to 127 bytes.
@@ -67,7 +67,7 @@ pub enum Term {
         /// Source or destination.
         end: AddressField,
         /// The version of the addresses in the set.
-        version: Version,
+        version: IpVersion,
         /// The set's name.
         set: String,
         /// Whether it must be a member, or must not.
@@ -76,7 +76,7 @@ pub enum Term {
     /// The packet is an `ICMPv6` message of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.
-    IpVersion(Version),
+    IpVersion(IpVersion),
     /// The route back to the packet's source is through the link that the packet came from, or is
     /// not (reverse path filter).
     ReversePath {
@@ -96,7 +96,7 @@ pub enum Term {
     /// be guessed and is unlikely to collide with another new connection.
     Masquerade,
     /// Ends the rule with a verdict.
-    Verdict(Verdict),
+    Verdict(NftVerdict),
 }
 
 /// The direction of a packet through a link.
@@ -117,7 +117,7 @@ pub enum AddressField {
     Destination,
 }
 
-impl Rule {
+impl NftRule {
     /// A rule without a comment.
     pub fn new(terms: impl Into<Vec<Term>>) -> Self {
         Self {
@@ -136,10 +136,10 @@ impl Rule {
     }
 
     /// Its kernel expressions, in a table of that family.
-    pub fn expressions(&self, family: Family) -> Vec<Expression> {
+    pub fn expressions(&self, family: TableFamily) -> Vec<Expression> {
         // A table of family inet sees packets of both versions: check it before the first term that
         // depends on the version.
-        let mut is_version_checked = family != Family::Inet;
+        let mut is_version_checked = family != TableFamily::Inet;
         let mut all = Vec::new();
         for term in &self.terms {
             if let (Some(version), false) = (term.version(), is_version_checked) {
@@ -178,12 +178,12 @@ impl Term {
         Self::Prefix { end, prefix }
     }
 
-    fn version(&self) -> Option<Version> {
+    fn version(&self) -> Option<IpVersion> {
         match self {
-            Self::Prefix { prefix, .. } => Some(Version::of(prefix.network())),
+            Self::Prefix { prefix, .. } => Some(IpVersion::of(prefix.network())),
             Self::Member { version, .. } | Self::IpVersion(version) => Some(*version),
-            Self::ToLoopback { .. } => Some(Version::V4),
-            Self::Icmpv6(_) => Some(Version::V6),
+            Self::ToLoopback { .. } => Some(IpVersion::V4),
+            Self::Icmpv6(_) => Some(IpVersion::V6),
             _ => None,
         }
     }
@@ -198,7 +198,7 @@ impl Term {
                 all.push(compare(*is, prefix.clone().into_bytes()));
             }
             Self::Prefix { end, prefix } => {
-                all.push(end.load(Version::of(prefix.network())));
+                all.push(end.load(IpVersion::of(prefix.network())));
                 if prefix.prefix_len() < prefix.max_prefix_len() {
                     all.push(Expression::Mask(octets(prefix.netmask())));
                 }
@@ -234,7 +234,7 @@ impl Term {
                 },
                 compare(true, vec![*kind]),
             ]),
-            // `Rule::expressions` has added the check.
+            // `NftRule::expressions` has added the check.
             Self::IpVersion(_) => {}
             Self::ReversePath { is } => {
                 let (result, flags) = (FIB_OIF, FIB_SADDR_IIF_PRESENT);
@@ -257,10 +257,10 @@ impl Term {
 
 impl AddressField {
     /// RFC 791 section 3.1, RFC 8200 section 3.
-    fn load(self, version: Version) -> Expression {
+    fn load(self, version: IpVersion) -> Expression {
         let source = match version {
-            Version::V4 => 12,
-            Version::V6 => 8,
+            IpVersion::V4 => 12,
+            IpVersion::V6 => 8,
         };
         let length = version.length();
         let offset = match self {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{AddressField, Direction, Rule, Term};
-use crate::nft::{Verdict, Version};
+use super::{AddressField, Direction, NftRule, Term};
+use crate::nft::{IpVersion, NftVerdict};
 
-impl fmt::Display for Rule {
+impl fmt::Display for NftRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<_> = self.terms.iter().map(ToString::to_string).collect();
         f.write_str(&words.join(" "))?;
@@ -19,10 +19,10 @@ impl fmt::Display for Rule {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let not = |is: bool| if is { "" } else { "!= " };
-        let address = |version: Version, end: AddressField| {
+        let address = |version: IpVersion, end: AddressField| {
             let version = match version {
-                Version::V4 => "ip",
-                Version::V6 => "ip6",
+                IpVersion::V4 => "ip",
+                IpVersion::V6 => "ip6",
             };
             match end {
                 AddressField::Source => format!("{version} saddr"),
@@ -38,7 +38,7 @@ impl fmt::Display for Term {
                 write!(f, "{key} {}\"{prefix}*\"", not(*is))
             }
             Self::Prefix { end, prefix } => {
-                let key = address(Version::of(prefix.network()), *end);
+                let key = address(IpVersion::of(prefix.network()), *end);
                 if prefix.prefix_len() == prefix.max_prefix_len() {
                     write!(f, "{key} {}", prefix.network())
                 } else {
@@ -62,8 +62,8 @@ impl fmt::Display for Term {
                 Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
                 other => write!(f, "icmpv6 type {other}"),
             },
-            Self::IpVersion(Version::V4) => f.write_str("meta nfproto ipv4"),
-            Self::IpVersion(Version::V6) => f.write_str("meta nfproto ipv6"),
+            Self::IpVersion(IpVersion::V4) => f.write_str("meta nfproto ipv4"),
+            Self::IpVersion(IpVersion::V6) => f.write_str("meta nfproto ipv6"),
             Self::ReversePath { is } => {
                 let word = if *is { "exists" } else { "missing" };
                 write!(f, "fib saddr . iif oif {word}")
@@ -73,8 +73,8 @@ impl fmt::Display for Term {
             }
             Self::Counter => f.write_str("counter"),
             Self::Masquerade => f.write_str("masquerade fully-random"),
-            Self::Verdict(Verdict::Accept) => f.write_str("accept"),
-            Self::Verdict(Verdict::Drop) => f.write_str("drop"),
+            Self::Verdict(NftVerdict::Accept) => f.write_str("accept"),
+            Self::Verdict(NftVerdict::Drop) => f.write_str("drop"),
         }
     }
 }

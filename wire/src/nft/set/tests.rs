@@ -1,14 +1,13 @@
-
 use super::*;
 
-fn ranges(version: Version, prefixes: &[&str]) -> Set {
+fn ranges(version: IpVersion, prefixes: &[&str]) -> NftSet {
     let prefixes: Vec<IpNet> = prefixes.iter().map(|text| text.parse().unwrap()).collect();
-    Set::of_prefixes("s", version, &prefixes)
+    NftSet::of_prefixes("s", version, &prefixes)
 }
 
 #[test]
 fn prefixes_are_merged_into_disjoint_ranges() {
-    use Version::{V4, V6};
+    use IpVersion::{V4, V6};
     for (version, prefixes, expected) in [
         (V4, &[][..], ""),
         (V4, &["10.244.0.0/16", "fd00::/8"], "10.244.0.0/16"),
@@ -35,19 +34,19 @@ fn prefixes_are_merged_into_disjoint_ranges() {
 
 #[test]
 fn range_to_the_last_address_has_no_end_element() {
-    let shown = |set: &Set| -> Vec<String> {
+    let shown = |set: &NftSet| -> Vec<String> {
         let show = |e: &Element| format!("{}{}", e.address, if e.is_end { ")" } else { "" });
         set.elements().iter().map(show).collect()
     };
     for (version, prefixes, expected) in [
         (
-            Version::V4,
+            IpVersion::V4,
             &["10.0.0.0/8", "240.0.0.0/4"][..],
             &["10.0.0.0", "11.0.0.0)", "240.0.0.0"][..],
         ),
-        (Version::V4, &["0.0.0.0/0"], &["0.0.0.0"]),
+        (IpVersion::V4, &["0.0.0.0/0"], &["0.0.0.0"]),
         (
-            Version::V6,
+            IpVersion::V6,
             &["fe80::/10", "ff00::/8"],
             &["fe80::", "fec0::)", "ff00::"],
         ),

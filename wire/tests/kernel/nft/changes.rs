@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 use wire::netlink::Error;
 use wire::nft::{
-    AddressField, Command as Change, Element, Elements, Family, Hook, Monitor, Rule, RulesetChange,
-    TableId, Term, Verdict, Version,
+    AddressField, Element, Elements, Hook, IpVersion, NftCommand as Change, NftMonitor, NftRule,
+    NftVerdict, RulesetChange, TableFamily, TableId, Term,
 };
 
 use super::{everything, id, member, nft, socket};
@@ -51,7 +51,7 @@ fn failed_transaction_changes_nothing_and_names_command() {
     let mut table = everything();
     table.chains[1].rules.insert(
         1,
-        Rule::new([member(AddressField::Source, Version::V4, "missing", true)]),
+        NftRule::new([member(AddressField::Source, IpVersion::V4, "missing", true)]),
     );
     let commands = table.replace_commands();
 
@@ -94,9 +94,9 @@ fn rules_of_a_foreign_chain_are_added_and_deleted() {
         "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; \
          oifname wg0 accept; counter drop; }; chain x { drop; }; }",
     );
-    let table = TableId::new(Family::Ip, "filter");
+    let table = TableId::new(TableFamily::Ip, "filter");
     let found = socket.base_chain(&table, "FORWARD").unwrap().unwrap();
-    assert_eq!(found.policy, Verdict::Drop);
+    assert_eq!(found.policy, NftVerdict::Drop);
     assert_eq!(found.hook, Hook::new("filter", Hook::FORWARD, Hook::FILTER));
     assert_eq!(socket.base_chains().unwrap(), [found]);
     let rules = socket.rules(&table, Some("FORWARD")).unwrap();
@@ -105,9 +105,9 @@ fn rules_of_a_foreign_chain_are_added_and_deleted() {
         table: table.clone(),
         chain: chain.clone(),
         before,
-        rule: Rule::new([
+        rule: NftRule::new([
             Term::from(prefix.parse().unwrap()),
-            Term::Verdict(Verdict::Accept),
+            Term::Verdict(NftVerdict::Accept),
         ])
         .comment("mine"),
     };
@@ -163,11 +163,11 @@ fn comment_of_nft_and_iptables_rules_is_found() {
         "-j",
         "ACCEPT",
     ]);
-    let table = TableId::new(Family::Ip, "filter");
-    let rule = Rule::new([
+    let table = TableId::new(TableFamily::Ip, "filter");
+    let rule = NftRule::new([
         Term::to("10.244.0.0/16".parse().unwrap()),
         Term::Counter,
-        Term::Verdict(Verdict::Accept),
+        Term::Verdict(NftVerdict::Accept),
     ]);
     let add = Change::AddRule {
         table: table.clone(),
@@ -188,7 +188,7 @@ fn comment_of_nft_and_iptables_rules_is_found() {
     );
 }
 
-fn changes(monitor: &mut Monitor) -> Vec<String> {
+fn changes(monitor: &mut NftMonitor) -> Vec<String> {
     let mut all = Vec::new();
     monitor
         .drain(|change| {
@@ -213,7 +213,7 @@ fn changes(monitor: &mut Monitor) -> Vec<String> {
 #[test]
 fn change_event_has_table_chain_and_program() {
     let namespace = netns();
-    let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
+    let mut monitor = namespace.run(NftMonitor::open).unwrap().unwrap();
     assert_eq!(changes(&mut monitor), [""; 0]);
 
     nft(
@@ -241,7 +241,7 @@ fn change_event_has_table_chain_and_program() {
 #[test]
 fn changes_of_ignored_socket_are_skipped() {
     let namespace = netns();
-    let mut monitor = namespace.run(Monitor::open).unwrap().unwrap();
+    let mut monitor = namespace.run(NftMonitor::open).unwrap().unwrap();
     let mut socket = socket(&namespace);
     socket.generation().unwrap();
     monitor.ignore(&socket);

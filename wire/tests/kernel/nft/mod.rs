@@ -9,15 +9,15 @@ use std::process::Command;
 use ipnet::IpNet;
 use wire::netns::Netns;
 use wire::nft::{
-    AddressField, Chain, Direction, Family, Hook, Rule, Set, Socket, Table, TableId, Term, Verdict,
-    Version,
+    AddressField, Direction, Hook, IpVersion, NftChain, NftRule, NftSet, NftSocket, NftTable,
+    NftVerdict, TableFamily, TableId, Term,
 };
 use wire::spoof_guard;
 
 use crate::support::netns;
 
-fn socket(namespace: &Netns) -> Socket {
-    namespace.run(Socket::open).unwrap().unwrap()
+fn socket(namespace: &Netns) -> NftSocket {
+    namespace.run(NftSocket::open).unwrap().unwrap()
 }
 
 fn nft(namespace: &Netns, command: &str) -> String {
@@ -42,7 +42,7 @@ fn addresses(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 fn id() -> TableId {
-    TableId::new(Family::Inet, "flatland")
+    TableId::new(TableFamily::Inet, "flatland")
 }
 
 fn link(way: Direction, is: bool) -> Term {
@@ -50,7 +50,7 @@ fn link(way: Direction, is: bool) -> Term {
     Term::Link { way, prefix, is }
 }
 
-fn member(end: AddressField, version: Version, set: &str, is: bool) -> Term {
+fn member(end: AddressField, version: IpVersion, set: &str, is: bool) -> Term {
     Term::Member {
         end,
         version,
@@ -60,80 +60,83 @@ fn member(end: AddressField, version: Version, set: &str, is: bool) -> Term {
 }
 
 /// A table with every kind of object and term.
-fn everything() -> Table {
-    use Version::{V4, V6};
+fn everything() -> NftTable {
+    use IpVersion::{V4, V6};
     let nodes = addresses(&["192.168.1.12", "192.168.1.11", "fd00::11"]);
     let near = prefixes(&["224.0.0.0/4", "10.0.0.0/8", "11.0.0.0/9", "192.0.2.1/32"]);
-    let accept = || Term::Verdict(Verdict::Accept);
-    Table {
+    let accept = || Term::Verdict(NftVerdict::Accept);
+    NftTable {
         id: id(),
         sets: vec![
-            Set::of_addresses("nodes4", V4, nodes.clone()),
-            Set::of_prefixes("near4", V4, &near),
-            Set::of_addresses("nodes6", V6, nodes),
-            Set::of_prefixes("near6", V6, &prefixes(&["fe80::/10", "ff00::/8"])),
-            Set::of_prefixes("all6", V6, &prefixes(&["::/0"])),
-            Set::of_addresses("none", V6, []),
+            NftSet::of_addresses("nodes4", V4, nodes.clone()),
+            NftSet::of_prefixes("near4", V4, &near),
+            NftSet::of_addresses("nodes6", V6, nodes),
+            NftSet::of_prefixes("near6", V6, &prefixes(&["fe80::/10", "ff00::/8"])),
+            NftSet::of_prefixes("all6", V6, &prefixes(&["::/0"])),
+            NftSet::of_addresses("none", V6, []),
         ],
         chains: vec![
-            Chain {
+            NftChain {
                 name: "guard".to_owned(),
                 hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
                 rules: vec![
-                    Rule::new([link(Direction::In, false), accept()]),
-                    Rule::new([Term::Icmpv6(Term::REDIRECT), Term::Verdict(Verdict::Drop)]),
-                    Rule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
-                    Rule::new([
+                    NftRule::new([link(Direction::In, false), accept()]),
+                    NftRule::new([
+                        Term::Icmpv6(Term::REDIRECT),
+                        Term::Verdict(NftVerdict::Drop),
+                    ]),
+                    NftRule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
+                    NftRule::new([
                         Term::from("fe80::/10".parse().unwrap()),
                         Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION),
                         Term::Limit { rate: 7, burst: 9 },
                         accept(),
                     ]),
-                    Rule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
-                    Rule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
-                    Rule::new([Term::from("::/128".parse().unwrap()), accept()]),
-                    Rule::new([
+                    NftRule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
+                    NftRule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
+                    NftRule::new([Term::from("::/128".parse().unwrap()), accept()]),
+                    NftRule::new([
                         Term::IpVersion(V4),
                         Term::ReversePath { is: true },
                         accept(),
                     ]),
-                    Rule::new([
+                    NftRule::new([
                         Term::IpVersion(V6),
                         Term::ReversePath { is: true },
                         accept(),
                     ]),
-                    Rule::new([
+                    NftRule::new([
                         Term::ReversePath { is: false },
                         Term::Counter,
-                        Term::Verdict(Verdict::Drop),
+                        Term::Verdict(NftVerdict::Drop),
                     ])
                     .comment("no way back"),
                 ],
             },
-            Chain {
+            NftChain {
                 name: "out".to_owned(),
                 hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
                 rules: vec![
-                    Rule::new([link(Direction::Out, true), accept()]),
-                    Rule::new([
+                    NftRule::new([link(Direction::Out, true), accept()]),
+                    NftRule::new([
                         member(AddressField::Source, V4, "near4", true),
                         member(AddressField::Destination, V4, "nodes4", false),
                         Term::Masquerade,
                     ]),
-                    Rule::new([
+                    NftRule::new([
                         member(AddressField::Source, V6, "near6", false),
                         member(AddressField::Destination, V6, "all6", true),
                         Term::Masquerade,
                     ]),
                 ],
             },
-            Chain {
+            NftChain {
                 name: "through".to_owned(),
                 hook: Hook::new("filter", Hook::FORWARD, Hook::FILTER),
                 rules: vec![
-                    Rule::new([Term::to("10.128.0.0/9".parse().unwrap()), accept()]),
-                    Rule::new([Term::to("10.244.0.0/16".parse().unwrap()), accept()]),
-                    Rule::new([Term::to("192.0.2.1/32".parse().unwrap()), accept()]),
+                    NftRule::new([Term::to("10.128.0.0/9".parse().unwrap()), accept()]),
+                    NftRule::new([Term::to("10.244.0.0/16".parse().unwrap()), accept()]),
+                    NftRule::new([Term::to("192.0.2.1/32".parse().unwrap()), accept()]),
                 ],
             },
         ],
@@ -269,8 +272,8 @@ fn thousands_of_elements_fit_into_one_transaction() {
     };
     let all: BTreeSet<IpAddr> = (0..5_000).flat_map(both).collect();
     let mut table = everything();
-    table.sets[0] = Set::of_addresses("nodes4", Version::V4, all.clone());
-    table.sets[2] = Set::of_addresses("nodes6", Version::V6, all);
+    table.sets[0] = NftSet::of_addresses("nodes4", IpVersion::V4, all.clone());
+    table.sets[2] = NftSet::of_addresses("nodes6", IpVersion::V6, all);
 
     socket.apply(&table.replace_commands(), None).unwrap();
 

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use std::slice;
 
 use nix::errno::Errno;
-use wire::netlink::{Address, Request, Route, RouteKind, Socket};
+use wire::netlink::{Address, NetlinkRequest, NetlinkSocket, Route, RouteKind};
 use wire::{ROUTE_PROTOCOL, sysctl};
 
-use crate::support::{Joined, ip, joined};
+use crate::support::{ConnectedNetns, ip, joined};
 
 /// A host with the addresses `192.168.1.10/24` and `fd00:1::10/64` on its host end.
-fn host() -> (Joined, u32) {
+fn host() -> (ConnectedNetns, u32) {
     let mut joined = joined();
     let link = joined.host_end.index;
     let v4 = Address::new(link, "192.168.1.10/24".parse().unwrap());
@@ -22,7 +22,10 @@ fn host() -> (Joined, u32) {
     };
     joined
         .host_socket
-        .apply_all(&[Request::AddAddress(v4), Request::AddAddress(v6)])
+        .apply_all(&[
+            NetlinkRequest::AddAddress(v4),
+            NetlinkRequest::AddAddress(v6),
+        ])
         .unwrap();
     (joined, link)
 }
@@ -43,14 +46,14 @@ fn addr(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn ours(socket: &mut Socket) -> Vec<Route> {
+fn ours(socket: &mut NetlinkSocket) -> Vec<Route> {
     socket.routes(Some(ROUTE_PROTOCOL)).unwrap()
 }
 
 #[test]
 fn added_route_is_listed_unchanged_and_removed() {
     let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
     let routes = [
         unicast("10.1.20.0/24", Some("192.168.1.20"), link),
         unicast("10.1.20.7/32", None, link),
@@ -105,16 +108,18 @@ fn added_route_is_listed_unchanged_and_removed() {
     for route in routes {
         let filter = Some(route.protocol);
         host_socket
-            .apply_all(&[Request::AddRoute(route.clone())])
+            .apply_all(&[NetlinkRequest::AddRoute(route.clone())])
             .unwrap();
         assert_eq!(host_socket.routes(filter).unwrap(), slice::from_ref(&route));
 
         host_socket
-            .apply_all(&[Request::ReplaceRoute(route.clone())])
+            .apply_all(&[NetlinkRequest::ReplaceRoute(route.clone())])
             .unwrap();
         assert_eq!(host_socket.routes(filter).unwrap(), slice::from_ref(&route));
 
-        host_socket.apply_all(&[Request::DelRoute(route)]).unwrap();
+        host_socket
+            .apply_all(&[NetlinkRequest::DelRoute(route)])
+            .unwrap();
         assert_eq!(host_socket.routes(filter).unwrap(), []);
     }
 }
@@ -122,7 +127,7 @@ fn added_route_is_listed_unchanged_and_removed() {
 #[test]
 fn routes_of_other_types_are_listed_and_can_be_deleted() {
     let (mut joined, _) = host();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     for foreign in [
@@ -138,7 +143,7 @@ fn routes_of_other_types_are_listed_and_can_be_deleted() {
         assert_eq!(listed.len(), 1, "{foreign}");
         assert_eq!(listed[0].kind, RouteKind::Other, "{foreign}");
         host_socket
-            .apply_all(&[Request::DelRoute(listed[0].clone())])
+            .apply_all(&[NetlinkRequest::DelRoute(listed[0].clone())])
             .unwrap();
         assert_eq!(ours(host_socket), [], "{foreign}");
     }
@@ -147,7 +152,7 @@ fn routes_of_other_types_are_listed_and_can_be_deleted() {
 #[test]
 fn routes_of_other_tables_and_protocols_are_left_out() {
     let (mut joined, link) = host();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     ip(
@@ -161,7 +166,7 @@ fn routes_of_other_tables_and_protocols_are_left_out() {
     ip(host, "route add 10.6.0.0/16 via 192.168.1.20 proto static");
     let own = unicast("10.1.20.0/24", Some("192.168.1.20"), link);
     host_socket
-        .apply_all(&[Request::AddRoute(own.clone())])
+        .apply_all(&[NetlinkRequest::AddRoute(own.clone())])
         .unwrap();
 
     assert_eq!(ours(host_socket), slice::from_ref(&own));
@@ -186,13 +191,13 @@ fn namespace_without_routes_lists_none() {
 #[test]
 fn lookup_returns_link_next_hop_and_source() {
     let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
     let routes = [
         unicast("10.1.20.0/24", Some("192.168.1.20"), link),
         unicast("fd00:20::/80", Some("fd00:1::20"), link),
     ];
     host_socket
-        .apply_all(&routes.map(Request::AddRoute))
+        .apply_all(&routes.map(NetlinkRequest::AddRoute))
         .unwrap();
 
     for (dst, via, src) in [
@@ -218,7 +223,7 @@ fn lookup_returns_link_next_hop_and_source() {
 #[test]
 fn lookup_without_a_route_is_refused() {
     let (mut joined, _) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
 
     let error = host_socket.route_to(addr("8.8.8.8")).unwrap_err();
 
@@ -232,11 +237,11 @@ fn lookup_without_a_route_is_refused() {
 #[test]
 fn refusal_has_the_extended_acknowledgement() {
     let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
     let route = unicast("10.1.20.0/24", Some("172.31.0.1"), link);
 
     let error = host_socket
-        .apply_all(&[Request::ReplaceRoute(route)])
+        .apply_all(&[NetlinkRequest::ReplaceRoute(route)])
         .unwrap_err();
 
     let text = error.to_string();
@@ -250,13 +255,16 @@ fn refusal_has_the_extended_acknowledgement() {
 #[test]
 fn link_down_removes_its_routes() {
     let (mut joined, link) = host();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     let kept = unreachable("10.1.10.0/24");
     let lost = unicast("10.1.20.0/24", Some("192.168.1.20"), link);
     host_socket
-        .apply_all(&[Request::AddRoute(kept.clone()), Request::AddRoute(lost)])
+        .apply_all(&[
+            NetlinkRequest::AddRoute(kept.clone()),
+            NetlinkRequest::AddRoute(lost),
+        ])
         .unwrap();
 
     ip(host, "link set host0 down");
@@ -275,7 +283,7 @@ fn multicast_route_is_removed_and_again_without_error() {
     // On a link to which the kernel adds none by itself.
     let route = "ff00::/8 dev lo table local";
     ip(&joined.host, &format!("-6 route add multicast {route}"));
-    let request = Request::DelMulticastRoute { link: 1 };
+    let request = NetlinkRequest::DelMulticastRoute { link: 1 };
     for _ in 0..2 {
         joined
             .host_socket

@@ -7,13 +7,13 @@ use super::*;
 #[test]
 fn adding_a_route_twice_is_refused() {
     let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
 
     for route in [
         unicast("10.1.20.0/24", Some("192.168.1.20"), link),
         unicast("fd00:20::/80", Some("fd00:1::20"), link),
     ] {
-        let add = Request::AddRoute(route);
+        let add = NetlinkRequest::AddRoute(route);
         let failures = host_socket.apply(&[add.clone(), add]).unwrap();
         assert_eq!(failures.len(), 1);
         assert_eq!(failures[0].errno(), Some(Errno::EEXIST));
@@ -23,7 +23,7 @@ fn adding_a_route_twice_is_refused() {
 #[test]
 fn replaced_route_is_gone() {
     let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
 
     for (old, new) in [
         (
@@ -52,24 +52,26 @@ fn replaced_route_is_gone() {
         ),
     ] {
         host_socket
-            .apply_all(&[Request::ReplaceRoute(old.clone())])
+            .apply_all(&[NetlinkRequest::ReplaceRoute(old.clone())])
             .unwrap();
         host_socket
-            .apply_all(&[Request::ReplaceRoute(new.clone())])
+            .apply_all(&[NetlinkRequest::ReplaceRoute(new.clone())])
             .unwrap();
         assert_eq!(
             ours(host_socket),
             slice::from_ref(&new),
             "in place of {old}"
         );
-        host_socket.apply_all(&[Request::DelRoute(new)]).unwrap();
+        host_socket
+            .apply_all(&[NetlinkRequest::DelRoute(new)])
+            .unwrap();
     }
 }
 
 #[test]
 fn replacing_with_other_metric_keeps_the_old_route() {
     let (mut joined, link) = host();
-    let Joined { host_socket, .. } = &mut joined;
+    let ConnectedNetns { host_socket, .. } = &mut joined;
 
     for (dst, via) in [
         ("10.1.20.0/24", "192.168.1.20"),
@@ -85,13 +87,13 @@ fn replacing_with_other_metric_keeps_the_old_route() {
         };
         host_socket
             .apply_all(&[
-                Request::ReplaceRoute(old.clone()),
-                Request::ReplaceRoute(new.clone()),
+                NetlinkRequest::ReplaceRoute(old.clone()),
+                NetlinkRequest::ReplaceRoute(new.clone()),
             ])
             .unwrap();
         assert_eq!(ours(host_socket), [old.clone(), new.clone()]);
         host_socket
-            .apply_all(&[Request::DelRoute(old), Request::DelRoute(new)])
+            .apply_all(&[NetlinkRequest::DelRoute(old), NetlinkRequest::DelRoute(new)])
             .unwrap();
     }
 }
@@ -99,7 +101,7 @@ fn replacing_with_other_metric_keeps_the_old_route() {
 #[test]
 fn multipath_route_is_distinct_and_can_be_deleted() {
     let (mut joined, link) = host();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     for (dst, first, second) in [
@@ -127,7 +129,9 @@ fn multipath_route_is_distinct_and_can_be_deleted() {
             ..unicast(dst, Some(first), link)
         };
         assert_eq!(listed, slice::from_ref(&seen));
-        host_socket.apply_all(&[Request::DelRoute(seen)]).unwrap();
+        host_socket
+            .apply_all(&[NetlinkRequest::DelRoute(seen)])
+            .unwrap();
         assert_eq!(ours(host_socket), []);
     }
 }
@@ -135,7 +139,7 @@ fn multipath_route_is_distinct_and_can_be_deleted() {
 #[test]
 fn multipath_route_can_be_replaced() {
     let (mut joined, link) = host();
-    let Joined {
+    let ConnectedNetns {
         host, host_socket, ..
     } = &mut joined;
     for (dst, first, second) in [
@@ -151,12 +155,12 @@ fn multipath_route_can_be_replaced() {
         let desired = unicast(dst, Some(first), link);
 
         host_socket
-            .apply_all(&[Request::ReplaceRoute(desired.clone())])
+            .apply_all(&[NetlinkRequest::ReplaceRoute(desired.clone())])
             .unwrap();
 
         assert_eq!(ours(host_socket), slice::from_ref(&desired));
         host_socket
-            .apply_all(&[Request::DelRoute(desired)])
+            .apply_all(&[NetlinkRequest::DelRoute(desired)])
             .unwrap();
     }
 }

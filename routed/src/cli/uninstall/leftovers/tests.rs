@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn veth(name: &str, alias: Option<&str>) -> Link {

@@ -1,4 +1,3 @@
-
 use registry::{NodeRecord, Presence};
 use wire::node::NodeName;
 

@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::doctor::Severity;
 
@@ -12,7 +11,7 @@ fn setting(value: Result<&str, &str>) -> Setting {
 #[test]
 fn forwarding_that_is_off_or_unreadable_is_broken() {
     let fix = "sysctl -w net.ipv4.ip_forward=1";
-    for (value, verdict, evidence, fix) in [
+    for (value, severity, evidence, fix) in [
         (Ok("1"), Severity::Ok, "ip_forward = 1", ""),
         (Ok("2"), Severity::Ok, "ip_forward = 2", ""),
         (Ok("0"), Severity::Broken, "ip_forward = 0", fix),
@@ -23,7 +22,7 @@ fn forwarding_that_is_off_or_unreadable_is_broken() {
             fix,
         ),
     ] {
-        examine(&[setting(value)], &[]).assert(verdict, evidence, fix);
+        examine(&[setting(value)], &[]).assert(severity, evidence, fix);
     }
 }
 

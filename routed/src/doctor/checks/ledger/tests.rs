@@ -1,11 +1,10 @@
-
 use super::*;
 use crate::doctor::Severity;
 
 #[test]
 fn ledger_without_room_or_with_lost_addresses_is_found() {
     let room = |is_read_only, bytes, files| {
-        Ok(Room {
+        Ok(FreeSpace {
             is_read_only,
             bytes,
             files,
@@ -20,7 +19,7 @@ fn ledger_without_room_or_with_lost_addresses_is_found() {
         held: Ok((3, Vec::new())),
     };
     examine(&sound).assert(Severity::Ok, "/run/flatland/net has 3 addresses", "");
-    for (case, facts, verdict, evidence, fix) in [
+    for (case, facts, severity, evidence, fix) in [
         (
             "no limit of files",
             LedgerFacts {
@@ -83,6 +82,6 @@ fn ledger_without_room_or_with_lost_addresses_is_found() {
         ),
     ] {
         println!("{case}");
-        examine(&facts).assert(verdict, evidence, fix);
+        examine(&facts).assert(severity, evidence, fix);
     }
 }

@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::doctor::Severity;
 
@@ -43,8 +42,8 @@ fn table_that_is_low_or_was_full_is_a_warning() {
             peers,
         });
         assert_eq!(found.is_some(), expected.is_some(), "{limit:?}");
-        if let (Some(found), Some((verdict, evidence, fix))) = (found, expected) {
-            found.assert(verdict, evidence, fix);
+        if let (Some(found), Some((severity, evidence, fix))) = (found, expected) {
+            found.assert(severity, evidence, fix);
         }
     }
 }

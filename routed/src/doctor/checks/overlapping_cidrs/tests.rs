@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::doctor::Severity;
 
@@ -6,7 +5,7 @@ use crate::doctor::Severity;
 fn overlap_of_pods_services_or_nodes_is_broken() {
     let eth0 = [("eth0", "192.168.1.11/24".parse().unwrap())];
     let broken = Severity::Broken;
-    for (pods, services, verdict, evidence) in [
+    for (pods, services, severity, evidence) in [
         ("10.244.0.0/16", "10.96.0.0/12", Severity::Ok, "none with"),
         (
             "192.168.0.0/16",
@@ -28,8 +27,8 @@ fn overlap_of_pods_services_or_nodes_is_broken() {
         ),
     ] {
         let (pods, services) = (pods.parse().unwrap(), services.parse().unwrap());
-        let fix = if verdict == broken { "choose" } else { "" };
-        examine(&[pods], &[services], &eth0).assert(verdict, evidence, fix);
+        let fix = if severity == broken { "choose" } else { "" };
+        examine(&[pods], &[services], &eth0).assert(severity, evidence, fix);
     }
 }
 
@@ -39,7 +38,7 @@ fn addresses_of_routed_and_of_services_are_no_overlap() {
         "10.244.0.0/16".parse().unwrap(),
         "10.96.0.0/12".parse().unwrap(),
     );
-    for (link, address, verdict) in [
+    for (link, address, severity) in [
         ("lo", "10.244.7.1/32", Severity::Ok),
         ("lo", "10.244.7.1/24", Severity::Broken),
         ("eth0", "10.244.7.1/32", Severity::Broken),
@@ -48,6 +47,6 @@ fn addresses_of_routed_and_of_services_are_no_overlap() {
         ("eth0", "10.96.0.10/32", Severity::Broken),
     ] {
         let found = examine(&[pods], &[services], &[(link, address.parse().unwrap())]);
-        assert_eq!(found.verdict, verdict, "{link} {address}");
+        assert_eq!(found.severity, severity, "{link} {address}");
     }
 }

@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::doctor::Severity;
 use crate::packet_paths::PathFault;
@@ -10,7 +9,7 @@ fn each_culprit_is_a_finding_and_marks_are_no_fault() {
         fix: "remove it".to_owned(),
     };
     let found = examine(Examined {
-        asked: 4,
+        queries: 4,
         faults: vec![fault("one"), fault("two")],
         remarks: vec![fault("three")],
         marked: Vec::new(),
@@ -19,7 +18,7 @@ fn each_culprit_is_a_finding_and_marks_are_no_fault() {
     found[1].assert(Severity::Broken, "two", "remove it");
     found[2].assert(Severity::Warning, "three", "remove it");
     let marked = examine(Examined {
-        asked: 4,
+        queries: 4,
         marked: vec!["packets with mark 0x10".to_owned()],
         ..Examined::default()
     });

@@ -1,4 +1,3 @@
-
 use super::*;
 
 const FROM: &str = "-s 10.244.0.0/16 -m comment --comment \"flatland: pods\" -j ACCEPT";

@@ -59,14 +59,14 @@ impl Pair<'_> {
         } else {
             (second, first)
         };
-        let peer = Peer {
+        let peer = PeerView {
             node: &names[other],
             addresses: &addresses,
             own: &own,
             advertisers: &advertisers,
         };
         match choose(V4.parse().unwrap(), peer, local).unwrap() {
-            Path::Via { gateway, dev } => (gateway.to_string(), dev),
+            RoutePath::Via { gateway, dev } => (gateway.to_string(), dev),
             other => panic!("{other:?}"),
         }
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::cni::delegate::running::PIPE_CAPACITY;
 use crate::cni::delegate::*;
-use crate::cni::{Args, Environment, Version};
+use crate::cni::{Args, CniVersion, Environment};
 
 /// These tests run one after the other: a file that any process has open for writing cannot be run,
 /// and a child of another test holds our open files until it calls exec.
@@ -51,7 +51,7 @@ impl Folder {
         call_with_path(vec![self.path.path().to_owned()])
     }
 
-    fn run(&self, command: Command) -> Result<Vec<u8>, Error> {
+    fn run(&self, command: CniCommand) -> Result<Vec<u8>, Error> {
         let call = self.call();
         Delegate::find(&call, "ipam")?.run(&call, command)
     }
@@ -59,7 +59,7 @@ impl Folder {
 
 fn call_with_path(path: Vec<PathBuf>) -> Call {
     let environment = Environment {
-        command: Command::Add,
+        command: CniCommand::Add,
         attachment: None,
         netns: None,
         args: Args::default(),
@@ -72,7 +72,7 @@ fn call_with_path(path: Vec<PathBuf>) -> Call {
 #[test]
 fn delegate_gets_verb_environment_and_configuration() {
     let folder = Folder::with_script(r#"echo "$CNI_COMMAND $PATH"; cat"#);
-    let printed = folder.run(Command::Del).unwrap();
+    let printed = folder.run(CniCommand::Del).unwrap();
     let path = std::env::var("PATH").unwrap();
     let config = String::from_utf8(folder.call().stdin).unwrap();
     let expected = format!("DEL {path}\n{config}");
@@ -133,7 +133,7 @@ fn large_configuration_reaches_delegate_that_prints_first() {
     let mut call = folder.call();
     call.stdin = vec![b' '; 1 << 20];
     let delegate = Delegate::find(&call, "ipam").unwrap();
-    let printed = delegate.run(&call, Command::Add).unwrap();
+    let printed = delegate.run(&call, CniCommand::Add).unwrap();
     assert_eq!(printed.len(), 300_000 + (1 << 20));
 }
 
@@ -145,7 +145,7 @@ fn delegate_that_reads_no_input_is_no_error() {
         call.stdin = vec![b' '; size];
         let delegate = Delegate::find(&call, "ipam").unwrap();
         assert_eq!(
-            delegate.run(&call, Command::Add).unwrap(),
+            delegate.run(&call, CniCommand::Add).unwrap(),
             b"{}\n",
             "{size}"
         );
@@ -157,7 +157,7 @@ fn delegate_error_keeps_its_code_and_gets_its_name() {
     let folder = Folder::with_script(
         r#"echo '{"cniVersion": "1.0.0", "code": 11, "msg": "busy", "details": "wait"}'; exit 1"#,
     );
-    let error = folder.run(Command::Add).unwrap_err();
+    let error = folder.run(CniCommand::Add).unwrap_err();
     assert_eq!(error, Error::new(11, "ipam: busy").advise("wait"));
 }
 
@@ -172,7 +172,7 @@ fn failure_without_cni_error_quotes_the_output() {
         ("echo '{}'; exit 2", "{}"),
     ];
     for (body, quoted) in cases {
-        let error = Folder::with_script(body).run(Command::Add).unwrap_err();
+        let error = Folder::with_script(body).run(CniCommand::Add).unwrap_err();
         assert_eq!(error.code, code::DECODING, "{error}");
         assert!(
             error.msg.starts_with("ipam failed with exit status 2"),
@@ -209,7 +209,7 @@ fn invalid_result_is_code_6_with_a_short_quote() {
 #[test]
 fn death_by_signal_is_code_5_despite_output() {
     let folder = Folder::with_script("echo '{}'; kill -KILL $$");
-    let error = folder.run(Command::Add).unwrap_err();
+    let error = folder.run(CniCommand::Add).unwrap_err();
     assert_eq!(error, Error::new(code::IO, "ipam was killed by signal 9"));
 }
 
@@ -221,7 +221,7 @@ fn file_that_cannot_run_is_named_with_the_reason() {
     ];
     for (content, advice) in cases {
         let folder = Folder::with(content);
-        let error = folder.run(Command::Add).unwrap_err();
+        let error = folder.run(CniCommand::Add).unwrap_err();
         assert_eq!(error.code, code::IO, "{error}");
         let file = folder.path.path().join("ipam");
         assert!(error.msg.contains(file.to_str().unwrap()), "{error}");
@@ -234,10 +234,10 @@ fn file_being_written_is_try_again() {
     let folder = Folder::with_script("echo {}");
     let file = folder.path.path().join("ipam");
     let writer = fs::OpenOptions::new().append(true).open(file).unwrap();
-    let error = folder.run(Command::Add).unwrap_err();
+    let error = folder.run(CniCommand::Add).unwrap_err();
     assert_eq!(error.code, code::TRY_AGAIN, "{error}");
     drop(writer);
-    assert!(folder.run(Command::Add).is_ok());
+    assert!(folder.run(CniCommand::Add).is_ok());
 }
 
 /// The reply of a plugin of Debian 12 to an unknown verb.
@@ -259,7 +259,7 @@ fn plugin_without_status_and_gc_succeeds() {
 fn status_of_plugin_without_the_version_is_code_50() {
     let folder = Folder::with_script(OLD);
     let mut call = folder.call();
-    call.version = Version::V1_1_0;
+    call.version = CniVersion::V1_1_0;
     let delegate = Delegate::find(&call, "ipam").unwrap();
     let error = delegate.status(&call).unwrap_err();
     assert_eq!(error.code, code::UNAVAILABLE);

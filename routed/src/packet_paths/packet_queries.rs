@@ -1,4 +1,4 @@
-//! Chooses the packets that the kernel is asked about. Pure.
+//! Chooses the packets that the kernel is queried about. Pure.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,11 +8,11 @@ use wire::address_number::{address, number};
 use wire::netlink::{Packet, PolicyAction, Route, RouteKind};
 
 use super::Peer;
-use super::facts::{Facts, LOCAL, MAIN};
+use super::facts::{LOCAL, MAIN, PacketFacts};
 use crate::fib::plan;
 use crate::kernel::{LOOPBACK, is_link_local_v6};
 
-/// For so many subnets of peers per family the kernel is asked. Those that a rule or a route of
+/// For so many subnets of peers per family the kernel is queried. Those that a rule or a route of
 /// another program names come first.
 pub(super) const MAX_PEERS: usize = 64;
 
@@ -27,21 +27,21 @@ pub(super) const KUBE_PROXY_MARK: u32 = 0x4000;
 
 /// A packet, and our route for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
+pub(super) struct PacketQuery {
     pub(super) packet: Packet,
     pub(super) wanted: Route,
 }
 
 /// The packets of every kind: from pods of this node to peers' pods and back, and from this host to
 /// both.
-pub(super) fn for_node(facts: &Facts) -> Vec<Question> {
+pub(super) fn for_node(facts: &PacketFacts) -> Vec<PacketQuery> {
     [true, false]
         .into_iter()
         .flat_map(|v4| for_family(facts, v4))
         .collect()
 }
 
-fn for_family(facts: &Facts, v4: bool) -> Vec<Question> {
+fn for_family(facts: &PacketFacts, v4: bool) -> Vec<PacketQuery> {
     let own: Vec<&Route> = facts.own_routes(v4).collect();
     let points = |is_it: &dyn Fn(&Route) -> bool| -> Vec<IpAddr> {
         let routes = own.iter().filter(|route| is_it(route));
@@ -65,47 +65,47 @@ fn for_family(facts: &Facts, v4: bool) -> Vec<Question> {
     let named = named.filter(|point| point.is_ipv4() == v4).take(MAX_NAMED);
     let all = peers.into_iter().take(MAX_PEERS).chain(named);
     let all = all.chain(pods.into_iter().take(MAX_PODS)).chain(subnets);
-    let mut questions = Vec::new();
-    let (mut seen, mut asked) = (BTreeSet::new(), BTreeSet::new());
+    let mut queries = Vec::new();
+    let (mut seen, mut pairs) = (BTreeSet::new(), BTreeSet::new());
     for point in all.filter(|point| seen.insert(*point)) {
         let is_remote = facts
             .own_route(point)
             .is_some_and(|route| route.via.is_some());
         let other = if is_remote { here } else { there };
         let pair = for_pair(facts, [other, point]).into_iter();
-        questions
-            .extend(pair.filter(|it| asked.insert((it.packet.iif, it.packet.src, it.packet.dst))));
+        queries
+            .extend(pair.filter(|it| pairs.insert((it.packet.iif, it.packet.src, it.packet.dst))));
     }
-    questions.extend(from_outside(facts, here));
+    queries.extend(from_outside(facts, here));
     if kube_proxy_mark_matters(facts) {
         let marked = for_pair(facts, [here, there])
             .into_iter()
-            .map(|question| Question {
+            .map(|query| PacketQuery {
                 packet: Packet {
                     mark: KUBE_PROXY_MARK,
-                    ..question.packet
+                    ..query.packet
                 },
-                ..question
+                ..query
             });
-        questions.extend(marked);
+        queries.extend(marked);
     }
-    questions
+    queries
 }
 
 /// The packet of a peer's pod that would come in by `link`, by which we do not route to the peer.
 pub(super) fn by_other_link(
-    facts: &Facts,
+    facts: &PacketFacts,
     link: u32,
     [remote, here]: [IpAddr; 2],
-) -> Option<Question> {
+) -> Option<PacketQuery> {
     let wanted = facts.own_route(here)?.clone();
     let usual = facts.own_route(remote)?.dev?;
     let packet = Packet::through(link, remote, here);
-    (usual != link).then_some(Question { packet, wanted })
+    (usual != link).then_some(PacketQuery { packet, wanted })
 }
 
 /// A pod of a peer and one of this node, both of IPv4, which alone has `rp_filter`.
-pub(super) fn ends(facts: &Facts, peer: &Peer) -> Option<[IpAddr; 2]> {
+pub(super) fn ends(facts: &PacketFacts, peer: &Peer) -> Option<[IpAddr; 2]> {
     let subnet = peer.subnets.iter().find(|subnet| subnet.addr().is_ipv4())?;
     let remote = inside(*subnet);
     facts.own_route(remote)?.via?;
@@ -116,32 +116,32 @@ pub(super) fn ends(facts: &Facts, peer: &Peer) -> Option<[IpAddr; 2]> {
 }
 
 /// What comes back from outside of the cluster: packets from the gateways of default routes.
-fn from_outside(facts: &Facts, pod: IpAddr) -> Vec<Question> {
+fn from_outside(facts: &PacketFacts, pod: IpAddr) -> Vec<PacketQuery> {
     let main = facts.tables.get(&MAIN).into_iter().flatten();
     let gateways = main.filter(|route| route.dst.prefix_len() == 0);
     let gateways = gateways.filter_map(|route| Some((route.via?, route.dev?)));
     let routed =
         gateways.filter(|(via, _)| via.is_ipv4() == pod.is_ipv4() && !is_link_local_v6(*via));
-    let question = |(via, dev)| {
+    let query = |(via, dev)| {
         let wanted = facts.own_route(pod)?.clone();
         let packet = Packet::through(dev, via, pod);
-        Some(Question { packet, wanted })
+        Some(PacketQuery { packet, wanted })
     };
-    routed.filter_map(question).collect()
+    routed.filter_map(query).collect()
 }
 
 /// The packets between two pods, in both directions, and of this host to both.
-pub(super) fn for_pair(facts: &Facts, [a, b]: [IpAddr; 2]) -> Vec<Question> {
+pub(super) fn for_pair(facts: &PacketFacts, [a, b]: [IpAddr; 2]) -> Vec<PacketQuery> {
     let forwarded = [(a, b), (b, a)].into_iter().filter_map(|(src, dst)| {
         let wanted = facts.own_route(dst)?.clone();
         // A pod that is not there yet comes in by no link; `lo` stands in for it.
         let iif = facts.own_route(src)?.dev.unwrap_or(LOOPBACK);
         let packet = Packet::through(iif, src, dst);
-        Some(Question { packet, wanted }).filter(|_| src != dst)
+        Some(PacketQuery { packet, wanted }).filter(|_| src != dst)
     });
     let of_host = [a, b].into_iter().filter_map(|dst| {
         let wanted = facts.own_route(dst)?.clone();
-        Some(Question {
+        Some(PacketQuery {
             packet: Packet::to(dst),
             wanted,
         })
@@ -150,16 +150,14 @@ pub(super) fn for_pair(facts: &Facts, [a, b]: [IpAddr; 2]) -> Vec<Question> {
 }
 
 /// One packet for each mark that a rule asks for, from a pod to a peer's.
-pub(super) fn marked(facts: &Facts) -> Vec<Question> {
+pub(super) fn marked(facts: &PacketFacts) -> Vec<PacketQuery> {
     let plain = for_node(facts);
-    let forwarded = plain
-        .iter()
-        .filter(|question| question.packet.iif.is_some());
-    let mut firsts: Vec<&Question> = Vec::new();
-    for question in forwarded.filter(|question| question.packet.mark == 0) {
-        let is_known = |it: &&Question| it.packet.dst.is_ipv4() == question.packet.dst.is_ipv4();
+    let forwarded = plain.iter().filter(|query| query.packet.iif.is_some());
+    let mut firsts: Vec<&PacketQuery> = Vec::new();
+    for query in forwarded.filter(|query| query.packet.mark == 0) {
+        let is_known = |it: &&PacketQuery| it.packet.dst.is_ipv4() == query.packet.dst.is_ipv4();
         if !firsts.iter().any(is_known) {
-            firsts.push(question);
+            firsts.push(query);
         }
     }
     let marks: BTreeSet<u32> = facts
@@ -173,25 +171,25 @@ pub(super) fn marked(facts: &Facts) -> Vec<Question> {
         .filter(|mark| ![0, KUBE_PROXY_MARK].contains(mark));
     marks
         .flat_map(|mark| {
-            let with_mark = move |question: &&Question| Question {
+            let with_mark = move |query: &&PacketQuery| PacketQuery {
                 packet: Packet {
                     mark,
-                    ..question.packet
+                    ..query.packet
                 },
-                wanted: question.wanted.clone(),
+                wanted: query.wanted.clone(),
             };
             firsts.iter().map(with_mark).collect::<Vec<_>>()
         })
         .collect()
 }
 
-fn kube_proxy_mark_matters(facts: &Facts) -> bool {
+fn kube_proxy_mark_matters(facts: &PacketFacts) -> bool {
     let mut marks = facts.rules.iter().filter_map(|rule| rule.mark);
     marks.any(|(mark, mask)| mark != 0 && KUBE_PROXY_MARK & mask == mark)
 }
 
 /// The prefixes in which rules and routes of other programs say something about pods.
-fn named_elsewhere(facts: &Facts) -> Vec<IpNet> {
+fn named_elsewhere(facts: &PacketFacts) -> Vec<IpNet> {
     let rules = facts.rules.iter().flat_map(|rule| [rule.to, rule.from]);
     let rules = rules.filter(|prefix| prefix.prefix_len() > 0);
     rules
@@ -200,7 +198,7 @@ fn named_elsewhere(facts: &Facts) -> Vec<IpNet> {
 }
 
 /// The tables that rules name, beside the local one.
-pub(super) fn tables(facts: &Facts) -> BTreeSet<u32> {
+pub(super) fn tables(facts: &PacketFacts) -> BTreeSet<u32> {
     let named = facts.rules.iter().filter_map(|rule| match rule.action {
         PolicyAction::Lookup(table) => Some(table),
         _ => None,
@@ -215,8 +213,8 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
 }
 
-/// An address of a prefix that no host is likely to have itself: not the first ones, and not the last,
-/// which is IPv4's broadcast address.
+/// An address of a prefix that no host is likely to have itself: not the first ones, and not the
+/// last, which is IPv4's broadcast address.
 fn inside(prefix: IpNet) -> IpAddr {
     let free_bits = prefix.max_prefix_len() - prefix.prefix_len();
     let last = number(prefix.broadcast());

@@ -6,7 +6,7 @@ use std::str;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Answer, Questions, icmp};
+use super::{ProbeAnswer, ProbeRequest, icmp};
 
 /// The interval after which a lost datagram is sent again.
 const RESEND_INTERVAL: Duration = Duration::from_millis(250);
@@ -17,11 +17,11 @@ const RESEND_INTERVAL: Duration = Duration::from_millis(250);
 /// All targets are queried by TCP and UDP in parallel. Then those that answered are pinged one
 /// after the other, so that the times measure the network and not a busy processor, until one does
 /// not answer. The others are pinged in parallel, as that may take long.
-pub fn ask(questions: &Questions) -> Vec<Answer> {
-    let Questions { port, targets, .. } = questions;
-    let limit = questions.limit();
+pub fn query(request: &ProbeRequest) -> Vec<ProbeAnswer> {
+    let ProbeRequest { port, targets, .. } = request;
+    let limit = request.limit();
     thread::scope(|scope| {
-        let ask = |&target: &IpAddr| {
+        let spawn = |&target: &IpAddr| {
             let to = SocketAddr::new(target, *port);
             (
                 target,
@@ -29,15 +29,15 @@ pub fn ask(questions: &Questions) -> Vec<Answer> {
                 scope.spawn(move || udp(to, limit)),
             )
         };
-        let asked: Vec<_> = targets.iter().map(ask).collect();
-        let answered = asked.into_iter().map(|(target, tcp, udp)| Answer {
+        let queried: Vec<_> = targets.iter().map(spawn).collect();
+        let answered = queried.into_iter().map(|(target, tcp, udp)| ProbeAnswer {
             target,
-            ping: Err("not asked".to_owned()),
+            ping: Err("not queried".to_owned()),
             tcp: joined(tcp),
             udp: joined(udp),
         });
-        let mut answers: Vec<Answer> = answered.collect();
-        if !questions.ping {
+        let mut answers: Vec<ProbeAnswer> = answered.collect();
+        if !request.ping {
             return answers;
         }
         let (alive, mut rest): (Vec<_>, Vec<_>) = answers
@@ -68,8 +68,8 @@ pub fn ask(questions: &Questions) -> Vec<Answer> {
     })
 }
 
-fn joined<T>(asking: ScopedJoinHandle<'_, io::Result<T>>) -> Result<T, String> {
-    let outcome = asking.join();
+fn joined<T>(querying: ScopedJoinHandle<'_, io::Result<T>>) -> Result<T, String> {
+    let outcome = querying.join();
     outcome
         .unwrap_or_else(|_| Err(io::Error::other("the probe panicked")))
         .map_err(|e| words(&e))

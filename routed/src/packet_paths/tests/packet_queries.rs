@@ -2,8 +2,8 @@ use super::*;
 
 #[test]
 fn every_kind_of_packet_is_asked_about() {
-    let asked = for_node(&facts());
-    let packets: Vec<_> = asked.iter().map(|it| it.packet.to_string()).collect();
+    let queries = for_node(&facts());
+    let packets: Vec<_> = queries.iter().map(|it| it.packet.to_string()).collect();
     assert_eq!(
         packets,
         [
@@ -26,12 +26,12 @@ fn lo_stands_in_for_a_pod_where_there_is_none() {
     let mut facts = facts();
     facts.tables.get_mut(&MAIN).unwrap().remove(0);
     let mut facts = facts.index();
-    let asked = for_node(&facts);
-    let packets: Vec<_> = asked.iter().map(|it| it.packet.to_string()).collect();
+    let queries = for_node(&facts);
+    let packets: Vec<_> = queries.iter().map(|it| it.packet.to_string()).collect();
     assert!(packets.contains(&"10.244.2.254 from 10.244.1.254 iif if1".to_owned()));
     // A drop for its source, or by its settings, says nothing about pods.
     for errno in [Errno::EXDEV, Errno::EINVAL, Errno::EHOSTUNREACH] {
-        assert_eq!(fault(&asked[0], &dropped(errno), &facts), None);
+        assert_eq!(fault(&queries[0], &dropped(errno), &facts), None);
     }
     facts.tables.clear();
     let facts = facts.index();
@@ -43,8 +43,8 @@ fn single_node_is_asked_about_its_pods_and_its_uplink() {
     let mut facts = facts();
     facts.tables.get_mut(&MAIN).unwrap().remove(2);
     let facts = facts.index();
-    let asked = for_node(&facts);
-    let packets: Vec<_> = asked.iter().map(|it| it.packet.to_string()).collect();
+    let queries = for_node(&facts);
+    let packets: Vec<_> = queries.iter().map(|it| it.packet.to_string()).collect();
     for packet in [
         "10.244.1.254 from 10.244.1.2 iif if7",
         "10.244.1.2 from 192.168.1.1 iif if2",
@@ -67,8 +67,8 @@ fn many_peers_are_bounded_and_those_of_rules_come_first() {
         ..rule(100, PolicyAction::Blackhole)
     };
     add_rule(&mut facts, blackhole);
-    let asked = for_node(&facts);
-    assert_eq!(asked[0].packet.dst, addr("10.244.200.254"));
+    let queries = for_node(&facts);
+    assert_eq!(queries[0].packet.dst, addr("10.244.200.254"));
     // A single address that a rule names is asked about, too.
     let prohibit = PolicyRule {
         to: net("10.244.99.7/32"),
@@ -77,5 +77,5 @@ fn many_peers_are_bounded_and_those_of_rules_come_first() {
     add_rule(&mut facts, prohibit);
     let dsts: Vec<_> = for_node(&facts).iter().map(|it| it.packet.dst).collect();
     assert!(dsts.contains(&addr("10.244.99.7")), "{dsts:?}");
-    assert!(asked.len() <= 3 * MAX_PEERS + 8, "{}", asked.len());
+    assert!(queries.len() <= 3 * MAX_PEERS + 8, "{}", queries.len());
 }

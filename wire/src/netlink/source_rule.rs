@@ -9,7 +9,7 @@ use super::attributes::family;
 
 /// A rule for packets from one address of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub struct SourceRule {
     /// The source address.
     pub from: IpAddr,
     /// The number of the routing table.
@@ -18,7 +18,7 @@ pub struct Rule {
     pub priority: u32,
 }
 
-impl Rule {
+impl SourceRule {
     pub(super) fn message(&self) -> RuleMessage {
         let mut message = RuleMessage::default();
         message.header.family = family(self.from);
@@ -34,7 +34,7 @@ impl Rule {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for SourceRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let family = if self.from.is_ipv6() { "-6 " } else { "" };
         let Self {
