@@ -118,7 +118,7 @@ pub enum NftCommand {
 pub struct Elements {
     table: TableId,
     set: String,
-    elements: Vec<Element>,
+    portion: Vec<Element>,
 }
 
 impl Elements {
@@ -127,7 +127,7 @@ impl Elements {
         all.chunks(MAX_ELEMENTS).map(|portion| Self {
             table: table.clone(),
             set: set.to_owned(),
-            elements: portion.to_vec(),
+            portion: portion.to_vec(),
         })
     }
 }
@@ -190,9 +190,9 @@ fn set_attributes(set: &NftSet, number: u32) -> Attributes {
         .number(set::ID, number)
 }
 
-fn list(Elements { set, elements, .. }: &Elements) -> Attributes {
+fn list(Elements { set, portion, .. }: &Elements) -> Attributes {
     let mut items = Attributes::default();
-    for element in elements {
+    for element in portion {
         let key = Attributes::default().bytes(element::VALUE, &octets(element.address));
         let item = Attributes::default().nest(element::KEY, &key);
         let item = if element.is_end {
@@ -270,10 +270,10 @@ impl fmt::Display for NftCommand {
 
 impl fmt::Display for Elements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.elements.iter().take(MAX_SHOWN_ELEMENTS);
+        let shown = self.portion.iter().take(MAX_SHOWN_ELEMENTS);
         let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
-        if self.elements.len() > MAX_SHOWN_ELEMENTS {
-            words.push(format!("... {} in all", self.elements.len()));
+        if self.portion.len() > MAX_SHOWN_ELEMENTS {
+            words.push(format!("... {} in all", self.portion.len()));
         }
         write!(f, "{} {} {{ {} }}", self.table, self.set, words.join(", "))
     }

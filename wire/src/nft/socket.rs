@@ -131,7 +131,10 @@ impl NftSocket {
         let attributes = in_table(table).text(chain::NAME, name);
         let query = Message::new(kind::GET_CHAIN, table.family, attributes);
         let request = format_args!("nft list chain {table} {name}");
-        match self.transport.get(&query, &request, base_chain) {
+        match self
+            .transport
+            .get(&query, &request, |payload| Ok(base_chain(payload)))
+        {
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
             outcome => outcome,
         }
@@ -141,7 +144,9 @@ impl NftSocket {
     pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
         let any = TableFamily::Other(0);
         let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
-        self.transport.list(&query, &"nft list chains", base_chain)
+        self.transport.list(&query, &"nft list chains", |payload| {
+            Ok(base_chain(payload))
+        })
     }
 
     /// The rules of a chain, or of all chains of the table, in order; empty if it does not exist.
@@ -216,7 +221,7 @@ fn in_table(table: &TableId) -> Attributes {
     Attributes::default().text(TABLE, &table.name)
 }
 
-fn base_chain(payload: &[u8]) -> Result<Option<BaseChain>, DecodeError> {
+fn base_chain(payload: &[u8]) -> Option<BaseChain> {
     let (family, attributes) = message::parts(payload);
     let base_chain = |(name, listing): (String, ChainListing)| {
         Some(BaseChain {
@@ -228,5 +233,5 @@ fn base_chain(payload: &[u8]) -> Result<Option<BaseChain>, DecodeError> {
             size: attributes.number(chain::USE).unwrap_or_default(),
         })
     };
-    Ok(listing::read_chain(attributes).and_then(base_chain))
+    listing::read_chain(attributes).and_then(base_chain)
 }

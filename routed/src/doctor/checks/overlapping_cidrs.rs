@@ -68,7 +68,7 @@ fn examine(pods: &[IpNet], services: &[IpNet], addresses: &[(&str, IpNetwork)]) 
     } else {
         ""
     };
-    let compared = list(&[pods, services].concat());
+    let compared = list([pods, services].concat());
     Finding::ok(CHECK, format!("none with {compared}{note}"))
 }
 

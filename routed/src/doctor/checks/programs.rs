@@ -69,7 +69,7 @@ fn examine(programs: &[InstalledProgram]) -> Finding {
         let text = format!("{}, and routed is {}", list(&different), wire::VERSION);
         return Finding::warning(CHECK, text).fix(FIX);
     }
-    let text = format!("{}, all {}", list(&paths(&|_| true)), wire::VERSION);
+    let text = format!("{}, all {}", list(paths(&|_| true)), wire::VERSION);
     Finding::ok(CHECK, text)
 }
 
