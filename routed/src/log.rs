@@ -107,7 +107,7 @@ impl LogLine {
     /// next hop and the link, as `ip route` shows them), `pod` (its address), `key` (in the registry),
     /// or `error`.
     pub(crate) fn with(mut self, field: &'static str, value: impl Display) -> Self {
-        debug_assert!(FIELDS.contains(&field), "{field} is no field");
+        debug_assert!(FIELDS.contains(&field));
         self.fields.insert(field, value.to_string());
         self
     }

@@ -44,15 +44,18 @@ pub(crate) fn held(network: &str) -> Result<Vec<(IpAddr, Allocation)>, ipam::Err
 
 /// The addresses of a subnet, by state.
 #[derive(Debug, Serialize)]
-pub(crate) struct SubnetUsage {
+pub(crate) struct SubnetAddresses {
     pub(crate) subnet: IpNet,
     #[serde(flatten)]
     pub(crate) addresses: AddressUsage,
 }
 
 /// The use of these subnets of the network.
-pub(crate) fn usage(conf: &IpamConfig, subnets: &[IpNet]) -> Result<Vec<SubnetUsage>, ipam::Error> {
-    let of = |subnet, used, cooling, free| SubnetUsage {
+pub(crate) fn usage(
+    conf: &IpamConfig,
+    subnets: &[IpNet],
+) -> Result<Vec<SubnetAddresses>, ipam::Error> {
+    let of = |subnet, used, cooling, free| SubnetAddresses {
         subnet,
         addresses: AddressUsage {
             used,
@@ -71,9 +74,9 @@ pub(crate) fn usage(conf: &IpamConfig, subnets: &[IpNet]) -> Result<Vec<SubnetUs
 }
 
 /// The sums for `ipv4` and `ipv6`, if there are subnets of that family.
-pub(crate) fn by_family(subnets: &[SubnetUsage]) -> BTreeMap<String, AddressUsage> {
+pub(crate) fn by_family(subnets: &[SubnetAddresses]) -> BTreeMap<String, AddressUsage> {
     let mut sums: BTreeMap<String, AddressUsage> = BTreeMap::new();
-    for SubnetUsage { subnet, addresses } in subnets {
+    for SubnetAddresses { subnet, addresses } in subnets {
         let family = match subnet {
             IpNet::V4(_) => "ipv4",
             IpNet::V6(_) => "ipv6",

@@ -15,7 +15,7 @@ use wire::paths::{run_dir, state_dir};
 
 use super::table::{Cell, left, render, right};
 use super::{CommandError, NetworkArgs, OutputArgs};
-use crate::addresses::ledger::{self, SubnetUsage};
+use crate::addresses::ledger::{self, SubnetAddresses};
 use crate::cli::terminal::Terminal;
 use crate::status::AddressUsage;
 use crate::time;
@@ -35,7 +35,7 @@ pub(crate) struct AddressesArgs {
 struct AddressesOutput {
     network: String,
     node: Option<NodeName>,
-    subnets: Vec<SubnetUsage>,
+    subnets: Vec<SubnetAddresses>,
     total: Totals,
     addresses: Vec<HeldAddress>,
 }
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &AddressesArgs) -> Result<String, CommandError> {
         .text(&output, |terminal| table(&output, unix_seconds(), terminal))
 }
 
-fn totals(subnets: &[SubnetUsage]) -> Totals {
+fn totals(subnets: &[SubnetAddresses]) -> Totals {
     let sums = ledger::by_family(subnets);
     let of = |family| sums.get(family).copied().unwrap_or_default();
     Totals {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use ipnet::IpNet;
@@ -78,8 +79,9 @@ impl<K: Kernel> Reconciler<K> {
         for (route, failure) in self.apply_each(completed, NetlinkRequest::ReplaceRoute)? {
             // A pod that went meanwhile needs no route; the next change of an address tries again.
             if failure.is_none() {
-                let how = "has a source address now, as the node has one";
-                self.pod_route_restored(route, how, lines);
+                self.pod_route_restored(route, lines, |pod| {
+                    format!("route to pod {pod} has a source address now, as the node has one")
+                });
             }
         }
         Ok(())
@@ -88,10 +90,9 @@ impl<K: Kernel> Reconciler<K> {
     fn restore_pod_routes(&mut self, lost: Vec<Route>, lines: &mut Lines) -> Result<(), Error> {
         for (route, failure) in self.apply_each(lost, NetlinkRequest::AddRoute)? {
             match failure {
-                None => {
-                    let how = "put back: it was gone, or its source address was";
-                    self.pod_route_restored(route, how, lines);
-                }
+                None => self.pod_route_restored(route, lines, |pod| {
+                    format!("route to pod {pod} put back: it was gone, or its source address was")
+                }),
                 // The pod is gone, or has its route already.
                 Some(error)
                     if matches!(
@@ -128,10 +129,10 @@ impl<K: Kernel> Reconciler<K> {
         Ok(each.map(|(at, it)| (it, failures.remove(&at))).collect())
     }
 
-    fn pod_route_restored(&mut self, route: Route, how: &str, lines: &mut Lines) {
+    fn pod_route_restored(&mut self, route: Route, lines: &mut Lines, text: fn(IpAddr) -> String) {
         let pod = route.dst.addr();
         lines.add(LineKind::Restored, || {
-            LogLine::new(LineKind::Restored, format!("route to pod {pod} {how}")).with("pod", pod)
+            LogLine::new(LineKind::Restored, text(pod)).with("pod", pod)
         });
         self.pods.insert(route.dst, route);
     }

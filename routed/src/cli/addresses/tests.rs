@@ -18,7 +18,7 @@ fn holder(address: &str, pod: Option<&str>, owned: bool) -> HeldAddress {
 }
 
 fn output() -> AddressesOutput {
-    let row = |subnet: &str, used, cooling, free| SubnetUsage {
+    let row = |subnet: &str, used, cooling, free| SubnetAddresses {
         subnet: subnet.parse().unwrap(),
         addresses: AddressUsage {
             used,
