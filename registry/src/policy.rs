@@ -28,6 +28,15 @@ pub(crate) const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// again, more often than that.
 pub(crate) const SHORTAGE_VALIDITY: Duration = Duration::from_secs(120);
 
+/// Between two rewrites of one key that another writer keeps changing. Up to half of it is jitter.
+pub(crate) const REWRITE_BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+/// After this long without a rewrite, the next one is made at once again.
+pub(crate) const REWRITE_CALM_TIME: Duration = Duration::from_secs(180);
+
 /// The time-outs and retries of operations on etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {

@@ -22,6 +22,7 @@ pub mod pod_link;
 pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;
+pub mod timeouts;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -21,7 +21,7 @@ use wire::paths::{run_dir, state_dir};
 
 use crate::addresses::{AddressEvent, AddressManager};
 use crate::config::Config;
-use crate::daemon::{Daemon, SHUTDOWN_TIMEOUT};
+use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
@@ -29,6 +29,7 @@ use crate::membership::forget_task::ForgetTask;
 use crate::membership::{Membership, MembershipOutcome};
 use crate::status::health::Timings;
 use crate::status::query;
+use crate::timeouts::SHUTDOWN_TIMEOUT;
 use crate::{http, lock, thread};
 
 /// At most this many events of the registry are handled between two passes.

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{CLIENT_TIMEOUT, SOCKET};
+use super::SOCKET;
+use crate::timeouts::HTTP_CLIENT_TIMEOUT;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub(crate) enum Error {
 
 /// Gets the JSON of a path.
 pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Error> {
-    let answer = timeout(CLIENT_TIMEOUT, request(Path::new(SOCKET), path)).await;
+    let answer = timeout(HTTP_CLIENT_TIMEOUT, request(Path::new(SOCKET), path)).await;
     let body = answer.map_err(|_| Error::Failed("no answer in time".to_owned()))??;
     serde_json::from_slice(&body).map_err(failed)
 }

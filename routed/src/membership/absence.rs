@@ -8,8 +8,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-use crate::log::{LineKind, LogLine};
-use crate::membership::ABSENCE_LOG_DELAY;
+use crate::log::{LogLine, LogLine};
+use crate::timeouts::ABSENCE_LOG_DELAY;
 
 /// The absent nodes.
 #[derive(Debug, Default)]

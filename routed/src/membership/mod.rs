@@ -16,9 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{
-    Backoff, Error, NodeRecord, Policy, PresenceHandle, PresenceState, Registry, RewriteLimit,
-};
+use registry::{Error, NodeRecord, Policy, PresenceHandle, PresenceState, Registry, RewriteLimit};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -29,16 +27,7 @@ use wire::node::{MachineId, NodeName};
 pub(crate) use registration::DesiredRegistration;
 
 use crate::log::OnChange;
-
-/// Between attempts to join the network.
-const JOIN_RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_millis(500),
-    most: Duration::from_secs(10),
-};
-
-/// Shorter absences are not logged: the `routed` of a node is restarted now and then, and those of
-/// all nodes in an upgrade.
-const ABSENCE_LOG_DELAY: Duration = Duration::from_secs(15);
+use crate::timeouts::JOIN_RETRY_BACKOFF;
 
 /// What the task reports.
 #[derive(Debug)]
