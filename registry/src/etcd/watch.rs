@@ -7,10 +7,10 @@ use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
+use crate::etcd::EtcdRegistry;
 use crate::etcd::connect::Connection;
-use crate::etcd::error::{self, RequestError};
+use crate::etcd::error::{self, MAX_REPLY, RequestError};
 use crate::etcd::snapshot::Position;
-use crate::etcd::{EtcdRegistry, MAX_REPLY};
 use crate::keys::Key;
 use crate::records::Network;
 use crate::snapshot::{RegistryChange, RegistryEvent};

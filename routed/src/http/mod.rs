@@ -25,15 +25,12 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
-use wire::conf::IpamConfig;
 use wire::paths;
 
 use self::connections::Connections;
-pub(crate) use self::pages::usage;
 use self::pages::{Access, Answerer};
+pub(crate) use self::pages::{PageSources, usage};
 use crate::status::Http;
-use crate::status::health::Timings;
-use crate::status::query::QueryClient;
 use crate::thread;
 use crate::timeouts::{
     HTTP_CONNECTION_TIMEOUT, HTTP_LISTEN_RETRY_BACKOFF, HTTP_REQUEST_TIMEOUT,
@@ -45,18 +42,6 @@ pub(crate) const SOCKET: &str = "/run/flatland/routed.sock";
 
 /// The largest request, in bytes.
 const MAX_REQUEST: usize = 8 * 1024;
-
-/// Where the pages come from.
-pub(crate) struct PageSources {
-    /// The event loop.
-    pub(crate) query_client: QueryClient,
-    /// Durations and failures of its passes.
-    pub(crate) timings: Timings,
-    /// The configuration of the ledger of pod addresses.
-    pub(crate) conf: IpamConfig,
-    /// The TCP address, if there is to be one.
-    pub(crate) listen: Option<SocketAddr>,
-}
 
 /// Starts the server, which runs until the program ends. Its failures are logged and do not end the
 /// daemon, because routes matter more.

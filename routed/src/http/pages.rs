@@ -1,6 +1,7 @@
 //! The pages of the HTTP server, and who may read which.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
@@ -15,7 +16,6 @@ use tracing::warn;
 use wire::conf::IpamConfig;
 use wire::paths::run_dir;
 
-use crate::http::PageSources;
 use crate::http::connections::Connections;
 use crate::packet_paths;
 use crate::status::health::Timings;
@@ -25,6 +25,18 @@ use crate::termination;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+
+/// Where the pages come from.
+pub(crate) struct PageSources {
+    /// The event loop.
+    pub(crate) query_client: QueryClient,
+    /// Durations and failures of its passes.
+    pub(crate) timings: Timings,
+    /// The configuration of the ledger of pod addresses.
+    pub(crate) conf: IpamConfig,
+    /// The TCP address, if there is to be one.
+    pub(crate) listen: Option<SocketAddr>,
+}
 
 /// The rights of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

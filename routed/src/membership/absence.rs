@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
-use crate::log::{LogLine, LogLine};
+use crate::log::{LineKind, LogLine};
 use crate::timeouts::ABSENCE_LOG_DELAY;
 
 /// The absent nodes.

@@ -1,11 +1,13 @@
 //! Compares what the kernel would do with a packet with our route for it, and finds the culprit.
 //! Pure.
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
 use wire::netlink::{Fate, Packet, PolicyAction, Route, RouteKind};
 
-use super::PathFault;
 use super::facts::{MAIN, PacketFacts, is_own};
+use super::faults::PathFault;
 use super::packet_queries::{KUBE_PROXY_MARK, PacketQuery};
 use super::rules::{RoutingDecision, pass_rule, walk};
 use crate::kernel::LOOPBACK;
@@ -272,4 +274,28 @@ fn described(PacketQuery { packet, wanted }: &PacketQuery, facts: &PacketFacts) 
         _ => facts.way(wanted),
     };
     format!("packets {from}{mark} to {} should go{way}", packet.dst)
+}
+
+/// One fault for each culprit: the first packet that it harms is described, the others are counted.
+pub(super) fn by_culprit(found: Vec<Misrouted>) -> Vec<PathFault> {
+    let mut order: Vec<String> = Vec::new();
+    let mut groups: BTreeMap<String, (PathFault, usize)> = BTreeMap::new();
+    for misrouted in found {
+        let culprit = misrouted.culprit.clone();
+        if let Some((_, more)) = groups.get_mut(&culprit) {
+            *more += 1;
+        } else {
+            order.push(culprit.clone());
+            groups.insert(culprit, (misrouted.into(), 0));
+        }
+    }
+    let described = |culprit: String| {
+        let (mut fault, more) = groups.remove(&culprit)?;
+        if more > 0 {
+            let more = format!(" (the same for {more} more of the packets asked about)");
+            fault.text.push_str(&more);
+        }
+        Some(fault)
+    };
+    order.into_iter().filter_map(described).collect()
 }

@@ -7,18 +7,16 @@ use std::ops::ControlFlow;
 use std::slice;
 
 use nix::errno::Errno;
-use rtnetlink::packet_core::DecodeError;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkMessage;
-use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
 use super::query::Listing;
 use super::transport::Transport;
 use super::{
-    Address, Error, Fate, Link, Neighbour, NetlinkRequest, Packet, PolicyRule, Route, RouteFilter,
-    SourceRule, VethPair, address, link, neighbour, route,
+    Address, Error, Link, Neighbour, NetlinkRequest, PolicyRule, Route, RouteFilter, SourceRule,
+    VethPair, address, link, neighbour, route,
 };
 use crate::netlink::reply::Body;
 use crate::netlink::reply::Reply;
@@ -209,79 +207,6 @@ impl NetlinkSocket {
                     .find(|neighbour| neighbour.address == address))
             }
             Err(error) => Err(error),
-        }
-    }
-
-    /// The route that a packet from this host to `dst` takes: its link, next hop and source
-    /// address.
-    pub fn route_to(&mut self, dst: IpAddr) -> Result<Route, Error> {
-        self.lookup_route(route::lookup_message(dst), &format!("ip route get {dst}"))
-    }
-
-    /// What the kernel would do with a packet: by its policy rules and tables, and for one that comes
-    /// in by a link also by that link's settings.
-    pub fn fate_of(&mut self, packet: Packet) -> Result<Fate, Error> {
-        let request = format!("ip route get {packet}");
-        let mut found = None;
-        let query = RouteNetlinkMessage::GetRoute(packet.message());
-        let outcome = self.transport.get(&query, &request, |payload| {
-            found = Fate::parse(payload)?;
-            Ok(())
-        });
-        match outcome {
-            Err(Error::Refused { errno, .. }) => Ok(Fate::Dropped { errno }),
-            Err(error) => Err(error),
-            Ok(()) => found
-                .ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it"))),
-        }
-    }
-
-    /// The link that has this address, with all of its addresses; `None` if no link has it. It does
-    /// not list other links' addresses. Kernels before 4.15 always give `None`.
-    pub fn link_with(&mut self, address: IpAddr) -> Result<Option<(Link, Vec<Address>)>, Error> {
-        let request = format!("ip route get fibmatch {address}");
-        let local = match self.lookup_route(route::match_exactly(address), &request) {
-            Err(Error::Refused { .. }) => return Ok(None),
-            outcome => outcome?,
-        };
-        let Some(link) = local.dev.filter(|_| local.dst.addr() == address) else {
-            return Ok(None);
-        };
-        let addresses = self.addresses(Some(link))?;
-        if addresses.iter().any(|found| found.address.ip() == address) {
-            Ok(self.link_by_index(link)?.map(|link| (link, addresses)))
-        } else {
-            Ok(None)
-        }
-    }
-
-    fn lookup_route(&mut self, query: RouteMessage, request: &str) -> Result<Route, Error> {
-        let mut found = None;
-        let query = RouteNetlinkMessage::GetRoute(query);
-        self.transport.get(&query, &request, |payload| {
-            found = Route::parse_lookup(payload)?;
-            Ok(())
-        })?;
-        found.ok_or_else(|| Error::malformed(&request, &DecodeError::from("no route in it")))
-    }
-
-    /// The entry of the main table that a packet from this host to `dst` matches, as in a listing.
-    /// `None` if there is none, if a policy rule sends the packet to another table, and on kernels
-    /// before 4.13.
-    pub fn route_matching(&mut self, dst: IpAddr) -> Result<Option<Route>, Error> {
-        let request = format!("ip route get fibmatch {dst}");
-        let mut found = None;
-        let outcome = self.transport.get(
-            &RouteNetlinkMessage::GetRoute(route::match_exactly(dst)),
-            &request,
-            |payload| {
-                found = Route::parse(payload)?;
-                Ok(())
-            },
-        );
-        match outcome {
-            Err(Error::Refused { .. }) => Ok(None),
-            outcome => outcome.map(|()| found),
         }
     }
 
