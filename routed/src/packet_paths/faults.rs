@@ -3,8 +3,8 @@
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Examined {
-    /// How many packets the kernel was asked about.
-    pub(crate) asked: usize,
+    /// How many packets the kernel was queried about.
+    pub(crate) queries: usize,
     /// What keeps packets from the way that our routes say, one for each culprit.
     pub(crate) faults: Vec<PathFault>,
     /// What harms no packet now.

@@ -163,23 +163,7 @@ fn elsewhere(
     let takes = match rule.action {
         PolicyAction::Lookup(MAIN) => {
             let route = route.filter(|route| !is_own(route))?;
-            let protocol = messages::protocol_name(route.protocol);
-            let text = format!("{}{} proto {protocol}", route.dst, facts.way(route));
-            let culprit = format!("another program's route wins: {text}");
-            let metric = route.metric.map(|metric| format!(" metric {metric}"));
-            let metric = metric.unwrap_or_default();
-            let family = if route.dst.addr().is_ipv4() {
-                ""
-            } else {
-                "-6 "
-            };
-            let fix = format!(
-                "remove what made it, and then the route: ip {family}route del {}{}{metric} proto {}",
-                route.dst,
-                facts.way(route),
-                route.protocol
-            );
-            return Some(misrouted(query, culprit, passes_over, fix, facts));
+            return Some(by_foreign_route(query, route, passes_over, facts));
         }
         PolicyAction::Lookup(table) => {
             if chosen.is_none() && route.is_some_and(is_own) {
@@ -204,6 +188,32 @@ fn elsewhere(
     let before = suppressing.map_or(rule.priority, |it| it.priority.min(rule.priority));
     let fix = pass_rule(rule, before, query.packet.dst, facts);
     Some(misrouted(query, culprit, takes.1, fix, facts))
+}
+
+/// `route` of another program is chosen instead of ours.
+fn by_foreign_route(
+    query: &PacketQuery,
+    route: &Route,
+    passes_over: String,
+    facts: &PacketFacts,
+) -> Misrouted {
+    let protocol = messages::protocol_name(route.protocol);
+    let text = format!("{}{} proto {protocol}", route.dst, facts.way(route));
+    let culprit = format!("another program's route wins: {text}");
+    let metric = route.metric.map(|metric| format!(" metric {metric}"));
+    let metric = metric.unwrap_or_default();
+    let family = if route.dst.addr().is_ipv4() {
+        ""
+    } else {
+        "-6 "
+    };
+    let fix = format!(
+        "remove what made it, and then the route: ip {family}route del {}{}{metric} proto {}",
+        route.dst,
+        facts.way(route),
+        route.protocol
+    );
+    misrouted(query, culprit, passes_over, fix, facts)
 }
 
 /// What `rp_filter` dropped: the way back is by another link, or there is none.

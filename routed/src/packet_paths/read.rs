@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use wire::netlink::{Error, Fate, NetlinkSocket, Packet};
 use wire::sysctl;
 
-use super::facts::PacketFacts;
+use super::facts::{LinkSettings, PacketFacts};
 use super::faults::{Examined, PathFault};
 use super::judge::{Misrouted, by_culprit, judge};
 use super::packet_queries::{self, MAX_PEERS, PacketQuery, Peer};

@@ -11,7 +11,9 @@ pub(crate) struct PathStep {
     pub(crate) of: String,
     /// Its name.
     pub(crate) link: &'static str,
-    pub(crate) verdict: Severity,
+    /// The JSON calls it `verdict`.
+    #[serde(rename = "verdict")]
+    pub(crate) severity: Severity,
     /// What was found.
     pub(crate) evidence: String,
     /// What to do about it.
@@ -28,14 +30,14 @@ impl Walker<'_> {
     pub(super) fn push(
         &mut self,
         link: &'static str,
-        verdict: Severity,
+        severity: Severity,
         text: String,
         fix: Option<String>,
     ) {
         self.steps.push(PathStep {
             of: self.of.to_owned(),
             link,
-            verdict,
+            severity,
             evidence: text,
             fix,
         });
