@@ -82,7 +82,7 @@ pub(crate) fn paths(folder: &str) -> Vec<String> {
         let path = format!("{folder}/{name}");
         if crate::file(&path).is_dir() {
             paths.extend(self::paths(&path));
-        } else if name.ends_with(".rs") {
+        } else if path.strip_suffix(".rs").is_some() {
             paths.push(path);
         }
     }
