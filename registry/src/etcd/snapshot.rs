@@ -122,6 +122,7 @@ impl EtcdRegistry {
                 }
             }
         }
+        snapshot.pack();
         let recent_writes = written.by_revision.into_iter();
         let position = Position {
             cluster,
