@@ -171,6 +171,10 @@ pub(crate) const HTTP_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// that the daemon's error is shown.
 pub(crate) const HTTP_CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The time limit for a probe of kubelet: less than that of the probe in `conf/kubernetes`, so that it
+/// ends with an explanation.
+pub(crate) const HTTP_PROBE_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// A connection has at least this much time to send its request. It limits how fast clients that
 /// reconnect can push others out.
 pub(crate) const MIN_HTTP_CONNECTION_AGE: Duration = Duration::from_millis(25);

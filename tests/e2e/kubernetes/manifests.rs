@@ -177,6 +177,25 @@ fn containers_have_only_the_capabilities_they_need() {
     }
 }
 
+/// The probe ends by itself, with an explanation, before kubelet ends it.
+#[test]
+fn readiness_probe_is_the_command_that_explains() {
+    let [_, routed] = containers();
+    let probe = routed.readiness_probe.unwrap();
+    let command = probe.exec.unwrap().command.unwrap();
+    assert_eq!(command, ["/routed", "status", "--ready"]);
+    assert!(
+        probe.timeout_seconds > Some(5),
+        "{:?}",
+        probe.timeout_seconds
+    );
+    assert!(
+        probe.period_seconds >= Some(10),
+        "{:?}",
+        probe.period_seconds
+    );
+}
+
 #[test]
 fn image_tag_is_the_version_of_the_workspace() {
     for container in containers() {
