@@ -56,6 +56,9 @@ pub struct Policy {
     pub lease_ttl: Duration,
     /// Between attempts.
     pub backoff: Backoff,
+    /// After an outage everything is read again, within this long per key: in a large network,
+    /// thousands of nodes come back at once.
+    pub reread_pace: Duration,
 }
 
 impl Default for Policy {
@@ -72,11 +75,23 @@ impl Default for Policy {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(5),
             },
+            reread_pace: Duration::from_millis(20),
         }
     }
 }
 
 impl Policy {
+    /// A random time, between half of the limit and the limit, after which `keys` keys are read again.
+    pub(crate) fn reread_delay(&self, keys: usize) -> Duration {
+        let keys = u32::try_from(keys).unwrap_or(u32::MAX);
+        let limit = self.reread_pace.saturating_mul(keys.saturating_add(1));
+        Backoff {
+            first: limit,
+            most: limit,
+        }
+        .pause(1)
+    }
+
     /// For the daemon, which can wait for an etcd that needs seconds to answer.
     pub fn daemon() -> Self {
         Self {

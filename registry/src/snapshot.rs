@@ -176,6 +176,11 @@ impl Snapshot {
         self.change(RegistryChange::put(name, why));
     }
 
+    /// The number of records.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len() + self.subnets.len() + self.presence.len()
+    }
+
     /// Makes the records that were added in the order of their keys smaller.
     pub(crate) fn pack(&mut self) {
         self.nodes = packed(mem::take(&mut self.nodes));
