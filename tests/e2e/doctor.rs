@@ -247,7 +247,7 @@ openssl x509 -req -in request -CA ours.pem -CAkey ours.key -CAcreateserial -days
 
 /// A port of etcd, the authority and the client certificate that are configured for it, and the check
 /// that finds the fault, its evidence and its fix.
-const BROKEN_CERTIFICATES: [[&str; 6]; 5] = [
+const BROKEN_CERTIFICATES: [[&str; 6]; 6] = [
     [
         "2479",
         "theirs",
@@ -279,6 +279,14 @@ const BROKEN_CERTIFICATES: [[&str; 6]; 5] = [
         "client certificate",
         "/tmp/serveronly.pem: it is not for clients",
         "extendedKeyUsage clientAuth",
+    ],
+    [
+        "2479",
+        "ours",
+        "one",
+        "client certificate",
+        "/tmp/one.pem: it is of X.509 version 1",
+        "issue one of version 3",
     ],
     [
         "2679",
