@@ -245,9 +245,11 @@ impl Daemon {
                 self.reconciler.peer_route_count()
             );
         }
-        let may_install = settled && self.firewall.is_ready();
+        let is_cut_off = self.health.outage.is_some();
+        let goes_on = is_cut_off && self.reconciler.is_settled_by_earlier_daemon();
+        let may_install = (settled || goes_on) && self.firewall.is_ready();
         let may_install = may_install && (due || self.setup_due_at.is_none());
-        let done = is_set_up && (!may_install || self.node_setup.install(now));
+        let done = is_set_up && (!may_install || self.node_setup.install(goes_on, now));
         if due || !done {
             self.setup_done(done, now);
         }

@@ -109,8 +109,13 @@ impl NodeSetup {
 
     /// Installs the conflist if the node has joined, forwards and has an address; the caller has
     /// checked routes and the firewall. Returns `false` if it failed and has to be tried again.
-    pub(crate) fn install(&mut self, now: Instant) -> bool {
-        if !self.has_joined() || !self.forwards() || self.addresses().is_empty() {
+    ///
+    /// A node that `goes_on` with what an earlier daemon did since the boot, because the registry is
+    /// out of reach, puts back a conflist that is gone. It replaces none: whether the network agrees
+    /// with a new one is not known.
+    pub(crate) fn install(&mut self, goes_on: bool, now: Instant) -> bool {
+        let may_install = self.has_joined() || goes_on && self.conflist.missing().is_some();
+        if !may_install || !self.forwards() || self.addresses().is_empty() {
             return true;
         }
         self.conflist
