@@ -12,10 +12,11 @@ use serde_json::Value;
 use wire::conf::Conflist;
 
 /// The kustomizations below `conf`.
-pub(crate) const KUSTOMIZATIONS: [&str; 8] = [
+pub(crate) const KUSTOMIZATIONS: [&str; 9] = [
     "kubernetes",
     "kubernetes/etcd",
     "overlays/chained",
+    "overlays/crio",
     "overlays/dual-stack",
     "overlays/etcd-ipv6",
     "overlays/etcd-three",
@@ -105,7 +106,7 @@ fn objects_of_manifests_match_the_kubernetes_api_types() {
         }
         count += 1;
     }
-    assert_eq!(count, 5 * 4 + 3 * 2 + 6);
+    assert_eq!(count, 6 * 4 + 3 * 2 + 6);
 }
 
 #[test]
@@ -151,6 +152,25 @@ fn conflist_of_the_etcd_overlay_names_its_endpoint() {
             format!("https://{address}:{port}")
         );
     }
+}
+
+/// Only there: a runtime makes the folders of mounts that are missing.
+#[test]
+fn configuration_of_crio_is_mounted_by_its_overlay() {
+    let mount = |objects: &[Value]| {
+        let set: DaemonSet = find(objects, "DaemonSet", "routed");
+        let pod = set.spec.unwrap().template.spec.unwrap();
+        let volumes = pod.volumes.unwrap();
+        let volume = volumes.iter().find(|volume| volume.name == "crio")?;
+        assert_eq!(volume.host_path.as_ref()?.path, "/etc/crio");
+        let mounts = pod.containers[0].volume_mounts.clone()?;
+        assert!(mounts.iter().any(|mount| mount.name == "run"));
+        let mount = mounts.into_iter().find(|mount| mount.name == "crio")?;
+        Some((mount.mount_path, mount.read_only))
+    };
+    assert_eq!(mount(&build("kubernetes")), None);
+    let expected = ("/etc/crio".to_owned(), Some(true));
+    assert_eq!(mount(&build("overlays/crio")), Some(expected));
 }
 
 fn containers() -> [Container; 2] {
