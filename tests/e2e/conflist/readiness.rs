@@ -51,7 +51,11 @@ fn routed_restarted_without_etcd_is_ready_for_pods() -> Result {
     sh(two, r#"rm "$file""#)?;
     two.spawn_routed(&[])?;
     wait_readyz(two, 503, "the registry has not been read yet")?;
-    wait_said(two, &["status"], &["the registry has been out of reach for"])?;
+    wait_said(
+        two,
+        &["status"],
+        &["the registry has been out of reach for"],
+    )?;
     assert!(sh(two, r#"test -e "$file""#).is_err());
     lab.etcd()[0].start()?;
     wait_until("both nodes ready", DEADLINE, || {

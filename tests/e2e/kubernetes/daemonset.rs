@@ -106,7 +106,7 @@ fn readiness_probe_says_what_is_missing() -> Result {
         let mut last = None;
         wait_until(format!("{text} of the probe"), DEADLINE, || {
             let probed = kubelet.probe_readiness("routed-1");
-            let is_it = |output: &lab::Output| {
+            let is_it = |output: &lab::CommandOutput| {
                 output.status.code() == Some(status) && output.stdout.contains(text)
             };
             let found = probed.as_ref().is_ok_and(is_it);

@@ -135,7 +135,7 @@ impl<'a> Kubelet<'a> {
     }
 
     /// Runs the command of the main container's readiness probe in it, as kubelet does.
-    pub(crate) fn probe_readiness(&self, name: &str) -> Result<Output> {
+    pub(crate) fn probe_readiness(&self, name: &str) -> Result<CommandOutput> {
         let probe = self.pod.containers[0].readiness_probe.clone().unwrap();
         let command = probe.exec.unwrap().command.unwrap();
         let exec = ["ctr", "tasks", "exec", "--exec-id", "probe", name];
