@@ -543,7 +543,7 @@ _routed() {
             return 0
             ;;
         routed__subcmd__status)
-            opts="-o -h --conflist --output --help"
+            opts="-o -h --conflist --ready --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

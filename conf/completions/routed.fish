@@ -51,6 +51,7 @@ complete -c routed -n "__fish_routed_using_subcommand run" -s h -l help -d 'Prin
 complete -c routed -n "__fish_routed_using_subcommand status" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand status" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
+complete -c routed -n "__fish_routed_using_subcommand status" -l ready -d 'Only whether this node can serve pods, and if not, what is missing: for probes'
 complete -c routed -n "__fish_routed_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand nodes" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand nodes" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'

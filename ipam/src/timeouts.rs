@@ -1,4 +1,4 @@
-//! The time-outs of the IPAM plugin.
+//! The times of the IPAM plugin.
 
 use std::time::Duration;
 

@@ -14,7 +14,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use wire::REMOVED_GROUP;
@@ -22,12 +21,10 @@ use wire::file_lock::{self, FileLock};
 use wire::netlink::{self, Link, LinkChange, NetlinkRequest, NetlinkSocket};
 use wire::paths::{RUN_DIR, make_folder};
 
+use crate::timeouts::DEFERRED_DELETE_GATHER_TIME;
+
 /// The argument of the helper process that deletes the group.
 const HELPER_ARGUMENT: &str = "destroy-removed";
-
-/// How long the helper gathers links before it deletes the group: much longer than a pod's
-/// namespace lives after DEL.
-const GATHER_TIME: Duration = Duration::from_millis(200);
 
 /// The lock that the helper holds while it gathers. It cannot collide with the folder of a network,
 /// as no network name starts with a dot. Versions before 0.2 have `.removed.lock`, which every user
@@ -154,7 +151,7 @@ pub(crate) fn run() -> ExitCode {
     let Ok(Some(lock)) = try_lock() else {
         return ExitCode::SUCCESS;
     };
-    thread::sleep(GATHER_TIME);
+    thread::sleep(DEFERRED_DELETE_GATHER_TIME);
     // A DEL from here on starts another helper.
     drop(lock);
     match NetlinkSocket::open().and_then(|mut socket| destroy(&mut socket)) {

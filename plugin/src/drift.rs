@@ -118,64 +118,73 @@ pub(crate) fn compare(expected: &Expected, observed: &Observed) -> Vec<String> {
     let wiring = &expected.wiring;
     let mut found = Vec::new();
     let (inside, outside) = (&observed.pod, &observed.host);
-    if let Some(link) = &inside.link {
-        let requests = wiring.pod_requests(link.index);
-        // ADD gives the interface no master: it is a VRF of a later plugin, whose table has the routes.
-        let has_own_routes = link.master.is_none();
-        found.extend(requests.iter().filter_map(|request| match request {
-            NetlinkRequest::AddRoute(route)
-                if !(has_own_routes && expected.expects_route(route, &inside.routes)) =>
-            {
-                None
-            }
-            NetlinkRequest::AddNeighbour(gateway) if !inside.has_neighbour(gateway.address) => None,
-            request => inside.missing(link, request),
-        }));
-        let what = format!("interface {} in the pod", wiring.pod_name);
-        if !link.up {
-            found.push(format!("{what} is down"));
-        }
-        found.extend(wrong_mac(&what, link, wiring.pod_mac));
-        found.extend(raised_mtu(
-            &what,
-            link,
-            expected.pod_mtu.unwrap_or(wiring.mtu),
-        ));
-    } else {
-        found.push(format!("interface {} in the pod is gone", wiring.pod_name));
+    match &inside.link {
+        Some(link) => found.extend(compare_pod(expected, inside, link)),
+        None => found.push(format!("interface {} in the pod is gone", wiring.pod_name)),
     }
-    if let Some(link) = &outside.link {
-        let requests = wiring.host_requests(link.index);
-        let neighbours = wiring.neighbour_requests(link.index);
-        let lacking = requests
-            .iter()
-            .chain(&neighbours)
-            .filter_map(|request| outside.missing(link, request));
-        found.extend(lacking);
-        let what = format!("host interface {}", wiring.host_name);
-        if !link.up {
-            found.push(format!("{what} is down"));
-        }
-        found.extend(wrong_mac(&what, link, wiring.host_mac));
-        found.extend(match expected.host_mtu {
-            Some(mtu) if link.mtu < mtu => Some(format!("{what} has MTU {}, not {mtu}", link.mtu)),
-            stated => raised_mtu(&what, link, stated.unwrap_or(wiring.mtu)),
-        });
-        found.extend(observed.spoof_guard.finding(&link.name));
-        if !observed.forwards && wiring.addresses.iter().any(IpAddr::is_ipv4) {
-            found.push(format!(
-                "{what} does not forward what the pod sends: forwarding is not 1"
-            ));
-        }
-        if !observed.proxy_arp && wiring.addresses.iter().any(IpAddr::is_ipv4) {
-            found.push(format!(
-                "{what} does not reply to ARP for the gateway: proxy_arp is not 1"
-            ));
-        }
-    } else {
-        found.push(format!("host interface {} is gone", wiring.host_name));
+    match &outside.link {
+        Some(link) => found.extend(compare_host(expected, observed, link)),
+        None => found.push(format!("host interface {} is gone", wiring.host_name)),
     }
     found.extend(not_a_pair(inside.link.as_ref(), outside.link.as_ref()));
+    found
+}
+
+/// The differences in the pod, whose interface is `link`.
+fn compare_pod(expected: &Expected, inside: &ObservedEnd, link: &Link) -> Vec<String> {
+    let wiring = &expected.wiring;
+    let requests = wiring.pod_requests(link.index);
+    // ADD gives the interface no master: it is a VRF of a later plugin, whose table has the routes.
+    let has_own_routes = link.master.is_none();
+    let lacking = requests.iter().filter_map(|request| match request {
+        NetlinkRequest::AddRoute(route)
+            if !(has_own_routes && expected.expects_route(route, &inside.routes)) =>
+        {
+            None
+        }
+        NetlinkRequest::AddNeighbour(gateway) if !inside.has_neighbour(gateway.address) => None,
+        request => inside.missing(link, request),
+    });
+    let mut found: Vec<_> = lacking.collect();
+    let what = format!("interface {} in the pod", wiring.pod_name);
+    if !link.up {
+        found.push(format!("{what} is down"));
+    }
+    found.extend(wrong_mac(&what, link, wiring.pod_mac));
+    let mtu = expected.pod_mtu.unwrap_or(wiring.mtu);
+    found.extend(raised_mtu(&what, link, mtu));
+    found
+}
+
+/// The differences on the host, whose interface is `link`.
+fn compare_host(expected: &Expected, observed: &Observed, link: &Link) -> Vec<String> {
+    let wiring = &expected.wiring;
+    let requests = wiring.host_requests(link.index);
+    let neighbours = wiring.neighbour_requests(link.index);
+    let requests = requests.iter().chain(&neighbours);
+    let lacking = requests.filter_map(|request| observed.host.missing(link, request));
+    let mut found: Vec<_> = lacking.collect();
+    let what = format!("host interface {}", wiring.host_name);
+    if !link.up {
+        found.push(format!("{what} is down"));
+    }
+    found.extend(wrong_mac(&what, link, wiring.host_mac));
+    found.extend(match expected.host_mtu {
+        Some(mtu) if link.mtu < mtu => Some(format!("{what} has MTU {}, not {mtu}", link.mtu)),
+        stated => raised_mtu(&what, link, stated.unwrap_or(wiring.mtu)),
+    });
+    found.extend(observed.spoof_guard.finding(&link.name));
+    let has_ipv4 = wiring.addresses.iter().any(IpAddr::is_ipv4);
+    if !observed.forwards && has_ipv4 {
+        found.push(format!(
+            "{what} does not forward what the pod sends: forwarding is not 1"
+        ));
+    }
+    if !observed.proxy_arp && has_ipv4 {
+        found.push(format!(
+            "{what} does not reply to ARP for the gateway: proxy_arp is not 1"
+        ));
+    }
     found
 }
 

@@ -2,22 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Duration;
 
 use wire::cni::{Attachment, Call, Delegate, Error};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Link, NetlinkSocket};
 use wire::pod_link::is_orphan;
+use wire::timeouts::MIN_ORPHAN_AGE;
 use wire::{add_lock, pod_link};
 
 use crate::apply::with_details;
 use crate::deferred_delete;
 use crate::error::kernel;
-
-/// How long a host end must exist without an alias, and without the lock of an ADD, before it
-/// counts as an orphan. A runtime runs no ADD during GC (SPEC.md, section 2, "Lifecycle &
-/// Ordering"), but another runtime may.
-const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// How often links are listed on a node whose links change all the time. What GC is about was there
 /// before and is in one of the listings.
@@ -75,7 +70,7 @@ fn remove_orphans(
     if before.is_empty() {
         return Ok(());
     }
-    thread::sleep(SETTLE_TIME);
+    thread::sleep(MIN_ORPHAN_AGE);
     let now = host.links_within(LISTING_ATTEMPTS)?.entries;
     let after: BTreeSet<u32> = orphans(&now, network, valid).collect();
     let is_orphan_still =

@@ -15,6 +15,7 @@ mod requested_mac;
 mod result;
 mod spoof_guard;
 mod status;
+mod timeouts;
 mod wiring;
 
 use std::process::ExitCode;

@@ -174,11 +174,7 @@ impl Error {
                 excluded,
                 by_node,
             } => {
-                let or_excluded = match excluded {
-                    0 => String::new(),
-                    some => format!(" or excluded ({some} of them)"),
-                };
-                let owners = largest_owners(by_node);
+                let (or_excluded, owners) = (or_excluded(*excluded), largest_owners(by_node));
                 format!(
                     "all {total} subnets of pod CIDR {pod_cidr} are claimed{or_excluded}{owners}"
                 )
@@ -195,26 +191,13 @@ impl Error {
                 "node name {node} is held by {} and this is {}{}",
                 machine(theirs),
                 machine(ours),
-                if ours.machine_id == theirs.machine_id {
-                    ": the same machine-id: a clone?"
-                } else {
-                    ""
-                }
+                if_clone(ours, theirs)
             ),
             Self::NotOwned {
                 subnet,
                 node,
-                owner: Some(owner),
-            } => {
-                format!("subnet {subnet} belongs to node {owner}, not to {node}")
-            }
-            Self::NotOwned {
-                subnet,
-                node,
-                owner: None,
-            } => {
-                format!("subnet {subnet} does not belong to node {node}")
-            }
+                owner,
+            } => not_owned(subnet, node, owner.as_ref()),
             Self::Corrupt { key, why } => format!("the record {key} is unusable: {why}"),
             Self::CorruptFile { path, why } => format!("{} is unusable: {why}", path.display()),
             Self::Io {
@@ -270,6 +253,28 @@ fn machine(record: &NodeRecord) -> String {
     match record.addresses.as_slice() {
         [] => format!("machine {} (no address known)", record.machine_id),
         addresses => format!("machine {} ({})", record.machine_id, list(addresses)),
+    }
+}
+
+fn not_owned(subnet: &IpNet, node: &NodeName, owner: Option<&NodeName>) -> String {
+    match owner {
+        Some(owner) => format!("subnet {subnet} belongs to node {owner}, not to {node}"),
+        None => format!("subnet {subnet} does not belong to node {node}"),
+    }
+}
+
+fn or_excluded(excluded: u128) -> String {
+    match excluded {
+        0 => String::new(),
+        some => format!(" or excluded ({some} of them)"),
+    }
+}
+
+fn if_clone(ours: &NodeRecord, theirs: &NodeRecord) -> &'static str {
+    if ours.machine_id == theirs.machine_id {
+        ": the same machine-id: a clone?"
+    } else {
+        ""
     }
 }
 

@@ -43,5 +43,5 @@ pub use records::{Claim, Network, NodeRecord, Presence};
 pub use registry::Registry;
 pub use rewrite_limit::RewriteLimit;
 pub use session::Session;
-pub use snapshot::{MAX_REJECTED, RegistryChange, RegistryEvent, Snapshot};
+pub use snapshot::{MAX_REJECTED, RegistryChange, RegistryEvent, Snapshot, packed};
 pub use tls_error::{TlsProblem, tls_problem};

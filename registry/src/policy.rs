@@ -28,6 +28,15 @@ pub(crate) const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// again, more often than that.
 pub(crate) const SHORTAGE_VALIDITY: Duration = Duration::from_secs(120);
 
+/// Between two rewrites of one key that another writer keeps changing. Up to half of it is jitter.
+pub(crate) const REWRITE_BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+/// After this long without a rewrite, the next one is made at once again.
+pub(crate) const REWRITE_CALM_TIME: Duration = Duration::from_secs(180);
+
 /// The time-outs and retries of operations on etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -47,6 +56,9 @@ pub struct Policy {
     pub lease_ttl: Duration,
     /// Between attempts.
     pub backoff: Backoff,
+    /// After an outage everything is read again, within this long per key: in a large network,
+    /// thousands of nodes come back at once.
+    pub reread_pace: Duration,
 }
 
 impl Default for Policy {
@@ -63,11 +75,23 @@ impl Default for Policy {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(5),
             },
+            reread_pace: Duration::from_millis(20),
         }
     }
 }
 
 impl Policy {
+    /// A random time, between half of the limit and the limit, after which `keys` keys are read again.
+    pub(crate) fn reread_delay(&self, keys: usize) -> Duration {
+        let keys = u32::try_from(keys).unwrap_or(u32::MAX);
+        let limit = self.reread_pace.saturating_mul(keys.saturating_add(1));
+        Backoff {
+            first: limit,
+            most: limit,
+        }
+        .pause(1)
+    }
+
     /// For the daemon, which can wait for an etcd that needs seconds to answer.
     pub fn daemon() -> Self {
         Self {

@@ -2,16 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::policy::Backoff;
-
-/// Between two rewrites of one key. Up to half of it is jitter.
-const REWRITE_BACKOFF: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(60),
-};
-
-/// After this long without a rewrite, the next one is made at once again.
-const CALM_AFTER: Duration = Duration::from_secs(180);
+use crate::policy::{REWRITE_BACKOFF, REWRITE_CALM_TIME};
 
 /// So many rewrites in a row are made at once.
 const MAX_AT_ONCE: u32 = 3;
@@ -27,7 +18,7 @@ pub struct RewriteLimit {
 impl RewriteLimit {
     /// The pause before a rewrite that is due at `now`. Counts it as made after that pause.
     pub fn pause(&mut self, now: Instant) -> Duration {
-        if self.last.is_none_or(|last| now >= last + CALM_AFTER) {
+        if self.last.is_none_or(|last| now >= last + REWRITE_CALM_TIME) {
             self.rewrites = 0;
         }
         let pause = match self.rewrites.saturating_sub(MAX_AT_ONCE - 1) {

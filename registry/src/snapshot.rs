@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use ipnet::IpNet;
 use wire::node::NodeName;
@@ -175,6 +176,18 @@ impl Snapshot {
         self.change(RegistryChange::rejected(name, &why));
     }
 
+    /// The number of records.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len() + self.subnets.len() + self.presence.len()
+    }
+
+    /// Makes the records that were added in the order of their keys smaller.
+    pub(crate) fn pack(&mut self) {
+        self.nodes = packed(mem::take(&mut self.nodes));
+        self.subnets = packed(mem::take(&mut self.subnets));
+        self.presence = packed(mem::take(&mut self.presence));
+    }
+
     /// Adds one key and its value. `config` must come before the subnets, as it does in etcd's key
     /// order.
     pub(crate) fn insert(&mut self, name: &str, value: &[u8]) {
@@ -276,6 +289,12 @@ impl RegistryChange {
             Self::Rejected { key, .. } => key.into(),
         }
     }
+}
+
+/// The same map with full nodes. A map to which keys were added in their order has nodes that are
+/// half empty; with thousands of peers that is much of the memory.
+pub fn packed<K: Ord, V>(map: BTreeMap<K, V>) -> BTreeMap<K, V> {
+    map.into_iter().collect()
 }
 
 fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {

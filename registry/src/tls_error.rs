@@ -106,6 +106,24 @@ pub fn tls_problem(text: &str) -> Option<TlsProblem> {
         .or(is_expired.then_some(EXPIRED))
 }
 
+/// What is wrong with this node's own certificate or key, with the cure: for an error that came before
+/// any connection was made.
+pub(crate) fn identity_problem(text: &str) -> Option<&'static str> {
+    [
+        (
+            "UnsupportedCertVersion",
+            "the client certificate is of X.509 version 1, which is not accepted: issue one of \
+             version 3, with extendedKeyUsage clientAuth (openssl x509 -req needs -extfile for that)",
+        ),
+        (
+            "KeyMismatch",
+            "the key in keyFile is not that of the client certificate: take both from one issue",
+        ),
+    ]
+    .into_iter()
+    .find_map(|(part, problem)| text.contains(part).then_some(problem))
+}
+
 /// The text with its meaning in front, if it is an error of the TLS library.
 pub(crate) fn in_words(text: String) -> String {
     match tls_problem(&text) {

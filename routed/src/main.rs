@@ -26,6 +26,7 @@ mod termination;
 mod text;
 mod thread;
 mod time;
+mod timeouts;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -7,6 +7,8 @@ mod commands;
 mod completions;
 mod examples;
 mod files;
+mod house;
+mod imports;
 mod links;
 mod manual;
 mod messages;

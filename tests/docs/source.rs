@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Expr, ExprMethodCall, Ident, ImplItemFn, Item, ItemFn, ItemMod, Lit, LitStr, Local,
-    Macro, Meta, Pat,
+    Attribute, Expr, ExprMethodCall, File, Ident, ImplItemFn, Item, ItemFn, ItemMod, Lit, LitStr,
+    Local, Macro, Meta, Pat,
 };
 
 /// The crates that the programs are made of.
@@ -23,42 +22,75 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
+/// A file of Rust.
+pub(crate) struct SourceFile {
+    /// Its path, from the root of the repository.
+    pub(crate) path: String,
+    pub(crate) syntax: File,
+}
+
+impl SourceFile {
+    pub(crate) fn parse(path: &str, text: &str) -> Self {
+        let (path, syntax) = (path.to_owned(), syn::parse_file(text).unwrap());
+        Self { path, syntax }
+    }
+
+    /// The path of its module, in a crate whose root is the file `root`.
+    pub(crate) fn module(&self, root: &str) -> Vec<String> {
+        let (_, path) = self.path.split_once("src/").unwrap();
+        let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let names = path.split('/').filter(|name| *name != root);
+        names.map(str::to_owned).collect()
+    }
+}
+
 /// All texts but those of tests, of advice that is printed with a message, and of the log below
 /// `warn`.
 pub(crate) fn texts() -> Vec<Text> {
-    let root = crate::file("");
     let mut texts = Vec::new();
-    for name in CRATES {
-        collect(&root, &root.join(name).join("src"), &mut texts);
+    for file in CRATES.iter().flat_map(|name| files(name)) {
+        let mut reader = Reader {
+            file: file.path,
+            texts: &mut texts,
+        };
+        reader.visit_file(&file.syntax);
     }
     texts
 }
 
-fn collect(root: &Path, folder: &Path, texts: &mut Vec<Text>) {
-    let mut entries: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|it| it.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        let stem = path.file_stem().unwrap().to_str().unwrap();
-        let is_test = stem.ends_with("tests") || matches!(stem, "model" | "reference");
-        if is_test {
-            continue;
+/// The files of a crate, without those of tests.
+pub(crate) fn files(name: &str) -> Vec<SourceFile> {
+    let paths = paths(&format!("{name}/src")).into_iter();
+    let product = paths.filter(|path| !path.split('/').any(is_of_tests));
+    product
+        .map(|path| SourceFile::parse(&path, &read(&path)))
+        .collect()
+}
+
+/// Whether a folder or file of a crate is built for tests alone.
+pub(crate) fn is_of_tests(name: &str) -> bool {
+    let stem = name.trim_end_matches(".rs");
+    stem.ends_with("tests") || matches!(stem, "model" | "reference")
+}
+
+/// The files of Rust in a folder, from the root of the repository, in the order of their names.
+pub(crate) fn paths(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(crate::file(folder)).unwrap();
+    let names = entries.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let mut paths = Vec::new();
+    for name in names.collect::<BTreeSet<_>>() {
+        let path = format!("{folder}/{name}");
+        if crate::file(&path).is_dir() {
+            paths.extend(self::paths(&path));
+        } else if path.strip_suffix(".rs").is_some() {
+            paths.push(path);
         }
-        if path.is_dir() {
-            collect(root, &path, texts);
-            continue;
-        }
-        let file = path
-            .strip_prefix(root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        let mut reader = Reader { file, texts };
-        reader.visit_file(&syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap());
     }
+    paths
+}
+
+pub(crate) fn read(path: &str) -> String {
+    fs::read_to_string(crate::file(path)).unwrap()
 }
 
 struct Reader<'a> {
@@ -176,7 +208,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         Meta::Path(path) => path.is_ident("test"),
@@ -203,8 +235,10 @@ fn shown(literal: &str) -> String {
 
 /// The error codes that plugins print.
 pub(crate) fn codes() -> BTreeSet<u32> {
-    let source = fs::read_to_string(crate::file("wire/src/cni/error.rs")).unwrap();
-    let items = syn::parse_file(&source).unwrap().items.into_iter();
+    let items = syn::parse_file(&read("wire/src/cni/error.rs"))
+        .unwrap()
+        .items
+        .into_iter();
     let code = items.filter_map(|item| match item {
         Item::Mod(module) if module.ident == "code" => Some(module.content?.1),
         _ => None,

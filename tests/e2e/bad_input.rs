@@ -118,85 +118,29 @@ fn wrong_environment_is_refused_naming_the_variable() -> Result {
     let _pod = node.sandbox("bad")?;
     node.write("/run/file", "")?;
     let before = state(node)?;
+    let of_container = |container_id| Target {
+        container_id,
+        ..POD
+    };
+    let of_interface = |interface| Target { interface, ..POD };
+    let of_netns = |netns| Target { netns, ..POD };
+    let args = "nonsense";
     let cases = [
+        (of_container("a b"), "a b"),
+        (of_container("../x"), "../x"),
+        (of_container(""), "CNI_CONTAINERID"),
+        (of_interface("sixteen-letters-"), "sixteen-letters-"),
+        (of_interface("a/b"), "a/b"),
+        (of_interface("a b"), "a b"),
+        (of_interface(""), "CNI_IFNAME"),
+        (of_netns(""), "CNI_NETNS"),
+        (of_netns("/run/netns/none"), "/run/netns/none"),
+        (of_netns("/run/file"), "/run/file is no network namespace"),
         (
-            Target {
-                container_id: "a b",
-                ..POD
-            },
-            "a b",
-        ),
-        (
-            Target {
-                container_id: "../x",
-                ..POD
-            },
-            "../x",
-        ),
-        (
-            Target {
-                container_id: "",
-                ..POD
-            },
-            "CNI_CONTAINERID",
-        ),
-        (
-            Target {
-                interface: "sixteen-letters-",
-                ..POD
-            },
-            "sixteen-letters-",
-        ),
-        (
-            Target {
-                interface: "a/b",
-                ..POD
-            },
-            "a/b",
-        ),
-        (
-            Target {
-                interface: "a b",
-                ..POD
-            },
-            "a b",
-        ),
-        (
-            Target {
-                interface: "",
-                ..POD
-            },
-            "CNI_IFNAME",
-        ),
-        (Target { netns: "", ..POD }, "CNI_NETNS"),
-        (
-            Target {
-                netns: "/run/netns/none",
-                ..POD
-            },
-            "/run/netns/none",
-        ),
-        (
-            Target {
-                netns: "/run/file",
-                ..POD
-            },
-            "/run/file is no network namespace",
-        ),
-        (
-            Target {
-                netns: "/proc/self/ns/mnt",
-                ..POD
-            },
+            of_netns("/proc/self/ns/mnt"),
             "/proc/self/ns/mnt is no network namespace",
         ),
-        (
-            Target {
-                args: "nonsense",
-                ..POD
-            },
-            "nonsense",
-        ),
+        (Target { args, ..POD }, "nonsense"),
     ];
     for (target, culprit) in cases {
         let (code, text) =

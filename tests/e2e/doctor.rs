@@ -1,6 +1,6 @@
 //! `routed doctor`: finds each fault, which the tests really make.
 
-use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
+use lab::{DEADLINE, Error, Families, Lab, Node, Result, wait_until};
 use serde_json::{Value, json};
 
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
@@ -60,87 +60,90 @@ fn healthy_host_before_the_first_start_has_no_findings() -> Result {
     Ok(())
 }
 
+/// What makes each fault and what ends it, and its check, verdict and evidence.
+const HOST_FAULTS: [[&str; 5]; 10] = [
+    [
+        "sysctl -qw net.ipv4.ip_forward=0",
+        "sysctl -qw net.ipv4.ip_forward=1",
+        "forwarding",
+        "broken",
+        "net.ipv4.ip_forward = 0",
+    ],
+    [
+        "mv /opt/cni/bin/flatland-claim /tmp",
+        "mv /tmp/flatland-claim /opt/cni/bin",
+        "programs",
+        "broken",
+        "there is no /opt/cni/bin/flatland-claim",
+    ],
+    [
+        "mv /opt/cni/bin/flatland /tmp && cp /bin/true /opt/cni/bin/flatland",
+        "mv /tmp/flatland /opt/cni/bin",
+        "programs",
+        "broken",
+        "or cannot be run: /opt/cni/bin/flatland",
+    ],
+    [
+        "iptables-nft -P FORWARD DROP",
+        "iptables-nft -P FORWARD ACCEPT",
+        "FORWARD policy",
+        "broken",
+        "chain FORWARD of table ip filter drops",
+    ],
+    [
+        "nft add table inet mine && nft add chain inet mine through \
+         '{ type filter hook forward priority 0; policy drop; }'",
+        "nft delete table inet mine",
+        "FORWARD policy",
+        "broken",
+        "chain through of table inet mine drops",
+    ],
+    [
+        "sysctl -qw net.ipv4.conf.all.rp_filter=2",
+        "sysctl -qw net.ipv4.conf.all.rp_filter=0",
+        "rp_filter",
+        "warning",
+        "net.ipv4.conf.all.rp_filter = 2",
+    ],
+    [
+        "mkdir -p /run/systemd/netif",
+        "mkdir -p /etc/systemd/networkd.conf.d && printf \
+         '[Network]\\nManageForeignRoutes=no\\n' > /etc/systemd/networkd.conf.d/50-flatland.conf",
+        "systemd-networkd",
+        "broken",
+        "ManageForeignRoutes=yes (the default)",
+    ],
+    [
+        "mkdir -p /run/NetworkManager",
+        "mkdir -p /etc/NetworkManager/conf.d && printf \
+         '[keyfile]\\nunmanaged-devices=interface-name:flat*\\n' > \
+         /etc/NetworkManager/conf.d/flatland.conf",
+        "NetworkManager",
+        "warning",
+        "flat*",
+    ],
+    [
+        "ip address add 10.244.3.1/24 dev eth0",
+        "ip address del 10.244.3.1/24 dev eth0",
+        "overlapping CIDRs",
+        "broken",
+        "pod CIDR 10.244.0.0/16 and 10.244.3.1/24, a network of link eth0",
+    ],
+    [
+        "ip route add 10.244.99.0/24 via 192.168.1.1 proto static",
+        "ip route del 10.244.99.0/24",
+        "foreign routes",
+        "broken",
+        "10.244.99.0/24 via 192.168.1.1 dev eth0 proto static",
+    ],
+];
+
 #[test]
 fn host_fault_is_the_only_finding_until_it_is_repaired() -> Result {
     let lab = raise()?;
     let node = lab.node(1);
     let sound = ["--conflist", CONFLIST];
-    for (make, mend, check, verdict, evidence) in [
-        (
-            "sysctl -qw net.ipv4.ip_forward=0",
-            "sysctl -qw net.ipv4.ip_forward=1",
-            "forwarding",
-            "broken",
-            "net.ipv4.ip_forward = 0",
-        ),
-        (
-            "mv /opt/cni/bin/flatland-claim /tmp",
-            "mv /tmp/flatland-claim /opt/cni/bin",
-            "programs",
-            "broken",
-            "there is no /opt/cni/bin/flatland-claim",
-        ),
-        (
-            "mv /opt/cni/bin/flatland /tmp && cp /bin/true /opt/cni/bin/flatland",
-            "mv /tmp/flatland /opt/cni/bin",
-            "programs",
-            "broken",
-            "or cannot be run: /opt/cni/bin/flatland",
-        ),
-        (
-            "iptables-nft -P FORWARD DROP",
-            "iptables-nft -P FORWARD ACCEPT",
-            "FORWARD policy",
-            "broken",
-            "chain FORWARD of table ip filter drops",
-        ),
-        (
-            "nft add table inet mine && nft add chain inet mine through \
-             '{ type filter hook forward priority 0; policy drop; }'",
-            "nft delete table inet mine",
-            "FORWARD policy",
-            "broken",
-            "chain through of table inet mine drops",
-        ),
-        (
-            "sysctl -qw net.ipv4.conf.all.rp_filter=2",
-            "sysctl -qw net.ipv4.conf.all.rp_filter=0",
-            "rp_filter",
-            "warning",
-            "net.ipv4.conf.all.rp_filter = 2",
-        ),
-        (
-            "mkdir -p /run/systemd/netif",
-            "mkdir -p /etc/systemd/networkd.conf.d && printf \
-             '[Network]\\nManageForeignRoutes=no\\n' > /etc/systemd/networkd.conf.d/50-flatland.conf",
-            "systemd-networkd",
-            "broken",
-            "ManageForeignRoutes=yes (the default)",
-        ),
-        (
-            "mkdir -p /run/NetworkManager",
-            "mkdir -p /etc/NetworkManager/conf.d && printf \
-             '[keyfile]\\nunmanaged-devices=interface-name:flat*\\n' > \
-             /etc/NetworkManager/conf.d/flatland.conf",
-            "NetworkManager",
-            "warning",
-            "flat*",
-        ),
-        (
-            "ip address add 10.244.3.1/24 dev eth0",
-            "ip address del 10.244.3.1/24 dev eth0",
-            "overlapping CIDRs",
-            "broken",
-            "pod CIDR 10.244.0.0/16 and 10.244.3.1/24, a network of link eth0",
-        ),
-        (
-            "ip route add 10.244.99.0/24 via 192.168.1.1 proto static",
-            "ip route del 10.244.99.0/24",
-            "foreign routes",
-            "broken",
-            "10.244.99.0/24 via 192.168.1.1 dev eth0 proto static",
-        ),
-    ] {
+    for [make, mend, check, verdict, evidence] in HOST_FAULTS {
         node.run(&["sh", "-c", make])?;
         let (status, found) = only(node, &sound)?;
         assert_eq!(
@@ -242,6 +245,16 @@ openssl req $key -subj /CN=one -keyout one.key -out request
 openssl x509 -req -in request -CA ours.pem -CAkey ours.key -CAcreateserial -days 2 -out one.pem
 ";
 
+/// A port of etcd, the authority and the client certificate that are configured for it, and the check
+/// that finds the fault, its evidence and its fix.
+const BROKEN_CERTIFICATES: &str = "\
+2479 | theirs | client | etcd | UnknownIssuer | caFile is not the authority
+2579 | ours | client | etcd | expired | renew etcd's certificate
+2479 | ours | late | client certificate | /tmp/late.pem | renew it
+2479 | ours | serveronly | client certificate | /tmp/serveronly.pem: it is not for clients | extendedKeyUsage clientAuth
+2479 | ours | one | client certificate | /tmp/one.pem: it is of X.509 version 1 | issue one of version 3
+2679 | ours | client | etcd | etcd's certificate is of X.509 version 1 | subjectAltName";
+
 #[test]
 fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
     let lab = raise()?;
@@ -264,7 +277,7 @@ fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
     };
     let ports = [("server", 2479), ("late", 2579), ("one", 2679)];
     let _etcds = ports.map(|(name, port)| serve(name, port));
-    let with = |port: u16, authority: &str, client: &str| -> Result<_> {
+    let with = |port: &str, authority: &str, client: &str| -> Result<_> {
         let mut conflist = node.conflist();
         conflist["plugins"][0]["ipam"]["etcd"] = json!({
             "endpoints": [format!("https://192.168.1.2:{port}")],
@@ -277,53 +290,16 @@ fn certificates_of_etcd_are_checked_as_routed_uses_them() -> Result {
     };
     let mut seen = None;
     wait_until("a sound etcd with TLS", DEADLINE, || {
-        seen = with(2479, "ours", "client").ok();
+        seen = with("2479", "ours", "client").ok();
         seen == Some((Some(0), vec![]))
     })
     .map_err(|error| error.doing(format!("{seen:#?}")))?;
 
-    for (port, authority, client, check, evidence, fix) in [
-        (
-            2479,
-            "theirs",
-            "client",
-            "etcd",
-            "UnknownIssuer",
-            "caFile is not the authority",
-        ),
-        (
-            2579,
-            "ours",
-            "client",
-            "etcd",
-            "expired",
-            "renew etcd's certificate",
-        ),
-        (
-            2479,
-            "ours",
-            "late",
-            "client certificate",
-            "/tmp/late.pem",
-            "renew it",
-        ),
-        (
-            2479,
-            "ours",
-            "serveronly",
-            "client certificate",
-            "/tmp/serveronly.pem: it is not for clients",
-            "extendedKeyUsage clientAuth",
-        ),
-        (
-            2679,
-            "ours",
-            "client",
-            "etcd",
-            "etcd's certificate is of X.509 version 1",
-            "subjectAltName",
-        ),
-    ] {
+    for row in BROKEN_CERTIFICATES.lines() {
+        let fields: Vec<_> = row.split(" | ").collect();
+        let [port, authority, client, check, evidence, fix] = fields[..] else {
+            return Err(Error::new(format!("not six fields: {row}")));
+        };
         let mut seen = None;
         wait_until(format!("{check} with {evidence}"), DEADLINE, || {
             seen = with(port, authority, client).ok();

@@ -23,39 +23,26 @@ fn state(node: &Node) -> Result<String> {
     Ok(all)
 }
 
+/// What a dry run shows on a node with one pod.
+const PREVIEW: [&str; 11] = [
+    "it would be refused now: 1 pod is attached",
+    "conflist /etc/cni/net.d/10-flatland.conflist",
+    "(flatland a/eth0)",
+    "route to ",
+    "table inet flatland",
+    "2 rules in chain FORWARD of table ip filter",
+    "2 rules in chain FORWARD of iptables-legacy",
+    "folder /run/flatland",
+    "folder /var/lib/flatland",
+    "program /opt/cni/bin/flatland-ipam",
+    "program /opt/cni/bin/flatland-claim",
+];
+
 #[test]
 fn uninstall_leaves_the_node_as_before_install() -> Result {
     let lab = Lab::builder().nodes(2).families(Families::Dual).start()?;
     let node = lab.node(1);
-    let foreign = "table inet foreign { chain forward { type filter hook forward priority 0; }; }";
-    for command in [
-        &[
-            "mv",
-            "/opt/cni/bin/flatland",
-            "/opt/cni/bin/flatland-ipam",
-            "/opt/cni/bin/flatland-claim",
-            "/opt/flatland",
-        ][..],
-        &[
-            "ip",
-            "route",
-            "add",
-            "10.9.0.0/24",
-            "via",
-            "192.168.1.1",
-            "proto",
-            "static",
-        ],
-        &[
-            "ip", "link", "add", "flat0", "type", "veth", "peer", "name", "flat1",
-        ],
-        &["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"],
-        &["iptables-nft", "-P", "FORWARD", "DROP"],
-        &["iptables-legacy", "-P", "FORWARD", "DROP"],
-        &["nft", foreign],
-    ] {
-        node.run(command)?;
-    }
+    prepare(node)?;
     let before = state(node)?;
     let install = ["install", "--conflist", CONFLIST];
     let printed = node.routed_command(&install)?.success()?;
@@ -87,19 +74,7 @@ fn uninstall_leaves_the_node_as_before_install() -> Result {
     let preview = node
         .routed_command(&["uninstall", "--dry-run"])?
         .success()?;
-    for part in [
-        "it would be refused now: 1 pod is attached",
-        "conflist /etc/cni/net.d/10-flatland.conflist",
-        "(flatland a/eth0)",
-        "route to ",
-        "table inet flatland",
-        "2 rules in chain FORWARD of table ip filter",
-        "2 rules in chain FORWARD of iptables-legacy",
-        "folder /run/flatland",
-        "folder /var/lib/flatland",
-        "program /opt/cni/bin/flatland-ipam",
-        "program /opt/cni/bin/flatland-claim",
-    ] {
+    for part in PREVIEW {
         assert!(preview.contains(part), "{part}: {preview}");
     }
     let preview = ["uninstall", "--dry-run", "-o", "json"];
@@ -122,6 +97,40 @@ fn uninstall_leaves_the_node_as_before_install() -> Result {
         .routed_command(&["uninstall", "--dry-run"])?
         .success()?;
     assert_eq!(printed.trim(), "nothing of Flatland is on this node");
+    Ok(())
+}
+
+/// Removes the programs, and adds what another administrator may have set up.
+fn prepare(node: &Node) -> Result {
+    let foreign = "table inet foreign { chain forward { type filter hook forward priority 0; }; }";
+    for command in [
+        &[
+            "mv",
+            "/opt/cni/bin/flatland",
+            "/opt/cni/bin/flatland-ipam",
+            "/opt/cni/bin/flatland-claim",
+            "/opt/flatland",
+        ][..],
+        &[
+            "ip",
+            "route",
+            "add",
+            "10.9.0.0/24",
+            "via",
+            "192.168.1.1",
+            "proto",
+            "static",
+        ],
+        &[
+            "ip", "link", "add", "flat0", "type", "veth", "peer", "name", "flat1",
+        ],
+        &["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"],
+        &["iptables-nft", "-P", "FORWARD", "DROP"],
+        &["iptables-legacy", "-P", "FORWARD", "DROP"],
+        &["nft", foreign],
+    ] {
+        node.run(command)?;
+    }
     Ok(())
 }
 

@@ -18,6 +18,12 @@ const JOINS: usize = 20;
 /// than 8 MiB as released, and 16 MiB as built for tests.
 const MAX_MEMORY: u64 = 12 * 1024;
 
+/// The most memory with [`LARGE_RECORDS`] presences of [`LARGE`] bytes, in KiB: a quarter of what the
+/// container may take.
+const MAX_LARGE_MEMORY: u64 = 32 * 1024;
+const LARGE_RECORDS: usize = 8_000;
+const LARGE: usize = 14_000;
+
 /// `routed` is idle if it uses no processor time for this long: pauses between passes are shorter,
 /// and periodic work is less frequent.
 const IDLE_TIME: Duration = Duration::from_millis(300);
@@ -184,5 +190,34 @@ fn node_of_five_thousand_costs_in_proportion_to_changes() -> Result {
     );
     assert!(flap < Duration::from_secs(1), "{flap:?}");
     assert!(memory < MAX_MEMORY, "{memory} KiB");
+    Ok(())
+}
+
+/// The largest value that is parsed is 16 KB. Of a presence only what is shown is kept.
+#[test]
+fn large_presences_take_the_memory_of_small_ones() -> Result {
+    let lab = raise()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    wait_peers(node, FEW_PEERS)?;
+    let text = "x".repeat(LARGE / 4);
+    let value = format!(
+        r#"{{"session":"{text}","version":"{text}","address":"172.16.0.1","more":["{text}","{text}"]}}"#
+    );
+    let record = |peer| (format!("{PREFIX}/presence/{}", name(peer)), value.clone());
+    let all: Vec<_> = (0..LARGE_RECORDS).map(record).collect();
+    // While it watches, and when it starts.
+    for some in all.chunks(100) {
+        lab.etcd()[0].put_all(some)?;
+    }
+    wait_idle(node)?;
+    let watching = peak_memory(node)?;
+    node.end_routed(Signal::SIGTERM)?;
+    node.start_routed()?;
+    wait_peers(node, FEW_PEERS)?;
+    wait_idle(node)?;
+    let starting = peak_memory(node)?;
+    println!("watching {watching} KiB, starting {starting} KiB");
+    assert!(watching.max(starting) < MAX_LARGE_MEMORY);
     Ok(())
 }

@@ -190,14 +190,15 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     let ended = |status| ExitCode::from(namespaces::exit_code(status));
+    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Init { keep } => namespaces::init(keep).map(ended),
-        Command::Pid1 { keep } => namespaces::pid1(keep).map(|()| ExitCode::SUCCESS),
+        Command::Pid1 { keep } => namespaces::pid1(keep).map(done),
         Command::Machine {
             name,
             plugins,
             keep,
-        } => namespaces::machine(&name, plugins.as_deref(), keep).map(|()| ExitCode::SUCCESS),
+        } => namespaces::machine(&name, plugins.as_deref(), keep).map(done),
         Command::Enter {
             target: Some(target),
             netns,
@@ -207,7 +208,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Enter { place, command, .. } => {
             enter_place(&place.unwrap_or_default(), command).map(ended)
         }
-        Command::Demo { down: true, .. } => Kept::find()?.take_down().map(|()| ExitCode::SUCCESS),
+        Command::Demo { down: true, .. } => Kept::find()?.take_down().map(done),
         Command::Demo {
             nodes,
             pods,
@@ -224,30 +225,22 @@ fn run(command: Command) -> Result<ExitCode> {
             interface,
             to,
             datagrams,
-        } => datagrams
-            .iter()
-            .try_for_each(|datagram| raw::send(&interface, to, datagram))
-            .map(|()| ExitCode::SUCCESS),
+        } => raw::send(&interface, to, &datagrams).map(done),
         Command::Announce {
             interface,
             addresses,
-        } => addresses
-            .iter()
-            .try_for_each(|address| raw::announce(&interface, *address))
-            .map(|()| ExitCode::SUCCESS),
+        } => raw::announce(&interface, &addresses).map(done),
         Command::Advertise {
             interface,
             default,
             valid,
             prefix,
-        } => raw::advertise(&interface, default, prefix, valid).map(|()| ExitCode::SUCCESS),
+        } => raw::advertise(&interface, default, prefix, valid).map(done),
         Command::Capture { interface } => interface
             .map_or_else(raw::receive, |interface| raw::capture(&interface))
-            .map(|()| ExitCode::SUCCESS),
-        Command::Serve { port } => probe::serve(port).map(|()| ExitCode::SUCCESS),
-        Command::ServeTransfers { port } => {
-            probe::serve_transfers(port).map(|()| ExitCode::SUCCESS)
-        }
+            .map(done),
+        Command::Serve { port } => probe::serve(port).map(done),
+        Command::ServeTransfers { port } => probe::serve_transfers(port).map(done),
         Command::Transfer {
             port,
             direction,
@@ -261,23 +254,26 @@ fn run(command: Command) -> Result<ExitCode> {
             listen,
             to,
             delay_ms,
-        } => delay::delay(listen, to, Duration::from_millis(delay_ms)).map(|()| ExitCode::SUCCESS),
+        } => delay::delay(listen, to, Duration::from_millis(delay_ms)).map(done),
         Command::Query {
             port,
             limit_ms,
             no_ping,
             targets,
-        } => {
-            let answers = probe::query(&ProbeRequest {
-                targets,
-                port,
-                limit_ms,
-                ping: !no_ping,
-            });
-            let text = serde_json::to_string(&answers).map_err(|e| Error::new(e.to_string()))?;
-            print(&text)
-        }
+        } => query(&ProbeRequest {
+            targets,
+            port,
+            limit_ms,
+            ping: !no_ping,
+        }),
     }
+}
+
+/// Prints the answers as JSON.
+fn query(request: &ProbeRequest) -> Result<ExitCode> {
+    let answers = probe::query(request);
+    let text = serde_json::to_string(&answers).map_err(|e| Error::new(e.to_string()))?;
+    print(&text)
 }
 
 fn print(text: &str) -> Result<ExitCode> {

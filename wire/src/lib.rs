@@ -24,6 +24,7 @@ pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;
 pub mod text;
+pub mod timeouts;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -14,13 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::{major, minor};
 
 use crate::file_lock::FileLock;
-
-/// How long to wait for a holder that /proc/locks does not show: it is in another pid namespace, or
-/// is gone and has left the lock to its children. A process of ours holds it for microseconds.
-const HIDDEN_HOLDER_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// How often the holder is looked at again.
-const RECHECK_INTERVAL: Duration = Duration::from_millis(500);
+use crate::timeouts::{HIDDEN_LOCK_HOLDER_TIMEOUT, LOCK_HOLDER_CHECK_INTERVAL};
 
 /// `AT_SECURE` of getauxval(3): whether a program has more rights than the user who started it.
 const AT_SECURE: u64 = 23;
@@ -62,11 +56,11 @@ pub fn take(open: impl Fn() -> io::Result<File>, timeout: Duration) -> io::Resul
         let wait = match holder(&fs::read_to_string("/proc/locks")?, &metadata, is_root) {
             Holder::Other(pid) => return Ok(OldLock::Ignored(Some(pid))),
             Holder::Root if left.is_zero() => return Ok(OldLock::Busy),
-            Holder::Root => left.min(RECHECK_INTERVAL),
-            Holder::Hidden if began.elapsed() >= HIDDEN_HOLDER_TIMEOUT => {
+            Holder::Root => left.min(LOCK_HOLDER_CHECK_INTERVAL),
+            Holder::Hidden if began.elapsed() >= HIDDEN_LOCK_HOLDER_TIMEOUT => {
                 return Ok(OldLock::Ignored(None));
             }
-            Holder::Hidden => HIDDEN_HOLDER_TIMEOUT,
+            Holder::Hidden => HIDDEN_LOCK_HOLDER_TIMEOUT,
         };
         lock = FileLock::lock_within(open()?, wait)?;
     }

@@ -14,6 +14,7 @@ use wire::state_file;
 use crate::error::Error;
 use crate::etcd::error::{self, RequestError};
 use crate::policy::{NEXT_ENDPOINT_DELAY, Policy, random};
+use crate::tls_error::identity_problem;
 
 /// Makes connections, each to a single endpoint. A load-balanced connection would keep sending
 /// requests to a member that is gone.
@@ -131,13 +132,22 @@ impl Connector {
         }
         Client::connect([endpoint], Some(options))
             .await
-            .map_err(|error| {
-                let what = endpoint.to_owned();
-                RequestError::from(Error::Config {
-                    what,
-                    why: error::text(&error),
-                })
-            })
+            .map_err(|error| RequestError::from(self.config_error(endpoint, error::text(&error))))
+    }
+
+    /// The library has not connected yet, so a certificate that it refuses is this node's own.
+    fn config_error(&self, endpoint: &str, why: String) -> Error {
+        let identity = self.identity.as_ref().zip(identity_problem(&why));
+        match identity {
+            Some(((certificate, _), problem)) => Error::Config {
+                what: certificate.display().to_string(),
+                why: problem.to_owned(),
+            },
+            None => Error::Config {
+                what: endpoint.to_owned(),
+                why,
+            },
+        }
     }
 
     fn tls(&self) -> Result<TlsOptions, Error> {

@@ -5,6 +5,10 @@ use std::error::Error as StdError;
 use crate::error::Error;
 use crate::tls_error::in_words;
 
+/// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
+/// of records with the longest names. What is larger is read in smaller parts (`pages`).
+pub(super) const MAX_REPLY: usize = 8 << 20;
+
 /// Why a request has no result.
 #[derive(Debug)]
 pub(crate) enum RequestError {
@@ -79,7 +83,7 @@ pub(super) fn failure(endpoint: &str, error: &etcd_client::Error) -> RequestErro
 pub(super) fn too_large() -> String {
     format!(
         "the answer is larger than {} MB: another program writes large values below the prefix",
-        super::MAX_REPLY >> 20
+        MAX_REPLY >> 20
     )
 }
 

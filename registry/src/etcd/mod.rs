@@ -28,10 +28,6 @@ use crate::records::Network;
 use connect::{Connection, Connector};
 use error::RequestError;
 
-/// The largest reply or watch response, in bytes. The library's default of 4 MB is less than a page
-/// of records with the longest names. What is larger is read in smaller parts (`pages`).
-const MAX_REPLY: usize = 8 << 20;
-
 /// The keys of one network in etcd, over one connection that is replaced when it fails.
 #[derive(Debug)]
 pub(crate) struct EtcdRegistry {

@@ -3,8 +3,8 @@
 
 use etcd_client::{Client, GetOptions, GetResponse, KeyValue, KvClient};
 
-use crate::etcd::error::RequestError;
-use crate::etcd::{EtcdRegistry, MAX_REPLY};
+use crate::etcd::EtcdRegistry;
+use crate::etcd::error::{MAX_REPLY, RequestError};
 
 /// The largest reply about one record, in bytes: more than any value that is parsed.
 pub(super) const MAX_RECORD_REPLY: usize = 64 * 1024;

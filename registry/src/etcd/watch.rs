@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::etcd::EtcdRegistry;
 use crate::etcd::connect::Connection;
-use crate::etcd::error::{self, RequestError};
+use crate::etcd::error::{self, MAX_REPLY, RequestError};
 use crate::etcd::snapshot::Position;
-use crate::etcd::{EtcdRegistry, MAX_REPLY};
 use crate::keys::Key;
 use crate::records::Network;
 use crate::snapshot::{RegistryChange, RegistryEvent};
@@ -23,6 +23,11 @@ struct Watcher {
     events: mpsc::Sender<RegistryEvent>,
     /// The revision up to which the receiver has all events; `None` if it needs a new snapshot.
     position: Option<Position>,
+    /// When to read everything again: after an outage, nothing proves that etcd was not restored from
+    /// a backup whose later history happens to agree with what is compared.
+    reread_at: Option<Instant>,
+    /// The number of records in the last [`RegistryEvent::Reset`].
+    keys: usize,
     /// The network of the last [`RegistryEvent::Reset`], against which records are checked.
     network: Option<Network>,
     is_down: bool,
@@ -55,6 +60,8 @@ impl EtcdRegistry {
             etcd: self,
             events,
             position: None,
+            reread_at: None,
+            keys: 0,
             network: None,
             is_down: false,
         };
@@ -136,7 +143,11 @@ impl Watcher {
     async fn watch(&mut self) -> Result<std::convert::Infallible, WatchEnd> {
         let connection = self.etcd.connection().await?;
         let (mut position, reset) = match &self.position {
-            Some(position) if self.etcd.is_in_history(position).await? => (position.clone(), None),
+            Some(position)
+                if !self.is_reread_due() && self.etcd.is_in_history(position).await? =>
+            {
+                (position.clone(), None)
+            }
             _ => {
                 let (snapshot, position) = self.etcd.read_all().await?;
                 (position, Some(snapshot))
@@ -152,10 +163,22 @@ impl Watcher {
         }
         if let Some(snapshot) = reset {
             self.network.clone_from(&snapshot.network);
+            self.keys = snapshot.len();
+            self.reread_at = None;
             self.send(RegistryEvent::Reset(snapshot)).await?;
+        } else {
+            let delay = self.etcd.policy.reread_delay(self.keys);
+            self.reread_at.get_or_insert_with(|| Instant::now() + delay);
         }
         loop {
-            let reply = match stream.message().await {
+            let message = match self.reread_at {
+                Some(at) => timeout_at(at, stream.message()).await,
+                None => Ok(stream.message().await),
+            };
+            let Ok(message) = message else {
+                return Err(WatchEnd::Stale);
+            };
+            let reply = match message {
                 Ok(Some(reply)) => Ok(reply),
                 Ok(None) => Err(RequestError::Lost("the watch ended".to_owned())),
                 Err(error) => Err(error::failure(&connection.endpoint, &error)),
@@ -172,6 +195,10 @@ impl Watcher {
                 return Err(end);
             }
         }
+    }
+
+    fn is_reread_due(&self) -> bool {
+        self.reread_at.is_some_and(|at| at <= Instant::now())
     }
 
     async fn forward(

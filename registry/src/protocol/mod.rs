@@ -5,13 +5,13 @@
 //! [`RegistryView`], decide, and commit the decision if its conditions still hold; else decide
 //! again on a new view.
 
+mod claimant;
 mod name;
 mod release;
 pub(crate) mod transaction;
 pub(crate) mod view;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use wire::node::NodeName;
@@ -21,8 +21,8 @@ use crate::keys::Key;
 use crate::pool::Pool;
 use crate::protocol::transaction::{Condition, Transaction, Write};
 use crate::records::Network;
-use crate::session::Session;
 
+pub(crate) use claimant::Claimant;
 pub use name::Registration;
 pub(crate) use name::{NameHold, hold, may_write_presence};
 pub(crate) use release::{ClaimView, release};
@@ -30,17 +30,6 @@ pub(crate) use view::{Claimed, PresenceView, RegistryView};
 
 /// The most claims that one transaction writes. etcd limits a transaction to 128 operations.
 const MAX_CLAIMS: usize = 32;
-
-/// The node and machine that a decision is made for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Claimant<'a> {
-    pub(crate) node: &'a NodeName,
-    pub(crate) machine: &'a str,
-    /// Tells machines with one machine id apart; `None` if the caller is no part of a node.
-    pub(crate) session: Option<&'a Session>,
-    /// The new addresses of the node's record; `None` keeps them.
-    pub(crate) addresses: Option<&'a [IpAddr]>,
-}
 
 /// What a node needs from the registry.
 #[derive(Debug, Clone, Copy)]

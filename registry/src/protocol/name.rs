@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use super::{Claimant, PresenceView, RegistryView};
 use crate::error::Error;
 use crate::records::NodeRecord;
-use crate::session::Session;
 
 /// How the node holds its name. All writes are conditional on this, so that a machine which lost
 /// the name cannot write in that name any more, not even with a request that it sent before.
@@ -44,22 +43,6 @@ pub enum Registration {
         /// The record of the other machine.
         from: NodeRecord,
     },
-}
-
-impl Claimant<'_> {
-    /// Whether the record is of this machine and this session.
-    pub(super) fn holds(&self, record: &NodeRecord) -> bool {
-        let session = self.session.map(Session::id);
-        record.machine_id == self.machine && record.session.as_deref() == session
-    }
-
-    /// Whether `presence` is of the session that this process has, but not its own: a machine that
-    /// was copied while it ran.
-    pub(super) fn is_copied(&self, presence: &PresenceView) -> bool {
-        let is_of = |id: &str| presence.session.as_deref() == Some(id);
-        self.session
-            .is_some_and(|it| is_of(it.id()) && !it.is_own(presence))
-    }
 }
 
 /// Decides how the claimant holds its name: by the record, or because no other session is present.

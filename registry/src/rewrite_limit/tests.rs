@@ -14,5 +14,5 @@ fn rewrites_slow_down_and_calm_ends_that() {
         at += pause;
     }
     assert_eq!(limit.rewrites, MAX_AT_ONCE + 8);
-    assert_eq!(limit.pause(at + CALM_AFTER), Duration::ZERO);
+    assert_eq!(limit.pause(at + REWRITE_CALM_TIME), Duration::ZERO);
 }

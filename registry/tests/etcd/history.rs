@@ -1,7 +1,13 @@
 //! Watching an etcd whose history was compacted, lost, restored or rewritten.
 
+use std::path::Path;
+use std::time::Duration;
+
+use registry::{Policy, Registry};
+use tokio::time::timeout;
+
 use crate::support::proxy::{Proxy, ProxyFault};
-use crate::support::{changes, conf, net, node, open, reset};
+use crate::support::{changes, conf, fast_policy, net, node, open, reset};
 use crate::watch::{OTHER_SUBNET, SUBNET, claimed, connected, disconnected, etcd, follow_until};
 
 #[tokio::test]
@@ -142,6 +148,59 @@ async fn deletions_undone_by_a_restore_lead_to_a_reset() {
     proxy.resume();
     connected(&mut events).await;
     assert_eq!(reset(&mut events).await.subnets.len(), 2);
+}
+
+/// Of forty deletions since the backup, the last ones are made again after the restore, and a claim
+/// was made before etcd reached the old revision: all that is compared agrees, by chance.
+#[tokio::test]
+async fn restore_that_agrees_by_chance_leads_to_a_reset() {
+    let mut etcd = etcd().await;
+    let subnet = |n: u8| format!("/flatland/blue/subnets/10.244.{n}.0-24");
+    for n in 0..40 {
+        etcd.put(&subnet(n), r#"{"node":"a"}"#).await;
+    }
+    etcd.save();
+    let proxy = Proxy::to(etcd.address()).await;
+    let policy = Policy {
+        reread_pace: Duration::from_millis(20),
+        ..fast_policy()
+    };
+    let conf = conf(&[&proxy.endpoint()]);
+    let registry = Registry::open_with(&conf, Path::new("/nowhere"), policy);
+    let mut events = registry.watch();
+    assert_eq!(reset(&mut events).await.subnets.len(), 40);
+    for n in 0..40 {
+        etcd.delete(&subnet(n)).await;
+        changes(&mut events).await;
+    }
+    proxy.stall();
+    proxy.cut();
+    disconnected(&mut events).await;
+    etcd.restore_saved();
+    for n in 8..40 {
+        etcd.delete(&subnet(n)).await;
+    }
+    etcd.put(&subnet(100), r#"{"node":"b"}"#).await;
+    for round in 0..10 {
+        etcd.put("/elsewhere", &round.to_string()).await;
+    }
+    proxy.resume();
+    connected(&mut events).await;
+    let all: Vec<_> = (0..8)
+        .chain([100])
+        .map(|n| net(&format!("10.244.{n}.0/24")))
+        .collect();
+    assert_eq!(
+        reset(&mut events)
+            .await
+            .subnets
+            .into_keys()
+            .collect::<Vec<_>>(),
+        all
+    );
+    // Once is enough.
+    let more = timeout(Duration::from_secs(1), events.recv()).await;
+    assert!(more.is_err(), "{more:?}");
 }
 
 #[tokio::test]

@@ -52,6 +52,11 @@ impl Authority<'_> {
     fn sign(&self, by: &str, name: &str) {
         let extensions = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n";
         fs::write(self.0.join("extensions"), extensions).unwrap();
+        self.sign_with(by, name, &["-extfile", "extensions"]);
+    }
+
+    /// Without extensions, the certificate is of X.509 version 1.
+    fn sign_with(&self, by: &str, name: &str, options: &[&str]) {
         self.openssl(&[
             "req",
             "-newkey",
@@ -66,23 +71,19 @@ impl Authority<'_> {
             "-out",
             "request",
         ]);
-        self.openssl(&[
-            "x509",
-            "-req",
-            "-in",
-            "request",
-            "-CA",
-            &format!("{by}.pem"),
+        let (certificate, key) = (format!("{by}.pem"), format!("{by}.key"));
+        let out = format!("{name}.pem");
+        let sign = ["x509", "-req", "-in", "request", "-CA", &certificate];
+        let more = [
             "-CAkey",
-            &format!("{by}.key"),
+            &key,
             "-CAcreateserial",
             "-days",
             "2",
-            "-extfile",
-            "extensions",
             "-out",
-            &format!("{name}.pem"),
-        ]);
+            &out,
+        ];
+        self.openssl(&[&sign[..], &more, options].concat());
     }
 }
 
@@ -95,6 +96,7 @@ fn secure_etcd() -> Etcd {
         authority.sign("ours", "server");
         authority.sign("ours", "client");
         authority.sign("theirs", "stranger");
+        authority.sign_with("ours", "old", &[]);
         let file = |name: &str| folder.join(name).display().to_string();
         vec![
             format!("--cert-file={}", file("server.pem")),
@@ -144,6 +146,33 @@ async fn valid_certificates_work_and_others_are_readable_errors() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn client_certificate_of_version_1_is_named_with_the_cure() {
+    let etcd = secure_etcd();
+    let error = soon(&secure_conf(&etcd, "ours", Some("old"))).await;
+    let text = error.message();
+    let file = etcd.folder().join("old.pem").display().to_string();
+    assert!(text.starts_with(&file), "{text}");
+    for part in [
+        "client certificate is of X.509 version 1",
+        "issue one of version 3",
+        "clientAuth",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+
+    // The key of another certificate.
+    let key = |name: &str| etcd.folder().join(name);
+    fs::copy(key("stranger.key"), key("old.key")).unwrap();
+    fs::copy(key("client.pem"), key("old.pem")).unwrap();
+    let error = soon(&secure_conf(&etcd, "ours", Some("old"))).await;
+    let text = error.message();
+    assert!(
+        text.contains("keyFile is not that of the client certificate"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -13,12 +13,12 @@ pub(crate) mod sweeper;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipam::{Disk, Ledger, SubnetUsage, since_boot};
 use ipnet::IpNet;
+use registry::Network;
 use registry::owned::Owned;
-use registry::{Backoff, Network};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 use tracing::{debug, warn};
@@ -29,31 +29,9 @@ use crate::addresses::capacity::{Need, needs};
 use crate::addresses::sweeper::Sweeper;
 use crate::folder_watch::{self, FolderWatch};
 use crate::log::OnChange;
-
-/// The least pause between two checks. A pause is also at least `COOLDOWN_FACTOR` times as long as
-/// the check before it, so that many pods starting at once cost at most a tenth of a CPU.
-const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(100);
-const COOLDOWN_FACTOR: u32 = 10;
-
-/// The longest time between two checks.
-const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(30);
-
-/// The time after a failed check: the folder watch may have failed with it.
-const FAILED_CHECK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The shortest and the longest time between two sweeps.
-const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(500);
-const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-
-/// How long a host end must have had no alias, at least, to count as left by an interrupted ADD: a
-/// thousand times what an ADD takes to set it.
-const MIN_ORPHAN_AGE: Duration = Duration::from_secs(1);
-
-/// Between attempts to claim a subnet. Not longer than half the time for which a recorded shortage
-/// is valid (`registry::owned::shortage`).
-const CLAIM_RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(60),
+use crate::timeouts::{
+    ADDRESS_CHECK_COOLDOWN_FACTOR, FAILED_ADDRESS_CHECK_INTERVAL, MAX_ADDRESS_CHECK_INTERVAL,
+    MIN_ADDRESS_CHECK_INTERVAL,
 };
 
 /// What the daemon hears of the manager.
@@ -137,13 +115,14 @@ impl AddressManager {
                         warn!(%error, "{text}; trying again");
                         let _ = events.send(AddressEvent::Failure(Some(text))).await;
                     }
-                    began + FAILED_CHECK_INTERVAL
+                    began + FAILED_ADDRESS_CHECK_INTERVAL
                 }
             };
             if events.is_closed() {
                 return;
             }
-            sleep(MIN_CHECK_INTERVAL.max(began.elapsed() * COOLDOWN_FACTOR)).await;
+            sleep(MIN_ADDRESS_CHECK_INTERVAL.max(began.elapsed() * ADDRESS_CHECK_COOLDOWN_FACTOR))
+                .await;
             tokio::select! {
                 () = sleep_until(next.into()) => {}
                 true = folder_changed(watch.as_mut()) => {}
@@ -166,7 +145,7 @@ impl AddressManager {
         self.reload_owned(events).await?;
         let subnets = self.owned.as_ref().map_or(&[][..], |owned| &owned.subnets);
         let next_sweep = self.sweeper.sweep(&ledger, subnets, now)?;
-        let mut next = next_sweep.min(now + MAX_CHECK_INTERVAL);
+        let mut next = next_sweep.min(now + MAX_ADDRESS_CHECK_INTERVAL);
         for pod_cidr in self.network.pod_cidrs.clone() {
             while let Some(need) = self.next_need(&pod_cidr, &mut next)? {
                 let done = match need {

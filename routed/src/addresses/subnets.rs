@@ -8,8 +8,9 @@ use registry::owned::NodeClaims;
 use registry::{Policy, Registry};
 use tracing::{info, warn};
 
-use crate::addresses::{AddressManager, AnyError, CLAIM_RETRY_BACKOFF};
+use crate::addresses::{AddressManager, AnyError};
 use crate::text::list;
+use crate::timeouts::CLAIM_RETRY_BACKOFF;
 
 impl AddressManager {
     /// A registry for one operation: a connection that is used once a day is not kept open.

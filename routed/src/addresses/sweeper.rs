@@ -15,11 +15,12 @@ use wire::conf::IpamConfig;
 use wire::netlink::{self, Link, NetlinkRequest, NetlinkSocket};
 use wire::paths::run_dir;
 use wire::pod_link::host_interface_name;
+use wire::timeouts::MIN_ORPHAN_AGE;
 
 use crate::addresses::sweep::{OrphanLinks, Remains, Suspects, SweepAction};
-use crate::addresses::{MAX_SWEEP_INTERVAL, MIN_ORPHAN_AGE, MIN_SWEEP_INTERVAL};
 use crate::kernel::Netlink;
 use crate::text::list;
+use crate::timeouts::{MAX_SWEEP_INTERVAL, MIN_SWEEP_INTERVAL};
 
 /// Sweeps at intervals.
 #[derive(Debug)]

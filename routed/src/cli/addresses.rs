@@ -104,74 +104,71 @@ fn holders(inventory: Inventory, subnets: &[IpNet]) -> Vec<HeldAddress> {
 }
 
 fn table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
-    let counts = |name: String, addresses: AddressUsage| {
+    format!(
+        "{}\n\n{}",
+        subnet_table(output, terminal),
+        address_table(output, now, terminal)
+    )
+}
+
+/// The numbers of addresses of each subnet, and of each family.
+fn subnet_table(output: &AddressesOutput, terminal: Terminal) -> String {
+    let row = |name: String, addresses: AddressUsage| {
         let AddressUsage {
             used,
             cooling,
             free,
         } = addresses;
-        [
-            name,
-            used.to_string(),
-            cooling.to_string(),
-            free.to_string(),
-        ]
-        .map(Cell::from)
-        .to_vec()
+        let counts = [used.into(), cooling.into(), free].map(|it: u128| it.to_string());
+        let row = [name].into_iter().chain(counts);
+        row.map(Cell::from).collect::<Vec<_>>()
     };
     let subnets = output.subnets.iter();
-    let mut rows: Vec<_> = subnets
-        .map(|row| counts(row.subnet.to_string(), row.addresses))
-        .collect();
-    let families = [("IPv4", output.total.ipv4), ("IPv6", output.total.ipv6)];
-    rows.extend(
-        families
-            .into_iter()
-            .filter(|(_, total)| *total != AddressUsage::default())
-            .map(|(family, total)| counts(format!("{family} in total"), total)),
-    );
-    let holders: Vec<_> = output
-        .addresses
-        .iter()
-        .map(|holder| {
-            let allocation = &holder.allocation;
-            let name = allocation
-                .pod()
-                .unwrap_or_else(|| allocation.container_id.clone());
-            let note = if holder.owned {
-                ""
-            } else {
-                "not of this node's subnets"
-            };
-            [
-                holder.address.to_string(),
-                name,
-                allocation.interface.clone(),
-                time::age(now.saturating_sub(allocation.since)),
-                note.to_owned(),
-            ]
-            .map(Cell::from)
-            .to_vec()
-        })
-        .collect();
-    let subnet_columns = [
+    let subnets = subnets.map(|it| row(it.subnet.to_string(), it.addresses));
+    let families = [("IPv4", output.total.ipv4), ("IPv6", output.total.ipv6)].into_iter();
+    let families = families.filter(|(_, total)| *total != AddressUsage::default());
+    let families = families.map(|(family, total)| row(format!("{family} in total"), total));
+    let columns = [
         left("SUBNET"),
         right("USED"),
         right("COOLING"),
         right("FREE"),
     ];
-    let address_columns = [
+    let rows: Vec<_> = subnets.chain(families).collect();
+    render(&columns, &rows, terminal)
+}
+
+/// Each address that a pod has.
+fn address_table(output: &AddressesOutput, now: u64, terminal: Terminal) -> String {
+    let row = |holder: &HeldAddress| {
+        let allocation = &holder.allocation;
+        let name = allocation
+            .pod()
+            .unwrap_or_else(|| allocation.container_id.clone());
+        let note = if holder.owned {
+            ""
+        } else {
+            "not of this node's subnets"
+        };
+        [
+            holder.address.to_string(),
+            name,
+            allocation.interface.clone(),
+            time::age(now.saturating_sub(allocation.since)),
+            note.to_owned(),
+        ]
+        .map(Cell::from)
+        .to_vec()
+    };
+    let columns = [
         left("ADDRESS"),
         left("HOLDER"),
         left("INTERFACE"),
         right("AGE"),
         left(""),
     ];
-    format!(
-        "{}\n\n{}",
-        render(&subnet_columns, &rows, terminal),
-        render(&address_columns, &holders, terminal)
-    )
+    let rows: Vec<_> = output.addresses.iter().map(row).collect();
+    render(&columns, &rows, terminal)
 }
 
 #[cfg(test)]

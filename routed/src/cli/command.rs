@@ -86,12 +86,14 @@ Examples:
     /// Shows on one screen whether this node works, and if not, why.
     ///
     /// Asks the daemon. If it does not run, the answer comes from this node's files and the kernel.
+    /// With --ready it is the daemon's /readyz in one line, for probes.
     ///
-    /// Exit status: 0 if the node works, 1 if not, or if the daemon does not answer, 69 if it does
-    /// not run, 64 for a wrong command line.
+    /// Exit status: 0 if the node works (with --ready: can serve pods), 1 if not, or if the daemon
+    /// does not answer, 69 if it does not run, 64 for a wrong command line.
     #[command(after_help = "\
 Examples:
   routed status
+  routed status --ready
   routed status -o json | jq -r .troubles[]")]
     Status(StatusArgs),
     /// Shows every node: addresses, subnets, and whether it is alive.

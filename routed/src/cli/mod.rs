@@ -202,6 +202,12 @@ fn query_daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
     runtime.block_on(client::get(page))
 }
 
+/// Asks the daemon of this node whether it can serve pods.
+fn query_readiness() -> Result<(), client::Error> {
+    let runtime = runtime().map_err(|error| client::Error::Failed(error.to_string()))?;
+    runtime.block_on(client::readiness())
+}
+
 /// The word for a severity, in its colour, padded to the longest one.
 fn severity_word(severity: Severity, terminal: Terminal) -> String {
     let (word, tone) = match severity {

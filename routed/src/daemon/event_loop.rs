@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use registry::{Policy, Registry, RegistryEvent};
 use tokio::io::unix::AsyncFd;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
@@ -20,28 +20,57 @@ use wire::paths::{run_dir, state_dir};
 
 use crate::addresses::{AddressEvent, AddressManager};
 use crate::config::Config;
-use crate::daemon::{Daemon, SHUTDOWN_TIMEOUT};
+use crate::daemon::Daemon;
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
-use crate::membership::Membership;
 use crate::membership::forget_task::ForgetTask;
+use crate::membership::{DesiredRegistration, Membership, MembershipOutcome};
 use crate::readable::readable;
 use crate::status::health::Timings;
-use crate::status::query;
+use crate::status::query::{self, Query};
+use crate::timeouts::SHUTDOWN_TIMEOUT;
 use crate::{http, lock, thread};
 
 /// At most this many events of the registry are handled between two passes.
 const MAX_EVENTS: usize = 1_000;
 
+/// The sources of events that are no task of ours: signals, the kernel, folders.
+struct EventSources {
+    terminate: Signal,
+    interrupt: Signal,
+    kernel: AsyncFd<NetlinkMonitor>,
+    firewall: FirewallMonitor,
+    cni_folders: CniWatch,
+}
+
+impl EventSources {
+    fn open(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            kernel: subscribe()?,
+            firewall: FirewallMonitor::open(),
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            cni_folders: CniWatch::start(config),
+        })
+    }
+}
+
+/// The tasks that wait for etcd, and what they report.
+struct Tasks {
+    registry_events: mpsc::Receiver<RegistryEvent>,
+    address_events: mpsc::Receiver<AddressEvent>,
+    member: JoinHandle<()>,
+    outcomes: mpsc::Receiver<MembershipOutcome>,
+    /// Counts how often the watch on the registry was interrupted.
+    interruptions: watch::Sender<u64>,
+}
+
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let _lock = lock::acquire(Path::new(lock::PATH))?;
     // Subscribed before the tables are read, so that no change is missed.
-    let mut monitor = subscribe()?;
-    let mut firewall_monitor = FirewallMonitor::open();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut sources = EventSources::open(&config)?;
 
     let conf = config.conflist.ipam().clone();
     let folder = state_dir(&conf.network);
@@ -54,58 +83,96 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (requests, pending_requests) = watch::channel(None);
     let (query_client, mut queries) = query::channel();
     let timings = Timings::new();
-    let sources = http::PageSources {
+    let pages = http::PageSources {
         query_client,
         timings: timings.clone(),
         conf: conf.clone(),
         listen: config.listen,
     };
-    let mut cni_watch = CniWatch::start(&config);
     let own = registry.own_record(machine.as_str());
     let mut daemon = Daemon::start(config, own, &folder, requests, timings)?;
-    if let Err(error) = http::start(sources) {
+    if let Err(error) = http::start(pages) {
         error!(%error, "cannot serve HTTP: {error}; routes are kept anyway");
     }
     daemon.run_due(Instant::now());
 
-    let mut events = registry.watch();
-    let (outcome_sender, mut outcomes) = mpsc::channel(8);
-    let (address_sender, mut address_events) = mpsc::channel(8);
-    let (node, ledger) = (daemon.node().clone(), run_dir(&conf.network));
-    let manager = AddressManager::new(conf.clone(), node, machine.clone(), folder.clone(), ledger);
-    thread::spawn("addresses", move || manager.run(address_sender))?;
-    let (interruptions, interrupted) = watch::channel(0);
-    ForgetTask::start(&conf, daemon.node(), &registry, interrupted);
+    let node = daemon.node().clone();
     let member = Membership::new(
-        conf,
-        folder,
+        conf.clone(),
+        folder.clone(),
         policy,
-        daemon.node().clone(),
-        machine,
-        registry,
+        node.clone(),
+        machine.clone(),
+        Arc::clone(&registry),
     );
-    let member = tokio::spawn(member.run(pending_requests, outcome_sender));
+    let manager = AddressManager::new(
+        conf.clone(),
+        node.clone(),
+        machine,
+        folder,
+        run_dir(&conf.network),
+    );
+    let mut tasks = Tasks::start(&registry, manager, member, pending_requests)?;
+    let interrupted = tasks.interruptions.subscribe();
+    ForgetTask::start(&conf, &node, &registry, interrupted);
+    let signal = handle_events(&mut daemon, &mut sources, &mut queries, &mut tasks).await?;
+    info!("stopping on {signal}: routes, conflist and claims stay as they are");
+    drop((daemon, tasks.outcomes));
+    // Without the socket, commands report at once that routed does not run. The next daemon creates
+    // it.
+    let _ = std::fs::remove_file(http::SOCKET);
+    leave(tasks.member, &node, policy.lease_ttl).await;
+    Ok(())
+}
 
-    let signal = loop {
+impl Tasks {
+    fn start(
+        registry: &Arc<Registry>,
+        manager: AddressManager,
+        member: Membership,
+        requests: watch::Receiver<Option<DesiredRegistration>>,
+    ) -> Result<Self, Error> {
+        let registry_events = registry.watch();
+        let (outcome_sender, outcomes) = mpsc::channel(8);
+        let (address_sender, address_events) = mpsc::channel(8);
+        thread::spawn("addresses", move || manager.run(address_sender))?;
+        Ok(Self {
+            registry_events,
+            address_events,
+            member: tokio::spawn(member.run(requests, outcome_sender)),
+            outcomes,
+            interruptions: watch::channel(0).0,
+        })
+    }
+}
+
+/// Hands events to the daemon until a signal arrives, and returns its name.
+async fn handle_events(
+    daemon: &mut Daemon,
+    sources: &mut EventSources,
+    queries: &mut mpsc::Receiver<Query>,
+    tasks: &mut Tasks,
+) -> Result<&'static str, Error> {
+    loop {
         let mut wake = pin!(sleep_until(daemon.wake_at().into()));
         tokio::select! {
-            _ = terminate.recv() => break "SIGTERM",
-            _ = interrupt.recv() => break "SIGINT",
-            event = events.recv() => {
+            _ = sources.terminate.recv() => return Ok("SIGTERM"),
+            _ = sources.interrupt.recv() => return Ok("SIGINT"),
+            event = tasks.registry_events.recv() => {
                 let first = event.ok_or(Error::Ended("the watch on the registry"))?;
-                handle_batch(&mut daemon, first, &mut events, &interruptions);
+                handle_batch(daemon, first, tasks);
             }
-            outcome = outcomes.recv() => {
+            outcome = tasks.outcomes.recv() => {
                 let outcome = outcome.ok_or(Error::Ended("the registration of this node"))?;
                 daemon.handle_outcome(outcome)?;
             }
-            event = address_events.recv() => {
+            event = tasks.address_events.recv() => {
                 match event.ok_or(Error::Ended("the management of addresses"))? {
                     AddressEvent::Owned(owned) => daemon.set_owned(&owned),
                     AddressEvent::Failure(failure) => daemon.address_failure = failure,
                 }
             }
-            ready = monitor.readable_mut() => {
+            ready = sources.kernel.readable_mut() => {
                 let mut ready = ready?;
                 let inner = ready.get_inner_mut();
                 daemon.skip_own_changes(inner);
@@ -113,29 +180,20 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
                 ready.clear_ready();
                 if let Err(error) = drained {
                     warn!(%error, "lost the kernel's events, subscribing again: {error}");
-                    monitor = subscribe()?;
+                    sources.kernel = subscribe()?;
                     daemon.kernel_changed(KernelEvent::Lost);
                 }
             }
             Some(query) = queries.recv() => daemon.answer(query),
-            ready = firewall_monitor.changed() => {
+            ready = sources.firewall.changed() => {
                 ready?;
-                firewall_monitor.drain(daemon.firewall());
+                sources.firewall.drain(daemon.firewall());
             }
-            now = cni_watch.changed() => daemon.cni_folders_changed(now?),
+            now = sources.cni_folders.changed() => daemon.cni_folders_changed(now?),
             () = &mut wake => {}
         }
         daemon.run_due(Instant::now());
-    };
-
-    info!("stopping on {signal}: routes, conflist and claims stay as they are");
-    let node = daemon.node().clone();
-    drop((daemon, outcomes));
-    // Without the socket, commands report at once that routed does not run. The next daemon creates
-    // it.
-    let _ = std::fs::remove_file(http::SOCKET);
-    leave(member, &node, policy.lease_ttl).await;
-    Ok(())
+    }
 }
 
 /// Waits until the node's presence is removed from etcd.
@@ -150,16 +208,11 @@ async fn leave(member: JoinHandle<()>, node: &NodeName, lease_ttl: Duration) {
 }
 
 /// Hands `first` and the events that are waiting behind it to the daemon.
-fn handle_batch(
-    daemon: &mut Daemon,
-    first: RegistryEvent,
-    events: &mut mpsc::Receiver<RegistryEvent>,
-    interruptions: &watch::Sender<u64>,
-) {
-    let more = iter::from_fn(|| events.try_recv().ok()).take(MAX_EVENTS);
+fn handle_batch(daemon: &mut Daemon, first: RegistryEvent, tasks: &mut Tasks) {
+    let more = iter::from_fn(|| tasks.registry_events.try_recv().ok()).take(MAX_EVENTS);
     for event in iter::once(first).chain(more) {
         if !matches!(event, RegistryEvent::Changes { .. }) {
-            interruptions.send_modify(|count| *count += 1);
+            tasks.interruptions.send_modify(|count| *count += 1);
         }
         daemon.handle(event);
     }

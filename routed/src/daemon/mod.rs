@@ -8,10 +8,10 @@ mod registry_events;
 pub(crate) mod state_file;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use registry::owned::Owned;
-use registry::{Backoff, Network, NodeRecord};
+use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{info, warn};
 use wire::netlink::{NetlinkEvent as KernelEvent, NetlinkMonitor};
@@ -29,33 +29,7 @@ use crate::membership::{DesiredRegistration, MembershipOutcome};
 use crate::reconcile::{Reconciler, live_pods};
 use crate::rib::local_node::LocalNode;
 use crate::status::health::{Health, Timings};
-
-/// Between two full comparisons of everything, events or not. Up to half of it is jitter. The
-/// kernel reports every change, and also when it lost reports; this is for unforeseen errors, and
-/// with thousands of peers it is most of the work of an idle daemon.
-const RESYNC_INTERVAL: Backoff = Backoff {
-    first: Duration::from_secs(180),
-    most: Duration::from_secs(180),
-};
-
-/// Between attempts after a failed pass or a failed setup: the netlink socket, a setting, a file.
-const RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_millis(200),
-    most: Duration::from_secs(10),
-};
-
-/// The least time from the end of one pass to the start of the next, so that many events cause few
-/// passes.
-const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
-
-/// After a pass over all routes, the next such pass waits this many times as long as that pass
-/// took, so that many events cost only a fraction of a CPU; but never longer than `MAX_COOLDOWN`,
-/// so that a missing route is soon noticed.
-const COOLDOWN_FACTOR: u32 = 4;
-const MAX_COOLDOWN: Duration = Duration::from_millis(80);
-
-/// How long the daemon waits, when it stops, for etcd to delete this node's presence.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::timeouts::{PASS_RETRY_BACKOFF, RESYNC_INTERVAL};
 
 /// The daemon of a node.
 pub(crate) struct Daemon {
@@ -267,9 +241,11 @@ impl Daemon {
                 self.reconciler.peer_route_count()
             );
         }
-        let may_install = settled && self.firewall.is_ready();
+        let is_cut_off = self.health.outage.is_some();
+        let goes_on = is_cut_off && self.reconciler.is_settled_by_earlier_daemon();
+        let may_install = (settled || goes_on) && self.firewall.is_ready();
         let may_install = may_install && (due || self.setup_due_at.is_none());
-        let done = is_set_up && (!may_install || self.node_setup.install(now));
+        let done = is_set_up && (!may_install || self.node_setup.install(goes_on, now));
         if due || !done {
             self.setup_done(done, now);
         }
@@ -283,7 +259,7 @@ impl Daemon {
 
     fn setup_done(&mut self, done: bool, now: Instant) {
         self.failed_setups = if done { 0 } else { self.failed_setups + 1 };
-        self.setup_due_at = (!done).then(|| now + RETRY_BACKOFF.pause(self.failed_setups));
+        self.setup_due_at = (!done).then(|| now + PASS_RETRY_BACKOFF.pause(self.failed_setups));
     }
 
     /// When `run_due` has to be called again, if no event comes before.

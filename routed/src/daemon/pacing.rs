@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use tracing::error;
 
-use crate::daemon::{COOLDOWN_FACTOR, Daemon, MAX_COOLDOWN, MIN_PASS_INTERVAL, RETRY_BACKOFF};
+use crate::daemon::Daemon;
+use crate::timeouts::{
+    MAX_PASS_COOLDOWN, MIN_PASS_INTERVAL, PASS_COOLDOWN_FACTOR, PASS_RETRY_BACKOFF,
+};
 
 impl Daemon {
     /// Runs one pass, and notes when the next one may start.
@@ -20,13 +23,13 @@ impl Daemon {
                 self.next_pass_at = end + MIN_PASS_INTERVAL;
                 if is_full {
                     self.next_full_pass_at =
-                        end + ((end - now) * COOLDOWN_FACTOR).min(MAX_COOLDOWN);
+                        end + ((end - now) * PASS_COOLDOWN_FACTOR).min(MAX_PASS_COOLDOWN);
                 }
             }
             Err(error) => {
                 self.failed_passes += 1;
                 self.health.timings.failed();
-                self.next_pass_at = now + RETRY_BACKOFF.pause(self.failed_passes);
+                self.next_pass_at = now + PASS_RETRY_BACKOFF.pause(self.failed_passes);
                 let text = format!("the kernel's routes cannot be compared: {error}; trying again");
                 if self.pass_failure.changed(&text) {
                     error!(%error, "{text}");

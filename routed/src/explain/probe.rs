@@ -3,19 +3,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wire::netlink::Error;
 
 use super::facts::ProbeResult;
 use crate::kernel::Netlink;
-
-/// How long the next hop has to answer. The kernel sends three requests for a hardware address, a
-/// second apart.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// The interval between reads of the neighbour table.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+use crate::timeouts::{NEXT_HOP_POLL_INTERVAL, NEXT_HOP_PROBE_TIMEOUT};
 
 /// The discard service (RFC 863). A host without it answers with an ICMP error, which is an answer
 /// as well.
@@ -23,7 +17,7 @@ const DISCARD_PORT: u16 = 9;
 
 /// Sends packets over the link `dev` until an answer arrives or the time is up.
 pub(super) fn probe(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<ProbeResult, Error> {
-    let deadline = Instant::now() + PROBE_TIMEOUT;
+    let deadline = Instant::now() + NEXT_HOP_PROBE_TIMEOUT;
     let socket = probe_socket(address);
     loop {
         if let Ok(socket) = &socket {
@@ -46,7 +40,7 @@ pub(super) fn probe(kernel: &mut Netlink, address: IpAddr, dev: u32) -> Result<P
                 ProbeResult::Unresolved
             });
         }
-        thread::sleep(POLL_INTERVAL);
+        thread::sleep(NEXT_HOP_POLL_INTERVAL);
     }
 }
 
@@ -58,6 +52,6 @@ fn probe_socket(address: IpAddr) -> io::Result<UdpSocket> {
     };
     let socket = UdpSocket::bind(any)?;
     socket.connect((address, DISCARD_PORT))?;
-    socket.set_read_timeout(Some(POLL_INTERVAL))?;
+    socket.set_read_timeout(Some(NEXT_HOP_POLL_INTERVAL))?;
     Ok(socket)
 }

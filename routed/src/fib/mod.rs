@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use nix::errno::Errno;
+use registry::packed;
 use wire::ROUTE_PROTOCOL;
-use wire::netlink::{Error, NetlinkRequest, Route, RouteKind};
+use wire::netlink::{Error, Route, RouteKind};
 
 use crate::fib::plan::{Actual, PlanStep, RouteChange};
 use crate::kernel::Kernel;
 
 /// Above this many, the routes are dumped instead of looked up one by one.
 const MAX_SINGLE_LOOKUPS: usize = 32;
+
+/// How many steps become requests at a time: there may be one for each of thousands of peers.
+const CHUNK: usize = 512;
 
 /// The routes with our protocol number.
 #[derive(Debug, Default)]
@@ -34,6 +38,7 @@ pub(crate) fn list_own(kernel: &mut impl Kernel) -> Result<ListedRoutes, Error> 
             plan::routes_mut(&mut listing.ours, route.dst).push(route);
         }
     }
+    listing.ours = packed(listing.ours);
     Ok(listing)
 }
 
@@ -58,25 +63,28 @@ pub(crate) enum ApplyError {
 /// Applies the steps of a plan. A refused step does not stop the others; an error means that the
 /// result of all steps is unknown.
 pub(crate) fn apply(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Applied, Error> {
-    let steps = protect_foreign(kernel, steps)?;
-    let requests: Vec<_> = steps.iter().map(|step| step.request.clone()).collect();
+    let mut steps = protect_foreign(kernel, steps)?;
     let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
-    for error in kernel.apply(&requests)? {
-        if let Error::Refused { index, .. } = &error {
-            refused.insert(*index, error);
-        }
-    }
-    let mut foreign = None;
-    let mut applied = Applied::default();
-    for (index, step) in steps.into_iter().enumerate() {
-        match refused.remove(&index) {
-            None => applied.done.push(step),
-            Some(error) if is_gone_already(&step, &error) => applied.done.push(step),
-            Some(error) => {
-                let error = apply_error(kernel, &mut foreign, &step, &error)?;
-                applied.failed.push((step, error));
+    for (number, chunk) in steps.chunks(CHUNK).enumerate() {
+        let requests: Vec<_> = chunk.iter().map(PlanStep::request).collect();
+        for error in kernel.apply(&requests)? {
+            if let Error::Refused { index, .. } = &error {
+                refused.insert(number * CHUNK + index, error);
             }
         }
+    }
+    refused.retain(|index, error| !is_gone_already(&steps[*index], error));
+    let mut indexes = 0..;
+    let is_refused = |_: &mut PlanStep| indexes.next().is_some_and(|it| refused.contains_key(&it));
+    let failed: Vec<_> = steps.extract_if(.., is_refused).collect();
+    let mut applied = Applied {
+        done: steps,
+        failed: Vec::new(),
+    };
+    let mut foreign = None;
+    for (step, error) in failed.into_iter().zip(refused.values()) {
+        let error = apply_error(kernel, &mut foreign, &step, error)?;
+        applied.failed.push((step, error));
     }
     Ok(applied)
 }
@@ -94,14 +102,12 @@ fn protect_foreign(kernel: &mut impl Kernel, steps: Vec<PlanStep>) -> Result<Vec
     let mut safe = Vec::with_capacity(steps.len());
     for step in steps {
         match step.change {
-            RouteChange::Replace { old, .. } if is_shared(&old) => {
+            RouteChange::Replace { old, new } if is_shared(&old) => {
                 safe.push(plan::remove(&Route {
                     kind: RouteKind::Unicast,
                     ..old
                 }));
-                if let NetlinkRequest::ReplaceRoute(new) = step.request {
-                    safe.push(plan::add(new));
-                }
+                safe.push(plan::add(new));
             }
             RouteChange::Replace { old, new } if occupant(&foreign, &new).is_some() => {
                 safe.extend([plan::remove(&old), plan::add(new)]);

@@ -23,8 +23,6 @@ pub(crate) struct PlanStep {
     pub(crate) dst: IpNet,
     /// The change.
     pub(crate) change: RouteChange,
-    /// The netlink request for it.
-    pub(crate) request: NetlinkRequest,
 }
 
 /// The change that a [`PlanStep`] makes.
@@ -44,6 +42,15 @@ pub(crate) enum RouteChange {
 }
 
 impl PlanStep {
+    /// The netlink request that makes the change.
+    pub(crate) fn request(&self) -> NetlinkRequest {
+        match &self.change {
+            RouteChange::Add(new) => NetlinkRequest::AddRoute(new.clone()),
+            RouteChange::Replace { new, .. } => NetlinkRequest::ReplaceRoute(new.clone()),
+            RouteChange::Remove(old) => NetlinkRequest::DelRoute(old.clone()),
+        }
+    }
+
     /// The route that the step makes, or the one that it removes.
     pub(crate) fn route(&self) -> &Route {
         match &self.change {
@@ -187,16 +194,13 @@ pub(crate) fn routes_mut(actual: &mut Actual, dst: IpNet) -> &mut Vec<Route> {
 pub(crate) fn add(new: Route) -> PlanStep {
     PlanStep {
         dst: new.dst,
-        request: NetlinkRequest::AddRoute(new.clone()),
         change: RouteChange::Add(new),
     }
 }
 
 fn replace(old: &Route, new: Route) -> PlanStep {
-    let request = NetlinkRequest::ReplaceRoute(new.clone());
     PlanStep {
         dst: new.dst,
-        request,
         change: RouteChange::Replace {
             old: old.clone(),
             new,
@@ -206,10 +210,8 @@ fn replace(old: &Route, new: Route) -> PlanStep {
 
 /// A step that removes `old`.
 pub(crate) fn remove(old: &Route) -> PlanStep {
-    let request = NetlinkRequest::DelRoute(old.clone());
     PlanStep {
         dst: old.dst,
-        request,
         change: RouteChange::Remove(old.clone()),
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use ipnet::IpNet;
 use nix::sched::{CloneFlags, unshare};
-use wire::netlink::{Address, LinkChange, Mac, RouteKind, VethPair};
+use wire::netlink::{Address, LinkChange, Mac, NetlinkRequest, RouteKind, VethPair};
 
 use super::*;
 use crate::kernel::{Netlink, NodeLink};

@@ -19,11 +19,10 @@ mod survey;
 mod tests;
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
-use registry::Backoff;
 use tracing::error;
 use wire::netlink::Error;
 use wire::nft::{NftMonitor, NftSocket, RulesetChange};
@@ -39,22 +38,9 @@ pub(crate) use self::ruleset::FirewallConfig;
 pub(crate) use self::survey::BlockingChain;
 pub(crate) use self::survey::{Survey, survey};
 use crate::log::OnChange;
-
-/// The shortest time from the end of a pass to the next one.
-const MIN_PASS_INTERVAL: Duration = Duration::from_millis(10);
-/// The pause after a pass, in multiples of its duration: many changes at once cost at most a fifth
-/// of a processor.
-const COOLDOWN_FACTOR: u32 = 4;
-
-/// Time between attempts after a failure.
-const RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_millis(200),
-    most: Duration::from_secs(10),
+use crate::timeouts::{
+    FOREIGN_CHAINS_SETTLE_TIME, MIN_PASS_INTERVAL, PASS_COOLDOWN_FACTOR, PASS_RETRY_BACKOFF,
 };
-
-/// How long to wait after a change of foreign chains before they are checked. A firewall that is
-/// being reloaded drops everything for a moment.
-const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The firewall of this node.
 #[derive(Debug)]
@@ -141,7 +127,8 @@ impl Firewall {
                 }
                 self.is_iptables_dirty |= self.iptables_nft.is_affected(family, table, chain);
                 if is_base || self.foreign_chains.is_affected(family, table) {
-                    self.survey_at.get_or_insert(Instant::now() + SETTLE_TIME);
+                    self.survey_at
+                        .get_or_insert(Instant::now() + FOREIGN_CHAINS_SETTLE_TIME);
                 }
             }
             RulesetChange::Committed { program } => self.own_table.note_changed_by(program),
@@ -190,13 +177,13 @@ impl Firewall {
                 self.failed_passes = 0;
                 self.last_error.clear();
                 self.next_pass_at =
-                    now + MIN_PASS_INTERVAL.max(started.elapsed() * COOLDOWN_FACTOR);
+                    now + MIN_PASS_INTERVAL.max(started.elapsed() * PASS_COOLDOWN_FACTOR);
             }
             // Another program changed the ruleset in between.
             Err(Error::Interrupted { .. }) => self.next_pass_at = now + MIN_PASS_INTERVAL,
             Err(error) => {
                 self.failed_passes += 1;
-                self.next_pass_at = now + RETRY_BACKOFF.pause(self.failed_passes);
+                self.next_pass_at = now + PASS_RETRY_BACKOFF.pause(self.failed_passes);
                 let text = self.explain(&error);
                 if self.last_error.changed(&text) {
                     error!(error = %error, "{text}");

@@ -1,16 +1,14 @@
 //! The node addresses that are advertised to peers, which use them as next hops.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{error, warn};
 
 use crate::host::addresses;
 use crate::log::OnChange;
 use crate::text::list;
-
-/// How long addresses stay advertised after the node has lost its last address of their family.
-const MISSING_FAMILY_GRACE: Duration = Duration::from_secs(60);
+use crate::timeouts::MISSING_FAMILY_GRACE_TIME;
 
 /// The advertised addresses.
 #[derive(Debug, Default)]
@@ -47,7 +45,7 @@ impl Advertised {
             return true;
         }
         self.log_missing(why);
-        let in_grace = now < *self.missing_since.get_or_insert(now) + MISSING_FAMILY_GRACE;
+        let in_grace = now < *self.missing_since.get_or_insert(now) + MISSING_FAMILY_GRACE_TIME;
         let is_kept = in_grace || found.is_empty();
         self.addresses = if is_kept { kept } else { found };
         false

@@ -14,14 +14,13 @@ use serde_json::Value;
 use wire::conf::PLUGIN_TYPE;
 use wire::state_file::read_linked;
 
+use crate::host::crio;
+
 /// The endings of the files that runtimes read.
 const SUFFIXES: [&str; 3] = [".conf", ".conflist", ".json"];
 
 /// The longest file that is read (go-cni's own limit is 2 MiB).
 const MAX_SIZE: u64 = 2 << 20;
-
-/// Where CRI-O is configured.
-const CRIO_FOLDER: &str = "/etc/crio";
 
 /// What is in the folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -86,11 +85,7 @@ pub(crate) fn read(path: &Path, network: &str) -> io::Result<FolderView> {
     Ok(FolderView {
         entries,
         own: read_own(path),
-        obstacle: crio_obstacle(
-            crio_default_network(Path::new(CRIO_FOLDER)),
-            obstacle,
-            network,
-        ),
+        obstacle: crio::obstacle(crio::default_network(), obstacle, network),
     })
 }
 
@@ -191,45 +186,6 @@ fn obstacle(
              takes no other: move {name} out of the folder"
         )),
     }
-}
-
-/// With a default network, CRI-O takes that one, whatever the order of the files.
-fn crio_obstacle(
-    default: Option<String>,
-    obstacle: Option<String>,
-    network: &str,
-) -> Option<String> {
-    match default {
-        None => obstacle,
-        Some(default) if default == network => None,
-        Some(default) => Some(format!(
-            "CRI-O takes the network {default:?}, not {network:?}: change cni_default_network below \
-             {CRIO_FOLDER}"
-        )),
-    }
-}
-
-/// CRI-O's `cni_default_network`, if it is set: in `crio.conf`, and in the files of `crio.conf.d`,
-/// of which the last one counts.
-fn crio_default_network(folder: &Path) -> Option<String> {
-    let mut drop_ins: Vec<_> = fs::read_dir(folder.join("crio.conf.d"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    drop_ins.sort();
-    let files = [folder.join("crio.conf")].into_iter().chain(drop_ins);
-    let mut texts = files.rev().filter_map(|path| fs::read_to_string(path).ok());
-    let found = texts.find_map(|text| default_network_of(&text));
-    found.filter(|network| !network.is_empty())
-}
-
-fn default_network_of(text: &str) -> Option<String> {
-    text.lines().rev().find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        let value = value.split('#').next()?.trim();
-        (key.trim() == "cni_default_network").then(|| value.trim_matches(['"', '\'']).to_owned())
-    })
 }
 
 /// What another program did to our file, which was `expected` in the inode `inode`; `None` if it is

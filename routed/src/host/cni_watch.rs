@@ -4,20 +4,13 @@ use std::fs;
 use std::future::pending;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::sys::inotify::AddWatchFlags;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::folder_watch::{EVERYTHING, FolderWatch};
-
-/// The longest time between two looks. A file system that is mounted over a folder, and files on
-/// some network file systems, cause no event.
-const MAX_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The least time between two looks, however many events there are.
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
+use crate::timeouts::{MAX_CNI_FOLDER_CHECK_INTERVAL, MIN_CNI_FOLDER_CHECK_INTERVAL};
 
 /// Watches the folders. Without inotify, it is time to look at intervals.
 pub(crate) struct CniWatch {
@@ -59,12 +52,12 @@ impl CniWatch {
     /// Waits until it is time to look at the folders again, and returns the time. May be dropped and
     /// called again.
     pub(crate) async fn changed(&mut self) -> Result<std::time::Instant, FolderReplaced> {
-        sleep_until(self.last + MIN_INTERVAL).await;
+        sleep_until(self.last + MIN_CNI_FOLDER_CHECK_INTERVAL).await;
         let [conflists, plugins] = &mut self.folders;
         let moved = tokio::select! {
             kinds = conflists.next() => [is_move(kinds), false],
             kinds = plugins.next() => [false, is_move(kinds)],
-            () = sleep_until(self.last + MAX_INTERVAL) => [false; 2],
+            () = sleep_until(self.last + MAX_CNI_FOLDER_CHECK_INTERVAL) => [false; 2],
         };
         self.last = Instant::now();
         let mut folders = self.folders.iter_mut().zip(moved);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use registry::Network;
@@ -13,13 +13,11 @@ use wire::{forwarding, sysctl};
 use super::link_settings::{self, Drift, Uplinks};
 use crate::kernel::Netlink;
 use crate::log::OnChange;
+use crate::timeouts::SYSCTL_REPAIR_PERIOD;
 
-/// A setting is put right at most this many times within [`REPAIR_PERIOD`]: two programs that both
-/// insist on their value would otherwise change it thousands of times a second.
+/// A setting is put right at most this many times within [`SYSCTL_REPAIR_PERIOD`]: two programs that
+/// both insist on their value would otherwise change it thousands of times a second.
 const MAX_REPAIRS: usize = 3;
-
-/// See [`MAX_REPAIRS`].
-const REPAIR_PERIOD: Duration = Duration::from_secs(600);
 
 /// Why the node does not forward.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +185,7 @@ struct Repairs(BTreeMap<String, Vec<Instant>>);
 impl Repairs {
     /// Whether the setting may be put right at `now`; if so, that counts as done.
     fn may_repair(&mut self, setting: &str, now: Instant) -> bool {
-        let is_recent = |at: &Instant| now.duration_since(*at) < REPAIR_PERIOD;
+        let is_recent = |at: &Instant| now.duration_since(*at) < SYSCTL_REPAIR_PERIOD;
         self.0.retain(|_, done| done.iter().any(is_recent));
         let done = self.0.entry(setting.to_owned()).or_default();
         done.retain(is_recent);

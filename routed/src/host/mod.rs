@@ -8,6 +8,7 @@ pub(crate) mod cni_folder;
 pub(crate) mod cni_versions;
 pub(crate) mod cni_watch;
 mod conflist;
+pub(crate) mod crio;
 pub(crate) mod forwarding;
 pub(crate) mod link_settings;
 mod node_ipv4;
@@ -54,6 +55,7 @@ pub(crate) struct NodeSetup {
     registration: RegistrationRequests,
     conflist: ConflistInstaller,
     runtime_needs: RuntimeNeeds,
+    unseen_choice: Option<&'static str>,
 }
 
 impl NodeSetup {
@@ -75,6 +77,7 @@ impl NodeSetup {
             advertised: Advertised::default(),
             registration: RegistrationRequests::new(own, requests),
             runtime_needs: RuntimeNeeds::default(),
+            unseen_choice: crio::unseen(),
         }
     }
 
@@ -109,8 +112,13 @@ impl NodeSetup {
 
     /// Installs the conflist if the node has joined, forwards and has an address; the caller has
     /// checked routes and the firewall. Returns `false` if it failed and has to be tried again.
-    pub(crate) fn install(&mut self, now: Instant) -> bool {
-        if !self.has_joined() || !self.forwards() || self.addresses().is_empty() {
+    ///
+    /// A node that `goes_on` with what an earlier daemon did since the boot, because the registry is
+    /// out of reach, puts back a conflist that is gone. It replaces none: whether the network agrees
+    /// with a new one is not known.
+    pub(crate) fn install(&mut self, goes_on: bool, now: Instant) -> bool {
+        let may_install = self.has_joined() || goes_on && self.conflist.missing().is_some();
+        if !may_install || !self.forwards() || self.addresses().is_empty() {
             return true;
         }
         self.conflist
@@ -169,6 +177,11 @@ impl NodeSetup {
     pub(crate) fn conflist_obstacles(&self) -> impl Iterator<Item = &str> {
         let all = [self.conflist.obstacle(), self.runtime_needs.missing()];
         all.into_iter().flatten()
+    }
+
+    /// What cannot be seen of the runtime's choice.
+    pub(crate) fn unseen_choice(&self) -> Option<&str> {
+        self.unseen_choice
     }
 
     /// A network of this node that overlaps a pod CIDR.

@@ -1,13 +1,10 @@
 //! How often a file of ours is put back that another program keeps changing.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// The pause after the first time, which doubles up to the longest one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(60);
-
-/// After this time without a change, the file counts as left alone.
-const MEMORY: Duration = Duration::from_secs(600);
+use crate::timeouts::{
+    CONFLIST_RESTORE_MEMORY, FIRST_CONFLIST_RESTORE_PAUSE, MAX_CONFLIST_RESTORE_PAUSE,
+};
 
 /// The times at which the file was put back.
 #[derive(Debug, Default)]
@@ -27,7 +24,9 @@ impl RestoreLimit {
     /// Whether it may be put back at `now`.
     pub(super) fn allows(&self, now: Instant) -> bool {
         let doubled = 2_u32.saturating_pow(self.count.saturating_sub(1));
-        let pause = FIRST_PAUSE.saturating_mul(doubled).min(MAX_PAUSE);
+        let pause = FIRST_CONFLIST_RESTORE_PAUSE
+            .saturating_mul(doubled)
+            .min(MAX_CONFLIST_RESTORE_PAUSE);
         self.last.is_none_or(|last| now >= last + pause)
     }
 
@@ -38,7 +37,10 @@ impl RestoreLimit {
 
     /// Starts anew if nothing happened for a while before `now`.
     pub(super) fn forget(&mut self, now: Instant) {
-        if self.last.is_some_and(|last| now >= last + MEMORY) {
+        if self
+            .last
+            .is_some_and(|last| now >= last + CONFLIST_RESTORE_MEMORY)
+        {
             *self = Self::default();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -12,7 +13,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{CLIENT_TIMEOUT, SOCKET};
+use super::SOCKET;
+use crate::timeouts::{HTTP_CLIENT_TIMEOUT, HTTP_PROBE_TIMEOUT};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +35,19 @@ pub(crate) enum Error {
 
 /// Gets the JSON of a path.
 pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Error> {
-    let answer = timeout(CLIENT_TIMEOUT, request(Path::new(SOCKET), path)).await;
-    let body = answer.map_err(|_| Error::Failed("no answer in time".to_owned()))??;
+    let body = get_within(HTTP_CLIENT_TIMEOUT, path).await?;
     serde_json::from_slice(&body).map_err(failed)
+}
+
+/// Gets whether the node can serve pods, quickly enough for a probe. [`Error::Refused`] says what is
+/// missing.
+pub(crate) async fn readiness() -> Result<(), Error> {
+    get_within(HTTP_PROBE_TIMEOUT, "/readyz").await.map(drop)
+}
+
+async fn get_within(limit: Duration, path: &str) -> Result<Bytes, Error> {
+    let answer = timeout(limit, request(Path::new(SOCKET), path)).await;
+    answer.map_err(|_| Error::Failed("no answer in time".to_owned()))?
 }
 
 async fn request(socket: &Path, path: &str) -> Result<Bytes, Error> {

@@ -9,15 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
+use crate::timeouts::{HTTP_CROWDED_TIME, MIN_HTTP_CONNECTION_AGE};
+
 /// The number of connections at a time.
 pub(super) const MAX_CONNECTIONS: usize = 64;
-
-/// A connection has at least this much time to send its request. It limits how fast clients that
-/// reconnect can push others out.
-const MIN_AGE: Duration = Duration::from_millis(25);
-
-/// How long `routed status` shows that connections were closed for others.
-const CROWDED_FOR: Duration = Duration::from_secs(60);
 
 /// The connections of one listener. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +114,7 @@ impl Connections {
     pub(super) fn crowded_by(&self) -> Option<String> {
         let state = self.lock();
         let crowded = state.crowded.as_ref()?;
-        (crowded.at.elapsed() < CROWDED_FOR).then(|| crowded.client.clone())
+        (crowded.at.elapsed() < HTTP_CROWDED_TIME).then(|| crowded.client.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, ConnectionTable> {
@@ -161,7 +156,7 @@ fn room(open: &BTreeMap<u64, Open>, now: Instant) -> Admission {
     let Some((number, oldest)) = open.iter().find(|(_, one)| !one.is_being_answered) else {
         return Admission::Wait(Duration::MAX);
     };
-    match MIN_AGE.checked_sub(now.saturating_duration_since(oldest.since)) {
+    match MIN_HTTP_CONNECTION_AGE.checked_sub(now.saturating_duration_since(oldest.since)) {
         Some(wait) if !wait.is_zero() => Admission::Wait(wait),
         _ => Admission::Close(*number),
     }

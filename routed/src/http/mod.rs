@@ -16,64 +16,32 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use registry::Backoff;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
-use wire::conf::IpamConfig;
 use wire::{paths, state_file};
 
 use self::connections::Connections;
+pub(crate) use self::pages::PageSources;
 use self::pages::{Access, Answerer};
 use crate::status::Http;
-use crate::status::health::Timings;
-use crate::status::query::QueryClient;
 use crate::thread;
+use crate::timeouts::{
+    HTTP_CONNECTION_TIMEOUT, HTTP_LISTEN_RETRY_BACKOFF, HTTP_REQUEST_TIMEOUT,
+    HTTP_SOCKET_CHECK_INTERVAL,
+};
 
 /// The UNIX socket for the command line. There is one per node, as there is one daemon.
 pub(crate) const SOCKET: &str = "/run/flatland/routed.sock";
 
-/// How often the daemon checks that its socket was not removed.
-const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-
-/// How long receiving the head of a request may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a connection may take as a whole, which is longer than receiving a request and waiting
-/// for the event loop take.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The largest request, in bytes.
 const MAX_REQUEST: usize = 8 * 1024;
-
-/// How long a command waits for the daemon. Longer than the daemon waits for its own event loop, so
-/// that the daemon's error is shown.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Between attempts to listen.
-const LISTEN_RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(30),
-};
-
-/// Where the pages come from.
-pub(crate) struct PageSources {
-    /// The event loop.
-    pub(crate) query_client: QueryClient,
-    /// Durations and failures of its passes.
-    pub(crate) timings: Timings,
-    /// The configuration of the ledger of pod addresses.
-    pub(crate) conf: IpamConfig,
-    /// The TCP address, if there is to be one.
-    pub(crate) listen: Option<SocketAddr>,
-}
 
 /// Starts the server, which runs until the program ends. Its failures are logged and do not end the
 /// daemon, because routes matter more.
@@ -117,7 +85,7 @@ async fn serve_address(
             }
         }
         failures += 1;
-        sleep(LISTEN_RETRY_BACKOFF.pause(failures)).await;
+        sleep(HTTP_LISTEN_RETRY_BACKOFF.pause(failures)).await;
     };
     set_state(None);
     info!(%address, "HTTP on {address}: /healthz, /readyz, /metrics");
@@ -145,7 +113,7 @@ async fn serve_socket(answerer: Arc<Answerer>) {
         };
         // Another program may remove what is in /run.
         while path.exists() {
-            match timeout(SOCKET_CHECK_INTERVAL, listener.accept()).await {
+            match timeout(HTTP_SOCKET_CHECK_INTERVAL, listener.accept()).await {
                 Ok(Ok((stream, _))) => {
                     let client = "a command".to_owned();
                     serve(stream, client, &answerer, Access::Root, &connections).await;
@@ -172,7 +140,7 @@ fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
 /// Pauses after a failed accept, which usually means that the process has no free file descriptors.
 async fn pause_after(error: &io::Error) {
     warn!(%error, "cannot accept a connection: {error}");
-    sleep(LISTEN_RETRY_BACKOFF.first).await;
+    sleep(HTTP_LISTEN_RETRY_BACKOFF.first).await;
 }
 
 /// Serves one connection as soon as it has a place.
@@ -200,7 +168,7 @@ async fn serve<S>(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIMEOUT)
+        .header_read_timeout(HTTP_REQUEST_TIMEOUT)
         .max_buf_size(MAX_REQUEST)
         .keep_alive(false)
         .half_close(true)
@@ -210,7 +178,7 @@ async fn serve<S>(
         tokio::select! {
             _ = connection => {}
             _ = closed => {}
-            () = sleep(CONNECTION_TIMEOUT) => {}
+            () = sleep(HTTP_CONNECTION_TIMEOUT) => {}
         }
         drop(place);
     });

@@ -1,5 +1,6 @@
 //! The pages of the HTTP server, and who may read which.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
@@ -12,7 +13,6 @@ use tracing::warn;
 use wire::conf::IpamConfig;
 
 use crate::addresses::ledger;
-use crate::http::PageSources;
 use crate::http::connections::Connections;
 use crate::status::health::Timings;
 use crate::status::query::{Query, QueryClient, Stuck};
@@ -21,6 +21,18 @@ use crate::{packet_paths, termination};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+
+/// Where the pages come from.
+pub(crate) struct PageSources {
+    /// The event loop.
+    pub(crate) query_client: QueryClient,
+    /// Durations and failures of its passes.
+    pub(crate) timings: Timings,
+    /// The configuration of the ledger of pod addresses.
+    pub(crate) conf: IpamConfig,
+    /// The TCP address, if there is to be one.
+    pub(crate) listen: Option<SocketAddr>,
+}
 
 /// The rights of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 use crate::log::{LineKind, LogLine};
-use crate::membership::ABSENCE_LOG_DELAY;
+use crate::timeouts::ABSENCE_LOG_DELAY;
 
 /// The absent nodes.
 #[derive(Debug, Default)]

@@ -13,12 +13,7 @@ use std::time::{Duration, Instant};
 use registry::{Absent, Census};
 use wire::node::NodeName;
 
-/// The shortest and the longest time between two checks, whatever `forgetAfter` is.
-const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(300);
-
-/// The longest time for which a node has to be observed absent without an interruption.
-const MAX_OBSERVED: Duration = Duration::from_secs(600);
+use crate::timeouts::{MAX_FORGET_CHECK_INTERVAL, MAX_OBSERVED_ABSENCE, MIN_FORGET_CHECK_INTERVAL};
 
 /// The intervals that are derived from `forgetAfter`.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +25,7 @@ pub(crate) struct ForgetTimes {
 impl ForgetTimes {
     /// The longest time between two checks.
     pub(crate) fn check_interval(&self) -> Duration {
-        (self.after / 100).clamp(MIN_CHECK_INTERVAL, MAX_CHECK_INTERVAL)
+        (self.after / 100).clamp(MIN_FORGET_CHECK_INTERVAL, MAX_FORGET_CHECK_INTERVAL)
     }
 
     /// After a node was forgotten, no other one is forgotten for this long, so that an operator can
@@ -47,7 +42,7 @@ impl ForgetTimes {
     /// How long a node has to be observed absent without an interruption, whatever was counted
     /// before: a registry restored from a backup may not show yet which nodes have returned.
     fn min_observed(&self) -> Duration {
-        (self.after / 10).min(MAX_OBSERVED)
+        (self.after / 10).min(MAX_OBSERVED_ABSENCE)
     }
 }
 

@@ -7,10 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::error;
 
-use super::{
-    DesiredRegistration, JOIN_RETRY_BACKOFF, Membership, MembershipOutcome, presence, registration,
-};
+use super::{DesiredRegistration, Membership, MembershipOutcome, presence, registration};
 use crate::addresses::ledger;
+use crate::timeouts::JOIN_RETRY_BACKOFF;
 
 impl Membership {
     pub(super) async fn join(

@@ -8,6 +8,7 @@ pub(crate) mod absence;
 pub(crate) mod forget_after;
 pub(crate) mod forget_task;
 mod join;
+mod outcome;
 mod presence;
 mod registration;
 
@@ -16,9 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use registry::owned::Owned;
-use registry::{
-    Backoff, Error, NodeRecord, Policy, PresenceHandle, PresenceState, Registry, RewriteLimit,
-};
+use registry::{Error, NodeRecord, Policy, PresenceHandle, Registry, RewriteLimit};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -26,34 +25,11 @@ use wire::clock::unix_seconds;
 use wire::conf::IpamConfig;
 use wire::node::{MachineId, NodeName};
 
+pub(crate) use outcome::MembershipOutcome;
 pub(crate) use registration::DesiredRegistration;
 
 use crate::log::OnChange;
-
-/// Between attempts to join the network.
-const JOIN_RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_millis(500),
-    most: Duration::from_secs(10),
-};
-
-/// Shorter absences are not logged: the `routed` of a node is restarted now and then, and those of
-/// all nodes in an upgrade.
-const ABSENCE_LOG_DELAY: Duration = Duration::from_secs(15);
-
-/// What the task reports.
-#[derive(Debug)]
-pub(crate) enum MembershipOutcome {
-    /// The registry has this node's record, and these are its claims.
-    Joined(Owned),
-    /// Other nodes have some of this node's subnets; these are left.
-    SubnetsLost(Owned),
-    /// Joining has failed so far, for this reason. The task tries again.
-    Delayed(String),
-    /// Whether peers can see that this node is alive.
-    Presence(PresenceState),
-    /// Joining cannot succeed until the configuration is changed.
-    ConfigRejected(Error),
-}
+use crate::timeouts::JOIN_RETRY_BACKOFF;
 
 /// The task.
 pub(crate) struct Membership {

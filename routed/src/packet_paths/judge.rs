@@ -1,11 +1,13 @@
 //! Compares what the kernel would do with a packet with our route for it, and finds the culprit.
 //! Pure.
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
 use wire::netlink::{Fate, Packet, PolicyAction, Route, RouteKind};
 
-use super::PathFault;
 use super::facts::{MAIN, PacketFacts, is_own};
+use super::faults::PathFault;
 use super::packet_queries::{KUBE_PROXY_MARK, PacketQuery};
 use super::rules::{RoutingDecision, pass_rule, walk};
 use crate::kernel::LOOPBACK;
@@ -161,23 +163,7 @@ fn elsewhere(
     let takes = match rule.action {
         PolicyAction::Lookup(MAIN) => {
             let route = route.filter(|route| !is_own(route))?;
-            let protocol = messages::protocol_name(route.protocol);
-            let text = format!("{}{} proto {protocol}", route.dst, facts.way(route));
-            let culprit = format!("another program's route wins: {text}");
-            let metric = route.metric.map(|metric| format!(" metric {metric}"));
-            let metric = metric.unwrap_or_default();
-            let family = if route.dst.addr().is_ipv4() {
-                ""
-            } else {
-                "-6 "
-            };
-            let fix = format!(
-                "remove what made it, and then the route: ip {family}route del {}{}{metric} proto {}",
-                route.dst,
-                facts.way(route),
-                route.protocol
-            );
-            return Some(misrouted(query, culprit, passes_over, fix, facts));
+            return Some(by_foreign_route(query, route, passes_over, facts));
         }
         PolicyAction::Lookup(table) => {
             if chosen.is_none() && route.is_some_and(is_own) {
@@ -202,6 +188,32 @@ fn elsewhere(
     let before = suppressing.map_or(rule.priority, |it| it.priority.min(rule.priority));
     let fix = pass_rule(rule, before, query.packet.dst, facts);
     Some(misrouted(query, culprit, takes.1, fix, facts))
+}
+
+/// `route` of another program is chosen instead of ours.
+fn by_foreign_route(
+    query: &PacketQuery,
+    route: &Route,
+    passes_over: String,
+    facts: &PacketFacts,
+) -> Misrouted {
+    let protocol = messages::protocol_name(route.protocol);
+    let text = format!("{}{} proto {protocol}", route.dst, facts.way(route));
+    let culprit = format!("another program's route wins: {text}");
+    let metric = route.metric.map(|metric| format!(" metric {metric}"));
+    let metric = metric.unwrap_or_default();
+    let family = if route.dst.addr().is_ipv4() {
+        ""
+    } else {
+        "-6 "
+    };
+    let fix = format!(
+        "remove what made it, and then the route: ip {family}route del {}{}{metric} proto {}",
+        route.dst,
+        facts.way(route),
+        route.protocol
+    );
+    misrouted(query, culprit, passes_over, fix, facts)
 }
 
 /// What `rp_filter` dropped: the way back is by another link, or there is none.
@@ -272,4 +284,28 @@ fn described(PacketQuery { packet, wanted }: &PacketQuery, facts: &PacketFacts) 
         _ => facts.way(wanted),
     };
     format!("packets {from}{mark} to {} should go{way}", packet.dst)
+}
+
+/// One fault for each culprit: the first packet that it harms is described, the others are counted.
+pub(super) fn by_culprit(found: Vec<Misrouted>) -> Vec<PathFault> {
+    let mut order: Vec<String> = Vec::new();
+    let mut groups: BTreeMap<String, (PathFault, usize)> = BTreeMap::new();
+    for misrouted in found {
+        let culprit = misrouted.culprit.clone();
+        if let Some((_, more)) = groups.get_mut(&culprit) {
+            *more += 1;
+        } else {
+            order.push(culprit.clone());
+            groups.insert(culprit, (misrouted.into(), 0));
+        }
+    }
+    let described = |culprit: String| {
+        let (mut fault, more) = groups.remove(&culprit)?;
+        if more > 0 {
+            let more = format!(" (the same for {more} more of the packets asked about)");
+            fault.text.push_str(&more);
+        }
+        Some(fault)
+    };
+    order.into_iter().filter_map(described).collect()
 }

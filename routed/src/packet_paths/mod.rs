@@ -10,6 +10,7 @@
 //! kernel.
 
 mod facts;
+mod faults;
 mod judge;
 mod packet_queries;
 mod read;
@@ -17,43 +18,12 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
+pub(crate) use self::faults::{Examined, PathFault};
+pub(crate) use self::packet_queries::Peer;
 pub(crate) use self::read::{between, examine};
 use crate::kernel::Netlink;
-use crate::status::NodeRow;
-
-/// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Examined {
-    /// How many packets the kernel was queried about.
-    pub(crate) queries: usize,
-    /// What keeps packets from the way that our routes say, one for each culprit.
-    pub(crate) faults: Vec<PathFault>,
-    /// What harms no packet now.
-    pub(crate) remarks: Vec<PathFault>,
-    /// Rules that take packets with a mark elsewhere, which is what marks are for.
-    pub(crate) marked: Vec<String>,
-}
-
-/// Why packets do not go the way that our routes say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PathFault {
-    /// What happens to which packet, and what does that, in a sentence.
-    pub(crate) text: String,
-    /// What to do about it.
-    pub(crate) fix: String,
-}
-
-impl PathFault {
-    /// Both in one line.
-    pub(crate) fn line(&self) -> String {
-        format!("{}: {}", self.text, self.fix)
-    }
-}
 
 /// The lines for `routed status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,46 +50,4 @@ pub(crate) fn for_status(pod_cidrs: &[IpNet], peers: &[Peer]) -> StatusLines {
             ..StatusLines::default()
         },
     }
-}
-
-/// A peer, as far as the links matter by which its packets come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Peer {
-    /// Its subnets.
-    pub(crate) subnets: Vec<IpNet>,
-    /// The addresses that it advertises.
-    pub(crate) addresses: Vec<IpAddr>,
-}
-
-impl From<NodeRow> for Peer {
-    fn from(row: NodeRow) -> Self {
-        Self {
-            subnets: row.subnets,
-            addresses: row.addresses,
-        }
-    }
-}
-
-/// One fault for each culprit: the first packet that it harms is described, the others are counted.
-fn by_culprit(found: Vec<judge::Misrouted>) -> Vec<PathFault> {
-    let mut order: Vec<String> = Vec::new();
-    let mut groups: BTreeMap<String, (PathFault, usize)> = BTreeMap::new();
-    for misrouted in found {
-        let culprit = misrouted.culprit.clone();
-        if let Some((_, more)) = groups.get_mut(&culprit) {
-            *more += 1;
-        } else {
-            order.push(culprit.clone());
-            groups.insert(culprit, (misrouted.into(), 0));
-        }
-    }
-    let described = |culprit: String| {
-        let (mut fault, more) = groups.remove(&culprit)?;
-        if more > 0 {
-            let more = format!(" (the same for {more} more of the packets asked about)");
-            fault.text.push_str(&more);
-        }
-        Some(fault)
-    };
-    order.into_iter().filter_map(described).collect()
 }

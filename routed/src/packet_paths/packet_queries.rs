@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use wire::address_number::{address, number};
 use wire::netlink::{Packet, PolicyAction, Route, RouteKind};
 
-use super::Peer;
 use super::facts::{LOCAL, MAIN, PacketFacts};
 use crate::fib::plan;
 use crate::kernel::{LOOPBACK, is_link_local_v6};
+use crate::status::NodeRow;
 
 /// For so many subnets of peers per family the kernel is queried. Those that a rule or a route of
 /// another program names come first.
@@ -24,6 +24,24 @@ const MAX_NAMED: usize = 32;
 
 /// With this mark kube-proxy has packets masqueraded (`--iptables-masquerade-bit` 14).
 pub(super) const KUBE_PROXY_MARK: u32 = 0x4000;
+
+/// A peer, as far as the links matter by which its packets come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Its subnets.
+    pub(crate) subnets: Vec<IpNet>,
+    /// The addresses that it advertises.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl From<NodeRow> for Peer {
+    fn from(row: NodeRow) -> Self {
+        Self {
+            subnets: row.subnets,
+            addresses: row.addresses,
+        }
+    }
+}
 
 /// A packet, and our route for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

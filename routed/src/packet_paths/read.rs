@@ -8,10 +8,10 @@ use wire::netlink::{Error, Fate, NetlinkSocket, Packet};
 use wire::sysctl;
 
 use super::facts::{LinkSettings, PacketFacts};
-use super::judge::{Misrouted, judge};
-use super::packet_queries::{self, MAX_PEERS, PacketQuery};
+use super::faults::{Examined, PathFault};
+use super::judge::{Misrouted, by_culprit, judge};
+use super::packet_queries::{self, MAX_PEERS, PacketQuery, Peer};
 use super::rules::narrow_rules;
-use super::{Examined, PathFault, Peer, by_culprit};
 use crate::kernel::{LOOPBACK, Netlink};
 
 /// For so many addresses of a peer.

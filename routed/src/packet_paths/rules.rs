@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use wire::netlink::{Fate, Packet, PolicyAction, PolicyRule, Route};
 
-use super::PathFault;
 use super::facts::{LOCAL, MAIN, PacketFacts, is_own};
+use super::faults::PathFault;
 use super::packet_queries::PacketQuery;
 use crate::kernel::LOOPBACK;
 

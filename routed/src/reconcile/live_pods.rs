@@ -13,11 +13,7 @@ use wire::pod_link::{self, host_interface_name};
 
 use crate::addresses::ledger;
 use crate::kernel::Netlink;
-
-/// An address that was allocated at least this many seconds ago has its route. ADD makes the route,
-/// and would fail if it were there before. So does one with a time in the future: the clock was set
-/// back since, and an ADD that is under way is recognised by its lock.
-const ADD_GRACE_SECONDS: u64 = 10;
+use crate::timeouts::ADD_GRACE_SECONDS;
 
 /// The addresses of the pods of `network` on this node, each with the index of its host interface.
 pub(crate) fn pods(kernel: &mut Netlink, network: &str) -> Result<Vec<(IpAddr, u32)>, String> {

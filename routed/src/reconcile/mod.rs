@@ -213,18 +213,33 @@ impl<K: Kernel> Reconciler<K> {
         self.retries.retry_at()
     }
 
-    /// Whether the node can serve pods: a complete snapshot was taken, the kernel has the desired
-    /// routes except those that it refuses, and the unreachable routes of the own subnets are in
+    /// Whether the node can serve pods: a complete snapshot was taken, and the kernel's routes are in
     /// place.
     pub(crate) fn is_settled(&self) -> bool {
+        self.rib.has_snapshot() && self.routes_are_in_place()
+    }
+
+    /// Whether the node can serve pods although this daemon has not read the registry: an earlier one
+    /// has, since the boot, and its routes are in place.
+    pub(crate) fn is_settled_by_earlier_daemon(&self) -> bool {
+        let network = &self.local_node.network;
+        let is_of_network = |subnet: &IpNet| network.pod_cidr_of(subnet).is_some();
+        !self.rib.has_snapshot()
+            && self.rib.last_seen().revision > 0
+            && self.local_node.owned.iter().all(is_of_network)
+            && self.routes_are_in_place()
+    }
+
+    /// Whether the kernel has the desired routes except those that it refuses, and the unreachable
+    /// routes of the own subnets, of which there is one at least.
+    fn routes_are_in_place(&self) -> bool {
         let is_in = |subnet: &IpNet| {
             let wanted = plan::route(*subnet, RoutePath::Unreachable);
             self.actual
                 .get(subnet)
                 .is_some_and(|routes| routes.contains(&wanted))
         };
-        let served = self.owns_subnets() && self.local_node.owned.iter().all(is_in);
-        self.rib.has_snapshot() && !self.is_dirty() && served
+        !self.is_dirty() && self.owns_subnets() && self.local_node.owned.iter().all(is_in)
     }
 
     /// Whether this node owns a subnet.

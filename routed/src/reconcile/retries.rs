@@ -1,20 +1,13 @@
 //! Retries of routes that failed: each with its own backoff, and logged when the reason changes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnet::IpNet;
-use registry::Backoff;
 
 use crate::fib::ApplyError;
 use crate::rib::path::UpdateScope;
-
-/// Time between attempts. Events (a link that comes up, a route that is removed) cause an attempt
-/// at once; the backoff is for causes without an event.
-const RETRY_BACKOFF: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(60),
-};
+use crate::timeouts::ROUTE_RETRY_BACKOFF;
 
 /// The failures, by destination.
 #[derive(Debug, Default)]
@@ -35,7 +28,7 @@ impl Retries {
         let known = self.by_dst.remove(&dst);
         let is_new = known.as_ref().is_none_or(|known| known.error != error);
         let count = known.map_or(1, |known| known.count.saturating_add(1));
-        let retry_at = now + RETRY_BACKOFF.pause(count);
+        let retry_at = now + ROUTE_RETRY_BACKOFF.pause(count);
         self.by_dst.insert(
             dst,
             FailedStep {

@@ -1,3 +1,4 @@
+mod gateways;
 mod kernel;
 mod log_fields;
 mod next_hops;

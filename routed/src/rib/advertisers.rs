@@ -1,21 +1,21 @@
 //! Which nodes advertise each address, so that an address that several nodes advertise is noticed.
 //! Pure.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::slice;
 
 use ipnet::IpNet;
-use registry::Snapshot;
+use registry::{Snapshot, packed};
 use wire::node::NodeName;
 
-/// The nodes by address. Nearly every address has one node, and there are thousands: lists of one are
-/// the smallest.
+/// The nodes by address. There are thousands of addresses, and nearly each has one node.
 #[derive(Debug, Default)]
 pub(crate) struct Advertisers {
-    nodes: BTreeMap<IpAddr, Vec<NodeName>>,
-    /// The addresses of several nodes: virtual ones, or mistakes.
-    shared: BTreeSet<IpAddr>,
+    /// The first node of each address.
+    first: BTreeMap<IpAddr, NodeName>,
+    /// All nodes of the addresses that have several: virtual ones, or mistakes.
+    shared: BTreeMap<IpAddr, Vec<NodeName>>,
 }
 
 impl Advertisers {
@@ -25,6 +25,7 @@ impl Advertisers {
         for (node, record) in &view.nodes {
             all.change(node, &[], &record.addresses);
         }
+        all.first = packed(all.first);
         all
     }
 
@@ -38,62 +39,58 @@ impl Advertisers {
     ) -> BTreeSet<NodeName> {
         let mut others = BTreeSet::new();
         for gone in before.iter().filter(|address| !now.contains(address)) {
-            if let Entry::Occupied(mut nodes) = self.nodes.entry(*gone) {
-                nodes.get_mut().retain(|it| it != node);
-                others.extend(nodes.get().iter().cloned());
-                if nodes.get().is_empty() {
-                    nodes.remove();
-                }
-            }
-            self.mark(*gone);
+            others.extend(self.edit(*gone, |nodes| nodes.retain(|it| it != node)));
         }
         for new in now.iter().filter(|address| !before.contains(address)) {
-            match self.nodes.entry(*new) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(vec![node.clone()]);
+            others.extend(self.edit(*new, |nodes| {
+                if !nodes.contains(node) {
+                    nodes.push(node.clone());
+                    nodes.sort();
                 }
-                Entry::Occupied(mut nodes) => {
-                    others.extend(nodes.get().iter().cloned());
-                    if !nodes.get().contains(node) {
-                        nodes.get_mut().push(node.clone());
-                        nodes.get_mut().sort();
-                    }
-                }
-            }
-            self.mark(*new);
+            }));
         }
         others.remove(node);
         others
     }
 
-    fn mark(&mut self, address: IpAddr) {
-        if self.of(address).nth(1).is_some() {
-            self.shared.insert(address);
+    /// Changes the nodes of `address`, and returns them.
+    fn edit(&mut self, address: IpAddr, edit: impl FnOnce(&mut Vec<NodeName>)) -> Vec<NodeName> {
+        let mut nodes: Vec<_> = self.of(address).cloned().collect();
+        edit(&mut nodes);
+        match nodes.first() {
+            Some(first) => self.first.insert(address, first.clone()),
+            None => self.first.remove(&address),
+        };
+        if nodes.len() > 1 {
+            self.shared.insert(address, nodes.clone());
         } else {
             self.shared.remove(&address);
         }
+        nodes
     }
 
     /// The nodes that advertise `address`.
     pub(crate) fn of(&self, address: IpAddr) -> impl Iterator<Item = &NodeName> {
-        self.nodes.get(&address).into_iter().flatten()
+        let several = self.shared.get(&address).map(Vec::as_slice);
+        let one = || self.first.get(&address).map(slice::from_ref);
+        several.or_else(one).into_iter().flatten()
     }
 
     /// Whether a node advertises an address in `prefix`.
     pub(crate) fn any_in(&self, prefix: IpNet) -> bool {
         let range = prefix.network()..=prefix.broadcast();
-        self.nodes.range(range).next().is_some()
+        self.first.range(range).next().is_some()
     }
 
     /// Whether several nodes advertise `address`.
     pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
-        self.shared.contains(&address)
+        self.shared.contains_key(&address)
     }
 
     /// What to say about each address that several nodes advertise.
     pub(crate) fn shared(&self) -> impl Iterator<Item = String> {
-        self.shared.iter().map(|address| {
-            let nodes: Vec<_> = self.of(*address).map(NodeName::as_str).collect();
+        self.shared.iter().map(|(address, nodes)| {
+            let nodes: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
             let nodes = nodes.join(" and ");
             format!(
                 "{nodes} advertise the same address {address}: peers use it only for a node that has \

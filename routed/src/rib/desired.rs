@@ -1,9 +1,10 @@
 //! Keeps the desired routes up to date: which route each subnet should have now.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use ipnet::IpNet;
-use registry::{Claim, Snapshot};
+use registry::{Claim, Snapshot, packed};
 use tracing::{Level, debug, enabled};
 
 use crate::log::Lines;
@@ -44,6 +45,10 @@ impl Rib {
                 Some(path) => self.desired.insert(subnet, path),
                 None => self.desired.remove(&subnet),
             };
+        }
+        if *scope == UpdateScope::All {
+            self.desired = packed(mem::take(&mut self.desired));
+            self.judged = packed(mem::take(&mut self.judged));
         }
         self.add_refused_lines(&refused, local, lines);
     }

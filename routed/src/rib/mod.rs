@@ -166,43 +166,24 @@ impl Rib {
                 rejoin: false,
             };
         };
-        let (mut affected, mut deleted, mut concerns_local_node) =
-            (BTreeSet::new(), Vec::new(), false);
-        for change in &changes {
-            if let RegistryChange::Subnet(subnet, claim) = change {
-                match claim {
-                    Some(claim) => {
-                        concerns_local_node |= claim.node == local.node;
-                        self.held.release(subnet);
-                    }
-                    None => deleted.push(*subnet),
-                }
-            }
-            if let Some(node) = change.node() {
-                concerns_local_node |= node == local.node;
-                affected.extend(self.claims.of(&node));
-            }
-            affected.extend(change.subnet());
+        let mut affected = affected(&changes, &self.claims);
+        let mut concerns_local_node = concern(&changes, &local.node);
+        let (claimed, deleted) = claimed_and_deleted(&changes);
+        for subnet in claimed {
+            self.held.release(&subnet);
         }
-        let addresses = |view: &Snapshot, node: &NodeName| {
-            let record = view.nodes.get(node);
-            record.map_or_else(Vec::new, |record| record.addresses.clone())
-        };
         let records: BTreeMap<NodeName, Vec<IpAddr>> = changes
             .iter()
             .filter_map(RegistryChange::node)
-            .map(|node| (node.clone(), addresses(view, &node)))
+            .map(|node| (node.clone(), addresses_of(view, &node)))
             .collect();
         let claim = |subnet| (subnet, view.subnets.get(&subnet).cloned());
-        let before: Vec<_> = changes
-            .iter()
-            .filter_map(RegistryChange::subnet)
-            .map(claim)
-            .collect();
+        let subnets = changes.iter().filter_map(RegistryChange::subnet);
+        let before: Vec<_> = subnets.map(claim).collect();
         view.apply(revision, changes);
         let mut own_addresses_differ = false;
         for (node, before) in records {
-            let now = addresses(view, &node);
+            let now = addresses_of(view, &node);
             for other in self.advertisers.change(&node, &before, &now) {
                 affected.extend(self.claims.of(&other));
             }
@@ -217,15 +198,8 @@ impl Rib {
         let allowed =
             held::withdrawals_allowed(self.seen, &local.owned, &local.node, view, &self.claims);
         self.distrust = allowed.err();
-        for subnet in deleted {
-            match (&self.distrust, self.desired.get(&subnet)) {
-                (Some(_), Some(path)) if path.is_to_peer() => {
-                    let node = self.judged.get(&subnet).map(|judged| &judged.node);
-                    self.held.hold(subnet, *path, node);
-                }
-                _ => self.held.release(&subnet),
-            }
-        }
+        let rejoin = concerns_local_node && lacks_own_records(view, &self.claims, local);
+        self.hold_or_release(&deleted);
         Effect {
             // The link to a peer may depend on the order of this node's own addresses.
             scope: if own_addresses_differ {
@@ -233,7 +207,21 @@ impl Rib {
             } else {
                 UpdateScope::Only(affected)
             },
-            rejoin: concerns_local_node && lacks_own_records(view, &self.claims, local),
+            rejoin,
+        }
+    }
+
+    /// Holds the routes to peers of subnets whose claims were deleted, if the registry is not
+    /// trusted.
+    fn hold_or_release(&mut self, deleted: &[IpNet]) {
+        for subnet in deleted {
+            match (&self.distrust, self.desired.get(subnet)) {
+                (Some(_), Some(path)) if path.is_to_peer() => {
+                    let node = self.judged.get(subnet).map(|judged| &judged.node);
+                    self.held.hold(*subnet, *path, node);
+                }
+                _ => self.held.release(subnet),
+            }
         }
     }
 
@@ -268,6 +256,38 @@ impl Rib {
     pub(crate) fn clear_left(&mut self) {
         self.left.clear();
     }
+}
+
+/// The subnets whose claims change, and those of the nodes whose records change.
+fn affected(changes: &[RegistryChange], claims: &ClaimIndex) -> BTreeSet<IpNet> {
+    let nodes = changes.iter().filter_map(RegistryChange::node);
+    let of_nodes = nodes.flat_map(|node| claims.of(&node).collect::<Vec<_>>());
+    let of_claims = changes.iter().filter_map(RegistryChange::subnet);
+    of_nodes.chain(of_claims).collect()
+}
+
+/// Whether a record or a new claim is of this `node`.
+fn concern(changes: &[RegistryChange], node: &NodeName) -> bool {
+    changes.iter().any(|change| match change {
+        RegistryChange::Subnet(_, claim) => claim.as_ref().is_some_and(|claim| claim.node == *node),
+        other => other.node().is_some_and(|other| other == *node),
+    })
+}
+
+/// The subnets with a new claim, and those whose claim was deleted.
+fn claimed_and_deleted(changes: &[RegistryChange]) -> (Vec<IpNet>, Vec<IpNet>) {
+    let claims = changes.iter().filter_map(|change| match change {
+        RegistryChange::Subnet(subnet, claim) => Some((*subnet, claim.is_some())),
+        _ => None,
+    });
+    let (claimed, deleted): (Vec<_>, Vec<_>) = claims.partition(|(_, is_claimed)| *is_claimed);
+    let subnets = |claims: Vec<(IpNet, bool)>| claims.into_iter().map(|(it, _)| it).collect();
+    (subnets(claimed), subnets(deleted))
+}
+
+fn addresses_of(view: &Snapshot, node: &NodeName) -> Vec<IpAddr> {
+    let record = view.nodes.get(node);
+    record.map_or_else(Vec::new, |record| record.addresses.clone())
 }
 
 /// Whether the registry lacks a record that this node should have there, or gives this node a

@@ -1,18 +1,14 @@
 //! Next hops that do not answer: the kernel's neighbour entry of the address has failed. Pure.
 //!
-//! Such an address is used again only after [`MIN_ABSENCE`], so that routes do not flap, and only
+//! Such an address is used again only after [`SILENT_HOP_AVOIDANCE_TIME`], so that routes do not flap, and only
 //! once it has answered. Because no packet goes there meanwhile, `routed` makes the kernel ask. A peer
 //! that is merely quiet (a stale entry, or none) is not among them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// For at least this long a next hop that did not answer is avoided.
-pub(crate) const MIN_ABSENCE: Duration = Duration::from_secs(30);
-
-/// Between two questions to a next hop that did not answer. The kernel takes three seconds for one.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+use crate::timeouts::{SILENT_HOP_AVOIDANCE_TIME, SILENT_HOP_PROBE_INTERVAL};
 
 /// At most this many are asked at once; the others have their turn later.
 const MAX_PROBES: usize = 64;
@@ -38,12 +34,12 @@ impl SilentHops {
     pub(crate) fn failed(&mut self, hop: Hop, now: Instant) -> bool {
         let is_new = !self.0.contains_key(&hop);
         let silence = self.0.entry(hop).or_insert(Silence {
-            until: now + MIN_ABSENCE,
+            until: now + SILENT_HOP_AVOIDANCE_TIME,
             probe_at: now,
             answers: false,
         });
         silence.answers = false;
-        silence.probe_at = now + PROBE_INTERVAL;
+        silence.probe_at = now + SILENT_HOP_PROBE_INTERVAL;
         is_new
     }
 
@@ -86,7 +82,7 @@ impl SilentHops {
         let due = due.filter(|(_, silence)| !silence.answers && silence.probe_at <= now);
         let mut hops = Vec::new();
         for (hop, silence) in due.take(MAX_PROBES) {
-            silence.probe_at = now + PROBE_INTERVAL;
+            silence.probe_at = now + SILENT_HOP_PROBE_INTERVAL;
             hops.push(hop);
         }
         hops

@@ -21,7 +21,9 @@ type Labels = [(&'static str, String); 1];
 /// All metrics.
 pub(crate) fn render(status: &Status, timings: &Timings) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("flatland");
-    add_routes(&mut registry, status, timings);
+    add_routes(&mut registry, status);
+    add_timings(&mut registry, timings);
+    add_claims_without_route(&mut registry, status);
     add_registry(&mut registry, status);
     add_node(&mut registry, status);
     let mut text = String::new();
@@ -29,7 +31,7 @@ pub(crate) fn render(status: &Status, timings: &Timings) -> Result<String, fmt::
     Ok(text)
 }
 
-fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
+fn add_routes(registry: &mut Registry, status: &Status) {
     let routes = &status.routes;
     gauges(
         registry,
@@ -52,6 +54,20 @@ fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
     let help =
         "What became of routes; repaired are those that another program had removed or changed";
     registry.register("route_changes", help, changes);
+    let conflicts = status.conflicts;
+    gauges(
+        registry,
+        "conflicts",
+        "Routes of others in the place of ours, and claims of others to what this node owns",
+        "kind",
+        [
+            ("route", number(conflicts.routes)),
+            ("claim", number(conflicts.claims)),
+        ],
+    );
+}
+
+fn add_timings(registry: &mut Registry, timings: &Timings) {
     registry.register_with_unit(
         "reconcile",
         "How long it takes to compare the kernel's routes and to put them right",
@@ -63,6 +79,9 @@ fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
         "How often the kernel's routes could not be compared",
         timings.failed.clone(),
     );
+}
+
+fn add_claims_without_route(registry: &mut Registry, status: &Status) {
     let reasons = [
         "invalid",
         "conflict",
@@ -80,17 +99,6 @@ fn add_routes(registry: &mut Registry, status: &Status, timings: &Timings) {
         "Claims of peers that get no route here, by reason",
         "reason",
         reasons.map(|reason| (reason, number(count(reason)))),
-    );
-    let conflicts = status.conflicts;
-    gauges(
-        registry,
-        "conflicts",
-        "Routes of others in the place of ours, and claims of others to what this node owns",
-        "kind",
-        [
-            ("route", number(conflicts.routes)),
-            ("claim", number(conflicts.claims)),
-        ],
     );
 }
 

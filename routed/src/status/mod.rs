@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -23,10 +22,6 @@ pub(crate) use self::troubles::first_few;
 use crate::kernel::{self, NodeLink};
 pub(crate) use crate::membership::absence::AbsentSince;
 use crate::rib::path::RoutePath;
-
-/// How long a query waits for the event loop. It answers within milliseconds, unless the kernel, a
-/// disk or another program blocks it.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The status of the node and its `routed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::status::{NodeRow, QUERY_TIMEOUT, RouteRow, Status};
+use crate::status::{NodeRow, RouteRow, Status};
+use crate::timeouts::STATUS_QUERY_TIMEOUT;
 
 /// At most this many queries wait for the loop.
 const MAX_QUERIES: usize = 16;
@@ -45,7 +46,7 @@ pub(crate) fn channel() -> (QueryClient, mpsc::Receiver<Query>) {
     let (queries, receiver) = mpsc::channel(MAX_QUERIES);
     let client = QueryClient {
         queries,
-        timeout: QUERY_TIMEOUT,
+        timeout: STATUS_QUERY_TIMEOUT,
     };
     (client, receiver)
 }

@@ -78,6 +78,7 @@ impl<K: Kernel> Collector<'_, K> {
             self.reconciler.silent_hop_notices(),
             "more next hops do not answer",
         ));
+        all.extend(self.node_setup.unseen_choice().map(str::to_owned));
         let ignored = rib.rejected();
         all.extend(first_few(
             ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),

@@ -28,16 +28,35 @@ fn routed_restarted_without_etcd_is_ready_for_pods() -> Result {
     let (a, b) = (one.add_pod("a")?, two.add_pod("b")?);
     a.run(&["ping", "-c1", "-W5", &b.addresses()[0].to_string()])?;
 
-    // What is not there is missing.
-    sh(one, r#"mv "$file" "$file.bak""#)?;
-    wait_readyz(one, 503, "the conflist is not installed yet")?;
-    sh(one, r#"mv "$file.bak" "$file""#)?;
-    wait_readyz(one, 200, "ok")?;
+    // Another program removes the conflist, while routed runs, and while it does not.
+    for is_down in [false, true] {
+        let before = sh(one, r#"cat "$file""#)?;
+        if is_down {
+            one.end_routed(Signal::SIGTERM)?;
+        }
+        sh(one, r#"rm "$file""#)?;
+        if is_down {
+            one.spawn_routed(&[])?;
+        }
+        wait_until("the conflist put back", DEADLINE, || {
+            sh(one, r#"cat "$file""#).is_ok_and(|now| now == before)
+        })
+        .map_err(|error| error.doing(one.routed_log()))?;
+        wait_readyz(one, 200, "ok")?;
+    }
+    one.add_pod("c")?;
     // After a reboot, the routes are not there.
     two.end_routed(Signal::SIGTERM)?;
     two.run(&["rm", "-r", "/run/flatland/flatland/routed.json"])?;
+    sh(two, r#"rm "$file""#)?;
     two.spawn_routed(&[])?;
     wait_readyz(two, 503, "the registry has not been read yet")?;
+    wait_said(
+        two,
+        &["status"],
+        &["the registry has been out of reach for"],
+    )?;
+    assert!(sh(two, r#"test -e "$file""#).is_err());
     lab.etcd()[0].start()?;
     wait_until("both nodes ready", DEADLINE, || {
         lab.nodes()

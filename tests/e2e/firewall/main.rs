@@ -4,5 +4,6 @@ mod firewalld;
 mod forward;
 mod masquerade;
 mod repair;
+mod scans;
 mod spoofing;
 mod support;

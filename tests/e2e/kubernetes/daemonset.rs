@@ -53,11 +53,13 @@ fn daemonset_rolls_out_without_a_lost_packet() -> Result {
         assert_eq!(setting(node, "net.ipv4.ip_forward")?, "1", "{printed}");
         running.push(kubelet.main("routed-1")?);
     }
-    for (node, client) in lab.nodes().iter().zip(&running) {
+    for ((node, kubelet), client) in lab.nodes().iter().zip(&kubelets).zip(&running) {
         wait_until("a node that is ready", DEADLINE, || {
-            node.ready() && probe(node, "/readyz").is_ok()
+            let probed = kubelet.probe_readiness("routed-1");
+            node.ready() && probed.is_ok_and(|output| output.status.success())
         })
         .map_err(|error| error.doing(client.log()))?;
+        probe(node, "/readyz")?;
         probe(node, "/healthz")?;
     }
     lab.wait_routes()?;
@@ -87,6 +89,36 @@ fn daemonset_rolls_out_without_a_lost_packet() -> Result {
     assert!(printed.contains("200 packets transmitted"), "{printed}");
     a.delete()?;
     b.delete()
+}
+
+/// kubelet puts the output of the probe into an event, which `kubectl describe pod` shows.
+#[test]
+fn readiness_probe_says_what_is_missing() -> Result {
+    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
+    let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
+    let image = build_image(lab.node(1), folder.path())?;
+    let kubelet = Kubelet::start(lab.node(1), &image, &conflist(&lab)?)?;
+    kubelet.init()?.success()?;
+    let etcd = &lab.etcd()[0];
+    etcd.stop()?;
+    let client = kubelet.main("routed-1")?;
+    let wait_probe = |status, text: &str| {
+        let mut last = None;
+        wait_until(format!("{text} of the probe"), DEADLINE, || {
+            let probed = kubelet.probe_readiness("routed-1");
+            let is_it = |output: &lab::CommandOutput| {
+                output.status.code() == Some(status) && output.stdout.contains(text)
+            };
+            let found = probed.as_ref().is_ok_and(is_it);
+            last = Some(probed);
+            found
+        })
+        .map_err(|error| error.doing(format!("{last:?}\n{}", client.log())))
+    };
+    let missing = "not ready for pods: the registry has not been read yet: etcd at http://";
+    wait_probe(1, missing)?;
+    etcd.start()?;
+    wait_probe(0, "ready for pods")
 }
 
 #[test]

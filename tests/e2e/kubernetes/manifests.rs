@@ -12,10 +12,11 @@ use serde_json::Value;
 use wire::conf::Conflist;
 
 /// The kustomizations below `conf`.
-pub(crate) const KUSTOMIZATIONS: [&str; 8] = [
+pub(crate) const KUSTOMIZATIONS: [&str; 9] = [
     "kubernetes",
     "kubernetes/etcd",
     "overlays/chained",
+    "overlays/crio",
     "overlays/dual-stack",
     "overlays/etcd-ipv6",
     "overlays/etcd-three",
@@ -105,7 +106,7 @@ fn objects_of_manifests_match_the_kubernetes_api_types() {
         }
         count += 1;
     }
-    assert_eq!(count, 5 * 4 + 3 * 2 + 6);
+    assert_eq!(count, 6 * 4 + 3 * 2 + 6);
 }
 
 #[test]
@@ -153,6 +154,25 @@ fn conflist_of_the_etcd_overlay_names_its_endpoint() {
     }
 }
 
+/// Only there: a runtime makes the folders of mounts that are missing.
+#[test]
+fn configuration_of_crio_is_mounted_by_its_overlay() {
+    let mount = |objects: &[Value]| {
+        let set: DaemonSet = find(objects, "DaemonSet", "routed");
+        let pod = set.spec.unwrap().template.spec.unwrap();
+        let volumes = pod.volumes.unwrap();
+        let volume = volumes.iter().find(|volume| volume.name == "crio")?;
+        assert_eq!(volume.host_path.as_ref()?.path, "/etc/crio");
+        let mounts = pod.containers[0].volume_mounts.clone()?;
+        assert!(mounts.iter().any(|mount| mount.name == "run"));
+        let mount = mounts.into_iter().find(|mount| mount.name == "crio")?;
+        Some((mount.mount_path, mount.read_only))
+    };
+    assert_eq!(mount(&build("kubernetes")), None);
+    let expected = ("/etc/crio".to_owned(), Some(true));
+    assert_eq!(mount(&build("overlays/crio")), Some(expected));
+}
+
 fn containers() -> [Container; 2] {
     let set: DaemonSet = find(&file("kubernetes/flatland.yaml"), "DaemonSet", "routed");
     let pod = set.spec.unwrap().template.spec.unwrap();
@@ -175,6 +195,25 @@ fn containers_have_only_the_capabilities_they_need() {
         assert_eq!(rights.allow_privilege_escalation, Some(false));
         assert_eq!(rights.read_only_root_filesystem, Some(true));
     }
+}
+
+/// The probe ends by itself, with an explanation, before kubelet ends it.
+#[test]
+fn readiness_probe_is_the_command_that_explains() {
+    let [_, routed] = containers();
+    let probe = routed.readiness_probe.unwrap();
+    let command = probe.exec.unwrap().command.unwrap();
+    assert_eq!(command, ["/routed", "status", "--ready"]);
+    assert!(
+        probe.timeout_seconds > Some(5),
+        "{:?}",
+        probe.timeout_seconds
+    );
+    assert!(
+        probe.period_seconds >= Some(10),
+        "{:?}",
+        probe.period_seconds
+    );
 }
 
 #[test]

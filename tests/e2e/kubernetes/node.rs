@@ -134,6 +134,16 @@ impl<'a> Kubelet<'a> {
             .spawn_host(&self.container(&self.pod.containers[0], name.to_owned()))
     }
 
+    /// Runs the command of the main container's readiness probe in it, as kubelet does.
+    pub(crate) fn probe_readiness(&self, name: &str) -> Result<CommandOutput> {
+        let probe = self.pod.containers[0].readiness_probe.clone().unwrap();
+        let command = probe.exec.unwrap().command.unwrap();
+        let exec = ["ctr", "tasks", "exec", "--exec-id", "probe", name];
+        let command = command.iter().map(String::as_str);
+        let words: Vec<_> = exec.into_iter().chain(command).collect();
+        self.node.run_with(&words, b"")
+    }
+
     /// Ends the main container as kubelet does.
     pub(crate) fn end(&self, name: &str, client: &Process) -> Result {
         self.node

@@ -59,9 +59,14 @@ impl fmt::Display for Datagram {
     }
 }
 
-/// Sends the datagram over UDP in a frame of `interface` to the MAC `to`.
-pub fn send(interface: &str, to: Mac, datagram: &Datagram) -> Result {
+/// Sends the datagrams over UDP in frames of `interface` to the MAC `to`.
+pub fn send(interface: &str, to: Mac, datagrams: &[Datagram]) -> Result {
     let link = RawSocket::find(interface)?;
+    let mut datagrams = datagrams.iter();
+    datagrams.try_for_each(|datagram| send_datagram(&link, to, datagram))
+}
+
+fn send_datagram(link: &RawSocket, to: Mac, datagram: &Datagram) -> Result {
     let packet = frame::udp(datagram.from, datagram.target, &datagram.text)
         .ok_or_else(|| Error::new(format!("{datagram}: the addresses are not of one family")))?;
     link.send(&frame::ethernet(
@@ -72,12 +77,13 @@ pub fn send(interface: &str, to: Mac, datagram: &Datagram) -> Result {
     ))
 }
 
-/// Announces `address` to all neighbours on `interface`, by every message that could make them
+/// Announces `addresses` to all neighbours on `interface`, by every message that could make them
 /// believe it.
-pub fn announce(interface: &str, address: IpAddr) -> Result {
+pub fn announce(interface: &str, addresses: &[IpAddr]) -> Result {
     let link = RawSocket::find(interface)?;
-    let all = frame::announcements(link.mac, address);
-    all.iter().try_for_each(|frame| link.send(frame))
+    let addresses = addresses.iter();
+    let mut all = addresses.flat_map(|address| frame::announcements(link.mac, *address));
+    all.try_for_each(|frame| link.send(&frame))
 }
 
 /// An interface to send frames on.

@@ -7,14 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::cni::CniVersion;
-
-/// How long a program may take; a thousand times the usual time.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::timeouts::VERSION_PROBE_TIMEOUT;
 
 /// The most output that is read, in bytes.
 const MAX_OUTPUT: u64 = 64 * 1024;
@@ -37,7 +34,7 @@ pub fn program_version(path: &Path) -> Option<String> {
     lines.find_map(|line| line.strip_prefix("version ").map(str::to_owned))
 }
 
-/// The standard output of a command that gets `input`; `None` after [`PROBE_TIMEOUT`].
+/// The standard output of a command that gets `input`; `None` after [`VERSION_PROBE_TIMEOUT`].
 fn output_of(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
     let mut child = command
         .stdin(Stdio::piped())
@@ -57,7 +54,7 @@ fn output_of(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
         // The receiver is gone after a time-out.
         let _ = send.send(read.map(|_| printed));
     });
-    let printed = receive.recv_timeout(PROBE_TIMEOUT);
+    let printed = receive.recv_timeout(VERSION_PROBE_TIMEOUT);
     // It has closed its output or takes too long. Waiting leaves no zombie behind.
     let _ = child.kill();
     let _ = child.wait();

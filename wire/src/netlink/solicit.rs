@@ -1,48 +1,10 @@
 //! Asks the routers of a link for an advertisement, with the rights of `CAP_NET_ADMIN` alone.
 
-use std::fmt;
 use std::net::Ipv6Addr;
 
-use rtnetlink::packet_core::{DecodeError, Emitable, NlasIterator};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkHeader, LinkMessage,
-};
-use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::{Error, NetlinkRequest, NetlinkSocket, link};
-
-/// `IFLA_AF_SPEC`, `AF_INET6`, `IFLA_INET6_TOKEN` (`include/uapi/linux/if_link.h`).
-const AF_SPEC: u16 = 26;
-const INET6: u16 = 10;
-const TOKEN: u16 = 7;
-
-/// A change of the token of a link: the interface identifier of its IPv6 addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
-    /// Index of the link.
-    pub link: u32,
-    /// The token; `::` for none.
-    pub token: Ipv6Addr,
-}
-
-impl Token {
-    pub(super) fn message(self) -> LinkMessage {
-        let settings = vec![AfSpecInet6::Token(self.token)];
-        let change: LinkMessageBuilder<LinkUnspec> = LinkUnspec::new_with_index(self.link);
-        change
-            .append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(
-                settings,
-            )]))
-            .build()
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ip token set {} dev if{}", self.token, self.link)
-    }
-}
+use super::{Error, NetlinkRequest, NetlinkSocket, Token, link};
 
 impl NetlinkSocket {
     /// Makes the kernel send a router solicitation by a link that accepts router advertisements. It
@@ -70,19 +32,6 @@ impl NetlinkSocket {
     fn token(&mut self, index: u32) -> Result<Option<Ipv6Addr>, Error> {
         let query = RouteNetlinkMessage::GetLink(link::query(None, index));
         let request = format_args!("ip token show dev if{index}");
-        self.transport.get(&query, &request, parse)
+        self.transport.get(&query, &request, Token::parse)
     }
-}
-
-fn parse(payload: &[u8]) -> Result<Option<Ipv6Addr>, DecodeError> {
-    let start = LinkHeader::parse(payload)?.buffer_len();
-    let attributes = payload.get(start..).unwrap_or_default().to_vec();
-    let token = [AF_SPEC, INET6, TOKEN]
-        .into_iter()
-        .try_fold(attributes, |inner, kind| {
-            let mut attributes = NlasIterator::new(&inner[..]).map_while(Result::ok);
-            let found = attributes.find(|attribute| attribute.kind() == kind)?;
-            Some(found.value().to_vec())
-        });
-    Ok(token.and_then(|token| Some(Ipv6Addr::from(<[u8; 16]>::try_from(token).ok()?))))
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use nix::libc::MSG_TRUNC;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -15,6 +14,7 @@ use rtnetlink::sys;
 
 use super::Error;
 use crate::netlink::reply::{Messages, Reply};
+use crate::timeouts::NETLINK_REPLY_TIMEOUT;
 
 /// In bytes. The kernel sends listings in datagrams of up to 32 KiB (`netlink_recvmsg`); a single
 /// message is longer only if a link has hundreds of alternative names.
@@ -22,10 +22,6 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 
 /// In bytes: room for a full batch of routes.
 const SEND_BUFFER: usize = 8 * 1024;
-
-/// How long to wait for a reply. The kernel has replied by the time `send` returns, so that this
-/// only ends the wait for a lost reply.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A blocking netlink socket. It belongs to the network namespace it was opened in.
 #[derive(Debug)]
@@ -54,7 +50,7 @@ impl Transport {
         // Kernels before 4.20 have no strict checks. Their listings are longer, not wrong: the
         // filters are applied here as well.
         let _ = socket.set_netlink_get_strict_chk(true);
-        let timeout = TimeVal::new(REPLY_TIMEOUT.as_secs().cast_signed(), 0);
+        let timeout = TimeVal::new(NETLINK_REPLY_TIMEOUT.as_secs().cast_signed(), 0);
         setsockopt(&socket, sockopt::ReceiveTimeout, &timeout)
             .map_err(|errno| failed("set a timeout")(errno.into()))?;
         Ok(Self {

@@ -92,6 +92,13 @@ pub enum Layer {
     Transport = 2,
 }
 
+impl Layer {
+    fn of(base: u32) -> Option<Self> {
+        let mut layers = [Self::Network, Self::Transport].into_iter();
+        layers.find(|layer| *layer as u32 == base)
+    }
+}
+
 /// The verdict on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NftVerdict {
@@ -121,7 +128,6 @@ impl NftVerdict {
 impl Expression {
     /// Encodes it: `NFTA_META_*`, `NFTA_PAYLOAD_*` and so on.
     pub(super) fn attributes(&self) -> Attributes {
-        let data = |value: &[u8]| Attributes::default().bytes(VALUE, value);
         let none = Attributes::default();
         let (name, inner) = match self {
             Self::Meta(key) => ("meta", none.number(1, REGISTER).number(2, *key)),
@@ -142,15 +148,7 @@ impl Expression {
                     .number(2, *result)
                     .number(3, *flags),
             ),
-            Self::Mask(mask) => {
-                let length = u32::try_from(mask.len()).unwrap_or_default();
-                let registers = none.number(1, REGISTER).number(2, REGISTER);
-                let mask_and_xor = registers
-                    .number(3, length)
-                    .nest(4, &data(mask))
-                    .nest(5, &data(&vec![0; mask.len()]));
-                ("bitwise", mask_and_xor)
-            }
+            Self::Mask(mask) => ("bitwise", mask_attributes(mask)),
             Self::Compare { equal, value } => (
                 "cmp",
                 none.number(1, REGISTER)
@@ -163,13 +161,7 @@ impl Expression {
                 ("lookup", lookup.number(5, flags))
             }
             Self::Counter => ("counter", none),
-            Self::Limit { rate, burst } => (
-                "limit",
-                none.long(1, *rate)
-                    .long(2, PER_SECOND)
-                    .number(3, *burst)
-                    .number(4, LIMIT_PACKETS),
-            ),
+            Self::Limit { rate, burst } => ("limit", limit_attributes(*rate, *burst)),
             Self::Masquerade { flags } => ("masq", none.number(1, *flags)),
             Self::Verdict(verdict) => {
                 let code = none.clone().number(CODE, verdict.code());
@@ -201,7 +193,6 @@ impl Expression {
 
     fn parse_known(name: &str, inner: Received<'_>) -> Option<Self> {
         let is = |kind, expected| (inner.number(kind) == Some(expected)).then_some(());
-        let data = |kind| Some(inner.nested(kind).bytes(VALUE)?.to_vec());
         Some(match name {
             "meta" => {
                 is(1, REGISTER)?;
@@ -209,10 +200,8 @@ impl Expression {
             }
             "payload" => {
                 is(1, REGISTER)?;
-                let layers = [Layer::Network, Layer::Transport];
-                let base = inner.number(2)?;
                 Self::Header {
-                    layer: layers.into_iter().find(|layer| *layer as u32 == base)?,
+                    layer: Layer::of(inner.number(2)?)?,
                     offset: inner.number(3)?,
                     length: inner.number(4)?,
                 }
@@ -225,15 +214,12 @@ impl Expression {
             "bitwise" => {
                 is(1, REGISTER)?;
                 is(2, REGISTER)?;
-                // Kernels before 5.6 have one operation and do not name it: NFT_BITWISE_BOOL.
-                is(6, 0).or_else(|| inner.bytes(6).is_none().then_some(()))?;
-                let has_xor = data(5)?.iter().any(|byte| *byte != 0);
-                Self::Mask(data(4).filter(|_| !has_xor)?)
+                Self::Mask(parse_mask(inner)?)
             }
             "cmp" => {
                 is(1, REGISTER)?;
                 let operation = inner.number(2).filter(|operation| *operation <= 1)?;
-                let (equal, value) = (operation == 0, data(3)?);
+                let (equal, value) = (operation == 0, parse_data(inner, 3)?);
                 Self::Compare { equal, value }
             }
             "lookup" => {
@@ -244,11 +230,7 @@ impl Expression {
             }
             "counter" => Self::Counter,
             "limit" => {
-                // Not a limit of bytes, and not one that matches what exceeds it.
-                is(4, LIMIT_PACKETS)?;
-                is(5, 0).or_else(|| inner.bytes(5).is_none().then_some(()))?;
-                (inner.long(2) == Some(PER_SECOND)).then_some(())?;
-                let (rate, burst) = (inner.long(1)?, inner.number(3)?);
+                let (rate, burst) = parse_limit(inner)?;
                 Self::Limit { rate, burst }
             }
             // Attribute 2 is NFTA_MASQ_REG_PROTO_MIN, the lowest source port.
@@ -268,6 +250,57 @@ impl Expression {
             _ => return None,
         })
     }
+}
+
+/// A value as `NFTA_DATA_VALUE`.
+fn data(value: &[u8]) -> Attributes {
+    Attributes::default().bytes(VALUE, value)
+}
+
+/// `NFTA_BITWISE_*`: what is in the register, and the mask, exclusive or with zeros.
+fn mask_attributes(mask: &[u8]) -> Attributes {
+    let length = u32::try_from(mask.len()).unwrap_or_default();
+    Attributes::default()
+        .number(1, REGISTER)
+        .number(2, REGISTER)
+        .number(3, length)
+        .nest(4, &data(mask))
+        .nest(5, &data(&vec![0; mask.len()]))
+}
+
+/// `NFTA_LIMIT_*`.
+fn limit_attributes(rate: u64, burst: u32) -> Attributes {
+    Attributes::default()
+        .long(1, rate)
+        .long(2, PER_SECOND)
+        .number(3, burst)
+        .number(4, LIMIT_PACKETS)
+}
+
+fn parse_data(inner: Received<'_>, kind: u16) -> Option<Vec<u8>> {
+    Some(inner.nested(kind).bytes(VALUE)?.to_vec())
+}
+
+/// The mask of an operation that does nothing else.
+fn parse_mask(inner: Received<'_>) -> Option<Vec<u8>> {
+    // Kernels before 5.6 have one operation and do not name it: NFT_BITWISE_BOOL.
+    is_zero_or_absent(inner, 6)?;
+    let has_xor = parse_data(inner, 5)?.iter().any(|byte| *byte != 0);
+    parse_data(inner, 4).filter(|_| !has_xor)
+}
+
+/// The rate and the burst of a limit of packets that matches what does not exceed it.
+fn parse_limit(inner: Received<'_>) -> Option<(u64, u32)> {
+    let is_of_packets = inner.number(4) == Some(LIMIT_PACKETS);
+    let is_usual = is_of_packets && inner.long(2) == Some(PER_SECOND);
+    is_usual.then_some(())?;
+    is_zero_or_absent(inner, 5)?;
+    Some((inner.long(1)?, inner.number(3)?))
+}
+
+fn is_zero_or_absent(inner: Received<'_>, kind: u16) -> Option<()> {
+    let is_it = inner.bytes(kind).is_none() || inner.number(kind) == Some(0);
+    is_it.then_some(())
 }
 
 #[cfg(test)]

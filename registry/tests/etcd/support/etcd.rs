@@ -1,6 +1,7 @@
 //! An etcd server for one test.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -99,6 +100,44 @@ impl Etcd {
         let data = self.folder.path().join("data");
         fs::remove_dir_all(&data).unwrap();
         copy_all(&copy.path().join("data"), &data);
+        self.start_again();
+    }
+
+    /// Saves a backup into its folder.
+    pub(crate) fn save(&self) {
+        let file = self.folder.path().join("backup");
+        let endpoint = format!("--endpoints={}", self.endpoint());
+        let arguments: [&OsStr; 4] = [
+            "snapshot".as_ref(),
+            "save".as_ref(),
+            file.as_ref(),
+            endpoint.as_ref(),
+        ];
+        ctl(&arguments);
+    }
+
+    /// Stops it, and starts it again from the backup.
+    pub(crate) fn restore_saved(&mut self) {
+        self.stop();
+        let (file, data) = (
+            self.folder.path().join("backup"),
+            self.folder.path().join("data"),
+        );
+        fs::remove_dir_all(&data).unwrap();
+        let peer = format!("http://127.0.0.1:{}", self.peer_port);
+        let cluster = format!("--initial-cluster=one={peer}");
+        let peer = format!("--initial-advertise-peer-urls={peer}");
+        let arguments: [&OsStr; 8] = [
+            "snapshot".as_ref(),
+            "restore".as_ref(),
+            file.as_ref(),
+            "--name=one".as_ref(),
+            "--data-dir".as_ref(),
+            data.as_ref(),
+            cluster.as_ref(),
+            peer.as_ref(),
+        ];
+        ctl(&arguments);
         self.start_again();
     }
 
@@ -240,6 +279,13 @@ impl Drop for Etcd {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Runs etcdctl, which is beside etcd.
+fn ctl(arguments: &[&OsStr]) {
+    let program = binary().with_file_name("etcdctl");
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// `FLATLAND_ETCD`, else the one that `make setup` unpacked, else the one in `PATH`.

@@ -39,6 +39,8 @@ pub(crate) fn fast_policy() -> Policy {
             first: Duration::from_millis(20),
             most: Duration::from_millis(200),
         },
+        // Not within a test, unless it is about that.
+        reread_pace: Duration::from_secs(3600),
     }
 }
 

@@ -9,7 +9,9 @@ use serde::Serialize;
 use self::lines::{append, or_none, pods};
 use self::offline::Offline;
 use crate::cli::terminal::{Terminal, Tone};
-use crate::cli::{CliOutput, CommandError, NOT_RUNNING, NetworkArgs, OutputArgs, query_daemon};
+use crate::cli::{
+    CliOutput, CommandError, NOT_RUNNING, NetworkArgs, OutputArgs, query_daemon, query_readiness,
+};
 use crate::http::client;
 use crate::status::Status;
 use crate::text::list;
@@ -21,6 +23,10 @@ use wire::clock::unix_seconds;
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     network: NetworkArgs,
+
+    /// Only whether this node can serve pods, and if not, what is missing: for probes.
+    #[arg(long, conflicts_with = "output")]
+    ready: bool,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -38,6 +44,9 @@ struct StatusOutput<'a> {
 
 /// Shows what the daemon answers. If it does not run, reads this node's files and the kernel.
 pub(crate) fn run(args: &StatusArgs) -> Result<CliOutput, CommandError> {
+    if args.ready {
+        return readiness(query_readiness());
+    }
     let status: Status = match query_daemon("/status") {
         Ok(status) => status,
         Err(client::Error::NotRunning) => return without_daemon(args),
@@ -54,6 +63,22 @@ pub(crate) fn run(args: &StatusArgs) -> Result<CliOutput, CommandError> {
         render(&status, unix_seconds(), terminal)
     })?;
     let status = u8::from(!well);
+    Ok(CliOutput { text, status })
+}
+
+/// One line, as kubelet shows it in an event.
+fn readiness(answer: Result<(), client::Error>) -> Result<CliOutput, CommandError> {
+    let (text, status) = match answer {
+        Ok(()) => ("ready for pods".to_owned(), 0),
+        Err(client::Error::Refused(missing)) => {
+            let missing: Vec<_> = missing.lines().collect();
+            (format!("not ready for pods: {}", missing.join("; ")), 1)
+        }
+        Err(error @ client::Error::NotRunning) => {
+            (format!("not ready for pods: {error}"), NOT_RUNNING)
+        }
+        Err(error) => return Err(error.into()),
+    };
     Ok(CliOutput { text, status })
 }
 

@@ -109,3 +109,23 @@ fn status_survives_the_round_trip_as_json() {
     let text = serde_json::to_vec(&status).unwrap();
     assert_eq!(serde_json::from_slice::<Status>(&text).unwrap(), status);
 }
+
+#[test]
+fn readiness_for_a_probe_is_one_line_with_what_is_missing() {
+    let refused = || client::Error::Refused("no subnet\nno address".to_owned());
+    let not = "not ready for pods: ";
+    for (answer, text, status) in [
+        (Ok(()), "ready for pods".to_owned(), 0),
+        (Err(refused()), format!("{not}no subnet; no address"), 1),
+        (
+            Err(client::Error::NotRunning),
+            format!("{not}routed does not run on this node"),
+            NOT_RUNNING,
+        ),
+    ] {
+        let report = readiness(answer).unwrap();
+        assert_eq!((report.text, report.status), (text, status));
+    }
+    let stuck = client::Error::Failed("no answer in time".to_owned());
+    assert_eq!(readiness(Err(stuck)).unwrap_err().status, 1);
+}

@@ -18,11 +18,9 @@ use wire::conf::EtcdConfig;
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
 use crate::doctor::tls::{self, EtcdError};
+use crate::timeouts::CLOCK_ANSWER_TIMEOUT;
 
 const CHECK: &str = "clock";
-
-/// How long one endpoint has to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// In seconds. Clocks that differ by more make logs hard to compare.
 const WARNING_LIMIT: u64 = 5;
@@ -66,7 +64,7 @@ fn examine(ahead: Result<i64, String>) -> Finding {
 async fn seconds_ahead(etcd: &EtcdConfig) -> Result<i64, String> {
     let mut ahead = Err("no endpoint sent the time".to_owned());
     for endpoint in &etcd.endpoints {
-        ahead = match timeout(ANSWER_TIMEOUT, seconds_ahead_of(endpoint, etcd)).await {
+        ahead = match timeout(CLOCK_ANSWER_TIMEOUT, seconds_ahead_of(endpoint, etcd)).await {
             Ok(Ok(ahead)) => Ok(ahead),
             Ok(Err(error)) => Err(format!("{endpoint}: {error}")),
             Err(_) => Err(format!("{endpoint} did not answer in time")),

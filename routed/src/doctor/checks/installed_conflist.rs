@@ -8,6 +8,7 @@ use wire::conf::Conflist;
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
 use crate::host::cni_folder::{self, FolderView, OwnFile};
+use crate::host::crio;
 use crate::http;
 
 const CHECK: &str = "installed conflist";
@@ -25,7 +26,7 @@ pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
         (Some(name), Ok(conflist)) => {
             let installed = Path::new(FOLDER).join(name);
             match cni_folder::read(&installed, conflist.network()) {
-                Ok(view) => examine(&view, &installed, routed_runs),
+                Ok(view) => examine(&view, &installed, crio::unseen(), routed_runs),
                 Err(error) => Finding::unknown(CHECK, format!("cannot list {FOLDER}: {error}")),
             }
         }
@@ -59,7 +60,8 @@ fn find_unread(folder: &Path) -> Option<String> {
     Some(found.file_name()?.to_string_lossy().into_owned())
 }
 
-fn examine(view: &FolderView, path: &Path, routed_runs: bool) -> Finding {
+/// `unseen` says that the runtime's choice may be another.
+fn examine(view: &FolderView, path: &Path, unseen: Option<&str>, routed_runs: bool) -> Finding {
     let shown = path.display();
     let own = path.file_name().unwrap_or_default().to_string_lossy();
     if let Some(obstacle) = &view.obstacle {
@@ -90,7 +92,10 @@ fn examine(view: &FolderView, path: &Path, routed_runs: bool) -> Finding {
             Finding::broken(CHECK, format!("{shown} is empty"))
                 .fix("remove it; routed installs it again")
         }
-        _ => Finding::ok(CHECK, format!("{shown}, which the container runtime takes")),
+        _ => match unseen.and_then(|text| text.split_once(". ")) {
+            Some((evidence, fix)) => Finding::unknown(CHECK, evidence).fix(fix),
+            None => Finding::ok(CHECK, format!("{shown}, which the container runtime takes")),
+        },
     }
 }
 

@@ -4,28 +4,13 @@
 mod tests;
 
 mod remote_pod;
+mod walker;
 
-use serde::Serialize;
-
+pub(crate) use self::walker::PathStep;
+use self::walker::Walker;
 use super::facts::{LinkState, LocalPod, PathFacts, PodFacts, PodLocation};
 use crate::doctor::Severity;
 use crate::packet_paths::Examined;
-
-/// A link of the path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct PathStep {
-    /// What it belongs to: one of the pods, or this node.
-    pub(crate) of: String,
-    /// Its name.
-    pub(crate) link: &'static str,
-    /// The JSON calls it `verdict`.
-    #[serde(rename = "verdict")]
-    pub(crate) severity: Severity,
-    /// What was found.
-    pub(crate) evidence: String,
-    /// What to do about it.
-    pub(crate) fix: Option<String>,
-}
 
 /// The links of the path between the pods, in both directions, as far as this node can see.
 pub(super) fn walk(facts: &PathFacts) -> Vec<PathStep> {
@@ -34,36 +19,6 @@ pub(super) fn walk(facts: &PathFacts) -> Vec<PathStep> {
     steps.extend(this_node(facts));
     steps.extend(endpoint(to, facts));
     steps
-}
-
-/// Collects the links of one part of the path.
-struct Walker<'a> {
-    of: &'a str,
-    steps: Vec<PathStep>,
-}
-
-impl Walker<'_> {
-    fn push(&mut self, link: &'static str, severity: Severity, text: String, fix: Option<String>) {
-        self.steps.push(PathStep {
-            of: self.of.to_owned(),
-            link,
-            severity,
-            evidence: text,
-            fix,
-        });
-    }
-
-    fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.push(link, Severity::Ok, text.into(), None);
-    }
-
-    fn broken(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.push(link, Severity::Broken, text.into(), Some(fix.into()));
-    }
-
-    fn unknown(&mut self, link: &'static str, text: impl Into<String>, fix: impl Into<String>) {
-        self.push(link, Severity::Unknown, text.into(), Some(fix.into()));
-    }
 }
 
 fn endpoint(end: &PodFacts, facts: &PathFacts) -> Vec<PathStep> {

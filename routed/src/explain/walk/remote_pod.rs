@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Walker;
+use super::walker::Walker;
 use crate::explain::facts::{
     KernelRoute, LinkState, PathFacts, PodFacts, ProbeResult, ProbedNextHop, RemotePod,
 };

@@ -24,7 +24,7 @@ fn actual(routes: &[Route]) -> Actual {
 /// Applies steps as the kernel does: one route per prefix and metric, with `EXCL` and `REPLACE`.
 fn apply(steps: &[PlanStep], table: &mut Vec<Route>) {
     for step in steps {
-        match &step.request {
+        match &step.request() {
             NetlinkRequest::AddRoute(new) => {
                 if !table.iter().any(|route| same_key(route, new)) {
                     table.push(new.clone());
@@ -59,15 +59,12 @@ fn moved_next_hop_is_one_replace() {
         &actual(std::slice::from_ref(&old)),
         &UpdateScope::All,
     );
-    let request = NetlinkRequest::ReplaceRoute(new.clone());
     assert_eq!(
-        steps,
-        [PlanStep {
-            dst,
-            change: RouteChange::Replace { old, new },
-            request
-        }]
+        steps[0].request(),
+        NetlinkRequest::ReplaceRoute(new.clone())
     );
+    let change = RouteChange::Replace { old, new };
+    assert_eq!(steps, [PlanStep { dst, change }]);
 }
 
 #[test]

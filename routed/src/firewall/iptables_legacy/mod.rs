@@ -17,15 +17,10 @@ pub(super) use self::plan::advice;
 use crate::firewall::forward::CHAIN;
 use crate::firewall::survey::BlockingChain;
 use crate::log::OnChange;
-
-/// How often a chain is checked that drops pods' packets without our rules.
-const DROPPING_CHECK_INTERVAL: Duration = Duration::from_millis(800);
-
-/// How often it is checked whether there is such a chain.
-const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// When to try again after another program held the lock of the tables.
-const BUSY_RETRY_DELAY: Duration = Duration::from_millis(100);
+use crate::timeouts::{
+    IPTABLES_LEGACY_BUSY_RETRY_DELAY, IPTABLES_LEGACY_CHECK_INTERVAL,
+    IPTABLES_LEGACY_DROPPING_CHECK_INTERVAL,
+};
 
 /// The exit status of iptables if another program holds the lock of the tables.
 const EXIT_BUSY: i32 = 4;
@@ -102,7 +97,11 @@ impl IptablesLegacy {
     /// Reads the chains and adds or removes our rules.
     pub(super) fn check(&mut self, now: Instant) {
         let pauses = self.chains.each_mut().map(LegacyChain::check);
-        self.check_at = now + pauses.into_iter().min().unwrap_or(CHECK_INTERVAL);
+        self.check_at = now
+            + pauses
+                .into_iter()
+                .min()
+                .unwrap_or(IPTABLES_LEGACY_CHECK_INTERVAL);
     }
 }
 
@@ -179,23 +178,23 @@ impl LegacyChain {
         if self.pod_cidrs.is_empty() || !self.has_table() {
             self.drops = false;
             self.last_error.clear();
-            return CHECK_INTERVAL;
+            return IPTABLES_LEGACY_CHECK_INTERVAL;
         }
         match self.reconcile() {
             Ok(()) => {
                 self.last_error.clear();
                 if self.drops {
-                    DROPPING_CHECK_INTERVAL
+                    IPTABLES_LEGACY_DROPPING_CHECK_INTERVAL
                 } else {
-                    CHECK_INTERVAL
+                    IPTABLES_LEGACY_CHECK_INTERVAL
                 }
             }
-            Err(Error::Busy) => BUSY_RETRY_DELAY,
+            Err(Error::Busy) => IPTABLES_LEGACY_BUSY_RETRY_DELAY,
             Err(Error::Failed(error)) => {
                 if self.last_error.changed(&error) {
                     warn!(error = %error, "{error}");
                 }
-                CHECK_INTERVAL
+                IPTABLES_LEGACY_CHECK_INTERVAL
             }
         }
     }

@@ -84,37 +84,6 @@ fn file_before_ours_is_named_unless_it_delegates_to_ours() {
 }
 
 #[test]
-fn crio_default_network_counts_more_than_the_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let default = || crio_default_network(folder.path());
-    assert_eq!(default(), None);
-    fs::write(
-        folder.path().join("crio.conf"),
-        "[crio.network]\n# cni_default_network = \"x\"\ncni_default_network = \"\"\n",
-    )
-    .unwrap();
-    assert_eq!(default(), None);
-    fs::create_dir(folder.path().join("crio.conf.d")).unwrap();
-    let write = |name: &str, value: &str| {
-        let text = format!("[crio.network]\ncni_default_network = \"{value}\" # chosen\n");
-        fs::write(folder.path().join("crio.conf.d").join(name), text).unwrap();
-    };
-    write("10-a.conf", "flatland");
-    assert_eq!(default().as_deref(), Some("flatland"));
-    assert_eq!(crio_obstacle(default(), Some("x".into()), "flatland"), None);
-    write("20-b.conf", "cilium");
-    let found = crio_obstacle(default(), None, "flatland").unwrap();
-    assert!(
-        found.contains(r#"CRI-O takes the network "cilium""#),
-        "{found}"
-    );
-    assert_eq!(
-        crio_obstacle(None, Some("x".into()), "flatland").unwrap(),
-        "x"
-    );
-}
-
-#[test]
 fn tampering_with_the_installed_file_is_described() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(OWN);

@@ -12,7 +12,7 @@ fn oldest_unanswered_connection_makes_room_after_its_time() {
         };
         (0..count).map(|at| (at as u64, one(at))).collect()
     };
-    let (full, late) = (MAX_CONNECTIONS, start + MIN_AGE);
+    let (full, late) = (MAX_CONNECTIONS, start + MIN_HTTP_CONNECTION_AGE);
     for (case, open, now, expected) in [
         ("none is open", open(0, 0), start, Admission::Free),
         ("one is left", open(full - 1, 0), late, Admission::Free),
@@ -22,7 +22,7 @@ fn oldest_unanswered_connection_makes_room_after_its_time() {
             "all are new",
             open(full, 2),
             start,
-            Admission::Wait(MIN_AGE),
+            Admission::Wait(MIN_HTTP_CONNECTION_AGE),
         ),
         (
             "all answered",

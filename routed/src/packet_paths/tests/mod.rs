@@ -10,9 +10,9 @@ use nix::errno::Errno;
 use wire::netlink::{Fate, PolicyAction, PolicyRule, Route, RouteKind};
 
 use super::facts::{LinkSettings, MAIN, PacketFacts};
-use super::judge::judge;
+use super::faults::PathFault;
+use super::judge::{by_culprit, judge};
 use super::packet_queries::{MAX_PEERS, PacketQuery, for_node, for_pair};
-use super::{PathFault, by_culprit};
 
 const POD: &str = "10.244.1.2";
 const REMOTE: &str = "10.244.2.2";

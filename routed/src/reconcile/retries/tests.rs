@@ -35,13 +35,13 @@ fn repeated_failure_is_retried_ever_later() {
     let (mut failures, now) = (Retries::default(), Instant::now());
     let a = dst("10.244.1.0/24");
     failures.add(a, refused("x"), now);
-    assert!(failures.retry_at().unwrap() <= now + RETRY_BACKOFF.first);
+    assert!(failures.retry_at().unwrap() <= now + ROUTE_RETRY_BACKOFF.first);
     for _ in 0..20 {
         failures.add(a, refused("x"), now);
     }
     let last = failures.retry_at().unwrap() - now;
     assert!(
-        (RETRY_BACKOFF.most / 2..=RETRY_BACKOFF.most).contains(&last),
+        (ROUTE_RETRY_BACKOFF.most / 2..=ROUTE_RETRY_BACKOFF.most).contains(&last),
         "{last:?}"
     );
 }

@@ -205,13 +205,7 @@ impl Term {
                 all.push(compare(true, octets(prefix.network())));
             }
             Self::ToLoopback { is } => {
-                let layer = Layer::Network;
-                let (offset, length) = (DESTINATION_V4, 1);
-                all.push(Expression::Header {
-                    layer,
-                    offset,
-                    length,
-                });
+                all.push(first_byte(Layer::Network, DESTINATION_V4));
                 all.push(compare(*is, vec![127]));
             }
             Self::Member {
@@ -227,11 +221,7 @@ impl Term {
             Self::Icmpv6(kind) => all.extend([
                 Expression::Meta(TRANSPORT),
                 compare(true, vec![ICMPV6]),
-                Expression::Header {
-                    layer: Layer::Transport,
-                    offset: 0,
-                    length: 1,
-                },
+                first_byte(Layer::Transport, 0),
                 compare(true, vec![*kind]),
             ]),
             // `NftRule::expressions` has added the check.
@@ -272,6 +262,15 @@ impl AddressField {
             offset,
             length,
         }
+    }
+}
+
+/// The byte at `offset` in a header.
+fn first_byte(layer: Layer, offset: u32) -> Expression {
+    Expression::Header {
+        layer,
+        offset,
+        length: 1,
     }
 }
 

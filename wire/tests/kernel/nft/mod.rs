@@ -59,12 +59,53 @@ fn member(end: AddressField, version: IpVersion, set: &str, is: bool) -> Term {
     }
 }
 
+fn accept() -> Term {
+    Term::Verdict(NftVerdict::Accept)
+}
+
+/// Rules with every kind of term that the spoof guard needs.
+fn guard_rules() -> Vec<NftRule> {
+    use IpVersion::{V4, V6};
+    vec![
+        NftRule::new([link(Direction::In, false), accept()]),
+        NftRule::new([
+            Term::Icmpv6(Term::REDIRECT),
+            Term::Verdict(NftVerdict::Drop),
+        ]),
+        NftRule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
+        NftRule::new([
+            Term::from("fe80::/10".parse().unwrap()),
+            Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION),
+            Term::Limit { rate: 7, burst: 9 },
+            accept(),
+        ]),
+        NftRule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
+        NftRule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
+        NftRule::new([Term::from("::/128".parse().unwrap()), accept()]),
+        NftRule::new([
+            Term::IpVersion(V4),
+            Term::ReversePath { is: true },
+            accept(),
+        ]),
+        NftRule::new([
+            Term::IpVersion(V6),
+            Term::ReversePath { is: true },
+            accept(),
+        ]),
+        NftRule::new([
+            Term::ReversePath { is: false },
+            Term::Counter,
+            Term::Verdict(NftVerdict::Drop),
+        ])
+        .comment("no way back"),
+    ]
+}
+
 /// A table with every kind of object and term.
 fn everything() -> NftTable {
     use IpVersion::{V4, V6};
     let nodes = addresses(&["192.168.1.12", "192.168.1.11", "fd00::11"]);
     let near = prefixes(&["224.0.0.0/4", "10.0.0.0/8", "11.0.0.0/9", "192.0.2.1/32"]);
-    let accept = || Term::Verdict(NftVerdict::Accept);
     NftTable {
         id: id(),
         sets: vec![
@@ -79,39 +120,7 @@ fn everything() -> NftTable {
             NftChain {
                 name: "guard".to_owned(),
                 hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
-                rules: vec![
-                    NftRule::new([link(Direction::In, false), accept()]),
-                    NftRule::new([
-                        Term::Icmpv6(Term::REDIRECT),
-                        Term::Verdict(NftVerdict::Drop),
-                    ]),
-                    NftRule::new([Term::Icmpv6(Term::ROUTER_ADVERTISEMENT), accept()]),
-                    NftRule::new([
-                        Term::from("fe80::/10".parse().unwrap()),
-                        Term::Icmpv6(Term::NEIGHBOUR_SOLICITATION),
-                        Term::Limit { rate: 7, burst: 9 },
-                        accept(),
-                    ]),
-                    NftRule::new([Term::Icmpv6(Term::NEIGHBOUR_ADVERTISEMENT), accept()]),
-                    NftRule::new([Term::from("fe80::/10".parse().unwrap()), accept()]),
-                    NftRule::new([Term::from("::/128".parse().unwrap()), accept()]),
-                    NftRule::new([
-                        Term::IpVersion(V4),
-                        Term::ReversePath { is: true },
-                        accept(),
-                    ]),
-                    NftRule::new([
-                        Term::IpVersion(V6),
-                        Term::ReversePath { is: true },
-                        accept(),
-                    ]),
-                    NftRule::new([
-                        Term::ReversePath { is: false },
-                        Term::Counter,
-                        Term::Verdict(NftVerdict::Drop),
-                    ])
-                    .comment("no way back"),
-                ],
+                rules: guard_rules(),
             },
             NftChain {
                 name: "out".to_owned(),

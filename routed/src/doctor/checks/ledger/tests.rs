@@ -18,14 +18,15 @@ fn ledger_without_room_or_with_lost_addresses_is_found() {
         room: plenty,
         held: Ok((3, Vec::new())),
     };
+    let with_room = |room| LedgerFacts {
+        room,
+        ..sound.clone()
+    };
     examine(&sound).assert(Severity::Ok, "/run/flatland/net has 3 addresses", "");
     for (case, facts, severity, evidence, fix) in [
         (
             "no limit of files",
-            LedgerFacts {
-                room: room(false, 1 << 24, None),
-                ..sound.clone()
-            },
+            with_room(room(false, 1 << 24, None)),
             Severity::Ok,
             "3 addresses",
             "",
@@ -42,30 +43,21 @@ fn ledger_without_room_or_with_lost_addresses_is_found() {
         ),
         (
             "read-only",
-            LedgerFacts {
-                room: room(true, 1 << 24, None),
-                ..sound.clone()
-            },
+            with_room(room(true, 1 << 24, None)),
             Severity::Broken,
             "read-only",
             "remount",
         ),
         (
             "no bytes",
-            LedgerFacts {
-                room: room(false, 4096, Some(1 << 16)),
-                ..sound.clone()
-            },
+            with_room(room(false, 4096, Some(1 << 16))),
             Severity::Warning,
             "room for 4 kB and 65536 files",
             "du -xh /run",
         ),
         (
             "no files",
-            LedgerFacts {
-                room: room(false, 1 << 24, Some(0)),
-                ..sound.clone()
-            },
+            with_room(room(false, 1 << 24, Some(0))),
             Severity::Warning,
             "and 0 files",
             "--inodes",
