@@ -43,6 +43,10 @@ fn circles_are_found_and_re_exports_are_none() {
             "mod b; pub struct Parent; fn f() { vec![b::Child(Parent)] }",
             true,
         ),
+        (
+            "mod b; pub use crate::b; pub struct Parent; fn f(_: b::Child) {}",
+            true,
+        ),
     ] {
         let files = [
             ("src/lib.rs", "mod a; mod c;"),
@@ -196,6 +200,11 @@ impl Modules {
         // A name may be declared in terms of itself: `use clap;`.
         if depth > 8 {
             return None;
+        }
+        // A module and a function may have one name; only a module leads further.
+        let child = [&at, &[first.clone()][..]].concat();
+        if !rest.is_empty() && self.by_path.contains_key(&child) {
+            return self.find(child, rest, depth);
         }
         if let Some(alias) = module.aliases.get(first) {
             return self.resolve(&at, &[alias, rest].concat(), depth + 1);

@@ -4,6 +4,7 @@
 //! Events mark state as dirty, and one pass at a time makes the kernel match. Rules stay when the
 //! daemon stops.
 
+mod blocking_chain;
 mod foreign_chains;
 mod forward;
 mod iptables_legacy;
@@ -27,6 +28,8 @@ use tracing::error;
 use wire::netlink::Error;
 use wire::nft::{NftMonitor, NftSocket, RulesetChange};
 
+#[cfg(test)]
+pub(crate) use self::blocking_chain::BlockingChain;
 use self::foreign_chains::ForeignChains;
 use self::iptables_legacy::IptablesLegacy;
 use self::iptables_nft::IptablesNft;
@@ -34,8 +37,6 @@ pub(crate) use self::leftovers::{FirewallLeftover, leftovers};
 pub(crate) use self::monitor::FirewallMonitor;
 use self::own_table::OwnTable;
 pub(crate) use self::ruleset::FirewallConfig;
-#[cfg(test)]
-pub(crate) use self::survey::BlockingChain;
 pub(crate) use self::survey::{Survey, survey};
 use crate::log::OnChange;
 use crate::timeouts::{

@@ -7,18 +7,8 @@ use wire::nft::{IpVersion, NftSocket, TableId};
 use wire::spoof_guard;
 
 use super::forward::{self, CHAIN};
+use crate::firewall::blocking_chain::BlockingChain;
 use crate::firewall::iptables_legacy;
-
-/// A chain that drops everything that no rule of it accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BlockingChain {
-    /// The name of the chain, with its table or program.
-    pub(crate) chain: String,
-    /// Whether rules accept pods.
-    pub(crate) passes: bool,
-    /// The commands that let pods pass.
-    pub(crate) fix: String,
-}
 
 /// The result of a survey.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

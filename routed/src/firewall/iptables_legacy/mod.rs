@@ -14,8 +14,8 @@ use wire::nft::IpVersion;
 
 use self::plan::LegacyPlan;
 pub(super) use self::plan::advice;
+use crate::firewall::blocking_chain::BlockingChain;
 use crate::firewall::forward::CHAIN;
-use crate::firewall::survey::BlockingChain;
 use crate::log::OnChange;
 use crate::timeouts::{
     IPTABLES_LEGACY_BUSY_RETRY_DELAY, IPTABLES_LEGACY_CHECK_INTERVAL,
