@@ -6,6 +6,7 @@
 //! and the kernel ends every process and namespace below it. Nothing changes in the caller's
 //! network or mounts. Without root, the lab runs in a user namespace.
 
+pub mod apiserver;
 mod builder;
 mod cables;
 mod cluster;

@@ -1,0 +1,189 @@
+//! Watches: events as lines of JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+
+use super::body::{Closed, PartSender};
+use super::object::Object;
+use super::pages;
+use super::request::Request;
+use super::state::{Signals, State};
+use super::status::StatusError;
+
+/// A watch ends after this time if the client sets none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// The time between bookmarks.
+const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A watch that has been accepted.
+pub(super) struct Watch {
+    state: Arc<State>,
+    request: Request,
+    /// All changes up to this version have been sent.
+    cursor: u64,
+    initial: Vec<Object>,
+    timeout: Duration,
+    parts: PartSender,
+    signals: watch::Receiver<Signals>,
+    /// The signals when the client sent the request.
+    start: Signals,
+}
+
+impl Watch {
+    /// Checks the request; what is wrong with its version is said in an event, as by a real
+    /// server.
+    pub(super) fn new(
+        state: &Arc<State>,
+        request: Request,
+        parts: PartSender,
+    ) -> Result<Self, StatusError> {
+        let signals = state.signals.subscribe();
+        let start = *signals.borrow();
+        let version = pages::version(&request)?;
+        let initial = request.option("sendInitialEvents");
+        let is_match_right = match request.option("resourceVersionMatch") {
+            "NotOlderThan" => !initial.is_empty(),
+            other => initial.is_empty() && other.is_empty(),
+        };
+        if !is_match_right {
+            let message = "resourceVersionMatch: must be NotOlderThan with sendInitialEvents, and \
+                           absent without";
+            return Err(StatusError::new(422, message));
+        }
+        let starts_with_objects = match initial {
+            "" => version.unwrap_or(0) == 0,
+            _ => request.is_set("sendInitialEvents"),
+        };
+        let (cursor, objects) = state.store(|store| match version {
+            Some(version @ 1..) if !starts_with_objects => (version, Vec::new()),
+            _ if starts_with_objects => (store.version(), store.select(&request)),
+            _ => (store.version(), Vec::new()),
+        });
+        let timeout = request.number("timeoutSeconds")?;
+        Ok(Self {
+            state: Arc::clone(state),
+            cursor,
+            initial: objects.into_iter().map(|(_, object)| object).collect(),
+            timeout: timeout.map_or(DEFAULT_TIMEOUT, Duration::from_secs),
+            request,
+            parts,
+            start,
+            signals,
+        })
+    }
+
+    /// Sends events until the watch ends.
+    pub(super) async fn run(mut self) -> Result<(), Closed> {
+        let start = self.start;
+        let expired = self.state.store(|store| store.check_start(self.cursor));
+        if let Err(error) = expired {
+            return self.error(&error).await;
+        }
+        for object in std::mem::take(&mut self.initial) {
+            self.event("ADDED", &object).await?;
+        }
+        if self.request.is_set("sendInitialEvents") {
+            self.bookmark(true).await?;
+        }
+        let end = sleep(self.timeout);
+        tokio::pin!(end);
+        let mut bookmarks = interval_at(Instant::now() + BOOKMARK_INTERVAL, BOOKMARK_INTERVAL);
+        bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = start;
+        loop {
+            self.catch_up().await?;
+            let now = *self.signals.borrow_and_update();
+            if now.bookmarks != seen.bookmarks {
+                self.bookmark(false).await?;
+            }
+            if now.expiries != start.expiries {
+                return self.error(&pages::too_old(self.cursor, self.cursor)).await;
+            }
+            if now.ends != start.ends {
+                return Ok(());
+            }
+            seen = now;
+            tokio::select! {
+                changed = self.signals.changed() => if changed.is_err() { return Ok(()) },
+                _ = bookmarks.tick() => self.bookmark(false).await?,
+                () = &mut end => return self.bookmark(false).await,
+                () = self.parts.closed() => return Err(Closed),
+            }
+        }
+    }
+
+    /// Sends the changes since the last call.
+    async fn catch_up(&mut self) -> Result<(), Closed> {
+        let (changes, version) = self.state.store(|store| {
+            let changes = store.changes(&self.request, self.cursor);
+            (changes, store.version())
+        });
+        match changes {
+            Ok(changes) => {
+                for (kind, object) in changes {
+                    self.event(kind, &object).await?;
+                }
+                // A watch from a version that is still to come waits for it.
+                self.cursor = self.cursor.max(version);
+                Ok(())
+            }
+            Err(error) => {
+                self.error(&error).await?;
+                Err(Closed)
+            }
+        }
+    }
+
+    async fn event(&self, kind: &str, object: &Object) -> Result<(), Closed> {
+        let (head, rest) = object.parts(self.request.resource);
+        let line = [
+            b"{\"type\":\"",
+            kind.as_bytes(),
+            b"\",\"object\":",
+            head.as_bytes(),
+            rest,
+            b"}\n",
+        ];
+        if self.state.faults().take_garbage() {
+            return self
+                .line(b"{\"type\":\"MODIFIED\",\"object\":{\"ki\n".to_vec())
+                .await;
+        }
+        self.line(line.concat()).await
+    }
+
+    async fn bookmark(&self, ends_initial_events: bool) -> Result<(), Closed> {
+        if !self.request.is_set("allowWatchBookmarks") {
+            return Ok(());
+        }
+        let resource = self.request.resource;
+        let mut metadata =
+            json!({ "resourceVersion": self.cursor.to_string(), "creationTimestamp": null });
+        if ends_initial_events {
+            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+        }
+        let object = json!({
+            "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": metadata,
+        });
+        self.value("BOOKMARK", &object).await
+    }
+
+    async fn error(&self, error: &StatusError) -> Result<(), Closed> {
+        self.value("ERROR", &error.object()).await
+    }
+
+    async fn value(&self, kind: &str, object: &Value) -> Result<(), Closed> {
+        let line = json!({ "type": kind, "object": object });
+        self.line(format!("{line}\n").into_bytes()).await
+    }
+
+    async fn line(&self, line: Vec<u8>) -> Result<(), Closed> {
+        self.state.until_alive().await;
+        let delay = self.state.faults().part_delay;
+        self.parts.send(delay, line).await
+    }
+}
