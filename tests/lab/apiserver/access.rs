@@ -6,8 +6,7 @@ use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
-use super::request::Request;
-use super::status::StatusError;
+use super::request::{Request, StatusError};
 
 /// The user of requests without a token.
 const ANONYMOUS: &str = "system:anonymous";

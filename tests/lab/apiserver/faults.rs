@@ -47,15 +47,6 @@ pub enum Answer {
 }
 
 impl Faults {
-    /// This answer to the next `count` requests.
-    #[must_use]
-    pub fn next(count: usize, answer: Answer) -> Self {
-        Self {
-            next: vec![answer; count].into(),
-            ..Self::default()
-        }
-    }
-
     /// Takes the answer to a request.
     pub(super) fn answer(&mut self, verb: &str) -> Answer {
         if self.verb.is_some_and(|only| only != verb) {

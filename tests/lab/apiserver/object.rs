@@ -12,16 +12,26 @@ pub(super) struct Object {
     pub(super) json: Bytes,
     /// `spec.nodeName`, for selectors.
     node: Option<String>,
+    pub(super) identity: Identity,
 }
 
-/// Objects of one resource, in order.
-pub(super) type Items = Vec<(Key, Object)>;
+/// What an object keeps from its creation to its deletion.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) uid: String,
+    /// The time in RFC 3339.
+    pub(super) created: String,
+}
 
 impl Object {
-    pub(super) fn new(object: &Value) -> Self {
+    pub(super) fn new(object: &Value, identity: Identity) -> Self {
         let node = object["spec"]["nodeName"].as_str().map(str::to_owned);
-        let json = object.to_string().into();
-        Self { json, node }
+        let json = serde_json::to_vec(object).expect("a value is JSON").into();
+        Self {
+            json,
+            node,
+            identity,
+        }
     }
 
     /// Its JSON with `apiVersion` and `kind`, in two parts.

@@ -1,8 +1,8 @@
 //! Node objects of the size and shape that they have in real clusters.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
-use k8s_openapi::api::core::v1::Node;
 use serde_json::{Value, json};
 
 /// Kubelet reports at most this many images (`nodeStatusMaxImages`).
@@ -11,33 +11,51 @@ const IMAGES: usize = 50;
 /// When everything happened.
 const TIME: &str = "2026-01-05T08:00:00Z";
 
-/// The Node object of a kubelet that is ready, of about 25 KB: images, conditions, `managedFields`
+/// The Node object of a kubelet that is ready, of about 17 KB: images, conditions, `managedFields`
 /// and all the rest. `addresses` are its internal IPs, `pod_cidrs` are as in `spec.podCIDRs`.
-///
-/// # Panics
-/// If the template is no Node, which no argument can cause.
-pub fn real_node(name: &str, addresses: &[IpAddr], pod_cidrs: &[&str], machine_id: &str) -> Node {
+pub fn real_node(name: &str, addresses: &[IpAddr], pod_cidrs: &[&str], machine_id: &str) -> Value {
     let mut list: Vec<Value> = addresses
         .iter()
         .map(|address| json!({ "type": "InternalIP", "address": address }))
         .collect();
     list.push(json!({ "type": "Hostname", "address": name }));
+    let mut node = TEMPLATE.clone();
+    let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+    let annotations = &mut node["metadata"]["annotations"];
+    annotations["alpha.kubernetes.io/provided-node-ip"] = addresses.join(",").into();
+    node["metadata"]["name"] = name.into();
+    node["metadata"]["labels"]["kubernetes.io/hostname"] = name.into();
+    node["spec"]["providerID"] = format!("cloud:///zone-a/{name}").into();
+    node["status"]["addresses"] = list.into();
+    for field in ["machineID", "systemUUID"] {
+        node["status"]["nodeInfo"][field] = machine_id.into();
+    }
+    let boot = format!("b007b007-0000-4000-8000-{:012x}", number(name));
+    node["status"]["nodeInfo"]["bootID"] = boot.into();
+    if let Some(first) = pod_cidrs.first() {
+        node["spec"]["podCIDR"] = (*first).into();
+        node["spec"]["podCIDRs"] = pod_cidrs.into();
+    }
+    node
+}
+
+/// What all nodes have.
+static TEMPLATE: LazyLock<Value> = LazyLock::new(template);
+
+fn template() -> Value {
     let capacity = json!({
         "cpu": "16", "memory": "65842380Ki", "pods": "110", "hugepages-1Gi": "0",
         "hugepages-2Mi": "0", "ephemeral-storage": "203070420Ki",
     });
-    let mut node = json!({
+    json!({
         "apiVersion": "v1", "kind": "Node",
-        "metadata": metadata(name, addresses),
-        "spec": { "providerID": format!("cloud:///zone-a/{name}") },
+        "metadata": metadata(),
+        "spec": {},
         "status": {
             "capacity": capacity, "allocatable": capacity,
             "conditions": conditions(),
-            "addresses": list,
             "daemonEndpoints": { "kubeletEndpoint": { "Port": 10250 } },
             "nodeInfo": {
-                "machineID": machine_id, "systemUUID": machine_id,
-                "bootID": format!("b007b007-0000-4000-8000-{:012x}", number(name)),
                 "kernelVersion": "6.8.0-45-generic", "osImage": "Ubuntu 24.04.1 LTS",
                 "containerRuntimeVersion": "containerd://2.0.1", "kubeletVersion": "v1.33.2",
                 "kubeProxyVersion": "", "operatingSystem": "linux", "architecture": "amd64",
@@ -45,12 +63,7 @@ pub fn real_node(name: &str, addresses: &[IpAddr], pod_cidrs: &[&str], machine_i
             "images": (0..IMAGES).map(image).collect::<Vec<_>>(),
             "runtimeHandlers": [{ "name": "", "features": { "recursiveReadOnlyMounts": true } }],
         },
-    });
-    if let Some(first) = pod_cidrs.first() {
-        node["spec"]["podCIDR"] = (*first).into();
-        node["spec"]["podCIDRs"] = pod_cidrs.into();
-    }
-    serde_json::from_value(node).expect("the template is a Node")
+    })
 }
 
 /// A number that differs between names.
@@ -59,21 +72,17 @@ fn number(name: &str) -> u64 {
     name.bytes().fold(7, add)
 }
 
-fn metadata(name: &str, addresses: &[IpAddr]) -> Value {
-    let internal: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+fn metadata() -> Value {
     json!({
-        "name": name,
-        "labels": {
+                "labels": {
             "beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name,
+            "kubernetes.io/arch": "amd64",
             "kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": "m6i.4xlarge",
             "topology.kubernetes.io/region": "region-1", "topology.kubernetes.io/zone": "zone-a",
         },
         "annotations": {
             "node.alpha.kubernetes.io/ttl": "0",
-            "alpha.kubernetes.io/provided-node-ip": internal.join(","),
             "volumes.kubernetes.io/controller-managed-attach-detach": "true",
-            "csi.volume.kubernetes.io/nodeid": json!({ "csi.example.com": name }).to_string(),
         },
         "managedFields": [
             managed("kubelet", "", &["labels", "annotations"]),

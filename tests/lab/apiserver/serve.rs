@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
@@ -20,10 +19,9 @@ use tokio::task::JoinSet;
 use super::body::{Closed, PartSender, Parts};
 use super::faults::{Answer, Record};
 use super::pages::Page;
-use super::request::Request;
+use super::request::{Request, StatusError};
 use super::resource::Resource;
 use super::state::State;
-use super::status::StatusError;
 use super::watch::Watch;
 use super::write;
 
@@ -78,42 +76,33 @@ async fn answer(
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Parts>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes);
+    let body = body.collect().await.map(Collected::to_bytes);
     state.until_alive().await;
     let delay = state.faults().delay;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     let request = Request::parse(&head.method, &head.uri);
-    let sent = Arc::new(AtomicU64::new(0));
-    let (sender, parts) = PartSender::new(Arc::clone(&sent));
     let user = state.access().authenticate(&head.headers);
     let mut record = Record {
-        verb: head.method.to_string(),
-        resource: String::new(),
+        verb: request
+            .as_ref()
+            .map_or(head.method.as_str(), |it| it.verb)
+            .to_owned(),
+        resource: request.as_ref().map(Request::target).unwrap_or_default(),
         user: user.clone().unwrap_or_default(),
         uri: head.uri.to_string(),
         code: 200,
-        sent,
+        sent: Arc::default(),
     };
-    if let Some(request) = &request {
-        request.verb.clone_into(&mut record.verb);
-        record.resource = request.target();
-    }
-    let reply = match (request, user) {
-        (Some(request), Ok(user)) => {
-            let body = body.unwrap_or_default();
-            decide(&state, request, &user, &head.headers, &body, &sender)
-        }
-        (_, Err(error)) => Err(error),
-        (None, Ok(_)) => Err(StatusError::new(
-            404,
-            "the server could not find the requested resource",
-        )),
-    };
+    let (sender, parts) = PartSender::new(Arc::clone(&state), Arc::clone(&record.sent));
+    let reply = user.and_then(|user| {
+        let not_found =
+            || StatusError::new(404, "the server could not find the requested resource");
+        let request = request.ok_or_else(not_found)?;
+        let body = body.unwrap_or_default();
+        decide(&state, request, &user, &head.headers, &body)
+    });
     let mut response = Response::new(parts);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -129,7 +118,7 @@ async fn answer(
         *response.status_mut() = StatusCode::from_u16(*code).unwrap_or_default();
     }
     state.records().push(record);
-    tokio::spawn(async move { send(&state, reply, &sender).await });
+    tokio::spawn(send(reply, sender));
     Ok(response)
 }
 
@@ -140,7 +129,6 @@ fn decide(
     user: &str,
     headers: &HeaderMap,
     body: &Bytes,
-    sender: &PartSender,
 ) -> Result<Reply, StatusError> {
     let fault = state.faults().answer(request.verb);
     if let Answer::Failure { code, retry_after } = fault {
@@ -166,7 +154,7 @@ fn decide(
             }
             Ok(Reply::List(request.resource, page, fault))
         }
-        "watch" => Watch::new(state, request, sender.clone()).map(|it| Reply::Watch(Box::new(it))),
+        "watch" => Watch::new(state, request).map(|it| Reply::Watch(Box::new(it))),
         _ => {
             let written = state.store(|store| write::write(store, &request, headers, body));
             let (code, object) = written?;
@@ -193,19 +181,15 @@ fn check_accept(headers: &HeaderMap) -> Result<(), StatusError> {
     ))
 }
 
-async fn send(state: &State, reply: Reply, sender: &PartSender) -> Result<(), Closed> {
+async fn send(reply: Reply, sender: PartSender) -> Result<(), Closed> {
     match reply {
-        Reply::Whole(_, bytes) => {
-            let delay = state.faults().part_delay;
-            sender.send(delay, bytes).await
-        }
-        Reply::List(resource, page, fault) => list(state, resource, page, fault, sender).await,
-        Reply::Watch(watch) => watch.run().await,
+        Reply::Whole(_, bytes) => sender.send(bytes).await,
+        Reply::List(resource, page, fault) => list(resource, page, fault, &sender).await,
+        Reply::Watch(watch) => watch.run(&sender).await,
     }
 }
 
 async fn list(
-    state: &State,
     resource: &Resource,
     page: Page,
     fault: Answer,
@@ -233,17 +217,15 @@ async fn list(
             part.push(b',');
         }
         if part.len() >= PART {
-            let delay = state.faults().part_delay;
-            sender.send(delay, std::mem::take(&mut part)).await?;
+            sender.send(std::mem::take(&mut part)).await?;
         }
     }
     if !is_cut {
         part.extend_from_slice(b"]}\n");
     }
-    let delay = state.faults().part_delay;
-    sender.send(delay, part).await?;
+    sender.send(part).await?;
     if fault == Answer::BrokenList {
-        sender.cut().await;
+        return sender.cut().await;
     }
     Ok(())
 }

@@ -7,11 +7,10 @@ use std::time::UNIX_EPOCH;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::object::{Items, Object};
-use super::pages::{Current, Page, Snapshots, too_old};
-use super::request::Request;
+use super::object::{Identity, Object};
+use super::pages::{List, Page, Snapshots};
+use super::request::{Request, StatusError};
 use super::resource::{Key, Resource};
-use super::status::StatusError;
 
 /// Older changes are dropped above this many bytes, as the watch cache of a real server does.
 const MAX_HISTORY: usize = 256 << 20;
@@ -70,43 +69,25 @@ impl Store {
         self.objects.get(key)
     }
 
-    /// Creates or replaces an object and sets the metadata that a server sets.
+    /// Creates or replaces an object, and sets the metadata that a server sets.
     pub(super) fn write(&mut self, key: Key, mut object: Value) -> Object {
         self.version += 1;
         let fields = object.as_object_mut().expect("objects are checked");
         // Not `remove`, which would move the last field to its place.
         fields.shift_remove("kind");
         fields.shift_remove("apiVersion");
+        let identity = match self.objects.get(&key) {
+            Some(old) => old.identity.clone(),
+            None => new_identity(),
+        };
         let metadata = &mut object["metadata"];
         metadata["resourceVersion"] = self.version.to_string().into();
-        if metadata["uid"].is_null() {
-            let uid =
-                fs::read_to_string("/proc/sys/kernel/random/uuid").expect("the kernel has it");
-            metadata["uid"] = uid.trim().into();
-        }
-        if metadata["creationTimestamp"].is_null() {
-            metadata["creationTimestamp"] = now().into();
-        }
-        let after = Object::new(&object);
+        metadata["uid"] = identity.uid.as_str().into();
+        metadata["creationTimestamp"] = identity.created.as_str().into();
+        let after = Object::new(&object, identity);
         let before = self.objects.insert(key.clone(), after.clone());
         self.record(key, before, after.clone(), false);
         after
-    }
-
-    /// As [`Store::write`]; an object that exists keeps its UID and its creation time.
-    pub(super) fn write_keeping_identity(
-        &mut self,
-        key: Key,
-        mut object: Value,
-        resource: &Resource,
-    ) {
-        if let Some(old) = self.get(&key) {
-            let old = old.value(resource);
-            for field in ["uid", "creationTimestamp"] {
-                object["metadata"][field] = old["metadata"][field].clone();
-            }
-        }
-        self.write(key, object);
     }
 
     /// Deletes an object and returns what it was.
@@ -117,7 +98,7 @@ impl Store {
         last["metadata"]["resourceVersion"] = self.version.to_string().into();
         let fields = last.as_object_mut().expect("objects are checked");
         fields.retain(|field, _| field != "kind" && field != "apiVersion");
-        let last = Object::new(&last);
+        let last = Object::new(&last, before.identity.clone());
         self.record(key.clone(), Some(before), last.clone(), true);
         Some(last)
     }
@@ -144,7 +125,7 @@ impl Store {
     /// Makes older versions unavailable to watches that start and to further pages of lists.
     pub(super) fn compact(&mut self) {
         self.compacted = self.version;
-        self.snapshots = Snapshots::default();
+        self.snapshots.clear();
     }
 
     /// Whether a watch can start from this version; 410 otherwise.
@@ -182,31 +163,36 @@ impl Store {
     /// The answer to a list request.
     pub(super) fn list(&mut self, request: &Request) -> Result<Page, StatusError> {
         let (version, items) = (self.version, self.select(request));
-        self.snapshots.page(request, Current { version, items })
+        self.snapshots.page(request, List { version, items })
     }
 
     /// All objects that a request selects.
-    pub(super) fn select(&self, request: &Request) -> Items {
-        let mut objects = self.all(request.resource);
-        objects.retain(|(key, object)| object.is_selected(key, request));
-        objects
+    pub(super) fn select(&self, request: &Request) -> Vec<Object> {
+        let objects = self.all(request.resource);
+        let selected = objects.filter(|(key, object)| object.is_selected(key, request));
+        selected.map(|(_, object)| object.clone()).collect()
     }
 
     /// All objects of a resource.
-    pub(super) fn all(&self, resource: &Resource) -> Items {
+    pub(super) fn all(&self, resource: &Resource) -> impl Iterator<Item = (&Key, &Object)> {
         let objects = self.objects.range(Key::new(resource, "", "")..);
-        objects
-            .take_while(|(key, _)| (key.0, key.1) == (resource.group, resource.plural))
-            .map(|(key, object)| (key.clone(), object.clone()))
-            .collect()
+        let (group, plural) = (resource.group, resource.plural);
+        objects.take_while(move |(key, _)| (key.0, key.1) == (group, plural))
     }
 }
 
-fn now() -> String {
-    // Objects have whole seconds.
-    let since = UNIX_EPOCH.elapsed().unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_second(seconds)
-        .unwrap_or(Timestamp::MAX)
-        .to_string()
+/// The error for a version that watches cannot start from.
+pub(super) fn too_old(version: u64, oldest: u64) -> StatusError {
+    let message = format!("too old resource version: {version} ({oldest})");
+    StatusError::new(410, message)
+}
+
+fn new_identity() -> Identity {
+    let uid = fs::read_to_string("/proc/sys/kernel/random/uuid").expect("the kernel has it");
+    let since = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    let created = i64::try_from(since).ok().map(Timestamp::from_second);
+    Identity {
+        uid: uid.trim().to_owned(),
+        created: created.and_then(Result::ok).unwrap_or_default().to_string(),
+    }
 }

@@ -9,10 +9,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::body::{Closed, PartSender};
 use super::object::Object;
-use super::pages;
-use super::request::Request;
+use super::request::{Request, StatusError};
 use super::state::{Signals, State};
-use super::status::StatusError;
+use super::store;
 
 /// A watch ends after this time if the client sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -27,7 +26,6 @@ pub(super) struct Watch {
     cursor: u64,
     initial: Vec<Object>,
     timeout: Duration,
-    parts: PartSender,
     signals: watch::Receiver<Signals>,
     /// The signals when the client sent the request.
     start: Signals,
@@ -36,14 +34,10 @@ pub(super) struct Watch {
 impl Watch {
     /// Checks the request; what is wrong with its version is said in an event, as by a real
     /// server.
-    pub(super) fn new(
-        state: &Arc<State>,
-        request: Request,
-        parts: PartSender,
-    ) -> Result<Self, StatusError> {
+    pub(super) fn new(state: &Arc<State>, request: Request) -> Result<Self, StatusError> {
         let signals = state.signals.subscribe();
         let start = *signals.borrow();
-        let version = pages::version(&request)?;
+        let version = request.number("resourceVersion")?;
         let initial = request.option("sendInitialEvents");
         let is_match_right = match request.option("resourceVersionMatch") {
             "NotOlderThan" => !initial.is_empty(),
@@ -67,27 +61,26 @@ impl Watch {
         Ok(Self {
             state: Arc::clone(state),
             cursor,
-            initial: objects.into_iter().map(|(_, object)| object).collect(),
+            initial: objects,
             timeout: timeout.map_or(DEFAULT_TIMEOUT, Duration::from_secs),
             request,
-            parts,
             start,
             signals,
         })
     }
 
     /// Sends events until the watch ends.
-    pub(super) async fn run(mut self) -> Result<(), Closed> {
+    pub(super) async fn run(mut self, parts: &PartSender) -> Result<(), Closed> {
         let start = self.start;
         let expired = self.state.store(|store| store.check_start(self.cursor));
         if let Err(error) = expired {
-            return self.error(&error).await;
+            return self.error(parts, &error).await;
         }
         for object in std::mem::take(&mut self.initial) {
-            self.event("ADDED", &object).await?;
+            self.event(parts, "ADDED", &object).await?;
         }
         if self.request.is_set("sendInitialEvents") {
-            self.bookmark(true).await?;
+            self.bookmark(parts, true).await?;
         }
         let end = sleep(self.timeout);
         tokio::pin!(end);
@@ -95,13 +88,15 @@ impl Watch {
         bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut seen = start;
         loop {
-            self.catch_up().await?;
+            self.catch_up(parts).await?;
             let now = *self.signals.borrow_and_update();
             if now.bookmarks != seen.bookmarks {
-                self.bookmark(false).await?;
+                self.bookmark(parts, false).await?;
             }
             if now.expiries != start.expiries {
-                return self.error(&pages::too_old(self.cursor, self.cursor)).await;
+                return self
+                    .error(parts, &store::too_old(self.cursor, self.cursor))
+                    .await;
             }
             if now.ends != start.ends {
                 return Ok(());
@@ -109,15 +104,15 @@ impl Watch {
             seen = now;
             tokio::select! {
                 changed = self.signals.changed() => if changed.is_err() { return Ok(()) },
-                _ = bookmarks.tick() => self.bookmark(false).await?,
-                () = &mut end => return self.bookmark(false).await,
-                () = self.parts.closed() => return Err(Closed),
+                _ = bookmarks.tick() => self.bookmark(parts, false).await?,
+                () = &mut end => return self.bookmark(parts, false).await,
+                () = parts.closed() => return Err(Closed),
             }
         }
     }
 
     /// Sends the changes since the last call.
-    async fn catch_up(&mut self) -> Result<(), Closed> {
+    async fn catch_up(&mut self, parts: &PartSender) -> Result<(), Closed> {
         let (changes, version) = self.state.store(|store| {
             let changes = store.changes(&self.request, self.cursor);
             (changes, store.version())
@@ -125,20 +120,20 @@ impl Watch {
         match changes {
             Ok(changes) => {
                 for (kind, object) in changes {
-                    self.event(kind, &object).await?;
+                    self.event(parts, kind, &object).await?;
                 }
                 // A watch from a version that is still to come waits for it.
                 self.cursor = self.cursor.max(version);
                 Ok(())
             }
             Err(error) => {
-                self.error(&error).await?;
+                self.error(parts, &error).await?;
                 Err(Closed)
             }
         }
     }
 
-    async fn event(&self, kind: &str, object: &Object) -> Result<(), Closed> {
+    async fn event(&self, parts: &PartSender, kind: &str, object: &Object) -> Result<(), Closed> {
         let (head, rest) = object.parts(self.request.resource);
         let line = [
             b"{\"type\":\"",
@@ -149,14 +144,14 @@ impl Watch {
             b"}\n",
         ];
         if self.state.faults().take_garbage() {
-            return self
-                .line(b"{\"type\":\"MODIFIED\",\"object\":{\"ki\n".to_vec())
+            return parts
+                .send(b"{\"type\":\"MODIFIED\",\"object\":{\"ki\n".to_vec())
                 .await;
         }
-        self.line(line.concat()).await
+        parts.send(line.concat()).await
     }
 
-    async fn bookmark(&self, ends_initial_events: bool) -> Result<(), Closed> {
+    async fn bookmark(&self, parts: &PartSender, ends_initial_events: bool) -> Result<(), Closed> {
         if !self.request.is_set("allowWatchBookmarks") {
             return Ok(());
         }
@@ -169,21 +164,15 @@ impl Watch {
         let object = json!({
             "kind": resource.kind, "apiVersion": resource.api_version(), "metadata": metadata,
         });
-        self.value("BOOKMARK", &object).await
+        self.value(parts, "BOOKMARK", &object).await
     }
 
-    async fn error(&self, error: &StatusError) -> Result<(), Closed> {
-        self.value("ERROR", &error.object()).await
+    async fn error(&self, parts: &PartSender, error: &StatusError) -> Result<(), Closed> {
+        self.value(parts, "ERROR", &error.object()).await
     }
 
-    async fn value(&self, kind: &str, object: &Value) -> Result<(), Closed> {
+    async fn value(&self, parts: &PartSender, kind: &str, object: &Value) -> Result<(), Closed> {
         let line = json!({ "type": kind, "object": object });
-        self.line(format!("{line}\n").into_bytes()).await
-    }
-
-    async fn line(&self, line: Vec<u8>) -> Result<(), Closed> {
-        self.state.until_alive().await;
-        let delay = self.state.faults().part_delay;
-        self.parts.send(delay, line).await
+        parts.send(format!("{line}\n").into_bytes()).await
     }
 }

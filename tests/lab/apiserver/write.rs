@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::object::Object;
 use super::patch::{Lists, merge};
-use super::request::Request;
+use super::request::{Request, StatusError};
 use super::resource::{Key, Resource};
-use super::status::StatusError;
 use super::store::Store;
 
 /// The code of HTTP, and the object.
@@ -40,10 +39,7 @@ pub(super) fn write(
             let deleted = store.delete(&request.key(), request.resource);
             Ok((200, deleted.ok_or_else(|| not_found(request))?))
         }
-        _ => Err(StatusError::new(
-            405,
-            "the server does not allow this method",
-        )),
+        verb => Err(StatusError::new(405, format!("this server has no {verb}"))),
     }
 }
 
@@ -76,14 +72,12 @@ fn check(request: &Request, object: &Value) -> Result<(), StatusError> {
             request.resource.version
         ));
     }
-    let field = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
-    if !request.name.is_empty() && field("name") != request.name {
-        return bad("the name of the object does not match the name on the URL".to_owned());
-    }
-    if field("namespace") != request.namespace && !field("namespace").is_empty() {
-        return bad(
-            "the namespace of the object does not match the namespace on the request".to_owned(),
-        );
+    for (field, wanted) in [("name", &request.name), ("namespace", &request.namespace)] {
+        let value = object["metadata"][field].as_str().unwrap_or(wanted);
+        if !wanted.is_empty() && value != wanted {
+            let message = "of the object does not match that of the request";
+            return bad(format!("the {field} {message}"));
+        }
     }
     Ok(())
 }
@@ -102,10 +96,8 @@ fn create(store: &mut Store, request: &Request, mut object: Value) -> Written {
         object["metadata"]["namespace"] = request.namespace.as_str().into();
     }
     let metadata = &mut object["metadata"];
-    if let (Some(prefix), true) = (
-        metadata["generateName"].as_str(),
-        metadata["name"].is_null(),
-    ) {
+    if metadata["name"].is_null() && metadata["generateName"].is_string() {
+        let prefix = metadata["generateName"].as_str().unwrap_or_default();
         metadata["name"] = format!("{prefix}{:05x}", store.version() + 1).into();
     }
     let Some(name) = metadata["name"].as_str() else {
@@ -116,9 +108,6 @@ fn create(store: &mut Store, request: &Request, mut object: Value) -> Written {
         let conflict = request.error(409, "{} already exists");
         let reason = "AlreadyExists";
         return Err(StatusError { reason, ..conflict });
-    }
-    for field in ["resourceVersion", "uid", "creationTimestamp"] {
-        object["metadata"][field] = Value::Null;
     }
     if request.resource.plural == "pods" {
         object["status"] = Value::Null;
