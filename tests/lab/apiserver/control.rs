@@ -56,7 +56,11 @@ impl ApiServer {
         let resource = Resource::of(&object);
         let resource = resource.ok_or_else(|| Error::new("the server has no such resource"))?;
         let field = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
-        let key = Key::new(resource, field("namespace"), field("name"));
+        let (namespace, name) = (field("namespace"), field("name"));
+        if name.is_empty() || resource.namespaced == namespace.is_empty() {
+            return Err(Error::new("no name, or a namespace where there is none"));
+        }
+        let key = Key::new(resource, namespace, name);
         Ok(self.state.store(|store| {
             store.write(key, object);
             store.version()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is wrong with the server. The default is nothing.
+/// What is wrong with the server. The default is nothing. Answers are taken by requests with a
+/// valid token only.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     /// The answers to the next requests, one each.

@@ -74,10 +74,10 @@ fn number(name: &str) -> u64 {
 
 fn metadata() -> Value {
     json!({
-                "labels": {
+        "labels": {
             "beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64",
-            "kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": "m6i.4xlarge",
+            "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
+            "node.kubernetes.io/instance-type": "m6i.4xlarge",
             "topology.kubernetes.io/region": "region-1", "topology.kubernetes.io/zone": "zone-a",
         },
         "annotations": {
@@ -114,35 +114,15 @@ fn managed(manager: &str, subresource: &str, fields: &[&str]) -> Value {
 
 fn conditions() -> Vec<Value> {
     let all = [
-        (
-            "MemoryPressure",
-            "False",
-            "KubeletHasSufficientMemory",
-            "kubelet has sufficient memory available",
-        ),
-        (
-            "DiskPressure",
-            "False",
-            "KubeletHasNoDiskPressure",
-            "kubelet has no disk pressure",
-        ),
-        (
-            "PIDPressure",
-            "False",
-            "KubeletHasSufficientPID",
-            "kubelet has sufficient PID available",
-        ),
-        (
-            "Ready",
-            "True",
-            "KubeletReady",
-            "kubelet is posting ready status",
-        ),
+        ("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+        ("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+        ("PIDPressure", "False", "KubeletHasSufficientPID"),
+        ("Ready", "True", "KubeletReady"),
     ];
-    let condition = |(kind, status, reason, message)| {
+    let condition = |(kind, status, reason)| {
         json!({
-            "type": kind, "status": status, "lastHeartbeatTime": TIME,
-            "lastTransitionTime": TIME, "reason": reason, "message": message,
+            "type": kind, "status": status, "lastHeartbeatTime": TIME, "lastTransitionTime": TIME,
+            "reason": reason, "message": format!("kubelet says so by the reason {reason}"),
         })
     };
     all.map(condition).to_vec()

@@ -51,8 +51,9 @@ pub enum Certificate {
 }
 
 impl ApiServer {
-    /// Starts a server that listens on `address` in a network namespace. Port 0 takes a free one.
-    /// No token is valid yet.
+    /// Starts a server that listens on `address` in a network namespace, such as that of a machine
+    /// (`/proc/PID/ns/net` with [`crate::Machine::pid`]). Port 0 takes a free one. No token is
+    /// valid yet.
     pub fn start(netns: Netns, address: SocketAddr) -> Result<Self> {
         let authority = Authority::new()?;
         let acceptor = authority.acceptor(Some(address.ip()))?;

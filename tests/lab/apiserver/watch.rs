@@ -25,6 +25,8 @@ pub(super) struct Watch {
     /// All changes up to this version have been sent.
     cursor: u64,
     initial: Vec<Object>,
+    /// Why there is nothing to send; said in an event, as by a real server.
+    refusal: Option<StatusError>,
     timeout: Duration,
     signals: watch::Receiver<Signals>,
     /// The signals when the client sent the request.
@@ -32,8 +34,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Checks the request; what is wrong with its version is said in an event, as by a real
-    /// server.
+    /// Checks the request.
     pub(super) fn new(state: &Arc<State>, request: Request) -> Result<Self, StatusError> {
         let signals = state.signals.subscribe();
         let start = *signals.borrow();
@@ -52,16 +53,20 @@ impl Watch {
             "" => version.unwrap_or(0) == 0,
             _ => request.is_set("sendInitialEvents"),
         };
-        let (cursor, objects) = state.store(|store| match version {
-            Some(version @ 1..) if !starts_with_objects => (version, Vec::new()),
-            _ if starts_with_objects => (store.version(), store.select(&request)),
-            _ => (store.version(), Vec::new()),
+        let (cursor, initial, refusal) = state.store(|store| {
+            let (cursor, objects) = match version {
+                _ if starts_with_objects => (store.version(), store.select(&request)),
+                Some(version @ 1..) => (version, Vec::new()),
+                _ => (store.version(), Vec::new()),
+            };
+            (cursor, objects, store.check_start(cursor).err())
         });
-        let timeout = request.number("timeoutSeconds")?;
+        let timeout = request.number("timeoutSeconds")?.filter(|&it| it > 0);
         Ok(Self {
             state: Arc::clone(state),
             cursor,
-            initial: objects,
+            initial,
+            refusal,
             timeout: timeout.map_or(DEFAULT_TIMEOUT, Duration::from_secs),
             request,
             start,
@@ -72,9 +77,8 @@ impl Watch {
     /// Sends events until the watch ends.
     pub(super) async fn run(mut self, parts: &PartSender) -> Result<(), Closed> {
         let start = self.start;
-        let expired = self.state.store(|store| store.check_start(self.cursor));
-        if let Err(error) = expired {
-            return self.error(parts, &error).await;
+        if let Some(error) = &self.refusal {
+            return self.error(parts, error).await;
         }
         for object in std::mem::take(&mut self.initial) {
             self.event(parts, "ADDED", &object).await?;
@@ -88,8 +92,9 @@ impl Watch {
         bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut seen = start;
         loop {
-            self.catch_up(parts).await?;
+            // In this order, so that a change that comes meanwhile wakes it again.
             let now = *self.signals.borrow_and_update();
+            self.catch_up(parts).await?;
             if now.bookmarks != seen.bookmarks {
                 self.bookmark(parts, false).await?;
             }
