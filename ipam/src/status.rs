@@ -5,9 +5,10 @@ use wire::cni::{Call, Error, code};
 use wire::conf::IpamConfig;
 
 use crate::claim::ClaimClient;
+use crate::ledger::Ledger;
 use crate::ledger::kernel_pods::{self, KernelPods};
 use crate::ledger::request::AddressRequest;
-use crate::runtime::{since_boot, with_session};
+use crate::runtime::{ledger_disk, since_boot, with_session};
 use crate::subnets::Subnets;
 
 pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
@@ -24,6 +25,9 @@ pub(crate) fn run(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
 fn check_add(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
     let config = IpamConfig::parse(&call.config)?;
     let subnets = Subnets::new(&config)?;
+    if config.kubernetes.is_some() {
+        return check_given_subnets(&config, &subnets);
+    }
     let pools = if subnets.are_missing()? {
         client.check_available(call)?;
         subnets.refuse_overlap()?;
@@ -43,6 +47,25 @@ fn check_add(client: &dyn ClaimClient, call: &Call) -> Result<(), Error> {
         check_pool(&config, pool).map_err(|error| {
             let msg = format!("{}, and there is no further subnet: {shortage}", error.msg);
             Error { msg, ..error }
+        })?;
+    }
+    Ok(())
+}
+
+/// With Kubernetes there are no further subnets, and only `routed` knows which the node has.
+fn check_given_subnets(config: &IpamConfig, subnets: &Subnets<'_>) -> Result<(), Error> {
+    let is_confirmed = match Ledger::existing(ledger_disk(&config.network))? {
+        Some(ledger) => ledger.is_confirmed()?,
+        None => false,
+    };
+    if !is_confirmed || subnets.are_missing()? {
+        return Err(subnets.unconfirmed());
+    }
+    let no_further = subnets.kubernetes_decides();
+    for pool in subnets.owned()? {
+        check_pool(config, &pool).map_err(|error| {
+            let msg = format!("{}: {}", error.msg, no_further.msg);
+            Error::new(error.code, msg).advise(&no_further.details)
         })?;
     }
     Ok(())

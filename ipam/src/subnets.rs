@@ -32,7 +32,7 @@ impl<'a> Subnets<'a> {
         })
     }
 
-    /// The node's subnets of each pod CIDR, in order. Empty if the file is missing or belongs to
+    /// The node's subnets of each pod CIDR of which it owns any, or, with etcd, of all of them. Empty if the file is missing or belongs to
     /// another node name.
     pub(crate) fn owned(&self) -> Result<Vec<Vec<IpNet>>, Error> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
@@ -42,7 +42,12 @@ impl<'a> Subnets<'a> {
             let is_of = |subnet: &IpNet| network.pod_cidr_of(subnet) == Some(*pod_cidr);
             subnets.iter().copied().filter(is_of).collect()
         };
-        Ok(network.pod_cidrs.iter().map(of).collect())
+        let mut owned: Vec<Vec<IpNet>> = network.pod_cidrs.iter().map(of).collect();
+        if self.config.kubernetes.is_some() {
+            // Kubernetes may give a node subnets of one family only.
+            owned.retain(|subnets| !subnets.is_empty());
+        }
+        Ok(owned)
     }
 
     /// Whether the node owns no subnet of some pod CIDR. A damaged file counts as missing: the
@@ -68,6 +73,25 @@ impl<'a> Subnets<'a> {
     /// Why no subnet of `pod_cidr` could be claimed at the last attempt, if that was recent.
     pub(crate) fn shortage_of(&self, pod_cidr: &IpNet) -> Option<String> {
         shortage::read(&self.folder).remove(pod_cidr)
+    }
+
+    /// The error that `routed` did not yet store in this boot which subnets Kubernetes gave to the
+    /// node.
+    pub(crate) fn unconfirmed(&self) -> Error {
+        let node = &self.node;
+        let msg = format!("the podCIDRs of node {node} have not been read since this boot");
+        Error::new(code::TRY_AGAIN, msg).advise(
+            "wait for the routed of this node; if it is not ready soon, it says why: kubectl \
+             --namespace flatland describe pods",
+        )
+    }
+
+    /// The error that a node gets no further subnets from Kubernetes.
+    pub(crate) fn kubernetes_decides(&self) -> Error {
+        let node = &self.node;
+        let msg = format!("Kubernetes gives node {node} its podCIDRs and no others");
+        Error::new(code::NO_FREE_ADDRESS, msg)
+            .advise("let fewer pods run on the node (the kubelet's maxPods), or add nodes")
     }
 
     /// The error that a claim took longer than `within`.

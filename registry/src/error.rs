@@ -38,6 +38,13 @@ pub enum Error {
         /// The client lacks a permission; otherwise, etcd lacks resources.
         denied: bool,
     },
+    /// The API server of Kubernetes cannot be read, or a Node has not what is needed.
+    Kubernetes {
+        /// What is wrong.
+        why: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// The configuration for etcd cannot be used.
     Config {
         /// Which part: an endpoint or a file.
@@ -137,6 +144,7 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Refused { denied: false, .. }
             | Self::Contended { .. }
+            | Self::Kubernetes { .. }
             | Self::Busy { .. } => code::TRY_AGAIN,
             Self::Refused { denied: true, .. } | Self::Config { .. } | Self::NotOwned { .. } => {
                 code::INVALID_CONFIG
@@ -147,6 +155,14 @@ impl Error {
             Self::Corrupt { .. } | Self::CorruptFile { .. } => code::DECODING,
             Self::Io { .. } => code::IO,
         }
+    }
+
+    /// The error that Kubernetes, and no program of Flatland, gives nodes their subnets and takes
+    /// them back.
+    pub(crate) fn kubernetes_decides() -> Self {
+        let why = "Kubernetes gives nodes their subnets, and takes them back".to_owned();
+        let advice = "delete the Node object of a node that is gone for good (kubectl delete node)";
+        Self::Kubernetes { why, advice }
     }
 
     /// What failed, naming the culprit.
@@ -164,6 +180,7 @@ impl Error {
             Self::Refused { endpoint, why, .. } => {
                 format!("etcd at {endpoint} refused the request: {why}")
             }
+            Self::Kubernetes { why, .. } => why.clone(),
             Self::Config { what, why } => format!("{what} cannot be used for etcd: {why}"),
             Self::Mismatch { ours, theirs, key } => format!(
                 "the conflist says {ours}, but the network's nodes agreed on {theirs} ({key})"
@@ -222,6 +239,7 @@ impl Error {
             Self::Refused { .. } => {
                 "check etcd's health with etcdctl endpoint status and alarm list"
             }
+            Self::Kubernetes { advice, .. } => advice,
             Self::Config { .. } => {
                 "correct the etcd section of the conflist, or the file it names; on Kubernetes it is from the Secret flatland-etcd, which conf/kubernetes/etcd/certificates.sh --apply makes"
             }

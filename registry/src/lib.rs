@@ -15,15 +15,20 @@
 //!
 //! Decisions are pure functions (`protocol`, `pool`, `snapshot`); the backends `etcd` and `local`
 //! carry them out. A network without an `etcd` section has one node, and its registry is a file.
+//! With a `kubernetes` section, nothing of this is written: Kubernetes gives nodes their subnets.
 
 mod error;
 mod etcd;
 mod files;
 mod keys;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod liveness;
 mod local;
 #[cfg(test)]
 mod model;
+#[cfg(not(feature = "kubernetes"))]
+mod no_kubernetes;
 pub mod owned;
 mod policy;
 mod pool;
@@ -34,6 +39,9 @@ mod rewrite_limit;
 mod session;
 mod snapshot;
 mod tls_error;
+
+#[cfg(not(feature = "kubernetes"))]
+use no_kubernetes as kubernetes;
 
 pub use error::Error;
 pub use liveness::{Absent, Census, Forget, Forgotten, PresenceHandle, PresenceState};

@@ -14,7 +14,7 @@ use wire::node::NodeName;
 const MAX_VALUE: usize = 16 * 1024;
 
 /// Ids and versions are cut to this many bytes.
-const MAX_TEXT: usize = 64;
+pub(crate) const MAX_TEXT: usize = 64;
 
 /// What all nodes of a network agree on: the value of `config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub struct Network {
     /// The pod CIDRs, at most one per family, without host bits.
     #[serde(rename = "podCIDRs")]
     pub pod_cidrs: Vec<IpNet>,
-    /// The length of the subnets cut from each pod CIDR, in the same order.
+    /// The length of the subnets cut from each pod CIDR, in the same order. Empty if Kubernetes cuts
+    /// them, perhaps in several lengths.
     #[serde(rename = "subnetLengths")]
     pub subnet_lengths: Vec<u8>,
 }
@@ -84,13 +85,17 @@ impl Network {
     /// The pod CIDR that `subnet` belongs to; `None` if it is in none of them or has another
     /// length.
     pub fn pod_cidr_of(&self, subnet: &IpNet) -> Option<IpNet> {
-        self.pools()
-            .find(|(pod_cidr, length)| {
-                *length == subnet.prefix_len()
-                    && pod_cidr.contains(subnet)
-                    && subnet.addr() == subnet.network()
-            })
-            .map(|(pod_cidr, _)| pod_cidr)
+        let (pod_cidr, length) = self.pool_around(subnet)?;
+        let is_subnet = length.is_none_or(|length| length == subnet.prefix_len())
+            && subnet.addr() == subnet.network();
+        is_subnet.then_some(pod_cidr)
+    }
+
+    /// The pod CIDR around `prefix`, and the length of its subnets if all have one.
+    pub fn pool_around(&self, prefix: &IpNet) -> Option<(IpNet, Option<u8>)> {
+        let mut cidrs = self.pod_cidrs.iter().enumerate();
+        let (at, cidr) = cidrs.find(|(_, cidr)| cidr.contains(prefix))?;
+        Some((*cidr, self.subnet_lengths.get(at).copied()))
     }
 
     /// Each pod CIDR with the length of its subnets.
@@ -108,7 +113,12 @@ impl Network {
             pools.sort_unstable();
             pools
         };
-        sorted(self) == sorted(other)
+        let cidrs = |network: &Self| {
+            let mut cidrs = network.pod_cidrs.clone();
+            cidrs.sort_unstable();
+            cidrs
+        };
+        sorted(self) == sorted(other) && cidrs(self) == cidrs(other)
     }
 
     /// Why this is not a valid network, if it is not.
@@ -153,9 +163,12 @@ impl From<&IpamConfig> for Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (pod_cidr, length)) in self.pools().enumerate() {
+        for (at, pod_cidr) in self.pod_cidrs.iter().enumerate() {
             let separator = if at == 0 { "" } else { ", " };
-            write!(f, "{separator}{pod_cidr} in subnets of /{length}")?;
+            write!(f, "{separator}{pod_cidr}")?;
+            if let Some(length) = self.subnet_lengths.get(at) {
+                write!(f, " in subnets of /{length}")?;
+            }
         }
         Ok(())
     }
@@ -187,9 +200,14 @@ pub(crate) fn too_large() -> String {
 /// bounded, whatever another program writes.
 fn short_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
+    Ok(cut(&text, MAX_TEXT).to_owned())
+}
+
+/// As much of the start of `text` as fits into this many bytes.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
-    let end = ends.take_while(|end| *end <= MAX_TEXT).last();
-    Ok(text[..end.unwrap_or(0)].to_owned())
+    let end = ends.take_while(|end| *end <= bytes).last();
+    &text[..end.unwrap_or(0)]
 }
 
 fn short_text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -17,6 +17,7 @@ use wire::paths::{run_dir, state_dir};
 
 use crate::error::Error;
 use crate::etcd::EtcdRegistry;
+use crate::kubernetes::KubernetesRegistry;
 use crate::liveness::{Absent, Census, Forget, Forgotten, PresenceHandle};
 use crate::local::LocalRegistry;
 use crate::policy::Policy;
@@ -37,6 +38,7 @@ pub struct Registry {
 #[derive(Debug)]
 enum Backend {
     Etcd(Arc<EtcdRegistry>),
+    Kubernetes(Arc<KubernetesRegistry>),
     Local(LocalRegistry),
 }
 
@@ -50,9 +52,14 @@ impl Registry {
     /// Like [`Registry::open`], with the given folder of the local registry and the given policy.
     pub fn open_with(conf: &IpamConfig, folder: &Path, policy: Policy) -> Self {
         let network = Network::from(conf);
-        let backend = match &conf.etcd {
-            Some(etcd) => Backend::Etcd(Arc::new(EtcdRegistry::new(conf, etcd, &network, policy))),
-            None => Backend::Local(LocalRegistry::new(folder, &network, &conf.exclude)),
+        let backend = match (&conf.etcd, &conf.kubernetes) {
+            (Some(etcd), _) => {
+                Backend::Etcd(Arc::new(EtcdRegistry::new(conf, etcd, &network, policy)))
+            }
+            (None, Some(section)) => {
+                Backend::Kubernetes(Arc::new(KubernetesRegistry::new(conf, section)))
+            }
+            (None, None) => Backend::Local(LocalRegistry::new(folder, &network, &conf.exclude)),
         };
         Self {
             network,
@@ -101,6 +108,11 @@ impl Registry {
     /// Whether this is the local registry, which has one node and no other writers.
     pub fn is_local(&self) -> bool {
         matches!(self.backend, Backend::Local(_))
+    }
+
+    /// Whether Kubernetes gives nodes their subnets, and nothing is claimed.
+    pub fn is_kubernetes(&self) -> bool {
+        matches!(self.backend, Backend::Kubernetes(_))
     }
 
     /// Registers this machine as `node`; writes only what changed. Returns [`Error::NodeTaken`]
@@ -152,6 +164,7 @@ impl Registry {
         let claimant = self.claimant(node, machine);
         match &self.backend {
             Backend::Etcd(etcd) => etcd.release(claimant, subnet).await,
+            Backend::Kubernetes(_) => Err(Error::kubernetes_decides()),
             Backend::Local(local) => local.release(claimant, subnet),
         }
     }
@@ -162,15 +175,16 @@ impl Registry {
     pub async fn forget(&self, node: &NodeName, force: bool) -> Result<Forget, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.forget(node, force).await,
+            Backend::Kubernetes(_) => Err(Error::kubernetes_decides()),
             Backend::Local(local) => local.forget(node),
         }
     }
 
-    /// The registered node that is present and first by name. `None` in the local registry.
+    /// The registered node that is present and first by name. Always `None` without etcd.
     pub async fn first_present(&self) -> Result<Option<NodeName>, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.first_present().await,
-            Backend::Local(_) => Ok(None),
+            Backend::Local(_) | Backend::Kubernetes(_) => Ok(None),
         }
     }
 
@@ -178,7 +192,7 @@ impl Registry {
     pub async fn census(&self) -> Result<Census, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.census().await,
-            Backend::Local(_) => Ok(Census::default()),
+            Backend::Local(_) | Backend::Kubernetes(_) => Ok(Census::default()),
         }
     }
 
@@ -193,7 +207,7 @@ impl Registry {
     ) -> Result<Option<i64>, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.count_absence(node, absent, seconds).await,
-            Backend::Local(_) => Ok(None),
+            Backend::Local(_) | Backend::Kubernetes(_) => Ok(None),
         }
     }
 
@@ -208,7 +222,7 @@ impl Registry {
     ) -> Result<Option<Forgotten>, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.forget_absent(node, absent, pause).await,
-            Backend::Local(_) => Ok(None),
+            Backend::Local(_) | Backend::Kubernetes(_) => Ok(None),
         }
     }
 
@@ -219,7 +233,7 @@ impl Registry {
     pub async fn disclaim(&self, node: &NodeName, subnet: &IpNet) -> Result<bool, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.disclaim(node, subnet).await,
-            Backend::Local(_) => Ok(false),
+            Backend::Local(_) | Backend::Kubernetes(_) => Ok(false),
         }
     }
 
@@ -227,6 +241,7 @@ impl Registry {
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.snapshot().await,
+            Backend::Kubernetes(kubernetes) => kubernetes.snapshot().await,
             Backend::Local(local) => local.snapshot(),
         }
     }
@@ -236,6 +251,7 @@ impl Registry {
     pub fn watch(&self) -> mpsc::Receiver<RegistryEvent> {
         match &self.backend {
             Backend::Etcd(etcd) => Arc::clone(etcd).watch_loop(),
+            Backend::Kubernetes(kubernetes) => Arc::clone(kubernetes).watch_loop(),
             Backend::Local(local) => local.watch(),
         }
     }
@@ -252,7 +268,7 @@ impl Registry {
             Backend::Etcd(etcd) => {
                 Arc::clone(etcd).present(node, machine, self.session.clone(), presence)
             }
-            Backend::Local(_) => PresenceHandle::without_lease(),
+            Backend::Local(_) | Backend::Kubernetes(_) => PresenceHandle::without_lease(),
         }
     }
 
@@ -260,6 +276,7 @@ impl Registry {
     pub fn unreachable(&self, why: String) -> Error {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.unreachable(why),
+            Backend::Kubernetes(kubernetes) => kubernetes.unreachable(why),
             Backend::Local(_) => Error::Unreachable {
                 endpoints: Vec::new(),
                 within: self.policy.operation_timeout,
@@ -291,6 +308,7 @@ impl Registry {
     ) -> Result<Acquired, Error> {
         let acquired = match &self.backend {
             Backend::Etcd(etcd) => etcd.acquire(claimant, goal, time_limit).await,
+            Backend::Kubernetes(kubernetes) => kubernetes.acquire(claimant, goal, time_limit).await,
             Backend::Local(local) => local.acquire(claimant, goal),
         }?;
         if let Some(session) = &self.session {

@@ -61,7 +61,8 @@ pub enum RegistryEvent {
         /// In etcd's order.
         changes: Vec<RegistryChange>,
     },
-    /// The registry cannot be reached; attempts go on. Comes once per outage.
+    /// The registry cannot be reached; attempts go on. Comes once per outage, and again when the
+    /// reason becomes another.
     Disconnected {
         /// The reason; it names the endpoints.
         why: String,

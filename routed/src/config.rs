@@ -12,6 +12,9 @@ use clap::{Args, ValueEnum};
 use wire::cni;
 use wire::conf::Conflist;
 use wire::node::{self, NodeName};
+use wire::paths::run_dir;
+
+use crate::daemon::state_file::StateFile;
 
 /// The flags of `routed run`.
 #[derive(Debug, Args)]
@@ -153,7 +156,7 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the conflist and checks it with `args`. The error names what to correct.
     pub(crate) fn read(args: RunArgs) -> Result<Self, cni::Error> {
-        let conflist = Conflist::read(&args.conflist)?;
+        let conflist = read_conflist(&args.conflist)?;
         let name = installed_name(&args.conflist, &args.cni_dir)?;
         let explicit = args.node_name.or_else(|| conflist.ipam().node_name.clone());
         let mut node_addresses = Vec::new();
@@ -174,6 +177,17 @@ impl Config {
             conflist,
         })
     }
+}
+
+/// Reads a conflist. If it leaves the pod CIDRs to Kubernetes, they are those that `routed` saw in
+/// this boot.
+pub(crate) fn read_conflist(path: &Path) -> Result<Conflist, cni::Error> {
+    let conflist = Conflist::read(path)?;
+    if !conflist.ipam().has_derived_pod_cidrs() {
+        return Ok(conflist);
+    }
+    let state = StateFile::load(&run_dir(conflist.network()));
+    Ok(conflist.with_pod_cidrs(state.pod_cidrs()))
 }
 
 /// A node address inside a pod CIDR is useless: the route to it would lead through that node.

@@ -17,6 +17,7 @@ mod kernel;
 mod lock;
 mod log;
 mod membership;
+mod node_report;
 mod packet_paths;
 mod readable;
 mod reconcile;

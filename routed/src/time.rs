@@ -15,6 +15,17 @@ pub(crate) fn age(seconds: u64) -> String {
 
 /// `2026-11-21 05:38:18 UTC`, from seconds since 1970.
 pub(crate) fn date(seconds: u64) -> String {
+    let (date, time) = date_and_time(seconds);
+    format!("{date} {time} UTC")
+}
+
+/// `2026-11-21T05:38:18Z` (RFC 3339), from seconds since 1970.
+pub(crate) fn rfc3339(seconds: u64) -> String {
+    let (date, time) = date_and_time(seconds);
+    format!("{date}T{time}Z")
+}
+
+fn date_and_time(seconds: u64) -> (String, String) {
     let (mut days, time) = (seconds / DAY, seconds % DAY);
     let mut year = 1970;
     while days >= days_of(year) {
@@ -33,7 +44,8 @@ pub(crate) fn date(seconds: u64) -> String {
     }
     let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
     let day = days + 1;
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    let date = format!("{year}-{month:02}-{day:02}");
+    (date, format!("{hour:02}:{minute:02}:{second:02}"))
 }
 
 fn days_of(year: u64) -> u64 {

@@ -193,3 +193,25 @@ pub(crate) const NEXT_HOP_PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The interval between reads of the neighbour table meanwhile.
 pub(crate) const NEXT_HOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+// What the Node object of Kubernetes says.
+
+/// Between two looks at what the Node object of Kubernetes should say.
+pub(crate) const NODE_REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Between attempts to write it.
+pub(crate) const NODE_REPORT_RETRY_BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
+
+/// For how long a node that was ready must lack something before its Node says so, so that the
+/// condition does not flap.
+pub(crate) const NOT_READY_DELAY: Duration = Duration::from_secs(30);
+
+/// For how long a trouble must last before there is an Event about it.
+pub(crate) const EVENT_DELAY: Duration = Duration::from_secs(10);
+
+/// The least time between two writes of an Event about the same trouble. The API server deletes
+/// Events after an hour (`--event-ttl`).
+pub(crate) const EVENT_REPEAT_INTERVAL: Duration = Duration::from_secs(3_000);

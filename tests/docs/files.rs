@@ -8,7 +8,7 @@ use crate::file;
 use crate::links::pages;
 
 /// Folders of the repository, as the beginnings of paths.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "bench/",
     "conf/",
     "docs/",
@@ -18,6 +18,7 @@ const FOLDERS: [&str; 9] = [
     "routed/",
     "tests/",
     "wire/",
+    "kubernetes/",
 ];
 
 /// Pages that say where what is.

@@ -52,7 +52,7 @@ const SELF_EVIDENT: &[&str] = &[
     "…\nversion",
     "firewall-cmd",
     "nft insert rule",
-    "…… in subnets of",
+    " in subnets of",
     "text/plain",
 ];
 

@@ -11,7 +11,7 @@ use syn::{
 };
 
 /// The crates that the programs are made of.
-pub(crate) const CRATES: [&str; 5] = ["wire", "registry", "ipam", "plugin", "routed"];
+pub(crate) const CRATES: [&str; 6] = ["wire", "kubernetes", "registry", "ipam", "plugin", "routed"];
 
 /// A text, and where it is.
 #[derive(Debug)]

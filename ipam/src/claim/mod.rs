@@ -83,6 +83,12 @@ impl<'a> AddClaims<'a> {
     }
 
     fn claim(&self, request: &ClaimRequest) -> Result<(), Error> {
+        if self.subnets.config.kubernetes.is_some() {
+            return Err(match request {
+                ClaimRequest::Further { .. } => self.subnets.kubernetes_decides(),
+                ClaimRequest::Missing | ClaimRequest::Confirmation => self.subnets.unconfirmed(),
+            });
+        }
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(self.subnets.timed_out(CLAIM_TIMEOUT));
@@ -96,8 +102,12 @@ impl<'a> AddClaims<'a> {
     ///
     /// Returns whether that is settled. If no request could even be made, the next ADD tries again.
     pub(crate) fn confirm(&self) -> Result<bool, Error> {
-        if self.subnets.config.etcd.is_none() {
+        if self.subnets.config.is_local() {
             return Ok(true);
+        }
+        if self.subnets.config.kubernetes.is_some() {
+            // Only `routed` knows whose they are. After a reboot, the conflist is there before it.
+            return Err(self.subnets.unconfirmed());
         }
         let request = ClaimRequest::Confirmation;
         let outcome = self.client.claim(self.call, &request, CONFIRMATION_TIMEOUT);

@@ -74,12 +74,12 @@ impl Ledger {
 
     /// Whether the node's subnets were confirmed by the registry since the last boot, or the
     /// registry could not be reached then.
-    pub(crate) fn is_confirmed(&self) -> Result<bool, Error> {
+    pub fn is_confirmed(&self) -> Result<bool, Error> {
         Disk::exists(&self.disk.confirmed())
     }
 
     /// Marks them as confirmed. If that fails, the next ADD confirms again.
-    pub(crate) fn confirm(&self) {
+    pub fn confirm(&self) {
         if let Err(error) = self.disk.mark_confirmed() {
             self.disk.warn(error.to_string());
         }

@@ -66,7 +66,12 @@ impl Owned {
 
     /// Whether `node` has a subnet of each pod CIDR, and so needs no registry to serve pods.
     pub fn has_all_families(&self, node: &NodeName, conf: &IpamConfig) -> bool {
-        self.node == *node && lacking(&Network::from(conf), &self.subnets).is_empty()
+        let has_all = match conf.kubernetes {
+            // It has what Kubernetes gave it, perhaps of one family only.
+            Some(_) => !self.subnets.is_empty(),
+            None => lacking(&Network::from(conf), &self.subnets).is_empty(),
+        };
+        self.node == *node && has_all
     }
 }
 

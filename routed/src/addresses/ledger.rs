@@ -9,6 +9,7 @@ use ipam::{Allocation, Disk, Ledger};
 use ipnet::IpNet;
 use registry::Error;
 use serde::Serialize;
+use tracing::warn;
 use wire::conf::IpamConfig;
 use wire::paths::run_dir;
 
@@ -32,6 +33,18 @@ pub(crate) fn under_ledger_lock(
     let ledger = Ledger::create(Disk::new(folder.clone())).map_err(lock_failed)?;
     let _session = ledger.lock().map_err(lock_failed)?;
     change()
+}
+
+/// Lets `flatland-ipam` hand out addresses of the node's subnets in this boot.
+pub(crate) fn confirm(network: &str) {
+    let folder = run_dir(network);
+    match Ledger::create(Disk::new(folder.clone())) {
+        Ok(ledger) => ledger.confirm(),
+        Err(error) => {
+            let path = folder.display();
+            warn!(%path, %error, "cannot let pods have addresses: {error}");
+        }
+    }
 }
 
 /// The addresses of `network` that are allocated on this node.

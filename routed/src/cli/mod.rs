@@ -33,6 +33,7 @@ use wire::conf::Conflist;
 use wire::netlink;
 
 use self::terminal::{Terminal, Tone};
+use crate::config::read_conflist;
 use crate::doctor::Severity;
 use crate::error::USAGE;
 use crate::http::client;
@@ -149,7 +150,7 @@ impl NetworkArgs {
     /// As [`NetworkArgs::read`], with the path of the file.
     fn find(&self) -> Result<(PathBuf, Conflist), CommandError> {
         match &self.conflist {
-            Some(path) => Ok((path.clone(), Conflist::read(path)?)),
+            Some(path) => Ok((path.clone(), read_conflist(path)?)),
             None => find_conflist(Path::new(CONFLIST_FOLDER)),
         }
     }

@@ -11,6 +11,7 @@ impl Daemon {
         match query {
             Query::Ping(answer) => drop(answer.send(())),
             Query::Status(answer) => drop(answer.send(self.collector().status())),
+            Query::NodeReport(answer) => drop(answer.send(self.collector().node_report())),
             Query::Nodes(answer) => drop(answer.send(self.collector().nodes())),
             Query::Routes(answer) => drop(answer.send(self.collector().routes())),
         }
@@ -21,9 +22,9 @@ impl Daemon {
         let troubles = troubles.into_iter().filter_map(|trouble| trouble.current());
         let troubles = troubles.chain(self.address_failure.as_deref());
         Collector {
-            network: &self.network,
+            network: &self.conf.network,
             node: &self.node,
-            is_local: self.is_local,
+            is_local: self.conf.is_local(),
             reconciler: &self.reconciler,
             firewall: &self.firewall,
             node_setup: &self.node_setup,

@@ -1,9 +1,12 @@
 //! The event loop of `routed run`: waits for events of the registry, the kernel, the other tasks
 //! and signals, and hands each to the synchronous [`Daemon`], which decides.
 
+use std::env;
 use std::iter;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::pin::pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +29,7 @@ use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
 use crate::membership::forget_task::ForgetTask;
 use crate::membership::{DesiredRegistration, Membership, MembershipOutcome};
+use crate::node_report::NodeReporter;
 use crate::readable::readable;
 use crate::status::health::Timings;
 use crate::status::query::{self, Query};
@@ -83,6 +87,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let (requests, pending_requests) = watch::channel(None);
     let (query_client, mut queries) = query::channel();
     let timings = Timings::new();
+    NodeReporter::start(&conf, &config.node, query_client.clone());
     let pages = http::PageSources {
         query_client,
         timings: timings.clone(),
@@ -115,14 +120,16 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let mut tasks = Tasks::start(&registry, manager, member, pending_requests)?;
     let interrupted = tasks.interruptions.subscribe();
     ForgetTask::start(&conf, &node, &registry, interrupted);
-    let signal = handle_events(&mut daemon, &mut sources, &mut queries, &mut tasks).await?;
-    info!("stopping on {signal}: routes, conflist and claims stay as they are");
+    let reason = handle_events(&mut daemon, &mut sources, &mut queries, &mut tasks).await?;
+    if let StopReason::Signal(signal) = reason {
+        info!("stopping on {signal}: routes, conflist and claims stay as they are");
+    }
     drop((daemon, tasks.outcomes));
     // Without the socket, commands report at once that routed does not run. The next daemon creates
     // it.
     let _ = std::fs::remove_file(http::SOCKET);
     leave(tasks.member, &node, policy.lease_ttl).await;
-    Ok(())
+    reason.follow()
 }
 
 impl Tasks {
@@ -146,18 +153,18 @@ impl Tasks {
     }
 }
 
-/// Hands events to the daemon until a signal arrives, and returns its name.
+/// Hands events to the daemon until it has to stop.
 async fn handle_events(
     daemon: &mut Daemon,
     sources: &mut EventSources,
     queries: &mut mpsc::Receiver<Query>,
     tasks: &mut Tasks,
-) -> Result<&'static str, Error> {
+) -> Result<StopReason, Error> {
     loop {
         let mut wake = pin!(sleep_until(daemon.wake_at().into()));
         tokio::select! {
-            _ = sources.terminate.recv() => return Ok("SIGTERM"),
-            _ = sources.interrupt.recv() => return Ok("SIGINT"),
+            _ = sources.terminate.recv() => return Ok(StopReason::Signal("SIGTERM")),
+            _ = sources.interrupt.recv() => return Ok(StopReason::Signal("SIGINT")),
             event = tasks.registry_events.recv() => {
                 let first = event.ok_or(Error::Ended("the watch on the registry"))?;
                 handle_batch(daemon, first, tasks);
@@ -192,8 +199,37 @@ async fn handle_events(
             now = sources.cni_folders.changed() => daemon.cni_folders_changed(now?),
             () = &mut wake => {}
         }
+        if daemon.must_restart() {
+            return Ok(StopReason::OtherNetwork);
+        }
         daemon.run_due(Instant::now());
     }
+}
+
+/// Why the event loop ended.
+enum StopReason {
+    Signal(&'static str),
+    /// The pod CIDRs changed.
+    OtherNetwork,
+}
+
+impl StopReason {
+    /// Ends the program, or starts it anew in the same process.
+    fn follow(self) -> Result<(), Error> {
+        match self {
+            Self::Signal(_) => Ok(()),
+            Self::OtherNetwork => Err(start_over()),
+        }
+    }
+}
+
+/// Starts this program anew. Returns only if that fails.
+fn start_over() -> Error {
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let mut program = Command::new("/proc/self/exe");
+    program.arg0(name).args(arguments);
+    program.exec().into()
 }
 
 /// Waits until the node's presence is removed from etcd.

@@ -14,10 +14,12 @@ use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
 use tracing::{info, warn};
+use wire::conf::IpamConfig;
 use wire::netlink::{NetlinkEvent as KernelEvent, NetlinkMonitor};
 use wire::node::NodeName;
 use wire::paths::run_dir;
 
+use crate::addresses::ledger;
 use crate::config::Config;
 use crate::daemon::state_file::StateFile;
 use crate::error::Error;
@@ -33,7 +35,7 @@ use crate::timeouts::{PASS_RETRY_BACKOFF, RESYNC_INTERVAL};
 
 /// The daemon of a node.
 pub(crate) struct Daemon {
-    network: String,
+    conf: IpamConfig,
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
@@ -43,8 +45,6 @@ pub(crate) struct Daemon {
     state_file: StateFile,
     node_setup: NodeSetup,
     health: Health,
-    /// Whether the registry is a file, and there are no other nodes.
-    is_local: bool,
     /// The earliest time of the next pass, and of the next pass over all routes.
     next_pass_at: Instant,
     next_full_pass_at: Instant,
@@ -59,6 +59,8 @@ pub(crate) struct Daemon {
     address_failure: Option<String>,
     unknown_pods: OnChange,
     is_settled: bool,
+    /// Whether the network changed, so that the daemon has to start over.
+    must_restart: bool,
 }
 
 impl Daemon {
@@ -93,9 +95,8 @@ impl Daemon {
         );
         let now = Instant::now();
         let mut daemon = Self {
-            is_local: config.conflist.ipam().etcd.is_none(),
+            conf: config.conflist.ipam().clone(),
             health: Health::new(timings),
-            network: name,
             node,
             folder: folder.to_owned(),
             reconciler,
@@ -114,11 +115,18 @@ impl Daemon {
             address_failure: None,
             unknown_pods: OnChange::default(),
             is_settled: false,
+            must_restart: false,
         };
         // A damaged file does not matter: joining writes it again from the registry.
         daemon.reload_owned();
         daemon.restore_pod_routes();
         Ok(daemon)
+    }
+
+    /// Whether the pod CIDRs that follow from the Nodes of Kubernetes changed. Everything rests on
+    /// them, so the daemon starts over.
+    pub(crate) fn must_restart(&self) -> bool {
+        self.must_restart
     }
 
     /// This node's name.
@@ -164,7 +172,7 @@ impl Daemon {
 
     /// Puts back routes to pods that were removed while no daemon ran, or unnoticed.
     fn restore_pod_routes(&mut self) {
-        match live_pods::pods(&mut self.kernel, &self.network) {
+        match live_pods::pods(&mut self.kernel, &self.conf.network) {
             Ok(pods) => {
                 self.reconciler.add_known_pods(&pods);
                 self.unknown_pods.clear();
@@ -182,6 +190,10 @@ impl Daemon {
     pub(crate) fn handle_outcome(&mut self, outcome: MembershipOutcome) -> Result<(), Error> {
         match outcome {
             MembershipOutcome::Joined(owned) => {
+                if self.conf.kubernetes.is_some() {
+                    // Nothing else tells the plugins that the subnets are this node's in this boot.
+                    ledger::confirm(&self.conf.network);
+                }
                 self.set_owned(&owned);
                 self.node_setup.joined(owned);
                 self.health.join_failure = None;

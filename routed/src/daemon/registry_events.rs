@@ -1,17 +1,22 @@
 //! Hands the registry's events to the RIB, the firewall, the state file and the node's setup.
 
-use registry::{RegistryChange, RegistryEvent};
+use registry::{NodeRecord, RegistryChange, RegistryEvent, Snapshot};
+use std::time::Instant;
+use tracing::info;
+
 use wire::node::NodeName;
 
 use crate::daemon::Daemon;
+use crate::text::list;
 
 impl Daemon {
     /// Takes in one event.
     pub(crate) fn handle(&mut self, event: RegistryEvent) {
         match event {
+            RegistryEvent::Reset(view) if self.is_of_other_network(&view) => {}
             RegistryEvent::Reset(view) => {
                 self.reload_owned();
-                let wrong = self.node_setup.is_wrong(view.nodes.get(&self.node));
+                let wrong = self.take_own_record(view.nodes.get(&self.node));
                 let lacks = self.reconciler.reset(view) || wrong;
                 let rib = self.reconciler.rib();
                 let is_trusted = rib.distrust().is_none();
@@ -25,12 +30,13 @@ impl Daemon {
                 if self.reconciler.is_about_own(&changes) {
                     self.reload_owned();
                 }
-                let wrong = changes.iter().any(|change| match change {
-                    RegistryChange::Node(node, record) => {
-                        *node == self.node && self.node_setup.is_wrong(record.as_ref())
-                    }
-                    _ => false,
+                let mut own = changes.iter().filter_map(|change| match change {
+                    RegistryChange::Node(node, record) if *node == self.node => Some(record),
+                    _ => None,
                 });
+                let wrong = own
+                    .next_back()
+                    .is_some_and(|own| self.take_own_record(own.as_ref()));
                 let (nodes, changed) = (changed_records(&changes), changed_nodes(&changes));
                 let before = self.reconciler.rib().addresses_of(&nodes);
                 let lacks = self.reconciler.change(revision, changes) || wrong;
@@ -46,6 +52,40 @@ impl Daemon {
             RegistryEvent::Disconnected { why } => self.health.disconnected(why),
             RegistryEvent::Connected => self.health.connected(),
         }
+    }
+
+    /// Takes in the record that the registry has of this node. Returns whether this node has to
+    /// write another. In Kubernetes, the kubelet writes it, and peers use the addresses in it.
+    fn take_own_record(&mut self, record: Option<&NodeRecord>) -> bool {
+        if self.conf.kubernetes.is_none() {
+            return self.node_setup.is_wrong(record);
+        }
+        if let Some(record) = record
+            && self.node_setup.set_registered_addresses(&record.addresses)
+        {
+            self.setup_due_at = Some(Instant::now());
+        }
+        false
+    }
+
+    /// Whether `view` is of other pod CIDRs than this daemon works with. They are stored for the
+    /// next start, which is at once.
+    fn is_of_other_network(&mut self, view: &Snapshot) -> bool {
+        let is_derived = self.conf.has_derived_pod_cidrs();
+        let Some(network) = view.network.as_ref().filter(|_| is_derived) else {
+            return false;
+        };
+        let cidrs = &network.pod_cidrs;
+        if cidrs.is_empty()
+            || *cidrs == self.conf.pod_cidrs
+            || !self.state_file.set_pod_cidrs(cidrs)
+        {
+            return false;
+        }
+        let subnets = list(cidrs);
+        info!(subnet = %subnets, "the pod CIDRs of all nodes are inside {subnets}: starting over with that");
+        self.must_restart = true;
+        true
     }
 }
 

@@ -41,6 +41,9 @@ struct Content {
     /// The subnets whose routes stay although the registry lacks their claims.
     #[serde(default)]
     held: Owners,
+    /// The pod CIDRs that follow from the Nodes of Kubernetes.
+    #[serde(default)]
+    pod_cidrs: Vec<IpNet>,
 }
 
 impl StateFile {
@@ -73,6 +76,20 @@ impl StateFile {
         &self.content.held
     }
 
+    /// The pod CIDRs that an earlier daemon stored by [`StateFile::set_pod_cidrs`].
+    pub(crate) fn pod_cidrs(&self) -> &[IpNet] {
+        &self.content.pod_cidrs
+    }
+
+    /// Stores the pod CIDRs that follow from the Nodes, for the next start. Returns whether that
+    /// succeeded.
+    pub(crate) fn set_pod_cidrs(&mut self, pod_cidrs: &[IpNet]) -> bool {
+        self.store(Content {
+            pod_cidrs: pod_cidrs.to_vec(),
+            ..self.content.clone()
+        })
+    }
+
     /// Why the file cannot be written.
     pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.current()
@@ -96,20 +113,29 @@ impl StateFile {
             cluster: seen.cluster,
             revision: seen.revision,
             held,
+            pod_cidrs: self.content.pod_cidrs.clone(),
         };
+        self.store(content);
+    }
+
+    fn store(&mut self, content: Content) -> bool {
         if content == self.content {
-            return;
+            return self.failure.current().is_none();
         }
         self.content = content;
         let text = serde_json::to_vec(&self.content).map_err(io::Error::from);
         match text.and_then(|text| atomic_file::replace(&self.path, &text)) {
-            Ok(_) => drop(self.failure.clear()),
+            Ok(_) => {
+                self.failure.clear();
+                true
+            }
             Err(error) => {
                 let path = self.path.display();
                 let text = format!("cannot write {path}: {error}");
                 if self.failure.changed(&text) {
                     error!(%path, %error, "{text}; a restart would withdraw held routes as stale");
                 }
+                false
             }
         }
     }

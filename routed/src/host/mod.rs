@@ -56,6 +56,9 @@ pub(crate) struct NodeSetup {
     conflist: ConflistInstaller,
     runtime_needs: RuntimeNeeds,
     unseen_choice: Option<&'static str>,
+    /// The addresses by which peers reach this node, where the kubelet decides that. None before
+    /// they are known.
+    registered_addresses: Vec<IpAddr>,
 }
 
 impl NodeSetup {
@@ -78,6 +81,7 @@ impl NodeSetup {
             registration: RegistrationRequests::new(own, requests),
             runtime_needs: RuntimeNeeds::default(),
             unseen_choice: crio::unseen(),
+            registered_addresses: Vec::new(),
         }
     }
 
@@ -147,6 +151,14 @@ impl NodeSetup {
         !own.addresses.is_empty() && record.is_some_and(|record| record != own)
     }
 
+    /// Peers reach this node by these addresses, because the kubelet registered them. Returns
+    /// whether that is new.
+    pub(crate) fn set_registered_addresses(&mut self, addresses: &[IpAddr]) -> bool {
+        let is_new = self.registered_addresses != addresses;
+        self.registered_addresses = addresses.to_vec();
+        is_new
+    }
+
     /// The addresses by which peers reach this node.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
         self.advertised.addresses()
@@ -192,13 +204,22 @@ impl NodeSetup {
     /// What is wrong, as sentences: the node has no address, does not forward, has no conflist, or
     /// shares addresses with the pods.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        self.troubles_by_kind().map(|(_, text)| text)
+    }
+
+    /// Like [`NodeSetup::troubles`], each with the reason of a Kubernetes Event about it.
+    pub(crate) fn troubles_by_kind(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all = [
-            self.advertised.trouble(),
-            self.overlap.current(),
-            self.forwarding.failure(),
-            self.runtime_needs.trouble(),
+            ("FlatlandNoAddress", self.advertised.trouble()),
+            ("FlatlandOverlap", self.overlap.current()),
+            ("FlatlandNotForwarding", self.forwarding.failure()),
+            ("FlatlandPluginMissing", self.runtime_needs.trouble()),
         ];
-        all.into_iter().flatten().chain(self.conflist.troubles())
+        let all = all
+            .into_iter()
+            .filter_map(|(kind, text)| Some((kind, text?)));
+        let conflist = self.conflist.troubles().chain(self.conflist.obstacle());
+        all.chain(conflist.map(|text| ("FlatlandConflist", text)))
     }
 
     fn ensure_forwarding(&mut self, peer_links: &BTreeSet<u32>, now: Instant) -> bool {
@@ -261,7 +282,10 @@ impl NodeSetup {
     /// `false` if an address is missing.
     fn update_addresses(&mut self, now: Instant) -> bool {
         let configured = &self.config.node_addresses;
-        let found = addresses::node_addresses(&mut self.kernel, configured, &self.network);
+        let found = match self.registered_addresses.as_slice() {
+            [] => addresses::node_addresses(&mut self.kernel, configured, &self.network),
+            registered => Ok(registered.to_vec()),
+        };
         let before = self.advertised.addresses().to_vec();
         let found = found.map_err(|error| error.to_string());
         let is_complete = self.advertised.update(found, now);

@@ -181,8 +181,10 @@ impl Membership {
         outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<Owned, Error> {
         let before = self.record.replace(desired.record.clone());
-        if before.is_some_and(|before| before != desired.record) {
-            // A connection from an address that is gone would only time out.
+        let is_other = before.is_some_and(|before| before != desired.record);
+        if is_other && !self.registry.is_kubernetes() {
+            // A connection from an address that is gone would only time out. (Kubernetes' is the
+            // watch, which finds out by itself.)
             let registry = Registry::open_with(&self.conf, &self.folder, self.policy);
             let session = self.registry.session().cloned();
             self.registry = Arc::new(match session {
@@ -255,7 +257,7 @@ impl Membership {
             .as_ref()
             .is_none_or(|it| !it.same_request(desired));
         self.written = Some(desired.clone());
-        if is_first {
+        if is_first || self.registry.is_kubernetes() {
             return true;
         }
         let pause = self.rewrites.pause(Instant::now());

@@ -40,10 +40,9 @@ fn route_to_peer(
 ) -> Result<RoutePath, Refusal> {
     let (_, length) = local
         .network
-        .pools()
-        .find(|(cidr, _)| cidr.contains(&subnet))
+        .pool_around(&subnet)
         .ok_or(Refusal::OutsidePodCidrs)?;
-    if subnet.prefix_len() != length {
+    if let Some(length) = length.filter(|length| subnet.prefix_len() != *length) {
         return Err(Refusal::WrongLength(length));
     }
     if let Some(own) = local.owned.iter().find(|own| overlap(own, &subnet)) {

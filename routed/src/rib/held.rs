@@ -33,7 +33,7 @@ pub(crate) struct LastSeen {
 pub(crate) enum Distrust {
     /// Another etcd cluster answers than the one that has our claims.
     #[error(
-        "etcd is another cluster ({now:x}) than the one this node's claims are in ({before:x})"
+        "the registry is another cluster ({now:x}) than the one this node's claims are in ({before:x})"
     )]
     OtherCluster {
         /// The cluster that has our claims.
@@ -43,7 +43,7 @@ pub(crate) enum Distrust {
     },
     /// The registry is older than what this node saw of it.
     #[error(
-        "etcd is at revision {now}, older than revision {before} seen before (restored from a \
+        "the registry is at revision {now}, older than revision {before} seen before (restored from a \
          backup, or wiped)"
     )]
     Older {
@@ -53,11 +53,11 @@ pub(crate) enum Distrust {
         now: i64,
     },
     /// The registry lacks the network's `config`.
-    #[error("etcd does not hold the network's config (wiped?)")]
+    #[error("the registry does not hold the network's config (wiped?)")]
     NoConfig,
     /// The registry is of another network than this node's conflist. None of its records apply
     /// here.
-    #[error("etcd has another network ({theirs}) than this node's conflist ({ours})")]
+    #[error("the registry has another network ({theirs}) than this node's conflist ({ours})")]
     OtherNetwork {
         /// The network of the conflist.
         ours: Network,
@@ -65,11 +65,11 @@ pub(crate) enum Distrust {
         theirs: Network,
     },
     /// The registry lacks claims that this node owns.
-    #[error("etcd lacks this node's own claims of {} (wiped?)", list(.0))]
+    #[error("the registry lacks this node's own claims of {} (wiped?)", list(.0))]
     OwnClaimsMissing(Vec<IpNet>),
     /// This node owns no subnet and has no claim in the registry, so it cannot tell it from another
     /// registry.
-    #[error("this node has no claim in etcd yet")]
+    #[error("this node has no claim in the registry yet")]
     NotJoined,
 }
 

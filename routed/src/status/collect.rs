@@ -12,6 +12,7 @@ use crate::fib::{ApplyError, plan};
 use crate::firewall::Firewall;
 use crate::host::NodeSetup;
 use crate::kernel::Kernel;
+use crate::node_report::report::NodeReport;
 use crate::reconcile::Reconciler;
 use crate::rib::guest_gateway::GATEWAY;
 use crate::rib::held::{Distrust, Owners};
@@ -64,6 +65,30 @@ impl<K: Kernel> Collector<'_, K> {
             conflicts: self.conflicts(),
             http: None,
             pods: BTreeMap::new(),
+        }
+    }
+
+    /// What the Node object of Kubernetes says of this node.
+    pub(crate) fn node_report(&self) -> NodeReport {
+        let mut troubles: Vec<(&str, String)> = self
+            .node_setup
+            .troubles_by_kind()
+            .map(|(kind, text)| (kind, text.to_owned()))
+            .collect();
+        let join_failure = self.health.join_failure.iter().cloned();
+        troubles.extend(join_failure.map(|why| ("FlatlandNotJoined", why)));
+        for (subnet, owner) in self.reconciler.lost_subnets() {
+            let text = format!("subnet {subnet} of this node belongs to node {owner} now");
+            troubles.push(("FlatlandSubnetLost", text));
+        }
+        NodeReport {
+            has_node: self
+                .reconciler
+                .rib()
+                .nodes()
+                .any(|(node, _)| node == self.node),
+            missing: self.missing(self.route_counts().missing),
+            troubles,
         }
     }
 

@@ -76,7 +76,11 @@ impl Health {
     /// The registry cannot be reached.
     pub(crate) fn disconnected(&mut self, why: String) {
         warn!(error = %why, "the registry is out of reach: {why}; routes stay, trying again");
-        self.outage = Some((Instant::now(), why));
+        let since = self
+            .outage
+            .as_ref()
+            .map_or_else(Instant::now, |(since, _)| *since);
+        self.outage = Some((since, why));
     }
 
     /// The registry is in reach again.

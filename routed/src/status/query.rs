@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::node_report::report::NodeReport;
 use crate::status::{NodeRow, RouteRow, Status};
 use crate::timeouts::STATUS_QUERY_TIMEOUT;
 
@@ -20,6 +21,8 @@ pub(crate) enum Query {
     Status(oneshot::Sender<Status>),
     /// All nodes.
     Nodes(oneshot::Sender<Vec<NodeRow>>),
+    /// What the Node object says of this node.
+    NodeReport(oneshot::Sender<NodeReport>),
     /// All desired routes.
     Routes(oneshot::Sender<Vec<RouteRow>>),
 }

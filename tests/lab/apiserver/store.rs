@@ -78,7 +78,14 @@ impl Store {
         fields.shift_remove("apiVersion");
         let identity = match self.objects.get(&key) {
             Some(old) => old.identity.clone(),
-            None => new_identity(),
+            None => match object["metadata"]["creationTimestamp"].as_str() {
+                // A test decides which of two objects is older.
+                Some(created) => Identity {
+                    created: created.to_owned(),
+                    ..new_identity()
+                },
+                None => new_identity(),
+            },
         };
         let metadata = &mut object["metadata"];
         metadata["resourceVersion"] = self.version.to_string().into();

@@ -69,8 +69,11 @@ fn without_host_bits(
     }
 }
 
-/// `exclude`: addresses and prefixes inside the pod CIDRs, aggregated.
-pub(super) fn exclude(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Result<Vec<IpNet>, Error> {
+/// `exclude`: addresses and prefixes, aggregated. They are inside the pod CIDRs, if these are known.
+pub(super) fn exclude(
+    section: &Section<'_>,
+    pod_cidrs: Option<&[IpNet]>,
+) -> Result<Vec<IpNet>, Error> {
     const KEY: &str = "exclude";
     let name = section.name(KEY);
     let expected = "an address or a prefix, as 10.244.0.7 or 10.244.1.0/28";
@@ -80,6 +83,9 @@ pub(super) fn exclude(section: &Section<'_>, pod_cidrs: &[IpNet]) -> Result<Vec<
         address.or_else(|| text.parse().ok())
     };
     let exclude = without_host_bits(section, KEY, section.list(KEY, expected, read)?)?;
+    let Some(pod_cidrs) = pod_cidrs else {
+        return Ok(IpNet::aggregate(&exclude));
+    };
     for prefix in &exclude {
         if let Some(whole) = pod_cidrs.iter().find(|cidr| prefix.contains(*cidr)) {
             let msg = format!("{name}: {prefix} leaves nothing of pod CIDR {whole}");
@@ -124,6 +130,19 @@ pub(super) fn pod_cidrs(section: &Section<'_>) -> Result<Vec<IpNet>, Error> {
         }
     }
     Ok(pod_cidrs)
+}
+
+/// Refuses `subnetLengths` where the nodes' subnets are not cut by Flatland.
+pub(super) fn no_subnet_lengths(section: &Section<'_>) -> Result<Vec<u8>, Error> {
+    const KEY: &str = "subnetLengths";
+    match section.collection(KEY) {
+        None => Ok(Vec::new()),
+        Some(_) => Err(invalid(format!(
+            "{} is of no use with kubernetes",
+            section.name(KEY)
+        ))
+        .advise("remove it: --node-cidr-mask-size of kube-controller-manager decides that")),
+    }
 }
 
 /// `subnetLengths`: one per pod CIDR, in their order.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::{IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig, invalid};
@@ -96,6 +97,17 @@ impl Conflist {
             .and_then(Value::as_array_mut)
         {
             offered.retain(|version| !is_left_out(version));
+        }
+        self
+    }
+
+    /// The same conflist with these pod CIDRs, if it leaves them to Kubernetes and there are any.
+    #[must_use]
+    pub fn with_pod_cidrs(mut self, pod_cidrs: &[IpNet]) -> Self {
+        if self.ipam.has_derived_pod_cidrs() && !pod_cidrs.is_empty() {
+            let ipam = &mut self.json["plugins"][self.position]["ipam"];
+            ipam["podCIDRs"] = pod_cidrs.iter().map(IpNet::to_string).collect();
+            self.ipam.pod_cidrs = pod_cidrs.to_vec();
         }
         self
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::section::Section;
-use super::{EtcdConfig, IPAM_TYPE, cidr, duration, invalid};
+use super::{EtcdConfig, IPAM_TYPE, KubernetesConfig, cidr, duration, invalid};
 use crate::cni::{self, Error};
 use crate::node::NodeName;
 
@@ -42,15 +42,20 @@ pub struct IpamConfig {
     /// The cluster-wide prefixes that pods get their addresses from; at most one of each family.
     ///
     /// They must not overlap the nodes' own network or the service CIDR, and cannot be changed
-    /// while nodes own subnets of them.
+    /// while nodes own subnets of them. With `kubernetes` they may be left out: they are then the
+    /// smallest prefixes that hold the `podCIDRs` of all Nodes.
     pub pod_cidrs: Vec<IpNet>,
     /// The prefix length of a node's subnets, one for each pod CIDR, in the same order. By default
     /// 24 for IPv4 and 80 for IPv6.
     ///
-    /// Each is longer than its pod CIDR's, and at most 30 or 126.
+    /// Each is longer than its pod CIDR's, and at most 30 or 126. Not with `kubernetes`, which
+    /// decides that.
     pub subnet_lengths: Vec<u8>,
-    /// How to reach etcd. Without it there is one node, whose claims are in a local file.
+    /// How to reach etcd, in which nodes claim their subnets. Without it and without `kubernetes`
+    /// there is one node, whose claims are in a local file.
     pub etcd: Option<EtcdConfig>,
+    /// In place of `etcd`: Kubernetes gives each node its subnets.
+    pub kubernetes: Option<KubernetesConfig>,
     /// This node's name: a lower-case RFC 1123 subdomain. Written by `routed` into the copy that it
     /// installs; by default the environment variable `NODE_NAME`, else the host name.
     pub node_name: Option<String>,
@@ -86,6 +91,7 @@ impl IpamConfig {
         "podCIDRs",
         "subnetLengths",
         "etcd",
+        "kubernetes",
         "exclude",
         "coolDown",
         "maxCoolingPercent",
@@ -116,13 +122,32 @@ impl IpamConfig {
             }
         }
         section.refuse_unknown(Self::KEYS)?;
-        let pod_cidrs = cidr::pod_cidrs(&section)?;
+        let are_given = section.collection("podCIDRs").is_some();
+        let kubernetes = section
+            .get("kubernetes")
+            .map(|value| KubernetesConfig::parse(value, are_given))
+            .transpose()?;
+        let etcd = section.get("etcd").map(EtcdConfig::parse).transpose()?;
+        if etcd.is_some() && kubernetes.is_some() {
+            let msg = "ipam has an etcd and a kubernetes section";
+            return Err(invalid(msg).advise("keep the one that gives nodes their subnets"));
+        }
+        let pod_cidrs = match &kubernetes {
+            Some(_) if !are_given => Vec::new(),
+            _ => cidr::pod_cidrs(&section)?,
+        };
+        let subnet_lengths = match &kubernetes {
+            Some(_) => cidr::no_subnet_lengths(&section)?,
+            None => cidr::subnet_lengths(&section, &pod_cidrs)?,
+        };
         Ok(Self {
             network,
-            exclude: cidr::exclude(&section, &pod_cidrs)?,
-            subnet_lengths: cidr::subnet_lengths(&section, &pod_cidrs)?,
+            // Kubernetes may give nodes pod CIDRs that are not known yet.
+            exclude: cidr::exclude(&section, kubernetes.is_none().then_some(&*pod_cidrs))?,
+            subnet_lengths,
             pod_cidrs,
-            etcd: section.get("etcd").map(EtcdConfig::parse).transpose()?,
+            etcd,
+            kubernetes,
             node_name: node_name(&section)?,
             cool_down: seconds(&section, "coolDown", DEFAULT_COOL_DOWN)?,
             max_cooling_percent: max_cooling_percent(&section)?,
@@ -130,6 +155,19 @@ impl IpamConfig {
             sweep_after: seconds(&section, "sweepAfter", DEFAULT_SWEEP_AFTER)?,
             forget_after: forget_after(&section)?,
         })
+    }
+}
+
+impl IpamConfig {
+    /// Whether the pod CIDRs follow from those that Kubernetes gave to the nodes.
+    pub fn has_derived_pod_cidrs(&self) -> bool {
+        let kubernetes = self.kubernetes.as_ref();
+        kubernetes.is_some_and(|kubernetes| !kubernetes.pod_cidrs_given)
+    }
+
+    /// Whether there is one node, whose claims are in a local file.
+    pub fn is_local(&self) -> bool {
+        self.etcd.is_none() && self.kubernetes.is_none()
     }
 }
 
@@ -168,7 +206,8 @@ fn forget_after(section: &Section<'_>) -> Result<Option<Duration>, Error> {
     })?;
     if time.is_some() && section.get("etcd").is_none() {
         let msg = format!("{} is of no use without etcd", section.name(KEY));
-        return Err(invalid(msg).advise("remove it: without an etcd section there is one node"));
+        return Err(invalid(msg)
+            .advise("remove it: without etcd, Kubernetes forgets nodes, or there is one node"));
     }
     Ok(time)
 }

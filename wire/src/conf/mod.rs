@@ -9,12 +9,14 @@ mod conflist;
 mod duration;
 mod etcd;
 mod ipam;
+mod kubernetes;
 mod plugin;
 mod section;
 
 pub use conflist::Conflist;
 pub use etcd::EtcdConfig;
 pub use ipam::IpamConfig;
+pub use kubernetes::KubernetesConfig;
 pub use plugin::{CrossSubnet, MIN_IPV6_MTU, PluginConfig, ipam_of};
 
 use crate::cni::{Error, code};

@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 use syn::{Attribute, Expr, Fields, Item, Lit, Meta};
 use wire::cni;
-use wire::conf::{CrossSubnet, EtcdConfig, IPAM_TYPE, IpamConfig, PLUGIN_TYPE, PluginConfig};
+use wire::conf::{
+    CrossSubnet, EtcdConfig, IPAM_TYPE, IpamConfig, KubernetesConfig, PLUGIN_TYPE, PluginConfig,
+};
 
 /// One of our sections of the conflist.
 pub(super) struct ConflistSection {
@@ -36,7 +38,7 @@ impl ConflistKey {
 
 /// All sections, from the outermost to the innermost.
 pub(super) fn sections() -> Vec<ConflistSection> {
-    let (plugin, ipam) = parse(&smallest_config()).unwrap();
+    let (plugin, ipam) = parse(&smallest_config("")).unwrap();
     let etcd = ipam.etcd.clone().unwrap();
     let section = |name, path, keys: &[&'static str], source, defaults: Defaults| ConflistSection {
         name,
@@ -67,18 +69,35 @@ pub(super) fn sections() -> Vec<ConflistSection> {
             include_str!("../../../../wire/src/conf/etcd.rs"),
             of_etcd(etcd),
         ),
+        section(
+            "kubernetes",
+            KUBERNETES,
+            KubernetesConfig::KEYS,
+            include_str!("../../../../wire/src/conf/kubernetes.rs"),
+            vec![("apiServer", Value::Null)],
+        ),
     ]
 }
 
-/// The smallest valid configuration that has every section.
-fn smallest_config() -> Value {
-    json!({
+/// The path of the section that takes the place of `etcd`.
+const KUBERNETES: &str = "/ipam/kubernetes";
+
+/// The smallest valid configuration that has the section at `path`, and all others that may be
+/// beside it.
+fn smallest_config(path: &str) -> Value {
+    let mut config = json!({
         "cniVersion": "1.1.0", "name": "flatland", "type": PLUGIN_TYPE,
         "ipam": {
             "type": IPAM_TYPE, "podCIDRs": ["10.244.0.0/16", "fd00:10:244::/56"],
             "etcd": { "endpoints": ["https://10.0.0.1:2379"] },
         },
-    })
+    });
+    if path == KUBERNETES {
+        let ipam = config["ipam"].as_object_mut().unwrap();
+        ipam.remove("etcd");
+        ipam.insert("kubernetes".into(), json!({}));
+    }
+    config
 }
 
 fn parse(config: &Value) -> Result<(PluginConfig, IpamConfig), cni::Error> {
@@ -122,6 +141,7 @@ fn of_ipam(ipam: IpamConfig) -> Defaults {
         pod_cidrs: _,
         subnet_lengths,
         etcd: _,
+        kubernetes: _,
         node_name,
         exclude,
         cool_down,
@@ -133,6 +153,7 @@ fn of_ipam(ipam: IpamConfig) -> Defaults {
     vec![
         ("subnetLengths", json!(subnet_lengths)),
         ("etcd", Value::Null),
+        ("kubernetes", Value::Null),
         ("nodeName", json!(node_name)),
         ("exclude", json!(exclude)),
         ("coolDown", json!(cool_down.as_secs())),
@@ -182,7 +203,7 @@ fn explained(
 }
 
 fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
-    let mut without = smallest_config();
+    let mut without = smallest_config(path);
     let section = without.pointer_mut(path).unwrap().as_object_mut().unwrap();
     section.remove(key);
     // The interface plugin does not read its own name, but no runtime calls it without one.
@@ -196,11 +217,11 @@ fn default_of(path: &str, key: &str, defaults: &Defaults) -> String {
         Value::Object(fields) if fields.is_empty() => "none".to_owned(),
         // Writing the default explicitly must not change what the parser returns.
         value => {
-            let mut explicit = smallest_config();
+            let mut explicit = smallest_config(path);
             explicit.pointer_mut(path).unwrap()[key] = value.clone();
             assert_eq!(
                 parse(&explicit).unwrap(),
-                parse(&smallest_config()).unwrap(),
+                parse(&smallest_config(path)).unwrap(),
                 "{key}"
             );
             format!("`{value}`")
@@ -214,7 +235,7 @@ fn values_of(path: &str, key: &str) -> String {
     if let Some((_, name)) = ours.iter().find(|(at, _)| key == "type" && *at == path) {
         return format!("`\"{name}\"`");
     }
-    let mut invalid = smallest_config();
+    let mut invalid = smallest_config(path);
     invalid.pointer_mut(path).unwrap()[key] = json!([{}]);
     let error = parse(&invalid).unwrap_err().msg;
     let (found, expected) = error

@@ -9,6 +9,7 @@ mod foreign_routes;
 mod forward_policy;
 mod forwarding;
 mod installed_conflist;
+mod kubernetes;
 mod ledger;
 mod locks;
 mod mtu;
@@ -44,6 +45,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         mtu::check(context),
         neighbour_table::check(context),
         etcd::check(context).await,
+        kubernetes::check(context).await,
         client_certificate::check(context),
         clock::check(context).await,
     ]

@@ -28,6 +28,7 @@ fn one_pod_cidr_is_enough() {
         pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
         subnet_lengths: vec![24],
         etcd: None,
+        kubernetes: None,
         node_name: None,
         exclude: Vec::new(),
         cool_down: Duration::from_secs(130),

@@ -1,0 +1,289 @@
+//! Requests to the API server: HTTP/1.1 over TLS, with the token of the pod's service account.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Method, Request, Response, header};
+use hyper_util::rt::TokioIo;
+use nix::sys::socket::{setsockopt, sockopt};
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::account::{ServiceAccount, read_server};
+use crate::error::{ApiStatus, Error};
+use crate::timeouts::{
+    CONNECT_TIMEOUT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, LONGEST_RETRY_AFTER,
+    REQUEST_TIMEOUT,
+};
+
+/// The largest reply that is read, in bytes. A page of a hundred objects of the largest size that
+/// etcd stores (1.5 MiB) would be larger, but nothing near it was ever seen.
+const MAX_REPLY: usize = 64 << 20;
+
+/// How objects are named to those who look at the server's audit log.
+const USER_AGENT: &str = concat!("flatland/", env!("CARGO_PKG_VERSION"));
+
+/// An API server and the account by which it is used.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    server: String,
+    account: ServiceAccount,
+}
+
+/// A connection for one request after the other. It ends when it is dropped.
+pub struct ApiConnection {
+    client: ApiClient,
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<()>,
+}
+
+/// How a patch is merged (Kubernetes API Concepts, "Patch").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchType {
+    /// Lists are merged by the keys of their entries.
+    StrategicMerge,
+    /// RFC 7396: lists are replaced.
+    Merge,
+}
+
+impl ApiClient {
+    /// The server at `server` (`HOST:PORT`).
+    pub fn new(server: String, account: ServiceAccount) -> Self {
+        Self { server, account }
+    }
+
+    /// The server at `server`, or, if that is `None`, the one that a kubelet names to each pod; with
+    /// the account of this pod.
+    pub fn in_cluster(server: Option<&str>) -> Result<Self, Error> {
+        let server = server.map_or_else(read_server, |server| Ok(server.to_owned()))?;
+        Ok(Self::new(server, ServiceAccount::default()))
+    }
+
+    /// `HOST:PORT`.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Connects. The authority's certificate is read anew.
+    pub async fn connect(&self) -> Result<ApiConnection, Error> {
+        let connected = timeout(CONNECT_TIMEOUT, self.handshake()).await;
+        let seconds = CONNECT_TIMEOUT.as_secs();
+        connected.unwrap_or_else(|_| Err(self.lost(&format!("no connection within {seconds} s"))))
+    }
+
+    async fn handshake(&self) -> Result<ApiConnection, Error> {
+        let tls = TlsConnector::from(Arc::new(self.account.tls()?));
+        let lost = |why: &dyn fmt::Display| self.lost(why);
+        let (host, _) = self.server.rsplit_once(':').unwrap_or((&self.server, ""));
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .map_err(|why| lost(&why))?;
+        let stream = TcpStream::connect(&self.server)
+            .await
+            .map_err(|why| lost(&why))?;
+        keep_alive(&stream).map_err(|why| lost(&why))?;
+        let stream = tls
+            .connect(name, stream)
+            .await
+            .map_err(|why| lost(&causes(&why)))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|why| lost(&causes(&why)))?;
+        let driver = tokio::spawn(async move {
+            // The request that is under way gets the error.
+            let _ = connection.await;
+        });
+        Ok(ApiConnection {
+            client: self.clone(),
+            sender,
+            driver,
+        })
+    }
+
+    pub(crate) fn lost(&self, why: &dyn fmt::Display) -> Error {
+        Error::Unreachable {
+            server: self.server.clone(),
+            why: why.to_string(),
+        }
+    }
+
+    pub(crate) fn invalid(&self, why: &dyn fmt::Display) -> Error {
+        Error::Invalid {
+            server: self.server.clone(),
+            why: why.to_string(),
+        }
+    }
+
+    /// Reads one object, over a connection of its own.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.connect().await?.get(path).await
+    }
+
+    /// Creates the object `body` in the collection at `path`.
+    pub async fn create(&self, path: &str, body: Vec<u8>) -> Result<(), Error> {
+        let mut connection = self.connect().await?;
+        connection
+            .write(Method::POST, path, "application/json", body)
+            .await
+    }
+
+    /// Changes the object at `path`.
+    pub async fn patch(&self, path: &str, kind: PatchType, body: Vec<u8>) -> Result<(), Error> {
+        let content_type = match kind {
+            PatchType::StrategicMerge => "application/strategic-merge-patch+json",
+            PatchType::Merge => "application/merge-patch+json",
+        };
+        let mut connection = self.connect().await?;
+        connection
+            .write(Method::PATCH, path, content_type, body)
+            .await
+    }
+}
+
+impl ApiConnection {
+    /// Reads one object, or one page of a list.
+    pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
+        let body = self.body(Method::GET, path, None, Vec::new()).await?;
+        serde_json::from_slice(&body).map_err(|why| self.client.invalid(&format!("{path}: {why}")))
+    }
+
+    async fn write(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.body(method, path, Some(content_type), body)
+            .await
+            .map(drop)
+    }
+
+    /// Sends a request. Returns the whole reply.
+    async fn body(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: Option<&'static str>,
+        body: Vec<u8>,
+    ) -> Result<Bytes, Error> {
+        let client = self.client.clone();
+        let whole = async {
+            let response = self.send(method, path, content_type, body).await?;
+            let body = Limited::new(response.into_body(), MAX_REPLY)
+                .collect()
+                .await;
+            body.map(http_body_util::Collected::to_bytes)
+                .map_err(|why| client.lost(&causes(why.as_ref())))
+        };
+        let seconds = REQUEST_TIMEOUT.as_secs();
+        timeout(REQUEST_TIMEOUT, whole)
+            .await
+            .unwrap_or_else(|_| Err(client.lost(&format!("no reply within {seconds} s"))))
+    }
+
+    /// Sends a request. Returns the reply once its head is there, if the server does not refuse.
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: Option<&'static str>,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, Error> {
+        let token = self.client.account.token()?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.client.server)
+            .header(header::USER_AGENT, USER_AGENT)
+            .header(header::ACCEPT, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        let request = request
+            .body(Full::from(body))
+            .map_err(|why| self.client.invalid(&why))?;
+        let lost = |why: hyper::Error| self.client.lost(&causes(&why));
+        self.sender.ready().await.map_err(lost)?;
+        let response = self.sender.send_request(request).await.map_err(lost)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    /// The error that a reply without success stands for.
+    async fn refusal(&self, response: Response<Incoming>) -> Error {
+        let code = response.status();
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = Limited::new(response.into_body(), MAX_REPLY)
+            .collect()
+            .await;
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
+        let status: ApiStatus = serde_json::from_slice(&body).unwrap_or_default();
+        let reason = code.canonical_reason().unwrap_or_default().to_owned();
+        Error::Refused {
+            server: self.client.server.clone(),
+            code: code.as_u16(),
+            message: Some(status.message)
+                .filter(|text| !text.is_empty())
+                .unwrap_or(reason),
+            retry_after: retry_after
+                .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER)),
+        }
+    }
+}
+
+impl fmt::Debug for ApiConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection to {}", self.client.server)
+    }
+}
+
+impl Drop for ApiConnection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Lets the kernel find out that the server went away without a word: a watch may be silent for
+/// long.
+fn keep_alive(stream: &TcpStream) -> nix::Result<()> {
+    let socket = stream.as_fd();
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    setsockopt(&socket, sockopt::KeepAlive, &true)?;
+    setsockopt(&socket, sockopt::TcpKeepIdle, &seconds(KEEPALIVE_IDLE))?;
+    setsockopt(
+        &socket,
+        sockopt::TcpKeepInterval,
+        &seconds(KEEPALIVE_INTERVAL),
+    )?;
+    setsockopt(&socket, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)
+}
+
+/// An error with all its causes, each once.
+pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
