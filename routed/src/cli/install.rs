@@ -189,7 +189,9 @@ fn missing_programs(folder: &Path, conflist: &Conflist) -> Vec<String> {
     let loopback = missing.loopback.as_deref();
     let loopback = loopback.map(runtime_needs::loopback_message);
     let chain = runtime_needs::chain_message(&missing.chain);
-    chain.into_iter().chain(loopback).collect()
+    let optional = runtime_needs::optional_message(&missing.optional, folder);
+    let all = [chain, optional, loopback];
+    all.into_iter().flatten().collect()
 }
 
 fn own_folder() -> Result<PathBuf, CommandError> {

@@ -103,12 +103,19 @@ impl ConflistInstaller {
         };
     }
 
-    /// Installs the conflist of `config`, with the node's name and `addresses`, and with those CNI
-    /// versions only that all its plugins support. Returns whether that succeeded; if not, the
+    /// Installs the conflist of `config`, with the node's name and `addresses`, without the plugins
+    /// `left_out`, and with those CNI versions only that all its plugins support. Returns whether that succeeded; if not, the
     /// caller tries again later.
-    pub(super) fn install(&mut self, config: &Config, addresses: &[IpAddr], now: Instant) -> bool {
+    pub(super) fn install(
+        &mut self,
+        config: &Config,
+        addresses: &[IpAddr],
+        left_out: &[&str],
+        now: Instant,
+    ) -> bool {
         let (path, node) = (&config.installed_conflist, &config.node);
-        let conflist = self.versions.restrict(&config.conflist);
+        let conflist = config.conflist.clone().without_plugins(left_out);
+        let conflist = self.versions.restrict(&conflist);
         let content = conflist.with_node(node, addresses);
         let before = self.installed.as_ref().map(|(content, _)| content);
         if before == Some(&content) && self.missing.is_none() {

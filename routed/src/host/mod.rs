@@ -125,8 +125,9 @@ impl NodeSetup {
         if !may_install || !self.forwards() || self.addresses().is_empty() {
             return true;
         }
+        let (addresses, left_out) = (self.advertised.addresses(), self.runtime_needs.left_out());
         self.conflist
-            .install(&self.config, self.advertised.addresses(), now)
+            .install(&self.config, addresses, left_out, now)
     }
 
     /// The registry was read. It `lacks` something that this node has to write (again), and it has
@@ -194,6 +195,11 @@ impl NodeSetup {
     /// What cannot be seen of the runtime's choice.
     pub(crate) fn unseen_choice(&self) -> Option<&str> {
         self.unseen_choice
+    }
+
+    /// What pods of this node have to do without, as sentences.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = &str> {
+        self.runtime_needs.notice().into_iter()
     }
 
     /// A network of this node that overlaps a pod CIDR.

@@ -1,6 +1,7 @@
 //! The programs that a container runtime needs for a pod, besides the conflist: ours, the other
 //! plugins of the chain, and `loopback`, which containerd runs for every pod. CRI-O brings the
-//! loopback link up by itself.
+//! loopback link up by itself. Of the other plugins, some are left out of the chain where they are
+//! missing: pods work without them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +16,9 @@ use crate::text::list;
 /// The plugin that containerd runs for every pod.
 const LOOPBACK: &str = "loopback";
 
+/// Plugins of the chain that most pods can do without, and what they are for.
+const OPTIONAL: [(&str, &str); 2] = [("portmap", "hostPort"), ("bandwidth", "bandwidth limits")];
+
 /// Sockets of containerd, also that of k3s.
 const CONTAINERD_SOCKETS: [&str; 2] = [
     "/run/containerd/containerd.sock",
@@ -26,6 +30,8 @@ const CONTAINERD_SOCKETS: [&str; 2] = [
 pub(crate) struct Missing {
     /// Programs without which every pod fails.
     pub(crate) chain: Vec<PathBuf>,
+    /// The names of plugins that are left out of the chain.
+    pub(crate) optional: Vec<&'static str>,
     /// `loopback`, if containerd is here or may be.
     pub(crate) loopback: Option<PathBuf>,
 }
@@ -35,12 +41,17 @@ pub(crate) fn find_missing(folder: &Path, conflist: Option<&Conflist>) -> Missin
     let others = conflist.into_iter().flat_map(Conflist::others);
     // Runtimes reject a name with a slash.
     let chain = PROGRAMS.into_iter().chain(others);
-    let paths = chain
-        .filter(|name| !name.contains('/'))
-        .map(|name| folder.join(name));
+    let missing = chain.filter(|name| !name.contains('/') && !is_program(&folder.join(name)));
+    let missing: Vec<_> = missing.collect();
+    let optional = OPTIONAL.map(|(name, _)| name);
+    let needed = missing.iter().filter(|name| !optional.contains(name));
     let loopback = folder.join(LOOPBACK);
     Missing {
-        chain: paths.filter(|path| !is_program(path)).collect(),
+        chain: needed.map(|name| folder.join(name)).collect(),
+        optional: optional
+            .into_iter()
+            .filter(|name| missing.contains(name))
+            .collect(),
         loopback: (!is_program(&loopback)).then_some(loopback),
     }
 }
@@ -85,6 +96,8 @@ fn has_internal_loopback(config: &str) -> bool {
 pub(super) struct RuntimeNeeds {
     chain: OnChange,
     loopback: OnChange,
+    optional: OnChange,
+    left_out: Vec<&'static str>,
     /// Whether containerd is used; found out once.
     uses_containerd: Option<bool>,
 }
@@ -96,6 +109,9 @@ impl RuntimeNeeds {
         let needed = *self.uses_containerd.get_or_insert_with(uses_containerd);
         let loopback = missing.loopback.filter(|_| needed);
         note(&mut self.chain, chain_message(&missing.chain), folder);
+        let optional = optional_message(&missing.optional, folder);
+        note(&mut self.optional, optional, folder);
+        self.left_out = missing.optional;
         note(
             &mut self.loopback,
             loopback.as_deref().map(loopback_message),
@@ -106,6 +122,16 @@ impl RuntimeNeeds {
     /// Without which programs every pod fails.
     pub(super) fn missing(&self) -> Option<&str> {
         self.chain.current()
+    }
+
+    /// The plugins of the chain that are left out of the installed conflist.
+    pub(super) fn left_out(&self) -> &[&'static str] {
+        &self.left_out
+    }
+
+    /// What pods cannot have without the plugins that are left out.
+    pub(super) fn notice(&self) -> Option<&str> {
+        self.optional.current()
     }
 
     /// What else is missing.
@@ -132,6 +158,21 @@ pub(crate) fn chain_message(missing: &[PathBuf]) -> Option<String> {
             "every pod fails without {}: routed install puts ours there, the other plugins are in \
              the release of the CNI plugins (containernetworking-plugins)",
             list(&paths)
+        )
+    })
+}
+
+/// The sentence about plugins that are left out of the chain; `None` if there are none.
+pub(crate) fn optional_message(missing: &[&str], folder: &Path) -> Option<String> {
+    let uses = OPTIONAL.iter().filter(|(name, _)| missing.contains(name));
+    let uses: Vec<_> = uses.map(|(_, purpose)| *purpose).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "pods on this node have no {}: {} has no {}, which the installed conflist leaves out \
+             (the release of the CNI plugins has them, containernetworking-plugins)",
+            uses.join(" and no "),
+            folder.display(),
+            missing.join(" and no "),
         )
     })
 }

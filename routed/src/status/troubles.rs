@@ -84,6 +84,7 @@ impl<K: Kernel> Collector<'_, K> {
             ignored.map(|(key, why)| format!("ignored {key} in the registry: {why}")),
             "more records in the registry are ignored",
         ));
+        all.extend(self.node_setup.notices().map(ToOwned::to_owned));
         all
     }
 

@@ -101,6 +101,18 @@ impl Conflist {
         self
     }
 
+    /// The same conflist without the other plugins of these types.
+    #[must_use]
+    pub fn without_plugins(mut self, types: &[&str]) -> Self {
+        if let Some(entries) = self.json["plugins"].as_array_mut() {
+            let is_left_out = |kind: &str| kind != PLUGIN_TYPE && types.contains(&kind);
+            entries.retain(|entry| !entry["type"].as_str().is_some_and(is_left_out));
+            let is_ours = |entry: &Value| entry["type"] == PLUGIN_TYPE;
+            self.position = entries.iter().position(is_ours).unwrap_or(self.position);
+        }
+        self
+    }
+
     /// The same conflist with these pod CIDRs, if it leaves them to Kubernetes and there are any.
     #[must_use]
     pub fn with_pod_cidrs(mut self, pod_cidrs: &[IpNet]) -> Self {

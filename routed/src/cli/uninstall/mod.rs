@@ -1,8 +1,10 @@
 //! `routed uninstall`: removes what Flatland put on this node, and shows that nothing is left.
 
 mod leftovers;
+mod wait;
 
 use std::fmt;
+use std::os::unix::fs::chroot;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,6 +16,10 @@ use crate::lock;
 
 /// The flags of `routed uninstall`.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the command line, each of its own"
+)]
 pub(crate) struct UninstallArgs {
     /// Shows what would be removed, and removes nothing.
     #[arg(long)]
@@ -22,6 +28,22 @@ pub(crate) struct UninstallArgs {
     /// Removes everything although pods are attached; they lose the network.
     #[arg(long)]
     force: bool,
+
+    /// Only whether anything of Flatland is on this node: for probes.
+    #[arg(long, conflicts_with_all = ["dry_run", "force", "output"])]
+    check: bool,
+
+    /// Tries again until nothing is left, and then stays, until SIGTERM or SIGINT.
+    ///
+    /// For a DaemonSet: each node is cleaned once routed and its pods are gone.
+    #[arg(long, conflicts_with_all = ["dry_run", "check", "output"])]
+    wait: bool,
+
+    /// The folder where the host's root is mounted, for a container.
+    ///
+    /// It becomes the root of this process (chroot), so that all other paths are those of the host.
+    #[arg(long, value_name = "FOLDER")]
+    host: Option<PathBuf>,
 
     /// Where the container runtime looks for conflists.
     #[arg(long, value_name = "FOLDER", default_value = "/etc/cni/net.d")]
@@ -65,7 +87,7 @@ impl fmt::Display for UninstallOutput {
             writeln!(f, "it would be refused now: {refusal}")?;
         }
         f.write_str(match (self.dry_run, self.removed.is_empty()) {
-            (true, true) => "nothing of Flatland is on this node",
+            (true, true) => NOTHING_THERE,
             (true, false) => "nothing was removed: this was a dry run",
             (false, _) => NOTHING_LEFT,
         })
@@ -74,16 +96,51 @@ impl fmt::Display for UninstallOutput {
 
 /// Removes everything, or shows what would be removed.
 pub(crate) fn run(args: &UninstallArgs) -> Result<String, CommandError> {
+    if let Some(host) = &args.host {
+        enter(host)?;
+    }
     let paths = SearchPaths {
         cni_dir: &args.cni_dir,
         cni_bin: &args.cni_bin,
     };
+    if args.check {
+        return check(&paths);
+    }
+    if args.wait {
+        return wait::run(|| attempt(&paths, args.force));
+    }
     let output = if args.dry_run {
         preview(&paths, args.force)?
     } else {
         remove(&paths, args.force)?
     };
     args.output.text(&output, |_| output.to_string())
+}
+
+/// Makes `host` the root of this process.
+fn enter(host: &Path) -> Result<(), CommandError> {
+    let entered = chroot(host).and_then(|()| std::env::set_current_dir("/"));
+    entered.map_err(|error| {
+        let host = host.display();
+        CommandError::new(1, format!("cannot make {host} the root: {error}"))
+    })
+}
+
+/// Whether the node is clean; names what is left otherwise.
+fn check(paths: &SearchPaths<'_>) -> Result<String, CommandError> {
+    let (found, _) = find_leftovers(paths)?;
+    if found.is_empty() {
+        return Ok(NOTHING_THERE.to_owned());
+    }
+    Err(CommandError::new(1, still_there(&found).join("\n")))
+}
+
+/// Removes everything if anything is there.
+fn attempt(paths: &SearchPaths<'_>, force: bool) -> Result<String, CommandError> {
+    match check(paths) {
+        Err(_) => remove(paths, force).map(|output| output.to_string()),
+        clean => clean,
+    }
 }
 
 fn preview(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
@@ -117,16 +174,23 @@ fn remove(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, Comma
             ..UninstallOutput::default()
         });
     }
-    failures.extend(
-        left.iter()
-            .map(|leftover| format!("still there: {leftover}")),
-    );
+    failures.extend(still_there(&left));
     Err(CommandError::new(1, failures.join("\n")))
 }
 
+fn still_there(left: &[Leftover]) -> Vec<String> {
+    let lines = left.iter();
+    lines
+        .map(|leftover| format!("still there: {leftover}"))
+        .collect()
+}
+
+const NOTHING_THERE: &str = "nothing of Flatland is on this node";
+
 const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this program, and kernel \
                             settings such as ip_forward\nwhat the node owns in etcd stays its own: \
-                            `routed forget NODE` on another node releases it";
+                            `routed forget NODE` on another node releases it. Kubernetes keeps the \
+                            pod CIDR of a Node";
 
 fn in_use(error: &lock::Error) -> CommandError {
     let status = match error {

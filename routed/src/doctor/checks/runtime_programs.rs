@@ -16,7 +16,10 @@ const FIX: &str = "they are in the release of the CNI plugins (containernetworki
 pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     let conflist = context.conflist.as_ref().ok().copied();
     let missing = runtime_needs::find_missing(context.cni_bin, conflist);
-    vec![examine(&missing, runtime_needs::uses_containerd())]
+    let optional = runtime_needs::optional_message(&missing.optional, context.cni_bin);
+    let optional = optional.map(|text| Finding::warning(CHECK, text).fix(FIX));
+    let needed = examine(&missing, runtime_needs::uses_containerd());
+    [needed].into_iter().chain(optional).collect()
 }
 
 fn examine(missing: &Missing, uses_containerd: bool) -> Finding {

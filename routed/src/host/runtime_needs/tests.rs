@@ -7,7 +7,7 @@ fn missing_programs_of_the_chain_and_loopback_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let text = r#"{"cniVersion":"1.0.0","name":"flatland","plugins":[
             {"type":"flatland","ipam":{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}},
-            {"type":"portmap"},{"type":"../x"}]}"#;
+            {"type":"tuning"},{"type":"portmap"},{"type":"../x"}]}"#;
     let conflist = Conflist::parse(text.as_bytes()).unwrap();
     let missing = || {
         let found = find_missing(folder.path(), Some(&conflist));
@@ -19,7 +19,7 @@ fn missing_programs_of_the_chain_and_loopback_are_found() {
         "flatland-claim",
         "flatland-ipam",
         "flatland",
-        "portmap",
+        "tuning",
         "loopback",
     ];
     assert_eq!(missing(), all);
@@ -31,6 +31,50 @@ fn missing_programs_of_the_chain_and_loopback_are_found() {
         assert!(!missing().contains(&name.to_owned()), "{name}");
     }
     assert_eq!(chain_message(&[]), None);
+}
+
+#[test]
+fn optional_plugins_that_are_missing_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for (plugins, present, expected) in [
+        (
+            &["portmap", "bandwidth"][..],
+            &[][..],
+            &["portmap", "bandwidth"][..],
+        ),
+        (&["bandwidth", "portmap"], &["portmap"], &["bandwidth"]),
+        (&["portmap"], &["portmap"], &[]),
+        (&["tuning"], &["portmap"], &[]),
+        (&[], &[], &[]),
+    ] {
+        let chain: String = plugins
+            .iter()
+            .map(|name| format!(r#",{{"type":"{name}"}}"#))
+            .collect();
+        let text = format!(
+            r#"{{"cniVersion":"1.0.0","name":"flatland","plugins":[{{"type":"flatland",
+            "ipam":{{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}}}}{chain}]}}"#
+        );
+        let conflist = Conflist::parse(text.as_bytes()).unwrap();
+        for name in present {
+            let path = folder.path().join(name);
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+        let found = find_missing(folder.path(), Some(&conflist)).optional;
+        assert_eq!(found, expected, "{plugins:?}");
+        let installed = conflist.without_plugins(&found);
+        let kept: Vec<_> = plugins
+            .iter()
+            .copied()
+            .filter(|name| !expected.contains(name))
+            .collect();
+        assert_eq!(installed.others().collect::<Vec<_>>(), kept, "{plugins:?}");
+    }
+    let message = optional_message(&["portmap", "bandwidth"], Path::new("/b")).unwrap();
+    let parts = "no hostPort and no bandwidth limits: /b has no portmap and no bandwidth, which";
+    assert!(message.contains(parts), "{message}");
+    assert_eq!(optional_message(&[], Path::new("/b")), None);
 }
 
 #[test]

@@ -87,6 +87,33 @@ fn installed_copy_can_be_installed_again_unchanged() {
 }
 
 #[test]
+fn left_out_plugins_are_gone_and_ours_stays() {
+    let chain = |types: &[&str]| {
+        let entries = types.iter().map(|kind| {
+            let mut entry = json!({ "type": kind });
+            if *kind == "flatland" {
+                entry["ipam"] = json!({ "type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"] });
+            }
+            entry
+        });
+        with("/plugins", entries.collect())
+    };
+    for (types, left_out, expected) in [
+        (&["flatland", "portmap"][..], &["portmap"][..], &[][..]),
+        (&["x", "flatland", "y"], &["x"], &["y"]),
+        (&["x", "flatland", "y"], &["z", "flatland"], &["x", "y"]),
+        (&["x", "x", "flatland"], &["x"], &[]),
+    ] {
+        let conflist = Conflist::parse(&chain(types)).unwrap();
+        let left = conflist.without_plugins(left_out);
+        assert_eq!(left.others().collect::<Vec<_>>(), expected, "{types:?}");
+        let installed = left.with_node(&node("n1"), &[]);
+        let installed = Conflist::parse(installed.as_bytes()).unwrap();
+        assert_eq!(installed.ipam().node_name.as_deref(), Some("n1"));
+    }
+}
+
+#[test]
 fn removed_versions_are_gone_and_cni_version_stays() {
     let file = json!({
         "cniVersion": "1.0.0",

@@ -5,6 +5,7 @@ use crate::doctor::Severity;
 fn missing_plugins_are_broken_if_they_are_needed() {
     let missing = |chain: &[&str], loopback: Option<&str>| Missing {
         chain: chain.iter().map(Into::into).collect(),
+        optional: Vec::new(),
         loopback: loopback.map(Into::into),
     };
     let (broken, fix) = (Severity::Broken, "containernetworking-plugins");
