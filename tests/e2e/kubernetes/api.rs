@@ -2,14 +2,18 @@
 //! which are only checked against the API's types. It has no defaults, admission or controllers.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::{NamespaceResourceScope, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,13 +46,17 @@ where
     }
 }
 
-fn kinds() -> [ObjectKind; 5] {
+fn kinds() -> [ObjectKind; 9] {
     [
         kind::<Namespace>(),
         kind::<ServiceAccount>(),
         kind::<ConfigMap>(),
         kind::<Service>(),
         kind::<DaemonSet>(),
+        kind::<ClusterRole>(),
+        kind::<ClusterRoleBinding>(),
+        kind::<ValidatingAdmissionPolicy>(),
+        kind::<ValidatingAdmissionPolicyBinding>(),
     ]
 }
 
@@ -156,13 +164,14 @@ fn discovery(path: &str) -> Option<Value> {
     match path {
         "/api" => return Some(json!({"kind": "APIVersions", "versions": ["v1"]})),
         "/apis" => {
-            let groups = kinds.iter().filter(|kind| !kind.group.is_empty());
-            let groups = groups.map(|kind| {
+            let groups = kinds.iter().map(|kind| (kind.group, kind.version));
+            let groups: BTreeSet<_> = groups.filter(|(group, _)| !group.is_empty()).collect();
+            let groups = groups.into_iter().map(|(group, version)| {
                 let version = json!({
-                    "groupVersion": format!("{}/{}", kind.group, kind.version),
-                    "version": kind.version,
+                    "groupVersion": format!("{group}/{version}"),
+                    "version": version,
                 });
-                json!({"name": kind.group, "versions": [version], "preferredVersion": version})
+                json!({"name": group, "versions": [version], "preferredVersion": version})
             });
             let groups: Vec<_> = groups.collect();
             return Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}));

@@ -2,25 +2,25 @@
 //! objects, and a second apply changes nothing. The server only checks kinds and types (`api.rs`):
 //! these tests do not show that a cluster runs the objects.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::api::Api;
-use crate::manifests::{KUSTOMIZATIONS, conf};
+use crate::manifests::{FILES, KUSTOMIZATIONS, conf, file, kind, program};
 
 /// The flag of kubectl (`-f` or `-k`) and the path below `conf`.
 fn manifests() -> impl Iterator<Item = [String; 2]> {
     let shown = |path: &str| conf(path).to_str().unwrap().to_owned();
-    let files = ["kubernetes/flatland.yaml", "kubernetes/etcd.yaml"];
-    let files = files.map(|path| ["-f".to_owned(), shown(path)]);
+    let files = FILES.map(|path| ["-f".to_owned(), shown(path)]);
     let folders = KUSTOMIZATIONS.map(|path| ["-k".to_owned(), shown(path)]);
     files.into_iter().chain(folders)
 }
 
 fn kubectl(api: &Api, arguments: &[&str]) -> Output {
     let home = TempDir::new().unwrap();
-    Command::new("kubectl")
+    program("kubectl")
         .args(["--server", &api.url()])
         .args(arguments)
         // kubectl would fetch the schemas of all kinds; the server checks its own types instead.
@@ -57,8 +57,14 @@ fn manifests_in_a_dry_run_are_accepted() {
 fn manifests_applied_twice_are_created_then_unchanged() {
     for [flag, path] in manifests() {
         let api = Api::start();
-        // certificates.sh creates the namespace of etcd for its certificates first.
-        if path.contains("/etcd") {
+        // That of an etcd is applied first, as the Secrets are in it.
+        let has_namespace = ["/flatland.yaml", "/kubernetes", "/api-server", "/k3s"];
+        let own = ["/namespace.yaml", "/uninstall.yaml"];
+        if !has_namespace
+            .iter()
+            .chain(&own)
+            .any(|it| path.ends_with(it))
+        {
             api.make_namespace("flatland");
         }
         let before = api.paths().len();
@@ -71,6 +77,24 @@ fn manifests_applied_twice_are_created_then_unchanged() {
         let is_unchanged = |line: &String| line.ends_with(" unchanged");
         assert!(again.iter().all(is_unchanged), "{path}: {again:?}");
     }
+}
+
+/// What `kubectl delete -f` deletes: the etcd's own manifests do not take along what holds data.
+#[test]
+fn manifests_for_an_etcd_hold_no_namespace_and_no_secret() {
+    for path in ["kubernetes/flatland-etcd.yaml", "kubernetes/etcd.yaml"] {
+        let kinds: Vec<_> = file(path).iter().map(|it| kind(it).to_owned()).collect();
+        let is_data = |kind: &String| matches!(kind.as_str(), "Namespace" | "Secret");
+        assert!(!kinds.iter().any(is_data), "{path}: {kinds:?}");
+    }
+    let etcd = kind_names("kubernetes/etcd.yaml");
+    let flatland = kind_names("kubernetes/flatland-etcd.yaml");
+    assert!(etcd.iter().all(|it| !flatland.contains(it)));
+}
+
+fn kind_names(path: &str) -> Vec<String> {
+    let named = |object: &Value| format!("{} {}", kind(object), object["metadata"]["name"]);
+    file(path).iter().map(named).collect()
 }
 
 #[test]

@@ -5,16 +5,26 @@ use lab::{DEADLINE, Error, Families, Lab, Node, Result, wait_until};
 use serde_json::Value;
 
 use crate::manifests::{file, find};
-use crate::node::{Kubelet, build_image};
+use crate::node::{Kubelet, build_image, pod};
 
 /// The manifest's conflist, with the lab's etcd.
 fn conflist(lab: &Lab) -> Result<String> {
-    let map: ConfigMap = find(&file("kubernetes/flatland.yaml"), "ConfigMap", "flatland");
+    let map: ConfigMap = find(
+        &file("kubernetes/flatland-etcd.yaml"),
+        "ConfigMap",
+        "flatland",
+    );
     let text = &map.data.unwrap()["10-flatland.conflist"];
     let mut conflist: Value =
         serde_json::from_str(text).map_err(|error| Error::new(error.to_string()))?;
     conflist["plugins"][0]["ipam"]["etcd"] = lab.conflist()["plugins"][0]["ipam"]["etcd"].take();
     Ok(conflist.to_string())
+}
+
+/// Nothing of Flatland is on the node before.
+fn start<'a>(node: &'a Node, image: &[u8], conflist: &str) -> Result<Kubelet<'a>> {
+    node.run(&["rm", "-r", "/opt/cni/bin", "/etc/cni"])?;
+    Kubelet::start(node, image, pod("flatland-etcd.yaml", "routed"), conflist)
 }
 
 /// The answer to a probe of kubelet.
@@ -39,8 +49,8 @@ fn daemonset_rolls_out_without_a_lost_packet() -> Result {
     let image = build_image(lab.node(1), folder.path())?;
     let conflist = conflist(&lab)?;
     let kubelets = [
-        Kubelet::start(lab.node(1), &image, &conflist)?,
-        Kubelet::start(lab.node(2), &image, &conflist)?,
+        start(lab.node(1), &image, &conflist)?,
+        start(lab.node(2), &image, &conflist)?,
     ];
     let mut running = Vec::new();
     for (node, kubelet) in lab.nodes().iter().zip(&kubelets) {
@@ -61,6 +71,8 @@ fn daemonset_rolls_out_without_a_lost_packet() -> Result {
         .map_err(|error| error.doing(client.log()))?;
         probe(node, "/readyz")?;
         probe(node, "/healthz")?;
+        let status = kubelet.exec("routed-1", &["routed", "status"])?;
+        assert!(status.stdout.contains("of network flatland"), "{status:?}");
     }
     lab.wait_routes()?;
     let [one, two] = [lab.node(1), lab.node(2)];
@@ -97,7 +109,7 @@ fn readiness_probe_says_what_is_missing() -> Result {
     let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
     let image = build_image(lab.node(1), folder.path())?;
-    let kubelet = Kubelet::start(lab.node(1), &image, &conflist(&lab)?)?;
+    let kubelet = start(lab.node(1), &image, &conflist(&lab)?)?;
     kubelet.init()?.success()?;
     let etcd = &lab.etcd()[0];
     etcd.stop()?;
@@ -127,7 +139,7 @@ fn unprivileged_daemon_repairs_node_settings() -> Result {
     let folder = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
     let image = build_image(lab.node(1), folder.path())?;
     let node = lab.node(1);
-    let kubelet = Kubelet::start(node, &image, &conflist(&lab)?)?;
+    let kubelet = start(node, &image, &conflist(&lab)?)?;
     kubelet.init()?.success()?;
     let client = kubelet.main("routed-1")?;
     wait_until("a node that is ready", DEADLINE, || node.ready())

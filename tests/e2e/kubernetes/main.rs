@@ -8,7 +8,11 @@
 
 mod api;
 mod apply;
+mod conflists;
 mod daemonset;
 mod etcd;
+mod helm;
 mod manifests;
 mod node;
+mod rights;
+mod uninstall;

@@ -4,25 +4,51 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Container, Namespace, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
-use wire::conf::Conflist;
 
-/// The kustomizations below `conf`.
-pub(crate) const KUSTOMIZATIONS: [&str; 9] = [
+/// The manifests below `conf`, for `kubectl apply -f`.
+pub(crate) const FILES: [&str; 5] = [
+    "kubernetes/flatland.yaml",
+    "kubernetes/namespace.yaml",
+    "kubernetes/flatland-etcd.yaml",
+    "kubernetes/etcd.yaml",
+    "kubernetes/uninstall.yaml",
+];
+
+/// The kustomizations below `conf`, for `kubectl apply -k`.
+pub(crate) const KUSTOMIZATIONS: [&str; 13] = [
     "kubernetes",
     "kubernetes/etcd",
+    "overlays/api-server",
     "overlays/chained",
     "overlays/crio",
     "overlays/dual-stack",
+    "overlays/etcd",
     "overlays/etcd-ipv6",
     "overlays/etcd-three",
     "overlays/ipv6",
+    "overlays/k3s",
     "overlays/kubeadm-etcd",
+    "overlays/without-conflist",
 ];
+
+/// kubectl or helm, as `make setup` unpacks them, or of PATH.
+pub(crate) fn program(name: &str) -> Command {
+    let unpacked = lab::unpacked("bin").join(name);
+    Command::new(if unpacked.is_file() {
+        unpacked
+    } else {
+        name.into()
+    })
+}
 
 pub(crate) fn conf(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,10 +57,12 @@ pub(crate) fn conf(path: &str) -> PathBuf {
 }
 
 /// The objects in a stream of YAML documents.
-fn objects(text: &str) -> Vec<Value> {
+pub(crate) fn objects(text: &str) -> Vec<Value> {
     let documents = serde_yaml_ng::Deserializer::from_str(text);
     documents
         .map(|document| Value::deserialize(document).unwrap())
+        // Between two separators there may be a comment only.
+        .filter(|object| !object.is_null())
         .collect()
 }
 
@@ -42,19 +70,20 @@ pub(crate) fn file(path: &str) -> Vec<Value> {
     objects(&std::fs::read_to_string(conf(path)).unwrap())
 }
 
-/// The objects that `kubectl apply -k` would apply.
-fn build(path: &str) -> Vec<Value> {
-    let output = Command::new("kubectl")
-        .arg("kustomize")
-        .arg(conf(path))
-        .output();
+/// The objects that `kubectl apply -k` would apply. There are no warnings, such as of fields that
+/// kustomize is about to drop.
+pub(crate) fn build(path: &str) -> Vec<Value> {
+    let output = program("kubectl").arg("kustomize").arg(conf(path)).output();
     let output = output.expect("kubectl is here: run `make setup`");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{path}: {errors}");
+    assert!(
+        output.status.success() && errors.is_empty(),
+        "{path}: {errors}"
+    );
     objects(&String::from_utf8(output.stdout).unwrap())
 }
 
-fn kind(object: &Value) -> &str {
+pub(crate) fn kind(object: &Value) -> &str {
     object["kind"].as_str().unwrap_or_default()
 }
 
@@ -92,9 +121,7 @@ pub(crate) fn find<T: DeserializeOwned + Serialize>(
 #[test]
 fn objects_of_manifests_match_the_kubernetes_api_types() {
     let built = KUSTOMIZATIONS.iter().flat_map(|path| build(path));
-    let files = ["kubernetes/flatland.yaml", "kubernetes/etcd.yaml"];
-    let files = files.iter().flat_map(|path| file(path));
-    let mut count = 0;
+    let files = FILES.iter().flat_map(|path| file(path));
     for object in built.chain(files) {
         match kind(&object) {
             "Namespace" => drop(typed::<Namespace>(&object)),
@@ -102,127 +129,103 @@ fn objects_of_manifests_match_the_kubernetes_api_types() {
             "ConfigMap" => drop(typed::<ConfigMap>(&object)),
             "DaemonSet" => drop(typed::<DaemonSet>(&object)),
             "Service" => drop(typed::<Service>(&object)),
+            "ClusterRole" => drop(typed::<ClusterRole>(&object)),
+            "ClusterRoleBinding" => drop(typed::<ClusterRoleBinding>(&object)),
+            "ValidatingAdmissionPolicy" => drop(typed::<ValidatingAdmissionPolicy>(&object)),
+            "ValidatingAdmissionPolicyBinding" => {
+                drop(typed::<ValidatingAdmissionPolicyBinding>(&object));
+            }
             other => panic!("{other:?} is not expected: {object}"),
         }
-        count += 1;
-    }
-    assert_eq!(count, 6 * 4 + 3 * 2 + 6);
-}
-
-#[test]
-fn conflists_of_manifests_are_valid() {
-    let with_conflist = KUSTOMIZATIONS
-        .iter()
-        .filter(|path| !path.contains("etcd-") && !path.ends_with("/etcd"));
-    for path in with_conflist {
-        let map: ConfigMap = find(&build(path), "ConfigMap", "flatland");
-        let data = map.data.unwrap();
-        let text = &data["10-flatland.conflist"];
-        let conflist =
-            Conflist::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{path}: {error}"));
-        assert!(conflist.ipam().etcd.is_some(), "{path}");
     }
 }
 
-fn endpoint(objects: &[Value]) -> String {
-    let map: ConfigMap = find(objects, "ConfigMap", "flatland");
-    let conflist = Conflist::parse(map.data.unwrap()["10-flatland.conflist"].as_bytes()).unwrap();
-    conflist.ipam().etcd.as_ref().unwrap().endpoints[0].clone()
+/// Without their conflists, and the hash of them.
+fn without_conflist(mut objects: Vec<Value>) -> Vec<Value> {
+    objects.retain(|object| kind(object) != "ConfigMap");
+    for set in objects.iter_mut().filter(|it| kind(it) == "DaemonSet") {
+        let metadata = &mut set["spec"]["template"]["metadata"];
+        metadata.as_object_mut().unwrap().remove("annotations");
+        for list in [
+            "/spec/template/spec/volumes",
+            "/spec/template/spec/containers/0/env",
+        ] {
+            sort_by_name(set.pointer_mut(list));
+        }
+        for container in ["initContainers", "containers"] {
+            let path = format!("/spec/template/spec/{container}/0/volumeMounts");
+            sort_by_name(set.pointer_mut(&path));
+        }
+    }
+    objects.sort_by_key(|object| format!("{} {}", kind(object), object["metadata"]["name"]));
+    objects
+}
+
+fn sort_by_name(list: Option<&mut Value>) {
+    if let Some(Value::Array(items)) = list {
+        items.sort_by_key(|item| format!("{} {}", item["name"], item["mountPath"]));
+    }
 }
 
 #[test]
-fn conflist_of_the_etcd_overlay_names_its_endpoint() {
-    for (flatland, etcd) in [
-        ("kubernetes", "kubernetes/etcd"),
-        ("overlays/dual-stack", "overlays/etcd-three"),
-        ("overlays/chained", "kubernetes/etcd"),
-        ("overlays/ipv6", "overlays/etcd-ipv6"),
+fn bases_of_the_overlays_are_the_manifests() {
+    for (manifest, base) in [
+        ("kubernetes/flatland.yaml", "kubernetes"),
+        ("kubernetes/flatland.yaml", "overlays/without-conflist"),
+        ("kubernetes/flatland-etcd.yaml", "overlays/etcd"),
+        ("kubernetes/etcd.yaml", "kubernetes/etcd"),
     ] {
-        let service: Service = find(&build(etcd), "Service", "etcd");
-        let spec = service.spec.unwrap();
-        let address = spec.cluster_ip.unwrap();
-        let address = if address.contains(':') {
-            format!("[{address}]")
-        } else {
-            address
-        };
-        let port = spec.ports.unwrap()[0].port;
         assert_eq!(
-            endpoint(&build(flatland)),
-            format!("https://{address}:{port}")
+            without_conflist(build(base)),
+            without_conflist(file(manifest)),
+            "{base}"
         );
     }
+    assert_eq!(
+        file("kubernetes/namespace.yaml")[0],
+        file("kubernetes/flatland.yaml")[0]
+    );
+}
+
+/// The folders of the node that a container has, and where.
+fn folders(objects: &[Value], container: &str) -> Vec<(String, String)> {
+    let set: DaemonSet = find(objects, "DaemonSet", "routed");
+    let pod = set.spec.unwrap().template.spec.unwrap();
+    let volumes = pod.volumes.unwrap();
+    let path = |name: &str| {
+        let volume = volumes.iter().find(|volume| volume.name == name);
+        volume.and_then(|volume| Some(volume.host_path.as_ref()?.path.clone()))
+    };
+    let init = pod.init_containers.unwrap();
+    let mut all = init.into_iter().chain(pod.containers);
+    let container = all.find(|it| it.name == container).unwrap();
+    let mounts = container.volume_mounts.unwrap().into_iter();
+    mounts
+        .filter_map(|mount| Some((path(&mount.name)?, mount.mount_path)))
+        .collect()
 }
 
 /// Only there: a runtime makes the folders of mounts that are missing.
 #[test]
-fn configuration_of_crio_is_mounted_by_its_overlay() {
-    let mount = |objects: &[Value]| {
-        let set: DaemonSet = find(objects, "DaemonSet", "routed");
-        let pod = set.spec.unwrap().template.spec.unwrap();
-        let volumes = pod.volumes.unwrap();
-        let volume = volumes.iter().find(|volume| volume.name == "crio")?;
-        assert_eq!(volume.host_path.as_ref()?.path, "/etc/crio");
-        let mounts = pod.containers[0].volume_mounts.clone()?;
-        assert!(mounts.iter().any(|mount| mount.name == "run"));
-        let mount = mounts.into_iter().find(|mount| mount.name == "crio")?;
-        Some((mount.mount_path, mount.read_only))
-    };
-    assert_eq!(mount(&build("kubernetes")), None);
-    let expected = ("/etc/crio".to_owned(), Some(true));
-    assert_eq!(mount(&build("overlays/crio")), Some(expected));
-}
-
-fn containers() -> [Container; 2] {
-    let set: DaemonSet = find(&file("kubernetes/flatland.yaml"), "DaemonSet", "routed");
-    let pod = set.spec.unwrap().template.spec.unwrap();
-    assert_eq!(pod.host_network, Some(true));
-    assert_eq!(pod.automount_service_account_token, Some(false));
-    [
-        pod.init_containers.unwrap().remove(0),
-        pod.containers.into_iter().next().unwrap(),
-    ]
-}
-
-#[test]
-fn containers_have_only_the_capabilities_they_need() {
-    for container in containers() {
-        let rights = container.security_context.unwrap();
-        let capabilities = rights.capabilities.unwrap();
-        assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
-        assert_eq!(capabilities.add, Some(vec!["NET_ADMIN".to_owned()]));
-        assert_eq!(rights.privileged, Some(false));
-        assert_eq!(rights.allow_privilege_escalation, Some(false));
-        assert_eq!(rights.read_only_root_filesystem, Some(true));
-    }
-}
-
-/// The probe ends by itself, with an explanation, before kubelet ends it.
-#[test]
-fn readiness_probe_is_the_command_that_explains() {
-    let [_, routed] = containers();
-    let probe = routed.readiness_probe.unwrap();
-    let command = probe.exec.unwrap().command.unwrap();
-    assert_eq!(command, ["/routed", "status", "--ready"]);
-    assert!(
-        probe.timeout_seconds > Some(5),
-        "{:?}",
-        probe.timeout_seconds
-    );
-    assert!(
-        probe.period_seconds >= Some(10),
-        "{:?}",
-        probe.period_seconds
-    );
-}
-
-#[test]
-fn image_tag_is_the_version_of_the_workspace() {
-    for container in containers() {
-        let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(
-            container.image.unwrap(),
-            format!("localhost/flatland:{version}")
-        );
+fn overlays_mount_other_folders_of_the_node() {
+    let own = |path: &str, at: &str| (path.to_owned(), at.to_owned());
+    for (overlay, container, expected) in [
+        ("overlays/crio", "routed", own("/etc/crio", "/etc/crio")),
+        (
+            "overlays/k3s",
+            "routed",
+            own("/var/lib/rancher/k3s/agent/etc/cni/net.d", "/etc/cni/net.d"),
+        ),
+        (
+            "overlays/k3s",
+            "install",
+            own("/var/lib/rancher/k3s/data/cni", "/host/opt/cni/bin"),
+        ),
+    ] {
+        assert!(!folders(&build("kubernetes"), container).contains(&expected));
+        let found = folders(&build(overlay), container);
+        assert!(found.contains(&expected), "{overlay}: {found:?}");
+        let run = own("/run/flatland", "/run/flatland");
+        assert_eq!(found.contains(&run), container == "routed", "{overlay}");
     }
 }

@@ -17,9 +17,9 @@ const ARCHIVE: &str = "/opt/flatland/flatland.tar";
 /// The folder of volumes that are not part of the node.
 const VOLUMES: &str = "/var/lib/kubelet";
 
-/// The pod of the DaemonSet.
-pub(crate) fn pod() -> PodSpec {
-    let set: DaemonSet = find(&file("kubernetes/flatland.yaml"), "DaemonSet", "routed");
+/// The pod of a DaemonSet in a manifest below `conf/kubernetes`.
+pub(crate) fn pod(manifest: &str, name: &str) -> PodSpec {
+    let set: DaemonSet = find(&file(&format!("kubernetes/{manifest}")), "DaemonSet", name);
     set.spec.unwrap().template.spec.unwrap()
 }
 
@@ -41,7 +41,10 @@ pub(crate) fn build_image(node: &Node, folder: &Path) -> Result<Vec<u8>> {
         r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
     )
     .map_err(failed)?;
-    let image = pod().containers[0].image.clone().unwrap();
+    let image = pod("flatland.yaml", "routed").containers[0]
+        .image
+        .clone()
+        .unwrap();
     let archive = format!("oci-archive:image.tar:{image}");
     let file = conf("Containerfile");
     let build = ["build", "--timestamp=0", "--tag", &image, "--file"];
@@ -79,10 +82,14 @@ pub(crate) struct Kubelet<'a> {
 }
 
 impl<'a> Kubelet<'a> {
-    /// Starts the container runtime with the image, and makes the volumes, with `conflist` as the
-    /// ConfigMap. Nothing else of Flatland is on the node.
-    pub(crate) fn start(node: &'a Node, image: &[u8], conflist: &str) -> Result<Self> {
-        node.run(&["rm", "-r", "/opt/cni/bin", "/etc/cni"])?;
+    /// Starts the container runtime with the image, and makes the volumes of `pod`, with `conflist`
+    /// as the ConfigMap.
+    pub(crate) fn start(
+        node: &'a Node,
+        image: &[u8],
+        pod: PodSpec,
+        conflist: &str,
+    ) -> Result<Self> {
         // Containers with the host's network use its resolver.
         node.write("/etc/resolv.conf", "")?;
         let containerd = Containerd::start(node)?;
@@ -91,7 +98,7 @@ impl<'a> Kubelet<'a> {
         let kubelet = Self {
             node,
             containerd,
-            pod: pod(),
+            pod,
         };
         for volume in kubelet.pod.volumes.iter().flatten() {
             kubelet.make(volume, conflist)?;
@@ -138,10 +145,14 @@ impl<'a> Kubelet<'a> {
     pub(crate) fn probe_readiness(&self, name: &str) -> Result<CommandOutput> {
         let probe = self.pod.containers[0].readiness_probe.clone().unwrap();
         let command = probe.exec.unwrap().command.unwrap();
-        let exec = ["ctr", "tasks", "exec", "--exec-id", "probe", name];
-        let command = command.iter().map(String::as_str);
-        let words: Vec<_> = exec.into_iter().chain(command).collect();
-        self.node.run_with(&words, b"")
+        let words: Vec<_> = command.iter().map(String::as_str).collect();
+        self.exec(name, &words)
+    }
+
+    /// Runs a command in the main container, as `kubectl exec` does.
+    pub(crate) fn exec(&self, name: &str, command: &[&str]) -> Result<CommandOutput> {
+        let exec = ["ctr", "tasks", "exec", "--exec-id", "exec", name];
+        self.node.run_with(&[&exec, command].concat(), b"")
     }
 
     /// Ends the main container as kubelet does.

@@ -57,7 +57,9 @@ impl HostContainer {
         if self.read_only {
             flags.push("--read-only".to_owned());
         }
-        for capability in DEFAULT_CAPABILITIES {
+        // ctr drops after it has added.
+        let is_wanted = |it: &&str| self.capabilities.iter().any(|wanted| wanted == it);
+        for capability in DEFAULT_CAPABILITIES.iter().filter(|it| !is_wanted(it)) {
             flags.push(format!("--cap-drop=CAP_{capability}"));
         }
         for capability in &self.capabilities {

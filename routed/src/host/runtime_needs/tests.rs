@@ -1,5 +1,7 @@
 use std::fs::Permissions;
 
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -47,15 +49,12 @@ fn optional_plugins_that_are_missing_are_left_out() {
         (&["tuning"], &["portmap"], &[]),
         (&[], &[], &[]),
     ] {
-        let chain: String = plugins
-            .iter()
-            .map(|name| format!(r#",{{"type":"{name}"}}"#))
-            .collect();
-        let text = format!(
-            r#"{{"cniVersion":"1.0.0","name":"flatland","plugins":[{{"type":"flatland",
-            "ipam":{{"type":"flatland-ipam","podCIDRs":["10.244.0.0/16"]}}}}{chain}]}}"#
-        );
-        let conflist = Conflist::parse(text.as_bytes()).unwrap();
+        let ipam = json!({ "type": "flatland-ipam", "podCIDRs": ["10.244.0.0/16"] });
+        let ours = json!({ "type": "flatland", "ipam": ipam });
+        let others = plugins.iter().map(|name| json!({ "type": name }));
+        let chain: Vec<_> = [ours].into_iter().chain(others).collect();
+        let list = json!({ "cniVersion": "1.0.0", "name": "flatland", "plugins": chain });
+        let conflist = Conflist::parse(list.to_string().as_bytes()).unwrap();
         for name in present {
             let path = folder.path().join(name);
             fs::write(&path, "").unwrap();
