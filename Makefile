@@ -156,9 +156,10 @@ conformance: setup
 	@cargo build $(CARGO_FLAGS) --bins
 	@$(CONFORMANCE) || test $$? -eq 1 # 1: a plugin fails a MUST, as those of others may
 
-## docs: write anew what is made from the types: configuration reference, man pages, completions
+## docs: write anew what is made from the types: configuration reference, man pages, completions, chart values
 docs: setup
 	FLATLAND_WRITE_DOCS=1 cargo test $(CARGO_FLAGS) --quiet --bin routed cli::reference
+	FLATLAND_WRITE_DOCS=1 cargo test $(CARGO_FLAGS) --quiet --test docs helm
 
 ## test: every test: units, protocol, end to end
 test: setup

@@ -595,12 +595,16 @@ _routed() {
             return 0
             ;;
         routed__subcmd__uninstall)
-            opts="-o -h --dry-run --force --cni-dir --cni-bin --output --help"
+            opts="-o -h --dry-run --force --check --wait --host --cni-dir --cni-bin --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cni-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

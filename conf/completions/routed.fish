@@ -92,12 +92,15 @@ complete -c routed -n "__fish_routed_using_subcommand install" -l host -d 'The f
 complete -c routed -n "__fish_routed_using_subcommand install" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routed -n "__fish_routed_using_subcommand uninstall" -l host -d 'The folder where the host\'s root is mounted, for a container' -r -F
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l cni-dir -d 'Where the container runtime looks for conflists' -r -F
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l cni-bin -d 'Where the container runtime looks for plugins' -r -F
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l dry-run -d 'Shows what would be removed, and removes nothing'
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -l force -d 'Removes everything although pods are attached; they lose the network'
+complete -c routed -n "__fish_routed_using_subcommand uninstall" -l check -d 'Only whether anything of Flatland is on this node: for probes'
+complete -c routed -n "__fish_routed_using_subcommand uninstall" -l wait -d 'Tries again until nothing is left, and then stays, until SIGTERM or SIGINT'
 complete -c routed -n "__fish_routed_using_subcommand uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "run" -d 'Runs the daemon until SIGTERM or SIGINT'
 complete -c routed -n "__fish_routed_using_subcommand help; and not __fish_seen_subcommand_from run status nodes routes subnets addresses doctor explain forget install uninstall help" -f -a "status" -d 'Shows on one screen whether this node works, and if not, why'

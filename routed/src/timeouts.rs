@@ -194,6 +194,11 @@ pub(crate) const NEXT_HOP_PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The interval between reads of the neighbour table meanwhile.
 pub(crate) const NEXT_HOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+// Taking Flatland off a node.
+
+/// Between two attempts of `routed uninstall --wait`.
+pub(crate) const UNINSTALL_RETRY_INTERVAL: Duration = Duration::from_secs(5);
+
 // What the Node object of Kubernetes says.
 
 /// Between two looks at what the Node object of Kubernetes should say.

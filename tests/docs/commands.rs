@@ -62,11 +62,11 @@ fn make_targets_in_pages_exist() {
 }
 
 /// What follows the program's name, where the line calls it, on a node or in its pod
-/// (`kubectl exec ... -- /routed status`).
+/// (`kubectl exec ... -- routed status`).
 fn called<'a>(line: &'a str, program: &str) -> Option<&'a str> {
     let line = line.trim_start_matches(['#', '$', ' ']);
     let command = line.split(['|', '#', '&']).next().unwrap();
-    let command = match command.split_once(" -- /") {
+    let command = match command.split_once(" -- ") {
         Some((kubectl, command)) if kubectl.starts_with("kubectl ") => command,
         _ => command,
     };

@@ -7,6 +7,7 @@ mod commands;
 mod completions;
 mod examples;
 mod files;
+mod helm;
 mod house;
 mod imports;
 mod links;

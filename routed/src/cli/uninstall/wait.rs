@@ -2,16 +2,13 @@
 //! `conf/kubernetes/uninstall.yaml` do.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::cli::{CommandError, block_on};
 use crate::log::OnChange;
-
-/// Between two attempts.
-const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+use crate::timeouts::UNINSTALL_RETRY_INTERVAL;
 
 /// Attempts until a signal comes, and prints the outcome when it changes.
 pub(super) fn run(
@@ -32,7 +29,7 @@ pub(super) fn run(
             tokio::select! {
                 _ = terminate.recv() => return Ok(String::new()),
                 _ = interrupt.recv() => return Ok(String::new()),
-                () = sleep(RETRY_INTERVAL) => {}
+                () = sleep(UNINSTALL_RETRY_INTERVAL) => {}
             }
         }
     })
