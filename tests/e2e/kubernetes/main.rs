@@ -10,6 +10,7 @@ mod api;
 mod apply;
 mod conflists;
 mod daemonset;
+mod default;
 mod etcd;
 mod helm;
 mod manifests;

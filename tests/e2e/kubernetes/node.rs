@@ -1,6 +1,7 @@
 //! Runs the DaemonSet's pod on a node of the lab, as kubelet does.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -74,11 +75,16 @@ fn buildah(folder: &Path, words: &[&str]) -> Result {
     Err(Error::new(format!("buildah {command}: {printed}")))
 }
 
+/// Where a kubelet mounts the account of a pod that may have it.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 /// A node that runs the DaemonSet's pod.
 pub(crate) struct Kubelet<'a> {
     node: &'a Node,
     containerd: Containerd<'a>,
     pod: PodSpec,
+    /// The address of the API server.
+    server: Option<SocketAddr>,
 }
 
 impl<'a> Kubelet<'a> {
@@ -99,11 +105,22 @@ impl<'a> Kubelet<'a> {
             node,
             containerd,
             pod,
+            server: None,
         };
         for volume in kubelet.pod.volumes.iter().flatten() {
             kubelet.make(volume, conflist)?;
         }
         Ok(kubelet)
+    }
+
+    /// Gives the pod's containers what they need to speak to the API server.
+    pub(crate) fn give_account(&mut self, server: SocketAddr, token: &str, ca: &str) -> Result {
+        let folder = format!("{VOLUMES}/account");
+        self.node.run(&["mkdir", "-p", &folder])?;
+        self.node.write(format!("{folder}/token"), token)?;
+        self.node.write(format!("{folder}/ca.crt"), ca)?;
+        self.server = Some(server);
+        Ok(())
     }
 
     /// Makes a volume according to its type.
@@ -178,6 +195,20 @@ impl<'a> Kubelet<'a> {
                 propagates: mount.mount_propagation.as_deref() == Some("HostToContainer"),
             }
         });
+        let is_trusted = self.pod.automount_service_account_token == Some(true);
+        let server = self.server.filter(|_| is_trusted);
+        let account = server.map(|_| Mount {
+            source: format!("{VOLUMES}/account"),
+            target: ACCOUNT.to_owned(),
+            read_only: true,
+            propagates: false,
+        });
+        let service = server.into_iter().flat_map(|server| {
+            let variable =
+                |name: &str, value: String| (format!("KUBERNETES_SERVICE_{name}"), value);
+            let (host, port) = (server.ip().to_string(), server.port().to_string());
+            [variable("HOST", host), variable("PORT", port)]
+        });
         HostContainer {
             name,
             image: container.image.clone().unwrap(),
@@ -187,10 +218,11 @@ impl<'a> Kubelet<'a> {
                 .iter()
                 .flatten()
                 .map(|env| self.value(env))
+                .chain(service)
                 .collect(),
             capabilities: rights.capabilities.unwrap().add.unwrap(),
             read_only: rights.read_only_root_filesystem == Some(true),
-            mounts: mounts.collect(),
+            mounts: mounts.chain(account).collect(),
         }
     }
 
