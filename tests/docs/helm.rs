@@ -52,7 +52,7 @@ fn row(name: &str, value: &Value) -> String {
             .iter()
             .map(|word| format!("`{}`", word.as_str().unwrap()))
             .collect();
-        meaning += &format!(" One of {}.", words.join(", "));
+        meaning = format!("{meaning} One of {}.", words.join(", "));
     }
     let default = value["default"].to_string();
     format!("| `{name}` | `{default}` | {meaning} |")

@@ -151,6 +151,22 @@ fn uninstall_with_force_removes_attached_pods() -> Result {
 }
 
 #[test]
+fn uninstall_check_says_whether_the_node_is_clean() -> Result {
+    let lab = Lab::builder().nodes(1).etcd(0).start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    node.end_routed(Signal::SIGTERM)?;
+    let found = node.routed_command(&["uninstall", "--check"])?;
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let conflist = "still there: conflist /etc/cni/net.d/10-flatland.conflist";
+    assert!(found.stderr.contains(conflist), "{found:?}");
+    node.routed_command(&["uninstall"])?.success()?;
+    let found = node.routed_command(&["uninstall", "--check"])?.success()?;
+    assert_eq!(found.trim(), "nothing of Flatland is on this node");
+    Ok(())
+}
+
+#[test]
 fn install_replaces_changed_plugins_atomically() -> Result {
     let lab = Lab::builder().nodes(1).etcd(0).start()?;
     let node = lab.node(1);

@@ -146,25 +146,20 @@ fn without_conflist(mut objects: Vec<Value>) -> Vec<Value> {
     for set in objects.iter_mut().filter(|it| kind(it) == "DaemonSet") {
         let metadata = &mut set["spec"]["template"]["metadata"];
         metadata.as_object_mut().unwrap().remove("annotations");
+        let spec = "/spec/template/spec";
         for list in [
-            "/spec/template/spec/volumes",
-            "/spec/template/spec/containers/0/env",
+            "volumes",
+            "containers/0/env",
+            "containers/0/volumeMounts",
+            "initContainers/0/volumeMounts",
         ] {
-            sort_by_name(set.pointer_mut(list));
-        }
-        for container in ["initContainers", "containers"] {
-            let path = format!("/spec/template/spec/{container}/0/volumeMounts");
-            sort_by_name(set.pointer_mut(&path));
+            if let Some(Value::Array(items)) = set.pointer_mut(&format!("{spec}/{list}")) {
+                items.sort_by_key(|item| format!("{} {}", item["name"], item["mountPath"]));
+            }
         }
     }
     objects.sort_by_key(|object| format!("{} {}", kind(object), object["metadata"]["name"]));
     objects
-}
-
-fn sort_by_name(list: Option<&mut Value>) {
-    if let Some(Value::Array(items)) = list {
-        items.sort_by_key(|item| format!("{} {}", item["name"], item["mountPath"]));
-    }
 }
 
 #[test]

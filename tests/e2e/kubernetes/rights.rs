@@ -79,8 +79,8 @@ fn only_the_kubernetes_registry_has_a_token_and_rights() {
     let tokens = KINDS.map(|path| pod(path, "routed").automount_service_account_token);
     assert_eq!(tokens, [Some(true), Some(false)]);
     let objects = file(KINDS[0]);
-    let role: ClusterRole = find(&objects, "ClusterRole", "flatland");
-    let rules = serde_json::to_value(role.rules.unwrap()).unwrap();
+    let granted: ClusterRole = find(&objects, "ClusterRole", "flatland");
+    let rules = serde_json::to_value(granted.rules.unwrap()).unwrap();
     let rule = |resource: &str, verbs: &[&str]| json!({ "apiGroups": [""], "resources": [resource], "verbs": verbs });
     let mut identity = rule("namespaces", &["get"]);
     identity["resourceNames"] = json!(["kube-system"]);
