@@ -15,5 +15,6 @@ mod etcd;
 mod helm;
 mod manifests;
 mod node;
+mod policies;
 mod rights;
 mod uninstall;

@@ -1,8 +1,5 @@
 //! What the manifests let their containers do, on the node and at the API server.
 
-use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Service};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
@@ -11,7 +8,6 @@ use serde_json::json;
 use crate::manifests::{file, find};
 
 const KINDS: [&str; 2] = ["kubernetes/flatland.yaml", "kubernetes/flatland-etcd.yaml"];
-const ACCOUNT: &str = "system:serviceaccount:flatland:routed";
 
 fn pod(path: &str, name: &str) -> PodSpec {
     let set: DaemonSet = find(&file(path), "DaemonSet", name);
@@ -95,41 +91,6 @@ fn only_the_kubernetes_registry_has_a_token_and_rights() {
     let subjects = serde_json::to_value(binding.subjects).unwrap();
     let account = json!({ "kind": "ServiceAccount", "name": "routed", "namespace": "flatland" });
     assert_eq!(subjects, json!([account]));
-}
-
-/// What the expressions allow is not shown here: that takes an API server.
-#[test]
-fn writes_of_the_service_account_are_tied_to_its_node() {
-    let objects = file(KINDS[0]);
-    for (name, resource, operations) in [
-        ("flatland-nodes", "nodes/status", &["UPDATE"][..]),
-        ("flatland-events", "events", &["CREATE", "UPDATE"]),
-    ] {
-        let policy: ValidatingAdmissionPolicy = find(&objects, "ValidatingAdmissionPolicy", name);
-        let spec = policy.spec.unwrap();
-        assert_eq!(spec.failure_policy.as_deref(), Some("Fail"));
-        let rules = spec.match_constraints.unwrap().resource_rules.unwrap();
-        assert_eq!(
-            rules[0].resources.as_deref(),
-            Some(&[resource.to_owned()][..])
-        );
-        assert_eq!(rules[0].operations.as_deref().unwrap(), operations);
-        let conditions = spec.match_conditions.unwrap();
-        assert_eq!(
-            conditions[0].expression,
-            format!("request.userInfo.username == '{ACCOUNT}'")
-        );
-        let rule = &spec.validations.unwrap()[0].expression;
-        assert!(
-            rule.contains("authentication.kubernetes.io/node-name"),
-            "{rule}"
-        );
-        let kind = "ValidatingAdmissionPolicyBinding";
-        let binding: ValidatingAdmissionPolicyBinding = find(&objects, kind, name);
-        let spec = binding.spec.unwrap();
-        assert_eq!(spec.policy_name.as_deref(), Some(name));
-        assert_eq!(spec.validation_actions.unwrap(), ["Deny"]);
-    }
 }
 
 /// A member of etcd that does not answer gets no new connections, and does not wait for that to find
