@@ -80,8 +80,16 @@ fn allows(policy: &ValidatingAdmissionPolicy, context: &Context<'_, '_>) -> bool
         || rules.all(|it| is_true(&it.expression, context))
 }
 
-fn node(name: &str, metadata: &Value) -> Value {
-    let mut node = json!({ "metadata": metadata });
+/// A Node with further `metadata`, an address and these conditions.
+fn node(name: &str, metadata: &Value, address: &str, conditions: &[[&str; 2]]) -> Value {
+    let condition = |[kind, status]: &[&str; 2]| json!({ "type": kind, "status": status });
+    let conditions: Vec<_> = conditions.iter().map(condition).collect();
+    let status = json!({
+        "addresses": [{ "type": "InternalIP", "address": address }],
+        "nodeInfo": { "machineID": "m" },
+        "conditions": conditions,
+    });
+    let mut node = json!({ "metadata": metadata, "status": status });
     node["metadata"]["name"] = name.into();
     node
 }
@@ -108,13 +116,43 @@ fn routed_may_write_the_status_of_its_own_node_only() {
         // A kubelet's writes have rules of their own.
         ("system:node:n1", None, "n1", &other_label, &labels, true),
     ] {
-        let context = write(user, of, &node(name, new), &node(name, old));
+        let node = |metadata| node(name, metadata, "192.168.1.11", &[]);
+        let context = write(user, of, &node(new), &node(old));
         assert_eq!(
             allows(&policy, &context),
             expected,
             "{user} {of:?}: {name} {new}"
         );
     }
+}
+
+#[test]
+fn routed_may_change_its_condition_of_the_status_only() {
+    let policy = policy("flatland-nodes");
+    let (address, other) = ("192.168.1.11", "192.168.1.12");
+    let ready = ["Ready", "True"];
+    let [own, own_false] = [["FlatlandReady", "True"], ["FlatlandReady", "False"]];
+    for (address_now, now, before, expected) in [
+        (address, &[ready, own][..], &[ready][..], true),
+        (address, &[ready, own_false], &[ready, own], true),
+        (address, &[own, ready], &[ready, own_false], true),
+        (address, &[ready], &[ready, own], true),
+        (address, &[own], &[], true),
+        (other, &[ready, own], &[ready], false),
+        (address, &[["Ready", "False"], own], &[ready], false),
+        (address, &[own], &[ready], false),
+        (address, &[ready, ["Other", "True"]], &[ready], false),
+    ] {
+        let metadata = json!({});
+        let new = node("n1", &metadata, address_now, now);
+        let old = node("n1", &metadata, address, before);
+        let context = write(ROUTED, Some("n1"), &new, &old);
+        assert_eq!(allows(&policy, &context), expected, "{now:?} {before:?}");
+    }
+    let mut clone = node("n1", &json!({}), address, &[own]);
+    let old = clone.clone();
+    clone["status"]["nodeInfo"]["machineID"] = "x".into();
+    assert!(!allows(&policy, &write(ROUTED, Some("n1"), &clone, &old)));
 }
 
 #[test]
