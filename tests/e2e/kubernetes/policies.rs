@@ -1,4 +1,4 @@
-//! The policies that tie writes of the ServiceAccount to its node: what their expressions allow,
+//! The policies that tie writes of the `ServiceAccount` to its node: what their expressions allow,
 //! judged by a library for CEL. The API server's own has more types and limits on cost.
 
 use cel::{Context, Program};
@@ -116,8 +116,8 @@ fn routed_may_write_the_status_of_its_own_node_only() {
         // A kubelet's writes have rules of their own.
         ("system:node:n1", None, "n1", &other_label, &labels, true),
     ] {
-        let node = |metadata| node(name, metadata, "192.168.1.11", &[]);
-        let context = write(user, of, &node(new), &node(old));
+        let with = |metadata| node(name, metadata, "192.168.1.11", &[]);
+        let context = write(user, of, &with(new), &with(old));
         assert_eq!(
             allows(&policy, &context),
             expected,
