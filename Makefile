@@ -41,7 +41,12 @@ CARGO_FLAGS = --locked --workspace --target $(TARGET)
 # The plugins are loaded where they were linked for, as those that are written in Go are: a process
 # that lives for a millisecond would spend 4 % of it on adapting itself to another place
 # (bench/README.md). What talks to others over the network, routed and flatland-claim, goes to a random one.
-AS_PLUGIN = --profile plugin --config 'target.$(TARGET).rustflags=["-C","relocation-model=static"]'
+AS_PLUGIN = --profile plugin $(call rustflags,"-C"$(comma)"relocation-model=static"$(comma)$(REMAP))
+AS_RELEASE = --release $(call rustflags,$(REMAP))
+rustflags = --config 'target.$(TARGET).rustflags=[$(1)]'
+comma := ,
+# Programs name no folder of the machine on which they were built: in another one they are the same.
+REMAP = "--remap-path-prefix=$(CURDIR)=flatland","--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo"
 PLUGIN = $(CARGO_TARGET_DIR)/$(TARGET)/plugin
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
 
@@ -76,8 +81,9 @@ IN_NAMESPACE = unshare --user --map-root-user --net --mount -- sh -c 'ip link se
 endif
 
 # Container runtimes are for tests alone, and a large download.
-build image demo bench conformance docs lint: export WITHOUT_RUNTIMES := 1
-image: export WITH_IMAGE := 1
+build image release release-check demo bench conformance docs lint: export WITHOUT_RUNTIMES := 1
+image release release-check: export WITH_IMAGE := 1
+release release-check: export WITH_RELEASE := 1
 lint: export WITH_DENY := 1
 
 # What is built: the commit, and whether there is more than that in the tree.
@@ -87,15 +93,15 @@ COMMIT := $(or $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2
 build image: export FLATLAND_VERSION := $(VERSION) ($(COMMIT))
 IMAGE = localhost/flatland:$(VERSION)
 
-.PHONY: help setup build image demo demo-down bench conformance docs test lint install clean
+.PHONY: help setup build image release release-check demo demo-down bench conformance docs test lint install clean
 
 ## help: this list
 help:
 	@echo 'Commands: make ...'
-	@awk -F ': ' '/^## [a-z]/{ printf "  %-10s %s\n", substr($$1, 4), substr($$0, length($$1) + 3) }' Makefile
+	@awk -F ': ' '/^## [a-z]/{ printf "  %-13s %s\n", substr($$1, 4), substr($$0, length($$1) + 3) }' Makefile
 	@echo 'Variables: make demo NODES=5 PODS=3'
 	@awk -F ': ' '/^## [A-Z]/{ name = substr($$1, 4); about = substr($$0, length($$1) + 3); getline; \
-	    sub(/^[^=]*= ?/, ""); sub(/^\$$.*/, ""); printf "  %-10s %s%s\n", name, about, $$0 == "" ? "" : " [" $$0 "]" }' Makefile
+	    sub(/^[^=]*= ?/, ""); sub(/^\$$.*/, ""); printf "  %-13s %s%s\n", name, about, $$0 == "" ? "" : " [" $$0 "]" }' Makefile
 
 ## setup: install what building and testing need, and nothing if nothing is missing
 setup:
@@ -103,7 +109,9 @@ setup:
 
 ## build: the release programs, in dist/bin; TARGET=aarch64-unknown-linux-musl: in dist/arm64/bin
 build: setup
-	cargo build $(CARGO_FLAGS) --release --bin routed --bin flatland-claim
+	cargo build $(CARGO_FLAGS) $(AS_RELEASE) --bin routed
+	@# Without the other crates, whose features would bring the client of the Kubernetes API.
+	cargo build --locked --target $(TARGET) $(AS_RELEASE) --package flatland-ipam --bin flatland-claim
 	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland --bin flatland-ipam
 	@mkdir -p $(DIST)/bin
 	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/flatland-claim $(RELEASE)/routed $(DIST)/bin/
@@ -132,6 +140,15 @@ image: build
 	@printf '$(DIST)/flatland-image.tar %d KiB  %s for linux/%s\n' \
 	    "$$(( $$(stat -c %s $(DIST)/flatland-image.tar) / 1024 ))" '$(IMAGE)' '$(ARCHITECTURE)'
 	@echo 'load it on every node: ctr -n k8s.io images import flatland-image.tar'
+
+## release: for both processors, in dist/release: programs, image, chart, .deb, SBOMs, checksums (docs/releasing.md)
+release: setup
+	@conf/packaging/release.sh '$(VERSION)' '$(COMMIT)'
+
+## release-check: a release made in two folders has the same bytes, and its .deb installs, upgrades and purges
+release-check: release
+	@tests/release/reproduce.sh
+	@tests/release/deb.sh dist/release/flatland_$(VERSION)_$$(dpkg --print-architecture).deb
 
 ## demo: a cluster on this machine, in namespaces of its own: its nodes, routes, and who reaches whom
 demo: setup

@@ -7,7 +7,7 @@
 #
 # With WITHOUT_RUNTIMES set, it leaves out container runtimes, Prometheus, firewalld, kubectl and helm,
 # which only tests need. With WITH_IMAGE set too, it adds the tools that build the image. With WITH_DENY set,
-# it adds cargo-deny, which only the lints need.
+# it adds cargo-deny, which only the lints need; with WITH_RELEASE set, what only a release needs.
 #
 # Without TARGET, it writes the target triple to build for to target/tools/triple: this machine's
 # musl target (static programs) or, if that is not available, this machine's own target.
@@ -75,6 +75,8 @@ check_packages() {
         need dbus-daemon dbus-daemon
     fi
     if test -z "${WITHOUT_RUNTIMES:-}" || test -n "${WITH_IMAGE:-}"; then need buildah buildah; fi
+    # Makes the Debian root in which the package is tested.
+    if test -n "${WITH_RELEASE:-}"; then need mmdebstrap mmdebstrap; fi
     need iperf3 iperf3
     check_cross_compiler "$1"
 }
@@ -319,20 +321,19 @@ choose_target() {
     [ "$(cat "$tools/triple" 2>/dev/null)" = "$triple" ] || echo "$triple" >"$tools/triple"
 }
 
-# Checks our dependencies against deny.toml, which is written for this version.
-cargo_deny=0.20.2
-
-# Built without optimisation, which takes a minute or two; its one check takes a second.
-build_cargo_deny() {
-    [ "$("$tools/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $cargo_deny" ] || return 0
-    local work
+# build_tool NAME VERSION WHY [OPTION...]: builds a tool of cargo without optimisation, which takes a
+# minute or two; what it does here takes a second.
+build_tool() {
+    local name=$1 version=$2 why=$3 work
+    shift 3
+    [[ $("$tools/bin/$name" "${name#cargo-}" --version 2>/dev/null) != *" $version" ]] || return 0
     make_work
-    say "building cargo-deny $cargo_deny into $tools, a minute or two"
+    say "building $name $version into $tools, a minute or two"
     CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_STRIP=true \
-        cargo install --quiet --locked --debug --no-default-features --no-track --force \
-        --target-dir "$work" --root "$tools" --version "$cargo_deny" cargo-deny || die \
-        "cannot build cargo-deny $cargo_deny: cargo install failed" \
-        "make lint checks the dependencies with it: see that crates.io can be reached, or put a cargo-deny $cargo_deny into $tools/bin"
+        cargo install --quiet --locked --debug "$@" --no-track --force \
+        --target-dir "$work" --root "$tools" --version "$version" "$name" || die \
+        "cannot build $name $version: cargo install failed" \
+        "$why: see that crates.io can be reached, or put a $name $version into $tools/bin"
     rm -rf "$work"
 }
 
@@ -347,4 +348,10 @@ if test -z "${WITHOUT_RUNTIMES:-}"; then
     fetch_kubernetes_tools
 fi
 choose_target "${1:-}"
-if test -n "${WITH_DENY:-}"; then build_cargo_deny; fi
+# deny.toml is written for this version.
+if test -n "${WITH_DENY:-}"; then
+    build_tool cargo-deny 0.20.2 "make lint checks the dependencies with it" --no-default-features
+fi
+if test -n "${WITH_RELEASE:-}"; then
+    build_tool cargo-cyclonedx 0.5.9 "make release lists the crates of the programs with it"
+fi

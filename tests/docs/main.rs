@@ -14,6 +14,7 @@ mod links;
 mod manual;
 mod messages;
 mod prose;
+mod release;
 mod reliability;
 mod source;
 mod type_names;
