@@ -68,7 +68,7 @@ image() {
     mkdir -p "$layout"
     for processor in "${processors[@]}"; do
         tar -xf "dist/${architecture[$processor]}/flatland-image.tar" -C "$layout"
-        read -r digest size < <(descriptor "$layout")
+        read -r digest size <<<"$(descriptor "$layout")"
         entries+=("$(printf '{"mediaType":"%s","digest":"%s","size":%d,"platform":{"architecture":"%s","os":"linux"}}' \
             "$type.manifest.v1+json" "$digest" "$size" "${architecture[$processor]}")")
     done
@@ -109,6 +109,16 @@ changes() {
     test -s "$out/flatland-$version-changes.md" || die "CHANGELOG.md has no section $version"
 }
 
+# What it takes to make the same bytes.
+buildinfo() {
+    echo "version: $version"
+    echo "commit: $(git rev-parse HEAD)"
+    echo "time of the commit: $SOURCE_DATE_EPOCH"
+    for tool in rustc cargo gcc aarch64-linux-gnu-gcc x86_64-linux-gnu-gcc protoc buildah dpkg-deb; do
+        if command -v "$tool" >/dev/null; then echo "$tool: $("$tool" --version | head -n 1)"; fi
+    done
+} >"$out/BUILDINFO"
+
 build
 for processor in "${processors[@]}"; do
     tarball "$processor"
@@ -120,5 +130,6 @@ conf/packaging/archive.sh "$out/flatland-$version.tgz" conf/helm flatland
 install -m 644 conf/kubernetes/{flatland,flatland-etcd,uninstall}.yaml "$out/"
 sboms
 changes
+buildinfo
 (cd "$out" && sha256sum -- * >"$work/SHA256SUMS" && mv "$work/SHA256SUMS" .)
 (cd "$out" && du -ab -- * | awk '{ printf "'"$out"'/%-44s %6d KiB\n", $2, $1 / 1024 }')
