@@ -45,7 +45,7 @@ struct Cli {
 }
 
 /// The parts, in the order of the run.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "latency",
     "addresses",
     "storms",
@@ -53,6 +53,7 @@ const PARTS: [&str; 9] = [
     "starts",
     "joins",
     "large",
+    "registries",
     "paths",
     "present",
 ];
@@ -195,6 +196,7 @@ fn outside(cli: &Cli) -> Result {
             "starts" => starts(cli, &mut report)?,
             "joins" => joins(cli, &mut report)?,
             "large" => large(cli, &mut report)?,
+            "registries" => registries(cli, &mut report)?,
             "paths" => paths(cli, &mut report)?,
             "present" => present(cli, &mut report)?,
             other => {
@@ -317,6 +319,11 @@ fn large(cli: &Cli, report: &mut table::BenchReport) -> Result {
         .run(&[INSIDE, "fill", "0", &peers])?;
     let large = routed::large::measure(&lab, cli.quick)?;
     routed::report::large(report, &large)
+}
+
+fn registries(cli: &Cli, report: &mut table::BenchReport) -> Result {
+    let registries = routed::registries::measure(cli.quick)?;
+    routed::report::registries(report, &registries)
 }
 
 fn paths(cli: &Cli, report: &mut table::BenchReport) -> Result {

@@ -16,7 +16,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT_TIME: &str = "1767225600";
 
 /// Files that name the version, with the text before it.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("README.md", "\nFlatland "),
     ("docs/operations.md", "  routed     "),
     ("docs/operations.md", "/opt/cni/bin/flatland, all "),
@@ -26,7 +26,8 @@ const NAMES: [(&str, &str); 10] = [
     ("conf/kubernetes/flatland.yaml", "localhost/flatland:"),
     ("conf/kubernetes/flatland-etcd.yaml", "localhost/flatland:"),
     ("conf/kubernetes/uninstall.yaml", "localhost/flatland:"),
-    ("conf/helm/flatland/Chart.yaml", "ersion: "),
+    ("conf/helm/flatland/Chart.yaml", "\nversion: "),
+    ("conf/helm/flatland/Chart.yaml", "\nappVersion: "),
 ];
 
 #[test]

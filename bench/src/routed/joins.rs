@@ -31,8 +31,24 @@ pub(crate) struct Joins {
     pub(crate) usage: Usage,
 }
 
-/// Adds peers `from..to` to the cluster of `lab`.
+/// Adds peers `from..to` to the cluster of `lab`, in etcd.
 pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joins> {
+    measure_with(lab, from, to, pace_us, || {
+        let numbers = [from.to_string(), to.to_string(), pace_us.to_string()];
+        let [first, last, pace] = &numbers;
+        let machine = lab.etcd()[0].machine();
+        parse(&machine.run(&[INSIDE, "join", first, last, pace])?)
+    })
+}
+
+/// The same, where `join` adds the peers.
+pub(crate) fn measure_with(
+    lab: &Lab,
+    from: u32,
+    to: u32,
+    pace_us: u64,
+    join: impl FnOnce() -> Result<Vec<PeerJoin>>,
+) -> Result<Joins> {
     let count = (to - from).to_string();
     let listeners = lab
         .nodes()
@@ -47,10 +63,7 @@ pub(crate) fn measure(lab: &Lab, from: u32, to: u32, pace_us: u64) -> Result<Joi
         })
         .collect::<Result<Vec<_>>>()?;
     let before = usage(lab)?;
-    let numbers = [from.to_string(), to.to_string(), pace_us.to_string()];
-    let [first, last, pace] = &numbers;
-    let machine = lab.etcd()[0].machine();
-    let joined: Vec<PeerJoin> = parse(&machine.run(&[INSIDE, "join", first, last, pace])?)?;
+    let joined = join()?;
     let begin: HashMap<_, _> = joined
         .iter()
         .map(|joined| (joined.subnet.as_str(), joined.at))

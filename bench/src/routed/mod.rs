@@ -5,6 +5,7 @@ pub(crate) mod joins;
 pub(crate) mod large;
 pub(crate) mod process;
 pub(crate) mod records;
+pub(crate) mod registries;
 pub(crate) mod report;
 pub(crate) mod route_events;
 pub(crate) mod start;

@@ -4,6 +4,7 @@ use lab::Result;
 
 use super::joins::{Joins, NODES};
 use super::large::{Large, PEERS};
+use super::registries::{Heartbeats, RegistryFigures};
 use super::start::StartTimes;
 use crate::figures::{Samples, float, ratio};
 use crate::plot::{Axis, Plot, PlotLine};
@@ -131,6 +132,57 @@ pub(crate) fn large(report: &mut BenchReport, large: &Large) -> Result {
     row("CPU of that", ms(large.flaps_cpu / flaps), "ms");
     row("memory at most", mib(large.usage.peak), "MiB");
     row("memory then", mib(large.usage.resident), "MiB");
+    report.table(&table)
+}
+
+/// etcd and Kubernetes as the registry.
+pub(crate) fn registries(report: &mut BenchReport, registries: &[RegistryFigures; 2]) -> Result {
+    report.keep("registries", registries);
+    let columns = ["what", "etcd", "Kubernetes", "unit"];
+    let mut table = Table::new("etcd and Kubernetes as the registry", &columns);
+    let mut row = |what: &str, of: &dyn Fn(&RegistryFigures) -> String, unit: &str| {
+        let [etcd, kubernetes] = registries.each_ref().map(of);
+        table.row([what.to_owned(), etcd, kubernetes, unit.to_owned()]);
+    };
+    row(
+        "start of 3 nodes until all are ready, median",
+        &|it| ms(it.ready.median()),
+        "ms",
+    );
+    let what = format!("join, until its route is on each of {NODES} nodes");
+    row(
+        &format!("{what}, median"),
+        &|it| ms(it.joins.latency.median()),
+        "ms",
+    );
+    row(
+        &format!("{what}, p99"),
+        &|it| ms(it.joins.latency.percentile(99)),
+        "ms",
+    );
+    let each = |it: &RegistryFigures| {
+        ms(it.joins.usage.cpu / u64::from(NODES) / u64::from(it.joins.count.max(1)))
+    };
+    row("CPU of a join on each node", &each, "ms");
+    row(
+        &format!("start among {PEERS}, until all routes are there"),
+        &|it| ms(it.start),
+        "ms",
+    );
+    row("memory at most", &|it| mib(it.usage.peak), "MiB");
+    let of_heartbeats = |of: fn(&Heartbeats) -> String| {
+        move |it: &RegistryFigures| it.heartbeats.as_ref().map_or_else(|| "0".to_owned(), of)
+    };
+    let cpu = of_heartbeats(|it| {
+        let an_hour = it.cpu / u64::from(it.count) * Heartbeats::in_an_hour();
+        format!("{:.3}", float(an_hour) / 3.6e12 * 100.0)
+    });
+    row("CPU for heartbeats of the peers", &cpu, "%");
+    let bytes = of_heartbeats(|it| {
+        let an_hour = it.bytes / u64::from(it.count) * Heartbeats::in_an_hour();
+        format!("{:.0}", float(an_hour) / 1e6)
+    });
+    row("received for them in an hour", &bytes, "MB");
     report.table(&table)
 }
 

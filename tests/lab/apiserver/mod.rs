@@ -29,6 +29,7 @@
 mod access;
 mod authority;
 mod body;
+pub mod cluster;
 mod control;
 mod faults;
 mod object;
