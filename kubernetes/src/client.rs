@@ -38,6 +38,7 @@ const USER_AGENT: &str = concat!("flatland/", env!("CARGO_PKG_VERSION"));
 pub struct ApiClient {
     server: String,
     account: ServiceAccount,
+    request_timeout: Duration,
 }
 
 /// A connection for one request after the other. It ends when it is dropped.
@@ -59,7 +60,11 @@ pub enum PatchType {
 impl ApiClient {
     /// The server at `server` (`HOST:PORT`).
     pub fn new(server: String, account: ServiceAccount) -> Self {
-        Self { server, account }
+        Self {
+            server,
+            account,
+            request_timeout: REQUEST_TIMEOUT,
+        }
     }
 
     /// The server at `server`, or, if that is `None`, the one that a kubelet names to each pod; with
@@ -67,6 +72,14 @@ impl ApiClient {
     pub fn in_cluster(server: Option<&str>) -> Result<Self, Error> {
         let server = server.map_or_else(read_server, |server| Ok(server.to_owned()))?;
         Ok(Self::new(server, ServiceAccount::default()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_request_timeout(self, request_timeout: Duration) -> Self {
+        Self {
+            request_timeout,
+            ..self
+        }
     }
 
     /// `HOST:PORT`.
@@ -102,11 +115,15 @@ impl ApiClient {
             // The request that is under way gets the error.
             let _ = connection.await;
         });
-        Ok(ApiConnection {
-            client: self.clone(),
-            sender,
-            driver,
-        })
+        Ok(ApiConnection::new(self.clone(), sender, driver))
+    }
+
+    /// The outcome of `reply`, if it comes in time.
+    async fn in_time<T>(&self, reply: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let seconds = self.request_timeout.as_secs();
+        timeout(self.request_timeout, reply)
+            .await
+            .unwrap_or_else(|_| Err(self.lost(&format!("no reply within {seconds} s"))))
     }
 
     pub(crate) fn lost(&self, why: &dyn fmt::Display) -> Error {
@@ -150,6 +167,18 @@ impl ApiClient {
 }
 
 impl ApiConnection {
+    pub(crate) fn new(
+        client: ApiClient,
+        sender: SendRequest<Full<Bytes>>,
+        driver: JoinHandle<()>,
+    ) -> Self {
+        Self {
+            client,
+            sender,
+            driver,
+        }
+    }
+
     /// Reads one object, or one page of a list.
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
         let body = self.body(Method::GET, path, None, Vec::new()).await?;
@@ -178,21 +207,32 @@ impl ApiConnection {
     ) -> Result<Bytes, Error> {
         let client = self.client.clone();
         let whole = async {
-            let response = self.send(method, path, content_type, body).await?;
+            let response = self.exchange(method, path, content_type, body).await?;
             let body = Limited::new(response.into_body(), MAX_REPLY)
                 .collect()
                 .await;
             body.map(http_body_util::Collected::to_bytes)
                 .map_err(|why| client.lost(&causes(why.as_ref())))
         };
-        let seconds = REQUEST_TIMEOUT.as_secs();
-        timeout(REQUEST_TIMEOUT, whole)
-            .await
-            .unwrap_or_else(|_| Err(client.lost(&format!("no reply within {seconds} s"))))
+        client.in_time(whole).await
     }
 
-    /// Sends a request. Returns the reply once its head is there, if the server does not refuse.
+    /// Sends a request. Returns the reply once its head is there, which has a time limit, if the
+    /// server does not refuse. A proxy may accept a request for a server that is gone.
     pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: Option<&'static str>,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, Error> {
+        let client = self.client.clone();
+        client
+            .in_time(self.exchange(method, path, content_type, body))
+            .await
+    }
+
+    async fn exchange(
         &mut self,
         method: Method,
         path: &str,

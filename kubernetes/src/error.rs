@@ -70,6 +70,11 @@ impl Error {
         matches!(self, Self::Refused { code: 410, .. })
     }
 
+    /// Whether the server has too much to do (429 Too Many Requests).
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused { code: 429, .. })
+    }
+
     /// Whether the object does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code: 404, .. })

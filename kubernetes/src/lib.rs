@@ -8,6 +8,9 @@
 mod account;
 mod client;
 mod error;
+#[cfg(test)]
+mod fake_server;
+mod list;
 mod object;
 mod timeouts;
 mod watch;

@@ -1,17 +1,24 @@
 //! Time-outs and retries of the client, all in one place.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// Time-out of connecting to the API server, with the TLS handshake.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time-out of one request, until its reply is complete. A watch is limited by
-/// [`WATCH_SECONDS`] instead.
+/// Time-out of one request, until its reply is complete; of a watch, until its reply begins.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The length of a watch in seconds, before jitter of as much again: `min-request-timeout` of the
 /// API server does the same, and spreads the watches of many nodes over time.
 pub(crate) const WATCH_SECONDS: u64 = 300;
+
+/// A watch that is silent for longer is started anew. The API server sends a bookmark about every
+/// minute; what is silent is most often a proxy whose server is gone, which answers TCP keepalive.
+pub(crate) const WATCH_SILENCE: Duration = Duration::from_secs(150);
+
+/// How often a page of a list is asked for again, if the server is busy, before the whole list is.
+pub(crate) const PAGE_RETRIES: u32 = 5;
 
 /// A connection that is silent for this long is probed by TCP keepalive.
 pub(crate) const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
@@ -29,3 +36,28 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// The longest pause that a server's `Retry-After` is obeyed for.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// The pause after so many failures in a row, shortened at random by up to half, so that nodes that
+/// fail together do not retry together.
+pub(crate) fn pause(failures: u32) -> Duration {
+    let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
+    let full = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
+    full / 2 + share_of(full / 2)
+}
+
+/// The pause if the server wants no request for so long. Lengthened at random by up to as much again:
+/// it says the same to all nodes.
+pub(crate) fn wanted_pause(retry_after: Duration) -> Duration {
+    retry_after + share_of(retry_after)
+}
+
+/// A random part of `time`.
+fn share_of(time: Duration) -> Duration {
+    let share = u32::try_from(random() % 1024).expect("less than 1024");
+    time * share / 1024
+}
+
+/// A random number, from the seed of the standard library's hash maps.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(())
+}

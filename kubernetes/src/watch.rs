@@ -3,25 +3,22 @@
 //! changes").
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Method, Response};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{ApiClient, ApiConnection, causes};
 use crate::error::{ApiStatus, Error};
+use crate::list;
 use crate::object::{ApiObject, Metadata, ObjectList};
-use crate::timeouts::{FIRST_PAUSE, LONGEST_PAUSE, WATCH_SECONDS};
-
-/// How many objects a page of a list has at most. Its text is in memory while it is read: at 50 KB
-/// an object, 2.5 MB.
-const PAGE: usize = 50;
+use crate::timeouts::{LONGEST_PAUSE, WATCH_SECONDS, WATCH_SILENCE, pause, random, wanted_pause};
 
 /// How many events are queued for the receiver; further ones wait in the connection.
 const QUEUE: usize = 64;
@@ -66,6 +63,8 @@ pub struct Watch<T> {
     position: Option<WatchPosition>,
     /// What the outage that goes on was last reported as.
     outage: Option<u16>,
+    /// The longest silence of a watch that is believed to go on.
+    longest_silence: Duration,
 }
 
 #[derive(Debug)]
@@ -112,13 +111,7 @@ impl<T: ApiObject> Watch<T> {
     pub fn start(client: ApiClient, path: &'static str) -> mpsc::Receiver<WatchEvent<T>> {
         let (events, receiver) = mpsc::channel(QUEUE);
         let closed = events.clone();
-        let watch = Self {
-            client,
-            path,
-            events,
-            position: None,
-            outage: None,
-        };
+        let watch = Self::new(client, path, events);
         tokio::spawn(async move {
             tokio::select! {
                 () = closed.closed() => {}
@@ -126,6 +119,17 @@ impl<T: ApiObject> Watch<T> {
             }
         });
         receiver
+    }
+
+    fn new(client: ApiClient, path: &'static str, events: mpsc::Sender<WatchEvent<T>>) -> Self {
+        Self {
+            client,
+            path,
+            events,
+            position: None,
+            outage: None,
+            longest_silence: WATCH_SILENCE,
+        }
     }
 
     async fn run(mut self) {
@@ -147,7 +151,7 @@ impl<T: ApiObject> Watch<T> {
                     self.position = None;
                 }
                 FollowEnd::Failed(error) => {
-                    pause = pause.max(error.retry_after().unwrap_or_default());
+                    pause += error.retry_after().map(wanted_pause).unwrap_or_default();
                     if self.outage != Some(error.kind()) {
                         self.outage = Some(error.kind());
                         if self.send(WatchEvent::Disconnected(error)).await.is_err() {
@@ -165,7 +169,7 @@ impl<T: ApiObject> Watch<T> {
         let mut connection = self.client.connect().await?;
         let cluster = identity(&mut connection).await?;
         if !self.is_known(&mut connection, &cluster).await? {
-            let (items, version) = self.list(&mut connection).await?;
+            let (items, version) = list::read_all(&mut connection, self.path).await?;
             self.connected().await?;
             self.send(WatchEvent::Reset {
                 items,
@@ -177,7 +181,7 @@ impl<T: ApiObject> Watch<T> {
         }
         let stream = self.open(&mut connection).await?;
         self.connected().await?;
-        self.read(stream).await
+        self.read(stream.into_body()).await
     }
 
     /// Whether changes from the position on can be had: this is the same cluster, and not one that
@@ -193,19 +197,6 @@ impl<T: ApiObject> Watch<T> {
         Ok(number(&now.metadata.resource_version) >= number(&position.version))
     }
 
-    /// Reads the whole collection, page by page.
-    async fn list(&self, connection: &mut ApiConnection) -> Result<(Vec<T>, String), Error> {
-        let first = format!("{}?limit={PAGE}", self.path);
-        let mut page: ObjectList<T> = connection.get(&first).await?;
-        let mut items = page.items.unwrap_or_default();
-        while !page.metadata.next.is_empty() {
-            let next = format!("{first}&continue={}", page.metadata.next);
-            page = connection.get(&next).await?;
-            items.append(&mut page.items.unwrap_or_default());
-        }
-        Ok((items, page.metadata.resource_version))
-    }
-
     /// Asks for the changes since the position.
     async fn open(&self, connection: &mut ApiConnection) -> Result<Response<Incoming>, Error> {
         let version = self.position.as_ref().map_or("", |it| &it.version);
@@ -217,11 +208,15 @@ impl<T: ApiObject> Watch<T> {
         connection.send(Method::GET, &path, None, Vec::new()).await
     }
 
-    async fn read(&mut self, stream: Response<Incoming>) -> Result<Infallible, FollowEnd> {
-        let mut body = stream.into_body();
+    /// Reads the stream until it ends, or until it is silent for too long.
+    async fn read<B>(&mut self, mut stream: B) -> Result<Infallible, FollowEnd>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: StdError + 'static,
+    {
         let mut buffer = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let lost = |why: hyper::Error| self.client.lost(&causes(&why));
+        while let Ok(Some(frame)) = timeout(self.longest_silence, stream.frame()).await {
+            let lost = |why: B::Error| self.client.lost(&causes(&why));
             let Ok(data) = frame.map_err(lost)?.into_data() else {
                 continue;
             };
@@ -301,16 +296,5 @@ fn position_of_newline(buffer: &[u8], begin: usize) -> Option<usize> {
     found.map(|at| begin + at)
 }
 
-/// The pause after so many failures in a row, shortened at random by up to half, so that nodes that
-/// fail together do not retry together.
-fn pause(failures: u32) -> Duration {
-    let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
-    let full = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
-    let share = u32::try_from(random() % 1024).expect("less than 1024");
-    full / 2 + full / 2 * share / 1024
-}
-
-/// A random number, from the seed of the standard library's hash maps.
-fn random() -> u64 {
-    RandomState::new().hash_one(())
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+use super::*;
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::Frame;
+
+use crate::fake_server::{Thing, client, connect};
+
+/// A watch that has read everything up to a version, and what it reports.
+fn watch(client: ApiClient) -> (Watch<Thing>, mpsc::Receiver<WatchEvent<Thing>>) {
+    let (events, receiver) = mpsc::channel(QUEUE);
+    let mut watch = Watch::new(client, "/things", events);
+    watch.longest_silence = Duration::from_millis(50);
+    watch.position = Some(WatchPosition {
+        cluster: "c".to_owned(),
+        version: "7".to_owned(),
+    });
+    (watch, receiver)
+}
+
+/// A stream of one event, after which nothing comes: its server is gone without a word.
+struct SilentStream(Option<&'static str>);
+
+impl Body for SilentStream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.0.take() {
+            Some(text) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(text.as_bytes()))))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[tokio::test]
+async fn watch_that_is_silent_for_long_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut watch, mut events) = watch(client(folder.path()));
+    let event = "{\"type\":\"ADDED\",\"object\":{\"name\":\"a\"}}\n";
+    let Err(end) = watch.read(SilentStream(Some(event))).await;
+    assert!(matches!(end, FollowEnd::Over), "{end:?}");
+    let event = events.recv().await;
+    assert!(
+        matches!(&event, Some(WatchEvent::Applied(thing)) if thing.name == "a"),
+        "{event:?}"
+    );
+    assert_eq!(watch.position.unwrap().version, "9");
+}
+
+#[tokio::test]
+async fn watch_that_never_begins_is_an_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(folder.path());
+    let (watch, _events) = watch(client.clone());
+    let (mut connection, _server) = connect(&client, Vec::new()).await;
+    let error = watch.open(&mut connection).await.unwrap_err();
+    assert!(error.to_string().contains("no reply within"), "{error}");
+}
