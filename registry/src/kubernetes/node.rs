@@ -185,8 +185,9 @@ impl RawNode {
     }
 }
 
-/// The shortest prefix of a node that is believed: a mistake must not take over half the world.
-fn shortest(cidr: &IpNet) -> u8 {
+/// The shortest prefix of a node, or of all nodes, that is believed: a mistake must not take over half
+/// the world.
+pub(super) fn shortest(cidr: &IpNet) -> u8 {
     if cidr.addr().is_ipv4() { 8 } else { 32 }
 }
 

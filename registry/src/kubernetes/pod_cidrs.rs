@@ -4,14 +4,19 @@
 
 use ipnet::IpNet;
 
-use crate::kubernetes::node::is_same_family;
+use crate::kubernetes::node::{is_same_family, shortest};
 
 /// Kubernetes cuts a prefix into at most 2^16 nodes (`maxCIDRs` of its node IPAM controller).
 const MAX_BITS: u8 = 16;
 
 /// `known`, widened so that each of `subnets` is inside one of them. One for which that would take a
-/// wider prefix than Kubernetes cuts is left out: such nodes have no parts of one prefix.
-pub(super) fn widen(known: &[IpNet], subnets: &[IpNet]) -> Vec<IpNet> {
+/// wider prefix than Kubernetes cuts, or one that `may_be` refuses, is left out: such nodes have no
+/// parts of one prefix.
+pub(super) fn widen(
+    known: &[IpNet],
+    subnets: &[IpNet],
+    may_be: impl Fn(&IpNet) -> bool,
+) -> Vec<IpNet> {
     let mut widened = known.to_vec();
     for subnet in subnets {
         let Some(cidr) = widened.iter_mut().find(|it| is_same_family(it, subnet)) else {
@@ -19,7 +24,9 @@ pub(super) fn widen(known: &[IpNet], subnets: &[IpNet]) -> Vec<IpNet> {
             continue;
         };
         let wider = common(*cidr, *subnet);
-        if subnet.prefix_len().saturating_sub(wider.prefix_len()) <= MAX_BITS {
+        let is_possible = subnet.prefix_len().saturating_sub(wider.prefix_len()) <= MAX_BITS
+            && wider.prefix_len() >= shortest(&wider);
+        if is_possible && wider != *cidr && may_be(&wider) {
             *cidr = wider;
         }
     }

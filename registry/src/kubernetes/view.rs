@@ -70,6 +70,12 @@ impl View {
                 self.set(&name, Some(node.facts));
             }
         }
+        // The pod CIDRs of the oldest Nodes count first, so that all nodes decide alike.
+        let mut by_age: Vec<_> = self.nodes.values().map(|it| (&it.age, it)).collect();
+        by_age.sort_unstable_by_key(|(age, _)| *age);
+        let all = by_age.iter().flat_map(|(_, facts)| facts.pod_cidrs.iter());
+        let owned: Vec<_> = all.filter(|it| self.oldest(it).is_some()).copied().collect();
+        self.widen(&owned);
     }
 
     /// Takes in what a Node says now; `None` if it was deleted.
@@ -83,6 +89,10 @@ impl View {
         let mut changes = node_changes(name, before.as_ref(), now.as_ref());
         let (network, extract) = (self.pod_cidrs.clone(), self.extract(name, &touched));
         self.set(name, now);
+        let all = touched.iter().flat_map(|subnet| self.overlapping(subnet));
+        let owned = all.map(|(subnet, _)| *subnet);
+        let owned: Vec<_> = owned.filter(|it| self.oldest(it).is_some()).collect();
+        self.widen(&owned);
         if self.pod_cidrs != network {
             return Update::Reset;
         }
@@ -171,9 +181,6 @@ impl View {
         let Some(facts) = facts else {
             return;
         };
-        if !self.is_configured {
-            self.pod_cidrs = widen(&self.pod_cidrs, &facts.pod_cidrs);
-        }
         for subnet in &facts.pod_cidrs {
             let holders = self.holders.entry(*subnet).or_default();
             holders.insert((facts.age.clone(), name.clone()));
@@ -181,12 +188,31 @@ impl View {
         self.nodes.insert(name.clone(), facts);
     }
 
+    /// Widens the network for `subnets`, unless the conflist says what it is.
+    fn widen(&mut self, subnets: &[IpNet]) {
+        if !self.is_configured {
+            self.pod_cidrs = widen(&self.pod_cidrs, subnets, |cidr| !self.holds_nodes(cidr));
+        }
+    }
+
+    /// Whether several nodes have addresses in `cidr`: then the pods have others. Of a single node,
+    /// that may be a mistake of its own.
+    fn holds_nodes(&self, cidr: &IpNet) -> bool {
+        let addresses = self.nodes.values().map(|facts| &facts.record.addresses);
+        let inside = addresses.filter(|all| all.iter().any(|address| cidr.contains(address)));
+        inside.take(2).count() == 2
+    }
+
     /// The node that `subnet` belongs to.
     fn owner(&self, subnet: &IpNet) -> Option<&NodeName> {
+        self.oldest(subnet).filter(|_| self.is_inside(subnet))
+    }
+
+    /// The oldest node that has `subnet`, unless an older one has a part of it.
+    fn oldest(&self, subnet: &IpNet) -> Option<&NodeName> {
         let first = self.holders.get(subnet)?.first()?;
         let others = self.overlapping(subnet).flat_map(|(_, holders)| holders);
-        let is_oldest = others.min() == Some(first);
-        (is_oldest && self.is_inside(subnet)).then_some(&first.1)
+        (others.min() == Some(first)).then_some(&first.1)
     }
 
     fn is_inside(&self, subnet: &IpNet) -> bool {

@@ -103,6 +103,54 @@ fn node_beyond_the_network_makes_it_wider() {
     assert_eq!(view.network().to_string(), "10.244.0.0/23");
 }
 
+/// A Node of a cluster whose nodes are in 10.0.0.0/16.
+fn node_at(name: &str, created: u8, address: &str, pod_cidr: &str) -> Node {
+    let mut node = node(name, created, &[pod_cidr]);
+    node.facts.record.addresses = vec![address.parse().unwrap()];
+    node
+}
+
+#[test]
+fn network_never_takes_in_the_addresses_of_the_nodes() {
+    let old = [
+        node_at("a", 1, "10.0.0.1", "10.244.0.0/24"),
+        node_at("b", 2, "10.0.0.2", "10.244.1.0/24"),
+    ];
+    let mut view = view(old.into());
+    // The cluster goes on with another --cluster-cidr.
+    let update = set(&mut view, node_at("c", 3, "10.0.0.3", "10.1.0.0/24"));
+    assert!(matches!(update, Update::Changes(_)), "{update:?}");
+    assert_eq!(view.network().to_string(), "10.244.0.0/23");
+    let why = view.problem(&"c".parse().unwrap()).unwrap();
+    assert_eq!(why, "pod CIDR 10.1.0.0/24 is not inside 10.244.0.0/23");
+    // One node that says it has an address among the pods keeps no other from joining.
+    set(&mut view, node_at("liar", 4, "10.244.9.9", "10.244.2.0/24"));
+    let update = set(&mut view, node_at("d", 5, "10.0.0.4", "10.244.8.0/24"));
+    assert_eq!(update, Update::Reset);
+    assert_eq!(view.network().to_string(), "10.244.0.0/20");
+}
+
+#[test]
+fn network_is_that_of_the_oldest_nodes_whatever_their_names() {
+    let view = view(vec![
+        node("a", 2, &["172.16.0.0/24"]),
+        node("b", 1, &["10.244.0.0/24"]),
+        node("c", 3, &["10.244.1.0/24"]),
+    ]);
+    assert_eq!(view.network().to_string(), "10.244.0.0/23");
+}
+
+#[test]
+fn pod_cidr_that_belongs_to_an_older_node_does_not_widen() {
+    let mut view = view(vec![node("a", 1, &["10.244.0.0/24"])]);
+    let update = set(&mut view, node("thief", 2, &["10.0.0.0/8"]));
+    assert!(matches!(update, Update::Changes(_)), "{update:?}");
+    assert_eq!(view.network().to_string(), "10.244.0.0/24");
+    // It does once it is no longer that one's.
+    assert_eq!(view.update(&"a".parse().unwrap(), None), Update::Reset);
+    assert_eq!(view.network().to_string(), "10.0.0.0/8");
+}
+
 #[test]
 fn heartbeat_changes_nothing() {
     let mut view = view(vec![node("a", 1, &["10.244.0.0/24"])]);
