@@ -32,22 +32,20 @@ impl<'a> Subnets<'a> {
         })
     }
 
-    /// The node's subnets of each pod CIDR of which it owns any, or, with etcd, of all of them. Empty if the file is missing or belongs to
-    /// another node name.
+    /// The node's subnets of each pod CIDR, in order; with Kubernetes, of each family of which it has
+    /// any. Empty if the file is missing or belongs to another node name.
     pub(crate) fn owned(&self) -> Result<Vec<Vec<IpNet>>, Error> {
         let owned = Owned::load(&self.folder)?.filter(|owned| owned.node == self.node);
         let subnets = owned.map_or_else(Vec::new, |owned| owned.subnets);
+        if self.config.kubernetes.is_some() {
+            return Ok(by_family(subnets));
+        }
         let network = Network::from(self.config);
         let of = |pod_cidr: &IpNet| {
             let is_of = |subnet: &IpNet| network.pod_cidr_of(subnet) == Some(*pod_cidr);
             subnets.iter().copied().filter(is_of).collect()
         };
-        let mut owned: Vec<Vec<IpNet>> = network.pod_cidrs.iter().map(of).collect();
-        if self.config.kubernetes.is_some() {
-            // Kubernetes may give a node subnets of one family only.
-            owned.retain(|subnets| !subnets.is_empty());
-        }
-        Ok(owned)
+        Ok(network.pod_cidrs.iter().map(of).collect())
     }
 
     /// Whether the node owns no subnet of some pod CIDR. A damaged file counts as missing: the
@@ -121,3 +119,20 @@ impl<'a> Subnets<'a> {
         }
     }
 }
+
+/// Subnets that Kubernetes gave, by family. A new one may be outside of the pod CIDRs in the conflist
+/// until `routed` has installed that anew, and there may be none of a family.
+fn by_family(subnets: Vec<IpNet>) -> Vec<Vec<IpNet>> {
+    let mut pools: Vec<Vec<IpNet>> = Vec::new();
+    for subnet in subnets {
+        let is_same = |pool: &&mut Vec<IpNet>| pool[0].addr().is_ipv4() == subnet.addr().is_ipv4();
+        match pools.iter_mut().find(is_same) {
+            Some(pool) => pool.push(subnet),
+            None => pools.push(vec![subnet]),
+        }
+    }
+    pools
+}
+
+#[cfg(test)]
+mod tests;
