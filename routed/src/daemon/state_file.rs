@@ -119,8 +119,8 @@ impl StateFile {
     }
 
     fn store(&mut self, content: Content) -> bool {
-        if content == self.content {
-            return self.failure.current().is_none();
+        if content == self.content && self.failure.current().is_none() {
+            return true;
         }
         self.content = content;
         let text = serde_json::to_vec(&self.content).map_err(io::Error::from);

@@ -49,3 +49,18 @@ fn damaged_file_counts_as_empty_and_is_replaced() {
     file.update(&rib(&["10.244.3.0/24"]), false);
     assert_eq!(StateFile::load(folder.path()).held().len(), 1);
 }
+
+#[test]
+fn content_that_could_not_be_written_is_written_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("network");
+    // A file in place of the folder.
+    fs::write(&below, b"").unwrap();
+    let mut file = StateFile::load(&below);
+    let cidrs = ["10.244.0.0/16".parse().unwrap()];
+    assert!(!file.set_pod_cidrs(&cidrs));
+    assert!(!file.set_pod_cidrs(&cidrs));
+    fs::remove_file(&below).unwrap();
+    assert!(file.set_pod_cidrs(&cidrs));
+    assert_eq!(StateFile::load(&below).pod_cidrs(), cidrs);
+}
