@@ -45,6 +45,13 @@ pub enum Error {
         /// What to do about it.
         advice: &'static str,
     },
+    /// The Node has no pod CIDR that can be used; those of before are not this node's any more.
+    NoPodCidrs {
+        /// What is wrong.
+        why: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// The configuration for etcd cannot be used.
     Config {
         /// Which part: an endpoint or a file.
@@ -145,6 +152,7 @@ impl Error {
             | Self::Refused { denied: false, .. }
             | Self::Contended { .. }
             | Self::Kubernetes { .. }
+            | Self::NoPodCidrs { .. }
             | Self::Busy { .. } => code::TRY_AGAIN,
             Self::Refused { denied: true, .. } | Self::Config { .. } | Self::NotOwned { .. } => {
                 code::INVALID_CONFIG
@@ -157,11 +165,11 @@ impl Error {
         }
     }
 
-    /// The error that Kubernetes, and no program of Flatland, gives nodes their subnets and takes
-    /// them back.
+    /// The error that only Kubernetes gives nodes their subnets and takes them back.
     pub(crate) fn kubernetes_decides() -> Self {
         let why = "Kubernetes gives nodes their subnets, and takes them back".to_owned();
-        let advice = "delete the Node object of a node that is gone for good (kubectl delete node)";
+        let advice = "delete the Node of a node that is gone for good; if routes are held although it \
+                      is deleted: create one with these podCIDRs, and delete that";
         Self::Kubernetes { why, advice }
     }
 
@@ -180,7 +188,7 @@ impl Error {
             Self::Refused { endpoint, why, .. } => {
                 format!("etcd at {endpoint} refused the request: {why}")
             }
-            Self::Kubernetes { why, .. } => why.clone(),
+            Self::Kubernetes { why, .. } | Self::NoPodCidrs { why, .. } => why.clone(),
             Self::Config { what, why } => format!("{what} cannot be used for etcd: {why}"),
             Self::Mismatch { ours, theirs, key } => format!(
                 "the conflist says {ours}, but the network's nodes agreed on {theirs} ({key})"
@@ -239,7 +247,7 @@ impl Error {
             Self::Refused { .. } => {
                 "check etcd's health with etcdctl endpoint status and alarm list"
             }
-            Self::Kubernetes { advice, .. } => advice,
+            Self::Kubernetes { advice, .. } | Self::NoPodCidrs { advice, .. } => advice,
             Self::Config { .. } => {
                 "correct the etcd section of the conflist, or the file it names; on Kubernetes it is from the Secret flatland-etcd, which conf/kubernetes/etcd/certificates.sh --apply makes"
             }

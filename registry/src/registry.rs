@@ -233,7 +233,8 @@ impl Registry {
     pub async fn disclaim(&self, node: &NodeName, subnet: &IpNet) -> Result<bool, Error> {
         match &self.backend {
             Backend::Etcd(etcd) => etcd.disclaim(node, subnet).await,
-            Backend::Local(_) | Backend::Kubernetes(_) => Ok(false),
+            Backend::Kubernetes(_) => Err(Error::kubernetes_decides()),
+            Backend::Local(_) => Ok(false),
         }
     }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kubernetes::{ApiClient, Watch};
+use ipnet::IpNet;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use wire::conf::{IpamConfig, KubernetesConfig};
@@ -44,6 +45,11 @@ pub(crate) struct KubernetesRegistry {
 
 #[derive(Debug)]
 struct WatchedNodes {
+    /// The pod CIDRs at the start. Unless they are configured, they are of the first cluster that is
+    /// read.
+    known: Vec<IpNet>,
+    is_configured: bool,
+    first_cluster: Option<u64>,
     view: View,
     /// The cluster and the version of the Nodes; `None` until all were read.
     position: Option<(u64, i64)>,
@@ -52,10 +58,7 @@ struct WatchedNodes {
 impl KubernetesRegistry {
     /// The registry that the section `kubernetes` of `conf` selects. Connects when it is read.
     pub(crate) fn new(conf: &IpamConfig, kubernetes: &KubernetesConfig) -> Self {
-        let seen = WatchedNodes {
-            view: View::new(&conf.pod_cidrs, kubernetes.pod_cidrs_given),
-            position: None,
-        };
+        let seen = WatchedNodes::new(&conf.pod_cidrs, kubernetes.pod_cidrs_given);
         Self {
             conf: kubernetes.clone(),
             seen: watch::channel(seen).0,
@@ -146,8 +149,7 @@ impl KubernetesRegistry {
                 cluster,
                 version,
             } => self.seen.send_modify(|seen| {
-                seen.view.reset(items);
-                seen.position = Some((cluster_id(&cluster), revision(&version)));
+                seen.reset(items, cluster_id(&cluster), revision(&version));
                 outcome = seen.snapshot().map(RegistryEvent::Reset);
             }),
             ::kubernetes::WatchEvent::Applied(node) => {
@@ -171,6 +173,30 @@ impl KubernetesRegistry {
 }
 
 impl WatchedNodes {
+    fn new(known: &[IpNet], is_configured: bool) -> Self {
+        Self {
+            known: known.to_vec(),
+            is_configured,
+            first_cluster: None,
+            view: View::new(known, is_configured),
+            position: None,
+        }
+    }
+
+    /// Takes in all Nodes of a cluster. What another cluster needed counts in this one only if this
+    /// one has a part of it: the network does not become smaller without need.
+    fn reset(&mut self, nodes: Vec<Node>, cluster: u64, revision: i64) {
+        let is_first = *self.first_cluster.get_or_insert(cluster) == cluster;
+        if self.position.is_some_and(|(before, _)| before != cluster) {
+            let counts = self.is_configured || is_first;
+            let known = if counts { &*self.known } else { &[] };
+            self.view = View::new(known, self.is_configured);
+        }
+        self.view.reset(nodes);
+        self.view.keep_wider(&self.known);
+        self.position = Some((cluster, revision));
+    }
+
     fn update(&mut self, node: Node, is_deleted: bool) -> Option<RegistryEvent> {
         let (cluster, revision_before) = self.position?;
         let revision = revision(&node.version).max(revision_before);
@@ -198,7 +224,7 @@ impl WatchedNodes {
             return Err(Error::Kubernetes { why, advice });
         };
         let theirs = &facts.record.machine_id;
-        if !theirs.is_empty() && theirs != claimant.machine {
+        if !theirs.is_empty() && !theirs.eq_ignore_ascii_case(claimant.machine) {
             let ours = NodeRecord {
                 addresses: claimant.addresses.unwrap_or_default().to_vec(),
                 machine_id: claimant.machine.to_owned(),
@@ -212,11 +238,7 @@ impl WatchedNodes {
         }
         let subnets = self.view.owned_by(node);
         if subnets.is_empty() {
-            let why = self.view.problem(node);
-            let why = why.unwrap_or_else(|| format!("Node {node} has no podCIDRs"));
-            let advice = "run kube-controller-manager with --allocate-node-cidrs=true and \
-                          --cluster-cidr (kubeadm init --pod-network-cidr=10.244.0.0/16)";
-            return Err(Error::Kubernetes { why, advice });
+            return Err(no_pod_cidrs(node, self.view.problem(node)));
         }
         Ok(Acquired {
             subnets,
@@ -224,6 +246,20 @@ impl WatchedNodes {
             cluster: self.position.map(|(cluster, _)| cluster),
         })
     }
+}
+
+/// The error that `node` has no pod CIDR that can be used, because of a `problem` or because it has
+/// none.
+fn no_pod_cidrs(node: &NodeName, problem: Option<String>) -> Error {
+    if let Some(why) = problem {
+        let advice = "let it have another pod CIDR: drain the node, delete its Node object and restart \
+                      its kubelet; all pod CIDRs of a family have to be parts of one prefix";
+        return Error::NoPodCidrs { why, advice };
+    }
+    let why = format!("Node {node} has no podCIDRs");
+    let advice = "run kube-controller-manager with --allocate-node-cidrs=true and --cluster-cidr \
+                  (kubeadm init --pod-network-cidr=10.244.0.0/16)";
+    Error::NoPodCidrs { why, advice }
 }
 
 /// The error that Kubernetes gives no node a second pod CIDR of a family.

@@ -74,8 +74,19 @@ impl View {
         let mut by_age: Vec<_> = self.nodes.values().map(|it| (&it.age, it)).collect();
         by_age.sort_unstable_by_key(|(age, _)| *age);
         let all = by_age.iter().flat_map(|(_, facts)| facts.pod_cidrs.iter());
-        let owned: Vec<_> = all.filter(|it| self.oldest(it).is_some()).copied().collect();
+        let owned: Vec<_> = all
+            .filter(|it| self.oldest(it).is_some())
+            .copied()
+            .collect();
         self.widen(&owned);
+    }
+
+    /// Makes the network `known` if it is a part of that.
+    pub(super) fn keep_wider(&mut self, known: &[IpNet]) {
+        let is_known = |cidr: &IpNet| known.iter().any(|known| known.contains(cidr));
+        if self.pod_cidrs.iter().all(is_known) {
+            self.pod_cidrs = known.to_vec();
+        }
     }
 
     /// Takes in what a Node says now; `None` if it was deleted.

@@ -10,6 +10,7 @@ pub(crate) mod state_file;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ipnet::IpNet;
 use registry::owned::Owned;
 use registry::{Network, NodeRecord};
 use tokio::sync::watch;
@@ -61,6 +62,8 @@ pub(crate) struct Daemon {
     is_settled: bool,
     /// Whether the network changed, so that the daemon has to start over.
     must_restart: bool,
+    /// Another cluster than that of this node's subnets, with its pod CIDRs.
+    other_cluster: Option<(u64, Vec<IpNet>)>,
 }
 
 impl Daemon {
@@ -116,6 +119,7 @@ impl Daemon {
             unknown_pods: OnChange::default(),
             is_settled: false,
             must_restart: false,
+            other_cluster: None,
         };
         // A damaged file does not matter: joining writes it again from the registry.
         daemon.reload_owned();
@@ -195,6 +199,7 @@ impl Daemon {
                     ledger::confirm(&self.conf.network);
                 }
                 self.set_owned(&owned);
+                self.joined_cluster(owned.cluster);
                 self.node_setup.joined(owned);
                 self.health.join_failure = None;
                 self.setup_due_at = Some(Instant::now());

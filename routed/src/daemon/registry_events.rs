@@ -1,9 +1,10 @@
 //! Hands the registry's events to the RIB, the firewall, the state file and the node's setup.
 
-use registry::{NodeRecord, RegistryChange, RegistryEvent, Snapshot};
 use std::time::Instant;
-use tracing::info;
 
+use ipnet::IpNet;
+use registry::{NodeRecord, RegistryChange, RegistryEvent, Snapshot};
+use tracing::info;
 use wire::node::NodeName;
 
 use crate::daemon::Daemon;
@@ -68,18 +69,38 @@ impl Daemon {
         false
     }
 
-    /// Whether `view` is of other pod CIDRs than this daemon works with. They are stored for the
-    /// next start, which is at once.
+    /// Whether `view` is of other pod CIDRs than this daemon works with, and the daemon starts over
+    /// with these.
     fn is_of_other_network(&mut self, view: &Snapshot) -> bool {
         let is_derived = self.conf.has_derived_pod_cidrs();
         let Some(network) = view.network.as_ref().filter(|_| is_derived) else {
             return false;
         };
         let cidrs = &network.pod_cidrs;
-        if cidrs.is_empty()
-            || *cidrs == self.conf.pod_cidrs
-            || !self.state_file.set_pod_cidrs(cidrs)
-        {
+        if cidrs.is_empty() || *cidrs == self.conf.pod_cidrs {
+            return false;
+        }
+        let known = self.reconciler.rib().last_seen().cluster;
+        if known.is_some_and(|cluster| cluster != view.cluster) {
+            // It may be the wrong one. If this node is in it, peers may be there later.
+            self.reconciler.hold_all();
+            self.other_cluster = Some((view.cluster, cidrs.clone()));
+            return false;
+        }
+        self.start_over_with(cidrs)
+    }
+
+    /// The cluster `cluster` has this node, with its machine and its subnets: it is the right one.
+    pub(super) fn joined_cluster(&mut self, cluster: Option<u64>) {
+        let is_joined = |(other, _): &mut (u64, Vec<IpNet>)| cluster == Some(*other);
+        if let Some((_, cidrs)) = self.other_cluster.take_if(is_joined) {
+            self.start_over_with(&cidrs);
+        }
+    }
+
+    /// Stores the pod CIDRs for the next start, which is at once. Returns whether that succeeded.
+    fn start_over_with(&mut self, cidrs: &[IpNet]) -> bool {
+        if !self.state_file.set_pod_cidrs(cidrs) {
             return false;
         }
         let subnets = list(cidrs);

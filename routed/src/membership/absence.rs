@@ -125,8 +125,9 @@ impl Absences {
                 absence.log_at = None;
             }
             let text = format!(
-                "node {node} is absent: its routed has stopped, or the node is gone or cut off \
-                 from etcd; its routes stay. If it is gone for good: routed forget {node}"
+                "node {node} is absent: its routed (with Kubernetes as the registry: its kubelet) has \
+                 stopped, or the node is gone or cut off from the registry; its routes stay. If it is \
+                 gone for good: routed forget {node} (kubectl delete node {node})"
             );
             lines.push(LogLine::new(LineKind::Absent, text).with("node", node));
         }

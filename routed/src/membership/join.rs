@@ -48,16 +48,17 @@ impl Membership {
         Ok(owned)
     }
 
-    /// Makes sure that the registry has this node's record. If another machine holds the name, this
-    /// one hands out no more addresses.
+    /// Makes sure that the registry has this node's record. If another machine holds the name, or if
+    /// Kubernetes took the node's pod CIDRs, this one hands out no more addresses.
     async fn register_name(
         &mut self,
         desired: &DesiredRegistration,
         outcomes: &mpsc::Sender<MembershipOutcome>,
     ) -> Result<(), Error> {
         let registration = match self.registry.register(&self.node, &desired.record).await {
-            Err(taken @ Error::NodeTaken { .. }) => {
-                // The other machine allocates from this node's subnets too.
+            Err(taken @ (Error::NodeTaken { .. } | Error::NoPodCidrs { .. })) => {
+                // The other machine allocates from this node's subnets too. A Node that is made anew
+                // has other pod CIDRs, and Kubernetes gives the former ones to the next node.
                 self.disown(|_| true, outcomes).await?;
                 return Err(taken);
             }

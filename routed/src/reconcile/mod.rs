@@ -73,7 +73,10 @@ impl<K: Kernel> Reconciler<K> {
         let pod_cidrs = &local_node.network.pod_cidrs;
         let found: Desired = actual
             .iter()
-            .filter(|(dst, _)| pod_cidrs.iter().any(|cidr| cidr.contains(*dst)))
+            .filter(|(dst, _)| {
+                // The pod CIDRs may have been others when it was held.
+                pod_cidrs.iter().any(|cidr| cidr.contains(*dst)) || held_before.contains_key(*dst)
+            })
             .filter_map(|(dst, routes)| Some((*dst, routes.iter().find_map(plan::path)?)))
             .filter(|(_, path)| path.is_to_peer())
             .collect();
@@ -152,6 +155,11 @@ impl<K: Kernel> Reconciler<K> {
             .take(ignored_records::MAX_LOGGED + 1)
             .collect();
         self.apply_effect(effect, &new)
+    }
+
+    /// Holds the routes to all peers.
+    pub(crate) fn hold_all(&mut self) {
+        self.rib.hold_all();
     }
 
     /// Takes the changes of one revision. Returns the same as [`Reconciler::reset`].

@@ -132,11 +132,7 @@ impl Rib {
         let verdict =
             held::withdrawals_allowed(self.seen, &local.owned, &local.node, &view, &claims);
         if verdict.is_err() {
-            let peers = self.desired.iter().filter(|(_, path)| path.is_to_peer());
-            for (subnet, path) in peers {
-                let node = self.judged.get(subnet).map(|judged| &judged.node);
-                self.held.hold(*subnet, *path, node);
-            }
+            self.hold_all();
         }
         self.held.release_confirmed(&view, verdict.is_ok());
         self.distrust = verdict.err();
@@ -148,6 +144,15 @@ impl Rib {
         Effect {
             scope: UpdateScope::All,
             rejoin,
+        }
+    }
+
+    /// Holds the routes to all peers.
+    pub(crate) fn hold_all(&mut self) {
+        let peers = self.desired.iter().filter(|(_, path)| path.is_to_peer());
+        for (subnet, path) in peers {
+            let node = self.judged.get(subnet).map(|judged| &judged.node);
+            self.held.hold(*subnet, *path, node);
         }
     }
 

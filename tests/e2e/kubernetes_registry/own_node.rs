@@ -106,6 +106,31 @@ fn node_made_anew_with_another_pod_cidr_hands_out_nothing_of_the_old_one() -> Re
 }
 
 #[test]
+fn node_made_anew_without_pod_cidrs_hands_out_nothing_of_the_old() -> Result {
+    let cluster = Cluster::start(2)?;
+    let one = cluster.node(1);
+    let stranded = one.add_pod("old")?;
+    cluster.api.delete("nodes", "", "n1");
+    cluster.register(1, &[])?;
+    wait_until("no subnets", DEADLINE, || {
+        one.owned_subnets().is_ok_and(|owned| owned.is_empty())
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    one.wait_log("Node n1 has no podCIDRs")?;
+    one.wait_log(&stranded.addresses()[0].to_string())?;
+    let refused = add(&cluster, "new")?;
+    assert!(refused.contains("11"), "{refused}");
+
+    cluster.register(1, &cidrs(3))?;
+    wait_until("the new subnets", DEADLINE, || {
+        one.owned_subnets().is_ok_and(|owned| owned == cidrs(3))
+    })
+    .map_err(|error| error.doing(one.routed_log()))?;
+    assert_eq!(add(&cluster, "newer")?, "an address");
+    Ok(())
+}
+
+#[test]
 fn pod_cidr_that_is_also_of_another_node_stays_with_the_older_one() -> Result {
     let cluster = Cluster::start(2)?;
     // Both are older than what follows.

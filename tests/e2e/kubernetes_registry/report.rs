@@ -11,17 +11,16 @@ use crate::cluster::Cluster;
 fn condition_says_that_the_node_is_ready_and_nothing_is_written_at_rest() -> Result {
     let cluster = Cluster::start(1)?;
     let node = cluster.node(1);
-    wait_until("the condition", DEADLINE, || {
-        cluster
-            .condition("n1")
-            .is_some_and(|it| it.starts_with("True"))
-    })
-    .map_err(|error| error.doing(node.routed_log()))?;
-
     let writes = |cluster: &Cluster| {
         let records = cluster.api.records();
         records.iter().filter(|it| it.is_write()).count()
     };
+    // The server records a request after it is carried out.
+    wait_until("the condition", DEADLINE, || {
+        let condition = cluster.condition("n1");
+        condition.is_some_and(|it| it.starts_with("True")) && writes(&cluster) > 0
+    })
+    .map_err(|error| error.doing(node.routed_log()))?;
     let before = writes(&cluster);
     // Three looks at what there is to say.
     let began = std::time::Instant::now();
