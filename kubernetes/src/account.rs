@@ -52,14 +52,15 @@ impl ServiceAccount {
         let path = self.folder.join("ca.crt");
         let pem = fs::read(&path).map_err(|why| Error::credentials(&path, why))?;
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|why| Error::credentials(&path, why))?;
-            roots
-                .add(certificate)
-                .map_err(|why| Error::credentials(&path, why))?;
-        }
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let certificates = certificates.map_err(|why| Error::credentials(&path, why))?;
+        // One that cannot be used does not keep the others from being used.
+        roots.add_parsable_certificates(certificates);
         if roots.is_empty() {
-            return Err(Error::credentials(&path, "it holds no certificate"));
+            return Err(Error::credentials(
+                &path,
+                "it holds no certificate that can be used",
+            ));
         }
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()

@@ -95,14 +95,16 @@ impl NodeReporter {
 
     async fn write(&mut self, report: &NodeReport) -> Result<(), Error> {
         let now = Instant::now();
-        if let Some(condition) = self.damper.settle(report, now) {
-            self.write_condition(condition).await?;
-        }
+        let condition = match self.damper.settle(report, now) {
+            Some(condition) => self.write_condition(condition).await,
+            None => Ok(()),
+        };
+        // Also where the condition may not be written.
         for event in self.events.due(&self.node, &report.troubles, now) {
             self.write_event(&event).await?;
             self.events.written(&event, now);
         }
-        Ok(())
+        condition
     }
 
     async fn write_condition(&mut self, condition: ReadyCondition) -> Result<(), Error> {
