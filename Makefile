@@ -45,8 +45,12 @@ AS_PLUGIN = --profile plugin $(call rustflags,"-C"$(comma)"relocation-model=stat
 AS_RELEASE = --release $(call rustflags,$(REMAP))
 rustflags = --config 'target.$(TARGET).rustflags=[$(1)]'
 comma := ,
-# Programs name no folder of the machine on which they were built: in another one they are the same.
-REMAP = "--remap-path-prefix=$(CURDIR)=flatland","--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo"
+# Programs name no folder of the machine on which they were built: in another one they are the same. With
+# rustup's rust-src, the standard library has the path of its source; without, the one that this gives it.
+RUST_SOURCE = $(shell rustc --print sysroot)/lib/rustlib/src/rust
+RUST_COMMIT = $(shell rustc --version --verbose | sed -n 's/^commit-hash: //p')
+REMAP = "--remap-path-prefix=$(CURDIR)=flatland","--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo",$\
+    "--remap-path-prefix=$(RUST_SOURCE)=/rustc/$(RUST_COMMIT)"
 PLUGIN = $(CARGO_TARGET_DIR)/$(TARGET)/plugin
 RELEASE = $(CARGO_TARGET_DIR)/$(TARGET)/release
 

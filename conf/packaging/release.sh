@@ -42,6 +42,9 @@ build() {
         for program in "$folder"/bin/*; do
             grep -aqF "$version ($commit)" "$program" ||
                 die "$program does not have the version $version ($commit)"
+            if grep -aqF -e "$PWD/" -e "${CARGO_HOME:-$HOME/.cargo}/" -e "$(rustc --print sysroot)/" "$program"; then
+                die "$program names a folder of this machine"
+            fi
         done
     done
 }
