@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::apiserver::cluster::Cluster;
+use lab::apiserver::cluster::{Cluster, peer_routes};
 use lab::apiserver::{Record, real_node};
 use lab::{DEADLINE, Lab, Node, Result, wait_until};
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,11 @@ fn kubernetes(rounds: usize, joining: u32) -> Result<RegistryFigures> {
     let ready = (0..rounds).map(ready).collect::<Result<Vec<_>>>()?;
     let cluster = boot(NODES)?;
     cluster.lab.start_routed()?;
-    cluster.lab.wait_routes()?;
+    for node in cluster.lab.nodes() {
+        wait_until("all peers", DEADLINE, || {
+            peer_routes(node).len() == usize::from(NODES) - 1
+        })?;
+    }
     let joins = joins::measure_with(&cluster.lab, 0, joining, 50_000, || {
         let begin = Instant::now();
         (0..joining)
