@@ -48,6 +48,26 @@ pub struct ApiConnection {
     driver: JoinHandle<()>,
 }
 
+/// A request, without what all requests have.
+struct ApiRequest<'a> {
+    method: Method,
+    path: &'a str,
+    /// The type of the body, if there is one.
+    content_type: Option<&'static str>,
+    body: Vec<u8>,
+}
+
+impl<'a> ApiRequest<'a> {
+    fn get(path: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            content_type: None,
+            body: Vec::new(),
+        }
+    }
+}
+
 /// How a patch is merged (Kubernetes API Concepts, "Patch").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchType {
@@ -147,9 +167,7 @@ impl ApiClient {
 
     /// Creates the object `body` in the collection at `path`.
     pub async fn create(&self, path: &str, body: Vec<u8>) -> Result<(), Error> {
-        let mut connection = self.connect().await?;
-        connection
-            .write(Method::POST, path, "application/json", body)
+        self.write(Method::POST, path, "application/json", body)
             .await
     }
 
@@ -159,10 +177,23 @@ impl ApiClient {
             PatchType::StrategicMerge => "application/strategic-merge-patch+json",
             PatchType::Merge => "application/merge-patch+json",
         };
-        let mut connection = self.connect().await?;
-        connection
-            .write(Method::PATCH, path, content_type, body)
-            .await
+        self.write(Method::PATCH, path, content_type, body).await
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: Vec<u8>,
+    ) -> Result<(), Error> {
+        let request = ApiRequest {
+            method,
+            path,
+            content_type: Some(content_type),
+            body,
+        };
+        self.connect().await?.body(request).await.map(drop)
     }
 }
 
@@ -181,33 +212,15 @@ impl ApiConnection {
 
     /// Reads one object, or one page of a list.
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
-        let body = self.body(Method::GET, path, None, Vec::new()).await?;
+        let body = self.body(ApiRequest::get(path)).await?;
         serde_json::from_slice(&body).map_err(|why| self.client.invalid(&format!("{path}: {why}")))
     }
 
-    async fn write(
-        &mut self,
-        method: Method,
-        path: &str,
-        content_type: &'static str,
-        body: Vec<u8>,
-    ) -> Result<(), Error> {
-        self.body(method, path, Some(content_type), body)
-            .await
-            .map(drop)
-    }
-
     /// Sends a request. Returns the whole reply.
-    async fn body(
-        &mut self,
-        method: Method,
-        path: &str,
-        content_type: Option<&'static str>,
-        body: Vec<u8>,
-    ) -> Result<Bytes, Error> {
+    async fn body(&mut self, request: ApiRequest<'_>) -> Result<Bytes, Error> {
         let client = self.client.clone();
         let whole = async {
-            let response = self.exchange(method, path, content_type, body).await?;
+            let response = self.exchange(request).await?;
             let body = Limited::new(response.into_body(), MAX_REPLY)
                 .collect()
                 .await;
@@ -217,28 +230,20 @@ impl ApiConnection {
         client.in_time(whole).await
     }
 
-    /// Sends a request. Returns the reply once its head is there, which has a time limit, if the
-    /// server does not refuse. A proxy may accept a request for a server that is gone.
-    pub(crate) async fn send(
-        &mut self,
-        method: Method,
-        path: &str,
-        content_type: Option<&'static str>,
-        body: Vec<u8>,
-    ) -> Result<Response<Incoming>, Error> {
+    /// Opens the stream at `path`. Returns the reply once its head is there, which has a time limit,
+    /// if the server does not refuse. A proxy may accept a request for a server that is gone.
+    pub(crate) async fn stream(&mut self, path: &str) -> Result<Response<Incoming>, Error> {
         let client = self.client.clone();
-        client
-            .in_time(self.exchange(method, path, content_type, body))
-            .await
+        client.in_time(self.exchange(ApiRequest::get(path))).await
     }
 
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: &str,
-        content_type: Option<&'static str>,
-        body: Vec<u8>,
-    ) -> Result<Response<Incoming>, Error> {
+    async fn exchange(&mut self, request: ApiRequest<'_>) -> Result<Response<Incoming>, Error> {
+        let ApiRequest {
+            method,
+            path,
+            content_type,
+            body,
+        } = request;
         let token = self.client.account.token()?;
         let mut request = Request::builder()
             .method(method)

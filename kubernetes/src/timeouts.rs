@@ -1,7 +1,8 @@
 //! Time-outs and retries of the client, all in one place.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use wire::backoff::{Backoff, jitter};
 
 /// Time-out of connecting to the API server, with the TLS handshake.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,34 +31,17 @@ pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// away without a word.
 pub(crate) const KEEPALIVE_PROBES: u32 = 3;
 
-/// Between attempts: doubled with each failure, from the first value to the second.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(200);
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// Between attempts.
+pub(crate) const RETRY_BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(200),
+    most: Duration::from_secs(20),
+};
 
 /// The longest pause that a server's `Retry-After` is obeyed for.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The pause after so many failures in a row, shortened at random by up to half, so that nodes that
-/// fail together do not retry together.
-pub(crate) fn pause(failures: u32) -> Duration {
-    let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
-    let full = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
-    full / 2 + share_of(full / 2)
-}
-
 /// The pause if the server wants no request for so long. Lengthened at random by up to as much again:
 /// it says the same to all nodes.
 pub(crate) fn wanted_pause(retry_after: Duration) -> Duration {
-    retry_after + share_of(retry_after)
-}
-
-/// A random part of `time`.
-fn share_of(time: Duration) -> Duration {
-    let share = u32::try_from(random() % 1024).expect("less than 1024");
-    time * share / 1024
-}
-
-/// A random number, from the seed of the standard library's hash maps.
-pub(crate) fn random() -> u64 {
-    RandomState::new().hash_one(())
+    retry_after + jitter(retry_after)
 }

@@ -7,18 +7,19 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use hyper::Response;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::{Method, Response};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
+use wire::backoff::random;
 
 use crate::client::{ApiClient, ApiConnection, causes};
 use crate::error::{ApiStatus, Error};
 use crate::list;
 use crate::object::{ApiObject, Metadata, ObjectList};
-use crate::timeouts::{LONGEST_PAUSE, WATCH_SECONDS, WATCH_SILENCE, pause, random, wanted_pause};
+use crate::timeouts::{RETRY_BACKOFF, WATCH_SECONDS, WATCH_SILENCE, wanted_pause};
 
 /// How many events are queued for the receiver; further ones wait in the connection.
 const QUEUE: usize = 64;
@@ -138,11 +139,11 @@ impl<T: ApiObject> Watch<T> {
             let began = Instant::now();
             let Err(end) = self.follow().await;
             // What lasted is over for another reason than what made it fail before.
-            if began.elapsed() > LONGEST_PAUSE {
+            if began.elapsed() > RETRY_BACKOFF.most {
                 failures = 0;
             }
             failures += 1;
-            let mut pause = pause(failures);
+            let mut pause = RETRY_BACKOFF.pause(failures);
             match end {
                 FollowEnd::Closed => return,
                 FollowEnd::Over => {}
@@ -205,7 +206,7 @@ impl<T: ApiObject> Watch<T> {
             "{}?watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}",
             self.path
         );
-        connection.send(Method::GET, &path, None, Vec::new()).await
+        connection.stream(&path).await
     }
 
     /// Reads the stream until it ends, or until it is silent for too long.

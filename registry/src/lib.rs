@@ -45,7 +45,7 @@ use no_kubernetes as kubernetes;
 
 pub use error::Error;
 pub use liveness::{Absent, Census, Forget, Forgotten, PresenceHandle, PresenceState};
-pub use policy::{Backoff, Policy};
+pub use policy::Policy;
 pub use protocol::Registration;
 pub use records::{Claim, Network, NodeRecord, Presence};
 pub use registry::Registry;
@@ -53,3 +53,4 @@ pub use rewrite_limit::RewriteLimit;
 pub use session::Session;
 pub use snapshot::{MAX_REJECTED, RegistryChange, RegistryEvent, Snapshot, packed};
 pub use tls_error::{TlsProblem, tls_problem};
+pub use wire::backoff::Backoff;

@@ -1,10 +1,10 @@
 //! Time-outs and retries of the registry, all in one place. [`Policy`] is passed in, so that tests
 //! and the daemon can choose their own values.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wire::backoff::Backoff;
 
 /// How long an endpoint has to answer before the next one is tried as well (the idea of RFC 8305).
 pub(crate) const NEXT_ENDPOINT_DELAY: Duration = Duration::from_millis(100);
@@ -103,35 +103,6 @@ impl Policy {
     }
 }
 
-/// Pauses that double from `first` to `most`. Each is shortened at random by up to half, so that
-/// nodes which fail together do not retry together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// The pause after the first failure, before jitter.
-    pub first: Duration,
-    /// The longest pause.
-    pub most: Duration,
-}
-
-impl Backoff {
-    /// The pause after `failures` consecutive failures (at least one).
-    pub fn pause(&self, failures: u32) -> Duration {
-        self.pause_at(failures, random())
-    }
-
-    fn pause_at(&self, failures: u32, random: u64) -> Duration {
-        let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
-        let full = self.first.saturating_mul(doubled).min(self.most);
-        let share = u32::try_from(random % 1024).expect("less than 1024");
-        full / 2 + full / 2 * share / 1024
-    }
-}
-
-/// A random number, from the seed of the standard library's hash maps.
-pub(crate) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
 /// How much time an operation may still spend on unanswered requests.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
@@ -173,6 +144,3 @@ impl RetryBudget {
         true
     }
 }
-
-#[cfg(test)]
-mod tests;

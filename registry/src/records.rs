@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
+use wire::text::cut;
 
 /// The largest value that is parsed, in bytes. Flatland's own values take a few hundred.
 const MAX_VALUE: usize = 16 * 1024;
@@ -201,13 +202,6 @@ pub(crate) fn too_large() -> String {
 fn short_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
     Ok(cut(&text, MAX_TEXT).to_owned())
-}
-
-/// As much of the start of `text` as fits into this many bytes.
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
-    let end = ends.take_while(|end| *end <= bytes).last();
-    &text[..end.unwrap_or(0)]
 }
 
 fn short_text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -14,7 +14,7 @@ use wire::pod_link::host_interface_name;
 
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
 
-const NOBODY: [&str; 4] = [
+const OTHER_USER: [&str; 4] = [
     "setpriv",
     "--reuid=65534",
     "--regid=65534",
@@ -30,7 +30,7 @@ const LOCK_ALL: &str = "for path in $(find /run/flatland /var/lib/flatland); do
 
 /// Starts [`LOCK_ALL`] as a user who is not root, and waits until these paths are locked.
 fn lock_all(node: &Node, log: &str, paths: &[&str]) -> Result {
-    let command = [&NOBODY[..], &["bash", "-c", LOCK_ALL]].concat();
+    let command = [&OTHER_USER[..], &["bash", "-c", LOCK_ALL]].concat();
     let holder = node.spawn(log, None, &command)?;
     wait_until("locks of another user", DEADLINE, || {
         let log = holder.log();

@@ -3,10 +3,8 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use lab::{DEADLINE, Error, Families, Lab, Node, Result, wait_until};
+use lab::{DEADLINE, Families, Lab, Node, Result, wait_until};
 use nix::sys::signal::Signal;
-use nix::time::{ClockId, clock_getcpuclockid};
-use nix::unistd::Pid;
 
 const PREFIX: &str = "/flatland/flatland";
 /// The numbers of peers in a small and in a large cluster, and of peers that join each.
@@ -96,19 +94,11 @@ fn wait_peers(node: &Node, expected: usize) -> Result {
     .map_err(|error| error.doing(node.routed_log()))
 }
 
-/// The processor time of all threads of `routed`.
-fn used(node: &Node) -> Result<Duration> {
-    let pid = i32::try_from(node.routed_pid()?).map_err(|error| Error::new(error.to_string()))?;
-    let time = clock_getcpuclockid(Pid::from_raw(pid)).and_then(ClockId::now);
-    let time = time.map_err(|errno| Error::new(format!("processor time of {pid}: {errno}")))?;
-    Ok(time.into())
-}
-
 /// Waits until `routed` is idle. Returns the processor time that it has used.
 fn wait_idle(node: &Node) -> Result<Duration> {
-    let (mut last, mut since) = (used(node)?, Instant::now());
+    let (mut last, mut since) = (node.routed_cpu_time()?, Instant::now());
     wait_until("routed to have nothing to do", DEADLINE, || {
-        let now = used(node).unwrap_or_default();
+        let now = node.routed_cpu_time().unwrap_or_default();
         if now != last {
             (last, since) = (now, Instant::now());
         }
@@ -120,18 +110,12 @@ fn wait_idle(node: &Node) -> Result<Duration> {
 /// The processor time for each of [`JOINS`] peers that join a cluster of this size.
 fn join(lab: &Lab, there: usize) -> Result<Duration> {
     let node = lab.node(1);
-    let before = used(node)?;
+    let before = node.routed_cpu_time()?;
     for peer in there..there + JOINS {
         grow(lab, peer..peer + 1)?;
         wait_peers(node, peer + 1)?;
     }
-    Ok(used(node)?.saturating_sub(before) / u32::try_from(JOINS).unwrap_or(1))
-}
-
-/// The peak memory of `routed` without the program itself, in KiB.
-fn peak_memory(node: &Node) -> Result<u64> {
-    let program = node.routed_memory()? - node.routed_anonymous_memory()?;
-    Ok(node.routed_peak_memory()? - program)
+    Ok(node.routed_cpu_time()?.saturating_sub(before) / u32::try_from(JOINS).unwrap_or(1))
 }
 
 #[test]
@@ -151,7 +135,7 @@ fn node_of_five_thousand_costs_in_proportion_to_changes() -> Result {
     let join = join(&lab, PEERS)?;
 
     // A route is deleted by hand.
-    let before = used(node)?;
+    let before = node.routed_cpu_time()?;
     let victim = format!("{}/24", subnet(77));
     let delete = || -> Result<Duration> {
         node.run(&["ip", "route", "del", &victim])?;
@@ -163,17 +147,17 @@ fn node_of_five_thousand_costs_in_proportion_to_changes() -> Result {
         Ok(start.elapsed())
     };
     let repairs = (0..10).map(|_| delete()).collect::<Result<Vec<_>>>()?;
-    let repair = used(node)?.saturating_sub(before) / 10;
+    let repair = node.routed_cpu_time()?.saturating_sub(before) / 10;
 
     // The link flaps.
-    let before = used(node)?;
+    let before = node.routed_cpu_time()?;
     node.run(&["ip", "link", "set", "eth0", "down"])?;
     wait_peers(node, 0)?;
     node.run(&["ip", "link", "set", "eth0", "up"])?;
     wait_peers(node, PEERS + JOINS)?;
-    let flap = used(node)?.saturating_sub(before);
+    let flap = node.routed_cpu_time()?.saturating_sub(before);
 
-    let memory = peak_memory(node)?;
+    let memory = node.routed_peak_data()?;
     println!(
         "start {all:?}, repair {repair:?}, join {join:?} (of few {join_few:?}), flap {flap:?} of processor time; deleted \
          routes back after {repairs:?}; {memory} KiB"
@@ -211,12 +195,12 @@ fn large_presences_take_the_memory_of_small_ones() -> Result {
         lab.etcd()[0].put_all(some)?;
     }
     wait_idle(node)?;
-    let watching = peak_memory(node)?;
+    let watching = node.routed_peak_data()?;
     node.end_routed(Signal::SIGTERM)?;
     node.start_routed()?;
     wait_peers(node, FEW_PEERS)?;
     wait_idle(node)?;
-    let starting = peak_memory(node)?;
+    let starting = node.routed_peak_data()?;
     println!("watching {watching} KiB, starting {starting} KiB");
     assert!(watching.max(starting) < MAX_LARGE_MEMORY);
     Ok(())

@@ -3,8 +3,11 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::command::program_under_test;
@@ -158,6 +161,20 @@ impl Node {
     /// The peak resident memory in KiB (`VmHWM` in proc(5)).
     pub fn routed_peak_memory(&self) -> Result<u64> {
         self.routed_status("VmHWM:")
+    }
+
+    /// The peak resident memory in KiB without the program itself, which is larger as built for
+    /// tests.
+    pub fn routed_peak_data(&self) -> Result<u64> {
+        let program = self.routed_memory()? - self.routed_anonymous_memory()?;
+        Ok(self.routed_peak_memory()? - program)
+    }
+
+    /// The processor time of all threads of `routed`.
+    pub fn routed_cpu_time(&self) -> Result<Duration> {
+        let pid = i32::try_from(self.routed_pid()?).doing("the process id")?;
+        let time = clock_getcpuclockid(Pid::from_raw(pid)).and_then(ClockId::now);
+        Ok(time.doing(format!("processor time of {pid}"))?.into())
     }
 
     /// The process id of `routed` in the caller's pid namespace.

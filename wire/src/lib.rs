@@ -7,6 +7,7 @@
 pub mod add_lock;
 pub mod address_number;
 pub mod atomic_file;
+pub mod backoff;
 pub mod clock;
 pub mod cni;
 pub mod conf;

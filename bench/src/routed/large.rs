@@ -51,10 +51,7 @@ pub(crate) fn measure(lab: &Lab, quick: bool) -> Result<Large> {
     let node = lab.node(1);
     node.start_routed()?;
     let peers = PEERS as usize;
-    wait_until("all routes", 3 * DEADLINE, || {
-        let routes = node.routes();
-        routes.is_ok_and(|routes| routes.iter().filter(|it| it.contains(" via ")).count() == peers)
-    })?;
+    wait_all_routes(node)?;
     let rest = if quick { None } else { Some(rest(lab)?) };
     let (joining, rounds) = if quick { (20, 5) } else { (100, 20) };
     let joins = joins::measure(lab, PEERS, PEERS + joining, 50_000)?;
@@ -70,6 +67,14 @@ pub(crate) fn measure(lab: &Lab, quick: bool) -> Result<Large> {
         flaps: flaps.into_iter().collect(),
         flaps_cpu: usage.cpu - before.cpu,
         usage,
+    })
+}
+
+/// Waits until a node has the routes to [`PEERS`] peers.
+pub(crate) fn wait_all_routes(node: &Node) -> Result {
+    wait_until("all routes", 3 * DEADLINE, || {
+        let routes = node.routes().unwrap_or_default();
+        routes.iter().filter(|it| it.contains(" via ")).count() == PEERS as usize
     })
 }
 

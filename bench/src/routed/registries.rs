@@ -9,7 +9,7 @@ use lab::{DEADLINE, Lab, Node, Result, wait_until};
 use serde::{Deserialize, Serialize};
 
 use super::joins::{self, Joins, NODES};
-use super::large::PEERS;
+use super::large::{self, PEERS};
 use super::process::Usage;
 use super::records::{PeerJoin, PeerNumber};
 use super::route_events::now;
@@ -160,11 +160,7 @@ fn start(lab: &Lab) -> Result<u64> {
 fn start_among(node: &Node) -> Result<u64> {
     let begin = Instant::now();
     node.start_routed()?;
-    let peers = PEERS as usize;
-    wait_until("all routes", 3 * DEADLINE, || {
-        let routes = node.routes();
-        routes.is_ok_and(|routes| routes.iter().filter(|it| it.contains(" via ")).count() == peers)
-    })?;
+    large::wait_all_routes(node)?;
     Ok(nanoseconds(begin.elapsed()))
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use wire::backoff::random;
 use wire::conf::EtcdConfig;
 use wire::state_file;
 
 use crate::error::Error;
 use crate::etcd::error::{self, RequestError};
-use crate::policy::{NEXT_ENDPOINT_DELAY, Policy, random};
+use crate::policy::{NEXT_ENDPOINT_DELAY, Policy};
 use crate::tls_error::identity_problem;
 
 /// Makes connections, each to a single endpoint. A load-balanced connection would keep sending

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::time::{Instant, sleep};
+use wire::backoff::random;
 
 use super::EtcdRegistry;
 use crate::error::Error;
 use crate::etcd::error::RequestError;
 use crate::etcd::txn::Next;
-use crate::policy::{MAX_RACE_DOUBLINGS, MAX_RACES, MIN_RACE_PAUSE_MS, RetryBudget, random};
+use crate::policy::{MAX_RACE_DOUBLINGS, MAX_RACES, MIN_RACE_PAUSE_MS, RetryBudget};
 use crate::protocol::{
     self, Acquired, Attempts, Claimant, Commit, Goal, NextStep, Registration, RegistryView,
 };

@@ -6,8 +6,9 @@ use ::kubernetes::{ApiObject, Metadata};
 use ipnet::IpNet;
 use serde::Deserialize;
 use wire::node::NodeName;
+use wire::text::cut;
 
-use crate::records::{MAX_TEXT, NodeRecord, Presence, cut};
+use crate::records::{MAX_TEXT, NodeRecord, Presence};
 
 /// A Node has at most this many addresses that are used, and one pod CIDR of each family.
 const MAX_ADDRESSES: usize = 64;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wire::node::NodeName;
+use wire::text::cut;
 
 use crate::time;
 use crate::timeouts::{EVENT_DELAY, EVENT_REPEAT_INTERVAL};
@@ -104,7 +105,7 @@ impl NodeEvent {
             "involvedObject": { "apiVersion": "v1", "kind": "Node", "name": node, "uid": node },
             "type": "Warning",
             "reason": self.reason,
-            "message": cut(&self.message),
+            "message": cut(&self.message, MAX_MESSAGE),
             "source": { "component": "routed", "host": node },
             "reportingComponent": "routed",
             "reportingInstance": node,
@@ -116,16 +117,8 @@ impl NodeEvent {
 
     /// The merge patch of an Event that is there already.
     pub(super) fn repeat(&self, now: u64) -> Value {
-        json!({ "lastTimestamp": time::rfc3339(now), "message": cut(&self.message) })
+        json!({ "lastTimestamp": time::rfc3339(now), "message": cut(&self.message, MAX_MESSAGE) })
     }
-}
-
-fn cut(message: &str) -> &str {
-    let ends = message
-        .char_indices()
-        .map(|(at, char)| at + char.len_utf8());
-    let end = ends.take_while(|end| *end <= MAX_MESSAGE).last();
-    &message[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

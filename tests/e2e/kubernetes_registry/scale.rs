@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use lab::apiserver::real_node;
 use lab::{DEADLINE, Error, Node, Result, wait_until};
-use nix::time::{ClockId, clock_getcpuclockid};
-use nix::unistd::Pid;
 
 use crate::cluster::{Cluster, cidrs};
 
@@ -42,14 +40,6 @@ fn wait_peers(node: &Node, count: usize) -> Result {
     .map_err(|error| error.doing(node.routed_log()))
 }
 
-/// The processor time of all threads of `routed`.
-fn used(node: &Node) -> Result<Duration> {
-    let pid = i32::try_from(node.routed_pid()?).map_err(|error| Error::new(error.to_string()))?;
-    let time = clock_getcpuclockid(Pid::from_raw(pid)).and_then(ClockId::now);
-    let time = time.map_err(|errno| Error::new(format!("processor time of {pid}: {errno}")))?;
-    Ok(time.into())
-}
-
 #[test]
 fn node_of_five_thousand_keeps_little_of_their_objects() -> Result {
     let cluster = Cluster::boot(1)?;
@@ -62,16 +52,15 @@ fn node_of_five_thousand_keeps_little_of_their_objects() -> Result {
     node.start_routed()?;
     wait_peers(node, PEERS)?;
 
-    let (before, began) = (used(node)?, Instant::now());
+    let (before, began) = (node.routed_cpu_time()?, Instant::now());
     for number in 0..HEARTBEATS {
         put_peer(&cluster, number)?;
     }
     put_peer(&cluster, PEERS)?;
     wait_peers(node, PEERS + 1)?;
-    let heartbeats = used(node)?.saturating_sub(before);
+    let heartbeats = node.routed_cpu_time()?.saturating_sub(before);
 
-    let program = node.routed_memory()? - node.routed_anonymous_memory()?;
-    let memory = node.routed_peak_memory()? - program;
+    let memory = node.routed_peak_data()?;
     println!(
         "{heartbeats:?} of processor time for {HEARTBEATS} heartbeats in {:?}; {memory} KiB at most",
         began.elapsed()
