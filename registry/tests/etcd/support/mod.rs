@@ -33,7 +33,8 @@ pub(crate) fn fast_policy() -> Policy {
         request_timeout: Duration::from_secs(2),
         operation_timeout: Duration::from_secs(10),
         keep_alive: Duration::from_millis(300),
-        keep_alive_timeout: Duration::from_millis(300),
+        // A busy machine must not pass for a lost connection.
+        keep_alive_timeout: Duration::from_secs(1),
         lease_ttl: Duration::from_secs(1),
         backoff: Backoff {
             first: Duration::from_millis(20),
