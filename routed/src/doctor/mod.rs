@@ -7,6 +7,7 @@
 mod checks;
 mod context;
 mod finding;
+mod ini;
 mod setting;
 mod tls;
 

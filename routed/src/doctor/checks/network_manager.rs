@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
+use crate::doctor::ini;
 
 const CHECK: &str = "NetworkManager";
 
@@ -76,32 +77,23 @@ fn inspect(root: &Path) -> Option<NetworkManager> {
 
 /// Whether a file excludes interfaces with the name prefix of pods from management.
 fn ignores_pod_links(text: &str) -> bool {
-    let mut section = String::new();
-    let mut ignored = false;
-    let mut matches = false;
-    for line in text.lines().map(str::trim) {
-        if line.starts_with('[') {
-            line.clone_into(&mut section);
-            matches = false;
-            continue;
-        }
-        let Some((key, value)) = line.split_once('=') else {
-            continue;
-        };
-        let (key, value) = (key.trim(), value.trim());
-        let names_pods = value
-            .split([';', ','])
-            .any(|part| part.trim() == "interface-name:flat*");
-        match (section.as_str(), key) {
-            ("[keyfile]", "unmanaged-devices") => ignored |= names_pods,
-            (name, "match-device") if name.starts_with("[device") => matches = names_pods,
-            (name, "managed") if name.starts_with("[device") => {
-                ignored |= matches && ["0", "no", "false"].contains(&value);
+    // The device section whose `match-device` names pods.
+    let mut matched = None;
+    ini::settings(text).any(|line| {
+        let mut names = line.value.split([';', ',']);
+        let names_pods = names.any(|part| part.trim() == "interface-name:flat*");
+        match line.key {
+            "unmanaged-devices" => line.section == "[keyfile]" && names_pods,
+            "match-device" if line.section.starts_with("[device") => {
+                matched = names_pods.then_some(line.section);
+                false
             }
-            _ => {}
+            "managed" => {
+                matched == Some(line.section) && ["0", "no", "false"].contains(&line.value)
+            }
+            _ => false,
         }
-    }
-    ignored
+    })
 }
 
 #[cfg(test)]

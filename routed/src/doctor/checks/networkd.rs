@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
+use crate::doctor::ini::{self, IniLine};
 
 const CHECK: &str = "systemd-networkd";
 
@@ -94,20 +95,11 @@ fn config_files(root: &Path) -> Vec<PathBuf> {
 
 /// The last value that a file gives, if it gives one.
 fn manages_foreign_routes(text: &str) -> Option<bool> {
-    let mut section = "";
-    let mut last = None;
-    for line in text.lines().map(str::trim) {
-        if line.starts_with('[') {
-            section = line;
-        } else if let Some((key, value)) = line.split_once('=')
-            && section == "[Network]"
-            && key.trim() == "ManageForeignRoutes"
-        {
-            let value = value.trim().to_ascii_lowercase();
-            last = Some(!["no", "false", "0", "off", "n", "f"].contains(&value.as_str()));
-        }
-    }
-    last
+    let is_it =
+        |line: &IniLine<'_>| (line.section, line.key) == ("[Network]", "ManageForeignRoutes");
+    let last = ini::settings(text).filter(is_it).last()?;
+    let value = last.value.to_ascii_lowercase();
+    Some(!["no", "false", "0", "off", "n", "f"].contains(&value.as_str()))
 }
 
 #[cfg(test)]

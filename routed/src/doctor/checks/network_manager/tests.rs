@@ -15,6 +15,7 @@ fn both_ways_to_ignore_an_interface_are_recognised() {
             "[device-flatland]\nmatch-device=interface-name:flat*\nmanaged=0\n",
             true,
         ),
+        ("managed=0\n", false),
         (
             "[device-a]\nmatch-device=interface-name:flat*\n[device-b]\nmanaged=0\n",
             false,
