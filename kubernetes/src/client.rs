@@ -2,29 +2,20 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, Response, header};
-use hyper_util::rt::TokioIo;
-use nix::sys::socket::{setsockopt, sockopt};
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::account::{ServiceAccount, read_server};
+use crate::connect::{ConnectFailure, connect};
 use crate::error::{ApiStatus, Error};
-use crate::timeouts::{
-    CONNECT_TIMEOUT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, LONGEST_RETRY_AFTER,
-    REQUEST_TIMEOUT,
-};
+use crate::timeouts::{LONGEST_RETRY_AFTER, REQUEST_TIMEOUT};
 
 /// The largest reply that is read, in bytes. A page of a hundred objects of the largest size that
 /// etcd stores (1.5 MiB) would be larger, but nothing near it was ever seen.
@@ -47,6 +38,9 @@ pub struct ApiConnection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
 }
+
+/// A request as it is sent.
+type ApiMessage = Request<Full<Bytes>>;
 
 /// A request, without what all requests have.
 struct ApiRequest<'a> {
@@ -109,32 +103,12 @@ impl ApiClient {
 
     /// Connects. The authority's certificate is read anew.
     pub async fn connect(&self) -> Result<ApiConnection, Error> {
-        let connected = timeout(CONNECT_TIMEOUT, self.handshake()).await;
-        let seconds = CONNECT_TIMEOUT.as_secs();
-        connected.unwrap_or_else(|_| Err(self.lost(&format!("no connection within {seconds} s"))))
-    }
-
-    async fn handshake(&self) -> Result<ApiConnection, Error> {
-        let tls = TlsConnector::from(Arc::new(self.account.tls()?));
-        let lost = |why: &dyn fmt::Display| self.lost(why);
-        let (host, _) = self.server.rsplit_once(':').unwrap_or((&self.server, ""));
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-            .map_err(|why| lost(&why))?;
-        let stream = TcpStream::connect(&self.server)
+        let (sender, driver) = connect(&self.server, &self.account)
             .await
-            .map_err(|why| lost(&why))?;
-        keep_alive(&stream).map_err(|why| lost(&why))?;
-        let stream = tls
-            .connect(name, stream)
-            .await
-            .map_err(|why| lost(&causes(&why)))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|why| lost(&causes(&why)))?;
-        let driver = tokio::spawn(async move {
-            // The request that is under way gets the error.
-            let _ = connection.await;
-        });
+            .map_err(|failure| match failure {
+                ConnectFailure::Credentials(error) => error,
+                ConnectFailure::Lost(why) => self.lost(&why),
+            })?;
         Ok(ApiConnection::new(self.clone(), sender, driver))
     }
 
@@ -258,13 +232,31 @@ impl ApiConnection {
         let request = request
             .body(Full::from(body))
             .map_err(|why| self.client.invalid(&why))?;
-        let lost = |why: hyper::Error| self.client.lost(&causes(&why));
-        self.sender.ready().await.map_err(lost)?;
-        let response = self.sender.send_request(request).await.map_err(lost)?;
+        let response = self.send(request).await?;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(self.refusal(response).await)
+    }
+
+    /// Sends a request; over a new connection if the server closed this one before anything of the
+    /// request was sent. What may have been sent is not sent again: it may be a write.
+    async fn send(&mut self, request: ApiMessage) -> Result<Response<Incoming>, Error> {
+        let client = self.client.clone();
+        // That it is closed is seen by the next line, which gives the request back.
+        let _ = self.sender.ready().await;
+        let mut failure = match self.sender.try_send_request(request).await {
+            Ok(response) => return Ok(response),
+            Err(failure) => failure,
+        };
+        let lost = |why: &hyper::Error| client.lost(&causes(why));
+        let Some(request) = failure.take_message() else {
+            return Err(lost(failure.error()));
+        };
+        tracing::debug!("{} closed the connection; connecting anew", client.server);
+        *self = client.connect().await?;
+        let sent = self.sender.send_request(request).await;
+        sent.map_err(|why| lost(&why))
     }
 
     /// The error that a reply without success stands for.
@@ -304,21 +296,6 @@ impl Drop for ApiConnection {
     }
 }
 
-/// Lets the kernel find out that the server went away without a word: a watch may be silent for
-/// long.
-fn keep_alive(stream: &TcpStream) -> nix::Result<()> {
-    let socket = stream.as_fd();
-    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-    setsockopt(&socket, sockopt::KeepAlive, &true)?;
-    setsockopt(&socket, sockopt::TcpKeepIdle, &seconds(KEEPALIVE_IDLE))?;
-    setsockopt(
-        &socket,
-        sockopt::TcpKeepInterval,
-        &seconds(KEEPALIVE_INTERVAL),
-    )?;
-    setsockopt(&socket, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)
-}
-
 /// An error with all its causes, each once.
 pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
@@ -332,3 +309,6 @@ pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use wire::backoff::jitter;
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,12 +99,17 @@ impl Error {
         }
     }
 
-    /// For how long the server wants no further request.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Refused { retry_after, .. } => *retry_after,
-            _ => None,
-        }
+    /// For how long no further request is to be sent, if the server said so. Lengthened at random by
+    /// up to as much again: it says the same to all nodes.
+    pub fn wanted_pause(&self) -> Duration {
+        let Self::Refused {
+            retry_after: Some(wanted),
+            ..
+        } = self
+        else {
+            return Duration::ZERO;
+        };
+        *wanted + jitter(*wanted)
     }
 
     /// What to do about it.

@@ -7,6 +7,7 @@
 
 mod account;
 mod client;
+mod connect;
 mod error;
 #[cfg(test)]
 mod fake_server;

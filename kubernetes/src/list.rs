@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use crate::client::ApiConnection;
 use crate::error::Error;
 use crate::object::{ApiObject, ObjectList};
-use crate::timeouts::{PAGE_RETRIES, RETRY_BACKOFF, wanted_pause};
+use crate::timeouts::{PAGE_RETRIES, RETRY_BACKOFF};
 
 /// How many objects a page of a list has at most. Its text is in memory while it is read: at 50 KB
 /// an object, 2.5 MB.
@@ -39,8 +39,7 @@ async fn read_page<T: ApiObject>(
         match connection.get(path).await {
             Err(error) if error.is_busy() && failures < PAGE_RETRIES => {
                 failures += 1;
-                let wanted = error.retry_after().map(wanted_pause);
-                sleep(RETRY_BACKOFF.pause(failures) + wanted.unwrap_or_default()).await;
+                sleep(RETRY_BACKOFF.pause(failures) + error.wanted_pause()).await;
             }
             page => return page,
         }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use wire::backoff::{Backoff, jitter};
+use wire::backoff::Backoff;
 
-/// Time-out of connecting to the API server, with the TLS handshake.
+/// Time-out of connecting to the API server, with the TLS handshake. Its addresses share it.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many addresses of the API server's name are tried, so that each gets a second.
+pub(crate) const MAX_ADDRESSES: usize = 5;
 
 /// Time-out of one request, until its reply is complete; of a watch, until its reply begins.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,9 +42,3 @@ pub(crate) const RETRY_BACKOFF: Backoff = Backoff {
 
 /// The longest pause that a server's `Retry-After` is obeyed for.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// The pause if the server wants no request for so long. Lengthened at random by up to as much again:
-/// it says the same to all nodes.
-pub(crate) fn wanted_pause(retry_after: Duration) -> Duration {
-    retry_after + jitter(retry_after)
-}
