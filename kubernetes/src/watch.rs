@@ -19,7 +19,7 @@ use crate::client::{ApiClient, ApiConnection, causes};
 use crate::error::{ApiStatus, Error};
 use crate::list;
 use crate::object::{ApiObject, Metadata, ObjectList};
-use crate::timeouts::{RETRY_BACKOFF, WATCH_SECONDS, WATCH_SILENCE, wanted_pause};
+use crate::timeouts::{RETRY_BACKOFF, WATCH_SECONDS, WATCH_SILENCE};
 
 /// How many events are queued for the receiver; further ones wait in the connection.
 const QUEUE: usize = 64;
@@ -64,6 +64,8 @@ pub struct Watch<T> {
     position: Option<WatchPosition>,
     /// What the outage that goes on was last reported as.
     outage: Option<u16>,
+    /// How often in a row the server said that its answers cannot be continued (410).
+    expirations: u32,
     /// The longest silence of a watch that is believed to go on.
     longest_silence: Duration,
 }
@@ -129,6 +131,7 @@ impl<T: ApiObject> Watch<T> {
             events,
             position: None,
             outage: None,
+            expirations: 0,
             longest_silence: WATCH_SILENCE,
         }
     }
@@ -141,28 +144,40 @@ impl<T: ApiObject> Watch<T> {
             // What lasted is over for another reason than what made it fail before.
             if began.elapsed() > RETRY_BACKOFF.most {
                 failures = 0;
+                self.expirations = 0;
             }
             failures += 1;
             let mut pause = RETRY_BACKOFF.pause(failures);
             match end {
                 FollowEnd::Closed => return,
                 FollowEnd::Over => {}
-                FollowEnd::Failed(error) if error.is_gone() => {
-                    tracing::debug!("{}: {error}; reading it anew", self.path);
-                    self.position = None;
-                }
                 FollowEnd::Failed(error) => {
-                    pause += error.retry_after().map(wanted_pause).unwrap_or_default();
-                    if self.outage != Some(error.kind()) {
-                        self.outage = Some(error.kind());
-                        if self.send(WatchEvent::Disconnected(error)).await.is_err() {
-                            return;
-                        }
+                    pause += error.wanted_pause();
+                    if self.failed(error).await.is_err() {
+                        return;
                     }
                 }
             }
             sleep(pause).await;
         }
+    }
+
+    /// Takes note of a failure, and reports it if it is an outage. That a version expired is none
+    /// for the first time: the list is read anew. A server that says it again serves no changes.
+    async fn failed(&mut self, error: Error) -> Result<(), FollowEnd> {
+        if error.is_gone() {
+            tracing::debug!("{}: {error}; reading it anew", self.path);
+            self.position = None;
+            self.expirations += 1;
+            if self.expirations < 2 {
+                return Ok(());
+            }
+        }
+        if self.outage == Some(error.kind()) {
+            return Ok(());
+        }
+        self.outage = Some(error.kind());
+        self.send(WatchEvent::Disconnected(error)).await
     }
 
     /// Follows the collection until that ends.
@@ -246,7 +261,7 @@ impl<T: ApiObject> Watch<T> {
             WatchLine::Deleted(object) => WatchEvent::Deleted(object),
             WatchLine::Bookmark(Bookmark { metadata }) => {
                 self.advance(&metadata.resource_version);
-                return Ok(());
+                return self.progressed().await;
             }
             WatchLine::Error(status) => {
                 return Err(FollowEnd::Failed(Error::Refused {
@@ -260,7 +275,14 @@ impl<T: ApiObject> Watch<T> {
         if let WatchEvent::Applied(object) | WatchEvent::Deleted(object) = &event {
             self.advance(object.version());
         }
+        self.progressed().await?;
         self.send(event).await
+    }
+
+    /// The server serves changes.
+    async fn progressed(&mut self) -> Result<(), FollowEnd> {
+        self.expirations = 0;
+        self.connected().await
     }
 
     /// All changes up to the version of this object are known.
@@ -270,8 +292,9 @@ impl<T: ApiObject> Watch<T> {
         }
     }
 
+    /// The server answers; that its lists can be followed is to be seen if they could not be before.
     async fn connected(&mut self) -> Result<(), FollowEnd> {
-        if self.outage.take().is_some() {
+        if self.expirations < 2 && self.outage.take().is_some() {
             self.send(WatchEvent::Connected).await?;
         }
         Ok(())

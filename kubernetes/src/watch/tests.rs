@@ -61,3 +61,35 @@ async fn watch_that_never_begins_is_an_outage() {
     let error = watch.open(&mut connection).await.unwrap_err();
     assert!(error.to_string().contains("no reply within"), "{error}");
 }
+
+fn refused(code: u16) -> Error {
+    Error::Refused {
+        server: String::new(),
+        code,
+        message: String::new(),
+        retry_after: None,
+    }
+}
+
+#[tokio::test]
+async fn version_that_expires_again_and_again_is_an_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut watch, mut events) = watch(client(folder.path()));
+    watch.failed(refused(410)).await.unwrap();
+    assert!(watch.position.is_none());
+    // The list is served, and expires again.
+    watch.connected().await.unwrap();
+    assert!(events.try_recv().is_err());
+    watch.failed(refused(410)).await.unwrap();
+    let event = events.try_recv().unwrap();
+    assert!(matches!(event, WatchEvent::Disconnected(_)), "{event:?}");
+    watch.connected().await.unwrap();
+    watch.failed(refused(410)).await.unwrap();
+    assert!(events.try_recv().is_err());
+    let bookmark = br#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}"#;
+    watch.line(bookmark).await.unwrap();
+    let event = events.try_recv().unwrap();
+    assert!(matches!(event, WatchEvent::Connected), "{event:?}");
+    watch.failed(refused(410)).await.unwrap();
+    assert!(events.try_recv().is_err());
+}

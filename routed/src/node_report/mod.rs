@@ -87,7 +87,8 @@ impl NodeReporter {
                     // Perhaps the Node is another object now.
                     self.written = None;
                     self.log(&error);
-                    sleep(NODE_REPORT_RETRY_BACKOFF.pause(self.failures)).await;
+                    let pause = NODE_REPORT_RETRY_BACKOFF.pause(self.failures);
+                    sleep(pause + error.wanted_pause()).await;
                 }
             }
         }
@@ -99,6 +100,11 @@ impl NodeReporter {
             Some(condition) => self.write_condition(condition).await,
             None => Ok(()),
         };
+        if let Err(error) = &condition
+            && !error.wanted_pause().is_zero()
+        {
+            return condition;
+        }
         // Also where the condition may not be written.
         for event in self.events.due(&self.node, &report.troubles, now) {
             self.write_event(&event).await?;
