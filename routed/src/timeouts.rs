@@ -34,6 +34,11 @@ pub(crate) const RESYNC_INTERVAL: Backoff = Backoff {
 /// How long the daemon waits, when it stops, for etcd to delete this node's presence.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// When pod CIDRs that follow from the Nodes of Kubernetes become wider, each node starts over after
+/// a random part of this time. All nodes see the change at the same moment, and each then lists all
+/// Nodes. New peers beyond the old pod CIDRs get their routes so much later at most.
+pub(crate) const START_OVER_SPREAD: Duration = Duration::from_secs(10);
+
 // Routes and next hops.
 
 /// Between attempts to change a route that failed. Events (a link that comes up, a route that is

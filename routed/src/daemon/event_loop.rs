@@ -60,7 +60,7 @@ impl EventSources {
     }
 }
 
-/// The tasks that wait for etcd, and what they report.
+/// The tasks that wait for the registry, and what they report.
 struct Tasks {
     registry_events: mpsc::Receiver<RegistryEvent>,
     address_events: mpsc::Receiver<AddressEvent>,
@@ -199,10 +199,11 @@ async fn handle_events(
             now = sources.cni_folders.changed() => daemon.cni_folders_changed(now?),
             () = &mut wake => {}
         }
-        if daemon.must_restart() {
+        let now = Instant::now();
+        if daemon.must_start_over(now) {
             return Ok(StopReason::OtherNetwork);
         }
-        daemon.run_due(Instant::now());
+        daemon.run_due(now);
     }
 }
 
@@ -232,13 +233,13 @@ fn start_over() -> Error {
     program.exec().into()
 }
 
-/// Waits until the node's presence is removed from etcd.
+/// Waits until the node's presence is removed from the registry.
 async fn leave(member: JoinHandle<()>, node: &NodeName, lease_ttl: Duration) {
     if timeout(SHUTDOWN_TIMEOUT, member).await.is_err() {
         let seconds = lease_ttl.as_secs();
         warn!(
             %node,
-            "cannot remove the presence from etcd in time; this node counts as present for {seconds} s more"
+            "cannot remove the presence from the registry in time; this node counts as present for {seconds} s more"
         );
     }
 }

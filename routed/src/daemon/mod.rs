@@ -60,8 +60,8 @@ pub(crate) struct Daemon {
     address_failure: Option<String>,
     unknown_pods: OnChange,
     is_settled: bool,
-    /// Whether the network changed, so that the daemon has to start over.
-    must_restart: bool,
+    /// When to start over, because the network changed.
+    start_over_at: Option<Instant>,
     /// Another cluster than that of this node's subnets, with its pod CIDRs.
     other_cluster: Option<(u64, Vec<IpNet>)>,
 }
@@ -118,7 +118,7 @@ impl Daemon {
             address_failure: None,
             unknown_pods: OnChange::default(),
             is_settled: false,
-            must_restart: false,
+            start_over_at: None,
             other_cluster: None,
         };
         // A damaged file does not matter: joining writes it again from the registry.
@@ -127,10 +127,10 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Whether the pod CIDRs that follow from the Nodes of Kubernetes changed. Everything rests on
-    /// them, so the daemon starts over.
-    pub(crate) fn must_restart(&self) -> bool {
-        self.must_restart
+    /// Whether the daemon has to start over by `now`: the pod CIDRs that follow from the Nodes of
+    /// Kubernetes changed, and everything rests on them.
+    pub(crate) fn must_start_over(&self, now: Instant) -> bool {
+        self.start_over_at.is_some_and(|at| at <= now)
     }
 
     /// This node's name.
@@ -283,7 +283,13 @@ impl Daemon {
     pub(crate) fn wake_at(&self) -> Instant {
         let absence = self.health.absences.due_at();
         let silent = self.reconciler.silent_hops_due_at();
-        let due = [self.pass_at(), self.setup_due_at, absence, silent];
+        let due = [
+            self.pass_at(),
+            self.setup_due_at,
+            absence,
+            silent,
+            self.start_over_at,
+        ];
         let due = due.into_iter().flatten().min();
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())

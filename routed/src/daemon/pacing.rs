@@ -1,12 +1,16 @@
-//! When the routes are reconciled: passes are spaced out, so that many events cause few passes.
+//! When the routes are reconciled: passes are spaced out, so that many events cause few passes. And
+//! when the daemon starts over.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use tracing::error;
+use wire::backoff::jitter;
 
 use crate::daemon::Daemon;
 use crate::timeouts::{
     MAX_PASS_COOLDOWN, MIN_PASS_INTERVAL, PASS_COOLDOWN_FACTOR, PASS_RETRY_BACKOFF,
+    START_OVER_SPREAD,
 };
 
 impl Daemon {
@@ -54,3 +58,15 @@ impl Daemon {
         dirty.into_iter().chain(retry).min()
     }
 }
+
+/// How long to go on with the pod CIDRs `before`. A node that has none yet cannot serve pods, and
+/// starts over alone: it has just joined.
+pub(super) fn start_over_delay(before: &[IpNet]) -> Duration {
+    if before.is_empty() {
+        return Duration::ZERO;
+    }
+    jitter(START_OVER_SPREAD)
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use tracing::info;
 use wire::node::NodeName;
 
 use crate::daemon::Daemon;
+use crate::daemon::pacing::start_over_delay;
 use crate::text::list;
 
 impl Daemon {
@@ -98,14 +99,22 @@ impl Daemon {
         }
     }
 
-    /// Stores the pod CIDRs for the next start, which is at once. Returns whether that succeeded.
+    /// Stores the pod CIDRs for the next start, which is soon. Until then the daemon goes on with
+    /// those before. Returns whether that succeeded.
     fn start_over_with(&mut self, cidrs: &[IpNet]) -> bool {
         if !self.state_file.set_pod_cidrs(cidrs) {
             return false;
         }
-        let subnets = list(cidrs);
-        info!(subnet = %subnets, "the pod CIDRs of all nodes are inside {subnets}: starting over with that");
-        self.must_restart = true;
+        if self.start_over_at.is_some() {
+            return true;
+        }
+        let delay = start_over_delay(&self.conf.pod_cidrs);
+        self.start_over_at = Some(Instant::now() + delay);
+        let (subnets, seconds) = (list(cidrs), delay.as_secs_f32());
+        info!(
+            subnet = %subnets,
+            "the pod CIDRs of all nodes are inside {subnets}: starting over with that in {seconds:.1} s"
+        );
         true
     }
 }
