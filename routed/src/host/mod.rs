@@ -59,6 +59,7 @@ pub(crate) struct NodeSetup {
     /// The addresses by which peers reach this node, where the kubelet decides that. None before
     /// they are known.
     registered_addresses: Vec<IpAddr>,
+    unused_addresses: OnChange,
 }
 
 impl NodeSetup {
@@ -82,6 +83,7 @@ impl NodeSetup {
             runtime_needs: RuntimeNeeds::default(),
             unseen_choice: crio::unseen(),
             registered_addresses: Vec::new(),
+            unused_addresses: OnChange::default(),
         }
     }
 
@@ -156,6 +158,11 @@ impl NodeSetup {
     /// whether that is new.
     pub(crate) fn set_registered_addresses(&mut self, addresses: &[IpAddr]) -> bool {
         let is_new = self.registered_addresses != addresses;
+        if let Some(text) = unused_addresses(&self.config.node_addresses, addresses)
+            && self.unused_addresses.changed(&text)
+        {
+            warn!(node = %self.config.node, "{text}");
+        }
         self.registered_addresses = addresses.to_vec();
         is_new
     }
@@ -303,3 +310,21 @@ impl NodeSetup {
         is_complete
     }
 }
+
+/// What to say about addresses that are `configured` although peers use those that the kubelet has
+/// `registered`.
+fn unused_addresses(configured: &[IpAddr], registered: &[IpAddr]) -> Option<String> {
+    let is_unused = |address: &&IpAddr| !registered.contains(address);
+    let unused: Vec<_> = configured.iter().filter(is_unused).copied().collect();
+    if registered.is_empty() || unused.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "--node-address {} is ignored: peers reach this node by the InternalIPs of its Node ({}),          which the kubelet's --node-ip sets",
+        list(&unused),
+        list(registered)
+    ))
+}
+
+#[cfg(test)]
+mod tests;
