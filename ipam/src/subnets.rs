@@ -74,9 +74,18 @@ impl<'a> Subnets<'a> {
     }
 
     /// The error that `routed` did not yet store in this boot which subnets Kubernetes gave to the
-    /// node.
+    /// node, or that it saw that the node has none any more.
     pub(crate) fn unconfirmed(&self) -> Error {
         let node = &self.node;
+        let owned = Owned::load(&self.folder).ok().flatten();
+        if owned.is_some_and(|owned| owned.node == *node && owned.subnets.is_empty()) {
+            let msg = format!("Kubernetes has taken the podCIDRs of node {node} from it");
+            return Error::new(code::TRY_AGAIN, msg).advise(
+                "its Node was deleted, or has other podCIDRs now, and these are not read yet or \
+                 cannot be used: the routed of this node says which (kubectl --namespace flatland \
+                 describe pods)",
+            );
+        }
         let msg = format!("the podCIDRs of node {node} have not been read since this boot");
         Error::new(code::TRY_AGAIN, msg).advise(
             "wait for the routed of this node; if it is not ready soon, it says why: kubectl \

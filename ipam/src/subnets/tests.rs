@@ -54,3 +54,37 @@ fn subnets_of_etcd_count_only_inside_the_pod_cidrs() {
     let expected = vec![vec!["10.244.9.0/24".to_owned()], vec![]];
     assert_eq!(pools(&ipam, owned), expected);
 }
+
+#[test]
+fn node_whose_subnets_were_taken_away_is_told_so() {
+    let ipam = json!({ "type": "flatland-ipam", "kubernetes": {} });
+    let config = json!({ "cniVersion": "1.1.0", "name": "flatland", "ipam": ipam });
+    let config = IpamConfig::parse(&config).unwrap();
+    for (owned, expected) in [
+        (None, "have not been read since this boot"),
+        (
+            Some(("n1", vec!["10.244.1.0/24"])),
+            "have not been read since this boot",
+        ),
+        (Some(("n9", vec![])), "have not been read since this boot"),
+        (Some(("n1", vec![])), "has taken the podCIDRs of node n1"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some((node, subnets)) = &owned {
+            let owned = Owned {
+                cluster: Some(1),
+                node: node.parse().unwrap(),
+                subnets: subnets.iter().map(|text| text.parse().unwrap()).collect(),
+            };
+            owned.store(folder.path()).unwrap();
+        }
+        let subnets = Subnets {
+            config: &config,
+            node: NodeName::new("n1").unwrap(),
+            folder: folder.path().to_owned(),
+        };
+        let error = subnets.unconfirmed();
+        assert!(error.msg.contains(expected), "{owned:?}: {}", error.msg);
+        assert_eq!(error.code, code::TRY_AGAIN);
+    }
+}

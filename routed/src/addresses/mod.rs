@@ -149,6 +149,10 @@ impl AddressManager {
         for pod_cidr in self.network.pod_cidrs.clone() {
             while let Some(need) = self.next_need(&pod_cidr, &mut next)? {
                 let done = match need {
+                    _ if self.conf.kubernetes.is_some() => {
+                        self.note_full(&pod_cidr);
+                        false
+                    }
                     Need::Claim => self.claim(&pod_cidr, &mut next).await,
                     Need::GiveBack(subnet) => self.give_back(&subnet).await?,
                 };

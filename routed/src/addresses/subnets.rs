@@ -28,6 +28,20 @@ impl AddressManager {
         }
     }
 
+    /// Says once that few addresses are left in the subnets of Kubernetes: it gives no further ones,
+    /// so nothing is tried.
+    pub(super) fn note_full(&mut self, pod_cidr: &IpNet) {
+        let (node, subnets) = (&self.node, list(&self.subnets_in(pod_cidr)));
+        let text = format!(
+            "few addresses are left in {subnets}: Kubernetes gives node {node} its podCIDRs and no \
+             others; let fewer pods run on it (the kubelet's maxPods), or add nodes"
+        );
+        let shortage = self.shortages.entry(*pod_cidr).or_default();
+        if shortage.failure.changed(&text) {
+            warn!(%node, subnet = %subnets, "{text}");
+        }
+    }
+
     /// Claims a further subnet, unless the last attempt failed a moment ago. Returns whether the
     /// node got one.
     pub(super) async fn claim(&mut self, pod_cidr: &IpNet, next: &mut Instant) -> bool {
