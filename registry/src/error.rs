@@ -259,7 +259,7 @@ impl Error {
             }
             Self::Contended { .. } => "try again when fewer nodes start at once",
             Self::Busy { .. } => {
-                "try again; that process probably waits for etcd, and will report why"
+                "try again; that process probably waits for the registry, and will report why"
             }
             Self::NodeTaken { ours, theirs, .. } if ours.machine_id == theirs.machine_id => {
                 "give one of the two another node name, and the clone a machine id of its own (rm /etc/machine-id, then systemd-machine-id-setup); the name is free once the routed of the other has stopped"

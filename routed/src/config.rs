@@ -32,7 +32,8 @@ pub(crate) struct RunArgs {
     /// An address by which peers reach this node; several with commas or by repeating it.
     ///
     /// It replaces all discovered addresses of its family. By default the addresses of all links
-    /// that lead to other machines, beginning with the link of the default route.
+    /// that lead to other machines, beginning with the link of the default route. With Kubernetes as
+    /// the registry it is ignored: peers use the InternalIPs of the Node.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
     node_addresses: Vec<AddressList>,
 

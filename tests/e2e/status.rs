@@ -114,7 +114,8 @@ fn status_of_a_node_without_etcd_is_well() -> Result {
         .start()?;
     let node = lab.node(1);
     node.start_routed()?;
-    let registry = "registry   a file of this node: there is no etcd section";
+    let registry =
+        "registry   a file of this node: there is neither an etcd nor a kubernetes section";
     wait_printed(node, "status", 0, &["network flatland: well\n", registry])?;
     wait_printed(node, "nodes", 0, &["n1 ", "this node"])?;
     wait_printed(node, "routes", 0, &["unreachable", "same"]).map(drop)

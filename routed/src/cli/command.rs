@@ -120,7 +120,7 @@ Examples:
     Routes(RoutesArgs),
     /// Shows which node owns which subnet, and how many are left.
     ///
-    /// Without etcd it shows this node's own subnets, and the reason on standard error.
+    /// Without the registry it shows this node's own subnets, and the reason on standard error.
     ///
     /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
     #[command(after_help = "\
@@ -130,7 +130,7 @@ Examples:
     Subnets(SubnetsArgs),
     /// Shows used, cooling and free addresses of this node, and their pods.
     ///
-    /// Reads this node's files, and asks neither daemon nor etcd. An address cools down after its
+    /// Reads this node's files, and asks neither daemon nor registry. An address cools down after its
     /// pod is gone: a late packet to the old pod must not reach a new one.
     ///
     /// Exit status: 0, 1 for any failure, 64 for a wrong command line or conflist.
@@ -190,7 +190,7 @@ Example:
     /// Removes everything that Flatland put on this node.
     ///
     /// Conflist, pods' interfaces, routes, packet filter rules, files and plugins go, and it shows
-    /// that nothing is left. What the node owns in etcd stays until `routed forget` releases it;
+    /// that nothing is left. What the node owns in the registry stays its own;
     /// kernel settings stay as they are.
     ///
     /// Exit status: 0 when nothing is left, 75 while routed runs or pods are attached, 1 if

@@ -24,7 +24,7 @@ const UNKNOWN_OWNER: &str = "forgotten";
 pub(crate) struct ForgetArgs {
     /// The node's name, or a subnet without an owner.
     ///
-    /// For a subnet, nodes remove the routes to it that they keep since etcd lost its claim.
+    /// For a subnet, nodes remove the routes to it that they keep since the registry lost its claim.
     #[arg(value_name = "NODE|SUBNET")]
     target: ForgetTarget,
 
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<String, CommandError> {
     let registry = Registry::open(conflist.ipam());
     if registry.is_local() {
         return Err(CommandError::usage(format!(
-            "network {} has no etcd section: there are no other nodes",
+            "network {} has neither an etcd nor a kubernetes section: there are no other nodes",
             conflist.network()
         )));
     }

@@ -33,7 +33,7 @@ pub(crate) struct StateFile {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Content {
-    /// The etcd cluster that was read.
+    /// The cluster that was read: of etcd, or of Kubernetes.
     cluster: Option<u64>,
     /// The revision at which it was last read as a whole.
     #[serde(default)]

@@ -34,8 +34,8 @@ pub(super) fn log_registration(
             if known.is_some_and(|owned| !owned.subnets.is_empty()) {
                 warn!(
                     %node,
-                    "node {node} is not in the registry any more: it was forgotten, or etcd lost \
-                     its data; it registers again and claims what it owned, except what other \
+                    "node {node} is not in the registry any more: it was forgotten, or the \
+                     registry lost its data; it registers again and claims what it owned, except what other \
                      nodes have been given since"
                 );
             }

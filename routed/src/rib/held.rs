@@ -22,7 +22,7 @@ use crate::text::list;
 /// The registry as this node saw it last; survives a restart in the state file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LastSeen {
-    /// The etcd cluster that has our claims.
+    /// The cluster that has our claims: of etcd, or of Kubernetes.
     pub(crate) cluster: Option<u64>,
     /// The highest revision of that cluster that this node saw.
     pub(crate) revision: i64,
@@ -31,7 +31,7 @@ pub(crate) struct LastSeen {
 /// Why a claim that the registry lacks is no reason to withdraw its route.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Distrust {
-    /// Another etcd cluster answers than the one that has our claims.
+    /// Another cluster answers than the one that has our claims.
     #[error(
         "the registry is another cluster ({now:x}) than the one this node's claims are in ({before:x})"
     )]

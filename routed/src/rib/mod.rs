@@ -103,7 +103,7 @@ impl Rib {
         self.held.version()
     }
 
-    /// Sets the etcd cluster that has this node's claims.
+    /// Sets the cluster that has this node's claims.
     pub(crate) fn set_cluster(&mut self, cluster: Option<u64>) {
         self.seen.cluster = cluster.or(self.seen.cluster);
     }

@@ -61,7 +61,7 @@ pub(crate) struct Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RegistryStatus {
-    /// Whether it is a file of this node instead of etcd.
+    /// Whether it is a file of this node.
     pub(crate) local: bool,
     pub(crate) connected: bool,
     /// The last revision that was read; 0 before the first.

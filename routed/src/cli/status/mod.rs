@@ -161,7 +161,7 @@ fn ready(status: &Status) -> String {
 fn registry(status: &Status) -> String {
     let registry = &status.registry;
     if registry.local {
-        return "a file of this node: there is no etcd section".to_owned();
+        return "a file of this node: there is neither an etcd nor a kubernetes section".to_owned();
     }
     let mut parts = vec![if registry.connected {
         "connected".to_owned()

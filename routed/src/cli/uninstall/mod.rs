@@ -188,9 +188,9 @@ fn still_there(left: &[Leftover]) -> Vec<String> {
 const NOTHING_THERE: &str = "nothing of Flatland is on this node";
 
 const NOTHING_LEFT: &str = "nothing of Flatland is left on this node but this program, and kernel \
-                            settings such as ip_forward\nwhat the node owns in etcd stays its own: \
-                            `routed forget NODE` on another node releases it. Kubernetes keeps the \
-                            pod CIDR of a Node";
+                            settings such as ip_forward\nthe registry keeps the node's subnets: with \
+                            etcd until `routed forget NODE` on another node, with Kubernetes until \
+                            its Node is deleted";
 
 fn in_use(error: &lock::Error) -> CommandError {
     let status = match error {

@@ -17,7 +17,7 @@ fn examine(pod_cidrs: Result<&[IpNet], &String>) -> Finding {
     match pod_cidrs {
         Ok(cidrs) => Finding::ok(CHECK, format!("pod CIDRs {}", list(cidrs))),
         Err(reason) => Finding::unknown(CHECK, reason)
-            .fix("name one with --conflist: checks of pod CIDRs and etcd need it"),
+            .fix("name one with --conflist: checks of pod CIDRs and the registry need it"),
     }
 }
 
