@@ -4,7 +4,8 @@
 //! A claim may be missing because a peer left, or because the registry lost its data (wiped,
 //! restored from a backup, the wrong one). A route is withdrawn only if the registry proves that it
 //! is the one we know: same cluster, not older than what we saw, with the network's `config` and
-//! with our own claims. A snapshot that lacks a claim and an event that deletes one need the same
+//! with our own claims. With Kubernetes, a node without pod CIDRs knows it by its own Node, which has
+//! the id of its machine: no process of ours writes that, so a registry that lost its data lacks it. A snapshot that lacks a claim and an event that deletes one need the same
 //! proof, because `etcdctl del --prefix` arrives as events. Otherwise the route is *held*: it stays
 //! until its claim is seen again, is deleted in a registry that passes, or an operator runs `routed
 //! forget`.
@@ -16,6 +17,7 @@ use registry::{Network, Snapshot};
 use wire::node::NodeName;
 
 use crate::rib::claim_index::ClaimIndex;
+use crate::rib::local_node::LocalNode;
 use crate::rib::path::RoutePath;
 use crate::text::list;
 
@@ -67,8 +69,8 @@ pub(crate) enum Distrust {
     /// The registry lacks claims that this node owns.
     #[error("the registry lacks this node's own claims of {} (wiped?)", list(.0))]
     OwnClaimsMissing(Vec<IpNet>),
-    /// This node owns no subnet and has no claim in the registry, so it cannot tell it from another
-    /// registry.
+    /// This node owns no subnet, and the registry has no claim of it (with Kubernetes, nor its
+    /// machine), so it cannot tell it from another registry.
     #[error("this node has no claim in the registry yet")]
     NotJoined,
 }
@@ -77,11 +79,11 @@ pub(crate) enum Distrust {
 /// `view` by node.
 pub(crate) fn withdrawals_allowed(
     seen: LastSeen,
-    owned: &[IpNet],
-    node: &NodeName,
+    local: &LocalNode,
     view: &Snapshot,
     claims: &ClaimIndex,
 ) -> Result<(), Distrust> {
+    let LocalNode { node, owned, .. } = local;
     if let Some(before) = seen.cluster.filter(|before| *before != view.cluster) {
         return Err(Distrust::OtherCluster {
             before,
@@ -110,10 +112,19 @@ pub(crate) fn withdrawals_allowed(
     if !missing.is_empty() {
         return Err(Distrust::OwnClaimsMissing(missing));
     }
-    if owned.is_empty() && claims.of(node).next().is_none() {
+    if owned.is_empty() && claims.of(node).next().is_none() && !has_machine(view, local) {
         return Err(Distrust::NotJoined);
     }
     Ok(())
+}
+
+/// Whether another program registered this node with its machine.
+fn has_machine(view: &Snapshot, local: &LocalNode) -> bool {
+    let record = view.nodes.get(&local.node);
+    let machines = record.map(|record| &record.machine_id);
+    machines
+        .zip(local.registered_machine.as_ref())
+        .is_some_and(|(theirs, ours)| !ours.is_empty() && theirs.eq_ignore_ascii_case(ours))
 }
 
 /// Held subnets, and whose they were where that is known.

@@ -17,6 +17,9 @@ pub(crate) struct LocalNode {
     pub(crate) node: NodeName,
     /// The network.
     pub(crate) network: Network,
+    /// Its machine id, where the registry has it from another program: with Kubernetes, the kubelet
+    /// writes it into the Node.
+    pub(crate) registered_machine: Option<String>,
     /// The subnets it owns.
     pub(crate) owned: Vec<IpNet>,
     /// Its links that have addresses or lead to others.
@@ -35,6 +38,7 @@ impl LocalNode {
         Self {
             node,
             network,
+            registered_machine: None,
             owned: Vec::new(),
             links: Vec::new(),
             connected: ConnectedRoutes::default(),

@@ -129,12 +129,15 @@ impl Rib {
             };
         }
         let claims = ClaimIndex::new(&view);
-        let verdict =
-            held::withdrawals_allowed(self.seen, &local.owned, &local.node, &view, &claims);
+        let verdict = held::withdrawals_allowed(self.seen, local, &view, &claims);
         if verdict.is_err() {
             self.hold_all();
         }
         self.held.release_confirmed(&view, verdict.is_ok());
+        if verdict.is_ok() && local.registered_machine.is_some() {
+            // A node without pod CIDRs does not join, and knows the cluster by its Node.
+            self.seen.cluster.get_or_insert(view.cluster);
+        }
         self.distrust = verdict.err();
         self.seen.revision = view.revision;
         let rejoin = lacks_own_records(&view, &claims, local);
@@ -200,8 +203,7 @@ impl Rib {
                 .change(subnet, before, view.subnets.get(&subnet));
         }
         self.seen.revision = revision;
-        let allowed =
-            held::withdrawals_allowed(self.seen, &local.owned, &local.node, view, &self.claims);
+        let allowed = held::withdrawals_allowed(self.seen, local, view, &self.claims);
         self.distrust = allowed.err();
         let rejoin = concerns_local_node && lacks_own_records(view, &self.claims, local);
         self.hold_or_release(&deleted);

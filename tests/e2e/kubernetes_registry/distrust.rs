@@ -108,3 +108,25 @@ fn pod_cidrs_of_another_cluster_count_once_the_node_is_in_it() -> Result {
     all.sort_unstable();
     wait_peer_routes(one, &all.iter().map(String::as_str).collect::<Vec<_>>())
 }
+
+#[test]
+fn node_without_pod_cidrs_withdraws_routes_of_nodes_that_left() -> Result {
+    let cluster = Cluster::boot(2)?;
+    cluster.register(1, &[])?;
+    let one = cluster.node(1);
+    one.spawn_routed(&[])?;
+    let routes = cidrs(2);
+    let routes: Vec<_> = routes.iter().map(String::as_str).collect();
+    wait_peer_routes(one, &routes)?;
+    cluster.api.delete("nodes", "", "n2");
+    wait_peer_routes(one, &[])?;
+
+    // A list without its own Node proves nothing.
+    cluster.register(2, &cidrs(2))?;
+    wait_peer_routes(one, &routes)?;
+    for node in ["n1", "n2"] {
+        cluster.api.delete("nodes", "", node);
+    }
+    one.wait_log("this node has no claim in the registry yet: keeping all routes")?;
+    wait_peer_routes(one, &routes)
+}

@@ -56,6 +56,7 @@ fn verdict_on(subnet: &str, addresses: &[&str]) -> (ClaimVerdict, String) {
     let (network, links, me, n2) = (network(), links(), node("n1"), node("n2"));
     let owned = [net("10.244.12.0/24")];
     let local = &LocalNode {
+        registered_machine: None,
         node: me.clone(),
         network: network.clone(),
         owned: owned.to_vec(),
@@ -235,6 +236,7 @@ fn claim_of_peer_without_address_is_pending() {
 fn claim_without_record_and_own_claim_get_no_route() {
     let (network, links, me) = (network(), links(), node("n1"));
     let local = &LocalNode {
+        registered_machine: None,
         node: me.clone(),
         network: network.clone(),
         owned: Vec::new(),

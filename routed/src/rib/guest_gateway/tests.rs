@@ -34,6 +34,7 @@ fn gateway_route_uses_first_uplink_if_node_has_ipv4_pods() {
         let owned: Vec<IpNet> = owned.iter().map(|text| text.parse().unwrap()).collect();
         let links: Vec<_> = links.iter().map(|(index, up)| link(*index, *up)).collect();
         let local = &LocalNode {
+            registered_machine: None,
             node: node.clone(),
             network: network.clone(),
             owned: owned.clone(),

@@ -1,4 +1,5 @@
-use registry::Claim;
+use registry::{Claim, NodeRecord};
+use wire::conf::CrossSubnet;
 
 use super::*;
 
@@ -35,9 +36,67 @@ const OWN: (&str, &str) = ("n1", "10.244.1.0/24");
 const PEER: (&str, &str) = ("n2", "10.244.2.0/24");
 
 fn verdict(seen: LastSeen, owned: &[&str], view: &Snapshot) -> Result<(), Distrust> {
-    let owned: Vec<_> = owned.iter().map(|subnet| net(subnet)).collect();
-    let claims = ClaimIndex::new(view);
-    withdrawals_allowed(seen, &owned, &node("n1"), view, &claims)
+    withdrawals_allowed(seen, &local(owned), view, &ClaimIndex::new(view))
+}
+
+/// The node n1 with these subnets.
+fn local(owned: &[&str]) -> LocalNode {
+    let network = registry(&[]).network.unwrap();
+    let mut local = LocalNode::new(node("n1"), network, CrossSubnet::Report);
+    local.owned = owned.iter().map(|subnet| net(subnet)).collect();
+    local
+}
+
+#[test]
+fn node_without_subnets_knows_kubernetes_by_its_machine() {
+    let of_machine = |machine: &str| {
+        let mut view = registry(&[PEER]);
+        let record = NodeRecord {
+            addresses: Vec::new(),
+            machine_id: machine.to_owned(),
+            session: None,
+        };
+        view.nodes.insert(node("n1"), record);
+        view
+    };
+    let other_cluster = Distrust::OtherCluster { before: 8, now: 7 };
+    let seen_other = LastSeen {
+        cluster: Some(8),
+        revision: 0,
+    };
+    for (ours, seen, view, expected) in [
+        (Some("ABC"), SEEN, of_machine("abc"), Ok(())),
+        (Some("ABC"), LastSeen::default(), of_machine("abc"), Ok(())),
+        (Some("abc"), SEEN, of_machine("d"), Err(Distrust::NotJoined)),
+        (Some("abc"), SEEN, of_machine(""), Err(Distrust::NotJoined)),
+        (Some(""), SEEN, of_machine(""), Err(Distrust::NotJoined)),
+        (
+            Some("abc"),
+            SEEN,
+            registry(&[PEER]),
+            Err(Distrust::NotJoined),
+        ),
+        (
+            Some("abc"),
+            seen_other,
+            of_machine("abc"),
+            Err(other_cluster),
+        ),
+        // In an etcd, the node writes its record itself, also after the data was lost.
+        (None, SEEN, of_machine("abc"), Err(Distrust::NotJoined)),
+    ] {
+        let mut local = local(&[]);
+        local.registered_machine = ours.map(str::to_owned);
+        let found = withdrawals_allowed(seen, &local, &view, &ClaimIndex::new(&view));
+        assert_eq!(found, expected, "{ours:?} {seen:?}");
+    }
+    // Subnets of which the registry lacks the claims say more than the machine.
+    let mut local = local(&["10.244.1.0/24"]);
+    local.registered_machine = Some("abc".to_owned());
+    let view = of_machine("abc");
+    let found = withdrawals_allowed(SEEN, &local, &view, &ClaimIndex::new(&view));
+    let missing = Distrust::OwnClaimsMissing(vec![net("10.244.1.0/24")]);
+    assert_eq!(found, Err(missing));
 }
 
 #[test]

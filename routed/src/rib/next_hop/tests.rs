@@ -41,6 +41,7 @@ fn next_hop_of(
         subnet_lengths: vec![24, 80],
     };
     let local = &LocalNode {
+        registered_machine: None,
         node: NodeName::new("n1").unwrap(),
         network: network.clone(),
         owned: Vec::new(),
@@ -209,6 +210,7 @@ fn next_hop_follows_routes_instead_of_masks() {
         ),
     ] {
         let local = &LocalNode {
+            registered_machine: None,
             node: NodeName::new("n1").unwrap(),
             network: network.clone(),
             owned: Vec::new(),

@@ -21,6 +21,7 @@ fn refusals_of(addresses: &[&str], steps: &[&[&str]]) -> Vec<Vec<String>> {
     };
     let [n1, n2] = ["n1", "n2"].map(|name| NodeName::new(name).unwrap());
     let local = &LocalNode {
+        registered_machine: None,
         node: n1.clone(),
         network: network.clone(),
         owned: Vec::new(),

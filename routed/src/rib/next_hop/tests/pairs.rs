@@ -46,6 +46,7 @@ impl Pair<'_> {
         }
         let (me, other) = if from_first { (0, 1) } else { (1, 0) };
         let local = &LocalNode {
+            registered_machine: None,
             node: names[me].clone(),
             network: network.clone(),
             owned: Vec::new(),
