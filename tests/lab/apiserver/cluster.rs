@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::netns::Netns;
 
@@ -19,6 +20,9 @@ const API_PORT: u16 = 6443;
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const USER: &str = "system:serviceaccount:flatland:routed";
 const TOKEN: &str = "token-1";
+
+/// The manifest of this registry.
+const MANIFEST: &str = include_str!("../../../conf/kubernetes/flatland.yaml");
 
 /// A cluster: nodes, and the API server on a machine of its own.
 #[derive(Debug)]
@@ -120,17 +124,19 @@ pub fn cidrs(number: usize) -> Vec<String> {
     ]
 }
 
-/// The rights of `routed`.
+/// Gives `routed` the rights of the `ClusterRole` in the manifest, and no others.
 fn grant(api: &ApiServer) -> Result {
-    let rules = json!([
-        { "apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"] },
-        { "apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"] },
-        { "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] },
-        { "apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"] },
-    ]);
-    let rules: Vec<_> = serde_json::from_value(rules).map_err(|why| Error::new(why.to_string()))?;
-    api.grant(USER, None, &rules);
-    Ok(())
+    let invalid = |why: &dyn std::fmt::Display| Error::new(format!("the manifest: {why}"));
+    for document in serde_yaml_ng::Deserializer::from_str(MANIFEST) {
+        let object = Value::deserialize(document).map_err(|why| invalid(&why))?;
+        if object["kind"] == "ClusterRole" {
+            let rules: Vec<_> =
+                serde_json::from_value(object["rules"].clone()).map_err(|why| invalid(&why))?;
+            api.grant(USER, None, &rules);
+            return Ok(());
+        }
+    }
+    Err(invalid(&"it has no ClusterRole"))
 }
 
 /// Gives a node the token and the authority by which its `routed` speaks to the API server.
