@@ -45,6 +45,23 @@ fn api_server_that_is_away_changes_nothing_for_pods() -> Result {
 }
 
 #[test]
+fn server_that_closes_each_connection_is_read_and_written() -> Result {
+    let cluster = Cluster::boot(2)?;
+    cluster.api.set_faults(Faults {
+        close: true,
+        ..Faults::default()
+    });
+    cluster.lab.start_routed()?;
+    cluster.lab.wait_routes()?;
+    wait_until("the condition", DEADLINE, || {
+        let condition = cluster.condition("n1");
+        condition.is_some_and(|it| it.starts_with("True"))
+    })
+    .map_err(|error| error.doing(cluster.node(1).routed_log()))?;
+    wait_for_news(&cluster)
+}
+
+#[test]
 fn watch_goes_on_after_whatever_ends_it() -> Result {
     type Blow = (&'static str, fn(&ApiServer));
     let blows: [Blow; 6] = [

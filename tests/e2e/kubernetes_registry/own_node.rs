@@ -184,5 +184,8 @@ fn full_node_says_that_kubernetes_gives_no_further_subnet() -> Result {
         refused.contains("gives node n1 its podCIDRs and no others"),
         "{refused}"
     );
+    // Nothing is tried that cannot succeed.
+    node.wait_log("few addresses are left in 10.244.1.0/29: Kubernetes gives")?;
+    assert_eq!(node.count_logged("; trying again"), 0);
     Ok(())
 }

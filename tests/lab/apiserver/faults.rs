@@ -22,6 +22,8 @@ pub struct Faults {
     /// New connections are accepted and get no handshake, requests no answer, and watches no
     /// events, until this is false again.
     pub hang: bool,
+    /// Each connection ends after one answer.
+    pub close: bool,
     /// This many events are replaced by a line that is no JSON.
     pub garbage_events: u32,
 }

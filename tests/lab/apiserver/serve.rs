@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Collected};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
@@ -106,6 +108,9 @@ async fn answer(
     let mut response = Response::new(parts);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if state.faults().close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let reply = reply.unwrap_or_else(|error| {
         if let Some(seconds) = error.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
