@@ -14,7 +14,7 @@ use super::table::{Cell, left, render, with_reasons};
 use super::{CommandError, NetworkArgs, OutputArgs, block_on, query_daemon};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::http::client;
-use crate::status::{NodeRow, NodeVerdict};
+use crate::status::{NodeRow, NodeVerdict, version_of};
 use crate::time;
 
 /// The flags of `routed nodes`.
@@ -71,7 +71,7 @@ fn from_registry(snapshot: &Snapshot) -> Vec<NodeRow> {
             present: Some(presence.is_some()),
             present_since: presence.and_then(|presence| presence.since),
             absent_since: None,
-            version: presence.map(|presence| presence.version.clone()),
+            version: presence.and_then(version_of),
             subnets,
             verdict: NodeVerdict::Unknown,
             why: Vec::new(),

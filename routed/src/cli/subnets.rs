@@ -53,7 +53,8 @@ struct SubnetRow {
 struct PodCidrUsage {
     #[serde(rename = "podCIDR")]
     pod_cidr: IpNet,
-    subnets: u128,
+    /// How many there are; `None` with Kubernetes, which may change their length.
+    subnets: Option<u128>,
     /// `None` without the registry.
     claimed: Option<u128>,
     nodes: BTreeMap<NodeName, usize>,
@@ -76,9 +77,13 @@ pub(crate) fn run(args: &SubnetsArgs) -> Result<String, CommandError> {
             own_rows(Owned::load(&state_dir(&network))?)
         }
     };
+    // Those of Kubernetes may be wider than this node knows yet.
+    let network_there = snapshot.as_ref().ok().and_then(|it| it.network.as_ref());
+    let network_there = network_there.filter(|_| conflist.ipam().has_derived_pod_cidrs());
+    let pod_cidrs = network_there.unwrap_or(registry.network());
     let output = SubnetsOutput {
         complete: snapshot.is_ok(),
-        pod_cidrs: pod_cidr_usage(registry.network(), &subnets, snapshot.is_ok()),
+        pod_cidrs: pod_cidr_usage(pod_cidrs, &subnets, snapshot.is_ok()),
         network,
         subnets,
     };
@@ -116,21 +121,22 @@ fn own_rows(owned: Option<Owned>) -> Vec<SubnetRow> {
 }
 
 fn pod_cidr_usage(network: &Network, rows: &[SubnetRow], is_complete: bool) -> Vec<PodCidrUsage> {
-    let usage = |(pod_cidr, length): (IpNet, u8)| {
+    let usage = |(index, pod_cidr): (usize, &IpNet)| {
         let mut nodes = BTreeMap::new();
         for row in rows.iter().filter(|row| pod_cidr.contains(&row.subnet)) {
             *nodes.entry(row.node.clone()).or_default() += 1;
         }
-        let bits = u32::from(length.saturating_sub(pod_cidr.prefix_len()));
+        let length = network.subnet_lengths.get(index);
+        let bits = length.map(|it| u32::from(it.saturating_sub(pod_cidr.prefix_len())));
         let claimed: usize = nodes.values().sum();
         PodCidrUsage {
-            pod_cidr,
-            subnets: 1_u128.checked_shl(bits).unwrap_or(u128::MAX),
+            pod_cidr: *pod_cidr,
+            subnets: bits.map(|bits| 1_u128.checked_shl(bits).unwrap_or(u128::MAX)),
             claimed: is_complete.then_some(claimed as u128),
             nodes,
         }
     };
-    network.pools().map(usage).collect()
+    network.pod_cidrs.iter().enumerate().map(usage).collect()
 }
 
 fn table(output: &SubnetsOutput, terminal: Terminal) -> String {
@@ -156,29 +162,35 @@ fn table(output: &SubnetsOutput, terminal: Terminal) -> String {
             .to_vec()
         })
         .collect();
+    let number = |number: Option<u128>| number.map_or_else(unknown, |it| it.to_string());
+    // Where no number is known, there is no column for it.
+    let has_totals = output.pod_cidrs.iter().any(|usage| usage.subnets.is_some());
+    let known = |all: [Cell; 5]| {
+        let cells = all.into_iter().enumerate();
+        let shown = cells.filter(|(column, _)| has_totals || ![1, 3].contains(column));
+        shown.map(|(_, cell)| cell).collect::<Vec<_>>()
+    };
     let totals: Vec<_> = output
         .pod_cidrs
         .iter()
         .map(|usage| {
-            let number = |number: Option<u128>| number.map_or_else(unknown, |it| it.to_string());
-            [
+            let free = usage.subnets.zip(usage.claimed);
+            let nodes = usage.claimed.map(|_| usage.nodes.len() as u128);
+            let all = [
                 usage.pod_cidr.to_string(),
-                usage.subnets.to_string(),
+                number(usage.subnets),
                 number(usage.claimed),
-                number(usage.claimed.map(|it| usage.subnets.saturating_sub(it))),
-                number(usage.claimed.map(|_| usage.nodes.len() as u128)),
-            ]
-            .map(Cell::from)
-            .to_vec()
+                number(free.map(|(all, claimed)| all.saturating_sub(claimed))),
+                number(nodes),
+            ];
+            known(all.map(Cell::from))
         })
         .collect();
-    let total_columns = [
-        left("POD CIDR"),
-        right("SUBNETS"),
-        right("CLAIMED"),
-        right("FREE"),
-        right("NODES"),
-    ];
+    let mut total_columns = vec![left("POD CIDR"), right("CLAIMED"), right("NODES")];
+    if has_totals {
+        total_columns.insert(1, right("SUBNETS"));
+        total_columns.insert(3, right("FREE"));
+    }
     format!(
         "{}\n\n{}",
         render(&columns, &rows, terminal),

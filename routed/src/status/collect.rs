@@ -21,7 +21,7 @@ use crate::rib::verdict::{ClaimVerdict, Refusal};
 use crate::status::health::Health;
 use crate::status::readiness::Readiness;
 use crate::status::{
-    NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status,
+    NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status, version_of,
 };
 
 /// At most this many ignored records are shown.
@@ -118,7 +118,7 @@ impl<K: Kernel> Collector<'_, K> {
                 present: Some(presence.is_some()),
                 present_since: presence.and_then(|presence| presence.since),
                 absent_since: self.health.absences.since(node),
-                version: presence.map(|presence| presence.version.clone()),
+                version: presence.and_then(version_of),
                 subnets: claims.iter().map(|(subnet, _)| *subnet).collect(),
                 verdict: match () {
                     () if node == self.node => NodeVerdict::Own,

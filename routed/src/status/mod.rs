@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use registry::Presence;
 use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
@@ -138,13 +139,18 @@ pub(crate) struct NodeRow {
     /// Since when its `routed` runs, in seconds since 1970 by that node's clock.
     pub(crate) present_since: Option<u64>,
     pub(crate) absent_since: Option<AbsentSince>,
-    /// The version of its `routed`.
+    /// The version of its `routed`, if that is known.
     pub(crate) version: Option<String>,
     pub(crate) subnets: Vec<IpNet>,
     /// Whether this node routes its subnets.
     pub(crate) verdict: NodeVerdict,
     /// Why there is no route, as sentences.
     pub(crate) why: Vec<String>,
+}
+
+/// The version of a node's `routed`; `None` with Kubernetes, whose Nodes do not have it.
+pub(crate) fn version_of(presence: &Presence) -> Option<String> {
+    Some(presence.version.clone()).filter(|version| !version.is_empty())
 }
 
 /// Whether this node has routes to a node's subnets.

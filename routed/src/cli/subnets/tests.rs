@@ -55,3 +55,29 @@ fn totals_are_unknown_without_the_registry() {
     assert_eq!(json["complete"], false);
     assert_eq!(json["podCIDRs"][0]["claimed"], serde_json::Value::Null);
 }
+
+#[test]
+fn totals_of_kubernetes_lack_what_is_not_known() {
+    let network = Network {
+        pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
+        subnet_lengths: Vec::new(),
+    };
+    let subnets = vec![
+        row("10.244.7.0/24", "n1", Some(true)),
+        row("10.244.9.0/24", "n2", Some(true)),
+    ];
+    let output = SubnetsOutput {
+        network: "flatland".to_owned(),
+        complete: true,
+        pod_cidrs: pod_cidr_usage(&network, &subnets, true),
+        subnets,
+    };
+    let expected = "\
+POD CIDR       CLAIMED  NODES
+10.244.0.0/16        2      2";
+    let text = table(&output, Terminal::PIPE);
+    assert!(text.ends_with(expected), "{text}");
+    let json = serde_json::to_value(&output).unwrap();
+    assert_eq!(json["podCIDRs"][0]["subnets"], serde_json::Value::Null);
+    assert_eq!(json["podCIDRs"][0]["claimed"], 2);
+}
