@@ -143,15 +143,22 @@ impl ApiClient {
     pub async fn create(&self, path: &str, body: Vec<u8>) -> Result<(), Error> {
         self.write(Method::POST, path, "application/json", body)
             .await
+            .map(drop)
     }
 
-    /// Changes the object at `path`.
-    pub async fn patch(&self, path: &str, kind: PatchType, body: Vec<u8>) -> Result<(), Error> {
+    /// Changes the object at `path`. Returns what it is then.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        kind: PatchType,
+        body: Vec<u8>,
+    ) -> Result<T, Error> {
         let content_type = match kind {
             PatchType::StrategicMerge => "application/strategic-merge-patch+json",
             PatchType::Merge => "application/merge-patch+json",
         };
-        self.write(Method::PATCH, path, content_type, body).await
+        let object = self.write(Method::PATCH, path, content_type, body).await?;
+        serde_json::from_slice(&object).map_err(|why| self.invalid(&format!("{path}: {why}")))
     }
 
     async fn write(
@@ -160,14 +167,14 @@ impl ApiClient {
         path: &str,
         content_type: &'static str,
         body: Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<Bytes, Error> {
         let request = ApiRequest {
             method,
             path,
             content_type: Some(content_type),
             body,
         };
-        self.connect().await?.body(request).await.map(drop)
+        self.connect().await?.body(request).await
     }
 }
 

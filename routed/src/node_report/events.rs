@@ -17,6 +17,12 @@ pub(super) const COLLECTION: &str = "/api/v1/namespaces/default/events";
 /// The longest message of an Event, in bytes (1 KiB by its documentation).
 const MAX_MESSAGE: usize = 1_000;
 
+/// The longest name of an object, in bytes.
+const MAX_NAME: usize = 253;
+
+/// The length of the end of the name: a dot and 64 bits in hexadecimal.
+const HASH_LENGTH: usize = 17;
+
 /// At most this many troubles are remembered: they come from this node alone.
 const MAX_TROUBLES: usize = 32;
 
@@ -85,9 +91,11 @@ impl EventLog {
 impl NodeEvent {
     fn new(node: &NodeName, reason: &'static str, message: &str) -> Self {
         let mut hasher = DefaultHasher::new();
-        (reason, message).hash(&mut hasher);
+        (node.as_str(), reason, message).hash(&mut hasher);
+        // What is cut off must leave a valid name of a DNS domain.
+        let start = cut(node.as_str(), MAX_NAME - HASH_LENGTH).trim_end_matches(['.', '-']);
         Self {
-            name: format!("{node}.{:016x}", hasher.finish()),
+            name: format!("{start}.{:016x}", hasher.finish()),
             node: node.clone(),
             reason,
             message: message.to_owned(),
@@ -119,6 +127,12 @@ impl NodeEvent {
     pub(super) fn repeat(&self, now: u64) -> Value {
         json!({ "lastTimestamp": time::rfc3339(now), "message": cut(&self.message, MAX_MESSAGE) })
     }
+}
+
+/// The merge patch that counts one more of the Event `there`: kubectl shows how often it happened.
+pub(super) fn count_after(there: &Value) -> Value {
+    let count = there["count"].as_u64().unwrap_or(1);
+    json!({ "count": count + 1 })
 }
 
 #[cfg(test)]

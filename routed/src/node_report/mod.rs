@@ -12,6 +12,7 @@ pub(crate) mod report;
 use std::time::Instant;
 
 use kubernetes::{ApiClient, Error, PatchType};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -124,7 +125,8 @@ impl NodeReporter {
             let change = condition.patch(found.as_ref(), unix_seconds());
             let status = format!("{object}/status");
             let body = change.to_string().into_bytes();
-            self.client
+            let _: IgnoredAny = self
+                .client
                 .patch(&status, PatchType::StrategicMerge, body)
                 .await?;
             let (node, value, message) = (&self.node, condition.status(), &condition.message);
@@ -142,8 +144,13 @@ impl NodeReporter {
             created => return created,
         }
         let path = format!("{}/{}", events::COLLECTION, event.name);
-        let body = event.repeat(unix_seconds()).to_string().into_bytes();
-        self.client.patch(&path, PatchType::Merge, body).await
+        let patch = |change: Value| {
+            let body = change.to_string().into_bytes();
+            self.client.patch::<Value>(&path, PatchType::Merge, body)
+        };
+        // routed may not read Events, but the reply to a change has the whole one.
+        let there = patch(event.repeat(unix_seconds())).await?;
+        patch(events::count_after(&there)).await.map(drop)
     }
 
     fn log(&mut self, error: &Error) {

@@ -54,3 +54,44 @@ fn same_trouble_has_the_same_name_and_a_long_message_is_cut() {
         MAX_MESSAGE
     );
 }
+
+#[test]
+fn names_are_valid_for_the_longest_node_names_too() {
+    let label = "a".repeat(63);
+    let longest = [label.as_str(); 4].join(".")[..253].to_owned();
+    // What is cut off begins after a dot, a dash, or a letter.
+    let after = |mark: &str| {
+        format!(
+            "{}.{}{mark}{}",
+            "b".repeat(63),
+            "c.".repeat(85),
+            "d".repeat(15)
+        )
+    };
+    for name in ["n1".to_owned(), longest, after("e."), after("e-")] {
+        let node: NodeName = name.parse().unwrap();
+        let event = NodeEvent::new(&node, "Overlap", "text").name;
+        let is_label = |label: &str| {
+            let ends = label.starts_with('-') || label.ends_with('-');
+            !label.is_empty() && !ends
+        };
+        assert!(event.len() <= MAX_NAME, "{event}");
+        assert!(event.split('.').all(is_label), "{event}");
+    }
+    // Of two long names with the same start, too.
+    let [one, other] = ["x", "y"].map(|end| {
+        let name = format!(
+            "{}.{end}",
+            [label.as_str(); 3].join(".") + "." + &"f".repeat(50)
+        );
+        NodeEvent::new(&name.parse().unwrap(), "Overlap", "text").name
+    });
+    assert_ne!(one, other);
+}
+
+#[test]
+fn event_that_comes_back_is_counted() {
+    for (there, expected) in [(json!({ "count": 3 }), 4), (json!({}), 2)] {
+        assert_eq!(count_after(&there), json!({ "count": expected }), "{there}");
+    }
+}
