@@ -157,8 +157,11 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the conflist and checks it with `args`. The error names what to correct.
     pub(crate) fn read(args: RunArgs) -> Result<Self, cni::Error> {
-        let conflist = read_conflist(&args.conflist)?;
+        let conflist = Conflist::read(&args.conflist)?;
         let name = installed_name(&args.conflist, &args.cni_dir)?;
+        let installed_conflist = args.cni_dir.join(name);
+        let state = StateFile::load(&run_dir(conflist.network()));
+        let conflist = with_derived_pod_cidrs(conflist, &state, Some(&installed_conflist));
         let explicit = args.node_name.or_else(|| conflist.ipam().node_name.clone());
         let mut node_addresses = Vec::new();
         let given = args.node_addresses.into_iter();
@@ -170,7 +173,7 @@ impl Config {
         }
         Ok(Self {
             node: node::node_name(explicit.as_deref())?,
-            installed_conflist: args.cni_dir.join(name),
+            installed_conflist,
             plugin_dir: args.cni_bin,
             node_addresses,
             presence_ttl: Duration::from_secs(args.presence_ttl.into()),
@@ -188,7 +191,22 @@ pub(crate) fn read_conflist(path: &Path) -> Result<Conflist, cni::Error> {
         return Ok(conflist);
     }
     let state = StateFile::load(&run_dir(conflist.network()));
-    Ok(conflist.with_pod_cidrs(state.pod_cidrs()))
+    Ok(with_derived_pod_cidrs(conflist, &state, None))
+}
+
+/// `conflist` with the pod CIDRs in `state`, if it leaves them to Kubernetes. If that file is damaged,
+/// `routed` wrote them into the `installed` conflist, too.
+fn with_derived_pod_cidrs(
+    conflist: Conflist,
+    state: &StateFile,
+    installed: Option<&Path>,
+) -> Conflist {
+    let installed = installed.filter(|_| state.is_damaged());
+    let installed = installed.and_then(|path| Conflist::read(path).ok());
+    match installed.filter(|it| it.network() == conflist.network()) {
+        Some(installed) => conflist.with_pod_cidrs(&installed.ipam().pod_cidrs),
+        None => conflist.with_pod_cidrs(state.pod_cidrs()),
+    }
 }
 
 /// A node address inside a pod CIDR is useless: the route to it would lead through that node.

@@ -39,6 +39,10 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Nodes. New peers beyond the old pod CIDRs get their routes so much later at most.
 pub(crate) const START_OVER_SPREAD: Duration = Duration::from_secs(10);
 
+/// How long to wait, before the daemon starts over, for a signal that its handlers have taken already:
+/// the runtime delivers it within microseconds.
+pub(crate) const LAST_SIGNAL_TIMEOUT: Duration = Duration::from_millis(5);
+
 // Routes and next hops.
 
 /// Between attempts to change a route that failed. Events (a link that comes up, a route that is

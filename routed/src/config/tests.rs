@@ -111,3 +111,45 @@ fn conflist_of_wrong_name_or_folder_is_refused() {
         "a.conflist"
     );
 }
+
+#[test]
+fn damaged_state_leaves_the_pod_cidrs_of_the_installed_conflist() {
+    let derived = CONFLIST.replace("\"podCIDRs\":[\"10.244.0.0/16\"]", "\"kubernetes\":{}");
+    let installed = derived.replace(
+        "\"kubernetes\":{}",
+        "\"kubernetes\":{},\"podCIDRs\":[\"10.244.0.0/22\"]",
+    );
+    let other = installed.replace("\"name\":\"flatland\"", "\"name\":\"other\"");
+    let stored = r#"{"cluster":null,"pod_cidrs":["10.244.0.0/21"]}"#;
+    for (source, state, in_place, expected) in [
+        (
+            &derived,
+            Some("{"),
+            Some(&installed),
+            &["10.244.0.0/22"][..],
+        ),
+        (&derived, Some(stored), Some(&installed), &["10.244.0.0/21"]),
+        // After a boot, the Nodes are read first.
+        (&derived, None, Some(&installed), &[]),
+        (&derived, Some("{"), Some(&other), &[]),
+        (&derived, Some("{"), None, &[]),
+        (&installed, Some("{"), None, &["10.244.0.0/22"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("source.conflist"), source).unwrap();
+        if let Some(state) = state {
+            fs::write(path("routed.json"), state).unwrap();
+        }
+        if let Some(in_place) = in_place {
+            fs::write(path("installed.conflist"), in_place).unwrap();
+        }
+        let conflist = Conflist::read(&path("source.conflist")).unwrap();
+        let state = StateFile::load(folder.path());
+        let installed = path("installed.conflist");
+        let conflist = with_derived_pod_cidrs(conflist, &state, Some(&installed));
+        let cidrs = &conflist.ipam().pod_cidrs;
+        let cidrs: Vec<_> = cidrs.iter().map(ToString::to_string).collect();
+        assert_eq!(cidrs, expected);
+    }
+}

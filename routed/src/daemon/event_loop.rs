@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use registry::{Policy, Registry, RegistryEvent};
 use tokio::io::unix::AsyncFd;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
@@ -24,6 +23,7 @@ use wire::paths::{run_dir, state_dir};
 use crate::addresses::{AddressEvent, AddressManager};
 use crate::config::Config;
 use crate::daemon::Daemon;
+use crate::daemon::signals::EndSignals;
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
@@ -41,8 +41,7 @@ const MAX_EVENTS: usize = 1_000;
 
 /// The sources of events that are no task of ours: signals, the kernel, folders.
 struct EventSources {
-    terminate: Signal,
-    interrupt: Signal,
+    signals: EndSignals,
     kernel: AsyncFd<NetlinkMonitor>,
     firewall: FirewallMonitor,
     cni_folders: CniWatch,
@@ -53,8 +52,7 @@ impl EventSources {
         Ok(Self {
             kernel: subscribe()?,
             firewall: FirewallMonitor::open(),
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            signals: EndSignals::open()?,
             cni_folders: CniWatch::start(config),
         })
     }
@@ -129,7 +127,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     // it.
     let _ = std::fs::remove_file(http::SOCKET);
     leave(tasks.member, &node, policy.lease_ttl).await;
-    reason.follow()
+    reason.follow(&mut sources.signals).await
 }
 
 impl Tasks {
@@ -163,8 +161,7 @@ async fn handle_events(
     loop {
         let mut wake = pin!(sleep_until(daemon.wake_at().into()));
         tokio::select! {
-            _ = sources.terminate.recv() => return Ok(StopReason::Signal("SIGTERM")),
-            _ = sources.interrupt.recv() => return Ok(StopReason::Signal("SIGINT")),
+            signal = sources.signals.recv() => return Ok(StopReason::Signal(signal)),
             event = tasks.registry_events.recv() => {
                 let first = event.ok_or(Error::Ended("the watch on the registry"))?;
                 handle_batch(daemon, first, tasks);
@@ -216,10 +213,10 @@ enum StopReason {
 
 impl StopReason {
     /// Ends the program, or starts it anew in the same process.
-    fn follow(self) -> Result<(), Error> {
+    async fn follow(self, signals: &mut EndSignals) -> Result<(), Error> {
         match self {
-            Self::Signal(_) => Ok(()),
-            Self::OtherNetwork => Err(start_over()),
+            Self::OtherNetwork if !signals.block().await? => Err(start_over()),
+            Self::Signal(_) | Self::OtherNetwork => Ok(()),
         }
     }
 }

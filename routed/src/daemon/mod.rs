@@ -5,6 +5,7 @@ mod answers;
 pub(crate) mod event_loop;
 mod pacing;
 mod registry_events;
+mod signals;
 pub(crate) mod state_file;
 
 use std::path::{Path, PathBuf};
@@ -80,7 +81,10 @@ impl Daemon {
         let links = kernel.links()?;
         addresses::warn_of_unassigned_addresses(&config.node_addresses, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
-        let state_file = StateFile::load(&run_dir(&name));
+        let mut state_file = StateFile::load(&run_dir(&name));
+        if state_file.is_damaged() && config.conflist.ipam().has_derived_pod_cidrs() {
+            state_file.set_pod_cidrs(&network.pod_cidrs);
+        }
         let (seen, held) = (state_file.last_seen(), state_file.held());
         let plugin = config.conflist.plugin();
         let firewall = Firewall::new(firewall::FirewallConfig {
@@ -88,7 +92,9 @@ impl Daemon {
             pod_cidrs: network.pod_cidrs.clone(),
             direct: plugin.non_masquerade_cidrs.clone(),
         });
-        let local_node = LocalNode::new(node.clone(), network.clone(), plugin.cross_subnet);
+        let mut local_node = LocalNode::new(node.clone(), network.clone(), plugin.cross_subnet);
+        let is_kubernetes = config.conflist.ipam().kubernetes.is_some();
+        local_node.registered_machine = is_kubernetes.then(|| own.machine_id.clone());
         let reconciler = Reconciler::new(kernel, local_node, seen, held)?;
         info!(
             %node,

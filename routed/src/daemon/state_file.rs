@@ -26,6 +26,8 @@ use crate::text::short_list;
 pub(crate) struct StateFile {
     path: PathBuf,
     content: Content,
+    /// Whether there was a file that could not be read.
+    is_damaged: bool,
     /// What [`Rib::held_version`] was at the last update.
     version: Option<u64>,
     failure: OnChange,
@@ -50,14 +52,15 @@ impl StateFile {
     /// Reads the file in `folder`. A missing or damaged file counts as empty.
     pub(crate) fn load(folder: &Path) -> Self {
         let path = folder.join("routed.json");
-        let content = read(&path).unwrap_or_else(|error| {
+        let read = read(&path);
+        if let Err(error) = &read {
             let shown = path.display();
             warn!(path = %shown, %error, "{shown} is ignored: {error}");
-            Content::default()
-        });
+        }
         Self {
             path,
-            content,
+            is_damaged: read.is_err(),
+            content: read.unwrap_or_default(),
             version: None,
             failure: OnChange::default(),
         }
@@ -69,6 +72,11 @@ impl StateFile {
             cluster: self.content.cluster,
             revision: self.content.revision,
         }
+    }
+
+    /// Whether there was a file that could not be read.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 
     /// The held subnets, with their nodes.
