@@ -90,3 +90,16 @@ fn parallel_first_adds_claim_one_subnet_of_each_family() -> Result {
     assert_eq!(lab.etcd()[0].keys("/flatland/flatland/subnets/")?.len(), 2);
     Ok(())
 }
+
+/// As when `routed` starts itself anew in the same process, and kubelet stops it at that moment.
+#[test]
+fn signal_before_the_handlers_are_installed_ends_routed() -> Result {
+    let lab = Lab::builder().nodes(1).start()?;
+    let script = "kill -TERM $$ && exec /opt/flatland/routed run --conflist \"$0\"";
+    let mut command = vec!["timeout", "20", "env", "--block-signal=TERM", "bash", "-c"];
+    command.extend([script, "/etc/flatland/10-flatland.conflist"]);
+    let output = lab.node(1).run_with(&command, b"")?;
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.contains("stopping on SIGTERM"), "{output:?}");
+    Ok(())
+}
