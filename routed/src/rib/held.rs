@@ -5,9 +5,10 @@
 //! restored from a backup, the wrong one). A route is withdrawn only if the registry proves that it
 //! is the one we know: same cluster, not older than what we saw, with the network's `config` and
 //! with our own claims. With Kubernetes, a node without pod CIDRs knows it by its own Node, which has
-//! the id of its machine: no process of ours writes that, so a registry that lost its data lacks it. A snapshot that lacks a claim and an event that deletes one need the same
-//! proof, because `etcdctl del --prefix` arrives as events. Otherwise the route is *held*: it stays
-//! until its claim is seen again, is deleted in a registry that passes, or an operator runs `routed
+//! the id of its machine: no process of ours writes that, so a registry that lost its data lacks it.
+//! A snapshot that lacks a claim and an event that deletes one need the same proof, because
+//! `etcdctl del --prefix` arrives as events. Otherwise the route is *held*: it stays until its claim
+//! is seen again, is deleted in a registry that passes, or an operator runs `routed
 //! forget`.
 
 use std::collections::BTreeMap;
