@@ -1,6 +1,5 @@
 //! Requests to the API server: HTTP/1.1 over TLS, with the token of the pod's service account.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::account::{ServiceAccount, read_server};
 use crate::connect::{ConnectFailure, connect};
-use crate::error::{ApiStatus, Error};
+use crate::error::{ApiStatus, Error, causes};
 use crate::timeouts::{LONGEST_RETRY_AFTER, REQUEST_TIMEOUT};
 
 /// The largest reply that is read, in bytes. A page of a hundred objects of the largest size that
@@ -301,20 +300,6 @@ impl Drop for ApiConnection {
     fn drop(&mut self) {
         self.driver.abort();
     }
-}
-
-/// An error with all its causes, each once.
-pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

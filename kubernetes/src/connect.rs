@@ -17,8 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::account::ServiceAccount;
-use crate::client::causes;
-use crate::error::Error;
+use crate::error::{Error, causes};
 use crate::timeouts::{
     CONNECT_TIMEOUT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, MAX_ADDRESSES,
 };

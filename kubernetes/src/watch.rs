@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use wire::backoff::random;
 
-use crate::client::{ApiClient, ApiConnection, causes};
-use crate::error::{ApiStatus, Error};
+use crate::client::{ApiClient, ApiConnection};
+use crate::error::{ApiStatus, Error, causes};
 use crate::list;
 use crate::object::{ApiObject, Metadata, ObjectList};
 use crate::timeouts::{RETRY_BACKOFF, WATCH_SECONDS, WATCH_SILENCE};

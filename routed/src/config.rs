@@ -33,7 +33,7 @@ pub(crate) struct RunArgs {
     ///
     /// It replaces all discovered addresses of its family. By default the addresses of all links
     /// that lead to other machines, beginning with the link of the default route. With Kubernetes as
-    /// the registry it is ignored: peers use the InternalIPs of the Node.
+    /// the registry it is ignored: peers use the internal addresses of its Node.
     #[arg(long = "node-address", value_name = "ADDRESS", env = "NODE_IP")]
     node_addresses: Vec<AddressList>,
 

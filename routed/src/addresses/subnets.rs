@@ -31,7 +31,7 @@ impl AddressManager {
     /// Says once that few addresses are left in the subnets of Kubernetes: it gives no further ones,
     /// so nothing is tried.
     pub(super) fn note_full(&mut self, pod_cidr: &IpNet) {
-        let (node, subnets) = (&self.node, list(&self.subnets_in(pod_cidr)));
+        let (node, subnets) = (&self.node, list(self.subnets_in(pod_cidr)));
         let text = format!(
             "few addresses are left in {subnets}: Kubernetes gives node {node} its podCIDRs and no \
              others; let fewer pods run on it (the kubelet's maxPods), or add nodes"

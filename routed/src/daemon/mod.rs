@@ -81,10 +81,7 @@ impl Daemon {
         let links = kernel.links()?;
         addresses::warn_of_unassigned_addresses(&config.node_addresses, &links);
         let (name, node) = (config.conflist.network().to_owned(), config.node.clone());
-        let mut state_file = StateFile::load(&run_dir(&name));
-        if state_file.is_damaged() && config.conflist.ipam().has_derived_pod_cidrs() {
-            state_file.set_pod_cidrs(&network.pod_cidrs);
-        }
+        let state_file = load_state(&config);
         let (seen, held) = (state_file.last_seen(), state_file.held());
         let plugin = config.conflist.plugin();
         let firewall = Firewall::new(firewall::FirewallConfig {
@@ -93,8 +90,8 @@ impl Daemon {
             direct: plugin.non_masquerade_cidrs.clone(),
         });
         let mut local_node = LocalNode::new(node.clone(), network.clone(), plugin.cross_subnet);
-        let is_kubernetes = config.conflist.ipam().kubernetes.is_some();
-        local_node.registered_machine = is_kubernetes.then(|| own.machine_id.clone());
+        let kubernetes = config.conflist.ipam().kubernetes.as_ref();
+        local_node.registered_machine = kubernetes.map(|_| own.machine_id.clone());
         let reconciler = Reconciler::new(kernel, local_node, seen, held)?;
         info!(
             %node,
@@ -300,4 +297,14 @@ impl Daemon {
         let sooner = due.map_or(self.resync_at, |due| due.min(self.resync_at));
         sooner.min(self.firewall.wake_at())
     }
+}
+
+/// Reads the state file. If it is damaged, it gets the derived pod CIDRs that are used instead.
+fn load_state(config: &Config) -> StateFile {
+    let ipam = config.conflist.ipam();
+    let mut state_file = StateFile::load(&run_dir(config.conflist.network()));
+    if state_file.is_damaged() && ipam.has_derived_pod_cidrs() {
+        state_file.set_pod_cidrs(&ipam.pod_cidrs);
+    }
+    state_file
 }

@@ -144,13 +144,13 @@ impl NodeReporter {
             created => return created,
         }
         let path = format!("{}/{}", events::COLLECTION, event.name);
-        let patch = |change: Value| {
+        let send = |change: Value| {
             let body = change.to_string().into_bytes();
             self.client.patch::<Value>(&path, PatchType::Merge, body)
         };
         // routed may not read Events, but the reply to a change has the whole one.
-        let there = patch(event.repeat(unix_seconds())).await?;
-        patch(events::count_after(&there)).await.map(drop)
+        let there = send(event.repeat(unix_seconds())).await?;
+        send(events::count_after(&there)).await.map(drop)
     }
 
     fn log(&mut self, error: &Error) {
