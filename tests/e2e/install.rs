@@ -5,8 +5,10 @@ use nix::sys::signal::Signal;
 
 const CONFLIST: &str = "/etc/flatland/10-flatland.conflist";
 
-/// All state that Flatland could leave on a node: kernel and files.
+/// All state that Flatland could leave on a node: kernel and files. Deleted pods leave their interfaces
+/// for a moment.
 fn state(node: &Node) -> Result<String> {
+    node.wait_destroyed()?;
     let commands: [&[&str]; 7] = [
         &["ip", "-o", "link"],
         &["ip", "-4", "route", "show", "table", "all"],

@@ -259,17 +259,21 @@ impl Node {
         Ok(all)
     }
 
-    /// All state of the node that an attachment could leave behind, as text to compare: links,
-    /// routes, permanent neighbours, reserved addresses. Waits until interfaces that DEL took out
-    /// of use have been destroyed.
-    pub fn attachment_state(&self) -> Result<Vec<String>> {
+    /// Waits until the interfaces that DEL took out of use have been destroyed.
+    pub fn wait_destroyed(&self) -> Result {
         let group = wire::REMOVED_GROUP.to_string();
         wait_until("end of removed interfaces", DEADLINE, || {
             let left = self
                 .machine
                 .run(&["ip", "-o", "link", "show", "group", &group]);
             left.is_ok_and(|left| left.is_empty())
-        })?;
+        })
+    }
+
+    /// All state of the node that an attachment could leave behind, as text to compare: links,
+    /// routes, permanent neighbours, reserved addresses. Waits as [`Node::wait_destroyed`] does.
+    pub fn attachment_state(&self) -> Result<Vec<String>> {
+        self.wait_destroyed()?;
         let mut all = Vec::new();
         for command in [
             &["ip", "-o", "link"][..],
