@@ -1,6 +1,7 @@
 //! The life of the server: its thread, its address, its certificates.
 
 use std::fmt;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
@@ -13,8 +14,8 @@ use super::authority::Authority;
 use super::serve;
 use super::state::{State, lock};
 use super::store::Store;
-use crate::Result;
 use crate::error::Doing;
+use crate::{DEADLINE, Result, wait_until};
 
 /// The resourceVersion of a new server.
 const FIRST_VERSION: u64 = 1000;
@@ -82,9 +83,7 @@ impl ApiServer {
         if listening.is_some() {
             return Ok(self.address);
         }
-        let bind = || TcpListener::bind(self.address);
-        let listener = self.netns.run(bind).doing("entering the namespace")?;
-        let listener = listener.doing(self.address)?;
+        let listener = self.bind()?;
         let address = listener.local_addr().doing(self.address)?;
         let (stop, stops) = oneshot::channel();
         let (done, stopped) = mpsc::channel();
@@ -95,6 +94,21 @@ impl ApiServer {
         });
         *listening = Some(Listening { stop, stopped });
         Ok(address)
+    }
+
+    /// Binds the address. A process that another thread has forked may hold the listener before for a
+    /// moment, until it executes its program.
+    fn bind(&self) -> Result<TcpListener> {
+        let bind = || TcpListener::bind(self.address);
+        let mut bound = Err(io::ErrorKind::AddrInUse.into());
+        wait_until(format!("address {}", self.address), DEADLINE, || {
+            bound = self
+                .netns
+                .run(bind)
+                .unwrap_or_else(|why| Err(io::Error::other(why)));
+            !matches!(&bound, Err(why) if why.kind() == io::ErrorKind::AddrInUse)
+        })?;
+        bound.doing(self.address)
     }
 
     /// Stops listening and breaks all connections. Objects, tokens and faults stay.
